@@ -22,7 +22,8 @@ export function traceIndex<I extends CacheIndex | RedisIndex>(index: I, tracing:
 
 /** The span of a blob that is read covers the opening alone. */
 export function traceStore(store: BlobStore, tracing: Tracing): BlobStore {
-  return traceCalls(store, ['stat', 'open', 'remove', 'readObject', 'writeObject', 'presign'], tracing, {
+  const methods = ['stat', 'open', 'put', 'remove', 'readObject', 'writeObject', 'presign'] as const;
+  return traceCalls(store, methods, tracing, {
     prefix: 'store',
     kind: 'client',
     attributesOf: ([name]): SpanAttributes => ({ 'cistern.object': typeof name === 'string' ? name : undefined }),

@@ -32,6 +32,47 @@ export interface BlobReader {
   close(): Promise<void>;
 }
 
+/** The bytes of one segment or of a small blob. All of them are at hand: a body that waits for its bytes holds up other blobs. */
+export interface BlobBody {
+  /** Bytes that `open` gives: one that gives more or fewer is refused with `RangeError`. */
+  readonly length: number;
+  /** SHA-256 in hex, where it is known. A store that `wantsSha256` reads the body once more for it if it is absent. */
+  readonly sha256?: string | undefined;
+  /** A new stream of the bytes for each try, in chunks that do not change. The store ends it (`return` of its iterator). */
+  open(): AsyncIterable<Uint8Array>;
+}
+
+export interface BlobUploadOptions {
+  /** Bytes of the whole blob. */
+  readonly size: number;
+  /** Bytes of every segment but the last, which has the rest. S3 wants 5 MiB at least, and 10,000 segments at most. */
+  readonly segmentBytes: number;
+  /** Id of an upload of the same blob in the same segments that is to go on, perhaps of another process. Unset means a new one. */
+  readonly resume?: string | undefined;
+}
+
+/** One blob on its way in, in segments. Nothing is visible to any reader before `complete` resolves. */
+export interface BlobUpload {
+  /** Another process goes on with the upload by it. It differs from `resume` where that upload is gone or cannot go on: this is a new one. */
+  readonly id: string;
+  /** Segments that were stored before. Their bytes are not verified. */
+  readonly present: ReadonlySet<number>;
+  /**
+   * Stores segment `number` (from 0) durably, in any order, several at once; the same one again replaces it. Retries what may pass.
+   * Rejects with `store-unavailable`, with the error of `body` itself, or at once with the reason of `signal`; the body is not
+   * read any more then. `RangeError` for a segment that the blob does not have, or of another length. An upload that
+   * another process has ended takes no more segments: begin a new one.
+   */
+  put(number: number, body: BlobBody, signal?: AbortSignal): Promise<void>;
+  /**
+   * Makes the blob visible, durably and atomically. The caller has put all segments, and verified the bytes. If the blob exists
+   * already this succeeds too. May be called again, after it has rejected as well as after it has resolved.
+   */
+  complete(): Promise<void>;
+  /** Ends what is under way and drops everything; idempotent; harmless after `complete`. */
+  abort(): Promise<void>;
+}
+
 /** One blob on its way in. Nothing is visible to any reader before `commit` resolves. End with `commit` or `abort`. */
 export interface BlobWriter {
   /** Appends in order; resolves when the store has taken the bytes (back-pressure). The caller may reuse `chunk` then. */
@@ -51,6 +92,16 @@ export interface BlobStore {
   stat(digest: Digest): Promise<BlobStat | undefined>;
   /** `undefined`: not there. The range must lie inside the blob, else CacheError `range-unsatisfiable`. */
   open(digest: Digest, range?: ByteRange): Promise<BlobReader | undefined>;
+  /** Whether it needs the SHA-256 of each body: S3 over plain HTTP, which signs it. */
+  readonly wantsSha256?: boolean;
+  /**
+   * Makes a blob of one segment visible, durably and atomically. The caller has verified it. If the blob exists already this succeeds
+   * too, and one that was cut short is whole again. Retries and rejects as `BlobUpload.put`; then nothing of it is left, but it may
+   * be visible where an answer was lost.
+   */
+  put(digest: Digest, body: BlobBody, signal?: AbortSignal): Promise<void>;
+  /** For a blob of more than one segment. The caller ends it with `complete` or `abort`, or leaves it to a process that goes on with it. */
+  beginUpload(digest: Digest, options: BlobUploadOptions): Promise<BlobUpload>;
   begin(digest: Digest): Promise<BlobWriter>;
   /** True if there was something to remove. */
   remove(digest: Digest): Promise<boolean>;
@@ -89,10 +140,10 @@ export interface BlobStore {
   presign?(digest: Digest, options: { readonly expiresMs: number }): Promise<string>;
 
   /**
-   * Ends the uploads that were begun longer ago and are not under way in this process, and returns how many; absent for
-   * stores whose unfinished blobs go by themselves.
+   * Ends the uploads that were begun longer ago, but for those with an id in `except` and those that this process has used since.
+   * Returns how many. Absent for stores whose unfinished blobs go by themselves.
    */
-  sweepUploads?(olderThanMs: number): Promise<number>;
+  sweepUploads?(olderThanMs: number, except?: ReadonlySet<string>): Promise<number>;
 
   /**
    * Of the file system that holds the store, now; absent for stores without one of their own. `undefined` where the file system

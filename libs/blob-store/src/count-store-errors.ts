@@ -1,5 +1,5 @@
 // A store whose failures are counted, whoever meets them: a disk that fails now and then must show before users tell.
-import type { BlobReader, BlobStore, BlobWriter } from './blob-store.ts';
+import type { BlobReader, BlobStore, BlobUpload, BlobWriter } from './blob-store.ts';
 import { isCacheError } from '@cistern/errors';
 import type { StoreMetrics } from '@cistern/telemetry';
 
@@ -37,7 +37,14 @@ export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics
     commit: counted('commit', writer.commit),
   });
 
+  const countedUpload = (upload: BlobUpload): BlobUpload => ({
+    ...upload,
+    put: counted('put', upload.put),
+    complete: counted('complete', upload.complete),
+  });
+
   const open = counted('open', store.open);
+  const beginUpload = counted('beginUpload', store.beginUpload);
   const begin = counted('begin', store.begin);
   const removeAll = counted('remove', store.removeAll);
   return {
@@ -46,6 +53,8 @@ export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics
       const reader = await open(digest, range);
       return reader && countedReader(reader);
     },
+    put: counted('put', store.put),
+    beginUpload: async (...args) => countedUpload(await beginUpload(...args)),
     begin: async (digest) => countedWriter(await begin(digest)),
     stat: counted('stat', store.stat),
     remove: counted('remove', store.remove),

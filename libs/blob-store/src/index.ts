@@ -1,4 +1,4 @@
-export type { BlobReader, BlobStore, BlobWriter, StoredBlob } from './blob-store.ts';
+export type { BlobReader, BlobStore, BlobUpload, BlobWriter, StoredBlob } from './blob-store.ts';
 export {
   acmeRecordKey,
   issuerKeysKey,
@@ -38,7 +38,7 @@ export {
   tokenKeysPrefix,
 } from './key-layout.ts';
 export type { ImageName } from './key-layout.ts';
-export { putBytes, readBytes } from './put-bytes.ts';
+export { bodyOf, putBytes, readBytes } from './put-bytes.ts';
 export { readDiskSpace } from './read-disk-space.ts';
 export type { DiskSpace } from './read-disk-space.ts';
 export { countStoreErrors } from './count-store-errors.ts';

@@ -1,17 +1,22 @@
 // For blobs that fit into memory, manifests above all.
 import { CacheError } from '@cistern/errors';
-import type { Digest } from '@cistern/oci';
-import type { BlobStore } from './blob-store.ts';
+import { type Digest, digestAlgorithm, digestHex } from '@cistern/oci';
+import type { BlobBody, BlobStore } from './blob-store.ts';
 
-/** Stores `bytes` under `digest`, which the caller has verified. Rejects as `BlobWriter` does; leaves nothing behind. */
+/** `bytes` as a body. They must not change while it is in use. */
+export function bodyOf(bytes: Uint8Array, sha256?: string): BlobBody {
+  return {
+    length: bytes.byteLength,
+    sha256,
+    async *open() {
+      yield bytes;
+    },
+  };
+}
+
+/** Stores `bytes` under `digest`, which the caller has verified, as `BlobStore.put` does. */
 export async function putBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Promise<void> {
-  const writer = await store.begin(digest);
-  try {
-    if (bytes.byteLength > 0) await writer.append(bytes);
-    await writer.commit();
-  } finally {
-    await writer.abort();
-  }
+  await store.put(digest, bodyOf(bytes, digestAlgorithm(digest) === 'sha256' ? digestHex(digest) : undefined));
 }
 
 /**

@@ -5,10 +5,9 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, test } from 'node:test';
-import { putBytes } from '@cistern/blob-store';
+import { bodyOf, putBytes } from '@cistern/blob-store';
 import { digestOf } from '@cistern/oci';
 import { startS3 } from '@cistern/test-servers';
-import { until } from '../until.ts';
 import { openTestBucket } from './open-test-bucket.ts';
 import { readBlob } from './read-blob.ts';
 
@@ -62,16 +61,22 @@ test(
       assert.equal(await store.stat(digest), undefined);
       assert.equal(await store.stat(digest), undefined);
     }
-    // Parts are sent behind the writer.
-    const hasUpload = async () => (await bucket.uploads()).length === 1;
-    const given_up = await store.begin(digestOf(Buffer.from('never written')));
-    await given_up.append(randomBytes(9 * mebibyte));
-    await until('the upload has begun', hasUpload);
-    await given_up.abort();
+    const bytes = randomBytes(9 * mebibyte);
+    const [digest, segmentBytes] = [digestOf(bytes), 5 * mebibyte];
+    const begin = (resume?: string) => store.beginUpload(digest, { size: bytes.length, segmentBytes, resume });
+    const begun = await begin();
+    await begun.put(0, bodyOf(bytes.subarray(0, segmentBytes)));
+    const resumed = await begin(begun.id);
+    assert.deepEqual([resumed.id, resumed.present], [begun.id, new Set([0])]);
+    await resumed.put(1, bodyOf(bytes.subarray(segmentBytes)));
+    await resumed.complete();
+    assert.equal(digestOf(await readBlob(store, digest)), digest);
+    const aborted = await begin();
+    await aborted.put(0, bodyOf(bytes.subarray(0, segmentBytes)));
+    await aborted.abort();
     assert.deepEqual(await bucket.uploads(), []);
-    const left = await store.begin(digestOf(Buffer.from('left')));
-    await left.append(randomBytes(9 * mebibyte));
-    await until('the next one has begun', hasUpload);
+    const left = await begin();
+    await left.put(0, bodyOf(bytes.subarray(0, segmentBytes)));
     const later = await bucket.open({ ...keys, createBucket: false, now: () => Date.now() + 30 * day });
     assert.equal(await later.sweepUploads(day), 1);
     await later.check();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BlobStore, putBytes } from '@cistern/blob-store';
+import { type BlobStore, bodyOf, putBytes } from '@cistern/blob-store';
 import { isCacheError } from '@cistern/errors';
 import { type Digest, digestOf } from '@cistern/oci';
 import { diagnoseTime, startS3 } from '@cistern/test-servers';
@@ -79,21 +79,20 @@ for (const [how, { stop, start }] of Object.entries(ways)) {
     const store = await openStore(t);
     const bytes = randomBytes(20 * mebibyte);
     const digest = digestOf(bytes);
-    const writer = await store.begin(digest);
-    await writer.append(bytes.subarray(0, 9 * mebibyte));
+    const segmentBytes = 5 * mebibyte;
+    const upload = await store.beginUpload(digest, { size: bytes.length, segmentBytes });
+    const put = (number: number) =>
+      upload.put(number, bodyOf(bytes.subarray(number * segmentBytes, (number + 1) * segmentBytes)));
+    await put(0);
     await stop();
-    await fails(async () => {
-      await writer.append(bytes.subarray(9 * mebibyte));
-      await writer.commit();
-    });
+    await fails(async () => Promise.all([1, 2, 3].map(put)));
     await fails(async () => store.stat(digest));
     await fails(async () => store.check());
-    const aborted = writer.abort();
     await start();
-    await aborted;
     // One that has hung is asked again only when it has been found to answer.
     assert.equal(await onceItAnswers(async () => store.stat(digest)), undefined);
-    await onceItAnswers(async () => putBytes(store, digest, bytes));
+    for (const number of [1, 2, 3]) await onceItAnswers(async () => put(number));
+    await onceItAnswers(async () => upload.complete());
     assert.equal(digestOf(await onceItAnswers(async () => readBlob(store, digest))), digest);
   });
 }

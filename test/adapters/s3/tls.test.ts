@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import test, { type TestContext, after } from 'node:test';
 import { createServer, getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { putBytes } from '@cistern/blob-store';
+import { bodyOf, putBytes } from '@cistern/blob-store';
 import { isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
 import { makeCertificateFiles, startS3 } from '@cistern/test-servers';
@@ -34,7 +34,7 @@ async function serveByTls(t: TestContext) {
   return { endpoint, certificate: await readFile(caFile, 'utf8') };
 }
 
-test('blobs are read over TLS, from servers with a certificate that is trusted', async (t) => {
+test('blobs are read and written over TLS, at servers with a certificate that is trusted', async (t) => {
   const { endpoint, certificate } = await serveByTls(t);
   const bucket = openTestBucket(t, s3);
   const bytes = randomBytes(20_000_003);
@@ -53,4 +53,15 @@ test('blobs are read over TLS, from servers with a certificate that is trusted',
     at += length;
   }
   await reader.close();
+
+  assert.equal(store.wantsSha256, false);
+  const segmentBytes = 6_000_000;
+  const upload = await store.beginUpload(digest, { size: bytes.length, segmentBytes });
+  for (const number of [3, 1, 0, 2])
+    await upload.put(number, bodyOf(bytes.subarray(number * segmentBytes, (number + 1) * segmentBytes)));
+  assert.equal(await store.remove(digest), true);
+  await upload.complete();
+  assert.ok((await readBlob(store, digest)).equals(bytes));
+  await store.put(digest, bodyOf(bytes));
+  assert.ok((await readBlob(store, digest)).equals(bytes));
 });

@@ -9,22 +9,6 @@ import type { BlobStoreCases } from './blob-store-under-test.ts';
 import { assertSameBytes, collect, readWhole, sampleBlob, storeSample } from './sample-blob.ts';
 
 export const writingCases: BlobStoreCases = {
-  async 'blobs of every size come back byte for byte, to the next start too'({ store, reopen }) {
-    const samples = [0, 1, 64 * 1024 + 1, 5 * 1024 * 1024 + 3].map((size) => sampleBlob(size));
-    for (const { digest, bytes } of samples) {
-      const writer = await store.begin(digest);
-      for (let at = 0, step = 1; at < bytes.length; at += step, step = step * 7 + 1)
-        await writer.append(bytes.subarray(at, at + step));
-      await writer.commit();
-    }
-    const again = await reopen();
-    for (const { digest, bytes } of samples) {
-      assert.deepEqual(await store.stat(digest), { size: bytes.length });
-      assertSameBytes(await readWhole(store, digest), bytes);
-      assertSameBytes(await readWhole(again, digest), bytes);
-    }
-  },
-
   async 'sha512 blobs are kept beside sha256 ones'({ store }) {
     const { digest, bytes } = sampleBlob(1000, 'sha512');
     await putBytes(store, digest, bytes);

@@ -4,7 +4,7 @@ import { type FileHandle, open, opendir, rmdir, stat, unlink } from 'node:fs/pro
 import { dirname, join, resolve } from 'node:path';
 import { CacheError } from '@cistern/errors';
 import { type ByteRange, type Digest, isDigest } from '@cistern/oci';
-import { forEachBounded } from '@cistern/runtime';
+import { forEachBounded, untilAborted } from '@cistern/runtime';
 import type { BlobReader, BlobStore, StoredBlob } from '../blob-store.ts';
 import { checkRange, type Interval } from '../check-range.ts';
 import {
@@ -15,6 +15,7 @@ import {
   parseObjectKey,
   parseObjectPrefix,
 } from '../key-layout.ts';
+import { orBodyError, readBody } from '../read-body.ts';
 import { readDiskSpace } from '../read-disk-space.ts';
 import { openSpool, type StoreLog, syncDirectory } from './open-spool.ts';
 import { attempt, attemptIfPresent, hasCode, toStoreError } from './store-error.ts';
@@ -64,6 +65,13 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
     },
     async open(digest, range) {
       return attemptIfPresent('open a blob', async () => openReader(pathOf(digest), digest, range));
+    },
+    async put(digest, body, signal) {
+      const writing = attempt('write a blob', () => spool.write(pathOf(digest), readBody(body, signal)));
+      await orBodyError(untilAborted(writing, signal));
+    },
+    async beginUpload(digest, options) {
+      return attempt('begin a blob', () => spool.beginUpload(pathOf(digest), options));
     },
     async begin(digest) {
       return spool.begin(pathOf(digest));

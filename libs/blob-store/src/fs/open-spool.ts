@@ -5,7 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createSingleFlight } from '@cistern/runtime';
-import type { BlobWriter } from '../blob-store.ts';
+import type { BlobUpload, BlobUploadOptions, BlobWriter } from '../blob-store.ts';
+import { beginFsUpload } from './begin-fs-upload.ts';
 import { attempt, hasCode } from './store-error.ts';
 
 /** Images may be private: other users of the machine may not read them. */
@@ -76,11 +77,28 @@ export async function openSpool(directory: string, log: StoreLog) {
     );
   }, abandonedAfterMs).unref();
 
+  /** As `place`, for a file that need not be on disk yet. After it has rejected the same call may be made again. */
+  async function adopt(path: string, target: string): Promise<void> {
+    if (!adopted.has(path)) {
+      await syncFile(path);
+      await move(path, target);
+      adopted.add(path);
+    }
+    await syncDirectory(dirname(target));
+    adopted.delete(path);
+  }
+
   return {
     place,
+    adopt,
+    async beginUpload(target: string, options: BlobUploadOptions): Promise<BlobUpload> {
+      const path = join(directory, randomUUID());
+      await (await open(path, 'wx', fileMode)).close();
+      return beginFsUpload(path, options, () => adopt(path, target));
+    },
     begin: (target: string) => beginFile(join(directory, randomUUID()), (path) => place(path, target)),
     /** Writes `target`; replaces any other. */
-    async write(target: string, bytes: Uint8Array): Promise<void> {
+    async write(target: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
       const path = join(directory, randomUUID());
       try {
         await writeThrough(path, bytes);
@@ -90,16 +108,6 @@ export async function openSpool(directory: string, log: StoreLog) {
         await rm(path, { force: true }).catch(() => undefined);
         throw error;
       }
-    },
-    /** As `place`, for a file that need not be on disk yet. After it has rejected the same call may be made again. */
-    async adopt(path: string, target: string): Promise<void> {
-      if (!adopted.has(path)) {
-        await syncFile(path);
-        await move(path, target);
-        adopted.add(path);
-      }
-      await syncDirectory(dirname(target));
-      adopted.delete(path);
     },
     /** Writes a file and reads it back. */
     async check(): Promise<void> {
@@ -173,7 +181,7 @@ async function syncFile(path: string): Promise<void> {
 }
 
 /** Creates a file and puts its bytes on disk. */
-async function writeThrough(path: string, bytes: Uint8Array): Promise<void> {
+async function writeThrough(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
   await using file = await open(path, 'wx', fileMode);
   await file.writeFile(bytes);
   await file.sync();

@@ -3,12 +3,16 @@ import { CacheError } from '@cistern/errors';
 import { type Digest, digestHex } from '@cistern/oci';
 import type { BlobReader, BlobStore, BlobWriter } from '../blob-store.ts';
 import { checkRange, type Interval } from '../check-range.ts';
+import { orBodyError } from '../read-body.ts';
+import { beginMemoryUpload, readWholeBody } from './begin-memory-upload.ts';
 import { quarantineKey, checkObjectSize, parseObjectKey, parseObjectPrefix } from '../key-layout.ts';
 
 /** The contents of a memory store, apart from the store itself: tests look inside, damage them, share them between two stores. */
 export interface MemoryContents {
   readonly blobs: Map<Digest, { readonly bytes: Uint8Array; readonly modifiedAtMs: number }>;
   readonly objects: Map<string, Uint8Array>;
+  /** Segments of the blobs that are on their way in, by the id of their upload. */
+  readonly uploads: Map<string, Map<number, Uint8Array>>;
   /** While true every call and every read rejects with `store-unavailable`, as if the disk or server were gone. */
   failing: boolean;
 }
@@ -33,6 +37,16 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): BlobStore {
       checkAvailable(contents);
       const blob = blobs.get(digest);
       return blob && createReader(contents, blob.bytes, checkRange(digest, blob.bytes.byteLength, range));
+    },
+    async put(digest, body, signal) {
+      checkAvailable(contents);
+      const bytes = await orBodyError(readWholeBody(body, signal));
+      checkAvailable(contents);
+      blobs.set(digest, { bytes, modifiedAtMs: now() });
+    },
+    async beginUpload(digest, upload) {
+      checkAvailable(contents);
+      return beginMemoryUpload(contents, digest, { ...upload, now, checkAvailable: () => checkAvailable(contents) });
     },
     async begin(digest) {
       checkAvailable(contents);
@@ -138,5 +152,5 @@ function createWriter(contents: MemoryContents, digest: Digest, now: () => numbe
 }
 
 export function createMemoryContents(): MemoryContents {
-  return { blobs: new Map(), objects: new Map(), failing: false };
+  return { blobs: new Map(), objects: new Map(), uploads: new Map(), failing: false };
 }

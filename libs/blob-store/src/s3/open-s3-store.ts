@@ -3,12 +3,16 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Digest } from '@cistern/oci';
+import { untilAborted } from '@cistern/runtime';
 import type { BlobStore } from '../blob-store.ts';
 import { blobKey, quarantineKey } from '../key-layout.ts';
+import { orBodyError } from '../read-body.ts';
 import { beginS3Writer } from './begin-s3-writer.ts';
 import { createPartBudget } from './create-part-budget.ts';
 import { createS3Objects, removeIfPresent, removeS3Objects, listS3Blobs, readWholeBody } from './create-s3-objects.ts';
-import { sweepUploads } from './multipart-upload.ts';
+import { beginS3Upload } from './begin-s3-upload.ts';
+import { createBodySender } from './create-body-sender.ts';
+import { sweepUploads } from './sweep-uploads.ts';
 import { openS3Reader } from './open-s3-reader.ts';
 import { prepareBucket, prepareBucketLater, type PrepareBucketOptions } from './prepare-bucket.ts';
 import { createS3Bucket, type S3Access, type S3Bucket } from './s3-bucket.ts';
@@ -48,6 +52,8 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   const bucket = createS3Bucket({ ...options, timeoutMs, promptMs });
   const budget = createPartBudget(partBudgetBytes);
   const uploads = new Set<string>();
+  const sendBody = createBodySender(bucket);
+  const lastUseMs = new Map<string, number>();
   let preparing: Awaited<ReturnType<typeof prepareBucketLater>>;
   try {
     if (options.mayBeAway === true) preparing = await prepareBucketLater(bucket, options);
@@ -58,6 +64,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   }
 
   const nameOf = (digest: Digest) => bucket.locate(blobKey(digest));
+  const onUse = (id: string) => void lastUseMs.set(id, now());
   const onLeftBehind = (error: unknown) =>
     log.warn({ err: error }, 'failed to drop an upload, leaving it to the sweeper');
 
@@ -72,6 +79,14 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     },
     async open(digest, range) {
       return openS3Reader(bucket, { digest, name: nameOf(digest) }, range);
+    },
+    wantsSha256: bucket.signsBodies,
+    async put(digest, body, signal) {
+      const sent = sendBody({ doing: 'write a blob', name: nameOf(digest), body, signal });
+      await orBodyError(untilAborted(sent, signal));
+    },
+    async beginUpload(digest, upload) {
+      return beginS3Upload({ bucket, sendBody, name: nameOf(digest), onUse, onLeftBehind }, upload);
     },
     async begin(digest) {
       return beginS3Writer({ bucket, name: nameOf(digest), budget, uploads, onLeftBehind });
@@ -109,8 +124,11 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
         await bucket.prompt.removeObject(bucket.name, name);
       });
     },
-    async sweepUploads(olderThanMs) {
-      return sweepUploads(bucket, { beforeMs: now() - olderThanMs, except: uploads });
+    async sweepUploads(olderThanMs, except = new Set()) {
+      const beforeMs = now() - olderThanMs;
+      for (const [id, usedAtMs] of lastUseMs) if (usedAtMs < beforeMs) lastUseMs.delete(id);
+      const isSpared = (id: string) => except.has(id) || lastUseMs.has(id) || uploads.has(id);
+      return sweepUploads(bucket, beforeMs, isSpared);
     },
     async close() {
       bucket.close();

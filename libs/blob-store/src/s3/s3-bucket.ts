@@ -1,6 +1,7 @@
 // One bucket as the parts of this adapter see it: clients that time out, keys below the root, errors with names.
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { Client } from 'minio';
+import { BodyFailure } from '../read-body.ts';
 import { createBodyTransport } from './create-body-transport.ts';
 import { createS3Transport } from './create-s3-transport.ts';
 import { codeOf, isPassing, toStoreError } from './s3-error.ts';
@@ -46,7 +47,9 @@ export function createS3Bucket(access: S3Access) {
   });
   const connect = (maxConnections: number, silenceMs: number, create = createS3Transport) => {
     const transport = create({ secure: address.useSSL, timeoutMs: silenceMs, maxConnections, silence });
-    return { client: new Client({ ...address, ...account, ...transport.clientOptions }), close: transport.close };
+    // It would send the rest of a stream again. Its own retry does not come about with these transports anyway.
+    const options = { ...address, ...account, ...transport.clientOptions, retryOptions: { disableRetry: true } };
+    return { client: new Client(options), close: transport.close };
   };
   const signer = new Client({ ...parseEndpoint(access.publicEndpoint ?? access.endpoint), ...account });
   const requests = connect(maxRequests, timeoutMs);
@@ -62,11 +65,12 @@ export function createS3Bucket(access: S3Access) {
   /** `store-unavailable`, for what was found wrong with an answer. */
   const failure = (doing: string, error: unknown) => toStoreError(error, doing, place);
 
-  /** Runs `action`, again if it fails for the moment; rejects with `store-unavailable`. `doing`: "read a blob". */
+  /** Runs `action`, again if it fails for the moment; rejects with `store-unavailable`, or `BodyFailure`. `doing`: "read a blob". */
   async function attempt<T>(doing: string, action: () => Promise<T>): Promise<T> {
     try {
       return await retrying.execute(action);
     } catch (error) {
+      if (error instanceof BodyFailure) throw error;
       throw failure(doing, error);
     }
   }
@@ -87,6 +91,8 @@ export function createS3Bucket(access: S3Access) {
 
   return {
     name,
+    /** Whether the SHA-256 of a body is part of its signature. */
+    signsBodies: !address.useSSL,
     /** For uploads of blobs and for listings: a server may take its time over them. */
     client: requests.client,
     /** For small requests that a caller waits for. */

@@ -15,13 +15,13 @@ test('a manifest that the store does not take is not in the index before it does
   const index = createTestIndex({ now: () => 0 });
   const store = createMemoryStore();
   let isAway = true;
-  const begin: typeof store.begin = async (...given) => {
+  const put: typeof store.put = async (...given) => {
     if (isAway) throw new CacheError('store-unavailable', 'The store is away.', { retryable: true });
-    return store.begin(...given);
+    return store.put(...given);
   };
   const known = async () =>
     [await index.manifests.get(digest), await index.blobs.get(digest)].map((found) => found?.size);
-  const deps = { index, store: { ...store, begin }, now: () => 0 };
+  const deps = { index, store: { ...store, put }, now: () => 0 };
   const manifest = { bytes, mediaType: mediaTypes.ociManifest };
   const bring = () => storeManifest(deps, repositoryOf('docker.io', 'library/nginx'), digest, manifest);
   await assert.rejects(bring, (error) => isCacheError(error, 'store-unavailable'));

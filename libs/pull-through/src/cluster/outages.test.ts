@@ -91,7 +91,7 @@ test('a store that can be read and takes nothing costs one GET, however often cl
     frontends: 4,
     wrapStore: (store) => ({
       ...store,
-      begin: async (...given) => (refuse(), store.begin(...given)),
+      put: async (...given) => (refuse(), store.put(...given)),
       writeObject: async (...given) => (refuse(), store.writeObject(...given)),
       check: async () => (refuse(), store.check()),
     }),

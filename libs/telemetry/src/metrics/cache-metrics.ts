@@ -32,7 +32,8 @@ const indexTable = {
 };
 export type IndexMetrics = MetricsOf<typeof indexTable>;
 
-const storeOperations = ['stat', 'open', 'read', 'begin', 'append', 'commit', 'adoptFile', 'remove', 'list'] as const;
+const storeOperations = ['stat', 'open', 'read', 'adoptFile', 'remove', 'list'] as const;
+const uploadOperations = ['put', 'beginUpload', 'complete', 'begin', 'append', 'commit'] as const;
 const objectOperations = ['readObject', 'writeObject', 'removeObject', 'listObjects'] as const;
 
 const storeTable = {
@@ -40,7 +41,7 @@ const storeTable = {
   storeErrors: counter(
     'cistern_store_errors_total',
     'Operations of the blob store that failed; "not found" is no failure.',
-    { operation: [...storeOperations, ...objectOperations, 'presign', 'sweepUploads', 'check'] },
+    { operation: [...storeOperations, ...uploadOperations, ...objectOperations, 'presign', 'sweepUploads', 'check'] },
   ),
 };
 export type StoreMetrics = MetricsOf<typeof storeTable>;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BlobStore, putBytes } from '@cistern/blob-store';
+import { type BlobStore, bodyOf, putBytes } from '@cistern/blob-store';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
 import { digestOf } from '@cistern/oci';
 import { memoryBlobs } from './stored-blobs.ts';
@@ -17,28 +17,37 @@ function openWatched(spoil: (store: BlobStore) => BlobStore = (store) => store) 
   return { store, stored, seen };
 }
 
-/** A store whose writers commit as `commit` does it. */
+/** A store that puts blobs, and completes uploads, as `commit` does it. */
 const committing = (commit: (commitWell: () => Promise<void>) => Promise<void>) => (store: BlobStore) => ({
   ...store,
-  begin: async (name: typeof digest) => {
-    const writer = await store.begin(name);
-    return { ...writer, commit: () => commit(writer.commit) };
+  put: (...args: Parameters<BlobStore['put']>) => commit(() => store.put(...args)),
+  async beginUpload(...args: Parameters<BlobStore['beginUpload']>) {
+    const upload = await store.beginUpload(...args);
+    return { ...upload, complete: () => commit(upload.complete) };
   },
 });
 
+/** One after the other by a put and by an upload. */
+async function bring(store: BlobStore, content = bytes): Promise<void> {
+  await putBytes(store, digest, content);
+  const upload = await store.beginUpload(digest, { size: content.length, segmentBytes: content.length });
+  await upload.put(0, bodyOf(content));
+  await upload.complete();
+}
+
 test('a commit that made the blob visible is seen as such', async () => {
   const { store, seen } = openWatched();
-  await putBytes(store, digest, bytes);
-  assert.deepEqual(seen, [true]);
+  await bring(store);
+  assert.deepEqual(seen, [true, true]);
 });
 
 test('a commit that resolves without the blob, or with a part of it, is seen', async () => {
   const none = openWatched(committing(async () => {}));
-  await putBytes(none.store, digest, bytes);
-  assert.deepEqual(none.seen, [false]);
+  await bring(none.store);
+  assert.deepEqual(none.seen, [false, false]);
   const part = openWatched();
-  await putBytes(part.store, digest, bytes.subarray(1));
-  assert.deepEqual(part.seen, [false]);
+  await bring(part.store, bytes.subarray(1));
+  assert.deepEqual(part.seen, [false, false]);
 });
 
 test('a commit that rejects claims nothing', async () => {

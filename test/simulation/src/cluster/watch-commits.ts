@@ -26,6 +26,11 @@ export function watchCommits(
   const { adoptFile } = store;
   return {
     ...store,
+    put: (digest, ...args) => commit(digest, stored.lossesOf(digest), () => store.put(digest, ...args)),
+    async beginUpload(digest, options) {
+      const upload = await store.beginUpload(digest, options);
+      return { ...upload, complete: () => commit(digest, stored.lossesOf(digest), upload.complete) };
+    },
     begin: async (digest) => watched(digest, await store.begin(digest)),
     ...(adoptFile && {
       async adoptFile(digest, path) {

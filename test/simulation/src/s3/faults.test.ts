@@ -2,7 +2,7 @@
 import '../virtual-time.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BlobStore, putBytes, readBytes } from '@cistern/blob-store';
+import { type BlobStore, bodyOf, putBytes, readBytes } from '@cistern/blob-store';
 import { isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
 import { createRandom } from '../world/random.ts';
@@ -68,7 +68,13 @@ test('an upload whose server dies once it is complete succeeds all the same', as
     deaths += 1;
     void s3.kill().then(() => s3.restart());
   };
-  await putBytes(store, digestOf(large), large);
+  const segmentBytes = 5 * 1024 * 1024;
+  const upload = await store.beginUpload(digestOf(large), { size: large.length, segmentBytes });
+  for (const number of [0, 1]) {
+    const segment = large.subarray(number * segmentBytes, (number + 1) * segmentBytes);
+    await upload.put(number, bodyOf(segment));
+  }
+  await upload.complete();
   assert.equal(deaths, 1);
   assert.deepEqual(
     [...objects.values()].map((object) => object.bytes.equals(large)),

@@ -1,0 +1,65 @@
+// Blobs that are put whole: durable, atomic, of whatever the body gives.
+import assert from 'node:assert/strict';
+import type { BlobStoreCases } from './blob-store-under-test.ts';
+import { assertSameBytes, collect, readWhole, sampleBlob, storeSample } from './sample-blob.ts';
+import { badBody, failAtEnd, getStuck, inChunks } from './sample-upload.ts';
+
+export const puttingCases: BlobStoreCases = {
+  async 'blobs of every size come back byte for byte, to the next start too'({ store, reopen }) {
+    const samples = [0, 1, 64 * 1024 + 1, 5 * 1024 * 1024 + 3].map((size) => sampleBlob(size));
+    for (const { digest, bytes } of samples) await store.put(digest, inChunks(bytes));
+    const again = await reopen();
+    for (const { digest, bytes } of samples) {
+      assert.deepEqual(await store.stat(digest), { size: bytes.length });
+      assertSameBytes(await readWhole(store, digest), bytes);
+      assertSameBytes(await readWhole(again, digest), bytes);
+    }
+  },
+
+  async 'a body that fails, is cut or too long rejects with that, and nothing is visible'({ store }) {
+    const { digest, bytes } = sampleBlob(300_000);
+    for (const [given, atEnd, error] of [
+      [0, failAtEnd, /the disk of the caller/],
+      [200_000, failAtEnd, /the disk of the caller/],
+      [300_000, failAtEnd, /the disk of the caller/],
+      [200_000, undefined, RangeError],
+      [300_004, undefined, RangeError],
+    ] as const) {
+      const { body, seen } = badBody(bytes, given, atEnd);
+      await assert.rejects(store.put(digest, body), error);
+      assert.deepEqual(seen, { opened: 1, ended: 1 });
+      assert.equal(await store.stat(digest), undefined);
+      assert.deepEqual(await collect(store.list()), []);
+    }
+    await store.put(digest, inChunks(bytes));
+    assertSameBytes(await readWhole(store, digest), bytes);
+  },
+
+  async 'a body that fails leaves the blob that is there'({ store }) {
+    const { digest, bytes } = await storeSample(store, 300_000);
+    await assert.rejects(store.put(digest, badBody(bytes, 100).body), RangeError);
+    assertSameBytes(await readWhole(store, digest), bytes);
+  },
+
+  async 'a caller that leaves gets its reason at once, and nothing is visible'({ store }) {
+    const { digest, bytes } = sampleBlob(300_000);
+    const leaving = new AbortController();
+    const { body, seen } = badBody(bytes, 200_000, getStuck);
+    const left = assert.rejects(store.put(digest, body, leaving.signal), /left/);
+    while (seen.opened === 0) await new Promise(setImmediate);
+    leaving.abort(new Error('left'));
+    await left;
+    await assert.rejects(store.put(digest, inChunks(bytes), leaving.signal), /left/);
+    assert.equal(await store.stat(digest), undefined);
+    await store.put(digest, inChunks(bytes));
+    assertSameBytes(await readWhole(store, digest), bytes);
+  },
+
+  async 'many who put one digest at once all succeed and leave one blob'({ store, reopen }) {
+    const { digest, bytes } = sampleBlob(300_000);
+    const other = await reopen();
+    await Promise.all([store, store, other].map((one) => one.put(digest, inChunks(bytes))));
+    assertSameBytes(await readWhole(store, digest), bytes);
+    assert.equal((await collect(store.list())).length, 1);
+  },
+};

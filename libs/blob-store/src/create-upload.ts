@@ -1,0 +1,76 @@
+// The rules of an upload that all stores share: its segments, the order of its calls and its end. A driver stores the bytes.
+import { segmentCount } from '@cistern/oci';
+import { untilAborted } from '@cistern/runtime';
+import type { BlobBody, BlobUpload, BlobUploadOptions } from './blob-store.ts';
+import { orBodyError } from './read-body.ts';
+
+export interface UploadDriver {
+  readonly id: string;
+  readonly present?: ReadonlySet<number>;
+  /** As of the upload; the number and the length are right. Ends soon when `signal` fires. */
+  put(number: number, body: BlobBody, signal: AbortSignal): Promise<void>;
+  /** Everything is there. */
+  complete(): Promise<void>;
+  /** Nothing is under way any more. */
+  drop(): Promise<void>;
+}
+
+export function createUpload(options: BlobUploadOptions, driver: UploadDriver): BlobUpload {
+  const { id, present = new Set() } = driver;
+  const count = segmentCount(options.size, options.segmentBytes);
+  const stored = new Set(present);
+  /** By their segments. */
+  const underWay = new Map<number, Promise<void>>();
+  const ending = new AbortController();
+  let dropping: Promise<void> | undefined;
+  let completed = false;
+
+  async function put(number: number, body: BlobBody, signal: AbortSignal): Promise<void> {
+    // One whose caller has left may be on its way still.
+    await underWay.get(number)?.catch(() => {});
+    stored.delete(number);
+    await driver.put(number, body, signal);
+    stored.add(number);
+  }
+
+  return {
+    id,
+    present,
+    async put(number, body, signal) {
+      checkSegment(number, body, options);
+      const ended = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
+      ended.throwIfAborted();
+      const putting = put(number, body, ended);
+      underWay.set(number, putting);
+      await orBodyError(untilAborted(putting, ended));
+    },
+    async complete() {
+      if (completed) return;
+      ending.signal.throwIfAborted();
+      if (stored.size < count) throw new Error(`the upload has ${stored.size} of ${count} segments`);
+      await driver.complete();
+      completed = true;
+      ending.abort(new Error('the upload is complete'));
+    },
+    async abort() {
+      if (completed) return;
+      ending.abort(new Error('the upload was aborted'));
+      // A segment that arrives later may stay behind.
+      dropping ??= Promise.allSettled(underWay.values()).then(() => driver.drop());
+      await dropping;
+    },
+  };
+}
+
+/** Bytes of segment `number`; 0 beyond the last one. */
+export function segmentLength(number: number, { size, segmentBytes }: BlobUploadOptions): number {
+  return Math.max(0, Math.min(segmentBytes, size - number * segmentBytes));
+}
+
+function checkSegment(number: number, { length }: BlobBody, options: BlobUploadOptions): void {
+  const { size, segmentBytes } = options;
+  if (!Number.isSafeInteger(number) || number < 0 || number >= segmentCount(size, segmentBytes))
+    throw new RangeError(`a blob of ${size} bytes has no segment ${number}`);
+  const expected = segmentLength(number, options);
+  if (length !== expected) throw new RangeError(`segment ${number} has ${length} bytes, not ${expected}`);
+}

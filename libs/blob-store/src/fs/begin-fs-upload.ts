@@ -1,0 +1,35 @@
+// A blob whose segments are regions of one file in the spool directory, which becomes the blob.
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
+import { createUpload } from '../create-upload.ts';
+import { readBody } from '../read-body.ts';
+import { attempt } from './store-error.ts';
+
+/**
+ * `path`: an empty file. `place`, which may be called again after it has rejected, makes it the blob. No other
+ * process can go on with it: nothing says which regions of a file were written.
+ */
+export function beginFsUpload(path: string, options: BlobUploadOptions, place: () => Promise<void>): BlobUpload {
+  return createUpload(options, {
+    id: basename(path),
+    async put(number, body, signal) {
+      await attempt('write a blob', async () => {
+        await using file = await open(path, 'r+');
+        let at = number * options.segmentBytes;
+        for await (const chunk of readBody(body, signal)) {
+          await writeAt(file, chunk, at);
+          at += chunk.byteLength;
+        }
+        await file.datasync();
+      });
+    },
+    complete: () => attempt('commit a blob', place),
+    drop: () => attempt('drop an unfinished blob', () => rm(path, { force: true })),
+  });
+}
+
+async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;)
+    done += (await file.write(bytes, done, bytes.byteLength - done, position + done)).bytesWritten;
+}

@@ -1,0 +1,99 @@
+// One multipart upload under an id of its own. The client's own uploads would resume whatever upload of the same key they
+// find, another node's included (decision 0011).
+import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
+import { createUpload, segmentLength } from '../create-upload.ts';
+import type { SendBody } from './create-body-sender.ts';
+import { createPlaces } from './create-places.ts';
+import type { S3Bucket } from './s3-bucket.ts';
+import { codeOf } from './s3-error.ts';
+import { abortUpload } from './sweep-uploads.ts';
+
+export interface S3UploadOptions {
+  readonly bucket: S3Bucket;
+  readonly sendBody: SendBody;
+  /** The object's full name. */
+  readonly name: string;
+  /** Called with the upload's id whenever it is used: it is not abandoned. */
+  readonly onUse: (id: string) => void;
+  /** Called for an upload that could not be dropped. */
+  readonly onLeftBehind: (error: unknown) => void;
+}
+
+const partsAtOnce = 4;
+const doing = 'write a blob';
+
+export async function beginS3Upload(
+  { bucket, sendBody, name, onUse, onLeftBehind }: S3UploadOptions,
+  options: BlobUploadOptions,
+): Promise<BlobUpload> {
+  const { client, name: bucketName } = bucket;
+  const { id, etags } = (await findUpload(bucket, name, options)) ?? (await initiateUpload(bucket, name));
+  const inPlace = createPlaces(partsAtOnce);
+  onUse(id);
+
+  const drop = () => abortUpload(bucket, name, id).catch(onLeftBehind);
+
+  return createUpload(options, {
+    id,
+    present: new Set(etags.keys()),
+    async put(number, body, signal) {
+      onUse(id);
+      const query = `partNumber=${number + 1}&uploadId=${encodeURIComponent(id)}`;
+      etags.set(number, await inPlace(() => sendBody({ doing, name, query, body, signal }), signal));
+      onUse(id);
+    },
+    async complete() {
+      onUse(id);
+      const parts = [...etags].toSorted(([one], [other]) => one - other);
+      const named = parts.map(([number, etag]) => ({ part: number + 1, etag }));
+      try {
+        await bucket.attempt('commit a blob', async () => client.completeMultipartUpload(bucketName, name, id, named));
+      } catch (error) {
+        // Completed by a request whose answer was lost, or ended because another writer of these bytes was first.
+        if (!isGone(error, 'HTTP 500') || !(await isThere(bucket, name, options.size))) throw error;
+        await drop();
+      }
+    },
+    drop,
+  });
+}
+
+interface FoundUpload {
+  readonly id: string;
+  /** By the segments that are there. */
+  readonly etags: Map<number, string>;
+}
+
+async function initiateUpload({ attempt, client, name: bucketName }: S3Bucket, name: string): Promise<FoundUpload> {
+  const headers = { 'content-type': 'application/octet-stream' };
+  const id = await attempt(doing, async () => client.initiateNewMultipartUpload(bucketName, name, headers));
+  return { id, etags: new Map() };
+}
+
+/** The upload to resume; `undefined`: there is none, or it is gone. A part of another length is as if it were not there. */
+async function findUpload(
+  { attempt, client, name: bucketName }: S3Bucket,
+  name: string,
+  options: BlobUploadOptions,
+): Promise<FoundUpload | undefined> {
+  const { resume: id } = options;
+  if (id === undefined) return undefined;
+  try {
+    const parts = await attempt(doing, async () => client['listParts'](bucketName, name, id));
+    const fitting = parts.filter(({ part, size }) => size > 0 && size === segmentLength(part - 1, options));
+    return { id, etags: new Map(fitting.map(({ part, etag }) => [part - 1, etag])) };
+  } catch (error) {
+    if (isGone(error, 'NoSuchKey')) return undefined;
+    throw error;
+  }
+}
+
+/** `ofCeph`: the code that Ceph gives in place of S3's. */
+function isGone(error: unknown, ofCeph: string): boolean {
+  return ['NoSuchUpload', ofCeph].includes(codeOf(error) ?? '');
+}
+
+async function isThere(bucket: S3Bucket, name: string, size: number): Promise<boolean> {
+  const found = await bucket.attemptIfPresent('commit a blob', async () => bucket.client.statObject(bucket.name, name));
+  return found?.size === size;
+}

@@ -1,0 +1,98 @@
+// PUTs whose bodies are streams: a part or a whole object is never in memory. Each try has a stream of its own.
+import { createHash } from 'node:crypto';
+import { addAbortSignal, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import type { BlobBody } from '../blob-store.ts';
+import { readBody } from '../read-body.ts';
+import { createPlaces } from './create-places.ts';
+import type { S3Bucket } from './s3-bucket.ts';
+
+interface SentBody {
+  /** As of `S3Bucket.attempt`. */
+  readonly doing: string;
+  /** The object's full name. */
+  readonly name: string;
+  readonly query?: string;
+  readonly body: BlobBody;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Resolves to the ETag. Rejects with `store-unavailable`, `BodyFailure` or the reason of `signal`. */
+export type SendBody = (sent: SentBody) => Promise<string>;
+
+/** All blobs together have so many places. A place is given up after each try, and the silence of the server ends a try. */
+const bodiesAtOnce = 32;
+
+export function createBodySender(bucket: S3Bucket): SendBody {
+  const inPlace = createPlaces(bodiesAtOnce);
+  return async (sent) => {
+    const { doing, body, signal } = sent;
+    const sha256 = bucket.signsBodies ? (body.sha256 ?? (await hashBody(body, signal))) : '';
+    return bucket.attempt(doing, () => inPlace(() => sendOnce(bucket, sent, sha256), signal));
+  };
+}
+
+async function hashBody(body: BlobBody, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of readBody(body, signal)) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+async function sendOnce(bucket: S3Bucket, { name, query, body, signal }: SentBody, sha256: string): Promise<string> {
+  const stream = new BodyStream(body, signal);
+  // The client looks at it only once it is sent.
+  stream.on('error', () => {});
+  if (signal !== undefined) addAbortSignal(signal, stream);
+  const headers = { 'content-type': 'application/octet-stream', 'content-length': `${body.length}` };
+  const target = { method: 'PUT', bucketName: bucket.name, objectName: name, headers };
+  try {
+    const request = query === undefined ? target : { ...target, query };
+    const response = await bucket.client.makeRequestStreamAsync(request, stream, sha256, [200], '');
+    await buffer(response);
+    if (stream.left > 0) throw new Error('it has stored a body that is not there yet');
+    return (response.headers.etag ?? '').replace(/^"|"$/g, '');
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** `readBody` as a stream. It ends together with its last bytes: a request that is not over when its answer comes loses its connection. */
+class BodyStream extends Readable {
+  /** Bytes that the client has not got yet. */
+  left: number;
+  readonly #chunks: AsyncGenerator<Uint8Array>;
+
+  constructor(body: BlobBody, signal: AbortSignal | undefined) {
+    super();
+    this.left = body.length;
+    this.#chunks = readBody(body, signal);
+  }
+
+  override _read(): void {
+    void this.#pushNext();
+  }
+
+  async #pushNext(): Promise<void> {
+    try {
+      const { done, value } = await this.#chunks.next();
+      if (done !== true) {
+        this.left -= value.byteLength;
+        this.push(value);
+      }
+      if (this.left === 0) this.push(null);
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
+  async #endBody(): Promise<void> {
+    // Only the caller could do something about it, and it knows.
+    await this.#chunks.return(undefined).catch(() => {});
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    // Not waited for: the body may be stuck.
+    void this.#endBody();
+    done(error);
+  }
+}

@@ -1,0 +1,44 @@
+// How many may do something at once. The others wait, first come first served.
+
+/** Runs `work` in a place of its own, which is free when it settles. Rejects with the reason of `signal` while it waits. */
+export type InPlace = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
+
+export function createPlaces(count: number): InPlace {
+  let free = count;
+  const queue: (() => void)[] = [];
+
+  function leave(): void {
+    const next = queue.shift();
+    if (next === undefined) free += 1;
+    else next();
+  }
+
+  async function enter(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (free > 0) {
+      free -= 1;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const take = () => {
+        signal?.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        queue.splice(queue.indexOf(take), 1);
+        reject(signal?.reason as Error);
+      };
+      queue.push(take);
+      signal?.addEventListener('abort', giveUp, { once: true });
+    });
+  }
+
+  return async (work, signal) => {
+    await enter(signal);
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  };
+}
