@@ -2,7 +2,7 @@
 // image is named before all of it is there. Interrupted, it goes on when it is run again.
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
-import { createDigestHash, type Digest, digestHex, layoutBlobPath, parseManifest } from '@cistern/oci';
+import { type Digest, parseManifest } from '@cistern/oci';
 import type { ResolvedImage } from '@cistern/upstream';
 import {
   untilDeleted,
@@ -17,14 +17,8 @@ import {
 } from '@cistern/content';
 import { forEachBounded } from '@cistern/runtime';
 import { type BundleFile, openBundleFile } from './open-bundle-file.ts';
-import {
-  type ImportPlan,
-  type PlannedImage,
-  type PlannedManifest,
-  mismatch,
-  planImport,
-  readManifest,
-} from './plan-import.ts';
+import { type ImportPlan, type PlannedImage, type PlannedManifest, planImport, readManifest } from './plan-import.ts';
+import { storePart } from './store-part.ts';
 
 export interface ImportOptions {
   readonly path: string;
@@ -117,20 +111,7 @@ async function importBlob(
   advance: (bytes: number) => void,
 ): Promise<void> {
   await untilDeleted({ index }, digest);
-  const writer = await store.begin(digest);
-  try {
-    const hash = createDigestHash(digest);
-    for await (const chunk of file.read(layoutBlobPath(digest))) {
-      signal?.throwIfAborted();
-      hash.update(chunk);
-      await writer.append(chunk);
-      advance(chunk.length);
-    }
-    if (hash.digest('hex') !== digestHex(digest)) throw mismatch(path, digest);
-    await writer.commit();
-  } finally {
-    await writer.abort();
-  }
+  await storePart({ path, file, store, signal, advance }, digest, size);
   await index.blobs.put(verifiedRecord(digest, size, now()));
 }
 
