@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { bodyOf } from '@cistern/blob-store';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
 import { createTestIndex } from '@cistern/index/testing';
 import { digestOf } from '@cistern/oci';
@@ -18,11 +19,10 @@ function startStore(held: number) {
   const store = limitStore(createMemoryStore({ contents }), { index, maxBytes: 100, want });
   const put = async (bytes: number) => {
     const content = Buffer.alloc(bytes, bytes);
-    const writer = await store.begin(digestOf(content));
-    await writer.append(content);
-    await writer.commit();
+    await store.put(digestOf(content), bodyOf(content));
   };
-  return { total, put, wanted, contents };
+  const begin = (size: number) => store.beginUpload(digestOf(Buffer.alloc(size)), { size, segmentBytes: size });
+  return { total, put, begin, wanted, contents };
 }
 
 async function tookMs(action: () => Promise<unknown>): Promise<number> {
@@ -69,4 +69,25 @@ test('a blob that is larger than the store is refused at once, and nothing goes 
   const { put, wanted } = startStore(0);
   assert.ok((await tookMs(() => refused(put(101)))) < 200);
   assert.deepEqual(wanted, []);
+});
+
+test('an upload has room for all of its blob from the start, and gives it back when it ends', async () => {
+  const { put, begin, contents, wanted } = startStore(0);
+  await assert.rejects(begin(101), isNoRoom);
+  const [kept, aborted] = [await begin(60), await begin(40)];
+  const waiting = put(1);
+  await delay(500);
+  assert.equal(contents.blobs.size, 0);
+  assert.deepEqual(wanted.at(-1), 101);
+  await aborted.abort();
+  await aborted.abort();
+  await waiting;
+  await put(39);
+  await delay(1_500);
+  await kept.put(0, bodyOf(Buffer.alloc(60)));
+  await kept.complete();
+  await kept.abort();
+  await put(40);
+  await delay(1_500);
+  await put(99);
 });

@@ -1,7 +1,7 @@
 // Room in a store of limited size. A blob that would take the store above its limit waits a while for eviction. Then it is not stored:
 // its readers have it from the fill (decision 0055).
 import { stat } from 'node:fs/promises';
-import type { BlobStore } from '@cistern/blob-store';
+import type { BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { createDiskRoom } from './disk-room.ts';
@@ -31,10 +31,12 @@ export function limitStore(store: BlobStore, { index, maxBytes, want }: StoreLim
     want,
   }).open(() => 0);
 
-  async function take(bytes: number): Promise<void> {
+  /** Resolves with the function that gives the room back. */
+  async function take(bytes: number, signal = new AbortController().signal): Promise<() => void> {
     try {
-      setTimeout(await room.take(bytes, new AbortController().signal), recordedWithinMs).unref();
+      return await room.take(bytes, signal);
     } catch (cause) {
+      signal.throwIfAborted();
       const { message } = cause as CacheError;
       throw new CacheError('store-unavailable', message, { cause, detail: { code: noRoomCode } });
     }
@@ -45,10 +47,22 @@ export function limitStore(store: BlobStore, { index, maxBytes, want }: StoreLim
     ...store,
     ...(adoptFile !== undefined && {
       async adoptFile(digest, path) {
-        await take((await stat(path)).size);
-        return adoptFile(digest, path);
+        const { size } = await stat(path);
+        await storeIn(await take(size), () => adoptFile(digest, path));
       },
     }),
+    async put(digest, body, signal) {
+      await storeIn(await take(body.length, signal), () => store.put(digest, body, signal));
+    },
+    async beginUpload(digest, options) {
+      const giveBack = await take(options.size);
+      try {
+        return limitUpload(await store.beginUpload(digest, options), giveBack);
+      } catch (error) {
+        giveBack();
+        throw error;
+      }
+    },
     async begin(digest) {
       const writer = await store.begin(digest);
       let bytes = 0;
@@ -59,13 +73,43 @@ export function limitStore(store: BlobStore, { index, maxBytes, want }: StoreLim
           return writer.append(chunk);
         },
         async commit() {
-          await take(bytes).catch(async (error: unknown) => {
+          const giveBack = await take(bytes).catch(async (error: unknown) => {
             await writer.abort();
             throw error;
           });
-          return writer.commit();
+          await storeIn(giveBack, writer.commit);
         },
       };
+    },
+  };
+}
+
+/** `work` stores as many bytes, for which room was taken. */
+async function storeIn(giveBack: () => void, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    giveBack();
+    throw error;
+  }
+  setTimeout(giveBack, recordedWithinMs).unref();
+}
+
+/** An upload that is left to another process, neither completed nor aborted, keeps its room. */
+function limitUpload(upload: BlobUpload, giveBack: () => void): BlobUpload {
+  let isHeld = true;
+  function release(afterMs: number): void {
+    if (isHeld) setTimeout(giveBack, afterMs).unref();
+    isHeld = false;
+  }
+  return {
+    ...upload,
+    async complete() {
+      await upload.complete();
+      release(recordedWithinMs);
+    },
+    async abort() {
+      await upload.abort().finally(() => release(0));
     },
   };
 }
