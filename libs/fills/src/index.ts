@@ -1,3 +1,5 @@
+export { createConnectionControl } from './fetch/connection-control.ts';
+export type { ConnectionControl, FillConnections } from './fetch/connection-control.ts';
 export { startFill } from './fill/fill.ts';
 export type { Fill } from './fill/fill.ts';
 export { openTemporarySpool } from './fill/open-temporary-spool.ts';

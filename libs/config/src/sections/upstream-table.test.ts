@@ -102,6 +102,7 @@ upstreams:
     ttl: 5m
     maxage: 720h
     maxconnections: 8
+    connectionsperblob: 2
     timeouts: {connect: 1s, headers: 2s, body: 3s, silence: 4s}
 `;
   const files = { '/run/secret': 'pass word\n', '/ca.pem': 'CA', '/cert.pem': 'CERT', '/key.pem': 'KEY\n' };
@@ -126,6 +127,7 @@ upstreams:
     isOffline: false,
     maxAgeMs: 720 * 3_600_000,
     maxConnections: 8,
+    connectionsPerBlob: 2,
     timeouts: { connectTimeoutMs: 1000, headersTimeoutMs: 2000, bodyIdleTimeoutMs: 3000, silenceMs: 4000 },
   });
   assert.deepEqual(credentials, [

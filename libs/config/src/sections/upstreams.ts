@@ -84,6 +84,10 @@ const upstreamEntry = openSection('One upstream registry.', {
     'Connections at the same time to each of its hosts. Questions for callers (`access: verify`) have as many again, up to 32.',
     { min: 1, max: 10_000 },
   ).prefault('64'),
+  connectionsperblob: wholeNumber(
+    'Connections to a host for one blob that a client waits for, at most. More than one are used only while they bring the blob sooner. `1` switches that off.',
+    { min: 1, max: 16 },
+  ).prefault('4'),
   timeouts: section('How long to wait for the upstream.', {
     connect: duration('For a connection.').prefault('10s'),
     headers: duration("For the answer's headers.").prefault('30s'),
@@ -154,6 +158,7 @@ export function buildUpstream(name: string, entry: UpstreamEntry, path: string, 
     /** May be Infinity. */
     maxAgeMs: entry.maxage,
     maxConnections: entry.maxconnections,
+    connectionsPerBlob: entry.connectionsperblob,
     timeouts: {
       connectTimeoutMs: entry.timeouts.connect,
       headersTimeoutMs: entry.timeouts.headers,

@@ -1,0 +1,222 @@
+// The fills of a worker at one upstream host, and how many connections beyond the first of each have shown that they pay.
+//
+//   watch ── a steady window, a fill that uses all it has ──▶ probe: one connection more for that fill
+//   probe ── a window a fifth above the reference ──▶ watch, the connection is kept for a minute
+//   probe ── no such window among three, or refused ──▶ watch, so many connections are not tried for ten minutes
+//   probe ── other fills, or one held up ──▶ watch, as if it had not been
+//   watch ── the minute is over ──▶ watch with one connection less, which the next probe may bring back
+//
+// The sum over all fills counts: under a limit of the sum, one more connection only takes from the others.
+import type { FillConnections, FillConnectionsOptions } from './connection-control.ts';
+import { canTakeMore, poorestOf, richestOf, shareExtras, type Sharer } from './share-extras.ts';
+import { createRateWindow, type Measured, windowMs } from './rate-window.ts';
+
+export interface HostConnections {
+  enter(options: FillConnectionsOptions): FillConnections;
+  /** Nothing is known that still counts, and no fill is here. */
+  isForgotten(): boolean;
+}
+
+/** A connection is young for so long: slow start, and bursts that hosts give at first, say nothing. */
+const settleMs = 500;
+const gain = 1.2;
+const maxWindows = 3;
+const keptMs = 60_000;
+const noMs = 600_000;
+/** Places under the upstream's cap come free soon. */
+const noPlaceMs = 10_000;
+/** Upstream has to answer an extra request within it. */
+const openingMs = 5_000;
+/** Part of a window that a fill may be held up and still be measured. */
+const heldUpShare = 0.1;
+
+interface Member extends Sharer {
+  readonly enteredAtMs: number;
+  opened: number;
+  heldUps: number;
+  heldUpAtMs: number;
+  /** Since the last window began. */
+  heldUpMs: number;
+  /** For more than a tenth of the last window. */
+  isHeldUp: boolean;
+}
+
+interface Probe {
+  readonly member: Member;
+  readonly sinceMs: number;
+  /** Bytes a millisecond, without it. */
+  readonly reference: number;
+  isOpen: boolean;
+  windows: number;
+}
+
+export function createHostConnections(): HostConnections {
+  const members = new Set<Member>();
+  const window = createRateWindow<Member>();
+  let probe: Probe | undefined;
+  /** Extra connections that pay and that no fill has: those that come next have them at once. */
+  let spare = 0;
+  let keptUntilMs = 0;
+  /** From so many connections in all. */
+  let no = { from: Number.POSITIVE_INFINITY, untilMs: 0 };
+  /** Of the last steady windows. */
+  let rates: number[] = [];
+
+  const allowedOf = (member: Member) => 1 + member.extras + (probe?.member === member ? 1 : 0);
+  const total = () => [...members].reduce((sum, member) => sum + allowedOf(member), 0);
+  const mayTry = (connections: number, now: number) => connections < no.from || now >= no.untilMs;
+  /** Not with the young: most blobs are small. */
+  const share = (now: number) => {
+    spare = shareExtras(
+      [...members].filter((member) => isOld(member, now)),
+      spare,
+    );
+  };
+
+  function begin(atMs: number): void {
+    for (const member of members) Object.assign(member, { heldUpMs: 0, heldUpAtMs: performance.now() });
+    const measured = [...members].filter((member) => isMeasurable(member, atMs));
+    window.begin(atMs, new Map(measured.map((member) => [member, member.opened])));
+  }
+
+  function startOver(now: number): void {
+    probe = undefined;
+    rates = [];
+    begin(now);
+  }
+
+  /** The one with the fewest, of those that use all they have. */
+  function nextToProbe(): Member | undefined {
+    return poorestOf([...members].filter((one) => window.has(one) && one.opened >= allowedOf(one) && canTakeMore(one)));
+  }
+
+  function endWindow(now: number): void {
+    const measured = window.end(now);
+    for (const member of members) member.isHeldUp = heldUpMsOf(member, now) > heldUpShare * measured.tookMs;
+    share(now);
+    if (!isSound(measured, now)) startOver(now);
+    else if (probe !== undefined) judge(probe, measured, now);
+    else if (measured.isRising) startOver(now);
+    else watch(measured.rate, now);
+  }
+
+  /** The same fills all through it, with as many connections at its end as at its beginning. */
+  function isSound({ tookMs, openedAtBeginning }: Measured<Member>, now: number): boolean {
+    if (tookMs > 2 * windowMs || openedAtBeginning.size === 0) return false;
+    for (const [member, opened] of openedAtBeginning)
+      if (!members.has(member) || member.isHeldUp || member.opened < opened) return false;
+    return [...members].every((member) => openedAtBeginning.has(member) || !isMeasurable(member, now));
+  }
+
+  function watch(rate: number, now: number): void {
+    // It waits for requests to end that are no longer allowed.
+    if ([...members].some((member) => member.opened > allowedOf(member))) return startOver(now);
+    rates = [...rates.slice(1 - maxWindows), rate];
+    const richest = richestOf([...members]);
+    if (richest !== undefined && richest.extras > 0 && now >= keptUntilMs && mayTry(total(), now)) {
+      richest.extras -= 1;
+      spare = 0;
+      keptUntilMs = now + keptMs;
+      return startOver(now);
+    }
+    tryOneMore(now);
+  }
+
+  function tryOneMore(now: number): void {
+    const member = mayTry(total() + 1, now) ? nextToProbe() : undefined;
+    begin(now);
+    if (member === undefined) return;
+    const reference = rates.reduce((sum, one) => sum + one, 0) / rates.length;
+    probe = { member, sinceMs: now, reference, isOpen: false, windows: 0 };
+    window.wait();
+  }
+
+  function judge(running: Probe, { rate }: Measured<Member>, now: number): void {
+    const { member, reference } = running;
+    if (member.opened < allowedOf(member)) return startOver(now);
+    running.windows += 1;
+    if (rate >= reference * gain) {
+      probe = undefined;
+      member.extras += 1;
+      keptUntilMs = now + keptMs;
+      rates = [rate];
+      tryOneMore(now);
+    } else if (running.windows < maxWindows) begin(now);
+    else {
+      no = { from: total(), untilMs: now + noMs };
+      startOver(now);
+    }
+  }
+
+  function received(member: Member, bytes: number): void {
+    const now = performance.now();
+    window.add(member, bytes, now);
+    if (probe !== undefined && !probe.isOpen && now - probe.sinceMs > openingMs) startOver(now);
+    else if (window.isOver(now)) endWindow(now);
+  }
+
+  function refused(member: Member, by: 'host' | 'cap'): void {
+    const now = performance.now();
+    if (probe?.member !== member && member.extras > 0) member.extras -= 1;
+    startOver(now);
+    const from = total() + 1;
+    if (by === 'host') no = { from, untilMs: now + noMs };
+    else if (mayTry(from, now)) no = { from, untilMs: now + noPlaceMs };
+  }
+
+  return {
+    enter(options) {
+      const now = performance.now();
+      if (members.size === 0 && now >= keptUntilMs) spare = 0;
+      const extras = options.mayProbe() ? Math.min(spare, options.max - 1) : 0;
+      spare -= extras;
+      const none = { opened: 0, heldUps: 0, heldUpAtMs: now, heldUpMs: 0, isHeldUp: false };
+      const member: Member = { ...options, ...none, extras, enteredAtMs: now };
+      members.add(member);
+      if (members.size === 1) begin(now + settleMs);
+      return {
+        get allowed() {
+          return allowedOf(member);
+        },
+        received: (bytes) => received(member, bytes),
+        heldUp() {
+          if (member.heldUps === 0) member.heldUpAtMs = performance.now();
+          member.heldUps += 1;
+          return () => {
+            member.heldUpMs = heldUpMsOf(member, performance.now());
+            member.heldUpAtMs = performance.now();
+            member.heldUps -= 1;
+          };
+        },
+        opened(count) {
+          member.opened = count;
+          if (probe?.member !== member || probe.isOpen || count < allowedOf(member)) return;
+          probe.isOpen = true;
+          begin(performance.now() + settleMs);
+        },
+        refused: (by) => refused(member, by),
+        leave() {
+          members.delete(member);
+          spare += member.extras;
+          member.extras = 0;
+          const leftAtMs = performance.now();
+          share(leftAtMs);
+          if (probe?.member === member) startOver(leftAtMs);
+        },
+      };
+    },
+    isForgotten: () => members.size === 0 && performance.now() >= Math.max(keptUntilMs, no.untilMs),
+  };
+}
+
+function isOld({ enteredAtMs }: Member, atMs: number): boolean {
+  return atMs - enteredAtMs >= settleMs;
+}
+
+function isMeasurable(member: Member, atMs: number): boolean {
+  return isOld(member, atMs) && !member.isHeldUp;
+}
+
+function heldUpMsOf({ heldUps, heldUpAtMs, heldUpMs }: Member, now: number): number {
+  return heldUpMs + (heldUps > 0 ? now - heldUpAtMs : 0);
+}

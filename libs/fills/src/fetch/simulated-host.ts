@@ -1,0 +1,158 @@
+// For tests: a host that limits its connections or their sum, and fills that fetch from it as a ConnectionControl lets them. On
+// virtual time, in steps of 20 ms.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ConnectionControl, FillConnections } from './connection-control.ts';
+
+export interface HostLimits {
+  /** Bytes a second of each connection; default: none. */
+  perConnection?: number;
+  /** Of all together; default: none. */
+  sum?: number;
+  /** The rate of a connection changes by up to this part every 100 ms. */
+  jitter?: number;
+  /** A new connection begins with 140 KB in a round trip, and doubles with each. Default 50. */
+  roundTripMs?: number;
+  /** Chance in a second that the host gives half of its rate for a second. */
+  lossChance?: number;
+  /** More connections are answered 429. */
+  maxConnections?: number;
+}
+
+export interface SimulatedFill {
+  readonly size: number;
+  readonly beginsAtMs?: number;
+  readonly max?: number;
+  readonly mayProbe?: () => boolean;
+  /** Bytes a second that its readers take; default: as they come. */
+  readonly readers?: number;
+}
+
+export interface FillCourse {
+  readonly tookMs: number;
+  /** Of `allowed`, with the time from its beginning. */
+  readonly changes: readonly { readonly atMs: number; readonly allowed: number }[];
+  readonly gets: number;
+}
+
+interface Connection {
+  openedAtMs: number;
+  left: number;
+  factor: number;
+}
+
+const stepMs = 20;
+const firstWindowBytes = 140_000;
+const rangeBytes = 64 * 1024 * 1024;
+
+export function simulateHost(control: ConnectionControl, limits: HostLimits, random: () => number) {
+  const connections = new Set<Connection>();
+  let half = false;
+  let steps = 0;
+
+  function rateOf({ openedAtMs, factor }: Connection, now: number): number {
+    const { perConnection = Number.POSITIVE_INFINITY, roundTripMs = 50 } = limits;
+    const trips = Math.min(30, (now - openedAtMs) / roundTripMs);
+    const slowStart = (firstWindowBytes * 2 ** trips * 1000) / roundTripMs;
+    return Math.min(perConnection * factor, slowStart) * (half ? 0.5 : 1);
+  }
+
+  /** Bytes of this step for each connection. */
+  function give(now: number): Map<Connection, number> {
+    steps += 1;
+    const { jitter = 0, lossChance = 0, sum = Number.POSITIVE_INFINITY } = limits;
+    if (steps % 5 === 0) for (const one of connections) one.factor = 1 + jitter * (2 * random() - 1);
+    if (steps % 50 === 0) half = random() < lossChance;
+    const wanted = [...connections].map((one) => [one, rateOf(one, now)] as const);
+    const all = wanted.reduce((total, [, rate]) => total + rate, 0);
+    const part = Math.min(1, (sum * (half ? 0.5 : 1)) / all);
+    return new Map(wanted.map(([one, rate]) => [one, (rate * part * stepMs) / 1000]));
+  }
+
+  async function run(fills: readonly SimulatedFill[], forMs = Number.POSITIVE_INFINITY): Promise<FillCourse[]> {
+    const beganAtMs = performance.now();
+    const running = fills.map((fill) => createRun(control, connections, limits, fill));
+    while (running.some(({ course }) => course() === undefined)) {
+      const now = performance.now() - beganAtMs;
+      if (now >= forMs) break;
+      const given = give(performance.now());
+      for (const one of running) one.step(now, given);
+      await delay(stepMs);
+    }
+    return running.map(({ course, leave }) => course() ?? leave(performance.now() - beganAtMs));
+  }
+  return { run, limits };
+}
+
+function createRun(
+  control: ConnectionControl,
+  all: Set<Connection>,
+  limits: HostLimits,
+  { size, beginsAtMs = 0, max = 4, mayProbe = () => true, readers = Number.POSITIVE_INFINITY }: SimulatedFill,
+) {
+  const own = new Set<Connection>();
+  const changes: { atMs: number; allowed: number }[] = [];
+  let connections: FillConnections | undefined;
+  let release: (() => void) | undefined;
+  let [unasked, missing, buffered, gets, refusedAtMs] = [size, size, 0, 0, Number.NEGATIVE_INFINITY];
+  let done: FillCourse | undefined;
+
+  function open(at: FillConnections, now: number): void {
+    while (own.size < at.allowed && unasked > 0) {
+      if (own.size > 0 && all.size >= (limits.maxConnections ?? Number.POSITIVE_INFINITY)) {
+        if (now - refusedAtMs < 1000) return;
+        refusedAtMs = now;
+        gets += 1;
+        return at.refused('host');
+      }
+      const left = Math.min(unasked, rangeBytes);
+      unasked -= left;
+      gets += 1;
+      const one = { openedAtMs: performance.now() + (limits.roundTripMs ?? 50), left, factor: 1 };
+      own.add(one);
+      all.add(one);
+      at.opened(own.size);
+    }
+  }
+
+  function take(at: FillConnections, given: ReadonlyMap<Connection, number>): void {
+    for (const one of own) {
+      const bytes = Math.min(one.left, given.get(one) ?? 0);
+      one.left -= bytes;
+      missing -= bytes;
+      buffered += bytes;
+      at.received(bytes);
+      if (one.left > 0) continue;
+      own.delete(one);
+      all.delete(one);
+      at.opened(own.size);
+    }
+  }
+
+  function leave(now: number): FillCourse {
+    for (const one of own) all.delete(one);
+    connections?.leave();
+    done = { tookMs: now - beginsAtMs, changes, gets };
+    return done;
+  }
+
+  return {
+    course: () => done,
+    leave,
+    step(now: number, given: ReadonlyMap<Connection, number>) {
+      if (done !== undefined || now < beginsAtMs) return;
+      connections ??= control.enter('cdn', { max, mayProbe });
+      buffered = Math.max(0, buffered - (readers * stepMs) / 1000);
+      const isFull = buffered > 1_000_000;
+      if (isFull) release ??= connections.heldUp();
+      else {
+        release?.();
+        release = undefined;
+        take(connections, given);
+        open(connections, now);
+      }
+      const { allowed } = connections;
+      if (changes.at(-1)?.allowed !== allowed) changes.push({ atMs: Math.round(now - beginsAtMs), allowed });
+      if (missing < 1) leave(now);
+    },
+  };
+}
