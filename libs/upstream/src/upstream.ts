@@ -38,9 +38,11 @@ export interface UpstreamBlobBody {
   readonly start: number;
   /** Bytes of the whole blob; `undefined` where upstream does not say. */
   readonly totalSize: number | undefined;
+  /** Who sends the body, after redirects. Unset: other places than an upstream do. */
+  readonly host?: string | undefined;
   /**
-   * The bytes from `start` on, once. A break is resumed inside (Range + If-Match) as long as that is safe; otherwise the
-   * iteration throws. It never ends early without throwing when the length is known. Ending the iteration early or
+   * The bytes from `start` on, once. A break is resumed inside by a range as long as the sizes agree; otherwise the iteration
+   * throws. It never ends early without throwing when the length is known. Ending the iteration early or
    * `close` destroys the connection's body. Chunks are the reader's own, and it may free their
    * memory: whoever passes them on looks at them before.
    */
@@ -63,11 +65,16 @@ export interface CallOptions {
 export interface BlobRequestOptions extends CallOptions {
   /**
    * First byte wanted (default 0) and one past the last (default: the end). Unless that is the whole, upstream must answer
-   * 206 with a matching Content-Range, else `unsupported`: the caller then falls back to the whole.
+   * 206 with a matching Content-Range, else `unsupported`: the caller then falls back to the whole. After a 200 the same is said
+   * for an hour without a request.
    */
   readonly from?: number;
   readonly toExclusive?: number;
-  /** A connection beside the first one of the same blob. */
+  /**
+   * One more connection for a blob that others bring already. It begins only where a place is free that nobody waits for, is tried
+   * once, and is never answered by an alternate. Rejects with `ExtraRefused` where upstream or the cap on connections does not
+   * give it. Whatever becomes of it, no breaker, pause or remembered failure changes.
+   */
   readonly isExtra?: boolean;
 }
 
@@ -86,6 +93,8 @@ export interface UpstreamReferrersPage {
 
 export interface Upstream {
   readonly name: string;
+  /** The most connections for one blob, 1 … 16; 1: no extra ones. */
+  readonly connectionsPerBlob: number;
   /**
    * Never turned into a GET when it fails. Where upstream refuses HEAD as a method, a tag's digest is `undefined`, and a digest is
    * confirmed by a GET.

@@ -202,8 +202,8 @@ test('a refusal of all extra connections leaves one, and a want of places ends s
 
 test('short fills beside a long one do not keep it from more connections', long, async (t) => {
   const short = Array.from({ length: 100 }, (_, at) => ({ size: 3e6, beginsAtMs: at * 400 }));
-  const [long] = await open({ perConnection }).run([{ size: gibibyte }, ...short]);
-  t.diagnostic(JSON.stringify(long?.changes));
-  assert.ok(most(long!) >= 3);
-  assert.ok(long.changes.length < 20);
+  const [course] = await open({ perConnection }).run([{ size: gibibyte }, ...short]);
+  t.diagnostic(JSON.stringify(course?.changes));
+  assert.ok(most(course!) >= 3);
+  assert.ok(course!.changes.length < 20);
 });

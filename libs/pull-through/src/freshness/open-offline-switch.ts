@@ -137,14 +137,15 @@ export function offlineError(upstream: string): CacheError {
 
 /** An upstream that may be switched off: while it is, it gets no requests. Transfers that are under way come to their end. */
 export function refuseOffline(upstream: Upstream, isOffline: (upstream: string) => boolean): Upstream {
-  const { name } = upstream;
-  const unlessOffline = <M extends Exclude<keyof Upstream, 'name' | 'close'>>(method: M) =>
+  const { name, connectionsPerBlob } = upstream;
+  const unlessOffline = <M extends Exclude<keyof Upstream, 'name' | 'connectionsPerBlob' | 'close'>>(method: M) =>
     (async (...given: unknown[]) => {
       if (isOffline(name)) throw offlineError(name);
       return Reflect.apply(upstream[method], upstream, given) as unknown;
     }) as Upstream[M];
   return {
     name,
+    connectionsPerBlob,
     headManifest: unlessOffline('headManifest'),
     getManifest: unlessOffline('getManifest'),
     headBlob: unlessOffline('headBlob'),

@@ -3,17 +3,21 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { UpstreamMetrics } from '@cistern/telemetry';
 import { toNetworkError } from '../transport/network-error.ts';
-import { contentLength, dropBody, nameUpstream } from '../transport/transport.ts';
+import { contentLength, dropBody, nameUpstream, type Transport } from '../transport/transport.ts';
 import type { Upstream, UpstreamBlobBody } from '../upstream.ts';
 import { type CallContext, contradiction, endpoint, fetchDocument, type Lifetime, startCall } from './call.ts';
-import { type BlobRequest, openBlob, type OpenedBlob } from './open-blob.ts';
+import { toExtraRefused } from './extra-refused.ts';
+import { type BlobRequest, openBlob, type OpenedBlob, type RangeMemory } from './open-blob.ts';
 
 export interface BlobCallContext extends CallContext {
+  /** For extra connections. */
+  readonly extraTransport: Transport;
   readonly metrics: UpstreamMetrics;
   readonly countBytes: (bytes: number) => void;
 }
 
 export function createBlobCalls(context: BlobCallContext): Pick<Upstream, 'headBlob' | 'getBlob'> {
+  const ranges: RangeMemory = { refusedUntilMs: 0 };
   return {
     async headBlob(repository, digest, options) {
       const { headers } = await fetchDocument(context, {
@@ -27,10 +31,10 @@ export function createBlobCalls(context: BlobCallContext): Pick<Upstream, 'headB
       });
       return contentLength(headers);
     },
-    async getBlob(repository, digest, { signal, from = 0, toExclusive } = {}) {
+    async getBlob(repository, digest, { signal, from = 0, toExclusive, isExtra = false } = {}) {
       const subject = `the blob ${digest} of ${repository}`;
       const lifetime = startCall(context, signal, subject);
-      const request = { repository, digest, subject, from, toExclusive };
+      const request = { repository, digest, subject, from, toExclusive, isExtra, ranges };
       try {
         const opened = await openInTime(context, lifetime, request);
         return toBody(context, lifetime, request, opened);
@@ -42,10 +46,21 @@ export function createBlobCalls(context: BlobCallContext): Pick<Upstream, 'headB
   };
 }
 
-async function openInTime(context: CallContext, lifetime: Lifetime, request: BlobRequest): Promise<OpenedBlob> {
-  lifetime.setDeadline(context.deadlineMs);
+/** A blob's bytes are needed in order: an extra request that waits for long keeps those after it from use. */
+const extraDeadlineMs = 10_000;
+
+async function openInTime(
+  context: BlobCallContext,
+  lifetime: Lifetime,
+  request: BlobRequest & { readonly isExtra: boolean },
+): Promise<OpenedBlob> {
+  const { isExtra } = request;
+  const { deadlineMs, extraTransport } = context;
+  lifetime.setDeadline(isExtra ? Math.min(deadlineMs, extraDeadlineMs) : deadlineMs);
   try {
-    return await openBlob(context, request, lifetime.signal);
+    return await openBlob(isExtra ? { ...context, transport: extraTransport } : context, request, lifetime.signal);
+  } catch (error) {
+    throw isExtra ? toExtraRefused(error) : error;
   } finally {
     lifetime.clearDeadline();
   }
@@ -54,7 +69,7 @@ async function openInTime(context: CallContext, lifetime: Lifetime, request: Blo
 function toBody(
   context: BlobCallContext,
   lifetime: Lifetime,
-  request: BlobRequest,
+  request: BlobRequest & { readonly isExtra: boolean },
   opened: OpenedBlob,
 ): UpstreamBlobBody {
   const { start, totalSize } = opened;
@@ -82,7 +97,7 @@ function toBody(
       return { done: true, value: undefined };
     },
   };
-  return { start, totalSize, body: { [Symbol.asyncIterator]: () => iterator }, close };
+  return { start, totalSize, host: opened.url.host, body: { [Symbol.asyncIterator]: () => iterator }, close };
 }
 
 /** Attempts without a single new byte before giving up, and attempts over the whole body. */
@@ -99,12 +114,12 @@ const maxPauseMs = 5_000;
 async function* readResumably(
   context: BlobCallContext,
   lifetime: Lifetime,
-  request: BlobRequest,
+  request: BlobRequest & { readonly isExtra: boolean },
   opened: OpenedBlob,
 ): AsyncGenerator<Buffer, void, undefined> {
   const { upstream, metrics, countBytes } = context;
   const { signal } = lifetime;
-  const { start, etag } = opened;
+  const { start } = opened;
   let { stream, endExclusive, totalSize, url } = opened;
   let offset = start;
   let fruitless = 0;
@@ -139,7 +154,7 @@ async function* readResumably(
         const resumed = await openInTime(context, lifetime, {
           ...request,
           from: offset,
-          resumeOf: { etag, totalSize },
+          resumeOf: { totalSize },
         });
         if (opened.endExclusive !== undefined && resumed.endExclusive !== opened.endExclusive) {
           dropBody(resumed.stream);

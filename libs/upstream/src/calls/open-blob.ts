@@ -2,14 +2,7 @@
 import type { Readable } from 'node:stream';
 import { CacheError } from '@cistern/errors';
 import { type ByteRange, type Digest, parseContentRange, type RepositoryName } from '@cistern/oci';
-import {
-  contentLength,
-  dropBody,
-  headerValue,
-  nameUpstream,
-  type TransportHeaders,
-  type TransportResponse,
-} from '../transport/transport.ts';
+import { contentLength, dropBody, headerValue, nameUpstream, type TransportResponse } from '../transport/transport.ts';
 import { type CallContext, contradiction, endpoint, toResponseError } from './call.ts';
 
 export interface BlobRequest {
@@ -21,8 +14,17 @@ export interface BlobRequest {
   /** `undefined`: to the end. */
   readonly toExclusive: number | undefined;
   /** From an earlier answer for the same blob, whose body broke. */
-  readonly resumeOf?: Pick<OpenedBlob, 'etag' | 'totalSize'>;
+  readonly resumeOf?: Pick<OpenedBlob, 'totalSize'>;
+  readonly ranges: RangeMemory;
 }
+
+/** Of one registry. */
+export interface RangeMemory {
+  /** Until then it counts as a registry without ranges: it answered one with the whole. By `performance.now()`. */
+  refusedUntilMs: number;
+}
+
+const noRangesMs = 3_600_000;
 
 interface Span {
   readonly start: number;
@@ -33,17 +35,19 @@ interface Span {
 
 export interface OpenedBlob extends Span {
   readonly stream: Readable;
-  /** A strong one, else `undefined`. */
-  readonly etag: string | undefined;
   /** The place that sends the body. */
   readonly url: URL;
 }
 
 /** Rejects as the call does, and with `content-mismatch` or `unsupported` for another answer. */
 export async function openBlob(context: CallContext, request: BlobRequest, signal: AbortSignal): Promise<OpenedBlob> {
-  const { repository, digest, subject, from, toExclusive, resumeOf } = request;
+  const { repository, digest, subject, from, toExclusive, resumeOf, ranges } = request;
   const ranged = from > 0 || toExclusive !== undefined;
-  const send = (etag?: string): Promise<TransportResponse> =>
+  // What is left of a body can only be had by a range.
+  if (ranged && resumeOf === undefined && performance.now() < ranges.refusedUntilMs)
+    throw withoutRanges(context, request, { host: context.upstream.url.host, status: 200 });
+  // No entity tags: the digest names the bytes, so another tag only means that another server has them.
+  const send = (): Promise<TransportResponse> =>
     context.transport({
       operation: 'get-blob',
       method: 'GET',
@@ -52,19 +56,18 @@ export async function openBlob(context: CallContext, request: BlobRequest, signa
       headers: {
         accept: '*/*',
         ...(ranged && { range: `bytes=${from}-${toExclusive === undefined ? '' : toExclusive - 1}` }),
-        ...(etag !== undefined && { 'if-match': etag }),
       },
       signal,
       maxBodyBytes: undefined,
     });
-  let response = await send(resumeOf?.etag);
-  // The blob is named by its digest, so another entity tag only means that another server holds it.
-  if (response.status === 412 && resumeOf?.etag !== undefined) response = await send();
+  let response = await send();
+  // The registry signs a fresh URL with each request. The one that the storage refused may have been used up.
+  if (ranged && response.status === 403 && response.url.origin !== context.upstream.url.origin) response = await send();
   if (response.status >= 300) throw toResponseError(context, response, { subject, unknown: 'blob-unknown' });
-  const { headers, url, body } = response;
+  const { url, body } = response;
   try {
     const span = ranged ? rangeSpan(context, response, request) : wholeSpan(context, response, subject);
-    return { ...span, stream: body, etag: strongEtag(headers), url };
+    return { ...span, stream: body, url };
   } catch (error) {
     dropBody(body);
     throw error;
@@ -78,15 +81,12 @@ function wholeSpan(context: CallContext, { status, headers }: TransportResponse,
 }
 
 function rangeSpan(context: CallContext, { status, headers, url }: TransportResponse, request: BlobRequest): Span {
-  const { from, toExclusive, resumeOf, subject } = request;
+  const { from, toExclusive, resumeOf, subject, ranges } = request;
+  ranges.refusedUntilMs = status === 200 ? performance.now() + noRangesMs : 0;
   const sent = status === 206 ? parseContentRange(headerValue(headers, 'content-range')?.trim()) : undefined;
   const totalSize = sent?.size;
   if (sent?.range === undefined || sent.range.start !== from || !endsAsWanted(sent.range, totalSize, toExclusive))
-    throw new CacheError(
-      resumeOf === undefined ? 'unsupported' : 'upstream-unreachable',
-      `${nameUpstream(context.upstream, url.host)} does not answer range requests for ${subject}.`,
-      { detail: { upstream: context.upstream.name, status } },
-    );
+    throw withoutRanges(context, request, { host: url.host, status });
   const known = resumeOf?.totalSize;
   if (known !== undefined && totalSize !== undefined && totalSize !== known)
     throw contradiction(context, `said first ${known} and then ${totalSize} bytes for the size of ${subject}`);
@@ -99,8 +99,14 @@ function endsAsWanted({ end }: ByteRange, totalSize: number | undefined, toExclu
   return end + 1 === toExclusive || (end + 1 < toExclusive && atEnd);
 }
 
-/** Weak tags compare content by meaning, not by bytes (RFC 9110 section 8.8.1). */
-function strongEtag(headers: TransportHeaders): string | undefined {
-  const etag = headerValue(headers, 'etag')?.trim() ?? '';
-  return /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag) ? etag : undefined;
+function withoutRanges(
+  { upstream }: CallContext,
+  { subject, resumeOf }: BlobRequest,
+  { host, status }: { readonly host: string; readonly status: number },
+): CacheError {
+  return new CacheError(
+    resumeOf === undefined ? 'unsupported' : 'upstream-unreachable',
+    `${nameUpstream(upstream, host)} does not answer range requests for ${subject}.`,
+    { detail: { upstream: upstream.name, status } },
+  );
 }

@@ -63,7 +63,7 @@ for (const breaks of [[1], [100_000], [blob.length - 1], [1, 2, 3, 4, 5, 1_000_0
     assert.equal(opened.totalSize, blob.length);
     assert.ok(blob.equals(await readAll(opened)));
     const resumed = server.requests.slice(1);
-    assert.ok(resumed.every(({ headers }) => headers['if-match'] === etag && /^bytes=\d+-$/.test(headers.range ?? '')));
+    assert.ok(resumed.every(({ headers }) => /^bytes=\d+-$/.test(headers.range ?? '')));
     assert.ok(resumed.length >= 1);
     assert.equal((await metrics.upstreamResumes.get()).values[0]?.value, resumed.length);
     assert.equal((await metrics.upstreamReceivedBytes.get()).values[0]?.value, blob.length);
@@ -126,27 +126,13 @@ test('a reader that pauses longer than the idle timeout loses nothing', async (t
   assert.equal(server.requests.length, 1);
 });
 
-test('another entity tag does not matter where the digest is the name', async (t) => {
+test('entity tags do not matter where the digest is the name', async (t) => {
   const server = await startServer(t, (request, response) => {
-    if (request.headers['if-match'] === undefined)
-      send(request, response, {
-        ...(request.headers.range === undefined && { breakAt: 10 }),
-        headers: { etag: '"a"' },
-      });
-    else response.writeHead(412).end();
+    const isFirst = request.headers.range === undefined;
+    send(request, response, { ...(isFirst && { breakAt: 10 }), headers: { etag: isFirst ? '"a"' : '"b"' } });
   });
   assert.ok(blob.equals(await readAll(await openOn(t, server.url).upstream.getBlob(repository, digest))));
-});
-
-test('a weak entity tag is not sent', async (t) => {
-  const server = await startServer(t, (request, response) => {
-    send(request, response, {
-      headers: { etag: 'W/"a"' },
-      ...(request.headers.range === undefined && { breakAt: 10 }),
-    });
-  });
-  assert.ok(blob.equals(await readAll(await openOn(t, server.url).upstream.getBlob(repository, digest))));
-  assert.equal(server.requests.at(-1)?.headers['if-match'], undefined);
+  assert.ok(server.requests.every(({ headers }) => headers['if-match'] === undefined));
 });
 
 test('a resume waits until the repository is asked again', async (t) => {
@@ -266,17 +252,6 @@ test('a range beyond the end is cut there by upstream', async (t) => {
   });
   const opened = await openOn(t, server.url).upstream.getBlob(repository, digest, { from: 2, toExclusive: 9 });
   assert.equal((await readAll(opened)).toString(), '34');
-});
-
-test('an upstream without ranges is unsupported, and its body is dropped', async (t) => {
-  const server = await startServer(t, (_request, response) => {
-    response.writeHead(200, { 'content-length': blob.length }).end(blob);
-  });
-  await assert.rejects(
-    openOn(t, server.url).upstream.getBlob(repository, digest, { from: 5 }),
-    failsWith('unsupported', /does not answer range requests/),
-  );
-  await until(() => server.openConnections() === 0);
 });
 
 test('a range outside of the blob is unsatisfiable', async (t) => {

@@ -66,13 +66,17 @@ export function withAlternates(
 
   return {
     name: main.name,
+    connectionsPerBlob: main.connectionsPerBlob,
     headManifest: (repository, reference, options) =>
       hedged((one, given) => one.headManifest(repository, reference, given), options),
     headBlob: (repository, digest, options) => hedged((one, given) => one.headBlob(repository, digest, given), options),
     getManifest: (repository, reference, options) =>
       inOrder((one, given) => one.getManifest(repository, reference, given), options),
+    // An extra connection is one more to the same registry, or none.
     getBlob: (repository, digest, options) =>
-      inOrder((one, given) => one.getBlob(repository, digest, { ...options, ...given }), options),
+      options?.isExtra === true
+        ? main.getBlob(repository, digest, options)
+        : inOrder((one, given) => one.getBlob(repository, digest, { ...options, ...given }), options),
     listTags: (repository, page, options) => inOrder((one, given) => one.listTags(repository, page, given), options),
     listReferrers: (repository, digest, query, options) =>
       inOrder((one, given) => one.listReferrers(repository, digest, query, given), options),

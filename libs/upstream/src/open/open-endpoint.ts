@@ -10,17 +10,13 @@ import { createManifestCalls } from '../calls/manifest-calls.ts';
 import type { CredentialSource } from '../credentials/credential-source.ts';
 import { createBreaker } from '../health/breaker.ts';
 import { watchSilence } from '../health/silence.ts';
-import { createMemoryTokenCache } from '../token-cache.ts';
-import { type Account, createAccount } from '../transport/account.ts';
-import { attemptLayers, type MeasureOptions, readAndObserve } from '../transport/attempt-layers.ts';
-import { authorize } from '../transport/authorize.ts';
-import { chooseAccount } from '../transport/choose-account.ts';
+import { type MeasureOptions, readAndObserve } from '../transport/attempt-layers.ts';
+import { countPlaces } from '../transport/count-places.ts';
 import { createDial, createDialer, type Dialer } from '../transport/dialer.ts';
-import { followRedirects } from '../transport/follow-redirects.ts';
-import { createTokenSource } from '../transport/token-source.ts';
 import { compose, type Transport, type TransportResponse, type UpstreamIdentity } from '../transport/transport.ts';
 import type { Upstream } from '../upstream.ts';
 import type { OpenUpstreamOptions, UpstreamTimeouts } from './open-upstream.ts';
+import { stackTransports } from './stack-transports.ts';
 
 const defaultTimeouts: UpstreamTimeouts = {
   connectTimeoutMs: 5_000,
@@ -81,11 +77,15 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
     guard: breaker.guard,
     ping: pingFor,
   });
-  const stack = stackTransports({ ...options, upstream, countBytes, dial: silence.listen(dialWith(dialer)) });
-  const transport = compose([breaker.layer, silence.layer], stack);
-  const context = { upstream, transport, metrics, countBytes, clock, deadlineMs };
+  const places = countPlaces(upstream, maxConnections);
+  const dial = silence.listen(dialWith(dialer));
+  const stacks = stackTransports({ ...options, upstream, countBytes, clock, places, dial });
+  const transport = compose([breaker.layer, silence.layer], stacks.transport);
+  const extraTransport = compose([breaker.guard], stacks.extra);
+  const context = { upstream, transport, extraTransport, metrics, countBytes, clock, deadlineMs };
   return {
     name,
+    connectionsPerBlob: options.connectionsPerBlob ?? 1,
     ...createManifestCalls(context),
     ...createBlobCalls(context),
     ...createListCalls(context),
@@ -99,32 +99,9 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
   };
 }
 
-interface StackOptions extends OpenEndpointOptions, MeasureOptions {
-  readonly dial: Transport;
-}
-
-function stackTransports({ upstream, dial, ...options }: StackOptions): Transport {
-  const { metrics, log, credentials, budget, clock = Date.now } = options;
-  const cache = options.tokens ?? createMemoryTokenCache();
-  const attempts = attemptLayers({ upstream, ...options });
-  const tokenTransport = compose(attempts, dial);
-  const transport = compose([...attempts, followRedirects(upstream)], dial);
-  const stackOf = (account: Account): Transport => {
-    const tokens = createTokenSource({ upstream, account, cache, transport: tokenTransport, clock });
-    return compose([authorize({ upstream, account, tokens })], transport);
-  };
-  const sources = credentials.length === 0 ? [undefined] : credentials;
-  const accounts = sources.map((source) => createAccount({ upstream, source, metrics, log, clock }));
-  return chooseAccount({
-    accounts: new Map(accounts.map((account) => [account.name, stackOf(account)])),
-    budget,
-    clock,
-  });
-}
-
 /** As anybody: to be asked for credentials is a sign of life, too. */
 async function ping(
-  { upstream, dial, ...counted }: MeasureOptions & Pick<StackOptions, 'dial'>,
+  { upstream, dial, ...counted }: MeasureOptions & { readonly dial: Transport },
   deadlineMs: number,
 ): Promise<TransportResponse> {
   const lifetime = startCall({ upstream }, undefined, 'a sign of life');

@@ -41,6 +41,8 @@ export interface OpenUpstreamOptions {
   readonly timeouts?: Partial<UpstreamTimeouts> | undefined;
   /** Per host (the registry, its storage, its token server); further requests wait. Default 64. */
   readonly maxConnections?: number | undefined;
+  /** As `Upstream` has it. Default 1. */
+  readonly connectionsPerBlob?: number | undefined;
   /** How long an idle connection is kept, if the server does not say. Default 15 seconds. */
   readonly keepAliveTimeoutMs?: number | undefined;
   /** Sent as `X-Cistern-Hop`; the same in every process of one cluster, so that a loop is seen. */

@@ -105,6 +105,7 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
 
   return {
     name,
+    connectionsPerBlob: 1,
     script,
     gets,
     calls,

@@ -94,6 +94,7 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
 
       return {
         name: upstreamName,
+        connectionsPerBlob: 4,
         headManifest: notSimulated,
         getManifest: notSimulated,
         listTags: notSimulated,

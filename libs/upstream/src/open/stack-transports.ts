@@ -1,0 +1,59 @@
+// Stacks the transports of one registry: account, authorization, retries, redirects. Extra connections for a blob share accounts
+// and tokens, and leave no trace in what is known of the registry.
+import type { EndpointBudget } from '../budget/budget.ts';
+import type { CredentialSource } from '../credentials/credential-source.ts';
+import { createMemoryTokenCache, type TokenCache } from '../token-cache.ts';
+import { createAccount } from '../transport/account.ts';
+import { attemptLayers, type MeasureOptions, readAndObserve, refuseEncoded } from '../transport/attempt-layers.ts';
+import { authorize } from '../transport/authorize.ts';
+import { chooseAccount } from '../transport/choose-account.ts';
+import type { Places } from '../transport/count-places.ts';
+import { followRedirects } from '../transport/follow-redirects.ts';
+import { createTokenSource } from '../transport/token-source.ts';
+import { compose, type Transport, type TransportLayer } from '../transport/transport.ts';
+
+export interface StackOptions extends MeasureOptions {
+  readonly credentials: readonly CredentialSource[];
+  readonly budget: EndpointBudget;
+  readonly tokens?: TokenCache | undefined;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly places: Places;
+  readonly dial: Transport;
+}
+
+export interface Stacks {
+  readonly transport: Transport;
+  /** One try, where a place is free. What it is answered changes no pause and no budget. */
+  readonly extra: Transport;
+}
+
+export function stackTransports({ upstream, places, dial, budget, clock, ...options }: StackOptions): Stacks {
+  const { metrics, log, credentials, tokens: cache = createMemoryTokenCache() } = options;
+  const attempts = attemptLayers({ upstream, ...options });
+  const tokenTransport = compose([...attempts, places.first], dial);
+  const sources = credentials.length === 0 ? [undefined] : credentials;
+  const accounts = sources.map((source) => {
+    const account = createAccount({ upstream, source, metrics, log, clock });
+    return { account, tokens: createTokenSource({ upstream, account, cache, transport: tokenTransport, clock }) };
+  });
+  const stack = (layers: readonly TransportLayer[], place: TransportLayer, spent: EndpointBudget): Transport => {
+    const transport = compose([...layers, followRedirects(upstream), place], dial);
+    const byAccount = accounts.map(
+      ({ account, tokens }) => [account.name, compose([authorize({ upstream, account, tokens })], transport)] as const,
+    );
+    return chooseAccount({ accounts: new Map(byAccount), budget: spent, clock });
+  };
+  const once = [...readAndObserve({ upstream, ...options }), refuseEncoded(upstream)];
+  return { transport: stack(attempts, places.first, budget), extra: stack(once, places.extra, onlyAsk(budget)) };
+}
+
+function onlyAsk({ admit }: EndpointBudget): EndpointBudget {
+  const ignore: EndpointBudget['throttled'] = async ({ retryAfterMs = 0 }) => retryAfterMs;
+  return {
+    admit,
+    report: async () => {},
+    exhausted: (_account, _rateLimit, answer) => ignore(answer),
+    throttled: ignore,
+  };
+}
