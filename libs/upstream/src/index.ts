@@ -9,7 +9,7 @@ export type {
   UpstreamManifest,
 } from './upstream.ts';
 export type { BudgetLedger, KnownBudget } from './budget/budget.ts';
-export { ExtraRefused } from './calls/extra-refused.ts';
+export { ExtraRefused } from './transport/extra-refused.ts';
 export { createBudgetLedger } from './budget/budget-ledger.ts';
 export { credentialHelper } from './credentials/credential-helper.ts';
 export { fixedCredentials, passwordFile } from './credentials/credential-source.ts';

@@ -38,7 +38,7 @@ export interface UpstreamBlobBody {
   readonly start: number;
   /** Bytes of the whole blob; `undefined` where upstream does not say. */
   readonly totalSize: number | undefined;
-  /** Who sends the body, after redirects. Unset: other places than an upstream do. */
+  /** The host that sends the body, after redirects. Unset where the body does not come from an upstream. */
   readonly host?: string | undefined;
   /**
    * The bytes from `start` on, once. A break is resumed inside by a range as long as the sizes agree; otherwise the iteration
@@ -71,9 +71,9 @@ export interface BlobRequestOptions extends CallOptions {
   readonly from?: number;
   readonly toExclusive?: number;
   /**
-   * One more connection for a blob that others bring already. It begins only where a place is free that nobody waits for, is tried
-   * once, and is never answered by an alternate. Rejects with `ExtraRefused` where upstream or the cap on connections does not
-   * give it. Whatever becomes of it, no breaker, pause or remembered failure changes.
+   * Opens one more connection for a blob that is being fetched. It begins only while fewer requests run or wait than there are
+   * places, is tried once, and no alternate answers it. Rejects with `ExtraRefused` where upstream or the cap on connections does
+   * not give it. No breaker, pause or remembered failure changes by it.
    */
   readonly isExtra?: boolean;
 }

@@ -7,7 +7,7 @@ import { type FillCourse, type HostLimits, simulateHost } from './simulated-host
 const gibibyte = 1024 ** 3;
 const perConnection = 10e6;
 const seeds = [1, 2, 3, 4, 5];
-/** Of virtual time. */
+/** Some tests run for an hour of virtual time. */
 const long = { timeout: 24 * 3_600_000 };
 const noisy = { jitter: 0.2, lossChance: 0.02 };
 
@@ -106,7 +106,7 @@ test('a long fill keeps its connections', long, async (t) => {
   assert.ok(rate > 0.95 * 40);
 });
 
-test('what was found holds for the fill that begins within a minute, and not after', long, async () => {
+test('a count that paid holds for the fill that begins within a minute, and not after', long, async () => {
   const host = open({ perConnection });
   await host.run([{ size: gibibyte }]);
   await delay(10_000);

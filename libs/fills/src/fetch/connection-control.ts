@@ -11,7 +11,7 @@ export interface ConnectionControl {
 export interface FillConnectionsOptions {
   /** The upstream's `connectionsPerBlob`. */
   readonly max: number;
-  /** Whether a client waits for the fill. One that nobody waits for has one connection. May change at any time. */
+  /** Whether a client waits for the fill. A background fill has one connection. May change at any time. */
   readonly mayProbe: () => boolean;
 }
 

@@ -1,10 +1,10 @@
 // The fills of a worker at one upstream host, and how many connections beyond the first of each have shown that they pay.
 //
-//   watch ── a steady window, a fill that uses all it has ──▶ probe: one connection more for that fill
-//   probe ── a window a fifth above the reference ──▶ watch, the connection is kept for a minute
-//   probe ── no such window among three, or refused ──▶ watch, so many connections are not tried for ten minutes
-//   probe ── other fills, or one held up ──▶ watch, as if it had not been
-//   watch ── the minute is over ──▶ watch with one connection less, which the next probe may bring back
+// - A steady window, and a fill that uses all it has, begin a probe. That fill gets one connection more.
+// - A window a fifth above the reference ends the probe with a yes. The connection is kept for a minute.
+// - Three windows below that, or a refusal, end it with a no. So many connections are not tried for ten minutes.
+// - Other fills, or one that is held up, end it without a verdict.
+// - After its minute a connection is taken away, and the next probe may bring it back.
 //
 // The sum over all fills counts: under a limit of the sum, one more connection only takes from the others.
 import type { FillConnections, FillConnectionsOptions } from './connection-control.ts';
@@ -59,7 +59,7 @@ export function createHostConnections(): HostConnections {
   let keptUntilMs = 0;
   /** From so many connections in all. */
   let no = { from: Number.POSITIVE_INFINITY, untilMs: 0 };
-  /** Of the last steady windows. */
+  /** Bytes a millisecond in the last steady windows. */
   let rates: number[] = [];
 
   const allowedOf = (member: Member) => 1 + member.extras + (probe?.member === member ? 1 : 0);

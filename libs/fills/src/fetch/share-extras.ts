@@ -1,4 +1,4 @@
-// Who has the extra connections of a host: the fills that can use them, as evenly as possible.
+// Shares the extra connections of a host among the fills that can use them, as evenly as possible.
 
 export interface Sharer {
   /** Connections in all. */

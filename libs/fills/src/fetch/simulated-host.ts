@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionControl, FillConnections } from './connection-control.ts';
 
 export interface HostLimits {
-  /** Bytes a second of each connection; default: none. */
+  /** Bytes a second of each connection; default: no limit. */
   perConnection?: number;
-  /** Of all together; default: none. */
+  /** Bytes a second of all connections together; default: no limit. */
   sum?: number;
   /** The rate of a connection changes by up to this part every 100 ms. */
   jitter?: number;

@@ -6,7 +6,7 @@ import { toNetworkError } from '../transport/network-error.ts';
 import { contentLength, dropBody, nameUpstream, type Transport } from '../transport/transport.ts';
 import type { Upstream, UpstreamBlobBody } from '../upstream.ts';
 import { type CallContext, contradiction, endpoint, fetchDocument, type Lifetime, startCall } from './call.ts';
-import { toExtraRefused } from './extra-refused.ts';
+import { toExtraRefused } from '../transport/extra-refused.ts';
 import { type BlobRequest, openBlob, type OpenedBlob, type RangeMemory } from './open-blob.ts';
 
 export interface BlobCallContext extends CallContext {

@@ -6,7 +6,7 @@ import { until } from '@cistern/runtime/testing';
 import type { OpenUpstreamOptions } from '../open/open-upstream.ts';
 import { type Answer, openOn, startServer } from '../testing/scripted-server.ts';
 import type { Upstream } from '../upstream.ts';
-import { ExtraRefused } from './extra-refused.ts';
+import { ExtraRefused } from '../transport/extra-refused.ts';
 
 const repository = parseRepositoryName('a/b');
 const blob = Buffer.from('a blob');
@@ -86,7 +86,7 @@ test('connections that are refused to extra requests open no breaker', async (t)
   assert.equal(await read(upstream, range), 'bl');
 });
 
-test('what a registry says about the blob itself stays as it is', async (t) => {
+test('errors about the blob itself are the same for an extra request', async (t) => {
   let status = 404;
   const { upstream } = await stage(t, (_, response) => response.writeHead(status).end());
   await assert.rejects(upstream.getBlob(repository, digest, extra), { kind: 'blob-unknown' });
@@ -167,9 +167,11 @@ test('an extra body that breaks is resumed, and is refused where it cannot be', 
   let requests = 0;
   const { upstream } = await stage(t, (_, response) => {
     requests += 1;
-    if (requests > 1) return void response.writeHead(503).end();
-    response.writeHead(206, { 'content-range': `bytes 2-3/${blob.length}`, 'content-length': 2 });
-    response.write(blob.subarray(2, 3), () => response.destroy());
+    if (requests > 1) response.writeHead(503).end();
+    else {
+      response.writeHead(206, { 'content-range': `bytes 2-3/${blob.length}`, 'content-length': 2 });
+      response.write(blob.subarray(2, 3), () => response.destroy());
+    }
   });
   await assert.rejects(read(upstream, extra), refusedBy('host'));
   assert.equal(requests, 2);

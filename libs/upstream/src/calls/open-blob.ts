@@ -18,7 +18,7 @@ export interface BlobRequest {
   readonly ranges: RangeMemory;
 }
 
-/** Of one registry. */
+/** Whether one registry has ranges. */
 export interface RangeMemory {
   /** Until then it counts as a registry without ranges: it answered one with the whole. By `performance.now()`. */
   refusedUntilMs: number;
@@ -43,7 +43,7 @@ export interface OpenedBlob extends Span {
 export async function openBlob(context: CallContext, request: BlobRequest, signal: AbortSignal): Promise<OpenedBlob> {
   const { repository, digest, subject, from, toExclusive, resumeOf, ranges } = request;
   const ranged = from > 0 || toExclusive !== undefined;
-  // What is left of a body can only be had by a range.
+  // A resume has no other way, so it tries.
   if (ranged && resumeOf === undefined && performance.now() < ranges.refusedUntilMs)
     throw withoutRanges(context, request, { host: context.upstream.url.host, status: 200 });
   // No entity tags: the digest names the bytes, so another tag only means that another server has them.

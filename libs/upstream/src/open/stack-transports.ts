@@ -24,7 +24,7 @@ export interface StackOptions extends MeasureOptions {
 
 export interface Stacks {
   readonly transport: Transport;
-  /** One try, where a place is free. What it is answered changes no pause and no budget. */
+  /** Tries once, where a place is free. Its answer changes no pause and no budget. */
   readonly extra: Transport;
 }
 
@@ -48,8 +48,9 @@ export function stackTransports({ upstream, places, dial, budget, clock, ...opti
   return { transport: stack(attempts, places.first, budget), extra: stack(once, places.extra, onlyAsk(budget)) };
 }
 
+const ignore: EndpointBudget['throttled'] = async ({ retryAfterMs = 0 }) => retryAfterMs;
+
 function onlyAsk({ admit }: EndpointBudget): EndpointBudget {
-  const ignore: EndpointBudget['throttled'] = async ({ retryAfterMs = 0 }) => retryAfterMs;
   return {
     admit,
     report: async () => {},

@@ -1,6 +1,6 @@
-// Keeps extra connections from taking places of others. The dialer's pools limit the connections to each host, and requests wait
-// there for a free one; an extra request begins only while there are places that nobody uses or waits for.
-import { ExtraRefused } from '../calls/extra-refused.ts';
+// Keeps extra connections from taking the places of others. The dialer's pools limit the connections to each host, and requests
+// wait there for a free one. An extra request begins only while fewer requests run or wait than there are places.
+import { ExtraRefused } from './extra-refused.ts';
 import { nameUpstream, type TransportLayer, type UpstreamIdentity } from './transport.ts';
 
 export interface Places {

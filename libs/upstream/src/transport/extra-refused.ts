@@ -1,4 +1,4 @@
-// What became of an extra connection that was not to be had.
+// The error of an extra connection that was refused or failed.
 import { CacheError, isCacheError } from '@cistern/errors';
 
 /**
