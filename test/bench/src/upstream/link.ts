@@ -2,12 +2,15 @@
 // real-time: a link delays bytes by its latency and its bandwidth
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createThrottle } from '@cistern/fake-upstream';
 
 export interface LinkLimits {
   /** That every answer is late by; default none. */
   readonly latencyMs?: number;
   /** Of every answer by itself, as a CDN gives them; default: as they come. */
   readonly bytesPerSecond?: number;
+  /** Of all answers together; default: as they come. */
+  readonly sumBytesPerSecond?: number;
 }
 
 export interface Counts {
@@ -31,6 +34,7 @@ export function createLink(targetUrl: string): Link {
   const agent = new Agent({ keepAlive: true });
   const counted = new Map<string, { gets: number; bytes: number }>();
   let limits: LinkLimits = {};
+  let throttle = createThrottle({});
 
   function countOf({ method, url = '' }: IncomingMessage) {
     const path = url.split('?', 1)[0] ?? '';
@@ -43,16 +47,14 @@ export function createLink(targetUrl: string): Link {
 
   async function pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const count = countOf(incoming);
-    const { latencyMs = 0, bytesPerSecond = Number.POSITIVE_INFINITY } = limits;
+    const { latencyMs = 0 } = limits;
     const answer = await ask(incoming, outgoing);
     if (latencyMs > 0) await delay(latencyMs);
     outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-    let dueAtMs = performance.now();
+    const pace = throttle.begin();
     for await (const chunk of answer as AsyncIterable<Buffer>) {
-      const waitMs = dueAtMs - performance.now();
-      if (waitMs > 1) await delay(waitMs);
+      await pace(chunk.length);
       count.bytes += chunk.length;
-      dueAtMs += (chunk.length / bytesPerSecond) * 1000;
       if (!outgoing.write(chunk)) await drained(outgoing);
     }
     outgoing.end();
@@ -85,6 +87,7 @@ export function createLink(targetUrl: string): Link {
     server,
     limit: (wanted) => {
       limits = wanted;
+      throttle = createThrottle({ perConnection: wanted.bytesPerSecond, sum: wanted.sumBytesPerSecond });
     },
     counts(part) {
       const found = [...counted].filter(([path]) => path.includes(part)).map(([, count]) => count);

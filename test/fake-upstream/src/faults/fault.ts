@@ -1,6 +1,7 @@
 // Everything that may go wrong with one answer. Fields combine: a slow answer with a wrong byte that stalls is one fault.
 import type { Host } from '../target.ts';
 import type { GateKeeper } from './gate.ts';
+import type { Throttle } from './throttle.ts';
 
 /** Counts of bytes are of this answer's body on the wire, whatever its range, unless they say otherwise. */
 export interface Fault {
@@ -37,6 +38,8 @@ export interface Fault {
 
   // The sending.
   readonly bytesPerSecond?: number;
+  /** One throttle may hold several answers, whose sum it limits. */
+  readonly throttle?: Throttle;
   readonly gate?: GateKeeper;
   /** The gate holds the headers too, until anything has been allowed. */
   readonly gateHeaders?: boolean;

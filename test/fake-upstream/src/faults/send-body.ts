@@ -14,12 +14,15 @@ export interface Sending {
 }
 
 const slicesPerSecond = 20;
+const throttledBytes = 64 * 1024;
 
 /** Resolves when the whole body is out, or has been cut short as the fault wants. Rejects when the client goes first. */
 export async function sendBody({ response, chunks, fault, signal, sent }: Sending): Promise<'complete' | 'cut'> {
-  const { stallAfterBytes, endAfterBytes, resetAfterBytes, bytesPerSecond, gate } = fault;
+  const { stallAfterBytes, endAfterBytes, resetAfterBytes, bytesPerSecond, throttle, gate } = fault;
   const limit = Math.min(...[stallAfterBytes, endAfterBytes, resetAfterBytes].map((bytes) => bytes ?? Infinity));
-  const slice = bytesPerSecond === undefined ? Infinity : Math.max(1, Math.floor(bytesPerSecond / slicesPerSecond));
+  const mostBytes = throttle === undefined ? Infinity : throttledBytes;
+  const slice = Math.min(mostBytes, Math.max(1, Math.floor((bytesPerSecond ?? Infinity) / slicesPerSecond)));
+  const pace = throttle?.begin();
   let total = 0;
 
   async function send(chunk: Buffer): Promise<void> {
@@ -27,6 +30,7 @@ export async function sendBody({ response, chunks, fault, signal, sent }: Sendin
       const wanted = Math.min(chunk.length - at, limit - total, slice);
       // real-time: a fault that slows the body on purpose
       if (bytesPerSecond !== undefined) await delay((wanted / bytesPerSecond) * 1000, undefined, { signal });
+      await pace?.(wanted, signal);
       const bytes = gate === undefined ? wanted : await gate.take(wanted, signal);
       await write(response, chunk.subarray(at, at + bytes), signal);
       at += bytes;
