@@ -30,6 +30,7 @@ test('a quick run leaves out what takes long, unless it is asked for by name', (
   assert.equal(namesFor([], false).includes('cold-200'), false);
   assert.equal(namesFor([], true).length, workloads.length);
   assert.deepEqual(namesFor(['cold-200', 'start'], false), ['start', 'cold-200']);
+  assert.deepEqual(namesFor(['striping'], false), ['striping-each', 'striping-sum', 'striping-three']);
   assert.throws(() => namesFor(['none'], false), /no workload "none"/);
 });
 

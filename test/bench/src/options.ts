@@ -19,7 +19,7 @@ export const help = `npm run bench -- [options]: Cistern beside other caches of 
 npm run bench -- --against <commit> [options]: the work tree beside another commit, and whether it is slower.
 
   --full          large and cold transfers, a cluster and S3 too: up to 90 minutes in place of 3
-  --only <name>   one workload (or some: a,b, or the option again), of whichever mode
+  --only <name>   one workload (or some: a,b, or the option again), of whichever mode; "cold" is all that begin with "cold-"
   --against <c>   Cistern of the work tree in turn with that of a commit: a quarter of an hour, with --full some hours
   --rounds <n>    of each workload; default 3, with --full 5 (3 for large transfers), with --against ${fewestRounds}, the
                   fewest that give a verdict

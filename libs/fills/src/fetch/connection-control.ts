@@ -18,6 +18,8 @@ export interface FillConnectionsOptions {
 export interface FillConnections {
   /** Connections that this fill may have now, 1 … `max`. Falls too: the fill then begins no further request, and breaks none off. */
   readonly allowed: number;
+  /** The last of those is on trial. Short requests for it keep the next trial from waiting, should this one end without a verdict. */
+  readonly isOnTrial: boolean;
   /** Bytes that have come from upstream for it. */
   received(bytes: number): void;
   /** Readers, hash, disk or window hold it up, until the returned function is called, once. Several may at a time. */

@@ -3,7 +3,7 @@
 // - A steady window, and a fill that uses all it has, begin a probe. That fill gets one connection more.
 // - A window a fifth above the reference ends the probe with a yes. The connection is kept for a minute.
 // - Three windows below that, or a refusal, end it with a no. So many connections are not tried for ten minutes.
-// - Other fills, or one that is held up, end it without a verdict.
+// - A fill that ends or is held up ends it without a verdict.
 // - After its minute a connection is taken away, and the next probe may bring it back.
 //
 // The sum over all fills counts: under a limit of the sum, one more connection only takes from the others.
@@ -43,6 +43,8 @@ interface Member extends Sharer {
 
 interface Probe {
   readonly member: Member;
+  /** The fills whose rate is the reference. */
+  readonly measured: ReadonlySet<Member>;
   readonly sinceMs: number;
   /** Bytes a millisecond, without it. */
   readonly reference: number;
@@ -75,7 +77,7 @@ export function createHostConnections(): HostConnections {
 
   function begin(atMs: number): void {
     for (const member of members) Object.assign(member, { heldUpMs: 0, heldUpAtMs: performance.now() });
-    const measured = [...members].filter((member) => isMeasurable(member, atMs));
+    const measured = [...(probe?.measured ?? members)].filter((member) => isMeasurable(member, atMs));
     window.begin(atMs, new Map(measured.map((member) => [member, member.opened])));
   }
 
@@ -100,12 +102,13 @@ export function createHostConnections(): HostConnections {
     else watch(measured.rate, now);
   }
 
-  /** The same fills all through it, with as many connections at its end as at its beginning. */
+  /** The same fills all through it, with as many connections at its end as at its beginning. A probe may leave new ones out. */
   function isSound({ tookMs, openedAtBeginning }: Measured<Member>, now: number): boolean {
     if (tookMs > 2 * windowMs || openedAtBeginning.size === 0) return false;
     for (const [member, opened] of openedAtBeginning)
       if (!members.has(member) || member.isHeldUp || member.opened < opened) return false;
-    return [...members].every((member) => openedAtBeginning.has(member) || !isMeasurable(member, now));
+    const expected = probe?.measured ?? members;
+    return [...expected].every((member) => openedAtBeginning.has(member) || !isMeasurable(member, now));
   }
 
   function watch(rate: number, now: number): void {
@@ -124,10 +127,11 @@ export function createHostConnections(): HostConnections {
 
   function tryOneMore(now: number): void {
     const member = mayTry(total() + 1, now) ? nextToProbe() : undefined;
+    const measured = new Set([...members].filter((one) => window.has(one)));
     begin(now);
     if (member === undefined) return;
     const reference = rates.reduce((sum, one) => sum + one, 0) / rates.length;
-    probe = { member, sinceMs: now, reference, isOpen: false, windows: 0 };
+    probe = { member, measured, sinceMs: now, reference, isOpen: false, windows: 0 };
     window.wait();
   }
 
@@ -177,6 +181,9 @@ export function createHostConnections(): HostConnections {
       return {
         get allowed() {
           return allowedOf(member);
+        },
+        get isOnTrial() {
+          return probe?.member === member;
         },
         received: (bytes) => received(member, bytes),
         heldUp() {

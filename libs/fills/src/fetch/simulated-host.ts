@@ -35,7 +35,9 @@ export interface FillCourse {
 }
 
 interface Connection {
+  /** When its socket was opened, which earlier requests may have warmed up. */
   openedAtMs: number;
+  answersAtMs: number;
   left: number;
   factor: number;
 }
@@ -47,9 +49,12 @@ const rangeBytes = 64 * 1024 * 1024;
 export function simulateHost(control: ConnectionControl, limits: HostLimits, random: () => number) {
   const connections = new Set<Connection>();
   let half = false;
+  /** By the second. The same for any number of connections. */
+  const losses = Array.from({ length: 1_000 }, () => random() < (limits.lossChance ?? 0));
   let steps = 0;
 
-  function rateOf({ openedAtMs, factor }: Connection, now: number): number {
+  function rateOf({ openedAtMs, answersAtMs, factor }: Connection, now: number): number {
+    if (now < answersAtMs) return 0;
     const { perConnection = Number.POSITIVE_INFINITY, roundTripMs = 50 } = limits;
     const trips = Math.min(30, (now - openedAtMs) / roundTripMs);
     const slowStart = (firstWindowBytes * 2 ** trips * 1000) / roundTripMs;
@@ -59,9 +64,9 @@ export function simulateHost(control: ConnectionControl, limits: HostLimits, ran
   /** Bytes of this step for each connection. */
   function give(now: number): Map<Connection, number> {
     steps += 1;
-    const { jitter = 0, lossChance = 0, sum = Number.POSITIVE_INFINITY } = limits;
+    const { jitter = 0, sum = Number.POSITIVE_INFINITY } = limits;
     if (steps % 5 === 0) for (const one of connections) one.factor = 1 + jitter * (2 * random() - 1);
-    if (steps % 50 === 0) half = random() < lossChance;
+    if (steps % 50 === 0) half = losses[(steps / 50) % losses.length] === true;
     const wanted = [...connections].map((one) => [one, rateOf(one, now)] as const);
     const all = wanted.reduce((total, [, rate]) => total + rate, 0);
     const part = Math.min(1, (sum * (half ? 0.5 : 1)) / all);
@@ -90,6 +95,7 @@ function createRun(
   { size, beginsAtMs = 0, max = 4, mayProbe = () => true, readers = Number.POSITIVE_INFINITY }: SimulatedFill,
 ) {
   const own = new Set<Connection>();
+  const idle: Connection[] = [];
   const changes: { atMs: number; allowed: number }[] = [];
   let connections: FillConnections | undefined;
   let release: (() => void) | undefined;
@@ -104,10 +110,11 @@ function createRun(
         gets += 1;
         return at.refused('host');
       }
-      const left = Math.min(unasked, rangeBytes);
+      const left = Math.min(unasked, at.isOnTrial && own.size === at.allowed - 1 ? rangeBytes / 4 : rangeBytes);
       unasked -= left;
       gets += 1;
-      const one = { openedAtMs: performance.now() + (limits.roundTripMs ?? 50), left, factor: 1 };
+      const answersAtMs = performance.now() + (limits.roundTripMs ?? 50);
+      const one = { openedAtMs: answersAtMs, factor: 1, ...idle.pop(), answersAtMs, left };
       own.add(one);
       all.add(one);
       at.opened(own.size);
@@ -124,6 +131,7 @@ function createRun(
       if (one.left > 0) continue;
       own.delete(one);
       all.delete(one);
+      idle.push(one);
       at.opened(own.size);
     }
   }

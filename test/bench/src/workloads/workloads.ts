@@ -13,6 +13,7 @@ import { s3Readers } from './s3-readers.ts';
 import { secure } from './secure.ts';
 import { slowClients } from './slow-clients.ts';
 import { start } from './start.ts';
+import { striping } from './striping.ts';
 import type { Workload } from './workload.ts';
 
 export const workloads: readonly Workload[] = [
@@ -21,6 +22,7 @@ export const workloads: readonly Workload[] = [
   ...blobs,
   coldClient,
   ...coldHerds,
+  ...striping,
   ...s3Blobs,
   s3Readers,
   realClient,
