@@ -9,7 +9,7 @@ export interface LinkLimits {
   readonly latencyMs?: number;
   /** Of every answer by itself, as a CDN gives them; default: as they come. */
   readonly bytesPerSecond?: number;
-  /** Of all answers together; default: as they come. */
+  /** The limit of all answers together. Default: none. */
   readonly sumBytesPerSecond?: number;
 }
 

@@ -1,5 +1,5 @@
-// Large cold blobs from hosts that limit their connections, as CDNs do, or the sum of them: whether more connections for a blob
-// bring it sooner, and cost nothing where they do not.
+// Large cold blobs from hosts that limit each connection, as CDNs do, or their sum. More connections should bring a blob sooner
+// from the first, and cost nothing at the others.
 import { cistern, direct } from '../contenders/contenders.ts';
 import { pullAll } from '../load/pull-all.ts';
 import type { LinkLimits } from '../upstream/link.ts';
