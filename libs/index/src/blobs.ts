@@ -1,5 +1,5 @@
 // Blob records: what is in the store, and when it was last wanted. Manifests are blobs here too, with a record more.
-import type { Digest } from '@cistern/oci';
+import type { CrcTable, Digest } from '@cistern/oci';
 
 /** How a record is read. */
 export interface ReadOptions {
@@ -18,6 +18,8 @@ export interface BlobRecord {
   readonly verified: boolean;
   readonly storedAtMs: number;
   readonly lastPulledAtMs: number;
+  /** By which a read of it is checked; only of verified bytes. At most a thousand segments. */
+  readonly table?: CrcTable | undefined;
 }
 
 export interface BlobTotals {
@@ -33,8 +35,8 @@ export interface BlobIndex {
   put(record: BlobRecord): Promise<void>;
   /** Adds where there is none; false if there is one, which stays as it is. */
   adopt(record: BlobRecord): Promise<boolean>;
-  /** Sets `verified`; a no-op without a record. */
-  markVerified(digest: Digest): Promise<void>;
+  /** Sets `verified`, and the table if one is given; a no-op without a record. */
+  markVerified(digest: Digest, table?: CrcTable): Promise<void>;
   /**
    * Moves `lastPulledAtMs` forward; a no-op without a record. Seen by this index at once; may be written up to a second later, so a
    * crash may lose the touches of its last second.

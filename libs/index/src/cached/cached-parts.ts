@@ -14,12 +14,12 @@ export function createCachedBlobs(inner: BlobIndex, { remember }: Memory): BlobI
     fromMemory: (digest) => entries.fromMemory(blobName(digest)),
     put: (record) => entries.put(blobName(record.digest), record, () => inner.put(record)),
     adopt: (record) => entries.adopt(blobName(record.digest), record, () => inner.adopt(record)),
-    markVerified(digest) {
+    markVerified(digest, table) {
       const name = blobName(digest);
       return entries.write(
         [name],
-        () => inner.markVerified(digest),
-        () => entries.rewrite(name, (record) => ({ ...record, verified: true })),
+        () => inner.markVerified(digest, table),
+        () => entries.rewrite(name, (record) => ({ ...record, verified: true, table: table ?? record.table })),
       );
     },
     touch: (digest, atMs) =>

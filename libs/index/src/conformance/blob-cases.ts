@@ -5,7 +5,9 @@ import type { CacheIndexCases } from './index-under-test.ts';
 import {
   assertFromMemory,
   assertSameRecord,
+  claimed,
   sampleBlobRecord,
+  sampleClaim,
   sampleDigest,
   sampleManifest,
 } from './sample-records.ts';
@@ -123,6 +125,38 @@ export const blobCases: CacheIndexCases = {
       verified: true,
       lastPulledAtMs: 2000,
     });
+  },
+
+  async 'a table is kept with its record, until the record is put without one'({ index: { blobs, fills } }) {
+    const mebibyte = 1024 * 1024;
+    const table = { segmentBytes: 16 * mebibyte, crcs: [0, 0xff_ff_ff_ff, 7] };
+    const record = sampleBlobRecord('a', { size: 33 * mebibyte, lastPulledAtMs: 1 });
+    await blobs.put({ ...record, table });
+    assertSameRecord(await blobs.get(record.digest), { ...record, table });
+    await blobs.markVerified(record.digest);
+    await blobs.touch(record.digest, 2);
+    assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 2, table });
+    assert.deepEqual(await fills.beginDeletions([{ ...record, lastPulledAtMs: 2 }], 'me', 60_000), [record.digest]);
+    assert.deepEqual(await fills.endDeletions([record.digest], 'me', 'kept'), [record.digest]);
+    assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 2, table });
+    await blobs.put(record);
+    assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 2 });
+    await blobs.markVerified(record.digest, table);
+    assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 2, table });
+    // Of as many bytes as the record no longer has.
+    await blobs.put({ ...record, size: 5, table });
+    assertSameRecord(await blobs.get(record.digest), { ...record, size: 5, lastPulledAtMs: 2 });
+    await blobs.remove(record.digest);
+    assert.equal(await blobs.adopt({ ...record, table }), true);
+    assertSameRecord(await blobs.get(record.digest), { ...record, table });
+  },
+
+  async 'a fill that is done records the table of its blob'({ index: { blobs, fills } }) {
+    const table = { segmentBytes: 100, crcs: [1, 2] };
+    const blob = sampleBlobRecord('a', { size: 101, table });
+    await claimed(fills, sampleClaim('a'));
+    assert.equal(await fills.done(blob.digest, 'owner-a', blob), true);
+    assertSameRecord(await blobs.get(blob.digest), blob);
   },
 
   async 'a manifest record is absent, then as it was put, then gone'({ index: { manifests } }) {

@@ -1,6 +1,7 @@
 // Blob records, and the records of manifests. Touches wait in memory for the next flush and are laid over what is read.
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord, ManifestIndex } from '../blobs.ts';
+import { packCrcTable, unpackCrcTable } from '../crc-tables.ts';
 import { touchedBlob, blobName, manifestName } from '../records.ts';
 import {
   isReadable,
@@ -62,8 +63,8 @@ export function createRedisBlobs(parts: RedisParts) {
       const adopt = () => calls.run('adopt-blob', keysOf(digest), argumentsOf(record));
       return (await touches.takeFor(digest, adopt)) === 1;
     },
-    async markVerified(digest) {
-      await calls.run('verify-blob', [keys.blob(digest)], []);
+    async markVerified(digest, table) {
+      await calls.run('verify-blob', [keys.blob(digest)], [table === undefined ? '' : packCrcTable(table)]);
       await publishChanges(blobName(digest));
     },
     async touch(digest, atMs) {
@@ -132,21 +133,26 @@ function openTouches({ calls, keys, writeBehind }: RedisParts) {
 }
 
 /** As the script's `put_blob` takes them. */
-function argumentsOf({ digest, size, state, verified, storedAtMs, lastPulledAtMs }: BlobRecord): (string | number)[] {
-  return [packDigest(digest), size, state, Number(verified), storedAtMs, lastPulledAtMs];
+function argumentsOf(record: BlobRecord): (string | number)[] {
+  const { digest, size, state, verified, storedAtMs, lastPulledAtMs, table } = record;
+  const packed = table === undefined ? '' : packCrcTable(table);
+  return [packDigest(digest), size, state, Number(verified), storedAtMs, lastPulledAtMs, packed];
 }
 
 function toBlob(digest: Digest, hash: StoredHash): BlobRecord | undefined {
   if (!isReadable(hash)) return undefined;
+  const size = Number(hash['s']);
+  const table = unpackCrcTable(hash['x'], size);
   return {
     schema: 1,
     digest,
-    size: Number(hash['s']),
+    size,
     // Older releases had a further state, of blobs that were present.
     state: hash['t'] === 'deleting' ? 'deleting' : 'present',
     verified: hash['c'] === '1',
     storedAtMs: Number(hash['a']),
     lastPulledAtMs: Number(hash['p']),
+    ...(table !== undefined && { table }),
   };
 }
 

@@ -97,4 +97,5 @@ export function addColumns(database: DatabaseSync): void {
   add('links', 'platform', 'TEXT');
   add('links', 'confirmed', 'INTEGER');
   add('tags', 'warning', 'TEXT');
+  add('blobs', 'crcs', 'TEXT');
 }

@@ -2,11 +2,15 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord, BlobTotals, ManifestIndex, ManifestRecord } from '../blobs.ts';
+import { packCrcTable, unpackCrcTable } from '../crc-tables.ts';
 import { touchedBlob } from '../records.ts';
 import type { BlobTable } from '../in-process/create-fill-table.ts';
 import { rememberRows, type SqliteConnection } from './sqlite-connection.ts';
 
-type Row = Omit<BlobRecord, 'schema' | 'digest' | 'verified'> & { readonly verified: number };
+interface Row extends Omit<BlobRecord, 'schema' | 'digest' | 'verified' | 'table'> {
+  readonly verified: number;
+  readonly crcs: string | null;
+}
 
 const pageSize = 100;
 
@@ -23,11 +27,13 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
 
   function find(digest: Digest): BlobRecord | undefined {
     return remembered.get(digest, () => {
-      const row = statements.select.get(digest) as Row | undefined;
-      if (row === undefined) return undefined;
+      const found = statements.select.get(digest) as Row | undefined;
+      if (found === undefined) return undefined;
+      const { crcs, ...row } = found;
+      const table = unpackCrcTable(crcs, row.size);
       // Older releases had a further state, of blobs that were present.
       const state = row.state === 'deleting' ? 'deleting' : 'present';
-      return { schema: 1, digest, ...row, state, verified: row.verified === 1 };
+      return { schema: 1, digest, ...row, state, verified: row.verified === 1, ...(table !== undefined && { table }) };
     });
   }
 
@@ -41,9 +47,10 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
     touches.delete(digest);
   }
 
-  function put({ digest, size, state, verified, storedAtMs, lastPulledAtMs }: BlobRecord): void {
+  function put({ digest, size, state, verified, storedAtMs, lastPulledAtMs, table }: BlobRecord): void {
     const latestMs = Math.max(lastPulledAtMs, touches.get(digest) ?? 0);
-    statements.upsert.run(digest, size, state, Number(verified), storedAtMs, latestMs);
+    const crcs = table === undefined ? null : packCrcTable(table);
+    statements.upsert.run(digest, size, state, Number(verified), storedAtMs, latestMs, crcs);
     forget(digest);
     onReplaced?.(digest);
   }
@@ -70,9 +77,9 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
         put(record);
         return true;
       }),
-    markVerified: (digest) =>
+    markVerified: (digest, table) =>
       call(() => {
-        statements.verify.run(digest);
+        statements.verify.run(table === undefined ? null : packCrcTable(table), digest);
         remembered.drop(digest);
       }),
     touch: (digest, atMs) =>
@@ -108,13 +115,14 @@ function prepareBlobs(database: DatabaseSync) {
   const prepare = (sql: string) => database.prepare(sql);
   return {
     select: prepare(`
-      SELECT size, state, verified, stored_at_ms AS storedAtMs, last_pulled_at_ms AS lastPulledAtMs
+      SELECT size, state, verified, stored_at_ms AS storedAtMs, last_pulled_at_ms AS lastPulledAtMs, crcs
       FROM blobs WHERE digest = ?`),
     upsert: prepare(`
-      INSERT INTO blobs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET
+      INSERT INTO blobs (digest, size, state, verified, stored_at_ms, last_pulled_at_ms, crcs)
+      VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET crcs = excluded.crcs,
         size = excluded.size, state = excluded.state, verified = excluded.verified, stored_at_ms = excluded.stored_at_ms,
         last_pulled_at_ms = max(last_pulled_at_ms, excluded.last_pulled_at_ms)`),
-    verify: prepare('UPDATE blobs SET verified = 1 WHERE digest = ?'),
+    verify: prepare('UPDATE blobs SET verified = 1, crcs = coalesce(?, crcs) WHERE digest = ?'),
     remove: prepare('DELETE FROM blobs WHERE digest = ?'),
     removeStored: prepare('DELETE FROM blobs WHERE digest = ? AND stored_at_ms = ?'),
     page: prepare(`

@@ -40,8 +40,8 @@ export function publishChanges(index: CacheIndex, { publish }: CacheIndex['pubsu
         await blobs.put(record);
         await announce([blobName(record.digest)]);
       },
-      async markVerified(digest) {
-        await blobs.markVerified(digest);
+      async markVerified(digest, table) {
+        await blobs.markVerified(digest, table);
         await announce([blobName(digest)]);
       },
       remove: async (...given) => publishIf(await blobs.remove(...given), blobName(given[0])),

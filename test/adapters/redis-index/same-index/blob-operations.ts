@@ -8,6 +8,12 @@ import { digest, digests, mediaType, size, time } from './samples.ts';
 
 export const shards = [...new Set(digests.map((one) => digestHex(one).slice(0, 2)))];
 
+/** Some fit to the size of their blob. */
+const crcTable = fc.record({
+  segmentBytes: fc.constantFrom(1, 16 * 1024 * 1024),
+  crcs: fc.array(fc.nat(0xff_ff_ff_ff), { minLength: 1, maxLength: 3 }),
+});
+
 export const blobRecord: fc.Arbitrary<BlobRecord> = fc
   .record({
     digest,
@@ -16,14 +22,17 @@ export const blobRecord: fc.Arbitrary<BlobRecord> = fc
     verified: fc.boolean(),
     storedAtMs: time,
     lastPulledAtMs: time,
+    table: fc.option(crcTable, { nil: undefined }),
   })
-  .map((fields) => ({ schema: 1, ...fields }));
+  .map(({ table, ...fields }) => ({ schema: 1, ...fields, ...(table !== undefined && { table }) }));
 
 export const blobOperations: Operations = {
   'blobs.get': operation([digest], ({ index }, of) => index.blobs.get(of)),
   'blobs.put': operation([blobRecord], ({ index }, put) => index.blobs.put(put), 4),
   'blobs.adopt': operation([blobRecord], ({ index }, adopted) => index.blobs.adopt(adopted)),
-  'blobs.markVerified': operation([digest], ({ index }, of) => index.blobs.markVerified(of)),
+  'blobs.markVerified': operation([digest, fc.option(crcTable, { nil: undefined })], ({ index }, of, table) =>
+    index.blobs.markVerified(of, table),
+  ),
   'blobs.touch': operation([digest, time], ({ index }, of, atMs) => index.blobs.touch(of, atMs), 4),
   'blobs.remove': operation([digest, fc.constantFrom(undefined, 1000, 2000.5)], ({ index }, of, storedAtMs) =>
     index.blobs.remove(of, storedAtMs),

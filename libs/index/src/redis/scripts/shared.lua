@@ -5,7 +5,7 @@ local schema = 1
 -- Names of fields, a letter each where there are millions of records.
 local f_schema = 'v'
 local b_size, b_state, b_verified, b_stored_at_ms, b_last_pulled_at_ms = 's', 't', 'c', 'a', 'p'
-local b_deleted_by, b_deleting_until_ms = 'd', 'u'
+local b_deleted_by, b_deleting_until_ms, b_table = 'd', 'u', 'x'
 local t_pulls, t_last_pulled_at_ms, t_sequence, t_checked_at_ms = 'n', 'p', 'q', 'k'
 
 -- Redis' own time; it stands still while a script runs.
@@ -72,8 +72,13 @@ local function settling_since(key)
   return since_ms
 end
 
+-- '': no table.
+local function set_table(blob, packed)
+  if packed == '' then redis.call('HDEL', blob, b_table) else redis.call('HSET', blob, b_table, packed) end
+end
+
 -- keys: blob, least-recent, total. touched_at_ms: of touches that were not written yet, or ''. False for a newer record.
-local function put_blob(keys, touched_at_ms, digest, size, state, verified, stored_at_ms, last_pulled_at_ms)
+local function put_blob(keys, touched_at_ms, digest, size, state, verified, stored_at_ms, last_pulled_at_ms, packed)
   if is_newer(keys[1]) then return false end
   local old = redis.call('HMGET', keys[1], b_size, b_last_pulled_at_ms)
   if old[1] then
@@ -86,6 +91,7 @@ local function put_blob(keys, touched_at_ms, digest, size, state, verified, stor
   redis.call('HSET', keys[1], f_schema, schema, b_size, size, b_state, state, b_verified, verified,
     b_stored_at_ms, stored_at_ms, b_last_pulled_at_ms, last_pulled_at_ms)
   redis.call('HDEL', keys[1], b_deleted_by, b_deleting_until_ms)
+  set_table(keys[1], packed)
   return true
 end
 
