@@ -54,6 +54,8 @@ export interface PullThroughDeps {
   /** Default: of all caches. Less for tests. */
   readonly leastSegmentBytes?: number | undefined;
   readonly readBufferBytes?: number;
+  /** See `OpenStoredDeps`. */
+  readonly leastSegmentBytes?: number | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly now: () => number;
@@ -64,7 +66,7 @@ const smallBlobsBytes = 16 * mebibyte;
 const maxNoManifests = 10_000;
 const noManifestMs = 600_000;
 /** Each takes about 150 bytes. */
-const maxWholeReads = 4096;
+const maxWholeReads = 16_384;
 const repeatWithinMs = 60_000;
 
 export function createPullThrough(options: PullThroughDeps): PullThrough {

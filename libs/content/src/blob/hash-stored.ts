@@ -4,6 +4,7 @@ import { type BlobStore, readBytes } from '@cistern/blob-store';
 import type { BlobRecord } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import {
+  type CrcTable,
   type Digest,
   createDigestHash,
   digestAlgorithm,
@@ -13,6 +14,8 @@ import {
 } from '@cistern/oci';
 import { chunkBytes } from '@cistern/streams';
 import type { Logger } from '@cistern/telemetry';
+import { type CrcTableMaker, isSameTable, makeCrcTable } from './crc-table.ts';
+import { forgetMissing } from './delete-blobs.ts';
 import type { StoredProof } from './read-checks.ts';
 import { setAside, setAsideOnce, type SetAsideOnceDeps } from './set-aside.ts';
 
@@ -23,6 +26,8 @@ export interface HashStoredDeps {
   readonly onRead?: ((bytes: number) => Promise<void>) | undefined;
   /** Objects of up to so many bytes are kept in memory. */
   readonly keepBytes?: number;
+  /** As in `SetAsideOnceDeps`. */
+  readonly leastSegmentBytes?: number | undefined;
 }
 
 /** `size`: bytes that were read. */
@@ -31,6 +36,8 @@ export interface HashedObject {
   readonly size: number;
   /** Set if it is right and was kept. */
   readonly bytes?: Buffer | undefined;
+  /** Set if it is right and has more than a chunk: less is hashed at each read. */
+  readonly table?: CrcTable | undefined;
 }
 
 const bufferBytes = 1024 * 1024;
@@ -59,21 +66,25 @@ export async function confirmDamage(
   return second;
 }
 
-async function hashOnce({ store, log, onRead, keepBytes = 0 }: HashStoredDeps, digest: Digest): Promise<HashedObject> {
+async function hashOnce(deps: HashStoredDeps, digest: Digest): Promise<HashedObject> {
+  const { store, log, onRead, keepBytes = 0, leastSegmentBytes } = deps;
   const hash = createDigestHash(digest);
   let size = 0;
   let kept: Buffer | undefined;
+  let maker: CrcTableMaker | undefined;
   try {
     const reader = await store.open(digest);
     if (reader === undefined) return gone;
     try {
       kept = reader.size <= keepBytes ? Buffer.allocUnsafeSlow(reader.size) : undefined;
+      if (reader.size > chunkBytes) maker = makeCrcTable(reader.size, leastSegmentBytes);
       const buffer = kept ?? Buffer.allocUnsafe(bufferBytes);
       while (size < reader.size) {
         const into = kept?.subarray(size) ?? buffer;
         const length = await reader.read(into);
         if (length === 0) break;
         hash.update(into.subarray(0, length));
+        maker?.update(into.subarray(0, length));
         size += length;
         await onRead?.(length);
       }
@@ -88,7 +99,8 @@ async function hashOnce({ store, log, onRead, keepBytes = 0 }: HashStoredDeps, d
     log.warn({ err: error, digest }, 'the store answers, and cannot read one of its objects');
     return { state: 'damaged', size };
   }
-  if (`${digestAlgorithm(digest)}:${hash.digest('hex')}` === digest) return { state: 'right', size, bytes: kept };
+  if (`${digestAlgorithm(digest)}:${hash.digest('hex')}` === digest)
+    return { state: 'right', size, bytes: kept, table: maker?.table() };
   // A signed manifest of schema 1 has the digest of what is signed.
   const manifest = size <= maxManifestBytes ? await readBytes(store, digest, maxManifestBytes) : undefined;
   const isSigned = manifest !== undefined && hasSignedDigest(manifest, digest);
@@ -125,26 +137,36 @@ export async function proveStored(
 }
 
 async function prove(deps: SetAsideOnceDeps, record: BlobRecord, signal: AbortSignal): Promise<StoredProof> {
-  const { store, log, readChecks } = deps;
+  const { store, log, readChecks, leastSegmentBytes } = deps;
   const { digest } = record;
   const onRead = async () => signal.throwIfAborted();
-  const { state, size, bytes } = await hashStored({ store, log, onRead, keepBytes: chunkBytes }, digest);
-  if (state === 'gone') return { isSetAside: false };
+  const { state, size, bytes, table } = await hashStored(
+    { store, log, onRead, keepBytes: chunkBytes, leastSegmentBytes },
+    digest,
+  );
+  if (state === 'gone') {
+    await forgetMissing(deps, digest);
+    return { isSetAside: false };
+  }
   if (state === 'damaged') {
     // A way that flips bits leaves the size as it is.
     const put = size === record.size ? setAsideOnce : setAside;
     return { isSetAside: await put(deps, digest, record) };
   }
   if (bytes !== undefined) readChecks.pieces.set(digest, { bytes });
-  await noteRight(deps, record);
-  return { record: { ...record, size, verified: true }, bytes, isSetAside: false };
+  await noteRight(deps, record, table);
+  return { record: { ...record, size, verified: true, table }, bytes, isSetAside: false };
 }
 
-/** The object of `record` has been hashed and is right. */
-export async function noteRight({ index, readChecks, log }: SetAsideOnceDeps, record: BlobRecord): Promise<void> {
+/** The object of `record` has been checked and is right. `table`: what its table is. */
+export async function noteRight(
+  { index, readChecks, log }: SetAsideOnceDeps,
+  record: BlobRecord,
+  table: CrcTable | undefined,
+): Promise<void> {
   readChecks.noteRight(record);
-  if (record.verified) return;
-  await index.blobs.markVerified(record.digest).catch((error: unknown) => {
+  if (record.verified && (table === undefined || isSameTable(table, record.table))) return;
+  await index.blobs.markVerified(record.digest, table).catch((error: unknown) => {
     log.warn({ err: error, digest: record.digest }, 'that a blob is verified could not be recorded');
   });
 }

@@ -1,14 +1,23 @@
 // A blob's bytes from the store. What is there may be damaged, or left by another cache and never hashed. What is read in one
-// piece is always hashed; of the rest what nobody has hashed yet, and what a client reads again. What is wrong is set aside.
+// piece is hashed before it is given; of the rest whole reads are checked that are due, and what nobody has hashed yet. What is
+// wrong is set aside.
 import type { BlobRecord } from '@cistern/index';
 import type { BlobReader } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { Digest } from '@cistern/oci';
-import { chunkBytes, type SourceReader, SourceInterrupted } from '@cistern/streams';
+import type { CrcTable, Digest } from '@cistern/oci';
+import {
+  openChecksummedReader,
+  chunkBytes,
+  type SourceReader,
+  type PlaceReader,
+  SourceInterrupted,
+} from '@cistern/streams';
+import { checkByDigest, checkByTable, checkOnRead } from './check-on-read.ts';
+import { makeCrcTable } from './crc-table.ts';
+import { forgetMissing } from './delete-blobs.ts';
 import { noteRight, proveStored, wrongOnce } from './hash-stored.ts';
 import { setAside, type SetAsideOnceDeps } from './set-aside.ts';
 import { findStoredBlob } from './stored-blob.ts';
-import { verifyOnRead } from './verify-on-read.ts';
 
 export type OpenStoredDeps = SetAsideOnceDeps;
 
@@ -18,9 +27,9 @@ export interface StoredRange {
   readonly size: number;
   readonly from: number;
   readonly toExclusive: number;
-  /** Whether the reader is to get nothing for right that is not. */
+  /** Whether the reader is to get nothing for right that nobody has hashed yet. */
   readonly verified: boolean;
-  /** Whether it is hashed although it was right when it was stored. */
+  /** Whether it is checked although it was right when it was stored. */
   readonly checked: boolean;
   readonly signal: AbortSignal;
   /** Begins a fill for a blob that is set aside after a reader has got bytes of it. */
@@ -28,31 +37,29 @@ export interface StoredRange {
 }
 
 /**
- * `undefined`: the store does not hold the blob, or does not any more; the index has forgotten it then. A blob that is read whole
- * is hashed on the way, any other range of it before.
+ * `undefined`: the store does not hold the blob, or does not any more; the index has forgotten it then. A read that is checked is so
+ * by the blob's table, segment by segment. Without one the whole is hashed: on the way if it is read whole, else before.
  */
-export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<SourceReader | undefined> {
+export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<PlaceReader | undefined> {
   const { digest, size, from, toExclusive, verified, checked, signal } = range;
   const found = await findStoredBlob(deps, digest);
   if (found === undefined) return undefined;
-  const isOnePiece = size <= chunkBytes;
-  const isTrusted = found.verified && !isOnePiece && (!checked || deps.readChecks.isRight(found));
-  const isHashed = !isTrusted && (verified || isOnePiece);
+  if (size <= chunkBytes) return openPiece(deps, range, found);
   const isWhole = from === 0 && toExclusive === size;
-  // After a wrong reading the right one is in memory. Other whole reads look at the object, so that damage is found.
-  const isDoubted = isOnePiece && isWhole && deps.readChecks.takeDoubt(digest);
-  if (isOnePiece && (!isWhole || isDoubted)) return openPiece(deps, range, found);
-  const record = isHashed && !isWhole ? (await proveStored(deps, found, signal)).record : found;
+  const table = found.verified ? found.table : undefined;
+  const isChecked = checked || (verified && !found.verified);
+  const isHashedBefore = isChecked && !isWhole && table === undefined;
+  const record = isHashedBefore ? (await proveStored(deps, found, signal)).record : found;
   if (record === undefined) return undefined;
-  const reader = await openSized(deps, range, record);
-  if (reader === undefined) {
-    deps.log.warn({ digest }, 'a blob is gone from the store: it is fetched again');
-    await forget(deps, record);
-    return undefined;
-  }
-  const lasting = interruptible(reader);
-  if (!isHashed || !isWhole) return lasting;
-  return verifying(deps, lasting, record, range);
+  // A segment is checked whole, even if only its end is given.
+  const start = isChecked && table !== undefined ? from - (from % table.segmentBytes) : from;
+  const reader = await openSized(deps, { ...range, from: start }, record);
+  if (reader === undefined) return undefined;
+  const own = { table: () => tableOf(deps, record) };
+  const lasting = { ...interruptible(reader), ...own };
+  if (!isChecked || isHashedBefore) return lasting;
+  const checking = checkingReader(deps, lasting, record, { ...range, start, table });
+  return isWhole ? Object.assign(openChecksummedReader(checking, range, size), own) : { ...checking, ...own };
 }
 
 /** Of hashed bytes in memory. A slow reader does not keep them there: what is forgotten meanwhile is hashed again. */
@@ -60,22 +67,39 @@ async function openPiece(
   deps: OpenStoredDeps,
   { digest, size, from, toExclusive, signal }: StoredRange,
   found: BlobRecord,
-): Promise<SourceReader | undefined> {
-  const load = async () => deps.readChecks.pieces.get(digest)?.bytes ?? (await proveStored(deps, found, signal)).bytes;
-  const bytes = await load();
-  if (bytes === undefined) return undefined;
-  if (bytes.length !== size) throw otherSize(digest, size, bytes.length);
+): Promise<PlaceReader | undefined> {
+  const load = async () => {
+    const kept = deps.readChecks.pieces.get(digest)?.bytes;
+    if (kept !== undefined) return kept;
+    const { record, bytes } = await proveStored(deps, found, signal);
+    if (record !== undefined && record.size !== size) throw otherSize(digest, size, record.size);
+    return bytes;
+  };
+  if ((await load()) === undefined) return undefined;
   let position = from;
   return interruptible({
     async read(into) {
-      const loaded = await load();
-      if (loaded === undefined) throw new SourceInterrupted('the blob is gone from the store');
-      const length = loaded.copy(into, 0, position, toExclusive);
+      const bytes = await load();
+      if (bytes === undefined) throw new SourceInterrupted('the blob is gone from the store');
+      const length = bytes.copy(into, 0, position, toExclusive);
       position += length;
       return length;
     },
     close: async () => {},
+    table: () => tableOf(deps, found),
   });
+}
+
+/** Hashes the blob if nobody has made its table yet. `undefined`: it is gone, or was wrong. */
+async function tableOf(deps: OpenStoredDeps, { digest, ...opened }: BlobRecord): Promise<CrcTable | undefined> {
+  if (opened.verified && opened.table !== undefined) return opened.table;
+  const known = await deps.index.blobs.get(digest, { fresh: true });
+  if (known?.verified === true && known.table !== undefined) return known.table;
+  const { record, bytes } = await proveStored(deps, known ?? { digest, ...opened });
+  if (bytes === undefined) return record?.table;
+  const maker = makeCrcTable(bytes.length, deps.leastSegmentBytes);
+  maker.update(bytes);
+  return maker.table();
 }
 
 function otherSize(digest: Digest, size: number, storedSize: number | undefined): CacheError {
@@ -94,6 +118,7 @@ function interruptible(reader: SourceReader): SourceReader {
       }
     },
     close: () => reader.close(),
+    table: reader.table,
   };
 }
 
@@ -108,7 +133,11 @@ async function openSized(
     if (isCacheError(error, 'range-unsatisfiable')) return 'too short' as const;
     throw error;
   });
-  if (reader === undefined) return undefined;
+  if (reader === undefined) {
+    log.warn({ digest }, 'a blob is gone from the store: it is fetched again');
+    await forgetMissing(deps, digest);
+    return undefined;
+  }
   if (reader !== 'too short') {
     if (reader.size === size) return reader;
     await reader.close();
@@ -120,31 +149,37 @@ async function openSized(
   return undefined;
 }
 
-function verifying(
+interface CheckedRange extends StoredRange {
+  /** Where the reader begins. */
+  readonly start: number;
+  readonly table: CrcTable | undefined;
+}
+
+function checkingReader(
   deps: OpenStoredDeps,
   reader: SourceReader,
   record: BlobRecord,
-  { digest, size, refetch }: StoredRange,
+  { digest, size, start, from, toExclusive, table, refetch }: CheckedRange,
 ): SourceReader {
-  const { index, log, readChecks } = deps;
-  const { storedAtMs } = record;
-  let verified = false;
-  const verifier = verifyOnRead({
+  const { log, readChecks, leastSegmentBytes } = deps;
+  const check =
+    table === undefined ? checkByDigest(digest, size, leastSegmentBytes) : checkByTable(table, size, start);
+  return checkOnRead({
     reader,
+    check,
     digest,
-    size,
-    async onVerified() {
-      verified = true;
-      await noteRight(deps, record);
+    start,
+    from,
+    toExclusive,
+    async onRight() {
+      if (start === 0 && toExclusive === size) await noteRight(deps, record, check.table());
     },
-    async onMismatch(hasGiven) {
+    async onWrong(hasGiven) {
       try {
         // It goes on without the client: the next one needs it, too.
         const { record: right, isSetAside } = await proveStored(deps, record);
-        if (right !== undefined) {
-          log.warn({ digest }, wrongOnce);
-          readChecks.doubt(record);
-        }
+        if (right !== undefined) log.warn({ digest }, wrongOnce);
+        readChecks.noteWrong(digest);
         if (!isSetAside || !hasGiven) return;
         // The client asks again.
         void refetch?.().catch((error: unknown) => {
@@ -158,12 +193,4 @@ function verifying(
       }
     },
   });
-  return {
-    ...verifier,
-  };
-}
-
-/** Somebody may have brought it back by now: only what is known of the object that was not there, or was wrong. */
-async function forget({ index }: OpenStoredDeps, { digest, storedAtMs }: BlobRecord): Promise<void> {
-  if (await index.blobs.remove(digest, storedAtMs)) await index.manifests.remove(digest);
 }

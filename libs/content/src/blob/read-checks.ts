@@ -1,4 +1,4 @@
-// Which stored blobs this node has hashed lately, and which of them it doubts. It remembers only so many.
+// Which stored blobs this node has found right lately, and which it has set aside. It remembers only so many.
 import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { createRecent, createSingleFlight, type SingleFlight } from '@cistern/runtime';
@@ -18,32 +18,26 @@ type StoredObject = Pick<BlobRecord, 'digest' | 'storedAtMs'>;
 
 export type ReadChecks = ReturnType<typeof createReadChecks>;
 
-const rightForMs = 600_000;
+const rightForMs = 86_400_000;
+/** Each takes about 150 bytes. Of more, some are checked again sooner. */
+const maxRight = 32_768;
 const setAsideOnceInMs = 600_000;
+const maxSetAside = 4096;
 const piecesBytes = 8 * 1024 * 1024;
-/** Each takes about 150 bytes. */
-const maxRemembered = 4096;
 
 export function createReadChecks({ now }: { readonly now: () => number }) {
-  const options = { max: maxRemembered, now };
-  const right = createRecent<Digest, number>({ ...options, ttlMs: rightForMs });
-  const setAside = createRecent<Digest, number>({ ...options, ttlMs: setAsideOnceInMs });
-  const doubted = createRecent<Digest, true>(options);
+  const right = createRecent<Digest, number>({ max: maxRight, ttlMs: rightForMs, now });
+  const setAside = createRecent<Digest, number>({ max: maxSetAside, ttlMs: setAsideOnceInMs, now });
   const proving: SingleFlight<StoredProof> = createSingleFlight();
   return {
-    /** Whether the object was hashed here, and was right, within the last ten minutes. */
-    isRight: ({ digest, storedAtMs }: StoredObject): boolean => right.get(digest) === storedAtMs,
+    /** Whether the object has not been found right here within a day. */
+    isDue: ({ digest, storedAtMs }: StoredObject): boolean => right.get(digest) !== storedAtMs,
     noteRight({ digest, storedAtMs }: StoredObject): void {
       right.set(digest, storedAtMs);
       setAside.delete(digest);
     },
-    /** The object was read wrong once, and right after that: the next reads are checked again. */
-    doubt({ digest }: Pick<StoredObject, 'digest'>): void {
-      right.delete(digest);
-      doubted.set(digest, true);
-    },
-    /** Whether the digest was doubted since the last call. */
-    takeDoubt: (digest: Digest): boolean => doubted.delete(digest),
+    /** It was read wrong, though perhaps only once: the next whole read is checked. */
+    noteWrong: (digest: Digest): boolean => right.delete(digest),
     /**
      * Whether readers have set aside another object under this digest within the last ten minutes, and none was read right since. A
      * store that gives wrong bytes of right objects would be emptied otherwise, and cost a fetch at each read.
@@ -56,7 +50,7 @@ export function createReadChecks({ now }: { readonly now: () => number }) {
     noteSetAside: (digest: Digest, storedAtMs = -1): void => setAside.set(digest, storedAtMs),
     /** Readers that need the same object hashed wait for the same reading, which ends when the last of them has left. */
     proving,
-    /** Hashed blobs of one chunk at most, for the ranges of them. */
+    /** Hashed blobs of one chunk at most. */
     pieces: createContentCache<{ readonly bytes: Buffer }>(piecesBytes),
   };
 }

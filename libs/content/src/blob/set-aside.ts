@@ -16,6 +16,8 @@ export interface SetAsideDeps extends IndexAndStore {
 
 export interface SetAsideOnceDeps extends SetAsideDeps {
   readonly readChecks: ReadChecks;
+  /** Bytes of a segment of the tables that are made here, at least; default: as fills have them. */
+  readonly leastSegmentBytes?: number | undefined;
 }
 
 const keepQuarantinedMs = 7 * 86_400_000;

@@ -3,7 +3,9 @@
 import type { BlobStore, StoredBlob } from '@cistern/blob-store';
 import type { BlobRecord, CacheIndex } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
-import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
+import { type CrcTable, type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
+import { chunkBytes } from '@cistern/streams';
+import { foldCrcTable } from './crc-table.ts';
 
 /** The index and the store of one cache. */
 export interface IndexAndStore {
@@ -47,9 +49,14 @@ export async function adoptBlob({ index, store }: IndexAndStore, record: BlobRec
   return false;
 }
 
-/** The record of a blob that has been stored now, and hashed on its way. */
-export function verifiedRecord(digest: Digest, size: number, nowMs: number): BlobRecord {
-  return { schema: 1, digest, size, state: 'present', verified: true, storedAtMs: nowMs, lastPulledAtMs: nowMs };
+/**
+ * The record of a blob that has been stored now, and hashed on its way. `table`: of its bytes, where it was made meanwhile; else the
+ * first read that is checked makes it.
+ */
+export function verifiedRecord(digest: Digest, size: number, nowMs: number, table?: CrcTable): BlobRecord {
+  const known = { digest, size, verified: true, storedAtMs: nowMs, lastPulledAtMs: nowMs };
+  const isKept = table !== undefined && size > chunkBytes;
+  return { schema: 1, state: 'present', ...known, ...(isKept && { table: foldCrcTable(table, size) }) };
 }
 
 /** Of a blob that is there, nobody here knows whose bytes it is. What it was wanted for before is forgotten. */

@@ -1,10 +1,11 @@
-// A byte of what is stored flips. Nobody gets a manifest or small blob with it; a large blob is found out by who asks again.
+// A byte of what is stored flips. Nobody gets a manifest or small blob with it. A large blob is found out by the first whole read of
+// the day, and by a client that asks again.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type BlobStore, putBytes, quarantinePrefix } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
 import { type Digest, digestOf } from '@cistern/oci';
-import { startScrubbedCache } from '../testing/start-scrubbed-cache.ts';
+import { dayMs, startScrubbedCache } from '../testing/start-scrubbed-cache.ts';
 import { repositoryOf } from '@cistern/index/testing';
 import type { TestCacheOptions } from '@cistern/pull-through/testing';
 import { until } from '@cistern/runtime/testing';
@@ -80,35 +81,66 @@ for (const store of ['memory', 'fs'] as const)
       }
     });
 
-test('a small blob that is sent in pieces, for want of memory, has no clean end', async (t) => {
+test('a small blob that is sent in pieces, for want of memory, is fetched again before its client hears of it', async (t) => {
   const { fill, flip, pull, isRight } = await start(t, { readBufferBytes: 64 * 1024 });
   const digest = await fill(bytesOf(300_000));
   await flip(digest);
-  await assert.rejects(pull(digest), { kind: 'content-mismatch' });
-  await until(() => isRight(digest));
   assert.equal(digestOf(await pull(digest)), digest);
+  await until(() => isRight(digest));
 });
 
 for (const store of ['memory', 'fs'] as const)
   for (const algorithm of ['sha256', 'sha512'] as const)
-    test(`the second whole read of a large blob by a client has no clean end, the third is right (${store}, ${algorithm})`, async (t) => {
+    test(`a read that a client repeats has no clean end, the third is right (${store}, ${algorithm})`, async (t) => {
       const started = await start(t, { store });
-      const { flip, pull, quarantined, damagesCounted, hub, isRight } = started;
+      const { flip, pull, quarantined, damagesCounted, hub, isRight, clock } = started;
       const digest = await started.fill(large, algorithm);
+      assert.ok((await pull(digest, 'a')).equals(large));
       const damaged = await flip(digest);
-      assert.ok((await pull(digest, 'a')).equals(damaged), 'the first read is not checked');
+      // That it was right a moment ago says nothing to a client that asks again.
+      clock.nowMs += minuteMs - 1;
       await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
       assert.deepEqual([await quarantined(), await damagesCounted()], [[digest], 1]);
       assert.ok((await pull(digest, 'a')).equals(large));
       await until(() => isRight(digest));
       assert.equal(hub.gets.length, 2);
+      assert.ok(!damaged.equals(large));
     });
+
+test('a client gets wrong bytes with a clean end once at most, however often it asks', async (t) => {
+  const { fill, flip, pull } = await start(t);
+  const digest = await fill(large);
+  assert.ok((await pull(digest, 'a')).equals(large));
+  const damaged = await flip(digest);
+  assert.ok((await pull(digest, 'b')).equals(damaged), 'not due');
+  await assert.rejects(pull(digest, 'b'), { kind: 'content-mismatch' });
+  assert.ok((await pull(digest, 'b')).equals(large));
+});
+
+test('a frontend checks its first whole read of a blob each day', async (t) => {
+  const { fill, flip, cache, restartFrontend, clock, isRight, index } = await start(t);
+  const digest = await fill(large);
+  const read = async (from: typeof cache, client?: string) =>
+    collect(await (await from.openBlob({ ...library, digest, intent: 'whole', client })).read());
+  assert.ok((await read(cache)).equals(large));
+  assert.equal((await index.blobs.get(digest))?.table?.crcs.length, 1, 'made on the way');
+  await flip(digest);
+  await assert.rejects(read(restartFrontend()), { kind: 'content-mismatch' });
+  assert.ok((await read(restartFrontend())).equals(large));
+  await until(() => isRight(digest));
+  assert.ok((await read(cache)).equals(large), 'of another object');
+  const damaged = await flip(digest);
+  clock.nowMs += dayMs - 1;
+  assert.ok((await read(cache, 'a')).equals(damaged), 'not due');
+  clock.nowMs += minuteMs + 1;
+  await assert.rejects(read(cache, 'a'), { kind: 'content-mismatch' });
+  assert.ok((await read(cache, 'a')).equals(large));
+});
 
 test('a damaged blob is fetched again although its client does not come back', async (t) => {
   const { fill, flip, pull, isRight, hub } = await start(t);
   const digest = await fill(large);
   await flip(digest);
-  await pull(digest, 'a');
   await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
   await until(() => isRight(digest));
   assert.equal(hub.gets.length, 2);
@@ -117,6 +149,7 @@ test('a damaged blob is fetched again although its client does not come back', a
 test('reads of many clients, and of one that comes back after a minute, are not checked', async (t) => {
   const { fill, flip, pull, cache, clock, quarantined } = await start(t);
   const digest = await fill(large);
+  await pull(digest);
   const damaged = await flip(digest);
   for (const client of ['a', 'b', 'c', undefined, undefined]) assert.ok((await pull(digest, client)).equals(damaged));
   const part = await cache.openBlob({ ...library, digest, intent: 'ranges', client: 'b' });
@@ -128,52 +161,44 @@ test('reads of many clients, and of one that comes back after a minute, are not 
   await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
 });
 
-test('what has been checked is not checked again for ten minutes', async (t) => {
-  const { fill, flip, pull, clock } = await start(t);
-  const digest = await fill(large);
-  for (let times = 0; times < 2; times += 1) assert.ok((await pull(digest, 'a')).equals(large));
-  const damaged = await flip(digest);
-  assert.ok((await pull(digest, 'a')).equals(damaged));
-  clock.nowMs += 10 * minuteMs + 1;
-  assert.ok((await pull(digest, 'a')).equals(damaged), 'a first read again');
-  await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
-});
-
-test('wrong bytes that were sent before the store failed are not taken for right because the rest is', async (t) => {
-  const failing = { at: Infinity };
-  const started = await start(t, {
-    wrapStore: (inner): BlobStore => ({
-      ...inner,
-      async open(digest, range) {
-        const reader = await inner.open(digest, range);
-        if (reader === undefined) return undefined;
-        const failAt = failing.at;
-        failing.at = Infinity;
-        let given = 0;
-        return {
-          ...reader,
-          async read(into) {
-            if (given > failAt) throw new CacheError('store-unavailable', 'EIO');
-            const length = await reader.read(into);
-            given += length;
-            return length;
-          },
-        };
-      },
-    }),
+for (const hasTable of [false, true])
+  test(`wrong bytes that were sent before the store failed are not taken for right because the rest is (${hasTable ? 'by its table' : 'hashed'})`, async (t) => {
+    const failing = { at: Infinity };
+    const started = await start(t, {
+      leastSegmentBytes: 1_250_000,
+      wrapStore: (inner): BlobStore => ({
+        ...inner,
+        async open(digest, range) {
+          const reader = await inner.open(digest, range);
+          if (reader === undefined) return undefined;
+          const failAt = failing.at;
+          failing.at = Infinity;
+          let given = 0;
+          return {
+            ...reader,
+            async read(into) {
+              if (given > failAt) throw new CacheError('store-unavailable', 'EIO');
+              const length = await reader.read(into);
+              given += length;
+              return length;
+            },
+          };
+        },
+      }),
+    });
+    const { flip, pull, isRight, index } = started;
+    const digest = await started.fill(large);
+    if (hasTable) await pull(digest, 'a');
+    assert.equal((await index.blobs.get(digest))?.table?.crcs.length, hasTable ? 3 : undefined);
+    await flip(digest);
+    failing.at = 2_000_000;
+    await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
+    await until(() => isRight(digest));
+    assert.ok((await pull(digest, 'a')).equals(large));
   });
-  const { flip, pull, isRight } = started;
-  const digest = await started.fill(large);
-  await flip(digest);
-  await pull(digest, 'a');
-  failing.at = 2_000_000;
-  await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
-  await until(() => isRight(digest));
-  assert.ok((await pull(digest, 'a')).equals(large));
-});
 
-test('a client that asks again is not sent to the bucket until the blob has been checked', async (t) => {
-  const { fill, cache, pull } = await start(t, {
+test('a client that asks again within a minute is not sent to the bucket, one that comes first is', async (t) => {
+  const { fill, cache, pull, clock } = await start(t, {
     presignForMs: 1000,
     wrapStore: (inner): BlobStore => ({ ...inner, presign: async () => 'https://bucket.example/blob' }),
   });
@@ -184,6 +209,8 @@ test('a client that asks again is not sent to the bucket until the blob has been
   };
   assert.deepEqual([await locate(), await locate()], ['https://bucket.example/blob', undefined]);
   await pull(digest, 'a');
+  assert.equal(await locate(), undefined);
+  clock.nowMs += minuteMs + 1;
   assert.equal(await locate(), 'https://bucket.example/blob');
 });
 
@@ -217,8 +244,8 @@ test('those who wait for a blob to be hashed wait for the same reading of it', a
 test('a read that is checked does not join one that is not', async (t) => {
   const { fill, flip, pull, cache } = await start(t);
   const digest = await fill(large);
-  const damaged = await flip(digest);
   await pull(digest, 'a');
+  const damaged = await flip(digest);
   const other = await (await cache.openBlob({ ...library, digest, intent: 'whole', client: 'b' })).read();
   const beginning = Buffer.from((await other.next())!);
   await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
@@ -240,16 +267,29 @@ test('what readers find does not fill the quarantine beyond its bound', async (t
   assert.ok(kept.includes(digest));
 });
 
-test('a small blob that is damaged again after it was read right is fetched again at once', async (t) => {
-  const { fill, flip, pull, clock, isRight, hub } = await start(t);
+test('a small blob is in memory once it has been hashed: it is right there', async (t) => {
+  const { fill, flip, pull, isRight, hub, restartFrontend } = await start(t);
   const bytes = bytesOf(100_000);
   const digest = await fill(bytes);
+  await pull(digest);
+  await flip(digest);
+  assert.ok((await pull(digest)).equals(bytes));
+  assert.equal(hub.gets.length, 1);
+  const blob = await restartFrontend().openBlob({ ...library, digest, intent: 'whole' });
+  assert.ok((await collect(await blob.read())).equals(bytes));
+  await until(() => isRight(digest));
+  assert.equal(hub.gets.length, 2);
+});
+
+test('a blob that is damaged again after it was read right is fetched again at once', async (t) => {
+  const { fill, flip, pull, clock, isRight, hub } = await start(t);
+  const digest = await fill(large);
   for (let damages = 1; damages <= 3; damages += 1) {
     await flip(digest);
-    assert.ok((await pull(digest)).equals(bytes));
+    await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
     await until(() => isRight(digest));
     clock.nowMs += 1;
-    assert.ok((await pull(digest)).equals(bytes), 'from the store');
+    assert.ok((await pull(digest, 'a')).equals(large), 'from the store');
     assert.equal(hub.gets.length, 1 + damages);
   }
 });

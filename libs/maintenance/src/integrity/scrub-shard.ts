@@ -1,10 +1,18 @@
 // One part of 256 of the store beside the same part of the index: what one has and the other has not is put right, and every
 // object is hashed. Nothing is removed because the index does not know it: what it has lost is taken up again.
 import type { StoredBlob } from '@cistern/blob-store';
-import { adoptBlob, adoptedRecord, finishDeletions, forgetMissing, hashStored, setAside } from '@cistern/content';
+import {
+  adoptBlob,
+  adoptedRecord,
+  finishDeletions,
+  forgetMissing,
+  hashStored,
+  isSameTable,
+  setAside,
+} from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
 import { type BlobRecord, type Link, repositoryPath } from '@cistern/index';
-import type { Digest } from '@cistern/oci';
+import type { CrcTable, Digest } from '@cistern/oci';
 import { fetchBlobs, type FetchBlobsDeps } from '@cistern/prewarm';
 import { fetchManifest } from '@cistern/pull-through';
 import type { Bandwidth } from '@cistern/runtime';
@@ -76,14 +84,14 @@ async function scrubObject(deps: ScrubShardDeps, options: ScrubShardOptions, obj
     onRead(bytes);
     await scrubBandwidth.spend(bytes, nobodyWaits, signal);
   };
-  const { state, size } = await hashStored({ store, log, onRead: paced }, digest);
+  const { state, size, table } = await hashStored({ store, log, onRead: paced }, digest);
   if (state === 'gone') {
     if (await forgetMissing(deps, digest)) count('forgotten');
     return;
   }
   count('objects');
   if (state === 'right') {
-    await recordRight(deps, record, size);
+    await recordRight(deps, record, size, table);
     if (!record.verified) count('verified');
     return;
   }
@@ -110,11 +118,17 @@ async function findRecord(
 }
 
 /** Of what was adopted the index may know another size than it has: what is counted is what is there. */
-async function recordRight({ index }: ScrubShardDeps, record: BlobRecord, size: number): Promise<void> {
-  if (record.verified && record.size === size) return;
-  if (record.size === size) return index.blobs.markVerified(record.digest);
+async function recordRight(
+  { index }: ScrubShardDeps,
+  record: BlobRecord,
+  size: number,
+  table: CrcTable | undefined,
+): Promise<void> {
+  const hasTable = table === undefined || isSameTable(table, record.table);
+  if (record.verified && hasTable && record.size === size) return;
+  if (record.size === size) return index.blobs.markVerified(record.digest, table);
   const now = await index.blobs.get(record.digest, { fresh: true });
-  if (now?.storedAtMs === record.storedAtMs) await index.blobs.put({ ...now, size, verified: true });
+  if (now?.storedAtMs === record.storedAtMs) await index.blobs.put({ ...now, size, verified: true, table });
 }
 
 /**

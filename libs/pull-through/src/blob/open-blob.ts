@@ -52,12 +52,11 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   if (stored !== undefined) {
     await confirm(deps, request, link);
     await deps.index.blobs.touch(digest, deps.now());
-    return opened(deps, request, {
-      source: link ?? target,
-      ...stored,
-      cache: 'HIT',
-      checked: intent === 'whole' && client !== undefined && isCheckDue(deps, client, stored),
-    });
+    const isRepeated = intent === 'whole' && noteWholeRead(deps, client, digest);
+    const checked = intent === 'whole' && (isRepeated || deps.readChecks.isDue(stored));
+    const { size } = stored;
+    const locatable = stored.verified && !isRepeated;
+    return opened(deps, request, { source: link ?? target, size, cache: 'HIT', checked, locatable });
   }
   if (intent === 'whole') {
     const { record, joined } = await deps.follow({ digest, source: link ?? target, from: 0, signal });
@@ -79,11 +78,12 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
  * Notes that `client` reads the blob whole. True: it did so within the last minute, too, and may not have liked the answer.
  * docker does that after a wrong digest.
  */
-function isCheckDue({ wholeReads, readChecks }: OpenBlobDeps, client: string, stored: BlobRecord): boolean {
-  const key = hash('sha256', `${client} ${stored.digest}`, 'base64');
+function noteWholeRead({ wholeReads }: OpenBlobDeps, client: string | undefined, digest: Digest): boolean {
+  if (client === undefined) return false;
+  const key = hash('sha256', `${client} ${digest}`, 'base64');
   const isRepeated = wholeReads.has(key);
   wholeReads.set(key, true);
-  return isRepeated && !readChecks.isRight(stored);
+  return isRepeated;
 }
 
 /**
@@ -111,10 +111,10 @@ interface FoundBlob {
   readonly cache: CacheResult;
   /** The fill that brings it. */
   readonly following?: FollowedFill;
-  /** What is in the store has been hashed. */
-  readonly verified?: boolean;
-  /** And is hashed again while it is read. */
+  /** What is in the store is checked while it is read. */
   readonly checked?: boolean;
+  /** Clients may go to the store for it: it has been hashed. One that asks again goes by the check instead. */
+  readonly locatable?: boolean;
 }
 
 function opened(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, found: FoundBlob): OpenedBlob {
@@ -146,8 +146,7 @@ function opened(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, fou
       const next = isWhole ? rememberSmall(deps.smallBlobs, { digest, size }, reader.next) : reader.next;
       return { cache: isFetched ? cache : resultOf(source, cache), next, close: reader.close };
     },
-    // What is verified on its way goes this way.
-    ...(found.verified === true && !checked && locateStored(deps, digest, size)),
+    ...(found.locatable === true && locateStored(deps, digest, size)),
   };
 }
 

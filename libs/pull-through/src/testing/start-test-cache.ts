@@ -44,6 +44,8 @@ export interface TestCacheOptions {
   readonly root?: string;
   /** Bytes for read buffers. */
   readonly readBufferBytes?: number;
+  /** Of the tables by which reads are checked. */
+  readonly leastSegmentBytes?: number;
   /** Time goes by itself. */
   readonly realTime?: boolean;
   /** Default: errors go to standard output. */
