@@ -11,7 +11,6 @@ export { hashStored, readHashed, proveStored } from './blob/hash-stored.ts';
 export { openStored } from './blob/open-stored.ts';
 export type { OpenStoredDeps, StoredRange } from './blob/open-stored.ts';
 export { createReadChecks } from './blob/read-checks.ts';
-export { foldCrcTable, isSameTable, makeCrcTable } from './blob/crc-table.ts';
 export {
   adoptBlob,
   adoptedRecord,

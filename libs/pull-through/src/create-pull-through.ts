@@ -18,7 +18,7 @@ import type { Logger, Metrics } from '@cistern/telemetry';
 import type { AccessSubject } from '@cistern/upstream';
 import type { PlatformRule } from './access/authorized-repository.ts';
 import { openBlob } from './blob/open-blob.ts';
-import { blobFromMemory, type SmallBlobs } from './blob/small-blobs.ts';
+import { blobFromMemory } from './blob/small-blobs.ts';
 import type { PolicyOf } from './freshness/freshness.ts';
 import { createLists, type ListPolicy } from './lists/create-lists.ts';
 import { openManifest, statManifest } from './manifest/open-manifest.ts';
@@ -62,7 +62,6 @@ export interface PullThroughDeps {
 }
 
 const mebibyte = 1024 * 1024;
-const smallBlobsBytes = 16 * mebibyte;
 const maxNoManifests = 10_000;
 const noManifestMs = 600_000;
 /** Each takes about 150 bytes. */
@@ -81,7 +80,6 @@ export function createPullThrough(options: PullThroughDeps): PullThrough {
 /** As `createPullThrough`, over reads that the caller can look into. */
 export function createUseCases(options: PullThroughDeps & { readonly reads: SharedReads }): PullThrough {
   const { index, queue, log, now, isOffline, manifestCacheBytes = 64 * mebibyte } = options;
-  const smallBlobs: SmallBlobs = createContentCache(smallBlobsBytes);
   const requestFromWorker = createRequestFromWorker({ queue, isOffline, now });
   const storedLinks = createStoredLinks(options);
   const follow = createFollowFill({ index, queue, now });
@@ -99,7 +97,6 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
     findDenial,
     refreshParts,
     pullTally,
-    smallBlobs,
     wholeReads,
     requestFromWorker,
     follow,
@@ -111,7 +108,6 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const { forget: forgetLists, ...lists } = createLists(deps);
   options.onPurge?.(() => {
     manifests.clear();
-    smallBlobs.clear();
     readChecks.pieces.clear();
     storedLinks.forget();
     forgetLists();

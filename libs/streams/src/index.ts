@@ -4,6 +4,8 @@ export type { ByteSource, SourceReader } from './byte-source.ts';
 export { openFailoverReader } from './failover-reader.ts';
 export type { Interruptions } from './failover-reader.ts';
 export { combineCrc32 } from './combine-crc32.ts';
+export { foldCrcTable, isSameTable, makeCrcTable } from './crc-table.ts';
+export type { CrcTableMaker } from './crc-table.ts';
 export { openBodyConnection } from './http/body-connection.ts';
 export type { BodyConnection, BodyConnectionOptions, Diversion } from './http/body-connection.ts';
 export { BodyError, endedEarly } from './http/response-head.ts';

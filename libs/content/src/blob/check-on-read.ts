@@ -2,8 +2,7 @@
 import { crc32 } from 'node:zlib';
 import { CacheError } from '@cistern/errors';
 import { type CrcTable, createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
-import { type SourceReader, SourceInterrupted } from '@cistern/streams';
-import { makeCrcTable } from './crc-table.ts';
+import { makeCrcTable, type SourceReader, SourceInterrupted } from '@cistern/streams';
 
 /** By what the parts of a blob are known. It is shown all bytes, in order and from the beginning of a part. */
 export interface ReadCheck {

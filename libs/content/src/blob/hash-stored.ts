@@ -12,9 +12,8 @@ import {
   hasSignedDigest,
   maxManifestBytes,
 } from '@cistern/oci';
-import { chunkBytes } from '@cistern/streams';
+import { chunkBytes, type CrcTableMaker, isSameTable, makeCrcTable } from '@cistern/streams';
 import type { Logger } from '@cistern/telemetry';
-import { type CrcTableMaker, isSameTable, makeCrcTable } from './crc-table.ts';
 import { forgetMissing } from './delete-blobs.ts';
 import type { StoredProof } from './read-checks.ts';
 import { setAside, setAsideOnce, type SetAsideOnceDeps } from './set-aside.ts';

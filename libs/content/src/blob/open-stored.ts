@@ -8,12 +8,12 @@ import type { CrcTable, Digest } from '@cistern/oci';
 import {
   openChecksummedReader,
   chunkBytes,
+  makeCrcTable,
   type SourceReader,
   type PlaceReader,
   SourceInterrupted,
 } from '@cistern/streams';
 import { checkByDigest, checkByTable, checkOnRead } from './check-on-read.ts';
-import { makeCrcTable } from './crc-table.ts';
 import { forgetMissing } from './delete-blobs.ts';
 import { noteRight, proveStored, wrongOnce } from './hash-stored.ts';
 import { setAside, type SetAsideOnceDeps } from './set-aside.ts';

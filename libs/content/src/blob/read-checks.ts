@@ -23,7 +23,7 @@ const rightForMs = 86_400_000;
 const maxRight = 32_768;
 const setAsideOnceInMs = 600_000;
 const maxSetAside = 4096;
-const piecesBytes = 8 * 1024 * 1024;
+const piecesBytes = 24 * 1024 * 1024;
 
 export function createReadChecks({ now }: { readonly now: () => number }) {
   const right = createRecent<Digest, number>({ max: maxRight, ttlMs: rightForMs, now });

@@ -4,8 +4,7 @@ import type { BlobStore, StoredBlob } from '@cistern/blob-store';
 import type { BlobRecord, CacheIndex } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import { type CrcTable, type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
-import { chunkBytes } from '@cistern/streams';
-import { foldCrcTable } from './crc-table.ts';
+import { chunkBytes, foldCrcTable } from '@cistern/streams';
 
 /** The index and the store of one cache. */
 export interface IndexAndStore {

@@ -7,7 +7,6 @@ import {
   finishDeletions,
   forgetMissing,
   hashStored,
-  isSameTable,
   setAside,
 } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
@@ -16,6 +15,7 @@ import type { CrcTable, Digest } from '@cistern/oci';
 import { fetchBlobs, type FetchBlobsDeps } from '@cistern/prewarm';
 import { fetchManifest } from '@cistern/pull-through';
 import type { Bandwidth } from '@cistern/runtime';
+import { isSameTable } from '@cistern/streams';
 import { goPast } from '../go-past.ts';
 import { findHolders } from './find-holders.ts';
 import type { Damage, ScrubCounts } from './scrub-report.ts';

@@ -20,12 +20,10 @@ import type { AuthorizedRepository } from '../access/authorized-repository.ts';
 import type { BlobRequest, BlobStream, CacheResult, OpenedBlob } from '../requests/pull-through.ts';
 import { chunkBytes, type SharedReader, type SharedReads } from '@cistern/streams';
 import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-source.ts';
-import { rememberSmall, type SmallBlobs } from './small-blobs.ts';
 
 export interface OpenBlobDeps extends BlobSourceDeps, RepositoryLinksDeps {
   readonly requestFromWorker: RequestFromWorker;
   readonly reads: SharedReads;
-  readonly smallBlobs: SmallBlobs;
   /** Which client has read which blob whole within the last minute, on this node. */
   readonly wholeReads: Recent<string, true>;
   /**
@@ -142,9 +140,7 @@ function opened(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, fou
       const reader = deps.reads.attach(key, source, range.start, range.end + 1);
       await untilReady(reader, signal);
       const isFetched = cache === 'MISS' && intent === 'whole';
-      const isWhole = range.start === 0 && range.end + 1 === size;
-      const next = isWhole ? rememberSmall(deps.smallBlobs, { digest, size }, reader.next) : reader.next;
-      return { cache: isFetched ? cache : resultOf(source, cache), next, close: reader.close };
+      return { cache: isFetched ? cache : resultOf(source, cache), next: reader.next, close: reader.close };
     },
     ...(found.locatable === true && locateStored(deps, digest, size)),
   };

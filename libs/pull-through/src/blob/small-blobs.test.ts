@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
-import { type Digest, digestOf } from '@cistern/oci';
-import { createContentCache } from '@cistern/content';
+import type { Digest } from '@cistern/oci';
 import { addSampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '../testing/start-test-cache.ts';
 import { bytesOf, collect } from '@cistern/oci/testing';
-import { rememberSmall, type SmallBlobs } from './small-blobs.ts';
 
 const denied = new CacheError('denied', 'Denied.');
 const library = repositoryOf('docker.io', 'library/nginx');
@@ -27,7 +25,7 @@ async function start(t: TestContext) {
   return { ...started, pull, fromMemory, add };
 }
 
-test('a small blob is remembered once it has been read, for who holds it and while it is there', async (t) => {
+test('a small blob is remembered once it has been read from the store, for who holds it and while it is there', async (t) => {
   const { add, pull, fromMemory, index, clock } = await start(t);
   const { bytes, digest } = add(5000);
   assert.equal(fromMemory(digest), undefined);
@@ -59,27 +57,4 @@ test('a large one is not, nor one of a rule about platforms', async (t) => {
     cache.blobFromMemory({ ...library, digest: blob!, intent: 'whole', platformRule: () => denied }),
     undefined,
   );
-});
-
-/** What is remembered of a blob of 1,000 bytes that comes in these pieces. */
-async function read(digest: Digest, pieces: readonly Buffer[]): Promise<Buffer | undefined> {
-  const smallBlobs: SmallBlobs = createContentCache(100_000);
-  const left = [...pieces];
-  // One buffer for all of them, as readers lend it.
-  const lent = Buffer.alloc(2000);
-  const next = rememberSmall(smallBlobs, { digest, size: 1000 }, async () => {
-    const piece = left.shift();
-    return piece && lent.subarray(0, piece.copy(lent));
-  });
-  while ((await next()) !== undefined);
-  return smallBlobs.get(digest)?.bytes;
-}
-
-test('only what its digest says is remembered, whole, and as it was', async () => {
-  const right = bytesOf(1000, 1);
-  const other = bytesOf(1000, 2);
-  const digest = digestOf(right);
-  assert.deepEqual(await read(digest, [right.subarray(0, 300), right.subarray(300)]), right);
-  for (const pieces of [[other], [right.subarray(0, 999)], [other, right], []])
-    assert.equal(await read(digest, pieces), undefined);
 });

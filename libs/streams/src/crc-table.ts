@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { type CrcTable, segmentBytesOf, segmentCount } from '@cistern/oci';
-import { combineCrc32 } from '@cistern/streams';
+import { combineCrc32 } from './combine-crc32.ts';
 
 /** Four bytes each. */
 const maxSegments = 1000;
