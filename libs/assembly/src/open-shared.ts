@@ -2,7 +2,7 @@
 import { randomUUID, createHash } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import { type OfflineSwitch, type PolicyOf, createFreshnessPolicies, openOfflineSwitch } from '@cistern/pull-through';
-import { type RemoteFills, openRemoteFills } from '@cistern/fills';
+import { createPeerKeys, openPeerConnections, openRemoteFills, type RemoteFills } from '@cistern/fills';
 import { adoptedUpstream } from '@cistern/upstream';
 import type { NodeContext } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
@@ -42,8 +42,10 @@ export async function openShared(config: Config, options: NodeContext, closers: 
   if (cluster === undefined) return { ...shared, remoteFills: undefined, instanceId: randomUUID() };
   const remoteFills = opened(
     openRemoteFills({
-      clusterSecret: cluster.secret.reveal(),
-      tls: peerTlsOf(worker),
+      keys: createPeerKeys(cluster.secret.reveal()),
+      connections: openPeerConnections(peerTlsOf(worker)),
+      now: index.now,
+      log,
       traceparent: tracing && (() => tracing.current()?.traceparent),
     }),
   );

@@ -11,17 +11,14 @@ export type { FillAccess, FillTable } from './follow/fill-access.ts';
 export { createFollowFill, fillJobKey, fillTopic, leftFill } from './follow/follow-fill.ts';
 export type { FollowFill, FollowedFill } from './follow/follow-fill.ts';
 export { createAnswerFill } from './remote/answer-fill.ts';
-export type { AnswerFill } from './remote/answer-fill.ts';
-export {
-  encodeFrame,
-  fillAuthorization,
-  frameTypes,
-  heartbeatMs,
-  maxFailureBytes,
-  silenceMs,
-} from './remote/fill-frames.ts';
-export { connectMs, openRemoteFills } from './remote/open-remote-fills.ts';
-export type { FillPlace, PeerTls, RemoteFills } from './remote/open-remote-fills.ts';
+export type { AnswerFill, AnswerFillOptions } from './remote/answer-fill.ts';
+export { encodeFrame, encodeTable, frameTypes, heartbeatMs, maxControlBytes, silenceMs } from './remote/fill-frames.ts';
+export { openRemoteFills } from './remote/open-remote-fills.ts';
+export type { FillPlace, RemoteFills } from './remote/open-remote-fills.ts';
+export { connectMs, openPeerConnections } from './remote/peer-connections.ts';
+export type { PeerConnections, PeerTls } from './remote/peer-connections.ts';
+export { createPeerKeys } from './remote/peer-keys.ts';
+export type { EndKeys, PeerKeys } from './remote/peer-keys.ts';
 export { createFrameReader } from './remote/read-frames.ts';
 export { createDiskRoom } from './room/disk-room.ts';
 export type { DiskRoom, DiskRoomOptions } from './room/disk-room.ts';

@@ -7,7 +7,15 @@ import type { RepositoryKey } from './links.ts';
 
 export type FillClass = 'interactive' | 'background';
 
-export interface FillRecord {
+/** Of what a record says to other nodes, by which they know that a node of this cluster has written it. Unset in a single process. */
+export interface SignedRecord {
+  /** How the fill's bytes are read. Releases up to 0.1 write none, and speak protocol 1. */
+  readonly protocol?: number | undefined;
+  /** Of digest, fill, address and source; kept, and looked at by readers alone. */
+  readonly signature?: string | undefined;
+}
+
+export interface FillRecord extends SignedRecord {
   readonly schema: 1;
   readonly digest: Digest;
   readonly fillId: string;
@@ -31,7 +39,7 @@ export interface FillRecord {
   readonly expiresAtMs: number;
 }
 
-export interface FillClaim {
+export interface FillClaim extends SignedRecord {
   readonly digest: Digest;
   readonly fillId: string;
   readonly owner: string;

@@ -82,7 +82,7 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
   const { index, queue, log, now, isOffline, manifestCacheBytes = 64 * mebibyte } = options;
   const requestFromWorker = createRequestFromWorker({ queue, isOffline, now });
   const storedLinks = createStoredLinks(options);
-  const follow = createFollowFill({ index, queue, now });
+  const follow = createFollowFill({ index, queue, now, canRead: options.fillAccess.canRead });
   const manifests = createContentCache<CachedManifest>(manifestCacheBytes);
   const noManifests = createRecent<string, true>({ max: maxNoManifests, ttlMs: noManifestMs, now });
   const wholeReads = createRecent<string, true>({ max: maxWholeReads, ttlMs: repeatWithinMs, now });

@@ -40,7 +40,7 @@ export interface ByteSource {
  */
 export class SourceInterrupted extends Error {
   override readonly name = 'SourceInterrupted';
-  /** Whether the whole is in the store now. */
+  /** The store has the blob by now: the rest is read there, and the index need not be asked. */
   readonly isStored: boolean;
 
   constructor(message: string, { isStored = false, ...options }: ErrorOptions & { readonly isStored?: boolean } = {}) {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLogger } from '@cistern/telemetry';
+import { repositoryOf } from '@cistern/index/testing';
 import { parseDigest, parseRepositoryName } from '@cistern/oci';
 import type { RemoteFills } from '../remote/open-remote-fills.ts';
 import { continueFill } from './continue-fill.ts';
 
 const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
 const repository = parseRepositoryName('library/app');
+const predecessor = { address: 'http://worker:1', fillId: 'fill', digest, source: repositoryOf('docker.io', 'app') };
 const log = createLogger({ level: 'error', formatter: 'json' });
 
 /** A worker that has the first `presentBytes` of 1,000, ten at a time; counts its readers that are open. */
@@ -40,7 +42,7 @@ function startPredecessor(presentBytes: number) {
       return { start: from, totalSize: 1000, body: body(), close() {} };
     },
   };
-  const continued = continueFill(upstream, remote, { address: 'http://worker:1', fillId: 'fill' }, 1000, log);
+  const continued = continueFill(upstream, remote, predecessor, 1000, log);
   return { continued, requested, openReaders: () => openReaders };
 }
 

@@ -19,6 +19,8 @@ export interface FillAccess {
    * reading does too when the worker goes away.
    */
   open(record: RunningFillRecord, range: FillRange, signal: AbortSignal): Promise<SourceReader | undefined>;
+  /** As `RemoteFills.canRead`. Alone a node reads all of its records. */
+  canRead(record: FillRecord): boolean;
 }
 
 export interface FillAccessOptions {
@@ -40,6 +42,7 @@ export function createFillAccess({ fills, address, remote }: FillAccessOptions):
       if (frames === undefined) return undefined;
       return { read: frames.read, table: frames.table, isUnproven: range.verified, close: async () => frames.close() };
     },
+    canRead: (record) => remote?.canRead(record) ?? true,
   };
 }
 

@@ -17,7 +17,12 @@ async function settle(): Promise<void> {
 test('requests that wait for one fill ask for it once, and the next one asks again when they have left', async (t) => {
   let asked = 0;
   const queue = { add: async () => void (asked += 1), run: unexpected };
-  const follow = createFollowFill({ index: createTestIndex({ now: () => 0 }), queue, now: () => 0 });
+  const follow = createFollowFill({
+    index: createTestIndex({ now: () => 0 }),
+    queue,
+    now: () => 0,
+    canRead: () => true,
+  });
   for (const round of [1, 2, 3]) {
     const leaving = new AbortController();
     t.after(() => leaving.abort());

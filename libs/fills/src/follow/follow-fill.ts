@@ -15,6 +15,8 @@ export interface FollowDeps {
   readonly index: CacheIndex;
   readonly queue: JobQueue;
   readonly now: () => number;
+  /** As `FillAccess.canRead`: what cannot be read is waited for, until it has ended. */
+  readonly canRead: (record: FillRecord) => boolean;
 }
 
 interface FollowRequest {
@@ -46,7 +48,7 @@ const addAgainMs = 2_000;
 const deadlineMs = 240_000;
 
 /** Requests of this process that want the same fill add its job once. */
-export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill {
+export function createFollowFill({ index, queue, now, canRead }: FollowDeps): FollowFill {
   /** The jobs that waiting requests want, and when they were last added. */
   const adding = new Map<string, { readonly waiting: Set<object>; addedAtMs: number }>();
 
@@ -92,7 +94,7 @@ export function createFollowFill({ index, queue, now }: FollowDeps): FollowFill 
         signal?.throwIfAborted();
         record = await index.fills.read(digest);
         if (record !== undefined && isNews(record, past)) {
-          if (hasBytes(record)) return { record, joined };
+          if (hasBytes(record) && (record.state === 'done' || canRead(record))) return { record, joined };
           if (record.state === 'failed') {
             if (isSameRepository(record.source, source) && !isLeftFill(record)) throw failureOf(record);
             // What was wrong with another repository or upstream says nothing about this asker's; and a fill that ran a moment

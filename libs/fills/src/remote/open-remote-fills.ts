@@ -1,195 +1,116 @@
 // A frontend's way to fills that run on workers, and a worker's to those of its predecessor. A worker that does not answer
-// at once is taken for gone.
+// at once is taken for gone. Only addresses that a node of this cluster has signed are dialled.
 import type { FillRecord } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
-import { type BodyConnection, openBodyConnection, type ResponseHead, SourceInterrupted } from '@cistern/streams';
+import { SourceInterrupted } from '@cistern/streams';
+import type { Logger } from '@cistern/telemetry';
 import type { FillRange } from '../fill/fill.ts';
-import { presentEndHeader, protocolPath, silenceMs, fillAuthorization } from './fill-frames.ts';
+import { presentEndHeader, protocolPath, silenceMs } from './fill-frames.ts';
+import type { PeerAnswer, PeerConnections } from './peer-connections.ts';
+import { mostMinutesApart, type PeerKeys, protocol, type RecordSignature, type SignedFill } from './peer-keys.ts';
 import { type FrameReader, createFrameReader } from './read-frames.ts';
 
-/** For workers whose address begins with `https:`. PEM; `certificate` and `key` where they ask for a certificate. */
-export interface PeerTls {
-  readonly ca?: string | undefined;
-  readonly certificate?: string | undefined;
-  readonly key?: string | undefined;
-}
-
-interface PeerAnswer {
-  readonly head: ResponseHead;
-  /** As `BodyConnection`'s. Read to its end, or destroyed. */
-  readonly body: Pick<BodyConnection, 'read' | 'destroy'>;
-}
-
-interface PeerGetOptions {
-  readonly headers: Readonly<Record<string, string>>;
-  /** Breaks off the answer, too. */
-  readonly signal: AbortSignal;
-  /** How long the worker may be silent while a reader waits for it. */
-  readonly timeoutMs: number;
-}
-
 interface RemoteFillsOptions {
-  readonly clusterSecret: string;
-  readonly tls?: PeerTls | undefined;
+  readonly keys: PeerKeys;
+  /** Closed with it. */
+  readonly connections: PeerConnections;
+  /** The index's clock, which all nodes share. */
+  readonly now: () => number;
+  readonly log: Logger;
   /** Of the trace that a request is a part of (W3C Trace Context); `undefined`: of none. */
   readonly traceparent?: (() => string | undefined) | undefined;
 }
 
-export type FillPlace = Pick<FillRecord, 'address' | 'fillId'>;
+/** What a record says of where its fill is read. */
+export type FillPlace = SignedFill & Pick<FillRecord, 'protocol' | 'signature'>;
 
 export interface RemoteFills {
+  /** For the record of a fill of this process. */
+  sign(fill: SignedFill): RecordSignature;
   /**
-   * Bytes as they come. `undefined`: that fill has ended. Rejects with `SourceInterrupted` if its worker is out of reach, with
-   * `store-unavailable` if that has another secret. `signal` breaks the reader off, too.
+   * False for a record of another release's protocol, and for one that no node of this cluster has written: that fill is not read
+   * from, and not replaced while its lease lasts.
    */
-  open(place: FillPlace, range: FillRange, signal: AbortSignal): Promise<FrameReader | undefined>;
+  canRead(record: FillPlace): boolean;
+  /**
+   * Bytes as they come. `undefined`: that fill has ended, or is of another size. Rejects with `SourceInterrupted` if its worker is
+   * out of reach, with `store-unavailable` if that has another secret or another time. `signal` breaks the reader off, too.
+   */
+  open(
+    place: FillPlace & { readonly size: number },
+    range: FillRange,
+    signal: AbortSignal,
+  ): Promise<FrameReader | undefined>;
   /** What is there from an offset on, and no more. `undefined`: nothing. Rejects as `open`. */
   openPresent(
     place: FillPlace,
     from: number,
     signal: AbortSignal,
   ): Promise<{ readonly endExclusive: number; readonly reader: FrameReader } | undefined>;
-  /** CRC-32 of bytes that have been verified there. `undefined`: they have not, or the worker is out of reach. */
-  checksum(place: FillPlace, from: number, toExclusive: number): Promise<number | undefined>;
   /** Breaks off whatever is still open. */
   close(): Promise<void>;
 }
 
-/** Also the wait that a dead machine costs. */
-export const connectMs = 1_000;
-const checksumMs = 60_000;
-const maxChecksumBytes = 1024;
+const warnEveryMs = 60_000;
 
-export function openRemoteFills({ clusterSecret, tls, traceparent: tracedBy }: RemoteFillsOptions): RemoteFills {
-  const authorization = fillAuthorization(clusterSecret);
-  const connections = createPeerConnections(tls);
+export function openRemoteFills(options: RemoteFillsOptions): RemoteFills {
+  const { keys, connections, now, log } = options;
+  let warnedAtMs = -Infinity;
 
-  const get = async (
-    { address, fillId }: FillPlace,
-    path: string,
-    signal: AbortSignal,
-    timeoutMs = silenceMs,
-  ): Promise<PeerAnswer | undefined> => {
-    const traceparent = tracedBy?.();
+  const canRead = (record: FillPlace): boolean => {
+    if (record.protocol !== protocol) return false;
+    if (keys.isSigned(record)) return true;
+    if (now() - warnedAtMs >= warnEveryMs) {
+      warnedAtMs = now();
+      const { digest, address } = record;
+      log.warn({ digest, address, setting: 'cluster.secretfile' }, 'fill record has a wrong signature');
+    }
+    return false;
+  };
+
+  const get = async (place: FillPlace, query: string, signal: AbortSignal) => {
+    const { address, fillId, digest } = place;
+    if (!canRead(place)) throw new SourceInterrupted('the record of the fill is not of this cluster');
+    const path = `${protocolPath}/${fillId}${query}`;
+    const traceparent = options.traceparent?.();
+    const authorization = keys.authorize(address, path, now());
     const headers = { authorization, ...(traceparent !== undefined && { traceparent }) };
     let answer: PeerAnswer;
     try {
-      answer = await connections.get(`${address}${protocolPath}/${fillId}${path}`, { headers, signal, timeoutMs });
+      answer = await connections.get(`${address}${path}`, { headers, signal, timeoutMs: silenceMs });
     } catch (error) {
       signal.throwIfAborted();
       throw new SourceInterrupted(`the worker at ${address} cannot be reached`, { cause: error });
     }
     const { statusCode } = answer.head;
-    if (statusCode === 200) return answer;
+    if (statusCode === 200)
+      return { head: answer.head, reader: createFrameReader(answer.body, keys.ends(digest, path)) };
     answer.body.destroy(new Error(`the worker answered ${statusCode}`));
     if (statusCode === 404) return undefined;
-    if (statusCode === 401)
-      throw new CacheError(
-        'store-unavailable',
-        `The worker at ${address} refuses this node: cluster.secretfile has to be the same on all nodes.`,
-      );
-    throw new SourceInterrupted(`the worker at ${address} answered ${statusCode}`);
+    throw refusalOf(statusCode, address);
   };
 
   return {
+    sign: keys.signRecord,
+    canRead,
     async open(place, { from, toExclusive, verified }, signal) {
-      const answer = await get(place, `?from=${from}&to=${toExclusive}${verified ? '&verified=1' : ''}`, signal);
-      return answer && createFrameReader(answer.body);
+      const query = `?from=${from}&to=${toExclusive}&size=${place.size}${verified ? '&verified=1' : ''}`;
+      return (await get(place, query, signal))?.reader;
     },
     async openPresent(place, from, signal) {
       const answer = await get(place, `/present?from=${from}`, signal);
       if (answer === undefined) return undefined;
-      const endExclusive = Number(answer.head.headers[presentEndHeader]);
-      return { endExclusive, reader: createFrameReader(answer.body) };
-    },
-    async checksum(place, from, toExclusive) {
-      try {
-        const path = `/checksum?from=${from}&to=${toExclusive}`;
-        const answer = await get(place, path, AbortSignal.timeout(checksumMs), checksumMs);
-        return answer && (JSON.parse(await readText(answer.body)) as { crc32: number }).crc32;
-      } catch {
-        return undefined;
-      }
+      return { endExclusive: Number(answer.head.headers[presentEndHeader]), reader: answer.reader };
     },
     close: async () => connections.close(),
   };
 }
 
-async function readText(body: PeerAnswer['body']): Promise<string> {
-  const buffer = Buffer.alloc(maxChecksumBytes);
-  let filled = 0;
-  try {
-    while (filled < buffer.length) {
-      const length = await body.read(buffer.subarray(filled));
-      if (length === 0) break;
-      filled += length;
-    }
-    return buffer.toString('utf8', 0, filled);
-  } finally {
-    body.destroy(new Error('the answer has been read'));
-  }
-}
-
-/**
- * Connections to workers, one for each answer. A body is read from the socket right into the reader's own buffers: a frontend
- * passes on every byte of every cold pull.
- */
-function createPeerConnections(tls: PeerTls | undefined) {
-  const open = new Set<BodyConnection>();
-  let closed = false;
-
-  const connect = ({ protocol, hostname, port }: URL, { signal, timeoutMs }: PeerGetOptions): BodyConnection => {
-    const onAbort = () => connection.destroy(signal.reason as Error);
-    const secure = protocol === 'https:';
-    const connection = openBodyConnection({
-      host: hostname.replace(/^\[|\]$/g, ''),
-      port: Number(port || (secure ? 443 : 80)),
-      secure,
-      tls: { ca: tls?.ca, cert: tls?.certificate, key: tls?.key },
-      timeoutMs,
-      connectMs,
-      onClose() {
-        open.delete(connection);
-        signal.removeEventListener('abort', onAbort);
-      },
-    });
-    open.add(connection);
-    signal.addEventListener('abort', onAbort);
-    return connection;
-  };
-
-  return {
-    /** `url`: `http://10.0.0.1:5002/path?query`. Rejects when the connection fails, or with the reason of `signal`. */
-    async get(url: string, options: PeerGetOptions): Promise<PeerAnswer> {
-      options.signal.throwIfAborted();
-      if (closed) throw closedError();
-      const { promise, resolve, reject } = Promise.withResolvers<PeerAnswer>();
-      const place = new URL(url);
-      const connection = connect(place, options);
-      connection.request(formatGet(place, options.headers), {
-        onHead(head) {
-          resolve({ head, body: connection });
-          return undefined;
-        },
-        onError: reject,
-      });
-      return promise;
-    },
-    /** Breaks off whatever is still open, and refuses what comes later. */
-    close(): void {
-      closed = true;
-      for (const connection of open) connection.destroy(closedError());
-    },
-  };
-}
-
-function formatGet({ pathname, search, host }: URL, headers: Readonly<Record<string, string>>): string {
-  const lines = Object.entries({ host, connection: 'close', ...headers }).map(
-    ([name, value]) => `${name}: ${value}\r\n`,
-  );
-  return `GET ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n`;
-}
-
-function closedError(): Error {
-  return new Error('the connections to workers have been closed');
+function refusalOf(statusCode: number, address: string): Error {
+  const refused = (why: string) =>
+    new CacheError('store-unavailable', `The worker at ${address} refuses this node: ${why}`);
+  if (statusCode === 401) return refused('cluster.secretfile has to be the same on all nodes.');
+  if (statusCode === 403)
+    return refused(`their clocks are more than ${mostMinutesApart} minutes apart, but all nodes follow that of Redis.`);
+  return new SourceInterrupted(`the worker at ${address} answered ${statusCode}`);
 }

@@ -2,15 +2,18 @@
 // of it there (decision 0047).
 import { CacheError, cacheErrorKinds, type CacheErrorKind } from '@cistern/errors';
 import { SourceInterrupted, type BodyConnection } from '@cistern/streams';
-import { type FailureFrame, frameTypes, headerBytes, maxFailureBytes } from './fill-frames.ts';
+import type { CrcTable } from '@cistern/oci';
+import { type FailureFrame, frameTypes, headerBytes, maxControlBytes, parseTable } from './fill-frames.ts';
+import { type EndKeys, type EndKind, macBytes } from './peer-keys.ts';
 
 export type FrameReader = ReturnType<typeof createFrameReader>;
 
 /**
  * Reads a body to its end, or destroys it. `read` is as `SourceReader.read`: 0 after the end frame. It rejects with the fill's own
- * failure, or with `SourceInterrupted` when the connection broke, was silent, or the worker says that another one goes on.
+ * failure, or with `SourceInterrupted` when the connection broke, was silent, or the worker says where the rest is. An end that is
+ * not signed for just these bytes is a broken connection.
  */
-export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>) {
+export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>, ends: EndKeys) {
   const header = Buffer.alloc(headerBytes);
   let headerFilled = 0;
   /** Of the frame that is open. */
@@ -18,7 +21,9 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
   let left = 0;
   /** Of a frame that is not data. */
   let payload = Buffer.alloc(0);
+  let receivedBytes = 0;
   let ended = false;
+  let table: CrcTable | undefined;
   let failure: Error | undefined;
 
   const openFrame = () => {
@@ -26,15 +31,28 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
     type = header.readUInt8(0);
     left = header.readUInt32BE(1);
     if (type === frameTypes.data) return;
-    if (left > maxFailureBytes) throw new SourceInterrupted('the worker sent something else than frames');
+    if (left > maxControlBytes) throw new SourceInterrupted('the worker sent something else than frames');
     payload = Buffer.alloc(left);
     if (left === 0) closeControl();
   };
 
+  /** What is before the MAC in the payload. */
+  const openSigned = (kind: EndKind): Buffer => {
+    const signed = payload.subarray(0, Math.max(0, payload.length - macBytes));
+    if (!ends.isRight(payload.subarray(signed.length), kind, receivedBytes, signed))
+      throw new SourceInterrupted('the end of the answer is not what the worker signed');
+    return signed;
+  };
+
   const closeControl = () => {
     if (type === frameTypes.heartbeat) return;
-    if (type === frameTypes.end) ended = true;
-    else if (type === frameTypes.moved) throw new SourceInterrupted('somebody else goes on with the fill');
+    if (type === frameTypes.end) {
+      table = parseTable(openSigned('end'));
+      ended = true;
+    } else if (type === frameTypes.stored) {
+      openSigned('stored');
+      throw new SourceInterrupted('the blob is in the store', { isStored: true });
+    } else if (type === frameTypes.moved) throw new SourceInterrupted('somebody else goes on with the fill');
     else if (type === frameTypes.failed) throw parseFailure(payload);
     else throw new SourceInterrupted(`the worker sent a frame of unknown type ${type}`);
   };
@@ -66,6 +84,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
           const length = Math.min(left, bytes.length - at);
           if (at > filled) bytes.copyWithin(filled, at, at + length);
           filled += length;
+          receivedBytes += length;
           left -= length;
           at += length;
         }
@@ -88,19 +107,27 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
     }
   };
 
+  const read = async (into: Uint8Array): Promise<number> => {
+    for (;;) {
+      if (ended) return 0;
+      if (failure !== undefined) throw failure;
+      const length = await readMore(into);
+      const filled = squeeze(into.subarray(0, length));
+      // What came before a failure is good.
+      if (filled > 0) return filled;
+    }
+  };
+
   return {
     get ended(): boolean {
       return ended;
     },
-    async read(into: Uint8Array): Promise<number> {
-      for (;;) {
-        if (failure !== undefined) throw failure;
-        if (ended) return 0;
-        const length = await readMore(into);
-        const filled = squeeze(into.subarray(0, length));
-        // What came before a failure is good.
-        if (filled > 0) return filled;
-      }
+    read,
+    /** As `SourceReader.table`: waits for the end frame. Rejects if more data comes before it. */
+    async table(): Promise<CrcTable | undefined> {
+      if ((await read(Buffer.alloc(headerBytes))) > 0)
+        throw new SourceInterrupted('the worker sent more than was asked for');
+      return table;
     },
     close(): void {
       failure ??= new SourceInterrupted('the reader was closed');

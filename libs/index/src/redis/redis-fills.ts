@@ -108,10 +108,14 @@ export function createRedisFills(
 }
 
 function claimFields(claim: Omit<FillClaim, 'replaces' | 'leaseMs'>): (string | number)[] {
-  const { fillId, owner, address, class: fillClass, source } = claim;
+  const { fillId, owner, address, class: fillClass, source, protocol, signature } = claim;
   const { upstream, repository } = source;
   const fields = { [schemaField]: schema, fillId, owner, address, class: fillClass, upstream, repository };
-  return Object.entries(fields).flat();
+  return Object.entries({
+    ...fields,
+    ...(protocol !== undefined && { protocol }),
+    ...(signature !== undefined && { signature }),
+  }).flat();
 }
 
 function recordFields(record: FillRecord): (string | number)[] {
@@ -123,7 +127,7 @@ function recordFields(record: FillRecord): (string | number)[] {
 
 function toRecord(digest: Digest, hash: StoredHash): FillRecord | undefined {
   if (!isReadable(hash)) return undefined;
-  const { fillId = '', owner = '', address = '', upstream = '', size, failure } = hash;
+  const { fillId = '', owner = '', address = '', upstream = '', size, failure, protocol, signature } = hash;
   return {
     schema: 1,
     digest,
@@ -134,6 +138,8 @@ function toRecord(digest: Digest, hash: StoredHash): FillRecord | undefined {
     state: hash['state'] as FillRecord['state'],
     class: hash['class'] as FillRecord['class'],
     source: { upstream, repository: hash['repository'] as RepositoryName },
+    ...(protocol === undefined ? {} : { protocol: Number(protocol) }),
+    ...(signature === undefined ? {} : { signature }),
     ...(size === undefined ? {} : { size: Number(size) }),
     ...(failure === undefined ? {} : { failure: JSON.parse(failure) as NonNullable<FillRecord['failure']> }),
     expiresAtMs: Number(hash['expiresAtMs']),

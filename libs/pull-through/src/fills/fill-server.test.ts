@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { crc32 } from 'node:zlib';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { SourceInterrupted } from '@cistern/streams';
-import { clusterSecret, readAll, readInto, startFillServer } from '../testing/start-fill-server.ts';
+import { openTestRemote, peerKeys, readAll, readInto, startFillServer } from '../testing/start-fill-server.ts';
+import { repositoryOf } from '@cistern/index/testing';
+import { digestOf } from '@cistern/oci';
 import { until } from '@cistern/runtime/testing';
-import { fillAuthorization, openRemoteFills } from '@cistern/fills';
+import { createPeerKeys } from '@cistern/fills';
 
 const signal = new AbortController().signal;
 
@@ -72,38 +73,39 @@ test('who follows a fill that moves gets what is there, and is told to go on els
   assert.ok(Buffer.concat(chunks).equals(bytes.subarray(0, 300_000)));
 });
 
-test('a successor is told what is there and gets just that, and is given checksums of what is verified only', async (t) => {
-  const { hub, remote, place, bytes, open, presentEnd } = await startFillServer(t, { size: 700_000, sent: 300_000 });
+test('a successor is told what is there and gets just that', async (t) => {
+  const { remote, place, bytes, presentEnd } = await startFillServer(t, { size: 700_000, sent: 300_000 });
   await until(async () => (await presentEnd()) === 300_000);
   const present = (await remote.openPresent(place, 100_000, signal))!;
   assert.equal(present.endExclusive, 300_000);
   assert.ok((await readAll(present.reader)).equals(bytes.subarray(100_000, 300_000)));
   assert.equal(await remote.openPresent(place, 400_000, signal), undefined);
-  assert.equal(await remote.checksum(place, 0, 1_000), undefined);
-  hub.allow(bytes.length);
-  await readAll((await open(0, bytes.length))!);
-  assert.equal(await remote.checksum(place, 5, 654_321), crc32(bytes.subarray(5, 654_321)));
-  assert.equal(await remote.checksum(place, 0, bytes.length), crc32(bytes));
-  assert.equal(await remote.checksum(place, 0, bytes.length + 1), undefined);
 });
 
-test('a fill that is not there, is over, or is asked for in another version’s way is not found', async (t) => {
+test('a fill that is not there, is over, or is asked for in another way is not found', async (t) => {
   const { remote, place, address, bytes, commit, opened, fills, hub } = await startFillServer(t, { size: 90_000 });
+  const { fillId } = place;
   const range = { from: 0, toExclusive: 90_000, verified: true };
-  assert.equal(await remote.open({ address, fillId: 'another' }, range, signal), undefined);
-  assert.equal(await remote.openPresent({ address, fillId: 'another' }, 0, signal), undefined);
-  const headers = { authorization: fillAuthorization(clusterSecret) };
+  const another = { ...place, fillId: 'another' };
+  const signed = { ...another, ...peerKeys.signRecord(another) };
+  assert.equal(await remote.open(signed, range, signal), undefined);
+  assert.equal(await remote.openPresent(signed, 0, signal), undefined);
+  // Its client would get too little, or wait for more than there is.
+  for (const size of [89_999, 90_001]) assert.equal(await remote.open({ ...place, size }, range, signal), undefined);
+  const get = (path: string, method = 'GET') =>
+    fetch(address + path, { method, headers: { authorization: peerKeys.authorize(address, path, Date.now()) } });
   for (const path of [
-    `/v2/fills/${place.fillId}?from=0&to=9`,
+    `/v3/fills/${fillId}?from=0&to=9&size=90000`,
     '/',
-    `/v1/fills/${place.fillId}?from=-1&to=9`,
-    '/v1/fills/',
+    `/v2/fills/${fillId}?from=-1&to=9&size=90000`,
+    `/v2/fills/${fillId}?from=0&to=9`,
+    `/v2/fills/${fillId}/checksum?from=0&to=9`,
+    '/v2/fills/',
   ])
-    assert.equal((await fetch(address + path, { headers })).status, 404, path);
-  assert.equal(
-    (await fetch(`${address}/v1/fills/${place.fillId}?from=0&to=9`, { headers, method: 'POST' })).status,
-    404,
-  );
+    assert.equal((await get(path)).status, 404, path);
+  const path = `/v2/fills/${fillId}?from=0&to=9&size=90000`;
+  assert.equal((await get(path, 'POST')).status, 404);
+  assert.equal((await get(path)).status, 200);
   hub.allow(bytes.length);
   commit();
   const stream = await opened.read();
@@ -120,27 +122,86 @@ test('a range beyond the end of the blob ends where the blob does', async (t) =>
 
 test('a node with another secret is told so, and gets nothing', async (t) => {
   const { place, address } = await startFillServer(t, { size: 90_000 });
-  for (const authorization of [undefined, '', 'Bearer x', `Basic ${clusterSecret}`, `Bearer ${clusterSecret}`])
-    assert.equal(
-      (
-        await fetch(`${address}/v1/fills/${place.fillId}?from=0&to=9`, {
-          headers: authorization ? { authorization } : {},
-        })
-      ).status,
-      401,
-    );
-  const stranger = openRemoteFills({ clusterSecret: 'another secret of at least 16' });
+  const path = `/v2/fills/${place.fillId}?from=0&to=9&size=90000`;
+  for (const authorization of [undefined, '', 'Bearer x', 'Bearer the secret of the test cluster', 'Bearer 1.x'])
+    assert.equal((await fetch(address + path, { headers: authorization ? { authorization } : {} })).status, 401);
+  const keys = createPeerKeys('another secret of at least 16');
+  const stranger = openTestRemote({ keys });
   t.after(() => stranger.close());
-  await assert.rejects(stranger.open(place, { from: 0, toExclusive: 9, verified: false }, signal), refused);
-  await assert.rejects(stranger.openPresent(place, 0, signal), refused);
-  assert.equal(await stranger.checksum(place, 0, 9), undefined);
+  const range = { from: 0, toExclusive: 9, verified: false };
+  // A record of its own cluster that leads here.
+  const lost = { ...place, ...keys.signRecord(place) };
+  await assert.rejects(stranger.open(lost, range, signal), refused);
+  await assert.rejects(stranger.openPresent(lost, 0, signal), refused);
+});
+
+test('a token holds for one worker and one request', async (t) => {
+  const { place, address } = await startFillServer(t, { size: 90_000 });
+  const { fillId } = place;
+  const query = 'from=0&to=9&size=90000';
+  const path = `/v2/fills/${fillId}?${query}`;
+  const statusOf = async (authorization: string) =>
+    (await fetch(address + path, { headers: { authorization } })).status;
+  assert.equal(await statusOf(peerKeys.authorize(address, path, Date.now())), 200);
+  assert.equal(await statusOf(peerKeys.authorize('http://attacker:5002', path, Date.now())), 401);
+  for (const other of [
+    `/v2/fills/another?${query}`,
+    `/v2/fills/${fillId}/present?from=0`,
+    `/v2/fills/${fillId}?from=0&to=90000&size=90000`,
+  ])
+    assert.equal(await statusOf(peerKeys.authorize(address, other, Date.now())), 401, other);
+  // A later minute than it was made for.
+  const token = peerKeys.authorize(address, path, Date.now()).replace(/\d+/, (minute) => String(Number(minute) + 1));
+  assert.equal(await statusOf(token), 401);
+});
+
+test('clocks may differ by a minute; where they differ by five, the error names them', async (t) => {
+  const { remote, place, clock, bytes } = await startFillServer(t, { size: 90_000 });
+  const range = { from: 0, toExclusive: 90_000, verified: false };
+  for (const minutes of [-1, 1]) {
+    clock.aheadMs = minutes * 60_000;
+    assert.ok((await readAll((await remote.open(place, range, signal))!)).equals(bytes));
+  }
+  for (const minutes of [-5, 5]) {
+    clock.aheadMs = minutes * 60_000;
+    await assert.rejects(
+      remote.open(place, range, signal),
+      (error) => isCacheError(error, 'store-unavailable') && /clocks are more than 2 minutes apart/.test(error.message),
+    );
+  }
+});
+
+test('nothing is asked of an address that no node of the cluster has signed for this fill', async (t) => {
+  const { remote, place, sockets } = await startFillServer(t, { size: 90_000 });
+  const range = { from: 0, toExclusive: 9, verified: false };
+  const source = { ...place.source, upstream: 'quay.io' };
+  const digest = digestOf(Buffer.from('of another blob'));
+  const forged = [
+    { address: 'http://attacker:5002' },
+    { fillId: 'another' },
+    { digest },
+    { source },
+    { signature: undefined },
+    { protocol: undefined },
+    { protocol: 1 },
+    { protocol: 3 },
+  ];
+  assert.equal(remote.canRead(place), true);
+  for (const fields of forged) {
+    const record = { ...place, ...fields };
+    assert.equal(remote.canRead(record), false, JSON.stringify(fields));
+    await assert.rejects(remote.open(record, range, signal), SourceInterrupted);
+    await assert.rejects(remote.openPresent(record, 0, signal), SourceInterrupted);
+  }
+  assert.equal(sockets.size, 0);
 });
 
 test('a worker that is not there interrupts, at once', async () => {
-  const remote = openRemoteFills({ clusterSecret });
-  const place = { address: 'http://127.0.0.1:1', fillId: 'any' };
+  const remote = openTestRemote();
+  const source = repositoryOf('docker.io', 'library/nginx');
+  const signed = { address: 'http://127.0.0.1:1', fillId: 'any', digest: digestOf(Buffer.from('a')), source };
+  const place = { ...signed, size: 90, ...peerKeys.signRecord(signed) };
   await assert.rejects(remote.open(place, { from: 0, toExclusive: 9, verified: false }, signal), SourceInterrupted);
-  assert.equal(await remote.checksum(place, 0, 9), undefined);
   const leaving = new AbortController();
   leaving.abort(new Error('left'));
   await assert.rejects(remote.open(place, { from: 0, toExclusive: 9, verified: false }, leaving.signal), /left/);

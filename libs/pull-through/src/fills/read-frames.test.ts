@@ -5,10 +5,25 @@ import { isCacheError } from '@cistern/errors';
 import { SourceInterrupted } from '@cistern/streams';
 import { readAll, readInto } from '../testing/start-fill-server.ts';
 import { bytesOf } from '@cistern/oci/testing';
-import { encodeFrame, frameTypes, maxFailureBytes, createFrameReader } from '@cistern/fills';
+import {
+  createPeerKeys,
+  encodeFrame,
+  encodeTable,
+  frameTypes,
+  maxControlBytes,
+  createFrameReader,
+} from '@cistern/fills';
 
 const heartbeat = encodeFrame(frameTypes.heartbeat);
-const end = encodeFrame(frameTypes.end);
+const path = '/v2/fills/fill?from=0&to=60';
+const digest = `sha256:${'a'.repeat(64)}`;
+const keys = createPeerKeys('the secret of the test cluster');
+const ends = keys.ends(digest, path);
+const none = new Uint8Array(0);
+const table = encodeTable({ segmentBytes: 16 * 1024 ** 3, crcs: [1, 0xff_ff_ff_ff] });
+const endOf = (sentBytes: number, signed: Uint8Array = none, by = ends) =>
+  encodeFrame(frameTypes.end, signed, by.sign('end', sentBytes, signed));
+const storedAt = (sentBytes: number, by = ends) => encodeFrame(frameTypes.stored, by.sign('stored', sentBytes, none));
 const data = (bytes: Uint8Array) => encodeFrame(frameTypes.data, bytes);
 
 /** A body that comes in these pieces, and then breaks off with `brokenBy`, ends, or is waited for. */
@@ -37,13 +52,13 @@ function bodyOf(pieces: readonly Buffer[], brokenBy?: Error | 'never') {
 }
 
 function readerOf(...pieces: Buffer[]) {
-  return createFrameReader(bodyOf(pieces));
+  return createFrameReader(bodyOf(pieces), ends);
 }
 
 test('cut at any byte, into buffers of any size, the bytes are the same', async () => {
   const bytes = bytesOf(60);
   const parts = [heartbeat, data(bytes.subarray(0, 1)), data(bytes.subarray(1, 40)), data(Buffer.alloc(0))];
-  const sent = Buffer.concat([...parts, heartbeat, data(bytes.subarray(40)), heartbeat, end]);
+  const sent = Buffer.concat([...parts, heartbeat, data(bytes.subarray(40)), heartbeat, endOf(60, table)]);
   for (let cut = 0; cut <= sent.length; cut += 1)
     for (const chunkBytes of [1, 3, 7, 64]) {
       const reader = readerOf(...[sent.subarray(0, cut), sent.subarray(cut)].filter((piece) => piece.length > 0));
@@ -56,7 +71,7 @@ test('cut at any byte, into buffers of any size, the bytes are the same', async 
 
 test('ended anywhere before the end frame, it gives what came and is interrupted', async () => {
   const bytes = bytesOf(30);
-  const sent = Buffer.concat([data(bytes.subarray(0, 10)), heartbeat, data(bytes.subarray(10)), end]);
+  const sent = Buffer.concat([data(bytes.subarray(0, 10)), heartbeat, data(bytes.subarray(10)), endOf(30)]);
   for (let cut = 0; cut < sent.length; cut += 1) {
     const chunks: Buffer[] = [];
     await assert.rejects(readInto(readerOf(sent.subarray(0, cut)), chunks), SourceInterrupted);
@@ -80,7 +95,7 @@ test('a failure comes after the bytes before it, and stays', async () => {
 
 test('what are no frames interrupt, and take no memory', async () => {
   const large = encodeFrame(frameTypes.failed);
-  large.writeUInt32BE(maxFailureBytes + 1, 1);
+  large.writeUInt32BE(maxControlBytes + 1, 1);
   for (const sent of [
     large,
     encodeFrame(9),
@@ -91,7 +106,7 @@ test('what are no frames interrupt, and take no memory', async () => {
 });
 
 test('what came before the connection broke is given', async () => {
-  const reader = createFrameReader(bodyOf([data(Buffer.from('abcdef'))], new Error('reset')));
+  const reader = createFrameReader(bodyOf([data(Buffer.from('abcdef'))], new Error('reset')), ends);
   const chunks: Buffer[] = [];
   await assert.rejects(readInto(reader, chunks, 4), SourceInterrupted);
   assert.equal(Buffer.concat(chunks).toString(), 'abcdef');
@@ -99,10 +114,75 @@ test('what came before the connection broke is given', async () => {
 
 test('a reader that is closed while it waits rejects, and lets go of the connection', async () => {
   const body = bodyOf([heartbeat], 'never');
-  const reader = createFrameReader(body);
+  const reader = createFrameReader(body, ends);
   const waiting = reader.read(Buffer.alloc(4));
   reader.close();
   await assert.rejects(waiting, /closed/);
   assert.equal(body.isDestroyed(), true);
   await assert.rejects(reader.read(Buffer.alloc(4)), /closed/);
+});
+
+test('an end or a move to the store counts only as it was signed: for this fill, this request and these bytes', async () => {
+  const bytes = bytesOf(60);
+  const stranger = createPeerKeys('another secret of at least 16').ends(digest, path);
+  const otherFill = keys.ends(digest, path.replace('fill?', 'another?'));
+  const otherRange = keys.ends(digest, path.replace('to=60', 'to=59'));
+  const otherDigest = keys.ends(digest.replace('a', 'b'), path);
+  const swapped = encodeTable({ segmentBytes: 16 * 1024 ** 3, crcs: [2, 0xff_ff_ff_ff] });
+  const forged = {
+    empty: encodeFrame(frameTypes.end),
+    'a short MAC': encodeFrame(frameTypes.end, ends.sign('end', 60, none).subarray(1)),
+    'another secret': endOf(60, none, stranger),
+    'another fill': endOf(60, none, otherFill),
+    'another range': endOf(60, none, otherRange),
+    'another digest': endOf(60, none, otherDigest),
+    'fewer bytes': endOf(59),
+    'more bytes': endOf(61),
+    'another table': encodeFrame(frameTypes.end, swapped, ends.sign('end', 60, table)),
+    'no table': encodeFrame(frameTypes.end, ends.sign('end', 60, table)),
+    'the MAC of stored': encodeFrame(frameTypes.end, ends.sign('stored', 60, none)),
+    'stored by another secret': storedAt(60, stranger),
+    'stored after fewer bytes': storedAt(59),
+    'stored, with the MAC of an end': encodeFrame(frameTypes.stored, ends.sign('end', 60, none)),
+  };
+  for (const [name, frame] of Object.entries(forged)) {
+    const chunks: Buffer[] = [];
+    const reader = readerOf(data(bytes), frame);
+    await assert.rejects(readInto(reader, chunks), isBroken, name);
+    await assert.rejects(reader.table(), isBroken, name);
+    assert.ok(Buffer.concat(chunks).equals(bytes), name);
+    assert.equal(reader.ended, false, name);
+  }
+});
+
+function isBroken(error: unknown): boolean {
+  return error instanceof SourceInterrupted && !error.isStored && /not what the worker signed/.test(error.message);
+}
+
+test('a fill that is stored interrupts, and says so', async () => {
+  const chunks: Buffer[] = [];
+  const reading = readInto(readerOf(data(Buffer.from('abc')), storedAt(3)), chunks);
+  await assert.rejects(reading, (error) => error instanceof SourceInterrupted && error.isStored);
+  assert.equal(Buffer.concat(chunks).toString(), 'abc');
+  const moving = readAll(readerOf(encodeFrame(frameTypes.moved)));
+  await assert.rejects(moving, (error) => error instanceof SourceInterrupted && !error.isStored);
+});
+
+test('the table comes with the end, which is waited for once the data has been read', async () => {
+  const into = Buffer.alloc(64);
+  const reader = readerOf(data(Buffer.from('abc')), heartbeat, endOf(3, table));
+  assert.equal(await reader.read(into), 3);
+  for (let again = 0; again < 2; again += 1)
+    assert.deepEqual(await reader.table(), { segmentBytes: 16 * 1024 ** 3, crcs: [1, 0xff_ff_ff_ff] });
+  reader.close();
+  assert.equal((await reader.table())?.crcs.length, 2);
+  assert.equal(await readerOf(endOf(0)).table(), undefined);
+  await assert.rejects(readerOf(data(Buffer.from('abc')), endOf(3, table)).table(), SourceInterrupted);
+  await assert.rejects(readerOf(heartbeat).table(), SourceInterrupted);
+});
+
+test('the largest table fits', async () => {
+  const crcs = Array.from({ length: 10_000 }, (_, at) => at);
+  const largest = encodeTable({ segmentBytes: 1024 ** 4, crcs });
+  assert.deepEqual(await readerOf(endOf(0, largest)).table(), { segmentBytes: 1024 ** 4, crcs });
 });

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SourceInterrupted } from '@cistern/streams';
-import { openRelay } from '../testing/open-relay.ts';
-import { readAll, readInto, startFillServer } from '../testing/start-fill-server.ts';
+import { openRelay, openRelayedConnections } from '../testing/open-relay.ts';
+import { openTestRemote, readAll, readInto, startFillServer } from '../testing/start-fill-server.ts';
 import { until } from '@cistern/runtime/testing';
 import { silenceMs } from '@cistern/fills';
 
@@ -15,31 +15,33 @@ async function startRelayed(t: Parameters<typeof startFillServer>[0], sent: numb
   const started = await startFillServer(t, { size: 900_000, sent });
   const relay = await openRelay(() => Number(new URL(started.address).port));
   t.after(() => relay.close());
-  return { ...started, relay, over: { address: relay.url, fillId: started.fillId } };
+  const remote = openTestRemote({ connections: openRelayedConnections(async () => relay) });
+  t.after(() => remote.close());
+  return { ...started, relay, remote };
 }
 
 test('heartbeats keep a reader while upstream stalls', { concurrency: true }, async (t) => {
-  const { remote, over, hub, bytes } = await startRelayed(t, 300_000);
-  const reading = readAll((await remote.open(over, range, signal))!);
+  const { remote, place, hub, bytes } = await startRelayed(t, 300_000);
+  const reading = readAll((await remote.open(place, range, signal))!);
   await delay(silenceMs + 1_500);
   hub.allow(bytes.length);
   assert.ok((await reading).equals(bytes));
 });
 
 test('a worker that says nothing at all is left, with what it has said', { concurrency: true }, async (t) => {
-  const { remote, over, relay, bytes } = await startRelayed(t, 300_000);
+  const { remote, place, relay, bytes } = await startRelayed(t, 300_000);
   const chunks: Buffer[] = [];
-  const reading = readInto((await remote.open(over, range, signal))!, chunks);
+  const reading = readInto((await remote.open(place, range, signal))!, chunks);
   await until(() => Buffer.concat(chunks).length === 300_000);
   relay.hold();
   await assert.rejects(reading, SourceInterrupted);
   assert.ok(Buffer.concat(chunks).equals(bytes.subarray(0, 300_000)));
-  await assert.rejects(remote.open(over, range, signal), SourceInterrupted);
+  await assert.rejects(remote.open(place, range, signal), SourceInterrupted);
 });
 
 test('a reader may take its time, and still tells silence after it', { concurrency: true }, async (t) => {
-  const { remote, over, relay, bytes } = await startRelayed(t, 850_000);
-  const reader = (await remote.open(over, range, signal))!;
+  const { remote, place, relay, bytes } = await startRelayed(t, 850_000);
+  const reader = (await remote.open(place, range, signal))!;
   const begun = await reader.read(Buffer.alloc(1_000));
   assert.ok(begun > 0);
   await delay(silenceMs + 1_500);
@@ -52,9 +54,9 @@ test('a reader may take its time, and still tells silence after it', { concurren
 });
 
 test('a connection that breaks interrupts at once', { concurrency: true }, async (t) => {
-  const { remote, over, relay, bytes } = await startRelayed(t, 300_000);
+  const { remote, place, relay, bytes } = await startRelayed(t, 300_000);
   const chunks: Buffer[] = [];
-  const reading = readInto((await remote.open(over, range, signal))!, chunks);
+  const reading = readInto((await remote.open(place, range, signal))!, chunks);
   await until(() => Buffer.concat(chunks).length === 300_000);
   relay.cut();
   await assert.rejects(reading, SourceInterrupted);

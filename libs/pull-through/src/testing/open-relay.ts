@@ -2,6 +2,7 @@
 // machine that does not answer does.
 import { type Socket, connect, createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
+import { openPeerConnections, type PeerConnections } from '@cistern/fills';
 
 export interface Relay {
   readonly url: string;
@@ -85,6 +86,18 @@ export async function openRelay(targetPort: () => number | undefined): Promise<R
       server.close();
       await once(server, 'close');
     },
+  };
+}
+
+/** Connections to workers, each by the relay for that worker's address. */
+export function openRelayedConnections(relayTo: (address: string) => Promise<Relay>): PeerConnections {
+  const inner = openPeerConnections();
+  return {
+    async get(url, options) {
+      const { origin, pathname, search } = new URL(url);
+      return inner.get(`${(await relayTo(origin)).url}${pathname}${search}`, options);
+    },
+    close: inner.close,
   };
 }
 

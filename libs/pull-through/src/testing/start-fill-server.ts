@@ -3,13 +3,15 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import { createAnswerFill, openRemoteFills } from '@cistern/fills';
+import { createAnswerFill, createPeerKeys, openPeerConnections, openRemoteFills } from '@cistern/fills';
+import { createLogger } from '@cistern/telemetry';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from './start-test-cache.ts';
 import { bytesOf } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
-export const clusterSecret = 'the secret of the test cluster';
+export const peerKeys = createPeerKeys('the secret of the test cluster');
+const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 
 /** A fill of `size` bytes runs, of which upstream has sent `sent`; its commit waits until `commit` is called. */
 export async function startFillServer(t: TestContext, { size, sent = size }: { size: number; sent?: number }) {
@@ -43,7 +45,8 @@ export async function startFillServer(t: TestContext, { size, sent = size }: { s
 
   let bytesSent = 0;
   const sockets = new Set<Socket>();
-  const server = createServer(createAnswerFill({ fills, clusterSecret, onSent: (count) => (bytesSent += count) }));
+  const clock = { aheadMs: 0 };
+  const server = createServer();
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -51,7 +54,12 @@ export async function startFillServer(t: TestContext, { size, sent = size }: { s
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const remote = openRemoteFills({ clusterSecret });
+  const onSent = (count: number) => void (bytesSent += count);
+  const now = () => Date.now() + clock.aheadMs;
+  server.on('request', createAnswerFill({ fills, keys: peerKeys, address, now, onSent }));
+  const remote = openTestRemote();
+  const signed = { address, fillId, digest, source: library };
+  const place = { ...signed, size, ...peerKeys.signRecord(signed) };
   t.after(async () => {
     committing.resolve();
     hub.allow(size);
@@ -70,7 +78,9 @@ export async function startFillServer(t: TestContext, { size, sent = size }: { s
     server,
     sockets,
     address,
-    place: { address, fillId },
+    place,
+    /** The server's; may be changed. */
+    clock,
     remote,
     /** Everything has come, is verified and waits to be committed. */
     uploaded: uploaded.promise,
@@ -83,8 +93,13 @@ export async function startFillServer(t: TestContext, { size, sent = size }: { s
       return present?.endExclusive ?? 0;
     },
     open: (from: number, toExclusive: number, verified = true) =>
-      remote.open({ address, fillId }, { from, toExclusive, verified }, new AbortController().signal),
+      remote.open(place, { from, toExclusive, verified }, new AbortController().signal),
   };
+}
+
+/** The caller closes it. */
+export function openTestRemote({ keys = peerKeys, connections = openPeerConnections() } = {}) {
+  return openRemoteFills({ keys, connections, now: Date.now, log });
 }
 
 interface Reader {

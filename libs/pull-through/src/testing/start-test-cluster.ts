@@ -11,11 +11,18 @@ import type { JobClass } from '@cistern/jobs';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { createUseCases } from '../create-pull-through.ts';
 import { asCaller } from './as-caller.ts';
-import { createFillTable, createFillAccess, type FillPlace, type RemoteFills, openRemoteFills } from '@cistern/fills';
+import {
+  createFillTable,
+  createFillAccess,
+  createPeerKeys,
+  type FillAccess,
+  openRemoteFills,
+  type RemoteFills,
+} from '@cistern/fills';
 import { createBufferPool, createSharedReads } from '@cistern/streams';
 import { type ClusterIndex, createSharedIndex } from './create-shared-index.ts';
 import { createTestQueue } from './create-test-queue.ts';
-import { type Relay, openRelay } from './open-relay.ts';
+import { type Relay, openRelay, openRelayedConnections } from './open-relay.ts';
 import { createScriptedUpstream } from '@cistern/upstream/testing';
 import { createSimulatedProcess, throughProcess } from './simulated-process.ts';
 import { createTestPolicy } from './test-policy.ts';
@@ -31,9 +38,11 @@ export interface TestClusterOptions {
   readonly wrapStore?: (store: BlobStore) => BlobStore;
   /** Default: one in memory. */
   readonly over?: ClusterIndex;
+  /** A frontend's way to fills; default: that of this release. */
+  readonly accessOf?: (link: (address: string) => Promise<Relay>) => FillAccess;
 }
 
-const clusterSecret = 'the secret of the test cluster';
+export const peerKeys = createPeerKeys('the secret of the test cluster');
 const closeMs = 3_000;
 const none = createFillTable();
 
@@ -69,15 +78,10 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
 
   /** `name`'s way to the fills of others: each over a relay of its own. */
   const openRemote = (name: string): RemoteFills => {
-    const inner = openRemoteFills({ clusterSecret });
-    remotes.push(inner);
-    const over = async ({ address, fillId }: FillPlace) => ({ address: (await link(name, address)).url, fillId });
-    return {
-      open: async (place, ...rest) => inner.open(await over(place), ...rest),
-      openPresent: async (place, ...rest) => inner.openPresent(await over(place), ...rest),
-      checksum: async (place, ...rest) => inner.checksum(await over(place), ...rest),
-      close: inner.close,
-    };
+    const connections = openRelayedConnections((address) => link(name, address));
+    const remote = openRemoteFills({ keys: peerKeys, connections, now, log });
+    remotes.push(remote);
+    return remote;
   };
 
   const startWorker = async (name: string) => {
@@ -87,7 +91,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     const parts = {
       name,
       address,
-      clusterSecret,
+      peerKeys,
       store,
       queue,
       upstreams,
@@ -187,7 +191,9 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
         index: throughProcess(shared.index, process),
         store: throughProcess(store, process, 'store'),
         queue: throughProcess(queue.queue, process, 'queue'),
-        fillAccess: createFillAccess({ fills: undefined, address: '', remote: openRemote(name) }),
+        fillAccess:
+          options.accessOf?.((address) => link(name, address)) ??
+          createFillAccess({ fills: undefined, address: '', remote: openRemote(name) }),
         policyOf: () => policy,
         listPolicyOf: () => policy,
         isOffline: () => false,

@@ -13,6 +13,7 @@ import {
   createFillTable,
   handOverFills,
   openSpoolDirectory,
+  type PeerKeys,
   type RemoteFills,
   type SpoolDirectory,
 } from '@cistern/fills';
@@ -26,7 +27,7 @@ import { createSimulatedProcess, throughProcess } from './simulated-process.ts';
 export interface TestWorkerParts {
   readonly name: string;
   readonly address: string;
-  readonly clusterSecret: string;
+  readonly peerKeys: PeerKeys;
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly upstreams: readonly Upstream[];
@@ -45,7 +46,7 @@ export interface TestWorkerParts {
 }
 
 export async function startTestWorker(parts: TestWorkerParts) {
-  const { name, address, clusterSecret, log, now, queue, slots, maxWholeForRangeBytes } = parts;
+  const { name, address, peerKeys, log, now, queue, slots, maxWholeForRangeBytes } = parts;
   const process = createSimulatedProcess(name);
   const disk = { isFull: false };
   const spools = onDisk(
@@ -77,7 +78,8 @@ export async function startTestWorker(parts: TestWorkerParts) {
     metrics,
     now,
   });
-  const server = createServer(createAnswerFill({ fills, clusterSecret, onSent: (bytes) => (sent.bytes += bytes) }));
+  const onSent = (bytes: number) => void (sent.bytes += bytes);
+  const server = createServer(createAnswerFill({ fills, keys: peerKeys, address, now, onSent }));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const parked = parkFills({ handlers: { ...pulls, ...refusePrewarms() }, slots, queue: queue.queue, log });

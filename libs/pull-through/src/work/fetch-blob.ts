@@ -41,21 +41,22 @@ export async function fetchBlob(
   const { digest, upstream, repository } = job;
   const source: RepositoryKey = { upstream, repository };
   const replaced = job.replaces > 0 ? await findReplaced(deps, job) : undefined;
+  /** Of another release, or by nobody of this cluster: it is not copied, and not replaced while it lives. */
+  const isForeign = replaced !== undefined && deps.remoteFills?.canRead(replaced) === false;
   const own = replaced && deps.fills.get(replaced.fillId);
   // It is well, but its reader cannot reach this worker. Another worker may take the next job.
   if (own?.isOpen === true) return null;
   // It failed here for a reason of this worker's own. Another worker copies the bytes.
   if (own !== undefined && (await context.handsOn?.(leftToOthers)) !== undefined) throw leftToOthers;
-  const predecessor = replaced?.address === deps.address ? undefined : replaced;
+  const predecessor = isForeign || replaced?.address === deps.address ? undefined : replaced;
+  const place = { digest, source, fillId: randomUUID(), address: deps.address };
   const claim: FillClaim = {
-    digest,
-    source,
+    ...place,
+    ...deps.remoteFills?.sign(place),
     leaseMs,
     class: context.class,
-    fillId: randomUUID(),
     owner: randomUUID(),
-    address: deps.address,
-    replaces: job.replaces,
+    replaces: isForeign ? 0 : job.replaces,
   };
   const record = await claimSettled(index.fills, claim, context.signal);
   if (record === undefined) return null;

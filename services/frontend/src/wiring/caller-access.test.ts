@@ -41,7 +41,7 @@ async function startWorker(t: TestContext, check: (asked: AccessQuestion) => Pro
     await check(asked);
     return { isProven: true };
   };
-  const answer = createAnswerAccess({ check: prove, seal: questionSeal(of), clusterSecret: of, log });
+  const answer = createAnswerAccess({ check: prove, seal: questionSeal(of), log });
   return listen(t, answer);
 }
 

@@ -24,6 +24,7 @@ import {
   type FillTable,
   createAnswerFill,
   createFillTable,
+  createPeerKeys,
   handOverFills,
   limitStore,
   openSpoolDirectory,
@@ -142,9 +143,11 @@ export async function wireWorker(
     onParked: (jobClass, fetches) => metrics.fillsParked.set({ class: jobClass }, fetches),
   });
   const answerPeer = (clusterSecret: string): AnswerPeer => {
+    const keys = createPeerKeys(clusterSecret);
+    const onSent = (bytes: number) => metrics.fillBytesSent.inc(bytes);
     const answer = createAnswerPeer({
-      answerFill: createAnswerFill({ fills, clusterSecret, onSent: (bytes) => metrics.fillBytesSent.inc(bytes) }),
-      answerAccess: createAnswerAccess({ check: checkAccess, seal: questionSeal(clusterSecret), clusterSecret, log }),
+      answerFill: createAnswerFill({ fills, keys, address, now, onSent }),
+      answerAccess: createAnswerAccess({ check: checkAccess, seal: questionSeal(clusterSecret), log }),
     });
     return options.tracing === undefined ? answer : tracePeer(answer, options.tracing);
   };

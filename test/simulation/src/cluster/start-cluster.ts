@@ -8,6 +8,8 @@ import {
   createFillAccess,
   createFillTable,
   handOverFills,
+  createPeerKeys,
+  openPeerConnections,
   openRemoteFills,
   openSpoolDirectory,
 } from '@cistern/fills';
@@ -66,7 +68,7 @@ export interface SimulatedCluster {
   close(): Promise<string[]>;
 }
 
-const clusterSecret = 'the secret of the simulated cluster';
+const peerKeys = createPeerKeys('the secret of the simulated cluster');
 const firstWorkerPort = 5_100;
 const closeMs = 3_000;
 const slots = { interactive: 16, background: 4 };
@@ -75,6 +77,7 @@ const fillSlots = { interactive: 2, background: 1 };
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 const metrics = createMetrics();
 const policyOf = createFreshnessPolicies([]);
+const openRemote = () => openRemoteFills({ keys: peerKeys, connections: openPeerConnections(), now: Date.now, log });
 
 export async function startCluster(options: ClusterOptions): Promise<SimulatedCluster> {
   const { weather } = options;
@@ -103,7 +106,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       isShared: spoolDirectory !== undefined,
     });
     const fills = createFillTable();
-    const remoteFills = openRemoteFills({ clusterSecret });
+    const remoteFills = openRemote();
     const handlers = createJobHandlers({
       index,
       store: opened.store,
@@ -120,7 +123,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       metrics,
       now: Date.now,
     });
-    const server = createServer(createAnswerFill({ fills, clusterSecret, onSent() {} }));
+    const server = createServer(createAnswerFill({ fills, keys: peerKeys, address, now: Date.now, onSent() {} }));
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     const parked = parkFills({ handlers, slots: fillSlots, queue: ownQueue, log });
@@ -141,7 +144,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
 
   const openFrontend = async (owner: Owner, ends: Set<() => void>) => {
     const opened = await store.open(links.of(owner, 'store', ends));
-    const remoteFills = openRemoteFills({ clusterSecret });
+    const remoteFills = openRemote();
     const pool = createBufferPool(options.bufferBytes);
     const reads = createSharedReads({ pool, onCastOut() {} });
     const cache = createUseCases({

@@ -1,6 +1,7 @@
 // How a frontend has a worker ask an upstream in a caller's name. Question and answer are sealed with the cluster's
-// secret, for the way between nodes need not be encrypted: the question holds what the caller has shown, and a forged
-// answer would let in anybody.
+// secret, for the way between nodes need not be encrypted, and the worker's address comes out of Redis: the question holds
+// what the caller has shown, and a forged answer would let in anybody.
+import { hkdfSync } from 'node:crypto';
 import { CacheError, type CacheErrorKind, cacheErrorKinds } from '@cistern/errors';
 import { createSeal, type Seal } from '@cistern/runtime';
 import type { AccessGrant } from '@cistern/upstream';
@@ -52,6 +53,15 @@ export function readAnswer({ mayRead, isProven = false, error }: Partial<AccessA
   const kind = cacheErrorKinds.find((one) => one === error?.kind) ?? ('overloaded' satisfies CacheErrorKind);
   const { message = 'The worker gave no answer.', detail, retryable = true, retryAfterMs } = error ?? {};
   throw new CacheError(kind, message, { detail, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+}
+
+/**
+ * What workers of 0.1 want in the `Authorization` header. It is no secret from whoever can write to Redis, and opens nothing in this
+ * release (decision 0066).
+ */
+export function v1Authorization(clusterSecret: string): string {
+  const token = Buffer.from(hkdfSync('sha256', clusterSecret, '', 'cistern fill server v1', 32));
+  return `Bearer ${token.toString('base64url')}`;
 }
 
 /** Between a frontend and a worker. */

@@ -1,8 +1,8 @@
 // A worker's side of the protocol: asks the upstream in the caller's name, and forgets.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isCacheError } from '@cistern/errors';
-import { type AnswerFill, fillAuthorization, heartbeatMs } from '@cistern/fills';
-import { isSameSecret, type Seal } from '@cistern/runtime';
+import { type AnswerFill, heartbeatMs } from '@cistern/fills';
+import type { Seal } from '@cistern/runtime';
 import type { Logger } from '@cistern/telemetry';
 import type { CheckAccess } from '../check-access.ts';
 import {
@@ -21,17 +21,14 @@ export type AnswerPeer = (request: IncomingMessage, response: ServerResponse) =>
 export interface AnswerAccessOptions {
   readonly check: CheckAccess;
   readonly seal: Seal;
-  readonly clusterSecret: string;
   readonly log: Logger;
 }
 
 /** Credentials are a few KiB at most. */
 const maxQuestionBytes = 64 * 1024;
 
-/** For the worker's HTTP server; answers every request. */
-export function createAnswerAccess({ check, seal, clusterSecret, log }: AnswerAccessOptions): AnswerPeer {
-  const expected = fillAuthorization(clusterSecret);
-
+/** For the worker's HTTP server; answers every request. That a question opens shows that a node of this cluster asks. */
+export function createAnswerAccess({ check, seal, log }: AnswerAccessOptions): AnswerPeer {
   async function decide(question: SealedQuestion): Promise<AccessAnswer> {
     try {
       return { mayRead: true, ...(await check(question)) };
@@ -47,11 +44,10 @@ export function createAnswerAccess({ check, seal, clusterSecret, log }: AnswerAc
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const refuse = (status: number) => void response.writeHead(status).end();
-    if (!isSameSecret(request.headers.authorization, expected)) return refuse(401);
     if (request.method !== 'POST') return refuse(405);
     const sealed = await readBody(request);
     const text = sealed === undefined ? undefined : seal.open(questionName, sealed);
-    if (text === undefined) return refuse(400);
+    if (text === undefined) return refuse(401);
     const question = JSON.parse(text) as SealedQuestion;
     response.writeHead(200, { 'content-type': 'text/plain' }).flushHeaders();
     const beating = setInterval(() => response.write(heartbeat), heartbeatMs);

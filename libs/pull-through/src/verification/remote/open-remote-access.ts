@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
-import { silenceMs, fillAuthorization, type PeerTls, connectMs } from '@cistern/fills';
+import { silenceMs, type PeerTls, connectMs } from '@cistern/fills';
 import type { AccessGrant } from '@cistern/upstream';
 import type { AccessQuestion } from '../check-access.ts';
 import type { Seal } from '@cistern/runtime';
@@ -14,6 +14,7 @@ import {
   type SealedQuestion,
   questionName,
   readAnswer,
+  v1Authorization,
 } from './access-protocol.ts';
 import { Agent, buildConnector } from 'undici';
 
@@ -36,7 +37,7 @@ const unconnectedMs = 10_000;
 const answerMs = 65_000;
 
 export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: RemoteAccessOptions) {
-  const authorization = fillAuthorization(clusterSecret);
+  const authorization = v1Authorization(clusterSecret);
   const agent = openPeerAgent(tls);
   const unconnectedUntilMs = new Map<string, number>();
   let worker: { readonly address: Promise<string>; readonly untilMs: number } | undefined;

@@ -1,0 +1,32 @@
+// For frontends of 0.1, which follow fills by protocol 1 while a cluster is upgraded. Their token is the same for all fills and
+// workers, so they get no bytes here: they wait for the fill's end, and then find the blob in the store (decision 0066).
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Fill } from '../fill/fill.ts';
+import { encodeFrame, frameTypes, heartbeatMs } from './fill-frames.ts';
+
+export const v1Path = '/v1/fills/';
+
+const followed = /^\/v1\/fills\/([\w-]{1,64})\?/;
+
+/**
+ * Heartbeats while the fill is here; then `moved`, upon which a frontend reads the record again. A 404 in their place would have it
+ * ask for another worker. What is not here is 404, and so is what a successor would copy.
+ */
+export function createAnswerV1({ fills }: { readonly fills: { get(fillId: string): Fill | undefined } }) {
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const fillId = followed.exec(request.url ?? '')?.[1] ?? '';
+    const fill = fills.get(fillId);
+    if (fill === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.removeHeader('transfer-encoding');
+    response.writeHead(200, { 'content-type': 'application/vnd.cistern.fill.v1', connection: 'close' });
+    response.flushHeaders();
+    const beating = setInterval(() => {
+      if (fills.get(fillId) === fill) response.write(encodeFrame(frameTypes.heartbeat));
+      else response.end(encodeFrame(frameTypes.moved));
+    }, heartbeatMs);
+    response.once('close', () => clearInterval(beating));
+  };
+}

@@ -1,0 +1,82 @@
+// What nodes of a cluster tell each other about fills is signed with keys made of the cluster's secret. Redis and the network
+// carry it, and cannot forge it (decision 0066).
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import type { FillRecord } from '@cistern/index';
+import { isSameSecret } from '@cistern/runtime';
+
+/** Of records, paths and frames. */
+export const protocol = 2;
+
+/**
+ * What a signature of a record covers. A node that finds the record sends requests to this address, takes what comes for this digest,
+ * and believes that this repository holds it.
+ */
+export type SignedFill = Pick<FillRecord, 'digest' | 'fillId' | 'address' | 'source'>;
+export type RecordSignature = Required<Pick<FillRecord, 'protocol' | 'signature'>>;
+
+/** The two ways in which a fill's bytes end well. */
+export type EndKind = 'end' | 'stored';
+
+/** Signs how the answer to one request ended. */
+export interface EndKeys {
+  /** `sentBytes`: of data; `table`: as it is sent. Returns `macBytes` bytes. */
+  sign(kind: EndKind, sentBytes: number, table: Uint8Array): Buffer;
+  isRight(mac: Uint8Array, kind: EndKind, sentBytes: number, table: Uint8Array): boolean;
+}
+
+export type PeerKeys = ReturnType<typeof createPeerKeys>;
+
+export const macBytes = 32;
+/** A request holds for this many minutes before and after the one that it names. */
+export const mostMinutesApart = 2;
+
+const minuteMs = 60_000;
+
+/** `clusterSecret` has 16 bytes or more. */
+export function createPeerKeys(clusterSecret: string) {
+  const signRecord = createSigner(clusterSecret, 'fill records');
+  const signRequest = createSigner(clusterSecret, 'fill requests');
+  const signEnd = createSigner(clusterSecret, 'fill ends');
+
+  const signatureOf = ({ digest, fillId, address, source }: SignedFill) =>
+    signRecord([protocol, digest, fillId, address, source.upstream, source.repository]).toString('base64url');
+
+  const tokenOf = (address: string, path: string, minute: number) =>
+    `Bearer ${minute}.${signRequest([address, path, minute]).toString('base64url')}`;
+
+  return {
+    signRecord: (fill: SignedFill): RecordSignature => ({ protocol, signature: signatureOf(fill) }),
+    isSigned: (record: SignedFill & Pick<FillRecord, 'protocol' | 'signature'>): boolean =>
+      record.protocol === protocol && isSameSecret(record.signature, signatureOf(record)),
+    /** Value of the `Authorization` header of `GET <address><path>`, where `path` has the fill and its query. */
+    authorize: (address: string, path: string, nowMs: number): string =>
+      tokenOf(address, path, Math.floor(nowMs / minuteMs)),
+    /** `outdated`: made by a node of this cluster, at another time. */
+    check(
+      authorization: string | undefined,
+      { address, path, nowMs }: { readonly address: string; readonly path: string; readonly nowMs: number },
+    ): 'right' | 'wrong' | 'outdated' {
+      const minute = Number(/^Bearer (\d{1,12})\./.exec(authorization ?? '')?.[1]);
+      if (!isSameSecret(authorization, tokenOf(address, path, minute))) return 'wrong';
+      return Math.abs(minute - Math.floor(nowMs / minuteMs)) <= mostMinutesApart ? 'right' : 'outdated';
+    },
+    /** For the answer to the request of `path`, about the fill of `digest`. */
+    ends(digest: string, path: string): EndKeys {
+      const sign: EndKeys['sign'] = (kind, sentBytes, table) => signEnd([kind, digest, path, sentBytes], table);
+      return {
+        sign,
+        isRight: (mac, ...given) => mac.length === macBytes && timingSafeEqual(mac, sign(...given)),
+      };
+    },
+  };
+}
+
+/** HMAC-SHA-256 of fields, which cannot run into each other, and of bytes behind them. */
+function createSigner(clusterSecret: string, purpose: string) {
+  const key = new Uint8Array(hkdfSync('sha256', clusterSecret, '', `cistern peers v${protocol} ${purpose}`, macBytes));
+  return (fields: readonly (string | number)[], bytes: Uint8Array = new Uint8Array(0)): Buffer =>
+    createHmac('sha256', key)
+      .update(`${JSON.stringify(fields)}\n`)
+      .update(bytes)
+      .digest();
+}

@@ -1,0 +1,115 @@
+// The sending side of the frames. Two buffers take turns: one is read into while the other is written out.
+import type { ServerResponse } from 'node:http';
+import { isCacheError } from '@cistern/errors';
+import { SourceInterrupted, type SourceReader } from '@cistern/streams';
+import {
+  encodeFrame,
+  encodeTable,
+  type FailureFrame,
+  frameTypes,
+  headerBytes,
+  heartbeatMs,
+  writeFrameHeader,
+} from './fill-frames.ts';
+import type { EndKeys } from './peer-keys.ts';
+
+const chunkBytes = 128 * 1024;
+/** A frontend that takes nothing for as long is taken for dead; one paced by slow clients takes something. */
+const stalledMs = 5 * 60_000;
+
+export interface SendFramesOptions {
+  /** Sign how it ends. */
+  readonly ends: EndKeys;
+  /** Called with the bytes that leave for followers. */
+  readonly onSent: (bytes: number) => void;
+}
+
+/**
+ * Writes a reader's bytes as frames into an answer, with heartbeats while it has none. Closes `reader`, and ends `response` with a
+ * frame that says how it ended. Never rejects.
+ */
+export async function sendFrames(
+  response: ServerResponse,
+  reader: SourceReader,
+  { ends, onSent }: SendFramesOptions,
+): Promise<void> {
+  let writtenAtMs = performance.now();
+  let sentBytes = 0;
+  const writing = new Set<(error: Error) => void>();
+  const write = (frame: Uint8Array) => {
+    writtenAtMs = performance.now();
+    return new Promise<void>((resolve, reject) => {
+      writing.add(reject);
+      response.write(frame, (error) => {
+        writing.delete(reject);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  };
+  const writeData = (frame: Uint8Array) => {
+    const bytes = frame.length - headerBytes;
+    sentBytes += bytes;
+    onSent(bytes);
+    return write(frame);
+  };
+  const onClose = () => {
+    void reader.close();
+    // Node does not call back after a write to a socket that is about to close.
+    for (const reject of writing) reject(new Error('the connection has closed'));
+  };
+  const heartbeat = setInterval(() => {
+    if (performance.now() - writtenAtMs >= heartbeatMs && !response.writableNeedDrain)
+      write(encodeFrame(frameTypes.heartbeat)).catch(onClose);
+  }, heartbeatMs / 2);
+  response.once('close', onClose);
+  response.setTimeout(stalledMs, () => response.destroy());
+  response.flushHeaders();
+  try {
+    await copyFrames(reader, writeData);
+    const table = encodeTable(await reader.table?.());
+    await write(encodeFrame(frameTypes.end, table, ends.sign('end', sentBytes, table)));
+    response.end();
+  } catch (error) {
+    if (response.destroyed) return;
+    response.end(lastFrameOf(error, sentBytes, ends));
+  } finally {
+    clearInterval(heartbeat);
+    response.off('close', onClose);
+    await reader.close().catch(() => {});
+  }
+}
+
+async function copyFrames(reader: SourceReader, write: (frame: Uint8Array) => Promise<void>): Promise<void> {
+  const buffers = [Buffer.allocUnsafe(headerBytes + chunkBytes), Buffer.allocUnsafe(headerBytes + chunkBytes)];
+  let writing: Promise<void> = Promise.resolve();
+  for (let turn = 0; ; turn = 1 - turn) {
+    const buffer = buffers[turn]!;
+    const length = await reader.read(buffer.subarray(headerBytes));
+    await writing;
+    if (length === 0) return;
+    writeFrameHeader(buffer, frameTypes.data, length);
+    writing = write(buffer.subarray(0, headerBytes + length));
+    writing.catch(() => {});
+  }
+}
+
+function lastFrameOf(error: unknown, sentBytes: number, ends: EndKeys): Buffer {
+  if (error instanceof SourceInterrupted)
+    return error.isStored
+      ? encodeFrame(frameTypes.stored, ends.sign('stored', sentBytes, new Uint8Array(0)))
+      : encodeFrame(frameTypes.moved);
+  const failure: FailureFrame = isCacheError(error)
+    ? {
+        kind: error.kind,
+        message: error.message,
+        retryable: error.retryable,
+        retryAfterMs: error.retryAfterMs,
+      }
+    : {
+        kind: 'store-unavailable',
+        message: 'The worker could not read the fill; its log says why.',
+        retryable: true,
+      };
+  return encodeFrame(frameTypes.failed, Buffer.from(JSON.stringify(failure)));
+}
