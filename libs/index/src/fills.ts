@@ -7,15 +7,15 @@ import type { RepositoryKey } from './links.ts';
 
 export type FillClass = 'interactive' | 'background';
 
-/** Of what a record says to other nodes, by which they know that a node of this cluster has written it. Unset in a single process. */
-export interface SignedRecord {
-  /** How the fill's bytes are read. Releases up to 0.1 write none, and speak protocol 1. */
+/** By what other nodes know how to read a fill, and that a node of their cluster has written its record. Unset in a single process. */
+export interface RecordSignature {
+  /** Of the fill's bytes on their way. Releases up to 0.1 write none, and speak protocol 1. */
   readonly protocol?: number | undefined;
-  /** Of digest, fill, address and source; kept, and looked at by readers alone. */
+  /** Of what else is in the record; the index keeps it, and readers check it. */
   readonly signature?: string | undefined;
 }
 
-export interface FillRecord extends SignedRecord {
+export interface FillRecord extends RecordSignature {
   readonly schema: 1;
   readonly digest: Digest;
   readonly fillId: string;
@@ -39,7 +39,7 @@ export interface FillRecord extends SignedRecord {
   readonly expiresAtMs: number;
 }
 
-export interface FillClaim extends SignedRecord {
+export interface FillClaim {
   readonly digest: Digest;
   readonly fillId: string;
   readonly owner: string;
@@ -76,7 +76,7 @@ export interface FillIndex {
    */
   claim(claim: FillClaim): Promise<FillRecord | Unsettled | undefined>;
   /** `starting` → `running`; false if the record is gone, has ended or has another owner. */
-  running(digest: Digest, owner: string, size: number): Promise<boolean>;
+  running(digest: Digest, owner: string, size: number, signature?: RecordSignature): Promise<boolean>;
   /**
    * Prolongs the lease to `leaseMs` from now; 0 gives it up: the record is gone. `recreated`: the record was gone and has been
    * put back as given. `lost`: it has another owner. A fill of this owner that has ended is `kept` as it is.

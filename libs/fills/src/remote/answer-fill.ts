@@ -1,8 +1,6 @@
 // A worker's side of the fill protocol: what its fills hold, to nodes of its cluster.
-//   GET /v2/fills/<id>?from=N&to=M&size=S&verified=1
-//     frames of [N, M) as they come, of a blob of S bytes; verified: the blob's end only once it is
-//   GET /v2/fills/<id>/present?from=N
-//     frames of what is here of N and behind it, whose end the header tells
+//   GET /v2/fills/<id>?from=N&to=M&verified=1   frames of [N, M) as they come; verified: the blob's end only once it is
+//   GET /v2/fills/<id>/present?from=N           frames of what is here of N and behind it, whose end the header tells
 // 404 where the fill is not, or not any more: its record says what has become of it. 401: another secret; 403: another time.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SourceReader } from '@cistern/streams';
@@ -69,10 +67,9 @@ export function createAnswerFill({ fills, keys, address, now, onSent }: AnswerFi
 
 const pathPattern = new RegExp(`^${protocolPath}/([\\w-]{1,64})(?:/(present))?$`);
 
-/** `undefined` too where the asker has another size from the record, which is not signed: its client would get too little. */
 function openBytes(fill: Fill, from: number, url: URL): SourceReader | undefined {
   const toExclusive = numberOf(url, 'to');
-  if (toExclusive === undefined || numberOf(url, 'size') !== fill.size) return undefined;
+  if (toExclusive === undefined) return undefined;
   return fill.open({ from, toExclusive, verified: url.searchParams.get('verified') === '1' });
 }
 

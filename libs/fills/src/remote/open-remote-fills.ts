@@ -1,13 +1,13 @@
 // A frontend's way to fills that run on workers, and a worker's to those of its predecessor. A worker that does not answer
 // at once is taken for gone. Only addresses that a node of this cluster has signed are dialled.
-import type { FillRecord } from '@cistern/index';
+import type { RecordSignature } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import { SourceInterrupted } from '@cistern/streams';
 import type { Logger } from '@cistern/telemetry';
 import type { FillRange } from '../fill/fill.ts';
 import { presentEndHeader, protocolPath, silenceMs } from './fill-frames.ts';
 import type { PeerAnswer, PeerConnections } from './peer-connections.ts';
-import { mostMinutesApart, type PeerKeys, protocol, type RecordSignature, type SignedFill } from './peer-keys.ts';
+import { mostMinutesApart, type PeerKeys, protocol, type SignedFill } from './peer-keys.ts';
 import { type FrameReader, createFrameReader } from './read-frames.ts';
 
 interface RemoteFillsOptions {
@@ -22,25 +22,21 @@ interface RemoteFillsOptions {
 }
 
 /** What a record says of where its fill is read. */
-export type FillPlace = SignedFill & Pick<FillRecord, 'protocol' | 'signature'>;
+export type FillPlace = SignedFill & RecordSignature;
 
 export interface RemoteFills {
   /** For the record of a fill of this process. */
-  sign(fill: SignedFill): RecordSignature;
+  sign(fill: SignedFill): Required<RecordSignature>;
   /**
    * False for a record of another release's protocol, and for one that no node of this cluster has written: that fill is not read
    * from, and not replaced while its lease lasts.
    */
   canRead(record: FillPlace): boolean;
   /**
-   * Bytes as they come. `undefined`: that fill has ended, or is of another size. Rejects with `SourceInterrupted` if its worker is
+   * Bytes as they come. `undefined`: that fill has ended. Rejects with `SourceInterrupted` if its worker is
    * out of reach, with `store-unavailable` if that has another secret or another time. `signal` breaks the reader off, too.
    */
-  open(
-    place: FillPlace & { readonly size: number },
-    range: FillRange,
-    signal: AbortSignal,
-  ): Promise<FrameReader | undefined>;
+  open(place: FillPlace, range: FillRange, signal: AbortSignal): Promise<FrameReader | undefined>;
   /** What is there from an offset on, and no more. `undefined`: nothing. Rejects as `open`. */
   openPresent(
     place: FillPlace,
@@ -94,7 +90,7 @@ export function openRemoteFills(options: RemoteFillsOptions): RemoteFills {
     sign: keys.signRecord,
     canRead,
     async open(place, { from, toExclusive, verified }, signal) {
-      const query = `?from=${from}&to=${toExclusive}&size=${place.size}${verified ? '&verified=1' : ''}`;
+      const query = `?from=${from}&to=${toExclusive}${verified ? '&verified=1' : ''}`;
       return (await get(place, query, signal))?.reader;
     },
     async openPresent(place, from, signal) {

@@ -1,18 +1,17 @@
 // What nodes of a cluster tell each other about fills is signed with keys made of the cluster's secret. Redis and the network
 // carry it, and cannot forge it (decision 0066).
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
-import type { FillRecord } from '@cistern/index';
+import type { FillRecord, RecordSignature } from '@cistern/index';
 import { isSameSecret } from '@cistern/runtime';
 
 /** Of records, paths and frames. */
 export const protocol = 2;
 
 /**
- * What a signature of a record covers. A node that finds the record sends requests to this address, takes what comes for this digest,
- * and believes that this repository holds it.
+ * What a signature of a record covers. A node that finds the record sends requests to this address, takes what comes for this digest
+ * and of this size, and believes that this repository holds it.
  */
-export type SignedFill = Pick<FillRecord, 'digest' | 'fillId' | 'address' | 'source'>;
-export type RecordSignature = Required<Pick<FillRecord, 'protocol' | 'signature'>>;
+export type SignedFill = Pick<FillRecord, 'digest' | 'fillId' | 'address' | 'source' | 'size'>;
 
 /** The two ways in which a fill's bytes end well. */
 export type EndKind = 'end' | 'stored';
@@ -38,15 +37,15 @@ export function createPeerKeys(clusterSecret: string) {
   const signRequest = createSigner(clusterSecret, 'fill requests');
   const signEnd = createSigner(clusterSecret, 'fill ends');
 
-  const signatureOf = ({ digest, fillId, address, source }: SignedFill) =>
-    signRecord([protocol, digest, fillId, address, source.upstream, source.repository]).toString('base64url');
+  const signatureOf = ({ digest, fillId, address, source, size = -1 }: SignedFill) =>
+    signRecord([protocol, digest, fillId, address, source.upstream, source.repository, size]).toString('base64url');
 
   const tokenOf = (address: string, path: string, minute: number) =>
     `Bearer ${minute}.${signRequest([address, path, minute]).toString('base64url')}`;
 
   return {
-    signRecord: (fill: SignedFill): RecordSignature => ({ protocol, signature: signatureOf(fill) }),
-    isSigned: (record: SignedFill & Pick<FillRecord, 'protocol' | 'signature'>): boolean =>
+    signRecord: (fill: SignedFill): Required<RecordSignature> => ({ protocol, signature: signatureOf(fill) }),
+    isSigned: (record: SignedFill & RecordSignature): boolean =>
       record.protocol === protocol && isSameSecret(record.signature, signatureOf(record)),
     /** Value of the `Authorization` header of `GET <address><path>`, where `path` has the fill and its query. */
     authorize: (address: string, path: string, nowMs: number): string =>

@@ -92,10 +92,10 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
       return record;
     },
 
-    async running(digest, owner, size) {
+    async running(digest, owner, size, { protocol, signature } = {}) {
       const record = current(digest);
       if (record?.owner !== owner || hasEnded(record)) return false;
-      write({ ...record, state: 'running', size });
+      write({ ...record, state: 'running', size, protocol, signature });
       return true;
     },
 

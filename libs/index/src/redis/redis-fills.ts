@@ -1,6 +1,6 @@
 // Fill records. Each decision is one script on Redis' own clock.
 import type { Digest, RepositoryName } from '@cistern/oci';
-import type { FillClaim, FillIndex, FillRecord } from '../fills.ts';
+import type { FillClaim, FillIndex, FillRecord, RecordSignature } from '../fills.ts';
 import { blobName } from '../records.ts';
 import type { RedisBlobs } from './redis-blobs.ts';
 import { inPieces } from './redis-calls.ts';
@@ -33,8 +33,9 @@ export function createRedisFills(
       return { ...claim, schema: 1, generation, state: 'starting', expiresAtMs };
     },
 
-    async running(digest, owner, size) {
-      return (await calls.run('running-fill', [keys.fill(digest)], [owner, size])) === 1;
+    async running(digest, owner, size, signature = {}) {
+      const fields = ['size', size, ...signatureFields(signature)];
+      return (await calls.run('running-fill', [keys.fill(digest)], [owner, ...fields])) === 1;
     },
 
     async heartbeat(record, leaseMs) {
@@ -108,21 +109,23 @@ export function createRedisFills(
 }
 
 function claimFields(claim: Omit<FillClaim, 'replaces' | 'leaseMs'>): (string | number)[] {
-  const { fillId, owner, address, class: fillClass, source, protocol, signature } = claim;
+  const { fillId, owner, address, class: fillClass, source } = claim;
   const { upstream, repository } = source;
   const fields = { [schemaField]: schema, fillId, owner, address, class: fillClass, upstream, repository };
-  return Object.entries({
-    ...fields,
-    ...(protocol !== undefined && { protocol }),
-    ...(signature !== undefined && { signature }),
-  }).flat();
+  return Object.entries(fields).flat();
 }
 
 function recordFields(record: FillRecord): (string | number)[] {
   const { generation, state, size, failure } = record;
   const known = failure === undefined ? {} : { failure: JSON.stringify(failure) };
   const fields = { generation, state, ...(size !== undefined && { size }), ...known };
-  return [...claimFields(record), ...Object.entries(fields).flat()];
+  return [...claimFields(record), ...Object.entries(fields).flat(), ...signatureFields(record)];
+}
+
+/** Another release may know none of them, and keeps what it does not know. */
+function signatureFields({ protocol, signature }: RecordSignature): (string | number)[] {
+  const fields = { ...(protocol !== undefined && { protocol }), ...(signature !== undefined && { signature }) };
+  return Object.entries(fields).flat();
 }
 
 function toRecord(digest: Digest, hash: StoredHash): FillRecord | undefined {

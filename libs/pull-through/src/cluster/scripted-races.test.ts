@@ -151,7 +151,7 @@ test('whoever does not know the secret of the cluster gets nothing from a worker
   await started.halfway();
   const { fillId } = (await index.fills.read(digest))!;
   for (const authorization of ['', 'Bearer ', 'Bearer the secret of the test cluster'])
-    for (const path of [`?from=0&to=${size}&size=${size}`, '/present?from=0']) {
+    for (const path of [`?from=0&to=${size}`, '/present?from=0']) {
       const response = await fetch(`${workers[0]!.url}/v2/fills/${fillId}${path}`, { headers: { authorization } });
       assert.equal(response.status, 401);
       assert.ok((await response.arrayBuffer()).byteLength < 200);

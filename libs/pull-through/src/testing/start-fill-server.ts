@@ -58,8 +58,8 @@ export async function startFillServer(t: TestContext, { size, sent = size }: { s
   const now = () => Date.now() + clock.aheadMs;
   server.on('request', createAnswerFill({ fills, keys: peerKeys, address, now, onSent }));
   const remote = openTestRemote();
-  const signed = { address, fillId, digest, source: library };
-  const place = { ...signed, size, ...peerKeys.signRecord(signed) };
+  const signed = { address, fillId, digest, size, source: library };
+  const place = { ...signed, ...peerKeys.signRecord(signed) };
   t.after(async () => {
     committing.resolve();
     hub.allow(size);

@@ -42,7 +42,8 @@ export interface TestClusterOptions {
   readonly accessOf?: (link: (address: string) => Promise<Relay>) => FillAccess;
 }
 
-export const peerKeys = createPeerKeys('the secret of the test cluster');
+export const clusterSecret = 'the secret of the test cluster';
+const peerKeys = createPeerKeys(clusterSecret);
 const closeMs = 3_000;
 const none = createFillTable();
 
@@ -235,6 +236,8 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     index: shared.index,
     workers: started,
     frontends: nodes,
+    /** Whoever dials `address` comes to this port. */
+    listenAt: (address: string, port: number) => void ports.set(address, () => port),
     /** The network between a node and a worker. */
     link: (from: { readonly name: string }, to: { readonly address: string }) => link(from.name, to.address),
   };

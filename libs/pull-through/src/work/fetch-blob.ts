@@ -49,13 +49,14 @@ export async function fetchBlob(
   // It failed here for a reason of this worker's own. Another worker copies the bytes.
   if (own !== undefined && (await context.handsOn?.(leftToOthers)) !== undefined) throw leftToOthers;
   const predecessor = isForeign || replaced?.address === deps.address ? undefined : replaced;
-  const place = { digest, source, fillId: randomUUID(), address: deps.address };
   const claim: FillClaim = {
-    ...place,
-    ...deps.remoteFills?.sign(place),
+    digest,
+    source,
     leaseMs,
     class: context.class,
+    fillId: randomUUID(),
     owner: randomUUID(),
+    address: deps.address,
     replaces: isForeign ? 0 : job.replaces,
   };
   const record = await claimSettled(index.fills, claim, context.signal);

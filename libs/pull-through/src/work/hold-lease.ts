@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobRecord, FillRecord } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
-import { fillTopic } from '@cistern/fills';
+import { fillTopic, type RemoteFills } from '@cistern/fills';
 import type { WorkDeps } from './work-deps.ts';
 
 export type FillLease = ReturnType<typeof holdLease>;
@@ -18,8 +18,13 @@ export interface LeaseEvents {
   readonly onRecreated: () => Promise<void>;
 }
 
+export interface LeaseDeps extends Pick<WorkDeps, 'index' | 'log' | 'now'> {
+  /** Signs the record; unset where no other node reads it. */
+  readonly remoteFills?: Pick<RemoteFills, 'sign'> | undefined;
+}
+
 export function holdLease(
-  { index, log, now }: Pick<WorkDeps, 'index' | 'log' | 'now'>,
+  { index, log, now, remoteFills }: LeaseDeps,
   claimed: FillRecord,
   { onLost, onRecreated }: LeaseEvents,
 ) {
@@ -50,7 +55,7 @@ export function holdLease(
       await announce();
       return !isOver;
     }
-    if (kept === 'kept' && record.size !== undefined) await index.fills.running(digest, owner, record.size);
+    if (kept === 'kept' && record.size !== undefined) await index.fills.running(digest, owner, record.size, record);
     if (kept === 'lost') onLost();
     return kept !== 'lost';
   };
@@ -66,9 +71,9 @@ export function holdLease(
   return {
     /** Followers can read. Never rejects: a write that is lost is made up for by a heartbeat. */
     async running(size: number): Promise<void> {
-      record = { ...record, state: 'running', size };
+      record = { ...record, state: 'running', size, ...remoteFills?.sign({ ...record, size }) };
       try {
-        if (!(await index.fills.running(digest, owner, size))) await keep();
+        if (!(await index.fills.running(digest, owner, size, record))) await keep();
       } catch (error) {
         log.warn({ err: error, digest }, 'the record of a fill could not be written yet');
       }
