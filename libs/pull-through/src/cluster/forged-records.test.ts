@@ -103,9 +103,9 @@ test('the record of another fill gives nobody the bytes of that one', async (t) 
   const { fillId, address: worker, protocol, signature } = (await index.fills.read(other))!;
   await forge(index, digest, { fillId, address: worker, protocol, signature });
   const pulling = pull();
+  await delay(500);
   hub.allow(10 * size);
   assert.ok((await collect(await opened.read())).equals(bytesOf(size, 7)));
-  await delay(500);
   shared.advance(leaseMs);
   assert.ok((await pulling).equals(bytes));
 });
