@@ -75,7 +75,7 @@ export interface FillIndex {
    * have put it back.
    */
   claim(claim: FillClaim): Promise<FillRecord | Unsettled | undefined>;
-  /** `starting` → `running`; false if the record is gone, has ended or has another owner. */
+  /** `starting` → `running`; false if the record is gone, has ended or has another owner. Of `signature` what is unset stays. */
   running(digest: Digest, owner: string, size: number, signature?: RecordSignature): Promise<boolean>;
   /**
    * Prolongs the lease to `leaseMs` from now; 0 gives it up: the record is gone. `recreated`: the record was gone and has been

@@ -74,3 +74,29 @@ test('a fill is done although the record of its blob is of a newer schema', asyn
   assert.deepEqual(await index.blobs.totals(), { blobs: 1, bytes: 10 });
   assert.equal(logged.length, 1);
 });
+
+test('fields of a fill that another release has added stay, and its own are read', async (t) => {
+  const { index, keyPrefix } = await openUnderTest(t, { kind: 'url', url: redis.url });
+  const { fills } = index;
+  const fill = await claimed(index, claim('b', 'me', { leaseMs: 60_000 }));
+  const key = (await redis.command('KEYS', `${keyPrefix}*fill:*`)).split('\n').find((one) => one !== '')!;
+  await redis.command('HSET', key, 'unheard', 'of');
+  assert.equal(await fills.running(fill.digest, 'me', 10, { protocol: 2, signature: 'signed' }), true);
+  assert.equal(await fills.heartbeat(fill, 60_000), 'kept');
+  assert.equal(await redis.command('HGET', key, 'unheard'), 'of');
+  assert.deepEqual(
+    { ...(await fills.read(fill.digest)), expiresAtMs: 0 },
+    {
+      ...fill,
+      state: 'running',
+      size: 10,
+      protocol: 2,
+      signature: 'signed',
+      expiresAtMs: 0,
+    },
+  );
+  // As a release writes it that signs nothing.
+  await redis.command('HDEL', key, 'protocol', 'signature');
+  const unsigned = await fills.read(fill.digest);
+  assert.deepEqual([unsigned?.state, unsigned?.protocol, unsigned?.signature], ['running', undefined, undefined]);
+});

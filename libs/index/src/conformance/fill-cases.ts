@@ -109,6 +109,26 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.running(digest, record.owner, 20_000_000_000), true);
   },
 
+  async 'a signature stays with its record, and with no other'(tested) {
+    const { fills } = tested.index;
+    const signature = { protocol: 2, signature: 'x'.repeat(43) };
+    const first = await claimed(tested, { leaseMs: 100 });
+    assert.equal(await fills.running(digest, 'stranger', 10, signature), false);
+    assert.equal(await fills.running(digest, first.owner, 10, signature), true);
+    const signed = { ...first, state: 'running', size: 10, ...signature } as const;
+    assertSameRecord(await fills.read(digest), signed);
+    assert.equal(await fills.running(digest, first.owner, 10), true);
+    assertSameRecord(await fills.read(digest), signed);
+    await tested.advance(200);
+    assert.equal(await fills.heartbeat(signed, 60_000), 'recreated');
+    assertSameRecord({ ...(await fills.read(digest)), expiresAtMs: 0 }, { ...signed, expiresAtMs: 0 });
+    assert.equal(await fills.done(digest, first.owner, sampleBlobRecord('a', { size: 10 })), true);
+    assert.equal((await fills.read(digest))?.signature, signature.signature);
+    const second = await claimed(tested, { owner: 'two' });
+    await fills.running(digest, second.owner, 10);
+    assertSameRecord(await fills.read(digest), { ...second, state: 'running', size: 10 });
+  },
+
   async 'a heartbeat prolongs the lease and changes nothing else'(tested) {
     const { fills } = tested.index;
     const record = await claimed(tested, { leaseMs: 3000 });

@@ -95,7 +95,8 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
     async running(digest, owner, size, { protocol, signature } = {}) {
       const record = current(digest);
       if (record?.owner !== owner || hasEnded(record)) return false;
-      write({ ...record, state: 'running', size, protocol, signature });
+      const signed = { ...(protocol !== undefined && { protocol }), ...(signature !== undefined && { signature }) };
+      write({ ...record, state: 'running', size, ...signed });
       return true;
     },
 

@@ -34,8 +34,8 @@ export const fillOperations: Operations = {
     6,
   ),
   'fills.running': operation(
-    [digest, owner, size],
-    ({ index }, of, by, bytes) => index.fills.running(of, by, bytes),
+    [digest, owner, size, fc.constantFrom({}, { protocol: 2, signature: 'signed' })],
+    ({ index }, of, by, bytes, signature) => index.fills.running(of, by, bytes, signature),
     3,
   ),
   'fills.heartbeat': operation(
