@@ -9,7 +9,7 @@ export type FillClass = 'interactive' | 'background';
 
 /** By what other nodes know how to read a fill, and that a node of their cluster has written its record. Unset in a single process. */
 export interface RecordSignature {
-  /** Of the fill's bytes on their way. Releases up to 0.1 write none, and speak protocol 1. */
+  /** Of the fill's bytes on their way. Unset means protocol 1. */
   readonly protocol?: number | undefined;
   /** Of what else is in the record; the index keeps it, and readers check it. */
   readonly signature?: string | undefined;

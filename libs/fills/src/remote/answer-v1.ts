@@ -1,4 +1,4 @@
-// For frontends of 0.1, which follow fills by protocol 1 while a cluster is upgraded. Their token is the same for all fills and
+// For frontends that follow fills by protocol 1, while a cluster is upgraded. Their token is the same for all fills and
 // workers, so they get no bytes here: they wait for the fill's end, and then find the blob in the store (decision 0066).
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Fill } from '../fill/fill.ts';

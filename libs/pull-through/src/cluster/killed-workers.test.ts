@@ -71,7 +71,7 @@ async function sendWrongBytes(t: TestContext, isStored: boolean): Promise<void> 
 
 test('wrong bytes that a worker sent before it was killed are found out by what is stored: no reader gets an end', (t) =>
   sendWrongBytes(t, true));
-test('wrong bytes are found out by a verified fill too, before it is stored', { todo: byTable }, (t) =>
+test('wrong bytes are found out by a verified fill too, before it is stored', { skip: byTable }, (t) =>
   sendWrongBytes(t, false),
 );
 

@@ -168,7 +168,7 @@ test('a warm pull while the store is down: blobs come from upstream, and no fetc
   assert.equal(hub.gets.length, 2);
 });
 
-test('a store that fails in the middle of a read: the rest comes by a fill', { todo: byTable }, async (t) => {
+test('a store that fails in the middle of a read: the rest comes by a fill', { skip: byTable }, async (t) => {
   for (const verified of [true, false]) {
     let readsBeforeFailure = Infinity;
     const { hub, stored, index, layer, blob, pullBlob, openManifest, shared, workers } = await startImage(t, {

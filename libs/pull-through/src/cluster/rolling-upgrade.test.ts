@@ -1,4 +1,4 @@
-// Nodes of 0.1 and of this release side by side: neither reads the other's fills, both wait for the end of what is fetched.
+// Nodes of protocol 1 and of this release side by side: neither reads the other's fills, both wait for the end of what is fetched.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -15,13 +15,13 @@ import { createV1Access, v1Authorization } from './fixtures/v1-access.ts';
 const size = 300_000;
 const leaseMs = 60_000;
 
-/** All frontends are of 0.1, all workers of this release. */
+/** All frontends are of protocol 1, all workers of this release. */
 const ofV1 = {
   accessOf: (link: (address: string) => Promise<{ readonly url: string }>) =>
     createV1Access(clusterSecret, async (address) => (await link(address)).url),
 };
 
-test('frontends of 0.1 wait for the end of a fill of this release, and take over nothing', async (t) => {
+test('frontends of protocol 1 wait for the end of a fill of this release, and take over nothing', async (t) => {
   const started = await startHalfway(t, { ...ofV1, workers: 2 });
   const { hub, index, digest, read, bytes, upstreamBytes, queue } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
@@ -36,7 +36,7 @@ test('frontends of 0.1 wait for the end of a fill of this release, and take over
   assert.equal(hub.gets.length, 1);
 });
 
-test('frontends of 0.1 get the bytes of a range, and the failure of a fill', async (t) => {
+test('frontends of protocol 1 get the bytes of a range, and the failure of a fill', async (t) => {
   const started = await startHalfway(t, { ...ofV1, workers: 1 });
   const { hub, read, bytes } = started;
   const reading = read(0, { start: 1_000, end: 1_999 }).then(collect);
@@ -55,7 +55,7 @@ test('frontends of 0.1 get the bytes of a range, and the failure of a fill', asy
   await assert.rejects(failing);
 });
 
-test('frontends of 0.1 are served when the worker of this release is killed', async (t) => {
+test('frontends of protocol 1 are served when the worker of this release is killed', async (t) => {
   const started = await startHalfway(t, { ...ofV1, workers: 2 });
   const { hub, index, digest, read, bytes, workers, upstreamBytes } = started;
   const reading = read(0).then(collect);
@@ -67,7 +67,7 @@ test('frontends of 0.1 are served when the worker of this release is killed', as
   assert.ok((await reading).equals(bytes));
 });
 
-test('what a worker of 0.1 would copy or check is not found at a worker of this release, and its token opens nothing', async (t) => {
+test('what a worker of protocol 1 would copy or check is not found at a worker of this release, and its token opens nothing', async (t) => {
   const { hub, index, digest, workers, read, halfway, ...started } = await startHalfway(t, { workers: 1 });
   const reading = read(0).then(collect);
   await halfway();
@@ -85,7 +85,7 @@ test('what a worker of 0.1 would copy or check is not found at a worker of this 
   assert.match(sent.toString('hex'), /^(0000000000)*0400000000$/);
 });
 
-/** A worker of 0.1 fetches the blob, as far as the index knows; it counts what it is asked for. */
+/** A worker of protocol 1 fetches the blob, as far as the index knows; it counts what it is asked for. */
 async function startV1Fill(t: TestContext) {
   const cluster = await startTestCluster(t, { workers: 2, frontends: 2 });
   const { index, hub } = cluster;
@@ -117,7 +117,7 @@ async function startV1Fill(t: TestContext) {
   };
 }
 
-test('a fill of 0.1 is waited for; its blob is read from the store', async (t) => {
+test('a fill of protocol 1 is waited for; its blob is read from the store', async (t) => {
   const { index, stored, bytes, digest, requests, pull, hub } = await startV1Fill(t);
   const pulling = [0, 1].map(pull);
   await delay(10_000);
@@ -128,7 +128,7 @@ test('a fill of 0.1 is waited for; its blob is read from the store', async (t) =
   assert.equal(hub.gets.length, 0);
 });
 
-test('a fill of 0.1 whose worker dies is fetched anew; a worker that ends is not taken over before', async (t) => {
+test('a fill of protocol 1 whose worker dies is fetched anew; a worker that ends is not taken over before', async (t) => {
   const { index, bytes, digest, requests, record, pull, hub, shared, queue } = await startV1Fill(t);
   const pulling = pull(0);
   // As it hands its fill over.
@@ -143,7 +143,7 @@ test('a fill of 0.1 whose worker dies is fetched anew; a worker that ends is not
   assert.deepEqual(requests, []);
 });
 
-test('a fill of 0.1 that fails tells why', async (t) => {
+test('a fill of protocol 1 that fails tells why', async (t) => {
   const { index, digest, pull } = await startV1Fill(t);
   const pulling = pull(0);
   await delay(1_500);

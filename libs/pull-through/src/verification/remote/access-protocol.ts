@@ -56,7 +56,7 @@ export function readAnswer({ mayRead, isProven = false, error }: Partial<AccessA
 }
 
 /**
- * What workers of 0.1 want in the `Authorization` header. It is no secret from whoever can write to Redis, and opens nothing in this
+ * What workers of protocol 1 want in the `Authorization` header. It is no secret from whoever can write to Redis, and opens nothing in this
  * release (decision 0066).
  */
 export function v1Authorization(clusterSecret: string): string {
