@@ -51,8 +51,6 @@ export interface PullThroughDeps {
   /** Told what to do after a purge: forget contents that are in memory. */
   readonly onPurge?: ((forget: () => void) => void) | undefined;
   readonly manifestCacheBytes?: number;
-  /** Default: of all caches. Less for tests. */
-  readonly leastSegmentBytes?: number | undefined;
   readonly readBufferBytes?: number;
   /** See `OpenStoredDeps`. */
   readonly leastSegmentBytes?: number | undefined;

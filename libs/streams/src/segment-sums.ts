@@ -1,6 +1,6 @@
 // What a reader has passed on, segment by segment: its CRC-32, which is compared with that of the bytes that were verified.
 import { crc32 } from 'node:zlib';
-import type { CrcTable } from '@cistern/oci';
+import { type CrcTable, segmentCount } from '@cistern/oci';
 import { combineCrc32 } from './combine-crc32.ts';
 
 export interface SegmentSumsOptions {
@@ -29,6 +29,17 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
   };
   if (position === index * segmentBytes) sum = 0;
 
+  /** Of segments together; `undefined`: some of them did not come whole. */
+  const sumOf = (first: number, end: number): number | undefined => {
+    let crc = 0;
+    for (let segment = first; segment < end; segment += 1) {
+      const own = sums.get(segment);
+      if (own === undefined) return undefined;
+      crc = combineCrc32(crc, own, Math.min(segmentBytes, size - segment * segmentBytes));
+    }
+    return crc;
+  };
+
   return {
     /** `known`: CRC-32 of `bytes`, where somebody has computed it. */
     add(bytes: Uint8Array, known?: number): void {
@@ -55,11 +66,14 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
     get isEmpty(): boolean {
       return sums.size === 0;
     },
-    /** Whether all that was added is what the table says. */
+    /** Whether all that was added is what the table says, whose segments may be several of these together. */
     matches(table: CrcTable): boolean {
-      if (sums.size > 0 && table.segmentBytes !== segmentBytes) return false;
-      for (const [segment, own] of sums) if (table.crcs[segment] !== own) return false;
-      return true;
+      const together = table.segmentBytes / segmentBytes;
+      if (!Number.isInteger(together)) return sums.size === 0;
+      return table.crcs.every((right, at) => {
+        const own = sumOf(at * together, Math.min((at + 1) * together, segmentCount(size, segmentBytes)));
+        return own === undefined || own === right;
+      });
     },
   };
 }

@@ -5,14 +5,7 @@ import type { BlobRecord } from '@cistern/index';
 import type { BlobReader } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { CrcTable, Digest } from '@cistern/oci';
-import {
-  openChecksummedReader,
-  chunkBytes,
-  makeCrcTable,
-  type SourceReader,
-  type PlaceReader,
-  SourceInterrupted,
-} from '@cistern/streams';
+import { chunkBytes, makeCrcTable, SourceInterrupted, type SourceReader } from '@cistern/streams';
 import { checkByDigest, checkByTable, checkOnRead } from './check-on-read.ts';
 import { forgetMissing } from './delete-blobs.ts';
 import { noteRight, proveStored, wrongOnce } from './hash-stored.ts';
@@ -40,7 +33,7 @@ export interface StoredRange {
  * `undefined`: the store does not hold the blob, or does not any more; the index has forgotten it then. A read that is checked is so
  * by the blob's table, segment by segment. Without one the whole is hashed: on the way if it is read whole, else before.
  */
-export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<PlaceReader | undefined> {
+export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<SourceReader | undefined> {
   const { digest, size, from, toExclusive, verified, checked, signal } = range;
   const found = await findStoredBlob(deps, digest);
   if (found === undefined) return undefined;
@@ -59,7 +52,7 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   const lasting = { ...interruptible(reader), ...own };
   if (!isChecked || isHashedBefore) return lasting;
   const checking = checkingReader(deps, lasting, record, { ...range, start, table });
-  return isWhole ? Object.assign(openChecksummedReader(checking, range, size), own) : { ...checking, ...own };
+  return { ...checking, ...own };
 }
 
 /** Of hashed bytes in memory. A slow reader does not keep them there: what is forgotten meanwhile is hashed again. */
@@ -67,7 +60,7 @@ async function openPiece(
   deps: OpenStoredDeps,
   { digest, size, from, toExclusive, signal }: StoredRange,
   found: BlobRecord,
-): Promise<PlaceReader | undefined> {
+): Promise<SourceReader | undefined> {
   const load = async () => {
     const kept = deps.readChecks.pieces.get(digest)?.bytes;
     if (kept !== undefined) return kept;

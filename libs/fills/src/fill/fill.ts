@@ -110,7 +110,7 @@ export function startFill(options: FillOptions): Fill {
   // By hand, not by AbortSignal.any: the worker's signal may outlive a million fills.
   const stopping = new AbortController();
   const { signal } = stopping;
-  const { promise: running, resolve: setRunning, reject: failRunning } = Promise.withResolvers<number>();
+  const { promise: running, resolve: resolveRunning, reject: failRunning } = Promise.withResolvers<number>();
   /** Whether the whole is wanted, once that is known. */
   const whole = Promise.withResolvers<boolean>();
   const followers = createFollowers();
@@ -120,6 +120,8 @@ export function startFill(options: FillOptions): Fill {
   let fetch: SegmentFetch | undefined;
   let sides: SideReads | undefined;
   let storing: SegmentStore | undefined;
+  /** Once it runs. */
+  let size: number | undefined;
   let isCommitted = false;
   let hasEnded = false;
   let hasMoved = false;
@@ -128,6 +130,11 @@ export function startFill(options: FillOptions): Fill {
     // What is verified only waits for the store, and would for a long time.
     if (options.mayMove === true && body?.verified !== true) handOver();
     else stopping.abort(options.signal.reason);
+  };
+
+  const setRunning = (bytes: number) => {
+    size = bytes;
+    resolveRunning(bytes);
   };
 
   const wantWhole = () => {
@@ -176,10 +183,10 @@ export function startFill(options: FillOptions): Fill {
     return true;
   };
 
-  const openSpool = (size: number) => {
-    const opened = spools.open({ name: fillId, size });
+  const openSpool = (bytes: number) => {
+    const opened = spools.open({ name: fillId, size: bytes });
     const segments = createSegments({
-      size,
+      size: bytes,
       segmentBytes: opened.segmentBytes,
       files: opened.files,
       hasSha256: store.wantsSha256 === true && !spools.isOneFile,
@@ -249,16 +256,16 @@ export function startFill(options: FillOptions): Fill {
     await admit(options);
     const answer = await openFirst({ ...options, signal });
     const { range, first } = answer;
-    const size = answer.size ?? Math.min(maxUnknownBytes, spools.perFillBytes);
-    const opened = openSpool(size);
+    const mostBytes = answer.size ?? Math.min(maxUnknownBytes, spools.perFillBytes);
+    const opened = openSpool(mostBytes);
     sides = createSideReads({
-      size,
+      size: mostBytes,
       get,
       first: range && { body: first!, endExclusive: range.toExclusive },
       onBytes() {},
     });
-    if (range !== undefined) setRunning(size);
-    if (range === undefined || size <= options.maxWholeForRangeBytes) wantWhole();
+    if (range !== undefined) setRunning(mostBytes);
+    if (range === undefined || mostBytes <= options.maxWholeForRangeBytes) wantWhole();
     else if (!wholeWanted) followers.watchIdle(rangeIdleMs, () => leave());
     if (!(await whole.promise)) return 'left';
     if (await fetchWhole(opened.body, opened.spool, answer)) return 'committed';
@@ -327,7 +334,7 @@ export function startFill(options: FillOptions): Fill {
     running,
     ended,
     get size() {
-      return body?.size;
+      return size;
     },
     get table() {
       return body?.verified === true ? body.segments.table : undefined;

@@ -34,7 +34,6 @@ export interface TestCacheOptions {
   /** Bytes that the store may hold. */
   readonly maxBytes?: number;
   readonly spoolBytes?: number;
-  readonly leastSegmentBytes?: number;
   /** Of the disk that gets what is spooled. */
   readonly disk?: DiskRoom;
   readonly presignForMs?: number;
@@ -44,7 +43,7 @@ export interface TestCacheOptions {
   readonly root?: string;
   /** Bytes for read buffers. */
   readonly readBufferBytes?: number;
-  /** Of the tables by which reads are checked. */
+  /** Of segments. */
   readonly leastSegmentBytes?: number;
   /** Time goes by itself. */
   readonly realTime?: boolean;
