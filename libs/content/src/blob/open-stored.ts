@@ -155,8 +155,7 @@ function checkingReader(
   { digest, size, start, from, toExclusive, table, refetch }: CheckedRange,
 ): SourceReader {
   const { log, readChecks, leastSegmentBytes } = deps;
-  const check =
-    table === undefined ? checkByDigest(digest, size, leastSegmentBytes) : checkByTable(table, size, start);
+  const check = table === undefined ? checkByDigest(digest, size, leastSegmentBytes) : checkByTable(table, size, start);
   return checkOnRead({
     reader,
     check,

@@ -1,9 +1,10 @@
 // Who fetches which segments of a fill. The first GET is plain and runs on to the end. Others are ranged: where a reader waits ahead of
 // it, and for more connections, where those pay. They take their segments from it, which ends where the first of them begins.
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
+import { type BlobRequestOptions, ExtraRefused, type UpstreamBlobBody } from '@cistern/upstream';
 import type { FillRoom } from '../room/spool-room.ts';
 import type { Segment, Segments } from '../fill/segments.ts';
+import type { FillConnections } from './connection-control.ts';
 import { type Run, copyBody } from './copy-body.ts';
 
 export interface SegmentFetchOptions {
@@ -14,22 +15,13 @@ export interface SegmentFetchOptions {
   readonly append: (offset: number, chunks: readonly Buffer[]) => Promise<void>;
   /** What a ranged GET beside another one brings, in bytes. */
   readonly rangeBytes: number;
-  /** How many connections may be open; default: one. */
-  readonly connections?: Connections | undefined;
+  /** Of the host that sends the bytes, once it is known: how many connections may be open. Default: one. */
+  readonly connect?: ((host: string) => FillConnections) | undefined;
   /** Whether the segments' size is the most that is read, and the body's own end is that of the blob. */
   readonly isSizeUnknown: boolean;
   /** A fetch has ended: who waits looks again. */
   readonly onChange: () => void;
   readonly signal: AbortSignal;
-}
-
-/** As the controller of connections sees one fill. */
-interface Connections {
-  readonly allowed: number;
-  received(bytes: number): void;
-  heldUp(): void;
-  opened(count: number): void;
-  refused(): void;
 }
 
 export type SegmentFetch = ReturnType<typeof createSegmentFetch>;
@@ -39,6 +31,10 @@ export const nearBytes = 4 * 1024 * 1024;
 /** Upstream drops connections that nobody reads from. */
 const standMs = 10_000;
 const maxAhead = 4;
+/** After an extra GET has failed none is tried for so long: the main one brings the rest. */
+const aloneMs = 10_000;
+/** What a GET of several brings, at least and while it is a trial, in segments. */
+const fewSegments = 2;
 
 /** Upstream does not answer ranges, or has less than the range: the whole will tell. */
 export function isNoRange(error: unknown): boolean {
@@ -49,18 +45,21 @@ export function isNoRange(error: unknown): boolean {
 class StoodStill extends Error {}
 
 export function createSegmentFetch(options: SegmentFetchOptions) {
-  const { segments, room, get, append, rangeBytes, connections, onChange, signal } = options;
+  const { segments, room, get, append, rangeBytes, onChange, signal } = options;
   const owners = new Map<number, Run>();
   const runs = new Set<Run>();
+  /** Those that upstream has answered. */
+  const opened = new Set<Run>();
+  let connections: FillConnections | undefined;
   let main: Run | undefined;
   let hasExtras = false;
   let mayGetRanges = true;
-  /** An extra GET has failed: the main one brings the rest. */
-  let isAlone = false;
+  let aloneUntilMs = -Infinity;
   let changed = Promise.withResolvers<void>();
 
+  const isAlone = () => performance.now() < aloneUntilMs;
+
   const change = () => {
-    connections?.opened(runs.size);
     changed.resolve();
     changed = Promise.withResolvers();
     onChange();
@@ -97,8 +96,16 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     for (const [index, owner] of owners) if (owner === run && index >= from) owners.delete(index);
   };
 
+  const answered = (run: Run, { host }: UpstreamBlobBody) => {
+    if (host !== undefined) connections ??= options.connect?.(host);
+    opened.add(run);
+    connections?.opened(opened.size);
+    change();
+  };
+
   const end = (run: Run) => {
     runs.delete(run);
+    if (opened.delete(run)) connections?.opened(opened.size);
     disclaim(run);
     change();
   };
@@ -108,14 +115,27 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     const standing = new AbortController();
     const onAbort = () => standing.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
+    let goOn: (() => void) | undefined;
+    const onWait = () => {
+      goOn = connections?.heldUp();
+    };
     const timer = mayStand ? setTimeout(() => standing.abort(new StoodStill()), standMs) : undefined;
     try {
       signal.throwIfAborted();
-      segment.release = await room.take(segment.end - segment.start, standing.signal);
+      segment.release = await room.take(segment.end - segment.start, standing.signal, onWait);
     } finally {
+      goOn?.();
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
     }
+  };
+
+  /** Less towards the end, so that all connections end at about the same time. */
+  const shareBytes = (): number => {
+    const connectionsNow = connections?.allowed ?? 1;
+    const leftBytes = segments.size - segments.fetchedBytes;
+    const most = connections?.isOnTrial === true ? 0 : Math.min(rangeBytes, leftBytes / (2 * connectionsNow));
+    return Math.max(fewSegments * segments.segmentBytes, most);
   };
 
   /** Of what has come by this run, each segment's part that is next there. */
@@ -134,8 +154,9 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     }
   };
 
-  const copy = async (run: Run, opened: UpstreamBlobBody, bodyEnd: number) => {
-    await copyBody({ opened, run, bodyEnd, write: (offset, chunks) => write(run, offset, chunks) });
+  const copy = async (run: Run, body: UpstreamBlobBody, bodyEnd: number) => {
+    answered(run, body);
+    await copyBody({ opened: body, run, bodyEnd, write: (offset, chunks) => write(run, offset, chunks) });
     const isShort = run.next < run.endExclusive;
     if (options.isSizeUnknown !== isShort) throw options.isSizeUnknown ? endless(segments.size) : tooShort();
     if (!isShort) return;
@@ -148,29 +169,28 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     const { next: from, endExclusive } = run;
     const isToEnd = endExclusive === segments.size;
     try {
-      if (from === 0 && isToEnd) return { opened: await get({ signal }), bodyEnd: segments.size };
-      const opened = await get({ from, ...(!isToEnd && { toExclusive: endExclusive }), signal });
-      return { opened, bodyEnd: endExclusive };
+      if (from === 0 && isToEnd) return { body: await get({ signal }), bodyEnd: segments.size };
+      const body = await get({ from, ...(!isToEnd && { toExclusive: endExclusive }), signal });
+      return { body, bodyEnd: endExclusive };
     } catch (error) {
       if (!isNoRange(error) || from === 0) throw error;
       mayGetRanges = false;
-      const opened = await get({ signal });
-      Object.assign(run, { next: opened.start, endExclusive: segments.size });
+      const body = await get({ signal });
+      Object.assign(run, { next: body.start, endExclusive: segments.size });
       for (const segment of segments) if (isOpen(segment)) owners.set(segment.index, run);
-      return { opened, bodyEnd: segments.size };
+      return { body, bodyEnd: segments.size };
     }
   };
 
   const bring = async (first: Segment, whole: UpstreamBlobBody | undefined) => {
     const next = first.start + first.filled;
-    const run = { next, endExclusive: endOfOpen(first, hasExtras ? rangeBytes : Infinity) };
+    const run = { next, endExclusive: endOfOpen(first, hasExtras ? shareBytes() : Infinity) };
     main = run;
     claim(run, first);
     try {
       await takeRoom(first, whole !== undefined && mayGetRanges);
-      const { opened, bodyEnd } = whole === undefined ? await open(run) : { opened: whole, bodyEnd: segments.size };
-      change();
-      await copy(run, opened, bodyEnd);
+      const { body, bodyEnd } = whole === undefined ? await open(run) : { body: whole, bodyEnd: segments.size };
+      await copy(run, body, bodyEnd);
     } catch (error) {
       whole?.close();
       if (!(error instanceof StoodStill)) throw error;
@@ -195,7 +215,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     if (first.release === undefined) first.release = room.tryTake(first.end - first.start);
     if (first.release === undefined || !cutBefore(first)) return false;
     let last = first;
-    for (const limit = endOfOpen(first, rangeBytes); last.end < limit;) {
+    for (const limit = endOfOpen(first, shareBytes()); last.end < limit;) {
       const next = segments.at(last.index + 1);
       next.release ??= room.tryTake(next.end - next.start);
       if (next.release === undefined) break;
@@ -211,13 +231,12 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   const runExtra = async (run: Run) => {
     const { next: from, endExclusive: toExclusive } = run;
     try {
-      change();
       await copy(run, await get({ from, toExclusive, isExtra: true, signal }), toExclusive);
     } catch (error) {
       if (isNoRange(error)) mayGetRanges = false;
       else if (!(error instanceof StoodStill)) {
-        isAlone = true;
-        connections?.refused();
+        aloneUntilMs = performance.now() + aloneMs;
+        connections?.refused(error instanceof ExtraRefused ? error.by : 'host');
       }
     } finally {
       end(run);
@@ -226,8 +245,8 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
 
   /** More connections, where they pay: behind what the main one is about to bring. */
   const stripe = () => {
-    while (connections !== undefined && !isAlone && mayGetRanges && runs.size < connections.allowed) {
-      const behind = main && Math.ceil((main.next + rangeBytes) / segments.segmentBytes);
+    while (connections !== undefined && !isAlone() && mayGetRanges && runs.size < connections.allowed) {
+      const behind = main && Math.ceil((main.next + shareBytes()) / segments.segmentBytes);
       const place = firstOpen() ?? (behind === undefined || behind >= segments.count ? undefined : segments.at(behind));
       if (place === undefined || place.isComplete || !startExtra(place)) return;
     }
@@ -260,7 +279,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     want(offset: number): boolean {
       const segment = segments.holding(offset);
       // Between two runs the main one is about to choose.
-      if (!mayGetRanges || isAlone || main === undefined || runs.size > maxAhead || brings(offset)) return true;
+      if (!mayGetRanges || isAlone() || main === undefined || runs.size > maxAhead || brings(offset)) return true;
       const owner = owners.get(segment.index);
       if (owner !== undefined && owner !== main) return true;
       return startExtra(segment);
@@ -272,6 +291,11 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     },
     get count(): number {
       return runs.size;
+    },
+    /** The fill has ended. */
+    close(): void {
+      connections?.leave();
+      connections = undefined;
     },
   };
 }

@@ -12,6 +12,7 @@ import type { CrcTable, Digest, RepositoryName } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import type { BlobRequestOptions, Upstream } from '@cistern/upstream';
 import type { SourceReader } from '@cistern/streams';
+import type { FillConnections } from '../fetch/connection-control.ts';
 import { type SegmentFetch, createSegmentFetch, nearBytes } from '../fetch/fetch-segments.ts';
 import { type SideReads, createSideReads } from '../fetch/side-reads.ts';
 import { type FillBody, createFillBody, movedElsewhere } from './fill-body.ts';
@@ -41,6 +42,8 @@ export interface FillOptions {
   readonly maxWholeForRangeBytes: number;
   readonly store: BlobStore;
   readonly spools: SpoolDirectory;
+  /** Default: one connection is open at a time, and another one for readers ahead. */
+  readonly connect?: ((host: string) => FillConnections) | undefined;
   readonly log: Logger;
   /** Ends the fill: where others may go on with it, by handing it over. */
   readonly signal: AbortSignal;
@@ -229,6 +232,7 @@ export function startFill(options: FillOptions): Fill {
     const rangeBytes = Math.max(leastRangeBytes, Math.floor(Math.min(spools.perFillBytes, segments.size) * rangeShare));
     fetch = createSegmentFetch({
       ...{ segments, room, get, append, rangeBytes, isSizeUnknown, signal },
+      connect: options.connect,
       onChange: filling.wake,
     });
     if (!isSizeUnknown) setRunning(segments.size);
@@ -320,6 +324,7 @@ export function startFill(options: FillOptions): Fill {
     .finally(() => {
       hasEnded = true;
       followers.stopWatching();
+      fetch?.close();
       options.signal.removeEventListener('abort', onStopped);
       stopping.abort();
       close();

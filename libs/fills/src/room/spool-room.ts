@@ -6,9 +6,10 @@ import { CacheError } from '@cistern/errors';
 export interface FillRoom {
   /**
    * Room for a segment that is next in order. Waits until there is some, for as long as it takes; within the floor it comes from the
-   * fill's own progress. Resolves with the function that gives it back; rejects with the reason of `signal`.
+   * fill's own progress. Resolves with the function that gives it back; rejects with the reason of `signal`. `onWait` is called once if
+   * it has to wait.
    */
-  take(bytes: number, signal: AbortSignal): Promise<() => void>;
+  take(bytes: number, signal: AbortSignal, onWait?: () => void): Promise<() => void>;
   /** Room for bytes ahead, if there is some now. */
   tryTake(bytes: number): (() => void) | undefined;
   /** Something of this fill may be freed now that could not be before. */
@@ -94,11 +95,14 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
   };
 
   const roomOf = (holder: Holder): FillRoom => ({
-    async take(bytes, signal) {
+    async take(bytes, signal, onWait) {
+      let isWaiting = false;
       for (;;) {
         signal.throwIfAborted();
         const next = changed.promise;
         if (makeRoom(holder, 'inOrder', bytes)) return grant(holder, 'inOrder', bytes);
+        if (!isWaiting) onWait?.();
+        isWaiting = true;
         await settled(next, signal);
       }
     },

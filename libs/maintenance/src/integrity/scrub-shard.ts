@@ -1,14 +1,7 @@
 // One part of 256 of the store beside the same part of the index: what one has and the other has not is put right, and every
 // object is hashed. Nothing is removed because the index does not know it: what it has lost is taken up again.
 import type { StoredBlob } from '@cistern/blob-store';
-import {
-  adoptBlob,
-  adoptedRecord,
-  finishDeletions,
-  forgetMissing,
-  hashStored,
-  setAside,
-} from '@cistern/content';
+import { adoptBlob, adoptedRecord, finishDeletions, forgetMissing, hashStored, setAside } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
 import { type BlobRecord, type Link, repositoryPath } from '@cistern/index';
 import type { CrcTable, Digest } from '@cistern/oci';

@@ -8,7 +8,15 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobPayload } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
 import { confirmLink, findStoredBlob, ifConfirmed, ifStoreAnswers, recordHeld, verifiedRecord } from '@cistern/content';
-import { type Fill, startFill, type FillTable, continueFill, leftFill, type RemoteFills } from '@cistern/fills';
+import {
+  type ConnectionControl,
+  type Fill,
+  startFill,
+  type FillTable,
+  continueFill,
+  leftFill,
+  type RemoteFills,
+} from '@cistern/fills';
 import { SourceInterrupted } from '@cistern/streams';
 import { type FillLease, holdLease, leaseMs } from './hold-lease.ts';
 import type { FillContext } from './park-fills.ts';
@@ -21,6 +29,8 @@ export interface FetchBlobDeps extends WorkDeps {
   readonly fillStore?: BlobStore | undefined;
   /** Absent: there are no other workers. */
   readonly remoteFills?: RemoteFills | undefined;
+  /** Of this worker; absent: a blob comes by one connection. */
+  readonly connections?: ConnectionControl | undefined;
 }
 
 const leftToOthers = new CacheError('overloaded', 'This worker cannot go on with the fill.', { isLocal: true });
@@ -178,7 +188,18 @@ async function prepareFill(
   const moving = { mayMove: remoteFills !== undefined, lookForSuccessor: lease.look };
   const range = { expectedSize, from, toExclusive };
   const handsOn = async (error: unknown) => (await context.handsOn?.(error)) !== undefined;
-  const parts = { fillId, digest, repository, store, spools, onRefused, handsOn, log, signal, ...range, ...moving };
+  const connect =
+    deps.connections &&
+    ((host: string) =>
+      deps.connections!.enter(host, {
+        max: upstream.connectionsPerBlob,
+        mayProbe: () => (deps.fills.get(fillId)?.readers ?? 0) > 0,
+      }));
+  const parts = {
+    ...{ fillId, digest, repository, store, spools, connect, onRefused, handsOn, log, signal },
+    ...range,
+    ...moving,
+  };
   const takenOverSize = predecessor?.size;
   if (predecessor === undefined || takenOverSize === undefined || remoteFills === undefined)
     return startFill({ ...parts, upstream, maxWholeForRangeBytes });
@@ -221,7 +242,7 @@ async function runFill(
   const end = await fill.ended;
   if (end !== 'committed') return end;
   deps.metrics.fillBytes.inc(size);
-  return verifiedRecord(digest, size, deps.now());
+  return verifiedRecord(digest, size, deps.now(), fill.table);
 }
 
 /** What upstream once told, and no manifest says, may be what was wrong: the next fetch must not be held to it. */

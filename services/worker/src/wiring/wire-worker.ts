@@ -23,6 +23,7 @@ import {
   type DiskRoom,
   type FillTable,
   createAnswerFill,
+  createConnectionControl,
   createFillTable,
   createPeerKeys,
   handOverFills,
@@ -126,6 +127,7 @@ export async function wireWorker(
     address,
     remoteFills,
     maxWholeForRangeBytes,
+    connections: createConnectionControl(),
   };
   const issuerKeys = createIssuerKeysFetcher({
     issuers: config.auth.oidc,
