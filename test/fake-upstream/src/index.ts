@@ -10,6 +10,5 @@ export type { Fault } from './faults/fault.ts';
 export { createGate } from './faults/gate.ts';
 export type { Gate } from './faults/gate.ts';
 export { createThrottle } from './faults/throttle.ts';
-export type { Throttle } from './faults/throttle.ts';
 export { startFakeUpstream } from './start-fake-upstream.ts';
 export type { FakeUpstream, FakeUpstreamOptions } from './start-fake-upstream.ts';
