@@ -1,3 +1,4 @@
+// own-process: hours of virtual time pass, and other files of this package compare it with the times of real files
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type TestContext, test } from 'node:test';
