@@ -26,7 +26,7 @@ export type { RepositoryLinksDeps } from './links/repository-links.ts';
 export { createStoredLinks } from './links/stored-links.ts';
 export { markUnread } from './links/unread-links.ts';
 export { partsOf, peekManifest, createRefreshParts } from './manifest/image-parts.ts';
-export type { CachedManifest, ContentCache } from './objects/content-cache.ts';
+export type { CachedManifest } from './objects/content-cache.ts';
 export { readStoredManifest, statStoredManifest } from './manifest/stored-manifest.ts';
 export type { RefreshParts } from './manifest/image-parts.ts';
 export { linksOf, recordManifest, storeManifest, verifyManifest } from './manifest/store-manifest.ts';

@@ -1,4 +1,5 @@
 // How a blob's CRC table is written in a record: the same text in both adapters.
+import { isDeepStrictEqual } from 'node:util';
 import { type CrcTable, segmentCount } from '@cistern/oci';
 
 const crcBytes = 4;
@@ -21,4 +22,8 @@ export function unpackCrcTable(packed: string | null | undefined, size: number):
     segmentBytes,
     crcs: Array.from({ length: bytes.length / crcBytes }, (_, at) => bytes.readUInt32BE(at * crcBytes)),
   };
+}
+
+export function isSameTable(one: CrcTable, other: CrcTable | undefined): boolean {
+  return isDeepStrictEqual(one, other);
 }

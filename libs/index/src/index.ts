@@ -2,6 +2,7 @@ export type { AuditKind } from './audit.ts';
 export type { BlobRecord, BlobTotals, ManifestRecord } from './blobs.ts';
 export type { CacheIndex, PubSub, ValueIndex } from './cache-index.ts';
 export type { FillClaim, FillClass, FillIndex, FillRecord, RecordSignature, Victim } from './fills.ts';
+export { isSameTable } from './crc-tables.ts';
 export { keepSubscribed } from './keep-subscribed.ts';
 export { withLease } from './leases.ts';
 export type { Link, RepositoryKey } from './links.ts';

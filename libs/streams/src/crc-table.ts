@@ -1,6 +1,5 @@
-// The CRC table of a blob that is kept with its record: of all that it has at most a thousand segments, so that the record stays
-// small and no object beside the blob is needed (decision 0067).
-import { isDeepStrictEqual } from 'node:util';
+// The CRC table that a blob's record keeps. It has a thousand segments at most, so that the record stays small and the blob needs no
+// object beside it (decision 0067).
 import { crc32 } from 'node:zlib';
 import { type CrcTable, segmentBytesOf, segmentCount } from '@cistern/oci';
 import { combineCrc32 } from './combine-crc32.ts';
@@ -11,11 +10,11 @@ const maxSegments = 1000;
 export interface CrcTableMaker {
   /** The next bytes of the blob. */
   update(bytes: Uint8Array): void;
-  /** Of all that it was given. */
+  /** The table of all bytes that came. */
   table(): CrcTable;
 }
 
-/** For a blob of `size` bytes, read from its beginning. `least`: of a segment; default: that of fills. */
+/** For a blob of `size` bytes, read from its beginning. `least`: bytes of a segment; unset means as many as fills have. */
 export function makeCrcTable(size: number, least?: number): CrcTableMaker {
   const ofFills = segmentBytesOf(size, least);
   const segmentBytes = ofFills * Math.ceil(segmentCount(size, ofFills) / maxSegments);
@@ -38,10 +37,6 @@ export function makeCrcTable(size: number, least?: number): CrcTableMaker {
     },
     table: () => ({ segmentBytes, crcs: [...crcs, crc] }),
   };
-}
-
-export function isSameTable(one: CrcTable, other: CrcTable | undefined): boolean {
-  return isDeepStrictEqual(one, other);
 }
 
 /** The table of a blob of `size` bytes with at most a thousand segments: neighbours become one. */

@@ -4,7 +4,7 @@ export type { ByteSource, SourceReader } from './byte-source.ts';
 export { openFailoverReader } from './failover-reader.ts';
 export type { Interruptions } from './failover-reader.ts';
 export { combineCrc32 } from './combine-crc32.ts';
-export { foldCrcTable, isSameTable, makeCrcTable } from './crc-table.ts';
+export { foldCrcTable, makeCrcTable } from './crc-table.ts';
 export type { CrcTableMaker } from './crc-table.ts';
 export { openBodyConnection } from './http/body-connection.ts';
 export type { BodyConnection, BodyConnectionOptions, Diversion } from './http/body-connection.ts';

@@ -19,7 +19,7 @@ after(async () => s3.close());
 const small = randomBytes(300_000);
 const large = randomBytes(3_000_000);
 
-test('a small object is fetched again before its client hears of it, a large one by the client that asks twice', async (t) => {
+test('a small object is fetched again before its client hears of it, a large one by its first read of the day', async (t) => {
   const bucket = openTestBucket(t, s3);
   const store = await bucket.open();
   const upstream = await startFakeUpstream();
@@ -52,7 +52,6 @@ test('a small object is fetched again before its client hears of it, a large one
     const flipped = Buffer.from(bytes);
     flipped[bytes.length / 2]! ^= 1;
     await bucket.client.putObject(bucket.name, bucket.blobName(digest), flipped);
-    return flipped;
   };
 
   const [smallDigest, largeDigest] = [await fill(small), await fill(large)];
@@ -61,9 +60,7 @@ test('a small object is fetched again before its client hears of it, a large one
   cistern = await startCistern(options);
   await flip(smallDigest, small);
   assert.ok((await get(smallDigest)).equals(small));
-  const flipped = await flip(largeDigest, large);
-  const first = await get(largeDigest);
-  assert.ok(first.equals(flipped), 'a first read is not checked');
+  await flip(largeDigest, large);
   await assert.rejects(get(largeDigest));
   assert.ok((await get(largeDigest)).equals(large));
   for (const digest of [smallDigest, largeDigest]) {

@@ -11,7 +11,7 @@ export interface ReadCheck {
   update(bytes: Uint8Array): void;
   /** Whether the part that has ended is right. */
   isRight(): boolean;
-  /** Of the whole blob, once all of it is right. */
+  /** The table of the blob. It is known once all of it is right. */
   table(): CrcTable;
 }
 

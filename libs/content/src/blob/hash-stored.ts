@@ -1,7 +1,7 @@
 // Hashes stored objects, and believes that one is damaged only when it has been read twice: what a network or a memory does
 // once is not the disk's fault.
 import { type BlobStore, readBytes } from '@cistern/blob-store';
-import type { BlobRecord } from '@cistern/index';
+import { type BlobRecord, isSameTable } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import {
   type CrcTable,
@@ -12,7 +12,7 @@ import {
   hasSignedDigest,
   maxManifestBytes,
 } from '@cistern/oci';
-import { chunkBytes, type CrcTableMaker, isSameTable, makeCrcTable } from '@cistern/streams';
+import { chunkBytes, type CrcTableMaker, makeCrcTable } from '@cistern/streams';
 import type { Logger } from '@cistern/telemetry';
 import { forgetMissing } from './delete-blobs.ts';
 import type { StoredProof } from './read-checks.ts';

@@ -1,6 +1,5 @@
-// A blob's bytes from the store. What is there may be damaged, or left by another cache and never hashed. What is read in one
-// piece is hashed before it is given; of the rest whole reads are checked that are due, and what nobody has hashed yet. What is
-// wrong is set aside.
+// A blob's bytes from the store. The object may be damaged, or left by another cache and never hashed. A small blob is hashed before
+// it is given. Whole reads of larger ones are checked if they are due or the object was never hashed. A wrong object is set aside.
 import type { BlobRecord } from '@cistern/index';
 import type { BlobReader } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -20,7 +19,7 @@ export interface StoredRange {
   readonly size: number;
   readonly from: number;
   readonly toExclusive: number;
-  /** Whether the reader is to get nothing for right that nobody has hashed yet. */
+  /** Whether a blob that was never hashed is checked. */
   readonly verified: boolean;
   /** Whether it is checked although it was right when it was stored. */
   readonly checked: boolean;
@@ -55,7 +54,7 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   return { ...checking, ...own };
 }
 
-/** Of hashed bytes in memory. A slow reader does not keep them there: what is forgotten meanwhile is hashed again. */
+/** Gives hashed bytes from memory. A slow reader does not keep them there: forgotten ones are hashed again. */
 async function openPiece(
   deps: OpenStoredDeps,
   { digest, size, from, toExclusive, signal }: StoredRange,
@@ -83,7 +82,7 @@ async function openPiece(
   });
 }
 
-/** Hashes the blob if nobody has made its table yet. `undefined`: it is gone, or was wrong. */
+/** Hashes the blob if it has no table yet. `undefined`: it is gone, or was wrong. */
 async function tableOf(deps: OpenStoredDeps, { digest, ...opened }: BlobRecord): Promise<CrcTable | undefined> {
   if (opened.verified && opened.table !== undefined) return opened.table;
   const known = await deps.index.blobs.get(digest, { fresh: true });

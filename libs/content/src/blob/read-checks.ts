@@ -19,7 +19,7 @@ type StoredObject = Pick<BlobRecord, 'digest' | 'storedAtMs'>;
 export type ReadChecks = ReturnType<typeof createReadChecks>;
 
 const rightForMs = 86_400_000;
-/** Each takes about 150 bytes. Of more, some are checked again sooner. */
+/** Each takes about 150 bytes. Where there are more, some blobs are checked again sooner. */
 const maxRight = 32_768;
 const setAsideOnceInMs = 600_000;
 const maxSetAside = 4096;

@@ -143,7 +143,7 @@ export const blobCases: CacheIndexCases = {
     assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 2 });
     await blobs.markVerified(record.digest, table);
     assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 2, table });
-    // Of as many bytes as the record no longer has.
+    // The record has another size now.
     await blobs.put({ ...record, size: 5, table });
     assertSameRecord(await blobs.get(record.digest), { ...record, size: 5, lastPulledAtMs: 2 });
     await blobs.remove(record.digest);

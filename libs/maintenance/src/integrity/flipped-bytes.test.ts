@@ -97,7 +97,7 @@ for (const store of ['memory', 'fs'] as const)
       const digest = await started.fill(large, algorithm);
       assert.ok((await pull(digest, 'a')).equals(large));
       const damaged = await flip(digest);
-      // That it was right a moment ago says nothing to a client that asks again.
+      // The client may not have liked its first answer.
       clock.nowMs += minuteMs - 1;
       await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
       assert.deepEqual([await quarantined(), await damagesCounted()], [[digest], 1]);
@@ -128,7 +128,7 @@ test('a frontend checks its first whole read of a blob each day', async (t) => {
   await assert.rejects(read(restartFrontend()), { kind: 'content-mismatch' });
   assert.ok((await read(restartFrontend())).equals(large));
   await until(() => isRight(digest));
-  assert.ok((await read(cache)).equals(large), 'of another object');
+  assert.ok((await read(cache)).equals(large), 'the object is another one');
   const damaged = await flip(digest);
   clock.nowMs += dayMs - 1;
   assert.ok((await read(cache, 'a')).equals(damaged), 'not due');

@@ -3,12 +3,11 @@
 import type { StoredBlob } from '@cistern/blob-store';
 import { adoptBlob, adoptedRecord, finishDeletions, forgetMissing, hashStored, setAside } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
-import { type BlobRecord, type Link, repositoryPath } from '@cistern/index';
+import { type BlobRecord, isSameTable, type Link, repositoryPath } from '@cistern/index';
 import type { CrcTable, Digest } from '@cistern/oci';
 import { fetchBlobs, type FetchBlobsDeps } from '@cistern/prewarm';
 import { fetchManifest } from '@cistern/pull-through';
 import type { Bandwidth } from '@cistern/runtime';
-import { isSameTable } from '@cistern/streams';
 import { goPast } from '../go-past.ts';
 import { findHolders } from './find-holders.ts';
 import type { Damage, ScrubCounts } from './scrub-report.ts';

@@ -1,4 +1,4 @@
-// What is stored is damaged at any place: no whole read that is due ends cleanly with it, and the next one is right.
+// A stored blob is damaged at any place. No whole read that is due ends cleanly with it, and the next one is right.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
@@ -30,7 +30,7 @@ const damages: readonly (readonly [name: string, make: (at: number) => Buffer])[
 ];
 
 async function start(t: TestContext, store: 'memory' | 'fs') {
-  const log = createLogger({ level: 'fatal', formatter: 'json' });
+  const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
   const started = await startTestCache({ store, leastSegmentBytes, log });
   t.after(() => started.close());
   const { cache, restartFrontend, hub, index, store: blobs, clock } = started;

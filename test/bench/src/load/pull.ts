@@ -10,6 +10,8 @@ export interface Pull {
   /** Of what has to come. */
   readonly digest: string;
   readonly size: number;
+  /** The client's own address; default: any. */
+  readonly localAddress?: string;
 }
 
 const mostRedirects = 3;
@@ -17,20 +19,20 @@ const agent = new Agent({ keepAlive: true });
 /** Certificates are the contenders' own: it is bytes that are looked at. */
 const secureAgent = new SecureAgent({ keepAlive: true, rejectUnauthorized: false });
 
-function open(url: string): Promise<IncomingMessage> {
+function open(url: string, localAddress?: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const headers = { accept: acceptedTypes };
+    const options = { headers: { accept: acceptedTypes }, localAddress };
     const asked = url.startsWith('https:')
-      ? getSecurely(url, { agent: secureAgent, headers }, resolve)
-      : get(url, { agent, headers }, resolve);
+      ? getSecurely(url, { agent: secureAgent, ...options }, resolve)
+      : get(url, { agent, ...options }, resolve);
     asked.once('error', reject);
   });
 }
 
 /** As `open`, wherever that leads. */
-async function follow(url: string): Promise<IncomingMessage> {
+async function follow(url: string, localAddress?: string): Promise<IncomingMessage> {
   for (let at = url, redirects = 0; ; redirects += 1) {
-    const response = await open(at);
+    const response = await open(at, localAddress);
     const { location } = response.headers;
     if (location === undefined || redirects === mostRedirects) return response;
     response.resume();
@@ -42,8 +44,8 @@ async function follow(url: string): Promise<IncomingMessage> {
  * Follows redirects. Resolves with the time of the first byte, by `performance.now()`. Rejects unless status, size and, where
  * they are to be checked, bytes are as they have to be.
  */
-export async function pull({ url, digest, size }: Pull, isChecked: boolean): Promise<number> {
-  const response = await follow(url);
+export async function pull({ url, digest, size, localAddress }: Pull, isChecked: boolean): Promise<number> {
+  const response = await follow(url, localAddress);
   const hash = isChecked ? createHash(digest.slice(0, digest.indexOf(':'))) : undefined;
   let [bytes, firstByteAtMs] = [0, Number.NaN];
   response.on('data', (chunk: Buffer) => {

@@ -9,6 +9,7 @@ import type { AddedImage, Upstream } from '../upstream/start-upstream.ts';
 import type { Workload } from './workload.ts';
 
 const mebibyte = 1024 * 1024;
+const baseBytes = 4 * mebibyte;
 const [images, bases, pulls, clients] = [40, 4, 240, 8];
 const zipfExponent = 1.1;
 const link = { latencyMs: 20, bytesPerSecond: 25_000_000 };
@@ -22,11 +23,11 @@ export const ciTrace: Workload = {
   contenders: [cistern, dockerRegistry, direct],
   mostRounds: 3,
   async run({ kind, site: { upstream }, site, round }) {
-    const added = await addImages(upstream);
+    const added = await addTraceImages(upstream, { repository, baseBytes });
     const contender = await kind.start(site);
     await upstream.limit(link);
     try {
-      const wanted = trace(round);
+      const wanted = dayTrace(round);
       const tookMs: number[] = [];
       const client = async () => {
         for (let image = wanted.pop(); image !== undefined; image = wanted.pop()) {
@@ -52,15 +53,19 @@ export const ciTrace: Workload = {
   },
 };
 
-async function addImages(upstream: Upstream): Promise<AddedImage[]> {
+/** Each has three layers: a base that several share, packages of a quarter of its size, and a program of a sixteenth. */
+export async function addTraceImages(
+  upstream: Upstream,
+  { repository: name, baseBytes: size }: { readonly repository: string; readonly baseBytes: number },
+): Promise<AddedImage[]> {
   const added: AddedImage[] = [];
   for (let image = 0; image < images; image += 1) {
     const layers = [
-      { size: 4 * mebibyte, seed: `base ${image % bases}` },
-      { size: mebibyte, seed: `packages ${image}` },
-      { size: mebibyte / 4, seed: `program ${image}` },
+      { size, seed: `base ${image % bases}` },
+      { size: size / 4, seed: `packages ${image}` },
+      { size: size / 16, seed: `program ${image}` },
     ];
-    added.push(await upstream.addImage(repository, { tag: `v${image}`, mediaTypes: 'docker', layers }));
+    added.push(await upstream.addImage(name, { tag: `v${image}`, mediaTypes: 'docker', layers }));
   }
   return added;
 }
@@ -73,8 +78,8 @@ async function pullImage(url: string, image: AddedImage, number: number): Promis
   await Promise.all([config, ...layers].map((blob) => pull({ ...blob, url: `${base}/blobs/${blob.digest}` }, true)));
 }
 
-/** Numbers of images, the first ones most often; of one round the same for all. */
-function trace(round: number): number[] {
+/** A day's pulls: numbers of images, the first ones most often; of one round the same for all. */
+export function dayTrace(round: number): number[] {
   const weights = Array.from({ length: images }, (_, image) => 1 / (image + 1) ** zipfExponent);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const random = createRandom(round + 1);

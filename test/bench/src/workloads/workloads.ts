@@ -6,6 +6,7 @@ import { coldClient } from './cold-client.ts';
 import { coldHerds } from './cold-herds.ts';
 import { frontends } from './frontends.ts';
 import { indexGrowth } from './index-growth.ts';
+import { readBack } from './read-back.ts';
 import { realClient } from './real-client.ts';
 import { requests } from './requests.ts';
 import { s3Blobs } from './s3-blobs.ts';
@@ -27,6 +28,7 @@ export const workloads: readonly Workload[] = [
   s3Readers,
   realClient,
   ciTrace,
+  readBack,
   ...secure,
   slowClients,
   clients,
