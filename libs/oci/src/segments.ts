@@ -1,8 +1,8 @@
 // Segments: the equal parts in which a blob is fetched, stored and checked.
 
 /**
- * CRC-32 of each segment of a blob, in order. It tells by accident wrong bytes from right ones, and proves nothing against who chooses
- * them: the digest does.
+ * CRC-32 of each segment of a blob, in order. It detects accidents, and proves nothing against an attacker who chooses the bytes: the
+ * digest does.
  */
 export interface CrcTable {
   readonly segmentBytes: number;
@@ -10,9 +10,9 @@ export interface CrcTable {
 }
 
 const mebibyte = 1024 * 1024;
-/** Of all segments but a blob's last. */
+/** The size of every segment of a small blob but its last. */
 export const leastSegmentBytes = 16 * mebibyte;
-/** Of an upload to S3. */
+/** An upload to S3 has no more parts. */
 const maxSegments = 10_000;
 
 /** Bytes of every segment but the last, which may be shorter: Cloudflare's R2 wants equal parts. Whole MiB above `least`. */

@@ -11,7 +11,7 @@ export interface SourceReader {
   /** Idempotent; a pending `read` rejects. */
   close(): Promise<void>;
   /**
-   * What the segments of the whole blob are to be, by bytes that were verified: called once all has been read, and perhaps after
+   * The checksums of the whole blob's segments, by bytes that were verified. It is called once all has been read, and perhaps after
    * `close`. `undefined`: it is not known here. Rejects as `read`.
    */
   readonly table?: (() => Promise<CrcTable | undefined>) | undefined;

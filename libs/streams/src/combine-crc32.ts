@@ -1,6 +1,6 @@
 // The CRC-32 of two runs of bytes together, from the CRC-32 of each: polynomials over GF(2), as zlib's crc32_combine.
 
-/** Of CRC-32, reflected: bit 31 is x^0. */
+/** The polynomial of CRC-32, reflected: bit 31 is x^0. */
 const polynomial = 0xed_b8_83_20;
 const one = 0x80_00_00_00;
 /** x^(2^n) modulo the polynomial, of which the powers repeat after 31. */
