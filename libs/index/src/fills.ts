@@ -7,11 +7,11 @@ import type { RepositoryKey } from './links.ts';
 
 export type FillClass = 'interactive' | 'background';
 
-/** By what other nodes know how to read a fill, and that a node of their cluster has written its record. Unset in a single process. */
+/** Shows other nodes how to read a fill, and that a node of their cluster has written its record. Unset in a single process. */
 export interface RecordSignature {
-  /** Of the fill's bytes on their way. Unset means protocol 1. */
+  /** The protocol by which the fill is read. Unset means 1. */
   readonly protocol?: number | undefined;
-  /** Of what else is in the record; the index keeps it, and readers check it. */
+  /** Covers other fields of the record. The index keeps it, and readers check it. */
   readonly signature?: string | undefined;
 }
 
@@ -75,7 +75,7 @@ export interface FillIndex {
    * have put it back.
    */
   claim(claim: FillClaim): Promise<FillRecord | Unsettled | undefined>;
-  /** `starting` → `running`; false if the record is gone, has ended or has another owner. Of `signature` what is unset stays. */
+  /** `starting` → `running`; false if the record is gone, has ended or has another owner. Unset fields of `signature` stay as they are. */
   running(digest: Digest, owner: string, size: number, signature?: RecordSignature): Promise<boolean>;
   /**
    * Prolongs the lease to `leaseMs` from now; 0 gives it up: the record is gone. `recreated`: the record was gone and has been

@@ -40,7 +40,7 @@ export interface ByteSource {
  */
 export class SourceInterrupted extends Error {
   override readonly name = 'SourceInterrupted';
-  /** The store has the blob by now: the rest is read there, and the index need not be asked. */
+  /** The store has the blob by now. The reader goes on there without a look into the index. */
   readonly isStored: boolean;
 
   constructor(message: string, { isStored = false, ...options }: ErrorOptions & { readonly isStored?: boolean } = {}) {

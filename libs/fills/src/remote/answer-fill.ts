@@ -1,7 +1,7 @@
 // A worker's side of the fill protocol: what its fills hold, to nodes of its cluster.
-//   GET /v2/fills/<id>?from=N&to=M&verified=1   frames of [N, M) as they come; verified: the blob's end only once it is
-//   GET /v2/fills/<id>/present?from=N           frames of what is here of N and behind it, whose end the header tells
-// 404 where the fill is not, or not any more: its record says what has become of it. 401: another secret; 403: another time.
+//   GET /v2/fills/<id>?from=N&to=M&verified=1   sends frames of [N, M) as they come. verified: the blob's end waits until it is.
+//   GET /v2/fills/<id>/present?from=N           sends frames of the bytes that are here from N on. A header has their end.
+// It answers 404 where the fill is not here any more: the record says how it ended. 401 means another secret, 403 another time.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SourceReader } from '@cistern/streams';
 import type { Fill } from '../fill/fill.ts';
@@ -10,10 +10,10 @@ import { presentEndHeader, protocolPath } from './fill-frames.ts';
 import type { PeerKeys } from './peer-keys.ts';
 import { sendFrames } from './send-frames.ts';
 
-export interface AnswerFillOptions {
+interface AnswerFillOptions {
   readonly fills: { get(fillId: string): Fill | undefined };
   readonly keys: PeerKeys;
-  /** Of this worker, as the records of its fills have it. */
+  /** This worker's address, as the records of its fills have it. */
   readonly address: string;
   /** The index's clock, which all nodes share. */
   readonly now: () => number;
@@ -45,7 +45,7 @@ export function createAnswerFill({ fills, keys, address, now, onSent }: AnswerFi
     if (request.method !== 'GET' || fill === undefined || from === undefined)
       return refuse(response, 404, 'There is no such fill here.');
     const send = (reader: SourceReader) => {
-      // Frames tell their own end: no chunks around them, and the connection ends with the answer (RFC 9112, 6.3).
+      // Frames have an end of their own: no chunks around them, and the connection ends with the answer (RFC 9112, 6.3).
       response.removeHeader('transfer-encoding');
       response.writeHead(200, { 'content-type': 'application/vnd.cistern.fill.v2', connection: 'close' });
       return sendFrames(response, reader, { ends: keys.ends(fill.digest, path), onSent });

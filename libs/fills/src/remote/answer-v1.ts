@@ -1,5 +1,5 @@
-// For frontends that follow fills by protocol 1, while a cluster is upgraded. Their token is the same for all fills and
-// workers, so they get no bytes here: they wait for the fill's end, and then find the blob in the store (decision 0066).
+// The answer to frontends that follow fills by protocol 1, while a cluster is upgraded. Their token is the same for all fills
+// and workers, so they get no bytes here. They wait for the fill's end, and then find the blob in the store (decision 0066).
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Fill } from '../fill/fill.ts';
 import { encodeFrame, frameTypes, heartbeatMs } from './fill-frames.ts';
@@ -9,8 +9,8 @@ export const v1Path = '/v1/fills/';
 const followed = /^\/v1\/fills\/([\w-]{1,64})\?/;
 
 /**
- * Heartbeats while the fill is here; then `moved`, upon which a frontend reads the record again. A 404 in their place would have it
- * ask for another worker. What is not here is 404, and so is what a successor would copy.
+ * Sends heartbeats while the fill is here, then `moved`. The frontend reads the record again then; after a 404 it would ask for another
+ * worker. A fill that is not here is 404, and so are the bytes that a successor would copy.
  */
 export function createAnswerV1({ fills }: { readonly fills: { get(fillId: string): Fill | undefined } }) {
   return (request: IncomingMessage, response: ServerResponse): void => {

@@ -19,7 +19,7 @@ export const frameTypes = {
   end: 2,
   /** The fill has failed. JSON of `FailureFrame`. */
   failed: 3,
-  /** Somebody else goes on with the fill. Empty. */
+  /** Another worker goes on with the fill. Empty. */
   moved: 4,
   /** The store has the blob, and the rest comes from there. A MAC. */
   stored: 5,
@@ -37,7 +37,7 @@ export const headerBytes = 5;
 export const heartbeatMs = 1_000;
 /** Silence for as long means that the worker is gone: several heartbeats, for a busy one may be late. */
 export const silenceMs = 4_000;
-/** Of a frame that is not data. A table of 10,000 segments takes 40 KB. */
+/** The bound for frames that are not data. A table of 10,000 segments takes 40 KB. */
 export const maxControlBytes = 64 * 1024;
 
 /** Writes a header at the start of `into`. */

@@ -17,19 +17,19 @@ interface RemoteFillsOptions {
   /** The index's clock, which all nodes share. */
   readonly now: () => number;
   readonly log: Logger;
-  /** Of the trace that a request is a part of (W3C Trace Context); `undefined`: of none. */
+  /** Returns the header of the current trace (W3C Trace Context), if there is one. */
   readonly traceparent?: (() => string | undefined) | undefined;
 }
 
-/** What a record says of where its fill is read. */
+/** The part of a record by which its fill is read. */
 export type FillPlace = SignedFill & RecordSignature;
 
 export interface RemoteFills {
   /** For the record of a fill of this process. */
   sign(fill: SignedFill): Required<RecordSignature>;
   /**
-   * False for a record of another release's protocol, and for one that no node of this cluster has written: that fill is not read
-   * from, and not replaced while its lease lasts.
+   * False for a record of another protocol, and for one that no node of this cluster has written. Nodes do not read such a fill, nor
+   * replace it while its lease lasts.
    */
   canRead(record: FillPlace): boolean;
   /**
@@ -37,7 +37,7 @@ export interface RemoteFills {
    * out of reach, with `store-unavailable` if that has another secret or another time. `signal` breaks the reader off, too.
    */
   open(place: FillPlace, range: FillRange, signal: AbortSignal): Promise<FrameReader | undefined>;
-  /** What is there from an offset on, and no more. `undefined`: nothing. Rejects as `open`. */
+  /** Sends the bytes that are there from an offset on, and no more. `undefined` means that there are none. Rejects as `open`. */
   openPresent(
     place: FillPlace,
     from: number,

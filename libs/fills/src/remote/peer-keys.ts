@@ -1,15 +1,15 @@
-// What nodes of a cluster tell each other about fills is signed with keys made of the cluster's secret. Redis and the network
-// carry it, and cannot forge it (decision 0066).
+// Nodes of a cluster sign their messages about fills with keys made of the cluster's secret. Redis and the network carry
+// them, and cannot forge them (decision 0066).
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { FillRecord, RecordSignature } from '@cistern/index';
 import { isSameSecret } from '@cistern/runtime';
 
-/** Of records, paths and frames. */
+/** The version of records, paths and frames. */
 export const protocol = 2;
 
 /**
- * What a signature of a record covers. A node that finds the record sends requests to this address, takes what comes for this digest
- * and of this size, and believes that this repository holds it.
+ * The fields that a record's signature covers. A node that reads the record sends requests to this address. It takes the answer for
+ * this digest and size, and believes that this repository holds it.
  */
 export type SignedFill = Pick<FillRecord, 'digest' | 'fillId' | 'address' | 'source' | 'size'>;
 

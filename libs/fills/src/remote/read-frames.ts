@@ -1,5 +1,5 @@
-// The reading side of the frames: a body is read into the reader's buffer as it comes, and what is no data is squeezed out
-// of it there (decision 0047).
+// The reading side of the frames. A body is read into the reader's buffer as it comes, and frames that are not data are
+// squeezed out of it there (decision 0047).
 import { CacheError, cacheErrorKinds, type CacheErrorKind } from '@cistern/errors';
 import { SourceInterrupted, type BodyConnection } from '@cistern/streams';
 import type { CrcTable } from '@cistern/oci';
@@ -16,10 +16,10 @@ export type FrameReader = ReturnType<typeof createFrameReader>;
 export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>, ends: EndKeys) {
   const header = Buffer.alloc(headerBytes);
   let headerFilled = 0;
-  /** Of the frame that is open. */
+  /** The type of the open frame, and how much of it has not come yet. */
   let type: number = frameTypes.data;
   let left = 0;
-  /** Of a frame that is not data. */
+  /** Holds a frame that is not data. */
   let payload = Buffer.alloc(0);
   let receivedBytes = 0;
   let ended = false;
@@ -36,7 +36,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
     if (left === 0) closeControl();
   };
 
-  /** What is before the MAC in the payload. */
+  /** Returns the part of the payload before the MAC. */
   const openSigned = (kind: EndKind): Buffer => {
     const signed = payload.subarray(0, Math.max(0, payload.length - macBytes));
     if (!ends.isRight(payload.subarray(signed.length), kind, receivedBytes, signed))
@@ -52,7 +52,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
     } else if (type === frameTypes.stored) {
       openSigned('stored');
       throw new SourceInterrupted('the blob is in the store', { isStored: true });
-    } else if (type === frameTypes.moved) throw new SourceInterrupted('somebody else goes on with the fill');
+    } else if (type === frameTypes.moved) throw new SourceInterrupted('another worker goes on with the fill');
     else if (type === frameTypes.failed) throw parseFailure(payload);
     else throw new SourceInterrupted(`the worker sent a frame of unknown type ${type}`);
   };
@@ -113,7 +113,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
       if (failure !== undefined) throw failure;
       const length = await readMore(into);
       const filled = squeeze(into.subarray(0, length));
-      // What came before a failure is good.
+      // Data before a failure is good.
       if (filled > 0) return filled;
     }
   };

@@ -1,4 +1,4 @@
-// Whoever can write to Redis, and does not know the cluster's secret: nobody dials their address, and nobody takes other bytes.
+// An attacker can write to Redis and does not know the cluster's secret. No node dials their address or takes other bytes.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -64,7 +64,7 @@ async function forge({ fills }: CacheIndex, digest: Digest, fields: Partial<Fill
   return { ...record, state: 'running', size };
 }
 
-test('a record of an attacker leads nobody to them; the blob is fetched once it has expired', async (t) => {
+test('no node follows a record of an attacker; the blob is fetched once it has expired', async (t) => {
   for (const fields of [{}, { protocol: 1 }, { protocol: 2 }, { protocol: 2, signature: 'x'.repeat(43) }]) {
     const { attacker, index, bytes, digest, pull, shared, hub } = await startCold(t);
     await forge(index, digest, fields);
@@ -77,7 +77,7 @@ test('a record of an attacker leads nobody to them; the blob is fetched once it 
   }
 });
 
-test('the address of a fill that runs is changed: who follows already goes on, others wait for the store', async (t) => {
+test('the address of a running fill is changed: its readers go on, others wait for the store', async (t) => {
   const started = await startHalfway(t, { workers: 1 });
   const { requests } = await startAttacker(t, started, started.size);
   const { index, digest, hub, read, bytes } = started;
@@ -95,7 +95,7 @@ test('the address of a fill that runs is changed: who follows already goes on, o
   await started.nothingLeft();
 });
 
-test('the record of another fill gives nobody the bytes of that one', async (t) => {
+test('a copied record gives no client the bytes of the other fill', async (t) => {
   const { index, bytes, digest, pull, shared, hub, frontends } = await startCold(t);
   const other = hub.addBlob(library.repository, bytesOf(size, 7));
   hub.script.gated = true;
@@ -124,7 +124,7 @@ test('a worker copies nothing from an attacker, and replaces no record of theirs
   assert.deepEqual(attacker.requests, []);
 });
 
-test('another size in the record gives nobody too little', async (t) => {
+test('another size in the record gives no client too little', async (t) => {
   const { index, bytes, digest, pull, hub, frontends } = await startCold(t);
   hub.script.gated = true;
   const opened = await frontends[0]!.cache.openBlob({ ...library, digest, intent: 'whole' });

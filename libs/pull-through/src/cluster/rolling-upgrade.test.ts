@@ -1,4 +1,4 @@
-// Nodes of protocol 1 and of this release side by side: neither reads the other's fills, both wait for the end of what is fetched.
+// Nodes of protocol 1 and of this release run side by side. Neither reads the other's fills; both wait for the blob in the store.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -26,7 +26,7 @@ test('frontends of protocol 1 wait for the end of a fill of this release, and ta
   const { hub, index, digest, read, bytes, upstreamBytes, queue } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
   await until(() => upstreamBytes() === started.size / 2);
-  // Whoever asked now would have the fill taken over.
+  // A reader that asked for a worker now would have the fill taken over.
   queue.route = () => 'worker-2';
   const { fillId } = (await index.fills.read(digest))!;
   await delay(10_000);
@@ -67,7 +67,7 @@ test('frontends of protocol 1 are served when the worker of this release is kill
   assert.ok((await reading).equals(bytes));
 });
 
-test('what a worker of protocol 1 would copy or check is not found at a worker of this release, and its token opens nothing', async (t) => {
+test('a worker of protocol 1 finds nothing to copy or check at a worker of this release, and its token opens nothing', async (t) => {
   const { hub, index, digest, workers, read, halfway, ...started } = await startHalfway(t, { workers: 1 });
   const reading = read(0).then(collect);
   await halfway();
@@ -128,7 +128,7 @@ test('a fill of protocol 1 is waited for; its blob is read from the store', asyn
   assert.equal(hub.gets.length, 0);
 });
 
-test('a fill of protocol 1 whose worker dies is fetched anew; a worker that ends is not taken over before', async (t) => {
+test('a fill of protocol 1 is fetched again once its lease ends, and is not taken over before', async (t) => {
   const { index, bytes, digest, requests, record, pull, hub, shared, queue } = await startV1Fill(t);
   const pulling = pull(0);
   // As it hands its fill over.
@@ -143,7 +143,7 @@ test('a fill of protocol 1 whose worker dies is fetched anew; a worker that ends
   assert.deepEqual(requests, []);
 });
 
-test('a fill of protocol 1 that fails tells why', async (t) => {
+test('the failure of a fill of protocol 1 reaches the client', async (t) => {
   const { index, digest, pull } = await startV1Fill(t);
   const pulling = pull(0);
   await delay(1_500);

@@ -126,7 +126,7 @@ test('a node with another secret is told so, and gets nothing', async (t) => {
   const stranger = openTestRemote({ keys });
   t.after(() => stranger.close());
   const range = { from: 0, toExclusive: 9, verified: false };
-  // A record of its own cluster that leads here.
+  // A record of the other cluster leads here.
   const lost = { ...place, ...keys.signRecord(place) };
   await assert.rejects(stranger.open(lost, range, signal), refused);
   await assert.rejects(stranger.openPresent(lost, 0, signal), refused);
@@ -147,7 +147,7 @@ test('a token holds for one worker and one request', async (t) => {
     `/v2/fills/${fillId}?from=0&to=90000`,
   ])
     assert.equal(await statusOf(peerKeys.authorize(address, other, Date.now())), 401, other);
-  // A later minute than it was made for.
+  // The minute is another one than it was made for.
   const token = peerKeys.authorize(address, path, Date.now()).replace(/\d+/, (minute) => String(Number(minute) + 1));
   assert.equal(await statusOf(token), 401);
 });

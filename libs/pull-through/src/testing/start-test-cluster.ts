@@ -236,7 +236,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     index: shared.index,
     workers: started,
     frontends: nodes,
-    /** Whoever dials `address` comes to this port. */
+    /** Connections to `address` reach this port. */
     listenAt: (address: string, port: number) => void ports.set(address, () => port),
     /** The network between a node and a worker. */
     link: (from: { readonly name: string }, to: { readonly address: string }) => link(from.name, to.address),

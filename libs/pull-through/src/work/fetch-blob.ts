@@ -51,7 +51,7 @@ export async function fetchBlob(
   const { digest, upstream, repository } = job;
   const source: RepositoryKey = { upstream, repository };
   const replaced = job.replaces > 0 ? await findReplaced(deps, job) : undefined;
-  /** Of another release, or by nobody of this cluster: it is not copied, and not replaced while it lives. */
+  /** Its record is of another release, or forged. This worker does not copy it, nor replace it while it lives. */
   const isForeign = replaced !== undefined && deps.remoteFills?.canRead(replaced) === false;
   const own = replaced && deps.fills.get(replaced.fillId);
   // It is well, but its reader cannot reach this worker. Another worker may take the next job.

@@ -18,7 +18,7 @@ export interface LeaseEvents {
   readonly onRecreated: () => Promise<void>;
 }
 
-export interface LeaseDeps extends Pick<WorkDeps, 'index' | 'log' | 'now'> {
+interface LeaseDeps extends Pick<WorkDeps, 'index' | 'log' | 'now'> {
   /** Signs the record; unset where no other node reads it. */
   readonly remoteFills?: Pick<RemoteFills, 'sign'> | undefined;
 }

@@ -122,7 +122,7 @@ test('on the wire nothing of it can be read, and no two questions are alike', as
   ])
     assert.ok(!told.includes(text), text);
   assert.equal(new Set(heard).size, heard.length);
-  // What workers of protocol 1 want to see. It opens nothing at workers of this release.
+  // Workers of protocol 1 expect it. It opens nothing at workers of this release.
   const v1Token = Buffer.from(hkdfSync('sha256', secret, '', 'cistern fill server v1', 32)).toString('base64url');
   assert.ok(told.includes(`"authorization":"Bearer ${v1Token}"`));
 });

@@ -144,9 +144,9 @@ export async function wireWorker(
     log,
     onParked: (jobClass, fetches) => metrics.fillsParked.set({ class: jobClass }, fetches),
   });
+  const onSent = (bytes: number) => metrics.fillBytesSent.inc(bytes);
   const answerPeer = (clusterSecret: string): AnswerPeer => {
     const keys = createPeerKeys(clusterSecret);
-    const onSent = (bytes: number) => metrics.fillBytesSent.inc(bytes);
     const answer = createAnswerPeer({
       answerFill: createAnswerFill({ fills, keys, address, now, onSent }),
       answerAccess: createAnswerAccess({ check: checkAccess, seal: questionSeal(clusterSecret), log }),

@@ -56,8 +56,8 @@ export function readAnswer({ mayRead, isProven = false, error }: Partial<AccessA
 }
 
 /**
- * What workers of protocol 1 want in the `Authorization` header. It is no secret from whoever can write to Redis, and opens nothing in this
- * release (decision 0066).
+ * The `Authorization` header that workers of protocol 1 expect. An intruder in Redis can get it, and it opens nothing in this release
+ * (decision 0066).
  */
 export function v1Authorization(clusterSecret: string): string {
   const token = Buffer.from(hkdfSync('sha256', clusterSecret, '', 'cistern fill server v1', 32));
