@@ -172,7 +172,7 @@ test('nothing is asked of an address that no node of the cluster has signed for 
   const { remote, place, sockets } = await startFillServer(t, { size: 90_000 });
   const range = { from: 0, toExclusive: 9, verified: false };
   const source = { ...place.source, upstream: 'quay.io' };
-  const digest = digestOf(Buffer.from('of another blob'));
+  const digest = digestOf(Buffer.from('another blob'));
   const forged = [
     { address: 'http://attacker:5002' },
     { fillId: 'another' },
