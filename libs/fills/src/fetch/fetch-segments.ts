@@ -33,7 +33,7 @@ const standMs = 10_000;
 const maxAhead = 4;
 /** After an extra GET has failed none is tried for so long: the main one brings the rest. */
 const aloneMs = 10_000;
-/** What a GET of several brings, at least and while it is a trial, in segments. */
+/** What a GET of several brings at least, in segments; one on trial brings one, so that the next trial need not wait for it. */
 const fewSegments = 2;
 
 /** Upstream does not answer ranges, or has less than the range: the whole will tell. */
@@ -132,10 +132,10 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
 
   /** Less towards the end, so that all connections end at about the same time. */
   const shareBytes = (): number => {
-    const connectionsNow = connections?.allowed ?? 1;
+    const { segmentBytes } = segments;
+    if (connections?.isOnTrial === true) return segmentBytes;
     const leftBytes = segments.size - segments.fetchedBytes;
-    const most = connections?.isOnTrial === true ? 0 : Math.min(rangeBytes, leftBytes / (2 * connectionsNow));
-    return Math.max(fewSegments * segments.segmentBytes, most);
+    return Math.max(fewSegments * segmentBytes, Math.min(rangeBytes, leftBytes / (2 * (connections?.allowed ?? 1))));
   };
 
   /** Of what has come by this run, each segment's part that is next there. */
