@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { createPlaces } from './create-places.ts';
+
+/** Work that begins when it has a place, and ends when the test calls `end`. */
+function startWork(count: number) {
+  const inPlace = createPlaces(count);
+  const begun: string[] = [];
+  const add = (name: string, signal?: AbortSignal) => {
+    const end = Promise.withResolvers<void>();
+    const work = async () => {
+      begun.push(name);
+      await end.promise;
+    };
+    return { end: end.resolve, fail: end.reject, settled: inPlace(work, signal) };
+  };
+  return { begun, add };
+}
+
+const turn = () => new Promise(setImmediate);
+
+test('places are taken in the order of asking, whether the work before has succeeded or failed', async () => {
+  const { begun, add } = startWork(2);
+  const [one, two, three, four] = ['one', 'two', 'three', 'four'].map((name) => add(name));
+  await turn();
+  assert.deepEqual(begun, ['one', 'two']);
+  const failed = assert.rejects(two!.settled, /no/);
+  two!.fail(new Error('no'));
+  // Later than those that wait, though a place is free just now.
+  const five = add('five');
+  await failed;
+  await turn();
+  assert.deepEqual(begun, ['one', 'two', 'three']);
+  one!.end();
+  three!.end();
+  await turn();
+  assert.deepEqual(begun, ['one', 'two', 'three', 'four', 'five']);
+  four!.end();
+  five.end();
+  await Promise.all([one!.settled, three!.settled, four!.settled, five.settled]);
+});
+
+test('work that is not wanted any more takes no place', async () => {
+  const { begun, add } = startWork(1);
+  const leaving = new AbortController();
+  const first = add('first');
+  const left = assert.rejects(add('left', leaving.signal).settled, /left/);
+  const next = add('next');
+  leaving.abort(new Error('left'));
+  await left;
+  first.end();
+  await turn();
+  assert.deepEqual(begun, ['first', 'next']);
+  next.end();
+  await next.settled;
+  await assert.rejects(add('late', leaving.signal).settled, /left/);
+});
+
+test('work that has its place when it is aborted keeps it until it ends', async () => {
+  const { begun, add } = startWork(1);
+  const leaving = new AbortController();
+  const first = add('first');
+  const second = add('second', leaving.signal);
+  const third = add('third');
+  first.end();
+  await first.settled;
+  leaving.abort(new Error('left'));
+  await turn();
+  assert.deepEqual(begun, ['first', 'second']);
+  second.end();
+  await second.settled;
+  third.end();
+  await third.settled;
+});
