@@ -73,20 +73,6 @@ export interface BlobUpload {
   abort(): Promise<void>;
 }
 
-/** One blob on its way in. Nothing is visible to any reader before `commit` resolves. End with `commit` or `abort`. */
-export interface BlobWriter {
-  /** Appends in order; resolves when the store has taken the bytes (back-pressure). The caller may reuse `chunk` then. */
-  append(chunk: Uint8Array): Promise<void>;
-  /**
-   * Makes exactly the appended bytes visible under the digest, durably and atomically. The caller has verified them.
-   * If the blob exists already this succeeds too, and one that was cut short is whole again. Ends the writer, also when
-   * it rejects: to try again, begin again.
-   */
-  commit(): Promise<void>;
-  /** Drops everything appended; idempotent; harmless after `commit`. */
-  abort(): Promise<void>;
-}
-
 export interface BlobStore {
   /** `undefined`: not there. */
   stat(digest: Digest): Promise<BlobStat | undefined>;
@@ -102,7 +88,6 @@ export interface BlobStore {
   put(digest: Digest, body: BlobBody, signal?: AbortSignal): Promise<void>;
   /** For a blob of more than one segment. The caller ends it with `complete` or `abort`, or leaves it to a process that goes on with it. */
   beginUpload(digest: Digest, options: BlobUploadOptions): Promise<BlobUpload>;
-  begin(digest: Digest): Promise<BlobWriter>;
   /** True if there was something to remove. */
   remove(digest: Digest): Promise<boolean>;
   /**

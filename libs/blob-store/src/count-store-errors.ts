@@ -1,5 +1,5 @@
 // A store whose failures are counted, whoever meets them: a disk that fails now and then must show before users tell.
-import type { BlobReader, BlobStore, BlobUpload, BlobWriter } from './blob-store.ts';
+import type { BlobReader, BlobStore, BlobUpload } from './blob-store.ts';
 import { isCacheError } from '@cistern/errors';
 import type { StoreMetrics } from '@cistern/telemetry';
 
@@ -31,12 +31,6 @@ export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics
     };
 
   const countedReader = (reader: BlobReader): BlobReader => ({ ...reader, read: counted('read', reader.read) });
-  const countedWriter = (writer: BlobWriter): BlobWriter => ({
-    ...writer,
-    append: counted('append', writer.append),
-    commit: counted('commit', writer.commit),
-  });
-
   const countedUpload = (upload: BlobUpload): BlobUpload => ({
     ...upload,
     put: counted('put', upload.put),
@@ -45,7 +39,6 @@ export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics
 
   const open = counted('open', store.open);
   const beginUpload = counted('beginUpload', store.beginUpload);
-  const begin = counted('begin', store.begin);
   const removeAll = counted('remove', store.removeAll);
   return {
     ...store,
@@ -55,7 +48,6 @@ export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics
     },
     put: counted('put', store.put),
     beginUpload: async (...args) => countedUpload(await beginUpload(...args)),
-    begin: async (digest) => countedWriter(await begin(digest)),
     stat: counted('stat', store.stat),
     remove: counted('remove', store.remove),
     async removeAll(digests) {

@@ -1,4 +1,4 @@
-export type { BlobBody, BlobReader, BlobStore, BlobUpload, BlobWriter, StoredBlob } from './blob-store.ts';
+export type { BlobBody, BlobReader, BlobStore, BlobUpload, StoredBlob } from './blob-store.ts';
 export {
   acmeRecordKey,
   issuerKeysKey,

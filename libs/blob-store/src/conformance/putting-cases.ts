@@ -1,5 +1,10 @@
 // Blobs that are put whole: durable, atomic, of whatever the body gives.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { putBytes } from '../put-bytes.ts';
 import type { BlobStoreCases } from './blob-store-under-test.ts';
 import { assertSameBytes, collect, readWhole, sampleBlob, storeSample } from './sample-blob.ts';
 import { badBody, failAtEnd, getStuck, inChunks } from './sample-upload.ts';
@@ -61,5 +66,48 @@ export const puttingCases: BlobStoreCases = {
     await Promise.all([store, store, other].map((one) => one.put(digest, inChunks(bytes))));
     assertSameBytes(await readWhole(store, digest), bytes);
     assert.equal((await collect(store.list())).length, 1);
+  },
+
+  async 'sha512 blobs are kept beside sha256 ones'({ store }) {
+    const { digest, bytes } = sampleBlob(1000, 'sha512');
+    await putBytes(store, digest, bytes);
+    assertSameBytes(await readWhole(store, digest), bytes);
+    assert.deepEqual(
+      (await collect(store.list())).map((blob) => blob.digest),
+      [digest],
+    );
+  },
+
+  async 'putting a blob that exists already succeeds'({ store }) {
+    const { digest, bytes } = await storeSample(store, 100_000);
+    await putBytes(store, digest, bytes);
+    assertSameBytes(await readWhole(store, digest), bytes);
+    assert.equal((await collect(store.list())).length, 1);
+  },
+
+  async 'a blob that was cut short is replaced by the next put'({ store, truncate }) {
+    const { digest, bytes } = await storeSample(store, 100_000);
+    await truncate(digest, 10);
+    await putBytes(store, digest, bytes);
+    assertSameBytes(await readWhole(store, digest), bytes);
+  },
+
+  async 'a finished file of the spool becomes the blob, where the store has a spool'({ store }) {
+    const { spoolDirectory } = store;
+    assert.equal(spoolDirectory === undefined, store.adoptFile === undefined);
+    if (spoolDirectory === undefined || store.adoptFile === undefined) return;
+    const { digest, bytes } = sampleBlob(100_000);
+    // The second file finds the blob there already.
+    for (const name of [randomUUID(), randomUUID()]) {
+      const path = join(spoolDirectory, name);
+      await writeFile(path, bytes);
+      await store.adoptFile(digest, path);
+      await assert.rejects(stat(path), { code: 'ENOENT' });
+      assertSameBytes(await readWhole(store, digest), bytes);
+    }
+    const outside = sampleBlob(10);
+    await assert.rejects(store.adoptFile(outside.digest, join(tmpdir(), randomUUID())));
+    await assert.rejects(store.adoptFile(outside.digest, join(spoolDirectory, '..', randomUUID())));
+    assert.equal(await store.stat(outside.digest), undefined);
   },
 };

@@ -9,7 +9,7 @@ import { isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
 import { assertSameBytes, collect, openReader, readToEnd, storeSample } from '../conformance/sample-blob.ts';
 import { blobKey } from '../key-layout.ts';
-import { putBytes } from '../put-bytes.ts';
+import { bodyOf, putBytes } from '../put-bytes.ts';
 import { openTemporaryStore } from './fixtures/open-temporary-store.ts';
 import { openFsStore } from './open-fs-store.ts';
 
@@ -100,15 +100,38 @@ test('a blob that cannot be put in its place fails and leaves nothing of it', as
   assert.deepEqual(await store.stat(digestOf(bytes)), { size: bytes.length });
 });
 
+test('an upload that cannot be put in its place may be completed later, and leaves nothing when it is aborted', async (t) => {
+  const { root, store } = await openTemporaryStore(t);
+  const bytes = Buffer.from('blob');
+  const digest = digestOf(bytes);
+  const path = join(root, blobKey(digest));
+  const begin = async () => {
+    const upload = await store.beginUpload(digest, { size: 4, segmentBytes: 3 });
+    await upload.put(1, bodyOf(bytes.subarray(3)));
+    await upload.put(0, bodyOf(bytes.subarray(0, 3)));
+    return upload;
+  };
+  await mkdir(join(path, 'in the way'), { recursive: true });
+  const [aborted, upload] = [await begin(), await begin()];
+  await assert.rejects(aborted.complete(), isUnavailable);
+  await assert.rejects(upload.complete(), isUnavailable);
+  await aborted.abort();
+  assert.deepEqual(await spooled(root), [upload.id]);
+  await rm(path, { recursive: true });
+  await upload.complete();
+  assert.deepEqual(await store.stat(digest), { size: 4 });
+  assert.deepEqual(await spooled(root), []);
+});
+
 test('unfinished files are no objects', async (t) => {
   const { store } = await openTemporaryStore(t);
-  const writer = await store.begin(digestOf(Buffer.from('x')));
-  await writer.append(Buffer.from('x'));
+  const upload = await store.beginUpload(digestOf(Buffer.from('x')), { size: 1, segmentBytes: 1 });
+  await upload.put(0, bodyOf(Buffer.from('x')));
   assert.deepEqual(await collect(store.listObjects('cistern/')), []);
   assert.deepEqual(await collect(store.listObjects('cistern/spool/')), []);
   for (const key of ['cistern/spool', 'cistern/spool/x'])
     await assert.rejects(async () => store.writeObject(key, Buffer.from('x')), TypeError);
-  await writer.abort();
+  await upload.abort();
 });
 
 test('a removed blob is read to its end, a truncated one fails where it ends', async (t) => {

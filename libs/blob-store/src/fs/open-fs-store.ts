@@ -73,9 +73,6 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
     async beginUpload(digest, options) {
       return attempt('begin a blob', () => spool.beginUpload(pathOf(digest), options));
     },
-    async begin(digest) {
-      return spool.begin(pathOf(digest));
-    },
     remove,
     async removeAll(digests) {
       const failed = new Map<Digest, CacheError>();

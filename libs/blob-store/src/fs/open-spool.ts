@@ -5,9 +5,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createSingleFlight } from '@cistern/runtime';
-import type { BlobUpload, BlobUploadOptions, BlobWriter } from '../blob-store.ts';
+import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
 import { beginFsUpload } from './begin-fs-upload.ts';
-import { attempt, hasCode } from './store-error.ts';
+import { hasCode } from './store-error.ts';
 
 /** Images may be private: other users of the machine may not read them. */
 const fileMode = 0o600;
@@ -26,7 +26,7 @@ export interface StoreLog {
 
 /**
  * Makes the directory, and removes abandoned files from it: now, and each hour. Its functions reject with the filesystem's own
- * errors, but for those of a writer. The caller closes it.
+ * errors, but for those of an upload. The caller closes it.
  */
 export async function openSpool(directory: string, log: StoreLog) {
   /** A caller that finds a directory just made by another must not be done before that other has put it on disk. */
@@ -96,7 +96,6 @@ export async function openSpool(directory: string, log: StoreLog) {
       await (await open(path, 'wx', fileMode)).close();
       return beginFsUpload(path, options, () => adopt(path, target));
     },
-    begin: (target: string) => beginFile(join(directory, randomUUID()), (path) => place(path, target)),
     /** Writes `target`; replaces any other. */
     async write(target: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
       const path = join(directory, randomUUID());
@@ -120,48 +119,6 @@ export async function openSpool(directory: string, log: StoreLog) {
       }
     },
     close: () => clearInterval(sweeping),
-  };
-}
-
-/** Writes one blob into a new file, which `place` takes when it is complete. */
-async function beginFile(path: string, place: (path: string) => Promise<void>): Promise<BlobWriter> {
-  const file = await attempt('begin a blob', async () => open(path, 'wx', fileMode));
-  let ended = false;
-
-  async function drop(): Promise<void> {
-    await file.close();
-    await rm(path, { force: true });
-  }
-
-  function checkOngoing(): void {
-    if (ended) throw new Error('the blob writer has ended');
-  }
-
-  return {
-    async append(chunk) {
-      checkOngoing();
-      await attempt('write a blob', async () => file.writeFile(chunk));
-    },
-    async commit() {
-      checkOngoing();
-      ended = true;
-      await attempt('commit a blob', async () => {
-        try {
-          await file.sync();
-          await file.close();
-          await place(path);
-        } catch (error) {
-          // As in `write`.
-          await drop().catch(() => undefined);
-          throw error;
-        }
-      });
-    },
-    async abort() {
-      if (ended) return;
-      ended = true;
-      await attempt('drop an unfinished blob', drop);
-    },
   };
 }
 

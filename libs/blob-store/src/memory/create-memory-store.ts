@@ -1,7 +1,7 @@
 // A blob store in memory, for tests and for trying things out.
 import { CacheError } from '@cistern/errors';
 import { type Digest, digestHex } from '@cistern/oci';
-import type { BlobReader, BlobStore, BlobWriter } from '../blob-store.ts';
+import type { BlobReader, BlobStore } from '../blob-store.ts';
 import { checkRange, type Interval } from '../check-range.ts';
 import { orBodyError } from '../read-body.ts';
 import { beginMemoryUpload, readWholeBody } from './begin-memory-upload.ts';
@@ -47,10 +47,6 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): BlobStore {
     async beginUpload(digest, upload) {
       checkAvailable(contents);
       return beginMemoryUpload(contents, digest, { ...upload, now, checkAvailable: () => checkAvailable(contents) });
-    },
-    async begin(digest) {
-      checkAvailable(contents);
-      return createWriter(contents, digest, now);
     },
     async remove(digest) {
       checkAvailable(contents);
@@ -124,29 +120,6 @@ function createReader(contents: MemoryContents, bytes: Uint8Array, { start, endE
     },
     async close() {
       closed = true;
-    },
-  };
-}
-
-const writerHasEnded = 'the blob writer has ended';
-
-function createWriter(contents: MemoryContents, digest: Digest, now: () => number): BlobWriter {
-  let chunks: Uint8Array[] | undefined = [];
-  return {
-    async append(chunk) {
-      if (chunks === undefined) throw new Error(writerHasEnded);
-      checkAvailable(contents);
-      chunks.push(Uint8Array.from(chunk));
-    },
-    async commit() {
-      if (chunks === undefined) throw new Error(writerHasEnded);
-      const bytes = Buffer.concat(chunks);
-      chunks = undefined;
-      checkAvailable(contents);
-      contents.blobs.set(digest, { bytes, modifiedAtMs: now() });
-    },
-    async abort() {
-      chunks = undefined;
     },
   };
 }

@@ -1,5 +1,5 @@
 // One multipart upload under an id of its own. The client's own uploads would resume whatever upload of the same key they
-// find, another node's included (decision 0011).
+// find, another node's included (decision 0066).
 import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
 import { createUpload, segmentLength } from '../create-upload.ts';
 import type { SendBody } from './create-body-sender.ts';
@@ -88,7 +88,7 @@ async function findUpload(
   }
 }
 
-/** `ofCeph`: the code that Ceph gives in place of S3's. */
+/** `ofCeph`: the code that Ceph gives instead of S3's. */
 function isGone(error: unknown, ofCeph: string): boolean {
   return ['NoSuchUpload', ofCeph].includes(codeOf(error) ?? '');
 }

@@ -7,8 +7,6 @@ import { untilAborted } from '@cistern/runtime';
 import type { BlobStore } from '../blob-store.ts';
 import { blobKey, quarantineKey } from '../key-layout.ts';
 import { orBodyError } from '../read-body.ts';
-import { beginS3Writer } from './begin-s3-writer.ts';
-import { createPartBudget } from './create-part-budget.ts';
 import { createS3Objects, removeIfPresent, removeS3Objects, listS3Blobs, readWholeBody } from './create-s3-objects.ts';
 import { beginS3Upload } from './begin-s3-upload.ts';
 import { createBodySender } from './create-body-sender.ts';
@@ -26,8 +24,6 @@ export interface S3StoreOptions extends Omit<S3Access, 'timeoutMs' | 'promptMs'>
   readonly timeoutMs?: number;
   /** The same for reads and all else that a client of the cache waits for; default 4 s. */
   readonly promptMs?: number;
-  /** Bytes of unfinished parts that the store keeps in memory at most, of all blobs together; default 128 MiB. */
-  readonly partBudgetBytes?: number;
   /** The store is opened without its server, too: all its methods reject until that is there. Default: false. */
   readonly mayBeAway?: boolean;
   readonly now: () => number;
@@ -40,7 +36,6 @@ const defaultTimeoutMs = 15_000;
 const defaultPromptMs = 4000;
 /** As S3 has it. */
 const maxPresignSeconds = 7 * 24 * 3600;
-const defaultPartBudgetBytes = 128 * 1024 * 1024;
 
 /**
  * Rejects with `store-unavailable` if the bucket cannot be used, and with `TypeError` for a wrong endpoint. The caller
@@ -48,10 +43,7 @@ const defaultPartBudgetBytes = 128 * 1024 * 1024;
  */
 export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   const { timeoutMs = defaultTimeoutMs, promptMs = defaultPromptMs, log, now } = options;
-  const { partBudgetBytes = defaultPartBudgetBytes } = options;
   const bucket = createS3Bucket({ ...options, timeoutMs, promptMs });
-  const budget = createPartBudget(partBudgetBytes);
-  const uploads = new Set<string>();
   const sendBody = createBodySender(bucket);
   const lastUseMs = new Map<string, number>();
   let preparing: Awaited<ReturnType<typeof prepareBucketLater>>;
@@ -87,9 +79,6 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     },
     async beginUpload(digest, upload) {
       return beginS3Upload({ bucket, sendBody, name: nameOf(digest), onUse, onLeftBehind }, upload);
-    },
-    async begin(digest) {
-      return beginS3Writer({ bucket, name: nameOf(digest), budget, uploads, onLeftBehind });
     },
     async remove(digest) {
       return removeIfPresent(bucket, nameOf(digest), 'remove a blob');
@@ -127,7 +116,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     async sweepUploads(olderThanMs, except = new Set()) {
       const beforeMs = now() - olderThanMs;
       for (const [id, usedAtMs] of lastUseMs) if (usedAtMs < beforeMs) lastUseMs.delete(id);
-      const isSpared = (id: string) => except.has(id) || lastUseMs.has(id) || uploads.has(id);
+      const isSpared = (id: string) => except.has(id) || lastUseMs.has(id);
       return sweepUploads(bucket, beforeMs, isSpared);
     },
     async close() {

@@ -63,24 +63,6 @@ export function limitStore(store: BlobStore, { index, maxBytes, want }: StoreLim
         throw error;
       }
     },
-    async begin(digest) {
-      const writer = await store.begin(digest);
-      let bytes = 0;
-      return {
-        ...writer,
-        async append(chunk) {
-          bytes += chunk.byteLength;
-          return writer.append(chunk);
-        },
-        async commit() {
-          const giveBack = await take(bytes).catch(async (error: unknown) => {
-            await writer.abort();
-            throw error;
-          });
-          await storeIn(giveBack, writer.commit);
-        },
-      };
-    },
   };
 }
 

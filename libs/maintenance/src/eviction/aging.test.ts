@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
 import { digestOf, parseRepositoryName } from '@cistern/oci';
 import { addImage } from '@cistern/upstream/testing';
+import { until } from '@cistern/runtime/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { startFullCache } from '../testing/start-full-cache.ts';
 import { collect } from '@cistern/oci/testing';
@@ -45,6 +46,7 @@ test('a layer that another upstream may keep for longer stays and is served, unt
   const read = async (digest: (typeof theirs.blobs)[number]) =>
     collect(await (await cache.openBlob({ ...key, digest, intent: 'whole' })).read());
   for (const digest of theirs.blobs) await read(digest);
+  await until(() => started.fills.size === 0);
   clock.nowMs += 10 * hourMs;
   const shared = theirs.blobs[1]!;
   await age({ 'docker.io': hourMs });

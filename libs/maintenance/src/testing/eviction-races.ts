@@ -160,13 +160,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
 
   void race('a commit and an eviction of one digest follow each other, whichever begins first', async (started) => {
     const { index, workers, stored } = started;
-    for (const step of [
-      'fills.claim done',
-      'store.begin',
-      'store.begin.commit',
-      'store.begin.commit done',
-      'fills.done',
-    ]) {
+    for (const step of ['fills.claim done', 'store.put', 'store.put done', 'fills.done']) {
       const { evictor, pull, digest, bytes } = await started.startFull();
       // Gone behind everybody's back: the record is there still.
       stored.blobs.delete(digest);

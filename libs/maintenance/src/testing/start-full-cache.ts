@@ -66,8 +66,8 @@ export async function startFullCache(
       for (const digest of blobs) {
         clock.nowMs += 1000;
         await pullBlob(repository, digest);
+        await settled(started);
       }
-      await settled(started);
     },
     /** As a client does it that has all layers. */
     async check({ repository, tag }: TestImage) {

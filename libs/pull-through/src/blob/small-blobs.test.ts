@@ -6,6 +6,7 @@ import { addSampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '../testing/start-test-cache.ts';
 import { bytesOf, collect } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
 
 const denied = new CacheError('denied', 'Denied.');
 const library = repositoryOf('docker.io', 'library/nginx');
@@ -13,9 +14,13 @@ const library = repositoryOf('docker.io', 'library/nginx');
 async function start(t: TestContext) {
   const started = await startTestCache();
   t.after(() => started.close());
-  const { cache, hub } = started;
-  const pull = async (digest: Digest, repository = library) =>
-    collect(await (await cache.openBlob({ ...repository, digest, intent: 'whole' })).read());
+  const { cache, fills, hub } = started;
+  /** The next pull finds it in the store. */
+  const pull = async (digest: Digest, repository = library) => {
+    const bytes = await collect(await (await cache.openBlob({ ...repository, digest, intent: 'whole' })).read());
+    await until(() => fills.size === 0);
+    return bytes;
+  };
   const fromMemory = (digest: Digest, repository = library) =>
     cache.blobFromMemory({ ...repository, digest, intent: 'whole' });
   const add = (length: number) => {

@@ -61,7 +61,7 @@ async function sendWrongBytes(t: TestContext, isStored: boolean): Promise<void> 
   const behind = read(2, late).then(collect);
   await halfway();
   await workers[0]!.kill();
-  const committing = isStored ? undefined : workers[1]!.process.hold('store.begin.commit');
+  const committing = isStored ? undefined : workers[1]!.process.hold('store.put');
   hub.allow(2 * size);
   await Promise.all(whole);
   assert.ok((await behind).equals(bytes.subarray(late.start)), 'what was right is proven right');
@@ -105,12 +105,4 @@ test('killed in the middle of a claim, before upstream answers, and before the e
   await Promise.all(steps.map(kill));
 });
 
-const steps = [
-  'fills.claim done',
-  'docker.io.getBlob',
-  'fills.running',
-  'store.begin',
-  'store.begin.commit',
-  'store.begin.commit done',
-  'fills.done',
-];
+const steps = ['fills.claim done', 'docker.io.getBlob', 'fills.running', 'store.put', 'store.put done', 'fills.done'];

@@ -27,7 +27,7 @@ function refuseBlobs(inner: BlobStore, onRefused: () => void): BlobStore {
     throw new CacheError('store-unavailable', 'The disk is full.');
   };
   if (inner.adoptFile !== undefined) return { ...inner, adoptFile: refuse };
-  return { ...inner, begin: async (digest) => ({ ...(await inner.begin(digest)), commit: refuse }) };
+  return { ...inner, put: refuse, beginUpload: refuse };
 }
 
 test('a worker that closes ends fills of which only ranges are wanted, read or not', async (t) => {

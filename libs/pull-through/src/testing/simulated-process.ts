@@ -84,7 +84,7 @@ const walks: ReadonlySet<string> = new Set(['leastRecent', 'list', 'listObjects'
 
 /**
  * `part` as the process sees it. Only for parts whose functions are all asynchronous, or walk through something. Steps are named
- * by `path` and the functions' names, also those of what they return: `store.begin`, `store.begin.commit`.
+ * by `path` and the functions' names, also those of what they return: `store.beginUpload`, `store.beginUpload.complete`.
  */
 export function throughProcess<T extends object>(part: T, process: SimulatedProcess, path = ''): T {
   return new Proxy(part, {

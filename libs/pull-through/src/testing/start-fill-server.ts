@@ -17,20 +17,21 @@ const log = createLogger({ level: 'error', formatter: 'json', destination: { wri
 export async function startFillServer(t: TestContext, { size, sent = size }: { size: number; sent?: number }) {
   const committing = Promise.withResolvers<void>();
   const uploaded = Promise.withResolvers<void>();
+  const hold = () => {
+    uploaded.resolve();
+    return committing.promise;
+  };
   const started = await startTestCache({
     realTime: true,
     wrapStore: (inner) => ({
       ...inner,
-      async begin(digest) {
-        const writer = await inner.begin(digest);
-        return {
-          ...writer,
-          async commit() {
-            uploaded.resolve();
-            await committing.promise;
-            await writer.commit();
-          },
-        };
+      async put(...args) {
+        await hold();
+        await inner.put(...args);
+      },
+      async beginUpload(...args) {
+        const upload = await inner.beginUpload(...args);
+        return { ...upload, complete: () => hold().then(upload.complete) };
       },
     }),
   });

@@ -33,7 +33,7 @@ const indexTable = {
 export type IndexMetrics = MetricsOf<typeof indexTable>;
 
 const storeOperations = ['stat', 'open', 'read', 'adoptFile', 'remove', 'list'] as const;
-const uploadOperations = ['put', 'beginUpload', 'complete', 'begin', 'append', 'commit'] as const;
+const uploadOperations = ['put', 'beginUpload', 'complete'] as const;
 const objectOperations = ['readObject', 'writeObject', 'removeObject', 'listObjects'] as const;
 
 const storeTable = {

@@ -31,7 +31,7 @@ test('starts known label sets at zero, and rate limits only when an upstream tel
     'cistern_upstream_requests_total{upstream="docker.io",operation="token",outcome="refused-us"} 0',
     'cistern_fills_total{class="background",result="failed"} 0',
     'cistern_content_mismatches_total{upstream="docker.io"} 0',
-    'cistern_store_errors_total{operation="commit"} 0',
+    'cistern_store_errors_total{operation="complete"} 0',
     'cistern_window_readers_cast_out_total 0',
   ])
     assert.ok(text.split('\n').includes(line), line);

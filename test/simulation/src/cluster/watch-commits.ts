@@ -1,5 +1,5 @@
 // A store as a process uses it, whose commits are looked at when they resolve: by then the blob must be there and whole.
-import type { BlobStore, BlobWriter } from '@cistern/blob-store';
+import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import type { StoredBlobs } from './stored-blobs.ts';
 
@@ -18,11 +18,6 @@ export function watchCommits(
   };
   /** Losses at the first try, by path. */
   const adopting = new Map<string, number>();
-  const watched = (digest: Digest, writer: BlobWriter): BlobWriter => ({
-    append: writer.append,
-    abort: writer.abort,
-    commit: () => commit(digest, stored.lossesOf(digest), writer.commit),
-  });
   const { adoptFile } = store;
   return {
     ...store,
@@ -31,7 +26,6 @@ export function watchCommits(
       const upload = await store.beginUpload(digest, options);
       return { ...upload, complete: () => commit(digest, stored.lossesOf(digest), upload.complete) };
     },
-    begin: async (digest) => watched(digest, await store.begin(digest)),
     ...(adoptFile && {
       async adoptFile(digest, path) {
         const before = adopting.get(path) ?? stored.lossesOf(digest);
