@@ -1,7 +1,7 @@
 export { createConnectionControl } from './fetch/connection-control.ts';
 export type { ConnectionControl, FillConnections } from './fetch/connection-control.ts';
 export { startFill } from './fill/fill.ts';
-export type { Fill } from './fill/fill.ts';
+export type { Fill, FillActivity } from './fill/fill.ts';
 export { openTemporarySpool } from './fill/open-temporary-spool.ts';
 export { openSpoolDirectory } from './fill/spool-directory.ts';
 export type { SpoolDirectory, SpoolDirectoryOptions } from './fill/spool-directory.ts';

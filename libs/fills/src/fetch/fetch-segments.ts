@@ -289,8 +289,9 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     get mayGetRanges(): boolean {
       return mayGetRanges;
     },
-    get count(): number {
-      return runs.size;
+    /** Bodies that upstream sends now. */
+    get connections(): number {
+      return opened.size;
     },
     /** The fill has ended. */
     close(): void {

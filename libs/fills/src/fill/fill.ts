@@ -38,6 +38,8 @@ export interface FillOptions {
   readonly toExclusive: number | undefined;
   /** Called when the blob is verified and the store refuses it, for now or for good. */
   readonly onRefused?: (() => void) | undefined;
+  /** Told of bytes of reads beside the fill. */
+  readonly onSideBytes?: ((bytes: number) => void) | undefined;
   /** Larger blobs are not fetched whole for the sake of a small range. */
   readonly maxWholeForRangeBytes: number;
   readonly store: BlobStore;
@@ -78,12 +80,23 @@ export interface Fill {
   readonly table: CrcTable | undefined;
   /** Bytes that have come, verified or not. */
   readonly presentBytes: number;
+  readonly activity: FillActivity;
   /** Who reads from it now. */
   readonly readers: number;
   /** Whether followers may come. */
   readonly isOpen: boolean;
   /** Somebody else owns the digest now: fetches no more, and sends followers there once they have had what is here. */
   handOver(): void;
+}
+
+/** How it goes, for those who watch. */
+export interface FillActivity {
+  readonly segments: number;
+  readonly storedSegments: number;
+  /** Bodies that upstream sends for it now. */
+  readonly connections: number;
+  /** Reads of bytes that are not in its window. */
+  readonly sideReads: number;
 }
 
 export interface FillRange {
@@ -266,7 +279,7 @@ export function startFill(options: FillOptions): Fill {
       size: mostBytes,
       get,
       first: range && { body: first!, endExclusive: range.toExclusive },
-      onBytes() {},
+      onBytes: (bytes) => options.onSideBytes?.(bytes),
     });
     if (range !== undefined) setRunning(mostBytes);
     if (range === undefined || mostBytes <= options.maxWholeForRangeBytes) wantWhole();
@@ -346,6 +359,15 @@ export function startFill(options: FillOptions): Fill {
     },
     get presentBytes() {
       return body?.segments.fetchedBytes ?? 0;
+    },
+    get activity() {
+      const segments = body === undefined || size === undefined ? [] : [...body.segments];
+      return {
+        segments: segments.length,
+        storedSegments: segments.filter(({ isStored }) => isStored).length,
+        connections: fetch?.connections ?? 0,
+        sideReads: sides?.count ?? 0,
+      };
     },
     get readers() {
       return followers.count;

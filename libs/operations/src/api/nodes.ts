@@ -67,6 +67,15 @@ const fill = z.object({
   readers: count.describe('Streams that read from it: one for a frontend, however many clients it serves.'),
   startedAt: time('When it began'),
   bytesPerSecond: z.number().describe('Over the last seconds.'),
+  activity: z
+    .object({
+      segments: count.describe('Parts in which it is fetched and stored.'),
+      storedSegments: count.describe('Those that are in the store already.'),
+      connections: count.describe('Bodies that the upstream sends for it now.'),
+      sideReads: count.describe('Reads of bytes that are not in the spool any more, or not yet.'),
+    })
+    .describe('null: the node is of an older release.')
+    .nullable(),
 });
 
 export const fillList = z.object({

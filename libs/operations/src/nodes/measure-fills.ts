@@ -32,6 +32,7 @@ export function createFillMeter(fills: FillTable, now: () => number): () => read
         readers: fill.readers,
         startedAtMs,
         bytesPerSecond: Math.round(look.bytesPerSecond),
+        activity: fill.activity,
       });
     }
     seen = seenNow;

@@ -1,5 +1,6 @@
 // What a node reports of itself: small, without secrets, and readable by another release.
 import { hostname } from 'node:os';
+import type { FillActivity } from '@cistern/fills';
 import type { FillClass } from '@cistern/index';
 import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
 import type { KnownBudget } from '@cistern/upstream';
@@ -30,6 +31,8 @@ export interface FillReport {
   readonly readers: number;
   readonly startedAtMs: number;
   readonly bytesPerSecond: number;
+  /** Absent in reports of older nodes. */
+  readonly activity?: FillActivity | undefined;
 }
 
 export interface NodeReport extends NodeIdentity {

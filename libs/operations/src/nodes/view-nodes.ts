@@ -57,7 +57,7 @@ export function viewNodes({ nodes: words, counts, countedSinceMs }: NodesSeen): 
 }
 
 function describeFill(node: string, { class: fillClass, startedAtMs: startedAt, ...fill }: FillReport): Fill {
-  const { digest, upstream, repository, bytes, size = null, readers, bytesPerSecond } = fill;
+  const { digest, upstream, repository, bytes, size = null, readers, bytesPerSecond, activity = null } = fill;
   const kind = 'blob';
   return {
     digest,
@@ -71,6 +71,7 @@ function describeFill(node: string, { class: fillClass, startedAtMs: startedAt, 
     readers,
     startedAt,
     bytesPerSecond,
+    activity,
   };
 }
 

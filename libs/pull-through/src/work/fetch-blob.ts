@@ -184,6 +184,7 @@ async function prepareFill(
   const expectedSize = (await index.links.get(source, digest))?.size;
   const { signal } = context;
   const onRefused = () => freeSlot(deps, context);
+  const onSideBytes = (bytes: number) => deps.metrics.fillSideBytes.inc(bytes);
   const { repository } = source;
   const moving = { mayMove: remoteFills !== undefined, lookForSuccessor: lease.look };
   const range = { expectedSize, from, toExclusive };
@@ -196,7 +197,7 @@ async function prepareFill(
         mayProbe: () => (deps.fills.get(fillId)?.readers ?? 0) > 0,
       }));
   const parts = {
-    ...{ fillId, digest, repository, store, spools, connect, onRefused, handsOn, log, signal },
+    ...{ fillId, digest, repository, store, spools, connect, onRefused, onSideBytes, handsOn, log, signal },
     ...range,
     ...moving,
   };

@@ -82,6 +82,10 @@ export const cacheMetrics = {
     'cistern_fill_sent_bytes_total',
     'Bytes of fills in flight that were sent to other processes.',
   ),
+  fillSideBytes: counter(
+    'cistern_fill_side_bytes_total',
+    'Bytes that were fetched beside fills, for readers of what is not in the spool, and that are not stored.',
+  ),
   spoolBytes: gauge('cistern_spool_bytes', 'Bytes of the spool that fills in flight have reserved.'),
   readersCastOut: counter(
     'cistern_window_readers_cast_out_total',

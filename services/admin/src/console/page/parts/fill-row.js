@@ -4,7 +4,7 @@ import { formatBytes, formatDuration, formatShare, shortDigest } from '../format
 
 /** @param {import('../api-types.d.ts').Fill} fill */
 export function fillRow(fill) {
-  const { digest, upstream, repository, node, bytes, size, readers, startedAt, bytesPerSecond } = fill;
+  const { digest, upstream, repository, node, bytes, size, readers, startedAt, bytesPerSecond, activity } = fill;
   const name = repository === null ? upstream : `${upstream}/${repository}`;
   const leftMs = size === null || bytesPerSecond === 0 ? undefined : ((size - bytes) / bytesPerSecond) * 1000;
   return html`<li class="card fill">
@@ -23,10 +23,22 @@ export function fillRow(fill) {
         ${leftMs === undefined ? '' : `· ${formatDuration(leftMs)} left`}
       </span>
       <span>
+        ${activity === null ? '' : `${describeActivity(activity)} · `}
         ${readers === 1 ? '1 reader' : `${readers} readers`} ·
         ${fill.class === 'background' ? 'in the background · ' : ''}${node} · for
         ${formatDuration(Date.now() - startedAt)}
       </span>
     </p>
   </li>`;
+}
+
+/** @param {NonNullable<import('../api-types.d.ts').Fill['activity']>} activity */
+function describeActivity({ segments, storedSegments, connections, sideReads }) {
+  return [
+    segments > 1 ? `${storedSegments} of ${segments} segments stored` : undefined,
+    connections === 1 ? '1 connection' : `${connections} connections`,
+    sideReads === 0 ? undefined : sideReads === 1 ? '1 side read' : `${sideReads} side reads`,
+  ]
+    .filter((part) => part !== undefined)
+    .join(' · ');
 }
