@@ -19,7 +19,7 @@ function addAll(bytes: Buffer, from: number, pieces: readonly { length: number; 
   let at = from;
   for (const { length, how } of [...pieces, { length: bytes.length, how: 'add' as const }]) {
     const piece = bytes.subarray(at, at + length);
-    if (how === 'skip') sums.skip(piece.length);
+    if (how === 'skip') sums.skip(piece);
     else sums.add(piece, how === 'known' ? crc32(piece) : undefined);
     at += piece.length;
   }
@@ -63,6 +63,24 @@ test('a segment of which some bytes were skipped is not compared, and those behi
   bytes[150]! ^= 1;
   assert.ok(!addAll(bytes, 0, [{ length: 20, how: 'skip' }]).matches(table));
   assert.ok(addAll(bytes, 0, [{ length: 300, how: 'skip' }]).isEmpty);
+});
+
+test('bytes that need no comparison complete a segment whose first bytes do', () => {
+  const bytes = bytesOf(300, 3);
+  const table = tableOf(bytes);
+  const sums = addAll(bytes, 0, [
+    { length: 20, how: 'add' },
+    { length: 280, how: 'skip' },
+  ]);
+  assert.ok(!sums.isEmpty);
+  assert.ok(sums.matches(table));
+  bytes[3]! ^= 1;
+  assert.ok(
+    !addAll(bytes, 0, [
+      { length: 20, how: 'add' },
+      { length: 280, how: 'skip' },
+    ]).matches(table),
+  );
 });
 
 test('a table of other segments tells nothing, so it does not match', () => {

@@ -20,6 +20,8 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
   let sum: number | undefined;
 
   const endOf = () => Math.min(size, (index + 1) * segmentBytes);
+  /** Whether the segment at `position` has bytes, all of which were added. */
+  const isBegun = () => sum !== undefined && position > index * segmentBytes;
   const advance = (length: number) => {
     position += length;
     if (position < endOf()) return;
@@ -53,18 +55,18 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
         advance(part.length);
       }
     },
-    /** Bytes that need no comparison. */
-    skip(length: number): void {
-      for (let left = length; left > 0;) {
-        const part = Math.min(left, endOf() - position);
-        sum = undefined;
-        left -= part;
-        advance(part);
+    /** Bytes that need no comparison, but for that of those before them in their segment. */
+    skip(bytes: Uint8Array): void {
+      for (let at = 0; at < bytes.length;) {
+        const part = bytes.subarray(at, at + endOf() - position);
+        sum = isBegun() ? crc32(part, sum) : undefined;
+        at += part.length;
+        advance(part.length);
       }
     },
-    /** Whether there is anything to compare. */
+    /** Whether there is nothing to compare. */
     get isEmpty(): boolean {
-      return sums.size === 0;
+      return sums.size === 0 && !isBegun();
     },
     /** Whether all that was added is what the table says, whose segments may be several of these together. */
     matches(table: CrcTable): boolean {
