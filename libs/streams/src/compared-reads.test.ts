@@ -13,7 +13,7 @@ import { createSharedReads } from './shared-reads.ts';
 const segmentBytes = 100_000;
 const size = 5 * segmentBytes - 1234;
 const right = bytesOf(size);
-const table = { segmentBytes, crcs: crcsOf(right) };
+const rightTable = { segmentBytes, crcs: crcsOf(right) };
 
 function crcsOf(bytes: Buffer): number[] {
   const crcs: number[] = [];
@@ -36,10 +36,16 @@ interface Place extends Partial<Pick<SourceReader, 'table' | 'isUnproven'>> {
 }
 
 const fill = (bytes: Buffer, options: Partial<Place> = {}): Place => ({
-  ...{ bytes, isUnproven: true, table: async () => table },
+  bytes,
+  isUnproven: true,
+  table: async () => rightTable,
   ...options,
 });
-const store: Place = { bytes: right, table: async () => table };
+const store: Place = { bytes: right, table: async () => rightTable };
+
+const notAsked = () => assert.fail('nobody compares');
+const lost = () => Promise.reject(new SourceInterrupted('the worker is gone'));
+const failed = () => Promise.reject(new CacheError('content-mismatch', 'the blob is not what its digest says'));
 
 function openPlace({ bytes, until = bytes.length, readBytes = 7_777, ...rest }: Place, from: number): SourceReader {
   let at = from;
@@ -115,14 +121,12 @@ test('a range to the end is compared from its first whole segment on', async () 
 });
 
 test('a range that does not reach the end is given as it comes', async () => {
-  const table = () => assert.fail('nobody compares it');
-  const reads = through([fill(right, { table })]);
+  const reads = through([fill(right, { table: notAsked })]);
   assert.ok((await collect(reads.attach(0, size - 1))).equals(right.subarray(0, -1)));
 });
 
 test('stored bytes are not compared', async () => {
-  const table = () => assert.fail('nobody compares them');
-  assert.ok((await collect(through([{ ...store, table }]).attach())).equals(right));
+  assert.ok((await collect(through([{ ...store, table: notAsked }]).attach())).equals(right));
 });
 
 test('without a table unproven bytes do not end', async () => {
@@ -136,8 +140,7 @@ test('a table of other segments ends nothing', async () => {
 });
 
 test('a table that cannot be had fails the reader, and nothing of the end was given', async () => {
-  const table = () => Promise.reject(new CacheError('content-mismatch', 'the blob is not what its digest says'));
-  const reader = through([fill(right, { table })]).attach();
+  const reader = through([fill(right, { table: failed })]).attach();
   let given = 0;
   await assert.rejects(async () => {
     for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) given += chunk.length;
@@ -147,12 +150,11 @@ test('a table that cannot be had fails the reader, and nothing of the end was gi
 });
 
 test('a place that is lost after its last byte is followed by another one for its table', async () => {
-  const table = () => Promise.reject(new SourceInterrupted('the worker is gone'));
   for (const second of [store, fill(right)]) {
-    const reads = through([fill(right, { table }), second]);
+    const reads = through([fill(right, { table: lost }), second]);
     for (const body of await Promise.all([collect(reads.attach()), collect(reads.attach())]))
       assert.ok(body.equals(right));
-    await assert.rejects(collect(through([fill(flipped(7), { table }), second]).attach()), isMismatch);
+    await assert.rejects(collect(through([fill(flipped(7), { table: lost }), second]).attach()), isMismatch);
     reads.assertNothingLeft();
   }
 });

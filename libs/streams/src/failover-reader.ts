@@ -107,7 +107,7 @@ class FailoverReader implements SourceReader {
   /** Where the place was lost after its last byte, another one is asked for that byte, and then for the table. */
   async #findTable(): Promise<CrcTable | undefined> {
     const last = Buffer.alloc(1);
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       const place = this.#place;
       try {
         if (place !== undefined) return await place.table?.();
@@ -117,6 +117,8 @@ class FailoverReader implements SourceReader {
       }
       this.#position -= 1;
       await this.read(last);
+      // A byte that was given before is no progress.
+      this.#interruptions = tries;
     }
   }
 

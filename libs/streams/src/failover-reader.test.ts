@@ -1,0 +1,211 @@
+// A reader goes on where its places break off, for as long as that is of use.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { bytesOf } from '@cistern/oci/testing';
+import { SourceInterrupted, type SourceReader } from './byte-source.ts';
+import { type FailoverReaderOptions, type Interruptions, openFailoverReader } from './failover-reader.ts';
+
+const bytes = bytesOf(1_000);
+const { signal } = new AbortController();
+const table = { segmentBytes: 1_000, crcs: [1] };
+const lost = () => Promise.reject(new SourceInterrupted('gone'));
+const open = (openAt: FailoverReaderOptions['openAt'], from = 0) => openFailoverReader({ from, signal, openAt });
+
+/** Gives `length` bytes from `position`, ten at a time, and is interrupted then. */
+function placeAt(position: number, length: number, options: Partial<SourceReader> & { isStored?: boolean } = {}) {
+  let at = position;
+  const place = {
+    closed: 0,
+    async read(into: Uint8Array) {
+      const end = Math.min(bytes.length, position + length);
+      if (at === end && end < bytes.length)
+        throw new SourceInterrupted('gone', { isStored: options.isStored === true });
+      const count = Math.min(10, end - at, into.length);
+      into.set(bytes.subarray(at, at + count));
+      at += count;
+      return count;
+    },
+    async close() {
+      place.closed += 1;
+    },
+    ...options,
+  };
+  return place;
+}
+
+async function readAll(reader: SourceReader): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  const into = Buffer.alloc(64);
+  for (let length = await reader.read(into); length > 0; length = await reader.read(into))
+    chunks.push(Buffer.from(into.subarray(0, length)));
+  return Buffer.concat(chunks);
+}
+
+test('it goes on at each next place from where it was, and closes every one', async () => {
+  const places: ReturnType<typeof placeAt>[] = [];
+  const opened: [number, Interruptions][] = [];
+  const reader = await open(async (position, before) => {
+    opened.push([position, before]);
+    const place = placeAt(position, 250, { isStored: position > 500 });
+    places.push(place);
+    return place;
+  }, 100);
+  assert.ok((await readAll(reader)).equals(bytes.subarray(100)));
+  await reader.close();
+  await reader.close();
+  assert.deepEqual(opened, [
+    [100, { inARow: 0, isStored: false }],
+    [350, { inARow: 1, isStored: false }],
+    [600, { inARow: 1, isStored: false }],
+    [850, { inARow: 1, isStored: true }],
+  ]);
+  assert.ok(places.every(({ closed }) => closed === 1));
+});
+
+test('whether its bytes are proven is that of the place they come from', async () => {
+  const reader = await open(async (position) => placeAt(position, 500, { isUnproven: position === 0 }));
+  const into = Buffer.alloc(500);
+  const seen: boolean[] = [];
+  for (let at = 0; at < bytes.length; at += await reader.read(into)) seen.push(reader.isUnproven === true);
+  assert.equal(seen.filter(Boolean).length, 51);
+  assert.equal(reader.isUnproven, false);
+});
+
+test('places that give nothing are tried a few times, with longer and longer pauses, and no more', async () => {
+  const interruptions: number[] = [];
+  const startedMs = performance.now();
+  const reader = await open(async (position, { inARow }) => {
+    interruptions.push(inARow);
+    return placeAt(position, position === 0 ? 500 : 0);
+  });
+  await assert.rejects(readAll(reader), (error) => isCacheError(error, 'store-unavailable'));
+  assert.deepEqual(interruptions, [0, 1, 2, 3, 4, 5, 6, 7]);
+  assert.equal(Math.round((performance.now() - startedMs) / 100), 2 + 3 + 4 + 5 + 6 + 7);
+  await reader.close();
+});
+
+test('what is no interruption ends it at once', async () => {
+  const reader = await open(async () => placeAt(0, 1, { read: () => Promise.reject(new Error('other bytes')) }));
+  await assert.rejects(reader.read(Buffer.alloc(10)), /other bytes/);
+  await reader.close();
+});
+
+test('closed while a place is being opened, it closes that too', async () => {
+  const opening = Promise.withResolvers<SourceReader>();
+  const second = placeAt(10, 10);
+  let given: AbortSignal | undefined;
+  const reader = await open(async (position, _, ending) => {
+    if (position === 0) return placeAt(0, 10);
+    given = ending;
+    return opening.promise;
+  });
+  const buffer = Buffer.alloc(100);
+  assert.equal(await reader.read(buffer), 10);
+  const waiting = reader.read(buffer);
+  await new Promise(setImmediate);
+  await reader.close();
+  assert.equal(given?.aborted, true);
+  opening.resolve(second);
+  await assert.rejects(waiting, /closed/);
+  assert.equal(second.closed, 1);
+});
+
+test('closed in a pause between two tries, it tries no more', async () => {
+  let opened = 0;
+  const reader = await open(async (position) => {
+    opened += 1;
+    return placeAt(position, 0);
+  });
+  const waiting = reader.read(Buffer.alloc(10));
+  while (opened < 2) await new Promise(setImmediate);
+  await reader.close();
+  const before = opened;
+  await assert.rejects(waiting, /closed/);
+  assert.equal(opened, before);
+});
+
+test('a reader that leaves before the first place is open opens none', async () => {
+  const leaving = new AbortController();
+  let opened = 0;
+  const openAt: FailoverReaderOptions['openAt'] = (_, __, ending) => {
+    opened += 1;
+    return new Promise((_resolve, reject) => ending.addEventListener('abort', () => reject(ending.reason as Error)));
+  };
+  const opening = openFailoverReader({ from: 0, signal: leaving.signal, openAt });
+  leaving.abort(new Error('left'));
+  await assert.rejects(opening, /left/);
+  await assert.rejects(openFailoverReader({ from: 0, signal: leaving.signal, openAt }), /left/);
+  assert.equal(opened, 1);
+});
+
+test('an index or a store that is away for a moment breaks off nobody who is halfway through', async () => {
+  const away = new CacheError('store-unavailable', 'The store is silent.');
+  const failures = [away, new CacheError('index-unavailable', 'The index is away.')];
+  const reader = await open(async (position) => {
+    const failure = position > 0 ? failures.shift() : undefined;
+    if (failure !== undefined) throw failure;
+    return placeAt(position, 500);
+  });
+  assert.ok((await readAll(reader)).equals(bytes));
+  assert.equal(failures.length, 0);
+  await reader.close();
+  await assert.rejects(
+    open(async () => Promise.reject(away)),
+    away,
+  );
+});
+
+test('a store that stays away fails a reader that is halfway through, after half a minute', async () => {
+  const away = new CacheError('store-unavailable', 'The store is silent.');
+  const startedMs = performance.now();
+  const reader = await open(async (position) => (position > 0 ? Promise.reject(away) : placeAt(0, 500)));
+  await assert.rejects(readAll(reader), away);
+  assert.equal(Math.round((performance.now() - startedMs) / 1000), 30);
+});
+
+test('many readers that want the table ask for it once', async () => {
+  let asked = 0;
+  const reader = await open(async (position) =>
+    placeAt(position, 1_000, {
+      async table() {
+        asked += 1;
+        return table;
+      },
+    }),
+  );
+  await readAll(reader);
+  const tables = await Promise.all(Array.from({ length: 30 }, async () => reader.table?.()));
+  assert.ok(tables.every((one) => one === table));
+  await reader.close();
+  assert.equal(await reader.table?.(), table);
+  assert.equal(asked, 1);
+});
+
+test('a place that is lost before it has given its table is followed by another one at the last byte', async () => {
+  const opened: number[] = [];
+  const places: ReturnType<typeof placeAt>[] = [];
+  const reader = await open(async (position) => {
+    opened.push(position);
+    const place = placeAt(position, 1_000, { table: opened.length < 3 ? lost : async () => table });
+    places.push(place);
+    return place;
+  });
+  await readAll(reader);
+  assert.equal(await reader.table?.(), table);
+  assert.deepEqual(opened, [0, 999, 999]);
+  await reader.close();
+  assert.ok(places.every(({ closed }) => closed === 1));
+});
+
+test('places that give the last byte and never their table are tried a few times, and no more', async () => {
+  let opened = 0;
+  const reader = await open(async (position) => {
+    opened += 1;
+    return placeAt(position, 1_000, { table: lost });
+  });
+  await readAll(reader);
+  await assert.rejects(reader.table!(), (error) => isCacheError(error, 'store-unavailable'));
+  assert.equal(opened, 8);
+  await reader.close();
+});
