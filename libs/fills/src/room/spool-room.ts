@@ -29,7 +29,7 @@ export interface EnterOptions {
 
 export interface SpoolRoomOptions {
   readonly maxBytes: number;
-  /** What one fill has at most beyond its floor. */
+  /** What one fill has at most, its floor included. */
   readonly perFillBytes: number;
   /** Told whenever `usedBytes` has changed. */
   readonly onUsed: (usedBytes: number) => void;
@@ -71,12 +71,12 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
   /** True if the holder may have so much more now; the room for it has been made. */
   const makeRoom = (holder: Holder, kind: 'inOrder' | 'ahead', bytes: number): boolean => {
     for (;;) {
-      const { floorBytes, inOrder, ahead } = holder;
-      if (kind === 'inOrder' && inOrder + bytes <= floorBytes) return true;
-      const isOverItsMost = inOrder + ahead + bytes > perFillBytes;
-      const more = usedBy({ ...holder, [kind]: holder[kind] + bytes }) - usedBy(holder);
-      // Whoever waits to begin comes first.
-      if (!isOverItsMost && entering.length === 0 && used + more <= maxBytes) return true;
+      if (kind === 'inOrder' && holder.inOrder + bytes <= holder.floorBytes) return true;
+      const wanted = usedBy({ ...holder, [kind]: holder[kind] + bytes });
+      const isOverItsMost = wanted > perFillBytes;
+      // Fills that wait to begin come first.
+      const floors = entering.reduce((sum, { floorBytes }) => sum + floorBytes, 0);
+      if (!isOverItsMost && used - usedBy(holder) + wanted + floors <= maxBytes) return true;
       if (holder.freeOne()) continue;
       if (isOverItsMost || entering.length > 0 || !freeOfOthers(holder)) return false;
     }
@@ -133,7 +133,11 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
         const next = changed.promise;
         if (entering[0] === holder) {
           while (used + floorBytes > maxBytes && freeOfOthers(holder));
-          if (used + floorBytes <= maxBytes) return void holders.add(holder);
+          if (used + floorBytes <= maxBytes) {
+            holders.add(holder);
+            // Before anybody else looks at what is in use.
+            return change();
+          }
         }
         if (isOver) throw noRoom(floorBytes, used, maxBytes);
         await settled(next, signal);
