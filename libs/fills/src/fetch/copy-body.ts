@@ -54,6 +54,7 @@ export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions)
 
   try {
     for await (const chunk of opened.body) {
+      if (failure !== undefined) throw failure.error;
       const end = run.next + chunk.length;
       const taken = chunk.subarray(0, Math.max(0, run.endExclusive - run.next));
       run.next += taken.length;

@@ -229,7 +229,9 @@ interface Piece {
 async function simulateFill(started: ReturnType<typeof startRoom>, random: (below: number) => number) {
   const { room } = started;
   const pieces: Piece[] = Array.from({ length: 1 + random(20) }, () => ({
-    ...{ isComplete: false, isStored: false, release: undefined },
+    isComplete: false,
+    isStored: false,
+    release: undefined,
   }));
   let hashed = 0;
   const isPinned = (piece: Piece, at: number) => piece.release !== undefined && !(at < hashed && piece.isStored);
