@@ -57,7 +57,7 @@ export interface SpoolDirectory {
 export interface SpoolDirectoryOptions {
   /** Of what fills keep here. Files that become blobs by a rename are the store's, and do not count. */
   readonly maxBytes: number;
-  readonly perFillBytes?: number;
+  readonly perFillBytes?: number | undefined;
   /** Whether the directory is the store's own, in which a finished file becomes the blob. */
   readonly isOneFile?: boolean;
   /** Told whenever `usedBytes` has changed. */

@@ -62,9 +62,9 @@ test('a worker that wakes when all is over does not begin again', async (t) => {
 });
 
 test('two owners that both come to the end leave one record, and the right bytes', async (t) => {
-  for (const step of ['store.put', 'fills.done', 'fills.done done']) {
+  for (const step of ['store.beginUpload.complete', 'fills.done', 'fills.done done']) {
     const { hub, workers, frontends, shared, index, stored } = await startTestCluster(t);
-    const bytes = bytesOf(900_000);
+    const bytes = bytesOf(2_500_000);
     const digest = hub.addBlob(library.repository, bytes);
     const held = workers[0]!.process.hold(step);
     const read = async () => {

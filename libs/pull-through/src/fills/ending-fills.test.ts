@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
+import { wrapCommits } from '../testing/wrap-commits.ts';
 import { repositoryOf } from '@cistern/index/testing';
 import { until } from '@cistern/runtime/testing';
 import { bytesOf, collect } from '@cistern/oci/testing';
@@ -26,8 +27,7 @@ function refuseBlobs(inner: BlobStore, onRefused: () => void): BlobStore {
     onRefused();
     throw new CacheError('store-unavailable', 'The disk is full.');
   };
-  if (inner.adoptFile !== undefined) return { ...inner, adoptFile: refuse };
-  return { ...inner, put: refuse, beginUpload: refuse };
+  return wrapCommits(inner, refuse);
 }
 
 test('a worker that closes ends fills of which only ranges are wanted, read or not', async (t) => {
@@ -97,14 +97,12 @@ test('a store that takes a blob at the second try gets it, and upstream is not a
   let tries = 0;
   const { cache, hub, store } = await startCache(t, {
     store: 'fs',
-    wrapStore: (inner) => ({
-      ...inner,
-      async adoptFile(...given) {
+    wrapStore: (inner) =>
+      wrapCommits(inner, async (commit) => {
         tries += 1;
         if (tries === 1) throw new CacheError('store-unavailable', 'The disk is full.');
-        await inner.adoptFile!(...given);
-      },
-    }),
+        await commit();
+      }),
   });
   const bytes = bytesOf(mebibyte);
   const digest = hub.addBlob(library.repository, bytes);

@@ -7,6 +7,7 @@ import { createAnswerFill, createPeerKeys, openPeerConnections, openRemoteFills 
 import { createLogger } from '@cistern/telemetry';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from './start-test-cache.ts';
+import { wrapCommits } from './wrap-commits.ts';
 import { bytesOf } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
@@ -17,22 +18,12 @@ const log = createLogger({ level: 'error', formatter: 'json', destination: { wri
 export async function startFillServer(t: TestContext, { size, sent = size }: { size: number; sent?: number }) {
   const committing = Promise.withResolvers<void>();
   const uploaded = Promise.withResolvers<void>();
-  const hold = () => {
-    uploaded.resolve();
-    return committing.promise;
-  };
   const started = await startTestCache({
     realTime: true,
-    wrapStore: (inner) => ({
-      ...inner,
-      async put(...args) {
-        await hold();
-        await inner.put(...args);
-      },
-      async beginUpload(...args) {
-        const upload = await inner.beginUpload(...args);
-        return { ...upload, complete: () => hold().then(upload.complete) };
-      },
+    wrapStore: (inner) => wrapCommits(inner, async (commit) => {
+      uploaded.resolve();
+      await committing.promise;
+      await commit();
     }),
   });
   const { hub, index, fills, cache } = started;

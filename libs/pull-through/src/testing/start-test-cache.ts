@@ -20,6 +20,7 @@ import { createTestPolicy } from './test-policy.ts';
 import { refuseOffline } from '../freshness/open-offline-switch.ts';
 import { createScriptedUpstream } from '@cistern/upstream/testing';
 import { servingFromMemory } from './serving-from-memory.ts';
+import { testSegmentBytes } from './test-segment-bytes.ts';
 import { type PrewarmJob, refusePrewarms } from './refuse-prewarms.ts';
 
 interface TestHandlerDeps extends PullHandlerDeps {
@@ -34,6 +35,8 @@ export interface TestCacheOptions {
   /** Bytes that the store may hold. */
   readonly maxBytes?: number;
   readonly spoolBytes?: number;
+  /** Of one fill in the spool. */
+  readonly perFillBytes?: number | undefined;
   /** Of the disk that gets what is spooled. */
   readonly disk?: DiskRoom;
   readonly presignForMs?: number;
@@ -43,7 +46,7 @@ export interface TestCacheOptions {
   readonly root?: string;
   /** Bytes for read buffers. */
   readonly readBufferBytes?: number;
-  /** Of segments. */
+  /** Of segments; default: so few that a blob of a test has several. */
   readonly leastSegmentBytes?: number;
   /** Time goes by itself. */
   readonly realTime?: boolean;
@@ -61,7 +64,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
   const now = options.realTime === true ? Date.now : () => clock.nowMs;
   const { log = createLogger({ level: 'error', formatter: 'json' }) } = options;
   const metrics = createMetrics();
-  const { wrapStore = same, wrapIndex = same, wrapQueue = same } = options;
+  const { wrapStore = same, wrapIndex = same, wrapQueue = same, leastSegmentBytes = testSegmentBytes } = options;
   const store = wrapStore(
     options.store === 'fs'
       ? await openFsStore({ root: options.root ?? join(directory, 'store'), log })
@@ -72,7 +75,8 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     maxBytes: options.spoolBytes ?? Infinity,
     isOneFile: store.spoolDirectory !== undefined,
     disk: options.disk,
-    leastSegmentBytes: options.leastSegmentBytes,
+    perFillBytes: options.perFillBytes,
+    leastSegmentBytes,
   });
   const hub = createScriptedUpstream('docker.io');
   const quay = createScriptedUpstream('quay.io');
@@ -122,7 +126,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
         isOffline,
         adoptAs: options.adoptAs,
         presignForMs: options.presignForMs,
-        leastSegmentBytes: options.leastSegmentBytes,
+        leastSegmentBytes,
         sharedUpstreams: ['docker.io', 'quay.io'],
         isListed: () => true,
         log,

@@ -26,6 +26,7 @@ import { type Relay, openRelay, openRelayedConnections } from './open-relay.ts';
 import { createScriptedUpstream } from '@cistern/upstream/testing';
 import { createSimulatedProcess, throughProcess } from './simulated-process.ts';
 import { createTestPolicy } from './test-policy.ts';
+import { testSegmentBytes } from './test-segment-bytes.ts';
 import { startTestWorker } from './start-test-worker.ts';
 
 export interface TestClusterOptions {
@@ -35,6 +36,10 @@ export interface TestClusterOptions {
   /** How many fetches each worker runs at a time. */
   readonly slots?: Readonly<Record<JobClass, number>>;
   readonly spoolBytes?: (worker: string) => number;
+  /** Of one fill in a spool. */
+  readonly perFillBytes?: number;
+  /** Of segments; default: so few that a blob of a test has several. */
+  readonly leastSegmentBytes?: number;
   readonly wrapStore?: (store: BlobStore) => BlobStore;
   /** Default: one in memory. */
   readonly over?: ClusterIndex;
@@ -52,6 +57,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
   const { frontends = 2, workers = 2 } = options;
   const { maxWholeForRangeBytes = Infinity, wrapStore = (store) => store } = options;
   const { slots = { interactive: 32, background: 8 }, spoolBytes = () => Infinity } = options;
+  const { perFillBytes, leastSegmentBytes = testSegmentBytes } = options;
   const unconnected = new Set<string>();
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cluster-'));
   const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
@@ -99,6 +105,8 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
       policy,
       spoolPath,
       spoolBytes: spoolBytes(name),
+      perFillBytes,
+      leastSegmentBytes,
       slots,
       checkNetwork() {
         if (unconnected.has(name))
@@ -199,6 +207,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
         listPolicyOf: () => policy,
         isOffline: () => false,
         adoptAs: 'docker.io',
+        leastSegmentBytes,
         sharedUpstreams: ['docker.io', 'quay.io'],
         isListed: () => true,
         log,

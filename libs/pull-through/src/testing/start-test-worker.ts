@@ -36,7 +36,8 @@ export interface TestWorkerParts {
   readonly remoteFills: RemoteFills;
   readonly spoolPath: string;
   readonly spoolBytes: number;
-  readonly leastSegmentBytes?: number | undefined;
+  readonly perFillBytes?: number | undefined;
+  readonly leastSegmentBytes: number;
   readonly slots: Readonly<Record<JobClass, number>>;
   /** Throws what a worker without a way to any upstream gets. */
   readonly checkNetwork: () => void;
@@ -52,6 +53,7 @@ export async function startTestWorker(parts: TestWorkerParts) {
   const spools = onDisk(
     await openSpoolDirectory(parts.spoolPath, {
       maxBytes: parts.spoolBytes,
+      perFillBytes: parts.perFillBytes,
       leastSegmentBytes: parts.leastSegmentBytes,
     }),
     disk,
