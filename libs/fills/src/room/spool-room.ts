@@ -145,6 +145,8 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
     } finally {
       clearTimeout(timer);
       entering.splice(entering.indexOf(holder), 1);
+      // At once: the next one may ask in this very turn.
+      change();
     }
   };
 
@@ -156,11 +158,7 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
     async enter(options: EnterOptions): Promise<FillRoom> {
       const holder: Holder = { ...options, inOrder: 0, ahead: 0 };
       if (options.floorBytes > maxBytes) throw tooLarge(options.floorBytes, maxBytes);
-      try {
-        await waitForFloor(holder);
-      } finally {
-        change();
-      }
+      await waitForFloor(holder);
       return roomOf(holder);
     },
     /** Why `enter` would wait now; `undefined`: it would not, or there is something to free. */
