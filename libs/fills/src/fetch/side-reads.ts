@@ -1,7 +1,7 @@
 // Reads beside a fill: bytes that are not in its window, for readers behind or far ahead of it, and small ranges of blobs that nobody
 // wants whole. They are ranged GETs, bounded and never spooled; readers at the same place share one.
 import { CacheError } from '@cistern/errors';
-import { type SourceReader, createBufferPool, createSharedReads } from '@cistern/streams';
+import { type SharedReader, type SourceReader, createBufferPool, createSharedReads } from '@cistern/streams';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
 
 export interface SideReadsOptions {
@@ -11,6 +11,8 @@ export interface SideReadsOptions {
   readonly first: { readonly body: UpstreamBlobBody; readonly endExclusive: number } | undefined;
   /** Told of bytes that came from upstream. */
   readonly onBytes: (bytes: number) => void;
+  /** Called when upstream has refused one or broken it off. True if the reader can wait for its bytes; else it gets the error. */
+  readonly onFailed: (error: unknown) => boolean;
 }
 
 /** What one GET brings at most. */
@@ -20,7 +22,8 @@ const unusedMs = 2_000;
 
 export type SideReads = ReturnType<typeof createSideReads>;
 
-export function createSideReads({ size, get, first, onBytes }: SideReadsOptions) {
+export function createSideReads({ size, get, first, onBytes, onFailed }: SideReadsOptions) {
+  const ending = new AbortController();
   const reads = createSharedReads({ pool: createBufferPool(poolBytes), onCastOut() {} });
   const open = new Set<SourceReader>();
   let prepared = first;
@@ -40,9 +43,20 @@ export function createSideReads({ size, get, first, onBytes }: SideReadsOptions)
         ({ body, endExclusive } = prepared);
         prepared = undefined;
         clearTimeout(unused);
-      } else body = await get({ from, toExclusive: endExclusive, signal });
+      } else {
+        body = await get({ from, toExclusive: endExclusive, signal: AbortSignal.any([signal, ending.signal]) });
+      }
       return readBody(body, endExclusive - from, onBytes);
     },
+  };
+
+  const next = async (reader: SharedReader) => {
+    try {
+      return await reader.next();
+    } catch (error) {
+      if (ending.signal.aborted || !onFailed(error)) throw error;
+      return undefined;
+    }
   };
 
   return {
@@ -59,7 +73,7 @@ export function createSideReads({ size, get, first, onBytes }: SideReadsOptions)
       let chunk: Uint8Array = new Uint8Array(0);
       const side: SourceReader = {
         async read(into) {
-          if (chunk.length === 0) chunk = (await reader.next()) ?? new Uint8Array(0);
+          if (chunk.length === 0) chunk = (await next(reader)) ?? new Uint8Array(0);
           const length = Math.min(chunk.length, into.length);
           into.set(chunk.subarray(0, length));
           chunk = chunk.subarray(length);
@@ -76,6 +90,8 @@ export function createSideReads({ size, get, first, onBytes }: SideReadsOptions)
     get count(): number {
       return open.size;
     },
+    /** The fill has failed, or moved: those that read get `reason`. */
+    end: (reason: unknown): void => ending.abort(reason),
     async close(): Promise<void> {
       clearTimeout(unused);
       dropPrepared();

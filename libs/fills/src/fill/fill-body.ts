@@ -19,6 +19,7 @@ export function createFillBody(segments: Segments) {
   let failure: { readonly error: unknown } | undefined;
   /** Set: no more bytes come here, and readers go on there. */
   let goesOn: 'elsewhere' | 'in the store' | undefined;
+  let isCleared = false;
 
   const wake = () => {
     for (const waiter of waiters) waiter();
@@ -69,13 +70,18 @@ export function createFillBody(segments: Segments) {
       goesOn = 'elsewhere';
       wake();
     },
-    /** Readers go on in the store, now, whatever is still here. */
+    /** The store has it. Readers that lack bytes go on there. */
     markStored(): void {
       goesOn = 'in the store';
       wake();
     },
-    get isStored(): boolean {
-      return goesOn === 'in the store';
+    /** Stored: all readers go on in the store now, whatever is still here. */
+    clear(): void {
+      isCleared = true;
+      wake();
+    },
+    get isCleared(): boolean {
+      return isCleared;
     },
     markVerified(): void {
       verified = true;

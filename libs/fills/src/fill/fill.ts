@@ -13,7 +13,7 @@ import type { Logger } from '@cistern/telemetry';
 import type { BlobRequestOptions, Upstream } from '@cistern/upstream';
 import type { SourceReader } from '@cistern/streams';
 import type { FillConnections } from '../fetch/connection-control.ts';
-import { type SegmentFetch, createSegmentFetch, nearBytes } from '../fetch/fetch-segments.ts';
+import { type SegmentFetch, createSegmentFetch, isNoRange, nearBytes } from '../fetch/fetch-segments.ts';
 import { type SideReads, createSideReads } from '../fetch/side-reads.ts';
 import { type FillBody, createFillBody, movedElsewhere } from './fill-body.ts';
 import { createFollowers, openFillReader } from './followers.ts';
@@ -111,6 +111,8 @@ const rangeIdleMs = 30_000;
 /** How long what is here of a fill stays for followers that come, if it is not stored or has moved to another worker. */
 const quietMs = 2_000;
 const longestMs = 15_000;
+/** After upstream has failed to give bytes beside the fill, none are asked for. */
+const besideRestMs = 10_000;
 /** How long what is stored stays in the spool for those who read it there. */
 const keptMs = 10_000;
 /** A store that takes nothing for as long does not hold up a fill that is larger than what may be kept of it. */
@@ -138,6 +140,8 @@ export function startFill(options: FillOptions): Fill {
   let storing: SegmentStore | undefined;
   /** Once it runs. */
   let size: number | undefined;
+  /** Before, readers wait for what is not here. */
+  let besideFromMs = 0;
   let isCommitted = false;
   let hasEnded = false;
   let hasMoved = false;
@@ -169,7 +173,7 @@ export function startFill(options: FillOptions): Fill {
       const isComing = verified ? (fetch?.want(from) ?? true) : (fetch?.brings(from) ?? false);
       if (isComing) return undefined;
     }
-    if (sides === undefined || fetch?.mayGetRanges === false) return undefined;
+    if (performance.now() < besideFromMs || sides === undefined || fetch?.mayGetRanges === false) return undefined;
     const next = nextPresent(segments, segment, sides.endOf(from, end));
     // Beyond that it is stored before long.
     if (wholeWanted && sides.askedBytes + next - from > segments.size) return undefined;
@@ -184,7 +188,7 @@ export function startFill(options: FillOptions): Fill {
     };
     if (isCommitted) {
       const kept = [...segments].filter(({ isFreed, release }) => !isFreed && release !== undefined);
-      body.markStored();
+      body.clear();
       for (const segment of kept) free(segment);
       return kept.length > 0;
     }
@@ -265,6 +269,7 @@ export function startFill(options: FillOptions): Fill {
       );
     filling.markVerified();
     isCommitted = await storingNow.commit();
+    if (isCommitted) filling.markStored();
     room.hasEnded();
     return isCommitted;
   };
@@ -280,6 +285,11 @@ export function startFill(options: FillOptions): Fill {
       get,
       first: range && { body: first!, endExclusive: range.toExclusive },
       onBytes: (bytes) => options.onSideBytes?.(bytes),
+      onFailed(error) {
+        if (isNoRange(error)) wantWhole();
+        besideFromMs = isNoRange(error) ? Infinity : performance.now() + besideRestMs;
+        return wholeWanted;
+      },
     });
     if (range !== undefined) setRunning(mostBytes);
     if (range === undefined || mostBytes <= options.maxWholeForRangeBytes) wantWhole();
@@ -307,7 +317,11 @@ export function startFill(options: FillOptions): Fill {
   /** Followers that still read keep the spool, but for what is stored: they go on there, soon. */
   const close = () => {
     const kept = isCommitted && !spools.isOneFile ? setTimeout(() => freeOne(), keptMs) : undefined;
-    if (!isCommitted) void storing?.abort();
+    if (!isCommitted) {
+      void storing?.abort();
+      // Who lacks bytes of it has another one fetched.
+      body?.markMoved();
+    }
     followers.whenNone(() => {
       clearTimeout(kept);
       Promise.all([sides?.close(), spool?.close()]).catch((error: unknown) =>
@@ -327,11 +341,13 @@ export function startFill(options: FillOptions): Fill {
         body.markMoved();
       }
       if (hasMoved && body !== undefined && !body.failed) {
+        sides?.end(movedElsewhere());
         await followers.gone(quietMs, longestMs, options.signal);
         return 'moved' as const;
       }
       hasEnded = true;
       body?.fail(error);
+      sides?.end(error);
       throw error;
     })
     .finally(() => {

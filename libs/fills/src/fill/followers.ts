@@ -131,7 +131,7 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
         const toExclusive = Math.min(options.toExclusive, body.size);
         if (position >= toExclusive) return 0;
         body.checkFailed();
-        if (body.isStored) body.checkGoesOn();
+        if (body.isCleared) body.checkGoesOn();
         const end = verified ? Math.min(toExclusive, body.openEnd) : toExclusive;
         const here = Math.min(segments.presentEnd(position), end) - position;
         if (here <= 0) body.checkGoesOn();
@@ -147,6 +147,9 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
       }
     },
     async table() {
+      // Only the blob's last bytes are compared with it.
+      const isWaitedFor = verified && options.toExclusive >= body.size;
+      if (!isWaitedFor && !body.verified) return undefined;
       // Verified, it stays so; a reader that has its last byte has seen it.
       while (!body.verified) {
         checkOpen();
