@@ -9,9 +9,6 @@ import { type TestClusterOptions, startTestCluster } from '../testing/start-test
 import { until } from '@cistern/runtime/testing';
 import { bytesOf, collect } from '@cistern/oci/testing';
 
-/** Another worker's fill has nothing by which bytes that were given can be known again, but the table of its blob. */
-const byTable = 'proofs by the table of checksums';
-
 const ociImage = 'application/vnd.oci.image.manifest.v1+json';
 const latest = parseReference('latest');
 
@@ -168,7 +165,7 @@ test('a warm pull while the store is down: blobs come from upstream, and no fetc
   assert.equal(hub.gets.length, 2);
 });
 
-test('a store that fails in the middle of a read: the rest comes by a fill', { skip: byTable }, async (t) => {
+test('a store that fails in the middle of a read: the rest comes by a fill', async (t) => {
   for (const verified of [true, false]) {
     let readsBeforeFailure = Infinity;
     const { hub, stored, index, layer, blob, pullBlob, openManifest, shared, workers } = await startImage(t, {

@@ -19,7 +19,7 @@ async function startOnDisk(t: TestContext, freeBytes: number, options: Partial<D
     space: async () => ({ freeBytes: freeBytes - written(), totalBytes: 100 * mebibyte }),
     ...options,
   });
-  const started = await startTestCache({ disk });
+  const started = await startTestCache({ store: 'fs', disk });
   const written = () => [...started.fills.all()].reduce((sum, { presentBytes }) => sum + presentBytes, 0);
   t.after(() => started.close());
   const open = (digest: Digest) => started.cache.openBlob({ ...library, digest, intent: 'whole' });

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { peerKeys, readAll, startFillServer } from '../testing/start-fill-server.ts';
+import { testSegmentBytes } from '../testing/test-segment-bytes.ts';
 import { createFillAccess, createFillTable } from '@cistern/fills';
 
 const { signal } = new AbortController();
 
-test('the same bytes, whether a fill runs here or elsewhere', async (t) => {
+test('the same bytes and the same table of them, whether a fill runs here or elsewhere', async (t) => {
   const { fills, index, digest, bytes, place, address, remote, bytesSent, uploaded } = await startFillServer(t, {
     size: 300_000,
   });
@@ -15,6 +16,7 @@ test('the same bytes, whether a fill runs here or elsewhere', async (t) => {
   const record = { ...(await index.fills.read(digest))!, ...place };
   const range = { from: 100, toExclusive: 250_000, verified: true };
   const expected = bytes.subarray(100, 250_000);
+  const table = { segmentBytes: testSegmentBytes, crcs: [crc32(bytes)] };
   const nodes = [
     { access: createFillAccess({ fills, address, remote }), sent: 0 },
     {
@@ -26,11 +28,10 @@ test('the same bytes, whether a fill runs here or elsewhere', async (t) => {
   for (const { access, sent } of nodes) {
     const reader = (await access.open(record, range, signal))!;
     assert.ok((await readAll(reader)).equals(expected));
-    assert.deepEqual(reader.delivered, { from: 100, endExclusive: 250_000, checksum: crc32(expected) });
+    assert.equal(reader.isUnproven, true);
+    assert.deepEqual(await reader.table?.(), table);
     await reader.close();
     assert.equal(bytesSent(), sent);
-    const isHere = sent === 0;
-    assert.equal(await access.checksum(record, 100, 250_000), isHere ? crc32(expected) : undefined);
   }
 });
 
@@ -45,17 +46,5 @@ test('a fill that is over is asked for nowhere else, here or there', async (t) =
     createFillAccess({ fills, address: '', remote: undefined }),
   ]) {
     assert.equal(await access.open(record, range, signal), undefined);
-    assert.equal(await access.checksum(record, 0, 10), undefined);
   }
-});
-
-test('alone, a node needs no checksum: its bytes are verified before their end', async (t) => {
-  const { fills, index, digest, bytes } = await startFillServer(t, { size: 300_000 });
-  const record = { ...(await index.fills.read(digest))!, size: bytes.length };
-  const access = createFillAccess({ fills, address: '', remote: undefined });
-  const reader = (await access.open(record, { from: 0, toExclusive: bytes.length, verified: true }, signal))!;
-  assert.equal(reader.delivered, undefined);
-  assert.ok((await readAll(reader)).equals(bytes));
-  assert.equal(await reader.verification?.('proven'), 'proven');
-  await reader.close();
 });
