@@ -1,5 +1,5 @@
 export type { Account } from './auth/auth-options.ts';
-export { seededBody } from './content/body.ts';
+export { isOfBody, rotatedBody, seededBody } from './content/body.ts';
 export type { Body, SeededBytes } from './content/body.ts';
 export { addImage } from './content/builders.ts';
 export type { AddedImage, ImageOptions } from './content/builders.ts';

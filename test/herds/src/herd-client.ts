@@ -3,12 +3,14 @@
 // real-time: reports pauses between bytes, and reads slowly on purpose
 import { type IncomingMessage, get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { seededBody } from '@cistern/fake-upstream';
+import { isOfBody, rotatedBody, seededBody } from '@cistern/fake-upstream';
 
 export interface HerdPlan {
   readonly url: string;
   readonly size: number;
   readonly seed: number;
+  /** The blob's bytes are a `rotatedBody`, which may be larger than memory. Default: a `seededBody`. */
+  readonly isRotated?: boolean;
   readonly clients: number;
   /** What a client does otherwise than to read the whole as fast as it can, by its number, which starts at 0. */
   readonly special?: Readonly<Record<number, ClientPlan>>;
@@ -56,15 +58,28 @@ process.on('message', (message: HerdPlan | 'hurry') => {
 });
 
 function start(plan: HerdPlan): void {
-  const source = Buffer.concat([...seededBody({ size: plan.size, seed: plan.seed }).read(0, plan.size)]);
-  for (let client = 0; client < plan.clients; client += 1) void pull(plan, client, source).then(tell);
+  const isRight = plan.isRotated === true ? compareRotated(plan) : compareSeeded(plan);
+  for (let client = 0; client < plan.clients; client += 1) void pull(plan, client, isRight).then(tell);
+}
+
+/** Whether the blob has that chunk at an offset. */
+type Compare = (at: number, chunk: Buffer) => boolean;
+
+function compareRotated(plan: HerdPlan): Compare {
+  const body = rotatedBody(plan);
+  return (at, chunk) => isOfBody(body, at, chunk);
+}
+
+function compareSeeded(plan: HerdPlan): Compare {
+  const source = Buffer.concat([...seededBody(plan).read(0, plan.size)]);
+  return (at, chunk) => chunk.compare(source, at, at + chunk.length) === 0;
 }
 
 function tell(event: HerdEvent): void {
   process.send?.(event);
 }
 
-async function pull(plan: HerdPlan, client: number, source: Buffer): Promise<HerdEnd> {
+async function pull(plan: HerdPlan, client: number, isRight: Compare): Promise<HerdEnd> {
   const special = plan.special?.[client] ?? {};
   const from = special.range?.from ?? 0;
   const wanted = (special.range?.to ?? plan.size - 1) + 1 - from;
@@ -104,7 +119,7 @@ async function pull(plan: HerdPlan, client: number, source: Buffer): Promise<Her
   function take(chunk: Buffer): void {
     if (state.received === 0) tell({ kind: 'first-byte', client, afterMs: performance.now() - askedAtMs });
     const at = from + state.received;
-    if (state.wrongAt < 0 && chunk.compare(source, at, at + chunk.length) !== 0) state.wrongAt = at;
+    if (state.wrongAt < 0 && !isRight(at, chunk)) state.wrongAt = at;
     const step = plan.progressBytes ?? Number.POSITIVE_INFINITY;
     const before = Math.floor(state.received / step);
     state.received += chunk.length;

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { type Body, bytesBody, concatBodies, digestOfBody, flipByte, resizeBody, seededBody } from './body.ts';
+import {
+  type Body,
+  bytesBody,
+  concatBodies,
+  digestOfBody,
+  flipByte,
+  isOfBody,
+  resizeBody,
+  rotatedBody,
+  seededBody,
+} from './body.ts';
 import { tarLayer } from './tar-layer.ts';
 
 const whole = (body: Body) => Buffer.concat([...body.read(0, body.size)]);
@@ -26,8 +36,40 @@ test('seeded bytes can be read from any offset', () => {
     assert.deepEqual(Buffer.concat([...body.read(start, end)]), bytes.subarray(start, end));
 });
 
+test('rotated bytes can be read from any offset, and are wrong at any other', () => {
+  const mebibyte = 1024 * 1024;
+  const body = rotatedBody({ size: 5 * mebibyte + 3, seed: 1 });
+  const bytes = whole(body);
+  assert.equal(bytes.length, body.size);
+  for (const [start, end] of [
+    [0, 1],
+    [mebibyte - 1, mebibyte + 1],
+    [1_000_001, 5 * mebibyte + 3],
+  ] as const)
+    assert.deepEqual(Buffer.concat([...body.read(start, end)]), bytes.subarray(start, end));
+  const piece = bytes.subarray(mebibyte + 100, 3 * mebibyte);
+  assert.ok(isOfBody(body, mebibyte + 100, piece));
+  for (const at of [100, 2 * mebibyte + 100, mebibyte + 99]) assert.ok(!isOfBody(body, at, piece), `at ${at}`);
+  assert.ok(!isOfBody(body, body.size - 1, bytes.subarray(-2)));
+  assert.ok(!isOfBody(flipByte(body, 3 * mebibyte - 1), mebibyte + 100, piece));
+});
+
+test('every block of rotated bytes is another one, 200 GiB on, too', () => {
+  const mebibyte = 1024 * 1024;
+  const body = rotatedBody({ size: 200 * 1024 * mebibyte, seed: 1 });
+  const blocks = Array.from({ length: 200 * 1024 }, (_, block) => {
+    const [first] = body.read(block * mebibyte, block * mebibyte + 16);
+    return first!.toString('hex');
+  });
+  assert.equal(new Set(blocks).size, blocks.length);
+});
+
 test('no chunk is larger than 256 KiB', () => {
-  for (const body of [seededBody({ size: 700_000, seed: 1 }), bytesBody(Buffer.alloc(700_000))])
+  for (const body of [
+    seededBody({ size: 700_000, seed: 1 }),
+    rotatedBody({ size: 700_000, seed: 1 }),
+    bytesBody(Buffer.alloc(700_000)),
+  ])
     for (const chunk of body.read(3, body.size)) assert.ok(chunk.length <= 256 * 1024);
 });
 

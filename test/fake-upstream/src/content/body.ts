@@ -19,6 +19,9 @@ export interface SeededBytes {
 
 const chunkBytes = 256 * 1024;
 const cipherBlockBytes = 16;
+const rotatedBytes = 1024 * 1024;
+/** Odd, so that every block up to the millionth is rotated differently; the products stay exact. */
+const rotationStep = 618_033;
 
 export function bytesBody(bytes: Uint8Array): Body {
   const buffer = Buffer.from(bytes);
@@ -51,6 +54,39 @@ export function seededBody({ size, seed }: SeededBytes): Body {
         yield cipher.update(zeros.subarray(0, Math.min(zeros.length, endExclusive - at)));
     },
   };
+}
+
+/**
+ * One pseudo-random MiB again and again, each time rotated by another offset: nothing is computed, for bodies of many gigabytes.
+ * Blocks of a MiB are all different up to 1 TiB, so bytes at a wrong place are wrong bytes.
+ */
+export function rotatedBody({ size, seed }: SeededBytes): Body {
+  const block = Buffer.concat([...seededBody({ size: rotatedBytes, seed }).read(0, rotatedBytes)]);
+  const twice = Buffer.concat([block, block]);
+  return {
+    size,
+    identity: `rotated ${typeof seed} ${seed} ${size}`,
+    *read(start, endExclusive) {
+      for (let at = start; at < endExclusive;) {
+        const within = at % rotatedBytes;
+        const rotation = (((at - within) / rotatedBytes) * rotationStep) % rotatedBytes;
+        const length = Math.min(endExclusive - at, chunkBytes - (within % chunkBytes));
+        yield twice.subarray(rotation + within, rotation + within + length);
+        at += length;
+      }
+    },
+  };
+}
+
+/** Whether `bytes` are those of the body at `at`. */
+export function isOfBody(body: Body, at: number, bytes: Buffer): boolean {
+  if (at + bytes.length > body.size) return false;
+  let compared = 0;
+  for (const chunk of body.read(at, at + bytes.length)) {
+    if (chunk.compare(bytes, compared, compared + chunk.length) !== 0) return false;
+    compared += chunk.length;
+  }
+  return true;
 }
 
 export function concatBodies(parts: readonly Body[]): Body {
