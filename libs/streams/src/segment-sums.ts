@@ -7,7 +7,7 @@ export interface SegmentSumsOptions {
   /** Bytes of the whole blob. */
   readonly size: number;
   readonly segmentBytes: number;
-  /** Of the first byte that is added. */
+  /** The offset of the first byte that is added. */
   readonly from: number;
 }
 
@@ -16,7 +16,7 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
   const sums = new Map<number, number>();
   let position = from;
   let index = Math.floor(from / segmentBytes);
-  /** Of the segment at `position`; `undefined`: some of its bytes were not added. */
+  /** The CRC-32 of the segment at `position`; unset means that some of its bytes were not added. */
   let sum: number | undefined;
 
   const endOf = () => Math.min(size, (index + 1) * segmentBytes);
@@ -31,7 +31,7 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
   };
   if (position === index * segmentBytes) sum = 0;
 
-  /** Of segments together; `undefined`: some of them did not come whole. */
+  /** The CRC-32 of several segments together; unset means that some did not come whole. */
   const sumOf = (first: number, end: number): number | undefined => {
     let crc = 0;
     for (let segment = first; segment < end; segment += 1) {
@@ -43,7 +43,7 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
   };
 
   return {
-    /** `known`: CRC-32 of `bytes`, where somebody has computed it. */
+    /** `known`: CRC-32 of `bytes`, where it has been computed. */
     add(bytes: Uint8Array, known?: number): void {
       for (let at = 0; at < bytes.length;) {
         const part = bytes.subarray(at, at + endOf() - position);

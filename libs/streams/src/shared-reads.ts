@@ -227,7 +227,7 @@ class Reader implements Member {
     return this.endExclusive === size && offset + length >= size && (crc !== undefined || !sums.isEmpty);
   }
 
-  /** Before the blob's last bytes: what was verified in the end is what was given, by however many streams. */
+  /** Before the blob's last bytes: compares the segments that this reader got with those that were verified. */
   #compare(): void {
     const { sums } = this.#options;
     if (sums.isEmpty || (this.#table !== undefined && sums.matches(this.#table))) return;
@@ -236,7 +236,7 @@ class Reader implements Member {
     });
   }
 
-  /** A reader that is halfway through waits for an index or a store that is away: its client could not be told any more. */
+  /** A reader that is halfway through waits for an index or a store that is away: its client has the head of the answer already. */
   #mayWait(error: unknown): boolean {
     const { from } = this.#options;
     if (this.position === from || !isCacheError(error, 'index-unavailable', 'store-unavailable')) return false;

@@ -23,9 +23,9 @@ export const workerSection = section('Fetching from upstreams.', {
       default: "the store's own; with S3 a temporary one",
     }).optional(),
     maxbytes: size(
-      'What fetches in flight keep there. Of larger blobs only a part is there at a time. With a store on this machine bodies count to the store instead.',
+      'All fetches together keep so much there at most; a larger blob is there in parts. A store in a directory keeps the bodies itself.',
     ).prefault('20GiB'),
-    perfill: size('What one fetch keeps there at most, while it waits for the store.').prefault('1GiB'),
+    perfill: size('One fetch keeps so much there at most.').prefault('1GiB'),
   }),
   rangefill: section('Ranges of blobs that are not cached yet, as lazy pullers ask for them.', {
     maxbytes: size(

@@ -23,9 +23,9 @@ export interface CopyBodyOptions {
 const maxPendingBytes = 1024 * 1024;
 
 /**
- * Resolves when everything up to the run's end, or the body's, has been written; the rest of the body is dropped where there is more
- * (a body read to its own end leaves its connection reusable). The caller checks `run.next`: the body may have ended before. Rejects
- * with what the body or the write threw.
+ * Resolves when everything up to the run's end, or the body's, has been written. The rest of the body is dropped, for a body that is
+ * read to its own end leaves its connection reusable. The caller checks `run.next`: the body may have ended before. Rejects with the
+ * error of the body or of the write.
  */
 export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions): Promise<void> {
   let pending: Buffer[] = [];
@@ -33,6 +33,10 @@ export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions)
   let written = run.next;
   let flushing: Promise<void> | undefined;
   let failure: { readonly error: unknown } | undefined;
+
+  const throwFailure = () => {
+    if (failure !== undefined) throw failure.error;
+  };
 
   const flush = async () => {
     try {
@@ -54,7 +58,7 @@ export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions)
 
   try {
     for await (const chunk of opened.body) {
-      if (failure !== undefined) throw failure.error;
+      throwFailure();
       const end = run.next + chunk.length;
       const taken = chunk.subarray(0, Math.max(0, run.endExclusive - run.next));
       run.next += taken.length;
@@ -62,11 +66,11 @@ export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions)
       pendingBytes += taken.length;
       if (pending.length > 0) flushing ??= flush();
       if (pendingBytes > maxPendingBytes) await flushing;
-      if (failure !== undefined) throw failure.error;
+      throwFailure();
       if (run.next < end || (run.next === run.endExclusive && run.next < bodyEnd)) break;
     }
     await flushing;
-    if (failure !== undefined) throw failure.error;
+    throwFailure();
   } finally {
     opened.close();
     await flushing;
@@ -74,8 +78,8 @@ export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions)
 }
 
 /**
- * Frees a chunk that came as memory of its own, as a socket's do. What lies outside the heap is much for the kernel and little
- * for V8's young generation: left to the collector, each 64 MB of a fill would cost a look at the whole heap.
+ * Frees a chunk that came as memory of its own, as a socket's do. Memory outside the heap is much for the kernel and little for V8's
+ * young generation. The collector would look at the whole heap for each 64 MB of a fill.
  */
 function free({ buffer, byteLength }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);

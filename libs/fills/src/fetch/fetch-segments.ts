@@ -1,4 +1,4 @@
-// Who fetches which segments of a fill. The first GET is plain and runs on to the end. Others are ranged: where a reader waits ahead of
+// The plan of a fill's GETs. The first GET is plain and runs on to the end. Others are ranged: where a reader waits ahead of
 // it, and for more connections, where those pay. They take their segments from it, which ends where the first of them begins.
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type BlobRequestOptions, ExtraRefused, type UpstreamBlobBody } from '@cistern/upstream';
@@ -13,9 +13,9 @@ export interface SegmentFetchOptions {
   readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
   /** Appends to one segment. If it fails the fill ends: its bytes are not fetched again. */
   readonly append: (offset: number, chunks: readonly Buffer[]) => Promise<void>;
-  /** What a ranged GET beside another one brings, in bytes. */
+  /** A ranged GET beside another one brings so many bytes at most. */
   readonly rangeBytes: number;
-  /** Of the host that sends the bytes, once it is known: how many connections may be open. Default: one. */
+  /** Called with the host that sends the bytes: decides how many connections are open. Unset means one. */
   readonly connect?: ((host: string) => FillConnections) | undefined;
   /** Whether the segments' size is the most that is read, and the body's own end is that of the blob. */
   readonly isSizeUnknown: boolean;
@@ -28,20 +28,20 @@ export type SegmentFetch = ReturnType<typeof createSegmentFetch>;
 
 /** A reader this close behind a fetch waits for it. */
 export const nearBytes = 4 * 1024 * 1024;
-/** Upstream drops connections that nobody reads from. */
+/** Upstreams drop connections that are not read. */
 const standMs = 10_000;
 const maxAhead = 4;
 /** After an extra GET has failed none is tried for so long: the main one brings the rest. */
 const aloneMs = 10_000;
-/** What a GET of several brings at least, in segments; one on trial brings one, so that the next trial need not wait for it. */
+/** One GET of several brings at least so many segments. A trial brings one, so that the next trial need not wait for it. */
 const fewSegments = 2;
 
-/** Upstream does not answer ranges, or has less than the range: the whole will tell. */
+/** Upstream does not answer ranges, or has less than the range: the whole is asked for. */
 export function isNoRange(error: unknown): boolean {
   return isCacheError(error, 'unsupported', 'range-unsatisfiable');
 }
 
-/** The window was full for long: the connection was closed, and the rest is asked for when there is room. */
+/** The window was full for long: the connection is closed, and what is missing first is asked for. */
 class StoodStill extends Error {}
 
 export function createSegmentFetch(options: SegmentFetchOptions) {
@@ -73,7 +73,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     return undefined;
   };
 
-  /** Of the open segments from `first` on, as far as `limit` bytes go. */
+  /** The end of the open segments from `first` on, within `limit` bytes. */
   const endOfOpen = (first: Segment, limit: number): number => {
     let end = first.end;
     for (let index = first.index + 1; index < segments.count; index += 1) {
@@ -110,7 +110,8 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     change();
   };
 
-  const takeRoom = async (segment: Segment, mayStand: boolean) => {
+  /** `isStanding`: a GET waits, which upstream drops before long. */
+  const takeRoom = async (segment: Segment, isStanding: boolean) => {
     if (segment.release !== undefined) return;
     const standing = new AbortController();
     const onAbort = () => standing.abort(signal.reason);
@@ -119,13 +120,17 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     const onWait = () => {
       goOn = connections?.heldUp();
     };
-    const timer = mayStand ? setTimeout(() => standing.abort(new StoodStill()), standMs) : undefined;
+    const timer = setInterval(() => {
+      // Nothing goes before what a GET has left behind that failed meanwhile.
+      const isBehind = (firstOpen() ?? segment).index < segment.index;
+      if (isBehind || (isStanding && mayGetRanges)) standing.abort(new StoodStill());
+    }, standMs);
     try {
       signal.throwIfAborted();
       segment.release = await room.take(segment.end - segment.start, standing.signal, onWait);
     } finally {
       goOn?.();
-      clearTimeout(timer);
+      clearInterval(timer);
       signal.removeEventListener('abort', onAbort);
     }
   };
@@ -138,7 +143,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     return Math.max(fewSegments * segmentBytes, Math.min(rangeBytes, leftBytes / (2 * (connections?.allowed ?? 1))));
   };
 
-  /** Of what has come by this run, each segment's part that is next there. */
+  /** Appends the bytes that are next in their segments; the others are there already. */
   const write = async (run: Run, offset: number, chunks: readonly Buffer[]) => {
     for (const piece of bySegment(segments, offset, chunks)) {
       const { segment } = piece;
@@ -146,7 +151,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       const here = segment.start + segment.filled;
       const rest = here <= piece.offset ? piece.chunks : skip(piece.chunks, here - piece.offset);
       if (rest.length === 0) continue;
-      await takeRoom(segment, mayGetRanges);
+      await takeRoom(segment, true);
       await append(Math.max(here, piece.offset), rest);
       connections?.received(rest.reduce((sum, { length }) => sum + length, 0));
       if (segment.isComplete) onChange();
@@ -188,12 +193,16 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     main = run;
     claim(run, first);
     try {
-      await takeRoom(first, whole !== undefined && mayGetRanges);
-      const { body, bodyEnd } = whole === undefined ? await open(run) : { body: whole, bodyEnd: segments.size };
-      await copy(run, body, bodyEnd);
+      goOn?.();
+      await takeRoom(first, whole !== undefined);
+      const { opened, bodyEnd } = whole === undefined ? await open(run) : { opened: whole, bodyEnd: segments.size };
+      change();
+      await copy(run, opened, bodyEnd);
     } catch (error) {
       whole?.close();
       if (!(error instanceof StoodStill)) throw error;
+      // Nothing of it goes before its end: two of them could wait for each other for ever.
+      if (options.isSizeUnknown) throw noRoom();
     } finally {
       main = undefined;
       end(run);
@@ -210,7 +219,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     return true;
   };
 
-  /** False: there is no room for it now, or somebody brings it. */
+  /** False: there is no room for it now, or another run brings it. */
   const startExtra = (first: Segment): boolean => {
     if (first.release === undefined) first.release = room.tryTake(first.end - first.start);
     if (first.release === undefined || !cutBefore(first)) return false;
@@ -308,6 +317,11 @@ function tooShort(): CacheError {
 function endless(bytes: number): CacheError {
   const message = `Upstream sends a blob without a length, and no end of it within ${bytes} bytes.`;
   return new CacheError('content-mismatch', message);
+}
+
+function noRoom(): CacheError {
+  const message = 'The spool has no room for a blob without a length (worker.spool.maxbytes).';
+  return new CacheError('overloaded', message, { retryable: true, isLocal: true });
 }
 
 function* bySegment(segments: Segments, offset: number, chunks: readonly Buffer[]) {

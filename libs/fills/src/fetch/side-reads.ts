@@ -1,5 +1,5 @@
-// Reads beside a fill: bytes that are not in its window, for readers behind or far ahead of it, and small ranges of blobs that nobody
-// wants whole. They are ranged GETs, bounded and never spooled; readers at the same place share one.
+// Reads beside a fill, for readers behind or far ahead of its window, and for small ranges. They are ranged GETs, bounded and never
+// spooled. Readers at the same place share one.
 import { CacheError } from '@cistern/errors';
 import { type SharedReader, type SourceReader, createBufferPool, createSharedReads } from '@cistern/streams';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
@@ -9,13 +9,13 @@ export interface SideReadsOptions {
   readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
   /** A body that has been asked for already, of the range that the first reader wants. */
   readonly first: { readonly body: UpstreamBlobBody; readonly endExclusive: number } | undefined;
-  /** Told of bytes that came from upstream. */
+  /** Called with the number of bytes that came from upstream. */
   readonly onBytes: (bytes: number) => void;
   /** Called when upstream has refused one or broken it off. True if the reader can wait for its bytes; else it gets the error. */
   readonly onFailed: (error: unknown) => boolean;
 }
 
-/** What one GET brings at most. */
+/** One GET brings so many bytes at most. */
 const mostBytes = 64 * 1024 * 1024;
 const poolBytes = 16 * 1024 * 1024;
 const unusedMs = 2_000;
@@ -64,7 +64,7 @@ export function createSideReads({ size, get, first, onBytes, onFailed }: SideRea
     get askedBytes(): number {
       return askedBytes;
     },
-    /** What one reader gets at most from one read at `from`. */
+    /** Where one read that begins at `from` ends at most. */
     endOf: (from: number, toExclusive: number): number => Math.min(toExclusive, from + mostBytes),
     /** The opener closes it. Rejects as `get`. */
     open(from: number, toExclusive: number): SourceReader {

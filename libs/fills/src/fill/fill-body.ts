@@ -10,7 +10,7 @@ const withheldWholeBytes = 64 * 1024;
 
 /** The error of a reader that needs bytes which come elsewhere now. */
 export function movedElsewhere(): SourceInterrupted {
-  return new SourceInterrupted('somebody else goes on with the fill');
+  return new SourceInterrupted('another worker goes on with the fill');
 }
 
 export function createFillBody(segments: Segments) {

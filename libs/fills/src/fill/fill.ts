@@ -1,9 +1,9 @@
 // A fill: one fetch of one digest, streamed to everybody who waits for it, verified, committed. It outlives its askers.
 //
-//   claimed → running ⇄ stalled (no room in the window, or the store takes nothing)
-//   running → verified → committing → committed | unstored → ended
-//   claimed | running → moved: another worker goes on (the lease was lost, this worker ends, or it has failed by itself)
-//   claimed | running → failed
+// - claimed → running ⇄ stalled: the window has no room, or the store takes nothing
+// - running → verified → committing → committed | unstored → ended
+// - claimed | running → moved: another worker goes on
+// - claimed | running → failed
 //
 // Its bytes are segments (`segments.ts`). Upstream is asked by `fetch/`; the spool's room is in `../room`.
 import type { BlobStore } from '@cistern/blob-store';
@@ -31,14 +31,14 @@ export interface FillOptions {
   readonly repository: RepositoryName;
   /** From the link, where a manifest said it. */
   readonly expectedSize: number | undefined;
-  /** Of a fill that this one goes on with: then nobody need be asked for it. */
+  /** The size that the replaced fill has learned: upstream is not asked for it again. */
   readonly takenOverSize?: number | undefined;
-  /** What the first asker waits for. */
+  /** The first asker waits for the bytes from here on. */
   readonly from: number;
   readonly toExclusive: number | undefined;
   /** Called when the blob is verified and the store refuses it, for now or for good. */
   readonly onRefused?: (() => void) | undefined;
-  /** Told of bytes of reads beside the fill. */
+  /** Called with the number of bytes that came by reads beside the fill. */
   readonly onSideBytes?: ((bytes: number) => void) | undefined;
   /** Larger blobs are not fetched whole for the sake of a small range. */
   readonly maxWholeForRangeBytes: number;
@@ -52,7 +52,7 @@ export interface FillOptions {
   readonly mayMove?: boolean;
   /** Whether another worker goes on after this failure, which is this worker's own. */
   readonly handsOn?: ((error: unknown) => Promise<boolean>) | undefined;
-  /** Looks whether somebody else has taken the fill over; then `handOver` is called. */
+  /** Looks whether another worker has taken the fill over; then `handOver` is called. */
   readonly lookForSuccessor?: (() => Promise<void>) | undefined;
 }
 
@@ -62,30 +62,30 @@ export interface Fill {
   /** Resolves with the blob's size once upstream has answered and followers can read; rejects with the failure. */
   readonly running: Promise<number>;
   /**
-   * Resolves when the blob is committed; has been left: only ranges of it were wanted, and nobody reads any more, or the store has
-   * no room for it; or has moved, and nobody needs what is here any more. Rejects with the failure. Followers that have opened before may still
-   * be reading.
+   * Resolves when the blob is committed. Or it has been left: only ranges of it were wanted and the last reader is gone, or the store
+   * does not take it. Or it has moved, and no reader needs its bytes here. Rejects with the failure. Readers that opened it before may
+   * still read.
    */
   readonly ended: Promise<'committed' | 'left' | 'moved'>;
   /** A follower at any offset; only after `running`. `undefined` once it has ended, however it did. */
   open(range: FillRange): SourceReader | undefined;
   /**
-   * For whoever takes the fill over: nothing is fetched here any more then, so that nothing is fetched twice. The run of bytes
-   * that is here at `from`, unverified. `undefined`: there is none.
+   * For the worker that takes the fill over: the bytes that are here at `from`, unverified. This fill then fetches no more. Unset means
+   * that there are none.
    */
   openPresent(from: number): Promise<{ readonly endExclusive: number; readonly reader: SourceReader } | undefined>;
-  /** Of the whole blob; `undefined`: nobody has said it yet. */
+  /** Unset means that upstream has not answered yet. */
   readonly size: number | undefined;
-  /** Of a blob that has been verified. */
+  /** Unset until the blob has been verified. */
   readonly table: CrcTable | undefined;
   /** Bytes that have come, verified or not. */
   readonly presentBytes: number;
   readonly activity: FillActivity;
-  /** Who reads from it now. */
+  /** The number of its readers. */
   readonly readers: number;
   /** Whether followers may come. */
   readonly isOpen: boolean;
-  /** Somebody else owns the digest now: fetches no more, and sends followers there once they have had what is here. */
+  /** Another worker owns the digest now. Fetches no more; readers go there once they have had these bytes. */
   handOver(): void;
 }
 
@@ -108,18 +108,18 @@ export interface FillRange {
 
 /** How long a fill that only serves ranges waits for another reader. */
 const rangeIdleMs = 30_000;
-/** How long what is here of a fill stays for followers that come, if it is not stored or has moved to another worker. */
+/** A fill that is not stored, or has moved, keeps its bytes for so long after its last reader. */
 const quietMs = 2_000;
 const longestMs = 15_000;
 /** After upstream has failed to give bytes beside the fill, none are asked for. */
 const besideRestMs = 10_000;
-/** How long what is stored stays in the spool for those who read it there. */
+/** A committed fill keeps its segments for so long, unless their room is wanted. */
 const keptMs = 10_000;
 /** A store that takes nothing for as long does not hold up a fill that is larger than what may be kept of it. */
 const storeRefusesMs = 10_000;
-/** A body whose length nobody tells is refused beyond this. */
+/** A body without a length is refused beyond this. */
 const maxUnknownBytes = 1024 * 1024 * 1024;
-/** What a ranged GET beside another one brings, at least, and of what may be kept of the fill. */
+/** A ranged GET beside another one brings at most this share of the window, but not less than so many bytes. */
 const leastRangeBytes = 64 * 1024 * 1024;
 const rangeShare = 1 / 8;
 
@@ -147,7 +147,7 @@ export function startFill(options: FillOptions): Fill {
   let hasMoved = false;
 
   const onStopped = () => {
-    // What is verified only waits for the store, and would for a long time.
+    // A verified blob only waits for the store, and would for a long time.
     if (options.mayMove === true && body?.verified !== true) handOver();
     else stopping.abort(options.signal.reason);
   };
@@ -165,7 +165,7 @@ export function startFill(options: FillOptions): Fill {
 
   const get = (range: BlobRequestOptions) => upstream.getBlob(repository, digest, { signal, ...range });
 
-  /** `undefined`: the bytes are on their way into the spool, or nobody else has them. */
+  /** Unset means that the reader waits: the bytes come into the spool, or upstream has no ranges. */
   const openBeside = (from: number, end: number, verified: boolean): SourceReader | undefined => {
     const { segments } = body!;
     const segment = segments.holding(from);
@@ -243,7 +243,7 @@ export function startFill(options: FillOptions): Fill {
       const segment = segments.holding(offset);
       if (segment.isComplete && !isSizeUnknown) storingNow.add(segment);
       filling.wake();
-      // What goes wrong here goes wrong again at the end.
+      // An error here comes again at the end.
       void hash.catchUp().catch(() => {});
     };
     const rangeBytes = Math.max(leastRangeBytes, Math.floor(Math.min(spools.perFillBytes, segments.size) * rangeShare));
@@ -254,7 +254,7 @@ export function startFill(options: FillOptions): Fill {
     });
     if (!isSizeUnknown) setRunning(segments.size);
     const fetching = fetch.all(answer.range === undefined ? answer.first : undefined);
-    // Whoever asked to go on with a lost fill waits here; asked for first, it is not fetched twice.
+    // The reader of a lost fill waits here; fetched first, the bytes are not fetched twice.
     if (takenOverSize !== undefined && options.from > nearBytes) fetch.want(options.from);
     await fetching;
     setRunning(segments.size);
@@ -319,7 +319,7 @@ export function startFill(options: FillOptions): Fill {
     const kept = isCommitted && !spools.isOneFile ? setTimeout(() => freeOne(), keptMs) : undefined;
     if (!isCommitted) {
       void storing?.abort();
-      // Who lacks bytes of it has another one fetched.
+      // Readers that lack bytes ask for another fill.
       body?.markMoved();
     }
     followers.whenNone(() => {
@@ -443,7 +443,7 @@ function nextPresent(segments: Segments, { index }: Segment, end: number): numbe
   return end;
 }
 
-/** Of the segments that may go, the one that a reader needs last. */
+/** The segment that readers need last among those that may go. */
 function leastNeeded(
   segments: Segments,
   isUnstored: boolean,

@@ -1,5 +1,5 @@
-// Followers: readers at any offset of a fill in flight. They never slow it down, and wait only for their own bytes. What is not in its
-// window they read beside it.
+// Followers: readers at any offset of a fill in flight. They never slow it down, and wait only for their own bytes. They read bytes
+// that are not in its window beside it.
 import type { CrcTable } from '@cistern/oci';
 import type { SourceReader } from '@cistern/streams';
 import type { FillBody } from './fill-body.ts';

@@ -1,4 +1,4 @@
-// The running hash of a fill: over chunks as they arrive where they are next in order, else over what is read back from the spool.
+// The running hash of a fill. Chunks that are next in order are hashed as they arrive; others are read back from the spool.
 import { createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
 import type { Segments } from './segments.ts';
 
@@ -55,7 +55,7 @@ export function createSegmentHash({ digest, segments, onHashed, signal }: HashSe
     },
     /** To be called when bytes were written: marks segments, and hashes what is here and was not offered in its turn. */
     async catchUp(): Promise<void> {
-      // What was offered has been written by now.
+      // The offered chunks have been written by now.
       mark();
       while (segments.presentEnd(position) > position) {
         catchingUp ??= readOn().finally(() => {

@@ -6,9 +6,9 @@ import { isNoRange, nearBytes } from '../fetch/fetch-segments.ts';
 import type { FillOptions } from './fill.ts';
 
 export interface FirstAnswer {
-  /** `undefined`: the body's own end tells. */
+  /** Unset means that the body's own end decides. */
   readonly size: number | undefined;
-  /** The body to go on with; absent when nobody need be asked for the size. */
+  /** The body to go on with; absent when the size is known. */
   readonly first: UpstreamBlobBody | undefined;
   /** Set if `first` brings just this range. */
   readonly range: { readonly from: number; readonly toExclusive: number } | undefined;

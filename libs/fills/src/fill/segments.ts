@@ -1,5 +1,5 @@
-// The bytes of a fill: an ordered list of segments, each of which is fetched from its start to its end, hashed in its turn, stored
-// in any order, and freed when it is both and its room is wanted.
+// The bytes of a fill: an ordered list of segments. Each is fetched from its start to its end and hashed in its turn. They are stored in
+// any order. A segment is freed once it is hashed and stored, when its room is wanted.
 //   missing → fetching → present → hashed, stored → evictable → freed
 import { createHash, type Hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -8,7 +8,7 @@ import type { SpoolFiles } from './spool-files.ts';
 
 export interface Segment {
   readonly index: number;
-  /** Of its first byte within the blob. */
+  /** The offset of its first byte within the blob. */
   readonly start: number;
   readonly end: number;
   /** Bytes of it that have come, from its start. */
@@ -25,7 +25,7 @@ export interface Segment {
 }
 
 export interface SegmentsOptions {
-  /** Of the blob. Of one whose size nobody knows, the most that is read: see `endAt`. */
+  /** Bytes of the blob. Where the size is unknown it is the most that is read: see `endAt`. */
   readonly size: number;
   readonly segmentBytes: number;
   readonly files: SpoolFiles;
@@ -135,7 +135,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       segment.release = undefined;
       await files.drop(index);
     },
-    /** Of a blob that has come whole. */
+    /** To be read once the whole blob has come. */
     get table(): CrcTable {
       return { segmentBytes, crcs: Array.from({ length: count }, (_, index) => segmentAt(index).crc) };
     },

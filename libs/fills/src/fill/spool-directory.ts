@@ -1,4 +1,4 @@
-// Where fills keep their bytes while they run. What an earlier process left is removed at the start.
+// Where fills keep their bytes while they run. Files of an earlier process are removed at the start.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CacheError } from '@cistern/errors';
@@ -8,9 +8,9 @@ import { type FillRoom, createSpoolRoom } from '../room/spool-room.ts';
 import { isSpoolFile, openSpoolFiles, type SpoolFiles } from './spool-files.ts';
 
 export interface SpoolRequest {
-  /** Of its files. */
+  /** The files are named after it. */
   readonly name: string;
-  /** Of the blob; of one whose size nobody knows, the most that is read. */
+  /** Bytes of the blob. Where the size is unknown it is the most that is read. */
   readonly size: number;
 }
 
@@ -23,7 +23,7 @@ export interface SpoolEntry {
   readonly signal: AbortSignal;
 }
 
-/** What one fill has of the spool. Its opener closes it. */
+/** The part of the spool that one fill has. Its opener closes it. */
 export interface Spool {
   readonly files: SpoolFiles;
   readonly segmentBytes: number;
@@ -40,31 +40,31 @@ export interface SpoolDirectory {
   open(request: SpoolRequest): Spool;
   /**
    * Rejects where the disk can never hold a blob of so many bytes, as far as it has to. Waits for nothing and takes no room. Called
-   * before upstream is asked, with a size that nobody has confirmed.
+   * before upstream is asked, with an unconfirmed size.
    */
   admit(size: number): Promise<void>;
   /** Why a fill would have to wait now; `undefined`: it would not, as far as that share of `worker.spool.maxbytes` goes. */
   findShortage(size: number, share?: number): CacheError | undefined;
-  /** Whether a fill's segments lie in one file that becomes the blob: then none of them is freed. */
+  /** Whether one file holds a fill's segments and becomes the blob. Then no segment is freed. */
   readonly isOneFile: boolean;
-  /** Of a fill's bytes, those that it may keep here at a time. */
+  /** One fill keeps so many bytes here at most. */
   readonly perFillBytes: number;
   readonly usedBytes: number;
-  /** Somebody waits for room. */
+  /** A fill waits for room. */
   readonly isWaitedFor: boolean;
 }
 
 export interface SpoolDirectoryOptions {
-  /** Of what fills keep here. Files that become blobs by a rename are the store's, and do not count. */
+  /** All fills keep so many bytes here at most. Files that become blobs by a rename are the store's, and do not count. */
   readonly maxBytes: number;
   readonly perFillBytes?: number | undefined;
   /** Whether the directory is the store's own, in which a finished file becomes the blob. */
   readonly isOneFile?: boolean;
-  /** Told whenever `usedBytes` has changed. */
+  /** Called whenever `usedBytes` has changed. */
   readonly onUsed?: (usedBytes: number) => void;
-  /** Other processes spool there too. If not, what is left of an earlier run is removed. */
+  /** Other processes spool there too. If not, files of an earlier run are removed. */
   readonly isShared?: boolean;
-  /** Of the file systems that get what is spooled. Default: there is always room. */
+  /** The room of the file systems that get the segments. Unset means that there is always room. */
   readonly disk?: DiskRoom | undefined;
   /** Default: of all caches. Less for tests. */
   readonly leastSegmentBytes?: number | undefined;
@@ -83,12 +83,12 @@ export async function openSpoolDirectory(path: string, options: SpoolDirectoryOp
     for (const name of await readdir(path)) if (isSpoolFile(name)) await rm(join(path, name), { force: true });
   const spool = createSpoolRoom({ maxBytes, perFillBytes, onUsed });
 
-  /** Of a spool that cannot hold two segments, one will do. */
+  /** A spool that cannot hold two segments does with one. */
   const leastFloorOf = (size: number) => {
     const segmentBytes = segmentBytesOf(size, leastSegmentBytes);
     return Math.min(size, Math.max(segmentBytes, Math.min(floorSegments * segmentBytes, maxBytes)));
   };
-  /** What lies in the store's own file system stays there. */
+  /** A file of the store stays where it is, so its whole size is taken. */
   const floorOf = (size: number) => (isOneFile ? size : leastFloorOf(size));
 
   return {

@@ -1,10 +1,10 @@
-// The files in which a fill's segments lie while it runs: one for each, which goes when its segment is freed; or one for all, which
-// becomes the blob by a rename.
+// The files of a fill's segments while it runs. Either each segment has one, which is removed when the segment is freed. Or one file
+// holds them all, and becomes the blob by a rename.
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { CacheError } from '@cistern/errors';
 
 export interface SpoolFiles {
-  /** Of the one file that holds all segments. */
+  /** The path of the one file that holds all segments; unset where each has its own. */
   readonly path: string | undefined;
   /** Rejects with `store-unavailable` where the disk does not take the bytes. */
   write(segment: number, at: number, chunks: readonly Uint8Array[]): Promise<void>;
@@ -12,14 +12,14 @@ export interface SpoolFiles {
   read(segment: number, at: number, into: Uint8Array): Promise<number>;
   /** Removes a segment's own file, once reads of it have ended. */
   drop(segment: number): Promise<void>;
-  /** Leaves the file to somebody else, who has moved it away: `close` then does not remove it. */
+  /** The file has been moved away: `close` then does not remove it. */
   leaveFile(): void;
   /** Idempotent; waits for reads and writes under way, then closes and removes what is left. */
   close(): Promise<void>;
 }
 
 export interface SpoolFilesOptions {
-  /** Of the one file; of the others with the segment's number behind it. */
+  /** The path of the one file. Files of single segments have their number behind it. */
   readonly path: string;
   readonly isOneFile: boolean;
   readonly segmentBytes: number;

@@ -1,5 +1,5 @@
-// A fill's bytes on their way into the store. A file of the store's own directory becomes the blob by a rename; elsewhere segments go up
-// one by one as they are complete, and a blob of one segment by one PUT. Nothing is visible before the whole has been verified.
+// A fill's bytes on their way into the store. A file of the store's own directory becomes the blob by a rename. Elsewhere segments go up
+// as they are complete, and a blob of one segment goes by one PUT. Nothing is visible before the whole has been verified.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobBody, BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';

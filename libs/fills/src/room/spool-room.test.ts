@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
+import { seeded } from '../testing/seeded.ts';
 import { createSpoolRoom } from './spool-room.ts';
 
 const { signal } = new AbortController();
@@ -207,17 +208,6 @@ test('a shortage is one that nothing can be freed for, or that others wait for',
   stopping.abort();
   await assert.rejects(waiting);
 });
-
-/** Mulberry32. */
-function seeded(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 interface Piece {
   isComplete: boolean;

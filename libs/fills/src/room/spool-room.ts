@@ -1,8 +1,8 @@
-// The room that fills share in the spool. Each has a floor of its own for its next bytes in order, and gets more where some is free:
-// so nobody waits for ever, and a small blob waits for no large one. What is stored elsewhere goes when its room is wanted.
+// The room that fills share in the spool. Each has a floor of its own for its next bytes in order, and gets more where some is free. So
+// no fill waits for ever, and a small blob waits for no large one. Stored segments are freed when their room is wanted.
 import { CacheError } from '@cistern/errors';
 
-/** What one fill has of the spool. */
+/** The part of the room that one fill has. */
 export interface FillRoom {
   /**
    * Room for a segment that is next in order. Waits until there is some, for as long as it takes; within the floor it comes from the
@@ -16,13 +16,13 @@ export interface FillRoom {
   progressed(): void;
   /** Nothing more is taken: the floor is given back. */
   hasEnded(): void;
-  /** What was taken and not given back is given back. */
+  /** Gives everything back that it still has. */
   close(): void;
 }
 
 export interface EnterOptions {
   readonly floorBytes: number;
-  /** Frees what is least needed of what may go, for others or for itself. False: there is nothing. */
+  /** Frees the segment that is needed least, for others or for itself. False: there is none. */
   readonly freeOne: () => boolean;
   readonly signal: AbortSignal;
 }
@@ -31,7 +31,7 @@ export interface SpoolRoomOptions {
   readonly maxBytes: number;
   /** What one fill has at most, its floor included. */
   readonly perFillBytes: number;
-  /** Told whenever `usedBytes` has changed. */
+  /** Called whenever `usedBytes` has changed. */
   readonly onUsed: (usedBytes: number) => void;
 }
 

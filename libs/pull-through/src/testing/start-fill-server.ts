@@ -20,11 +20,12 @@ export async function startFillServer(t: TestContext, { size, sent = size }: { s
   const uploaded = Promise.withResolvers<void>();
   const started = await startTestCache({
     realTime: true,
-    wrapStore: (inner) => wrapCommits(inner, async (commit) => {
-      uploaded.resolve();
-      await committing.promise;
-      await commit();
-    }),
+    wrapStore: (inner) =>
+      wrapCommits(inner, async (commit) => {
+        uploaded.resolve();
+        await committing.promise;
+        await commit();
+      }),
   });
   const { hub, index, fills, cache } = started;
   const bytes = bytesOf(size);

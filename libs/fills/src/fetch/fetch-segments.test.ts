@@ -1,0 +1,357 @@
+// Who fetches what, on an upstream that the test answers.
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { test } from 'node:test';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { bytesOf } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { type Segment, createSegments } from '../fill/segments.ts';
+import { createSpoolRoom } from '../room/spool-room.ts';
+import { createMemoryFiles } from '../testing/memory-files.ts';
+import { type Answer, type ScriptedGet, scriptUpstream } from '../testing/script-upstream.ts';
+import { seeded } from '../testing/seeded.ts';
+import { createSegmentFetch } from './fetch-segments.ts';
+
+const mebibyte = 1024 * 1024;
+const segmentBytes = 2 * mebibyte;
+const bytes = bytesOf(41 * mebibyte + 5);
+const unsupported = new CacheError('unsupported', 'no ranges here');
+const broken = new CacheError('upstream-unreachable', 'the connection broke');
+
+interface FetchOptions {
+  readonly size?: number;
+  readonly perFillBytes?: number;
+  readonly rangeBytes?: number;
+  readonly isSizeUnknown?: boolean;
+  readonly answer?: (get: ScriptedGet) => Answer;
+  /** How long hashing and storing of a segment takes. */
+  readonly storeMs?: () => number;
+}
+
+/** Segments are hashed in order and stored after `storeMs`, and freed when their room is wanted, as in a fill. */
+async function startFetch(options: FetchOptions = {}) {
+  const {
+    size = bytes.length,
+    perFillBytes = 64 * mebibyte,
+    rangeBytes = 8 * mebibyte,
+    isSizeUnknown = false,
+  } = options;
+  const { answer = () => ({}), storeMs = () => 0 } = options;
+  const files = createMemoryFiles();
+  const given = isSizeUnknown ? perFillBytes : size;
+  const segments = createSegments({ size: given, segmentBytes, files, hasSha256: false });
+  const upstream = scriptUpstream({ bytes: bytes.subarray(0, size), chunkBytes: mebibyte / 2, answer });
+  const stopping = new AbortController();
+  const spool = createSpoolRoom({ maxBytes: perFillBytes, perFillBytes, onUsed() {} });
+  const freeOne = () => {
+    for (const segment of segments)
+      if (segment.isStored && segment.isHashed && segment.release !== undefined) {
+        void segments.free(segment);
+        return true;
+      }
+    return false;
+  };
+  const room = await spool.enter({ floorBytes: Math.min(given, 2 * segmentBytes), freeOne, signal: stopping.signal });
+  let hashed = 0;
+  let changed = Promise.withResolvers<void>();
+  const wake = () => {
+    changed.resolve();
+    changed = Promise.withResolvers();
+  };
+  const store = async (segment: Segment) => {
+    await delay(storeMs());
+    segment.isStored = true;
+    room.progressed();
+  };
+  const fetch = createSegmentFetch({
+    ...{ segments, room, get: upstream.get, rangeBytes, isSizeUnknown, onChange: wake, signal: stopping.signal },
+    async append(offset, chunks) {
+      const whole = Buffer.concat(chunks);
+      assert.ok(whole.equals(bytes.subarray(offset, offset + whole.length)), `other bytes at ${offset}`);
+      await segments.append(offset, chunks).catch((error: unknown) => {
+        stopping.abort(error);
+        throw error;
+      });
+      const segment = segments.holding(offset);
+      if (segment.isComplete && !isSizeUnknown) void store(segment);
+      while (hashed < segments.count && segments.at(hashed).isComplete) {
+        segments.at(hashed).isHashed = true;
+        hashed += 1;
+      }
+      room.progressed();
+      wake();
+    },
+  });
+  return {
+    ...{ fetch, segments, stopping, spool, room },
+    ...{ gets: upstream.gets, get: upstream.get, sentBytes: () => upstream.sentBytes },
+    requests: () =>
+      upstream.gets.map(({ from, toExclusive }) => [
+        from && from / mebibyte,
+        toExclusive && Math.ceil(toExclusive / mebibyte),
+      ]),
+    changed: () => changed.promise,
+    /** A reader at `offset` that reads on to the end, from beside the fill where it is sent there. Resolves when it has all. */
+    async read(offset: number, besideBytes = segmentBytes) {
+      for (let at = offset; at < segments.size;) {
+        const end = segments.presentEnd(at);
+        if (end > at) at = end;
+        else if (segments.holding(at).isFreed || !fetch.want(at)) {
+          await delay(5);
+          at = Math.min(segments.size, at + besideBytes);
+        } else await changed.promise;
+      }
+    },
+    assertWhole() {
+      assert.equal(segments.fetchedBytes, size, 'each byte is appended once');
+      assert.ok([...segments].every(({ isComplete }) => isComplete));
+      assert.equal(fetch.count, 0);
+      assert.ok(
+        upstream.gets.every(({ isOver }) => isOver),
+        'a body was left open',
+      );
+    },
+  };
+}
+
+test('a blob that nobody reads ahead comes by one plain GET', async () => {
+  const { fetch, assertWhole, requests, sentBytes } = await startFetch();
+  await fetch.all();
+  assertWhole();
+  assert.deepEqual(requests(), [[undefined, undefined]]);
+  assert.equal(sentBytes(), bytes.length);
+});
+
+test('a body that was asked for before is gone on with, and closed where there is nothing to fetch', async () => {
+  const { fetch, get, gets, assertWhole } = await startFetch();
+  await fetch.all(await get({}));
+  assertWhole();
+  assert.equal(gets.length, 1);
+  await fetch.all(await get({}));
+  assertWhole();
+});
+
+test('a reader ahead has a GET of its own, which the plain one is cut before; what is left comes by ranges', async () => {
+  const { fetch, read, assertWhole, requests, sentBytes } = await startFetch({ answer: () => ({ chunkMs: () => 10 }) });
+  const all = fetch.all();
+  await delay(25);
+  await Promise.all([all, read(20 * mebibyte + 7)]);
+  assertWhole();
+  assert.deepEqual(requests(), [
+    [undefined, undefined],
+    [20, 28],
+    [28, 36],
+    [36, 42],
+  ]);
+  assert.equal(sentBytes(), bytes.length);
+});
+
+test('bytes that are about to come are not asked for again', async () => {
+  const { fetch, gets } = await startFetch({ answer: () => ({ chunkMs: () => 10 }) });
+  const all = fetch.all();
+  await delay(25);
+  for (const offset of [0, 1, mebibyte, 4 * mebibyte]) assert.equal(fetch.want(offset), true);
+  assert.ok(fetch.brings(mebibyte));
+  assert.ok(!fetch.brings(30 * mebibyte));
+  assert.equal(gets.length, 1);
+  assert.equal(fetch.want(30 * mebibyte), true);
+  assert.equal(fetch.want(30 * mebibyte + 5), true);
+  assert.equal(gets.length, 2);
+  await all;
+});
+
+test('a reader ahead is told to read elsewhere where the window has no room, and costs the fetch nothing', async () => {
+  const { fetch, gets, room, assertWhole } = await startFetch({
+    perFillBytes: 8 * mebibyte,
+    answer: () => ({ chunkMs: () => 10 }),
+  });
+  const releases = [room.tryTake(2 * mebibyte), room.tryTake(2 * mebibyte)];
+  const all = fetch.all();
+  await delay(25);
+  assert.equal(fetch.want(30 * mebibyte), false);
+  for (const release of releases) release?.();
+  await all;
+  assertWhole();
+  assert.equal(gets.length, 1);
+});
+
+test('a GET ahead that is refused is not tried again: the others bring its bytes', async () => {
+  const { fetch, gets, read, assertWhole } = await startFetch({
+    answer: ({ isExtra }) => ({ chunkMs: () => 10, ...(isExtra && { refuse: broken }) }),
+  });
+  const all = fetch.all();
+  await delay(25);
+  await Promise.all([all, read(20 * mebibyte), read(30 * mebibyte)]);
+  assertWhole();
+  assert.equal(gets.filter(({ isExtra }) => isExtra).length, 2);
+});
+
+test('a GET ahead that breaks leaves what it brought, and the others go on there', async () => {
+  const { fetch, read, assertWhole, requests, sentBytes } = await startFetch({
+    answer: ({ isExtra }) => ({ chunkMs: () => 10, ...(isExtra && { breakAt: 23 * mebibyte }) }),
+  });
+  const all = fetch.all();
+  await delay(25);
+  await Promise.all([all, read(20 * mebibyte)]);
+  assertWhole();
+  assert.equal(sentBytes(), bytes.length);
+  assert.deepEqual(requests()[2], [23, 30]);
+});
+
+test('an upstream without ranges is asked for the whole, and what is here is passed over', async () => {
+  const { fetch, read, assertWhole, requests } = await startFetch({
+    answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { refuse: unsupported }) }),
+  });
+  const all = fetch.all();
+  await delay(25);
+  await Promise.all([all, read(20 * mebibyte), read(30 * mebibyte)]);
+  assertWhole();
+  assert.equal(fetch.mayGetRanges, false);
+  assert.equal(fetch.want(5), true);
+  assert.deepEqual(requests().filter(([from]) => from === undefined).length, 2);
+});
+
+test('a body that is shorter than the blob fails the fetch, and so does one that breaks', async () => {
+  const short = await startFetch({ answer: () => ({ endAt: 9 * mebibyte }) });
+  await assert.rejects(short.fetch.all(), (error) => isCacheError(error, 'content-mismatch'));
+  const breaking = await startFetch({ answer: () => ({ breakAt: 9 * mebibyte }) });
+  await assert.rejects(breaking.fetch.all(), /the connection broke/);
+  assert.equal(breaking.segments.fetchedBytes, 9 * mebibyte);
+});
+
+test('the end of a body whose length nobody knows is that of the blob, if it comes soon enough', async () => {
+  for (const size of [0, 5, 2 * mebibyte, 9 * mebibyte + 1]) {
+    const { fetch, segments, assertWhole } = await startFetch({ isSizeUnknown: true, size });
+    await fetch.all();
+    assert.equal(segments.size, size);
+    assertWhole();
+  }
+  const { fetch } = await startFetch({ isSizeUnknown: true, perFillBytes: 10 * mebibyte });
+  await assert.rejects(fetch.all(), /no end of it/);
+});
+
+test('a body whose length nobody knows does not wait for room for ever', async () => {
+  const { fetch, spool, gets } = await startFetch({ isSizeUnknown: true, perFillBytes: 20 * mebibyte });
+  const { signal } = new AbortController();
+  const other = await spool.enter({ floorBytes: 10 * mebibyte, freeOne: () => false, signal });
+  await assert.rejects(fetch.all(), (error) => isCacheError(error, 'overloaded') && error.isLocal);
+  assert.ok(gets.every(({ isOver }) => isOver));
+  other.close();
+});
+
+test('a GET that stood before a full window for ten seconds is closed, and the rest is asked for later', async () => {
+  let isSlow = true;
+  const { fetch, gets, segments, assertWhole, sentBytes, requests } = await startFetch({
+    perFillBytes: 6 * mebibyte,
+    storeMs: () => (isSlow ? 60_000 : 10),
+  });
+  const all = fetch.all();
+  await delay(9_000);
+  assert.equal(gets[0]!.isOver, false);
+  await delay(2_000);
+  assert.equal(gets[0]!.isOver, true);
+  assert.equal(segments.fetchedBytes, 6 * mebibyte);
+  await delay(40_000);
+  assert.equal(gets.length, 1);
+  isSlow = false;
+  await all;
+  assertWhole();
+  assert.deepEqual(requests(), [
+    [undefined, undefined],
+    [6, undefined],
+  ]);
+  assert.ok(sentBytes() <= bytes.length + 4 * mebibyte);
+});
+
+test('an upstream without ranges stands for as long as it takes', async () => {
+  let stored = 0;
+  const { fetch, gets, assertWhole, read } = await startFetch({
+    ...{ perFillBytes: 10 * mebibyte, rangeBytes: 4 * mebibyte },
+    storeMs: () => ((stored += 1) === 6 ? 30_000 : 10),
+    answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { refuse: unsupported }) }),
+  });
+  const all = fetch.all();
+  await delay(25);
+  await Promise.all([all, read(8 * mebibyte)]);
+  assertWhole();
+  assert.equal(gets.filter(({ from }) => from === undefined).length, 2);
+});
+
+for (const without of ['ranges', undefined] as const)
+  test(`a slow GET that breaks is made up for, although the others have filled the window behind it${
+    without === undefined ? '' : ', where ranges are refused by then'
+  }`, async () => {
+    let extras = 0;
+    const { fetch, assertWhole, read } = await startFetch({
+      ...{ perFillBytes: 12 * mebibyte, rangeBytes: 4 * mebibyte },
+      answer({ isExtra, from }) {
+        if (!isExtra) return { chunkMs: () => 10 };
+        extras += 1;
+        if (extras > 1) return { refuse: without === undefined ? broken : unsupported };
+        return { gate: (at) => (at > from! ? delay(45_000) : undefined), breakAt: from! + mebibyte };
+      },
+    });
+    const all = fetch.all();
+    await delay(25);
+    void read(8 * mebibyte);
+    if (without !== undefined) {
+      await until(() => extras === 1);
+      await delay(500);
+      void read(30 * mebibyte);
+    }
+    await all;
+    assertWhole();
+  });
+
+test('what ends the fill ends every GET', async () => {
+  const { fetch, stopping, gets, read } = await startFetch({ answer: () => ({ chunkMs: () => 10 }) });
+  const all = fetch.all();
+  await delay(25);
+  void read(20 * mebibyte);
+  await delay(100);
+  stopping.abort(new Error('the worker ends'));
+  await assert.rejects(all);
+  await until(() => fetch.count === 0);
+  assert.ok(gets.every(({ isOver }) => isOver));
+  assert.ok(gets.length >= 2);
+});
+
+for (let seed = 1; seed <= 25; seed += 1)
+  test(`readers anywhere, extra GETs that fail and room that comes late: every byte comes once (${seed})`, async () => {
+    const random = seeded(seed);
+    const hasRanges = random(4) > 0;
+    const rangesEndAtMs = hasRanges && random(3) === 0 ? performance.now() + random(3_000) : Infinity;
+    const storesMost = [10, 200, 20_000][random(3)]!;
+    const started = await startFetch({
+      perFillBytes: (4 + 2 * random(20)) * mebibyte,
+      rangeBytes: (1 + random(12)) * mebibyte,
+      storeMs: () => random(storesMost),
+      answer({ from, isExtra }) {
+        const [latency, pace] = [random(100), random(40)];
+        const common = { afterMs: latency, chunkMs: () => random(pace + 1) };
+        if (from !== undefined && from > 0 && (!hasRanges || performance.now() > rangesEndAtMs))
+          return { ...common, refuse: unsupported };
+        if (!isExtra) return common;
+        if (random(5) === 0) return { ...common, refuse: broken };
+        if (random(4) === 0) return { ...common, breakAt: from! + random(6 * mebibyte) };
+        if (random(8) === 0) return { ...common, gate: () => (random(4) === 0 ? delay(15_000) : undefined) };
+        return common;
+      },
+    });
+    const { fetch, get, gets, read, assertWhole, sentBytes } = started;
+    const whole = random(2) === 0 ? await get({}) : undefined;
+    const all = fetch.all(whole);
+    const readers = Array.from({ length: random(6) }, async () => {
+      await delay(random(4_000));
+      await read(random(bytes.length), 1 + random(4 * mebibyte));
+    });
+    await all;
+    await Promise.all(readers);
+    assertWhole();
+    const plain = gets.filter(({ from }) => from === undefined || from === 0);
+    if (hasRanges && rangesEndAtMs === Infinity) {
+      assert.equal(plain.length, 1, 'the plain GET is made once');
+      const most = bytes.length + (gets.length - 1) * 4 * mebibyte;
+      assert.ok(sentBytes() <= most, `${sentBytes()} bytes came, more than ${most}`);
+    }
+  });

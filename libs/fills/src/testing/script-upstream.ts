@@ -1,0 +1,84 @@
+// An upstream whose answers a test gives by hand or at random.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
+
+/** One request for a blob, and what came of it. */
+export interface ScriptedGet {
+  readonly from: number | undefined;
+  readonly toExclusive: number | undefined;
+  readonly isExtra: boolean;
+  readonly atMs: number;
+  sentBytes: number;
+  /** The reader has closed it, or it has come to its end. */
+  isOver: boolean;
+}
+
+/** What one GET does; everything is optional, and by default it sends all at once. */
+export interface Answer {
+  readonly refuse?: Error;
+  readonly afterMs?: number;
+  /** Before each chunk. */
+  readonly chunkMs?: () => number;
+  /** Awaited before each chunk. */
+  readonly gate?: (position: number) => Promise<void> | undefined;
+  readonly breakAt?: number;
+  /** Where the body ends, without an error. */
+  readonly endAt?: number;
+}
+
+export interface ScriptedUpstreamOptions {
+  readonly bytes: Buffer;
+  readonly chunkBytes: number;
+  readonly answer: (get: ScriptedGet) => Answer;
+}
+
+export function scriptUpstream({ bytes, chunkBytes, answer }: ScriptedUpstreamOptions) {
+  const gets: ScriptedGet[] = [];
+  return {
+    gets,
+    get sentBytes(): number {
+      return gets.reduce((sum, { sentBytes }) => sum + sentBytes, 0);
+    },
+    async get({ from, toExclusive, isExtra = false, signal }: BlobRequestOptions): Promise<UpstreamBlobBody> {
+      const get: ScriptedGet = {
+        ...{ from, toExclusive, isExtra, atMs: performance.now() },
+        ...{ sentBytes: 0, isOver: false },
+      };
+      gets.push(get);
+      const { refuse, afterMs = 0, chunkMs, gate, breakAt = Infinity, endAt = bytes.length } = answer(get);
+      await delay(afterMs, undefined, { signal });
+      if (refuse !== undefined) {
+        get.isOver = true;
+        throw refuse;
+      }
+      const closing = new AbortController();
+      const ended = new Promise<never>((_, reject) => {
+        for (const one of [closing.signal, signal])
+          one?.addEventListener('abort', () => reject(new Error('the body was closed')), { once: true });
+      });
+      ended.catch(() => {});
+      async function* body(): AsyncGenerator<Buffer> {
+        try {
+          const end = Math.min(toExclusive ?? bytes.length, endAt);
+          for (let at = from ?? 0; at < end;) {
+            await Promise.race([delay(chunkMs?.() ?? 0), ended]);
+            await Promise.race([gate?.(at), ended]);
+            signal?.throwIfAborted();
+            if (at >= breakAt) throw new Error('the connection broke');
+            const chunk = Buffer.from(bytes.subarray(at, Math.min(end, at + chunkBytes)));
+            at += chunk.length;
+            get.sentBytes += chunk.length;
+            yield chunk;
+          }
+        } finally {
+          get.isOver = true;
+        }
+      }
+      const close = () => {
+        get.isOver = true;
+        closing.abort();
+      };
+      return { start: from ?? 0, totalSize: bytes.length, body: body(), close };
+    },
+  };
+}
