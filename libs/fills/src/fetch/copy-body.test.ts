@@ -113,7 +113,9 @@ test('after a write that failed nothing is written, and the body is closed', asy
 
 test('a body that breaks waits for what is being written', async () => {
   const opened = {
-    ...{ start: 0, totalSize: 10, close() {} },
+    start: 0,
+    totalSize: 10,
+    close() {},
     async *body() {
       yield Buffer.from('12345');
       throw new Error('the connection broke');

@@ -64,7 +64,13 @@ async function startFetch(options: FetchOptions = {}) {
     room.progressed();
   };
   const fetch = createSegmentFetch({
-    ...{ segments, room, get: upstream.get, rangeBytes, isSizeUnknown, onChange: wake, signal: stopping.signal },
+    segments,
+    room,
+    get: upstream.get,
+    rangeBytes,
+    isSizeUnknown,
+    onChange: wake,
+    signal: stopping.signal,
     async append(offset, chunks) {
       const whole = Buffer.concat(chunks);
       assert.ok(whole.equals(bytes.subarray(offset, offset + whole.length)), `other bytes at ${offset}`);
@@ -83,8 +89,14 @@ async function startFetch(options: FetchOptions = {}) {
     },
   });
   return {
-    ...{ fetch, segments, stopping, spool, room },
-    ...{ gets: upstream.gets, get: upstream.get, sentBytes: () => upstream.sentBytes },
+    fetch,
+    segments,
+    stopping,
+    spool,
+    room,
+    gets: upstream.gets,
+    get: upstream.get,
+    sentBytes: () => upstream.sentBytes,
     requests: () =>
       upstream.gets.map(({ from, toExclusive }) => [
         from && from / mebibyte,
@@ -266,7 +278,8 @@ test('a GET that stood before a full window for ten seconds is closed, and the r
 test('an upstream without ranges stands for as long as it takes', async () => {
   let stored = 0;
   const { fetch, gets, assertWhole, read } = await startFetch({
-    ...{ perFillBytes: 10 * mebibyte, rangeBytes: 4 * mebibyte },
+    perFillBytes: 10 * mebibyte,
+    rangeBytes: 4 * mebibyte,
     storeMs: () => ((stored += 1) === 6 ? 30_000 : 10),
     answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { refuse: unsupported }) }),
   });
@@ -283,7 +296,8 @@ for (const without of ['ranges', undefined] as const)
   }`, async () => {
     let extras = 0;
     const { fetch, assertWhole, read } = await startFetch({
-      ...{ perFillBytes: 12 * mebibyte, rangeBytes: 4 * mebibyte },
+      perFillBytes: 12 * mebibyte,
+      rangeBytes: 4 * mebibyte,
       answer({ isExtra, from }) {
         if (!isExtra) return { chunkMs: () => 10 };
         extras += 1;

@@ -6,6 +6,7 @@ import type { FillRoom } from '../room/spool-room.ts';
 import type { Segment, Segments } from '../fill/segments.ts';
 import type { FillConnections } from './connection-control.ts';
 import { type Run, copyBody } from './copy-body.ts';
+import { bySegment, skip } from './split-chunks.ts';
 
 export interface SegmentFetchOptions {
   readonly segments: Segments;
@@ -322,32 +323,4 @@ function endless(bytes: number): CacheError {
 function noRoom(): CacheError {
   const message = 'The spool has no room for a blob without a length (worker.spool.maxbytes).';
   return new CacheError('overloaded', message, { retryable: true, isLocal: true });
-}
-
-function* bySegment(segments: Segments, offset: number, chunks: readonly Buffer[]) {
-  let at = offset;
-  let piece: { readonly segment: Segment; readonly offset: number; readonly chunks: Buffer[] } | undefined;
-  for (const chunk of chunks) {
-    for (let rest = chunk; rest.length > 0;) {
-      const segment = segments.holding(at);
-      if (piece?.segment !== segment) {
-        if (piece !== undefined) yield piece;
-        piece = { segment, offset: at, chunks: [] };
-      }
-      const part = rest.subarray(0, segment.end - at);
-      piece.chunks.push(part);
-      at += part.length;
-      rest = rest.subarray(part.length);
-    }
-  }
-  if (piece !== undefined) yield piece;
-}
-
-function skip(chunks: readonly Buffer[], bytes: number): Buffer[] {
-  let left = bytes;
-  return chunks.flatMap((chunk) => {
-    const skipped = Math.min(left, chunk.length);
-    left -= skipped;
-    return skipped < chunk.length ? [chunk.subarray(skipped)] : [];
-  });
 }

@@ -41,8 +41,12 @@ export function scriptUpstream({ bytes, chunkBytes, answer }: ScriptedUpstreamOp
     },
     async get({ from, toExclusive, isExtra = false, signal }: BlobRequestOptions): Promise<UpstreamBlobBody> {
       const get: ScriptedGet = {
-        ...{ from, toExclusive, isExtra, atMs: performance.now() },
-        ...{ sentBytes: 0, isOver: false },
+        from,
+        toExclusive,
+        isExtra,
+        atMs: performance.now(),
+        sentBytes: 0,
+        isOver: false,
       };
       gets.push(get);
       const { refuse, afterMs = 0, chunkMs, gate, breakAt = Infinity, endAt = bytes.length } = answer(get);

@@ -1,0 +1,32 @@
+// Chunks of a body, cut where segments begin and where a GET comes to what is here.
+import type { Segment, Segments } from '../fill/segments.ts';
+
+/** What of `chunks`, which begin at `offset` of the blob, is of each segment. */
+export function* bySegment(segments: Segments, offset: number, chunks: readonly Buffer[]) {
+  let at = offset;
+  let piece: { readonly segment: Segment; readonly offset: number; readonly chunks: Buffer[] } | undefined;
+  for (const chunk of chunks) {
+    for (let rest = chunk; rest.length > 0;) {
+      const segment = segments.holding(at);
+      if (piece?.segment !== segment) {
+        if (piece !== undefined) yield piece;
+        piece = { segment, offset: at, chunks: [] };
+      }
+      const part = rest.subarray(0, segment.end - at);
+      piece.chunks.push(part);
+      at += part.length;
+      rest = rest.subarray(part.length);
+    }
+  }
+  if (piece !== undefined) yield piece;
+}
+
+/** Without the first `bytes` of them. */
+export function skip(chunks: readonly Buffer[], bytes: number): Buffer[] {
+  let left = bytes;
+  return chunks.flatMap((chunk) => {
+    const skipped = Math.min(left, chunk.length);
+    left -= skipped;
+    return skipped < chunk.length ? [chunk.subarray(skipped)] : [];
+  });
+}
