@@ -3,128 +3,12 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
-import { bytesOf } from '@cistern/oci/testing';
 import { until } from '@cistern/runtime/testing';
-import { type Segment, createSegments } from '../fill/segments.ts';
-import { createSpoolRoom } from '../room/spool-room.ts';
-import { createMemoryFiles } from '../testing/memory-files.ts';
-import { type Answer, type ScriptedGet, scriptUpstream } from '../testing/script-upstream.ts';
 import { seeded } from '../testing/seeded.ts';
-import { createSegmentFetch } from './fetch-segments.ts';
+import { bytes, mebibyte, startFetch } from '../testing/start-fetch.ts';
 
-const mebibyte = 1024 * 1024;
-const segmentBytes = 2 * mebibyte;
-const bytes = bytesOf(41 * mebibyte + 5);
 const unsupported = new CacheError('unsupported', 'no ranges here');
 const broken = new CacheError('upstream-unreachable', 'the connection broke');
-
-interface FetchOptions {
-  readonly size?: number;
-  readonly perFillBytes?: number;
-  readonly rangeBytes?: number;
-  readonly isSizeUnknown?: boolean;
-  readonly answer?: (get: ScriptedGet) => Answer;
-  /** How long hashing and storing of a segment takes. */
-  readonly storeMs?: () => number;
-}
-
-/** Segments are hashed in order and stored after `storeMs`, and freed when their room is wanted, as in a fill. */
-async function startFetch(options: FetchOptions = {}) {
-  const {
-    size = bytes.length,
-    perFillBytes = 64 * mebibyte,
-    rangeBytes = 8 * mebibyte,
-    isSizeUnknown = false,
-  } = options;
-  const { answer = () => ({}), storeMs = () => 0 } = options;
-  const files = createMemoryFiles();
-  const given = isSizeUnknown ? perFillBytes : size;
-  const segments = createSegments({ size: given, segmentBytes, files, hasSha256: false });
-  const upstream = scriptUpstream({ bytes: bytes.subarray(0, size), chunkBytes: mebibyte / 2, answer });
-  const stopping = new AbortController();
-  const spool = createSpoolRoom({ maxBytes: perFillBytes, perFillBytes, onUsed() {} });
-  const freeOne = () => {
-    for (const segment of segments)
-      if (segment.isStored && segment.isHashed && segment.release !== undefined) {
-        void segments.free(segment);
-        return true;
-      }
-    return false;
-  };
-  const room = await spool.enter({ floorBytes: Math.min(given, 2 * segmentBytes), freeOne, signal: stopping.signal });
-  let hashed = 0;
-  let changed = Promise.withResolvers<void>();
-  const wake = () => {
-    changed.resolve();
-    changed = Promise.withResolvers();
-  };
-  const store = async (segment: Segment) => {
-    await delay(storeMs());
-    segment.isStored = true;
-    room.progressed();
-  };
-  const fetch = createSegmentFetch({
-    segments,
-    room,
-    get: upstream.get,
-    rangeBytes,
-    isSizeUnknown,
-    onChange: wake,
-    signal: stopping.signal,
-    async append(offset, chunks) {
-      const whole = Buffer.concat(chunks);
-      assert.ok(whole.equals(bytes.subarray(offset, offset + whole.length)), `other bytes at ${offset}`);
-      await segments.append(offset, chunks).catch((error: unknown) => {
-        stopping.abort(error);
-        throw error;
-      });
-      const segment = segments.holding(offset);
-      if (segment.isComplete && !isSizeUnknown) void store(segment);
-      while (hashed < segments.count && segments.at(hashed).isComplete) {
-        segments.at(hashed).isHashed = true;
-        hashed += 1;
-      }
-      room.progressed();
-      wake();
-    },
-  });
-  return {
-    fetch,
-    segments,
-    stopping,
-    spool,
-    room,
-    gets: upstream.gets,
-    get: upstream.get,
-    sentBytes: () => upstream.sentBytes,
-    requests: () =>
-      upstream.gets.map(({ from, toExclusive }) => [
-        from && from / mebibyte,
-        toExclusive && Math.ceil(toExclusive / mebibyte),
-      ]),
-    changed: () => changed.promise,
-    /** A reader at `offset` that reads on to the end, from beside the fill where it is sent there. Resolves when it has all. */
-    async read(offset: number, besideBytes = segmentBytes) {
-      for (let at = offset; at < segments.size;) {
-        const end = segments.presentEnd(at);
-        if (end > at) at = end;
-        else if (segments.holding(at).isFreed || !fetch.want(at)) {
-          await delay(5);
-          at = Math.min(segments.size, at + besideBytes);
-        } else await changed.promise;
-      }
-    },
-    assertWhole() {
-      assert.equal(segments.fetchedBytes, size, 'each byte is appended once');
-      assert.ok([...segments].every(({ isComplete }) => isComplete));
-      assert.equal(fetch.count, 0);
-      assert.ok(
-        upstream.gets.every(({ isOver }) => isOver),
-        'a body was left open',
-      );
-    },
-  };
-}
 
 test('a blob that nobody reads ahead comes by one plain GET', async () => {
   const { fetch, assertWhole, requests, sentBytes } = await startFetch();

@@ -194,11 +194,9 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     main = run;
     claim(run, first);
     try {
-      goOn?.();
       await takeRoom(first, whole !== undefined);
-      const { opened, bodyEnd } = whole === undefined ? await open(run) : { opened: whole, bodyEnd: segments.size };
-      change();
-      await copy(run, opened, bodyEnd);
+      const { body, bodyEnd } = whole === undefined ? await open(run) : { body: whole, bodyEnd: segments.size };
+      await copy(run, body, bodyEnd);
     } catch (error) {
       whole?.close();
       if (!(error instanceof StoodStill)) throw error;

@@ -26,8 +26,10 @@ export function createSegmentHash({ digest, segments, onHashed, signal }: HashSe
 
   const mark = () => {
     const before = marked;
-    while (marked < segments.size && segments.holding(marked).end <= position) {
+    while (marked < segments.size) {
       const segment = segments.holding(marked);
+      // What was offered may still be on its way to the disk.
+      if (segment.end > position || !segment.isComplete) break;
       segment.isHashed = true;
       marked = segment.end;
     }
@@ -55,7 +57,6 @@ export function createSegmentHash({ digest, segments, onHashed, signal }: HashSe
     },
     /** To be called when bytes were written: marks segments, and hashes what is here and was not offered in its turn. */
     async catchUp(): Promise<void> {
-      // The offered chunks have been written by now.
       mark();
       while (segments.presentEnd(position) > position) {
         catchingUp ??= readOn().finally(() => {

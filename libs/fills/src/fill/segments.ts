@@ -129,6 +129,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
     /** Forgets the segment's bytes and gives its room back at once. Rejects where its file cannot be removed. */
     async free({ index }: Segment): Promise<void> {
       const segment = segmentAt(index);
+      if (segment.isFreed) return;
       segment.isFreed = true;
       onDiskBytes -= segment.filled;
       segment.release?.();
