@@ -1,0 +1,204 @@
+// Blobs larger than the room that a fill has in the spool: bytes pass through it, and readers who come late get the rest beside it.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BlobStore } from '@cistern/blob-store';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { repositoryOf } from '@cistern/index/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { readSlowly } from '../testing/read-slowly.ts';
+import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const kibibyte = 1024;
+const mebibyte = 1024 * kibibyte;
+const size = 32 * mebibyte;
+const bytes = bytesOf(size);
+
+async function startCache(t: TestContext, options: TestCacheOptions = {}) {
+  const room = { leastSegmentBytes: 256 * kibibyte, spoolBytes: 4 * mebibyte, perFillBytes: 2 * mebibyte };
+  const started = await startTestCache({ ...room, ...options });
+  t.after(() => started.close());
+  const { hub, spools, store } = started;
+  const digest = hub.addBlob(library.repository, bytes);
+  const peak = { spoolBytes: 0 };
+  hub.script.onChunk = () => {
+    peak.spoolBytes = Math.max(peak.spoolBytes, spools.usedBytes);
+  };
+  const frontends = [started.cache, started.restartFrontend()];
+  return {
+    ...started,
+    digest,
+    peak,
+    async read(frontend = 0) {
+      const blob = await frontends[frontend]!.openBlob({ ...library, digest, intent: 'whole' });
+      return blob.read();
+    },
+    upstreamBytes: () => hub.gets.reduce((sum, { sent }) => sum + sent, 0),
+    isStored: async () => (await store.stat(digest))?.size === size,
+    nothingLeft: () => until(() => started.fills.size === 0 && spools.usedBytes === 0 && started.pool.usedBytes === 0),
+  };
+}
+
+test('a late reader, one that leaves and a slow one get the right bytes of a blob eight times the spool', async (t) => {
+  const { hub, read, isStored, peak, upstreamBytes, nothingLeft } = await startCache(t);
+  hub.script.gated = true;
+  hub.allow(size / 2);
+  const slow = read().then((stream) => readSlowly(stream, 100_000));
+  const leaving = await read();
+  await leaving.next();
+  leaving.close();
+  await until(() => upstreamBytes() === size / 2);
+  const late = [0, 1].map((frontend) => read(frontend).then(collect));
+  hub.allow(3 * size);
+  for (const body of await Promise.all(late)) assert.ok(body.equals(bytes));
+  await until(isStored);
+  assert.ok((await slow).equals(bytes));
+  assert.ok(peak.spoolBytes <= 4 * mebibyte, `${peak.spoolBytes} bytes of spool`);
+  assert.ok(upstreamBytes() <= 2 * size, `${upstreamBytes() / size} of the blob came from upstream`);
+  await nothingLeft();
+});
+
+test('a store of files needs no room in the spool for it', async (t) => {
+  const { read, isStored, hub, nothingLeft } = await startCache(t, { store: 'fs', spoolBytes: 64 * kibibyte });
+  assert.ok((await collect(await read())).equals(bytes));
+  await until(isStored);
+  assert.equal(hub.gets.length, 1);
+  await nothingLeft();
+});
+
+test('readers behind the window share reads beside the fill, which bring at most the blob once more', async (t) => {
+  const { hub, read, upstreamBytes, isStored, nothingLeft } = await startCache(t);
+  hub.script.gated = true;
+  hub.allow(size / 2);
+  const first = read().then(collect);
+  await until(() => upstreamBytes() === size / 2);
+  const late = Array.from({ length: 6 }, (_, at) => read(at % 2).then(collect));
+  hub.allow(size / 4);
+  await until(() => upstreamBytes() === size / 2 + size / 4);
+  const besides = hub.gets.filter(({ from }) => from === 0);
+  assert.equal(besides.length, 1);
+  hub.allow(4 * size);
+  for (const body of [await first, ...(await Promise.all(late))]) assert.ok(body.equals(bytes));
+  await until(isStored);
+  const beside = upstreamBytes() - size;
+  assert.ok(beside <= size, `${beside / size} of the blob came beside the fill`);
+  await nothingLeft();
+});
+
+test('where upstream has no ranges a reader behind the window waits for the commit', async (t) => {
+  const { hub, read, upstreamBytes, isStored, nothingLeft } = await startCache(t);
+  hub.script.ranges = false;
+  hub.script.gated = true;
+  hub.allow(size / 2);
+  const first = read().then(collect);
+  await until(() => upstreamBytes() === size / 2);
+  const late = read(1).then(collect);
+  await delay(5_000);
+  hub.allow(size);
+  assert.ok((await first).equals(bytes));
+  assert.ok((await late).equals(bytes));
+  assert.ok(await isStored());
+  assert.equal(upstreamBytes(), size);
+  await nothingLeft();
+});
+
+test('an upstream that refuses reads beside the fill fails no reader of the whole', async (t) => {
+  const { hub, read, upstreamBytes, nothingLeft } = await startCache(t);
+  hub.script.gated = true;
+  hub.allow(size / 2);
+  const first = read().then(collect);
+  await until(() => upstreamBytes() === size / 2);
+  hub.script.onCall = () => {
+    throw new CacheError('upstream-rate-limited', 'Slow down.', { retryable: true });
+  };
+  const late = read(1).then(collect);
+  await until(() => hub.calls.filter((call) => call === 'get-blob').length === 2);
+  hub.allow(size);
+  assert.ok((await first).equals(bytes));
+  assert.ok((await late).equals(bytes));
+  assert.equal(upstreamBytes(), size);
+  await nothingLeft();
+});
+
+const away = () => new CacheError('store-unavailable', 'The store takes nothing.', { retryable: true });
+
+/** A store whose uploads ask `put` before they take a segment. */
+function refuseSegments(inner: BlobStore, put: () => Promise<void> | void): BlobStore {
+  return {
+    ...inner,
+    async beginUpload(...given) {
+      const upload = await inner.beginUpload(...given);
+      return {
+        ...upload,
+        async put(...segment) {
+          await put();
+          await upload.put(...segment);
+        },
+      };
+    },
+  };
+}
+
+test('a store that takes nothing costs the reader nothing: it is served by one fetch, and the next one starts another', async (t) => {
+  const wrapStore = (inner: BlobStore) =>
+    refuseSegments(inner, () => {
+      throw away();
+    });
+  const { read, isStored, upstreamBytes, index, digest, peak, nothingLeft } = await startCache(t, { wrapStore });
+  assert.ok((await collect(await read())).equals(bytes));
+  // The window was full for ten seconds: one connection was cut.
+  assert.ok(upstreamBytes() <= 1.02 * size + 4 * mebibyte, `${upstreamBytes() / size} of the blob came from upstream`);
+  assert.ok(peak.spoolBytes <= 4 * mebibyte);
+  await nothingLeft();
+  assert.equal(await isStored(), false);
+  assert.equal(await index.blobs.get(digest), undefined);
+  assert.ok((await collect(await read(1))).equals(bytes));
+  await nothingLeft();
+});
+
+test('a store that is full of what stays: the blob is served and not stored', async (t) => {
+  const { read, isStored, upstreamBytes, nothingLeft } = await startCache(t, { maxBytes: mebibyte });
+  assert.ok((await collect(await read())).equals(bytes));
+  assert.ok(upstreamBytes() <= 1.02 * size, `${upstreamBytes() / size} of the blob came from upstream`);
+  await nothingLeft();
+  assert.equal(await isStored(), false);
+});
+
+test('a fill whose window stays full for ten seconds closes its connection, and goes on from there by a range', async (t) => {
+  const stalled = Promise.withResolvers<void>();
+  const wrapStore = (inner: BlobStore) => refuseSegments(inner, () => stalled.promise);
+  const { read, isStored, hub, upstreamBytes, nothingLeft } = await startCache(t, { wrapStore });
+  const startedAtMs = performance.now();
+  const reading = read().then(collect);
+  await until(() => hub.gets[0]?.closed === true);
+  const closedAfterMs = performance.now() - startedAtMs;
+  assert.ok(closedAfterMs >= 10_000 && closedAfterMs <= 12_000, `closed after ${closedAfterMs} ms`);
+  assert.ok(hub.gets[0]!.sent < size / 4);
+  await delay(60_000);
+  assert.equal(hub.gets.length, 1);
+  stalled.resolve();
+  assert.ok((await reading).equals(bytes));
+  await until(isStored);
+  assert.ok(hub.gets[1]!.from! > 0);
+  assert.ok(upstreamBytes() <= size + 4 * mebibyte, `${upstreamBytes()} bytes were fetched`);
+  await nothingLeft();
+});
+
+test('a blob of unknown size is served whole where it fits a fill, and refused at the end of that', async (t) => {
+  const { hub, cache, store, nothingLeft } = await startCache(t);
+  hub.script.headSaysNothing = true;
+  hub.script.bend = (_, whole) => ({ bytes: whole, totalSize: undefined });
+  const open = (digest: Awaited<ReturnType<typeof startCache>>['digest']) =>
+    cache.openBlob({ ...library, digest, intent: 'whole' });
+  for (const [at, length] of [0, 1, 256 * kibibyte, 2 * mebibyte - 1].entries()) {
+    const content = bytesOf(length, at + 2);
+    const digest = hub.addBlob(library.repository, content);
+    assert.ok((await collect(await (await open(digest)).read())).equals(content), `${length} bytes`);
+    await until(async () => (await store.stat(digest))?.size === length);
+  }
+  const endless = hub.addBlob(library.repository, bytesOf(2 * mebibyte, 9));
+  await assert.rejects(open(endless), (error) => isCacheError(error, 'content-mismatch'));
+  await nothingLeft();
+});

@@ -1,0 +1,85 @@
+// Slow clients and slow upstreams hold nothing that others wait for. Times are virtual.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { repositoryOf } from '@cistern/index/testing';
+import { bytesOf, collect } from '@cistern/oci/testing';
+import { until } from '@cistern/runtime/testing';
+import { readSlowly } from '../testing/read-slowly.ts';
+import { type TestCacheOptions, startTestCache } from '../testing/start-test-cache.ts';
+
+const library = repositoryOf('docker.io', 'library/nginx');
+const kibibyte = 1024;
+const mebibyte = 1024 * kibibyte;
+const withinMs = 2_000;
+
+async function startCache(t: TestContext, options: TestCacheOptions) {
+  const started = await startTestCache({ leastSegmentBytes: 256 * kibibyte, ...options });
+  t.after(() => started.close());
+  const { hub, cache, index } = started;
+  const add = (size: number, seed: number) => {
+    const bytes = bytesOf(size, seed);
+    return { bytes, digest: hub.addBlob(library.repository, bytes) };
+  };
+  const read = async ({ digest }: ReturnType<typeof add>) => {
+    const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
+    return blob.read();
+  };
+  const isStored = async ({ digest }: ReturnType<typeof add>) => (await index.blobs.get(digest))?.verified === true;
+  return { ...started, add, read, isStored };
+}
+
+test('three clients at 16 KB/s hold no spool after their fills have been committed', async (t) => {
+  const { add, read, isStored, spools, hub } = await startCache(t, { spoolBytes: 20 * mebibyte });
+  const blobs = [1, 2, 3].map((seed) => add(6 * mebibyte, seed));
+  const slow = blobs.map(async (blob) => readSlowly(await read(blob), 16_000));
+  for (const blob of blobs) await until(() => isStored(blob));
+  const startedAtMs = performance.now();
+  for (const other of [add(18 * mebibyte, 4), add(1_000, 5)]) {
+    const stream = await read(other);
+    assert.ok(performance.now() - startedAtMs <= withinMs);
+    assert.ok((await collect(stream)).equals(other.bytes));
+  }
+  await until(() => spools.usedBytes === 0);
+  assert.ok(performance.now() - startedAtMs <= 12_000, 'what is stored was kept for those who read it');
+  for (const [at, { bytes }] of blobs.entries()) assert.ok((await slow[at]!).equals(bytes));
+  assert.equal(hub.gets.length, 5);
+});
+
+test('a client that reads nothing delays neither the fetch nor the commit of a blob far larger than its room', async (t) => {
+  const { add, read, isStored, spools, hub } = await startCache(t, { spoolBytes: 2 * mebibyte, perFillBytes: mebibyte });
+  const blob = add(24 * mebibyte, 1);
+  const stream = await read(blob);
+  const startedAtMs = performance.now();
+  await until(() => isStored(blob));
+  assert.ok(performance.now() - startedAtMs <= withinMs);
+  assert.ok((await collect(stream)).equals(blob.bytes));
+  assert.equal(hub.gets.length, 1);
+  await until(() => spools.usedBytes === 0);
+});
+
+test('sixteen slow bodies of 65 KiB do not keep a complete blob of 100 KiB from being committed', async (t) => {
+  const uploads = new Set<string>();
+  const { add, read, isStored, hub } = await startCache(t, {
+    wrapStore: (inner) => ({
+      ...inner,
+      async put(digest, ...given) {
+        uploads.add(digest);
+        await inner.put(digest, ...given);
+      },
+    }),
+  });
+  const passed = Promise.withResolvers<void>();
+  const complete = add(100 * kibibyte, 100);
+  hub.script.onChunk = ({ digest }, position) =>
+    digest !== complete.digest && position > 0 ? passed.promise : undefined;
+  const slow = Array.from({ length: 16 }, (_, seed) => add(65 * kibibyte, seed + 1));
+  const reading = slow.map(async (blob) => collect(await read(blob)));
+  await until(() => hub.gets.length === 16 && hub.gets.every(({ sent }) => sent > 0));
+  const startedAtMs = performance.now();
+  assert.ok((await collect(await read(complete))).equals(complete.bytes));
+  await until(() => isStored(complete));
+  assert.ok(performance.now() - startedAtMs <= withinMs);
+  assert.deepEqual([...uploads], [complete.digest]);
+  passed.resolve();
+  for (const [at, { bytes }] of slow.entries()) assert.ok((await reading[at]!).equals(bytes));
+});

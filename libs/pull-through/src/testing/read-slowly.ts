@@ -1,0 +1,17 @@
+// Readers of a test that are no good company: slow, late, or gone before the end.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BlobStream } from '../requests/pull-through.ts';
+
+/** Reads to the end at so many bytes a second, of virtual time. Closes the stream. */
+export async function readSlowly(stream: Pick<BlobStream, 'next' | 'close'>, bytesPerSecond: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  try {
+    for (let chunk = await stream.next(); chunk !== undefined; chunk = await stream.next()) {
+      chunks.push(Buffer.from(chunk));
+      await delay((chunk.length / bytesPerSecond) * 1000);
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    stream.close();
+  }
+}
