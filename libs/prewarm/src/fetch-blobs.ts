@@ -59,7 +59,9 @@ async function fetchOneBlob(
   const { spools, index } = deps;
   for (;;) {
     signal.throwIfAborted();
-    if (spools.findShortage(size, spoolShare) === undefined) {
+    const shortage = spools.findShortage(size, spoolShare);
+    if (shortage?.kind === 'too-large') throw shortage;
+    if (shortage === undefined) {
       const job = { upstream, repository, digest, replaces: 0, from: 0 };
       // Does nothing where somebody else is at it.
       await fetchBlob(deps, job, { class: 'background', signal });

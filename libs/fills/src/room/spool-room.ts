@@ -161,9 +161,9 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
       await waitForFloor(holder);
       return roomOf(holder);
     },
-    /** Why `enter` would wait now; `undefined`: it would not, or there is something to free. */
+    /** Why `enter` would wait now, if all had so much; `undefined`: it would not, or there is something to free. */
     findShortage(floorBytes: number, withinBytes: number): CacheError | undefined {
-      if (floorBytes > maxBytes) return tooLarge(floorBytes, maxBytes);
+      if (floorBytes > withinBytes) return tooLarge(floorBytes, withinBytes);
       while (entering.length === 0 && used + floorBytes > withinBytes && freeOfOthers());
       return entering.length > 0 || used + floorBytes > withinBytes ? noRoom(floorBytes, used, maxBytes) : undefined;
     },
