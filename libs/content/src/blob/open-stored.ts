@@ -51,7 +51,8 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   const lasting = { ...interruptible(reader), ...own };
   if (!isChecked || isHashedBefore) return lasting;
   const checking = checkingReader(deps, lasting, record, { ...range, start, table });
-  return { ...checking, ...own };
+  // Where the store fails midway, what was given of a segment has not been checked yet.
+  return { ...checking, ...own, isUnproven: true };
 }
 
 /** Gives hashed bytes from memory. A slow reader does not keep them there: forgotten ones are hashed again. */

@@ -17,7 +17,7 @@ const minuteMs = 60_000;
 const large = bytesOf(3_000_000);
 
 async function start(t: TestContext, options: TestCacheOptions = {}) {
-  const started = await startScrubbedCache(t, options);
+  const started = await startScrubbedCache(t, { leastSegmentBytes: 16 * 1024 * 1024, ...options });
   const { hub, pull, isRight, store, clock, metrics } = started;
   /** Stored, as a pull leaves it. */
   async function fill(bytes: Buffer, algorithm: 'sha256' | 'sha512' = 'sha256'): Promise<Digest> {
@@ -188,8 +188,10 @@ for (const hasTable of [false, true])
     });
     const { flip, pull, isRight, index } = started;
     const digest = await started.fill(large);
-    if (hasTable) await pull(digest, 'a');
-    assert.equal((await index.blobs.get(digest))?.table?.crcs.length, hasTable ? 3 : undefined);
+    const record = (await index.blobs.get(digest))!;
+    assert.equal(record.verified && record.table?.crcs.length, 3);
+    // As an earlier release has recorded it.
+    if (!hasTable) await index.blobs.put({ ...record, table: undefined });
     await flip(digest);
     failing.at = 2_000_000;
     await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
