@@ -19,6 +19,8 @@ export interface WorkDeps {
   readonly address: string;
   /** Blobs larger than this are not fetched whole for the sake of a small range. */
   readonly maxWholeForRangeBytes: number;
+  /** Default: of all caches. Less for tests. */
+  readonly leastSegmentBytes?: number | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly now: () => number;

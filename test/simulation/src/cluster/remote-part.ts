@@ -110,6 +110,7 @@ async function* walk(link: RemoteLink, step: string, begin: () => AsyncIterable<
 
 /** A listener is called in its process's own time, or not at all. */
 function handedOver(link: RemoteLink, step: string, value: unknown): unknown {
+  if (isBody(value)) return { ...value, open: () => readAs(link.owner, value.open()) };
   if (typeof value !== 'function') return value;
   return (...given: unknown[]) => {
     if (link.losesCall(step)) return;
@@ -125,6 +126,27 @@ function handedBack(link: RemoteLink, step: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Array.isArray(value)) return value;
   if (Symbol.asyncIterator in value) return value;
   return Object.values(value).some((member) => typeof member === 'function') ? asRemote(value, link, step) : value;
+}
+
+interface Body {
+  open(): AsyncIterable<unknown>;
+}
+
+const isBody = (value: unknown): value is Body =>
+  typeof value === 'object' && value !== null && 'open' in value && typeof value.open === 'function';
+
+/** What a process sends comes no further once it is dead. */
+async function* readAs(owner: Owner, source: AsyncIterable<unknown>) {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await runAs(owner, () => iterator.next());
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    await runAs(owner, () => iterator.return?.());
+  }
 }
 
 /** What `subscribe` returns; a killed process's subscriptions end with it. */

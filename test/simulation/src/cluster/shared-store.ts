@@ -41,6 +41,8 @@ export function createSharedMemory(): SharedStore {
 /** `random` decides what the server's faults hit. */
 export async function startSharedS3(random: Random): Promise<SharedStore> {
   const s3 = await startSimulatedS3(random);
+  // The segments of a run are small.
+  s3.contents.minPartBytes = 1;
   return watched({
     stored: s3Blobs(s3.contents, bucket),
     s3,

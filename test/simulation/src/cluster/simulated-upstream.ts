@@ -3,7 +3,7 @@ import { CacheError } from '@cistern/errors';
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { Upstream, UpstreamBlobBody } from '@cistern/upstream';
 import type { Owner } from '../world/owner.ts';
-import { plan } from '../world/schedule.ts';
+import { plan, schedule } from '../world/schedule.ts';
 import { digestOnce } from './right-bytes.ts';
 
 interface BlobGet {
@@ -11,6 +11,7 @@ interface BlobGet {
   readonly from: number;
   readonly toExclusive: number | undefined;
   readonly owner: Owner;
+  readonly beganAtMs: number;
   sentBytes: number;
   isClosed: boolean;
 }
@@ -110,7 +111,10 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
           const isPart = from > 0 || (toExclusive ?? whole.length) < whole.length;
           if (isPart && faults.refusesRange?.() === true)
             throw new CacheError('unsupported', 'simulated: no ranges today');
-          const get: BlobGet = { digest, from, toExclusive, owner, sentBytes: 0, isClosed: false };
+          const get: BlobGet = {
+            ...{ digest, from, toExclusive, owner, beganAtMs: schedule.nowMs },
+            ...{ sentBytes: 0, isClosed: false },
+          };
           gets.push(get);
           const part = whole.subarray(from, toExclusive);
           const bytes = faults.lie(get, part) ?? part;

@@ -40,6 +40,9 @@ export interface ClusterOptions {
   readonly store: StoreKind;
   readonly upstreamFaults: UpstreamFaults;
   readonly spoolBytes: number;
+  readonly perFillBytes: number;
+  /** Of all segments but a blob's last. */
+  readonly leastSegmentBytes: number;
   /** Each frontend has so much for its readers. */
   readonly bufferBytes: number;
   readonly maxWholeForRangeBytes: number;
@@ -80,7 +83,7 @@ const policyOf = createFreshnessPolicies([]);
 const openRemote = () => openRemoteFills({ keys: peerKeys, connections: openPeerConnections(), now: Date.now, log });
 
 export async function startCluster(options: ClusterOptions): Promise<SimulatedCluster> {
-  const { weather } = options;
+  const { weather, leastSegmentBytes } = options;
   const shared = createSharedIndex();
   const links = createLinks(weather);
   const queue = createSimulatedQueue({ random: weather.random, latencyMs: links.callMs, slots });
@@ -102,6 +105,8 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
     const spoolPath = spoolDirectory ?? `${simulatedRoot}/${owner.name}`;
     const spools = await openSpoolDirectory(spoolPath, {
       maxBytes: options.spoolBytes,
+      perFillBytes: options.perFillBytes,
+      leastSegmentBytes,
       isOneFile: spoolDirectory !== undefined,
       isShared: spoolDirectory !== undefined,
     });
@@ -119,6 +124,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       remoteFills,
       queue: ownQueue,
       maxWholeForRangeBytes: options.maxWholeForRangeBytes,
+      leastSegmentBytes,
       log,
       metrics,
       now: Date.now,
@@ -158,6 +164,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       adoptAs: undefined,
       sharedUpstreams: ['docker.io'],
       isListed: () => true,
+      leastSegmentBytes,
       log,
       metrics,
       now: Date.now,

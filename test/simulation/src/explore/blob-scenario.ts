@@ -10,13 +10,15 @@ import { runAs } from '../world/owner.ts';
 import { type Random, createRandom } from '../world/random.ts';
 import { schedule } from '../world/schedule.ts';
 import { type AppliedFaults, applyFaults } from './apply-faults.ts';
-import { blobFaults, type FaultKind, kindsOf, type PlannedFault, planFaults } from './fault-plan.ts';
+import { blobFaults, readerFaults, type FaultKind, kindsOf, type PlannedFault, planFaults } from './fault-plan.ts';
 import { pause } from '../cluster/pause.ts';
 import { type BlobReading, readBlob } from './read-blob.ts';
 import type { Run, Scenario } from './run-world.ts';
 import { sampleBytes } from './sample-bytes.ts';
 import { createUpstreamFaults } from './upstream-faults.ts';
 import { watchLeases } from './watch-leases.ts';
+import { watchPace } from './watch-pace.ts';
+import { watchSpools } from './watch-spools.ts';
 
 const holders = ['library/nginx', 'library/redis'].map((name) => ({
   upstream: 'docker.io',
@@ -24,10 +26,15 @@ const holders = ['library/nginx', 'library/redis'].map((name) => ({
 }));
 const stranger = { upstream: 'docker.io', repository: parseRepositoryName('someone/else') };
 
+const segmentSizes = [16_384, 32_768, 65_536, 100_000, 262_144];
+/** A fill with fewer of a large blob takes as many events as a hundred others. */
+const leastOfLarge = 65_536;
+const perFillSegments = [2, 3, 8, 30, Infinity];
+const spoolSegments = [1, 2, 3, 4, 8];
 const sizes = [1, 1_000, 65_536, 65_537, 100_000, 200_000, 500_000, 700_000];
 const largeSize = 9_000_000;
 /** On S3 they go up in parts. */
-const largeShare = { memory: 0.05, s3: 0.2, files: 0.05 };
+const largeShare = { memory: 0.08, s3: 0.1, files: 0.05 };
 const bufferSizes = [32 * 1024 * 1024, 32 * 1024 * 1024, 300_000];
 const chunkBytes = 65_536;
 const settleMs = 20_000;
@@ -35,6 +42,10 @@ const quietMs = 40_000;
 /** As the product's index has it. */
 const lostRecordMs = 1_200;
 const evictAfterMs = 8_000;
+/** Longer than any fill has to take. */
+const stopMs = 90_000;
+/** Such a share of runs has no faults but of readers. */
+const readersEvery = 6;
 
 /** Most runs have a store in memory, one in six each of the product's own. */
 const stores: readonly StoreKind[] = ['s3', 'memory', 'memory', 'files', 'memory', 'memory'];
@@ -50,18 +61,24 @@ function createBlobScenario(name: string, storeOf: (seed: number) => StoreKind):
     plan: (seed, named) =>
       planFaults(createRandom(seed * 7919 + 13), {
         often: storeOf(seed) === 'memory' ? undefined : 'store away',
-        table: blobFaults,
+        table: named === undefined && isOfReaders(seed) ? readerFaults : blobFaults,
         named,
       }),
     play: (run) => play(run, storeOf(run.seed)),
   };
 }
 
+/** Among all kinds of stores. */
+function isOfReaders(seed: number): boolean {
+  return Math.floor(seed / stores.length) % readersEvery === 2;
+}
+
 async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const { seed, faults, problem, trace } = run;
   const random = createRandom(seed * 104_729 + 7);
   const has = (kind: FaultKind) => faults.some((fault) => fault.kind === kind);
-  const bytes = sampleBytes(random.chance(largeShare[store]) ? largeSize : random.pick(sizes));
+  const isLarge = random.chance(largeShare[store]);
+  const bytes = sampleBytes(isLarge ? largeSize : random.pick(sizes));
   const digest = digestOnce(bytes);
   // Where room is short, fills wait for one another.
   const blobs = has('small spool') ? [bytes, sampleBytes(random.pick(sizes))] : [bytes];
@@ -70,6 +87,14 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const weather = createWeather(createRandom(seed ^ 0x5eed));
   weather.callMs = random.pick([0.2, 1, 30]);
   const upstreamFaults = createUpstreamFaults(faults, random);
+  const segmentBytes = Math.max(random.pick(segmentSizes), isLarge ? leastOfLarge : 0);
+  const largest = Math.max(...blobs.map(({ length }) => length));
+  const smallSpool = random.chance(0.3) ? largest + 200_000 : random.pick(spoolSegments) * segmentBytes;
+  const limits = {
+    segmentBytes,
+    perFillBytes: random.pick(perFillSegments) * segmentBytes,
+    spoolBytes: has('small spool') ? Math.max(segmentBytes, smallSpool) : 1_000_000_000,
+  };
   const cluster = await startCluster({
     frontends: 2,
     workers: 2 + random(2),
@@ -77,7 +102,8 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     store,
     upstreamFaults,
     bufferBytes: random.pick(bufferSizes),
-    spoolBytes: has('small spool') ? Math.max(...blobs.map(({ length }) => length)) + 200_000 : 1_000_000_000,
+    ...limits,
+    leastSegmentBytes: segmentBytes,
     maxWholeForRangeBytes: random.chance(0.3) ? 150_000 : Infinity,
   });
   const { upstream, shared } = cluster;
@@ -86,9 +112,15 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     for (const key of holders)
       await shared.index.links.put(key, [{ ...key, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
   checkCommits(cluster, problem);
+  const spools = watchSpools(cluster, limits, problem);
+  const isOfReadersAlone = faults.every(({ kind }) => kind in readerFaults);
+  if (isOfReadersAlone)
+    watchPace(cluster, { ...{ sizes: blobs.map(({ length }) => length), segmentBytes }, callMs: weather.callMs }, problem);
   const leases = blobs.map((blob) => watchLeases(cluster, digestOnce(blob), problem));
   const damage = (degree: number) => damageStored(cluster, digest, degree);
-  const applied = applyFaults(faults, { cluster, weather, damage, trace, problem });
+  const isWindowed = largest > limits.perFillBytes || has('small spool');
+  const own = { 'full disk': spools.fill };
+  const applied = applyFaults(faults, { cluster, weather, own, damage, trace, problem });
 
   const readers = Array.from({ length: 2 + random(3) }, async (_, i) => {
     await pause(random(faults.length === 0 ? 3_000 : 9_000));
@@ -97,6 +129,8 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     const leavesAfterMs =
       has('clients leave') && random.chance(0.5) ? random(random.pick([300, 3_000, 12_000])) : undefined;
     const leavesAfterChunks = has('clients leave') && random.chance(0.2) ? random(4) : undefined;
+    const stop =
+      has('clients stop') && random.chance(0.6) ? { afterChunks: random(6), ms: random(stopMs) } : undefined;
     const slowness = has('clients slow') ? 0.3 : 0.02;
     const wanted = random.pick(blobs);
     const read = () =>
@@ -107,14 +141,17 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
         reads: chooseReads(random, wanted.length),
         leavesAfterMs,
         leavesAfterChunks,
+        stop,
+        segmentBytes,
         slowness,
         random,
       });
     const outcome = await endsWith(frontend.owner, runAs(frontend.owner, read));
-    trace(`reader ${i} at ${frontend.name}: ${outcome.result}`);
+    const why = outcome.result === 'error' ? ` ${(outcome.error as Error).message}` : '';
+    trace(`reader ${i} at ${frontend.name}: ${outcome.result}${why}`);
     const mayLie = has('upstream lies');
     const mayMissay = mayLie || has('damage stored');
-    const mayFail = isStranger || faults.some(({ kind }) => !kind.startsWith('clients'));
+    const mayFail = isStranger || !isOfReadersAlone;
     judge(outcome, { isStranger, mayLie, mayMissay, mayFail, problem, name: `reader ${i}` });
   });
   await Promise.all(readers);
@@ -125,10 +162,11 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   for (const lease of leases) lease.end();
   await pause(settleMs);
 
-  for (const blob of blobs) judgeUpstream(cluster, applied, { faults, bytes: blob, problem });
+  for (const blob of blobs) judgeUpstream(cluster, applied, { faults, isWindowed, refused: spools.refused, bytes: blob, problem });
   for (const frontend of cluster.frontends)
-    for (const blob of blobs) await servesNow(frontend, digestOnce(blob), blob, problem);
-  if (bytes.length < largeSize) await comesBack(cluster, digest, bytes, { callMs: weather.callMs, problem });
+    for (const blob of blobs) await servesNow(frontend, { digest: digestOnce(blob), bytes: blob, segmentBytes }, problem);
+  spools.end();
+  if (bytes.length < largeSize) await comesBack(cluster, { digest, bytes, segmentBytes }, { callMs: weather.callMs, problem });
   await pause(quietMs);
   for (const blob of blobs) await judgeRest(cluster, digestOnce(blob), problem);
   const isStopped = has('kill worker') || has('terminate worker');
@@ -204,32 +242,45 @@ function damageStored({ store: { stored }, shared }: SimulatedCluster, digest: D
   stored.damage(digest, degree < 0.3 ? undefined : bytes.subarray(0, Math.floor(bytes.length * degree)));
 }
 
+interface UpstreamJudging {
+  readonly faults: readonly PlannedFault[];
+  /** Whether a fill may keep less than the whole. */
+  readonly isWindowed: boolean;
+  /** Fills that found no room on a disk. */
+  readonly refused: number;
+  readonly bytes: Buffer;
+  readonly problem: (text: string) => void;
+}
+
 function judgeUpstream(
   { upstream }: SimulatedCluster,
-  { takeOvers, losses }: AppliedFaults,
-  { faults, bytes, problem }: { faults: readonly PlannedFault[]; bytes: Buffer; problem: (text: string) => void },
+  applied: AppliedFaults,
+  { faults, isWindowed, refused, bytes, problem }: UpstreamJudging,
 ): void {
   const isHonest = !faults.some(({ kind }) => kind.startsWith('upstream') && kind !== 'upstream stalls');
   if (!isHonest || faults.some(({ kind }) => kind === 'store away')) return;
   const size = bytes.length;
   const gets = upstream.gets.filter(({ digest }) => digest === digestOnce(bytes));
   const sent = gets.reduce((sum, get) => sum + get.sentBytes, 0);
-  const slack = size > 150_000 ? 2 * size + 5 * chunkBytes : 5 * chunkBytes * Math.sign(takeOvers + losses);
-  if (sent > size * (1 + takeOvers + losses) + slack)
-    problem(`upstream sent ${sent} bytes of a blob of ${size} in ${gets.length} GETs, with ${takeOvers} take-overs`);
+  const again = applied.takeOvers + applied.losses + refused;
+  const slack = size > 150_000 ? 2 * size + 5 * chunkBytes : 5 * chunkBytes * Math.sign(again);
+  // A reader outside the window of a fill reads as much beside it.
+  const most = size * (1 + again) * (isWindowed ? 2 : 1) + slack;
+  if (sent > most)
+    problem(`upstream sent ${sent} bytes of a blob of ${size} in ${gets.length} GETs, with ${again} take-overs`);
 }
+
+type ServedBlob = Pick<BlobReading, 'digest' | 'bytes' | 'segmentBytes'>;
 
 /** All is well now: whoever asks gets it. */
 async function servesNow(
   { name, owner, cache }: SimulatedCluster['frontends'][number],
-  digest: Digest,
-  bytes: Buffer,
+  blob: ServedBlob,
   problem: (text: string) => void,
 ): Promise<void> {
   const request = {
     key: holders[0]!,
-    digest,
-    bytes,
+    ...blob,
     reads: ['whole'] as const,
     slowness: 0,
     random: createRandom(1),
@@ -246,21 +297,22 @@ async function servesNow(
 /** What was evicted is fetched again at once: nothing of the first fetch stands in the way. Virtual time makes this exact. */
 async function comesBack(
   { store: { stored }, shared, frontends }: SimulatedCluster,
-  digest: Digest,
-  bytes: Buffer,
+  blob: ServedBlob,
   { callMs, problem }: { callMs: number; problem: (text: string) => void },
 ): Promise<void> {
+  const { digest, bytes, segmentBytes } = blob;
   await pause(evictAfterMs);
   stored.damage(digest, undefined);
   await shared.index.blobs.remove(digest);
   await pause(evictAfterMs);
   const { name, owner, cache } = frontends[0]!;
-  const request = { key: holders[0]!, digest, bytes, reads: ['whole'] as const, slowness: 0 };
+  const request = { key: holders[0]!, ...blob, reads: ['whole'] as const, slowness: 0 };
   const beganMs = schedule.nowMs;
   const outcome = await runAs(owner, () => readBlob(cache, { ...request, random: createRandom(1) }));
   const tookMs = schedule.nowMs - beganMs;
   // A fill whose record was lost may have left one that the first claim waits for.
-  const mostMs = lostRecordMs + 1_000 + 60 * (callMs + network.maxLatencyMs + fileSystem.maxLatencyMs);
+  const steps = 60 + 8 * Math.ceil(bytes.length / segmentBytes);
+  const mostMs = lostRecordMs + 1_000 + steps * (callMs + network.maxLatencyMs + fileSystem.maxLatencyMs);
   if (outcome.result !== 'right') problem(`${name} does not serve an evicted blob: ${outcome.result}`);
   else if (tookMs > mostMs)
     problem(`${name} took ${tookMs.toFixed(0)} ms for an evicted blob, not ${mostMs.toFixed(0)}`);

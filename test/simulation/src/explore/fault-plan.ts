@@ -18,7 +18,10 @@ export type FaultKind =
   | 'announcements lost'
   | 'clients leave'
   | 'clients slow'
+  | 'clients stop'
   | 'small spool'
+  | 'full disk'
+  | 'no ranges'
   | 'terminate frontend'
   | 'freeze frontend'
   | 'cut upstream'
@@ -48,6 +51,8 @@ interface FaultOdds {
   readonly chance: number;
   readonly most: number;
   readonly lastsMs: number;
+  /** Some last so long. */
+  readonly longMs?: number;
 }
 
 export type FaultTable = Readonly<Partial<Record<FaultKind, FaultOdds>>>;
@@ -66,7 +71,7 @@ export const blobFaults: FaultTable = {
   'cut link': { chance: 0.3, most: 2, lastsMs: 8_000 },
   'index away': { chance: 0.25, most: 2, lastsMs: 6_000 },
   'index lost': { chance: 0.2, most: 1, lastsMs: 0 },
-  'store away': { chance: 0.25, most: 2, lastsMs: 6_000 },
+  'store away': { chance: 0.25, most: 2, lastsMs: 6_000, longMs: 180_000 },
   'damage stored': { chance: 0.2, most: 1, lastsMs: 0 },
   'upstream breaks': { chance: 0.25, most: 1, lastsMs: 20_000 },
   'upstream lies': { chance: 0.2, most: 1, lastsMs: 20_000 },
@@ -75,11 +80,24 @@ export const blobFaults: FaultTable = {
   'announcements lost': { chance: 0.2, most: 1, lastsMs: 20_000 },
   'clients leave': { chance: 0.35, most: 1, lastsMs: 0 },
   'clients slow': { chance: 0.3, most: 1, lastsMs: 0 },
-  'small spool': { chance: 0.2, most: 1, lastsMs: 0 },
+  'clients stop': { chance: 0.2, most: 1, lastsMs: 0 },
+  'small spool': { chance: 0.3, most: 1, lastsMs: 0 },
+  'full disk': { chance: 0.2, most: 2, lastsMs: 8_000 },
+  'no ranges': { chance: 0.1, most: 1, lastsMs: 0 },
+};
+
+/** Runs with no others: the reader's pace is then the only reason for anything to last. */
+export const readerFaults: FaultTable = {
+  'clients leave': { chance: 0.3, most: 1, lastsMs: 0 },
+  'clients slow': { chance: 0.5, most: 1, lastsMs: 0 },
+  'clients stop': { chance: 0.7, most: 1, lastsMs: 0 },
+  'small spool': { chance: 0.8, most: 1, lastsMs: 0 },
+  'no ranges': { chance: 0.15, most: 1, lastsMs: 0 },
 };
 
 const calm = 0.1;
 const mostOften = 4;
+const longShare = 0.15;
 const beginsWithinMs = 6_000;
 const events = 400;
 
@@ -93,7 +111,7 @@ export interface PlanOptions {
 /** One run in ten has no faults at all. Each other run has all named kinds. */
 export function planFaults(random: Random, { often, table, named }: PlanOptions): PlannedFault[] {
   if (random.chance(calm)) return [];
-  return Object.entries(table).flatMap(([name, { chance, most, lastsMs }]) => {
+  return Object.entries(table).flatMap(([name, { chance, most, lastsMs, longMs }]) => {
     const kind = name as FaultKind;
     const isNamed = named?.includes(kind) ?? false;
     if (!isNamed && named?.includes(defaultKinds) === false) return [];
@@ -104,7 +122,7 @@ export function planFaults(random: Random, { often, table, named }: PlanOptions)
       target: random(100),
       other: random(100),
       at: random.chance(0.5) ? { ms: random(beginsWithinMs) } : { event: 1 + random(events) },
-      lastsMs: 1 + random(lastsMs + 1),
+      lastsMs: 1 + random((longMs !== undefined && random.chance(longShare) ? longMs : lastsMs) + 1),
       degree: random.fraction(),
     }));
   });

@@ -14,6 +14,9 @@ export interface BlobReading {
   readonly leavesAfterMs?: number | undefined;
   /** It closes a body after so many chunks. */
   readonly leavesAfterChunks?: number | undefined;
+  /** It reads nothing for that long after so many chunks. */
+  readonly stop?: { readonly afterChunks: number; readonly ms: number } | undefined;
+  readonly segmentBytes: number;
   /** Chance that it pauses after a chunk. */
   readonly slowness: number;
   readonly random: Random;
@@ -56,7 +59,7 @@ export async function readBlob(cache: TestPullThrough, reading: BlobReading): Pr
 
 async function readAll(
   blob: Awaited<ReturnType<PullThrough['openBlob']>>,
-  { bytes, leavesAfterChunks = Infinity, slowness, random }: BlobReading,
+  { bytes, leavesAfterChunks = Infinity, stop, segmentBytes, slowness, random }: BlobReading,
   range: ByteRange | undefined,
   leaving: AbortSignal,
 ): Promise<BlobOutcome> {
@@ -65,8 +68,12 @@ async function readAll(
   // Of a blob that was cut short in the store, or that upstream lies about; what matters is that no body ends cleanly.
   const isMissaid = blob.size !== bytes.length;
   const stream = await blob.read(isMissaid ? undefined : range);
+  // Whoever reads to the end from within a segment has nothing to compare the rest of that segment with.
+  const provenFrom = from % segmentBytes === 0 ? from : Math.min(to, from + segmentBytes - (from % segmentBytes));
+  const isVerified = !isMissaid && to === bytes.length && (from === 0 || to - from > verifiedRangeBytes);
   let at = from;
   let isWrong = false;
+  let isProvenWrong = false;
   try {
     for (let chunks = 0; ; chunks += 1) {
       leaving.throwIfAborted();
@@ -75,13 +82,19 @@ async function readAll(
       if (chunk === undefined) break;
       // A socket takes its time, and must find the same bytes when it comes to them.
       if (random.chance(slowness)) await new Promise((resolve) => setTimeout(resolve, random(longestPauseMs)));
+      if (chunks === stop?.afterChunks) await new Promise((resolve) => setTimeout(resolve, stop.ms));
       if (!bytes.subarray(at, at + chunk.length).equals(chunk)) isWrong = true;
+      const proven = Math.max(at, provenFrom);
+      if (proven < at + chunk.length && !bytes.subarray(proven, at + chunk.length).equals(chunk.subarray(proven - at)))
+        isProvenWrong = true;
       at += chunk.length;
+      // Its last byte is already too much.
+      if (isVerified && isProvenWrong && at >= to) return { result: 'wrong', isWhole: true };
     }
   } finally {
     stream.close();
   }
   if (isMissaid || at !== to) return { result: 'short' };
   if (!isWrong) return { result: 'right' };
-  return { result: 'wrong', isWhole: to === bytes.length && (from === 0 || to - from > verifiedRangeBytes) };
+  return { result: 'wrong', isWhole: false };
 }

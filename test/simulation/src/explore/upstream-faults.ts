@@ -20,6 +20,7 @@ export function createUpstreamFaults(
   const breaks = find('upstream breaks');
   const lies = find('upstream lies');
   const refuses = find('upstream refuses');
+  const hasNoRanges = find('no ranges') !== undefined;
   const state = {
     isOver: false,
     answerMs: () => random.fraction() * (stalls === undefined || state.isOver ? 30 : 3_000),
@@ -38,7 +39,7 @@ export function createUpstreamFaults(
       if (lies === undefined || state.isOver || !random.chance(0.15)) return size;
       return random.chance(0.5) ? undefined : size + 1;
     },
-    refusesRange: () => refuses !== undefined && !state.isOver && random.chance(0.2),
+    refusesRange: () => hasNoRanges || (refuses !== undefined && !state.isOver && random.chance(0.2)),
     refuse() {
       if (refuses === undefined || state.isOver || schedule.nowMs > refuses.lastsMs || !random.chance(refuses.degree))
         return undefined;

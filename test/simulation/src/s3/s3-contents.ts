@@ -32,6 +32,8 @@ export interface S3Bucket {
 export interface S3Contents {
   readonly buckets: Map<string, S3Bucket>;
   nextUpload: number;
+  /** Of all parts but an upload's last. */
+  minPartBytes: number;
   /** Called when an object of any bucket becomes visible. */
   onVisible: ((key: string, bytes: Buffer) => void) | undefined;
   /** Called when one is removed, there or not. */
@@ -39,7 +41,7 @@ export interface S3Contents {
 }
 
 export function createS3Contents(): S3Contents {
-  return { buckets: new Map(), nextUpload: 1, onVisible: undefined, onRemoved: undefined };
+  return { buckets: new Map(), nextUpload: 1, minPartBytes: 5 * 1024 * 1024, onVisible: undefined, onRemoved: undefined };
 }
 
 export function createBucket(): S3Bucket {

@@ -6,7 +6,6 @@ import { type S3Bucket, type S3Contents, type StoredPart, type Upload, md5, putO
 
 const maxPart = 10_000;
 const mostPartsAtOnce = 1000;
-const minPartBytes = 5 * 1024 * 1024;
 const defaultType = 'binary/octet-stream';
 
 export function beginUpload(contents: S3Contents, bucket: S3Bucket, { key, headers }: S3Request): S3Answer {
@@ -52,7 +51,7 @@ export function listParts(bucket: S3Bucket, request: S3Request): S3Answer {
 export function completeUpload(contents: S3Contents, bucket: S3Bucket, request: S3Request, body: Buffer): S3Answer {
   const upload = findUpload(bucket, request);
   if (upload === undefined) return errorAnswer('NoSuchUpload');
-  const parts = chooseParts(upload, body.toString());
+  const parts = chooseParts(upload, body.toString(), contents.minPartBytes);
   if (typeof parts === 'string') return errorAnswer(parts);
   const { key } = request;
   const hashes = Buffer.concat(parts.map(({ etag }) => Buffer.from(etag, 'hex')));
@@ -78,7 +77,7 @@ function findUpload({ uploads }: S3Bucket, { key, query }: S3Request): Upload | 
 }
 
 /** Those that the request names, in its order, which must be theirs. */
-function chooseParts({ parts }: Upload, xml: string): StoredPart[] | S3ErrorCode {
+function chooseParts({ parts }: Upload, xml: string, minPartBytes: number): StoredPart[] | S3ErrorCode {
   const chosen: StoredPart[] = [];
   let before = 0;
   for (const [, named = ''] of xml.matchAll(/<Part>(.*?)<\/Part>/gs)) {

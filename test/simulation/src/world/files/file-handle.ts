@@ -18,7 +18,8 @@ export function openHandle(path: string, inode: Inode, appends: boolean) {
 
   const write = (bytes: Uint8Array, at: number) => {
     const more = Math.max(0, at + bytes.length - inode.size);
-    if (disk.usedBytes + more > fileSystem.capacityBytes) throw fileError('ENOSPC', 'write', path);
+    if (disk.usedBytes + more > fileSystem.capacityBytes || fileSystem.isFull?.(path) === true)
+      throw fileError('ENOSPC', 'write', path);
     writeAt(inode, bytes, at);
     inode.modifiedAtMs = clock.now();
   };

@@ -13,6 +13,8 @@ export interface FileSystemState {
   maxLatencyMs: number;
   /** Bytes that fit below a path that begins so; more is ENOSPC. */
   capacityBytes: number;
+  /** Whether a write to that file finds no room. */
+  isFull: ((path: string) => boolean) | undefined;
   /** Called before each operation takes effect; what it throws is the operation's error. */
   onOperation: ((operation: string, path: string) => void) | undefined;
   /** Handles that are open now. */
@@ -25,6 +27,7 @@ export const fileSystem: FileSystemState = {
   random: createRandom(1),
   maxLatencyMs: 0.1,
   capacityBytes: Infinity,
+  isFull: undefined,
   onOperation: undefined,
   open: new Set(),
 };
@@ -34,7 +37,8 @@ export function resetFileSystem(seed: number): void {
   disk.create(simulatedRoot, 'directory', clock.now());
   disk.syncNames();
   fileSystem.open.clear();
-  Object.assign(fileSystem, { random: createRandom(seed), capacityBytes: Infinity, onOperation: undefined });
+  const harmless = { capacityBytes: Infinity, isFull: undefined, onOperation: undefined };
+  Object.assign(fileSystem, { random: createRandom(seed), ...harmless });
 }
 
 /** Does `work` in the caller's own time; a caller that is gone by then has no effect. */
