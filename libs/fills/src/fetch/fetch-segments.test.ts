@@ -209,7 +209,7 @@ test('what ends the fill ends every GET', async () => {
   await delay(100);
   stopping.abort(new Error('the worker ends'));
   await assert.rejects(all);
-  await until(() => fetch.count === 0);
+  await until(() => fetch.connections === 0);
   assert.ok(gets.every(({ isOver }) => isOver));
   assert.ok(gets.length >= 2);
 });

@@ -39,7 +39,7 @@ export function createSideReads({ size, get, first, onBytes, onFailed }: SideRea
     async open(from: number, toExclusive: number, signal: AbortSignal): Promise<SourceReader> {
       let endExclusive = Math.min(toExclusive, from + mostBytes);
       let body: UpstreamBlobBody;
-      if (prepared?.body.start === from) {
+      if (prepared?.body.start === from && prepared.endExclusive >= endExclusive) {
         ({ body, endExclusive } = prepared);
         prepared = undefined;
         clearTimeout(unused);
@@ -66,7 +66,7 @@ export function createSideReads({ size, get, first, onBytes, onFailed }: SideRea
     },
     /** Where one read that begins at `from` ends at most. */
     endOf: (from: number, toExclusive: number): number => Math.min(toExclusive, from + mostBytes),
-    /** The opener closes it. Rejects as `get`. */
+    /** The opener closes it. It rejects as `get`, or ends early where its reader can wait. */
     open(from: number, toExclusive: number): SourceReader {
       askedBytes += toExclusive - from;
       const reader = reads.attach('side', source, from, toExclusive);

@@ -6,129 +6,121 @@ import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { createDiskRoom } from '../room/disk-room.ts';
 import { noMinFree } from '../room/min-free.ts';
-import { openSpoolDirectory } from './spool-directory.ts';
+import { openSpoolDirectory, type SpoolDirectoryOptions } from './spool-directory.ts';
 
-const never = new AbortController().signal;
+const { signal } = new AbortController();
+const entry = { isSizeUnknown: false, freeOne: () => false, writtenBytes: () => 0, signal };
 
-async function openDirectory(t: TestContext, maxBytes: number) {
+async function openDirectory(t: TestContext, options: Partial<SpoolDirectoryOptions> = {}) {
   const path = await mkdtemp(join(tmpdir(), 'cistern-spool-'));
   t.after(() => rm(path, { recursive: true, force: true }));
-  return { path, spools: await openSpoolDirectory(path, maxBytes) };
+  const spools = await openSpoolDirectory(path, { maxBytes: 100, leastSegmentBytes: 10, ...options });
+  return { path, spools };
 }
 
-test('room is given in the order it was asked for, and comes back when a spool is closed', async (t) => {
-  const { path, spools } = await openDirectory(t, 100);
-  const first = await spools.open('a', 60, never);
-  const order: string[] = [];
-  const large = spools.open('b', 100, never).then((spool) => (order.push('large'), spool));
-  const small = spools.open('c', 10, never).then((spool) => (order.push('small'), spool));
-  await first.close();
-  await (await large).close();
-  await (await small).close();
-  assert.deepEqual(order, ['large', 'small']);
+const isTooLarge = (error: unknown) =>
+  isCacheError(error, 'too-large') && /worker\.spool\.maxbytes/.test(error.message);
+
+function diskOf(freeBytes: number) {
+  return createDiskRoom({ name: 'The disk', minFree: noMinFree, space: async () => ({ freeBytes, totalBytes: 1000 }) });
+}
+
+test('a fill takes two segments to begin with, a small one its size, and gives them back with its files', async (t) => {
+  const { path, spools } = await openDirectory(t);
+  const large = spools.open({ name: 'a', size: 1_000 });
+  assert.equal(large.segmentBytes, 10);
+  assert.equal(spools.usedBytes, 0);
+  await large.enter(entry);
+  assert.equal(spools.usedBytes, 20);
+  const small = spools.open({ name: 'b', size: 7 });
+  await small.enter(entry);
+  assert.equal(spools.usedBytes, 27);
+  await large.files.write(3, 0, [Buffer.from('abc')]);
+  await small.files.write(0, 0, [Buffer.from('abc')]);
+  assert.equal((await readdir(path)).length, 2);
+  for (const spool of [large, small, large]) await spool.close();
   assert.equal(spools.usedBytes, 0);
   assert.deepEqual(await readdir(path), []);
 });
 
-test('who waits for room leaves the line when stopped, and lets those behind it pass', async (t) => {
-  const { spools } = await openDirectory(t, 100);
-  const first = await spools.open('a', 60, never);
+test('a spool that holds less than two segments gives one', async (t) => {
+  const { spools } = await openDirectory(t, { maxBytes: 15 });
+  await spools.open({ name: 'a', size: 1_000 }).enter(entry);
+  assert.equal(spools.usedBytes, 15);
+  const { spools: tiny } = await openDirectory(t, { maxBytes: 5 });
+  await assert.rejects(tiny.open({ name: 'a', size: 1_000 }).enter(entry), isTooLarge);
+  assert.ok(isTooLarge(tiny.findShortage(1_000)));
+  assert.equal(tiny.findShortage(5), undefined);
+});
+
+test('a fill waits for room until another one is closed, or until it is stopped', async (t) => {
+  const { spools } = await openDirectory(t);
+  const first = spools.open({ name: 'a', size: 1_000 });
+  const room = await first.enter(entry);
+  await room.take(95, signal);
   const stopping = new AbortController();
-  const stopped = spools.open('b', 100, stopping.signal);
-  const small = spools.open('c', 10, never);
+  const stopped = spools.open({ name: 'b', size: 1_000 });
+  const entering = stopped.enter({ ...entry, signal: stopping.signal });
+  assert.ok(spools.isWaitedFor);
   stopping.abort(new Error('stopped'));
-  await assert.rejects(stopped, /stopped/);
-  await (await small).close();
-  await assert.rejects(() => spools.open('d', 100, AbortSignal.abort(new Error('stopped before'))), /stopped before/);
+  await assert.rejects(entering, /stopped/);
+  await stopped.close();
+  assert.ok(isCacheError(spools.findShortage(1_000), 'overloaded'));
+  assert.equal(spools.findShortage(5), undefined);
+  assert.ok(isCacheError(spools.findShortage(5, 0.5), 'overloaded'));
+  const second = spools.open({ name: 'c', size: 1_000 });
+  const waiting = second.enter(entry);
   await first.close();
+  await waiting;
+  await second.close();
   assert.equal(spools.usedBytes, 0);
 });
 
-test('room may be reserved bit by bit, up to the size, and comes back as a whole', async (t) => {
-  const { spools } = await openDirectory(t, 100);
-  const spool = await spools.open('a', 1000, never, 10);
-  assert.equal(spools.usedBytes, 10);
-  await spool.reserve(30, never);
-  assert.equal(spools.usedBytes, 40);
-  await assert.rejects(() => spool.reserve(61, never), /worker\.spool\.maxbytes/);
-  const small = await spools.open('b', 20, never, 15);
-  await small.reserve(15, never);
-  assert.equal(spools.usedBytes, 60);
-  const waiting = spool.reserve(60, never);
-  await small.close();
-  await waiting;
-  assert.equal(spools.usedBytes, 100);
-  await spool.close();
-  assert.equal(spools.usedBytes, 0);
+test('what a fill may keep is no more than the spool', async (t) => {
+  assert.equal((await openDirectory(t)).spools.perFillBytes, 100);
+  assert.equal((await openDirectory(t, { perFillBytes: 40 })).spools.perFillBytes, 40);
 });
 
-test('room that is granted after the spool was closed comes back at once', async (t) => {
-  const { spools } = await openDirectory(t, 100);
-  const first = await spools.open('a', 60, never);
-  const spool = await spools.open('b', 100, never, 10);
-  const waiting = spool.reserve(50, never);
+test('files that become blobs are the store’s: the spool does not count them, and the disk has to hold them whole', async (t) => {
+  const { spools, path } = await openDirectory(t, { maxBytes: 10, isOneFile: true, disk: diskOf(500) });
+  const spool = spools.open({ name: 'a', size: 400 });
+  await spool.enter(entry);
+  assert.equal(spool.files.path, join(path, 'a.fill'));
+  await spools.admit(500);
+  await assert.rejects(spools.admit(501), (error) => isCacheError(error, 'store-unavailable'));
+  await assert.rejects(spools.open({ name: 'b', size: 400 }).enter(entry), /The disk/);
+  // Of a size that nobody knows it needs little to begin with.
+  await spools.open({ name: 'c', size: 400 }).enter({ ...entry, isSizeUnknown: true });
   await spool.close();
-  await first.close();
-  await waiting;
-  assert.equal(spools.usedBytes, 0);
 });
 
 test('room in the spool comes back where the disk has none', async (t) => {
-  const path = await mkdtemp(join(tmpdir(), 'cistern-spool-'));
-  t.after(() => rm(path, { recursive: true, force: true }));
-  const disk = createDiskRoom({
-    name: 'The disk',
-    minFree: noMinFree,
-    space: async () => ({ freeBytes: 20, totalBytes: 1000 }),
-  });
-  const spools = await openSpoolDirectory(path, 100, { disk });
-  const spool = await spools.open('a', 100, never, 10);
-  await assert.rejects(spool.reserve(30, never), /The disk/);
-  assert.equal(spools.usedBytes, 10);
-  await spool.close();
+  const { spools } = await openDirectory(t, { disk: diskOf(15) });
+  const spool = spools.open({ name: 'a', size: 1_000 });
+  await assert.rejects(spool.enter(entry), /The disk/);
   assert.equal(spools.usedBytes, 0);
+  await spool.close();
+  await spools.open({ name: 'b', size: 15 }).enter(entry);
 });
 
 test('a file that cannot be removed does not keep its room', async (t) => {
-  const { path, spools } = await openDirectory(t, 100);
-  const spool = await spools.open('a', 60, never);
-  await unlink(spool.path);
-  await mkdir(join(spool.path, 'in the way'), { recursive: true });
+  const { path, spools } = await openDirectory(t);
+  const spool = spools.open({ name: 'a', size: 60 });
+  await spool.enter(entry);
+  await spool.files.write(0, 0, [Buffer.from('abc')]);
+  const [name] = await readdir(path);
+  await unlink(join(path, name!));
+  await mkdir(join(path, name!, 'in the way'), { recursive: true });
   await assert.rejects(() => spool.close());
   assert.equal(spools.usedBytes, 0);
-  assert.deepEqual(await readdir(path), ['a.fill']);
+  assert.deepEqual(await readdir(path), [name]);
 });
 
-test('no byte is written twice, and what is written is read back', async (t) => {
-  const { spools } = await openDirectory(t, 100);
-  const spool = await spools.open('a', 60, never);
-  const writing = spool.write(10, [Buffer.from('abc'), Buffer.from('def')]);
-  await assert.rejects(() => spool.write(12, [Buffer.from('x')]), /written once/);
-  await writing;
-  await assert.rejects(() => spool.write(5, [Buffer.from('123456')]), /written once/);
-  const into = Buffer.alloc(6);
-  assert.equal(await spool.read(10, into), 6);
-  assert.equal(into.toString(), 'abcdef');
-  assert.equal(spool.present.covered, 6);
-  await assert.rejects(
-    () => spool.read(50, into),
-    (error) => isCacheError(error, 'store-unavailable'),
-  );
-  await spool.close();
-});
-
-test('what an earlier process left is removed at the start, other files are not', async (t) => {
-  const { path } = await openDirectory(t, 100);
-  await writeFile(join(path, 'left.fill'), 'x');
-  await writeFile(join(path, 'other'), 'x');
-  await openSpoolDirectory(path, 100);
+test('what an earlier process left is removed at the start, other files are not, and none of others that share it', async (t) => {
+  const { path } = await openDirectory(t);
+  for (const name of ['left.fill', 'left.7.fill', 'other']) await writeFile(join(path, name), 'x');
+  await openSpoolDirectory(path, { maxBytes: 100, isShared: true });
+  assert.equal((await readdir(path)).length, 3);
+  await openSpoolDirectory(path, { maxBytes: 100 });
   assert.deepEqual(await readdir(path), ['other']);
-});
-
-test('a spool whose file cannot be made gives its room back', async (t) => {
-  const { path, spools } = await openDirectory(t, 100);
-  await rm(path, { recursive: true });
-  for (const name of ['a', 'b'])
-    await assert.rejects(spools.open(name, 100, never), (error) => isCacheError(error, 'store-unavailable'));
-  assert.equal(spools.usedBytes, 0);
 });

@@ -50,10 +50,12 @@ export function scriptUpstream({ bytes, chunkBytes, answer }: ScriptedUpstreamOp
       };
       gets.push(get);
       const { refuse, afterMs = 0, chunkMs, gate, breakAt = Infinity, endAt = bytes.length } = answer(get);
-      await delay(afterMs, undefined, { signal });
-      if (refuse !== undefined) {
+      try {
+        await delay(afterMs, undefined, { signal });
+        if (refuse !== undefined) throw refuse;
+      } catch (error) {
         get.isOver = true;
-        throw refuse;
+        throw error;
       }
       const closing = new AbortController();
       const ended = new Promise<never>((_, reject) => {

@@ -111,7 +111,7 @@ export async function startFetch(options: FetchOptions = {}) {
     assertWhole() {
       assert.equal(segments.fetchedBytes, size, 'each byte is appended once');
       assert.ok([...segments].every(({ isComplete }) => isComplete));
-      assert.equal(fetch.count, 0);
+      assert.equal(fetch.connections, 0);
       assert.ok(
         upstream.gets.every(({ isOver }) => isOver),
         'a body was left open',
