@@ -37,7 +37,8 @@ test('a reader ahead has a GET of its own, which the plain one is cut before; wh
     [undefined, undefined],
     [20, 28],
     [28, 36],
-    [36, 42],
+    [36, 40],
+    [40, undefined],
   ]);
   assert.equal(sentBytes(), bytes.length);
 });

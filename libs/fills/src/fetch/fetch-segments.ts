@@ -3,7 +3,7 @@
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type BlobRequestOptions, ExtraRefused, type UpstreamBlobBody } from '@cistern/upstream';
 import type { FillRoom } from '../room/spool-room.ts';
-import type { Segment, Segments } from '../fill/segments.ts';
+import type { Segment, Segments } from '../spool/segments.ts';
 import type { FillConnections } from './connection-control.ts';
 import { type Run, copyBody } from './copy-body.ts';
 import { bySegment, skip } from './split-chunks.ts';

@@ -1,5 +1,5 @@
 // Chunks of a body, cut where segments begin and where a GET comes to what is here.
-import type { Segment, Segments } from '../fill/segments.ts';
+import type { Segment, Segments } from '../spool/segments.ts';
 
 /** What of `chunks`, which begin at `offset` of the blob, is of each segment. */
 export function* bySegment(segments: Segments, offset: number, chunks: readonly Buffer[]) {

@@ -1,7 +1,7 @@
 // The bytes of a fill as its readers see them: what is here, what is withheld, and how it ended. The end is withheld until the whole has
 // been verified, so that no reader takes an unverified body for a complete one.
 import { SourceInterrupted } from '@cistern/streams';
-import type { Segments } from './segments.ts';
+import type { Segments } from '../spool/segments.ts';
 
 export type FillBody = ReturnType<typeof createFillBody>;
 

@@ -5,7 +5,7 @@
 // - claimed | running → moved: another worker goes on
 // - claimed | running → failed
 //
-// Its bytes are segments (`segments.ts`). Upstream is asked by `fetch/`; the spool's room is in `../room`.
+// Its bytes are segments, kept by `../spool`. Upstream is asked by `../fetch`; the room is shared by `../room`.
 import type { BlobStore } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
 import type { CrcTable, Digest, RepositoryName } from '@cistern/oci';
@@ -19,8 +19,8 @@ import { type FillBody, createFillBody, movedElsewhere } from './fill-body.ts';
 import { createFollowers, openFillReader } from './followers.ts';
 import { createSegmentHash } from './hash-segments.ts';
 import { type FirstAnswer, firstRange, openFirst } from './open-first.ts';
-import { type Segment, type Segments, createSegments } from './segments.ts';
-import type { Spool, SpoolDirectory } from './spool-directory.ts';
+import { type Segment, type Segments, createSegments } from '../spool/segments.ts';
+import type { Spool, SpoolDirectory } from '../spool/spool-directory.ts';
 import { type SegmentStore, createSegmentStore } from './store-segments.ts';
 
 export interface FillOptions {

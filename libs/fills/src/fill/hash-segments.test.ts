@@ -5,7 +5,7 @@ import { createDigestHash, type Digest, parseDigest } from '@cistern/oci';
 import { bytesOf } from '@cistern/oci/testing';
 import { createMemoryFiles } from '../testing/memory-files.ts';
 import { createSegmentHash } from './hash-segments.ts';
-import { createSegments } from './segments.ts';
+import { createSegments } from '../spool/segments.ts';
 
 const segmentBytes = 100;
 

@@ -1,6 +1,6 @@
 // The running hash of a fill. Chunks that are next in order are hashed as they arrive; others are read back from the spool.
 import { createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
-import type { Segments } from './segments.ts';
+import type { Segments } from '../spool/segments.ts';
 
 const readBytes = 1024 * 1024;
 

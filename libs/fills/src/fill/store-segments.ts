@@ -5,8 +5,8 @@ import type { BlobBody, BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 import { isNoRoom } from '../room/limit-store.ts';
-import type { Segment, Segments } from './segments.ts';
-import type { SpoolFiles } from './spool-files.ts';
+import type { Segment, Segments } from '../spool/segments.ts';
+import type { SpoolFiles } from '../spool/spool-files.ts';
 
 export interface StoreSegmentsOptions {
   readonly store: BlobStore;

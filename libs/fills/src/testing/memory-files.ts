@@ -1,5 +1,5 @@
 // The files of a spool in memory, for tests that look at what is written, read and dropped.
-import type { SpoolFiles } from '../fill/spool-files.ts';
+import type { SpoolFiles } from '../spool/spool-files.ts';
 
 export interface MemoryFiles extends SpoolFiles {
   /** Segments that have bytes now. */

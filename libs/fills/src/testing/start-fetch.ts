@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bytesOf } from '@cistern/oci/testing';
 import { createSegmentFetch } from '../fetch/fetch-segments.ts';
-import { type Segment, createSegments } from '../fill/segments.ts';
+import { type Segment, createSegments } from '../spool/segments.ts';
 import { createSpoolRoom } from '../room/spool-room.ts';
 import { createMemoryFiles } from './memory-files.ts';
 import { type Answer, type ScriptedGet, scriptUpstream } from './script-upstream.ts';

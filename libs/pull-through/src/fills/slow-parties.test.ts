@@ -46,7 +46,10 @@ test('three clients at 16 KB/s hold no spool after their fills have been committ
 });
 
 test('a client that reads nothing delays neither the fetch nor the commit of a blob far larger than its room', async (t) => {
-  const { add, read, isStored, spools, hub } = await startCache(t, { spoolBytes: 2 * mebibyte, perFillBytes: mebibyte });
+  const { add, read, isStored, spools, hub } = await startCache(t, {
+    spoolBytes: 2 * mebibyte,
+    perFillBytes: mebibyte,
+  });
   const blob = add(24 * mebibyte, 1);
   const stream = await read(blob);
   const startedAtMs = performance.now();
