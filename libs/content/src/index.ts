@@ -9,7 +9,7 @@ export {
 } from './blob/delete-blobs.ts';
 export { hashStored, readHashed, proveStored } from './blob/hash-stored.ts';
 export { openStored } from './blob/open-stored.ts';
-export type { OpenStoredDeps, StoredRange } from './blob/open-stored.ts';
+export type { OpenStoredDeps } from './blob/open-stored.ts';
 export { createReadChecks } from './blob/read-checks.ts';
 export {
   adoptBlob,

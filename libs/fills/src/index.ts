@@ -1,10 +1,10 @@
 export { createConnectionControl } from './fetch/connection-control.ts';
-export type { ConnectionControl, FillConnections } from './fetch/connection-control.ts';
+export type { ConnectionControl } from './fetch/connection-control.ts';
 export { startFill } from './fill/fill.ts';
 export type { Fill, FillActivity } from './fill/fill.ts';
 export { openTemporarySpool } from './spool/open-temporary-spool.ts';
 export { openSpoolDirectory } from './spool/spool-directory.ts';
-export type { SpoolDirectory, SpoolDirectoryOptions } from './spool/spool-directory.ts';
+export type { SpoolDirectory } from './spool/spool-directory.ts';
 export { continueFill, handOverFills } from './follow/continue-fill.ts';
 export { createFillAccess, createFillTable } from './follow/fill-access.ts';
 export type { FillAccess, FillTable } from './follow/fill-access.ts';

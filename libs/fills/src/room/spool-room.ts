@@ -35,8 +35,6 @@ export interface SpoolRoomOptions {
   readonly onUsed: (usedBytes: number) => void;
 }
 
-export type SpoolRoom = ReturnType<typeof createSpoolRoom>;
-
 const maxWaitMs = 30_000;
 
 interface Holder extends Omit<EnterOptions, 'floorBytes'> {

@@ -7,14 +7,14 @@ import type { DiskClaim, DiskRoom } from '../room/disk-room.ts';
 import { type FillRoom, createSpoolRoom } from '../room/spool-room.ts';
 import { isSpoolFile, openSpoolFiles, type SpoolFiles } from './spool-files.ts';
 
-export interface SpoolRequest {
+interface SpoolRequest {
   /** The files are named after it. */
   readonly name: string;
   /** Bytes of the blob. Where the size is unknown it is the most that is read. */
   readonly size: number;
 }
 
-export interface SpoolEntry {
+interface SpoolEntry {
   readonly isSizeUnknown: boolean;
   /** Frees a segment, for others or for this one. False: there is none to free. */
   readonly freeOne: () => boolean;
