@@ -85,6 +85,8 @@ export interface Fill {
   readonly readers: number;
   /** Whether followers may come. */
   readonly isOpen: boolean;
+  /** The index has the committed blob: readers that lack bytes go on in the store. */
+  release(): void;
   /** Another worker owns the digest now. Fetches no more; readers go there once they have had these bytes. */
   handOver(): void;
 }
@@ -142,6 +144,7 @@ export function startFill(options: FillOptions): Fill {
   let size: number | undefined;
   /** Before, readers wait for what is not here. */
   let besideFromMs = 0;
+  let hashedTo = () => 0;
   let isCommitted = false;
   let hasEnded = false;
   let hasMoved = false;
@@ -169,7 +172,7 @@ export function startFill(options: FillOptions): Fill {
   const openBeside = (from: number, end: number, verified: boolean): SourceReader | undefined => {
     const { segments } = body!;
     const segment = segments.holding(from);
-    if (!segment.isFreed) {
+    if (!segment.isFreed && segment.start < hashedTo() + spools.perFillBytes) {
       const isComing = verified ? (fetch?.want(from) ?? true) : (fetch?.brings(from) ?? false);
       if (isComing) return undefined;
     }
@@ -226,6 +229,7 @@ export function startFill(options: FillOptions): Fill {
       throw error;
     });
     const hash = createSegmentHash({ digest, segments, onHashed: room.progressed, signal });
+    hashedTo = () => hash.position;
     const storingNow = createSegmentStore({
       ...{ store, digest, segments, files, log, signal },
       onChange: room.progressed,
@@ -269,7 +273,6 @@ export function startFill(options: FillOptions): Fill {
       );
     filling.markVerified();
     isCommitted = await storingNow.commit();
-    if (isCommitted) filling.markStored();
     room.hasEnded();
     return isCommitted;
   };
@@ -412,6 +415,7 @@ export function startFill(options: FillOptions): Fill {
       const reader = openFillReader({ body, ...range, openBeside: openBesideNothing, follower: followers.enter(from) });
       return { endExclusive, reader };
     },
+    release: () => body?.markStored(),
     handOver,
   };
 }

@@ -93,6 +93,7 @@ export async function fetchBlob(
     if (end === 'left') await lease.failed(leftFill, 1);
     else if (end !== 'moved') {
       await lease.done(end, context.signal);
+      fill?.release();
       // No client waits for it. Without it upstream is asked once more after a loss of the index.
       if (fill !== undefined)
         await recordHeld(deps, source, digest).catch((error: unknown) => {
