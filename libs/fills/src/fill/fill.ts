@@ -16,7 +16,7 @@ import type { FillConnections } from '../fetch/connection-control.ts';
 import { type SegmentFetch, createSegmentFetch, isNoRange, nearBytes } from '../fetch/fetch-segments.ts';
 import { type SideReads, createSideReads } from '../fetch/side-reads.ts';
 import { type FillBody, createFillBody, movedElsewhere } from './fill-body.ts';
-import { createFollowers, openFillReader } from './followers.ts';
+import { type Followers, createFollowers, openFillReader } from './followers.ts';
 import { createSegmentHash } from './hash-segments.ts';
 import { type FirstAnswer, firstRange, openFirst } from './open-first.ts';
 import { type Segment, type Segments, createSegments } from '../spool/segments.ts';
@@ -140,6 +140,7 @@ export function startFill(options: FillOptions): Fill {
   let fetch: SegmentFetch | undefined;
   let sides: SideReads | undefined;
   let storing: SegmentStore | undefined;
+  let progressed = () => {};
   /** Once it runs. */
   let size: number | undefined;
   /** Before, readers wait for what is not here. */
@@ -183,24 +184,25 @@ export function startFill(options: FillOptions): Fill {
     return sides.open(from, next);
   };
 
-  const freeOne = (): boolean => {
+  const freeOne = (isForItself: boolean): boolean => {
     if (body === undefined || storing === undefined || spools.isOneFile) return false;
     const { segments } = body;
     const free = (segment: Segment) => {
       segments.free(segment).catch((error: unknown) => log.warn({ err: error }, 'a segment was not removed'));
     };
-    if (isCommitted) {
+    // Its readers go on in the store, or have it fetched again.
+    if (isCommitted || hasEnded) {
       const kept = [...segments].filter(({ isFreed, release }) => !isFreed && release !== undefined);
       body.clear();
       for (const segment of kept) free(segment);
       return kept.length > 0;
     }
     const isLarge = segments.size > spools.perFillBytes;
-    if (isLarge && storing.failingForMs >= storeRefusesMs)
+    if ((isLarge || isForItself) && storing.failingForMs >= storeRefusesMs)
       storing.giveUp(
         new CacheError('store-unavailable', 'The store took nothing, and the spool keeps no more of the blob.'),
       );
-    const least = leastNeeded(segments, storing.isGivenUp, followers.needs);
+    const least = leastNeeded(segments, storing.isGivenUp, followers);
     if (least === undefined) return false;
     free(least);
     return true;
@@ -236,6 +238,7 @@ export function startFill(options: FillOptions): Fill {
       onRefused: () => options.onRefused?.(),
     });
     storing = storingNow;
+    ({ progressed } = room);
     const append = async (offset: number, chunks: readonly Buffer[]) => {
       signal.throwIfAborted();
       const appended = segments.append(offset, chunks);
@@ -319,7 +322,7 @@ export function startFill(options: FillOptions): Fill {
 
   /** Followers that still read keep the spool, but for what is stored: they go on there, soon. */
   const close = () => {
-    const kept = isCommitted && !spools.isOneFile ? setTimeout(() => freeOne(), keptMs) : undefined;
+    const kept = isCommitted && !spools.isOneFile ? setTimeout(() => freeOne(true), keptMs) : undefined;
     if (!isCommitted) {
       void storing?.abort();
       // Readers that lack bytes ask for another fill.
@@ -402,6 +405,10 @@ export function startFill(options: FillOptions): Fill {
         ...{ body, toExclusive, verified },
         openBeside: (offset, end) => openBeside(offset, end, verified),
         follower: followers.enter(from),
+        // Once the store is given up, segments go when they have been read.
+        onPassed() {
+          if (storing?.isGivenUp === true) progressed();
+        },
       });
     },
     async openPresent(from) {
@@ -451,14 +458,15 @@ function nextPresent(segments: Segments, { index }: Segment, end: number): numbe
 function leastNeeded(
   segments: Segments,
   isUnstored: boolean,
-  needs: (start: number, end: number) => number,
+  { needs, foremost }: Pick<Followers, 'needs' | 'foremost'>,
 ): Segment | undefined {
   let least: { readonly segment: Segment; readonly distance: number } | undefined;
   for (const segment of segments) {
     const { isComplete, isFreed, isHashed, isStored, release, start, end } = segment;
     if (!isComplete || isFreed || !isHashed || release === undefined) continue;
+    // Else the slowest reader would hold up the foremost one.
+    if (!isStored && !(isUnstored && end <= foremost)) continue;
     const distance = needs(start, end);
-    if (!isStored && !(isUnstored && distance === Infinity)) continue;
     if (least === undefined || distance > least.distance) least = { segment, distance };
   }
   return least?.segment;

@@ -15,6 +15,8 @@ export interface FillReaderOptions {
    */
   readonly openBeside: (from: number, toExclusive: number) => SourceReader | undefined;
   readonly follower: Follower;
+  /** Called when the follower has read a segment to its end, or leaves. */
+  readonly onPassed?: (() => void) | undefined;
 }
 
 /** One that reads. */
@@ -22,6 +24,8 @@ export interface Follower {
   position: number;
   leave(): void;
 }
+
+export type Followers = ReturnType<typeof createFollowers>;
 
 export function createFollowers() {
   const here = new Set<Follower>();
@@ -56,6 +60,12 @@ export function createFollowers() {
       let least = Infinity;
       for (const { position } of here) if (position < end) least = Math.min(least, Math.max(0, start - position));
       return least;
+    },
+    /** Where the foremost follower reads; Infinity: there is none. */
+    get foremost(): number {
+      let foremost = -1;
+      for (const { position } of here) foremost = Math.max(foremost, position);
+      return foremost < 0 ? Infinity : foremost;
     },
     enter(position: number): Follower {
       const follower: Follower = {
@@ -143,6 +153,8 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
         else await body.changed(closing.signal);
         checkOpen();
         follower.position += length;
+        if (Math.floor(position / segments.segmentBytes) < Math.floor(follower.position / segments.segmentBytes))
+          options.onPassed?.();
         if (length > 0) return length;
       }
     },
@@ -165,6 +177,7 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
       closing.abort();
       await beside?.close();
       follower.leave();
+      options.onPassed?.();
     },
   };
 }

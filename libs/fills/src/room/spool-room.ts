@@ -23,7 +23,7 @@ export interface FillRoom {
 export interface EnterOptions {
   readonly floorBytes: number;
   /** Frees the segment that is needed least, for others or for itself. False: there is none. */
-  readonly freeOne: () => boolean;
+  readonly freeOne: (isForItself: boolean) => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -64,7 +64,7 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
     [...holders]
       .filter((holder) => holder !== wanting && usedBy(holder) > holder.floorBytes)
       .sort((one, other) => usedBy(other) - usedBy(one))
-      .some(({ freeOne }) => freeOne());
+      .some(({ freeOne }) => freeOne(false));
 
   /** True if the holder may have so much more now; the room for it has been made. */
   const makeRoom = (holder: Holder, kind: 'inOrder' | 'ahead', bytes: number): boolean => {
@@ -75,7 +75,7 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
       // Fills that wait to begin come first.
       const floors = entering.reduce((sum, { floorBytes }) => sum + floorBytes, 0);
       if (!isOverItsMost && used - usedBy(holder) + wanted + floors <= maxBytes) return true;
-      if (holder.freeOne()) continue;
+      if (holder.freeOne(true)) continue;
       if (isOverItsMost || entering.length > 0 || !freeOfOthers(holder)) return false;
     }
   };

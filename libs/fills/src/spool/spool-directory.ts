@@ -17,7 +17,7 @@ interface SpoolRequest {
 interface SpoolEntry {
   readonly isSizeUnknown: boolean;
   /** Frees a segment, for others or for this one. False: there is none to free. */
-  readonly freeOne: () => boolean;
+  readonly freeOne: (isForItself: boolean) => boolean;
   /** Bytes of it that are on the disk. */
   readonly writtenBytes: () => number;
   readonly signal: AbortSignal;

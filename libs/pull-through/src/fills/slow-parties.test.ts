@@ -1,6 +1,8 @@
 // Slow clients and slow upstreams hold nothing that others wait for. Times are virtual.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CacheError } from '@cistern/errors';
 import { repositoryOf } from '@cistern/index/testing';
 import { bytesOf, collect } from '@cistern/oci/testing';
 import { until } from '@cistern/runtime/testing';
@@ -40,9 +42,33 @@ test('three clients at 16 KB/s hold no spool after their fills have been committ
     assert.ok((await collect(stream)).equals(other.bytes));
   }
   await until(() => spools.usedBytes === 0);
-  assert.ok(performance.now() - startedAtMs <= 12_000, 'what is stored was kept for those who read it');
+  assert.ok(performance.now() - startedAtMs <= 12_000, 'the spool kept stored bytes for their readers');
   for (const [at, { bytes }] of blobs.entries()) assert.ok((await slow[at]!).equals(bytes));
   assert.equal(hub.gets.length, 5);
+});
+
+const refuse = async (): Promise<never> => {
+  throw new CacheError('store-unavailable', 'The store takes nothing.');
+};
+
+test('three slow clients of blobs that the store did not take hold no spool that others want', async (t) => {
+  const { add, read, fills, spools } = await startCache(t, {
+    spoolBytes: 20 * mebibyte,
+    wrapStore: (inner) => ({ ...inner, put: refuse, beginUpload: refuse }),
+  });
+  const blobs = [1, 2, 3].map((seed) => add(6 * mebibyte, seed));
+  const slow = blobs.map(async (blob) => readSlowly(await read(blob), 16_000));
+  await until(() => fills.size === 3);
+  // Their commits are tried for a minute.
+  await delay(60_000);
+  await until(() => fills.size === 0);
+  const startedAtMs = performance.now();
+  const other = add(18 * mebibyte, 4);
+  const stream = await read(other);
+  assert.ok(performance.now() - startedAtMs <= withinMs);
+  assert.ok((await collect(stream)).equals(other.bytes));
+  for (const [at, { bytes }] of blobs.entries()) assert.ok((await slow[at]!).equals(bytes));
+  await until(() => spools.usedBytes === 0);
 });
 
 test('a client that reads nothing delays neither the fetch nor the commit of a blob far larger than its room', async (t) => {
