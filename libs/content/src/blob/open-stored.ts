@@ -51,7 +51,7 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   const lasting = { ...interruptible(reader), ...own };
   if (!isChecked || isHashedBefore) return lasting;
   const checking = checkingReader(deps, lasting, record, { ...range, start, table });
-  // Where the store fails midway, what was given of a segment has not been checked yet.
+  // A store that fails within a segment leaves it unchecked.
   return { ...checking, ...own, isUnproven: true };
 }
 

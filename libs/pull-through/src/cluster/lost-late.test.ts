@@ -1,5 +1,5 @@
-// A worker that is lost when it has brought nearly all of a blob larger than its room: no reader reads anything twice, and none ends
-// with bytes of two kinds.
+// A worker is lost when it has brought nearly all of a blob larger than its room. No reader reads a byte twice, and none ends with
+// bytes of two kinds.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -97,7 +97,7 @@ test('its readers get their ends by the table of checksums, and read no byte twi
   await nothingLeft();
 });
 
-test('where its successor is sent other bytes in place of what was read, nobody gets an end', async (t) => {
+test('where its successor is sent other bytes than were read, no reader gets an end', async (t) => {
   const { hub, goOn, workers, readLate, isStored, index, digest } = await startLate(t);
   const rest = await readLate(0);
   hub.script.bend = ({ from = 0, toExclusive }) => {
@@ -139,7 +139,7 @@ test('an ending worker hands over what it still has, and readers of both ends ge
   await ended;
   await until(isStored);
   const share = upstreamBytes() / size;
-  // What has left the window is fetched again, and at most once more for the one who came late.
+  // Bytes that have left the window are fetched again, and at most once more for the late reader.
   assert.ok(share <= 3, `${share} of the blob came from upstream`);
   await nothingLeft();
 });

@@ -10,7 +10,7 @@ import { bytesOf, collect } from '@cistern/oci/testing';
 const library = repositoryOf('docker.io', 'library/nginx');
 const mebibyte = 1024 * 1024;
 
-test('a range that lies fails the fill: nothing of it is stored, and nobody gets an end', async (t) => {
+test('a range that lies fails the fill: nothing of it is stored, and no reader gets an end', async (t) => {
   const started = await startTestCache({ store: 'fs' });
   t.after(() => started.close());
   const { cache, hub, index, store, spools } = started;

@@ -60,7 +60,7 @@ test('a fill waits for room in the spool until another one gives its own back', 
   await until(() => spools.usedBytes === 0);
 });
 
-test('ranges of a blob of which nobody wants all take no room', async (t) => {
+test('ranges of a blob that is not wanted whole take no room', async (t) => {
   const { cache, hub, spools } = await startCache(t, { maxWholeForRangeBytes: mebibyte, spoolBytes: 2 * mebibyte });
   const bytes = bytesOf(10 * mebibyte);
   const digest = hub.addBlob(library.repository, bytes);

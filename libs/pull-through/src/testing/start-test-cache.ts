@@ -35,7 +35,7 @@ export interface TestCacheOptions {
   /** Bytes that the store may hold. */
   readonly maxBytes?: number;
   readonly spoolBytes?: number;
-  /** Of one fill in the spool. */
+  /** What one fill may keep in the spool. */
   readonly perFillBytes?: number | undefined;
   /** Of the disk that gets what is spooled. */
   readonly disk?: DiskRoom;
@@ -46,7 +46,7 @@ export interface TestCacheOptions {
   readonly root?: string;
   /** Bytes for read buffers. */
   readonly readBufferBytes?: number;
-  /** Of segments; default: so few that a blob of a test has several. */
+  /** Bytes of a segment; default: `testSegmentBytes`. */
   readonly leastSegmentBytes?: number;
   /** Time goes by itself. */
   readonly realTime?: boolean;

@@ -36,9 +36,9 @@ export interface TestClusterOptions {
   /** How many fetches each worker runs at a time. */
   readonly slots?: Readonly<Record<JobClass, number>>;
   readonly spoolBytes?: (worker: string) => number;
-  /** Of one fill in a spool. */
+  /** What one fill may keep in a spool. */
   readonly perFillBytes?: number;
-  /** Of segments; default: so few that a blob of a test has several. */
+  /** Bytes of a segment; default: `testSegmentBytes`. */
   readonly leastSegmentBytes?: number;
   readonly wrapStore?: (store: BlobStore) => BlobStore;
   /** Default: one in memory. */

@@ -1,2 +1,2 @@
-/** Of a segment in tests: blobs of some megabytes have several, so that their borders are crossed. */
+/** Segments are small in tests, so that blobs of some megabytes have several of them. */
 export const testSegmentBytes = 1024 * 1024;
