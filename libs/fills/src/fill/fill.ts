@@ -140,7 +140,7 @@ export function startFill(options: FillOptions): Fill {
   let fetch: SegmentFetch | undefined;
   let sides: SideReads | undefined;
   let storing: SegmentStore | undefined;
-  let progressed = () => {};
+  let progressed: (() => void) | undefined;
   /** Once it runs. */
   let size: number | undefined;
   /** Before, readers wait for what is not here. */
@@ -190,8 +190,8 @@ export function startFill(options: FillOptions): Fill {
     const free = (segment: Segment) => {
       segments.free(segment).catch((error: unknown) => log.warn({ err: error }, 'a segment was not removed'));
     };
-    // Its readers go on in the store, or have it fetched again.
-    if (isCommitted || hasEnded) {
+    // Its readers go on in the store, or where it has moved.
+    if (isCommitted || (hasEnded && hasMoved)) {
       const kept = [...segments].filter(({ isFreed, release }) => !isFreed && release !== undefined);
       body.clear();
       for (const segment of kept) free(segment);
@@ -407,7 +407,7 @@ export function startFill(options: FillOptions): Fill {
         follower: followers.enter(from),
         // Once the store is given up, segments go when they have been read.
         onPassed() {
-          if (storing?.isGivenUp === true) progressed();
+          if (storing?.isGivenUp === true) progressed?.();
         },
       });
     },

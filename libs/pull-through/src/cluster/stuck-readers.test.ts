@@ -11,11 +11,12 @@ import { startTestCluster } from '../testing/start-test-cluster.ts';
 const mebibyte = 1024 * 1024;
 const bytes = bytesOf(64 * mebibyte);
 
+const refuse = async (): Promise<never> => {
+  throw new CacheError('store-unavailable', 'The store takes nothing.');
+};
+
 for (const isTaken of [true, false])
   test(`the others get all of a blob larger than its room, which the store ${isTaken ? 'takes' : 'refuses'}`, async (t) => {
-    const refuse = async (): Promise<never> => {
-      throw new CacheError('store-unavailable', 'The store takes nothing.');
-    };
     const wrapStore = (inner: BlobStore): BlobStore => (isTaken ? inner : { ...inner, beginUpload: refuse });
     const room = { perFillBytes: 4 * mebibyte, spoolBytes: () => 8 * mebibyte };
     const { hub, frontends, workers, stored } = await startTestCluster(t, { workers: 1, wrapStore, ...room });

@@ -10,6 +10,8 @@ import { bytesOf, collect } from '@cistern/oci/testing';
 const library = repositoryOf('docker.io', 'library/nginx');
 const mebibyte = 1024 * 1024;
 
+const isMismatch = (error: unknown) => isCacheError(error, 'content-mismatch');
+
 test('a range that lies fails the fill: nothing of it is stored, and no reader gets an end', async (t) => {
   const started = await startTestCache({ store: 'fs' });
   t.after(() => started.close());
@@ -25,7 +27,6 @@ test('a range that lies fails the fill: nothing of it is stored, and no reader g
     const blob = await cache.openBlob({ ...library, digest, intent: range === undefined ? 'whole' : 'ranges' });
     return collect(await blob.read(range));
   };
-  const isMismatch = (error: unknown) => isCacheError(error, 'content-mismatch');
   const whole = assert.rejects(open(), isMismatch);
   await until(() => hub.gets[0]?.sent === mebibyte);
   const late = assert.rejects(open({ start: from, end: bytes.length - 1 }), isMismatch);
