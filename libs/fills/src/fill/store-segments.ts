@@ -94,6 +94,7 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
         if (isNoRoom(error)) return giveUp(error);
         log.warn({ digest, err: error }, 'the store did not take a blob');
         refuse(error);
+        if (isGivenUp) return;
       }
       await delay(Math.min(maxPauseMs, firstPauseMs * 2 ** (tries - 1)), undefined, { signal }).catch(() => {});
       if (signal.aborted) return;

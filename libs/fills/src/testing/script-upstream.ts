@@ -22,6 +22,8 @@ export interface Answer {
   /** Awaited before each chunk. */
   readonly gate?: (position: number) => Promise<void> | undefined;
   readonly breakAt?: number;
+  /** The byte that is wrong. */
+  readonly flipAt?: number;
   /** Where the body ends, without an error. */
   readonly endAt?: number;
 }
@@ -49,7 +51,7 @@ export function scriptUpstream({ bytes, chunkBytes, answer }: ScriptedUpstreamOp
         isOver: false,
       };
       gets.push(get);
-      const { refuse, afterMs = 0, chunkMs, gate, breakAt = Infinity, endAt = bytes.length } = answer(get);
+      const { refuse, afterMs = 0, chunkMs, gate, breakAt = Infinity, flipAt = -1, endAt = bytes.length } = answer(get);
       try {
         await delay(afterMs, undefined, { signal });
         if (refuse !== undefined) throw refuse;
@@ -60,7 +62,7 @@ export function scriptUpstream({ bytes, chunkBytes, answer }: ScriptedUpstreamOp
       const closing = new AbortController();
       const ended = new Promise<never>((_, reject) => {
         for (const one of [closing.signal, signal])
-          one?.addEventListener('abort', () => reject(new Error('the body was closed')), { once: true });
+          one?.addEventListener('abort', () => reject(one.reason as Error), { once: true });
       });
       ended.catch(() => {});
       async function* body(): AsyncGenerator<Buffer> {
@@ -72,6 +74,7 @@ export function scriptUpstream({ bytes, chunkBytes, answer }: ScriptedUpstreamOp
             signal?.throwIfAborted();
             if (at >= breakAt) throw new Error('the connection broke');
             const chunk = Buffer.from(bytes.subarray(at, Math.min(end, at + chunkBytes)));
+            if (flipAt >= at && flipAt < at + chunk.length) chunk[flipAt - at]! ^= 1;
             at += chunk.length;
             get.sentBytes += chunk.length;
             yield chunk;
@@ -82,7 +85,7 @@ export function scriptUpstream({ bytes, chunkBytes, answer }: ScriptedUpstreamOp
       }
       const close = () => {
         get.isOver = true;
-        closing.abort();
+        closing.abort(new Error('the body was closed'));
       };
       return { start: from ?? 0, totalSize: bytes.length, body: body(), close };
     },

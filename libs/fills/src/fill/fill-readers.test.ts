@@ -1,0 +1,221 @@
+// Readers of a fill in its window, behind it and ahead of it, until it has ended.
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { SourceInterrupted } from '@cistern/streams';
+import { until } from '@cistern/runtime/testing';
+import { type TestFillOptions, readAll, startTestFill } from '../testing/start-test-fill.ts';
+
+const segmentBytes = 100_000;
+const size = 1_000_000;
+const small = { size, segmentBytes };
+const window: TestFillOptions = { ...small, perFillBytes: 300_000 };
+const unsupported = new CacheError('unsupported', 'no ranges here');
+const away = new CacheError('store-unavailable', 'The store is away.');
+const isStored = (error: unknown) => error instanceof SourceInterrupted && error.isStored;
+const hasMoved = (error: unknown) => error instanceof SourceInterrupted && !error.isStored;
+
+test('readers anywhere get their bytes, the whole comes by one GET, and the table is that of the segments', async (t) => {
+  const { bytes, fill, gets, open, spools, store, digest } = await startTestFill(t, small);
+  assert.equal(await fill.running, size);
+  const readers = [0, 5, 150_000, 999_999].map((from) => ({ from, reader: open({ from }) }));
+  for (const { from, reader } of readers) assert.ok((await readAll(reader)).equals(bytes.subarray(from)));
+  const crcs = Array.from({ length: 10 }, (_, at) => crc32(bytes.subarray(at * segmentBytes, (at + 1) * segmentBytes)));
+  for (const { reader } of readers) assert.deepEqual(await reader.table?.(), { segmentBytes, crcs });
+  assert.deepEqual(fill.table, { segmentBytes, crcs });
+  assert.equal(await fill.ended, 'committed');
+  for (const { reader } of readers) await reader.close();
+  assert.equal(gets.length, 1);
+  assert.equal(fill.readers, 0);
+  assert.equal((await store.stat(digest))?.size, size);
+  await until(() => spools.usedBytes === 0);
+});
+
+test('the end is withheld from who wants the whole, until all is verified', async (t) => {
+  const last = Promise.withResolvers<void>();
+  const { bytes, fill, open } = await startTestFill(t, {
+    ...small,
+    answer: () => ({ gate: (at) => (at >= 950_000 ? last.promise : undefined) }),
+  });
+  await fill.running;
+  const into = Buffer.alloc(size);
+  const reader = open({ from: 940_000 });
+  const part = open({ from: 940_000, toExclusive: 945_000, verified: false });
+  assert.ok((await readAll(part)).equals(bytes.subarray(940_000, 945_000)));
+  let got = 0;
+  while (got < 10_000) got += await reader.read(into);
+  const rest = reader.read(into);
+  last.resolve();
+  got += await rest;
+  while (got < 60_000) got += await reader.read(into);
+  assert.equal(got, 60_000);
+  await Promise.all([reader.close(), part.close()]);
+});
+
+test('a reader that is freed under goes on beside the fill, and does not hold it up', async (t) => {
+  const { bytes, fill, open, gets, spools } = await startTestFill(t, window);
+  await fill.running;
+  const slow = open();
+  const into = Buffer.alloc(10);
+  await slow.read(into);
+  await fill.ended;
+  assert.ok((await readAll(slow).catch(() => Buffer.alloc(0))).length <= size);
+  await slow.close();
+  assert.ok(gets.slice(1).every(({ from, toExclusive }) => from !== undefined && toExclusive !== undefined));
+  assert.ok(into.equals(bytes.subarray(0, 10)));
+  await until(() => spools.usedBytes === 0);
+});
+
+test('a reader behind the window reads beside it, up to where bytes are here', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const { bytes, fill, open, gets } = await startTestFill(t, {
+    ...window,
+    answer: ({ from }) => ({ gate: (at) => (from === undefined && at >= 900_000 ? gate.promise : undefined) }),
+  });
+  await fill.running;
+  await until(() => fill.presentBytes === 900_000);
+  const reader = open({ from: 50_000 });
+  const reading = readAll(reader);
+  await until(() => gets.length === 2);
+  gate.resolve();
+  const got = await reading.catch((error: unknown) => {
+    if (!isStored(error)) throw error;
+    return undefined;
+  });
+  if (got !== undefined) assert.ok(got.equals(bytes.subarray(50_000)));
+  await reader.close();
+  assert.equal(gets[1]!.from, 50_000);
+  assert.ok(gets[1]!.toExclusive! <= 900_000);
+});
+
+test('readers of what is stored go on in the store, at once where the room is wanted, else soon', async (t) => {
+  const { fill, open, spools } = await startTestFill(t, small);
+  await fill.running;
+  const [reader, waiting] = [open(), open({ from: 10 })];
+  assert.equal(await fill.ended, 'committed');
+  const into = Buffer.alloc(100);
+  assert.equal(await reader.read(into), 100);
+  await delay(9_000);
+  assert.equal(await reader.read(into), 100);
+  await delay(2_000);
+  await assert.rejects(reader.read(into), isStored);
+  await assert.rejects(waiting.read(into), isStored);
+  assert.equal((await reader.table?.())?.crcs.length, 10);
+  await Promise.all([reader.close(), waiting.close()]);
+  await until(() => spools.usedBytes === 0);
+});
+
+test('readers of a fill that moves have what is here, and go on elsewhere', async (t) => {
+  const { bytes, fill, open } = await startTestFill(t, {
+    ...small,
+    mayMove: true,
+    answer: () => ({ gate: (at) => (at >= 500_000 ? new Promise(() => {}) : undefined) }),
+  });
+  await fill.running;
+  await until(() => fill.presentBytes === 500_000);
+  const [reader, ahead] = [open(), open({ from: 600_000 })];
+  const waiting = assert.rejects(ahead.read(Buffer.alloc(10)), hasMoved);
+  const table = assert.rejects(async () => ahead.table?.(), hasMoved);
+  await delay(10);
+  fill.handOver();
+  await waiting;
+  await table;
+  const got: Buffer[] = [];
+  const into = Buffer.alloc(size);
+  await assert.rejects(async () => {
+    for (;;) got.push(Buffer.from(into.subarray(0, await reader.read(into))));
+  }, hasMoved);
+  assert.ok(Buffer.concat(got).equals(bytes.subarray(0, 500_000)));
+  assert.equal(fill.isOpen, false);
+  const present = (await fill.openPresent(250_000))!;
+  assert.equal(present.endExclusive, 500_000);
+  assert.ok((await readAll(present.reader)).equals(bytes.subarray(250_000, 500_000)));
+  await Promise.all([reader.close(), ahead.close(), present.reader.close()]);
+  assert.equal(await fill.ended, 'moved');
+});
+
+test('wrong bytes end no reader cleanly and are not stored', async (t) => {
+  const { fill, open, store, digest, spools } = await startTestFill(t, {
+    ...small,
+    answer: () => ({ flipAt: 123_456 }),
+  });
+  await fill.running;
+  const reader = open();
+  await assert.rejects(readAll(reader), (error) => isCacheError(error, 'content-mismatch'));
+  await assert.rejects(
+    async () => reader.table?.(),
+    (error) => isCacheError(error, 'content-mismatch'),
+  );
+  await assert.rejects(fill.ended, (error) => isCacheError(error, 'content-mismatch'));
+  await reader.close();
+  assert.equal(await store.stat(digest), undefined);
+  await until(() => spools.usedBytes === 0);
+});
+
+test('closing ends every wait of a reader: here, beside and for the table', async (t) => {
+  const never = new Promise<void>(() => {});
+  const { fill, open, gets, stopping } = await startTestFill(t, {
+    ...window,
+    answer: ({ from }) => ({ gate: (at) => ((from ?? 0) > 0 || at >= 900_000 ? never : undefined) }),
+  });
+  await fill.running;
+  await until(() => fill.presentBytes === 900_000);
+  const [here, beside] = [open({ from: 950_000 }), open({ from: 5 })];
+  const waits = [
+    assert.rejects(here.read(Buffer.alloc(10)), /closed/),
+    assert.rejects(beside.read(Buffer.alloc(10)), /closed/),
+    assert.rejects(async () => here.table?.(), /closed/),
+  ];
+  await until(() => gets.length === 2);
+  for (const reader of [here, beside, here]) await reader.close();
+  await Promise.all(waits);
+  assert.equal(fill.readers, 0);
+  await until(() => gets[1]!.isOver);
+  stopping.abort(new Error('the test ends'));
+  await assert.rejects(fill.ended, /the test ends/);
+});
+
+test('a store that takes nothing: a slow reader is waited for, and has every byte of a blob that is larger than the window', async (t) => {
+  const { bytes, fill, open, gets, spools } = await startTestFill(t, {
+    ...window,
+    wrapStore: (store) => ({ ...store, beginUpload: () => Promise.reject(away) }),
+  });
+  await fill.running;
+  const reader = open();
+  const got = await readAll(reader, () => delay(12_000));
+  assert.ok(got.equals(bytes));
+  assert.equal(gets.filter(({ from }) => from === undefined).length, 1);
+  await reader.close();
+  assert.equal(await fill.ended, 'left');
+  await until(() => spools.usedBytes === 0);
+});
+
+test('a reader behind the window of an upstream without ranges waits for the whole, and goes on in the store', async (t) => {
+  const { fill, open } = await startTestFill(t, {
+    ...window,
+    answer: ({ from }) => (from === undefined ? {} : { refuse: unsupported }),
+  });
+  await fill.running;
+  const slow = open();
+  await slow.read(Buffer.alloc(10));
+  await until(() => fill.presentBytes >= 700_000);
+  await assert.rejects(readAll(slow), isStored);
+  await slow.close();
+});
+
+test('a reader that lacks bytes of a fill that is not stored goes on elsewhere once that has ended', async (t) => {
+  const { fill, open, spools } = await startTestFill(t, {
+    ...window,
+    wrapStore: (store) => ({ ...store, beginUpload: () => Promise.reject(away) }),
+    answer: ({ from }) => (from === undefined || from === 0 ? {} : { refuse: unsupported }),
+  });
+  await fill.running;
+  // Nobody reads the beginning: it goes.
+  await until(() => fill.presentBytes >= 900_000);
+  const late = open();
+  await assert.rejects(readAll(late), hasMoved);
+  await late.close();
+  await until(() => spools.usedBytes === 0);
+});
