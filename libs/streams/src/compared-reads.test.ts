@@ -31,7 +31,7 @@ interface Place extends Partial<Pick<SourceReader, 'table' | 'isUnproven'>> {
   readonly bytes: Buffer;
   /** Where it breaks off. */
   readonly until?: number;
-  /** Of each read. */
+  /** The most that one read gives. */
   readonly readBytes?: number;
 }
 
@@ -43,7 +43,7 @@ const fill = (bytes: Buffer, options: Partial<Place> = {}): Place => ({
 });
 const store: Place = { bytes: right, table: async () => rightTable };
 
-const notAsked = () => assert.fail('nobody compares');
+const notAsked = () => assert.fail('a table that is not needed was asked for');
 const lost = () => Promise.reject(new SourceInterrupted('the worker is gone'));
 const failed = () => Promise.reject(new CacheError('content-mismatch', 'the blob is not what its digest says'));
 
@@ -61,7 +61,7 @@ function openPlace({ bytes, until = bytes.length, readBytes = 7_777, ...rest }: 
   };
 }
 
-/** Each stream goes through places that `next` names, anew for each stream. */
+/** Each stream goes through the places that `next` returns. */
 function startReads(next: (opened: number) => Place, patienceMs = 20) {
   const pool = createBufferPool(64 * 1024 * 1024);
   let castOut = 0;

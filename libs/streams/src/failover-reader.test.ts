@@ -85,7 +85,7 @@ test('places that give nothing are tried a few times, with longer and longer pau
   await reader.close();
 });
 
-test('what is no interruption ends it at once', async () => {
+test('an error that is no interruption ends it at once', async () => {
   const reader = await open(async () => placeAt(0, 1, { read: () => Promise.reject(new Error('other bytes')) }));
   await assert.rejects(reader.read(Buffer.alloc(10)), /other bytes/);
   await reader.close();
@@ -139,9 +139,9 @@ test('a reader that leaves before the first place is open opens none', async () 
   assert.equal(opened, 1);
 });
 
-test('an index or a store that is away for a moment breaks off nobody who is halfway through', async () => {
+test('an index or a store that is down for a moment breaks off no reader that is halfway through', async () => {
   const away = new CacheError('store-unavailable', 'The store is silent.');
-  const failures = [away, new CacheError('index-unavailable', 'The index is away.')];
+  const failures = [away, new CacheError('index-unavailable', 'The index is down.')];
   const reader = await open(async (position) => {
     const failure = position > 0 ? failures.shift() : undefined;
     if (failure !== undefined) throw failure;

@@ -1,4 +1,4 @@
-// Who fetches what, on an upstream that the test answers.
+// The plan of a fill's GETs, on an upstream that the test answers.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import { bytes, mebibyte, startFetch } from '../testing/start-fetch.ts';
 const unsupported = new CacheError('unsupported', 'no ranges here');
 const broken = new CacheError('upstream-unreachable', 'the connection broke');
 
-test('a blob that nobody reads ahead comes by one plain GET', async () => {
+test('a blob without readers ahead comes by one plain GET', async () => {
   const { fetch, assertWhole, requests, sentBytes } = await startFetch();
   await fetch.all();
   assertWhole();
@@ -27,7 +27,7 @@ test('a body that was asked for before is gone on with, and closed where there i
   assertWhole();
 });
 
-test('a reader ahead has a GET of its own, which the plain one is cut before; what is left comes by ranges', async () => {
+test('a reader ahead has a GET of its own, which the plain one is cut before; ranges bring the rest', async () => {
   const { fetch, read, assertWhole, requests, sentBytes } = await startFetch({ answer: () => ({ chunkMs: () => 10 }) });
   const all = fetch.all();
   await delay(25);
@@ -57,7 +57,7 @@ test('bytes that are about to come are not asked for again', async () => {
   await all;
 });
 
-test('a reader ahead is told to read elsewhere where the window has no room, and costs the fetch nothing', async () => {
+test('a reader ahead reads elsewhere where the window has no room, and costs the fetch nothing', async () => {
   const { fetch, gets, room, assertWhole } = await startFetch({
     perFillBytes: 8 * mebibyte,
     answer: () => ({ chunkMs: () => 10 }),
@@ -95,7 +95,7 @@ test('a GET ahead that breaks leaves what it brought, and the others go on there
   assert.deepEqual(requests()[2], [23, 30]);
 });
 
-test('an upstream without ranges is asked for the whole, and what is here is passed over', async () => {
+test('an upstream without ranges is asked for the whole, and the bytes that are here are passed over', async () => {
   const { fetch, read, assertWhole, requests } = await startFetch({
     answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { refuse: unsupported }) }),
   });
@@ -116,7 +116,7 @@ test('a body that is shorter than the blob fails the fetch, and so does one that
   assert.equal(breaking.segments.fetchedBytes, 9 * mebibyte);
 });
 
-test('the end of a body whose length nobody knows is that of the blob, if it comes soon enough', async () => {
+test('the end of a body of unknown length is that of the blob, if it comes soon enough', async () => {
   for (const size of [0, 5, 2 * mebibyte, 9 * mebibyte + 1]) {
     const { fetch, segments, assertWhole } = await startFetch({ isSizeUnknown: true, size });
     await fetch.all();
@@ -127,7 +127,7 @@ test('the end of a body whose length nobody knows is that of the blob, if it com
   await assert.rejects(fetch.all(), /no end of it/);
 });
 
-test('a body whose length nobody knows does not wait for room for ever', async () => {
+test('a body of unknown length does not wait for room for ever', async () => {
   const { fetch, spool, gets } = await startFetch({ isSizeUnknown: true, perFillBytes: 20 * mebibyte });
   const { signal } = new AbortController();
   const other = await spool.enter({ floorBytes: 10 * mebibyte, freeOne: () => false, signal });
@@ -136,7 +136,7 @@ test('a body whose length nobody knows does not wait for room for ever', async (
   other.close();
 });
 
-test('a GET that stood before a full window for ten seconds is closed, and the rest is asked for later', async () => {
+test('a GET that waits before a full window for ten seconds is closed, and the rest is asked for later', async () => {
   let isSlow = true;
   const { fetch, gets, segments, assertWhole, sentBytes, requests } = await startFetch({
     perFillBytes: 6 * mebibyte,
@@ -202,7 +202,7 @@ for (const without of ['ranges', undefined] as const)
     assertWhole();
   });
 
-test('what ends the fill ends every GET', async () => {
+test('the end of the fill ends every GET', async () => {
   const { fetch, stopping, gets, read } = await startFetch({ answer: () => ({ chunkMs: () => 10 }) });
   const all = fetch.all();
   await delay(25);

@@ -42,7 +42,7 @@ export function isNoRange(error: unknown): boolean {
   return isCacheError(error, 'unsupported', 'range-unsatisfiable');
 }
 
-/** The window was full for long: the connection is closed, and what is missing first is asked for. */
+/** The window was full for long: the connection is closed, and the first missing segment comes next. */
 class StoodStill extends Error {}
 
 export function createSegmentFetch(options: SegmentFetchOptions) {

@@ -89,7 +89,7 @@ test('a reader that wants more than the body that was asked for before gets all 
   assert.ok(gets.every(({ isOver }) => isOver));
 });
 
-test('a body that nobody reads is closed after two seconds', async () => {
+test('a body without readers is closed after two seconds', async () => {
   const { sides, gets } = await startReads({ prepared: { from: 100, toExclusive: 5_000 } });
   await delay(1_900);
   assert.equal(gets[0]!.isOver, false);
@@ -115,7 +115,7 @@ test('closing ends what waits, and every GET', async () => {
   assert.ok(gets.every(({ isOver }) => isOver));
 });
 
-test('a reader that leaves ends the GET that nobody else reads', async () => {
+test('a reader that leaves ends a GET without other readers', async () => {
   const { sides, gets } = await startReads({ answer: () => ({ chunkMs: () => 1_000 }) });
   const reader = sides.open(100, mebibyte);
   const read = reader.read(Buffer.alloc(10));
@@ -126,7 +126,7 @@ test('a reader that leaves ends the GET that nobody else reads', async () => {
   await sides.close();
 });
 
-test('what upstream refuses or cuts short its readers hear of, and the next one asks again', async () => {
+test('readers get the error of a GET that is refused or cut short, and the next one asks again', async () => {
   let isGone = true;
   const { sides, gets } = await startReads({
     answer({ from }) {

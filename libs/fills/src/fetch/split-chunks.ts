@@ -1,7 +1,7 @@
 // Chunks of a body, cut where segments begin and where a GET comes to what is here.
 import type { Segment, Segments } from '../spool/segments.ts';
 
-/** What of `chunks`, which begin at `offset` of the blob, is of each segment. */
+/** Cuts `chunks`, which begin at `offset` of the blob, where segments do. */
 export function* bySegment(segments: Segments, offset: number, chunks: readonly Buffer[]) {
   let at = offset;
   let piece: { readonly segment: Segment; readonly offset: number; readonly chunks: Buffer[] } | undefined;

@@ -13,7 +13,7 @@ const size = 1_000_000;
 const small = { size, segmentBytes };
 const window: TestFillOptions = { ...small, perFillBytes: 300_000 };
 const unsupported = new CacheError('unsupported', 'no ranges here');
-const away = new CacheError('store-unavailable', 'The store is away.');
+const away = new CacheError('store-unavailable', 'The store is down.');
 const isStored = (error: unknown) => error instanceof SourceInterrupted && error.isStored;
 const hasMoved = (error: unknown) => error instanceof SourceInterrupted && !error.isStored;
 
@@ -212,7 +212,7 @@ test('a reader that lacks bytes of a fill that is not stored goes on elsewhere o
     answer: ({ from }) => (from === undefined || from === 0 ? {} : { refuse: unsupported }),
   });
   await fill.running;
-  // Nobody reads the beginning: it goes.
+  // The beginning has no readers: it goes.
   await until(() => fill.presentBytes >= 900_000);
   const late = open();
   await assert.rejects(readAll(late), hasMoved);

@@ -28,7 +28,7 @@ function startHash(bytes: Buffer, digest = digestOf(bytes)) {
   const segments = createSegments({ size: bytes.length, segmentBytes, files, hasSha256: false });
   let hashed = 0;
   const hash = createSegmentHash({ digest, segments, onHashed: () => (hashed += 1), signal: stopping.signal });
-  /** As a fill does it: what is written is offered, and then caught up with. */
+  /** As a fill does it: offers the bytes that are written, and then catches up. */
   const append = async (from: number, end: number) => {
     const chunks = [bytes.subarray(from, end)];
     const appended = segments.append(from, chunks);
@@ -92,7 +92,7 @@ test('SHA-512, and an empty blob', async () => {
   }
 });
 
-test('what ends the fill ends the hash, and a failed read does', async () => {
+test('the end of the fill ends the hash', async () => {
   const { hash, append, stopping, segments } = startHash(bytesOf(300));
   await append(100, 200);
   stopping.abort(new Error('the fill has ended'));

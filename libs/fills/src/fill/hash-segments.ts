@@ -28,7 +28,7 @@ export function createSegmentHash({ digest, segments, onHashed, signal }: HashSe
     const before = marked;
     while (marked < segments.size) {
       const segment = segments.holding(marked);
-      // What was offered may still be on its way to the disk.
+      // Offered bytes may still be on their way to the disk.
       if (segment.end > position || !segment.isComplete) break;
       segment.isHashed = true;
       marked = segment.end;

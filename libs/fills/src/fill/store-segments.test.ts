@@ -14,7 +14,7 @@ import { createSegmentStore } from './store-segments.ts';
 const segmentBytes = 100;
 const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
-const away = new CacheError('store-unavailable', 'The store is away.');
+const away = new CacheError('store-unavailable', 'The store is down.');
 const noRoom = new CacheError('store-unavailable', 'The store is full.', { detail: { code: 'NO_ROOM' } });
 
 type Step = 'begin' | 'put' | 'complete' | 'whole' | 'adopt' | 'abort';
@@ -150,7 +150,7 @@ test('no more than a few go up at once', async () => {
   assert.equal(most, 4);
 });
 
-test('a store that is away is tried again for as long as the fill runs', async () => {
+test('a store that is down is tried again for as long as the fill runs', async () => {
   let isAway = true;
   const { storing, segments, add, counts } = await startStore({
     size: 250,
@@ -171,8 +171,8 @@ test('a store that is away is tried again for as long as the fill runs', async (
 });
 
 for (const [name, size] of [
-  ['of one segment', 70],
-  ['of many', 350],
+  ['with one segment', 70],
+  ['with many segments', 350],
 ] as const)
   test(`a verified blob ${name} that the store does not take within a minute is not stored`, async () => {
     const { storing, segments, add, counts } = await startStore({
@@ -218,7 +218,7 @@ test('a store without room is not tried again', async () => {
   }
 });
 
-test('what is given up takes no more segments, and tells once', async () => {
+test('a store that is given up takes no more segments, and reports it once', async () => {
   const { storing, add, steps, counts } = await startStore({ size: 350 });
   await add(0);
   await until(() => steps.length === 2);

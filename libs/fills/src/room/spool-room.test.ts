@@ -105,7 +105,7 @@ test('a wait for room ends with its signal', async () => {
   await assert.rejects(fill.take(10, AbortSignal.abort(new Error('before'))), /before/);
 });
 
-test('what others may free goes for a fill that wants more, of the one that has most', async () => {
+test('a fill that wants more gets the room of evictable segments, first of the fill with most', async () => {
   const { enter } = startRoom();
   const [large, small, wanting] = [await enter(10), await enter(10), await enter(10)];
   for (let taken = 0; taken < 5; taken += 1) large.evictable.push(await large.take(10, signal));
@@ -178,7 +178,7 @@ test('for one that begins, others free no more than it needs', async () => {
   assert.equal(fill.evictable.length, 3);
 });
 
-test('who finds no room for half a minute is refused, and who never will be at once', async () => {
+test('a fill is refused after half a minute without room, and at once where it can never have it', async () => {
   const { room, enter } = startRoom();
   await (await enter(10)).take(60, signal);
   const startedMs = performance.now();

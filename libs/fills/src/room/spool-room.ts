@@ -29,7 +29,7 @@ export interface EnterOptions {
 
 export interface SpoolRoomOptions {
   readonly maxBytes: number;
-  /** What one fill has at most, its floor included. */
+  /** The most that one fill may have, its floor included. */
   readonly perFillBytes: number;
   /** Called whenever `usedBytes` has changed. */
   readonly onUsed: (usedBytes: number) => void;

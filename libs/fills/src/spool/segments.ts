@@ -50,8 +50,17 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       const start = next * segmentBytes;
       const end = Math.min(size, start + segmentBytes);
       segments.push({
-        ...{ index: next, start, end, filled: 0, crc: 0, isComplete: start === end, isFreed: false, sha256: undefined },
-        ...{ isHashed: false, isStored: false, release: undefined },
+        index: next,
+        start,
+        end,
+        filled: 0,
+        crc: 0,
+        isComplete: start === end,
+        isFreed: false,
+        sha256: undefined,
+        isHashed: false,
+        isStored: false,
+        release: undefined,
         hash: hasSha256 ? createHash('sha256') : undefined,
       });
     }

@@ -76,7 +76,7 @@ test('a fill waits for room until another one is closed, or until it is stopped'
   assert.equal(spools.usedBytes, 0);
 });
 
-test('what a fill may keep is no more than the spool', async (t) => {
+test('a fill may keep no more than the spool holds', async (t) => {
   assert.equal((await openDirectory(t)).spools.perFillBytes, 100);
   assert.equal((await openDirectory(t, { perFillBytes: 40 })).spools.perFillBytes, 40);
 });
@@ -89,7 +89,7 @@ test('files that become blobs are the store’s: the spool does not count them, 
   await spools.admit(500);
   await assert.rejects(spools.admit(501), (error) => isCacheError(error, 'store-unavailable'));
   await assert.rejects(spools.open({ name: 'b', size: 400 }).enter(entry), /The disk/);
-  // Of a size that nobody knows it needs little to begin with.
+  // A blob of unknown size needs little to begin with.
   await spools.open({ name: 'c', size: 400 }).enter({ ...entry, isSizeUnknown: true });
   await spool.close();
 });
@@ -116,7 +116,7 @@ test('a file that cannot be removed does not keep its room', async (t) => {
   assert.deepEqual(await readdir(path), [name]);
 });
 
-test('what an earlier process left is removed at the start, other files are not, and none of others that share it', async (t) => {
+test('files of an earlier process are removed at the start, other files are not, and none of others that share it', async (t) => {
   const { path } = await openDirectory(t);
   for (const name of ['left.fill', 'left.7.fill', 'other']) await writeFile(join(path, name), 'x');
   await openSpoolDirectory(path, { maxBytes: 100, isShared: true });

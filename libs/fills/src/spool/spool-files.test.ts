@@ -57,7 +57,7 @@ test('one file has all segments at their place, and none of them is dropped', as
   assert.deepEqual(await names(), []);
 });
 
-test('a file that somebody else has moved away stays readable, and is not removed', async (t) => {
+test('a file that the store has moved away stays readable, and is not removed', async (t) => {
   const { directory, files, read, write, names } = await openFiles(t, true);
   await write(0, 0, 'abc');
   await rename(files.path!, join(directory, 'blob'));
@@ -67,7 +67,7 @@ test('a file that somebody else has moved away stays readable, and is not remove
   assert.deepEqual(await names(), ['blob']);
 });
 
-test('what reads or writes while a segment is dropped, or all is closed, ends before its file does', async (t) => {
+test('reads and writes end before the file that is dropped or closed under them', async (t) => {
   const { files, read, write, names } = await openFiles(t);
   await write(0, 0, 'abc');
   const reading = read(0, 0, 3);

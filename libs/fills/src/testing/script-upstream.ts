@@ -13,7 +13,7 @@ export interface ScriptedGet {
   isOver: boolean;
 }
 
-/** What one GET does; everything is optional, and by default it sends all at once. */
+/** The course of one GET. By default it sends all at once. */
 export interface Answer {
   readonly refuse?: Error;
   readonly afterMs?: number;

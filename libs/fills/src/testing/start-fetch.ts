@@ -10,7 +10,7 @@ import { type Answer, type ScriptedGet, scriptUpstream } from './script-upstream
 
 export const mebibyte = 1024 * 1024;
 const segmentBytes = 2 * mebibyte;
-/** Of the blob, of which a test may fetch the beginning. */
+/** The blob; a test may fetch its beginning alone. */
 export const bytes = bytesOf(41 * mebibyte + 5);
 
 export interface FetchOptions {

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { test } from 'node:test';
+import { createFollowers } from './followers.ts';
+
+const { signal } = new AbortController();
+
+test('how soon a segment is needed is the way of the nearest reader that has not passed it', () => {
+  const followers = createFollowers();
+  assert.equal(followers.needs(100, 200), Infinity);
+  const near = followers.enter(70);
+  const far = followers.enter(10);
+  assert.equal(followers.needs(100, 200), 30);
+  near.position = 150;
+  assert.equal(followers.needs(100, 200), 0);
+  near.position = 200;
+  assert.equal(followers.needs(100, 200), 90);
+  far.leave();
+  far.leave();
+  assert.equal(followers.needs(100, 200), Infinity);
+  assert.equal(followers.count, 1);
+});
+
+test('a fill without readers is idle after its time, and a reader in between begins that again', async () => {
+  let idle = 0;
+  const followers = createFollowers();
+  followers.watchIdle(1_000, () => (idle += 1));
+  await delay(900);
+  const follower = followers.enter(0);
+  await delay(5_000);
+  assert.equal(idle, 0);
+  follower.leave();
+  await delay(900);
+  assert.equal(idle, 0);
+  await delay(200);
+  assert.equal(idle, 1);
+  followers.enter(0).leave();
+  followers.stopWatching();
+  await delay(5_000);
+  assert.equal(idle, 1);
+});
+
+test('readers are gone after a quiet while, and waited for no longer than the limit or the signal allows', async () => {
+  const sinceMs = performance.now();
+  const tookMs = () => Math.round((performance.now() - sinceMs) / 100) * 100;
+  const followers = createFollowers();
+  const follower = followers.enter(0);
+  setTimeout(() => follower.leave(), 500);
+  await followers.gone(2_000, 15_000, signal);
+  assert.equal(tookMs(), 2_500);
+  const staying = followers.enter(0);
+  await followers.gone(2_000, 15_000, signal);
+  assert.equal(tookMs(), 17_500);
+  await followers.gone(2_000, 15_000, AbortSignal.timeout(1_000));
+  assert.equal(tookMs(), 18_500);
+  await followers.gone(2_000, 15_000, AbortSignal.abort());
+  staying.leave();
+  assert.equal(tookMs(), 18_500);
+});
+
+test('a callback for none comes once, as soon as there is none', () => {
+  let none = 0;
+  const followers = createFollowers();
+  const one = followers.enter(0);
+  followers.whenNone(() => (none += 1));
+  const other = followers.enter(0);
+  one.leave();
+  assert.equal(none, 0);
+  other.leave();
+  followers.enter(0).leave();
+  assert.equal(none, 1);
+  followers.whenNone(() => (none += 1));
+  assert.equal(none, 2);
+});
