@@ -1,7 +1,7 @@
 // A registry of the simulated cluster, below HTTP: what it answers is an event, and it can break, lie, throttle and refuse.
 import { CacheError } from '@cistern/errors';
 import type { Digest, RepositoryName } from '@cistern/oci';
-import type { Upstream, UpstreamBlobBody } from '@cistern/upstream';
+import { ExtraRefused, type Upstream, type UpstreamBlobBody } from '@cistern/upstream';
 import type { Owner } from '../world/owner.ts';
 import { plan, schedule } from '../world/schedule.ts';
 import { digestOnce } from './right-bytes.ts';
@@ -31,6 +31,8 @@ export interface UpstreamFaults {
   refusesRange?(): boolean;
   /** Thrown in place of an answer. */
   refuse(): CacheError | undefined;
+  /** Whether one more connection for a blob is refused. */
+  refusesExtra?(): boolean;
 }
 
 export interface SimulatedUpstream {
@@ -105,8 +107,10 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
           await answer('headBlob', signal);
           return find(repository, digest).length;
         },
-        async getBlob(repository, digest, { from = 0, toExclusive, signal } = {}): Promise<UpstreamBlobBody> {
+        async getBlob(repository, digest, { from = 0, toExclusive, isExtra, signal } = {}): Promise<UpstreamBlobBody> {
           await answer('getBlob', signal);
+          if (isExtra === true && faults.refusesExtra?.() === true)
+            throw new ExtraRefused('host', 'simulated: one connection is enough');
           const whole = find(repository, digest);
           const isPart = from > 0 || (toExclusive ?? whole.length) < whole.length;
           if (isPart && faults.refusesRange?.() === true)
@@ -126,6 +130,7 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
           signal?.addEventListener('abort', () => close(signal.reason), { once: true });
           return {
             start: from,
+            host: upstreamName,
             totalSize: faults.sizeOf === undefined ? whole.length : faults.sizeOf(whole.length),
             body: send(get, bytes, faults.breakAt(get, bytes.length) ?? Infinity, ending.signal),
             close: () => close(new Error('the body was closed')),

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import {
+  type ConnectionControl,
   type FillTable,
   type SpoolDirectory,
   createAnswerFill,
@@ -21,6 +22,7 @@ import { createLogger, createMetrics } from '@cistern/telemetry';
 import { simulatedRoot } from '../world/files/file-system.ts';
 import { network } from '../world/network/network-state.ts';
 import type { Owner } from '../world/owner.ts';
+import type { Random } from '../world/random.ts';
 import { fateOf, type Weather } from './cluster-weather.ts';
 import { createLinks } from './create-links.ts';
 import { asRemote } from './remote-part.ts';
@@ -46,6 +48,8 @@ export interface ClusterOptions {
   /** Each frontend has so much for its readers. */
   readonly bufferBytes: number;
   readonly maxWholeForRangeBytes: number;
+  /** A fill may have up to so many, and less or more of them at any moment. */
+  readonly connectionsPerBlob: number;
 }
 
 interface SimulatedWorker extends ControlledProcess {
@@ -125,6 +129,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       queue: ownQueue,
       maxWholeForRangeBytes: options.maxWholeForRangeBytes,
       leastSegmentBytes,
+      connections: createFickleControl(weather.random, options.connectionsPerBlob),
       log,
       metrics,
       now: Date.now,
@@ -231,6 +236,23 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
         left.push(...(await process.end(closeMs)));
       return left;
     },
+  };
+}
+
+/** What the product measures changes here by chance. */
+function createFickleControl(random: Random, most: number): ConnectionControl {
+  return {
+    enter: () => ({
+      get allowed() {
+        return 1 + random(most);
+      },
+      isOnTrial: false,
+      received() {},
+      heldUp: () => () => {},
+      opened() {},
+      refused() {},
+      leave() {},
+    }),
   };
 }
 

@@ -104,6 +104,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     bufferBytes: random.pick(bufferSizes),
     ...limits,
     leastSegmentBytes: segmentBytes,
+    connectionsPerBlob: random.pick([1, 1, 2, 4]),
     maxWholeForRangeBytes: random.chance(0.3) ? 150_000 : Infinity,
   });
   const { upstream, shared } = cluster;
@@ -115,7 +116,11 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const spools = watchSpools(cluster, limits, problem);
   const isOfReadersAlone = faults.every(({ kind }) => kind in readerFaults);
   if (isOfReadersAlone)
-    watchPace(cluster, { ...{ sizes: blobs.map(({ length }) => length), segmentBytes }, callMs: weather.callMs }, problem);
+    watchPace(
+      cluster,
+      { ...{ sizes: blobs.map(({ length }) => length), segmentBytes }, callMs: weather.callMs },
+      problem,
+    );
   const leases = blobs.map((blob) => watchLeases(cluster, digestOnce(blob), problem));
   const damage = (degree: number) => damageStored(cluster, digest, degree);
   const isWindowed = largest > limits.perFillBytes || has('small spool');
@@ -129,8 +134,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     const leavesAfterMs =
       has('clients leave') && random.chance(0.5) ? random(random.pick([300, 3_000, 12_000])) : undefined;
     const leavesAfterChunks = has('clients leave') && random.chance(0.2) ? random(4) : undefined;
-    const stop =
-      has('clients stop') && random.chance(0.6) ? { afterChunks: random(6), ms: random(stopMs) } : undefined;
+    const stop = has('clients stop') && random.chance(0.6) ? { afterChunks: random(6), ms: random(stopMs) } : undefined;
     const slowness = has('clients slow') ? 0.3 : 0.02;
     const wanted = random.pick(blobs);
     const read = () =>
@@ -162,11 +166,14 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   for (const lease of leases) lease.end();
   await pause(settleMs);
 
-  for (const blob of blobs) judgeUpstream(cluster, applied, { faults, isWindowed, refused: spools.refused, bytes: blob, problem });
+  for (const blob of blobs)
+    judgeUpstream(cluster, applied, { faults, isWindowed, refused: spools.refused, bytes: blob, problem });
   for (const frontend of cluster.frontends)
-    for (const blob of blobs) await servesNow(frontend, { digest: digestOnce(blob), bytes: blob, segmentBytes }, problem);
+    for (const blob of blobs)
+      await servesNow(frontend, { digest: digestOnce(blob), bytes: blob, segmentBytes }, problem);
   spools.end();
-  if (bytes.length < largeSize) await comesBack(cluster, { digest, bytes, segmentBytes }, { callMs: weather.callMs, problem });
+  if (bytes.length < largeSize)
+    await comesBack(cluster, { digest, bytes, segmentBytes }, { callMs: weather.callMs, problem });
   await pause(quietMs);
   for (const blob of blobs) await judgeRest(cluster, digestOnce(blob), problem);
   const isStopped = has('kill worker') || has('terminate worker');

@@ -40,6 +40,7 @@ export function createUpstreamFaults(
       return random.chance(0.5) ? undefined : size + 1;
     },
     refusesRange: () => hasNoRanges || (refuses !== undefined && !state.isOver && random.chance(0.2)),
+    refusesExtra: () => refuses !== undefined && !state.isOver && random.chance(0.4),
     refuse() {
       if (refuses === undefined || state.isOver || schedule.nowMs > refuses.lastsMs || !random.chance(refuses.degree))
         return undefined;

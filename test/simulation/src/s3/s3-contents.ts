@@ -41,7 +41,13 @@ export interface S3Contents {
 }
 
 export function createS3Contents(): S3Contents {
-  return { buckets: new Map(), nextUpload: 1, minPartBytes: 5 * 1024 * 1024, onVisible: undefined, onRemoved: undefined };
+  return {
+    buckets: new Map(),
+    nextUpload: 1,
+    minPartBytes: 5 * 1024 * 1024,
+    onVisible: undefined,
+    onRemoved: undefined,
+  };
 }
 
 export function createBucket(): S3Bucket {
