@@ -293,7 +293,8 @@ export function startFill(options: FillOptions): Fill {
       onBytes: (bytes) => options.onSideBytes?.(bytes),
       onFailed(error) {
         if (isNoRange(error)) wantWhole();
-        besideFromMs = isNoRange(error) ? Infinity : performance.now() + besideRestMs;
+        // A fill of ranges has nothing else to wake its readers.
+        if (wholeWanted) besideFromMs = isNoRange(error) ? Infinity : performance.now() + besideRestMs;
         return wholeWanted;
       },
     });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { isCacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import { until } from '@cistern/runtime/testing';
 import { bytesOf, collect } from '@cistern/oci/testing';
@@ -187,6 +187,18 @@ test('a blob too large to fetch for a small range is fetched by that range alone
   assert.equal(await store.stat(digest), undefined);
   assert.ok((await pull(digest)).equals(bytes));
   await until(async () => (await store.stat(digest)) !== undefined);
+});
+
+test('a range that upstream refuses does not leave the next range of the blob waiting', async (t) => {
+  const { hub, pull } = await startCache(t, { maxWholeForRangeBytes: mebibyte });
+  const bytes = bytesOf(10 * mebibyte);
+  const digest = hub.addBlob(library.repository, bytes);
+  const range = { start: 5 * mebibyte, end: 5 * mebibyte + 9 };
+  assert.ok((await pull(digest, { start: 0, end: 9 })).equals(bytes.subarray(0, 10)));
+  hub.script.down = new CacheError('upstream-unreachable', 'no answer', { retryable: true });
+  await assert.rejects(pull(digest, range), (error) => isCacheError(error, 'upstream-unreachable'));
+  hub.script.down = undefined;
+  assert.ok((await pull(digest, range)).equals(bytes.subarray(range.start, range.end + 1)));
 });
 
 test('an upstream without ranges still serves a range, from the whole', async (t) => {

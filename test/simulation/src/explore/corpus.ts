@@ -17,6 +17,7 @@ export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
   ],
   'blobs-on-s3': [
     { seed: 1_796_055_904_036, found: 'the simulated S3 went on with a slow answer to a client that was gone' },
+    { seed: 2050, found: 'a reader of a range waited for ever after upstream had broken another one off' },
   ],
   'blobs-in-files': [
     { seed: 993, found: 'a file whose directory could not be synced was never adopted' },
