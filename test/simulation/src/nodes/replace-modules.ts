@@ -1,4 +1,5 @@
-// Replaces modules by doubles: those that need a server, that share one clock between processes, or that are slow to start.
+// Replaces modules by doubles: those that need a server, that share one clock between processes, that are slow to start, or whose
+// sizes are too large for a run.
 import { registerHooks } from 'node:module';
 import bcrypt from 'bcrypt';
 
@@ -8,7 +9,10 @@ const inAssembly: Readonly<Record<string, string>> = {
   '@cistern/blob-store/s3': 's3-store.ts',
 };
 const residentBytes = 100_000_000;
-const coarseClock = /\/undici\/lib\/util\/timers\.js$/;
+const replaced: readonly (readonly [RegExp, string])[] = [
+  [/\/undici\/lib\/util\/timers\.js$/, 'undici-timers.ts'],
+  [/\/libs\/oci\/src\/segments\.ts$/, 'segments.ts'],
+];
 
 /** Before anything of the product is loaded. */
 export function replaceModules(): void {
@@ -24,7 +28,8 @@ export function replaceModules(): void {
       if (double !== undefined && context.parentURL?.includes('/libs/assembly/') === true)
         return { url: urlOf(double), shortCircuit: true };
       const resolved = next(specifier, context);
-      return coarseClock.test(resolved.url) ? { ...resolved, url: urlOf('undici-timers.ts') } : resolved;
+      const [, other] = replaced.find(([path]) => path.test(resolved.url)) ?? [];
+      return other === undefined ? resolved : { ...resolved, url: urlOf(other) };
     },
   });
 }

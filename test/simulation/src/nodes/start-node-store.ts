@@ -38,6 +38,8 @@ export async function startNodeStore(kind: 'memory' | 's3', { random, objects }:
     };
   }
   const s3 = await startSimulatedS3(random, objects);
+  // The segments of a run are small.
+  s3.contents.minPartBytes = 1;
   return {
     stored: s3Blobs(s3.contents, bucket),
     memory: undefined,
