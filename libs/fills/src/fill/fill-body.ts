@@ -77,7 +77,7 @@ export function createFillBody(segments: Segments) {
     },
     /** Stored: all readers go on in the store now, whatever is still here. */
     clear(): void {
-      goesOn = 'in the store';
+      goesOn ??= 'in the store';
       isCleared = true;
       wake();
     },

@@ -169,6 +169,9 @@ export function startFill(options: FillOptions): Fill {
 
   const get = (range: BlobRequestOptions) => upstream.getBlob(repository, digest, { signal, ...range });
 
+  /** Who lacks bytes can wait for them: in the end they are in the store. */
+  const isToBeStored = () => wholeWanted && storing?.isGivenUp !== true;
+
   /** Unset means that the reader waits: the bytes come into the spool, or upstream has no ranges. */
   const openBeside = (from: number, end: number, verified: boolean): SourceReader | undefined => {
     const { segments } = body!;
@@ -177,10 +180,15 @@ export function startFill(options: FillOptions): Fill {
       const isComing = verified ? (fetch?.want(from) ?? true) : (fetch?.brings(from) ?? false);
       if (isComing) return undefined;
     }
-    if (performance.now() < besideFromMs || sides === undefined || fetch?.mayGetRanges === false) return undefined;
+    const mayAsk = besideFromMs !== Infinity && fetch?.mayGetRanges !== false;
+    if (!isToBeStored() && !mayAsk && segment.isFreed)
+      throw new CacheError('store-unavailable', 'The spool keeps no more of the blob, and the store takes nothing.', {
+        retryable: true,
+      });
+    if (sides === undefined || !mayAsk) return undefined;
     const next = nextPresent(segments, segment, sides.endOf(from, end));
-    // Beyond that it is stored before long.
-    if (wholeWanted && sides.askedBytes + next - from > segments.size) return undefined;
+    const isEnough = performance.now() < besideFromMs || sides.askedBytes + next - from > segments.size;
+    if (isToBeStored() && isEnough) return undefined;
     return sides.open(from, next);
   };
 
@@ -234,7 +242,10 @@ export function startFill(options: FillOptions): Fill {
     hashedTo = () => hash.position;
     const storingNow = createSegmentStore({
       ...{ store, digest, segments, files, log, signal },
-      onChange: room.progressed,
+      onChange() {
+        room.progressed();
+        filling.wake();
+      },
       onRefused: () => options.onRefused?.(),
     });
     storing = storingNow;
@@ -293,9 +304,10 @@ export function startFill(options: FillOptions): Fill {
       onBytes: (bytes) => options.onSideBytes?.(bytes),
       onFailed(error) {
         if (isNoRange(error)) wantWhole();
-        // A fill of ranges has nothing else to wake its readers.
-        if (wholeWanted) besideFromMs = isNoRange(error) ? Infinity : performance.now() + besideRestMs;
-        return wholeWanted;
+        if (isNoRange(error)) besideFromMs = Infinity;
+        // Where nothing is stored, nothing else wakes the reader.
+        else if (isToBeStored()) besideFromMs = performance.now() + besideRestMs;
+        return isToBeStored();
       },
     });
     if (range !== undefined) setRunning(mostBytes);

@@ -165,6 +165,38 @@ test('a store that takes nothing costs the reader nothing: it is served by one f
   await nothingLeft();
 });
 
+/** A store that takes three quarters of the blob and no more. */
+function refuseTheLast(inner: BlobStore): BlobStore {
+  let left = (3 * size) / (4 * 256 * kibibyte);
+  return refuseSegments(inner, () => {
+    left -= 1;
+    if (left < 0) throw away();
+  });
+}
+
+test('once the store is given up, no reader behind the window waits for it', async (t) => {
+  const { hub, read, nothingLeft } = await startCache(t, { wrapStore: refuseTheLast });
+  const first = read().then(collect);
+  await until(() => (hub.gets[0]?.sent ?? 0) > (3 * size) / 4);
+  const leaving = await read(1);
+  await leaving.next();
+  leaving.close();
+  const late = read(1).then(collect);
+  for (const body of [await first, await late]) assert.ok(body.equals(bytes));
+  await nothingLeft();
+});
+
+test('a reader of bytes that the spool, the store and upstream do not give any more gets an error', async (t) => {
+  const { hub, read, nothingLeft } = await startCache(t, { wrapStore: refuseTheLast });
+  hub.script.ranges = false;
+  const first = read().then(collect);
+  await until(() => (hub.gets[0]?.sent ?? 0) > (3 * size) / 4);
+  const late = read(1).then(collect);
+  await assert.rejects(late, (error) => isCacheError(error, 'store-unavailable'));
+  assert.ok((await first).equals(bytes));
+  await nothingLeft();
+});
+
 test('a store that is full of what stays: the blob is served and not stored', async (t) => {
   const { read, isStored, upstreamBytes, nothingLeft } = await startCache(t, { maxBytes: mebibyte });
   assert.ok((await collect(await read())).equals(bytes));

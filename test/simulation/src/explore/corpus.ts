@@ -14,6 +14,7 @@ export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
       seed: 339,
       found: 'a file that could be neither written nor closed gave a reader an error that is no CacheError',
     },
+    { seed: 3103, found: 'a reader behind the window waited for ever for a store that had been given up' },
   ],
   'blobs-on-s3': [
     { seed: 1_796_055_904_036, found: 'the simulated S3 went on with a slow answer to a client that was gone' },
