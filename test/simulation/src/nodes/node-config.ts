@@ -36,7 +36,7 @@ export function nodeConfig(
       REGISTRY_STORAGE_S3_SECRETKEY: 'secret',
       REGISTRY_STORAGE_S3_CREATEBUCKET: 'true',
       REGISTRY_WORKER_ADVERTISE: `http://127.0.0.1:${port}`,
-      REGISTRY_WORKER_SPOOL_DIRECTORY: `${simulatedRoot}/spool`,
+      REGISTRY_WORKER_SPOOL_DIRECTORY: `${simulatedRoot}/spool/${port}`,
     },
     defaults: { rootDirectory: simulatedRoot },
   });

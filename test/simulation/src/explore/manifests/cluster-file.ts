@@ -14,6 +14,8 @@ export interface ClusterFile {
   readonly vault: string | undefined;
   readonly staleWhileRevalidateMs: number;
   readonly maxBytes: number;
+  /** Of each worker, and of each of its fills. */
+  readonly spool: { readonly maxBytes: number; readonly perFillBytes: number };
   readonly isScrubbed: boolean;
   readonly forgetAfterMs: number;
   /** The sections about users and their rights. */
@@ -21,6 +23,7 @@ export interface ClusterFile {
 }
 
 export function clusterFile(given: ClusterFile): string {
+  const { spool } = given;
   const rule = `{ tags: ['*'], ttl: ${ttlMs}ms, stalewhilerevalidate: ${given.staleWhileRevalidateMs}ms }`;
   const common = `freshness: [${rule}], timeouts: { headers: 10s, body: 10s }`;
   const limit = given.maxBytes === Infinity ? '' : `maxbytes: ${given.maxBytes}, `;
@@ -32,6 +35,7 @@ export function clusterFile(given: ClusterFile): string {
 `;
   return `
 storage: { ${limit}forgetafter: ${given.forgetAfterMs}ms, scrub: { enabled: ${given.isScrubbed}, every: ${scrubEveryMs}ms, bandwidth: 100MiB } }
+worker: { spool: { maxbytes: ${spool.maxBytes}, perfill: ${spool.perFillBytes} } }
 upstreams:
   docker.io: { url: '${given.hub}', ${common} }
   second.example: { url: '${given.second}', hosts: [${otherHost}], ${common} }

@@ -12,7 +12,7 @@ import type { Run, Scenario } from '../run-world.ts';
 import { createCallers } from './callers.ts';
 import { createClients } from './clients.ts';
 import { crowd } from './crowd.ts';
-import { clusterFile, scrubEveryMs, ttlMs } from './cluster-file.ts';
+import { type ClusterFile, clusterFile, scrubEveryMs, ttlMs } from './cluster-file.ts';
 import { countFills, findAgain, judgeIndex, judgeRest, judgeStore, storedBytes } from './final-checks.ts';
 import { currentOf, moveTag } from './image-catalog.ts';
 import type { Caller } from './judge-exchange.ts';
@@ -46,6 +46,13 @@ const hourMs = 3_600_000;
 
 const rebuiltShare = 0.4;
 /** All that there is at first has some 1.3 MB. */
+const mebibyte = 1024 * 1024;
+/** Segments have 64 KiB there. */
+const spools = [
+  { maxBytes: 1_000 * mebibyte, perFill: [mebibyte / 8, mebibyte / 4, 100 * mebibyte] },
+  { maxBytes: mebibyte, perFill: [mebibyte / 8, mebibyte / 4, mebibyte] },
+  { maxBytes: mebibyte / 4, perFill: [mebibyte / 8, mebibyte / 4] },
+];
 const storeSizes = [700_000, 1_000_000];
 const tags = ['latest', 'v1'];
 const operator: Caller = { user: 'ada', account: 'always:a' };
@@ -86,6 +93,13 @@ export const manifestScenario: Scenario = {
   play,
 };
 
+/** A few segments in some of the runs. */
+function drawSpool(seed: number): ClusterFile['spool'] {
+  const random = createRandom(seed ^ 0x59001);
+  const { maxBytes, perFill } = random.pick(spools);
+  return { maxBytes, perFillBytes: random.pick(perFill) };
+}
+
 async function play(run: Run): Promise<() => Promise<void>> {
   const { seed, faults, problem, trace } = run;
   const random = createRandom(seed * 104_729 + 11);
@@ -112,6 +126,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const maxBytes = isSmall ? random.pick(storeSizes) : Infinity;
   const isScrubbed = has('damage stored');
   const forgetAfterMs = seed % forgetfulEvery === 0 ? 5_000 : hourMs;
+  const spool = drawSpool(seed);
   const nodes = await startNodes({
     frontends: 2 + (random.chance(0.2) ? 1 : 0),
     workers: Math.max(1 + random(2), has('worker without network') ? 2 : 1),
@@ -124,13 +139,22 @@ async function play(run: Run): Promise<() => Promise<void>> {
       vault: isGuarded ? vault.url : undefined,
       staleWhileRevalidateMs,
       maxBytes,
+      spool,
       isScrubbed,
       forgetAfterMs,
       logins: logins.file,
     }),
     log: run.isTraced === true ? trace : undefined,
   });
-  const settings = { store: storeOf(seed), loginKind, maxBytes, isScrubbed, forgetAfterMs, staleWhileRevalidateMs };
+  const settings = {
+    store: storeOf(seed),
+    loginKind,
+    maxBytes,
+    spool,
+    isScrubbed,
+    forgetAfterMs,
+    staleWhileRevalidateMs,
+  };
   trace(`${nodes.frontends.length} frontends, ${nodes.workers.length} workers, ${JSON.stringify(settings)}`);
   trace(repositories.map(({ fullName }) => fullName).join(' '));
   await pause(quickMs);
