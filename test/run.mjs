@@ -7,6 +7,7 @@
 //   npm test -- libs/oci           the test files below a path, or one file
 //   npm test -- mutants            plants small bugs and says which the tests notice
 //   … --properties                 only property tests
+//   … --size=8GiB                  of the blobs of the suite `big`
 //   … --test-name-pattern=range    options go to `node --test`
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
@@ -21,12 +22,15 @@ import { suites } from './run/suites.mjs';
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const args = process.argv.slice(2);
 const propertiesOnly = args.includes('--properties');
-const options = args.filter((arg) => arg.startsWith('-') && arg !== '--properties');
+const sizeOption = '--size=';
+const size = args.find((arg) => arg.startsWith(sizeOption))?.slice(sizeOption.length);
+const options = args.filter((arg) => arg.startsWith('-') && arg !== '--properties' && !arg.startsWith(sizeOption));
 const selection = args.filter((arg) => !arg.startsWith('-'));
 
 const environment = { ...process.env };
 // Set when this very script is started by a test: the tests below are not that test's.
 delete environment.NODE_TEST_CONTEXT;
+if (size !== undefined) environment.CISTERN_TEST_SIZE = size;
 // Every test file is a process that loads hundreds of sources: they are stripped and compiled once, not each time. Where
 // the command has its own.
 environment.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'cistern');

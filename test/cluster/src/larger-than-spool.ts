@@ -1,0 +1,236 @@
+// A blob much larger than the spool, its worker killed halfway. One client reads from the start, one comes late, and a slow one
+// leaves. All get right bytes, and the spool keeps within its room.
+// real-time: reports how long it took; nothing asserts it
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { type FakeUpstream, isOfBody, ociTypes, rotatedBody, startFakeUpstream } from '@cistern/fake-upstream';
+import { type HerdPlan, startHerd } from '@cistern/herds';
+import { type Cluster, type ClusterNode, createUntil, startCluster } from '@cistern/test-servers';
+import { segmentBytesOf } from '@cistern/oci';
+import { assertAllRight } from './assert-all-right.ts';
+import { type GeneratingS3, startGeneratingS3 } from './generating-s3/start-generating-s3.ts';
+import { readMetric } from './read-metric.ts';
+import { watchRoom } from './watch-room.ts';
+
+const mebibyte = 1024 * 1024;
+const repository = 'library/large';
+const seed = 1;
+/** Clients of the first herd. */
+const [first, slow] = [0, 1];
+
+export interface LargerThanSpoolOptions {
+  /** Bytes of the blob. */
+  readonly size: number;
+  /** `worker.spool`: all that a worker keeps, and of one fill. */
+  readonly spool: { readonly maxBytes: number; readonly perFillBytes: number };
+  /** The reader that leaves. */
+  readonly slow: { readonly bytesPerSecond: number; readonly leavesAfterBytes: number };
+  /** Shares of the blob that are fetched when another reader comes, and when the worker is killed; default: none is. */
+  readonly lateAt: number;
+  readonly killAt?: number;
+  /** A real S3 server; default: one that checks parts and generates its bytes. */
+  readonly isRealS3?: boolean;
+  /** `upstreams.<name>.connectionsperblob`; default 1. */
+  readonly connections?: number;
+}
+
+/** A successor of a killed worker begins at 0. To be two windows, once it goes on from the last checkpoint. */
+const fetchedAgainBytes = (bytesAtKill: number): number => bytesAtKill;
+/** Upstream sends so much of the blob without faults, and so much more for each cut. */
+const fetchedShare = 1.02;
+const cutBytes = 4 * mebibyte;
+
+export async function runLargerThanSpool(t: TestContext, options: LargerThanSpoolOptions): Promise<void> {
+  const { size, spool, lateAt, killAt } = options;
+  const body = rotatedBody({ size, seed });
+  const upstream = await startFakeUpstream();
+  t.after(() => upstream.close());
+  const digest = addBlob(upstream, body);
+  const s3 = options.isRealS3 === true ? undefined : await startGeneratingS3([{ digest, size, seed }]);
+  t.after(() => s3?.close());
+  const cluster = await openCluster(t, { upstream, s3, options });
+  const url = `${cluster.frontends[0]!.url}/v2/${repository}`;
+  assert.equal((await fetch(`${url}/manifests/large`)).status, 200);
+
+  const room = watchRoom(cluster);
+  t.after(() => room.stop());
+  const beganAtMs = performance.now();
+  const common = { url: `${url}/blobs/${digest}`, size, seed, isRotated: true };
+  const plan: HerdPlan = { ...common, clients: 2, special: { [slow]: options.slow } };
+  using herd = disposable(startHerd(plan));
+  const fetching = { cluster, upstream, digest };
+  const hasFetched = (share: number) =>
+    until(
+      `${share} of the blob is fetched`,
+      async () => {
+        assert.deepEqual(
+          herd.ends().filter(({ error, wrongAt }) => error !== undefined || wrongAt >= 0),
+          [],
+        );
+        return (await fetchedBytes(fetching)).bytes >= share * size;
+      },
+      patienceMs,
+    );
+
+  await hasFetched(lateAt);
+  const latePlan: HerdPlan = { ...common, clients: 1 };
+  using late = disposable(startHerd(latePlan));
+  const atKill = killAt === undefined ? nothing : await killFilling(fetching, () => hasFetched(killAt));
+  await herd.until(() => herd.ends().some(({ client }) => client === first));
+  const seconds = (performance.now() - beganAtMs) / 1000;
+  const lateEnds = await late.ended();
+  herd.hurry();
+  assertAllRight(await herd.ended(), plan);
+  assertAllRight(lateEnds, latePlan);
+  await until('it is stored', () => isStored(`${url}/blobs/${digest}`), patienceMs);
+  await checkStored(`${url}/blobs/${digest}`, body);
+
+  const fetched = await fetchedBytes(fetching, atKill);
+  const figures = await room.stop();
+  const counts = await s3?.counts();
+  const gets = upstream.count({ digest, method: 'GET' });
+  const cuts = upstream.count({ digest, method: 'GET', outcome: 'aborted' });
+  const lines = [
+    `${mebibytes(size)} in ${seconds.toFixed(1)} s, ${(size / mebibyte / seconds).toFixed(1)} MiB/s`,
+    `spool: at most ${mebibytes(figures.spoolFileBytes)} of files, ${mebibytes(figures.spoolMetricBytes)} by its metric`,
+    `memory: ${Object.entries(figures.residentBytes)
+      .map(([name, bytes]) => `${name} ${mebibytes(bytes)}`)
+      .join(', ')}`,
+    `from upstream: ${times(fetched.bytes)} for the blob, ${times(fetched.sideBytes)} by side reads, in ${gets} GETs, ${cuts} of them cut`,
+  ];
+  if (killAt !== undefined) lines.push(`before the kill: ${times(atKill.bytes)} and ${times(atKill.sideBytes)}`);
+  if (counts !== undefined)
+    lines.push(
+      `store: ${times(counts.partBytes)} in ${counts.parts} parts, ${times(counts.readBytes)} read, ${counts.uploads} unfinished uploads`,
+    );
+  t.diagnostic(lines.join('\n'));
+  // A file that is being removed gives its room back first.
+  assert.ok(
+    figures.spoolFileBytes <= spool.maxBytes + segmentBytesOf(size),
+    `${figures.spoolFileBytes} bytes in the spool`,
+  );
+  assert.ok(figures.spoolMetricBytes <= spool.maxBytes, `${figures.spoolMetricBytes} bytes of the spool are reserved`);
+  assert.deepEqual(counts?.faults ?? [], []);
+  const most = fetchedShare * size + cuts * cutBytes + fetchedAgainBytes(atKill.bytes);
+  assert.ok(fetched.bytes <= most, `${fetched.bytes} bytes from upstream for the blob, of ${most}`);
+  // A successor does not know what was read beside the fill of its predecessor.
+  const fills = killAt === undefined ? 1 : 2;
+  assert.ok(fetched.sideBytes <= fills * size, `${fetched.sideBytes} bytes by side reads`);
+
+  function times(bytes: number): string {
+    return `${(bytes / size).toFixed(3)} times`;
+  }
+}
+
+function addBlob(upstream: FakeUpstream, body: ReturnType<typeof rotatedBody>) {
+  const { digest, size } = upstream.addBody(repository, body);
+  const config = { mediaType: ociTypes.config, ...upstream.addBlob(repository, Buffer.from('{}')) };
+  const layers = [{ mediaType: ociTypes.layer, digest, size }];
+  const { manifest: mediaType } = ociTypes;
+  upstream.addManifest(repository, { schemaVersion: 2, mediaType, config, layers }, { mediaType, tag: 'large' });
+  return digest;
+}
+
+interface Stage {
+  readonly upstream: FakeUpstream;
+  readonly s3: GeneratingS3 | undefined;
+  readonly options: LargerThanSpoolOptions;
+}
+
+async function openCluster(t: TestContext, { upstream, s3, options }: Stage): Promise<Cluster> {
+  const { maxBytes, perFillBytes } = options.spool;
+  const cluster = await startCluster({
+    frontends: 1,
+    workers: 2,
+    upstreams: { 'docker.io': upstream.url },
+    ...(s3 !== undefined && { s3 }),
+    config: {
+      worker: { spool: { maxbytes: maxBytes, perfill: perFillBytes } },
+      upstreams: { 'docker.io': { connectionsperblob: options.connections ?? 1 } },
+    },
+  });
+  t.after(async () => {
+    const { CISTERN_TEST_LOGS: directory } = process.env;
+    if (directory !== undefined) await keepLogs(directory, cluster, upstream);
+    await cluster.close();
+  });
+  return cluster;
+}
+
+/** The logs of the nodes, and the requests to upstream. */
+async function keepLogs(directory: string, { frontends, workers }: Cluster, upstream: FakeUpstream): Promise<void> {
+  for (const { name, log } of [...frontends, ...workers])
+    await writeFile(join(directory, `${name}.log`), log().join('\n'));
+  const requests = upstream
+    .requests()
+    .map(({ startedAtMs, endedAtMs, method, path, range, bytesSent, outcome }) =>
+      JSON.stringify({ startedAtMs, endedAtMs, method, path, range, bytesSent, outcome }),
+    );
+  await writeFile(join(directory, 'upstream.log'), requests.join('\n'));
+}
+
+interface Fetching {
+  readonly cluster: Cluster;
+  readonly upstream: FakeUpstream;
+  readonly digest: string;
+}
+
+/** Bytes that upstream has sent of the blob. */
+interface Fetched {
+  /** Without those of side reads. */
+  readonly bytes: number;
+  readonly sideBytes: number;
+}
+
+const until = createUntil(100);
+/** Against hanging. */
+const patienceMs = 4 * 3_600_000;
+const nothing: Fetched = { bytes: 0, sideBytes: 0 };
+
+/** Resolves to what had been fetched then. */
+async function killFilling(fetching: Fetching, reached: () => Promise<void>): Promise<Fetched> {
+  await reached();
+  let filling: ClusterNode | undefined;
+  for (const worker of fetching.cluster.workers)
+    if ((await readMetric([worker], 'cistern_fills_in_flight')) > 0) filling = worker;
+  assert.ok(filling !== undefined, 'the blob was fetched before its worker could be killed');
+  const sideBytes = await readSideBytes(filling);
+  await filling.kill();
+  return { bytes: fetching.upstream.bytesSent(fetching.digest) - sideBytes, sideBytes };
+}
+
+/** `atKill`: of the worker that runs no more. */
+async function fetchedBytes({ cluster, upstream, digest }: Fetching, atKill = nothing): Promise<Fetched> {
+  let { sideBytes } = atKill;
+  for (const worker of cluster.workers) if (worker.isRunning()) sideBytes += await readSideBytes(worker);
+  return { bytes: upstream.bytesSent(digest) - sideBytes, sideBytes };
+}
+
+async function readSideBytes(worker: ClusterNode): Promise<number> {
+  return readMetric([worker], 'cistern_fill_side_bytes_total');
+}
+
+async function isStored(url: string): Promise<boolean> {
+  const answer = await fetch(url, { method: 'HEAD' });
+  return answer.headers.get('x-cache') === 'HIT';
+}
+
+/** The bytes at its beginning, in its middle and at its end. */
+async function checkStored(url: string, body: ReturnType<typeof rotatedBody>): Promise<void> {
+  for (const at of [0, Math.floor(body.size / 2), body.size - mebibyte]) {
+    const answer = await fetch(url, { headers: { range: `bytes=${at}-${at + mebibyte - 1}` } });
+    assert.equal(answer.status, 206);
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    assert.ok(bytes.length === mebibyte && isOfBody(body, at, bytes), `the stored bytes at ${at}`);
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / mebibyte)} MiB`;
+}
+
+function disposable(herd: ReturnType<typeof startHerd>) {
+  return { ...herd, [Symbol.dispose]: () => herd.close() };
+}
