@@ -20,6 +20,7 @@ export const suites = [
       'libs',
       'services',
       'test/bench',
+      'test/cluster/src',
       'test/fake-upstream',
       'test/mutants',
       'test/run',
