@@ -55,8 +55,11 @@ export interface BlobUploadOptions {
 export interface BlobUpload {
   /** Another process goes on with the upload by it. It differs from `resume` where that upload is gone or cannot go on: this is a new one. */
   readonly id: string;
-  /** Segments that were stored before. Their bytes are not verified. */
-  readonly present: ReadonlySet<number>;
+  /**
+   * The store names the bytes of each stored segment, those of an earlier process included. Other bytes have another tag. They are not
+   * verified. Empty means that no other process can go on with the upload.
+   */
+  readonly tags: ReadonlyMap<number, string>;
   /**
    * Stores segment `number` (from 0) durably, in any order, several at once; the same one again replaces it. Retries what may pass.
    * Rejects with `store-unavailable`, with the error of `body` itself, or at once with the reason of `signal`; the body is not
@@ -65,12 +68,14 @@ export interface BlobUpload {
    */
   put(number: number, body: BlobBody, signal?: AbortSignal): Promise<void>;
   /**
-   * Makes the blob visible, durably and atomically. The caller has put all segments, and verified the bytes. If the blob exists
-   * already this succeeds too. May be called again, after it has rejected as well as after it has resolved.
+   * Makes the blob visible, durably and atomically. The caller has put all segments, and verified the bytes. Rejects if another process
+   * has replaced a segment by other bytes. If the blob exists already this succeeds too. May be called again, after it has rejected as well as after it has resolved.
    */
   complete(): Promise<void>;
   /** Ends what is under way and drops everything; idempotent; harmless after `complete`. */
   abort(): Promise<void>;
+  /** Ends what is under way, and leaves what is stored to the process that goes on with it, or to the sweeper. */
+  leave(): Promise<void>;
 }
 
 export interface BlobStore {
@@ -86,7 +91,7 @@ export interface BlobStore {
    * be visible where an answer was lost.
    */
   put(digest: Digest, body: BlobBody, signal?: AbortSignal): Promise<void>;
-  /** For a blob of more than one segment. The caller ends it with `complete` or `abort`, or leaves it to a process that goes on with it. */
+  /** For a blob of more than one segment. The caller ends it with `complete`, `abort` or `leave`. */
   beginUpload(digest: Digest, options: BlobUploadOptions): Promise<BlobUpload>;
   /** True if there was something to remove. */
   remove(digest: Digest): Promise<boolean>;
@@ -125,10 +130,10 @@ export interface BlobStore {
   presign?(digest: Digest, options: { readonly expiresMs: number }): Promise<string>;
 
   /**
-   * Ends the uploads that were begun longer ago, but for those with an id in `except` and those that this process has used since.
+   * Ends the uploads that were begun longer ago, but for those of blobs that `isFetched`, and those that this process has used since.
    * Returns how many. Absent for stores whose unfinished blobs go by themselves.
    */
-  sweepUploads?(olderThanMs: number, except?: ReadonlySet<string>): Promise<number>;
+  sweepUploads?(olderThanMs: number, isFetched?: (digest: Digest) => Promise<boolean>): Promise<number>;
 
   /**
    * Of the file system that holds the store, now; absent for stores without one of their own. `undefined` where the file system

@@ -6,7 +6,8 @@ import { orBodyError } from './read-body.ts';
 
 export interface UploadDriver {
   readonly id: string;
-  readonly present?: ReadonlySet<number>;
+  /** As of the upload; the driver adds to it. Default: none has any. */
+  readonly tags?: ReadonlyMap<number, string>;
   /** As of the upload; the number and the length are right. Ends soon when `signal` fires. */
   put(number: number, body: BlobBody, signal: AbortSignal): Promise<void>;
   /** Everything is there. */
@@ -16,9 +17,9 @@ export interface UploadDriver {
 }
 
 export function createUpload(options: BlobUploadOptions, driver: UploadDriver): BlobUpload {
-  const { id, present = new Set() } = driver;
+  const { id, tags = new Map<number, string>() } = driver;
   const count = segmentCount(options.size, options.segmentBytes);
-  const stored = new Set(present);
+  const stored = new Set(tags.keys());
   /** By their segments. */
   const underWay = new Map<number, Promise<void>>();
   const ending = new AbortController();
@@ -33,9 +34,14 @@ export function createUpload(options: BlobUploadOptions, driver: UploadDriver): 
     stored.add(number);
   }
 
+  const leave = async (why: string) => {
+    ending.abort(new Error(why));
+    await Promise.allSettled(underWay.values());
+  };
+
   return {
     id,
-    present,
+    tags,
     async put(number, body, signal) {
       checkSegment(number, body, options);
       const ended = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
@@ -54,11 +60,11 @@ export function createUpload(options: BlobUploadOptions, driver: UploadDriver): 
     },
     async abort() {
       if (completed) return;
-      ending.abort(new Error('the upload was aborted'));
       // A segment that arrives later may stay behind.
-      dropping ??= Promise.allSettled(underWay.values()).then(() => driver.drop());
+      dropping ??= leave('the upload was aborted').then(() => driver.drop());
       await dropping;
     },
+    leave: () => leave('the upload was left to another process'),
   };
 }
 

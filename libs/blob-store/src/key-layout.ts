@@ -36,6 +36,16 @@ export function blobKey(digest: Digest): string {
   return `${blobsPrefix}${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}/data`;
 }
 
+const blobPath = /^(sha256|sha512)\/([0-9a-f]{2})\/(\2[0-9a-f]+)\/data$/;
+
+/** The opposite of `blobKey`; `undefined` for what lies elsewhere. */
+export function digestOfBlobKey(key: string): Digest | undefined {
+  const path = key.startsWith(blobsPrefix) ? key.slice(blobsPrefix.length) : '';
+  const [, algorithm, , hex] = blobPath.exec(path) ?? [];
+  const digest = `${algorithm}:${hex}`;
+  return isDigest(digest) ? digest : undefined;
+}
+
 /** Under them lie all tag objects, all links objects, all held objects, and all pages of lists. */
 export const tagObjectsPrefix = 'cistern/tags/';
 export const linksObjectsPrefix = 'cistern/links/';

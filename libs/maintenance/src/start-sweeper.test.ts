@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { BlobStore } from '@cistern/blob-store';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { createTestIndex } from '@cistern/index/testing';
+import { createTestIndex, repositoryOf } from '@cistern/index/testing';
+import { digestOf } from '@cistern/oci';
 import { createLogger } from '@cistern/telemetry';
 import { startSweeper } from './start-sweeper.ts';
 
@@ -26,6 +28,24 @@ test('one worker sweeps every hour, and another one goes on when it ends', { tim
   await sweepers[0]?.close();
   await delay(60_000);
   assert.equal(swept.length, 3);
+});
+
+test('the upload of a blob whose fill is alive is spared', { timeout: 3 * hourMs }, async (t) => {
+  const index = createTestIndex({ now: Date.now });
+  const log = createLogger({ level: 'error', formatter: 'json' });
+  const digest = digestOf(Buffer.from('a'));
+  const fill = { digest, fillId: 'fill', owner: 'owner', address: '', class: 'interactive' } as const;
+  const source = repositoryOf('docker.io', 'library/nginx');
+  await index.fills.claim({ ...fill, source, replaces: 0, leaseMs: hourMs / 2 });
+  const spared: (boolean | undefined)[] = [];
+  const sweepUploads: BlobStore['sweepUploads'] = async (_, isFetched) => {
+    spared.push(await isFetched?.(digest));
+    return 0;
+  };
+  const sweeper = startSweeper({ index, store: { ...createMemoryStore(), sweepUploads }, log });
+  t.after(async () => sweeper?.close());
+  await delay(1.5 * hourMs);
+  assert.deepEqual(spared, [true, false]);
 });
 
 test('a store that needs no sweeping gets none', () => {

@@ -1,6 +1,8 @@
-// Ends uploads that dead workers left unfinished in the store. Every worker has a sweeper; of all of them one sweeps.
+// Ends uploads that dead workers left unfinished in the store, and that no other worker went on with. Every worker has a sweeper; of
+// all of them one sweeps.
 import type { BlobStore } from '@cistern/blob-store';
 import { type CacheIndex, startLoop } from '@cistern/index';
+import type { Digest } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
 
 interface SweeperDeps {
@@ -10,19 +12,21 @@ interface SweeperDeps {
 }
 
 const hourMs = 3_600_000;
-/** Longer than any blob should take to arrive: the sweeper knows only what its own process uploads. */
+/** Longer than most blobs take to arrive. */
 const abandonedAfterMs = 6 * hourMs;
 
 /** `undefined` for a store whose unfinished blobs go by themselves. */
 export function startSweeper(deps: SweeperDeps): { close(): Promise<void> } | undefined {
-  const { store, log } = deps;
+  const { index, store, log } = deps;
+  /** Its worker, or the next one, may go on with any of its uploads. */
+  const isFetched = async (digest: Digest) => (await index.fills.read(digest)) !== undefined;
   if (store.sweepUploads === undefined) return undefined;
   return startLoop(deps, {
     name: 'sweep',
     leaseMs: 30_000,
     retryMs: 60_000,
     async step() {
-      const uploads = (await store.sweepUploads?.(abandonedAfterMs)) ?? 0;
+      const uploads = (await store.sweepUploads?.(abandonedAfterMs, isFetched)) ?? 0;
       if (uploads > 0) log.info({ uploads }, 'ended abandoned uploads');
       return hourMs;
     },

@@ -19,7 +19,7 @@ export const uploadCases: BlobStoreCases = {
     const sample = sampleSegments();
     const { digest, bytes, size, segments } = sample;
     const upload = await begin(store, sample);
-    assert.equal(upload.present.size, 0);
+    assert.equal(upload.tags.size, 0);
     await upload.put(2, bodyOf(segments[2]!));
     await Promise.all([1, 0].map((number) => upload.put(number, inChunks(segments[number]!))));
     const views = [store, await reopen()];
@@ -133,17 +133,46 @@ export const uploadCases: BlobStoreCases = {
     await first.put(2, bodyOf(segments[2]!));
     const second = await begin(await reopen(), sample, first.id);
     const isSame = second.id === first.id;
-    assert.deepEqual(second.present, new Set(isSame ? [0, 2] : []));
-    for (const number of [0, 1, 2])
-      if (!second.present.has(number)) await second.put(number, bodyOf(segments[number]!));
+    assert.deepEqual(second.tags, isSame ? first.tags : new Map());
+    for (const number of [0, 1, 2]) if (!second.tags.has(number)) await second.put(number, bodyOf(segments[number]!));
     await second.complete();
     assertSameBytes(await readWhole(store, digest), bytes);
     await first.abort();
     assertSameBytes(await readWhole(store, digest), bytes);
     const third = await begin(store, sample, second.id);
     assert.notEqual(third.id, second.id);
-    assert.equal(third.present.size, 0);
+    assert.equal(third.tags.size, 0);
     await third.abort();
+  },
+
+  async 'a segment that another process has replaced has another tag, and does not become part of the blob'({
+    store,
+    reopen,
+  }) {
+    const sample = sampleSegments();
+    const { digest, bytes, segments } = sample;
+    const first = await begin(store, sample);
+    await first.put(0, bodyOf(segments[0]!));
+    const second = await begin(await reopen(), sample, first.id);
+    if (second.id !== first.id) {
+      assert.equal(first.tags.size, 0, 'no process can go on with it');
+      await Promise.all([first.abort(), second.abort()]);
+      return;
+    }
+    assert.equal(second.tags.get(0), first.tags.get(0));
+    await putAll(second, sample);
+    await first.put(1, bodyOf(Buffer.alloc(segmentBytes, 'x')));
+    const third = await begin(await reopen(), sample, first.id);
+    assert.notEqual(third.tags.get(1), second.tags.get(1));
+    await assert.rejects(second.complete());
+    assert.equal(await store.stat(digest), undefined);
+    await third.put(1, bodyOf(segments[1]!));
+    assert.equal(third.tags.get(1), second.tags.get(1), 'the same bytes');
+    await first.leave();
+    await assert.rejects(first.put(0, bodyOf(segments[0]!)));
+    await second.complete();
+    assertSameBytes(await readWhole(store, digest), bytes);
+    await third.leave();
   },
 
   async 'uploads of one digest at once do not disturb each other'({ store, reopen }) {

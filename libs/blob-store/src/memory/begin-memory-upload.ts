@@ -1,5 +1,6 @@
 // Segments in memory, until they are a blob.
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import type { BlobBody, BlobUpload, BlobUploadOptions } from '../blob-store.ts';
 import { createUpload } from '../create-upload.ts';
@@ -21,15 +22,22 @@ export function beginMemoryUpload(
   const id = found === undefined ? randomUUID() : resume!;
   const segments = found ?? new Map<number, Uint8Array>();
   uploads.set(id, segments);
+  /** As they were found or put here: another process may replace them. */
+  const tags = new Map([...segments].map(([number, bytes]) => [number, tagOf(bytes)]));
   return createUpload(options, {
     id,
-    present: new Set(segments.keys()),
+    tags,
     async put(number, body, signal) {
       checkAvailable();
-      segments.set(number, await readWholeBody(body, signal));
+      const bytes = await readWholeBody(body, signal);
+      segments.set(number, bytes);
+      tags.set(number, tagOf(bytes));
     },
     async complete() {
       checkAvailable();
+      for (const [number, bytes] of segments)
+        if (tags.get(number) !== tagOf(bytes))
+          throw new CacheError('store-unavailable', `Segment ${number} of ${digest} has been replaced.`);
       const inOrder = [...segments].toSorted(([one], [other]) => one - other).map(([, bytes]) => bytes);
       blobs.set(digest, { bytes: Buffer.concat(inOrder), modifiedAtMs: now() });
       uploads.delete(id);
@@ -38,4 +46,8 @@ export function beginMemoryUpload(
       uploads.delete(id);
     },
   });
+}
+
+function tagOf(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('hex');
 }

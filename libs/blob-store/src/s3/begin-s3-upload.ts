@@ -35,7 +35,7 @@ export async function beginS3Upload(
 
   return createUpload(options, {
     id,
-    present: new Set(etags.keys()),
+    tags: etags,
     async put(number, body, signal) {
       onUse(id);
       const query = `partNumber=${number + 1}&uploadId=${encodeURIComponent(id)}`;

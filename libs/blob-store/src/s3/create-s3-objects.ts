@@ -1,18 +1,23 @@
 // Small named objects in the bucket, and listings of it.
 import type { IncomingMessage } from 'node:http';
 import type { CacheError } from '@cistern/errors';
-import { isDigest } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
 import { endedEarly } from '@cistern/streams';
 import type { StoredBlob } from '../blob-store.ts';
-import { blobsPrefix, checkObjectSize, maxObjectBytes, parseObjectKey, parseObjectPrefix } from '../key-layout.ts';
+import {
+  blobsPrefix,
+  checkObjectSize,
+  digestOfBlobKey,
+  maxObjectBytes,
+  parseObjectKey,
+  parseObjectPrefix,
+} from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
 
 const pageSize = 1000;
 
 const algorithms = ['sha256', 'sha512'];
-const blobPath = /^(sha256|sha512)\/([0-9a-f]{2})\/(\2[0-9a-f]+)\/data$/;
 
 export function createS3Objects(bucket: S3Bucket) {
   function locate(key: string): string {
@@ -139,9 +144,8 @@ export async function* listS3Blobs(bucket: S3Bucket, shard?: string): AsyncGener
   const prefixes = shard === undefined ? [''] : algorithms.map((algorithm) => `${algorithm}/${shard}/`);
   for (const prefix of prefixes) {
     for await (const { key, size, modifiedAtMs } of listS3Objects(bucket, blobsPrefix + prefix, 'list its blobs')) {
-      const [, algorithm, , hex] = blobPath.exec(key.slice(blobsPrefix.length)) ?? [];
-      const digest = `${algorithm}:${hex}`;
-      if (isDigest(digest)) yield { digest, size, modifiedAtMs };
+      const digest = digestOfBlobKey(key);
+      if (digest !== undefined) yield { digest, size, modifiedAtMs };
     }
   }
 }

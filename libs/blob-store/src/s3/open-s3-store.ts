@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Digest } from '@cistern/oci';
 import { untilAborted } from '@cistern/runtime';
 import type { BlobStore } from '../blob-store.ts';
-import { blobKey, quarantineKey } from '../key-layout.ts';
+import { blobKey, digestOfBlobKey, quarantineKey } from '../key-layout.ts';
 import { orBodyError } from '../read-body.ts';
 import { createS3Objects, removeIfPresent, removeS3Objects, listS3Blobs, readWholeBody } from './create-s3-objects.ts';
 import { beginS3Upload } from './begin-s3-upload.ts';
@@ -113,10 +113,14 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
         await bucket.prompt.removeObject(bucket.name, name);
       });
     },
-    async sweepUploads(olderThanMs, except = new Set()) {
+    async sweepUploads(olderThanMs, isFetched = async () => false) {
       const beforeMs = now() - olderThanMs;
       for (const [id, usedAtMs] of lastUseMs) if (usedAtMs < beforeMs) lastUseMs.delete(id);
-      const isSpared = (id: string) => except.has(id) || lastUseMs.has(id);
+      const isSpared = async (key: string, id: string) => {
+        if (lastUseMs.has(id)) return true;
+        const digest = digestOfBlobKey(bucket.relativeKey(key));
+        return digest !== undefined && (await isFetched(digest));
+      };
       return sweepUploads(bucket, beforeMs, isSpared);
     },
     async close() {

@@ -22,7 +22,7 @@ export async function abortUpload({ client, name: bucketName, attempt }: S3Bucke
 export async function sweepUploads(
   bucket: S3Bucket,
   beforeMs: number,
-  isSpared: (id: string) => boolean,
+  isSpared: (name: string, id: string) => Promise<boolean>,
 ): Promise<number> {
   const { attempt, client, name, locate } = bucket;
   let swept = 0;
@@ -32,7 +32,7 @@ export async function sweepUploads(
       client.listIncompleteUploadsQuery(name, locate(blobsPrefix), after, '', ''),
     );
     for (const { key, uploadId, initiated } of page.uploads) {
-      if (initiated.getTime() >= beforeMs || isSpared(uploadId)) continue;
+      if (initiated.getTime() >= beforeMs || (await isSpared(key, uploadId))) continue;
       await abortUpload(bucket, key, uploadId);
       swept += 1;
     }

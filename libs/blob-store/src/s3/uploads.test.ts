@@ -8,6 +8,7 @@ import { until } from '@cistern/runtime/testing';
 import { type Digest, digestOf } from '@cistern/oci';
 import { rejectsAsUnavailable, sampleBlob } from '../conformance/sample-blob.ts';
 import { badBody, failAtEnd, getStuck } from '../conformance/sample-upload.ts';
+import { blobKey } from '../key-layout.ts';
 import { bodyOf } from '../put-bytes.ts';
 import { type Answer, sendError, startScriptedServer } from './fixtures/scripted-server.ts';
 import { createUploadScript, uploadId } from './fixtures/upload-script.ts';
@@ -258,7 +259,7 @@ test('an upload that goes on ignores parts of a wrong length', async (t) => {
   script.release();
   const options = { size: 2 * segmentBytes + 10, segmentBytes, resume: uploadId };
   const upload = await store.beginUpload(digest, options);
-  assert.deepEqual([upload.id, upload.present], [uploadId, new Set([0, 2])]);
+  assert.deepEqual([upload.id, [...upload.tags.keys()]], [uploadId, [0, 2]]);
   await upload.put(1, bodyOf(segment));
   await upload.complete();
   assert.deepEqual(
@@ -268,14 +269,15 @@ test('an upload that goes on ignores parts of a wrong length', async (t) => {
   assert.ok(!server.requests.some((request) => request.startsWith('POST') && request.endsWith('?uploads')));
 });
 
-test('the sweeper spares uploads that this process has used since, and those of the caller', async (t) => {
-  const ids = ['old', 'told', uploadId];
+test('the sweeper spares uploads that this process has used since, and those of blobs that are fetched', async (t) => {
+  const ids = ['old', 'fetched', uploadId];
+  const fetched = digestOf(Buffer.from('fetched'));
   const clock = { nowMs: Date.now() };
   const { script, store, begin } = await open(t, { now: () => clock.nowMs }, ({ method, url = '' }, response) => {
     if (method !== 'GET' || !/[?&]uploads/.test(url)) return false;
     const uploads = ids.map(
       (id) =>
-        `<Upload><Key>k</Key><UploadId>${id.replace('&', '&amp;')}</UploadId><Initiated>2020-01-01T00:00:00Z</Initiated></Upload>`,
+        `<Upload><Key>${id === 'fetched' ? blobKey(fetched) : 'k'}</Key><UploadId>${id.replace('&', '&amp;')}</UploadId><Initiated>2020-01-01T00:00:00Z</Initiated></Upload>`,
     );
     response.end(
       `<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>${uploads.join('')}</ListMultipartUploadsResult>`,
@@ -287,9 +289,9 @@ test('the sweeper spares uploads that this process has used since, and those of 
   clock.nowMs += 50;
   await upload.put(0, bodyOf(segment));
   clock.nowMs += 80;
-  assert.equal(await store.sweepUploads(100, new Set(['told'])), 1);
+  assert.equal(await store.sweepUploads(100, async (one) => one === fetched), 1);
   assert.deepEqual(script.aborted, ['old']);
   clock.nowMs += 80;
-  assert.equal(await store.sweepUploads(100, new Set(['told', 'old'])), 1);
-  assert.deepEqual(script.aborted, ['old', uploadId]);
+  assert.equal(await store.sweepUploads(100), 3);
+  assert.deepEqual(script.aborted, ['old', 'old', 'fetched', uploadId]);
 });

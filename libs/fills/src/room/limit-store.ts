@@ -77,7 +77,6 @@ async function storeIn(giveBack: () => void, work: () => Promise<void>): Promise
   setTimeout(giveBack, recordedWithinMs).unref();
 }
 
-/** An upload that is left to another process, neither completed nor aborted, keeps its room. */
 function limitUpload(upload: BlobUpload, giveBack: () => void): BlobUpload {
   let isHeld = true;
   function release(afterMs: number): void {
@@ -92,6 +91,9 @@ function limitUpload(upload: BlobUpload, giveBack: () => void): BlobUpload {
     },
     async abort() {
       await upload.abort().finally(() => release(0));
+    },
+    async leave() {
+      await upload.leave().finally(() => release(0));
     },
   };
 }

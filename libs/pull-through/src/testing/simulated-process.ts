@@ -92,6 +92,7 @@ export function throughProcess<T extends object>(part: T, process: SimulatedProc
       const value: unknown = Reflect.get(target, key);
       if (typeof key !== 'string') return value;
       const step = path === '' ? key : `${path}.${key}`;
+      if (value instanceof Map) return value;
       if (typeof value === 'object' && value !== null) return throughProcess(value, process, step);
       if (typeof value !== 'function') return value;
       if (walks.has(key))
