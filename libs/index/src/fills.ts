@@ -36,8 +36,13 @@ export interface FillRecord extends RecordSignature {
     readonly message: string;
     readonly retryAfterMs?: number | undefined;
   };
+  /** From where another worker can go on with it. A claim that replaces a fill which has not ended takes it over. */
+  readonly checkpoint?: string | undefined;
   readonly expiresAtMs: number;
 }
+
+/** Fields that `running` writes beside the size. */
+export interface RunningFields extends RecordSignature, Pick<FillRecord, 'checkpoint'> {}
 
 export interface FillClaim {
   readonly digest: Digest;
@@ -71,12 +76,12 @@ export interface FillIndex {
   /**
    * Takes the lease if the record is absent, expired, ended or of a generation `<= replaces`; else `undefined`. The new
    * generation is one more than the greater of `replaces` and that of the record it replaces, or the time in milliseconds if
-   * that is more. An absent record may be one that was lost: then nothing is written until it is sure that its owner would
+   * that is more. The checkpoint of a fill that has not ended is in the new record, also if its lease ran out. An absent record may be one that was lost: then nothing is written until it is sure that its owner would
    * have put it back.
    */
   claim(claim: FillClaim): Promise<FillRecord | Unsettled | undefined>;
-  /** `starting` → `running`; false if the record is gone, has ended or has another owner. Unset fields of `signature` stay as they are. */
-  running(digest: Digest, owner: string, size: number, signature?: RecordSignature): Promise<boolean>;
+  /** `starting` → `running`; false if the record is gone, has ended or has another owner. Unset `fields` stay as they are. */
+  running(digest: Digest, owner: string, size: number, fields?: RunningFields): Promise<boolean>;
   /**
    * Prolongs the lease to `leaseMs` from now; 0 gives it up: the record is gone. `recreated`: the record was gone and has been
    * put back as given. `lost`: it has another owner. A fill of this owner that has ended is `kept` as it is.

@@ -129,6 +129,38 @@ export const fillCases: CacheIndexCases = {
     assertSameRecord(await fills.read(digest), { ...second, state: 'running', size: 10 });
   },
 
+  async 'a checkpoint goes on to the next claim, also of a fill whose lease ran out'(tested) {
+    const { fills } = tested.index;
+    const first = await claimed(tested);
+    assert.equal(await fills.running(digest, 'stranger', 10, { checkpoint: 'forged' }), false);
+    assert.equal(await fills.running(digest, first.owner, 10, { checkpoint: 'one' }), true);
+    assert.equal(await fills.running(digest, first.owner, 10, { checkpoint: 'two' }), true);
+    assert.equal(await fills.running(digest, first.owner, 10), true);
+    assertSameRecord(await fills.read(digest), { ...first, state: 'running', size: 10, checkpoint: 'two' });
+    const second = await claimed(tested, { owner: 'two', leaseMs: 200, replaces: first.generation });
+    assert.equal(second.checkpoint, 'two');
+    assertSameRecord(await fills.read(digest), second);
+    await tested.advance(300);
+    const third = await claimedInTime(tested, { owner: 'three' });
+    assert.equal(third.checkpoint, 'two');
+    const lost = { ...third, state: 'running', size: 10, checkpoint: 'three' } as const;
+    await fills.heartbeat(lost, 0);
+    assert.equal(await fills.heartbeat(lost, 60_000), 'recreated');
+    assert.equal((await fills.read(digest))?.checkpoint, 'three');
+  },
+
+  async 'a checkpoint ends with its fill'(tested) {
+    const { fills } = tested.index;
+    for (const end of ['done', 'failed'] as const) {
+      const record = await claimed(tested, { owner: end });
+      assert.equal(record.checkpoint, undefined);
+      await fills.running(digest, end, 10, { checkpoint: 'one' });
+      if (end === 'done') await fills.done(digest, end, sampleBlobRecord('a', { size: 10 }));
+      else await fills.failed(digest, end, failure, 60_000);
+    }
+    assert.equal((await claimed(tested, { owner: 'last' })).checkpoint, undefined);
+  },
+
   async 'a heartbeat prolongs the lease and changes nothing else'(tested) {
     const { fills } = tested.index;
     const record = await claimed(tested, { leaseMs: 3000 });

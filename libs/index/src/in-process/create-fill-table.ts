@@ -78,7 +78,9 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
       if (previous !== undefined && !hasEnded(previous) && previous.generation > replaces) return undefined;
       const unsettledForMs = returnsInMs(claim.digest, replaces) || deletions.endInMs(claim.digest);
       if (unsettledForMs > 0) return { unsettledForMs };
-      const lastGeneration = records.get(claim.digest)?.generation ?? 0;
+      const last = records.get(claim.digest);
+      const lastGeneration = last?.generation ?? 0;
+      const checkpoint = last === undefined || hasEnded(last) ? undefined : last.checkpoint;
       forgetExpired();
       const record: FillRecord = {
         ...claim,
@@ -86,17 +88,18 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
         // Never one that was before: a job that replaces a fill whose record has expired would take over the next one.
         generation: Math.max(replaces + 1, lastGeneration + 1, now()),
         state: 'starting',
+        ...(checkpoint !== undefined && { checkpoint }),
         expiresAtMs: now() + leaseMs,
       };
       write(record);
       return record;
     },
 
-    async running(digest, owner, size, { protocol, signature } = {}) {
+    async running(digest, owner, size, { protocol, signature, checkpoint } = {}) {
       const record = current(digest);
       if (record?.owner !== owner || hasEnded(record)) return false;
       const signed = { ...(protocol !== undefined && { protocol }), ...(signature !== undefined && { signature }) };
-      write({ ...record, state: 'running', size, ...signed });
+      write({ ...record, state: 'running', size, ...signed, ...(checkpoint !== undefined && { checkpoint }) });
       return true;
     },
 

@@ -1,6 +1,6 @@
 // Fill records. Each decision is one script on Redis' own clock.
 import type { Digest, RepositoryName } from '@cistern/oci';
-import type { FillClaim, FillIndex, FillRecord, RecordSignature } from '../fills.ts';
+import type { FillClaim, FillIndex, FillRecord, RunningFields } from '../fills.ts';
 import { blobName } from '../records.ts';
 import type { RedisBlobs } from './redis-blobs.ts';
 import { inPieces } from './redis-calls.ts';
@@ -29,12 +29,13 @@ export function createRedisFills(
       const claimed = await calls.run('claim-fill', scriptKeys, [replaces, leaseMs, settleMs, ...fields]);
       if (claimed === null) return undefined;
       if (typeof claimed === 'number') return { unsettledForMs: claimed };
-      const [generation, expiresAtMs] = (claimed as string[]).map(Number) as [number, number];
-      return { ...claim, schema: 1, generation, state: 'starting', expiresAtMs };
+      const [generation, expiresAtMs, checkpoint] = claimed as [string, string, string?];
+      const times = { generation: Number(generation), expiresAtMs: Number(expiresAtMs) };
+      return { ...claim, schema: 1, state: 'starting', ...(checkpoint !== undefined && { checkpoint }), ...times };
     },
 
-    async running(digest, owner, size, signature = {}) {
-      const fields = ['size', size, ...signatureFields(signature)];
+    async running(digest, owner, size, known = {}) {
+      const fields = ['size', size, ...runningFields(known)];
       return (await calls.run('running-fill', [keys.fill(digest)], [owner, ...fields])) === 1;
     },
 
@@ -119,18 +120,18 @@ function recordFields(record: FillRecord): (string | number)[] {
   const { generation, state, size, failure } = record;
   const known = failure === undefined ? {} : { failure: JSON.stringify(failure) };
   const fields = { generation, state, ...(size !== undefined && { size }), ...known };
-  return [...claimFields(record), ...Object.entries(fields).flat(), ...signatureFields(record)];
+  return [...claimFields(record), ...Object.entries(fields).flat(), ...runningFields(record)];
 }
 
 /** Another release may know none of them, and keeps what it does not know. */
-function signatureFields({ protocol, signature }: RecordSignature): (string | number)[] {
-  const fields = { ...(protocol !== undefined && { protocol }), ...(signature !== undefined && { signature }) };
-  return Object.entries(fields).flat();
+function runningFields({ protocol, signature, checkpoint }: RunningFields): (string | number)[] {
+  const fields = { protocol, signature, checkpoint };
+  return Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
 }
 
 function toRecord(digest: Digest, hash: StoredHash): FillRecord | undefined {
   if (!isReadable(hash)) return undefined;
-  const { fillId = '', owner = '', address = '', upstream = '', size, failure, protocol, signature } = hash;
+  const { fillId = '', owner = '', address = '', upstream = '', size, failure, protocol, signature, checkpoint } = hash;
   return {
     schema: 1,
     digest,
@@ -143,6 +144,7 @@ function toRecord(digest: Digest, hash: StoredHash): FillRecord | undefined {
     source: { upstream, repository: hash['repository'] as RepositoryName },
     ...(protocol === undefined ? {} : { protocol: Number(protocol) }),
     ...(signature === undefined ? {} : { signature }),
+    ...(checkpoint === undefined ? {} : { checkpoint }),
     ...(size === undefined ? {} : { size: Number(size) }),
     ...(failure === undefined ? {} : { failure: JSON.parse(failure) as NonNullable<FillRecord['failure']> }),
     expiresAtMs: Number(hash['expiresAtMs']),

@@ -1,6 +1,6 @@
--- KEYS: fill, settling, blob. ARGV: replaces, leaseMs, settleMs, then fields and values. Returns {generation, expiresAtMs}; false
--- if it is refused; a number while the owner of a fill may still put its record back, or while the blob is being deleted:
--- milliseconds until it is worth while to look again.
+-- KEYS: fill, settling, blob. ARGV: replaces, leaseMs, settleMs, then fields and values. Returns {generation, expiresAtMs,
+-- checkpoint if there is one}; false if it is refused; a number while the owner of a fill may still put its record back, or while
+-- the blob is being deleted: milliseconds until it is worth while to look again.
 local generation, settle_ms = tonumber(ARGV[1]), tonumber(ARGV[3])
 if is_newer(KEYS[1]) then return false end
 
@@ -9,7 +9,7 @@ local function settles_in_ms(since_ms)
   return math.min(tonumber(since_ms) + settle_ms - now_ms(), settle_ms)
 end
 
-local previous = redis.call('HMGET', KEYS[1], 'state', 'generation', 'missedAtMs')
+local previous = redis.call('HMGET', KEYS[1], 'state', 'generation', 'missedAtMs', 'checkpoint')
 local previous_generation = tonumber(previous[2] or 0)
 local is_new = previous[1] and not has_ended(previous[1]) and previous_generation > generation
 if live_state(KEYS[1]) then
@@ -29,4 +29,6 @@ if deletion_ms > 0 then return deletion_ms end
 generation = integer(math.max(generation + 1, previous_generation + 1, now_ms()))
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'generation', generation, arguments(4))
-return {generation, set_lease(KEYS[1], ARGV[2])}
+local checkpoint = previous[1] and not has_ended(previous[1]) and previous[4]
+if checkpoint then redis.call('HSET', KEYS[1], 'checkpoint', checkpoint) end
+return {generation, set_lease(KEYS[1], ARGV[2]), checkpoint or nil}
