@@ -1,7 +1,11 @@
 export { createConnectionControl } from './fetch/connection-control.ts';
 export type { ConnectionControl } from './fetch/connection-control.ts';
+export type { Checkpoint } from './fill/checkpoints.ts';
 export { startFill } from './fill/fill.ts';
 export type { Fill, FillActivity } from './fill/fill.ts';
+export { hashInThread } from './fill/hash-in-thread.ts';
+export { hashHere } from './fill/savable-hash.ts';
+export type { OpenSavableHash } from './fill/savable-hash.ts';
 export { openTemporarySpool } from './spool/open-temporary-spool.ts';
 export { openSpoolDirectory } from './spool/spool-directory.ts';
 export type { SpoolDirectory } from './spool/spool-directory.ts';

@@ -15,10 +15,12 @@ import type { SourceReader } from '@cistern/streams';
 import type { FillConnections } from '../fetch/connection-control.ts';
 import { type SegmentFetch, createSegmentFetch, isNoRange, nearBytes } from '../fetch/fetch-segments.ts';
 import { type SideReads, createSideReads } from '../fetch/side-reads.ts';
+import { type Checkpoint, createCheckpoints, resumeFrom } from './checkpoints.ts';
 import { type FillBody, createFillBody, movedElsewhere } from './fill-body.ts';
 import { type Followers, createFollowers, openFillReader } from './followers.ts';
-import { createSegmentHash } from './hash-segments.ts';
+import { type SegmentHash, createSegmentHash } from './hash-segments.ts';
 import { type FirstAnswer, firstRange, openFirst } from './open-first.ts';
+import type { OpenSavableHash } from './savable-hash.ts';
 import { type Segment, type Segments, createSegments } from '../spool/segments.ts';
 import type { Spool, SpoolDirectory } from '../spool/spool-directory.ts';
 import { type SegmentStore, createSegmentStore } from './store-segments.ts';
@@ -52,8 +54,12 @@ export interface FillOptions {
   readonly mayMove?: boolean;
   /** Whether another worker goes on after this failure, which is this worker's own. */
   readonly handsOn?: ((error: unknown) => Promise<boolean>) | undefined;
-  /** Looks whether another worker has taken the fill over; then `handOver` is called. */
-  readonly lookForSuccessor?: (() => Promise<void>) | undefined;
+  /** Looks whether another worker has taken the fill over, and calls `handOver` then. True: none has. */
+  readonly lookForSuccessor?: (() => Promise<boolean>) | undefined;
+  /** Hashes blobs that are larger than their part in the spool: other workers go on with such fills. Absent: no worker does. */
+  readonly openHash?: OpenSavableHash | undefined;
+  /** An earlier fill of `takenOverSize` bytes left it. */
+  readonly checkpoint?: Checkpoint | undefined;
 }
 
 export interface Fill {
@@ -78,6 +84,8 @@ export interface Fill {
   readonly size: number | undefined;
   /** Unset until the blob has been verified. */
   readonly table: CrcTable | undefined;
+  /** The newest one of a large blob. */
+  readonly checkpoint: Checkpoint | undefined;
   /** Bytes that have come, verified or not. */
   readonly presentBytes: number;
   readonly activity: FillActivity;
@@ -141,11 +149,12 @@ export function startFill(options: FillOptions): Fill {
   let sides: SideReads | undefined;
   let storing: SegmentStore | undefined;
   let progressed: (() => void) | undefined;
+  let hash: SegmentHash | undefined;
+  let newestCheckpoint: (() => Checkpoint | undefined) | undefined;
   /** Once it runs. */
   let size: number | undefined;
   /** Before, readers wait for what is not here. */
   let besideFromMs = 0;
-  let hashedTo = () => 0;
   let isCommitted = false;
   let hasEnded = false;
   let hasMoved = false;
@@ -176,7 +185,7 @@ export function startFill(options: FillOptions): Fill {
   const openBeside = (from: number, end: number, verified: boolean): SourceReader | undefined => {
     const { segments } = body!;
     const segment = segments.holding(from);
-    if (!segment.isFreed && segment.start < hashedTo() + spools.perFillBytes) {
+    if (!segment.isFreed && segment.start < (hash?.position ?? 0) + spools.perFillBytes) {
       const isComing = verified ? (fetch?.want(from) ?? true) : (fetch?.brings(from) ?? false);
       if (isComing) return undefined;
     }
@@ -238,10 +247,16 @@ export function startFill(options: FillOptions): Fill {
       if (answer.range === undefined) answer.first?.close();
       throw error;
     });
-    const hash = createSegmentHash({ digest, segments, onHashed: room.progressed, signal });
-    hashedTo = () => hash.position;
+    const openHash = isSizeUnknown || segments.size <= spools.perFillBytes ? undefined : options.openHash;
+    const resumed =
+      openHash &&
+      options.checkpoint &&
+      (await resumeFrom(options.checkpoint, { store, digest, segments, openHash, log }));
+    const savable = resumed?.savable ?? (await openHash?.(digest, segments));
+    const hashing = createSegmentHash({ digest, segments, savable, onHashed: room.progressed, signal });
+    hash = hashing;
     const storingNow = createSegmentStore({
-      ...{ store, digest, segments, files, log, signal },
+      ...{ store, digest, segments, files, resumed: resumed?.upload, log, signal },
       onChange() {
         room.progressed();
         filling.wake();
@@ -250,10 +265,14 @@ export function startFill(options: FillOptions): Fill {
     });
     storing = storingNow;
     ({ progressed } = room);
+    if (savable !== undefined) {
+      const first = resumed && options.checkpoint;
+      newestCheckpoint = createCheckpoints({ segments, hash: hashing, upload: () => storingNow.upload, first });
+    }
     const append = async (offset: number, chunks: readonly Buffer[]) => {
       signal.throwIfAborted();
       const appended = segments.append(offset, chunks);
-      hash.offer(offset, chunks);
+      hashing.offer(offset, chunks);
       await appended.catch((error: unknown) => {
         stopping.abort(error);
         throw error;
@@ -262,7 +281,7 @@ export function startFill(options: FillOptions): Fill {
       if (segment.isComplete && !isSizeUnknown) storingNow.add(segment);
       filling.wake();
       // An error here comes again at the end.
-      void hash.catchUp().catch(() => {});
+      void hashing.catchUp().catch(() => {});
     };
     const rangeBytes = Math.max(leastRangeBytes, Math.floor(Math.min(spools.perFillBytes, segments.size) * rangeShare));
     fetch = createSegmentFetch({
@@ -273,12 +292,13 @@ export function startFill(options: FillOptions): Fill {
     if (!isSizeUnknown) setRunning(segments.size);
     const fetching = fetch.all(answer.range === undefined ? answer.first : undefined);
     // The reader of a lost fill waits here; fetched first, the bytes are not fetched twice.
-    if (takenOverSize !== undefined && options.from > nearBytes) fetch.want(options.from);
+    const isAhead = takenOverSize !== undefined && options.from > nearBytes;
+    if (isAhead && !segments.holding(options.from).isComplete) fetch.want(options.from);
     await fetching;
     setRunning(segments.size);
     if (isSizeUnknown) for (const segment of segments) storingNow.add(segment);
-    await hash.catchUp();
-    const actual = hash.digest();
+    await hashing.catchUp();
+    const actual = await hashing.digest();
     if (actual !== digest)
       throw new CacheError(
         'content-mismatch',
@@ -333,11 +353,17 @@ export function startFill(options: FillOptions): Fill {
     whole.resolve(false);
   };
 
+  /** Another worker may be at the upload that a checkpoint names. If none goes on with it, the sweeper ends it. */
+  const dropStored = async () => {
+    const isOwn = newestCheckpoint?.() === undefined || (!hasMoved && (await options.lookForSuccessor?.()) === true);
+    await (isOwn ? storing?.abort() : storing?.leave());
+  };
+
   /** Followers that still read keep the spool, but for what is stored: they go on there, soon. */
   const close = () => {
     const kept = isCommitted && !spools.isOneFile ? setTimeout(() => freeOne(true), keptMs) : undefined;
     if (!isCommitted) {
-      void storing?.abort();
+      void dropStored();
       // Readers that lack bytes ask for another fill.
       body?.markMoved();
     }
@@ -373,6 +399,7 @@ export function startFill(options: FillOptions): Fill {
       hasEnded = true;
       followers.stopWatching();
       fetch?.close();
+      hash?.close();
       options.signal.removeEventListener('abort', onStopped);
       stopping.abort();
       close();
@@ -391,6 +418,9 @@ export function startFill(options: FillOptions): Fill {
     },
     get table() {
       return body?.verified === true ? body.segments.table : undefined;
+    },
+    get checkpoint() {
+      return newestCheckpoint?.();
     },
     get presentBytes() {
       return body?.segments.fetchedBytes ?? 0;

@@ -1,5 +1,7 @@
-// The running hash of a fill. Chunks that are next in order are hashed as they arrive; others are read back from the spool.
+// The running hash of a fill. The hash of a large blob can be saved, and reads all bytes back from the spool. The other one takes chunks
+// as they arrive where they are next in order, and reads the rest back.
 import { createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
+import type { SavableHash } from './savable-hash.ts';
 import type { Segments } from '../spool/segments.ts';
 
 const readBytes = 1024 * 1024;
@@ -7,17 +9,24 @@ const readBytes = 1024 * 1024;
 export interface HashSegmentsOptions {
   readonly digest: Digest;
   readonly segments: Segments;
+  /** Set for a large blob: its state is kept behind each segment. It begins behind the segments that are marked as hashed. */
+  readonly savable?: SavableHash | undefined;
   /** Called when a segment has been hashed to its end. */
   readonly onHashed: () => void;
   readonly signal: AbortSignal;
 }
 
-export function createSegmentHash({ digest, segments, onHashed, signal }: HashSegmentsOptions) {
+export type SegmentHash = ReturnType<typeof createSegmentHash>;
+
+export function createSegmentHash({ digest, segments, savable, onHashed, signal }: HashSegmentsOptions) {
   const hash = createDigestHash(digest);
   let position = 0;
+  while (position < segments.size && segments.holding(position).isHashed) position = segments.holding(position).end;
   /** All segments before it are marked as hashed. */
-  let marked = 0;
+  let marked = position;
   let catchingUp: Promise<void> | undefined;
+  /** By the segments behind which they are. */
+  const states = new Map<number, Uint8Array>();
 
   const update = (chunk: Uint8Array) => {
     hash.update(chunk);
@@ -37,11 +46,17 @@ export function createSegmentHash({ digest, segments, onHashed, signal }: HashSe
   };
 
   const readOn = async () => {
-    const buffer = Buffer.allocUnsafe(Math.min(readBytes, segments.size));
+    const buffer = Buffer.allocUnsafe(savable === undefined ? Math.min(readBytes, segments.size) : 0);
     for (let end = segments.presentEnd(position); end > position; end = segments.presentEnd(position)) {
       signal.throwIfAborted();
-      const length = await segments.read(position, buffer.subarray(0, Math.min(end - position, buffer.length)));
-      update(buffer.subarray(0, length));
+      if (savable === undefined) {
+        const length = await segments.read(position, buffer.subarray(0, Math.min(end - position, buffer.length)));
+        update(buffer.subarray(0, length));
+      } else {
+        const { index } = segments.holding(position);
+        states.set(index, await savable.readOn(position, end));
+        position = end;
+      }
       mark();
     }
   };
@@ -52,7 +67,7 @@ export function createSegmentHash({ digest, segments, onHashed, signal }: HashSe
     },
     /** Takes chunks that are being written at `offset`: hashed at once where they are next. */
     offer(offset: number, chunks: readonly Uint8Array[]): void {
-      if (offset !== position || catchingUp !== undefined) return;
+      if (savable !== undefined || offset !== position || catchingUp !== undefined) return;
       for (const chunk of chunks) update(chunk);
     },
     /** To be called when bytes were written: marks segments, and hashes what is here and was not offered in its turn. */
@@ -65,7 +80,15 @@ export function createSegmentHash({ digest, segments, onHashed, signal }: HashSe
         await catchingUp;
       }
     },
+    /** The state behind a segment that is hashed. Those before it are forgotten. */
+    takeState(index: number): Uint8Array | undefined {
+      for (const before of states.keys()) if (before < index) states.delete(before);
+      return states.get(index);
+    },
     /** The digest of everything that was hashed; called once, at the end. */
-    digest: (): Digest => `${digestAlgorithm(digest)}:${hash.digest('hex')}` as Digest,
+    async digest(): Promise<Digest> {
+      return `${digestAlgorithm(digest)}:${(await savable?.digest()) ?? hash.digest('hex')}` as Digest;
+    },
+    close: () => savable?.close(),
   };
 }

@@ -13,6 +13,8 @@ export interface StoreSegmentsOptions {
   readonly digest: Digest;
   readonly segments: Segments;
   readonly files: SpoolFiles;
+  /** To go on with. */
+  readonly resumed?: BlobUpload | undefined;
   /** Called when a segment has been stored, and when the store has refused one or is given up. */
   readonly onChange: () => void;
   /** Called when the store refuses it for the first time after it has been verified. */
@@ -35,7 +37,8 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
   const isOneFile = files.path !== undefined;
   const waiting: Segment[] = [];
   const underWay = new Set<Promise<void>>();
-  let upload: Promise<BlobUpload> | undefined;
+  let upload = options.resumed && Promise.resolve(options.resumed);
+  let current = options.resumed;
   let failingSinceMs: number | undefined;
   /** Set: the blob is verified and waits for nothing else. */
   let committing: { readonly sinceMs: number; hasRefused: boolean } | undefined;
@@ -56,12 +59,16 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
   });
 
   const begun = () => {
-    upload ??= store
-      .beginUpload(digest, { size: segments.size, segmentBytes: segments.segmentBytes })
-      .catch((error: unknown) => {
+    upload ??= store.beginUpload(digest, { size: segments.size, segmentBytes: segments.segmentBytes }).then(
+      (opened) => {
+        current = opened;
+        return opened;
+      },
+      (error: unknown) => {
         upload = undefined;
         throw error;
-      });
+      },
+    );
     return upload;
   };
 
@@ -131,7 +138,19 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
     if (!isGivenUp && !signal.aborted) await (await begun()).complete();
   };
 
+  const end = async (how: 'abort' | 'leave') => {
+    isGivenUp = true;
+    await Promise.all(underWay);
+    await upload
+      ?.then((left) => left[how]())
+      .catch((error: unknown) => log.warn({ err: error, digest }, 'an unfinished upload could not be ended'));
+  };
+
   return {
+    /** Once it has begun. */
+    get upload(): BlobUpload | undefined {
+      return current;
+    },
     get isGivenUp(): boolean {
       return isGivenUp;
     },
@@ -161,12 +180,8 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
       return isDone;
     },
     /** Drops what was stored of a blob that does not become visible; waits for what is under way. Never rejects. */
-    async abort(): Promise<void> {
-      isGivenUp = true;
-      await Promise.all(underWay);
-      await upload
-        ?.then((left) => left.abort())
-        .catch((error: unknown) => log.warn({ err: error, digest }, 'an unfinished upload could not be dropped'));
-    },
+    abort: () => end('abort'),
+    /** Leaves what was stored to the worker that goes on with it. As `abort`. */
+    leave: () => end('leave'),
   };
 }

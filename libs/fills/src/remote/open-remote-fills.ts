@@ -2,8 +2,10 @@
 // at once is taken for gone. Only addresses that a node of this cluster has signed are dialled.
 import type { RecordSignature } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
+import type { Digest } from '@cistern/oci';
 import { SourceInterrupted } from '@cistern/streams';
 import type { Logger } from '@cistern/telemetry';
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../fill/checkpoints.ts';
 import type { FillRange } from '../fill/fill.ts';
 import { presentEndHeader, protocolPath, silenceMs } from './fill-frames.ts';
 import type { PeerAnswer, PeerConnections } from './peer-connections.ts';
@@ -27,6 +29,10 @@ export type FillPlace = SignedFill & RecordSignature;
 export interface RemoteFills {
   /** For the record of a fill of this process. */
   sign(fill: SignedFill): Required<RecordSignature>;
+  /** For the record of a fill. */
+  sealCheckpoint(digest: Digest, checkpoint: Checkpoint): string;
+  /** `undefined` where no node of this cluster has sealed it for that digest. */
+  openCheckpoint(digest: Digest, sealed: string): Checkpoint | undefined;
   /**
    * False for a record of another protocol, and for one that no node of this cluster has written. Nodes do not read such a fill, nor
    * replace it while its lease lasts.
@@ -88,6 +94,11 @@ export function openRemoteFills(options: RemoteFillsOptions): RemoteFills {
 
   return {
     sign: keys.signRecord,
+    sealCheckpoint: (digest, checkpoint) => keys.sealCheckpoint(digest, encodeCheckpoint(checkpoint)),
+    openCheckpoint(digest, sealed) {
+      const text = keys.openCheckpoint(digest, sealed);
+      return text === undefined ? undefined : decodeCheckpoint(text);
+    },
     canRead,
     async open(place, { from, toExclusive, verified }, signal) {
       const query = `?from=${from}&to=${toExclusive}${verified ? '&verified=1' : ''}`;

@@ -36,6 +36,8 @@ export function createPeerKeys(clusterSecret: string) {
   const signRecord = createSigner(clusterSecret, 'fill records');
   const signRequest = createSigner(clusterSecret, 'fill requests');
   const signEnd = createSigner(clusterSecret, 'fill ends');
+  const signCheckpoint = createSigner(clusterSecret, 'fill checkpoints');
+  const seal = (digest: string, text: string) => `${signCheckpoint([digest, text]).toString('base64url')}.${text}`;
 
   const signatureOf = ({ digest, fillId, address, source, size = -1 }: SignedFill) =>
     signRecord([protocol, digest, fillId, address, source.upstream, source.repository, size]).toString('base64url');
@@ -47,6 +49,13 @@ export function createPeerKeys(clusterSecret: string) {
     signRecord: (fill: SignedFill): Required<RecordSignature> => ({ protocol, signature: signatureOf(fill) }),
     isSigned: (record: SignedFill & RecordSignature): boolean =>
       record.protocol === protocol && isSameSecret(record.signature, signatureOf(record)),
+    /** For the record of the fill of `digest`. */
+    sealCheckpoint: seal,
+    /** The text; `undefined`: no node of this cluster has sealed it for this digest. */
+    openCheckpoint(digest: string, sealed: string): string | undefined {
+      const text = sealed.slice(sealed.indexOf('.') + 1);
+      return isSameSecret(sealed, seal(digest, text)) ? text : undefined;
+    },
     /** Value of the `Authorization` header of `GET <address><path>`, where `path` has the fill and its query. */
     authorize: (address: string, path: string, nowMs: number): string =>
       tokenOf(address, path, Math.floor(nowMs / minuteMs)),

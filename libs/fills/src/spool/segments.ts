@@ -126,6 +126,20 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       const { index, start, filled } = holding(offset);
       return files.read(index, offset - start, into.subarray(0, start + filled - offset));
     },
+    /** Where the byte at `offset` lies, which is here. */
+    locate(offset: number) {
+      const { index, start } = holding(offset);
+      return files.locate(index, offset - start);
+    },
+    /** The first segments, of which another fill has had these CRCs: they are hashed and stored, and not here. */
+    passOver(crcs: readonly number[]): void {
+      for (const [index, crc] of crcs.entries()) {
+        const segment = segmentAt(index);
+        const filled = segment.end - segment.start;
+        Object.assign(segment, { crc, filled, isComplete: true, isHashed: true, isStored: true, isFreed: true });
+        fetchedBytes += filled;
+      }
+    },
     /** For a blob of unknown size, all of which has come: it ends here. */
     endAt(offset: number): void {
       size = offset;

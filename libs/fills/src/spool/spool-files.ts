@@ -10,6 +10,8 @@ export interface SpoolFiles {
   write(segment: number, at: number, chunks: readonly Uint8Array[]): Promise<void>;
   /** Reads bytes that were written, at least one; `into` is not empty. Rejects for a segment that was dropped. */
   read(segment: number, at: number, into: Uint8Array): Promise<number>;
+  /** Where a byte of a segment lies: for reading it before the segment is dropped. */
+  locate(segment: number, at: number): { readonly path: string; readonly position: number };
   /** Removes a segment's own file, once reads of it have ended. */
   drop(segment: number): Promise<void>;
   /** The file has been moved away: `close` then does not remove it. */
@@ -76,6 +78,7 @@ export function openSpoolFiles({ path, isOneFile, segmentBytes }: SpoolFilesOpti
       if (bytesRead === 0) throw new CacheError('store-unavailable', 'A spool file was cut short.');
       return bytesRead;
     },
+    locate: (segment, at) => ({ path: pathOf(keyOf(segment)), position: offsetOf(segment, at) }),
     async drop(segment) {
       const file = files.get(segment);
       if (isOneFile || file === undefined) return;

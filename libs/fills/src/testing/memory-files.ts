@@ -18,6 +18,9 @@ export function createMemoryFiles(onWrite: () => Promise<void> = async () => {})
   };
   return {
     path: undefined,
+    locate() {
+      throw new Error('memory has no path');
+    },
     get held() {
       return new Set(files.keys());
     },

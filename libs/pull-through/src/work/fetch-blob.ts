@@ -12,7 +12,9 @@ import {
   type ConnectionControl,
   type Fill,
   startFill,
+  type Checkpoint,
   type FillTable,
+  type OpenSavableHash,
   continueFill,
   leftFill,
   type RemoteFills,
@@ -29,6 +31,8 @@ export interface FetchBlobDeps extends WorkDeps {
   readonly fillStore?: BlobStore | undefined;
   /** Absent: there are no other workers. */
   readonly remoteFills?: RemoteFills | undefined;
+  /** Hashes blobs that are larger than their part in the spool. Absent: their fills begin at 0 on another worker. */
+  readonly openHash?: OpenSavableHash | undefined;
   /** Of this worker; absent: a blob comes by one connection. */
   readonly connections?: ConnectionControl | undefined;
 }
@@ -78,6 +82,7 @@ export async function fetchBlob(
     onRecreated: async () => {
       if (fill?.size !== undefined) await recordLink(deps, source, digest, fill.size);
     },
+    checkpoint: () => fill?.checkpoint && deps.remoteFills?.sealCheckpoint(digest, fill.checkpoint),
   });
   const startedAtMs = deps.now();
   const labels = { class: record.class };
@@ -175,11 +180,12 @@ async function assertHeld(deps: WorkDeps, source: RepositoryKey, digest: Digest,
 
 async function prepareFill(
   deps: FetchBlobDeps,
-  { fillId, digest, source }: FillRecord,
+  record: FillRecord,
   { from, toExclusive }: JobPayload<'fetch-blob'>,
   context: FillContext,
   { predecessor, lease }: { readonly predecessor: FillRecord | undefined; readonly lease: FillLease },
 ): Promise<Fill> {
+  const { fillId, digest, source } = record;
   const { index, fillStore: store = deps.store, spools, log, maxWholeForRangeBytes, remoteFills } = deps;
   const upstream = upstreamOf(deps, source.upstream);
   const expectedSize = (await index.links.get(source, digest))?.size;
@@ -201,14 +207,29 @@ async function prepareFill(
     ...{ fillId, digest, repository, store, spools, connect, onRefused, onSideBytes, handsOn, log, signal },
     ...range,
     ...moving,
+    openHash: remoteFills && deps.openHash,
   };
-  const takenOverSize = predecessor?.size;
-  if (predecessor === undefined || takenOverSize === undefined || remoteFills === undefined)
+  const checkpoint = checkpointOf(deps, record, expectedSize);
+  const takenOverSize = predecessor?.size ?? checkpoint?.size;
+  if (takenOverSize === undefined || remoteFills === undefined)
     return startFill({ ...parts, upstream, maxWholeForRangeBytes });
-  log.info({ digest, ...source, from: predecessor.address }, 'goes on with the fill of another worker');
+  log.info({ digest, ...source, from: predecessor?.address }, 'goes on with the fill of another worker');
   await assertHeld(deps, source, digest, signal);
-  const continued = continueFill(upstream, remoteFills, predecessor, takenOverSize, log);
-  return startFill({ ...parts, upstream: continued, takenOverSize, maxWholeForRangeBytes });
+  const continued = predecessor && continueFill(upstream, remoteFills, predecessor, takenOverSize, log);
+  return startFill({ ...parts, upstream: continued ?? upstream, takenOverSize, checkpoint, maxWholeForRangeBytes });
+}
+
+/** An earlier fill of the digest that has not ended left it. */
+function checkpointOf(
+  { remoteFills, log }: FetchBlobDeps,
+  { digest, checkpoint: sealed }: FillRecord,
+  expectedSize: number | undefined,
+): Checkpoint | undefined {
+  if (sealed === undefined) return undefined;
+  const checkpoint = remoteFills?.openCheckpoint(digest, sealed);
+  if (checkpoint === undefined)
+    log.warn({ digest, setting: 'cluster.secretfile' }, 'the checkpoint of a fill has a wrong signature');
+  return expectedSize === undefined || checkpoint?.size === expectedSize ? checkpoint : undefined;
 }
 
 function freeSlot({ fills }: FetchBlobDeps, context: FillContext): void {

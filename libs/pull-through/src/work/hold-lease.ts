@@ -16,6 +16,8 @@ export interface LeaseEvents {
   readonly onLost: () => void;
   /** The index had lost the record and has it back: what else the fill has written there may be lost too. */
   readonly onRecreated: () => Promise<void>;
+  /** For the record, with each heartbeat; `undefined`: it keeps the one that it has. */
+  readonly checkpoint?: (() => string | undefined) | undefined;
 }
 
 interface LeaseDeps extends Pick<WorkDeps, 'index' | 'log' | 'now'> {
@@ -26,7 +28,7 @@ interface LeaseDeps extends Pick<WorkDeps, 'index' | 'log' | 'now'> {
 export function holdLease(
   { index, log, now, remoteFills }: LeaseDeps,
   claimed: FillRecord,
-  { onLost, onRecreated }: LeaseEvents,
+  { onLost, onRecreated, checkpoint }: LeaseEvents,
 ) {
   const { digest, owner } = claimed;
   const claimedAtMs = now();
@@ -47,6 +49,7 @@ export function holdLease(
 
   /** False if the record has another owner, or the blob has been brought by another. */
   const keep = async () => {
+    record = { ...record, checkpoint: checkpoint?.() ?? record.checkpoint };
     const kept = await index.fills.heartbeat(record, leaseMs);
     if (kept === 'recreated') {
       const isOver = await endAsOthersDid();
@@ -60,10 +63,13 @@ export function holdLease(
     return kept !== 'lost';
   };
 
-  /** Looks at once whether another worker has taken the record over. Never rejects. */
-  const look = async (): Promise<void> => {
-    if (hasEnded) return;
-    await keep().catch((error: unknown) => log.warn({ err: error, digest }, 'no heartbeat for a fill'));
+  /** Looks at once whether another worker has taken the record over. True: it is known that none has. Never rejects. */
+  const look = async (): Promise<boolean> => {
+    if (hasEnded) return false;
+    return keep().catch((error: unknown) => {
+      log.warn({ err: error, digest }, 'no heartbeat for a fill');
+      return false;
+    });
   };
   const timer = setInterval(() => void look(), heartbeatMs);
 

@@ -24,6 +24,7 @@ import {
   type FillTable,
   createAnswerFill,
   createConnectionControl,
+  hashInThread,
   createFillTable,
   createPeerKeys,
   handOverFills,
@@ -128,6 +129,7 @@ export async function wireWorker(
     remoteFills,
     maxWholeForRangeBytes,
     connections: createConnectionControl(),
+    openHash: hashInThread,
   };
   const issuerKeys = createIssuerKeysFetcher({
     issuers: config.auth.oidc,

@@ -1,0 +1,43 @@
+// The thread of a savable hash. What goes wrong in it ends it, and the other thread hears of that.
+import { closeSync, openSync, readSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { hashReadBytes, loadHasher } from './savable-hash.ts';
+
+export interface HashStart {
+  readonly algorithm: string;
+  readonly state: Uint8Array | undefined;
+}
+
+/** Bytes of a file, which are all there. */
+export type HashRequest = { readonly path: string; readonly position: number; readonly length: number } | 'digest';
+
+/** One to each request, and an empty one when it is ready for the first. */
+export interface HashAnswer {
+  readonly state?: Uint8Array;
+  readonly hex?: string;
+}
+
+const { algorithm, state } = workerData as HashStart;
+const hasher = await loadHasher(algorithm, state);
+const buffer = Buffer.allocUnsafeSlow(hashReadBytes);
+
+function hash({ path, position, length }: Exclude<HashRequest, 'digest'>): Uint8Array {
+  const file = openSync(path, 'r');
+  try {
+    for (let done = 0; done < length;) {
+      const read = readSync(file, buffer, 0, Math.min(buffer.length, length - done), position + done);
+      if (read === 0) throw new Error('a spool file was cut short');
+      hasher.update(buffer.subarray(0, read));
+      done += read;
+    }
+  } finally {
+    closeSync(file);
+  }
+  return hasher.save();
+}
+
+parentPort!.on('message', (request: HashRequest) => {
+  const answer: HashAnswer = request === 'digest' ? { hex: hasher.digest('hex') } : { state: hash(request) };
+  parentPort!.postMessage(answer);
+});
+parentPort!.postMessage({});
