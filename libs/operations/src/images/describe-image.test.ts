@@ -5,6 +5,7 @@ import { collect } from '@cistern/oci/testing';
 import { addSampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '@cistern/pull-through/testing';
+import { until } from '@cistern/runtime/testing';
 import { describeImage } from './describe-image.ts';
 
 const key = repositoryOf('docker.io', 'library/app');
@@ -12,7 +13,7 @@ const key = repositoryOf('docker.io', 'library/app');
 test('an image is described as far as it is here', async (t) => {
   const started = await startTestCache();
   t.after(() => started.close());
-  const { cache, hub, clock } = started;
+  const { cache, hub, clock, fills } = started;
   const image = addSampleImage(hub, 'library/app', 'latest', { seed: 1, platforms: ['linux/amd64', 'linux/arm64'] });
   const describe = (reference: string) =>
     describeImage({ ...started, now: () => clock.nowMs }, { ...key, reference: parseReference(reference) });
@@ -37,6 +38,8 @@ test('an image is described as far as it is here', async (t) => {
   const layer = blobs[1] ?? assert.fail();
   const opened = await cache.openBlob({ ...key, digest: layer, intent: 'whole' });
   await collect(await opened.read());
+  // It is stored a moment after its reader has had the end.
+  await until(() => fills.size === 0);
   const [other, arm] = (await describe(image.digest))?.platforms ?? [];
   assert.equal(other?.cachedBytes, 0);
   assert.deepEqual(arm?.layers, [
