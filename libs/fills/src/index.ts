@@ -2,7 +2,7 @@ export { createConnectionControl } from './fetch/connection-control.ts';
 export type { ConnectionControl } from './fetch/connection-control.ts';
 export type { Checkpoint } from './fill/checkpoints.ts';
 export { startFill } from './fill/fill.ts';
-export type { Fill, FillActivity } from './fill/fill.ts';
+export type { Fill, FillActivity } from './fill/fill-options.ts';
 export { hashInThread } from './fill/hash-in-thread.ts';
 export { hashHere } from './fill/savable-hash.ts';
 export type { OpenSavableHash } from './fill/savable-hash.ts';

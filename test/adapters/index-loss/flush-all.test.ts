@@ -54,7 +54,10 @@ async function startParts(t: TestContext) {
       metrics,
       log,
     });
-    const spools = await openSpoolDirectory(join(directory, 'store', 'cistern', 'spool'), { maxBytes: Infinity, isOneFile: true });
+    const spools = await openSpoolDirectory(join(directory, 'store', 'cistern', 'spool'), {
+      maxBytes: Infinity,
+      isOneFile: true,
+    });
     const handlers = createJobHandlers({
       index,
       store,

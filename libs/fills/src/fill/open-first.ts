@@ -3,7 +3,7 @@
 import { CacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
 import { isNoRange, nearBytes } from '../fetch/fetch-segments.ts';
-import type { FillOptions } from './fill.ts';
+import type { FillOptions } from './fill-options.ts';
 
 export interface FirstAnswer {
   /** Unset means that the body's own end decides. */

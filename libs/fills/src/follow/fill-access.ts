@@ -1,7 +1,7 @@
 // The way to the bytes of a fill, wherever it runs: here, or on another worker.
 import type { FillRecord } from '@cistern/index';
 import type { SourceReader } from '@cistern/streams';
-import type { Fill, FillRange } from '../fill/fill.ts';
+import type { Fill, FillRange } from '../fill/fill-options.ts';
 import type { RemoteFills } from '../remote/open-remote-fills.ts';
 
 interface FillEntry extends Pick<FillRecord, 'source' | 'class'> {

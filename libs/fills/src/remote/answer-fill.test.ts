@@ -8,7 +8,7 @@ import { repositoryOf } from '@cistern/index/testing';
 import { digestOf } from '@cistern/oci';
 import { SourceInterrupted, type SourceReader } from '@cistern/streams';
 import { createLogger } from '@cistern/telemetry';
-import type { Fill } from '../fill/fill.ts';
+import type { Fill } from '../fill/fill-options.ts';
 import { createAnswerFill } from './answer-fill.ts';
 import { openRemoteFills } from './open-remote-fills.ts';
 import { openPeerConnections } from './peer-connections.ts';

@@ -4,7 +4,7 @@
 // It answers 404 where the fill is not here any more: the record says how it ended. 401 means another secret, 403 another time.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SourceReader } from '@cistern/streams';
-import type { Fill } from '../fill/fill.ts';
+import type { Fill } from '../fill/fill-options.ts';
 import { createAnswerV1, v1Path } from './answer-v1.ts';
 import { presentEndHeader, protocolPath } from './fill-frames.ts';
 import type { PeerKeys } from './peer-keys.ts';

@@ -6,7 +6,7 @@ import type { Digest } from '@cistern/oci';
 import { SourceInterrupted } from '@cistern/streams';
 import type { Logger } from '@cistern/telemetry';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../fill/checkpoints.ts';
-import type { FillRange } from '../fill/fill.ts';
+import type { FillRange } from '../fill/fill-options.ts';
 import { presentEndHeader, protocolPath, silenceMs } from './fill-frames.ts';
 import type { PeerAnswer, PeerConnections } from './peer-connections.ts';
 import { mostMinutesApart, type PeerKeys, protocol, type SignedFill } from './peer-keys.ts';

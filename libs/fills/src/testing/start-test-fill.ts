@@ -10,7 +10,8 @@ import { parseDigest, parseRepositoryName } from '@cistern/oci';
 import { bytesOf } from '@cistern/oci/testing';
 import type { SourceReader } from '@cistern/streams';
 import { createLogger } from '@cistern/telemetry';
-import { type FillOptions, type FillRange, startFill } from '../fill/fill.ts';
+import type { FillOptions, FillRange } from '../fill/fill-options.ts';
+import { startFill } from '../fill/fill.ts';
 import { openSpoolDirectory } from '../spool/spool-directory.ts';
 import { type Answer, type ScriptedGet, scriptUpstream } from './script-upstream.ts';
 

@@ -1,0 +1,150 @@
+// The main work of a fill: all segments are fetched, hashed and stored, and the blob is committed.
+import { CacheError } from '@cistern/errors';
+import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
+import { type SegmentFetch, createSegmentFetch, nearBytes } from '../fetch/fetch-segments.ts';
+import type { FillRoom } from '../room/spool-room.ts';
+import type { Spool } from '../spool/spool-directory.ts';
+import { type Checkpoint, createCheckpoints, resumeFrom } from './checkpoints.ts';
+import type { FillBody } from './fill-body.ts';
+import type { FillOptions } from './fill-options.ts';
+import { type SegmentHash, createSegmentHash } from './hash-segments.ts';
+import type { FirstAnswer } from './open-first.ts';
+import { type SegmentStore, createSegmentStore } from './store-segments.ts';
+
+export interface FetchWholeOptions {
+  readonly fill: FillOptions;
+  readonly body: FillBody;
+  readonly spool: Spool;
+  readonly answer: FirstAnswer;
+  readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
+  /** As of `SpoolEntry`. */
+  readonly freeOne: (isForItself: boolean) => boolean;
+  /** Called once the size is known and followers can read. */
+  readonly onRunning: (size: number) => void;
+  /** Called when the spool does not take what has come: the fill ends. */
+  readonly onNotWritten: (error: unknown) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface WholeFetch {
+  readonly room: FillRoom;
+  readonly fetch: SegmentFetch;
+  readonly hash: SegmentHash;
+  readonly storing: SegmentStore;
+  /** The newest one of a large blob. */
+  readonly checkpoint: Checkpoint | undefined;
+  /** Resolves when the blob is committed, or false when the store does not take it. Rejects with the failure. */
+  run(): Promise<boolean>;
+  close(): void;
+}
+
+/** A ranged GET beside another one brings at most this share of the window, but not less than so many bytes. */
+const leastRangeBytes = 64 * 1024 * 1024;
+const rangeShare = 1 / 8;
+
+/** Resolves when the fill has its floor in the spool. Rejects as `Spool.enter`; then it has closed the first body. */
+export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeFetch> {
+  const { fill, body, spool, answer, get, freeOne, onRunning, signal } = options;
+  const { digest, store, spools, log } = fill;
+  const { segments } = body;
+  const isSizeUnknown = answer.size === undefined;
+  const first = answer.range === undefined ? answer.first : undefined;
+  const writtenBytes = () => segments.onDiskBytes;
+  const room = await spool.enter({ isSizeUnknown, freeOne, writtenBytes, signal }).catch((error: unknown) => {
+    first?.close();
+    throw error;
+  });
+  const openHash = isSizeUnknown || segments.size <= spools.perFillBytes ? undefined : fill.openHash;
+  const resumed =
+    openHash && fill.checkpoint && (await resumeFrom(fill.checkpoint, { store, digest, segments, openHash, log }));
+  const savable = resumed?.savable ?? (await openHash?.(digest, segments));
+  const hash = createSegmentHash({ digest, segments, savable, onHashed: room.progressed, signal });
+  const storing = createSegmentStore({
+    store,
+    digest,
+    segments,
+    files: spool.files,
+    resumed: resumed?.upload,
+    log,
+    signal,
+    onChange() {
+      room.progressed();
+      body.wake();
+    },
+    onRefused: () => fill.onRefused?.(),
+  });
+  const checkpoints =
+    savable && createCheckpoints({ segments, hash, upload: () => storing.upload, first: resumed && fill.checkpoint });
+
+  const append = async (offset: number, chunks: readonly Buffer[]) => {
+    signal.throwIfAborted();
+    const appended = segments.append(offset, chunks);
+    hash.offer(offset, chunks);
+    await appended.catch((error: unknown) => {
+      options.onNotWritten(error);
+      throw error;
+    });
+    const segment = segments.holding(offset);
+    if (segment.isComplete && !isSizeUnknown) storing.add(segment);
+    body.wake();
+    // An error here comes again at the end.
+    void hash.catchUp().catch(() => {});
+  };
+
+  const rangeBytes = Math.max(leastRangeBytes, Math.floor(Math.min(spools.perFillBytes, segments.size) * rangeShare));
+  const { connect } = fill;
+  const fetch = createSegmentFetch({
+    segments,
+    room,
+    get,
+    append,
+    rangeBytes,
+    connect,
+    isSizeUnknown,
+    onChange: body.wake,
+    signal,
+  });
+
+  const fetchAll = async () => {
+    const { takenOverSize, from } = fill;
+    const all = fetch.all(first);
+    // The reader of a lost fill waits here; fetched first, the bytes are not fetched twice.
+    if (takenOverSize !== undefined && from > nearBytes && !segments.holding(from).isComplete) fetch.want(from);
+    await all;
+  };
+
+  const assertRight = async () => {
+    await hash.catchUp();
+    const actual = await hash.digest();
+    if (actual === digest) return;
+    const message = `Upstream ${fill.upstream.name} sent bytes with digest ${actual} for ${digest}.`;
+    throw new CacheError('content-mismatch', message, { retryable: true });
+  };
+
+  return {
+    room,
+    fetch,
+    hash,
+    storing,
+    get checkpoint() {
+      return checkpoints?.();
+    },
+    async run() {
+      if (!isSizeUnknown) onRunning(segments.size);
+      await fetchAll();
+      if (isSizeUnknown) {
+        onRunning(segments.size);
+        for (const segment of segments) storing.add(segment);
+      }
+      await assertRight();
+      body.markVerified();
+      const isCommitted = await storing.commit();
+      room.hasEnded();
+      return isCommitted;
+    },
+    close() {
+      fetch.close();
+      void hash.close();
+    },
+  };
+}

@@ -1,0 +1,93 @@
+// Decides whether a reader waits for bytes that are not in the spool, or reads them beside the fill.
+import { CacheError } from '@cistern/errors';
+import type { SourceReader } from '@cistern/streams';
+import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
+import { isNoRange } from '../fetch/fetch-segments.ts';
+import { createSideReads } from '../fetch/side-reads.ts';
+import type { Segment, Segments } from '../spool/segments.ts';
+import type { WholeFetch } from './fetch-whole.ts';
+
+export interface ReadBesideOptions {
+  readonly segments: Segments;
+  readonly perFillBytes: number;
+  readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
+  /** As of `SideReadsOptions`. */
+  readonly first: { readonly body: UpstreamBlobBody; readonly endExclusive: number } | undefined;
+  readonly onBytes: (bytes: number) => void;
+  /** The fetch of the whole, once it has begun. */
+  readonly work: () => WholeFetch | undefined;
+  readonly isWholeWanted: () => boolean;
+  /** Called when upstream answers no ranges. */
+  readonly wantWhole: () => void;
+}
+
+/** After a side read has failed, none is tried for so long. */
+const restMs = 10_000;
+
+export type ReadBeside = ReturnType<typeof createReadBeside>;
+
+export function createReadBeside(options: ReadBesideOptions) {
+  const { segments, perFillBytes, get, first, onBytes, work, isWholeWanted, wantWhole } = options;
+  /** Until then readers wait. */
+  let restsUntilMs = 0;
+
+  /** Readers that lack bytes can wait for them: in the end they are in the store. */
+  const isToBeStored = () => isWholeWanted() && work()?.storing.isGivenUp !== true;
+
+  const sides = createSideReads({
+    size: segments.size,
+    get,
+    first,
+    onBytes,
+    onFailed(error) {
+      if (isNoRange(error)) {
+        wantWhole();
+        restsUntilMs = Infinity;
+      } else if (isToBeStored()) restsUntilMs = performance.now() + restMs;
+      // Otherwise nothing else wakes the reader.
+      return isToBeStored();
+    },
+  });
+
+  const isComing = (offset: number, { isFreed, start }: Segment, verified: boolean) => {
+    const { fetch, hash } = work() ?? {};
+    if (isFreed || start >= (hash?.position ?? 0) + perFillBytes) return false;
+    return verified ? (fetch?.want(offset) ?? true) : (fetch?.brings(offset) ?? false);
+  };
+
+  return {
+    /**
+     * A reader of `[from, end)`, or of the beginning of it. Unset means that the reader waits: the bytes come into the spool, or into the
+     * store before long. Throws `store-unavailable` for bytes that come from nowhere.
+     */
+    open(from: number, end: number, verified: boolean): SourceReader | undefined {
+      const segment = segments.holding(from);
+      if (isComing(from, segment, verified)) return undefined;
+      const mayAsk = restsUntilMs !== Infinity && work()?.fetch.mayGetRanges !== false;
+      if (!isToBeStored() && !mayAsk && segment.isFreed)
+        throw new CacheError('store-unavailable', 'The spool keeps no more of the blob, and the store takes nothing.', {
+          retryable: true,
+        });
+      if (!mayAsk) return undefined;
+      const next = nextPresent(segments, segment, sides.endOf(from, end));
+      const isEnough = performance.now() < restsUntilMs || sides.askedBytes + next - from > segments.size;
+      return isToBeStored() && isEnough ? undefined : sides.open(from, next);
+    },
+    /** Reads that are open now. */
+    get count(): number {
+      return sides.count;
+    },
+    end: sides.end,
+    close: sides.close,
+  };
+}
+
+/** A read beside the fill ends at `end`, or before the next bytes in the spool. */
+function nextPresent(segments: Segments, { index }: Segment, end: number): number {
+  for (let next = index + 1; next < segments.count; next += 1) {
+    const { start, filled, isFreed } = segments.at(next);
+    if (start >= end) return end;
+    if (filled > 0 && !isFreed) return start;
+  }
+  return end;
+}
