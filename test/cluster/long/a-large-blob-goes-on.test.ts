@@ -1,0 +1,35 @@
+// A worker is killed in the middle of a blob that is larger than its part in the spool. The next one goes on from the checkpoint, with
+// the upload of the first.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { until } from '@cistern/single-node/until';
+import type { Digest } from '@cistern/oci';
+import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { openIndex } from '../src/open-index.ts';
+import { assertAllRight } from '../src/assert-all-right.ts';
+import { startHalfway } from '../src/start-halfway.ts';
+
+const mebibyte = 1024 * 1024;
+
+const config = { worker: { spool: { perfill: '144MiB' } } };
+const rig = await openClusterRig({ after }, { cluster: { frontends: 2, workers: 2, config } });
+
+test('the next worker asks upstream for the half that is not stored', async (t) => {
+  const options = { seed: 1, size: 192 * mebibyte, clients: 4 };
+  const { digest, plan, herd, filling, sentByUpstream } = await startHalfway(t, rig, options);
+  const index = await openIndex(t, rig.cluster);
+  const reached = async () => {
+    const { crcs } = JSON.parse(/\{.*/.exec((await index.fills.read(digest as Digest))?.checkpoint ?? '')?.[0] ?? '{}');
+    return Buffer.from(crcs ?? '', 'base64url').length / 4;
+  };
+  await until('half is hashed and stored', async () => (await reached()) === 6);
+  const sentBefore = sentByUpstream();
+  await filling.kill();
+  const ends = await herd.ended();
+  assertAllRight(ends, plan);
+  // Readers that are behind the checkpoint get their bytes from upstream, on a slow machine more.
+  t.diagnostic(`upstream sent ${sentBefore} times the blob before, and ${sentByUpstream()} in all`);
+  const gets = rig.upstream.requests({ digest, method: 'GET' });
+  assert.equal(gets.filter(({ range }) => range === undefined).length, 1);
+  assert.ok(gets.some(({ range }) => range?.startsWith(`bytes=${options.size / 2}-`)));
+});
