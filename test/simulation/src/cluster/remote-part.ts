@@ -135,7 +135,7 @@ interface Body {
 const isBody = (value: unknown): value is Body =>
   typeof value === 'object' && value !== null && 'open' in value && typeof value.open === 'function';
 
-/** What a process sends comes no further once it is dead. */
+/** A dead process sends no further. */
 async function* readAs(owner: Owner, source: AsyncIterable<unknown>) {
   const iterator = source[Symbol.asyncIterator]();
   try {

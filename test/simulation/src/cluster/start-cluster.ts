@@ -43,7 +43,7 @@ export interface ClusterOptions {
   readonly upstreamFaults: UpstreamFaults;
   readonly spoolBytes: number;
   readonly perFillBytes: number;
-  /** Of all segments but a blob's last. */
+  /** The size of all segments but a blob's last. */
   readonly leastSegmentBytes: number;
   /** Each frontend has so much for its readers. */
   readonly bufferBytes: number;
@@ -239,7 +239,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
   };
 }
 
-/** What the product measures changes here by chance. */
+/** The product measures how many connections pay. Here chance decides. */
 function createFickleControl(random: Random, most: number): ConnectionControl {
   return {
     enter: () => ({

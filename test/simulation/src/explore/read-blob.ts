@@ -68,7 +68,7 @@ async function readAll(
   // Of a blob that was cut short in the store, or that upstream lies about; what matters is that no body ends cleanly.
   const isMissaid = blob.size !== bytes.length;
   const stream = await blob.read(isMissaid ? undefined : range);
-  // Whoever reads to the end from within a segment has nothing to compare the rest of that segment with.
+  // A reader that begins within a segment has nothing to compare the rest of that segment with.
   const provenFrom = from % segmentBytes === 0 ? from : Math.min(to, from + segmentBytes - (from % segmentBytes));
   const isVerified = !isMissaid && to === bytes.length && (from === 0 || to - from > verifiedRangeBytes);
   let at = from;

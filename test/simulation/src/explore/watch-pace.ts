@@ -1,5 +1,5 @@
-// No reader's pace delays a fetch or a commit: where nothing but clients is slow, a blob is stored in the time that upstream, spool and
-// store need for it.
+// No reader's pace delays a fetch or a commit. Where only clients are slow, a blob is stored in the time that upstream, spool and
+// store need.
 import type { Digest } from '@cistern/oci';
 import type { SimulatedCluster } from '../cluster/start-cluster.ts';
 import { fileSystem } from '../world/files/file-system.ts';

@@ -1,4 +1,4 @@
-// The spools of a run: their disks may be full, and what lies in them keeps to its limits.
+// The spools of a run: their disks may be full, and their files keep to their limits.
 import type { SimulatedCluster } from '../cluster/start-cluster.ts';
 import { disk, fileSystem, simulatedRoot } from '../world/files/file-system.ts';
 import { currentOwner } from '../world/owner.ts';

@@ -32,7 +32,7 @@ export interface S3Bucket {
 export interface S3Contents {
   readonly buckets: Map<string, S3Bucket>;
   nextUpload: number;
-  /** Of all parts but an upload's last. */
+  /** All parts but an upload's last have at least so many. */
   minPartBytes: number;
   /** Called when an object of any bucket becomes visible. */
   onVisible: ((key: string, bytes: Buffer) => void) | undefined;
