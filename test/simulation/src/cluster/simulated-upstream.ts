@@ -116,8 +116,13 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
           if (isPart && faults.refusesRange?.() === true)
             throw new CacheError('unsupported', 'simulated: no ranges today');
           const get: BlobGet = {
-            ...{ digest, from, toExclusive, owner, beganAtMs: schedule.nowMs },
-            ...{ sentBytes: 0, isClosed: false },
+            digest,
+            from,
+            toExclusive,
+            owner,
+            beganAtMs: schedule.nowMs,
+            sentBytes: 0,
+            isClosed: false,
           };
           gets.push(get);
           const part = whole.subarray(from, toExclusive);

@@ -1,17 +1,16 @@
 // Scenario 1: one blob, several readers of whole blobs and ranges, and whatever can happen to a cluster meanwhile.
-import { isCacheError } from '@cistern/errors';
 import { type Digest, parseRepositoryName } from '@cistern/oci';
 import { clearWeather, createWeather } from '../cluster/cluster-weather.ts';
-import { digestOnce, isRight } from '../cluster/right-bytes.ts';
+import { digestOnce } from '../cluster/right-bytes.ts';
 import { type SimulatedCluster, type StoreKind, startCluster } from '../cluster/start-cluster.ts';
 import { disk, fileSystem, simulatedRoot } from '../world/files/file-system.ts';
 import { network } from '../world/network/network-state.ts';
 import { runAs } from '../world/owner.ts';
 import { type Random, createRandom } from '../world/random.ts';
-import { schedule } from '../world/schedule.ts';
-import { type AppliedFaults, applyFaults } from './apply-faults.ts';
-import { blobFaults, readerFaults, type FaultKind, kindsOf, type PlannedFault, planFaults } from './fault-plan.ts';
+import { applyFaults } from './apply-faults.ts';
+import { blobFaults, readerFaults, type FaultKind, kindsOf, planFaults } from './fault-plan.ts';
 import { pause } from '../cluster/pause.ts';
+import { checkCommits, comesBack, judge, judgeRest, judgeUpstream, type Outcome, servesNow } from './judge-blobs.ts';
 import { type BlobReading, readBlob } from './read-blob.ts';
 import type { Run, Scenario } from './run-world.ts';
 import { sampleBytes } from './sample-bytes.ts';
@@ -36,12 +35,8 @@ const largeSize = 9_000_000;
 /** On S3 they go up in parts. */
 const largeShare = { memory: 0.08, s3: 0.1, files: 0.05 };
 const bufferSizes = [32 * 1024 * 1024, 32 * 1024 * 1024, 300_000];
-const chunkBytes = 65_536;
 const settleMs = 20_000;
 const quietMs = 40_000;
-/** As the product's index has it. */
-const lostRecordMs = 1_200;
-const evictAfterMs = 8_000;
 /** Longer than any fill has to take. */
 const stopMs = 90_000;
 /** Such a share of runs has no faults but of readers. */
@@ -117,11 +112,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const spools = watchSpools(cluster, limits, problem);
   const isOfReadersAlone = faults.every(({ kind }) => kind in readerFaults);
   if (isOfReadersAlone)
-    watchPace(
-      cluster,
-      { ...{ sizes: blobs.map(({ length }) => length), segmentBytes }, callMs: weather.callMs },
-      problem,
-    );
+    watchPace(cluster, { sizes: blobs.map(({ length }) => length), segmentBytes, callMs: weather.callMs }, problem);
   const leases = blobs.map((blob) => watchLeases(cluster, digestOnce(blob), problem));
   const damage = (degree: number) => damageStored(cluster, digest, degree);
   const isWindowed = largest > limits.perFillBytes || has('small spool');
@@ -178,10 +169,10 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     });
   for (const frontend of cluster.frontends)
     for (const blob of blobs)
-      await servesNow(frontend, { digest: digestOnce(blob), bytes: blob, segmentBytes }, problem);
+      await servesNow(frontend, { key: holders[0]!, digest: digestOnce(blob), bytes: blob, segmentBytes }, problem);
   spools.end();
   if (bytes.length < largeSize)
-    await comesBack(cluster, { digest, bytes, segmentBytes }, { callMs: weather.callMs, problem });
+    await comesBack(cluster, { key: holders[0]!, digest, bytes, segmentBytes }, { callMs: weather.callMs, problem });
   await pause(quietMs);
   for (const blob of blobs) await judgeRest(cluster, digestOnce(blob), problem);
   const isStopped = has('kill worker') || has('terminate worker');
@@ -207,8 +198,6 @@ function randomRange(random: Random, size: number): { start: number; end: number
   return { start, end: Math.min(size - 1, start + random(size)) };
 }
 
-type Outcome = Awaited<ReturnType<typeof readBlob>> | { readonly result: 'gone' };
-
 /** A client of a process that is killed hears nothing more of it. */
 async function endsWith(owner: { readonly state: string }, reading: Promise<Outcome>): Promise<Outcome> {
   let result: Outcome | undefined;
@@ -217,145 +206,9 @@ async function endsWith(owner: { readonly state: string }, reading: Promise<Outc
   return result ?? { result: 'gone' };
 }
 
-interface Judging {
-  readonly isStranger: boolean;
-  readonly mayLie: boolean;
-  /** A size may be wrong: of an object that was cut short, or as upstream says it. */
-  readonly mayMissay: boolean;
-  /** Something else than clients can be the reason. */
-  readonly mayFail: boolean;
-  readonly problem: (text: string) => void;
-  readonly name: string;
-}
-
-function judge(outcome: Outcome, { isStranger, mayLie, mayMissay, mayFail, problem, name }: Judging): void {
-  if (outcome.result === 'gone' || outcome.result === 'left') return;
-  if (outcome.result === 'error') {
-    if (!mayFail || !isCacheError(outcome.error))
-      problem(`${name} got no proper error: ${String((outcome.error as Error)?.stack ?? outcome.error)}`);
-    return;
-  }
-  if (isStranger) problem(`${name}, a stranger, was let in`);
-  if (outcome.result === 'wrong size' && !mayMissay) problem(`${name} got a wrong size`);
-  if (outcome.result === 'short') problem(`${name} got a clean end too early`);
-  if (outcome.result === 'wrong' && (!mayLie || outcome.isWhole)) problem(`${name} got wrong bytes and a clean end`);
-}
-
-function checkCommits({ store }: SimulatedCluster, problem: (text: string) => void): void {
-  store.stored.watch((digest, bytes) => {
-    if (!isRight(digest, bytes)) problem('wrong bytes were committed');
-  });
-  store.onCommitted = (_digest, isThere) => {
-    if (!isThere) problem('a commit resolved, and the blob is not there');
-  };
-}
-
 function damageStored({ store: { stored }, shared }: SimulatedCluster, digest: Digest, degree: number): void {
   const bytes = stored.get(digest);
   if (bytes === undefined) return;
   if (degree < 0.15) void shared.index.blobs.remove(digest);
   stored.damage(digest, degree < 0.3 ? undefined : bytes.subarray(0, Math.floor(bytes.length * degree)));
-}
-
-interface UpstreamJudging {
-  readonly faults: readonly PlannedFault[];
-  /** Whether a fill may keep less than the whole. */
-  readonly isWindowed: boolean;
-  /** Whether GETs are cut short where others begin. */
-  readonly isStriped: boolean;
-  /** Fills that found no room on a disk. */
-  readonly refused: number;
-  readonly bytes: Buffer;
-  readonly problem: (text: string) => void;
-}
-
-function judgeUpstream(
-  { upstream }: SimulatedCluster,
-  applied: AppliedFaults,
-  { faults, isWindowed, isStriped, refused, bytes, problem }: UpstreamJudging,
-): void {
-  const isHonest = !faults.some(({ kind }) => kind.startsWith('upstream') && kind !== 'upstream stalls');
-  if (!isHonest || faults.some(({ kind }) => kind === 'store away')) return;
-  const size = bytes.length;
-  const gets = upstream.gets.filter(({ digest }) => digest === digestOnce(bytes));
-  const sent = gets.reduce((sum, get) => sum + get.sentBytes, 0);
-  const again = applied.takeOvers + applied.losses + refused;
-  const slack = size > 150_000 ? 2 * size + 5 * chunkBytes : 5 * chunkBytes * Math.sign(again + Number(isStriped));
-  // A reader outside the window of a fill reads as much beside it.
-  const most = size * (1 + again) * (isWindowed ? 2 : 1) + slack;
-  if (sent > most)
-    problem(`upstream sent ${sent} bytes of a blob of ${size} in ${gets.length} GETs, with ${again} take-overs`);
-}
-
-type ServedBlob = Pick<BlobReading, 'digest' | 'bytes' | 'segmentBytes'>;
-
-/** All is well now: whoever asks gets it. */
-async function servesNow(
-  { name, owner, cache }: SimulatedCluster['frontends'][number],
-  blob: ServedBlob,
-  problem: (text: string) => void,
-): Promise<void> {
-  const request = {
-    key: holders[0]!,
-    ...blob,
-    reads: ['whole'] as const,
-    slowness: 0,
-    random: createRandom(1),
-  };
-  for (let tries = 3; ; tries -= 1) {
-    const outcome = await runAs(owner, () => readBlob(cache, request));
-    if (outcome.result === 'right') return;
-    const cause = outcome.result === 'error' ? (outcome.error as Error).message : outcome.result;
-    if (tries === 1) return problem(`in the end ${name} does not serve the blob: ${cause}`);
-    await pause(3_000);
-  }
-}
-
-/** What was evicted is fetched again at once: nothing of the first fetch stands in the way. Virtual time makes this exact. */
-async function comesBack(
-  { store: { stored }, shared, frontends }: SimulatedCluster,
-  blob: ServedBlob,
-  { callMs, problem }: { callMs: number; problem: (text: string) => void },
-): Promise<void> {
-  const { digest, bytes, segmentBytes } = blob;
-  await pause(evictAfterMs);
-  stored.damage(digest, undefined);
-  await shared.index.blobs.remove(digest);
-  await pause(evictAfterMs);
-  const { name, owner, cache } = frontends[0]!;
-  const request = { key: holders[0]!, ...blob, reads: ['whole'] as const, slowness: 0 };
-  const beganMs = schedule.nowMs;
-  const outcome = await runAs(owner, () => readBlob(cache, { ...request, random: createRandom(1) }));
-  const tookMs = schedule.nowMs - beganMs;
-  // A fill whose record was lost may have left one that the first claim waits for.
-  const steps = 60 + 8 * Math.ceil(bytes.length / segmentBytes);
-  const mostMs = lostRecordMs + 1_000 + steps * (callMs + network.maxLatencyMs + fileSystem.maxLatencyMs);
-  if (outcome.result !== 'right') problem(`${name} does not serve an evicted blob: ${outcome.result}`);
-  else if (tookMs > mostMs)
-    problem(`${name} took ${tookMs.toFixed(0)} ms for an evicted blob, not ${mostMs.toFixed(0)}`);
-}
-
-async function judgeRest(
-  { workers, frontends, shared, store: { stored }, upstream }: SimulatedCluster,
-  digest: Digest,
-  problem: (text: string) => void,
-) {
-  for (const { name, fills, spools } of workers) {
-    if (fills.size > 0) problem(`${name} still has ${fills.size} fills`);
-    if (spools.usedBytes > 0) problem(`${name} still has ${spools.usedBytes} bytes spooled`);
-  }
-  for (const { name, openWindows, usedBufferBytes } of frontends)
-    if (openWindows > 0 || usedBufferBytes > 0)
-      problem(`${name} still has ${openWindows} windows of ${usedBufferBytes} bytes`);
-  if (shared.subscriptions > 0) problem(`${shared.subscriptions} subscriptions are left`);
-  const record = await shared.index.fills.read(digest);
-  if (record !== undefined && record.state !== 'done' && record.state !== 'failed')
-    problem(`the record is ${record.state}`);
-  for (const [stays, bytes] of stored.entries()) if (!isRight(stays, bytes)) problem('what is stored is wrong');
-  if (stored.get(digest) === undefined) problem('in the end the blob is not stored');
-  for (const get of upstream.gets)
-    if (!get.isClosed && get.owner.state !== 'dead')
-      problem(
-        `a body of upstream is still open: ${get.owner.name}, from ${get.from} to ${get.toExclusive}, ${get.sentBytes} sent`,
-      );
 }

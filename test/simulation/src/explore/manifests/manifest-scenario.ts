@@ -12,7 +12,8 @@ import type { Run, Scenario } from '../run-world.ts';
 import { createCallers } from './callers.ts';
 import { createClients } from './clients.ts';
 import { crowd } from './crowd.ts';
-import { type ClusterFile, clusterFile, scrubEveryMs, ttlMs } from './cluster-file.ts';
+import { drawSpool } from './draw-spool.ts';
+import { clusterFile, scrubEveryMs, ttlMs } from './cluster-file.ts';
 import { countFills, findAgain, judgeIndex, judgeRest, judgeStore, storedBytes } from './final-checks.ts';
 import { currentOf, moveTag } from './image-catalog.ts';
 import type { Caller } from './judge-exchange.ts';
@@ -46,13 +47,6 @@ const hourMs = 3_600_000;
 
 const rebuiltShare = 0.4;
 /** All that there is at first has some 1.3 MB. */
-const mebibyte = 1024 * 1024;
-/** Segments have 64 KiB there. */
-const spools = [
-  { maxBytes: 1_000 * mebibyte, perFill: [mebibyte / 8, mebibyte / 4, 100 * mebibyte] },
-  { maxBytes: mebibyte, perFill: [mebibyte / 8, mebibyte / 4, mebibyte] },
-  { maxBytes: mebibyte / 4, perFill: [mebibyte / 8, mebibyte / 4] },
-];
 const storeSizes = [700_000, 1_000_000];
 const tags = ['latest', 'v1'];
 const operator: Caller = { user: 'ada', account: 'always:a' };
@@ -92,13 +86,6 @@ export const manifestScenario: Scenario = {
   },
   play,
 };
-
-/** A few segments in some of the runs. */
-function drawSpool(seed: number): ClusterFile['spool'] {
-  const random = createRandom(seed ^ 0x59001);
-  const { maxBytes, perFill } = random.pick(spools);
-  return { maxBytes, perFillBytes: random.pick(perFill) };
-}
 
 async function play(run: Run): Promise<() => Promise<void>> {
   const { seed, faults, problem, trace } = run;
@@ -146,15 +133,8 @@ async function play(run: Run): Promise<() => Promise<void>> {
     }),
     log: run.isTraced === true ? trace : undefined,
   });
-  const settings = {
-    store: storeOf(seed),
-    loginKind,
-    maxBytes,
-    spool,
-    isScrubbed,
-    forgetAfterMs,
-    staleWhileRevalidateMs,
-  };
+  const drawn = { loginKind, maxBytes, spool, isScrubbed, forgetAfterMs, staleWhileRevalidateMs };
+  const settings = { store: storeOf(seed), ...drawn };
   trace(`${nodes.frontends.length} frontends, ${nodes.workers.length} workers, ${JSON.stringify(settings)}`);
   trace(repositories.map(({ fullName }) => fullName).join(' '));
   await pause(quickMs);

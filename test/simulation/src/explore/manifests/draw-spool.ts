@@ -1,0 +1,18 @@
+// The spools of a run's workers.
+import { createRandom } from '../../world/random.ts';
+import type { ClusterFile } from './cluster-file.ts';
+
+const mebibyte = 1024 * 1024;
+/** Segments have 64 KiB there. */
+const spools = [
+  { maxBytes: 1_000 * mebibyte, perFill: [mebibyte / 8, mebibyte / 4, 100 * mebibyte] },
+  { maxBytes: mebibyte, perFill: [mebibyte / 8, mebibyte / 4, mebibyte] },
+  { maxBytes: mebibyte / 4, perFill: [mebibyte / 8, mebibyte / 4] },
+];
+
+/** A few segments in some of the runs. */
+export function drawSpool(seed: number): ClusterFile['spool'] {
+  const random = createRandom(seed ^ 0x59001);
+  const { maxBytes, perFill } = random.pick(spools);
+  return { maxBytes, perFillBytes: random.pick(perFill) };
+}
