@@ -1,11 +1,12 @@
 // The plan of a fill's GETs. The first GET is plain and runs on to the end. Others are ranged: where a reader waits ahead of
 // it, and for more connections, where those pay. They take their segments from it, which ends where the first of them begins.
-import { CacheError, isCacheError } from '@cistern/errors';
 import { type BlobRequestOptions, ExtraRefused, type UpstreamBlobBody } from '@cistern/upstream';
 import type { FillRoom } from '../room/spool-room.ts';
 import type { Segment, Segments } from '../spool/segments.ts';
 import type { FillConnections } from './connection-control.ts';
+import { createClaims } from './claims.ts';
 import { type Run, copyBody } from './copy-body.ts';
+import { StoodStill, endless, isNoRange, noRoom, tooShort } from './fetch-errors.ts';
 import { bySegment, skip } from './split-chunks.ts';
 
 export interface SegmentFetchOptions {
@@ -37,20 +38,11 @@ const aloneMs = 10_000;
 /** One GET of several brings at least so many segments. A trial brings one, so that the next trial need not wait for it. */
 const fewSegments = 2;
 
-/** Upstream does not answer ranges, or has less than the range: the whole is asked for. */
-export function isNoRange(error: unknown): boolean {
-  return isCacheError(error, 'unsupported', 'range-unsatisfiable');
-}
-
-/** The window was full for long: the connection is closed, and the first missing segment comes next. */
-class StoodStill extends Error {}
-
 export function createSegmentFetch(options: SegmentFetchOptions) {
   const { segments, room, get, append, rangeBytes, onChange, signal } = options;
-  const owners = new Map<number, Run>();
-  const runs = new Set<Run>();
+  const claims = createClaims(segments);
   /** Those that upstream has answered. */
-  const opened = new Set<Run>();
+  const answeredRuns = new Set<Run>();
   let connections: FillConnections | undefined;
   let main: Run | undefined;
   let hasExtras = false;
@@ -66,48 +58,16 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     onChange();
   };
 
-  const isOpen = ({ index, isComplete }: Segment) => !isComplete && !owners.has(index);
-
-  const firstOpen = (from = 0): Segment | undefined => {
-    for (let index = from; index < segments.count; index += 1)
-      if (isOpen(segments.at(index))) return segments.at(index);
-    return undefined;
-  };
-
-  /** The end of the open segments from `first` on, within `limit` bytes. */
-  const endOfOpen = (first: Segment, limit: number): number => {
-    let end = first.end;
-    for (let index = first.index + 1; index < segments.count; index += 1) {
-      const next = segments.at(index);
-      if (!isOpen(next) || next.end - first.start > limit) break;
-      ({ end } = next);
-    }
-    return end;
-  };
-
-  const claim = (run: Run, first: Segment) => {
-    runs.add(run);
-    for (let segment = first; ; segment = segments.at(segment.index + 1)) {
-      owners.set(segment.index, run);
-      if (segment.end >= run.endExclusive) return;
-    }
-  };
-
-  const disclaim = (run: Run, from = 0) => {
-    for (const [index, owner] of owners) if (owner === run && index >= from) owners.delete(index);
-  };
-
   const answered = (run: Run, { host }: UpstreamBlobBody) => {
     if (host !== undefined) connections ??= options.connect?.(host);
-    opened.add(run);
-    connections?.opened(opened.size);
+    answeredRuns.add(run);
+    connections?.opened(answeredRuns.size);
     change();
   };
 
   const end = (run: Run) => {
-    runs.delete(run);
-    if (opened.delete(run)) connections?.opened(opened.size);
-    disclaim(run);
+    claims.end(run);
+    if (answeredRuns.delete(run)) connections?.opened(answeredRuns.size);
     change();
   };
 
@@ -123,7 +83,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     };
     const timer = setInterval(() => {
       // Nothing goes before what a GET has left behind that failed meanwhile.
-      const isBehind = (firstOpen() ?? segment).index < segment.index;
+      const isBehind = (claims.firstOpen ?? segment).index < segment.index;
       if (isBehind || (isStanding && mayGetRanges)) standing.abort(new StoodStill());
     }, standMs);
     try {
@@ -148,7 +108,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   const write = async (run: Run, offset: number, chunks: readonly Buffer[]) => {
     for (const piece of bySegment(segments, offset, chunks)) {
       const { segment } = piece;
-      if (owners.get(segment.index) !== run) continue;
+      if (claims.ownerOf(segment) !== run) continue;
       const here = segment.start + segment.filled;
       const rest = here <= piece.offset ? piece.chunks : skip(piece.chunks, here - piece.offset);
       if (rest.length === 0) continue;
@@ -166,7 +126,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     const isShort = run.next < run.endExclusive;
     if (options.isSizeUnknown !== isShort) throw options.isSizeUnknown ? endless(segments.size) : tooShort();
     if (!isShort) return;
-    disclaim(run);
+    claims.disclaim(run);
     segments.endAt(run.next);
   };
 
@@ -183,16 +143,16 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       mayGetRanges = false;
       const body = await get({ signal });
       Object.assign(run, { next: body.start, endExclusive: segments.size });
-      for (const segment of segments) if (isOpen(segment)) owners.set(segment.index, run);
+      claims.claimAllOpen(run);
       return { body, bodyEnd: segments.size };
     }
   };
 
   const bring = async (first: Segment, whole: UpstreamBlobBody | undefined) => {
     const next = first.start + first.filled;
-    const run = { next, endExclusive: endOfOpen(first, hasExtras ? shareBytes() : Infinity) };
+    const run = { next, endExclusive: claims.endOfOpen(first, hasExtras ? shareBytes() : Infinity) };
     main = run;
-    claim(run, first);
+    claims.claim(run, first);
     try {
       await takeRoom(first, whole !== undefined);
       const { body, bodyEnd } = whole === undefined ? await open(run) : { body: whole, bodyEnd: segments.size };
@@ -210,11 +170,11 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
 
   /** The main GET stops before `segment`, if it has not come as far. */
   const cutBefore = (segment: Segment): boolean => {
-    const owner = owners.get(segment.index);
+    const owner = claims.ownerOf(segment);
     if (owner === undefined) return true;
     if (owner !== main || main.next > segment.start || !mayGetRanges) return false;
     main.endExclusive = Math.max(main.next, segment.start);
-    disclaim(main, segment.index);
+    claims.disclaim(main, segment.index);
     return true;
   };
 
@@ -223,7 +183,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     if (first.release === undefined) first.release = room.tryTake(first.end - first.start);
     if (first.release === undefined || !cutBefore(first)) return false;
     let last = first;
-    for (const limit = endOfOpen(first, shareBytes()); last.end < limit;) {
+    for (const limit = claims.endOfOpen(first, shareBytes()); last.end < limit;) {
       const next = segments.at(last.index + 1);
       next.release ??= room.tryTake(next.end - next.start);
       if (next.release === undefined) break;
@@ -231,7 +191,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     }
     const run: Run = { next: first.start + first.filled, endExclusive: last.end };
     hasExtras = true;
-    claim(run, first);
+    claims.claim(run, first);
     void runExtra(run);
     return true;
   };
@@ -253,18 +213,19 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
 
   /** More connections, where they pay: behind what the main one is about to bring. */
   const stripe = () => {
-    while (connections !== undefined && !isAlone() && mayGetRanges && runs.size < connections.allowed) {
+    while (connections !== undefined && !isAlone() && mayGetRanges && claims.count < connections.allowed) {
       const behind = main && Math.ceil((main.next + shareBytes()) / segments.segmentBytes);
-      const place = firstOpen() ?? (behind === undefined || behind >= segments.count ? undefined : segments.at(behind));
+      const place =
+        claims.firstOpen ?? (behind === undefined || behind >= segments.count ? undefined : segments.at(behind));
       if (place === undefined || place.isComplete || !startExtra(place)) return;
     }
   };
 
   /** Whether a fetch that is under way brings the byte at `offset` soon. */
   const brings = (offset: number): boolean => {
-    const { index, start } = segments.holding(offset);
-    const owner = owners.get(index);
-    return owner !== undefined && start - owner.next <= nearBytes;
+    const segment = segments.holding(offset);
+    const owner = claims.ownerOf(segment);
+    return owner !== undefined && segment.start - owner.next <= nearBytes;
   };
 
   return {
@@ -273,9 +234,9 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       let whole = opened;
       for (;;) {
         signal.throwIfAborted();
-        const first = firstOpen();
+        const first = claims.firstOpen;
         if (first === undefined) whole?.close();
-        if (first === undefined && runs.size === 0) return;
+        if (first === undefined && claims.count === 0) return;
         await (first === undefined ? changed.promise : bring(first, whole));
         whole = undefined;
       }
@@ -287,8 +248,8 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     want(offset: number): boolean {
       const segment = segments.holding(offset);
       // Between two runs the main one is about to choose.
-      if (!mayGetRanges || isAlone() || main === undefined || runs.size > maxAhead || brings(offset)) return true;
-      const owner = owners.get(segment.index);
+      if (!mayGetRanges || isAlone() || main === undefined || claims.count > maxAhead || brings(offset)) return true;
+      const owner = claims.ownerOf(segment);
       if (owner !== undefined && owner !== main) return true;
       return startExtra(segment);
     },
@@ -299,7 +260,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     },
     /** Bodies that upstream sends now. */
     get connections(): number {
-      return opened.size;
+      return answeredRuns.size;
     },
     /** The fill has ended. */
     close(): void {
@@ -307,18 +268,4 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       connections = undefined;
     },
   };
-}
-
-function tooShort(): CacheError {
-  return new CacheError('content-mismatch', 'Upstream sent fewer bytes than the blob has.', { retryable: true });
-}
-
-function endless(bytes: number): CacheError {
-  const message = `Upstream sends a blob without a length, and no end of it within ${bytes} bytes.`;
-  return new CacheError('content-mismatch', message);
-}
-
-function noRoom(): CacheError {
-  const message = 'The spool has no room for a blob without a length (worker.spool.maxbytes).';
-  return new CacheError('overloaded', message, { retryable: true, isLocal: true });
 }

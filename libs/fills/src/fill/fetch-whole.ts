@@ -144,7 +144,7 @@ export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeF
     },
     close() {
       fetch.close();
-      void hash.close();
+      hash.close();
     },
   };
 }

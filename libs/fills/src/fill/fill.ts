@@ -65,6 +65,8 @@ export function startFill(options: FillOptions): Fill {
     whole.resolve(true);
   };
 
+  const onNotWritten = (error: unknown) => stopping.abort(error);
+
   const get = (range: BlobRequestOptions) => upstream.getBlob(repository, digest, { signal, ...range });
 
   const freeOne = (isForItself: boolean): boolean => {
@@ -113,7 +115,6 @@ export function startFill(options: FillOptions): Fill {
     if (range === undefined || mostBytes <= options.maxWholeForRangeBytes) wantWhole();
     else if (!wholeWanted) followers.watchIdle(rangeIdleMs, () => leave());
     if (!(await whole.promise)) return 'left';
-    const onNotWritten = (error: unknown) => stopping.abort(error);
     work = await openWholeFetch({ fill: options, ...opened, answer, get, freeOne, onRunning, onNotWritten, signal });
     isCommitted = await work.run();
     if (isCommitted) return 'committed';

@@ -2,7 +2,8 @@
 // HEAD. They must agree.
 import { CacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
-import { isNoRange, nearBytes } from '../fetch/fetch-segments.ts';
+import { isNoRange } from '../fetch/fetch-errors.ts';
+import { nearBytes } from '../fetch/fetch-segments.ts';
 import type { FillOptions } from './fill-options.ts';
 
 export interface FirstAnswer {

@@ -2,7 +2,7 @@
 import { CacheError } from '@cistern/errors';
 import type { SourceReader } from '@cistern/streams';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
-import { isNoRange } from '../fetch/fetch-segments.ts';
+import { isNoRange } from '../fetch/fetch-errors.ts';
 import { createSideReads } from '../fetch/side-reads.ts';
 import type { Segment, Segments } from '../spool/segments.ts';
 import type { WholeFetch } from './fetch-whole.ts';

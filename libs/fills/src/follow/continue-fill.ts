@@ -6,7 +6,7 @@ import type { FillTable } from './fill-access.ts';
 import { fillJobKey } from './follow-fill.ts';
 import type { RepositoryName, Digest } from '@cistern/oci';
 import type { BlobRequestOptions, Upstream } from '@cistern/upstream';
-import { isNoRange } from '../fetch/fetch-segments.ts';
+import { isNoRange } from '../fetch/fetch-errors.ts';
 import type { Logger } from '@cistern/telemetry';
 import type { FillPlace, RemoteFills } from '../remote/open-remote-fills.ts';
 import type { FrameReader } from '../remote/read-frames.ts';

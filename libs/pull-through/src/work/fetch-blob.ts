@@ -204,7 +204,17 @@ async function prepareFill(
         mayProbe: () => (deps.fills.get(fillId)?.readers ?? 0) > 0,
       }));
   const parts = {
-    ...{ fillId, digest, repository, store, spools, connect, onRefused, onSideBytes, handsOn, log, signal },
+    fillId,
+    digest,
+    repository,
+    store,
+    spools,
+    connect,
+    onRefused,
+    onSideBytes,
+    handsOn,
+    log,
+    signal,
     ...range,
     ...moving,
     openHash: remoteFills && deps.openHash,

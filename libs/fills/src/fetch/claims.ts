@@ -1,0 +1,57 @@
+// Which GET brings which segments.
+import type { Segment, Segments } from '../spool/segments.ts';
+import type { Run } from './copy-body.ts';
+
+export type Claims = ReturnType<typeof createClaims>;
+
+export function createClaims(segments: Segments) {
+  const owners = new Map<number, Run>();
+  const runs = new Set<Run>();
+
+  const isOpen = ({ index, isComplete }: Segment) => !isComplete && !owners.has(index);
+
+  const disclaim = (run: Run, from = 0): void => {
+    for (const [index, owner] of owners) if (owner === run && index >= from) owners.delete(index);
+  };
+
+  return {
+    /** Runs that have not ended. */
+    get count(): number {
+      return runs.size;
+    },
+    ownerOf: ({ index }: Segment): Run | undefined => owners.get(index),
+    /** The first segment that is missing and that no run brings. */
+    get firstOpen(): Segment | undefined {
+      for (const segment of segments) if (isOpen(segment)) return segment;
+      return undefined;
+    },
+    /** The end of the open segments from `first` on, within `limit` bytes. */
+    endOfOpen(first: Segment, limit: number): number {
+      let { end } = first;
+      for (let index = first.index + 1; index < segments.count; index += 1) {
+        const next = segments.at(index);
+        if (!isOpen(next) || next.end - first.start > limit) break;
+        ({ end } = next);
+      }
+      return end;
+    },
+    /** `run` brings the segments from `first` to its end. */
+    claim(run: Run, first: Segment): void {
+      runs.add(run);
+      for (let segment = first; ; segment = segments.at(segment.index + 1)) {
+        owners.set(segment.index, run);
+        if (segment.end >= run.endExclusive) return;
+      }
+    },
+    /** `run` brings all that is open. */
+    claimAllOpen(run: Run): void {
+      for (const segment of segments) if (isOpen(segment)) owners.set(segment.index, run);
+    },
+    /** `run` does not bring the segments from the index `from` on. */
+    disclaim,
+    end(run: Run): void {
+      runs.delete(run);
+      disclaim(run);
+    },
+  };
+}
