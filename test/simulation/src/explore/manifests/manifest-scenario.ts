@@ -44,7 +44,6 @@ const boundedEvery = 7;
 /** One run in so many forgets names after seconds. */
 const forgetfulEvery = 3;
 const hourMs = 3_600_000;
-
 const rebuiltShare = 0.4;
 /** All that there is at first has some 1.3 MB. */
 const storeSizes = [700_000, 1_000_000];
@@ -113,7 +112,6 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const maxBytes = isSmall ? random.pick(storeSizes) : Infinity;
   const isScrubbed = has('damage stored');
   const forgetAfterMs = seed % forgetfulEvery === 0 ? 5_000 : hourMs;
-  const spool = drawSpool(seed);
   const nodes = await startNodes({
     frontends: 2 + (random.chance(0.2) ? 1 : 0),
     workers: Math.max(1 + random(2), has('worker without network') ? 2 : 1),
@@ -126,15 +124,14 @@ async function play(run: Run): Promise<() => Promise<void>> {
       vault: isGuarded ? vault.url : undefined,
       staleWhileRevalidateMs,
       maxBytes,
-      spool,
+      spool: drawSpool(seed),
       isScrubbed,
       forgetAfterMs,
       logins: logins.file,
     }),
     log: run.isTraced === true ? trace : undefined,
   });
-  const drawn = { loginKind, maxBytes, spool, isScrubbed, forgetAfterMs, staleWhileRevalidateMs };
-  const settings = { store: storeOf(seed), ...drawn };
+  const settings = { store: storeOf(seed), loginKind, maxBytes, isScrubbed, forgetAfterMs, staleWhileRevalidateMs };
   trace(`${nodes.frontends.length} frontends, ${nodes.workers.length} workers, ${JSON.stringify(settings)}`);
   trace(repositories.map(({ fullName }) => fullName).join(' '));
   await pause(quickMs);
