@@ -4,7 +4,6 @@ export type { Checkpoint } from './fill/checkpoints.ts';
 export { startFill } from './fill/fill.ts';
 export type { Fill, FillActivity } from './fill/fill-options.ts';
 export { hashInThread } from './fill/hash-in-thread.ts';
-export { hashHere } from './fill/savable-hash.ts';
 export type { OpenSavableHash } from './fill/savable-hash.ts';
 export { openTemporarySpool } from './spool/open-temporary-spool.ts';
 export { openSpoolDirectory } from './spool/spool-directory.ts';

@@ -2,8 +2,6 @@
 import type { Segment, Segments } from '../spool/segments.ts';
 import type { Run } from './copy-body.ts';
 
-export type Claims = ReturnType<typeof createClaims>;
-
 export function createClaims(segments: Segments) {
   const owners = new Map<number, Run>();
   const runs = new Set<Run>();

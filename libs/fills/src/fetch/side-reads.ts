@@ -20,8 +20,6 @@ const mostBytes = 64 * 1024 * 1024;
 const poolBytes = 16 * 1024 * 1024;
 const unusedMs = 2_000;
 
-export type SideReads = ReturnType<typeof createSideReads>;
-
 export function createSideReads({ size, get, first, onBytes, onFailed }: SideReadsOptions) {
   const ending = new AbortController();
   const reads = createSharedReads({ pool: createBufferPool(poolBytes), onCastOut() {} });

@@ -12,12 +12,12 @@ import {
   createAnswerFill,
   createFillTable,
   handOverFills,
-  hashHere,
   openSpoolDirectory,
   type PeerKeys,
   type RemoteFills,
   type SpoolDirectory,
 } from '@cistern/fills';
+import { hashHere } from '@cistern/fills/savable-hash';
 import { CacheError } from '@cistern/errors';
 import { createPullHandlers } from '../work/create-pull-handlers.ts';
 import { parkFills } from '../work/park-fills.ts';

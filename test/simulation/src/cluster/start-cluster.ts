@@ -14,6 +14,7 @@ import {
   openRemoteFills,
   openSpoolDirectory,
 } from '@cistern/fills';
+import { hashHere, loadHasher } from '@cistern/fills/savable-hash';
 import { createFreshnessPolicies, parkFills } from '@cistern/pull-through';
 import { createJobHandlers } from '@cistern/worker';
 import { asCaller, createUseCases, type TestPullThrough } from '@cistern/pull-through/testing';
@@ -76,6 +77,9 @@ export interface SimulatedCluster {
 }
 
 const peerKeys = createPeerKeys('the secret of the simulated cluster');
+/** Compiled before a world begins: virtual time does not wait for that. */
+await loadHasher('sha256', undefined);
+
 const firstWorkerPort = 5_100;
 const closeMs = 3_000;
 const slots = { interactive: 16, background: 4 };
@@ -130,6 +134,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       maxWholeForRangeBytes: options.maxWholeForRangeBytes,
       leastSegmentBytes,
       connections: createFickleControl(weather.random, options.connectionsPerBlob),
+      openHash: hashHere,
       log,
       metrics,
       now: Date.now,

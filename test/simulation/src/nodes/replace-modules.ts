@@ -12,6 +12,7 @@ const residentBytes = 100_000_000;
 const replaced: readonly (readonly [RegExp, string])[] = [
   [/\/undici\/lib\/util\/timers\.js$/, 'undici-timers.ts'],
   [/\/libs\/oci\/src\/segments\.ts$/, 'segments.ts'],
+  [/\/libs\/fills\/src\/fill\/hash-in-thread\.ts$/, 'hash-in-thread.ts'],
 ];
 
 /** Before anything of the product is loaded. */

@@ -1,0 +1,6 @@
+// Replaces the hash in a thread, which knows nothing of virtual time, by the same hash in this thread. It is loaded before the world begins.
+import { hashHere, loadHasher } from '@cistern/fills/savable-hash';
+
+await loadHasher('sha256', undefined);
+
+export const hashInThread = hashHere;
