@@ -205,7 +205,7 @@ test('a reader behind the window of an upstream without ranges waits for the who
   await slow.close();
 });
 
-test('a reader that lacks bytes of a fill that is not stored goes on elsewhere once that has ended', async (t) => {
+test('a reader gets an error for bytes that neither the spool, the store nor upstream gives any more', async (t) => {
   const { fill, open, spools } = await startTestFill(t, {
     ...window,
     wrapStore: (store) => ({ ...store, beginUpload: () => Promise.reject(away) }),
@@ -215,7 +215,7 @@ test('a reader that lacks bytes of a fill that is not stored goes on elsewhere o
   // The beginning has no readers: it goes.
   await until(() => fill.presentBytes >= 900_000);
   const late = open();
-  await assert.rejects(readAll(late), hasMoved);
+  await assert.rejects(readAll(late), (error) => isCacheError(error, 'store-unavailable'));
   await late.close();
   await until(() => spools.usedBytes === 0);
 });

@@ -1,3 +1,4 @@
+// real-time: WebAssembly is compiled by another thread
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -33,13 +33,18 @@ export function asRemote<T extends object>(part: T, link: RemoteLink, path: stri
   return new Proxy(part, {
     get(target, key) {
       const value: unknown = Reflect.get(target, key);
-      if (typeof key !== 'string' || (typeof value !== 'object' && typeof value !== 'function') || value === null)
-        return value;
+      if (typeof key !== 'string' || !isPart(value)) return value;
       const remote = known.get(key) ?? remoteMember(target, link, { step: `${path}.${key}`, key, value });
       known.set(key, remote);
       return remote;
     },
   });
+}
+
+/** What a process knows by itself is no part of another. */
+function isPart(value: unknown): value is object {
+  if (value instanceof Map || value === null) return false;
+  return typeof value === 'object' || typeof value === 'function';
 }
 
 interface Member {
