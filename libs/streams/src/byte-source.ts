@@ -25,7 +25,7 @@ export interface SourceReader {
 export interface ByteSource {
   /** Bytes of the whole. */
   readonly size: number;
-  /** Of its table. Default: those of all blobs of that size. */
+  /** Its table has segments of so many bytes. Default: `segmentBytesOf(size)`. */
   readonly segmentBytes?: number | undefined;
   /**
    * Reads `[from, toExclusive)`; the end is a promise not to ask for more, so that nothing is fetched for nothing. `signal`

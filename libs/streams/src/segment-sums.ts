@@ -1,4 +1,4 @@
-// What a reader has passed on, segment by segment: its CRC-32, which is compared with that of the bytes that were verified.
+// The CRC-32 of each segment that a reader has passed on, to be compared with that of the verified segment.
 import { crc32 } from 'node:zlib';
 import { type CrcTable, segmentCount } from '@cistern/oci';
 import { combineCrc32 } from './combine-crc32.ts';

@@ -59,7 +59,7 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
     changed = Promise.withResolvers();
   };
 
-  /** Frees something of the fill with the most: within its floor that would help nobody else. */
+  /** Frees something of the fill with the most: within its floor that would not help another one. */
   const freeOfOthers = (wanting?: Holder): boolean =>
     [...holders]
       .filter((holder) => holder !== wanting && usedBy(holder) > holder.floorBytes)

@@ -35,7 +35,7 @@ export interface TestCacheOptions {
   /** Bytes that the store may hold. */
   readonly maxBytes?: number;
   readonly spoolBytes?: number;
-  /** What one fill may keep in the spool. */
+  /** One fill keeps so much in the spool at most. */
   readonly perFillBytes?: number | undefined;
   /** Of the disk that gets what is spooled. */
   readonly disk?: DiskRoom;

@@ -36,7 +36,7 @@ export interface TestClusterOptions {
   /** How many fetches each worker runs at a time. */
   readonly slots?: Readonly<Record<JobClass, number>>;
   readonly spoolBytes?: (worker: string) => number;
-  /** What one fill may keep in a spool. */
+  /** One fill keeps so much in a spool at most. */
   readonly perFillBytes?: number;
   /** Bytes of a segment; default: `testSegmentBytes`. */
   readonly leastSegmentBytes?: number;

@@ -29,11 +29,11 @@ export interface FetchBlobDeps extends WorkDeps {
   readonly fills: FillTable;
   /** Where fills put what they have brought; default: `store`. */
   readonly fillStore?: BlobStore | undefined;
-  /** Absent: there are no other workers. */
+  /** Unset means that there are no other workers. */
   readonly remoteFills?: RemoteFills | undefined;
-  /** Hashes blobs that are larger than their part in the spool. Absent: their fills begin at 0 on another worker. */
+  /** Hashes blobs that are larger than their part in the spool. Unset means that they begin at 0 on another worker. */
   readonly openHash?: OpenSavableHash | undefined;
-  /** Of this worker; absent: a blob comes by one connection. */
+  /** Unset means that a blob comes by one connection. */
   readonly connections?: ConnectionControl | undefined;
 }
 

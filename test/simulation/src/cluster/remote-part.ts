@@ -41,7 +41,7 @@ export function asRemote<T extends object>(part: T, link: RemoteLink, path: stri
   });
 }
 
-/** What a process knows by itself is no part of another. */
+/** A process has maps by itself. */
 function isPart(value: unknown): value is object {
   if (value instanceof Map || value === null) return false;
   return typeof value === 'object' || typeof value === 'function';

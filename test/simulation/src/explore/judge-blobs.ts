@@ -1,4 +1,4 @@
-// What has to be true of a run of blobs: of each reader, of each commit, and at the end.
+// The judge of a run of blobs: of each reader, of each commit, and at the end.
 import { isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import { pause } from '../cluster/pause.ts';
@@ -38,7 +38,7 @@ export function judge(outcome: Outcome, { isStranger, mayLie, mayMissay, mayFail
       problem(`${name} got no proper error: ${String((outcome.error as Error)?.stack ?? outcome.error)}`);
     return;
   }
-  if (isStranger) problem(`${name}, a stranger, was let in`);
+  if (isStranger) problem(`${name}, a stranger, got the blob`);
   if (outcome.result === 'wrong size' && !mayMissay) problem(`${name} got a wrong size`);
   if (outcome.result === 'short') problem(`${name} got a clean end too early`);
   if (outcome.result === 'wrong' && (!mayLie || outcome.isWhole)) problem(`${name} got wrong bytes and a clean end`);
@@ -85,7 +85,7 @@ export function judgeUpstream(
 
 export type ServedBlob = Pick<BlobReading, 'key' | 'digest' | 'bytes' | 'segmentBytes'>;
 
-/** All is well now: whoever asks gets it. */
+/** All is well now: each client that asks gets the blob. */
 export async function servesNow(
   { name, owner, cache }: SimulatedCluster['frontends'][number],
   blob: ServedBlob,
@@ -106,7 +106,7 @@ export async function servesNow(
   }
 }
 
-/** What was evicted is fetched again at once: nothing of the first fetch stands in the way. Virtual time makes this exact. */
+/** An evicted blob is fetched again at once: the first fetch leaves no obstacle. Virtual time makes this exact. */
 export async function comesBack(
   { store: { stored }, shared, frontends }: SimulatedCluster,
   blob: ServedBlob,
@@ -146,7 +146,7 @@ export async function judgeRest(
   const record = await shared.index.fills.read(digest);
   if (record !== undefined && record.state !== 'done' && record.state !== 'failed')
     problem(`the record is ${record.state}`);
-  for (const [stays, bytes] of stored.entries()) if (!isRight(stays, bytes)) problem('what is stored is wrong');
+  for (const [stays, bytes] of stored.entries()) if (!isRight(stays, bytes)) problem('a stored blob is wrong');
   if (stored.get(digest) === undefined) problem('in the end the blob is not stored');
   for (const get of upstream.gets)
     if (!get.isClosed && get.owner.state !== 'dead')
