@@ -82,7 +82,7 @@ test('serves the built-in table on the default ports when nothing is configured'
     address: { kind: 'tcp', host: undefined, port: 5002 },
     advertise: undefined,
     tls: undefined,
-    spool: { directory: undefined, maxBytes: 20 * 1024 ** 3 },
+    spool: { directory: undefined, maxBytes: 20 * 1024 ** 3, perFillBytes: 1024 ** 3 },
     maxWholeForRangeBytes: 2 ** 30,
     concurrency: 32,
   });

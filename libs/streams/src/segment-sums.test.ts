@@ -86,4 +86,5 @@ test('bytes that need no comparison complete a segment whose first bytes do', ()
 test('a table of other segments does not match', () => {
   const bytes = bytesOf(300, 3);
   assert.ok(!addAll(bytes, 0, []).matches({ ...tableOf(bytes), segmentBytes: 50 }));
+  assert.ok(!addAll(bytes, 0, []).matches({ segmentBytes, crcs: [] }));
 });

@@ -71,7 +71,8 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
     /** Whether all that was added is what the table says, whose segments may be several of these together. */
     matches(table: CrcTable): boolean {
       const together = table.segmentBytes / segmentBytes;
-      if (!Number.isInteger(together)) return sums.size === 0;
+      if (!Number.isInteger(together) || table.crcs.length !== segmentCount(size, table.segmentBytes))
+        return sums.size === 0;
       return table.crcs.every((right, at) => {
         const own = sumOf(at * together, Math.min((at + 1) * together, segmentCount(size, segmentBytes)));
         return own === undefined || own === right;

@@ -120,7 +120,7 @@ test('how the cache is, which nodes there are and what they fetch is told in wor
   });
   const [{ class: fillClass, startedAtMs: startedAt, ...fill } = assert.fail()] = report.fills;
   assert.deepEqual(await get('/v1/fills'), {
-    fills: [{ ...fill, kind: 'blob', class: fillClass, node: name, size: null, startedAt }],
+    fills: [{ ...fill, kind: 'blob', class: fillClass, node: name, size: null, startedAt, activity: null }],
     total: 1,
   });
 });
