@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type TestContext, test } from 'node:test';
 import { createConnectionControl } from './connection-control.ts';
-import { type FillCourse, type HostLimits, simulateHost } from './simulated-host.ts';
+import { type FillCourse, type HostLimits, simulateHost } from '../testing/simulated-host.ts';
 
 const gibibyte = 1024 ** 3;
 const perConnection = 10e6;

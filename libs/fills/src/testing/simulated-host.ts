@@ -1,7 +1,7 @@
 // For tests: a host that limits its connections or their sum, and fills that fetch from it as a ConnectionControl lets them. On
 // virtual time, in steps of 20 ms.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ConnectionControl, FillConnections } from './connection-control.ts';
+import type { ConnectionControl, FillConnections } from '../fetch/connection-control.ts';
 
 export interface HostLimits {
   /** Bytes a second of each connection; default: no limit. */
