@@ -30,6 +30,9 @@ async function openSmallIndex(t: TestContext) {
   };
 }
 
+/** Of eviction. */
+const batchSize = 1_000;
+
 function recordOf(name: string, at: number): BlobRecord {
   const digest = digestOf(Buffer.from(`${name} ${at}`));
   return { schema: 1, digest, size: 1, state: 'present', verified: true, storedAtMs: 1, lastPulledAtMs: at };
@@ -37,8 +40,13 @@ function recordOf(name: string, at: number): BlobRecord {
 
 async function evictAll(index: CacheIndex): Promise<number> {
   const victims = await Array.fromAsync(index.blobs.leastRecent());
-  const begun = await index.fills.beginDeletions(victims, 'evictor', 600_000);
-  return (await index.fills.endDeletions(begun, 'evictor', 'gone')).length;
+  let removed = 0;
+  // As the evictor does.
+  for (let at = 0; at < victims.length; at += batchSize) {
+    const begun = await index.fills.beginDeletions(victims.slice(at, at + batchSize), 'evictor', 600_000);
+    removed += (await index.fills.endDeletions(begun, 'evictor', 'gone')).length;
+  }
+  return removed;
 }
 
 test('an index on a disk that is full to the last byte can remove all that is in it', async (t) => {

@@ -19,6 +19,7 @@ type StoredObject = Pick<BlobRecord, 'digest' | 'storedAtMs'>;
 export type ReadChecks = ReturnType<typeof createReadChecks>;
 
 const rightForMs = 86_400_000;
+const justNowMs = 60_000;
 /** Each takes about 150 bytes. Where there are more, some blobs are checked again sooner. */
 const maxRight = 32_768;
 const setAsideOnceInMs = 600_000;
@@ -26,14 +27,23 @@ const maxSetAside = 4096;
 const piecesBytes = 24 * 1024 * 1024;
 
 export function createReadChecks({ now }: { readonly now: () => number }) {
-  const right = createRecent<Digest, number>({ max: maxRight, ttlMs: rightForMs, now });
+  const right = createRecent<Digest, { readonly storedAtMs: number; readonly atMs: number }>({
+    max: maxRight,
+    ttlMs: rightForMs,
+    now,
+  });
   const setAside = createRecent<Digest, number>({ max: maxSetAside, ttlMs: setAsideOnceInMs, now });
   const proving: SingleFlight<StoredProof> = createSingleFlight();
   return {
     /** Whether the object has not been found right here within a day. */
-    isDue: ({ digest, storedAtMs }: StoredObject): boolean => right.get(digest) !== storedAtMs,
+    isDue: ({ digest, storedAtMs }: StoredObject): boolean => right.get(digest)?.storedAtMs !== storedAtMs,
+    /** Whether the object has been found right here within the last minute. */
+    isJustRight({ digest, storedAtMs }: StoredObject): boolean {
+      const found = right.get(digest);
+      return found?.storedAtMs === storedAtMs && now() - found.atMs <= justNowMs;
+    },
     noteRight({ digest, storedAtMs }: StoredObject): void {
-      right.set(digest, storedAtMs);
+      right.set(digest, { storedAtMs, atMs: now() });
       setAside.delete(digest);
     },
     /** It was read wrong, though perhaps only once: the next whole read is checked. */

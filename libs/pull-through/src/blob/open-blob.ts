@@ -53,7 +53,7 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
     const isRepeated = intent === 'whole' && noteWholeRead(deps, client, digest);
     const checked = intent === 'whole' && (isRepeated || deps.readChecks.isDue(stored));
     const { size } = stored;
-    const locatable = stored.verified && !isRepeated;
+    const locatable = stored.verified && (!isRepeated || deps.readChecks.isJustRight(stored));
     return opened(deps, request, { source: link ?? target, size, cache: 'HIT', checked, locatable });
   }
   if (intent === 'whole') {
