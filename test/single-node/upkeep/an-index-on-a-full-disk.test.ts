@@ -30,7 +30,7 @@ async function openSmallIndex(t: TestContext) {
   };
 }
 
-/** Of eviction. */
+/** Eviction takes so many at a time. */
 const batchSize = 1_000;
 
 function recordOf(name: string, at: number): BlobRecord {
