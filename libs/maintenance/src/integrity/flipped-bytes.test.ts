@@ -212,12 +212,8 @@ test('a client that asks again within a minute is sent to the bucket only if its
   assert.deepEqual([await locate(), await locate()], ['https://bucket.example/blob', undefined]);
   await pull(digest, 'a');
   assert.equal(await locate(), 'https://bucket.example/blob');
-  clock.nowMs += minuteMs;
-  await locate();
-  clock.nowMs += 1;
-  assert.equal(await locate(), undefined);
   clock.nowMs += minuteMs + 1;
-  assert.equal(await locate(), 'https://bucket.example/blob');
+  assert.deepEqual([await locate(), await locate()], ['https://bucket.example/blob', undefined]);
 });
 
 test('those who wait for a blob to be hashed wait for the same reading of it', async (t) => {
