@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { CacheError } from '@cistern/errors';
-import { bytesOf, collect } from '@cistern/oci/testing';
+import { bytesOf, collect, seeded } from '@cistern/oci/testing';
 import { chunkBytes, createBufferPool } from './buffer-pool.ts';
 import { type ByteSource, SourceInterrupted, type SourceReader } from './byte-source.ts';
 import { openFailoverReader } from './failover-reader.ts';
@@ -169,17 +169,6 @@ test('a reader that a wrong window has cast out does not end in a right one', as
   await assert.rejects(collect(slow), isMismatch);
   reads.assertNothingLeft();
 });
-
-/** Mulberry32. */
-function seeded(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
   test(`readers in many windows of places that die and lie end with the right bytes or not at all (${seed})`, async () => {

@@ -52,15 +52,15 @@ test('a body goes up with its length and its SHA-256, which the store computes w
   });
   assert.equal(store.wantsSha256, true);
   script.release();
-  const { body, seen: unsaid } = badBody(segment, segmentBytes);
+  const { body, seen: unsigned } = badBody(segment, segmentBytes);
   await store.put(digest, { length: segmentBytes, open: body.open });
   const upload = await begin(1);
-  const { body: said, seen: told } = badBody(segment, segmentBytes);
-  await upload.put(0, said);
+  const { body: signed, seen: signedSeen } = badBody(segment, segmentBytes);
+  await upload.put(0, signed);
   const sha256 = createHash('sha256').update(segment).digest('hex');
   const expected = [`${segmentBytes}`, sha256, undefined];
   assert.deepEqual(seen, [expected, expected]);
-  assert.deepEqual([unsaid.opened, told.opened], [2, 1]);
+  assert.deepEqual([unsigned.opened, signedSeen.opened], [2, 1]);
 });
 
 test('the segments of an upload are put together in order, by the ETags of the parts', async (t) => {

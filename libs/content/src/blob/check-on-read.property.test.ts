@@ -53,7 +53,7 @@ test('a checked read gives no end of a wrong part, and all of what is right', as
       for (const { at, bits } of flips) stored[at % size]! ^= bits;
       const start = byTable ? from - (from % table.segmentBytes) : 0;
       const check = byTable ? checkByTable(table, size, start) : checkByDigest(digestOf(right), size, segmentBytes);
-      const told = { right: 0, wrong: [] as boolean[] };
+      const outcome = { right: 0, wrong: [] as boolean[] };
       const { read } = checkOnRead({
         reader: readerOf(stored, start, toExclusive, steps),
         check,
@@ -61,8 +61,8 @@ test('a checked read gives no end of a wrong part, and all of what is right', as
         start,
         from,
         toExclusive,
-        onRight: async () => void (told.right += 1),
-        onWrong: async (hasGiven) => void told.wrong.push(hasGiven),
+        onRight: async () => void (outcome.right += 1),
+        onWrong: async (hasGiven) => void outcome.wrong.push(hasGiven),
       });
       let position = from;
       let error: unknown;
@@ -83,13 +83,13 @@ test('a checked read gives no end of a wrong part, and all of what is right', as
       const wrong = [...right.keys()].find((at) => at >= start && stored[at] !== right[at] && endOf(at) <= toExclusive);
       if (wrong === undefined) {
         assert.equal(error, undefined);
-        assert.deepEqual([position, told], [toExclusive, { right: 1, wrong: [] }]);
+        assert.deepEqual([position, outcome], [toExclusive, { right: 1, wrong: [] }]);
         if (from === 0 && toExclusive === size) assert.deepEqual(check.table(), table);
         return;
       }
       assert.ok(position < endOf(wrong), 'its end is withheld');
       const hasGiven = position > Math.max(from, Math.floor(wrong / partBytes) * partBytes);
-      assert.deepEqual(told, { right: 0, wrong: [hasGiven] });
+      assert.deepEqual(outcome, { right: 0, wrong: [hasGiven] });
       assert.ok(hasGiven ? isCacheError(error, 'content-mismatch') : error instanceof SourceInterrupted);
     }),
   );

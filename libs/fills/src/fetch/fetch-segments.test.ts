@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
+import { seeded } from '@cistern/oci/testing';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { until } from '@cistern/runtime/testing';
-import { seeded } from '../testing/seeded.ts';
 import { bytes, mebibyte, startFetch } from '../testing/start-fetch.ts';
 
 const unsupported = new CacheError('unsupported', 'no ranges here');

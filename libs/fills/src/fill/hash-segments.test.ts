@@ -39,7 +39,7 @@ function startHash(bytes: Buffer, digest = digestOf(bytes)) {
   return { segments, hash, append, reads, stopping, calls: () => hashed };
 }
 
-test('bytes that come in order are hashed as they come, and nothing is read again', async () => {
+test('bytes in order are hashed on arrival, and nothing is read again', async () => {
   const bytes = bytesOf(250);
   const { segments, hash, append, reads, calls } = startHash(bytes);
   for (let at = 0; at < 250; at += 50) {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
+import { seeded } from '@cistern/oci/testing';
 import { isCacheError } from '@cistern/errors';
-import { seeded } from '../testing/seeded.ts';
 import { createSpoolRoom } from './spool-room.ts';
 
 const { signal } = new AbortController();
@@ -114,7 +114,7 @@ test('a fill that wants more gets the room of evictable segments, first of the f
   assert.deepEqual([large.evictable.length, small.evictable.length], [4, 3]);
 });
 
-test('fills that begin come in their order, before what others want beyond their floors', async () => {
+test('fills enter in order, and before others get more than their floors', async () => {
   const { enter } = startRoom();
   const fill = await enter(20);
   const held = await fill.take(60, signal);

@@ -1,1 +1,2 @@
 export { bytesOf, collect } from './test-bytes.ts';
+export { seeded } from './seeded.ts';
