@@ -1,6 +1,7 @@
 // The room that fills share in the spool. Each has a floor of its own for its next bytes in order, and gets more where some is free. So
 // no fill waits for ever, and a small blob waits for no large one. Stored segments are freed when their room is wanted.
 import { CacheError } from '@cistern/errors';
+import { untilAborted } from '@cistern/runtime';
 
 /** The part of the room that one fill has. */
 export interface FillRoom {
@@ -101,7 +102,7 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
         if (makeRoom(holder, 'inOrder', bytes)) return grant(holder, 'inOrder', bytes);
         if (!isWaiting) onWait?.();
         isWaiting = true;
-        await settled(next, signal);
+        await untilAborted(next, signal);
       }
     },
     tryTake: (bytes) => (makeRoom(holder, 'ahead', bytes) ? grant(holder, 'ahead', bytes) : undefined),
@@ -138,7 +139,7 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
           }
         }
         if (isOver) throw noRoom(floorBytes, used, maxBytes);
-        await settled(next, signal);
+        await untilAborted(next, signal);
       }
     } finally {
       clearTimeout(timer);
@@ -172,15 +173,6 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
       return entering.length > 0;
     },
   };
-}
-
-async function settled(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise: aborted, resolve } = Promise.withResolvers<void>();
-  const onAbort = () => resolve();
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) resolve();
-  await Promise.race([promise, aborted]);
-  signal.removeEventListener('abort', onAbort);
 }
 
 function noRoom(bytes: number, used: number, maxBytes: number): CacheError {
