@@ -6,11 +6,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type FakeUpstream, isOfBody, ociTypes, rotatedBody, startFakeUpstream } from '@cistern/fake-upstream';
+import type { CacheIndex } from '@cistern/index';
 import { type HerdPlan, startHerd } from '@cistern/herds';
 import { type Cluster, type ClusterNode, createUntil, startCluster } from '@cistern/test-servers';
 import { segmentBytesOf } from '@cistern/oci';
 import { assertAllRight } from './assert-all-right.ts';
 import { type GeneratingS3, startGeneratingS3 } from './generating-s3/start-generating-s3.ts';
+import { openIndex } from './open-index.ts';
+import { type ReadCheckpoint, readCheckpoint } from './read-checkpoint.ts';
 import { readMetric } from './read-metric.ts';
 import { watchRoom } from './watch-room.ts';
 
@@ -36,8 +39,6 @@ export interface LargerThanSpoolOptions {
   readonly connections?: number;
 }
 
-/** A successor of a killed worker begins at 0. To be two windows, once it goes on from the last checkpoint. */
-const fetchedAgainBytes = (bytesAtKill: number): number => bytesAtKill;
 /** Upstream sends so much of the blob without faults, and so much more for each cut. */
 const fetchedShare = 1.02;
 const cutBytes = 4 * mebibyte;
@@ -60,7 +61,8 @@ export async function runLargerThanSpool(t: TestContext, options: LargerThanSpoo
   const common = { url: `${url}/blobs/${digest}`, size, seed, isRotated: true };
   const plan: HerdPlan = { ...common, clients: 2, special: { [slow]: options.slow } };
   using herd = disposable(startHerd(plan));
-  const fetching = { cluster, upstream, digest };
+  const index = await openIndex(t, cluster);
+  const fetching = { cluster, upstream, digest, index };
   const hasFetched = (share: number) =>
     until(
       `${share} of the blob is fetched`,
@@ -77,7 +79,7 @@ export async function runLargerThanSpool(t: TestContext, options: LargerThanSpoo
   await hasFetched(lateAt);
   const latePlan: HerdPlan = { ...common, clients: 1 };
   using late = disposable(startHerd(latePlan));
-  const atKill = killAt === undefined ? nothing : await killFilling(fetching, () => hasFetched(killAt));
+  const atKill = killAt === undefined ? noKill : await killFilling(fetching, () => hasFetched(killAt));
   await herd.until(() => herd.ends().some(({ client }) => client === first));
   const seconds = (performance.now() - beganAtMs) / 1000;
   const lateEnds = await late.ended();
@@ -100,7 +102,11 @@ export async function runLargerThanSpool(t: TestContext, options: LargerThanSpoo
       .join(', ')}`,
     `from upstream: ${times(fetched.bytes)} for the blob, ${times(fetched.sideBytes)} by side reads, in ${gets} GETs, ${cuts} of them cut`,
   ];
-  if (killAt !== undefined) lines.push(`before the kill: ${times(atKill.bytes)} and ${times(atKill.sideBytes)}`);
+  const { checkpoint } = atKill;
+  if (killAt !== undefined)
+    lines.push(
+      `before the kill: ${times(atKill.bytes)} and ${times(atKill.sideBytes)}, of those ${times(checkpoint.storedBytes)} and ${times(checkpoint.sideBytes)} in the checkpoint`,
+    );
   if (counts !== undefined)
     lines.push(
       `store: ${times(counts.partBytes)} in ${counts.parts} parts, ${times(counts.readBytes)} read, ${counts.uploads} unfinished uploads`,
@@ -113,11 +119,12 @@ export async function runLargerThanSpool(t: TestContext, options: LargerThanSpoo
   );
   assert.ok(figures.spoolMetricBytes <= spool.maxBytes, `${figures.spoolMetricBytes} bytes of the spool are reserved`);
   assert.deepEqual(counts?.faults ?? [], []);
-  const most = fetchedShare * size + cuts * cutBytes + fetchedAgainBytes(atKill.bytes);
+  // A successor goes on from the last checkpoint.
+  const most = fetchedShare * size + cuts * cutBytes + atKill.bytes - checkpoint.storedBytes;
   assert.ok(fetched.bytes <= most, `${fetched.bytes} bytes from upstream for the blob, of ${most}`);
-  // A successor does not know what was read beside the fill of its predecessor.
-  const fills = killAt === undefined ? 1 : 2;
-  assert.ok(fetched.sideBytes <= fills * size, `${fetched.sideBytes} bytes by side reads`);
+  // It does not know what was read beside the fill since then.
+  const sinceBytes = atKill.sideBytes - checkpoint.sideBytes;
+  assert.ok(fetched.sideBytes <= size + sinceBytes, `${fetched.sideBytes} bytes by side reads`);
 
   function times(bytes: number): string {
     return `${(bytes / size).toFixed(3)} times`;
@@ -174,6 +181,7 @@ async function keepLogs(directory: string, { frontends, workers }: Cluster, upst
 interface Fetching {
   readonly cluster: Cluster;
   readonly upstream: FakeUpstream;
+  readonly index: CacheIndex;
   readonly digest: string;
 }
 
@@ -187,22 +195,27 @@ interface Fetched {
 const until = createUntil(100);
 /** Against hanging. */
 const patienceMs = 4 * 3_600_000;
-const nothing: Fetched = { bytes: 0, sideBytes: 0 };
+const noKill: AtKill = { bytes: 0, sideBytes: 0, checkpoint: { storedBytes: 0, sideBytes: 0 } };
+
+interface AtKill extends Fetched {
+  readonly checkpoint: ReadCheckpoint;
+}
 
 /** Resolves to what had been fetched then. */
-async function killFilling(fetching: Fetching, reached: () => Promise<void>): Promise<Fetched> {
+async function killFilling(fetching: Fetching, reached: () => Promise<void>): Promise<AtKill> {
   await reached();
   let filling: ClusterNode | undefined;
   for (const worker of fetching.cluster.workers)
     if ((await readMetric([worker], 'cistern_fills_in_flight')) > 0) filling = worker;
   assert.ok(filling !== undefined, 'the blob was fetched before its worker could be killed');
+  const checkpoint = await readCheckpoint(fetching.index, fetching.digest);
   const sideBytes = await readSideBytes(filling);
   await filling.kill();
-  return { bytes: fetching.upstream.bytesSent(fetching.digest) - sideBytes, sideBytes };
+  return { bytes: fetching.upstream.bytesSent(fetching.digest) - sideBytes, sideBytes, checkpoint };
 }
 
 /** `atKill`: of the worker that runs no more. */
-async function fetchedBytes({ cluster, upstream, digest }: Fetching, atKill = nothing): Promise<Fetched> {
+async function fetchedBytes({ cluster, upstream, digest }: Fetching, atKill: Fetched = noKill): Promise<Fetched> {
   let { sideBytes } = atKill;
   for (const worker of cluster.workers) if (worker.isRunning()) sideBytes += await readSideBytes(worker);
   return { bytes: upstream.bytesSent(digest) - sideBytes, sideBytes };

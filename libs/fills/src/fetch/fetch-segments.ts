@@ -2,7 +2,7 @@
 // it, and for more connections, where those pay. They take their segments from it, which ends where the first of them begins.
 import { type BlobRequestOptions, ExtraRefused, type UpstreamBlobBody } from '@cistern/upstream';
 import type { FillRoom } from '../room/spool-room.ts';
-import type { Segment, Segments } from '../spool/segments.ts';
+import { type Segment, type Segments, nearBytesOf } from '../spool/segments.ts';
 import type { FillConnections } from './connection-control.ts';
 import { createClaims } from './claims.ts';
 import { type Run, copyBody } from './copy-body.ts';
@@ -28,8 +28,6 @@ export interface SegmentFetchOptions {
 
 export type SegmentFetch = ReturnType<typeof createSegmentFetch>;
 
-/** A reader this close behind a fetch waits for it. */
-export const nearBytes = 4 * 1024 * 1024;
 /** Upstreams drop connections that are not read. */
 const standMs = 10_000;
 const maxAhead = 4;
@@ -225,7 +223,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   const brings = (offset: number): boolean => {
     const segment = segments.holding(offset);
     const owner = claims.ownerOf(segment);
-    return owner !== undefined && segment.start - owner.next <= nearBytes;
+    return owner !== undefined && segment.start - owner.next <= nearBytesOf(segments.segmentBytes);
   };
 
   return {

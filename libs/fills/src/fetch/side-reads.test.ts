@@ -26,7 +26,9 @@ async function startReads({ answer = () => ({}), prepared, mayWait = false }: St
   const failures: unknown[] = [];
   const sides = createSideReads({
     size: bytes.length,
+    segmentBytes: 16 * mebibyte,
     get: upstream.get,
+    askedBefore: 0,
     first: prepared && { body: await upstream.get(prepared), endExclusive: prepared.toExclusive },
     onBytes: (count) => (counted += count),
     onFailed(error) {
@@ -57,7 +59,7 @@ test('readers at one place share a GET, others have their own, and all get their
     [3 * mebibyte, 4 * mebibyte],
   ]);
   assert.equal(counted(), 2 * mebibyte);
-  assert.equal(sides.askedBytes, 4 * mebibyte);
+  assert.equal(sides.askedBytes, 2 * mebibyte);
   assert.equal(sides.count, 0);
   assert.ok(gets.every(({ isOver }) => isOver));
   await sides.close();
@@ -120,10 +122,12 @@ test('a reader that leaves ends a GET without other readers', async () => {
   const reader = sides.open(100, mebibyte);
   const read = reader.read(Buffer.alloc(10));
   await until(() => gets.length === 1);
+  assert.equal(sides.askedBytes, mebibyte - 100);
   await reader.close();
   await read.catch(() => {});
   await until(() => gets[0]!.isOver);
   await sides.close();
+  assert.equal(sides.askedBytes, gets[0]!.sentBytes);
 });
 
 test('readers get the error of a GET that is refused or cut short, and the next one asks again', async () => {
@@ -148,6 +152,7 @@ test('a side read that fails ends early where its reader can wait', async () => 
   const reader = sides.open(5, 100);
   assert.equal(await reader.read(Buffer.alloc(10)), 0);
   assert.deepEqual(failures, [refuse]);
+  assert.equal(sides.askedBytes, 0);
   await reader.close();
   await sides.close();
 });

@@ -6,45 +6,61 @@ import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
 
 export interface SideReadsOptions {
   readonly size: number;
+  readonly segmentBytes: number;
   readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
   /** A body that has been asked for already, of the range that the first reader wants. */
   readonly first: { readonly body: UpstreamBlobBody; readonly endExclusive: number } | undefined;
+  /** What earlier fills of the blob have asked for. */
+  readonly askedBefore: number;
   /** Called with the number of bytes that came from upstream. */
   readonly onBytes: (bytes: number) => void;
   /** Called when upstream has refused one or broken it off. True if the reader can wait for its bytes; else it gets the error. */
   readonly onFailed: (error: unknown) => boolean;
 }
 
-/** One GET brings so many bytes at most. */
-const mostBytes = 64 * 1024 * 1024;
+/** One GET brings so many at most. */
+const mostSegments = 4;
 const poolBytes = 16 * 1024 * 1024;
 const unusedMs = 2_000;
 
-export function createSideReads({ size, get, first, onBytes, onFailed }: SideReadsOptions) {
+export function createSideReads(options: SideReadsOptions) {
+  const { size, segmentBytes, get, first, askedBefore, onBytes, onFailed } = options;
+  const mostBytes = mostSegments * segmentBytes;
   const ending = new AbortController();
   const reads = createSharedReads({ pool: createBufferPool(poolBytes), onCastOut() {} });
   const open = new Set<SourceReader>();
   let prepared = first;
-  let askedBytes = 0;
+  let askedBytes = askedBefore;
   const dropPrepared = () => {
     prepared?.body.close();
     prepared = undefined;
   };
   const unused = setTimeout(dropPrepared, unusedMs);
 
+  const openBody = async (from: number, endExclusive: number, signal: AbortSignal) => {
+    if (prepared?.body.start !== from || prepared.endExclusive < endExclusive)
+      return get({ from, toExclusive: endExclusive, signal: AbortSignal.any([signal, ending.signal]) });
+    const { body } = prepared;
+    prepared = undefined;
+    clearTimeout(unused);
+    return body;
+  };
+
   const source = {
     size,
     async open(from: number, toExclusive: number, signal: AbortSignal): Promise<SourceReader> {
-      let endExclusive = Math.min(toExclusive, from + mostBytes);
-      let body: UpstreamBlobBody;
-      if (prepared?.body.start === from && prepared.endExclusive >= endExclusive) {
-        ({ body, endExclusive } = prepared);
-        prepared = undefined;
-        clearTimeout(unused);
-      } else {
-        body = await get({ from, toExclusive: endExclusive, signal: AbortSignal.any([signal, ending.signal]) });
+      const endExclusive = Math.min(toExclusive, from + mostBytes);
+      const bytes = endExclusive - from;
+      const onUnread = (unread: number) => {
+        askedBytes -= unread;
+      };
+      askedBytes += bytes;
+      try {
+        return readBody(await openBody(from, endExclusive, signal), { bytes, onBytes, onUnread });
+      } catch (error) {
+        onUnread(bytes);
+        throw error;
       }
-      return readBody(body, endExclusive - from, onBytes);
     },
   };
 
@@ -58,7 +74,7 @@ export function createSideReads({ size, get, first, onBytes, onFailed }: SideRea
   };
 
   return {
-    /** Bytes that readers have asked for so far. */
+    /** Bytes that upstream has been asked for so far, without those that it did not have to send. */
     get askedBytes(): number {
       return askedBytes;
     },
@@ -66,7 +82,6 @@ export function createSideReads({ size, get, first, onBytes, onFailed }: SideRea
     endOf: (from: number, toExclusive: number): number => Math.min(toExclusive, from + mostBytes),
     /** The opener closes it. It rejects as `get`, or ends early where its reader can wait. */
     open(from: number, toExclusive: number): SourceReader {
-      askedBytes += toExclusive - from;
       const reader = reads.attach('side', source, from, toExclusive);
       let chunk: Uint8Array = new Uint8Array(0);
       const side: SourceReader = {
@@ -98,7 +113,13 @@ export function createSideReads({ size, get, first, onBytes, onFailed }: SideRea
   };
 }
 
-function readBody(opened: UpstreamBlobBody, bytes: number, onBytes: (bytes: number) => void): SourceReader {
+interface BodyOptions extends Pick<SideReadsOptions, 'onBytes'> {
+  readonly bytes: number;
+  /** Called at its end with the number of bytes that did not come. */
+  readonly onUnread: (bytes: number) => void;
+}
+
+function readBody(opened: UpstreamBlobBody, { bytes, onBytes, onUnread }: BodyOptions): SourceReader {
   const chunks = opened.body[Symbol.asyncIterator]();
   let chunk: Uint8Array = new Uint8Array(0);
   let left = bytes;
@@ -121,6 +142,8 @@ function readBody(opened: UpstreamBlobBody, bytes: number, onBytes: (bytes: numb
       return length;
     },
     async close() {
+      onUnread(Math.max(0, left - chunk.length));
+      left = 0;
       opened.close();
       await chunks.return?.();
     },

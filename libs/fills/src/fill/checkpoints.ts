@@ -9,13 +9,18 @@ import type { OpenSavableHash, SavableHash } from './savable-hash.ts';
 import type { Segments } from '../spool/segments.ts';
 
 /** `crcs`: of those segments, one or more. */
-export interface Checkpoint extends CrcTable {
+export interface StoredSegments extends CrcTable {
   /** Bytes of the whole blob. */
   readonly size: number;
   readonly uploadId: string;
   /** Made of the tags of their parts in the store. */
   readonly parts: string;
   readonly hashState: Uint8Array;
+}
+
+export interface Checkpoint extends StoredSegments {
+  /** Asked of upstream beside all fills of the blob so far. */
+  readonly sideBytes: number;
 }
 
 /** A fill that goes on from a checkpoint begins with these. */
@@ -67,15 +72,15 @@ export interface CheckpointsOptions {
   readonly hash: Pick<SegmentHash, 'takeState'>;
   readonly upload: () => BlobUpload | undefined;
   /** From which the fill has gone on. */
-  readonly first: Checkpoint | undefined;
+  readonly first: StoredSegments | undefined;
 }
 
-/** The newest checkpoint each time it is called; `undefined`: there is none yet. */
+/** What the newest checkpoint has, each time it is called; `undefined`: there is none yet. */
 export function createCheckpoints({ segments, hash, upload, first }: CheckpointsOptions) {
   let done = 0;
   let newest = first;
 
-  return (): Checkpoint | undefined => {
+  return (): StoredSegments | undefined => {
     while (done < segments.count && segments.at(done).isHashed && segments.at(done).isStored) done += 1;
     const current = upload();
     const hashState = done === 0 ? undefined : hash.takeState(done - 1);

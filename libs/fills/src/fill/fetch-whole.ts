@@ -1,10 +1,11 @@
 // The main work of a fill: all segments are fetched, hashed and stored, and the blob is committed.
 import { CacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
-import { type SegmentFetch, createSegmentFetch, nearBytes } from '../fetch/fetch-segments.ts';
+import { type SegmentFetch, createSegmentFetch } from '../fetch/fetch-segments.ts';
 import type { FillRoom } from '../room/spool-room.ts';
+import { nearBytesOf } from '../spool/segments.ts';
 import type { Spool } from '../spool/spool-directory.ts';
-import { type Checkpoint, createCheckpoints, resumeFrom } from './checkpoints.ts';
+import { type StoredSegments, createCheckpoints, resumeFrom } from './checkpoints.ts';
 import type { FillBody } from './fill-body.ts';
 import type { FillOptions } from './fill-options.ts';
 import { type SegmentHash, createSegmentHash } from './hash-segments.ts';
@@ -31,15 +32,15 @@ export interface WholeFetch {
   readonly fetch: SegmentFetch;
   readonly hash: SegmentHash;
   readonly storing: SegmentStore;
-  /** The newest one of a large blob. */
-  readonly checkpoint: Checkpoint | undefined;
+  /** Of a large blob, for its next checkpoint. */
+  readonly checkpoint: StoredSegments | undefined;
   /** Resolves when the blob is committed, or false when the store does not take it. Rejects with the failure. */
   run(): Promise<boolean>;
   close(): void;
 }
 
-/** A ranged GET beside another one brings at most this share of the window, but not less than so many bytes. */
-const leastRangeBytes = 64 * 1024 * 1024;
+/** A ranged GET beside another one brings at most this share of the window, but not less than so many segments. */
+const leastRangeSegments = 4;
 const rangeShare = 1 / 8;
 
 /** Resolves when the fill has its floor in the spool. Rejects as `Spool.enter`; then it has closed the first body. */
@@ -91,7 +92,8 @@ export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeF
     void hash.catchUp().catch(() => {});
   };
 
-  const rangeBytes = Math.max(leastRangeBytes, Math.floor(Math.min(spools.perFillBytes, segments.size) * rangeShare));
+  const windowBytes = Math.min(spools.perFillBytes, segments.size);
+  const rangeBytes = Math.max(leastRangeSegments * segments.segmentBytes, Math.floor(windowBytes * rangeShare));
   const { connect } = fill;
   const fetch = createSegmentFetch({
     segments,
@@ -109,7 +111,8 @@ export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeF
     const { takenOverSize, from } = fill;
     const all = fetch.all(first);
     // The reader of a lost fill waits here; fetched first, the bytes are not fetched twice.
-    if (takenOverSize !== undefined && from > nearBytes && !segments.holding(from).isComplete) fetch.want(from);
+    const isFar = from > nearBytesOf(segments.segmentBytes);
+    if (takenOverSize !== undefined && isFar && !segments.holding(from).isComplete) fetch.want(from);
     await all;
   };
 

@@ -90,6 +90,38 @@ test('a reader behind the window reads beside it, up to where bytes are here', a
   assert.ok(gets[1]!.toExclusive! <= 900_000);
 });
 
+test('beside all fills of a blob as much is read as it has; then its readers wait for the store', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const stored = { size, segmentBytes, crcs: [], uploadId: 'gone', parts: '', hashState: new Uint8Array(0) };
+  const { bytes, fill, open, gets } = await startTestFill(t, {
+    ...window,
+    takenOverSize: size,
+    checkpoint: { ...stored, sideBytes: size - 250_000 },
+    answer: ({ from }) => ({ gate: (at) => (from === undefined && at >= 900_000 ? gate.promise : undefined) }),
+  });
+  await fill.running;
+  await until(() => fill.presentBytes === 900_000);
+  const part = { toExclusive: 200_000, verified: false };
+  const sharing = [open(part), open(part)];
+  const got = await Promise.all(sharing.map((reader) => readAll(reader)));
+  for (const body of got) assert.ok(body.equals(bytes.subarray(0, 200_000)));
+  for (const reader of sharing) await reader.close();
+  const reader = open({ from: 300_000 });
+  assert.equal(await reader.read(Buffer.alloc(50_000)), 50_000);
+  const waiting = assert.rejects(reader.read(Buffer.alloc(10)), isStored);
+  await delay(60_000);
+  gate.resolve();
+  await fill.ended;
+  fill.release();
+  await waiting;
+  await reader.close();
+  const beside = gets.slice(1).map(({ from, sentBytes }) => [from, sentBytes]);
+  assert.deepEqual(beside, [
+    [0, 200_000],
+    [300_000, 50_000],
+  ]);
+});
+
 test('readers of what is stored go on in the store, at once where the room is wanted, else soon', async (t) => {
   const { fill, open, spools } = await startTestFill(t, small);
   await fill.running;

@@ -106,6 +106,7 @@ export function startFill(options: FillOptions): Fill {
       perFillBytes: spools.perFillBytes,
       get,
       first: range && { body: first!, endExclusive: range.toExclusive },
+      askedBefore: options.checkpoint?.sideBytes ?? 0,
       onBytes: (bytes) => options.onSideBytes?.(bytes),
       work: () => work,
       isWholeWanted: () => wholeWanted,
@@ -200,7 +201,8 @@ export function startFill(options: FillOptions): Fill {
       return body?.verified === true ? body.segments.table : undefined;
     },
     get checkpoint() {
-      return work?.checkpoint;
+      const stored = work?.checkpoint;
+      return stored && { ...stored, sideBytes: beside?.askedBytes ?? 0 };
     },
     get presentBytes() {
       return body?.segments.fetchedBytes ?? 0;

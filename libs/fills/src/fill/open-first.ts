@@ -3,7 +3,7 @@
 import { CacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
 import { isNoRange } from '../fetch/fetch-errors.ts';
-import { nearBytes } from '../fetch/fetch-segments.ts';
+import { nearBytesOf } from '../spool/segments.ts';
 import type { FillOptions } from './fill-options.ts';
 
 export interface FirstAnswer {
@@ -16,9 +16,10 @@ export interface FirstAnswer {
 }
 
 /** The range that is fetched first, and by itself. */
-export function firstRange({ from, toExclusive, expectedSize, takenOverSize, maxWholeForRangeBytes }: FillOptions) {
+export function firstRange(options: FillOptions) {
+  const { from, toExclusive, expectedSize, takenOverSize, maxWholeForRangeBytes, spools } = options;
   if (expectedSize === undefined || toExclusive === undefined || takenOverSize !== undefined) return undefined;
-  const far = from > nearBytes;
+  const far = from > nearBytesOf(spools.segmentBytesOf(expectedSize));
   const tooLarge = expectedSize > maxWholeForRangeBytes && toExclusive - from < expectedSize / 2;
   if (from >= expectedSize || !(far || tooLarge)) return undefined;
   return { from, toExclusive: Math.min(toExclusive, expectedSize) };

@@ -13,6 +13,8 @@ export interface ReadBesideOptions {
   readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
   /** As of `SideReadsOptions`. */
   readonly first: { readonly body: UpstreamBlobBody; readonly endExclusive: number } | undefined;
+  /** As of `SideReadsOptions`. */
+  readonly askedBefore: number;
   readonly onBytes: (bytes: number) => void;
   /** The fetch of the whole, once it has begun. */
   readonly work: () => WholeFetch | undefined;
@@ -27,7 +29,7 @@ const restMs = 10_000;
 export type ReadBeside = ReturnType<typeof createReadBeside>;
 
 export function createReadBeside(options: ReadBesideOptions) {
-  const { segments, perFillBytes, get, first, onBytes, work, isWholeWanted, wantWhole } = options;
+  const { segments, perFillBytes, get, first, askedBefore, onBytes, work, isWholeWanted, wantWhole } = options;
   /** Until then readers wait. */
   let restsUntilMs = 0;
 
@@ -36,8 +38,10 @@ export function createReadBeside(options: ReadBesideOptions) {
 
   const sides = createSideReads({
     size: segments.size,
+    segmentBytes: segments.segmentBytes,
     get,
     first,
+    askedBefore,
     onBytes,
     onFailed(error) {
       if (isNoRange(error)) {
@@ -70,12 +74,18 @@ export function createReadBeside(options: ReadBesideOptions) {
         });
       if (!mayAsk) return undefined;
       const next = nextPresent(segments, segment, sides.endOf(from, end));
-      const isEnough = performance.now() < restsUntilMs || sides.askedBytes + next - from > segments.size;
-      return isToBeStored() && isEnough ? undefined : sides.open(from, next);
+      if (!isToBeStored()) return sides.open(from, next);
+      const leftBytes = segments.size - sides.askedBytes;
+      if (leftBytes <= 0 || performance.now() < restsUntilMs) return undefined;
+      return sides.open(from, Math.min(next, from + leftBytes));
     },
     /** Reads that are open now. */
     get count(): number {
       return sides.count;
+    },
+    /** As of `SideReads`. */
+    get askedBytes(): number {
+      return sides.askedBytes;
     },
     end: sides.end,
     close: sides.close,

@@ -24,6 +24,9 @@ export interface Segment {
   release: (() => void) | undefined;
 }
 
+/** A reader this close behind a fetch waits for it. */
+export const nearBytesOf = (segmentBytes: number): number => segmentBytes / 4;
+
 export interface SegmentsOptions {
   /** Bytes of the blob. Where the size is unknown it is the most that is read: see `endAt`. */
   readonly size: number;

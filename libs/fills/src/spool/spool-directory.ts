@@ -37,6 +37,8 @@ export interface Spool {
 }
 
 export interface SpoolDirectory {
+  /** Of a blob of so many bytes. */
+  segmentBytesOf(size: number): number;
   open(request: SpoolRequest): Spool;
   /**
    * Rejects where the disk can never hold a blob of so many bytes, as far as it has to. Waits for nothing and takes no room. Called
@@ -92,6 +94,7 @@ export async function openSpoolDirectory(path: string, options: SpoolDirectoryOp
   const floorOf = (size: number) => (isOneFile ? size : leastFloorOf(size));
 
   return {
+    segmentBytesOf: (size) => segmentBytesOf(size, leastSegmentBytes),
     isOneFile,
     perFillBytes,
     open({ name, size }) {
