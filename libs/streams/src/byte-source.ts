@@ -20,6 +20,8 @@ export interface SourceReader {
    * before the last one.
    */
   readonly isUnproven?: boolean | undefined;
+  /** CRC-32 of what the last `read` gave, where it has been computed. */
+  readonly crc?: number | undefined;
 }
 
 export interface ByteSource {

@@ -33,3 +33,27 @@ export function combineCrc32(first: number, second: number, length: number): num
   if (last.length !== length) last = { length, power: powerOf(length) };
   return (multiply(last.power, first) ^ second) >>> 0;
 }
+
+export interface Segmented {
+  /** Of all segments but the last. */
+  readonly segmentBytes: number;
+  /** Bytes of the whole blob. */
+  readonly size: number;
+}
+
+/** `crcs` of segments that are `together` times as long; unset where one of theirs is. */
+export function combineSegments(
+  crcs: readonly (number | undefined)[],
+  { segmentBytes, size }: Segmented,
+  together: number,
+): (number | undefined)[] {
+  return Array.from({ length: Math.ceil(crcs.length / together) }, (_, at) => {
+    let combined = 0;
+    for (let index = at * together; index < Math.min(crcs.length, (at + 1) * together); index += 1) {
+      const crc = crcs[index];
+      if (crc === undefined) return undefined;
+      combined = combineCrc32(combined, crc, Math.min(segmentBytes, size - index * segmentBytes));
+    }
+    return combined;
+  });
+}

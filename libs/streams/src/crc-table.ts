@@ -1,16 +1,16 @@
 // The CRC table that a blob's record keeps. It has a thousand segments at most, so that the record stays small and the blob needs no
 // object beside it (decision 0067).
-import { crc32 } from 'node:zlib';
 import { type CrcTable, segmentBytesOf, segmentCount } from '@cistern/oci';
-import { combineCrc32 } from './combine-crc32.ts';
+import { combineSegments } from './combine-crc32.ts';
+import { createSegmentSums } from './segment-sums.ts';
 
 /** Four bytes each. */
 const maxSegments = 1000;
 
 export interface CrcTableMaker {
-  /** The next bytes of the blob. */
-  update(bytes: Uint8Array): void;
-  /** The table of all bytes that came. */
+  /** The next bytes of the blob. `known`: their CRC-32, where it has been computed. */
+  update(bytes: Uint8Array, known?: number): void;
+  /** To be read once all bytes have come. */
   table(): CrcTable;
 }
 
@@ -18,35 +18,13 @@ export interface CrcTableMaker {
 export function makeCrcTable(size: number, least?: number): CrcTableMaker {
   const ofFills = segmentBytesOf(size, least);
   const segmentBytes = ofFills * Math.ceil(segmentCount(size, ofFills) / maxSegments);
-  const crcs: number[] = [];
-  let crc = 0;
-  let left = segmentBytes;
-  return {
-    update(bytes) {
-      for (let at = 0; at < bytes.length;) {
-        if (left === 0) {
-          crcs.push(crc);
-          crc = 0;
-          left = segmentBytes;
-        }
-        const part = bytes.subarray(at, at + left);
-        crc = crc32(part, crc);
-        left -= part.length;
-        at += part.length;
-      }
-    },
-    table: () => ({ segmentBytes, crcs: [...crcs, crc] }),
-  };
+  const sums = createSegmentSums({ size, segmentBytes, from: 0 });
+  return { update: sums.add, table: () => ({ segmentBytes, crcs: sums.crcs.map((crc = 0) => crc) }) };
 }
 
 /** The table of a blob of `size` bytes with at most a thousand segments: neighbours become one. */
 export function foldCrcTable({ segmentBytes, crcs }: CrcTable, size: number): CrcTable {
   const together = Math.ceil(crcs.length / maxSegments);
-  const lengthOf = (at: number) => Math.min(segmentBytes, size - at * segmentBytes);
-  const folded: number[] = [];
-  for (const [at, crc] of crcs.entries()) {
-    if (at % together === 0) folded.push(crc);
-    else folded[folded.length - 1] = combineCrc32(folded.at(-1)!, crc, lengthOf(at));
-  }
-  return { segmentBytes: segmentBytes * together, crcs: folded };
+  const folded = combineSegments(crcs, { segmentBytes, size }, together);
+  return { segmentBytes: segmentBytes * together, crcs: folded.map((crc = 0) => crc) };
 }

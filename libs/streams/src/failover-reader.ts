@@ -95,6 +95,10 @@ class FailoverReader implements SourceReader {
     return this.#place?.isUnproven === true;
   }
 
+  get crc(): number | undefined {
+    return this.#place?.crc;
+  }
+
   readonly table = (): Promise<CrcTable | undefined> => {
     this.#table ??= this.#findTable();
     return this.#table;

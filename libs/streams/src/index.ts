@@ -3,6 +3,7 @@ export { SourceInterrupted } from './byte-source.ts';
 export type { ByteSource, SourceReader } from './byte-source.ts';
 export { openFailoverReader } from './failover-reader.ts';
 export type { Interruptions } from './failover-reader.ts';
+export { combineCrc32 } from './combine-crc32.ts';
 export { foldCrcTable, makeCrcTable } from './crc-table.ts';
 export type { CrcTableMaker } from './crc-table.ts';
 export { openBodyConnection } from './http/body-connection.ts';

@@ -1,19 +1,18 @@
 // The CRC-32 of each segment that a reader has passed on, to be compared with that of the verified segment.
 import { crc32 } from 'node:zlib';
 import { type CrcTable, segmentCount } from '@cistern/oci';
-import { combineCrc32 } from './combine-crc32.ts';
+import { type Segmented, combineCrc32, combineSegments } from './combine-crc32.ts';
 
-export interface SegmentSumsOptions {
-  /** Bytes of the whole blob. */
-  readonly size: number;
-  readonly segmentBytes: number;
+export interface SegmentSumsOptions extends Segmented {
   /** The offset of the first byte that is added. */
   readonly from: number;
 }
 
 /** The CRC-32 of the segments whose bytes came whole and in order, from wherever each of them came. */
 export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptions) {
-  const sums = new Map<number, number>();
+  /** Unset for segments that did not come whole. */
+  const crcs = Array.from<number | undefined>({ length: segmentCount(size, segmentBytes) });
+  let hasSome = false;
   let position = from;
   let index = Math.floor(from / segmentBytes);
   /** The CRC-32 of the segment at `position`; unset means that some of its bytes were not added. */
@@ -25,27 +24,17 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
   const advance = (length: number) => {
     position += length;
     if (position < endOf()) return;
-    if (sum !== undefined) sums.set(index, sum);
+    crcs[index] = sum;
+    hasSome ||= sum !== undefined;
     index += 1;
     sum = 0;
   };
   if (position === index * segmentBytes) sum = 0;
 
-  /** The CRC-32 of several segments together; unset means that some did not come whole. */
-  const sumOf = (first: number, end: number): number | undefined => {
-    let crc = 0;
-    for (let segment = first; segment < end; segment += 1) {
-      const own = sums.get(segment);
-      if (own === undefined) return undefined;
-      crc = combineCrc32(crc, own, Math.min(segmentBytes, size - segment * segmentBytes));
-    }
-    return crc;
-  };
-
   return {
     /** `known`: CRC-32 of `bytes`, where it has been computed. */
     add(bytes: Uint8Array, known?: number): void {
-      for (let at = 0; at < bytes.length;) {
+      for (let at = 0; at < bytes.length && position < size;) {
         const part = bytes.subarray(at, at + endOf() - position);
         if (sum !== undefined) {
           const own = part.length === bytes.length ? known : undefined;
@@ -57,26 +46,25 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
     },
     /** Bytes that need no comparison, but for that of those before them in their segment. */
     skip(bytes: Uint8Array): void {
-      for (let at = 0; at < bytes.length;) {
+      for (let at = 0; at < bytes.length && position < size;) {
         const part = bytes.subarray(at, at + endOf() - position);
         sum = isBegun() ? crc32(part, sum) : undefined;
         at += part.length;
         advance(part.length);
       }
     },
+    /** Of all segments; unset for those that did not come whole. */
+    crcs,
     /** Whether there is nothing to compare. */
     get isEmpty(): boolean {
-      return sums.size === 0 && !isBegun();
+      return !hasSome && !isBegun();
     },
     /** Whether all that was added is what the table says, whose segments may be several of these together. */
     matches(table: CrcTable): boolean {
       const together = table.segmentBytes / segmentBytes;
-      if (!Number.isInteger(together) || table.crcs.length !== segmentCount(size, table.segmentBytes))
-        return sums.size === 0;
-      return table.crcs.every((right, at) => {
-        const own = sumOf(at * together, Math.min((at + 1) * together, segmentCount(size, segmentBytes)));
-        return own === undefined || own === right;
-      });
+      if (!Number.isInteger(together) || table.crcs.length !== segmentCount(size, table.segmentBytes)) return !hasSome;
+      const own = combineSegments(crcs, { segmentBytes, size }, together);
+      return table.crcs.every((right, at) => own[at] === undefined || own[at] === right);
     },
   };
 }

@@ -2,13 +2,14 @@
 import { crc32 } from 'node:zlib';
 import { CacheError } from '@cistern/errors';
 import { type CrcTable, createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
-import { makeCrcTable, type SourceReader, SourceInterrupted } from '@cistern/streams';
+import { combineCrc32, makeCrcTable, type SourceReader, SourceInterrupted } from '@cistern/streams';
 
 /** By what the parts of a blob are known. It is shown all bytes, in order and from the beginning of a part. */
 export interface ReadCheck {
   /** One past the last byte of the part that `position` is in. */
   endOfPart(position: number): number;
-  update(bytes: Uint8Array): void;
+  /** `crc`: of the bytes. */
+  update(bytes: Uint8Array, crc: number): void;
   /** Whether the part that has ended is right. */
   isRight(): boolean;
   /** The table of the blob. It is known once all of it is right. */
@@ -22,8 +23,8 @@ export function checkByTable(table: CrcTable, size: number, from: number): ReadC
   let crc = 0;
   return {
     endOfPart: (position) => Math.min(size, (Math.floor(position / segmentBytes) + 1) * segmentBytes),
-    update(bytes) {
-      crc = crc32(bytes, crc);
+    update(bytes, next) {
+      crc = combineCrc32(crc, next, bytes.length);
     },
     isRight() {
       const isRight = crc === crcs[segment];
@@ -41,9 +42,9 @@ export function checkByDigest(digest: Digest, size: number, least?: number): Rea
   const maker = makeCrcTable(size, least);
   return {
     endOfPart: () => size,
-    update(bytes) {
+    update(bytes, crc) {
       hash.update(bytes);
-      maker.update(bytes);
+      maker.update(bytes, crc);
     },
     isRight: () => `${digestAlgorithm(digest)}:${hash.digest('hex')}` === digest,
     table: () => maker.table(),
@@ -75,11 +76,16 @@ export function checkOnRead(options: CheckOnReadOptions): SourceReader {
   let position = start;
   /** Up to where the bytes have been given or checked. */
   let settled = from;
+  /** Of what the last `read` gave. */
+  let crc = 0;
 
   const readSome = async (into: Uint8Array) => {
     const length = await reader.read(into);
     if (length === 0) throw new CacheError('store-unavailable', `The store ended ${digest} before its size.`);
-    check.update(into.subarray(0, length));
+    const bytes = into.subarray(0, length);
+    const next = crc32(bytes);
+    check.update(bytes, next);
+    crc = combineCrc32(crc, next, length);
     position += length;
   };
 
@@ -95,6 +101,7 @@ export function checkOnRead(options: CheckOnReadOptions): SourceReader {
     async read(into) {
       if (position === toExclusive) return 0;
       while (position < from) await readSome(into.subarray(0, from - position));
+      crc = 0;
       const begin = position;
       const partEnd = check.endOfPart(begin);
       const end = Math.min(partEnd, toExclusive);
@@ -108,6 +115,12 @@ export function checkOnRead(options: CheckOnReadOptions): SourceReader {
       if (position === toExclusive) await onRight();
       return position - begin;
     },
+    get crc() {
+      return crc;
+    },
+    // A store that fails within a part leaves it unchecked.
+    isUnproven: true,
+    table: reader.table,
     close: () => reader.close(),
   };
 }

@@ -50,9 +50,7 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   const own = { table: () => tableOf(deps, record) };
   const lasting = { ...interruptible(reader), ...own };
   if (!isChecked || isHashedBefore) return lasting;
-  const checking = checkingReader(deps, lasting, record, { ...range, start, table });
-  // A store that fails within a segment leaves it unchecked.
-  return { ...checking, ...own, isUnproven: true };
+  return checkingReader(deps, lasting, record, { ...range, start, table });
 }
 
 /** Gives hashed bytes from memory. A slow reader does not keep them there: forgotten ones are hashed again. */

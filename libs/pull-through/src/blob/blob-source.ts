@@ -69,6 +69,9 @@ export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOption
           get isUnproven() {
             return reader.isUnproven;
           },
+          get crc() {
+            return reader.crc;
+          },
           close() {
             clearInterval(touching);
             return reader.close();
