@@ -108,6 +108,22 @@ test('a long fill keeps its connections', long, async (t) => {
   assert.ok(rate > 0.95 * 40);
 });
 
+test('wrong bytes by several connections: for ten minutes each fill has one', long, async () => {
+  const control = createConnectionControl();
+  const host = simulateHost(control, { perConnection }, seeded(1));
+  await host.run([{ size: gibibyte }]);
+  const other = control.enter('cdn', { max: 4, mayProbe: () => true });
+  assert.equal(other.allowed, 4);
+  other.mismatched();
+  assert.equal(other.allowed, 1);
+  other.leave();
+  const [next] = await host.run([{ size: gibibyte }]);
+  assert.equal(most(next!), 1);
+  await delay(600_000);
+  const [later] = await host.run([{ size: gibibyte }]);
+  assert.equal(most(later!), 4);
+});
+
 test('a count that paid holds for the fill that begins within a minute, and not after', long, async () => {
   const host = open({ perConnection });
   await host.run([{ size: gibibyte }]);

@@ -28,6 +28,8 @@ export interface FillConnections {
   opened(count: number): void;
   /** An extra connection was refused by the `host`, or had no place under our own `cap`. */
   refused(by: 'host' | 'cap'): void;
+  /** What came by several was not the blob: parts of it may be other releases of it. The host gets one per fill for ten minutes. */
+  mismatched(): void;
   leave(): void;
 }
 

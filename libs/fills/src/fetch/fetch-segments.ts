@@ -260,6 +260,10 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     get connections(): number {
       return answeredRuns.size;
     },
+    /** What came is not the blob. */
+    mismatched(): void {
+      if (hasExtras) connections?.mismatched();
+    },
     /** The fill has ended. */
     close(): void {
       connections?.leave();

@@ -4,6 +4,7 @@
 // - A window a fifth above the reference ends the probe with a yes. The connection is kept for a minute.
 // - Three windows below that, or a refusal, end it with a no. So many connections are not tried for ten minutes.
 // - A fill that ends or is held up ends it without a verdict.
+// - Wrong bytes by several connections are a no to all of them.
 // - After its minute a connection is taken away, and the next probe may bring it back.
 //
 // The sum over all fills counts: under a limit of the sum, one more connection only takes from the others.
@@ -168,6 +169,14 @@ export function createHostConnections(): HostConnections {
     else if (mayTry(from, now)) no = { from, untilMs: now + noPlaceMs };
   }
 
+  function mismatched(): void {
+    const now = performance.now();
+    for (const member of members) member.extras = 0;
+    spare = 0;
+    startOver(now);
+    no = { from: 0, untilMs: now + noMs };
+  }
+
   return {
     enter(options) {
       const now = performance.now();
@@ -202,6 +211,7 @@ export function createHostConnections(): HostConnections {
           begin(performance.now() + settleMs);
         },
         refused: (by) => refused(member, by),
+        mismatched,
         leave() {
           members.delete(member);
           spare += member.extras;

@@ -120,6 +120,7 @@ export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeF
     await hash.catchUp();
     const actual = await hash.digest();
     if (actual === digest) return;
+    fetch.mismatched();
     const message = `Upstream ${fill.upstream.name} sent bytes with digest ${actual} for ${digest}.`;
     throw new CacheError('content-mismatch', message, { retryable: true });
   };

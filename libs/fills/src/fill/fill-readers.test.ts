@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { SourceInterrupted } from '@cistern/streams';
 import { until } from '@cistern/runtime/testing';
+import type { FillConnections } from '../fetch/connection-control.ts';
 import { type TestFillOptions, readAll, startTestFill } from '../testing/start-test-fill.ts';
 
 const segmentBytes = 100_000;
@@ -184,6 +185,30 @@ test('wrong bytes end no reader cleanly and are not stored', async (t) => {
   await reader.close();
   assert.equal(await store.stat(digest), undefined);
   await until(() => spools.usedBytes === 0);
+});
+
+test('wrong bytes by several connections are told to who allowed them', async (t) => {
+  let mismatches = 0;
+  const connections: FillConnections = {
+    allowed: 2,
+    isOnTrial: false,
+    received() {},
+    heldUp: () => () => {},
+    opened() {},
+    refused() {},
+    mismatched: () => void (mismatches += 1),
+    leave() {},
+  };
+  for (const isStriped of [true, false]) {
+    const { fill, gets } = await startTestFill(t, {
+      ...small,
+      connect: () => ({ ...connections, allowed: isStriped ? 2 : 1 }),
+      answer: () => ({ flipAt: 950_000, chunkMs: () => 1 }),
+    });
+    await assert.rejects(fill.ended, (error) => isCacheError(error, 'content-mismatch'));
+    assert.equal(gets.length > 1, isStriped);
+    assert.equal(mismatches, 1);
+  }
 });
 
 test('closing ends every wait of a reader: here, beside and for the table', async (t) => {

@@ -87,7 +87,7 @@ export function scriptUpstream({ bytes, chunkBytes, answer }: ScriptedUpstreamOp
         get.isOver = true;
         closing.abort(new Error('the body was closed'));
       };
-      return { start: from ?? 0, totalSize: bytes.length, body: body(), close };
+      return { start: from ?? 0, totalSize: bytes.length, host: 'upstream', body: body(), close };
     },
   };
 }

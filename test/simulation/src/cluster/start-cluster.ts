@@ -256,6 +256,7 @@ function createFickleControl(random: Random, most: number): ConnectionControl {
       heldUp: () => () => {},
       opened() {},
       refused() {},
+      mismatched() {},
       leave() {},
     }),
   };
