@@ -43,6 +43,15 @@ test('each segment has a file, which goes when it is dropped', async (t) => {
   assert.equal(files.path, undefined);
 });
 
+test('a directory that was removed meanwhile is made again', async (t) => {
+  const { directory, read, write, names, files } = await openFiles(t);
+  await rm(directory, { recursive: true });
+  await write(0, 0, 'abc');
+  assert.equal(await read(0, 0, 3), 'abc');
+  assert.deepEqual(await names(), ['a.0.fill']);
+  await files.close();
+});
+
 test('one file has all segments at their place, and none of them is dropped', async (t) => {
   const { directory, files, read, write, names } = await openFiles(t, true);
   await write(1, 0, 'klm');

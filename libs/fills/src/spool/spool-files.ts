@@ -1,6 +1,7 @@
 // The files of a fill's segments while it runs. Either each segment has one, which is removed when the segment is freed. Or one file
 // holds them all, and becomes the blob by a rename.
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { CacheError } from '@cistern/errors';
 
 export interface SpoolFiles {
@@ -46,7 +47,7 @@ export function openSpoolFiles({ path, isOneFile, segmentBytes }: SpoolFilesOpti
   const openOnce = (segment: number): Promise<FileHandle> => {
     if (closing !== undefined) throw new Error('the spool was closed');
     const key = keyOf(segment);
-    const file = files.get(key) ?? open(pathOf(key), 'wx+', 0o600);
+    const file = files.get(key) ?? openNew(pathOf(key));
     files.set(key, file);
     return file;
   };
@@ -97,6 +98,16 @@ export function openSpoolFiles({ path, isOneFile, segmentBytes }: SpoolFilesOpti
       return closing;
     },
   };
+}
+
+async function openNew(path: string): Promise<FileHandle> {
+  const openOnce = () => open(path, 'wx+', 0o600);
+  return openOnce().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    // Systems remove directories of temporary files that have been idle for days.
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return openOnce();
+  });
 }
 
 function notWritten(cause: unknown): CacheError {
