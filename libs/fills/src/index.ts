@@ -25,7 +25,6 @@ export type { PeerKeys } from './remote/peer-keys.ts';
 export { createFrameReader } from './remote/read-frames.ts';
 export { createDiskRoom } from './room/disk-room.ts';
 export type { DiskRoom, DiskRoomOptions } from './room/disk-room.ts';
-export { joinDiskRooms } from './room/join-disk-rooms.ts';
 export { limitStore } from './room/limit-store.ts';
 export { minFreeBytes, noMinFree, reserveBytes } from './room/min-free.ts';
 export type { MinFree } from './room/min-free.ts';

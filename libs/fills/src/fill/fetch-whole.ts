@@ -51,10 +51,14 @@ export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeF
   const isSizeUnknown = answer.size === undefined;
   const first = answer.range === undefined ? answer.first : undefined;
   const writtenBytes = () => segments.onDiskBytes;
-  const room = await spool.enter({ isSizeUnknown, freeOne, writtenBytes, signal }).catch((error: unknown) => {
-    first?.close();
-    throw error;
-  });
+  const storedBytes = () =>
+    [...segments].reduce((sum, { isStored, start, end }) => sum + (isStored ? end - start : 0), 0);
+  const room = await spool
+    .enter({ isSizeUnknown, freeOne, writtenBytes, storedBytes, signal })
+    .catch((error: unknown) => {
+      first?.close();
+      throw error;
+    });
   const openHash = isSizeUnknown || segments.size <= spools.perFillBytes ? undefined : fill.openHash;
   const resumed =
     openHash && fill.checkpoint && (await resumeFrom(fill.checkpoint, { store, digest, segments, openHash, log }));

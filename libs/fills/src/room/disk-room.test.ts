@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { createDiskRoom, type DiskRoom, type DiskRoomOptions } from './disk-room.ts';
-import { joinDiskRooms } from './join-disk-rooms.ts';
 import { type MinFree, minFreeBytes, noMinFree, reserveBytes } from './min-free.ts';
 
 const tenth: MinFree = { share: 0.1, maxBytes: 20_000, shareOfLeft: 0.5 };
@@ -220,28 +219,4 @@ test('one that leaves between two looks gets the reason of its signal', async ()
   const waiting = fits(room, 200, leaving.signal);
   setImmediate(() => leaving.abort(new Error('lease lost')));
   await assert.rejects(waiting, /^Error: lease lost$/);
-});
-
-test('where each byte is written twice, or to two disks, there has to be room for both', async () => {
-  const twice = startDisk({ copies: 2 });
-  await assert.rejects(fits(twice.room, 500), isRefused);
-  await fits(twice.room, 400);
-  const [store, spool] = [startDisk(), startDisk({ others: 700, minFree: noMinFree, name: 'The spool' })];
-  const both = joinDiskRooms([store.room, spool.room]);
-  await assert.rejects(fits(both, 301), /The spool/);
-  const claim = both.open(() => 0);
-  await claim.take(200, signal);
-  await assert.rejects(fits(both, 200), /The spool/);
-  assert.match(both.full ?? '', /The spool/);
-  claim.close();
-  await fits(both, 200);
-});
-
-test('what one of two disks refuses takes no room on the other', async () => {
-  const [store, spool] = [startDisk(), startDisk({ others: 700, minFree: noMinFree, name: 'The spool' })];
-  const claim = joinDiskRooms([store.room, spool.room]).open(() => 0);
-  await claim.take(100, signal);
-  await assert.rejects(claim.take(400, signal), /The spool/);
-  await fits(store.room, 800);
-  await assert.rejects(fits(store.room, 900), isRefused);
 });

@@ -36,8 +36,6 @@ export interface DiskRoomOptions {
   readonly heldBytes?: () => Promise<number>;
   /** Has eviction make room for so many bytes; called again while somebody waits, and with 0 when nobody does any more. */
   readonly want?: (bytes: number) => Promise<void>;
-  /** How often each byte is written there. Default: once. */
-  readonly copies?: number;
 }
 
 interface Look extends DiskSpace {
@@ -62,14 +60,13 @@ const giveUpForMs = 60_000;
 const retryAfterMs = 30_000;
 
 export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
-  const { name, minFree, want, copies = 1 } = options;
+  const { name, minFree, want } = options;
   const claims = new Set<Taken>();
   const waiting = new Set<{ readonly bytes: number }>();
   let gaveUp = { bytes: Infinity, atMs: -Infinity };
   let refused: { readonly bytes: number; readonly atMs: number; readonly why: string } | undefined;
 
-  const sumOf = (bytesOf: (claim: Taken) => number) =>
-    [...claims].reduce((sum, claim) => sum + bytesOf(claim), 0) * copies;
+  const sumOf = (bytesOf: (claim: Taken) => number) => [...claims].reduce((sum, claim) => sum + bytesOf(claim), 0);
   /** Taken, and not on the disk yet. */
   const pendingBytes = () => sumOf((claim) => Math.max(0, claim.bytes - claim.writtenBytes()));
   const disk = watchDisk(options, pendingBytes);
@@ -89,9 +86,8 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
     throw new CacheError('store-unavailable', `There is no room for the blob: ${why}`, { retryAfterMs, isLocal: true });
   }
 
-  async function take(claim: Taken, claimed: number, signal: AbortSignal): Promise<() => void> {
-    const waiter = { bytes: claimed * copies };
-    const { bytes } = waiter;
+  async function take(claim: Taken, bytes: number, signal: AbortSignal): Promise<() => void> {
+    const waiter = { bytes };
     const sinceMs = performance.now();
     try {
       for (;;) {
@@ -106,9 +102,9 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
         const isOver = hasWaited || shortage?.isGivenUp === true;
         if (shortage === undefined || (shortage.isSmall && isOver)) {
           if (bytes >= (refused?.bytes ?? 0)) refused = undefined;
-          claim.bytes += claimed;
+          claim.bytes += bytes;
           claims.add(claim);
-          return () => void (claim.bytes -= claimed);
+          return () => void (claim.bytes -= bytes);
         }
         if (isOver || shortage.isForGood) refuse(bytes, shortage);
         waiting.add(waiter);
@@ -122,8 +118,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
   }
 
   return {
-    async admit(claimed) {
-      const bytes = claimed * copies;
+    async admit(bytes) {
       const seen = await disk.look(bytes);
       const shortage = seen && shortageOf(bytes, seen);
       if (shortage?.isForGood === true || (shortage?.isGivenUp === true && !shortage.isSmall)) refuse(bytes, shortage);

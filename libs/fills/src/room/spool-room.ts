@@ -30,6 +30,8 @@ export interface EnterOptions {
 
 export interface SpoolRoomOptions {
   readonly maxBytes: number;
+  /** What its file system has for it, as it was last seen. Default: as much. */
+  readonly diskBytes?: () => number;
   /** The most that one fill may have, its floor included. */
   readonly perFillBytes: number;
   /** Called whenever `usedBytes` has changed. */
@@ -45,11 +47,13 @@ interface Holder extends Omit<EnterOptions, 'floorBytes'> {
   ahead: number;
 }
 
-export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOptions) {
+export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillBytes, onUsed }: SpoolRoomOptions) {
   const holders = new Set<Holder>();
   const entering: Holder[] = [];
   let used = 0;
   let changed = Promise.withResolvers<void>();
+
+  const limit = () => Math.min(maxBytes, diskBytes());
 
   const usedBy = ({ floorBytes, inOrder, ahead }: Holder) => Math.max(floorBytes, inOrder) + ahead;
 
@@ -75,7 +79,7 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
       const isOverItsMost = wanted > perFillBytes;
       // Fills that wait to begin come first.
       const floors = entering.reduce((sum, { floorBytes }) => sum + floorBytes, 0);
-      if (!isOverItsMost && used - usedBy(holder) + wanted + floors <= maxBytes) return true;
+      if (!isOverItsMost && used - usedBy(holder) + wanted + floors <= limit()) return true;
       if (holder.freeOne(true)) continue;
       if (isOverItsMost || entering.length > 0 || !freeOfOthers(holder)) return false;
     }
@@ -117,6 +121,12 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
     },
   });
 
+  function noRoom(bytes: number): CacheError {
+    const setting = diskBytes() < maxBytes ? 'the file system of worker.spool.directory' : 'worker.spool.maxbytes';
+    const message = `The spool has no room for ${bytes} bytes of a blob: ${used} of ${limit()} are in use (${setting}).`;
+    return new CacheError('overloaded', message, { retryable: true, retryAfterMs: 5_000, isLocal: true });
+  }
+
   /** In the order of their coming, so that a large floor is not starved by small ones. */
   const waitForFloor = async (holder: Holder) => {
     const { floorBytes, signal } = holder;
@@ -131,14 +141,14 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
         signal.throwIfAborted();
         const next = changed.promise;
         if (entering[0] === holder) {
-          while (used + floorBytes > maxBytes && freeOfOthers(holder));
-          if (used + floorBytes <= maxBytes) {
+          while (used + floorBytes > limit() && freeOfOthers(holder));
+          if (used + floorBytes <= limit()) {
             holders.add(holder);
             // Before anybody else looks at what is in use.
             return change();
           }
         }
-        if (isOver) throw noRoom(floorBytes, used, maxBytes);
+        if (isOver) throw noRoom(floorBytes);
         await untilAborted(next, signal);
       }
     } finally {
@@ -163,8 +173,9 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
     /** Why `enter` would wait now, if all had so much; `undefined`: it would not, or there is something to free. */
     findShortage(floorBytes: number, withinBytes: number): CacheError | undefined {
       if (floorBytes > withinBytes) return tooLarge(floorBytes, withinBytes);
-      while (entering.length === 0 && used + floorBytes > withinBytes && freeOfOthers());
-      return entering.length > 0 || used + floorBytes > withinBytes ? noRoom(floorBytes, used, maxBytes) : undefined;
+      const most = Math.min(withinBytes, diskBytes());
+      while (entering.length === 0 && used + floorBytes > most && freeOfOthers());
+      return entering.length > 0 || used + floorBytes > most ? noRoom(floorBytes) : undefined;
     },
     get usedBytes(): number {
       return used;
@@ -172,12 +183,9 @@ export function createSpoolRoom({ maxBytes, perFillBytes, onUsed }: SpoolRoomOpt
     get isWaitedFor(): boolean {
       return entering.length > 0;
     },
+    /** `diskBytes` may have changed: who waits looks again. */
+    looked: change,
   };
-}
-
-function noRoom(bytes: number, used: number, maxBytes: number): CacheError {
-  const message = `The spool has no room for ${bytes} bytes of a blob: ${used} of ${maxBytes} are in use (worker.spool.maxbytes).`;
-  return new CacheError('overloaded', message, { retryable: true, retryAfterMs: 5_000, isLocal: true });
 }
 
 /** The error for a blob of which the spool cannot even hold a segment. A kind of its own: another try cannot succeed. */

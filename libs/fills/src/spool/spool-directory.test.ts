@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
+import { until } from '@cistern/runtime/testing';
 import { createDiskRoom } from '../room/disk-room.ts';
 import { noMinFree } from '../room/min-free.ts';
 import { openSpoolDirectory, type SpoolDirectoryOptions } from './spool-directory.ts';
 
 const { signal } = new AbortController();
-const entry = { isSizeUnknown: false, freeOne: () => false, writtenBytes: () => 0, signal };
+const entry = { isSizeUnknown: false, freeOne: () => false, writtenBytes: () => 0, storedBytes: () => 0, signal };
 
 async function openDirectory(t: TestContext, options: Partial<SpoolDirectoryOptions> = {}) {
   const path = await mkdtemp(join(tmpdir(), 'cistern-spool-'));
@@ -61,7 +63,7 @@ test('a fill waits for room until another one is closed, or until it is stopped'
   const stopping = new AbortController();
   const stopped = spools.open({ name: 'b', size: 1_000 });
   const entering = stopped.enter({ ...entry, signal: stopping.signal });
-  assert.ok(spools.isWaitedFor);
+  await until(() => spools.isWaitedFor);
   stopping.abort(new Error('stopped'));
   await assert.rejects(entering, /stopped/);
   await stopped.close();
@@ -94,13 +96,60 @@ test('files that become blobs are the store’s: the spool does not count them, 
   await spool.close();
 });
 
-test('room in the spool comes back where the disk has none', async (t) => {
-  const { spools } = await openDirectory(t, { disk: diskOf(15) });
-  const spool = spools.open({ name: 'a', size: 1_000 });
+test('room in the spool comes back where the disk of the store has none', async (t) => {
+  const { spools } = await openDirectory(t, { disk: diskOf(30) });
+  const spool = spools.open({ name: 'a', size: 60 });
   await assert.rejects(spool.enter(entry), /The disk/);
   assert.equal(spools.usedBytes, 0);
   await spool.close();
-  await spools.open({ name: 'b', size: 15 }).enter(entry);
+  await spools.open({ name: 'b', size: 30 }).enter(entry);
+});
+
+test('a spool that is larger than its disk gives no more than that has, and who waits sees what others give back', async (t) => {
+  let freeBytes = 46;
+  const space = async () => ({ freeBytes, totalBytes: 100 });
+  const { spools } = await openDirectory(t, { maxBytes: 1_000, space });
+  const first = spools.open({ name: 'a', size: 1_000 });
+  let written = 0;
+  const room = await first.enter({ ...entry, writtenBytes: () => written });
+  written = 15;
+  freeBytes -= written;
+  await room.take(20, signal);
+  await room.take(10, signal);
+  assert.equal(room.tryTake(20), undefined);
+  const second = spools.open({ name: 'b', size: 1_000 });
+  const entering = second.enter(entry);
+  await delay(5_000);
+  assert.ok(spools.isWaitedFor);
+  assert.match(
+    spools.findShortage(1_000)?.message ?? '',
+    /30 of 45 are in use \(the file system of worker\.spool\.directory\)/,
+  );
+  freeBytes += 10;
+  await entering;
+  assert.equal(spools.usedBytes, 50);
+  assert.equal(spools.full, undefined);
+  for (const spool of [first, second]) await spool.close();
+});
+
+test('a disk without room for a segment of two fills is full, for as long as it is looked at', async (t) => {
+  const space = async () => ({ freeBytes: 15, totalBytes: 1_000 });
+  const { spools } = await openDirectory(t, { space });
+  assert.equal(spools.full, undefined);
+  await spools.admit(1_000);
+  assert.match(spools.full ?? '', /^15 of 1000 bytes are free on the file system of worker\.spool\.directory/);
+  await assert.rejects(spools.open({ name: 'a', size: 1_000 }).enter(entry), (error) =>
+    isCacheError(error, 'overloaded'),
+  );
+  await delay(61_000);
+  assert.equal(spools.full, undefined);
+});
+
+test('a disk that cannot be asked limits nothing', async (t) => {
+  const { spools } = await openDirectory(t, { space: () => Promise.reject(new Error('stale file handle')) });
+  const room = await spools.open({ name: 'a', size: 1_000 }).enter(entry);
+  await room.take(100, signal);
+  assert.equal(spools.full, undefined);
 });
 
 test('a file that cannot be removed does not keep its room', async (t) => {

@@ -1,9 +1,11 @@
 // Where fills keep their bytes while they run. Files of an earlier process are removed at the start.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DiskSpace } from '@cistern/blob-store';
 import type { CacheError } from '@cistern/errors';
 import { leastSegmentBytes as defaultLeast, segmentBytesOf } from '@cistern/oci';
 import type { DiskClaim, DiskRoom } from '../room/disk-room.ts';
+import { watchSpoolDisk } from '../room/spool-disk.ts';
 import { type FillRoom, createSpoolRoom } from '../room/spool-room.ts';
 import { isSpoolFile, openSpoolFiles, type SpoolFiles } from './spool-files.ts';
 
@@ -18,8 +20,10 @@ interface SpoolEntry {
   readonly isSizeUnknown: boolean;
   /** Frees a segment, for others or for this one. False: there is none to free. */
   readonly freeOne: (isForItself: boolean) => boolean;
-  /** Bytes of it that are on the disk. */
+  /** Bytes of it that are in the spool. */
   readonly writtenBytes: () => number;
+  /** Bytes of it that are in the store. */
+  readonly storedBytes: () => number;
   readonly signal: AbortSignal;
 }
 
@@ -54,6 +58,8 @@ export interface SpoolDirectory {
   readonly usedBytes: number;
   /** A fill waits for room. */
   readonly isWaitedFor: boolean;
+  /** Why no fill can begin; `undefined`: the spool's disk has room for one. */
+  readonly full: string | undefined;
 }
 
 export interface SpoolDirectoryOptions {
@@ -66,8 +72,10 @@ export interface SpoolDirectoryOptions {
   readonly onUsed?: (usedBytes: number) => void;
   /** Other processes spool there too. If not, files of an earlier run are removed. */
   readonly isShared?: boolean;
-  /** The room of the file systems that get the segments. Unset means that there is always room. */
+  /** The file system of the store. Unset means that there is always room. */
   readonly disk?: DiskRoom | undefined;
+  /** The spool's own file system, where blobs do not stay. Unset means that `maxBytes` are there. */
+  readonly space?: (() => Promise<DiskSpace | undefined>) | undefined;
   /** Default: of all caches. Less for tests. */
   readonly leastSegmentBytes?: number | undefined;
 }
@@ -75,15 +83,24 @@ export interface SpoolDirectoryOptions {
 const defaultPerFillBytes = 1024 * 1024 * 1024;
 /** One is written while the other is hashed and stored. */
 const floorSegments = 2;
+/** While a fill waits for its floor. */
+const lookEveryMs = 1_000;
 
 export async function openSpoolDirectory(path: string, options: SpoolDirectoryOptions): Promise<SpoolDirectory> {
-  const { isOneFile = false, isShared = false, onUsed = () => {}, disk, leastSegmentBytes = defaultLeast } = options;
+  const { isOneFile = false, isShared = false, onUsed = () => {}, leastSegmentBytes = defaultLeast } = options;
   const maxBytes = isOneFile ? Infinity : options.maxBytes;
   const perFillBytes = isOneFile ? Infinity : Math.min(maxBytes, options.perFillBytes ?? defaultPerFillBytes);
   await mkdir(path, { recursive: true, mode: 0o700 });
   if (!isShared)
     for (const name of await readdir(path)) if (isSpoolFile(name)) await rm(join(path, name), { force: true });
-  const spool = createSpoolRoom({ maxBytes, perFillBytes, onUsed });
+  const written = new Set<() => number>();
+  const writtenBytes = () => [...written].reduce((sum, bytesOf) => sum + bytesOf(), 0);
+  const disk = watchSpoolDisk(isOneFile ? undefined : options.space, writtenBytes);
+  const spool = createSpoolRoom({ maxBytes, diskBytes: () => disk.mostBytes, perFillBytes, onUsed });
+  /** Others may take room on the disk, or give it back. */
+  const look = async () => {
+    if (await disk.look()) spool.looked();
+  };
 
   /** A spool that cannot hold two segments does with one. */
   const leastFloorOf = (size: number) => {
@@ -102,34 +119,51 @@ export async function openSpoolDirectory(path: string, options: SpoolDirectoryOp
       const files = openSpoolFiles({ path: join(path, name), isOneFile, segmentBytes });
       let room: FillRoom | undefined;
       let claim: DiskClaim | undefined;
+      let bytesOf: (() => number) | undefined;
+      const leave = () => {
+        room?.close();
+        claim?.close();
+        if (bytesOf !== undefined) written.delete(bytesOf);
+      };
       return {
         files,
         segmentBytes,
-        async enter({ isSizeUnknown, freeOne, writtenBytes, signal }) {
+        async enter({ isSizeUnknown, freeOne, signal, ...entry }) {
           const floorBytes = isSizeUnknown ? leastFloorOf(size) : floorOf(size);
-          claim = disk?.open(writtenBytes);
+          claim = options.disk?.open(isOneFile ? entry.writtenBytes : entry.storedBytes);
+          bytesOf = entry.writtenBytes;
+          written.add(bytesOf);
+          const looking = setInterval(() => void look(), lookEveryMs);
           try {
+            await look();
             room = await spool.enter({ floorBytes, freeOne, signal });
-            await claim?.take(floorBytes, signal);
-            return room;
+            await claim?.take(isSizeUnknown ? floorBytes : size, signal);
+            const { take } = room;
+            return {
+              ...room,
+              async take(...request) {
+                await look();
+                return take(...request);
+              },
+            };
           } catch (error) {
-            room?.close();
-            claim?.close();
+            leave();
             throw error;
+          } finally {
+            clearInterval(looking);
           }
         },
         async close() {
           try {
             await files.close();
           } finally {
-            room?.close();
-            claim?.close();
+            leave();
           }
         },
       };
     },
     async admit(size) {
-      await disk?.admit(floorOf(size));
+      await Promise.all([options.disk?.admit(size), look()]);
     },
     findShortage: (size, share = 1) => spool.findShortage(floorOf(size), maxBytes * share),
     get usedBytes() {
@@ -137,6 +171,9 @@ export async function openSpoolDirectory(path: string, options: SpoolDirectoryOp
     },
     get isWaitedFor() {
       return spool.isWaitedFor;
+    },
+    get full() {
+      return disk.findShortage(floorSegments * leastSegmentBytes);
     },
   };
 }

@@ -1,4 +1,4 @@
-// Which disks get what is fetched, and how often.
+// Which disk gets what is stored.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,36 +24,22 @@ async function openParts(t: TestContext) {
   const index = createTestIndex({ now: Date.now });
   const lines: string[] = [];
   const log = createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => lines.push(line) } });
-  return { directory, store: { ...store, space }, configWith, config: configWith({}), index, log, lines };
+  return { store: { ...store, space }, configWith, config: configWith({}), index, log, lines };
 }
 
-test('a file of the own spool of the store is there once', async (t) => {
+test('it is the file system of a store in a directory, and none of any other', async (t) => {
   const { config, store, index, log } = await openParts(t);
-  const room = await openDiskRoom(config, { index, store, spoolDirectory: store.spoolDirectory!, log });
-  await room.admit(900);
-  await assert.rejects(room.admit(995), /storage\.filesystem\.rootdirectory/);
-});
-
-test('what is copied from a spool beside the store is there twice for a while', async (t) => {
-  const { config, store, index, log, directory } = await openParts(t);
-  const { adoptFile: _adoptFile, spoolDirectory: _spoolDirectory, ...elsewhere } = store;
-  const room = await openDiskRoom(config, { index, store: elsewhere, spoolDirectory: directory, log });
-  await room.admit(450);
-  await assert.rejects(room.admit(600), /storage\.filesystem\.rootdirectory/);
-});
-
-test('of a store without a disk it is the spool that has to have room', async (t) => {
-  const { config, index, log, directory } = await openParts(t);
-  const room = await openDiskRoom(config, { index, store: createMemoryStore(), spoolDirectory: directory, log });
-  await room.admit(1);
-  await assert.rejects(room.admit(2 ** 52), /worker\.spool\.directory/);
+  const room = await openDiskRoom(config, { index, store, log });
+  await room!.admit(900);
+  await assert.rejects(room!.admit(995), /storage\.filesystem\.rootdirectory/);
+  assert.equal(await openDiskRoom(config, { index, store: createMemoryStore(), log }), undefined);
 });
 
 test('the log warns of a minfree that is as large as the file system', async (t) => {
   const { configWith, index, store, log, lines } = await openParts(t);
   const open = async (minfree: string) => {
     const config = configWith({ REGISTRY_STORAGE_MINFREE: minfree });
-    await openDiskRoom(config, { index, store, spoolDirectory: store.spoolDirectory!, log });
+    await openDiskRoom(config, { index, store, log });
   };
   for (const minfree of ['999', '99%']) await open(minfree);
   assert.deepEqual(lines, []);
@@ -73,6 +59,6 @@ test('the log warns of a minfree that is as large as the file system', async (t)
 test('a disk that cannot be looked at at the start stops nothing', async (t) => {
   const { config, index, store, log } = await openParts(t);
   const broken = { ...store, space: async () => Promise.reject(new Error('stale file handle')) };
-  const room = await openDiskRoom(config, { index, store: broken, spoolDirectory: store.spoolDirectory!, log });
-  await room.admit(2 ** 40);
+  const room = await openDiskRoom(config, { index, store: broken, log });
+  await room!.admit(2 ** 40);
 });

@@ -1,7 +1,7 @@
 // The part that works: it alone talks to upstreams, and others follow its fills.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BlobStore } from '@cistern/blob-store';
+import { type BlobStore, readDiskSpace } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import { type JobHandlers, type JobWorkers, measureJobHandlers } from '@cistern/jobs';
 import { createPrewarmHandlers, type PrewarmDeps, startPlanner } from '@cistern/prewarm';
@@ -65,7 +65,7 @@ export interface WiredWorker {
   start(): Promise<void>;
   readonly fills: FillTable;
   /** Room on the disks of the spool and the store. */
-  readonly disk: DiskRoom;
+  readonly disk: Pick<DiskRoom, 'full'>;
   /** Pulls that are left at each upstream. */
   readonly ledger: BudgetLedger;
   /** The fill server's address, as the records of fills have it; empty without one. */
@@ -93,7 +93,7 @@ export async function wireWorker(
   const { cluster, worker } = config;
   const { now } = index;
   const spoolDirectory = await openSpoolPath(config, store, add);
-  const disk = await openDiskRoom(config, { index, store, spoolDirectory, log });
+  const disk = await openDiskRoom(config, { index, store, log });
   const spools = await openSpoolDirectory(spoolDirectory, {
     ...worker.spool,
     isOneFile: store.adoptFile !== undefined,
@@ -101,6 +101,7 @@ export async function wireWorker(
     // Workers that share a directory of blobs share its spool, from which finished files are moved into place.
     isShared: store.spoolDirectory !== undefined && config.redis !== undefined,
     disk,
+    space: () => readDiskSpace(spoolDirectory),
   });
   const tokens = cluster && shareTokens({ index, secret: cluster.secret.reveal(), now });
   const ledger = createBudgetLedger({ values: index.values, metrics, log, clock: now });
@@ -168,7 +169,11 @@ export async function wireWorker(
   add(async () => void (await Promise.all(loops.map(async (loop) => loop?.close()))));
   return {
     fills,
-    disk,
+    disk: {
+      get full() {
+        return disk?.full ?? spools.full;
+      },
+    },
     ledger,
     address,
     async start() {
