@@ -8,8 +8,8 @@ import { type SimulatedS3, startSimulatedS3 } from '../s3/start-simulated-s3.ts'
 import type { Random } from '../world/random.ts';
 import { type RemoteLink, asRemote } from './remote-part.ts';
 import { createDirectory } from './shared-directory.ts';
-import { type StoredBlobs, memoryBlobs, s3Blobs } from './stored-blobs.ts';
-import { watchCommits } from './watch-commits.ts';
+import { type StoredBlobs, digestOfKey, memoryBlobs, s3Blobs } from './stored-blobs.ts';
+import { type Ending, watchCommits } from './watch-commits.ts';
 
 export interface SharedStore {
   readonly stored: StoredBlobs;
@@ -17,9 +17,14 @@ export interface SharedStore {
   readonly s3: SimulatedS3 | undefined;
   /** Called when a process hears that a blob is committed: whether it is there, whole. */
   onCommitted: ((digest: Digest, isThere: boolean) => void) | undefined;
+  /** Called when a process begins to make a blob visible, or to drop an upload; and when a sweeper has ended one. */
+  onEnding: ((ending: StoreEnding) => void) | undefined;
   /** Called in the process that uses it. */
   open(link: RemoteLink): Promise<OpenedStore>;
 }
+
+/** `sweep`: a sweeper has ended it. */
+export type StoreEnding = Ending | (Pick<Ending, 'digest' | 'uploadId'> & { readonly kind: 'sweep' });
 
 interface OpenedStore {
   readonly store: BlobStore;
@@ -27,6 +32,8 @@ interface OpenedStore {
 }
 
 const bucket = 'cistern';
+/** Sweepers end uploads that are so old. Here all are. */
+const uploadAgeMs = 24 * 3_600_000;
 
 export function createSharedMemory(): SharedStore {
   const contents = createMemoryContents();
@@ -41,13 +48,20 @@ export function createSharedMemory(): SharedStore {
 /** `random` decides what the server's faults hit. */
 export async function startSharedS3(random: Random): Promise<SharedStore> {
   const s3 = await startSimulatedS3(random);
+  const { contents } = s3;
   // The segments of a run are small.
-  s3.contents.minPartBytes = 1;
-  return watched({
-    stored: s3Blobs(s3.contents, bucket),
+  contents.minPartBytes = 1;
+  contents.uploadAgeMs = uploadAgeMs;
+  const shared = watched({
+    stored: s3Blobs(contents, bucket),
     s3,
     open: () => opened(openBucket(s3.endpoint)),
   });
+  contents.onAborted = (key, uploadId) => {
+    const digest = digestOfKey(key);
+    if (digest !== undefined && !shared.aborted.has(uploadId)) shared.onEnding?.({ kind: 'sweep', digest, uploadId });
+  };
+  return shared;
 }
 
 /** `fails` is asked before each operation on a file of the store. */
@@ -56,14 +70,24 @@ export function createSharedFiles(fails: () => boolean): SharedStore {
   return watched({ stored, s3: undefined, open: () => opened(open()) });
 }
 
-function watched(shared: Omit<SharedStore, 'onCommitted'>): SharedStore {
-  const onCommitted = (digest: Digest, isThere: boolean) => all.onCommitted?.(digest, isThere);
-  const all: SharedStore = {
+/** `aborted`: the uploads that processes have dropped themselves. */
+function watched(shared: Omit<SharedStore, 'onCommitted' | 'onEnding'>): SharedStore & { readonly aborted: Set<string> } {
+  const aborted = new Set<string>();
+  const events = {
+    onCommitted: (digest: Digest, isThere: boolean) => all.onCommitted?.(digest, isThere),
+    onEnding(ending: Ending) {
+      if (ending.kind === 'abort' && ending.uploadId !== undefined) aborted.add(ending.uploadId);
+      all.onEnding?.(ending);
+    },
+  };
+  const all: SharedStore & { readonly aborted: Set<string> } = {
     ...shared,
+    aborted,
     onCommitted: undefined,
+    onEnding: undefined,
     async open(link) {
       const { store, close } = await shared.open(link);
-      return { store: watchCommits(store, shared.stored, onCommitted), close };
+      return { store: watchCommits(store, shared.stored, events), close };
     },
   };
   return all;

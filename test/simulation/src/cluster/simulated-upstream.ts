@@ -13,6 +13,8 @@ interface BlobGet {
   readonly owner: Owner;
   readonly beganAtMs: number;
   sentBytes: number;
+  /** Of those, what came for readers beside a fill. */
+  sideBytes: number;
   isClosed: boolean;
 }
 
@@ -37,6 +39,8 @@ export interface UpstreamFaults {
 
 export interface SimulatedUpstream {
   readonly gets: BlobGet[];
+  /** `owner` has just read so many bytes beside a fill: of the newest chunk, unless another worker sent them. */
+  countSide(owner: Owner, bytes: number): void;
   addBlob(repository: RepositoryName, bytes: Buffer): Digest;
   /** As one process speaks with it. */
   endpoint(owner: Owner): Upstream;
@@ -48,6 +52,7 @@ const upstreamName = 'docker.io';
 export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstream {
   const blobs = new Map<string, Buffer>();
   const gets: BlobGet[] = [];
+  let newest: { readonly get: BlobGet; readonly atMs: number; readonly bytes: number } | undefined;
 
   const find = (repository: RepositoryName, digest: Digest): Buffer => {
     const bytes = blobs.get(`${repository}@${digest}`);
@@ -57,6 +62,11 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
 
   return {
     gets,
+    countSide(owner, bytes) {
+      if (newest?.get.owner !== owner || newest.bytes !== bytes || newest.atMs !== schedule.nowMs) return;
+      newest.get.sideBytes += bytes;
+      newest = undefined;
+    },
     addBlob(repository, bytes) {
       const digest = digestOnce(bytes);
       blobs.set(`${repository}@${digest}`, bytes);
@@ -86,6 +96,7 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
             const length = Math.min(chunkBytes, bytes.length - at, breakAt - at);
             if (length <= 0) throw broken();
             get.sentBytes += length;
+            newest = { get, atMs: schedule.nowMs, bytes: length };
             yield Buffer.from(bytes.subarray(at, at + length));
             at += length;
           }
@@ -122,6 +133,7 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
             owner,
             beganAtMs: schedule.nowMs,
             sentBytes: 0,
+            sideBytes: 0,
             isClosed: false,
           };
           gets.push(get);

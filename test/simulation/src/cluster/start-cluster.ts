@@ -15,6 +15,7 @@ import {
   openSpoolDirectory,
 } from '@cistern/fills';
 import { hashHere, loadHasher } from '@cistern/fills/savable-hash';
+import { startSweeper } from '@cistern/maintenance';
 import { createFreshnessPolicies, parkFills } from '@cistern/pull-through';
 import { createJobHandlers } from '@cistern/worker';
 import { asCaller, createUseCases, type TestPullThrough } from '@cistern/pull-through/testing';
@@ -22,8 +23,9 @@ import { createBufferPool, createSharedReads } from '@cistern/streams';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { simulatedRoot } from '../world/files/file-system.ts';
 import { network } from '../world/network/network-state.ts';
-import type { Owner } from '../world/owner.ts';
+import { type Owner, runAs } from '../world/owner.ts';
 import type { Random } from '../world/random.ts';
+import { plan } from '../world/schedule.ts';
 import { fateOf, type Weather } from './cluster-weather.ts';
 import { createLinks } from './create-links.ts';
 import { asRemote } from './remote-part.ts';
@@ -57,6 +59,8 @@ interface SimulatedWorker extends ControlledProcess {
   readonly address: string;
   readonly fills: FillTable;
   readonly spools: SpoolDirectory;
+  /** Its sweeper does its work once, within a short time. */
+  sweep(): void;
 }
 
 interface SimulatedFrontend extends ControlledProcess {
@@ -82,6 +86,7 @@ await loadHasher('sha256', undefined);
 
 const firstWorkerPort = 5_100;
 const closeMs = 3_000;
+const sweepMs = 2_000;
 const slots = { interactive: 16, background: 4 };
 /** So few that fetches wait for one. */
 const fillSlots = { interactive: 2, background: 1 };
@@ -136,7 +141,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       connections: createFickleControl(weather.random, options.connectionsPerBlob),
       openHash: hashHere,
       log,
-      metrics,
+      metrics: countingSides((bytes) => upstream.countSide(owner, bytes)),
       now: Date.now,
     });
     const server = createServer(createAnswerFill({ fills, keys: peerKeys, address, now: Date.now, onSent() {} }));
@@ -147,6 +152,10 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
     return {
       fills,
       spools,
+      sweep() {
+        const sweeper = runAs(owner, () => startSweeper({ index, store: opened.store, log }));
+        plan(sweepMs, () => void sweeper?.close(), { owner, label: 'sweep is over' });
+      },
       async close(graceMs: number) {
         const closing = Promise.all([jobs.close(graceMs), parked.close(graceMs)]);
         await handOverFills({ fills, index, queue: ownQueue, log });
@@ -206,6 +215,7 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       get spools() {
         return process.current.spools;
       },
+      sweep: () => process.current.sweep(),
     });
   }
   const frontends: SimulatedFrontend[] = [];
@@ -242,6 +252,11 @@ export async function startCluster(options: ClusterOptions): Promise<SimulatedCl
       return left;
     },
   };
+}
+
+function countingSides(inc: (bytes: number) => void): typeof metrics {
+  const fillSideBytes = Object.create(metrics.fillSideBytes) as typeof metrics.fillSideBytes;
+  return { ...metrics, fillSideBytes: Object.assign(fillSideBytes, { inc }) };
 }
 
 /** The product measures how many connections pay. Here chance decides. */

@@ -4,7 +4,7 @@ import { type BlobStore, bodyOf, putBytes } from '@cistern/blob-store';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
 import { digestOf } from '@cistern/oci';
 import { memoryBlobs } from './stored-blobs.ts';
-import { watchCommits } from './watch-commits.ts';
+import { type Ending, watchCommits } from './watch-commits.ts';
 
 const bytes = Buffer.from('a blob');
 const digest = digestOf(bytes);
@@ -13,8 +13,12 @@ function openWatched(spoil: (store: BlobStore) => BlobStore = (store) => store) 
   const contents = createMemoryContents();
   const stored = memoryBlobs(contents);
   const seen: boolean[] = [];
-  const store = watchCommits(spoil(createMemoryStore({ contents })), stored, (_digest, isThere) => seen.push(isThere));
-  return { store, stored, seen };
+  const endings: Ending[] = [];
+  const store = watchCommits(spoil(createMemoryStore({ contents })), stored, {
+    onCommitted: (_digest, isThere) => void seen.push(isThere),
+    onEnding: (ending) => void endings.push(ending),
+  });
+  return { store, stored, seen, endings };
 }
 
 /** A store that puts blobs, and completes uploads, as `commit` does it. */
@@ -65,4 +69,20 @@ test('a blob that is lost while its commit is under way counts as there', async 
   );
   await putBytes(watched.store, digest, bytes);
   assert.deepEqual(watched.seen, [true]);
+});
+
+test('what ends an upload is told with its id when it begins', async () => {
+  const { store, endings } = openWatched(
+    committing(async () => {
+      assert.equal(endings.at(-1)?.kind, 'commit');
+    }),
+  );
+  await bring(store);
+  const dropped = await store.beginUpload(digest, { size: 1, segmentBytes: 1 });
+  await dropped.abort();
+  assert.deepEqual(
+    endings.map(({ kind }) => kind),
+    ['commit', 'commit', 'abort'],
+  );
+  assert.equal(endings.at(-1)?.uploadId, dropped.id);
 });

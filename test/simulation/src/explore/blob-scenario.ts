@@ -8,7 +8,7 @@ import { network } from '../world/network/network-state.ts';
 import { runAs } from '../world/owner.ts';
 import { type Random, createRandom } from '../world/random.ts';
 import { applyFaults } from './apply-faults.ts';
-import { blobFaults, readerFaults, type FaultKind, kindsOf, planFaults } from './fault-plan.ts';
+import { blobFaults, readerFaults, type FaultKind, kindsOf, type PlannedFault, planFaults } from './fault-plan.ts';
 import { pause } from '../cluster/pause.ts';
 import { checkCommits, comesBack, judge, judgeRest, judgeUpstream, type Outcome, servesNow } from './judge-blobs.ts';
 import { type BlobReading, readBlob } from './read-blob.ts';
@@ -17,6 +17,7 @@ import { sampleBytes } from './sample-bytes.ts';
 import { createUpstreamFaults } from './upstream-faults.ts';
 import { watchLeases } from './watch-leases.ts';
 import { watchPace } from './watch-pace.ts';
+import { watchSides } from './watch-sides.ts';
 import { watchSpools } from './watch-spools.ts';
 
 const holders = ['library/nginx', 'library/redis'].map((name) => ({
@@ -92,17 +93,20 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     spoolBytes: has('small spool') ? Math.max(segmentBytes, smallSpool) : 1_000_000_000,
   };
   const connectionsPerBlob = random.pick([1, 1, 2, 4]);
+  const workers = 2 + random(2);
+  const bufferBytes = random.pick(bufferSizes);
+  const maxWholeForRangeBytes = random.chance(0.3) ? 150_000 : Infinity;
   const cluster = await startCluster({
     frontends: 2,
-    workers: 2 + random(2),
+    workers,
     weather,
     store,
     upstreamFaults,
-    bufferBytes: random.pick(bufferSizes),
+    bufferBytes,
     ...limits,
     leastSegmentBytes: segmentBytes,
     connectionsPerBlob,
-    maxWholeForRangeBytes: random.chance(0.3) ? 150_000 : Infinity,
+    maxWholeForRangeBytes,
   });
   const { upstream, shared } = cluster;
   for (const { repository } of holders) for (const blob of blobs) upstream.addBlob(repository, blob);
@@ -110,14 +114,19 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     for (const key of holders)
       await shared.index.links.put(key, [{ ...key, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
   checkCommits(cluster, problem);
-  const spools = watchSpools(cluster, limits, problem);
+  const spools = watchSpools(cluster, { ...limits, largestBytes: largest }, faults, problem);
   const isOfReadersAlone = faults.every(({ kind }) => kind in readerFaults);
   if (isOfReadersAlone)
     watchPace(cluster, { sizes: blobs.map(({ length }) => length), segmentBytes, callMs: weather.callMs }, problem);
   const leases = blobs.map((blob) => watchLeases(cluster, digestOnce(blob), problem));
+  // A store that was away may have been given up.
+  const isUnbounded = maxWholeForRangeBytes !== Infinity || has('store away');
+  const sides = blobs.map((blob) =>
+    watchSides(cluster, { digest: digestOnce(blob), size: blob.length, isUnbounded }, problem),
+  );
   const damage = (degree: number) => damageStored(cluster, digest, degree);
   const isWindowed = largest > limits.perFillBytes || has('small spool');
-  const own = { 'full disk': spools.fill };
+  const own = { sweep: async ({ target }: PlannedFault) => cluster.workers[target % cluster.workers.length]!.sweep() };
   const applied = applyFaults(faults, { cluster, weather, own, damage, trace, problem });
 
   const readers = Array.from({ length: 2 + random(3) }, async (_, i) => {
@@ -152,11 +161,11 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     judge(outcome, { isStranger, mayLie, mayMissay, mayFail, problem, name: `reader ${i}` });
   });
   await Promise.all(readers);
-  await applied.end();
+  await Promise.all([applied.end(), spools.settle()]);
   clearWeather(weather);
   await pause(settleMs);
   upstreamFaults.isOver = true;
-  for (const lease of leases) lease.end();
+  for (const watch of [...leases, ...sides]) watch.end();
   await pause(settleMs);
 
   for (const blob of blobs)

@@ -22,6 +22,7 @@ export type FaultKind =
   | 'small spool'
   | 'full disk'
   | 'no ranges'
+  | 'sweep'
   | 'terminate frontend'
   | 'freeze frontend'
   | 'cut upstream'
@@ -84,6 +85,7 @@ export const blobFaults: FaultTable = {
   'small spool': { chance: 0.3, most: 1, lastsMs: 0 },
   'full disk': { chance: 0.2, most: 2, lastsMs: 8_000 },
   'no ranges': { chance: 0.1, most: 1, lastsMs: 0 },
+  sweep: { chance: 0.4, most: 3, lastsMs: 0 },
 };
 
 /** Runs with no others: the reader's pace is then the only reason for anything to last. */
@@ -137,8 +139,15 @@ export function isForGood({ degree }: PlannedFault): boolean {
   return Math.floor(degree * 100) % 2 === 0;
 }
 
-export function describeFault({ kind, target, other, at, lastsMs, degree }: PlannedFault): string {
-  const when = 'ms' in at ? `at ${at.ms} ms` : `at event ${at.event} of its process`;
+/** How far into what it hits a fault strikes that strikes at no time: from 0 to below 1. */
+export function shareOf({ at }: PlannedFault): number {
+  return 'ms' in at ? at.ms / beginsWithinMs : (at.event - 1) / events;
+}
+
+export function describeFault(fault: PlannedFault): string {
+  const { kind, target, other, at, lastsMs, degree } = fault;
+  const time = 'ms' in at ? `at ${at.ms} ms` : `at event ${at.event} of its process`;
+  const when = kind === 'full disk' ? `${(100 * shareOf(fault)).toFixed(1)} % into the writes` : time;
   return `${kind} (${target}, ${other}) ${when} for ${lastsMs} ms, ${degree.toFixed(2)}`;
 }
 

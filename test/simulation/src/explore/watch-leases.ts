@@ -1,25 +1,31 @@
-// Who fetches owns the record of its fill: a worker whose fill another has taken over stops within a heartbeat and a half.
+// Who fetches, commits or aborts owns the record of the fill: a worker whose fill another has taken over stops within a heartbeat and
+// a half.
 import type { Digest } from '@cistern/oci';
+import { isLive, recordedCheckpoint } from '../cluster/recorded-checkpoint.ts';
+import type { StoreEnding } from '../cluster/shared-store.ts';
 import type { SimulatedCluster } from '../cluster/start-cluster.ts';
+import type { Owner } from '../world/owner.ts';
 import { plan, schedule } from '../world/schedule.ts';
 
 const graceMs = 1_800;
 const everyMs = 200;
 
-/** Looks at the bodies that are open, from time to time. */
+/** Looks at the record and at the bodies that are open, from time to time. */
 export function watchLeases(
-  { shared, upstream, workers }: SimulatedCluster,
+  { shared, store, upstream, workers }: SimulatedCluster,
   digest: Digest,
   problem: (text: string) => void,
 ) {
   const since = new Map<object, { readonly generation: number; readonly atMs: number; readonly sentBytes: number }>();
+  /** Since when a worker that runs has not owned the record. */
+  const lostAtMs = new Map<Owner, number>();
+  let named: { readonly uploadId: string; readonly atMs: number } | undefined;
   let isOver = false;
-  const look = async () => {
-    const record = await shared.index.fills.read(digest);
+
+  const lookAtBodies = (record: Awaited<ReturnType<typeof shared.index.fills.read>>) => {
     for (const get of upstream.gets.filter((one) => one.digest === digest)) {
       const worker = workers.find(({ owner }) => owner === get.owner);
-      const isLive = record !== undefined && record.state !== 'done' && record.state !== 'failed';
-      const isForeign = isLive && record.address !== worker?.address;
+      const isForeign = isLive(record) && record.address !== worker?.address;
       if (get.isClosed || worker === undefined || worker.owner.state !== 'running' || !isForeign) {
         since.delete(get);
         continue;
@@ -31,12 +37,45 @@ export function watchLeases(
         problem(`${worker.name} fetches on although ${record.address} owns the fill`);
     }
   };
+
+  const look = async () => {
+    const record = await shared.index.fills.read(digest);
+    lookAtBodies(record);
+    for (const { owner, address } of workers)
+      if (owner.state !== 'running' || !isLive(record) || record.address === address) lostAtMs.delete(owner);
+      else if (!lostAtMs.has(owner)) lostAtMs.set(owner, schedule.nowMs);
+    const uploadId = isLive(record) ? recordedCheckpoint(record)?.uploadId : undefined;
+    if (named?.uploadId !== uploadId) named = uploadId === undefined ? undefined : { uploadId, atMs: schedule.nowMs };
+  };
   const lookAgain = () => {
     if (isOver) return;
     void look();
     plan(everyMs, lookAgain, { owner: undefined, label: 'lease watch', keepsAlive: false });
   };
   lookAgain();
+
+  const isPast = (atMs: number | undefined) => atMs !== undefined && schedule.nowMs - atMs > graceMs;
+  const lookAtEnding = async (ending: StoreEnding) => {
+    const record = await shared.index.fills.read(digest);
+    if (isOver || !isLive(record)) return;
+    const { address } = record;
+    const isNamed = ending.uploadId !== undefined && recordedCheckpoint(record)?.uploadId === ending.uploadId;
+    if (ending.kind === 'sweep') {
+      if (isNamed && named?.uploadId === ending.uploadId && isPast(named.atMs))
+        problem(`a sweeper ended the upload that ${address} goes on with`);
+      return;
+    }
+    const worker = workers.find(({ owner }) => owner === ending.owner);
+    if (worker === undefined || worker.address === address || !isPast(lostAtMs.get(worker.owner))) return;
+    if (ending.kind === 'commit') problem(`${worker.name} commits although ${address} owns the fill`);
+    else if (isNamed) problem(`${worker.name} aborts the upload that ${address} goes on with`);
+  };
+  const { onEnding } = store;
+  store.onEnding = (ending) => {
+    onEnding?.(ending);
+    if (ending.digest === digest) void lookAtEnding(ending);
+  };
+
   return {
     end() {
       isOver = true;

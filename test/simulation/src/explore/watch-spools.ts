@@ -3,19 +3,21 @@ import type { SimulatedCluster } from '../cluster/start-cluster.ts';
 import { disk, fileSystem, simulatedRoot } from '../world/files/file-system.ts';
 import { currentOwner } from '../world/owner.ts';
 import { pause } from '../cluster/pause.ts';
-import type { PlannedFault } from './fault-plan.ts';
+import { type PlannedFault, shareOf } from './fault-plan.ts';
 
 export interface SpoolLimits {
   readonly spoolBytes: number;
   readonly perFillBytes: number;
   readonly segmentBytes: number;
+  /** Of the largest blob. */
+  readonly largestBytes: number;
 }
 
 export interface WatchedSpools {
   /** Writes that found no room. */
   readonly refused: number;
-  /** The worker's next write of a fill finds no room, or all do for a while, or until `end`. */
-  fill(fault: PlannedFault): Promise<void>;
+  /** No more disks become full. Resolves when those that are so for a while have room again. */
+  settle(): Promise<void>;
   /** All disks have room again. */
   end(): void;
 }
@@ -24,17 +26,51 @@ type Fullness = 'once' | 'for a while' | 'for ever';
 
 const onceBelow = 0.4;
 const foreverFrom = 0.8;
+/** A write has so many at most, of one segment. */
+const chunkBytes = 64 * 1024;
 const fillFile = /\/([^/]+?)(?:\.\d+)?\.fill$/;
 
+/**
+ * Each `full disk` hits the worker that is the first to come to its n-th write of fills: that write finds no room, or all do for a
+ * while, or until `end`.
+ */
 export function watchSpools(
   { workers }: SimulatedCluster,
-  { spoolBytes, perFillBytes, segmentBytes }: SpoolLimits,
+  { spoolBytes, perFillBytes, segmentBytes, largestBytes }: SpoolLimits,
+  faults: readonly PlannedFault[],
   problem: (text: string) => void,
 ): WatchedSpools {
   const full = new Map<string, Fullness>();
   const floorBytes = Math.min(2 * segmentBytes, spoolBytes);
   const fillBytes = Math.max(perFillBytes, floorBytes);
+  const mostWrites = Math.ceil(largestBytes / Math.min(chunkBytes, segmentBytes));
+  const waiting = faults
+    .filter(({ kind }) => kind === 'full disk')
+    .map((fault) => ({ ...fault, write: 1 + Math.floor(shareOf(fault) * mostWrites) }));
+  const writes = new Map<string, number>();
+  const running = new Set<Promise<void>>();
   let refused = 0;
+
+  const strike = (name: string, { degree, lastsMs }: PlannedFault) => {
+    const isTaken = [...full.values()].includes('for ever');
+    const fullness = degree < onceBelow ? 'once' : degree < foreverFrom || isTaken ? 'for a while' : 'for ever';
+    full.set(name, fullness);
+    if (fullness !== 'for a while') return;
+    const lasting = pause(lastsMs).then(() => {
+      full.delete(name);
+      running.delete(lasting);
+    });
+    running.add(lasting);
+  };
+
+  const countWrite = (name: string) => {
+    const count = (writes.get(name) ?? 0) + 1;
+    writes.set(name, count);
+    const fault = full.has(name) ? undefined : waiting.find(({ write }) => write <= count);
+    if (fault === undefined) return;
+    waiting.splice(waiting.indexOf(fault), 1);
+    strike(name, fault);
+  };
 
   const check = (name: string) => {
     const used = workers.find((worker) => worker.name === name)?.spools.usedBytes ?? 0;
@@ -58,8 +94,11 @@ export function watchSpools(
     const name = currentOwner()?.name;
     if (name === undefined || !fillFile.test(path)) return false;
     if (path.startsWith(`${simulatedRoot}/${name}/`)) check(name);
+    countWrite(name);
     const fullness = full.get(name);
     if (fullness === 'once') full.delete(name);
+    if (fullness !== undefined) (globalThis as any).__count?.(`refused ${fullness}`);
+    if (fullness !== undefined) (globalThis as any).__count?.(`refused`);
     if (fullness !== undefined) refused += 1;
     return fullness !== undefined;
   };
@@ -68,15 +107,9 @@ export function watchSpools(
     get refused() {
       return refused;
     },
-    async fill({ target, degree, lastsMs }) {
-      const { name } = workers[target % workers.length]!;
-      const isTaken = [...full.values()].includes('for ever');
-      const fullness = degree < onceBelow ? 'once' : degree < foreverFrom || isTaken ? 'for a while' : 'for ever';
-      if (full.has(name)) return;
-      full.set(name, fullness);
-      if (fullness !== 'for a while') return;
-      await pause(lastsMs);
-      full.delete(name);
+    async settle() {
+      waiting.length = 0;
+      await Promise.all(running);
     },
     end() {
       full.clear();

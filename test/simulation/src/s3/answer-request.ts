@@ -44,7 +44,7 @@ function answerOfUpload(contents: S3Contents, bucket: S3Bucket, request: S3Reque
   if (method === 'POST') return completeUpload(contents, bucket, request, body);
   if (method === 'PUT') return writePart(bucket, request, body);
   if (method === 'GET') return listParts(bucket, request);
-  return method === 'DELETE' ? abortUpload(bucket, request) : errorAnswer('NotImplemented');
+  return method === 'DELETE' ? abortUpload(contents, bucket, request) : errorAnswer('NotImplemented');
 }
 
 /** Whether the time of a signed URL is over. */

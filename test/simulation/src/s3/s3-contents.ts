@@ -32,21 +32,27 @@ export interface S3Bucket {
 export interface S3Contents {
   readonly buckets: Map<string, S3Bucket>;
   nextUpload: number;
+  /** So long ago uploads say that they were begun. */
+  uploadAgeMs: number;
   /** All parts but an upload's last have at least so many. */
   minPartBytes: number;
   /** Called when an object of any bucket becomes visible. */
   onVisible: ((key: string, bytes: Buffer) => void) | undefined;
   /** Called when one is removed, there or not. */
   onRemoved: ((key: string) => void) | undefined;
+  /** Called when an upload has been aborted. */
+  onAborted: ((key: string, uploadId: string) => void) | undefined;
 }
 
 export function createS3Contents(): S3Contents {
   return {
     buckets: new Map(),
     nextUpload: 1,
+    uploadAgeMs: 0,
     minPartBytes: 5 * 1024 * 1024,
     onVisible: undefined,
     onRemoved: undefined,
+    onAborted: undefined,
   };
 }
 

@@ -13,7 +13,7 @@ export function beginUpload(contents: S3Contents, bucket: S3Bucket, { key, heade
   const id = `upload+${contents.nextUpload}/=`;
   contents.nextUpload += 1;
   const type = headers['content-type'] ?? defaultType;
-  bucket.uploads.set(id, { key, type, begunAtMs: Date.now(), parts: new Map() });
+  bucket.uploads.set(id, { key, type, begunAtMs: Date.now() - contents.uploadAgeMs, parts: new Map() });
   const result = `<Key>${escapeXml(key)}</Key><UploadId>${id}</UploadId>`;
   return xmlAnswer(`<InitiateMultipartUploadResult>${result}</InitiateMultipartUploadResult>`);
 }
@@ -65,9 +65,11 @@ export function completeUpload(contents: S3Contents, bucket: S3Bucket, request: 
   );
 }
 
-export function abortUpload(bucket: S3Bucket, request: S3Request): S3Answer {
+export function abortUpload(contents: S3Contents, bucket: S3Bucket, request: S3Request): S3Answer {
   if (findUpload(bucket, request) === undefined) return errorAnswer('NoSuchUpload');
-  bucket.uploads.delete(request.query.get('uploadId')!);
+  const id = request.query.get('uploadId')!;
+  bucket.uploads.delete(id);
+  contents.onAborted?.(request.key, id);
   return emptyAnswer(204);
 }
 
