@@ -6,7 +6,7 @@ import type { Owner } from '../world/owner.ts';
 import { plan, schedule } from '../world/schedule.ts';
 import { digestOnce } from './right-bytes.ts';
 
-interface BlobGet {
+export interface BlobGet {
   readonly digest: Digest;
   readonly from: number;
   readonly toExclusive: number | undefined;
@@ -22,7 +22,7 @@ export interface UpstreamFaults {
   /** Until an answer begins. */
   answerMs(): number;
   /** Until the next chunk of a body comes. */
-  chunkMs(): number;
+  chunkMs(get: BlobGet): number;
   /** After so many bytes a body breaks off; `undefined`: it does not. */
   breakAt(get: BlobGet, size: number): number | undefined;
   /** The body that is sent; by default the right one. */
@@ -92,7 +92,7 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
       async function* send(get: BlobGet, bytes: Buffer, breakAt: number, signal: AbortSignal): AsyncGenerator<Buffer> {
         try {
           for (let at = 0; at < bytes.length;) {
-            await wait(faults.chunkMs(), 'upstream chunk', signal);
+            await wait(faults.chunkMs(get), 'upstream chunk', signal);
             const length = Math.min(chunkBytes, bytes.length - at, breakAt - at);
             if (length <= 0) throw broken();
             get.sentBytes += length;

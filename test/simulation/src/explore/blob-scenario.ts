@@ -14,7 +14,7 @@ import { checkCommits, comesBack, judge, judgeRest, judgeUpstream, type Outcome,
 import { type BlobReading, readBlob } from './read-blob.ts';
 import type { Run, Scenario } from './run-world.ts';
 import { sampleBytes } from './sample-bytes.ts';
-import { createUpstreamFaults } from './upstream-faults.ts';
+import { createUpstreamFaults, lateChunkMs } from './upstream-faults.ts';
 import { watchLeases } from './watch-leases.ts';
 import { watchPace } from './watch-pace.ts';
 import { watchSides } from './watch-sides.ts';
@@ -29,8 +29,13 @@ const stranger = { upstream: 'docker.io', repository: parseRepositoryName('someo
 const segmentSizes = [16_384, 32_768, 65_536, 100_000, 262_144];
 /** A fill with fewer of a large blob takes as many events as a hundred others. */
 const leastOfLarge = 65_536;
+/** Where readers come late, they find little of a blob in the spool. */
+const mostOfLate = { segmentBytes: 32_768, segments: 3 };
+const leastOfLate = { size: 500_000, readers: 3 };
 const perFillSegments = [2, 3, 8, 30, Infinity];
 const spoolSegments = [1, 2, 3, 4, 8];
+/** Of upstream's bodies. */
+const chunkBytes = 65_536;
 const sizes = [1, 1_000, 65_536, 65_537, 100_000, 200_000, 500_000, 700_000];
 const largeSize = 9_000_000;
 /** On S3 they go up in parts. */
@@ -75,7 +80,9 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const random = createRandom(seed * 104_729 + 7);
   const has = (kind: FaultKind) => faults.some((fault) => fault.kind === kind);
   const isLarge = random.chance(largeShare[store]);
-  const bytes = sampleBytes(isLarge ? largeSize : random.pick(sizes));
+  const isLate = has('late readers');
+  const size = isLarge ? largeSize : random.pick(sizes);
+  const bytes = sampleBytes(isLate ? Math.max(leastOfLate.size, size) : size);
   const digest = digestOnce(bytes);
   // Where room is short, fills wait for one another.
   const blobs = has('small spool') ? [bytes, sampleBytes(random.pick(sizes))] : [bytes];
@@ -84,12 +91,15 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const weather = createWeather(createRandom(seed ^ 0x5eed));
   weather.callMs = random.pick([0.2, 1, 30]);
   const upstreamFaults = createUpstreamFaults(faults, random);
-  const segmentBytes = Math.max(random.pick(segmentSizes), isLarge ? leastOfLarge : 0);
+  const drawnSegment = random.pick(segmentSizes);
+  const mostSegment = isLate ? mostOfLate.segmentBytes : Infinity;
+  const segmentBytes = Math.max(Math.min(drawnSegment, mostSegment), isLarge ? leastOfLarge : 0);
   const largest = Math.max(...blobs.map(({ length }) => length));
   const smallSpool = random.chance(0.3) ? largest + 200_000 : random.pick(spoolSegments) * segmentBytes;
+  const perFill = random.pick(perFillSegments);
   const limits = {
     segmentBytes,
-    perFillBytes: random.pick(perFillSegments) * segmentBytes,
+    perFillBytes: (isLate ? Math.min(mostOfLate.segments, perFill) : perFill) * segmentBytes,
     spoolBytes: has('small spool') ? Math.max(segmentBytes, smallSpool) : 1_000_000_000,
   };
   const connectionsPerBlob = random.pick([1, 1, 2, 4]);
@@ -129,8 +139,11 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const own = { sweep: async ({ target }: PlannedFault) => cluster.workers[target % cluster.workers.length]!.sweep() };
   const applied = applyFaults(faults, { cluster, weather, own, damage, trace, problem });
 
-  const readers = Array.from({ length: 2 + random(3) }, async (_, i) => {
-    await pause(random(faults.length === 0 ? 3_000 : 9_000));
+  const lateMs = (lateChunkMs / 2) * Math.ceil(bytes.length / chunkBytes);
+  const count = 2 + random(3);
+  const readers = Array.from({ length: isLate ? count + leastOfLate.readers : count }, async (_, i) => {
+    const comesLate = i >= count;
+    await pause(random(comesLate ? lateMs : faults.length === 0 ? 3_000 : 9_000));
     const frontend = random.pick(cluster.frontends);
     const isStranger = random.chance(0.08);
     const leavesAfterMs =
@@ -138,13 +151,13 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     const leavesAfterChunks = has('clients leave') && random.chance(0.2) ? random(4) : undefined;
     const stop = has('clients stop') && random.chance(0.6) ? { afterChunks: random(6), ms: random(stopMs) } : undefined;
     const slowness = has('clients slow') ? 0.3 : 0.02;
-    const wanted = random.pick(blobs);
+    const wanted = comesLate ? bytes : random.pick(blobs);
     const read = () =>
       readBlob(frontend.cache, {
         key: isStranger ? stranger : random.pick(holders),
         digest: digestOnce(wanted),
         bytes: wanted,
-        reads: chooseReads(random, wanted.length),
+        reads: comesLate ? ['whole'] : chooseReads(random, wanted.length),
         leavesAfterMs,
         leavesAfterChunks,
         stop,

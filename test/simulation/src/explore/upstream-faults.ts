@@ -1,9 +1,12 @@
 // The upstream of a run. It does wrong what the planned faults say.
 import { CacheError } from '@cistern/errors';
-import type { UpstreamFaults } from '../cluster/simulated-upstream.ts';
+import type { BlobGet, UpstreamFaults } from '../cluster/simulated-upstream.ts';
 import type { Random } from '../world/random.ts';
 import { schedule } from '../world/schedule.ts';
 import type { FaultKind, PlannedFault } from './fault-plan.ts';
+
+/** Of a body of a whole blob to which readers come late. */
+export const lateChunkMs = 1_000;
 
 const refusals = [
   () => new CacheError('upstream-rate-limited', 'simulated: too many requests'),
@@ -20,12 +23,16 @@ export function createUpstreamFaults(
   const breaks = find('upstream breaks');
   const lies = find('upstream lies');
   const refuses = find('upstream refuses');
+  // Those that come late have time to read beside the fill.
+  const isSlow = find('late readers') !== undefined;
   const hasNoRanges = find('no ranges') !== undefined;
   const state = {
     isOver: false,
     answerMs: () => random.fraction() * (stalls === undefined || state.isOver ? 30 : 3_000),
-    chunkMs: () =>
-      random.chance(0.3) ? random.fraction() * (stalls === undefined || state.isOver ? 20 : 1_500) : 0.05,
+    chunkMs({ toExclusive }: Pick<BlobGet, 'toExclusive'>) {
+      if (isSlow && !state.isOver && toExclusive === undefined) return random.fraction() * lateChunkMs;
+      return random.chance(0.3) ? random.fraction() * (stalls === undefined || state.isOver ? 20 : 1_500) : 0.05;
+    },
     breakAt: (_get: unknown, size: number) =>
       breaks !== undefined && !state.isOver && random.chance(0.4) ? random(size) : undefined,
     lie(_get: unknown, part: Buffer) {

@@ -37,7 +37,7 @@ export function watchSides(
   let allowed = size;
   let last: FillRecord | undefined;
   /** What had been read at the last two looks, and when the record last told something new. */
-  let before = [0, 0] as const;
+  let before: readonly [number, number] = [0, 0];
   let toldBytes = 0;
   let move: Move | undefined;
 

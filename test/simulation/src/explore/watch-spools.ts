@@ -97,8 +97,6 @@ export function watchSpools(
     countWrite(name);
     const fullness = full.get(name);
     if (fullness === 'once') full.delete(name);
-    if (fullness !== undefined) (globalThis as any).__count?.(`refused ${fullness}`);
-    if (fullness !== undefined) (globalThis as any).__count?.(`refused`);
     if (fullness !== undefined) refused += 1;
     return fullness !== undefined;
   };
