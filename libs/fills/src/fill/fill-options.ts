@@ -79,7 +79,7 @@ export interface Fill {
   readonly isOpen: boolean;
   /** The index has the committed blob: readers that lack bytes go on in the store. */
   release(): void;
-  /** Another worker owns the digest now. Fetches no more; readers go there once they have had these bytes. */
+  /** Another worker owns the digest now. Fetches and commits no more; readers go there once they have had these bytes. */
   handOver(): void;
 }
 

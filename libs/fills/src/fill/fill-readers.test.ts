@@ -169,6 +169,37 @@ test('readers of a fill that moves have what is here, and go on elsewhere', asyn
   assert.equal(await fill.ended, 'moved');
 });
 
+test('a verified fill that another worker owns by now is not stored, and is read to its end', async (t) => {
+  let isAway = true;
+  let tries = 0;
+  const { bytes, digest, fill, open, store } = await startTestFill(t, {
+    ...small,
+    mayMove: true,
+    wrapStore: (memory) => ({
+      ...memory,
+      async beginUpload(...args) {
+        const upload = await memory.beginUpload(...args);
+        const complete = async () => {
+          tries += 1;
+          if (isAway) throw away;
+          await upload.complete();
+        };
+        return { ...upload, complete };
+      },
+    }),
+  });
+  await fill.running;
+  const reader = open();
+  await until(() => tries > 1);
+  fill.handOver();
+  isAway = false;
+  assert.ok((await readAll(reader)).equals(bytes));
+  assert.equal((await reader.table?.())?.crcs.length, 10);
+  await reader.close();
+  assert.equal(await fill.ended, 'left');
+  assert.equal(await store.stat(digest), undefined);
+});
+
 test('wrong bytes end no reader cleanly and are not stored', async (t) => {
   const { fill, open, store, digest, spools } = await startTestFill(t, {
     ...small,

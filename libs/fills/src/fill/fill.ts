@@ -247,7 +247,13 @@ export function startFill(options: FillOptions): Fill {
       return { endExclusive, reader };
     },
     release: () => body?.markStored(),
-    handOver,
+    handOver() {
+      if (body?.verified !== true) return handOver();
+      if (hasEnded) return;
+      // It has waited for the store. Its new owner makes it visible.
+      body.markMoved();
+      work?.storing.giveUp(movedElsewhere());
+    },
   };
 }
 
