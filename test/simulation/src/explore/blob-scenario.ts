@@ -79,7 +79,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const { seed, faults, problem, trace } = run;
   const random = createRandom(seed * 104_729 + 7);
   const has = (kind: FaultKind) => faults.some((fault) => fault.kind === kind);
-  const isLarge = random.chance(largeShare[store]);
+  const isLarge = random.chance(largeShare[store]) && !has('late readers');
   const isLate = has('late readers');
   const size = isLarge ? largeSize : random.pick(sizes);
   const bytes = sampleBytes(isLate ? Math.max(leastOfLate.size, size) : size);

@@ -87,7 +87,7 @@ export const blobFaults: FaultTable = {
   'full disk': { chance: 0.2, most: 2, lastsMs: 8_000 },
   'no ranges': { chance: 0.1, most: 1, lastsMs: 0 },
   sweep: { chance: 0.4, most: 3, lastsMs: 0 },
-  'late readers': { chance: 0.1, most: 1, lastsMs: 0 },
+  'late readers': { chance: 0.15, most: 1, lastsMs: 0 },
 };
 
 /** Runs with no others: the reader's pace is then the only reason for anything to last. */
