@@ -1,12 +1,13 @@
 // The upstream of a run. It does wrong what the planned faults say.
 import { CacheError } from '@cistern/errors';
+import type { Digest } from '@cistern/oci';
 import type { BlobGet, UpstreamFaults } from '../cluster/simulated-upstream.ts';
 import type { Random } from '../world/random.ts';
 import { schedule } from '../world/schedule.ts';
 import type { FaultKind, PlannedFault } from './fault-plan.ts';
 
-/** Of a body of a whole blob to which readers come late. */
-export const lateChunkMs = 1_000;
+/** For a chunk that nobody has had, where readers come late. */
+export const lateChunkMs = 3_000;
 
 const refusals = [
   () => new CacheError('upstream-rate-limited', 'simulated: too many requests'),
@@ -23,14 +24,19 @@ export function createUpstreamFaults(
   const breaks = find('upstream breaks');
   const lies = find('upstream lies');
   const refuses = find('upstream refuses');
-  // Those that come late have time to read beside the fill.
+  // What nobody has had yet comes slowly, as from a mirror without it. Readers that come late read beside the fill meanwhile.
   const isSlow = find('late readers') !== undefined;
+  const furthest = new Map<Digest, number>();
   const hasNoRanges = find('no ranges') !== undefined;
   const state = {
     isOver: false,
     answerMs: () => random.fraction() * (stalls === undefined || state.isOver ? 30 : 3_000),
-    chunkMs({ toExclusive }: Pick<BlobGet, 'toExclusive'>) {
-      if (isSlow && !state.isOver && toExclusive === undefined) return random.fraction() * lateChunkMs;
+    chunkMs({ digest, from, sentBytes }: Pick<BlobGet, 'digest' | 'from' | 'sentBytes'>) {
+      const at = from + sentBytes;
+      if (isSlow && !state.isOver && at > (furthest.get(digest) ?? -1)) {
+        furthest.set(digest, at);
+        return random.fraction() * lateChunkMs;
+      }
       return random.chance(0.3) ? random.fraction() * (stalls === undefined || state.isOver ? 20 : 1_500) : 0.05;
     },
     breakAt: (_get: unknown, size: number) =>
