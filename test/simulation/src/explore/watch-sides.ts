@@ -1,5 +1,5 @@
-// What is read beside all fills of a blob is bounded by its size. A fill that goes on with another one's checkpoint goes on with what
-// that had spent, but for what the last heartbeats did not tell. A fill that begins anew has as much again.
+// What is read beside all fills of a blob is bounded by its size. A fill that goes on from another one's checkpoint goes on with what
+// that had spent, but for what its last heartbeats did not tell. A fill that begins anew may spend as much again.
 import type { FillRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { isLive, recordedCheckpoint } from '../cluster/recorded-checkpoint.ts';
@@ -9,66 +9,60 @@ import { plan, schedule } from '../world/schedule.ts';
 export interface SidesOptions {
   readonly digest: Digest;
   readonly size: number;
-  /** The budget does not hold where it is so: the store may be given up, or readers want no whole. */
+  /** There is no bound where the store may be given up, or where readers want no whole. */
   readonly isUnbounded: boolean;
 }
 
 const everyMs = 200;
-/** As long as one that has lost its record may go on. */
-const graceMs = 1_800;
 
-interface Move {
-  readonly atMs: number;
-  /** Where the fill now is. */
-  readonly address: string;
-  /** What the record knew to be read. */
-  readonly toldBytes: number;
-  /** Whether the fill has none of the checkpoints of another one. */
-  readonly isAnew: boolean;
-}
-
-/** Looks from time to time, until `end`. */
+/** Looks from time to time, until `end`. It counts what the owner of the record reads: `watchLeases` stops the others. */
 export function watchSides(
   { shared, upstream, workers }: SimulatedCluster,
   { digest, size, isUnbounded }: SidesOptions,
   problem: (text: string) => void,
 ) {
   let isOver = isUnbounded;
-  let allowed = size;
   let last: FillRecord | undefined;
-  /** What had been read at the last two looks, and when the record last told something new. */
+  let sinceMs = -1;
+  let spent = 0;
+  /** As of the last two looks, and as the record may have told it. */
   let before: readonly [number, number] = [0, 0];
-  let toldBytes = 0;
-  let move: Move | undefined;
+  let told = 0;
+  const seen = new Map<object, number>();
 
-  const readBy = (isWanted: (get: SimulatedCluster['upstream']['gets'][number]) => boolean) =>
-    upstream.gets.reduce((sum, get) => sum + (get.digest === digest && isWanted(get) ? get.sideBytes : 0), 0);
-
-  /** The worker before it has stopped by now. */
-  const settle = ({ atMs, address, isAnew, toldBytes: told }: Move) => {
+  const spentSince = (address: string | undefined) => {
     const owner = workers.find((worker) => worker.address === address)?.owner;
-    const readBefore = readBy((get) => get.beganAtMs <= atMs || get.owner !== owner);
-    allowed = isAnew ? readBefore + size : allowed + readBefore - told;
+    let sum = 0;
+    for (const get of upstream.gets) {
+      if (get.digest !== digest) continue;
+      if (get.owner === owner && get.beganAtMs > sinceMs) sum += get.sideBytes - (seen.get(get) ?? 0);
+      seen.set(get, get.sideBytes);
+    }
+    return sum;
+  };
+
+  /** What the fill of a new record knows of. */
+  const carriedOn = (record: FillRecord): number => {
+    const { sideBytes = 0 } = recordedCheckpoint(record) ?? {};
+    // An older fill has put its record back, and knows of its own alone.
+    const isBack = last !== undefined && record.generation < last.generation;
+    return record.checkpoint === undefined ? 0 : Math.min(spent, isBack ? sideBytes : told);
   };
 
   const look = async () => {
     const record = await shared.index.fills.read(digest);
-    if (isLive(record)) {
-      const isMoved = last !== undefined && record.generation !== last.generation;
-      const isAnew = recordedCheckpoint(record) === undefined || move?.isAnew === true;
-      const told = Math.min(move?.toldBytes ?? Infinity, toldBytes);
-      if (isMoved) move = { atMs: schedule.nowMs, address: record.address, toldBytes: told, isAnew };
-      if (isMoved || record.checkpoint !== last?.checkpoint) [toldBytes] = before;
+    // An index that has no record leaves it open who owns the fill.
+    spent += spentSince(last?.address);
+    if (record !== undefined && !isLive(record)) last = undefined;
+    else if (record !== undefined) {
+      const isMoved = record.generation !== last?.generation;
+      if (isMoved) spent = carriedOn(record);
+      if (isMoved && last !== undefined) sinceMs = schedule.nowMs;
+      if (isMoved || record.checkpoint !== last?.checkpoint) told = isMoved ? spent : before[0];
       last = record;
     }
-    if (move !== undefined && schedule.nowMs - move.atMs > graceMs) {
-      settle(move);
-      move = undefined;
-    }
-    const read = readBy(() => true);
-    before = [before[1], read];
-    if (move === undefined && read > allowed && !isOver)
-      problem(`${read} bytes were read beside the fills of a blob of ${size}, not ${allowed}`);
+    before = [before[1], spent];
+    if (spent > size && !isOver) problem(`${spent} bytes were read beside the fills of a blob of ${size}`);
   };
   const lookAgain = () => {
     if (isOver) return;
