@@ -1,4 +1,4 @@
-// What the record of a fill says of its checkpoint, for watches: they need no key.
+// Reads the checkpoint in the record of a fill, for watches. They need no key.
 import type { FillRecord } from '@cistern/index';
 
 export interface RecordedCheckpoint {

@@ -71,7 +71,9 @@ export function createSharedFiles(fails: () => boolean): SharedStore {
 }
 
 /** `aborted`: the uploads that processes have dropped themselves. */
-function watched(shared: Omit<SharedStore, 'onCommitted' | 'onEnding'>): SharedStore & { readonly aborted: Set<string> } {
+function watched(
+  shared: Omit<SharedStore, 'onCommitted' | 'onEnding'>,
+): SharedStore & { readonly aborted: Set<string> } {
   const aborted = new Set<string>();
   const events = {
     onCommitted: (digest: Digest, isThere: boolean) => all.onCommitted?.(digest, isThere),

@@ -13,7 +13,7 @@ export interface BlobGet {
   readonly owner: Owner;
   readonly beganAtMs: number;
   sentBytes: number;
-  /** Of those, what came for readers beside a fill. */
+  /** Some of them came for readers beside a fill. */
   sideBytes: number;
   isClosed: boolean;
 }
@@ -39,7 +39,7 @@ export interface UpstreamFaults {
 
 export interface SimulatedUpstream {
   readonly gets: BlobGet[];
-  /** `owner` has just read so many bytes beside a fill: of the newest chunk, unless another worker sent them. */
+  /** `owner` has just read these bytes beside a fill. They are of the newest chunk, unless another worker sent them. */
   countSide(owner: Owner, bytes: number): void;
   addBlob(repository: RepositoryName, bytes: Buffer): Digest;
   /** As one process speaks with it. */

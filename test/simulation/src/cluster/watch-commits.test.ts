@@ -71,7 +71,7 @@ test('a blob that is lost while its commit is under way counts as there', async 
   assert.deepEqual(watched.seen, [true]);
 });
 
-test('what ends an upload is told with its id when it begins', async () => {
+test('a commit and an abort are reported with the upload when they begin', async () => {
   const { store, endings } = openWatched(
     committing(async () => {
       assert.equal(endings.at(-1)?.kind, 'commit');

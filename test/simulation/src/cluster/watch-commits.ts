@@ -1,5 +1,5 @@
-// A store as a process uses it, whose commits are looked at when they resolve: by then the blob must be there and whole. What ends an
-// upload is looked at when it begins.
+// A store as a process uses it, whose commits are looked at when they resolve: by then the blob must be there and whole. Commits
+// and aborts are also reported when they begin.
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import { type Owner, currentOwner } from '../world/owner.ts';
@@ -21,7 +21,7 @@ export interface CommitEvents {
 
 /** A second try of a commit need not look at a file that the first one put into its place. */
 export function watchCommits(store: BlobStore, stored: StoredBlobs, events: CommitEvents): BlobStore {
-  const tell = (kind: Ending['kind'], digest: Digest, uploadId?: string) =>
+  const report = (kind: Ending['kind'], digest: Digest, uploadId?: string) =>
     events.onEnding?.({ kind, digest, uploadId, owner: currentOwner() });
   const commit = async (digest: Digest, before: number, work: () => Promise<void>) => {
     await work();
@@ -33,7 +33,7 @@ export function watchCommits(store: BlobStore, stored: StoredBlobs, events: Comm
   return {
     ...store,
     async put(digest, ...args) {
-      tell('commit', digest);
+      report('commit', digest);
       await commit(digest, stored.lossesOf(digest), () => store.put(digest, ...args));
     },
     async beginUpload(digest, options) {
@@ -41,11 +41,11 @@ export function watchCommits(store: BlobStore, stored: StoredBlobs, events: Comm
       return {
         ...upload,
         async complete() {
-          tell('commit', digest, upload.id);
+          report('commit', digest, upload.id);
           await commit(digest, stored.lossesOf(digest), upload.complete);
         },
         async abort() {
-          tell('abort', digest, upload.id);
+          report('abort', digest, upload.id);
           await upload.abort();
         },
       };
@@ -54,7 +54,7 @@ export function watchCommits(store: BlobStore, stored: StoredBlobs, events: Comm
       async adoptFile(digest, path) {
         const before = adopting.get(path) ?? stored.lossesOf(digest);
         adopting.set(path, before);
-        tell('commit', digest);
+        report('commit', digest);
         await commit(digest, before, () => adoptFile(digest, path));
         adopting.delete(path);
       },

@@ -34,7 +34,7 @@ const mostOfLate = { segmentBytes: 32_768, segments: 3 };
 const leastOfLate = { size: 500_000, readers: 3 };
 const perFillSegments = [2, 3, 8, 30, Infinity];
 const spoolSegments = [1, 2, 3, 4, 8];
-/** Of upstream's bodies. */
+/** Upstream sends chunks of this size. */
 const chunkBytes = 65_536;
 const sizes = [1, 1_000, 65_536, 65_537, 100_000, 200_000, 500_000, 700_000];
 const largeSize = 9_000_000;
@@ -129,7 +129,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   if (isOfReadersAlone)
     watchPace(cluster, { sizes: blobs.map(({ length }) => length), segmentBytes, callMs: weather.callMs }, problem);
   const leases = blobs.map((blob) => watchLeases(cluster, digestOnce(blob), problem));
-  // A store that was away may have been given up.
+  // A fill may have given up a store that failed.
   const isUnbounded = maxWholeForRangeBytes !== Infinity || has('store away');
   const sides = blobs.map((blob) =>
     watchSides(cluster, { digest: digestOnce(blob), size: blob.length, isUnbounded }, problem),

@@ -6,7 +6,7 @@ import type { Random } from '../world/random.ts';
 import { schedule } from '../world/schedule.ts';
 import type { FaultKind, PlannedFault } from './fault-plan.ts';
 
-/** For a chunk that nobody has had, where readers come late. */
+/** A new chunk takes up to so long, where readers come late. */
 export const lateChunkMs = 3_000;
 
 const refusals = [
@@ -24,7 +24,7 @@ export function createUpstreamFaults(
   const breaks = find('upstream breaks');
   const lies = find('upstream lies');
   const refuses = find('upstream refuses');
-  // What nobody has had yet comes slowly, as from a mirror without it. Readers that come late read beside the fill meanwhile.
+  // New bytes come slowly, as from a mirror that fetches them itself. Meanwhile, late readers read beside the fill.
   const isSlow = find('late readers') !== undefined;
   const furthest = new Map<Digest, number>();
   const hasNoRanges = find('no ranges') !== undefined;

@@ -1,5 +1,4 @@
-// Who fetches, commits or aborts owns the record of the fill: a worker whose fill another has taken over stops within a heartbeat and
-// a half.
+// Only the owner of a fill's record fetches, commits and aborts. A worker that lost the record stops within a heartbeat and a half.
 import type { Digest } from '@cistern/oci';
 import { isLive, recordedCheckpoint } from '../cluster/recorded-checkpoint.ts';
 import type { StoreEnding } from '../cluster/shared-store.ts';

@@ -1,5 +1,5 @@
-// What is read beside all fills of a blob is bounded by its size. A fill that goes on from another one's checkpoint goes on with what
-// that had spent, but for what its last heartbeats did not tell. A fill that begins anew may spend as much again.
+// All fills of a blob together read at most its size beside them. A fill that goes on from a checkpoint has the rest of that budget.
+// Its record does not have the bytes since the last heartbeats. A fill without a checkpoint has the whole budget.
 import type { FillRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { isLive, recordedCheckpoint } from '../cluster/recorded-checkpoint.ts';
@@ -25,9 +25,10 @@ export function watchSides(
   let last: FillRecord | undefined;
   let sinceMs = -1;
   let spent = 0;
-  /** As of the last two looks, and as the record may have told it. */
+  /** Its values at the last two looks. */
   let before: readonly [number, number] = [0, 0];
-  let told = 0;
+  /** The record has at least so much of it. */
+  let recorded = 0;
   const seen = new Map<object, number>();
 
   const spentSince = (address: string | undefined) => {
@@ -41,12 +42,12 @@ export function watchSides(
     return sum;
   };
 
-  /** What the fill of a new record knows of. */
+  /** The fill of a new record counts on from here. */
   const carriedOn = (record: FillRecord): number => {
     const { sideBytes = 0 } = recordedCheckpoint(record) ?? {};
-    // An older fill has put its record back, and knows of its own alone.
+    // An older fill that has put its record back counts its own bytes alone.
     const isBack = last !== undefined && record.generation < last.generation;
-    return record.checkpoint === undefined ? 0 : Math.min(spent, isBack ? sideBytes : told);
+    return record.checkpoint === undefined ? 0 : Math.min(spent, isBack ? sideBytes : recorded);
   };
 
   const look = async () => {
@@ -58,7 +59,7 @@ export function watchSides(
       const isMoved = record.generation !== last?.generation;
       if (isMoved) spent = carriedOn(record);
       if (isMoved && last !== undefined) sinceMs = schedule.nowMs;
-      if (isMoved || record.checkpoint !== last?.checkpoint) told = isMoved ? spent : before[0];
+      if (isMoved || record.checkpoint !== last?.checkpoint) recorded = isMoved ? spent : before[0];
       last = record;
     }
     before = [before[1], spent];

@@ -9,7 +9,7 @@ export interface SpoolLimits {
   readonly spoolBytes: number;
   readonly perFillBytes: number;
   readonly segmentBytes: number;
-  /** Of the largest blob. */
+  /** The largest blob has so many. */
   readonly largestBytes: number;
 }
 
@@ -26,13 +26,13 @@ type Fullness = 'once' | 'for a while' | 'for ever';
 
 const onceBelow = 0.4;
 const foreverFrom = 0.8;
-/** A write has so many at most, of one segment. */
+/** A write has so many at most, and is of one segment. */
 const chunkBytes = 64 * 1024;
 const fillFile = /\/([^/]+?)(?:\.\d+)?\.fill$/;
 
 /**
- * Each `full disk` hits the worker that is the first to come to its n-th write of fills: that write finds no room, or all do for a
- * while, or until `end`.
+ * Each `full disk` hits the first worker that comes to its n-th write of fills. That write finds no room, or all do for a while, or
+ * until `end`.
  */
 export function watchSpools(
   { workers }: SimulatedCluster,
