@@ -9,6 +9,8 @@ import { plan, schedule } from '../world/schedule.ts';
 const graceMs = 1_800;
 const everyMs = 200;
 
+const isPast = (atMs: number | undefined) => atMs !== undefined && schedule.nowMs - atMs > graceMs;
+
 /** Looks at the record and at the bodies that are open, from time to time. */
 export function watchLeases(
   { shared, store, upstream, workers }: SimulatedCluster,
@@ -53,7 +55,6 @@ export function watchLeases(
   };
   lookAgain();
 
-  const isPast = (atMs: number | undefined) => atMs !== undefined && schedule.nowMs - atMs > graceMs;
   const lookAtEnding = async (ending: StoreEnding) => {
     const record = await shared.index.fills.read(digest);
     if (isOver || !isLive(record)) return;

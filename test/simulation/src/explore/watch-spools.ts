@@ -56,11 +56,11 @@ export function watchSpools(
     const fullness = degree < onceBelow ? 'once' : degree < foreverFrom || isTaken ? 'for a while' : 'for ever';
     full.set(name, fullness);
     if (fullness !== 'for a while') return;
-    const lasting = pause(lastsMs).then(() => {
+    const last = async () => {
+      await pause(lastsMs);
       full.delete(name);
-      running.delete(lasting);
-    });
-    running.add(lasting);
+    };
+    running.add(last());
   };
 
   const countWrite = (name: string) => {
