@@ -35,7 +35,7 @@ export function combineCrc32(first: number, second: number, length: number): num
 }
 
 export interface Segmented {
-  /** Of all segments but the last. */
+  /** The size of all segments but the last. */
   readonly segmentBytes: number;
   /** Bytes of the whole blob. */
   readonly size: number;

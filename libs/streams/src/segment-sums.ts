@@ -53,7 +53,7 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
         advance(part.length);
       }
     },
-    /** Of all segments; unset for those that did not come whole. */
+    /** The CRC-32 of each segment; unset for those that did not come whole. */
     crcs,
     /** Whether there is nothing to compare. */
     get isEmpty(): boolean {

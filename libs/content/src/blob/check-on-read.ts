@@ -76,7 +76,7 @@ export function checkOnRead(options: CheckOnReadOptions): SourceReader {
   let position = start;
   /** Up to where the bytes have been given or checked. */
   let settled = from;
-  /** Of what the last `read` gave. */
+  /** The CRC-32 of the bytes that the last `read` gave. */
   let crc = 0;
 
   const readSome = async (into: Uint8Array) => {

@@ -28,7 +28,7 @@ export interface FillConnections {
   opened(count: number): void;
   /** An extra connection was refused by the `host`, or had no place under our own `cap`. */
   refused(by: 'host' | 'cap'): void;
-  /** What came by several was not the blob: the host's servers may disagree about it. Each fill has one for ten minutes. */
+  /** Bytes by several connections were wrong: the host's servers may disagree. Each fill has one for ten minutes. */
   mismatched(): void;
   leave(): void;
 }

@@ -260,7 +260,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     get connections(): number {
       return answeredRuns.size;
     },
-    /** What came is not the blob. */
+    /** The bytes that came are not those of the blob. */
     mismatched(): void {
       if (hasExtras) connections?.mismatched();
     },

@@ -10,7 +10,7 @@ export interface SideReadsOptions {
   readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
   /** A body that has been asked for already, of the range that the first reader wants. */
   readonly first: { readonly body: UpstreamBlobBody; readonly endExclusive: number } | undefined;
-  /** What earlier fills of the blob have asked for. */
+  /** Bytes that earlier fills of the blob have asked for. */
   readonly askedBefore: number;
   /** Called with the number of bytes that came from upstream. */
   readonly onBytes: (bytes: number) => void;

@@ -75,7 +75,7 @@ export interface CheckpointsOptions {
   readonly first: StoredSegments | undefined;
 }
 
-/** What the newest checkpoint has, each time it is called; `undefined`: there is none yet. */
+/** Returns the newest state each time it is called. `undefined` means that there is none yet. */
 export function createCheckpoints({ segments, hash, upload, first }: CheckpointsOptions) {
   let done = 0;
   let newest = first;

@@ -32,7 +32,7 @@ export interface WholeFetch {
   readonly fetch: SegmentFetch;
   readonly hash: SegmentHash;
   readonly storing: SegmentStore;
-  /** Of a large blob, for its next checkpoint. */
+  /** The next checkpoint of a large blob has it. */
   readonly checkpoint: StoredSegments | undefined;
   /** Resolves when the blob is committed, or false when the store does not take it. Rejects with the failure. */
   run(): Promise<boolean>;

@@ -218,7 +218,7 @@ test('wrong bytes end no reader cleanly and are not stored', async (t) => {
   await until(() => spools.usedBytes === 0);
 });
 
-test('wrong bytes by several connections are told to who allowed them', async (t) => {
+test('wrong bytes by several connections reach the controller of connections', async (t) => {
   let mismatches = 0;
   const connections: FillConnections = {
     allowed: 2,

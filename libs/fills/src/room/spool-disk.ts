@@ -1,4 +1,4 @@
-// What the spool's file system has for it: less than the settings say where the disk is smaller, or others write there too.
+// The room that the spool's file system has for it. The settings may say more than the disk has, and others write there too.
 import type { DiskSpace } from '@cistern/blob-store';
 
 export interface SpoolDisk {
@@ -6,7 +6,7 @@ export interface SpoolDisk {
   readonly mostBytes: number;
   /** Looks again, once a second at most. True if something has changed. Never rejects. */
   look(): Promise<boolean>;
-  /** Why there is less than so much; `undefined`: there is as much, or nobody has looked for a minute. */
+  /** Why there is less than so much; `undefined`: there is as much, or the last look was a minute ago. */
   findShortage(bytes: number): string | undefined;
 }
 

@@ -30,7 +30,7 @@ export interface EnterOptions {
 
 export interface SpoolRoomOptions {
   readonly maxBytes: number;
-  /** What its file system has for it, as it was last seen. Default: as much. */
+  /** The bytes that its file system has for it, as it was last seen. Default: as many. */
   readonly diskBytes?: () => number;
   /** The most that one fill may have, its floor included. */
   readonly perFillBytes: number;

@@ -133,8 +133,7 @@ test('a spool that is larger than its disk gives no more than that has, and who 
 });
 
 test('a disk without room for a segment of two fills is full, for as long as it is looked at', async (t) => {
-  const space = async () => ({ freeBytes: 15, totalBytes: 1_000 });
-  const { spools } = await openDirectory(t, { space });
+  const { spools } = await openDirectory(t, { space: async () => ({ freeBytes: 15, totalBytes: 1_000 }) });
   assert.equal(spools.full, undefined);
   await spools.admit(1_000);
   assert.match(spools.full ?? '', /^15 of 1000 bytes are free on the file system of worker\.spool\.directory/);

@@ -41,7 +41,7 @@ export interface Spool {
 }
 
 export interface SpoolDirectory {
-  /** Of a blob of so many bytes. */
+  /** The size of segments of a blob of so many bytes. */
   segmentBytesOf(size: number): number;
   open(request: SpoolRequest): Spool;
   /**
