@@ -132,12 +132,12 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   const open = async (run: Run) => {
     const { next: from, endExclusive } = run;
     const isToEnd = endExclusive === segments.size;
+    if (from === 0 && isToEnd) return { body: await get({ signal }), bodyEnd: segments.size };
     try {
-      if (from === 0 && isToEnd) return { body: await get({ signal }), bodyEnd: segments.size };
       const body = await get({ from, ...(!isToEnd && { toExclusive: endExclusive }), signal });
       return { body, bodyEnd: endExclusive };
     } catch (error) {
-      if (!isNoRange(error) || from === 0) throw error;
+      if (!isNoRange(error)) throw error;
       mayGetRanges = false;
       const body = await get({ signal });
       Object.assign(run, { next: body.start, endExclusive: segments.size });

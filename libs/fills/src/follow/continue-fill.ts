@@ -79,7 +79,7 @@ export function continueFill(
   };
 }
 
-/** Where upstream refuses to begin in the middle: the whole, without what was here. */
+/** Where upstream refuses to begin in the middle: the whole, without what was here. An extra request is not worth that. */
 async function* upstreamFrom(
   upstream: BlobUpstream,
   repository: RepositoryName,
@@ -87,7 +87,7 @@ async function* upstreamFrom(
   options: BlobRequestOptions & { readonly from: number; readonly signal: AbortSignal },
 ): AsyncGenerator<Buffer> {
   const opened = await upstream.getBlob(repository, digest, options).catch((error: unknown) => {
-    if (!isNoRange(error)) throw error;
+    if (!isNoRange(error) || options.isExtra === true) throw error;
     return upstream.getBlob(repository, digest, { signal: options.signal });
   });
   let skip = options.from - opened.start;
