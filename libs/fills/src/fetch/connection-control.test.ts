@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type TestContext, test } from 'node:test';
+import { seeded } from '@cistern/oci/testing';
 import { createConnectionControl } from './connection-control.ts';
 import { type FillCourse, type HostLimits, simulateHost } from '../testing/simulated-host.ts';
 
@@ -12,18 +13,13 @@ const seeds = [1, 2, 3, 4, 5];
 const long = { timeout: 24 * 3_600_000 };
 const noisy = { jitter: 0.2, lossChance: 0.02 };
 
-/** Mulberry32. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+/** From 0 to below 1. */
+function randomOf(seed: number): () => number {
+  const below = seeded(seed);
+  return () => below(2 ** 32) / 2 ** 32;
 }
 
-const open = (limits: HostLimits, seed = 1) => simulateHost(createConnectionControl(), limits, seeded(seed));
+const open = (limits: HostLimits, seed = 1) => simulateHost(createConnectionControl(), limits, randomOf(seed));
 const most = ({ changes }: FillCourse): number => Math.max(...changes.map(({ allowed }) => allowed));
 const reached = ({ changes }: FillCourse, wanted: number): number | undefined =>
   changes.find(({ allowed }) => allowed === wanted)?.atMs;
@@ -110,7 +106,7 @@ test('a long fill keeps its connections', long, async (t) => {
 
 test('wrong bytes by several connections: for ten minutes each fill has one', long, async () => {
   const control = createConnectionControl();
-  const host = simulateHost(control, { perConnection }, seeded(1));
+  const host = simulateHost(control, { perConnection }, randomOf(1));
   await host.run([{ size: gibibyte }]);
   const other = control.enter('cdn', { max: 4, mayProbe: () => true });
   assert.equal(other.allowed, 4);
@@ -200,7 +196,7 @@ test('a connection that the host refuses is not tried again for ten minutes', lo
 
 test('a refusal of all extra connections leaves one, and a want of places ends soon', long, async () => {
   const control = createConnectionControl();
-  const [first] = await simulateHost(control, { perConnection }, seeded(1)).run([{ size: gibibyte }]);
+  const [first] = await simulateHost(control, { perConnection }, randomOf(1)).run([{ size: gibibyte }]);
   assert.equal(most(first!), 4);
   const fill = control.enter('cdn', { max: 4, mayProbe: () => true });
   for (const allowed of [3, 2, 1, 1]) {
@@ -210,7 +206,7 @@ test('a refusal of all extra connections leaves one, and a want of places ends s
   fill.leave();
 
   const narrow = createConnectionControl();
-  const host = simulateHost(narrow, { perConnection }, seeded(1));
+  const host = simulateHost(narrow, { perConnection }, randomOf(1));
   const early = narrow.enter('cdn', { max: 4, mayProbe: () => true });
   early.refused('cap');
   early.leave();
