@@ -14,85 +14,71 @@ export function movedElsewhere(): SourceInterrupted {
 }
 
 export function createFillBody(segments: Segments) {
-  const waiters = new Set<() => void>();
+  let changed = Promise.withResolvers<void>();
   let verified = false;
-  let failure: { readonly error: unknown } | undefined;
-  /** Set: no more bytes come here, and readers go on there. */
-  let goesOn: 'elsewhere' | 'in the store' | undefined;
-  let isCleared = false;
+  /** Set: no more bytes come here. It is for readers that lack bytes, or for all of them. */
+  let over: { readonly error: unknown; readonly isForAll: boolean } | undefined;
 
+  /** Wakes every waiting reader, so that it looks again. */
   const wake = () => {
-    for (const waiter of waiters) waiter();
+    changed.resolve();
+    changed = Promise.withResolvers();
   };
-  const unverifiedEnd = () => (segments.size <= withheldWholeBytes ? 0 : segments.size - 1);
+
+  const end = (error: unknown, isForAll: boolean) => {
+    over = { error: over?.error ?? error, isForAll };
+    wake();
+  };
 
   return {
     segments,
     get size(): number {
       return segments.size;
     },
-    /** Wakes every waiting reader, so that it looks again. */
     wake,
+    /** Resolves at the next change. */
+    get changed(): Promise<void> {
+      return changed.promise;
+    },
     /** Where a reader has to stop before the whole has been verified. */
     get openEnd(): number {
-      return verified ? segments.size : unverifiedEnd();
+      if (verified) return segments.size;
+      return segments.size <= withheldWholeBytes ? 0 : segments.size - 1;
     },
-    /** Throws the failure once the fill has failed. */
-    checkFailed(): void {
-      if (failure !== undefined) throw failure.error;
+    /** Throws once nothing is read here any more. */
+    checkReadable(): void {
+      if (over?.isForAll === true) throw over.error;
     },
-    /** Throws where a reader that lacks bytes has to go. */
-    checkGoesOn(): void {
-      if (goesOn === 'elsewhere') throw movedElsewhere();
-      if (goesOn !== undefined) throw new SourceInterrupted('the blob has been stored', { isStored: true });
-    },
-    /** Resolves at the next change, or when `signal` is aborted. */
-    changed(signal: AbortSignal): Promise<void> {
-      return new Promise((resolve) => {
-        const done = () => {
-          waiters.delete(done);
-          signal.removeEventListener('abort', done);
-          resolve();
-        };
-        if (signal.aborted) return resolve();
-        waiters.add(done);
-        signal.addEventListener('abort', done, { once: true });
-      });
+    /** Throws once no more bytes come here: a reader that lacks some goes on elsewhere, or has failed. */
+    checkComing(): void {
+      if (over !== undefined) throw over.error;
     },
     get verified(): boolean {
       return verified;
-    },
-    get failed(): boolean {
-      return failure !== undefined;
-    },
-    /** Another worker goes on. The bytes that are here stay readable. */
-    markMoved(): void {
-      goesOn = 'elsewhere';
-      wake();
-    },
-    /** The store has it. Readers that lack bytes go on there. */
-    markStored(): void {
-      goesOn = 'in the store';
-      wake();
-    },
-    /** Stored: all readers go on in the store now, whatever is still here. */
-    clear(): void {
-      goesOn ??= 'in the store';
-      isCleared = true;
-      wake();
-    },
-    get isCleared(): boolean {
-      return isCleared;
     },
     markVerified(): void {
       verified = true;
       wake();
     },
+    /** Another worker goes on. The bytes that are here stay readable. */
+    markMoved(): void {
+      if (over === undefined) end(movedElsewhere(), false);
+    },
+    /** The store has it. Readers that lack bytes go on there. */
+    markStored(): void {
+      if (over === undefined) end(storedElsewhere(), false);
+    },
+    /** All readers go on in the store, or where it has moved, whatever is still here. */
+    clear(): void {
+      end(storedElsewhere(), true);
+    },
     /** Ends the wait of every reader. A verified body is whole and stays readable: then this does nothing. */
     fail(error: unknown): void {
-      if (verified) return;
-      failure ??= { error };
-      wake();
+      if (!verified) end(error, true);
     },
   };
+}
+
+function storedElsewhere(): SourceInterrupted {
+  return new SourceInterrupted('the blob has been stored', { isStored: true });
 }

@@ -46,6 +46,8 @@ export interface FillOptions {
   readonly checkpoint?: Checkpoint | undefined;
 }
 
+export type FillEnd = 'committed' | 'left' | 'moved';
+
 export interface Fill {
   readonly fillId: string;
   readonly digest: Digest;
@@ -56,7 +58,7 @@ export interface Fill {
    * does not take it. Or it has moved, and no reader needs its bytes here. Rejects with the failure. Readers that opened it before may
    * still read.
    */
-  readonly ended: Promise<'committed' | 'left' | 'moved'>;
+  readonly ended: Promise<FillEnd>;
   /** A follower at any offset; only after `running`. `undefined` once it has ended, however it did. */
   open(range: FillRange): SourceReader | undefined;
   /**

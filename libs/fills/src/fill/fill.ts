@@ -12,7 +12,7 @@ import { type Segments, createSegments } from '../spool/segments.ts';
 import type { Spool } from '../spool/spool-directory.ts';
 import { type WholeFetch, openWholeFetch } from './fetch-whole.ts';
 import { type FillBody, createFillBody, movedElsewhere } from './fill-body.ts';
-import type { Fill, FillOptions } from './fill-options.ts';
+import type { Fill, FillEnd, FillOptions } from './fill-options.ts';
 import { createFollowers, openFillReader } from './followers.ts';
 import { findFreeable } from './free-segments.ts';
 import { firstRange, openFirst } from './open-first.ts';
@@ -44,9 +44,9 @@ export function startFill(options: FillOptions): Fill {
   let work: WholeFetch | undefined;
   /** Once it runs. */
   let size: number | undefined;
-  let isCommitted = false;
-  let hasEnded = false;
-  let hasMoved = false;
+  let state: 'open' | 'moving' | FillEnd | 'failed' = 'open';
+
+  const hasEnded = () => state !== 'open' && state !== 'moving';
 
   const onStopped = () => {
     // A verified blob only waits for the store, and would for a long time.
@@ -74,7 +74,7 @@ export function startFill(options: FillOptions): Fill {
     const { segments } = body;
     const { storing } = work;
     // Its readers go on in the store, or where it has moved.
-    const isOver = isCommitted || (hasEnded && hasMoved);
+    const isOver = state === 'committed' || state === 'moved';
     if (isOver) body.clear();
     const mayGiveUp = isForItself || segments.size > spools.perFillBytes;
     const freeable = isOver
@@ -95,7 +95,7 @@ export function startFill(options: FillOptions): Fill {
     return { spool: opened, body: filling };
   };
 
-  const run = async (): Promise<'committed' | 'left'> => {
+  const run = async (): Promise<FillEnd> => {
     await admit(options);
     const answer = await openFirst({ ...options, signal });
     const { range, first } = answer;
@@ -117,8 +117,7 @@ export function startFill(options: FillOptions): Fill {
     else if (!wholeWanted) followers.watchIdle(rangeIdleMs, () => leave());
     if (!(await whole.promise)) return 'left';
     work = await openWholeFetch({ fill: options, ...opened, answer, get, freeOne, onRunning, onNotWritten, signal });
-    isCommitted = await work.run();
-    if (isCommitted) return 'committed';
+    if (await work.run()) return 'committed';
     // A reader that waited for it may be about to open it, and no other place has it.
     options.onRefused?.();
     await followers.gone(quietMs, longestMs, options.signal);
@@ -126,29 +125,29 @@ export function startFill(options: FillOptions): Fill {
   };
 
   const handOver = () => {
-    if (hasEnded || body?.verified) return;
-    hasMoved = true;
+    if (hasEnded() || body?.verified) return;
+    state = 'moving';
     body?.markMoved();
     stopping.abort(movedElsewhere());
   };
 
   const leave = () => {
-    hasEnded = true;
+    state = 'left';
     whole.resolve(false);
   };
 
-  const fail = async (error: unknown): Promise<'moved'> => {
+  const fail = async (error: unknown): Promise<FillEnd> => {
     failRunning(error);
-    if (body?.verified === false && !hasMoved && (await options.handsOn?.(error)) === true) {
-      hasMoved = true;
+    if (body?.verified === false && state === 'open' && (await options.handsOn?.(error)) === true) {
+      state = 'moving';
       body.markMoved();
     }
-    if (hasMoved && body !== undefined && !body.failed) {
+    if (body !== undefined && state === 'moving') {
       beside?.end(movedElsewhere());
       await followers.gone(quietMs, longestMs, options.signal);
       return 'moved';
     }
-    hasEnded = true;
+    state = 'failed';
     body?.fail(error);
     beside?.end(error);
     throw error;
@@ -156,17 +155,17 @@ export function startFill(options: FillOptions): Fill {
 
   /** Another worker may be at the upload that a checkpoint names. If none goes on with it, the sweeper ends it. */
   const dropStored = async () => {
-    const isOwn = work?.checkpoint === undefined || (!hasMoved && (await options.lookForSuccessor?.()) === true);
+    const isOwn = work?.checkpoint === undefined || (state !== 'moved' && (await options.lookForSuccessor?.()) === true);
     await (isOwn ? work?.storing.abort() : work?.storing.leave());
   };
 
   /** Followers that still read keep the spool, unless the blob is stored: they go on there, soon. */
   const close = () => {
-    hasEnded = true;
     followers.stopWatching();
     work?.close();
     options.signal.removeEventListener('abort', onStopped);
     stopping.abort();
+    const isCommitted = state === 'committed';
     const kept = isCommitted && !spools.isOneFile ? setTimeout(() => freeOne(true), keptMs) : undefined;
     if (!isCommitted) {
       void dropStored();
@@ -181,10 +180,20 @@ export function startFill(options: FillOptions): Fill {
     });
   };
 
+  const runToEnd = async () => {
+    try {
+      const end = await run().catch(fail);
+      state = end;
+      return end;
+    } finally {
+      close();
+    }
+  };
+
   if (options.signal.aborted) onStopped();
   else options.signal.addEventListener('abort', onStopped, { once: true });
   signal.addEventListener('abort', () => whole.reject(signal.reason), { once: true });
-  const ended = run().catch(fail).finally(close);
+  const ended = runToEnd();
   running.catch(() => {});
   ended.catch(() => {});
   whole.promise.catch(() => {});
@@ -220,10 +229,10 @@ export function startFill(options: FillOptions): Fill {
       return followers.count;
     },
     get isOpen() {
-      return !hasEnded && !hasMoved;
+      return state === 'open';
     },
     open({ from, toExclusive, verified }) {
-      if (hasEnded) return undefined;
+      if (hasEnded()) return undefined;
       if (body === undefined) throw new Error('a fill is read only once it runs');
       if (verified) wantWhole();
       return openFillReader({
@@ -241,7 +250,7 @@ export function startFill(options: FillOptions): Fill {
     async openPresent(from) {
       await options.lookForSuccessor?.();
       const endExclusive = body === undefined ? from : presentRun(body.segments, from);
-      if (hasEnded || body === undefined || body.failed || endExclusive <= from) return undefined;
+      if (hasEnded() || body === undefined || endExclusive <= from) return undefined;
       const range = { toExclusive: endExclusive, verified: false };
       const reader = openFillReader({ body, ...range, openBeside: noneBeside, follower: followers.enter(from) });
       return { endExclusive, reader };

@@ -1,6 +1,7 @@
 // Followers: readers at any offset of a fill in flight. They never slow it down, and wait only for their own bytes. They read bytes
 // that are not in its window beside it.
 import type { CrcTable } from '@cistern/oci';
+import { untilAborted } from '@cistern/runtime';
 import type { SourceReader } from '@cistern/streams';
 import type { FillBody } from './fill-body.ts';
 
@@ -106,11 +107,9 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
   const { body, verified, openBeside, follower } = options;
   const { segments } = body;
   const closing = new AbortController();
+  const { signal } = closing;
   let beside: SourceReader | undefined;
   let table: CrcTable | undefined;
-  const checkOpen = () => {
-    if (closing.signal.aborted) throw new Error('the reader was closed');
-  };
 
   /** 0: they have been freed meanwhile. */
   const readHere = async (into: Uint8Array) => {
@@ -136,22 +135,21 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
     isUnproven: verified,
     async read(into) {
       for (;;) {
-        checkOpen();
+        signal.throwIfAborted();
         const { position } = follower;
         const toExclusive = Math.min(options.toExclusive, body.size);
         if (position >= toExclusive) return 0;
-        body.checkFailed();
-        if (body.isCleared) body.checkGoesOn();
+        body.checkReadable();
         const end = verified ? Math.min(toExclusive, body.openEnd) : toExclusive;
         const here = Math.min(segments.presentEnd(position), end) - position;
-        if (here <= 0) body.checkGoesOn();
+        if (here <= 0) body.checkComing();
         if (here <= 0 && position < end) beside ??= openBeside(position, end);
         let length = 0;
         if (beside !== undefined) length = await readBeside(beside, into);
         else if (here > 0) length = await readHere(into.subarray(0, here));
         // Nothing was awaited since it was looked at.
-        else await body.changed(closing.signal);
-        checkOpen();
+        else await untilAborted(body.changed, signal);
+        signal.throwIfAborted();
         follower.position += length;
         if (Math.floor(position / segments.segmentBytes) < Math.floor(follower.position / segments.segmentBytes))
           options.onPassed?.();
@@ -164,17 +162,15 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
       if (!isWaitedFor && !body.verified) return undefined;
       // Verified, it stays so; a reader that has its last byte has seen it.
       while (!body.verified) {
-        checkOpen();
-        body.checkFailed();
-        body.checkGoesOn();
-        await body.changed(closing.signal);
+        body.checkComing();
+        await untilAborted(body.changed, signal);
       }
       table ??= segments.table;
       return table;
     },
     async close() {
-      if (closing.signal.aborted) return;
-      closing.abort();
+      if (signal.aborted) return;
+      closing.abort(new Error('the reader was closed'));
       await beside?.close();
       follower.leave();
       options.onPassed?.();
