@@ -57,6 +57,17 @@ test('bytes that are about to come are not asked for again', async () => {
   await all;
 });
 
+test('a first GET that ends where another one begins is for the whole where upstream answers no ranges', async () => {
+  const { fetch, requests, assertWhole } = await startFetch({
+    answer: ({ toExclusive }) => (toExclusive === undefined ? {} : { refuse: new CacheError('unsupported', 'no') }),
+  });
+  const all = fetch.all();
+  fetch.want(30 * mebibyte);
+  await all;
+  assertWhole();
+  assert.deepEqual(requests().at(-1), [undefined, undefined]);
+});
+
 test('a reader ahead reads elsewhere where the window has no room, and costs the fetch nothing', async () => {
   const { fetch, gets, room, assertWhole } = await startFetch({
     perFillBytes: 8 * mebibyte,

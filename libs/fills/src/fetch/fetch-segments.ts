@@ -132,18 +132,18 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   const open = async (run: Run) => {
     const { next: from, endExclusive } = run;
     const isToEnd = endExclusive === segments.size;
-    if (from === 0 && isToEnd) return { body: await get({ signal }), bodyEnd: segments.size };
     try {
-      const body = await get({ from, ...(!isToEnd && { toExclusive: endExclusive }), signal });
-      return { body, bodyEnd: endExclusive };
+      if (from > 0 || !isToEnd) {
+        const body = await get({ from, ...(!isToEnd && { toExclusive: endExclusive }), signal });
+        return { body, bodyEnd: endExclusive };
+      }
     } catch (error) {
       if (!isNoRange(error)) throw error;
       mayGetRanges = false;
-      const body = await get({ signal });
-      Object.assign(run, { next: body.start, endExclusive: segments.size });
+      Object.assign(run, { next: 0, endExclusive: segments.size });
       claims.claimAllOpen(run);
-      return { body, bodyEnd: segments.size };
     }
+    return { body: await get({ signal }), bodyEnd: segments.size };
   };
 
   const bring = async (first: Segment, whole: UpstreamBlobBody | undefined) => {
