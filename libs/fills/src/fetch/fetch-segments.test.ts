@@ -68,6 +68,20 @@ test('a first GET that ends where another one begins is for the whole where upst
   assert.deepEqual(requests().at(-1), [undefined, undefined]);
 });
 
+test('a body whose rest is refused: the whole comes, and what came before is passed over', async () => {
+  const { fetch, requests, assertWhole } = await startFetch({
+    answer: ({ from }) =>
+      from === undefined ? { refuseAt: requests().length > 1 ? Infinity : 5 * mebibyte } : { refuse: unsupported },
+  });
+  await fetch.all();
+  assertWhole();
+  assert.deepEqual(requests(), [
+    [undefined, undefined],
+    [5, undefined],
+    [undefined, undefined],
+  ]);
+});
+
 test('a reader ahead reads elsewhere where the window has no room, and costs the fetch nothing', async () => {
   const { fetch, gets, room, assertWhole } = await startFetch({
     perFillBytes: 8 * mebibyte,

@@ -157,9 +157,11 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       await copy(run, body, bodyEnd);
     } catch (error) {
       whole?.close();
-      if (!(error instanceof StoodStill)) throw error;
+      // The worker that it goes on with had the bytes so far, and upstream does not send the rest of a range.
+      if (isNoRange(error) && run.next > next) mayGetRanges = false;
+      else if (!(error instanceof StoodStill)) throw error;
       // Nothing of it goes before its end: two of them could wait for each other for ever.
-      if (options.isSizeUnknown) throw noRoom();
+      else if (options.isSizeUnknown) throw noRoom();
     } finally {
       main = undefined;
       end(run);

@@ -2,11 +2,10 @@
 // `kill -9` it has none; after a SIGTERM it has everything that was fetched, and has added a job for each of its fills.
 import type { CacheIndex } from '@cistern/index';
 import type { JobQueue } from '@cistern/jobs';
+import { isNoRange } from '../fetch/fetch-errors.ts';
 import type { FillTable } from './fill-access.ts';
 import { fillJobKey } from './follow-fill.ts';
-import type { RepositoryName, Digest } from '@cistern/oci';
-import type { BlobRequestOptions, Upstream } from '@cistern/upstream';
-import { isNoRange } from '../fetch/fetch-errors.ts';
+import type { Upstream } from '@cistern/upstream';
 import type { Logger } from '@cistern/telemetry';
 import type { FillPlace, RemoteFills } from '../remote/open-remote-fills.ts';
 import type { FrameReader } from '../remote/read-frames.ts';
@@ -15,7 +14,10 @@ type BlobUpstream = Pick<Upstream, 'name' | 'getBlob' | 'headBlob'>;
 
 const readBytes = 256 * 1024;
 
-/** `upstream` for a fill that goes on with the one at `predecessor`, of a blob of `size` bytes. */
+/**
+ * `upstream` for a fill that goes on with the one at `predecessor`, of a blob of `size` bytes. A body rejects as `getBlob` where
+ * upstream does not send the rest.
+ */
 export function continueFill(
   upstream: BlobUpstream,
   remote: RemoteFills,
@@ -24,6 +26,13 @@ export function continueFill(
   log: Logger,
 ): BlobUpstream {
   let isGone = false;
+
+  /** Where upstream sends no ranges the whole comes from there, and nothing of it is copied. */
+  const getRest: BlobUpstream['getBlob'] = async (...given) =>
+    upstream.getBlob(...given).catch((error: unknown) => {
+      isGone ||= isNoRange(error);
+      throw error;
+    });
 
   async function* present(from: number, toExclusive: number, signal: AbortSignal): AsyncGenerator<Buffer> {
     if (isGone) return;
@@ -60,7 +69,7 @@ export function continueFill(
       const ending = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
       const here = present(from, toExclusive, ending);
       const first = await here.next();
-      if (first.done === true) return upstream.getBlob(repository, digest, options);
+      if (first.done === true) return getRest(repository, digest, options);
       async function* body(): AsyncGenerator<Buffer> {
         let position = from;
         try {
@@ -72,34 +81,16 @@ export function continueFill(
           await here.return(undefined);
         }
         if (position >= toExclusive) return;
-        yield* upstreamFrom(upstream, repository, digest, { ...options, from: position, signal: ending });
+        const rest = await getRest(repository, digest, { ...options, from: position, signal: ending });
+        try {
+          yield* rest.body;
+        } finally {
+          rest.close();
+        }
       }
       return { start: from, totalSize: size, body: body(), close: () => closing.abort() };
     },
   };
-}
-
-/** Where upstream refuses to begin in the middle: the whole, without what was here. An extra request is not worth that. */
-async function* upstreamFrom(
-  upstream: BlobUpstream,
-  repository: RepositoryName,
-  digest: Digest,
-  options: BlobRequestOptions & { readonly from: number; readonly signal: AbortSignal },
-): AsyncGenerator<Buffer> {
-  const opened = await upstream.getBlob(repository, digest, options).catch((error: unknown) => {
-    if (!isNoRange(error) || options.isExtra === true) throw error;
-    return upstream.getBlob(repository, digest, { signal: options.signal });
-  });
-  let skip = options.from - opened.start;
-  try {
-    for await (const chunk of opened.body) {
-      const skipped = Math.min(skip, chunk.length);
-      skip -= skipped;
-      if (skipped < chunk.length) yield chunk.subarray(skipped);
-    }
-  } finally {
-    opened.close();
-  }
 }
 
 export interface HandOverDeps {

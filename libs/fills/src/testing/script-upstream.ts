@@ -1,5 +1,6 @@
 // An upstream whose answers a test gives by hand or at random.
 import { setTimeout as delay } from 'node:timers/promises';
+import { CacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
 
 /** One request for a blob, and what came of it. */
@@ -22,6 +23,8 @@ export interface Answer {
   /** Awaited before each chunk. */
   readonly gate?: (position: number) => Promise<void> | undefined;
   readonly breakAt?: number;
+  /** Where the body says that there are no ranges. */
+  readonly refuseAt?: number;
   /** The byte that is wrong. */
   readonly flipAt?: number;
   /** Where the body ends, without an error. */
@@ -51,7 +54,16 @@ export function scriptUpstream({ bytes, chunkBytes, answer }: ScriptedUpstreamOp
         isOver: false,
       };
       gets.push(get);
-      const { refuse, afterMs = 0, chunkMs, gate, breakAt = Infinity, flipAt = -1, endAt = bytes.length } = answer(get);
+      const {
+        refuse,
+        afterMs = 0,
+        chunkMs,
+        gate,
+        breakAt = Infinity,
+        refuseAt = Infinity,
+        flipAt = -1,
+        endAt = bytes.length,
+      } = answer(get);
       try {
         await delay(afterMs, undefined, { signal });
         if (refuse !== undefined) throw refuse;
@@ -72,6 +84,7 @@ export function scriptUpstream({ bytes, chunkBytes, answer }: ScriptedUpstreamOp
             await Promise.race([delay(chunkMs?.() ?? 0), ended]);
             await Promise.race([gate?.(at), ended]);
             signal?.throwIfAborted();
+            if (at >= refuseAt) throw new CacheError('unsupported', 'no ranges here');
             if (at >= breakAt) throw new Error('the connection broke');
             const chunk = Buffer.from(bytes.subarray(at, Math.min(end, at + chunkBytes)));
             if (flipAt >= at && flipAt < at + chunk.length) chunk[flipAt - at]! ^= 1;
