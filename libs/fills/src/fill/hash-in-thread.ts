@@ -1,7 +1,9 @@
 // A savable hash in a thread of its own, which reads the spool's files itself: they are in the page cache, and nothing is copied
 // between threads. It ends with its fill.
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { digestAlgorithm } from '@cistern/oci';
+import { untilAborted } from '@cistern/runtime';
 import type { HashAnswer, HashRequest, HashStart } from './hash-thread.ts';
 import type { OpenSavableHash } from './savable-hash.ts';
 
@@ -9,25 +11,20 @@ export const hashInThread: OpenSavableHash = async (digest, segments, state) => 
   const workerData: HashStart = { algorithm: digestAlgorithm(digest), state };
   // What this process was started with is not meant for it.
   const worker = new Worker(new URL('./hash-thread.ts', import.meta.url), { workerData, execArgv: [] });
-  let answer = Promise.withResolvers<HashAnswer>();
-  let failure: { readonly error: unknown } | undefined;
+  const ended = new AbortController();
+  worker.on('error', (error) => ended.abort(error));
+  worker.on('exit', () => ended.abort(new Error('the thread of a hash has ended')));
 
-  const fail = (error: unknown) => {
-    failure ??= { error };
-    answer.reject(failure.error);
+  const answer = async (): Promise<HashAnswer> => {
+    const [given] = await untilAborted(once(worker, 'message'), ended.signal);
+    return given as HashAnswer;
   };
-  worker.on('message', (given: HashAnswer) => answer.resolve(given));
-  worker.on('error', fail);
-  worker.on('exit', () => fail(new Error('the thread of a hash has ended')));
-
-  const ask = async (request: HashRequest): Promise<HashAnswer> => {
-    if (failure !== undefined) throw failure.error;
-    answer = Promise.withResolvers();
+  const ask = (request: HashRequest) => {
     worker.postMessage(request);
-    return answer.promise;
+    return answer();
   };
 
-  await answer.promise;
+  await answer();
   return {
     async readOn(from, end) {
       const { state: behind } = await ask({ ...segments.locate(from), length: end - from });
