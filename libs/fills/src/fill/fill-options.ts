@@ -35,10 +35,9 @@ export interface FillOptions {
   readonly log: Logger;
   /** Ends the fill: where others may go on with it, by handing it over. */
   readonly signal: AbortSignal;
-  readonly mayMove?: boolean;
   /** Whether another worker goes on after this failure, which is this worker's own. */
   readonly handsOn?: ((error: unknown) => Promise<boolean>) | undefined;
-  /** Looks whether another worker has taken the fill over, and calls `handOver` then. True: none has. */
+  /** Looks whether another worker has taken the fill over, and calls `handOver` then. True: none has. Unset: no worker does. */
   readonly lookForSuccessor?: (() => Promise<boolean>) | undefined;
   /** Hashes blobs that are larger than their part in the spool: other workers go on with such fills. Absent: no worker does. */
   readonly openHash?: OpenSavableHash | undefined;

@@ -143,7 +143,7 @@ test('readers of what is stored go on in the store, at once where the room is wa
 test('readers of a fill that moves have what is here, and go on elsewhere', async (t) => {
   const { bytes, fill, open } = await startTestFill(t, {
     ...small,
-    mayMove: true,
+    lookForSuccessor: async () => true,
     answer: () => ({ gate: (at) => (at >= 500_000 ? new Promise(() => {}) : undefined) }),
   });
   await fill.running;

@@ -50,7 +50,7 @@ export function startFill(options: FillOptions): Fill {
 
   const onStopped = () => {
     // A verified blob only waits for the store, and would for a long time.
-    if (options.mayMove === true && body?.verified !== true) handOver();
+    if (options.lookForSuccessor !== undefined && body?.verified !== true) handOver();
     else stopping.abort(options.signal.reason);
   };
 
@@ -155,7 +155,8 @@ export function startFill(options: FillOptions): Fill {
 
   /** Another worker may be at the upload that a checkpoint names. If none goes on with it, the sweeper ends it. */
   const dropStored = async () => {
-    const isOwn = work?.checkpoint === undefined || (state !== 'moved' && (await options.lookForSuccessor?.()) === true);
+    const isOwn =
+      work?.checkpoint === undefined || (state !== 'moved' && (await options.lookForSuccessor?.()) === true);
     await (isOwn ? work?.storing.abort() : work?.storing.leave());
   };
 

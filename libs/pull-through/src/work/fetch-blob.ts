@@ -190,43 +190,39 @@ async function prepareFill(
   const upstream = upstreamOf(deps, source.upstream);
   const expectedSize = (await index.links.get(source, digest))?.size;
   const { signal } = context;
-  const onRefused = () => freeSlot(deps, context);
-  const onSideBytes = (bytes: number) => deps.metrics.fillSideBytes.inc(bytes);
-  const { repository } = source;
-  const moving = { mayMove: remoteFills !== undefined, lookForSuccessor: lease.look };
-  const range = { expectedSize, from, toExclusive };
-  const handsOn = async (error: unknown) => (await context.handsOn?.(error)) !== undefined;
-  const connect =
-    deps.connections &&
-    ((host: string) =>
-      deps.connections!.enter(host, {
-        max: upstream.connectionsPerBlob,
-        mayProbe: () => (deps.fills.get(fillId)?.readers ?? 0) > 0,
-      }));
-  const parts = {
+  const options = {
     fillId,
     digest,
-    repository,
+    upstream,
+    repository: source.repository,
+    expectedSize,
+    from,
+    toExclusive,
+    maxWholeForRangeBytes,
     store,
     spools,
-    connect,
-    onRefused,
-    onSideBytes,
-    handsOn,
     log,
     signal,
-    ...range,
-    ...moving,
+    connect:
+      deps.connections &&
+      ((host: string) =>
+        deps.connections!.enter(host, {
+          max: upstream.connectionsPerBlob,
+          mayProbe: () => (deps.fills.get(fillId)?.readers ?? 0) > 0,
+        })),
+    onRefused: () => freeSlot(deps, context),
+    onSideBytes: (bytes: number) => deps.metrics.fillSideBytes.inc(bytes),
+    handsOn: async (error: unknown) => (await context.handsOn?.(error)) !== undefined,
+    lookForSuccessor: remoteFills && lease.look,
     openHash: remoteFills && deps.openHash,
   };
   const checkpoint = checkpointOf(deps, record, expectedSize);
   const takenOverSize = predecessor?.size ?? checkpoint?.size;
-  if (takenOverSize === undefined || remoteFills === undefined)
-    return startFill({ ...parts, upstream, maxWholeForRangeBytes });
+  if (takenOverSize === undefined || remoteFills === undefined) return startFill(options);
   log.info({ digest, ...source, from: predecessor?.address }, 'goes on with the fill of another worker');
   await assertHeld(deps, source, digest, signal);
   const continued = predecessor && continueFill(upstream, remoteFills, predecessor, takenOverSize, log);
-  return startFill({ ...parts, upstream: continued ?? upstream, takenOverSize, checkpoint, maxWholeForRangeBytes });
+  return startFill({ ...options, upstream: continued ?? upstream, takenOverSize, checkpoint });
 }
 
 /** An earlier fill of the digest that has not ended left it. */
