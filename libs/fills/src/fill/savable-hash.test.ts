@@ -8,9 +8,9 @@ import { type TestContext, test } from 'node:test';
 import type { Digest } from '@cistern/oci';
 import { createSegmentHash } from './hash-segments.ts';
 import { hashInThread } from './hash-in-thread.ts';
-import { hashHere } from './savable-hash.ts';
 import { createSegments } from '../spool/segments.ts';
 import { openSpoolFiles } from '../spool/spool-files.ts';
+import { hashHere } from '../testing/hash-here.ts';
 
 const segmentBytes = 1_500_000;
 const bytes = randomBytes(3 * segmentBytes + 77);

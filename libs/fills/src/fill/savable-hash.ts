@@ -1,5 +1,5 @@
 // The hash of a large blob: its state can be saved, so that another worker goes on with it (decision 0069).
-import { type Digest, digestAlgorithm } from '@cistern/oci';
+import type { Digest } from '@cistern/oci';
 import type { IHasher } from 'hash-wasm';
 import type { Segments } from '../spool/segments.ts';
 
@@ -31,21 +31,3 @@ export async function loadHasher(algorithm: string, state: Uint8Array | undefine
   const hasher = await (algorithm === 'sha512' ? createSHA512() : createSHA256());
   return state === undefined ? hasher.init() : hasher.load(state);
 }
-
-/** In this thread, which it holds up: for tests on virtual time. */
-export const hashHere: OpenSavableHash = async (digest, segments, state) => {
-  const hasher = await loadHasher(digestAlgorithm(digest), state);
-  return {
-    async readOn(from, end) {
-      const buffer = Buffer.allocUnsafe(Math.min(hashReadBytes, end - from));
-      for (let at = from; at < end;) {
-        const length = await segments.read(at, buffer.subarray(0, end - at));
-        hasher.update(buffer.subarray(0, length));
-        at += length;
-      }
-      return hasher.save();
-    },
-    digest: async () => hasher.digest('hex'),
-    close() {},
-  };
-};

@@ -17,7 +17,7 @@ import {
   type RemoteFills,
   type SpoolDirectory,
 } from '@cistern/fills';
-import { hashHere } from '@cistern/fills/savable-hash';
+import { hashHere } from '@cistern/fills/testing';
 import { CacheError } from '@cistern/errors';
 import { createPullHandlers } from '../work/create-pull-handlers.ts';
 import { parkFills } from '../work/park-fills.ts';

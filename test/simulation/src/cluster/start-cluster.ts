@@ -14,7 +14,7 @@ import {
   openRemoteFills,
   openSpoolDirectory,
 } from '@cistern/fills';
-import { hashHere, loadHasher } from '@cistern/fills/savable-hash';
+import { hashHere, loadHasher } from '@cistern/fills/testing';
 import { startSweeper } from '@cistern/maintenance';
 import { createFreshnessPolicies, parkFills } from '@cistern/pull-through';
 import { createJobHandlers } from '@cistern/worker';

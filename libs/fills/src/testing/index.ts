@@ -1,0 +1,2 @@
+export { loadHasher } from '../fill/savable-hash.ts';
+export { hashHere } from './hash-here.ts';
