@@ -21,6 +21,8 @@ export interface FailoverReaderOptions {
   readonly openAt: (position: number, before: Interruptions, signal: AbortSignal) => Promise<SourceReader>;
   /** Ends the wait for the first place. */
   readonly signal: AbortSignal;
+  /** Called when the reader is closed, or could not be opened. */
+  readonly onClose?: () => void;
 }
 
 /** Resolves when the first place has been opened. */
@@ -32,6 +34,9 @@ export async function openFailoverReader(options: FailoverReaderOptions): Promis
   try {
     signal.throwIfAborted();
     return new FailoverReader(options, closing, await openAt(from, { inARow: 0, isStored: false }, closing.signal));
+  } catch (error) {
+    options.onClose?.();
+    throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
@@ -85,6 +90,7 @@ class FailoverReader implements SourceReader {
 
   readonly close = (): Promise<void> => {
     this.#closed ??= (async () => {
+      this.#options.onClose?.();
       this.#closing.abort(new Error('the reader was closed'));
       await this.#place?.close();
     })();

@@ -54,33 +54,15 @@ export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOption
     get origin() {
       return places.origin;
     },
-    async open(from, toExclusive, signal) {
+    open(from, toExclusive, signal) {
       // An index that is unavailable evicts nothing meanwhile.
       const touching = setInterval(() => void deps.index.blobs.touch(digest, deps.now()).catch(() => {}), touchEveryMs);
-      try {
-        const reader = await openFailoverReader({
-          from,
-          openAt: (position, before, ending) => places.openAt(position, toExclusive, before, ending),
-          signal,
-        });
-        return {
-          read: reader.read,
-          table: reader.table,
-          get isUnproven() {
-            return reader.isUnproven;
-          },
-          get crc() {
-            return reader.crc;
-          },
-          close() {
-            clearInterval(touching);
-            return reader.close();
-          },
-        };
-      } catch (error) {
-        clearInterval(touching);
-        throw error;
-      }
+      return openFailoverReader({
+        from,
+        openAt: (position, before, ending) => places.openAt(position, toExclusive, before, ending),
+        signal,
+        onClose: () => clearInterval(touching),
+      });
     },
   };
 }
