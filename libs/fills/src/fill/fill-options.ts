@@ -47,6 +47,12 @@ export interface FillOptions {
 
 export type FillEnd = 'committed' | 'left' | 'moved';
 
+/** Bytes of a blob that follow each other. */
+export interface PresentRun {
+  readonly start: number;
+  readonly endExclusive: number;
+}
+
 export interface Fill {
   readonly fillId: string;
   readonly digest: Digest;
@@ -61,10 +67,10 @@ export interface Fill {
   /** A follower at any offset; only after `running`. `undefined` once it has ended, however it did. */
   open(range: FillRange): SourceReader | undefined;
   /**
-   * For the worker that takes the fill over: the bytes that are here at `from`, unverified. This fill then fetches no more. Unset means
-   * that there are none.
+   * For the worker that takes the fill over: the first bytes that are here from `from` on, unverified. This fill then fetches no more.
+   * Unset means that there are none.
    */
-  openPresent(from: number): Promise<{ readonly endExclusive: number; readonly reader: SourceReader } | undefined>;
+  openPresent(from: number): Promise<(PresentRun & { readonly reader: SourceReader }) | undefined>;
   /** Unset means that upstream has not answered yet. */
   readonly size: number | undefined;
   /** Unset until the blob has been verified. */

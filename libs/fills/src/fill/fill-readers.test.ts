@@ -174,7 +174,7 @@ test('a verified fill that another worker owns by now is not stored, and is read
   let tries = 0;
   const { bytes, digest, fill, open, store } = await startTestFill(t, {
     ...small,
-    mayMove: true,
+    lookForSuccessor: async () => true,
     wrapStore: (memory) => ({
       ...memory,
       async beginUpload(...args) {

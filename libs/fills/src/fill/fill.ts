@@ -12,7 +12,7 @@ import { type Segments, createSegments } from '../spool/segments.ts';
 import type { Spool } from '../spool/spool-directory.ts';
 import { type WholeFetch, openWholeFetch } from './fetch-whole.ts';
 import { type FillBody, createFillBody, movedElsewhere } from './fill-body.ts';
-import type { Fill, FillEnd, FillOptions } from './fill-options.ts';
+import type { Fill, PresentRun, FillEnd, FillOptions } from './fill-options.ts';
 import { createFollowers, openFillReader } from './followers.ts';
 import { findFreeable } from './free-segments.ts';
 import { firstRange, openFirst } from './open-first.ts';
@@ -250,16 +250,16 @@ export function startFill(options: FillOptions): Fill {
     },
     async openPresent(from) {
       await options.lookForSuccessor?.();
-      const endExclusive = body === undefined ? from : presentRun(body.segments, from);
-      if (hasEnded() || body === undefined || endExclusive <= from) return undefined;
-      const range = { toExclusive: endExclusive, verified: false };
-      const reader = openFillReader({ body, ...range, openBeside: noneBeside, follower: followers.enter(from) });
-      return { endExclusive, reader };
+      const run = body && nextRun(body.segments, from);
+      if (hasEnded() || body === undefined || run === undefined) return undefined;
+      const range = { toExclusive: run.endExclusive, verified: false };
+      const reader = openFillReader({ body, ...range, openBeside: noneBeside, follower: followers.enter(run.start) });
+      return { ...run, reader };
     },
     release: () => body?.markStored(),
     handOver() {
       if (body?.verified !== true) return handOver();
-      if (hasEnded) return;
+      if (hasEnded()) return;
       // It has waited for the store. Its new owner makes it visible.
       body.markMoved();
       work?.storing.giveUp(movedElsewhere());
@@ -281,9 +281,13 @@ async function admit(options: FillOptions): Promise<void> {
   if (shortage !== undefined && (await handsOn?.(shortage)) === true) throw shortage;
 }
 
-/** The end of the bytes that are here at `from`. */
-function presentRun(segments: Segments, from: number): number {
-  let end = from;
-  for (let next = segments.presentEnd(end); next > end; next = segments.presentEnd(end)) end = next;
-  return end;
+/** The first bytes that are here from `from` on. */
+function nextRun(segments: Segments, from: number): PresentRun | undefined {
+  let start = from;
+  while (start < segments.size && segments.presentEnd(start) === start) start = segments.holding(start).end;
+  if (start >= segments.size) return undefined;
+  let endExclusive = start;
+  for (let next = segments.presentEnd(start); next > endExclusive; next = segments.presentEnd(next))
+    endExclusive = next;
+  return { start, endExclusive };
 }

@@ -55,8 +55,11 @@ export function createReadBeside(options: ReadBesideOptions) {
 
   const isComing = (offset: number, { isFreed, start }: Segment, verified: boolean) => {
     const { fetch, hash } = work() ?? {};
-    if (isFreed || start >= (hash?.position ?? 0) + perFillBytes) return false;
-    return verified ? (fetch?.want(offset) ?? true) : (fetch?.brings(offset) ?? false);
+    if (isFreed) return false;
+    // A reader that is faster than the fill is paced by it: the blob's end would be withheld from it anyway.
+    if (fetch?.brings(offset) === true) return true;
+    if (!verified || start >= (hash?.position ?? 0) + perFillBytes) return false;
+    return fetch?.want(offset) ?? true;
   };
 
   return {

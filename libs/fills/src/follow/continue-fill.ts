@@ -8,7 +8,6 @@ import { fillJobKey } from './follow-fill.ts';
 import type { Upstream } from '@cistern/upstream';
 import type { Logger } from '@cistern/telemetry';
 import type { FillPlace, RemoteFills } from '../remote/open-remote-fills.ts';
-import type { FrameReader } from '../remote/read-frames.ts';
 
 type BlobUpstream = Pick<Upstream, 'name' | 'getBlob' | 'headBlob'>;
 
@@ -34,29 +33,41 @@ export function continueFill(
       throw error;
     });
 
-  async function* present(from: number, toExclusive: number, signal: AbortSignal): AsyncGenerator<Buffer> {
-    if (isGone) return;
-    let reader: FrameReader | undefined;
+  const lose = (error: unknown, signal: AbortSignal) => {
+    signal.throwIfAborted();
+    log.warn({ err: error, address: predecessor.address }, 'a fill cannot be copied: the rest is fetched');
+    isGone = true;
+  };
+
+  /** The first bytes before `toExclusive` that are there; the caller closes the reader. */
+  const findRun = async (from: number, toExclusive: number, signal: AbortSignal) => {
+    if (isGone || from >= toExclusive) return undefined;
     try {
-      const found = await remote.openPresent(predecessor, from, signal);
-      if (found === undefined) return;
-      reader = found.reader;
-      let room: Buffer = Buffer.alloc(0);
-      for (let left = Math.min(found.endExclusive, toExclusive) - from; left > 0;) {
+      const run = await remote.openPresent(predecessor, from, signal);
+      if (run === undefined || run.start < toExclusive) return run;
+      run.reader.close();
+    } catch (error) {
+      lose(error, signal);
+    }
+    return undefined;
+  };
+
+  async function* copy(run: Run, toExclusive: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+    let room: Buffer = Buffer.alloc(0);
+    try {
+      for (let left = Math.min(run.endExclusive, toExclusive) - run.start; left > 0;) {
         if (room.length === 0) room = Buffer.allocUnsafeSlow(Math.min(readBytes, left));
-        const length = await reader.read(room.subarray(0, left));
-        if (length === 0) return;
+        const length = await run.reader.read(room.subarray(0, left));
+        if (length === 0) throw new Error('the worker sent fewer bytes than it has');
         left -= length;
         const piece = room.subarray(0, length);
         room = room.subarray(length);
         yield piece;
       }
     } catch (error) {
-      signal.throwIfAborted();
-      log.warn({ err: error, address: predecessor.address }, 'a fill cannot be copied: the rest is fetched');
-      isGone = true;
+      lose(error, signal);
     } finally {
-      reader?.close();
+      run.reader.close();
     }
   }
 
@@ -67,31 +78,50 @@ export function continueFill(
       const { from = 0, toExclusive = size, signal } = options;
       const closing = new AbortController();
       const ending = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
-      const here = present(from, toExclusive, ending);
-      const first = await here.next();
-      if (first.done === true) return getRest(repository, digest, options);
-      async function* body(): AsyncGenerator<Buffer> {
-        let position = from;
-        try {
-          for (let piece = first; piece.done !== true; piece = await here.next()) {
-            position += piece.value.length;
-            yield piece.value;
-          }
-        } finally {
-          await here.return(undefined);
-        }
-        if (position >= toExclusive) return;
-        const rest = await getRest(repository, digest, { ...options, from: position, signal: ending });
+      const first = await findRun(from, toExclusive, ending);
+      if (first === undefined) return getRest(repository, digest, options);
+
+      async function* fetchTo(start: number, end: number): AsyncGenerator<Buffer> {
+        const range = { from: start, ...(end < size && { toExclusive: end }) };
+        const rest = await getRest(repository, digest, { ...options, ...range, signal: ending });
         try {
           yield* rest.body;
         } finally {
           rest.close();
         }
       }
+
+      async function* body(): AsyncGenerator<Buffer> {
+        let run: Run | undefined = first;
+        try {
+          for (let position = from; position < toExclusive;) {
+            const gapEnd: number = run?.start ?? toExclusive;
+            // Open meanwhile, the run keeps the other worker from ending.
+            if (position < gapEnd)
+              for await (const piece of fetchTo(position, gapEnd)) {
+                position += piece.length;
+                yield piece;
+              }
+            // Who fetches sees that upstream sent too little.
+            if (run === undefined || position < gapEnd) return;
+            const here: Run = run;
+            run = undefined;
+            for await (const piece of copy(here, toExclusive, ending)) {
+              position += piece.length;
+              yield piece;
+            }
+            run = await findRun(position, toExclusive, ending);
+          }
+        } finally {
+          run?.reader.close();
+        }
+      }
       return { start: from, totalSize: size, body: body(), close: () => closing.abort() };
     },
   };
 }
+
+type Run = NonNullable<Awaited<ReturnType<RemoteFills['openPresent']>>>;
 
 export interface HandOverDeps {
   readonly fills: FillTable;

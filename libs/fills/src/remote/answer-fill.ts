@@ -1,12 +1,12 @@
 // A worker's side of the fill protocol: what its fills hold, to nodes of its cluster.
 //   GET /v2/fills/<id>?from=N&to=M&verified=1   sends frames of [N, M) as they come. verified: the blob's end waits until it is.
-//   GET /v2/fills/<id>/present?from=N           sends frames of the bytes that are here from N on. A header has their end.
+//   GET /v2/fills/<id>/present?from=N           sends frames of the first bytes that are here from N on. Headers have their start and end.
 // It answers 404 where the fill is not here any more: the record says how it ended. 401 means another secret, 403 another time.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SourceReader } from '@cistern/streams';
 import type { Fill } from '../fill/fill-options.ts';
 import { createAnswerV1, v1Path } from './answer-v1.ts';
-import { presentEndHeader, protocolPath } from './fill-frames.ts';
+import { presentEndHeader, presentStartHeader, protocolPath } from './fill-frames.ts';
 import type { PeerKeys } from './peer-keys.ts';
 import { sendFrames } from './send-frames.ts';
 
@@ -56,6 +56,7 @@ export function createAnswerFill({ fills, keys, address, now, onSent }: AnswerFi
     }
     const present = await fill.openPresent(from);
     if (present === undefined) return refuse(response, 404, 'There are no such bytes here.');
+    response.setHeader(presentStartHeader, String(present.start));
     response.setHeader(presentEndHeader, String(present.endExclusive));
     return send(present.reader);
   };

@@ -5,7 +5,8 @@ import { protocol } from './peer-keys.ts';
 
 /** In every path of the protocol, so that two releases can run side by side. */
 export const protocolPath = `/v${protocol}/fills`;
-/** The header of `present` that says where its bytes end. */
+/** The headers of `present` that say where its bytes begin and end. */
+export const presentStartHeader = 'x-cistern-present-start';
 export const presentEndHeader = 'x-cistern-present-end';
 
 export const frameTypes = {

@@ -6,8 +6,8 @@ import type { Digest } from '@cistern/oci';
 import { SourceInterrupted } from '@cistern/streams';
 import type { Logger } from '@cistern/telemetry';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../fill/checkpoints.ts';
-import type { FillRange } from '../fill/fill-options.ts';
-import { presentEndHeader, protocolPath, silenceMs } from './fill-frames.ts';
+import type { FillRange, PresentRun } from '../fill/fill-options.ts';
+import { presentEndHeader, presentStartHeader, protocolPath, silenceMs } from './fill-frames.ts';
 import type { PeerAnswer, PeerConnections } from './peer-connections.ts';
 import { mostMinutesApart, type PeerKeys, protocol, type SignedFill } from './peer-keys.ts';
 import { type FrameReader, createFrameReader } from './read-frames.ts';
@@ -43,12 +43,12 @@ export interface RemoteFills {
    * out of reach, with `store-unavailable` if that has another secret or another time. `signal` breaks the reader off, too.
    */
   open(place: FillPlace, range: FillRange, signal: AbortSignal): Promise<FrameReader | undefined>;
-  /** Sends the bytes that are there from an offset on, and no more. `undefined` means that there are none. Rejects as `open`. */
+  /** Sends the first bytes that are there from an offset on, and no more. `undefined` means that there are none. Rejects as `open`. */
   openPresent(
     place: FillPlace,
     from: number,
     signal: AbortSignal,
-  ): Promise<{ readonly endExclusive: number; readonly reader: FrameReader } | undefined>;
+  ): Promise<(PresentRun & { readonly reader: FrameReader }) | undefined>;
   /** Breaks off whatever is still open. */
   close(): Promise<void>;
 }
@@ -107,7 +107,12 @@ export function openRemoteFills(options: RemoteFillsOptions): RemoteFills {
     async openPresent(place, from, signal) {
       const answer = await get(place, `/present?from=${from}`, signal);
       if (answer === undefined) return undefined;
-      return { endExclusive: Number(answer.head.headers[presentEndHeader]), reader: answer.reader };
+      const { headers } = answer.head;
+      return {
+        start: Number(headers[presentStartHeader]),
+        endExclusive: Number(headers[presentEndHeader]),
+        reader: answer.reader,
+      };
     },
     close: async () => connections.close(),
   };
