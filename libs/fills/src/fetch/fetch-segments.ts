@@ -43,6 +43,8 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   const answeredRuns = new Set<Run>();
   let connections: FillConnections | undefined;
   let main: Run | undefined;
+  /** Its body goes on to the end of the blob, even if it is to stop before. */
+  let isMainWhole = false;
   let hasExtras = false;
   let mayGetRanges = true;
   let aloneUntilMs = -Infinity;
@@ -154,6 +156,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     try {
       await takeRoom(first, whole !== undefined);
       const { body, bodyEnd } = whole === undefined ? await open(run) : { body: whole, bodyEnd: segments.size };
+      isMainWhole = bodyEnd === segments.size;
       await copy(run, body, bodyEnd);
     } catch (error) {
       whole?.close();
@@ -164,6 +167,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       else if (options.isSizeUnknown) throw noRoom();
     } finally {
       main = undefined;
+      isMainWhole = false;
       end(run);
     }
   };
@@ -208,6 +212,11 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       }
     } finally {
       end(run);
+      // The whole brings what this one was to bring.
+      if (!mayGetRanges && isMainWhole && main !== undefined) {
+        main.endExclusive = segments.size;
+        claims.claimAllOpen(main);
+      }
     }
   };
 
