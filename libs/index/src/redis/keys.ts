@@ -19,7 +19,7 @@ export type Keys = ReturnType<typeof createKeys>;
  */
 export function createKeys(prefix: string, { isCluster }: { readonly isCluster: boolean }) {
   if (/[{}]/.test(prefix)) throw new TypeError(`the key prefix "${prefix}" must not hold a brace`);
-  const shardTagOf = (digest: Digest) => (isCluster ? firstDigit(digest) : 'all');
+  const shardTagOf = (digest: Digest) => (isCluster ? firstDigits(digest, 1) : 'all');
   const shard = (tag: string) => `${prefix}{b:${tag}}:`;
   const shardOf = (digest: Digest) => shard(shardTagOf(digest));
   const shardKeys = (tag: string) => ({
@@ -39,6 +39,8 @@ export function createKeys(prefix: string, { isCluster }: { readonly isCluster: 
     blob: (digest: Digest) => `${shardOf(digest)}b:${packDigest(digest)}`,
     /** Hash, in the slot of the blob. */
     fill: (digest: Digest) => `${shardOf(digest)}fill:${digest}`,
+    /** Hash: where releases up to 0.1.0 look for the fill, in another slot. */
+    olderFill: (digest: Digest) => `${shard(firstDigits(digest, 2))}fill:${digest}`,
     /** Hash, in the slot of the blob. */
     manifest: (digest: Digest) => `${shardOf(digest)}m:${packDigest(digest)}`,
     shardOf: (digest: Digest) => shardKeys(shardTagOf(digest)),
@@ -75,8 +77,9 @@ export function createKeys(prefix: string, { isCluster }: { readonly isCluster: 
   };
 }
 
-function firstDigit(digest: Digest): string {
-  return digest.charAt(digest.indexOf(':') + 1);
+function firstDigits(digest: Digest, count: number): string {
+  const start = digest.indexOf(':') + 1;
+  return digest.slice(start, start + count);
 }
 
 function hash(text: string): string {

@@ -33,6 +33,7 @@ const scriptNames = [
   'count-workers',
   'running-fill',
   'settle-shard',
+  'show-fill',
   'touch-blobs',
   'verify-blob',
 ] as const;

@@ -6,6 +6,7 @@ import type { RedisBlobs } from './redis-blobs.ts';
 import { inPieces } from './redis-calls.ts';
 import type { RedisParts } from './redis-parts.ts';
 import { isReadable, packDigest, pairs, schema, schemaField, type StoredHash } from './record-format.ts';
+import { shareOlderFills } from './share-older-fills.ts';
 
 export interface RedisFillsOptions {
   readonly blobs: RedisBlobs;
@@ -13,11 +14,9 @@ export interface RedisFillsOptions {
   readonly settleMs: number;
 }
 
-export function createRedisFills(
-  { calls, keys, publishChanges, reportNewer }: RedisParts,
-  { blobs, settleMs }: RedisFillsOptions,
-): FillIndex {
-  return {
+export function createRedisFills(parts: RedisParts, { blobs, settleMs }: RedisFillsOptions): FillIndex {
+  const { calls, keys, publishChanges, reportNewer } = parts;
+  const fills: FillIndex = {
     async read(digest) {
       const fields = (await calls.run('read-fill', [keys.fill(digest)], [])) as string[];
       return toRecord(digest, Object.fromEntries(pairs(fields)));
@@ -89,6 +88,7 @@ export function createRedisFills(
       );
     },
   };
+  return shareOlderFills(fills, parts, { toRecord });
 
   /** Runs a script for a few blobs of one slot at a time; it returns 1 for each blob that it has changed. */
   async function changeEach<T extends { readonly digest: Digest }>(

@@ -26,7 +26,7 @@ export function createRedisNodes({ calls, keys }: RedisParts, clock: RedisClock)
     report: async (id, text, options) => report(id, text, { ...options, ttlMs: Math.max(1, options.ttlMs) }),
     leave: async (id, counts) => report(id, '', { ttlMs: 0, counts }),
     async countWorkers() {
-      const counted = await calls.run('count-workers', [workers, countsKey], [workerTtlMs]);
+      const counted = await calls.run('count-workers', [workers, countsKey, reports, ends], [workerTtlMs]);
       return counted === null ? undefined : Number(counted);
     },
     async look() {

@@ -1,6 +1,13 @@
--- KEYS: when each worker is forgotten, counts. ARGV: for how long a worker is known, in milliseconds. Returns how many there are now;
--- nil: none is known, and counting began later than that.
-local workers = redis.call('ZCOUNT', KEYS[1], '(' .. integer(now_ms()), '+inf')
+-- KEYS: when each worker is forgotten, counts, reports, when each report ends. ARGV: for how long a worker is known, in milliseconds.
+-- Returns how many there are now; nil: none is known, and counting began later than that, or a worker of release 0.1.0
+-- runs, which does not count itself.
+local now = integer(now_ms())
+local workers = redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')
+if workers > 0 then return workers end
 local since = tonumber(redis.call('HGET', KEYS[2], '') or '')
-if workers == 0 and (since == nil or since > now_ms() - tonumber(ARGV[1])) then return false end
+if since == nil or since > now_ms() - tonumber(ARGV[1]) then return false end
+for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. now, '+inf')) do
+  local report = redis.call('HGET', KEYS[3], node) or ''
+  if report:find('"role":"worker"', 1, true) and not redis.call('ZSCORE', KEYS[1], node) then return false end
+end
 return workers

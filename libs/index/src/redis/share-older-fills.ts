@@ -1,0 +1,59 @@
+// Fills of the releases up to 0.1.0, beside ours while a cluster is upgraded. Those look for records at other keys (decision 0059).
+// Without this, their frontends would wait in vain for a fill that one of our workers runs, and both would fetch the same blob.
+import type { Digest } from '@cistern/oci';
+import type { FillIndex, FillRecord } from '../fills.ts';
+import { pairs, type StoredHash } from './record-format.ts';
+import type { RedisParts } from './redis-parts.ts';
+
+interface OlderFillsOptions {
+  readonly toRecord: (digest: Digest, hash: StoredHash) => FillRecord | undefined;
+}
+
+/**
+ * `fills`, with the fills of older releases: they are read where there is none of ours, and no claim succeeds while one is live. Our
+ * own, once they run or have failed, are shown to older nodes. The next heartbeat repeats a showing that failed.
+ */
+export function shareOlderFills(
+  fills: FillIndex,
+  { calls, keys }: Pick<RedisParts, 'calls' | 'keys'>,
+  { toRecord }: OlderFillsOptions,
+): FillIndex {
+  const readAt = async (key: string): Promise<StoredHash> =>
+    Object.fromEntries(pairs((await calls.run('read-fill', [key], [])) as string[]));
+
+  /** Records that we show there have a protocol, or have ended as ours. */
+  async function readOlder(digest: Digest): Promise<FillRecord | undefined> {
+    const record = toRecord(digest, await readAt(keys.olderFill(digest)));
+    return record?.protocol === undefined ? record : undefined;
+  }
+
+  async function show(digest: Digest): Promise<void> {
+    const record = await readAt(keys.fill(digest));
+    const { protocol, state } = record;
+    if (state !== undefined && protocol === undefined && state !== 'failed') return;
+    await calls.run(
+      'show-fill',
+      [keys.olderFill(digest)],
+      Object.entries(record).flatMap(([name, value = '']) => [name, value]),
+    );
+  }
+
+  async function shown<T>(digest: Digest, written: T): Promise<T> {
+    await show(digest).catch(() => {});
+    return written;
+  }
+
+  return {
+    ...fills,
+    read: async (digest) => (await fills.read(digest)) ?? readOlder(digest),
+    async claim(claim) {
+      const older = await readOlder(claim.digest);
+      if (older?.state === 'starting' || older?.state === 'running') return undefined;
+      return fills.claim(claim);
+    },
+    running: async (digest, ...fields) => shown(digest, await fills.running(digest, ...fields)),
+    heartbeat: async (record, leaseMs) => shown(record.digest, await fills.heartbeat(record, leaseMs)),
+    done: async (digest, ...fields) => shown(digest, await fills.done(digest, ...fields)),
+    failed: async (digest, ...fields) => shown(digest, await fills.failed(digest, ...fields)),
+  };
+}

@@ -1,0 +1,118 @@
+// Nodes of release 0.1.0 at the same Redis. They have fills and workers at other keys, and are neither missed nor made to wait.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startRedis, type Redis } from '@cistern/test-servers';
+import { openUnderTest } from './open-under-test.ts';
+import { blobRecord, claim, claimed, digestFor } from './samples.ts';
+
+const size = 10;
+const ofOurs = { protocol: 2, signature: 'signed' } as const;
+const digest = digestFor('a');
+const older = {
+  v: 1,
+  fillId: 'older',
+  owner: 'older',
+  generation: 7,
+  address: 'http://older:5002',
+  class: 'interactive',
+};
+let redis: Redis;
+
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.close());
+
+async function open(t: Parameters<typeof openUnderTest>[0]) {
+  const { index, keyPrefix } = await openUnderTest(t, { kind: 'url', url: redis.url });
+  const key = `${keyPrefix}{b:${digest.slice(7, 9)}}:fill:${digest}`;
+  const field = async (name: string) => redis.command('HGET', key, name);
+  return {
+    index,
+    fills: index.fills,
+    field,
+    isShown: async () => (await redis.command('EXISTS', key)) === '1',
+    leaseMs: async () => Number(await redis.command('PTTL', key)),
+    async writeOlder(state: string) {
+      const fields = {
+        ...older,
+        upstream: 'docker.io',
+        repository: 'library/nginx',
+        size,
+        state,
+        expiresAtMs: Date.now() + 60_000,
+      };
+      await redis.command('HSET', key, ...Object.entries(fields).flatMap(([name, value]) => [name, String(value)]));
+      await redis.command('PEXPIRE', key, '60000');
+    },
+    /** As if nodes had been counted for long. */
+    forgetSince: async () => redis.command('HSET', `${keyPrefix}{n}:counts`, '', '1'),
+    removeOlder: async () => redis.command('DEL', key),
+  };
+}
+
+test('a fill of an older worker is read, and nothing replaces it while it lives', async (t) => {
+  const { index, fills, field, writeOlder, removeOlder } = await open(t);
+  await writeOlder('running');
+  const { fillId, generation, protocol, state } = (await fills.read(digest))!;
+  assert.deepEqual([fillId, generation, protocol, state], ['older', 7, undefined, 'running']);
+  assert.equal(await fills.claim(claim('a', 'me', { replaces: 99 })), undefined);
+  assert.equal(await field('owner'), 'older');
+  await writeOlder('done');
+  assert.equal((await fills.read(digest))?.state, 'done');
+  assert.equal((await claimed(index, claim('a', 'me'))).owner, 'me');
+  assert.equal((await fills.read(digest))?.fillId, 'fill-of-me');
+  await removeOlder();
+});
+
+test('a fill is shown to older nodes while it runs and as it ends', async (t) => {
+  const { index, fills, field, isShown, leaseMs } = await open(t);
+  const record = await claimed(index, claim('a', 'me', { leaseMs: 30_000 }));
+  assert.equal(await isShown(), false);
+  await fills.running(digest, 'me', size, ofOurs);
+  assert.deepEqual([await field('state'), await field('size'), await field('v')], ['running', '10', '1']);
+  // Older nodes take a record for live until Redis drops it.
+  assert.ok((await leaseMs()) <= 30_000);
+  await fills.heartbeat({ ...record, ...ofOurs, state: 'running', size }, 90_000);
+  assert.ok((await leaseMs()) > 30_000);
+  await fills.done(digest, 'me', blobRecord('a', { size }));
+  assert.equal(await field('state'), 'done');
+});
+
+test('a failure is shown to older nodes, and a fill that was given up is shown no more', async (t) => {
+  const { index, fills, field, isShown } = await open(t);
+  await claimed(index, claim('a', 'me'));
+  await fills.failed(digest, 'me', { kind: 'denied', message: 'No.' }, 60_000);
+  assert.match(await field('failure'), /"denied"/);
+  const record = await claimed(index, claim('a', 'other'));
+  await fills.running(digest, 'other', size, ofOurs);
+  assert.equal(await field('state'), 'running');
+  await fills.heartbeat({ ...record, ...ofOurs, state: 'running', size }, 0);
+  assert.equal(await isShown(), false);
+  assert.equal(await fills.read(digest), undefined);
+});
+
+test('a fill of ours that is shown holds up no claim of ours, and none of theirs is written over', async (t) => {
+  const { index, fills, field, writeOlder, removeOlder } = await open(t);
+  const first = await claimed(index, claim('a', 'me', { leaseMs: 60_000 }));
+  await fills.running(digest, 'me', size, ofOurs);
+  const next = claim('a', 'other', { replaces: first.generation, leaseMs: 60_000 });
+  await claimed(index, next);
+  await removeOlder();
+  await writeOlder('running');
+  await fills.running(digest, 'other', size, ofOurs);
+  assert.equal(await field('owner'), 'older');
+  assert.equal((await fills.read(digest))?.owner, 'other');
+});
+
+test('it is not known that no worker runs while an older one does', async (t) => {
+  const { index, forgetSince } = await open(t);
+  const options = { ttlMs: 60_000, counts: {} };
+  await index.nodes.report('frontend', JSON.stringify({ role: 'frontend' }), options);
+  await forgetSince();
+  assert.equal(await index.nodes.countWorkers(), 0);
+  await index.nodes.report('worker', JSON.stringify({ role: 'worker' }), options);
+  assert.equal(await index.nodes.countWorkers(), undefined);
+  await index.nodes.leave('worker', {});
+  assert.equal(await index.nodes.countWorkers(), 0);
+});
