@@ -11,35 +11,27 @@ interface OlderFillsOptions {
 
 /**
  * `fills`, with the fills of older releases: they are read where there is none of ours, and no claim succeeds while one is live. Our
- * own, once they run or have failed, are shown to older nodes. The next heartbeat repeats a showing that failed.
+ * own are shown to older nodes after each write, which does not wait for that. The next heartbeat repeats a showing that failed.
  */
 export function shareOlderFills(
   fills: FillIndex,
   { calls, keys }: Pick<RedisParts, 'calls' | 'keys'>,
   { toRecord }: OlderFillsOptions,
 ): FillIndex {
-  const readAt = async (key: string): Promise<StoredHash> =>
-    Object.fromEntries(pairs((await calls.run('read-fill', [key], [])) as string[]));
+  const fieldsAt = async (key: string) => (await calls.run('read-fill', [key], [])) as string[];
 
-  /** Records that we show there have a protocol, or have ended as ours. */
   async function readOlder(digest: Digest): Promise<FillRecord | undefined> {
-    const record = toRecord(digest, await readAt(keys.olderFill(digest)));
-    return record?.protocol === undefined ? record : undefined;
+    const hash: StoredHash = Object.fromEntries(pairs(await fieldsAt(keys.olderFill(digest))));
+    return hash['shown'] === undefined ? toRecord(digest, hash) : undefined;
   }
 
   async function show(digest: Digest): Promise<void> {
-    const record = await readAt(keys.fill(digest));
-    const { protocol, state } = record;
-    if (state !== undefined && protocol === undefined && state !== 'failed') return;
-    await calls.run(
-      'show-fill',
-      [keys.olderFill(digest)],
-      Object.entries(record).flatMap(([name, value = '']) => [name, value]),
-    );
+    const fields = await fieldsAt(keys.fill(digest));
+    await calls.run('show-fill', [keys.olderFill(digest)], fields);
   }
 
-  async function shown<T>(digest: Digest, written: T): Promise<T> {
-    await show(digest).catch(() => {});
+  function shown<T>(digest: Digest, written: T): T {
+    show(digest).catch(() => {});
     return written;
   }
 
@@ -49,7 +41,7 @@ export function shareOlderFills(
     async claim(claim) {
       const older = await readOlder(claim.digest);
       if (older?.state === 'starting' || older?.state === 'running') return undefined;
-      return fills.claim(claim);
+      return shown(claim.digest, await fills.claim(claim));
     },
     running: async (digest, ...fields) => shown(digest, await fills.running(digest, ...fields)),
     heartbeat: async (record, leaseMs) => shown(record.digest, await fills.heartbeat(record, leaseMs)),
