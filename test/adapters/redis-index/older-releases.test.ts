@@ -41,7 +41,7 @@ async function open(t: Parameters<typeof openUnderTest>[0]) {
         repository: 'library/nginx',
         size,
         state,
-        expiresAtMs: Date.now() + 60_000,
+        expiresAtMs: 9_999_999_999_999,
       };
       await redis.command('DEL', key);
       await redis.command('HSET', key, ...Object.entries(fields).flatMap(([name, value]) => [name, String(value)]));
