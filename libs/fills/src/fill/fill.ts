@@ -250,11 +250,11 @@ export function startFill(options: FillOptions): Fill {
     },
     async openPresent(from) {
       await options.lookForSuccessor?.();
-      const run = body && nextRun(body.segments, from);
-      if (hasEnded() || body === undefined || run === undefined) return undefined;
-      const range = { toExclusive: run.endExclusive, verified: false };
-      const reader = openFillReader({ body, ...range, openBeside: noneBeside, follower: followers.enter(run.start) });
-      return { ...run, reader };
+      const present = body && nextRun(body.segments, from);
+      if (hasEnded() || body === undefined || present === undefined) return undefined;
+      const range = { toExclusive: present.endExclusive, verified: false };
+      const follower = followers.enter(present.start);
+      return { ...present, reader: openFillReader({ body, ...range, openBeside: noneBeside, follower }) };
     },
     release: () => body?.markStored(),
     handOver() {

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobBody, BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import type { Logger } from '@cistern/telemetry';
+import { SourceInterrupted } from '@cistern/streams';
 import { isNoRoom } from '../room/limit-store.ts';
 import type { Segment, Segments } from '../spool/segments.ts';
 import type { SpoolFiles } from '../spool/spool-files.ts';
@@ -72,10 +73,12 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
     return upload;
   };
 
+  /** `why`: the store's error, or that another worker stores it. */
   const giveUp = (why: unknown) => {
     if (isGivenUp) return;
     isGivenUp = true;
-    log.warn({ digest, err: why }, 'the store does not take a blob: it is served but not stored');
+    if (!(why instanceof SourceInterrupted))
+      log.warn({ digest, err: why }, 'the store does not take a blob: it is served but not stored');
     onChange();
   };
 

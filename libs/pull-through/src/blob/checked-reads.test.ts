@@ -47,6 +47,8 @@ for (const store of ['memory', 'fs'] as const)
   for (const isHashed of [false, true])
     test(`damage at any place has no clean end, the next read is right (${store}, ${isHashed ? 'hashed' : 'by its table'})`, async (t) => {
       const { read, restartFrontend, hub, index, blobs, clock, digest, healed } = await start(t, store);
+      // A reader that is far into the blob is brought its rest first.
+      const wholeGets = () => hub.gets.filter(({ from }) => from === undefined).length;
       for (const [name, make] of damages)
         for (const at of places) {
           if (name === 'shifted' && at === size - 1) continue;
@@ -54,7 +56,7 @@ for (const store of ['memory', 'fs'] as const)
           if (isHashed) await index.blobs.put({ ...(await index.blobs.get(digest))!, table: undefined });
           else assert.ok((await read(restartFrontend())).equals(bytes), what);
           assert.equal((await index.blobs.get(digest))?.table?.crcs.length, isHashed ? undefined : 3, what);
-          const gets = hub.gets.length;
+          const gets = wholeGets();
           clock.nowMs += 1;
           await putBytes(blobs, digest, make(at));
           const frontend = restartFrontend();
@@ -63,7 +65,7 @@ for (const store of ['memory', 'fs'] as const)
             (error) => assert.ok(isCacheError(error, 'content-mismatch'), what),
           );
           assert.ok((await read(frontend, 'a')).equals(bytes), `the read after ${what}`);
-          assert.equal(hub.gets.length, gets + 1, what);
+          assert.equal(wholeGets(), gets + 1, what);
           await healed();
         }
     });
