@@ -54,7 +54,9 @@ test('all keys have the prefix, and those that scripts use together are in one s
   }
   await pubsub.subscribe('topic', () => {});
   const keys = await commandAll('KEYS', '*');
-  assert.equal(keys.length, 4 * 4 + 4 + 1 + 4 * 3 + 1 - 3 + 2);
+  // Fills are shown to older releases some time after they are written.
+  const own = keys.filter((key) => !/\{b:[0-9a-f]{2}\}:fill:/.test(key));
+  assert.equal(own.length, 4 * 4 + 4 + 1 + 4 * 3 + 1 - 3 + 2);
   const slots = new Map<string, Set<string>>();
   for (const key of [...keys, ...(await commandAll('PUBSUB', 'SHARDCHANNELS'))]) {
     assert.ok(key.startsWith(keyPrefix), key);
