@@ -23,7 +23,7 @@ export const workerSection = section('Fetching from upstreams.', {
       default: "the store's own; with S3 a temporary one",
     }).optional(),
     maxbytes: size(
-      'All fetches together keep so much there at most; a larger blob is there in parts. A store in a directory keeps the bodies itself.',
+      'All fetches together keep so much there at most, and no more than its file system has. A larger blob is there in parts. A store in a directory keeps the bodies itself.',
     ).prefault('20GiB'),
     perfill: size('One fetch keeps so much there at most.').prefault('1GiB'),
   }),

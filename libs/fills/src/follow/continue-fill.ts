@@ -102,7 +102,7 @@ export function continueFill(
                 position += piece.length;
                 yield piece;
               }
-            // Who fetches sees that upstream sent too little.
+            // The fetch sees that upstream sent too little.
             if (run === undefined || position < gapEnd) return;
             const here: Run = run;
             run = undefined;
