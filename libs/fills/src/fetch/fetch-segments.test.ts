@@ -133,6 +133,23 @@ test('the one GET of an upstream without ranges brings what it was cut before', 
   assert.equal(requests().filter(([from]) => from === undefined).length, 1);
 });
 
+test('a range may be refused at any time before, while and after the whole comes to where it was cut', async () => {
+  const refusedAfter = async (afterMs: number) => {
+    const { fetch, assertWhole, requests } = await startFetch({
+      perFillBytes: 8 * mebibyte,
+      storeMs: () => 300,
+      answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { afterMs, refuse: unsupported }) }),
+    });
+    const all = fetch.all();
+    await delay(25);
+    assert.equal(fetch.want(20 * mebibyte), true);
+    await all;
+    assertWhole();
+    assert.ok(requests().filter(([from]) => from === undefined).length <= 2);
+  };
+  await Promise.all(Array.from({ length: 25 }, (_, at) => refusedAfter(20 + 240 * at)));
+});
+
 test('a body that is shorter than the blob fails the fetch, and so does one that breaks', async () => {
   const short = await startFetch({ answer: () => ({ endAt: 9 * mebibyte }) });
   await assert.rejects(short.fetch.all(), (error) => isCacheError(error, 'content-mismatch'));

@@ -212,8 +212,8 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       }
     } finally {
       end(run);
-      // The whole brings what this one was to bring.
-      if (!mayGetRanges && isMainWhole && main !== undefined) {
+      // The whole brings what this one was to bring, unless it has stopped already.
+      if (!mayGetRanges && isMainWhole && main !== undefined && main.next < main.endExclusive) {
         main.endExclusive = segments.size;
         claims.claimAllOpen(main);
       }

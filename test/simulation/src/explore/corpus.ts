@@ -15,10 +15,12 @@ export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
       found: 'a file that could be neither written nor closed gave a reader an error that is no CacheError',
     },
     { seed: 3103, found: 'a reader behind the window waited for ever for a store that had been given up' },
+    { seed: 11501, found: 'a body that had stopped before a refused range was to bring that range, and was too short' },
   ],
   'blobs-on-s3': [
     { seed: 1_796_055_904_036, found: 'the simulated S3 went on with a slow answer to a client that was gone' },
     { seed: 2050, found: 'a reader of a range waited for ever after upstream had broken another one off' },
+    { seed: 326, found: 'a verified fill went on committing for a minute after another worker had taken it over' },
   ],
   'blobs-in-files': [
     { seed: 993, found: 'a file whose directory could not be synced was never adopted' },
