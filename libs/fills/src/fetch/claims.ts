@@ -17,6 +17,9 @@ export function createClaims(segments: Segments) {
     get count(): number {
       return runs.size;
     },
+    get runs(): Iterable<Run> {
+      return runs;
+    },
     ownerOf: ({ index }: Segment): Run | undefined => owners.get(index),
     /** The first segment that is missing and that no run brings. */
     get firstOpen(): Segment | undefined {
@@ -41,9 +44,9 @@ export function createClaims(segments: Segments) {
         if (segment.end >= run.endExclusive) return;
       }
     },
-    /** `run` brings all that is open. */
+    /** `run` brings all that is open and that it has not passed. */
     claimAllOpen(run: Run): void {
-      for (const segment of segments) if (isOpen(segment)) owners.set(segment.index, run);
+      for (const segment of segments) if (isOpen(segment) && segment.start >= run.next) owners.set(segment.index, run);
     },
     /** `run` does not bring the segments from the index `from` on. */
     disclaim,

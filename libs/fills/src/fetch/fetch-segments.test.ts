@@ -57,31 +57,6 @@ test('bytes that are about to come are not asked for again', async () => {
   await all;
 });
 
-test('a first GET that ends where another one begins is for the whole where upstream answers no ranges', async () => {
-  const { fetch, requests, assertWhole } = await startFetch({
-    answer: ({ toExclusive }) => (toExclusive === undefined ? {} : { refuse: new CacheError('unsupported', 'no') }),
-  });
-  const all = fetch.all();
-  fetch.want(30 * mebibyte);
-  await all;
-  assertWhole();
-  assert.deepEqual(requests().at(-1), [undefined, undefined]);
-});
-
-test('a body whose rest is refused: the whole comes, and what came before is passed over', async () => {
-  const { fetch, requests, assertWhole } = await startFetch({
-    answer: ({ from }) =>
-      from === undefined ? { refuseAt: requests().length > 1 ? Infinity : 5 * mebibyte } : { refuse: unsupported },
-  });
-  await fetch.all();
-  assertWhole();
-  assert.deepEqual(requests(), [
-    [undefined, undefined],
-    [5, undefined],
-    [undefined, undefined],
-  ]);
-});
-
 test('a reader ahead reads elsewhere where the window has no room, and costs the fetch nothing', async () => {
   const { fetch, gets, room, assertWhole } = await startFetch({
     perFillBytes: 8 * mebibyte,
@@ -118,36 +93,6 @@ test('a GET ahead that breaks leaves what it brought, and the others go on there
   assertWhole();
   assert.equal(sentBytes(), bytes.length);
   assert.deepEqual(requests()[2], [23, 30]);
-});
-
-test('the one GET of an upstream without ranges brings what it was cut before', async () => {
-  const { fetch, read, assertWhole, requests } = await startFetch({
-    answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { refuse: unsupported }) }),
-  });
-  const all = fetch.all();
-  await delay(25);
-  await Promise.all([all, read(20 * mebibyte), read(30 * mebibyte)]);
-  assertWhole();
-  assert.equal(fetch.mayGetRanges, false);
-  assert.equal(fetch.want(5), true);
-  assert.equal(requests().filter(([from]) => from === undefined).length, 1);
-});
-
-test('a range may be refused at any time before, while and after the whole comes to where it was cut', async () => {
-  const refusedAfter = async (afterMs: number) => {
-    const { fetch, assertWhole, requests } = await startFetch({
-      perFillBytes: 8 * mebibyte,
-      storeMs: () => 300,
-      answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { afterMs, refuse: unsupported }) }),
-    });
-    const all = fetch.all();
-    await delay(25);
-    assert.equal(fetch.want(20 * mebibyte), true);
-    await all;
-    assertWhole();
-    assert.ok(requests().filter(([from]) => from === undefined).length <= 2);
-  };
-  await Promise.all(Array.from({ length: 25 }, (_, at) => refusedAfter(20 + 240 * at)));
 });
 
 test('a body that is shorter than the blob fails the fetch, and so does one that breaks', async () => {
@@ -200,21 +145,6 @@ test('a GET that waits before a full window for ten seconds is closed, and the r
     [6, undefined],
   ]);
   assert.ok(sentBytes() <= bytes.length + 4 * mebibyte);
-});
-
-test('an upstream without ranges stands for as long as it takes', async () => {
-  let stored = 0;
-  const { fetch, gets, assertWhole, read } = await startFetch({
-    perFillBytes: 10 * mebibyte,
-    rangeBytes: 4 * mebibyte,
-    storeMs: () => ((stored += 1) === 6 ? 30_000 : 10),
-    answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { refuse: unsupported }) }),
-  });
-  const all = fetch.all();
-  await delay(25);
-  await Promise.all([all, read(8 * mebibyte)]);
-  assertWhole();
-  assert.equal(gets.filter(({ from }) => from === undefined).length, 1);
 });
 
 for (const without of ['ranges', undefined] as const)

@@ -43,7 +43,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   const answeredRuns = new Set<Run>();
   let connections: FillConnections | undefined;
   let main: Run | undefined;
-  /** Its body goes on to the end of the blob, even if it is to stop before. */
+  /** Its body, which may not have come yet, goes on to the end of the blob, even if it is to stop before. */
   let isMainWhole = false;
   let hasExtras = false;
   let mayGetRanges = true;
@@ -130,10 +130,22 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     segments.endAt(run.next);
   };
 
+  /** `run` begins at 0. It may pass what others bring that are to be refused later: it brings that itself. */
+  const bringAll = (run: Run) => {
+    isMainWhole = true;
+    for (const other of claims.runs)
+      if (other !== run && !answeredRuns.has(other)) {
+        other.endExclusive = other.next;
+        claims.disclaim(other);
+      }
+    claims.claimAllOpen(run);
+  };
+
   /** From `run.next`; from 0, passing over what is here, where upstream refuses to begin elsewhere. */
   const open = async (run: Run) => {
     const { next: from, endExclusive } = run;
     const isToEnd = endExclusive === segments.size;
+    isMainWhole = isToEnd;
     try {
       if (from > 0 || !isToEnd) {
         const body = await get({ from, ...(!isToEnd && { toExclusive: endExclusive }), signal });
@@ -143,7 +155,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       if (!isNoRange(error)) throw error;
       mayGetRanges = false;
       Object.assign(run, { next: 0, endExclusive: segments.size });
-      claims.claimAllOpen(run);
+      bringAll(run);
     }
     return { body: await get({ signal }), bodyEnd: segments.size };
   };
@@ -152,11 +164,11 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     const next = first.start + first.filled;
     const run = { next, endExclusive: claims.endOfOpen(first, hasExtras ? shareBytes() : Infinity) };
     main = run;
+    isMainWhole = whole !== undefined;
     claims.claim(run, first);
     try {
       await takeRoom(first, whole !== undefined);
       const { body, bodyEnd } = whole === undefined ? await open(run) : { body: whole, bodyEnd: segments.size };
-      isMainWhole = bodyEnd === segments.size;
       await copy(run, body, bodyEnd);
     } catch (error) {
       whole?.close();
@@ -212,7 +224,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       }
     } finally {
       end(run);
-      // The whole brings what this one was to bring, unless it has stopped already.
+      // The whole brings what this one was to bring, unless it has ended meanwhile.
       if (!mayGetRanges && isMainWhole && main !== undefined && main.next < main.endExclusive) {
         main.endExclusive = segments.size;
         claims.claimAllOpen(main);

@@ -21,6 +21,8 @@ export interface FetchOptions {
   readonly answer?: (get: ScriptedGet) => Answer;
   /** How long hashing and storing of a segment takes. */
   readonly storeMs?: () => number;
+  /** How long a write to the spool takes. */
+  readonly appendMs?: number;
 }
 
 /** Segments are hashed in order and stored after `storeMs`, and freed when their room is wanted, as in a fill. */
@@ -31,7 +33,7 @@ export async function startFetch(options: FetchOptions = {}) {
     rangeBytes = 8 * mebibyte,
     isSizeUnknown = false,
   } = options;
-  const { answer = () => ({}), storeMs = () => 0 } = options;
+  const { answer = () => ({}), storeMs = () => 0, appendMs = 0 } = options;
   const files = createMemoryFiles();
   const given = isSizeUnknown ? perFillBytes : size;
   const segments = createSegments({ size: given, segmentBytes, files, hasSha256: false });
@@ -69,6 +71,7 @@ export async function startFetch(options: FetchOptions = {}) {
     async append(offset, chunks) {
       const whole = Buffer.concat(chunks);
       assert.ok(whole.equals(bytes.subarray(offset, offset + whole.length)), `other bytes at ${offset}`);
+      if (appendMs > 0) await delay(appendMs);
       await segments.append(offset, chunks).catch((error: unknown) => {
         stopping.abort(error);
         throw error;

@@ -1,0 +1,134 @@
+// The plan of a fill's GETs, where upstream answers no ranges, or not always.
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { test } from 'node:test';
+import { CacheError } from '@cistern/errors';
+import { bytes, mebibyte, startFetch } from '../testing/start-fetch.ts';
+
+const unsupported = new CacheError('unsupported', 'no ranges here');
+
+test('a first GET that ends where another one begins is for the whole where upstream answers no ranges', async () => {
+  const { fetch, requests, assertWhole } = await startFetch({
+    answer: ({ toExclusive }) => (toExclusive === undefined ? {} : { refuse: new CacheError('unsupported', 'no') }),
+  });
+  const all = fetch.all();
+  fetch.want(30 * mebibyte);
+  await all;
+  assertWhole();
+  assert.deepEqual(requests().at(-1), [undefined, undefined]);
+});
+
+test('a body whose rest is refused: the whole comes, and what came before is passed over', async () => {
+  const { fetch, requests, assertWhole } = await startFetch({
+    answer: ({ from }) =>
+      from === undefined ? { refuseAt: requests().length > 1 ? Infinity : 5 * mebibyte } : { refuse: unsupported },
+  });
+  await fetch.all();
+  assertWhole();
+  assert.deepEqual(requests(), [
+    [undefined, undefined],
+    [5, undefined],
+    [undefined, undefined],
+  ]);
+});
+
+test('the one GET of an upstream without ranges brings what it was cut before', async () => {
+  const { fetch, read, assertWhole, requests } = await startFetch({
+    answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { refuse: unsupported }) }),
+  });
+  const all = fetch.all();
+  await delay(25);
+  await Promise.all([all, read(20 * mebibyte), read(30 * mebibyte)]);
+  assertWhole();
+  assert.equal(fetch.mayGetRanges, false);
+  assert.equal(fetch.want(5), true);
+  assert.equal(requests().filter(([from]) => from === undefined).length, 1);
+});
+
+for (const [what, extra, besideBytes] of [
+  ['refused before the whole comes', { refuse: unsupported, afterMs: 150 }, 0],
+  ['refused after the whole has come there', { refuse: unsupported, afterMs: 2_000 }, 0],
+  ['answered after all', { afterMs: 150 }, mebibyte / 2],
+] as const)
+  test(`a GET ahead without ranges that is ${what} holds nothing up`, async () => {
+    const { fetch, assertWhole, requests, sentBytes } = await startFetch({
+      perFillBytes: 6 * mebibyte,
+      answer({ isExtra, from }) {
+        if (from === undefined) return { chunkMs: () => 10, afterMs: requests().length > 1 ? 200 : 0 };
+        return isExtra ? extra : { refuse: unsupported, afterMs: 10 };
+      },
+    });
+    const beganMs = performance.now();
+    const all = fetch.all();
+    await delay(25);
+    assert.equal(fetch.want(4 * mebibyte), true);
+    await all;
+    assertWhole();
+    assert.ok(performance.now() - beganMs < 5_000);
+    assert.deepEqual(requests(), [
+      [undefined, undefined],
+      [4, 6],
+      [6, 14],
+      [undefined, undefined],
+    ]);
+    assert.equal(sentBytes(), 4 * mebibyte + besideBytes + bytes.length);
+  });
+
+test('a plain GET that is cut before it is answered goes on where ranges are refused by then', async () => {
+  const { fetch, assertWhole, requests } = await startFetch({
+    answer: ({ from }) => (from === undefined ? { afterMs: 100 } : { refuse: unsupported, afterMs: 10 }),
+  });
+  const all = fetch.all();
+  await delay(25);
+  fetch.want(20 * mebibyte);
+  await all;
+  assertWhole();
+  assert.deepEqual(requests(), [
+    [undefined, undefined],
+    [20, 28],
+  ]);
+});
+
+test('a plain GET that has come to its cut is not gone on with, while its last bytes are written', async () => {
+  const { fetch, assertWhole, requests } = await startFetch({
+    appendMs: 30,
+    answer: ({ from }) => (from === undefined ? { chunkMs: () => 25 } : { refuse: unsupported, afterMs: 205 }),
+  });
+  const all = fetch.all();
+  await delay(25);
+  fetch.want(4 * mebibyte);
+  await all;
+  assertWhole();
+  assert.deepEqual(requests().at(-1), [undefined, undefined]);
+});
+
+test('a GET to the end brings nothing before it of what another one was refused', async () => {
+  const { fetch, assertWhole, requests } = await startFetch({
+    perFillBytes: 10 * mebibyte,
+    answer: ({ isExtra }) => ({ chunkMs: () => 10, ...(isExtra && { refuse: unsupported, afterMs: 5_000 }) }),
+  });
+  const all = fetch.all();
+  await delay(25);
+  assert.equal(fetch.want(30 * mebibyte), true);
+  await all;
+  assertWhole();
+  assert.deepEqual(requests().slice(1, 3), [
+    [30, 36],
+    [36, undefined],
+  ]);
+});
+
+test('an upstream without ranges stands for as long as it takes', async () => {
+  let stored = 0;
+  const { fetch, gets, assertWhole, read } = await startFetch({
+    perFillBytes: 10 * mebibyte,
+    rangeBytes: 4 * mebibyte,
+    storeMs: () => ((stored += 1) === 6 ? 30_000 : 10),
+    answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { refuse: unsupported }) }),
+  });
+  const all = fetch.all();
+  await delay(25);
+  await Promise.all([all, read(8 * mebibyte)]);
+  assertWhole();
+  assert.equal(gets.filter(({ from }) => from === undefined).length, 1);
+});
