@@ -1,10 +1,12 @@
 // The index that all simulated nodes share, and what of it nobody may leave behind.
-import type { CacheIndex } from '@cistern/index';
+import type { CacheIndex, FillRecord } from '@cistern/index';
 import { createIndexServer } from '@cistern/index/testing';
 
 export interface SharedIndex {
   readonly index: CacheIndex;
   readonly subscriptions: number;
+  /** Called when a claim or a heartbeat finds its caller to be the owner of a fill. */
+  onOwned: ((record: FillRecord) => void) | undefined;
   /** As FLUSHALL does it. */
   loseData(): void;
 }
@@ -12,11 +14,27 @@ export interface SharedIndex {
 export function createSharedIndex(): SharedIndex {
   const server = createIndexServer({ now: Date.now });
   const pubsub = { lost: false, lateMs: 0, subscribed: 0 };
-  return {
-    index: server.connect({ failing: false, pubsub }),
+  const connected = server.connect({ failing: false, pubsub });
+  const fills: CacheIndex['fills'] = {
+    ...connected.fills,
+    async claim(given) {
+      const answer = await connected.fills.claim(given);
+      if (answer !== undefined && 'fillId' in answer) shared.onOwned?.(answer);
+      return answer;
+    },
+    async heartbeat(record, leaseMs) {
+      const kept = await connected.fills.heartbeat(record, leaseMs);
+      if (kept !== 'lost') shared.onOwned?.(record);
+      return kept;
+    },
+  };
+  const shared: SharedIndex = {
+    index: { ...connected, fills },
+    onOwned: undefined,
     loseData: server.loseData,
     get subscriptions() {
       return pubsub.subscribed;
     },
   };
+  return shared;
 }

@@ -28,6 +28,7 @@ export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
       seed: 1_796_066_093_039,
       found: 'a file that was damaged between two tries of its commit counted as a failed commit',
     },
+    { seed: 12_330, found: 'a commit counted as one of a former owner: its claim was lost between two looks' },
   ],
   manifests: [
     { seed: 1_796_089_994_005, found: 'the run looked for leftovers while a fill closed its file' },

@@ -70,6 +70,13 @@ export function watchLeases(
     if (ending.kind === 'commit') problem(`${worker.name} commits although ${address} owns the fill`);
     else if (isNamed) problem(`${worker.name} aborts the upload that ${address} goes on with`);
   };
+  // A claim may be lost again before the next look.
+  const { onOwned } = shared;
+  shared.onOwned = (record) => {
+    onOwned?.(record);
+    const worker = workers.find(({ address }) => record.digest === digest && address === record.address);
+    if (worker !== undefined) lostAtMs.delete(worker.owner);
+  };
   const { onEnding } = store;
   store.onEnding = (ending) => {
     onEnding?.(ending);
