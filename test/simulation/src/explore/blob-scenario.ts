@@ -184,7 +184,6 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   for (const blob of blobs)
     judgeUpstream(cluster, applied, {
       faults,
-      isWindowed,
       isStriped: connectionsPerBlob > 1,
       refused: spools.refused,
       bytes: blob,

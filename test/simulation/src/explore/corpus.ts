@@ -16,6 +16,7 @@ export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
     },
     { seed: 3103, found: 'a reader behind the window waited for ever for a store that had been given up' },
     { seed: 11501, found: 'a body that had stopped before a refused range was to bring that range, and was too short' },
+    { seed: 10_847, found: 'a range that was fetched before the whole blob counted as a second fetch' },
   ],
   'blobs-on-s3': [
     { seed: 1_796_055_904_036, found: 'the simulated S3 went on with a slow answer to a client that was gone' },

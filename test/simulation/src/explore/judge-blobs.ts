@@ -55,8 +55,6 @@ export function checkCommits({ store }: SimulatedCluster, problem: (text: string
 
 interface UpstreamJudging {
   readonly faults: readonly PlannedFault[];
-  /** Whether a fill may keep less than the whole. */
-  readonly isWindowed: boolean;
   /** Whether GETs are cut short where others begin. */
   readonly isStriped: boolean;
   /** Fills that found no room on a disk. */
@@ -68,7 +66,7 @@ interface UpstreamJudging {
 export function judgeUpstream(
   { upstream }: SimulatedCluster,
   applied: AppliedFaults,
-  { faults, isWindowed, isStriped, refused, bytes, problem }: UpstreamJudging,
+  { faults, isStriped, refused, bytes, problem }: UpstreamJudging,
 ): void {
   const isHonest = !faults.some(({ kind }) => kind.startsWith('upstream') && kind !== 'upstream stalls');
   if (!isHonest || faults.some(({ kind }) => kind === 'store away')) return;
@@ -77,9 +75,13 @@ export function judgeUpstream(
   const sent = gets.reduce((sum, get) => sum + get.sentBytes, 0);
   const again = applied.takeOvers + applied.losses + refused;
   const slack = size > 150_000 ? 2 * size + 5 * chunkBytes : 5 * chunkBytes * Math.sign(again + Number(isStriped));
-  // A reader outside the window of a fill reads as much beside it.
-  const most = size * (1 + again) * (isWindowed ? 2 : 1) + slack;
-  if (sent > most)
+  const fetches = size * (1 + again);
+  // Readers read as much beside each fill.
+  const beside = Math.min(
+    fetches,
+    gets.reduce((sum, get) => sum + get.sideBytes, 0),
+  );
+  if (sent - beside > fetches + slack)
     problem(`upstream sent ${sent} bytes of a blob of ${size} in ${gets.length} GETs, with ${again} take-overs`);
 }
 
