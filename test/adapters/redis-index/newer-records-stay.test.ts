@@ -23,7 +23,9 @@ test('a record of a newer schema is absent, and no call changes it', async (t) =
   await manifests.put(manifest);
   await links.put(nginx, [link('a')]);
   const fill = await claimed(index, claim('a', 'me', { leaseMs: 60_000 }));
-  const keys = (await redis.command('KEYS', `${keyPrefix}*`)).split('\n');
+  const all = (await redis.command('KEYS', `${keyPrefix}*`)).split('\n');
+  // Copies of fills for older releases follow their records.
+  const keys = all.filter((key) => !/\{b:[0-9a-f]{2}\}:fill:/.test(key));
   for (const key of keys) {
     const type = await redis.command('TYPE', key);
     if (type === 'hash' && /:(?:b|m|fill|t):/.test(key)) await redis.command('HSET', key, 'v', '2');
@@ -79,7 +81,7 @@ test('fields of a fill that another release has added stay, and its own are read
   const { index, keyPrefix } = await openUnderTest(t, { kind: 'url', url: redis.url });
   const { fills } = index;
   const fill = await claimed(index, claim('b', 'me', { leaseMs: 60_000 }));
-  const key = (await redis.command('KEYS', `${keyPrefix}*fill:*`)).split('\n').find((one) => one !== '')!;
+  const key = `${keyPrefix}{b:all}:fill:${fill.digest}`;
   await redis.command('HSET', key, 'unheard', 'of');
   assert.equal(await fills.running(fill.digest, 'me', 10, { protocol: 2, signature: 'signed' }), true);
   assert.equal(await fills.heartbeat(fill, 60_000), 'kept');
