@@ -4,7 +4,9 @@ import { after, test } from 'node:test';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { killFillingWorker } from '../src/worker-is-killed.ts';
 
-const rig = await openClusterRig({ after });
+// One connection for each blob: others would bring what the first one is held back from.
+const config = { upstreams: { 'docker.io': { connectionsperblob: 1 } } };
+const rig = await openClusterRig({ after }, { cluster: { config } });
 const mebibyte = 1024 * 1024;
 
 test('clients that are slow, ahead, or want a part are no different', async (t) => {
