@@ -9,7 +9,7 @@ const unsupported = new CacheError('unsupported', 'no ranges here');
 
 test('a first GET that ends where another one begins is for the whole where upstream answers no ranges', async () => {
   const { fetch, requests, assertWhole } = await startFetch({
-    answer: ({ toExclusive }) => (toExclusive === undefined ? {} : { refuse: new CacheError('unsupported', 'no') }),
+    answer: ({ toExclusive }) => (toExclusive === undefined ? {} : { refuse: unsupported }),
   });
   const all = fetch.all();
   fetch.want(30 * mebibyte);

@@ -10,7 +10,8 @@ export interface SpoolDisk {
   findShortage(bytes: number): string | undefined;
 }
 
-const lookEveryMs = 1_000;
+/** A fill that waits for room looks as often. */
+export const lookEveryMs = 1_000;
 const holdsForMs = 60_000;
 const reserveShare = 0.01;
 const maxReserveBytes = 64 * 1024 * 1024;

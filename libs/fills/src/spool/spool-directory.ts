@@ -5,7 +5,7 @@ import type { DiskSpace } from '@cistern/blob-store';
 import type { CacheError } from '@cistern/errors';
 import { leastSegmentBytes as defaultLeast, segmentBytesOf } from '@cistern/oci';
 import type { DiskClaim, DiskRoom } from '../room/disk-room.ts';
-import { watchSpoolDisk } from '../room/spool-disk.ts';
+import { lookEveryMs, watchSpoolDisk } from '../room/spool-disk.ts';
 import { type FillRoom, createSpoolRoom } from '../room/spool-room.ts';
 import { isSpoolFile, openSpoolFiles, type SpoolFiles } from './spool-files.ts';
 
@@ -83,8 +83,6 @@ export interface SpoolDirectoryOptions {
 const defaultPerFillBytes = 1024 * 1024 * 1024;
 /** One is written while the other is hashed and stored. */
 const floorSegments = 2;
-/** While a fill waits for its floor. */
-const lookEveryMs = 1_000;
 
 export async function openSpoolDirectory(path: string, options: SpoolDirectoryOptions): Promise<SpoolDirectory> {
   const { isOneFile = false, isShared = false, onUsed = () => {}, leastSegmentBytes = defaultLeast } = options;
