@@ -1,24 +1,35 @@
 // Writes the generated pages, or compares them with the code (`--check`). Runs on the pinned Node, for it imports the sources.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describeConfig } from '../../libs/config/src/reference.ts';
 import { describeMetrics } from '../../libs/telemetry/src/metrics/describe-metrics.ts';
 import { describeDecisions } from './describe-decisions.mjs';
+import { describeLog } from './logs/describe-log.mjs';
+import { findMessages } from './logs/find-messages.mjs';
 
-const docs = fileURLToPath(new URL('../../docs/', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const docs = `${root}docs/`;
 const decisions = readdirSync(`${docs}decisions`)
   .filter((file) => /^\d{4}-.*\.md$/.test(file))
   .toSorted()
   .map((file) => ({ file, text: readFileSync(`${docs}decisions/${file}`, 'utf8') }));
+const isOfProduct = (path) =>
+  /^(?:libs|services)\//.test(path.slice(root.length)) &&
+  !/\.test\.ts$|\.d\.ts$|\/(?:testing|conformance|node_modules)\//.test(path);
+const messages = findMessages(`${root}tsconfig.json`, isOfProduct).map((message) => ({
+  ...message,
+  path: message.path.slice(root.length),
+}));
 const pages = {
   'configuration.md': describeConfig(),
+  'logs.md': describeLog(messages),
   'metrics.md': await describeMetrics(),
   'decisions/README.md': describeDecisions(decisions),
 };
 
 const isCheck = process.argv.includes('--check');
 for (const [path, text] of Object.entries(pages)) {
-  if (readFileSync(docs + path, 'utf8') === text) continue;
+  if (existsSync(docs + path) && readFileSync(docs + path, 'utf8') === text) continue;
   if (isCheck) {
     process.stderr.write(`✖ docs/${path} is out of date: npm run docs\n`);
     process.exitCode = 1;

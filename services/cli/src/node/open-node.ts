@@ -37,7 +37,7 @@ export async function openNode(
   { name, build }: Pick<NodeKind, 'name' | 'build'>,
   { env, log, accessLog }: Pick<NodeContext, 'env' | 'log' | 'accessLog'>,
 ): Promise<OpenedNode> {
-  for (const { path, message } of config.warnings) log.warn({ key: path }, message);
+  for (const { path, message } of config.warnings) log.warn({ key: path, warning: message }, 'configuration warning');
   const upstreams = config.upstreams.map((upstream) => upstream.name);
   const metrics = createMetrics({ upstreams, version, processMetrics: true });
   const audit = config.audit.path === undefined ? undefined : await openAuditLog(config.audit.path, log);

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeLog } from './describe-log.mjs';
+
+const message = {
+  path: 'libs/blob-store/src/open.ts',
+  levels: ['info'],
+  message: 'store available',
+  fields: ['bucket'],
+};
+const described = [
+  'digest upstream endpoint repository tag credential address bucket path setting blobs bytes'.split(' '),
+].map((fields) => ({ ...message, message: 'all fields', fields }));
+
+test('a message of several places is one row with all levels and fields', () => {
+  const page = describeLog([...described, message, { ...message, levels: ['warn'], fields: ['err'] }]);
+  assert.match(page, /\n\| warn, info \| `store available` \| `bucket`, `err` \|\n/);
+});
+
+test('a package that belongs to no part is an error that names the file', () => {
+  assert.throws(() => describeLog([...described, { ...message, path: 'libs/new/src/a.ts' }]), /libs\/new\/src\/a\.ts/);
+});
+
+test('a description of a field that no message has is an error', () => {
+  assert.throws(() => describeLog([message]), /Remove its description/);
+});
