@@ -1,47 +1,32 @@
-// `npm run check -- language`: the English of comments, strings and Markdown against the rules, as a ratchet. The baseline
-// holds how many faults each file may have. `-- --lower` writes the lower counts, `-- <path>` lists all of a
-// file or folder, and `-- --totals` counts those of the project by rule.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+// `npm run check:language`: the English of comments, strings and Markdown against the rules. Prints each fault with a
+// suggestion, then how often comments use the words with a limit. `-- <path>` reads a file or folder only.
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { compareBaseline, countFaults, formatBaseline } from './compare-baseline.mjs';
-import { findFaults } from './find-faults.mjs';
+import { findFaults, readProse } from './find-faults.mjs';
+import { measureRates } from './rates.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const baselineFile = fileURLToPath(new URL('../language-baseline.json', import.meta.url));
 const skipped = new Set(['node_modules', 'dist', 'vendor', '.git', '.turbo']);
 
-const [option] = process.argv.slice(2);
-const faultsOf = new Map(filesIn('').map((path) => [path, findFaults(path, readFileSync(root + path, 'utf8'))]));
+const [prefix = ''] = process.argv.slice(2);
+const files = filesIn('')
+  .filter((path) => path.startsWith(prefix))
+  .map((path) => ({ path, source: readFileSync(root + path, 'utf8') }));
 
-if (option === '--totals') printTotals();
-else if (option !== undefined && option !== '--lower')
-  printFaults(({ path }) => path.startsWith(option), process.stdout);
-else check(countFaults(faultsOf));
+for (const { path, source } of files)
+  for (const { rule, line, text, write } of findFaults(path, source))
+    fail(`${path}:${line}: ${rule}: "${text}". Write: ${write}.`);
 
-/** Without a baseline there is nothing to compare with; `--lower` makes the first one. */
-function check(counts) {
-  const isFirst = !existsSync(baselineFile) && option === '--lower';
-  const baseline = isFirst ? counts : JSON.parse(readFileSync(baselineFile, 'utf8'));
-  const { above, lowered, isLower } = compareBaseline(counts, baseline);
-  const isAbove = (fault) => above.some(({ path, rule }) => path === fault.path && rule === fault.rule);
-  printFaults(isAbove, process.stderr);
-  for (const { path, rule, found, allowed } of above)
-    process.stderr.write(`✖ ${path}: ${rule} ${found} times, the baseline allows ${allowed}\n`);
-  if ((isFirst || isLower) && option === '--lower') writeFileSync(baselineFile, formatBaseline(lowered));
-  else if (isLower) process.stderr.write('✖ the baseline can be lowered: npm run check -- language --lower\n');
-  process.exitCode = above.length > 0 || (isLower && option !== '--lower') ? 1 : 0;
+const comments = files.flatMap(({ path, source }) => readProse(path, source).filter(({ kind }) => kind === 'comment'));
+for (const { word, rate, most } of measureRates(comments.map(({ text }) => text))) {
+  const line = `${word}: ${rate.toFixed(2)} per 1,000 words of comments, at most ${most}`;
+  if (rate > most) fail(`✖ ${line}. Write a noun instead.`);
+  else process.stdout.write(`${line}\n`);
 }
 
-function printFaults(isShown, stream) {
-  for (const [path, faults] of faultsOf)
-    for (const { rule, line, text, write } of faults)
-      if (isShown({ path, rule })) stream.write(`${path}:${line}: ${rule}: "${text}". Write: ${write}.\n`);
-}
-
-function printTotals() {
-  const totals = countFaults(new Map([['all', [...faultsOf.values()].flat()]])).all;
-  for (const [rule, number] of Object.entries(totals).sort(([, a], [, b]) => b - a))
-    process.stdout.write(`${String(number).padStart(6)} ${rule}\n`);
+function fail(line) {
+  process.stderr.write(`${line}\n`);
+  process.exitCode = 1;
 }
 
 function filesIn(folder) {

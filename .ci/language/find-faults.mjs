@@ -11,8 +11,7 @@ const exempting = /^[ \t]*(?:\/\/|<!--) language: \S/;
 export function findFaults(path, source) {
   const lines = source.split('\n');
   if (isExempt(lines)) return [];
-  const paragraphs = path.endsWith('.md') ? readMarkdown(source) : readSource(source);
-  const faults = paragraphs.flatMap(({ kind, at, text }) =>
+  const faults = readProse(path, source).flatMap(({ kind, at, text }) =>
     splitSentences(text).flatMap((sentence) => faultsIn(sentence, kind, at)),
   );
   if (faults.length === 0) return faults;
@@ -21,6 +20,11 @@ export function findFaults(path, source) {
     .map(({ at, ...fault }) => ({ ...fault, line: lineOf(at) }))
     .filter(({ line }) => !exempting.test(lines[line - 2] ?? ''))
     .sort((a, b) => a.line - b.line);
+}
+
+/** The paragraphs of a file, by the end of its name. */
+export function readProse(path, source) {
+  return path.endsWith('.md') ? readMarkdown(source) : readSource(source);
 }
 
 function isExempt(lines) {

@@ -31,13 +31,17 @@ const isRead = new Set([
 /** Lines that begin a paragraph: tags, directives, list items, and rows of a table. */
 const beginning = /^@\w+|^(?:language|real-time): |^oxlint-|^[-*•] |\S {3,}\S/;
 
-/** The paragraphs of a source as `{ at, text }`: `text` is as long as its part of the source that begins at `at`. */
+/**
+ * The paragraphs of a source as `{ kind, at, text }`. `kind` is `comment` or `string`; `text` is as long as its part of the source that
+ * begins at `at`.
+ */
 export function readSource(source) {
   const paragraphs = [];
   let comment;
   const columnOf = (at) => at - 1 - source.lastIndexOf('\n', at - 1);
+  const add = (kind, found) => paragraphs.push(...found.map((paragraph) => ({ kind, ...paragraph })));
   const endComment = () => {
-    if (comment !== undefined) paragraphs.push(...splitParagraphs(comment, columnOf(comment.at)));
+    if (comment !== undefined) add('comment', splitParagraphs(comment, columnOf(comment.at)));
     comment = undefined;
   };
   for (const { kind, at, text } of tokens(source)) {
@@ -48,8 +52,8 @@ export function readSource(source) {
     }
     endComment();
     if (kind === 'line') comment = { at, text: `  ${text.slice(2)}`, end: at + text.length };
-    else if (kind === 'block') paragraphs.push(...splitParagraphs({ at, text: withoutStars(text) }, columnOf(at)));
-    else if (isProse(text)) paragraphs.push(...splitParagraphs({ at, text: maskEscapes(text) }));
+    else if (kind === 'block') add('comment', splitParagraphs({ at, text: withoutStars(text) }, columnOf(at)));
+    else if (isProse(text)) add('string', splitParagraphs({ at, text: maskEscapes(text) }));
   }
   endComment();
   return paragraphs;
