@@ -37,7 +37,7 @@ test('every alert has a section that says what to do, and a unit test', async ()
   const runbook = await readFile(join(infra, '../docs/operations.md'), 'utf8');
   const tested = await testedAlerts();
   for (const { by } of await readRules('alerts.yml')) {
-    assert.ok(runbook.includes(`\n## ${by}\n`), by);
+    assert.ok(runbook.includes(`\n### ${by}\n`), by);
     assert.ok(tested.has(by), by);
   }
 });

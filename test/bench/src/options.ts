@@ -25,7 +25,7 @@ npm run bench -- --against <commit> [options]: the work tree beside another comm
                   fewest that give a verdict
   --seconds <n>   of each load; default 1, with --full 5
   --json <file>   every single figure
-  --write         the README's table, its picture and docs/benchmark.md, from this run
+  --write         the table and picture of docs/performance.md, and docs/benchmark.md, from this run
   --help          this, and the names of the workloads
 
 Fails when a contender answers errors or wrong bytes, and with --against when the work tree is slower.

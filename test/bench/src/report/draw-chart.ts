@@ -1,4 +1,4 @@
-// What stands for each workload, as bars: an SVG for the README, readable on light and dark pages. Each workload has a scale of
+// What stands for each workload, as bars: an SVG for docs/performance.md, readable on light and dark pages. Each workload has a scale of
 // its own, from 0 to its longest bar.
 import type { Measured } from '../measure.ts';
 import { mediansOf } from './medians.ts';

@@ -1,4 +1,4 @@
-// Puts the figures of a run where people find them: the README, its picture and a page.
+// Writes the figures of a run into the documentation: the table and the picture of the performance page, and a page of all figures.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Measured } from '../measure.ts';
@@ -6,7 +6,7 @@ import { drawChart } from './draw-chart.ts';
 import { summaryOf, tablesOf } from './tables.ts';
 
 const root = resolve(import.meta.dirname, '../../../..');
-const readmeFile = join(root, 'README.md');
+const summaryFile = join(root, 'docs/performance.md');
 const chartFile = join(root, 'docs/bench.svg');
 const pageFile = join(root, 'docs/benchmark.md');
 
@@ -17,16 +17,16 @@ export interface Figures {
 }
 
 export async function writeFigures({ about, measured }: Figures): Promise<void> {
-  const readme = await readFile(readmeFile, 'utf8');
+  const page = await readFile(summaryFile, 'utf8');
   const between = /(<!-- bench -->\n)[\s\S]*(<!-- \/bench -->)/;
-  if (!between.test(readme)) throw new Error(`${readmeFile} has no place for the figures`);
-  const more = 'All figures of that run, CPU and memory among them, stand in [docs/benchmark.md](docs/benchmark.md).';
-  // What only a full run has is for those who want to know it all.
+  if (!between.test(page)) throw new Error(`${summaryFile} has no place for the figures: <!-- bench -->`);
+  const more = '[All figures of that run](benchmark.md) include CPU and memory.';
+  // The page of all figures has the workloads of a full run.
   const shown = measured.filter(({ workload }) => workload.mode === 'quick');
   const summary = `\n${about} ${more}\n\n${summaryOf(shown)}\n`;
   await writeFile(
-    readmeFile,
-    readme.replace(between, (_match, before: string, after: string) => before + summary + after),
+    summaryFile,
+    page.replace(between, (_match, before: string, after: string) => before + summary + after),
   );
   await writeFile(pageFile, pageOf(about, measured));
   await writeFile(chartFile, drawChart(shown));
@@ -35,8 +35,8 @@ export async function writeFigures({ about, measured }: Figures): Promise<void> 
 function pageOf(about: string, measured: readonly Measured[]): string {
   return `# Benchmark
 
-All figures of one run, written by \`npm run bench -- --write\`; what they mean is said in [performance.md](performance.md).
-${about} After ± stands half of how far single rounds lie apart.
+All figures of one run, written by \`npm run bench -- --write\`. [performance.md](performance.md) explains them.
+${about} The value after ± is half of the spread of single rounds.
 
 ${tablesOf(measured)}`;
 }
