@@ -33,7 +33,7 @@ test('a caller that leaves before the answer closes the connection', async (t) =
   assert.equal(values.filter(({ labels, value }) => labels.outcome === 'aborted' && value === 1).length, 2);
 });
 
-test('a caller that has left already makes no request', async (t) => {
+test('a call whose signal has already fired sends no request', async (t) => {
   const server = await startServer(t, () => {});
   const { upstream } = openOn(t, server.url);
   await assert.rejects(upstream.getManifest(repository, latest, { signal: AbortSignal.abort(left) }), left);
@@ -66,7 +66,7 @@ test('an iteration that ends early closes the connection', async (t) => {
   await until(() => server.openConnections() === 0);
 });
 
-test('an iteration that never began closes the connection when it is ended', async (t) => {
+test('ending an iteration that never began closes the connection', async (t) => {
   const server = await startServer(t, (_request, response) => sendForEver(response));
   const { body } = await openOn(t, server.url).upstream.getBlob(repository, digest);
   await body[Symbol.asyncIterator]().return?.();
@@ -88,7 +88,7 @@ test('close ends a read that is waiting', async (t) => {
   assert.equal(server.requests.length, 1);
 });
 
-test('a reader that waits holds upstream back', async (t) => {
+test('a slow reader slows the upstream down', async (t) => {
   let written = 0;
   const server = await startServer(t, (_request, response) => {
     response.writeHead(200, { 'content-length': 1e9 });
@@ -105,7 +105,7 @@ test('a reader that waits holds upstream back', async (t) => {
     before = written;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  assert.ok(written < 32, `${written} MiB were taken without a reader`);
+  assert.ok(written < 32, `${written} MiB were read without a reader`);
   close();
 });
 
@@ -120,14 +120,14 @@ test('a body that was read to its end leaves its connection for the next request
     await upstream.headBlob(repository, digest);
   }
   assert.equal(server.requests.length, 10);
-  // Undici takes a second one while it looks whether the first is still good.
+  // Undici opens a second connection while it checks the first one.
   assert.ok(server.peakConnections() <= 2);
   assert.equal(server.openConnections(), server.peakConnections());
   await upstream.close();
   await until(() => server.openConnections() === 0);
 });
 
-test('no more connections than allowed', async (t) => {
+test('the number of connections never exceeds the limit', async (t) => {
   const waiting: ServerResponse[] = [];
   const server = await startServer(t, (_request, response) => waiting.push(response));
   const { upstream } = openOn(t, server.url, { maxConnections: 3 });
@@ -143,7 +143,7 @@ test('no more connections than allowed', async (t) => {
   assert.equal(server.peakConnections(), 3);
 });
 
-test('close breaks off a body', async (t) => {
+test('close ends a body with upstream-unreachable', async (t) => {
   const server = await startServer(t, (_request, response) => sendForEver(response));
   const { upstream } = openOn(t, server.url);
   const { body } = await upstream.getBlob(repository, digest);

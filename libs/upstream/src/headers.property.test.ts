@@ -1,4 +1,4 @@
-// What upstreams say in headers, as broken or hostile ones might: it is understood or left aside, never fallen over.
+// Headers of broken or hostile upstreams: each parser returns a valid value or none, and never throws.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -6,7 +6,7 @@ import { parseNextLink } from './calls/list-calls.ts';
 import { parseChallenges } from './transport/challenge.ts';
 import { parseRateLimit, parseRetryAfterMs } from './transport/transport.ts';
 
-/** Words of the grammar in any order, among anything else. */
+/** Generates words of the grammar in any order, mixed with other text. */
 function nearly(words: readonly string[], maxLength = 24): fc.Arbitrary<string> {
   const piece = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...words) }, fc.string({ maxLength: 4 }));
   return fc.array(piece, { maxLength, size: 'max' }).map((pieces) => pieces.join(''));
@@ -28,7 +28,7 @@ const challengeWords = [
 ];
 const linkWords = ['<', '>', ';', ' rel=', '"next"', 'next', '/v2/a/tags/list?last=b', ',', 'https://[', '%'];
 
-test('challenges: schemes and names in lower case, whatever else there is', () => {
+test('parsed challenges have schemes and names in lower case, for any input', () => {
   fc.assert(
     fc.property(fc.oneof(nearly(challengeWords), fc.array(nearly(challengeWords), { maxLength: 3 })), (fields) => {
       for (const { scheme, parameters } of parseChallenges(fields)) {
@@ -40,7 +40,7 @@ test('challenges: schemes and names in lower case, whatever else there is', () =
   );
 });
 
-test('a challenge that was written properly is read as it was meant', () => {
+test('a valid challenge is parsed without a loss', () => {
   const value = fc.string({ unit: fc.constantFrom('a', 'Z', '/', ':', ' ', ',', '=', '"', '\\', '?'), maxLength: 20 });
   fc.assert(
     fc.property(
@@ -58,12 +58,12 @@ test('a challenge that was written properly is read as it was meant', () => {
   );
 });
 
-test('a link to a next page is a URL or none', () => {
+test('the link to a next page is parsed as a URL or as undefined', () => {
   const base = new URL('https://registry.example/v2/a/tags/list');
   fc.assert(fc.property(nearly(linkWords), (header) => void parseNextLink(header, base)?.href));
 });
 
-test('long headers that are nearly right take no longer than others', () => {
+test('long headers that are almost valid are parsed in linear time', () => {
   const words = fc.constantFrom('realm', '=', '"', '\\', ' ', '\t', ',', 'a', '<', '>', ';', 'rel', '==');
   const base = new URL('https://registry.example/');
   fc.assert(
@@ -76,7 +76,7 @@ test('long headers that are nearly right take no longer than others', () => {
   );
 });
 
-test('budgets and times to wait are whole, positive and within reason', () => {
+test('parsed budgets and waits are whole, not negative and bounded', () => {
   const number = fc.oneof(fc.nat().map(String), fc.constantFrom('-1', '1e9', '9'.repeat(40), '', ' 5 ', 'soon', '1.5'));
   const limit = fc
     .tuple(number, fc.constantFrom('', ';w=21600', ';w=', '; w=-1', ';w=99999999999999'))

@@ -11,7 +11,7 @@ const app = parseRepositoryName('team/app');
 const latest = parseReference('latest');
 const refusedUs = (error: unknown): boolean => isCacheError(error, 'upstream-refused-us');
 
-/** A registry whose token server knows OAuth 2 alone, and the identity token `right`. */
+/** Starts a registry whose token server supports OAuth 2 only and accepts the identity token `right`. */
 async function start(t: TestContext, identityToken: () => string) {
   const forms: Record<string, string>[] = [];
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -28,7 +28,7 @@ async function start(t: TestContext, identityToken: () => string) {
   return { ...(await startRegistry(t, { challenge }, { credentials })), tokenServer, forms };
 }
 
-test('an identity token is exchanged for tokens by OAuth 2, and goes nowhere else', async (t) => {
+test('an identity token is sent only to the token server, which exchanges it by OAuth 2', async (t) => {
   const { upstream, server, tokenServer, forms, logLines } = await start(t, () => 'right');
   await upstream.getManifest(app, latest);
   await upstream.getManifest(app, latest);
@@ -52,7 +52,7 @@ test('an identity token is exchanged for tokens by OAuth 2, and goes nowhere els
   assert.doesNotMatch(logLines.join(''), /right/);
 });
 
-test('one that is refused is shown once, and its successor heals without a restart', async (t) => {
+test('a refused identity token is sent once, and a new one works without a restart', async (t) => {
   let token = 'wrong';
   const { upstream, forms, metrics } = await start(t, () => token);
   const isRefused = async (): Promise<number | undefined> =>
@@ -65,14 +65,14 @@ test('one that is refused is shown once, and its successor heals without a resta
   assert.equal(await isRefused(), 0);
 });
 
-test('it is never sent as a password', async (t) => {
+test('an identity token is never sent as a password', async (t) => {
   const credentials = [{ name: 'azure', read: async () => ({ username: '<token>', password: 's3cret' }) }];
   const { upstream, server } = await startRegistry(
     t,
     { challenge: 'Basic realm="x"', accepts: () => false },
     { credentials },
   );
-  await assert.rejects(upstream.getManifest(app, latest), /an identity token is neither/);
+  await assert.rejects(upstream.getManifest(app, latest), /only an identity token is configured/);
   assert.deepEqual(
     server.requests.map(({ headers }) => headers.authorization),
     [undefined],

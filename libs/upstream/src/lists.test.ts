@@ -30,27 +30,27 @@ test('a page of tags names the next one', async (t) => {
   );
 });
 
-test('no tags may be null', async (t) => {
+test('a null list of tags is an empty list', async (t) => {
   const server = await startServer(t, (_request, response) => sendJson(response, 200, { name: 'a/b', tags: null }));
   assert.deepEqual(await openOn(t, server.url).upstream.listTags(repository, {}), { tags: [] });
 });
 
 for (const body of ['', '[]', '{}', '{"tags":"v1"}', '{"tags":[1]}'])
-  test(`tags: ${JSON.stringify(body)} is a mismatch`, async (t) => {
+  test(`a list of tags of ${JSON.stringify(body)} fails with content-mismatch`, async (t) => {
     const server = await startServer(t, (_request, response) => response.end(body));
     await assert.rejects(openOn(t, server.url).upstream.listTags(repository, {}), (error) =>
       isCacheError(error, 'content-mismatch'),
     );
   });
 
-test('tags of a repository that upstream does not know', async (t) => {
+test('the tags of an unknown repository fail with name-unknown', async (t) => {
   const server = await startServer(t, (_request, response) => response.writeHead(404).end());
   await assert.rejects(openOn(t, server.url).upstream.listTags(repository, {}), (error) =>
     isCacheError(error, 'name-unknown'),
   );
 });
 
-test('referrers come as they were sent, with the filters that were applied and the next page', async (t) => {
+test('referrers are returned as sent, with the applied filters and the next page', async (t) => {
   const server = await startServer(t, (_request, response) => {
     response.setHeader('oci-filters-applied', 'artifactType');
     response.setHeader('link', `</v2/a/b/referrers/${digest}?artifactType=a%2Fb&last=x>; rel="next"`);
@@ -66,7 +66,7 @@ test('referrers come as they were sent, with the filters that were applied and t
   assert.equal(server.requests[0]?.headers.accept, 'application/vnd.oci.image.index.v1+json');
 });
 
-test('the next page of referrers is asked for by its query, which cannot leave the query', async (t) => {
+test('the next page of referrers is requested by its query, which cannot change the path', async (t) => {
   const server = await startServer(t, (_request, response) => sendJson(response, 200, index));
   const { upstream } = openOn(t, server.url);
   await upstream.listReferrers(repository, digest, { artifactType: 'a/b', nextQuery: 'artifactType=other&last=x' });
@@ -80,7 +80,7 @@ test('the next page of referrers is asked for by its query, which cannot leave t
   );
 });
 
-test('referrers: 404 is manifest-unknown, whatever its body', async (t) => {
+test('referrers answered with 404 fail with manifest-unknown, for any body', async (t) => {
   const server = await startServer(t, (_request, response) => {
     response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found');
   });
@@ -90,7 +90,7 @@ test('referrers: 404 is manifest-unknown, whatever its body', async (t) => {
   );
 });
 
-test('200,000 tags, beside a description of manifests, are one page', async (t) => {
+test('one page holds 200,000 tags and a description of manifests', async (t) => {
   const tags = Array.from({ length: 200_000 }, (_, at) => `build-${at}-${'0'.repeat(40)}`);
   const described = tags.slice(0, 10_000);
   const manifest = Object.fromEntries(
@@ -103,7 +103,7 @@ test('200,000 tags, beside a description of manifests, are one page', async (t) 
   assert.ok(received > 10 * 1024 * 1024, `${received} bytes`);
 });
 
-test('a list of tags without end is not read to its end', async (t) => {
+test('an endless list of tags fails with content-mismatch', async (t) => {
   const server = await startServer(t, (_request, response) => {
     const piece = `"${'x'.repeat(1024 * 1024)}",`;
     response.write('{"tags":[');

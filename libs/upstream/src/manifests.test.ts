@@ -22,7 +22,7 @@ const failsWith =
     return true;
   };
 
-test('a manifest comes back as it was sent, with what the headers say', async (t) => {
+test('a manifest is returned as sent, with the facts of its headers', async (t) => {
   const server = await startServer(t, (_request, response) => {
     response.writeHead(200, {
       'content-type': `${mediaType}; charset=utf-8`,
@@ -45,7 +45,7 @@ test('a manifest comes back as it was sent, with what the headers say', async (t
   assert.equal(request.headers['x-cistern-hop'], 'hop-1');
 });
 
-test('HEAD tells digest, type and size, where upstream does', async (t) => {
+test('HEAD returns the digest, type and size that the upstream sends', async (t) => {
   let headers: Record<string, string> = {
     'content-type': mediaType,
     'docker-content-digest': digest,
@@ -66,7 +66,7 @@ test('HEAD tells digest, type and size, where upstream does', async (t) => {
   );
 });
 
-test('by digest, another digest in the header is a mismatch, one of another algorithm is ignored', async (t) => {
+test('a request by digest rejects another digest in the header, and ignores one of another algorithm', async (t) => {
   const server = await startServer(t, (_request, response) => {
     response.writeHead(200, { 'docker-content-digest': digest }).end(bytes);
   });
@@ -82,7 +82,7 @@ test('by digest, another digest in the header is a mismatch, one of another algo
   assert.equal(server.requests[1]?.path, `/v2/a/b/manifests/${sha512}`);
 });
 
-test('a manifest may have 4 MiB and not a byte more', async (t) => {
+test('a manifest is accepted up to 4 MiB, and rejected with one byte more', async (t) => {
   let size = 4 * 1024 * 1024;
   const server = await startServer(t, (_request, response) => response.end(Buffer.alloc(size, ' ')));
   const { upstream } = openOn(t, server.url);
@@ -94,7 +94,7 @@ test('a manifest may have 4 MiB and not a byte more', async (t) => {
   );
 });
 
-test('an endless manifest is not read to its end', async (t) => {
+test('an endless manifest fails with content-mismatch', async (t) => {
   const server = await startServer(t, (_request, response) => {
     const more = (): void =>
       void response.write(Buffer.alloc(1024 * 1024), (error) => void (error ?? setImmediate(more)));
@@ -103,7 +103,7 @@ test('an endless manifest is not read to its end', async (t) => {
   await assert.rejects(openOn(t, server.url).upstream.getManifest(repository, latest), failsWith('content-mismatch'));
 });
 
-test('an empty manifest is a mismatch', async (t) => {
+test('an empty manifest fails with content-mismatch', async (t) => {
   const server = await startServer(t, (_request, response) => response.writeHead(200, { 'content-length': 0 }).end());
   await assert.rejects(
     openOn(t, server.url).upstream.getManifest(repository, latest),
@@ -111,7 +111,7 @@ test('an empty manifest is a mismatch', async (t) => {
   );
 });
 
-test('an encoded answer is refused, never decoded', async (t) => {
+test('an encoded answer is rejected, never decoded', async (t) => {
   const server = await startServer(t, (_request, response) =>
     response.writeHead(200, { 'content-encoding': 'GZIP' }).end('x'),
   );
@@ -138,7 +138,7 @@ const refusals: readonly [status: number, body: unknown, kind: CacheErrorKind, r
 ];
 
 for (const [status, body, kind, retryable] of refusals)
-  test(`a manifest answered with ${status} ${JSON.stringify(body)} is ${kind}, asked for once`, async (t) => {
+  test(`a manifest answered with ${status} ${JSON.stringify(body)} fails with ${kind}, without a retry`, async (t) => {
     const server = await startServer(t, (_request, response) => {
       if (body === undefined) response.writeHead(status).end();
       else sendJson(response, status, body);
@@ -150,7 +150,7 @@ for (const [status, body, kind, retryable] of refusals)
     assert.equal(server.requests.length, 1);
   });
 
-test('429 tells how long to wait', async (t) => {
+test('a 429 is reported with its Retry-After', async (t) => {
   const server = await startServer(t, (_request, response) => response.writeHead(429, { 'retry-after': '60' }).end());
   await assert.rejects(
     openOn(t, server.url).upstream.headManifest(repository, latest),
@@ -159,7 +159,7 @@ test('429 tells how long to wait', async (t) => {
   assert.equal(server.requests.length, 1);
 });
 
-test('5xx is tried three times, as the method it was', async (t) => {
+test('a 5xx is tried three times with the same method', async (t) => {
   const server = await startServer(t, (_request, response) => response.writeHead(503).end());
   const { upstream, metrics } = openOn(t, server.url);
   await assert.rejects(upstream.headManifest(repository, latest), failsWith('upstream-unreachable', /\(503\)/, true));
@@ -174,7 +174,7 @@ test('5xx is tried three times, as the method it was', async (t) => {
   );
 });
 
-test('503 with a Retry-After is left to the caller', async (t) => {
+test('a 503 with a Retry-After is not retried, and is reported with it', async (t) => {
   const server = await startServer(t, (_request, response) => response.writeHead(503, { 'retry-after': '5' }).end());
   await assert.rejects(
     openOn(t, server.url).upstream.getManifest(repository, latest),
@@ -183,7 +183,7 @@ test('503 with a Retry-After is left to the caller', async (t) => {
   assert.equal(server.requests.length, 1);
 });
 
-test('what fails for the moment is mended by trying again: 502, a reset, a body that breaks', async (t) => {
+test('a retry recovers from a connection reset and from a body that breaks', async (t) => {
   const faults = [
     (socket: Socket): void => void socket.resetAndDestroy(),
     (socket: Socket): void => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{"schema'),
@@ -197,7 +197,7 @@ test('what fails for the moment is mended by trying again: 502, a reset, a body 
   assert.equal(server.requests.length, 3);
 });
 
-test('a port where nobody listens is unreachable', async (t) => {
+test('a port without a listener is unreachable', async (t) => {
   const server = createServer();
   const { port } = await listenAndClose(server);
   const { upstream } = openOn(t, `http://127.0.0.1:${port}`);
@@ -207,13 +207,13 @@ test('a port where nobody listens is unreachable', async (t) => {
   );
 });
 
-test('an answer that is not HTTP is unreachable', async (t) => {
+test('an answer that is not HTTP fails with upstream-unreachable', async (t) => {
   const server = await startServer(t, (_request, { socket }) => socket?.end('SSH-2.0-OpenSSH_9.9\r\n'));
   const { upstream } = openOn(t, server.url);
   await assert.rejects(upstream.getManifest(repository, latest), failsWith('upstream-unreachable', /not HTTP/));
 });
 
-test('after close every call fails', async (t) => {
+test('every call fails after close', async (t) => {
   const server = await startServer(t, (_request, response) => response.end(bytes));
   const { upstream } = openOn(t, server.url);
   await upstream.getManifest(repository, latest);

@@ -1,4 +1,4 @@
-// Registries without the referrers API answer in many ways; clients then look for the tag `sha256-<hex>`.
+// Registries without the referrers API answer in many ways. Clients then look for the tag `sha256-<hex>`.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
@@ -28,7 +28,7 @@ for (const [name, answer, isOfRepository] of [
   ['406', status(406), true],
   ['501', status(501), true],
 ] as const)
-  test(`referrers answered with ${name} are not here, and not asked for again for ten minutes`, async (t) => {
+  test(`referrers answered with ${name} fail with manifest-unknown, and are not requested again for ten minutes`, async (t) => {
     let nowMs = Date.now();
     const server = await startServer(t, answer);
     const { upstream } = openOn(t, server.url, { clock: () => nowMs });
@@ -37,15 +37,15 @@ for (const [name, answer, isOfRepository] of [
       await assert.rejects(upstream.listReferrers(repository, digest, {}), isMissing);
     assert.equal(asked(), 1);
     await assert.rejects(upstream.listReferrers(repository, other, { artifactType: 'a/b' }), isMissing);
-    assert.equal(asked(), isOfRepository ? 1 : 2, 'a 400 may be about what a client has asked for');
+    assert.equal(asked(), isOfRepository ? 1 : 2, 'a 400 may be about the query of the client');
     await assert.rejects(upstream.listReferrers(parseRepositoryName('a/c'), digest, {}), isMissing);
-    assert.equal(asked(), isOfRepository ? 2 : 3, 'a registry may have it for another repository');
+    assert.equal(asked(), isOfRepository ? 2 : 3, 'the registry may support it for another repository');
     nowMs += 600_001;
     await assert.rejects(upstream.listReferrers(repository, digest, {}), isMissing);
     assert.equal(asked(), isOfRepository ? 3 : 4);
   });
 
-test('an answer to a filter that a client has chosen is not one for the repository', async (t) => {
+test('a refused filter of one client does not affect other queries of the repository', async (t) => {
   const index = { schemaVersion: 2, manifests: [] };
   const server = await startServer(t, (request, response) => {
     if (request.url?.includes('artifactType')) response.writeHead(406).end();
@@ -58,7 +58,7 @@ test('an answer to a filter that a client has chosen is not one for the reposito
   assert.deepEqual(JSON.parse(String((await upstream.listReferrers(repository, digest, {})).bytes)), index);
 });
 
-test('JSON that is no image index is a mismatch', async (t) => {
+test('JSON that is not an image index fails with content-mismatch', async (t) => {
   const server = await startServer(t, (_request, response) => sendJson(response, 200, { schemaVersion: 1 }));
   await assert.rejects(openOn(t, server.url).upstream.listReferrers(repository, digest, {}), (error) =>
     isCacheError(error, 'content-mismatch'),

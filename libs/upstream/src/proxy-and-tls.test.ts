@@ -63,7 +63,10 @@ interface Proxy extends Omit<ScriptedServer, 'requests'> {
   readonly seen: { readonly target: string; readonly authorization: string | undefined }[];
 }
 
-/** Tunnels to the port that is asked for, on loopback, whatever the name; refuses to with `status`. */
+/**
+ * Starts a proxy. It tunnels to the requested port on loopback, for any name. With a `status` other than 200 it
+ * refuses.
+ */
 async function startProxy(t: TestContext, status = 200): Promise<Proxy> {
   const seen: Proxy['seen'] = [];
   const server: Server = createServer(({ url = '', headers }, response) => {
@@ -92,7 +95,7 @@ function clientNameOf(socket: Socket): string | undefined {
   return subject === undefined ? undefined : String(subject.CN);
 }
 
-test('an authority that nobody knows is unreachable over TLS; a configured one is trusted', async (t) => {
+test('a certificate of an unknown authority is rejected, and one of a configured authority is trusted', async (t) => {
   const server = await startServer(t, (_request, response) => response.end(bytes), serverPair);
   await assert.rejects(openOn(t, server.url).upstream.getManifest(repository, latest), (error) => {
     assert.ok(isCacheError(error, 'upstream-unreachable'), String(error));
@@ -105,7 +108,7 @@ test('an authority that nobody knows is unreachable over TLS; a configured one i
   }
 });
 
-test('a certificate for another name is refused', async (t) => {
+test('a certificate for another name is rejected', async (t) => {
   const server = await startServer(t, (_request, response) => response.end(bytes), serverPair);
   const { upstream } = openOn(t, `https://other.example:${server.port}`, { ...trusting, lookup: toLoopback });
   await assert.rejects(
@@ -114,7 +117,7 @@ test('a certificate for another name is refused', async (t) => {
   );
 });
 
-test('the client certificate is shown to the upstream, not to its storage', async (t) => {
+test('the client certificate is sent to the upstream, not to its storage', async (t) => {
   const names: Record<string, string | undefined> = {};
   const asking = { ...serverPair, ca, requestCert: true };
   const storage = await startServer(
@@ -143,7 +146,7 @@ test('the client certificate is shown to the upstream, not to its storage', asyn
   );
 });
 
-test('https is never left for http', async (t) => {
+test('a redirect from https to http is refused', async (t) => {
   const storage = await startServer(t, (_request, response) => response.end('blob'));
   const server = await startServer(
     t,
@@ -152,13 +155,13 @@ test('https is never left for http', async (t) => {
   );
   await assert.rejects(openOn(t, server.url, trusting).upstream.getBlob(repository, digest), (error) => {
     assert.ok(isCacheError(error, 'upstream-refused-us'), String(error));
-    assert.match(error.message, /redirected to http:\/\/127\.0\.0\.1:\d+\/x\?\[redacted\], which is not followed/);
+    assert.match(error.message, /redirected to http:\/\/127\.0\.0\.1:\d+\/x\?\[redacted\], which is not allowed/);
     return true;
   });
   assert.equal(storage.requests.length, 0);
 });
 
-test('HTTP/1.1 is spoken with servers that would speak HTTP/2, directly and through a proxy', async (t) => {
+test('requests use HTTP/1.1 with servers that support HTTP/2, directly and through a proxy', async (t) => {
   const versions: string[] = [];
   const server: Http2SecureServer = createSecureServer({ ...serverPair, allowHTTP1: true }, (request, response) => {
     versions.push(request.httpVersion);
@@ -171,7 +174,7 @@ test('HTTP/1.1 is spoken with servers that would speak HTTP/2, directly and thro
   assert.deepEqual(versions, ['1.1', '1.1']);
 });
 
-test('https goes through a tunnel, and the proxy resolves the name', async (t) => {
+test('https requests use a tunnel, and the proxy resolves the name', async (t) => {
   const server = await startServer(t, (_request, response) => response.end(bytes), serverPair);
   const proxy = await startProxy(t);
   const withUser = { url: proxy.url.replace('//', '//proxy-user:proxy-secret@') };
@@ -191,7 +194,7 @@ test('https goes through a tunnel, and the proxy resolves the name', async (t) =
   await until(() => proxy.openConnections() === 0 && server.openConnections() === 0);
 });
 
-test('plain http is forwarded by the proxy', async (t) => {
+test('the proxy forwards plain http requests', async (t) => {
   const proxy = await startProxy(t);
   const { upstream } = openOn(t, 'http://registry.example', { proxy });
   await upstream.getManifest(repository, latest);
@@ -200,7 +203,7 @@ test('plain http is forwarded by the proxy', async (t) => {
   ]);
 });
 
-test('the proxy may depend on where a redirect leads', async (t) => {
+test('the target of a redirect selects the proxy', async (t) => {
   const proxy = await startProxy(t);
   const server = await startServer(t, (_request, response) =>
     response.writeHead(307, { location: 'http://cdn.example/x' }).end(),
@@ -216,7 +219,7 @@ test('the proxy may depend on where a redirect leads', async (t) => {
   );
 });
 
-test('a proxy that refuses makes upstream unreachable, and its password is not told', async (t) => {
+test('a refusal of the proxy fails with upstream-unreachable, without the proxy password', async (t) => {
   const proxy = await startProxy(t, 403);
   const { upstream } = openOn(t, 'https://registry.example', {
     proxy: { url: proxy.url.replace('//', '//proxy-user:proxy-secret@') },

@@ -23,7 +23,7 @@ const redirect = (response: ServerResponse, location: string, status = 307): voi
 const authorizations = (requests: readonly SeenRequest[]): unknown[] =>
   requests.map(({ headers }) => headers.authorization);
 
-/** Answers for every name; counts how often it was asked. */
+/** Creates a resolver that returns the same addresses for every name and records the names. */
 function fixedLookup(...addresses: LookupAddress[]): { lookup: LookupFunction; asked: string[] } {
   const asked: string[] = [];
   const lookup: LookupFunction = (hostname, options, callback) => {
@@ -34,7 +34,7 @@ function fixedLookup(...addresses: LookupAddress[]): { lookup: LookupFunction; a
   return { lookup, asked };
 }
 
-test('a redirect on the same origin keeps the credentials, and the connection', async (t) => {
+test('a redirect on the same origin keeps the credentials and the connection', async (t) => {
   const server = await startServer(t, ({ url, headers }, response) => {
     if (headers.authorization === undefined) response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
     else if (url === path) redirect(response, '/storage?X-Amz-Signature=abc');
@@ -50,7 +50,7 @@ test('a redirect on the same origin keeps the credentials, and the connection', 
   assert.equal(server.peakConnections(), 1);
 });
 
-test('a redirect to another port drops the credentials, and coming back does not restore them', async (t) => {
+test('a redirect to another port drops the credentials, and a redirect back does not restore them', async (t) => {
   const storage = await startServer(t, (_request, response) => redirect(response, `${server.url}/again`, 302));
   const server = await startServer(t, ({ url, headers }, response) => {
     if (url === '/again') sendBlob(response);
@@ -66,7 +66,7 @@ test('a redirect to another port drops the credentials, and coming back does not
   assert.equal(storage.requests[0]?.headers['accept-encoding'], 'identity');
 });
 
-test('HEAD stays HEAD through every kind of redirect', async (t) => {
+test('a HEAD stays a HEAD through every kind of redirect', async (t) => {
   for (const status of [301, 302, 303, 307, 308]) {
     const server = await startServer(t, ({ url }, response) => {
       if (url === path) redirect(response, '/storage', status);
@@ -93,14 +93,14 @@ test('five redirects are followed, a sixth is not', async (t) => {
   await assert.rejects(upstream.getBlob(repository, digest), /more than 5 times/);
 });
 
-test('a redirect without a usable target is a mismatch', async (t) => {
+test('a redirect without a usable target fails with content-mismatch', async (t) => {
   const server = await startServer(t, (_request, response) => response.writeHead(302).end());
   await assert.rejects(openOn(t, server.url).upstream.getBlob(repository, digest), (error) =>
     isCacheError(error, 'content-mismatch'),
   );
 });
 
-test('a redirect to something else than HTTP is refused, and its query is not told', async (t) => {
+test('a redirect to a scheme other than HTTP is refused, and the error hides its query', async (t) => {
   const server = await startServer(t, (_request, response) =>
     redirect(response, 'ftp://storage.example/x?Signature=abc'),
   );
@@ -121,31 +121,31 @@ for (const target of [
   '2130706434',
   '0.0.0.0',
 ])
-  test(`a redirect to ${target} is refused before anything is dialled`, async (t) => {
+  test(`a redirect to ${target} is refused without a connection`, async (t) => {
     const server = await startServer(t, (_request, response) =>
       redirect(response, `http://${target}:1/x?Signature=abc`),
     );
     await assert.rejects(openOn(t, server.url).upstream.getBlob(repository, digest), (error) => {
       assert.ok(isCacheError(error, 'upstream-refused-us'), String(error));
-      assert.match(error.message, /no public address; set allowprivate/);
+      assert.match(error.message, /no public address\. Set allowprivate/);
       assert.doesNotMatch(error.message, /abc/);
       return !error.retryable;
     });
     assert.equal(server.requests.length, 1);
   });
 
-test('a redirect to another port of the upstream’s private host is refused before anything is dialled', async (t) => {
+test('a redirect to another port of the upstream’s private host is refused without a connection', async (t) => {
   const other = await startServer(t, (_request, response) => sendBlob(response));
   const server = await startServer(t, (_request, response) => redirect(response, `${other.url}/x`));
   await assert.rejects(openOn(t, server.url).upstream.getBlob(repository, digest), (error) => {
     assert.ok(isCacheError(error, 'upstream-refused-us'), String(error));
-    assert.match(error.message, /no public address; set allowprivate/);
+    assert.match(error.message, /no public address\. Set allowprivate/);
     return true;
   });
   assert.equal(other.requests.length, 0);
 });
 
-test('a redirect to a name is judged by the addresses it resolves to, at the moment of connecting', async (t) => {
+test('a redirect to a name is checked by its resolved addresses when it connects', async (t) => {
   const storage = await startServer(t, (_request, response) => sendBlob(response));
   const server = await startServer(t, (_request, response) =>
     redirect(response, `http://cdn.example:${storage.port}/x`),
@@ -186,7 +186,7 @@ test('a token realm in the same domain at a private address is refused', async (
   assert.equal(tokenServer.requests.length, 0);
 });
 
-test('storage that refuses is unreachable, not a question of rights, and is never asked for a token', async (t) => {
+test('a refusal of storage fails with upstream-unreachable, and no token is requested for it', async (t) => {
   for (const status of [401, 403]) {
     const storage = await startServer(t, (_request, response) => {
       response.writeHead(status, { 'www-authenticate': `Basic realm="x"` }).end('<Error/>');

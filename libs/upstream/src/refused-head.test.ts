@@ -1,4 +1,4 @@
-// A registry that refuses HEAD as a method. Only a GET shows then what a tag names, and it counts at some registries.
+// Registries that refuse HEAD as a method. Then only a GET shows the digest of a tag, and some registries count it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
@@ -21,10 +21,10 @@ for (const refusal of [405, 501])
     });
     const { upstream } = openOn(t, server.url, { clock: () => nowMs });
     const methods = (): string[] => server.requests.map(({ method }) => method);
-    const { digest: told, size } = await upstream.headManifest(repository, latest);
-    assert.deepEqual([told, size], [undefined, undefined], 'the caller asks by GET, which brings the manifest, too');
+    const { digest: sent, size } = await upstream.headManifest(repository, latest);
+    assert.deepEqual([sent, size], [undefined, undefined], 'the caller sends a GET, which also returns the manifest');
     assert.deepEqual(methods(), ['HEAD']);
-    // The answer says that this repository holds the manifest: that takes a GET.
+    // The answer proves that this repository holds the manifest, so it needs a GET.
     assert.deepEqual(await upstream.headManifest(repository, byDigest), { digest, mediaType, size: bytes.length });
     assert.deepEqual(methods(), ['HEAD', 'GET']);
     nowMs += 600_001;
@@ -54,7 +54,7 @@ test('a caller is verified by GET where HEAD is refused', async (t) => {
   );
 });
 
-test('a manifest above the limit is refused by HEAD as it is by GET', async (t) => {
+test('a manifest above the limit is rejected by HEAD and by GET', async (t) => {
   const size = 4 * 1024 * 1024 + 1;
   const server = await startServer(t, ({ method }, response) => {
     response.writeHead(200, { 'content-type': mediaType, 'content-length': size, 'docker-content-digest': digest });

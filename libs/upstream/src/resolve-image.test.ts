@@ -17,7 +17,7 @@ function resolve(text: string): readonly string[] {
   return [upstream, repository, reference.kind === 'tag' ? reference.tag : reference.digest];
 }
 
-test('an image is named as people name it', () => {
+test('short and full image names are resolved', () => {
   assert.deepEqual(resolve('nginx'), ['docker.io', 'library/nginx', 'latest']);
   assert.deepEqual(resolve('bitnami/redis:7.4'), ['docker.io', 'bitnami/redis', '7.4']);
   assert.deepEqual(resolve('index.docker.io/library/nginx:1'), ['docker.io', 'library/nginx', '1']);
@@ -28,7 +28,7 @@ test('an image is named as people name it', () => {
   assert.deepEqual(resolve(`quay.io/a/b:v1@${digest}`), ['quay.io', 'a/b', digest]);
 });
 
-test('a registry that is no upstream, and what is no name, are refused', () => {
+test('an unknown registry and an invalid name are rejected', () => {
   assert.throws(
     () => resolve('example.com/app'),
     (error) => isCacheError(error, 'name-unknown'),
@@ -39,7 +39,7 @@ test('a registry that is no upstream, and what is no name, are refused', () => {
 
 const twoUpstreams = createUpstreamTable([{ name: 'docker.io', isDefault: true }, { name: 'registry.test:5000' }]);
 
-test('a name in full names the same image', () => {
+test('a full name resolves to the same image', () => {
   const names = ['nginx', 'index.docker.io/nginx:1', `registry.test:5000/a/b@sha256:${'a'.repeat(64)}`];
   const full = names.map((name) => fullNameOf(resolveImage(twoUpstreams, name)));
   assert.deepEqual(full, ['docker.io/library/nginx:latest', 'docker.io/library/nginx:1', names[2]]);

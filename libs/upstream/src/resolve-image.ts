@@ -1,4 +1,4 @@
-// An image as people write it: `nginx`, `quay.io/prometheus/node-exporter:v1.8.2`, `nginx@sha256:…`.
+// Resolves image names as users write them: `nginx`, `quay.io/prometheus/node-exporter:v1.8.2`, `nginx@sha256:…`.
 import { CacheError } from '@cistern/errors';
 import { parseReference, type Reference, type RepositoryName, splitFirstComponent } from '@cistern/oci';
 import type { UpstreamTable } from './upstream-table.ts';
@@ -11,20 +11,20 @@ export interface ResolvedImage {
 }
 
 /**
- * Throws as `UpstreamTable.resolve`, `name-unknown` for a registry that is no upstream here, and OciSyntaxError for the
- * reference.
+ * Throws as `UpstreamTable.resolve` does, `name-unknown` for a registry that is not in the table, and OciSyntaxError
+ * for the reference.
  */
 export function resolveImage(table: UpstreamTable, text: string): ResolvedImage {
   const { name, reference } = split(text);
   const { upstream, repository, mode } = table.resolve({ name });
   const { first, rest } = splitFirstComponent(name);
-  // A client would have asked that registry for it; the default upstream is not meant.
+  // A client would pull this image from that registry, so the default upstream is not meant.
   if (rest !== undefined && /[.:]/.test(first) && mode === 'mirror')
     throw new CacheError('name-unknown', `"${first}" is no upstream of this cache.`);
   return { upstream, repository, reference: parseReference(reference) };
 }
 
-/** A colon before the last slash belongs to a port. */
+/** Splits a name from its tag or digest. A colon before the last slash belongs to a port. */
 function split(text: string): { readonly name: string; readonly reference: string } {
   const at = text.indexOf('@');
   const beforeDigest = at === -1 ? text : text.slice(0, at);
@@ -34,7 +34,7 @@ function split(text: string): { readonly name: string; readonly reference: strin
   return { name, reference: at === -1 ? tag : text.slice(at + 1) };
 }
 
-/** The reverse of `resolveImage`, in full: what every tool takes for the image's name where the upstream is called by its host. */
+/** Returns the full name, the reverse of `resolveImage`. Every tool accepts it if the upstream's name is its host. */
 export function fullNameOf({ upstream, repository, reference }: ResolvedImage): string {
   const name = `${upstream}/${repository}`;
   return reference.kind === 'tag' ? `${name}:${reference.tag}` : `${name}@${reference.digest}`;
@@ -42,7 +42,10 @@ export function fullNameOf({ upstream, repository, reference }: ResolvedImage): 
 
 const hub = 'docker.io/';
 
-/** As `docker pull` writes it: `nginx:1.27` for what is at Docker Hub, where that name means the same here; else in full. */
+/**
+ * Returns the short name of `docker pull`, such as `nginx:1.27`, for an image of Docker Hub if that name resolves to
+ * the same image. Otherwise it returns the full name.
+ */
 export function familiarNameOf(table: UpstreamTable, image: ResolvedImage): string {
   const full = fullNameOf(image);
   if (!full.startsWith(hub)) return full;

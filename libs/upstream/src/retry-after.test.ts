@@ -1,4 +1,4 @@
-// An error says after how long the upstream is asked again.
+// Errors report when requests to the upstream resume.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
@@ -17,7 +17,7 @@ const noPulls = { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '0;w=
 const pull = (upstream: Upstream) => upstream.getManifest(repository, latest);
 const check = (upstream: Upstream) =>
   upstream.checkAccess(repository, { kind: 'manifest', reference: latest }, anonymous);
-/** Its token server, which it is itself, answers 429. */
+/** Its token server, at the same address, answers 429. */
 const throttlesTokens: Answer = (request, response) => {
   if (request.url?.startsWith('/token')) response.writeHead(429, { 'retry-after': '1' }).end();
   else
@@ -28,14 +28,14 @@ const throttlesTokens: Answer = (request, response) => {
 
 const cases: readonly (readonly [string, Answer, (upstream: Upstream) => Promise<unknown>, CacheErrorKind])[] = [
   ['429', answers(429, {}), pull, 'upstream-rate-limited'],
-  ['429 to one that has no pulls left', answers(429, noPulls), pull, 'upstream-rate-limited'],
+  ['429 without pulls left', answers(429, noPulls), pull, 'upstream-rate-limited'],
   ["a token server's 429", throttlesTokens, pull, 'upstream-rate-limited'],
   ['429 to a caller', answers(429, {}), check, 'upstream-rate-limited'],
   ['503', answers(503, {}), pull, 'upstream-unreachable'],
 ];
 
 for (const [name, answer, call, kind] of cases)
-  test(`Retry-After: 1 with ${name}: all errors have the time until it is asked again`, async (t) => {
+  test(`each error after ${name} with Retry-After: 1 has the time until requests resume`, async (t) => {
     let nowMs = Date.now();
     const server = await startServer(t, answer);
     const { upstream } = openOn(t, server.url, { clock: () => nowMs });
@@ -58,7 +58,7 @@ for (const [name, answer, call, kind] of cases)
     assert.ok(server.requests.length > asked);
   });
 
-test('an open breaker says when the registry is probed next', async (t) => {
+test('an open breaker reports the time until the next ping', async (t) => {
   const { upstream } = openOn(t, 'http://registry.example', {
     lookup: (_host, _options, found) => found(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), ''),
   });

@@ -7,7 +7,7 @@ import type { CachedToken } from './token-cache.ts';
 const latest = parseReference('latest');
 const nginx = parseRepositoryName('library/nginx');
 
-test('void tokens that other processes have kept are renewed as our own are, and only a new one is final', async (t) => {
+test('an invalid token from the shared cache is renewed, and only a 401 to a new token is final', async (t) => {
   let kept: CachedToken | undefined = { token: 'token-void', usableUntilMs: Infinity };
   let valid = 'Bearer token-1';
   let isReplaced = true;
@@ -39,7 +39,7 @@ test('void tokens that other processes have kept are renewed as our own are, and
   };
   assert.deepEqual(await sent(), [undefined, 'Bearer token-void', 'Bearer token-1']);
   assert.deepEqual(await sent(), ['Bearer token-1']);
-  // Ours is void, and so is the one that somebody else puts in its place.
+  // Our token is invalid, and so is the one that another process stores in its place.
   valid = 'Bearer token-2';
   isReplaced = false;
   assert.deepEqual(await sent(), ['Bearer token-1', 'Bearer token-void', 'Bearer token-2']);

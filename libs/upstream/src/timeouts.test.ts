@@ -17,7 +17,7 @@ const isTimeout =
     return error.retryable;
   };
 
-test('a connection that does not come about ends the call', async (t) => {
+test('a connection that is not accepted in time fails the call', async (t) => {
   const { upstream, metrics } = openOn(t, 'http://registry.example', {
     timeouts: { connectTimeoutMs: 50 },
     lookup: () => {},
@@ -30,25 +30,25 @@ test('a connection that does not come about ends the call', async (t) => {
   );
 });
 
-test('headers that do not come end the call, which is not tried again', async (t) => {
-  // It lives, which is what it is asked before.
+test('a call without headers in time fails and is not retried', async (t) => {
+  // The registry answers pings, so it does not count as silent.
   const server = await startServer(t, ({ url }, response) => void (url === '/v2/' && response.end()));
   const { upstream } = openOn(t, server.url, { timeouts: { headersTimeoutMs: 50 } });
   await assert.rejects(upstream.getManifest(repository, latest), isTimeout(/did not begin its answer in time/));
   await assert.rejects(upstream.getBlob(repository, digest), isTimeout(/did not begin its answer in time/));
   assert.equal(server.requests.filter(({ path }) => path !== '/v2/').length, 2);
-  // The one for signs of life.
+  // One connection is for pings.
   await until(() => server.openConnections() <= 1);
 });
 
-test('a manifest that stalls ends the call', async (t) => {
+test('a manifest that stalls fails the call', async (t) => {
   const server = await startServer(t, (_request, response) => response.write('{'));
   const { upstream } = openOn(t, server.url, { timeouts: { bodyIdleTimeoutMs: 50 } });
-  await assert.rejects(upstream.getManifest(repository, latest), isTimeout(/stopped in the middle/));
+  await assert.rejects(upstream.getManifest(repository, latest), isTimeout(/stalled in the middle/));
   await until(() => server.openConnections() === 0);
 });
 
-test('a manifest that drips ends at the deadline', async (t) => {
+test('a manifest that arrives very slowly fails at the deadline', async (t) => {
   const server = await startServer(t, (_request, response) => {
     const timer = setInterval(() => response.write(' '), 10);
     response.on('close', () => clearInterval(timer));
@@ -56,18 +56,18 @@ test('a manifest that drips ends at the deadline', async (t) => {
   const { upstream } = openOn(t, server.url, { timeouts: { deadlineMs: 150 } });
   await assert.rejects(
     upstream.getManifest(repository, latest),
-    isTimeout(/took too long to answer for the tag latest/),
+    isTimeout(/took too long to answer the request for the tag latest/),
   );
   await until(() => server.openConnections() === 0);
 });
 
-test('retries end at the deadline, in the middle of a pause', async (t) => {
+test('the deadline ends the pause before a retry', async (t) => {
   const server = await startServer(t, (_request, response) => response.writeHead(500).end());
   const { upstream } = openOn(t, server.url, { timeouts: { deadlineMs: 30 } });
   await assert.rejects(upstream.headManifest(repository, latest), isTimeout(/took too long/));
 });
 
-test('a body takes as long as it takes: its deadline is for the headers only', async (t) => {
+test('the deadline covers the headers of a blob, not its body', async (t) => {
   const server = await startServer(t, (_request, response) => {
     response.writeHead(200, { 'content-length': 4 });
     response.write('b');

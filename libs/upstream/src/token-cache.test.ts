@@ -13,7 +13,7 @@ const keys: readonly TokenKey[] = [
   { ...key, audience: 'auth.quay.io' },
 ];
 
-test('a token is found again by all that it was issued for, its account among them', async () => {
+test('a token is cached by upstream, account, scope and audience', async () => {
   const cache = createMemoryTokenCache();
   const obtain = async (number: number, wanted: TokenKey) =>
     cache.obtain(wanted, {

@@ -1,49 +1,55 @@
-// Where bearer tokens are kept between requests. In one process memory is enough; a cluster shares them, so that a
-// hundred workers do not ask a token server for the same token a hundred times.
+// The cache of bearer tokens. One process keeps them in memory. A cluster shares them, so that a hundred workers do not
+// request the same token a hundred times.
 
 export interface TokenKey {
   readonly upstream: string;
-  /** The user name of the credentials the token was issued to, `undefined` for anonymous ones. */
+  /** The user name of the credentials for which the token was issued. `undefined` means anonymous. */
   readonly account: string | undefined;
-  /** As it was asked for, for example `repository:library/nginx:pull`. */
+  /** The requested scope, for example `repository:library/nginx:pull`. */
   readonly scope: string;
-  /** Who issues it for whom: part of the key, so that after a change of configuration no token goes to another place. */
+  /**
+   * The issuer and the service. They are part of the key, so that after a change of configuration no token is sent to
+   * another server.
+   */
   readonly audience: string;
 }
 
 export interface CachedToken {
-  /** A secret. */
+  /** A secret, not to be logged. */
   readonly token: string;
-  /** Milliseconds since the epoch; not used any more from here on: some time before the token really expires. */
+  /** Milliseconds since the epoch. From this time the token is not used, although it expires a little later. */
   readonly usableUntilMs: number;
 }
 
 export interface SharedTokenRequest {
-  /** Whether a token that is kept will do: neither too old nor the one that upstream has just refused. */
+  /** Whether a cached token is usable: not too old, and not the one that the upstream has just refused. */
   isUsable(kept: CachedToken): boolean;
-  /** Asks the token server. */
+  /** Requests a token from the token server. */
   issue(): Promise<CachedToken>;
-  /** Ends the wait for somebody else who asks it. */
+  /** Ends the wait for another process that requests the token. */
   readonly signal: AbortSignal;
 }
 
 export interface ObtainedToken extends CachedToken {
-  /** Issued for this very call. */
+  /** Set if the token was issued for this call. */
   readonly issued: boolean;
 }
 
 export interface TokenCache {
   /**
-   * A kept token that is usable, or else what `issue` gives, kept from then on. Of several processes that share the cache
-   * one issues and the others wait for its token, for some seconds at most. A cache that is out of reach keeps nothing:
-   * rejects as `issue` does, or with the signal's reason, and for nothing else.
+   * Returns a usable cached token, or the token from `issue`, which is then cached. One of the processes that share the
+   * cache issues it. The others wait for its token, for some seconds at most. An unreachable cache stores nothing:
+   * `obtain` rejects only as `issue` does, or with the signal's reason.
    */
   obtain(key: TokenKey, request: SharedTokenRequest): Promise<ObtainedToken>;
 }
 
 const maxEntries = 2_000;
 
-/** Keeps the last 2,000 tokens of this process. Knows nothing of calls under way: the caller makes one for each key. */
+/**
+ * Keeps the last 2,000 tokens of this process. It does not share concurrent calls: the caller makes one call for each
+ * key at a time.
+ */
 export function createMemoryTokenCache(): TokenCache {
   const tokens = new Map<string, CachedToken>();
   return {

@@ -11,39 +11,51 @@ const table = createUpstreamTable([
   { name: 'localhost:5000' },
 ]);
 
-const resolved: readonly [what: string, request: RequestName, expected: string][] = [
-  ['a bare name goes to the default', { name: 'grafana/loki' }, 'docker.io grafana/loki mirror'],
+const resolved: readonly [title: string, request: RequestName, expected: string][] = [
+  ['a bare name selects the default', { name: 'grafana/loki' }, 'docker.io grafana/loki mirror'],
   ['an official image gets its namespace', { name: 'nginx' }, 'docker.io library/nginx mirror'],
   ['a namespace is not doubled', { name: 'library/nginx' }, 'docker.io library/nginx mirror'],
-  ['ns wins', { ns: 'ghcr.io', name: 'a/b' }, 'ghcr.io a/b mirror'],
-  ['ns in any case', { ns: 'GHCR.io', name: 'a/b' }, 'ghcr.io a/b mirror'],
-  ['ns with a port', { ns: 'localhost:5000', name: 'a' }, 'localhost:5000 a mirror'],
-  ['ns by an alias of Docker Hub', { ns: 'registry-1.docker.io', name: 'nginx' }, 'docker.io library/nginx mirror'],
-  ['ns by another alias of Docker Hub', { ns: 'index.docker.io', name: 'nginx' }, 'docker.io library/nginx mirror'],
+  ['ns wins over the default', { ns: 'ghcr.io', name: 'a/b' }, 'ghcr.io a/b mirror'],
+  ['ns is matched in any case', { ns: 'GHCR.io', name: 'a/b' }, 'ghcr.io a/b mirror'],
+  ['ns may have a port', { ns: 'localhost:5000', name: 'a' }, 'localhost:5000 a mirror'],
+  ['ns may be an alias of Docker Hub', { ns: 'registry-1.docker.io', name: 'nginx' }, 'docker.io library/nginx mirror'],
+  ['ns may be another alias of Docker Hub', { ns: 'index.docker.io', name: 'nginx' }, 'docker.io library/nginx mirror'],
   ['only Docker Hub has official images', { ns: 'quay.io', name: 'nginx' }, 'quay.io nginx mirror'],
-  ['the Host header', { host: 'quay.cache.example.com:5000', name: 'a/b' }, 'quay.io a/b mirror'],
-  ['an unknown Host is the default', { host: 'cache.example.com', name: 'a/b' }, 'docker.io a/b mirror'],
-  ['ns before Host', { ns: 'ghcr.io', host: 'quay.cache.example.com', name: 'a/b' }, 'ghcr.io a/b mirror'],
-  ['a prefix in the name', { name: 'quay.io/a/b' }, 'quay.io a/b prefix'],
-  ['an alias as prefix in the name', { name: 'quay/a/b' }, 'quay.io a/b prefix'],
-  ['a prefix with a port', { name: 'localhost:5000/a' }, 'localhost:5000 a prefix'],
-  ['a prefix and an official image', { name: 'docker.io/nginx' }, 'docker.io library/nginx prefix'],
+  ['the Host header selects its upstream', { host: 'quay.cache.example.com:5000', name: 'a/b' }, 'quay.io a/b mirror'],
+  ['an unknown Host selects the default', { host: 'cache.example.com', name: 'a/b' }, 'docker.io a/b mirror'],
+  ['ns wins over Host', { ns: 'ghcr.io', host: 'quay.cache.example.com', name: 'a/b' }, 'ghcr.io a/b mirror'],
+  ['a prefix in the name selects its upstream', { name: 'quay.io/a/b' }, 'quay.io a/b prefix'],
+  ['a prefix in the name may be an alias', { name: 'quay/a/b' }, 'quay.io a/b prefix'],
+  ['a prefix may have a port', { name: 'localhost:5000/a' }, 'localhost:5000 a prefix'],
+  [
+    'an official image after a prefix gets its namespace',
+    { name: 'docker.io/nginx' },
+    'docker.io library/nginx prefix',
+  ],
   ['a prefix alone is a repository', { name: 'quay' }, 'docker.io library/quay mirror'],
   ['an unknown first component belongs to the name', { name: 'gcr.io/a/b' }, 'docker.io gcr.io/a/b mirror'],
-  ['a path prefix', { pathPrefix: 'quay.io', name: 'a/b' }, 'quay.io a/b prefix'],
-  ['a path prefix and an official image', { pathPrefix: 'docker.io', name: 'nginx' }, 'docker.io library/nginx prefix'],
-  ['BuildKit: prefix and ns agree', { ns: 'ghcr.io', name: 'ghcr.io/library/multi' }, 'ghcr.io library/multi mirror'],
+  ['a path prefix selects its upstream', { pathPrefix: 'quay.io', name: 'a/b' }, 'quay.io a/b prefix'],
+  [
+    'an official image after a path prefix gets its namespace',
+    { pathPrefix: 'docker.io', name: 'nginx' },
+    'docker.io library/nginx prefix',
+  ],
+  [
+    'prefix and ns agree, as from BuildKit',
+    { ns: 'ghcr.io', name: 'ghcr.io/library/multi' },
+    'ghcr.io library/multi mirror',
+  ],
   ['path prefix and ns agree by alias', { ns: 'quay.io', pathPrefix: 'quay', name: 'a' }, 'quay.io a mirror'],
-  ['an organisation named as an alias', { ns: 'ghcr.io', name: 'quay/a' }, 'ghcr.io quay/a mirror'],
+  ['an organisation may have the name of an alias', { ns: 'ghcr.io', name: 'quay/a' }, 'ghcr.io quay/a mirror'],
 ];
 
-for (const [what, request, expected] of resolved)
-  test(`upstream table: ${what}`, () => {
+for (const [title, request, expected] of resolved)
+  test(`upstream table: ${title}`, () => {
     const { upstream, repository, mode } = table.resolve(request);
     assert.equal(`${upstream} ${repository} ${mode}`, expected);
   });
 
-const refused: readonly [what: string, request: RequestName, kind: CacheErrorKind][] = [
+const refused: readonly [title: string, request: RequestName, kind: CacheErrorKind][] = [
   ['an unknown ns', { ns: 'evil.example.com', name: 'a/b' }, 'name-unknown'],
   ['an empty ns', { ns: '', name: 'a/b' }, 'name-unknown'],
   ['ns with a port that is not in the table', { ns: 'quay.io:8443', name: 'a/b' }, 'name-unknown'],
@@ -54,14 +66,14 @@ const refused: readonly [what: string, request: RequestName, kind: CacheErrorKin
   ['a path prefix and one in the name', { pathPrefix: 'quay.io', name: 'ghcr.io/a/b' }, 'name-invalid'],
 ];
 
-for (const [what, request, kind] of refused)
-  test(`upstream table: ${what} is ${kind}`, () =>
+for (const [title, request, kind] of refused)
+  test(`upstream table: ${title} is ${kind}`, () =>
     assert.throws(
       () => table.resolve(request),
       (error) => isCacheError(error, kind),
     ));
 
-test('upstream table: the rest of the name obeys the grammar', () =>
+test('upstream table: the rest of the name must obey the grammar', () =>
   assert.throws(() => table.resolve({ name: 'quay.io/A' }), OciSyntaxError));
 
 test('upstream table: a single upstream is the default, and its prefixes work', () => {
@@ -75,24 +87,28 @@ const isUnknown = (error: unknown) => isCacheError(error, 'name-unknown');
 
 const single = createUpstreamTable([{ name: 'registry.example.com', takesAnyNamespace: true }]);
 
-const ofSingle: readonly [what: string, request: RequestName, expected: string][] = [
+const ofSingle: readonly [title: string, request: RequestName, expected: string][] = [
   ['an unknown ns means the only upstream', { ns: 'docker.io', name: 'acme/app' }, 'acme/app mirror'],
-  ['an empty ns too', { ns: '', name: 'acme/app' }, 'acme/app mirror'],
+  ['an empty ns means the only upstream', { ns: '', name: 'acme/app' }, 'acme/app mirror'],
   ['no namespace is added for an ns of Docker Hub', { ns: 'docker.io', name: 'nginx' }, 'nginx mirror'],
   ['an unknown prefix is part of the name', { ns: 'docker.io', name: 'docker.io/a/b' }, 'docker.io/a/b mirror'],
   ['its own prefix is removed', { ns: 'docker.io', name: 'registry.example.com/a/b' }, 'a/b mirror'],
-  ['its own path prefix too', { ns: 'docker.io', pathPrefix: 'registry.example.com', name: 'a/b' }, 'a/b mirror'],
+  [
+    'its own path prefix is removed',
+    { ns: 'docker.io', pathPrefix: 'registry.example.com', name: 'a/b' },
+    'a/b mirror',
+  ],
   ['its own ns is known', { ns: 'Registry.Example.com', name: 'acme/app' }, 'acme/app mirror'],
 ];
 
-for (const [what, request, expected] of ofSingle)
-  test(`upstream table of one that takes any ns: ${what}`, () => {
+for (const [title, request, expected] of ofSingle)
+  test(`upstream table with one upstream for any ns: ${title}`, () => {
     const { upstream, repository, mode } = single.resolve(request);
     assert.equal(upstream, 'registry.example.com');
     assert.equal(`${repository} ${mode}`, expected);
   });
 
-test('upstream table of one that takes any ns: other names stay unknown', () => {
+test('upstream table with one upstream for any ns: other names stay unknown', () => {
   assert.throws(() => single.resolve({ pathPrefix: 'docker.io', name: 'a/b' }), isUnknown);
   assert.throws(() => single.nameOf('docker.io'), isUnknown);
   const two = createUpstreamTable([{ name: 'a.io', isDefault: true, takesAnyNamespace: true }, { name: 'b.io' }]);
@@ -107,7 +123,7 @@ test('upstream table: without a default a bare name is unknown', () => {
   );
 });
 
-test('upstream table: a name for two upstreams, and two defaults, are refused', () => {
+test('upstream table: a name of two upstreams and a second default are rejected', () => {
   assert.throws(
     () => createUpstreamTable([{ name: 'a.io' }, { name: 'b.io', aliases: ['A.io'] }]),
     /both a\.io and b\.io/,

@@ -1,17 +1,17 @@
-// Says which upstream and which repository a request is about. Pure naming: nothing here is ever dialled, and an
+// Resolves a request to an upstream and a repository. It handles names only: nothing here is ever dialled, and an
 // upstream that is not in the table does not exist.
 import { CacheError } from '@cistern/errors';
 import { parseRepositoryName, type RepositoryName, splitFirstComponent } from '@cistern/oci';
 
 export interface UpstreamTableEntry {
-  /** For example `docker.io`; may hold a port. */
+  /** The name, for example `docker.io`. It may contain a port. */
   readonly name: string;
-  /** Other names, for `ns` and prefixes. Those of Docker Hub are known. */
+  /** Other names, for `ns` and prefixes. Those of Docker Hub are built in. */
   readonly aliases?: readonly string[];
-  /** Names under which clients reach Cistern itself and mean this upstream. */
+  /** Host names of Cistern itself that select this upstream. */
   readonly hosts?: readonly string[];
   readonly isDefault?: boolean;
-  /** An `ns` that names nothing means this upstream. Only for an upstream that is alone in the table. */
+  /** An unknown `ns` means this upstream. Only for a table with one upstream. */
   readonly takesAnyNamespace?: boolean;
 }
 
@@ -20,26 +20,26 @@ export interface RequestName {
   readonly ns?: string | undefined;
   /** The `Host` header. */
   readonly host?: string | undefined;
-  /** `<prefix>` of `/<prefix>/v2/…`. */
+  /** The `<prefix>` of `/<prefix>/v2/…`. */
   readonly pathPrefix?: string | undefined;
-  /** What stands between `/v2/` and the endpoint. */
+  /** The part of the path between `/v2/` and the endpoint. */
   readonly name: string;
 }
 
 export interface ResolvedName {
   readonly upstream: string;
   readonly repository: RepositoryName;
-  /** `mirror`: the client has an origin to fall back to. `prefix`: it knows only Cistern. */
+  /** `mirror` means that the client can fall back to an origin. `prefix` means that it knows only Cistern. */
   readonly mode: 'mirror' | 'prefix';
 }
 
 export interface UpstreamTable {
-  /** Of the upstream with this name or alias. Throws `name-unknown`. */
+  /** Returns the name of the upstream with this name or alias. Throws `name-unknown`. */
   nameOf(name: string): string;
   /**
-   * In the order `ns`, `Host`, prefix, default. Throws `name-unknown` for an `ns` or path prefix that is not in the
-   * table, `name-invalid` where two of them disagree, and OciSyntaxError NAME_INVALID for the rest of the name. An
-   * upstream that takes any `ns` is asked as if an unknown one had not been sent.
+   * Resolves by `ns`, `Host`, prefix and default, in this order. Throws `name-unknown` for an unknown `ns` or path
+   * prefix, and `name-invalid` if two of them disagree. Throws OciSyntaxError NAME_INVALID for the rest of the name. An
+   * upstream that takes any `ns` ignores an unknown one.
    */
   resolve(request: RequestName): ResolvedName;
 }
@@ -47,7 +47,10 @@ export interface UpstreamTable {
 const dockerHub = 'docker.io';
 const dockerHubAliases = ['index.docker.io', 'registry-1.docker.io'];
 
-/** Throws an Error for a name that two entries claim, and for two defaults. A single entry is the default. */
+/**
+ * Creates the table. Throws an Error for a name that two entries claim, and for two defaults. A single entry is the
+ * default.
+ */
 export function createUpstreamTable(entries: readonly UpstreamTableEntry[]): UpstreamTable {
   const byName = new Map<string, string>();
   const byHost = new Map<string, string>();
@@ -61,10 +64,10 @@ export function createUpstreamTable(entries: readonly UpstreamTableEntry[]): Ups
   const fallback = defaults[0]?.name;
   const takesAnyNamespace = entries.length === 1 && entries[0]?.takesAnyNamespace === true;
 
-  function lookUp(what: string, key: string): string {
+  function lookUp(source: string, key: string): string {
     const upstream = byName.get(key.toLowerCase());
     if (upstream !== undefined) return upstream;
-    throw new CacheError('name-unknown', `${what} "${key.slice(0, 100)}" names no upstream of this cache.`);
+    throw new CacheError('name-unknown', `${source} "${key.slice(0, 100)}" names no upstream of this cache.`);
   }
 
   return {
@@ -80,7 +83,7 @@ export function createUpstreamTable(entries: readonly UpstreamTableEntry[]): Ups
       const { first, rest } = splitFirstComponent(name);
       const byComponent = rest === undefined ? undefined : byName.get(first.toLowerCase());
       const stripped = byComponent !== undefined && (known === undefined || known === byComponent);
-      // An alias without a dot may be an organisation's name as well; a host's name at another host is a mistake.
+      // An alias without a dot may also be an organisation's name. A host name at another host is a mistake.
       if (byComponent !== undefined && !stripped && /[.:]/.test(first)) throw disagreement(known, byComponent);
 
       const upstream = known ?? byComponent ?? fallback;
@@ -95,7 +98,7 @@ export function createUpstreamTable(entries: readonly UpstreamTableEntry[]): Ups
   };
 }
 
-/** Docker Hub's official images have a namespace of their own that clients leave out. */
+/** Returns the repository of a name. Docker Hub's official images have a namespace that clients omit. */
 function repositoryAt(upstream: string, name: string): RepositoryName {
   return parseRepositoryName(upstream === dockerHub && !name.includes('/') ? `library/${name}` : name);
 }
@@ -107,7 +110,7 @@ function findHost(byHost: ReadonlyMap<string, string>, host: string | undefined)
 
 function claim(table: Map<string, string>, key: string, upstream: string): void {
   const owner = table.get(key.toLowerCase()) ?? upstream;
-  if (owner !== upstream) throw new Error(`"${key}" cannot stand for both ${owner} and ${upstream}.`);
+  if (owner !== upstream) throw new Error(`"${key}" cannot name both ${owner} and ${upstream}.`);
   table.set(key.toLowerCase(), upstream);
 }
 
@@ -119,7 +122,7 @@ function listNames(entries: readonly UpstreamTableEntry[]): string {
   return entries.map(({ name }) => name).join(', ');
 }
 
-/** The upstream that a registry:2 cache's files in the store came from. */
+/** Returns the upstream for the files of a registry:2 cache in the store. */
 export function adoptedUpstream(
   upstreams: readonly { readonly name: string; readonly isDefault: boolean }[],
 ): string | undefined {

@@ -1,31 +1,34 @@
-// One upstream registry as its callers see it. Only workers hold one. Every method rejects with a CacheError:
-// `manifest-unknown` `blob-unknown` `name-unknown` (404, and 401 with a valid token), `denied` (403 with a valid token),
-// `upstream-rate-limited` (429, or the budget is spared), `upstream-refused-us` (our credentials), `upstream-unreachable`
-// (connection, TLS, 5xx), `upstream-timeout`, `content-mismatch` (an answer that contradicts itself), `loop-detected`; or with
-// the reason of `signal`. All calls end by `signal` or their own deadlines.
+// The interface to one upstream registry. Only workers hold one. All calls end by `signal` or their own deadlines.
+// Every method rejects with the reason of `signal`, or with a CacheError of one of these kinds:
+// - `manifest-unknown`, `blob-unknown`, `name-unknown`: a 404, or a 401 with a valid token.
+// - `denied`: a 403 with a valid token.
+// - `upstream-rate-limited`: a 429, or a refusal to spare the budget.
+// - `upstream-refused-us`: our credentials are refused.
+// - `upstream-unreachable`: a failure of the connection or of TLS, or a 5xx. `upstream-timeout`: a missed deadline.
+// - `content-mismatch`: an answer that contradicts itself. `loop-detected`: the upstream leads back to this cache.
 import type { Digest, Reference, RepositoryName } from '@cistern/oci';
 
-/** What upstream's own headers say of the budget; absent where it sends none. */
+/** The budget in the upstream's headers. A field is unset if the upstream does not send it. */
 export interface RateLimit {
   readonly limit?: number;
   readonly remaining?: number;
   readonly windowSeconds?: number;
-  /** Docker Hub's `docker-ratelimit-source`. */
+  /** The value of Docker Hub's `docker-ratelimit-source`. */
   readonly source?: string;
 }
 
 export interface UpstreamManifestHead {
-  /** From `Docker-Content-Digest`; `undefined` where upstream sends none: then only a GET tells. */
+  /** From `Docker-Content-Digest`. `undefined` means that the upstream sent none: then only a GET shows the digest. */
   readonly digest: Digest | undefined;
   readonly mediaType: string;
   readonly size: number | undefined;
   readonly rateLimit?: RateLimit;
-  /** For people, as a `Warning` header with code 299 has it: `299 - "…"`. */
+  /** A warning for users, in the form of a `Warning` header with code 299: `299 - "…"`. */
   readonly warning?: string;
 }
 
 export interface UpstreamManifest {
-  /** Exactly as sent, at most 4 MiB. Not yet verified against anything. */
+  /** The bytes exactly as sent, at most 4 MiB and not yet verified. */
   readonly bytes: Buffer;
   readonly digest: Digest | undefined;
   readonly mediaType: string;
@@ -34,46 +37,47 @@ export interface UpstreamManifest {
 }
 
 export interface UpstreamBlobBody {
-  /** First byte of `body` within the blob. */
+  /** The offset of the first byte of `body` in the blob. */
   readonly start: number;
-  /** Bytes of the whole blob; `undefined` where upstream does not say. */
+  /** The size of the whole blob in bytes. `undefined` means that the upstream did not send it. */
   readonly totalSize: number | undefined;
-  /** The host that sends the body, after redirects. Unset where the body does not come from an upstream. */
+  /** The host that sends the body, after redirects. Unset if the body does not come from an upstream. */
   readonly host?: string | undefined;
   /**
-   * The bytes from `start` on, once. A break is resumed inside by a range as long as the sizes agree; otherwise the iteration
-   * throws. It never ends early without throwing when the length is known. Ending the iteration early or
-   * `close` destroys the connection's body. Chunks are the reader's own, and it may free their
-   * memory: whoever passes them on looks at them before.
+   * Yields the bytes from `start` on, once. A broken connection is resumed by a range while the sizes agree. Otherwise
+   * the iteration throws. If the length is known, it never ends early without an error. Ending the iteration early, or
+   * `close`, destroys the connection's body. The reader owns the chunks and may free their memory, so code that passes
+   * a chunk on inspects it first.
    */
   readonly body: AsyncIterable<Buffer>;
   close(): void;
 }
 
 /**
- * Why a call is made: somebody waits for what is not here, what is here may have changed, or nobody waits at all. When
- * an upstream lets us pull little more, what is left is for the first.
+ * Why a call is made. `cold` means that a client waits for content that is not cached, and `revalidate` that a cached
+ * tag may have changed. `prewarm` means that no client waits. If the upstream allows few more pulls, they are reserved
+ * for `cold`.
  */
 export type CallPurpose = 'cold' | 'revalidate' | 'prewarm';
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Default `cold`. */
+  /** Default: `cold`. */
   readonly purpose?: CallPurpose | undefined;
 }
 
 export interface BlobRequestOptions extends CallOptions {
   /**
-   * First byte wanted (default 0) and one past the last (default: the end). Unless that is the whole, upstream must answer
-   * 206 with a matching Content-Range, else `unsupported`: the caller then falls back to the whole. After a 200 the same is said
-   * for an hour without a request.
+   * The first byte (default: 0) and the end, exclusive (default: the end of the blob). For a part of the blob the
+   * upstream must answer 206 with a matching Content-Range. Otherwise the call rejects with `unsupported`, and the
+   * caller falls back to the whole blob. After a 200 such calls are rejected for an hour without a request.
    */
   readonly from?: number;
   readonly toExclusive?: number;
   /**
-   * Opens one more connection for a blob that is being fetched. It begins only while fewer requests run or wait than there are
-   * places, is tried once, and no alternate answers it. Rejects with `ExtraRefused` where upstream or the cap on connections does
-   * not give it. No breaker, pause or remembered failure changes by it.
+   * Opens one more connection for a blob that is being fetched. It begins only while fewer requests run or wait than
+   * the connection limit. It is not retried, and no alternate answers it. Rejects with `ExtraRefused` if the upstream
+   * or the connection limit refuses it. It changes no breaker, pause or remembered failure.
    */
   readonly isExtra?: boolean;
 }
@@ -93,15 +97,15 @@ export interface UpstreamReferrersPage {
 
 export interface Upstream {
   readonly name: string;
-  /** The most connections for one blob, 1 … 16; 1: no extra ones. */
+  /** The maximum of connections for one blob, 1 … 16. 1 means no extra connections. */
   readonly connectionsPerBlob: number;
   /**
-   * Never turned into a GET when it fails. Where upstream refuses HEAD as a method, a tag's digest is `undefined`, and a digest is
-   * confirmed by a GET.
+   * A failed HEAD never becomes a GET. If the upstream refuses HEAD as a method, a tag's digest is `undefined`, and a
+   * digest is confirmed by a GET.
    */
   headManifest(repository: RepositoryName, reference: Reference, options?: CallOptions): Promise<UpstreamManifestHead>;
   getManifest(repository: RepositoryName, reference: Reference, options?: CallOptions): Promise<UpstreamManifest>;
-  /** Bytes, or `undefined` where upstream does not say. */
+  /** Returns the size in bytes, or `undefined` if the upstream does not send it. */
   headBlob(repository: RepositoryName, digest: Digest, options?: CallOptions): Promise<number | undefined>;
   getBlob(repository: RepositoryName, digest: Digest, options?: BlobRequestOptions): Promise<UpstreamBlobBody>;
   listTags(
@@ -110,8 +114,8 @@ export interface Upstream {
     options?: CallOptions,
   ): Promise<UpstreamTagsPage>;
   /**
-   * `nextQuery`: as the page before gave it, or a client says it did. Upstream's 404 is `manifest-unknown`: clients then look for
-   * the `sha256-<hex>` tag.
+   * `nextQuery` comes from the previous page, or from a client that claims so. A 404 is `manifest-unknown`: clients
+   * then look for the `sha256-<hex>` tag.
    */
   listReferrers(
     repository: RepositoryName,
@@ -120,8 +124,9 @@ export interface Upstream {
     options?: CallOptions,
   ): Promise<UpstreamReferrersPage>;
   /**
-   * Whether a caller may read what it asks for, by a request in its own name; of alternates nobody asks that. Resolves if
-   * so. Rejects with `unauthenticated` (401), `denied` (403), the `-unknown` kinds (404) and as other calls do.
+   * Checks whether a caller may read the subject, by a request in its own name. Alternates are not called. Resolves if
+   * it may read. Rejects with `unauthenticated` (401), `denied` (403), the `-unknown` kinds (404) and as other calls
+   * do.
    */
   checkAccess(
     repository: RepositoryName,
@@ -133,19 +138,25 @@ export interface Upstream {
 }
 
 export interface AccessGrant {
-  /** The upstream has checked the caller's credentials. `false`: there were none, or it may not have looked at them. */
+  /**
+   * True if the upstream has checked the caller's credentials. False means that there were none, or that it may have
+   * ignored them.
+   */
   readonly isProven: boolean;
 }
 
-/** What a caller asks for of a repository. */
+/** The content of a repository that a caller requests. */
 export type AccessSubject =
   | { readonly kind: 'manifest'; readonly reference: Reference }
   | { readonly kind: 'blob'; readonly digest: Digest }
   | { readonly kind: 'tags' };
 
-/** What a caller shows an upstream, which alone can judge it. Secret: it is neither kept nor logged. */
+/**
+ * The credentials of a caller for an upstream, which alone can verify them. They are secret: they are neither stored
+ * nor logged.
+ */
 export type CallerCredentials =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'password'; readonly username: string; readonly password: string }
-  /** Issued by the upstream, or by its token server. */
+  /** A token that the upstream or its token server issued. */
   | { readonly kind: 'token'; readonly token: string };

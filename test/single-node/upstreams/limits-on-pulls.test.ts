@@ -106,7 +106,7 @@ test('a wrong password is told, and mended by exchanging its file', async (t) =>
   await writeFile(file, 'secret\n');
   assert.equal((await pull()).status, 200);
   assert.equal(await refused(), 0);
-  assert.equal(cistern.log().filter((line) => line.includes('credentials of an upstream are refused')).length, 1);
+  assert.equal(cistern.log().filter((line) => line.includes('upstream credentials refused or unreadable')).length, 1);
 });
 
 test('while an upstream wants to be left alone for seconds, who came by prefix waits, and who has an origin does not', async (t) => {

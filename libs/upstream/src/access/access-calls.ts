@@ -1,4 +1,5 @@
-// Whether a caller may read something, asked of the registry in the caller's own name and as cheaply as it allows.
+// Checks whether a caller may read something, with a cheap request to the registry that carries the caller's own
+// credentials.
 import { CacheError } from '@cistern/errors';
 import { manifestAcceptHeader, type RepositoryName } from '@cistern/oci';
 import { type CallContext, endpoint, startCall, toResponseError } from '../calls/call.ts';
@@ -11,7 +12,7 @@ export interface AccessCallContext extends CallContext {
   transportOf(caller: CallerCredentials, repository: RepositoryName): CallerTransport;
 }
 
-/** Others wait for the connection, and the frontend for the answer. */
+/** Limits one access check: other checks wait for the connection, and the frontend waits for the result. */
 const maxCheckMs = 30_000;
 
 export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'checkAccess'> {
@@ -33,7 +34,7 @@ export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'c
         let response = await ask(question.method);
         if (question.method === 'HEAD' && refusesHead.has(response.status)) response = await ask('GET');
         const { status } = response;
-        // 416: of an empty blob.
+        // 416 means that the blob is empty: no range of it can be sent.
         if (status === 200 || status === 206 || status === 416) return { isProven: isProven() };
         if (status === 401)
           throw new CacheError('unauthenticated', `${nameUpstream(upstream)} gives you no access to ${repository}.`);
@@ -61,7 +62,7 @@ function questionOf(context: AccessCallContext, repository: RepositoryName, subj
       return { method: 'HEAD', url, headers: { accept: manifestAcceptHeader }, unknown: 'manifest-unknown' };
     }
     case 'blob': {
-      // By GET: a URL that is signed for that, to which many registries redirect, refuses HEAD.
+      // A blob is checked by GET. Many registries redirect to a URL that is signed for GET alone and refuses HEAD.
       const url = endpoint(context, repository, `blobs/${subject.digest}`);
       return { method: 'GET', url, headers: { accept: '*/*', range: 'bytes=0-0' }, unknown: 'blob-unknown' };
     }

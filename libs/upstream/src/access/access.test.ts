@@ -1,4 +1,4 @@
-// Whom a registry lets read, asked in the caller's name: by what it answers, and what of the caller goes where.
+// Access checks in a caller's name: which answers grant access, and which servers receive the caller's credentials.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
@@ -22,7 +22,7 @@ const answers =
   (_request, response) =>
     response.writeHead(status, { 'retry-after': '0', ...headers }).end();
 
-/** 200 to ada, by Basic. */
+/** Answers 200 to the Basic credentials of ada, and 401 to all other requests. */
 const byPassword: Answer = (request, response) =>
   answers(request.headers.authorization === basic ? 200 : 401, { 'www-authenticate': 'Basic realm="here"' })(
     request,
@@ -41,7 +41,7 @@ async function open(t: TestContext, answer: Answer, options = {}) {
   return { server, ...openOn(t, server.url, { ...own, ...options }) };
 }
 
-test('each thing is asked for as cheaply as it may be', async (t) => {
+test('each access check uses the cheapest request', async (t) => {
   const { upstream, server } = await open(t, answers(200));
   for (const subject of [tag, { kind: 'manifest', reference: parseReference(digest) }, blob, { kind: 'tags' }] as const)
     await upstream.checkAccess(repository, subject, nobody);
@@ -67,14 +67,14 @@ for (const [status, kind] of [
   [500, 'upstream-unreachable'],
   [503, 'upstream-unreachable'],
 ] as const)
-  test(`a ${status} is ${kind ?? 'a yes'}`, async (t) => {
+  test(`an access check that is answered ${status} ${kind === undefined ? 'grants access' : `fails with ${kind}`}`, async (t) => {
     const { upstream } = await open(t, answers(status));
     const asked = upstream.checkAccess(repository, tag, ada);
     if (kind === undefined) assert.deepEqual(await asked, { isProven: false });
     else await fails(asked, kind);
   });
 
-test('a password is shown where it is asked for, and our own never in its place', async (t) => {
+test('a password is sent after a challenge, and our own credentials are never sent instead', async (t) => {
   const { upstream, server, metrics } = await open(t, byPassword);
   assert.deepEqual(await upstream.checkAccess(repository, tag, ada), { isProven: true });
   await fails(upstream.checkAccess(repository, tag, nobody), 'unauthenticated');
@@ -83,7 +83,7 @@ test('a password is shown where it is asked for, and our own never in its place'
   assert.deepEqual(shown.slice(0, 3), [undefined, basic, undefined]);
   const robot = `Basic ${Buffer.from('robot:password-of-robot').toString('base64')}`;
   assert.ok(!shown.includes(robot));
-  // What a caller shows is no news about our own account.
+  // Refused credentials of a caller say nothing about our own account.
   const text = await metrics.registry.metrics();
   assert.doesNotMatch(text, /cistern_upstream_credentials_refused\{[^}]*\} 1/);
   assert.match(
@@ -92,7 +92,7 @@ test('a password is shown where it is asked for, and our own never in its place'
   );
 });
 
-test('tokens are asked for in the name of each caller anew, and none is kept', async (t) => {
+test('each access check requests a token of its own, and none is cached', async (t) => {
   const { upstream, server, tokenServer } = await startRegistry(t, {}, own);
   await upstream.headManifest(repository, parseReference('latest'));
   for (const caller of [ada, nobody, ada]) {
@@ -106,20 +106,20 @@ test('tokens are asked for in the name of each caller anew, and none is kept', a
   const shown = server.requests.map(({ headers }) => headers.authorization);
   assert.equal(new Set(shown.filter((one) => one !== undefined)).size, 4);
   await upstream.headManifest(repository, parseReference('latest'));
-  assert.equal(server.requests.at(-1)?.headers.authorization, 'Bearer token-1', 'ours is still ours');
+  assert.equal(server.requests.at(-1)?.headers.authorization, 'Bearer token-1', 'our own token is still cached');
 });
 
-test("a caller's own token is shown as it is", async (t) => {
+test("a caller's own token is sent unchanged", async (t) => {
   const { upstream, server } = await open(t, (request, response) =>
     answers(request.headers.authorization === 'Bearer abc' ? 200 : 401)(request, response),
   );
   const grant = await upstream.checkAccess(repository, tag, { kind: 'token', token: 'abc' });
-  assert.deepEqual(grant, { isProven: false }, 'a registry may ignore what it does not know');
+  assert.deepEqual(grant, { isProven: false }, 'a registry may ignore an unknown token');
   await fails(upstream.checkAccess(repository, tag, { kind: 'token', token: 'xyz' }), 'unauthenticated');
   assert.equal(server.requests.length, 2);
 });
 
-test('storage gets nothing of a caller, and its answer to a signed URL counts', async (t) => {
+test('storage receives no credentials of a caller, and its answer to a signed URL decides', async (t) => {
   const storage = await startServer(t, (request, response) =>
     answers(request.method === 'GET' ? 206 : 403)(request, response),
   );
@@ -139,19 +139,19 @@ test('storage gets nothing of a caller, and its answer to a signed URL counts', 
   );
 });
 
-test('a redirect to a private address is followed for a caller no more than for us', async (t) => {
+test('a redirect to a private address is refused for a caller as for our own calls', async (t) => {
   const { upstream } = await open(t, answers(307, { location: 'http://169.254.169.254/latest/meta-data' }));
   await fails(upstream.checkAccess(repository, blob, ada), 'upstream-refused-us');
   await fails(upstream.checkAccess(repository, blob, nobody), 'unauthenticated');
 });
 
-test('another registry that is redirected to has the last word', async (t) => {
+test('the answer of a registry behind a redirect decides', async (t) => {
   const regional = await startServer(t, answers(401));
   const { upstream } = await open(t, answers(307, { location: `${regional.url}/v2/x` }), { allowPrivate: true });
   await fails(upstream.checkAccess(repository, tag, ada), 'unauthenticated');
 });
 
-test('a token server that gives a caller no token has refused it', async (t) => {
+test('a caller is refused when the token server refuses a token', async (t) => {
   const statuses = [401, 403];
   const tokens = await startServer(t, (_request, response) => sendJson(response, statuses.shift() ?? 500, {}));
   const challenge = { 'www-authenticate': `Bearer realm="${tokens.url}/token",service="x"` };
@@ -160,7 +160,7 @@ test('a token server that gives a caller no token has refused it', async (t) => 
   await fails(upstream.checkAccess(repository, tag, ada), 'denied');
 });
 
-test('alternates are asked nothing in the name of a caller', async (t) => {
+test('alternates receive no access checks', async (t) => {
   const alternate = await startServer(t, answers(200));
   const { upstream } = await open(t, answers(503), { alternates: [{ url: alternate.url }] });
   await fails(upstream.checkAccess(repository, tag, ada), 'upstream-unreachable');

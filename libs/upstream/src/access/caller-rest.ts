@@ -1,5 +1,5 @@
-// Decides how long an upstream is not asked again for one caller about one repository. There is a pause after a 429 and a
-// breaker after failures in a row. Other callers are not affected.
+// Backs off for one caller and repository: pauses after a 429, and opens a circuit breaker after failures in a row.
+// Other callers are not affected.
 import { CacheError, isCacheError } from '@cistern/errors';
 import { nextPause, type Pause } from '../budget/budget.ts';
 import {
@@ -13,30 +13,30 @@ import {
   withRetryAfter,
 } from '../transport/transport.ts';
 
-/** As the breaker of the upstream's own calls: each with its retries, without a success between them. */
+/** The same limit as for the upstream's own calls: failed calls in a row, each after its retries. */
 const maxFailures = 5;
 const restMs = 5_000;
 
 /**
- * Rejects with `upstream-rate-limited` during a pause and with `upstream-unreachable` while the breaker is open. After that
- * the next question is asked: another failure opens the breaker again.
+ * Rejects with `upstream-rate-limited` during a pause and with `upstream-unreachable` while the breaker is open. The
+ * next check after that is a trial: another failure opens the breaker again.
  */
 export function createCallerRest(upstream: UpstreamIdentity, clock: () => number): TransportLayer {
   let pause: Pause | undefined;
   let failures = 0;
   let openUntilMs = 0;
-  /** The last failure may be this worker's own. */
+  /** Set if the last failure may be this worker's own. */
   let isLocal = false;
 
   function refuseWhileResting(): void {
     const pauseMs = (pause?.untilMs ?? 0) - clock();
-    if (pauseMs > 0) throw refusal('upstream-rate-limited', 'answers you too many requests', pauseMs);
+    if (pauseMs > 0) throw refusal('upstream-rate-limited', 'throttles your requests (429)', pauseMs);
     const openMs = openUntilMs - clock();
-    if (openMs > 0) throw refusal('upstream-unreachable', 'has failed to answer you again and again', openMs);
+    if (openMs > 0) throw refusal('upstream-unreachable', 'failed to answer your last requests', openMs);
   }
 
   function refusal(kind: 'upstream-rate-limited' | 'upstream-unreachable', why: string, forMs: number): CacheError {
-    const message = `${nameUpstream(upstream)} ${why}. It is asked for you again in ${Math.ceil(forMs / 1000)} s.`;
+    const message = `${nameUpstream(upstream)} ${why}. Requests for you resume in ${Math.ceil(forMs / 1000)} s.`;
     return new CacheError(kind, message, {
       detail: { upstream: upstream.name },
       retryable: true,
@@ -50,7 +50,7 @@ export function createCallerRest(upstream: UpstreamIdentity, clock: () => number
     if (failures >= maxFailures) openUntilMs = clock() + restMs;
   }
 
-  /** Returns for how long, in milliseconds. */
+  /** Returns the length of the pause in milliseconds. */
   function throttled(requestedAtMs: number, retryAfterMs: number | undefined): number {
     pause = nextPause(pause, { requestedAtMs, retryAfterMs }, { nowMs: clock(), random: Math.random() }) ?? pause;
     return (pause?.untilMs ?? 0) - clock();
@@ -72,7 +72,7 @@ export function createCallerRest(upstream: UpstreamIdentity, clock: () => number
         note('failed');
         isLocal = error.isLocal;
       }
-      // A token server's.
+      // This 429 came from a token server.
       if (isCacheError(error, 'upstream-rate-limited'))
         throw withRetryAfter(error, throttled(requestedAtMs, error.retryAfterMs));
       throw error;

@@ -1,4 +1,4 @@
-// An answer of a registry to one caller affects neither our own calls nor other callers.
+// The answer of a registry to one caller affects neither our own calls nor other callers.
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import type { LookupFunction } from 'node:net';
@@ -49,7 +49,7 @@ async function outcome(call: Promise<unknown>): Promise<string> {
   }
 }
 
-/** Wants Basic of everybody, and has answers of their own for the stranger and for our account. */
+/** Starts a registry that requires Basic. `toStranger` and `toUs` answer the stranger and our own account. */
 async function start(
   t: TestContext,
   { toStranger = yes, toUs = yes }: { readonly toStranger?: Answer; readonly toUs?: Answer },
@@ -61,7 +61,7 @@ async function start(
   ]);
   const server = await startServer(t, (request, response) => {
     const { authorization } = request.headers;
-    // The breaker's own probe.
+    // The breaker pings this path.
     const isPing = request.url === '/v2/';
     const answer = authorization === undefined || isPing ? challenge : (answers.get(authorization) ?? yes);
     return answer(request, response);
@@ -78,7 +78,7 @@ async function start(
   };
 }
 
-test('a 429 to one caller pauses that caller and repository, for as long as it says', async (t) => {
+test('a 429 to one caller pauses that caller and repository until its Retry-After', async (t) => {
   const { check, pull, server } = await start(t, { toStranger: throttled });
   assert.equal(await check(stranger), 'upstream-rate-limited');
   assert.deepEqual(
@@ -87,13 +87,13 @@ test('a 429 to one caller pauses that caller and repository, for as long as it s
   );
   const asked = server.requests.length;
   assert.equal(await check(stranger), 'upstream-rate-limited');
-  assert.equal(server.requests.length, asked, 'not asked during the pause');
+  assert.equal(server.requests.length, asked, 'no request is sent during the pause');
   assert.equal(await check(stranger, other), 'upstream-rate-limited');
   assert.ok(server.requests.length > asked, 'another repository has a pause of its own');
   await delay(80_000);
   const before = server.requests.length;
   await check(stranger);
-  assert.ok(server.requests.length > before, 'asked again after the pause');
+  assert.ok(server.requests.length > before, 'requests resume after the pause');
 });
 
 test("a token server's 429 to one caller pauses no other caller", async (t) => {
@@ -121,24 +121,24 @@ const failing: Readonly<Record<string, Answer>> = {
   'a 500': (_request, response) => response.writeHead(500, { 'retry-after': '1' }).end(),
   'a connection that breaks': broken,
 };
-for (const [what, answer] of Object.entries(failing))
-  test(`${what} to one caller, however often, opens a breaker of that caller alone`, async (t) => {
+for (const [name, answer] of Object.entries(failing))
+  test(`${name} for one caller, even repeated, opens the breaker of that caller only`, async (t) => {
     const { check, pull, breaker, server } = await start(t, { toStranger: answer });
     for (let count = 0; count < 5; count += 1) assert.equal(await check(stranger), 'upstream-unreachable');
     const asked = server.requests.length;
     assert.equal(await check(stranger), 'upstream-unreachable');
-    assert.equal(server.requests.length, asked, 'not asked for that caller');
+    assert.equal(server.requests.length, asked, 'no request is sent for that caller');
     assert.deepEqual([await breaker(), await pull(), await check(ada)], [0, 'yes', 'yes']);
     await delay(5_001);
     const before = server.requests.length;
     await check(stranger);
-    assert.ok(server.requests.length > before, 'asked again after some seconds');
+    assert.ok(server.requests.length > before, 'requests resume after some seconds');
   });
 
 const lookup: LookupFunction = (_host, _options, found) =>
   found(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), '');
 
-test("a caller's rest after failures of this worker is a failure of this worker", async (t) => {
+test('an open breaker of a caller reports a local failure when this worker caused it', async (t) => {
   const { upstream } = openOn(t, 'http://registry.example', { lookup });
   for (let count = 0; count < 6; count += 1)
     await assert.rejects(upstream.checkAccess(repository, tag, stranger), (error) => {
@@ -148,7 +148,7 @@ test("a caller's rest after failures of this worker is a failure of this worker"
     });
 });
 
-test('failures of callers use up no retries of our own calls', async (t) => {
+test('failed access checks use up no retries of our own calls', async (t) => {
   let breaks = true;
   const { check, pull } = await start(t, {
     toStranger: broken,
@@ -163,7 +163,7 @@ test('failures of callers use up no retries of our own calls', async (t) => {
   assert.equal(breaks, false);
 });
 
-test('while our own account is paused, our address asks nothing for callers either', async (t) => {
+test('access checks stop while our own account is paused', async (t) => {
   const { check, pull, server } = await start(t, { toUs: throttled });
   assert.equal(await pull(), 'upstream-rate-limited');
   const asked = server.requests.length;
@@ -171,12 +171,12 @@ test('while our own account is paused, our address asks nothing for callers eith
   assert.equal(server.requests.length, asked);
 });
 
-test('while the breaker of our own calls is open, nothing is asked for callers, and they neither open nor close it', async (t) => {
+test('access checks stop while the breaker of our own calls is open, and never open or close it', async (t) => {
   let toUs = yes;
   const { check, pull, breaker, server } = await start(
     t,
     { toUs: (request, response) => toUs(request, response) },
-    // Shorter than `until` waits.
+    // The pauses are shorter than the limit of `until`.
     { breakerPauses: { firstMs: 20_000, longestMs: 20_000 } },
   );
   const repositories = ['team/1', 'team/2', 'team/3'].map(parseRepositoryName);
@@ -187,30 +187,30 @@ test('while the breaker of our own calls is open, nothing is asked for callers, 
   const asked = server.requests.length;
   assert.equal(await check(ada), 'upstream-unreachable');
   assert.equal(server.requests.length, asked);
-  // The probe succeeds, and the breaker waits for a call of our own.
+  // The ping succeeds. The breaker then waits for a call of our own.
   await until(async () => (await breaker()) === 1);
   assert.equal(await check(ada), 'yes');
   assert.equal(await breaker(), 1);
 });
 
-test('the scheme that a caller is asked for is no hint for our own calls', async (t) => {
+test('the scheme of an access check is no hint for our own calls', async (t) => {
   const { upstream, server } = await startRegistry(t, {}, { credentials: [fixedCredentials('own', robot)] });
   await upstream.checkAccess(repository, tag, ada);
   const before = server.requests.length;
   await upstream.headManifest(repository, latest);
-  // Nothing was known: the first request shows nothing.
+  // The scheme was unknown, so the first request carried no credentials.
   assert.deepEqual(
     server.requests.slice(before).map(({ headers }) => headers.authorization !== undefined),
     [false, true],
   );
 });
 
-test('questions without an answer take no connection from other calls', async (t) => {
+test('access checks without an answer take no connection from other calls', async (t) => {
   const { check, pull, server } = await start(t, { toStranger: () => {} }, { maxConnections: 40 });
   const waiting = Array.from({ length: 100 }, (_, count) => check(stranger, parseRepositoryName(`team/r${count}`)));
   await until(() => server.openConnections() >= 32);
   for (let count = 0; count < 4; count += 1) assert.equal(await pull(), 'yes');
-  // For callers, for our own calls, and for probes.
+  // The sum of the connections for access checks, for our own calls and for pings.
   assert.ok(server.peakConnections() <= 32 + 4 + 2, `${server.peakConnections()} connections`);
   assert.deepEqual(new Set(await Promise.all(waiting)), new Set(['upstream-timeout']));
 });

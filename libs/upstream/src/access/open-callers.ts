@@ -1,5 +1,6 @@
-// The way to an upstream for questions in callers' names. An answer to one caller is about that caller. So these questions
-// have connections, retries, pauses and breakers of their own, and change nothing for the upstream's own calls.
+// Sends access checks, requests in callers' names, to an upstream. An answer to one caller is about that caller only.
+// So access checks have connections, retries, pauses and breakers of their own, and change nothing for the upstream's
+// own calls.
 import { createHash } from 'node:crypto';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
@@ -16,11 +17,14 @@ import type { CallerCredentials } from '../upstream.ts';
 import { createCallerRest } from './caller-rest.ts';
 
 export interface CallersOptions extends Omit<MeasureOptions, 'countBytes'>, Pick<SilenceOptions, 'silenceMs' | 'ping'> {
-  /** Over connections that no other request takes. */
+  /** Sends a request over connections that are reserved for access checks. */
   readonly dial: Transport;
-  /** Belongs to the upstream's own accounts: during a pause of theirs our address asks nothing for callers either. */
+  /**
+   * The budget of the upstream's own accounts. Access checks stop during a pause of that budget, because they come from
+   * the same address.
+   */
   readonly budget: EndpointBudget;
-  /** Refuses while the upstream's own breaker is open. It does not count the calls that pass. */
+  /** Rejects a request while the upstream's own breaker is open. It does not count the requests that pass. */
   readonly guard: TransportLayer;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
@@ -28,17 +32,20 @@ export interface CallersOptions extends Omit<MeasureOptions, 'countBytes'>, Pick
 
 export interface CallerTransport {
   readonly send: Transport;
-  /** Whether the upstream or its token server is known to have accepted the caller's credentials. */
+  /** Whether the upstream or its token server has accepted the caller's credentials. */
   isProven(): boolean;
 }
 
 export interface Callers {
-  /** Besides what a transport rejects with: `unauthenticated` where the caller's credentials, or lack of them, are refused. */
+  /**
+   * Rejects as other transports do, and with `unauthenticated` if the caller's credentials, or the lack of them, are
+   * refused.
+   */
   transportOf(caller: CallerCredentials, repository: RepositoryName): CallerTransport;
   close(): void;
 }
 
-/** Callers and repositories; of those, the last to be asked about. */
+/** Limits the pairs of caller and repository that are remembered. The pair that was used least recently is dropped. */
 const maxRemembered = 10_000;
 
 interface CallerLayers {
@@ -49,7 +56,7 @@ interface CallerLayers {
 export function openCallers(options: CallersOptions): Callers {
   const { upstream, budget, guard, clock } = options;
   const known = new Map<string, CallerLayers>();
-  // A ping is asked in no caller's name, so its silence is about the upstream.
+  // A ping carries no caller's name, so its silence is about the upstream.
   const silence = watchSilence(options);
   const dial = silence.listen(options.dial);
 
@@ -86,19 +93,19 @@ export function openCallers(options: CallersOptions): Callers {
 }
 
 interface CallerTransportOptions extends Pick<CallersOptions, 'upstream' | 'clock'> {
-  /** Below authorization. */
+  /** The transport below authorization. */
   readonly transport: Transport;
-  /** The way to token servers. */
+  /** Sends requests to token servers. */
   readonly tokenTransport: Transport;
 }
 
 /**
- * Requests in the name of a caller, as one's own go but for the account: nothing of what is shown or issued is kept, and what
- * the upstream says of the caller is no news about us.
+ * Creates the transport for requests in a caller's name. It works like our own but for the account. It keeps neither
+ * credentials nor tokens, and a refusal of the caller says nothing about our own credentials.
  */
 function createCallerTransport(options: CallerTransportOptions, caller: CallerCredentials): CallerTransport {
   const { upstream, transport, tokenTransport, clock } = options;
-  // Some registries take a token that they do not know for none.
+  // Some registries treat an unknown token as no token.
   if (caller.kind === 'token') return { send: compose([showToken(caller.token)], transport), isProven: () => false };
   const account = callerAccount(caller);
   const tokens = createTokenSource({
@@ -149,7 +156,7 @@ function showToken(token: string): TransportLayer {
 }
 
 function toRefusal(error: unknown, caller: CallerCredentials, upstream: UpstreamIdentity): unknown {
-  // A token server that gives none to just anybody.
+  // The token server gives no token to anonymous callers.
   if (isCacheError(error, 'name-unknown')) return refused(upstream);
   if (!isCacheError(error, 'upstream-refused-us')) return error;
   const { status } = (error.detail ?? {}) as { readonly status?: number };
@@ -158,5 +165,5 @@ function toRefusal(error: unknown, caller: CallerCredentials, upstream: Upstream
 }
 
 function refused(upstream: UpstreamIdentity): CacheError {
-  return new CacheError('unauthenticated', `Upstream "${upstream.name}" does not accept what you have shown it.`);
+  return new CacheError('unauthenticated', `Upstream "${upstream.name}" does not accept your credentials.`);
 }

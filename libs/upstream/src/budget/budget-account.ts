@@ -1,4 +1,4 @@
-// One account at an upstream: how many pulls it has left, by the last answer to any worker with the same budget.
+// Tracks how many pulls one account at an upstream has left. The last answer to any worker with the same budget counts.
 import type { BudgetMetrics, Logger } from '@cistern/telemetry';
 import type { RateLimit } from '../upstream.ts';
 import {
@@ -19,9 +19,9 @@ export interface LedgerParts extends SharedRecordParts {
   readonly random: () => number;
 }
 
-/** A call may find out this often how things are now, though there is nothing left for it. */
+/** How often one call may test the current state although no pulls are left for it. */
 const lookAgainMs = 30_000;
-/** Where the upstream does not say. */
+/** The window if the upstream reports none. */
 const defaultWindowMs = 3_600_000;
 
 export type BudgetAccount = ReturnType<typeof createBudgetAccount>;
@@ -31,7 +31,7 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
   const { metrics, log, clock } = parts;
   const { upstream, endpoint: host, reserve: configured } = endpoint;
   const labels = { upstream, endpoint: host, credential: name };
-  // Where a budget belongs to an address, workers with other addresses have other budgets.
+  // If a budget belongs to an address, workers with other addresses have other budgets.
   let shared: { readonly source: string; readonly record: SharedRecord<Budget> } | undefined;
   let current: Budget | undefined;
   let lookedAgainAtMs = -Infinity;
@@ -59,9 +59,9 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
     if (now === level) return;
     level = now;
     const facts = { ...labels, remaining: budget.remaining, limit: budget.limit, reserve };
-    if (now === 'enough') log.info(facts, 'an upstream has pulls left again');
-    else if (now === 'reserve') log.warn(facts, 'an upstream has few pulls left: they are kept for what is not cached');
-    else log.warn(facts, 'an upstream has no pulls left: what is cached is served stale');
+    if (now === 'enough') log.info(facts, 'pull budget recovered');
+    else if (now === 'reserve') log.warn(facts, 'pull budget at reserve, serving cached tags stale');
+    else log.warn(facts, 'pull budget exhausted, serving cached tags stale');
   }
 
   const lookAgainAtMs = (): number =>
@@ -69,16 +69,16 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
   const mayLookAgain = (): boolean => clock() >= lookAgainAtMs();
 
   return {
-    /** Pulls left; Infinity: no limit is known. */
+    /** Returns the pulls that are left. `Infinity` means that no limit is known. */
     async headroom(): Promise<number> {
       const budget = await shared?.record.read();
       if (budget === undefined || hasEnded(budget, clock())) return Infinity;
       if (budget !== current) show(budget);
       return budget.remaining;
     },
-    /** Pulls that are kept for cold misses. */
+    /** Returns the pulls that are reserved for cold misses. */
     reserve: (): number => (current === undefined ? 0 : reserveOf(current, configured)),
-    /** `lookAgain` takes the right that `mayLookAgain` says there is. */
+    /** Reports whether a call may test the current state. `lookAgain` takes that one call. */
     mayLookAgain,
     lookAgain(): boolean {
       if (!mayLookAgain()) return false;
@@ -86,7 +86,7 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
       return true;
     },
     lookAgainInMs: (): number => Math.max(0, lookAgainAtMs() - clock()),
-    /** `undefined`: nothing that would still hold. */
+    /** Returns `undefined` if no report is known or its window is over. */
     known(): KnownBudget | undefined {
       if (current === undefined || hasEnded(current, clock())) return undefined;
       const { notBeforeMs = 0, ...budget } = current;

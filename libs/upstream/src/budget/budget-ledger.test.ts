@@ -28,7 +28,7 @@ function createShared(): SharedValues & { isAway: boolean } {
   return shared;
 }
 
-/** Ledgers of so many processes that share their values. */
+/** Opens the ledgers of `count` processes that share their values. */
 function open(count: number, reserve?: number) {
   const time = { nowMs: 1_000_000 };
   const values = createShared();
@@ -54,19 +54,19 @@ const says = (remaining: number, source = 'us') => ({ limit: 100, remaining, win
 
 async function refusal(budget: EndpointBudget, call: BudgetCall, ...names: string[]) {
   const error = await budget.admit(call, names.length === 0 ? ['a'] : names).then(
-    () => assert.fail('it was admitted'),
+    () => assert.fail('the call was admitted'),
     (thrown: unknown) => thrown,
   );
   assert.ok(isCacheError(error, 'upstream-rate-limited'), String(error));
   return error as CacheError & { readonly detail: { readonly reason: string } };
 }
 
-test('an upstream that tells nothing limits nothing', async () => {
+test('an upstream that reports no limit admits every call', async () => {
   const { one } = open(1);
   for (let calls = 0; calls < 1000; calls += 1) assert.equal(await one.admit(revalidate, ['a', 'b']), 'a');
 });
 
-test('below the reserve no pull is spent on what is here but one that finds out; HEADs and cold misses go on', async () => {
+test('at the reserve a cached tag gets one trial pull; HEADs and cold misses continue', async () => {
   const { one, time } = open(1);
   await one.report('a', says(21), time.nowMs);
   assert.equal(await one.admit(revalidate, ['a']), 'a');
@@ -78,11 +78,11 @@ test('below the reserve no pull is spent on what is here but one that finds out;
   assert.equal(await one.admit(look, ['a']), 'a');
   assert.equal((await refusal(one, prewarm)).detail.reason, 'reserve');
   time.nowMs += 30_000;
-  assert.equal(await one.admit(revalidate, ['a']), 'a', 'one may look');
+  assert.equal(await one.admit(revalidate, ['a']), 'a', 'one trial call is admitted');
   assert.equal((await refusal(one, revalidate)).detail.reason, 'reserve');
 });
 
-test('with nothing left cold misses are refused too, blobs are not, and one call in a while finds out', async () => {
+test('an exhausted budget refuses cold misses, admits blobs, and admits one trial call per interval', async () => {
   const { one, time } = open(1);
   await one.exhausted('a', says(0), { requestedAtMs: time.nowMs, retryAfterMs: undefined });
   for (const call of [cold, look, revalidate]) assert.equal((await refusal(one, call)).detail.reason, 'exhausted');
@@ -106,7 +106,7 @@ test('an exhausted account is not tried before its Retry-After', async () => {
 test('the account with the most left is used', async () => {
   const { one, time } = open(1);
   await one.report('a', says(30, 'a'), time.nowMs);
-  assert.equal(await one.admit(cold, ['a', 'b']), 'b', 'of which nothing is known');
+  assert.equal(await one.admit(cold, ['a', 'b']), 'b', 'the budget of b is unknown');
   await one.report('b', says(29, 'b'), time.nowMs);
   assert.equal(await one.admit(cold, ['a', 'b']), 'a');
   await one.exhausted('a', says(0, 'a'), { requestedAtMs: time.nowMs, retryAfterMs: undefined });
@@ -114,7 +114,7 @@ test('the account with the most left is used', async () => {
   assert.equal(await one.admit(revalidate, ['a', 'b']), 'b');
 });
 
-test('what one worker hears the others know, where they have the same budget', async () => {
+test('workers with the same budget share its reports', async () => {
   const { budgets, time } = open(3);
   const [one, two, elsewhere] = [budgets[0]!, budgets[1]!, budgets[2]!];
   await two.report('a', says(90), time.nowMs);
@@ -126,7 +126,7 @@ test('what one worker hears the others know, where they have the same budget', a
   assert.equal(await elsewhere.admit(revalidate, ['a']), 'a');
 });
 
-test('an index that is away leaves each worker with what it knows', async () => {
+test('each worker uses its own reports while the index is unavailable', async () => {
   const { one, time, values } = open(1);
   values.isAway = true;
   await one.report('a', says(3), time.nowMs);
@@ -135,14 +135,14 @@ test('an index that is away leaves each worker with what it knows', async () => 
   assert.equal((await refusal(one, blob)).detail.reason, 'paused');
 });
 
-test('what was told is void when its window has ended', async () => {
+test('a report expires with its window', async () => {
   const { one, time } = open(1);
   await one.report('a', says(1), time.nowMs);
   time.nowMs += 21_600_000;
   assert.equal(await one.admit(revalidate, ['a']), 'a');
 });
 
-test('too many requests of whomever: everybody leaves the upstream alone, each for a little longer', async () => {
+test('a bare 429 pauses all workers, each for a slightly different time', async () => {
   const { budgets, time, metrics, logLines } = open(2);
   const [one, two] = [budgets[0]!, budgets[1]!];
   await one.throttled({ requestedAtMs: time.nowMs, retryAfterMs: 20_000 });
@@ -156,7 +156,7 @@ test('too many requests of whomever: everybody leaves the upstream alone, each f
   assert.equal(await two.admit(cold, ['a']), 'a');
 });
 
-test('metrics tell what is left, and the log when that changes what is done', async () => {
+test('metrics show the pulls left, and the log shows each change of level', async () => {
   const { one, time, metrics, logLines } = open(1, 40);
   for (const remaining of [60, 50, 40, 30, 0, 0, 100]) await one.report('a', says(remaining), (time.nowMs += 1000));
   const labels = { upstream: 'docker.io', endpoint: 'registry-1.docker.io', credential: 'a' };
@@ -169,7 +169,7 @@ test('metrics tell what is left, and the log when that changes what is done', as
   ] as const)
     assert.deepEqual((await gauge.get()).values, [{ labels, value }]);
   assert.deepEqual(
-    logLines.map((line) => /few pulls|no pulls|pulls left again/.exec(line)?.[0]),
-    ['few pulls', 'no pulls', 'pulls left again'],
+    logLines.map((line) => /at reserve|exhausted|recovered/.exec(line)?.[0]),
+    ['at reserve', 'exhausted', 'recovered'],
   );
 });

@@ -1,4 +1,4 @@
-// The ledger of one process, which shares what it knows with others through small values of the index.
+// The ledger of one process. It shares its reports with other processes through small values of the index.
 import { CacheError } from '@cistern/errors';
 import type { BudgetMetrics, Logger } from '@cistern/telemetry';
 import {
@@ -16,7 +16,7 @@ import { type BudgetAccount, createBudgetAccount, type LedgerParts } from './bud
 import { createSharedRecord } from './shared-record.ts';
 
 export interface BudgetLedgerOptions {
-  /** Default: of this process alone. */
+  /** Default: values of this process alone. */
   readonly values?: SharedValues | undefined;
   readonly metrics: { readonly upstreamBudget: BudgetMetrics };
   readonly log: Logger;
@@ -26,7 +26,7 @@ export interface BudgetLedgerOptions {
   readonly random?: (() => number) | undefined;
 }
 
-/** Everybody begins again at another time, within this share of the pause. */
+/** Each process resumes at a different time, within this share of the pause. */
 const resumeSpread = 0.1;
 
 export function createBudgetLedger(options: BudgetLedgerOptions): BudgetLedger {
@@ -67,7 +67,7 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
 
   async function refuseWhilePaused(): Promise<void> {
     const waitMs = pausedForMs(await pauses.read());
-    if (waitMs > 0) throw refuse('paused', 'has been asked too often and is left alone for a while', waitMs);
+    if (waitMs > 0) throw refuse('paused', 'throttled earlier requests (429), so requests are paused', waitMs);
   }
 
   function refuse(reason: 'reserve' | 'exhausted' | 'paused', why: string, retryAfterMs: number): CacheError {
@@ -93,19 +93,20 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
       const known = await Promise.all(
         names.map(async (name) => ({ name, account: accountOf(name), headroom: await accountOf(name).headroom() })),
       );
-      // A stable order among equals: the configuration's.
+      // The sort is stable: accounts with equal headroom keep the order of the configuration.
       const [best] = known.sort((one, other) =>
         one.headroom < other.headroom ? 1 : one.headroom > other.headroom ? -1 : 0,
       );
       if (best === undefined) throw new TypeError('A call needs an account.');
       const isKept = call.kind === 'pull' && call.purpose !== 'cold';
       if (call.kind === 'other' || best.headroom > (isKept ? best.account.reserve() : 0)) return best.name;
-      // A process that never calls never learns that there is a new window.
+      // Without a call the process cannot learn that a new window has begun.
       const { name, account, headroom } = known.find((one) => one.account.mayLookAgain()) ?? best;
       if (account.lookAgain()) return name;
       const waitMs = Math.min(...known.map((one) => one.account.lookAgainInMs()));
-      if (headroom > 0) throw refuse('reserve', 'has few pulls left, which are kept for what is not cached', waitMs);
-      throw refuse('exhausted', 'has no pulls left for now', waitMs);
+      if (headroom > 0)
+        throw refuse('reserve', 'has few pulls left, which are reserved for images that are not cached', waitMs);
+      throw refuse('exhausted', 'has no pulls left at the moment', waitMs);
     },
     report: (account, rateLimit, requestedAtMs) => accountOf(account).report(rateLimit, requestedAtMs),
     async exhausted(name, rateLimit, { requestedAtMs, retryAfterMs }) {
@@ -124,16 +125,13 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
       if (began === undefined) return pausedForMs(paused);
       metrics.pauses.inc({ upstream });
       const seconds = Math.round((began.untilMs - began.sinceMs) / 1000);
-      log.warn(
-        { upstream, endpoint: host, seconds, inARow: began.count },
-        'an upstream answers too many requests and is left alone',
-      );
+      log.warn({ upstream, endpoint: host, seconds, inARow: began.count }, 'requests paused after 429');
       return pausedForMs(paused);
     },
   };
 }
 
-/** As the index has them, for one process. */
+/** Keeps the shared values in memory, for a single process. */
 function createOwnValues(): SharedValues {
   const values = new Map<string, string>();
   return {

@@ -4,33 +4,33 @@ import { type Budget, laterBudget, mergeBudget, reserveOf, nextPause, type Pause
 
 const told = (remaining: number, toldAtMs: number): Budget => ({ limit: 100, remaining, windowMs: 1000, toldAtMs });
 
-test('the answer to a later question counts, whatever it says', () => {
+test('the answer to a later request counts', () => {
   assert.deepEqual(mergeBudget(told(5, 100), told(90, 160), 150), told(90, 160));
   assert.deepEqual(mergeBudget(undefined, told(90, 160), 0), told(90, 160));
 });
 
-test('of answers to questions that overlapped the smaller one counts, in whatever order they come', () => {
+test('the smaller of two answers to overlapping requests counts, in any order', () => {
   assert.deepEqual(mergeBudget(told(5, 100), told(6, 110), 50), told(5, 100));
   assert.deepEqual(mergeBudget(told(6, 100), told(5, 110), 50), told(5, 110));
 });
 
-test('a new window shows with the first question after the smallest answer, however many overlap', () => {
+test('the first request after the smallest answer shows a new window, even if many requests overlap', () => {
   let known = told(0, 100);
   for (let atMs = 110; atMs < 200; atMs += 10) known = mergeBudget(known, told(99, atMs), atMs - 50);
   assert.equal(known.remaining, 99);
 });
 
-test('an answer to an old question counts where the window of the known one is over', () => {
+test('an answer to an old request counts when the window of the known answer is over', () => {
   assert.equal(mergeBudget(told(1, 100), told(50, 1200), 90).remaining, 50);
 });
 
-test('of what two processes know the later counts', () => {
+test('the later report of two processes counts', () => {
   assert.deepEqual(laterBudget(told(1, 100), told(2, 200)), told(2, 200));
   assert.deepEqual(laterBudget(told(1, 200), told(2, 100)), told(1, 200));
   assert.deepEqual(laterBudget(undefined, told(2, 100)), told(2, 100));
 });
 
-test('a fifth of the limit is kept unless something else is configured', () => {
+test('the reserve is a fifth of the limit unless it is configured', () => {
   assert.equal(reserveOf(told(1, 1), undefined), 20);
   assert.equal(reserveOf(told(1, 1), 0), 0);
   assert.equal(reserveOf({ ...told(1, 1), limit: undefined }, undefined), 0);
@@ -39,7 +39,7 @@ test('a fifth of the limit is kept unless something else is configured', () => {
 const at = (nowMs: number, random = 0) => ({ nowMs, random });
 const refused = (requestedAtMs: number, retryAfterMs?: number) => ({ requestedAtMs, retryAfterMs });
 
-test('pauses grow while a registry goes on refusing, and begin anew once it has forgiven', () => {
+test('pauses grow with each refusal, and start again at five seconds ten minutes after the last one', () => {
   const lengths: number[] = [];
   let pause: Pause | undefined;
   for (let nowMs = 0, count = 0; count < 9; count += 1) {
@@ -52,18 +52,18 @@ test('pauses grow while a registry goes on refusing, and begin anew once it has 
   assert.equal(nextPause(pause, refused(later), at(later))?.count, 1);
 });
 
-test('refusals of requests that were sent before the pause do not make it longer', () => {
+test('a refusal of a request from before the pause does not extend it', () => {
   const pause = nextPause(undefined, refused(0), at(100)) ?? assert.fail();
   assert.equal(nextPause(pause, refused(50), at(200)), undefined);
 });
 
-test('Retry-After is obeyed to the full, also when it comes late', () => {
+test('a pause lasts at least as long as Retry-After, even if that arrives during the pause', () => {
   const pause = nextPause(undefined, refused(0, 60_000), at(0, 0.5)) ?? assert.fail();
   assert.ok(pause.untilMs >= 60_000 && pause.untilMs <= 75_000);
   assert.equal(nextPause(pause, refused(0, 120_000), at(1000))?.untilMs, 121_000);
 });
 
-test('a pause that is over is remembered until the registry has forgiven', () => {
+test('a pause is remembered for ten minutes after its end', () => {
   const pause = nextPause(undefined, refused(0), at(0)) ?? assert.fail();
   const forgottenAtMs = pauseTtlMs(pause, 0);
   assert.equal(nextPause(pause, refused(forgottenAtMs - 1), at(forgottenAtMs - 1))?.count, 2);

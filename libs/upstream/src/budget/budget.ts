@@ -1,9 +1,9 @@
-// What upstreams let us pull, so that it is spent on what is worth it: a revalidation that would use up the last pulls is
-// not made (what is here is served stale), and of several credentials the one with the most left is used (decision 0018).
-// The ledger's interface, and the pure values that it is about.
+// The budget of pulls that upstreams allow, and the pure values behind it. A revalidation that would spend the last
+// pulls is not made: the cached copy is served stale. If there are several credentials, the one with the most pulls
+// left is used (decision 0018).
 import type { CallPurpose, RateLimit } from '../upstream.ts';
 
-/** Small values that the workers of a cluster share, as the index has them. A failure costs accuracy, nothing else. */
+/** Small values that the workers of a cluster share through the index. A failure costs accuracy, nothing else. */
 export interface SharedValues {
   get(name: string): Promise<string | undefined>;
   put(name: string, value: string, ttlMs: number): Promise<void>;
@@ -11,26 +11,31 @@ export interface SharedValues {
 
 export interface BudgetLedger {
   open(endpoint: BudgetEndpoint): EndpointBudget;
-  /** What this process knows now, without asking anybody; registries that have told nothing are left out. */
+  /**
+   * Returns the budgets that this process knows, without a query. Registries that have reported no limit are left out.
+   */
   known(): readonly KnownBudget[];
 }
 
-/** Of an account, or of a registry that is left alone and has told no limit. Times are milliseconds since the epoch. */
+/**
+ * The budget of an account, or the pause of a registry that has reported no limit. Times are milliseconds since the
+ * epoch.
+ */
 export interface KnownBudget {
   readonly upstream: string;
   /** Host and port. */
   readonly endpoint: string;
-  /** Absent: of all accounts. */
+  /** Unset means all accounts. */
   readonly account?: string | undefined;
-  /** Whose budget it is, as the upstream says: Docker Hub counts anonymous pulls by address. */
+  /** The owner of the budget, as the upstream reports it: Docker Hub counts anonymous pulls by address. */
   readonly source?: string | undefined;
   readonly limit?: number | undefined;
   readonly remaining?: number | undefined;
   readonly reserve?: number | undefined;
   readonly windowMs?: number | undefined;
-  /** When upstream said so. */
+  /** When the upstream reported it. */
   readonly toldAtMs: number;
-  /** Until then it is not asked. */
+  /** No request is sent before this time. */
   readonly backedOffUntilMs?: number | undefined;
 }
 
@@ -38,21 +43,26 @@ export interface BudgetEndpoint {
   readonly upstream: string;
   /** Host and port. */
   readonly endpoint: string;
-  /** Pulls that are kept for cold misses; `undefined`: a fifth of the limit. */
+  /** Pulls that are reserved for cold misses. `undefined` means a fifth of the limit. */
   readonly reserve: number | undefined;
 }
 
-/** Of one registry, for all of its accounts. */
+/** The budget of one registry, for all of its accounts. */
 export interface EndpointBudget {
-  /** With which of the accounts (names, at least one) to go on. Rejects with `upstream-rate-limited` to spare the budget. */
+  /**
+   * Returns the account for the call, out of `accounts` (at least one name). Rejects with `upstream-rate-limited` to
+   * spare the budget.
+   */
   admit(call: BudgetCall, accounts: readonly string[]): Promise<string>;
-  /** An answer that says what is left. */
+  /** Records an answer that reports the pulls left. */
   report(account: string, rateLimit: RateLimit, requestedAtMs: number): Promise<void>;
-  /** A 429 that says what is left, which is nothing. Returns after how many milliseconds the account is tried again. */
+  /**
+   * Records a 429 that reports that no pulls are left. Returns after how many milliseconds the account is tried again.
+   */
   exhausted(account: string, rateLimit: RateLimit, answer: Refusal): Promise<number>;
   /**
-   * A bare 429: too many requests, by any account. Every process leaves the registry alone for a while. Returns after how many
-   * milliseconds this one asks again.
+   * Records a 429 that reports no limit: too many requests, by any account. All processes pause their requests to the
+   * registry. Returns after how many milliseconds this process resumes.
    */
   throttled(answer: Refusal): Promise<number>;
 }
@@ -60,19 +70,20 @@ export interface EndpointBudget {
 export interface BudgetCall {
   readonly purpose: CallPurpose;
   /**
-   * `pull`: a GET of a manifest, which is what is counted. `look`: a HEAD of one, which is not, but tells what is left, and
-   * is of no use when that is nothing. `other`: never counted; stops only while a registry is left alone.
+   * `pull` is a GET of a manifest, which the upstream counts. `look` is a HEAD of one. It is not counted and its answer
+   * reports the pulls left, but it is useless when none are left. `other` is never counted, and is refused only during
+   * a pause.
    */
   readonly kind: 'pull' | 'look' | 'other';
 }
 
-/** A 429. */
+/** A 429 answer. */
 export interface Refusal {
   readonly requestedAtMs: number;
   readonly retryAfterMs: number | undefined;
 }
 
-/** Of one account seen from one address: Docker Hub counts anonymous pulls by address. */
+/** The budget of one account as seen from one address: Docker Hub counts anonymous pulls by address. */
 export interface Budget {
   readonly limit: number | undefined;
   readonly remaining: number;
@@ -84,31 +95,31 @@ export interface Budget {
 }
 
 /**
- * The later answer counts. Answers to requests that overlapped come in any order: then the smaller one does, and it stays
- * the one to compare with, so that a new window shows with the first request made after it.
+ * Returns the later answer. Answers to overlapping requests arrive in any order, so the smaller of them counts. It
+ * stays the one to compare with, so that the first request after it shows a new window.
  */
 export function mergeBudget(known: Budget | undefined, reported: Budget, requestedAtMs: number): Budget {
   if (known === undefined || reported.remaining <= known.remaining || requestedAtMs >= known.toldAtMs) return reported;
   return hasEnded(known, reported.toldAtMs) ? reported : known;
 }
 
-/** Of two accounts of the same budget by different processes. */
+/** Returns the later of two reports about the same budget, from different processes. */
 export function laterBudget(one: Budget | undefined, other: Budget | undefined): Budget | undefined {
   if (one === undefined || other === undefined) return one ?? other;
   return other.toldAtMs > one.toldAtMs ? other : one;
 }
 
-/** By then nothing that was known of it holds any more. */
+/** Whether the window of a budget is over, so that its numbers no longer hold. */
 export function hasEnded(budget: Budget, nowMs: number): boolean {
   return nowMs - budget.toldAtMs >= budget.windowMs;
 }
 
-/** Pulls that are kept for cold misses: what is configured, else a fifth of the limit. */
+/** Returns the pulls that are reserved for cold misses: the configured number, or a fifth of the limit. */
 export function reserveOf(budget: Budget, configured: number | undefined): number {
   return configured ?? Math.ceil((budget.limit ?? 0) / 5);
 }
 
-/** How long a registry is left alone that has answered too many requests: longer each time it says so again. */
+/** A time without requests to a registry that has throttled us (429). It is longer after each refusal in a row. */
 export interface Pause {
   readonly sinceMs: number;
   readonly untilMs: number;
@@ -118,10 +129,10 @@ export interface Pause {
 
 const firstMs = 5_000;
 const longestMs = 5 * 60_000;
-/** A registry that has let requests pass for so long has forgiven. */
+/** After this long without a refusal the next pause is a first one. */
 const forgivenAfterMs = 10 * 60_000;
 
-/** `undefined`: the refusal is one of those for which it is left alone already. `random`: from 0 to 1. */
+/** Returns `undefined` if the known pause covers the refusal. `random` is a number from 0 to 1. */
 export function nextPause(
   known: Pause | undefined,
   refusal: Refusal,

@@ -1,4 +1,5 @@
-// A value that processes share, read now and then and written at once. It is known here even while no other process can be reached.
+// A value that processes share. It is read from time to time and written immediately. Each process keeps its own copy,
+// so it can continue while the others are unreachable.
 import { createSingleFlight } from '@cistern/runtime';
 import type { SharedValues } from './budget.ts';
 
@@ -10,15 +11,15 @@ export interface SharedRecordParts {
 
 interface SharedRecordOptions<T> {
   readonly name: readonly string[];
-  /** Returns the later of the value here and the shared one. */
+  /** Returns the later of the local and the shared value. */
   readonly later: (one: T | undefined, other: T | undefined) => T | undefined;
   readonly ttlMs: (value: T) => number;
 }
 
 export interface SharedRecord<T> {
-  /** At most a second behind the others. */
+  /** Returns a value that is at most a second older than the shared one. */
   read(): Promise<T | undefined>;
-  /** Without looking. */
+  /** Returns the local value without a read. */
   known(): T | undefined;
   change(next: (known: T | undefined) => T): Promise<T>;
 }
@@ -41,7 +42,7 @@ export function createSharedRecord<T extends object>(
       const text = await values.get(name);
       if (text !== undefined) known = later(known, JSON.parse(text) as T);
     } catch {
-      // The value that is known here is enough.
+      // The local value is enough.
     }
     lookedAtMs = clock();
   }
@@ -53,7 +54,7 @@ export function createSharedRecord<T extends object>(
     },
     known: () => known,
     async change(next) {
-      // Two that write at the same time may lose one of two answers; the next one mends that.
+      // Two processes that write at the same time may lose one of two answers. The next answer corrects that.
       await look();
       const value = next(known);
       known = value;

@@ -1,4 +1,4 @@
-// Blobs: their size, and their bytes as a body that survives the breaks of its connection.
+// Fetches the size of a blob, and its bytes as a body that survives broken connections.
 import { setTimeout as pause } from 'node:timers/promises';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { UpstreamMetrics } from '@cistern/telemetry';
@@ -10,7 +10,7 @@ import { toExtraRefused } from '../transport/extra-refused.ts';
 import { type BlobRequest, openBlob, type OpenedBlob, type RangeMemory } from './open-blob.ts';
 
 export interface BlobCallContext extends CallContext {
-  /** For extra connections. */
+  /** Sends requests for extra connections. */
   readonly extraTransport: Transport;
   readonly metrics: UpstreamMetrics;
   readonly countBytes: (bytes: number) => void;
@@ -46,7 +46,7 @@ export function createBlobCalls(context: BlobCallContext): Pick<Upstream, 'headB
   };
 }
 
-/** A blob's bytes are needed in order: an extra request that waits for long keeps those after it from use. */
+/** A deadline for extra requests. Bytes are needed in order, so a slow extra request blocks the ranges after it. */
 const extraDeadlineMs = 10_000;
 
 async function openInTime(
@@ -79,7 +79,7 @@ function toBody(
     lifetime.abort(new DOMException(message, 'AbortError'));
     lifetime.release();
   };
-  // As the generator itself, but ended early it lets go of the connection even if it was never begun.
+  // Wraps the generator: an early end releases the connection even if the iteration never began.
   const iterator: AsyncIterator<Buffer, void> = {
     async next() {
       try {
@@ -100,16 +100,16 @@ function toBody(
   return { start, totalSize, host: opened.url.host, body: { [Symbol.asyncIterator]: () => iterator }, close };
 }
 
-/** Attempts without a single new byte before giving up, and attempts over the whole body. */
+/** Limits of the resumes: attempts in a row without a new byte, and attempts for the whole body. */
 const maxFruitlessResumes = 3;
 const maxResumes = 50;
 const firstPauseMs = 100;
-/** A client that gets no byte for longer may leave. */
+/** A client that receives no byte for longer may leave. */
 const maxPauseMs = 5_000;
 
 /**
- * One sequence of bytes, whatever breaks. Ends only at the end of what was opened; otherwise throws a CacheError or the
- * signal's reason, which also destroys the streams. At most one chunk is held.
+ * Yields one sequence of bytes across broken connections. It ends only at the end of the opened range. Otherwise it
+ * throws a CacheError or the signal's reason, which also destroys the streams. It holds at most one chunk.
  */
 async function* readResumably(
   context: BlobCallContext,
@@ -126,7 +126,7 @@ async function* readResumably(
   for (let resumes = 0; ; resumes += 1) {
     let cause: unknown = new Error('The body ended too early.');
     try {
-      // Leaving this loop, by `return` on the generator too, destroys the stream.
+      // Leaving this loop destroys the stream. So does `return` on the generator.
       for await (const chunk of stream as AsyncIterable<Buffer>) {
         if (endExclusive !== undefined && offset + chunk.length > endExclusive) {
           const message = `sent more than the ${endExclusive - start} bytes it had announced for ${request.subject}`;
@@ -171,7 +171,7 @@ async function* readResumably(
   }
 }
 
-/** Until the registry is asked again, if that is soon. */
+/** Waits before the next attempt: with backoff, and for the `Retry-After` if that is short. */
 async function pauseBefore(fruitless: number, cause: unknown, signal: AbortSignal): Promise<void> {
   const longest = firstPauseMs * 2 ** fruitless;
   const askedAgainMs = isCacheError(cause) ? (cause.retryAfterMs ?? 0) : 0;

@@ -1,4 +1,4 @@
-// What the calls of one upstream share: their URLs, the stack they go through, how long they may take, and their errors.
+// The shared parts of all calls to one upstream: URLs, the stack of transports, deadlines and errors.
 import { CacheError, type CacheErrorKind } from '@cistern/errors';
 import { maxManifestBytes, type RepositoryName } from '@cistern/oci';
 import { setAwakeTimeout } from '@cistern/runtime';
@@ -20,7 +20,7 @@ export interface CallContext {
   readonly clock: () => number;
 }
 
-/** `/v2/<repository>/<rest>` below the upstream's own path. */
+/** Returns the URL of `/v2/<repository>/<rest>` below the upstream's own path. */
 export function endpoint(
   { upstream }: CallContext,
   repository: RepositoryName,
@@ -35,9 +35,9 @@ export function endpoint(
 }
 
 export interface CallSubject {
-  /** For messages: `the tag latest of library/nginx`. */
+  /** The subject in messages, such as `the tag latest of library/nginx`. */
   readonly subject: string;
-  /** What a 404 means here. */
+  /** The error kind for a 404. */
   readonly unknown: 'manifest-unknown' | 'blob-unknown' | 'name-unknown';
 }
 
@@ -51,11 +51,11 @@ export interface DocumentCall extends CallSubject {
   readonly options: CallOptions | undefined;
   /** Default: 4 MiB. */
   readonly maxBodyBytes?: number;
-  /** Statuses besides 200 that are an answer. */
+  /** Statuses besides 200 that are valid answers. */
   readonly answers?: ReadonlySet<number>;
 }
 
-/** A call whose answer is read whole. Resolves with a 200, or one of `answers`. */
+/** Makes a call and reads its whole body. Resolves with a 200, or with one of `answers`. */
 export async function fetchDocument(context: CallContext, call: DocumentCall): Promise<TransportResponse> {
   const {
     operation,
@@ -96,8 +96,8 @@ export function contradiction({ upstream }: CallContext, message: string): Cache
 }
 
 /**
- * What a registry's refusal means to the cache: the one table from statuses to kinds of CacheError, for any response that is no
- * answer to the call. A 401 that got here came in answer to a fresh token.
+ * Maps any response that is no answer to the call to a CacheError. It is the only table from statuses to error kinds. A
+ * 401 here means that the registry refused a fresh token.
  */
 export function toResponseError(
   { upstream, clock }: CallContext,
@@ -106,7 +106,7 @@ export function toResponseError(
 ): CacheError {
   const { status, headers, url } = response;
   const ours = url.origin === upstream.url.origin;
-  const who = nameUpstream(upstream, url.host);
+  const server = nameUpstream(upstream, url.host);
   const code = readErrorCode(response.bytes);
   const { retryAfterMs = parseRetryAfterMs(headers, clock()) } = response;
   const fail = (kind: CacheErrorKind, message: string, retryable = false): CacheError =>
@@ -121,28 +121,29 @@ export function toResponseError(
     case 403:
     case 451:
       if (!ours)
-        return fail('upstream-unreachable', `${who}, where ${subject} is stored, refused access (${status}).`, true);
+        return fail('upstream-unreachable', `${server}, which stores ${subject}, refused access (${status}).`, true);
       if (status === 401)
-        return fail('name-unknown', `${who} gives no access to ${subject}: it is missing or private.`);
-      return fail('denied', `${who} denies access to ${subject}.`);
+        return fail('name-unknown', `${server} gives no access to ${subject}: it is missing or private.`);
+      return fail('denied', `${server} denies access to ${subject}.`);
     case 404:
     case 410:
-      return fail(code === 'NAME_UNKNOWN' ? 'name-unknown' : unknown, `${who} does not have ${subject}.`);
+      return fail(code === 'NAME_UNKNOWN' ? 'name-unknown' : unknown, `${server} does not have ${subject}.`);
     case 408:
-      return fail('upstream-timeout', `${who} gave up waiting for our request.`, true);
+      return fail('upstream-timeout', `${server} timed out while it waited for our request.`, true);
     case 416:
-      return fail('range-unsatisfiable', `${who} says that the range lies outside of ${subject}.`);
+      return fail('range-unsatisfiable', `${server} reports that the range is outside of ${subject}.`);
     case 429:
-      return fail('upstream-rate-limited', `${who} answers too many requests when asked for ${subject}.`, true);
+      return fail('upstream-rate-limited', `${server} throttled the request for ${subject} (too many requests).`, true);
     case 508:
-      return fail('loop-detected', `${who} leads back to this cache; correct its URL.`);
+      return fail('loop-detected', `${server} leads back to this cache. Correct the URL of this upstream.`);
     default:
       if (status >= 500)
-        return fail('upstream-unreachable', `${who} failed to answer for ${subject} (${status}).`, true);
-      if (status >= 400) return fail('upstream-unreachable', `${who} refused to answer for ${subject} (${status}).`);
+        return fail('upstream-unreachable', `${server} failed to answer the request for ${subject} (${status}).`, true);
+      if (status >= 400)
+        return fail('upstream-unreachable', `${server} refused the request for ${subject} (${status}).`);
       return fail(
         'content-mismatch',
-        `${who} answered ${status} when asked for ${subject}, which makes no sense there.`,
+        `${server} answered the request for ${subject} with an unexpected status (${status}).`,
       );
   }
 }
@@ -159,7 +160,7 @@ function readErrorCode(bytes: Buffer | undefined): string | undefined {
   }
 }
 
-/** A call's lifetime; its deadline is the call's `upstream-timeout`. */
+/** Starts the lifetime of a call. Its deadline is the call's `upstream-timeout`. */
 export function startCall(
   { upstream }: Pick<CallContext, 'upstream'>,
   signal: AbortSignal | undefined,
@@ -168,21 +169,27 @@ export function startCall(
   return startLifetime(
     signal,
     () =>
-      new CacheError('upstream-timeout', `${nameUpstream(upstream)} took too long to answer for ${subject}.`, {
-        detail: { upstream: upstream.name },
-        retryable: true,
-      }),
+      new CacheError(
+        'upstream-timeout',
+        `${nameUpstream(upstream)} took too long to answer the request for ${subject}.`,
+        {
+          detail: { upstream: upstream.name },
+          retryable: true,
+        },
+      ),
   );
 }
 
-/** How long a call may go on: until its caller's signal fires, its owner ends it, or a deadline that can be moved passes. */
+/**
+ * The lifetime of a call. It ends when its caller's signal fires, its owner ends it, or its movable deadline passes.
+ */
 export interface Lifetime {
   readonly signal: AbortSignal;
-  /** From now; replaces an earlier deadline. */
+  /** Sets the deadline from now. It replaces an earlier one. */
   setDeadline(afterMs: number): void;
   clearDeadline(): void;
   abort(reason: unknown): void;
-  /** Lets go of the caller's signal and of the timer. */
+  /** Removes the listener on the caller's signal and stops the timer. */
   release(): void;
 }
 

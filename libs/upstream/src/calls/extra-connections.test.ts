@@ -25,7 +25,7 @@ async function read(upstream: Upstream, options: typeof range | typeof extra): P
   return Buffer.concat(await Array.fromAsync(body)).toString();
 }
 
-/** Answers blobs as `answer` says while `isBad`, and everything else well. */
+/** Starts a registry that answers blob requests with `answer` while `isBad`, and all other requests well. */
 async function stage(t: TestContext, answer: Answer, options: Partial<OpenUpstreamOptions> = {}) {
   const state = { isBad: true };
   const server = await startServer(t, (request, response) => {
@@ -38,15 +38,15 @@ async function stage(t: TestContext, answer: Answer, options: Partial<OpenUpstre
 
 const refusals: Readonly<Record<string, Answer>> = {
   '429': (_, response) => response.writeHead(429, { 'retry-after': '3600' }).end(),
-  '429 that says what is left': (_, response) =>
+  '429 that reports the pulls left': (_, response) =>
     response.writeHead(429, { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '0;w=21600' }).end(),
   '503': (_, response) => response.writeHead(503, { 'retry-after': '3600' }).end(),
   '500': (_, response) => response.writeHead(500).end(),
   'a connection that breaks': (request) => request.socket.destroy(),
 };
 
-for (const [what, answer] of Object.entries(refusals))
-  test(`an extra request that is answered with ${what} is tried once and changes nothing for others`, async (t) => {
+for (const [name, answer] of Object.entries(refusals))
+  test(`an extra request that is answered with ${name} is not retried and does not affect other requests`, async (t) => {
     const { upstream, server, state, metrics, logLines } = await stage(t, answer);
     for (let count = 1; count <= 6; count += 1) {
       await assert.rejects(upstream.getBlob(repository, digest, extra), refusedBy('host'));
@@ -59,9 +59,9 @@ for (const [what, answer] of Object.entries(refusals))
     assert.doesNotMatch(logLines.join(''), /"level":"(?:warn|error)"|circuit breaker opened/);
   });
 
-test('an extra request that gets no answer ends after ten seconds, and its registry is not taken for silent', async (t) => {
+test('an extra request without an answer ends after ten seconds, and its registry does not count as silent', async (t) => {
   const { upstream, state, metrics } = await stage(t, () => {});
-  // virtual time
+  // The time is virtual.
   const beganAtMs = performance.now();
   await assert.rejects(upstream.getBlob(repository, digest, extra), refusedBy('host'));
   assert.ok(performance.now() - beganAtMs < 11_000);
@@ -70,7 +70,7 @@ test('an extra request that gets no answer ends after ten seconds, and its regis
   assert.equal((await metrics.upstreamEndpointState.get()).values[0]?.value, 0);
 });
 
-test('connections that are refused to extra requests open no breaker', async (t) => {
+test('connections that fail for extra requests open no breaker', async (t) => {
   const server = await startServer(t, (_, response) => sendRange(response));
   let isReachable = false;
   const { upstream } = openOn(t, `http://registry.example:${server.port}`, {
@@ -86,7 +86,7 @@ test('connections that are refused to extra requests open no breaker', async (t)
   assert.equal(await read(upstream, range), 'bl');
 });
 
-test('errors about the blob itself are the same for an extra request', async (t) => {
+test('an extra request reports errors about the blob itself unchanged', async (t) => {
   let status = 404;
   const { upstream } = await stage(t, (_, response) => response.writeHead(status).end());
   await assert.rejects(upstream.getBlob(repository, digest, extra), { kind: 'blob-unknown' });
@@ -96,7 +96,7 @@ test('errors about the blob itself are the same for an extra request', async (t)
   await assert.rejects(upstream.getBlob(repository, digest, extra), { kind: 'unsupported' });
 });
 
-test('extra requests go through the registry, with its token, to where it redirects', async (t) => {
+test('extra requests carry the token of the registry and follow its redirect', async (t) => {
   const storage = await startServer(t, (_, response) => sendRange(response));
   const server = await startServer(t, ({ url, headers }, response) => {
     if (url?.startsWith('/token') === true) response.end('{"token":"t"}');
@@ -110,7 +110,7 @@ test('extra requests go through the registry, with its token, to where it redire
   assert.equal(server.requests.filter(({ path }) => path.startsWith('/token')).length, 1);
 });
 
-test('an extra request begins only where a place is free, and none waits for one', async (t) => {
+test('an extra request begins only if a connection is free, and never waits for one', async (t) => {
   const waiting: ServerResponse[] = [];
   const { upstream, server } = await stage(t, (_, response) => void waiting.push(response), { maxConnections: 2 });
   const first = upstream.getBlob(repository, digest, range);
@@ -119,7 +119,7 @@ test('an extra request begins only where a place is free, and none waits for one
   await until(() => waiting.length === 2);
   await assert.rejects(upstream.getBlob(repository, digest, extra), refusedBy('cap'));
   const third = upstream.getBlob(repository, digest, range);
-  // One place becomes free, and the one that waits has it.
+  // One connection becomes free, and the waiting request takes it.
   sendRange(waiting.shift()!);
   assert.equal(Buffer.concat(await Array.fromAsync((await first).body)).toString(), 'bl');
   await assert.rejects(upstream.getBlob(repository, digest, extra), refusedBy('cap'));
@@ -134,7 +134,7 @@ test('an extra request begins only where a place is free, and none waits for one
   await Array.fromAsync((await last).body);
 });
 
-test('a body that is closed, a refusal and a HEAD give their places back', async (t) => {
+test('a closed body, a refusal and a HEAD release their connections', async (t) => {
   let status = 206;
   const { upstream } = await stage(
     t,
@@ -152,7 +152,7 @@ test('a body that is closed, a refusal and a HEAD give their places back', async
   for (let count = 0; count < 3; count += 1) assert.equal(await read(upstream, extra), 'bl');
 });
 
-test('an extra request is not answered by an alternate', async (t) => {
+test('an alternate never answers an extra request', async (t) => {
   const alternate = await startServer(t, (_, response) => sendRange(response));
   const { upstream } = await stage(t, refusals['503']!, {
     alternates: [{ url: alternate.url }],
@@ -163,7 +163,7 @@ test('an extra request is not answered by an alternate', async (t) => {
   assert.equal(alternate.requests.length, 0);
 });
 
-test('an extra body that breaks is resumed, and is refused where it cannot be', async (t) => {
+test('an extra body that breaks is resumed, and fails with ExtraRefused if it cannot be', async (t) => {
   let requests = 0;
   const { upstream } = await stage(t, (_, response) => {
     requests += 1;

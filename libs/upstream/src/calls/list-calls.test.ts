@@ -15,4 +15,5 @@ const cases = [
 ] as const;
 
 for (const [header, expected] of cases)
-  test(`link header: ${header}`, () => assert.equal(parseNextLink(header, base)?.href, expected));
+  test(`the next page of the Link header ${header} is ${expected}`, () =>
+    assert.equal(parseNextLink(header, base)?.href, expected));

@@ -1,12 +1,15 @@
-// Lists: tags of a repository, and manifests that refer to one (OCI distribution specification, "Listing Tags" and
-// "Listing Referrers"). Registries page them by the `Link` header (RFC 8288).
+// Fetches lists: the tags of a repository, and the manifests that refer to a manifest (OCI distribution specification,
+// "Listing Tags" and "Listing Referrers"). Registries page them by the `Link` header (RFC 8288).
 import { mediaTypes } from '@cistern/oci';
 import { headerValue, parseWarning, type TransportResponse } from '../transport/transport.ts';
 import type { Upstream, UpstreamTagsPage } from '../upstream.ts';
 import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
 import { createMissingReferrers, missingStatuses } from './missing-referrers.ts';
 
-/** 400,000 tags of 80 characters. Some registries describe each manifest beside the tags, with 300 bytes or more: 100,000 of these. */
+/**
+ * Enough for 400,000 tags of 80 characters. Some registries describe each manifest as well, with 300 bytes or more:
+ * enough for 100,000 of these.
+ */
 const maxTagsBodyBytes = 32 * 1024 * 1024;
 
 export function createListCalls(context: CallContext): Pick<Upstream, 'listTags' | 'listReferrers'> {
@@ -25,7 +28,7 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
         maxBodyBytes: maxTagsBodyBytes,
       });
       const tags = readTags(parseJson(response));
-      if (tags === undefined) throw contradiction(context, `answered with no list of tags when asked for ${subject}`);
+      if (tags === undefined) throw contradiction(context, `answered the request for ${subject} with something else`);
       const next = nextPage(response, tags);
       return { tags, ...(next !== undefined && { next }), ...warningOf(response) };
     },
@@ -49,7 +52,7 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
       });
       missing.check(repository, url, response);
       if (!isIndex(parseJson(response)))
-        throw contradiction(context, `answered with no image index when asked for ${subject}`);
+        throw contradiction(context, `answered the request for ${subject} with something that is not an image index`);
       const filtersApplied = headerValue(response.headers, 'oci-filters-applied');
       const nextQuery = nextLink(response)?.search.slice(1) ?? '';
       return {
@@ -101,7 +104,7 @@ function nextLink({ headers, url }: TransportResponse): URL | undefined {
 function nextPage(response: TransportResponse, tags: readonly string[]): UpstreamTagsPage['next'] {
   const query = nextLink(response)?.searchParams;
   if (query === undefined) return undefined;
-  // Registries with page tokens of their own take the last tag as well.
+  // Registries with their own page tokens accept the last tag as well.
   const last = query.get('last') ?? tags.at(-1);
   if (last === undefined) return undefined;
   const n = Number(query.get('n') ?? Number.NaN);
@@ -111,7 +114,7 @@ function nextPage(response: TransportResponse, tags: readonly string[]): Upstrea
 const link = /<([^>]*)>([^<]*)/g;
 const relation = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i;
 
-/** The target of the first link with the relation `next`, made absolute. It is read for its query, never dialled. */
+/** Returns the absolute URL of the first link with the relation `next`. Only its query is used: it is never dialled. */
 export function parseNextLink(header: string | undefined, base: URL): URL | undefined {
   for (const [, target, parameters] of (header ?? '').matchAll(link)) {
     const [, quoted, plain] = relation.exec(parameters ?? '') ?? [];

@@ -1,4 +1,4 @@
-// Manifests: HEAD, which costs no budget at Docker Hub, and GET.
+// Fetches manifests by HEAD, which costs no budget at Docker Hub, and by GET.
 import {
   type Digest,
   digestAlgorithm,
@@ -21,9 +21,9 @@ import type { CallOptions, Upstream, UpstreamManifest, UpstreamManifestHead } fr
 import { type CallContext, contradiction, endpoint, fetchDocument } from './call.ts';
 
 const unknownMediaType = 'application/octet-stream';
-/** Method not allowed, not implemented: HEAD is refused as such, whatever it asks for. */
+/** 405 (method not allowed) and 501 (not implemented) refuse HEAD as a method, for every subject. */
 export const refusesHead: ReadonlySet<number> = new Set([405, 501]);
-/** After that HEAD is tried again. Some firewalls answer 405, too, and a GET may be counted. */
+/** After this time HEAD is tried again: some firewalls answer 405 too, and a GET may be counted. */
 const headRefusedMs = 600_000;
 
 export function createManifestCalls(context: CallContext): Pick<Upstream, 'headManifest' | 'getManifest'> {
@@ -53,7 +53,7 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
       ...response,
       facts: {
         digest: digestFrom(context, response.headers, reference),
-        // A client must get some type with the bytes; those of the specifications are all named by registries.
+        // Clients need a media type. Registries name all types of the specifications, so the default is rarely used.
         mediaType: mediaTypeOf(headerValue(response.headers, 'content-type')) ?? unknownMediaType,
         ...(rateLimit !== undefined && { rateLimit }),
         ...(warning !== undefined && { warning }),
@@ -86,7 +86,7 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
   }
 }
 
-/** A manifest is refused for its size by HEAD as it is by GET. */
+/** Returns the size. A manifest above the limit is rejected by HEAD as it is by GET. */
 function sizeFrom(context: CallContext, headers: TransportHeaders): number | undefined {
   const size = contentLength(headers) || undefined;
   if (size !== undefined && size > maxManifestBytes)
@@ -95,9 +95,9 @@ function sizeFrom(context: CallContext, headers: TransportHeaders): number | und
 }
 
 /**
- * For a tag, what the header says, or `undefined` if that is no digest. For a digest, that digest: a header with another
- * one of the same algorithm is a contradiction, one of another algorithm is ignored, because registries answer sha512
- * references with their own sha256.
+ * Returns the digest of the answer. For a tag it is the header's digest, or `undefined` if the header has no valid one.
+ * For a digest it is that digest, and another one of the same algorithm is a contradiction. A header of another
+ * algorithm is ignored, because registries answer sha512 references with their own sha256.
  */
 function digestFrom(context: CallContext, headers: TransportHeaders, reference: Reference): Digest | undefined {
   const value = headerValue(headers, 'docker-content-digest') ?? '';
@@ -105,6 +105,6 @@ function digestFrom(context: CallContext, headers: TransportHeaders, reference: 
   if (reference.kind === 'tag') return sent;
   const { digest } = reference;
   if (sent !== undefined && sent !== digest && digestAlgorithm(sent) === digestAlgorithm(digest))
-    throw contradiction(context, `answered with the digest ${sent} when asked for ${digest}`);
+    throw contradiction(context, `answered with the digest ${sent} to a request for ${digest}`);
   return digest;
 }

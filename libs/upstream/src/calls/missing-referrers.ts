@@ -1,24 +1,24 @@
-// Which repositories have no referrers API, as their registry's odd answers show. The API has to answer 404 then, so that
-// clients look for the tag `sha256-<hex>` (OCI distribution specification, "Unavailable Referrers API").
+// Remembers which repositories have no referrers API, as their registry's odd answers show. The API then has to answer
+// 404, so that clients look for the tag `sha256-<hex>` (OCI distribution specification, "Unavailable Referrers API").
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import { createRecent } from '@cistern/runtime';
 import { headerValue, nameUpstream, type TransportResponse, type UpstreamIdentity } from '../transport/transport.ts';
 
-/** Bad request, method not allowed, not acceptable, not implemented. */
+/** The statuses of bad request, method not allowed, not acceptable and not implemented. */
 export const missingStatuses: ReadonlySet<number> = new Set([400, 405, 406, 501]);
 const rememberedForMs = 600_000;
-/** Clients choose repositories. */
+/** Clients choose repositories, so their number needs a limit. */
 const maxRemembered = 1_024;
 
 export interface MissingReferrers {
-  /** Throws `manifest-unknown` where the API was missing a moment ago. */
+  /** Throws `manifest-unknown` if the API was missing within the last ten minutes. */
   throwIfMissing(repository: RepositoryName, url: URL): void;
-  /** Throws `manifest-unknown` if the answer shows that there is no such API, and remembers it. */
+  /** Throws `manifest-unknown` if the answer shows that the API is missing, and remembers that. */
   check(repository: RepositoryName, url: URL, response: TransportResponse): void;
 }
 
-/** `clock`: milliseconds since the epoch. */
+/** `clock` returns milliseconds since the epoch. */
 export function createMissingReferrers(upstream: UpstreamIdentity, clock: () => number): MissingReferrers {
   const missing = createRecent<string, true>({ max: maxRemembered, ttlMs: rememberedForMs, now: clock });
   const fail = (repository: RepositoryName): never => {
@@ -32,14 +32,14 @@ export function createMissingReferrers(upstream: UpstreamIdentity, clock: () => 
     },
     check(repository, { href, search }, response) {
       if (!missingStatuses.has(response.status) && !isPage(response)) return;
-      // Clients choose what is asked for. A 400, or a firewall's answer to a filter, may be about that alone.
+      // Clients choose the query. A 400, or a firewall's answer to a filter, may be about that query alone.
       missing.set(response.status === 400 || search !== '' ? href : repository, true);
       fail(repository);
     },
   };
 }
 
-/** A page for people: of the registry, or of the place that it sends browsers to. */
+/** Whether the answer is an HTML or text page, of the registry or of a site to which it redirects browsers. */
 function isPage({ headers, bytes }: TransportResponse): boolean {
   const type = headerValue(headers, 'content-type') ?? '';
   return /^text\//i.test(type) || /^\s*</.test(bytes?.subarray(0, 64).toString('latin1') ?? '');

@@ -1,4 +1,4 @@
-// One GET of a blob, whole or from an offset, and the check that upstream gave what was requested.
+// Makes one GET of a blob, whole or from an offset, and checks that the upstream sent the requested bytes.
 import type { Readable } from 'node:stream';
 import { CacheError } from '@cistern/errors';
 import { type ByteRange, type Digest, parseContentRange, type RepositoryName } from '@cistern/oci';
@@ -8,19 +8,22 @@ import { type CallContext, contradiction, endpoint, toResponseError } from './ca
 export interface BlobRequest {
   readonly repository: RepositoryName;
   readonly digest: Digest;
-  /** For messages. */
+  /** The name of the blob in messages. */
   readonly subject: string;
   readonly from: number;
-  /** `undefined`: to the end. */
+  /** `undefined` means the end of the blob. */
   readonly toExclusive: number | undefined;
-  /** From an earlier answer for the same blob, whose body broke. */
+  /** The earlier answer for the same blob whose body broke. */
   readonly resumeOf?: Pick<OpenedBlob, 'totalSize'>;
   readonly ranges: RangeMemory;
 }
 
-/** Whether one registry has ranges. */
+/** Remembers whether one registry supports ranges. */
 export interface RangeMemory {
-  /** Until then it counts as a registry without ranges: it answered one with the whole. By `performance.now()`. */
+  /**
+   * Until this time the registry counts as one without ranges, because it answered one with the whole blob. A value of
+   * `performance.now()`.
+   */
   refusedUntilMs: number;
 }
 
@@ -28,25 +31,25 @@ const noRangesMs = 3_600_000;
 
 interface Span {
   readonly start: number;
-  /** `undefined`: the body ends where the connection says so. */
+  /** `undefined` means that the end of the connection ends the body. */
   readonly endExclusive: number | undefined;
   readonly totalSize: number | undefined;
 }
 
 export interface OpenedBlob extends Span {
   readonly stream: Readable;
-  /** The place that sends the body. */
+  /** The URL of the server that sends the body. */
   readonly url: URL;
 }
 
-/** Rejects as the call does, and with `content-mismatch` or `unsupported` for another answer. */
+/** Rejects as the call does, and with `content-mismatch` or `unsupported` for an answer with other bytes. */
 export async function openBlob(context: CallContext, request: BlobRequest, signal: AbortSignal): Promise<OpenedBlob> {
   const { repository, digest, subject, from, toExclusive, resumeOf, ranges } = request;
   const ranged = from > 0 || toExclusive !== undefined;
-  // A resume has no other way, so it tries.
+  // A resume has no alternative, so it sends the request.
   if (ranged && resumeOf === undefined && performance.now() < ranges.refusedUntilMs)
     throw withoutRanges(context, request, { host: context.upstream.url.host, status: 200 });
-  // No entity tags: the digest names the bytes, so another tag only means that another server has them.
+  // The request carries no entity tags: the digest names the bytes, so a different tag only means a different server.
   const send = (): Promise<TransportResponse> =>
     context.transport({
       operation: 'get-blob',
@@ -61,7 +64,7 @@ export async function openBlob(context: CallContext, request: BlobRequest, signa
       maxBodyBytes: undefined,
     });
   let response = await send();
-  // The registry signs a fresh URL with each request. The one that the storage refused may have been used up.
+  // The registry signs a new URL for each request. The URL that the storage refused may have expired.
   if (ranged && response.status === 403 && response.url.origin !== context.upstream.url.origin) response = await send();
   if (response.status >= 300) throw toResponseError(context, response, { subject, unknown: 'blob-unknown' });
   const { url, body } = response;
@@ -75,7 +78,7 @@ export async function openBlob(context: CallContext, request: BlobRequest, signa
 }
 
 function wholeSpan(context: CallContext, { status, headers }: TransportResponse, subject: string): Span {
-  if (status !== 200) throw contradiction(context, `answered ${status} when asked for the whole of ${subject}`);
+  if (status !== 200) throw contradiction(context, `answered ${status} to a request for the whole of ${subject}`);
   const totalSize = contentLength(headers);
   return { start: 0, endExclusive: totalSize, totalSize };
 }
@@ -89,7 +92,7 @@ function rangeSpan(context: CallContext, { status, headers, url }: TransportResp
     throw withoutRanges(context, request, { host: url.host, status });
   const known = resumeOf?.totalSize;
   if (known !== undefined && totalSize !== undefined && totalSize !== known)
-    throw contradiction(context, `said first ${known} and then ${totalSize} bytes for the size of ${subject}`);
+    throw contradiction(context, `reported first ${known} and then ${totalSize} bytes as the size of ${subject}`);
   return { start: from, endExclusive: sent.range.end + 1, totalSize };
 }
 
@@ -106,7 +109,7 @@ function withoutRanges(
 ): CacheError {
   return new CacheError(
     resumeOf === undefined ? 'unsupported' : 'upstream-unreachable',
-    `${nameUpstream(upstream, host)} does not answer range requests for ${subject}.`,
+    `${nameUpstream(upstream, host)} does not support range requests for ${subject}.`,
     { detail: { upstream: upstream.name, status } },
   );
 }

@@ -25,19 +25,19 @@ const sendRange = (response: ServerResponse): void =>
 async function isUnsupported(upstream: Upstream): Promise<void> {
   await assert.rejects(upstream.getBlob(repository, digest, range), (error) => {
     assert.ok(isCacheError(error, 'unsupported'), String(error));
-    assert.match(error.message, /does not answer range requests/);
+    assert.match(error.message, /does not support range requests/);
     return true;
   });
 }
 
-test('an upstream without ranges is unsupported, and its body is dropped', async (t) => {
+test('a range from an upstream without ranges fails with unsupported, and the body is dropped', async (t) => {
   const server = await startServer(t, (_, response) => sendWhole(response));
   await isUnsupported(openOn(t, server.url).upstream);
   await until(() => server.openConnections() === 0);
 });
 
 test(
-  'an upstream that answered a range with the whole is asked for none for an hour',
+  'an upstream that answered a range with the whole blob receives no range request for an hour',
   { timeout: 7_200_000 },
   async (t) => {
     let hasRanges = false;
@@ -56,7 +56,7 @@ test(
   },
 );
 
-test('a body that breaks within that hour is resumed all the same, which ends it', async (t) => {
+test('a broken body is resumed within that hour, and its success ends the hour early', async (t) => {
   let requests = 0;
   const server = await startServer(t, ({ headers }, response) => {
     requests += 1;
@@ -78,7 +78,7 @@ for (const [refusals, outcome] of [
   [1, 'bl'],
   [2, 'upstream-unreachable'],
 ] as const)
-  test(`a signed URL that is refused ${refusals} times for a range leads to ${outcome}`, async (t) => {
+  test(`a range whose signed URL is refused ${refusals} times ends with ${outcome}`, async (t) => {
     const storage = await startServer(t, ({ url }, response) => {
       if (Number(/\d+$/.exec(url ?? '')) <= refusals) response.writeHead(403).end('<Error/>');
       else sendRange(response);
@@ -95,7 +95,7 @@ for (const [refusals, outcome] of [
     assert.deepEqual([server.requests.length, storage.requests.length], [2, 2]);
   });
 
-test('a registry that denies a range itself is asked once', async (t) => {
+test('a range that the registry itself denies is not requested again', async (t) => {
   const server = await startServer(t, (_, response) => response.writeHead(403).end());
   await assert.rejects(openOn(t, server.url).upstream.getBlob(repository, digest, range), { kind: 'denied' });
   assert.equal(server.requests.length, 1);

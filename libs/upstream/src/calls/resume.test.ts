@@ -24,7 +24,7 @@ interface SendOptions {
   readonly content?: Buffer;
 }
 
-/** Answers as a registry with ranges does. */
+/** Answers like a registry that supports ranges. */
 function send(request: IncomingMessage, response: ServerResponse, options: SendOptions = {}): void {
   const { breakAt, chunked = false, headers = {}, content = blob } = options;
   const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
@@ -69,11 +69,12 @@ for (const breaks of [[1], [100_000], [blob.length - 1], [1, 2, 3, 4, 5, 1_000_0
     assert.equal((await metrics.upstreamReceivedBytes.get()).values[0]?.value, blob.length);
   });
 
-test('a body that breaks before its first byte is opened afresh', async (t) => {
+test('a body that breaks before its first byte is requested again from the start', async (t) => {
   const server = await startServer(t, (request, response) => {
     if (server.requests.length > 1) return send(request, response);
     response.writeHead(200, { 'content-length': blob.length }).flushHeaders();
-    // Only when the headers have arrived: without them the request is tried again, which is another matter.
+    // The connection breaks only after the headers have arrived. Otherwise the retry layer would send the request
+    // again.
     void opening.then(() => response.socket?.resetAndDestroy());
   });
   const opening = openOn(t, server.url).upstream.getBlob(repository, digest);
@@ -126,7 +127,7 @@ test('a reader that pauses longer than the idle timeout loses nothing', async (t
   assert.equal(server.requests.length, 1);
 });
 
-test('entity tags do not matter where the digest is the name', async (t) => {
+test('a changed entity tag does not matter, because the digest names the bytes', async (t) => {
   const server = await startServer(t, (request, response) => {
     const isFirst = request.headers.range === undefined;
     send(request, response, { ...(isFirst && { breakAt: 10 }), headers: { etag: isFirst ? '"a"' : '"b"' } });
@@ -135,7 +136,7 @@ test('entity tags do not matter where the digest is the name', async (t) => {
   assert.ok(server.requests.every(({ headers }) => headers['if-match'] === undefined));
 });
 
-test('a resume waits until the repository is asked again', async (t) => {
+test('a resume waits for the Retry-After of the repository', async (t) => {
   const statuses = [200, 503, 502];
   const server = await startServer(t, (request, response) => {
     const status = statuses.shift() ?? 206;
@@ -147,7 +148,7 @@ test('a resume waits until the repository is asked again', async (t) => {
   assert.equal(server.requests.length, 4);
 });
 
-test('a body whose worker loses its way to the registry breaks for a reason of the worker', async (t) => {
+test('a body fails with a local error when its worker can no longer resolve the registry', async (t) => {
   const server = await startServer(t, (request, response) => send(request, response, { breakAt: 10 }));
   let isReachable = true;
   const lookup: LookupFunction = (_host, options, found) => {
@@ -160,7 +161,7 @@ test('a body whose worker loses its way to the registry breaks for a reason of t
   await assert.rejects(readAll(opened), (error) => isCacheError(error) && error.isLocal);
 });
 
-test('three resumes without a byte are enough', async (t) => {
+test('a body fails after three resumes without a byte', async (t) => {
   const server = await startServer(t, (request, response) => {
     send(request, response, { breakAt: 10 });
   });
@@ -175,23 +176,28 @@ test('three resumes without a byte are enough', async (t) => {
 });
 
 const badResumes: readonly [
-  what: string,
+  answer: string,
   options: SendOptions & { status?: number },
   kind: CacheErrorKind,
   message: RegExp,
 ][] = [
-  ['the whole', { headers: { 'x-plain': 1 }, status: 200 }, 'upstream-unreachable', /does not answer range requests/],
+  [
+    'the whole blob',
+    { headers: { 'x-plain': 1 }, status: 200 },
+    'upstream-unreachable',
+    /does not support range requests/,
+  ],
   [
     'another start',
     { headers: { 'content-range': `bytes 11-${blob.length - 1}/${blob.length}` } },
     'upstream-unreachable',
-    /does not answer range/,
+    /does not support range/,
   ],
   [
     'an earlier end',
     { headers: { 'content-range': `bytes 10-99/${blob.length}` } },
     'upstream-unreachable',
-    /does not answer range/,
+    /does not support range/,
   ],
   [
     'another size',
@@ -205,8 +211,8 @@ const badResumes: readonly [
   ['429', { status: 429 }, 'upstream-rate-limited', /too many requests/],
 ];
 
-for (const [what, { status, ...options }, kind, message] of badResumes)
-  test(`a resume that is answered with ${what} fails`, async (t) => {
+for (const [answer, { status, ...options }, kind, message] of badResumes)
+  test(`a resume that is answered with ${answer} fails with ${kind}`, async (t) => {
     const server = await startServer(t, (request, response) => {
       if (request.headers.range === undefined) send(request, response, { breakAt: 10 });
       else if (status === undefined) send(request, response, options);
@@ -217,7 +223,7 @@ for (const [what, { status, ...options }, kind, message] of badResumes)
     assert.equal(server.requests.length, 2);
   });
 
-test('more bytes than the range announced are a mismatch', async (t) => {
+test('more bytes than the announced range fail with content-mismatch', async (t) => {
   const server = await startServer(t, (_request, response) => {
     response.writeHead(206, { 'content-range': 'bytes 2-3/10' }).end('1234');
   });
@@ -225,14 +231,14 @@ test('more bytes than the range announced are a mismatch', async (t) => {
   await assert.rejects(readAll(opened), failsWith('content-mismatch', /more than the 2 bytes/));
 });
 
-test('bytes after the announced end of the whole are not delivered', async (t) => {
+test('bytes after the announced end of the blob are not delivered', async (t) => {
   const server = await startServer(t, (_request, { socket }) => {
     socket?.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345678');
   });
   assert.equal((await readAll(await openOn(t, server.url).upstream.getBlob(repository, digest))).toString(), '12345');
 });
 
-test('a range is asked for, checked, and resumed within itself', async (t) => {
+test('a range is requested, checked, and resumed within its bounds', async (t) => {
   let attempt = 0;
   const server = await startServer(t, (request, response) => {
     attempt += 1;
@@ -246,7 +252,7 @@ test('a range is asked for, checked, and resumed within itself', async (t) => {
   assert.match(server.requests[1]?.headers.range ?? '', /^bytes=1[0-5]\d{5}-1999999$/);
 });
 
-test('a range beyond the end is cut there by upstream', async (t) => {
+test('the upstream cuts a range at the end of the blob', async (t) => {
   const server = await startServer(t, (_request, response) => {
     response.writeHead(206, { 'content-range': 'bytes 2-3/4', 'content-length': 2 }).end('34');
   });
@@ -254,7 +260,7 @@ test('a range beyond the end is cut there by upstream', async (t) => {
   assert.equal((await readAll(opened)).toString(), '34');
 });
 
-test('a range outside of the blob is unsatisfiable', async (t) => {
+test('a range outside of the blob fails with range-unsatisfiable', async (t) => {
   const server = await startServer(t, (_request, response) => {
     response.writeHead(416, { 'content-range': 'bytes */4' }).end();
   });

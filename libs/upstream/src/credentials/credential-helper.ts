@@ -1,22 +1,22 @@
-// Credentials of docker's credential helpers, by which Amazon's, Google's and others' registries are logged in to. They are
-// kept for some minutes: what a helper gives expires at a time that only it knows.
+// Reads credentials from docker's credential helpers, which log in to the registries of Amazon, Google and others. The
+// credentials are kept for some minutes: only the helper knows when they expire.
 import { execFile } from 'node:child_process';
 import { createSingleFlight } from '@cistern/runtime';
 import { type CredentialSource, unreadable, type UpstreamCredentials } from './credential-source.ts';
 
 export interface CredentialHelperOptions {
   readonly name: string;
-  /** Its name or path. */
+  /** The name or path of the program. */
   readonly program: string;
   /** Host and port of the registry. */
   readonly host: string;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** How long its answer is good for; default: five minutes. */
+  /** How long its answer is kept. Default: five minutes. */
   readonly keepMs?: number | undefined;
 }
 
-/** Amazon's are good for 12 hours and Google's for one, and their helpers renew them in time. */
+/** Credentials of Amazon are valid for 12 hours and of Google for one hour. Their helpers renew them in time. */
 const defaultKeepMs = 5 * 60_000;
 
 export function credentialHelper({ name, host, ...options }: CredentialHelperOptions): CredentialSource {
@@ -27,7 +27,7 @@ export function credentialHelper({ name, host, ...options }: CredentialHelperOpt
     name,
     async read(signal) {
       const credentials = await helper.read(signal);
-      if (credentials === undefined) throw unreadable(`${program} has none for ${server}`);
+      if (credentials === undefined) throw unreadable(`${program} has no credentials for ${server}`);
       return credentials;
     },
     forget: () => helper.forget(),
@@ -39,7 +39,7 @@ export interface Helper {
   forget(): void;
 }
 
-/** Keeps the answers of a helper. Concurrent reads share one run of it. */
+/** Caches the answers of a helper. Concurrent reads share one run of it. */
 export function openHelper(
   options: Pick<CredentialHelperOptions, 'program' | 'clock' | 'keepMs'> & { readonly server: string },
 ): Helper {
@@ -61,12 +61,13 @@ export function openHelper(
 
 const timeoutMs = 15_000;
 const maxAnswerBytes = 256 * 1024;
-/** What helpers say, and exit with 1, when they know nothing of a server. */
+/** The message of a helper that has no credentials for a server. It then exits with 1. */
 const notFound = /credentials not found/i;
 
 /**
- * The protocol of docker's credential helpers: `docker-credential-<name> get`, the server on standard input, JSON on standard
- * output. `undefined`: the helper has none for this server. Rejects with `upstream-refused-us` or the signal's reason.
+ * Runs `docker-credential-<name> get`, the protocol of docker's credential helpers. The server goes to standard input,
+ * and JSON comes from standard output. Returns `undefined` if the helper has no credentials for this server. Rejects
+ * with `upstream-refused-us` or the signal's reason.
  */
 async function runHelper(
   program: string,
@@ -92,17 +93,17 @@ function run(
   return new Promise((resolve) => {
     const options = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: maxAnswerBytes, signal } as const;
     const child = execFile(program, ['get'], options, (error, stdout) => resolve({ error, stdout }));
-    // One that does not read has its own reasons; how it ends says the rest.
+    // A helper may ignore its input. Its exit status shows whether it succeeded.
     child.stdin?.on('error', () => {});
     child.stdin?.end(`${server}\n`);
   });
 }
 
-/** What it printed stays out: that may be a secret. */
+/** Describes the failure without the output of the helper, which may contain a secret. */
 function describe({ code, killed, signal }: Failure): string {
   if (code === 'ENOENT') return 'is not installed';
   if (killed === true) return `did not answer within ${timeoutMs / 1000} seconds`;
-  return signal ? `was ended by ${signal}` : `ended with ${code ?? 'an error'}`;
+  return signal ? `was killed by ${signal}` : `failed with ${code ?? 'an error'}`;
 }
 
 function parse(program: string, stdout: string): UpstreamCredentials {
@@ -110,7 +111,7 @@ function parse(program: string, stdout: string): UpstreamCredentials {
   try {
     answer = JSON.parse(stdout);
   } catch {
-    throw unreadable(`${program} answered with something that is not JSON`);
+    throw unreadable(`${program} answered with text that is not JSON`);
   }
   const { Username: username, Secret: password } = (answer ?? {}) as Record<string, unknown>;
   if (typeof username !== 'string' || typeof password !== 'string')
@@ -118,7 +119,7 @@ function parse(program: string, stdout: string): UpstreamCredentials {
   return { username, password };
 }
 
-/** The names under which docker may have put a registry, the one that helpers are asked for first. */
+/** Returns the names under which docker may have stored a registry. Helpers receive the first one. */
 export function dockerServers(host: string): readonly [string, ...string[]] {
   const others = [host, `https://${host}`, `https://${host}/v1/`, `https://${host}/v2/`] as const;
   return host === 'docker.io' || host.endsWith('.docker.io')

@@ -1,22 +1,23 @@
-// Where an account's user name and password come from. They may change while the process runs (decision 0019).
+// The sources of an account's user name and password. They may change while the process runs (decision 0019).
 import { CacheError } from '@cistern/errors';
 import { fileText } from '@cistern/runtime';
 
-/** `<token>` as the user name: the password is an identity token. */
+/** A user name of `<token>` means that the password is an identity token. */
 export interface UpstreamCredentials {
   readonly username: string;
   readonly password: string;
 }
 
 export interface CredentialSource {
-  /** Of the configuration: in metrics and logs. */
+  /** The name in the configuration, used in metrics and logs. */
   readonly name: string;
   /**
-   * As they are now; `undefined`: none, ask as anybody. Called for every use, so it answers from memory what has not
-   * changed. Rejects with `upstream-refused-us` when they cannot be had.
+   * Returns the current credentials. `undefined` means that there are none, and requests are anonymous. It is called
+   * for every use, so it caches what has not changed. Rejects with `upstream-refused-us` if the credentials cannot be
+   * read.
    */
   read(signal: AbortSignal): Promise<UpstreamCredentials | undefined>;
-  /** They were refused: what was kept of them is read again. */
+  /** Drops cached credentials after the registry refused them, so that the next call reads them again. */
   forget?(): void;
 }
 
@@ -25,7 +26,7 @@ export function fixedCredentials(name: string, credentials: UpstreamCredentials)
 }
 
 export function unreadable(why: string, cause?: unknown): CacheError {
-  return new CacheError('upstream-refused-us', `The credentials of this upstream cannot be had: ${why}.`, { cause });
+  return new CacheError('upstream-refused-us', `The credentials of this upstream cannot be read: ${why}.`, { cause });
 }
 
 export interface PasswordFileOptions {
@@ -34,7 +35,9 @@ export interface PasswordFileOptions {
   readonly path: string;
 }
 
-/** A password that may be exchanged while it is in use. A line break at the end of the file does not count. */
+/**
+ * Reads a password from a file, which may change while it is in use. A line break at the end of the file is ignored.
+ */
 export function passwordFile({ name, username, path }: PasswordFileOptions): CredentialSource {
   const read = fileText(path);
   return {
@@ -54,8 +57,8 @@ export function passwordFile({ name, username, path }: PasswordFileOptions): Cre
 const tokenUser = '<token>';
 
 /**
- * What a login leaves at some registries, Azure's among them, in place of a password: good for tokens, and for nothing else
- * (decision 0024).
+ * Returns credentials for an identity token, which a login to Azure's and some other registries returns instead of a
+ * password. It is valid for token requests only (decision 0024).
  */
 export function identityToken(token: string): UpstreamCredentials {
   return { username: tokenUser, password: token };

@@ -18,7 +18,7 @@ async function openDirectory(t: Pick<TestContext, 'after'>): Promise<string> {
   return path;
 }
 
-const cannotBeHad =
+const cannotBeRead =
   (message: RegExp) =>
   (error: unknown): boolean => {
     assert.ok(isCacheError(error, 'upstream-refused-us'), String(error));
@@ -26,7 +26,7 @@ const cannotBeHad =
     return true;
   };
 
-/** A helper that answers with its own name and what it was asked for, and notes that it ran. */
+/** A helper that answers with a user name and the server in the secret, and logs each run. */
 const helperScript = `#!/bin/sh
 read server
 echo "$1 $server" >> "$CISTERN_TEST_NOTES"
@@ -49,10 +49,10 @@ before(async (t) => {
 
 const runs = async (): Promise<readonly string[]> => (await readFile(notes, 'utf8')).trim().split('\n');
 
-test('a password file is read again when it has changed, and only then', async (t) => {
+test('a password file is read again after a change', async (t) => {
   const path = join(await openDirectory(t), 'password');
   const source = passwordFile({ name: 'ci', username: 'me', path });
-  await assert.rejects(source.read(signal), cannotBeHad(/cannot be read \(ENOENT\)/));
+  await assert.rejects(source.read(signal), cannotBeRead(/cannot be read \(ENOENT\)/));
   await writeFile(path, 'first\n');
   assert.deepEqual(await source.read(signal), { username: 'me', password: 'first' });
   await writeFile(path, 'second, with spaces \r\n');
@@ -61,7 +61,7 @@ test('a password file is read again when it has changed, and only then', async (
 
 const auth = (text: string): { auth: string } => ({ auth: Buffer.from(text).toString('base64') });
 
-test("docker's file has credentials in clear or in one word, under any of a registry's names", async (t) => {
+test("docker's file stores credentials as two fields or as one encoded field, under any name of a registry", async (t) => {
   const path = join(await openDirectory(t), 'config.json');
   const read = (host: string) => dockerConfig({ name: 'docker', path, host, clock }).read(signal);
   const auths = {
@@ -74,13 +74,13 @@ test("docker's file has credentials in clear or in one word, under any of a regi
   assert.deepEqual(await read('registry-1.docker.io'), { username: 'hub', password: 'pass:word' });
   assert.deepEqual(await read('ghcr.io'), { username: 'me', password: 'word' });
   assert.deepEqual(await read('quay.io'), { username: 'robot', password: 'x' });
-  assert.equal(await read('gcr.io'), undefined, 'nobody has logged in there');
+  assert.equal(await read('gcr.io'), undefined, 'the file has no login for this registry');
   assert.deepEqual(await read('azure.example'), { username: '<token>', password: 's3cret' });
   await writeFile(path, '{"auths": s3cret');
-  await assert.rejects(read('quay.io'), cannotBeHad(/^[^]*is not JSON\.$/));
+  await assert.rejects(read('quay.io'), cannotBeRead(/^[^]*is not JSON\.$/));
 });
 
-test("docker's file names helpers for single registries and for all", async (t) => {
+test("docker's file names a helper for one registry or for all", async (t) => {
   const path = join(await openDirectory(t), 'config.json');
   const config = { credHelpers: { '1.dkr.ecr.example': 'test' }, credsStore: 'test', auths: { 'quay.io': {} } };
   await writeFile(path, JSON.stringify(config));
@@ -92,13 +92,13 @@ test("docker's file names helpers for single registries and for all", async (t) 
   });
   assert.equal(await read('none.example'), undefined);
   await writeFile(path, JSON.stringify({ credHelpers: { 'a.example': '../evil' } }));
-  await assert.rejects(read('a.example'), cannotBeHad(/no name of a program/));
+  await assert.rejects(read('a.example'), cannotBeRead(/not a program name/));
 });
 
-const askedFor = async (host: string) => (await runs()).filter((run) => run === `get ${host}`).length;
+const runsFor = async (host: string) => (await runs()).filter((run) => run === `get ${host}`).length;
 const aws = { name: 'aws', program: 'docker-credential-test' };
 
-test('for how long an answer is good may be said, also that it is for once', async () => {
+test('the time to keep an answer can be set, and 0 disables the cache', async () => {
   const time = { nowMs: 0 };
   const program = join(notes, '../docker-credential-test');
   const open = (host: string, keepMs: number) =>
@@ -109,39 +109,39 @@ test('for how long an answer is good may be said, also that it is for once', asy
     await hourly.read(signal);
     await always.read(signal);
   }
-  assert.deepEqual([await askedFor('hourly.example'), await askedFor('always.example')], [2, 3]);
+  assert.deepEqual([await runsFor('hourly.example'), await runsFor('always.example')], [2, 3]);
 });
 
-test('a helper is asked by its protocol, once for some minutes or until its answer is refused', async () => {
+test('a helper runs once in five minutes, or again after its answer was refused', async () => {
   const time = { nowMs: 0 };
   const source = credentialHelper({ ...aws, host: 'kept.example', clock: () => time.nowMs });
   const read = () => source.read(signal);
   const all = await Promise.all([read(), read()]);
   assert.deepEqual(all[0], { username: 'AWS', password: 'for kept.example' });
-  assert.equal(await askedFor('kept.example'), 1);
+  assert.equal(await runsFor('kept.example'), 1);
   source.forget?.();
   await read();
-  assert.equal(await askedFor('kept.example'), 2);
+  assert.equal(await runsFor('kept.example'), 2);
   time.nowMs += 5 * 60_000;
   await read();
   await read();
-  assert.equal(await askedFor('kept.example'), 3);
+  assert.equal(await runsFor('kept.example'), 3);
 });
 
 for (const [host, message] of [
-  ['none.example', /has none for none\.example/],
-  ['broken.example', /ended with 3/],
+  ['none.example', /has no credentials for none\.example/],
+  ['broken.example', /failed with 3/],
   ['odd.example', /is not JSON/],
 ] as const)
-  test(`a helper without an answer for ${host} says so, and no secret`, async () => {
+  test(`a helper that fails for ${host} causes an error without a secret`, async () => {
     const source = credentialHelper({ ...aws, host, clock });
     await assert.rejects(source.read(signal), (error: Error) => {
       assert.doesNotMatch(error.message, /s3cret/);
-      return cannotBeHad(message)(error);
+      return cannotBeRead(message)(error);
     });
   });
 
-test('a helper that is not installed says so', async () => {
+test('a helper that is not installed causes an error with its name', async () => {
   const source = credentialHelper({ name: 'aws', program: 'docker-credential-not-there', host: 'a.example', clock });
-  await assert.rejects(source.read(signal), cannotBeHad(/docker-credential-not-there is not installed/));
+  await assert.rejects(source.read(signal), cannotBeRead(/docker-credential-not-there is not installed/));
 });

@@ -1,11 +1,11 @@
-// Credentials as `docker login` leaves them: in docker's config.json, or with the helpers that it names.
+// Reads the credentials of `docker login` from docker's config.json, or from the helpers that it names.
 import { fileText } from '@cistern/runtime';
 import { dockerServers, type Helper, openHelper } from './credential-helper.ts';
 import { type CredentialSource, identityToken, unreadable, type UpstreamCredentials } from './credential-source.ts';
 
 export interface DockerConfigOptions {
   readonly name: string;
-  /** Of config.json. */
+  /** The path of config.json. */
   readonly path: string;
   /** Host and port of the registry. */
   readonly host: string;
@@ -23,14 +23,14 @@ interface DockerConfig {
 
 const helperName = /^[\w.-]+$/;
 
-/** A registry without a login is asked as anybody. */
+/** Returns a source of credentials. Requests to a registry without a login are anonymous. */
 export function dockerConfig({ name, path, host, clock }: DockerConfigOptions): CredentialSource {
   const text = fileText(path);
   const servers = dockerServers(host);
   const helpers = new Map<string, Helper>();
 
   function readFrom(program: string, signal: AbortSignal): Promise<UpstreamCredentials | undefined> {
-    if (!helperName.test(program)) throw unreadable(`${path} names a credential helper that is no name of a program`);
+    if (!helperName.test(program)) throw unreadable(`${path} names a credential helper that is not a program name`);
     const known = helpers.get(program);
     const helper = known ?? openHelper({ program: `docker-credential-${program}`, server: servers[0], clock });
     if (known === undefined) helpers.set(program, helper);
@@ -41,7 +41,7 @@ export function dockerConfig({ name, path, host, clock }: DockerConfigOptions): 
     try {
       return (JSON.parse(await text()) ?? {}) as DockerConfig;
     } catch (error) {
-      // The parser's own words would quote the file.
+      // The parser's message would quote the file, so it is left out.
       const why =
         error instanceof SyntaxError
           ? 'is not JSON'

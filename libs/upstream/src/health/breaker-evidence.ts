@@ -1,25 +1,28 @@
-// Decides when failures are the registry's and no longer those of single repositories (decision 0053).
+// Decides when failures are caused by the registry and no longer by single repositories (decision 0053).
 import type { RepositoryName } from '@cistern/oci';
 import { createRecent } from '@cistern/runtime';
 
-/** Failed connections of calls, each with its retries, without an answer between them. */
+/** Limits failed connections in a row: calls after their retries, without an answer between them. */
 const maxConnectionFailures = 5;
-/** Repositories that fail, without a success of any between them. */
+/** Limits failing repositories in a row, without a success of any repository between them. */
 const maxFailingRepositories = 3;
 const provenForMs = 3_600_000;
 const maxProven = 10_000;
 
 export interface BreakerEvidence {
-  /** The registry is well. `repository`: which of its has succeeded. */
+  /** Records that the registry is healthy. `repository` is the one whose call succeeded. */
   answered(repository: RepositoryName | undefined): void;
-  /** True: it had succeeded within the hour, so this says something about the registry. */
+  /**
+   * Records a failure. Returns true if the repository had succeeded within the hour: then the failure counts for the
+   * registry.
+   */
   repositoryFailed(repository: RepositoryName | undefined): boolean;
   connectionFailed(): void;
-  /** Whether the registry counts as down. */
+  /** Whether the registry counts as unavailable. */
   isConclusive(): boolean;
 }
 
-/** `clock`: milliseconds since the epoch. */
+/** `clock` returns milliseconds since the epoch. */
 export function collectEvidence(clock: () => number): BreakerEvidence {
   const proven = createRecent<RepositoryName, true>({ max: maxProven, ttlMs: provenForMs, now: clock });
   const failing = new Set<RepositoryName>();

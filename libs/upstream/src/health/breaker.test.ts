@@ -13,14 +13,14 @@ const repository = parseRepositoryName('a/b');
 const latest = parseReference('latest');
 const breakerPauses = { firstMs: 20, longestMs: 40 };
 
-/** A registry that answers everything with `status()` while it is reachable, and an upstream on it. */
+/** Starts a registry that answers all requests with `status()` while it is reachable, and opens an upstream on it. */
 async function start(
   t: TestContext,
   status: (path: string) => number = () => 200,
   pauses: BreakerPauses | undefined = breakerPauses,
 ) {
   const server = await startServer(t, ({ url = '' }, response) => {
-    // With a Retry-After nothing is tried again.
+    // A Retry-After prevents retries.
     const headers = { 'retry-after': '1', 'content-length': 2, connection: 'close' };
     response.writeHead(url === '/v2/' ? 401 : status(url), headers).end('{}');
   });
@@ -49,7 +49,7 @@ async function start(
   return { ...opened, server, manifests, ask, state, reach, wait };
 }
 
-test('a registry that fails to connect five times is left alone, until it gives a sign of life and a call succeeds', async (t) => {
+test('the breaker opens after five failed connections, and closes after a ping and a call succeed', async (t) => {
   const { ask, manifests, state, reach, metrics, logLines } = await start(t);
   reach(false);
   for (let failures = 0; failures < 5; failures += 1) {
@@ -59,7 +59,7 @@ test('a registry that fails to connect five times is left alone, until it gives 
   assert.equal(await state(), 2);
   reach(true);
   assert.equal(await ask('a/other'), 'upstream-unreachable');
-  assert.equal(manifests(), 0, 'the sixth call did not reach it');
+  assert.equal(manifests(), 0, 'the sixth call did not reach the registry');
   await until(async () => (await state()) === 1);
   assert.equal(await ask(), 'answered');
   assert.equal(await state(), 0);
@@ -68,12 +68,12 @@ test('a registry that fails to connect five times is left alone, until it gives 
   const count = (to: string): number => values.find(({ labels }) => labels.to === to)?.value ?? 0;
   assert.equal(count('closed'), 1);
   assert.ok(count('open') >= 1 && count('half-open') >= 1);
-  const told = logLines.map((line) => JSON.parse(line) as { level: string; msg: string });
-  const warnings = told.filter(({ level }) => level === 'warn');
+  const lines = logLines.map((line) => JSON.parse(line) as { level: string; msg: string });
+  const warnings = lines.filter(({ level }) => level === 'warn');
   assert.deepEqual(
     warnings.map(({ msg }) => msg),
     ['circuit breaker opened'],
-    'one line however often it is probed in vain',
+    'failed pings log no further warning',
   );
 });
 
@@ -90,7 +90,7 @@ for (const [broken, isBroken, call] of [
     (upstream: Upstream, client: number) => upstream.listReferrers(parseRepositoryName(`b/${client}`), subject, {}),
   ],
 ] as const)
-  test(`${broken} fail for four clients that retry, and no cold pull of the others is refused`, async (t) => {
+  test(`failures of ${broken} for four retrying clients reject no cold pull of other repositories`, async (t) => {
     const { ask, upstream, server, state } = await start(t, (path) => (isBroken(path) ? 500 : 200), {
       firstMs: 1_000,
       longestMs: 10_000,
@@ -116,7 +116,7 @@ for (const [broken, isBroken, call] of [
     assert.ok(asked <= 4 * 5, `${asked} requests in 9 seconds`);
   });
 
-test('it closes again on a machine whose clock was set back while it was open', async (t) => {
+test('the breaker closes after the clock of the machine was set back', async (t) => {
   const { ask, state, reach } = await start(t);
   reach(false);
   for (let failures = 0; failures < 5; failures += 1) await ask(`a/${failures}`);
@@ -132,7 +132,7 @@ test('it closes again on a machine whose clock was set back while it was open', 
   assert.equal(await state(), 0);
 });
 
-test('the third failure in a row of a repository is remembered for one second, the next for longer, each with its time', async (t) => {
+test('the third failure in a row of a repository is remembered for one second, and the next ones for longer', async (t) => {
   let status = 500;
   const { upstream, manifests, wait } = await start(t, () => status);
   const failureMs = (): Promise<number | undefined> =>
@@ -145,7 +145,7 @@ test('the third failure in a row of a repository is remembered for one second, t
     );
   const free = 2;
   for (let asked = 0; asked < free; asked += 1) {
-    // As long as the registry asks for.
+    // The Retry-After of the registry is one second.
     assert.equal(await failureMs(), 1_000);
     wait(1_000);
   }
@@ -162,7 +162,7 @@ test('the third failure in a row of a repository is remembered for one second, t
   assert.equal(await failureMs(), 1_000);
 });
 
-test('a broken endpoint of a repository leaves its other endpoints alone', async (t) => {
+test('a broken endpoint of a repository does not affect its other endpoints', async (t) => {
   const { ask, upstream } = await start(t, (path) => (path.includes('/referrers/') ? 500 : 200));
   for (let calls = 0; calls < 2; calls += 1) {
     await assert.rejects(upstream.listReferrers(repository, subject, {}));
@@ -170,7 +170,7 @@ test('a broken endpoint of a repository leaves its other endpoints alone', async
   }
 });
 
-test('calls that fail together are one failure, and then one of them tries again', async (t) => {
+test('calls that fail at the same time count as one failure, and only one of them tries again', async (t) => {
   const { ask, manifests, wait } = await start(t, () => 500);
   for (let failed = 0; failed < 2; failed += 1) {
     await ask();
@@ -183,18 +183,18 @@ test('calls that fail together are one failure, and then one of them tries again
   assert.equal(manifests(), 7);
 });
 
-test('three repositories that had succeeded within the hour open it, when nothing succeeds between', async (t) => {
+test('the breaker opens when three repositories that succeeded within the hour fail in a row', async (t) => {
   let status = 200;
   const { ask, state, wait } = await start(t, () => status);
   for (const name of ['a/1', 'a/2', 'a/3', 'a/4']) assert.equal(await ask(name), 'answered');
   status = 503;
   for (const name of ['b/1', 'b/2', 'b/3', 'b/4', 'a/1', 'a/2']) await ask(name);
-  assert.equal(await state(), 0, 'most of them had never succeeded');
+  assert.equal(await state(), 0, 'four of them had never succeeded');
   status = 200;
   assert.equal(await ask('a/4'), 'answered');
   status = 503;
   for (const name of ['a/3', 'a/4']) await ask(name);
-  assert.equal(await state(), 0, 'it has answered between');
+  assert.equal(await state(), 0, 'a call succeeded between the failures');
   wait(60_000);
   await ask('a/1');
   assert.equal(await state(), 2);
@@ -205,17 +205,17 @@ test('three repositories that had succeeded within the hour open it, when nothin
   wait(3_700_000);
   status = 503;
   for (const name of ['a/1', 'a/2', 'a/3', 'a/4']) await ask(name);
-  assert.equal(await state(), 0, 'that was hours ago');
+  assert.equal(await state(), 0, 'their successes are more than an hour old');
 });
 
 for (const status of [401, 403, 404, 429])
-  test(`a registry that answers ${status} is well`, async (t) => {
+  test(`the breaker stays closed for a registry that answers ${status}`, async (t) => {
     const { ask, state } = await start(t, () => status);
     for (let calls = 0; calls < 7; calls += 1) await ask();
     assert.equal(await state(), 0);
   });
 
-test('an answer between failures, and callers that leave, keep a registry in use', async (t) => {
+test('an answer between failures keeps the breaker closed, and callers that leave do not count', async (t) => {
   const { ask, state, upstream, reach } = await start(t);
   const fail = async (): Promise<void> => {
     reach(false);
@@ -236,7 +236,7 @@ test('an answer between failures, and callers that leave, keep a registry in use
   assert.equal(await state(), 0);
 });
 
-test('behind a front that answers, one call at a time finds out that the registry still fails', async (t) => {
+test('one trial call at a time tests a registry whose front end answers pings', async (t) => {
   let isWell = true;
   let held: (() => void) | undefined;
   const server = await startServer(t, ({ url }, response) => {
@@ -262,7 +262,7 @@ test('behind a front that answers, one call at a time finds out that the registr
   const trial = fails(repositories[3]!);
   await until(() => held !== undefined);
   for (let others = 0; others < 10; others += 1) await fails(parseRepositoryName(`other/${others}`));
-  assert.equal(server.requests.length, before + 1, 'nobody waits beside the one that tries');
+  assert.equal(server.requests.length, before + 1, 'other calls fail immediately during the trial call');
   held?.();
   await trial;
   assert.notEqual(await state(), 0);
@@ -272,7 +272,7 @@ test('behind a front that answers, one call at a time finds out that the registr
   assert.equal(await state(), 0);
 });
 
-test('nothing is probed any more once it is closed', async (t) => {
+test('a closed upstream sends no pings', async (t) => {
   const { ask, upstream, server, state, reach } = await start(t);
   reach(false);
   for (let failures = 0; failures < 5; failures += 1) await ask();

@@ -1,6 +1,6 @@
-// Keeps a registry that is down from being asked until it gives a sign of life, so that no request waits for it and it can
-// recover (decision 0017). A failure of one repository is kept to that repository; only failures that are the registry's
-// open the breaker (decision 0053).
+// A circuit breaker. It stops calls to an unavailable registry until a ping is answered, so that no request waits and
+// the registry can recover (decision 0017). A failure of one repository affects that repository only. Only failures of
+// the registry open the breaker (decision 0053).
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Logger, UpstreamMetrics, UpstreamOperation } from '@cistern/telemetry';
 import { CircuitState, circuitBreaker, handleWhenResult, type IBackoff } from 'cockatiel';
@@ -21,9 +21,9 @@ import { rememberFailures } from './remembered-failures.ts';
 
 export interface BreakerOptions {
   readonly upstream: UpstreamIdentity;
-  /** Asks for a sign of life: any answer but a failure of the server. */
+  /** Pings the registry. Any answer but a server failure means that it is alive. */
   readonly ping: () => Promise<TransportResponse>;
-  /** A registry that says nothing at all opens the breaker at its first failure. */
+  /** A silent registry opens the breaker at its first failure. */
   readonly isSilent: () => boolean;
   readonly metrics: UpstreamMetrics;
   readonly log: Logger;
@@ -38,9 +38,15 @@ export interface BreakerPauses {
 }
 
 export interface Breaker {
-  /** Rejects at once with `upstream-unreachable` while the breaker is open, or a failure of the repository is remembered. */
+  /**
+   * Rejects immediately with `upstream-unreachable` while the breaker is open or a failure of the repository is
+   * remembered.
+   */
   readonly layer: TransportLayer;
-  /** Rejects as `layer` while the breaker is open. Calls that pass are not counted: they neither open nor close it. */
+  /**
+   * Rejects as `layer` does while the breaker is open. Requests that pass are not counted: they neither open nor close
+   * it.
+   */
   readonly guard: TransportLayer;
   close(): void;
 }
@@ -53,17 +59,18 @@ export function createBreaker(options: BreakerOptions): Breaker {
   const labels = { upstream: upstream.name, endpoint: upstream.url.host };
   const failures = rememberFailures(upstream, clock);
   const evidence = collectEvidence(clock);
-  /** It has given a sign of life since the breaker opened. */
+  /** Set if a ping was answered since the breaker opened. */
   let isAlive = false;
-  /** Since the breaker was last closed. */
+  /** Pings since the breaker was last closed. */
   let pings = 0;
   let nextPingAtMs = 0;
-  /** It opened for want of a connection, which may be this worker's. */
+  /** Set if the breaker opened because of a failed connection. The cause may be in this worker. */
   let isLocal = false;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
-  // Cockatiel's pause before the trial lasts until a ping is answered. Cockatiel compares wall-clock times, which may go back.
+  // Cockatiel's pause before the trial lasts until a ping is answered. Cockatiel compares wall-clock times, which may
+  // jump back.
   const untilAlive: IBackoff<unknown> = {
     get duration() {
       return isAlive ? -Infinity : Infinity;
@@ -87,7 +94,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   }
 
   function pingLater(): void {
-    // Jitter: the workers of a cluster have all seen it fail at the same time.
+    // Jitter is needed because all workers of a cluster saw the failure at the same time.
     const pauseMs = Math.min(pauses.firstMs * 2 ** pings, pauses.longestMs) * (0.75 + Math.random() / 2);
     pings += 1;
     nextPingAtMs = clock() + pauseMs;
@@ -124,7 +131,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
     log.info(labels, 'circuit breaker closed');
   });
 
-  /** Decides whether an exchange says something about the registry. */
+  /** Decides whether an exchange counts as evidence about the registry. */
   function weigh(outcome: Exchange, { operation, repository }: TransportRequest): Outcome {
     const { failed, response } = outcome;
     if (failed === 'connection') evidence.connectionFailed();
@@ -135,7 +142,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   }
 
   function refuse(): never {
-    const message = `${nameUpstream(upstream)} has failed again and again and is asked again when it gives a sign of life.`;
+    const message = `${nameUpstream(upstream)} failed repeatedly, so its circuit breaker is open. Calls resume after it answers a ping.`;
     const detail = { upstream: upstream.name };
     throw new CacheError('upstream-unreachable', message, {
       detail,
@@ -146,7 +153,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   }
 
   async function send(next: Transport, request: TransportRequest): Promise<TransportResponse> {
-    // Nobody waits for the one call that tries it.
+    // No call waits for the trial call.
     if (isOpen() || policy.state === CircuitState.HalfOpen) refuse();
     const attempt = failures.begin(request);
     const outcome = await policy.execute(async () => weigh(await exchange(isUnanswered, next, request), request));
@@ -165,7 +172,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   return {
     layer: (next) => (request) => send(next, request),
     guard: (next) => async (request) => {
-      // Not while it is half-open: then nothing but an own call closes it, and there may be none.
+      // A half-open breaker does not reject here. Only a call of our own closes it, and there may be none.
       if (isOpen()) refuse();
       return next(request);
     },
@@ -176,7 +183,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   };
 }
 
-/** Other endpoints may be broken, or missing, at a registry that is well. */
+/** Only manifests count: other endpoints may be broken or missing at a healthy registry. */
 const manifestOperations: ReadonlySet<UpstreamOperation> = new Set(['get-manifest', 'head-manifest']);
 
 type Exchange =
@@ -185,11 +192,14 @@ type Exchange =
   | { readonly failed: 'repository' | 'connection'; readonly response?: undefined; readonly error: CacheError };
 
 type Outcome = Exchange & {
-  /** Counts for the registry's breaker. */
+  /** Set if the outcome counts for the registry's breaker. */
   readonly isOfRegistry: boolean;
 };
 
-/** Never a failure is a refusal, of whatever kind. What else it rejects with, as a caller that leaves, says nothing. */
+/**
+ * Makes the exchange and classifies it. A refusal of any kind is no failure. Other errors, such as a caller that
+ * leaves, are thrown on and count as nothing.
+ */
 async function exchange(
   isUnanswered: (error: CacheError) => boolean,
   next: Transport,
@@ -197,7 +207,7 @@ async function exchange(
 ): Promise<Exchange> {
   try {
     const response = await next(request);
-    // Storage behind a redirect is another server.
+    // Storage behind a redirect is a different server.
     const isOwn = response.url.origin === request.url.origin;
     return { response, failed: isOwn && isServerFailure(response.status) ? 'repository' : 'nothing' };
   } catch (error) {

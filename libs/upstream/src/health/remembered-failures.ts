@@ -1,4 +1,4 @@
-// Keeps the failure of a repository to itself. After three failures in a row of one of its endpoints, calls fail from here for a
+// Limits a failure to its repository. After three failures in a row of one endpoint, its calls fail from memory for a
 // while. So clients that retry neither add load nor open the registry's circuit breaker (decision 0053).
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
@@ -8,15 +8,17 @@ import { nameUpstream, type UpstreamIdentity } from '../transport/transport.ts';
 
 export interface RememberedFailures {
   /**
-   * Throws `upstream-unreachable` while a failure holds. After that one call may pass, and others still get the failure until
-   * it has an answer.
+   * Throws `upstream-unreachable` while a failure is remembered. After that one call may pass, and other calls still
+   * get the failure until that call has an answer.
    */
   begin(call: RepositoryCall): RepositoryAttempt;
 }
 
 interface RepositoryAttempt {
   answered(): void;
-  /** Returns for how long the failure holds, in milliseconds. `why` follows the name of the upstream. */
+  /**
+   * Returns how long the failure is remembered, in milliseconds. `why` follows the name of the upstream in the message.
+   */
   failed(why: string, retryAfterMs: number | undefined): number;
 }
 
@@ -28,18 +30,21 @@ interface RepositoryCall {
 interface Failure {
   readonly why: string;
   readonly untilMs: number;
-  /** In a row. */
+  /** Failures in a row. */
   readonly count: number;
 }
 
-/** One blob that breaks off, or a stumble, holds up no other. */
+/** The first failures in a row are not remembered: one broken blob or a short fault must not block other calls. */
 const freeFailures = 2;
-/** Doubles with each further failure in a row: a registry that stumbles is asked again soon, a repository that is broken seldom. */
+/**
+ * Doubles with each further failure in a row. So a registry with a short fault is tried again soon, and a broken
+ * repository rarely.
+ */
 const firstHoldMs = 1_000;
 const longestHoldMs = 30_000;
-/** After this long without news the next failure is a first one. */
+/** After this long without a result the next failure is a first one. */
 const forgottenAfterMs = 2 * longestHoldMs;
-/** Clients choose repositories. */
+/** Clients choose repositories, so their number needs a limit. */
 const maxFailures = 1_024;
 
 const endpoints: Readonly<Partial<Record<UpstreamOperation, string>>> = {
@@ -51,7 +56,7 @@ const endpoints: Readonly<Partial<Record<UpstreamOperation, string>>> = {
   'list-referrers': 'referrers',
 };
 
-/** `clock`: milliseconds since the epoch. */
+/** `clock` returns milliseconds since the epoch. */
 export function rememberFailures(upstream: UpstreamIdentity, clock: () => number): RememberedFailures {
   const failures = createRecent<string, Failure>({ max: maxFailures, ttlMs: forgottenAfterMs, now: clock });
   return {
@@ -61,7 +66,7 @@ export function rememberFailures(upstream: UpstreamIdentity, clock: () => number
       const waitMs = (known?.untilMs ?? 0) - clock();
       if (known !== undefined && waitMs > 0) throw toError(upstream, subject, known, waitMs);
       if (known !== undefined) failures.set(subject, { ...known, untilMs: clock() + holdMs(known.count) });
-      // Calls that fail at the same time are one failure.
+      // Calls that fail at the same time count as one failure.
       const count = (known?.count ?? 0) + 1;
       return {
         answered: () => void failures.delete(subject),
@@ -84,7 +89,7 @@ function toError(upstream: UpstreamIdentity, subject: string, { why }: Failure, 
   const seconds = Math.ceil(waitMs / 1000);
   return new CacheError(
     'upstream-unreachable',
-    `${nameUpstream(upstream)} ${why} when asked for ${subject}. It is asked for them again in ${seconds} s.`,
+    `${nameUpstream(upstream)} ${why} for ${subject}. Requests for them resume in ${seconds} s.`,
     { detail: { upstream: upstream.name }, retryable: true, retryAfterMs: waitMs },
   );
 }

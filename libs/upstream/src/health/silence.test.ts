@@ -17,9 +17,9 @@ const optionsFor = (silenceMs: number) => ({
 });
 
 const isSilent = (error: unknown): boolean =>
-  isCacheError(error, 'upstream-timeout') && /said nothing for [\d.]+ s/.test(error.message);
+  isCacheError(error, 'upstream-timeout') && /sent nothing for [\d.]+ s/.test(error.message);
 
-/** A registry that answers what is named in `speaks`; what it does not answer is `held`, by its path. */
+/** Starts a registry that answers the kinds of requests in `speaks`. The other responses are in `held`, by path. */
 async function start(t: TestContext, silenceMs = 200) {
   const speaks = { ping: true, manifest: true, blob: true };
   const held = new Map<string, ServerResponse>();
@@ -42,7 +42,7 @@ async function start(t: TestContext, silenceMs = 200) {
   return { ...opened, server, speaks, held, answer, state, pings };
 }
 
-test('a registry that says nothing is left alone at once, for all who wait, and used again when it speaks', async (t) => {
+test('a silent registry opens the breaker for all waiting calls, which closes when it answers again', async (t) => {
   const { upstream, server, speaks, state } = await start(t);
   Object.assign(speaks, { ping: false, manifest: false, blob: false });
   await Promise.all([
@@ -67,23 +67,23 @@ test('a registry that says nothing is left alone at once, for all who wait, and 
   assert.equal(await state(), 0);
 });
 
-test('a registry that is not even connected to says nothing', async (t) => {
+test('a registry that accepts no connection counts as silent', async (t) => {
   const { upstream } = openOn(t, 'http://registry.example', { ...optionsFor(200), lookup: () => {} });
   await assert.rejects(upstream.getManifest(repository, latest), isSilent);
 });
 
-test('a slow registry that gives signs of life is waited for', async (t) => {
+test('calls wait for a slow registry that answers pings', async (t) => {
   const { upstream, speaks, held, answer, state, pings } = await start(t);
   speaks.manifest = false;
   const slow = upstream.getManifest(repository, latest);
   await until(() => pings() >= 3);
-  const [[path, response] = assert.fail('nothing is held')] = held;
+  const [[path, response] = assert.fail('no response is held')] = held;
   answer(path, response);
   await slow;
   assert.equal(await state(), 0);
 });
 
-test('a body that comes is a sign of life, and is not ended by silence', async (t) => {
+test('bytes of a body prove that the registry is alive, and silence does not end the body', async (t) => {
   const { upstream, server, speaks, held, state, pings } = await start(t, 1000);
   const { body } = await upstream.getBlob(repository, digest);
   const reading = Array.fromAsync(body);
@@ -92,7 +92,7 @@ test('a body that comes is a sign of life, and is not ended by silence', async (
   const waiting = assert.rejects(upstream.getManifest(repository, latest), isSilent);
   for (let at = 4; at < 12; at += 4) {
     const asked = pings();
-    // There would be silence soon, if this piece did not come.
+    // Without this chunk the registry would soon count as silent.
     await until(() => pings() > asked);
     response.write(blob.subarray(at, at + 4));
     assert.equal(await state(), 0);
@@ -104,7 +104,7 @@ test('a body that comes is a sign of life, and is not ended by silence', async (
   assert.deepEqual(Buffer.concat(await reading), blob);
 });
 
-test('nobody is asked for a sign of life while nobody waits', async (t) => {
+test('no ping is sent while no call waits', async (t) => {
   const { upstream, pings, speaks, held } = await start(t);
   await upstream.getManifest(repository, latest);
   speaks.manifest = false;
@@ -119,12 +119,12 @@ test('nobody is asked for a sign of life while nobody waits', async (t) => {
   assert.equal(pings(), 0);
 });
 
-/** As a machine that gives it no time: nothing is read, and timers are late. */
+/** Blocks the process, like a machine without free CPU time: nothing is read, and timers are late. */
 function standStill(ms: number): void {
   for (const untilMs = performance.now() + ms; performance.now() < untilMs;);
 }
 
-test('a process that stood still itself has waited for nobody', async (t) => {
+test('time during which the process was blocked does not count as silence', async (t) => {
   const { upstream, speaks, held, answer, pings, state } = await start(t, 1200);
   Object.assign(speaks, { manifest: false, ping: false });
   const waiting = upstream.getManifest(repository, latest);

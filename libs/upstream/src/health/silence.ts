@@ -1,6 +1,6 @@
-// Finds out soon that a registry says nothing any more. An answer may take its time; but while calls wait and not a byte has
-// come from it, it is asked for a sign of life, and without that all who wait are sent away: most of them can go elsewhere
-// (decision 0021).
+// Detects quickly that a registry has fallen silent. A slow answer is allowed. If calls wait and not a byte arrives,
+// the registry is pinged. Without an answer all waiting calls end, since most of them can use a fallback (decision
+// 0021).
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { UpstreamMetrics } from '@cistern/telemetry';
 import { type TransportLayer, nameUpstream, type UpstreamIdentity } from '../transport/transport.ts';
@@ -8,20 +8,23 @@ import { type TransportLayer, nameUpstream, type UpstreamIdentity } from '../tra
 export interface SilenceOptions {
   readonly upstream: UpstreamIdentity;
   readonly metrics: Pick<UpstreamMetrics, 'upstreamReceivedBytes'>;
-  /** From the last that was heard to the end of all waiting. Half of it is for the sign of life. */
+  /** The time from the last received byte to the end of all waiting calls. The ping takes half of it. */
   readonly silenceMs: number;
-  /** Pings the registry, within `deadlineMs`. A timeout or a failed connection means that it is silent; any other answer or error means that it is alive. */
+  /**
+   * Pings the registry within `deadlineMs`. A timeout or a failed connection means that it is silent. Any other answer
+   * or error means that it is alive.
+   */
   readonly ping: (deadlineMs: number) => Promise<unknown>;
 }
 
 export interface SilenceWatch {
-  /** Ends calls that have no answer yet with `upstream-timeout` when the registry has fallen silent. */
+  /** Ends calls without an answer with `upstream-timeout` when the registry has fallen silent. */
   readonly layer: TransportLayer;
-  /** Hears answers of the registry, or of where it sends us. */
+  /** Records answers of the registry, or of a server behind a redirect. */
   readonly listen: TransportLayer;
-  /** Counts bytes of a body, and hears them. */
+  /** Counts the bytes of a body and records that they arrived. */
   countBytes(bytes: number): void;
-  /** Whether the last that it was asked for was a sign of life, in vain. */
+  /** Whether the registry has sent nothing since the last ping failed. */
   isSilent(): boolean;
   close(): void;
 }
@@ -31,15 +34,15 @@ interface Waiting {
   end(error: CacheError): void;
 }
 
-/** Of the patience: a process that stood still has waited for one of them at most. */
+/** The timer steps before a ping. A process that was blocked has counted one of them at most. */
 const stepsOfPatience = 10;
 
 export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOptions): SilenceWatch {
   const labels = { upstream: upstream.name };
   const patienceMs = silenceMs / 2;
-  /** In the order of their coming. */
+  /** The waiting calls, the oldest first. */
   const waiting = new Set<Waiting>();
-  /** While somebody waits. */
+  /** Timer steps. They advance only while a call waits. */
   let steps = 0;
   let lastHeardStep = 0;
   let silent = false;
@@ -74,7 +77,7 @@ export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOpti
   function giveUp(): void {
     silent = true;
     const seconds = silenceMs / 1000;
-    const message = `${nameUpstream(upstream)} has said nothing for ${seconds} s and gives no sign of life.`;
+    const message = `${nameUpstream(upstream)} sent nothing for ${seconds} s and did not answer a ping.`;
     for (const call of waiting)
       call.end(
         new CacheError('upstream-timeout', message, {
@@ -97,7 +100,7 @@ export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOpti
       waiting.add(call);
       if (!closed) timer ??= setInterval(step, patienceMs / stepsOfPatience);
       try {
-        // For the body too, which has its own patience: only the caller's signal ends that.
+        // The signal covers the body too. The body has its own idle timeout: only the caller's signal ends it.
         return await next({ ...request, signal: AbortSignal.any([request.signal, ending.signal]) });
       } finally {
         waiting.delete(call);

@@ -11,7 +11,7 @@ const repository = parseRepositoryName('a/b');
 const latest = parseReference('latest');
 const bytes = Buffer.from('{"schemaVersion":2}');
 const digest = digestOf(bytes);
-/** Longer than any test takes. */
+/** Longer than any test runs. */
 const never = 600_000;
 
 const has: Answer = ({ url = '' }, response) => {
@@ -49,7 +49,7 @@ async function bodyOf(body: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-test('a registry that fails is stood in for by its alternates, in their order, by tag and by digest', async (t) => {
+test('calls to a failing registry go to its alternates, in their order, by tag and by digest', async (t) => {
   const { upstream, calls } = await start(t, answers(503), [answers(404), has, has]);
   assert.deepEqual((await upstream.getManifest(repository, latest)).bytes, bytes);
   assert.deepEqual(calls(), [1, 1, 1, 0]);
@@ -62,7 +62,7 @@ test('a registry that fails is stood in for by its alternates, in their order, b
   assert.deepEqual(calls(), [4, 4, 4, 0]);
 });
 
-test('a failure that is remembered costs the alternates no time', async (t) => {
+test('a remembered failure sends calls directly to the alternates', async (t) => {
   const { upstream, calls } = await start(t, answers(503), [has]);
   for (let count = 0; count < 8; count += 1) await upstream.getManifest(repository, latest);
   assert.deepEqual(calls(), [3, 8]);
@@ -72,7 +72,7 @@ for (const [status, kind] of [
   [404, 'manifest-unknown'],
   [403, 'denied'],
 ] as const)
-  test(`a registry's own ${status} is final`, async (t) => {
+  test(`a ${status} of the registry itself is final`, async (t) => {
     const { upstream, calls } = await start(t, answers(status), [has], { hedgeAfterMs: never });
     await assert.rejects(upstream.getManifest(repository, latest), (error) => isCacheError(error, kind));
     await assert.rejects(upstream.headManifest(repository, latest), (error) => isCacheError(error, kind));
@@ -81,13 +81,13 @@ for (const [status, kind] of [
 
 const isMain = (error: unknown): boolean => isCacheError(error, 'upstream-unreachable') && /503/.test(error.message);
 
-test('what no alternate has fails as the registry itself failed', async (t) => {
+test('a call that fails at all alternates fails with the error of the registry itself', async (t) => {
   const { upstream } = await start(t, answers(503), [answers(404), answers(403)]);
   await assert.rejects(upstream.getManifest(repository, latest), isMain);
   await assert.rejects(upstream.headManifest(repository, latest), isMain);
 });
 
-test('a limit is got round for what is not here, not for what is', async (t) => {
+test('an alternate answers a cold pull above the limit, but no revalidation', async (t) => {
   const spent = answers(429, { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '0;w=21600' });
   const { upstream } = await start(t, spent, [has]);
   assert.deepEqual((await upstream.getManifest(repository, latest, { purpose: 'cold' })).bytes, bytes);
@@ -96,14 +96,14 @@ test('a limit is got round for what is not here, not for what is', async (t) => 
   );
 });
 
-test('a HEAD that waits is sent to an alternate too, and whoever is late is broken off', async (t) => {
+test('a slow HEAD is also sent to an alternate, and the slower request is aborted', async (t) => {
   const { upstream, server, alternates } = await start(t, silent, [has], { hedgeAfterMs: 20 });
   assert.equal((await upstream.headManifest(repository, latest)).digest, digest);
   await until(() => server.openConnections() === 0);
   assert.equal(alternates[0]?.requests.length, 1);
 });
 
-test('a late answer of the registry itself counts while alternates have none', async (t) => {
+test('a late answer of the registry itself counts if no alternate has answered', async (t) => {
   let release: (() => void) | undefined;
   const late: Answer = (request, response) => {
     release = () => has(request, response);
@@ -115,7 +115,7 @@ test('a late answer of the registry itself counts while alternates have none', a
   assert.equal((await call).digest, digest);
 });
 
-test('a GET is never sent twice for being slow', async (t) => {
+test('a slow GET is not sent to an alternate', async (t) => {
   const { upstream, calls } = await start(t, silent, [has], { hedgeAfterMs: 10 });
   const controller = new AbortController();
   const call = upstream.getManifest(repository, latest, { signal: controller.signal });
@@ -127,7 +127,7 @@ test('a GET is never sent twice for being slow', async (t) => {
   await assert.rejects(call, /left/);
 });
 
-test('every registry has the time of a call for itself', async (t) => {
+test('each registry has a full deadline of its own', async (t) => {
   const timeouts = { deadlineMs: 2_000, silenceMs: never };
   const { upstream, calls } = await start(t, silent, [slow], { timeouts });
   const requestedAtMs = performance.now();
@@ -136,7 +136,7 @@ test('every registry has the time of a call for itself', async (t) => {
   assert.deepEqual(calls(), [1, 1]);
 });
 
-test('a caller that leaves takes both with it', async (t) => {
+test('a caller that leaves aborts both requests', async (t) => {
   const { upstream, server, alternates } = await start(t, silent, [silent], { hedgeAfterMs: 10 });
   const controller = new AbortController();
   const call = upstream.headManifest(repository, latest, { signal: controller.signal });
@@ -152,7 +152,7 @@ const wants: Answer = (request, response) => {
 };
 const basic = (password: string): string => `Basic ${Buffer.from(`me:${password}`).toString('base64')}`;
 
-test('credentials go to the registry they are for', async (t) => {
+test('each registry receives only its own credentials', async (t) => {
   const fails: Answer = (request, response) => {
     if (request.headers.authorization === undefined) wants(request, response);
     else answers(503)(request, response);

@@ -1,4 +1,4 @@
-// An upstream with stand-ins: what its own registry cannot say at the moment, another one may.
+// Adds alternates to an upstream: other registries answer while its own registry fails.
 import { isCacheError } from '@cistern/errors';
 import type { UpstreamMetrics } from '@cistern/telemetry';
 import { startLifetime } from '../calls/call.ts';
@@ -6,14 +6,14 @@ import type { CallOptions, Upstream } from '../upstream.ts';
 
 export interface AlternatesOptions {
   readonly metrics: UpstreamMetrics;
-  /** How long a HEAD waits for the registry itself before an alternate is asked beside it. */
+  /** How long a HEAD waits for the registry itself before it is also sent to an alternate. */
   readonly hedgeAfterMs: number;
 }
 
 /**
- * The registry itself first, then its alternates in their order. They are asked when it fails, not when it refuses: a no
- * of its own is final, a no of an alternate says nothing, and without any answer its failure is what is told. A HEAD that
- * waits too long is sent to an alternate as well, and the first answer ends the other.
+ * Calls the registry itself first, then its alternates in their order. They are called when it fails, not when it
+ * refuses. Its own refusal is final, and a refusal of an alternate is ignored. If nothing answers, the registry's own
+ * failure is thrown. A slow HEAD is also sent to an alternate, and the first answer ends the other request.
  */
 export function withAlternates(
   main: Upstream,
@@ -72,7 +72,7 @@ export function withAlternates(
     headBlob: (repository, digest, options) => hedged((one, given) => one.headBlob(repository, digest, given), options),
     getManifest: (repository, reference, options) =>
       inOrder((one, given) => one.getManifest(repository, reference, given), options),
-    // An extra connection is one more to the same registry, or none.
+    // An extra connection goes to the same registry or is not opened.
     getBlob: (repository, digest, options) =>
       options?.isExtra === true
         ? main.getBlob(repository, digest, options)
@@ -90,8 +90,8 @@ export function withAlternates(
 type Call<T> = (upstream: Upstream, options: CallOptions) => Promise<T>;
 
 /**
- * What upstream's limits keep back is brought by an alternate only where nothing is here: what is here may be newer than
- * what an alternate has.
+ * Alternates answer rate-limited calls only if nothing is cached: the cached copy may be newer than that of an
+ * alternate.
  */
 function mayStandIn(error: unknown, { signal, purpose = 'cold' }: CallOptions): boolean {
   if (signal?.aborted === true) return false;

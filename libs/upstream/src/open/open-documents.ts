@@ -1,4 +1,5 @@
-// Small JSON documents that are not a registry's, such as an issuer's keys: by the same way out, under the same rules.
+// Fetches small JSON documents of other servers, such as an issuer's keys, over the same connections and rules as
+// registries.
 import { CacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import { startCall } from '../calls/call.ts';
@@ -13,7 +14,7 @@ export type OpenDocumentsOptions = Pick<OpenUpstreamOptions, 'name' | 'url' | 't
 };
 
 export interface Documents {
-  /** Asks for what lies at `url`, once. Rejects with a CacheError. */
+  /** Fetches the document at `url`, without retries. Rejects with a CacheError. */
   read(url: URL, signal: AbortSignal): Promise<unknown>;
   close(): Promise<void>;
 }
@@ -22,7 +23,7 @@ const maxBytes = 256 * 1024;
 const deadlineMs = 10_000;
 const timeouts = { connectTimeoutMs: 5000, headersTimeoutMs: 8000, bodyIdleTimeoutMs: 8000 };
 
-/** `url`: whose documents they are; its host may be private, others that it sends us to may not. The caller closes it. */
+/** `url` names the server. Its host may be private, but hosts of its redirects may not. The caller closes it. */
 export function openDocuments({ name, url, tls = {}, proxy, ...headers }: OpenDocumentsOptions): Documents {
   const upstream: UpstreamIdentity = { name, url: new URL(url) };
   const limits = { keepAliveTimeoutMs: 1000, maxConnections: 2 };

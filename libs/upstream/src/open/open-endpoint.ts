@@ -28,12 +28,12 @@ const defaultTimeouts: UpstreamTimeouts = {
 const defaultMaxConnections = 64;
 const defaultKeepAliveTimeoutMs = 15_000;
 
-/** How long a registry that failed may take for a sign of life. */
+/** The deadline of a ping to a failed registry. */
 const pingDeadlineMs = 10_000;
 const maxPingBytes = 64 * 1024;
-/** Signs of life have connections of their own: all others may be taken by bodies that nobody can write anywhere. */
+/** Pings have their own connections, because stalled bodies may occupy all others. */
 const maxPingConnections = 2;
-/** Questions in callers' names have their own, too: fills go on while an upstream leaves these without an answer. */
+/** Access checks have their own connections too: fills continue while an upstream does not answer the checks. */
 const maxCallerConnections = 32;
 
 export interface OpenEndpointOptions extends Omit<
@@ -44,7 +44,7 @@ export interface OpenEndpointOptions extends Omit<
   readonly budget: EndpointBudget;
 }
 
-/** As `openUpstream`, for one registry. */
+/** Opens one registry of an upstream, as `openUpstream` does. */
 export function openEndpoint(options: OpenEndpointOptions): Upstream {
   const { name, metrics, log, clock = Date.now, maxConnections = defaultMaxConnections } = options;
   const upstream: UpstreamIdentity = { name, url: parseUpstreamUrl(options.url) };
@@ -99,12 +99,12 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
   };
 }
 
-/** As anybody: to be asked for credentials is a sign of life, too. */
+/** Sends an anonymous ping. A challenge proves that the registry is alive, too. */
 async function ping(
   { upstream, dial, ...counted }: MeasureOptions & { readonly dial: Transport },
   deadlineMs: number,
 ): Promise<TransportResponse> {
-  const lifetime = startCall({ upstream }, undefined, 'a sign of life');
+  const lifetime = startCall({ upstream }, undefined, 'a ping');
   lifetime.setDeadline(deadlineMs);
   const { signal } = lifetime;
   const answered = compose(
@@ -119,7 +119,7 @@ async function ping(
     maxBodyBytes: maxPingBytes,
   });
   try {
-    // A connection that does not come about ends by its own time alone.
+    // A pending connection ends only by its own timeout, so the wait is aborted here.
     return await untilAborted(answered, signal);
   } finally {
     lifetime.release();
@@ -140,10 +140,10 @@ function openDialer(options: OpenEndpointOptions, upstream: UpstreamIdentity, ti
   });
 }
 
-/** User info is dropped: credentials have options of their own, and a URL gets into messages. */
+/** Parses the URL and drops its user info: credentials have their own options, and the URL appears in messages. */
 function parseUpstreamUrl(text: string): URL {
   const { protocol, origin, pathname } = new URL(text);
   if (protocol !== 'https:' && protocol !== 'http:')
-    throw new TypeError(`The URL of an upstream begins with https:// or http://, not with ${protocol}//.`);
+    throw new TypeError(`The URL of an upstream must begin with https:// or http://, not with ${protocol}//.`);
   return new URL(pathname.replace(/\/+$/, ''), origin);
 }

@@ -1,5 +1,5 @@
-// Opens one upstream: its own registry, and its alternates. Settings are values from the configuration; the rest of the
-// options are the things it works with.
+// Opens one upstream: its own registry and its alternates. Settings are values from the configuration. The other
+// options are dependencies.
 import type { LookupFunction } from 'node:net';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
 import type { BudgetLedger } from '../budget/budget.ts';
@@ -13,49 +13,50 @@ import { withAlternates } from './alternates.ts';
 import { openEndpoint } from './open-endpoint.ts';
 
 interface AlternateRegistry {
-  /** As the upstream's own. */
+  /** The URL, in the form of the upstream's own. */
   readonly url: string;
-  /** Default: none. */
+  /** Credentials for this registry. Default: none. */
   readonly credentials?: readonly CredentialSource[] | undefined;
 }
 
 export interface OpenUpstreamOptions {
-  /** The name in the configured table, for example `docker.io`: in messages, metrics and cache keys. */
+  /** The name in the configured table, for example `docker.io`. It appears in messages, metrics and cache keys. */
   readonly name: string;
-  /** `http://` or `https://`; below its path lies `/v2/`. */
+  /** A URL with `http://` or `https://`. The API is at `/v2/` below its path. */
   readonly url: string;
-  /** Accounts that may be used alike: the one with the most left to pull is. Default: none, as anybody. */
+  /** Accounts with equal rights: the one with the most pulls left is used. Default: none, requests are anonymous. */
   readonly credentials?: readonly CredentialSource[] | undefined;
-  /** Registries that are asked where this one fails, in their order. They get only credentials of their own. */
+  /** Registries that answer while this one fails, in their order. They receive only their own credentials. */
   readonly alternates?: readonly AlternateRegistry[] | undefined;
-  /** How long a HEAD waits before an alternate is asked as well. Default 1 second. */
+  /** How long a HEAD waits before it is also sent to an alternate. Default: 1 second. */
   readonly hedgeAfterMs?: number | undefined;
   /**
-   * Redirects and token realms may lead to private addresses. Without it only the upstream's own origin, and tokens of its host.
+   * Allows redirects and token realms at private addresses. By default only the upstream's own origin, and token
+   * servers on its host, may be private.
    */
   readonly allowPrivate?: boolean | undefined;
-  /** For everything, or by the URL that is dialled (`proxyFor` over the environment). Default: none. */
+  /** The proxy for all requests, or by the URL that is dialled (`proxyFor` reads the environment). Default: none. */
   readonly proxy?: ProxyTarget | ((url: URL) => ProxyTarget | undefined) | undefined;
   readonly tls?: UpstreamTls | undefined;
-  /** Defaults: 5, 30, 30, 60 and 2 seconds. */
+  /** Defaults: 5, 30, 30, 60 and 1.8 seconds, in the order of the fields. */
   readonly timeouts?: Partial<UpstreamTimeouts> | undefined;
-  /** Per host (the registry, its storage, its token server); further requests wait. Default 64. */
+  /** The limit per host (the registry, its storage, its token server). Further requests wait. Default: 64. */
   readonly maxConnections?: number | undefined;
-  /** As `Upstream` has it. Default 1. */
+  /** The same as in `Upstream`. Default: 1. */
   readonly connectionsPerBlob?: number | undefined;
-  /** How long an idle connection is kept, if the server does not say. Default 15 seconds. */
+  /** How long an idle connection is kept if the server sends no limit. Default: 15 seconds. */
   readonly keepAliveTimeoutMs?: number | undefined;
-  /** Sent as `X-Cistern-Hop`; the same in every process of one cluster, so that a loop is seen. */
+  /** Sent as `X-Cistern-Hop`. It is the same in every process of one cluster, so that a loop is detected. */
   readonly instanceId: string;
-  /** Of Cistern, for the `User-Agent`. */
+  /** The version of Cistern, for the `User-Agent`. */
   readonly version: string;
-  /** Default: in memory. */
+  /** Where tokens are cached. Default: in memory. */
   readonly tokens?: TokenCache | undefined;
-  /** Default: in memory. */
+  /** Where budgets are recorded. Default: in memory. */
   readonly ledger?: BudgetLedger | undefined;
-  /** Pulls of a window that are kept for cold misses. Default: a fifth of the limit. */
+  /** Pulls of a window that are reserved for cold misses. Default: a fifth of the limit. */
   readonly reserve?: number | undefined;
-  /** Between two signs of life that are asked of a registry that fails. Default: 1 second, growing to 10. */
+  /** The pauses between pings to a failed registry. Default: 1 second, growing to 10. */
   readonly breakerPauses?: BreakerPauses | undefined;
   readonly metrics: UpstreamMetrics;
   readonly log: Logger;
@@ -67,24 +68,24 @@ export interface OpenUpstreamOptions {
 
 export interface UpstreamTimeouts {
   readonly connectTimeoutMs: number;
-  /** From the end of a request to the headers of its answer. */
+  /** The time from the end of a request to the headers of its answer. */
   readonly headersTimeoutMs: number;
-  /** Between two chunks of a body, while a reader waits for one. */
+  /** The time between two chunks of a body, while a reader waits for one. */
   readonly bodyIdleTimeoutMs: number;
   /**
-   * For a whole call with its retries, redirects and tokens. For blobs until the body begins or goes on: the time that
-   * a body takes depends on its size.
+   * The deadline of a whole call with its retries, redirects and tokens. For blobs it ends when the body begins or
+   * resumes: the time for a body depends on its size.
    */
   readonly deadlineMs: number;
-  /** While calls wait: the silence of the registry, heartbeats included, after which its circuit breaker opens. */
+  /** While calls wait, the breaker opens after this long without an answer from the registry, pings included. */
   readonly silenceMs: number;
 }
 
 const defaultHedgeAfterMs = 1_000;
 
 /**
- * Connects to nothing yet: that is for the first call. `close` breaks off what is still running. Throws a TypeError for
- * a URL that is none.
+ * Opens an upstream without a connection: the first call connects. `close` aborts running calls. Throws a TypeError for
+ * an invalid URL.
  */
 export function openUpstream(options: OpenUpstreamOptions): Upstream {
   const { name, metrics, log, reserve, alternates = [], credentials = [], clock = Date.now } = options;
@@ -97,7 +98,7 @@ export function openUpstream(options: OpenUpstreamOptions): Upstream {
       credentials: own,
       budget: ledger.open({ upstream: name, endpoint: new URL(url).host, reserve }),
     });
-  // An alternate gets nothing by which the registry itself knows us.
+  // An alternate receives no credentials and no client certificate of the registry itself.
   const others = alternates.map((one) => open(one.url, one.credentials ?? [], { ca: options.tls?.ca }));
   const hedgeAfterMs = options.hedgeAfterMs ?? defaultHedgeAfterMs;
   return withAlternates(open(options.url, credentials, options.tls), others, { metrics, hedgeAfterMs });

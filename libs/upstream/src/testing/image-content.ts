@@ -1,4 +1,4 @@
-// Images for tests, at a scripted upstream.
+// Adds test images to a scripted upstream.
 import { type Digest, type Tag, digestOf, mediaTypes, parseTag } from '@cistern/oci';
 import type { ScriptedUpstream } from './scripted-upstream.ts';
 import { bytesOf } from '@cistern/oci/testing';
@@ -7,15 +7,15 @@ export interface TestImage {
   readonly repository: string;
   readonly tag: Tag;
   readonly manifest: Digest;
-  /** Configuration first. */
+  /** The configuration comes first. */
   readonly blobs: readonly Digest[];
-  /** Its manifest's too. */
+  /** The digests of the blobs and of the manifest. */
   readonly digests: readonly Digest[];
-  /** Bytes, all together. */
+  /** The size of manifest and blobs in bytes. */
   readonly size: number;
 }
 
-/** Layers are made of their seeds, so that those of one seed are one layer. */
+/** Layers are generated from seeds: the same seed gives the same layer. */
 export function addImage(
   hub: ScriptedUpstream,
   { repository, tag, layers, layerBytes = 100_000 }: ImageContent,
@@ -37,7 +37,7 @@ export function addImage(
 export interface ImageContent {
   readonly repository: string;
   readonly tag: string;
-  /** Their seeds. */
+  /** The seeds of the layers. */
   readonly layers: readonly number[];
   readonly layerBytes?: number;
 }

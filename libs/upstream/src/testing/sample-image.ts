@@ -1,16 +1,16 @@
-// Images for tests, at a scripted upstream: one for each platform, in an index.
+// Adds test images to a scripted upstream: one for each platform, in an index.
 import { type Digest, digestOf, mediaTypes } from '@cistern/oci';
 import type { ScriptedUpstream } from './scripted-upstream.ts';
 import { bytesOf } from '@cistern/oci/testing';
 
 export interface SampleImage {
-  /** Of the index. */
+  /** The digest of the index. */
   readonly digest: Digest;
-  /** By platform: the manifest, its configuration, its layer. */
+  /** The manifest, configuration and layer of each platform. */
   readonly parts: Readonly<Record<string, { readonly manifest: Digest; readonly blobs: readonly Digest[] }>>;
 }
 
-/** Another `seed` makes another image. A layer has `layerBytes`. */
+/** Each `seed` gives a different image. A layer has `layerBytes` bytes. */
 export function addSampleImage(
   hub: ScriptedUpstream,
   repository: string,

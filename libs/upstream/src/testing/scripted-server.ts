@@ -1,5 +1,5 @@
-// For this package's tests: an HTTP server on a loopback port that answers as the test says and remembers what it saw,
-// and an upstream opened on it.
+// The HTTP server for tests of this package. It listens on a loopback port, sends scripted answers and records
+// requests. Also opens an upstream on it.
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -12,7 +12,7 @@ import type { Upstream } from '../upstream.ts';
 
 export interface SeenRequest {
   readonly method: string;
-  /** With the query. */
+  /** The path with the query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
 }
@@ -28,7 +28,7 @@ export interface ScriptedServer {
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Ends, with all of its connections, after the test. */
+/** Starts a server. It ends with all of its connections after the test. */
 export async function startServer(t: TestContext, answer: Answer, tls?: TlsOptions): Promise<ScriptedServer> {
   const requests: SeenRequest[] = [];
   const listener: Answer = (request, response) => {
@@ -39,7 +39,7 @@ export async function startServer(t: TestContext, answer: Answer, tls?: TlsOptio
   return { requests, ...(await listen(t, server, tls === undefined ? 'http' : 'https')) };
 }
 
-/** As `startServer`, for any server. */
+/** Listens like `startServer`, with any server. */
 export async function listen(
   t: TestContext,
   server: Server,
@@ -74,11 +74,11 @@ export async function listen(
 export interface TestUpstream {
   readonly upstream: Upstream;
   readonly metrics: Metrics;
-  /** Lines of the log as they were written. */
+  /** The lines of the log as written. */
   readonly logLines: readonly string[];
 }
 
-/** Closed after the test. */
+/** Opens an upstream, which is closed after the test. */
 export function openOn(t: TestContext, url: string, options: Partial<OpenUpstreamOptions> = {}): TestUpstream {
   const metrics = createMetrics({ upstreams: ['test'] });
   const logLines: string[] = [];

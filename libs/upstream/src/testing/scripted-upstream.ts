@@ -1,4 +1,4 @@
-// An upstream as a value for tests: content in memory, every request recorded, and the body under the test's control.
+// A scripted upstream for tests: its content is in memory, requests are recorded, and the test controls the bodies.
 import { CacheError } from '@cistern/errors';
 import { type Digest, type DigestAlgorithm, type RepositoryName, type Tag, digestOf } from '@cistern/oci';
 import type {
@@ -19,27 +19,27 @@ interface BlobGet {
 }
 
 interface Script {
-  /** Bytes that every body may send in all; raise it with `allow`. */
+  /** Whether bodies may send only the bytes that `allow` has permitted in total. */
   gated: boolean;
-  /** Bends one GET of a blob: returns the body to send instead, or throws. */
+  /** Changes one GET of a blob: returns the body to send instead, or throws. */
   bend?: ((get: BlobGet, bytes: Buffer) => { bytes: Buffer; totalSize?: number | undefined } | undefined) | undefined;
-  /** Thrown at the end of the bytes instead of ending. */
+  /** Returns the offset at which a body breaks with an error instead of ending. */
   breakAt?: ((get: BlobGet) => number | undefined) | undefined;
-  /** Thrown by every call. */
+  /** The error that every call throws. */
   down?: CacheError | undefined;
-  /** Awaited before every answer and before every chunk of a body; what it throws is what the caller gets. */
+  /** Awaited before every answer. The caller receives its error. */
   onCall?: ((call: string) => Promise<void> | void) | undefined;
-  /** Awaited while the answer to a HEAD of a manifest is on its way: it does not have a push in between. */
+  /** Awaited after a HEAD of a manifest has read its answer, so a push in between does not change it. */
   onHeadAnswered?: (() => Promise<void>) | undefined;
   onChunk?: ((get: BlobGet, position: number) => Promise<void> | void) | undefined;
-  /** Awaited when all bytes of a body have been sent, before its end. */
+  /** Awaited after the last byte of a body, before its end. */
   onEnd?: (() => Promise<void>) | undefined;
   ranges: boolean;
-  /** Whom it lets read; absent: nobody. */
+  /** Decides which callers may read. Unset means that no caller may. */
   entitles?: ((repository: string, caller: CallerCredentials) => boolean) | undefined;
   headSaysNothing: boolean;
   tags: UpstreamTagsPage;
-  /** `undefined`: 404. */
+  /** `undefined` means 404. */
   referrers?: UpstreamReferrersPage | undefined;
 }
 

@@ -1,4 +1,5 @@
-// For tests of authorization: a registry whose repositories ask for different proofs, with a token server, and an upstream on it.
+// Starts a registry for tests of authorization, with a token server and an upstream that is opened on it. Its
+// repositories require different proofs.
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
@@ -8,28 +9,28 @@ import type { OpenUpstreamOptions } from '../open/open-upstream.ts';
 import { openOn, sendJson, startServer } from './scripted-server.ts';
 
 const latest = parseReference('latest');
-/** The proof of the account me:s3cret. */
+/** The `Authorization` of the account me:s3cret. */
 export const basic = `Basic ${Buffer.from('me:s3cret').toString('base64')}`;
 const refusedUs = (error: unknown): boolean => isCacheError(error, 'upstream-refused-us');
 
-/** The proof that a repository asks for, and the `Authorization` that it accepts. */
+/** The challenge of a repository, and the `Authorization` that it accepts. */
 export interface Door {
   readonly challenge: string;
   readonly accepts: (authorization: string) => boolean;
-  /** The status of an answer to an accepted request; default: 200. */
+  /** The status of the answer to an accepted request. Default: 200. */
   readonly status?: () => number;
-  /** The answer to an accepted request waits for it. */
+  /** Delays the answer to an accepted request. */
   readonly wait?: Promise<void>;
 }
 
 interface Script {
-  /** Repositories that are not named here ask for nothing. */
+  /** The repositories that need authorization. Others accept every request. */
   readonly doors: (tokenServer: string) => Readonly<Record<string, Door>>;
-  /** The token server's answer to a request for a token; default: a token. */
+  /** The status of the token server's answer. Default: 200 with a token. */
   readonly tokenStatus?: (scope: string, authorization: string | undefined) => number;
 }
 
-/** All ends after the test. */
+/** Starts the servers, which end after the test. */
 export async function startDoors(t: TestContext, script: Script, options: Partial<OpenUpstreamOptions> = {}) {
   const tokenServer = await startServer(t, ({ url = '', headers }, response) => {
     const scope = new URL(url, 'http://token').searchParams.get('scope') ?? '';
@@ -53,9 +54,9 @@ export async function startDoors(t: TestContext, script: Script, options: Partia
     tokenServer,
     pull,
     refuses: (repository: string) => assert.rejects(pull(repository), refusedUs, repository),
-    /** How often the password was shown to the registry itself. */
+    /** Returns how often the registry itself has received the password. */
     shown: () => server.requests.filter(({ headers }) => headers.authorization === basic).length,
-    /** The `Authorization` of each request that a pull makes. */
+    /** Returns the `Authorization` of each request of a pull. */
     async proofsOf(repository: string) {
       const before = server.requests.length;
       await pull(repository);

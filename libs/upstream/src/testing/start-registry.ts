@@ -1,4 +1,4 @@
-// For tests of tokens: a registry that wants one, with a token server of its own, and an upstream opened on it.
+// Starts a registry for tests of tokens, with a token server and an upstream that is opened on it.
 import type { ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
 import type { OpenUpstreamOptions } from '../open/open-upstream.ts';
@@ -10,14 +10,14 @@ interface Registry extends TestUpstream {
 }
 
 interface RegistryScript {
-  /** The nth token request, from 1. */
+  /** Answers the nth token request, from 1. */
   readonly token?: (count: number, response: ServerResponse) => void;
   readonly accepts?: (authorization: string) => boolean;
   readonly challenge?: string;
   readonly refusal?: number;
 }
 
-/** A registry that wants tokens, and its token server on another port of the same host. */
+/** Starts a registry that requires tokens, and its token server on another port of the same host. */
 export async function startRegistry(
   t: TestContext,
   script: RegistryScript,

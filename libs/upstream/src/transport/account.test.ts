@@ -12,7 +12,7 @@ const nginx = parseRepositoryName('library/nginx');
 const latest = parseReference('latest');
 const refusedUs = (error: unknown): boolean => isCacheError(error, 'upstream-refused-us');
 
-test('a wrong password is shown once, and a right one heals without a restart', async (t) => {
+test('a wrong password is sent once, and a right one works without a restart', async (t) => {
   const time = { nowMs: Date.now() };
   let credentials: UpstreamCredentials = { username: 'me', password: 'wrong' };
   const right = `Basic ${Buffer.from('me:right').toString('base64')}`;
@@ -35,16 +35,16 @@ test('a wrong password is shown once, and a right one heals without a restart', 
   assert.equal(await isRefused(), 1);
   time.nowMs += 30_000;
   await assert.rejects(upstream.getManifest(nginx, latest), refusedUs);
-  assert.equal(tokenServer.requests.length, 2, 'in case the registry has changed its mind');
+  assert.equal(tokenServer.requests.length, 2, 'the registry may accept it by now');
   credentials = { username: 'me', password: 'right' };
   await upstream.getManifest(nginx, latest);
   assert.equal(await isRefused(), 0);
-  const told = logLines.filter((line) => line.includes('credentials of an upstream'));
-  assert.equal(told.length, 2);
+  const lines = logLines.filter((line) => line.includes('upstream credentials'));
+  assert.equal(lines.length, 2);
   assert.doesNotMatch(logLines.join(''), /wrong|right/);
 });
 
-test('a token server that refuses one repository with 403 says nothing of the credentials', async (t) => {
+test('a 403 of the token server for one repository does not count against the credentials', async (t) => {
   const { upstream, tokenServer } = await startRegistry(
     t,
     { token: (_count, response) => void response.writeHead(403).end() },
@@ -57,7 +57,7 @@ test('a token server that refuses one repository with 403 says nothing of the cr
 
 const at = (name: string, url = 'https://token.example') => ({ url, repository: parseRepositoryName(name) });
 
-/** An account with the password `right`, and two token servers. */
+/** Opens an account with the password `right`. The tests use it with two token servers. */
 function openAccount() {
   const time = { nowMs: 0 };
   const password = { username: 'me', password: 'right' };
@@ -84,7 +84,7 @@ function openAccount() {
   };
 }
 
-test('three repositories that refuse in a row lock one token server for half a minute', async () => {
+test('refusals for three repositories in a row lock one token server for half a minute', async () => {
   const { time, isShown, refuse } = openAccount();
   refuse('a');
   refuse('a');
@@ -102,7 +102,7 @@ test('three repositories that refuse in a row lock one token server for half a m
   assert.equal(await isShown('d'), true);
 });
 
-test('an acceptance unlocks its token server alone, and not the repositories that refuse', async () => {
+test('an acceptance unlocks its token server, but no other server and no refusing repository', async () => {
   const { isShown, accept, refuse } = openAccount();
   for (const name of ['a', 'b', 'c']) refuse(name);
   accept('d', 'https://other.example');

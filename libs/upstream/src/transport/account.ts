@@ -1,35 +1,34 @@
-// One account at a registry: its credentials, and who accepts them. Refused credentials are not shown again at once
-
-// (accounts are locked for that), except when they change. A refusal applies to one repository. Several in a row apply to
-// the whole registry or token server: the credentials themselves are void then, as far as one can tell.
+// One account at a registry: its credentials, and which servers accept them. Refused credentials are not sent again immediately,
+// since registries lock accounts for that, unless they change. A refusal applies to one repository. Several refusals in a row
+// apply to the whole registry or token server: the credentials themselves are then probably invalid.
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
 import type { UpstreamCredentials, CredentialSource } from '../credentials/credential-source.ts';
 import { nameUpstream, type UpstreamIdentity } from '../transport/transport.ts';
 
-/** The registry itself, or a token server, when it is asked about one repository. */
+/** The registry itself or a token server, with the repository of the request. */
 export interface Verifier {
   readonly url: string;
   readonly repository: RepositoryName | undefined;
 }
 
 export interface Account {
-  /** Of the configuration, or `anonymous`. */
+  /** The name in the configuration, or `anonymous`. */
   readonly name: string;
   /**
-   * To show to `verifier`. `undefined`: ask as anybody. Rejects with `upstream-refused-us`: they cannot be had, or it
-   * refused them a moment ago.
+   * Returns the credentials for `verifier`. `undefined` means that the request is anonymous. Rejects with
+   * `upstream-refused-us` if they cannot be read or `verifier` refused them recently.
    */
   credentials(signal: AbortSignal, verifier: Verifier): Promise<UpstreamCredentials | undefined>;
-  /** Only for an answer that shows that `verifier` has checked them. */
+  /** Called only for an answer that proves that `verifier` has checked them. */
   accepted(used: UpstreamCredentials, verifier: Verifier): void;
   refused(used: UpstreamCredentials, verifier: Verifier): void;
 }
 
 export interface AccountOptions {
   readonly upstream: UpstreamIdentity;
-  /** `undefined`: anonymous. */
+  /** `undefined` means anonymous. */
   readonly source: CredentialSource | undefined;
   readonly metrics: UpstreamMetrics;
   readonly log: Logger;
@@ -37,11 +36,11 @@ export interface AccountOptions {
   readonly clock: () => number;
 }
 
-/** The same credentials are shown again after this long, in case the registry has changed its mind. */
+/** After this long the same credentials are sent again, since the registry may accept them by then. */
 const showAgainMs = 30_000;
-/** So many repositories that refuse in a row, with no acceptance between, lock their verifier. */
+/** This many refusals in a row for different repositories lock their verifier. */
 const maxRefusalsInARow = 3;
-/** Callers name repositories, so their number needs a limit. */
+/** Callers choose repositories, so their number needs a limit. */
 const maxRefusals = 1_000;
 
 export function createAccount({ upstream, source, metrics, log, clock }: AccountOptions): Account {
@@ -49,7 +48,10 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
     return { name: 'anonymous', credentials: async () => undefined, accepted() {}, refused() {} };
   const { name } = source;
   const labels = { upstream: upstream.name, endpoint: upstream.url.host, credential: name };
-  /** By the verifier's URL and the repository, and by the URL alone while the verifier is locked. The oldest comes first. */
+  /**
+   * Keyed by the verifier's URL and the repository, and by the URL alone while the verifier is locked. The oldest is
+   * first.
+   */
   const refusals = new Map<string, Refusal>();
   let bad = false;
 
@@ -57,8 +59,8 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
     metrics.upstreamBudget.credentialsRefused.set(labels, now ? 1 : 0);
     if (now === bad) return;
     bad = now;
-    if (now) log.error({ ...labels, ...why }, 'the credentials of an upstream are refused or cannot be had');
-    else log.info(labels, 'the credentials of an upstream are accepted again');
+    if (now) log.error({ ...labels, ...why }, 'upstream credentials refused or unreadable');
+    else log.info(labels, 'upstream credentials accepted again');
   };
   setBad(false);
 
@@ -83,7 +85,7 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
       if (!known.some((refusal) => refusal !== undefined && stands(refusal, current))) return current;
       throw new CacheError(
         'upstream-refused-us',
-        `${nameUpstream(upstream)} does not accept the configured user name and password ("${name}"); they are tried again when they change.`,
+        `${nameUpstream(upstream)} refused the configured user name and password ("${name}"). Correct them: they are tried again after a change.`,
         { detail: { upstream: upstream.name, credential: name } },
       );
     },
@@ -112,10 +114,10 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
 
 interface Refusal {
   readonly used: UpstreamCredentials;
-  /** The verifier's. */
+  /** The URL of the verifier. */
   readonly url: string;
   readonly atMs: number;
-  /** The verifier has accepted nothing since. */
+  /** Set while the verifier has accepted nothing since. */
   isInARow: boolean;
 }
 

@@ -1,5 +1,5 @@
-// The layers of each HTTP request to an upstream, for our own calls and for callers: retries, short bodies, metrics, and no
-// content encodings.
+// The layers of each HTTP request to an upstream, for our own calls and for callers: retries, short bodies, metrics,
+// and rejection of content encodings.
 import { CacheError, isCacheError, type CacheErrorKind } from '@cistern/errors';
 import { type Logger, redactUrl, type UpstreamMetrics, type UpstreamOutcome } from '@cistern/telemetry';
 import { toNetworkError } from './network-error.ts';
@@ -21,7 +21,7 @@ export interface MeasureOptions {
   readonly countBytes: (bytes: number) => void;
 }
 
-/** The requests that share these layers share their budget of retries. */
+/** Requests that share these layers share one retry budget. */
 export function attemptLayers(options: MeasureOptions): readonly TransportLayer[] {
   const { upstream, metrics } = options;
   const retries = retryRequests((result) => metrics.upstreamRetries.inc({ upstream: upstream.name, result }));
@@ -32,12 +32,12 @@ export function readAndObserve(options: MeasureOptions): readonly TransportLayer
   return [readWholeBody(options), observe(options)];
 }
 
-/** Refusals are read for their error code only. */
+/** A refusal is read only for its error code. */
 const maxRefusalBytes = 16 * 1024;
 
 /**
- * Reads bodies that are wanted whole, and those of refusals, inside the retry layer. A break in the middle of a manifest is
- * then just another failed attempt, and no layer above has a body to leak.
+ * Reads requested whole bodies and the bodies of refusals inside the retry layer. So a break in the middle of a
+ * manifest is another failed attempt, and no layer above can leak a body.
  */
 export function readWholeBody({
   upstream,
@@ -54,12 +54,12 @@ export function readWholeBody({
     if (!success) return { ...response, bytes: bytes.subarray(0, maxBytes) };
     throw new CacheError(
       'content-mismatch',
-      `${nameUpstream(upstream, response.url.host)} sent more than the ${maxBytes} bytes that are allowed for such an answer.`,
+      `${nameUpstream(upstream, response.url.host)} sent more than the ${maxBytes} bytes that this answer may have.`,
     );
   };
 }
 
-/** May return up to one chunk more than `maxBytes`, never the whole of a body without end. */
+/** Reads up to one chunk more than `maxBytes`, never a whole endless body. */
 async function read(
   upstream: UpstreamIdentity,
   { signal }: TransportRequest,
@@ -81,7 +81,10 @@ async function read(
   return Buffer.concat(chunks, size);
 }
 
-/** Refuses an answer in a content encoding that was not asked for. Decoding it would yield bytes that no digest vouches for. */
+/**
+ * Rejects an answer in a content encoding that was not requested. Decoding it would yield bytes that no digest
+ * verifies.
+ */
 export function refuseEncoded(upstream: UpstreamIdentity): TransportLayer {
   return (next) => async (request) => {
     const response = await next(request);
@@ -95,7 +98,7 @@ export function refuseEncoded(upstream: UpstreamIdentity): TransportLayer {
   };
 }
 
-/** Counts and times every HTTP request to an upstream and writes one debug line about it. */
+/** Counts and times every HTTP request to an upstream, and logs one debug line for it. */
 function observe({ upstream: { name }, metrics, log }: MeasureOptions): TransportLayer {
   return (next) => async (request) => {
     const { operation, method, url } = request;
@@ -131,9 +134,9 @@ function outcomeOf({ operation, headers }: TransportRequest, { status }: Transpo
   const refused = status === 401 || status === 403 || status === 451;
   if (refused) {
     const { authorization } = headers;
-    // Of a caller, not of us.
+    // The refusal is about the caller, not about us.
     if (operation === 'check-access') return authorization === undefined ? 'ok' : 'denied';
-    // The first half of the handshake: this is how a registry says what it wants.
+    // The 401 is the first half of the handshake: it carries the challenge.
     if (status === 401 && authorization === undefined && operation !== 'token') return 'ok';
     const ownCredentials = authorization?.startsWith('Basic ') === true;
     return ownCredentials && (status === 401 || operation === 'token') ? 'refused-us' : 'denied';

@@ -1,4 +1,5 @@
-// Repositories of one upstream may ask for different proofs, or for none. A failure of one of them does not affect others.
+// Repositories of one upstream may require different proofs, or none. A failure of one repository does not affect
+// others.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
@@ -13,11 +14,11 @@ const byToken = (realm: string, repository: string): Door => ({
   challenge: `Bearer realm="${realm}/token",service="x"`,
   accepts: (authorization) => authorization === `Bearer token-for-${repository}`,
 });
-const nobody = () => false;
-const refusing: Door = { challenge: 'Basic realm="x"', accepts: nobody };
+const acceptsNothing = () => false;
+const refusing: Door = { challenge: 'Basic realm="x"', accepts: acceptsNothing };
 const fourRefusing = { a: refusing, b: refusing, c: refusing, d: refusing };
 
-test('a repository that wants Basic without an account does not affect other repositories', async (t) => {
+test('a repository that requires Basic without an account does not affect other repositories', async (t) => {
   const { proofsOf, refuses } = await open(t, {
     doors: (realm) => ({ private: byPassword, 'public/by-token': byToken(realm, 'public/by-token') }),
   });
@@ -30,7 +31,7 @@ test('a repository that wants Basic without an account does not affect other rep
 
 test('a repository whose token server is not trusted does not affect other repositories', async (t) => {
   const { proofsOf, refuses } = await open(t, {
-    doors: () => ({ elsewhere: { challenge: 'Bearer realm="https://token.example/"', accepts: nobody } }),
+    doors: () => ({ elsewhere: { challenge: 'Bearer realm="https://token.example/"', accepts: acceptsNothing } }),
   });
   await refuses('elsewhere');
   assert.deepEqual(await proofsOf('public/app'), [undefined]);
@@ -53,7 +54,7 @@ for (const status of [401, 403, 404, 503])
   });
 
 for (const status of [403, 429, 500, 503])
-  test(`a scheme whose request was answered ${status} is not the first try of other repositories`, async (t) => {
+  test(`a scheme that was answered ${status} is not the first try for other repositories`, async (t) => {
     const time = { nowMs: Date.now() };
     const unsure: Door = { ...byPassword, status: () => status };
     const { pull, proofsOf } = await open(
@@ -68,13 +69,13 @@ for (const status of [403, 429, 500, 503])
     assert.deepEqual(await proofsOf('good'), ['Bearer token-for-good']);
   });
 
-test('a request goes without a token where the known token server gives none', async (t) => {
+test('a request is sent without a token if the known token server issues none', async (t) => {
   const { proofsOf } = await open(t, {
     doors: (realm) => ({ good: byToken(realm, 'good') }),
     tokenStatus: (scope) => (scope.includes('good') ? 200 : 503),
   });
   await proofsOf('good');
-  assert.deepEqual(await proofsOf('public/app'), [undefined], 'it needs none');
+  assert.deepEqual(await proofsOf('public/app'), [undefined], 'the repository needs no token');
 });
 
 test('a repository that refuses the account does not affect public repositories', async (t) => {
@@ -107,10 +108,10 @@ test('credentials that the registry has accepted are refused for one repository 
   const shown = server.requests.filter(
     ({ path, headers }) => path.includes('other-team') && headers.authorization === basic,
   );
-  assert.equal(shown.length, 1, 'they are not shown again where they were refused');
+  assert.equal(shown.length, 1, 'refused credentials are not sent again to that repository');
 });
 
-test('Basic and bearer repositories of one upstream are pulled in turn', async (t) => {
+test('Basic and bearer repositories of one upstream are pulled alternately', async (t) => {
   const { proofsOf } = await open(
     t,
     { doors: (realm) => ({ basic: byPassword, bearer: byToken(realm, 'bearer') }) },
@@ -122,7 +123,7 @@ test('Basic and bearer repositories of one upstream are pulled in turn', async (
   }
 });
 
-test('a token server that refuses the account does not keep it from a repository that accepts it by Basic', async (t) => {
+test('an account that the token server refuses still works for a repository with Basic', async (t) => {
   const { proofsOf, refuses } = await open(
     t,
     { doors: (realm) => ({ basic: byPassword, bearer: byToken(realm, 'bearer') }), tokenStatus: () => 401 },
@@ -134,7 +135,7 @@ test('a token server that refuses the account does not keep it from a repository
   assert.deepEqual(await proofsOf('basic'), [basic]);
 });
 
-test('a password that the registry no longer accepts is shown three times in half a minute', async (t) => {
+test('a password that the registry no longer accepts is sent three times in half a minute', async (t) => {
   const time = { nowMs: Date.now() };
   const valid = { now: true };
   const ours: Door = { ...byPassword, accepts: (authorization) => valid.now && authorization === basic };
@@ -148,13 +149,13 @@ test('a password that the registry no longer accepts is shown three times in hal
   assert.equal(shown() - before, 3);
   time.nowMs += 30_000;
   for (const repository of repositories) await refuses(repository);
-  assert.equal(shown() - before, 6, 'in case the registry has changed its mind');
+  assert.equal(shown() - before, 6, 'the registry may accept it by now');
   valid.now = true;
   time.nowMs += 30_000;
   for (const repository of repositories) await pull(repository);
 });
 
-test('refusals that an acceptance comes between do not add up', async (t) => {
+test('an acceptance between refusals resets their count', async (t) => {
   const { proofsOf, refuses } = await open(
     t,
     { doors: () => ({ ours: byPassword, ...fourRefusing }) },
@@ -166,7 +167,7 @@ test('refusals that an acceptance comes between do not add up', async (t) => {
   }
 });
 
-test('a repository that refuses never-accepted credentials again and again does not lock another one', async (t) => {
+test('repeated refusals for one repository do not lock another repository', async (t) => {
   const time = { nowMs: Date.now() };
   const { proofsOf, refuses } = await open(
     t,
@@ -206,7 +207,7 @@ for (const [status, counts] of [
     await refuses('c');
     const before = shown();
     await refuses('d');
-    assert.equal(shown() - before, counts ? 1 : 0, 'unless three repositories in a row have refused it');
+    assert.equal(shown() - before, counts ? 1 : 0, 'three refusals in a row stop the password');
   });
 
 for (const [status, kind] of [
@@ -214,7 +215,7 @@ for (const [status, kind] of [
   [404, 'manifest-unknown'],
   [410, 'manifest-unknown'],
 ] as const)
-  test(`a ${status} to a request whose proof could not be had is not upstream's word`, async (t) => {
+  test(`a ${status} to a request without its proof is not final`, async (t) => {
     const time = { nowMs: Date.now() };
     const tokenServer = { status: 200 };
     const hidden: Door = { challenge: '', accepts: () => true, status: () => status };
@@ -223,11 +224,7 @@ for (const [status, kind] of [
       { doors: (realm) => ({ good: byToken(realm, 'good'), hidden }), tokenStatus: () => tokenServer.status },
       { clock: () => time.nowMs },
     );
-    await assert.rejects(
-      pull('hidden'),
-      (error) => isCacheError(error, kind),
-      'nothing is known of a token server yet',
-    );
+    await assert.rejects(pull('hidden'), (error) => isCacheError(error, kind), 'no token server is known yet');
     await proofsOf('good');
     tokenServer.status = 503;
     for (let calls = 0; calls < 2; calls += 1)
@@ -238,7 +235,7 @@ for (const [status, kind] of [
     await assert.rejects(pull('hidden'), (error) => isCacheError(error, kind));
   });
 
-test('a request that began without a scheme leaves the one that another request was accepted with', async (t) => {
+test('a request without a scheme does not drop the scheme that another request has proved', async (t) => {
   const gate = Promise.withResolvers<void>();
   const slow: Door = { challenge: '', accepts: () => true, wait: gate.promise };
   const { pull, proofsOf, server } = await open(

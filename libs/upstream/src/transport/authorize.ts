@@ -1,5 +1,5 @@
-// Proves who we are in the way an upstream asks for. A 401 names the scheme. Once a request that used a scheme has been
-// accepted, later requests use it from the start.
+// Authenticates requests with the scheme of the upstream. A 401 names the scheme. Once the upstream has accepted a
+// request with a scheme, later requests use it from the start.
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Account, Verifier } from './account.ts';
 import { isIdentityToken, type UpstreamCredentials } from '../credentials/credential-source.ts';
@@ -18,15 +18,18 @@ type Scheme = { readonly kind: 'basic' } | ({ readonly kind: 'bearer' } & Bearer
 
 interface Proof {
   readonly authorization: string;
-  /** What a Basic one is made of. */
+  /** The credentials of a Basic proof. */
   readonly credentials?: UpstreamCredentials;
-  /** `undefined`: Basic. */
+  /** `undefined` means Basic. */
   readonly token: string | undefined;
-  /** A 401 in answer to this proof is final. */
+  /** Set if a 401 to this proof is final. */
   readonly final: boolean;
 }
 
-/** A token that another process put into a shared cache may be as void as ours was; one issued for the request is final. */
+/**
+ * A token that another process stored in a shared cache may be invalid too. A token that was issued for the request is
+ * final.
+ */
 const maxRenewals = 2;
 
 export interface AuthorizeOptions {
@@ -36,13 +39,13 @@ export interface AuthorizeOptions {
 }
 
 /**
- * Passes on a 401 only if a token issued for this very request was refused: then the repository is missing or private.
- * Rejects with `upstream-refused-us` if upstream wants credentials that we do not have or has refused those we have, and
- * with the reason if a proof cannot be had and upstream answers 401, 403, 404 or 410 without one.
+ * Passes a 401 on only if a token issued for this request was refused: then the repository is missing or private.
+ * Rejects with `upstream-refused-us` if the upstream requires credentials that are missing or refused. If a proof is
+ * unavailable and the upstream answers 401, 403, 404 or 410 without it, rejects with the reason.
  */
 export function authorize({ upstream, account, tokens }: AuthorizeOptions): TransportLayer {
-  // One upstream is one origin: what others answer, behind a redirect, is passed on as it is.
-  /** A hint, never more: repositories of one upstream may ask for different schemes, or for none. */
+  // One upstream is one origin. Answers of other servers, behind a redirect, are passed on unchanged.
+  /** Only a hint: repositories of one upstream may require different schemes, or none. */
   let accepted: Scheme | undefined;
 
   async function prove(scheme: Scheme, request: TransportRequest, refused: string | undefined): Promise<Proof> {
@@ -50,12 +53,12 @@ export function authorize({ upstream, account, tokens }: AuthorizeOptions): Tran
     if (scheme.kind === 'basic') {
       const credentials = await account.credentials(signal, verifierOf(request));
       if (credentials === undefined)
-        throw refusal('wants a user name and a password, and none are configured for this upstream');
+        throw refusal('requires a user name and a password, and none are configured for this upstream');
       if (isIdentityToken(credentials))
-        throw refusal('wants a user name and a password, and an identity token is neither');
+        throw refusal('requires a user name and a password, but only an identity token is configured');
       return { authorization: basicAuthorization(credentials), credentials, token: undefined, final: true };
     }
-    if (repository === undefined) throw refusal('wants a token for a request that is about no repository');
+    if (repository === undefined) throw refusal('requires a token for a request without a repository');
     const { token, fresh } = await tokens({ scheme, repository, refused, signal });
     return { authorization: `Bearer ${token}`, token, final: fresh };
   }
@@ -85,13 +88,13 @@ export function authorize({ upstream, account, tokens }: AuthorizeOptions): Tran
     if (!isRefused(response, request)) {
       if (first?.error !== undefined && mayNeedProof(response, request)) throw first.error;
       if (hint !== undefined && proof !== undefined) succeed(hint, proof.credentials);
-      // A hint that could not be used here and was not needed is dropped. Another request may have set a better one.
+      // A hint that was unusable and not needed is dropped. Another request may have set a better one.
       else if (accepted === hint) accepted = undefined;
       return response;
     }
 
     const scheme = chooseScheme(parseChallenges(response.headers['www-authenticate']));
-    if (scheme === undefined) throw refusal('wants us to authenticate and does not say how');
+    if (scheme === undefined) throw refusal('requires authentication but names no supported scheme (Basic or Bearer)');
     const isAsHinted = hint !== undefined && isSameScheme(hint, scheme);
     if (isAsHinted && first?.error !== undefined) throw first.error;
     let mayRenew = !isAsHinted || proof?.final !== true;
@@ -111,7 +114,10 @@ export function authorize({ upstream, account, tokens }: AuthorizeOptions): Tran
   };
 }
 
-/** A proof that cannot be had is no reason not to ask: this repository may ask for another one, or for none. */
+/**
+ * Resolves with an error instead of throwing it. The request is sent without the proof, because this repository may
+ * need a different one or none.
+ */
 async function attempt(
   proving: Promise<Proof>,
   { signal }: TransportRequest,
@@ -128,22 +134,27 @@ function verifierOf({ url, repository }: TransportRequest): Verifier {
   return { url: url.origin, repository };
 }
 
-/** By the upstream itself: what others answer, behind a redirect, is no question to us. */
+/** Whether the upstream itself answered 401. A 401 of another server, behind a redirect, is no challenge to us. */
 function isRefused({ status, url }: TransportResponse, request: TransportRequest): boolean {
   return status === 401 && url.origin === request.url.origin;
 }
 
-/** Shows that the registry has checked what it was shown. A redirect to others shows it, whatever they answer. */
+/**
+ * Whether the registry has checked the proof. A redirect to another server proves it, for any answer of that server.
+ */
 function isAccepted({ status, url }: TransportResponse, request: TransportRequest): boolean {
   return url.origin !== request.url.origin || status < 400 || status === 404;
 }
 
-/** A registry may deny, or say that it does not have, what it hides from those who prove nothing. */
+/**
+ * Whether the answer may depend on a proof. A registry may deny a private repository to anonymous requests, or report
+ * it as missing.
+ */
 function mayNeedProof({ status, url }: TransportResponse, request: TransportRequest): boolean {
   return url.origin === request.url.origin && [403, 404, 410].includes(status);
 }
 
-/** Bearer before Basic: with a token our password goes to the token server only. */
+/** Chooses Bearer before Basic: with a token our password is sent to the token server only. */
 function chooseScheme(challenges: readonly Challenge[]): Scheme | undefined {
   for (const { scheme, parameters } of challenges) {
     const realm = parameters.get('realm');

@@ -66,9 +66,9 @@ const cases: readonly [name: string, fields: string | string[] | undefined, expe
     [['bearer', { realm: 'https://auth.example.com:8443/token', service: 's' }]],
   ],
   ['empty list elements', ', ,Basic realm="x",,', [['basic', { realm: 'x' }]]],
-  ['a repeated parameter: the first counts', 'Bearer realm="a",realm="b"', [['bearer', { realm: 'a' }]]],
+  ['a repeated parameter, of which the first counts', 'Bearer realm="a",realm="b"', [['bearer', { realm: 'a' }]]],
   [
-    'an unterminated string: what came before is kept',
+    'an unterminated string after a valid challenge',
     'Basic realm="x", Bearer realm="y',
     [
       ['basic', { realm: 'x' }],
@@ -76,12 +76,12 @@ const cases: readonly [name: string, fields: string | string[] | undefined, expe
     ],
   ],
   ['a parameter without a scheme', 'realm="x"', []],
-  ['rubbish', '"""', []],
-  ['nothing', undefined, []],
+  ['an invalid field', '"""', []],
+  ['a missing field', undefined, []],
 ];
 
 for (const [name, fields, expected] of cases)
-  test(`challenges: ${name}`, () => {
+  test(`challenges: ${name} is parsed`, () => {
     const parsed = parseChallenges(fields).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)]);
     assert.deepEqual(parsed, expected);
   });
@@ -91,6 +91,6 @@ test('challenges: a hostile field is parsed in linear time', () => {
   parseChallenges(`Bearer realm="${'\\'.repeat(500_000)}`);
   parseChallenges(`Bearer ${'a='.repeat(500_000)}`);
   parseChallenges(`Bearer${' '.repeat(500_000)}x`);
-  // Well under a second; by the square of its length it would be minutes.
+  // Linear parsing takes well under a second. Quadratic parsing would take minutes.
   assert.ok(process.cpuUsage(began).user < 30_000_000);
 });

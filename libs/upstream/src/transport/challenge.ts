@@ -1,10 +1,10 @@
-// Parses `WWW-Authenticate` (RFC 9110 section 11.6.1): several challenges in one field or in several, with commas both
-// between challenges and between the parameters of one.
+// Parses `WWW-Authenticate` (RFC 9110 section 11.6.1). Several challenges may be in one field or in several. Commas
+// separate both the challenges and the parameters of one challenge.
 
 export interface Challenge {
   /** In lower case. */
   readonly scheme: string;
-  /** Names in lower case; empty for a challenge with a token68. */
+  /** The names are in lower case. Empty for a challenge with a token68. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
@@ -14,7 +14,7 @@ const value = /[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([\w!#$%&'*+./:^`|~-]+))/y;
 const token68 = /[ \t]+[\w.~+/-]+=*[ \t]*(?=,|$)/y;
 const equals = /[ \t]*=/y;
 
-/** What is readable, in order; the rest of a field is dropped from the first thing that is no challenge. */
+/** Returns the valid challenges, in order. The first invalid part of a field drops the rest of that field. */
 export function parseChallenges(fields: string | readonly string[] | undefined): Challenge[] {
   if (fields === undefined) return [];
   return (typeof fields === 'string' ? [fields] : fields).flatMap(parseField);
@@ -42,7 +42,7 @@ function parseField(field: string): Challenge[] {
     } else {
       if (current === undefined) return challenges;
       const [, quoted, plain] = parameter;
-      // The first of two parameters of one name counts: the field's start is what others have checked.
+      // The first of two parameters with one name counts, as in other parsers that may have checked the field before.
       if (!current.parameters.has(name))
         current.parameters.set(name, quoted === undefined ? (plain ?? '') : quoted.replaceAll(/\\(.)/g, '$1'));
     }

@@ -15,7 +15,7 @@ interface Account {
   isRefused?: boolean;
 }
 
-/** A registry that wants Basic credentials and counts the pulls of each user. */
+/** Starts a registry that requires Basic credentials and counts the pulls of each user. */
 async function start(t: TestContext, users: Record<string, Account>) {
   const answer = ({ headers }: IncomingMessage, response: ServerResponse): void => {
     const name =
@@ -44,7 +44,7 @@ async function start(t: TestContext, users: Record<string, Account>) {
   return { server, ...openOn(t, server.url, { credentials }) };
 }
 
-test('an account that has nothing left is exchanged within the call', async (t) => {
+test('a call continues with another account when the first has no pulls left', async (t) => {
   const users = { one: { remaining: 1 }, two: { remaining: 50 } };
   const { upstream } = await start(t, users);
   for (let pulls = 0; pulls < 5; pulls += 1) await upstream.getManifest(repository, latest);
@@ -55,7 +55,7 @@ test('an account that has nothing left is exchanged within the call', async (t) 
   );
 });
 
-test('an account that is refused is exchanged too, and shows in the metrics', async (t) => {
+test('a call continues with another account when the first is refused, and the metrics show it', async (t) => {
   const users = { one: { remaining: 50, isRefused: true }, two: { remaining: 50 } };
   const { upstream, metrics, logLines } = await start(t, users);
   for (let pulls = 0; pulls < 3; pulls += 1) await upstream.getManifest(repository, latest);
@@ -68,12 +68,16 @@ test('an account that is refused is exchanged too, and shows in the metrics', as
       ['two', 0],
     ],
   );
-  assert.equal(logLines.filter((line) => line.includes('are refused')).length, 1, 'one line however many calls');
+  assert.equal(
+    logLines.filter((line) => line.includes('credentials refused')).length,
+    1,
+    'the log has one line for all calls',
+  );
 });
 
 const isThrottled = (error: unknown): boolean => isCacheError(error, 'upstream-rate-limited') && error.retryable;
 
-test('a bare 429 is about all accounts, and about everything', async (t) => {
+test('a bare 429 pauses all accounts and all requests', async (t) => {
   const server = await startServer(t, (_request, response) => response.writeHead(429).end());
   const credentials = ['one', 'two'].map((name) => fixedCredentials(name, { username: name, password: 'x' }));
   const { upstream } = openOn(t, server.url, { credentials });

@@ -1,5 +1,5 @@
-// Sends a request with one of the accounts of a registry: the one that the ledger chooses, and another one where that is
-// refused or has nothing left.
+// Sends a request with the account of a registry that the ledger chooses. If that account is refused or has no pulls
+// left, it tries another.
 import { isCacheError } from '@cistern/errors';
 import type { BudgetCall, EndpointBudget } from '../budget/budget.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from './transport.ts';
 
 export interface ChooseAccountOptions {
-  /** By the accounts' names; at least one. */
+  /** The transports by account name; at least one. */
   readonly accounts: ReadonlyMap<string, Transport>;
   readonly budget: EndpointBudget;
   /** Milliseconds since the epoch. */
@@ -41,7 +41,7 @@ export function chooseAccount({ accounts, budget, clock }: ChooseAccountOptions)
     return last.response;
   };
 
-  /** `undefined`: what the account before got is the answer. */
+  /** Returns `undefined` if no further account is admitted: then the previous answer counts. */
   async function admit(
     { operation, purpose = 'cold' }: TransportRequest,
     names: readonly string[],
@@ -61,7 +61,7 @@ export function chooseAccount({ accounts, budget, clock }: ChooseAccountOptions)
     try {
       response = await send(request);
     } catch (error) {
-      // A token server's: it has no budgets, only limits on requests.
+      // This 429 came from a token server, which has no pull budgets, only limits on requests.
       if (isCacheError(error, 'upstream-rate-limited')) {
         const retryAfterMs = await budget.throttled({ requestedAtMs, retryAfterMs: error.retryAfterMs });
         return { error: withRetryAfter(error, retryAfterMs), mayAskAnother: false };

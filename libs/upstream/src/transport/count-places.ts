@@ -1,18 +1,18 @@
-// Keeps extra connections from taking the places of others. The dialer's pools limit the connections to each host, and requests
-// wait there for a free one. An extra request begins only while fewer requests run or wait than there are places.
+// Prevents extra connections from taking the connections of other requests. The dialer's pools limit the connections to
+// each host, and requests wait there. An extra request begins only while fewer requests run or wait than the limit.
 import { ExtraRefused } from './extra-refused.ts';
 import { nameUpstream, type TransportLayer, type UpstreamIdentity } from './transport.ts';
 
 export interface Places {
-  /** Waits in the pool as ever. */
+  /** Waits for a free connection of the pool. */
   readonly first: TransportLayer;
-  /** Rejects at once with `ExtraRefused` where no place is free. One that has begun stays to its end. */
+  /** Rejects immediately with `ExtraRefused` if no connection is free. A request that has begun runs to its end. */
   readonly extra: TransportLayer;
 }
 
-/** `max`: of each host. */
+/** `max` limits the connections to each host. */
 export function countPlaces(upstream: UpstreamIdentity, max: number): Places {
-  /** By origin: requests that wait, and those whose bodies have not ended. */
+  /** Counts, by origin, the requests that wait and those whose bodies have not ended. */
   const taken = new Map<string, number>();
 
   const first: TransportLayer = (next) => async (request) => {

@@ -6,13 +6,13 @@ const proxies = { HTTPS_PROXY: 'http://secure.proxy:3128', HTTP_PROXY: 'http://p
 const ask = (url: string, noProxy = '', environment: object = proxies): string | undefined =>
   proxyFor(new URL(url), { ...environment, NO_PROXY: noProxy })?.url;
 
-test('proxy: by the scheme of the URL', () => {
+test('proxy: the scheme of the URL selects the variable', () => {
   assert.equal(ask('https://quay.io/v2/'), 'http://secure.proxy:3128');
   assert.equal(ask('http://quay.io/v2/'), 'http://plain.proxy:3128');
   assert.equal(ask('http://quay.io/v2/', '', { HTTPS_PROXY: 'http://secure.proxy' }), undefined);
 });
 
-test('proxy: lower-case names win, a scheme may be left out, rubbish is an error', () => {
+test('proxy: lower-case names win, the scheme is optional, an invalid URL throws', () => {
   assert.equal(ask('https://quay.io', '', { ...proxies, https_proxy: 'other:8080' }), 'http://other:8080');
   assert.throws(() => ask('https://quay.io', '', { HTTPS_PROXY: 'http://:::' }), TypeError);
 });

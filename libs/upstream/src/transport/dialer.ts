@@ -1,5 +1,5 @@
-// The bottom of the stack. All connections to an upstream, its token server and its storage are opened here: egress policy,
-// proxy, TLS, connection caps and keep-alive. HTTP/1.1 only.
+// The bottom of the stack. It opens all connections to an upstream, its token server and its storage: egress policy,
+// proxy, TLS, connection limits and keep-alive. HTTP/1.1 only.
 import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { getCACertificates } from 'node:tls';
@@ -11,15 +11,15 @@ import { toNetworkError } from './network-error.ts';
 import { nameUpstream, type Transport, type UpstreamIdentity } from './transport.ts';
 
 export interface ProxyTarget {
-  /** `http://` or `https://`, with user info where the proxy wants it. */
+  /** A URL with `http://` or `https://`, and with user info if the proxy requires it. */
   readonly url: string;
 }
 
-/** PEM throughout. */
+/** Certificates and keys in PEM. */
 export interface UpstreamTls {
-  /** Trusted besides the usual authorities, for storage and token servers too. */
+  /** Authorities to trust in addition to the usual ones, for storage and token servers too. */
   readonly ca?: string | readonly string[] | undefined;
-  /** Shown to the upstream's own host only; with `key`. */
+  /** The client certificate, sent to the upstream's own host only. It needs `key`. */
   readonly certificate?: string | undefined;
   readonly key?: string | undefined;
 }
@@ -31,7 +31,7 @@ export interface DialerOptions {
   readonly tls: UpstreamTls;
   readonly connectTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
-  /** Per host that is dialled. */
+  /** The limit per dialled host. */
   readonly maxConnections: number;
   /** Default: the system's resolver. */
   readonly lookup?: LookupFunction | undefined;
@@ -39,12 +39,12 @@ export interface DialerOptions {
 
 export interface Dialer {
   /**
-   * `isRedirected`: the upstream chose the URL by a redirect. Throws `upstream-refused-us` for an address that the egress
-   * policy forbids, here or when the name is resolved. Over a proxy only literal addresses are judged: it is the proxy that
-   * resolves names.
+   * Returns the dispatcher for a URL. `isRedirected` means that the upstream chose the URL by a redirect. Throws
+   * `upstream-refused-us` for an address that the egress policy forbids, here or when the name is resolved. With a
+   * proxy only literal addresses are checked, because the proxy resolves names.
    */
   dispatcherFor(url: URL, isRedirected?: boolean): Dispatcher;
-  /** Breaks off what is still open. */
+  /** Aborts all open requests. */
   close(): Promise<void>;
 }
 
@@ -56,7 +56,8 @@ export function createDialer(options: DialerOptions): Dialer {
     dispatcherFor(url, isRedirected) {
       if (closed)
         throw new CacheError('upstream-unreachable', `${nameUpstream(upstream, url.host)} is no longer in use here.`);
-      // The operator named the upstream's host, so it may be private; it alone is shown the client certificate.
+      // The operator configured the upstream's host, so it may be private. Only this host receives the client
+      // certificate.
       const own = isOwnPlace(upstream, url, isRedirected);
       const trusted = own || allowPrivate;
       const proxy = findProxy(url);
@@ -81,17 +82,20 @@ export interface DialOptions {
   readonly dialer: Dialer;
   readonly headersTimeoutMs: number;
   readonly bodyIdleTimeoutMs: number;
-  /** Of Cistern, for the `User-Agent`. */
+  /** The version of Cistern, for the `User-Agent`. */
   readonly version: string;
-  /** Of the whole cluster: a frontend that finds its own in a request has met itself. */
+  /** The id of the whole cluster. A frontend that finds its own id in a request has detected a loop. */
   readonly instanceId: string;
 }
 
-/** One HTTP request on a connection of the dialer, with the headers that all requests carry, to token servers and storage too. */
+/**
+ * Sends one HTTP request on a connection of the dialer. All requests carry the same extra headers, also those to token
+ * servers and storage.
+ */
 export function createDial(options: DialOptions): Transport {
   const { upstream, dialer, headersTimeoutMs, bodyIdleTimeoutMs, version, instanceId } = options;
   const common = {
-    // Digests are of the bytes as stored: a body that was encoded on the way could only be decoded into other bytes.
+    // Digests cover the bytes as stored. A body that was encoded in transit could only be decoded into different bytes.
     'accept-encoding': 'identity',
     'user-agent': `cistern/${version}`,
     'x-cistern-hop': instanceId,
@@ -108,7 +112,7 @@ export function createDial(options: DialOptions): Transport {
         signal,
         headersTimeout: headersTimeoutMs,
         bodyTimeout: bodyIdleTimeoutMs,
-        // Else undici closes the connection after every HEAD, and a HEAD is what most of our requests are.
+        // Without this undici closes the connection after every HEAD, and most of our requests are HEAD.
         reset: false,
       });
       return { status: response.statusCode, headers: response.headers, url, body: response.body };
@@ -119,8 +123,8 @@ export function createDial(options: DialOptions): Transport {
 }
 
 /**
- * Whether a request goes to a place that the operator named. A token server may have another port of the upstream's host,
- * as credentials go there. A redirect may not: on a private host other ports are other services.
+ * Whether the operator configured the server of a request. A token server may have another port of the upstream's host,
+ * because credentials are sent there. A redirect may not: on a private host other ports are other services.
  */
 function isOwnPlace({ url }: UpstreamIdentity, other: URL, isRedirected = false): boolean {
   return isRedirected ? other.origin === url.origin : other.hostname === url.hostname;
@@ -152,7 +156,7 @@ function openThroughProxy(options: DialerOptions, own: boolean, proxy: ProxyTarg
     connectTimeout: options.connectTimeoutMs,
     requestTls: tlsOptions(options.tls, own),
     proxyTls: tlsOptions(options.tls, false),
-    // Undici gives neither the pool of CONNECT requests a timeout nor the pool of forwarded requests a cap of its own.
+    // Undici sets no timeout for the pool of CONNECT requests and no limit for the pool of forwarded requests.
     clientFactory: (origin, given) => new Pool(origin, { ...given, headersTimeout: options.connectTimeoutMs }),
     factory: (origin, given: Pool.Options) => new Pool(origin, { ...given, ...pool }),
   });
@@ -165,17 +169,18 @@ function poolOptions({ maxConnections, keepAliveTimeoutMs }: DialerOptions) {
 function tlsOptions({ ca, certificate, key }: UpstreamTls, own: boolean) {
   return {
     allowH2: false,
-    // Added to the usual roots: an upstream with a private authority may still keep its blobs at a public cloud.
+    // The authorities are added to the usual roots: an upstream with a private authority may still store its blobs in a
+    // public cloud.
     ...(ca !== undefined && { ca: [...getCACertificates('default'), ...(typeof ca === 'string' ? [ca] : ca)] }),
     ...(own && certificate !== undefined && key !== undefined && { cert: certificate, key }),
   };
 }
 
 /**
- * The proxy for a URL by the customary variables, as curl, Go and registry:2 read them. They are `HTTPS_PROXY` or `HTTP_PROXY`
- * (by the URL's scheme) and `NO_PROXY`; lower-case names win. `NO_PROXY` lists `*`, hosts (with their subdomains; a leading `.` or
- * `*.` leaves the host itself out), addresses and CIDR ranges, each host or address optionally with a port. Loopback is never
- * proxied. Throws a TypeError for a proxy that is no URL.
+ * Returns the proxy for a URL by the usual variables, as curl, Go and registry:2 read them. They are `HTTPS_PROXY` or
+ * `HTTP_PROXY` (by the URL's scheme) and `NO_PROXY`. Lower-case names win. `NO_PROXY` lists `*`, hosts with their
+ * subdomains, addresses and CIDR ranges. A leading `.` or `*.` excludes the host itself, and each host or address may
+ * have a port. Loopback is never proxied. Throws a TypeError for an invalid proxy URL.
  */
 export function proxyFor(url: URL, environment: Readonly<Record<string, string | undefined>>): ProxyTarget | undefined {
   const read = (name: string): string => environment[name.toLowerCase()] || environment[name] || '';
@@ -214,7 +219,7 @@ function isInRange(host: string, range: string): boolean {
   return address.kind() === network.kind() && address.match(network, bits);
 }
 
-/** Without the brackets of an IPv6 address. */
+/** Returns the host without the brackets of an IPv6 address. */
 function bareHost({ hostname }: URL): string {
   return hostname.replaceAll(/^\[|\]$/g, '');
 }

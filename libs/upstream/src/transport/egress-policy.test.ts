@@ -33,8 +33,8 @@ const forbidden = [
   ['localhost', 'a name'],
 ] as const;
 
-for (const [address, what] of forbidden)
-  test(`egress policy: ${address} (${what}) is not public`, () => assert.equal(isPublicAddress(address), false));
+for (const [address, range] of forbidden)
+  test(`egress policy: ${address} (${range}) is not public`, () => assert.equal(isPublicAddress(address), false));
 
 for (const address of [
   '1.1.1.1',
@@ -53,7 +53,9 @@ const hexOf = (address: string) => {
   return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
 };
 
-/** How an IPv6 address may mean an IPv4 one: as itself, and by way of a translator or a tunnel. */
+/**
+ * Returns the forms of an IPv4 address: itself, and the IPv6 addresses that mean it through a translator or a tunnel.
+ */
 const formsOf = (ipv4: string): readonly string[] => [
   ipv4,
   `::ffff:${ipv4}`,
@@ -81,7 +83,7 @@ const metadataServers = [
 ] as const;
 
 for (const [address, owner] of metadataServers)
-  test(`egress policy: the metadata server at ${address} (${owner}) is not public, in no form`, () => {
+  test(`egress policy: the metadata server at ${address} (${owner}) is not public in any form`, () => {
     for (const form of isIPv4(address) ? formsOf(address) : [address]) assert.equal(isPublicAddress(form), false, form);
   });
 

@@ -2,8 +2,9 @@
 import { CacheError, isCacheError } from '@cistern/errors';
 
 /**
- * An extra request for a blob was refused or failed. It says nothing about the upstream's health: one connection may work as ever.
- * `by`: the `host`, or the `cap` of our own on connections (`maxconnections`), which has no place free.
+ * An extra request for a blob was refused or failed. It does not mean that the upstream is unhealthy: one connection
+ * may work as usual. `by` is the `host`, or the `cap`, our own limit on connections (`maxconnections`), of which none
+ * is free.
  */
 export class ExtraRefused extends CacheError {
   readonly by: 'host' | 'cap';
@@ -14,9 +15,9 @@ export class ExtraRefused extends CacheError {
   }
 }
 
-/** Failures of the host become `ExtraRefused`; refusals of the blob itself, and what else is thrown, stay as they are. */
+/** Converts failures of the host to `ExtraRefused`. Refusals of the blob itself and other errors stay as they are. */
 export function toExtraRefused(error: unknown): unknown {
   if (error instanceof ExtraRefused) return error;
   if (!isCacheError(error, 'upstream-rate-limited', 'upstream-unreachable', 'upstream-timeout')) return error;
-  return new ExtraRefused('host', `An extra connection was refused. ${error.message}`, error);
+  return new ExtraRefused('host', `The extra connection failed. ${error.message}`, error);
 }

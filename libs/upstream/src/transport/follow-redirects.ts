@@ -1,5 +1,5 @@
-// Follows redirects, as registries send them for blobs: to storage with a signed URL, which must get none of our
-// credentials and must not appear in any message.
+// Follows redirects, which registries send for blobs. They lead to storage with a signed URL: it must receive none of
+// our credentials, and its query must not appear in any message.
 import { CacheError } from '@cistern/errors';
 import {
   nameUpstream,
@@ -12,10 +12,10 @@ import {
 
 const maxRedirects = 5;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
-/** Larger bodies of redirects cost the connection. */
+/** The connection is closed for redirects with larger bodies. */
 const maxDiscardedBytes = 16 * 1024;
 
-/** A target that may not be followed is `upstream-refused-us`: an operator has to look, and waiting does not help. */
+/** Follows redirects. A forbidden target is `upstream-refused-us`: an operator must act, and waiting does not help. */
 export function followRedirects(upstream: UpstreamIdentity): TransportLayer {
   return (next) => async (original) => {
     let request = original;
@@ -49,7 +49,7 @@ function redirected(
   if (url.protocol !== 'https:' && !http)
     throw new CacheError(
       'upstream-refused-us',
-      `${nameUpstream(upstream)} redirected to ${withoutQuery(url)}, which is not followed from ${from.protocol}//${from.host}.`,
+      `${nameUpstream(upstream)} redirected to ${withoutQuery(url)}, which is not allowed from ${from.protocol}//${from.host}.`,
       { detail: { upstream: upstream.name, location: withoutQuery(url) } },
     );
   if (url.origin === from.origin) return { ...request, url, isRedirected: true };
@@ -62,7 +62,7 @@ function withoutQuery({ origin, protocol, host, pathname, search }: URL): string
   return `${start}${pathname}${search === '' ? '' : '?[redacted]'}`;
 }
 
-/** Reading a short body to its end keeps the connection. How it ends is of no interest. */
+/** Reads a short body to its end, which keeps the connection open. An error at its end does not matter. */
 function discard({ body }: TransportResponse): void {
   let size = 0;
   body.on('error', () => {});

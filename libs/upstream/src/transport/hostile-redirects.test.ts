@@ -1,5 +1,5 @@
-// The known ways to write an inner address so that a check does not see it (SSRF), as targets of redirects. Nothing is dialled
-// here: what the tests look at is where the dialer would go.
+// The known ways to hide an internal address from a check (SSRF), as targets of redirects. Nothing is dialled here: the
+// tests check where the dialer would connect.
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
@@ -28,7 +28,7 @@ function dialerOf(url: string, options: Partial<DialerOptions> = {}) {
   });
 }
 
-/** Follows these locations, one after the other. Resolves with the URLs that would be dialled. */
+/** Follows these locations in order. Resolves with the URLs that would be dialled. */
 async function follow(url: string, locations: readonly string[]): Promise<readonly string[]> {
   const upstream = { name: 'test', url: new URL(url) };
   const dialer = dialerOf(url);
@@ -125,10 +125,10 @@ for (const location of [
   'http://:80/',
   'http://[::ffff:127.1]/',
 ])
-  test(`SSRF: a redirect to ${location} is no place`, () =>
+  test(`SSRF: a redirect to ${location} fails with content-mismatch`, () =>
     assert.rejects(follow(registry, [location]), (error) => isCacheError(error, 'content-mismatch')));
 
-test('SSRF: each redirect of a chain is judged', async () => {
+test('SSRF: each redirect of a chain is checked', async () => {
   const inside = 'http://169.254.169.254/';
   for (const before of [
     ['/a'],
@@ -145,7 +145,7 @@ test('SSRF: each redirect of a chain is judged', async () => {
   ]);
 });
 
-test('SSRF: of a private upstream its own origin alone is allowed, and never without TLS after TLS', async () => {
+test('SSRF: a private upstream may redirect only to its own origin, and https never to http', async () => {
   assert.equal((await follow('http://10.0.0.5:5000/', ['http://10.0.0.5:5000/x', '/y'])).length, 3);
   for (const [own, location] of [
     ['http://10.0.0.5:5000/', 'http://10.0.0.5/'],
@@ -159,13 +159,13 @@ test('SSRF: of a private upstream its own origin alone is allowed, and never wit
     await assert.rejects(follow(own, [location]), refused, location);
 });
 
-test('SSRF: over a proxy no name of this machine is asked for', () => {
+test('SSRF: a proxy receives no request for a name of this machine', () => {
   const dialer = dialerOf(registry, { proxyFor: () => ({ url: 'http://proxy.example:3128' }) });
   for (const host of ['localhost', 'LOCALHOST', 'localhost.', 'a.localhost', '127.1', '[::1]', '2852039166'])
     assert.throws(() => dialer.dispatcherFor(new URL(`http://${host}/`), true), refused, host);
 });
 
-/** A resolver that gives the next of these answers each time. */
+/** Creates a resolver that returns the next of these answers each time. */
 function resolver(...answers: readonly (readonly string[])[]) {
   const asked: string[] = [];
   const lookup: LookupFunction = (hostname, _options, callback) => {
@@ -184,7 +184,7 @@ function resolver(...answers: readonly (readonly string[])[]) {
   return { find, asked };
 }
 
-test('SSRF: a name with inner addresses alone is refused, whatever its name', async () => {
+test('SSRF: a name with only internal addresses is refused', async () => {
   for (const name of [
     'localhost',
     'localhost.',
@@ -203,7 +203,7 @@ test('SSRF: a name with inner addresses alone is refused, whatever its name', as
       await assert.rejects(resolver(found).find(name), refused, `${name}: ${found.join()}`);
 });
 
-test('SSRF: of inner and outer addresses of a name the outer ones are dialled', async () => {
+test('SSRF: only the public addresses of a name are dialled', async () => {
   const mixed = ['10.0.0.1', '1.1.1.1', '::1', '2606:4700::1111'];
   assert.deepEqual(await resolver(mixed).find('cdn.example'), [
     { address: '1.1.1.1', family: 4 },
@@ -212,7 +212,7 @@ test('SSRF: of inner and outer addresses of a name the outer ones are dialled', 
   assert.equal(await resolver(mixed).find('cdn.example', false), '1.1.1.1');
 });
 
-test('SSRF: a name that changes (DNS rebinding) is resolved once for each connection, and judged each time', async () => {
+test('SSRF: a name is resolved once for each connection and checked each time (DNS rebinding)', async () => {
   const { find, asked } = resolver(['1.1.1.1'], ['127.0.0.1'], ['8.8.8.8']);
   assert.deepEqual(await find('cdn.example'), [{ address: '1.1.1.1', family: 4 }]);
   assert.equal(asked.length, 1);

@@ -1,4 +1,4 @@
-// Turns what undici, TLS and the resolver throw into a CacheError that says what happened to whom.
+// Converts errors of undici, TLS and the resolver to a CacheError that names the failure and the server.
 import { CacheError, isCacheError } from '@cistern/errors';
 import { errors } from 'undici';
 import { nameUpstream, type UpstreamIdentity } from './transport.ts';
@@ -6,16 +6,16 @@ import { nameUpstream, type UpstreamIdentity } from './transport.ts';
 const timeouts: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'did not accept a connection in time',
   UND_ERR_HEADERS_TIMEOUT: 'did not begin its answer in time',
-  UND_ERR_BODY_TIMEOUT: 'stopped in the middle of its answer',
+  UND_ERR_BODY_TIMEOUT: 'stalled in the middle of its answer',
   ETIMEDOUT: 'did not accept a connection in time',
 };
 
 const failures: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refused the connection',
-  ECONNRESET: 'broke the connection off',
-  EPIPE: 'broke the connection off',
-  UND_ERR_SOCKET: 'broke the connection off',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'broke the connection off before the end of its answer',
+  ECONNRESET: 'broke the connection',
+  EPIPE: 'broke the connection',
+  UND_ERR_SOCKET: 'broke the connection',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'broke the connection before the end of its answer',
   ENOTFOUND: 'has a name that cannot be resolved',
   EAI_AGAIN: 'has a name that cannot be resolved at the moment',
   EHOSTUNREACH: 'cannot be reached over the network',
@@ -28,7 +28,10 @@ const failures: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_OVERFLOW: 'sent headers that are too long',
 };
 
-/** No connection came about: the cause may be here. After the others the server was there, and may have failed for one request alone. */
+/**
+ * The codes of failed connections: the cause may be in this process. After other codes the server was reachable, and
+ * may have failed for one request only.
+ */
 const unconnected = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
   'ETIMEDOUT',
@@ -49,38 +52,42 @@ const permanent = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED', 'UND_ERR_HEADE
 
 export interface NetworkErrorContext {
   readonly upstream: UpstreamIdentity;
-  /** With whom the exchange was. */
+  /** The URL of the server in the exchange. */
   readonly url: URL;
   readonly signal: AbortSignal;
 }
 
-/** The `detail` of errors of the network. */
+/** The `detail` of network errors. */
 interface NetworkErrorDetail {
   readonly upstream: string;
   readonly host: string;
 }
 
-/** Whether the upstream's own registry could not be connected to. */
+/** Whether the connection to the upstream's own registry failed. */
 export function isConnectFailure({ url }: UpstreamIdentity, { detail, isLocal }: CacheError): boolean {
   const { host } = (detail ?? {}) as Partial<NetworkErrorDetail>;
   return isLocal && host === url.host;
 }
 
-/** The signal's reason if that ended the exchange; a CacheError as it is; else `upstream-timeout` or `upstream-unreachable`. */
+/**
+ * Returns the signal's reason if that ended the exchange. A CacheError is returned unchanged, and other errors become
+ * `upstream-timeout` or `upstream-unreachable`.
+ */
 export function toNetworkError(error: unknown, { upstream, url, signal }: NetworkErrorContext): unknown {
   if (signal.aborted) return signal.reason;
   if (isCacheError(error)) return error;
   const code = codeOf(error);
-  const who = nameUpstream(upstream, url.host);
+  const server = nameUpstream(upstream, url.host);
   const late = timeouts[code];
   const isTls = tlsCode.test(code);
   const detail: NetworkErrorDetail = { upstream: upstream.name, host: url.host };
   const options = { cause: error, detail, isLocal: isTls || unconnected.has(code) };
-  if (late !== undefined) return new CacheError('upstream-timeout', `${who} ${late}.`, { ...options, retryable: true });
-  if (isTls) return new CacheError('upstream-unreachable', `${who} cannot be reached over TLS (${code}).`, options);
+  if (late !== undefined)
+    return new CacheError('upstream-timeout', `${server} ${late}.`, { ...options, retryable: true });
+  if (isTls) return new CacheError('upstream-unreachable', `${server} cannot be reached over TLS (${code}).`, options);
   if (error instanceof errors.HTTPParserError)
-    return new CacheError('upstream-unreachable', `${who} sent an answer that is not HTTP/1.1.`, options);
-  return new CacheError('upstream-unreachable', `${who} ${failures[code] ?? `cannot be reached (${code})`}.`, {
+    return new CacheError('upstream-unreachable', `${server} sent an answer that is not HTTP/1.1.`, options);
+  return new CacheError('upstream-unreachable', `${server} ${failures[code] ?? `cannot be reached (${code})`}.`, {
     ...options,
     retryable: !permanent.has(code),
   });

@@ -4,7 +4,7 @@ import { parseReference, parseRepositoryName } from '@cistern/oci';
 import { openOn, startServer } from '../testing/scripted-server.ts';
 import { createRetryBudget } from './retry.ts';
 
-test('one retry is allowed for ten requests, and ten for a quiet start', () => {
+test('the retry budget allows one retry per ten requests, and ten at the start', () => {
   const budget = createRetryBudget();
   const spend = (): number => {
     let retries = 0;
@@ -15,10 +15,10 @@ test('one retry is allowed for ten requests, and ten for a quiet start', () => {
   for (let requests = 0; requests < 25; requests += 1) budget.deposit();
   assert.equal(spend(), 2);
   for (let requests = 0; requests < 1000; requests += 1) budget.deposit();
-  assert.equal(spend(), 10, 'what is not used does not add up without end');
+  assert.equal(spend(), 10, 'unused retries do not accumulate above ten');
 });
 
-test('a registry whose connections all break hears little more than one request for each call', async (t) => {
+test('a registry whose connections all break receives little more than one request per call', async (t) => {
   const server = await startServer(t, (request) => request.socket.destroy());
   const { upstream, metrics } = openOn(t, server.url, { breakerPauses: { firstMs: 60_000, longestMs: 60_000 } });
   const reference = parseReference('latest');

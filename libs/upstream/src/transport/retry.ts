@@ -1,5 +1,5 @@
-// Tries again what failed for the moment. Every request here only asks, so that is always allowed; timeouts are not retried,
-// because they have used up the patience already, and neither is 429: that would make it worse (decision 0005).
+// Retries requests after temporary failures. That is safe because every request only reads. Timeouts are not retried,
+// because they have already taken long. A 429 is not retried either: that would make it worse (decision 0005).
 import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
@@ -15,14 +15,14 @@ const maxRetries = 2;
 const backoff = { initialDelay: 100, maxDelay: 1000 };
 
 /**
- * Two retries with jittered backoff, of connection errors and of 5xx without a `Retry-After`, until `signal` fires. All
- * requests of the layer share one budget of retries.
+ * Retries twice with jittered backoff, after connection errors and after a 5xx without a `Retry-After`, until `signal`
+ * fires. All requests of the layer share one retry budget.
  */
 export function retryRequests(onRetry: (result: 'tried' | 'refused') => void): TransportLayer {
   const budget = createRetryBudget();
   return (next) => (request) => {
     let failures = 0;
-    // Called once for every failed attempt, the last one too.
+    // The policy calls this once for every failed attempt, including the last.
     const mayRetry = (): boolean => {
       failures += 1;
       if (failures > maxRetries) return false;
@@ -41,7 +41,7 @@ export function retryRequests(onRetry: (result: 'tried' | 'refused') => void): T
       return next(request);
     };
     budget.deposit();
-    // The policy's pauses do not end by it.
+    // The signal does not end the pauses of the policy, so the wait is aborted here.
     return untilAborted(policy.execute(attempt, request.signal), request.signal);
   };
 }
@@ -56,13 +56,13 @@ function isPassingResponse(value: unknown): boolean {
 }
 
 const retriesPerRequest = 0.1;
-/** What a registry that was quiet before may be asked again. */
+/** The retries that are allowed after a quiet time. */
 const fullBudget = 10;
 
 /**
- * How many failed requests may be tried again: a share of all requests. When everything fails, retries would only multiply
- * the load that may be the cause. `deposit` is for every request, before its first attempt; `withdraw` says whether one more
- * attempt is allowed.
+ * The number of retries is a share of all requests. When everything fails, retries would only multiply the load that
+ * may be the cause. `deposit` is called for every request, before its first attempt. `withdraw` returns whether one
+ * more attempt is allowed.
  */
 export function createRetryBudget(): { deposit(): void; withdraw(): boolean } {
   let retries = fullBudget;

@@ -22,13 +22,13 @@ for (const [registry, realm] of allowed)
 
 const refused = [
   ['https://registry-1.docker.io', 'https://auth.docker.io.evil.example/token', 'another domain'],
-  ['https://registry-1.docker.io', 'http://auth.docker.io/token', 'no https'],
+  ['https://registry-1.docker.io', 'http://auth.docker.io/token', 'not https'],
   ['https://registry.example.co.uk', 'https://auth.other.co.uk/token', 'another owner under a public suffix'],
   ['https://a.s3.amazonaws.com', 'https://b.s3.amazonaws.com/token', 'another customer of one host'],
   ['https://10.0.0.5', 'https://10.0.0.6/token', 'another address'],
   ['https://localhost', 'https://127.0.0.1/token', 'another name'],
-  ['https://ghcr.io', '/token', 'no URL'],
-  ['https://ghcr.io', 'file:///etc/passwd', 'no https'],
+  ['https://ghcr.io', '/token', 'not a URL'],
+  ['https://ghcr.io', 'file:///etc/passwd', 'not https'],
 ] as const;
 
 for (const [registry, realm, why] of refused)

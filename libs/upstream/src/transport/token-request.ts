@@ -1,5 +1,6 @@
-// Requests to a token server, and its refusals. A request is a GET with a password or without, or OAuth 2 with an identity
-// token. The distribution project specifies both ("Token Authentication Specification", "Oauth2 Token Authentication").
+// Creates requests to a token server, and errors for its refusals. A request is a GET with or without a password, or
+// OAuth 2 with an identity token. The distribution project specifies both ("Token Authentication Specification",
+// "Oauth2 Token Authentication").
 import { CacheError } from '@cistern/errors';
 import { isIdentityToken, type UpstreamCredentials } from '../credentials/credential-source.ts';
 import {
@@ -11,7 +12,7 @@ import {
 } from './transport.ts';
 
 export interface WantedToken {
-  /** Checked. */
+  /** The realm, already checked. */
   readonly realm: URL;
   readonly service: string | undefined;
   readonly scopes: readonly string[];
@@ -42,23 +43,23 @@ export function basicAuthorization({ username, password }: UpstreamCredentials):
 }
 
 /**
- * Where tokens may be requested. A registry names the realm itself; without a rule it could have our credentials sent
- * anywhere (decision 0006). The rule: the same host, or the same registrable domain (auth.docker.io for
- * registry-1.docker.io); https stays https. Anything else rejects with `upstream-refused-us`: we cannot prove who we are
- * there, until an operator does something about it.
+ * Checks the URL of a token server. A registry names the realm itself, and without a rule it could direct our
+ * credentials anywhere (decision 0006). The realm must have the same host or the same registrable domain
+ * (auth.docker.io for registry-1.docker.io), and https stays https. Other realms reject with `upstream-refused-us`: we
+ * cannot authenticate there until an operator acts.
  */
 export async function checkRealm(upstream: UpstreamIdentity, realm: string): Promise<URL> {
   const refuse = (why: string): CacheError =>
     new CacheError(
       'upstream-refused-us',
-      `${nameUpstream(upstream)} asks for tokens at a place that is not trusted: ${why}.`,
+      `${nameUpstream(upstream)} requires a token of an untrusted server: ${why}.`,
       { detail: { upstream: upstream.name } },
     );
   if (!URL.canParse(realm)) throw refuse('its realm is not a URL');
   const url = new URL(realm);
   const from = upstream.url;
   if (url.protocol !== 'https:' && (url.protocol !== 'http:' || from.protocol === 'https:'))
-    throw refuse(`${url.protocol}//${url.host} in place of https`);
+    throw refuse(`${url.protocol}//${url.host} does not use https`);
   if (url.hostname !== from.hostname && !(await areOfOneDomain(url.hostname, from.hostname)))
     throw refuse(`"${url.host}" belongs neither to its host nor to its domain`);
   url.hash = '';
@@ -67,9 +68,9 @@ export async function checkRealm(upstream: UpstreamIdentity, realm: string): Pro
   return url;
 }
 
-// Domains under which anybody can get a name (s3.amazonaws.com, github.io) count as suffixes, not as one owner's.
+// Domains under which anyone can register a name (s3.amazonaws.com, github.io) count as suffixes, not as one owner's.
 async function areOfOneDomain(one: string, other: string): Promise<boolean> {
-  // The list of all suffixes takes 3 MB, which those who ask registries without realms elsewhere can do without.
+  // The list of all suffixes takes 3 MB of memory. It is loaded only if a realm has another host.
   const { getDomain } = await import('tldts');
   const options = { allowPrivateDomains: true };
   const domain = getDomain(one, options);
@@ -77,10 +78,10 @@ async function areOfOneDomain(one: string, other: string): Promise<boolean> {
 }
 
 /**
- * The error for a token server's refusal. Refused with our credentials: `upstream-refused-us`. Refused to anybody (some
- * registries do that for a repository that is missing or private): as the registry's own refusal would be, `name-unknown` or
- * `denied`. Any other 4xx is `upstream-refused-us` too: a server that refuses is not one that fails, which the circuit breaker
- * would count.
+ * Returns the error for a token server's refusal. If the server refuses our credentials, it is `upstream-refused-us`.
+ * If it refuses an anonymous request, it is `name-unknown` or `denied`, as for a refusal of the registry: the
+ * repository may be missing or private. Any other 4xx is `upstream-refused-us` too, because a refusal is no failure
+ * that the circuit breaker should count.
  */
 export function toTokenError(
   upstream: UpstreamIdentity,
@@ -88,7 +89,7 @@ export function toTokenError(
   ownCredentials: boolean,
   nowMs: number,
 ): CacheError {
-  const who = nameUpstream(upstream, url.host);
+  const server = nameUpstream(upstream, url.host);
   const retryAfterMs = parseRetryAfterMs(headers, nowMs);
   const options = {
     detail: { upstream: upstream.name, status },
@@ -98,20 +99,20 @@ export function toTokenError(
     if (ownCredentials)
       return new CacheError(
         'upstream-refused-us',
-        `${who} did not accept the configured credentials when asked for a token (${status}); check the user name and password of this upstream.`,
+        `${server} refused the configured credentials in a request for a token (${status}). Check the user name and password of this upstream.`,
         options,
       );
     const kind = status === 401 ? 'name-unknown' : 'denied';
-    return new CacheError(kind, `${who} gives no anonymous token: the repository is missing or private.`, options);
+    return new CacheError(kind, `${server} issues no anonymous token: the repository is missing or private.`, options);
   }
   if (status === 429)
-    return new CacheError('upstream-rate-limited', `${who} answers too many requests to a request for a token.`, {
+    return new CacheError('upstream-rate-limited', `${server} throttled a request for a token (too many requests).`, {
       ...options,
       retryable: true,
     });
   if (status >= 400 && status < 500)
-    return new CacheError('upstream-refused-us', `${who} refused a request for a token (${status}).`, options);
-  return new CacheError('upstream-unreachable', `${who} answered ${status} to a request for a token.`, {
+    return new CacheError('upstream-refused-us', `${server} refused a request for a token (${status}).`, options);
+  return new CacheError('upstream-unreachable', `${server} answered ${status} to a request for a token.`, {
     ...options,
     retryable: status >= 500,
   });

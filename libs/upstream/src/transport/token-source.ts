@@ -1,4 +1,4 @@
-// Bearer tokens, as a registry's token server issues them to our credentials or to anybody.
+// Obtains bearer tokens. A registry's token server issues them to our credentials or to anonymous requests.
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { Account, Verifier } from './account.ts';
@@ -9,33 +9,33 @@ import { toTokenError, toTokenRequest, checkRealm } from './token-request.ts';
 import { createSingleFlight } from '@cistern/runtime';
 
 const maxAnswerBytes = 256 * 1024;
-/** What the specification says where the answer does not. */
+/** The lifetime that the specification sets if the answer has none. */
 const defaultLifetimeSeconds = 60;
-/** One upstream has been seen to say 300000000000. */
+/** One upstream has sent a lifetime of 300000000000 seconds. */
 const maxLifetimeSeconds = 3600;
 const renewBeforeEndMs = 10_000;
-/** As it may stand in a header (RFC 6750 section 2.1, generously). */
+/** The characters that a token in a header may have (RFC 6750 section 2.1, applied generously). */
 const tokenPattern = /^[\x21-\x7e]+$/;
 
-/** Where and how a registry wants tokens to be asked for. */
+/** Where and how a registry requires tokens to be requested. */
 export interface BearerScheme {
   readonly realm: string;
   readonly service: string | undefined;
-  /** The challenge's own scope, where that is not a repository's (public.ecr.aws: `aws`). */
+  /** The challenge's own scope, if it is not a repository's (public.ecr.aws: `aws`). */
   readonly extraScope: string | undefined;
 }
 
 interface TokenRequest {
   readonly scheme: BearerScheme;
   readonly repository: RepositoryName;
-  /** A token that upstream has just answered with 401. */
+  /** A token to which the upstream has just answered 401. */
   readonly refused: string | undefined;
   readonly signal: AbortSignal;
 }
 
 interface IssuedToken {
   readonly token: string;
-  /** Not from the cache: a 401 in answer to it is about the repository, not about the token. */
+  /** Set if the token is not from the cache: a 401 to it is about the repository, not about the token. */
   readonly fresh: boolean;
 }
 
@@ -46,7 +46,7 @@ export interface TokenSourceOptions {
   readonly transport: Transport;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** For what; default: for our own calls. */
+  /** The operation in metrics. Default: `token`, for our own calls. */
   readonly operation?: 'token' | 'check-access' | undefined;
 }
 
@@ -71,11 +71,11 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     });
     const requestedAtMs = clock();
     const answered = await transport({ operation, ...request, signal, maxBodyBytes: maxAnswerBytes });
-    // OAuth 2's way to refuse (RFC 6749 section 5.2).
+    // OAuth 2 refuses with 400 (RFC 6749 section 5.2).
     const refused = request.method === 'POST' && answered.status === 400;
     const response = refused ? { ...answered, status: 401 } : answered;
     if (credentials !== undefined) {
-      // 403 may be about this repository alone.
+      // A 403 may be about this repository alone.
       if (response.status === 401) account.refused(credentials, verifierOf(wanted));
       else if (response.status === 200) account.accepted(credentials, verifierOf(wanted));
     }
@@ -95,7 +95,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     const scope = `repository:${repository}:pull`;
     const audience = JSON.stringify([upstream.url.href, scheme.realm, scheme.service, scheme.extraScope]);
     const key = { upstream: upstream.name, account: credentials && holderOf(credentials, account), scope, audience };
-    // Who was refused a token cannot do with the one that others may be getting at the same time.
+    // A request with a refused token cannot share the flight of others, which may be fetching that same token.
     const flight = JSON.stringify([scope, audience, refused]);
     const { token, issued: fresh } = await share(flight, signal, async (sharedSignal) =>
       cache.obtain(key, {
@@ -112,7 +112,9 @@ function verifierOf({ scheme, repository }: TokenRequest): Verifier {
   return { url: scheme.realm, repository };
 }
 
-/** Identity tokens have no names. */
+/**
+ * Returns the holder of a token for the cache key. Identity tokens have no user name, so the account's name is added.
+ */
 function holderOf(credentials: UpstreamCredentials, { name }: Account): string {
   return isIdentityToken(credentials) ? `${credentials.username} ${name}` : credentials.username;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRateLimit, parseRetryAfterMs, parseWarning } from './transport.ts';
 
-test('rate limit: what Docker Hub sends', () =>
+test('rate limit: the headers of Docker Hub are parsed', () =>
   assert.deepEqual(
     parseRateLimit({
       'ratelimit-limit': '100;w=21600',
@@ -12,7 +12,7 @@ test('rate limit: what Docker Hub sends', () =>
     { limit: 100, remaining: 20, windowSeconds: 21_600, source: '192.0.2.1' },
   ));
 
-test('rate limit: parts of it', () => {
+test('rate limit: incomplete headers are parsed', () => {
   assert.deepEqual(parseRateLimit({ 'ratelimit-remaining': '0' }), { remaining: 0 });
   assert.deepEqual(parseRateLimit({ 'ratelimit-limit': '100, 100;w=21600' }), { limit: 100, windowSeconds: 21_600 });
   assert.equal(parseRateLimit({ 'docker-ratelimit-source': '192.0.2.1' }), undefined);
@@ -33,7 +33,8 @@ const warnings: readonly (readonly [string | string[] | undefined, string | unde
   [[`299 - "${'x'.repeat(900)}"`, `299 - "${'y'.repeat(900)}"`], `299 - "${'x'.repeat(900)}"`],
 ];
 for (const [header, expected] of warnings)
-  test(`warning: ${String(header).slice(0, 60)}`, () => assert.equal(parseWarning({ warning: header }), expected));
+  test(`warning: ${String(header).slice(0, 60)} is parsed`, () =>
+    assert.equal(parseWarning({ warning: header }), expected));
 
 const nowMs = Date.parse('2026-01-01T00:00:00Z');
 const waits = [
@@ -46,5 +47,5 @@ const waits = [
 ] as const;
 
 for (const [value, expected] of waits)
-  test(`rate limit: Retry-After ${value}`, () =>
+  test(`rate limit: Retry-After ${value} is parsed`, () =>
     assert.equal(parseRetryAfterMs({ 'retry-after': value }, nowMs), expected));

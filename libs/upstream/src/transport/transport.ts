@@ -1,5 +1,5 @@
-// One HTTP exchange with an upstream, its token server or its storage, as every layer of the stack passes it on. Also how the
-// headers of answers are read, and how errors name an upstream.
+// One HTTP exchange with an upstream, its token server or its storage, as each layer of the stack passes it on. Also
+// parses response headers and names upstreams in errors.
 import type { Readable } from 'node:stream';
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
@@ -9,43 +9,43 @@ import type { CallPurpose, RateLimit } from '../upstream.ts';
 export interface UpstreamIdentity {
   /** The name in the configured table, for example `docker.io`. */
   readonly name: string;
-  /** Without user info, query and trailing slash. */
+  /** The URL without user info, query and trailing slash. */
   readonly url: URL;
 }
 
 export interface TransportRequest {
   readonly operation: UpstreamOperation;
-  /** Never changed by any layer, redirects included. */
+  /** No layer changes it, not even for redirects. */
   readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: URL;
-  /** The URL comes from a redirect. */
+  /** Set if the URL comes from a redirect. */
   readonly isRedirected?: boolean;
-  /** Names in lower case. */
+  /** The names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The request ends when this fires, with the signal's reason, and so does the body of its response. */
+  /** Ends the request and the body of its response when it fires, with the signal's reason. */
   readonly signal: AbortSignal;
-  /** Of a POST. */
+  /** The body of a POST. */
   readonly body?: string | undefined;
-  /** Whose `pull` scope a token must have. No token is requested without it. */
+  /** The repository whose `pull` scope a token must have. No token is requested without it. */
   readonly repository?: RepositoryName;
-  /** Bodies are read whole, up to this size; `undefined`: the body of a 2xx answer stays a stream. */
+  /** The limit for bodies that are read whole. `undefined` means that the body of a 2xx answer stays a stream. */
   readonly maxBodyBytes: number | undefined;
-  /** Default `cold`. */
+  /** Default: `cold`. */
   readonly purpose?: CallPurpose | undefined;
 }
 
-/** Names in lower case. */
+/** The names are in lower case. */
 export type TransportHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface TransportResponse {
   readonly status: number;
   readonly headers: TransportHeaders;
-  /** Who answered, after redirects. */
+  /** The URL that answered, after redirects. */
   readonly url: URL;
-  /** The receiver of the response reads it to its end or destroys it; already read where `bytes` is set. */
+  /** The receiver of the response reads the body to its end or destroys it. It is already read if `bytes` is set. */
   readonly body: Readable;
   readonly bytes?: Buffer;
-  /** After how many milliseconds it is asked again, where that is known better than by its headers. */
+  /** Milliseconds until requests resume, if that is known more exactly than from the headers. */
   readonly retryAfterMs?: number;
 }
 
@@ -59,43 +59,49 @@ export function compose(layers: readonly TransportLayer[], transport: Transport)
   return layers.reduceRight((next, layer) => layer(next), transport);
 }
 
-/** `Upstream "docker.io" (registry-1.docker.io)`; with `host`, where the exchange was with its storage or token server. */
+/**
+ * Returns a name such as `Upstream "docker.io" (registry-1.docker.io)`. `host` is set if the exchange was with its
+ * storage or token server.
+ */
 export function nameUpstream({ name, url }: UpstreamIdentity, host: string = url.host): string {
   return `Upstream "${name}" (${host})`;
 }
 
-/** Several fields of one name are one list, as in RFC 9110 section 5.3. */
+/** Returns the value of a header. Several fields of one name are one list (RFC 9110 section 5.3). */
 export function headerValue(headers: TransportHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** Bytes of the body as `Content-Length` says; `undefined` where there is none that makes sense. */
+/** Returns the bytes of the body from `Content-Length`. `undefined` means that the header is missing or invalid. */
 export function contentLength(headers: TransportHeaders): number | undefined {
   const size = Number(headerValue(headers, 'content-length') ?? Number.NaN);
   return Number.isSafeInteger(size) && size >= 0 ? size : undefined;
 }
 
-/** Destroys a body that is not read, and its connection. */
+/** Destroys an unread body and its connection. */
 export function dropBody(body: Readable): void {
   // Undici's bodies report their own destruction as an error.
   body.on('error', () => {}).destroy();
 }
 
-/** Not implemented, version not supported, loop detected: answers, and the same ones again. */
+/** Not implemented, version not supported and loop detected: a retry would get the same answer. */
 const permanentStatuses = new Set([501, 505, 508]);
 
-/** A status that says that the server is not well. */
+/** Reports whether a status means that the server is unhealthy. */
 export function isServerFailure(status: number): boolean {
   return status >= 500 && !permanentStatuses.has(status);
 }
 
 const quantity = /^\s*(\d{1,12})\s*(?:$|[;,])/;
 const windowParameter = /;\s*w=(\d{1,12})/;
-/** Longer waits than Docker Hub's own window are not worth believing. */
+/** Waits longer than Docker Hub's own window are not plausible. */
 const maxRetryAfterMs = 6 * 60 * 60 * 1000;
 
-/** The budget as Docker Hub documents it: `ratelimit-limit: 100;w=21600`. `undefined` where upstream says nothing. */
+/**
+ * Parses the budget as Docker Hub documents it: `ratelimit-limit: 100;w=21600`. Returns `undefined` if the upstream
+ * sends none.
+ */
 export function parseRateLimit(headers: TransportHeaders): RateLimit | undefined {
   const limitField = headerValue(headers, 'ratelimit-limit') ?? '';
   const remainingField = headerValue(headers, 'ratelimit-remaining') ?? '';
@@ -112,11 +118,14 @@ export function parseRateLimit(headers: TransportHeaders): RateLimit | undefined
   };
 }
 
-/** As the distribution specification has it, "Warnings": the other codes are of caches. */
+/** A warning as in the distribution specification, "Warnings". The other codes are for caches. */
 const warningForPeople = /(?:^|[\s,])299 [^\s,"]+ ("(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*")/gu;
 const maxWarningLength = 1_024;
 
-/** The warnings for people, as one `Warning` header: `299 - "…", 299 - "…"`. Those beyond 1,024 characters are left out. */
+/**
+ * Returns the warnings for users as one `Warning` header: `299 - "…", 299 - "…"`. Warnings beyond 1,024 characters are
+ * omitted.
+ */
 export function parseWarning(headers: TransportHeaders): string | undefined {
   const kept: string[] = [];
   for (const [, text] of (headerValue(headers, 'warning') ?? '').matchAll(warningForPeople)) {
@@ -126,7 +135,7 @@ export function parseWarning(headers: TransportHeaders): string | undefined {
   return kept.length === 0 ? undefined : kept.join(', ');
 }
 
-/** Milliseconds from a `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), at most 6 hours. */
+/** Returns the milliseconds of a `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), at most 6 hours. */
 export function parseRetryAfterMs(headers: TransportHeaders, nowMs: number): number | undefined {
   const value = headerValue(headers, 'retry-after')?.trim();
   if (value === undefined) return undefined;
@@ -134,7 +143,7 @@ export function parseRetryAfterMs(headers: TransportHeaders, nowMs: number): num
   return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(waitMs, 0), maxRetryAfterMs);
 }
 
-/** The same error, to be tried again after that long. */
+/** Returns the same error with this `retryAfterMs`. */
 export function withRetryAfter(
   { kind, message, detail, retryable, isLocal, cause }: CacheError,
   retryAfterMs: number,
