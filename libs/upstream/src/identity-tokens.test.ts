@@ -41,10 +41,10 @@ test('an identity token is sent only to the token server, which exchanges it by 
       refresh_token: 'right',
     },
   ]);
-  const [asked] = tokenServer.requests;
-  assert.equal(asked?.path, '/oauth2/token?a=b');
-  assert.equal(asked.headers.authorization, undefined);
-  assert.equal(asked.headers['content-type'], 'application/x-www-form-urlencoded');
+  const [tokenRequest] = tokenServer.requests;
+  assert.equal(tokenRequest?.path, '/oauth2/token?a=b');
+  assert.equal(tokenRequest.headers.authorization, undefined);
+  assert.equal(tokenRequest.headers['content-type'], 'application/x-www-form-urlencoded');
   assert.deepEqual(
     server.requests.map(({ headers }) => headers.authorization),
     [undefined, 'Bearer token-1', 'Bearer token-1'],

@@ -32,17 +32,17 @@ for (const [name, answer, isOfRepository] of [
     let nowMs = Date.now();
     const server = await startServer(t, answer);
     const { upstream } = openOn(t, server.url, { clock: () => nowMs });
-    const asked = (): number => server.requests.filter(({ path }) => path.includes('/referrers/')).length;
+    const requestCount = (): number => server.requests.filter(({ path }) => path.includes('/referrers/')).length;
     for (let clients = 0; clients < 3; clients += 1)
       await assert.rejects(upstream.listReferrers(repository, digest, {}), isMissing);
-    assert.equal(asked(), 1);
+    assert.equal(requestCount(), 1);
     await assert.rejects(upstream.listReferrers(repository, other, { artifactType: 'a/b' }), isMissing);
-    assert.equal(asked(), isOfRepository ? 1 : 2, 'a 400 may be about the query of the client');
+    assert.equal(requestCount(), isOfRepository ? 1 : 2, 'a 400 may be about the query of the client');
     await assert.rejects(upstream.listReferrers(parseRepositoryName('a/c'), digest, {}), isMissing);
-    assert.equal(asked(), isOfRepository ? 2 : 3, 'the registry may support it for another repository');
+    assert.equal(requestCount(), isOfRepository ? 2 : 3, 'the registry may support it for another repository');
     nowMs += 600_001;
     await assert.rejects(upstream.listReferrers(repository, digest, {}), isMissing);
-    assert.equal(asked(), isOfRepository ? 3 : 4);
+    assert.equal(requestCount(), isOfRepository ? 3 : 4);
   });
 
 test('a refused filter of one client does not affect other queries of the repository', async (t) => {

@@ -24,14 +24,14 @@ const authorizations = (requests: readonly SeenRequest[]): unknown[] =>
   requests.map(({ headers }) => headers.authorization);
 
 /** Creates a resolver that returns the same addresses for every name and records the names. */
-function fixedLookup(...addresses: LookupAddress[]): { lookup: LookupFunction; asked: string[] } {
-  const asked: string[] = [];
+function fixedLookup(...addresses: LookupAddress[]): { lookup: LookupFunction; lookups: string[] } {
+  const lookups: string[] = [];
   const lookup: LookupFunction = (hostname, options, callback) => {
-    asked.push(hostname);
+    lookups.push(hostname);
     if (options.all === true) callback(null, addresses);
     else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
   };
-  return { lookup, asked };
+  return { lookup, lookups };
 }
 
 test('a redirect on the same origin keeps the credentials and the connection', async (t) => {
@@ -150,14 +150,14 @@ test('a redirect to a name is checked by its resolved addresses when it connects
   const server = await startServer(t, (_request, response) =>
     redirect(response, `http://cdn.example:${storage.port}/x`),
   );
-  const { lookup, asked } = fixedLookup({ address: '127.0.0.1', family: 4 }, { address: '::1', family: 6 });
+  const { lookup, lookups } = fixedLookup({ address: '127.0.0.1', family: 4 }, { address: '::1', family: 6 });
   await assert.rejects(openOn(t, server.url, { lookup }).upstream.getBlob(repository, digest), (error) => {
     assert.ok(isCacheError(error, 'upstream-refused-us'), String(error));
     assert.match(error.message, /"cdn\.example", which has no public address/);
     assert.doesNotMatch(error.message, /127\.0\.0\.1"/);
     return true;
   });
-  assert.deepEqual(asked, ['cdn.example']);
+  assert.deepEqual(lookups, ['cdn.example']);
   assert.equal(storage.requests.length, 0);
 
   const permitted = openOn(t, server.url, { lookup, allowPrivate: true });
@@ -179,10 +179,10 @@ test('a token realm in the same domain at a private address is refused', async (
   const server = await startServer(t, (_request, response) => {
     response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}"` }).end();
   });
-  const { lookup, asked } = fixedLookup({ address: '127.0.0.1', family: 4 });
+  const { lookup, lookups } = fixedLookup({ address: '127.0.0.1', family: 4 });
   const { upstream } = openOn(t, `http://hub.registry.internal:${server.port}`, { lookup, credentials });
   await assert.rejects(upstream.getBlob(repository, digest), (error) => isCacheError(error, 'upstream-refused-us'));
-  assert.deepEqual(asked, ['hub.registry.internal', 'auth.registry.internal']);
+  assert.deepEqual(lookups, ['hub.registry.internal', 'auth.registry.internal']);
   assert.equal(tokenServer.requests.length, 0);
 });
 

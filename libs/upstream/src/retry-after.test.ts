@@ -48,14 +48,14 @@ for (const [name, answer, call, kind] of cases)
       return error.retryAfterMs ?? Number.NaN;
     };
     const firstMs = await waitMsOf();
-    const asked = server.requests.length;
+    const sent = server.requests.length;
     assert.equal(await waitMsOf(), firstMs);
     nowMs += firstMs - 1;
     assert.equal(await waitMsOf(), 1);
-    assert.equal(server.requests.length, asked);
+    assert.equal(server.requests.length, sent);
     nowMs += 1;
     await waitMsOf();
-    assert.ok(server.requests.length > asked);
+    assert.ok(server.requests.length > sent);
   });
 
 test('an open breaker reports the time until the next ping', async (t) => {

@@ -208,7 +208,7 @@ test('tokens and passwords appear in no log line', async (t) => {
 });
 
 test('a caller that leaves aborts its token request', async (t) => {
-  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const { promise: requested, resolve } = Promise.withResolvers<void>();
   const { upstream, tokenServer } = await startRegistry(t, {
     token: (_n, response) => {
       response.on('close', () => tokenServerClosed.resolve());
@@ -218,7 +218,7 @@ test('a caller that leaves aborts its token request', async (t) => {
   const tokenServerClosed = Promise.withResolvers<void>();
   const controller = new AbortController();
   const call = upstream.getManifest(nginx, latest, { signal: controller.signal });
-  await asked;
+  await requested;
   controller.abort(new Error('left'));
   await assert.rejects(call, /left/);
   await tokenServerClosed.promise;

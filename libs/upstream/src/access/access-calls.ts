@@ -20,19 +20,19 @@ export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'c
   return {
     async checkAccess(repository, subject, caller, { signal } = {}) {
       const { send, isProven } = transportOf(caller, repository);
-      const { unknown, ...question } = questionOf(context, repository, subject);
+      const { unknown, ...checkRequest } = requestOf(context, repository, subject);
       const lifetime = startCall(context, signal, repository);
       lifetime.setDeadline(Math.min(deadlineMs, maxCheckMs));
       try {
         const { signal: ending } = lifetime;
-        const ask = async (method: Question['method']): Promise<TransportResponse> => {
+        const check = async (method: CheckRequest['method']): Promise<TransportResponse> => {
           const request = { operation: 'check-access', repository, signal: ending, maxBodyBytes: undefined } as const;
-          const answered = await send({ ...request, ...question, method });
-          dropBody(answered.body);
-          return answered;
+          const answer = await send({ ...request, ...checkRequest, method });
+          dropBody(answer.body);
+          return answer;
         };
-        let response = await ask(question.method);
-        if (question.method === 'HEAD' && refusesHead.has(response.status)) response = await ask('GET');
+        let response = await check(checkRequest.method);
+        if (checkRequest.method === 'HEAD' && refusesHead.has(response.status)) response = await check('GET');
         const { status } = response;
         // 416 means that the blob is empty: no range of it can be sent.
         if (status === 200 || status === 206 || status === 416) return { isProven: isProven() };
@@ -46,11 +46,11 @@ export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'c
   };
 }
 
-type Question = Pick<TransportRequest, 'method' | 'url' | 'headers'> & {
+type CheckRequest = Pick<TransportRequest, 'method' | 'url' | 'headers'> & {
   readonly unknown: 'manifest-unknown' | 'blob-unknown' | 'name-unknown';
 };
 
-function questionOf(context: AccessCallContext, repository: RepositoryName, subject: AccessSubject): Question {
+function requestOf(context: AccessCallContext, repository: RepositoryName, subject: AccessSubject): CheckRequest {
   switch (subject.kind) {
     case 'manifest': {
       const { reference } = subject;

@@ -12,7 +12,7 @@ const repository = parseRepositoryName('team/secret');
 const tag: AccessSubject = { kind: 'manifest', reference: parseReference('latest') };
 const digest = digestOf(Buffer.from('layer'));
 const blob: AccessSubject = { kind: 'blob', digest };
-const nobody: CallerCredentials = { kind: 'anonymous' };
+const anonymous: CallerCredentials = { kind: 'anonymous' };
 const ada: CallerCredentials = { kind: 'password', username: 'ada', password: 'password-of-ada' };
 const basic = `Basic ${Buffer.from('ada:password-of-ada').toString('base64')}`;
 const own = { credentials: [fixedCredentials('own', { username: 'robot', password: 'password-of-robot' })] };
@@ -44,7 +44,7 @@ async function open(t: TestContext, answer: Answer, options = {}) {
 test('each access check uses the cheapest request', async (t) => {
   const { upstream, server } = await open(t, answers(200));
   for (const subject of [tag, { kind: 'manifest', reference: parseReference(digest) }, blob, { kind: 'tags' }] as const)
-    await upstream.checkAccess(repository, subject, nobody);
+    await upstream.checkAccess(repository, subject, anonymous);
   assert.deepEqual(
     server.requests.map(({ method, path, headers }) => [method, path, headers.range]),
     [
@@ -69,15 +69,15 @@ for (const [status, kind] of [
 ] as const)
   test(`an access check that is answered ${status} ${kind === undefined ? 'grants access' : `fails with ${kind}`}`, async (t) => {
     const { upstream } = await open(t, answers(status));
-    const asked = upstream.checkAccess(repository, tag, ada);
-    if (kind === undefined) assert.deepEqual(await asked, { isProven: false });
-    else await fails(asked, kind);
+    const check = upstream.checkAccess(repository, tag, ada);
+    if (kind === undefined) assert.deepEqual(await check, { isProven: false });
+    else await fails(check, kind);
   });
 
 test('a password is sent after a challenge, and our own credentials are never sent instead', async (t) => {
   const { upstream, server, metrics } = await open(t, byPassword);
   assert.deepEqual(await upstream.checkAccess(repository, tag, ada), { isProven: true });
-  await fails(upstream.checkAccess(repository, tag, nobody), 'unauthenticated');
+  await fails(upstream.checkAccess(repository, tag, anonymous), 'unauthenticated');
   await fails(upstream.checkAccess(repository, tag, { ...ada, password: 'wrong password' }), 'unauthenticated');
   const shown = server.requests.map(({ headers }) => headers.authorization);
   assert.deepEqual(shown.slice(0, 3), [undefined, basic, undefined]);
@@ -95,7 +95,7 @@ test('a password is sent after a challenge, and our own credentials are never se
 test('each access check requests a token of its own, and none is cached', async (t) => {
   const { upstream, server, tokenServer } = await startRegistry(t, {}, own);
   await upstream.headManifest(repository, parseReference('latest'));
-  for (const caller of [ada, nobody, ada]) {
+  for (const caller of [ada, anonymous, ada]) {
     const { isProven } = await upstream.checkAccess(repository, tag, caller);
     assert.equal(isProven, caller === ada);
   }
@@ -142,7 +142,7 @@ test('storage receives no credentials of a caller, and its answer to a signed UR
 test('a redirect to a private address is refused for a caller as for our own calls', async (t) => {
   const { upstream } = await open(t, answers(307, { location: 'http://169.254.169.254/latest/meta-data' }));
   await fails(upstream.checkAccess(repository, blob, ada), 'upstream-refused-us');
-  await fails(upstream.checkAccess(repository, blob, nobody), 'unauthenticated');
+  await fails(upstream.checkAccess(repository, blob, anonymous), 'unauthenticated');
 });
 
 test('the answer of a registry behind a redirect decides', async (t) => {

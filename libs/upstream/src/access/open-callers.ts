@@ -14,7 +14,7 @@ import { followRedirects } from '../transport/follow-redirects.ts';
 import { createTokenSource } from '../transport/token-source.ts';
 import { compose, type Transport, type TransportLayer, type UpstreamIdentity } from '../transport/transport.ts';
 import type { CallerCredentials } from '../upstream.ts';
-import { createCallerRest } from './caller-rest.ts';
+import { createCallerBackoff } from './caller-backoff.ts';
 
 export interface CallersOptions extends Omit<MeasureOptions, 'countBytes'>, Pick<SilenceOptions, 'silenceMs' | 'ping'> {
   /** Sends a request over connections that are reserved for access checks. */
@@ -49,7 +49,7 @@ export interface Callers {
 const maxRemembered = 10_000;
 
 interface CallerLayers {
-  readonly rest: TransportLayer;
+  readonly backoff: TransportLayer;
   readonly attempts: readonly TransportLayer[];
 }
 
@@ -65,7 +65,7 @@ export function openCallers(options: CallersOptions): Callers {
       .update(JSON.stringify([repository, caller]))
       .digest('base64');
     const layers = known.get(key) ?? {
-      rest: createCallerRest(upstream, clock),
+      backoff: createCallerBackoff(upstream, clock),
       attempts: attemptLayers({ ...options, countBytes: silence.countBytes }),
     };
     known.delete(key);
@@ -82,11 +82,11 @@ export function openCallers(options: CallersOptions): Callers {
 
   return {
     transportOf(caller, repository) {
-      const { rest, attempts } = layersOf(caller, repository);
+      const { backoff, attempts } = layersOf(caller, repository);
       const tokenTransport = compose(attempts, dial);
       const transport = compose([...attempts, followRedirects(upstream)], dial);
       const { send, isProven } = createCallerTransport({ upstream, transport, tokenTransport, clock }, caller);
-      return { send: compose([admit, guard, rest, silence.layer], send), isProven };
+      return { send: compose([admit, guard, backoff, silence.layer], send), isProven };
     },
     close: () => silence.close(),
   };
@@ -106,7 +106,7 @@ interface CallerTransportOptions extends Pick<CallersOptions, 'upstream' | 'cloc
 function createCallerTransport(options: CallerTransportOptions, caller: CallerCredentials): CallerTransport {
   const { upstream, transport, tokenTransport, clock } = options;
   // Some registries treat an unknown token as no token.
-  if (caller.kind === 'token') return { send: compose([showToken(caller.token)], transport), isProven: () => false };
+  if (caller.kind === 'token') return { send: compose([sendToken(caller.token)], transport), isProven: () => false };
   const account = callerAccount(caller);
   const tokens = createTokenSource({
     upstream,
@@ -151,7 +151,7 @@ function callerAccount(caller: Exclude<CallerCredentials, { readonly kind: 'toke
   };
 }
 
-function showToken(token: string): TransportLayer {
+function sendToken(token: string): TransportLayer {
   return (next) => (request) => next({ ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } });
 }
 

@@ -20,7 +20,7 @@ export interface LedgerParts extends SharedRecordParts {
 }
 
 /** How often one call may test the current state although no pulls are left for it. */
-const lookAgainMs = 30_000;
+const trialIntervalMs = 30_000;
 /** The window if the upstream reports none. */
 const defaultWindowMs = 3_600_000;
 
@@ -34,7 +34,7 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
   // If a budget belongs to an address, workers with other addresses have other budgets.
   let shared: { readonly source: string; readonly record: SharedRecord<Budget> } | undefined;
   let current: Budget | undefined;
-  let lookedAgainAtMs = -Infinity;
+  let lastTrialAtMs = -Infinity;
   let level: Level = 'enough';
 
   function recordOf(source: string): SharedRecord<Budget> {
@@ -64,9 +64,9 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
     else log.warn(facts, 'pull budget exhausted, serving cached tags stale');
   }
 
-  const lookAgainAtMs = (): number =>
-    Math.max((current?.toldAtMs ?? 0) + lookAgainMs, lookedAgainAtMs + lookAgainMs, current?.notBeforeMs ?? 0);
-  const mayLookAgain = (): boolean => clock() >= lookAgainAtMs();
+  const nextTrialAtMs = (): number =>
+    Math.max((current?.toldAtMs ?? 0) + trialIntervalMs, lastTrialAtMs + trialIntervalMs, current?.notBeforeMs ?? 0);
+  const mayTry = (): boolean => clock() >= nextTrialAtMs();
 
   return {
     /** Returns the pulls that are left. `Infinity` means that no limit is known. */
@@ -78,14 +78,14 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
     },
     /** Returns the pulls that are reserved for cold misses. */
     reserve: (): number => (current === undefined ? 0 : reserveOf(current, configured)),
-    /** Reports whether a call may test the current state. `lookAgain` takes that one call. */
-    mayLookAgain,
-    lookAgain(): boolean {
-      if (!mayLookAgain()) return false;
-      lookedAgainAtMs = clock();
+    /** Reports whether a call may test the current state. `takeTrial` takes that one call. */
+    mayTry,
+    takeTrial(): boolean {
+      if (!mayTry()) return false;
+      lastTrialAtMs = clock();
       return true;
     },
-    lookAgainInMs: (): number => Math.max(0, lookAgainAtMs() - clock()),
+    nextTrialInMs: (): number => Math.max(0, nextTrialAtMs() - clock()),
     /** Returns `undefined` if no report is known or its window is over. */
     known(): KnownBudget | undefined {
       if (current === undefined || hasEnded(current, clock())) return undefined;

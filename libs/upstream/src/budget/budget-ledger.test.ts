@@ -12,16 +12,16 @@ const prewarm = { purpose: 'prewarm', kind: 'pull' } as const;
 const look = { purpose: 'revalidate', kind: 'look' } as const;
 const blob = { purpose: 'cold', kind: 'other' } as const;
 
-function createShared(): SharedValues & { isAway: boolean } {
+function createShared(): SharedValues & { isUnavailable: boolean } {
   const values = new Map<string, string>();
   const shared = {
-    isAway: false,
+    isUnavailable: false,
     async get(name: string) {
-      if (shared.isAway) throw new Error('away');
+      if (shared.isUnavailable) throw new Error('unavailable');
       return values.get(name);
     },
     async put(name: string, value: string) {
-      if (shared.isAway) throw new Error('away');
+      if (shared.isUnavailable) throw new Error('unavailable');
       values.set(name, value);
     },
   };
@@ -50,7 +50,7 @@ function open(count: number, reserve?: number) {
   return { one, budgets, time, values, metrics, logLines };
 }
 
-const says = (remaining: number, source = 'us') => ({ limit: 100, remaining, windowSeconds: 21_600, source });
+const withRemaining = (remaining: number, source = 'us') => ({ limit: 100, remaining, windowSeconds: 21_600, source });
 
 async function refusal(budget: EndpointBudget, call: BudgetCall, ...names: string[]) {
   const error = await budget.admit(call, names.length === 0 ? ['a'] : names).then(
@@ -68,9 +68,9 @@ test('an upstream that reports no limit admits every call', async () => {
 
 test('at the reserve a cached tag gets one trial pull; HEADs and cold misses continue', async () => {
   const { one, time } = open(1);
-  await one.report('a', says(21), time.nowMs);
+  await one.report('a', withRemaining(21), time.nowMs);
   assert.equal(await one.admit(revalidate, ['a']), 'a');
-  await one.report('a', says(20), time.nowMs);
+  await one.report('a', withRemaining(20), time.nowMs);
   const { detail, retryAfterMs } = await refusal(one, revalidate);
   assert.equal(detail.reason, 'reserve');
   assert.equal(retryAfterMs, 30_000);
@@ -84,19 +84,19 @@ test('at the reserve a cached tag gets one trial pull; HEADs and cold misses con
 
 test('an exhausted budget refuses cold misses, admits blobs, and admits one trial call per interval', async () => {
   const { one, time } = open(1);
-  await one.exhausted('a', says(0), { requestedAtMs: time.nowMs, retryAfterMs: undefined });
+  await one.exhausted('a', withRemaining(0), { requestedAtMs: time.nowMs, retryAfterMs: undefined });
   for (const call of [cold, look, revalidate]) assert.equal((await refusal(one, call)).detail.reason, 'exhausted');
   assert.equal(await one.admit(blob, ['a']), 'a');
   time.nowMs += 30_000;
   assert.equal(await one.admit(cold, ['a']), 'a');
   await refusal(one, cold);
-  await one.report('a', says(100), time.nowMs);
+  await one.report('a', withRemaining(100), time.nowMs);
   assert.equal(await one.admit(revalidate, ['a']), 'a');
 });
 
 test('an exhausted account is not tried before its Retry-After', async () => {
   const { one, time } = open(1);
-  await one.exhausted('a', says(0), { requestedAtMs: time.nowMs, retryAfterMs: 10 * minute });
+  await one.exhausted('a', withRemaining(0), { requestedAtMs: time.nowMs, retryAfterMs: 10 * minute });
   time.nowMs += 9 * minute;
   assert.equal((await refusal(one, cold)).retryAfterMs, minute);
   time.nowMs += minute;
@@ -105,11 +105,11 @@ test('an exhausted account is not tried before its Retry-After', async () => {
 
 test('the account with the most left is used', async () => {
   const { one, time } = open(1);
-  await one.report('a', says(30, 'a'), time.nowMs);
+  await one.report('a', withRemaining(30, 'a'), time.nowMs);
   assert.equal(await one.admit(cold, ['a', 'b']), 'b', 'the budget of b is unknown');
-  await one.report('b', says(29, 'b'), time.nowMs);
+  await one.report('b', withRemaining(29, 'b'), time.nowMs);
   assert.equal(await one.admit(cold, ['a', 'b']), 'a');
-  await one.exhausted('a', says(0, 'a'), { requestedAtMs: time.nowMs, retryAfterMs: undefined });
+  await one.exhausted('a', withRemaining(0, 'a'), { requestedAtMs: time.nowMs, retryAfterMs: undefined });
   assert.equal(await one.admit(cold, ['a', 'b']), 'b');
   assert.equal(await one.admit(revalidate, ['a', 'b']), 'b');
 });
@@ -117,10 +117,10 @@ test('the account with the most left is used', async () => {
 test('workers with the same budget share its reports', async () => {
   const { budgets, time } = open(3);
   const [one, two, elsewhere] = [budgets[0]!, budgets[1]!, budgets[2]!];
-  await two.report('a', says(90), time.nowMs);
-  await elsewhere.report('a', says(90, 'another address'), time.nowMs);
+  await two.report('a', withRemaining(90), time.nowMs);
+  await elsewhere.report('a', withRemaining(90, 'another address'), time.nowMs);
   time.nowMs += 1_000;
-  await one.report('a', says(3), time.nowMs);
+  await one.report('a', withRemaining(3), time.nowMs);
   time.nowMs += 1_000;
   assert.equal((await refusal(two, revalidate)).detail.reason, 'reserve');
   assert.equal(await elsewhere.admit(revalidate, ['a']), 'a');
@@ -128,8 +128,8 @@ test('workers with the same budget share its reports', async () => {
 
 test('each worker uses its own reports while the index is unavailable', async () => {
   const { one, time, values } = open(1);
-  values.isAway = true;
-  await one.report('a', says(3), time.nowMs);
+  values.isUnavailable = true;
+  await one.report('a', withRemaining(3), time.nowMs);
   await refusal(one, revalidate);
   await one.throttled({ requestedAtMs: time.nowMs, retryAfterMs: undefined });
   assert.equal((await refusal(one, blob)).detail.reason, 'paused');
@@ -137,7 +137,7 @@ test('each worker uses its own reports while the index is unavailable', async ()
 
 test('a report expires with its window', async () => {
   const { one, time } = open(1);
-  await one.report('a', says(1), time.nowMs);
+  await one.report('a', withRemaining(1), time.nowMs);
   time.nowMs += 21_600_000;
   assert.equal(await one.admit(revalidate, ['a']), 'a');
 });
@@ -158,7 +158,8 @@ test('a bare 429 pauses all workers, each for a slightly different time', async 
 
 test('metrics show the pulls left, and the log shows each change of level', async () => {
   const { one, time, metrics, logLines } = open(1, 40);
-  for (const remaining of [60, 50, 40, 30, 0, 0, 100]) await one.report('a', says(remaining), (time.nowMs += 1000));
+  for (const remaining of [60, 50, 40, 30, 0, 0, 100])
+    await one.report('a', withRemaining(remaining), (time.nowMs += 1000));
   const labels = { upstream: 'docker.io', endpoint: 'registry-1.docker.io', credential: 'a' };
   const { limit, remaining, reserve, windowEnd } = metrics.upstreamBudget;
   for (const [gauge, value] of [

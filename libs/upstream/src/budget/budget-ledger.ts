@@ -30,7 +30,7 @@ export interface BudgetLedgerOptions {
 const resumeSpread = 0.1;
 
 export function createBudgetLedger(options: BudgetLedgerOptions): BudgetLedger {
-  const { values = createOwnValues(), random = Math.random, metrics, log, clock } = options;
+  const { values = createLocalValues(), random = Math.random, metrics, log, clock } = options;
   const parts: LedgerParts = { values, random, log, clock, metrics: metrics.upstreamBudget };
   const opened: (() => readonly KnownBudget[])[] = [];
   return {
@@ -98,12 +98,12 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
         one.headroom < other.headroom ? 1 : one.headroom > other.headroom ? -1 : 0,
       );
       if (best === undefined) throw new TypeError('A call needs an account.');
-      const isKept = call.kind === 'pull' && call.purpose !== 'cold';
-      if (call.kind === 'other' || best.headroom > (isKept ? best.account.reserve() : 0)) return best.name;
+      const isReserved = call.kind === 'pull' && call.purpose !== 'cold';
+      if (call.kind === 'other' || best.headroom > (isReserved ? best.account.reserve() : 0)) return best.name;
       // Without a call the process cannot learn that a new window has begun.
-      const { name, account, headroom } = known.find((one) => one.account.mayLookAgain()) ?? best;
-      if (account.lookAgain()) return name;
-      const waitMs = Math.min(...known.map((one) => one.account.lookAgainInMs()));
+      const { name, account, headroom } = known.find((one) => one.account.mayTry()) ?? best;
+      if (account.takeTrial()) return name;
+      const waitMs = Math.min(...known.map((one) => one.account.nextTrialInMs()));
       if (headroom > 0)
         throw refuse('reserve', 'has few pulls left, which are reserved for images that are not cached', waitMs);
       throw refuse('exhausted', 'has no pulls left at the moment', waitMs);
@@ -112,7 +112,7 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
     async exhausted(name, rateLimit, { requestedAtMs, retryAfterMs }) {
       const account = accountOf(name);
       await account.report({ ...rateLimit, remaining: 0 }, requestedAtMs, retryAfterMs);
-      return account.lookAgainInMs();
+      return account.nextTrialInMs();
     },
     async throttled(refusal) {
       let began: Pause | undefined;
@@ -132,7 +132,7 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
 }
 
 /** Keeps the shared values in memory, for a single process. */
-function createOwnValues(): SharedValues {
+function createLocalValues(): SharedValues {
   const values = new Map<string, string>();
   return {
     get: async (name) => values.get(name),

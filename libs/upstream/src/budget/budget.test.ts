@@ -2,38 +2,38 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Budget, laterBudget, mergeBudget, reserveOf, nextPause, type Pause, pauseTtlMs } from './budget.ts';
 
-const told = (remaining: number, toldAtMs: number): Budget => ({ limit: 100, remaining, windowMs: 1000, toldAtMs });
+const reported = (remaining: number, toldAtMs: number): Budget => ({ limit: 100, remaining, windowMs: 1000, toldAtMs });
 
 test('the answer to a later request counts', () => {
-  assert.deepEqual(mergeBudget(told(5, 100), told(90, 160), 150), told(90, 160));
-  assert.deepEqual(mergeBudget(undefined, told(90, 160), 0), told(90, 160));
+  assert.deepEqual(mergeBudget(reported(5, 100), reported(90, 160), 150), reported(90, 160));
+  assert.deepEqual(mergeBudget(undefined, reported(90, 160), 0), reported(90, 160));
 });
 
 test('the smaller of two answers to overlapping requests counts, in any order', () => {
-  assert.deepEqual(mergeBudget(told(5, 100), told(6, 110), 50), told(5, 100));
-  assert.deepEqual(mergeBudget(told(6, 100), told(5, 110), 50), told(5, 110));
+  assert.deepEqual(mergeBudget(reported(5, 100), reported(6, 110), 50), reported(5, 100));
+  assert.deepEqual(mergeBudget(reported(6, 100), reported(5, 110), 50), reported(5, 110));
 });
 
 test('the first request after the smallest answer shows a new window, even if many requests overlap', () => {
-  let known = told(0, 100);
-  for (let atMs = 110; atMs < 200; atMs += 10) known = mergeBudget(known, told(99, atMs), atMs - 50);
+  let known = reported(0, 100);
+  for (let atMs = 110; atMs < 200; atMs += 10) known = mergeBudget(known, reported(99, atMs), atMs - 50);
   assert.equal(known.remaining, 99);
 });
 
 test('an answer to an old request counts when the window of the known answer is over', () => {
-  assert.equal(mergeBudget(told(1, 100), told(50, 1200), 90).remaining, 50);
+  assert.equal(mergeBudget(reported(1, 100), reported(50, 1200), 90).remaining, 50);
 });
 
 test('the later report of two processes counts', () => {
-  assert.deepEqual(laterBudget(told(1, 100), told(2, 200)), told(2, 200));
-  assert.deepEqual(laterBudget(told(1, 200), told(2, 100)), told(1, 200));
-  assert.deepEqual(laterBudget(undefined, told(2, 100)), told(2, 100));
+  assert.deepEqual(laterBudget(reported(1, 100), reported(2, 200)), reported(2, 200));
+  assert.deepEqual(laterBudget(reported(1, 200), reported(2, 100)), reported(1, 200));
+  assert.deepEqual(laterBudget(undefined, reported(2, 100)), reported(2, 100));
 });
 
 test('the reserve is a fifth of the limit unless it is configured', () => {
-  assert.equal(reserveOf(told(1, 1), undefined), 20);
-  assert.equal(reserveOf(told(1, 1), 0), 0);
-  assert.equal(reserveOf({ ...told(1, 1), limit: undefined }, undefined), 0);
+  assert.equal(reserveOf(reported(1, 1), undefined), 20);
+  assert.equal(reserveOf(reported(1, 1), 0), 0);
+  assert.equal(reserveOf({ ...reported(1, 1), limit: undefined }, undefined), 0);
 });
 
 const at = (nowMs: number, random = 0) => ({ nowMs, random });

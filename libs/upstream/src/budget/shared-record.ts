@@ -24,7 +24,7 @@ export interface SharedRecord<T> {
   change(next: (known: T | undefined) => T): Promise<T>;
 }
 
-const lookEveryMs = 1_000;
+const readEveryMs = 1_000;
 
 export function createSharedRecord<T extends object>(
   parts: SharedRecordParts,
@@ -35,27 +35,27 @@ export function createSharedRecord<T extends object>(
   const name = options.name.map(encodeURIComponent).join('/');
   const share = createSingleFlight<void>();
   let known: T | undefined;
-  let lookedAtMs = -Infinity;
+  let readAtMs = -Infinity;
 
-  async function look(): Promise<void> {
+  async function refresh(): Promise<void> {
     try {
       const text = await values.get(name);
       if (text !== undefined) known = later(known, JSON.parse(text) as T);
     } catch {
       // The local value is enough.
     }
-    lookedAtMs = clock();
+    readAtMs = clock();
   }
 
   return {
     async read() {
-      if (clock() - lookedAtMs >= lookEveryMs) await share('', undefined, look);
+      if (clock() - readAtMs >= readEveryMs) await share('', undefined, refresh);
       return known;
     },
     known: () => known,
     async change(next) {
       // Two processes that write at the same time may lose one of two answers. The next answer corrects that.
-      await look();
+      await refresh();
       const value = next(known);
       known = value;
       await values.put(name, JSON.stringify(value), Math.max(1, ttlMs(value))).catch(() => {});

@@ -88,7 +88,7 @@ function rangeSpan(context: CallContext, { status, headers, url }: TransportResp
   ranges.refusedUntilMs = status === 200 ? performance.now() + noRangesMs : 0;
   const sent = status === 206 ? parseContentRange(headerValue(headers, 'content-range')?.trim()) : undefined;
   const totalSize = sent?.size;
-  if (sent?.range === undefined || sent.range.start !== from || !endsAsWanted(sent.range, totalSize, toExclusive))
+  if (sent?.range === undefined || sent.range.start !== from || !endsAsRequested(sent.range, totalSize, toExclusive))
     throw withoutRanges(context, request, { host: url.host, status });
   const known = resumeOf?.totalSize;
   if (known !== undefined && totalSize !== undefined && totalSize !== known)
@@ -96,7 +96,7 @@ function rangeSpan(context: CallContext, { status, headers, url }: TransportResp
   return { start: from, endExclusive: sent.range.end + 1, totalSize };
 }
 
-function endsAsWanted({ end }: ByteRange, totalSize: number | undefined, toExclusive: number | undefined): boolean {
+function endsAsRequested({ end }: ByteRange, totalSize: number | undefined, toExclusive: number | undefined): boolean {
   const atEnd = end + 1 === totalSize;
   if (toExclusive === undefined) return totalSize === undefined || atEnd;
   return end + 1 === toExclusive || (end + 1 < toExclusive && atEnd);

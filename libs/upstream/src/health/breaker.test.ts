@@ -31,7 +31,7 @@ async function start(
     else if (options.all) found(null, [{ address: '127.0.0.1', family: 4 }]);
     else found(null, '127.0.0.1', 4);
   };
-  const reach = (to: boolean): void => void (isReachable = to);
+  const setReachable = (to: boolean): void => void (isReachable = to);
   const wait = (ms: number): void => void (laterMs += ms);
   const opened = openOn(t, `http://registry.example:${server.port}`, {
     lookup,
@@ -39,29 +39,29 @@ async function start(
     clock: () => Date.now() + laterMs,
   });
   const manifests = (): number => server.requests.filter(({ path }) => path.includes('/manifests/')).length;
-  const ask = (name: string = repository): Promise<string> =>
+  const pull = (name: string = repository): Promise<string> =>
     opened.upstream.getManifest(parseRepositoryName(name), latest).then(
       () => 'answered',
       (error: unknown) => (isCacheError(error) ? error.kind : String(error)),
     );
   const state = async (): Promise<number | undefined> =>
     (await opened.metrics.upstreamEndpointState.get()).values[0]?.value;
-  return { ...opened, server, manifests, ask, state, reach, wait };
+  return { ...opened, server, manifests, pull, state, setReachable, wait };
 }
 
 test('the breaker opens after five failed connections, and closes after a ping and a call succeed', async (t) => {
-  const { ask, manifests, state, reach, metrics, logLines } = await start(t);
-  reach(false);
+  const { pull, manifests, state, setReachable, metrics, logLines } = await start(t);
+  setReachable(false);
   for (let failures = 0; failures < 5; failures += 1) {
     assert.equal(await state(), 0);
-    assert.equal(await ask(`a/${failures}`), 'upstream-unreachable');
+    assert.equal(await pull(`a/${failures}`), 'upstream-unreachable');
   }
   assert.equal(await state(), 2);
-  reach(true);
-  assert.equal(await ask('a/other'), 'upstream-unreachable');
+  setReachable(true);
+  assert.equal(await pull('a/other'), 'upstream-unreachable');
   assert.equal(manifests(), 0, 'the sixth call did not reach the registry');
   await until(async () => (await state()) === 1);
-  assert.equal(await ask(), 'answered');
+  assert.equal(await pull(), 'answered');
   assert.equal(await state(), 0);
   assert.equal(logLines.filter((line) => line.includes('circuit breaker closed')).length, 1);
   const { values } = await metrics.upstreamEndpointTransitions.get();
@@ -91,7 +91,7 @@ for (const [broken, isBroken, call] of [
   ],
 ] as const)
   test(`failures of ${broken} for four retrying clients reject no cold pull of other repositories`, async (t) => {
-    const { ask, upstream, server, state } = await start(t, (path) => (isBroken(path) ? 500 : 200), {
+    const { pull, upstream, server, state } = await start(t, (path) => (isBroken(path) ? 500 : 200), {
       firstMs: 1_000,
       longestMs: 10_000,
     });
@@ -103,8 +103,8 @@ for (const [broken, isBroken, call] of [
         await delay(100);
       }
     });
-    for (let pull = 0; pull < 29; pull += 1) {
-      const result = await ask(`healthy/${pull}`);
+    for (let count = 0; count < 29; count += 1) {
+      const result = await pull(`healthy/${count}`);
       if (result !== 'answered') refused.push(result);
       await delay(300);
     }
@@ -112,23 +112,23 @@ for (const [broken, isBroken, call] of [
     await Promise.all(clients);
     assert.deepEqual(refused, []);
     assert.equal(await state(), 0);
-    const asked = server.requests.filter(({ path }) => isBroken(path)).length;
-    assert.ok(asked <= 4 * 5, `${asked} requests in 9 seconds`);
+    const sent = server.requests.filter(({ path }) => isBroken(path)).length;
+    assert.ok(sent <= 4 * 5, `${sent} requests in 9 seconds`);
   });
 
 test('the breaker closes after the clock of the machine was set back', async (t) => {
-  const { ask, state, reach } = await start(t);
-  reach(false);
-  for (let failures = 0; failures < 5; failures += 1) await ask(`a/${failures}`);
+  const { pull, state, setReachable } = await start(t);
+  setReachable(false);
+  for (let failures = 0; failures < 5; failures += 1) await pull(`a/${failures}`);
   assert.equal(await state(), 2);
   const { Date: right } = globalThis;
   class LateDate extends right {
     static override now = (): number => right.now() - 3_600_000;
   }
   t.mock.property(globalThis, 'Date', LateDate as DateConstructor);
-  reach(true);
+  setReachable(true);
   await until(async () => (await state()) === 1);
-  assert.equal(await ask(), 'answered');
+  assert.equal(await pull(), 'answered');
   assert.equal(await state(), 0);
 });
 
@@ -144,16 +144,16 @@ test('the third failure in a row of a repository is remembered for one second, a
       },
     );
   const free = 2;
-  for (let asked = 0; asked < free; asked += 1) {
+  for (let sent = 0; sent < free; sent += 1) {
     // The Retry-After of the registry is one second.
     assert.equal(await failureMs(), 1_000);
     wait(1_000);
   }
-  for (const [asked, holdMs] of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000].entries()) {
+  for (const [sent, holdMs] of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000].entries()) {
     assert.equal(await failureMs(), holdMs);
     wait(holdMs / 2);
     assert.equal(await failureMs(), holdMs / 2);
-    assert.equal(manifests(), free + asked + 1);
+    assert.equal(manifests(), free + sent + 1);
     wait(holdMs / 2);
   }
   status = 200;
@@ -163,67 +163,67 @@ test('the third failure in a row of a repository is remembered for one second, a
 });
 
 test('a broken endpoint of a repository does not affect its other endpoints', async (t) => {
-  const { ask, upstream } = await start(t, (path) => (path.includes('/referrers/') ? 500 : 200));
+  const { pull, upstream } = await start(t, (path) => (path.includes('/referrers/') ? 500 : 200));
   for (let calls = 0; calls < 2; calls += 1) {
     await assert.rejects(upstream.listReferrers(repository, subject, {}));
-    assert.equal(await ask(), 'answered');
+    assert.equal(await pull(), 'answered');
   }
 });
 
 test('calls that fail at the same time count as one failure, and only one of them tries again', async (t) => {
-  const { ask, manifests, wait } = await start(t, () => 500);
+  const { pull, manifests, wait } = await start(t, () => 500);
   for (let failed = 0; failed < 2; failed += 1) {
-    await ask();
+    await pull();
     wait(1_000);
   }
-  await Promise.all([ask(), ask(), ask(), ask()]);
+  await Promise.all([pull(), pull(), pull(), pull()]);
   assert.equal(manifests(), 6);
   wait(1_000);
-  await Promise.all([ask(), ask(), ask(), ask()]);
+  await Promise.all([pull(), pull(), pull(), pull()]);
   assert.equal(manifests(), 7);
 });
 
 test('the breaker opens when three repositories that succeeded within the hour fail in a row', async (t) => {
   let status = 200;
-  const { ask, state, wait } = await start(t, () => status);
-  for (const name of ['a/1', 'a/2', 'a/3', 'a/4']) assert.equal(await ask(name), 'answered');
+  const { pull, state, wait } = await start(t, () => status);
+  for (const name of ['a/1', 'a/2', 'a/3', 'a/4']) assert.equal(await pull(name), 'answered');
   status = 503;
-  for (const name of ['b/1', 'b/2', 'b/3', 'b/4', 'a/1', 'a/2']) await ask(name);
+  for (const name of ['b/1', 'b/2', 'b/3', 'b/4', 'a/1', 'a/2']) await pull(name);
   assert.equal(await state(), 0, 'four of them had never succeeded');
   status = 200;
-  assert.equal(await ask('a/4'), 'answered');
+  assert.equal(await pull('a/4'), 'answered');
   status = 503;
-  for (const name of ['a/3', 'a/4']) await ask(name);
+  for (const name of ['a/3', 'a/4']) await pull(name);
   assert.equal(await state(), 0, 'a call succeeded between the failures');
   wait(60_000);
-  await ask('a/1');
+  await pull('a/1');
   assert.equal(await state(), 2);
   await until(async () => (await state()) === 1);
   status = 200;
-  assert.equal(await ask('b/5'), 'answered');
+  assert.equal(await pull('b/5'), 'answered');
   assert.equal(await state(), 0);
   wait(3_700_000);
   status = 503;
-  for (const name of ['a/1', 'a/2', 'a/3', 'a/4']) await ask(name);
+  for (const name of ['a/1', 'a/2', 'a/3', 'a/4']) await pull(name);
   assert.equal(await state(), 0, 'their successes are more than an hour old');
 });
 
 for (const status of [401, 403, 404, 429])
   test(`the breaker stays closed for a registry that answers ${status}`, async (t) => {
-    const { ask, state } = await start(t, () => status);
-    for (let calls = 0; calls < 7; calls += 1) await ask();
+    const { pull, state } = await start(t, () => status);
+    for (let calls = 0; calls < 7; calls += 1) await pull();
     assert.equal(await state(), 0);
   });
 
 test('an answer between failures keeps the breaker closed, and callers that leave do not count', async (t) => {
-  const { ask, state, upstream, reach } = await start(t);
+  const { pull, state, upstream, setReachable } = await start(t);
   const fail = async (): Promise<void> => {
-    reach(false);
-    for (let failures = 0; failures < 4; failures += 1) assert.equal(await ask(), 'upstream-unreachable');
-    reach(true);
+    setReachable(false);
+    for (let failures = 0; failures < 4; failures += 1) assert.equal(await pull(), 'upstream-unreachable');
+    setReachable(true);
   };
   await fail();
-  assert.equal(await ask(), 'answered');
+  assert.equal(await pull(), 'answered');
   await fail();
   assert.equal(await state(), 0);
   const leaving = Array.from({ length: 5 }, async () => {
@@ -237,11 +237,11 @@ test('an answer between failures keeps the breaker closed, and callers that leav
 });
 
 test('one trial call at a time tests a registry whose front end answers pings', async (t) => {
-  let isWell = true;
+  let isHealthy = true;
   let held: (() => void) | undefined;
   const server = await startServer(t, ({ url }, response) => {
     if (url === '/v2/') response.writeHead(401).end();
-    else if (isWell) response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    else if (isHealthy) response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
     else held = () => void response.writeHead(503, { 'retry-after': '1' }).end();
   });
   const { upstream, metrics } = openOn(t, server.url, { breakerPauses });
@@ -249,7 +249,7 @@ test('one trial call at a time tests a registry whose front end answers pings', 
   const repositories = ['a/0', 'a/1', 'a/2', 'a/3'].map(parseRepositoryName);
   for (const name of repositories) await upstream.getManifest(name, latest);
   const fails = (name: RepositoryName): Promise<void> => assert.rejects(upstream.getManifest(name, latest));
-  isWell = false;
+  isHealthy = false;
   for (const name of repositories.slice(0, 3)) {
     const failing = fails(name);
     await until(() => held !== undefined);
@@ -267,18 +267,18 @@ test('one trial call at a time tests a registry whose front end answers pings', 
   await trial;
   assert.notEqual(await state(), 0);
   await until(async () => (await state()) === 1);
-  isWell = true;
+  isHealthy = true;
   await upstream.getManifest(parseRepositoryName('b/b'), latest);
   assert.equal(await state(), 0);
 });
 
 test('a closed upstream sends no pings', async (t) => {
-  const { ask, upstream, server, state, reach } = await start(t);
-  reach(false);
-  for (let failures = 0; failures < 5; failures += 1) await ask();
+  const { pull, upstream, server, state, setReachable } = await start(t);
+  setReachable(false);
+  for (let failures = 0; failures < 5; failures += 1) await pull();
   assert.equal(await state(), 2);
   await upstream.close();
-  reach(true);
+  setReachable(true);
   await delay(10_000);
   assert.equal(server.requests.length, 0);
 });

@@ -35,7 +35,7 @@ interface Failure {
 }
 
 /** The first failures in a row are not remembered: one broken blob or a short fault must not block other calls. */
-const freeFailures = 2;
+const toleratedFailures = 2;
 /**
  * Doubles with each further failure in a row. So a registry with a short fault is tried again soon, and a broken
  * repository rarely.
@@ -81,8 +81,8 @@ export function rememberFailures(upstream: UpstreamIdentity, clock: () => number
 }
 
 function holdMs(count: number): number {
-  if (count <= freeFailures) return 0;
-  return Math.min(firstHoldMs * 2 ** (count - freeFailures - 1), longestHoldMs);
+  if (count <= toleratedFailures) return 0;
+  return Math.min(firstHoldMs * 2 ** (count - toleratedFailures - 1), longestHoldMs);
 }
 
 function toError(upstream: UpstreamIdentity, subject: string, { why }: Failure, waitMs: number): CacheError {

@@ -19,9 +19,9 @@ const optionsFor = (silenceMs: number) => ({
 const isSilent = (error: unknown): boolean =>
   isCacheError(error, 'upstream-timeout') && /sent nothing for [\d.]+ s/.test(error.message);
 
-/** Starts a registry that answers the kinds of requests in `speaks`. The other responses are in `held`, by path. */
+/** Starts a registry that answers the kinds of requests in `answering`. The other responses are in `held`, by path. */
 async function start(t: TestContext, silenceMs = 200) {
-  const speaks = { ping: true, manifest: true, blob: true };
+  const answering = { ping: true, manifest: true, blob: true };
   const held = new Map<string, ServerResponse>();
   const answer = (path: string, response: ServerResponse): void => {
     if (path.includes('/blobs/')) {
@@ -32,19 +32,19 @@ async function start(t: TestContext, silenceMs = 200) {
   };
   const server = await startServer(t, ({ url = '' }, response) => {
     const kind = url === '/v2/' ? 'ping' : url.includes('/manifests/') ? 'manifest' : 'blob';
-    if (speaks[kind]) answer(url, response);
+    if (answering[kind]) answer(url, response);
     else held.set(url, response);
   });
   const opened = openOn(t, server.url, optionsFor(silenceMs));
   const state = async (): Promise<number | undefined> =>
     (await opened.metrics.upstreamEndpointState.get()).values[0]?.value;
   const pings = (): number => server.requests.filter(({ path }) => path === '/v2/').length;
-  return { ...opened, server, speaks, held, answer, state, pings };
+  return { ...opened, server, answering, held, answer, state, pings };
 }
 
 test('a silent registry opens the breaker for all waiting calls, which closes when it answers again', async (t) => {
-  const { upstream, server, speaks, state } = await start(t);
-  Object.assign(speaks, { ping: false, manifest: false, blob: false });
+  const { upstream, server, answering, state } = await start(t);
+  Object.assign(answering, { ping: false, manifest: false, blob: false });
   await Promise.all([
     assert.rejects(upstream.getManifest(repository, latest), isSilent),
     assert.rejects(upstream.headManifest(repository, other), isSilent),
@@ -57,7 +57,7 @@ test('a silent registry opens the breaker for all waiting calls, which closes wh
   );
   assert.equal(server.requests.filter(({ path }) => path !== '/v2/').length, before);
   await until(() => server.openConnections() <= 1);
-  Object.assign(speaks, { ping: true, manifest: true });
+  Object.assign(answering, { ping: true, manifest: true });
   await until(() =>
     upstream.getManifest(repository, latest).then(
       () => true,
@@ -73,8 +73,8 @@ test('a registry that accepts no connection counts as silent', async (t) => {
 });
 
 test('calls wait for a slow registry that answers pings', async (t) => {
-  const { upstream, speaks, held, answer, state, pings } = await start(t);
-  speaks.manifest = false;
+  const { upstream, answering, held, answer, state, pings } = await start(t);
+  answering.manifest = false;
   const slow = upstream.getManifest(repository, latest);
   await until(() => pings() >= 3);
   const [[path, response] = assert.fail('no response is held')] = held;
@@ -84,16 +84,16 @@ test('calls wait for a slow registry that answers pings', async (t) => {
 });
 
 test('bytes of a body prove that the registry is alive, and silence does not end the body', async (t) => {
-  const { upstream, server, speaks, held, state, pings } = await start(t, 1000);
+  const { upstream, server, answering, held, state, pings } = await start(t, 1000);
   const { body } = await upstream.getBlob(repository, digest);
   const reading = Array.fromAsync(body);
   const [response = assert.fail('no body')] = held.values();
-  Object.assign(speaks, { ping: false, manifest: false });
+  Object.assign(answering, { ping: false, manifest: false });
   const waiting = assert.rejects(upstream.getManifest(repository, latest), isSilent);
   for (let at = 4; at < 12; at += 4) {
-    const asked = pings();
+    const before = pings();
     // Without this chunk the registry would soon count as silent.
-    await until(() => pings() > asked);
+    await until(() => pings() > before);
     response.write(blob.subarray(at, at + 4));
     assert.equal(await state(), 0);
   }
@@ -105,9 +105,9 @@ test('bytes of a body prove that the registry is alive, and silence does not end
 });
 
 test('no ping is sent while no call waits', async (t) => {
-  const { upstream, pings, speaks, held } = await start(t);
+  const { upstream, pings, answering, held } = await start(t);
   await upstream.getManifest(repository, latest);
-  speaks.manifest = false;
+  answering.manifest = false;
   const leaving = new AbortController();
   const left = upstream.getManifest(repository, latest, { signal: leaving.signal });
   await until(() => held.size === 1);
@@ -120,23 +120,23 @@ test('no ping is sent while no call waits', async (t) => {
 });
 
 /** Blocks the process, like a machine without free CPU time: nothing is read, and timers are late. */
-function standStill(ms: number): void {
+function blockProcess(ms: number): void {
   for (const untilMs = performance.now() + ms; performance.now() < untilMs;);
 }
 
 test('time during which the process was blocked does not count as silence', async (t) => {
-  const { upstream, speaks, held, answer, pings, state } = await start(t, 1200);
-  Object.assign(speaks, { manifest: false, ping: false });
+  const { upstream, answering, held, answer, pings, state } = await start(t, 1200);
+  Object.assign(answering, { manifest: false, ping: false });
   const waiting = upstream.getManifest(repository, latest);
   await until(() => held.size === 1);
   const before = pings();
-  standStill(700);
+  blockProcess(700);
   await new Promise((resolve) => {
     setTimeout(resolve, 30);
   });
   assert.equal(pings(), before);
   await until(() => pings() > before);
-  standStill(700);
+  blockProcess(700);
   for (const [path, response] of held) answer(path, response);
   await waiting;
   assert.equal(await state(), 0);

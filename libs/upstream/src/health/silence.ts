@@ -35,23 +35,23 @@ interface Waiting {
 }
 
 /** The timer steps before a ping. A process that was blocked has counted one of them at most. */
-const stepsOfPatience = 10;
+const stepsBeforePing = 10;
 
 export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOptions): SilenceWatch {
   const labels = { upstream: upstream.name };
-  const patienceMs = silenceMs / 2;
+  const pingAfterMs = silenceMs / 2;
   /** The waiting calls, the oldest first. */
   const waiting = new Set<Waiting>();
   /** Timer steps. They advance only while a call waits. */
   let steps = 0;
-  let lastHeardStep = 0;
+  let lastAnswerStep = 0;
   let silent = false;
   let isPinging = false;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
-  function heard(): void {
-    lastHeardStep = steps;
+  function recordAnswer(): void {
+    lastAnswerStep = steps;
     silent = false;
   }
 
@@ -59,22 +59,22 @@ export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOpti
     steps += 1;
     const [first] = waiting;
     if (first === undefined || isPinging) return;
-    if (steps - Math.max(first.sinceStep, lastHeardStep) > stepsOfPatience) void pingOrEndCalls();
+    if (steps - Math.max(first.sinceStep, lastAnswerStep) > stepsBeforePing) void pingOrEndCalls();
   }
 
   async function pingOrEndCalls(): Promise<void> {
     isPinging = true;
-    const heardBefore = lastHeardStep;
-    const answered = await ping(patienceMs).then(
+    const answerBefore = lastAnswerStep;
+    const answered = await ping(pingAfterMs).then(
       () => true,
       (error: unknown) => isCacheError(error) && error.kind !== 'upstream-timeout' && !error.isLocal,
     );
     isPinging = false;
-    if (answered) heard();
-    else if (lastHeardStep === heardBefore) giveUp();
+    if (answered) recordAnswer();
+    else if (lastAnswerStep === answerBefore) endCalls();
   }
 
-  function giveUp(): void {
+  function endCalls(): void {
     silent = true;
     const seconds = silenceMs / 1000;
     const message = `${nameUpstream(upstream)} sent nothing for ${seconds} s and did not answer a ping.`;
@@ -88,7 +88,7 @@ export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOpti
       );
   }
 
-  function rest(): void {
+  function stopTimer(): void {
     clearInterval(timer);
     timer = undefined;
   }
@@ -98,28 +98,28 @@ export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOpti
       const ending = new AbortController();
       const call: Waiting = { sinceStep: steps, end: (error) => ending.abort(error) };
       waiting.add(call);
-      if (!closed) timer ??= setInterval(step, patienceMs / stepsOfPatience);
+      if (!closed) timer ??= setInterval(step, pingAfterMs / stepsBeforePing);
       try {
         // The signal covers the body too. The body has its own idle timeout: only the caller's signal ends it.
         return await next({ ...request, signal: AbortSignal.any([request.signal, ending.signal]) });
       } finally {
         waiting.delete(call);
-        if (waiting.size === 0) rest();
+        if (waiting.size === 0) stopTimer();
       }
     },
     listen: (next) => async (request) => {
       const response = await next(request);
-      heard();
+      recordAnswer();
       return response;
     },
     countBytes(bytes) {
       metrics.upstreamReceivedBytes.inc(labels, bytes);
-      heard();
+      recordAnswer();
     },
     isSilent: () => silent,
     close() {
       closed = true;
-      rest();
+      stopTimer();
     },
   };
 }

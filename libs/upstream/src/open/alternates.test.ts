@@ -146,7 +146,7 @@ test('a caller that leaves aborts both requests', async (t) => {
   await until(() => server.openConnections() === 0 && alternates[0]?.openConnections() === 0);
 });
 
-const wants: Answer = (request, response) => {
+const requiresBasic: Answer = (request, response) => {
   if (request.headers.authorization !== undefined) return has(request, response);
   response.writeHead(401, { 'www-authenticate': 'Basic realm="here"' }).end();
 };
@@ -154,11 +154,11 @@ const basic = (password: string): string => `Basic ${Buffer.from(`me:${password}
 
 test('each registry receives only its own credentials', async (t) => {
   const fails: Answer = (request, response) => {
-    if (request.headers.authorization === undefined) wants(request, response);
+    if (request.headers.authorization === undefined) requiresBasic(request, response);
     else answers(503)(request, response);
   };
   const server = await startServer(t, fails);
-  const [without, with_] = [await startServer(t, wants), await startServer(t, wants)];
+  const [without, with_] = [await startServer(t, requiresBasic), await startServer(t, requiresBasic)];
   const { upstream } = openOn(t, server.url, {
     credentials: [fixedCredentials('main', { username: 'me', password: 'main' })],
     alternates: [

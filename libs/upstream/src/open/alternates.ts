@@ -23,7 +23,7 @@ export function withAlternates(
   const [next] = alternates;
   if (next === undefined) return main;
 
-  async function standIn<T>(call: Call<T>, options: CallOptions, failure?: unknown): Promise<T> {
+  async function callAlternates<T>(call: Call<T>, options: CallOptions, failure?: unknown): Promise<T> {
     let first = failure;
     for (const alternate of alternates) {
       try {
@@ -43,8 +43,8 @@ export function withAlternates(
     try {
       return await call(main, options);
     } catch (error) {
-      if (options.signal?.aborted === true || !mayStandIn(error, options)) throw error;
-      return standIn(call, options, error);
+      if (options.signal?.aborted === true || !mayUseAlternates(error, options)) throw error;
+      return callAlternates(call, options, error);
     }
   }
 
@@ -54,8 +54,8 @@ export function withAlternates(
     try {
       return await firstAnswer({
         main: () => call(main, shared),
-        others: () => standIn(call, shared),
-        mayStandIn: (error) => mayStandIn(error, shared),
+        others: () => callAlternates(call, shared),
+        mayUseAlternates: (error) => mayUseAlternates(error, shared),
         hedgeAfterMs,
       });
     } finally {
@@ -93,7 +93,7 @@ type Call<T> = (upstream: Upstream, options: CallOptions) => Promise<T>;
  * Alternates answer rate-limited calls only if nothing is cached: the cached copy may be newer than that of an
  * alternate.
  */
-function mayStandIn(error: unknown, { signal, purpose = 'cold' }: CallOptions): boolean {
+function mayUseAlternates(error: unknown, { signal, purpose = 'cold' }: CallOptions): boolean {
   if (signal?.aborted === true) return false;
   if (isCacheError(error, 'upstream-unreachable', 'upstream-timeout', 'upstream-refused-us')) return true;
   return purpose === 'cold' && isCacheError(error, 'upstream-rate-limited');
@@ -102,11 +102,11 @@ function mayStandIn(error: unknown, { signal, purpose = 'cold' }: CallOptions): 
 interface Race<T> {
   readonly main: () => Promise<T>;
   readonly others: () => Promise<T>;
-  readonly mayStandIn: (error: unknown) => boolean;
+  readonly mayUseAlternates: (error: unknown) => boolean;
   readonly hedgeAfterMs: number;
 }
 
-function firstAnswer<T>({ main, others, mayStandIn: allows, hedgeAfterMs }: Race<T>): Promise<T> {
+function firstAnswer<T>({ main, others, mayUseAlternates: allows, hedgeAfterMs }: Race<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     let failure: { readonly error: unknown } | undefined;
     let hedge: Promise<T> | undefined;

@@ -11,7 +11,7 @@ import type { CredentialSource } from '../credentials/credential-source.ts';
 import { createBreaker } from '../health/breaker.ts';
 import { watchSilence } from '../health/silence.ts';
 import { type MeasureOptions, readAndObserve } from '../transport/attempt-layers.ts';
-import { countPlaces } from '../transport/count-places.ts';
+import { createConnectionSlots } from '../transport/connection-slots.ts';
 import { createDial, createDialer, type Dialer } from '../transport/dialer.ts';
 import { compose, type Transport, type TransportResponse, type UpstreamIdentity } from '../transport/transport.ts';
 import type { Upstream } from '../upstream.ts';
@@ -77,9 +77,9 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
     guard: breaker.guard,
     ping: pingFor,
   });
-  const places = countPlaces(upstream, maxConnections);
+  const slots = createConnectionSlots(upstream, maxConnections);
   const dial = silence.listen(dialWith(dialer));
-  const stacks = stackTransports({ ...options, upstream, countBytes, clock, places, dial });
+  const stacks = stackTransports({ ...options, upstream, countBytes, clock, slots, dial });
   const transport = compose([breaker.layer, silence.layer], stacks.transport);
   const extraTransport = compose([breaker.guard], stacks.extra);
   const context = { upstream, transport, extraTransport, metrics, countBytes, clock, deadlineMs };

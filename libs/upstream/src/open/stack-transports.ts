@@ -7,7 +7,7 @@ import { createAccount } from '../transport/account.ts';
 import { attemptLayers, type MeasureOptions, readAndObserve, refuseEncoded } from '../transport/attempt-layers.ts';
 import { authorize } from '../transport/authorize.ts';
 import { chooseAccount } from '../transport/choose-account.ts';
-import type { Places } from '../transport/count-places.ts';
+import type { ConnectionSlots } from '../transport/connection-slots.ts';
 import { followRedirects } from '../transport/follow-redirects.ts';
 import { createTokenSource } from '../transport/token-source.ts';
 import { compose, type Transport, type TransportLayer } from '../transport/transport.ts';
@@ -18,7 +18,7 @@ export interface StackOptions extends MeasureOptions {
   readonly tokens?: TokenCache | undefined;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  readonly places: Places;
+  readonly slots: ConnectionSlots;
   readonly dial: Transport;
 }
 
@@ -28,29 +28,29 @@ export interface Stacks {
   readonly extra: Transport;
 }
 
-export function stackTransports({ upstream, places, dial, budget, clock, ...options }: StackOptions): Stacks {
+export function stackTransports({ upstream, slots, dial, budget, clock, ...options }: StackOptions): Stacks {
   const { metrics, log, credentials, tokens: cache = createMemoryTokenCache() } = options;
   const attempts = attemptLayers({ upstream, ...options });
-  const tokenTransport = compose([...attempts, places.first], dial);
+  const tokenTransport = compose([...attempts, slots.first], dial);
   const sources = credentials.length === 0 ? [undefined] : credentials;
   const accounts = sources.map((source) => {
     const account = createAccount({ upstream, source, metrics, log, clock });
     return { account, tokens: createTokenSource({ upstream, account, cache, transport: tokenTransport, clock }) };
   });
-  const stack = (layers: readonly TransportLayer[], place: TransportLayer, spent: EndpointBudget): Transport => {
-    const transport = compose([...layers, followRedirects(upstream), place], dial);
+  const stack = (layers: readonly TransportLayer[], slot: TransportLayer, charged: EndpointBudget): Transport => {
+    const transport = compose([...layers, followRedirects(upstream), slot], dial);
     const byAccount = accounts.map(
       ({ account, tokens }) => [account.name, compose([authorize({ upstream, account, tokens })], transport)] as const,
     );
-    return chooseAccount({ accounts: new Map(byAccount), budget: spent, clock });
+    return chooseAccount({ accounts: new Map(byAccount), budget: charged, clock });
   };
   const once = [...readAndObserve({ upstream, ...options }), refuseEncoded(upstream)];
-  return { transport: stack(attempts, places.first, budget), extra: stack(once, places.extra, onlyAsk(budget)) };
+  return { transport: stack(attempts, slots.first, budget), extra: stack(once, slots.extra, admitOnly(budget)) };
 }
 
 const ignore: EndpointBudget['throttled'] = async ({ retryAfterMs = 0 }) => retryAfterMs;
 
-function onlyAsk({ admit }: EndpointBudget): EndpointBudget {
+function admitOnly({ admit }: EndpointBudget): EndpointBudget {
   return {
     admit,
     report: async () => {},

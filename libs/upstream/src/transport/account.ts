@@ -37,7 +37,7 @@ export interface AccountOptions {
 }
 
 /** After this long the same credentials are sent again, since the registry may accept them by then. */
-const showAgainMs = 30_000;
+const resendAfterMs = 30_000;
 /** This many refusals in a row for different repositories lock their verifier. */
 const maxRefusalsInARow = 3;
 /** Callers choose repositories, so their number needs a limit. */
@@ -53,21 +53,21 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
    * first.
    */
   const refusals = new Map<string, Refusal>();
-  let bad = false;
+  let isRefused = false;
 
-  const setBad = (now: boolean, why: object = {}): void => {
+  const setRefused = (now: boolean, why: object = {}): void => {
     metrics.upstreamBudget.credentialsRefused.set(labels, now ? 1 : 0);
-    if (now === bad) return;
-    bad = now;
+    if (now === isRefused) return;
+    isRefused = now;
     if (now) log.error({ ...labels, ...why }, 'upstream credentials refused or unreadable');
     else log.info(labels, 'upstream credentials accepted again');
   };
-  setBad(false);
+  setRefused(false);
 
-  const stands = ({ used, atMs }: Refusal, current: UpstreamCredentials): boolean =>
-    isSame(used, current) && clock() - atMs < showAgainMs;
-  const dropPast = (current: UpstreamCredentials): void => {
-    for (const [key, refusal] of refusals) if (!stands(refusal, current)) refusals.delete(key);
+  const isCurrent = ({ used, atMs }: Refusal, current: UpstreamCredentials): boolean =>
+    isSame(used, current) && clock() - atMs < resendAfterMs;
+  const dropExpired = (current: UpstreamCredentials): void => {
+    for (const [key, refusal] of refusals) if (!isCurrent(refusal, current)) refusals.delete(key);
   };
 
   return {
@@ -77,12 +77,12 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
       try {
         current = await source.read(signal);
       } catch (error) {
-        if (isCacheError(error)) setBad(true, { err: error });
+        if (isCacheError(error)) setRefused(true, { err: error });
         throw error;
       }
       if (current === undefined) return undefined;
       const known = [refusals.get(verifier.url), refusals.get(repositoryKey(verifier))];
-      if (!known.some((refusal) => refusal !== undefined && stands(refusal, current))) return current;
+      if (!known.some((refusal) => refusal !== undefined && isCurrent(refusal, current))) return current;
       throw new CacheError(
         'upstream-refused-us',
         `${nameUpstream(upstream)} refused the configured user name and password ("${name}"). Correct them: they are tried again after a change.`,
@@ -90,14 +90,14 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
       );
     },
     accepted(used, verifier) {
-      dropPast(used);
+      dropExpired(used);
       refusals.delete(verifier.url);
       refusals.delete(repositoryKey(verifier));
       for (const refusal of refusals.values()) if (refusal.url === verifier.url) refusal.isInARow = false;
-      setBad(refusals.size > 0);
+      setRefused(refusals.size > 0);
     },
     refused(used, verifier) {
-      dropPast(used);
+      dropExpired(used);
       const { url, repository } = verifier;
       const key = repositoryKey(verifier);
       const refusal = { used, url, atMs: clock(), isInARow: true };
@@ -107,7 +107,7 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
       if (inARow.length >= maxRefusalsInARow) refusals.set(url, refusal);
       for (const oldest of refusals.keys()) if (refusals.size > maxRefusals) refusals.delete(oldest);
       source.forget?.();
-      setBad(true, { repository });
+      setRefused(true, { repository });
     },
   };
 }

@@ -5,22 +5,22 @@ import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
 import { until } from '@cistern/runtime/testing';
 import { fixedCredentials } from '../credentials/credential-source.ts';
-import { basic, type Door, startDoors as open } from '../testing/start-doors.ts';
+import { basic, type Guard, startGuardedRegistry as open } from '../testing/start-guarded-registry.ts';
 
 const credentials = [fixedCredentials('main', { username: 'me', password: 's3cret' })];
 
-const byPassword: Door = { challenge: 'Basic realm="x"', accepts: (authorization) => authorization === basic };
-const byToken = (realm: string, repository: string): Door => ({
+const byPassword: Guard = { challenge: 'Basic realm="x"', accepts: (authorization) => authorization === basic };
+const byToken = (realm: string, repository: string): Guard => ({
   challenge: `Bearer realm="${realm}/token",service="x"`,
   accepts: (authorization) => authorization === `Bearer token-for-${repository}`,
 });
 const acceptsNothing = () => false;
-const refusing: Door = { challenge: 'Basic realm="x"', accepts: acceptsNothing };
+const refusing: Guard = { challenge: 'Basic realm="x"', accepts: acceptsNothing };
 const fourRefusing = { a: refusing, b: refusing, c: refusing, d: refusing };
 
 test('a repository that requires Basic without an account does not affect other repositories', async (t) => {
   const { proofsOf, refuses } = await open(t, {
-    doors: (realm) => ({ private: byPassword, 'public/by-token': byToken(realm, 'public/by-token') }),
+    guards: (realm) => ({ private: byPassword, 'public/by-token': byToken(realm, 'public/by-token') }),
   });
   await refuses('private');
   assert.deepEqual(await proofsOf('public/app'), [undefined]);
@@ -31,7 +31,7 @@ test('a repository that requires Basic without an account does not affect other 
 
 test('a repository whose token server is not trusted does not affect other repositories', async (t) => {
   const { proofsOf, refuses } = await open(t, {
-    doors: () => ({ elsewhere: { challenge: 'Bearer realm="https://token.example/"', accepts: acceptsNothing } }),
+    guards: () => ({ elsewhere: { challenge: 'Bearer realm="https://token.example/"', accepts: acceptsNothing } }),
   });
   await refuses('elsewhere');
   assert.deepEqual(await proofsOf('public/app'), [undefined]);
@@ -40,7 +40,7 @@ test('a repository whose token server is not trusted does not affect other repos
 for (const status of [401, 403, 404, 503])
   test(`a repository whose token server answers ${status} does not affect other repositories`, async (t) => {
     const { pull, proofsOf, tokenServer } = await open(t, {
-      doors: (realm) => ({ private: byToken(realm, 'private'), good: byToken(realm, 'good') }),
+      guards: (realm) => ({ private: byToken(realm, 'private'), good: byToken(realm, 'good') }),
       tokenStatus: (scope) => (scope.includes('private') ? status : 200),
     });
     for (let call = 0; call < 5; call += 1) await assert.rejects(pull('private'));
@@ -56,10 +56,10 @@ for (const status of [401, 403, 404, 503])
 for (const status of [403, 429, 500, 503])
   test(`a scheme that was answered ${status} is not the first try for other repositories`, async (t) => {
     const time = { nowMs: Date.now() };
-    const unsure: Door = { ...byPassword, status: () => status };
+    const unsure: Guard = { ...byPassword, status: () => status };
     const { pull, proofsOf } = await open(
       t,
-      { doors: (realm) => ({ unsure, good: byToken(realm, 'good') }) },
+      { guards: (realm) => ({ unsure, good: byToken(realm, 'good') }) },
       { credentials, clock: () => time.nowMs },
     );
     await pull('good');
@@ -71,7 +71,7 @@ for (const status of [403, 429, 500, 503])
 
 test('a request is sent without a token if the known token server issues none', async (t) => {
   const { proofsOf } = await open(t, {
-    doors: (realm) => ({ good: byToken(realm, 'good') }),
+    guards: (realm) => ({ good: byToken(realm, 'good') }),
     tokenStatus: (scope) => (scope.includes('good') ? 200 : 503),
   });
   await proofsOf('good');
@@ -82,7 +82,7 @@ test('a repository that refuses the account does not affect public repositories'
   const { proofsOf, refuses } = await open(
     t,
     {
-      doors: (realm) => ({
+      guards: (realm) => ({
         'other-team': refusing,
         'by-token': byToken(realm, 'by-token'),
       }),
@@ -97,7 +97,7 @@ test('a repository that refuses the account does not affect public repositories'
 test('credentials that the registry has accepted are refused for one repository only', async (t) => {
   const { proofsOf, refuses, server } = await open(
     t,
-    { doors: () => ({ 'other-team': refusing, ours: byPassword }) },
+    { guards: () => ({ 'other-team': refusing, ours: byPassword }) },
     { credentials },
   );
   assert.deepEqual(await proofsOf('ours'), [undefined, basic]);
@@ -114,7 +114,7 @@ test('credentials that the registry has accepted are refused for one repository 
 test('Basic and bearer repositories of one upstream are pulled alternately', async (t) => {
   const { proofsOf } = await open(
     t,
-    { doors: (realm) => ({ basic: byPassword, bearer: byToken(realm, 'bearer') }) },
+    { guards: (realm) => ({ basic: byPassword, bearer: byToken(realm, 'bearer') }) },
     { credentials },
   );
   for (let turns = 0; turns < 2; turns += 1) {
@@ -126,7 +126,7 @@ test('Basic and bearer repositories of one upstream are pulled alternately', asy
 test('an account that the token server refuses still works for a repository with Basic', async (t) => {
   const { proofsOf, refuses } = await open(
     t,
-    { doors: (realm) => ({ basic: byPassword, bearer: byToken(realm, 'bearer') }), tokenStatus: () => 401 },
+    { guards: (realm) => ({ basic: byPassword, bearer: byToken(realm, 'bearer') }), tokenStatus: () => 401 },
     { credentials },
   );
   await refuses('bearer');
@@ -138,10 +138,10 @@ test('an account that the token server refuses still works for a repository with
 test('a password that the registry no longer accepts is sent three times in half a minute', async (t) => {
   const time = { nowMs: Date.now() };
   const valid = { now: true };
-  const ours: Door = { ...byPassword, accepts: (authorization) => valid.now && authorization === basic };
+  const ours: Guard = { ...byPassword, accepts: (authorization) => valid.now && authorization === basic };
   const repositories = Array.from({ length: 20 }, (_, index) => `ours/${index}`);
-  const doors = () => Object.fromEntries(repositories.map((repository) => [repository, ours]));
-  const { pull, refuses, shown } = await open(t, { doors }, { credentials, clock: () => time.nowMs });
+  const guards = () => Object.fromEntries(repositories.map((repository) => [repository, ours]));
+  const { pull, refuses, shown } = await open(t, { guards }, { credentials, clock: () => time.nowMs });
   for (const repository of repositories) await pull(repository);
   const before = shown();
   valid.now = false;
@@ -158,7 +158,7 @@ test('a password that the registry no longer accepts is sent three times in half
 test('an acceptance between refusals resets their count', async (t) => {
   const { proofsOf, refuses } = await open(
     t,
-    { doors: () => ({ ours: byPassword, ...fourRefusing }) },
+    { guards: () => ({ ours: byPassword, ...fourRefusing }) },
     { credentials },
   );
   for (const repository of ['a', 'b', 'c', 'd']) {
@@ -171,7 +171,7 @@ test('repeated refusals for one repository do not lock another repository', asyn
   const time = { nowMs: Date.now() };
   const { proofsOf, refuses } = await open(
     t,
-    { doors: () => ({ bad: refusing, good: byPassword }) },
+    { guards: () => ({ bad: refusing, good: byPassword }) },
     { credentials, clock: () => time.nowMs },
   );
   for (let polls = 0; polls < 7; polls += 1) {
@@ -189,10 +189,10 @@ for (const [status, counts] of [
 ] as const)
   test(`an answer of ${status} ${counts ? 'counts' : 'does not count'} as an acceptance of the password`, async (t) => {
     const time = { nowMs: Date.now() };
-    const unsure: Door = { ...byPassword, status: () => status };
+    const unsure: Guard = { ...byPassword, status: () => status };
     const { pull, refuses, shown } = await open(
       t,
-      { doors: () => ({ unsure, ...fourRefusing }) },
+      { guards: () => ({ unsure, ...fourRefusing }) },
       { credentials, clock: () => time.nowMs },
     );
     const pullUnsure = async (): Promise<void> => {
@@ -218,10 +218,10 @@ for (const [status, kind] of [
   test(`a ${status} to a request without its proof is not final`, async (t) => {
     const time = { nowMs: Date.now() };
     const tokenServer = { status: 200 };
-    const hidden: Door = { challenge: '', accepts: () => true, status: () => status };
+    const hidden: Guard = { challenge: '', accepts: () => true, status: () => status };
     const { pull, proofsOf } = await open(
       t,
-      { doors: (realm) => ({ good: byToken(realm, 'good'), hidden }), tokenStatus: () => tokenServer.status },
+      { guards: (realm) => ({ good: byToken(realm, 'good'), hidden }), tokenStatus: () => tokenServer.status },
       { clock: () => time.nowMs },
     );
     await assert.rejects(pull('hidden'), (error) => isCacheError(error, kind), 'no token server is known yet');
@@ -237,10 +237,10 @@ for (const [status, kind] of [
 
 test('a request without a scheme does not drop the scheme that another request has proved', async (t) => {
   const gate = Promise.withResolvers<void>();
-  const slow: Door = { challenge: '', accepts: () => true, wait: gate.promise };
+  const slow: Guard = { challenge: '', accepts: () => true, wait: gate.promise };
   const { pull, proofsOf, server } = await open(
     t,
-    { doors: () => ({ 'public/slow': slow, ours: byPassword }) },
+    { guards: () => ({ 'public/slow': slow, ours: byPassword }) },
     { credentials },
   );
   const pulled = pull('public/slow');

@@ -34,7 +34,7 @@ export function chooseAccount({ accounts, budget, clock }: ChooseAccountOptions)
       if (name === undefined || send === undefined) break;
       untried.delete(name);
       last = await attempt(send, request, name);
-      if (!last.mayAskAnother) break;
+      if (!last.mayTryAnother) break;
     }
     if (last === undefined) throw new TypeError('A registry has at least one account.');
     if ('error' in last) throw last.error;
@@ -64,25 +64,25 @@ export function chooseAccount({ accounts, budget, clock }: ChooseAccountOptions)
       // This 429 came from a token server, which has no pull budgets, only limits on requests.
       if (isCacheError(error, 'upstream-rate-limited')) {
         const retryAfterMs = await budget.throttled({ requestedAtMs, retryAfterMs: error.retryAfterMs });
-        return { error: withRetryAfter(error, retryAfterMs), mayAskAnother: false };
+        return { error: withRetryAfter(error, retryAfterMs), mayTryAnother: false };
       }
-      return { error, mayAskAnother: isCacheError(error, 'upstream-refused-us') };
+      return { error, mayTryAnother: isCacheError(error, 'upstream-refused-us') };
     }
     // Storage behind a redirect has limits of its own.
-    if (response.url.origin !== request.url.origin) return { response, mayAskAnother: false };
+    if (response.url.origin !== request.url.origin) return { response, mayTryAnother: false };
     const rateLimit = parseRateLimit(response.headers);
     if (response.status !== 429) {
       if (rateLimit !== undefined) await budget.report(name, rateLimit, requestedAtMs);
-      return { response, mayAskAnother: false };
+      return { response, mayTryAnother: false };
     }
     const refusal = { requestedAtMs, retryAfterMs: parseRetryAfterMs(response.headers, clock()) };
     const isBare = rateLimit === undefined;
     const retryAfterMs = await (isBare ? budget.throttled(refusal) : budget.exhausted(name, rateLimit, refusal));
-    return { response: { ...response, retryAfterMs }, mayAskAnother: !isBare };
+    return { response: { ...response, retryAfterMs }, mayTryAnother: !isBare };
   }
 }
 
-type Outcome = { readonly mayAskAnother: boolean } & (
+type Outcome = { readonly mayTryAnother: boolean } & (
   | { readonly response: TransportResponse }
   | { readonly error: unknown }
 );

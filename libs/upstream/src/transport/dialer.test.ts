@@ -3,23 +3,23 @@ import { test } from 'node:test';
 import { proxyFor } from './dialer.ts';
 
 const proxies = { HTTPS_PROXY: 'http://secure.proxy:3128', HTTP_PROXY: 'http://plain.proxy:3128' };
-const ask = (url: string, noProxy = '', environment: object = proxies): string | undefined =>
+const proxyOf = (url: string, noProxy = '', environment: object = proxies): string | undefined =>
   proxyFor(new URL(url), { ...environment, NO_PROXY: noProxy })?.url;
 
 test('proxy: the scheme of the URL selects the variable', () => {
-  assert.equal(ask('https://quay.io/v2/'), 'http://secure.proxy:3128');
-  assert.equal(ask('http://quay.io/v2/'), 'http://plain.proxy:3128');
-  assert.equal(ask('http://quay.io/v2/', '', { HTTPS_PROXY: 'http://secure.proxy' }), undefined);
+  assert.equal(proxyOf('https://quay.io/v2/'), 'http://secure.proxy:3128');
+  assert.equal(proxyOf('http://quay.io/v2/'), 'http://plain.proxy:3128');
+  assert.equal(proxyOf('http://quay.io/v2/', '', { HTTPS_PROXY: 'http://secure.proxy' }), undefined);
 });
 
 test('proxy: lower-case names win, the scheme is optional, an invalid URL throws', () => {
-  assert.equal(ask('https://quay.io', '', { ...proxies, https_proxy: 'other:8080' }), 'http://other:8080');
-  assert.throws(() => ask('https://quay.io', '', { HTTPS_PROXY: 'http://:::' }), TypeError);
+  assert.equal(proxyOf('https://quay.io', '', { ...proxies, https_proxy: 'other:8080' }), 'http://other:8080');
+  assert.throws(() => proxyOf('https://quay.io', '', { HTTPS_PROXY: 'http://:::' }), TypeError);
 });
 
 test('proxy: loopback is never proxied', () => {
   for (const url of ['https://localhost:5000', 'https://127.0.0.2', 'https://[::1]:5000'])
-    assert.equal(ask(url), undefined);
+    assert.equal(proxyOf(url), undefined);
 });
 
 const exempt = [
@@ -38,7 +38,7 @@ const exempt = [
 ] as const;
 
 for (const [url, noProxy] of exempt)
-  test(`proxy: NO_PROXY ${noProxy} exempts ${url}`, () => assert.equal(ask(url, noProxy), undefined));
+  test(`proxy: NO_PROXY ${noProxy} exempts ${url}`, () => assert.equal(proxyOf(url, noProxy), undefined));
 
 const proxied = [
   ['https://quay.io', 'ay.io'],
@@ -50,4 +50,4 @@ const proxied = [
 ] as const;
 
 for (const [url, noProxy] of proxied)
-  test(`proxy: NO_PROXY ${noProxy} does not exempt ${url}`, () => assert.notEqual(ask(url, noProxy), undefined));
+  test(`proxy: NO_PROXY ${noProxy} does not exempt ${url}`, () => assert.notEqual(proxyOf(url, noProxy), undefined));

@@ -58,7 +58,7 @@ export function createDialer(options: DialerOptions): Dialer {
         throw new CacheError('upstream-unreachable', `${nameUpstream(upstream, url.host)} is no longer in use here.`);
       // The operator configured the upstream's host, so it may be private. Only this host receives the client
       // certificate.
-      const own = isOwnPlace(upstream, url, isRedirected);
+      const own = isOwnServer(upstream, url, isRedirected);
       const trusted = own || allowPrivate;
       const proxy = findProxy(url);
       if (!trusted) refuseLiteral(upstream, url, proxy !== undefined);
@@ -126,7 +126,7 @@ export function createDial(options: DialOptions): Transport {
  * Whether the operator configured the server of a request. A token server may have another port of the upstream's host,
  * because credentials are sent there. A redirect may not: on a private host other ports are other services.
  */
-function isOwnPlace({ url }: UpstreamIdentity, other: URL, isRedirected = false): boolean {
+function isOwnServer({ url }: UpstreamIdentity, other: URL, isRedirected = false): boolean {
   return isRedirected ? other.origin === url.origin : other.hostname === url.hostname;
 }
 

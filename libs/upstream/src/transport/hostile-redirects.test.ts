@@ -167,21 +167,21 @@ test('SSRF: a proxy receives no request for a name of this machine', () => {
 
 /** Creates a resolver that returns the next of these answers each time. */
 function resolver(...answers: readonly (readonly string[])[]) {
-  const asked: string[] = [];
+  const lookups: string[] = [];
   const lookup: LookupFunction = (hostname, _options, callback) => {
-    const found = answers[asked.length] ?? [];
-    asked.push(hostname);
+    const found = answers[lookups.length] ?? [];
+    lookups.push(hostname);
     callback(
       null,
       found.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 })),
     );
   };
-  const judged = publicOnly(lookup, { name: 'test', url: new URL(registry) });
+  const checked = publicOnly(lookup, { name: 'test', url: new URL(registry) });
   const find = (hostname: string, all = true) =>
     new Promise<unknown>((resolve, reject) => {
-      judged(hostname, { all }, (error, address) => (error === null ? resolve(address) : reject(error)));
+      checked(hostname, { all }, (error, address) => (error === null ? resolve(address) : reject(error)));
     });
-  return { find, asked };
+  return { find, lookups };
 }
 
 test('SSRF: a name with only internal addresses is refused', async () => {
@@ -213,10 +213,10 @@ test('SSRF: only the public addresses of a name are dialled', async () => {
 });
 
 test('SSRF: a name is resolved once for each connection and checked each time (DNS rebinding)', async () => {
-  const { find, asked } = resolver(['1.1.1.1'], ['127.0.0.1'], ['8.8.8.8']);
+  const { find, lookups } = resolver(['1.1.1.1'], ['127.0.0.1'], ['8.8.8.8']);
   assert.deepEqual(await find('cdn.example'), [{ address: '1.1.1.1', family: 4 }]);
-  assert.equal(asked.length, 1);
+  assert.equal(lookups.length, 1);
   await assert.rejects(find('cdn.example'), refused);
-  assert.equal(asked.length, 2);
+  assert.equal(lookups.length, 2);
   assert.deepEqual(await find('cdn.example'), [{ address: '8.8.8.8', family: 4 }]);
 });

@@ -78,12 +78,12 @@ export function toNetworkError(error: unknown, { upstream, url, signal }: Networ
   if (isCacheError(error)) return error;
   const code = codeOf(error);
   const server = nameUpstream(upstream, url.host);
-  const late = timeouts[code];
+  const timeout = timeouts[code];
   const isTls = tlsCode.test(code);
   const detail: NetworkErrorDetail = { upstream: upstream.name, host: url.host };
   const options = { cause: error, detail, isLocal: isTls || unconnected.has(code) };
-  if (late !== undefined)
-    return new CacheError('upstream-timeout', `${server} ${late}.`, { ...options, retryable: true });
+  if (timeout !== undefined)
+    return new CacheError('upstream-timeout', `${server} ${timeout}.`, { ...options, retryable: true });
   if (isTls) return new CacheError('upstream-unreachable', `${server} cannot be reached over TLS (${code}).`, options);
   if (error instanceof errors.HTTPParserError)
     return new CacheError('upstream-unreachable', `${server} sent an answer that is not HTTP/1.1.`, options);

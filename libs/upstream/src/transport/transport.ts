@@ -119,7 +119,7 @@ export function parseRateLimit(headers: TransportHeaders): RateLimit | undefined
 }
 
 /** A warning as in the distribution specification, "Warnings". The other codes are for caches. */
-const warningForPeople = /(?:^|[\s,])299 [^\s,"]+ ("(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*")/gu;
+const warningForUsers = /(?:^|[\s,])299 [^\s,"]+ ("(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*")/gu;
 const maxWarningLength = 1_024;
 
 /**
@@ -128,7 +128,7 @@ const maxWarningLength = 1_024;
  */
 export function parseWarning(headers: TransportHeaders): string | undefined {
   const kept: string[] = [];
-  for (const [, text] of (headerValue(headers, 'warning') ?? '').matchAll(warningForPeople)) {
+  for (const [, text] of (headerValue(headers, 'warning') ?? '').matchAll(warningForUsers)) {
     const next = [...kept, `299 - ${text}`];
     if (next.join(', ').length <= maxWarningLength) kept.push(`299 - ${text}`);
   }

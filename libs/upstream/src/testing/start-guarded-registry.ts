@@ -14,7 +14,7 @@ export const basic = `Basic ${Buffer.from('me:s3cret').toString('base64')}`;
 const refusedUs = (error: unknown): boolean => isCacheError(error, 'upstream-refused-us');
 
 /** The challenge of a repository, and the `Authorization` that it accepts. */
-export interface Door {
+export interface Guard {
   readonly challenge: string;
   readonly accepts: (authorization: string) => boolean;
   /** The status of the answer to an accepted request. Default: 200. */
@@ -25,25 +25,25 @@ export interface Door {
 
 interface Script {
   /** The repositories that need authorization. Others accept every request. */
-  readonly doors: (tokenServer: string) => Readonly<Record<string, Door>>;
+  readonly guards: (tokenServer: string) => Readonly<Record<string, Guard>>;
   /** The status of the token server's answer. Default: 200 with a token. */
   readonly tokenStatus?: (scope: string, authorization: string | undefined) => number;
 }
 
 /** Starts the servers, which end after the test. */
-export async function startDoors(t: TestContext, script: Script, options: Partial<OpenUpstreamOptions> = {}) {
+export async function startGuardedRegistry(t: TestContext, script: Script, options: Partial<OpenUpstreamOptions> = {}) {
   const tokenServer = await startServer(t, ({ url = '', headers }, response) => {
     const scope = new URL(url, 'http://token').searchParams.get('scope') ?? '';
     const status = script.tokenStatus?.(scope, headers.authorization) ?? 200;
     sendJson(response, status, { token: `token-for-${scope.split(':')[1]}` });
   });
-  const doors = script.doors(tokenServer.url);
+  const guards = script.guards(tokenServer.url);
   const answer = async ({ url = '', headers }: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const door = doors[/^\/v2\/(.+)\/manifests\//.exec(url)?.[1] ?? ''];
-    if (door === undefined || door.accepts(headers.authorization ?? '')) {
-      await door?.wait;
-      response.writeHead(door?.status?.() ?? 200, { 'content-length': 2 }).end('{}');
-    } else response.writeHead(401, { 'www-authenticate': door.challenge }).end();
+    const guard = guards[/^\/v2\/(.+)\/manifests\//.exec(url)?.[1] ?? ''];
+    if (guard === undefined || guard.accepts(headers.authorization ?? '')) {
+      await guard?.wait;
+      response.writeHead(guard?.status?.() ?? 200, { 'content-length': 2 }).end('{}');
+    } else response.writeHead(401, { 'www-authenticate': guard.challenge }).end();
   };
   const server = await startServer(t, (request, response) => void answer(request, response));
   const opened = openOn(t, server.url, options);

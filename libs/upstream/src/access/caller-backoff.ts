@@ -15,20 +15,20 @@ import {
 
 /** The same limit as for the upstream's own calls: failed calls in a row, each after its retries. */
 const maxFailures = 5;
-const restMs = 5_000;
+const openForMs = 5_000;
 
 /**
  * Rejects with `upstream-rate-limited` during a pause and with `upstream-unreachable` while the breaker is open. The
  * next check after that is a trial: another failure opens the breaker again.
  */
-export function createCallerRest(upstream: UpstreamIdentity, clock: () => number): TransportLayer {
+export function createCallerBackoff(upstream: UpstreamIdentity, clock: () => number): TransportLayer {
   let pause: Pause | undefined;
   let failures = 0;
   let openUntilMs = 0;
   /** Set if the last failure may be this worker's own. */
   let isLocal = false;
 
-  function refuseWhileResting(): void {
+  function refuseDuringBackoff(): void {
     const pauseMs = (pause?.untilMs ?? 0) - clock();
     if (pauseMs > 0) throw refusal('upstream-rate-limited', 'throttles your requests (429)', pauseMs);
     const openMs = openUntilMs - clock();
@@ -47,7 +47,7 @@ export function createCallerRest(upstream: UpstreamIdentity, clock: () => number
 
   function note(outcome: 'answered' | 'failed'): void {
     failures = outcome === 'failed' ? failures + 1 : 0;
-    if (failures >= maxFailures) openUntilMs = clock() + restMs;
+    if (failures >= maxFailures) openUntilMs = clock() + openForMs;
   }
 
   /** Returns the length of the pause in milliseconds. */
@@ -57,7 +57,7 @@ export function createCallerRest(upstream: UpstreamIdentity, clock: () => number
   }
 
   async function exchange(next: Transport, request: Parameters<Transport>[0]): Promise<TransportResponse> {
-    refuseWhileResting();
+    refuseDuringBackoff();
     const requestedAtMs = clock();
     try {
       const response = await next(request);

@@ -3,7 +3,7 @@
 import { ExtraRefused } from './extra-refused.ts';
 import { nameUpstream, type TransportLayer, type UpstreamIdentity } from './transport.ts';
 
-export interface Places {
+export interface ConnectionSlots {
   /** Waits for a free connection of the pool. */
   readonly first: TransportLayer;
   /** Rejects immediately with `ExtraRefused` if no connection is free. A request that has begun runs to its end. */
@@ -11,7 +11,7 @@ export interface Places {
 }
 
 /** `max` limits the connections to each host. */
-export function countPlaces(upstream: UpstreamIdentity, max: number): Places {
+export function createConnectionSlots(upstream: UpstreamIdentity, max: number): ConnectionSlots {
   /** Counts, by origin, the requests that wait and those whose bodies have not ended. */
   const taken = new Map<string, number>();
 
@@ -40,8 +40,8 @@ export function countPlaces(upstream: UpstreamIdentity, max: number): Places {
       const begin = first(next);
       return async (request) => {
         if ((taken.get(request.url.origin) ?? 0) < max) return begin(request);
-        const who = nameUpstream(upstream, request.url.host);
-        throw new ExtraRefused('cap', `All ${max} connections to ${who} are in use, so no extra one is opened.`);
+        const server = nameUpstream(upstream, request.url.host);
+        throw new ExtraRefused('cap', `All ${max} connections to ${server} are in use, so no extra one is opened.`);
       };
     },
   };

@@ -85,11 +85,11 @@ test('a 429 to one caller pauses that caller and repository until its Retry-Afte
     [await check(ada), await pull(), await check({ kind: 'anonymous' })],
     ['yes', 'yes', 'unauthenticated'],
   );
-  const asked = server.requests.length;
+  const sent = server.requests.length;
   assert.equal(await check(stranger), 'upstream-rate-limited');
-  assert.equal(server.requests.length, asked, 'no request is sent during the pause');
+  assert.equal(server.requests.length, sent, 'no request is sent during the pause');
   assert.equal(await check(stranger, other), 'upstream-rate-limited');
-  assert.ok(server.requests.length > asked, 'another repository has a pause of its own');
+  assert.ok(server.requests.length > sent, 'another repository has a pause of its own');
   await delay(80_000);
   const before = server.requests.length;
   await check(stranger);
@@ -125,9 +125,9 @@ for (const [name, answer] of Object.entries(failing))
   test(`${name} for one caller, even repeated, opens the breaker of that caller only`, async (t) => {
     const { check, pull, breaker, server } = await start(t, { toStranger: answer });
     for (let count = 0; count < 5; count += 1) assert.equal(await check(stranger), 'upstream-unreachable');
-    const asked = server.requests.length;
+    const sent = server.requests.length;
     assert.equal(await check(stranger), 'upstream-unreachable');
-    assert.equal(server.requests.length, asked, 'no request is sent for that caller');
+    assert.equal(server.requests.length, sent, 'no request is sent for that caller');
     assert.deepEqual([await breaker(), await pull(), await check(ada)], [0, 'yes', 'yes']);
     await delay(5_001);
     const before = server.requests.length;
@@ -166,9 +166,9 @@ test('failed access checks use up no retries of our own calls', async (t) => {
 test('access checks stop while our own account is paused', async (t) => {
   const { check, pull, server } = await start(t, { toUs: throttled });
   assert.equal(await pull(), 'upstream-rate-limited');
-  const asked = server.requests.length;
+  const sent = server.requests.length;
   assert.equal(await check(ada), 'upstream-rate-limited');
-  assert.equal(server.requests.length, asked);
+  assert.equal(server.requests.length, sent);
 });
 
 test('access checks stop while the breaker of our own calls is open, and never open or close it', async (t) => {
@@ -184,9 +184,9 @@ test('access checks stop while the breaker of our own calls is open, and never o
   toUs = failing['a 500']!;
   for (const one of repositories) await pull(one);
   assert.equal(await breaker(), 2);
-  const asked = server.requests.length;
+  const sent = server.requests.length;
   assert.equal(await check(ada), 'upstream-unreachable');
-  assert.equal(server.requests.length, asked);
+  assert.equal(server.requests.length, sent);
   // The ping succeeds. The breaker then waits for a call of our own.
   await until(async () => (await breaker()) === 1);
   assert.equal(await check(ada), 'yes');
@@ -231,7 +231,7 @@ test('the last ten thousand callers are remembered', async () => {
     clock: Date.now,
     dial: async ({ url }) => ({ status: statuses.shift() ?? 200, headers: {}, url, body: Readable.from([]) }),
   });
-  const ask = async () => {
+  const send = async () => {
     const request = { operation: 'check-access', method: 'HEAD', headers: {}, maxBodyBytes: undefined } as const;
     const { signal } = new AbortController();
     return callers
@@ -242,8 +242,8 @@ test('the last ten thousand callers are remembered', async () => {
         (error: unknown) => isCacheError(error) && error.kind,
       );
   };
-  assert.deepEqual([await ask(), await ask()], [429, 'upstream-rate-limited']);
+  assert.deepEqual([await send(), await send()], [429, 'upstream-rate-limited']);
   for (let count = 0; count < 10_000; count += 1) callers.transportOf({ kind: 'token', token: `${count}` }, repository);
-  assert.equal(await ask(), 200);
+  assert.equal(await send(), 200);
   callers.close();
 });
