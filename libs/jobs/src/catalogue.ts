@@ -1,5 +1,5 @@
-// Every job by name: what it is given and what it gives back. Payloads and results are JSON. A caller's credentials are
-// never part of a job.
+// The catalogue of jobs by name, with their payloads and results, which are JSON. A caller's credentials are never part
+// of a job.
 import type { Digest, RepositoryName, Tag } from '@cistern/oci';
 
 interface RepositoryJob {
@@ -8,15 +8,15 @@ interface RepositoryJob {
 }
 
 interface JobCatalogue {
-  /** Fetches a whole blob. Ends when the fetch is parked at a worker; askers read the fill's record, not this result. */
+  /** Fetches a whole blob. Ends when a worker has taken the fetch. Callers read the fill's record, not this result. */
   'fetch-blob': { payload: RepositoryJob & FetchBlobJob; result: null };
   /** Fetches, verifies and stores a manifest by digest, with its links. */
   'fetch-manifest': { payload: RepositoryJob & { readonly digest: Digest }; result: null };
-  /** Asks upstream whether the repository holds the blob and records the link. */
+  /** Confirms with the upstream that the repository holds the blob, and records the link. */
   'stat-blob': { payload: RepositoryJob & { readonly digest: Digest }; result: null };
   /**
-   * Brings the tag record up to date. `head`: by HEAD alone, which costs no pull. `get`: by one GET that brings the
-   * manifest too, for a tag that nobody here has seen.
+   * Updates the tag record. `head` uses HEAD alone, which costs no pull. `get` uses one GET that also fetches the
+   * manifest, for a tag that is not cached.
    */
   'revalidate-tag': {
     payload: RepositoryJob & RevalidateTagJob;
@@ -31,16 +31,16 @@ interface JobCatalogue {
       FetchListJob & {
         readonly digest: Digest;
         readonly artifactType?: string;
-        /** As the page before gave it. */
+        /** The query from the previous page. */
         readonly nextQuery?: string;
       };
     result: FetchedList<ReferrersPage>;
   };
-  /** Tells where the worker that does it can be reached, for what may not be said in a job. */
+  /** Returns the address of the worker that runs it, for data that must not be in a job. */
   'find-worker': { payload: { readonly purpose: 'access' }; result: { readonly address: string } };
-  /** Fetches the public keys of a configured issuer into the store, unless another worker did a moment ago. */
+  /** Fetches the public keys of a configured issuer into the store, unless another worker did so recently. */
   'fetch-issuer-keys': { payload: { readonly issuer: string }; result: null };
-  /** Confirms a tag, or brings what it names now: the manifests, and the rest in a job of its own. */
+  /** Confirms a tag. If the tag has moved, fetches its manifests, and the blobs in a separate job. */
   'prewarm-tag': { payload: RepositoryJob & PrewarmTagJob; result: PrewarmedTag };
   /** Fetches all blobs of an image, and publishes its progress. */
   'prewarm-blobs': {
@@ -51,29 +51,35 @@ interface JobCatalogue {
 
 interface FetchBlobJob {
   readonly digest: Digest;
-  /** Take over a fill of this generation or older; 0: start one only where none lives. */
+  /** Takes over a fill of this generation or older. 0 means that a fill starts only if none runs. */
   readonly replaces: number;
-  /** The first byte an asker waits for, and one past the last: lets the fill bring a small range before the rest. */
+  /**
+   * The range that a caller waits for: the first byte and one past the last. The fill can fetch a small range before
+   * the rest.
+   */
   readonly from: number;
   readonly toExclusive?: number;
-  /** A reader of the fill that is replaced waits half-way: no other fetch goes before this one. */
+  /** Set if a reader of the replaced fill waits in the middle of the blob. No other fetch has a higher priority. */
   readonly resumes?: boolean;
 }
 
 interface RevalidateTagJob {
   readonly tag: Tag;
   readonly by: 'head' | 'get';
-  /** Of the record that the asker finds too old, 0 if it has none: a newer one will do. Absent: none will. */
+  /**
+   * The time of the record that is too old for the caller, 0 if it has no record. A newer record is enough. Unset means
+   * that no record is enough.
+   */
   readonly checkedAtMs?: number;
-  /** And of its last try: one that failed since is not repeated. */
+  /** The time of the last try in that record. A try that failed since is not repeated. */
   readonly triedAtMs?: number;
 }
 
 interface PrewarmTagJob {
   readonly tag: Tag;
-  /** Of an index; none: those that are pulled. */
+  /** The platforms of an index. Unset means those that clients pull. */
   readonly platforms?: readonly string[];
-  /** Of the record that is about to go stale: a newer one will do. */
+  /** The time of the record that will soon be stale. A newer record is enough. */
   readonly checkedAtMs?: number;
 }
 
@@ -83,51 +89,54 @@ interface JobFailure {
 }
 
 interface PrewarmedTag {
-  /** What the tag names; absent where it is gone, or after a failure. */
+  /** The digest of the tag. Unset if the tag no longer exists, or after a failure. */
   readonly digest?: Digest;
-  /** For which the image was chosen. */
+  /** The platforms for which the image was chosen. */
   readonly platforms?: readonly string[];
   readonly failure?: JobFailure;
 }
 
 export interface PrewarmedBlobs {
-  /** Of the image, configurations among them. */
+  /** The number of blobs of the image, including configurations. */
   readonly blobs: number;
   readonly bytes: number;
-  /** That were not here before. */
+  /** The number of blobs that were not cached before. */
   readonly fetchedBlobs: number;
   readonly fetchedBytes: number;
   readonly failure?: JobFailure;
 }
 
 interface FetchListJob {
-  /** What another node got of upstream so lately will do, and so will its failure to. Default: ask upstream. */
+  /**
+   * Accepts a page, or a failure, that another node received from the upstream within this time. Unset means that the
+   * upstream is always queried.
+   */
   readonly maxAgeMs?: number;
 }
 
 export type FetchedList<Page> = Page & {
-  /** When upstream gave it; absent: now. */
+  /** When the upstream sent it. Unset means now. */
   readonly checkedAtMs?: number;
-  /** Upstream was not asked for it. */
+  /** Set if the page was not fetched from the upstream. */
   readonly wasKept?: boolean;
 };
 
 export interface TagsPage {
   readonly tags: readonly string[];
-  /** The `last` of the next page, if upstream has one. */
+  /** The `last` of the next page, if the upstream has one. */
   readonly next?: { readonly last: string; readonly n?: number };
-  /** Upstream's `Warning` for people. */
+  /** The upstream's `Warning` for users. */
   readonly warning?: string;
 }
 
 export interface ReferrersPage {
-  /** The OCI index, exactly as upstream sent it, in base64. */
+  /** The OCI index, exactly as the upstream sent it, in base64. */
   readonly bytesBase64: string;
-  /** Upstream's `OCI-Filters-Applied`. */
+  /** The upstream's `OCI-Filters-Applied`. */
   readonly filtersApplied?: string;
-  /** The query of upstream's `Link: rel="next"`, if it has one. */
+  /** The query of the upstream's `Link: rel="next"`, if it has one. */
   readonly nextQuery?: string;
-  /** Upstream's `Warning` for people. */
+  /** The upstream's `Warning` for users. */
   readonly warning?: string;
 }
 

@@ -1,4 +1,4 @@
-// The contract of queue and workers as tests: every adapter's test file runs this suite.
+// The conformance suite of queue and workers. The test file of every adapter runs it.
 import { test } from 'node:test';
 import type { OpenJobsUnderTest } from './conformance/jobs-under-test.ts';
 import { runningCases } from './conformance/running-cases.ts';
@@ -13,7 +13,7 @@ export function describeJobs(name: string, open: OpenJobsUnderTest): void {
     void test(`${name}: ${behaviour}`, async (t) => check(await open(t), t));
 }
 
-/** The same for queues that workers of several processes share. */
+/** Registers the tests for queues that workers of several processes share. */
 export function describeSharedJobs(name: string, open: OpenSharedJobsUnderTest): void {
   for (const [behaviour, check] of Object.entries(sharedCases))
     void test(`${name}: ${behaviour}`, async (t) => check(await open(t)));

@@ -1,23 +1,26 @@
-// A job that fails for a reason of its worker's own, its network or its disk, is done again by another worker (decision 0064).
+// Hands a job over to another worker after a local failure, of this worker's network or disk (decision 0064).
 import { isCacheError } from '@cistern/errors';
 import type { JobOptions } from './job-queue.ts';
 
-/** A worker among others. */
+/** The identity of a worker among others. */
 export interface WorkerPlace {
   /** The address of this process. */
   readonly id: string;
-  /** How many workers live, this one included. `undefined`: the index cannot say. May reject. Then no job is handed on. */
+  /**
+   * Returns how many workers are alive, this one included. `undefined` means that the index does not know. It may
+   * reject. In both cases no job is handed over.
+   */
   countWorkers(): Promise<number | undefined>;
 }
 
 type TriedBy = NonNullable<JobOptions['triedBy']>;
 
-/** A job that three workers could not do fails: the cause is not theirs. */
+/** A job that three workers failed to do fails: the cause is elsewhere. */
 const mostWorkers = 3;
 
 /**
- * The workers that have tried the job, if another worker is to do it after this failure. `undefined`: the failure is the job's outcome.
- * Never rejects.
+ * Returns the ids of the workers that have tried the job, if another worker must do it after this failure. `undefined`
+ * means that the failure is the job's outcome. Never rejects.
  */
 export async function handsOn(
   place: WorkerPlace | undefined,

@@ -1,4 +1,4 @@
-// The errors of a queue that does not do a job now: `overloaded`, and worth another try.
+// The errors of a queue that cannot do a job now: `overloaded`, and retryable.
 import { CacheError } from '@cistern/errors';
 import type { JobName } from './catalogue.ts';
 
@@ -7,11 +7,11 @@ export function overloaded(message: string): CacheError {
 }
 
 export function shuttingDown(): CacheError {
-  return overloaded('The cache is shutting down; ask again.');
+  return overloaded('The cache is shutting down. Try again.');
 }
 
 export function tooManyWait(waiting: number, name: JobName): CacheError {
-  return overloaded(`The cache is busy: ${waiting} jobs wait before this "${name}". Try again later.`);
+  return overloaded(`The cache is busy: ${waiting} jobs wait before this "${name}" job. Try again later.`);
 }
 
 export function tooLate(name: JobName, timeoutMs: number): CacheError {

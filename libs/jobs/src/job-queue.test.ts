@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { type JobContext, type JobHandlers, measureJobHandlers } from './job-queue.ts';
 import { createMetrics } from '@cistern/telemetry';
 
-test('a handler does what it did, and its time and end are told', async () => {
+test('a measured handler works as before, and its duration and result are counted', async () => {
   const metrics = createMetrics();
-  const failure = new Error('the store is away');
+  const failure = new Error('the store is unavailable');
   const handlers = measureJobHandlers(
     {
       'stat-blob': async () => null,

@@ -1,6 +1,6 @@
-// The job queue: frontends ask, workers do. Jobs of one name, class and `dedupKey` that wait or run are one job, with the
-// payload it was first given; an adapter may join the classes too. `fetch-blob`, which may take minutes, has slots of
-// its own in each class. Jobs of one kind start in the order they were added.
+// The job queue: frontends add jobs and workers do them. Waiting and running jobs with the same name, class and
+// `dedupKey` are one job, with the first payload. An adapter may join the classes too. `fetch-blob` may take minutes
+// and has its own slots in each class. Jobs of one kind start in the order in which they were added.
 import type { JobMetrics } from '@cistern/telemetry';
 import type { JobName, JobPayload, JobResult } from './catalogue.ts';
 
@@ -9,13 +9,13 @@ export type JobClass = 'interactive' | 'background';
 export interface JobOptions {
   readonly dedupKey: string;
   /**
-   * Interactive and background jobs have separate slots: neither waits for the other. An interactive ask for a job that
-   * waits as background does not wait with it.
+   * Interactive and background jobs have separate slots: neither waits for the other. An interactive call does not wait
+   * behind the same job in the background.
    */
   readonly class: JobClass;
-  /** Of the trace that the job is a part of (W3C Trace Context), for its handler. Of joined asks the first one's. */
+  /** The trace that contains the job (W3C Trace Context), for its handler. If calls join, the first one counts. */
   readonly traceparent?: string | undefined;
-  /** Ids of workers that could not do it, for reasons of their own: others go before them for two seconds. */
+  /** The ids of workers that failed to do the job with a local error. Other workers have priority for two seconds. */
   readonly triedBy?: readonly string[] | undefined;
 }
 
@@ -23,8 +23,8 @@ export interface RunOptions extends JobOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   /**
-   * `waiting`: a job of the key that runs already may have looked too early. It is not joined; the job runs once more after it.
-   * Default: both are joined.
+   * `waiting` means that only a waiting job is joined. A running job may have read too early: the job runs once more
+   * after it. By default both are joined.
    */
   readonly joins?: 'waiting' | undefined;
 }
@@ -37,77 +37,78 @@ export interface FailedJob {
   readonly atMs: number;
 }
 
-/** How full one of the four queues is. */
+/** The state of one of the four queues. */
 export interface QueueState {
-  /** `interactive-blob`, for example. */
+  /** The name, for example `interactive-blob`. */
   readonly name: string;
   readonly waiting: number;
   readonly active: number;
-  /** That are tried again, or begun, at a certain time. */
+  /** The jobs that are retried, or start, at a certain time. */
   readonly delayed: number;
-  /** Of those that are still kept. */
+  /** The failed jobs that are still kept. */
   readonly failed: number;
-  /** The last ten of these, the latest first. */
+  /** The last ten failures, the latest first. */
   readonly failures: readonly FailedJob[];
-  /** When the job that waits longest was added; `undefined`: none waits. */
+  /** When the oldest waiting job was added. `undefined` means that no job waits. */
   readonly oldestAddedAtMs: number | undefined;
 }
 
 export interface JobQueue {
   /**
-   * Resolves once the job is taken on (or joined), not when it is done. Rejects with `overloaded` when it cannot be, and
-   * with `index-unavailable` when nobody knows because the queue's server does not answer.
+   * Resolves once the job is added or joined, not when it is done. Rejects with `overloaded` if it is not accepted, and
+   * with `index-unavailable` if that is unknown because the queue's server does not answer.
    */
   add<N extends JobName>(name: N, payload: JobPayload<N>, options: JobOptions): Promise<void>;
   /**
-   * Adds and waits for the result. Rejects with the handler's CacheError, and with an error that is none if the handler
-   * threw one (the worker's side has logged it). `signal` ends this wait, not the job, and rejects with its reason. Never
-   * waits longer than `timeoutMs`: then `overloaded`.
+   * Adds a job and waits for its result. Rejects with the handler's CacheError, or with a plain Error if the handler
+   * threw one (the worker has logged it). `signal` ends this wait, not the job, and rejects with its reason. After
+   * `timeoutMs` it rejects with `overloaded`.
    */
   run<N extends JobName>(name: N, payload: JobPayload<N>, options: RunOptions): Promise<JobResult<N>>;
 }
 
-/** What a handler gets besides its payload. */
+/** The context of a handler, besides its payload. */
 export interface JobContext {
   readonly class: JobClass;
-  /** As `JobOptions` had it. */
+  /** The `traceparent` of the `JobOptions`. */
   readonly traceparent?: string | undefined;
-  /** Aborted when the worker closes without waiting any longer. */
+  /** Aborted when the worker stops waiting and closes. */
   readonly signal: AbortSignal;
   /**
-   * For a handler that goes on after its job has ended: `triedBy` for adding the job again after this failure, so that another worker
-   * does it. `undefined`: none would. A job that has not ended is handed on by itself. Unset where there are no other workers.
+   * For a handler that continues after its job has ended. Returns `triedBy` for adding the job again after this
+   * failure, so that another worker does it. `undefined` means that no other worker would. A job that has not ended is
+   * handed over automatically. Unset if there are no other workers.
    */
   readonly handsOn?: (error: unknown) => Promise<readonly string[] | undefined>;
 }
 
 /**
- * Rejecting with an error that `isLocal` hands the job on to another worker, where there is one, twice at most. May be called again
- * for one job, even at the same time, if its worker is lost or seems to be; and a few times more if a
- * background job fails with an error that is `retryable`.
+ * Handles a job. If it rejects with an error that `isLocal`, another worker does the job, if there is one, twice at
+ * most. It may be called again for one job, even at the same time, if its worker is lost or seems to be. A background
+ * job that fails with a `retryable` error is retried a few times.
  */
 export type JobHandler<N extends JobName> = (payload: JobPayload<N>, context: JobContext) => Promise<JobResult<N>>;
 export type JobHandlers = { readonly [N in JobName]: JobHandler<N> };
 
 export interface JobWorkers {
   /**
-   * Takes no new jobs; resolves when the running ones have ended or, after `graceMs`, have been aborted and have had a
-   * second to end. Idempotent.
+   * Takes no new jobs. Resolves when the running ones have ended. After `graceMs` they are aborted and have a second to
+   * end. Idempotent.
    */
   close(graceMs: number): Promise<void>;
 }
 
-/** Jobs of a group share slots: a blob may take minutes to fetch, everything else is a request or two. */
+/** Jobs of a group share slots: fetching a blob may take minutes, other jobs make a request or two. */
 export type JobGroup = 'blob' | 'short';
 
-/** How many jobs of each queue run at a time in one process. */
+/** How many jobs of each queue run at the same time in one process. */
 export type JobSlots = Readonly<Record<JobGroup, Readonly<Record<JobClass, number>>>>;
 
 export function jobGroup(name: JobName): JobGroup {
   return name === 'fetch-blob' || name === 'prewarm-blobs' ? 'blob' : 'short';
 }
 
-/** Handlers of the same names, each of which is what `wrap` makes of the one before. */
+/** Returns handlers of the same names, each wrapped by `wrap`. */
 export function wrapHandlers(
   handlers: JobHandlers,
   wrap: (handle: JobHandler<JobName>, name: JobName) => JobHandler<JobName>,
@@ -119,7 +120,7 @@ export function wrapHandlers(
   return Object.fromEntries(wrapped) as JobHandlers;
 }
 
-/** Handlers whose time and end are measured, whichever queue they work for. */
+/** Returns handlers whose duration and result are measured, for any queue. */
 export function measureJobHandlers(handlers: JobHandlers, { jobDuration, jobsRunning }: JobMetrics): JobHandlers {
   return wrapHandlers(handlers, (handle, job) => async (payload, context) => {
     const labels = { job, class: context.class };

@@ -75,10 +75,7 @@ test('Redis may be away when queue and workers are opened', async (t) => {
   await diagnoseTime(t, 'asking', ask);
   await redis.start();
   await until('it is found', () => log.logged.length === 2);
-  assert.deepEqual(log.logged, [
-    'the job queue has lost Redis and tries to reach it again',
-    'the job queue has reached Redis again',
-  ]);
+  assert.deepEqual(log.logged, ['job queue lost Redis, reconnecting', 'job queue reconnected to Redis']);
   assert.equal(await queue.run('revalidate-tag', tagJob('v1'), asking('a')), null);
 });
 

@@ -17,7 +17,7 @@ function countTimers(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 }
 
-test('a message during a look has the job looked at again, at once', async () => {
+test('a message during a probe triggers another probe immediately', async () => {
   const looks: PromiseWithResolvers<JobProbe>[] = [];
   const outcomes = createOutcomes(() => {
     const look = Promise.withResolvers<JobProbe>();
@@ -35,7 +35,7 @@ test('a message during a look has the job looked at again, at once', async () =>
   assert.equal(await outcome, 'done');
 });
 
-test('all who wait for a job share its looks, and one may leave', async () => {
+test('all callers of a job share its probes, and one may leave', async () => {
   let looks = 0;
   let probed: JobProbe = { state: 'running' };
   const outcomes = createOutcomes(async () => {
@@ -55,11 +55,11 @@ test('all who wait for a job share its looks, and one may leave', async () => {
   assert.equal(looks, 1);
 });
 
-test('a job whose message was missed is looked at again, and a failed look is no end', async () => {
+test('a job whose message was missed is probed again, and a failed probe does not end the wait', async () => {
   const before = countTimers();
   const answers: (() => JobProbe)[] = [
     () => {
-      throw new Error('Redis is away');
+      throw new Error('Redis is unavailable');
     },
     () => ({ state: 'ended', outcome: 'done' }),
   ];
@@ -72,12 +72,12 @@ test('a job whose message was missed is looked at again, and a failed look is no
 const subscribed = '>3\r\n$9\r\nsubscribe\r\n$5\r\nended\r\n:1\r\n';
 const message = '>3\r\n$7\r\nmessage\r\n$5\r\nended\r\n$5\r\njob-1\r\n';
 
-test('a connection that ends as it subscribes is opened again, and its failure ends nothing', async (t) => {
+test('a connection that ends while it subscribes is opened again', async (t) => {
   const heard = Promise.withResolvers<string>();
   const port = await openFakeRedis(t, ({ command, socket, connection }) => {
     if (command !== 'subscribe') return undefined;
     if (connection > 2) return subscribed + message;
-    // The first connection is lost after its subscription, the second one before.
+    // The first connection is lost after its subscription, and the second one before it.
     socket.end(connection === 1 ? subscribed : '');
     return '';
   });

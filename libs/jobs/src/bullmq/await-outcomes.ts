@@ -1,5 +1,5 @@
-// The callers that wait for a job. A message only hurries a look at the job; the look itself happens at once, every second and on
-// every reconnect too, so that a missed message costs time and nothing else.
+// Waits for the outcomes of jobs. A message only speeds up the probe of a job. Jobs are also probed immediately, every
+// second and after every reconnect, so a missed message costs time and nothing else.
 import { createSubscriber, type SubscriberConnectors } from '@cistern/redis/client';
 import { untilAborted } from '@cistern/runtime';
 import type { JobProbe, ProbedJob } from './job-layout.ts';
@@ -11,7 +11,7 @@ interface Waited {
   readonly job: ProbedJob;
   readonly settle: Set<(outcome: string | undefined) => void>;
   looking: boolean;
-  /** Something happened during the look: it may have been too early. */
+  /** Set if something happened during the probe, which may have been too early. */
   lookAgain: boolean;
 }
 
@@ -39,7 +39,7 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
     waited.looking = true;
     while (waited.lookAgain && waited.settle.size > 0) {
       waited.lookAgain = false;
-      // Redis is away: the next look may find it again, and whoever waits has a deadline.
+      // Redis is unavailable. The next probe may succeed, and every caller has a deadline.
       const found = await probe(waited.job).catch((): JobProbe => ({ state: 'waiting' }));
       if (found.state === 'waiting' || found.state === 'running') continue;
       remove(waited);
@@ -54,7 +54,7 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
   }
 
   return {
-    /** The encoded outcome, or `undefined` if the job was lost. Rejects with the signal's reason alone. */
+    /** Returns the encoded outcome, or `undefined` if the job was lost. Rejects only with the signal's reason. */
     async outcomeOf(job: ProbedJob, signal: AbortSignal): Promise<string | undefined> {
       signal.throwIfAborted();
       const waited = enter(job);
@@ -68,7 +68,7 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
         if (waited.settle.size === 0) remove(waited);
       }
     },
-    /** The job with this id may have ended. */
+    /** Probes the job with this id, which may have ended. */
     look(jobId: string): void {
       const waited = waiting.get(jobId);
       if (waited !== undefined) void lookAt(waited);
@@ -81,15 +81,15 @@ export interface EarOptions {
   readonly connectors: SubscriberConnectors;
   readonly channel: string;
   readonly onJob: (jobId: string) => void;
-  /** Messages are heard from now on; those before may have been missed. */
+  /** Called when messages begin to arrive. Earlier ones may have been missed. */
   readonly onHearing: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** Hears which of the jobs that this process waits for have ended, from as soon as Redis is there. */
+/** Subscribes to the ends of the jobs for which this process waits, as soon as Redis is reachable. */
 export function hearEndedJobs({ connectors, channel, onJob, onHearing, onError }: EarOptions) {
   const subscriber = createSubscriber({
-    // Every node of a cluster hears every message.
+    // Every node of a cluster receives every message.
     isSharded: () => false,
     connectors,
     onMessage: (_channel, jobId) => (jobId === undefined ? onHearing() : onJob(jobId)),

@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { encodeError, encodeResult, readOutcome } from './job-layout.ts';
 
-test('a result comes back as it was', () => {
+test('a result is decoded unchanged', () => {
   assert.equal(readOutcome<'fetch-manifest'>(encodeResult(null)), null);
   assert.deepEqual(readOutcome<'fetch-tags'>(encodeResult({ tags: ['a'] })), { tags: ['a'] });
 });
 
-test('a CacheError without options comes back without them', () => {
+test('a CacheError without options is decoded without them', () => {
   const encoded = encodeError(new CacheError('denied', 'You may not read this.'));
   assert.throws(
     () => readOutcome(encoded),
@@ -21,7 +21,7 @@ test('a CacheError without options comes back without them', () => {
   );
 });
 
-test('a CacheError of a kind that this release does not know is an error of no kind', () => {
+test('a CacheError of an unknown kind is decoded as a plain Error', () => {
   const encoded = encodeError(new CacheError('denied', 'No.')).replace('"denied"', '"a-newer-kind"');
   assert.throws(
     () => readOutcome(encoded),
@@ -29,7 +29,7 @@ test('a CacheError of a kind that this release does not know is an error of no k
   );
 });
 
-test('what is thrown and is no error becomes one', () => {
+test('a thrown value that is not an Error is decoded as one', () => {
   const encoded = encodeError('a string');
   assert.throws(() => readOutcome(encoded), new Error('a string'));
 });

@@ -1,5 +1,6 @@
-// How jobs are stored in Redis. There are four queues: interactive and background, blobs and others, apart from one another. A
-// queue's keys share a hash tag of its own, so that a Redis Cluster spreads the queues and every script stays inside one slot.
+// The layout of jobs in Redis. There are four separate queues: interactive and background, each for blobs and for short
+// jobs. The keys of a queue share a hash tag. So a Redis Cluster spreads the queues, and every script stays inside one
+// slot.
 import { CacheError, type CacheErrorKind, cacheErrorKinds } from '@cistern/errors';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { type JobClass, type JobGroup, jobGroup, type JobOptions } from '../job-queue.ts';
@@ -12,13 +13,13 @@ export interface JobQueueName {
   readonly group: JobGroup;
   /** BullMQ's prefix of all keys of the queue. */
   readonly prefix: string;
-  /** The key of this kind, or of the job with this id, as BullMQ builds it. */
+  /** Returns the key of this kind, or of the job with this id, as BullMQ builds it. */
   key(suffix: string): string;
 }
 
 export type JobQueueNames = ReturnType<typeof createQueueNames>;
 
-/** `keyPrefix` sets this cache's keys apart from others in the same Redis. */
+/** `keyPrefix` separates this cache's keys from others in the same Redis. */
 export function createQueueNames(keyPrefix: string) {
   const queueNames = new Map<string, JobQueueName>();
   for (const jobClass of ['interactive', 'background'] as const)
@@ -31,12 +32,15 @@ export function createQueueNames(keyPrefix: string) {
   return {
     all: [...queueNames.values()],
     of: (name: JobName, jobClass: JobClass): JobQueueName => queueNames.get(`${jobClass}-${jobGroup(name)}`)!,
-    /** Where workers announce to an asker which of its jobs has ended. The message is the job's id. */
+    /**
+     * Returns the channel on which workers announce to a caller which of its jobs has ended. The message is the job's
+     * id.
+     */
     channelOf: (asker: string): string => `${keyPrefix}jobs-ended:${asker}`,
   };
 }
 
-/** Two jobs of a queue with the same one are one job. */
+/** Returns the deduplication id. Two jobs of a queue with the same id are one job. */
 export function deduplicationIdOf(name: JobName, dedupKey: string): string {
   return `${name} ${dedupKey}`;
 }
@@ -44,8 +48,8 @@ export function deduplicationIdOf(name: JobName, dedupKey: string): string {
 const version = 1;
 
 /**
- * A payload on its way through Redis, with the version of its shape. Releases of two versions share the queues for as
- * long as an update takes.
+ * The payload of a job in Redis, with the version of its format. During an update, releases of two versions share the
+ * queues.
  */
 export interface JobEnvelope {
   readonly v: number;
@@ -66,26 +70,26 @@ export function sealPayload(
   };
 }
 
-/** `undefined` for what only another release can read. */
+/** Returns `undefined` for a payload that only another release can read. */
 export function unsealPayload(data: unknown): JobPayload<JobName> | undefined {
   const { v, payload } = (data ?? {}) as Partial<JobEnvelope>;
   return v === version ? payload : undefined;
 }
 
-/** Only text: what it says is looked at by who uses it. */
+/** Returns the `traceparent` if it is text. Its user validates the content. */
 export function traceparentOf(data: unknown): string | undefined {
   const { traceparent } = (data ?? {}) as Partial<JobEnvelope>;
   return typeof traceparent === 'string' ? traceparent : undefined;
 }
 
-/** Workers that could not do the job. */
+/** Returns the ids of the workers that failed to do the job. */
 export function triedByOf(data: unknown): readonly string[] {
   const { triedBy } = (data ?? {}) as Partial<JobEnvelope>;
   return Array.isArray(triedBy) ? triedBy.filter((id) => typeof id === 'string') : [];
 }
 
 interface WireError {
-  /** Unset for an error that is no CacheError. */
+  /** Unset for an error that is not a CacheError. */
   readonly kind?: CacheErrorKind;
   readonly message: string;
   readonly detail?: unknown;
@@ -94,12 +98,12 @@ interface WireError {
 }
 
 /**
- * The end of a job, as JSON in a key of its own. BullMQ's return value would stay in the job and in the queue's event stream. A
- * page of referrers may be megabytes, and has no reader after a few seconds.
+ * The outcome of a job, as JSON in a key of its own. BullMQ's return value would stay in the job and in the queue's
+ * event stream. A page of referrers may be megabytes, and has no reader after a few seconds.
  */
 type WireOutcome = { readonly result: JobResult<JobName> } | { readonly error: WireError };
 
-/** Longer than a frontend needs to reach Redis again; one that comes later adds the job again. */
+/** Longer than a frontend needs to reconnect to Redis. A frontend that is later adds the job again. */
 export const outcomeTtlMs = 15_000;
 
 export function encodeResult(result: JobResult<JobName>): string {
@@ -110,7 +114,7 @@ export function encodeError(thrown: unknown): string {
   return JSON.stringify({ error: toWire(thrown) } satisfies WireOutcome);
 }
 
-/** The result, which the caller knows to be of the job `N`. Throws what the handler threw. */
+/** Returns the result, which the caller knows to be of the job `N`. Throws the error of the handler. */
 export function readOutcome<N extends JobName>(encoded: string): JobResult<N> {
   const outcome = JSON.parse(encoded) as WireOutcome;
   if ('error' in outcome) throw fromWire(outcome.error);
@@ -124,7 +128,7 @@ function toWire(thrown: unknown): WireError {
 }
 
 function fromWire({ kind, message, detail, retryable = false, retryAfterMs }: WireError): Error {
-  // A worker of a newer release may know kinds that this one does not.
+  // A worker of a newer release may send a kind that this release does not know.
   if (kind === undefined || !cacheErrorKinds.includes(kind)) return new Error(message);
   return new CacheError(kind, message, { detail, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });
 }
@@ -132,14 +136,14 @@ function fromWire({ kind, message, detail, retryable = false, retryAfterMs }: Wi
 export type JobProbe =
   | { readonly state: 'waiting' | 'running' }
   | { readonly state: 'ended'; readonly outcome: string }
-  /** It will not end any more, or its outcome is lost. Its key is free: add it again. */
+  /** The job will never end, or its outcome is lost. Its key is free, so it can be added again. */
   | { readonly state: 'lost' };
 
 /**
- * A running worker keeps `<job>:lock` alive. Without a lock, a job in the `active` list has lost its worker. So has
- * one marked with a deferred failure (`defa`), which waits only to be failed. The outcome counts once the job has
- * finished, because until then its deduplication key is taken; if the lock is lost it never will finish. It notes the asker of a
- * pending job, for the announcement of its end.
+ * A running worker renews `<job>:lock`. A job in the `active` list without a lock has lost its worker. So has a job
+ * with a deferred failure (`defa`), which only waits to be failed. The outcome counts only after the job has finished,
+ * because until then its deduplication key is taken. If the lock is lost, the job never finishes. The script records
+ * the caller of a pending job, so that its end is announced.
  */
 const script = `
 local job, lock, outcome, active, dedup, askers = unpack(KEYS)
@@ -171,9 +175,10 @@ type WithProbe = RedisClient & {
 };
 
 /**
- * A function that finds out what has become of a job, in one atomic look at BullMQ's keys. It also frees the deduplication key of a
- * job that was lost with its worker. BullMQ's own recovery needs a free worker and tens of seconds for that. `asker`: hears on
- * its channel when a job that it has found pending ends. Call once for a client; the function rejects as the client does.
+ * Returns a function that reads the state of a job atomically from BullMQ's keys. It also frees the deduplication key
+ * of a job that was lost with its worker. BullMQ's own recovery needs a free worker and tens of seconds for that. When
+ * a job that it has found pending ends, `asker` receives a message on its channel. Call it once for a client. The
+ * function rejects as the client does.
  */
 export function createProbe(client: RedisClient, asker: string): (job: ProbedJob) => Promise<JobProbe> {
   client.defineCommand('cisternProbeJob', { numberOfKeys: 6, lua: script });
@@ -193,15 +198,15 @@ export function createProbe(client: RedisClient, asker: string): (job: ProbedJob
   };
 }
 
-/** Askers look again much sooner, which prolongs it. */
+/** Callers probe again much sooner, which extends it. */
 const askersTtlMs = 30_000;
 
-/** Set: who has asked about the job. */
+/** The key of a set with the ids of the callers of a job. */
 function askersKey(queueName: JobQueueName, jobId: string): string {
   return queueName.key(`${jobId}:askers`);
 }
 
-/** Announces to all askers of a job that it has ended. Rejects as the client does. */
+/** Announces the end of a job to all of its callers. Rejects as the client does. */
 export async function announceEnd(
   client: RedisClient,
   queueNames: JobQueueNames,

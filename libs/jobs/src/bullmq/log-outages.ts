@@ -1,4 +1,5 @@
-// One line when Redis goes away and one when it is back, however many clients notice how often; and little else.
+// Logs one line when Redis becomes unavailable and one when it recovers, even if many clients notice it. Other errors
+// are throttled.
 import type { RedisClient } from './redis-clients.ts';
 
 /** The part of a logger that the queue needs: fields first, then a constant message. */
@@ -8,10 +9,10 @@ export interface BullmqLog {
   error(fields: object, message: string): void;
 }
 
-/** BullMQ tells twice a second of a lock that is gone. */
+/** BullMQ reports a lost lock twice a second. */
 const quietForMs = 60_000;
 
-/** Follows the state of one client. The errors of its copies, and those that BullMQ passes on, go to `note`. */
+/** Tracks the state of one client. The errors of its copies, and those that BullMQ passes on, go to `note`. */
 export function logOutages(client: RedisClient, log: BullmqLog): { note(error: unknown): void } {
   let isAway = false;
   /** BullMQ repeats the errors of the client, once for each queue. */
@@ -22,12 +23,12 @@ export function logOutages(client: RedisClient, log: BullmqLog): { note(error: u
     known.add(error);
     if (isAway) return;
     isAway = true;
-    log.warn({ err: error }, 'the job queue has lost Redis and tries to reach it again');
+    log.warn({ err: error }, 'job queue lost Redis, reconnecting');
   }
 
   client.on('error', lose);
   client.on('ready', () => {
-    if (isAway) log.info({}, 'the job queue has reached Redis again');
+    if (isAway) log.info({}, 'job queue reconnected to Redis');
     isAway = false;
   });
   return {
@@ -36,12 +37,12 @@ export function logOutages(client: RedisClient, log: BullmqLog): { note(error: u
       if (known.has(error) || isConnectionError(error)) return;
       if (error.message === last.message && performance.now() - last.atMs < quietForMs) return;
       last = { message: error.message, atMs: performance.now() };
-      log.warn({ err: error }, 'the job queue reports an error');
+      log.warn({ err: error }, 'job queue error');
     },
   };
 }
 
-/** Then the client itself notices, too. */
+/** Whether the error is about the connection: the client itself reports that too. */
 function isConnectionError({ code, message }: NodeJS.ErrnoException): boolean {
   return (
     ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(code ?? '') ||

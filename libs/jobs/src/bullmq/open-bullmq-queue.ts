@@ -1,4 +1,4 @@
-// The callers' side of the queue: adds jobs and waits for them, and lets no caller wait for Redis.
+// The side of the callers: adds jobs and waits for their outcomes. No caller waits for an unavailable Redis.
 import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from '@cistern/redis';
 import { createRedisClient, subscriberConnectors } from '@cistern/redis/client';
@@ -14,33 +14,33 @@ import { untilReady } from './redis-clients.ts';
 
 export interface BullmqQueueOptions {
   readonly connection: RedisConnection;
-  /** Before every key and channel; the same for queue and workers. */
+  /** The prefix of every key and channel. It is the same for queue and workers. */
   readonly keyPrefix: string;
   /**
-   * How many jobs of one class may wait, blobs and others apart; more are refused as `overloaded`. Counted twice a
-   * second.
+   * The limit of waiting jobs of one class, separately for blobs and others. Further jobs are rejected as `overloaded`.
+   * They are counted twice a second.
    */
   readonly maxWaiting: number;
-  /** How long Redis may take to add a job or to look at one. */
+  /** How long Redis may take to add or probe a job. */
   readonly commandTimeoutMs: number;
   readonly log: BullmqLog;
 }
 
 export interface BullmqQueue {
   readonly queue: JobQueue;
-  /** Rejects with `index-unavailable`. */
+  /** Returns the state of the queues. Rejects with `index-unavailable`. */
   look(): Promise<readonly QueueState[]>;
-  /** Ends all waits as `overloaded`; the jobs go on. Idempotent. */
+  /** Ends all waits as `overloaded`. The jobs continue. Idempotent. */
   close(): Promise<void>;
 }
 
-/** A job that takes its worker down each time must not take all of them down. */
+/** How often a lost job is added again: a job that kills its worker must not kill all of them. */
 const maxLost = 2;
 
 /**
- * Resolves, after two seconds or four times `commandTimeoutMs` at most, even if Redis is away: then `add` and `run` reject with
- * `index-unavailable` until it is there. They do so within twice `commandTimeoutMs` when Redis hangs. A wait that is under way
- * outlasts an outage.
+ * Resolves even if Redis is unavailable, after two seconds or four times `commandTimeoutMs`, whichever is longer. Then
+ * `add` and `run` reject with `index-unavailable` until it is available. If Redis hangs, they do so within twice
+ * `commandTimeoutMs`. A wait that has begun survives an outage.
  */
 export async function openBullmqQueue(options: BullmqQueueOptions): Promise<BullmqQueue> {
   const { connection, keyPrefix, maxWaiting, commandTimeoutMs, log } = options;
@@ -72,14 +72,14 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
     if (job[2].joins === 'waiting') {
       const first = await add(...job);
       const outcome = await outcomes.outcomeOf(first, signal);
-      // A job that is added after that end began after the caller asked.
+      // The first job had not begun when it was joined, so its result is recent enough.
       if (!first.hasBegun && outcome !== undefined) return outcome;
     }
     for (let lost = 0; lost <= maxLost; lost += 1) {
       const outcome = await outcomes.outcomeOf(await add(...job), signal);
       if (outcome !== undefined) return outcome;
     }
-    throw overloaded(`The workers that did this "${job[0]}" job were lost before its end. Try again later.`);
+    throw overloaded(`The workers of this "${job[0]}" job were lost before it ended. Try again later.`);
   }
 
   const queue: JobQueue = {
@@ -112,8 +112,8 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
 }
 
 /**
- * Each of `signals` ends the wait with its own reason, and the timeout with `late`. `body` gets a signal of all of them, and may
- * take its time to end. Leaves neither timer nor listener behind.
+ * Runs `body` with a deadline. Each of `signals` ends the wait with its own reason, and the timeout with `late`. `body`
+ * gets a signal that combines them, and may end later. No timer or listener is left.
  */
 async function withDeadline<T>(
   timeoutMs: number,

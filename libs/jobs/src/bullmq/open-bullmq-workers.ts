@@ -1,4 +1,4 @@
-// The doing side of the queue: one BullMQ worker for each of the four queues.
+// The side of the workers: one BullMQ worker for each of the four queues.
 import type { RedisConnection } from '@cistern/redis';
 import { endsWithin } from '@cistern/runtime';
 import { Worker } from 'bullmq';
@@ -12,34 +12,34 @@ import { openWorkingClient } from './redis-clients.ts';
 
 export interface BullmqWorkersOptions {
   readonly connection: RedisConnection;
-  /** Before every key and channel; the same for queue and workers. */
+  /** The prefix of every key and channel. It is the same for queue and workers. */
   readonly keyPrefix: string;
   readonly handlers: JobHandlers;
-  /** How many jobs run at a time in this process. */
+  /** How many jobs run at the same time in this process. */
   readonly slots: JobSlots;
-  /** Default: failures are not handed on to other workers. */
+  /** The identity of this worker. By default failed jobs are not handed over to other workers. */
   readonly place?: WorkerPlace | undefined;
   readonly log: BullmqLog;
 }
 
 const readyWithinMs = 2000;
-/** A worker that is silent for as long has lost its jobs: then whoever asks for the same again gets a new job. */
+/** A worker that is silent for this long has lost its jobs. A new call then gets a new job. */
 const lockMs = 4000;
 const renewLockMs = 1000;
 const endAfterAbortMs = 1000;
-/** For what BullMQ still has to say to Redis. */
+/** How long the final commands of BullMQ to Redis may take. */
 const lastWordsMs = 1000;
 
-/** A worker that waits in vain for a Redis that went away as it was closed would renew locks for ever (BullMQ 6.7). */
+/** Works around BullMQ 6.7: a worker that is closed while Redis is unavailable would renew its locks for ever. */
 function stopRenewing(worker: Worker): void {
   const { lockManager } = worker as unknown as { readonly lockManager: { close(): Promise<void> } };
   void lockManager.close();
 }
 
 /**
- * Begins to work as soon as Redis is there, and resolves, after two seconds at most, even if it is away. A job may run a
- * second time if its worker was silent for four seconds or Redis has lost its data. The caller closes the workers before
- * what their handlers use.
+ * Opens the workers, which begin when Redis is available. Resolves after two seconds at most, even if it is
+ * unavailable. A job may run a second time if its worker was silent for four seconds or Redis lost its data. The caller
+ * closes the workers before the resources of their handlers.
  */
 export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<JobWorkers> {
   const { connection, keyPrefix, handlers, slots, place, log } = options;
@@ -67,7 +67,7 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
         skipVersionCheck: true,
         lockDuration: lockMs,
         lockRenewTime: renewLockMs,
-        // Only tidies up: no job comes back by it, and none waits for it.
+        // This only cleans up: it restores no job, and no job waits for it.
         maxStalledCount: 0,
         stalledInterval: 10_000,
         runRetryDelay: 1000,

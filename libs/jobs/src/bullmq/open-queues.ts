@@ -1,4 +1,4 @@
-// The callers' side of the four queues, all on one client: adds jobs and counts them.
+// The four queues on one client, for the side of the callers: adds jobs and counts them.
 import { randomUUID } from 'node:crypto';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { answersWithin } from '@cistern/redis';
@@ -21,29 +21,31 @@ export interface QueuesOptions {
   readonly queueNames: JobQueueNames;
   readonly probe: (job: ProbedJob) => Promise<JobProbe>;
   readonly maxWaiting: number;
-  /** For Redis to add a job or look at one. */
+  /** How long Redis may take to add or probe a job. */
   readonly commandTimeoutMs: number;
   readonly onError: (error: unknown) => void;
 }
 
 interface AddedJob extends ProbedJob {
-  /** It may have been running before it was asked for. */
+  /** Set if the job may have begun before this call. */
   readonly hasBegun: boolean;
 }
 
-/** Methods reject with `index-unavailable` when Redis does not answer as it should. */
+/** Methods reject with `index-unavailable` if Redis does not answer or reports an error. */
 export interface OpenedQueues {
-  /** Adds a job, or joins the one with the same key that waits or runs. Rejects with `overloaded`. */
+  /** Adds a job, or joins the waiting or running one with the same key. Rejects with `overloaded`. */
   add(name: JobName, payload: JobPayload<JobName>, options: JobOptions): Promise<AddedJob>;
   inspect(): Promise<readonly QueueState[]>;
   close(): Promise<void>;
 }
 
-/** Failed jobs stay for a while, to see what went wrong; there is nothing to see in the others. */
+/** Failed jobs are kept for a while, so that an operator can see their errors. Other jobs are not kept. */
 const keepFailed = { age: 3600, count: 100 };
 const failuresShown = 10;
 const countEveryMs = 500;
-/** Release 0.1 kept these schedules in Redis. Its workers put them back, and the last start of an update removes them. */
+/**
+ * Release 0.1 stored these schedules in Redis. Its workers restore them, so the last start of an update removes them.
+ */
 const formerSchedules = ['sweep-uploads store', 'plan-prewarm all'];
 
 export function openQueues(options: QueuesOptions): OpenedQueues {
@@ -86,13 +88,13 @@ export function openQueues(options: QueuesOptions): OpenedQueues {
   };
 }
 
-/** Errors of Redis or its client become `index-unavailable`. A CacheError stays. */
+/** Converts errors of Redis and its client to `index-unavailable`. A CacheError stays unchanged. */
 async function answered<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
     if (isCacheError(cause)) throw cause;
-    const message = 'Redis, which holds the job queue, does not answer as it should. Try again in a moment.';
+    const message = 'Redis failed to answer for the job queue. Try again in a moment.';
     throw new CacheError('index-unavailable', message, { retryable: true, cause });
   }
 }
@@ -101,7 +103,7 @@ function openQueue(queueName: JobQueueName, { client, onError }: QueuesOptions):
   const queue = new Queue(queueName.name, {
     connection: client,
     prefix: queueName.prefix,
-    // The client refuses by itself what it cannot do now; the version is checked where the index is opened.
+    // The client itself rejects commands while it is not ready. The version is checked where the index is opened.
     skipWaitingForReady: true,
     skipVersionCheck: true,
     streams: { events: { maxLen: 100 } },
@@ -111,14 +113,14 @@ function openQueue(queueName: JobQueueName, { client, onError }: QueuesOptions):
   return queue;
 }
 
-/** The caller of an interactive job tries again by itself, and knows better when. */
+/** Only background jobs are retried. The caller of an interactive job retries itself, and knows better when. */
 function attemptsIn(queueName: JobQueueName): { attempts: number; backoff: { type: 'custom' } } | undefined {
   return queueName.class === 'background' ? { attempts: 3, backoff: { type: 'custom' } } : undefined;
 }
 
 /**
- * Keeps a queue that no worker takes jobs from from growing for ever, without a call to Redis before every job. The function throws
- * `overloaded` if too many jobs waited when they were last counted.
+ * Limits the length of a queue without workers, without a call to Redis before every job. The returned function throws
+ * `overloaded` if too many jobs waited at the last count.
  */
 function createBacklogCheck(client: RedisClient, queueName: JobQueueName, maxWaiting: number): (name: JobName) => void {
   let waiting = 0;
@@ -131,7 +133,7 @@ function createBacklogCheck(client: RedisClient, queueName: JobQueueName, maxWai
   return (name) => {
     if (Date.now() - countedAtMs > countEveryMs) {
       countedAtMs = Date.now();
-      // What makes the count fail makes the job fail, with a better error.
+      // An error here also fails the job itself, with a better message.
       count().catch(() => {});
     }
     if (waiting >= maxWaiting) throw tooManyWait(waiting, name);
@@ -151,7 +153,7 @@ async function inspectQueue(queueName: JobQueueName, queue: Queue): Promise<Queu
     active,
     delayed,
     failed,
-    // One that was taken away between two calls is no job any more.
+    // A job that was removed between the two calls is not a job any more.
     failures: failures
       .filter((job) => job !== undefined)
       .map(({ name, failedReason, finishedOn = 0 }) => ({ name, reason: failedReason, atMs: finishedOn })),

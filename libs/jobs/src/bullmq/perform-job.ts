@@ -1,4 +1,4 @@
-// One job as BullMQ hands it to a worker: to its handler, and its outcome to whoever waits.
+// Performs one job of BullMQ: calls its handler and stores the outcome for the callers.
 import { setTimeout } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
@@ -26,25 +26,27 @@ export interface PerformDeps {
   readonly place: WorkerPlace | undefined;
   readonly log: BullmqLog;
   readonly stopping: Stopping;
-  /** The workers end after it has settled. */
+  /** Delays the end of the workers until `work` has settled. */
   track(work: Promise<unknown>): void;
 }
 
-/** How far the end of the workers has come. */
+/** The stages of the shutdown of the workers. */
 export interface Stopping {
-  /** Aborted when no job may be begun any more. */
+  /** Aborted when no further job may begin. */
   readonly taking: AbortSignal;
-  /** Aborted when the grace is over, which aborts handlers. */
+  /** Aborted when the grace period is over. It aborts the handlers. */
   readonly handling: AbortSignal;
-  /** Aborted when handlers are not waited for any longer. */
+  /** Aborted when the workers stop waiting for handlers. */
   readonly waiting: AbortSignal;
 }
 
-/** A newer worker gets a chance every second, for as long as an asker is likely to wait. */
+/** An unknown job is offered to a newer worker every second, for as long as a caller probably waits. */
 const strangerDelayMs = 1000;
 const maxStrangerDelays = 30;
 const maxRetryDelayMs = 60_000;
-/** A worker that could not do a job puts it back for two seconds at most; then it tries again, and its failure counts. */
+/**
+ * A worker that failed to do a job puts it back for two seconds at most. Then it tries again, and its failure counts.
+ */
 const putBackMs = 20;
 const maxPutBacks = 100;
 
@@ -67,7 +69,7 @@ export async function performJob(deps: PerformDeps, queueName: JobQueueName, job
     };
     outcome = encodeResult(await untilAborted(handle(payload, context), stopping.waiting));
   } catch (error) {
-    // Another worker begins anew; whoever waits is none the wiser.
+    // Another worker starts the job again, and its callers do not notice.
     if (stopping.handling.aborted) return handBack(job, token);
     const tried = await handsOn(place, error, triedBy);
     if (tried !== undefined) {
@@ -75,7 +77,7 @@ export async function performJob(deps: PerformDeps, queueName: JobQueueName, job
       return leaveToOthers(deps, job, token);
     }
     if (!isCacheError(error))
-      log.error({ err: error, job: job.name, class: queueName.class }, 'a job failed unexpectedly');
+      log.error({ err: error, job: job.name, class: queueName.class }, 'job failed unexpectedly');
     if (mayTryAgain(job, error)) throw error;
     await recordOutcome(deps, queueName, job, encodeError(error));
     throw new UnrecoverableError(error instanceof Error ? error.message : String(error));
@@ -84,7 +86,7 @@ export async function performJob(deps: PerformDeps, queueName: JobQueueName, job
   return null;
 }
 
-/** BullMQ's back-off of jobs that are tried more than once: as upstream asks for, or 2 s and 4 s. */
+/** Returns the delay before BullMQ retries a job: the upstream's `Retry-After`, or 2 s and 4 s. */
 export function retryDelayMs(attemptsMade: number, error: unknown): number {
   return (isCacheError(error) ? error.retryAfterMs : undefined) ?? 1000 * 2 ** attemptsMade;
 }
@@ -94,27 +96,27 @@ function mayTryAgain(job: Job, error: unknown): boolean {
   return attemptsLeft > 0 && isCacheError(error) && error.retryable && retryDelayMs(0, error) <= maxRetryDelayMs;
 }
 
-/** To the head of the queue, with its key still taken. */
+/** Returns a job to the head of the queue. Its key stays taken. */
 async function handBack(job: Job, token: string): Promise<never> {
   await job.moveToWait(token);
   throw new WaitingError();
 }
 
 /**
- * To the head of the queue, for another worker, with its key still taken. BullMQ takes the next job as soon as one is
- * done. So the job goes back a moment later, when this worker is the last in the row of those that wait.
+ * Returns a job to the head of the queue for another worker. Its key stays taken. BullMQ takes the next job as soon as
+ * one is done. So the job is returned a moment later, when this worker is the last of those that wait.
  */
 function leaveToOthers({ log, track }: PerformDeps, job: Job, token: string): never {
   const putBack = async (): Promise<void> => {
     await setTimeout(putBackMs);
     await job.moveToWait(token);
   };
-  // If Redis cannot be reached, the job is lost as with a worker that was killed.
-  track(putBack().catch((error: unknown) => log.warn({ err: error, job: job.name }, 'a job could not be put back')));
+  // If Redis is unreachable, the job is lost as with a killed worker.
+  track(putBack().catch((error: unknown) => log.warn({ err: error, job: job.name }, 'failed to requeue job')));
   throw new WaitingError();
 }
 
-/** A job of another release: left for a worker of that release, but not for ever. */
+/** Delays a job of another release for a worker of that release, but not for ever. */
 async function refuse(deps: PerformDeps, queueName: JobQueueName, job: Job, token: string): Promise<never> {
   if (job.attemptsStarted <= maxStrangerDelays) {
     await job.moveToDelayed(Date.now() + strangerDelayMs, token);

@@ -1,4 +1,4 @@
-// The client of workers, which must wait for Redis. That of frontends, which must not, is the index's kind.
+// The Redis client of workers, which wait for Redis. Frontends must not wait, so they use the client of the index.
 import { Cluster, Redis } from 'ioredis';
 import type { RedisConnection } from '@cistern/redis';
 import { clusterOptions, reconnectAfterMs, type RedisClient, redisOptions } from '@cistern/redis/client';
@@ -6,7 +6,7 @@ import { endsWithin } from '@cistern/runtime';
 
 export type { RedisClient } from '@cistern/redis/client';
 
-/** A host that does not answer lets an attempt to connect to it neither succeed nor end. */
+/** Limits the end of a client: an attempt to connect to a silent host neither succeeds nor ends. */
 const endWithinMs = 2000;
 const clusterEndsWithinMs = 200;
 
@@ -19,8 +19,8 @@ const patience = {
 };
 
 /**
- * Waits for Redis for as long as it takes, as BullMQ demands of its workers. A server that says nothing to a command for
- * 15 s, longer than any that blocks, is taken for gone.
+ * Opens a client that waits for Redis without a limit, as BullMQ requires for its workers. A server that does not
+ * answer a command for 15 s counts as unavailable. That is longer than any blocking command.
  */
 export function openPatientClient(connection: RedisConnection): RedisClient {
   if (connection.kind === 'cluster') {
@@ -28,7 +28,7 @@ export function openPatientClient(connection: RedisConnection): RedisClient {
     return new Cluster([...connection.nodes], {
       ...options,
       enableOfflineQueue: true,
-      // Of 16 retries; the first holds up closing, too.
+      // The delay of each of 16 retries. The first one delays closing, too.
       retryDelayOnFailover: 250,
       retryDelayOnClusterDown: 250,
       redisOptions: { ...options.redisOptions, ...patience },
@@ -38,18 +38,18 @@ export function openPatientClient(connection: RedisConnection): RedisClient {
     ...redisOptions(connection),
     ...patience,
     retryStrategy: reconnectAfterMs,
-    // After a fail-over the old master may still answer, as a replica. In a cluster the same replica would be asked again,
-    // without end: there the command fails.
+    // After a failover the old master may still answer, as a replica, so the client reconnects. In a cluster the
+    // command would go to the same replica without end, so it fails there.
     reconnectOnError: (error: Error): 2 | false => (error.message.startsWith('READONLY') ? 2 : false),
   });
 }
 
-/** Resolves when the client has reached Redis, or after that time. */
+/** Resolves when the client is connected to Redis, or after that time. */
 export async function untilReady(client: RedisClient, withinMs: number): Promise<void> {
   await endsWithin(client instanceof Cluster ? untilNodesReady(client) : untilOneReady(client), withinMs);
 }
 
-/** A cluster connects to a node with the first command for it, and may refuse further ones until it has. */
+/** A cluster connects to a node with the first command for it. Until then it may reject further commands. */
 async function untilNodesReady(client: Cluster): Promise<void> {
   await untilOneReady(client);
   await Promise.all(client.nodes('master').map(async (node) => node.ping()));
@@ -60,8 +60,9 @@ async function untilOneReady(client: RedisClient): Promise<void> {
 }
 
 /**
- * A worker's client and the copies that BullMQ makes of it to block on, so that all of them can be closed at any time. While
- * Redis is down, BullMQ cannot end its copies. Nor can ioredis end one that waits for its next attempt to connect.
+ * Opens a worker's client and tracks the blocking copies that BullMQ makes of it, so that all can be closed at any
+ * time. While Redis is down, BullMQ cannot end its copies. Nor can ioredis end a client that waits for its next attempt
+ * to connect.
  */
 export function openWorkingClient(connection: RedisConnection) {
   const client = endable(openPatientClient(connection));
@@ -76,21 +77,22 @@ export function openWorkingClient(connection: RedisConnection) {
   });
   return {
     client,
-    /** Ends the client and its copies, and all that waits for a reply; takes two seconds at most. */
+    /** Ends the client, its copies and all commands that wait for a reply. It takes two seconds at most. */
     close: async (): Promise<void> => void (await endsWithin(Promise.all(all.map(end)), endWithinMs)),
   };
 }
 
-/** Makes a client emit its end even if it is ended while it has no connection. */
+/** Makes a client emit `end` even if it is ended without a connection. */
 function endable(client: RedisClient): RedisClient {
   const disconnect = client.disconnect.bind(client);
   return Object.assign(client, {
     disconnect(reconnect = false): void {
-      // Between two attempts nothing can be ended: the commands that wait would wait for ever. The next one is near.
+      // A client cannot end between two attempts: its waiting commands would wait for ever. So it ends with the next
+      // attempt, which is soon.
       if (!client.isCluster && client.status === 'reconnecting' && !reconnect)
         client.once('connecting', () => disconnect());
       else disconnect(reconnect);
-      // A cluster ends with its last node, and without a node not at all.
+      // A cluster ends with its last node. Without a node it never ends.
       if (client.isCluster && !reconnect) emitEndWithin(client, clusterEndsWithinMs);
     },
   });

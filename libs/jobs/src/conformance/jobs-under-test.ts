@@ -1,18 +1,18 @@
-// What an adapter's test hands to the conformance suite.
+// The interface through which an adapter's test provides a queue to the conformance suite.
 import type { TestContext } from 'node:test';
 import type { JobClass, JobHandlers, JobQueue, JobWorkers } from '../job-queue.ts';
 
 export interface JobsUnderTest {
-  /** Empty at first. */
+  /** The queue, empty at first. */
   readonly queue: JobQueue;
-  /** Starts workers; the suite calls it once and closes what it returns. */
+  /** Starts workers. The suite calls it once and closes the returned workers. */
   readonly work: (handlers: JobHandlers) => Promise<JobWorkers>;
-  /** How many jobs of each class `work` does at a time, blobs and others apart. At least 2 of each. */
+  /** How many jobs of each class run at the same time, separately for blobs and others. At least 2 of each. */
   readonly slots: Readonly<Record<JobClass, number>>;
 }
 
-/** Opens a fresh queue; whatever it needs is released through `t.after`. */
+/** Opens a new queue. Its resources are released through `t.after`. */
 export type OpenJobsUnderTest = (t: TestContext) => Promise<JobsUnderTest>;
 
-/** The suite's cases by their behaviour. */
+/** The cases of the suite, by test title. */
 export type JobCases = Readonly<Record<string, (tested: JobsUnderTest, t: TestContext) => Promise<void>>>;

@@ -1,4 +1,4 @@
-// What a job gets and gives back, and what jobs with one key have in common.
+// Cases about payloads, results and errors of jobs, and about jobs with the same key.
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -16,7 +16,7 @@ import {
 } from './sample-jobs.ts';
 
 export const runningCases: JobCases = {
-  async 'a handler gets the payload and the class, and its result comes back'(tested, t) {
+  async 'a handler receives the payload and the class, and its result is returned'(tested, t) {
     const seen: unknown[] = [];
     await workWith(tested, t, {
       'fetch-tags': async (payload, context) => {
@@ -35,7 +35,7 @@ export const runningCases: JobCases = {
     assert.equal(await tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('c'))), null);
   },
 
-  async 'add resolves before the job is done'(tested, t) {
+  async 'add resolves before the job has ended'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle });
     await tested.queue.add('revalidate-tag', tagJob('v1'), interactive('a'));
@@ -44,7 +44,7 @@ export const runningCases: JobCases = {
     await until('the job has ended', () => gate.ended.length === 1);
   },
 
-  async 'jobs added before there are workers wait for them'(tested, t) {
+  async 'jobs that are added before workers start wait for them'(tested, t) {
     const gate = createGate();
     gate.openAll();
     await tested.queue.add('revalidate-tag', tagJob('v1'), interactive('a'));
@@ -54,7 +54,7 @@ export const runningCases: JobCases = {
     await until('both have ended', () => gate.ended.length === 2);
   },
 
-  async 'jobs of one key that wait or run are one job, with its first payload'(tested, t) {
+  async 'waiting and running jobs of one key are one job, with the first payload'(tested, t) {
     let calls = 0;
     const gate = createGate();
     const { queue } = tested;
@@ -79,7 +79,7 @@ export const runningCases: JobCases = {
     assert.equal(name, 'first');
   },
 
-  async 'askers that join only waiting jobs share one, and the next one where the job runs already'(tested, t) {
+  async 'callers that join only waiting jobs share the waiting job, or the next one if the job runs'(tested, t) {
     const gate = createGate();
     const { queue } = tested;
     const ask = (name: string) =>
@@ -90,7 +90,7 @@ export const runningCases: JobCases = {
     const late = [ask('second'), ask('second'), ask('second')];
     const joining = queue.run('revalidate-tag', tagJob('joins'), waiting(interactive('same')));
     await new Promise((resolve) => setTimeout(resolve, 100));
-    assert.equal(gate.started.length, 1, 'one after the other');
+    assert.equal(gate.started.length, 1, 'the jobs run one after the other');
     gate.open('first');
     assert.deepEqual(await Promise.all([...early, joining]), [null, null, null]);
     await until('the next one runs', () => gate.started.length === 2);
@@ -99,7 +99,7 @@ export const runningCases: JobCases = {
     assert.deepEqual(gate.ended, ['first', 'second']);
   },
 
-  async 'an asker that joins only waiting jobs keeps its time limit, and the job before does it no harm'(tested, t) {
+  async 'a caller that joins only waiting jobs keeps its timeout, and is not affected by the earlier job'(tested, t) {
     const held = Promise.withResolvers<null>();
     let runs = 0;
     const job = { ...interactive('same'), joins: 'waiting' } as const;
@@ -128,7 +128,7 @@ export const runningCases: JobCases = {
     assert.deepEqual(gate.ended.sort(), [blobJob('b').digest, 'v1'].sort());
   },
 
-  async 'a key is free again when its job has ended, well or badly'(tested, t) {
+  async 'a key is free after its job has succeeded or failed'(tested, t) {
     let calls = 0;
     await workWith(tested, t, {
       'revalidate-tag': async () => {
@@ -144,7 +144,7 @@ export const runningCases: JobCases = {
     assert.equal(calls, 3);
   },
 
-  async 'a CacheError arrives whole, at everybody who waits'(tested, t) {
+  async 'every caller receives the complete CacheError'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, {
       'revalidate-tag': async (payload, context) => {
@@ -171,12 +171,12 @@ export const runningCases: JobCases = {
     }
   },
 
-  async 'any other error arrives as one that is no CacheError, and harms no other job'(tested, t) {
+  async 'another error arrives as a plain Error and affects no other job'(tested, t) {
     await workWith(tested, t, {
       'revalidate-tag': async () => {
         throw new TypeError('a bug');
       },
-      // Not an async function: it throws before there is a promise.
+      // This function is not async: it throws before there is a promise.
       'fetch-blob': () => {
         throw new TypeError('a worse bug');
       },
@@ -192,13 +192,13 @@ export const runningCases: JobCases = {
           ask,
           (error) => error instanceof Error && !isCacheError(error) && /bug/.test(error.message),
         );
-      // Nobody waits for this one, and its failure must not surface anywhere.
+      // No caller waits for this job, and its failure must not surface anywhere.
       await queue.add('revalidate-tag', tagJob('v2'), interactive('b'));
     }
     assert.deepEqual(await queue.run('fetch-tags', tagsJob('x'), waiting(interactive('c'))), { tags: [] });
   },
 
-  async 'a wait ends as overloaded after its timeout, and the job goes on'(tested, t) {
+  async 'a wait ends as overloaded after its timeout, and the job continues'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle });
     const job = interactive('a');
@@ -212,7 +212,7 @@ export const runningCases: JobCases = {
     assert.deepEqual(gate.ended, ['v1']);
   },
 
-  async 'a signal ends the wait alone, with its own reason, and is let go of'(tested, t) {
+  async 'a signal ends only its wait, with its own reason, and keeps no listener'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle });
     const leaving = new AbortController();
@@ -229,7 +229,7 @@ export const runningCases: JobCases = {
     for (const { signal } of [leaving, staying]) assert.deepEqual(getEventListeners(signal, 'abort'), []);
   },
 
-  async 'a signal that was aborted before asks for nothing'(tested, t) {
+  async 'a signal that is already aborted adds no job'(tested, t) {
     const gate = createGate();
     gate.openAll();
     await workWith(tested, t, { 'revalidate-tag': gate.handle });

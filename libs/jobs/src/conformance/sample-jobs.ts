@@ -28,7 +28,7 @@ export function background(dedupKey: string): JobOptions {
   return { dedupKey, class: 'background' };
 }
 
-/** For `run`: long enough for any server, and the test fails if it is ever used up. */
+/** Adds a timeout for `run`. It is long enough for any server, and a test that reaches it fails. */
 export function waiting(options: JobOptions): JobOptions & { readonly timeoutMs: number } {
   return { ...options, timeoutMs: 60_000 };
 }
@@ -37,7 +37,7 @@ async function unexpected(): Promise<never> {
   throw new Error('this test expects no such job');
 }
 
-/** With others that fail. */
+/** Completes the handlers with others that fail. */
 export function completeHandlers(handlers: Partial<JobHandlers>): JobHandlers {
   return {
     'fetch-blob': unexpected,
@@ -66,7 +66,7 @@ export async function workWith(
 }
 
 export interface Gate {
-  /** A handler for `revalidate-tag` and `fetch-blob` that waits to be let on; by then it is in `started`. */
+  /** Handles `revalidate-tag` and `fetch-blob`: adds the job to `started` and waits until `open`. */
   handle(payload: object, context: JobContext): Promise<null>;
   readonly started: { readonly name: string; readonly class: JobClass }[];
   readonly ended: string[];
@@ -75,7 +75,7 @@ export interface Gate {
   openAll(): void;
 }
 
-/** A handler that holds its jobs until the test lets them end, or until they are aborted. */
+/** Creates a handler that holds its jobs until the test lets them end, or until they are aborted. */
 export function createGate(): Gate {
   const gates = new Map<string, PromiseWithResolvers<void>>();
   let allOpen = false;
@@ -91,7 +91,7 @@ export function createGate(): Gate {
       const name = String('tag' in payload ? payload.tag : 'digest' in payload && payload.digest);
       gate.started.push({ name, class: jobClass });
       const aborted = Promise.withResolvers<never>();
-      // Workers may end when nobody waits here any more.
+      // Workers may end after the handler has stopped waiting for it.
       aborted.promise.catch(() => {});
       signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
       if (!allOpen) await Promise.race([gateOf(name).promise, aborted.promise]);
@@ -107,11 +107,11 @@ export function createGate(): Gate {
   return gate;
 }
 
-/** Waits for a condition, and fails the test if it does not come true. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
+/** Waits for a condition, and fails the test if it stays false. */
+export async function until(description: string, condition: () => boolean): Promise<void> {
   const deadline = Date.now() + 60_000;
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    if (Date.now() > deadline) throw new Error(`timed out: ${description}`);
     await delay(2);
   }
 }

@@ -1,4 +1,4 @@
-// Jobs of a queue that several workers share. One of them ends or is killed, or the queue's server forgets its data.
+// Cases about a queue that several workers share: one of them ends or is killed, or the queue's server loses its data.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -7,17 +7,17 @@ import type { JobHandlers, JobQueue, JobWorkers } from '../job-queue.ts';
 import { background, completeHandlers, interactive, tagJob, until, waiting } from './sample-jobs.ts';
 
 interface SharedJobsUnderTest {
-  /** Empty at first. */
+  /** The queue, empty at first. */
   readonly queue: JobQueue;
-  /** Starts another worker each time. It ends with the test at the latest. */
+  /** Starts another worker. It ends with the test at the latest. */
   readonly work: (handlers: JobHandlers, place?: WorkerPlace) => Promise<JobWorkers>;
-  /** Starts a worker that ends no `revalidate-tag` job, and that `kill` ends as SIGKILL does. */
+  /** Starts a worker that never ends a `revalidate-tag` job. `kill` ends the worker as SIGKILL does. */
   readonly startDoomed: () => Promise<{ readonly begun: () => number; kill(): Promise<void> }>;
-  /** The server loses all its data, and goes on. */
+  /** Makes the server lose all its data while it runs. */
   readonly forget: () => Promise<void>;
 }
 
-/** Opens a fresh queue; whatever it needs is released through `t.after`. */
+/** Opens a new queue. Its resources are released through `t.after`. */
 export type OpenSharedJobsUnderTest = (t: TestContext) => Promise<SharedJobsUnderTest>;
 
 type SharedCases = Readonly<Record<string, (tested: SharedJobsUnderTest) => Promise<void>>>;
@@ -27,7 +27,7 @@ const ask = ({ queue }: SharedJobsUnderTest, tag: string) =>
 
 const succeed = async () => null;
 
-/** A worker of a cluster of `workers` that fails for a reason of its own; `tries`: how often. */
+/** Starts a worker that always fails with a local error, in a cluster of `workers`. `tries` counts its attempts. */
 async function joinUnconnected({ work }: SharedJobsUnderTest, id: string, workers: number) {
   const state = { tries: 0 };
   const fail = async () => {
@@ -39,7 +39,7 @@ async function joinUnconnected({ work }: SharedJobsUnderTest, id: string, worker
 }
 
 export const sharedCases: SharedCases = {
-  async 'a job that a worker fails for a reason of its own is done by another one'(tested) {
+  async 'another worker does a job that failed with a local error of its worker'(tested) {
     const unconnected = await joinUnconnected(tested, 'one', 2);
     await tested.work(completeHandlers({ 'revalidate-tag': succeed }), { id: 'two', countWorkers: async () => 2 });
     const tags = Array.from({ length: 20 }, (_, number) => `v${number}`);
@@ -47,7 +47,7 @@ export const sharedCases: SharedCases = {
     assert.ok(unconnected.tries <= tags.length);
   },
 
-  async 'a job is not done by workers that its asker leaves out'({ queue, work }) {
+  async 'a worker in triedBy does not do the job'({ queue, work }) {
     const runs: string[] = [];
     for (const id of ['one', 'two']) {
       const note = async () => (runs.push(id), null);
@@ -58,19 +58,19 @@ export const sharedCases: SharedCases = {
     assert.deepEqual(runs, ['two', 'two', 'two', 'two', 'two']);
   },
 
-  async 'a job that no worker has a way for fails once each of them has tried'(tested) {
+  async 'a job fails after every worker has failed it with a local error'(tested) {
     const [one, two] = [await joinUnconnected(tested, 'one', 2), await joinUnconnected(tested, 'two', 2)];
     await assert.rejects(ask(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
     assert.deepEqual([one.tries, two.tries], [1, 1]);
   },
 
-  async 'the failure of a worker that is alone is the outcome at once'(tested) {
+  async 'the failure of the only worker is the outcome immediately'(tested) {
     const alone = await joinUnconnected(tested, 'one', 1);
     await assert.rejects(ask(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
     assert.equal(alone.tries, 1);
   },
 
-  async 'a job that no other worker takes comes back to the one that has tried it'(tested) {
+  async 'a job that no other worker takes returns to the worker that has tried it'(tested) {
     const alone = await joinUnconnected(tested, 'one', 2);
     await assert.rejects(ask(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
     assert.equal(alone.tries, 2);
@@ -86,22 +86,22 @@ export const sharedCases: SharedCases = {
         'revalidate-tag': async ({ tag }) => {
           runs.push(tag);
           working.add(worker);
-          await until('both have work', () => working.size === 2);
+          await until('both workers have a job', () => working.size === 2);
           return null;
         },
       });
     for (const worker of [1, 2]) await work(handlersOf(worker));
-    await until('all were begun', () => runs.length >= tags.length);
+    await until('all jobs have begun', () => runs.length >= tags.length);
     await queue.run('revalidate-tag', tagJob('last'), waiting(interactive('last')));
     assert.deepEqual(runs.toSorted(), [...tags, 'last'].toSorted());
   },
 
-  async 'a job that its worker is killed over is done by another, for who waits and for who asks again'(tested) {
+  async 'another worker does the job of a killed worker, for a waiting caller and for a new call'(tested) {
     const { queue, work, startDoomed } = tested;
     const doomed = await startDoomed();
     await queue.add('revalidate-tag', tagJob('added'), interactive('added'));
     const waited = ask(tested, 'waited');
-    await until('it has both jobs', () => doomed.begun() === 2);
+    await until('the worker has both jobs', () => doomed.begun() === 2);
     await doomed.kill();
 
     const runs: string[] = [];
@@ -112,7 +112,7 @@ export const sharedCases: SharedCases = {
     assert.deepEqual(runs, ['waited', 'added']);
   },
 
-  async 'jobs that have not ended after the grace go on in another worker'(tested) {
+  async 'jobs that outlast the grace period continue in another worker'(tested) {
     let begun = false;
     const leaving = await tested.work(
       completeHandlers({
@@ -123,25 +123,25 @@ export const sharedCases: SharedCases = {
       }),
     );
     const result = ask(tested, 'v1');
-    await until('it has begun', () => begun);
+    await until('the job has begun', () => begun);
     await leaving.close(10);
     await tested.work(completeHandlers({ 'revalidate-tag': async () => null }));
     assert.equal(await result, null);
   },
 
-  async 'a job whose handler heeds no signal goes on in another worker too'(tested) {
+  async 'a job whose handler ignores its signal also continues in another worker'(tested) {
     const { promise, resolve } = Promise.withResolvers<null>();
     let begun = false;
     const leaving = await tested.work(completeHandlers({ 'revalidate-tag': async () => ((begun = true), promise) }));
     const result = ask(tested, 'v1');
-    await until('it has begun', () => begun);
+    await until('the job has begun', () => begun);
     await leaving.close(10);
     await tested.work(completeHandlers({ 'revalidate-tag': async () => null }));
     assert.equal(await result, null);
     resolve(null);
   },
 
-  async 'a background job is tried again if that may help, and not otherwise'(tested) {
+  async 'a background job is retried only after a retryable error with a short delay'(tested) {
     const runs: Record<string, number> = {};
     await tested.work(
       completeHandlers({
@@ -162,11 +162,11 @@ export const sharedCases: SharedCases = {
     assert.equal(runs['never'], 4);
   },
 
-  async 'when the server forgets jobs that wait, who waits gets an answer and who asks again a job'(tested) {
+  async 'after the server lost its waiting jobs, a waiting caller gets a result and a new call a new job'(tested) {
     const { queue, work, forget } = tested;
     await queue.add('revalidate-tag', tagJob('added'), interactive('added'));
     const waited = ask(tested, 'waited');
-    // Its turn to be added comes after the other's.
+    // This job is added after the other one, so the other one is in the queue by then.
     await queue.add('revalidate-tag', tagJob('behind'), interactive('behind'));
     await forget();
     const runs: string[] = [];
@@ -176,7 +176,7 @@ export const sharedCases: SharedCases = {
     assert.deepEqual(runs, ['waited', 'added']);
   },
 
-  async 'a job that the server forgets while it runs is done again'(tested) {
+  async 'a running job that the server lost is done again'(tested) {
     const gate = Promise.withResolvers<null>();
     let runs = 0;
     await tested.work(
@@ -188,7 +188,7 @@ export const sharedCases: SharedCases = {
       }),
     );
     const result = ask(tested, 'v1');
-    await until('it runs', () => runs === 1);
+    await until('the job runs', () => runs === 1);
     await tested.forget();
     assert.equal(await result, null);
     gate.resolve(null);

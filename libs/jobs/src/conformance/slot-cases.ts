@@ -1,4 +1,4 @@
-// Who waits for whom, and how workers end.
+// Cases about slots, and about the end of workers.
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
 import type { JobClass } from '../job-queue.ts';
@@ -16,7 +16,7 @@ import {
 } from './sample-jobs.ts';
 
 export const slotCases: JobCases = {
-  async 'no more jobs run at a time than there are slots, in the order they were added'(tested, t) {
+  async 'jobs run in the order in which they were added, at most one per slot'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle, 'fetch-tags': async () => ({ tags: [] }) });
     const slots = tested.slots.interactive;
@@ -25,7 +25,7 @@ export const slotCases: JobCases = {
     for (let ended = 0; ended < names.length; ended += 1) {
       const running = Math.min(slots + ended, names.length);
       await until(`${running} have started`, () => gate.started.length >= running);
-      // A whole job of the other class passes meanwhile: time enough for one too many to start.
+      // A whole job of the other class runs meanwhile, which leaves time for an extra job to start.
       await tested.queue.run('fetch-tags', tagsJob('x'), waiting(background('other')));
       assert.deepEqual(new Set(gate.started.map(({ name }) => name)), new Set(names.slice(0, running)));
       gate.open(names[ended]!);
@@ -47,13 +47,13 @@ export const slotCases: JobCases = {
       gate.open(`${free}-free`);
       await tested.queue.run('revalidate-tag', tagJob(`${free}-free`), waiting({ dedupKey: 'free', class: free }));
       for (let number = 0; number < tested.slots[held] + 2; number += 1) gate.open(`${held}-${number}`);
-      await until('the rest has ended', () => gate.ended.length === tested.slots[held] + 3);
+      await until('the other jobs have ended', () => gate.ended.length === tested.slots[held] + 3);
       gate.started.length = 0;
       gate.ended.length = 0;
     }
   },
 
-  async 'an interactive ask does not wait with the same job in the background'(tested, t) {
+  async 'an interactive call does not wait for the same waiting background job'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle });
     for (let number = 0; number < tested.slots.background; number += 1)
@@ -66,7 +66,7 @@ export const slotCases: JobCases = {
     gate.openAll();
   },
 
-  async 'blobs, which take long, hold no other job up, nor the other way round'(tested, t) {
+  async 'blob jobs and short jobs do not wait for each other'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, {
       'fetch-blob': gate.handle,
@@ -82,7 +82,7 @@ export const slotCases: JobCases = {
       await queue.run('fetch-tags', tagsJob('x'), waiting(options('x')));
       for (let number = 0; number < slots[jobClass] + 1; number += 1)
         gate.open(blobJob(`${jobClass}-b${number}`).digest);
-      await until('the blobs are there', () => gate.ended.length === slots[jobClass] + 1);
+      await until('the blob jobs have ended', () => gate.ended.length === slots[jobClass] + 1);
 
       gate.started.length = 0;
       for (let number = 0; number < slots[jobClass]; number += 1)
@@ -90,13 +90,13 @@ export const slotCases: JobCases = {
       await until('the other slots are taken', () => gate.started.length === slots[jobClass]);
       await queue.run('fetch-blob', blobJob(`${jobClass}-b0`), waiting(options('again')));
       for (let number = 0; number < slots[jobClass]; number += 1) gate.open(`${jobClass}-v${number}`);
-      await until('everything has ended', () => gate.ended.length === slots[jobClass] * 2 + 2);
+      await until('all jobs have ended', () => gate.ended.length === slots[jobClass] * 2 + 2);
       gate.started.length = 0;
       gate.ended.length = 0;
     }
   },
 
-  async 'closing waits for the jobs that run, and takes no more'(tested, t) {
+  async 'close waits for the running jobs and takes no more'(tested, t) {
     const gate = createGate();
     const workers = await workWith(tested, t, { 'revalidate-tag': gate.handle });
     const running = tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('a')));
@@ -118,7 +118,7 @@ export const slotCases: JobCases = {
     );
   },
 
-  async 'closing aborts what has not ended after the grace'(tested, t) {
+  async 'close aborts the jobs that outlast the grace period'(tested, t) {
     const gate = createGate();
     let aborted = false;
     const workers = await workWith(tested, t, {
@@ -137,7 +137,7 @@ export const slotCases: JobCases = {
     assert.deepEqual(gate.ended, []);
   },
 
-  async 'closing does not wait for ever for a handler that heeds no signal'(tested, t) {
+  async 'close does not wait for ever for a handler that ignores its signal'(tested, t) {
     const { promise, resolve } = Promise.withResolvers<null>();
     let started = false;
     const workers = await workWith(tested, t, {
@@ -152,9 +152,9 @@ export const slotCases: JobCases = {
     resolve(null);
   },
 
-  async 'closing idle workers is immediate'(tested, t) {
+  async 'close ends idle workers immediately'(tested, t) {
     const workers = await workWith(tested, t, {});
-    // Whoever waits for the grace waits longer than the test may take.
+    // A close that waited for the grace period would exceed the timeout of the test.
     await workers.close(3_600_000);
   },
 };

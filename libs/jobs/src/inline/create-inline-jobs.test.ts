@@ -39,7 +39,7 @@ function isOverloaded(error: unknown): boolean {
   return isCacheError(error, 'overloaded');
 }
 
-test('more waiting jobs than allowed are refused, each kind and class for itself', async (t) => {
+test('waiting jobs above the limit are rejected, separately for each group and class', async (t) => {
   const tested = openInline({ slots: { interactive: 1, background: 1 }, maxWaiting: 2 });
   const { queue } = tested;
   const gate = createGate();
@@ -47,7 +47,7 @@ test('more waiting jobs than allowed are refused, each kind and class for itself
   for (const name of ['v1', 'v2', 'v3']) await queue.add('revalidate-tag', tagJob(name), background(name));
   await assert.rejects(queue.add('revalidate-tag', tagJob('v4'), background('v4')), isOverloaded);
   await assert.rejects(queue.run('revalidate-tag', tagJob('v4'), waiting(background('v4'))), isOverloaded);
-  // Joining a job that waits takes no room.
+  // A call that joins a waiting job needs no free place.
   await queue.add('revalidate-tag', tagJob('v3'), background('v3'));
   await queue.add('revalidate-tag', tagJob('v4'), interactive('v4'));
   await queue.add('fetch-blob', blobJob('b'), background('b'));
@@ -56,7 +56,7 @@ test('more waiting jobs than allowed are refused, each kind and class for itself
   await queue.run('revalidate-tag', tagJob('v5'), waiting(background('v5')));
 });
 
-test('an interactive ask promotes the waiting background job, which then runs once', async (t) => {
+test('an interactive call promotes the waiting background job, which then runs once', async (t) => {
   const tested = openInline({ slots: { interactive: 1, background: 1 } });
   const { queue } = tested;
   const gate = createGate();
@@ -74,7 +74,7 @@ test('an interactive ask promotes the waiting background job, which then runs on
   ]);
 });
 
-test('an interactive ask joins the same job that runs in the background', async (t) => {
+test('an interactive call joins the same running background job', async (t) => {
   const tested = openInline();
   const gate = createGate();
   await workWith(tested, t, { 'revalidate-tag': gate.handle });
@@ -86,7 +86,7 @@ test('an interactive ask joins the same job that runs in the background', async 
   assert.equal(gate.started.length, 1);
 });
 
-test('an unexpected error is logged by the workers, a CacheError is not', async (t) => {
+test('the workers log an unexpected error, but no CacheError', async (t) => {
   const tested = openInline();
   const bug = new TypeError('a bug');
   await workWith(tested, t, {
@@ -103,11 +103,11 @@ test('an unexpected error is logged by the workers, a CacheError is not', async 
   );
   await assert.rejects(tested.queue.run('fetch-blob', blobJob('b'), waiting(interactive('b'))));
   assert.deepEqual(tested.logged, [
-    { err: bug, job: 'revalidate-tag', class: 'interactive', message: 'a job failed unexpectedly' },
+    { err: bug, job: 'revalidate-tag', class: 'interactive', message: 'job failed unexpectedly' },
   ]);
 });
 
-test('closing refuses the jobs that wait, and whoever waits for one that will not end', async (t) => {
+test('close rejects the waiting jobs and the waits for a job that does not end', async (t) => {
   const tested = openInline({ slots: { interactive: 1, background: 1 } });
   const { promise, resolve } = Promise.withResolvers<null>();
   const workers = await workWith(tested, t, { 'revalidate-tag': async () => promise });
@@ -119,7 +119,7 @@ test('closing refuses the jobs that wait, and whoever waits for one that will no
   resolve(null);
 });
 
-test('a wait that has ended leaves no timer behind', async (t) => {
+test('a wait that has ended leaves no timer', async (t) => {
   const tested = openInline();
   await workWith(tested, t, { 'revalidate-tag': async () => null });
   const before = countTimers();
@@ -127,7 +127,7 @@ test('a wait that has ended leaves no timer behind', async (t) => {
   assert.equal(countTimers(), before);
 });
 
-test('workers can be given only once', async (t) => {
+test('work throws when it is called twice', async (t) => {
   const tested = openInline();
   await workWith(tested, t, {});
   await assert.rejects(async () => workWith(tested, t, {}), /have workers already/);

@@ -1,4 +1,4 @@
-// Jobs inside one process: workers of the same process do the jobs that frontends add.
+// Jobs inside one process: its workers do the jobs that its frontend adds.
 import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
@@ -30,9 +30,11 @@ interface JobLog {
 }
 
 export interface InlineJobsOptions {
-  /** How many jobs run at a time. */
+  /** How many jobs run at the same time. */
   readonly slots: JobSlots;
-  /** How many jobs of one class may wait for a slot, blobs and others apart; more are refused as `overloaded`. */
+  /**
+   * The limit of waiting jobs of one class, separately for blobs and others. Further jobs are rejected as `overloaded`.
+   */
   readonly maxWaiting: number;
   readonly log: JobLog;
 }
@@ -40,17 +42,17 @@ export interface InlineJobsOptions {
 export interface InlineJobs {
   readonly queue: JobQueue;
   /**
-   * Starts doing the jobs; those added before have waited. Called once. It is apart from the queue because handlers are
-   * built from parts that need the queue.
+   * Starts the workers. Jobs that were added before have waited. Called once. It is separate from the queue because
+   * handlers are built from parts that need the queue.
    */
   work(handlers: JobHandlers): JobWorkers;
-  /** How full it is now. */
+  /** Returns the current state of the queues. */
   look(): readonly QueueState[];
 }
 
 export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions): InlineJobs {
   const queues = createQueues(slots);
-  /** Jobs that wait or run. */
+  /** The waiting and running jobs, by key. */
   const jobs = new Map<string, InlineJob>();
   let handlers: JobHandlers | undefined;
   let closing: Promise<void> | undefined;
@@ -93,7 +95,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     return isWaiting ? undefined : job;
   }
 
-  /** Rejects as `waitForJob` where the wait ends sooner than the job. */
+  /** Waits for the end of a job. Rejects as `waitForJob` does if the wait ends before the job. */
   async function untilEnded(job: InlineJob, options: RunOptions): Promise<void> {
     await waitForJob(job, options).catch((error: unknown) => {
       if (jobs.get(job.key) === job) throw error;
@@ -101,7 +103,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
   }
 
   function checkOpen(): void {
-    if (closing !== undefined) throw overloaded('The cache is shutting down and takes no new work.');
+    if (closing !== undefined) throw overloaded('The cache is shutting down and accepts no new jobs. Try again.');
   }
 
   function checkRoom(queue: Queue, name: JobName): void {
@@ -124,20 +126,20 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
   }
 
   async function performInQueue(by: JobHandlers, job: InlineJob, queue: Queue): Promise<void> {
-    // Never inside the asker's own call.
+    // The handler never runs inside the caller's own call.
     await Promise.resolve();
     await perform(by, job, queue);
     queue.running.delete(job);
     startWaiting(queue);
   }
 
-  /** Unless another has its key by now. */
+  /** Frees the key of a job, unless another job has it by now. */
   function endJob(job: InlineJob): void {
     if (jobs.get(job.key) === job) jobs.delete(job.key);
   }
 
   async function perform(by: JobHandlers, job: InlineJob, queue: Queue): Promise<void> {
-    // Which payload belongs to which handler is known to the compiler only where the job is added.
+    // The compiler knows the types of payload and handler only where the job is added.
     const handle = by[job.name] as JobHandler<JobName>;
     try {
       const { class: jobClass, traceparent, abort } = job;
@@ -146,7 +148,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
       settleJob(job, (waiter) => waiter.resolve(result));
     } catch (error) {
       if (!isCacheError(error) && !job.abort.signal.aborted)
-        log.error({ err: error, job: job.name, class: job.class }, 'a job failed unexpectedly');
+        log.error({ err: error, job: job.name, class: job.class }, 'job failed unexpectedly');
       noteFailure(queue, job, error, Date.now());
       endJob(job);
       settleJob(job, (waiter) => waiter.reject(error));
@@ -189,7 +191,7 @@ function hasSlot({ running, slots }: Queue): boolean {
   return running.size < slots;
 }
 
-/** The caller knows that `job` is of the name `N`. */
+/** Waits for a job, which the caller knows to be of the name `N`. */
 async function waitForJob<N extends JobName>(
   job: InlineJob,
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },

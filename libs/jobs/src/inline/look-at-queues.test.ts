@@ -5,7 +5,7 @@ import { parseTag } from '@cistern/oci';
 import type { JobHandlers } from '../job-queue.ts';
 import { createInlineJobs } from './create-inline-jobs.ts';
 
-test('what waits, what runs and what has failed is shown for each queue, as in Redis', async (t) => {
+test('the state of each queue counts waiting, running and failed jobs, as in Redis', async (t) => {
   const log = { error: () => {} };
   const slots = { interactive: 2, background: 2 };
   const jobs = createInlineJobs({ slots: { blob: slots, short: slots }, maxWaiting: 100, log });

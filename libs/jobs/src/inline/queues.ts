@@ -1,5 +1,5 @@
-// Four queues, one for each group and class of jobs. Each has slots of its own and a bounded line in front of them, so that no job
-// waits for a job of another kind.
+// The four inline queues, one for each group and class of jobs. Each has its own slots and a bounded line of waiting
+// jobs, so that no job waits for a job of another kind.
 import { endsWithin } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { shuttingDown } from '../job-errors.ts';
@@ -13,14 +13,14 @@ import {
 } from '../job-queue.ts';
 
 export interface Queue {
-  /** As in a shared queue: `interactive-blob`, for example. */
+  /** The name, as in a shared queue, for example `interactive-blob`. */
   readonly name: string;
   readonly slots: number;
-  /** First in, first out: a Set keeps that order and lets a job leave from the middle. */
+  /** The waiting jobs, first in, first out. A Set keeps that order and allows removal from the middle. */
   readonly waiting: Set<InlineJob>;
-  /** With the end of each, which never rejects. */
+  /** The running jobs, each with a promise of its end that never rejects. */
   readonly running: Map<InlineJob, Promise<void>>;
-  /** The last ones, the latest first. */
+  /** The last failures, the latest first. */
   readonly failures: FailedJob[];
 }
 
@@ -31,14 +31,14 @@ export interface Waiter {
 
 /** One job of the inline queue, from the first call to its end. */
 export interface InlineJob {
-  /** Name and dedup key: jobs with the same one are one job. */
+  /** Name and deduplication key. Jobs with the same key are one job. */
   readonly key: string;
   readonly name: JobName;
   readonly payload: JobPayload<JobName>;
   readonly traceparent: string | undefined;
   /** Milliseconds since the epoch. */
   readonly addedAtMs: number;
-  /** Only ever raised, from background to interactive, and only while it waits. */
+  /** The class changes only from background to interactive, and only while the job waits. */
   class: JobClass;
   readonly waiters: Set<Waiter>;
   readonly abort: AbortController;
@@ -63,7 +63,7 @@ function createOneQueue(name: string, slots: number): Queue {
   return { name, slots, failures: [], waiting: new Set(), running: new Map() };
 }
 
-/** Lets every waiter go; a job without any keeps its result to itself. */
+/** Settles every waiter. Without a waiter the result is dropped. */
 export function settleJob(job: InlineJob, settle: (waiter: Waiter) => void): void {
   const waiters = [...job.waiters];
   job.waiters.clear();
@@ -91,8 +91,8 @@ export function noteFailure({ failures }: Queue, { name }: InlineJob, error: unk
 }
 
 /**
- * Ends the inline workers: refuses jobs that wait, lets running jobs end, and aborts those that do not end in time. Resolves as
- * `JobWorkers.close` says. The caller lets nothing new into the queues.
+ * Ends the inline workers: rejects waiting jobs, lets running jobs end, and aborts those that do not end in time.
+ * Resolves as `JobWorkers.close` does. The caller adds no job from then on.
  */
 export async function closeQueues(queues: readonly Queue[], graceMs: number): Promise<void> {
   const stopped = shuttingDown();
@@ -104,7 +104,7 @@ export async function closeQueues(queues: readonly Queue[], graceMs: number): Pr
   const late = queues.flatMap((queue) => [...queue.running.keys()]);
   for (const job of late) job.abort.abort(stopped);
   await endWithin(queues, endAfterAbortMs);
-  // A handler that does not heed its signal holds up neither the end of the process nor those who wait for it.
+  // A handler that ignores its signal must not delay the end of the process or of its waiters.
   for (const job of late) settleJob(job, (waiter) => waiter.reject(stopped));
 }
 

@@ -1,17 +1,21 @@
-// A server that speaks as much of Redis' protocol as a client needs to connect; the rest is for the test to answer.
+// A fake Redis server. It supports enough of the protocol for a client to connect, and the test provides the other
+// replies.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 
 export interface FakeRequest {
-  /** In lower case. */
+  /** The command in lower case. */
   readonly command: string;
   readonly socket: Socket;
-  /** The number of its connection, from 1. */
+  /** The number of the connection, from 1. */
   readonly connection: number;
 }
 
-/** `answer` gives a reply in RESP3, or `undefined` for OK. Resolves to the port; ends with the test. */
+/**
+ * Starts the server and resolves to its port. `answer` returns a reply in RESP3, or `undefined` for OK. It ends with
+ * the test.
+ */
 export async function openFakeRedis(
   t: TestContext,
   answer: (request: FakeRequest) => string | undefined,
