@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { answersWithin, createBriefQuery } from './answers-within.ts';
 
-test('an answer, or its failure, is passed on', async () => {
+test('a reply or a failure is passed on', async () => {
   assert.equal(await answersWithin(10_000, Promise.resolve(7)), 7);
   await assert.rejects(answersWithin(10_000, Promise.reject(new Error('READONLY'))), /READONLY/);
 });
 
-test('no answer is an error after that time', async () => {
+test('a missing reply is an error after the timeout', async () => {
   await assert.rejects(answersWithin(5, new Promise(() => {})), /Command timed out/);
 });
 
-test('a process that stood still has not waited', async () => {
+test('time during which the process was blocked does not count', async () => {
   const answer = new Promise((resolve) => {
     setTimeout(resolve, 700, 7);
   });
@@ -22,7 +22,7 @@ test('a process that stood still has not waited', async () => {
 
 const never = new Promise(() => {});
 
-test('an answer is waited for as long as the timeout allows, and no answer is undefined', async () => {
+test('a query waits until the timeout, and a missing reply is undefined', async () => {
   const failures: unknown[] = [];
   const onFailure = (error: unknown) => void failures.push(error);
   const late = new Promise((resolve) => {
@@ -34,7 +34,7 @@ test('an answer is waited for as long as the timeout allows, and no answer is un
   assert.match(String(failures), /Command timed out/);
 });
 
-test('after a failure nobody asks for a while', async () => {
+test('no query is sent for a while after a failure', async () => {
   const ask = createBriefQuery({ commandTimeoutMs: 60_000, onFailure() {} });
   await ask(async () => Promise.reject(new Error('READONLY')));
   let asked = 0;

@@ -1,27 +1,27 @@
-// A deadline that blames Redis only for what is its own: time in which this process stood still does not count, and what has
-// come by then is read before Redis is blamed.
+// A deadline for replies of Redis. Time during which this process was blocked does not count, and replies that arrived
+// meanwhile are read first.
 import { setAwakeTimeout } from '@cistern/runtime';
 
-/** Settles as `answer` does, or rejects as ioredis' own `commandTimeout` would, after `ms` of waking time. */
+/** Settles as `answer` does. After `ms` of waking time it rejects as ioredis' own `commandTimeout` does. */
 export function answersWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const late = () => reject(new Error('Command timed out'));
-    // Between the two, sockets are read.
+    // Node reads the sockets between the two callbacks.
     const cancel = setAwakeTimeout(() => setImmediate(() => setImmediate(late)), ms);
     answer.then(resolve, reject).finally(cancel);
   });
 }
 
-/** `undefined`: there is no answer now. Never rejects. */
+/** Runs a query and returns its reply. `undefined` means that no reply is available now. Never rejects. */
 export type QueryBriefly = <T>(question: () => Promise<T>) => Promise<T | undefined>;
 
 const restMs = 2000;
 const quietMs = 10_000;
 
 /**
- * For questions to Redis that can be done without: each waits for `commandTimeoutMs` at most, and after a failure no question is
- * sent for two seconds, so that one client waits for a Redis that hangs, not all. `onFailure` is called for one failure every
- * ten seconds.
+ * Creates a function for optional queries to Redis. A query waits for `commandTimeoutMs` at most. After a failure no
+ * query is sent for two seconds, so that only one client waits for a Redis that hangs. `onFailure` is called for one
+ * failure every ten seconds.
  */
 export function createBriefQuery(options: {
   readonly commandTimeoutMs: number;

@@ -4,7 +4,7 @@ import { parseRedisUrl } from './redis-connection.ts';
 
 const parsed = (url: string) => parseRedisUrl({ kind: 'url', url });
 
-test('a URL names host, port, database and account, escapes undone', () => {
+test('a URL is parsed into host, port, database and account, with escapes decoded', () => {
   assert.deepEqual(parsed('redis://app:p%40ss@cache.example:6380/3'), {
     kind: 'standalone',
     host: 'cache.example',
@@ -16,7 +16,7 @@ test('a URL names host, port, database and account, escapes undone', () => {
   });
 });
 
-test('what a URL leaves out has the usual values; rediss means TLS', () => {
+test('missing parts of a URL have the usual defaults, and rediss means TLS', () => {
   const { port, db, username, password, tls } = parsed('rediss://[::1]');
   assert.deepEqual(
     { port, db, username, password, tls },
@@ -26,7 +26,7 @@ test('what a URL leaves out has the usual values; rediss means TLS', () => {
 });
 
 for (const url of ['http://cache.example', 'redis:///0', 'redis://cache.example/first'])
-  test(`${url} is refused, and its account not told`, () => {
+  test(`${url} is rejected, and the error hides its account`, () => {
     assert.throws(
       () => parsed(url.replace('://', '://app:secret@')),
       (error: Error) => {

@@ -1,4 +1,4 @@
-// Where Redis is, and as whom to come in.
+// The address of Redis, and the account to authenticate with.
 import type { ConnectionOptions } from 'node:tls';
 
 export interface RedisAddress {
@@ -7,10 +7,10 @@ export interface RedisAddress {
 }
 
 export interface RedisAccount {
-  /** Of Redis' ACL; without it the default user. */
+  /** A user of Redis' ACL. Unset means the default user. */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** Speak TLS; `{}` trusts what Node.js trusts. */
+  /** Enables TLS. `{}` trusts the authorities of Node.js. */
   readonly tls?: ConnectionOptions | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface RedisUrl {
   readonly tls?: ConnectionOptions | undefined;
 }
 
-/** The master that the sentinels name, asked for again at every reconnect. `tls` is for sentinels and servers alike. */
+/** The master that the sentinels name. They are queried at every reconnect. `tls` applies to sentinels and servers. */
 interface SentinelRedis extends RedisAccount {
   readonly kind: 'sentinel';
   readonly sentinels: readonly RedisAddress[];
@@ -36,7 +36,7 @@ interface SentinelRedis extends RedisAccount {
   readonly sentinelPassword?: string | undefined;
 }
 
-/** Redis Cluster; a few of the nodes are enough, the others are learned from them. */
+/** A Redis Cluster. A few nodes are enough: they report the others. */
 export interface ClusterRedis extends RedisAccount {
   readonly kind: 'cluster';
   readonly nodes: readonly RedisAddress[];
@@ -44,12 +44,12 @@ export interface ClusterRedis extends RedisAccount {
 
 export type RedisConnection = StandaloneRedis | RedisUrl | SentinelRedis | ClusterRedis;
 
-/** Throws `TypeError` for what is not such a URL. */
+/** Parses the URL. Throws `TypeError` if it is invalid. */
 export function parseRedisUrl({ url, tls }: RedisUrl): StandaloneRedis {
   const { protocol, hostname, port, username, password, pathname } = new URL(url);
   const db = pathname.slice(1);
   if (!/^rediss?:$/.test(protocol) || hostname === '' || !/^\d*$/.test(db))
-    throw new TypeError(`not a URL of a Redis, as redis://host:6379/0: ${protocol}//${hostname}${pathname}`);
+    throw new TypeError(`not a Redis URL such as redis://host:6379/0: ${protocol}//${hostname}${pathname}`);
   return {
     kind: 'standalone',
     host: hostname.replace(/^\[|\]$/g, ''),

@@ -1,4 +1,4 @@
-// How ioredis has to behave so that a Redis that hangs or is gone is a fast error, and comes back by itself.
+// The options of ioredis: an unavailable or hanging Redis causes fast errors, and the client reconnects automatically.
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import {
   type ClusterRedis,
@@ -8,33 +8,36 @@ import {
   type RedisConnection,
 } from '../redis-connection.ts';
 
-/** The least that a node of a cluster needs; the rest is the cluster's. */
+/** The options of every connection, also to the nodes of a cluster. */
 const everyConnection = {
   connectionName: 'cistern-index',
   disableClientInfo: true,
   connectTimeout: 2000,
   disconnectTimeout: 500,
-  // A command that was sent is never sent again: a claim that is repeated is refused by its own first run.
+  // A command is never sent twice: its first run would cause the second run of a claim to be rejected.
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   maxLoadingRetryTime: 200,
-  // What was the master is a replica now: ask again who is.
+  // The former master is a replica now, so the client reconnects to find the new one.
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 } satisfies RedisOptions;
 
-/** `answersWithin` keeps `commandTimeoutMs`. ioredis' own limits, which a busy process trips over, are the last resort. */
+/**
+ * `answersWithin` enforces `commandTimeoutMs`. ioredis' own limits, which a busy process could hit, are the last
+ * resort.
+ */
 function timeouts(commandTimeoutMs: number | undefined) {
   if (commandTimeoutMs === undefined) return {};
   return {
     commandTimeout: Math.max(5000, 10 * commandTimeoutMs),
-    // A connection that owes an answer for so long is cut. Until the server answers a new one every command on it fails at
-    // once; waiting for TCP to notice takes minutes. No shorter: it is cut as well when the whole machine stood still, and
-    // then every command fails that had nothing wrong with it.
+    // A connection that waits this long for a reply is closed: waiting for TCP to notice takes minutes. Every command
+    // fails immediately until the server answers on a new connection. The limit must not be shorter. A pause of the
+    // whole machine closes the connection as well, and then valid commands fail.
     socketTimeout: Math.max(3000, 2 * commandTimeoutMs),
   } satisfies RedisOptions;
 }
 
-/** Of one server, wherever the connection finds it. `commandTimeoutMs`: unset means that commands wait. */
+/** Returns the options for one server, at any kind of address. An unset `commandTimeoutMs` means that commands wait. */
 export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>, commandTimeoutMs?: number) {
   switch (connection.kind) {
     case 'standalone':
@@ -56,7 +59,7 @@ export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>,
   }
 }
 
-/** Of one server at a known address. */
+/** Returns the options for one server at a known address. */
 export function serverOptions(
   server: Partial<RedisAddress> & RedisAccount & { readonly db?: number | undefined },
   commandTimeoutMs?: number,
@@ -73,28 +76,28 @@ export function clusterOptions(connection: ClusterRedis, commandTimeoutMs?: numb
   return {
     redisOptions: serverOptions({ ...connection }, commandTimeoutMs),
     enableOfflineQueue: false,
-    // No retries here either: they would take up to 16 delays.
+    // Disables retries here too: they would take up to 16 delays.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
     slotsRefreshTimeout: 1000,
-    // Only for a while: when every node has been given up, the cluster is looked for anew by the configured names, whose
-    // addresses may have changed.
+    // Retries stop after a while. When all nodes are given up, the cluster is looked up again by the configured names,
+    // whose addresses may have changed.
     clusterNodeRetryStrategy: (attempt) => (attempt <= 5 ? reconnectAfterMs(attempt) : null),
     clusterRetryStrategy: reconnectAfterMs,
-    // TLS checks the names of nodes, so they must stay names.
+    // TLS verifies the names of nodes, so they must not be resolved here.
     dnsLookup: (host, callback) => callback(null, host),
   } satisfies ClusterOptions;
 }
 
 /**
- * With jitter, so that a large cluster's processes do not come back all at once. 200 ms at most: the owners of fills have to be
- * back before others may claim (decision 0059).
+ * Returns the delay before a reconnect. Jitter prevents the processes of a large cluster from reconnecting at the same
+ * time. It is 200 ms at most: the owners of fills must reconnect before others may claim (decision 0059).
  */
 export function reconnectAfterMs(attempt: number): number {
   return Math.min(50 * 2 ** (attempt - 1), 160) * (0.75 + Math.random() / 2);
 }
 
-/** ioredis takes `undefined` for a value in some places. */
+/** Removes unset options, because ioredis treats `undefined` as a value in some places. */
 function given<T extends object>(options: T): { [K in keyof T]?: NonNullable<T[K]> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: NonNullable<T[K]>;

@@ -1,4 +1,5 @@
-// The connection, or in a cluster the connections, that the index asks on, and connections for announcements.
+// Opens the connections of the index to Redis, one or one for each node of a cluster, and connections for
+// announcements.
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
@@ -9,11 +10,11 @@ import { createSeldomWarning, reasonOf, type RedisLog } from './index-error.ts';
 
 export type RedisClient = Redis | Cluster;
 
-/** A server that starts together with this process may need so long. */
+/** A server that starts at the same time as this process may need this long. */
 const openTimeoutMs = 5000;
-/** How often a cluster is asked which node has which slots; commands that are sent to the wrong node show it sooner. */
+/** How often the slots of a cluster are refreshed. A command to the wrong node shows a change sooner. */
 const refreshSlotsEveryMs = 5000;
-/** Errors that no patience cures. */
+/** Errors that do not disappear with time. */
 const hopeless = /^(?:WRONGPASS|NOAUTH|NOPERM)|cluster support disabled/;
 
 function isHopeless(error: unknown): boolean {
@@ -26,22 +27,22 @@ export interface ConnectOptions {
   readonly commandTimeoutMs: number;
   readonly scripts: Scripts;
   readonly log: RedisLog;
-  /** Resolve without Redis, too, which is connected to when it is there. */
+  /** Resolves even if Redis is unavailable. The client connects when it becomes available. */
   readonly mayBeAway: boolean;
 }
 
 export interface Connected {
-  /** The caller disconnects it. */
+  /** The client, which the caller disconnects. */
   readonly client: RedisClient;
-  /** An `index-unavailable` that says why Redis is not there yet; `undefined`: it is. */
+  /** An `index-unavailable` with the reason why Redis is unavailable. `undefined` means that it is connected. */
   readonly absence: CacheError | undefined;
 }
 
-/** Resolves when Redis answers; rejects with `index-unavailable`, which says why it does not. */
+/** Resolves when Redis answers. Rejects with `index-unavailable`, which contains the reason. */
 export async function connectRedis(connection: RedisConnection, options: ConnectOptions): Promise<Connected> {
   const { commandTimeoutMs, scripts, log, mayBeAway } = options;
   const client = createRedisClient(connection, { commandTimeoutMs, scripts });
-  const warn = createSeldomWarning(log, 'the connection to Redis has failed');
+  const warn = createSeldomWarning(log, 'Redis connection failed');
   client.on('error', warn).on('node error', warn);
   let absence: CacheError | undefined;
   try {
@@ -59,20 +60,23 @@ export async function connectRedis(connection: RedisConnection, options: Connect
   return { client, absence };
 }
 
-/** Resolves when its connections are closed. */
+/** Disconnects a client. Resolves when its connections are closed. */
 export async function disconnectRedis(client: RedisClient): Promise<void> {
   const { status } = client;
   if (status === 'end') return;
   const waiting = new AbortController();
   const ended = Promise.race([once(client, 'end', waiting), delay(1000, undefined, waiting)]);
   client.disconnect();
-  // While it waits to reconnect there is nothing to close, and no event says so.
+  // A client that waits to reconnect has no connection to close and emits no event.
   if (status !== 'reconnecting') await ended.catch(() => {});
   ended.catch(() => {});
   waiting.abort();
 }
 
-/** A client that connects by itself, and whose commands fail while it has no connection. The caller disconnects it. */
+/**
+ * Creates a client that connects automatically. Its commands fail while it has no connection. The caller disconnects
+ * it.
+ */
 export function createRedisClient(
   connection: RedisConnection,
   { commandTimeoutMs, scripts = {} }: { readonly commandTimeoutMs: number; readonly scripts?: Scripts },
@@ -88,7 +92,7 @@ async function untilReady(client: RedisClient): Promise<void> {
   const ready = Promise.withResolvers<void>();
   const timer = setTimeout(() => ready.reject(lastError), openTimeoutMs);
   function onError(error: Error): void {
-    // Of a cluster none of whose nodes would do: why the last one would not.
+    // If no node of a cluster is usable, the error of the last node is the reason.
     const ofNode = 'lastNodeError' in error && error.lastNodeError instanceof Error ? error.lastNodeError : undefined;
     lastError = ofNode === undefined || ofNode.message === 'Connection is closed.' ? error : ofNode;
     if (isHopeless(lastError)) ready.reject(lastError);
@@ -102,13 +106,13 @@ async function untilReady(client: RedisClient): Promise<void> {
   }
 }
 
-// ioredis' own option for this starts its timer anew when it is disconnected at the wrong moment.
+// ioredis' own option for this restarts its timer if it is disconnected at the wrong moment.
 function keepSlotsFresh(cluster: Cluster): void {
   const timer = setInterval(() => cluster.refreshSlotsCache(), refreshSlotsEveryMs).unref();
   cluster.once('end', () => clearInterval(timer));
 }
 
-/** Connections for announcements are for once: their user opens another when one has ended. */
+/** A connection for announcements does not reconnect: its user opens a new one when it has ended. */
 const forOnce = {
   connectionName: 'cistern-announcements',
   lazyConnect: true,
@@ -117,13 +121,16 @@ const forOnce = {
 } satisfies RedisOptions;
 
 export interface SubscriberConnectors {
-  /** Where to begin: `host:port` of a node of a cluster; else empty, as the connection says where the one server is. */
+  /**
+   * Returns the first node to use: `host:port` of a node of a cluster. It is empty for one server, whose address is in
+   * the connection.
+   */
   anyNode(): string;
-  /** A connection that is not open yet. */
+  /** Creates a connection that is not open yet. */
   connect(node: string): Redis;
 }
 
-/** `client` knows the nodes of a cluster. */
+/** Returns the connectors of a subscriber. `client` knows the nodes of a cluster. */
 export function subscriberConnectors(
   connection: RedisConnection,
   { client, commandTimeoutMs }: { readonly client: RedisClient; readonly commandTimeoutMs: number },
@@ -142,7 +149,7 @@ export function subscriberConnectors(
   };
 }
 
-/** One that answers rather than one that is known to be down. */
+/** Returns a random node. Connected nodes are preferred to nodes that are known to be down. */
 function someNode(client: RedisClient): string | undefined {
   const nodes = client instanceof Cluster ? client.nodes('master') : [];
   const ready = nodes.filter(({ status }) => status === 'ready');

@@ -1,4 +1,4 @@
-// What a fail-over does to channels that are being subscribed, step by step.
+// A failover while channels are being subscribed, step by step.
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
@@ -7,7 +7,10 @@ import { createSubscriber } from './create-subscriber.ts';
 
 const channel = 'cistern:{b:00}:fill/a';
 
-/** Connections to the nodes of a cluster, as far as a subscriber uses them. `answers`: what SSUBSCRIBE comes to, one by one. */
+/**
+ * Fake connections to the nodes of a cluster, with the methods that a subscriber uses. `answers` has the results of
+ * SSUBSCRIBE, in order.
+ */
 function scriptNodes(answers: Record<string, (() => Promise<unknown>)[]>) {
   const asked: string[] = [];
   const opened = new Map<string, EventEmitter>();
@@ -34,9 +37,9 @@ function movedTo(node: string) {
   };
 }
 
-test('a channel that is subscribed anew stays, though the first try fails after that', async (t) => {
+test('a channel that is subscribed again stays subscribed when the first try fails later', async (t) => {
   const failed = Promise.withResolvers<void>();
-  // Its node hangs, until a fail-over gives the channel to another one.
+  // The node of the channel hangs, until a failover moves the channel to another one.
   const { asked, opened, connectors } = scriptNodes({
     'node:1': [movedTo('node:2'), movedTo('node:3')],
     'node:2': [() => failed.promise],
@@ -53,6 +56,6 @@ test('a channel that is subscribed anew stays, though the first try fails after 
   assert.deepEqual(asked, ['node:1', 'node:2', 'node:1', 'node:3']);
   opened.get('node:3')!.emit('end');
   await new Promise(setImmediate);
-  // It is back.
+  // The channel is subscribed again.
   assert.deepEqual(heard, [channel]);
 });

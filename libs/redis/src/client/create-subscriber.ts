@@ -1,23 +1,26 @@
-// Keeps channels subscribed, whatever happens to the connections: one connection, or one for each node of a cluster, where
-// MOVED says which node has which channels (decision 0010).
+// Keeps channels subscribed when connections fail. It uses one connection, or one for each node of a cluster, where
+// MOVED names the node of each channel (decision 0010).
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { reconnectAfterMs } from './client-options.ts';
 import { disconnectRedis, type SubscriberConnectors } from './connect-redis.ts';
 
 export interface SubscriberOptions {
-  /** Subscribe with SSUBSCRIBE. */
+  /** Reports whether to subscribe with SSUBSCRIBE. */
   readonly isSharded: () => boolean;
   readonly connectors: SubscriberConnectors;
-  /** A message came; without one, some may have been missed. */
+  /** Called for each message. Without a message it means that some may have been missed. */
   readonly onMessage: (channel: string, message?: string) => void;
 }
 
 export interface Subscriber {
-  /** Resolves once messages of the channel arrive; rejects with what ioredis reports. Once for each channel. */
+  /**
+   * Subscribes to a channel, once for each channel. Resolves when its messages arrive. Rejects with the error of
+   * ioredis.
+   */
   add(channel: string): Promise<void>;
   remove(channel: string): void;
-  /** Resolves when its connections are closed. */
+  /** Closes the subscriber. Resolves when its connections are closed. */
   close(): Promise<void>;
 }
 
@@ -26,9 +29,9 @@ const maxRedirections = 5;
 
 export function createSubscriber({ isSharded, connectors, onMessage }: SubscriberOptions): Subscriber {
   const connections = new Map<string, Subscription>();
-  /** Each channel with the connection that has it; a symbol of its own while it is added. */
+  /** Each channel with the connection that carries it. A channel that is being added has a symbol of its own. */
   const channels = new Map<string, Subscription | symbol | 'lost'>();
-  /** Which node has the channels of a shard, as far as it was learned. */
+  /** The node of each shard, as far as it is known. */
   const nodes = new Map<string, string>();
   let isClosed = false;
   let isRestoring = false;
@@ -60,7 +63,7 @@ export function createSubscriber({ isSharded, connectors, onMessage }: Subscribe
     }
   }
 
-  /** Begins at `node` and resolves to the one that has the channel. */
+  /** Subscribes at `node` or where it redirects to. Resolves to the node that has the channel. */
   async function subscribeAt(node: string, channel: string): Promise<string> {
     let at = node;
     for (let redirections = 0; redirections <= maxRedirections; redirections++) {
@@ -102,7 +105,7 @@ export function createSubscriber({ isSharded, connectors, onMessage }: Subscribe
       try {
         await place(channel);
       } catch (error) {
-        // Unless it was removed and added again since.
+        // The channel may have been removed and added again since.
         if (channels.get(channel) === adding) channels.delete(channel);
         throw error;
       }
@@ -120,41 +123,47 @@ export function createSubscriber({ isSharded, connectors, onMessage }: Subscribe
   };
 }
 
-/** The hash tag of a channel. */
+/** Returns the hash tag of a channel. */
 function channelShard(channel: string): string {
   return /\{[^}]*\}/.exec(channel)?.[0] ?? channel;
 }
 
 interface SubscriptionOptions {
-  /** Not connected yet, and not to reconnect. */
+  /** A client that is not connected yet and does not reconnect. */
   readonly redis: Redis;
   readonly sharded: boolean;
   readonly onMessage: (channel: string, message: string) => void;
-  /** Some of its channels are subscribed no more, and all of them when it has ended. */
+  /**
+   * Called when some of its channels are no longer subscribed. `hasEnded` means that the connection has ended with all
+   * of them.
+   */
   readonly onLoss: (hasEnded: boolean) => void;
 }
 
 interface Subscription {
-  /** Rejects if it cannot be connected. */
+  /** Resolves when it is connected. Rejects if the connection fails. */
   readonly ready: Promise<void>;
-  /** Resolves to the address of the node that has the channel, if it is not this one; rejects with what ioredis reports. */
+  /**
+   * Subscribes to a channel. If another node has it, resolves to the address of that node. Rejects with the error of
+   * ioredis.
+   */
   subscribe(channel: string): Promise<string | undefined>;
   unsubscribe(channel: string): void;
-  /** So that a connection that died without a word is found out. */
+  /** Sends a ping, which detects a connection that failed silently. */
   ping(): void;
   close(): Promise<void>;
 }
 
-/** One connection that is subscribed to channels, until it ends. */
+/** Opens one connection that is subscribed to channels until it ends. */
 function openSubscription({ redis, sharded, onMessage, onLoss }: SubscriptionOptions): Subscription {
-  /** Of ioredis' event `moved`: those that no command of ours has met. */
+  /** The `moved` events of ioredis that no command of ours has caused. */
   let unexplainedMoves = 0;
 
-  // Whatever the error is, the end follows, or the command that met it rejects.
+  // Errors are ignored here: each is followed by `end`, or rejects the command that met it.
   redis.on('error', () => {});
   redis.on(sharded ? 'smessage' : 'message', onMessage);
   redis.once('end', () => onLoss(true));
-  // The server has ended subscriptions, because a slot has left it. But the event comes with our own redirections too.
+  // The server has ended subscriptions because a slot has moved. But our own redirections emit the same event.
   redis.on('moved', () => {
     unexplainedMoves += 1;
     setImmediate(() => {
@@ -173,12 +182,12 @@ function openSubscription({ redis, sharded, onMessage, onLoss }: SubscriptionOpt
         const [, host = '', port] = /^MOVED \d+ (.*):(\d+)/.exec((error as Error).message) ?? [];
         if (port === undefined) throw error;
         unexplainedMoves -= 1;
-        // Without a host it is the one that was asked.
+        // A missing host means the host of this connection.
         return `${host === '' ? redis.options.host : host}:${port}`;
       }
     },
     unsubscribe(channel) {
-      // A connection that does not do it is given up, and the subscription with it.
+      // A connection that fails to unsubscribe is closed, which ends the subscription.
       (sharded ? redis.sunsubscribe(channel) : redis.unsubscribe(channel)).catch(() => redis.disconnect());
     },
     ping: () => void redis.ping().catch(() => {}),

@@ -1,7 +1,8 @@
-// Turns what ioredis and Redis report into what the index promises: `index-unavailable` with a reason a person can act on.
+// Converts errors of ioredis and Redis to the error of the index: `index-unavailable` with a reason on which an
+// operator can act.
 import { CacheError, isCacheError } from '@cistern/errors';
 
-/** By the beginning of the message: ioredis' own, and the codes of Redis' error replies. */
+/** The reasons by the start of the message: ioredis' own messages, and the codes of Redis' error replies. */
 const reasons: readonly (readonly [RegExp, string])[] = [
   [/^(?:Command timed out|Socket timeout)/, 'it did not answer within redis.commandtimeout'],
   [
@@ -11,16 +12,16 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/^(?:None of startup nodes|Failed to refresh slots cache)/, 'no node of the cluster answers'],
   [/^All sentinels are unreachable/, 'no sentinel answers'],
   [/^(?:NOAUTH|WRONGPASS)/, 'it refuses the user name or the password'],
-  [/^NOPERM/, 'its user may not do what the index needs: it must be allowed all commands on the keys with the prefix'],
+  [/^NOPERM/, 'its user lacks permissions: allow it all commands on the keys with the prefix'],
   [/^LOADING/, 'it is still loading its data'],
-  [/^OOM/, 'its memory is full; raise maxmemory'],
+  [/^OOM/, 'its memory is full: raise maxmemory of Redis'],
   [/^READONLY/, 'it is a read-only replica'],
   [/^MISCONF/, 'it cannot write its data to disk'],
   [/^(?:CLUSTERDOWN|MASTERDOWN|TRYAGAIN|Too many Cluster redirections)/, 'the cluster does not serve all of its keys'],
   [/^BUSY/, 'it is busy with a script'],
 ];
 
-/** Errors that are ours, as `TypeError`, are bugs and stay what they are. */
+/** Converts an error. Errors of our own code, such as `TypeError`, are bugs and stay unchanged. */
 export function toIndexError(error: unknown): unknown {
   if (isCacheError(error) || error instanceof TypeError || error instanceof RangeError) return error;
   return new CacheError('index-unavailable', `The index in Redis cannot be used: ${reasonOf(error)}.`, {
@@ -45,7 +46,7 @@ export interface RedisLog {
 
 const quietMs = 10_000;
 
-/** One line, then silence for a while: an outage brings an error with every attempt. */
+/** Logs one line, then none for ten seconds: an outage causes an error with every attempt. */
 export function createSeldomWarning(log: RedisLog, message: string): (error: unknown) => void {
   let quietUntilMs = 0;
   return (error) => {
