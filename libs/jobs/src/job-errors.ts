@@ -10,10 +10,10 @@ export function shuttingDown(): CacheError {
   return overloaded('The cache is shutting down. Try again.');
 }
 
-export function tooManyWait(waiting: number, name: JobName): CacheError {
+export function tooManyWaiting(waiting: number, name: JobName): CacheError {
   return overloaded(`The cache is busy: ${waiting} jobs wait before this "${name}" job. Try again later.`);
 }
 
-export function tooLate(name: JobName, timeoutMs: number): CacheError {
+export function timedOut(name: JobName, timeoutMs: number): CacheError {
   return overloaded(`The cache is busy: a "${name}" job did not end within ${timeoutMs} ms. Try again.`);
 }

@@ -35,9 +35,9 @@ test('a query waits until the timeout, and a missing reply is undefined', async 
 });
 
 test('no query is sent for a while after a failure', async () => {
-  const ask = createBriefQuery({ commandTimeoutMs: 60_000, onFailure() {} });
-  await ask(async () => Promise.reject(new Error('READONLY')));
-  let asked = 0;
-  assert.equal(await ask(async () => (asked += 1)), undefined);
-  assert.equal(asked, 0);
+  const query = createBriefQuery({ commandTimeoutMs: 60_000, onFailure() {} });
+  await query(async () => Promise.reject(new Error('READONLY')));
+  let sent = 0;
+  assert.equal(await query(async () => (sent += 1)), undefined);
+  assert.equal(sent, 0);
 });

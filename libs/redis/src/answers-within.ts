@@ -5,17 +5,17 @@ import { setAwakeTimeout } from '@cistern/runtime';
 /** Settles as `answer` does. After `ms` of waking time it rejects as ioredis' own `commandTimeout` does. */
 export function answersWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const late = () => reject(new Error('Command timed out'));
+    const onTimeout = () => reject(new Error('Command timed out'));
     // Node reads the sockets between the two callbacks.
-    const cancel = setAwakeTimeout(() => setImmediate(() => setImmediate(late)), ms);
+    const cancel = setAwakeTimeout(() => setImmediate(() => setImmediate(onTimeout)), ms);
     answer.then(resolve, reject).finally(cancel);
   });
 }
 
 /** Runs a query and returns its reply. `undefined` means that no reply is available now. Never rejects. */
-export type QueryBriefly = <T>(question: () => Promise<T>) => Promise<T | undefined>;
+export type QueryBriefly = <T>(query: () => Promise<T>) => Promise<T | undefined>;
 
-const restMs = 2000;
+const pauseMs = 2000;
 const quietMs = 10_000;
 
 /**
@@ -28,14 +28,14 @@ export function createBriefQuery(options: {
   readonly onFailure: (error: unknown) => void;
 }): QueryBriefly {
   const { commandTimeoutMs, onFailure } = options;
-  let restUntilMs = 0;
+  let pausedUntilMs = 0;
   let quietUntilMs = 0;
-  return async (question) => {
-    if (performance.now() < restUntilMs) return undefined;
+  return async (query) => {
+    if (performance.now() < pausedUntilMs) return undefined;
     try {
-      return await answersWithin(commandTimeoutMs, question());
+      return await answersWithin(commandTimeoutMs, query());
     } catch (error) {
-      restUntilMs = performance.now() + restMs;
+      pausedUntilMs = performance.now() + pauseMs;
       if (performance.now() >= quietUntilMs) {
         quietUntilMs = performance.now() + quietMs;
         onFailure(error);

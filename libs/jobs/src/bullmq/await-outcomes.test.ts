@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createRedisClient, subscriberConnectors } from '@cistern/redis/client';
 import { until } from '@cistern/runtime/testing';
 import { openFakeRedis } from '../testing/open-fake-redis.ts';
-import { createOutcomes, hearEndedJobs } from './await-outcomes.ts';
+import { createOutcomes, subscribeToEndedJobs } from './await-outcomes.ts';
 import { createQueueNames, type JobProbe, type ProbedJob } from './job-layout.ts';
 
 const queueName = createQueueNames('').of('revalidate-tag', 'interactive');
@@ -18,28 +18,28 @@ function countTimers(): number {
 }
 
 test('a message during a probe triggers another probe immediately', async () => {
-  const looks: PromiseWithResolvers<JobProbe>[] = [];
+  const probes: PromiseWithResolvers<JobProbe>[] = [];
   const outcomes = createOutcomes(() => {
-    const look = Promise.withResolvers<JobProbe>();
-    looks.push(look);
-    return look.promise;
+    const probe = Promise.withResolvers<JobProbe>();
+    probes.push(probe);
+    return probe.promise;
   });
   const outcome = outcomes.outcomeOf(jobOf('a'), never);
-  outcomes.look('a');
-  outcomes.look('a');
-  assert.equal(looks.length, 1);
-  looks[0]!.resolve({ state: 'running' });
+  outcomes.probeNow('a');
+  outcomes.probeNow('a');
+  assert.equal(probes.length, 1);
+  probes[0]!.resolve({ state: 'running' });
   await new Promise(setImmediate);
-  assert.equal(looks.length, 2);
-  looks[1]!.resolve({ state: 'ended', outcome: 'done' });
+  assert.equal(probes.length, 2);
+  probes[1]!.resolve({ state: 'ended', outcome: 'done' });
   assert.equal(await outcome, 'done');
 });
 
 test('all callers of a job share its probes, and one may leave', async () => {
-  let looks = 0;
+  let probes = 0;
   let probed: JobProbe = { state: 'running' };
   const outcomes = createOutcomes(async () => {
-    looks += 1;
+    probes += 1;
     return probed;
   });
   const leaving = new AbortController();
@@ -48,11 +48,11 @@ test('all callers of a job share its probes, and one may leave', async () => {
   leaving.abort(new RangeError('the client left'));
   await assert.rejects(left, /the client left/);
   await new Promise(setImmediate);
-  looks = 0;
+  probes = 0;
   probed = { state: 'lost' };
-  outcomes.look('a');
+  outcomes.probeNow('a');
   assert.deepEqual(await Promise.all(stayed), [undefined, undefined]);
-  assert.equal(looks, 1);
+  assert.equal(probes, 1);
 });
 
 test('a job whose message was missed is probed again, and a failed probe does not end the wait', async () => {
@@ -73,7 +73,7 @@ const subscribed = '>3\r\n$9\r\nsubscribe\r\n$5\r\nended\r\n:1\r\n';
 const message = '>3\r\n$7\r\nmessage\r\n$5\r\nended\r\n$5\r\njob-1\r\n';
 
 test('a connection that ends while it subscribes is opened again', async (t) => {
-  const heard = Promise.withResolvers<string>();
+  const received = Promise.withResolvers<string>();
   const port = await openFakeRedis(t, ({ command, socket, connection }) => {
     if (command !== 'subscribe') return undefined;
     if (connection > 2) return subscribed + message;
@@ -84,15 +84,15 @@ test('a connection that ends while it subscribes is opened again', async (t) => 
   const connection = { kind: 'standalone', host: '127.0.0.1', port } as const;
   const client = createRedisClient(connection, { commandTimeoutMs: 1000 });
   t.after(() => client.disconnect());
-  let hearings = 0;
-  const ear = hearEndedJobs({
+  let subscriptions = 0;
+  const subscription = subscribeToEndedJobs({
     connectors: subscriberConnectors(connection, { client, commandTimeoutMs: 1000 }),
     channel: 'ended',
-    onJob: heard.resolve,
-    onHearing: () => (hearings += 1),
+    onJob: received.resolve,
+    onSubscribed: () => (subscriptions += 1),
     onError: () => {},
   });
-  t.after(() => ear.close());
-  assert.equal(await heard.promise, 'job-1');
-  await until(() => hearings === 2);
+  t.after(() => subscription.close());
+  assert.equal(await received.promise, 'job-1');
+  await until(() => subscriptions === 2);
 });

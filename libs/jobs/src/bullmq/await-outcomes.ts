@@ -4,41 +4,41 @@ import { createSubscriber, type SubscriberConnectors } from '@cistern/redis/clie
 import { untilAborted } from '@cistern/runtime';
 import type { JobProbe, ProbedJob } from './job-layout.ts';
 
-const lookEveryMs = 1000;
-const openAgainMs = 500;
+const probeEveryMs = 1000;
+const resubscribeAfterMs = 500;
 
-interface Waited {
+interface WaitingJob {
   readonly job: ProbedJob;
   readonly settle: Set<(outcome: string | undefined) => void>;
-  looking: boolean;
+  isProbing: boolean;
   /** Set if something happened during the probe, which may have been too early. */
-  lookAgain: boolean;
+  probeAgain: boolean;
 }
 
 export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
-  const waiting = new Map<string, Waited>();
+  const waiting = new Map<string, WaitingJob>();
   let timer: NodeJS.Timeout | undefined;
 
-  function enter(job: ProbedJob): Waited {
-    const waited = waiting.get(job.id) ?? { job, settle: new Set(), looking: false, lookAgain: false };
+  function enter(job: ProbedJob): WaitingJob {
+    const waited = waiting.get(job.id) ?? { job, settle: new Set(), isProbing: false, probeAgain: false };
     waiting.set(job.id, waited);
-    timer ??= setInterval(lookAtAll, lookEveryMs);
+    timer ??= setInterval(probeAll, probeEveryMs);
     return waited;
   }
 
-  function remove(waited: Waited): void {
+  function remove(waited: WaitingJob): void {
     if (waiting.get(waited.job.id) === waited) waiting.delete(waited.job.id);
     if (waiting.size > 0) return;
     clearInterval(timer);
     timer = undefined;
   }
 
-  async function lookAt(waited: Waited): Promise<void> {
-    waited.lookAgain = true;
-    if (waited.looking) return;
-    waited.looking = true;
-    while (waited.lookAgain && waited.settle.size > 0) {
-      waited.lookAgain = false;
+  async function probeJob(waited: WaitingJob): Promise<void> {
+    waited.probeAgain = true;
+    if (waited.isProbing) return;
+    waited.isProbing = true;
+    while (waited.probeAgain && waited.settle.size > 0) {
+      waited.probeAgain = false;
       // Redis is unavailable. The next probe may succeed, and every caller has a deadline.
       const found = await probe(waited.job).catch((): JobProbe => ({ state: 'waiting' }));
       if (found.state === 'waiting' || found.state === 'running') continue;
@@ -46,11 +46,11 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
       for (const settle of waited.settle) settle(found.state === 'ended' ? found.outcome : undefined);
       waited.settle.clear();
     }
-    waited.looking = false;
+    waited.isProbing = false;
   }
 
-  function lookAtAll(): void {
-    for (const waited of waiting.values()) void lookAt(waited);
+  function probeAll(): void {
+    for (const waited of waiting.values()) void probeJob(waited);
   }
 
   return {
@@ -60,7 +60,7 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
       const waited = enter(job);
       const { promise, resolve } = Promise.withResolvers<string | undefined>();
       waited.settle.add(resolve);
-      void lookAt(waited);
+      void probeJob(waited);
       try {
         return await untilAborted(promise, signal);
       } finally {
@@ -69,39 +69,39 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
       }
     },
     /** Probes the job with this id, which may have ended. */
-    look(jobId: string): void {
+    probeNow(jobId: string): void {
       const waited = waiting.get(jobId);
-      if (waited !== undefined) void lookAt(waited);
+      if (waited !== undefined) void probeJob(waited);
     },
-    lookAtAll,
+    probeAll,
   };
 }
 
-export interface EarOptions {
+export interface EndedJobsOptions {
   readonly connectors: SubscriberConnectors;
   readonly channel: string;
   readonly onJob: (jobId: string) => void;
   /** Called when messages begin to arrive. Earlier ones may have been missed. */
-  readonly onHearing: () => void;
+  readonly onSubscribed: () => void;
   readonly onError: (error: unknown) => void;
 }
 
 /** Subscribes to the ends of the jobs for which this process waits, as soon as Redis is reachable. */
-export function hearEndedJobs({ connectors, channel, onJob, onHearing, onError }: EarOptions) {
+export function subscribeToEndedJobs({ connectors, channel, onJob, onSubscribed, onError }: EndedJobsOptions) {
   const subscriber = createSubscriber({
     // Every node of a cluster receives every message.
     isSharded: () => false,
     connectors,
-    onMessage: (_channel, jobId) => (jobId === undefined ? onHearing() : onJob(jobId)),
+    onMessage: (_channel, jobId) => (jobId === undefined ? onSubscribed() : onJob(jobId)),
   });
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
 
   function add(): void {
-    subscriber.add(channel).then(onHearing, (error: unknown) => {
+    subscriber.add(channel).then(onSubscribed, (error: unknown) => {
       if (isClosed) return;
       onError(error);
-      timer = setTimeout(add, openAgainMs);
+      timer = setTimeout(add, resubscribeAfterMs);
     });
   }
 

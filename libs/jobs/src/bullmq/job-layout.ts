@@ -36,7 +36,7 @@ export function createQueueNames(keyPrefix: string) {
      * Returns the channel on which workers announce to a caller which of its jobs has ended. The message is the job's
      * id.
      */
-    channelOf: (asker: string): string => `${keyPrefix}jobs-ended:${asker}`,
+    channelOf: (callerId: string): string => `${keyPrefix}jobs-ended:${callerId}`,
   };
 }
 
@@ -177,10 +177,10 @@ type WithProbe = RedisClient & {
 /**
  * Returns a function that reads the state of a job atomically from BullMQ's keys. It also frees the deduplication key
  * of a job that was lost with its worker. BullMQ's own recovery needs a free worker and tens of seconds for that. When
- * a job that it has found pending ends, `asker` receives a message on its channel. Call it once for a client. The
+ * a job that it has found pending ends, `callerId` receives a message on its channel. Call it once for a client. The
  * function rejects as the client does.
  */
-export function createProbe(client: RedisClient, asker: string): (job: ProbedJob) => Promise<JobProbe> {
+export function createProbe(client: RedisClient, callerId: string): (job: ProbedJob) => Promise<JobProbe> {
   client.defineCommand('cisternProbeJob', { numberOfKeys: 6, lua: script });
   return async ({ queueName, id, deduplicationId }) => {
     const [state, outcome] = await (client as WithProbe).cisternProbeJob(
@@ -189,20 +189,20 @@ export function createProbe(client: RedisClient, asker: string): (job: ProbedJob
       outcomeKey(queueName, id),
       queueName.key('active'),
       queueName.key(`de:${deduplicationId}`),
-      askersKey(queueName, id),
+      callersKey(queueName, id),
       id,
-      asker,
-      String(askersTtlMs),
+      callerId,
+      String(callersTtlMs),
     );
     return outcome === undefined ? ({ state } as JobProbe) : { state: 'ended', outcome };
   };
 }
 
 /** Callers probe again much sooner, which extends it. */
-const askersTtlMs = 30_000;
+const callersTtlMs = 30_000;
 
 /** The key of a set with the ids of the callers of a job. */
-function askersKey(queueName: JobQueueName, jobId: string): string {
+function callersKey(queueName: JobQueueName, jobId: string): string {
   return queueName.key(`${jobId}:askers`);
 }
 
@@ -213,10 +213,10 @@ export async function announceEnd(
   queueName: JobQueueName,
   jobId: string,
 ): Promise<void> {
-  const key = askersKey(queueName, jobId);
-  const askers = await client.smembers(key);
-  if (askers.length === 0) return;
-  await Promise.all(askers.map((asker) => client.publish(queueNames.channelOf(asker), jobId)));
+  const key = callersKey(queueName, jobId);
+  const callers = await client.smembers(key);
+  if (callers.length === 0) return;
+  await Promise.all(callers.map((callerId) => client.publish(queueNames.channelOf(callerId), jobId)));
   await client.del(key);
 }
 

@@ -14,22 +14,22 @@ const quietForMs = 60_000;
 
 /** Tracks the state of one client. The errors of its copies, and those that BullMQ passes on, go to `note`. */
 export function logOutages(client: RedisClient, log: BullmqLog): { note(error: unknown): void } {
-  let isAway = false;
+  let isDisconnected = false;
   /** BullMQ repeats the errors of the client, once for each queue. */
   const known = new WeakSet<Error>();
   let last = { message: '', atMs: 0 };
 
-  function lose(error: Error): void {
+  function onError(error: Error): void {
     known.add(error);
-    if (isAway) return;
-    isAway = true;
+    if (isDisconnected) return;
+    isDisconnected = true;
     log.warn({ err: error }, 'job queue lost Redis, reconnecting');
   }
 
-  client.on('error', lose);
+  client.on('error', onError);
   client.on('ready', () => {
-    if (isAway) log.info({}, 'job queue reconnected to Redis');
-    isAway = false;
+    if (isDisconnected) log.info({}, 'job queue reconnected to Redis');
+    isDisconnected = false;
   });
   return {
     note(thrown) {

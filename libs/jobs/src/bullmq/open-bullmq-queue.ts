@@ -4,9 +4,9 @@ import type { RedisConnection } from '@cistern/redis';
 import { createRedisClient, subscriberConnectors } from '@cistern/redis/client';
 import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload } from '../catalogue.ts';
-import { overloaded, shuttingDown, tooLate } from '../job-errors.ts';
+import { overloaded, shuttingDown, timedOut } from '../job-errors.ts';
 import type { JobQueue, QueueState, RunOptions } from '../job-queue.ts';
-import { createOutcomes, hearEndedJobs } from './await-outcomes.ts';
+import { createOutcomes, subscribeToEndedJobs } from './await-outcomes.ts';
 import { createProbe, createQueueNames, readOutcome } from './job-layout.ts';
 import { type BullmqLog, logOutages } from './log-outages.ts';
 import { openQueues } from './open-queues.ts';
@@ -49,17 +49,17 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
   const outages = logOutages(client, log);
   await untilReady(client, Math.max(2000, 4 * commandTimeoutMs));
 
-  const asker = randomUUID();
-  const probe = createProbe(client, asker);
+  const callerId = randomUUID();
+  const probe = createProbe(client, callerId);
   const outcomes = createOutcomes(probe);
   const queues = openQueues({ client, queueNames, probe, maxWaiting, commandTimeoutMs, onError: outages.note });
   const closing = new AbortController();
-  client.on('ready', outcomes.lookAtAll);
-  const ear = hearEndedJobs({
+  client.on('ready', outcomes.probeAll);
+  const subscription = subscribeToEndedJobs({
     connectors: subscriberConnectors(connection, { client, commandTimeoutMs }),
-    channel: queueNames.channelOf(asker),
-    onJob: outcomes.look,
-    onHearing: outcomes.lookAtAll,
+    channel: queueNames.channelOf(callerId),
+    onJob: outcomes.probeNow,
+    onSubscribed: outcomes.probeAll,
     onError: outages.note,
   });
 
@@ -89,8 +89,8 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
     async run<N extends JobName>(name: N, payload: JobPayload<N>, runOptions: RunOptions) {
       const { timeoutMs, signal } = runOptions;
       const signals = signal === undefined ? [closing.signal] : [signal, closing.signal];
-      const late = () => tooLate(name, timeoutMs);
-      const outcome = withDeadline(timeoutMs, late, signals, (end) => outcomeOf(end, name, payload, runOptions));
+      const onTimeout = () => timedOut(name, timeoutMs);
+      const outcome = withDeadline(timeoutMs, onTimeout, signals, (end) => outcomeOf(end, name, payload, runOptions));
       return readOutcome<N>(await outcome);
     },
   };
@@ -103,7 +103,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
       closed ??= (async () => {
         closing.abort(shuttingDown());
         await queues.close();
-        await ear.close();
+        await subscription.close();
         client.disconnect();
       })();
       return closed;
@@ -112,19 +112,19 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
 }
 
 /**
- * Runs `body` with a deadline. Each of `signals` ends the wait with its own reason, and the timeout with `late`. `body`
- * gets a signal that combines them, and may end later. No timer or listener is left.
+ * Runs `body` with a deadline. Each of `signals` ends the wait with its own reason, and the timeout with the error of
+ * `onTimeout`. `body` gets a signal that combines them, and may end later. No timer or listener is left.
  */
 async function withDeadline<T>(
   timeoutMs: number,
-  late: () => Error,
+  onTimeout: () => Error,
   signals: readonly AbortSignal[],
   body: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   for (const signal of signals) signal.throwIfAborted();
   const end = new AbortController();
   const onAbort = ({ target }: Event): void => end.abort((target as AbortSignal).reason);
-  const timer = setTimeout(() => end.abort(late()), timeoutMs);
+  const timer = setTimeout(() => end.abort(onTimeout()), timeoutMs);
   for (const signal of signals) signal.addEventListener('abort', onAbort);
   try {
     return await untilAborted(body(end.signal), end.signal);

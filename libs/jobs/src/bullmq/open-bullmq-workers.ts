@@ -2,7 +2,7 @@
 import type { RedisConnection } from '@cistern/redis';
 import { endsWithin } from '@cistern/runtime';
 import { Worker } from 'bullmq';
-import type { WorkerPlace } from '../hand-on.ts';
+import type { WorkerPlace } from '../hand-over.ts';
 import { shuttingDown } from '../job-errors.ts';
 import type { JobHandlers, JobSlots, JobWorkers } from '../job-queue.ts';
 import { announceEnd, createQueueNames } from './job-layout.ts';
@@ -28,7 +28,7 @@ const lockMs = 4000;
 const renewLockMs = 1000;
 const endAfterAbortMs = 1000;
 /** How long the final commands of BullMQ to Redis may take. */
-const lastWordsMs = 1000;
+const finalCommandsMs = 1000;
 
 /** Works around BullMQ 6.7: a worker that is closed while Redis is unavailable would renew its locks for ever. */
 function stopRenewing(worker: Worker): void {
@@ -93,9 +93,9 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
       await endsWithin(Promise.allSettled(running), endAfterAbortMs);
       waiting.abort(stopped);
     }
-    await endsWithin(closed, client.status === 'ready' ? lastWordsMs : 0);
+    await endsWithin(closed, client.status === 'ready' ? finalCommandsMs : 0);
     await closeClients();
-    if (!(await endsWithin(closed, lastWordsMs))) for (const worker of workers) stopRenewing(worker);
+    if (!(await endsWithin(closed, finalCommandsMs))) for (const worker of workers) stopRenewing(worker);
   }
 
   let closing: Promise<void> | undefined;

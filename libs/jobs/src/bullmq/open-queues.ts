@@ -4,7 +4,7 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import { answersWithin } from '@cistern/redis';
 import { Queue } from 'bullmq';
 import type { JobName, JobPayload } from '../catalogue.ts';
-import { tooManyWait } from '../job-errors.ts';
+import { tooManyWaiting } from '../job-errors.ts';
 import type { JobOptions, QueueState } from '../job-queue.ts';
 import {
   deduplicationIdOf,
@@ -61,17 +61,17 @@ export function openQueues(options: QueuesOptions): OpenedQueues {
   async function addOnce(queueName: JobQueueName, name: JobName, payload: JobPayload<JobName>, jobOptions: JobOptions) {
     const { dedupKey } = jobOptions;
     const job: ProbedJob = { queueName, id: randomUUID(), deduplicationId: deduplicationIdOf(name, dedupKey) };
-    const taken = await queues.get(queueName)!.add(name, sealPayload(payload, jobOptions), {
+    const added = await queues.get(queueName)!.add(name, sealPayload(payload, jobOptions), {
       jobId: job.id,
       deduplication: { id: job.deduplicationId },
       ...attemptsIn(queueName),
     });
-    return { ...job, id: taken.id ?? job.id, joined: taken.id !== job.id };
+    return { ...job, id: added.id ?? job.id, joined: added.id !== job.id };
   }
 
   return {
     add: (name, payload, jobOptions) =>
-      answered(async () => {
+      withIndexErrors(async () => {
         const queueName = queueNames.of(name, jobOptions.class);
         checks.get(queueName)!(name);
         const job = await answersWithin(commandTimeoutMs, addOnce(queueName, name, payload, jobOptions));
@@ -81,7 +81,7 @@ export function openQueues(options: QueuesOptions): OpenedQueues {
         return { ...again, hasBegun: again.joined };
       }),
     inspect: () =>
-      answered(() => Promise.all([...queues].map(async ([queueName, queue]) => inspectQueue(queueName, queue)))),
+      withIndexErrors(() => Promise.all([...queues].map(async ([queueName, queue]) => inspectQueue(queueName, queue)))),
     async close() {
       await Promise.all([...queues.values()].map(async (queue) => queue.close()));
     },
@@ -89,7 +89,7 @@ export function openQueues(options: QueuesOptions): OpenedQueues {
 }
 
 /** Converts errors of Redis and its client to `index-unavailable`. A CacheError stays unchanged. */
-async function answered<T>(action: () => Promise<T>): Promise<T> {
+async function withIndexErrors<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
@@ -136,7 +136,7 @@ function createBacklogCheck(client: RedisClient, queueName: JobQueueName, maxWai
       // An error here also fails the job itself, with a better message.
       count().catch(() => {});
     }
-    if (waiting >= maxWaiting) throw tooManyWait(waiting, name);
+    if (waiting >= maxWaiting) throw tooManyWaiting(waiting, name);
   };
 }
 

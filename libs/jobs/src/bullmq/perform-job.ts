@@ -4,7 +4,7 @@ import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { JobName } from '../catalogue.ts';
-import { handsOn, type WorkerPlace } from '../hand-on.ts';
+import { handsOn, type WorkerPlace } from '../hand-over.ts';
 import { overloaded } from '../job-errors.ts';
 import type { JobContext, JobHandler, JobHandlers } from '../job-queue.ts';
 import {
@@ -41,21 +41,21 @@ export interface Stopping {
 }
 
 /** An unknown job is offered to a newer worker every second, for as long as a caller probably waits. */
-const strangerDelayMs = 1000;
-const maxStrangerDelays = 30;
+const unknownJobDelayMs = 1000;
+const maxUnknownJobDelays = 30;
 const maxRetryDelayMs = 60_000;
 /**
  * A worker that failed to do a job puts it back for two seconds at most. Then it tries again, and its failure counts.
  */
-const putBackMs = 20;
-const maxPutBacks = 100;
+const requeueAfterMs = 20;
+const maxRequeues = 100;
 
 export async function performJob(deps: PerformDeps, queueName: JobQueueName, job: Job, token: string): Promise<null> {
   const { handlers, place, stopping, log } = deps;
-  if (stopping.taking.aborted) return handBack(job, token);
+  if (stopping.taking.aborted) return returnToQueue(job, token);
   const triedBy = triedByOf(job.data);
-  if (place !== undefined && triedBy.includes(place.id) && job.attemptsStarted - triedBy.length <= maxPutBacks)
-    return leaveToOthers(deps, job, token);
+  if (place !== undefined && triedBy.includes(place.id) && job.attemptsStarted - triedBy.length <= maxRequeues)
+    return leaveToOtherWorkers(deps, job, token);
   const payload = unsealPayload(job.data);
   const handle = (handlers as Readonly<Record<string, JobHandler<JobName> | undefined>>)[job.name];
   if (payload === undefined || handle === undefined) return refuse(deps, queueName, job, token);
@@ -70,11 +70,11 @@ export async function performJob(deps: PerformDeps, queueName: JobQueueName, job
     outcome = encodeResult(await untilAborted(handle(payload, context), stopping.waiting));
   } catch (error) {
     // Another worker starts the job again, and its callers do not notice.
-    if (stopping.handling.aborted) return handBack(job, token);
+    if (stopping.handling.aborted) return returnToQueue(job, token);
     const tried = await handsOn(place, error, triedBy);
     if (tried !== undefined) {
       await job.updateData({ ...(job.data as object), triedBy: tried });
-      return leaveToOthers(deps, job, token);
+      return leaveToOtherWorkers(deps, job, token);
     }
     if (!isCacheError(error))
       log.error({ err: error, job: job.name, class: queueName.class }, 'job failed unexpectedly');
@@ -97,7 +97,7 @@ function mayTryAgain(job: Job, error: unknown): boolean {
 }
 
 /** Returns a job to the head of the queue. Its key stays taken. */
-async function handBack(job: Job, token: string): Promise<never> {
+async function returnToQueue(job: Job, token: string): Promise<never> {
   await job.moveToWait(token);
   throw new WaitingError();
 }
@@ -106,20 +106,20 @@ async function handBack(job: Job, token: string): Promise<never> {
  * Returns a job to the head of the queue for another worker. Its key stays taken. BullMQ takes the next job as soon as
  * one is done. So the job is returned a moment later, when this worker is the last of those that wait.
  */
-function leaveToOthers({ log, track }: PerformDeps, job: Job, token: string): never {
-  const putBack = async (): Promise<void> => {
-    await setTimeout(putBackMs);
+function leaveToOtherWorkers({ log, track }: PerformDeps, job: Job, token: string): never {
+  const requeue = async (): Promise<void> => {
+    await setTimeout(requeueAfterMs);
     await job.moveToWait(token);
   };
   // If Redis is unreachable, the job is lost as with a killed worker.
-  track(putBack().catch((error: unknown) => log.warn({ err: error, job: job.name }, 'failed to requeue job')));
+  track(requeue().catch((error: unknown) => log.warn({ err: error, job: job.name }, 'failed to requeue job')));
   throw new WaitingError();
 }
 
 /** Delays a job of another release for a worker of that release, but not for ever. */
 async function refuse(deps: PerformDeps, queueName: JobQueueName, job: Job, token: string): Promise<never> {
-  if (job.attemptsStarted <= maxStrangerDelays) {
-    await job.moveToDelayed(Date.now() + strangerDelayMs, token);
+  if (job.attemptsStarted <= maxUnknownJobDelays) {
+    await job.moveToDelayed(Date.now() + unknownJobDelayMs, token);
     throw new DelayedError();
   }
   const message = `No worker of this release can do the "${job.name}" job. Update the workers before the frontends.`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openFakeRedis } from '../testing/open-fake-redis.ts';
-import { openPatientClient } from './redis-clients.ts';
+import { openWaitingClient } from './redis-clients.ts';
 
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
 
@@ -15,7 +15,7 @@ test('a command to a replica of a cluster fails, and the next one reaches the ma
     replies += 1;
     return replies === 1 ? "-READONLY You can't write against a read only replica.\r\n" : undefined;
   });
-  const client = openPatientClient({ kind: 'cluster', nodes: [{ host: '127.0.0.1', port }] });
+  const client = openWaitingClient({ kind: 'cluster', nodes: [{ host: '127.0.0.1', port }] });
   t.after(() => client.disconnect());
   await assert.rejects(async () => client.set('key', 'value'), /READONLY/);
   assert.equal(await client.set('key', 'value'), 'OK');

@@ -10,7 +10,7 @@ export type { RedisClient } from '@cistern/redis/client';
 const endWithinMs = 2000;
 const clusterEndsWithinMs = 200;
 
-const patience = {
+const waitingOptions = {
   connectionName: 'cistern-jobs',
   maxRetriesPerRequest: null,
   autoResendUnfulfilledCommands: true,
@@ -22,7 +22,7 @@ const patience = {
  * Opens a client that waits for Redis without a limit, as BullMQ requires for its workers. A server that does not
  * answer a command for 15 s counts as unavailable. That is longer than any blocking command.
  */
-export function openPatientClient(connection: RedisConnection): RedisClient {
+export function openWaitingClient(connection: RedisConnection): RedisClient {
   if (connection.kind === 'cluster') {
     const options = clusterOptions(connection);
     return new Cluster([...connection.nodes], {
@@ -31,12 +31,12 @@ export function openPatientClient(connection: RedisConnection): RedisClient {
       // The delay of each of 16 retries. The first one delays closing, too.
       retryDelayOnFailover: 250,
       retryDelayOnClusterDown: 250,
-      redisOptions: { ...options.redisOptions, ...patience },
+      redisOptions: { ...options.redisOptions, ...waitingOptions },
     });
   }
   return new Redis({
     ...redisOptions(connection),
-    ...patience,
+    ...waitingOptions,
     retryStrategy: reconnectAfterMs,
     // After a failover the old master may still answer, as a replica, so the client reconnects. In a cluster the
     // command would go to the same replica without end, so it fails there.
@@ -65,7 +65,7 @@ async function untilOneReady(client: RedisClient): Promise<void> {
  * to connect.
  */
 export function openWorkingClient(connection: RedisConnection) {
-  const client = endable(openPatientClient(connection));
+  const client = endable(openWaitingClient(connection));
   const all = [client];
   const duplicate = client.duplicate.bind(client) as (...args: unknown[]) => RedisClient;
   Object.assign(client, {

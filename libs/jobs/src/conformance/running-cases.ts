@@ -82,12 +82,12 @@ export const runningCases: JobCases = {
   async 'callers that join only waiting jobs share the waiting job, or the next one if the job runs'(tested, t) {
     const gate = createGate();
     const { queue } = tested;
-    const ask = (name: string) =>
+    const run = (name: string) =>
       queue.run('revalidate-tag', tagJob(name), { ...waiting(interactive('same')), joins: 'waiting' });
-    const early = [ask('first'), ask('shared')];
+    const early = [run('first'), run('shared')];
     await workWith(tested, t, { 'revalidate-tag': gate.handle });
     await until('the job runs', () => gate.started.length === 1);
-    const late = [ask('second'), ask('second'), ask('second')];
+    const late = [run('second'), run('second'), run('second')];
     const joining = queue.run('revalidate-tag', tagJob('joins'), waiting(interactive('same')));
     await new Promise((resolve) => setTimeout(resolve, 100));
     assert.equal(gate.started.length, 1, 'the jobs run one after the other');
@@ -137,10 +137,10 @@ export const runningCases: JobCases = {
         return null;
       },
     });
-    const ask = () => tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('a')));
-    await ask();
-    await assert.rejects(ask, (error) => isCacheError(error, 'upstream-timeout'));
-    await ask();
+    const run = () => tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('a')));
+    await run();
+    await assert.rejects(run, (error) => isCacheError(error, 'upstream-timeout'));
+    await run();
     assert.equal(calls, 3);
   },
 
@@ -184,12 +184,12 @@ export const runningCases: JobCases = {
     });
     const { queue } = tested;
     for (let round = 0; round < 3; round += 1) {
-      for (const ask of [
+      for (const run of [
         async () => queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('a'))),
         async () => queue.run('fetch-blob', blobJob('a'), waiting(interactive('a'))),
       ])
         await assert.rejects(
-          ask,
+          run,
           (error) => error instanceof Error && !isCacheError(error) && /bug/.test(error.message),
         );
       // No caller waits for this job, and its failure must not surface anywhere.

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { WorkerPlace } from '../hand-on.ts';
+import type { WorkerPlace } from '../hand-over.ts';
 import type { JobHandlers, JobQueue, JobWorkers } from '../job-queue.ts';
 import { background, completeHandlers, interactive, tagJob, until, waiting } from './sample-jobs.ts';
 
@@ -22,13 +22,13 @@ export type OpenSharedJobsUnderTest = (t: TestContext) => Promise<SharedJobsUnde
 
 type SharedCases = Readonly<Record<string, (tested: SharedJobsUnderTest) => Promise<void>>>;
 
-const ask = ({ queue }: SharedJobsUnderTest, tag: string) =>
+const runJob = ({ queue }: SharedJobsUnderTest, tag: string) =>
   queue.run('revalidate-tag', tagJob(tag), waiting(interactive(tag)));
 
 const succeed = async () => null;
 
 /** Starts a worker that always fails with a local error, in a cluster of `workers`. `tries` counts its attempts. */
-async function joinUnconnected({ work }: SharedJobsUnderTest, id: string, workers: number) {
+async function startUnconnected({ work }: SharedJobsUnderTest, id: string, workers: number) {
   const state = { tries: 0 };
   const fail = async () => {
     state.tries += 1;
@@ -40,10 +40,10 @@ async function joinUnconnected({ work }: SharedJobsUnderTest, id: string, worker
 
 export const sharedCases: SharedCases = {
   async 'another worker does a job that failed with a local error of its worker'(tested) {
-    const unconnected = await joinUnconnected(tested, 'one', 2);
+    const unconnected = await startUnconnected(tested, 'one', 2);
     await tested.work(completeHandlers({ 'revalidate-tag': succeed }), { id: 'two', countWorkers: async () => 2 });
     const tags = Array.from({ length: 20 }, (_, number) => `v${number}`);
-    for (const tag of tags) assert.equal(await ask(tested, tag), null);
+    for (const tag of tags) assert.equal(await runJob(tested, tag), null);
     assert.ok(unconnected.tries <= tags.length);
   },
 
@@ -59,20 +59,20 @@ export const sharedCases: SharedCases = {
   },
 
   async 'a job fails after every worker has failed it with a local error'(tested) {
-    const [one, two] = [await joinUnconnected(tested, 'one', 2), await joinUnconnected(tested, 'two', 2)];
-    await assert.rejects(ask(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
+    const [one, two] = [await startUnconnected(tested, 'one', 2), await startUnconnected(tested, 'two', 2)];
+    await assert.rejects(runJob(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
     assert.deepEqual([one.tries, two.tries], [1, 1]);
   },
 
   async 'the failure of the only worker is the outcome immediately'(tested) {
-    const alone = await joinUnconnected(tested, 'one', 1);
-    await assert.rejects(ask(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
+    const alone = await startUnconnected(tested, 'one', 1);
+    await assert.rejects(runJob(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
     assert.equal(alone.tries, 1);
   },
 
   async 'a job that no other worker takes returns to the worker that has tried it'(tested) {
-    const alone = await joinUnconnected(tested, 'one', 2);
-    await assert.rejects(ask(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
+    const alone = await startUnconnected(tested, 'one', 2);
+    await assert.rejects(runJob(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
     assert.equal(alone.tries, 2);
   },
 
@@ -100,7 +100,7 @@ export const sharedCases: SharedCases = {
     const { queue, work, startDoomed } = tested;
     const doomed = await startDoomed();
     await queue.add('revalidate-tag', tagJob('added'), interactive('added'));
-    const waited = ask(tested, 'waited');
+    const waited = runJob(tested, 'waited');
     await until('the worker has both jobs', () => doomed.begun() === 2);
     await doomed.kill();
 
@@ -108,7 +108,7 @@ export const sharedCases: SharedCases = {
     await work(completeHandlers({ 'revalidate-tag': async ({ tag }) => (runs.push(tag), null) }));
     assert.equal(await waited, null);
     assert.deepEqual(runs, ['waited']);
-    assert.equal(await ask(tested, 'added'), null);
+    assert.equal(await runJob(tested, 'added'), null);
     assert.deepEqual(runs, ['waited', 'added']);
   },
 
@@ -122,7 +122,7 @@ export const sharedCases: SharedCases = {
         },
       }),
     );
-    const result = ask(tested, 'v1');
+    const result = runJob(tested, 'v1');
     await until('the job has begun', () => begun);
     await leaving.close(10);
     await tested.work(completeHandlers({ 'revalidate-tag': async () => null }));
@@ -133,7 +133,7 @@ export const sharedCases: SharedCases = {
     const { promise, resolve } = Promise.withResolvers<null>();
     let begun = false;
     const leaving = await tested.work(completeHandlers({ 'revalidate-tag': async () => ((begun = true), promise) }));
-    const result = ask(tested, 'v1');
+    const result = runJob(tested, 'v1');
     await until('the job has begun', () => begun);
     await leaving.close(10);
     await tested.work(completeHandlers({ 'revalidate-tag': async () => null }));
@@ -158,21 +158,21 @@ export const sharedCases: SharedCases = {
     for (const tag of ['final', 'much-later', 'never'])
       await assert.rejects(run(tag), (error) => isCacheError(error, 'upstream-unreachable'));
     assert.deepEqual(runs, { mends: 2, final: 1, 'much-later': 1, never: 3 });
-    await assert.rejects(ask(tested, 'never'), (error) => isCacheError(error, 'upstream-unreachable'));
+    await assert.rejects(runJob(tested, 'never'), (error) => isCacheError(error, 'upstream-unreachable'));
     assert.equal(runs['never'], 4);
   },
 
   async 'after the server lost its waiting jobs, a waiting caller gets a result and a new call a new job'(tested) {
     const { queue, work, forget } = tested;
     await queue.add('revalidate-tag', tagJob('added'), interactive('added'));
-    const waited = ask(tested, 'waited');
+    const waited = runJob(tested, 'waited');
     // This job is added after the other one, so the other one is in the queue by then.
     await queue.add('revalidate-tag', tagJob('behind'), interactive('behind'));
     await forget();
     const runs: string[] = [];
     await work(completeHandlers({ 'revalidate-tag': async ({ tag }) => (runs.push(tag), null) }));
     assert.equal(await waited, null);
-    assert.equal(await ask(tested, 'added'), null);
+    assert.equal(await runJob(tested, 'added'), null);
     assert.deepEqual(runs, ['waited', 'added']);
   },
 
@@ -187,13 +187,13 @@ export const sharedCases: SharedCases = {
         },
       }),
     );
-    const result = ask(tested, 'v1');
+    const result = runJob(tested, 'v1');
     await until('the job runs', () => runs === 1);
     await tested.forget();
     assert.equal(await result, null);
     gate.resolve(null);
     assert.equal(runs, 2);
-    assert.equal(await ask(tested, 'v1'), null);
+    assert.equal(await runJob(tested, 'v1'), null);
     assert.equal(runs, 3);
   },
 };

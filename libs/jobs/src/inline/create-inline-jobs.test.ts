@@ -114,8 +114,8 @@ test('close rejects the waiting jobs and the waits for a job that does not end',
   const stuck = tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('a')));
   const behind = tested.queue.run('revalidate-tag', tagJob('v2'), waiting(interactive('b')));
   const refused = assert.rejects(behind, isOverloaded);
-  const givenUp = assert.rejects(stuck, isOverloaded);
-  await Promise.all([workers.close(0), refused, givenUp]);
+  const abandoned = assert.rejects(stuck, isOverloaded);
+  await Promise.all([workers.close(0), refused, abandoned]);
   resolve(null);
 });
 

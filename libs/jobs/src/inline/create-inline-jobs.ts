@@ -2,7 +2,7 @@
 import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
-import { overloaded, tooLate, tooManyWait } from '../job-errors.ts';
+import { overloaded, timedOut, tooManyWaiting } from '../job-errors.ts';
 import type {
   JobHandler,
   JobHandlers,
@@ -18,7 +18,7 @@ import {
   createQueues,
   type InlineJob,
   inspectQueues,
-  noteFailure,
+  recordFailure,
   type Queue,
   settleJob,
   type Waiter,
@@ -57,7 +57,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
   let handlers: JobHandlers | undefined;
   let closing: Promise<void> | undefined;
 
-  function take(name: JobName, payload: JobPayload<JobName>, options: JobOptions): InlineJob {
+  function addOrJoin(name: JobName, payload: JobPayload<JobName>, options: JobOptions): InlineJob {
     const { dedupKey, class: jobClass, traceparent } = options;
     checkOpen();
     const key = `${name} ${dedupKey}`;
@@ -65,14 +65,14 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     const known = jobs.get(key);
     if (known !== undefined) {
       if (jobClass === 'interactive' && queues.of(name, 'background').waiting.has(known)) {
-        checkRoom(queue, name);
+        checkCapacity(queue, name);
         queues.of(name, 'background').waiting.delete(known);
         known.class = 'interactive';
         enqueue(queue, known);
       }
       return known;
     }
-    checkRoom(queue, name);
+    checkCapacity(queue, name);
     const abort = new AbortController();
     const job: InlineJob = {
       key,
@@ -106,9 +106,9 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     if (closing !== undefined) throw overloaded('The cache is shutting down and accepts no new jobs. Try again.');
   }
 
-  function checkRoom(queue: Queue, name: JobName): void {
-    const startsAtOnce = handlers !== undefined && hasSlot(queue);
-    if (!startsAtOnce && queue.waiting.size >= maxWaiting) throw tooManyWait(queue.waiting.size, name);
+  function checkCapacity(queue: Queue, name: JobName): void {
+    const startsImmediately = handlers !== undefined && hasSlot(queue);
+    if (!startsImmediately && queue.waiting.size >= maxWaiting) throw tooManyWaiting(queue.waiting.size, name);
   }
 
   function enqueue(queue: Queue, job: InlineJob): void {
@@ -149,7 +149,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     } catch (error) {
       if (!isCacheError(error) && !job.abort.signal.aborted)
         log.error({ err: error, job: job.name, class: job.class }, 'job failed unexpectedly');
-      noteFailure(queue, job, error, Date.now());
+      recordFailure(queue, job, error, Date.now());
       endJob(job);
       settleJob(job, (waiter) => waiter.reject(error));
     }
@@ -157,7 +157,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
 
   const queue: JobQueue = {
     async add(name, payload, options) {
-      take(name, payload, options);
+      addOrJoin(name, payload, options);
     },
     async run<N extends JobName>(name: N, payload: JobPayload<N>, options: RunOptions) {
       const { timeoutMs, signal, joins } = options;
@@ -166,16 +166,16 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
       const running = joins === 'waiting' ? findRunning(name, options) : undefined;
       if (running !== undefined) await untilEnded(running, options);
       const leftMs = Math.max(0, timeoutMs - (performance.now() - startedMs));
-      return waitForJob<N>(take(name, payload, options), { timeoutMs: leftMs, signal });
+      return waitForJob<N>(addOrJoin(name, payload, options), { timeoutMs: leftMs, signal });
     },
   };
 
   return {
     queue,
     look: () => inspectQueues(queues.all),
-    work(given) {
+    work(newHandlers) {
       if (handlers !== undefined) throw new Error('these inline jobs have workers already');
-      handlers = given;
+      handlers = newHandlers;
       queues.all.forEach(startWaiting);
       return {
         close(graceMs) {
@@ -198,7 +198,7 @@ async function waitForJob<N extends JobName>(
 ): Promise<JobResult<N>> {
   const { promise, resolve, reject } = Promise.withResolvers<JobResult<N>>();
   const waiter: Waiter = { resolve, reject };
-  const timer = setTimeout(() => reject(tooLate(job.name, timeoutMs)), timeoutMs);
+  const timer = setTimeout(() => reject(timedOut(job.name, timeoutMs)), timeoutMs);
   job.waiters.add(waiter);
   try {
     return await untilAborted(promise, signal);

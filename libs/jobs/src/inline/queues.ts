@@ -85,7 +85,7 @@ export function inspectQueues(queues: readonly Queue[]): readonly QueueState[] {
   });
 }
 
-export function noteFailure({ failures }: Queue, { name }: InlineJob, error: unknown, atMs: number): void {
+export function recordFailure({ failures }: Queue, { name }: InlineJob, error: unknown, atMs: number): void {
   failures.unshift({ name, reason: error instanceof Error ? error.message : String(error), atMs });
   failures.splice(failuresKept);
 }

@@ -48,7 +48,12 @@ export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>,
       const { sentinels, name, tls, sentinelUsername, sentinelPassword, ...server } = connection;
       return {
         ...serverOptions({ ...server, tls }, commandTimeoutMs),
-        ...given({ sentinelTLS: tls, sentinelUsername, sentinelPassword, sentinelCommandTimeout: commandTimeoutMs }),
+        ...definedOptions({
+          sentinelTLS: tls,
+          sentinelUsername,
+          sentinelPassword,
+          sentinelCommandTimeout: commandTimeoutMs,
+        }),
         enableTLSForSentinelMode: tls !== undefined,
         sentinels: sentinels.map((address) => ({ ...address })),
         name,
@@ -68,7 +73,7 @@ export function serverOptions(
   return {
     ...everyConnection,
     ...timeouts(commandTimeoutMs),
-    ...given({ host, port, db, username, password, tls }),
+    ...definedOptions({ host, port, db, username, password, tls }),
   } satisfies RedisOptions;
 }
 
@@ -98,7 +103,7 @@ export function reconnectAfterMs(attempt: number): number {
 }
 
 /** Removes unset options, because ioredis treats `undefined` as a value in some places. */
-function given<T extends object>(options: T): { [K in keyof T]?: NonNullable<T[K]> } {
+function definedOptions<T extends object>(options: T): { [K in keyof T]?: NonNullable<T[K]> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: NonNullable<T[K]>;
   };

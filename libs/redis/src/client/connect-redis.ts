@@ -15,10 +15,10 @@ const openTimeoutMs = 5000;
 /** How often the slots of a cluster are refreshed. A command to the wrong node shows a change sooner. */
 const refreshSlotsEveryMs = 5000;
 /** Errors that do not disappear with time. */
-const hopeless = /^(?:WRONGPASS|NOAUTH|NOPERM)|cluster support disabled/;
+const permanentErrors = /^(?:WRONGPASS|NOAUTH|NOPERM)|cluster support disabled/;
 
-function isHopeless(error: unknown): boolean {
-  return error instanceof Error && hopeless.test(error.message);
+function isPermanent(error: unknown): boolean {
+  return error instanceof Error && permanentErrors.test(error.message);
 }
 
 type Scripts = Readonly<Record<string, { readonly lua: string }>>;
@@ -50,13 +50,13 @@ export async function connectRedis(connection: RedisConnection, options: Connect
   } catch (error) {
     const message = `The index in Redis cannot be opened: ${reasonOf(error)}.`;
     absence = new CacheError('index-unavailable', message, { retryable: true, cause: error });
-    if (!mayBeAway || isHopeless(error)) {
+    if (!mayBeAway || isPermanent(error)) {
       await disconnectRedis(client);
       throw absence;
     }
     log.warn({ err: absence }, 'index unavailable, starting without it');
   }
-  if (client instanceof Cluster) keepSlotsFresh(client);
+  if (client instanceof Cluster) keepSlotsRefreshed(client);
   return { client, absence };
 }
 
@@ -95,7 +95,7 @@ async function untilReady(client: RedisClient): Promise<void> {
     // If no node of a cluster is usable, the error of the last node is the reason.
     const ofNode = 'lastNodeError' in error && error.lastNodeError instanceof Error ? error.lastNodeError : undefined;
     lastError = ofNode === undefined || ofNode.message === 'Connection is closed.' ? error : ofNode;
-    if (isHopeless(lastError)) ready.reject(lastError);
+    if (isPermanent(lastError)) ready.reject(lastError);
   }
   client.on('error', onError).once('ready', ready.resolve);
   try {
@@ -107,13 +107,13 @@ async function untilReady(client: RedisClient): Promise<void> {
 }
 
 // ioredis' own option for this restarts its timer if it is disconnected at the wrong moment.
-function keepSlotsFresh(cluster: Cluster): void {
+function keepSlotsRefreshed(cluster: Cluster): void {
   const timer = setInterval(() => cluster.refreshSlotsCache(), refreshSlotsEveryMs).unref();
   cluster.once('end', () => clearInterval(timer));
 }
 
 /** A connection for announcements does not reconnect: its user opens a new one when it has ended. */
-const forOnce = {
+const oneTimeOptions = {
   connectionName: 'cistern-announcements',
   lazyConnect: true,
   retryStrategy: null,
@@ -136,21 +136,21 @@ export function subscriberConnectors(
   { client, commandTimeoutMs }: { readonly client: RedisClient; readonly commandTimeoutMs: number },
 ): SubscriberConnectors {
   if (connection.kind !== 'cluster') {
-    const options = { ...redisOptions(connection, commandTimeoutMs), ...forOnce };
+    const options = { ...redisOptions(connection, commandTimeoutMs), ...oneTimeOptions };
     return { anyNode: () => '', connect: () => new Redis(options) };
   }
   return {
-    anyNode: () => someNode(client) ?? connection.nodes.map(({ host, port }) => `${host}:${port}`)[0] ?? '',
+    anyNode: () => randomNode(client) ?? connection.nodes.map(({ host, port }) => `${host}:${port}`)[0] ?? '',
     connect(node) {
       const colon = node.lastIndexOf(':');
       const address = { host: node.slice(0, colon), port: Number(node.slice(colon + 1)) };
-      return new Redis({ ...serverOptions({ ...connection, ...address }, commandTimeoutMs), ...forOnce });
+      return new Redis({ ...serverOptions({ ...connection, ...address }, commandTimeoutMs), ...oneTimeOptions });
     },
   };
 }
 
 /** Returns a random node. Connected nodes are preferred to nodes that are known to be down. */
-function someNode(client: RedisClient): string | undefined {
+function randomNode(client: RedisClient): string | undefined {
   const nodes = client instanceof Cluster ? client.nodes('master') : [];
   const ready = nodes.filter(({ status }) => status === 'ready');
   const choice = ready.length > 0 ? ready : nodes;

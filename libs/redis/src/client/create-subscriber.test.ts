@@ -12,12 +12,12 @@ const channel = 'cistern:{b:00}:fill/a';
  * SSUBSCRIBE, in order.
  */
 function scriptNodes(answers: Record<string, (() => Promise<unknown>)[]>) {
-  const asked: string[] = [];
+  const subscribedAt: string[] = [];
   const opened = new Map<string, EventEmitter>();
   const connect = (node: string) => {
     const events = new EventEmitter();
     const ssubscribe = async () => {
-      asked.push(node);
+      subscribedAt.push(node);
       await answers[node]?.shift()?.();
     };
     opened.set(node, events);
@@ -28,7 +28,7 @@ function scriptNodes(answers: Record<string, (() => Promise<unknown>)[]>) {
       status: 'end',
     }) as unknown as Redis;
   };
-  return { asked, opened, connectors: { anyNode: () => 'node:1', connect } };
+  return { subscribedAt, opened, connectors: { anyNode: () => 'node:1', connect } };
 }
 
 function movedTo(node: string) {
@@ -40,12 +40,12 @@ function movedTo(node: string) {
 test('a channel that is subscribed again stays subscribed when the first try fails later', async (t) => {
   const failed = Promise.withResolvers<void>();
   // The node of the channel hangs, until a failover moves the channel to another one.
-  const { asked, opened, connectors } = scriptNodes({
+  const { subscribedAt, opened, connectors } = scriptNodes({
     'node:1': [movedTo('node:2'), movedTo('node:3')],
     'node:2': [() => failed.promise],
   });
-  const heard: string[] = [];
-  const subscriber = createSubscriber({ isSharded: () => true, connectors, onMessage: (name) => heard.push(name) });
+  const received: string[] = [];
+  const subscriber = createSubscriber({ isSharded: () => true, connectors, onMessage: (name) => received.push(name) });
   t.after(() => subscriber.close());
   const first = subscriber.add(channel);
   await new Promise(setImmediate);
@@ -53,9 +53,9 @@ test('a channel that is subscribed again stays subscribed when the first try fai
   await subscriber.add(channel);
   failed.reject(new Error('Connection is closed.'));
   await assert.rejects(first);
-  assert.deepEqual(asked, ['node:1', 'node:2', 'node:1', 'node:3']);
+  assert.deepEqual(subscribedAt, ['node:1', 'node:2', 'node:1', 'node:3']);
   opened.get('node:3')!.emit('end');
   await new Promise(setImmediate);
   // The channel is subscribed again.
-  assert.deepEqual(heard, [channel]);
+  assert.deepEqual(received, [channel]);
 });

@@ -52,7 +52,7 @@ export function createSubscriber({ isSharded, connectors, onMessage }: Subscribe
     return connection;
   }
 
-  async function place(channel: string): Promise<void> {
+  async function subscribeToShard(channel: string): Promise<void> {
     const shard = channelShard(channel);
     try {
       const node = nodes.get(shard) ?? connections.keys().next().value ?? connectors.anyNode();
@@ -94,7 +94,7 @@ export function createSubscriber({ isSharded, connectors, onMessage }: Subscribe
   }
 
   async function restoreOne(channel: string): Promise<void> {
-    await place(channel);
+    await subscribeToShard(channel);
     if (channels.has(channel)) onMessage(channel);
   }
 
@@ -103,7 +103,7 @@ export function createSubscriber({ isSharded, connectors, onMessage }: Subscribe
       const adding = Symbol('adding');
       channels.set(channel, adding);
       try {
-        await place(channel);
+        await subscribeToShard(channel);
       } catch (error) {
         // The channel may have been removed and added again since.
         if (channels.get(channel) === adding) channels.delete(channel);
