@@ -8,7 +8,7 @@ interface RepositoryJob {
 }
 
 interface JobCatalogue {
-  /** Fetches a whole blob. Ends when a worker has taken the fetch. Callers read the fill's record, not this result. */
+  /** Fetches a whole blob. Ends when a worker has parked the fetch. Callers read the fill's record, not this result. */
   'fetch-blob': { payload: RepositoryJob & FetchBlobJob; result: null };
   /** Fetches, verifies and stores a manifest by digest, with its links. */
   'fetch-manifest': { payload: RepositoryJob & { readonly digest: Digest }; result: null };

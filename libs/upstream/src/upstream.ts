@@ -97,7 +97,7 @@ export interface UpstreamReferrersPage {
 
 export interface Upstream {
   readonly name: string;
-  /** The maximum of connections for one blob, 1 … 16. 1 means no extra connections. */
+  /** The maximum number of connections for one blob, 1 … 16. 1 means no extra connections. */
   readonly connectionsPerBlob: number;
   /**
    * A failed HEAD never becomes a GET. If the upstream refuses HEAD as a method, a tag's digest is `undefined`, and a

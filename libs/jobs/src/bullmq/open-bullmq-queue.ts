@@ -38,9 +38,9 @@ export interface BullmqQueue {
 const maxLost = 2;
 
 /**
- * Resolves even if Redis is unavailable, after two seconds or four times `commandTimeoutMs`, whichever is longer. Then
- * `add` and `run` reject with `index-unavailable` until it is available. If Redis hangs, they do so within twice
- * `commandTimeoutMs`. A wait that has begun survives an outage.
+ * Resolves even if Redis is unavailable, at the latest after two seconds or four times `commandTimeoutMs`, whichever is
+ * longer. Then `add` and `run` reject with `index-unavailable` until it is available. If Redis hangs, they do so within
+ * twice `commandTimeoutMs`. A wait that has begun survives an outage.
  */
 export async function openBullmqQueue(options: BullmqQueueOptions): Promise<BullmqQueue> {
   const { connection, keyPrefix, maxWaiting, commandTimeoutMs, log } = options;
@@ -72,7 +72,8 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
     if (job[2].joins === 'waiting') {
       const first = await add(...job);
       const outcome = await outcomes.outcomeOf(first, signal);
-      // The first job had not begun when it was joined, so its result is recent enough.
+      // A job that had begun before this call may have read too early. A job that is added after its end begins after
+      // this call.
       if (!first.hasBegun && outcome !== undefined) return outcome;
     }
     for (let lost = 0; lost <= maxLost; lost += 1) {

@@ -6,7 +6,7 @@ import { endsWithin } from '@cistern/runtime';
 
 export type { RedisClient } from '@cistern/redis/client';
 
-/** Limits the end of a client: an attempt to connect to a silent host neither succeeds nor ends. */
+/** How long the end of a client may take: an attempt to connect to a silent host neither succeeds nor ends. */
 const endWithinMs = 2000;
 const clusterEndsWithinMs = 200;
 

@@ -212,7 +212,7 @@ export const runningCases: JobCases = {
     assert.deepEqual(gate.ended, ['v1']);
   },
 
-  async 'a signal ends only its wait, with its own reason, and keeps no listener'(tested, t) {
+  async 'a signal ends only its own wait, with its reason, and no listener remains'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle });
     const leaving = new AbortController();

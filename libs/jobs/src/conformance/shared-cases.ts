@@ -162,7 +162,7 @@ export const sharedCases: SharedCases = {
     assert.equal(runs['never'], 4);
   },
 
-  async 'after the server lost its waiting jobs, a waiting caller gets a result and a new call a new job'(tested) {
+  async 'a waiting job that the server lost is added again for its caller and for a new call'(tested) {
     const { queue, work, forget } = tested;
     await queue.add('revalidate-tag', tagJob('added'), interactive('added'));
     const waited = runJob(tested, 'waited');

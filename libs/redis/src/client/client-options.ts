@@ -14,7 +14,7 @@ const everyConnection = {
   disableClientInfo: true,
   connectTimeout: 2000,
   disconnectTimeout: 500,
-  // A command is never sent twice: its first run would cause the second run of a claim to be rejected.
+  // A command is never sent twice: after its first run, the second run of a claim would be rejected.
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   maxLoadingRetryTime: 200,

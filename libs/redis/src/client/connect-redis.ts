@@ -1,5 +1,4 @@
-// Opens the connections of the index to Redis, one or one for each node of a cluster, and connections for
-// announcements.
+// Opens the connection of the index to Redis, or one for each node of a cluster, and connections for announcements.
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
@@ -149,7 +148,7 @@ export function subscriberConnectors(
   };
 }
 
-/** Returns a random node. Connected nodes are preferred to nodes that are known to be down. */
+/** Returns a random node, if possible a connected one. */
 function randomNode(client: RedisClient): string | undefined {
   const nodes = client instanceof Cluster ? client.nodes('master') : [];
   const ready = nodes.filter(({ status }) => status === 'ready');

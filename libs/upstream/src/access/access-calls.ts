@@ -1,5 +1,4 @@
-// Checks whether a caller may read something, with a cheap request to the registry that carries the caller's own
-// credentials.
+// Checks whether a caller may read something. The request is cheap and carries the caller's own credentials.
 import { CacheError } from '@cistern/errors';
 import { manifestAcceptHeader, type RepositoryName } from '@cistern/oci';
 import { type CallContext, endpoint, startCall, toResponseError } from '../calls/call.ts';

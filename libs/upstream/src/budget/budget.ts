@@ -90,7 +90,7 @@ export interface Budget {
   readonly windowMs: number;
   /** Milliseconds since the epoch, as are all times here. */
   readonly toldAtMs: number;
-  /** Upstream's own `Retry-After`. */
+  /** The upstream's own `Retry-After`. */
   readonly notBeforeMs?: number | undefined;
 }
 

@@ -28,7 +28,8 @@ export function createListCalls(context: CallContext): Pick<Upstream, 'listTags'
         maxBodyBytes: maxTagsBodyBytes,
       });
       const tags = readTags(parseJson(response));
-      if (tags === undefined) throw contradiction(context, `answered the request for ${subject} with something else`);
+      if (tags === undefined)
+        throw contradiction(context, `answered the request for ${subject} with something that is not a list of tags`);
       const next = nextPage(response, tags);
       return { tags, ...(next !== undefined && { next }), ...warningOf(response) };
     },

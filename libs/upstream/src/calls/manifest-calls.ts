@@ -53,7 +53,7 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
       ...response,
       facts: {
         digest: digestFrom(context, response.headers, reference),
-        // Clients need a media type. Registries name all types of the specifications, so the default is rarely used.
+        // Clients need a media type. Registries always send one for the types of the specifications.
         mediaType: mediaTypeOf(headerValue(response.headers, 'content-type')) ?? unknownMediaType,
         ...(rateLimit !== undefined && { rateLimit }),
         ...(warning !== undefined && { warning }),
