@@ -77,7 +77,7 @@ test('what can never fit is refused before its first byte, at no cost to what is
     const refused = await get('library/large', `blobs/${large.layers[0]!.digest}`);
     assert.equal(refused.status, 503);
     const [error] = errorsOf(refused);
-    assert.match(error!.message, /no room.*storage\.filesystem\.rootdirectory.*bytes free.*storage\.minfree/);
+    assert.match(error!.message, /not enough space.*storage\.filesystem\.rootdirectory.*bytes free.*storage\.minfree/);
   }
   assert.equal(upstream.count({ digest: large.layers[0]!.digest, method: 'GET' }), 0);
   const warm = await get('library/small', `blobs/${small.layers[0]!.digest}`);

@@ -1,4 +1,4 @@
-// Which GET brings which segments.
+// Records which GET fetches which segments.
 import type { Segment, Segments } from '../spool/segments.ts';
 import type { Run } from './copy-body.ts';
 
@@ -21,12 +21,12 @@ export function createClaims(segments: Segments) {
       return runs;
     },
     ownerOf: ({ index }: Segment): Run | undefined => owners.get(index),
-    /** The first segment that is missing and that no run brings. */
+    /** The first missing segment that no run fetches. */
     get firstOpen(): Segment | undefined {
       for (const segment of segments) if (isOpen(segment)) return segment;
       return undefined;
     },
-    /** The end of the open segments from `first` on, within `limit` bytes. */
+    /** Returns the end of the open segments from `first` on, within `limit` bytes. */
     endOfOpen(first: Segment, limit: number): number {
       let { end } = first;
       for (let index = first.index + 1; index < segments.count; index += 1) {
@@ -36,7 +36,7 @@ export function createClaims(segments: Segments) {
       }
       return end;
     },
-    /** `run` brings the segments from `first` to its end. */
+    /** Assigns the segments from `first` to the end of `run` to `run`. */
     claim(run: Run, first: Segment): void {
       runs.add(run);
       for (let segment = first; ; segment = segments.at(segment.index + 1)) {
@@ -44,11 +44,11 @@ export function createClaims(segments: Segments) {
         if (segment.end >= run.endExclusive) return;
       }
     },
-    /** `run` brings all that is open and that it has not passed. */
+    /** Assigns every open segment that `run` has not passed to `run`. */
     claimAllOpen(run: Run): void {
       for (const segment of segments) if (isOpen(segment) && segment.start >= run.next) owners.set(segment.index, run);
     },
-    /** `run` does not bring the segments from the index `from` on. */
+    /** Releases the segments of `run` from the index `from` on. */
     disclaim,
     end(run: Run): void {
       runs.delete(run);

@@ -13,7 +13,7 @@ const seeds = [1, 2, 3, 4, 5];
 const long = { timeout: 24 * 3_600_000 };
 const noisy = { jitter: 0.2, lossChance: 0.02 };
 
-/** From 0 to below 1. */
+/** Returns random numbers from 0 to below 1. */
 function randomOf(seed: number): () => number {
   const below = seeded(seed);
   return () => below(2 ** 32) / 2 ** 32;
@@ -24,7 +24,7 @@ const most = ({ changes }: FillCourse): number => Math.max(...changes.map(({ all
 const reached = ({ changes }: FillCourse, wanted: number): number | undefined =>
   changes.find(({ allowed }) => allowed === wanted)?.atMs;
 
-/** How much faster than with one connection, by seed. */
+/** Returns how much faster the fill is than with one connection, for each seed. */
 async function ratios(limits: HostLimits, size: number): Promise<{ ratio: number; course: FillCourse }[]> {
   const found = [];
   for (const seed of seeds) {
@@ -42,7 +42,7 @@ function say(t: TestContext, what: string, values: readonly number[]): void {
 
 for (const roundTripMs of [20, 100, 200])
   test(
-    `a host that limits each connection gives a GiB three times as fast, ${roundTripMs} ms away`,
+    `a host ${roundTripMs} ms away that limits each connection delivers a GiB three times as fast`,
     long,
     async (t) => {
       const found = await ratios({ perConnection, roundTripMs, ...noisy }, gibibyte);
@@ -61,7 +61,7 @@ for (const roundTripMs of [20, 100, 200])
   );
 
 for (const roundTripMs of [20, 100, 200])
-  test(`a host that limits the sum costs nothing, ${roundTripMs} ms away`, long, async (t) => {
+  test(`a host ${roundTripMs} ms away that limits the sum is not slower`, long, async (t) => {
     const found = await ratios({ sum: 40e6, roundTripMs, ...noisy }, gibibyte);
     say(
       t,
@@ -104,7 +104,7 @@ test('a long fill keeps its connections', long, async (t) => {
   assert.ok(rate > 0.95 * 40);
 });
 
-test('wrong bytes by several connections: for ten minutes each fill has one', long, async () => {
+test('after wrong bytes by several connections each fill has one for ten minutes', long, async () => {
   const control = createConnectionControl();
   const host = simulateHost(control, { perConnection }, randomOf(1));
   await host.run([{ size: gibibyte }]);
@@ -120,26 +120,34 @@ test('wrong bytes by several connections: for ten minutes each fill has one', lo
   assert.equal(most(later!), 4);
 });
 
-test('a count that paid holds for the fill that begins within a minute, and not after', long, async () => {
-  const host = open({ perConnection });
-  await host.run([{ size: gibibyte }]);
-  await delay(10_000);
-  const [next] = await host.run([{ size: 1e8 }]);
-  assert.deepEqual(next?.changes[0], { atMs: 0, allowed: 4 });
-  await delay(61_000);
-  const [later] = await host.run([{ size: 1e8 }]);
-  assert.deepEqual(later?.changes[0], { atMs: 0, allowed: 1 });
-});
+test(
+  'a number of connections that paid holds for a fill that begins within a minute, and not later',
+  long,
+  async () => {
+    const host = open({ perConnection });
+    await host.run([{ size: gibibyte }]);
+    await delay(10_000);
+    const [next] = await host.run([{ size: 1e8 }]);
+    assert.deepEqual(next?.changes[0], { atMs: 0, allowed: 4 });
+    await delay(61_000);
+    const [later] = await host.run([{ size: 1e8 }]);
+    assert.deepEqual(later?.changes[0], { atMs: 0, allowed: 1 });
+  },
+);
 
-test('a no to many connections of three fills is none to two of one', long, async () => {
-  const host = open({ perConnection });
-  await host.run(Array.from({ length: 3 }, () => ({ size: gibibyte })));
-  await delay(61_000);
-  const [course] = await host.run([{ size: gibibyte }]);
-  assert.equal(most(course!), 4);
-});
+test(
+  'a failed probe with many connections of three fills does not limit one fill to fewer than four',
+  long,
+  async () => {
+    const host = open({ perConnection });
+    await host.run(Array.from({ length: 3 }, () => ({ size: gibibyte })));
+    await delay(61_000);
+    const [course] = await host.run([{ size: gibibyte }]);
+    assert.equal(most(course!), 4);
+  },
+);
 
-test('a no holds for ten minutes', long, async () => {
+test('a failed probe is not repeated for ten minutes', long, async () => {
   const host = open({ sum: 40e6 });
   const fill = { size: 400e6 };
   assert.deepEqual(
@@ -152,7 +160,7 @@ test('a no holds for ten minutes', long, async () => {
   assert.equal(most((await host.run([fill]))[0]!), 4);
 });
 
-test('connections that no longer pay are given up', long, async () => {
+test('a fill gives up connections that no longer pay', long, async () => {
   const host = open({ perConnection });
   const [{ changes }] = (await host.run([{ size: gibibyte }])) as [FillCourse];
   assert.equal(changes.at(-1)?.allowed, 4);
@@ -161,7 +169,7 @@ test('connections that no longer pay are given up', long, async () => {
   assert.ok(course!.changes.some(({ allowed }) => allowed === 1));
 });
 
-test('a fill that readers hold up tries nothing, and keeps no other from it', long, async () => {
+test('a fill that its readers block starts no probe, and does not prevent one of another fill', long, async () => {
   const host = open({ perConnection });
   const slow = { size: 1e12, readers: 1e6 };
   const [held, other] = await host.run([slow, { size: gibibyte }], 60_000);
@@ -170,7 +178,7 @@ test('a fill that readers hold up tries nothing, and keeps no other from it', lo
   assert.equal(most((await open({ perConnection }).run([slow], 60_000))[0]!), 1);
 });
 
-test('background fills have one connection, and more as soon as a client waits', long, async () => {
+test('background fills have one connection, and get more as soon as a client waits', long, async () => {
   let isWanted = false;
   const host = open({ perConnection });
   const fill = { size: 1e12, mayProbe: () => isWanted };
@@ -179,7 +187,7 @@ test('background fills have one connection, and more as soon as a client waits',
   assert.equal(most((await host.run([fill], 30_000))[0]!), 4);
 });
 
-test('no more connections than configured', long, async () => {
+test('a fill has no more connections than configured', long, async () => {
   assert.equal(most((await open({ perConnection }).run([{ size: gibibyte, max: 2 }]))[0]!), 2);
   assert.equal(most((await open({ perConnection }).run([{ size: gibibyte, max: 1 }]))[0]!), 1);
 });
@@ -194,7 +202,7 @@ test('a connection that the host refuses is not tried again for ten minutes', lo
   assert.ok(course.changes.slice(3).every(({ allowed }) => allowed <= 3));
 });
 
-test('a refusal of all extra connections leaves one, and a want of places ends soon', long, async () => {
+test('refusals of all extra connections leave one, and a lack of slots ends soon', long, async () => {
   const control = createConnectionControl();
   const [first] = await simulateHost(control, { perConnection }, randomOf(1)).run([{ size: gibibyte }]);
   assert.equal(most(first!), 4);
@@ -214,7 +222,7 @@ test('a refusal of all extra connections leaves one, and a want of places ends s
   assert.ok((changes.find(({ allowed }) => allowed === 2)?.atMs ?? 0) > 9_000);
 });
 
-test('short fills beside a long one do not keep it from more connections', long, async (t) => {
+test('short fills alongside a long one do not prevent it from getting more connections', long, async (t) => {
   const short = Array.from({ length: 100 }, (_, at) => ({ size: 3e6, beginsAtMs: at * 400 }));
   const [course] = await open({ perConnection }).run([{ size: gibibyte }, ...short]);
   t.diagnostic(JSON.stringify(course?.changes));
@@ -222,12 +230,12 @@ test('short fills beside a long one do not keep it from more connections', long,
   assert.ok(course!.changes.length < 20);
 });
 
-test('an image of layers that end one after another has all connections for its last', long, async (t) => {
+test('the last layer of an image gets all connections when the others end one after another', long, async (t) => {
   const sizes = [400e6, 30e6, 50e6, 20e6, 80e6];
   const begins = [0, 0, 0, 3000, 5000];
   const [course] = await open({ perConnection }).run(sizes.map((size, at) => ({ size, beginsAtMs: begins[at]! })));
   t.diagnostic(
-    `${(course!.tookMs / 1000).toFixed(1)} s, and 40 with one connection: ${JSON.stringify(course?.changes)}`,
+    `${(course!.tookMs / 1000).toFixed(1)} s, against 40 s with one connection: ${JSON.stringify(course?.changes)}`,
   );
   assert.ok(course!.tookMs < 25_000);
 });

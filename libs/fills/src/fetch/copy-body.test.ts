@@ -8,7 +8,7 @@ const chunkBytes = 256 * 1024;
 const chunks = 64;
 const bytes = bytesOf(chunks * chunkBytes);
 
-/** A body from `from` on; the memory of its chunks is their own. */
+/** A body from `from` on. Each chunk has an `ArrayBuffer` of its own. */
 function openBody(from = 0) {
   const state = { taken: 0, closed: 0, writes: 0, gate: undefined as Promise<void> | undefined };
   async function* body() {
@@ -50,18 +50,18 @@ function startCopy({
   return { state, run, copying, written: () => Buffer.concat(written) };
 }
 
-test('no more is taken from upstream than the disk gets, but for a few chunks', async () => {
+test('a copy reads only a few chunks more from upstream than the disk has taken', async () => {
   const disk = Promise.withResolvers<void>();
   const { state, copying, written } = startCopy({ write: () => disk.promise });
   for (let turn = 0; turn < 10 * chunks; turn += 1) await setImmediate();
-  assert.ok(state.taken * chunkBytes <= 2 * 1024 * 1024, `${state.taken} chunks were taken while the disk took none`);
+  assert.ok(state.taken * chunkBytes <= 2 * 1024 * 1024, `${state.taken} chunks were read while the disk took none`);
   disk.resolve();
   await copying;
   assert.ok(written().equals(bytes));
   assert.equal(state.closed, 1);
 });
 
-test('a run that shrinks stops there, in the middle of a chunk', async () => {
+test('a run that shrinks stops at its new end, in the middle of a chunk', async () => {
   const end = 3 * chunkBytes + 100;
   const { state, run, copying, written } = startCopy({
     write: async () => {
@@ -75,7 +75,7 @@ test('a run that shrinks stops there, in the middle of a chunk', async () => {
   assert.equal(state.closed, 1);
 });
 
-test('a run that shrinks to what has come writes all of that', async () => {
+test('a run that shrinks to the bytes received so far writes all of them', async () => {
   const disk = Promise.withResolvers<void>();
   const { run, copying, written } = startCopy({ write: () => disk.promise });
   for (let turn = 0; turn < 100; turn += 1) await setImmediate();
@@ -86,13 +86,13 @@ test('a run that shrinks to what has come writes all of that', async () => {
   assert.ok(written().equals(bytes.subarray(0, end)));
 });
 
-test('a body that ends before its run is for the caller to see', async () => {
+test('a body that ends before its run resolves, and the caller sees it in the run', async () => {
   const { run, copying } = startCopy({ from: bytes.length - 10, end: bytes.length + 10 });
   await copying;
   assert.equal(run.next, bytes.length);
 });
 
-test('after a write that failed nothing is written, and the body is closed', async () => {
+test('a write that fails prevents further writes and closes the body', async () => {
   const [held, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const { state, copying } = startCopy({
     async write() {
@@ -111,7 +111,7 @@ test('after a write that failed nothing is written, and the body is closed', asy
   assert.equal(state.closed, 1);
 });
 
-test('a body that breaks waits for what is being written', async () => {
+test('a body that breaks rejects after the running write has ended', async () => {
   const opened = {
     start: 0,
     totalSize: 10,

@@ -1,11 +1,11 @@
-// Copies one body of upstream into segments. Chunks that arrive while a write is under way go out together in the next one.
+// Copies one upstream body into segments. Chunks that arrive during a write go out together in the next write.
 import type { UpstreamBlobBody } from '@cistern/upstream';
 
-/** A run of segments that one GET brings. */
+/** A run of segments that one GET fetches. */
 export interface Run {
-  /** The byte that comes next from upstream. */
+  /** The offset of the next byte from upstream. */
   next: number;
-  /** Where it stops; it may shrink, but not below `next`. */
+  /** The end of the run. It may shrink, but not below `next`. */
   endExclusive: number;
 }
 
@@ -13,19 +13,19 @@ export interface CopyBodyOptions {
   /** A body that starts at `run.next`. */
   readonly opened: UpstreamBlobBody;
   readonly run: Run;
-  /** Where the body ends, by what was asked for. */
+  /** The end of the body, by the requested range. */
   readonly bodyEnd: number;
-  /** Takes what has come, in order. */
+  /** Receives the bytes in order. */
   readonly write: (offset: number, chunks: readonly Buffer[]) => Promise<void>;
 }
 
-/** Enough for the disk to be busy while the next chunks arrive; more would only be memory. */
+/** Keeps the disk busy while the next chunks arrive. More would only use memory. */
 const maxPendingBytes = 1024 * 1024;
 
 /**
- * Resolves when everything up to the run's end, or the body's, has been written. The rest of the body is dropped, for a body that is
- * read to its own end leaves its connection reusable. The caller checks `run.next`: the body may have ended before. Rejects with the
- * error of the body or of the write.
+ * Resolves when everything up to the end of the run, or of the body, is written. It drops the rest of the body, because a body
+ * that is read to its own end leaves its connection reusable. The caller checks `run.next`: the body may have ended early. Rejects
+ * with the error of the body or of the write.
  */
 export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions): Promise<void> {
   let pending: Buffer[] = [];
@@ -78,8 +78,8 @@ export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions)
 }
 
 /**
- * Frees a chunk that came as memory of its own, as a socket's do. Memory outside the heap is much for the kernel and little for V8's
- * young generation. The collector would look at the whole heap for each 64 MB of a fill.
+ * Frees a chunk that has an `ArrayBuffer` of its own, as a chunk from a socket does. Memory outside the heap is much for the kernel
+ * and little for V8's young generation. Without this, the collector would scan the whole heap for each 64 MB of a fill.
  */
 function free({ buffer, byteLength }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);

@@ -1,11 +1,11 @@
 import { CacheError, isCacheError } from '@cistern/errors';
 
-/** Upstream does not answer ranges, or has less than the range: the whole is asked for. */
+/** Upstream does not support ranges, or has fewer bytes than the range. The fill then fetches the whole blob. */
 export function isNoRange(error: unknown): boolean {
   return isCacheError(error, 'unsupported', 'range-unsatisfiable');
 }
 
-/** The window was full for long: the connection is closed, and the first missing segment comes next. */
+/** The window was full for too long. The connection is closed, and the first missing segment is fetched next. */
 export class StoodStill extends Error {}
 
 export function tooShort(): CacheError {
@@ -13,11 +13,11 @@ export function tooShort(): CacheError {
 }
 
 export function endless(bytes: number): CacheError {
-  const message = `Upstream sends a blob without a length, and no end of it within ${bytes} bytes.`;
+  const message = `Upstream sends a blob without a length, and it does not end within ${bytes} bytes.`;
   return new CacheError('content-mismatch', message);
 }
 
 export function noRoom(): CacheError {
-  const message = 'The spool has no room for a blob without a length (worker.spool.maxbytes).';
+  const message = 'The spool has no space for a blob without a length. Raise worker.spool.maxbytes.';
   return new CacheError('overloaded', message, { retryable: true, isLocal: true });
 }

@@ -1,4 +1,4 @@
-// The plan of a fill's GETs, on an upstream that the test answers.
+// Tests the plan of a fill's GETs, with an upstream that the test scripts.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import { bytes, mebibyte, startFetch } from '../testing/start-fetch.ts';
 const unsupported = new CacheError('unsupported', 'no ranges here');
 const broken = new CacheError('upstream-unreachable', 'the connection broke');
 
-test('a blob without readers ahead comes by one plain GET', async () => {
+test('a blob without readers ahead is fetched by one plain GET', async () => {
   const { fetch, assertWhole, requests, sentBytes } = await startFetch();
   await fetch.all();
   assertWhole();
@@ -18,7 +18,7 @@ test('a blob without readers ahead comes by one plain GET', async () => {
   assert.equal(sentBytes(), bytes.length);
 });
 
-test('a body that was asked for before is gone on with, and closed where there is nothing to fetch', async () => {
+test('a body that was requested before is continued, or closed if nothing is missing', async () => {
   const { fetch, get, gets, assertWhole } = await startFetch();
   await fetch.all(await get({}));
   assertWhole();
@@ -27,7 +27,7 @@ test('a body that was asked for before is gone on with, and closed where there i
   assertWhole();
 });
 
-test('a reader ahead has a GET of its own, which the plain one is cut before; ranges bring the rest', async () => {
+test('a reader ahead gets a GET of its own, the plain one ends before it, and ranges fetch the rest', async () => {
   const { fetch, read, assertWhole, requests, sentBytes } = await startFetch({ answer: () => ({ chunkMs: () => 10 }) });
   const all = fetch.all();
   await delay(25);
@@ -43,7 +43,7 @@ test('a reader ahead has a GET of its own, which the plain one is cut before; ra
   assert.equal(sentBytes(), bytes.length);
 });
 
-test('bytes that are about to come are not asked for again', async () => {
+test('bytes that are about to arrive are not requested again', async () => {
   const { fetch, gets } = await startFetch({ answer: () => ({ chunkMs: () => 10 }) });
   const all = fetch.all();
   await delay(35);
@@ -57,7 +57,7 @@ test('bytes that are about to come are not asked for again', async () => {
   await all;
 });
 
-test('a reader ahead reads elsewhere where the window has no room, and costs the fetch nothing', async () => {
+test('a reader ahead reads elsewhere when the window has no space, and does not slow the fetch down', async () => {
   const { fetch, gets, room, assertWhole } = await startFetch({
     perFillBytes: 8 * mebibyte,
     answer: () => ({ chunkMs: () => 10 }),
@@ -72,7 +72,7 @@ test('a reader ahead reads elsewhere where the window has no room, and costs the
   assert.equal(gets.length, 1);
 });
 
-test('a GET ahead that is refused is not tried again: the others bring its bytes', async () => {
+test('a GET ahead that is refused is not retried, and the others fetch its bytes', async () => {
   const { fetch, gets, read, assertWhole } = await startFetch({
     answer: ({ isExtra }) => ({ chunkMs: () => 10, ...(isExtra && { refuse: broken }) }),
   });
@@ -83,7 +83,7 @@ test('a GET ahead that is refused is not tried again: the others bring its bytes
   assert.equal(gets.filter(({ isExtra }) => isExtra).length, 2);
 });
 
-test('a GET ahead that breaks leaves what it brought, and the others go on there', async () => {
+test('a GET ahead that breaks keeps its bytes, and the others continue from there', async () => {
   const { fetch, read, assertWhole, requests, sentBytes } = await startFetch({
     answer: ({ isExtra }) => ({ chunkMs: () => 10, ...(isExtra && { breakAt: 23 * mebibyte }) }),
   });
@@ -95,7 +95,7 @@ test('a GET ahead that breaks leaves what it brought, and the others go on there
   assert.deepEqual(requests()[2], [23, 30]);
 });
 
-test('a body that is shorter than the blob fails the fetch, and so does one that breaks', async () => {
+test('a body that is shorter than the blob, or that breaks, fails the fetch', async () => {
   const short = await startFetch({ answer: () => ({ endAt: 9 * mebibyte }) });
   await assert.rejects(short.fetch.all(), (error) => isCacheError(error, 'content-mismatch'));
   const breaking = await startFetch({ answer: () => ({ breakAt: 9 * mebibyte }) });
@@ -103,7 +103,7 @@ test('a body that is shorter than the blob fails the fetch, and so does one that
   assert.equal(breaking.segments.fetchedBytes, 9 * mebibyte);
 });
 
-test('the end of a body of unknown length is that of the blob, if it comes soon enough', async () => {
+test('a body of unknown length ends the blob where it ends, if it ends within the limit', async () => {
   for (const size of [0, 5, 2 * mebibyte, 9 * mebibyte + 1]) {
     const { fetch, segments, assertWhole } = await startFetch({ isSizeUnknown: true, size });
     await fetch.all();
@@ -114,7 +114,7 @@ test('the end of a body of unknown length is that of the blob, if it comes soon 
   await assert.rejects(fetch.all(), /no end of it/);
 });
 
-test('a body of unknown length does not wait for room for ever', async () => {
+test('a body of unknown length does not wait for space forever', async () => {
   const { fetch, spool, gets } = await startFetch({ isSizeUnknown: true, perFillBytes: 20 * mebibyte });
   const { signal } = new AbortController();
   const other = await spool.enter({ floorBytes: 10 * mebibyte, freeOne: () => false, signal });
@@ -123,7 +123,7 @@ test('a body of unknown length does not wait for room for ever', async () => {
   other.close();
 });
 
-test('a GET that waits before a full window for ten seconds is closed, and the rest is asked for later', async () => {
+test('a GET that waits ten seconds for a full window is closed, and the rest is requested later', async () => {
   let isSlow = true;
   const { fetch, gets, segments, assertWhole, sentBytes, requests } = await startFetch({
     perFillBytes: 6 * mebibyte,
@@ -148,8 +148,8 @@ test('a GET that waits before a full window for ten seconds is closed, and the r
 });
 
 for (const without of ['ranges', undefined] as const)
-  test(`a slow GET that breaks is made up for, although the others have filled the window behind it${
-    without === undefined ? '' : ', where ranges are refused by then'
+  test(`a slow GET that breaks is fetched again, although the others have filled the window behind it${
+    without === undefined ? '' : ', when ranges are refused by then'
   }`, async () => {
     let extras = 0;
     const { fetch, assertWhole, read } = await startFetch({
@@ -180,7 +180,7 @@ test('the end of the fill ends every GET', async () => {
   await delay(25);
   void read(20 * mebibyte);
   await delay(100);
-  stopping.abort(new Error('the worker ends'));
+  stopping.abort(new Error('the worker shuts down'));
   await assert.rejects(all);
   await until(() => fetch.connections === 0);
   assert.ok(gets.every(({ isOver }) => isOver));
@@ -188,7 +188,7 @@ test('the end of the fill ends every GET', async () => {
 });
 
 for (let seed = 1; seed <= 25; seed += 1)
-  test(`readers anywhere, extra GETs that fail and room that comes late: every byte comes once (${seed})`, async () => {
+  test(`with readers anywhere, failing extra GETs and late space, every byte is fetched once (${seed})`, async () => {
     const random = seeded(seed);
     const hasRanges = random(4) > 0;
     const rangesEndAtMs = hasRanges && random(3) === 0 ? performance.now() + random(3_000) : Infinity;

@@ -1,5 +1,6 @@
-// The plan of a fill's GETs. The first GET is plain and runs on to the end. Others are ranged: where a reader waits ahead of
-// it, and for more connections, where those pay. They take their segments from it, which ends where the first of them begins.
+// Plans a fill's GETs. The first GET is plain and reads to the end. The others are ranged. They serve a reader that waits ahead of
+// the first GET, and use more connections where those pay. They take segments from the first GET, which ends where the first of
+// them begins.
 import { type BlobRequestOptions, ExtraRefused, type UpstreamBlobBody } from '@cistern/upstream';
 import type { FillRoom } from '../room/spool-room.ts';
 import { type Segment, type Segments, nearBytesOf } from '../spool/segments.ts';
@@ -15,13 +16,13 @@ export interface SegmentFetchOptions {
   readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
   /** Appends to one segment. If it fails the fill ends: its bytes are not fetched again. */
   readonly append: (offset: number, chunks: readonly Buffer[]) => Promise<void>;
-  /** A ranged GET beside another one brings so many bytes at most. */
+  /** The most bytes that one ranged GET fetches while another GET runs. */
   readonly rangeBytes: number;
-  /** Called with the host that sends the bytes: decides how many connections are open. Unset means one. */
+  /** Called with the host that sends the bytes. Decides how many connections are open. Unset means one. */
   readonly connect?: ((host: string) => FillConnections) | undefined;
-  /** Whether the segments' size is the most that is read, and the body's own end is that of the blob. */
+  /** If true, the segments' size is only an upper bound, and the blob ends where the body ends. */
   readonly isSizeUnknown: boolean;
-  /** A fetch has ended: who waits looks again. */
+  /** Called when a fetch has ended, so that waiting readers check again. */
   readonly onChange: () => void;
   readonly signal: AbortSignal;
 }
@@ -31,19 +32,19 @@ export type SegmentFetch = ReturnType<typeof createSegmentFetch>;
 /** Upstreams drop connections that are not read. */
 const standMs = 10_000;
 const maxAhead = 4;
-/** After an extra GET has failed none is tried for so long: the main one brings the rest. */
+/** After an extra GET fails, no other is tried for this long. The main GET fetches the rest. */
 const aloneMs = 10_000;
-/** One GET of several brings at least so many segments. A trial brings one, so that the next trial need not wait for it. */
+/** The fewest segments per GET when there are several. A trial fetches one, so that the next trial need not wait for it. */
 const fewSegments = 2;
 
 export function createSegmentFetch(options: SegmentFetchOptions) {
   const { segments, room, get, append, rangeBytes, onChange, signal } = options;
   const claims = createClaims(segments);
-  /** Those that upstream has answered. */
+  /** Runs whose GET upstream has answered. */
   const answeredRuns = new Set<Run>();
   let connections: FillConnections | undefined;
   let main: Run | undefined;
-  /** Its body, which may not have come yet, goes on to the end of the blob, even if it is to stop before. */
+  /** The main body, which may not have arrived yet, continues to the end of the blob, even if its run must stop before that. */
   let isMainWhole = false;
   let hasExtras = false;
   let mayGetRanges = true;
@@ -71,7 +72,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     change();
   };
 
-  /** `isStanding`: a GET waits, which upstream drops before long. */
+  /** `isStanding`: a GET waits for the space, and upstream will soon drop it. */
   const takeRoom = async (segment: Segment, isStanding: boolean) => {
     if (segment.release !== undefined) return;
     const standing = new AbortController();
@@ -82,7 +83,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       goOn = connections?.heldUp();
     };
     const timer = setInterval(() => {
-      // Nothing goes before what a GET has left behind that failed meanwhile.
+      // A failed GET may have left earlier segments missing. Those come first.
       const isBehind = (claims.firstOpen ?? segment).index < segment.index;
       if (isBehind || (isStanding && mayGetRanges)) standing.abort(new StoodStill());
     }, standMs);
@@ -96,7 +97,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     }
   };
 
-  /** Less towards the end, so that all connections end at about the same time. */
+  /** Shrinks towards the end, so that all connections end at about the same time. */
   const shareBytes = (): number => {
     const { segmentBytes } = segments;
     if (connections?.isOnTrial === true) return segmentBytes;
@@ -104,7 +105,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     return Math.max(fewSegments * segmentBytes, Math.min(rangeBytes, leftBytes / (2 * (connections?.allowed ?? 1))));
   };
 
-  /** Appends the bytes that are next in their segments; the others are there already. */
+  /** Appends the bytes that their segments need next. Segments that have bytes already skip those. */
   const write = async (run: Run, offset: number, chunks: readonly Buffer[]) => {
     for (const piece of bySegment(segments, offset, chunks)) {
       const { segment } = piece;
@@ -130,7 +131,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     segments.endAt(run.next);
   };
 
-  /** `run` begins at 0. It may pass what others bring that are to be refused later: it brings that itself. */
+  /** `run` begins at 0. It may pass segments of GETs that upstream refuses later, so it fetches those itself. */
   const bringAll = (run: Run) => {
     isMainWhole = true;
     for (const other of claims.runs)
@@ -141,7 +142,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     claims.claimAllOpen(run);
   };
 
-  /** From `run.next`; from 0, passing over what is here, where upstream refuses to begin elsewhere. */
+  /** Opens a body at `run.next`. If upstream refuses ranges, it begins at 0 and passes over the segments that are complete. */
   const open = async (run: Run) => {
     const { next: from, endExclusive } = run;
     const isToEnd = endExclusive === segments.size;
@@ -172,10 +173,10 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       await copy(run, body, bodyEnd);
     } catch (error) {
       whole?.close();
-      // The worker that it goes on with had the bytes so far, and upstream does not send the rest of a range.
+      // The worker that continues the fill had the bytes so far, but upstream does not send the rest as a range.
       if (isNoRange(error) && run.next > next) mayGetRanges = false;
       else if (!(error instanceof StoodStill)) throw error;
-      // Nothing of it goes before its end: two of them could wait for each other for ever.
+      // Without a length nothing is freed before the end, so two such fills could wait for each other forever.
       else if (options.isSizeUnknown) throw noRoom();
     } finally {
       main = undefined;
@@ -184,7 +185,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     }
   };
 
-  /** The main GET stops before `segment`, if it has not come as far. */
+  /** Ends the main GET before `segment`. Returns false if another run fetches it, or the main GET has passed its start. */
   const cutBefore = (segment: Segment): boolean => {
     const owner = claims.ownerOf(segment);
     if (owner === undefined) return true;
@@ -194,7 +195,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     return true;
   };
 
-  /** False: there is no room for it now, or another run brings it. */
+  /** Starts a ranged GET at `first`. Returns false if there is no space for it now, or another run fetches it. */
   const startExtra = (first: Segment): boolean => {
     if (first.release === undefined) first.release = room.tryTake(first.end - first.start);
     if (first.release === undefined || !cutBefore(first)) return false;
@@ -224,7 +225,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       }
     } finally {
       end(run);
-      // The whole brings what this one was to bring, unless it has ended meanwhile.
+      // The plain GET fetches the segments of this run, unless it has ended meanwhile.
       if (!mayGetRanges && isMainWhole && main !== undefined && main.next < main.endExclusive) {
         main.endExclusive = segments.size;
         claims.claimAllOpen(main);
@@ -232,7 +233,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     }
   };
 
-  /** More connections, where they pay: behind what the main one is about to bring. */
+  /** Starts more connections, where they pay, behind the bytes that the main GET is about to fetch. */
   const stripe = () => {
     while (connections !== undefined && !isAlone() && mayGetRanges && claims.count < connections.allowed) {
       const behind = main && Math.ceil((main.next + shareBytes()) / segments.segmentBytes);
@@ -242,7 +243,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     }
   };
 
-  /** Whether a fetch that is under way brings the byte at `offset` soon. */
+  /** Whether a running fetch delivers the byte at `offset` soon. */
   const brings = (offset: number): boolean => {
     const segment = segments.holding(offset);
     const owner = claims.ownerOf(segment);
@@ -250,7 +251,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   };
 
   return {
-    /** Fetches all that is missing. `opened`: a body of the whole, where it has been asked for. */
+    /** Fetches all missing segments. `opened` is a body of the whole blob that was requested before, if any. */
     async all(opened?: UpstreamBlobBody): Promise<void> {
       let whole = opened;
       for (;;) {
@@ -263,31 +264,31 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       }
     },
     /**
-     * A reader waits for the byte at `offset`. True if a fetch brings it soon, or one has been begun there. False: not for long, for
-     * want of room.
+     * A reader waits for the byte at `offset`. Returns true if a fetch delivers it soon, or was started there. Returns false if the
+     * byte will take long, because there is no space.
      */
     want(offset: number): boolean {
       const segment = segments.holding(offset);
-      // Between two runs the main one is about to choose.
+      // Between two runs, `all` is about to choose the main one.
       if (!mayGetRanges || isAlone() || main === undefined || claims.count > maxAhead || brings(offset)) return true;
       const owner = claims.ownerOf(segment);
       if (owner !== undefined && owner !== main) return true;
       return startExtra(segment);
     },
     brings,
-    /** Whether upstream answers ranges, as far as it is known. */
+    /** Whether upstream supports ranges, as far as is known. */
     get mayGetRanges(): boolean {
       return mayGetRanges;
     },
-    /** Bodies that upstream sends now. */
+    /** Number of bodies that upstream sends now. */
     get connections(): number {
       return answeredRuns.size;
     },
-    /** The bytes that came are not those of the blob. */
+    /** The received bytes are not those of the blob. */
     mismatched(): void {
       if (hasExtras) connections?.mismatched();
     },
-    /** The fill has ended. */
+    /** Ends the use of connections, when the fill has ended. */
     close(): void {
       connections?.leave();
       connections = undefined;

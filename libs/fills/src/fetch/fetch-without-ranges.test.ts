@@ -1,4 +1,4 @@
-// The plan of a fill's GETs, where upstream answers no ranges, or not always.
+// Tests the plan of a fill's GETs, where upstream does not support ranges, or not always.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { bytes, mebibyte, startFetch } from '../testing/start-fetch.ts';
 
 const unsupported = new CacheError('unsupported', 'no ranges here');
 
-test('a first GET that ends where another one begins is for the whole where upstream answers no ranges', async () => {
+test('a first GET that ends where another begins fetches the whole blob if upstream does not support ranges', async () => {
   const { fetch, requests, assertWhole } = await startFetch({
     answer: ({ toExclusive }) => (toExclusive === undefined ? {} : { refuse: unsupported }),
   });
@@ -18,7 +18,7 @@ test('a first GET that ends where another one begins is for the whole where upst
   assert.deepEqual(requests().at(-1), [undefined, undefined]);
 });
 
-test('a body whose rest is refused: the whole comes, and what came before is passed over', async () => {
+test('when the rest of a body is refused, the whole is fetched and the bytes received before are skipped', async () => {
   const { fetch, requests, assertWhole } = await startFetch({
     answer: ({ from }) =>
       from === undefined ? { refuseAt: requests().length > 1 ? Infinity : 5 * mebibyte } : { refuse: unsupported },
@@ -32,7 +32,7 @@ test('a body whose rest is refused: the whole comes, and what came before is pas
   ]);
 });
 
-test('the one GET of an upstream without ranges brings what it was cut before', async () => {
+test('the only GET to an upstream without ranges fetches the segments that it had ended before', async () => {
   const { fetch, read, assertWhole, requests } = await startFetch({
     answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { refuse: unsupported }) }),
   });
@@ -46,11 +46,11 @@ test('the one GET of an upstream without ranges brings what it was cut before', 
 });
 
 for (const [what, extra, besideBytes] of [
-  ['refused before the whole comes', { refuse: unsupported, afterMs: 150 }, 0],
-  ['refused after the whole has come there', { refuse: unsupported, afterMs: 2_000 }, 0],
+  ['refused before the whole arrives', { refuse: unsupported, afterMs: 150 }, 0],
+  ['refused after the whole has arrived there', { refuse: unsupported, afterMs: 2_000 }, 0],
   ['answered after all', { afterMs: 150 }, mebibyte / 2],
 ] as const)
-  test(`a GET ahead without ranges that is ${what} holds nothing up`, async () => {
+  test(`a GET ahead to an upstream without ranges that is ${what} delays nothing`, async () => {
     const { fetch, assertWhole, requests, sentBytes } = await startFetch({
       perFillBytes: 6 * mebibyte,
       answer({ isExtra, from }) {
@@ -74,7 +74,7 @@ for (const [what, extra, besideBytes] of [
     assert.equal(sentBytes(), 4 * mebibyte + besideBytes + bytes.length);
   });
 
-test('a plain GET that is cut before it is answered goes on where ranges are refused by then', async () => {
+test('a plain GET that was shortened before its response continues to the end once ranges are refused', async () => {
   const { fetch, assertWhole, requests } = await startFetch({
     answer: ({ from }) => (from === undefined ? { afterMs: 100 } : { refuse: unsupported, afterMs: 10 }),
   });
@@ -89,7 +89,7 @@ test('a plain GET that is cut before it is answered goes on where ranges are ref
   ]);
 });
 
-test('a plain GET that has come to its cut is not gone on with, while its last bytes are written', async () => {
+test('a plain GET that has reached its shortened end is not continued while its last bytes are written', async () => {
   const { fetch, assertWhole, requests } = await startFetch({
     appendMs: 30,
     answer: ({ from }) => (from === undefined ? { chunkMs: () => 25 } : { refuse: unsupported, afterMs: 205 }),
@@ -102,7 +102,7 @@ test('a plain GET that has come to its cut is not gone on with, while its last b
   assert.deepEqual(requests().at(-1), [undefined, undefined]);
 });
 
-test('a GET to the end brings nothing before it of what another one was refused', async () => {
+test('a GET to the end does not fetch earlier bytes that another GET was refused', async () => {
   const { fetch, assertWhole, requests } = await startFetch({
     perFillBytes: 10 * mebibyte,
     answer: ({ isExtra }) => ({ chunkMs: () => 10, ...(isExtra && { refuse: unsupported, afterMs: 5_000 }) }),
@@ -118,7 +118,7 @@ test('a GET to the end brings nothing before it of what another one was refused'
   ]);
 });
 
-test('an upstream without ranges stands for as long as it takes', async () => {
+test('a GET to an upstream without ranges waits as long as the window is full', async () => {
   let stored = 0;
   const { fetch, gets, assertWhole, read } = await startFetch({
     perFillBytes: 10 * mebibyte,

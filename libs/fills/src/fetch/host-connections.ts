@@ -1,34 +1,34 @@
-// The fills of a worker at one upstream host, and how many connections beyond the first of each have shown that they pay.
+// Tracks the fills of a worker at one upstream host, and how many connections beyond the first of each fill pay.
 //
-// - A steady window, and a fill that uses all it has, begin a probe. That fill gets one connection more.
-// - A window a fifth above the reference ends the probe with a yes. The connection is kept for a minute.
-// - Three windows below that, or a refusal, end it with a no. So many connections are not tried for ten minutes.
-// - A fill that ends or is held up ends it without a verdict.
-// - Wrong bytes by several connections are a no to all of them.
-// - After its minute a connection is taken away, and the next probe may bring it back.
+// - After a steady window, if a fill uses all its connections, a probe begins. That fill gets one more connection.
+// - If a window is a fifth above the reference, the probe succeeds. The fill keeps the connection for a minute.
+// - After three windows below that, or a refusal, the probe fails. That number of connections is not tried again for ten minutes.
+// - If a fill ends or is blocked, the probe ends without a verdict.
+// - Wrong bytes by several connections take away all extra connections.
+// - After its minute a connection is taken away, and the next probe may restore it.
 //
-// The sum over all fills counts: under a limit of the sum, one more connection only takes from the others.
+// The sum over all fills counts: where a host limits the sum, one more connection only takes from the others.
 import type { FillConnections, FillConnectionsOptions } from './connection-control.ts';
 import { canTakeMore, poorestOf, richestOf, shareExtras, type Sharer } from './share-extras.ts';
 import { createRateWindow, type Measured, windowMs } from './rate-window.ts';
 
 export interface HostConnections {
   enter(options: FillConnectionsOptions): FillConnections;
-  /** Nothing is known that still counts, and no fill is here. */
+  /** Whether no fill is active and no past result still applies. */
   isForgotten(): boolean;
 }
 
-/** A connection is young for so long: slow start, and bursts that hosts give at first, say nothing. */
+/** A connection is young for this long. Slow start and initial bursts make its rate meaningless. */
 const settleMs = 500;
 const gain = 1.2;
 const maxWindows = 3;
 const keptMs = 60_000;
 const noMs = 600_000;
-/** Places under the upstream's cap come free soon. */
+/** Slots under the upstream's cap become free soon. */
 const noPlaceMs = 10_000;
-/** Upstream has to answer an extra request within it. */
+/** Time within which upstream must answer an extra request. */
 const openingMs = 5_000;
-/** Part of a window that a fill may be held up and still be measured. */
+/** The part of a window for which a fill may be blocked and still be measured. */
 const heldUpShare = 0.1;
 
 interface Member extends Sharer {
@@ -36,9 +36,9 @@ interface Member extends Sharer {
   opened: number;
   heldUps: number;
   heldUpAtMs: number;
-  /** Since the last window began. */
+  /** Time for which the fill was blocked since the last window began. */
   heldUpMs: number;
-  /** For more than a tenth of the last window. */
+  /** Whether the fill was blocked for more than a tenth of the last window. */
   isHeldUp: boolean;
 }
 
@@ -47,7 +47,7 @@ interface Probe {
   /** The fills whose rate is the reference. */
   readonly measured: ReadonlySet<Member>;
   readonly sinceMs: number;
-  /** Bytes a millisecond, without it. */
+  /** Bytes per millisecond without the probe. */
   readonly reference: number;
   isOpen: boolean;
   windows: number;
@@ -57,18 +57,18 @@ export function createHostConnections(): HostConnections {
   const members = new Set<Member>();
   const window = createRateWindow<Member>();
   let probe: Probe | undefined;
-  /** Extra connections that pay and that no fill has: those that come next have them at once. */
+  /** Extra connections that pay and that no fill has. The next fills get them immediately. */
   let spare = 0;
   let keptUntilMs = 0;
-  /** From so many connections in all. */
+  /** This many connections in total, or more, do not pay and are not tried until then. */
   let no = { from: Number.POSITIVE_INFINITY, untilMs: 0 };
-  /** Bytes a millisecond in the last steady windows. */
+  /** Bytes per millisecond in the last steady windows. */
   let rates: number[] = [];
 
   const allowedOf = (member: Member) => 1 + member.extras + (probe?.member === member ? 1 : 0);
   const total = () => [...members].reduce((sum, member) => sum + allowedOf(member), 0);
   const mayTry = (connections: number, now: number) => connections < no.from || now >= no.untilMs;
-  /** Not with the young: most blobs are small. */
+  /** Leaves out young fills, because most blobs are small. */
   const share = (now: number) => {
     spare = shareExtras(
       [...members].filter((member) => isOld(member, now)),
@@ -88,7 +88,7 @@ export function createHostConnections(): HostConnections {
     begin(now);
   }
 
-  /** The one with the fewest, of those that use all they have. */
+  /** Returns the fill with the fewest connections, of those that use all they have. */
   function nextToProbe(): Member | undefined {
     return poorestOf([...members].filter((one) => window.has(one) && one.opened >= allowedOf(one) && canTakeMore(one)));
   }
@@ -103,7 +103,7 @@ export function createHostConnections(): HostConnections {
     else watch(measured.rate, now);
   }
 
-  /** The same fills all through it, with as many connections at its end as at its beginning. A probe may leave new ones out. */
+  /** Whether the fills stayed the same and kept their connections for the whole window. A probe may leave new fills out. */
   function isSound({ tookMs, openedAtBeginning }: Measured<Member>, now: number): boolean {
     if (tookMs > 2 * windowMs || openedAtBeginning.size === 0) return false;
     for (const [member, opened] of openedAtBeginning)
@@ -113,7 +113,7 @@ export function createHostConnections(): HostConnections {
   }
 
   function watch(rate: number, now: number): void {
-    // It waits for requests to end that are no longer allowed.
+    // Requests beyond the allowed number must end first.
     if ([...members].some((member) => member.opened > allowedOf(member))) return startOver(now);
     rates = [...rates.slice(1 - maxWindows), rate];
     const richest = richestOf([...members]);

@@ -1,13 +1,13 @@
-// Bytes over a second, of the fills that are there at its beginning.
+// Measures the bytes that fills receive in a second. Only fills that are active at its beginning count.
 
 export const windowMs = 1_000;
-/** By so much more in its second half, a window is no measure: the rate still rises. */
+/** If the second half of a window is faster by this factor, the rate still rises and the window is not used. */
 const rise = 1.2;
 
 export interface RateWindow<Fill> {
-  /** From `atMs` on, which may be in the future. `fills`: whose bytes count, with their connections. */
+  /** Starts a window at `atMs`, which may be in the future. Only the bytes of `fills` count; the values are their connections. */
   begin(atMs: number, fills: ReadonlyMap<Fill, number>): void;
-  /** Nothing counts until `begin` is called. */
+  /** Counts nothing until the next `begin`. */
   wait(): void;
   add(fill: Fill, bytes: number, now: number): void;
   has(fill: Fill): boolean;
@@ -17,13 +17,13 @@ export interface RateWindow<Fill> {
 
 export interface Measured<Fill> {
   readonly tookMs: number;
-  /** Bytes a millisecond. */
+  /** Bytes per millisecond. */
   readonly rate: number;
   readonly isRising: boolean;
   readonly openedAtBeginning: ReadonlyMap<Fill, number>;
 }
 
-/** All times are of `performance.now()`. */
+/** All times are values of `performance.now()`. */
 export function createRateWindow<Fill>(): RateWindow<Fill> {
   let beganAtMs = Number.POSITIVE_INFINITY;
   let fills: ReadonlyMap<Fill, number> = new Map();

@@ -1,16 +1,16 @@
 // Shares the extra connections of a host among the fills that can use them, as evenly as possible.
 
 export interface Sharer {
-  /** Connections in all. */
+  /** The most connections that it may have, including the first. */
   readonly max: number;
   readonly mayProbe: () => boolean;
-  /** Something else than the host limits it: it keeps what it has and gets no more. */
+  /** Something other than the host limits the fill. It keeps its connections and gets no more. */
   readonly isHeldUp: boolean;
   /** Connections beyond the first. */
   extras: number;
 }
 
-/** Gives out `spare`, evens out, and returns how many are left over. */
+/** Distributes `spare`, evens out the shares, and returns the number of connections left over. */
 export function shareExtras(sharers: readonly Sharer[], spare: number): number {
   let left = spare;
   for (const one of sharers) {
@@ -35,7 +35,7 @@ export function canTakeMore({ max, mayProbe, isHeldUp, extras }: Sharer): boolea
   return mayProbe() && !isHeldUp && 1 + extras < max;
 }
 
-/** The first of several. */
+/** Returns the first one if several have equally few. */
 export function poorestOf<T extends Sharer>(sharers: readonly T[]): T | undefined {
   return sharers.toSorted((one, other) => one.extras - other.extras)[0];
 }

@@ -13,10 +13,10 @@ const mebibyte = 1024 * 1024;
 const bytes = bytesOf(6 * mebibyte);
 
 interface StartOptions {
-  /** Whether a reader can wait for bytes that no side read brings. */
+  /** Whether a reader can wait for bytes that no side read delivers. */
   readonly mayWait?: boolean;
   readonly answer?: (get: ScriptedGet) => Answer;
-  /** A range that has been asked for before. */
+  /** A range that was requested before. */
   readonly prepared?: { readonly from: number; readonly toExclusive: number };
 }
 
@@ -49,7 +49,7 @@ async function readAll(reader: SourceReader): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-test('readers at one place share a GET, others have their own, and all get their bytes', async () => {
+test('readers at one offset share a GET, others have their own, and all get their bytes', async () => {
   const { sides, requests, counted, gets } = await startReads({ answer: () => ({ chunkMs: () => 5 }) });
   const places = [10, 10, 10, 3 * mebibyte] as const;
   const bodies = await Promise.all(places.map(async (from) => readAll(sides.open(from, from + mebibyte))));
@@ -65,14 +65,14 @@ test('readers at one place share a GET, others have their own, and all get their
   await sides.close();
 });
 
-test('a reader gets no more at once than a bounded range', async () => {
+test('one side read returns a bounded range at most', async () => {
   const { sides } = await startReads();
   assert.equal(sides.endOf(5, 100 * mebibyte), 5 + 64 * mebibyte);
   assert.equal(sides.endOf(5, mebibyte), mebibyte);
   await sides.close();
 });
 
-test('a body that was asked for before goes to the first reader at its place, once', async () => {
+test('a body that was requested before goes to the first reader at its offset, once', async () => {
   const { sides, gets } = await startReads({ prepared: { from: 100, toExclusive: 5_000 } });
   assert.ok((await readAll(sides.open(50, 60))).equals(bytes.subarray(50, 60)));
   assert.ok((await readAll(sides.open(100, 5_000))).equals(bytes.subarray(100, 5_000)));
@@ -82,7 +82,7 @@ test('a body that was asked for before goes to the first reader at its place, on
   await sides.close();
 });
 
-test('a reader that wants more than the body that was asked for before gets all of it', async () => {
+test('a reader that wants more than the body requested before gets all its bytes', async () => {
   const { sides, gets } = await startReads({ prepared: { from: 100, toExclusive: 5_000 } });
   const [long, short] = await Promise.all([readAll(sides.open(100, 9_000)), readAll(sides.open(100, 5_000))]);
   assert.ok(short.equals(bytes.subarray(100, 5_000)));
@@ -101,7 +101,7 @@ test('a body without readers is closed after two seconds', async () => {
   await sides.close();
 });
 
-test('closing ends what waits, and every GET', async () => {
+test('close ends all waiting reads and every GET', async () => {
   const { sides, gets } = await startReads({
     prepared: { from: 5, toExclusive: 6 },
     answer: ({ from }) => ({ gate: (at) => (at > from! ? new Promise(() => {}) : undefined) }),
@@ -117,7 +117,7 @@ test('closing ends what waits, and every GET', async () => {
   assert.ok(gets.every(({ isOver }) => isOver));
 });
 
-test('a reader that leaves ends a GET without other readers', async () => {
+test('a reader that closes ends its GET if the GET has no other readers', async () => {
   const { sides, gets } = await startReads({ answer: () => ({ chunkMs: () => 1_000 }) });
   const reader = sides.open(100, mebibyte);
   const read = reader.read(Buffer.alloc(10));
@@ -130,7 +130,7 @@ test('a reader that leaves ends a GET without other readers', async () => {
   assert.equal(sides.askedBytes, gets[0]!.sentBytes);
 });
 
-test('readers get the error of a GET that is refused or cut short, and the next one asks again', async () => {
+test('readers get the error of a GET that is refused or cut short, and the next reader sends a new one', async () => {
   let isGone = true;
   const { sides, gets } = await startReads({
     answer({ from }) {

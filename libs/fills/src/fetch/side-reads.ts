@@ -1,5 +1,5 @@
-// Reads beside a fill, for readers behind or far ahead of its window, and for small ranges. They are ranged GETs, bounded and never
-// spooled. Readers at the same place share one.
+// Reads alongside a fill, for readers behind or far ahead of its window, and for small ranges. Side reads are ranged GETs, bounded
+// and never spooled. Readers at the same offset share one.
 import { CacheError } from '@cistern/errors';
 import { type SharedReader, type SourceReader, createBufferPool, createSharedReads } from '@cistern/streams';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
@@ -8,17 +8,17 @@ export interface SideReadsOptions {
   readonly size: number;
   readonly segmentBytes: number;
   readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
-  /** A body that has been asked for already, of the range that the first reader wants. */
+  /** A body that was requested before, for the range of the first reader. */
   readonly first: { readonly body: UpstreamBlobBody; readonly endExclusive: number } | undefined;
-  /** Bytes that earlier fills of the blob have asked for. */
+  /** Bytes that earlier fills of the blob have requested. */
   readonly askedBefore: number;
-  /** Called with the number of bytes that came from upstream. */
+  /** Called with the number of bytes received from upstream. */
   readonly onBytes: (bytes: number) => void;
-  /** Called when upstream has refused one or broken it off. True if the reader can wait for its bytes; else it gets the error. */
+  /** Called when upstream refused a GET or broke it off. Returns true if the reader can wait for its bytes; else it gets the error. */
   readonly onFailed: (error: unknown) => boolean;
 }
 
-/** One GET brings so many at most. */
+/** The most segments that one GET fetches. */
 const mostSegments = 4;
 const poolBytes = 16 * 1024 * 1024;
 const unusedMs = 2_000;
@@ -74,13 +74,13 @@ export function createSideReads(options: SideReadsOptions) {
   };
 
   return {
-    /** Bytes that upstream has been asked for so far, without those that it did not have to send. */
+    /** Bytes requested from upstream so far, without those that it did not have to send. */
     get askedBytes(): number {
       return askedBytes;
     },
-    /** Where one read that begins at `from` ends at most. */
+    /** Returns the furthest end of one read that begins at `from`. */
     endOf: (from: number, toExclusive: number): number => Math.min(toExclusive, from + mostBytes),
-    /** The opener closes it. It rejects as `get`, or ends early where its reader can wait. */
+    /** The caller closes the reader. It rejects as `get` does, or ends early if its reader can wait. */
     open(from: number, toExclusive: number): SourceReader {
       const reader = reads.attach('side', source, from, toExclusive);
       let chunk: Uint8Array = new Uint8Array(0);
@@ -103,7 +103,7 @@ export function createSideReads(options: SideReadsOptions) {
     get count(): number {
       return open.size;
     },
-    /** The fill has failed, or moved: those that read get `reason`. */
+    /** Ends all reads with `reason`, because the fill has failed or moved. */
     end: (reason: unknown): void => ending.abort(reason),
     async close(): Promise<void> {
       clearTimeout(unused);
@@ -115,7 +115,7 @@ export function createSideReads(options: SideReadsOptions) {
 
 interface BodyOptions extends Pick<SideReadsOptions, 'onBytes'> {
   readonly bytes: number;
-  /** Called at its end with the number of bytes that did not come. */
+  /** Called at the end with the number of bytes that did not arrive. */
   readonly onUnread: (bytes: number) => void;
 }
 

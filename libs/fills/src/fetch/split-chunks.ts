@@ -1,7 +1,7 @@
-// Chunks of a body, cut where segments begin and where a GET comes to what is here.
+// Splits chunks of a body where segments begin, and drops bytes that are fetched already.
 import type { Segment, Segments } from '../spool/segments.ts';
 
-/** Cuts `chunks`, which begin at `offset` of the blob, where segments do. */
+/** Splits `chunks`, which begin at `offset` of the blob, where segments begin. */
 export function* bySegment(segments: Segments, offset: number, chunks: readonly Buffer[]) {
   let at = offset;
   let piece: { readonly segment: Segment; readonly offset: number; readonly chunks: Buffer[] } | undefined;
@@ -21,7 +21,7 @@ export function* bySegment(segments: Segments, offset: number, chunks: readonly 
   if (piece !== undefined) yield piece;
 }
 
-/** Without the first `bytes` of them. */
+/** Returns the chunks without their first `bytes`. */
 export function skip(chunks: readonly Buffer[], bytes: number): Buffer[] {
   let left = bytes;
   return chunks.flatMap((chunk) => {

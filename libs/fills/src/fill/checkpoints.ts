@@ -1,5 +1,5 @@
-// A checkpoint lets another worker go on with a large fill (decision 0069). It covers segments from the blob's start that are hashed and
-// uploaded. It has the state of the hash behind them, and the upload. The record of the fill carries it, sealed.
+// A checkpoint lets another worker continue a large fill (decision 0069). It covers segments from the blob's start that are hashed and
+// uploaded. It contains the state of the hash after them, and the upload. The record of the fill carries it, sealed.
 import { createHash } from 'node:crypto';
 import type { BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { CrcTable, Digest } from '@cistern/oci';
@@ -8,22 +8,22 @@ import type { SegmentHash } from './hash-segments.ts';
 import type { OpenSavableHash, SavableHash } from './savable-hash.ts';
 import type { Segments } from '../spool/segments.ts';
 
-/** `crcs`: of those segments, one or more. */
+/** `crcs` are those of the covered segments, one or more. */
 export interface StoredSegments extends CrcTable {
-  /** Bytes of the whole blob. */
+  /** The size of the whole blob. */
   readonly size: number;
   readonly uploadId: string;
-  /** Made of the tags of their parts in the store. */
+  /** A hash of the tags that the store gave the parts. */
   readonly parts: string;
   readonly hashState: Uint8Array;
 }
 
 export interface Checkpoint extends StoredSegments {
-  /** Asked of upstream beside all fills of the blob so far. */
+  /** Bytes that side reads of all fills of the blob have requested from upstream so far. */
   readonly sideBytes: number;
 }
 
-/** A fill that goes on from a checkpoint begins with these. */
+/** The start of a fill that continues from a checkpoint. */
 export interface Resumed {
   readonly upload: BlobUpload;
   readonly savable: SavableHash;
@@ -38,8 +38,8 @@ export interface ResumeOptions {
 }
 
 /**
- * Marks the segments before the checkpoint as done with. `undefined`: its upload is gone, or anything else does not fit, and the fill
- * begins at 0. Never rejects.
+ * Marks the segments before the checkpoint as complete. Returns `undefined` if its upload is missing or anything else does not match.
+ * The fill then begins at 0. Never rejects.
  */
 export async function resumeFrom(
   checkpoint: Checkpoint,
@@ -55,14 +55,14 @@ export async function resumeFrom(
     if (upload.id === uploadId && partsOf(upload, crcs.length) === parts) {
       const savable = await openHash(digest, segments, hashState);
       segments.passOver(crcs);
-      log.info({ digest, bytes: segments.fetchedBytes, size }, 'goes on with a fill from its checkpoint');
+      log.info({ digest, bytes: segments.fetchedBytes, size }, 'resumed fill from its checkpoint');
       return { upload, savable };
     }
-    log.warn({ digest, uploadId }, 'the upload of a fill is gone or has changed: the fill begins at 0');
+    log.warn({ digest, uploadId }, 'upload missing or changed, restarting fill');
   } catch (error) {
-    log.warn({ digest, uploadId, err: error }, 'a fill could not go on from its checkpoint, and begins at 0');
+    log.warn({ digest, uploadId, err: error }, 'failed to resume fill from checkpoint, restarting');
   }
-  // One that was found may be in use by its worker still. The sweeper ends it.
+  // An upload that was found may still be in use by its worker. The sweeper ends it.
   await (upload?.id === uploadId ? upload.leave() : upload?.abort())?.catch(() => {});
   return undefined;
 }
@@ -71,11 +71,11 @@ export interface CheckpointsOptions {
   readonly segments: Segments;
   readonly hash: Pick<SegmentHash, 'takeState'>;
   readonly upload: () => BlobUpload | undefined;
-  /** From which the fill has gone on. */
+  /** The segments from which the fill has resumed. */
   readonly first: StoredSegments | undefined;
 }
 
-/** Returns the newest state each time it is called. `undefined` means that there is none yet. */
+/** Returns the newest state on each call. `undefined` means that there is none yet. */
 export function createCheckpoints({ segments, hash, upload, first }: CheckpointsOptions) {
   let done = 0;
   let newest = first;
@@ -93,7 +93,7 @@ export function createCheckpoints({ segments, hash, upload, first }: Checkpoints
   };
 }
 
-/** `undefined`: one of the first `count` segments is not there. */
+/** Returns `undefined` if one of the first `count` segments is not uploaded. */
 function partsOf({ tags }: BlobUpload, count: number): string | undefined {
   const hash = createHash('sha256');
   for (let number = 0; number < count; number += 1) {
@@ -104,13 +104,13 @@ function partsOf({ tags }: BlobUpload, count: number): string | undefined {
   return hash.digest('base64url');
 }
 
-/** As text for the record. */
+/** Returns the checkpoint as text for the record. */
 export function encodeCheckpoint({ crcs, hashState, ...rest }: Checkpoint): string {
   const packed = Buffer.from(Uint32Array.from(crcs).buffer).toString('base64url');
   return JSON.stringify({ ...rest, crcs: packed, hashState: Buffer.from(hashState).toString('base64url') });
 }
 
-/** `text`: of `encodeCheckpoint`, of a node that can be trusted. */
+/** `text` comes from `encodeCheckpoint`, on a node that can be trusted. */
 export function decodeCheckpoint(text: string): Checkpoint {
   const { crcs, hashState, ...rest } = JSON.parse(text) as Checkpoint & { crcs: string; hashState: string };
   const packed = Buffer.from(crcs, 'base64url');

@@ -1,4 +1,4 @@
-// The main work of a fill: all segments are fetched, hashed and stored, and the blob is committed.
+// The main work of a fill: it fetches, hashes and stores all segments, and commits the blob.
 import { CacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
 import { type SegmentFetch, createSegmentFetch } from '../fetch/fetch-segments.ts';
@@ -18,11 +18,11 @@ export interface FetchWholeOptions {
   readonly spool: Spool;
   readonly answer: FirstAnswer;
   readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
-  /** As of `SpoolEntry`. */
+  /** See `SpoolEntry`. */
   readonly freeOne: (isForItself: boolean) => boolean;
-  /** Called once the size is known and followers can read. */
+  /** Called when the size is known and followers can read. */
   readonly onRunning: (size: number) => void;
-  /** Called when the spool does not take what has come: the fill ends. */
+  /** Called when the spool fails to write received bytes: the fill ends. */
   readonly onNotWritten: (error: unknown) => void;
   readonly signal: AbortSignal;
 }
@@ -32,18 +32,18 @@ export interface WholeFetch {
   readonly fetch: SegmentFetch;
   readonly hash: SegmentHash;
   readonly storing: SegmentStore;
-  /** The next checkpoint of a large blob has it. */
+  /** The state for the next checkpoint of a large blob. */
   readonly checkpoint: StoredSegments | undefined;
-  /** Resolves when the blob is committed, or false when the store does not take it. Rejects with the failure. */
+  /** Resolves with true when the blob is committed, and with false when the store refuses it. Rejects with the failure. */
   run(): Promise<boolean>;
   close(): void;
 }
 
-/** A ranged GET beside another one brings at most this share of the window, but not less than so many segments. */
+/** A ranged GET alongside another fetches at most this share of the window, but at least this number of segments. */
 const leastRangeSegments = 4;
 const rangeShare = 1 / 8;
 
-/** Resolves when the fill has its floor in the spool. Rejects as `Spool.enter`; then it has closed the first body. */
+/** Resolves when the fill has its floor in the spool. If it rejects, as `Spool.enter` does, it has closed the first body. */
 export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeFetch> {
   const { fill, body, spool, answer, get, freeOne, onRunning, signal } = options;
   const { digest, store, spools, log } = fill;
@@ -92,7 +92,7 @@ export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeF
     const segment = segments.holding(offset);
     if (segment.isComplete && !isSizeUnknown) storing.add(segment);
     body.wake();
-    // An error here comes again at the end.
+    // An error here is thrown again at the end.
     void hash.catchUp().catch(() => {});
   };
 
@@ -114,7 +114,7 @@ export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeF
   const fetchAll = async () => {
     const { takenOverSize, from } = fill;
     const all = fetch.all(first);
-    // The reader of a lost fill waits here; fetched first, the bytes are not fetched twice.
+    // The reader of a lost fill waits at `from`. Fetched first, these bytes are not fetched twice.
     const isFar = from > nearBytesOf(segments.segmentBytes);
     if (takenOverSize !== undefined && isFar && !segments.holding(from).isComplete) fetch.want(from);
     await all;

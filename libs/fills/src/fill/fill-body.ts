@@ -1,25 +1,25 @@
-// The bytes of a fill as its readers see them: what is here, what is withheld, and how it ended. The end is withheld until the whole has
-// been verified, so that no reader takes an unverified body for a complete one.
+// The bytes of a fill as its readers see them: which are present, which are withheld, and how the fill ended. The end is withheld until
+// the whole blob is verified, so that no reader takes an unverified body for a complete one.
 import { SourceInterrupted } from '@cistern/streams';
 import type { Segments } from '../spool/segments.ts';
 
 export type FillBody = ReturnType<typeof createFillBody>;
 
-/** A blob of at most this many bytes is withheld whole. */
+/** A blob of at most this many bytes is withheld entirely. */
 const withheldWholeBytes = 64 * 1024;
 
-/** The error of a reader that needs bytes which come elsewhere now. */
+/** The error for a reader whose bytes now come from another worker. */
 export function movedElsewhere(): SourceInterrupted {
-  return new SourceInterrupted('another worker goes on with the fill');
+  return new SourceInterrupted('another worker continues the fill');
 }
 
 export function createFillBody(segments: Segments) {
   let changed = Promise.withResolvers<void>();
   let verified = false;
-  /** Set: no more bytes come here. It is for readers that lack bytes, or for all of them. */
+  /** Set when no more bytes arrive here. Applies to readers that lack bytes, or to all readers. */
   let over: { readonly error: unknown; readonly isForAll: boolean } | undefined;
 
-  /** Wakes every waiting reader, so that it looks again. */
+  /** Wakes every waiting reader, so that it checks again. */
   const wake = () => {
     changed.resolve();
     changed = Promise.withResolvers();
@@ -40,16 +40,16 @@ export function createFillBody(segments: Segments) {
     get changed(): Promise<void> {
       return changed.promise;
     },
-    /** Where a reader has to stop before the whole has been verified. */
+    /** The offset at which a reader must stop until the whole blob is verified. */
     get openEnd(): number {
       if (verified) return segments.size;
       return segments.size <= withheldWholeBytes ? 0 : segments.size - 1;
     },
-    /** Throws once nothing is read here any more. */
+    /** Throws once no bytes can be read here any more. */
     checkReadable(): void {
       if (over?.isForAll === true) throw over.error;
     },
-    /** Throws once no more bytes come here: a reader that lacks some goes on elsewhere, or has failed. */
+    /** Throws once no more bytes arrive here. A reader that lacks some continues elsewhere, or fails. */
     checkComing(): void {
       if (over !== undefined) throw over.error;
     },
@@ -60,19 +60,19 @@ export function createFillBody(segments: Segments) {
       verified = true;
       wake();
     },
-    /** Another worker goes on. The bytes that are here stay readable. */
+    /** Another worker continues the fill. The bytes that are present stay readable. */
     markMoved(): void {
       if (over === undefined) end(movedElsewhere(), false);
     },
-    /** The store has it. Readers that lack bytes go on there. */
+    /** The store has the blob. Readers that lack bytes continue there. */
     markStored(): void {
       if (over === undefined) end(storedElsewhere(), false);
     },
-    /** All readers go on in the store, or where it has moved, whatever is still here. */
+    /** All readers continue in the store, or with the next worker, even if their bytes are present here. */
     clear(): void {
       end(storedElsewhere(), true);
     },
-    /** Ends the wait of every reader. A verified body is whole and stays readable: then this does nothing. */
+    /** Ends the wait of every reader. A verified body is complete and stays readable, so this does nothing then. */
     fail(error: unknown): void {
       if (!verified) end(error, true);
     },

@@ -1,4 +1,4 @@
-// A fill that ends otherwise than in the store: moved, or with wrong bytes.
+// Tests fills that do not end in the store: they move, or have wrong bytes.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
@@ -14,7 +14,7 @@ const small = { size, segmentBytes };
 const away = new CacheError('store-unavailable', 'The store is down.');
 const hasMoved = (error: unknown) => error instanceof SourceInterrupted && !error.isStored;
 
-test('readers of a fill that moves have what is here, and go on elsewhere', async (t) => {
+test('readers of a fill that moves get the present bytes, and continue elsewhere', async (t) => {
   const { bytes, fill, open } = await startTestFill(t, {
     ...small,
     lookForSuccessor: async () => true,
@@ -43,7 +43,7 @@ test('readers of a fill that moves have what is here, and go on elsewhere', asyn
   assert.equal(await fill.ended, 'moved');
 });
 
-test('a verified fill that another worker owns by now is not stored, and is read to its end', async (t) => {
+test('a verified fill that another worker now owns is not stored, and is read to its end', async (t) => {
   let isAway = true;
   let tries = 0;
   const { bytes, digest, fill, open, store } = await startTestFill(t, {
@@ -74,7 +74,7 @@ test('a verified fill that another worker owns by now is not stored, and is read
   assert.equal(await store.stat(digest), undefined);
 });
 
-test('wrong bytes end no reader cleanly and are not stored', async (t) => {
+test('a blob with wrong bytes is not stored, and no reader ends cleanly', async (t) => {
   const { fill, open, store, digest, spools } = await startTestFill(t, {
     ...small,
     answer: () => ({ flipAt: 123_456 }),
@@ -92,7 +92,7 @@ test('wrong bytes end no reader cleanly and are not stored', async (t) => {
   await until(() => spools.usedBytes === 0);
 });
 
-test('wrong bytes by several connections reach the controller of connections', async (t) => {
+test('wrong bytes by several connections are reported to the connection control', async (t) => {
   let mismatches = 0;
   const connections: FillConnections = {
     allowed: 2,

@@ -1,4 +1,4 @@
-// Readers of a fill in its window, behind it and ahead of it, until it has ended.
+// Tests readers of a fill in its window, behind it and ahead of it, until the fill has ended.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ const unsupported = new CacheError('unsupported', 'no ranges here');
 const away = new CacheError('store-unavailable', 'The store is down.');
 const isStored = (error: unknown) => error instanceof SourceInterrupted && error.isStored;
 
-test('readers anywhere get their bytes, the whole comes by one GET, and the table is that of the segments', async (t) => {
+test('readers at any offset get their bytes, one GET fetches the whole, and the table matches the segments', async (t) => {
   const { bytes, fill, gets, open, spools, store, digest } = await startTestFill(t, small);
   assert.equal(await fill.running, size);
   const readers = [0, 5, 150_000, 999_999].map((from) => ({ from, reader: open({ from }) }));
@@ -32,7 +32,7 @@ test('readers anywhere get their bytes, the whole comes by one GET, and the tabl
   await until(() => spools.usedBytes === 0);
 });
 
-test('the end is withheld from who wants the whole, until all is verified', async (t) => {
+test('the end is withheld from readers of the whole until all bytes are verified', async (t) => {
   const last = Promise.withResolvers<void>();
   const { bytes, fill, open } = await startTestFill(t, {
     ...small,
@@ -53,7 +53,7 @@ test('the end is withheld from who wants the whole, until all is verified', asyn
   await Promise.all([reader.close(), part.close()]);
 });
 
-test('a reader that is freed under goes on beside the fill, and does not hold it up', async (t) => {
+test('a reader whose segment is freed continues by a side read, and does not block the fill', async (t) => {
   const { bytes, fill, open, gets, spools } = await startTestFill(t, window);
   await fill.running;
   const slow = open();
@@ -67,7 +67,7 @@ test('a reader that is freed under goes on beside the fill, and does not hold it
   await until(() => spools.usedBytes === 0);
 });
 
-test('a reader that is faster than the fill is paced by it, and costs upstream nothing', async (t) => {
+test('a reader that is faster than the fill waits for it, and causes no upstream requests', async (t) => {
   const { bytes, fill, open, gets } = await startTestFill(t, {
     ...window,
     wrapStore: (store) => ({
@@ -85,7 +85,7 @@ test('a reader that is faster than the fill is paced by it, and costs upstream n
   assert.equal(gets.length, 1);
 });
 
-test('a reader behind the window reads beside it, up to where bytes are here', async (t) => {
+test('a reader behind the window gets a side read, up to the next present bytes', async (t) => {
   const gate = Promise.withResolvers<void>();
   const { bytes, fill, open, gets } = await startTestFill(t, {
     ...window,
@@ -107,7 +107,7 @@ test('a reader behind the window reads beside it, up to where bytes are here', a
   assert.ok(gets[1]!.toExclusive! <= 900_000);
 });
 
-test('beside all fills of a blob as much is read as it has; then its readers wait for the store', async (t) => {
+test('side reads of all fills of a blob request its size once at most, and then readers wait for the store', async (t) => {
   const gate = Promise.withResolvers<void>();
   const stored = { size, segmentBytes, crcs: [], uploadId: 'gone', parts: '', hashState: new Uint8Array(0) };
   const { bytes, fill, open, gets } = await startTestFill(t, {
@@ -139,7 +139,7 @@ test('beside all fills of a blob as much is read as it has; then its readers wai
   ]);
 });
 
-test('readers of what is stored go on in the store, at once where the room is wanted, else soon', async (t) => {
+test('readers of a stored blob move to the store, immediately if the space is needed, else soon', async (t) => {
   const { fill, open, spools } = await startTestFill(t, small);
   await fill.running;
   const [reader, waiting] = [open(), open({ from: 10 })];
@@ -156,7 +156,7 @@ test('readers of what is stored go on in the store, at once where the room is wa
   await until(() => spools.usedBytes === 0);
 });
 
-test('closing ends every wait of a reader: here, beside and for the table', async (t) => {
+test('close ends every wait of a reader: in the fill, in a side read and for the table', async (t) => {
   const never = new Promise<void>(() => {});
   const { fill, open, gets, stopping } = await startTestFill(t, {
     ...window,
@@ -179,7 +179,7 @@ test('closing ends every wait of a reader: here, beside and for the table', asyn
   await assert.rejects(fill.ended, /the test ends/);
 });
 
-test('a store that takes nothing: a slow reader is waited for, and has every byte of a blob that is larger than the window', async (t) => {
+test('when the store accepts nothing, a slow reader still gets every byte of a blob larger than the window', async (t) => {
   const { bytes, fill, open, gets, spools } = await startTestFill(t, {
     ...window,
     wrapStore: (store) => ({ ...store, beginUpload: () => Promise.reject(away) }),
@@ -194,7 +194,7 @@ test('a store that takes nothing: a slow reader is waited for, and has every byt
   await until(() => spools.usedBytes === 0);
 });
 
-test('a reader behind the window of an upstream without ranges waits for the whole, and goes on in the store', async (t) => {
+test('a reader behind the window of an upstream without ranges waits for the whole and moves to the store', async (t) => {
   const { fill, open } = await startTestFill(t, {
     ...window,
     answer: ({ from }) => (from === undefined ? {} : { refuse: unsupported }),
@@ -207,14 +207,14 @@ test('a reader behind the window of an upstream without ranges waits for the who
   await slow.close();
 });
 
-test('a reader gets an error for bytes that neither the spool, the store nor upstream gives any more', async (t) => {
+test('a reader gets an error for bytes that neither spool, store nor upstream can deliver', async (t) => {
   const { fill, open, spools } = await startTestFill(t, {
     ...window,
     wrapStore: (store) => ({ ...store, beginUpload: () => Promise.reject(away) }),
     answer: ({ from }) => (from === undefined || from === 0 ? {} : { refuse: unsupported }),
   });
   await fill.running;
-  // The beginning has no readers: it goes.
+  // The beginning has no readers, so it is freed.
   await until(() => fill.presentBytes >= 900_000);
   const late = open();
   await assert.rejects(readAll(late), (error) => isCacheError(error, 'store-unavailable'));

@@ -1,11 +1,12 @@
-// A fill: one fetch of one digest, streamed to everybody who waits for it, verified, committed. It outlives its askers.
+// A fill is one fetch of one digest. It streams the bytes to every waiting reader, verifies them and commits the blob. It outlives the
+// requests that started it.
 //
-// - claimed → running ⇄ stalled: the window has no room, or the store takes nothing
+// - claimed → running ⇄ stalled: the window has no space, or the store accepts nothing
 // - running → verified → committing → committed | unstored → ended
-// - claimed | running → moved: another worker goes on
+// - claimed | running → moved: another worker continues
 // - claimed | running → failed
 //
-// Its bytes are segments, kept by `../spool`. Upstream is asked by `../fetch`; the room is shared by `../room`.
+// `../spool` keeps its bytes as segments, `../fetch` requests them from upstream, and `../room` shares the space.
 import type { SourceReader } from '@cistern/streams';
 import type { BlobRequestOptions } from '@cistern/upstream';
 import { type Segments, createSegments } from '../spool/segments.ts';
@@ -18,23 +19,23 @@ import { findFreeable } from './free-segments.ts';
 import { firstRange, openFirst } from './open-first.ts';
 import { type ReadBeside, createReadBeside } from './read-beside.ts';
 
-/** How long a fill that only serves ranges waits for another reader. */
+/** A fill that only serves ranges waits this long for another reader. */
 const rangeIdleMs = 30_000;
-/** A fill that is not stored, or has moved, keeps its bytes for so long after its last reader. */
+/** A fill that is not stored, or has moved, keeps its bytes for this long after its last reader. */
 const quietMs = 2_000;
 const longestMs = 15_000;
-/** A committed fill keeps its segments for so long, unless their room is wanted. */
+/** A committed fill keeps its segments for this long, unless their space is needed. */
 const keptMs = 10_000;
-/** A body without a length is refused beyond this. */
+/** A body without a length is rejected beyond this size. */
 const maxUnknownBytes = 1024 * 1024 * 1024;
 
 export function startFill(options: FillOptions): Fill {
   const { digest, fillId, upstream, repository, store, spools, log } = options;
-  // By hand, not by AbortSignal.any: the worker's signal may outlive a million fills.
+  // Not by AbortSignal.any: the worker's signal may outlive a million fills.
   const stopping = new AbortController();
   const { signal } = stopping;
   const { promise: running, resolve: resolveRunning, reject: failRunning } = Promise.withResolvers<number>();
-  /** Whether the whole is wanted, once that is known. */
+  /** Whether the whole blob is wanted, once that is known. */
   const whole = Promise.withResolvers<boolean>();
   const followers = createFollowers();
   let wholeWanted = false;
@@ -42,14 +43,14 @@ export function startFill(options: FillOptions): Fill {
   let body: FillBody | undefined;
   let beside: ReadBeside | undefined;
   let work: WholeFetch | undefined;
-  /** Once it runs. */
+  /** Set once the fill is running. */
   let size: number | undefined;
   let state: 'open' | 'moving' | FillEnd | 'failed' = 'open';
 
   const hasEnded = () => state !== 'open' && state !== 'moving';
 
   const onStopped = () => {
-    // A verified blob only waits for the store, and would for a long time.
+    // A verified blob waits only for the store. A successor would take a long time to verify it again.
     if (options.lookForSuccessor !== undefined && body?.verified !== true) handOver();
     else stopping.abort(options.signal.reason);
   };
@@ -73,7 +74,7 @@ export function startFill(options: FillOptions): Fill {
     if (body === undefined || work === undefined || spools.isOneFile) return false;
     const { segments } = body;
     const { storing } = work;
-    // Its readers go on in the store, or where it has moved.
+    // Its readers continue in the store, or with the worker that continues the fill.
     const isOver = state === 'committed' || state === 'moved';
     if (isOver) body.clear();
     const mayGiveUp = isForItself || segments.size > spools.perFillBytes;
@@ -81,7 +82,7 @@ export function startFill(options: FillOptions): Fill {
       ? [...segments].filter(({ isFreed, release }) => !isFreed && release !== undefined)
       : [findFreeable({ segments, storing, followers, mayGiveUp })].filter((segment) => segment !== undefined);
     for (const segment of freeable)
-      segments.free(segment).catch((error: unknown) => log.warn({ err: error }, 'a segment was not removed'));
+      segments.free(segment).catch((error: unknown) => log.warn({ err: error }, 'failed to remove spool segment'));
     return freeable.length > 0;
   };
 
@@ -118,7 +119,7 @@ export function startFill(options: FillOptions): Fill {
     if (!(await whole.promise)) return 'left';
     work = await openWholeFetch({ fill: options, ...opened, answer, get, freeOne, onRunning, onNotWritten, signal });
     if (await work.run()) return 'committed';
-    // A reader that waited for it may be about to open it, and no other place has it.
+    // A reader that waited for the blob may be about to open it, and no other place has it.
     options.onRefused?.();
     await followers.gone(quietMs, longestMs, options.signal);
     return 'left';
@@ -153,14 +154,14 @@ export function startFill(options: FillOptions): Fill {
     throw error;
   };
 
-  /** Another worker may be at the upload that a checkpoint names. If none goes on with it, the sweeper ends it. */
+  /** Another worker may use the upload that a checkpoint names. If none continues it, the sweeper ends it. */
   const dropStored = async () => {
     const isOwn =
       work?.checkpoint === undefined || (state !== 'moved' && (await options.lookForSuccessor?.()) === true);
     await (isOwn ? work?.storing.abort() : work?.storing.leave());
   };
 
-  /** Followers that still read keep the spool, unless the blob is stored: they go on there, soon. */
+  /** Keeps the spool while followers read, unless the blob is stored: they soon continue in the store. */
   const close = () => {
     followers.stopWatching();
     work?.close();
@@ -170,13 +171,13 @@ export function startFill(options: FillOptions): Fill {
     const kept = isCommitted && !spools.isOneFile ? setTimeout(() => freeOne(true), keptMs) : undefined;
     if (!isCommitted) {
       void dropStored();
-      // Readers that lack bytes ask for another fill.
+      // Readers that lack bytes request another fill.
       body?.markMoved();
     }
     followers.whenNone(() => {
       clearTimeout(kept);
       Promise.all([beside?.close(), spool?.close()]).catch((error: unknown) =>
-        log.warn({ err: error }, 'spool not closed'),
+        log.warn({ err: error }, 'failed to close spool'),
       );
     });
   };
@@ -242,7 +243,7 @@ export function startFill(options: FillOptions): Fill {
         verified,
         openBeside: (offset, end) => beside?.open(offset, end, verified),
         follower: followers.enter(from),
-        // Once the store is given up, segments go when they have been read.
+        // Once storing is given up, segments are freed as soon as they have been read.
         onPassed() {
           if (work?.storing.isGivenUp === true) work.room.progressed();
         },
@@ -260,7 +261,7 @@ export function startFill(options: FillOptions): Fill {
     handOver() {
       if (body?.verified !== true) return handOver();
       if (hasEnded()) return;
-      // It has waited for the store. Its new owner makes it visible.
+      // It has waited for the store. Its new owner makes the blob visible.
       body.markMoved();
       work?.storing.giveUp(movedElsewhere());
     },
@@ -271,7 +272,7 @@ function noneBeside(): SourceReader | undefined {
   throw movedElsewhere();
 }
 
-/** Before upstream is asked: another worker may have room now, and here a fetch would wait for some. */
+/** Runs before the upstream request: another worker may have free space now, and a fetch would wait for some here. */
 async function admit(options: FillOptions): Promise<void> {
   if (firstRange(options) !== undefined) return;
   const { spools, handsOn, expectedSize, takenOverSize } = options;
@@ -281,7 +282,7 @@ async function admit(options: FillOptions): Promise<void> {
   if (shortage !== undefined && (await handsOn?.(shortage)) === true) throw shortage;
 }
 
-/** The first bytes that are here from `from` on. */
+/** Returns the first run of present bytes from `from` on. */
 function nextRun(segments: Segments, from: number): PresentRun | undefined {
   let start = from;
   while (start < segments.size && segments.presentEnd(start) === start) start = segments.holding(start).end;

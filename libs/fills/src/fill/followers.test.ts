@@ -5,7 +5,7 @@ import { createFollowers } from './followers.ts';
 
 const { signal } = new AbortController();
 
-test('how soon a segment is needed is the way of the nearest reader that has not passed it', () => {
+test('the distance to a segment is that of the nearest reader that has not passed it', () => {
   const followers = createFollowers();
   assert.equal(followers.needs(100, 200), Infinity);
   const near = followers.enter(70);
@@ -21,7 +21,7 @@ test('how soon a segment is needed is the way of the nearest reader that has not
   assert.equal(followers.count, 1);
 });
 
-test('a fill without readers is idle after its time, and a reader in between begins that again', async () => {
+test('a fill without readers becomes idle after its timeout, and a reader in between restarts the timeout', async () => {
   let idle = 0;
   const followers = createFollowers();
   followers.watchIdle(1_000, () => (idle += 1));
@@ -40,7 +40,7 @@ test('a fill without readers is idle after its time, and a reader in between beg
   assert.equal(idle, 1);
 });
 
-test('readers are gone after a quiet while, and waited for no longer than the limit or the signal allows', async () => {
+test('waiting for readers ends after a quiet period, at the limit or when the signal aborts', async () => {
   const sinceMs = performance.now();
   const tookMs = () => Math.round((performance.now() - sinceMs) / 100) * 100;
   const followers = createFollowers();
@@ -58,7 +58,7 @@ test('readers are gone after a quiet while, and waited for no longer than the li
   assert.equal(tookMs(), 18_500);
 });
 
-test('a callback for none comes once, as soon as there is none', () => {
+test('the callback for no readers runs once, as soon as there are none', () => {
   let none = 0;
   const followers = createFollowers();
   const one = followers.enter(0);

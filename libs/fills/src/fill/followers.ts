@@ -1,5 +1,5 @@
-// Followers: readers at any offset of a fill in flight. They never slow it down, and wait only for their own bytes. They read bytes
-// that are not in its window beside it.
+// Followers are readers at any offset of a fill in progress. They never slow it down, and wait only for their own bytes. Bytes that are
+// not in its window come by side reads.
 import type { CrcTable } from '@cistern/oci';
 import { untilAborted } from '@cistern/runtime';
 import type { SourceReader } from '@cistern/streams';
@@ -8,11 +8,11 @@ import type { FillBody } from './fill-body.ts';
 export interface FillReaderOptions {
   readonly body: FillBody;
   readonly toExclusive: number;
-  /** Whether the blob's end waits for verification. A small range is unverified by nature and does not wait. */
+  /** Whether the blob's end waits for verification. A small range is unverified anyway and does not wait. */
   readonly verified: boolean;
   /**
-   * Called when bytes that are not here are wanted at an offset. A reader of them from elsewhere, which this one closes; `undefined`:
-   * they are on their way here.
+   * Called when the reader wants missing bytes at an offset. Returns a reader of them, which this reader closes. Returns `undefined`
+   * if the bytes will arrive here.
    */
   readonly openBeside: (from: number, toExclusive: number) => SourceReader | undefined;
   readonly follower: Follower;
@@ -20,7 +20,7 @@ export interface FillReaderOptions {
   readonly onPassed?: (() => void) | undefined;
 }
 
-/** One that reads. */
+/** One active reader. */
 export interface Follower {
   position: number;
   leave(): void;
@@ -56,13 +56,13 @@ export function createFollowers() {
     get count(): number {
       return here.size;
     },
-    /** How many bytes it is at least until a follower needs the byte before `end`; Infinity: none does. */
+    /** Returns the bytes until a follower needs the byte before `end`, at least. Infinity means that no follower does. */
     needs(start: number, end: number): number {
       let least = Infinity;
       for (const { position } of here) if (position < end) least = Math.min(least, Math.max(0, start - position));
       return least;
     },
-    /** Where the foremost follower reads; Infinity: there is none. */
+    /** The position of the foremost follower. Infinity means that there is none. */
     get foremost(): number {
       let foremost = -1;
       for (const { position } of here) foremost = Math.max(foremost, position);
@@ -102,7 +102,7 @@ export function createFollowers() {
   };
 }
 
-/** A reader whose next bytes come elsewhere now gets `SourceInterrupted`. */
+/** Opens a reader. If its next bytes now come from elsewhere, it rejects with `SourceInterrupted`. */
 export function openFillReader(options: FillReaderOptions): SourceReader {
   const { body, verified, openBeside, follower } = options;
   const { segments } = body;
@@ -111,7 +111,7 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
   let beside: SourceReader | undefined;
   let table: CrcTable | undefined;
 
-  /** 0: they have been freed meanwhile. */
+  /** Returns 0 if the bytes have been freed meanwhile. */
   const readHere = async (into: Uint8Array) => {
     const { position } = follower;
     const segment = segments.holding(position);
@@ -147,7 +147,7 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
         let length = 0;
         if (beside !== undefined) length = await readBeside(beside, into);
         else if (here > 0) length = await readHere(into.subarray(0, here));
-        // Nothing was awaited since it was looked at.
+        // Nothing was awaited since the check above, so no change is missed.
         else await untilAborted(body.changed, signal);
         signal.throwIfAborted();
         follower.position += length;
@@ -157,10 +157,10 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
       }
     },
     async table() {
-      // Only the blob's last bytes are compared with it.
+      // The table is only needed with the blob's last bytes.
       const isWaitedFor = verified && options.toExclusive >= body.size;
       if (!isWaitedFor && !body.verified) return undefined;
-      // Verified, it stays so; a reader that has its last byte has seen it.
+      // A verified body stays verified. A reader that has its last byte has seen it verified.
       while (!body.verified) {
         body.checkComing();
         await untilAborted(body.changed, signal);

@@ -1,4 +1,4 @@
-// A savable hash in a thread of its own, which reads the spool's files itself: they are in the page cache, and nothing is copied
+// A savable hash in a thread of its own. The thread reads the spool's files itself: they are in the page cache, and nothing is copied
 // between threads. It ends with its fill.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -9,11 +9,11 @@ import type { OpenSavableHash } from './savable-hash.ts';
 
 export const hashInThread: OpenSavableHash = async (digest, segments, state) => {
   const workerData: HashStart = { algorithm: digestAlgorithm(digest), state };
-  // What this process was started with is not meant for it.
+  // The options of this process are not meant for the thread.
   const worker = new Worker(new URL('./hash-thread.ts', import.meta.url), { workerData, execArgv: [] });
   const ended = new AbortController();
   worker.on('error', (error) => ended.abort(error));
-  worker.on('exit', () => ended.abort(new Error('the thread of a hash has ended')));
+  worker.on('exit', () => ended.abort(new Error('the hash thread has ended')));
 
   const answer = async (): Promise<HashAnswer> => {
     const [given] = await untilAborted(once(worker, 'message'), ended.signal);

@@ -28,7 +28,7 @@ function startHash(bytes: Buffer, digest = digestOf(bytes)) {
   const segments = createSegments({ size: bytes.length, segmentBytes, files, hasSha256: false });
   let hashed = 0;
   const hash = createSegmentHash({ digest, segments, onHashed: () => (hashed += 1), signal: stopping.signal });
-  /** As a fill does it: offers the bytes that are written, and then catches up. */
+  /** Works as a fill does: offers the bytes that are written, and then catches up. */
   const append = async (from: number, end: number) => {
     const chunks = [bytes.subarray(from, end)];
     const appended = segments.append(from, chunks);
@@ -39,7 +39,7 @@ function startHash(bytes: Buffer, digest = digestOf(bytes)) {
   return { segments, hash, append, reads, stopping, calls: () => hashed };
 }
 
-test('bytes in order are hashed on arrival, and nothing is read again', async () => {
+test('bytes in order are hashed on arrival and not read again', async () => {
   const bytes = bytesOf(250);
   const { segments, hash, append, reads, calls } = startHash(bytes);
   for (let at = 0; at < 250; at += 50) {
@@ -52,7 +52,7 @@ test('bytes in order are hashed on arrival, and nothing is read again', async ()
   assert.equal(calls(), 3);
 });
 
-test('segments that came before their turn are read once it is theirs', async () => {
+test('segments that arrive out of order are read back when they are next', async () => {
   const bytes = bytesOf(350);
   const { segments, hash, append, reads } = startHash(bytes);
   await append(300, 350);
@@ -69,7 +69,7 @@ test('segments that came before their turn are read once it is theirs', async ()
   assert.deepEqual(new Set(reads), new Set([1, 3]));
 });
 
-test('a segment is marked as hashed only when it is there', async () => {
+test('a segment is marked as hashed only when it is complete', async () => {
   const bytes = bytesOf(150);
   const { segments, hash } = startHash(bytes);
   const chunks = [bytes.subarray(0, 100)];
@@ -82,7 +82,7 @@ test('a segment is marked as hashed only when it is there', async () => {
   assert.ok(segments.at(0).isHashed);
 });
 
-test('SHA-512, and an empty blob', async () => {
+test('SHA-512 and an empty blob are hashed correctly', async () => {
   for (const bytes of [bytesOf(150), Buffer.alloc(0)]) {
     const digest = digestOf(bytes, 'sha512');
     const { hash, append } = startHash(bytes, digest);
@@ -106,7 +106,7 @@ test('the end of the fill ends the hash', async () => {
   assert.equal(segments.at(1).isHashed, false);
 });
 
-test('whatever comes when, each segment is marked once, in order, and the digest is that of the bytes', async () => {
+test('in any order of arrival, each segment is marked once, in order, and the digest matches the bytes', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 900 }),
@@ -130,7 +130,7 @@ test('whatever comes when, each segment is marked once, in order, and the digest
         for (const [index, length, isAwaited] of [...steps, ...last]) {
           if (index >= segments.count) continue;
           const segment = segments.at(index);
-          // One fetch brings a segment; others run beside it.
+          // One fetch writes a segment, while others run.
           const before = running.get(index);
           const appendNext = async () => {
             await before;

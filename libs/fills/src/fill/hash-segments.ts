@@ -1,5 +1,5 @@
-// The running hash of a fill. The hash of a large blob can be saved, and reads all bytes back from the spool. The other one takes chunks
-// as they arrive where they are next in order, and reads the rest back.
+// The running hash of a fill. The hash of a large blob can be saved, and reads all bytes back from the spool. The other kind hashes
+// chunks on arrival if they are next in order, and reads the rest back.
 import { createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
 import type { SavableHash } from './savable-hash.ts';
 import type { Segments } from '../spool/segments.ts';
@@ -9,9 +9,9 @@ const readBytes = 1024 * 1024;
 export interface HashSegmentsOptions {
   readonly digest: Digest;
   readonly segments: Segments;
-  /** Set for a large blob: its state is kept behind each segment. It begins behind the segments that are marked as hashed. */
+  /** Set for a large blob: its state is kept after each segment. It begins after the segments that are marked as hashed. */
   readonly savable?: SavableHash | undefined;
-  /** Called when a segment has been hashed to its end. */
+  /** Called when a segment is completely hashed. */
   readonly onHashed: () => void;
   readonly signal: AbortSignal;
 }
@@ -22,10 +22,10 @@ export function createSegmentHash({ digest, segments, savable, onHashed, signal 
   const hash = createDigestHash(digest);
   let position = 0;
   while (position < segments.size && segments.holding(position).isHashed) position = segments.holding(position).end;
-  /** All segments before it are marked as hashed. */
+  /** All segments before this offset are marked as hashed. */
   let marked = position;
   let catchingUp: Promise<void> | undefined;
-  /** By the segments behind which they are. */
+  /** The hash states, by the index of the segment that they follow. */
   const states = new Map<number, Uint8Array>();
 
   const update = (chunk: Uint8Array) => {
@@ -37,7 +37,7 @@ export function createSegmentHash({ digest, segments, savable, onHashed, signal 
     const before = marked;
     while (marked < segments.size) {
       const segment = segments.holding(marked);
-      // Offered bytes may still be on their way to the disk.
+      // Offered bytes may not be on the disk yet.
       if (segment.end > position || !segment.isComplete) break;
       segment.isHashed = true;
       marked = segment.end;
@@ -65,12 +65,12 @@ export function createSegmentHash({ digest, segments, savable, onHashed, signal 
     get position(): number {
       return position;
     },
-    /** Takes chunks that are being written at `offset`: hashed at once where they are next. */
+    /** Receives chunks that are being written at `offset`. It hashes them immediately if they are next in order. */
     offer(offset: number, chunks: readonly Uint8Array[]): void {
       if (savable !== undefined || offset !== position || catchingUp !== undefined) return;
       for (const chunk of chunks) update(chunk);
     },
-    /** To be called when bytes were written: marks segments, and hashes what is here and was not offered in its turn. */
+    /** Call it after each write. It marks segments, and hashes present bytes that were not offered in order. */
     async catchUp(): Promise<void> {
       mark();
       while (segments.presentEnd(position) > position) {
@@ -80,12 +80,12 @@ export function createSegmentHash({ digest, segments, savable, onHashed, signal 
         await catchingUp;
       }
     },
-    /** The state behind a segment that is hashed. Those before it are forgotten. */
+    /** Returns the state after a hashed segment, and drops those of earlier segments. */
     takeState(index: number): Uint8Array | undefined {
       for (const before of states.keys()) if (before < index) states.delete(before);
       return states.get(index);
     },
-    /** The digest of everything that was hashed; called once, at the end. */
+    /** Returns the digest of all hashed bytes. Call it once, at the end. */
     async digest(): Promise<Digest> {
       return `${digestAlgorithm(digest)}:${(await savable?.digest()) ?? hash.digest('hex')}` as Digest;
     },

@@ -1,4 +1,4 @@
-// The thread of a savable hash. What goes wrong in it ends it, and the other thread hears of that.
+// The thread of a savable hash. An error ends the thread, and the other thread receives the error.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { hashReadBytes, loadHasher } from './savable-hash.ts';
@@ -8,10 +8,10 @@ export interface HashStart {
   readonly state: Uint8Array | undefined;
 }
 
-/** Bytes of a file, which are all there. */
+/** Bytes of a file, all of them written. */
 export type HashRequest = { readonly path: string; readonly position: number; readonly length: number } | 'digest';
 
-/** One to each request, and an empty one when it is ready for the first. */
+/** One answer per request, and an empty one when the thread is ready for the first. */
 export interface HashAnswer {
   readonly state?: Uint8Array;
   readonly hex?: string;
@@ -26,7 +26,7 @@ function hash({ path, position, length }: Exclude<HashRequest, 'digest'>): Uint8
   try {
     for (let done = 0; done < length;) {
       const read = readSync(file, buffer, 0, Math.min(buffer.length, length - done), position + done);
-      if (read === 0) throw new Error('a spool file was cut short');
+      if (read === 0) throw new Error('The spool file is shorter than expected.');
       hasher.update(buffer.subarray(0, read));
       done += read;
     }

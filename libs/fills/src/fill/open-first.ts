@@ -1,5 +1,5 @@
-// The first upstream request of a fill, and the size of the blob: from the manifest that names it, upstream's answer, or upstream's
-// HEAD. They must agree.
+// Sends the first upstream request of a fill and finds the size of the blob. The size comes from the manifest that names the blob, from
+// the response, or from a HEAD. All that name a size must agree.
 import { CacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
 import { isNoRange } from '../fetch/fetch-errors.ts';
@@ -7,15 +7,15 @@ import { nearBytesOf } from '../spool/segments.ts';
 import type { FillOptions } from './fill-options.ts';
 
 export interface FirstAnswer {
-  /** Unset means that the body's own end decides. */
+  /** Unset means that the end of the body decides. */
   readonly size: number | undefined;
-  /** The body to go on with; absent when the size is known. */
+  /** The body to continue with. Unset if the size was known before. */
   readonly first: UpstreamBlobBody | undefined;
-  /** Set if `first` brings just this range. */
+  /** Set if `first` contains only this range. */
   readonly range: { readonly from: number; readonly toExclusive: number } | undefined;
 }
 
-/** The range that is fetched first, and by itself. */
+/** Returns the range to fetch first, on its own. `undefined` means that the fill begins with the whole blob. */
 export function firstRange(options: FillOptions) {
   const { from, toExclusive, expectedSize, takenOverSize, maxWholeForRangeBytes, spools } = options;
   if (expectedSize === undefined || toExclusive === undefined || takenOverSize !== undefined) return undefined;
@@ -46,12 +46,12 @@ function sized({ expectedSize, upstream, digest }: FillOptions, first: UpstreamB
   first.close();
   throw new CacheError(
     'content-mismatch',
-    `Upstream ${upstream.name} says that ${digest} has ${totalSize} bytes, its manifest says ${expectedSize}.`,
+    `Upstream ${upstream.name} reports that ${digest} has ${totalSize} bytes, but its manifest says ${expectedSize}.`,
     { retryable: true },
   );
 }
 
-/** `undefined` where a registry refuses HEAD or says no length. */
+/** Resolves with `undefined` if the registry refuses HEAD or returns no length. */
 function headSize({ upstream, repository, digest, signal }: FillOptions): Promise<number | undefined> {
   return upstream.headBlob(repository, digest, { signal }).catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-// Decides whether a reader waits for bytes that are not in the spool, or reads them beside the fill.
+// Decides whether a reader waits for bytes that are not in the spool, or gets them by a side read.
 import { CacheError } from '@cistern/errors';
 import type { SourceReader } from '@cistern/streams';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
@@ -11,29 +11,29 @@ export interface ReadBesideOptions {
   readonly segments: Segments;
   readonly perFillBytes: number;
   readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
-  /** As of `SideReadsOptions`. */
+  /** See `SideReadsOptions`. */
   readonly first: { readonly body: UpstreamBlobBody; readonly endExclusive: number } | undefined;
-  /** As of `SideReadsOptions`. */
+  /** See `SideReadsOptions`. */
   readonly askedBefore: number;
   readonly onBytes: (bytes: number) => void;
-  /** The fetch of the whole, once it has begun. */
+  /** The fetch of the whole blob, once it has begun. */
   readonly work: () => WholeFetch | undefined;
   readonly isWholeWanted: () => boolean;
-  /** Called when upstream answers no ranges. */
+  /** Called when upstream does not support ranges. */
   readonly wantWhole: () => void;
 }
 
-/** After a side read has failed, none is tried for so long. */
+/** After a side read fails, none is tried for this long. */
 const restMs = 10_000;
 
 export type ReadBeside = ReturnType<typeof createReadBeside>;
 
 export function createReadBeside(options: ReadBesideOptions) {
   const { segments, perFillBytes, get, first, askedBefore, onBytes, work, isWholeWanted, wantWhole } = options;
-  /** Until then readers wait. */
+  /** Readers wait until this time. */
   let restsUntilMs = 0;
 
-  /** Readers that lack bytes can wait for them: in the end they are in the store. */
+  /** Whether readers that lack bytes can wait for them, because the blob will be in the store. */
   const isToBeStored = () => isWholeWanted() && work()?.storing.isGivenUp !== true;
 
   const sides = createSideReads({
@@ -48,7 +48,7 @@ export function createReadBeside(options: ReadBesideOptions) {
         wantWhole();
         restsUntilMs = Infinity;
       } else if (isToBeStored()) restsUntilMs = performance.now() + restMs;
-      // Otherwise nothing else wakes the reader.
+      // Otherwise nothing else would wake the reader.
       return isToBeStored();
     },
   });
@@ -56,7 +56,7 @@ export function createReadBeside(options: ReadBesideOptions) {
   const isComing = (offset: number, { isFreed, start }: Segment, verified: boolean) => {
     const { fetch, hash } = work() ?? {};
     if (isFreed) return false;
-    // A reader that is faster than the fill is paced by it: the blob's end would be withheld from it anyway.
+    // A reader that is faster than the fill waits for it: the blob's end would be withheld from it anyway.
     if (fetch?.brings(offset) === true) return true;
     if (!verified || start >= (hash?.position ?? 0) + perFillBytes) return false;
     return fetch?.want(offset) ?? true;
@@ -64,17 +64,21 @@ export function createReadBeside(options: ReadBesideOptions) {
 
   return {
     /**
-     * A reader of `[from, end)`, or of the beginning of it. Unset means that the reader waits: the bytes come into the spool, or into the
-     * store before long. Throws `store-unavailable` for bytes that come from nowhere.
+     * Opens a reader of `[from, end)`, or of its beginning. Unset means that the reader must wait: the bytes will soon be in the spool
+     * or in the store. Throws `store-unavailable` if nothing can deliver the bytes.
      */
     open(from: number, end: number, verified: boolean): SourceReader | undefined {
       const segment = segments.holding(from);
       if (isComing(from, segment, verified)) return undefined;
       const mayAsk = restsUntilMs !== Infinity && work()?.fetch.mayGetRanges !== false;
       if (!isToBeStored() && !mayAsk && segment.isFreed)
-        throw new CacheError('store-unavailable', 'The spool keeps no more of the blob, and the store takes nothing.', {
-          retryable: true,
-        });
+        throw new CacheError(
+          'store-unavailable',
+          'The store accepts nothing, and the spool no longer has these bytes.',
+          {
+            retryable: true,
+          },
+        );
       if (!mayAsk) return undefined;
       const next = nextPresent(segments, segment, sides.endOf(from, end));
       if (!isToBeStored()) return sides.open(from, next);
@@ -82,11 +86,11 @@ export function createReadBeside(options: ReadBesideOptions) {
       if (leftBytes <= 0 || performance.now() < restsUntilMs) return undefined;
       return sides.open(from, Math.min(next, from + leftBytes));
     },
-    /** Reads that are open now. */
+    /** Number of open reads. */
     get count(): number {
       return sides.count;
     },
-    /** As of `SideReads`. */
+    /** See `SideReads`. */
     get askedBytes(): number {
       return sides.askedBytes;
     },
@@ -95,7 +99,7 @@ export function createReadBeside(options: ReadBesideOptions) {
   };
 }
 
-/** A read beside the fill ends at `end`, or before the next bytes in the spool. */
+/** Returns the end of a side read: `end`, or the start of the next bytes in the spool. */
 function nextPresent(segments: Segments, { index }: Segment, end: number): number {
   for (let next = index + 1; next < segments.count; next += 1) {
     const { start, filled, isFreed } = segments.at(next);

@@ -28,14 +28,14 @@ async function openSegments(t: TestContext) {
 
 for (const [where, open] of Object.entries({ here: hashHere, 'in a thread': hashInThread }))
   for (const algorithm of ['sha256', 'sha512'])
-    test(`${algorithm} ${where}: a state behind any segment is gone on with to the same digest`, async (t) => {
+    test(`${algorithm} ${where}: a state after any segment continues to the same digest`, async (t) => {
       const digest = `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}` as Digest;
       const segments = await openSegments(t);
       const savable = await open(digest, segments);
       let marks = 0;
       const hash = createSegmentHash({ digest, segments, savable, onHashed: () => (marks += 1), signal });
       const states: Uint8Array[] = [];
-      // Also in the middle of a segment, and across the end of one.
+      // Covers the middle of a segment, and a range across the end of one.
       for (let at = 0; at < bytes.length;) {
         const end = Math.min(at + 700_000, segments.holding(at).end);
         await segments.append(at, [bytes.subarray(at, end)]);
@@ -63,7 +63,7 @@ for (const [where, open] of Object.entries({ here: hashHere, 'in a thread': hash
       }
     });
 
-test('a state of another build is refused, and a thread that fails says so', async (t) => {
+test('a state of another build is rejected, and a thread that fails reports its error', async (t) => {
   const digest = `sha256:${'0'.repeat(64)}` as Digest;
   const segments = await openSegments(t);
   for (const open of [hashHere, hashInThread])

@@ -23,7 +23,7 @@ interface StartOptions {
   readonly size: number;
   readonly path?: string;
   readonly hasSha256?: boolean;
-  /** Awaited in each step; may throw. */
+  /** Awaited in each step. It may throw. */
   readonly onStep?: (step: Step, segment?: number) => Promise<void> | void;
 }
 
@@ -95,7 +95,7 @@ async function startStore({ size, path, hasSha256 = false, onStep = () => {} }: 
   return { storing, segments, add, steps, stopping, counts, shas, bytes, whole, isLeft: () => isLeft };
 }
 
-test('segments go up as they are complete, in any order, and become visible at the commit', async () => {
+test('segments are uploaded as they complete, in any order, and become visible at the commit', async () => {
   const { storing, segments, add, steps, bytes, whole, shas } = await startStore({ size: 350, hasSha256: true });
   await add(3, 1);
   await until(() => segments.at(3).isStored && segments.at(1).isStored);
@@ -110,7 +110,7 @@ test('segments go up as they are complete, in any order, and become visible at t
   assert.equal(storing.failingForMs, 0);
 });
 
-test('a blob of one segment goes up by one put, after it has been verified', async () => {
+test('a blob of one segment is uploaded by one put, after it has been verified', async () => {
   const { storing, add, steps, bytes, whole } = await startStore({ size: 70 });
   await add(0);
   await delay(100);
@@ -120,7 +120,7 @@ test('a blob of one segment goes up by one put, after it has been verified', asy
   assert.ok(whole().equals(bytes));
 });
 
-test('a file of the store’s own directory becomes the blob, and its segments do not go', async () => {
+test('a file in the store’s own directory becomes the blob, and its segments are not uploaded', async () => {
   const { storing, segments, add, steps, isLeft } = await startStore({ size: 350, path: '/spool/a.fill' });
   await add(0, 1, 2, 3);
   assert.equal(await storing.commit(), true);
@@ -132,7 +132,7 @@ test('a file of the store’s own directory becomes the blob, and its segments d
   assert.ok(empty.isLeft());
 });
 
-test('no more than a few go up at once', async () => {
+test('only a few segments are uploaded at the same time', async () => {
   let underWay = 0;
   let most = 0;
   const { storing, add } = await startStore({
@@ -150,7 +150,7 @@ test('no more than a few go up at once', async () => {
   assert.equal(most, 4);
 });
 
-test('a store that is down is tried again for as long as the fill runs', async () => {
+test('a store that is down is retried for as long as the fill runs', async () => {
   let isAway = true;
   const { storing, segments, add, counts } = await startStore({
     size: 250,
@@ -174,7 +174,7 @@ for (const [name, size] of [
   ['with one segment', 70],
   ['with many segments', 350],
 ] as const)
-  test(`a verified blob ${name} that the store does not take within a minute is not stored`, async () => {
+  test(`a verified blob ${name} that the store refuses for a minute is not stored`, async () => {
     const { storing, segments, add, counts } = await startStore({
       size,
       onStep(step) {
@@ -190,7 +190,7 @@ for (const [name, size] of [
     assert.ok(tookMs >= 60_000 && tookMs < 66_000, `${tookMs} ms`);
   });
 
-test('a commit that fails for a moment is tried again, without the segments', async () => {
+test('a commit that fails for a moment is retried, without the segments', async () => {
   let failures = 2;
   const { storing, add, steps } = await startStore({
     size: 250,
@@ -203,7 +203,7 @@ test('a commit that fails for a moment is tried again, without the segments', as
   assert.deepEqual(steps, ['begin', 0, 1, 2, 'complete', 'complete', 'complete']);
 });
 
-test('a store without room is not tried again', async () => {
+test('a store without space is not retried', async () => {
   for (const size of [70, 350]) {
     const { storing, segments, add, steps } = await startStore({
       size,
@@ -218,7 +218,7 @@ test('a store without room is not tried again', async () => {
   }
 });
 
-test('a store that is given up takes no more segments, and reports it once', async () => {
+test('a store that is given up gets no more segments, and this is reported once', async () => {
   const { storing, add, steps, counts } = await startStore({ size: 350 });
   await add(0);
   await until(() => steps.length === 2);
@@ -231,7 +231,7 @@ test('a store that is given up takes no more segments, and reports it once', asy
   assert.equal(counts.changed, changed);
 });
 
-test('the end of the fill ends what is under way, and drops the upload', async () => {
+test('the end of the fill ends running uploads, and drops the upload', async () => {
   const { storing, add, steps, stopping } = await startStore({
     size: 350,
     onStep(_, segment) {
@@ -240,7 +240,7 @@ test('the end of the fill ends what is under way, and drops the upload', async (
   });
   await add(0, 1, 2);
   await until(() => steps.includes(2));
-  stopping.abort(new Error('the worker ends'));
+  stopping.abort(new Error('the worker shuts down'));
   await assert.rejects(storing.commit(), /the worker ends/);
   await storing.abort();
   assert.equal(steps.at(-1), 'abort');
@@ -250,7 +250,7 @@ test('the end of the fill ends what is under way, and drops the upload', async (
   assert.equal(steps.length, tries);
 });
 
-test('an upload that cannot be dropped is none of the fill’s business', async () => {
+test('an upload that cannot be dropped does not fail the fill', async () => {
   const { storing, add, stopping, steps } = await startStore({
     size: 350,
     onStep(step) {
@@ -266,7 +266,7 @@ test('an upload that cannot be dropped is none of the fill’s business', async 
   assert.deepEqual(never.steps, []);
 });
 
-test('an upload that is still being begun when the fill ends is dropped, too', async () => {
+test('an upload that is still starting when the fill ends is dropped, too', async () => {
   const beginning = Promise.withResolvers<void>();
   const { storing, add, steps, stopping } = await startStore({
     size: 350,

@@ -1,5 +1,5 @@
-// A fill's bytes on their way into the store. A file of the store's own directory becomes the blob by a rename. Elsewhere segments go up
-// as they are complete, and a blob of one segment goes by one PUT. Nothing is visible before the whole has been verified.
+// Moves a fill's bytes into the store. A file in the store's own directory becomes the blob by a rename. Other stores get segments as
+// they complete, and a blob of one segment by one PUT. Nothing is visible before the whole blob is verified.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobBody, BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
@@ -14,17 +14,17 @@ export interface StoreSegmentsOptions {
   readonly digest: Digest;
   readonly segments: Segments;
   readonly files: SpoolFiles;
-  /** To go on with. */
+  /** The upload to continue. */
   readonly resumed?: BlobUpload | undefined;
-  /** Called when a segment has been stored, and when the store has refused one or is given up. */
+  /** Called when a segment is stored, and when the store has refused one or is given up. */
   readonly onChange: () => void;
-  /** Called when the store refuses it for the first time after it has been verified. */
+  /** Called when the store first refuses the blob after it has been verified. */
   readonly onRefused: () => void;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
-/** A verified blob that the store does not take for as long is not stored. */
+/** A verified blob that the store refuses for this long is not stored. */
 const commitForMs = 60_000;
 const firstPauseMs = 250;
 const maxPauseMs = 5_000;
@@ -41,9 +41,9 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
   let upload = options.resumed && Promise.resolve(options.resumed);
   let current = options.resumed;
   let failingSinceMs: number | undefined;
-  /** Set: the blob is verified and waits for nothing else. */
+  /** Set when the blob is verified and only the commit is missing. */
   let committing: { readonly sinceMs: number; hasRefused: boolean } | undefined;
-  /** It has no room for the blob, or takes nothing: the fill only serves its readers. */
+  /** Set when the store has no space for the blob, or accepts nothing. The fill then only serves its readers. */
   let isGivenUp = false;
 
   const bodyOf = ({ start, end, sha256 }: Segment): BlobBody => ({
@@ -73,12 +73,12 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
     return upload;
   };
 
-  /** `why`: the store's error, or that another worker stores it. */
+  /** `why` is the store's error, or the note that another worker stores the blob. */
   const giveUp = (why: unknown) => {
     if (isGivenUp) return;
     isGivenUp = true;
     if (!(why instanceof SourceInterrupted))
-      log.warn({ digest, err: why }, 'the store does not take a blob: it is served but not stored');
+      log.warn({ digest, err: why }, 'blob not stored, serving it to readers only');
     onChange();
   };
 
@@ -92,7 +92,7 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
     if (nowMs - committing.sinceMs >= commitForMs) giveUp(why);
   };
 
-  /** Tries again for as long as the fill wants it stored. */
+  /** Retries for as long as the fill wants the blob stored. */
   const persist = async (step: () => Promise<void>) => {
     for (let tries = 1; !isGivenUp; tries += 1) {
       try {
@@ -102,7 +102,7 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
       } catch (error) {
         if (signal.aborted) return;
         if (isNoRoom(error)) return giveUp(error);
-        log.warn({ digest, err: error }, 'the store did not take a blob');
+        log.warn({ digest, err: error }, 'failed to store blob');
         refuse(error);
         if (isGivenUp) return;
       }
@@ -146,31 +146,29 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
     await Promise.all(underWay);
     await upload
       ?.then((left) => left[how]())
-      .catch((error: unknown) => log.warn({ err: error, digest }, 'an unfinished upload could not be ended'));
+      .catch((error: unknown) => log.warn({ err: error, digest }, 'failed to end unfinished upload'));
   };
 
   return {
-    /** Once it has begun. */
+    /** Set once the upload has begun. */
     get upload(): BlobUpload | undefined {
       return current;
     },
     get isGivenUp(): boolean {
       return isGivenUp;
     },
-    /** Since when the store has refused what it was given. */
+    /** How long the store has been refusing. 0 means that it accepted the last write. */
     get failingForMs(): number {
       return failingSinceMs === undefined ? 0 : performance.now() - failingSinceMs;
     },
     giveUp,
-    /** A segment is complete. */
+    /** Queues a complete segment for the store. */
     add(segment: Segment): void {
       if (isOneFile || segments.count === 1 || isGivenUp) return;
       waiting.push(segment);
       sendNext();
     },
-    /**
-     * Makes the verified blob visible; tries for a minute. False: the store does not take it. Rejects with the reason of `signal`.
-     */
+    /** Makes the verified blob visible, with retries for a minute. Returns false if the store refuses it. Rejects with the reason of `signal`. */
     async commit(): Promise<boolean> {
       committing = { sinceMs: performance.now(), hasRefused: false };
       let isDone = false;
@@ -182,9 +180,9 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
       for (const segment of segments) segment.isStored ||= isDone && !isOneFile;
       return isDone;
     },
-    /** Drops what was stored of a blob that does not become visible; waits for what is under way. Never rejects. */
+    /** Drops the stored parts of a blob that does not become visible. Waits for running writes. Never rejects. */
     abort: () => end('abort'),
-    /** Leaves what was stored to the worker that goes on with it. As `abort`. */
+    /** Leaves the stored parts to the worker that continues the fill. Otherwise the same as `abort`. */
     leave: () => end('leave'),
   };
 }

@@ -1,5 +1,5 @@
-// Going on with a fill of another worker: its bytes come from there as long as it answers, the rest from upstream. After a
-// `kill -9` it has none; after a SIGTERM it has everything that was fetched, and has added a job for each of its fills.
+// Continues a fill of another worker: its bytes come from there as long as it responds, and the rest from upstream. After a
+// `kill -9` that worker has no bytes. After a SIGTERM it has all fetched bytes, and has added a job for each of its fills.
 import type { CacheIndex } from '@cistern/index';
 import type { JobQueue } from '@cistern/jobs';
 import { isNoRange } from '../fetch/fetch-errors.ts';
@@ -14,7 +14,7 @@ type BlobUpstream = Pick<Upstream, 'name' | 'getBlob' | 'headBlob'>;
 const readBytes = 256 * 1024;
 
 /**
- * `upstream` for a fill that goes on with the one at `predecessor`, of a blob of `size` bytes. A body rejects as `getBlob` where
+ * Wraps `upstream` for a fill that continues the one at `predecessor`, of a blob of `size` bytes. A body rejects as `getBlob` does if
  * upstream does not send the rest.
  */
 export function continueFill(
@@ -26,7 +26,7 @@ export function continueFill(
 ): BlobUpstream {
   let isGone = false;
 
-  /** Where upstream sends no ranges the whole comes from there, and nothing of it is copied. */
+  /** If upstream does not support ranges, it sends the whole blob, and nothing is copied from the other worker. */
   const getRest: BlobUpstream['getBlob'] = async (...given) =>
     upstream.getBlob(...given).catch((error: unknown) => {
       isGone ||= isNoRange(error);
@@ -35,11 +35,11 @@ export function continueFill(
 
   const lose = (error: unknown, signal: AbortSignal) => {
     signal.throwIfAborted();
-    log.warn({ err: error, address: predecessor.address }, 'a fill cannot be copied: the rest is fetched');
+    log.warn({ err: error, address: predecessor.address }, 'failed to copy fill, fetching the rest');
     isGone = true;
   };
 
-  /** The first bytes before `toExclusive` that are there; the caller closes the reader. */
+  /** Finds the first bytes before `toExclusive` that the other worker has. The caller closes the reader. */
   const findRun = async (from: number, toExclusive: number, signal: AbortSignal) => {
     if (isGone || from >= toExclusive) return undefined;
     try {
@@ -96,13 +96,13 @@ export function continueFill(
         try {
           for (let position = from; position < toExclusive;) {
             const gapEnd: number = run?.start ?? toExclusive;
-            // Open meanwhile, the run keeps the other worker from ending.
+            // The run is open meanwhile, so the other worker does not exit.
             if (position < gapEnd)
               for await (const piece of fetchTo(position, gapEnd)) {
                 position += piece.length;
                 yield piece;
               }
-            // The fetch sees that upstream sent too little.
+            // The fetch notices that upstream sent too little.
             if (run === undefined || position < gapEnd) return;
             const here: Run = run;
             run = undefined;
@@ -126,14 +126,14 @@ type Run = NonNullable<Awaited<ReturnType<RemoteFills['openPresent']>>>;
 export interface HandOverDeps {
   readonly fills: FillTable;
   readonly index: CacheIndex;
-  /** This process takes no jobs from it any more. */
+  /** This process takes no more jobs from the queue. */
   readonly queue: JobQueue;
   readonly log: Logger;
 }
 
 /**
- * Before a worker ends: adds a job for each of its fills, while its bytes can still be copied. The worker that takes a fill over
- * shows it by the record. Never rejects.
+ * Adds a job for each fill of a worker that shuts down, while its bytes can still be copied. The worker that takes a fill over
+ * writes its record. Never rejects.
  */
 export async function handOverFills({ fills, index, queue, log }: HandOverDeps): Promise<void> {
   for (const { fillId, digest, readers } of fills.all()) {
@@ -152,7 +152,7 @@ export async function handOverFills({ fills, index, queue, log }: HandOverDeps):
       };
       await queue.add('fetch-blob', payload, { dedupKey: fillJobKey(digest, generation), class: fillClass });
     } catch (error) {
-      log.warn({ err: error, digest }, 'nobody could be asked to go on with a fill');
+      log.warn({ err: error, digest }, 'failed to enqueue handover of fill');
     }
   }
 }

@@ -1,4 +1,4 @@
-// The way to the bytes of a fill, wherever it runs: here, or on another worker.
+// Opens the bytes of a fill, in this process or on another worker.
 import type { FillRecord } from '@cistern/index';
 import type { SourceReader } from '@cistern/streams';
 import type { Fill, FillRange } from '../fill/fill-options.ts';
@@ -15,20 +15,20 @@ type RunningFillRecord = FillRecord & { readonly size: number };
 
 export interface FillAccess {
   /**
-   * `undefined`: that fill has ended, as its record tells. Rejects with `SourceInterrupted` if its worker is out of reach;
-   * reading does too when the worker goes away.
+   * Returns `undefined` if the fill has ended; its record then has the outcome. Rejects with `SourceInterrupted` if its worker is
+   * unreachable. Reads reject the same way if the worker becomes unavailable.
    */
   open(record: RunningFillRecord, range: FillRange, signal: AbortSignal): Promise<SourceReader | undefined>;
-  /** As `RemoteFills.canRead`. Alone a node reads all of its records. */
+  /** See `RemoteFills.canRead`. A node without others reads all of its records. */
   canRead(record: FillRecord): boolean;
 }
 
 export interface FillAccessOptions {
   /** The fills of this process, if it runs any. */
   readonly fills: FillTable | undefined;
-  /** Of this process, as the records of its fills have it. */
+  /** The address of this process in the records of its fills. */
   readonly address: string;
-  /** Absent: there are no other processes. */
+  /** Unset means that there are no other processes. */
   readonly remote: RemoteFills | undefined;
 }
 
@@ -51,7 +51,7 @@ export function createFillTable() {
   const entries = new Map<string, FillEntry>();
   return {
     add: (entry: FillEntry): void => void entries.set(entry.fill.fillId, entry),
-    /** To be called when the fill's record says how it ended: a fill that is gone from here has no new followers. */
+    /** Call it when the fill's record has the outcome: a fill that is not in the table gets no new followers. */
     remove: (fill: Fill): void => void entries.delete(fill.fillId),
     get: (fillId: string): Fill | undefined => entries.get(fillId)?.fill,
     all: (): Iterable<Fill> => entries.values().map(({ fill }) => fill),

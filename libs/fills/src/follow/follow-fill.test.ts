@@ -7,14 +7,14 @@ import { createFollowFill } from './follow-fill.ts';
 
 const source = repositoryOf('docker.io', 'library/nginx');
 const digest = digestOf(Buffer.from('a'));
-const unexpected = () => assert.fail('nothing else is asked of the queue');
+const unexpected = () => assert.fail('the queue must get no other call');
 
-/** Time enough for a request to come to its wait. */
+/** Enough time for a request to start to wait. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn += 1) await setImmediate();
 }
 
-test('requests that wait for one fill ask for it once, and the next one asks again when they have left', async (t) => {
+test('requests that wait for one fill add its job once, and the next request adds it again after they end', async (t) => {
   let asked = 0;
   const queue = { add: async () => void (asked += 1), run: unexpected };
   const follow = createFollowFill({

@@ -1,58 +1,59 @@
-// A frontend's way to a fill: subscribe, read the record, add the job, read again. The record is the truth;
-// announcements only wake. It waits for `running`, never for `done`.
+// How a frontend joins a fill: subscribe, read the record, add the job, read again. The record is the truth, and announcements only
+// wake. It waits for `running`, never for `done`.
 import { type CacheIndex, type FillRecord, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
 
 /**
- * How the record of a fill ends that has lost its last reader. It has not failed: the next client starts another. Nodes of other
- * releases compare the message, so it never changes.
+ * The failure in the record of a fill that has lost its last reader. The fill has not failed: the next client starts another. Nodes
+ * of other releases compare the message, so it never changes.
  */
+// language: nodes of other releases compare this message
 export const leftFill = { kind: 'overloaded', message: 'Nobody read this blob any more.' } as const;
 
 export interface FollowDeps {
   readonly index: CacheIndex;
   readonly queue: JobQueue;
   readonly now: () => number;
-  /** As `FillAccess.canRead`: what cannot be read is waited for, until it has ended. */
+  /** See `FillAccess.canRead`. A fill that cannot be read is waited for, until it has ended. */
   readonly canRead: (record: FillRecord) => boolean;
 }
 
 interface FollowRequest {
   readonly digest: Digest;
-  /** Where to fetch from, if no fill runs. */
+  /** The upstream and repository to fetch from, if no fill runs. */
   readonly source: RepositoryKey;
-  /** What the asker waits for, so that a small range need not wait for all before it. */
+  /** The first byte that the caller needs, so that a small range need not wait for all bytes before it. */
   readonly from: number;
   readonly toExclusive?: number | undefined;
-  /** A fill that the asker knows to be of no use any more, whatever its record says. */
+  /** A fill that is of no more use to the caller, even if its record is still `running`. */
   readonly past?: FillRecord | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** `running`: read from it. `done`: it has been committed; read from the store. */
+/** `running` means: read from the fill. `done` means: it has been committed, so read from the store. */
 export interface FollowedFill {
   readonly record: FillRecord & { readonly state: 'running' | 'done'; readonly size: number };
-  /** True if others had asked before. */
+  /** True if another request had started the fill before. */
   readonly joined: boolean;
 }
 
-/** Rejects with the fill's failure, where it concerns this asker, with `upstream-timeout`, or with `signal`'s reason. */
+/** Rejects with the fill's failure if that concerns this request, with `upstream-timeout`, or with the reason of `signal`. */
 export type FollowFill = (request: FollowRequest) => Promise<FollowedFill>;
 
 const rereadMs = 500;
-/** A worker drops a parked fetch that no reader asks for, and a job may be lost with its worker. */
+/** The interval at which a waiting request adds its job again. A parked fetch needs it, and a worker may die with its job. */
 const addAgainMs = 2_000;
-/** Upstream's own deadlines end a fetch sooner; this bounds the queue. containerd gives up after five minutes. */
+/** Upstream's own deadlines end a fetch sooner. This one bounds the queue. containerd gives up after five minutes. */
 const deadlineMs = 240_000;
 
-/** Requests of this process that want the same fill add its job once. */
+/** Requests of this process for the same fill add its job only once. */
 export function createFollowFill({ index, queue, now, canRead }: FollowDeps): FollowFill {
-  /** The jobs that waiting requests want, and when they were last added. */
+  /** The jobs of waiting requests, and when each was last added. */
   const adding = new Map<string, { readonly waiting: Set<object>; addedAtMs: number }>();
 
-  /** A fill that is past is replaced, whatever its generation. */
+  /** A fill that is past is replaced, at any generation. */
   const add = ({ digest, source, from, toExclusive, past: read }: FollowRequest, past: FillRecord | undefined) => {
     const { upstream, repository } = source;
     const range = { from, ...(toExclusive !== undefined && { toExclusive }) };
@@ -68,7 +69,7 @@ export function createFollowFill({ index, queue, now, canRead }: FollowDeps): Fo
   return async function followFill(request) {
     const { digest, source, signal } = request;
     const wanted = new Set<string>();
-    /** Once for all requests, and again every two seconds. True if another request has added it already. */
+    /** Adds the job once for all requests, and again every two seconds. True if another request has added it already. */
     const addOnce = async (past: FillRecord | undefined) => {
       const key = fillJobKey(digest, past?.generation ?? 0);
       const known = adding.get(key);
@@ -86,7 +87,7 @@ export function createFollowFill({ index, queue, now, canRead }: FollowDeps): Fo
     const unsubscribe = await index.pubsub.subscribe(fillTopic(digest), waker.wake);
     try {
       let record = await index.fills.read(digest);
-      // How an earlier fill failed says nothing about the next.
+      // The failure of an earlier fill does not apply to the next.
       if (record?.state === 'failed') past = record;
       let joined = (record !== undefined && record.fillId !== past?.fillId) || (await addOnce(past));
       const startedAtMs = now();
@@ -97,8 +98,8 @@ export function createFollowFill({ index, queue, now, canRead }: FollowDeps): Fo
           if (hasBytes(record) && (record.state === 'done' || canRead(record))) return { record, joined };
           if (record.state === 'failed') {
             if (isSameRepository(record.source, source) && !isLeftFill(record)) throw failureOf(record);
-            // What was wrong with another repository or upstream says nothing about this asker's; and a fill that ran a moment
-            // ago, when this asker came, may have been left.
+            // A failure with another repository or upstream does not concern this request. A fill that was running when this
+            // request arrived may have lost its last reader since.
             past = record;
             joined = await addOnce(past);
           }
@@ -119,12 +120,12 @@ export function createFollowFill({ index, queue, now, canRead }: FollowDeps): Fo
   };
 }
 
-/** Under which `fetch-blob` jobs are one: those that replace fills of the same generation or older ones. */
+/** The key under which `fetch-blob` jobs are one: they replace fills of the same or an older generation. */
 export function fillJobKey(digest: Digest, replaces: number): string {
   return `${digest}.${replaces}`;
 }
 
-/** A fill that an asker could not read from may come to its end all the same. */
+/** A fill that the request could not read from may still complete. */
 function isNews(record: FillRecord, past: FillRecord | undefined): boolean {
   if (record.fillId !== past?.fillId) return true;
   return record.state === 'done' && past.state !== 'done';
@@ -141,7 +142,7 @@ function failureOf({ failure, source }: FillRecord): CacheError {
   return new CacheError(kind, message, { retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });
 }
 
-/** Remembers a wake-up that comes while no caller waits. Woken by `signal` too. */
+/** Remembers a wake-up that arrives while no caller waits. An abort of `signal` wakes it too. */
 function createWaker(signal: AbortSignal | undefined) {
   let woken = Promise.withResolvers<void>();
   const wake = () => woken.resolve();
@@ -160,7 +161,7 @@ function createWaker(signal: AbortSignal | undefined) {
   };
 }
 
-/** Announced after every change of a fill's record. */
+/** The topic of announcements after each change of a fill's record. */
 export function fillTopic(digest: Digest): string {
   return `fill/${digest}`;
 }

@@ -1,4 +1,4 @@
-// A reader's table, and the way in which it ends, from the worker to the other node.
+// A reader's table and its outcome, sent from the worker to another node.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -21,7 +21,7 @@ const log = createLogger({ level: 'error', formatter: 'json' });
 const table = { segmentBytes: 16 * 1024 * 1024, crcs: [7] };
 const now = () => 1_700_000_000_000;
 
-/** A reader of three bytes that ends as `end` says. */
+/** A reader of three bytes that ends as `end` does. */
 function readerOf(end: Error | undefined, ofTable?: SourceReader['table']): SourceReader {
   let left = 3;
   return {
@@ -55,7 +55,7 @@ async function openFrom(t: TestContext, reader: SourceReader) {
   return opened;
 }
 
-test('the table of a reader comes with its end, whenever it is known', async (t) => {
+test('a reader’s table arrives with its end, no matter when it is known', async (t) => {
   const known = Promise.withResolvers<typeof table>();
   const opened = await openFrom(
     t,
@@ -73,7 +73,7 @@ test('a reader without a table ends without one', async (t) => {
   assert.equal(await (await openFrom(t, unknown)).table(), undefined);
 });
 
-test('a table that cannot be had is a failure, not an end', async (t) => {
+test('a table that fails is a failure, not an end', async (t) => {
   const opened = await openFrom(
     t,
     readerOf(undefined, async () => {
@@ -84,7 +84,7 @@ test('a table that cannot be had is a failure, not an end', async (t) => {
   assert.equal(opened.ended, false);
 });
 
-test('a reader that goes on in the store, and one that goes on at another worker', async (t) => {
+test('a reader that must continue in the store or at another worker rejects accordingly', async (t) => {
   for (const isStored of [true, false]) {
     const opened = await openFrom(t, readerOf(new SourceInterrupted('elsewhere', { isStored })));
     await assert.rejects(

@@ -1,7 +1,7 @@
-// A worker's side of the fill protocol: what its fills hold, to nodes of its cluster.
-//   GET /v2/fills/<id>?from=N&to=M&verified=1   sends frames of [N, M) as they come. verified: the blob's end waits until it is.
-//   GET /v2/fills/<id>/present?from=N           sends frames of the first bytes that are here from N on. Headers have their start and end.
-// It answers 404 where the fill is not here any more: the record says how it ended. 401 means another secret, 403 another time.
+// The worker's side of the fill protocol. It serves the bytes of its fills to the nodes of its cluster.
+//   GET /v2/fills/<id>?from=N&to=M&verified=1   sends frames of [N, M) as bytes arrive. `verified` withholds the end until it is verified.
+//   GET /v2/fills/<id>/present?from=N           sends frames of the first present bytes from N on. Headers have their start and end.
+// It responds with 404 if the fill has ended: its record has the outcome. 401 means another secret, 403 another time.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SourceReader } from '@cistern/streams';
 import type { Fill } from '../fill/fill-options.ts';
@@ -13,15 +13,15 @@ import { sendFrames } from './send-frames.ts';
 interface AnswerFillOptions {
   readonly fills: { get(fillId: string): Fill | undefined };
   readonly keys: PeerKeys;
-  /** This worker's address, as the records of its fills have it. */
+  /** The address of this worker in the records of its fills. */
   readonly address: string;
   /** The index's clock, which all nodes share. */
   readonly now: () => number;
-  /** Called with the bytes that leave for followers. */
+  /** Called with the number of bytes sent to followers. */
   readonly onSent: (bytes: number) => void;
 }
 
-/** For the worker's HTTP server; answers every request, and ends with the connection. */
+/** A handler for the worker's HTTP server. It responds to every request, and closes the connection with the response. */
 export type AnswerFill = (request: IncomingMessage, response: ServerResponse) => void;
 
 export function createAnswerFill({ fills, keys, address, now, onSent }: AnswerFillOptions): AnswerFill {
@@ -43,19 +43,19 @@ export function createAnswerFill({ fills, keys, address, now, onSent }: AnswerFi
     const fill = fills.get(fillId);
     const from = numberOf(url, 'from');
     if (request.method !== 'GET' || fill === undefined || from === undefined)
-      return refuse(response, 404, 'There is no such fill here.');
+      return refuse(response, 404, 'This worker has no such fill.');
     const send = (reader: SourceReader) => {
-      // Frames have an end of their own: no chunks around them, and the connection ends with the answer (RFC 9112, 6.3).
+      // Frames mark their own end, so they are not chunked, and the connection ends with the response (RFC 9112, 6.3).
       response.removeHeader('transfer-encoding');
       response.writeHead(200, { 'content-type': 'application/vnd.cistern.fill.v2', connection: 'close' });
       return sendFrames(response, reader, { ends: keys.ends(fill.digest, path), onSent });
     };
     if (what === 'bytes') {
       const reader = openBytes(fill, from, url);
-      return reader === undefined ? refuse(response, 404, 'That fill has ended.') : send(reader);
+      return reader === undefined ? refuse(response, 404, 'The fill has ended.') : send(reader);
     }
     const present = await fill.openPresent(from);
-    if (present === undefined) return refuse(response, 404, 'There are no such bytes here.');
+    if (present === undefined) return refuse(response, 404, 'The fill has no such bytes here.');
     response.setHeader(presentStartHeader, String(present.start));
     response.setHeader(presentEndHeader, String(present.endExclusive));
     return send(present.reader);

@@ -1,28 +1,28 @@
-// How a fill's bytes travel from its worker to a frontend: frames of a type, a length and that many bytes. Silence then
-// means that the worker is gone, and an end of the connection without an end frame that it broke.
+// Frames carry a fill's bytes from its worker to a frontend: a type, a length and that many bytes. Silence then means that the worker is
+// unavailable. A connection that ends without an end frame has broken.
 import type { CrcTable } from '@cistern/oci';
 import { protocol } from './peer-keys.ts';
 
-/** In every path of the protocol, so that two releases can run side by side. */
+/** Part of every path of the protocol, so that two releases can run side by side. */
 export const protocolPath = `/v${protocol}/fills`;
-/** The headers of `present` that say where its bytes begin and end. */
+/** The headers of `present` with the start and end of its bytes. */
 export const presentStartHeader = 'x-cistern-present-start';
 export const presentEndHeader = 'x-cistern-present-end';
 
 export const frameTypes = {
-  /** Nothing new, but the worker lives. Empty. */
+  /** No new bytes, but the worker is alive. Empty. */
   heartbeat: 0,
   data: 1,
   /**
-   * Everything that was asked for has been sent; where verification was asked for, it has been waited for. The blob's table of
-   * checksums, or nothing in its place, and a MAC.
+   * All requested bytes have been sent, and verified if the request wants that. Contains the blob's table of checksums, which may be
+   * empty, and a MAC.
    */
   end: 2,
-  /** The fill has failed. JSON of `FailureFrame`. */
+  /** The fill has failed. Contains the JSON of `FailureFrame`. */
   failed: 3,
-  /** Another worker goes on with the fill. Empty. */
+  /** Another worker continues the fill. Empty. */
   moved: 4,
-  /** The store has the blob, and the rest comes from there. A MAC. */
+  /** The store has the blob, and the rest comes from there. Contains a MAC. */
   stored: 5,
 } as const;
 
@@ -34,11 +34,11 @@ export interface FailureFrame {
 }
 
 export const headerBytes = 5;
-/** While nothing else is sent. */
+/** The interval of heartbeats while nothing else is sent. */
 export const heartbeatMs = 1_000;
-/** Silence for as long means that the worker is gone: several heartbeats, for a busy one may be late. */
+/** After this much silence the worker counts as unavailable. It spans several heartbeats, because a busy worker may be late. */
 export const silenceMs = 4_000;
-/** The bound for frames that are not data. A table of 10,000 segments takes 40 KB. */
+/** The limit for frames that are not data. A table of 10,000 segments takes 40 KB. */
 export const maxControlBytes = 64 * 1024;
 
 /** Writes a header at the start of `into`. */
@@ -57,7 +57,7 @@ export function encodeFrame(type: number, ...payload: readonly Uint8Array[]): Bu
 const segmentBytesLength = 8;
 const crcLength = 4;
 
-/** Bytes of a segment in eight bytes, and four for the CRC-32 of each. No table is no bytes. */
+/** Encodes the bytes per segment in eight bytes, and the CRC-32 of each segment in four. No table is encoded as no bytes. */
 export function encodeTable(table: CrcTable | undefined): Buffer {
   if (table === undefined) return Buffer.alloc(0);
   const { segmentBytes, crcs } = table;
@@ -67,7 +67,7 @@ export function encodeTable(table: CrcTable | undefined): Buffer {
   return bytes;
 }
 
-/** The reverse of `encodeTable`, for what it has made. */
+/** Reverses `encodeTable`. `bytes` must come from it. */
 export function parseTable(bytes: Buffer): CrcTable | undefined {
   if (bytes.length === 0) return undefined;
   const count = Math.floor((bytes.length - segmentBytesLength) / crcLength);

@@ -6,7 +6,7 @@ import { createLogger } from '@cistern/telemetry';
 import { openRemoteFills } from './open-remote-fills.ts';
 import { createPeerKeys } from './peer-keys.ts';
 
-test('a wrong signature is logged once a minute, another protocol never', () => {
+test('a wrong signature is logged once a minute, and another protocol is never logged', () => {
   const lines: string[] = [];
   const log = createLogger({
     level: 'warn',

@@ -1,5 +1,5 @@
-// A frontend's way to fills that run on workers, and a worker's to those of its predecessor. A worker that does not answer
-// at once is taken for gone. Only addresses that a node of this cluster has signed are dialled.
+// Connects a frontend to fills that run on workers, and a worker to those of its predecessor. A worker that does not respond soon counts
+// as unavailable. Only addresses that a node of this cluster has signed are dialled.
 import type { RecordSignature } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
@@ -14,7 +14,7 @@ import { type FrameReader, createFrameReader } from './read-frames.ts';
 
 interface RemoteFillsOptions {
   readonly keys: PeerKeys;
-  /** Closed with it. */
+  /** Closed together with the remote fills. */
   readonly connections: PeerConnections;
   /** The index's clock, which all nodes share. */
   readonly now: () => number;
@@ -23,33 +23,33 @@ interface RemoteFillsOptions {
   readonly traceparent?: (() => string | undefined) | undefined;
 }
 
-/** The part of a record by which its fill is read. */
+/** The part of a record that is needed to read its fill. */
 export type FillPlace = SignedFill & RecordSignature;
 
 export interface RemoteFills {
-  /** For the record of a fill of this process. */
+  /** Signs the record of a fill of this process. */
   sign(fill: SignedFill): Required<RecordSignature>;
-  /** For the record of a fill. */
+  /** Seals a checkpoint for the record of a fill. */
   sealCheckpoint(digest: Digest, checkpoint: Checkpoint): string;
-  /** `undefined` where no node of this cluster has sealed it for that digest. */
+  /** Returns `undefined` if no node of this cluster has sealed it for that digest. */
   openCheckpoint(digest: Digest, sealed: string): Checkpoint | undefined;
   /**
-   * False for a record of another protocol, and for one that no node of this cluster has written. Nodes do not read such a fill, nor
-   * replace it while its lease lasts.
+   * Returns false for a record of another protocol, and for one that no node of this cluster has written. Nodes do not read such a
+   * fill, nor replace it while its lease lasts.
    */
   canRead(record: FillPlace): boolean;
   /**
-   * Bytes as they come. `undefined`: that fill has ended. Rejects with `SourceInterrupted` if its worker is
-   * out of reach, with `store-unavailable` if that has another secret or another time. `signal` breaks the reader off, too.
+   * Opens the bytes of a fill. `undefined` means that the fill has ended. Rejects with `SourceInterrupted` if its worker is
+   * unreachable, and with `store-unavailable` if the worker has another secret or another time. `signal` ends the reader, too.
    */
   open(place: FillPlace, range: FillRange, signal: AbortSignal): Promise<FrameReader | undefined>;
-  /** Sends the first bytes that are there from an offset on, and no more. `undefined` means that there are none. Rejects as `open`. */
+  /** Opens only the first present bytes from an offset on. `undefined` means that there are none. Rejects as `open` does. */
   openPresent(
     place: FillPlace,
     from: number,
     signal: AbortSignal,
   ): Promise<(PresentRun & { readonly reader: FrameReader }) | undefined>;
-  /** Breaks off whatever is still open. */
+  /** Ends all open readers. */
   close(): Promise<void>;
 }
 
@@ -72,7 +72,7 @@ export function openRemoteFills(options: RemoteFillsOptions): RemoteFills {
 
   const get = async (place: FillPlace, query: string, signal: AbortSignal) => {
     const { address, fillId, digest } = place;
-    if (!canRead(place)) throw new SourceInterrupted('the record of the fill is not of this cluster');
+    if (!canRead(place)) throw new SourceInterrupted('the record of the fill is not signed by this cluster');
     const path = `${protocolPath}/${fillId}${query}`;
     const traceparent = options.traceparent?.();
     const authorization = keys.authorize(address, path, now());
@@ -82,7 +82,7 @@ export function openRemoteFills(options: RemoteFillsOptions): RemoteFills {
       answer = await connections.get(`${address}${path}`, { headers, signal, timeoutMs: silenceMs });
     } catch (error) {
       signal.throwIfAborted();
-      throw new SourceInterrupted(`the worker at ${address} cannot be reached`, { cause: error });
+      throw new SourceInterrupted(`the worker at ${address} is unreachable`, { cause: error });
     }
     const { statusCode } = answer.head;
     if (statusCode === 200)
@@ -120,9 +120,11 @@ export function openRemoteFills(options: RemoteFillsOptions): RemoteFills {
 
 function refusalOf(statusCode: number, address: string): Error {
   const refused = (why: string) =>
-    new CacheError('store-unavailable', `The worker at ${address} refuses this node: ${why}`);
-  if (statusCode === 401) return refused('cluster.secretfile has to be the same on all nodes.');
+    new CacheError('store-unavailable', `The worker at ${address} rejects this node: ${why}`);
+  if (statusCode === 401) return refused('cluster.secretfile must be the same on all nodes.');
   if (statusCode === 403)
-    return refused(`their clocks are more than ${mostMinutesApart} minutes apart, but all nodes follow that of Redis.`);
+    return refused(
+      `their clocks are more than ${mostMinutesApart} minutes apart, but all nodes use the clock of Redis.`,
+    );
   return new SourceInterrupted(`the worker at ${address} answered ${statusCode}`);
 }

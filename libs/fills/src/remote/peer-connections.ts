@@ -1,8 +1,8 @@
-// Connections to workers, one for each answer. A body is read from the socket right into the reader's own buffers: a frontend
-// passes on every byte of every cold pull.
+// Connections to workers, one for each response. The body is read from the socket directly into the reader's own buffers, because a
+// frontend forwards every byte of every cold pull.
 import { type BodyConnection, openBodyConnection, type ResponseHead } from '@cistern/streams';
 
-/** For workers whose address begins with `https:`. PEM; `certificate` and `key` where they ask for a certificate. */
+/** TLS for workers whose address begins with `https:`. In PEM. Workers that require a certificate need `certificate` and `key`. */
 export interface PeerTls {
   readonly ca?: string | undefined;
   readonly certificate?: string | undefined;
@@ -11,26 +11,26 @@ export interface PeerTls {
 
 export interface PeerAnswer {
   readonly head: ResponseHead;
-  /** As `BodyConnection`'s. Read to its end, or destroyed. */
+  /** See `BodyConnection`. Read it to its end, or destroy it. */
   readonly body: Pick<BodyConnection, 'read' | 'destroy'>;
 }
 
 interface PeerGetOptions {
   readonly headers: Readonly<Record<string, string>>;
-  /** Breaks off the answer, too. */
+  /** Ends the response, too. */
   readonly signal: AbortSignal;
-  /** How long the worker may be silent while a reader waits for it. */
+  /** The longest silence of the worker while a reader waits for it. */
   readonly timeoutMs: number;
 }
 
 export interface PeerConnections {
-  /** `url`: `http://10.0.0.1:5002/path?query`. Rejects when the connection fails, or with the reason of `signal`. */
+  /** `url` is for example `http://10.0.0.1:5002/path?query`. Rejects if the connection fails, or with the reason of `signal`. */
   get(url: string, options: PeerGetOptions): Promise<PeerAnswer>;
-  /** Breaks off whatever is still open, and refuses what comes later. */
+  /** Ends all open responses, and rejects later requests. */
   close(): void;
 }
 
-/** Also the wait that a dead machine costs. */
+/** Also the time that a dead machine costs. */
 export const connectMs = 1_000;
 
 export function openPeerConnections(tls?: PeerTls): PeerConnections {
@@ -88,5 +88,5 @@ function formatGet({ pathname, search, host }: URL, headers: Readonly<Record<str
 }
 
 function closedError(): Error {
-  return new Error('the connections to workers have been closed');
+  return new Error('the connections to workers are closed');
 }

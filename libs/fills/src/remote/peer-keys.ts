@@ -1,5 +1,5 @@
-// Nodes of a cluster sign their messages about fills with keys made of the cluster's secret. Redis and the network carry
-// them, and cannot forge them (decision 0066).
+// Nodes of a cluster sign their messages about fills with keys derived from the cluster's secret. Redis and the network carry the
+// messages, and cannot forge them (decision 0066).
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { FillRecord, RecordSignature } from '@cistern/index';
 import { isSameSecret } from '@cistern/runtime';
@@ -8,17 +8,17 @@ import { isSameSecret } from '@cistern/runtime';
 export const protocol = 2;
 
 /**
- * The fields that a record's signature covers. A node that reads the record sends requests to this address. It takes the answer for
- * this digest and size, and believes that this repository holds it.
+ * The fields that a record's signature covers. A node that reads the record sends requests to this address. It accepts the response
+ * as this digest and size, and trusts that this repository holds it.
  */
 export type SignedFill = Pick<FillRecord, 'digest' | 'fillId' | 'address' | 'source' | 'size'>;
 
-/** The two ways in which a fill's bytes end well. */
+/** The two successful ends of a fill's bytes. */
 export type EndKind = 'end' | 'stored';
 
-/** Signs how the answer to one request ended. */
+/** Signs how the response to one request ended. */
 export interface EndKeys {
-  /** `sentBytes`: of data; `table`: as it is sent. Returns `macBytes` bytes. */
+  /** `sentBytes` counts the data, and `table` is the encoded table. Returns `macBytes` bytes. */
   sign(kind: EndKind, sentBytes: number, table: Uint8Array): Buffer;
   isRight(mac: Uint8Array, kind: EndKind, sentBytes: number, table: Uint8Array): boolean;
 }
@@ -26,7 +26,7 @@ export interface EndKeys {
 export type PeerKeys = ReturnType<typeof createPeerKeys>;
 
 export const macBytes = 32;
-/** A request holds for this many minutes before and after the one that it names. */
+/** A request is valid for this many minutes before and after the minute that it names. */
 export const mostMinutesApart = 2;
 
 const minuteMs = 60_000;
@@ -49,17 +49,17 @@ export function createPeerKeys(clusterSecret: string) {
     signRecord: (fill: SignedFill): Required<RecordSignature> => ({ protocol, signature: signatureOf(fill) }),
     isSigned: (record: SignedFill & RecordSignature): boolean =>
       record.protocol === protocol && isSameSecret(record.signature, signatureOf(record)),
-    /** For the record of the fill of `digest`. */
+    /** Seals a checkpoint for the record of the fill of `digest`. */
     sealCheckpoint: seal,
-    /** The text; `undefined`: no node of this cluster has sealed it for this digest. */
+    /** Returns the text. `undefined` means that no node of this cluster has sealed it for this digest. */
     openCheckpoint(digest: string, sealed: string): string | undefined {
       const text = sealed.slice(sealed.indexOf('.') + 1);
       return isSameSecret(sealed, seal(digest, text)) ? text : undefined;
     },
-    /** Value of the `Authorization` header of `GET <address><path>`, where `path` has the fill and its query. */
+    /** Returns the `Authorization` header of `GET <address><path>`, where `path` includes the fill and its query. */
     authorize: (address: string, path: string, nowMs: number): string =>
       tokenOf(address, path, Math.floor(nowMs / minuteMs)),
-    /** `outdated`: made by a node of this cluster, at another time. */
+    /** `outdated` means that a node of this cluster signed it, at another time. */
     check(
       authorization: string | undefined,
       { address, path, nowMs }: { readonly address: string; readonly path: string; readonly nowMs: number },
@@ -68,7 +68,7 @@ export function createPeerKeys(clusterSecret: string) {
       if (!isSameSecret(authorization, tokenOf(address, path, minute))) return 'wrong';
       return Math.abs(minute - Math.floor(nowMs / minuteMs)) <= mostMinutesApart ? 'right' : 'outdated';
     },
-    /** For the answer to the request of `path`, about the fill of `digest`. */
+    /** Returns the keys for the response to the request of `path`, about the fill of `digest`. */
     ends(digest: string, path: string): EndKeys {
       const sign: EndKeys['sign'] = (kind, sentBytes, table) => signEnd([kind, digest, path, sentBytes], table);
       return {
@@ -79,7 +79,7 @@ export function createPeerKeys(clusterSecret: string) {
   };
 }
 
-/** HMAC-SHA-256 of fields, which cannot run into each other, and of bytes behind them. */
+/** Signs fields, whose boundaries are unambiguous, and the bytes after them with HMAC-SHA-256. */
 function createSigner(clusterSecret: string, purpose: string) {
   const key = new Uint8Array(hkdfSync('sha256', clusterSecret, '', `cistern peers v${protocol} ${purpose}`, macBytes));
   return (fields: readonly (string | number)[], bytes: Uint8Array = new Uint8Array(0)): Buffer =>

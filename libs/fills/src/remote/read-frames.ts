@@ -1,5 +1,5 @@
-// The reading side of the frames. A body is read into the reader's buffer as it comes, and frames that are not data are
-// squeezed out of it there (decision 0047).
+// The reading side of the frames. It reads a body into the reader's buffer, and removes the frames that are not data there (decision
+// 0047).
 import { CacheError, cacheErrorKinds, type CacheErrorKind } from '@cistern/errors';
 import { SourceInterrupted, type BodyConnection } from '@cistern/streams';
 import type { CrcTable } from '@cistern/oci';
@@ -9,14 +9,14 @@ import { type EndKeys, type EndKind, macBytes } from './peer-keys.ts';
 export type FrameReader = ReturnType<typeof createFrameReader>;
 
 /**
- * Reads a body to its end, or destroys it. `read` is as `SourceReader.read`: 0 after the end frame. It rejects with the fill's own
- * failure, or with `SourceInterrupted` when the connection broke, was silent, or the worker says where the rest is. An end that is
- * not signed for just these bytes is a broken connection.
+ * Reads a body to its end, or destroys it. `read` works as `SourceReader.read`, and returns 0 after the end frame. It rejects with the
+ * fill's own failure. It rejects with `SourceInterrupted` if the connection broke or was silent, or the rest is elsewhere. An end
+ * that is not signed for exactly these bytes counts as a broken connection.
  */
 export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>, ends: EndKeys) {
   const header = Buffer.alloc(headerBytes);
   let headerFilled = 0;
-  /** The type of the open frame, and how much of it has not come yet. */
+  /** The type of the current frame, and the number of its bytes that are missing. */
   let type: number = frameTypes.data;
   let left = 0;
   /** Holds a frame that is not data. */
@@ -31,7 +31,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
     type = header.readUInt8(0);
     left = header.readUInt32BE(1);
     if (type === frameTypes.data) return;
-    if (left > maxControlBytes) throw new SourceInterrupted('the worker sent something else than frames');
+    if (left > maxControlBytes) throw new SourceInterrupted('the worker sent something other than frames');
     payload = Buffer.alloc(left);
     if (left === 0) closeControl();
   };
@@ -40,7 +40,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
   const openSigned = (kind: EndKind): Buffer => {
     const signed = payload.subarray(0, Math.max(0, payload.length - macBytes));
     if (!ends.isRight(payload.subarray(signed.length), kind, receivedBytes, signed))
-      throw new SourceInterrupted('the end of the answer is not what the worker signed');
+      throw new SourceInterrupted('the end of the response has a wrong signature');
     return signed;
   };
 
@@ -52,7 +52,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
     } else if (type === frameTypes.stored) {
       openSigned('stored');
       throw new SourceInterrupted('the blob is in the store', { isStored: true });
-    } else if (type === frameTypes.moved) throw new SourceInterrupted('another worker goes on with the fill');
+    } else if (type === frameTypes.moved) throw new SourceInterrupted('another worker continues the fill');
     else if (type === frameTypes.failed) throw parseFailure(payload);
     else throw new SourceInterrupted(`the worker sent a frame of unknown type ${type}`);
   };
@@ -73,7 +73,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
     return part.length;
   };
 
-  /** Moves the data among `bytes` to their start, and returns how much it is. A failure behind it is left in `failure`. */
+  /** Moves the data in `bytes` to their start, and returns its length. Leaves a failure after it in `failure`. */
   const squeeze = (bytes: Uint8Array): number => {
     let filled = 0;
     try {
@@ -99,7 +99,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
     try {
       const length = await body.read(into);
       if (failure !== undefined) throw failure;
-      if (length === 0) throw new SourceInterrupted('the worker ended the connection before the end');
+      if (length === 0) throw new SourceInterrupted('the worker closed the connection before the end frame');
       return length;
     } catch (error) {
       failure ??= error instanceof SourceInterrupted ? error : broken(error);
@@ -113,7 +113,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
       if (failure !== undefined) throw failure;
       const length = await readMore(into);
       const filled = squeeze(into.subarray(0, length));
-      // Data before a failure is good.
+      // Data before a failure is valid.
       if (filled > 0) return filled;
     }
   };
@@ -123,10 +123,10 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
       return ended;
     },
     read,
-    /** As `SourceReader.table`: waits for the end frame. Rejects if more data comes before it. */
+    /** Works as `SourceReader.table`, and waits for the end frame. Rejects if more data comes before it. */
     async table(): Promise<CrcTable | undefined> {
       if ((await read(Buffer.alloc(headerBytes))) > 0)
-        throw new SourceInterrupted('the worker sent more than was asked for');
+        throw new SourceInterrupted('the worker sent more than was requested');
       return table;
     },
     close(): void {
@@ -146,7 +146,7 @@ function parseFailure(payload: Buffer): Error {
     if (!isKind(kind)) return new CacheError('store-unavailable', message, { retryable: true });
     return new CacheError(kind, message, { retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });
   } catch {
-    return new SourceInterrupted('the worker sent a failure that cannot be read');
+    return new SourceInterrupted('the worker sent an invalid failure frame');
   }
 }
 

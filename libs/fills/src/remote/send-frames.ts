@@ -1,4 +1,4 @@
-// The sending side of the frames. Two buffers take turns: one is read into while the other is written out.
+// The sending side of the frames. It alternates between two buffers: one is filled while the other is written out.
 import type { ServerResponse } from 'node:http';
 import { isCacheError } from '@cistern/errors';
 import { SourceInterrupted, type SourceReader } from '@cistern/streams';
@@ -14,19 +14,19 @@ import {
 import type { EndKeys } from './peer-keys.ts';
 
 const chunkBytes = 128 * 1024;
-/** A frontend that takes nothing for as long is taken for dead; one paced by slow clients takes something. */
+/** A frontend that reads nothing for this long counts as dead. One with slow clients reads at least something. */
 const stalledMs = 5 * 60_000;
 
 export interface SendFramesOptions {
-  /** Sign how it ends. */
+  /** Signs the end of the response. */
   readonly ends: EndKeys;
-  /** Called with the bytes that leave for followers. */
+  /** Called with the number of bytes sent to followers. */
   readonly onSent: (bytes: number) => void;
 }
 
 /**
- * Writes a reader's bytes as frames into an answer, with heartbeats while it has none. Closes `reader`, and ends `response` with a
- * frame that says how it ended. Never rejects.
+ * Writes a reader's bytes as frames to a response, with heartbeats while there are none. Closes `reader`, and ends `response` with a
+ * frame that has the outcome. Never rejects.
  */
 export async function sendFrames(
   response: ServerResponse,
@@ -55,7 +55,7 @@ export async function sendFrames(
   };
   const onClose = () => {
     void reader.close();
-    // Node does not call back after a write to a socket that is about to close.
+    // Node does not call the callback of a write to a socket that is about to close.
     for (const reject of writing) reject(new Error('the connection has closed'));
   };
   const heartbeat = setInterval(() => {
@@ -108,7 +108,7 @@ function lastFrameOf(error: unknown, sentBytes: number, ends: EndKeys): Buffer {
       }
     : {
         kind: 'store-unavailable',
-        message: 'The worker could not read the fill; its log says why.',
+        message: 'The worker failed to read the fill. See its log for the reason.',
         retryable: true,
       };
   return encodeFrame(frameTypes.failed, Buffer.from(JSON.stringify(failure)));

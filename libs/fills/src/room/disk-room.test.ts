@@ -1,4 +1,4 @@
-// Room on a disk, on virtual time: who waits for it, who gets it, who is refused.
+// Tests space on a disk, on virtual time: which fetches wait for it, get it or are refused.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
@@ -14,7 +14,7 @@ interface Disk {
   evict: number;
 }
 
-/** A disk of 1000 bytes. `evict`: what goes at each look while room is wanted. `onWant` runs then. */
+/** A disk of 1000 bytes. `evict` frees bytes at each check while space is wanted. `onWant` runs then. */
 function startDisk({ onWant, ...options }: Partial<DiskRoomOptions & Disk> & { onWant?: (disk: Disk) => void } = {}) {
   const disk = { held: options.held ?? 0, others: options.others ?? 0, spooled: 0, evict: options.evict ?? 0 };
   const wanted: number[] = [];
@@ -41,7 +41,7 @@ function startDisk({ onWant, ...options }: Partial<DiskRoomOptions & Disk> & { o
 }
 
 const diskWith = (freeBytes: number) => ({ freeBytes, totalBytes: 1000 });
-/** Takes the room for a moment. */
+/** Reserves the space for a moment. */
 async function fits(room: DiskRoom, bytes: number, by = signal): Promise<void> {
   const claim = room.open(() => 0);
   await claim.take(bytes, by);
@@ -51,7 +51,7 @@ async function fits(room: DiskRoom, bytes: number, by = signal): Promise<void> {
 const fails = async () => Promise.reject(new Error('gone'));
 const isRefused = (error: unknown) => isCacheError(error, 'store-unavailable');
 
-test('a tenth is kept, at most so many bytes, and at most half of what others leave', () => {
+test('minfree is a tenth, at most its limit, and at most half of the space that others leave', () => {
   assert.equal(minFreeBytes(tenth, diskWith(900), 0), 100);
   assert.equal(minFreeBytes({ ...tenth, maxBytes: 30 }, diskWith(900), 0), 30);
   assert.equal(minFreeBytes(tenth, diskWith(60), 40), 50);
@@ -62,13 +62,13 @@ test('a tenth is kept, at most so many bytes, and at most half of what others le
   assert.equal(reserveBytes(noMinFree, 10 ** 12), 0);
 });
 
-test('while there is plenty nobody waits, and the index is not asked', async () => {
+test('while there is plenty of space no fetch waits, and the index is not queried', async () => {
   const { room, wanted, time } = startDisk({ heldBytes: () => assert.fail('asked'), others: 500 });
   await fits(room, 400);
   assert.deepEqual([wanted, time.nowMs], [[], 0]);
 });
 
-test('what is taken and not written counts until it is written or let go', async () => {
+test('reserved bytes count until they are written or released', async () => {
   const { room, disk } = startDisk();
   let written = 0;
   const claim = room.open(() => written);
@@ -83,21 +83,21 @@ test('what is taken and not written counts until it is written or let go', async
   await fits(room, 900);
 });
 
-test('two that look at the same time do not get the same room', async () => {
+test('two fetches that check at the same time do not get the same space', async () => {
   const { room } = startDisk();
   const claims = [room.open(() => 0), room.open(() => 0)];
   const [first, second] = await Promise.allSettled(claims.map((claim) => claim.take(600, signal)));
   assert.deepEqual([first!.status, second!.status], ['fulfilled', 'rejected']);
 });
 
-test('eviction is asked for what is missing, and the fetch waits while something goes', async () => {
+test('eviction frees the missing bytes, and the fetch waits while it does', async () => {
   const { room, disk, wanted } = startDisk({ held: 850, evict: 10 });
   await fits(room, 300);
   assert.ok(1000 - disk.held - 300 >= 100);
   assert.deepEqual([wanted[0], wanted.at(-1)], [300, 0]);
 });
 
-test('where nothing goes after all, a fetch takes what minfree has, but not the last of it', async () => {
+test('if nothing is evicted, a fetch uses the space of minfree, but not the reserve', async () => {
   const { room, time } = startDisk({ held: 850 });
   await fits(room, 130);
   assert.equal(time.nowMs, 10_000);
@@ -105,7 +105,7 @@ test('where nothing goes after all, a fetch takes what minfree has, but not the 
   await assert.rejects(fits(room, 145), isRefused);
 });
 
-test('an index that answers only now and then is no sign that something goes', async () => {
+test('an index that responds only sometimes does not count as freed space', async () => {
   let looks = 0;
   const heldBytes = async () => ((looks += 1) % 2 === 0 ? fails() : 850);
   const { room, time } = startDisk({ held: 850, heldBytes });
@@ -113,7 +113,7 @@ test('an index that answers only now and then is no sign that something goes', a
   assert.equal(time.nowMs, 10_000);
 });
 
-test('after a wait that was of no use nobody waits for a minute, unless something goes', async () => {
+test('after a wait without success no fetch waits for a minute, unless space is freed', async () => {
   const { room, disk, time } = startDisk({ held: 850 });
   await assert.rejects(fits(room, 200), isRefused);
   const waitedMs = time.nowMs;
@@ -127,13 +127,13 @@ test('after a wait that was of no use nobody waits for a minute, unless somethin
   assert.equal(room.full, undefined);
 });
 
-test('what does not fit even into an empty store is refused at once, and nothing is evicted for it', async () => {
+test('a fetch that does not fit even into an empty store is refused immediately, without eviction', async () => {
   const { room, wanted, time } = startDisk({ held: 850 });
-  await assert.rejects(fits(room, 995), /no room.*storage\.filesystem\.rootdirectory.*storage\.minfree/);
+  await assert.rejects(fits(room, 995), /not enough space.*storage\.filesystem\.rootdirectory.*storage\.minfree/);
   assert.deepEqual([wanted, time.nowMs, room.full], [[], 0, undefined]);
 });
 
-test('on a disk that others have filled beyond minfree, what fits is fetched without a wait', async () => {
+test('on a disk that others have filled beyond minfree, a fetch that fits does not wait', async () => {
   const literal = { share: 1, maxBytes: 400, shareOfLeft: 1 };
   const { room, time } = startDisk({ others: 800, minFree: literal });
   await fits(room, 150);
@@ -142,7 +142,7 @@ test('on a disk that others have filled beyond minfree, what fits is fetched wit
   assert.match(room.full ?? '', /200 of 1000 bytes free/);
 });
 
-test('three that look at the same time are not granted what minfree keeps while something can be evicted', async () => {
+test('three fetches at the same time do not get the space of minfree while something can be evicted', async () => {
   const { room, disk, wanted } = startDisk({ held: 700, evict: 100, minFree: { ...tenth, shareOfLeft: 1 } });
   const claims = Array.from({ length: 3 }, () => room.open(() => 0));
   await Promise.all(claims.map((claim) => claim.take(95, signal)));
@@ -150,7 +150,7 @@ test('three that look at the same time are not granted what minfree keeps while 
   assert.ok(wanted.some((bytes) => bytes > 0));
 });
 
-test('before upstream is asked nothing is evicted, and only what cannot fit is refused', async () => {
+test('before the upstream request nothing is evicted, and only impossible sizes are refused', async () => {
   const { room, wanted, time } = startDisk({ held: 850 });
   await room.admit(200);
   await assert.rejects(room.admit(995), isRefused);
@@ -162,7 +162,7 @@ test('before upstream is asked nothing is evicted, and only what cannot fit is r
   assert.equal(time.nowMs, waitedMs);
 });
 
-test('bytes that come and go on a busy disk are no reason to wait longer', async () => {
+test('bytes that come and go on a busy disk do not extend the wait', async () => {
   const { room, time } = startDisk({ held: 850, onWant: (disk) => void (disk.others = 5 - disk.others) });
   await assert.rejects(fits(room, 200), isRefused);
   assert.equal(time.nowMs, 10_000);
@@ -170,14 +170,14 @@ test('bytes that come and go on a busy disk are no reason to wait longer', async
   assert.equal(time.nowMs, 10_000);
 });
 
-test('a fetch waits while others free a fair part of what it lacks', async () => {
+test('a fetch waits while others free a fair share of the missing bytes', async () => {
   const { room, disk, time } = startDisk({ held: 400, others: 450, onWant: () => void (disk.others -= 2) });
   await fits(room, 200);
   assert.ok(time.nowMs > 10_000);
   assert.ok(disk.others <= 300);
 });
 
-test('a file system that does not say its size refuses nothing', async () => {
+test('a file system that does not report its size refuses nothing', async () => {
   await fits(startDisk({ space: async () => undefined }).room, 10_000);
 });
 
@@ -193,13 +193,13 @@ test('a small fetch does not wait behind a large one', async () => {
   assert.equal(order[0], 'small');
 });
 
-test('a disk that cannot be asked refuses nothing, nor does an index', async () => {
+test('a disk or an index that cannot be queried refuses nothing', async () => {
   await fits(startDisk({ space: fails }).room, 10_000);
   const { room } = startDisk({ heldBytes: fails, want: fails, held: 850 });
   await fits(room, 120);
 });
 
-test('one that leaves waits no longer', async () => {
+test('a fetch whose signal aborts stops waiting', async () => {
   const leaving = new AbortController();
   const { room } = startDisk({
     held: 850,
@@ -208,7 +208,7 @@ test('one that leaves waits no longer', async () => {
   await assert.rejects(fits(room, 200, leaving.signal), /left/);
 });
 
-test('one that leaves between two looks gets the reason of its signal', async () => {
+test('a fetch whose signal aborts between two checks rejects with the reason of its signal', async () => {
   const leaving = new AbortController();
   const room = createDiskRoom({
     name: 'The disk',

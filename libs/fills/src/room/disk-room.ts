@@ -1,5 +1,5 @@
-// Room on a file system for what is fetched, made and taken before a client gets its first byte: a body that has begun is not
-// broken off because the disk is full.
+// Space on a file system for fetched blobs. It is freed and reserved before a client gets its first byte, so that a full disk does not
+// break off a body.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DiskSpace } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
@@ -7,20 +7,20 @@ import { findShortage, type MinFree, minFreeBytes, mostMinFreeBytes, type Shorta
 
 export interface DiskRoom {
   /**
-   * For a size that upstream has not confirmed: waits for nothing, takes nothing and has nothing evicted. Rejects with
-   * `store-unavailable` where so much can never fit, or a fetch has waited in vain for no more a moment ago.
+   * Checks a size that upstream has not confirmed. It does not wait, reserves nothing and evicts nothing. Rejects with
+   * `store-unavailable` if the size can never fit, or a fetch of at most that size recently waited without success.
    */
   admit(bytes: number): Promise<void>;
-  /** For one file, of which so many bytes are on the disk already. */
+  /** Opens a claim for one file. `writtenBytes` returns the bytes that are on the disk already. */
   open(writtenBytes: () => number): DiskClaim;
-  /** Why what could be fetched is refused for want of room; `undefined`: it is not. */
+  /** The reason why fetches are refused for lack of space. `undefined` means that they are not. */
   readonly full: string | undefined;
 }
 
 export interface DiskClaim {
   /**
-   * Takes room, and resolves with the function that gives it back. Waits while eviction or the end of other fetches makes some, ten
-   * seconds after the last change and thirty in all. Rejects with `store-unavailable` where there is none, or the signal's reason.
+   * Reserves space, and resolves with the function that returns it. Waits while eviction or the end of other fetches frees space: ten
+   * seconds after the last change, thirty in total. Rejects with `store-unavailable` if there is none, or the signal's reason.
    */
   take(bytes: number, signal: AbortSignal): Promise<() => void>;
   close(): void;
@@ -29,17 +29,17 @@ export interface DiskClaim {
 export interface DiskRoomOptions {
   /** Names the directory in errors, with its setting. */
   readonly name: string;
-  /** A file system that cannot be asked, or does not report its size, refuses nothing. */
+  /** A file system that cannot be queried, or does not report its size, refuses nothing. */
   readonly space: () => Promise<DiskSpace | undefined>;
   readonly minFree: MinFree;
-  /** What eviction could remove at most. Default: nothing. */
+  /** Returns the most bytes that eviction could remove. Unset means none. */
   readonly heldBytes?: () => Promise<number>;
-  /** Has eviction make room for so many bytes; called again while somebody waits, and with 0 when nobody does any more. */
+  /** Lets eviction free this many bytes. Called again while a fetch waits, and with 0 when no fetch waits any more. */
   readonly want?: (bytes: number) => Promise<void>;
 }
 
 interface Look extends DiskSpace {
-  /** `undefined`: it was not asked for. */
+  /** `undefined` means that it was not queried. */
   readonly held: number | undefined;
 }
 
@@ -48,14 +48,14 @@ interface Taken {
   readonly writtenBytes: () => number;
 }
 
-/** Longer than a victim's grace and two steps of the evictor. */
+/** Longer than a victim's grace period and two steps of the evictor. */
 const maxWaitMs = 10_000;
-/** Who waits holds a place among the fetches. */
+/** A waiting fetch holds a slot. */
 const mostWaitMs = 30_000;
 const lookEveryMs = 200;
-/** Of what a fetch lacks. Less than that comes and goes on a busy disk. */
+/** A share of the bytes that a fetch lacks. On a busy disk less than that comes and goes. */
 const fairShare = 0.25;
-/** After a wait that was of no use nobody waits for as much, unless something goes after all. */
+/** After a wait without success no fetch of that size waits for this long, unless space is freed after all. */
 const giveUpForMs = 60_000;
 const retryAfterMs = 30_000;
 
@@ -67,11 +67,11 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
   let refused: { readonly bytes: number; readonly atMs: number; readonly why: string } | undefined;
 
   const sumOf = (bytesOf: (claim: Taken) => number) => [...claims].reduce((sum, claim) => sum + bytesOf(claim), 0);
-  /** Taken, and not on the disk yet. */
+  /** Returns the bytes that are reserved and not on the disk yet. */
   const pendingBytes = () => sumOf((claim) => Math.max(0, claim.bytes - claim.writtenBytes()));
   const disk = watchDisk(options, pendingBytes);
 
-  /** `undefined`: there is room. */
+  /** Returns `undefined` if there is space. */
   function shortageOf(bytes: number, seen: Look) {
     const writtenBytes = sumOf((claim) => claim.writtenBytes());
     const shortage = findShortage(name, minFree, bytes, { ...seen, pendingBytes: pendingBytes(), writtenBytes });
@@ -81,9 +81,12 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
   }
 
   function refuse(bytes: number, { isOversized, why }: Shortage): never {
-    // A blob that is too large for the whole file system says nothing of how full it is.
+    // A blob that is too large for the whole file system does not show how full that is.
     if (!isOversized) refused = { bytes, atMs: performance.now(), why };
-    throw new CacheError('store-unavailable', `There is no room for the blob: ${why}`, { retryAfterMs, isLocal: true });
+    throw new CacheError('store-unavailable', `There is not enough space for the blob: ${why}`, {
+      retryAfterMs,
+      isLocal: true,
+    });
   }
 
   async function take(claim: Taken, bytes: number, signal: AbortSignal): Promise<() => void> {
@@ -93,7 +96,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
       for (;;) {
         signal.throwIfAborted();
         const seen = await disk.look(bytes);
-        // From here to the grant nothing is awaited, so that no two take the same room.
+        // Nothing is awaited from here to the grant, so that no two fetches reserve the same space.
         const shortage = seen && shortageOf(bytes, seen);
         if (shortage !== undefined && seen?.held === undefined) continue;
         const nowMs = performance.now();
@@ -109,7 +112,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
         if (isOver || shortage.isForGood) refuse(bytes, shortage);
         waiting.add(waiter);
         await ifAnswered(async () => want?.(pendingBytes() + [...waiting].reduce((sum, one) => sum + one.bytes, 0)));
-        // The head of the loop rejects with the signal's reason.
+        // The start of the loop throws the signal's reason.
         await ifAnswered(() => delay(lookEveryMs, undefined, { signal }));
       }
     } finally {
@@ -139,10 +142,10 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
 
 type WatchOptions = Pick<DiskRoomOptions, 'space' | 'heldBytes' | 'minFree'>;
 
-/** The disk as it was last seen, and when something last went from it. */
+/** Tracks the last measured state of the disk, and the time at which space was last freed. */
 function watchDisk({ space, heldBytes, minFree }: WatchOptions, pendingBytes: () => number) {
   let heldBefore = 0;
-  /** Since something went. */
+  /** Since space was last freed. */
   let leastLeft = Infinity;
   let wentAtMs = -Infinity;
 
@@ -150,12 +153,12 @@ function watchDisk({ space, heldBytes, minFree }: WatchOptions, pendingBytes: ()
     get wentAtMs() {
       return wentAtMs;
     },
-    /** `undefined`: it is not known. The index, which may be far away, is not called while there is plenty. */
+    /** Returns `undefined` if the state is unknown. While there is plenty, it does not query the index, which may be far away. */
     async look(bytes: number): Promise<Look | undefined> {
       const seen = await ifAnswered(space);
       if (seen === undefined || seen.freeBytes - pendingBytes() - bytes >= mostMinFreeBytes(minFree, seen.totalBytes))
         return seen && { ...seen, held: undefined };
-      // An index that does not answer is no sign that something went.
+      // An index that does not respond does not mean that space was freed.
       const held = (await ifAnswered(async () => heldBytes?.())) ?? heldBefore;
       const left = seen.freeBytes - pendingBytes();
       const lacking = minFreeBytes(minFree, seen, held) + bytes - left;
@@ -170,7 +173,7 @@ function watchDisk({ space, heldBytes, minFree }: WatchOptions, pendingBytes: ()
   };
 }
 
-/** A file system or an index that does not answer is no reason to refuse anything. */
+/** Ignores errors: a file system or an index that does not respond is no reason to refuse anything. */
 async function ifAnswered<T>(call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();

@@ -1,4 +1,4 @@
-// Room in a store of limited size: how long a commit waits for it, and how much eviction has to make.
+// Tests space in a store of limited size: how long a commit waits for it, and how much eviction must free.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -33,7 +33,7 @@ async function tookMs(action: () => Promise<unknown>): Promise<number> {
 
 const refused = (action: Promise<void>) => assert.rejects(action, isNoRoom);
 
-test('a commit that finds no room has it made, and the bytes of other commits count', async () => {
+test('a commit without space waits for eviction, and the bytes of other commits count', async () => {
   const { total, put, wanted } = startStore(90);
   const stored: string[] = [];
   await put(6);
@@ -50,7 +50,7 @@ test('a commit that finds no room has it made, and the bytes of other commits co
   assert.equal(wanted.at(-1), 0);
 });
 
-test('a blob for which nothing may go is not stored, and the next ones do not wait until something has gone', async () => {
+test('a blob for which nothing may be evicted is not stored, and the next ones wait only after space is freed', async () => {
   const { total, put, contents } = startStore(100);
   const firstMs = await tookMs(() => refused(put(1)));
   assert.ok(firstMs >= 10_000 && firstMs < 11_000);
@@ -65,13 +65,13 @@ test('a blob for which nothing may go is not stored, and the next ones do not wa
   assert.equal(contents.blobs.size, 1);
 });
 
-test('a blob that is larger than the store is refused at once, and nothing goes for it', async () => {
+test('a blob that is larger than the store is refused immediately, and nothing is evicted for it', async () => {
   const { put, wanted } = startStore(0);
   assert.ok((await tookMs(() => refused(put(101)))) < 200);
   assert.deepEqual(wanted, []);
 });
 
-test('an upload has room for all of its blob from the start, and gives it back when it ends', async () => {
+test('an upload reserves space for its whole blob from the start, and returns it at the end', async () => {
   const { put, begin, contents, wanted } = startStore(0);
   await assert.rejects(begin(101), isNoRoom);
   const [kept, aborted] = [await begin(60), await begin(40)];

@@ -1,5 +1,5 @@
-// Room in a store of limited size. A blob that would take the store above its limit waits a while for eviction. Then it is not stored:
-// its readers have it from the fill (decision 0055).
+// Space in a store of limited size. A blob that would exceed the limit waits a while for eviction. If that fails it is not stored, and
+// its readers get it from the fill (decision 0055).
 import { stat } from 'node:fs/promises';
 import type { BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
@@ -9,17 +9,17 @@ import { noMinFree } from './min-free.ts';
 
 export interface StoreLimit {
   readonly index: Pick<CacheIndex, 'blobs'>;
-  /** Infinity: there is always room. */
+  /** Infinity means that there is always space. */
   readonly maxBytes: number;
-  /** As of `DiskRoomOptions`. */
+  /** See `DiskRoomOptions`. */
   readonly want: (bytes: number) => Promise<void>;
 }
 
-/** What was stored is in the index by then. */
+/** A stored blob is in the index after this time. */
 const recordedWithinMs = 1_000;
 const noRoomCode = 'NO_ROOM';
 
-/** As fills see the store: what they put there waits for room, and rejects with an error of `isNoRoom` when waiting is of no use. */
+/** Wraps the store for fills. A write waits for space, and rejects with an error of `isNoRoom` if waiting does not help. */
 export function limitStore(store: BlobStore, { index, maxBytes, want }: StoreLimit): BlobStore {
   if (maxBytes === Infinity) return store;
   const heldBytes = async () => (await index.blobs.totals()).bytes;
@@ -31,7 +31,7 @@ export function limitStore(store: BlobStore, { index, maxBytes, want }: StoreLim
     want,
   }).open(() => 0);
 
-  /** Resolves with the function that gives the room back. */
+  /** Resolves with the function that returns the space. */
   async function take(bytes: number, signal = new AbortController().signal): Promise<() => void> {
     try {
       return await room.take(bytes, signal);
@@ -66,7 +66,7 @@ export function limitStore(store: BlobStore, { index, maxBytes, want }: StoreLim
   };
 }
 
-/** `work` stores as many bytes, for which room was taken. */
+/** Runs `work`, which stores the bytes that the space was reserved for. */
 async function storeIn(giveBack: () => void, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -98,7 +98,7 @@ function limitUpload(upload: BlobUpload, giveBack: () => void): BlobUpload {
   };
 }
 
-/** Whether a commit failed because the store is full of what may not be evicted: trying again at once is of no use. */
+/** Whether a commit failed because the store is full and nothing may be evicted. An immediate retry does not help then. */
 export function isNoRoom(error: unknown): boolean {
   if (!isCacheError(error, 'store-unavailable')) return false;
   return (error.detail as { readonly code?: string } | undefined)?.code === noRoomCode;

@@ -1,22 +1,22 @@
-// The room that the spool's file system has for it. The settings may say more than the disk has, and others write there too.
+// The space that the spool's file system has for it. The settings may allow more than the disk has, and other programs write there too.
 import type { DiskSpace } from '@cistern/blob-store';
 
 export interface SpoolDisk {
-  /** All fills may keep so much there, as it was last seen. Infinity: it is not known. */
+  /** The most bytes that all fills may keep there, by the last measurement. Infinity means that it is unknown. */
   readonly mostBytes: number;
-  /** Looks again, once a second at most. True if something has changed. Never rejects. */
+  /** Measures again, once per second at most. Returns true if something has changed. Never rejects. */
   look(): Promise<boolean>;
-  /** Why there is less than so much; `undefined`: there is as much, or the last look was a minute ago. */
+  /** Returns why less than `bytes` are there. `undefined` means that enough are, or the last measurement is a minute old. */
   findShortage(bytes: number): string | undefined;
 }
 
-/** A fill that waits for room looks as often. */
+/** The interval at which a fill that waits for space measures again. */
 export const lookEveryMs = 1_000;
 const holdsForMs = 60_000;
 const reserveShare = 0.01;
 const maxReserveBytes = 64 * 1024 * 1024;
 
-/** `writtenBytes`: of all fills that are there now. A file system that cannot be asked limits nothing. */
+/** `writtenBytes` counts the bytes of all current fills. A file system that cannot be queried limits nothing. */
 export function watchSpoolDisk(
   space: (() => Promise<DiskSpace | undefined>) | undefined,
   writtenBytes: () => number,

@@ -1,4 +1,4 @@
-// Room in the spool, on virtual time: who gets it, who waits for it, what goes for it.
+// Tests space in the spool, on virtual time: which fills get it or wait for it, and which segments are freed.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ const { signal } = new AbortController();
 function startRoom({ maxBytes = 100, perFillBytes = 60 } = {}) {
   const used: number[] = [];
   const room = createSpoolRoom({ maxBytes, perFillBytes, onUsed: (bytes) => used.push(bytes) });
-  /** A fill that frees what `evictable` holds, one by one. */
+  /** A fill that frees its `evictable` pieces, one by one. */
   const enter = async (floorBytes: number, ending = signal) => {
     const evictable: (() => void)[] = [];
     const freeOne = () => {
@@ -25,7 +25,7 @@ function startRoom({ maxBytes = 100, perFillBytes = 60 } = {}) {
   return { room, enter, used };
 }
 
-/** Whether `promise` waits, once everything else has happened that can. */
+/** Returns whether `promise` still waits after everything else has settled. */
 async function waits(promise: Promise<unknown>): Promise<boolean> {
   let isSettled = false;
   const settle = () => void (isSettled = true);
@@ -34,7 +34,7 @@ async function waits(promise: Promise<unknown>): Promise<boolean> {
   return !isSettled;
 }
 
-test('a fill has its floor from the beginning, and more of what is free', async () => {
+test('a fill has its floor from the beginning, and gets more while some is free', async () => {
   const { room, enter } = startRoom();
   const first = await enter(20);
   const second = await enter(20);
@@ -55,7 +55,7 @@ test('a fill has its floor from the beginning, and more of what is free', async 
   assert.equal(room.usedBytes, 0);
 });
 
-test('room is given back once, also after the fill was closed', async () => {
+test('space is returned once, even after the fill was closed', async () => {
   const { room, enter, used } = startRoom();
   const fill = await enter(20);
   const release = await fill.take(50, signal);
@@ -70,7 +70,7 @@ test('room is given back once, also after the fill was closed', async () => {
   assert.equal(used.at(-1), 0);
 });
 
-test('a fill that has all that it may have waits for its own progress', async () => {
+test('a fill that has its maximum waits for its own progress', async () => {
   const { room, enter } = startRoom();
   const fill = await enter(20);
   for (let taken = 0; taken < 6; taken += 1) fill.evictable.push(await fill.take(10, signal));
@@ -85,7 +85,7 @@ test('a fill that has all that it may have waits for its own progress', async ()
   assert.equal(room.usedBytes, 60);
 });
 
-test('bytes ahead leave the floor to those in order: together they are no more than a fill may have', async () => {
+test('bytes ahead leave the floor to bytes in order, and both together stay within the limit of a fill', async () => {
   const { room, enter } = startRoom();
   const fill = await enter(20);
   assert.ok(fill.tryTake(40));
@@ -94,7 +94,7 @@ test('bytes ahead leave the floor to those in order: together they are no more t
   assert.equal(room.usedBytes, 60);
 });
 
-test('a wait for room ends with its signal', async () => {
+test('a wait for space ends with its signal', async () => {
   const { enter } = startRoom();
   const fill = await enter(20);
   await fill.take(60, signal);
@@ -105,7 +105,7 @@ test('a wait for room ends with its signal', async () => {
   await assert.rejects(fill.take(10, AbortSignal.abort(new Error('before'))), /before/);
 });
 
-test('a fill that wants more gets the room of evictable segments, first of the fill with most', async () => {
+test('a fill that wants more gets the space of evictable segments, first of the fill with the most space', async () => {
   const { enter } = startRoom();
   const [large, small, wanting] = [await enter(10), await enter(10), await enter(10)];
   for (let taken = 0; taken < 5; taken += 1) large.evictable.push(await large.take(10, signal));
@@ -114,7 +114,7 @@ test('a fill that wants more gets the room of evictable segments, first of the f
   assert.deepEqual([large.evictable.length, small.evictable.length], [4, 3]);
 });
 
-test('fills enter in order, and before others get more than their floors', async () => {
+test('fills get their floors in order, and before others get more than their floors', async () => {
   const { enter } = startRoom();
   const fill = await enter(20);
   const held = await fill.take(60, signal);
@@ -132,7 +132,7 @@ test('fills enter in order, and before others get more than their floors', async
   (await more)();
 });
 
-test('a fill that leaves the line lets those behind it pass', async () => {
+test('a fill that leaves the queue lets the next ones pass', async () => {
   const { room, enter } = startRoom();
   const fill = await enter(40);
   const stopping = new AbortController();
@@ -148,7 +148,7 @@ test('a fill that leaves the line lets those behind it pass', async () => {
   fill.close();
 });
 
-test('two fills that become free to go on in the same moment do not take the same room', async () => {
+test('two fills that can continue at the same moment do not get the same space', async () => {
   const { room, enter, used } = startRoom({ perFillBytes: 90 });
   const [one, other] = [await enter(10), await enter(10)];
   const held = await one.take(80, signal);
@@ -163,7 +163,7 @@ test('two fills that become free to go on in the same moment do not take the sam
   assert.ok(await waits(taking));
 });
 
-test('for one that begins, others free no more than it needs', async () => {
+test('for a fill that begins, others free only as much as it needs', async () => {
   const { enter } = startRoom();
   const fill = await enter(10);
   const held = [];
@@ -178,7 +178,7 @@ test('for one that begins, others free no more than it needs', async () => {
   assert.equal(fill.evictable.length, 3);
 });
 
-test('a fill is refused after half a minute without room, and at once where it can never have it', async () => {
+test('a fill is refused after half a minute without space, and immediately if it can never fit', async () => {
   const { room, enter } = startRoom();
   await (await enter(10)).take(60, signal);
   const startedMs = performance.now();
@@ -192,7 +192,7 @@ test('a fill is refused after half a minute without room, and at once where it c
   assert.equal(room.usedBytes, 60);
 });
 
-test('a shortage is one that nothing can be freed for, or that others wait for', async () => {
+test('a shortage is reported if nothing can be freed, or if other fills wait', async () => {
   const { room, enter } = startRoom();
   const fill = await enter(10);
   fill.evictable.push(await fill.take(30, signal));
@@ -215,7 +215,7 @@ interface Piece {
   release: (() => void) | undefined;
 }
 
-/** A fill of pieces of ten bytes: taken in order and ahead, hashed in order, stored in any, freed when its room is wanted. */
+/** A fill of ten-byte pieces, reserved in order and ahead. They are hashed in order, stored in any, and freed on demand. */
 async function simulateFill(started: ReturnType<typeof startRoom>, random: (below: number) => number) {
   const { room } = started;
   const pieces: Piece[] = Array.from({ length: 1 + random(20) }, () => ({

@@ -1,40 +1,40 @@
-// The room that fills share in the spool. Each has a floor of its own for its next bytes in order, and gets more where some is free. So
-// no fill waits for ever, and a small blob waits for no large one. Stored segments are freed when their room is wanted.
+// Shares the spool's space among fills. Each has a floor of its own for its next bytes in order, and gets more while some is free. So no
+// fill waits forever, and a small blob waits for no large one. Stored segments are freed when their space is needed.
 import { CacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 
-/** The part of the room that one fill has. */
+/** The space of one fill. */
 export interface FillRoom {
   /**
-   * Room for a segment that is next in order. Waits until there is some, for as long as it takes; within the floor it comes from the
-   * fill's own progress. Resolves with the function that gives it back; rejects with the reason of `signal`. `onWait` is called once if
-   * it has to wait.
+   * Reserves space for a segment that is next in order. Waits until there is some, without a limit; within the floor it comes from the
+   * fill's own progress. Resolves with the function that returns the space. Rejects with the reason of `signal`. It calls `onWait`
+   * once if it must wait.
    */
   take(bytes: number, signal: AbortSignal, onWait?: () => void): Promise<() => void>;
-  /** Room for bytes ahead, if there is some now. */
+  /** Reserves space for bytes ahead, if there is some now. */
   tryTake(bytes: number): (() => void) | undefined;
-  /** Something of this fill may be freed now that could not be before. */
+  /** The fill may be able to free something now. */
   progressed(): void;
-  /** Nothing more is taken: the floor is given back. */
+  /** The fill reserves no more: returns the floor. */
   hasEnded(): void;
-  /** Gives everything back that it still has. */
+  /** Returns all space that the fill still has. */
   close(): void;
 }
 
 export interface EnterOptions {
   readonly floorBytes: number;
-  /** Frees the segment that is needed least, for others or for itself. False: there is none. */
+  /** Frees the segment that is needed least, for other fills or for this one. Returns false if there is none. */
   readonly freeOne: (isForItself: boolean) => boolean;
   readonly signal: AbortSignal;
 }
 
 export interface SpoolRoomOptions {
   readonly maxBytes: number;
-  /** The bytes that its file system has for it, as it was last seen. Default: as many. */
+  /** Returns the bytes that its file system has for it, by the last measurement. Unset means `maxBytes`. */
   readonly diskBytes?: () => number;
-  /** The most that one fill may have, its floor included. */
+  /** The most that one fill may have, including its floor. */
   readonly perFillBytes: number;
-  /** Called whenever `usedBytes` has changed. */
+  /** Called after each change of `usedBytes`. */
   readonly onUsed: (usedBytes: number) => void;
 }
 
@@ -42,7 +42,7 @@ const maxWaitMs = 30_000;
 
 interface Holder extends Omit<EnterOptions, 'floorBytes'> {
   floorBytes: number;
-  /** In order, up to the floor and beyond it. */
+  /** Reserved in order, up to the floor and beyond it. */
   inOrder: number;
   ahead: number;
 }
@@ -64,20 +64,20 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
     changed = Promise.withResolvers();
   };
 
-  /** Frees something of the fill with the most: within its floor that would not help another one. */
+  /** Frees a segment of the fill with the most space. A fill within its floor is left out, because that would help no other fill. */
   const freeOfOthers = (wanting?: Holder): boolean =>
     [...holders]
       .filter((holder) => holder !== wanting && usedBy(holder) > holder.floorBytes)
       .sort((one, other) => usedBy(other) - usedBy(one))
       .some(({ freeOne }) => freeOne(false));
 
-  /** True if the holder may have so much more now; the room for it has been made. */
+  /** Frees segments until the holder may have this many bytes more. Returns false if that is not possible now. */
   const makeRoom = (holder: Holder, kind: 'inOrder' | 'ahead', bytes: number): boolean => {
     for (;;) {
       if (kind === 'inOrder' && holder.inOrder + bytes <= holder.floorBytes) return true;
       const wanted = usedBy({ ...holder, [kind]: holder[kind] + bytes });
       const isOverItsMost = wanted > perFillBytes;
-      // Fills that wait to begin come first.
+      // Fills that wait for their floor come first.
       const floors = entering.reduce((sum, { floorBytes }) => sum + floorBytes, 0);
       if (!isOverItsMost && used - usedBy(holder) + wanted + floors <= limit()) return true;
       if (holder.freeOne(true)) continue;
@@ -123,11 +123,11 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
 
   function noRoom(bytes: number): CacheError {
     const setting = diskBytes() < maxBytes ? 'the file system of worker.spool.directory' : 'worker.spool.maxbytes';
-    const message = `The spool has no room for ${bytes} bytes of a blob: ${used} of ${limit()} are in use (${setting}).`;
+    const message = `The spool has no space for ${bytes} bytes of a blob: ${used} of ${limit()} are in use (${setting}).`;
     return new CacheError('overloaded', message, { retryable: true, retryAfterMs: 5_000, isLocal: true });
   }
 
-  /** In the order of their coming, so that a large floor is not starved by small ones. */
+  /** Serves fills in order of arrival, so that a large floor is not starved by small ones. */
   const waitForFloor = async (holder: Holder) => {
     const { floorBytes, signal } = holder;
     let isOver = false;
@@ -144,7 +144,7 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
           while (used + floorBytes > limit() && freeOfOthers(holder));
           if (used + floorBytes <= limit()) {
             holders.add(holder);
-            // Before anybody else looks at what is in use.
+            // Runs before any other fill checks the space in use.
             return change();
           }
         }
@@ -154,15 +154,15 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
     } finally {
       clearTimeout(timer);
       entering.splice(entering.indexOf(holder), 1);
-      // At once: the next one may ask in this very turn.
+      // Runs immediately: the next fill may check in this turn of the event loop.
       change();
     }
   };
 
   return {
     /**
-     * Takes a fill's floor; waits for it, half a minute at most. Rejects with `overloaded` where it comes to nothing, with `too-large`
-     * where there is never so much, and with the reason of `signal`.
+     * Reserves a fill's floor. Waits for it, half a minute at most. Rejects with `overloaded` if none becomes free, with `too-large` if
+     * the spool is smaller than the floor, and with the reason of `signal`.
      */
     async enter(options: EnterOptions): Promise<FillRoom> {
       const holder: Holder = { ...options, inOrder: 0, ahead: 0 };
@@ -170,7 +170,7 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
       await waitForFloor(holder);
       return roomOf(holder);
     },
-    /** Why `enter` would wait now, if all had so much; `undefined`: it would not, or there is something to free. */
+    /** Returns why `enter` would wait now, if the limit were `withinBytes`. `undefined` means that it would not wait. */
     findShortage(floorBytes: number, withinBytes: number): CacheError | undefined {
       if (floorBytes > withinBytes) return tooLarge(floorBytes, withinBytes);
       const most = Math.min(withinBytes, diskBytes());
@@ -183,12 +183,12 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
     get isWaitedFor(): boolean {
       return entering.length > 0;
     },
-    /** `diskBytes` may have changed: who waits looks again. */
+    /** `diskBytes` may have changed, so waiting fills check again. */
     looked: change,
   };
 }
 
-/** The error for a blob of which the spool cannot even hold a segment. A kind of its own: another try cannot succeed. */
+/** The error for a blob when the spool cannot hold even one segment of it. It has a kind of its own, because a retry cannot succeed. */
 function tooLarge(bytes: number, maxBytes: number): CacheError {
   const message = `The spool needs ${bytes} bytes for a blob and has ${maxBytes}. Raise worker.spool.maxbytes.`;
   return new CacheError('too-large', message, { isLocal: true });

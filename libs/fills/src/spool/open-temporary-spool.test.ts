@@ -8,7 +8,7 @@ import { openTemporarySpool } from './open-temporary-spool.ts';
 
 const hourMs = 3_600_000;
 
-test('a spool of its own goes with its process, and what killed ones left goes when it is old', async (t) => {
+test('a temporary spool is removed with its process, and old ones of killed processes are removed later', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-temporary-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const ends: (() => Promise<unknown>)[] = [];

@@ -1,18 +1,18 @@
-// Where a worker spools that has no directory for it: one of its own among the system's temporary files, gone with it. What
-// processes left there that were killed is removed by the next one.
+// Opens the spool of a worker that has no directory for it. It is a directory of its own among the system's temporary files, removed with
+// the process. The next process removes the directories that killed ones have left.
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Closers } from '@cistern/runtime';
 
 export interface TemporarySpoolOptions extends Pick<Closers, 'add'> {
-  /** Default: the system's. */
+  /** Unset means the directory of the system. */
   readonly directory?: string;
   readonly now?: () => number;
 }
 
 const prefix = 'cistern-spool-';
-/** A container sees no processes of others that share the directory: by then theirs would have written something. */
+/** A container sees no processes of others that share the directory. A live one would have written something within this time. */
 const abandonedAfterMs = 3_600_000;
 
 export async function openTemporarySpool({
@@ -24,7 +24,7 @@ export async function openTemporarySpool({
     const [, pid] = new RegExp(`^${prefix}(\\d+)-`).exec(name) ?? [];
     if (pid === undefined || isRunning(Number(pid))) continue;
     const path = join(directory, name);
-    // Somebody else's, or gone meanwhile: then it is not ours to remove.
+    // If this fails, the directory has another owner or is removed already, so it is left in place.
     if (await isOld(path, now()).catch(() => false)) await rm(path, { recursive: true, force: true }).catch(() => {});
   }
   const path = await mkdtemp(join(directory, `${prefix}${process.pid}-`));

@@ -27,7 +27,7 @@ function slicesOf(bytes: Buffer): Buffer[] {
 
 const tableOf = (bytes: Buffer) => ({ segmentBytes, crcs: slicesOf(bytes).map((slice) => crc32(slice)) });
 
-test('segments are equal but the last, and complete when their bytes have come', async () => {
+test('segments are equal except the last, and complete when their bytes have arrived', async () => {
   const { segments } = startSegments(25);
   assert.deepEqual(
     [...segments].map(({ start, end }) => [start, end]),
@@ -52,7 +52,7 @@ test('segments are equal but the last, and complete when their bytes have come',
   assert.equal(into.subarray(0, await segments.read(21, into)).toString(), 'bcde');
 });
 
-test('bytes of a segment come once, in their order, and end within it', async () => {
+test('bytes of a segment are appended once, in order, and end within it', async () => {
   const { segments } = startSegments(25);
   await segments.append(0, [Buffer.from('abc')]);
   for (const offset of [0, 2, 4, 11]) await assert.rejects(segments.append(offset, [Buffer.from('x')]), /order/);
@@ -67,7 +67,7 @@ test('an empty blob has one complete segment', () => {
   assert.deepEqual(segments.table, { segmentBytes, crcs: [0] });
 });
 
-test('a freed segment gives its room back once, and its bytes are not here any more', async () => {
+test('a freed segment returns its space once, and its bytes are no longer present', async () => {
   const { files, segments } = startSegments(25);
   await segments.append(0, [bytesOf(10)]);
   await segments.append(10, [bytesOf(4)]);
@@ -89,10 +89,10 @@ test('a freed segment gives its room back once, and its bytes are not here any m
 });
 
 for (const size of [0, 1, 9, 10, 11, 20, 25])
-  test(`a blob of unknown size ends where its bytes do: ${size}`, async () => {
+  test(`a blob of unknown size ends where its bytes end: ${size}`, async () => {
     const bytes = bytesOf(size);
     const { segments } = startSegments(1_000, true);
-    // A reader has looked further.
+    // A reader has accessed segments beyond it.
     segments.at(5);
     for (const [at, slice] of slicesOf(bytes).entries()) await segments.append(at * segmentBytes, [slice]);
     segments.endAt(size);
@@ -108,7 +108,7 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-test('however segments and chunks come, the table and each SHA-256 are of the bytes, which are read back', async () => {
+test('with any split into segments and chunks, the table, each SHA-256 and the bytes read back are right', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 95 }),

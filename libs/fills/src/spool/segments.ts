@@ -1,5 +1,5 @@
-// The bytes of a fill: an ordered list of segments. Each is fetched from its start to its end and hashed in its turn. They are stored in
-// any order. A segment is freed once it is hashed and stored, when its room is wanted.
+// The bytes of a fill are an ordered list of segments. Each is fetched from its start to its end, and hashed in order. They are stored in
+// any order. A segment that is hashed and stored is freed when its space is needed.
 //   missing → fetching → present → hashed, stored → evictable → freed
 import { createHash, type Hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -11,16 +11,16 @@ export interface Segment {
   /** The offset of its first byte within the blob. */
   readonly start: number;
   readonly end: number;
-  /** Bytes of it that have come, from its start. */
+  /** Number of its bytes that have arrived, from its start. */
   readonly filled: number;
   readonly isComplete: boolean;
-  /** Its bytes are not here any more. */
+  /** Its bytes are no longer in the spool. */
   readonly isFreed: boolean;
-  /** SHA-256 of a complete one, in hex, where it was asked for. */
+  /** SHA-256 of a complete segment, in hex, if `hasSha256` is set. */
   readonly sha256: string | undefined;
   isHashed: boolean;
   isStored: boolean;
-  /** Gives its room back; set while it has any. */
+  /** Returns its space. Set while it has any. */
   release: (() => void) | undefined;
 }
 
@@ -28,7 +28,7 @@ export interface Segment {
 export const nearBytesOf = (segmentBytes: number): number => segmentBytes / 4;
 
 export interface SegmentsOptions {
-  /** Bytes of the blob. Where the size is unknown it is the most that is read: see `endAt`. */
+  /** Size of the blob. If that is unknown, it is the most that is read: see `endAt`. */
   readonly size: number;
   readonly segmentBytes: number;
   readonly files: SpoolFiles;
@@ -44,7 +44,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
   let size = givenSize;
   let onDiskBytes = 0;
   let fetchedBytes = 0;
-  /** Made as they are reached: a blob of unknown size has few of them. */
+  /** Created when they are reached, because a blob of unknown size has few of them. */
   const segments: MutableSegment[] = [];
   let count = segmentCount(size, segmentBytes);
 
@@ -89,31 +89,31 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
     get onDiskBytes(): number {
       return onDiskBytes;
     },
-    /** Bytes that have come so far. */
+    /** Number of bytes received so far. */
     get fetchedBytes(): number {
       return fetchedBytes;
     },
     at: (index: number): Segment => segmentAt(index),
-    /** The segment of that byte of the blob, which is less than its size. */
+    /** Returns the segment of a byte of the blob. `offset` is less than its size. */
     holding: (offset: number): Segment => holding(offset),
-    /** All of them, in order. */
+    /** Iterates over all segments, in order. */
     *[Symbol.iterator](): Generator<Segment> {
       for (let index = 0; index < count; index += 1) yield segmentAt(index);
     },
-    /** How far the bytes at `offset` are here within their segment; `offset`: they are not. */
+    /** Returns the end of the present bytes at `offset` within their segment. Returns `offset` if there are none. */
     presentEnd(offset: number): number {
       if (offset >= size) return offset;
       const { start, filled, isFreed } = holding(offset);
       return isFreed ? offset : Math.max(offset, start + filled);
     },
-    /** Appends to the segment of `offset`, which is where its bytes end so far; the chunks end within it. */
+    /** Appends to the segment of `offset`. Its bytes so far must end there, and the chunks must end within it. */
     async append(offset: number, chunks: readonly Uint8Array[]): Promise<void> {
       const segment = holding(offset);
       const { index, start, filled } = segment;
       let length = 0;
       for (const chunk of chunks) length += chunk.length;
       if (offset !== start + filled || offset + length > segment.end)
-        throw new Error('bytes of a segment come in their order');
+        throw new Error('bytes of a segment must be appended in order');
       await files.write(index, filled, chunks);
       for (const chunk of chunks) {
         segment.crc = crc32(chunk, segment.crc);
@@ -124,17 +124,17 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       fetchedBytes += length;
       if (segment.filled === segment.end - start) complete(segment);
     },
-    /** Reads bytes that are here, at least one. */
+    /** Reads present bytes, at least one. */
     read(offset: number, into: Uint8Array): Promise<number> {
       const { index, start, filled } = holding(offset);
       return files.read(index, offset - start, into.subarray(0, start + filled - offset));
     },
-    /** Where the byte at `offset` lies, which is here. */
+    /** Returns the file position of the byte at `offset`, which must be present. */
     locate(offset: number) {
       const { index, start } = holding(offset);
       return files.locate(index, offset - start);
     },
-    /** The first segments, of which another fill has had these CRCs: they are hashed and stored, and not here. */
+    /** Marks the first segments as hashed, stored and freed. Another fill has had them, with these CRCs. */
     passOver(crcs: readonly number[]): void {
       for (const [index, crc] of crcs.entries()) {
         const segment = segmentAt(index);
@@ -143,7 +143,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
         fetchedBytes += filled;
       }
     },
-    /** For a blob of unknown size, all of which has come: it ends here. */
+    /** Ends a blob of unknown size at `offset`, when all of it has arrived. */
     endAt(offset: number): void {
       size = offset;
       count = segmentCount(size, segmentBytes);
@@ -152,7 +152,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       last.end = size;
       if (!last.isComplete) complete(last);
     },
-    /** Forgets the segment's bytes and gives its room back at once. Rejects where its file cannot be removed. */
+    /** Drops the segment's bytes and returns its space immediately. Rejects if its file cannot be removed. */
     async free({ index }: Segment): Promise<void> {
       const segment = segmentAt(index);
       if (segment.isFreed) return;
@@ -162,7 +162,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       segment.release = undefined;
       await files.drop(index);
     },
-    /** To be read once the whole blob has come. */
+    /** The checksums. Read it once the whole blob has arrived. */
     get table(): CrcTable {
       return { segmentBytes, crcs: Array.from({ length: count }, (_, index) => segmentAt(index).crc) };
     },

@@ -27,7 +27,7 @@ function diskOf(freeBytes: number) {
   return createDiskRoom({ name: 'The disk', minFree: noMinFree, space: async () => ({ freeBytes, totalBytes: 1000 }) });
 }
 
-test('a fill takes two segments to begin with, a small one its size, and gives them back with its files', async (t) => {
+test('a fill reserves two segments at first, a small one its size, and returns them when its files are removed', async (t) => {
   const { path, spools } = await openDirectory(t);
   const large = spools.open({ name: 'a', size: 1_000 });
   assert.equal(large.segmentBytes, 10);
@@ -45,7 +45,7 @@ test('a fill takes two segments to begin with, a small one its size, and gives t
   assert.deepEqual(await readdir(path), []);
 });
 
-test('a spool that holds less than two segments gives one', async (t) => {
+test('a spool that holds less than two segments reserves one', async (t) => {
   const { spools } = await openDirectory(t, { maxBytes: 15 });
   await spools.open({ name: 'a', size: 1_000 }).enter(entry);
   assert.equal(spools.usedBytes, 15);
@@ -55,7 +55,7 @@ test('a spool that holds less than two segments gives one', async (t) => {
   assert.equal(tiny.findShortage(5), undefined);
 });
 
-test('a fill waits for room until another one is closed, or until it is stopped', async (t) => {
+test('a fill waits for space until another one is closed, or until its signal aborts', async (t) => {
   const { spools } = await openDirectory(t);
   const first = spools.open({ name: 'a', size: 1_000 });
   const room = await first.enter(entry);
@@ -83,7 +83,7 @@ test('a fill may keep no more than the spool holds', async (t) => {
   assert.equal((await openDirectory(t, { perFillBytes: 40 })).spools.perFillBytes, 40);
 });
 
-test('files that become blobs are the store’s: the spool does not count them, and the disk has to hold them whole', async (t) => {
+test('files that become blobs belong to the store: the spool does not count them, and the disk must hold them whole', async (t) => {
   const { spools, path } = await openDirectory(t, { maxBytes: 10, isOneFile: true, disk: diskOf(500) });
   const spool = spools.open({ name: 'a', size: 400 });
   await spool.enter(entry);
@@ -91,12 +91,12 @@ test('files that become blobs are the store’s: the spool does not count them, 
   await spools.admit(500);
   await assert.rejects(spools.admit(501), (error) => isCacheError(error, 'store-unavailable'));
   await assert.rejects(spools.open({ name: 'b', size: 400 }).enter(entry), /The disk/);
-  // A blob of unknown size needs little to begin with.
+  // A blob of unknown size needs little space at first.
   await spools.open({ name: 'c', size: 400 }).enter({ ...entry, isSizeUnknown: true });
   await spool.close();
 });
 
-test('room in the spool comes back where the disk of the store has none', async (t) => {
+test('space in the spool is returned if the disk of the store has none', async (t) => {
   const { spools } = await openDirectory(t, { disk: diskOf(30) });
   const spool = spools.open({ name: 'a', size: 60 });
   await assert.rejects(spool.enter(entry), /The disk/);
@@ -105,7 +105,7 @@ test('room in the spool comes back where the disk of the store has none', async 
   await spools.open({ name: 'b', size: 30 }).enter(entry);
 });
 
-test('a spool that is larger than its disk gives no more than that has, and who waits sees what others give back', async (t) => {
+test('a spool that is larger than its disk uses only the disk’s space, and waiting fills notice freed space', async (t) => {
   let freeBytes = 46;
   const space = async () => ({ freeBytes, totalBytes: 100 });
   const { spools } = await openDirectory(t, { maxBytes: 1_000, space });
@@ -132,7 +132,7 @@ test('a spool that is larger than its disk gives no more than that has, and who 
   for (const spool of [first, second]) await spool.close();
 });
 
-test('a disk without room for a segment of two fills is full, for as long as it is looked at', async (t) => {
+test('a disk without space for a fill’s two segments counts as full until the measurement is a minute old', async (t) => {
   const { spools } = await openDirectory(t, { space: async () => ({ freeBytes: 15, totalBytes: 1_000 }) });
   assert.equal(spools.full, undefined);
   await spools.admit(1_000);
@@ -144,14 +144,14 @@ test('a disk without room for a segment of two fills is full, for as long as it 
   assert.equal(spools.full, undefined);
 });
 
-test('a disk that cannot be asked limits nothing', async (t) => {
+test('a disk that cannot be queried limits nothing', async (t) => {
   const { spools } = await openDirectory(t, { space: () => Promise.reject(new Error('stale file handle')) });
   const room = await spools.open({ name: 'a', size: 1_000 }).enter(entry);
   await room.take(100, signal);
   assert.equal(spools.full, undefined);
 });
 
-test('a file that cannot be removed does not keep its room', async (t) => {
+test('a file that cannot be removed does not keep its space reserved', async (t) => {
   const { path, spools } = await openDirectory(t);
   const spool = spools.open({ name: 'a', size: 60 });
   await spool.enter(entry);
@@ -164,7 +164,7 @@ test('a file that cannot be removed does not keep its room', async (t) => {
   assert.deepEqual(await readdir(path), [name]);
 });
 
-test('files of an earlier process are removed at the start, other files are not, and none of others that share it', async (t) => {
+test('startup removes files of an earlier process, but no other files, and none in a shared directory', async (t) => {
   const { path } = await openDirectory(t);
   for (const name of ['left.fill', 'left.7.fill', 'other']) await writeFile(join(path, name), 'x');
   await openSpoolDirectory(path, { maxBytes: 100, isShared: true });

@@ -1,4 +1,4 @@
-// Where fills keep their bytes while they run. Files of an earlier process are removed at the start.
+// The directory in which running fills keep their bytes. Files of an earlier process are removed at startup.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DiskSpace } from '@cistern/blob-store';
@@ -10,30 +10,30 @@ import { type FillRoom, createSpoolRoom } from '../room/spool-room.ts';
 import { isSpoolFile, openSpoolFiles, type SpoolFiles } from './spool-files.ts';
 
 interface SpoolRequest {
-  /** The files are named after it. */
+  /** The prefix of the file names. */
   readonly name: string;
-  /** Bytes of the blob. Where the size is unknown it is the most that is read. */
+  /** Size of the blob. If that is unknown, it is the most that is read. */
   readonly size: number;
 }
 
 interface SpoolEntry {
   readonly isSizeUnknown: boolean;
-  /** Frees a segment, for others or for this one. False: there is none to free. */
+  /** Frees a segment, for other fills or for this one. Returns false if there is none to free. */
   readonly freeOne: (isForItself: boolean) => boolean;
-  /** Bytes of it that are in the spool. */
+  /** Number of its bytes in the spool. */
   readonly writtenBytes: () => number;
-  /** Bytes of it that are in the store. */
+  /** Number of its bytes in the store. */
   readonly storedBytes: () => number;
   readonly signal: AbortSignal;
 }
 
-/** The part of the spool that one fill has. Its opener closes it. */
+/** One fill's part of the spool. The caller closes it. */
 export interface Spool {
   readonly files: SpoolFiles;
   readonly segmentBytes: number;
   /**
-   * Waits, up to half a minute, for the little room that a fill needs to begin. Rejects with `overloaded` when there is none, with
-   * `too-large` when there can never be, and with `store-unavailable` where the disk has none.
+   * Waits up to half a minute for the small space that a fill needs to begin. Rejects with `overloaded` if there is none. Rejects
+   * with `too-large` if there can never be enough, and with `store-unavailable` if the disk has none.
    */
   enter(entry: SpoolEntry): Promise<FillRoom>;
   /** Idempotent. */
@@ -41,47 +41,47 @@ export interface Spool {
 }
 
 export interface SpoolDirectory {
-  /** The size of segments of a blob of so many bytes. */
+  /** Returns the segment size for a blob of `size` bytes. */
   segmentBytesOf(size: number): number;
   open(request: SpoolRequest): Spool;
   /**
-   * Rejects where the disk can never hold a blob of so many bytes, as far as it has to. Waits for nothing and takes no room. Called
-   * before upstream is asked, with an unconfirmed size.
+   * Rejects if the disk can never hold the part of such a blob that it must hold. Does not wait, and reserves nothing. Called before
+   * the upstream request, with an unconfirmed size.
    */
   admit(size: number): Promise<void>;
-  /** Why a fill would have to wait now; `undefined`: it would not, as far as that share of `worker.spool.maxbytes` goes. */
+  /** Returns why a fill would wait now. `undefined` means that this share of `worker.spool.maxbytes` is enough. */
   findShortage(size: number, share?: number): CacheError | undefined;
   /** Whether one file holds a fill's segments and becomes the blob. Then no segment is freed. */
   readonly isOneFile: boolean;
-  /** One fill keeps so many bytes here at most. */
+  /** The most bytes that one fill keeps here. */
   readonly perFillBytes: number;
   readonly usedBytes: number;
-  /** A fill waits for room. */
+  /** Whether a fill waits for space. */
   readonly isWaitedFor: boolean;
-  /** Why no fill can begin; `undefined`: the spool's disk has room for one. */
+  /** The reason why no fill can begin. `undefined` means that the spool's disk has space for one. */
   readonly full: string | undefined;
 }
 
 export interface SpoolDirectoryOptions {
-  /** All fills keep so many bytes here at most. Files that become blobs by a rename are the store's, and do not count. */
+  /** The most bytes that all fills keep here. Files that become blobs by a rename belong to the store, and do not count. */
   readonly maxBytes: number;
   readonly perFillBytes?: number | undefined;
   /** Whether the directory is the store's own, in which a finished file becomes the blob. */
   readonly isOneFile?: boolean;
-  /** Called whenever `usedBytes` has changed. */
+  /** Called after each change of `usedBytes`. */
   readonly onUsed?: (usedBytes: number) => void;
-  /** Other processes spool there too. If not, files of an earlier run are removed. */
+  /** Whether other processes spool there too. If not, files of an earlier run are removed. */
   readonly isShared?: boolean;
-  /** The file system of the store. Unset means that there is always room. */
+  /** The file system of the store. Unset means that there is always space. */
   readonly disk?: DiskRoom | undefined;
-  /** The spool's own file system, where blobs do not stay. Unset means that `maxBytes` are there. */
+  /** The spool's own file system, where blobs do not stay. Unset means that it has `maxBytes`. */
   readonly space?: (() => Promise<DiskSpace | undefined>) | undefined;
-  /** Default: of all caches. Less for tests. */
+  /** Unset means the value of all caches. Tests set less. */
   readonly leastSegmentBytes?: number | undefined;
 }
 
 const defaultPerFillBytes = 1024 * 1024 * 1024;
-/** One is written while the other is hashed and stored. */
+/** One segment is written while the other is hashed and stored. */
 const floorSegments = 2;
 
 export async function openSpoolDirectory(path: string, options: SpoolDirectoryOptions): Promise<SpoolDirectory> {
@@ -95,17 +95,17 @@ export async function openSpoolDirectory(path: string, options: SpoolDirectoryOp
   const writtenBytes = () => [...written].reduce((sum, bytesOf) => sum + bytesOf(), 0);
   const disk = watchSpoolDisk(isOneFile ? undefined : options.space, writtenBytes);
   const spool = createSpoolRoom({ maxBytes, diskBytes: () => disk.mostBytes, perFillBytes, onUsed });
-  /** Others may take room on the disk, or give it back. */
+  /** Measures again: other programs may use space on the disk, or free it. */
   const look = async () => {
     if (await disk.look()) spool.looked();
   };
 
-  /** A spool that cannot hold two segments does with one. */
+  /** Returns the space for two segments, or for one if the spool cannot hold two. */
   const leastFloorOf = (size: number) => {
     const segmentBytes = segmentBytesOf(size, leastSegmentBytes);
     return Math.min(size, Math.max(segmentBytes, Math.min(floorSegments * segmentBytes, maxBytes)));
   };
-  /** A file of the store stays where it is, so its whole size is taken. */
+  /** Returns the whole size for a file of the store, because that stays in place. */
   const floorOf = (size: number) => (isOneFile ? size : leastFloorOf(size));
 
   return {

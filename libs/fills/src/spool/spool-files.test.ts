@@ -23,7 +23,7 @@ async function openFiles(t: TestContext, isOneFile = false) {
   return { directory, files, read, write, names: async () => (await readdir(directory)).toSorted() };
 }
 
-test('each segment has a file, which goes when it is dropped', async (t) => {
+test('each segment has a file, which is removed when the segment is dropped', async (t) => {
   const { files, read, write, names } = await openFiles(t);
   await Promise.all([write(0, 0, 'abc', 'def'), write(7, 0, 'xyz')]);
   await write(0, 6, 'gh');
@@ -43,7 +43,7 @@ test('each segment has a file, which goes when it is dropped', async (t) => {
   assert.equal(files.path, undefined);
 });
 
-test('a directory that was removed meanwhile is made again', async (t) => {
+test('a directory that was removed meanwhile is created again', async (t) => {
   const { directory, read, write, names, files } = await openFiles(t);
   await rm(directory, { recursive: true });
   await write(0, 0, 'abc');
@@ -52,7 +52,7 @@ test('a directory that was removed meanwhile is made again', async (t) => {
   await files.close();
 });
 
-test('one file has all segments at their place, and none of them is dropped', async (t) => {
+test('one file has all segments at their offsets, and none of them is dropped', async (t) => {
   const { directory, files, read, write, names } = await openFiles(t, true);
   await write(1, 0, 'klm');
   await write(0, 0, '0123456789');
@@ -76,7 +76,7 @@ test('a file that the store has moved away stays readable, and is not removed', 
   assert.deepEqual(await names(), ['blob']);
 });
 
-test('reads and writes end before the file that is dropped or closed under them', async (t) => {
+test('running reads and writes end before their file is dropped or closed', async (t) => {
   const { files, read, write, names } = await openFiles(t);
   await write(0, 0, 'abc');
   const reading = read(0, 0, 3);
@@ -90,7 +90,7 @@ test('reads and writes end before the file that is dropped or closed under them'
   assert.deepEqual(await names(), []);
 });
 
-test('a disk that takes nothing is named with the setting, and is the worker’s own failure', async (t) => {
+test('a disk that rejects a write is named with its setting, and the failure is the worker’s own failure', async (t) => {
   const { directory, files, write } = await openFiles(t);
   await mkdir(join(directory, 'a.0.fill'));
   await assert.rejects(
@@ -101,7 +101,7 @@ test('a disk that takes nothing is named with the setting, and is the worker’s
   await files.close();
 });
 
-test('a file that was cut short is no end', async (t) => {
+test('reading a file that was cut short rejects', async (t) => {
   const { directory, files, read, write } = await openFiles(t);
   await write(0, 0, 'abc');
   await truncate(join(directory, 'a.0.fill'), 1);

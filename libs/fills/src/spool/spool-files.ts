@@ -1,28 +1,28 @@
-// The files of a fill's segments while it runs. Either each segment has one, which is removed when the segment is freed. Or one file
-// holds them all, and becomes the blob by a rename.
+// The files of a running fill's segments. Either each segment has its own, which is removed when the segment is freed. Or one file holds
+// them all, and becomes the blob by a rename.
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CacheError } from '@cistern/errors';
 
 export interface SpoolFiles {
-  /** The path of the one file that holds all segments; unset where each has its own. */
+  /** The path of the one file that holds all segments. Unset if each has its own. */
   readonly path: string | undefined;
-  /** Rejects with `store-unavailable` where the disk does not take the bytes. */
+  /** Rejects with `store-unavailable` if the disk does not accept the bytes. */
   write(segment: number, at: number, chunks: readonly Uint8Array[]): Promise<void>;
-  /** Reads bytes that were written, at least one; `into` is not empty. Rejects for a segment that was dropped. */
+  /** Reads written bytes, at least one. `into` is not empty. Rejects for a segment that was dropped. */
   read(segment: number, at: number, into: Uint8Array): Promise<number>;
-  /** Where a byte of a segment lies: for reading it before the segment is dropped. */
+  /** Returns the file position of a byte, for reading it before its segment is dropped. */
   locate(segment: number, at: number): { readonly path: string; readonly position: number };
-  /** Removes a segment's own file, once reads of it have ended. */
+  /** Removes a segment's own file, after running reads of it have ended. */
   drop(segment: number): Promise<void>;
-  /** The file has been moved away: `close` then does not remove it. */
+  /** The file has been moved away, so `close` does not remove it. */
   leaveFile(): void;
-  /** Idempotent; waits for reads and writes under way, then closes and removes what is left. */
+  /** Waits for running reads and writes, then closes and removes all remaining files. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface SpoolFilesOptions {
-  /** The path of the one file. Files of single segments have their number behind it. */
+  /** The path of the one file. Files of single segments append their number. */
   readonly path: string;
   readonly isOneFile: boolean;
   readonly segmentBytes: number;
@@ -30,7 +30,7 @@ export interface SpoolFilesOptions {
 
 const suffix = '.fill';
 
-/** Whether a file is of `openSpoolFiles`. */
+/** Whether a file was created by `openSpoolFiles`. */
 export function isSpoolFile(name: string): boolean {
   return name.endsWith(suffix);
 }
@@ -53,7 +53,7 @@ export function openSpoolFiles({ path, isOneFile, segmentBytes }: SpoolFilesOpti
   };
 
   const remove = async (key: number, file: Promise<FileHandle>) => {
-    // `close` waits for what is under way. A file that could not be made is not there.
+    // `close` waits for running reads and writes. A file whose creation failed does not exist.
     const opened = await file.catch(() => undefined);
     await opened?.close();
     if (opened !== undefined && ownsFile) await rm(pathOf(key), { force: true });
@@ -74,9 +74,9 @@ export function openSpoolFiles({ path, isOneFile, segmentBytes }: SpoolFilesOpti
     },
     async read(segment, at, into) {
       const file = await files.get(keyOf(segment));
-      if (file === undefined) throw new Error('there is no such segment any more');
+      if (file === undefined) throw new Error('the segment does not exist any more');
       const { bytesRead } = await file.read(into, 0, into.length, offsetOf(segment, at));
-      if (bytesRead === 0) throw new CacheError('store-unavailable', 'A spool file was cut short.');
+      if (bytesRead === 0) throw new CacheError('store-unavailable', 'A spool file is shorter than expected.');
       return bytesRead;
     },
     locate: (segment, at) => ({ path: pathOf(keyOf(segment)), position: offsetOf(segment, at) }),
@@ -104,7 +104,7 @@ async function openNew(path: string): Promise<FileHandle> {
   const openOnce = () => open(path, 'wx+', 0o600);
   return openOnce().catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
-    // Systems remove directories of temporary files that have been idle for days.
+    // Some systems remove temporary directories that have been idle for days.
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     return openOnce();
   });
@@ -116,6 +116,6 @@ function notWritten(cause: unknown): CacheError {
   const why = isFull
     ? 'its file system is full. Free space there, or lower worker.spool.maxbytes'
     : `its file system reports ${code}`;
-  const message = `The spool (worker.spool.directory) cannot take what upstream sends: ${why}.`;
+  const message = `The spool (worker.spool.directory) cannot store the bytes from upstream: ${why}.`;
   return new CacheError('store-unavailable', message, { cause, detail: { code }, retryable: true, isLocal: true });
 }

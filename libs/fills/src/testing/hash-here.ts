@@ -1,8 +1,8 @@
-// A savable hash for tests on virtual time, which threads know nothing of.
+// A savable hash for tests on virtual time, because threads do not use virtual time.
 import { digestAlgorithm } from '@cistern/oci';
 import { type OpenSavableHash, hashReadBytes, loadHasher } from '../fill/savable-hash.ts';
 
-/** In this thread, which it holds up. */
+/** Hashes in this thread, and blocks it. */
 export const hashHere: OpenSavableHash = async (digest, segments, state) => {
   const hasher = await loadHasher(digestAlgorithm(digest), state);
   return {

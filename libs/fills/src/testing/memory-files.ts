@@ -1,4 +1,4 @@
-// The files of a spool in memory, for tests that look at what is written, read and dropped.
+// Spool files in memory, for tests that check which bytes are written, read and dropped.
 import type { SpoolFiles } from '../spool/spool-files.ts';
 
 export interface MemoryFiles extends SpoolFiles {
@@ -11,7 +11,7 @@ export function createMemoryFiles(onWrite: () => Promise<void> = async () => {})
   const files = new Map<number, Buffer[]>();
   const bytesOf = (segment: number) => {
     const chunks = files.get(segment);
-    if (chunks === undefined) throw new Error('there is no such segment any more');
+    if (chunks === undefined) throw new Error('the segment does not exist any more');
     const bytes = Buffer.concat(chunks);
     files.set(segment, [bytes]);
     return bytes;
@@ -25,7 +25,7 @@ export function createMemoryFiles(onWrite: () => Promise<void> = async () => {})
       return new Set(files.keys());
     },
     async write(segment, at, chunks) {
-      // The memory of chunks may be used again once they are written.
+      // The caller may reuse the memory of chunks once they are written.
       const copies = chunks.map((chunk) => Buffer.from(chunk));
       await onWrite();
       const file = files.get(segment) ?? [];

@@ -1,33 +1,33 @@
-// An upstream whose answers a test gives by hand or at random.
+// An upstream whose responses a test defines or chooses at random.
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
 
-/** One request for a blob, and what came of it. */
+/** One request for a blob, and its outcome. */
 export interface ScriptedGet {
   readonly from: number | undefined;
   readonly toExclusive: number | undefined;
   readonly isExtra: boolean;
   readonly atMs: number;
   sentBytes: number;
-  /** The reader has closed it, or it has come to its end. */
+  /** Whether the reader has closed the body, or it has ended. */
   isOver: boolean;
 }
 
-/** The course of one GET. By default it sends all at once. */
+/** The course of one GET. By default it sends everything immediately. */
 export interface Answer {
   readonly refuse?: Error;
   readonly afterMs?: number;
-  /** Before each chunk. */
+  /** The delay before each chunk. */
   readonly chunkMs?: () => number;
   /** Awaited before each chunk. */
   readonly gate?: (position: number) => Promise<void> | undefined;
   readonly breakAt?: number;
-  /** Where the body says that there are no ranges. */
+  /** The offset at which the body reports that ranges are not supported. */
   readonly refuseAt?: number;
-  /** The byte that is wrong. */
+  /** The offset of a wrong byte. */
   readonly flipAt?: number;
-  /** Where the body ends, without an error. */
+  /** The offset at which the body ends, without an error. */
   readonly endAt?: number;
 }
 

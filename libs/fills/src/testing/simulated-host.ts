@@ -1,20 +1,20 @@
-// For tests: a host that limits its connections or their sum, and fills that fetch from it as a ConnectionControl lets them. On
-// virtual time, in steps of 20 ms.
+// Simulates a host that limits its connections or their sum, for tests. Its fills fetch as a ConnectionControl allows. Runs on virtual
+// time, in steps of 20 ms.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionControl, FillConnections } from '../fetch/connection-control.ts';
 
 export interface HostLimits {
-  /** Bytes a second of each connection; default: no limit. */
+  /** Bytes per second of each connection. Unset means no limit. */
   perConnection?: number;
-  /** Bytes a second of all connections together; default: no limit. */
+  /** Bytes per second of all connections together. Unset means no limit. */
   sum?: number;
   /** The rate of a connection changes by up to this part every 100 ms. */
   jitter?: number;
-  /** A new connection begins with 140 KB in a round trip, and doubles with each. Default 50. */
+  /** A new connection sends 140 KB in its first round trip, and twice as much in each following one. Default 50. */
   roundTripMs?: number;
-  /** Chance in a second that the host gives half of its rate for a second. */
+  /** Chance per second that the host halves its rate for a second. */
   lossChance?: number;
-  /** More connections are answered 429. */
+  /** Further connections get a 429. */
   maxConnections?: number;
 }
 
@@ -23,19 +23,19 @@ export interface SimulatedFill {
   readonly beginsAtMs?: number;
   readonly max?: number;
   readonly mayProbe?: () => boolean;
-  /** Bytes a second that its readers take; default: as they come. */
+  /** Bytes per second that its readers take. Unset means no limit. */
   readonly readers?: number;
 }
 
 export interface FillCourse {
   readonly tookMs: number;
-  /** Of `allowed`, with the time from its beginning. */
+  /** Changes of `allowed`, with the time since the fill began. */
   readonly changes: readonly { readonly atMs: number; readonly allowed: number }[];
   readonly gets: number;
 }
 
 interface Connection {
-  /** When its socket was opened, which earlier requests may have warmed up. */
+  /** The time at which its socket was opened. Earlier requests may have warmed it up. */
   openedAtMs: number;
   answersAtMs: number;
   left: number;
@@ -49,7 +49,7 @@ const rangeBytes = 64 * 1024 * 1024;
 export function simulateHost(control: ConnectionControl, limits: HostLimits, random: () => number) {
   const connections = new Set<Connection>();
   let half = false;
-  /** By the second. The same for any number of connections. */
+  /** One value per second, the same for any number of connections. */
   const losses = Array.from({ length: 1_000 }, () => random() < (limits.lossChance ?? 0));
   let steps = 0;
 

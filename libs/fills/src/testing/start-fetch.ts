@@ -1,4 +1,4 @@
-// The GETs of one fill, beside a hash and a store that take their time.
+// The GETs of one fill, with a hash and a store that take some time.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bytesOf } from '@cistern/oci/testing';
@@ -10,7 +10,7 @@ import { type Answer, type ScriptedGet, scriptUpstream } from './script-upstream
 
 export const mebibyte = 1024 * 1024;
 const segmentBytes = 2 * mebibyte;
-/** The blob; a test may fetch its beginning alone. */
+/** The blob. A test may fetch only its beginning. */
 export const bytes = bytesOf(41 * mebibyte + 5);
 
 export interface FetchOptions {
@@ -19,13 +19,13 @@ export interface FetchOptions {
   readonly rangeBytes?: number;
   readonly isSizeUnknown?: boolean;
   readonly answer?: (get: ScriptedGet) => Answer;
-  /** How long hashing and storing of a segment takes. */
+  /** The duration of hashing and storing a segment. */
   readonly storeMs?: () => number;
-  /** How long a write to the spool takes. */
+  /** The duration of a write to the spool. */
   readonly appendMs?: number;
 }
 
-/** Segments are hashed in order and stored after `storeMs`, and freed when their room is wanted, as in a fill. */
+/** Hashes segments in order, stores them after `storeMs`, and frees them when their space is needed, as a fill does. */
 export async function startFetch(options: FetchOptions = {}) {
   const {
     size = bytes.length,
@@ -100,7 +100,7 @@ export async function startFetch(options: FetchOptions = {}) {
         from && from / mebibyte,
         toExclusive && Math.ceil(toExclusive / mebibyte),
       ]),
-    /** A reader at `offset` that reads on to the end, from beside the fill where it is sent there. Resolves when it has all. */
+    /** Reads from `offset` to the end, by side reads where `want` returns false. Resolves when it has all bytes. */
     async read(offset: number, besideBytes = segmentBytes) {
       for (let at = offset; at < segments.size;) {
         const end = segments.presentEnd(at);

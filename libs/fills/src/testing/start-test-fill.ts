@@ -1,4 +1,4 @@
-// One fill on a scripted upstream, a store in memory and a spool of small segments.
+// One fill with a scripted upstream, a store in memory and a spool of small segments.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -70,7 +70,7 @@ export async function startTestFill(t: TestContext, options: TestFillOptions) {
   };
 }
 
-/** All that a reader gives, from where it is. */
+/** Reads all bytes of a reader, from its position to the end. */
 export async function readAll(reader: SourceReader, onRead: () => Promise<unknown> | undefined = () => undefined) {
   const into = Buffer.alloc(100_000);
   const chunks: Buffer[] = [];
