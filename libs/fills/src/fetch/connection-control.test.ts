@@ -35,7 +35,7 @@ async function ratios(limits: HostLimits, size: number): Promise<{ ratio: number
   return found;
 }
 
-function say(t: TestContext, what: string, values: readonly number[]): void {
+function report(t: TestContext, what: string, values: readonly number[]): void {
   const sorted = values.toSorted((a, b) => a - b);
   t.diagnostic(`${what}: ${sorted[0]?.toFixed(2)} … ${sorted.at(-1)?.toFixed(2)}`);
 }
@@ -46,12 +46,12 @@ for (const roundTripMs of [20, 100, 200])
     long,
     async (t) => {
       const found = await ratios({ perConnection, roundTripMs, ...noisy }, gibibyte);
-      say(
+      report(
         t,
         'times as fast',
         found.map(({ ratio }) => ratio),
       );
-      say(
+      report(
         t,
         'ms to the fourth connection',
         found.map(({ course }) => reached(course, 4) ?? Number.NaN),
@@ -63,12 +63,12 @@ for (const roundTripMs of [20, 100, 200])
 for (const roundTripMs of [20, 100, 200])
   test(`a host ${roundTripMs} ms away that limits the sum is not slower`, long, async (t) => {
     const found = await ratios({ sum: 40e6, roundTripMs, ...noisy }, gibibyte);
-    say(
+    report(
       t,
       'times as fast',
       found.map(({ ratio }) => ratio),
     );
-    say(
+    report(
       t,
       'requests',
       found.map(({ course }) => course.gets),
@@ -91,8 +91,8 @@ for (const [what, limits, enough] of [
       perMinute.push(changes.length / (170 / 60));
       connections.push(courses.reduce((sum, course) => sum + course.changes.at(-1)!.allowed, 0));
     }
-    say(t, 'changes a minute', perMinute);
-    say(t, 'connections at the end', connections);
+    report(t, 'changes a minute', perMinute);
+    report(t, 'connections at the end', connections);
     for (const changes of perMinute) assert.ok(changes <= 6, `${changes}`);
     for (const count of connections) assert.ok(count <= enough, `${count}`);
   });

@@ -6,7 +6,7 @@ export function isNoRange(error: unknown): boolean {
 }
 
 /** The window was full for too long. The connection is closed, and the first missing segment is fetched next. */
-export class StoodStill extends Error {}
+export class Stalled extends Error {}
 
 export function tooShort(): CacheError {
   return new CacheError('content-mismatch', 'Upstream sent fewer bytes than the blob has.', { retryable: true });

@@ -48,8 +48,8 @@ test('bytes that are about to arrive are not requested again', async () => {
   const all = fetch.all();
   await delay(35);
   for (const offset of [0, 1, mebibyte, 2 * mebibyte]) assert.equal(fetch.want(offset), true);
-  assert.ok(fetch.brings(mebibyte));
-  assert.ok(!fetch.brings(30 * mebibyte));
+  assert.ok(fetch.delivers(mebibyte));
+  assert.ok(!fetch.delivers(30 * mebibyte));
   assert.equal(gets.length, 1);
   assert.equal(fetch.want(30 * mebibyte), true);
   assert.equal(fetch.want(30 * mebibyte + 5), true);

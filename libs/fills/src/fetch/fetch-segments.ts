@@ -7,7 +7,7 @@ import { type Segment, type Segments, nearBytesOf } from '../spool/segments.ts';
 import type { FillConnections } from './connection-control.ts';
 import { createClaims } from './claims.ts';
 import { type Run, copyBody } from './copy-body.ts';
-import { StoodStill, endless, isNoRange, noRoom, tooShort } from './fetch-errors.ts';
+import { Stalled, endless, isNoRange, noRoom, tooShort } from './fetch-errors.ts';
 import { bySegment, skip } from './split-chunks.ts';
 
 export interface SegmentFetchOptions {
@@ -30,10 +30,10 @@ export interface SegmentFetchOptions {
 export type SegmentFetch = ReturnType<typeof createSegmentFetch>;
 
 /** Upstreams drop connections that are not read. */
-const standMs = 10_000;
+const stallMs = 10_000;
 const maxAhead = 4;
 /** After an extra GET fails, no other is tried for this long. The main GET fetches the rest. */
-const aloneMs = 10_000;
+const extrasPauseMs = 10_000;
 /** The fewest segments per GET when there are several. A trial fetches one, so that the next trial need not wait for it. */
 const fewSegments = 2;
 
@@ -48,10 +48,10 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   let isMainWhole = false;
   let hasExtras = false;
   let mayGetRanges = true;
-  let aloneUntilMs = -Infinity;
+  let extrasPausedUntilMs = -Infinity;
   let changed = Promise.withResolvers<void>();
 
-  const isAlone = () => performance.now() < aloneUntilMs;
+  const areExtrasPaused = () => performance.now() < extrasPausedUntilMs;
 
   const change = () => {
     changed.resolve();
@@ -72,26 +72,26 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     change();
   };
 
-  /** `isStanding`: a GET waits for the space, and upstream will soon drop it. */
-  const takeRoom = async (segment: Segment, isStanding: boolean) => {
+  /** `isGetOpen`: a GET waits for the space, and upstream will soon drop it. */
+  const takeRoom = async (segment: Segment, isGetOpen: boolean) => {
     if (segment.release !== undefined) return;
-    const standing = new AbortController();
-    const onAbort = () => standing.abort(signal.reason);
+    const stalling = new AbortController();
+    const onAbort = () => stalling.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    let goOn: (() => void) | undefined;
+    let resume: (() => void) | undefined;
     const onWait = () => {
-      goOn = connections?.heldUp();
+      resume = connections?.heldUp();
     };
     const timer = setInterval(() => {
       // A failed GET may have left earlier segments missing. Those come first.
       const isBehind = (claims.firstOpen ?? segment).index < segment.index;
-      if (isBehind || (isStanding && mayGetRanges)) standing.abort(new StoodStill());
-    }, standMs);
+      if (isBehind || (isGetOpen && mayGetRanges)) stalling.abort(new Stalled());
+    }, stallMs);
     try {
       signal.throwIfAborted();
-      segment.release = await room.take(segment.end - segment.start, standing.signal, onWait);
+      segment.release = await room.take(segment.end - segment.start, stalling.signal, onWait);
     } finally {
-      goOn?.();
+      resume?.();
       clearInterval(timer);
       signal.removeEventListener('abort', onAbort);
     }
@@ -132,7 +132,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   };
 
   /** `run` begins at 0. It may pass segments of GETs that upstream refuses later, so it fetches those itself. */
-  const bringAll = (run: Run) => {
+  const fetchAllOpen = (run: Run) => {
     isMainWhole = true;
     for (const other of claims.runs)
       if (other !== run && !answeredRuns.has(other)) {
@@ -156,12 +156,12 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       if (!isNoRange(error)) throw error;
       mayGetRanges = false;
       Object.assign(run, { next: 0, endExclusive: segments.size });
-      bringAll(run);
+      fetchAllOpen(run);
     }
     return { body: await get({ signal }), bodyEnd: segments.size };
   };
 
-  const bring = async (first: Segment, whole: UpstreamBlobBody | undefined) => {
+  const fetchRun = async (first: Segment, whole: UpstreamBlobBody | undefined) => {
     const next = first.start + first.filled;
     const run = { next, endExclusive: claims.endOfOpen(first, hasExtras ? shareBytes() : Infinity) };
     main = run;
@@ -175,7 +175,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       whole?.close();
       // The worker that continues the fill had the bytes so far, but upstream does not send the rest as a range.
       if (isNoRange(error) && run.next > next) mayGetRanges = false;
-      else if (!(error instanceof StoodStill)) throw error;
+      else if (!(error instanceof Stalled)) throw error;
       // Without a length nothing is freed before the end, so two such fills could wait for each other forever.
       else if (options.isSizeUnknown) throw noRoom();
     } finally {
@@ -219,8 +219,8 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       await copy(run, await get({ from, toExclusive, isExtra: true, signal }), toExclusive);
     } catch (error) {
       if (isNoRange(error)) mayGetRanges = false;
-      else if (!(error instanceof StoodStill)) {
-        aloneUntilMs = performance.now() + aloneMs;
+      else if (!(error instanceof Stalled)) {
+        extrasPausedUntilMs = performance.now() + extrasPauseMs;
         connections?.refused(error instanceof ExtraRefused ? error.by : 'host');
       }
     } finally {
@@ -235,7 +235,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
 
   /** Starts more connections, where they pay, behind the bytes that the main GET is about to fetch. */
   const stripe = () => {
-    while (connections !== undefined && !isAlone() && mayGetRanges && claims.count < connections.allowed) {
+    while (connections !== undefined && !areExtrasPaused() && mayGetRanges && claims.count < connections.allowed) {
       const behind = main && Math.ceil((main.next + shareBytes()) / segments.segmentBytes);
       const place =
         claims.firstOpen ?? (behind === undefined || behind >= segments.count ? undefined : segments.at(behind));
@@ -244,7 +244,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   };
 
   /** Whether a running fetch delivers the byte at `offset` soon. */
-  const brings = (offset: number): boolean => {
+  const delivers = (offset: number): boolean => {
     const segment = segments.holding(offset);
     const owner = claims.ownerOf(segment);
     return owner !== undefined && segment.start - owner.next <= nearBytesOf(segments.segmentBytes);
@@ -259,7 +259,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
         const first = claims.firstOpen;
         if (first === undefined) whole?.close();
         if (first === undefined && claims.count === 0) return;
-        await (first === undefined ? changed.promise : bring(first, whole));
+        await (first === undefined ? changed.promise : fetchRun(first, whole));
         whole = undefined;
       }
     },
@@ -270,12 +270,13 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     want(offset: number): boolean {
       const segment = segments.holding(offset);
       // Between two runs, `all` is about to choose the main one.
-      if (!mayGetRanges || isAlone() || main === undefined || claims.count > maxAhead || brings(offset)) return true;
+      if (!mayGetRanges || areExtrasPaused() || main === undefined || claims.count > maxAhead || delivers(offset))
+        return true;
       const owner = claims.ownerOf(segment);
       if (owner !== undefined && owner !== main) return true;
       return startExtra(segment);
     },
-    brings,
+    delivers,
     /** Whether upstream supports ranges, as far as is known. */
     get mayGetRanges(): boolean {
       return mayGetRanges;

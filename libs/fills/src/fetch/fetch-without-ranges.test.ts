@@ -45,12 +45,12 @@ test('the only GET to an upstream without ranges fetches the segments that it ha
   assert.equal(requests().filter(([from]) => from === undefined).length, 1);
 });
 
-for (const [what, extra, besideBytes] of [
+for (const [outcome, extra, extraBytes] of [
   ['refused before the whole arrives', { refuse: unsupported, afterMs: 150 }, 0],
   ['refused after the whole has arrived there', { refuse: unsupported, afterMs: 2_000 }, 0],
   ['answered after all', { afterMs: 150 }, mebibyte / 2],
 ] as const)
-  test(`a GET ahead to an upstream without ranges that is ${what} delays nothing`, async () => {
+  test(`a GET ahead to an upstream without ranges that is ${outcome} delays nothing`, async () => {
     const { fetch, assertWhole, requests, sentBytes } = await startFetch({
       perFillBytes: 6 * mebibyte,
       answer({ isExtra, from }) {
@@ -71,7 +71,7 @@ for (const [what, extra, besideBytes] of [
       [6, 14],
       [undefined, undefined],
     ]);
-    assert.equal(sentBytes(), 4 * mebibyte + besideBytes + bytes.length);
+    assert.equal(sentBytes(), 4 * mebibyte + extraBytes + bytes.length);
   });
 
 test('a plain GET that was shortened before its response continues to the end once ranges are refused', async () => {

@@ -23,23 +23,23 @@ const settleMs = 500;
 const gain = 1.2;
 const maxWindows = 3;
 const keptMs = 60_000;
-const noMs = 600_000;
+const backoffMs = 600_000;
 /** Slots under the upstream's cap become free soon. */
-const noPlaceMs = 10_000;
+const noSlotMs = 10_000;
 /** Time within which upstream must answer an extra request. */
 const openingMs = 5_000;
 /** The part of a window for which a fill may be blocked and still be measured. */
-const heldUpShare = 0.1;
+const blockedShare = 0.1;
 
 interface Member extends Sharer {
   readonly enteredAtMs: number;
   opened: number;
-  heldUps: number;
-  heldUpAtMs: number;
+  blocks: number;
+  blockedAtMs: number;
   /** Time for which the fill was blocked since the last window began. */
-  heldUpMs: number;
+  blockedMs: number;
   /** Whether the fill was blocked for more than a tenth of the last window. */
-  isHeldUp: boolean;
+  isBlocked: boolean;
 }
 
 interface Probe {
@@ -61,13 +61,13 @@ export function createHostConnections(): HostConnections {
   let spare = 0;
   let keptUntilMs = 0;
   /** This many connections in total, or more, do not pay and are not tried until then. */
-  let no = { from: Number.POSITIVE_INFINITY, untilMs: 0 };
+  let backoff = { from: Number.POSITIVE_INFINITY, untilMs: 0 };
   /** Bytes per millisecond in the last steady windows. */
   let rates: number[] = [];
 
   const allowedOf = (member: Member) => 1 + member.extras + (probe?.member === member ? 1 : 0);
   const total = () => [...members].reduce((sum, member) => sum + allowedOf(member), 0);
-  const mayTry = (connections: number, now: number) => connections < no.from || now >= no.untilMs;
+  const mayTry = (connections: number, now: number) => connections < backoff.from || now >= backoff.untilMs;
   /** Leaves out young fills, because most blobs are small. */
   const share = (now: number) => {
     spare = shareExtras(
@@ -77,7 +77,7 @@ export function createHostConnections(): HostConnections {
   };
 
   function begin(atMs: number): void {
-    for (const member of members) Object.assign(member, { heldUpMs: 0, heldUpAtMs: performance.now() });
+    for (const member of members) Object.assign(member, { blockedMs: 0, blockedAtMs: performance.now() });
     const measured = [...(probe?.measured ?? members)].filter((member) => isMeasurable(member, atMs));
     window.begin(atMs, new Map(measured.map((member) => [member, member.opened])));
   }
@@ -95,7 +95,7 @@ export function createHostConnections(): HostConnections {
 
   function endWindow(now: number): void {
     const measured = window.end(now);
-    for (const member of members) member.isHeldUp = heldUpMsOf(member, now) > heldUpShare * measured.tookMs;
+    for (const member of members) member.isBlocked = blockedMsOf(member, now) > blockedShare * measured.tookMs;
     share(now);
     if (!isSound(measured, now)) startOver(now);
     else if (probe !== undefined) judge(probe, measured, now);
@@ -107,7 +107,7 @@ export function createHostConnections(): HostConnections {
   function isSound({ tookMs, openedAtBeginning }: Measured<Member>, now: number): boolean {
     if (tookMs > 2 * windowMs || openedAtBeginning.size === 0) return false;
     for (const [member, opened] of openedAtBeginning)
-      if (!members.has(member) || member.isHeldUp || member.opened < opened) return false;
+      if (!members.has(member) || member.isBlocked || member.opened < opened) return false;
     const expected = probe?.measured ?? members;
     return [...expected].every((member) => openedAtBeginning.has(member) || !isMeasurable(member, now));
   }
@@ -148,7 +148,7 @@ export function createHostConnections(): HostConnections {
       tryOneMore(now);
     } else if (running.windows < maxWindows) begin(now);
     else {
-      no = { from: total(), untilMs: now + noMs };
+      backoff = { from: total(), untilMs: now + backoffMs };
       startOver(now);
     }
   }
@@ -165,8 +165,8 @@ export function createHostConnections(): HostConnections {
     if (probe?.member !== member && member.extras > 0) member.extras -= 1;
     startOver(now);
     const from = total() + 1;
-    if (by === 'host') no = { from, untilMs: now + noMs };
-    else if (mayTry(from, now)) no = { from, untilMs: now + noPlaceMs };
+    if (by === 'host') backoff = { from, untilMs: now + backoffMs };
+    else if (mayTry(from, now)) backoff = { from, untilMs: now + noSlotMs };
   }
 
   function mismatched(): void {
@@ -174,7 +174,7 @@ export function createHostConnections(): HostConnections {
     for (const member of members) member.extras = 0;
     spare = 0;
     startOver(now);
-    no = { from: 0, untilMs: now + noMs };
+    backoff = { from: 0, untilMs: now + backoffMs };
   }
 
   return {
@@ -183,7 +183,7 @@ export function createHostConnections(): HostConnections {
       if (members.size === 0 && now >= keptUntilMs) spare = 0;
       const extras = options.mayProbe() ? Math.min(spare, options.max - 1) : 0;
       spare -= extras;
-      const none = { opened: 0, heldUps: 0, heldUpAtMs: now, heldUpMs: 0, isHeldUp: false };
+      const none = { opened: 0, blocks: 0, blockedAtMs: now, blockedMs: 0, isBlocked: false };
       const member: Member = { ...options, ...none, extras, enteredAtMs: now };
       members.add(member);
       if (members.size === 1) begin(now + settleMs);
@@ -196,12 +196,12 @@ export function createHostConnections(): HostConnections {
         },
         received: (bytes) => received(member, bytes),
         heldUp() {
-          if (member.heldUps === 0) member.heldUpAtMs = performance.now();
-          member.heldUps += 1;
+          if (member.blocks === 0) member.blockedAtMs = performance.now();
+          member.blocks += 1;
           return () => {
-            member.heldUpMs = heldUpMsOf(member, performance.now());
-            member.heldUpAtMs = performance.now();
-            member.heldUps -= 1;
+            member.blockedMs = blockedMsOf(member, performance.now());
+            member.blockedAtMs = performance.now();
+            member.blocks -= 1;
           };
         },
         opened(count) {
@@ -222,7 +222,7 @@ export function createHostConnections(): HostConnections {
         },
       };
     },
-    isForgotten: () => members.size === 0 && performance.now() >= Math.max(keptUntilMs, no.untilMs),
+    isForgotten: () => members.size === 0 && performance.now() >= Math.max(keptUntilMs, backoff.untilMs),
   };
 }
 
@@ -231,9 +231,9 @@ function isOld({ enteredAtMs }: Member, atMs: number): boolean {
 }
 
 function isMeasurable(member: Member, atMs: number): boolean {
-  return isOld(member, atMs) && !member.isHeldUp;
+  return isOld(member, atMs) && !member.isBlocked;
 }
 
-function heldUpMsOf({ heldUps, heldUpAtMs, heldUpMs }: Member, now: number): number {
-  return heldUpMs + (heldUps > 0 ? now - heldUpAtMs : 0);
+function blockedMsOf({ blocks, blockedAtMs, blockedMs }: Member, now: number): number {
+  return blockedMs + (blocks > 0 ? now - blockedAtMs : 0);
 }

@@ -5,7 +5,7 @@ export interface Sharer {
   readonly max: number;
   readonly mayProbe: () => boolean;
   /** Something other than the host limits the fill. It keeps its connections and gets no more. */
-  readonly isHeldUp: boolean;
+  readonly isBlocked: boolean;
   /** Connections beyond the first. */
   extras: number;
 }
@@ -31,8 +31,8 @@ export function shareExtras(sharers: readonly Sharer[], spare: number): number {
   }
 }
 
-export function canTakeMore({ max, mayProbe, isHeldUp, extras }: Sharer): boolean {
-  return mayProbe() && !isHeldUp && 1 + extras < max;
+export function canTakeMore({ max, mayProbe, isBlocked, extras }: Sharer): boolean {
+  return mayProbe() && !isBlocked && 1 + extras < max;
 }
 
 /** Returns the first one if several have equally few. */

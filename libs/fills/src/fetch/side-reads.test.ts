@@ -8,7 +8,7 @@ import { until } from '@cistern/runtime/testing';
 import { type Answer, type ScriptedGet, scriptUpstream } from '../testing/script-upstream.ts';
 import { createSideReads } from './side-reads.ts';
 
-const gone = new CacheError('upstream-unreachable', 'gone');
+const unreachable = new CacheError('upstream-unreachable', 'unreachable');
 const mebibyte = 1024 * 1024;
 const bytes = bytesOf(6 * mebibyte);
 
@@ -28,7 +28,7 @@ async function startReads({ answer = () => ({}), prepared, mayWait = false }: St
     size: bytes.length,
     segmentBytes: 16 * mebibyte,
     get: upstream.get,
-    askedBefore: 0,
+    requestedBefore: 0,
     first: prepared && { body: await upstream.get(prepared), endExclusive: prepared.toExclusive },
     onBytes: (count) => (counted += count),
     onFailed(error) {
@@ -59,7 +59,7 @@ test('readers at one offset share a GET, others have their own, and all get thei
     [3 * mebibyte, 4 * mebibyte],
   ]);
   assert.equal(counted(), 2 * mebibyte);
-  assert.equal(sides.askedBytes, 2 * mebibyte);
+  assert.equal(sides.requestedBytes, 2 * mebibyte);
   assert.equal(sides.count, 0);
   assert.ok(gets.every(({ isOver }) => isOver));
   await sides.close();
@@ -122,25 +122,25 @@ test('a reader that closes ends its GET if the GET has no other readers', async 
   const reader = sides.open(100, mebibyte);
   const read = reader.read(Buffer.alloc(10));
   await until(() => gets.length === 1);
-  assert.equal(sides.askedBytes, mebibyte - 100);
+  assert.equal(sides.requestedBytes, mebibyte - 100);
   await reader.close();
   await read.catch(() => {});
   await until(() => gets[0]!.isOver);
   await sides.close();
-  assert.equal(sides.askedBytes, gets[0]!.sentBytes);
+  assert.equal(sides.requestedBytes, gets[0]!.sentBytes);
 });
 
 test('readers get the error of a GET that is refused or cut short, and the next reader sends a new one', async () => {
-  let isGone = true;
+  let isUnreachable = true;
   const { sides, gets } = await startReads({
     answer({ from }) {
-      if (!isGone) return {};
-      return from === 0 ? { endAt: 1_000 } : { refuse: gone };
+      if (!isUnreachable) return {};
+      return from === 0 ? { endAt: 1_000 } : { refuse: unreachable };
     },
   });
   await assert.rejects(readAll(sides.open(5, 6)), (error) => isCacheError(error, 'upstream-unreachable'));
   await assert.rejects(readAll(sides.open(0, 2_000)), (error) => isCacheError(error, 'content-mismatch'));
-  isGone = false;
+  isUnreachable = false;
   assert.equal((await readAll(sides.open(5, 6))).length, 1);
   assert.equal(gets.length, 3);
   await sides.close();
@@ -152,7 +152,7 @@ test('a side read that fails ends early where its reader can wait', async () => 
   const reader = sides.open(5, 100);
   assert.equal(await reader.read(Buffer.alloc(10)), 0);
   assert.deepEqual(failures, [refuse]);
-  assert.equal(sides.askedBytes, 0);
+  assert.equal(sides.requestedBytes, 0);
   await reader.close();
   await sides.close();
 });

@@ -11,7 +11,7 @@ export interface SideReadsOptions {
   /** A body that was requested before, for the range of the first reader. */
   readonly first: { readonly body: UpstreamBlobBody; readonly endExclusive: number } | undefined;
   /** Bytes that earlier fills of the blob have requested. */
-  readonly askedBefore: number;
+  readonly requestedBefore: number;
   /** Called with the number of bytes received from upstream. */
   readonly onBytes: (bytes: number) => void;
   /** Called when upstream refused a GET or broke it off. Returns true if the reader can wait for its bytes; else it gets the error. */
@@ -24,13 +24,13 @@ const poolBytes = 16 * 1024 * 1024;
 const unusedMs = 2_000;
 
 export function createSideReads(options: SideReadsOptions) {
-  const { size, segmentBytes, get, first, askedBefore, onBytes, onFailed } = options;
+  const { size, segmentBytes, get, first, requestedBefore, onBytes, onFailed } = options;
   const mostBytes = mostSegments * segmentBytes;
   const ending = new AbortController();
   const reads = createSharedReads({ pool: createBufferPool(poolBytes), onCastOut() {} });
   const open = new Set<SourceReader>();
   let prepared = first;
-  let askedBytes = askedBefore;
+  let requestedBytes = requestedBefore;
   const dropPrepared = () => {
     prepared?.body.close();
     prepared = undefined;
@@ -52,9 +52,9 @@ export function createSideReads(options: SideReadsOptions) {
       const endExclusive = Math.min(toExclusive, from + mostBytes);
       const bytes = endExclusive - from;
       const onUnread = (unread: number) => {
-        askedBytes -= unread;
+        requestedBytes -= unread;
       };
-      askedBytes += bytes;
+      requestedBytes += bytes;
       try {
         return readBody(await openBody(from, endExclusive, signal), { bytes, onBytes, onUnread });
       } catch (error) {
@@ -75,8 +75,8 @@ export function createSideReads(options: SideReadsOptions) {
 
   return {
     /** Bytes requested from upstream so far, without those that it did not have to send. */
-    get askedBytes(): number {
-      return askedBytes;
+    get requestedBytes(): number {
+      return requestedBytes;
     },
     /** Returns the furthest end of one read that begins at `from`. */
     endOf: (from: number, toExclusive: number): number => Math.min(toExclusive, from + mostBytes),

@@ -11,7 +11,7 @@ import { readAll, startTestFill } from '../testing/start-test-fill.ts';
 const segmentBytes = 100_000;
 const size = 1_000_000;
 const small = { size, segmentBytes };
-const away = new CacheError('store-unavailable', 'The store is down.');
+const unavailable = new CacheError('store-unavailable', 'The store is down.');
 const hasMoved = (error: unknown) => error instanceof SourceInterrupted && !error.isStored;
 
 test('readers of a fill that moves get the present bytes, and continue elsewhere', async (t) => {
@@ -44,7 +44,7 @@ test('readers of a fill that moves get the present bytes, and continue elsewhere
 });
 
 test('a verified fill that another worker now owns is not stored, and is read to its end', async (t) => {
-  let isAway = true;
+  let isUnavailable = true;
   let tries = 0;
   const { bytes, digest, fill, open, store } = await startTestFill(t, {
     ...small,
@@ -55,7 +55,7 @@ test('a verified fill that another worker now owns is not stored, and is read to
         const upload = await memory.beginUpload(...args);
         const complete = async () => {
           tries += 1;
-          if (isAway) throw away;
+          if (isUnavailable) throw unavailable;
           await upload.complete();
         };
         return { ...upload, complete };
@@ -66,7 +66,7 @@ test('a verified fill that another worker now owns is not stored, and is read to
   const reader = open();
   await until(() => tries > 1);
   fill.handOver();
-  isAway = false;
+  isUnavailable = false;
   assert.ok((await readAll(reader)).equals(bytes));
   assert.equal((await reader.table?.())?.crcs.length, 10);
   await reader.close();

@@ -13,7 +13,7 @@ const size = 1_000_000;
 const small = { size, segmentBytes };
 const window: TestFillOptions = { ...small, perFillBytes: 300_000 };
 const unsupported = new CacheError('unsupported', 'no ranges here');
-const away = new CacheError('store-unavailable', 'The store is down.');
+const unavailable = new CacheError('store-unavailable', 'The store is down.');
 const isStored = (error: unknown) => error instanceof SourceInterrupted && error.isStored;
 
 test('readers at any offset get their bytes, one GET fetches the whole, and the table matches the segments', async (t) => {
@@ -132,8 +132,8 @@ test('side reads of all fills of a blob request its size once at most, and then 
   fill.release();
   await waiting;
   await reader.close();
-  const beside = gets.slice(1).map(({ from, sentBytes }) => [from, sentBytes]);
-  assert.deepEqual(beside, [
+  const side = gets.slice(1).map(({ from, sentBytes }) => [from, sentBytes]);
+  assert.deepEqual(side, [
     [0, 200_000],
     [300_000, 50_000],
   ]);
@@ -164,14 +164,14 @@ test('close ends every wait of a reader: in the fill, in a side read and for the
   });
   await fill.running;
   await until(() => fill.presentBytes === 900_000);
-  const [here, beside] = [open({ from: 950_000 }), open({ from: 5 })];
+  const [here, side] = [open({ from: 950_000 }), open({ from: 5 })];
   const waits = [
     assert.rejects(here.read(Buffer.alloc(10)), /closed/),
-    assert.rejects(beside.read(Buffer.alloc(10)), /closed/),
+    assert.rejects(side.read(Buffer.alloc(10)), /closed/),
     assert.rejects(async () => here.table?.(), /closed/),
   ];
   await until(() => gets.length === 2);
-  for (const reader of [here, beside, here]) await reader.close();
+  for (const reader of [here, side, here]) await reader.close();
   await Promise.all(waits);
   assert.equal(fill.readers, 0);
   await until(() => gets[1]!.isOver);
@@ -182,7 +182,7 @@ test('close ends every wait of a reader: in the fill, in a side read and for the
 test('when the store accepts nothing, a slow reader still gets every byte of a blob larger than the window', async (t) => {
   const { bytes, fill, open, gets, spools } = await startTestFill(t, {
     ...window,
-    wrapStore: (store) => ({ ...store, beginUpload: () => Promise.reject(away) }),
+    wrapStore: (store) => ({ ...store, beginUpload: () => Promise.reject(unavailable) }),
   });
   await fill.running;
   const reader = open();
@@ -210,7 +210,7 @@ test('a reader behind the window of an upstream without ranges waits for the who
 test('a reader gets an error for bytes that neither spool, store nor upstream can deliver', async (t) => {
   const { fill, open, spools } = await startTestFill(t, {
     ...window,
-    wrapStore: (store) => ({ ...store, beginUpload: () => Promise.reject(away) }),
+    wrapStore: (store) => ({ ...store, beginUpload: () => Promise.reject(unavailable) }),
     answer: ({ from }) => (from === undefined || from === 0 ? {} : { refuse: unsupported }),
   });
   await fill.running;

@@ -17,7 +17,7 @@ import type { Fill, PresentRun, FillEnd, FillOptions } from './fill-options.ts';
 import { createFollowers, openFillReader } from './followers.ts';
 import { findFreeable } from './free-segments.ts';
 import { firstRange, openFirst } from './open-first.ts';
-import { type ReadBeside, createReadBeside } from './read-beside.ts';
+import { type SideReadPolicy, createSideReadPolicy } from './side-read-policy.ts';
 
 /** A fill that only serves ranges waits this long for another reader. */
 const rangeIdleMs = 30_000;
@@ -41,7 +41,7 @@ export function startFill(options: FillOptions): Fill {
   let wholeWanted = false;
   let spool: Spool | undefined;
   let body: FillBody | undefined;
-  let beside: ReadBeside | undefined;
+  let sideReads: SideReadPolicy | undefined;
   let work: WholeFetch | undefined;
   /** Set once the fill is running. */
   let size: number | undefined;
@@ -102,12 +102,12 @@ export function startFill(options: FillOptions): Fill {
     const { range, first } = answer;
     const mostBytes = answer.size ?? Math.min(maxUnknownBytes, spools.perFillBytes);
     const opened = openBody(mostBytes);
-    beside = createReadBeside({
+    sideReads = createSideReadPolicy({
       segments: opened.body.segments,
       perFillBytes: spools.perFillBytes,
       get,
       first: range && { body: first!, endExclusive: range.toExclusive },
-      askedBefore: options.checkpoint?.sideBytes ?? 0,
+      requestedBefore: options.checkpoint?.sideBytes ?? 0,
       onBytes: (bytes) => options.onSideBytes?.(bytes),
       work: () => work,
       isWholeWanted: () => wholeWanted,
@@ -121,7 +121,7 @@ export function startFill(options: FillOptions): Fill {
     if (await work.run()) return 'committed';
     // A reader that waited for the blob may be about to open it, and no other place has it.
     options.onRefused?.();
-    await followers.gone(quietMs, longestMs, options.signal);
+    await followers.untilQuiet(quietMs, longestMs, options.signal);
     return 'left';
   };
 
@@ -144,13 +144,13 @@ export function startFill(options: FillOptions): Fill {
       body.markMoved();
     }
     if (body !== undefined && state === 'moving') {
-      beside?.end(movedElsewhere());
-      await followers.gone(quietMs, longestMs, options.signal);
+      sideReads?.end(movedElsewhere());
+      await followers.untilQuiet(quietMs, longestMs, options.signal);
       return 'moved';
     }
     state = 'failed';
     body?.fail(error);
-    beside?.end(error);
+    sideReads?.end(error);
     throw error;
   };
 
@@ -176,7 +176,7 @@ export function startFill(options: FillOptions): Fill {
     }
     followers.whenNone(() => {
       clearTimeout(kept);
-      Promise.all([beside?.close(), spool?.close()]).catch((error: unknown) =>
+      Promise.all([sideReads?.close(), spool?.close()]).catch((error: unknown) =>
         log.warn({ err: error }, 'failed to close spool'),
       );
     });
@@ -213,7 +213,7 @@ export function startFill(options: FillOptions): Fill {
     },
     get checkpoint() {
       const stored = work?.checkpoint;
-      return stored && { ...stored, sideBytes: beside?.askedBytes ?? 0 };
+      return stored && { ...stored, sideBytes: sideReads?.requestedBytes ?? 0 };
     },
     get presentBytes() {
       return body?.segments.fetchedBytes ?? 0;
@@ -224,7 +224,7 @@ export function startFill(options: FillOptions): Fill {
         segments: segments.length,
         storedSegments: segments.filter(({ isStored }) => isStored).length,
         connections: work?.fetch.connections ?? 0,
-        sideReads: beside?.count ?? 0,
+        sideReads: sideReads?.count ?? 0,
       };
     },
     get readers() {
@@ -241,7 +241,7 @@ export function startFill(options: FillOptions): Fill {
         body,
         toExclusive,
         verified,
-        openBeside: (offset, end) => beside?.open(offset, end, verified),
+        openSideRead: (offset, end) => sideReads?.open(offset, end, verified),
         follower: followers.enter(from),
         // Once storing is given up, segments are freed as soon as they have been read.
         onPassed() {
@@ -255,7 +255,7 @@ export function startFill(options: FillOptions): Fill {
       if (hasEnded() || body === undefined || present === undefined) return undefined;
       const range = { toExclusive: present.endExclusive, verified: false };
       const follower = followers.enter(present.start);
-      return { ...present, reader: openFillReader({ body, ...range, openBeside: noneBeside, follower }) };
+      return { ...present, reader: openFillReader({ body, ...range, openSideRead: noSideReads, follower }) };
     },
     release: () => body?.markStored(),
     handOver() {
@@ -268,7 +268,7 @@ export function startFill(options: FillOptions): Fill {
   };
 }
 
-function noneBeside(): SourceReader | undefined {
+function noSideReads(): SourceReader | undefined {
   throw movedElsewhere();
 }
 

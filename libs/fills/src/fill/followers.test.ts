@@ -46,14 +46,14 @@ test('waiting for readers ends after a quiet period, at the limit or when the si
   const followers = createFollowers();
   const follower = followers.enter(0);
   setTimeout(() => follower.leave(), 500);
-  await followers.gone(2_000, 15_000, signal);
+  await followers.untilQuiet(2_000, 15_000, signal);
   assert.equal(tookMs(), 2_500);
   const staying = followers.enter(0);
-  await followers.gone(2_000, 15_000, signal);
+  await followers.untilQuiet(2_000, 15_000, signal);
   assert.equal(tookMs(), 17_500);
-  await followers.gone(2_000, 15_000, AbortSignal.timeout(1_000));
+  await followers.untilQuiet(2_000, 15_000, AbortSignal.timeout(1_000));
   assert.equal(tookMs(), 18_500);
-  await followers.gone(2_000, 15_000, AbortSignal.abort());
+  await followers.untilQuiet(2_000, 15_000, AbortSignal.abort());
   staying.leave();
   assert.equal(tookMs(), 18_500);
 });

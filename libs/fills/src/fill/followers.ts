@@ -14,7 +14,7 @@ export interface FillReaderOptions {
    * Called when the reader wants missing bytes at an offset. Returns a reader of them, which this reader closes. Returns `undefined`
    * if the bytes will arrive here.
    */
-  readonly openBeside: (from: number, toExclusive: number) => SourceReader | undefined;
+  readonly openSideRead: (from: number, toExclusive: number) => SourceReader | undefined;
   readonly follower: Follower;
   /** Called when the follower has read a segment to its end, or leaves. */
   readonly onPassed?: (() => void) | undefined;
@@ -34,7 +34,7 @@ export function createFollowers() {
   let timer: NodeJS.Timeout | undefined;
   let onNone: (() => void) | undefined;
 
-  const look = () => {
+  const check = () => {
     clearTimeout(timer);
     if (here.size > 0) return;
     onNone?.();
@@ -45,7 +45,7 @@ export function createFollowers() {
   /** Calls `onIdle`, once, when there has been no follower for `ms`. */
   const watchIdle = (ms: number, onIdle: () => void) => {
     idle = { ms, onIdle };
-    look();
+    check();
   };
   const stopWatching = () => {
     idle = undefined;
@@ -72,7 +72,7 @@ export function createFollowers() {
       const follower: Follower = {
         position,
         leave() {
-          if (here.delete(follower)) look();
+          if (here.delete(follower)) check();
         },
       };
       here.add(follower);
@@ -82,7 +82,7 @@ export function createFollowers() {
     watchIdle,
     stopWatching,
     /** Resolves when there has been no follower for `quietMs`, after `maxMs`, or when `signal` is aborted. */
-    async gone(quietMs: number, maxMs: number, signal: AbortSignal): Promise<void> {
+    async untilQuiet(quietMs: number, maxMs: number, signal: AbortSignal): Promise<void> {
       const { promise, resolve } = Promise.withResolvers<void>();
       const onAbort = () => resolve();
       const longest = setTimeout(resolve, maxMs);
@@ -97,18 +97,18 @@ export function createFollowers() {
     /** Calls `callback`, once, as soon as there is no follower. */
     whenNone(callback: () => void): void {
       onNone = callback;
-      look();
+      check();
     },
   };
 }
 
 /** Opens a reader. If its next bytes now come from elsewhere, it rejects with `SourceInterrupted`. */
 export function openFillReader(options: FillReaderOptions): SourceReader {
-  const { body, verified, openBeside, follower } = options;
+  const { body, verified, openSideRead, follower } = options;
   const { segments } = body;
   const closing = new AbortController();
   const { signal } = closing;
-  let beside: SourceReader | undefined;
+  let sideRead: SourceReader | undefined;
   let table: CrcTable | undefined;
 
   /** Returns 0 if the bytes have been freed meanwhile. */
@@ -123,11 +123,11 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
     }
   };
 
-  const readBeside = async (reader: SourceReader, into: Uint8Array) => {
+  const readFromSide = async (reader: SourceReader, into: Uint8Array) => {
     const length = await reader.read(into);
     if (length > 0) return length;
     await reader.close();
-    beside = undefined;
+    sideRead = undefined;
     return 0;
   };
 
@@ -143,9 +143,9 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
         const end = verified ? Math.min(toExclusive, body.openEnd) : toExclusive;
         const here = Math.min(segments.presentEnd(position), end) - position;
         if (here <= 0) body.checkComing();
-        if (here <= 0 && position < end) beside ??= openBeside(position, end);
+        if (here <= 0 && position < end) sideRead ??= openSideRead(position, end);
         let length = 0;
-        if (beside !== undefined) length = await readBeside(beside, into);
+        if (sideRead !== undefined) length = await readFromSide(sideRead, into);
         else if (here > 0) length = await readHere(into.subarray(0, here));
         // Nothing was awaited since the check above, so no change is missed.
         else await untilAborted(body.changed, signal);
@@ -171,7 +171,7 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
     async close() {
       if (signal.aborted) return;
       closing.abort(new Error('the reader was closed'));
-      await beside?.close();
+      await sideRead?.close();
       follower.leave();
       options.onPassed?.();
     },

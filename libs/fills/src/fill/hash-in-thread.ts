@@ -19,7 +19,7 @@ export const hashInThread: OpenSavableHash = async (digest, segments, state) => 
     const [given] = await untilAborted(once(worker, 'message'), ended.signal);
     return given as HashAnswer;
   };
-  const ask = (request: HashRequest) => {
+  const send = (request: HashRequest) => {
     worker.postMessage(request);
     return answer();
   };
@@ -27,11 +27,11 @@ export const hashInThread: OpenSavableHash = async (digest, segments, state) => 
   await answer();
   return {
     async readOn(from, end) {
-      const { state: behind } = await ask({ ...segments.locate(from), length: end - from });
+      const { state: behind } = await send({ ...segments.locate(from), length: end - from });
       return behind!;
     },
     async digest() {
-      const { hex } = await ask('digest');
+      const { hex } = await send('digest');
       return hex!;
     },
     close() {

@@ -14,7 +14,7 @@ import { createSegmentStore } from './store-segments.ts';
 const segmentBytes = 100;
 const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
-const away = new CacheError('store-unavailable', 'The store is down.');
+const unavailable = new CacheError('store-unavailable', 'The store is down.');
 const noRoom = new CacheError('store-unavailable', 'The store is full.', { detail: { code: 'NO_ROOM' } });
 
 type Step = 'begin' | 'put' | 'complete' | 'whole' | 'adopt' | 'abort';
@@ -151,11 +151,11 @@ test('only a few segments are uploaded at the same time', async () => {
 });
 
 test('a store that is down is retried for as long as the fill runs', async () => {
-  let isAway = true;
+  let isUnavailable = true;
   const { storing, segments, add, counts } = await startStore({
     size: 250,
     onStep() {
-      if (isAway) throw away;
+      if (isUnavailable) throw unavailable;
     },
   });
   await add(0, 1, 2);
@@ -164,7 +164,7 @@ test('a store that is down is retried for as long as the fill runs', async () =>
   assert.equal(storing.isGivenUp, false);
   assert.equal(counts.refused, 0);
   assert.ok(counts.changed > 0);
-  isAway = false;
+  isUnavailable = false;
   await until(() => segments.at(0).isStored);
   assert.equal(storing.failingForMs, 0);
   assert.equal(await storing.commit(), true);
@@ -178,7 +178,7 @@ for (const [name, size] of [
     const { storing, segments, add, counts } = await startStore({
       size,
       onStep(step) {
-        if (step === 'whole' || step === 'complete') throw away;
+        if (step === 'whole' || step === 'complete') throw unavailable;
       },
     });
     await add(...[...segments].map(({ index }) => index));
@@ -195,7 +195,7 @@ test('a commit that fails for a moment is retried, without the segments', async 
   const { storing, add, steps } = await startStore({
     size: 250,
     onStep(step) {
-      if (step === 'complete' && (failures -= 1) >= 0) throw away;
+      if (step === 'complete' && (failures -= 1) >= 0) throw unavailable;
     },
   });
   await add(0, 1, 2);
@@ -222,8 +222,8 @@ test('a store that is given up gets no more segments, and this is reported once'
   const { storing, add, steps, counts } = await startStore({ size: 350 });
   await add(0);
   await until(() => steps.length === 2);
-  storing.giveUp(away);
-  storing.giveUp(away);
+  storing.giveUp(unavailable);
+  storing.giveUp(unavailable);
   const { changed } = counts;
   await add(1, 2, 3);
   assert.equal(await storing.commit(), false);
@@ -235,7 +235,7 @@ test('the end of the fill ends running uploads, and drops the upload', async () 
   const { storing, add, steps, stopping } = await startStore({
     size: 350,
     onStep(_, segment) {
-      if (segment === 1) throw away;
+      if (segment === 1) throw unavailable;
     },
   });
   await add(0, 1, 2);
@@ -254,7 +254,7 @@ test('an upload that cannot be dropped does not fail the fill', async () => {
   const { storing, add, stopping, steps } = await startStore({
     size: 350,
     onStep(step) {
-      if (step === 'abort') throw away;
+      if (step === 'abort') throw unavailable;
     },
   });
   await add(0);

@@ -24,24 +24,24 @@ export function continueFill(
   size: number,
   log: Logger,
 ): BlobUpstream {
-  let isGone = false;
+  let isLost = false;
 
   /** If upstream does not support ranges, it sends the whole blob, and nothing is copied from the other worker. */
   const getRest: BlobUpstream['getBlob'] = async (...given) =>
     upstream.getBlob(...given).catch((error: unknown) => {
-      isGone ||= isNoRange(error);
+      isLost ||= isNoRange(error);
       throw error;
     });
 
   const lose = (error: unknown, signal: AbortSignal) => {
     signal.throwIfAborted();
     log.warn({ err: error, address: predecessor.address }, 'failed to copy fill, fetching the rest');
-    isGone = true;
+    isLost = true;
   };
 
   /** Finds the first bytes before `toExclusive` that the other worker has. The caller closes the reader. */
   const findRun = async (from: number, toExclusive: number, signal: AbortSignal) => {
-    if (isGone || from >= toExclusive) return undefined;
+    if (isLost || from >= toExclusive) return undefined;
     try {
       const run = await remote.openPresent(predecessor, from, signal);
       if (run === undefined || run.start < toExclusive) return run;

@@ -15,8 +15,8 @@ async function settle(): Promise<void> {
 }
 
 test('requests that wait for one fill add its job once, and the next request adds it again after they end', async (t) => {
-  let asked = 0;
-  const queue = { add: async () => void (asked += 1), run: unexpected };
+  let added = 0;
+  const queue = { add: async () => void (added += 1), run: unexpected };
   const follow = createFollowFill({
     index: createTestIndex({ now: () => 0 }),
     queue,
@@ -29,7 +29,7 @@ test('requests that wait for one fill add its job once, and the next request add
     const requests = [1, 2].map(() => follow({ digest, source, from: 0, signal: leaving.signal }));
     const ended = Promise.allSettled(requests);
     await settle();
-    assert.equal(asked, round);
+    assert.equal(added, round);
     leaving.abort();
     await ended;
   }

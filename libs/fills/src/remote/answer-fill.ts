@@ -39,7 +39,7 @@ export function createAnswerFill({ fills, keys, address, now, onSent }: AnswerFi
       );
     if (checked === 'outdated') return refuse(response, 403, 'The clocks of these nodes are too far apart.');
     const url = new URL(path, 'http://worker');
-    const [, fillId = '', what = 'bytes'] = pathPattern.exec(url.pathname) ?? [];
+    const [, fillId = '', part = 'bytes'] = pathPattern.exec(url.pathname) ?? [];
     const fill = fills.get(fillId);
     const from = numberOf(url, 'from');
     if (request.method !== 'GET' || fill === undefined || from === undefined)
@@ -50,7 +50,7 @@ export function createAnswerFill({ fills, keys, address, now, onSent }: AnswerFi
       response.writeHead(200, { 'content-type': 'application/vnd.cistern.fill.v2', connection: 'close' });
       return sendFrames(response, reader, { ends: keys.ends(fill.digest, path), onSent });
     };
-    if (what === 'bytes') {
+    if (part === 'bytes') {
       const reader = openBytes(fill, from, url);
       return reader === undefined ? refuse(response, 404, 'The fill has ended.') : send(reader);
     }

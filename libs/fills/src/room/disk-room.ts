@@ -38,7 +38,7 @@ export interface DiskRoomOptions {
   readonly want?: (bytes: number) => Promise<void>;
 }
 
-interface Look extends DiskSpace {
+interface Measurement extends DiskSpace {
   /** `undefined` means that it was not queried. */
   readonly held: number | undefined;
 }
@@ -52,7 +52,7 @@ interface Taken {
 const maxWaitMs = 10_000;
 /** A waiting fetch holds a slot. */
 const mostWaitMs = 30_000;
-const lookEveryMs = 200;
+const measureEveryMs = 200;
 /** A share of the bytes that a fetch lacks. On a busy disk less than that comes and goes. */
 const fairShare = 0.25;
 /** After a wait without success no fetch of that size waits for this long, unless space is freed after all. */
@@ -72,11 +72,11 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
   const disk = watchDisk(options, pendingBytes);
 
   /** Returns `undefined` if there is space. */
-  function shortageOf(bytes: number, seen: Look) {
+  function shortageOf(bytes: number, seen: Measurement) {
     const writtenBytes = sumOf((claim) => claim.writtenBytes());
     const shortage = findShortage(name, minFree, bytes, { ...seen, pendingBytes: pendingBytes(), writtenBytes });
     if (shortage === undefined) return undefined;
-    const hasGivenUp = bytes >= gaveUp.bytes && gaveUp.atMs > disk.wentAtMs;
+    const hasGivenUp = bytes >= gaveUp.bytes && gaveUp.atMs > disk.freedAtMs;
     return { ...shortage, isGivenUp: hasGivenUp && performance.now() - gaveUp.atMs < giveUpForMs };
   }
 
@@ -95,12 +95,12 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
     try {
       for (;;) {
         signal.throwIfAborted();
-        const seen = await disk.look(bytes);
+        const seen = await disk.measure(bytes);
         // Nothing is awaited from here to the grant, so that no two fetches reserve the same space.
         const shortage = seen && shortageOf(bytes, seen);
         if (shortage !== undefined && seen?.held === undefined) continue;
         const nowMs = performance.now();
-        const hasWaited = nowMs - Math.max(sinceMs, disk.wentAtMs) >= maxWaitMs || nowMs - sinceMs >= mostWaitMs;
+        const hasWaited = nowMs - Math.max(sinceMs, disk.freedAtMs) >= maxWaitMs || nowMs - sinceMs >= mostWaitMs;
         if (hasWaited && shortage?.isGivenUp === false) gaveUp = { bytes, atMs: nowMs };
         const isOver = hasWaited || shortage?.isGivenUp === true;
         if (shortage === undefined || (shortage.isSmall && isOver)) {
@@ -109,11 +109,11 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
           claims.add(claim);
           return () => void (claim.bytes -= bytes);
         }
-        if (isOver || shortage.isForGood) refuse(bytes, shortage);
+        if (isOver || shortage.isPermanent) refuse(bytes, shortage);
         waiting.add(waiter);
         await ifAnswered(async () => want?.(pendingBytes() + [...waiting].reduce((sum, one) => sum + one.bytes, 0)));
         // The start of the loop throws the signal's reason.
-        await ifAnswered(() => delay(lookEveryMs, undefined, { signal }));
+        await ifAnswered(() => delay(measureEveryMs, undefined, { signal }));
       }
     } finally {
       if (waiting.delete(waiter) && waiting.size === 0) await ifAnswered(async () => want?.(0));
@@ -122,9 +122,10 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
 
   return {
     async admit(bytes) {
-      const seen = await disk.look(bytes);
+      const seen = await disk.measure(bytes);
       const shortage = seen && shortageOf(bytes, seen);
-      if (shortage?.isForGood === true || (shortage?.isGivenUp === true && !shortage.isSmall)) refuse(bytes, shortage);
+      if (shortage?.isPermanent === true || (shortage?.isGivenUp === true && !shortage.isSmall))
+        refuse(bytes, shortage);
     },
     open(writtenBytes) {
       const claim = { bytes: 0, writtenBytes };
@@ -134,7 +135,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
       };
     },
     get full() {
-      if (refused === undefined || disk.wentAtMs > refused.atMs) return undefined;
+      if (refused === undefined || disk.freedAtMs > refused.atMs) return undefined;
       return performance.now() - refused.atMs < giveUpForMs ? refused.why : undefined;
     },
   };
@@ -147,14 +148,14 @@ function watchDisk({ space, heldBytes, minFree }: WatchOptions, pendingBytes: ()
   let heldBefore = 0;
   /** Since space was last freed. */
   let leastLeft = Infinity;
-  let wentAtMs = -Infinity;
+  let freedAtMs = -Infinity;
 
   return {
-    get wentAtMs() {
-      return wentAtMs;
+    get freedAtMs() {
+      return freedAtMs;
     },
     /** Returns `undefined` if the state is unknown. While there is plenty, it does not query the index, which may be far away. */
-    async look(bytes: number): Promise<Look | undefined> {
+    async measure(bytes: number): Promise<Measurement | undefined> {
       const seen = await ifAnswered(space);
       if (seen === undefined || seen.freeBytes - pendingBytes() - bytes >= mostMinFreeBytes(minFree, seen.totalBytes))
         return seen && { ...seen, held: undefined };
@@ -164,7 +165,7 @@ function watchDisk({ space, heldBytes, minFree }: WatchOptions, pendingBytes: ()
       const lacking = minFreeBytes(minFree, seen, held) + bytes - left;
       leastLeft = Math.min(leastLeft, left);
       if (held < heldBefore || (lacking > 0 && left - leastLeft >= lacking * fairShare)) {
-        wentAtMs = performance.now();
+        freedAtMs = performance.now();
         leastLeft = left;
       }
       heldBefore = held;

@@ -48,7 +48,7 @@ export interface Shortage {
   /** The target of eviction is missed, but there is space. */
   readonly isSmall: boolean;
   /** The bytes can never fit, even if everything evictable is removed. */
-  readonly isForGood: boolean;
+  readonly isPermanent: boolean;
   /** The bytes exceed the file system itself, even if it is empty. */
   readonly isOversized: boolean;
   readonly why: string;
@@ -66,7 +66,7 @@ export function findShortage(name: string, minFree: MinFree, bytes: number, use:
   const kept = most > 0 ? `, of which storage.minfree keeps ${most}` : '';
   return {
     isSmall: left >= reserve,
-    isForGood: freeBytes + held + writtenBytes - bytes < reserve,
+    isPermanent: freeBytes + held + writtenBytes - bytes < reserve,
     isOversized: bytes + most > totalBytes,
     why: `${name} has ${freeBytes} of ${totalBytes} bytes free${kept}; ${bytes} more do not fit, and not enough can be evicted.`,
   };

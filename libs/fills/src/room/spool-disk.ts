@@ -5,13 +5,13 @@ export interface SpoolDisk {
   /** The most bytes that all fills may keep there, by the last measurement. Infinity means that it is unknown. */
   readonly mostBytes: number;
   /** Measures again, once per second at most. Returns true if something has changed. Never rejects. */
-  look(): Promise<boolean>;
+  measure(): Promise<boolean>;
   /** Returns why less than `bytes` are there. `undefined` means that enough are, or the last measurement is a minute old. */
   findShortage(bytes: number): string | undefined;
 }
 
 /** The interval at which a fill that waits for space measures again. */
-export const lookEveryMs = 1_000;
+export const measureEveryMs = 1_000;
 const holdsForMs = 60_000;
 const reserveShare = 0.01;
 const maxReserveBytes = 64 * 1024 * 1024;
@@ -23,16 +23,16 @@ export function watchSpoolDisk(
 ): SpoolDisk {
   let seen: DiskSpace | undefined;
   let mostBytes = Infinity;
-  let lookedAtMs = -Infinity;
-  let looking: Promise<boolean> | undefined;
+  let measuredAtMs = -Infinity;
+  let measuring: Promise<boolean> | undefined;
 
-  const lookNow = async (): Promise<boolean> => {
+  const measureNow = async (): Promise<boolean> => {
     const [before, written] = [mostBytes, writtenBytes()];
     seen = await space?.().catch(() => undefined);
     const reserve = Math.min(maxReserveBytes, (seen?.totalBytes ?? 0) * reserveShare);
     mostBytes = seen === undefined ? Infinity : Math.max(0, written + seen.freeBytes - reserve);
-    lookedAtMs = performance.now();
-    looking = undefined;
+    measuredAtMs = performance.now();
+    measuring = undefined;
     return mostBytes !== before;
   };
 
@@ -40,13 +40,13 @@ export function watchSpoolDisk(
     get mostBytes() {
       return mostBytes;
     },
-    look() {
-      if (looking === undefined && performance.now() - lookedAtMs < lookEveryMs) return Promise.resolve(false);
-      looking ??= lookNow();
-      return looking;
+    measure() {
+      if (measuring === undefined && performance.now() - measuredAtMs < measureEveryMs) return Promise.resolve(false);
+      measuring ??= measureNow();
+      return measuring;
     },
     findShortage(bytes) {
-      if (mostBytes >= bytes || seen === undefined || performance.now() - lookedAtMs > holdsForMs) return undefined;
+      if (mostBytes >= bytes || seen === undefined || performance.now() - measuredAtMs > holdsForMs) return undefined;
       const { freeBytes, totalBytes } = seen;
       return `${freeBytes} of ${totalBytes} bytes are free on the file system of worker.spool.directory.`;
     },

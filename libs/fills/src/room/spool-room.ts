@@ -184,7 +184,7 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
       return entering.length > 0;
     },
     /** `diskBytes` may have changed, so waiting fills check again. */
-    looked: change,
+    measured: change,
   };
 }
 

@@ -5,7 +5,7 @@ import type { DiskSpace } from '@cistern/blob-store';
 import type { CacheError } from '@cistern/errors';
 import { leastSegmentBytes as defaultLeast, segmentBytesOf } from '@cistern/oci';
 import type { DiskClaim, DiskRoom } from '../room/disk-room.ts';
-import { lookEveryMs, watchSpoolDisk } from '../room/spool-disk.ts';
+import { measureEveryMs, watchSpoolDisk } from '../room/spool-disk.ts';
 import { type FillRoom, createSpoolRoom } from '../room/spool-room.ts';
 import { isSpoolFile, openSpoolFiles, type SpoolFiles } from './spool-files.ts';
 
@@ -96,8 +96,8 @@ export async function openSpoolDirectory(path: string, options: SpoolDirectoryOp
   const disk = watchSpoolDisk(isOneFile ? undefined : options.space, writtenBytes);
   const spool = createSpoolRoom({ maxBytes, diskBytes: () => disk.mostBytes, perFillBytes, onUsed });
   /** Measures again: other programs may use space on the disk, or free it. */
-  const look = async () => {
-    if (await disk.look()) spool.looked();
+  const measure = async () => {
+    if (await disk.measure()) spool.measured();
   };
 
   /** Returns the space for two segments, or for one if the spool cannot hold two. */
@@ -131,16 +131,16 @@ export async function openSpoolDirectory(path: string, options: SpoolDirectoryOp
           claim = options.disk?.open(isOneFile ? entry.writtenBytes : entry.storedBytes);
           bytesOf = entry.writtenBytes;
           written.add(bytesOf);
-          const looking = setInterval(() => void look(), lookEveryMs);
+          const measuring = setInterval(() => void measure(), measureEveryMs);
           try {
-            await look();
+            await measure();
             room = await spool.enter({ floorBytes, freeOne, signal });
             await claim?.take(isSizeUnknown ? floorBytes : size, signal);
             const { take } = room;
             return {
               ...room,
               async take(...request) {
-                await look();
+                await measure();
                 return take(...request);
               },
             };
@@ -148,7 +148,7 @@ export async function openSpoolDirectory(path: string, options: SpoolDirectoryOp
             leave();
             throw error;
           } finally {
-            clearInterval(looking);
+            clearInterval(measuring);
           }
         },
         async close() {
@@ -161,7 +161,7 @@ export async function openSpoolDirectory(path: string, options: SpoolDirectoryOp
       };
     },
     async admit(size) {
-      await Promise.all([options.disk?.admit(size), look()]);
+      await Promise.all([options.disk?.admit(size), measure()]);
     },
     findShortage: (size, share = 1) => spool.findShortage(floorOf(size), maxBytes * share),
     get usedBytes() {

@@ -99,19 +99,19 @@ function createRun(
   const changes: { atMs: number; allowed: number }[] = [];
   let connections: FillConnections | undefined;
   let release: (() => void) | undefined;
-  let [unasked, missing, buffered, gets, refusedAtMs] = [size, size, 0, 0, Number.NEGATIVE_INFINITY];
+  let [unrequested, missing, buffered, gets, refusedAtMs] = [size, size, 0, 0, Number.NEGATIVE_INFINITY];
   let done: FillCourse | undefined;
 
   function open(at: FillConnections, now: number): void {
-    while (own.size < at.allowed && unasked > 0) {
+    while (own.size < at.allowed && unrequested > 0) {
       if (own.size > 0 && all.size >= (limits.maxConnections ?? Number.POSITIVE_INFINITY)) {
         if (now - refusedAtMs < 1000) return;
         refusedAtMs = now;
         gets += 1;
         return at.refused('host');
       }
-      const left = Math.min(unasked, at.isOnTrial && own.size === at.allowed - 1 ? rangeBytes / 4 : rangeBytes);
-      unasked -= left;
+      const left = Math.min(unrequested, at.isOnTrial && own.size === at.allowed - 1 ? rangeBytes / 4 : rangeBytes);
+      unrequested -= left;
       gets += 1;
       const answersAtMs = performance.now() + (limits.roundTripMs ?? 50);
       const one = { openedAtMs: answersAtMs, factor: 1, ...idle.pop(), answersAtMs, left };

@@ -7,14 +7,14 @@ import { createSideReads } from '../fetch/side-reads.ts';
 import type { Segment, Segments } from '../spool/segments.ts';
 import type { WholeFetch } from './fetch-whole.ts';
 
-export interface ReadBesideOptions {
+export interface SideReadPolicyOptions {
   readonly segments: Segments;
   readonly perFillBytes: number;
   readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
   /** See `SideReadsOptions`. */
   readonly first: { readonly body: UpstreamBlobBody; readonly endExclusive: number } | undefined;
   /** See `SideReadsOptions`. */
-  readonly askedBefore: number;
+  readonly requestedBefore: number;
   readonly onBytes: (bytes: number) => void;
   /** The fetch of the whole blob, once it has begun. */
   readonly work: () => WholeFetch | undefined;
@@ -24,32 +24,32 @@ export interface ReadBesideOptions {
 }
 
 /** After a side read fails, none is tried for this long. */
-const restMs = 10_000;
+const pauseMs = 10_000;
 
-export type ReadBeside = ReturnType<typeof createReadBeside>;
+export type SideReadPolicy = ReturnType<typeof createSideReadPolicy>;
 
-export function createReadBeside(options: ReadBesideOptions) {
-  const { segments, perFillBytes, get, first, askedBefore, onBytes, work, isWholeWanted, wantWhole } = options;
+export function createSideReadPolicy(options: SideReadPolicyOptions) {
+  const { segments, perFillBytes, get, first, requestedBefore, onBytes, work, isWholeWanted, wantWhole } = options;
   /** Readers wait until this time. */
-  let restsUntilMs = 0;
+  let pausedUntilMs = 0;
 
   /** Whether readers that lack bytes can wait for them, because the blob will be in the store. */
-  const isToBeStored = () => isWholeWanted() && work()?.storing.isGivenUp !== true;
+  const willBeStored = () => isWholeWanted() && work()?.storing.isGivenUp !== true;
 
   const sides = createSideReads({
     size: segments.size,
     segmentBytes: segments.segmentBytes,
     get,
     first,
-    askedBefore,
+    requestedBefore,
     onBytes,
     onFailed(error) {
       if (isNoRange(error)) {
         wantWhole();
-        restsUntilMs = Infinity;
-      } else if (isToBeStored()) restsUntilMs = performance.now() + restMs;
+        pausedUntilMs = Infinity;
+      } else if (willBeStored()) pausedUntilMs = performance.now() + pauseMs;
       // Otherwise nothing else would wake the reader.
-      return isToBeStored();
+      return willBeStored();
     },
   });
 
@@ -57,7 +57,7 @@ export function createReadBeside(options: ReadBesideOptions) {
     const { fetch, hash } = work() ?? {};
     if (isFreed) return false;
     // A reader that is faster than the fill waits for it: the blob's end would be withheld from it anyway.
-    if (fetch?.brings(offset) === true) return true;
+    if (fetch?.delivers(offset) === true) return true;
     if (!verified || start >= (hash?.position ?? 0) + perFillBytes) return false;
     return fetch?.want(offset) ?? true;
   };
@@ -70,8 +70,8 @@ export function createReadBeside(options: ReadBesideOptions) {
     open(from: number, end: number, verified: boolean): SourceReader | undefined {
       const segment = segments.holding(from);
       if (isComing(from, segment, verified)) return undefined;
-      const mayAsk = restsUntilMs !== Infinity && work()?.fetch.mayGetRanges !== false;
-      if (!isToBeStored() && !mayAsk && segment.isFreed)
+      const mayRequest = pausedUntilMs !== Infinity && work()?.fetch.mayGetRanges !== false;
+      if (!willBeStored() && !mayRequest && segment.isFreed)
         throw new CacheError(
           'store-unavailable',
           'The store accepts nothing, and the spool no longer has these bytes.',
@@ -79,11 +79,11 @@ export function createReadBeside(options: ReadBesideOptions) {
             retryable: true,
           },
         );
-      if (!mayAsk) return undefined;
+      if (!mayRequest) return undefined;
       const next = nextPresent(segments, segment, sides.endOf(from, end));
-      if (!isToBeStored()) return sides.open(from, next);
-      const leftBytes = segments.size - sides.askedBytes;
-      if (leftBytes <= 0 || performance.now() < restsUntilMs) return undefined;
+      if (!willBeStored()) return sides.open(from, next);
+      const leftBytes = segments.size - sides.requestedBytes;
+      if (leftBytes <= 0 || performance.now() < pausedUntilMs) return undefined;
       return sides.open(from, Math.min(next, from + leftBytes));
     },
     /** Number of open reads. */
@@ -91,8 +91,8 @@ export function createReadBeside(options: ReadBesideOptions) {
       return sides.count;
     },
     /** See `SideReads`. */
-    get askedBytes(): number {
-      return sides.askedBytes;
+    get requestedBytes(): number {
+      return sides.requestedBytes;
     },
     end: sides.end,
     close: sides.close,
