@@ -1,20 +1,20 @@
-// Read buffers, reused: a fresh buffer per chunk costs three times the CPU of a reused one. The more of the budget is
-// taken, the smaller they get, and beyond it they are very small: slower, but nobody waits for another, and two thousand slow
-// clients take little more than a hundred.
+// Reuses read buffers: a new buffer per chunk costs three times the CPU of a reused one. The more of the budget is in use, the smaller
+// they get. Beyond the budget they are very small. That is slower, but no reader waits for another. Two thousand slow clients take little
+// more memory than a hundred.
 
 export interface BufferPool {
-  /** A buffer of `chunkBytes`, or as large as is left for one; about `mostBytes` large at most, but never very small. */
+  /** Returns a buffer of `chunkBytes`, or smaller if the budget is short. It is about `mostBytes` large at most, but never very small. */
   take(mostBytes?: number): Buffer;
-  /** Gives a buffer back; its contents may be overwritten from now on. */
+  /** Returns a buffer to the pool. Its contents may be overwritten from now on. */
   give(buffer: Buffer): void;
   readonly usedBytes: number;
-  /** Beyond which buffers are very small. */
+  /** The budget. Beyond it buffers are very small. */
   readonly maxBytes: number;
 }
 
-/** Half of this is a tenth more CPU for a gigabyte. */
+/** Half of this costs a tenth more CPU per gigabyte. */
 export const chunkBytes = 512 * 1024;
-/** How large a buffer is while less than so much of the budget would be taken with it. */
+/** The buffer size for each share of the budget that is in use, including the new buffer. */
 const sizes = [
   { bytes: chunkBytes, upTo: 0.5 },
   { bytes: chunkBytes / 4, upTo: 0.75 },
@@ -57,23 +57,23 @@ export function createBufferPool(maxBytes: number): BufferPool {
 
 type Room = Pick<BufferPool, 'usedBytes' | 'maxBytes'>;
 
-/** Two chunks keep a lone reader busy: one being written out, one being read. */
+/** Two chunks keep a lone reader busy: one is written out while the other is read. */
 const loneChunks = 2;
-/** Nothing is read ahead for a lone reader that is slower than this, in bytes a second. Nor where there is little room. */
+/** Nothing is read ahead for a lone reader that is slower than this, in bytes per second. The same applies when memory is short. */
 const hurriedPace = 2 * 1024 * 1024;
 const roomyFactor = 2;
 const keepingFactor = 4;
 
 /**
- * How many chunks are read ahead for so many readers, of which a lone one reads at `pace`. While there is room to spare, a herd
- * may be further apart: its sockets take and give in bursts of megabytes.
+ * Returns how many chunks are read ahead for this number of readers. `pace` is that of a lone reader. While memory is free, several
+ * readers may be further apart: their sockets read and write in bursts of megabytes.
  */
 export function mostChunks(readers: number, pace: number, maxChunks: number, { usedBytes, maxBytes }: Room): number {
   if (readers === 1) return pace < hurriedPace || usedBytes * 2 > maxBytes ? 1 : loneChunks;
   return usedBytes * 2 < maxBytes ? maxChunks * roomyFactor : maxChunks;
 }
 
-/** Whether chunks that all readers have passed stay for those who come a moment later, as in a herd, while there is much room. */
+/** Whether chunks that all readers have passed stay for readers that follow closely, while much memory is free. */
 export function mayKeep(readers: number, { usedBytes, maxBytes }: Room): boolean {
   return readers > 1 && usedBytes * keepingFactor < maxBytes;
 }

@@ -1,48 +1,48 @@
-// Anything that can be read from an offset: a blob in the store, or a fill in flight.
+// A source of bytes that can be read from an offset: a blob in the store, or a fill in progress.
 import type { CrcTable } from '@cistern/oci';
 
 /**
- * Sequential bytes from the offset it was opened at. Not for concurrent `read`s. The opener closes it. `read` rejects with
- * `SourceInterrupted` where the rest may be had elsewhere.
+ * Sequential bytes from the offset at which it was opened. Do not call `read` concurrently. The caller closes the reader. `read`
+ * rejects with `SourceInterrupted` if the rest may be available elsewhere.
  */
 export interface SourceReader {
-  /** Fills `into` from its start and returns how many bytes (at least 1), or 0 at the end. Never 0 early: it throws. */
+  /** Fills `into` from its start and returns the number of bytes, at least 1. Returns 0 only at the end; an early end throws. */
   read(into: Uint8Array): Promise<number>;
-  /** Idempotent; a pending `read` rejects. */
+  /** Closes the reader. A pending `read` rejects. Idempotent. */
   close(): Promise<void>;
   /**
-   * The checksums of the whole blob's segments, by bytes that were verified. It is called once all has been read, and perhaps after
-   * `close`. `undefined`: it is not known here. Rejects as `read`.
+   * Returns the checksums of the whole blob's segments, computed from verified bytes. Call it after the last read, perhaps after
+   * `close`. `undefined` means that this source does not know them. Rejects as `read` does.
    */
   readonly table?: (() => Promise<CrcTable | undefined>) | undefined;
   /**
-   * Whether the bytes that come now have not been verified yet. Who passes them on to the end of the blob compares them with `table`
-   * before the last one.
+   * Whether the bytes of the next reads have not been verified yet. A caller that forwards them to the end of the blob must compare
+   * them with `table` before the last one.
    */
   readonly isUnproven?: boolean | undefined;
-  /** CRC-32 of what the last `read` gave, where it has been computed. */
+  /** CRC-32 of the bytes from the last `read`, if it has been computed. */
   readonly crc?: number | undefined;
 }
 
 export interface ByteSource {
-  /** Bytes of the whole. */
+  /** Size of the whole blob. */
   readonly size: number;
-  /** Its table has segments of so many bytes. Default: `segmentBytesOf(size)`. */
+  /** Segment size of its table. Unset means `segmentBytesOf(size)`. */
   readonly segmentBytes?: number | undefined;
   /**
-   * Reads `[from, toExclusive)`; the end is a promise not to ask for more, so that nothing is fetched for nothing. `signal`
-   * ends the wait for the reader, not the reader.
+   * Opens a reader of `[from, toExclusive)`. The reader requests nothing beyond the end, so that nothing is fetched needlessly.
+   * `signal` ends the wait for the reader, not the reader.
    */
   open(from: number, toExclusive: number, signal: AbortSignal): Promise<SourceReader>;
 }
 
 /**
- * The bytes do not come from here any more, but may be had elsewhere: a worker is gone or has handed its fill over, a store
- * has failed midway. The reader that gets it goes on from where it was; it never leaves this package.
+ * The bytes no longer come from here, but may be available elsewhere. A worker is unavailable or has handed its fill over, or a store
+ * has failed midway. The reader that gets this error continues from its position. The error never leaves this package.
  */
 export class SourceInterrupted extends Error {
   override readonly name = 'SourceInterrupted';
-  /** The store has the blob by now. The reader goes on there without a look into the index. */
+  /** The store has the blob now. The reader continues there without a query of the index. */
   readonly isStored: boolean;
 
   constructor(message: string, { isStored = false, ...options }: ErrorOptions & { readonly isStored?: boolean } = {}) {

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { bytesOf } from '@cistern/oci/testing';
 import { combineCrc32 } from './combine-crc32.ts';
 
-test('the checksum of two runs follows from those of each', () => {
+test('the checksum of two runs follows from the checksum of each', () => {
   const bytes = bytesOf(300_000, 7);
   for (const at of [0, 1, 2, 3, 255, 65_536, 131_072, 299_999, 300_000]) {
     const [first, second] = [bytes.subarray(0, at), bytes.subarray(at)];
@@ -12,7 +12,7 @@ test('the checksum of two runs follows from those of each', () => {
   }
 });
 
-test('runs of many gigabytes are combined as their halves are', () => {
+test('runs of many gigabytes are combined like their halves', () => {
   const [a, b, c] = [0x12_34_56_78, 0x9a_bc_de_f0, 0x0f_1e_2d_3c];
   const [long, longer] = [5 * 2 ** 31 + 7, 3 * 2 ** 33 + 1];
   const left = combineCrc32(combineCrc32(a, b, long), c, longer);

@@ -1,9 +1,9 @@
-// The CRC-32 of two runs of bytes together, from the CRC-32 of each: polynomials over GF(2), as zlib's crc32_combine.
+// Computes the CRC-32 of two runs of bytes from the CRC-32 of each: polynomials over GF(2), as zlib's crc32_combine does.
 
 /** The polynomial of CRC-32, reflected: bit 31 is x^0. */
 const polynomial = 0xed_b8_83_20;
 const one = 0x80_00_00_00;
-/** x^(2^n) modulo the polynomial, of which the powers repeat after 31. */
+/** x^(2^n) modulo the polynomial. The powers repeat after 31. */
 const squares = Array.from({ length: 32 }, () => one >>> 1);
 for (let n = 1; n < squares.length; n += 1) squares[n] = multiply(squares[n - 1]!, squares[n - 1]!);
 
@@ -24,10 +24,10 @@ function powerOf(length: number): number {
   return power;
 }
 
-/** Most runs have one length. */
+/** Cached, because most runs have the same length. */
 let last = { length: 0, power: one };
 
-/** CRC-32 of a run of CRC-32 `first` with one of CRC-32 `second` and `length` bytes behind it. */
+/** Returns the CRC-32 of a run with CRC-32 `first` followed by one with CRC-32 `second` and `length` bytes. */
 export function combineCrc32(first: number, second: number, length: number): number {
   if (first === 0) return second;
   if (last.length !== length) last = { length, power: powerOf(length) };
@@ -35,13 +35,13 @@ export function combineCrc32(first: number, second: number, length: number): num
 }
 
 export interface Segmented {
-  /** The size of all segments but the last. */
+  /** The size of all segments except the last. */
   readonly segmentBytes: number;
-  /** Bytes of the whole blob. */
+  /** Size of the whole blob. */
   readonly size: number;
 }
 
-/** `crcs` of segments that are `together` times as long; unset where one of theirs is. */
+/** Returns the `crcs` of segments that are `together` times as long. A value is unset if one of its parts is unset. */
 export function combineSegments(
   crcs: readonly (number | undefined)[],
   { segmentBytes, size }: Segmented,

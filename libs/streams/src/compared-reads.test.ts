@@ -1,4 +1,4 @@
-// A reader ends cleanly only with the bytes of the verified blob, from however many places and windows they came.
+// A reader ends cleanly only with the bytes of the verified blob, from any number of sources and windows.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -29,9 +29,9 @@ function flipped(...positions: number[]): Buffer {
 
 interface Place extends Partial<Pick<SourceReader, 'table' | 'isUnproven'>> {
   readonly bytes: Buffer;
-  /** Where it breaks off. */
+  /** The offset at which it breaks off. */
   readonly until?: number;
-  /** The most that one read gives. */
+  /** The most bytes that one read returns. */
   readonly readBytes?: number;
 }
 
@@ -43,16 +43,16 @@ const fill = (bytes: Buffer, options: Partial<Place> = {}): Place => ({
 });
 const store: Place = { bytes: right, table: async () => rightTable };
 
-const notAsked = () => assert.fail('a table that is not needed was asked for');
-const lost = () => Promise.reject(new SourceInterrupted('the worker is gone'));
-const failed = () => Promise.reject(new CacheError('content-mismatch', 'the blob is not what its digest says'));
+const notAsked = () => assert.fail('a table was requested although it is not needed');
+const lost = () => Promise.reject(new SourceInterrupted('the worker is unavailable'));
+const failed = () => Promise.reject(new CacheError('content-mismatch', 'the blob does not match its digest'));
 
 function openPlace({ bytes, until = bytes.length, readBytes = 7_777, ...rest }: Place, from: number): SourceReader {
   let at = from;
   return {
     ...rest,
     async read(into) {
-      if (at >= until && until < bytes.length) throw new SourceInterrupted('the worker is gone');
+      if (at >= until && until < bytes.length) throw new SourceInterrupted('the worker is unavailable');
       const length = bytes.copy(into, 0, at, Math.min(until, at + readBytes));
       at += length;
       return length;
@@ -61,7 +61,7 @@ function openPlace({ bytes, until = bytes.length, readBytes = 7_777, ...rest }: 
   };
 }
 
-/** Each stream goes through the places that `next` returns. */
+/** Each stream goes through the sources that `next` returns. */
 function startReads(next: (opened: number) => Place, patienceMs = 20) {
   const pool = createBufferPool(64 * 1024 * 1024);
   let castOut = 0;
@@ -90,7 +90,7 @@ for (const [name, second] of [
   ['the store', store],
   ['another fill', fill(right)],
 ] as const) {
-  test(`bytes of a worker that died are compared with what is verified later, in ${name}`, async () => {
+  test(`bytes of a worker that died are compared with the bytes verified later, in ${name}`, async () => {
     for (const diesAt of [40_000, segmentBytes, 2.5 * segmentBytes, size - 1]) {
       const whole = through([fill(right, { until: diesAt }), second]);
       assert.ok((await collect(whole.attach())).equals(right));
@@ -113,14 +113,14 @@ test('a worker that dies in every segment leaves none of them uncompared', async
     await assert.rejects(collect(through(places(flipped(flip))).attach()), isMismatch, `${flip}`);
 });
 
-test('a range to the end is compared from its first whole segment on', async () => {
+test('a range to the end is compared from its first complete segment on', async () => {
   const from = segmentBytes + 10;
   const reads = (flip: number) => through([fill(flipped(flip), { until: 3.5 * segmentBytes }), store]);
   await assert.rejects(collect(reads(2 * segmentBytes).attach(from)), isMismatch);
   assert.equal((await collect(reads(0).attach(from))).length, size - from);
 });
 
-test('a range that does not reach the end is given as it comes', async () => {
+test('a range that does not reach the end is returned as it arrives', async () => {
   const reads = through([fill(right, { table: notAsked })]);
   assert.ok((await collect(reads.attach(0, size - 1))).equals(right.subarray(0, -1)));
 });
@@ -129,17 +129,17 @@ test('stored bytes are not compared', async () => {
   assert.ok((await collect(through([{ ...store, table: notAsked }]).attach())).equals(right));
 });
 
-test('without a table unproven bytes do not end', async () => {
+test('unverified bytes without a table do not end cleanly', async () => {
   for (const table of [undefined, async () => undefined])
     await assert.rejects(collect(through([fill(right, { table })]).attach()), isMismatch);
 });
 
-test('a table of other segments ends nothing', async () => {
+test('a table with other segments does not end cleanly', async () => {
   const other = { segmentBytes: segmentBytes / 2, crcs: crcsOf(right) };
   await assert.rejects(collect(through([fill(right, { table: async () => other })]).attach()), isMismatch);
 });
 
-test('a table that cannot be had fails the reader, and nothing of the end was given', async () => {
+test('a table that fails also fails the reader, which has returned nothing of the end', async () => {
   const reader = through([fill(right, { table: failed })]).attach();
   let given = 0;
   await assert.rejects(async () => {
@@ -149,7 +149,7 @@ test('a table that cannot be had fails the reader, and nothing of the end was gi
   reader.close();
 });
 
-test('a place that is lost after its last byte is followed by another one for its table', async () => {
+test('a source that is lost after its last byte is followed by another one for its table', async () => {
   for (const second of [store, fill(right)]) {
     const reads = through([fill(right, { table: lost }), second]);
     for (const body of await Promise.all([collect(reads.attach()), collect(reads.attach())]))
@@ -159,7 +159,7 @@ test('a place that is lost after its last byte is followed by another one for it
   }
 });
 
-test('a reader that a wrong window has cast out does not end in a right one', async () => {
+test('a reader that a window with wrong bytes has removed does not end cleanly in a right one', async () => {
   const reads = startReads((opened) => fill(opened === 0 ? flipped(10) : right));
   const slow = reads.attach();
   await slow.next();
@@ -171,7 +171,7 @@ test('a reader that a wrong window has cast out does not end in a right one', as
 });
 
 for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
-  test(`readers in many windows of places that die and lie end with the right bytes or not at all (${seed})`, async () => {
+  test(`readers of sources that die or return wrong bytes end with the right bytes or fail (${seed})`, async () => {
     const random = seeded(seed);
     let lies = 0;
     const reads = startReads(() => {

@@ -10,7 +10,7 @@ function tableOf(bytes: Buffer, segmentBytes: number) {
   return { segmentBytes, crcs: segments.map((segment) => crc32(segment)) };
 }
 
-test('a table is the same however its bytes come', () => {
+test('a table is the same for any split of its bytes', () => {
   for (const size of [0, 1, 99, 100, 101, 1000, 1050]) {
     const bytes = bytesOf(size);
     for (const step of [1, 7, 100, 250, 5000]) {
@@ -21,7 +21,7 @@ test('a table is the same however its bytes come', () => {
   }
 });
 
-test('a table has a thousand segments at most, also one that a fill made of more', () => {
+test('a table has a thousand segments at most, even if the fill had more', () => {
   for (const [size, segmentBytes] of [
     [10_000, 10],
     [10_001, 20],

@@ -1,4 +1,4 @@
-// A reader goes on where its places break off, for as long as that is of use.
+// A reader continues where its sources break off, as long as that makes sense.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -9,10 +9,10 @@ import { type FailoverReaderOptions, type Interruptions, openFailoverReader } fr
 const bytes = bytesOf(1_000);
 const { signal } = new AbortController();
 const table = { segmentBytes: 1_000, crcs: [1] };
-const lost = () => Promise.reject(new SourceInterrupted('gone'));
+const lost = () => Promise.reject(new SourceInterrupted('unavailable'));
 const open = (openAt: FailoverReaderOptions['openAt'], from = 0) => openFailoverReader({ from, signal, openAt });
 
-/** Gives `length` bytes from `position`, ten at a time, and is interrupted then. */
+/** Returns `length` bytes from `position`, ten at a time, and is interrupted then. */
 function placeAt(position: number, length: number, options: Partial<SourceReader> & { isStored?: boolean } = {}) {
   let at = position;
   const place = {
@@ -20,7 +20,7 @@ function placeAt(position: number, length: number, options: Partial<SourceReader
     async read(into: Uint8Array) {
       const end = Math.min(bytes.length, position + length);
       if (at === end && end < bytes.length)
-        throw new SourceInterrupted('gone', { isStored: options.isStored === true });
+        throw new SourceInterrupted('unavailable', { isStored: options.isStored === true });
       const count = Math.min(10, end - at, into.length);
       into.set(bytes.subarray(at, at + count));
       at += count;
@@ -42,7 +42,7 @@ async function readAll(reader: SourceReader): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-test('it goes on at each next place from where it was, and closes every one', async () => {
+test('the reader continues at each next source from its position, and closes every one', async () => {
   const places: ReturnType<typeof placeAt>[] = [];
   const opened: [number, Interruptions][] = [];
   const reader = await open(async (position, before) => {
@@ -63,7 +63,7 @@ test('it goes on at each next place from where it was, and closes every one', as
   assert.ok(places.every(({ closed }) => closed === 1));
 });
 
-test('whether its bytes are proven is that of the place they come from', async () => {
+test('the reader’s bytes count as verified if those of its current source do', async () => {
   const reader = await open(async (position) => placeAt(position, 500, { isUnproven: position === 0 }));
   const into = Buffer.alloc(500);
   const seen: boolean[] = [];
@@ -72,7 +72,7 @@ test('whether its bytes are proven is that of the place they come from', async (
   assert.equal(reader.isUnproven, false);
 });
 
-test('places that give nothing are tried a few times, with longer and longer pauses, and no more', async () => {
+test('sources that return nothing are tried a few times with growing pauses, and then the reader fails', async () => {
   const interruptions: number[] = [];
   const startedMs = performance.now();
   const reader = await open(async (position, { inARow }) => {
@@ -85,13 +85,13 @@ test('places that give nothing are tried a few times, with longer and longer pau
   await reader.close();
 });
 
-test('an error that is no interruption ends it at once', async () => {
+test('an error that is no interruption ends the reader immediately', async () => {
   const reader = await open(async () => placeAt(0, 1, { read: () => Promise.reject(new Error('other bytes')) }));
   await assert.rejects(reader.read(Buffer.alloc(10)), /other bytes/);
   await reader.close();
 });
 
-test('closed while a place is being opened, it closes that too', async () => {
+test('a reader that is closed while it opens a source also closes that source', async () => {
   const opening = Promise.withResolvers<SourceReader>();
   const second = placeAt(10, 10);
   let given: AbortSignal | undefined;
@@ -111,7 +111,7 @@ test('closed while a place is being opened, it closes that too', async () => {
   assert.equal(second.closed, 1);
 });
 
-test('closed in a pause between two tries, it tries no more', async () => {
+test('a reader that is closed in a pause between two tries stops trying', async () => {
   let opened = 0;
   const reader = await open(async (position) => {
     opened += 1;
@@ -125,7 +125,7 @@ test('closed in a pause between two tries, it tries no more', async () => {
   assert.equal(opened, before);
 });
 
-test('a reader that leaves before the first place is open opens none', async () => {
+test('a reader whose signal aborts before it opens the first source opens none', async () => {
   const leaving = new AbortController();
   let opened = 0;
   const openAt: FailoverReaderOptions['openAt'] = (_, __, ending) => {
@@ -139,7 +139,7 @@ test('a reader that leaves before the first place is open opens none', async () 
   assert.equal(opened, 1);
 });
 
-test('an index or a store that is down for a moment breaks off no reader that is halfway through', async () => {
+test('a short outage of index or store does not break off a reader in the middle of a blob', async () => {
   const away = new CacheError('store-unavailable', 'The store is silent.');
   const failures = [away, new CacheError('index-unavailable', 'The index is down.')];
   const reader = await open(async (position) => {
@@ -156,7 +156,7 @@ test('an index or a store that is down for a moment breaks off no reader that is
   );
 });
 
-test('a store that stays away fails a reader that is halfway through, after half a minute', async () => {
+test('a store that stays unavailable fails a reader in the middle of a blob after half a minute', async () => {
   const away = new CacheError('store-unavailable', 'The store is silent.');
   const startedMs = performance.now();
   const reader = await open(async (position) => (position > 0 ? Promise.reject(away) : placeAt(0, 500)));
@@ -164,7 +164,7 @@ test('a store that stays away fails a reader that is halfway through, after half
   assert.equal(Math.round((performance.now() - startedMs) / 1000), 30);
 });
 
-test('many readers that want the table ask for it once', async () => {
+test('many readers that need the table request it once', async () => {
   let asked = 0;
   const reader = await open(async (position) =>
     placeAt(position, 1_000, {
@@ -182,7 +182,7 @@ test('many readers that want the table ask for it once', async () => {
   assert.equal(asked, 1);
 });
 
-test('a place that is lost before it has given its table is followed by another one at the last byte', async () => {
+test('a source that is lost before it returns its table is followed by another one at the last byte', async () => {
   const opened: number[] = [];
   const places: ReturnType<typeof placeAt>[] = [];
   const reader = await open(async (position) => {
@@ -198,7 +198,7 @@ test('a place that is lost before it has given its table is followed by another 
   assert.ok(places.every(({ closed }) => closed === 1));
 });
 
-test('places that give the last byte and never their table are tried a few times, and no more', async () => {
+test('sources that return the last byte but never their table are tried a few times, and then the reader fails', async () => {
   let opened = 0;
   const reader = await open(async (position) => {
     opened += 1;

@@ -1,31 +1,28 @@
-// A reader that outlives the places its bytes come from: when one is interrupted, it goes on at the next from where it was.
+// A reader that survives the loss of its source: when a source is interrupted, it continues at the next one from its position.
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { CrcTable } from '@cistern/oci';
 import { SourceInterrupted, type SourceReader } from './byte-source.ts';
 
-/** How the places before were interrupted. */
+/** The interruptions before the current source. */
 export interface Interruptions {
-  /** How many of them, in a row, without having given anything. */
+  /** Number of consecutive interruptions without a single byte. */
   readonly inARow: number;
-  /** The last one said that the whole is in the store. */
+  /** Whether the last interruption said that the whole blob is in the store. */
   readonly isStored: boolean;
 }
 
 export interface FailoverReaderOptions {
   readonly from: number;
-  /**
-   * Opens the place to go on at. Rejects when there is no such place;
-   * `signal` is aborted when the reader is closed.
-   */
+  /** Opens a source to continue at. Rejects if there is none. `signal` aborts when the reader is closed. */
   readonly openAt: (position: number, before: Interruptions, signal: AbortSignal) => Promise<SourceReader>;
-  /** Ends the wait for the first place. */
+  /** Ends the wait for the first source. */
   readonly signal: AbortSignal;
   /** Called when the reader is closed, or could not be opened. */
   readonly onClose?: () => void;
 }
 
-/** Resolves when the first place has been opened. */
+/** Resolves when the first source is open. */
 export async function openFailoverReader(options: FailoverReaderOptions): Promise<SourceReader> {
   const { from, openAt, signal } = options;
   const closing = new AbortController();
@@ -44,16 +41,16 @@ export async function openFailoverReader(options: FailoverReaderOptions): Promis
 
 const maxInterruptions = 8;
 const pauseMs = 100;
-/** Longer than it takes Redis to start again or to fail over, or a store to get over what made it silent. */
+/** Longer than Redis needs for a restart or failover, and longer than a store usually stays silent. */
 const patienceMs = 30_000;
 const patientPauseMs = 1_000;
 
-/** Its functions are its own properties: a reader is passed on by spreading it. */
+/** Its functions are own properties, because callers spread the reader into others. */
 class FailoverReader implements SourceReader {
   readonly #options: FailoverReaderOptions;
   readonly #closing: AbortController;
   #place: SourceReader | undefined;
-  /** Many clients share this reader, and each of them wants it. */
+  /** Fetched once, because many clients share this reader and each needs the table. */
   #table: Promise<CrcTable | undefined> | undefined;
   #position: number;
   #interruptions = 0;
@@ -72,7 +69,7 @@ class FailoverReader implements SourceReader {
       this.#checkOpen();
       this.#place ??= await this.#openNext();
       const place = this.#place;
-      // Closed while it was being opened: no other closes it.
+      // The reader was closed while the source was being opened, so nothing else closes the source.
       if (this.#closed !== undefined) await place.close();
       this.#checkOpen();
       try {
@@ -114,7 +111,7 @@ class FailoverReader implements SourceReader {
     if (this.#closed !== undefined) throw new Error('the reader was closed');
   }
 
-  /** Where the place was lost after its last byte, another one is asked for that byte, and then for the table. */
+  /** If the source was lost after its last byte, reads that byte from another source, and then its table. */
   async #findTable(): Promise<CrcTable | undefined> {
     const last = Buffer.alloc(1);
     for (let tries = 1; ; tries += 1) {
@@ -127,7 +124,7 @@ class FailoverReader implements SourceReader {
       }
       this.#position -= 1;
       await this.read(last);
-      // A byte that was given before is no progress.
+      // A byte that was read before is no progress.
       this.#interruptions = tries;
     }
   }
@@ -138,10 +135,14 @@ class FailoverReader implements SourceReader {
     this.#place = undefined;
     await place.close().catch(() => {});
     if (this.#interruptions >= maxInterruptions)
-      throw new CacheError('store-unavailable', 'What has the bytes breaks off again and again.', {
-        cause: error,
-        retryable: true,
-      });
+      throw new CacheError(
+        'store-unavailable',
+        `Reading the blob was interrupted ${maxInterruptions} times; giving up.`,
+        {
+          cause: error,
+          retryable: true,
+        },
+      );
     if (this.#interruptions > 1) await pause(pauseMs * this.#interruptions, this.#closing.signal);
   }
 
@@ -161,7 +162,7 @@ class FailoverReader implements SourceReader {
   }
 }
 
-/** A reader that is halfway through has more patience with index, store and workers than one that has got nothing. */
+/** A reader in the middle of a blob waits longer for index, store and workers than one without any bytes. */
 export function mayWait(error: unknown, isHalfway: boolean, waitedMs: number): boolean {
   if (!isHalfway || waitedMs >= patienceMs) return false;
   return isCacheError(error, 'index-unavailable', 'store-unavailable', 'overloaded');

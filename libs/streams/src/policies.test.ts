@@ -1,4 +1,4 @@
-// The decisions of windows and readers, as values. What comes of them is tested with streams in `shared-reads.test.ts`.
+// Tests the decisions of windows and readers as values. `shared-reads.test.ts` tests their effects with streams.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError } from '@cistern/errors';
@@ -11,24 +11,24 @@ const mebibyte = 1024 * 1024;
 const roomy = { usedBytes: 10, maxBytes: 100 };
 const tight = { usedBytes: 60, maxBytes: 100 };
 
-test('a lone reader gets one chunk ahead, and two where it is fast and there is room', () => {
+test('a lone reader gets one chunk ahead, and two if it is fast and memory is free', () => {
   assert.equal(mostChunks(1, Infinity, 8, roomy), 2);
   assert.equal(mostChunks(1, Infinity, 8, tight), 1);
   assert.equal(mostChunks(1, mebibyte, 8, roomy), 1);
 });
 
-test('a herd may be twice as far apart while half of the budget is free', () => {
+test('several readers may be twice as far apart while half of the budget is free', () => {
   assert.equal(mostChunks(2, Infinity, 8, roomy), 16);
   assert.equal(mostChunks(2, Infinity, 8, tight), 8);
 });
 
-test('chunks that all have passed are kept for a herd alone, while three quarters of the budget are free', () => {
+test('chunks that all have passed are kept only for several readers, while three quarters of the budget are free', () => {
   assert.equal(mayKeep(2, roomy), true);
   assert.equal(mayKeep(1, roomy), false);
   assert.equal(mayKeep(2, { usedBytes: 25, maxBytes: 100 }), false);
 });
 
-test('a stream that catches up ends where the others are, and one from the start never ends early', () => {
+test('a stream that catches up ends at the position of the others, and one from the start never ends early', () => {
   assert.equal(endOfStream(0, 20 * mebibyte, 100 * mebibyte), 100 * mebibyte);
   assert.equal(endOfStream(mebibyte, 0, 100 * mebibyte), 100 * mebibyte);
   assert.equal(endOfStream(mebibyte, 20 * mebibyte, 100 * mebibyte), 20 * mebibyte);
@@ -36,7 +36,7 @@ test('a stream that catches up ends where the others are, and one from the start
   assert.equal(endOfStream(mebibyte, 20 * mebibyte, 3 * mebibyte), 3 * mebibyte);
 });
 
-test('the pace of a lone reader is known after a second, and forgotten in a herd', () => {
+test('the pace of a lone reader is known after a second, and reset when there are several', () => {
   const pace = createPace();
   pace.measure(0, 100);
   pace.measure(999, 5000);
@@ -54,12 +54,12 @@ test('patience grows with windows and slow chunks, and has a limit', () => {
   assert.equal(patienceWith(50, 10_000, 250), 2000);
 });
 
-test('a reader that is halfway waits for an unavailable index, store or worker, for half a minute', () => {
+test('a reader in the middle of a blob waits half a minute for an unavailable index, store or worker', () => {
   const away = new CacheError('index-unavailable', 'away');
   assert.equal(mayWait(away, true, 29_999), true);
   assert.equal(mayWait(away, true, 30_000), false);
   assert.equal(mayWait(away, false, 0), false);
-  // The last worker restarts.
+  // The last worker is restarting.
   assert.equal(mayWait(new CacheError('overloaded', 'No worker is running.'), true, 0), true);
   assert.equal(mayWait(new CacheError('content-mismatch', 'wrong'), true, 0), false);
 });

@@ -13,7 +13,7 @@ function tableOf(bytes: Buffer) {
   return { segmentBytes, crcs };
 }
 
-/** Adds `bytes` from `from` on, in pieces of these lengths, some of which are skipped or come with their checksum. */
+/** Adds `bytes` from `from` on, in pieces of these lengths. Some are skipped or come with their checksum. */
 function addAll(bytes: Buffer, from: number, pieces: readonly { length: number; how: 'add' | 'known' | 'skip' }[]) {
   const sums = createSegmentSums({ size: bytes.length, segmentBytes, from });
   let at = from;
@@ -31,7 +31,7 @@ const pieces = fc.array(
   { maxLength: 12 },
 );
 
-test('bytes that came whole match their table, however they were cut', () => {
+test('bytes that arrive completely match their table, for any split', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 900 }), fc.nat(899), pieces, (size, start, cuts) => {
       const bytes = bytesOf(size, 3);
@@ -40,7 +40,7 @@ test('bytes that came whole match their table, however they were cut', () => {
   );
 });
 
-test('a flipped byte in a segment that came whole is seen', () => {
+test('a flipped byte in a complete segment is detected', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 900 }), fc.nat(899), pieces, (size, flip, cuts) => {
       const bytes = bytesOf(size, 3);
@@ -55,7 +55,7 @@ test('a flipped byte in a segment that came whole is seen', () => {
   );
 });
 
-test('a segment of which some bytes were skipped is not compared, and those behind it are', () => {
+test('a segment with skipped bytes is not compared, and the following ones are', () => {
   const bytes = bytesOf(300, 3);
   const table = tableOf(bytes);
   bytes[50]! ^= 1;
@@ -65,7 +65,7 @@ test('a segment of which some bytes were skipped is not compared, and those behi
   assert.ok(addAll(bytes, 0, [{ length: 300, how: 'skip' }]).isEmpty);
 });
 
-test('bytes that need no comparison complete a segment whose first bytes do', () => {
+test('skipped bytes complete a segment whose first bytes were added', () => {
   const bytes = bytesOf(300, 3);
   const table = tableOf(bytes);
   const sums = addAll(bytes, 0, [
@@ -83,7 +83,7 @@ test('bytes that need no comparison complete a segment whose first bytes do', ()
   );
 });
 
-test('a table of other segments does not match', () => {
+test('a table with other segments does not match', () => {
   const bytes = bytesOf(300, 3);
   assert.ok(!addAll(bytes, 0, []).matches({ ...tableOf(bytes), segmentBytes: 50 }));
   assert.ok(!addAll(bytes, 0, []).matches({ segmentBytes, crcs: [] }));

@@ -1,25 +1,25 @@
-// The CRC-32 of each segment that a reader has passed on, to be compared with that of the verified segment.
+// Computes the CRC-32 of each segment that a reader has forwarded, to compare it with the one of the verified segment.
 import { crc32 } from 'node:zlib';
 import { type CrcTable, segmentCount } from '@cistern/oci';
 import { type Segmented, combineCrc32, combineSegments } from './combine-crc32.ts';
 
 export interface SegmentSumsOptions extends Segmented {
-  /** The offset of the first byte that is added. */
+  /** The offset of the first added byte. */
   readonly from: number;
 }
 
-/** The CRC-32 of the segments whose bytes came whole and in order, from wherever each of them came. */
+/** Computes the CRC-32 of segments whose bytes arrive completely and in order, from any number of sources. */
 export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptions) {
-  /** Unset for segments that did not come whole. */
+  /** Unset for segments that did not arrive completely. */
   const crcs = Array.from<number | undefined>({ length: segmentCount(size, segmentBytes) });
   let hasSome = false;
   let position = from;
   let index = Math.floor(from / segmentBytes);
-  /** The CRC-32 of the segment at `position`; unset means that some of its bytes were not added. */
+  /** The CRC-32 of the segment at `position`. Unset means that some of its bytes were not added. */
   let sum: number | undefined;
 
   const endOf = () => Math.min(size, (index + 1) * segmentBytes);
-  /** Whether the segment at `position` has bytes, all of which were added. */
+  /** Whether the segment at `position` has bytes, and all of them were added. */
   const isBegun = () => sum !== undefined && position > index * segmentBytes;
   const advance = (length: number) => {
     position += length;
@@ -32,7 +32,7 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
   if (position === index * segmentBytes) sum = 0;
 
   return {
-    /** `known`: CRC-32 of `bytes`, where it has been computed. */
+    /** Adds bytes. `known` is the CRC-32 of `bytes`, if it has been computed. */
     add(bytes: Uint8Array, known?: number): void {
       for (let at = 0; at < bytes.length && position < size;) {
         const part = bytes.subarray(at, at + endOf() - position);
@@ -44,7 +44,7 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
         advance(part.length);
       }
     },
-    /** Bytes that need no comparison, but for that of those before them in their segment. */
+    /** Passes verified bytes. They need no comparison, except to complete a segment whose first bytes were added. */
     skip(bytes: Uint8Array): void {
       for (let at = 0; at < bytes.length && position < size;) {
         const part = bytes.subarray(at, at + endOf() - position);
@@ -53,13 +53,13 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
         advance(part.length);
       }
     },
-    /** The CRC-32 of each segment; unset for those that did not come whole. */
+    /** The CRC-32 of each segment. Unset for those that did not arrive completely. */
     crcs,
     /** Whether there is nothing to compare. */
     get isEmpty(): boolean {
       return !hasSome && !isBegun();
     },
-    /** Whether all that was added is what the table says, whose segments may be several of these together. */
+    /** Whether all added bytes match the table. A segment of the table may consist of several of these segments. */
     matches(table: CrcTable): boolean {
       const together = table.segmentBytes / segmentBytes;
       if (!Number.isInteger(together) || table.crcs.length !== segmentCount(size, table.segmentBytes)) return !hasSome;

@@ -31,7 +31,7 @@ function startReads(bytes: Buffer, options: Hooks = {}) {
           const at = from + stream.read;
           await options.onRead?.(at);
           if (stream.closed) throw new Error('the stream was closed');
-          if (options.failAt !== undefined && at >= options.failAt) throw new Error('the disk is gone');
+          if (options.failAt !== undefined && at >= options.failAt) throw new Error('the disk has failed');
           const length = Math.min(into.length, toExclusive - at);
           bytes.copy(into, 0, at, at + length);
           stream.read += length;
@@ -54,7 +54,7 @@ function assertNothingLeft({ pool, reads, opened }: ReturnType<typeof startReads
   assert.ok(opened.every((stream) => stream.closed));
 }
 
-test('fifty readers share one stream and every one gets all bytes', async () => {
+test('fifty readers share one stream, and every one gets all bytes', async () => {
   const bytes = bytesOf(5 * 1024 * 1024 + 17);
   const started = startReads(bytes);
   const bodies = await Promise.all(Array.from({ length: 50 }, () => collect(started.attach())));
@@ -64,7 +64,7 @@ test('fifty readers share one stream and every one gets all bytes', async () => 
   assertNothingLeft(started);
 });
 
-test('a reader that stops taking bytes is cast out, and goes on later with bytes of its own', async () => {
+test('a reader that stops reading is removed, and continues later with bytes of its own', async () => {
   const bytes = bytesOf(12 * 1024 * 1024);
   const started = startReads(bytes);
   const slow = started.attach();
@@ -77,7 +77,7 @@ test('a reader that stops taking bytes is cast out, and goes on later with bytes
   assertNothingLeft(started);
 });
 
-test('who was cast out asks only for what lies between, and then shares again', async () => {
+test('a removed reader requests only the bytes up to the others, and then shares again', async () => {
   const bytes = bytesOf(64 * chunkBytes);
   const started = startReads(bytes);
   const slow = started.attach();
@@ -97,7 +97,7 @@ test('who was cast out asks only for what lies between, and then shares again', 
   assertNothingLeft(started);
 });
 
-test('who comes a moment later shares what the others have passed already', async () => {
+test('a reader that follows closely shares chunks that the others have passed already', async () => {
   const bytes = bytesOf(20 * chunkBytes);
   const started = startReads(bytes);
   const early = [started.attach(), started.attach()];
@@ -109,7 +109,7 @@ test('who comes a moment later shares what the others have passed already', asyn
   assertNothingLeft(started);
 });
 
-test('a chunk that a cast-out reader still writes out is not overwritten', async () => {
+test('a chunk that a removed reader still writes out is not overwritten', async () => {
   const bytes = bytesOf(8 * 1024 * 1024);
   const started = startReads(bytes);
   const slow = started.attach();
@@ -121,7 +121,7 @@ test('a chunk that a cast-out reader still writes out is not overwritten', async
   assertNothingLeft(started);
 });
 
-test('a lone range reader makes nobody read beyond its range', async () => {
+test('a lone reader of a range causes no reads beyond its range', async () => {
   const bytes = bytesOf(4 * 1024 * 1024);
   const started = startReads(bytes);
   const body = await collect(started.attach(1000, 1002));
@@ -133,7 +133,7 @@ test('a lone range reader makes nobody read beyond its range', async () => {
   assertNothingLeft(started);
 });
 
-test('a lone reader that takes nothing makes nobody read more than two chunks', async () => {
+test('a lone reader that reads nothing causes reads of two chunks at most', async () => {
   const started = startReads(bytesOf(16 * chunkBytes));
   const reader = started.attach();
   await reader.next();
@@ -177,19 +177,19 @@ test('readers at random places, speeds and lengths get exactly their bytes', asy
   assertNothingLeft(started);
 });
 
-test('a source that fails fails its readers after the bytes that came, and the next reader tries again', async () => {
+test('a source that fails also fails its readers after the received bytes, and the next reader tries again', async () => {
   const bytes = bytesOf(3 * chunkBytes);
   const started = startReads(bytes, { failAt: chunkBytes });
   const reader = started.attach();
   assert.equal((await reader.next())?.length, chunkBytes);
-  await assert.rejects(() => reader.next(), /the disk is gone/);
+  await assert.rejects(() => reader.next(), /the disk has failed/);
   reader.close();
-  await assert.rejects(() => collect(started.attach()), /the disk is gone/);
+  await assert.rejects(() => collect(started.attach()), /the disk has failed/);
   assert.equal(started.opened.length, 2);
   assertNothingLeft(started);
 });
 
-test('a store that is away for a moment breaks off nobody who is halfway through, and who has got nothing is told', async () => {
+test('a short outage of the store fails only readers without bytes, and none in the middle of a blob', async () => {
   const bytes = bytesOf(3 * chunkBytes);
   const away = new CacheError('store-unavailable', 'The store is silent.');
   let failures = 0;
@@ -208,7 +208,7 @@ test('a store that is away for a moment breaks off nobody who is halfway through
   assertNothingLeft(started);
 });
 
-test('a lone reader that takes its time is given a second’s worth at a time, and nothing is read ahead for it', async () => {
+test('a slow lone reader gets a second’s worth at a time, and nothing is read ahead for it', async () => {
   const started = startReads(bytesOf(8 * chunkBytes));
   const reader = started.attach();
   const lengths: number[] = [];
@@ -223,7 +223,7 @@ test('a lone reader that takes its time is given a second’s worth at a time, a
   assertNothingLeft(started);
 });
 
-test('the fuller the pool the smaller its buffers, beyond its budget too, and who is slow gets small ones', () => {
+test('buffers get smaller as the pool fills, even beyond its budget, and slow readers get small ones', () => {
   const pool = createBufferPool(4 * chunkBytes);
   for (const [most, bytes] of [
     [Number.POSITIVE_INFINITY, 512],
@@ -250,7 +250,7 @@ test('the fuller the pool the smaller its buffers, beyond its budget too, and wh
   assert.equal(pool.usedBytes, 0);
 });
 
-test('when the last reader leaves, a source that is still opening is told, and what it opens is closed', async () => {
+test('when the last reader closes, a source that is still opening is aborted, and its reader is closed', async () => {
   const opening = Promise.withResolvers<void>();
   const signals: AbortSignal[] = [];
   const started = startReads(bytesOf(1000), {
@@ -274,7 +274,7 @@ test('when the last reader leaves, a source that is still opening is told, and w
   assertNothingLeft(started);
 });
 
-test('when the last reader leaves during a read, the stream is closed at once and the buffer comes back after it', async () => {
+test('when the last reader closes during a read, the stream is closed immediately and the buffer is returned after it', async () => {
   const reading = Promise.withResolvers<void>();
   const bytes = bytesOf(1000);
   const started = startReads(bytes, { onRead: () => reading.promise });

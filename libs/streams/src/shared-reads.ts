@@ -1,5 +1,5 @@
-// One blob, many readers: readers of the same digest at about the same place share one stream and its buffers. A reader
-// attaches to the window that covers its position, or opens one there; cast out of it, it does the same again.
+// One blob, many readers: readers of the same digest at about the same position share one stream and its buffers. A reader joins the window
+// that covers its position, or opens one there. A reader that is removed from its window does the same again.
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type CrcTable, segmentBytesOf } from '@cistern/oci';
 import type { BufferPool } from './buffer-pool.ts';
@@ -8,11 +8,11 @@ import { createSegmentSums, type SegmentSums } from './segment-sums.ts';
 import { type Chunk, type Member, Window } from './window.ts';
 
 export interface SharedReader {
-  /** Resolves when `next` has something to give at once; rejects with what went wrong before the first byte. */
+  /** Resolves when `next` can return bytes immediately. Rejects with a failure before the first byte. */
   ready(): Promise<void>;
   /**
-   * As `BlobStream.next`. The end of the whole comes only if every segment that this reader got, from however many streams, is that
-   * of the verified blob.
+   * Returns the next bytes, and `undefined` at the end. The end of the whole blob comes only if every segment that this reader got
+   * matches the verified blob, from any number of streams.
    */
   next(): Promise<Uint8Array | undefined>;
   close(): void;
@@ -20,20 +20,20 @@ export interface SharedReader {
 
 export interface SharedReads {
   /**
-   * A reader of `[from, toExclusive)`. `key` names the bytes and where they come from: the first reader's `source` serves
-   * all of the same key until the last has closed.
+   * Opens a reader of `[from, toExclusive)`. `key` names the bytes and their origin. The first reader's `source` serves all readers
+   * with the same key until the last one has closed.
    */
   attach(key: string, source: ByteSource, from: number, toExclusive: number): SharedReader;
-  /** Windows open now; 0 when nobody reads. */
+  /** Number of open windows. 0 means that there are no readers. */
   readonly windows: number;
 }
 
 export interface SharedReadsOptions {
   readonly pool: BufferPool;
   readonly onCastOut: () => void;
-  /** How long one reader may hold the others up, while few have been cast out. */
+  /** How long one reader may block the others, while few have been removed. */
   readonly patienceMs?: number;
-  /** Read-ahead of a window with more than one reader, in chunks. */
+  /** Read-ahead of a window with several readers, in chunks. */
   readonly maxChunks?: number;
 }
 
@@ -90,14 +90,14 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
 }
 
 /**
- * Where many are cast out it is the machine that is slow, not they: each stream more would make it slower still. A reader
- * that is slow by itself costs the others this patience only once. In multiples of what one window has.
+ * A limit, in multiples of one window's patience. If many readers are removed, the machine is slow, not the readers, and each further
+ * stream would slow it down more. A reader that is slow on its own costs the others this patience only once.
  */
 const mostPatience = 8;
-/** A reader among many takes a chunk as seldom as all of them: it holds the others up only after several times that. */
+/** Among many readers each takes a chunk as rarely as all of them. It blocks the others only after this multiple of that time. */
 const patienceChunks = 4;
 
-/** How long one reader may hold the others up where there are so many windows, and all readers take `chunkMs` over a chunk. */
+/** Returns how long one reader may block the others, for a number of windows and the time `chunkMs` that all readers need per chunk. */
 export function patienceWith(windows: number, chunkMs: number, patienceMs: number): number {
   const ms = Math.max(patienceMs * (1 + (windows - 1) / 2) ** 2, chunkMs * patienceChunks);
   return Math.min(patienceMs * mostPatience, ms);
@@ -178,7 +178,7 @@ class Reader implements Member {
     if (this.#isClosed) throw new Error('the reader was closed');
   }
 
-  /** The chunk at the reader's position, as soon as there is one. */
+  /** Returns the chunk at the reader's position, as soon as there is one. */
   async #arrival(): Promise<Chunk> {
     for (;;) {
       this.#checkOpen();
@@ -202,7 +202,7 @@ class Reader implements Member {
     }
   }
 
-  /** The chunk at the reader's position; with the blob's last bytes come what its segments are to be. */
+  /** Holds the chunk at the reader's position. With the blob's last bytes it also fetches the table of its segments. */
   async #hold(): Promise<Chunk> {
     for (;;) {
       const held = await this.#arrival();
@@ -215,7 +215,7 @@ class Reader implements Member {
         this.#checkOpen();
         return held;
       } catch (error) {
-        // Cast out while it waited, its stream may have been closed.
+        // If the reader was removed while it waited, its stream may have been closed.
         if (this.#isClosed || this.#window?.has(this)) throw error;
         this.#releaseHeld();
       }
@@ -227,16 +227,16 @@ class Reader implements Member {
     return this.endExclusive === size && offset + length >= size && (crc !== undefined || !sums.isEmpty);
   }
 
-  /** Before the blob's last bytes: compares the segments that this reader got with those that were verified. */
+  /** Runs before the blob's last bytes. Compares the segments that this reader got with the verified ones. */
   #compare(): void {
     const { sums } = this.#options;
     if (sums.isEmpty || (this.#table !== undefined && sums.matches(this.#table))) return;
-    throw new CacheError('content-mismatch', 'What was sent before is not the blob that was verified.', {
+    throw new CacheError('content-mismatch', 'The bytes sent so far differ from the verified blob.', {
       retryable: true,
     });
   }
 
-  /** A reader that is halfway through waits for an index or a store that is away: its client has the head of the answer already. */
+  /** A reader in the middle of a blob waits for an unavailable index or store, because its client has the response head already. */
   #mayWait(error: unknown): boolean {
     const { from } = this.#options;
     if (this.position === from || !isCacheError(error, 'index-unavailable', 'store-unavailable')) return false;

@@ -1,25 +1,25 @@
-// A window: one stream from a source, shared by every reader near its position behind a bounded run of chunks. It is paced by
-// its readers. One that holds the others up for longer than `patienceMs` is cast out and goes on by itself.
+// A window is one stream from a source, with a bounded run of chunks that all readers near its position share. Its readers set the pace. A
+// reader that blocks the others for longer than `patienceMs` is removed and continues on its own.
 import { crc32 } from 'node:zlib';
 import { type BufferPool, mayKeep, mostChunks } from './buffer-pool.ts';
 import type { ByteSource, SourceReader } from './byte-source.ts';
 
-/** A chunk in use. `holders` counts the window and every reader that writes it out; at 0 its buffer is reused. */
+/** A chunk in use. `holders` counts the window and every reader that writes it out. At 0 its buffer is reused. */
 export interface Chunk {
   readonly buffer: Buffer;
   readonly offset: number;
   readonly length: number;
-  /** CRC-32 of its bytes, where they have not been verified yet. */
+  /** CRC-32 of its bytes, if they have not been verified yet. */
   readonly crc: number | undefined;
   readonly table: SourceReader['table'];
   holders: number;
 }
 
-/** A reader as its window sees it. */
+/** A reader, from its window's point of view. */
 export interface Member {
   readonly position: number;
   readonly endExclusive: number;
-  /** Called when there may be more to read, or when the member has been cast out or the window has ended. */
+  /** Called when there may be more to read, or when the member has been removed or the window has ended. */
   wake(): void;
 }
 
@@ -27,12 +27,12 @@ export interface WindowOptions {
   readonly source: ByteSource;
   readonly from: number;
   readonly pool: BufferPool;
-  /** Called when a member begins to hold the others up; `chunkMs`: how long all of them together take over a chunk. */
+  /** Called when a member begins to block the others. `chunkMs` is the time that all of them together need per chunk. */
   readonly patienceMs: (chunkMs: number) => number;
   readonly maxChunks: number;
-  /** True if another window covers `position` and is ahead of it: this one then ends there, and its readers move over. */
+  /** True if another window covers `position` and is ahead of it. This one then ends there, and its readers move over. */
   readonly coveredElsewhere: (position: number) => boolean;
-  /** How far another window has come; 0 when there is none. */
+  /** Returns the furthest position of another window, or 0 if there is none. */
   readonly headElsewhere: () => number;
   readonly onCastOut: () => void;
   readonly onEnd: () => void;
@@ -43,14 +43,14 @@ interface Stream {
   readonly endExclusive: number;
 }
 
-/** Of chunks, in their average duration. */
+/** Number of chunks in their average duration. */
 const paceChunks = 8;
 
 export class Window {
   readonly #options: WindowOptions;
   readonly #members = new Set<Member>();
   readonly #chunks: Chunk[] = [];
-  /** Aborted when no member is left: what is waited for then is not wanted any more. */
+  /** Aborted when no member is left, because nothing is wanted any more. */
   readonly #ending = new AbortController();
   readonly #pace = createPace();
   #head: number;
@@ -71,7 +71,7 @@ export class Window {
     return this.#head;
   }
 
-  /** Whether a reader at `position` can be served from here without another stream. */
+  /** Whether this window can serve a reader at `position` without another stream. */
   covers(position: number): boolean {
     if (this.#ending.signal.aborted || this.#failure !== undefined) return false;
     return position >= (this.#chunks[0]?.offset ?? this.#head) && position <= this.#head;
@@ -92,19 +92,19 @@ export class Window {
     void this.#pump();
   }
 
-  /** Whether `member` still belongs here: false once cast out, or once the window has ended short of its position. */
+  /** Whether `member` still belongs to this window. False once it is removed, or once the window has ended before its position. */
   has(member: Member): boolean {
     return this.#members.has(member);
   }
 
-  /** The chunk that holds `position`, or `undefined` while it has not come. Throws what the source threw. */
+  /** Returns the chunk that contains `position`, or `undefined` if it has not arrived. Throws the error of the source. */
   chunkAt(position: number): Chunk | undefined {
     const chunk = this.#chunks.find(({ offset, length }) => position >= offset && position < offset + length);
     if (chunk === undefined && this.#failure !== undefined) throw this.#failure.error;
     return chunk;
   }
 
-  /** A member has moved on: the window trims what all have passed and reads further. */
+  /** A member has advanced. Frees the chunks that all have passed, and reads further. */
   advance(): void {
     if (this.#ending.signal.aborted) return;
     if (this.#members.size > 1) this.#pace.reset();
@@ -153,7 +153,7 @@ export class Window {
   async #readChunk(): Promise<Chunk> {
     const { pool } = this.#options;
     const stream = (this.#stream?.endExclusive ?? 0) > this.#head ? this.#stream! : await this.#openStream();
-    // A second's worth: who takes his time over a large one holds it for as long.
+    // A second's worth: a reader that takes long over a large buffer holds it for as long.
     const buffer = pool.take(this.#members.size === 1 ? this.#pace.bytesPerSecond : undefined);
     const offset = this.#head;
     try {
@@ -185,7 +185,7 @@ export class Window {
     return this.#stream;
   }
 
-  /** Those at the base hold the others up only if one of them has read all there is. */
+  /** The slowest members block the others only if one of those has read all chunks. */
   #castOutSlowest(): void {
     this.#patience = undefined;
     if (this.#ending.signal.aborted || !this.#isFull()) return;
@@ -203,7 +203,7 @@ export class Window {
     void this.#pump();
   }
 
-  /** Another stream goes on from here: readers that have had everything move over, the last one closes this. */
+  /** Another stream continues from here. Readers that have read everything move to it, and the last one closes this window. */
   #moveOver(): void {
     for (const member of this.#members) {
       if (member.position < this.#head) continue;
@@ -212,7 +212,7 @@ export class Window {
     }
   }
 
-  /** What all have passed is given back, unless others may come for it a moment later. */
+  /** Frees chunks that all have passed, unless other readers may follow closely. */
   #trim(): void {
     const { pool } = this.#options;
     const position = this.#lowest();
@@ -248,14 +248,14 @@ export class Window {
     return ahead >= mostChunks(this.#members.size, this.#pace.bytesPerSecond, maxChunks, pool);
   }
 
-  /** Of the slowest member. */
+  /** Returns the position of the slowest member. */
   #lowest(): number {
     let position = this.#head;
     for (const member of this.#members) position = Math.min(position, member.position);
     return position;
   }
 
-  /** The furthest end of all members; 0 when there are none. */
+  /** Returns the furthest end of all members, or 0 if there are none. */
   #wanted(): number {
     let furthest = 0;
     for (const member of this.#members) furthest = Math.max(furthest, member.endExclusive);
@@ -263,19 +263,17 @@ export class Window {
   }
 }
 
-/** Sockets take in bursts of megabytes: what a lone reader takes tells little of its pace over a shorter time. */
+/** Sockets read in bursts of megabytes, so the pace of a lone reader cannot be measured over a shorter time. */
 const paceMs = 1000;
-/**
- * A reader that catches up with others reads to where they are, or this far: what it requests beyond that is mostly for nothing.
- */
+/** A reader that catches up with others reads to their position, or this far. Bytes beyond that would mostly be requested needlessly. */
 const catchUpBytes = 4 * 1024 * 1024;
 
-/** From 0 a blob is read whole, since what has not been verified yet can be on the way. */
+/** A stream from 0 reads the whole blob, because unverified bytes may already be on their way. */
 export function endOfStream(head: number, ahead: number, wanted: number): number {
   return head > 0 && ahead > head ? Math.min(wanted, Math.max(ahead, head + catchUpBytes)) : wanted;
 }
 
-/** The pace of a lone reader, in bytes a second; of a herd, and as long as it is not known, infinite. */
+/** Measures the pace of a lone reader in bytes per second. It is infinite for several readers, and while it is unknown. */
 export function createPace() {
   let bytesPerSecond = Number.POSITIVE_INFINITY;
   let sinceMs = Number.NaN;
@@ -291,7 +289,7 @@ export function createPace() {
     measure(atMs: number, position: number): void {
       const passedMs = atMs - sinceMs;
       if (passedMs < paceMs) return;
-      // Nothing was measured before.
+      // The first call has nothing to compare with.
       if (!Number.isNaN(passedMs)) bytesPerSecond = ((position - sincePosition) / passedMs) * 1000;
       sinceMs = atMs;
       sincePosition = position;

@@ -1,4 +1,4 @@
-// Bodies as they come on the wire. What the pool and the client of a store make of them is tested there.
+// Tests bodies on the wire. The connection pool and the store's client are tested with the store.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import type { ResponseHead } from './response-head.ts';
 const bytes = randomBytes(300_000);
 const unbounded = 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n';
 
-/** A server whose sockets a test writes to, and a connection to it that has asked. */
+/** A server whose sockets a test writes to, and a connection to it that has sent a request. */
 async function ask(t: TestContext, options: Partial<BodyConnectionOptions> = {}) {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -50,7 +50,7 @@ async function readBytes({ read }: BodyConnection, count: number, chunkBytes = 1
   return whole;
 }
 
-test('an unbounded body is read as far as it comes, and then rejects with the end of its connection', async (t) => {
+test('an unbounded body is read as far as it arrives, and then rejects with the end of its connection', async (t) => {
   const { connection, socket, head } = await ask(t);
   socket.write(unbounded);
   socket.write(bytes);
@@ -61,7 +61,7 @@ test('an unbounded body is read as far as it comes, and then rejects with the en
   await assert.rejects(more, { code: 'ECONNRESET' });
 });
 
-test('what is there is given at once, whether it came with the head or while nobody read', async (t) => {
+test('available bytes are returned immediately, if they came with the head or while there was no reader', async (t) => {
   const { connection, socket, head } = await ask(t);
   socket.write(Buffer.concat([Buffer.from(unbounded), bytes.subarray(0, 7)]));
   await head;
@@ -73,7 +73,7 @@ test('what is there is given at once, whether it came with the head or while nob
   assert.ok(buffer.subarray(0, 13).equals(bytes.subarray(7, 20)));
 });
 
-test('where more is enough, a read waits for that, and for no more at the end', async (t) => {
+test('a read waits for `enoughBytes`, but not beyond the end of the body', async (t) => {
   const { connection, socket, head } = await ask(t, { enoughBytes: 100_000 });
   socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes.length}\r\n\r\n`);
   await head;
@@ -89,8 +89,8 @@ test('where more is enough, a read waits for that, and for no more at the end', 
   assert.equal(await connection.read(buffer), 0);
 });
 
-test('a connection that is not made in time ends the request', async (t) => {
-  // It accepts, and says nothing of TLS.
+test('a connection that is not established in time ends the request', async (t) => {
+  // The server accepts the connection, and does not start TLS.
   const { head } = await ask(t, { secure: true, connectMs: 50 });
   await assert.rejects(head, { code: 'SILENT' });
 });

@@ -1,6 +1,5 @@
-// One connection that is asked for bodies, one after the other, and reads them from the socket right into the reader's own
-// buffers: no stream, and neither a buffer nor a copy for each piece, which is where Node's HTTP client spends its time
-// (decision 0043).
+// One connection that requests bodies, one after the other, and reads them from the socket directly into the reader's own buffers. It uses
+// no stream, and no buffer or copy for each piece. Node's HTTP client spends most of its time on those (decision 0043).
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
 import { BodyError, endedEarly, parseResponseHead, type ResponseHead } from './response-head.ts';
@@ -9,26 +8,26 @@ export interface BodyConnectionOptions {
   readonly host: string;
   readonly port: number;
   readonly secure: boolean;
-  /** Where `secure`; default: the system's authorities, and no certificate of our own. PEM. */
+  /** TLS options if `secure`, in PEM. Unset means the system's authorities, and no certificate of our own. */
   readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key'> | undefined;
-  /** How long the server may be silent while a request or a read waits for it. */
+  /** The longest silence of the server while a request or a read waits for it. */
   readonly timeoutMs: number;
-  /** How long it may take to be connected; default: no other limit than that. */
+  /** The longest time to connect. Unset means that only `timeoutMs` applies. */
   readonly connectMs?: number | undefined;
   /**
-   * A read is not over before so many bytes have come, or the last ones; default 1: what is there. After a piece that fills what
-   * it is read into to the last byte, it waits for another one.
+   * The least bytes that a read waits for, or the last bytes of the body. Unset means 1, which returns all available bytes. After a
+   * piece that fills its buffer completely, a read waits for another one.
    */
   readonly enoughBytes?: number | undefined;
-  /** The server was silent for that long. */
+  /** Called when the server was silent for `timeoutMs`. */
   readonly onSilent?: () => void;
-  /** A body has been read to its end, and the next request may follow. */
+  /** Called when a body has been read to its end, and the next request may follow. */
   readonly onFree?: () => void;
-  /** Once, whatever ended it. */
+  /** Called once, for any end of the connection. */
   readonly onClose: () => void;
 }
 
-/** Takes an answer that is not a body to read, to the end of its connection. */
+/** Receives a response whose body is not read by `read`, to the end of its connection. */
 export interface Diversion {
   onBytes(bytes: Buffer): void;
   onEnd(error: Error): void;
@@ -36,35 +35,35 @@ export interface Diversion {
 
 interface Exchange {
   /**
-   * The answer's head, and all that has come of the answer, that head included. With a diversion for the rest the
-   * connection serves no further request; without one its body is to be read, or the connection destroyed. Without one
-   * too, a body that is in chunks, or whose end nothing tells, breaks the connection off.
+   * Receives the head, and all bytes of the response so far, including the head. If it returns a diversion for the rest, the
+   * connection serves no further request. Otherwise the caller reads the body, or destroys the connection. In that case a chunked
+   * body, or one whose end is unknown, breaks the connection off.
    */
   onHead(head: ResponseHead, soFar: Buffer): Diversion | undefined;
-  /** Instead, when there is no answer. */
+  /** Called if there is no response. */
   onError(error: Error): void;
 }
 
 export interface BodyConnection {
-  /** Sends a request that has no body. Only when the connection is new or free. */
+  /** Sends a request without a body. Call it only when the connection is new or free. */
   request(text: string, exchange: Exchange): void;
   /**
-   * Fills `into` from its start and returns how many bytes: 0 only when the whole body has been given. Rejects when the
-   * connection breaks, ends, or is silent, before that; an unbounded body has no other end. Not for concurrent reads.
+   * Fills `into` from its start and returns the number of bytes. Returns 0 only after the whole body. Rejects if the connection
+   * breaks, ends or is silent before that, which is the only end of an unbounded body. Do not call it concurrently.
    */
   read(into: Uint8Array): Promise<number>;
-  /** On the monotonic clock; `undefined`: it is free, has ended, or waits for its server. */
+  /** The time since which bytes are unread, on the monotonic clock. `undefined` means free, ended, or waiting for the server. */
   readonly unreadSinceMs: number | undefined;
-  /** Breaks it off; what waits ends with `error`, and nothing is written to any buffer from now on. Idempotent. */
+  /** Breaks the connection off. Waiting calls end with `error`, and no buffer is written from now on. Idempotent. */
   destroy(error: Error): void;
 }
 
-/** Connects at once; the caller destroys it, or it ends by itself. */
+/** Connects immediately. The caller destroys the connection, or it ends automatically. */
 export function openBodyConnection(options: BodyConnectionOptions): BodyConnection {
   return new Connection(options);
 }
 
-/** Of a read what comes first is read into this and copied: only when bytes come can a socket be given another buffer. */
+/** The first bytes of a read go into this buffer and are copied. A socket can get another buffer only when bytes arrive. */
 const firstBytes = { plain: 4 * 1024, secure: 16 * 1024 };
 const maxHeadBytes = 64 * 1024;
 const endOfHead = '\r\n\r\n';
@@ -77,23 +76,23 @@ interface Read {
   readonly reject: (error: Error) => void;
 }
 
-/** Its functions are its own properties: callers take `read` alone. */
+/** Its functions are own properties, because callers take `read` alone. */
 class Connection implements BodyConnection {
   readonly #options: BodyConnectionOptions;
   readonly #enoughBytes: number;
   readonly #first: Buffer;
   readonly #socket: Socket;
   readonly #silence: NodeJS.Timeout;
-  /** Of the body, before a reader wanted them: few, but some always. */
+  /** Bytes of the body that arrived before a reader wanted them. There are few, but always some. */
   readonly #early = createEarlyBytes();
-  /** Where the socket reads into next: `#first`, or what is left of the buffer of a read. */
+  /** The buffer for the next bytes from the socket: `#first`, or the rest of a read's buffer. */
   #target: Uint8Array;
-  /** Waits for the head of its answer. */
+  /** The exchange that waits for its head. */
   #exchange: Exchange | undefined;
   #answer: Buffer = noBytes;
   #reading: Read | undefined;
   #diverted: Diversion | undefined;
-  /** Bytes of the body that have not come yet. */
+  /** Bytes of the body that have not arrived yet. */
   #left = 0;
   #keepsAlive = true;
   #lastReadMs = 0;
@@ -143,7 +142,7 @@ class Connection implements BodyConnection {
     const filled = this.#early.take(into);
     this.#lastReadMs = performance.now();
     if (this.#left === 0 && this.#early.length === 0 && filled > 0) {
-      // A free connection is read on, so that its end is noticed.
+      // A free connection keeps reading, so that its end is noticed.
       this.#socket.resume();
       this.#onEndOfBody();
     }
@@ -173,7 +172,7 @@ class Connection implements BodyConnection {
     else reading.reject(error);
   };
 
-  /** Whether the socket may go on reading, into `#target` as it is when this returns. */
+  /** Returns whether the socket may continue reading, into the `#target` that is set when this returns. */
   #onBytes(length: number, buffer: Uint8Array): boolean {
     if (this.#failure !== undefined) return false;
     const bytes = buffer.subarray(0, length);
@@ -183,11 +182,11 @@ class Connection implements BodyConnection {
       return true;
     }
     if (this.#exchange !== undefined) return this.#onHead(this.#exchange, bytes);
-    // What follows the end of a body is the answer to nothing.
+    // Bytes after the end of a body belong to no request.
     if (this.#left < length) return this.#breakOff();
     this.#left -= length;
     if (this.#reading !== undefined) return this.#onBody(this.#reading, bytes, buffer === this.#first);
-    // TLS goes on with what it has decrypted already.
+    // TLS continues with the bytes that it has decrypted already.
     this.#early.add(bytes);
     return false;
   }
@@ -206,7 +205,7 @@ class Connection implements BodyConnection {
       return false;
     }
     this.#answer = noBytes;
-    // A word on the way, not the answer.
+    // An informational response, not the final one.
     if (head.statusCode < 200) return this.#onHead(exchange, rest);
     this.#exchange = undefined;
     this.#left = (head.length ?? (head.isUnbounded ? Infinity : 0)) - rest.length;
@@ -229,7 +228,7 @@ class Connection implements BodyConnection {
     if (isFirst) into.set(bytes.subarray(0, room), read.filled);
     if (bytes.length > room) this.#early.add(bytes.subarray(room));
     read.filled += Math.min(room, bytes.length);
-    // After a full buffer there are likely more in the socket, and they are looked for at once.
+    // After a full buffer the socket likely has more bytes, so the read continues immediately.
     const mayBeMore = bytes.length === this.#target.length || read.filled < this.#enoughBytes;
     if (mayBeMore && this.#left > 0 && read.filled < into.length) {
       this.#silence.refresh();
@@ -257,7 +256,7 @@ class Connection implements BodyConnection {
   }
 
   #breakOff(): false {
-    this.destroy(new BodyError('NOT_HTTP', 'it sent what is no answer'));
+    this.destroy(new BodyError('NOT_HTTP', 'the server sent an invalid response'));
     return false;
   }
 }
@@ -276,13 +275,13 @@ function createEarlyBytes() {
     get length(): number {
       return length;
     },
-    /** Keeps a copy. */
+    /** Adds a copy of `bytes`. */
     add(bytes: Uint8Array): void {
       if (bytes.length === 0) return;
       pieces.push(Buffer.from(bytes));
       length += bytes.length;
     },
-    /** Moves what fits into the start of `into`, and returns how many bytes. */
+    /** Moves as many bytes as fit to the start of `into`, and returns their number. */
     take(into: Uint8Array): number {
       let filled = 0;
       for (let piece = pieces[0]; piece !== undefined && filled < into.length; piece = pieces[0]) {

@@ -1,13 +1,13 @@
-// The head of an HTTP/1.1 answer, for connections that read bodies without Node's HTTP client: see `body-connection.ts`. Also
-// the errors of such connections.
+// Parses the head of an HTTP/1.1 response, for connections that read bodies without Node's HTTP client: see `body-connection.ts`. Also
+// defines the errors of such connections.
 import type { IncomingHttpHeaders } from 'node:http';
 
 export interface ResponseHead {
   readonly statusCode: number;
   readonly headers: IncomingHttpHeaders;
-  /** Of the body, in bytes, as one `Content-Length` says; `undefined` if it is said in any other way. */
+  /** Size of the body in bytes, from a single `Content-Length`. `undefined` means that it is given in any other way. */
   readonly length: number | undefined;
-  /** The body goes on to the end of the connection, and nothing says where that should be. */
+  /** The body continues to the end of the connection, and its size is unknown. */
   readonly isUnbounded: boolean;
   /** Whether another request may follow on the same connection. */
   readonly keepsAlive: boolean;
@@ -16,7 +16,7 @@ export interface ResponseHead {
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: |$)/;
 const headerLine = /^([!#$%&'*+.^_`|~\dA-Za-z-]+):[ \t]*([^\0]*?)[ \t]*$/;
 
-/** As in RFC 9112; `text` is all before the empty line. Throws `NOT_HTTP` for what no such head may be. */
+/** Parses a head as in RFC 9112. `text` is everything before the empty line. Throws `NOT_HTTP` if it is not such a head. */
 export function parseResponseHead(text: string): ResponseHead {
   const [first = '', ...lines] = text.split('\r\n');
   const [, version, status] = statusLine.exec(first) ?? [];
@@ -26,7 +26,7 @@ export function parseResponseHead(text: string): ResponseHead {
     const [, name, value] = headerLine.exec(line) ?? [];
     if (name === undefined || value === undefined) throw notHttp();
     const key = name.toLowerCase();
-    // Two different lengths are a way to smuggle an answer; equal ones count as one no more than anything else does.
+    // Two different lengths could smuggle a response. Two equal ones are treated the same way: the length is unknown.
     headers[key] = headers[key] === undefined ? value : `${headers[key]}, ${value}`;
   }
   const { 'content-length': length, 'transfer-encoding': encoding, connection = '' } = headers;
@@ -42,10 +42,10 @@ export function parseResponseHead(text: string): ResponseHead {
 }
 
 function notHttp(): BodyError {
-  return new BodyError('NOT_HTTP', 'the answer is not one of HTTP/1.1');
+  return new BodyError('NOT_HTTP', 'the response is not valid HTTP/1.1');
 }
 
-/** A server did something instead of an answer; `code` as system errors have one. */
+/** A server did something other than respond. `code` has the form of system errors. */
 export class BodyError extends Error {
   override readonly name = 'BodyError';
   readonly code: 'SILENT' | 'NOT_HTTP';
@@ -56,7 +56,7 @@ export class BodyError extends Error {
   }
 }
 
-/** Of an answer whose connection has ended, cleanly or not. */
+/** The error of a response whose connection has ended, cleanly or not. */
 export function endedEarly(): Error {
-  return Object.assign(new Error('the answer ended early'), { code: 'ECONNRESET' });
+  return Object.assign(new Error('the response ended early'), { code: 'ECONNRESET' });
 }
