@@ -241,7 +241,7 @@ test('the end of the fill ends running uploads, and drops the upload', async () 
   await add(0, 1, 2);
   await until(() => steps.includes(2));
   stopping.abort(new Error('the worker shuts down'));
-  await assert.rejects(storing.commit(), /the worker ends/);
+  await assert.rejects(storing.commit(), /the worker shuts down/);
   await storing.abort();
   assert.equal(steps.at(-1), 'abort');
   const tries = steps.length;

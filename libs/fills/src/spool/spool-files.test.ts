@@ -35,7 +35,7 @@ test('each segment has a file, which is removed when the segment is dropped', as
   await files.drop(0);
   await files.drop(3);
   assert.deepEqual(await names(), ['a.7.fill']);
-  await assert.rejects(read(0, 0, 1), /no such segment/);
+  await assert.rejects(read(0, 0, 1), /segment does not exist/);
   assert.equal(await read(7, 0, 3), 'xyz');
   await files.close();
   await files.close();
