@@ -43,7 +43,7 @@ const fill = (bytes: Buffer, options: Partial<Place> = {}): Place => ({
 });
 const store: Place = { bytes: right, table: async () => rightTable };
 
-const notAsked = () => assert.fail('a table was requested although it is not needed');
+const notRequested = () => assert.fail('a table was requested although it is not needed');
 const lost = () => Promise.reject(new SourceInterrupted('the worker is unavailable'));
 const failed = () => Promise.reject(new CacheError('content-mismatch', 'the blob does not match its digest'));
 
@@ -121,12 +121,12 @@ test('a range to the end is compared from its first complete segment on', async 
 });
 
 test('a range that does not reach the end is returned as it arrives', async () => {
-  const reads = through([fill(right, { table: notAsked })]);
+  const reads = through([fill(right, { table: notRequested })]);
   assert.ok((await collect(reads.attach(0, size - 1))).equals(right.subarray(0, -1)));
 });
 
 test('stored bytes are not compared', async () => {
-  assert.ok((await collect(through([{ ...store, table: notAsked }]).attach())).equals(right));
+  assert.ok((await collect(through([{ ...store, table: notRequested }]).attach())).equals(right));
 });
 
 test('unverified bytes without a table do not end cleanly', async () => {
@@ -173,12 +173,12 @@ test('a reader that a window with wrong bytes has removed does not end cleanly i
 for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
   test(`readers of sources that die or return wrong bytes end with the right bytes or fail (${seed})`, async () => {
     const random = seeded(seed);
-    let lies = 0;
+    let wrongSources = 0;
     const reads = startReads(() => {
       const readBytes = 5_000 + random(chunkBytes / 8);
       if (random(4) === 0) return { ...store, readBytes };
       const isLie = random(6) === 0;
-      if (isLie) lies += 1;
+      if (isLie) wrongSources += 1;
       const until = random(3) === 0 ? undefined : 1 + random(size);
       return fill(isLie ? flipped(random(size)) : right, { readBytes, ...(until !== undefined && { until }) });
     });
@@ -201,7 +201,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8])
       } finally {
         reader.close();
       }
-      if (given.length > 0 && lies === 0) assert.ok(Buffer.concat(given).equals(right));
+      if (given.length > 0 && wrongSources === 0) assert.ok(Buffer.concat(given).equals(right));
     };
     await Promise.all(
       Array.from({ length: 30 }, async () => {

@@ -13,9 +13,9 @@ const lost = () => Promise.reject(new SourceInterrupted('unavailable'));
 const open = (openAt: FailoverReaderOptions['openAt'], from = 0) => openFailoverReader({ from, signal, openAt });
 
 /** Returns `length` bytes from `position`, ten at a time, and is interrupted then. */
-function placeAt(position: number, length: number, options: Partial<SourceReader> & { isStored?: boolean } = {}) {
+function sourceAt(position: number, length: number, options: Partial<SourceReader> & { isStored?: boolean } = {}) {
   let at = position;
-  const place = {
+  const source = {
     closed: 0,
     async read(into: Uint8Array) {
       const end = Math.min(bytes.length, position + length);
@@ -27,11 +27,11 @@ function placeAt(position: number, length: number, options: Partial<SourceReader
       return count;
     },
     async close() {
-      place.closed += 1;
+      source.closed += 1;
     },
     ...options,
   };
-  return place;
+  return source;
 }
 
 async function readAll(reader: SourceReader): Promise<Buffer> {
@@ -43,13 +43,13 @@ async function readAll(reader: SourceReader): Promise<Buffer> {
 }
 
 test('the reader continues at each next source from its position, and closes every one', async () => {
-  const places: ReturnType<typeof placeAt>[] = [];
+  const sources: ReturnType<typeof sourceAt>[] = [];
   const opened: [number, Interruptions][] = [];
   const reader = await open(async (position, before) => {
     opened.push([position, before]);
-    const place = placeAt(position, 250, { isStored: position > 500 });
-    places.push(place);
-    return place;
+    const source = sourceAt(position, 250, { isStored: position > 500 });
+    sources.push(source);
+    return source;
   }, 100);
   assert.ok((await readAll(reader)).equals(bytes.subarray(100)));
   await reader.close();
@@ -60,11 +60,11 @@ test('the reader continues at each next source from its position, and closes eve
     [600, { inARow: 1, isStored: false }],
     [850, { inARow: 1, isStored: true }],
   ]);
-  assert.ok(places.every(({ closed }) => closed === 1));
+  assert.ok(sources.every(({ closed }) => closed === 1));
 });
 
 test('the reader’s bytes count as verified if those of its current source do', async () => {
-  const reader = await open(async (position) => placeAt(position, 500, { isUnproven: position === 0 }));
+  const reader = await open(async (position) => sourceAt(position, 500, { isUnproven: position === 0 }));
   const into = Buffer.alloc(500);
   const seen: boolean[] = [];
   for (let at = 0; at < bytes.length; at += await reader.read(into)) seen.push(reader.isUnproven === true);
@@ -77,7 +77,7 @@ test('sources that return nothing are tried a few times with growing pauses, and
   const startedMs = performance.now();
   const reader = await open(async (position, { inARow }) => {
     interruptions.push(inARow);
-    return placeAt(position, position === 0 ? 500 : 0);
+    return sourceAt(position, position === 0 ? 500 : 0);
   });
   await assert.rejects(readAll(reader), (error) => isCacheError(error, 'store-unavailable'));
   assert.deepEqual(interruptions, [0, 1, 2, 3, 4, 5, 6, 7]);
@@ -86,17 +86,17 @@ test('sources that return nothing are tried a few times with growing pauses, and
 });
 
 test('an error that is no interruption ends the reader immediately', async () => {
-  const reader = await open(async () => placeAt(0, 1, { read: () => Promise.reject(new Error('other bytes')) }));
+  const reader = await open(async () => sourceAt(0, 1, { read: () => Promise.reject(new Error('other bytes')) }));
   await assert.rejects(reader.read(Buffer.alloc(10)), /other bytes/);
   await reader.close();
 });
 
 test('a reader that is closed while it opens a source also closes that source', async () => {
   const opening = Promise.withResolvers<SourceReader>();
-  const second = placeAt(10, 10);
+  const second = sourceAt(10, 10);
   let given: AbortSignal | undefined;
   const reader = await open(async (position, _, ending) => {
-    if (position === 0) return placeAt(0, 10);
+    if (position === 0) return sourceAt(0, 10);
     given = ending;
     return opening.promise;
   });
@@ -115,7 +115,7 @@ test('a reader that is closed in a pause between two tries stops trying', async 
   let opened = 0;
   const reader = await open(async (position) => {
     opened += 1;
-    return placeAt(position, 0);
+    return sourceAt(position, 0);
   });
   const waiting = reader.read(Buffer.alloc(10));
   while (opened < 2) await new Promise(setImmediate);
@@ -140,36 +140,36 @@ test('a reader whose signal aborts before it opens the first source opens none',
 });
 
 test('a short outage of index or store does not break off a reader in the middle of a blob', async () => {
-  const away = new CacheError('store-unavailable', 'The store is silent.');
-  const failures = [away, new CacheError('index-unavailable', 'The index is down.')];
+  const unavailable = new CacheError('store-unavailable', 'The store is silent.');
+  const failures = [unavailable, new CacheError('index-unavailable', 'The index is down.')];
   const reader = await open(async (position) => {
     const failure = position > 0 ? failures.shift() : undefined;
     if (failure !== undefined) throw failure;
-    return placeAt(position, 500);
+    return sourceAt(position, 500);
   });
   assert.ok((await readAll(reader)).equals(bytes));
   assert.equal(failures.length, 0);
   await reader.close();
   await assert.rejects(
-    open(async () => Promise.reject(away)),
-    away,
+    open(async () => Promise.reject(unavailable)),
+    unavailable,
   );
 });
 
 test('a store that stays unavailable fails a reader in the middle of a blob after half a minute', async () => {
-  const away = new CacheError('store-unavailable', 'The store is silent.');
+  const unavailable = new CacheError('store-unavailable', 'The store is silent.');
   const startedMs = performance.now();
-  const reader = await open(async (position) => (position > 0 ? Promise.reject(away) : placeAt(0, 500)));
-  await assert.rejects(readAll(reader), away);
+  const reader = await open(async (position) => (position > 0 ? Promise.reject(unavailable) : sourceAt(0, 500)));
+  await assert.rejects(readAll(reader), unavailable);
   assert.equal(Math.round((performance.now() - startedMs) / 1000), 30);
 });
 
 test('many readers that need the table request it once', async () => {
-  let asked = 0;
+  let requested = 0;
   const reader = await open(async (position) =>
-    placeAt(position, 1_000, {
+    sourceAt(position, 1_000, {
       async table() {
-        asked += 1;
+        requested += 1;
         return table;
       },
     }),
@@ -179,30 +179,30 @@ test('many readers that need the table request it once', async () => {
   assert.ok(tables.every((one) => one === table));
   await reader.close();
   assert.equal(await reader.table?.(), table);
-  assert.equal(asked, 1);
+  assert.equal(requested, 1);
 });
 
 test('a source that is lost before it returns its table is followed by another one at the last byte', async () => {
   const opened: number[] = [];
-  const places: ReturnType<typeof placeAt>[] = [];
+  const sources: ReturnType<typeof sourceAt>[] = [];
   const reader = await open(async (position) => {
     opened.push(position);
-    const place = placeAt(position, 1_000, { table: opened.length < 3 ? lost : async () => table });
-    places.push(place);
-    return place;
+    const source = sourceAt(position, 1_000, { table: opened.length < 3 ? lost : async () => table });
+    sources.push(source);
+    return source;
   });
   await readAll(reader);
   assert.equal(await reader.table?.(), table);
   assert.deepEqual(opened, [0, 999, 999]);
   await reader.close();
-  assert.ok(places.every(({ closed }) => closed === 1));
+  assert.ok(sources.every(({ closed }) => closed === 1));
 });
 
 test('sources that return the last byte but never their table are tried a few times, and then the reader fails', async () => {
   let opened = 0;
   const reader = await open(async (position) => {
     opened += 1;
-    return placeAt(position, 1_000, { table: lost });
+    return sourceAt(position, 1_000, { table: lost });
   });
   await readAll(reader);
   await assert.rejects(reader.table!(), (error) => isCacheError(error, 'store-unavailable'));

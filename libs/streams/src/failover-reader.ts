@@ -49,7 +49,7 @@ const patientPauseMs = 1_000;
 class FailoverReader implements SourceReader {
   readonly #options: FailoverReaderOptions;
   readonly #closing: AbortController;
-  #place: SourceReader | undefined;
+  #source: SourceReader | undefined;
   /** Fetched once, because many clients share this reader and each needs the table. */
   #table: Promise<CrcTable | undefined> | undefined;
   #position: number;
@@ -57,30 +57,30 @@ class FailoverReader implements SourceReader {
   #isStored = false;
   #closed: Promise<void> | undefined;
 
-  constructor(options: FailoverReaderOptions, closing: AbortController, place: SourceReader) {
+  constructor(options: FailoverReaderOptions, closing: AbortController, source: SourceReader) {
     this.#options = options;
     this.#closing = closing;
-    this.#place = place;
+    this.#source = source;
     this.#position = options.from;
   }
 
   readonly read = async (into: Uint8Array): Promise<number> => {
     for (;;) {
       this.#checkOpen();
-      this.#place ??= await this.#openNext();
-      const place = this.#place;
+      this.#source ??= await this.#openNext();
+      const source = this.#source;
       // The reader was closed while the source was being opened, so nothing else closes the source.
-      if (this.#closed !== undefined) await place.close();
+      if (this.#closed !== undefined) await source.close();
       this.#checkOpen();
       try {
-        const length = await place.read(into);
+        const length = await source.read(into);
         this.#position += length;
         if (length > 0) this.#interruptions = 0;
         return length;
       } catch (error) {
         this.#checkOpen();
         if (!(error instanceof SourceInterrupted)) throw error;
-        await this.#leave(place, error);
+        await this.#leave(source, error);
       }
     }
   };
@@ -89,17 +89,17 @@ class FailoverReader implements SourceReader {
     this.#closed ??= (async () => {
       this.#options.onClose?.();
       this.#closing.abort(new Error('the reader was closed'));
-      await this.#place?.close();
+      await this.#source?.close();
     })();
     return this.#closed;
   };
 
   get isUnproven(): boolean {
-    return this.#place?.isUnproven === true;
+    return this.#source?.isUnproven === true;
   }
 
   get crc(): number | undefined {
-    return this.#place?.crc;
+    return this.#source?.crc;
   }
 
   readonly table = (): Promise<CrcTable | undefined> => {
@@ -115,12 +115,12 @@ class FailoverReader implements SourceReader {
   async #findTable(): Promise<CrcTable | undefined> {
     const last = Buffer.alloc(1);
     for (let tries = 1; ; tries += 1) {
-      const place = this.#place;
+      const source = this.#source;
       try {
-        if (place !== undefined) return await place.table?.();
+        if (source !== undefined) return await source.table?.();
       } catch (error) {
         if (!(error instanceof SourceInterrupted)) throw error;
-        await this.#leave(place!, error);
+        await this.#leave(source!, error);
       }
       this.#position -= 1;
       await this.read(last);
@@ -129,11 +129,11 @@ class FailoverReader implements SourceReader {
     }
   }
 
-  async #leave(place: SourceReader, error: SourceInterrupted): Promise<void> {
+  async #leave(source: SourceReader, error: SourceInterrupted): Promise<void> {
     this.#interruptions += 1;
     this.#isStored = error.isStored;
-    this.#place = undefined;
-    await place.close().catch(() => {});
+    this.#source = undefined;
+    await source.close().catch(() => {});
     if (this.#interruptions >= maxInterruptions)
       throw new CacheError(
         'store-unavailable',

@@ -55,10 +55,10 @@ test('patience grows with windows and slow chunks, and has a limit', () => {
 });
 
 test('a reader in the middle of a blob waits half a minute for an unavailable index, store or worker', () => {
-  const away = new CacheError('index-unavailable', 'away');
-  assert.equal(mayWait(away, true, 29_999), true);
-  assert.equal(mayWait(away, true, 30_000), false);
-  assert.equal(mayWait(away, false, 0), false);
+  const unavailable = new CacheError('index-unavailable', 'unavailable');
+  assert.equal(mayWait(unavailable, true, 29_999), true);
+  assert.equal(mayWait(unavailable, true, 30_000), false);
+  assert.equal(mayWait(unavailable, false, 0), false);
   // The last worker is restarting.
   assert.equal(mayWait(new CacheError('overloaded', 'No worker is running.'), true, 0), true);
   assert.equal(mayWait(new CacheError('content-mismatch', 'wrong'), true, 0), false);

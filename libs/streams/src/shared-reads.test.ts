@@ -191,17 +191,17 @@ test('a source that fails also fails its readers after the received bytes, and t
 
 test('a short outage of the store fails only readers without bytes, and none in the middle of a blob', async () => {
   const bytes = bytesOf(3 * chunkBytes);
-  const away = new CacheError('store-unavailable', 'The store is silent.');
+  const unavailable = new CacheError('store-unavailable', 'The store is silent.');
   let failures = 0;
   const started = startReads(bytes, {
     async onRead(at) {
       if (failures < 2 && at >= chunkBytes * failures) {
         failures += 1;
-        throw away;
+        throw unavailable;
       }
     },
   });
-  await assert.rejects(collect(started.attach()), away);
+  await assert.rejects(collect(started.attach()), unavailable);
   const readers = [started.attach(), started.attach()];
   for (const body of await Promise.all(readers.map(collect))) assert.ok(body.equals(bytes));
   assert.equal(failures, 2);

@@ -192,7 +192,7 @@ class Reader implements Member {
         if (!this.#mayWait(error)) throw error;
         this.#window.leave(this);
         this.#window = undefined;
-        await this.#rest(halfwayPauseMs);
+        await this.#pause(halfwayPauseMs);
         continue;
       }
       if (!this.#window.has(this)) continue;
@@ -244,7 +244,7 @@ class Reader implements Member {
     return performance.now() - this.#waitingSinceMs <= halfwayPatienceMs;
   }
 
-  async #rest(ms: number): Promise<void> {
+  async #pause(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
     const timer = setTimeout(resolve, ms);

@@ -11,7 +11,7 @@ const bytes = randomBytes(300_000);
 const unbounded = 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n';
 
 /** A server whose sockets a test writes to, and a connection to it that has sent a request. */
-async function ask(t: TestContext, options: Partial<BodyConnectionOptions> = {}) {
+async function sendRequest(t: TestContext, options: Partial<BodyConnectionOptions> = {}) {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const accepted = once(server, 'connection') as Promise<[Socket]>;
@@ -51,7 +51,7 @@ async function readBytes({ read }: BodyConnection, count: number, chunkBytes = 1
 }
 
 test('an unbounded body is read as far as it arrives, and then rejects with the end of its connection', async (t) => {
-  const { connection, socket, head } = await ask(t);
+  const { connection, socket, head } = await sendRequest(t);
   socket.write(unbounded);
   socket.write(bytes);
   assert.equal((await head).isUnbounded, true);
@@ -62,7 +62,7 @@ test('an unbounded body is read as far as it arrives, and then rejects with the 
 });
 
 test('available bytes are returned immediately, if they came with the head or while there was no reader', async (t) => {
-  const { connection, socket, head } = await ask(t);
+  const { connection, socket, head } = await sendRequest(t);
   socket.write(Buffer.concat([Buffer.from(unbounded), bytes.subarray(0, 7)]));
   await head;
   const buffer = Buffer.alloc(100);
@@ -74,7 +74,7 @@ test('available bytes are returned immediately, if they came with the head or wh
 });
 
 test('a read waits for `enoughBytes`, but not beyond the end of the body', async (t) => {
-  const { connection, socket, head } = await ask(t, { enoughBytes: 100_000 });
+  const { connection, socket, head } = await sendRequest(t, { enoughBytes: 100_000 });
   socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes.length}\r\n\r\n`);
   await head;
   const buffer = Buffer.alloc(250_000);
@@ -91,6 +91,6 @@ test('a read waits for `enoughBytes`, but not beyond the end of the body', async
 
 test('a connection that is not established in time ends the request', async (t) => {
   // The server accepts the connection, and does not start TLS.
-  const { head } = await ask(t, { secure: true, connectMs: 50 });
+  const { head } = await sendRequest(t, { secure: true, connectMs: 50 });
   await assert.rejects(head, { code: 'SILENT' });
 });
