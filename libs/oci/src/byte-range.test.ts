@@ -20,7 +20,7 @@ function ranges(...pairs: [number, number][]): unknown {
   return { kind: 'ranges', ranges: pairs.map(([start, end]): ByteRange => ({ start, end })) };
 }
 
-test('ranges are answered in the order asked for', () => {
+test('ranges are returned in the requested order', () => {
   const cases: [string, number, unknown][] = [
     ['bytes=0-9', 100, ranges([0, 9])],
     ['bytes=0-0', 1, ranges([0, 0])],
@@ -37,14 +37,14 @@ test('ranges are answered in the order asked for', () => {
   for (const [header, size, expected] of cases) assert.deepEqual(parseRangeHeader(header, size), expected, header);
 });
 
-test('a range that passes the end is cut, and one that begins there is dropped if another can be had', () => {
+test('a range past the end is cut, and one that begins there is dropped if another is satisfiable', () => {
   assert.deepEqual(parseRangeHeader('bytes=90-200', 100), ranges([90, 99]));
   assert.deepEqual(parseRangeHeader('bytes=-500', 100), ranges([0, 99]));
   assert.deepEqual(parseRangeHeader('bytes=100-,0-1', 100), ranges([0, 1]));
   assert.deepEqual(parseRangeHeader('bytes=-0,0-1', 100), ranges([0, 1]));
 });
 
-test('a request of which nothing can be had is unsatisfiable', () => {
+test('a request without any satisfiable range is unsatisfiable', () => {
   for (const header of [
     'bytes=500-0',
     'bytes=0-1,5-4',
@@ -57,7 +57,7 @@ test('a request of which nothing can be had is unsatisfiable', () => {
     assert.deepEqual(parseRangeHeader(header, 100), unsatisfiable, header);
 });
 
-test('integers of any length are compared, not wrapped', () => {
+test('integers of any length are compared without overflow', () => {
   const huge = '9'.repeat(400);
   assert.deepEqual(parseRangeHeader(`bytes=0-${huge}`, 100), ranges([0, 99]));
   assert.deepEqual(parseRangeHeader(`bytes=-${huge}`, 100), ranges([0, 99]));
@@ -68,7 +68,7 @@ test('integers of any length are compared, not wrapped', () => {
   assert.deepEqual(parseRangeHeader('bytes=9007199254740990-', size), ranges([size - 1, size - 1]));
 });
 
-test('no header, another unit and a malformed header mean the whole blob', () => {
+test('a missing header, another unit and a malformed header return the whole blob', () => {
   assert.deepEqual(parseRangeHeader(undefined, 100), whole);
   const headers = [
     '',
@@ -101,7 +101,7 @@ test('an empty blob is always sent whole', () => {
     assert.deepEqual(parseRangeHeader(header, 0), whole, header);
 });
 
-test('ranges that overlap mean the whole blob', () => {
+test('overlapping ranges return the whole blob', () => {
   assert.deepEqual(parseRangeHeader('bytes=0-49,50-99', 100), ranges([0, 49], [50, 99]));
   assert.deepEqual(parseRangeHeader('bytes=50-99,0-49', 100), ranges([50, 99], [0, 49]));
   assert.deepEqual(parseRangeHeader('bytes=0-50,50-99', 100), whole);
@@ -110,7 +110,7 @@ test('ranges that overlap mean the whole blob', () => {
   assert.deepEqual(parseRangeHeader('bytes=0-,0-', 100), whole);
 });
 
-test('many ranges are answered only if one pass over the blob serves them', () => {
+test('many ranges are accepted only if one pass over the blob serves them', () => {
   const size = 1_000_000;
   const answered = (specs: string[]): number | string => {
     const answer = parseRangeHeader(`bytes=${specs.join(',')}`, size);
@@ -130,7 +130,7 @@ function spreadRanges(count: number, length: number, gap: number): string {
   return parseRangeHeader(`bytes=${specs.join(',')}`, 1024 ** 3).kind;
 }
 
-test('ranges that need many reads are answered only if the reads bring something', () => {
+test('ranges that need many reads are accepted only if each read returns enough bytes', () => {
   const kib = 1024;
   assert.equal(spreadRanges(1024, 1, 32 * kib), 'ranges', 'near each other');
   assert.equal(spreadRanges(1024, 1, 32 * kib + 1), 'whole');
@@ -140,7 +140,7 @@ test('ranges that need many reads are answered only if the reads bring something
   assert.equal(spreadRanges(1000, 64 * kib - 1, 500 * kib), 'whole');
 });
 
-test('ranges that begin shortly after one another are a group', () => {
+test('ranges that begin shortly after one another form a group', () => {
   const near = 32 * 1024;
   const a: ByteRange = { start: 0, end: 9 };
   const b: ByteRange = { start: 10, end: 19 };
@@ -156,25 +156,25 @@ test('long hostile headers take linear time', () => {
   for (const unit of [',', ' ', '0', '-', '0-', '0-,', ' ,', '\t0-0\t,', '-0,', '0-0,'])
     for (const tail of ['!', '-!', ' -x', ',!'])
       assert.deepEqual(parseRangeHeader(`bytes=${unit.repeat(50_000)}${tail}`, 10), whole);
-  // Well under a second; by the square of its length it would be minutes.
+  // It takes well under a second. Quadratic time would take minutes.
   assert.ok(process.cpuUsage(began).user < 30_000_000);
 });
 
-test('a range and its whole are written as the header has them', () => {
+test('a range and its whole size are formatted as in the header', () => {
   assert.equal(formatContentRange({ start: 0, end: 9 }, 100), 'bytes 0-9/100');
   assert.equal(formatContentRange(undefined, 100), 'bytes */100');
 });
 
-test('what was written is read back', () => {
+test('a formatted Content-Range is parsed back', () => {
   for (const range of [{ start: 3, end: 3 }, { start: 0, end: 99 }, undefined])
     assert.deepEqual(parseContentRange(formatContentRange(range, 100)), { range, size: 100 });
 });
 
-test('a server may not know the size', () => {
+test('a Content-Range without a size is parsed', () => {
   assert.deepEqual(parseContentRange('bytes 5-6/*'), { range: { start: 5, end: 6 }, size: undefined });
 });
 
-test('a malformed or impossible value is undefined', () => {
+test('a malformed or impossible value returns undefined', () => {
   assert.equal(parseContentRange(undefined), undefined);
   const values = [
     '',
@@ -197,7 +197,7 @@ test('a malformed or impossible value is undefined', () => {
   for (const value of values) assert.equal(parseContentRange(value), undefined, value);
 });
 
-test('the body is what RFC 9110 shows, and as long as promised', () => {
+test('the multipart body matches RFC 9110, and has the stated length', () => {
   const blob = Buffer.from('0123456789');
   const several = [
     { start: 7, end: 9 },
@@ -218,8 +218,8 @@ test('the body is what RFC 9110 shows, and as long as promised', () => {
   assert.equal(multipart.contentType, 'multipart/byteranges; boundary=b0undary');
 });
 
-test('another parser takes the parts apart again', async () => {
-  // fetch's form-data parser is the only multipart reader in Node; it wants a Content-Disposition, given as the type here.
+test('another parser splits the parts correctly', async () => {
+  // fetch's form-data parser is the only multipart reader in Node. It requires a Content-Disposition, so the type contains one.
   const blob = Buffer.from('\r\n--b0undary\r\nnot a boundary of the answer');
   const type = 'text/plain\r\nContent-Disposition: form-data; name="part"';
   const multipart = multipartByteranges([{ start: 2, end: 14 }], blob.length, type, 'other');

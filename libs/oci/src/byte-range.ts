@@ -1,6 +1,6 @@
-// Byte ranges as in RFC 9110 section 14: what a client requests, the `Content-Range` of an answer, and the frame of several.
+// Byte ranges as in RFC 9110 section 14: the ranges of a request, the `Content-Range` of a response, and the frame of several ranges.
 
-/** Inclusive: `start <= end`. */
+/** Both ends are inclusive: `start <= end`. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
@@ -14,26 +14,26 @@ export type RangeAnswer =
 const whole: RangeAnswer = { kind: 'whole' };
 const unsatisfiable: RangeAnswer = { kind: 'unsatisfiable' };
 
-// What podman sends at most for a zstd:chunked layer: in ascending order and apart, so one pass over the blob serves it.
+// The most that podman sends for a zstd:chunked layer. They ascend and do not overlap, so one pass over the blob serves them.
 const maxAscendingRanges = 1024;
 const maxOtherRanges = 16;
 
 /** One read over a gap of this size costs a store less than a second read. */
 const nearBytes = 32 * 1024;
-/** podman may want a few bytes at a hundred places of a layer; more reads have to bring something. */
+/** podman may request a few bytes at a hundred places of a layer. Further reads must each return enough bytes. */
 const freeReads = 128;
 const bytesOfARead = 64 * 1024;
 
 const rangeSpec = /^[ \t]*(\d*)-(\d*)[ \t]*$/;
 
 /**
- * What to answer for a `Range` header on a blob of `size` bytes; `ranges` is never empty and in the order asked for.
+ * Decides the response to a `Range` header on a blob of `size` bytes. `ranges` is never empty, and in the requested order.
  *
- * A server may ignore any `Range` (RFC 9110, 14.2). `whole` does so for a header that is malformed or of another unit, for an
- * empty blob (some clients always ask for `bytes=0-`, and no 206 can hold nothing), and against the abuse of 17.15: for
- * ranges that overlap; for more than 16 that do not ascend; for more than 1024; and where more than 128 reads would be needed
- * that bring less than 64 KiB each. A range that ends before it begins (14.1.1) may be ignored or rejected; it is
- * rejected, as the conformance suite of the distribution specification expects.
+ * A server may ignore any `Range` (RFC 9110, 14.2). `whole` does so for a malformed header or another unit. It does so for an empty
+ * blob: some clients always send `bytes=0-`, and a 206 cannot be empty. It also does so against the abuse of 17.15: overlapping
+ * ranges, more than 16 that do not ascend, or more than 1024. The same holds for more than 128 reads of less than 64 KiB each.
+ * A range that ends before it begins (14.1.1) may be ignored or rejected. It is rejected, because the conformance suite of the
+ * distribution specification expects that.
  */
 export function parseRangeHeader(header: string | undefined, size: number): RangeAnswer {
   if (header === undefined || size === 0 || header.slice(0, 6).toLowerCase() !== 'bytes=') return whole;
@@ -57,7 +57,7 @@ export function parseRangeHeader(header: string | undefined, size: number): Rang
   return (!ascending && overlap(ranges)) || isTooCostly(ranges) ? whole : { kind: 'ranges', ranges };
 }
 
-/** Neighbours in `ranges` of which each begins shortly after the one before: to be read at once. */
+/** Groups neighbours in `ranges` that begin shortly after each other, to read each group at once. */
 export function groupNearRanges(ranges: readonly ByteRange[]): readonly (readonly ByteRange[])[] {
   const groups: ByteRange[][] = [];
   let previousEnd = Infinity;
@@ -97,11 +97,11 @@ function parseRangeSpec(spec: string, size: number): ByteRange | 'empty' | 'malf
   return start >= size ? 'unsatisfiable' : { start, end: Math.min(end, size - 1) };
 }
 
-/** The `Content-Range` header (section 14.4): written for clients, and read to check an upstream's 206. */
+/** The `Content-Range` header (section 14.4). It is written for clients, and read to check an upstream's 206. */
 export interface ContentRange {
-  /** `undefined` in the answer to an unsatisfiable range. */
+  /** `undefined` in the response to an unsatisfiable range. */
   readonly range: ByteRange | undefined;
-  /** Bytes of the whole; `undefined` where the server says `*`. */
+  /** Size of the whole blob. `undefined` if the server sends `*`. */
   readonly size: number | undefined;
 }
 
@@ -112,7 +112,7 @@ export function formatContentRange(range: ByteRange | undefined, size: number): 
   return range === undefined ? `bytes */${size}` : `bytes ${range.start}-${range.end}/${size}`;
 }
 
-/** `undefined` for a value that is missing, malformed, contradicts itself, or holds numbers beyond 2^53 - 1. */
+/** Returns `undefined` for a value that is missing, malformed or inconsistent, or has numbers beyond 2^53 - 1. */
 export function parseContentRange(value: string | undefined): ContentRange | undefined {
   const match = contentRange.exec(value ?? '');
   if (match === null) return undefined;
@@ -126,19 +126,19 @@ export function parseContentRange(value: string | undefined): ContentRange | und
 }
 
 export interface MultipartByteranges {
-  /** The value of the answer's own `Content-Type`. */
+  /** The value of the response's own `Content-Type`. */
   readonly contentType: string;
-  /** Exact bytes of the body: every header, every range, the end. */
+  /** Exact size of the body in bytes: every header, every range and the end. */
   readonly contentLength: number;
-  /** To be sent in this order: `header`, then the bytes of `range`. */
+  /** Sent in this order: `header`, then the bytes of `range`. */
   readonly parts: readonly { readonly header: Buffer; readonly range: ByteRange }[];
   readonly end: Buffer;
 }
 
 /**
- * The frame of a multipart/byteranges 206 (section 14.6). It is computed before any byte of the blob is read, so that the answer
- * can be streamed and yet carry a Content-Length. `contentType` is that of the whole blob. `boundary` must not occur in the blob:
- * let it be random, of at most 70 letters and digits.
+ * Builds the frame of a multipart/byteranges 206 (section 14.6). It needs no byte of the blob, so the response can be streamed and
+ * still have a Content-Length. `contentType` is that of the whole blob. `boundary` must not occur in the blob: use a random one, of
+ * at most 70 letters and digits.
  */
 export function multipartByteranges(
   ranges: readonly ByteRange[],

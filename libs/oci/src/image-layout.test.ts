@@ -20,7 +20,7 @@ const entry = (annotations: Record<string, string>) => ({
   annotations,
 });
 
-test('blobs have paths by their digests, and nothing else has', () => {
+test('blob paths are parsed to digests, and other paths are rejected', () => {
   for (const algorithm of ['sha256', 'sha512'] as const) {
     const one = digestOf(Buffer.from('x'), algorithm);
     assert.equal(parseLayoutBlobPath(layoutBlobPath(one)), one);
@@ -30,19 +30,19 @@ test('blobs have paths by their digests, and nothing else has', () => {
     assert.equal(parseLayoutBlobPath(other), undefined, other);
 });
 
-test('an index keeps every entry, those of one digest too', () => {
+test('an index keeps every entry, even several of one digest', () => {
   const entries = [entry({ name: 'a' }), entry({ name: 'b' }), entry({})];
   assert.deepEqual(parseLayoutIndex(Buffer.from(formatLayoutIndex(entries))), entries);
 });
 
-test('what is no index, or annotates with something else than text, is refused', () => {
+test('a body that is not an index, or has annotations that are not strings, is rejected', () => {
   for (const value of [{}, { manifests: {} }, { manifests: [{}] }, { manifests: [{ ...entry({}), annotations: [] }] }])
     assert.throws(() => parseLayoutIndex(Buffer.from(JSON.stringify(value))), OciSyntaxError);
   const numbered = { manifests: [{ ...entry({}), annotations: { a: 1 } }] };
   assert.throws(() => parseLayoutIndex(Buffer.from(JSON.stringify(numbered))), /annotations\["a"\] is not a string/);
 });
 
-test('versions that only add are taken', () => {
+test('minor versions of the layout are accepted', () => {
   assert.ok(isLayoutMarker(Buffer.from(layoutMarker.content)));
   assert.ok(isLayoutMarker(Buffer.from('{"imageLayoutVersion":"1.1.0"}')));
   assert.ok(!isLayoutMarker(Buffer.from('{"imageLayoutVersion":"2.0.0"}')));

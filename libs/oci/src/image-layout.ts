@@ -1,5 +1,5 @@
-// An OCI image layout, as in the image specification, "Image Layout": the names of its parts, and its index, whose entries
-// say by annotations which images they are.
+// An OCI image layout, as in the image specification, "Image Layout": the names of its parts, and its index. The annotations of an index
+// entry name its image.
 import { type Digest, digestAlgorithm, digestHex, isDigest } from './names.ts';
 import { type Descriptor, parseDescriptor } from './manifest-child.ts';
 import { invalidManifest, isJsonObject, parseManifestJson } from './manifest-json.ts';
@@ -12,19 +12,19 @@ export interface LayoutEntry extends Descriptor {
 export const layoutMarker = { path: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' } as const;
 export const layoutIndexPath = 'index.json';
 
-/** `blobs/<algorithm>/<hex>`. */
+/** Returns `blobs/<algorithm>/<hex>`. */
 export function layoutBlobPath(digest: Digest): string {
   return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
 }
 
-/** The reverse of `layoutBlobPath`; `undefined` for any other path. */
+/** Reverses `layoutBlobPath`. Returns `undefined` for any other path. */
 export function parseLayoutBlobPath(path: string): Digest | undefined {
   const [, algorithm, hex] = /^blobs\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
   const digest = `${algorithm}:${hex}`;
   return isDigest(digest) ? digest : undefined;
 }
 
-/** Takes any 1.x, whose minor versions only add. */
+/** Accepts any 1.x, because minor versions only add. */
 export function isLayoutMarker(bytes: Uint8Array): boolean {
   const version = parseManifestJson(bytes)['imageLayoutVersion'];
   return typeof version === 'string' && version.startsWith('1.');
@@ -34,7 +34,7 @@ export function formatLayoutIndex(entries: readonly LayoutEntry[]): string {
   return JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: entries });
 }
 
-/** Every entry, those of one digest too. Throws `OciSyntaxError` MANIFEST_INVALID. */
+/** Returns every entry, even several of one digest. Throws `OciSyntaxError` MANIFEST_INVALID. */
 export function parseLayoutIndex(bytes: Uint8Array): readonly LayoutEntry[] {
   const { manifests } = parseManifestJson(bytes);
   if (!Array.isArray(manifests)) throw invalidManifest('manifests is not an array');

@@ -1,4 +1,4 @@
-// One thing a manifest refers to: its descriptor, checked, and what it is to the manifest.
+// One reference in a manifest: its checked descriptor, and its role in the manifest.
 import { invalidManifest, isJsonObject } from './manifest-json.ts';
 import { type Digest, isDigest } from './names.ts';
 
@@ -9,7 +9,7 @@ export interface Platform {
   readonly variant?: string;
 }
 
-/** What a manifest says of one of its children. `size` in bytes. */
+/** A manifest's description of one child. `size` is in bytes. */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;
@@ -19,17 +19,17 @@ export interface Descriptor {
 
 export interface Child extends Omit<Descriptor, 'size'> {
   readonly role: 'manifest' | 'config' | 'layer' | 'blob';
-  /** Bytes; `undefined` only in schema 1, which does not tell. */
+  /** Size in bytes. `undefined` only in schema 1, which does not contain it. */
   readonly size: number | undefined;
-  /** It lives elsewhere by its `urls` or is not distributable: the registry need not have it, never promise it. */
+  /** The layer has `urls` or is not distributable, so it may be missing in the registry. Never promise it. */
   readonly foreign?: true;
 }
 
-// What Docker's own registry calls a layer of schema 1.
+// The media type that Docker's own registry uses for a layer of schema 1.
 const schema1LayerMediaType = 'application/vnd.docker.container.image.rootfs.diff+x-gtar';
 const foreignMediaType =
   /^application\/vnd\.(?:docker\.image\.rootfs\.foreign\.|oci\.image\.layer\.nondistributable\.)/;
-// It may become a header's value.
+// The value may become a header.
 const printable = /^[\x20-\x7e]*$/;
 
 /** `where` names the descriptor in errors, for example `layers[2]`. Throws `OciSyntaxError` MANIFEST_INVALID. */
@@ -67,7 +67,7 @@ function parseChildDigest(value: unknown, where: string): Digest {
   throw invalidManifest(`${where} is not a sha256 or sha512 digest`);
 }
 
-/** A platform without its two names says nothing, so it is left out; one of wrong types is refused. */
+/** Leaves out a platform without both names, because it is useless. Rejects wrong types. */
 function parsePlatform(value: unknown, where: string): Platform | undefined {
   if (value === undefined || value === null) return undefined;
   if (!isJsonObject(value)) throw invalidManifest(`${where} is not an object`);

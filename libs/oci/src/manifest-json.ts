@@ -1,12 +1,12 @@
-// From a manifest's bytes to a JSON object, with limits, since an upstream may send anything.
+// Parses a manifest's bytes into a JSON object, with limits, because an upstream may send anything.
 import { OciSyntaxError } from './syntax-error.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-// The largest that registries take, and far deeper than any manifest; Go's clients give up on deep JSON too.
+// The largest size that registries accept, and far deeper than any manifest. Go's clients reject deep JSON too.
 const maxBytes = 4 * 1024 * 1024;
 const maxDepth = 100;
-// 2,000 children of 25 values each. Reading more takes so long that nothing else is served meanwhile.
+// 2,000 children with 25 values each. Parsing more takes so long that no other request is served meanwhile.
 const maxValues = 50_000;
 
 export function invalidManifest(what: string): OciSyntaxError {
@@ -33,14 +33,14 @@ export function parseManifestJson(bytes: Uint8Array): JsonObject {
   return body;
 }
 
-/** Whether `parseManifestJson` refuses `bytes` for this reason. */
+/** Whether `parseManifestJson` rejects `bytes` for this reason. */
 export function hasTooManyValues(bytes: Uint8Array): boolean {
   return bytes.length > maxValues && measureJson(bytes).values > maxValues;
 }
 
 /**
- * Counts brackets and commas outside strings before anything is built of them, up to the limits. In UTF-8 no byte of a longer
- * character is ASCII.
+ * Counts brackets and commas outside strings before the JSON is parsed, up to the limits. In UTF-8 no byte of a longer character is
+ * ASCII.
  */
 function measureJson(bytes: Uint8Array): { readonly depth: number; readonly values: number } {
   let [depth, deepest, values] = [0, 0, 0];

@@ -1,4 +1,4 @@
-// Manifests that are larger than any image's.
+// Tests manifests that are larger than those of any image.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf } from './names.ts';
@@ -21,7 +21,7 @@ function rejects(bytes: Uint8Array, message: RegExp): void {
   );
 }
 
-test('children count once however often they occur, and more than 2,000 are refused', () => {
+test('a repeated child counts once, and more than 2,000 children are rejected', () => {
   const layers = numbered(maxManifestChildren - 1);
   const most = bytesOf({ ...image, layers: [...layers, ...layers.slice(0, 500)] });
   assert.equal(parseManifest(most).children.length, maxManifestChildren);
@@ -35,7 +35,7 @@ test('children count once however often they occur, and more than 2,000 are refu
   }
 });
 
-test('JSON of more values than 2,000 children need is refused before it is built', () => {
+test('JSON with more values than 2,000 children need is rejected before it is parsed', () => {
   const platform = { os: 'linux', architecture: 'arm64', variant: 'v8' };
   const annotations = Object.fromEntries(Array.from({ length: 14 }, (_, at) => [`org.example.${at}`, '[{,']));
   const entries = numbered(maxManifestChildren).map((entry) => ({ ...entry, platform, annotations }));

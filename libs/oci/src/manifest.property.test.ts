@@ -1,5 +1,4 @@
-// Manifests as hostile upstreams might write them: whatever the bytes, there is a manifest whose parts are sound, or the
-// parser's own error.
+// Manifests of hostile upstreams: any bytes give either a manifest with valid parts or the parser's own error.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -49,7 +48,7 @@ const text = fc.oneof(
   { weight: 6, arbitrary: document.map((value) => JSON.stringify(value)) },
   { weight: 1, arbitrary: fc.json() },
   { weight: 1, arbitrary: fc.string({ unit: 'binary' }) },
-  // Cut short, as by a connection that breaks.
+  // Cut short, as by a broken connection.
   { weight: 1, arbitrary: fc.tuple(document, fc.nat(400)).map(([value, end]) => JSON.stringify(value).slice(0, end)) },
 );
 const bytes = fc.oneof({ weight: 9, arbitrary: text.map((value) => Buffer.from(value)) }, fc.uint8Array());
@@ -63,7 +62,7 @@ function orSyntaxError<T>(parse: () => T): T | undefined {
   }
 }
 
-test('a manifest, or an error that says what is wrong', () => {
+test('any bytes give a valid manifest or a descriptive error', () => {
   fc.assert(
     fc.property(bytes, fc.option(mediaType, { nil: undefined }), (value, contentType) => {
       const manifest = orSyntaxError(() => parseManifest(value, contentType));
@@ -80,7 +79,7 @@ test('a manifest, or an error that says what is wrong', () => {
   );
 });
 
-test('an image layout’s index and marker', () => {
+test('any bytes give a valid index and marker of an image layout, or an error', () => {
   fc.assert(
     fc.property(bytes, (value) => {
       for (const entry of orSyntaxError(() => parseLayoutIndex(value)) ?? []) assert.ok(isDigest(entry.digest));
@@ -89,7 +88,7 @@ test('an image layout’s index and marker', () => {
   );
 });
 
-test('JSON that is nested deeply is refused, not fallen over', () => {
+test('deeply nested JSON is rejected without a stack overflow', () => {
   fc.assert(
     fc.property(
       fc.constantFrom('[', '{"a":', '{"layers":['),

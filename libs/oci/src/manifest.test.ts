@@ -26,7 +26,7 @@ function nested(depth: number): Buffer {
   return Buffer.from(`{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`);
 }
 
-/** Copies of `value` with one value in it, at any depth, replaced. */
+/** Yields copies of `value` with one nested value replaced. */
 function* replacements(value: unknown, by: unknown): Generator {
   yield by;
   if (Array.isArray(value)) {
@@ -73,7 +73,7 @@ test('an index has manifests as children, with their platforms', () => {
     });
 });
 
-test('a platform that names nothing is left out', () => {
+test('a platform without names is left out', () => {
   for (const platform of [null, {}, { os: '', architecture: '' }, { os: 'linux' }]) {
     const [child] = parseManifest(bytesOf({ ...index, manifests: [{ ...amd64, platform }] })).children;
     assert.deepEqual(child, { ...amd64, role: 'manifest' });
@@ -112,7 +112,7 @@ test('an artifact manifest of the release candidate has blobs', () => {
   assert.deepEqual(parseManifest(bytesOf({ mediaType: mediaTypes.ociArtifact })).children, []);
 });
 
-test('subject and artifact type are told', () => {
+test('subject and artifact type are returned', () => {
   const body = { ...image, subject: { ...amd64, annotations: {} }, artifactType: 'application/vnd.example' };
   const manifest = parseManifest(bytesOf(body));
   assert.deepEqual(manifest.subject, amd64);
@@ -149,7 +149,7 @@ test('the media type comes from the body, else the Content-Type, else the shape'
   rejects(bytesOf({ ...bareIndex, ...bareImage }), /both manifests and layers/);
 });
 
-test('what is not known is passed on without children', () => {
+test('a manifest of an unknown type is accepted without children', () => {
   const mediaType = 'application/vnd.example.thing+json';
   const other = { kind: 'other', children: [] };
   assert.deepEqual(parseManifest(bytesOf({ ...image, mediaType })), { ...other, mediaType });
@@ -158,7 +158,7 @@ test('what is not known is passed on without children', () => {
   assert.deepEqual(parseManifest(bytesOf({ a: 1 }), 'text/plain'), { ...other, mediaType: 'text/plain' });
 });
 
-test('a layer that lives elsewhere is foreign', () => {
+test('a layer with urls or a nondistributable type is foreign', () => {
   const nondistributable = 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip';
   const layers = [
     { ...layer, digest: digest('a'), urls: ['https://example.com/layer'] },
@@ -173,7 +173,7 @@ test('a layer that lives elsewhere is foreign', () => {
   );
 });
 
-test('a digest that occurs again is kept once, in its first role', () => {
+test('a repeated digest is kept once, in its first role', () => {
   const empty = { mediaType: 'application/vnd.oci.empty.v1+json', digest: digest('{}'), size: 2 };
   assert.deepEqual(parseManifest(bytesOf({ ...image, config: empty, layers: [empty, layer, layer] })).children, [
     { ...empty, role: 'config' },
@@ -186,7 +186,7 @@ test('a list that Go wrote as null is empty', () => {
   assert.equal(parseManifest(bytesOf({ ...image, layers: null })).children.length, 1);
 });
 
-test('a broken manifest is refused with what is wrong', () => {
+test('an invalid manifest is rejected with the reason', () => {
   const cases: [unknown, RegExp][] = [
     [[], /not a JSON object/],
     [null, /not a JSON object/],
@@ -220,7 +220,7 @@ test('a broken manifest is refused with what is wrong', () => {
   for (const [body, message] of cases) rejects(bytesOf(body), message);
 });
 
-test('whatever one value is replaced by, the answer is a manifest or an OciSyntaxError', () => {
+test('a manifest with any one value replaced is parsed or rejected with an OciSyntaxError', () => {
   const platform = { os: 'linux', architecture: 'arm64', variant: 'v8' };
   const bodies = [
     { ...image, layers: [{ ...layer, urls: ['x'] }], subject: amd64, artifactType: 'a/b' },
@@ -253,13 +253,13 @@ test('whatever one value is replaced by, the answer is a manifest or an OciSynta
   assert.ok(refused > 100, String(refused));
 });
 
-test('what is not JSON is refused, whatever the Content-Type', () => {
+test('a body that is not JSON is rejected, for any Content-Type', () => {
   for (const text of ['', '{', '\u{feff}{}', '<html>', '{"a":1}x', '{"schemaVersion":2,"manifests":[1e999]'])
     rejects(Buffer.from(text), /not JSON/, mediaTypes.ociIndex);
   rejects(bytesOf(image).subarray(0, 100), /not JSON/);
 });
 
-test('too long and too deep JSON is refused before anything is built of it', () => {
+test('JSON that is too long or too deep is rejected before it is parsed', () => {
   const padded = (length: number): Buffer =>
     Buffer.concat([bytesOf(image), Buffer.alloc(length, ' ')]).subarray(0, length);
   assert.equal(parseManifest(padded(4 * 1024 * 1024)).kind, 'image');
@@ -271,7 +271,7 @@ test('too long and too deep JSON is refused before anything is built of it', () 
   assert.equal(parseManifest(bytesOf(inStrings)).kind, 'other', 'brackets in strings do not count');
 });
 
-test('a view into a larger buffer is read alone', () => {
+test('a view of a larger buffer is read without the rest of the buffer', () => {
   const bytes = bytesOf(index);
   const larger = new Uint8Array(bytes.length + 20).fill(0x78);
   larger.set(bytes, 10);

@@ -1,31 +1,30 @@
-// What a manifest refers to, as in the OCI image specification, "Image Manifest" and "Image Index", and Docker's V2
-// schema 1 and 2. The bytes are passed on untouched; this only tells the cache what belongs to them.
+// Parses the references of a manifest, as in the OCI image specification, "Image Manifest" and "Image Index", and Docker's V2 schema 1
+// and 2. The bytes are forwarded unchanged. The cache only needs to know which content belongs to them.
 import { type Descriptor, type Child, parseChild, parseDescriptor, parseFsLayer } from './manifest-child.ts';
 import { invalidManifest, type JsonObject, parseManifestJson } from './manifest-json.ts';
 import { isIndexMediaType, mediaTypeOf, mediaTypes } from './media-types.ts';
 
 export interface Manifest {
   readonly kind: 'index' | 'image' | 'schema1' | 'other';
-  /** The body's own, else that of the Content-Type, else inferred from the shape. Without parameters. */
+  /** From the body, else from the Content-Type, else inferred from the shape. Without parameters. */
   readonly mediaType: string;
-  /** In the manifest's order, the config first; a digest that occurs again is left out. */
+  /** In the manifest's order, the config first. A repeated digest is left out. */
   readonly children: readonly Child[];
   readonly subject?: Descriptor;
   readonly artifactType?: string;
 }
 
-/** As the distribution specification says that a registry should accept, and as upstreams do accept. */
+/** The distribution specification asks registries to accept this size, and upstreams do accept it. */
 export const maxManifestBytes = 4 * 1024 * 1024;
-/** Far more than any image has. Each one costs links, room in the index, and time. */
+/** Far more than any image has. Each one costs links, space in the index, and time. */
 export const maxManifestChildren = 2_000;
 
-// Servers that do not know what they serve say one of these.
+// Servers that do not know the type of their content send one of these.
 const genericMediaTypes = new Set(['application/json', 'application/octet-stream', 'text/plain']);
 
 /**
- * `contentType` is what the upstream calls the bytes. A media type that is not known here makes kind `other`, without
- * children. Throws `OciSyntaxError` MANIFEST_INVALID that says what is wrong; more than 4 MiB, or than
- * `maxManifestChildren`, is wrong too.
+ * Parses a manifest. `contentType` is the one that the upstream sent. An unknown media type has kind `other` and no children.
+ * Throws `OciSyntaxError` MANIFEST_INVALID with the reason, which may be more than 4 MiB or more than `maxManifestChildren`.
  */
 export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest {
   const { isCut, ...manifest } = read(bytes, contentType);
@@ -33,7 +32,7 @@ export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest
   return manifest;
 }
 
-/** As `parseManifest`, for bytes that were stored before there was a limit: children beyond it are left out. */
+/** Like `parseManifest`, for bytes that were stored before there was a limit. It leaves out the children beyond it. */
 export function parseStoredManifest(bytes: Uint8Array, contentType?: string): Manifest {
   const { isCut: _, ...manifest } = read(bytes, contentType);
   return manifest;
@@ -41,7 +40,7 @@ export function parseStoredManifest(bytes: Uint8Array, contentType?: string): Ma
 
 interface Children {
   readonly children: readonly Child[];
-  /** There are more. */
+  /** Whether there are more children. */
   readonly isCut: boolean;
 }
 
@@ -80,7 +79,7 @@ function inferredMediaType(body: JsonObject): string | undefined {
   if (body['schemaVersion'] !== 2) return undefined;
   const isIndex = 'manifests' in body;
   const isImage = 'config' in body || 'layers' in body;
-  // Clients would disagree on what it is (CVE-2021-41190).
+  // Clients would disagree on its type (CVE-2021-41190).
   if (isIndex && isImage) throw invalidManifest('it has no mediaType, and both manifests and layers');
   if (isIndex) return mediaTypes.ociIndex;
   return isImage ? mediaTypes.ociManifest : undefined;
@@ -106,13 +105,13 @@ function* partsOf(body: JsonObject): Iterable<Child> {
 
 function* listOf(body: JsonObject, name: string, parse: (value: unknown, where: string) => Child): Iterable<Child> {
   const list = body[name];
-  // Go writes an empty list that was never made as null.
+  // Go writes a nil slice as null.
   if (list === null) return;
   if (!Array.isArray(list)) throw invalidManifest(`${name} is not an array`);
   for (const [index, value] of list.entries()) yield parse(value, `${name}[${index}]`);
 }
 
-/** What is left out is not looked at. */
+/** Keeps the first child of each digest. Children that are left out are not parsed. */
 function distinct(children: Iterable<Child>): Children {
   const seen = new Map<string, Child>();
   for (const child of children) {
@@ -123,7 +122,7 @@ function distinct(children: Iterable<Child>): Children {
   return { children: [...seen.values()], isCut: false };
 }
 
-/** An empty string is what Go writes for none. */
+/** Go writes an empty string for a missing one. */
 function stringOf(body: JsonObject, name: string): string | undefined {
   const value = body[name] ?? '';
   if (typeof value !== 'string') throw invalidManifest(`${name} is not a string`);

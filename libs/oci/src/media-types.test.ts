@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isIndexMediaType, isManifestMediaType, manifestAcceptHeader, mediaTypeOf, mediaTypes } from './media-types.ts';
 
-test('upstream is asked for indexes first, for schema 1 last, and for anything else at the end', () => {
+test('the Accept header names indexes first, schema 1 last, and any other type at the end', () => {
   const accepted = manifestAcceptHeader.split(', ');
   assert.equal(accepted.at(-1), '*/*');
   assert.equal(accepted.length, 7);
@@ -13,7 +13,7 @@ test('upstream is asked for indexes first, for schema 1 last, and for anything e
   assert.deepEqual(places, [0, 0, 1, 1, 2, 2, 3]);
 });
 
-test('indexes and manifests are told from layers', () => {
+test('indexes and manifests are distinguished from layers', () => {
   assert.deepEqual(
     Object.values(mediaTypes).filter((mediaType) => isIndexMediaType(mediaType)),
     [mediaTypes.ociIndex, mediaTypes.dockerManifestList],
@@ -28,7 +28,7 @@ test('a Content-Type loses its parameters and its upper case', () => {
   assert.equal(mediaTypeOf(' Application/JSON ;charset=utf-8; a="b;c"'), 'application/json');
 });
 
-test('a Content-Type that names no media type is undefined', () => {
+test('a Content-Type without a media type returns undefined', () => {
   for (const value of [undefined, '', ';', 'json', 'a/', '/b', 'a/b/c', 'a b/c', 'a/b\r\nx: y', '*/*', 'é/b'])
     assert.equal(mediaTypeOf(value), undefined, String(value));
 });

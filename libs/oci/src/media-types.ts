@@ -1,10 +1,10 @@
-// The media types of manifests, as in the OCI image specification, "Media Types", and Docker's image manifest
-// specifications, V2 schema 1 and 2.
+// The media types of manifests, as in the OCI image specification, "Media Types", and Docker's image manifest specifications, V2 schema 1
+// and 2.
 
 export const mediaTypes = {
   ociIndex: 'application/vnd.oci.image.index.v1+json',
   ociManifest: 'application/vnd.oci.image.manifest.v1+json',
-  /** Only in a release candidate of the specification; registries still hold some. */
+  /** Only in a release candidate of the specification. Registries still have some. */
   ociArtifact: 'application/vnd.oci.artifact.manifest.v1+json',
   dockerManifestList: 'application/vnd.docker.distribution.manifest.list.v2+json',
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
@@ -13,8 +13,8 @@ export const mediaTypes = {
 } as const;
 
 /**
- * The `Accept` of every request for a manifest. Indexes come before images and schema 1 comes last, for a registry that
- * takes the first it can make: the cache must get what was pushed, never a conversion.
+ * The `Accept` header of every manifest request. A registry may return the first type that it can produce, so indexes come before
+ * images, and schema 1 comes last. The cache must get the pushed manifest, never a conversion.
  */
 export const manifestAcceptHeader: string = [
   mediaTypes.ociIndex,
@@ -30,7 +30,7 @@ const manifestMediaTypes = new Set<string>(Object.values(mediaTypes));
 
 const mediaTypePattern = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
 
-/** Whether it lists other manifests. Takes a media type without parameters, as `mediaTypeOf` makes it. */
+/** Whether it lists other manifests. Takes a media type without parameters, as `mediaTypeOf` returns it. */
 export function isIndexMediaType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerManifestList;
 }
@@ -40,7 +40,7 @@ export function isManifestMediaType(mediaType: string): boolean {
   return manifestMediaTypes.has(mediaType);
 }
 
-/** The media type of a `Content-Type`, in lower case and without parameters; `undefined` if there is none. */
+/** Returns the media type of a `Content-Type`, in lower case and without parameters. Returns `undefined` if there is none. */
 export function mediaTypeOf(contentType: string | undefined): string | undefined {
   if (contentType === undefined) return undefined;
   const semicolon = contentType.indexOf(';');

@@ -13,17 +13,17 @@ import {
 } from './names.ts';
 import { OciSyntaxError } from './syntax-error.ts';
 
-// FIPS 180's "abc".
+// The "abc" of FIPS 180.
 const sha256 = 'sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
 const sha512 =
   'sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f';
 
-test('the digest of bytes is that of the published examples', () => {
+test('the digest of bytes matches the published examples', () => {
   assert.equal(digestOf(Buffer.from('abc')), sha256);
   assert.equal(digestOf(Buffer.from('abc'), 'sha512'), sha512);
 });
 
-test('a digest is taken apart, and hashes with its own algorithm', () => {
+test('a digest is split into its parts, and hashes with its own algorithm', () => {
   for (const value of [sha256, sha512]) {
     const digest = parseDigest(value);
     assert.equal(`${digestAlgorithm(digest)}:${digestHex(digest)}`, value);
@@ -31,7 +31,7 @@ test('a digest is taken apart, and hashes with its own algorithm', () => {
   }
 });
 
-test('anything but a lower-case sha256 or sha512 digest is refused', () => {
+test('a value that is not a lower-case sha256 or sha512 digest is rejected', () => {
   const hex = sha256.slice(7);
   const values = ['', 'sha256', 'sha256:', hex, sha256.toUpperCase(), `sha256:${hex.toUpperCase()}`, `${sha256}0`];
   values.push(
@@ -64,7 +64,7 @@ function rejects(value: string, code: string): void {
 test('a reference with a colon is a digest, any other is a tag', () => {
   assert.deepEqual(parseReference(digest), { kind: 'digest', digest });
   assert.deepEqual(parseReference('latest'), { kind: 'tag', tag: 'latest' });
-  // The tag under which signatures and referrers are looked for.
+  // The tag at which clients find signatures and referrers.
   assert.deepEqual(parseReference('sha256-00'), { kind: 'tag', tag: 'sha256-00' });
 });
 
@@ -74,7 +74,7 @@ test('a tag has up to 128 letters, digits, dots, dashes and underscores', () => 
     rejects(tag, 'TAG_INVALID');
 });
 
-test('a colon with anything but a digest around it is an invalid digest', () => {
+test('a colon in anything but a digest is an invalid digest', () => {
   for (const value of [':', 'a:b', `${digest}0`, `x@${digest}`]) rejects(value, 'DIGEST_INVALID');
 });
 
@@ -83,7 +83,7 @@ test('a name is lower-case components with single separators between letters and
     assert.equal(parseRepositoryName(name), name);
 });
 
-test('any other name is refused', () => {
+test('any other name is rejected', () => {
   const names = [
     '',
     '/',

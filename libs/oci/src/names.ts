@@ -3,7 +3,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { OciSyntaxError } from './syntax-error.ts';
 
-/** `sha256:<64 hex>` or `sha512:<128 hex>`; made only by `parseDigest` and `digestOf`. */
+/** `sha256:<64 hex>` or `sha512:<128 hex>`. Only `parseDigest` and `digestOf` make it. */
 export type Digest = string & { readonly __brand: 'Digest' };
 export type DigestAlgorithm = 'sha256' | 'sha512';
 
@@ -27,7 +27,7 @@ export function digestHex(digest: Digest): string {
   return digest.slice(7);
 }
 
-/** A running hash of the digest's own algorithm. */
+/** Creates a running hash of the digest's own algorithm. */
 export function createDigestHash(digest: Digest): Hash {
   return createHash(digestAlgorithm(digest));
 }
@@ -36,7 +36,7 @@ export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = 'sha256
   return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}` as Digest;
 }
 
-/** A valid tag of at most 128 characters; made only by `parseTag`. */
+/** A valid tag of at most 128 characters. Only `parseTag` makes it. */
 export type Tag = string & { readonly __brand: 'Tag' };
 
 export type Reference =
@@ -51,18 +51,18 @@ export function parseTag(value: string): Tag {
   throw new OciSyntaxError('TAG_INVALID', `"${value.slice(0, 140)}" is not a valid tag`);
 }
 
-/** A value with a `:` is a digest (a tag cannot hold one). Throws `OciSyntaxError` DIGEST_INVALID or TAG_INVALID. */
+/** A value with a `:` is a digest, because a tag cannot contain one. Throws `OciSyntaxError` DIGEST_INVALID or TAG_INVALID. */
 export function parseReference(value: string): Reference {
   return value.includes(':') ? { kind: 'digest', digest: parseDigest(value) } : { kind: 'tag', tag: parseTag(value) };
 }
 
-/** A valid repository name of at most 255 characters, for example `library/nginx`; made only by `parseRepositoryName`. */
+/** A valid repository name of at most 255 characters, for example `library/nginx`. Only `parseRepositoryName` makes it. */
 export type RepositoryName = string & { readonly __brand: 'RepositoryName' };
 
-/** The grammar of one path component, to be built into a pattern. */
+/** The grammar of one path component, for use in a pattern. */
 export const nameComponent = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
 const namePattern = new RegExp(`^${nameComponent}(?:/${nameComponent})*$`);
-/** Also what the specification advises for host and name together. */
+/** The specification also recommends this limit for host and name together. */
 const maxLength = 255;
 
 /** Throws `OciSyntaxError` NAME_INVALID. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parsePlatformName, platformName } from './platform-name.ts';
 
-test('what is one platform to clients has one name', () => {
+test('platforms that clients treat as the same have one name', () => {
   const names = [
     { os: 'linux', architecture: 'amd64' },
     { os: 'linux', architecture: 'amd64', variant: 'v1' },
@@ -23,14 +23,14 @@ test('what is one platform to clients has one name', () => {
   ]);
 });
 
-test('attestations and nonsense have none', () => {
+test('attestations and invalid platforms have no name', () => {
   assert.equal(platformName({ os: 'unknown', architecture: 'unknown' }), undefined);
   assert.equal(platformName({ os: 'linux', architecture: 'a b' }), undefined);
   assert.equal(platformName({ os: 'linux', architecture: 'x'.repeat(80) }), undefined);
   assert.equal(platformName({ os: 'linux', architecture: 'a/b/c' }), undefined);
 });
 
-test('a name that a person wrote is read in the same form', () => {
+test('a name that an operator wrote is parsed to the same form', () => {
   assert.equal(parsePlatformName('linux/arm64/v8'), 'linux/arm64');
   assert.equal(parsePlatformName('linux/amd64'), 'linux/amd64');
   for (const text of ['', 'linux', 'linux/', '/amd64', 'linux/arm/v7/x', 'linux/a b'])

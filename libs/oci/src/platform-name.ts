@@ -1,19 +1,19 @@
-// A platform as one string. What is one platform to clients is one string here, by containerd's rules (platforms/database.go).
+// A platform as one string. Platforms that clients treat as the same have the same string, by containerd's rules (platforms/database.go).
 import type { Platform } from './manifest-child.ts';
 
 const wellFormed = /^[\w.-]+(?:\/[\w.-]+){1,2}$/;
 const maxLength = 64;
 
 /**
- * `os/architecture` or `os/architecture/variant`. `undefined` for what nobody runs, such as the `unknown/unknown` of
- * attestations, and for names that are none.
+ * Returns `os/architecture` or `os/architecture/variant`. Returns `undefined` for a platform that does not run, such as the
+ * `unknown/unknown` of attestations, and for invalid names.
  */
 export function platformName({ os, architecture, variant }: Platform): string | undefined {
   const name = [os, architecture, normalVariant(architecture, variant)].filter(Boolean).join('/').toLowerCase();
   return name.length <= maxLength && wellFormed.test(name) && os !== 'unknown' ? name : undefined;
 }
 
-/** The reverse, for what people write: `undefined` if it is no platform. */
+/** Parses a platform that an operator wrote. Returns `undefined` if it is not one. */
 export function parsePlatformName(text: string): string | undefined {
   const [os = '', architecture = '', variant, ...rest] = text.split('/');
   if (rest.length > 0 || os === '' || architecture === '') return undefined;

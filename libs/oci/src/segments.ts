@@ -1,8 +1,8 @@
-// Segments: the equal parts in which a blob is fetched, stored and checked.
+// Segments are the equal parts in which a blob is fetched, stored and checked.
 
 /**
- * CRC-32 of each segment of a blob, in order. It detects accidents, and proves nothing against an attacker who chooses the bytes: the
- * digest does.
+ * CRC-32 of each segment of a blob, in order. It detects accidental changes. It proves nothing against an attacker who chooses the
+ * bytes: that is the purpose of the digest.
  */
 export interface CrcTable {
   readonly segmentBytes: number;
@@ -10,17 +10,20 @@ export interface CrcTable {
 }
 
 const mebibyte = 1024 * 1024;
-/** The size of every segment of a small blob but its last. */
+/** The size of every segment of a small blob except its last. */
 export const leastSegmentBytes = 16 * mebibyte;
-/** An upload to S3 has no more parts. */
+/** The most parts of an upload to S3. */
 const maxSegments = 10_000;
 
-/** Bytes of every segment but the last, which may be shorter: Cloudflare's R2 wants equal parts. Whole MiB above `least`. */
+/**
+ * Returns the size of every segment except the last, which may be shorter: Cloudflare's R2 requires equal parts. Above `least` it is a
+ * multiple of 1 MiB.
+ */
 export function segmentBytesOf(size: number, least = leastSegmentBytes): number {
   return size <= least * maxSegments ? least : Math.ceil(size / maxSegments / mebibyte) * mebibyte;
 }
 
-/** How many segments a blob of `size` bytes has; an empty blob has one. */
+/** Returns the number of segments of a blob of `size` bytes. An empty blob has one. */
 export function segmentCount(size: number, segmentBytes: number): number {
   return Math.max(1, Math.ceil(size / segmentBytes));
 }

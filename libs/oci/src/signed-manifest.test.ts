@@ -5,13 +5,13 @@ import { hasDigest, hasSignedDigest } from './signed-manifest.ts';
 
 const payload = '{\n   "schemaVersion": 1\n}';
 
-/** As libtrust writes it. */
+/** In the format of libtrust. */
 function sign(part: object = { formatLength: payload.length - 2, formatTail: 'Cn0' }): Buffer {
   const encoded = Buffer.from(JSON.stringify(part)).toString('base64url');
   return Buffer.from(`${payload.slice(0, -2)},\n   "signatures": [{ "protected": "${encoded}" }]\n}`);
 }
 
-test('a signed manifest has the digest of its bytes and of what is signed of them', () => {
+test('a signed manifest has the digest of its bytes and of its signed content', () => {
   const bytes = sign();
   for (const algorithm of ['sha256', 'sha512'] as const) {
     assert.ok(hasDigest(bytes, digestOf(bytes, algorithm)));
@@ -20,7 +20,7 @@ test('a signed manifest has the digest of its bytes and of what is signed of the
   assert.ok(!hasSignedDigest(bytes, digestOf(bytes)));
 });
 
-test('a manifest without a signature, or with a wrong one, has the digest of its bytes alone', () => {
+test('a manifest without a valid signature has only the digest of its bytes', () => {
   const digest = digestOf(Buffer.from(payload));
   for (const bytes of [
     sign({}),

@@ -1,5 +1,5 @@
-// Signed manifests of schema 1, from before 2016. Their digest is that of what was signed: the signatures are left out
-// (distribution's manifest/schema1, libtrust's pretty JWS).
+// Signed manifests of schema 1, from before 2016. Their digest covers only the signed content, without the signatures (distribution's
+// manifest/schema1, libtrust's pretty JWS).
 import { type Digest, digestAlgorithm, digestOf } from './names.ts';
 
 interface Signed {
@@ -13,12 +13,12 @@ interface SignedPart {
   readonly formatTail?: unknown;
 }
 
-/** Whether a manifest's bytes, or what is signed of them, have the digest. */
+/** Whether a manifest's bytes, or their signed content, have the digest. */
 export function hasDigest(bytes: Uint8Array, digest: Digest): boolean {
   return digestOf(bytes, digestAlgorithm(digest)) === digest || hasSignedDigest(bytes, digest);
 }
 
-/** False for what is not signed, too. */
+/** Returns false also for a manifest without signatures. */
 export function hasSignedDigest(bytes: Uint8Array, digest: Digest): boolean {
   const signed = signedBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
   return signed !== undefined && digestOf(signed, digestAlgorithm(digest)) === digest;

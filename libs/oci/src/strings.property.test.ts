@@ -1,4 +1,4 @@
-// Every parser of a string, on strings that are nearly right: each gives a value that it would give again, or its own error.
+// Every parser of strings, on strings that are almost valid. Each returns a value that it would parse to itself, or its own error.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -12,7 +12,7 @@ import { parseV2Path } from './v2-path.ts';
 const hex = 'ab'.repeat(32);
 const digest = `sha256:${hex}`;
 
-/** Words of the grammar in any order, among anything else. */
+/** Words of the grammar in any order, mixed with other text. */
 function nearly(...words: readonly string[]): fc.Arbitrary<string> {
   const piece = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...words) },
@@ -21,7 +21,7 @@ function nearly(...words: readonly string[]): fc.Arbitrary<string> {
   return fc.array(piece, { maxLength: 24 }).map((pieces) => pieces.join(''));
 }
 
-/** What it returns is taken again as it is. */
+/** Its result is parsed to itself. */
 function assertValueOrSyntaxError<T>(text: string, parse: (text: string) => T, format: (value: T) => string): void {
   let value: T;
   try {
@@ -33,7 +33,7 @@ function assertValueOrSyntaxError<T>(text: string, parse: (text: string) => T, f
   assert.deepEqual(parse(format(value)), value);
 }
 
-test('a range that is answered lies within the blob, and all of them are no more than it', () => {
+test('accepted ranges are within the blob, and together no larger than it', () => {
   const header = nearly('bytes=', '-', ',', ' ', '\t', '0', '1', '9', '99999999999999999999');
   const prefixed = header.map((rest) => `bytes=${rest}`);
   fc.assert(
@@ -53,7 +53,7 @@ test('a range that is answered lies within the blob, and all of them are no more
   );
 });
 
-test('a Content-Range that is believed is consistent', () => {
+test('an accepted Content-Range is consistent', () => {
   fc.assert(
     fc.property(nearly('bytes ', '0', '7', '12', '-', '/', '*', '9007199254740993'), (text) => {
       const { range, size } = parseContentRange(text) ?? {};
@@ -64,7 +64,7 @@ test('a Content-Range that is believed is consistent', () => {
   );
 });
 
-test('digests, tags and references', () => {
+test('digests, tags and references are parsed to themselves or rejected', () => {
   const text = nearly(digest, 'sha256:', 'sha512:', hex, hex + hex, 'v1', '.', '-', '_', ':', '@', '/', '%2F', '\n');
   fc.assert(
     fc.property(text, (value) => {
@@ -75,7 +75,7 @@ test('digests, tags and references', () => {
   );
 });
 
-test('repository names, none of which leads out of a directory', () => {
+test('repository names cannot leave a directory', () => {
   fc.assert(
     fc.property(nearly('library', 'a', '0', '/', '.', '..', '_', '__', '-', '%2e', '\0', '\\', 'A'), (text) => {
       assertValueOrSyntaxError(text, parseRepositoryName, (name) => {
@@ -87,7 +87,7 @@ test('repository names, none of which leads out of a directory', () => {
   );
 });
 
-test('paths of requests, and names in them of which none leads out of a directory', () => {
+test('request paths are parsed or rejected, and their names cannot leave a directory', () => {
   const words = [
     '/v2',
     '/',
@@ -120,7 +120,7 @@ test('paths of requests, and names in them of which none leads out of a director
   );
 });
 
-test('a long name that is nearly right is refused no slower than others', () => {
+test('a long name that is almost valid is rejected as fast as others', () => {
   const component = fc.constantFrom('a', 'a-', 'a--', 'a.', 'a_', 'a__', '/', 'aaaaaaaa');
   fc.assert(
     fc.property(fc.array(component, { minLength: 2000, maxLength: 4000, size: 'max' }), (pieces) => {
@@ -132,7 +132,7 @@ test('a long name that is nearly right is refused no slower than others', () => 
   );
 });
 
-test('platforms, and paths of blobs in an image layout', () => {
+test('platforms and blob paths of an image layout are parsed to themselves or rejected', () => {
   fc.assert(
     fc.property(nearly('linux', 'arm64', 'v8', 'unknown', '/', '.', ' ', 'Ⅷ'), (text) => {
       const platform = parsePlatformName(text);

@@ -1,8 +1,8 @@
-// What the parsers of this package throw. Floor 0 imports nothing, so this is not a CacheError; the frontend maps it.
+// The error of this package's parsers. Floor 0 imports nothing, so it is not a CacheError. The frontend maps it.
 
 export class OciSyntaxError extends Error {
   override readonly name = 'OciSyntaxError';
-  /** The OCI code that says what is wrong. The frontend's table has the status. */
+  /** The OCI code of the fault. The frontend's table maps it to a status. */
   readonly code: OciErrorCode;
 
   constructor(code: OciErrorCode, message: string) {

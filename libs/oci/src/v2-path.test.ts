@@ -18,7 +18,7 @@ function tagged(name: string, tag: string): unknown {
   return { endpoint: 'manifest', name, reference: { kind: 'tag', tag } };
 }
 
-test('every endpoint of the pull API becomes a value', () => {
+test('every endpoint of the pull API is parsed into a value', () => {
   const cases: [string, unknown][] = [
     ['/v2', { endpoint: 'ping' }],
     ['/v2/', { endpoint: 'ping' }],
@@ -56,14 +56,14 @@ test('one component before /v2 is returned as the prefix', () => {
   for (const [path, expected] of cases) assert.deepEqual(parseV2Path(path), expected, path);
 });
 
-test('the first component of a name may be a host, the others may not', () => {
+test('the first component of a name may be a host, and no other may', () => {
   assert.deepEqual(parseV2Path('/v2/ghcr.io/foo/bar/manifests/x'), tagged('ghcr.io/foo/bar', 'x'));
   assert.deepEqual(parseV2Path('/v2/localhost:5000/foo/manifests/x'), tagged('localhost:5000/foo', 'x'));
   rejects('/v2/foo/localhost:5000/manifests/x', 'NAME_INVALID');
   rejects('/v2/foo/Bar/manifests/x', 'NAME_INVALID');
 });
 
-test('a name may hold the words of the API', () => {
+test('a name may contain the words of the API', () => {
   assert.deepEqual(parseV2Path('/v2/a/manifests/manifests/manifests'), tagged('a/manifests', 'manifests'));
   assert.deepEqual(parseV2Path('/v2/a/blobs/uploads/manifests/x'), tagged('a/blobs/uploads', 'x'));
   assert.deepEqual(parseV2Path('/v2/a/tags/tags/list'), { endpoint: 'tags-list', name: 'a/tags' });
@@ -71,7 +71,7 @@ test('a name may hold the words of the API', () => {
   assert.deepEqual(parseV2Path(`/v2/blobs/blobs/${digest}`), { endpoint: 'blob', name: 'blobs', digest });
 });
 
-test('a path that is no endpoint is unknown', () => {
+test('a path that is not an endpoint is unknown', () => {
   const paths = [
     '',
     '/',
@@ -104,7 +104,7 @@ test('percent-encoding is decoded once', () => {
   rejects('/v2/a%252Fb/manifests/x', 'NAME_INVALID');
 });
 
-test('unsafe components are rejected with the code of the part they stand in', () => {
+test('unsafe components are rejected with the error code of their part', () => {
   const components = [
     '',
     '.',
@@ -161,7 +161,7 @@ test('unsafe components are rejected with the code of the part they stand in', (
     rejects(`/v2/a/manifests/${reference}`, 'DIGEST_INVALID');
 });
 
-test('a name of 255 characters passes and a longer one does not', () => {
+test('a name of 255 characters is accepted, and a longer one is rejected', () => {
   assert.equal(parseV2Path(`/v2/${'a'.repeat(255)}/tags/list`).endpoint, 'tags-list');
   rejects(`/v2/${'a'.repeat(256)}/tags/list`, 'NAME_INVALID');
   rejects(`/v2/${'a/'.repeat(200)}a/manifests/x`, 'NAME_INVALID');
@@ -197,11 +197,11 @@ test('hostile repetitions take linear time', () => {
       }
     }
   }
-  // Well under a second; by the square of its length it would be minutes.
+  // It takes well under a second. Quadratic time would take minutes.
   assert.ok(process.cpuUsage(began).user < 30_000_000);
 });
 
-test('whatever the input, the answer is safe or an OciSyntaxError', () => {
+test('any input gives a safe value or an OciSyntaxError', () => {
   const random = seededRandom(20_260_101);
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
   const paths = ['/v2/', '/v2/_catalog', '/v2/a/b/manifests/1.0', `/v2/a/blobs/${digest}`, '/v2/ghcr.io/a/tags/list'];
@@ -258,7 +258,7 @@ test('whatever the input, the answer is safe or an OciSyntaxError', () => {
       seen.add('error');
     }
   }
-  assert.equal(seen.size, 9, 'every endpoint and the error came up');
+  assert.equal(seen.size, 9, 'every endpoint and the error occurred');
 });
 
 test('the first component is split off', () => {
@@ -266,7 +266,7 @@ test('the first component is split off', () => {
   assert.deepEqual(splitFirstComponent('nginx'), { first: 'nginx', rest: undefined });
 });
 
-/** Mulberry32: the same numbers on every run. */
+/** Mulberry32: the same numbers in every run. */
 function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {

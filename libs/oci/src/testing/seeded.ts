@@ -1,6 +1,6 @@
-// Random numbers that are the same at each run.
+// Random numbers that are the same in each run.
 
-/** Mulberry32: integers from 0 to below the given one. */
+/** Mulberry32. Returns integers from 0 up to, but not including, the given one. */
 export function seeded(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

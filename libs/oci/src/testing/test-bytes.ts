@@ -1,4 +1,4 @@
-// Bytes to serve, and a way to read them.
+// Bytes for tests to serve, and a function that reads them.
 import { createCipheriv, createHash } from 'node:crypto';
 
 /** Deterministic, incompressible bytes. */
