@@ -1,11 +1,11 @@
-// The names of the images in a bundle. A bundle is an OCI image layout in one tar archive; each of its images has its full name in
-// the two annotations that other tools look for, and in docker's own file.
+// The names of the images in a bundle. A bundle is an OCI image layout in one tar archive. The full name of each image is in the two
+// annotations that other tools read, and in docker's own file.
 import { type Digest, layoutBlobPath, type LayoutEntry, mediaTypes } from '@cistern/oci';
 import type { OpenedManifest } from '@cistern/pull-through';
 
-/** containerd and docker name the image by the one, skopeo and podman by the other. */
+/** containerd and docker read the first, skopeo and podman the second. */
 const nameAnnotations = ['io.containerd.image.name', 'org.opencontainers.image.ref.name'] as const;
-/** When the cache that exported a tag saw it name this manifest first: what a later import compares. */
+/** When the exporting cache first saw the tag name this manifest. A later import compares it. */
 const changedAnnotation = 'dev.cistern.changed';
 
 export function annotationsOf(name: string, changedAtMs: number | undefined): LayoutEntry['annotations'] {
@@ -15,12 +15,12 @@ export function annotationsOf(name: string, changedAtMs: number | undefined): La
   };
 }
 
-/** `undefined`: the entry does not say, or says only a tag. */
+/** Returns `undefined` if the entry has no name, or only a tag. */
 export function nameOf({ annotations }: LayoutEntry): string | undefined {
   return nameAnnotations.map((annotation) => annotations[annotation]).find((name) => name?.includes('/'));
 }
 
-/** `undefined`: the bundle is not of Cistern's making, or the image has no tag. */
+/** Returns `undefined` if another tool wrote the bundle, or the image has no tag. */
 export function changedAtMsOf({ annotations }: LayoutEntry): number | undefined {
   const changedAtMs = Date.parse(annotations[changedAnnotation] ?? '');
   return Number.isNaN(changedAtMs) ? undefined : changedAtMs;
@@ -36,7 +36,7 @@ export interface LoadableImage {
 
 interface ImageManifest {
   readonly config: { readonly mediaType: string; readonly digest: Digest };
-  /** With those that occur more than once. */
+  /** All layers, including repeated ones. */
   readonly layers: readonly { readonly digest: Digest }[];
 }
 
@@ -47,8 +47,8 @@ const configTypes = new Set([
 ]);
 
 /**
- * The file by which `docker load` finds images where docker does not use containerd's store. It knows no index, so of each image it
- * has the one for a single platform. Artifacts that are no container image are left out.
+ * Formats the file in which `docker load` finds images if docker does not use containerd's store. It does not support indexes, so each
+ * image is for a single platform. Artifacts that are not container images are left out.
  */
 export function formatDockerManifest(images: readonly LoadableImage[]): string {
   const entries = images.flatMap(({ name, manifest: { mediaType, bytes } }) => {

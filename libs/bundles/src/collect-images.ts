@@ -1,4 +1,4 @@
-// What goes into a bundle: of each image its manifests, for the platforms that are wanted, and every blob once.
+// Collects the content of a bundle: the manifests of each image for the requested platforms, and every blob once.
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, type Manifest, parseManifest, platformName } from '@cistern/oci';
@@ -7,14 +7,14 @@ import { AuthorizedRepository, type OpenedManifest, type PullThrough } from '@ci
 
 export interface CollectOptions {
   readonly cache: Pick<PullThrough, 'openManifest'>;
-  /** As `platformName` writes them; `undefined`: all. */
+  /** Names as `platformName` returns them. `undefined` means all. */
   readonly platforms: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** A manifest that an index lists and upstream does not have. */
+  /** Called for a manifest that an index lists and upstream does not have. */
   readonly onAbsent: (digest: Digest) => void;
 }
 
-/** `source` holds it; so may others. */
+/** Content of a bundle. Repositories other than `source` may have it too. */
 export interface Part {
   readonly digest: Digest;
   readonly size: number;
@@ -22,7 +22,7 @@ export interface Part {
 }
 
 export interface CollectedImages {
-  /** In the order of the images asked for. */
+  /** In the order of the requested images. */
   readonly tops: readonly {
     readonly image: ResolvedImage;
     readonly manifest: OpenedManifest;
@@ -32,10 +32,10 @@ export interface CollectedImages {
   readonly blobs: ReadonlyMap<Digest, Part>;
 }
 
-/** An index may list indexes; nobody's lists more. */
+/** An index may list indexes. No known index is deeper. */
 const maxDepth = 4;
 
-/** Pulls manifests that are not here. Rejects as `openManifest`, and where nothing is for a platform that is wanted. */
+/** Pulls manifests that are not cached. Rejects as `openManifest`, and if an image has nothing for a requested platform. */
 export async function collectImages(
   { cache, platforms, signal, onAbsent }: CollectOptions,
   images: readonly ResolvedImage[],
@@ -50,9 +50,10 @@ export async function collectImages(
     const { digest, size, bytes, mediaType } = opened;
     const source = { upstream: key.upstream, repository: key.repository };
     const parsed = parseManifest(bytes, mediaType);
-    if (parsed.kind === 'schema1') throw unsupported(key, 'is in the format of before 2016, which no bundle can hold');
-    if (parsed.kind === 'other') throw unsupported(key, `is a ${parsed.mediaType}: nothing tells what belongs to it`);
-    if (depth > maxDepth) throw unsupported(key, 'is an index of indexes of indexes, and so on');
+    if (parsed.kind === 'schema1')
+      throw unsupported(key, 'is in the format from before 2016, which bundles cannot contain');
+    if (parsed.kind === 'other') throw unsupported(key, `is a ${parsed.mediaType}, a type whose content is unknown`);
+    if (depth > maxDepth) throw unsupported(key, 'nests indexes too deeply');
     manifests.set(digest, { digest, size, source });
     if (parsed.kind === 'index') await collectChildren(key, parsed, depth);
     else
@@ -94,7 +95,7 @@ export async function collectImages(
   return { tops, manifests, blobs };
 }
 
-/** `linux/arm64` is for every variant of it. */
+/** `linux/arm64` includes every variant of it. */
 function isFor(name: string | undefined, wanted: string): boolean {
   return name === wanted || name?.startsWith(`${wanted}/`) === true;
 }

@@ -17,7 +17,7 @@ const key = repositoryOf('docker.io', repository);
 const named = (reference: string): ResolvedImage => ({ ...key, reference: parseReference(reference) });
 const platforms = ['amd64', 'arm64', 's390x'];
 
-/** `multi` is for three platforms, of which upstream has no longer the last; `v1` is the first alone. */
+/** `multi` is for three platforms, and upstream no longer has the last. `v1` is the first platform alone. */
 async function start(t: TestContext) {
   const started = await startTestCache();
   t.after(() => started.close());
@@ -59,7 +59,7 @@ async function start(t: TestContext) {
   return { ...started, images, list, run };
 }
 
-test('all that an index lists and upstream has is in it once, and what upstream lacks is told', async (t) => {
+test('a bundle contains once all that an index lists and upstream has, and missing manifests are reported', async (t) => {
   const { run, images, list, hub } = await start(t);
   const { file, absent, progress } = await run({ images: [named('multi'), named('v1')] });
   assert.deepEqual(absent, [images[2]!.digest]);
@@ -77,7 +77,7 @@ test('all that an index lists and upstream has is in it once, and what upstream 
     );
 });
 
-test('of chosen platforms only what is for them is pulled, and the index stays as it is', async (t) => {
+test('for chosen platforms only their content is pulled, and the index stays unchanged', async (t) => {
   const { run, images, list, hub } = await start(t);
   const { file } = await run({ images: [named('multi')], platforms: ['linux/arm64'] });
   const blobs = [...file.names].filter((name) => name.startsWith('blobs/'));
@@ -90,7 +90,7 @@ test('of chosen platforms only what is for them is pulled, and the index stays a
   });
 });
 
-test('the same content is the same archive, in whatever order it is asked for, and however often', async (t) => {
+test('the same content gives the same archive, in any order of images and on every export', async (t) => {
   const { run, clock } = await start(t);
   const first = await run({ images: [named('multi'), named('v1')] });
   clock.nowMs += 3_600_000;
@@ -98,7 +98,7 @@ test('the same content is the same archive, in whatever order it is asked for, a
   assert.ok(first.archive.equals(again.archive));
 });
 
-test('what is cached under a digest and is something else ends the export', async (t) => {
+test('cached bytes that do not match their digest fail the export', async (t) => {
   const { run, images, store, index } = await start(t);
   const [, layer] = images[0]!.layers;
   const digest = digestOf(layer!);
@@ -108,7 +108,7 @@ test('what is cached under a digest and is something else ends the export', asyn
   await assert.rejects(run({ images: [named('v1')] }), { kind: 'content-mismatch' });
 });
 
-test('an output that fails, and an interrupt, end it', async (t) => {
+test('an output that fails, or an abort, ends the export', async (t) => {
   const { run } = await start(t);
   const output = new Writable({
     write: (_chunk, _encoding, done) => done(new Error('the disk is full')),

@@ -1,5 +1,5 @@
-// Writes images, with everything that belongs to them, into one archive: an OCI image layout that fills a cache elsewhere, and
-// that other tools read. What is not here is pulled. The same content of the same cache is the same archive (decision 0025).
+// Writes images and their content into one archive: an OCI image layout that fills another cache and that other tools can read. Content that
+// is not cached is pulled. The same content of the same cache gives the same archive (decision 0025).
 import type { Writable } from 'node:stream';
 import type { CacheIndex } from '@cistern/index';
 import { AuthorizedRepository, type OpenedBlob, type OpenedManifest, type PullThrough } from '@cistern/pull-through';
@@ -30,19 +30,18 @@ export interface ExportOptions extends Omit<CollectOptions, 'cache'> {
 
 export interface ExportProgress {
   readonly images: number;
-  /** Manifests and blobs. */
+  /** Number of manifests and blobs. */
   readonly parts: number;
   readonly partsDone: number;
   readonly bytes: number;
   readonly bytesDone: number;
 }
 
-/** Those that are not here are fetched while others are written. */
+/** Blobs that are not cached are fetched while others are written. */
 const blobsAhead = 4;
 
 /**
- * Rejects as `openManifest` and `openBlob` do, with `content-mismatch` for bytes that are not their digest's, or as
- * the output.
+ * Rejects as `openManifest`, `openBlob` and the output do. Rejects with `content-mismatch` if bytes do not match their digest.
  */
 export async function exportBundle(options: ExportOptions): Promise<ExportProgress> {
   const { output, signal, onProgress } = options;
@@ -90,7 +89,7 @@ export async function exportBundle(options: ExportOptions): Promise<ExportProgre
   return { ...progress };
 }
 
-/** By digest, whatever order the images were named in. */
+/** Sorts by digest, so that the order of the images does not matter. */
 function inOrder(parts: CollectedImages['manifests']): readonly Part[] {
   return [...parts.values()].sort((one, other) => (one.digest < other.digest ? -1 : 1));
 }
@@ -146,18 +145,18 @@ async function addPart(
     const hash = createDigestHash(digest);
     for await (const chunk of chunks) {
       hash.update(chunk);
-      // The archive takes it later, when the cache has used the buffer for what comes next.
+      // The archive uses the chunk later, when the cache has reused its buffer.
       yield Buffer.from(chunk);
       advance(chunk.length, 0);
     }
     if (hash.digest('hex') !== digestHex(digest))
-      throw new CacheError('content-mismatch', `What is cached as ${digest} is something else: nothing was exported.`);
+      throw new CacheError('content-mismatch', `The cached bytes of ${digest} do not match it. Nothing was exported.`);
   }
   await tar.add(layoutBlobPath(digest), size, verified());
   advance(0, 1);
 }
 
-/** Yields what `start` makes of each item, in their order, with up to `ahead` more started. */
+/** Yields the results of `start` in the order of the items, with up to `ahead` more started. */
 async function* startAhead<T, R>(
   items: readonly T[],
   ahead: number,
@@ -168,7 +167,7 @@ async function* startAhead<T, R>(
   for (let at = 0; at < items.length; at += 1) {
     for (; next < items.length && next <= at + ahead; next += 1) {
       const result = start(items[next]!);
-      // The failure of an item whose turn never comes has no listener.
+      // A failure of an item that is never awaited would otherwise be unhandled.
       result.catch(() => {});
       started.push(result);
     }

@@ -50,7 +50,7 @@ function distinct(parts: readonly TestPart[]): TestPart[] {
   return [...new Map(parts.map((part) => [part.name, part])).values()];
 }
 
-test('blobs, manifests, links and tags are as a fill leaves them, and the store alone can tell them again', async (t) => {
+test('an import stores blobs, manifests, links and tags as a fill does, and the store alone can restore them', async (t) => {
   const target = openTarget();
   const result = await target.run(t, await bundleOf({ [name]: image, 'quay.io/org/app:v2': other }, times.old));
   assert.deepEqual(
@@ -60,7 +60,7 @@ test('blobs, manifests, links and tags are as a fill leaves them, and the store 
       ['quay.io/org/app:v2', 'added'],
     ],
   );
-  // The layer that both have is there once.
+  // The layer that both images have is stored once.
   assert.equal(result.blobs, 5);
   const contentOf = async (index: typeof target.index) => ({
     totals: await index.blobs.totals(),
@@ -80,7 +80,7 @@ test('blobs, manifests, links and tags are as a fill leaves them, and the store 
   assert.deepEqual(await contentOf(rebuilt), content);
 });
 
-test('again it changes nothing and keeps every blob; one that was damaged since is written anew', async (t) => {
+test('a second import changes nothing and keeps every blob, and writes a damaged one again', async (t) => {
   const { run, store, index } = openTarget();
   const bytes = await tarOf(good);
   await run(t, bytes);
@@ -93,7 +93,7 @@ test('again it changes nothing and keeps every blob; one that was damaged since 
   assert.equal((await index.tags.get(tagKey))?.sequence, 1);
 });
 
-test('a newer bundle moves a tag, an older one or one of unknown age is told of, and may be insisted on', async (t) => {
+test('a newer bundle moves a tag, and an older one or one of unknown age only with overwrite', async (t) => {
   const { run, index } = openTarget();
   const digest = async () => (await index.tags.get(tagKey))?.digest;
   await run(t, await bundleOf({ [name]: image }, times.old));
@@ -109,7 +109,7 @@ test('a newer bundle moves a tag, an older one or one of unknown age is told of,
   assert.equal(await digest(), image.digest);
 });
 
-test('an index with the images of some platforms only is taken as it is', async (t) => {
+test('an index with the images of only some platforms is stored unchanged', async (t) => {
   const { run, index } = openTarget();
   const list = [image, other].map(({ digest, manifest }, at) => ({
     mediaType: mediaTypes.ociManifest,
@@ -126,10 +126,10 @@ test('an index with the images of some platforms only is taken as it is', async 
   assert.equal((await index.tags.get(tagKey))?.digest, entry.digest);
   assert.equal((await index.links.get(key, image.digest))?.platform, 'linux/amd64');
   assert.equal((await index.manifests.get(other.digest)) === undefined, true);
-  await assert.rejects(run(t, await tarOf([partOf(bytes), layout, marker!])), /has none of the images/);
+  await assert.rejects(run(t, await tarOf([partOf(bytes), layout, marker!])), /contains none of the images/);
 });
 
-test('an interrupted import leaves whole blobs and no tag, and the next one goes on', async (t) => {
+test('an interrupted import leaves complete blobs and no tag, and the next one continues', async (t) => {
   const { run, index, store } = openTarget();
   const bytes = await tarOf(good);
   const interrupt = new AbortController();
@@ -147,7 +147,7 @@ const layer = image.layers[1]!;
 const flipped = Buffer.from(layer);
 flipped[1234]! ^= 1;
 
-test('a flipped byte is found on its way into the store, and no image is named', async (t) => {
+test('a flipped byte is detected on its way into the store, and no tag is written', async (t) => {
   const { run, index, store } = openTarget();
   const parts = good.map((part) => (part.bytes === layer ? { ...part, bytes: flipped } : part));
   await assert.rejects(run(t, await tarOf(parts)), { kind: 'content-mismatch', message: /is damaged: the bytes/ });
@@ -159,64 +159,72 @@ test('a flipped byte is found on its way into the store, and no image is named',
 const without = (part: string) => good.filter((one) => one.name !== part);
 const [manifestPart] = image.parts;
 const refused: readonly (readonly [what: string, why: RegExp, bytes: () => Buffer | Promise<Buffer>])[] = [
-  ['no archive at all', /no tar archive/, () => Buffer.alloc(2_000, 'x')],
-  ['an empty file', /no OCI image layout/, () => Buffer.alloc(0)],
+  ['a file that is not an archive', /not a tar archive/, () => Buffer.alloc(2_000, 'x')],
+  ['an empty file', /not an OCI image layout/, () => Buffer.alloc(0)],
   ['a compressed archive', /compressed: unpack it first/, async () => gzipSync(await tarOf(good))],
   [
     'an archive that ends early',
-    /no tar archive, or a damaged one/,
+    /not a tar archive, or a damaged one/,
     async () => (await tarOf(good)).subarray(0, -9_000),
   ],
-  ['another kind of archive', /no OCI image layout: it has no oci-layout/, () => tarOf(without('oci-layout'))],
-  ['no index', /has no index\.json/, () => tarOf(without('index.json'))],
-  ['no image', /holds no image/, () => tarOf(layoutOf({}))],
+  ['another kind of archive', /not an OCI image layout: it has no oci-layout/, () => tarOf(without('oci-layout'))],
+  ['a bundle without an index', /has no index\.json/, () => tarOf(without('index.json'))],
+  ['a bundle without an image', /contains no image/, () => tarOf(layoutOf({}))],
   [
-    'a missing layer',
+    'a bundle without a layer',
     /lacks sha256:.*, which docker\.io\/library\/app:v1 needs/,
     () => tarOf(without(partOf(layer).name)),
   ],
-  ['a missing manifest', /lacks sha256:/, () => tarOf(without(manifestPart!.name))],
+  ['a bundle without a manifest', /lacks sha256:/, () => tarOf(without(manifestPart!.name))],
   [
     'a layer of another size',
     /has 10 bytes of sha256:.*, and docker\.io\/library\/app:v1 needs 3000000/,
     () => tarOf(good.map((part) => (part.bytes === layer ? { ...part, bytes: layer.subarray(0, 10) } : part))),
   ],
   [
-    'a manifest of other bytes',
+    'a manifest with other bytes',
     /is damaged/,
     () =>
       tarOf([...without(manifestPart!.name), { ...manifestPart!, bytes: Buffer.alloc(image.manifest.length, '{') }]),
   ],
-  ['a path that leads up', /leads out/, () => tarOf([...good, { name: '../../etc/passwd', bytes: Buffer.from('x') }])],
-  ['a path from the root', /leads out/, () => tarOf([...good, { name: '/etc/passwd', bytes: Buffer.from('x') }])],
+  [
+    'a path that leads up',
+    /outside the archive/,
+    () => tarOf([...good, { name: '../../etc/passwd', bytes: Buffer.from('x') }]),
+  ],
+  [
+    'a path from the root',
+    /outside the archive/,
+    () => tarOf([...good, { name: '/etc/passwd', bytes: Buffer.from('x') }]),
+  ],
   [
     'a link',
-    /is no file but a symlink/,
+    /is not a file but a symlink/,
     () =>
       tarOf([
         ...good,
         { name: layoutBlobPath(other.digest), type: 'symlink', linkname: '/etc/passwd', bytes: Buffer.alloc(0) },
       ]),
   ],
-  ['a part twice', /twice/, () => tarOf([...good, good[0]!])],
-  ['an image without a name', /does not say which image/, () => tarOf([...layoutOf({ v1: image }), ...image.parts])],
+  ['a repeated part', /twice/, () => tarOf([...good, good[0]!])],
+  ['an image without a name', /does not name the image/, () => tarOf([...layoutOf({ v1: image }), ...image.parts])],
   ['an unknown upstream', /no upstream/, () => tarOf([...layoutOf({ 'example.com/a/b:1': image }), ...image.parts])],
   [
     'a name with the digest of another image',
-    /calls sha256:.* by the name/,
+    /gives sha256:.* the name/,
     () => tarOf([...layoutOf({ [`docker.io/library/app@${other.digest}`]: image }), ...image.parts]),
   ],
   [
-    'a manifest too large for one',
-    /enough for any/,
+    'a manifest above the size limit',
+    /the limit is 4194304/,
     async () => {
       const bytes = Buffer.alloc(5_000_000, ' ');
       return tarOf([...layoutOf({ [name]: { ...image, digest: digestOf(bytes), manifest: bytes } }), partOf(bytes)]);
     },
   ],
   [
-    'what is no manifest',
-    /unreadable/,
+    'an invalid manifest',
+    /has an invalid sha256:/,
     async () => {
       const bytes = Buffer.from('[]');
       return tarOf([...layoutOf({ [name]: { ...image, digest: digestOf(bytes), manifest: bytes } }), partOf(bytes)]);
@@ -225,20 +233,20 @@ const refused: readonly (readonly [what: string, why: RegExp, bytes: () => Buffe
 ];
 
 for (const [what, why, bytes] of refused)
-  test(`${what} is refused before anything is written`, async (t) => {
+  test(`${what} is rejected before anything is written`, async (t) => {
     const { run, isEmpty } = openTarget();
     await assert.rejects(run(t, await bytes()), why);
     assert.ok(await isEmpty());
   });
 
-test('a header that claims more than there is costs nothing', async (t) => {
+test('a header that claims more bytes than there are costs no memory', async (t) => {
   const { run, isEmpty } = openTarget();
   const archive = await tarOf([{ name: 'index.json', bytes: Buffer.alloc(0) }]);
-  // A size of eight gigabytes, and the checksum that goes with it.
+  // A size of eight gigabytes, with the matching checksum.
   archive.write('77777777777\0', 124, 'latin1');
   archive.fill(' ', 148, 156);
   const sum = archive.subarray(0, 512).reduce((total, byte) => total + byte, 0);
   archive.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-  await assert.rejects(run(t, archive), /no tar archive, or a damaged one/);
+  await assert.rejects(run(t, archive), /not a tar archive, or a damaged one/);
   assert.ok(await isEmpty());
 });

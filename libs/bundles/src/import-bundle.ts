@@ -1,5 +1,5 @@
-// Fills the cache from a bundle, as if upstream had sent what is in it: every byte is verified on its way into the store, and no
-// image is named before all of it is there. Interrupted, it goes on when it is run again.
+// Fills the cache from a bundle, as if upstream had sent its content. Every byte is verified on its way into the store, and no tag is
+// written before all content of the bundle is stored. An interrupted import continues when it is run again.
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
 import { type Digest, parseManifest } from '@cistern/oci';
@@ -24,9 +24,9 @@ export interface ImportOptions {
   readonly path: string;
   readonly index: CacheIndex;
   readonly store: BlobStore;
-  /** Throws for a name that is none of this cache's. */
+  /** Throws for a name that this cache does not serve. */
   readonly resolve: (name: string) => ResolvedImage;
-  /** Takes the bundle's word where the cache knows a tag by something newer, or nobody knows which is. */
+  /** Whether to replace a tag of the cache that is newer than the bundle's, or whose order is unknown. */
   readonly overwrite: boolean;
   readonly now: () => number;
   readonly signal?: AbortSignal | undefined;
@@ -37,7 +37,7 @@ export interface ImportOptions {
 export interface ImportProgress {
   readonly blobs: number;
   readonly blobsDone: number;
-  /** Were here already. */
+  /** Number of blobs that were cached already. */
   readonly blobsKept: number;
   readonly bytes: number;
   readonly bytesDone: number;
@@ -46,7 +46,7 @@ export interface ImportProgress {
 export interface ImportedImage {
   readonly name: string;
   readonly digest: Digest;
-  /** `kept`: the tag stays at `before`, which is newer, or may be. */
+  /** `kept` means that the tag stays at `before`, which is newer or may be. */
   readonly result: 'added' | 'moved' | 'unchanged' | 'kept';
   readonly before?: Pick<TagRecord, 'digest' | 'changedAtMs'> | undefined;
 }
@@ -60,8 +60,8 @@ type Step = ImportOptions & { readonly file: BundleFile };
 const blobsAtOnce = 4;
 
 /**
- * Rejects with `content-mismatch` for a bundle that is damaged or lacks something, `store-unavailable`, `index-unavailable`, or
- * the signal's reason. Then no tag has been written, and of blobs only whole ones.
+ * Rejects with `content-mismatch` for a damaged or incomplete bundle, `store-unavailable`, `index-unavailable`, or the signal's reason.
+ * In these cases no tag has been written, and only complete blobs.
  */
 export async function importBundle(options: ImportOptions): Promise<ImportResult> {
   const file = await openBundleFile(options.path, options.signal);
@@ -96,7 +96,7 @@ async function importBlobs(step: Step, { blobs }: ImportPlan): Promise<ImportPro
   return progress;
 }
 
-/** What the index says was verified, and the store has whole. It is as wanted now as if it had just come. */
+/** Whether the index has the blob as verified, and the store has all of it. The blob counts as used now. */
 async function isKept({ index, store, now }: Step, digest: Digest, size: number): Promise<boolean> {
   await index.blobs.touch(digest, now());
   const record = await index.blobs.get(digest);
@@ -120,7 +120,7 @@ async function importManifest({ path, file, index, store, now }: Step, manifest:
   const key = { upstream: manifest.upstream, repository: manifest.repository };
   const bytes = await readManifest(path, file, digest);
   const parsed = parseManifest(bytes, mediaType);
-  // An operator's word is proof.
+  // The operator vouches for the bundle.
   const links = linksOf(key, digest, { manifest: parsed, size: bytes.length, platform }).map((link) => ({
     ...link,
     confirmed: true,
@@ -152,7 +152,7 @@ async function importTag(step: Step, { name, image, top, changedAtMs }: PlannedI
     sequence: (before?.sequence ?? 0) + 1,
     firstSeenAtMs: before?.firstSeenAtMs ?? now(),
     changedAtMs: changedAtMs ?? now(),
-    // Upstream may have said so again since, but that is the last that is known.
+    // Upstream may have confirmed the tag again since, but this is the last known time.
     checkedAtMs: changedAtMs ?? 0,
     lastPulledAtMs: before?.lastPulledAtMs ?? 0,
     pulls: before?.pulls ?? 0,

@@ -1,18 +1,18 @@
-// A bundle as a file: what its archive holds is found out in one go, and then read where it lies. Nothing is ever unpacked
-// under its name, so that no name leads anywhere.
+// A bundle as a file. Its archive is scanned once for its parts, and each part is then read in place. Nothing is unpacked, so that no name
+// in the archive becomes a path.
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { CacheError } from '@cistern/errors';
 import { extract, type Header } from 'tar-stream';
 
 export interface BundleFile {
-  /** Of all its parts. */
+  /** The names of all parts. */
   readonly names: Iterable<string>;
-  /** `undefined`: there is no such part. */
+  /** Returns `undefined` if there is no such part. */
   sizeOf(name: string): number | undefined;
-  /** The whole of a small part. Rejects with `content-mismatch` where there is none, or a larger one. */
+  /** Reads all of a small part. Rejects with `content-mismatch` if it does not exist, or is larger. */
   readWhole(name: string, maxBytes: number): Promise<Buffer>;
-  /** A part's bytes, the first `size` of which are there. A chunk is valid until the next one is asked for. */
+  /** Yields a part's bytes, which must exist. A chunk is valid until the next one is requested. */
   read(name: string): AsyncGenerator<Uint8Array>;
   close(): Promise<void>;
 }
@@ -23,11 +23,11 @@ interface Place {
 }
 
 const readBytes = 1024 * 1024;
-/** Of the largest bundle that anybody makes; what it takes to know them stays small. */
+/** More than the largest real bundle has. The list of so many parts still needs little memory. */
 const maxParts = 200_000;
 const gzipMagic = [0x1f, 0x8b];
 
-/** Reads the whole file once. Rejects with `content-mismatch` for what is no sound tar archive; the caller closes it. */
+/** Scans the whole file once. Rejects with `content-mismatch` if it is not a valid tar archive. The caller closes it. */
 export async function openBundleFile(path: string, signal: AbortSignal | undefined): Promise<BundleFile> {
   const file = await open(path, 'r');
   try {
@@ -48,7 +48,7 @@ function createBundleFile(path: string, file: FileHandle, parts: ReadonlyMap<str
     for (let done = 0; done < size;) {
       const length = Math.min(buffer.length, size - done);
       const { bytesRead } = await file.read(buffer, 0, length, offset + done);
-      if (bytesRead === 0) throw damaged(path, 'has become shorter while it was read');
+      if (bytesRead === 0) throw damaged(path, 'became shorter while it was read');
       yield buffer.subarray(0, bytesRead);
       done += bytesRead;
     }
@@ -60,7 +60,7 @@ function createBundleFile(path: string, file: FileHandle, parts: ReadonlyMap<str
     async readWhole(name, maxBytes) {
       const size = parts.get(name)?.size;
       if (size === undefined) throw damaged(path, `has no ${name}`);
-      if (size > maxBytes) throw damaged(path, `has a ${name} of ${size} bytes, and ${maxBytes} are enough for any`);
+      if (size > maxBytes) throw damaged(path, `has a ${name} of ${size} bytes; the limit is ${maxBytes}`);
       const chunks: Buffer[] = [];
       for await (const chunk of read(name)) chunks.push(Buffer.from(chunk));
       return Buffer.concat(chunks);
@@ -77,7 +77,7 @@ async function findParts(
 ): Promise<ReadonlyMap<string, Place>> {
   const archive = extract();
   const parts = new Map<string, Place>();
-  // Whatever ends the reading ends the archive, which tells why.
+  // Any end of the reading destroys the archive with its error.
   const reading = pipeline(file.createReadStream({ start: 0, autoClose: false, highWaterMark: readBytes }), archive, {
     signal,
   }).catch((error: unknown) => {
@@ -91,7 +91,7 @@ async function findParts(
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof CacheError) throw error;
-    throw damaged(path, `is no tar archive, or a damaged one: ${(error as Error).message}`, error);
+    throw damaged(path, `is not a tar archive, or a damaged one: ${(error as Error).message}`, error);
   } finally {
     archive.destroy();
     await reading;
@@ -103,17 +103,17 @@ function addPart(path: string, parts: Map<string, Place>, header: Header): void 
   const name = header.name.replace(/^(?:\.\/)+/, '');
   if (header.type === 'directory') return;
   if (name.startsWith('/') || name.split('/').includes('..'))
-    throw damaged(path, `holds ${JSON.stringify(name)}, a path that leads out of it`);
+    throw damaged(path, `contains ${JSON.stringify(name)}, a path outside the archive`);
   if (header.type !== 'file' && header.type !== 'contiguous-file')
-    throw damaged(path, `holds ${JSON.stringify(name)}, which is no file but a ${header.type}`);
-  if (parts.has(name)) throw damaged(path, `holds ${JSON.stringify(name)} twice`);
-  if (parts.size === maxParts) throw damaged(path, `holds more than ${maxParts} files`);
-  // Since 3.2, and not in its types yet.
+    throw damaged(path, `contains ${JSON.stringify(name)}, which is not a file but a ${header.type}`);
+  if (parts.has(name)) throw damaged(path, `contains ${JSON.stringify(name)} twice`);
+  if (parts.size === maxParts) throw damaged(path, `contains more than ${maxParts} files`);
+  // tar-stream has it since 3.2, but not in its types yet.
   const { byteOffset: offset } = header as Header & { readonly byteOffset: number };
   parts.set(name, { offset, size: header.size });
 }
 
-/** An archive that is not what it has to be. `what` follows its name. */
+/** Creates the error for an unusable archive. `what` follows its name in the message. */
 export function damaged(path: string, what: string, cause?: unknown): CacheError {
   return new CacheError('content-mismatch', `${path} ${what}.`, { cause });
 }

@@ -1,5 +1,5 @@
-// What a bundle would bring, before anything of it is written: its images by name, their manifests, and the blobs that those
-// name. One that lacks something, or claims what it does not hold, is refused as a whole.
+// Plans an import before anything is written: the bundle's images by name, their manifests, and the blobs of those. A bundle that lacks
+// something, or contradicts itself, is rejected as a whole.
 import type { RepositoryKey } from '@cistern/index';
 import type { CacheError } from '@cistern/errors';
 import {
@@ -26,37 +26,37 @@ export interface PlannedImage {
   readonly name: string;
   readonly image: ResolvedImage;
   readonly top: Descriptor;
-  /** Of the tag, at the cache that exported it; `undefined`: nobody knows. */
+  /** When the tag changed at the exporting cache. `undefined` means unknown. */
   readonly changedAtMs: number | undefined;
 }
 
 export interface PlannedManifest extends RepositoryKey {
   readonly digest: Digest;
   readonly mediaType: string;
-  /** As the index says it that lists the manifest. */
+  /** The platform in the index that lists the manifest. */
   readonly platform: string | undefined;
 }
 
 export interface ImportPlan {
   readonly images: readonly PlannedImage[];
-  /** Those that an index lists before the index. */
+  /** Manifests that an index lists come before the index. */
   readonly manifests: readonly PlannedManifest[];
-  /** Bytes, by digest. */
+  /** Sizes in bytes, by digest. */
   readonly blobs: ReadonlyMap<Digest, number>;
 }
 
 export interface PlanOptions {
   readonly path: string;
   readonly file: BundleFile;
-  /** Throws for a name that is none of this cache's. */
+  /** Throws for a name that this cache does not serve. */
   readonly resolve: (name: string) => ResolvedImage;
 }
 
 const maxIndexBytes = 16 * 1024 * 1024;
-/** An index may list indexes; nobody's lists more. */
+/** An index may list indexes. No known index is deeper. */
 const maxDepth = 4;
 
-/** Rejects with `content-mismatch`, or as `resolve`, for a bundle that cannot be imported. */
+/** Rejects with `content-mismatch`, or as `resolve` throws, if the bundle cannot be imported. */
 export async function planImport({ path, file, resolve }: PlanOptions): Promise<ImportPlan> {
   const manifests = new Map<string, PlannedManifest>();
   const blobs = new Map<Digest, number>();
@@ -66,11 +66,11 @@ export async function planImport({ path, file, resolve }: PlanOptions): Promise<
     const { upstream, repository } = key;
     const id = `${upstream}/${repository} ${digest}`;
     if (manifests.has(id)) return;
-    if (depth > maxDepth) throw damaged(path, `has indexes of indexes of indexes, and so on, in ${name}`);
+    if (depth > maxDepth) throw damaged(path, `nests indexes too deeply in ${name}`);
     const bytes = await readManifest(path, file, digest);
     const parsed = parseOrRefuse(path, digest, () => parseManifest(bytes, mediaType));
     if (parsed.kind === 'schema1' || parsed.kind === 'other')
-      throw damaged(path, `has a manifest of ${name} that is a ${parsed.mediaType}: nothing tells what belongs to it`);
+      throw damaged(path, `has a manifest of ${name} that is a ${parsed.mediaType}, a type whose content is unknown`);
     if (parsed.kind === 'index') await visitListed(key, parsed.children, name, depth);
     else for (const child of parsed.children) addBlob(child, name);
     manifests.set(id, {
@@ -82,10 +82,10 @@ export async function planImport({ path, file, resolve }: PlanOptions): Promise<
     });
   }
 
-  /** A bundle may have an index with the images for some platforms only. */
+  /** Visits the listed manifests that the bundle has. It may have images for some platforms only. */
   async function visitListed(key: RepositoryKey, children: readonly Child[], name: string, depth: number) {
     const here = children.filter(({ digest }) => file.sizeOf(layoutBlobPath(digest)) !== undefined);
-    if (children.length > 0 && here.length === 0) throw damaged(path, `has none of the images that ${name} lists`);
+    if (children.length > 0 && here.length === 0) throw damaged(path, `contains none of the images that ${name} lists`);
     for (const child of here) {
       checkSize(child.digest, child.size, name);
       await visit(key, { ...child, size: child.size ?? 0 }, name, depth + 1);
@@ -114,7 +114,7 @@ export async function planImport({ path, file, resolve }: PlanOptions): Promise<
   return { images, manifests: [...manifests.values()], blobs };
 }
 
-/** Verified. Rejects with `content-mismatch`. */
+/** Reads and verifies a manifest. Rejects with `content-mismatch`. */
 export async function readManifest(path: string, file: BundleFile, digest: Digest): Promise<Buffer> {
   const bytes = await file.readWhole(layoutBlobPath(digest), maxManifestBytes);
   if (!hasDigest(bytes, digest)) throw mismatch(path, digest);
@@ -122,19 +122,19 @@ export async function readManifest(path: string, file: BundleFile, digest: Diges
 }
 
 export function mismatch(path: string, digest: Digest): CacheError {
-  return damaged(path, `is damaged: the bytes under the name ${digest} are others`);
+  return damaged(path, `is damaged: the bytes named ${digest} do not match this digest`);
 }
 
 async function readEntries(path: string, file: BundleFile): Promise<readonly LayoutEntry[]> {
   if (file.sizeOf(layoutMarker.path) === undefined)
-    throw damaged(path, `is no OCI image layout: it has no ${layoutMarker.path}`);
+    throw damaged(path, `is not an OCI image layout: it has no ${layoutMarker.path}`);
   const marker = await file.readWhole(layoutMarker.path, maxManifestBytes);
   const bytes = await file.readWhole(layoutIndexPath, maxIndexBytes);
   const entries = parseOrRefuse(path, layoutIndexPath, () => {
     if (!isLayoutMarker(marker)) throw damaged(path, 'is an image layout of another version than 1');
     return parseLayoutIndex(bytes);
   });
-  if (entries.length === 0) throw damaged(path, 'holds no image');
+  if (entries.length === 0) throw damaged(path, 'contains no image');
   return entries;
 }
 
@@ -143,11 +143,11 @@ function planImage(path: string, entry: LayoutEntry, resolve: PlanOptions['resol
   if (name === undefined)
     throw damaged(
       path,
-      `does not say which image ${entry.digest} is: an annotation org.opencontainers.image.ref.name with the full name has to, as in "skopeo copy … oci-archive:<file>:docker.io/library/nginx:1.27"`,
+      `does not name the image ${entry.digest}: it needs an annotation org.opencontainers.image.ref.name with the full name, as in "skopeo copy … oci-archive:<file>:docker.io/library/nginx:1.27"`,
     );
   const image = resolve(name);
   if (image.reference.kind === 'digest' && image.reference.digest !== entry.digest)
-    throw damaged(path, `calls ${entry.digest} by the name ${name}`);
+    throw damaged(path, `gives ${entry.digest} the name ${name}`);
   return { name, image, top: entry, changedAtMs: changedAtMsOf(entry) };
 }
 
@@ -156,6 +156,6 @@ function parseOrRefuse<T>(path: string, what: string, parse: () => T): T {
     return parse();
   } catch (error) {
     if (!(error instanceof OciSyntaxError)) throw error;
-    throw damaged(path, `has something unreadable as ${what}: ${error.message}`, error);
+    throw damaged(path, `has an invalid ${what}: ${error.message}`, error);
   }
 }

@@ -7,7 +7,7 @@ import { storePart } from './store-part.ts';
 
 const bytes = bytesOf(2 * leastSegmentBytes + 1_000);
 
-/** As from an archive: chunks that are overwritten by the next one. */
+/** Yields chunks as an archive does: each one is overwritten by the next. */
 async function* read(content: Buffer): AsyncGenerator<Uint8Array> {
   const buffer = Buffer.alloc(700_001);
   for (let at = 0; at < content.length;) {
@@ -33,7 +33,7 @@ function open(content: Buffer, signal?: AbortSignal) {
   return { bring, contents, digest, seen };
 }
 
-test('a blob of several segments comes into the store as it is', async () => {
+test('a blob of several segments is stored unchanged', async () => {
   for (const size of [0, 1, leastSegmentBytes, leastSegmentBytes + 1, 2 * leastSegmentBytes, bytes.length]) {
     const content = bytes.subarray(0, size);
     const { bring, contents, digest, seen } = open(content);
@@ -43,7 +43,7 @@ test('a blob of several segments comes into the store as it is', async () => {
   }
 });
 
-test('wrong bytes, and an interrupted import, leave nothing behind', async () => {
+test('wrong bytes and an interrupted import leave nothing in the store', async () => {
   const flipped = Buffer.from(bytes);
   flipped[leastSegmentBytes + 5]! ^= 1;
   const wrong = open(flipped);

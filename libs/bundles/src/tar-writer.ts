@@ -1,4 +1,4 @@
-// A tar archive of which only names, sizes and bytes tell: the same content is the same archive.
+// A tar archive that depends only on names, sizes and bytes: the same content gives the same archive.
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
@@ -9,10 +9,10 @@ export type TarWriter = ReturnType<typeof createTarWriter>;
 
 const epoch = new Date(0);
 
-/** The output is the writer's to end. */
+/** The writer ends or destroys the output. */
 export function createTarWriter(output: Writable, signal: AbortSignal | undefined) {
   const archive = pack();
-  // Whatever goes wrong at one end goes wrong at the other too, where less is known of it.
+  // An error at one end also appears at the other, with less detail.
   let failure: { readonly error: unknown } | undefined;
   const failed = (error: unknown): void => {
     failure ??= { error };
@@ -34,10 +34,10 @@ export function createTarWriter(output: Writable, signal: AbortSignal | undefine
   }
 
   return {
-    /** `size` bytes have to come. One at a time. Rejects with the error of the chunks, or of the output. */
+    /** Adds an entry. The chunks must have `size` bytes. Add one at a time. Rejects with the error of the chunks or of the output. */
     async add(name: string, size: number, chunks: Chunks): Promise<void> {
       try {
-        // Throws when the output has failed a moment ago.
+        // Throws if the output has failed meanwhile.
         const entry = archive.entry({ name, size, mode: 0o644, mtime: epoch, uid: 0, gid: 0, type: 'file' });
         await pipeline(watched(chunks), entry, { signal });
       } catch (error) {
@@ -47,13 +47,13 @@ export function createTarWriter(output: Writable, signal: AbortSignal | undefine
         throw error;
       }
     },
-    /** Resolves when the output has taken and ended everything. */
+    /** Resolves when the output has written everything and has ended. */
     async end(): Promise<void> {
       archive.finalize();
       await written;
       throwFailure();
     },
-    /** Destroys the output, if it has not ended. */
+    /** Destroys the output, unless it has ended. */
     async abort(reason: unknown): Promise<void> {
       archive.destroy(reason instanceof Error ? reason : new Error(String(reason)));
       await written;

@@ -1,4 +1,4 @@
-// Bundles for tests, right and wrong ones, as lists of what is in their archives.
+// Valid and invalid bundles for tests, as lists of the parts of their archives.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +51,7 @@ export function imageOf(seed: number): TestImage {
   return { digest: digestOf(manifest), manifest, layers, parts: [manifest, config, ...layers].map(partOf) };
 }
 
-/** The two parts that every layout has; images by their names. */
+/** The two parts of every layout. `images` are by name. */
 export function layoutOf(
   images: Readonly<Record<string, TestImage>>,
   annotations: Readonly<Record<string, string>> = {},
@@ -77,7 +77,7 @@ export async function tarOf(parts: readonly TestPart[]): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Gone with the test. */
+/** Writes a file that is removed after the test. */
 export async function fileOf(t: { after(end: () => Promise<unknown>): void }, bytes: Buffer): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-bundle-'));
   t.after(() => rm(directory, { recursive: true }));
