@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError, isCacheError } from './cache-error.ts';
 
-test('an error carries its kind, its message and what else is told of it', () => {
+test('an error has its kind, its message and its other details', () => {
   const cause = new Error('connect ECONNREFUSED');
   const error = new CacheError('upstream-unreachable', 'quay.io does not answer.', {
     detail: { upstream: 'quay.io' },
@@ -27,7 +27,7 @@ test('an error without options is not retryable and has no cause', () => {
   assert.equal(error.retryAfterMs, undefined);
 });
 
-test('isCacheError tells a CacheError from anything else, and its kind from other kinds', () => {
+test('isCacheError distinguishes a CacheError from other values, and its kind from other kinds', () => {
   const error: unknown = new CacheError('blob-unknown', 'This repository has no such blob.');
   assert.ok(isCacheError(error));
   assert.ok(isCacheError(error, 'blob-unknown'));

@@ -1,5 +1,4 @@
-// The one error that Cistern's libraries throw on purpose. It holds no HTTP: the frontend's error table decides what a
-// client sees for each kind.
+// The only error that Cistern's libraries throw on purpose. It contains no HTTP: the frontend's error table maps each kind to a response.
 
 export const cacheErrorKinds = [
   'name-invalid',
@@ -30,16 +29,16 @@ export type CacheErrorKind = (typeof cacheErrorKinds)[number];
 export interface CacheErrorOptions {
   /** Structured facts for the error body and the log. Never a secret. */
   readonly detail?: unknown;
-  /** Whether the same call may succeed a moment later. */
+  /** Whether the same call may succeed soon. */
   readonly retryable?: boolean;
-  /** How long the caller should wait before it tries again, in milliseconds. */
+  /** How long the caller should wait before a retry, in milliseconds. */
   readonly retryAfterMs?: number;
-  /** The cause may be this node's own network, disk or memory: another node may succeed. Not kept on the way to other nodes. */
+  /** The cause may be this node's own network, disk or memory, so another node may succeed. It is not sent to other nodes. */
   readonly isLocal?: boolean;
   readonly cause?: unknown;
 }
 
-/** A failure with a name. `message` is a whole sentence that a user can act on and may be shown to clients. */
+/** A failure with a kind. `message` is a complete sentence that a user can act on. It may be shown to clients. */
 export class CacheError extends Error {
   override readonly name = 'CacheError';
   readonly kind: CacheErrorKind;
