@@ -1,5 +1,5 @@
-// The names of the images in a bundle. A bundle is an OCI image layout in one tar archive. The full name of each image is in the two
-// annotations that other tools read, and in docker's own file.
+// The names of the images in a bundle. A bundle is an OCI image layout in one tar archive. The full name of each image is in the
+// two annotations that other tools read, and in docker's own file.
 import { type Digest, layoutBlobPath, type LayoutEntry, mediaTypes } from '@cistern/oci';
 import type { OpenedManifest } from '@cistern/pull-through';
 
@@ -47,8 +47,8 @@ const configTypes = new Set([
 ]);
 
 /**
- * Formats the file in which `docker load` finds images if docker does not use containerd's store. It does not support indexes, so each
- * image is for a single platform. Artifacts that are not container images are left out.
+ * Formats the file in which `docker load` finds images if docker does not use containerd's store. It does not support indexes, so
+ * each image is for a single platform. Artifacts that are not container images are left out.
  */
 export function formatDockerManifest(images: readonly LoadableImage[]): string {
   const entries = images.flatMap(({ name, manifest: { mediaType, bytes } }) => {

@@ -67,7 +67,7 @@ export async function collectImages(
     for (const { digest, platform } of children) {
       const name = platform && platformName(platform);
       if (platforms !== undefined && !platforms.some((wanted) => isFor(name, wanted))) continue;
-      const opened = await openIfThere({ ...key, reference: { kind: 'digest', digest } });
+      const opened = await openIfPresent({ ...key, reference: { kind: 'digest', digest } });
       if (opened === undefined) continue;
       await collect(key, opened, depth + 1);
       found += 1;
@@ -77,7 +77,7 @@ export async function collectImages(
     throw unsupported(key, `has nothing for ${platforms?.join(', ') ?? 'any platform'}: it lists ${names.join(', ')}`);
   }
 
-  async function openIfThere(key: ResolvedImage): Promise<OpenedManifest | undefined> {
+  async function openIfPresent(key: ResolvedImage): Promise<OpenedManifest | undefined> {
     try {
       return await open(key);
     } catch (error) {
@@ -100,6 +100,6 @@ function isFor(name: string | undefined, wanted: string): boolean {
   return name === wanted || name?.startsWith(`${wanted}/`) === true;
 }
 
-function unsupported({ upstream, repository }: RepositoryKey, what: string): CacheError {
-  return new CacheError('unsupported', `An image of ${upstream}/${repository} ${what}.`);
+function unsupported({ upstream, repository }: RepositoryKey, fault: string): CacheError {
+  return new CacheError('unsupported', `An image of ${upstream}/${repository} ${fault}.`);
 }

@@ -1,5 +1,5 @@
-// Writes images and their content into one archive: an OCI image layout that fills another cache and that other tools can read. Content that
-// is not cached is pulled. The same content of the same cache gives the same archive (decision 0025).
+// Writes images and their content into one archive: an OCI image layout that fills another cache and that other tools can read.
+// Content that is not cached is pulled. The same content of the same cache gives the same archive (decision 0025).
 import type { Writable } from 'node:stream';
 import type { CacheIndex } from '@cistern/index';
 import { AuthorizedRepository, type OpenedBlob, type OpenedManifest, type PullThrough } from '@cistern/pull-through';

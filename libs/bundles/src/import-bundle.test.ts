@@ -158,7 +158,7 @@ test('a flipped byte is detected on its way into the store, and no tag is writte
 
 const without = (part: string) => good.filter((one) => one.name !== part);
 const [manifestPart] = image.parts;
-const refused: readonly (readonly [what: string, why: RegExp, bytes: () => Buffer | Promise<Buffer>])[] = [
+const rejected: readonly (readonly [bundle: string, message: RegExp, bytes: () => Buffer | Promise<Buffer>])[] = [
   ['a file that is not an archive', /not a tar archive/, () => Buffer.alloc(2_000, 'x')],
   ['an empty file', /not an OCI image layout/, () => Buffer.alloc(0)],
   ['a compressed archive', /compressed: unpack it first/, async () => gzipSync(await tarOf(good))],
@@ -232,10 +232,10 @@ const refused: readonly (readonly [what: string, why: RegExp, bytes: () => Buffe
   ],
 ];
 
-for (const [what, why, bytes] of refused)
-  test(`${what} is rejected before anything is written`, async (t) => {
+for (const [bundle, message, bytes] of rejected)
+  test(`${bundle} is rejected before anything is written`, async (t) => {
     const { run, isEmpty } = openTarget();
-    await assert.rejects(run(t, await bytes()), why);
+    await assert.rejects(run(t, await bytes()), message);
     assert.ok(await isEmpty());
   });
 

@@ -1,5 +1,5 @@
-// Fills the cache from a bundle, as if upstream had sent its content. Every byte is verified on its way into the store, and no tag is
-// written before all content of the bundle is stored. An interrupted import continues when it is run again.
+// Fills the cache from a bundle, as if upstream had sent its content. Every byte is verified on its way into the store, and no
+// tag is written before all content of the bundle is stored. An interrupted import continues when it is run again.
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
 import { type Digest, parseManifest } from '@cistern/oci';
@@ -60,8 +60,8 @@ type Step = ImportOptions & { readonly file: BundleFile };
 const blobsAtOnce = 4;
 
 /**
- * Rejects with `content-mismatch` for a damaged or incomplete bundle, `store-unavailable`, `index-unavailable`, or the signal's reason.
- * In these cases no tag has been written, and only complete blobs.
+ * Rejects with `content-mismatch` for a damaged or incomplete bundle, `store-unavailable`, `index-unavailable`, or the signal's
+ * reason. In these cases no tag has been written, and only complete blobs.
  */
 export async function importBundle(options: ImportOptions): Promise<ImportResult> {
   const file = await openBundleFile(options.path, options.signal);

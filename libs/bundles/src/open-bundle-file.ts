@@ -1,5 +1,5 @@
-// A bundle as a file. Its archive is scanned once for its parts, and each part is then read in place. Nothing is unpacked, so that no name
-// in the archive becomes a path.
+// A bundle as a file. Its archive is scanned once for its parts, and each part is then read in place. Nothing is unpacked, so
+// that no name in the archive becomes a path.
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { CacheError } from '@cistern/errors';
@@ -113,7 +113,7 @@ function addPart(path: string, parts: Map<string, Place>, header: Header): void 
   parts.set(name, { offset, size: header.size });
 }
 
-/** Creates the error for an unusable archive. `what` follows its name in the message. */
-export function damaged(path: string, what: string, cause?: unknown): CacheError {
-  return new CacheError('content-mismatch', `${path} ${what}.`, { cause });
+/** Creates the error for an unusable archive. `fault` follows its name in the message. */
+export function damaged(path: string, fault: string, cause?: unknown): CacheError {
+  return new CacheError('content-mismatch', `${path} ${fault}.`, { cause });
 }

@@ -1,5 +1,5 @@
-// Plans an import before anything is written: the bundle's images by name, their manifests, and the blobs of those. A bundle that lacks
-// something, or contradicts itself, is rejected as a whole.
+// Plans an import before anything is written: the bundle's images by name, their manifests, and the blobs of those. A bundle that
+// lacks something, or contradicts itself, is rejected as a whole.
 import type { RepositoryKey } from '@cistern/index';
 import type { CacheError } from '@cistern/errors';
 import {
@@ -68,7 +68,7 @@ export async function planImport({ path, file, resolve }: PlanOptions): Promise<
     if (manifests.has(id)) return;
     if (depth > maxDepth) throw damaged(path, `nests indexes too deeply in ${name}`);
     const bytes = await readManifest(path, file, digest);
-    const parsed = parseOrRefuse(path, digest, () => parseManifest(bytes, mediaType));
+    const parsed = parseOrReject(path, digest, () => parseManifest(bytes, mediaType));
     if (parsed.kind === 'schema1' || parsed.kind === 'other')
       throw damaged(path, `has a manifest of ${name} that is a ${parsed.mediaType}, a type whose content is unknown`);
     if (parsed.kind === 'index') await visitListed(key, parsed.children, name, depth);
@@ -130,7 +130,7 @@ async function readEntries(path: string, file: BundleFile): Promise<readonly Lay
     throw damaged(path, `is not an OCI image layout: it has no ${layoutMarker.path}`);
   const marker = await file.readWhole(layoutMarker.path, maxManifestBytes);
   const bytes = await file.readWhole(layoutIndexPath, maxIndexBytes);
-  const entries = parseOrRefuse(path, layoutIndexPath, () => {
+  const entries = parseOrReject(path, layoutIndexPath, () => {
     if (!isLayoutMarker(marker)) throw damaged(path, 'is an image layout of another version than 1');
     return parseLayoutIndex(bytes);
   });
@@ -151,11 +151,11 @@ function planImage(path: string, entry: LayoutEntry, resolve: PlanOptions['resol
   return { name, image, top: entry, changedAtMs: changedAtMsOf(entry) };
 }
 
-function parseOrRefuse<T>(path: string, what: string, parse: () => T): T {
+function parseOrReject<T>(path: string, part: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
     if (!(error instanceof OciSyntaxError)) throw error;
-    throw damaged(path, `has an invalid ${what}: ${error.message}`, error);
+    throw damaged(path, `has an invalid ${part}: ${error.message}`, error);
   }
 }

@@ -24,20 +24,20 @@ function open(content: Buffer, signal?: AbortSignal) {
   const seen = { bytes: 0 };
   const advance = (more: number) => void (seen.bytes += more);
   const digest = digestOf(bytes.subarray(0, content.length));
-  const bring = () =>
+  const storeContent = () =>
     storePart(
       { path: 'bundle', file: { ...file, read: () => read(content) }, store, signal, advance },
       digest,
       content.length,
     );
-  return { bring, contents, digest, seen };
+  return { storeContent, contents, digest, seen };
 }
 
 test('a blob of several segments is stored unchanged', async () => {
   for (const size of [0, 1, leastSegmentBytes, leastSegmentBytes + 1, 2 * leastSegmentBytes, bytes.length]) {
     const content = bytes.subarray(0, size);
-    const { bring, contents, digest, seen } = open(content);
-    await bring();
+    const { storeContent, contents, digest, seen } = open(content);
+    await storeContent();
     assert.ok(content.equals(contents.blobs.get(digest)!.bytes), `${size}`);
     assert.deepEqual([contents.uploads.size, seen.bytes], [0, size]);
   }
@@ -47,9 +47,9 @@ test('wrong bytes and an interrupted import leave nothing in the store', async (
   const flipped = Buffer.from(bytes);
   flipped[leastSegmentBytes + 5]! ^= 1;
   const wrong = open(flipped);
-  await assert.rejects(wrong.bring(), { kind: 'content-mismatch' });
+  await assert.rejects(wrong.storeContent(), { kind: 'content-mismatch' });
   assert.deepEqual([wrong.contents.blobs.size, wrong.contents.uploads.size], [0, 0]);
   const interrupted = open(bytes, AbortSignal.abort(new Error('stop')));
-  await assert.rejects(interrupted.bring(), /stop/);
+  await assert.rejects(interrupted.storeContent(), /stop/);
   assert.deepEqual([interrupted.contents.blobs.size, interrupted.contents.uploads.size], [0, 0]);
 });

@@ -34,7 +34,9 @@ export function createTarWriter(output: Writable, signal: AbortSignal | undefine
   }
 
   return {
-    /** Adds an entry. The chunks must have `size` bytes. Add one at a time. Rejects with the error of the chunks or of the output. */
+    /**
+     * Adds an entry. The chunks must have `size` bytes. Add one at a time. Rejects with the error of the chunks or of the output.
+     */
     async add(name: string, size: number, chunks: Chunks): Promise<void> {
       try {
         // Throws if the output has failed meanwhile.

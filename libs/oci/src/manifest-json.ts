@@ -9,8 +9,8 @@ const maxDepth = 100;
 // 2,000 children with 25 values each. Parsing more takes so long that no other request is served meanwhile.
 const maxValues = 50_000;
 
-export function invalidManifest(what: string): OciSyntaxError {
-  return new OciSyntaxError('MANIFEST_INVALID', `invalid manifest: ${what}`);
+export function invalidManifest(fault: string): OciSyntaxError {
+  return new OciSyntaxError('MANIFEST_INVALID', `invalid manifest: ${fault}`);
 }
 
 export function isJsonObject(value: unknown): value is JsonObject {
@@ -39,8 +39,8 @@ export function hasTooManyValues(bytes: Uint8Array): boolean {
 }
 
 /**
- * Counts brackets and commas outside strings before the JSON is parsed, up to the limits. In UTF-8 no byte of a longer character is
- * ASCII.
+ * Counts brackets and commas outside strings before the JSON is parsed, up to the limits. In UTF-8 no byte of a longer character
+ * is ASCII.
  */
 function measureJson(bytes: Uint8Array): { readonly depth: number; readonly values: number } {
   let [depth, deepest, values] = [0, 0, 0];
