@@ -1,4 +1,5 @@
-// The only error that Cistern's libraries throw on purpose. It contains no HTTP: the frontend's error table maps each kind to a response.
+// The only error that Cistern's libraries throw on purpose. It contains no HTTP: the frontend's error table maps each kind to a
+// response.
 
 export const cacheErrorKinds = [
   'name-invalid',

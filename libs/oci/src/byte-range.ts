@@ -1,4 +1,5 @@
-// Byte ranges as in RFC 9110 section 14: the ranges of a request, the `Content-Range` of a response, and the frame of several ranges.
+// Byte ranges as in RFC 9110 section 14: the ranges of a request, the `Content-Range` of a response, and the frame of several
+// ranges.
 
 /** Both ends are inclusive: `start <= end`. */
 export interface ByteRange {
@@ -29,11 +30,11 @@ const rangeSpec = /^[ \t]*(\d*)-(\d*)[ \t]*$/;
 /**
  * Decides the response to a `Range` header on a blob of `size` bytes. `ranges` is never empty, and in the requested order.
  *
- * A server may ignore any `Range` (RFC 9110, 14.2). `whole` does so for a malformed header or another unit. It does so for an empty
- * blob: some clients always send `bytes=0-`, and a 206 cannot be empty. It also does so against the abuse of 17.15: overlapping
- * ranges, more than 16 that do not ascend, or more than 1024. The same holds for more than 128 reads of less than 64 KiB each.
- * A range that ends before it begins (14.1.1) may be ignored or rejected. It is rejected, because the conformance suite of the
- * distribution specification expects that.
+ * A server may ignore any `Range` (RFC 9110, 14.2). `whole` does so for a malformed header or another unit. It does so for an
+ * empty blob: some clients always send `bytes=0-`, and a 206 cannot be empty. It also does so against the abuse of 17.15:
+ * overlapping ranges, more than 16 that do not ascend, or more than 1024. The same holds for more than 128 reads of less than 64
+ * KiB each. A range that ends before it begins (14.1.1) may be ignored or rejected. It is rejected, because the conformance suite
+ * of the distribution specification expects that.
  */
 export function parseRangeHeader(header: string | undefined, size: number): RangeAnswer {
   if (header === undefined || size === 0 || header.slice(0, 6).toLowerCase() !== 'bytes=') return whole;
@@ -136,9 +137,9 @@ export interface MultipartByteranges {
 }
 
 /**
- * Builds the frame of a multipart/byteranges 206 (section 14.6). It needs no byte of the blob, so the response can be streamed and
- * still have a Content-Length. `contentType` is that of the whole blob. `boundary` must not occur in the blob: use a random one, of
- * at most 70 letters and digits.
+ * Builds the frame of a multipart/byteranges 206 (section 14.6). It needs no byte of the blob, so the response can be streamed
+ * and still have a Content-Length. `contentType` is that of the whole blob. `boundary` must not occur in the blob: use a random
+ * one, of at most 70 letters and digits.
  */
 export function multipartByteranges(
   ranges: readonly ByteRange[],

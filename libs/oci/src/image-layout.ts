@@ -1,5 +1,5 @@
-// An OCI image layout, as in the image specification, "Image Layout": the names of its parts, and its index. The annotations of an index
-// entry name its image.
+// An OCI image layout, as in the image specification, "Image Layout": the names of its parts, and its index. The annotations of
+// an index entry name its image.
 import { type Digest, digestAlgorithm, digestHex, isDigest } from './names.ts';
 import { type Descriptor, parseDescriptor } from './manifest-child.ts';
 import { invalidManifest, isJsonObject, parseManifestJson } from './manifest-json.ts';

@@ -1,5 +1,5 @@
-// Parses the references of a manifest, as in the OCI image specification, "Image Manifest" and "Image Index", and Docker's V2 schema 1
-// and 2. The bytes are forwarded unchanged. The cache only needs to know which content belongs to them.
+// Parses the references of a manifest, as in the OCI image specification, "Image Manifest" and "Image Index", and Docker's V2
+// schema 1 and 2. The bytes are forwarded unchanged. The cache only needs to know which content belongs to them.
 import { type Descriptor, type Child, parseChild, parseDescriptor, parseFsLayer } from './manifest-child.ts';
 import { invalidManifest, type JsonObject, parseManifestJson } from './manifest-json.ts';
 import { isIndexMediaType, mediaTypeOf, mediaTypes } from './media-types.ts';

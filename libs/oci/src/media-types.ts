@@ -1,5 +1,5 @@
-// The media types of manifests, as in the OCI image specification, "Media Types", and Docker's image manifest specifications, V2 schema 1
-// and 2.
+// The media types of manifests, as in the OCI image specification, "Media Types", and Docker's image manifest specifications, V2
+// schema 1 and 2.
 
 export const mediaTypes = {
   ociIndex: 'application/vnd.oci.image.index.v1+json',

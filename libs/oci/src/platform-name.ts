@@ -1,4 +1,5 @@
-// A platform as one string. Platforms that clients treat as the same have the same string, by containerd's rules (platforms/database.go).
+// A platform as one string. Platforms that clients treat as the same have the same string, by containerd's rules
+// (platforms/database.go).
 import type { Platform } from './manifest-child.ts';
 
 const wellFormed = /^[\w.-]+(?:\/[\w.-]+){1,2}$/;

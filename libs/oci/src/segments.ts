@@ -1,8 +1,8 @@
 // Segments are the equal parts in which a blob is fetched, stored and checked.
 
 /**
- * CRC-32 of each segment of a blob, in order. It detects accidental changes. It proves nothing against an attacker who chooses the
- * bytes: that is the purpose of the digest.
+ * CRC-32 of each segment of a blob, in order. It detects accidental changes. It proves nothing against an attacker who chooses
+ * the bytes: that is the purpose of the digest.
  */
 export interface CrcTable {
   readonly segmentBytes: number;
@@ -16,8 +16,8 @@ export const leastSegmentBytes = 16 * mebibyte;
 const maxSegments = 10_000;
 
 /**
- * Returns the size of every segment except the last, which may be shorter: Cloudflare's R2 requires equal parts. Above `least` it is a
- * multiple of 1 MiB.
+ * Returns the size of every segment except the last, which may be shorter: Cloudflare's R2 requires equal parts. Above `least` it
+ * is a multiple of 1 MiB.
  */
 export function segmentBytesOf(size: number, least = leastSegmentBytes): number {
   return size <= least * maxSegments ? least : Math.ceil(size / maxSegments / mebibyte) * mebibyte;

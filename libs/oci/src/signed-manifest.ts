@@ -1,5 +1,5 @@
-// Signed manifests of schema 1, from before 2016. Their digest covers only the signed content, without the signatures (distribution's
-// manifest/schema1, libtrust's pretty JWS).
+// Signed manifests of schema 1, from before 2016. Their digest covers only the signed content, without the signatures
+// (distribution's manifest/schema1, libtrust's pretty JWS).
 import { type Digest, digestAlgorithm, digestOf } from './names.ts';
 
 interface Signed {

@@ -1,4 +1,5 @@
-// Every parser of strings, on strings that are almost valid. Each returns a value that it would parse to itself, or its own error.
+// Every parser of strings, on strings that are almost valid. Each returns a value that it would parse to itself, or its own
+// error.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

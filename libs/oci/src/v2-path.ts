@@ -1,5 +1,5 @@
-// Parses a URL path of the pull API once, into a value, as in the OCI distribution specification, "Endpoints". It runs for every request. It
-// searches for slashes from the end, so that a name may contain `manifests`, `blobs` or `tags`.
+// Parses a URL path of the pull API once, into a value, as in the OCI distribution specification, "Endpoints". It runs for every
+// request. It searches for slashes from the end, so that a name may contain `manifests`, `blobs` or `tags`.
 import { checkName, type Digest, nameComponent, parseDigest, parseReference, type Reference } from './names.ts';
 
 type V2Endpoint =
@@ -13,8 +13,8 @@ type V2Endpoint =
   | { readonly endpoint: 'unknown' };
 
 /**
- * `name` follows the grammar of a repository name, but its first component may be a host such as `localhost:5000`. Split that off, then
- * call `parseRepositoryName`. `prefix` is the one component before `/v2`, which may be a host too.
+ * `name` follows the grammar of a repository name, but its first component may be a host such as `localhost:5000`. Split that
+ * off, then call `parseRepositoryName`. `prefix` is the one component before `/v2`, which may be a host too.
  */
 export type V2Path = V2Endpoint & { readonly prefix?: string };
 

@@ -1,9 +1,12 @@
-// Reuses read buffers: a new buffer per chunk costs three times the CPU of a reused one. The more of the budget is in use, the smaller
-// they get. Beyond the budget they are very small. That is slower, but no reader waits for another. Two thousand slow clients take little
-// more memory than a hundred.
+// Reuses read buffers: a new buffer per chunk costs three times the CPU of a reused one. The more of the budget is in use, the
+// smaller they get. Beyond the budget they are very small. That is slower, but no reader waits for another. Two thousand slow
+// clients take little more memory than a hundred.
 
 export interface BufferPool {
-  /** Returns a buffer of `chunkBytes`, or smaller if the budget is short. It is about `mostBytes` large at most, but never very small. */
+  /**
+   * Returns a buffer of `chunkBytes`, or smaller if the budget is short. It is about `mostBytes` large at most, but never very
+   * small.
+   */
   take(mostBytes?: number): Buffer;
   /** Returns a buffer to the pool. Its contents may be overwritten from now on. */
   give(buffer: Buffer): void;
@@ -59,14 +62,16 @@ type Room = Pick<BufferPool, 'usedBytes' | 'maxBytes'>;
 
 /** Two chunks keep a lone reader busy: one is written out while the other is read. */
 const loneChunks = 2;
-/** Nothing is read ahead for a lone reader that is slower than this, in bytes per second. The same applies when memory is short. */
+/**
+ * Nothing is read ahead for a lone reader that is slower than this, in bytes per second. The same applies when memory is short.
+ */
 const hurriedPace = 2 * 1024 * 1024;
 const roomyFactor = 2;
 const keepingFactor = 4;
 
 /**
- * Returns how many chunks are read ahead for this number of readers. `pace` is that of a lone reader. While memory is free, several
- * readers may be further apart: their sockets read and write in bursts of megabytes.
+ * Returns how many chunks are read ahead for this number of readers. `pace` is that of a lone reader. While memory is free,
+ * several readers may be further apart: their sockets read and write in bursts of megabytes.
  */
 export function mostChunks(readers: number, pace: number, maxChunks: number, { usedBytes, maxBytes }: Room): number {
   if (readers === 1) return pace < hurriedPace || usedBytes * 2 > maxBytes ? 1 : loneChunks;

@@ -16,8 +16,8 @@ export interface SourceReader {
    */
   readonly table?: (() => Promise<CrcTable | undefined>) | undefined;
   /**
-   * Whether the bytes of the next reads have not been verified yet. A caller that forwards them to the end of the blob must compare
-   * them with `table` before the last one.
+   * Whether the bytes of the next reads have not been verified yet. A caller that forwards them to the end of the blob must
+   * compare them with `table` before the last one.
    */
   readonly isUnproven?: boolean | undefined;
   /** CRC-32 of the bytes from the last `read`, if it has been computed. */
@@ -37,8 +37,8 @@ export interface ByteSource {
 }
 
 /**
- * The bytes no longer come from here, but may be available elsewhere. A worker is unavailable or has handed its fill over, or a store
- * has failed midway. The reader that gets this error continues from its position. The error never leaves this package.
+ * The bytes no longer come from here, but may be available elsewhere. A worker is unavailable or has handed its fill over, or a
+ * store has failed midway. The reader that gets this error continues from its position. The error never leaves this package.
  */
 export class SourceInterrupted extends Error {
   override readonly name = 'SourceInterrupted';

@@ -1,5 +1,5 @@
-// Makes the CRC table for a blob's record. It has a thousand segments at most, so that the record stays small and the blob needs no second
-// object (decision 0067).
+// Makes the CRC table for a blob's record. It has a thousand segments at most, so that the record stays small and the blob needs
+// no second object (decision 0067).
 import { type CrcTable, segmentBytesOf, segmentCount } from '@cistern/oci';
 import { combineSegments } from './combine-crc32.ts';
 import { createSegmentSums } from './segment-sums.ts';

@@ -1,5 +1,5 @@
-// One blob, many readers: readers of the same digest at about the same position share one stream and its buffers. A reader joins the window
-// that covers its position, or opens one there. A reader that is removed from its window does the same again.
+// One blob, many readers: readers of the same digest at about the same position share one stream and its buffers. A reader joins
+// the window that covers its position, or opens one there. A reader that is removed from its window does the same again.
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type CrcTable, segmentBytesOf } from '@cistern/oci';
 import type { BufferPool } from './buffer-pool.ts';
@@ -11,8 +11,8 @@ export interface SharedReader {
   /** Resolves when `next` can return bytes immediately. Rejects with a failure before the first byte. */
   ready(): Promise<void>;
   /**
-   * Returns the next bytes, and `undefined` at the end. The end of the whole blob comes only if every segment that this reader got
-   * matches the verified blob, from any number of streams.
+   * Returns the next bytes, and `undefined` at the end. The end of the whole blob comes only if every segment that this reader
+   * got matches the verified blob, from any number of streams.
    */
   next(): Promise<Uint8Array | undefined>;
   close(): void;
@@ -20,8 +20,8 @@ export interface SharedReader {
 
 export interface SharedReads {
   /**
-   * Opens a reader of `[from, toExclusive)`. `key` names the bytes and their origin. The first reader's `source` serves all readers
-   * with the same key until the last one has closed.
+   * Opens a reader of `[from, toExclusive)`. `key` names the bytes and their origin. The first reader's `source` serves all
+   * readers with the same key until the last one has closed.
    */
   attach(key: string, source: ByteSource, from: number, toExclusive: number): SharedReader;
   /** Number of open windows. 0 means that there are no readers. */
@@ -90,14 +90,17 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
 }
 
 /**
- * A limit, in multiples of one window's patience. If many readers are removed, the machine is slow, not the readers, and each further
- * stream would slow it down more. A reader that is slow on its own costs the others this patience only once.
+ * A limit, in multiples of one window's patience. If many readers are removed, the machine is slow, not the readers, and each
+ * further stream would slow it down more. A reader that is slow on its own costs the others this patience only once.
  */
 const mostPatience = 8;
 /** Among many readers each takes a chunk as rarely as all of them. It blocks the others only after this multiple of that time. */
 const patienceChunks = 4;
 
-/** Returns how long one reader may block the others, for a number of windows and the time `chunkMs` that all readers need per chunk. */
+/**
+ * Returns how long one reader may block the others, for a number of windows and the time `chunkMs` that all readers need per
+ * chunk.
+ */
 export function patienceWith(windows: number, chunkMs: number, patienceMs: number): number {
   const ms = Math.max(patienceMs * (1 + (windows - 1) / 2) ** 2, chunkMs * patienceChunks);
   return Math.min(patienceMs * mostPatience, ms);
@@ -236,7 +239,9 @@ class Reader implements Member {
     });
   }
 
-  /** A reader in the middle of a blob waits for an unavailable index or store, because its client has the response head already. */
+  /**
+   * A reader in the middle of a blob waits for an unavailable index or store, because its client has the response head already.
+   */
   #mayWait(error: unknown): boolean {
     const { from } = this.#options;
     if (this.position === from || !isCacheError(error, 'index-unavailable', 'store-unavailable')) return false;

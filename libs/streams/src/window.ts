@@ -1,5 +1,5 @@
-// A window is one stream from a source, with a bounded run of chunks that all readers near its position share. Its readers set the pace. A
-// reader that blocks the others for longer than `patienceMs` is removed and continues on its own.
+// A window is one stream from a source, with a bounded run of chunks that all readers near its position share. Its readers set
+// the pace. A reader that blocks the others for longer than `patienceMs` is removed and continues on its own.
 import { crc32 } from 'node:zlib';
 import { type BufferPool, mayKeep, mostChunks } from './buffer-pool.ts';
 import type { ByteSource, SourceReader } from './byte-source.ts';
@@ -92,7 +92,7 @@ export class Window {
     void this.#pump();
   }
 
-  /** Whether `member` still belongs to this window. False once it is removed, or once the window has ended before its position. */
+  /** Whether `member` belongs to this window. False once it is removed, or the window has ended before its position. */
   has(member: Member): boolean {
     return this.#members.has(member);
   }
@@ -185,7 +185,7 @@ export class Window {
     return this.#stream;
   }
 
-  /** The slowest members block the others only if one of those has read all chunks. */
+  /** The slowest members block the others only if one of the others waits for the next chunk. */
   #castOutSlowest(): void {
     this.#patience = undefined;
     if (this.#ending.signal.aborted || !this.#isFull()) return;
@@ -265,7 +265,7 @@ export class Window {
 
 /** Sockets read in bursts of megabytes, so the pace of a lone reader cannot be measured over a shorter time. */
 const paceMs = 1000;
-/** A reader that catches up with others reads to their position, or this far. Bytes beyond that would mostly be requested needlessly. */
+/** A reader that catches up with others reads to their position, or this far. Most bytes beyond that would be useless. */
 const catchUpBytes = 4 * 1024 * 1024;
 
 /** A stream from 0 reads the whole blob, because unverified bytes may already be on their way. */

@@ -16,9 +16,14 @@ export interface FillConnectionsOptions {
 }
 
 export interface FillConnections {
-  /** Connections that this fill may have now, 1 … `max`. When the number falls, the fill starts no further request and aborts none. */
+  /**
+   * Connections that this fill may have now, 1 … `max`. When the number falls, the fill starts no further request and aborts
+   * none.
+   */
   readonly allowed: number;
-  /** The last of those is on trial. Short requests for it let the next trial start soon, should this one end without a verdict. */
+  /**
+   * The last of those is on trial. Short requests for it let the next trial start soon, should this one end without a verdict.
+   */
   readonly isOnTrial: boolean;
   /** Counts bytes that upstream has sent for this fill. */
   received(bytes: number): void;

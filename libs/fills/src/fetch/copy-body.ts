@@ -24,8 +24,8 @@ const maxPendingBytes = 1024 * 1024;
 
 /**
  * Resolves when everything up to the end of the run, or of the body, is written. It drops the rest of the body, because a body
- * that is read to its own end leaves its connection reusable. The caller checks `run.next`: the body may have ended early. Rejects
- * with the error of the body or of the write.
+ * that is read to its own end leaves its connection reusable. The caller checks `run.next`: the body may have ended early.
+ * Rejects with the error of the body or of the write.
  */
 export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions): Promise<void> {
   let pending: Buffer[] = [];
@@ -78,8 +78,8 @@ export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions)
 }
 
 /**
- * Frees a chunk that has an `ArrayBuffer` of its own, as a chunk from a socket does. Memory outside the heap is much for the kernel
- * and little for V8's young generation. Without this, the collector would scan the whole heap for each 64 MB of a fill.
+ * Frees a chunk that has an `ArrayBuffer` of its own, as a chunk from a socket does. Memory outside the heap is much for the
+ * kernel and little for V8's young generation. Without this, the collector would scan the whole heap for each 64 MB of a fill.
  */
 function free({ buffer, byteLength }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);

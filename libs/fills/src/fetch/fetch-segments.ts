@@ -1,6 +1,6 @@
-// Plans a fill's GETs. The first GET is plain and reads to the end. The others are ranged. They serve a reader that waits ahead of
-// the first GET, and use more connections where those pay. They take segments from the first GET, which ends where the first of
-// them begins.
+// Plans a fill's GETs. The first GET is plain and reads to the end. The others are ranged. They serve a reader that waits ahead
+// of the first GET, and use more connections where those pay. They take segments from the first GET, which ends where the first
+// of them begins.
 import { type BlobRequestOptions, ExtraRefused, type UpstreamBlobBody } from '@cistern/upstream';
 import type { FillRoom } from '../room/spool-room.ts';
 import { type Segment, type Segments, nearBytesOf } from '../spool/segments.ts';
@@ -264,8 +264,8 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       }
     },
     /**
-     * A reader waits for the byte at `offset`. Returns true if a fetch delivers it soon, or was started there. Returns false if the
-     * byte will take long, because there is no space.
+     * A reader waits for the byte at `offset`. Returns true if a fetch delivers it soon, or was started there. Returns false if
+     * the byte will take long, because there is no space.
      */
     want(offset: number): boolean {
       const segment = segments.holding(offset);

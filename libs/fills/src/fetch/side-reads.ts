@@ -1,5 +1,5 @@
-// Reads alongside a fill, for readers behind or far ahead of its window, and for small ranges. Side reads are ranged GETs, bounded
-// and never spooled. Readers at the same offset share one.
+// Reads alongside a fill, for readers behind or far ahead of its window, and for small ranges. Side reads are ranged GETs,
+// bounded and never spooled. Readers at the same offset share one.
 import { CacheError } from '@cistern/errors';
 import { type SharedReader, type SourceReader, createBufferPool, createSharedReads } from '@cistern/streams';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
@@ -14,7 +14,10 @@ export interface SideReadsOptions {
   readonly requestedBefore: number;
   /** Called with the number of bytes received from upstream. */
   readonly onBytes: (bytes: number) => void;
-  /** Called when upstream refused a GET or broke it off. Returns true if the reader can wait for its bytes; else it gets the error. */
+  /**
+   * Called when upstream refused a GET or broke it off. Returns true if the reader can wait for its bytes; else it gets the
+   * error.
+   */
   readonly onFailed: (error: unknown) => boolean;
 }
 

@@ -1,5 +1,5 @@
-// A checkpoint lets another worker continue a large fill (decision 0069). It covers segments from the blob's start that are hashed and
-// uploaded. It contains the state of the hash after them, and the upload. The record of the fill carries it, sealed.
+// A checkpoint lets another worker continue a large fill (decision 0069). It covers segments from the blob's start that are
+// hashed and uploaded. It contains the state of the hash after them, and the upload. The record of the fill carries it, sealed.
 import { createHash } from 'node:crypto';
 import type { BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { CrcTable, Digest } from '@cistern/oci';
@@ -38,8 +38,8 @@ export interface ResumeOptions {
 }
 
 /**
- * Marks the segments before the checkpoint as complete. Returns `undefined` if its upload is missing or anything else does not match.
- * The fill then begins at 0. Never rejects.
+ * Marks the segments before the checkpoint as complete. Returns `undefined` if its upload is missing or anything else does not
+ * match. The fill then begins at 0. Never rejects.
  */
 export async function resumeFrom(
   checkpoint: Checkpoint,

@@ -1,5 +1,5 @@
-// The bytes of a fill as its readers see them: which are present, which are withheld, and how the fill ended. The end is withheld until
-// the whole blob is verified, so that no reader takes an unverified body for a complete one.
+// The bytes of a fill as its readers see them: which are present, which are withheld, and how the fill ended. The end is withheld
+// until the whole blob is verified, so that no reader takes an unverified body for a complete one.
 import { SourceInterrupted } from '@cistern/streams';
 import type { Segments } from '../spool/segments.ts';
 

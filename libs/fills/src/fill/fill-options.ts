@@ -38,11 +38,13 @@ export interface FillOptions {
   /** Returns whether another worker continues after this failure, which is this worker's own. */
   readonly handsOn?: ((error: unknown) => Promise<boolean>) | undefined;
   /**
-   * Checks whether another worker has taken the fill over, and calls `handOver` if so. Resolves with true if none has. Unset means
-   * that no worker takes it over.
+   * Checks whether another worker has taken the fill over, and calls `handOver` if so. Resolves with true if none has. Unset
+   * means that no worker takes it over.
    */
   readonly lookForSuccessor?: (() => Promise<boolean>) | undefined;
-  /** Hashes blobs that exceed their share of the spool, so that other workers can continue such fills. Unset means that none does. */
+  /**
+   * Hashes blobs that exceed their share of the spool, so that other workers can continue such fills. Unset means that none does.
+   */
   readonly openHash?: OpenSavableHash | undefined;
   /** Left by an earlier fill of `takenOverSize` bytes. */
   readonly checkpoint?: Checkpoint | undefined;
@@ -62,16 +64,16 @@ export interface Fill {
   /** Resolves with the blob's size once upstream has answered and followers can read. Rejects with the failure. */
   readonly running: Promise<number>;
   /**
-   * Resolves when the fill has ended. `committed` means that the blob is in the store. `left` means that only ranges were wanted and
-   * the last reader has left, or that the store refused the blob. `moved` means that another worker continues and no reader needs
-   * bytes here. Rejects with the failure. Readers that opened it before may still read.
+   * Resolves when the fill has ended. `committed` means that the blob is in the store. `left` means that only ranges were wanted
+   * and the last reader has left, or that the store refused the blob. `moved` means that another worker continues and no reader
+   * needs bytes here. Rejects with the failure. Readers that opened it before may still read.
    */
   readonly ended: Promise<FillEnd>;
   /** Opens a follower at any offset. Call it only after `running`. Returns `undefined` once the fill has ended, in any way. */
   open(range: FillRange): SourceReader | undefined;
   /**
-   * Opens the first present bytes from `from` on, unverified, for the worker that takes the fill over. This fill then stops fetching.
-   * Resolves with `undefined` if there are none.
+   * Opens the first present bytes from `from` on, unverified, for the worker that takes the fill over. This fill then stops
+   * fetching. Resolves with `undefined` if there are none.
    */
   openPresent(from: number): Promise<(PresentRun & { readonly reader: SourceReader }) | undefined>;
   /** Unset means that upstream has not answered yet. */

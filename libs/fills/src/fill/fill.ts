@@ -1,5 +1,5 @@
-// A fill is one fetch of one digest. It streams the bytes to every waiting reader, verifies them and commits the blob. It outlives the
-// requests that started it.
+// A fill is one fetch of one digest. It streams the bytes to every waiting reader, verifies them and commits the blob. It
+// outlives the requests that started it.
 //
 // - claimed → running ⇄ stalled: the window has no space, or the store accepts nothing
 // - running → verified → committing → committed | unstored → ended

@@ -1,5 +1,5 @@
-// Followers are readers at any offset of a fill in progress. They never slow it down, and wait only for their own bytes. Bytes that are
-// not in its window come by side reads.
+// Followers are readers at any offset of a fill in progress. They never slow it down, and wait only for their own bytes. Bytes
+// that are not in its window come by side reads.
 import type { CrcTable } from '@cistern/oci';
 import { untilAborted } from '@cistern/runtime';
 import type { SourceReader } from '@cistern/streams';
@@ -11,8 +11,8 @@ export interface FillReaderOptions {
   /** Whether the blob's end waits for verification. A small range is unverified anyway and does not wait. */
   readonly verified: boolean;
   /**
-   * Called when the reader wants missing bytes at an offset. Returns a reader of them, which this reader closes. Returns `undefined`
-   * if the bytes will arrive here.
+   * Called when the reader wants missing bytes at an offset. Returns a reader of them, which this reader closes. Returns
+   * `undefined` if the bytes will arrive here.
    */
   readonly openSideRead: (from: number, toExclusive: number) => SourceReader | undefined;
   readonly follower: Follower;

@@ -1,5 +1,5 @@
-// A savable hash in a thread of its own. The thread reads the spool's files itself: they are in the page cache, and nothing is copied
-// between threads. It ends with its fill.
+// A savable hash in a thread of its own. The thread reads the spool's files itself: they are in the page cache, and nothing is
+// copied between threads. It ends with its fill.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { digestAlgorithm } from '@cistern/oci';

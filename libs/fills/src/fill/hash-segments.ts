@@ -1,5 +1,5 @@
-// The running hash of a fill. The hash of a large blob can be saved, and reads all bytes back from the spool. The other kind hashes
-// chunks on arrival if they are next in order, and reads the rest back.
+// The running hash of a fill. The hash of a large blob can be saved, and reads all bytes back from the spool. The other kind
+// hashes chunks on arrival if they are next in order, and reads the rest back.
 import { createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
 import type { SavableHash } from './savable-hash.ts';
 import type { Segments } from '../spool/segments.ts';

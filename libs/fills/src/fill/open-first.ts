@@ -1,5 +1,5 @@
-// Sends the first upstream request of a fill and finds the size of the blob. The size comes from the manifest that names the blob, from
-// the response, or from a HEAD. All that name a size must agree.
+// Sends the first upstream request of a fill and finds the size of the blob. The size comes from the manifest that names the
+// blob, from the response, or from a HEAD. All that name a size must agree.
 import { CacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
 import { isNoRange } from '../fetch/fetch-errors.ts';

@@ -6,8 +6,8 @@ import type { Segments } from '../spool/segments.ts';
 /** Allows one call at a time. */
 export interface SavableHash {
   /**
-   * Hashes the blob's bytes from the current position to `end`. They must be present, in one segment. Resolves with the state after
-   * them, which contains some of those bytes.
+   * Hashes the blob's bytes from the current position to `end`. They must be present, in one segment. Resolves with the state
+   * after them, which contains some of those bytes.
    */
   readOn(from: number, end: number): Promise<Uint8Array>;
   /** Returns the digest in hex. Call it once, at the end. */

@@ -64,8 +64,8 @@ export function createSideReadPolicy(options: SideReadPolicyOptions) {
 
   return {
     /**
-     * Opens a reader of `[from, end)`, or of its beginning. Unset means that the reader must wait: the bytes will soon be in the spool
-     * or in the store. Throws `store-unavailable` if nothing can deliver the bytes.
+     * Opens a reader of `[from, end)`, or of its beginning. Unset means that the reader must wait: the bytes will soon be in the
+     * spool or in the store. Throws `store-unavailable` if nothing can deliver the bytes.
      */
     open(from: number, end: number, verified: boolean): SourceReader | undefined {
       const segment = segments.holding(from);

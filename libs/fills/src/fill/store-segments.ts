@@ -1,5 +1,5 @@
-// Moves a fill's bytes into the store. A file in the store's own directory becomes the blob by a rename. Other stores get segments as
-// they complete, and a blob of one segment by one PUT. Nothing is visible before the whole blob is verified.
+// Moves a fill's bytes into the store. A file in the store's own directory becomes the blob by a rename. Other stores get
+// segments as they complete, and a blob of one segment by one PUT. Nothing is visible before the whole blob is verified.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobBody, BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
@@ -168,7 +168,10 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
       waiting.push(segment);
       sendNext();
     },
-    /** Makes the verified blob visible, with retries for a minute. Returns false if the store refuses it. Rejects with the reason of `signal`. */
+    /**
+     * Makes the verified blob visible, with retries for a minute. Returns false if the store refuses it. Rejects with the reason
+     * of `signal`.
+     */
     async commit(): Promise<boolean> {
       committing = { sinceMs: performance.now(), hasRefused: false };
       let isDone = false;

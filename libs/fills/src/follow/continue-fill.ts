@@ -14,8 +14,8 @@ type BlobUpstream = Pick<Upstream, 'name' | 'getBlob' | 'headBlob'>;
 const readBytes = 256 * 1024;
 
 /**
- * Wraps `upstream` for a fill that continues the one at `predecessor`, of a blob of `size` bytes. A body rejects as `getBlob` does if
- * upstream does not send the rest.
+ * Wraps `upstream` for a fill that continues the one at `predecessor`, of a blob of `size` bytes. A body rejects as `getBlob`
+ * does if upstream does not send the rest.
  */
 export function continueFill(
   upstream: BlobUpstream,

@@ -1,13 +1,13 @@
-// How a frontend joins a fill: subscribe, read the record, add the job, read again. The record is the truth, and announcements only
-// wake. It waits for `running`, never for `done`.
+// How a frontend joins a fill: subscribe, read the record, add the job, read again. The record is the truth, and announcements
+// only wake. It waits for `running`, never for `done`.
 import { type CacheIndex, type FillRecord, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
 
 /**
- * The failure in the record of a fill that has lost its last reader. The fill has not failed: the next client starts another. Nodes
- * of other releases compare the message, so it never changes.
+ * The failure in the record of a fill that has lost its last reader. The fill has not failed: the next client starts another.
+ * Nodes of other releases compare the message, so it never changes.
  */
 // language: nodes of other releases compare this message
 export const leftFill = { kind: 'overloaded', message: 'Nobody read this blob any more.' } as const;

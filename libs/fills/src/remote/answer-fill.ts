@@ -1,7 +1,8 @@
 // The worker's side of the fill protocol. It serves the bytes of its fills to the nodes of its cluster.
-//   GET /v2/fills/<id>?from=N&to=M&verified=1   sends frames of [N, M) as bytes arrive. `verified` withholds the end until it is verified.
-//   GET /v2/fills/<id>/present?from=N           sends frames of the first present bytes from N on. Headers have their start and end.
-// It responds with 404 if the fill has ended: its record has the outcome. 401 means another secret, 403 another time.
+//   GET /v2/fills/<id>?from=N&to=M&verified=1   sends frames of [N, M) as bytes arrive. `verified` is that of `FillRange`.
+//   GET /v2/fills/<id>/present?from=N           sends frames of the first present bytes from N on.
+// The headers of the second have the start and end of its bytes. It responds with 404 if the fill has ended: its record has the
+// outcome. 401 means another secret, 403 another time.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SourceReader } from '@cistern/streams';
 import type { Fill } from '../fill/fill-options.ts';

@@ -1,5 +1,5 @@
-// Responds to frontends that follow fills by protocol 1, while a cluster is upgraded. Their token is the same for all fills and workers,
-// so they get no bytes here. They wait for the fill's end, and then find the blob in the store (decision 0066).
+// Responds to frontends that follow fills by protocol 1, while a cluster is upgraded. Their token is the same for all fills and
+// workers, so they get no bytes here. They wait for the fill's end, and then find the blob in the store (decision 0066).
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Fill } from '../fill/fill-options.ts';
 import { encodeFrame, frameTypes, heartbeatMs } from './fill-frames.ts';

@@ -1,5 +1,5 @@
-// Frames carry a fill's bytes from its worker to a frontend: a type, a length and that many bytes. Silence then means that the worker is
-// unavailable. A connection that ends without an end frame has broken.
+// Frames carry a fill's bytes from its worker to a frontend: a type, a length and that many bytes. Silence then means that the
+// worker is unavailable. A connection that ends without an end frame has broken.
 import type { CrcTable } from '@cistern/oci';
 import { protocol } from './peer-keys.ts';
 
@@ -14,8 +14,8 @@ export const frameTypes = {
   heartbeat: 0,
   data: 1,
   /**
-   * All requested bytes have been sent, and verified if the request wants that. Contains the blob's table of checksums, which may be
-   * empty, and a MAC.
+   * All requested bytes have been sent, and verified if the request wants that. Contains the blob's table of checksums, which may
+   * be empty, and a MAC.
    */
   end: 2,
   /** The fill has failed. Contains the JSON of `FailureFrame`. */

@@ -1,5 +1,5 @@
-// Connects a frontend to fills that run on workers, and a worker to those of its predecessor. A worker that does not respond soon counts
-// as unavailable. Only addresses that a node of this cluster has signed are dialled.
+// Connects a frontend to fills that run on workers, and a worker to those of its predecessor. A worker that does not respond soon
+// counts as unavailable. Only addresses that a node of this cluster has signed are dialled.
 import type { RecordSignature } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
@@ -34,8 +34,8 @@ export interface RemoteFills {
   /** Returns `undefined` if no node of this cluster has sealed it for that digest. */
   openCheckpoint(digest: Digest, sealed: string): Checkpoint | undefined;
   /**
-   * Returns false for a record of another protocol, and for one that no node of this cluster has written. Nodes do not read such a
-   * fill, nor replace it while its lease lasts.
+   * Returns false for a record of another protocol, and for one that no node of this cluster has written. Nodes do not read such
+   * a fill, nor replace it while its lease lasts.
    */
   canRead(record: FillPlace): boolean;
   /**

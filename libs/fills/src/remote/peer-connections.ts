@@ -1,8 +1,10 @@
-// Connections to workers, one for each response. The body is read from the socket directly into the reader's own buffers, because a
-// frontend forwards every byte of every cold pull.
+// Connections to workers, one for each response. The body is read from the socket directly into the reader's own buffers, because
+// a frontend forwards every byte of every cold pull.
 import { type BodyConnection, openBodyConnection, type ResponseHead } from '@cistern/streams';
 
-/** TLS for workers whose address begins with `https:`. In PEM. Workers that require a certificate need `certificate` and `key`. */
+/**
+ * TLS for workers whose address begins with `https:`. In PEM. Workers that require a certificate need `certificate` and `key`.
+ */
 export interface PeerTls {
   readonly ca?: string | undefined;
   readonly certificate?: string | undefined;

@@ -8,8 +8,8 @@ import { isSameSecret } from '@cistern/runtime';
 export const protocol = 2;
 
 /**
- * The fields that a record's signature covers. A node that reads the record sends requests to this address. It accepts the response
- * as this digest and size, and trusts that this repository holds it.
+ * The fields that a record's signature covers. A node that reads the record sends requests to this address. It accepts the
+ * response as this digest and size, and trusts that this repository holds it.
  */
 export type SignedFill = Pick<FillRecord, 'digest' | 'fillId' | 'address' | 'source' | 'size'>;
 

@@ -1,5 +1,5 @@
-// The reading side of the frames. It reads a body into the reader's buffer, and removes the frames that are not data there (decision
-// 0047).
+// The reading side of the frames. It reads a body into the reader's buffer, and removes the frames that are not data there
+// (decision 0047).
 import { CacheError, cacheErrorKinds, type CacheErrorKind } from '@cistern/errors';
 import { SourceInterrupted, type BodyConnection } from '@cistern/streams';
 import type { CrcTable } from '@cistern/oci';
@@ -9,9 +9,9 @@ import { type EndKeys, type EndKind, macBytes } from './peer-keys.ts';
 export type FrameReader = ReturnType<typeof createFrameReader>;
 
 /**
- * Reads a body to its end, or destroys it. `read` works as `SourceReader.read`, and returns 0 after the end frame. It rejects with the
- * fill's own failure. It rejects with `SourceInterrupted` if the connection broke or was silent, or the rest is elsewhere. An end
- * that is not signed for exactly these bytes counts as a broken connection.
+ * Reads a body to its end, or destroys it. `read` works as `SourceReader.read`, and returns 0 after the end frame. It rejects
+ * with the fill's own failure. It rejects with `SourceInterrupted` if the connection broke or was silent, or the rest is
+ * elsewhere. An end that is not signed for exactly these bytes counts as a broken connection.
  */
 export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>, ends: EndKeys) {
   const header = Buffer.alloc(headerBytes);

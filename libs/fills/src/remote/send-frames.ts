@@ -25,8 +25,8 @@ export interface SendFramesOptions {
 }
 
 /**
- * Writes a reader's bytes as frames to a response, with heartbeats while there are none. Closes `reader`, and ends `response` with a
- * frame that has the outcome. Never rejects.
+ * Writes a reader's bytes as frames to a response, with heartbeats while there are none. Closes `reader`, and ends `response`
+ * with a frame that has the outcome. Never rejects.
  */
 export async function sendFrames(
   response: ServerResponse,

@@ -1,5 +1,5 @@
-// Space on a file system for fetched blobs. It is freed and reserved before a client gets its first byte, so that a full disk does not
-// break off a body.
+// Space on a file system for fetched blobs. It is freed and reserved before a client gets its first byte, so that a full disk
+// does not break off a body.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DiskSpace } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
@@ -19,8 +19,9 @@ export interface DiskRoom {
 
 export interface DiskClaim {
   /**
-   * Reserves space, and resolves with the function that returns it. Waits while eviction or the end of other fetches frees space: ten
-   * seconds after the last change, thirty in total. Rejects with `store-unavailable` if there is none, or the signal's reason.
+   * Reserves space, and resolves with the function that returns it. Waits while eviction or the end of other fetches frees space:
+   * ten seconds after the last change, thirty in total. Rejects with `store-unavailable` if there is none, or the signal's
+   * reason.
    */
   take(bytes: number, signal: AbortSignal): Promise<() => void>;
   close(): void;

@@ -1,5 +1,5 @@
-// Space in a store of limited size. A blob that would exceed the limit waits a while for eviction. If that fails it is not stored, and
-// its readers get it from the fill (decision 0055).
+// Space in a store of limited size. A blob that would exceed the limit waits a while for eviction. If that fails it is not
+// stored, and its readers get it from the fill (decision 0055).
 import { stat } from 'node:fs/promises';
 import type { BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';

@@ -1,5 +1,5 @@
-// Calculates how much of a file system stays free: the target of eviction, and the small reserve that no fetch uses (decision 0049). From
-// that it decides whether more bytes fit.
+// Calculates how much of a file system stays free: the target of eviction, and the small reserve that no fetch uses (decision
+// 0049). From that it decides whether more bytes fit.
 import type { DiskSpace } from '@cistern/blob-store';
 
 /** The smallest of the three applies. */
@@ -36,7 +36,9 @@ export function reserveBytes(minFree: MinFree, totalBytes: number): number {
 
 /** A file system at one moment, and the space reserved on it. */
 export interface DiskUse extends DiskSpace {
-  /** The most bytes that eviction could remove. `undefined` means that they are unknown, and only plenty of free space is enough. */
+  /**
+   * The most bytes that eviction could remove. `undefined` means that they are unknown, and only plenty of free space is enough.
+   */
   readonly held: number | undefined;
   /** Reserved and not on the disk yet. */
   readonly pendingBytes: number;

@@ -1,4 +1,5 @@
-// The space that the spool's file system has for it. The settings may allow more than the disk has, and other programs write there too.
+// The space that the spool's file system has for it. The settings may allow more than the disk has, and other programs write
+// there too.
 import type { DiskSpace } from '@cistern/blob-store';
 
 export interface SpoolDisk {

@@ -1,14 +1,14 @@
-// Shares the spool's space among fills. Each has a floor of its own for its next bytes in order, and gets more while some is free. So no
-// fill waits forever, and a small blob waits for no large one. Stored segments are freed when their space is needed.
+// Shares the spool's space among fills. Each has a floor of its own for its next bytes in order, and gets more while some is
+// free. So no fill waits forever, and a small blob waits for no large one. Stored segments are freed when their space is needed.
 import { CacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 
 /** The space of one fill. */
 export interface FillRoom {
   /**
-   * Reserves space for a segment that is next in order. Waits until there is some, without a limit; within the floor it comes from the
-   * fill's own progress. Resolves with the function that returns the space. Rejects with the reason of `signal`. It calls `onWait`
-   * once if it must wait.
+   * Reserves space for a segment that is next in order. Waits until there is some, without a limit; within the floor it comes
+   * from the fill's own progress. Resolves with the function that returns the space. Rejects with the reason of `signal`. It
+   * calls `onWait` once if it must wait.
    */
   take(bytes: number, signal: AbortSignal, onWait?: () => void): Promise<() => void>;
   /** Reserves space for bytes ahead, if there is some now. */
@@ -64,7 +64,9 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
     changed = Promise.withResolvers();
   };
 
-  /** Frees a segment of the fill with the most space. A fill within its floor is left out, because that would help no other fill. */
+  /**
+   * Frees a segment of the fill with the most space. A fill within its floor is left out, because that would help no other fill.
+   */
   const freeOfOthers = (wanting?: Holder): boolean =>
     [...holders]
       .filter((holder) => holder !== wanting && usedBy(holder) > holder.floorBytes)
@@ -161,8 +163,8 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
 
   return {
     /**
-     * Reserves a fill's floor. Waits for it, half a minute at most. Rejects with `overloaded` if none becomes free, with `too-large` if
-     * the spool is smaller than the floor, and with the reason of `signal`.
+     * Reserves a fill's floor. Waits for it, half a minute at most. Rejects with `overloaded` if none becomes free, with
+     * `too-large` if the spool is smaller than the floor, and with the reason of `signal`.
      */
     async enter(options: EnterOptions): Promise<FillRoom> {
       const holder: Holder = { ...options, inOrder: 0, ahead: 0 };
@@ -188,7 +190,10 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
   };
 }
 
-/** The error for a blob when the spool cannot hold even one segment of it. It has a kind of its own, because a retry cannot succeed. */
+/**
+ * The error for a blob when the spool cannot hold even one segment of it. It has a kind of its own, because a retry cannot
+ * succeed.
+ */
 function tooLarge(bytes: number, maxBytes: number): CacheError {
   const message = `The spool needs ${bytes} bytes for a blob and has ${maxBytes}. Raise worker.spool.maxbytes.`;
   return new CacheError('too-large', message, { isLocal: true });

@@ -1,5 +1,5 @@
-// Opens the spool of a worker that has no directory for it. It is a directory of its own among the system's temporary files, removed with
-// the process. The next process removes the directories that killed ones have left.
+// Opens the spool of a worker that has no directory for it. It is a directory of its own among the system's temporary files,
+// removed with the process. The next process removes the directories that killed ones have left.
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

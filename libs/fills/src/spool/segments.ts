@@ -1,5 +1,5 @@
-// The bytes of a fill are an ordered list of segments. Each is fetched from its start to its end, and hashed in order. They are stored in
-// any order. A segment that is hashed and stored is freed when its space is needed.
+// The bytes of a fill are an ordered list of segments. Each is fetched from its start to its end, and hashed in order. They are
+// stored in any order. A segment that is hashed and stored is freed when its space is needed.
 //   missing → fetching → present → hashed, stored → evictable → freed
 import { createHash, type Hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';

@@ -83,7 +83,7 @@ test('a fill may keep no more than the spool holds', async (t) => {
   assert.equal((await openDirectory(t, { perFillBytes: 40 })).spools.perFillBytes, 40);
 });
 
-test('files that become blobs belong to the store: the spool does not count them, and the disk must hold them whole', async (t) => {
+test('files that become blobs do not count for the spool, and need their whole size on the disk', async (t) => {
   const { spools, path } = await openDirectory(t, { maxBytes: 10, isOneFile: true, disk: diskOf(500) });
   const spool = spools.open({ name: 'a', size: 400 });
   await spool.enter(entry);

@@ -45,8 +45,8 @@ export interface SpoolDirectory {
   segmentBytesOf(size: number): number;
   open(request: SpoolRequest): Spool;
   /**
-   * Rejects if the disk can never hold the part of such a blob that it must hold. Does not wait, and reserves nothing. Called before
-   * the upstream request, with an unconfirmed size.
+   * Rejects if the disk can never hold the part of such a blob that it must hold. Does not wait, and reserves nothing. Called
+   * before the upstream request, with an unconfirmed size.
    */
   admit(size: number): Promise<void>;
   /** Returns why a fill would wait now. `undefined` means that this share of `worker.spool.maxbytes` is enough. */

@@ -1,5 +1,5 @@
-// The files of a running fill's segments. Either each segment has its own, which is removed when the segment is freed. Or one file holds
-// them all, and becomes the blob by a rename.
+// The files of a running fill's segments. Either each segment has its own, which is removed when the segment is freed. Or one
+// file holds them all, and becomes the blob by a rename.
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CacheError } from '@cistern/errors';

@@ -1,5 +1,5 @@
-// Simulates a host that limits its connections or their sum, for tests. Its fills fetch as a ConnectionControl allows. Runs on virtual
-// time, in steps of 20 ms.
+// Simulates a host that limits its connections or their sum, for tests. Its fills fetch as a ConnectionControl allows. Runs on
+// virtual time, in steps of 20 ms.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionControl, FillConnections } from '../fetch/connection-control.ts';
 

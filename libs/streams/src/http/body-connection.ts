@@ -1,5 +1,6 @@
-// One connection that requests bodies, one after the other, and reads them from the socket directly into the reader's own buffers. It uses
-// no stream, and no buffer or copy for each piece. Node's HTTP client spends most of its time on those (decision 0043).
+// One connection that requests bodies, one after the other, and reads them from the socket directly into the reader's own
+// buffers. It uses no stream, and no buffer or copy for each piece. Node's HTTP client spends most of its time on those (decision
+// 0043).
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
 import { BodyError, endedEarly, parseResponseHead, type ResponseHead } from './response-head.ts';
@@ -15,8 +16,8 @@ export interface BodyConnectionOptions {
   /** The longest time to connect. Unset means that only `timeoutMs` applies. */
   readonly connectMs?: number | undefined;
   /**
-   * The least bytes that a read waits for, or the last bytes of the body. Unset means 1, which returns all available bytes. After a
-   * piece that fills its buffer completely, a read waits for another one.
+   * The least bytes that a read waits for, or the last bytes of the body. Unset means 1, which returns all available bytes. After
+   * a piece that fills its buffer completely, a read waits for another one.
    */
   readonly enoughBytes?: number | undefined;
   /** Called when the server was silent for `timeoutMs`. */

@@ -1,5 +1,5 @@
-// Parses the head of an HTTP/1.1 response, for connections that read bodies without Node's HTTP client: see `body-connection.ts`. Also
-// defines the errors of such connections.
+// Parses the head of an HTTP/1.1 response, for connections that read bodies without Node's HTTP client: see `body-connection.ts`.
+// Also defines the errors of such connections.
 import type { IncomingHttpHeaders } from 'node:http';
 
 export interface ResponseHead {
