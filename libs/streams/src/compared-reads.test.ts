@@ -134,7 +134,7 @@ test('unverified bytes without a table do not end cleanly', async () => {
     await assert.rejects(collect(through([fill(right, { table })]).attach()), isMismatch);
 });
 
-test('a table with other segments does not end cleanly', async () => {
+test('a reader whose table has other segments does not end cleanly', async () => {
   const other = { segmentBytes: segmentBytes / 2, crcs: crcsOf(right) };
   await assert.rejects(collect(through([fill(right, { table: async () => other })]).attach()), isMismatch);
 });

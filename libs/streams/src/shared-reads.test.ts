@@ -274,7 +274,7 @@ test('when the last reader closes, a source that is still opening is aborted, an
   assertNothingLeft(started);
 });
 
-test('a close during the last read closes the stream immediately, and returns the buffer after the read', async () => {
+test('closing the last reader during a read closes the stream immediately, and returns the buffer later', async () => {
   const reading = Promise.withResolvers<void>();
   const bytes = bytesOf(1000);
   const started = startReads(bytes, { onRead: () => reading.promise });

@@ -35,9 +35,9 @@ async function ratios(limits: HostLimits, size: number): Promise<{ ratio: number
   return found;
 }
 
-function report(t: TestContext, what: string, values: readonly number[]): void {
+function report(t: TestContext, name: string, values: readonly number[]): void {
   const sorted = values.toSorted((a, b) => a - b);
-  t.diagnostic(`${what}: ${sorted[0]?.toFixed(2)} … ${sorted.at(-1)?.toFixed(2)}`);
+  t.diagnostic(`${name}: ${sorted[0]?.toFixed(2)} … ${sorted.at(-1)?.toFixed(2)}`);
 }
 
 for (const roundTripMs of [20, 100, 200])
@@ -76,12 +76,12 @@ for (const roundTripMs of [20, 100, 200])
     for (const { ratio } of found) assert.ok(ratio >= 0.97, `${ratio}`);
   });
 
-for (const [what, limits, enough] of [
+for (const [limited, limits, enough] of [
   ['each connection', { perConnection }, 6],
   ['the sum', { sum: 40e6 }, 3],
   ['both', { perConnection, sum: 45e6 }, 5],
 ] as const)
-  test(`three fills do not oscillate where ${what} is limited`, long, async (t) => {
+  test(`three fills do not oscillate where ${limited} is limited`, long, async (t) => {
     const perMinute: number[] = [];
     const connections: number[] = [];
     for (const seed of seeds) {

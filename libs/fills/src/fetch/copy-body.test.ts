@@ -111,7 +111,7 @@ test('a write that fails prevents further writes and closes the body', async () 
   assert.equal(state.closed, 1);
 });
 
-test('a body that breaks rejects after the running write has ended', async () => {
+test('a copy whose body breaks rejects after the running write has ended', async () => {
   const opened = {
     start: 0,
     totalSize: 10,

@@ -105,7 +105,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     return Math.max(fewSegments * segmentBytes, Math.min(rangeBytes, leftBytes / (2 * (connections?.allowed ?? 1))));
   };
 
-  /** Appends the bytes that their segments need next. Segments that have bytes already skip those. */
+  /** Appends the bytes that are next in their segments. It skips bytes that are present already. */
   const write = async (run: Run, offset: number, chunks: readonly Buffer[]) => {
     for (const piece of bySegment(segments, offset, chunks)) {
       const { segment } = piece;
@@ -173,7 +173,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       await copy(run, body, bodyEnd);
     } catch (error) {
       whole?.close();
-      // The worker that continues the fill had the bytes so far, but upstream does not send the rest as a range.
+      // The fill's predecessor had the bytes so far, but upstream does not send the rest as a range.
       if (isNoRange(error) && run.next > next) mayGetRanges = false;
       else if (!(error instanceof Stalled)) throw error;
       // Without a length nothing is freed before the end, so two such fills could wait for each other forever.

@@ -50,7 +50,7 @@ export function startFill(options: FillOptions): Fill {
   const hasEnded = () => state !== 'open' && state !== 'moving';
 
   const onStopped = () => {
-    // A verified blob waits only for the store. A successor would take a long time to verify it again.
+    // A verified blob only waits for the store, possibly for a long time. So it is stopped, not handed over.
     if (options.lookForSuccessor !== undefined && body?.verified !== true) handOver();
     else stopping.abort(options.signal.reason);
   };
@@ -235,7 +235,7 @@ export function startFill(options: FillOptions): Fill {
     },
     open({ from, toExclusive, verified }) {
       if (hasEnded()) return undefined;
-      if (body === undefined) throw new Error('a fill is read only once it runs');
+      if (body === undefined) throw new Error('a fill can be read only once it is running');
       if (verified) wantWhole();
       return openFillReader({
         body,

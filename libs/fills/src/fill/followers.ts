@@ -56,7 +56,7 @@ export function createFollowers() {
     get count(): number {
       return here.size;
     },
-    /** Returns the bytes until a follower needs the byte before `end`, at least. Infinity means that no follower does. */
+    /** Returns the least number of bytes until a follower needs the byte before `end`. Infinity means that none does. */
     needs(start: number, end: number): number {
       let least = Infinity;
       for (const { position } of here) if (position < end) least = Math.min(least, Math.max(0, start - position));

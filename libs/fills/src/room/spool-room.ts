@@ -172,7 +172,10 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
       await waitForFloor(holder);
       return roomOf(holder);
     },
-    /** Returns why `enter` would wait now, if the limit were `withinBytes`. `undefined` means that it would not wait. */
+    /**
+     * Returns why `enter` would wait now, if the limit were `withinBytes`. `undefined` means that it would not wait. Frees segments
+     * if that helps.
+     */
     findShortage(floorBytes: number, withinBytes: number): CacheError | undefined {
       if (floorBytes > withinBytes) return tooLarge(floorBytes, withinBytes);
       const most = Math.min(withinBytes, diskBytes());

@@ -90,7 +90,7 @@ test('running reads and writes end before their file is dropped or closed', asyn
   assert.deepEqual(await names(), []);
 });
 
-test('a disk that rejects a write is named with its setting, and the failure is the worker’s own failure', async (t) => {
+test('a disk that rejects a write is named with its setting, and the failure is the worker’s own', async (t) => {
   const { directory, files, write } = await openFiles(t);
   await mkdir(join(directory, 'a.0.fill'));
   await assert.rejects(

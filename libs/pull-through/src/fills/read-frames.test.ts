@@ -156,7 +156,11 @@ test('an end or a move to the store counts only as it was signed: for this fill,
 });
 
 function isBroken(error: unknown): boolean {
-  return error instanceof SourceInterrupted && !error.isStored && /end of the response has a wrong signature/.test(error.message);
+  return (
+    error instanceof SourceInterrupted &&
+    !error.isStored &&
+    /end of the response has a wrong signature/.test(error.message)
+  );
 }
 
 test('a fill that is stored interrupts, and says so', async () => {
