@@ -1,21 +1,24 @@
-// What operators asked for and who was turned away, of late, on all nodes. The two are kept apart: whoever has himself refused
-// again and again drives out what others did of his own kind alone.
+// Recent actions of operators and refused requests, on all nodes. The two kinds have separate limits: many refusals
+// displace only older refusals, never actions.
 
 export const auditKinds = ['action', 'refusal'] as const;
 export type AuditKind = (typeof auditKinds)[number];
 
 export interface AuditWord {
-  /** Grows with every entry, of whatever kind, until the index loses its data. */
+  /** Grows with every entry of either kind, until the index loses its data. */
   readonly sequence: number;
   readonly kind: AuditKind;
-  /** As the node gave it, of whatever release. */
+  /** The entry exactly as the node sent it, of any release. */
   readonly entry: string;
 }
 
 export interface AuditIndex {
-  /** In their order; a few KiB each at most. The oldest of the kind beyond `maxAuditEntries` go. */
+  /**
+   * Adds entries in the given order, each at most a few KiB. Removes the oldest entries of the kind beyond
+   * `maxAuditEntries`.
+   */
   add(kind: AuditKind, entries: readonly string[]): Promise<void>;
-  /** The newest first; `before`: only those whose `sequence` is lower; `kind`: only these. */
+  /** Returns the newest entries first. `before` limits them to a lower `sequence`, `kind` to one kind. */
   list(options: {
     readonly limit: number;
     readonly before?: number | undefined;
@@ -23,5 +26,5 @@ export interface AuditIndex {
   }): Promise<AuditWord[]>;
 }
 
-/** Of each kind. */
+/** Limit for each kind. */
 export const maxAuditEntries = 2000;

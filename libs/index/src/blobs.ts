@@ -1,9 +1,10 @@
-// Blob records: what is in the store, and when it was last wanted. Manifests are blobs here too, with a record more.
+// Blob records: the blobs in the store, and the time of their last pull. Manifests have a blob record too, and a
+// manifest record in addition.
 import type { CrcTable, Digest } from '@cistern/oci';
 
-/** How a record is read. */
+/** Options of a read. */
 export interface ReadOptions {
-  /** Past what this process remembers: the caller may know of a change before its announcement comes. */
+  /** Bypasses this process's memory. The caller may know of a change before its announcement arrives. */
   readonly fresh?: boolean | undefined;
 }
 
@@ -12,13 +13,13 @@ export interface BlobRecord {
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
-  /** `deleting`: its object is being removed, or may be gone already. Readers fetch it again. */
+  /** `deleting` means that the object is being removed or is already gone. Readers fetch it again. */
   readonly state: 'present' | 'deleting';
-  /** False for an adopted object that nobody has hashed yet: its first full read verifies it. */
+  /** False for an adopted object that has not been hashed yet. Its first full read verifies it. */
   readonly verified: boolean;
   readonly storedAtMs: number;
   readonly lastPulledAtMs: number;
-  /** By which a read of it is checked; only of verified bytes. At most a thousand segments. */
+  /** Checks later reads of the blob. Only verified blobs have a table. It has at most 1,000 segments. */
   readonly table?: CrcTable | undefined;
 }
 
@@ -29,33 +30,39 @@ export interface BlobTotals {
 
 export interface BlobIndex {
   get(digest: Digest, options?: ReadOptions): Promise<BlobRecord | undefined>;
-  /** What `get` would bring, if this process knows it without a call. `undefined`: `get` it. Throws nothing. */
+  /**
+   * Returns the result of `get` if this process has it in memory. `undefined` means that the caller must use `get`.
+   * Makes no call and never throws.
+   */
   fromMemory(digest: Digest): BlobRecord | undefined;
-  /** Adds or replaces, but never takes `lastPulledAtMs` back. */
+  /** Adds or replaces the record, but never moves `lastPulledAtMs` back. */
   put(record: BlobRecord): Promise<void>;
-  /** Adds where there is none; false if there is one, which stays as it is. */
+  /** Adds the record if there is none. Otherwise returns false and leaves the existing record unchanged. */
   adopt(record: BlobRecord): Promise<boolean>;
-  /** Sets `verified`, and the table if one is given; a no-op without a record. */
+  /** Sets `verified`, and the table if one is given. Does nothing without a record. */
   markVerified(digest: Digest, table?: CrcTable): Promise<void>;
   /**
-   * Moves `lastPulledAtMs` forward; a no-op without a record. Seen by this index at once; may be written up to a second later, so a
-   * crash may lose the touches of its last second.
+   * Moves `lastPulledAtMs` forward; does nothing without a record. This index sees the change immediately. The write
+   * may happen up to a second later, so a crash may lose the touches of its last second.
    */
   touch(digest: Digest, atMs: number): Promise<void>;
   /**
-   * Every record, from the one that was pulled longest ago, read a few at a time while the caller asks for more. One that is
-   * pulled, added or removed meanwhile may be left out, but is never out of place.
+   * Iterates over all records, least recently pulled first, and reads a few at a time as the caller asks for more. It
+   * may omit a record that is pulled, added or removed meanwhile, but never returns one out of order.
    */
   leastRecent(): AsyncIterable<BlobRecord>;
-  /** Every record whose digest begins with `shard`, two hexadecimal digits; in no particular order. */
+  /** Returns every record whose digest begins with `shard` (two hexadecimal digits), in no particular order. */
   ofShard(shard: string): Promise<BlobRecord[]>;
-  /** With `storedAtMs`: only the record of the object that was stored then, not of one that has come in its place since. */
+  /**
+   * Removes the record. With `storedAtMs`, removes only the record of the object stored at that time, and not the
+   * record of a newer object.
+   */
   remove(digest: Digest, storedAtMs?: number): Promise<boolean>;
-  /** Of all records, whatever their state: bytes count until they are deleted. */
+  /** Counts all records in every state: bytes count until they are deleted. */
   totals(): Promise<BlobTotals>;
 }
 
-/** The part of a manifest that answers a HEAD without reading it. The bytes are in the store. */
+/** The part of a manifest that answers a HEAD without reading the manifest. The bytes are in the store. */
 export interface ManifestRecord {
   readonly schema: 1;
   readonly digest: Digest;

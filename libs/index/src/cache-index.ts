@@ -1,5 +1,5 @@
-// The index: tags, manifests, blobs, links and fills in flight. It can be rebuilt from the store. Every method rejects
-// with CacheError `index-unavailable` when the index cannot answer; "not found" is a value.
+// The index holds tags, manifests, blobs, links and fills in flight. It can be rebuilt from the store. Every method
+// rejects with CacheError `index-unavailable` when the index cannot answer; "not found" is a value.
 import type { AuditIndex } from './audit.ts';
 import type { BlobIndex, ManifestIndex } from './blobs.ts';
 import type { FillIndex } from './fills.ts';
@@ -23,65 +23,69 @@ export interface CacheIndex {
   readonly epoch: EpochIndex;
   readonly pubsub: PubSub;
   /**
-   * Milliseconds since the epoch, by the one clock of all processes that share this index. Stamps that other processes compare are
-   * read from it, for the clocks of their machines may differ. Makes no call, and throws nothing.
+   * Returns milliseconds since the epoch by the one clock of all processes that share this index. Stamps that other
+   * processes compare use this clock, because machine clocks differ. Makes no call and never throws.
    */
   now(): number;
-  /** Rejects with `index-unavailable` if the index cannot answer now; used by health checks. */
+  /** Rejects with `index-unavailable` if the index cannot answer now. Health checks use it. */
   check(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Publish and subscribe: messages wake callers that wait for a record to change. A message may be lost or doubled: nothing depends
- * on one.
+ * Publish and subscribe. Messages wake callers that wait for a record to change. A message may be lost or delivered
+ * twice, so nothing may depend on one.
  */
 export interface PubSub {
-  /** `message` is short, at most a few hundred bytes; an empty one is none. */
+  /** `message` has at most a few hundred bytes. An empty message is delivered as `undefined`. */
   publish(topic: string, message?: string): Promise<void>;
   /**
-   * Calls `listener` after each message on `topic`, and with `undefined` after every reconnect or whenever messages may have
-   * been missed. Resolves once the subscription stands; the returned function ends it. A listener is never called
-   * synchronously by `publish`, and one that throws disturbs no other.
+   * Calls `listener` after each message on `topic`. Calls it with `undefined` after every reconnect and whenever
+   * messages may have been missed. Resolves once the subscription is active; the returned function ends it. `publish`
+   * never calls a listener synchronously. A listener that throws does not affect the others.
    */
   subscribe(topic: string, listener: (message: string | undefined) => void): Promise<() => void>;
 }
 
 /**
- * The losses of the index, as far as it knows them. An index that has lost its data, by FLUSHALL or with a server, is not one that
- * never had any: the owners of fills in flight restore their records before a claim succeeds, and the rest is rebuilt.
+ * Tracks the losses of the index, as far as it knows them. An index that lost its data (FLUSHALL, a lost server)
+ * differs from a new one. Owners of fills in flight restore their records before a claim succeeds, and the rest is
+ * rebuilt.
  */
 export interface EpochIndex {
   /**
-   * Whether a rebuild from the store has ended and nothing was lost since. Before and after a read it says whether what the read
-   * did not find was not there.
+   * Reports whether a rebuild from the store has ended and nothing was lost since. A record that a read did not find is
+   * known to be absent only if this holds before and after the read.
    */
   isComplete(): Promise<boolean>;
   /**
-   * A name for the time since the last loss, for `markComplete`. Whoever rebuilds reads it before it begins. Claims that wait since
-   * that loss count from its first reading, or from the first of them.
+   * Returns a name for the time since the last loss, for `markComplete`. A rebuild reads it before it begins. Claims
+   * that wait after that loss count from the first call of this method, or from the first of those claims.
    */
   current(): Promise<string>;
-  /** The marks that rebuilds have set in this epoch. They are lost with the data: another epoch has none. */
+  /**
+   * Returns the marks that rebuilds have set in this epoch. Marks are lost with the data, so a new epoch starts without
+   * any.
+   */
   marks(epoch: string): Promise<ReadonlySet<string>>;
-  /** Sets a mark; kept for a week at least. */
+  /** Sets a mark and keeps it for at least a week. */
   mark(epoch: string, name: string): Promise<void>;
-  /** False if something was lost after `epoch` was read; the index is not complete then. */
+  /** Returns false if something was lost after `epoch` was read. The index is then not complete. */
   markComplete(epoch: string): Promise<boolean>;
 }
 
 /**
- * Small values that processes share for a while, such as an upstream's token. Callers seal secrets before they put them: the index
- * never sees one in clear.
+ * Small values that processes share for a while, such as an upstream's token. Callers seal secrets before they put
+ * them, so the index never sees a secret in clear.
  */
 export interface ValueIndex {
   get(name: string): Promise<string | undefined>;
-  /** Replaces. Gone `ttlMs` from now at the latest; at most a few KiB. */
+  /** Adds or replaces the value, which expires after `ttlMs`. A value has at most a few KiB. */
   put(name: string, value: string, ttlMs: number): Promise<void>;
   remove(name: string): Promise<void>;
 }
 
-/** The part of a logger that the index needs: fields first, then a constant message. */
+/** The part of a logger that the index needs. Fields come first, then a constant message. */
 export interface IndexLog {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;

@@ -1,4 +1,4 @@
-// The contract of an index as tests: every adapter's test file runs this suite.
+// The contract of an index, as tests. Every adapter's test file runs this suite.
 import { test } from 'node:test';
 import { pubsubCases } from './conformance/pubsub-cases.ts';
 import { auditCases } from './conformance/audit-cases.ts';
@@ -19,9 +19,9 @@ import { tagCases } from './conformance/tag-cases.ts';
 export { changesHeard } from './conformance/changes-heard.ts';
 
 export interface CacheIndexKind {
-  /** An index that remembers answers from memory when it cannot be reached; every other rejects. */
+  /** The index answers from memory while its backend is unreachable. Other kinds reject. */
   readonly remembers?: boolean;
-  /** Processes share it. */
+  /** The index is shared by several processes. */
   readonly isShared?: boolean;
 }
 

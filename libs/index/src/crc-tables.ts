@@ -1,18 +1,24 @@
-// How a blob's CRC table is written in a record: the same text in both adapters.
+// The text form of a blob's CRC table in a record. Both adapters use the same form.
 import { isDeepStrictEqual } from 'node:util';
 import { type CrcTable, segmentCount } from '@cistern/oci';
 
 const crcBytes = 4;
 const radix = 36;
 
-/** `<bytes of a segment, base 36>.<CRCs of four bytes each, base64url>`: 12 characters for a blob of one segment. */
+/**
+ * Returns `<bytes of a segment, base 36>.<CRCs of four bytes each, base64url>`: 12 characters for a blob of one
+ * segment.
+ */
 export function packCrcTable({ segmentBytes, crcs }: CrcTable): string {
   const bytes = Buffer.allocUnsafe(crcs.length * crcBytes);
   for (const [at, crc] of crcs.entries()) bytes.writeUInt32BE(crc, at * crcBytes);
   return `${segmentBytes.toString(radix)}.${bytes.toString('base64url')}`;
 }
 
-/** The reverse of `packCrcTable`, for a blob of `size` bytes. `undefined`: no table, or not one of so many bytes. */
+/**
+ * Reverses `packCrcTable`, for a blob of `size` bytes. Returns `undefined` if there is no table, or if it is a table
+ * for another size.
+ */
 export function unpackCrcTable(packed: string | null | undefined, size: number): CrcTable | undefined {
   const [first = '', second = ''] = packed?.split('.') ?? [];
   const segmentBytes = Number.parseInt(first, radix);

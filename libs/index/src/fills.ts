@@ -1,5 +1,5 @@
-// Fill records: who is fetching which digest now. The record is the truth, announcements are only wake-ups. A claim is
-// a lease by compare-and-set; times are the index's own.
+// Fill records: which worker is fetching which digest now. The record is the truth, announcements are only wake-ups. A
+// claim is a lease by compare-and-set. All times are by the index's own clock.
 import type { CacheErrorKind } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import type { BlobRecord } from './blobs.ts';
@@ -7,9 +7,12 @@ import type { RepositoryKey } from './links.ts';
 
 export type FillClass = 'interactive' | 'background';
 
-/** Shows other nodes how to read a fill, and that a node of their cluster has written its record. Unset in a single process. */
+/**
+ * Shows other nodes how to read a fill, and proves that a node of their cluster wrote its record. Unset in a single
+ * process.
+ */
 export interface RecordSignature {
-  /** The protocol by which the fill is read. Unset means 1. */
+  /** The protocol for reading the fill. Unset means 1. */
   readonly protocol?: number | undefined;
   /** Covers other fields of the record. The index keeps it, and readers check it. */
   readonly signature?: string | undefined;
@@ -19,29 +22,31 @@ export interface FillRecord extends RecordSignature {
   readonly schema: 1;
   readonly digest: Digest;
   readonly fillId: string;
-  /** Random, compared for equality. */
+  /** A random value, compared for equality. */
   readonly owner: string;
-  /** Grows with every claim, and with time: none comes again after its record has expired. */
+  /** Grows with every claim, and with time, so that no generation is used again after its record has expired. */
   readonly generation: number;
-  /** Where followers read, for example `http://worker-1:5002`; empty in a single process. */
+  /** The address from which followers read, for example `http://worker-1:5002`; empty in a single process. */
   readonly address: string;
   readonly state: 'starting' | 'running' | 'done' | 'failed';
   readonly class: FillClass;
   readonly source: RepositoryKey;
-  /** Bytes of the whole blob; known from `running` on. */
+  /** Size of the whole blob in bytes; known from `running` on. */
   readonly size?: number | undefined;
-  /** With `failed`: what went wrong, as far as it concerns the bytes. */
+  /** Set in `failed`: the failure, as far as it concerns the bytes. */
   readonly failure?: {
     readonly kind: CacheErrorKind;
     readonly message: string;
     readonly retryAfterMs?: number | undefined;
   };
-  /** From where another worker can go on with it. A claim that replaces a fill which has not ended takes it over. */
+  /**
+   * The position from which another worker can resume the fill. A claim that replaces a fill in flight takes it over.
+   */
   readonly checkpoint?: string | undefined;
   readonly expiresAtMs: number;
 }
 
-/** Fields that `running` writes beside the size. */
+/** Fields that `running` writes along with the size. */
 export interface RunningFields extends RecordSignature, Pick<FillRecord, 'checkpoint'> {}
 
 export interface FillClaim {
@@ -51,59 +56,71 @@ export interface FillClaim {
   readonly address: string;
   readonly class: FillClass;
   readonly source: RepositoryKey;
-  /** Take over only from this generation or an older one; 0: only where nothing live is recorded. */
+  /**
+   * Takes over only from this generation or an older one. 0 means that the claim succeeds only if no live fill is
+   * recorded.
+   */
   readonly replaces: number;
   readonly leaseMs: number;
 }
 
 /**
- * The index lost its data a moment ago, or was down for longer than a lease. Owners of fills in flight put their records back
- * first. Or the blob is being deleted. Claim again after it.
+ * The index lost its data moments ago, or was down for longer than a lease. Owners of fills in flight then restore their
+ * records first. Or the blob is being deleted. Claim again after `unsettledForMs`.
  */
 interface Unsettled {
   readonly unsettledForMs: number;
 }
 
-/** A blob that is to be deleted; with `lastPulledAtMs: Infinity` also if it was pulled a moment ago. */
+/** A blob to delete. `lastPulledAtMs: Infinity` deletes it even if it was pulled moments ago. */
 export type Victim = Pick<BlobRecord, 'digest' | 'lastPulledAtMs'>;
 
 /**
- * A record whose `expiresAtMs` has come is absent for every method. A fill that has ended stays as it ended: only a claim
- * replaces it. "False" below means that nothing was written; saying again what was said already is true.
+ * Every method treats a record whose `expiresAtMs` has passed as absent. A fill that has ended keeps its state until a
+ * claim replaces it. "False" below means that nothing was written; a repeated write of the same state returns true.
  */
 export interface FillIndex {
   read(digest: Digest): Promise<FillRecord | undefined>;
   /**
-   * Takes the lease if the record is absent, expired, ended or of a generation `<= replaces`; else `undefined`. The new
-   * generation is one more than the greater of `replaces` and that of the record it replaces, or the time in milliseconds if
-   * that is more. The checkpoint of a fill that has not ended is in the new record, also if its lease ran out. An absent record may be one that was lost: then nothing is written until it is sure that its owner would
-   * have put it back.
+   * Takes the lease if the record is absent, expired, ended or of a generation `<= replaces`; otherwise returns
+   * `undefined`.
+   * The new generation is one above `replaces` and above the replaced record's generation, and at least the time in
+   * milliseconds. The new record keeps the checkpoint of a fill that has not ended, even if its lease expired.
+   * An absent record may have been lost. Nothing is then written until its owner has had the time to put it back.
    */
   claim(claim: FillClaim): Promise<FillRecord | Unsettled | undefined>;
-  /** `starting` → `running`; false if the record is gone, has ended or has another owner. Unset `fields` stay as they are. */
+  /**
+   * Changes `starting` to `running`. Returns false if the record is absent, has ended or has another owner. Unset
+   * `fields` stay unchanged.
+   */
   running(digest: Digest, owner: string, size: number, fields?: RunningFields): Promise<boolean>;
   /**
-   * Prolongs the lease to `leaseMs` from now; 0 gives it up: the record is gone. `recreated`: the record was gone and has been
-   * put back as given. `lost`: it has another owner. A fill of this owner that has ended is `kept` as it is.
+   * Extends the lease to `leaseMs` from now; 0 releases it and removes the record. `recreated`: the record was absent
+   * and was written again as given. `lost`: it has another owner. An ended fill of this owner is `kept` unchanged.
    */
   heartbeat(record: FillRecord, leaseMs: number): Promise<'kept' | 'recreated' | 'lost'>;
   /**
-   * Writes `done` with the blob's size, and the blob record, in one step; readable until the lease would have ended.
-   * False if the record is gone (heartbeat, then try again), has failed or has another owner.
+   * Writes `done` with the blob's size, and the blob record, in one step. The fill record stays readable until its
+   * lease expires. Returns false if the record is absent (call `heartbeat`, then retry), has failed or has another
+   * owner.
    */
   done(digest: Digest, owner: string, blob: BlobRecord): Promise<boolean>;
-  /** Writes `failed`; kept for `keepMs`. False if the record is gone, is done or has another owner. */
+  /**
+   * Writes `failed` and keeps the record for `keepMs`. Returns false if the record is absent, is done or has another
+   * owner.
+   */
   failed(digest: Digest, owner: string, failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<boolean>;
   /**
-   * Takes the right to delete the objects of blobs, for `leaseMs`: turns `present` into `deleting`, or takes over a deletion whose
-   * lease has ended. Returns the blobs that are this owner's to delete now. A blob is not if it was pulled after the given
-   * `lastPulledAtMs`, is being fetched, is not there, or is another's to delete. The same owner prolongs its lease. Until the
-   * deletion or its lease ends, claims have to wait.
+   * Takes the right to delete the objects of blobs for `leaseMs`: changes `present` to `deleting`, or takes over a
+   * deletion whose lease has expired. Returns the blobs that this owner may delete now.
+   * It omits a blob that was pulled after the given `lastPulledAtMs`, is being fetched, is absent, or is being deleted
+   * by another owner. A call by the same owner extends its lease. Claims wait until the deletion ends or its lease
+   * expires.
    */
   beginDeletions(victims: readonly Victim[], owner: string, leaseMs: number): Promise<Digest[]>;
   /**
-   * `gone`: removes the records of blobs whose objects are gone. `kept`: makes them `present` again. Returns those that it has
-   * changed: deletions that are still this owner's.
+   * `gone` removes the records of blobs whose objects are deleted. `kept` makes them `present` again. Returns the
+   * digests that it changed, which are the deletions that this owner still holds.
    */
   endDeletions(digests: readonly Digest[], owner: string, end: 'gone' | 'kept'): Promise<Digest[]>;
 }

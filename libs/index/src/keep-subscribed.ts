@@ -1,10 +1,12 @@
-// Listens to a topic of the index for as long as a part lives. While the index cannot be reached, it tries again every second.
+// Keeps a subscription to a topic of the index. While the index is unavailable, it retries every second.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PubSub } from './cache-index.ts';
 
 const tryAgainMs = 1000;
 
-/** Calls `listener` with `undefined` when it begins to listen, and as `subscribe` does from then on. The caller closes it. */
+/**
+ * Calls `listener` with `undefined` when the subscription starts, and then as `subscribe` does. The caller closes it.
+ */
 export function keepSubscribed(
   pubsub: PubSub,
   topic: string,
@@ -21,7 +23,7 @@ export function keepSubscribed(
         end = unsubscribe;
         listener(undefined);
       } catch {
-        // The calls that need the index log that it cannot be reached.
+        // Nothing is logged here: other calls of the index log that it is unavailable.
         await delay(tryAgainMs, undefined, { ref: false, signal: closing.signal });
       }
     }

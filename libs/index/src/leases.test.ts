@@ -6,7 +6,7 @@ import { withLease } from './leases.ts';
 
 const leaseMs = 3_000;
 
-test('nobody else begins while the work goes on, however long that takes', async (t) => {
+test('no other process starts the work while it runs, however long it takes', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const clock = { nowMs: 0 };
   const index = createTestIndex({ now: () => clock.nowMs });

@@ -1,15 +1,15 @@
-// Leases: one process of all does a piece of work at a time. They keep work from being done twice; work that fails when two
-// hold the lease for a moment needs more than a lease.
+// Leases let one of all processes do a piece of work at a time. They prevent duplicate work. Work that breaks when two
+// processes hold the lease for a moment needs more than a lease.
 import { randomUUID } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 
 export interface LeaseIndex {
   /**
-   * Takes the lease for `ms` from now, on the index's own clock, if it is free, has expired or is `owner`'s already; false
-   * if somebody else has it. `owner` is random, compared for equality.
+   * Takes the lease for `ms` from now, by the index's own clock, if it is free, expired or already held by `owner`.
+   * Returns false if another owner holds it. `owner` is random and compared for equality.
    */
   acquire(name: string, owner: string, ms: number): Promise<boolean>;
-  /** A no-op if somebody else has it. */
+  /** Does nothing if another owner holds the lease. */
   release(name: string, owner: string): Promise<void>;
 }
 
@@ -17,7 +17,7 @@ export interface WithLeaseOptions {
   readonly index: { readonly leases: LeaseIndex };
   readonly name: string;
   readonly signal?: AbortSignal | undefined;
-  /** How long the work rests when the process that did it has died; default half a minute. */
+  /** The delay before another process continues the work of a process that died; default 30 seconds. */
   readonly leaseMs?: number;
 }
 
@@ -25,8 +25,9 @@ const defaultLeaseMs = 30_000;
 const prolongations = 3;
 
 /**
- * Resolves as `action` does, which ends when its signal says so; `undefined` if another process is at it. The signal aborts,
- * with `index-unavailable`, when the lease has become another's.
+ * Runs `action` under the lease and resolves to its result, or to `undefined` if another process holds the lease.
+ * `action` ends when its signal aborts. The signal aborts with `index-unavailable` when another process has taken the
+ * lease.
  */
 export async function withLease<T>(
   { index: { leases }, name, signal, leaseMs = defaultLeaseMs }: WithLeaseOptions,
@@ -35,7 +36,7 @@ export async function withLease<T>(
   const owner = randomUUID();
   if (!(await leases.acquire(name, owner, leaseMs))) return undefined;
   const lost = new AbortController();
-  // An index that cannot be reached is the action's to find out.
+  // If the index is unavailable, `action` finds that out with its own calls.
   const prolong = async () => {
     if (await leases.acquire(name, owner, leaseMs).catch(() => true)) return;
     lost.abort(new CacheError('index-unavailable', `The lease "${name}" was lost to another process.`));
@@ -45,7 +46,7 @@ export async function withLease<T>(
     return await action(AbortSignal.any([lost.signal, ...(signal === undefined ? [] : [signal])]));
   } finally {
     clearInterval(timer);
-    // It expires by itself.
+    // If the release fails, the lease expires automatically.
     await leases.release(name, owner).catch(() => {});
   }
 }

@@ -1,23 +1,23 @@
-// What the nodes of a cache say of themselves, and what all of them have counted. Of those that say nothing any more nothing is
-// known after a while; their counts stay.
+// Reports of the nodes of a cache, and the sum of all counters. A node that stops reporting is forgotten after its TTL;
+// its counts stay.
 
-/** By name; whole numbers that only grow. */
+/** Counters by name: whole numbers that only grow. */
 export type NodeCounts = Readonly<Record<string, number>>;
 
 export interface NodeWord {
-  /** Random, of one process. */
+  /** Random, one for each process. */
   readonly id: string;
-  /** As the node gave it, of whatever release; at most some tens of KiB. */
+  /** The report exactly as the node sent it, of any release; at most some tens of KiB. */
   readonly report: string;
-  /** When it said so, on the index's own clock. */
+  /** The time of the report by the index's own clock. */
   readonly seenAtMs: number;
 }
 
 export interface NodesSeen {
   readonly nodes: readonly NodeWord[];
-  /** Of all nodes there ever were since the index lost its data. */
+  /** Totals of all nodes, current and past, since the index last lost its data. */
   readonly counts: NodeCounts;
-  /** `undefined`: nobody has counted anything yet. */
+  /** `undefined` means that no node has counted anything yet. */
   readonly countedSinceMs: number | undefined;
 }
 
@@ -29,22 +29,23 @@ export interface NodeReportOptions {
 
 export interface NodeIndex {
   /**
-   * Takes the place of what this node said before, and is kept for `ttlMs`. `counts`: what it has counted since it last said so.
-   * After a failure nobody knows whether they were added: who gives them again may count twice. `isWorker`: the node does jobs.
+   * Replaces this node's previous report and keeps it for `ttlMs`. `counts` are its counts since its last report. After
+   * a failure it is unknown whether they were added, so a repeated call may count twice. `isWorker` means that the node
+   * runs jobs.
    */
   report(id: string, report: string, options: NodeReportOptions): Promise<void>;
-  /** The node ends: it is known no more. */
+  /** Removes the node, which is shutting down, and adds its last counts. */
   leave(id: string, counts: NodeCounts): Promise<void>;
   /**
-   * How many nodes that do jobs have reported within the last nine seconds. `undefined`: none has, but the index has lost its data
-   * since, so those that live may not have reported yet.
+   * Returns the number of nodes that run jobs and have reported within the last nine seconds. `undefined` means that
+   * none has reported, but the index lost its data meanwhile, so live workers may not have reported yet.
    */
   countWorkers(): Promise<number | undefined>;
-  /** Those that are there now, a thousand at most, in no particular order. */
+  /** Returns the current nodes, at most 1,000, in no particular order. */
   look(): Promise<NodesSeen>;
 }
 
 export const maxNodesSeen = 1000;
 
-/** Two reports of a quiet worker, and a little more. */
+/** Two report intervals of an idle worker, plus some margin. */
 export const workerTtlMs = 9_000;

@@ -1,42 +1,43 @@
-// Popularity: what is pulled, of late. A pull counts for less the older it is, by half each day, and only so many names are
-// counted (decision 0022). It is learnt from clients and from nothing else: what an index forgets of it is learnt anew.
+// Popularity: which tags and platforms were pulled recently. The weight of a pull halves each day, and the number of
+// counted names is limited (decision 0022). Only pulls of clients count. If an index loses the ranking, new pulls
+// rebuild it.
 import type { Tag } from '@cistern/oci';
 import type { RepositoryKey } from './links.ts';
 import { repositoryKeyOf, repositoryPath } from './records.ts';
 import type { TagKey } from './tags.ts';
 
 export interface PopularTag extends TagKey {
-  /** Of late: as many pulls now would count as much. */
+  /** Recent pulls: as many pulls now would have the same weight. */
   readonly pulls: number;
 }
 
 export interface PopularPlatform extends RepositoryKey {
-  /** As `os/architecture` or `os/architecture/variant`. */
+  /** `os/architecture` or `os/architecture/variant`. */
   readonly platform: string;
-  /** As of a tag. */
+  /** Weighted like the pulls of `PopularTag`. */
   readonly pulls: number;
 }
 
 export interface PopularityIndex {
   /**
-   * Counts pulls of a tag, or of an image for a platform; by default one. Costs a look into a map, and throws nothing: the pulls
-   * of a second are written together, and those that the index cannot take are not counted.
+   * Counts pulls of a tag, or of an image for a platform; the default is one. Costs one map lookup and never throws.
+   * Pulls are written together each second, and pulls that the index cannot take are not counted.
    */
   countTag(key: TagKey, pulls?: number): void;
   countPlatform(key: RepositoryKey, platform: string, pulls?: number): void;
-  /** Most pulled first; what was counted a second ago is in it. */
+  /** Returns the most pulled first. Pulls older than a second are included. */
   tags(limit: number): Promise<PopularTag[]>;
   platforms(limit: number): Promise<PopularPlatform[]>;
 }
 
 export type Ranking = 'tags' | 'platforms';
 
-/** A pull this old counts half. */
+/** The age at which a pull has half its weight. */
 export const halfLifeMs = 24 * 3_600_000;
-/** Names of one ranking. */
+/** Limit on the names of one ranking. */
 export const maxNames = 10_000;
 
-/** A platform holds no space. A tag's name is its `tagPath`. */
+/** Returns the name of a platform in the ranking. A platform contains no space. A tag's name is its `tagPath`. */
 export function popularPlatformName(key: RepositoryKey, platform: string): string {
   return `${repositoryPath(key)} ${platform}`;
 }
@@ -52,8 +53,8 @@ export function toPopularPlatform(name: string, score: number, nowMs: number): P
 }
 
 /**
- * A score is the binary logarithm of pulls that are each worth 2^(time / half-life): with time later ones become worth more,
- * which is as good as earlier ones becoming worth less, and no score has to be changed for it.
+ * A score is the binary logarithm of the weighted pulls, where each pull is worth 2^(time / half-life). Later pulls are
+ * worth more, which is equivalent to older pulls losing weight, and no stored score has to change.
  */
 export function scoreOf(pulls: number, atMs: number): number {
   return atMs / halfLifeMs + Math.log2(pulls);

@@ -1,22 +1,22 @@
-// The records of the index as values: their names, and how touches and pulls change them. The index orders and pages by the names
-// of repositories, and announces the names of changed records.
+// Names of the index's records, and the effects of touches and pulls on them. The index orders and pages by repository
+// name, and announces the names of changed records.
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { BlobRecord } from './blobs.ts';
 import type { Link, RepositoryKey } from './links.ts';
 import type { TagKey, TagPulls, TagRecord } from './tags.ts';
 
-/** `<upstream>/<repository>`; an upstream's name never holds a slash. */
+/** Returns `<upstream>/<repository>`. An upstream's name never contains a slash. */
 export function repositoryPath({ upstream, repository }: RepositoryKey): string {
   return `${upstream}/${repository}`;
 }
 
-/** The reverse of `repositoryPath`, for paths it has made. */
+/** Reverses `repositoryPath`. */
 export function repositoryKeyOf(path: string): RepositoryKey {
   const slash = path.indexOf('/');
   return { upstream: path.slice(0, slash), repository: path.slice(slash + 1) as RepositoryName };
 }
 
-/** `<upstream>/<repository>:<tag>`; a tag never holds a colon. */
+/** Returns `<upstream>/<repository>:<tag>`. A tag never contains a colon. */
 export function tagPath(key: TagKey): string {
   return `${repositoryPath(key)}:${key.tag}`;
 }
@@ -25,15 +25,15 @@ export function isSameRepository(a: RepositoryKey, b: RepositoryKey): boolean {
   return a.upstream === b.upstream && a.repository === b.repository;
 }
 
-/** Throws `TypeError` if a link is not of the repository it is put under. */
+/** Throws `TypeError` if a link belongs to another repository than `key`. */
 export function checkLinksOf(key: RepositoryKey, links: readonly Link[]): void {
   const stray = links.find((link) => repositoryPath(link) !== repositoryPath(key));
   if (stray) throw new TypeError(`a link of ${repositoryPath(stray)} was put under ${repositoryPath(key)}`);
 }
 
 /**
- * A process that writes into a shared index announces here which records have changed, after the write, so that others forget them.
- * Messages are names of records, one a line; no name holds a line break.
+ * The topic on which processes that share an index announce changed records after each write, so that other processes
+ * drop them. A message lists record names, one a line; a name never contains a line break.
  */
 export const changesTopic = 'index-changes';
 
@@ -53,7 +53,7 @@ export function blobName(digest: Digest): string {
   return `blob ${digest}`;
 }
 
-/** The record after a touch at that time. */
+/** Returns the record after a touch at `atMs`. */
 export function touchedBlob(record: BlobRecord, atMs: number): BlobRecord {
   return { ...record, lastPulledAtMs: Math.max(record.lastPulledAtMs, atMs) };
 }

@@ -1,20 +1,26 @@
-// Workers repeat some work for ever, each kind in a loop of its own. A failure is logged once, however often it repeats.
+// Runs the repeated work of workers, one loop for each kind of work. A repeated failure is logged once.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { IndexLog } from './cache-index.ts';
 import { type LeaseIndex, withLease } from './leases.ts';
 
 export interface Loop {
-  /** In the log, and of the lease. */
+  /** Name of the loop in the log and of its lease. */
   readonly name: string;
-  /** One process does the work, and it rests that long when that process has died. Unset means that all processes do it. */
+  /**
+   * One process at a time does the work; after that process dies, the work pauses for this long. Unset means that all
+   * processes do it.
+   */
   readonly leaseMs?: number;
-  /** Default: the first step comes at once. */
+  /** Delay of the first step. By default it runs immediately. */
   readonly firstMs?: number;
-  /** The pause after a failure, and between two looks whether another process still does it. */
+  /** The pause after a failure, and between two attempts to take a lease that another process holds. */
   readonly retryMs: number;
-  /** Resolves to the pause after it, in milliseconds. The next step goes on where one that rejects has stopped. */
+  /**
+   * Does one step and resolves to the pause before the next, in milliseconds. After a rejection, the next step resumes
+   * from where this one stopped.
+   */
   readonly step: (signal: AbortSignal) => Promise<number>;
-  /** Called when this process does not do it any more. */
+  /** Called when this process stops doing the work. */
   readonly onRest?: () => void;
 }
 
@@ -23,13 +29,13 @@ interface LoopDeps {
   readonly log: IndexLog;
 }
 
-/** `close` aborts the step under way, and resolves once that has ended. */
+/** `close` aborts the running step and resolves once it has ended. */
 export function startLoop({ index, log }: LoopDeps, loop: Loop): { close(): Promise<void> } {
   const { name, leaseMs, firstMs = 0, retryMs, step, onRest } = loop;
   const closing = new AbortController();
   const { signal } = closing;
   const pause = (ms: number) => delay(ms, undefined, { signal }).catch(() => {});
-  /** Why the last try failed. */
+  /** The reason of the last failure. */
   let failure: string | undefined;
 
   async function repeat(held: AbortSignal): Promise<never> {

@@ -1,4 +1,5 @@
-// Tag records: which digest a tag named when an upstream was last asked. The freshness policy decides what one is worth.
+// Tag records: the digest that a tag named at the last check with its upstream. The freshness policy decides how long a
+// record is good.
 import type { Digest, RepositoryName, Tag } from '@cistern/oci';
 import type { ReadOptions } from './blobs.ts';
 
@@ -14,28 +15,34 @@ export interface TagRecord extends TagKey {
   readonly digest: Digest;
   /** Media type of the manifest, as upstream sent it. */
   readonly mediaType: string;
-  /** Bytes of the manifest. */
+  /** Size of the manifest in bytes. */
   readonly size: number;
   /** Grows by one with every change of `digest`; the first is 1. */
   readonly sequence: number;
-  /** When the tag was first seen here, when `digest` last changed, and when an upstream last confirmed it. */
+  /**
+   * Time when this cache first saw the tag, time when `digest` last changed, and time when an upstream last confirmed
+   * the tag.
+   */
   readonly firstSeenAtMs: number;
   readonly changedAtMs: number;
   readonly checkedAtMs: number;
   /** 0 until the first pull. */
   readonly lastPulledAtMs: number;
   readonly pulls: number;
-  /** Of the last try to revalidate: when, and why it failed (`undefined`: it did not). */
+  /** Time of the last attempt to revalidate, and the reason of its failure (`undefined` after a success). */
   readonly lastTriedAtMs: number;
   readonly lastFailure?: string | undefined;
-  /** Upstream's last `Warning` header about it, for people. */
+  /** The upstream's last `Warning` header for this tag, a text for operators and users. */
   readonly warning?: string | undefined;
-  /** `adopted`: read from another cache's files, never confirmed by an upstream (`checkedAtMs` is then 0). */
+  /**
+   * `adopted` means that the record was read from another cache's files and never confirmed by an upstream;
+   * `checkedAtMs` is then 0.
+   */
   readonly origin: 'upstream' | 'adopted';
 }
 
 interface Page {
-  /** Only names after this one, in byte order. */
+  /** Returns only names after this one, in byte order. */
   readonly after?: string | undefined;
   readonly limit: number;
 }
@@ -43,40 +50,46 @@ interface Page {
 export interface TagIndex {
   get(key: TagKey, options?: ReadOptions): Promise<TagRecord | undefined>;
   /**
-   * What `get` would bring, if this process knows it without asking anybody; its pulls may be older. `undefined`: `get` it.
-   * Throws nothing.
+   * Returns the result of `get` if this process has it in memory; its pulls may be older. `undefined` means that the
+   * caller must use `get`. Makes no call and never throws.
    */
   fromMemory(key: TagKey): TagRecord | undefined;
   /**
-   * Adds or replaces, but never takes `pulls` and `lastPulledAtMs` back: pulls go on while a revalidation that read the
-   * record before waits for upstream.
+   * Adds or replaces the record, but never moves `pulls` and `lastPulledAtMs` back. Pulls continue while a
+   * revalidation, which read the record earlier, waits for the upstream.
    */
   put(record: TagRecord): Promise<void>;
   /**
-   * As `put`, if the tag is still as it was read (`undefined`: it was not there); pulls do not matter. False, and nothing is
-   * written, if others have confirmed, moved, added or removed it since.
+   * Writes like `put`, if the tag is still as it was read in `before` (`undefined`: the tag did not exist). Pulls do
+   * not matter. Returns false and writes nothing if another caller has confirmed, moved, added or removed the tag
+   * since.
    */
   replace(before: TagRecord | undefined, record: TagRecord): Promise<boolean>;
-  /** Adds where there is none; false if there is one, which stays as it is. */
+  /** Adds the record if there is none. Otherwise returns false and leaves the existing record unchanged. */
   adopt(record: TagRecord): Promise<boolean>;
-  /** With `seen`: only if the tag is still as it was read then; pulls do not matter. False if nothing was removed. */
+  /**
+   * With `seen`, removes the tag only if it is still as it was read then; pulls do not matter. Returns false if nothing
+   * was removed.
+   */
   remove(key: TagKey, seen?: TagRecord): Promise<boolean>;
   /**
-   * Adds to `pulls`, by default one, and moves `lastPulledAtMs` forward; a no-op without a record. Seen by this index at once;
-   * may be written up to a second later, so a crash may lose the pulls of its last second.
+   * Adds `pulls` (default 1) and moves `lastPulledAtMs` forward; does nothing without a record. This index sees the
+   * change immediately. The write may happen up to a second later, so a crash may lose the pulls of its last second.
    */
   recordPull(key: TagKey, atMs: number, pulls?: number): Promise<void>;
-  /** Tags of one repository, in byte order of the tag. */
+  /** Returns tags of one repository, in byte order of the tag. */
   list(upstream: string, repository: RepositoryName, page: Page): Promise<TagRecord[]>;
 }
 
-/** Pulls of a tag that its record does not count yet. */
+/** Pulls of a tag that its record does not include yet. */
 export interface TagPulls {
   readonly count: number;
   readonly lastAtMs: number;
 }
 
-/** Whether a tag is still as it was read. Every confirmation changes one of these, and nothing else does. */
+/**
+ * Reports whether a tag is still as it was read. Every confirmation changes one of these fields, and nothing else does.
+ */
 export function isSameConfirmation(one: TagRecord | undefined, other: TagRecord | undefined): boolean {
   return one?.sequence === other?.sequence && one?.checkedAtMs === other?.checkedAtMs;
 }

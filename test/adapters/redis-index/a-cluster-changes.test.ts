@@ -35,7 +35,7 @@ test('a node of a cluster is not taken for a Redis that stands alone', async (t)
   const [address] = cluster.addresses;
   await assert.rejects(openUnderTest(t, { kind: 'standalone', ...address! }), {
     kind: 'index-unavailable',
-    message: /is a node of a Redis Cluster; configure it as one/,
+    message: /is a node of a Redis Cluster; configure it as a cluster/,
   });
 });
 

@@ -87,7 +87,7 @@ test('pulls that Redis has written, and answers too late, are counted once', asy
   await index.tags.put(tagRecord('1'));
   relay.delayMs = 2500;
   await index.tags.recordPull(tagRecord('1'), 10);
-  await until(() => logged.some(({ message }) => message === 'pulls could not be written to the index'));
+  await until(() => logged.some(({ message }) => message === 'failed to write pulls to index'));
   relay.delayMs = 0;
   await until(async () => index.check().then(() => true));
   await index.tags.recordPull(tagRecord('1'), 20);

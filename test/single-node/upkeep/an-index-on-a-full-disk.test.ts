@@ -71,7 +71,7 @@ test('an index on a full disk refuses records that do not fit, evicts all the sa
     (error) => isCacheError(error, 'index-unavailable') && /is full; /.test(error.message),
   );
   t.mock.timers.tick(5000);
-  assert.deepEqual(logged, ['index file cannot grow; free some disk space']);
+  assert.deepEqual(logged, ['index file cannot grow; free disk space']);
   assert.ok((await evictAll(index)) > 6000);
   await empty();
   t.mock.timers.tick(1000);

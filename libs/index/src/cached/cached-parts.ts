@@ -1,4 +1,4 @@
-// The parts of a cached index whose records are remembered: blobs, manifests, links and tags.
+// The parts of a cached index that remember records: blobs, manifests, links and tags.
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord, ManifestIndex, ManifestRecord, ReadOptions } from '../blobs.ts';
 import { touchedBlob, blobName, checkLinksOf, linkName, manifestName, tagName, withPulls } from '../records.ts';
@@ -32,7 +32,7 @@ export function createCachedBlobs(inner: BlobIndex, { remember }: Memory): BlobI
   };
 }
 
-/** The record of a blob that the index did not take, over the remembered one. */
+/** Merges a blob record that could not be written with the remembered record. */
 function mergeBlobs({ lastPulledAtMs }: BlobRecord, record: BlobRecord): BlobRecord {
   return { ...record, lastPulledAtMs: Math.max(lastPulledAtMs, record.lastPulledAtMs) };
 }
@@ -101,7 +101,7 @@ export function createCachedTags(inner: TagIndex, { remember }: Memory): TagInde
   };
 }
 
-/** The record of a tag that the index did not take, over the remembered one. */
+/** Merges a tag record that could not be written with the remembered record. */
 function mergeTags({ pulls, lastPulledAtMs }: TagRecord, record: TagRecord): TagRecord {
   return {
     ...record,

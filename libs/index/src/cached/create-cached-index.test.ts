@@ -10,7 +10,7 @@ import { createCachedIndex } from './create-cached-index.ts';
 async function startCached(t: TestContext, maxEntries?: number) {
   const clock = { nowMs: 1_700_000_000_000 };
   const now = () => clock.nowMs;
-  // Changes are heard where a test announces them.
+  // Announcements are dropped except when a test sends them.
   const pubsub = { lost: true, lateMs: 0, subscribed: 0 };
   const faults = { failing: false, pubsub };
   const memory = createTestIndex({ now, faults });
@@ -35,7 +35,7 @@ async function startCached(t: TestContext, maxEntries?: number) {
     await index.close();
     await memory.close();
   });
-  // It listens now.
+  // Now the index is subscribed.
   await new Promise(setImmediate);
   const announce = async (...names: string[]) => {
     pubsub.lost = false;
@@ -68,7 +68,7 @@ describeCacheIndex(
 const record = sampleTag('1');
 const changed = sampleTag('1', { sequence: 2, digest: sampleDigest('other') });
 
-test('a record is read once in five seconds, and at once when its change is announced', async (t) => {
+test('a record is read once in five seconds, and immediately after its change is announced', async (t) => {
   const { index, memory, gate, clock, announce } = await startCached(t);
   const sequence = async () => (await index.tags.get(record))?.sequence;
   await memory.tags.put(record);
@@ -90,7 +90,7 @@ test('a record is read once in five seconds, and at once when its change is anno
   assert.equal(await sequence(), 2);
 });
 
-test('that something is not there is not remembered', async (t) => {
+test('a missing record is not remembered', async (t) => {
   const { index, memory } = await startCached(t);
   assert.equal(await index.tags.get(record), undefined);
   assert.equal(await index.blobs.get(sampleDigest('a')), undefined);
@@ -103,7 +103,7 @@ test('that something is not there is not remembered', async (t) => {
   assert.equal((await index.links.holders(['docker.io'], nginx.repository, sampleDigest('a'))).length, 1);
 });
 
-test('when announcements may have been missed everything is read again', async (t) => {
+test('all records are read again after announcements may have been missed', async (t) => {
   const { index, memory, announce } = await startCached(t);
   await memory.tags.put(record);
   await index.tags.get(record);
@@ -112,7 +112,7 @@ test('when announcements may have been missed everything is read again', async (
   assert.equal((await index.tags.get(record))?.sequence, 2);
 });
 
-test('what is read while its change is announced is not remembered', async (t) => {
+test('a record is not remembered if its change is announced while it is read', async (t) => {
   const { index, memory, gate, announce } = await startCached(t);
   await memory.tags.put(record);
   for (const say of [() => announce(tagName(record)), () => announce()]) {
@@ -132,14 +132,14 @@ test('what is read while its change is announced is not remembered', async (t) =
   }
 });
 
-test('readers of one record share a read', async (t) => {
+test('concurrent reads of one record share one call', async (t) => {
   const { index, memory, gate } = await startCached(t);
   await memory.tags.put(record);
   await Promise.all(Array.from({ length: 50 }, () => index.tags.get(record)));
   assert.equal(gate.reads, 1);
 });
 
-test('its own pulls are seen in what it remembers', async (t) => {
+test("remembered records include the process's own pulls", async (t) => {
   const { index, memory, gate } = await startCached(t);
   await memory.tags.put(record);
   await memory.blobs.put(sampleBlobRecord('a', { lastPulledAtMs: 1 }));
@@ -152,7 +152,7 @@ test('its own pulls are seen in what it remembers', async (t) => {
   assert.equal(gate.reads, 1);
 });
 
-test('it remembers no more than it may', async (t) => {
+test('the memory stays within its limit', async (t) => {
   const { index, memory, gate } = await startCached(t, 10);
   const tags = Array.from({ length: 20 }, (_, number) => sampleTag(`v${number}`));
   for (const tag of tags) {
@@ -165,7 +165,7 @@ test('it remembers no more than it may', async (t) => {
   assert.equal(gate.reads, 21);
 });
 
-test('an outage is said once, costs one call, and what it changed in memory is read again after it', async (t) => {
+test('an outage is logged once and costs one call, and records changed in memory are read again after it', async (t) => {
   const { index, memory, faults, gate, logged } = await startCached(t);
   await memory.tags.put(record);
   await index.tags.get(record);
@@ -190,13 +190,13 @@ test('an outage is said once, costs one call, and what it changed in memory is r
   await pass();
   assert.equal(gate.reads, 5);
   const [began, ended, ...more] = logged;
-  assert.match(String(began?.['message']), /cannot be reached/);
-  assert.match(String(ended?.['message']), /reached again/);
+  assert.match(String(began?.['message']), /index unavailable/);
+  assert.match(String(ended?.['message']), /available again/);
   assert.equal(ended?.['unwritten'], 2);
   assert.deepEqual(more, []);
 });
 
-test('an error that is no outage is its caller’s', async (t) => {
+test('an error other than an outage reaches the caller', async (t) => {
   const { index } = await startCached(t);
   const stray = sampleLink({ ...nginx, upstream: 'quay.io' }, 'a');
   await assert.rejects(() => index.links.put(nginx, [stray]), TypeError);

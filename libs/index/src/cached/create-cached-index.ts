@@ -1,21 +1,23 @@
-// A shared index as a frontend uses it: it remembers for seconds what it has read, forgets at once what others change, and
-// goes on answering from memory when the index cannot be reached.
+// A shared index as a frontend uses it. It remembers records for seconds, drops records that other nodes change, and
+// answers from memory while the index is unreachable.
 import type { CacheIndex, IndexLog } from '../cache-index.ts';
 import { createCachedBlobs, createCachedLinks, createCachedManifests, createCachedTags } from './cached-parts.ts';
 import { createMemory } from './create-memory.ts';
 
 export interface CachedIndexOptions {
-  /** Announces its changes, as that in Redis does. Its opener closes it, after the cached one. */
+  /**
+   * Must announce its changes, as the index in Redis does. The caller that opened it closes it, after the cached index.
+   */
   readonly index: CacheIndex;
   readonly log: IndexLog;
-  /** Of each kind of record; default 20,000, about 10 MB. */
+  /** Limit for each kind of record; default 20,000, about 10 MB. */
   readonly maxEntries?: number;
 }
 
 /**
- * While the index cannot be reached, records of tags, manifests, blobs and links are those remembered, however old, or
- * `undefined`, which means that the store has to be asked; changes of them are remembered and otherwise lost, which the
- * store makes up for; and `epoch.isComplete` is false. Everything else rejects with `index-unavailable` as ever.
+ * While the index is unreachable, records of tags, manifests, blobs and links come from memory, however old.
+ * `undefined` then means that the caller must look in the store. Changes of these records stay in memory only; the
+ * store makes up for the loss. `epoch.isComplete` is false. Everything else rejects with `index-unavailable` as usual.
  */
 export function createCachedIndex({ index, log, maxEntries = 20_000 }: CachedIndexOptions): CacheIndex {
   const memory = createMemory({ index, log, maxEntries, now: index.now });

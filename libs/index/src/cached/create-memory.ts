@@ -1,11 +1,11 @@
-// Records as this process last read them. A record that was changed elsewhere is dropped by name; one whose change may have been
-// missed is kept for an outage, but read again.
+// Records as this process last read them. A record changed by another process is dropped by name. A record whose change
+// may have been missed is kept for an outage, but read again.
 import { LRUCache } from 'lru-cache';
 import type { ReadOptions } from '../blobs.ts';
 import { createReach, type Reach, type ReachOptions } from './create-reach.ts';
 
 export interface MemoryOptions extends Pick<ReachOptions, 'index' | 'log'> {
-  /** For each kind of record. */
+  /** Limit for each kind of record. */
   readonly maxEntries: number;
   readonly now: () => number;
 }
@@ -38,7 +38,8 @@ export function createMemory({ index, log, maxEntries, now }: MemoryOptions) {
   return {
     reach,
     /**
-     * Records of one kind. `merge`: a record that the index did not take, over the remembered one; default: the record as it is.
+     * Returns the memory for one kind of record. `merge` combines a record that could not be written with the
+     * remembered one; by default the new record replaces it.
      */
     remember<T extends object>(merge?: (before: T, record: T) => T): Entries<T> {
       const entries = createEntries<T>({ maxEntries, now, reach }, merge);
@@ -53,7 +54,7 @@ function createEntries<T extends object>(
   merge = (_before: T, record: T): T => record,
 ) {
   const entries = new LRUCache<string, Entry<T>>({ max: maxEntries });
-  /** A load that was dropped from here brings its callers the record, but is not remembered. */
+  /** Loads in flight. A load removed from this map still returns the record to its callers, but is not remembered. */
   const loading = new Map<string, Promise<T | undefined>>();
   let era = 0;
 
@@ -78,19 +79,22 @@ function createEntries<T extends object>(
     loading.delete(name);
   }
 
-  /** The record as it was read a moment ago. */
+  /** Returns the record if it was read within `maxAgeMs`. */
   function fromMemory(name: string): T | undefined {
     const entry = entries.get(name);
     return entry !== undefined && isFresh(entry, now(), era, reach) ? entry.record : undefined;
   }
 
-  /** Remembers a record that the index did not take. */
+  /** Remembers a record that could not be written. */
   function keep(name: string, record: T): void {
     const before = entries.peek(name)?.record;
     entries.set(name, { record: before === undefined ? record : merge(before, record), readAtMs: -Infinity, era });
   }
 
-  /** Does `action`, which changes these records: the next read loads them. During an outage: `otherwise`. */
+  /**
+   * Runs `action`, which changes these records, and drops them, so that the next read loads them. Runs `otherwise`
+   * during an outage.
+   */
   function write<R>(names: readonly string[], action: () => Promise<R>, otherwise: () => R): Promise<R> {
     return reach.write(async () => {
       const result = await action();
@@ -107,8 +111,8 @@ function createEntries<T extends object>(
 
   return {
     /**
-     * The record as it was read a moment ago, else as `read` brings it; "not there" is not remembered. Callers share a load in
-     * flight. During an outage: the remembered record, however old.
+     * Returns the remembered record if it is fresh, else loads it with `read`. A missing record is not remembered.
+     * Callers share a load in flight. During an outage, returns the remembered record, however old.
      */
     read: (name: string, read: () => Promise<T | undefined>, given?: ReadOptions): Promise<T | undefined> =>
       reach.read(
@@ -117,23 +121,23 @@ function createEntries<T extends object>(
       ),
     fromMemory,
     write,
-    /** As `write` of one record, which is remembered during an outage. */
+    /** Writes one record. During an outage, remembers it instead. */
     put: (name: string, record: T, put: () => Promise<void>): Promise<void> =>
       write([name], put, () => keep(name, record)),
-    /** As `put`, where there is no record; resolves with whether there was none. */
+    /** Writes like `put` if there is no record. Resolves to whether there was none. */
     adopt: (name: string, record: T, adopt: () => Promise<boolean>): Promise<boolean> =>
       reach.write(adopt, () => {
         if (entries.has(name)) return false;
         keep(name, record);
         return true;
       }),
-    /** Resolves with whether there was a record of that name. */
+    /** Removes the record. Resolves to whether there was one. */
     remove: (name: string, remove: () => Promise<boolean>): Promise<boolean> =>
       write([name], remove, () => {
         loading.delete(name);
         return entries.delete(name);
       }),
-    /** Does `action`, and then changes the remembered record, if there is one. */
+    /** Runs `action`, then changes the remembered record, if there is one. */
     async change(name: string, action: () => Promise<void>, changed: (record: T) => T): Promise<void> {
       await reach.write(action, () => {});
       rewrite(name, changed);
@@ -141,7 +145,10 @@ function createEntries<T extends object>(
     keep,
     rewrite,
     drop,
-    /** Changes may have been missed: from now on every record is loaded again. */
+    /**
+     * Marks all remembered records as stale, so that every record is loaded again, because changes may have been
+     * missed.
+     */
     distrust(): void {
       era += 1;
       loading.clear();

@@ -1,5 +1,5 @@
-// Whether a shared index can be reached: whether it answers, and whether its changes are heard. During an outage no call waits for
-// it: calls are answered without it, and one probe a second finds out when it is back.
+// Tracks whether a shared index is reachable: whether it answers and delivers changes. During an outage no call waits
+// for it. Calls use their fallback, and one probe a second detects the recovery.
 import { isCacheError } from '@cistern/errors';
 import type { CacheIndex, IndexLog } from '../cache-index.ts';
 import { keepSubscribed } from '../keep-subscribed.ts';
@@ -8,9 +8,9 @@ import { changesTopic } from '../records.ts';
 export interface ReachOptions {
   readonly index: Pick<CacheIndex, 'pubsub' | 'check'>;
   readonly log: IndexLog;
-  /** The record of that name has changed. */
+  /** Called when the record of that name has changed. */
   readonly onChange: (name: string) => void;
-  /** Changes may have been missed. */
+  /** Called when changes may have been missed. */
   readonly onGap: () => void;
 }
 
@@ -28,7 +28,7 @@ export function createReach({ index, log, onChange, onGap }: ReachOptions) {
   const outage = createOutage(log, () => index.check(), onGap);
   return {
     ...outage,
-    /** Whether changes are heard now. */
+    /** Reports whether this process receives changes now. */
     isListening: () => isListening,
     close(): void {
       isListening = false;
@@ -48,7 +48,7 @@ function createOutage(log: IndexLog, probe: () => Promise<unknown>, onEnd: () =>
     if (startedAtMs !== undefined || isClosed) return;
     startedAtMs = performance.now();
     unwritten = 0;
-    log.warn({ err: error }, 'the index cannot be reached: requests are answered from memory and from the store');
+    log.warn({ err: error }, 'index unavailable, falling back to memory and store');
     probeLater(probeNext);
   }
 
@@ -64,7 +64,7 @@ function createOutage(log: IndexLog, probe: () => Promise<unknown>, onEnd: () =>
     if (startedAtMs === undefined) return;
     const outageMs = Math.round(performance.now() - startedAtMs);
     startedAtMs = undefined;
-    log.warn({ outageMs, unwritten }, 'the index can be reached again');
+    log.warn({ outageMs, unwritten }, 'index available again');
     onEnd();
   }
 
@@ -80,10 +80,10 @@ function createOutage(log: IndexLog, probe: () => Promise<unknown>, onEnd: () =>
   }
 
   return {
-    /** Resolves as `call` does, or as `otherwise` while the index cannot be reached. */
-    // The call that failed is the best probe: in a cluster another node may answer while the one that it needs does not.
+    /** Resolves as `call` does, or as `otherwise` while the index is unavailable. */
+    // The failed call is the best probe: in a cluster, another node may answer while the node this call needs does not.
     read: <T>(call: () => Promise<T>, otherwise: () => T): Promise<T> => attempt(call, otherwise, call),
-    /** As `read`, for a call that is not made up for. */
+    /** Like `read`, for a write that is not repeated after the outage. */
     async write<T>(call: () => Promise<T>, otherwise: () => T): Promise<T> {
       return attempt(
         call,

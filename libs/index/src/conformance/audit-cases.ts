@@ -1,4 +1,4 @@
-// What happened of late: newest first, page by page, bounded, and one kind never at the cost of the other.
+// Audit entries: newest first, paged and bounded, with a separate limit for each kind.
 import assert from 'node:assert/strict';
 import { type AuditWord, maxAuditEntries } from '../audit.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
@@ -6,7 +6,7 @@ import type { CacheIndexCases } from './index-under-test.ts';
 const entriesOf = (words: readonly AuditWord[]) => words.map(({ kind, entry }) => `${kind} ${entry}`);
 
 export const auditCases: CacheIndexCases = {
-  async 'what happened is listed newest first, page by page, of all kinds or one'({ index: { audit } }) {
+  async 'entries are listed newest first, page by page, of all kinds or one'({ index: { audit } }) {
     assert.deepEqual(await audit.list({ limit: 10 }), []);
     await audit.add('action', ['1', '{"text":"2\\n\u00e9"}']);
     await audit.add('refusal', ['3']);
@@ -30,7 +30,7 @@ export const auditCases: CacheIndexCases = {
     ]);
   },
 
-  async 'of what happened the newest are kept, and many refusals drive no action out'({ index: { audit } }) {
+  async 'the newest entries are kept, and many refusals displace no action'({ index: { audit } }) {
     await audit.add('action', ['done']);
     const refusals = Array.from({ length: maxAuditEntries + 10 }, (_, count) => String(count));
     for (let start = 0; start < refusals.length; start += 500)

@@ -1,4 +1,4 @@
-// Blob and manifest records, and what they add up to.
+// Blob records, manifest records and totals.
 import assert from 'node:assert/strict';
 import { digestHex } from '@cistern/oci';
 import type { CacheIndexCases } from './index-under-test.ts';
@@ -13,7 +13,7 @@ import {
 } from './sample-records.ts';
 
 export const blobCases: CacheIndexCases = {
-  async 'a blob record is absent, then as it was put, then gone'({ index: { blobs } }) {
+  async 'a blob record is absent, then as written, then absent after removal'({ index: { blobs } }) {
     const record = sampleBlobRecord('a', { verified: false });
     assert.equal(await blobs.get(record.digest), undefined);
     assert.equal(await blobs.remove(record.digest), false);
@@ -27,7 +27,7 @@ export const blobCases: CacheIndexCases = {
     assert.equal(await blobs.get(record.digest), undefined);
   },
 
-  async 'totals add up every record once, through replacing and removing'({ index: { blobs } }) {
+  async 'totals count every record once, also after replacements and removals'({ index: { blobs } }) {
     assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
     await blobs.put(sampleBlobRecord('a'));
     await blobs.put(sampleBlobRecord('b', { size: 7, state: 'deleting' }));
@@ -40,7 +40,7 @@ export const blobCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 2, bytes: 100 });
   },
 
-  async 'a shard has the records whose digests begin with it, of either kind, as they are'({ index: { blobs } }) {
+  async 'a shard returns the current records whose digests begin with it, of both algorithms'({ index: { blobs } }) {
     const records = Array.from({ length: 60 }, (_, at) =>
       sampleBlobRecord(`${at}`, { digest: sampleDigest(`${at}`, at % 2 === 0 ? 'sha256' : 'sha512'), size: at }),
     );
@@ -59,7 +59,7 @@ export const blobCases: CacheIndexCases = {
     }
   },
 
-  async 'adopting adds a record where there is none, counted once, and changes none'({ index: { blobs } }) {
+  async 'adopt adds a missing record and counts it once, and changes no existing record'({ index: { blobs } }) {
     const adopted = sampleBlobRecord('a', { verified: false, size: 7 });
     assert.equal(await blobs.adopt(adopted), true);
     assert.equal(await blobs.adopt(sampleBlobRecord('a', { size: 9 })), false);
@@ -70,7 +70,7 @@ export const blobCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 2, bytes: 12 });
   },
 
-  async 'a record of no bytes comes and goes like all others'({ index: { blobs, fills } }) {
+  async "an empty blob's record is added and removed like any other"({ index: { blobs, fills } }) {
     const empty = sampleBlobRecord('a', { size: 0, lastPulledAtMs: 1 });
     await blobs.put(empty);
     assert.equal(await blobs.remove(empty.digest), true);
@@ -80,7 +80,7 @@ export const blobCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
   },
 
-  async 'a touch is seen at once and only moves forward'({ index: { blobs } }) {
+  async 'a touch is visible immediately and only moves forward'({ index: { blobs } }) {
     const record = sampleBlobRecord('a', { lastPulledAtMs: 1000 });
     await blobs.put(record);
     await blobs.touch(record.digest, 3000);
@@ -97,7 +97,7 @@ export const blobCases: CacheIndexCases = {
     assertSameRecord(await blobs.get(deleting.digest), { ...deleting, lastPulledAtMs: 2000 });
   },
 
-  async 'a touch without a record leaves no trace'({ index: { blobs } }) {
+  async 'a touch without a record has no effect'({ index: { blobs } }) {
     const record = sampleBlobRecord('a', { lastPulledAtMs: 1000 });
     await blobs.touch(record.digest, 5000);
     assert.equal(await blobs.get(record.digest), undefined);
@@ -113,7 +113,7 @@ export const blobCases: CacheIndexCases = {
     }
   },
 
-  async 'markVerified sets that flag alone, and nothing without a record'({ index: { blobs } }) {
+  async 'markVerified sets only that flag, and does nothing without a record'({ index: { blobs } }) {
     const record = sampleBlobRecord('a', { verified: false, lastPulledAtMs: 1000 });
     await blobs.markVerified(record.digest);
     assert.equal(await blobs.get(record.digest), undefined);
@@ -127,7 +127,7 @@ export const blobCases: CacheIndexCases = {
     });
   },
 
-  async 'a table is kept with its record, until the record is put without one'({ index: { blobs, fills } }) {
+  async 'a table stays with its record until the record is written without one'({ index: { blobs, fills } }) {
     const mebibyte = 1024 * 1024;
     const table = { segmentBytes: 16 * mebibyte, crcs: [0, 0xff_ff_ff_ff, 7] };
     const record = sampleBlobRecord('a', { size: 33 * mebibyte, lastPulledAtMs: 1 });
@@ -143,7 +143,7 @@ export const blobCases: CacheIndexCases = {
     assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 2 });
     await blobs.markVerified(record.digest, table);
     assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 2, table });
-    // The record has another size now.
+    // The table does not fit the new size.
     await blobs.put({ ...record, size: 5, table });
     assertSameRecord(await blobs.get(record.digest), { ...record, size: 5, lastPulledAtMs: 2 });
     await blobs.remove(record.digest);
@@ -151,7 +151,7 @@ export const blobCases: CacheIndexCases = {
     assertSameRecord(await blobs.get(record.digest), { ...record, table });
   },
 
-  async 'a fill that is done records the table of its blob'({ index: { blobs, fills } }) {
+  async 'done records the table of the blob'({ index: { blobs, fills } }) {
     const table = { segmentBytes: 100, crcs: [1, 2] };
     const blob = sampleBlobRecord('a', { size: 101, table });
     await claimed(fills, sampleClaim('a'));
@@ -159,7 +159,7 @@ export const blobCases: CacheIndexCases = {
     assertSameRecord(await blobs.get(blob.digest), blob);
   },
 
-  async 'a manifest record is absent, then as it was put, then gone'({ index: { manifests } }) {
+  async 'a manifest record is absent, then as written, then absent after removal'({ index: { manifests } }) {
     const record = sampleManifest('m');
     assert.equal(await manifests.get(record.digest), undefined);
     assert.equal(await manifests.remove(record.digest), false);
@@ -172,7 +172,7 @@ export const blobCases: CacheIndexCases = {
     assert.equal(await manifests.get(record.digest), undefined);
   },
 
-  async 'manifests and blobs of one digest are records of their own'({ index: { blobs, manifests } }) {
+  async 'manifest and blob records of one digest are separate'({ index: { blobs, manifests } }) {
     await manifests.put(sampleManifest('m'));
     assert.equal(await blobs.get(sampleDigest('m')), undefined);
     assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
@@ -181,7 +181,7 @@ export const blobCases: CacheIndexCases = {
     assertSameRecord(await blobs.get(sampleDigest('m')), sampleBlobRecord('m'));
   },
 
-  async 'what is remembered is what would be read'({ index: { blobs, fills } }) {
+  async 'memory returns the same record as a read'({ index: { blobs, fills } }) {
     const record = sampleBlobRecord('a', { state: 'present', lastPulledAtMs: 1 });
     const remembered = () => blobs.fromMemory(record.digest);
     assert.equal(remembered(), undefined);

@@ -1,4 +1,4 @@
-// Each call of an index that needs it, by name: for what they do while it cannot answer.
+// Returns each call that needs the index, by name, for tests of an index that cannot answer.
 import type { CacheIndex } from '../cache-index.ts';
 import type { FillRecord } from '../fills.ts';
 import {
@@ -11,7 +11,7 @@ import {
   sampleTag,
 } from './sample-records.ts';
 
-/** `claim`: of a fill of the digest `a`, made before. */
+/** `claim` is an earlier claim for a fill of digest `a`. */
 export function callsOf(index: CacheIndex, claim: FillRecord) {
   const { tags, manifests, blobs, links, fills, leases, values, popularity, nodes, audit, epoch, pubsub } = index;
   const record = sampleTag('1');

@@ -1,4 +1,4 @@
-// An index that processes share says which records have changed, for those that remember them.
+// Change announcements of an index that processes share.
 import assert from 'node:assert/strict';
 import { blobName, changesTopic, linkName, manifestName, tagName } from '../records.ts';
 import { changesHeard, lastWord } from './changes-heard.ts';
@@ -6,7 +6,7 @@ import type { CacheIndexCases } from './index-under-test.ts';
 import { claimed, sampleBlobRecord, sampleClaim, sampleLink, sampleManifest, sampleTag } from './sample-records.ts';
 
 export const changeCases: CacheIndexCases = {
-  async 'a listener hears the names of the records that change, and of no others'({ index }) {
+  async 'a listener receives the names of changed records, and no others'({ index }) {
     const { tags, manifests, blobs, links, fills, pubsub } = index;
     const heard: (string | undefined)[] = [];
     await pubsub.subscribe(changesTopic, (message) => {

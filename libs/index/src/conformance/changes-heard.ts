@@ -1,13 +1,13 @@
-// For tests that look at what an index remembers: whatever was announced before has been heard.
+// Lets tests of an index's memory wait until all earlier announcements have arrived.
 import type { PubSub } from '../cache-index.ts';
 import { changesTopic } from '../records.ts';
 
-/** It names no record. Other listeners hear it too. */
+/** Names no record. Other listeners receive it too. */
 export const lastWord = 'all heard';
 
 /**
- * Resolves when everybody who has listened in this process through `announcements` knows of the changes that were written
- * before: a record that is read from now on stays remembered. A writer's own word may reach it later than its next read.
+ * Resolves once every listener of this process on `announcements` has received the earlier changes. Records read from
+ * then on stay in memory. A writer's own announcement may arrive after its next read.
  */
 export async function changesHeard(pubsub: PubSub): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();

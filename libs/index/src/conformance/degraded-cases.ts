@@ -1,4 +1,4 @@
-// An index that remembers, and cannot be reached.
+// An index with a memory whose backend is unreachable.
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
 import { callsOf } from './calls-of.ts';
@@ -17,7 +17,7 @@ import {
 } from './sample-records.ts';
 
 const digest = sampleDigest('a');
-/** Calls that memory has no answer for. */
+/** Calls that memory cannot answer. */
 const unanswered = [
   'tags.list',
   'blobs.totals',
@@ -43,7 +43,7 @@ const unanswered = [
 ] as const;
 
 export const degradedCases: CacheIndexCases = {
-  async 'what was read is remembered while the index cannot be reached, and nothing else is there'(tested) {
+  async 'records read earlier stay in memory while the index is unreachable, and all others are missing'(tested) {
     const { tags, manifests, blobs, links, epoch, pubsub } = tested.index;
     await tags.put(sampleTag('1', { pulls: 2 }));
     await manifests.put(sampleManifest('a'));
@@ -68,13 +68,13 @@ export const degradedCases: CacheIndexCases = {
     assert.equal(await epoch.isComplete(), false);
   },
 
-  async 'what is written while the index cannot be reached is remembered'(tested) {
+  async 'records written while the index is unreachable stay in memory'(tested) {
     const { tags, manifests, blobs, links, pubsub } = tested.index;
     await tags.put(sampleTag('1', { pulls: 2, lastPulledAtMs: 9 }));
     await changesHeard(pubsub);
     await tags.get(sampleTag('1'));
     await tested.fail();
-    // A pull that is recorded before anybody has noticed is lost with the index.
+    // A pull recorded before the outage is noticed is lost with the index.
     await assert.rejects(tested.index.check());
     await tags.recordPull(sampleTag('1'), 8);
     await tags.put(sampleTag('1', { sequence: 2 }));
@@ -111,7 +111,7 @@ export const degradedCases: CacheIndexCases = {
     assert.equal(await links.get(nginx, digest), undefined);
   },
 
-  async 'what needs the index says index-unavailable'({ index, fail }) {
+  async 'calls that need the index reject with index-unavailable'({ index, fail }) {
     const claim = await claimed(index.fills, sampleClaim('a'));
     await fail();
     const calls = callsOf(index, claim);

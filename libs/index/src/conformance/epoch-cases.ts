@@ -1,4 +1,4 @@
-// What an index says of itself while nothing is wrong with it.
+// Epoch and health check of a healthy index.
 import assert from 'node:assert/strict';
 import type { CacheIndexCases } from './index-under-test.ts';
 import { claimed, sampleClaim } from './sample-records.ts';
@@ -8,7 +8,7 @@ export const epochCases: CacheIndexCases = {
     await index.check();
   },
 
-  async 'an index is complete once that is said of its epoch, which lasts'({ index: { epoch } }) {
+  async 'an index is complete once its epoch is marked complete, and stays complete'({ index: { epoch } }) {
     const current = await epoch.current();
     assert.equal(await epoch.current(), current);
     assert.equal(await epoch.markComplete(current), true);
@@ -17,7 +17,7 @@ export const epochCases: CacheIndexCases = {
     assert.equal(await epoch.isComplete(), true);
   },
 
-  async 'a rebuild finds the marks of its own epoch again'({ index: { epoch } }) {
+  async 'a rebuild finds the marks of its own epoch'({ index: { epoch } }) {
     const current = await epoch.current();
     assert.deepEqual(await epoch.marks(current), new Set());
     for (const name of ['one', 'two', 'one']) await epoch.mark(current, name);
@@ -26,7 +26,7 @@ export const epochCases: CacheIndexCases = {
     assert.deepEqual(await epoch.marks(await epoch.current()), new Set(['one', 'two']));
   },
 
-  async 'an index that lost nothing lets claims through'({ index: { fills } }) {
+  async 'an index without losses accepts claims immediately'({ index: { fills } }) {
     for (const seed of ['a', 'b', 'c', 'd', 'e']) await claimed(fills, sampleClaim(seed));
   },
 };

@@ -1,4 +1,4 @@
-// How a blob leaves: in order of their last pulls, never against a pull, and one deletion at a time.
+// Eviction of blobs: in order of their last pulls, never against a newer pull, one deletion at a time.
 import assert from 'node:assert/strict';
 import type { BlobRecord } from '../blobs.ts';
 import type { CacheIndexCases, CacheIndexUnderTest } from './index-under-test.ts';
@@ -6,7 +6,7 @@ import { assertSameRecord, claimed, sampleBlobRecord, sampleClaim, sampleDigest 
 
 const digest = sampleDigest('a');
 
-/** Last pulled at 1000. */
+/** A blob last pulled at 1000. */
 const victim = sampleBlobRecord('a', { size: 7, lastPulledAtMs: 1000 });
 
 async function stateOf({ index }: CacheIndexUnderTest): Promise<BlobRecord['state'] | undefined> {
@@ -19,7 +19,7 @@ interface Deletion {
   readonly leaseMs?: number;
 }
 
-/** Whether the deletion of that one blob has begun, or is prolonged. */
+/** Reports whether the deletion of that blob has begun or was extended. */
 async function begins({ index: { fills } }: CacheIndexUnderTest, deletion: Deletion = {}): Promise<boolean> {
   const { lastPulledAtMs = 1000, owner = 'me', leaseMs = 60_000 } = deletion;
   return (await fills.beginDeletions([{ digest, lastPulledAtMs }], owner, leaseMs)).includes(digest);
@@ -34,7 +34,7 @@ async function ends(
 }
 
 export const evictionCases: CacheIndexCases = {
-  async 'every record comes once, from the one that was pulled longest ago'({ index: { blobs } }) {
+  async 'every record is returned once, least recently pulled first'({ index: { blobs } }) {
     for await (const record of blobs.leastRecent()) assert.fail(`an empty index has ${record.digest}`);
     const count = 700;
     const pulledAt = (position: number) => 1000 + (position % 7 === 0 ? 500 : (position * 389) % count);
@@ -60,7 +60,7 @@ export const evictionCases: CacheIndexCases = {
     );
   },
 
-  async 'what was pulled a moment ago is walked through too, in its new place'({ index: { blobs } }) {
+  async 'a walk includes recently pulled records, in their new position'({ index: { blobs } }) {
     for (const [seed, atMs] of Object.entries({ a: 1000, b: 2000, c: 3000 }))
       await blobs.put(sampleBlobRecord(seed, { lastPulledAtMs: atMs }));
     await blobs.put(sampleBlobRecord('d', { lastPulledAtMs: 500 }));
@@ -79,7 +79,7 @@ export const evictionCases: CacheIndexCases = {
     );
   },
 
-  async 'a record that is pulled while somebody walks through them is never out of place'({ index: { blobs } }) {
+  async 'a record that is pulled during a walk is never out of order'({ index: { blobs } }) {
     const seeds = Array.from({ length: 50 }, (_, position) => `${position}`);
     for (const [position, seed] of seeds.entries())
       await blobs.put(sampleBlobRecord(seed, { lastPulledAtMs: 1000 + position }));
@@ -91,7 +91,7 @@ export const evictionCases: CacheIndexCases = {
     }
   },
 
-  async 'who walks through the records may remove them on the way'({ index: { blobs } }) {
+  async 'a walk continues while its caller removes records'({ index: { blobs } }) {
     for (let position = 0; position < 400; position += 1)
       await blobs.put(sampleBlobRecord(`${position}`, { size: 1, lastPulledAtMs: 1000 + position }));
     for await (const record of blobs.leastRecent()) await blobs.remove(record.digest);
@@ -99,9 +99,7 @@ export const evictionCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
   },
 
-  async 'a blob is deleted unless it was pulled since, its bytes count until then, and its record goes with it'(
-    tested,
-  ) {
+  async 'a blob is deleted unless it was pulled since, and its bytes count until its record is removed'(tested) {
     const { blobs } = tested.index;
     assert.equal(await begins(tested), false);
     await blobs.put(victim);
@@ -121,7 +119,7 @@ export const evictionCases: CacheIndexCases = {
     for await (const record of blobs.leastRecent()) assert.fail(`${record.digest} was deleted`);
   },
 
-  async 'many blobs are deleted at once, and those that may not go are left out'({ index: { blobs, fills } }) {
+  async 'many blobs are deleted at the same time, except those that must stay'({ index: { blobs, fills } }) {
     const records = Array.from({ length: 450 }, (_, at) => sampleBlobRecord(`${at}`, { size: 1, lastPulledAtMs: at }));
     for (const record of records) await blobs.put(record);
     const pulled = records[7]!;
@@ -143,7 +141,7 @@ export const evictionCases: CacheIndexCases = {
     assert.deepEqual(await fills.beginDeletions([{ ...pulled, lastPulledAtMs: Infinity }], 'me', 1), [pulled.digest]);
   },
 
-  async 'a blob that is kept after all is as it was before, and may be deleted again'(tested) {
+  async 'a kept blob returns to its earlier state and can be deleted later'(tested) {
     const { blobs } = tested.index;
     await blobs.put(victim);
     await begins(tested);
@@ -158,7 +156,7 @@ export const evictionCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 1, bytes: 7 });
   },
 
-  async 'a pull that waits to be written saves the blob, unless its deletion has begun'(tested) {
+  async 'a pending pull saves the blob, unless its deletion has begun'(tested) {
     const { blobs } = tested.index;
     await blobs.put(victim);
     await blobs.touch(digest, 2000);
@@ -171,7 +169,7 @@ export const evictionCases: CacheIndexCases = {
     assert.equal(await stateOf(tested), 'deleting');
   },
 
-  async 'a deletion is over when a record is put, whatever its state'(tested) {
+  async 'a deletion ends when a record is put, in any state'(tested) {
     const { blobs, fills } = tested.index;
     await blobs.put(victim);
     await begins(tested);
@@ -180,7 +178,7 @@ export const evictionCases: CacheIndexCases = {
     await claimed(fills, sampleClaim('a'));
   },
 
-  async 'what is being fetched is not deleted, and what is being deleted is not fetched'(tested) {
+  async 'a blob in a fill is not deleted, and a blob in deletion is not fetched'(tested) {
     const { blobs, fills } = tested.index;
     await blobs.put(victim);
     const fill = await claimed(fills, sampleClaim('a'));
@@ -196,7 +194,7 @@ export const evictionCases: CacheIndexCases = {
     assert.equal(await begins(tested), false);
   },
 
-  async 'one deletes at a time, until its lease ends'(tested) {
+  async 'a blob has one deletion at a time, until its lease expires'(tested) {
     await tested.index.blobs.put(victim);
     const owners = ['one', 'two', 'three'];
     const begun = await Promise.all(owners.map(async (owner) => begins(tested, { owner })));
@@ -213,7 +211,7 @@ export const evictionCases: CacheIndexCases = {
     assert.equal(await ends(tested, 'four'), true);
   },
 
-  async 'a deletion whose lease has ended holds no fetch up, and ends nothing that was stored since'(tested) {
+  async 'an expired deletion delays no fetch and removes no blob stored since'(tested) {
     const { blobs, fills } = tested.index;
     await blobs.put(victim);
     await begins(tested, { owner: 'dead', leaseMs: 100 });
@@ -228,7 +226,7 @@ export const evictionCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 1, bytes: 8 });
   },
 
-  async 'a record is removed only if it is of the object that was meant'({ index: { blobs } }) {
+  async 'a record is removed only if it belongs to the given object'({ index: { blobs } }) {
     await blobs.put(sampleBlobRecord('a', { size: 7, storedAtMs: 1000.5 }));
     assert.equal(await blobs.remove(digest, 1000), false);
     assert.deepEqual(await blobs.totals(), { blobs: 1, bytes: 7 });

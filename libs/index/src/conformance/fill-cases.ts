@@ -15,7 +15,7 @@ async function claimed({ index }: CacheIndexUnderTest, fields: Partial<FillClaim
   return claim(index.fills, sampleClaim('a', fields));
 }
 
-/** The claim of a fill whose lease ran out: its owner gets time to put the record back. */
+/** Claims a fill whose lease expired, after the time its owner has to restore the record. */
 async function claimedInTime(tested: CacheIndexUnderTest, fields: Partial<FillClaim>): Promise<FillRecord> {
   const answer = await tested.index.fills.claim(sampleClaim('a', fields));
   if (answer === undefined || !('unsettledForMs' in answer)) return answer ?? assert.fail('the claim was refused');
@@ -27,7 +27,7 @@ const digest = sampleDigest('a');
 const failure = { kind: 'content-mismatch', message: 'The bytes do not match.', retryAfterMs: 100 } as const;
 
 export const fillCases: CacheIndexCases = {
-  async 'the first claim is of a generation as great as the time, starting, until its lease ends'(tested) {
+  async 'the first claim has a generation at least as great as the time, and starts until its lease expires'(tested) {
     const { fills } = tested.index;
     assert.equal(await fills.read(digest), undefined);
     const before = tested.now();
@@ -45,7 +45,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.read(sampleDigest('b')), undefined);
   },
 
-  async 'of many claims at once one wins'({ index: { fills } }) {
+  async 'one of many concurrent claims wins'({ index: { fills } }) {
     const claims = Array.from({ length: 20 }, (_, number) =>
       sampleClaim('a', { owner: `owner-${number}`, fillId: `fill-${number}` }),
     );
@@ -54,7 +54,7 @@ export const fillCases: CacheIndexCases = {
     assertSameRecord(await fills.read(digest), won[0]);
   },
 
-  async 'a live fill is taken over only by one that replaces its generation'(tested) {
+  async 'only a claim that replaces its generation takes over a live fill'(tested) {
     const { fills } = tested.index;
     const first = await claimed(tested);
     await fills.running(digest, first.owner, 10);
@@ -66,14 +66,14 @@ export const fillCases: CacheIndexCases = {
     assert.equal(second.state, 'starting');
     assert.equal(second.size, undefined);
     assertSameRecord(await fills.read(digest), second);
-    // Everybody else who saw the first one die comes too late, the second owner itself included.
+    // All others that saw the first owner die come too late, including the second owner.
     assert.equal(await fills.claim(sampleClaim('a', { owner: 'three', replaces })), undefined);
     assert.equal(await fills.claim(sampleClaim('a', { owner: 'two', replaces })), undefined);
     const fourth = await claimed(tested, { owner: 'four', replaces: second.generation + 60_000 });
     assert.equal(fourth.generation, second.generation + 60_001);
   },
 
-  async 'an expired fill is absent, and its digest free to claim'(tested) {
+  async 'an expired fill is absent, and its digest can be claimed'(tested) {
     const { fills } = tested.index;
     const first = await claimed(tested, { leaseMs: 200 });
     await tested.advance(300);
@@ -83,22 +83,22 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.failed(digest, first.owner, failure, 1000), false);
     assert.equal(await tested.index.blobs.get(digest), undefined);
     const next = await claimedInTime(tested, { owner: 'two' });
-    // Who saw the first one die, and comes only now, would fetch a second time what the next one fetches.
+    // A late claim that saw the first owner die would fetch the same blob twice.
     const late = sampleClaim('a', { owner: 'three', replaces: first.generation });
     assert.equal(await fills.claim(late), undefined);
     assert.equal(await fills.heartbeat(first, 60_000), 'lost');
     assertSameRecord(await fills.read(digest), next);
   },
 
-  async 'a claim that replaces a generation which is gone goes on counting from it'(tested) {
-    // As of a server whose clock was ahead.
+  async 'a claim that replaces an absent generation continues from it'(tested) {
+    // The generation of a server whose clock was ahead.
     const replaces = Math.round(tested.now()) + 60_000;
     const record = await claimed(tested, { replaces });
     assert.equal(record.generation, replaces + 1);
     assert.equal(await tested.index.fills.claim(sampleClaim('a', { owner: 'two', replaces })), undefined);
   },
 
-  async 'running is said by the owner alone'(tested) {
+  async 'only the owner can mark a fill as running'(tested) {
     const { fills } = tested.index;
     assert.equal(await fills.running(digest, 'owner-a', 10), false);
     const record = await claimed(tested);
@@ -109,7 +109,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.running(digest, record.owner, 20_000_000_000), true);
   },
 
-  async 'a signature stays with its record, and with no other'(tested) {
+  async 'a signature stays with its record, and is on no other'(tested) {
     const { fills } = tested.index;
     const signature = { protocol: 2, signature: 'x'.repeat(43) };
     const first = await claimed(tested, { leaseMs: 100 });
@@ -129,7 +129,7 @@ export const fillCases: CacheIndexCases = {
     assertSameRecord(await fills.read(digest), { ...second, state: 'running', size: 10 });
   },
 
-  async 'a checkpoint goes on to the next claim, also of a fill whose lease ran out'(tested) {
+  async 'a checkpoint passes to the next claim, even after the lease expired'(tested) {
     const { fills } = tested.index;
     const first = await claimed(tested);
     assert.equal(await fills.running(digest, 'stranger', 10, { checkpoint: 'forged' }), false);
@@ -161,7 +161,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal((await claimed(tested, { owner: 'last' })).checkpoint, undefined);
   },
 
-  async 'a heartbeat prolongs the lease and changes nothing else'(tested) {
+  async 'a heartbeat extends the lease and changes nothing else'(tested) {
     const { fills } = tested.index;
     const record = await claimed(tested, { leaseMs: 3000 });
     await fills.running(digest, record.owner, 10);
@@ -175,7 +175,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal((await fills.read(digest))?.owner, record.owner);
   },
 
-  async 'a heartbeat puts a record back that is gone, but never over another owner'(tested) {
+  async 'a heartbeat restores an absent record, but never overwrites another owner'(tested) {
     const { fills } = tested.index;
     const first = { ...(await claimed(tested, { leaseMs: 100 })), state: 'running', size: 10 } as const;
     await tested.advance(200);
@@ -187,7 +187,7 @@ export const fillCases: CacheIndexCases = {
     assertSameRecord(await fills.read(digest), second);
   },
 
-  async 'a lease that is given up is free to claim, and only its owner can'(tested) {
+  async 'only the owner can release a lease, which can then be claimed'(tested) {
     const { fills } = tested.index;
     const first = await claimed(tested);
     assert.equal(await fills.heartbeat({ ...first, owner: 'stranger' }, 0), 'lost');
@@ -200,7 +200,7 @@ export const fillCases: CacheIndexCases = {
     assertSameRecord(await fills.read(digest), second);
   },
 
-  async 'done writes the blob record too, and only for the owner'(tested) {
+  async 'done also writes the blob record, and only for the owner'(tested) {
     const { fills, blobs } = tested.index;
     const record = await claimed(tested);
     const blob = sampleBlobRecord('a', { size: 77 });
@@ -214,7 +214,7 @@ export const fillCases: CacheIndexCases = {
     assertSameRecord(await fills.read(digest), { ...record, state: 'done', size: 77 });
   },
 
-  async 'a superseded owner can end nothing'(tested) {
+  async 'a superseded owner cannot end a fill'(tested) {
     const { fills, blobs } = tested.index;
     const first = await claimed(tested);
     const second = await claimed(tested, { owner: 'two', replaces: first.generation });
@@ -225,7 +225,7 @@ export const fillCases: CacheIndexCases = {
     assertSameRecord(await fills.read(digest), second);
   },
 
-  async 'a failure is kept for as long as it was said to be'(tested) {
+  async 'a failure is kept for the given time'(tested) {
     const { fills } = tested.index;
     const record = await claimed(tested);
     assert.equal(await fills.failed(digest, 'stranger', failure, 3000), false);
@@ -236,7 +236,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.read(digest), undefined);
   },
 
-  async 'an ended fill stays as it ended until somebody claims it'(tested) {
+  async 'an ended fill keeps its state until the next claim'(tested) {
     const { fills, blobs } = tested.index;
     const done = await claimed(tested);
     await fills.done(digest, done.owner, sampleBlobRecord('a'));
@@ -259,7 +259,7 @@ export const fillCases: CacheIndexCases = {
     assert.ok((await claimed(tested, { owner: 'three' })).generation > again.generation);
   },
 
-  async 'fills of different digests do not meet'(tested) {
+  async 'fills of different digests are independent'(tested) {
     const { fills } = tested.index;
     const one = await claimed(tested);
     const source = { ...nginx, upstream: 'quay.io' };

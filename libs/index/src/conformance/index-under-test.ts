@@ -1,20 +1,20 @@
-// What an adapter's test hands to the conformance suite: the index and its clock.
+// The index and its clock, as an adapter's test gives them to the conformance suite.
 import type { TestContext } from 'node:test';
 import type { CacheIndex } from '../cache-index.ts';
 
 export interface CacheIndexUnderTest {
-  /** Empty at first. */
+  /** The index under test, empty at first. */
   readonly index: CacheIndex;
-  /** The index's own time, in milliseconds, to within a second. */
+  /** Returns the index's own time in milliseconds, to within a second. */
   readonly now: () => number;
-  /** Lets at least `ms` of the index's time pass. */
+  /** Lets at least `ms` of the index's own time pass. */
   readonly advance: (ms: number) => Promise<void>;
-  /** From now on the index cannot answer. */
+  /** Makes the index unable to answer from now on. */
   readonly fail: () => Promise<void>;
 }
 
-/** Opens a fresh index; whatever it needs is released through `t.after`. */
+/** Opens a fresh index. It releases its resources through `t.after`. */
 export type OpenCacheIndexUnderTest = (t: TestContext) => Promise<CacheIndexUnderTest>;
 
-/** The suite's cases by their behaviour. */
+/** Cases of the suite, by title. */
 export type CacheIndexCases = Readonly<Record<string, (tested: CacheIndexUnderTest) => Promise<void>>>;

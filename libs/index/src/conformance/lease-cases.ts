@@ -1,4 +1,4 @@
-// Leases and shared values: for a time, on the index's own clock.
+// Leases and shared values, which expire by the index's own clock.
 import assert from 'node:assert/strict';
 import type { CacheIndexCases } from './index-under-test.ts';
 
@@ -13,23 +13,23 @@ export const leaseCases: CacheIndexCases = {
     assert.equal(await leases.acquire('rebuild', 'two', 200), true);
     await advance(300);
     assert.equal(await leases.acquire('rebuild', 'one', 60_000), true);
-    await leases.release('nobody has it', 'one');
+    await leases.release('never acquired', 'one');
   },
 
-  async 'an owner prolongs its lease'({ index: { leases }, advance }) {
+  async 'an owner extends its lease'({ index: { leases }, advance }) {
     assert.equal(await leases.acquire('rebuild', 'one', 300), true);
     assert.equal(await leases.acquire('rebuild', 'one', 60_000), true);
     await advance(400);
     assert.equal(await leases.acquire('rebuild', 'two', 60_000), false);
   },
 
-  async 'of many that want a lease at once one gets it'({ index: { leases } }) {
+  async 'one of many concurrent acquires gets the lease'({ index: { leases } }) {
     const owners = Array.from({ length: 20 }, (_, number) => `owner-${number}`);
     const got = await Promise.all(owners.map(async (owner) => leases.acquire('rebuild', owner, 60_000)));
     assert.equal(got.filter(Boolean).length, 1);
   },
 
-  async 'a value is as it was put last, until it expires or is removed'({ index: { values }, advance }) {
+  async 'a value stays as last written until it expires or is removed'({ index: { values }, advance }) {
     assert.equal(await values.get('token'), undefined);
     await values.put('token', 'one', 60_000);
     await values.put('token', '{"ü":\n""}', 60_000);

@@ -1,4 +1,4 @@
-// Links: who holds what, and which repositories there are.
+// Links: which repository holds which digest, and the list of repositories.
 import assert from 'node:assert/strict';
 import type { CacheIndexCases } from './index-under-test.ts';
 import {
@@ -11,7 +11,7 @@ import {
 } from './sample-records.ts';
 
 export const linkCases: CacheIndexCases = {
-  async 'a link is absent, then as it was put, then gone'({ index: { links } }) {
+  async 'a link is absent, then as written, then absent after removal'({ index: { links } }) {
     const bare = sampleLink(nginx, 'bare');
     const full = sampleLink(nginx, 'full', {
       kind: 'manifest',
@@ -49,7 +49,7 @@ export const linkCases: CacheIndexCases = {
     assert.equal(await confirmed(), false);
   },
 
-  async 'putting no links, or the same ones again, is fine'({ index: { links } }) {
+  async 'an empty put and a repeated put succeed'({ index: { links } }) {
     await links.put(nginx, []);
     assert.deepEqual(await links.repositories({ limit: 10 }), []);
     await links.put(nginx, [sampleLink(nginx, 'a')]);
@@ -57,7 +57,7 @@ export const linkCases: CacheIndexCases = {
     assertSameRecord(await links.get(nginx, sampleDigest('a')), sampleLink(nginx, 'a'));
   },
 
-  async 'a link gives no right to any other repository or upstream'({ index: { links } }) {
+  async 'a link grants nothing to another repository or upstream'({ index: { links } }) {
     await links.put(nginx, [sampleLink(nginx, 'a')]);
     for (const other of [
       repositoryKey('quay.io', 'library/nginx'),
@@ -70,14 +70,14 @@ export const linkCases: CacheIndexCases = {
     }
   },
 
-  async 'links of another repository than the key are refused, all of them'({ index: { links } }) {
+  async 'links of another repository than the key are all rejected'({ index: { links } }) {
     const other = repositoryKey('quay.io', 'library/nginx');
     await assert.rejects(async () => links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(other, 'b')]), TypeError);
     assert.equal(await links.get(nginx, sampleDigest('a')), undefined);
     assert.equal(await links.get(other, sampleDigest('b')), undefined);
   },
 
-  async 'holders are the asked upstreams that have the digest under this very name, in the order asked'({
+  async 'holders returns the given upstreams that have the digest under exactly this name, in the given order'({
     index: { links },
   }) {
     const digest = sampleDigest('a');
@@ -94,7 +94,7 @@ export const linkCases: CacheIndexCases = {
     assert.deepEqual(await links.holders([], repository, digest), []);
   },
 
-  async 'repositories are those that hold anything, in byte order of upstream/repository'({ index: { links } }) {
+  async 'repositories lists those that hold anything, in byte order of upstream/repository'({ index: { links } }) {
     const inOrder = [
       repositoryKey('a-b', 'x'),
       repositoryKey('a.b', 'x'),
@@ -104,7 +104,7 @@ export const linkCases: CacheIndexCases = {
       repositoryKey('a', 'xy'),
       repositoryKey('docker.io', 'library/nginx'),
       repositoryKey('localhost:5000', 'a/b/c'),
-      // U+FF5E comes before U+1F600 in UTF-8, after it in UTF-16.
+      // U+FF5E sorts before U+1F600 in UTF-8 and after it in UTF-16.
       repositoryKey('～', 'x'),
       repositoryKey('😀', 'x'),
     ];
@@ -129,7 +129,7 @@ export const linkCases: CacheIndexCases = {
     assert.deepEqual(await links.repositories({ limit: 0 }), []);
   },
 
-  async 'a repository tells all that it holds, and nothing of others'({ index: { links } }) {
+  async 'digests returns all that a repository holds, and nothing of others'({ index: { links } }) {
     const other = repositoryKey('docker.io', 'library/nginx/a');
     assert.deepEqual(await links.digests(nginx), []);
     await links.put(other, [sampleLink(other, 'c')]);
@@ -139,7 +139,7 @@ export const linkCases: CacheIndexCases = {
     assert.deepEqual(await links.digests(nginx), [sampleDigest('b')]);
   },
 
-  async 'a repository is listed until its last link is gone'({ index: { links } }) {
+  async 'a repository is listed until its last link is removed'({ index: { links } }) {
     await links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(nginx, 'b')]);
     await links.remove(nginx, sampleDigest('a'));
     assertSameRecord(await links.repositories({ limit: 9 }), [nginx]);
@@ -147,7 +147,7 @@ export const linkCases: CacheIndexCases = {
     assert.deepEqual(await links.repositories({ limit: 9 }), []);
   },
 
-  async 'what is remembered is what would be read'({ index: { links } }) {
+  async 'memory returns the same link as a read'({ index: { links } }) {
     const link = sampleLink(nginx, 'a');
     const remembered = () => links.fromMemory(nginx, link.digest);
     assert.equal(remembered(), undefined);

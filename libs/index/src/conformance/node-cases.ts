@@ -1,4 +1,4 @@
-// What nodes say of themselves: for a time, on the index's own clock, while what they count adds up.
+// Node reports, which expire by the index's own clock, and the sums of their counts.
 import assert from 'node:assert/strict';
 import { type NodesSeen, workerTtlMs } from '../nodes.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
@@ -10,7 +10,7 @@ function reportsOf({ nodes }: NodesSeen): (readonly [string, string])[] {
 }
 
 export const nodeCases: CacheIndexCases = {
-  async 'a node is known by what it said last, until it leaves or says nothing any more'({
+  async "look returns a node's last report until the node leaves or its report expires"({
     index: { nodes },
     now,
     advance,
@@ -41,7 +41,7 @@ export const nodeCases: CacheIndexCases = {
     ]);
   },
 
-  async 'workers are counted until they leave or say nothing for nine seconds'({ index: { nodes }, advance }) {
+  async 'workers are counted until they leave or do not report for nine seconds'({ index: { nodes }, advance }) {
     assert.equal(await nodes.countWorkers(), undefined);
     await nodes.report('frontend', '', { ttlMs: minute, counts: {} });
     // Workers may not have reported yet.
@@ -58,7 +58,7 @@ export const nodeCases: CacheIndexCases = {
     assert.equal(await nodes.countWorkers(), 1);
   },
 
-  async 'what nodes count adds up, and outlives them'({ index: { nodes }, now, advance }) {
+  async 'the counts of nodes add up and outlive them'({ index: { nodes }, now, advance }) {
     const startedAtMs = now();
     await nodes.report('one', '', { ttlMs: 200, counts: { hits: 2, bytes: 5_000_000_000_000 } });
     await nodes.report('two', '', { ttlMs: minute, counts: { hits: 1, misses: 1 } });

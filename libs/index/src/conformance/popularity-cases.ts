@@ -1,4 +1,4 @@
-// Popularity: pulls add up, count less with time, and are kept for a limited number of names.
+// Popularity: pulls add up, lose weight with time, and are kept for a limited number of names.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseTag } from '@cistern/oci';
@@ -11,7 +11,7 @@ function tagOf(tag: string) {
   return { ...nginx, tag: parseTag(tag) };
 }
 
-/** Waits until the pulls counted so far are to be seen. */
+/** Waits until the pulls counted so far are visible. */
 async function untilCounted(index: CacheIndex, isSeen: (names: readonly string[]) => boolean): Promise<void> {
   const deadline = Date.now() + 60_000;
   for (;;) {
@@ -22,13 +22,13 @@ async function untilCounted(index: CacheIndex, isSeen: (names: readonly string[]
   }
 }
 
-/** As the pulls of names that have just been counted read: a little less than their number. */
+/** Checks the weight of recent pulls, which is slightly below their number. */
 function assertAbout(actual: number | undefined, expected: number): void {
   assert.ok(actual !== undefined && Math.abs(actual - expected) < 0.01 * expected, `${actual} is not ${expected}`);
 }
 
 export const popularityCases: CacheIndexCases = {
-  async 'tags and platforms are ranked by their pulls, each of its repository'({ index }) {
+  async 'tags and platforms are ranked by their pulls, each under its repository'({ index }) {
     const { popularity } = index;
     assert.deepEqual(await popularity.tags(10), []);
     const elsewhere = { ...repositoryKey('localhost:5000', 'a/b'), tag: parseTag('1') };
@@ -58,7 +58,7 @@ export const popularityCases: CacheIndexCases = {
     assertAbout(platforms[0]?.pulls, 2);
   },
 
-  async 'pulls are added to those counted before'({ index }) {
+  async 'new pulls are added to earlier ones'({ index }) {
     index.popularity.countTag(tagOf('1'));
     await untilCounted(index, (names) => names.length === 1);
     for (let pulls = 0; pulls < 9; pulls += 1) index.popularity.countTag(tagOf('1'));
@@ -67,13 +67,13 @@ export const popularityCases: CacheIndexCases = {
     assertAbout((await index.popularity.tags(1))[0]?.pulls, 10);
   },
 
-  async 'a new name takes the place of the least popular where there is no room'({ index }) {
+  async 'a new name replaces the least popular one when the ranking is full'({ index }) {
     const { popularity } = index;
     for (let name = 0; name < maxNames; name += 1)
       for (let pulls = 0; pulls < 2; pulls += 1) popularity.countTag(tagOf(`t${name}`));
     popularity.countTag(tagOf('t0'));
     await untilCounted(index, (names) => names.length === maxNames && names[0] === 't0');
-    // It would otherwise go as soon as it has come, however often it is pulled.
+    // Otherwise it would be removed again immediately, however often it is pulled.
     popularity.countTag(tagOf('new'));
     await untilCounted(index, (names) => names.includes('new'));
     const ranked = await popularity.tags(maxNames);
@@ -82,7 +82,7 @@ export const popularityCases: CacheIndexCases = {
     assert.ok(ranked.some(({ tag }) => tag === 't0'));
   },
 
-  async 'an index that cannot answer counts nothing, and nobody who counts notices'({ index, fail }) {
+  async 'an index that cannot answer counts nothing, and counting never fails'({ index, fail }) {
     index.popularity.countTag(tagOf('1'));
     await fail();
     index.popularity.countTag(tagOf('1'));

@@ -1,9 +1,9 @@
-// Publish and subscribe: each listener hears each message, or hears that some may have been missed.
+// Publish and subscribe: each listener receives each message, or a notice that some may have been missed.
 import assert from 'node:assert/strict';
 import type { PubSub } from '../cache-index.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 
-/** Publishes and waits for a listener of its own, which subscribed last: by then the others were called. */
+/** Publishes and waits for its own listener, which subscribed last, so that all other listeners have been called. */
 async function publishAndSettle(pubsub: PubSub, topic: string): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const unsubscribe = await pubsub.subscribe(topic, () => resolve());
@@ -13,7 +13,7 @@ async function publishAndSettle(pubsub: PubSub, topic: string): Promise<void> {
 }
 
 export const pubsubCases: CacheIndexCases = {
-  async 'every listener of a topic hears its messages, and no other topic’s'({ index: { pubsub } }) {
+  async 'every listener of a topic receives its messages, and none of other topics'({ index: { pubsub } }) {
     const heard: string[] = [];
     await pubsub.subscribe('fill:a', () => heard.push('one'));
     await pubsub.subscribe('fill:a', () => heard.push('two'));
@@ -23,7 +23,7 @@ export const pubsubCases: CacheIndexCases = {
     await pubsub.publish('a topic without listeners');
   },
 
-  async 'a listener hears the message, and nothing where there is none'({ index: { pubsub } }) {
+  async 'a listener receives the message, or undefined for an empty one'({ index: { pubsub } }) {
     const heard: (string | undefined)[] = [];
     await pubsub.subscribe('topic', (message) => heard.push(message));
     const last = Promise.withResolvers<void>();
@@ -34,7 +34,7 @@ export const pubsubCases: CacheIndexCases = {
     assert.deepEqual(heard, ['tag docker.io/library/nginx:1.27', undefined, undefined, 'ü\n{}', 'the end']);
   },
 
-  async 'a listener is not called while publish is called'({ index: { pubsub } }) {
+  async 'a listener is not called during the call of publish'({ index: { pubsub } }) {
     let publishing = false;
     let heardInside = false;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -49,7 +49,7 @@ export const pubsubCases: CacheIndexCases = {
     assert.equal(heardInside, false);
   },
 
-  async 'an ended subscription hears nothing, and ends only itself'({ index: { pubsub } }) {
+  async 'an ended subscription receives nothing, and other subscriptions continue'({ index: { pubsub } }) {
     let heard = 0;
     function listener(): void {
       heard += 1;
@@ -62,7 +62,7 @@ export const pubsubCases: CacheIndexCases = {
     assert.equal(heard, 1);
   },
 
-  async 'a listener that throws disturbs neither the others nor the publisher'({ index: { pubsub } }) {
+  async 'a listener that throws affects neither other listeners nor the publisher'({ index: { pubsub } }) {
     let heard = 0;
     await pubsub.subscribe('topic', () => {
       throw new Error('thrown on purpose');
@@ -73,7 +73,7 @@ export const pubsubCases: CacheIndexCases = {
     assert.equal(heard, 2);
   },
 
-  async 'a listener may end subscriptions and begin others while it is called'({ index: { pubsub } }) {
+  async 'a listener may end subscriptions and start others while it is called'({ index: { pubsub } }) {
     const heard: string[] = [];
     const later: Promise<unknown>[] = [];
     const endOwn = await pubsub.subscribe('topic', () => {
@@ -85,7 +85,7 @@ export const pubsubCases: CacheIndexCases = {
     const endSecond = await pubsub.subscribe('topic', () => heard.push('second'));
     await publishAndSettle(pubsub, 'topic');
     await Promise.all(later);
-    // An adapter may call in any order, so the second may have been called before the first ended it.
+    // An adapter may call listeners in any order, so the second may run before the first ends it.
     assert.equal(heard.filter((who) => who === 'first').length, 1);
     heard.length = 0;
     await publishAndSettle(pubsub, 'topic');

@@ -78,19 +78,19 @@ export function sampleClaim(seed: string, fields: Partial<FillClaim> = {}): Fill
   };
 }
 
-/** The claim's record; fails if it is refused, or has to wait. */
+/** Returns the claim's record. Fails if the claim is refused or must wait. */
 export async function claimed(fills: FillIndex, claim: FillClaim): Promise<FillRecord> {
   const record = await fills.claim(claim);
   assert.ok(record !== undefined && !('unsettledForMs' in record), 'the claim was refused');
   return record;
 }
 
-/** A field that is `undefined` and a field that is missing are the same to every caller. */
+/** A field that is `undefined` and a missing field are the same to every caller. */
 export function assertSameRecord(actual: unknown, expected: unknown): void {
   assert.deepEqual(withoutUndefined(actual), withoutUndefined(expected));
 }
 
-/** What an index does not remember has to be read; what it does remember is what would be. */
+/** Checks a result of `fromMemory`: it is either `undefined` or equal to the result of a read. */
 export function assertFromMemory(actual: unknown, expected: unknown): void {
   if (actual !== undefined) assertSameRecord(actual, expected);
 }

@@ -1,11 +1,11 @@
-// Tag records: whole, with pulls that only grow, listed in byte order.
+// Tag records: complete, with pulls that only grow, listed in byte order.
 import assert from 'node:assert/strict';
 import { parseTag } from '@cistern/oci';
 import type { CacheIndexCases } from './index-under-test.ts';
 import { assertFromMemory, assertSameRecord, nginx, repositoryKey, sampleDigest, sampleTag } from './sample-records.ts';
 
 export const tagCases: CacheIndexCases = {
-  async 'a tag is absent, then as it was put, then as it was put again'({ index: { tags } }) {
+  async 'a tag is absent, then as written, then as written again'({ index: { tags } }) {
     const record = sampleTag('1.27', { lastFailure: 'connect ETIMEDOUT' });
     assert.equal(await tags.get(record), undefined);
     await tags.put(record);
@@ -44,7 +44,7 @@ export const tagCases: CacheIndexCases = {
     assert.equal(await tags.get(record), undefined);
   },
 
-  async 'a removal that expects a record leaves any other'({ index: { tags } }) {
+  async 'a removal that expects a record leaves any other record'({ index: { tags } }) {
     const record = sampleTag('1', { sequence: 2, checkedAtMs: 5000 });
     assert.equal(await tags.remove(record, record), false);
     await tags.put(record);
@@ -60,7 +60,7 @@ export const tagCases: CacheIndexCases = {
     assert.deepEqual(await tags.list(nginx.upstream, nginx.repository, { limit: 10 }), []);
   },
 
-  async 'a pull counts and is seen at once, and the last one only moves forward'({ index: { tags } }) {
+  async 'a pull is counted and visible immediately, and its time only moves forward'({ index: { tags } }) {
     const record = sampleTag('1', { pulls: 3, lastPulledAtMs: 1000 });
     await tags.put(record);
     await tags.recordPull(record, 5000);
@@ -73,7 +73,7 @@ export const tagCases: CacheIndexCases = {
     ]);
   },
 
-  async 'put does not take back pulls that were recorded meanwhile'({ index: { tags } }) {
+  async 'put does not undo pulls that were recorded meanwhile'({ index: { tags } }) {
     const record = sampleTag('1', { pulls: 1, lastPulledAtMs: 1000 });
     await tags.put(record);
     await tags.recordPull(record, 7000);
@@ -85,7 +85,7 @@ export const tagCases: CacheIndexCases = {
     assertSameRecord(await tags.get(record), { ...record, sequence: 3, pulls: 10, lastPulledAtMs: 9000 });
   },
 
-  async 'a tag is replaced only as it was read, and a pull in between changes nothing of that'({ index: { tags } }) {
+  async 'a tag is replaced only if it is as it was read, regardless of pulls in between'({ index: { tags } }) {
     const first = sampleTag('1', { checkedAtMs: 100 });
     assert.equal(await tags.replace(first, first), false);
     assert.equal(await tags.get(first), undefined);
@@ -95,7 +95,7 @@ export const tagCases: CacheIndexCases = {
     await tags.recordPull(first, 7000);
     const failed = { ...first, lastTriedAtMs: 200, lastFailure: 'timeout' };
     assert.equal(await tags.replace(first, failed), true);
-    // Another's confirmation, by a clock that is behind; then its move.
+    // Another process confirms the tag by a clock that is behind, then moves it.
     const confirmed = { ...first, checkedAtMs: 99 };
     assert.equal(await tags.replace(first, confirmed), true);
     const moved = { ...first, digest: sampleDigest('moved'), sequence: 2 };
@@ -110,7 +110,7 @@ export const tagCases: CacheIndexCases = {
     assert.equal(await tags.get(first), undefined);
   },
 
-  async 'of many who replace what they have read one does'({ index: { tags } }) {
+  async 'one of many concurrent replacements succeeds'({ index: { tags } }) {
     const record = sampleTag('1');
     await tags.put(record);
     const moves = ['a', 'b', 'c', 'd'].map((seed) => ({ ...record, digest: sampleDigest(seed), sequence: 2 }));
@@ -119,7 +119,7 @@ export const tagCases: CacheIndexCases = {
     assertSameRecord(await tags.get(record), moves[done.indexOf(true)]);
   },
 
-  async 'adopting adds a tag where there is none, and only there'({ index: { tags } }) {
+  async 'adopt adds a missing tag and changes no existing one'({ index: { tags } }) {
     const record = sampleTag('1', { origin: 'adopted', checkedAtMs: 0, pulls: 3, lastPulledAtMs: 7 });
     assert.equal(await tags.adopt(record), true);
     assertSameRecord(await tags.get(record), record);
@@ -132,7 +132,7 @@ export const tagCases: CacheIndexCases = {
     assertSameRecord(await tags.get(record), record);
   },
 
-  async 'a pull of a tag without a record leaves no trace'({ index: { tags } }) {
+  async 'a pull of a tag without a record has no effect'({ index: { tags } }) {
     const record = sampleTag('1');
     await tags.recordPull(record, 5000);
     assert.equal(await tags.get(record), undefined);
@@ -147,7 +147,7 @@ export const tagCases: CacheIndexCases = {
     }
   },
 
-  async 'tags are listed in byte order, a page at a time, of one repository only'({ index: { tags } }) {
+  async 'tags of one repository are listed in byte order, a page at a time'({ index: { tags } }) {
     const inOrder = ['0', '1.10', '1.2', 'A', 'Z', '_', 'a', 'a-b', 'a.b', 'aa', 'b'];
     for (const tag of inOrder.toReversed()) await tags.put(sampleTag(tag));
     await tags.put(sampleTag('other', repositoryKey('docker.io', 'library/nginx/sub')));
@@ -170,7 +170,7 @@ export const tagCases: CacheIndexCases = {
     assertSameRecord(await tags.list(nginx.upstream, nginx.repository, { after: 'aa', limit: 9 }), [sampleTag('b')]);
   },
 
-  async 'what is remembered is what would be read'({ index: { tags } }) {
+  async 'memory returns the same tag as a read'({ index: { tags } }) {
     const record = sampleTag('1', { lastPulledAtMs: 0, pulls: 0 });
     const remembered = () => tags.fromMemory(record);
     assert.equal(remembered(), undefined);

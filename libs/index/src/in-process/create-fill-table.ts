@@ -1,16 +1,16 @@
-// Fill records of a single process: nothing that lives only as long as a fill needs to outlive the process.
+// Fill records of a single process, in memory. They do not need to outlive the process.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Digest } from '@cistern/oci';
 import type { FillIndex, FillRecord, Victim } from '../fills.ts';
 import type { BlobRecord } from '../blobs.ts';
 
-/** Blob records as synchronous steps: a fill and its blob are written together. */
+/** Blob records with synchronous methods, because a fill and its blob are written together. */
 export interface BlobTable {
   get(digest: Digest): BlobRecord | undefined;
-  /** As `BlobIndex.put`. */
+  /** Writes like `BlobIndex.put`. */
   put(record: BlobRecord): void;
   remove(digest: Digest): boolean;
-  /** `listener` is called, instead of the one before, when a record has been put or removed. */
+  /** Sets the one listener that is called when a record has been put or removed. Replaces the previous listener. */
   onReplaced(listener: (digest: Digest) => void): void;
 }
 
@@ -24,8 +24,8 @@ export interface InProcessOptions {
 export interface FillTableOptions extends InProcessOptions {
   readonly blobs: BlobTable;
   /**
-   * How long a claim waits for the owner of a fill whose lease ran out, where processes share the table. Default 0: in a single
-   * process the owner's heartbeat comes before any claim.
+   * How long a claim waits for the owner of a fill whose lease expired, where processes share the table. Default 0: in
+   * a single process the owner's heartbeat comes before any claim.
    */
   readonly settleMs?: number | undefined;
 }
@@ -36,7 +36,7 @@ const itemsPerTurn = 100;
 
 export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: FillTableOptions): FillIndex {
   const records = new Map<Digest, FillRecord>();
-  /** When a claim first found that the lease of this record had run out. */
+  /** The time when a claim first found that the lease of this record had expired. */
   const missedAtMs = new WeakMap<FillRecord, number>();
   const deletions = createDeletions({ now, blobs });
 
@@ -46,7 +46,7 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
     return record !== undefined && record.expiresAtMs > now() ? record : undefined;
   }
 
-  /** Last written, last in the map: the expired ones gather at its front. */
+  /** Moves the record to the end of the map, so that expired records gather at its front. */
   function write(record: FillRecord): void {
     records.delete(record.digest);
     records.set(record.digest, record);
@@ -59,7 +59,10 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
     }
   }
 
-  /** How long the owner of a fill whose lease ran out may still put its record back: the index may have been down. */
+  /**
+   * Returns how long the owner of a fill whose lease expired may still restore its record, since the index may have
+   * been down.
+   */
   function returnsInMs(digest: Digest, replaces: number): number {
     const record = records.get(digest);
     if (record === undefined || record.expiresAtMs > now()) return 0;
@@ -85,7 +88,8 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
       const record: FillRecord = {
         ...claim,
         schema: 1,
-        // Never one that was before: a job that replaces a fill whose record has expired would take over the next one.
+        // Never reuse a generation: a job that replaces a fill whose record has expired would then take over the next
+        // fill.
         generation: Math.max(replaces + 1, lastGeneration + 1, now()),
         state: 'starting',
         ...(checkpoint !== undefined && { checkpoint }),
@@ -151,7 +155,7 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
   };
 }
 
-/** A thousand writes at once would stop the event loop for some twenty milliseconds. */
+/** Yields between batches: a thousand writes in a row would block the event loop for some 20 ms. */
 async function filterInTurns<T>(items: readonly T[], isWanted: (item: T) => boolean): Promise<T[]> {
   const wanted: T[] = [];
   for (const [at, item] of items.entries()) {
@@ -165,11 +169,14 @@ function hasEnded(record: FillRecord): boolean {
   return record.state === 'done' || record.state === 'failed';
 }
 
-/** Deletions of a single process, each method one step: one deletion of a digest at a time, while no fill fetches it. */
+/**
+ * Deletions of a single process. Each method is one step. A digest has at most one deletion at a time, and none while a
+ * fill fetches it.
+ */
 function createDeletions({ now, blobs }: Pick<FillTableOptions, 'now' | 'blobs'>) {
   const deletions = new Map<Digest, { readonly owner: string; readonly untilMs: number }>();
 
-  // A record that was put or removed since then is no longer the deletion's to end.
+  // If the record was put or removed meanwhile, the deletion may no longer change it.
   blobs.onReplaced((digest) => deletions.delete(digest));
 
   return {
@@ -190,7 +197,7 @@ function createDeletions({ now, blobs }: Pick<FillTableOptions, 'now' | 'blobs'>
       if (blob !== undefined) blobs.put({ ...blob, state: 'present' });
       return blob !== undefined;
     },
-    /** When to look again; 0: the blob is not being deleted. */
+    /** Returns the delay until the next check; 0 means that the blob is not being deleted. */
     endInMs(digest: Digest): number {
       const { untilMs = 0 } = deletions.get(digest) ?? {};
       return Math.max(0, Math.min(lookAgainMs, untilMs - now()));

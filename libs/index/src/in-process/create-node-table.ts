@@ -1,4 +1,4 @@
-// What the nodes of a single process say, which is one: it ends with it.
+// Reports of nodes in a single process. The one node is the process itself, and the table ends with it.
 import { maxNodesSeen, type NodeCounts, type NodeIndex, type NodeWord, workerTtlMs } from '../nodes.ts';
 import type { InProcessOptions } from './create-fill-table.ts';
 

@@ -17,7 +17,7 @@ function startPopularity() {
   return { clock, count, ranked };
 }
 
-test('a pull counts half after a day, and what is pulled now overtakes what was', async () => {
+test('a pull loses half its weight in a day, and new pulls overtake old ones', async () => {
   const { clock, count, ranked } = startPopularity();
   count('old', 8);
   clock.nowMs += halfLifeMs;
@@ -34,7 +34,7 @@ test('a pull counts half after a day, and what is pulled now overtakes what was'
   ]);
 });
 
-test('years of pulls overflow nothing', async () => {
+test('years of pulls do not overflow the score', async () => {
   const { clock, count, ranked } = startPopularity();
   for (let day = 0; day < 3650; day += 1) {
     count('daily', 1);

@@ -1,4 +1,4 @@
-// Popularity of a single process, in memory. Where it is to outlive the process, whoever makes it is told of every change.
+// Popularity of a single process, in memory. `onChange` lets the caller persist every change.
 import {
   maxNames,
   type PopularityIndex,
@@ -14,10 +14,10 @@ import { tagPath } from '../records.ts';
 export interface PopularityOptions {
   readonly now: () => number;
   readonly isAvailable: () => boolean;
-  /** Throws where `isAvailable` is false. */
+  /** Throws if `isAvailable` is false. */
   readonly checkAvailable: () => void;
   readonly saved?: Iterable<readonly [Ranking, name: string, score: number]>;
-  /** `undefined`: the name has made room for another. */
+  /** `undefined` means that the name was removed to make room for another. */
   readonly onChange?: (ranking: Ranking, name: string, score: number | undefined) => void;
 }
 
@@ -36,7 +36,7 @@ export function createPopularity(options: PopularityOptions): PopularityIndex {
     onChange(ranking, name, score);
   }
 
-  /** A new name takes the place, and the pulls, of the least popular one: else none could ever rise. */
+  /** A new name takes over the place and the pulls of the least popular one. Otherwise no new name could ever rise. */
   function takeLeast(ranking: Ranking): number {
     const scores = rankings[ranking];
     const [name, score] = scores.entries().reduce((least, entry) => (entry[1] < least[1] ? entry : least));

@@ -1,4 +1,4 @@
-// Publish and subscribe inside a single process.
+// Publish and subscribe within a single process.
 import type { PubSub, IndexLog } from '../cache-index.ts';
 
 export interface PubSubOptions {
@@ -8,24 +8,24 @@ export interface PubSubOptions {
 }
 
 export function createPubSub({ log, checkAvailable }: PubSubOptions): PubSub {
-  /** A subscription is an object of its own, so that one listener may subscribe twice. */
+  /** Each subscription is an object of its own, so that one listener may subscribe twice. */
   const topics = new Map<string, Set<{ readonly listener: (message: string | undefined) => void }>>();
 
   return {
     async publish(topic, message) {
       checkAvailable();
-      // Never inside the publisher's own call, which may hold half-made state.
+      // Never call listeners inside the publisher's own call, which may hold half-made state.
       await Promise.resolve();
       const subscriptions = topics.get(topic);
       if (subscriptions === undefined) return;
-      // Of those that stand now: one that a listener adds hears only what is published later.
+      // Only current subscriptions: one that a listener adds now receives only later messages.
       const standing = [...subscriptions];
       for (const subscription of standing) {
         if (!subscriptions.has(subscription)) continue;
         try {
           subscription.listener(message === '' ? undefined : message);
         } catch (error) {
-          log.error({ err: error, topic }, 'a listener of an announcement threw');
+          log.error({ err: error, topic }, 'listener of announcement failed');
         }
       }
     },

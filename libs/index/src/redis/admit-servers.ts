@@ -1,4 +1,4 @@
-// Whether the servers of an index will do: before it asks anything of them, or as soon as they are there.
+// Checks the servers of an index: before its first call, or as soon as they are available.
 import { CacheError } from '@cistern/errors';
 import { type RedisClient, toIndexError } from '@cistern/redis/client';
 import { openPoll, type Poll } from '@cistern/runtime';
@@ -6,16 +6,21 @@ import { Cluster } from 'ioredis';
 import type { IndexLog } from '../cache-index.ts';
 
 export interface AdmittedServers {
-  /** Throws `index-unavailable` until they have been there, and would do. */
+  /** Throws `index-unavailable` until the servers have been available and suitable. */
   check(): void;
-  /** Whether there are SSUBSCRIBE and SPUBLISH, since Redis 7. Known once `check` does not throw. */
+  /**
+   * Reports whether the servers know SSUBSCRIBE and SPUBLISH (Redis 7 and later). Valid once `check` does not throw.
+   */
   hasShardedPubSub(): boolean;
   close(): void;
 }
 
 const lookEveryMs = 500;
 
-/** `absence`: why they are not there yet. Without one it rejects with `index-unavailable` if they will not do. */
+/**
+ * `absence` is the reason why the servers are unavailable; a poll then checks them later. Without it, `admitServers`
+ * rejects with `index-unavailable` if a server is not suitable.
+ */
 export async function admitServers(
   client: RedisClient,
   { absence, log }: { readonly absence: CacheError | undefined; readonly log: IndexLog },
@@ -52,14 +57,14 @@ export async function admitServers(
 }
 
 /**
- * Rejects with `index-unavailable` if one of the servers, or in a cluster of the masters, will not do. A Redis that is too old, or
- * that evicts, would lose records. One of another kind than configured would fail one call in a few. Resolves with whether there
- * are SSUBSCRIBE and SPUBLISH, since Redis 7.
+ * Rejects with `index-unavailable` if a server is not suitable; in a cluster it checks all masters. A Redis that is too
+ * old, or that evicts, would lose records. One of another kind than configured would fail some of the calls. Resolves
+ * to whether the servers know SSUBSCRIBE and SPUBLISH (Redis 7 and later).
  */
 async function checkServers(client: RedisClient): Promise<boolean> {
   const servers = client instanceof Cluster ? client.nodes('master') : [client];
   try {
-    // INFO alone: managed servers forbid CONFIG.
+    // Use INFO only: managed servers forbid CONFIG.
     const infos = await Promise.all(servers.map((server) => server.info()));
     const versions = infos.map((info) => checkInfo(info, client.isCluster));
     return versions.every((version) => version >= 7);
@@ -68,16 +73,16 @@ async function checkServers(client: RedisClient): Promise<boolean> {
   }
 }
 
-/** Returns the version, minor version as decimals. */
+/** Returns major and minor version as a decimal number. */
 function checkInfo(info: string, wantsCluster: boolean): number {
   const versionText = field(info, 'redis_version');
   const version = Number.parseFloat(versionText);
   if (!(version >= 6.2)) refuse(`it is version ${versionText}, and the index needs 6.2 or later`);
   if (!wantsCluster && field(info, 'redis_mode') === 'cluster')
-    refuse('it is a node of a Redis Cluster; configure it as one');
+    refuse('it is a node of a Redis Cluster; configure it as a cluster');
   const policy = field(info, 'maxmemory_policy');
   if (policy !== 'noeviction')
-    refuse(`its maxmemory-policy is ${policy}, which drops records at will; set it to noeviction`);
+    refuse(`its maxmemory-policy is ${policy}, which may drop records; set it to noeviction`);
   return version;
 }
 

@@ -1,5 +1,5 @@
-// The decisions of the index as Lua, a file each: Redis runs a script as one step. Every one of them begins with what they
-// share.
+// Loads the decisions of the index, one Lua file each. Redis runs a script as one step. Each script is prefixed with
+// the shared code.
 import { readFile } from 'node:fs/promises';
 
 const scriptNames = [
@@ -40,7 +40,10 @@ const scriptNames = [
 
 export type ScriptName = (typeof scriptNames)[number];
 
-/** As ioredis' option `scripts` takes them: a command each, whose first argument is the number of keys. */
+/**
+ * Returns the scripts in the form of ioredis' option `scripts`. Each becomes a command whose first argument is the
+ * number of keys.
+ */
 export async function loadScripts(): Promise<Record<ScriptName, { readonly lua: string }>> {
   const shared = await read('shared');
   const scripts = scriptNames.map(async (name) => [name, { lua: `${shared}\n${await read(name)}` }] as const);

@@ -1,4 +1,4 @@
-// The index of a cluster: in one Redis, in what Sentinel watches, or in a Redis Cluster.
+// The index of a cluster, in a single Redis, behind Sentinel, or in a Redis Cluster.
 import type { CacheIndex, IndexLog, ValueIndex } from '../cache-index.ts';
 import { connectRedis, disconnectRedis, type RedisClient, subscriberConnectors } from '@cistern/redis/client';
 import { admitServers } from './admit-servers.ts';
@@ -21,31 +21,36 @@ import type { LeaseIndex } from '../leases.ts';
 
 export interface RedisIndexOptions {
   readonly connection: RedisConnection;
-  /** Of every key and channel, for example `cistern:`; processes that share a cache have the same one. No braces. */
+  /**
+   * Prefix of every key and channel, for example `cistern:`. Processes that share a cache use the same prefix. No
+   * braces.
+   */
   readonly keyPrefix: string;
   /**
-   * How long claims wait after a loss of data, so that the owners of fills put their records back; default 1.2 s, which is
-   * their heartbeat of a second and a reconnect.
+   * How long claims wait after a loss of data, so that the owners of fills can restore their records. Default 1.2 s:
+   * their heartbeat of one second plus a reconnect.
    */
   readonly settleMs?: number;
-  /** How long a call may take before it rejects. */
+  /** Timeout of a call. */
   readonly commandTimeoutMs: number;
   readonly log: IndexLog;
   readonly onCall?: OnRedisCall | undefined;
-  /** The index is opened without Redis, too: calls reject until that is there and will do. Default: false. */
+  /**
+   * Opens the index even if Redis is unavailable: calls reject until Redis is available and suitable. Default: false.
+   */
   readonly mayBeAway?: boolean;
 }
 
 export interface RedisIndex extends CacheIndex {
-  /** The index's own connection, for whatever else is kept in the same Redis. It ends with the index. */
+  /** The index's own connection, for other data in the same Redis. It is closed with the index. */
   readonly client: RedisClient;
 }
 
 const defaultSettleMs = 1200;
 
 /**
- * Rejects with `index-unavailable`, which says why, if Redis cannot be reached within seconds, is older than 6.2, or evicts.
- * Later failures are those of the calls: each rejects within about `commandTimeoutMs`, and calls work again when Redis does.
+ * Rejects with `index-unavailable` and the reason if Redis is unreachable for seconds, is older than 6.2, or evicts.
+ * Later failures reject the calls, each within about `commandTimeoutMs`. Calls succeed again once Redis recovers.
  */
 export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisIndex> {
   const { connection, keyPrefix, settleMs = defaultSettleMs, commandTimeoutMs, log, onCall } = options;
@@ -57,7 +62,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
   const open = async () => {
     const servers = await admitServers(client, { absence, log });
     const calls = createRedisCalls({ client, commandTimeoutMs, checkAdmitted: servers.check, onCall });
-    // Without Redis, the first report that it answers sets the clock.
+    // If Redis is unavailable, its first response to a report sets the clock later.
     if (absence === undefined) await clock.hear(() => calls.run('read-clock', [keys.nodes.reports], []));
     return { servers, calls };
   };
@@ -103,7 +108,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
   };
 }
 
-/** Leases: keys that Redis lets expire. */
+/** Leases are keys with an expiry in Redis. */
 function createRedisLeases({ calls, keys }: RedisParts): LeaseIndex {
   return {
     async acquire(name, owner, ms) {
@@ -115,7 +120,7 @@ function createRedisLeases({ calls, keys }: RedisParts): LeaseIndex {
   };
 }
 
-/** Shared values: keys that Redis lets expire. */
+/** Shared values are keys with an expiry in Redis. */
 function createRedisValues({ calls, keys }: RedisParts): ValueIndex {
   return {
     async get(name) {

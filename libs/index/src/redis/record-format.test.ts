@@ -1,10 +1,10 @@
-// What is packed for Redis comes out as it went in, whatever it is.
+// Values packed for Redis unpack to the same values.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf, mediaTypes } from '@cistern/oci';
 import { packDigest, packedPattern, unpackDigest, packMediaType, unpackMediaType } from './record-format.ts';
 
-test('digests of both algorithms', () => {
+test('digests of both algorithms unpack to themselves', () => {
   for (const algorithm of ['sha256', 'sha512'] as const) {
     const digest = digestOf(Buffer.from('blob'), algorithm);
     assert.equal(unpackDigest(packDigest(digest)), digest);
@@ -12,13 +12,13 @@ test('digests of both algorithms', () => {
   }
 });
 
-test('media types that are known, those that are not, and text that looks like a code', () => {
+test('known media types, unknown ones and text that looks like a code unpack to themselves', () => {
   for (const type of [...Object.values(mediaTypes), 'application/vnd.example+json', '', '/', '/a', '//a', '///'])
     assert.equal(unpackMediaType(packMediaType(type)), type);
   assert.equal(packMediaType(mediaTypes.ociManifest).length, 2);
 });
 
-test('the pattern of a first byte matches the packed digests that begin with it, and no others', () => {
+test('the pattern of a first byte matches only the packed digests that begin with it', () => {
   const digests = Array.from({ length: 4000 }, (_, number) =>
     digestOf(Buffer.from(String(number)), number % 2 ? 'sha256' : 'sha512'),
   );

@@ -1,4 +1,4 @@
-// Blob records, and the records of manifests. Touches wait in memory for the next flush and are laid over what is read.
+// Blob records and manifest records. Pending touches stay in memory until the next flush, and reads include them.
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord, ManifestIndex } from '../blobs.ts';
 import { packCrcTable, unpackCrcTable } from '../crc-tables.ts';
@@ -32,13 +32,16 @@ export function createRedisBlobs(parts: RedisParts) {
   const { calls, keys, writeBehind, change, publishChanges, reportNewer } = parts;
   const touches = openTouches(parts);
 
-  /** The keys that a script needs which puts a blob record. */
+  /** Returns the keys for a script that puts a blob record. */
   function keysOf(digest: Digest): string[] {
     const { leastRecent, total } = keys.shardOf(digest);
     return [keys.blob(digest), leastRecent, total];
   }
 
-  /** Runs `write` with the arguments of such a script, which touches that wait are part of; it returns 1 if it has put it. */
+  /**
+   * Runs `write` with the arguments of such a script, including a pending touch. `write` returns 1 if it has put the
+   * record.
+   */
   async function put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown> {
     const { digest } = record;
     const written = await touches.takeFor(digest, (touch) => write([touch?.atMs ?? '', ...argumentsOf(record)]));
@@ -59,7 +62,7 @@ export function createRedisBlobs(parts: RedisParts) {
     },
     async adopt(record) {
       const { digest } = record;
-      // Touches from before there was a record are of no effect.
+      // Touches from before the record existed have no effect.
       const adopt = () => calls.run('adopt-blob', keysOf(digest), argumentsOf(record));
       return (await touches.takeFor(digest, adopt)) === 1;
     },
@@ -72,7 +75,7 @@ export function createRedisBlobs(parts: RedisParts) {
       touches.add(digest, { digest, atMs });
     },
     async *leastRecent() {
-      // The shards' orders do not know of touches that wait.
+      // The shards' sorted sets do not include pending touches.
       await writeBehind.flush();
       yield* walkLeastRecent(parts, blobs.get);
     },
@@ -97,12 +100,15 @@ export function createRedisBlobs(parts: RedisParts) {
       return { blobs: sumOf(0), bytes: sumOf(1) };
     },
   };
-  /** The time of a touch that waits to be written. */
+  /** Returns the time of a pending touch. */
   const touchedAtMs = (digest: Digest): number | undefined => touches.get(digest)?.atMs;
   return { blobs, keysOf, put, touchedAtMs };
 }
 
-/** The digests that begin with two hexadecimal digits, found in steps that hold Redis up for a moment each. */
+/**
+ * Returns the digests that begin with two hexadecimal digits. It scans in small steps, each of which blocks Redis only
+ * for a moment.
+ */
 async function digestsOf({ calls, keys }: RedisParts, start: string): Promise<Digest[]> {
   const { leastRecent } = keys.shardOf(`sha256:${start}` as Digest);
   const found = new Set<string>();
@@ -117,7 +123,7 @@ async function digestsOf({ calls, keys }: RedisParts, start: string): Promise<Di
   return [...found].map(unpackDigest);
 }
 
-/** Touches that wait, of records that may not exist: only then is one of no effect. */
+/** Pending touches. A touch of a record that does not exist has no effect. */
 function openTouches({ calls, keys, writeBehind }: RedisParts) {
   return writeBehind.table<Touch>({
     merge: (one, other) => (one.atMs >= other.atMs ? one : other),
@@ -132,7 +138,7 @@ function openTouches({ calls, keys, writeBehind }: RedisParts) {
   });
 }
 
-/** As the script's `put_blob` takes them. */
+/** Returns the arguments for `put_blob` of the scripts. */
 function argumentsOf(record: BlobRecord): (string | number)[] {
   const { digest, size, state, verified, storedAtMs, lastPulledAtMs, table } = record;
   const packed = table === undefined ? '' : packCrcTable(table);
@@ -147,7 +153,7 @@ function toBlob(digest: Digest, hash: StoredHash): BlobRecord | undefined {
     schema: 1,
     digest,
     size,
-    // Older releases had a further state, of blobs that were present.
+    // Older releases wrote another state for some blobs that were present.
     state: hash['t'] === 'deleting' ? 'deleting' : 'present',
     verified: hash['c'] === '1',
     storedAtMs: Number(hash['a']),

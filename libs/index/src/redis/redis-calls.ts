@@ -1,5 +1,5 @@
-// How the parts of the index call Redis: every error is `index-unavailable`, none is slow, and calls that cannot succeed are
-// not made.
+// All calls of the index to Redis. Every error is `index-unavailable`, no call is slow, and calls that cannot succeed
+// are not made.
 import { CacheError } from '@cistern/errors';
 import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import { answersWithin } from '@cistern/redis';
@@ -15,20 +15,21 @@ type ScriptCommands = Readonly<
   Record<ScriptName, (keyCount: number, ...keysAndArgs: (string | number)[]) => Promise<unknown>>
 >;
 
-/** Called after every call: how long it took, in milliseconds, and whether it was answered. */
+/** Called after every call with its duration in milliseconds, and whether Redis answered. */
 export type OnRedisCall = (durationMs: number, isAnswered: boolean) => void;
 
 export interface RedisCallsOptions {
   readonly client: RedisClient;
   readonly commandTimeoutMs: number;
-  /** Throws where no call may be made yet. */
+  /** Throws while calls are not allowed yet. */
   readonly checkAdmitted: () => void;
   readonly onCall?: OnRedisCall | undefined;
 }
 
 export function createRedisCalls({ client, commandTimeoutMs, checkAdmitted, onCall = () => {} }: RedisCallsOptions) {
-  // The connection finds out a server that hangs. This is for one that answers too late: more calls would only slow it down, and
-  // a request that makes several would wait for each. In a cluster the next call may be for another node.
+  // Protects against a server that answers too late; a hung server is detected by the connection. More calls would only
+  // slow the server down, and a request with several calls would wait for each. In a cluster the next call may go to
+  // another node.
   const breaker = circuitBreaker(handleWhen(isTimeout), {
     halfOpenAfter: 500,
     breaker: new ConsecutiveBreaker(client.isCluster ? 5 : 1),
@@ -45,7 +46,7 @@ export function createRedisCalls({ client, commandTimeoutMs, checkAdmitted, onCa
     checkOpen();
     const startedAt = performance.now();
     try {
-      // Sent before this function first waits, so that calls reach a server in the order in which they were made.
+      // Send before the first await, so that calls reach a server in the order in which they were made.
       const result = await breaker.execute(() => answersWithin(commandTimeoutMs, send(client)));
       lastFailure = undefined;
       onCall(performance.now() - startedAt, true);
@@ -63,13 +64,13 @@ export function createRedisCalls({ client, commandTimeoutMs, checkAdmitted, onCa
     /** Runs a script whose keys have one hash tag. */
     run: async (script: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> =>
       command((target) => (target as unknown as ScriptCommands)[script](keys.length, ...keys, ...args)),
-    /** Throws `index-unavailable` if the last call has just failed: for what needs no call of its own. */
+    /** Throws `index-unavailable` if the last call failed recently. For operations that make no call of their own. */
     checkAnswering(): void {
       checkOpen();
       if (lastFailure !== undefined && performance.now() - lastFailure.atMs < justNowMs) throw lastFailure.error;
     },
     isConnected: (): boolean => client.status === 'ready',
-    /** From now on every call rejects. */
+    /** Makes every later call reject. */
     close(): void {
       isClosed = true;
     },
@@ -77,27 +78,27 @@ export function createRedisCalls({ client, commandTimeoutMs, checkAdmitted, onCa
 }
 
 const flushAfterMs = 1000;
-/** A script stops the server, so a large flush is cut into pieces of about a millisecond. */
+/** A script blocks the server, so a large flush is split into scripts of about a millisecond. */
 const entriesPerScript = 200;
 
 interface PendingTable<V> {
   readonly merge: (one: V, other: V) => V;
-  /** Entries of one group are written by one script. */
+  /** One script writes the entries of one group. */
   readonly groupOf: (value: V) => string;
   readonly write: (entries: readonly V[]) => Promise<unknown>;
-  /** Whether values may be written twice, after a failure that may have been a write. */
+  /** Whether values may be written twice, after a failure that may have written them. */
   readonly mayRepeat: boolean;
 }
 
 export type WriteBehind = ReturnType<typeof createWriteBehind>;
 
 /**
- * Pulls and touches come with every hit, so they are gathered in memory and written together, at most a second later. A read that
- * is sent after them finds them written; one that is sent before has them laid over it by its caller.
+ * Every hit brings pulls and touches, so they are gathered in memory and written together, at most a second later. A
+ * read sent after a flush finds them written. For an earlier read, the caller adds the pending values.
  */
 export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
   const flushers: (() => Promise<void>[])[] = [];
-  const warn = createSeldomWarning(log, 'pulls could not be written to the index');
+  const warn = createSeldomWarning(log, 'failed to write pulls to index');
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
 
@@ -109,7 +110,7 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
   async function flush(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    // A write that is certain not to arrive is kept.
+    // Keep the writes while they are certain to fail.
     if (!calls.isConnected()) return schedule();
     const results = await Promise.allSettled(flushers.flatMap((flushTable) => flushTable()));
     for (const result of results) if (result.status === 'rejected') warn(result.reason);
@@ -148,9 +149,9 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
       return {
         get: (key: string): V | undefined => pending.get(key),
         add,
-        /** The value is the caller's to write now. */
+        /** Removes the value and returns it; the caller must write it. */
         take,
-        /** Has `writeNow` do what the value that waits is to do. The value waits on unless `writeNow` returns 1. */
+        /** Runs `writeNow`, which writes the pending value. The value stays pending unless `writeNow` returns 1. */
         async takeFor(key: string, writeNow: (value: V | undefined) => Promise<unknown>): Promise<unknown> {
           const value = take(key);
           let written: unknown;
@@ -163,9 +164,9 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
         },
       };
     },
-    /** Writes what waits, as far as Redis takes it. */
+    /** Writes the pending values, as far as Redis accepts them. */
     flush,
-    /** Writes what is left. */
+    /** Writes the remaining values. */
     async close(): Promise<void> {
       await flush();
       isClosed = true;
@@ -174,7 +175,7 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
   };
 }
 
-/** For scripts about many records: each takes about a millisecond. */
+/** Splits entries for scripts over many records, so that each script takes about a millisecond. */
 export function inPieces<T>(entries: readonly T[]): T[][] {
   const pieces: T[][] = [];
   for (let start = 0; start < entries.length; start += entriesPerScript)

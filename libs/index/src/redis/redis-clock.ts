@@ -1,5 +1,5 @@
-// The clock of Redis, as this process knows it: its own monotonic clock, and what that of Redis is ahead of it. Every process
-// stamps and compares by it, so what their machines take for the time does not matter (decision 0060).
+// The clock of Redis, derived from this process's monotonic clock and an offset. All processes stamp and compare by it,
+// so the clocks of their machines do not matter (decision 0060).
 
 export type RedisClock = ReturnType<typeof createRedisClock>;
 
@@ -7,18 +7,18 @@ export function createRedisClock() {
   let offsetMs: number | undefined;
 
   return {
-    /** Milliseconds since the epoch. Until Redis has said something: by this machine. */
-    // real-time: the first word of Redis comes as the index is opened
+    /** Returns milliseconds since the epoch. Until the first response of Redis, it uses this machine's clock. */
+    // real-time: Redis sends its first time while the index opens
     now: (): number => Math.floor(offsetMs === undefined ? Date.now() : performance.now() + offsetMs),
     /**
-     * Redis read `serverMs` off its clock, in whole milliseconds, at some time between the two readings of `performance.now`. An
-     * answer that took long says little, and moves the clock only as far as it must.
+     * Records that Redis read `serverMs` from its clock, in whole milliseconds, between the two readings of
+     * `performance.now`. A slow response is imprecise, so the offset moves only as far as necessary.
      */
     heard(serverMs: number, sentAtMs: number, receivedAtMs: number): void {
       const [least, most] = [serverMs - receivedAtMs, serverMs + 1 - sentAtMs];
       offsetMs = Math.min(most, Math.max(least, offsetMs ?? (least + most) / 2));
     },
-    /** Hears from `call`, which resolves to the time of Redis. */
+    /** Runs `call`, which resolves to the time of Redis, and updates the clock. */
     async hear(call: () => Promise<unknown>): Promise<void> {
       const sentAtMs = performance.now();
       const serverMs = Number(await call());

@@ -1,5 +1,5 @@
-// What Redis has lost is found out by keys that are lost with it. Each shard has its own: a cluster may lose one node alone, and
-// have an empty one in its place (decision 0059).
+// Detects losses of Redis by keys that are lost with the data. Each shard has its own, because a cluster may lose a
+// single node and replace it by an empty one (decision 0059).
 import type { EpochIndex } from '../cache-index.ts';
 import type { RedisParts } from './redis-parts.ts';
 

@@ -10,7 +10,7 @@ import { shareOlderFills } from './share-older-fills.ts';
 
 export interface RedisFillsOptions {
   readonly blobs: RedisBlobs;
-  /** How long after a loss the owners of fills have put their records back. */
+  /** The time after a loss within which the owners of fills restore their records. */
   readonly settleMs: number;
 }
 
@@ -90,7 +90,7 @@ export function createRedisFills(parts: RedisParts, { blobs, settleMs }: RedisFi
   };
   return shareOlderFills(fills, parts, { toRecord });
 
-  /** Runs a script for a few blobs of one slot at a time; it returns 1 for each blob that it has changed. */
+  /** Runs a script for a few blobs of one slot at a time. The script returns 1 for each blob that it changed. */
   async function changeEach<T extends { readonly digest: Digest }>(
     all: readonly T[],
     run: (some: readonly T[]) => Promise<unknown>,
@@ -123,7 +123,7 @@ function recordFields(record: FillRecord): (string | number)[] {
   return [...claimFields(record), ...Object.entries(fields).flat(), ...runningFields(record)];
 }
 
-/** Another release may know none of them, and keeps what it does not know. */
+/** Another release may not know these fields, and keeps fields that it does not know. */
 function runningFields({ protocol, signature, checkpoint }: RunningFields): (string | number)[] {
   const fields = { protocol, signature, checkpoint };
   return Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));

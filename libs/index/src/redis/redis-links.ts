@@ -1,4 +1,4 @@
-// Links: one hash for each repository. Which repositories there are stands in other slots, so it follows the hash.
+// Links: one hash for each repository. The list of repositories is in other slots, so it is updated after the hash.
 import type { Digest } from '@cistern/oci';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
 import { linkName, checkLinksOf, repositoryKeyOf, repositoryPath } from '../records.ts';
@@ -11,7 +11,7 @@ export function createRedisLinks({ calls, keys, publishChanges, reportNewer }: R
     return text === null ? undefined : fromText(key, digest, text);
   }
 
-  /** Resolves to up to `limit` paths after `after`, of those that hash to one listing. */
+  /** Returns up to `limit` paths after `after` from one listing. */
   async function list(listing: string, after: string | undefined, limit: number): Promise<string[]> {
     const from = after === undefined ? '-' : `(${after}`;
     return calls.command((client) => client.zrangebylex(listing, from, '+', 'LIMIT', 0, limit));
@@ -23,13 +23,14 @@ export function createRedisLinks({ calls, keys, publishChanges, reportNewer }: R
     async put(key, links) {
       checkLinksOf(key, links);
       if (links.length === 0) return;
-      // Of links of one digest the last one holds.
+      // If a digest occurs several times, the last link wins.
       const texts = new Map(links.map((link) => [packDigest(link.digest), toText(link)]));
       const answer = await calls.run('put-links', [keys.links(key)], [...texts].flat());
       const [written, ...replaced] = answer as [number, ...string[]];
       if (written !== texts.size) reportNewer('link', keys.links(key));
       await publishChanges(...replaced.map((packed) => linkName(key, unpackDigest(packed))));
-      // Always, and after: whoever takes the repository from its listing looks again whether it is empty.
+      // Always add it, after the links: a concurrent removal of the repository from its listing checks again whether it
+      // is empty.
       await calls.command((client) => client.zadd(keys.listingOf(key), 0, repositoryPath(key)));
     },
     async remove(key, digest) {
@@ -55,8 +56,8 @@ export function createRedisLinks({ calls, keys, publishChanges, reportNewer }: R
 }
 
 /**
- * The schema's number, a plus sign if the link is confirmed, and an array. It has kind, size, media type and platform, and is cut
- * off after the last that is known. Older releases read past the sign.
+ * Returns the schema number, a plus sign if the link is confirmed, and a JSON array of kind, size, media type and
+ * platform. Trailing unknown fields are omitted. Older releases ignore the sign.
  */
 function toText({ kind, size, mediaType, platform, confirmed }: Link): string {
   const fields = [kind.slice(0, 1), size, mediaType === undefined ? undefined : packMediaType(mediaType), platform];
@@ -81,8 +82,8 @@ function fromText(key: RepositoryKey, digest: Digest, text: string): Link | unde
 }
 
 /**
- * The one order in which the index lists names: by their UTF-8 bytes, as SQLite's BINARY collation and Redis have it.
- * JavaScript's own string order differs from it above U+FFFF.
+ * Compares names by their UTF-8 bytes, the order of all listings of the index, of SQLite's BINARY collation and of
+ * Redis. JavaScript's string order differs above U+FFFF.
  */
 function compareBytes(one: string, two: string): number {
   return Buffer.compare(Buffer.from(one), Buffer.from(two));

@@ -1,13 +1,13 @@
-// What nodes say of themselves: a hash of it, a sorted set of when each is to be forgotten, and a hash of what all have counted.
+// Node reports: a hash of the reports, a sorted set of their expiry times, and a hash of the summed counts.
 import { maxNodesSeen, type NodeIndex, type NodeReportOptions, type NodeWord, workerTtlMs } from '../nodes.ts';
 import { pairs } from './record-format.ts';
 import type { RedisClock } from './redis-clock.ts';
 import type { RedisParts } from './redis-parts.ts';
 
-/** The field of the counts that says since when they are counted. */
+/** The field of the counts with the time since when they are counted. */
 const sinceField = '';
 
-/** The answers to reports keep `clock` right. */
+/** The responses to reports keep `clock` accurate. */
 export function createRedisNodes({ calls, keys }: RedisParts, clock: RedisClock): NodeIndex {
   const { reports, ends, counts: countsKey, workers } = keys.nodes;
   const all = [reports, ends, countsKey];

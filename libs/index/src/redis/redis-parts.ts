@@ -1,4 +1,4 @@
-// What the parts of the index share.
+// Dependencies that the parts of the index share.
 import { createSeldomWarning } from '@cistern/redis/client';
 import type { IndexLog, PubSub } from '../cache-index.ts';
 import { changesTopic } from '../records.ts';
@@ -10,21 +10,21 @@ export interface RedisParts {
   readonly keys: Keys;
   readonly writeBehind: WriteBehind;
   /**
-   * Announces to other processes which records have changed, after the write and before the writer goes on. A process that does not
-   * hear it forgets its records within seconds, so a write does not fail for it: this never rejects.
+   * Announces changed records to other processes, after the write and before the write resolves. Never rejects: a
+   * process that misses the announcement drops its records within seconds, so the write need not fail.
    */
   readonly publishChanges: (...names: readonly string[]) => Promise<void>;
   /**
-   * Runs a script that may change the record of that name, announces it if the script returns 1, and resolves with whether it
-   * does.
+   * Runs a script that may change the record of that name, and announces the change if the script returns 1. Resolves
+   * to whether it did.
    */
   readonly change: (name: string, ...script: Parameters<RedisCalls['run']>) => Promise<boolean>;
-  /** A write was refused, because the record there is of a newer release. Logs the first one of each kind. */
+  /** Reports a write that was refused because a newer release wrote the record. Logs the first one of each kind. */
   readonly reportNewer: (kind: string, key: string) => void;
 }
 
 export function createRedisParts(calls: RedisCalls, keys: Keys, pubsub: PubSub, log: IndexLog): RedisParts {
-  const warn = createSeldomWarning(log, 'a change of the index could not be announced');
+  const warn = createSeldomWarning(log, 'failed to announce index change');
   const logged = new Set<string>();
 
   async function publishChanges(...names: readonly string[]): Promise<void> {
@@ -44,7 +44,7 @@ export function createRedisParts(calls: RedisCalls, keys: Keys, pubsub: PubSub, 
     reportNewer(kind, key) {
       if (logged.has(kind)) return;
       logged.add(kind);
-      log.warn({ kind, key }, 'a record in Redis is of a newer release and was left as it is; there may be more');
+      log.warn({ kind, key }, 'kept record of newer release in Redis');
     },
   };
 }

@@ -1,4 +1,4 @@
-// Popularity, which all nodes share: a sorted set of tags and one of platforms.
+// Popularity, shared by all nodes: one sorted set of tags and one of platforms.
 import {
   halfLifeMs,
   maxNames,
@@ -32,7 +32,7 @@ export function createRedisPopularity({ calls, keys, writeBehind }: RedisParts):
   });
 
   function count(ranking: Ranking, name: string, pulls: number): void {
-    // What waits for a Redis that is gone would only grow.
+    // While Redis is unavailable, pending counts would only grow.
     if (calls.isConnected()) pending.add(`${ranking} ${name}`, { ranking, name, pulls });
   }
 

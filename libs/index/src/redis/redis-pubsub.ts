@@ -1,4 +1,4 @@
-// Redis' own publish and subscribe. Listeners share one subscription for each topic.
+// Publish and subscribe of Redis. Listeners of a topic share one subscription.
 import type { PubSub, IndexLog } from '../cache-index.ts';
 import { createPubSub } from '../in-process/create-pubsub.ts';
 import { createSubscriber, type SubscriberOptions } from '@cistern/redis/client';
@@ -31,7 +31,7 @@ export function createRedisPubSub(options: RedisPubSubOptions): { readonly pubsu
     try {
       await subscription.standing;
     } catch (error) {
-      // It may stand yet, too late for those who waited.
+      // It may still become active, but too late for the waiting callers.
       if (subscriptions.get(channel) === subscription) forget(channel);
       throw error;
     }
@@ -59,7 +59,7 @@ export function createRedisPubSub(options: RedisPubSubOptions): { readonly pubsu
     async subscribe(topic, listener) {
       calls.checkAnswering();
       const channel = keys.channel(topic);
-      // First, so that no message falls between the server's word and the listener.
+      // Add the listener first, so that no message is lost between the server's confirmation and the listener.
       const end = await listeners.subscribe(channel, listener);
       try {
         await hold(channel);

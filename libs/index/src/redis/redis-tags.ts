@@ -1,4 +1,4 @@
-// Tag records. Pulls wait in memory for the next flush and are laid over what is read.
+// Tag records. Pending pulls stay in memory until the next flush, and reads include them.
 import type { RepositoryName, Tag } from '@cistern/oci';
 import { repositoryPath, tagName, tagPath, sumOfPulls, withPulls } from '../records.ts';
 import type { TagIndex, TagKey, TagPulls, TagRecord } from '../tags.ts';
@@ -20,7 +20,7 @@ interface Pulls extends TagPulls {
 
 export function createRedisTags(parts: RedisParts): TagIndex {
   const { calls, keys, writeBehind, change, publishChanges, reportNewer } = parts;
-  /** By `tagPath`. Their records may not exist: only then is a pull of no effect. */
+  /** Keyed by `tagPath`. A pull of a record that does not exist has no effect. */
   const pending = writeBehind.table<Pulls>({
     merge: (one, other) => ({ key: one.key, ...sumOfPulls(one, other) }),
     groupOf: ({ key }) => repositoryPath(key),
@@ -39,7 +39,9 @@ export function createRedisTags(parts: RedisParts): TagIndex {
     return record === undefined || pulls === undefined ? record : withPulls(record, pulls);
   }
 
-  /** False if the record is not as `expected`: its sequence and `checkedAtMs`, as the script takes them. */
+  /**
+   * Returns false if the record does not match `expected`: its sequence and `checkedAtMs`, as the script takes them.
+   */
   async function put(record: TagRecord, expected: readonly (string | number)[]): Promise<boolean> {
     const pulls = pending.take(tagPath(record));
     const { tag, pulls: count, lastPulledAtMs } = record;
@@ -78,7 +80,7 @@ export function createRedisTags(parts: RedisParts): TagIndex {
     async adopt(record) {
       const { tag, pulls, lastPulledAtMs } = record;
       const args = [tag, 'n', pulls, 'p', lastPulledAtMs, ...fieldsOf(record)];
-      // Pulls from before there was a record are of no effect.
+      // Pulls from before the record existed have no effect.
       const adopt = () => calls.run('adopt-tag', [keys.tag(record), keys.tags(record)], args);
       return (await pending.takeFor(tagPath(record), adopt)) === 1;
     },
@@ -97,7 +99,10 @@ export function createRedisTags(parts: RedisParts): TagIndex {
   };
 }
 
-/** Without `pulls` and `lastPulledAtMs`, which only grow. What is as a rule is left out: a record then takes half as much. */
+/**
+ * Returns the fields without `pulls` and `lastPulledAtMs`, which only grow. Default values are omitted, which halves
+ * the size of a record.
+ */
 function fieldsOf(record: TagRecord): (string | number)[] {
   const { firstSeenAtMs, changedAtMs, checkedAtMs, lastTriedAtMs, origin, lastFailure, warning } = record;
   const fields = {

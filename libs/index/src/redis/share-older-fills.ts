@@ -1,5 +1,5 @@
-// Fills of the releases up to 0.1.0, beside ours while a cluster is upgraded. Those look for records at other keys (decision 0059).
-// Without this, their frontends would wait in vain for a fill that one of our workers runs, and both would fetch the same blob.
+// Shares fills with releases up to 0.1.0 while a cluster is upgraded. Those use other keys for the records (decision
+// 0059). Without this, their frontends would not find a fill of our workers, and both would fetch the same blob.
 import type { Digest } from '@cistern/oci';
 import type { FillIndex, FillRecord } from '../fills.ts';
 import { pairs, type StoredHash } from './record-format.ts';
@@ -10,8 +10,9 @@ interface OlderFillsOptions {
 }
 
 /**
- * `fills`, with the fills of older releases: they are read where there is none of ours, and no claim succeeds while one is live. Our
- * own are shown to older nodes after each write, which does not wait for that. The next heartbeat repeats a showing that failed.
+ * Returns `fills`, extended by the fills of older releases. Those are read where no record of ours exists, and no claim
+ * succeeds while one is live. Each write also copies our record for older nodes, without waiting for the copy. The next
+ * heartbeat repeats a copy that failed.
  */
 export function shareOlderFills(
   fills: FillIndex,

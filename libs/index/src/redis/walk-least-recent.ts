@@ -1,5 +1,5 @@
-// Blobs from the one that was pulled longest ago, merged from all shards: a short page of each at a time, so that Redis is
-// never held up, however many blobs there are.
+// Walks blobs, least recently pulled first, merged from all shards. It reads a short page of each at a time, so that
+// Redis never blocks for long, however many blobs there are.
 import type { Digest } from '@cistern/oci';
 import { inBatches } from '@cistern/runtime';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
@@ -47,7 +47,10 @@ async function nextOf(shard: AsyncGenerator<Entry>): Promise<Entry | undefined> 
   return done === true ? undefined : value;
 }
 
-/** Goes on by the time of the last entry and how many of that time have been seen: entries come and go meanwhile. */
+/**
+ * Continues from the time of the last entry and the number of entries already seen at that time, because entries change
+ * meanwhile.
+ */
 async function* readShard({ calls }: Pick<RedisParts, 'calls'>, leastRecent: string): AsyncGenerator<Entry> {
   for (let fromMs = '-inf', seen = 0; ;) {
     const page = await calls.command((client) =>

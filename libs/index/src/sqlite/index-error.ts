@@ -1,4 +1,4 @@
-// Turns what SQLite reports into what the index promises: `index-unavailable` with a reason a person can act on.
+// Turns SQLite errors into `index-unavailable`, with a reason that an operator can act on.
 import { CacheError } from '@cistern/errors';
 
 /** SQLite's primary result codes (sqlite.org/rescode.html). */
@@ -6,13 +6,13 @@ const reasons: Readonly<Record<number, string>> = {
   5: 'another process uses this directory; stop it, or give this one a directory of its own',
   8: 'its file is read-only',
   10: 'its disk reports an input/output error',
-  11: 'its file is damaged, and a new one is begun at the next start',
-  13: 'the file system of storage.filesystem.rootdirectory, or of storage.s3.indexdirectory, is full; free some of it',
+  11: 'its file is damaged; restart to create a new one',
+  13: 'the file system of storage.filesystem.rootdirectory, or of storage.s3.indexdirectory, is full; free some space',
   14: 'its file cannot be opened',
-  26: 'its file is no SQLite database',
+  26: 'its file is not an SQLite database',
 };
 
-/** Runs `action`; an error of SQLite becomes CacheError `index-unavailable`. */
+/** Runs `action` and turns an SQLite error into CacheError `index-unavailable`. */
 export function guard<T>(action: () => T): T {
   try {
     return action();
@@ -21,7 +21,7 @@ export function guard<T>(action: () => T): T {
   }
 }
 
-/** Errors that are not SQLite's are bugs and stay what they are. */
+/** Other errors are bugs and pass unchanged. */
 function toIndexError(error: unknown): unknown {
   const code = sqliteCode(error);
   if (code === undefined) return error;
@@ -33,19 +33,19 @@ function toIndexError(error: unknown): unknown {
   });
 }
 
-/** The file is not, or no longer, a sound database. */
+/** Reports whether the error means that the file is not, or no longer, a sound database. */
 export function isDamage(error: unknown): boolean {
   const code = sqliteCode(error);
   return code === 11 || code === 26;
 }
 
-/** The disk has no room, or the database may have no more pages. */
+/** Reports whether the disk is full, or the database may have no more pages. */
 export function isFull(error: unknown): boolean {
   return sqliteCode(error) === 13;
 }
 
 function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
-  // The rest of an extended code says more than anybody acts on.
+  // Drops the rest of the extended code, which gives details that no caller needs.
   return error.errcode & 0xff;
 }

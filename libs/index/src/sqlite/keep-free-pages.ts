@@ -1,5 +1,6 @@
-// Keeps free pages inside the index's file, so that the file need not grow while the disk is full. SQLite cannot write its log back
-// into a file that cannot grow. The log then outgrows its reserve, and eviction cannot write what it has to write first.
+// Keeps free pages inside the index's file, so that the file need not grow while the disk is full. SQLite cannot write
+// its log back into a file that cannot grow. The log then outgrows its reserve, and eviction cannot write its first
+// records.
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { IndexLog } from '../cache-index.ts';
@@ -7,24 +8,27 @@ import { inTransaction } from './sqlite-connection.ts';
 import { isFull } from './index-error.ts';
 import { attemptOnFiles } from './open-database.ts';
 
-/** More than evictions take before they give pages back. */
+/** More than evictions use before they free pages. */
 const leastPages = 256;
 const addedPages = 512;
-/** No transaction takes more: one that still fails has another reason. */
+/** No transaction needs more. One that still fails has another reason. */
 const mostPages = 8192;
 const lookEveryMs = 1000;
 const zeros = Buffer.alloc(64 * 1024);
 
 export interface FreePages {
-  /** Runs `action`, at most one transaction. It runs again after a lack of pages, if the disk has room for more. */
+  /**
+   * Runs `action`, at most one transaction. If pages are missing and the disk has space, adds pages and runs it again.
+   */
   run<T>(action: () => T): T;
-  /** Only once the database is closed: it would lose its lock. */
+  /** Call it only after the database is closed, which would otherwise lose its lock. */
   close(): void;
 }
 
 /**
- * Looks each second. The database never has more pages than its file has room for. A write that needs more fails alone: the writes
- * after it do not. Throws CacheError `index-unavailable` if the file cannot be opened, and SQLite's errors.
+ * Checks the free pages each second. The database never has more pages than its file has space for, so a write that
+ * needs more fails alone, and later writes succeed. Throws CacheError `index-unavailable` if the file cannot be opened,
+ * and SQLite's errors.
  */
 export function keepFreePages(database: DatabaseSync, path: string, log: IndexLog): FreePages {
   const reader = (name: string) => {
@@ -37,14 +41,14 @@ export function keepFreePages(database: DatabaseSync, path: string, log: IndexLo
   const file = attemptOnFiles(path, () => openSync(path, 'r+'));
   let hasRoom = true;
 
-  /** False: the disk has no room for so many. */
+  /** Returns false if the disk has no space for so many pages. */
   function keep(least: number): boolean {
     if (!database.isOpen) return false;
     try {
       if (!hasRoom || countFree() < least) add();
       hasRoom = true;
     } catch (error) {
-      if (hasRoom) log.warn({ err: error, path }, 'index file cannot grow; free some disk space');
+      if (hasRoom) log.warn({ err: error, path }, 'index file cannot grow; free disk space');
       hasRoom = false;
     }
     return hasRoom;
@@ -56,17 +60,19 @@ export function keepFreePages(database: DatabaseSync, path: string, log: IndexLo
       extend(pages * pageSize);
       limit(pages);
       inTransaction(database, () => {
-        // Takes the free pages and almost all that are added. Four bytes of each hold the number of the next one.
+        // Uses the free pages and almost all added ones. Four bytes of each page hold the number of the next.
         occupy.run((countFree() + addedPages - 1) * (pageSize - 4));
         release.run();
       });
     } finally {
-      // A checkpoint cuts the file after the last page.
+      // A checkpoint truncates the file after the last page.
       limit(countAll());
     }
   }
 
-  /** Comes before the commit, and survives a power cut as it does. SQLite ignores bytes after its last page. */
+  /**
+   * Extends the file before the commit; the extension survives a power cut. SQLite ignores bytes after its last page.
+   */
   function extend(end: number): void {
     const { size } = fstatSync(file);
     try {

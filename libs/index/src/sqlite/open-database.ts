@@ -1,5 +1,5 @@
-// Opens the index's file. One that is damaged or of another version is set aside, never deleted and never fatal: the
-// index can be rebuilt from the store.
+// Opens the index's file. A damaged file, or one of another version, is set aside, never deleted and never fatal,
+// because the index can be rebuilt from the store.
 import { closeSync, mkdirSync, openSync, renameSync, fstatSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,10 +8,10 @@ import type { IndexLog } from '../cache-index.ts';
 import { guard, isDamage } from './index-error.ts';
 import { addColumns, additions, schema, schemaVersion } from './schema.ts';
 
-/** SQLite begins the log again after a thousand pages. */
+/** Size of the log's reserve. SQLite restarts the log after a thousand pages. */
 const bytes = 4_400_000;
 
-/** Only a second process on the same file ever holds a lock; the one before may be on its last page. */
+/** Only another process on the same file holds a lock, and an earlier process may still be shutting down. */
 const lockTimeoutMs = 250;
 
 export interface DatabaseOptions {
@@ -23,7 +23,9 @@ export interface DatabaseOptions {
 /** SQLite's own name for a database without a file, which ends with its connection. */
 export const inMemory = ':memory:';
 
-/** Throws CacheError `index-unavailable` if the file can be neither used nor set aside. The caller closes it. */
+/**
+ * Throws CacheError `index-unavailable` if the file can be neither used nor set aside. The caller closes the database.
+ */
 export function openDatabase({ path, now, log }: DatabaseOptions): DatabaseSync {
   if (path === inMemory) return guard(() => openFit(path));
   attemptOnFiles(path, () => mkdirSync(dirname(path), { recursive: true, mode: 0o700 }));
@@ -31,23 +33,23 @@ export function openDatabase({ path, now, log }: DatabaseOptions): DatabaseSync 
   if (unfit !== undefined) {
     const aside = `${path}.${unfit}-${new Date(now()).toISOString().replaceAll(/[^0-9]/g, '')}`;
     attemptOnFiles(path, () => setAside(path, aside));
-    log.warn({ path, aside, reason: unfit }, 'the index file cannot be used; it was set aside and a new one begun');
+    log.warn({ path, aside, reason: unfit }, 'unusable index file set aside, new one created');
   }
   return guard(() => openFit(path));
 }
 
-/** SQLite makes files that all may read; those beside the first get its mode. */
+/** SQLite creates world-readable files. Its further files get the mode of the first one. */
 function connect(path: string): DatabaseSync {
   if (path !== inMemory)
     try {
       closeSync(openSync(path, 'wx', 0o600));
     } catch {
-      // It is there, or SQLite says what is wrong.
+      // The file exists, or SQLite reports the fault.
     }
   return new DatabaseSync(path, { timeout: lockTimeoutMs });
 }
 
-/** Why the file at `path` must not be used; `undefined` for one that is fit, empty or missing. */
+/** Returns why the file at `path` must not be used; `undefined` for a usable, empty or missing file. */
 function findUnfit(path: string): string | undefined {
   try {
     using database = connect(path);
@@ -67,12 +69,13 @@ function openFit(path: string): DatabaseSync {
   const database = connect(path);
   try {
     keepOthersOut(database);
-    // NORMAL waits for the disk only at checkpoints: a power cut may lose the last seconds, which the store knows too.
+    // NORMAL waits for the disk only at checkpoints. A power cut may lose the last seconds, which can be rebuilt from
+    // the store.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;');
     if (versionOf(database) === 0) database.exec(`BEGIN; ${schema} COMMIT;`);
     database.exec(additions);
     addColumns(database);
-    // A lock is taken by the first write, not by the PRAGMA.
+    // The first write takes the lock, not the PRAGMA.
     database.exec(`PRAGMA user_version = ${schemaVersion};`);
     if (path === inMemory) database.exec('PRAGMA temp_store = MEMORY;');
     else attemptOnFiles(path, () => reserveLog(path));
@@ -84,9 +87,9 @@ function openFit(path: string): DatabaseSync {
 }
 
 /**
- * For as long as this process lives: fills and pull counts are in its memory, and its spool would be taken for one that a dead
- * process left. The system drops the lock with the process. SQLite then needs no file for shared memory, which a full disk refuses
- * with an input/output error.
+ * Locks the file for as long as this process lives. Fills and pull counts are in its memory, and another process would
+ * treat its spool as a dead process's. The system releases the lock with the process. SQLite then needs no
+ * shared-memory file, which fails on a full disk with an input/output error.
  */
 function keepOthersOut(database: DatabaseSync): void {
   database.exec('PRAGMA locking_mode = EXCLUSIVE;');
@@ -114,23 +117,23 @@ function setAside(path: string, aside: string): void {
   }
 }
 
-/** Runs `action`; an error of the file system becomes CacheError `index-unavailable`. */
+/** Runs `action` and turns a file system error into CacheError `index-unavailable`. */
 export function attemptOnFiles<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    const message = `The index cannot be used: its file ${path} cannot be opened, made or moved (${code}).`;
+    const message = `The index cannot be used: its file ${path} cannot be opened, created or moved (${code}).`;
     throw new CacheError('index-unavailable', message, { detail: { code }, cause: error });
   }
 }
 
 /**
- * Extends the log of the database at `path` with zeros, as far as the disk has room. SQLite overwrites the zeros, and reads none of
- * them: for it the log ends where a frame has another checksum.
+ * Extends the log of the database at `path` with zeros, as far as the disk has space. SQLite overwrites the zeros and
+ * never reads them: the log ends for it where the checksum of a frame differs.
  */
 function reserveLog(path: string): void {
-  // The locks of a process are on the database, so that closing another descriptor of the log drops none.
+  // The locks of the process are on the database file, so closing another descriptor of the log releases none.
   const file = openSync(`${path}-wal`, 'r+');
   try {
     const { size } = fstatSync(file);

@@ -101,7 +101,7 @@ test('the index survives a restart, fills do not', async (t) => {
   assert.deepEqual(tested.logged, []);
 });
 
-test('the index survives a kill, but for the pulls of the last second', async (t) => {
+test('the index survives a kill, except for the pulls of the last second', async (t) => {
   const tested = await inTemporaryDirectory(t);
   const script = fileURLToPath(import.meta.resolve('./fixtures/fill-and-die.ts'));
   const { promise, resolve } = Promise.withResolvers<string | null | undefined>();
@@ -128,7 +128,7 @@ test('pulls and touches are written on close', async (t) => {
   assertSameRecord(await after.blobs.get(sampleDigest('a')), sampleBlobRecord('a', { lastPulledAtMs: 30 }));
 });
 
-test('pulls and touches are written within seconds, however many there are, and counted once', async (t) => {
+test('pulls and touches are written within seconds, in any number, and counted once', async (t) => {
   const tested = await inTemporaryDirectory(t);
   const index = await tested.open();
   const tags = Array.from({ length: 1200 }, (_, number) => sampleTag(`v${number}`));
@@ -137,7 +137,7 @@ test('pulls and touches are written within seconds, however many there are, and 
   for (const tag of [...tags, ...tags]) await index.tags.recordPull(tag, 5);
   await index.blobs.touch(sampleDigest('a'), 77);
 
-  // A copy of the files is what a kill now would leave.
+  // A copy of the files equals the state after a kill at this moment.
   const copy = join(tested.directory, 'copy.sqlite');
   const written = async () => {
     for (const suffix of ['', '-wal']) await cp(tested.path + suffix, copy + suffix);
@@ -154,7 +154,7 @@ test('pulls and touches are written within seconds, however many there are, and 
   assert.equal((await index.tags.get(tags[0]!))?.pulls, 2);
 });
 
-test('a second process is kept out, and let in when the first has gone', async (t) => {
+test('a second process is rejected until the first has closed the index', async (t) => {
   const tested = await inTemporaryDirectory(t);
   const first = await tested.open();
   const script = fileURLToPath(import.meta.resolve('./fixtures/open-and-report.ts'));
@@ -169,10 +169,10 @@ test('a second process is kept out, and let in when the first has gone', async (
 });
 
 for (const [what, harm] of [
-  ['of a newer version', (database: DatabaseSync) => database.exec('PRAGMA user_version = 999')],
-  ['of somebody else', (database: DatabaseSync) => database.exec('PRAGMA user_version = 0')],
+  ['from a newer version', (database: DatabaseSync) => database.exec('PRAGMA user_version = 999')],
+  ['from another program', (database: DatabaseSync) => database.exec('PRAGMA user_version = 0')],
 ] as const)
-  test(`a file ${what} is set aside whole, and a new one begun`, async (t) => {
+  test(`a file ${what} is set aside whole, and a new one is created`, async (t) => {
     const tested = await inTemporaryDirectory(t);
     const before = await tested.open();
     await fill(before);
@@ -193,7 +193,7 @@ for (const [what, harm] of [
     assert.equal(tested.logged.length, 1);
   });
 
-test('a file that is no database is set aside, and a new one begun', async (t) => {
+test('a file that is not a database is set aside, and a new one is created', async (t) => {
   const tested = await inTemporaryDirectory(t);
   await (await tested.open()).close();
   const garbage = 'garbage '.repeat(4096);
@@ -202,7 +202,7 @@ test('a file that is no database is set aside, and a new one begun', async (t) =
   assert.equal(await readFile(String(tested.logged[0]?.['aside']), 'utf8'), garbage);
 });
 
-test('a file with damaged pages is set aside, and a new one begun', async (t) => {
+test('a file with damaged pages is set aside, and a new one is created', async (t) => {
   const tested = await inTemporaryDirectory(t);
   const before = await tested.open();
   for (let number = 0; number < 500; number += 1) await before.tags.put(sampleTag(`v${number}`));
@@ -215,7 +215,7 @@ test('a file with damaged pages is set aside, and a new one begun', async (t) =>
   assert.equal(tested.logged[0]?.['reason'], 'damaged');
 });
 
-test('the log of what is written has four mebibytes from the start, for a disk that is full later', async (t) => {
+test('the write-ahead log has four mebibytes from the start, for a disk that is full later', async (t) => {
   const tested = await inTemporaryDirectory(t);
   for (let start = 0; start < 2; start += 1) {
     const index = await tested.open();
@@ -224,7 +224,7 @@ test('the log of what is written has four mebibytes from the start, for a disk t
   }
 });
 
-test('a start does not make the file longer than it is', async (t) => {
+test('a restart does not extend the file', async (t) => {
   const tested = await inTemporaryDirectory(t);
   const sizes = new Set<number>();
   for (let start = 0; start < 3; start += 1) {
@@ -234,7 +234,7 @@ test('a start does not make the file longer than it is', async (t) => {
   assert.equal(sizes.size, 1);
 });
 
-test('a kill while the file is made longer leaves it sound', async (t) => {
+test('a kill during an extension leaves the file sound', async (t) => {
   const tested = await inTemporaryDirectory(t);
   const before = await tested.open();
   await fill(before);
@@ -250,7 +250,7 @@ test('a kill while the file is made longer leaves it sound', async (t) => {
   assert.deepEqual(tested.logged, []);
 });
 
-test('a file that cannot be made is index-unavailable', async (t) => {
+test('opening a file that cannot be created rejects with index-unavailable', async (t) => {
   const tested = await inTemporaryDirectory(t);
   await writeFile(tested.directory, 'in the way');
   await assert.rejects(tested.open(), (error) => isCacheError(error, 'index-unavailable'));

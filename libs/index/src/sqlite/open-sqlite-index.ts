@@ -1,5 +1,5 @@
-// The index of a single process, in one SQLite file. What is shared only while the
-// process lives is in memory: fills, leases, values and announcements (decision 0004).
+// The index of a single process, in one SQLite file. Data that need not outlive the process is in memory: fills,
+// leases, values and announcements (decision 0004).
 import type { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
 import type { CacheIndex, IndexLog, ValueIndex, EpochIndex } from '../cache-index.ts';
@@ -21,15 +21,18 @@ import { LRUCache } from 'lru-cache';
 const maxValues = 10_000;
 
 export interface SqliteIndexOptions {
-  /** The file; made with its directory if it is missing. `:memory:` uses no file: the index ends with its process. */
+  /**
+   * Path of the file, which is created with its directory if it is missing. `:memory:` uses no file: the index ends
+   * with its process.
+   */
   readonly path: string;
   readonly now: () => number;
   readonly log: IndexLog;
 }
 
 /**
- * Rejects with `index-unavailable` if the file cannot be used. A file that is damaged or of another version is set aside
- * under another name, which is logged, and a new index is begun. The caller closes the index.
+ * Rejects with `index-unavailable` if the file cannot be used. A file that is damaged or of another version is renamed,
+ * which is logged, and a new index is created. The caller closes the index.
  */
 export async function openSqliteIndex(options: SqliteIndexOptions): Promise<CacheIndex> {
   const database = openDatabase(options);
@@ -47,8 +50,8 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Cach
 }
 
 /**
- * Over a database of `openDatabase`, which the index closes, and then its `pages`. Throws CacheError `index-
- * unavailable` for SQLite's errors.
+ * Creates the index on a database of `openDatabase`. The index closes the database, and then `pages`. Throws CacheError
+ * `index-unavailable` for SQLite's errors.
  */
 export function createSqliteIndex(
   database: DatabaseSync,
@@ -126,9 +129,9 @@ function createLeaseTable({ now, checkAvailable }: InProcessOptions): LeaseIndex
   };
 }
 
-/** Shared values of a single process: they end with it. */
+/** Shared values of a single process. They end with it. */
 function createValueTable({ now, checkAvailable }: InProcessOptions): ValueIndex {
-  /** Made when it is first needed, for it takes its room at once. */
+  /** Created on first use, because it allocates its memory immediately. */
   let values: LRUCache<string, string> | undefined;
   return {
     async get(name) {
@@ -148,8 +151,8 @@ function createValueTable({ now, checkAvailable }: InProcessOptions): ValueIndex
 }
 
 /**
- * The epoch of an index that loses nothing without its process: no fill outlives it, so claims need not wait. Whether
- * it is whole is said in its own file, so that a new one, or one that takes a damaged one's place, is not.
+ * The epoch of an index that loses nothing while its process lives. No fill outlives the process, so claims need not
+ * wait. The mark of completeness is in the index's own file, so a new or replaced file is incomplete.
  */
 function createSqliteEpoch({ database, call }: SqliteConnection): EpochIndex {
   const select = database.prepare('SELECT complete FROM rebuilt');

@@ -1,11 +1,11 @@
-// The tables of the index. A file with any other version is set aside and a new one begun: everything here can be
-// rebuilt from the store, so there is nothing to migrate.
+// The tables of the index. A file of any other version is set aside and replaced by a new one. The index can be rebuilt
+// from the store, so there are no migrations.
 import type { DatabaseSync } from 'node:sqlite';
 
 export const schemaVersion = 1;
 
-// `path` is `<upstream>/<repository>`. SQLite's own collation (BINARY) is the byte order that listings promise. Times
-// are REAL because a filesystem's are no whole milliseconds.
+// `path` is `<upstream>/<repository>`. SQLite's default collation (BINARY) is the byte order that listings promise.
+// Times are REAL, because file times are not whole milliseconds.
 export const schema = `
   CREATE TABLE tags (
     path TEXT NOT NULL,
@@ -65,7 +65,7 @@ export const schema = `
   PRAGMA user_version = ${schemaVersion};
 `;
 
-/** What came after the first release of this version, so that a file of it is used on. */
+/** Additions since the first release of this version, so that files of that release remain usable. */
 export const additions = `
   CREATE TABLE IF NOT EXISTS rebuilt (complete INTEGER NOT NULL PRIMARY KEY) STRICT;
   CREATE TABLE IF NOT EXISTS rebuild_marks (name TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
@@ -87,7 +87,7 @@ export const additions = `
   CREATE INDEX IF NOT EXISTS blobs_least_recent ON blobs (last_pulled_at_ms, digest);
 `;
 
-/** Columns that came later too: SQLite has no `IF NOT EXISTS` for them. */
+/** Adds later columns. SQLite has no `IF NOT EXISTS` for columns. */
 export function addColumns(database: DatabaseSync): void {
   const add = (table: string, column: string, type: string) => {
     const columns = database.prepare(`PRAGMA table_info(${table})`).all();

@@ -1,4 +1,4 @@
-// What happened of late, in a table: it is there after a restart.
+// Audit entries, in a table that survives a restart.
 import { type AuditIndex, type AuditKind, type AuditWord, maxAuditEntries } from '../audit.ts';
 import { inTransaction, type SqliteConnection } from './sqlite-connection.ts';
 

@@ -1,4 +1,4 @@
-// Blob records, and the records of manifests. Touches wait in memory for the next flush and are laid over what is read.
+// Blob records and manifest records. Pending touches stay in memory until the next flush, and reads include them.
 import type { DatabaseSync } from 'node:sqlite';
 import type { Digest } from '@cistern/oci';
 import type { BlobIndex, BlobRecord, BlobTotals, ManifestIndex, ManifestRecord } from '../blobs.ts';
@@ -16,9 +16,9 @@ const pageSize = 100;
 
 export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteConnection) {
   const statements = prepareBlobs(database);
-  /** Without the touches that wait. */
+  /** Rows without pending touches. */
   const remembered = rememberRows<BlobRecord>();
-  /** Times of touches of records that exist. */
+  /** Pending times of touches, only of records that exist. */
   const touches = writeBehind.table<number>((digest, atMs) => {
     statements.touch.run(atMs, digest);
     remembered.drop(digest);
@@ -31,7 +31,7 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
       if (found === undefined) return undefined;
       const { crcs, ...row } = found;
       const table = unpackCrcTable(crcs, row.size);
-      // Older releases had a further state, of blobs that were present.
+      // Older releases wrote another state for some blobs that were present.
       const state = row.state === 'deleting' ? 'deleting' : 'present';
       return { schema: 1, digest, ...row, state, verified: row.verified === 1, ...(table !== undefined && { table }) };
     });
@@ -88,7 +88,7 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
         if (waitingMs !== undefined || find(digest) !== undefined) touches.set(digest, Math.max(waitingMs ?? 0, atMs));
       }),
     async *leastRecent() {
-      // The pages do not know of touches that wait.
+      // The pages do not include pending touches.
       await call(() => writeBehind.flush());
       yield* walkLeastRecent(
         (last) => call(() => statements.page.all(last.lastPulledAtMs, last.digest) as unknown as Place[]),
@@ -136,7 +136,7 @@ function prepareBlobs(database: DatabaseSync) {
   };
 }
 
-/** A blob's place in the order in which blobs were last pulled. */
+/** A blob's position in the order of last pulls. */
 type Place = Pick<BlobRecord, 'digest' | 'lastPulledAtMs'>;
 
 async function* walkLeastRecent(

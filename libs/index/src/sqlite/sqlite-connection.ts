@@ -1,5 +1,5 @@
-// The tables of the index share the database, the rows that were read, and writes that wait. Pulls and touches come with every hit,
-// so they are gathered in memory and written together, at most a second later.
+// The connection that the tables of the index share, with remembered rows and pending writes. Every hit brings pulls
+// and touches, so they are gathered in memory and written together, at most a second later.
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
@@ -8,14 +8,16 @@ import type { IndexLog } from '../cache-index.ts';
 export interface SqliteConnection {
   readonly database: DatabaseSync;
   readonly writeBehind: WriteBehind;
-  /** Runs `action`, which is short and writes in one transaction at most. Throws `index-unavailable` for SQLite's errors. */
+  /**
+   * Runs `action`, which is short and writes at most one transaction. Throws `index-unavailable` for SQLite's errors.
+   */
   run<T>(action: () => T): T;
-  /** As `run`. Rejects with `index-unavailable` for SQLite's errors, and once the index is closed. */
+  /** Like `run`. Rejects with `index-unavailable` for SQLite's errors, and once the index is closed. */
   call<T>(action: () => T): Promise<T>;
 }
 
 const flushAfterMs = 1000;
-/** A flush stops the event loop, so a large one is cut into pieces of a few milliseconds. */
+/** A flush blocks the event loop, so a large one is split into pieces of a few milliseconds. */
 const entriesPerTransaction = 500;
 
 type WriteBehind = ReturnType<typeof createWriteBehind>;
@@ -32,27 +34,30 @@ export function createWriteBehind(database: DatabaseSync, log: IndexLog) {
     }, afterMs).unref();
   }
 
-  /** True if there may be more that can be written now. */
+  /** Writes some entries. Returns true if more entries may be writable now. */
   function flushSome(): boolean {
     clearTimeout(timer);
     timer = undefined;
     try {
       return flush(entriesPerTransaction);
     } catch (error) {
-      // Kept, and tried again: these figures are worth waiting for, not failing for.
-      log.warn({ err: error }, 'pulls could not be written to the index');
+      // Keep the values and retry: these counts are worth a delay, but not a failure.
+      log.warn({ err: error }, 'failed to write pulls to index');
       schedule(flushAfterMs);
       return false;
     }
   }
 
-  /** True if there may be more. */
+  /** Returns true if more entries may remain. */
   function flush(limit: number): boolean {
     return flushers.some((flushTable) => flushTable(limit) === limit);
   }
 
   return {
-    /** The writes of one table that wait, by key. Its owner lays them over what it reads. `write` runs inside a transaction. */
+    /**
+     * Returns the pending writes of one table, by key. The owner adds them to its reads. `write` runs inside a
+     * transaction.
+     */
     table<V>(write: (key: string, value: V) => void) {
       const pending = new Map<string, V>();
       flushers.push((limit) => {
@@ -73,11 +78,13 @@ export function createWriteBehind(database: DatabaseSync, log: IndexLog) {
         delete: (key: string): void => void pending.delete(key),
       };
     },
-    /** Writes what waits, in turns of the event loop. What cannot be written is logged, and waits on. */
+    /**
+     * Writes the pending values, yielding between pieces. A value that cannot be written is logged and stays pending.
+     */
     async flush(): Promise<void> {
       while (flushSome()) await turn();
     },
-    /** Writes everything now; throws what SQLite throws. Nothing may be set after. */
+    /** Writes all values now and throws SQLite's errors. No value may be set afterwards. */
     close(): void {
       isClosed = true;
       clearTimeout(timer);
@@ -86,31 +93,31 @@ export function createWriteBehind(database: DatabaseSync, log: IndexLog) {
   };
 }
 
-/** Runs `action` as one step: all of it is written, or none. */
+/** Runs `action` in one transaction: all of it is written, or nothing. */
 export function inTransaction(database: DatabaseSync, action: () => void): void {
   database.exec('BEGIN IMMEDIATE');
   try {
     action();
     database.exec('COMMIT');
   } catch (error) {
-    // After some errors SQLite has rolled back by itself.
+    // After some errors SQLite has already rolled back.
     if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
   }
 }
 
-/** For each table; a few hundred bytes apiece. */
+/** Limit for each table; a row takes a few hundred bytes. */
 const maxRows = 5000;
 
 /**
- * Rows as they were last read: a hot tag is read thousands of times a second, and a row costs 5 µs. No other process changes them,
- * for the file is locked; a change in this process drops its row.
+ * Rows as they were last read: a popular tag is read thousands of times a second, and a read costs 5 µs. No other
+ * process changes the rows, because the file is locked. A change in this process drops its row.
  */
 export function rememberRows<R extends object>() {
-  /** Made when it is first needed, for it takes its room at once. */
+  /** Created on first use, because it allocates its memory immediately. */
   let rows: LRUCache<string, R> | undefined;
   return {
-    /** "Not there" is not remembered. */
+    /** A missing row is not remembered. */
     get(key: string, read: () => R | undefined): R | undefined {
       const known = rows?.get(key);
       if (known !== undefined) return known;

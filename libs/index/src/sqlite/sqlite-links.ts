@@ -1,4 +1,4 @@
-// Links, with the repository's path as the first part of their key, so that the repositories can be walked in order.
+// Links. The repository's path is the first part of the key, so that repositories can be listed in order.
 import type { Digest } from '@cistern/oci';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
 import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../records.ts';
@@ -24,7 +24,7 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
   );
   const remove = database.prepare('DELETE FROM links WHERE path = ? AND digest = ?');
   const digests = database.prepare('SELECT digest FROM links WHERE path = ?');
-  // One seek for each repository, however many links it has; DISTINCT would read them all.
+  // One seek for each repository, however many links it has. DISTINCT would read all links.
   const nextPath = database.prepare('SELECT path FROM links WHERE path > ? ORDER BY path LIMIT 1');
 
   const remembered = rememberRows<Link>();
@@ -40,7 +40,7 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
   function put(key: RepositoryKey, links: readonly Link[]): void {
     const path = repositoryPath(key);
     inTransaction(database, () => {
-      // The last of several links of one digest holds.
+      // If a digest occurs several times, the last link wins.
       const last = new Map(links.map((link) => [link.digest, link]));
       for (const { digest, kind, size, mediaType, platform, confirmed } of last.values()) {
         const known = confirmed === true ? 1 : null;

@@ -1,4 +1,4 @@
-// Popularity: in memory as long as the process lives, and in a table for the next one.
+// Popularity, in memory while the process lives, and in a table for the next process.
 import { createPopularity, type PopularityOptions } from '../in-process/create-popularity.ts';
 import type { PopularityIndex, Ranking } from '../popularity.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';

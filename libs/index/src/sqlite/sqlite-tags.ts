@@ -1,4 +1,4 @@
-// Tag records. Pulls wait in memory for the next flush and are laid over what is read.
+// Tag records. Pending pulls stay in memory until the next flush, and reads include them.
 import type { DatabaseSync } from 'node:sqlite';
 import { repositoryPath, tagPath, sumOfPulls, withPulls } from '../records.ts';
 import { isSameConfirmation, type TagIndex, type TagKey, type TagPulls, type TagRecord } from '../tags.ts';
@@ -11,9 +11,9 @@ type Row = Omit<TagRecord, 'schema' | 'upstream' | 'repository' | 'lastFailure' 
 
 export function createSqliteTags({ database, writeBehind, call }: SqliteConnection): TagIndex {
   const statements = prepareTags(database);
-  /** Without the pulls that wait. */
+  /** Rows without pending pulls. */
   const remembered = rememberRows<TagRecord>();
-  /** Pulls of records that exist. */
+  /** Pending pulls, only of records that exist. */
   const pending = writeBehind.table<TagPulls & { readonly key: TagKey }>((name, { key, count, lastAtMs }) => {
     statements.addPulls.run(count, lastAtMs, repositoryPath(key), key.tag);
     remembered.drop(name);

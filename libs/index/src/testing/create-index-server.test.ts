@@ -31,7 +31,7 @@ async function openEmpty(): Promise<CacheIndexUnderTest> {
   };
 }
 
-test('processes share what they write, and one that is cut off or closed takes no other with it', async () => {
+test('processes share written records, and a failing or closed process does not affect the others', async () => {
   const { connect } = startServer();
   const faults = { failing: false };
   const [one, two] = [connect(faults), connect()];
@@ -50,7 +50,7 @@ test('processes share what they write, and one that is cut off or closed takes n
   await two.check();
 });
 
-test('an answer that is late comes after its effect, and not at all when the connection breaks', async (t) => {
+test('a late response comes after its effect, and never comes if the connection breaks', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { connect } = startServer();
   const faults = { failing: false, lateMs: 100 };
@@ -72,7 +72,7 @@ test('an answer that is late comes after its effect, and not at all when the con
   assert.equal(await other.blobs.get(sampleDigest('a')), undefined);
 });
 
-test('an index that has lost its data is empty and incomplete, and lets claims through once it has settled', async () => {
+test('an index that lost its data is empty and incomplete, and accepts claims once it has settled', async () => {
   const { connect, loseData, clock } = startServer();
   const [one, two] = [connect(), connect()];
   const heard: unknown[] = [];
@@ -105,7 +105,7 @@ test('an index that has lost its data is empty and incomplete, and lets claims t
   assert.deepEqual(heard, ['after it']);
 });
 
-test('a claim gives the owner of a fill whose lease ran out time to put its record back', async () => {
+test('a claim gives the owner of a fill with an expired lease time to restore its record', async () => {
   const { connect, clock } = startServer();
   const [one, two] = [connect(), connect()];
   const first = await claimed(one.fills, sampleClaim('a', { leaseMs: 4000 }));
@@ -120,7 +120,7 @@ test('a claim gives the owner of a fill whose lease ran out time to put its reco
   assert.deepEqual(await two.fills.claim(sampleClaim('a', { owner: 'two' })), { unsettledForMs: 200 });
   assert.equal(await one.fills.heartbeat(first, 4000), 'recreated');
   assert.equal(await two.fills.claim(sampleClaim('a', { owner: 'two' })), undefined);
-  // A claim that has seen the owner die does not wait, and one that waited long enough does not wait again.
+  // A claim that has seen the owner die does not wait. A claim that waited long enough does not wait again.
   await claimed(two.fills, sampleClaim('b', { owner: 'two', replaces: second.generation }));
   await claimed(two.fills, sampleClaim('c', { owner: 'two' }));
   clock.nowMs += 5000;
@@ -131,7 +131,7 @@ test('a claim gives the owner of a fill whose lease ran out time to put its reco
   assert.equal(await one.fills.heartbeat(first, 4000), 'lost');
 });
 
-test('announcements can be lost or late at one process, and subscriptions are counted', async (t) => {
+test('announcements can be lost or delayed for one process, and subscriptions are counted', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { connect } = startServer();
   const pubsub = { lost: false, lateMs: 0, subscribed: 0 };

@@ -1,5 +1,5 @@
-// An index that the processes of a test share, as they share a Redis: SQLite in memory. It can lose everything, and it says what
-// has changed.
+// An index that the processes of a test share, as they would share a Redis: SQLite in memory. It can lose all data, and
+// it announces changes.
 import type { CacheIndex, IndexLog } from '../cache-index.ts';
 import { openDatabase } from '../sqlite/open-database.ts';
 import { createSqliteIndex } from '../sqlite/open-sqlite-index.ts';
@@ -13,15 +13,15 @@ export interface IndexServerOptions {
 }
 
 export interface IndexServer {
-  /** The index as one more process has it. */
+  /** Returns the index for one more process. */
   connect(faults?: IndexFaults): CacheIndex;
-  /** Forgets everything, as FLUSHALL does; subscriptions stay. Claims then wait for the owners of fills in flight. */
+  /** Drops all data, as FLUSHALL does. Subscriptions stay. Claims then wait for the owners of fills in flight. */
   loseData(): void;
 }
 
 const silent: IndexLog = { warn() {}, error() {} };
 
-/** The index is empty, complete and settled. Nothing has to be closed. */
+/** Creates an index that is empty, complete and settled. It needs no close. */
 export function createIndexServer({ now, log = silent }: IndexServerOptions): IndexServer {
   const openEmpty = () => createSqliteIndex(openDatabase({ path: ':memory:', now, log }), { now, log, settleMs });
   const first = openEmpty();
@@ -36,7 +36,7 @@ export function createIndexServer({ now, log = silent }: IndexServerOptions): In
     return current.fills.claim(given);
   };
 
-  /** What was lost does not come to those who were walking through it either. */
+  /** A walk that is in progress does not return lost records. */
   async function* leastRecent() {
     const walked = current;
     for await (const record of walked.blobs.leastRecent()) {
@@ -51,7 +51,7 @@ export function createIndexServer({ now, log = silent }: IndexServerOptions): In
       if (key === 'epoch') return losses.epoch;
       if (key === 'fills') return { ...current.fills, claim };
       if (key === 'blobs') return { ...current.blobs, leastRecent };
-      // Others go on using it.
+      // Other processes still use the index.
       if (key === 'close') return async () => {};
       return current[key];
     },
@@ -66,7 +66,7 @@ export function createIndexServer({ now, log = silent }: IndexServerOptions): In
   };
 }
 
-/** The index of a single process. */
+/** Creates the index of a single process. */
 export function createTestIndex({ faults, ...options }: IndexServerOptions & { faults?: IndexFaults }): CacheIndex {
   return createIndexServer(options).connect(faults);
 }

@@ -1,14 +1,14 @@
-// The losses of a Redis that was flushed: the index is not complete, and it settles from the first look at it.
+// Simulates the losses of a flushed Redis: the index is incomplete, and it settles from the first call on.
 import type { EpochIndex } from '../cache-index.ts';
 
 export interface Losses {
   readonly epoch: EpochIndex;
   begin(): void;
-  /** For a claim that finds no record. 0: its owner has put it back by now, if there was one. */
+  /** For a claim that finds no record. 0 means that the owner has had time to put it back. */
   unsettledForMs(): number;
 }
 
-/** As of the index in Redis. */
+/** The same as for the index in Redis. */
 export const settleMs = 1200;
 
 export function createLosses(now: () => number): Losses {

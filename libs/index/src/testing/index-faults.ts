@@ -1,28 +1,29 @@
-// What can be wrong between a process and its index, for tests: no answers, late ones, and announcements that are lost or late.
+// Simulated faults between a process and its index, for tests: missing or late responses, and lost or late
+// announcements.
 import { CacheError } from '@cistern/errors';
 import type { PubSub, CacheIndex } from '../cache-index.ts';
 
-/** A test changes them at any time. */
+/** Faults of one process. A test may change them at any time. */
 export interface IndexFaults {
-  /** While true every call rejects with `index-unavailable`, as if the server were gone. */
+  /** While true, every call rejects with `index-unavailable`, as if the server were down. */
   failing: boolean;
-  /** How long the answer to a call takes. The call itself has its effect at once. Default 0. */
+  /** Delay of each response in milliseconds. The call itself takes effect immediately. Default 0. */
   lateMs?: number;
   readonly pubsub?: PubSubFaults;
 }
 
 export interface PubSubFaults {
-  /** While true this process's messages reach nobody, and it hears none. */
+  /** While true, this process's messages reach no process, and it receives none. */
   lost: boolean;
-  /** How long its messages take. */
+  /** Delay of this process's messages in milliseconds. */
   lateMs: number;
-  /** How many subscriptions there are now. */
+  /** Number of active subscriptions. */
   subscribed: number;
 }
 
 type Method = (...given: unknown[]) => unknown;
 
-/** `index` as a process with `faults` has it. To close it closes `index`. */
+/** Returns `index` as a process with `faults` sees it. Its `close` closes `index`. */
 export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
   let isClosed = false;
 
@@ -38,12 +39,15 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
     if (lateMs === 0) return answer;
     answer.catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, lateMs));
-    // A connection that broke meanwhile: the caller cannot know whether its call had an effect.
+    // The connection broke meanwhile, so the caller cannot know whether its call took effect.
     checkReachable();
     return answer;
   }
 
-  /** All methods of a part are calls, but for `own`. Looked up when they are called: an index that lost its data has others. */
+  /**
+   * Wraps all methods of a part as calls, except those in `own`. Methods are looked up at each call, because an index
+   * that lost its data has new ones.
+   */
   function part<K extends keyof CacheIndex>(name: K, own: Partial<CacheIndex[K]> = {}): CacheIndex[K] {
     const ask = (method: string, given: unknown[]) =>
       (Reflect.get(index[name], method) as Method)(...given) as Promise<unknown>;

@@ -1,10 +1,10 @@
-// An index that says which of its records have changed, as that in Redis does, so that processes which remember them forget them.
+// An index that announces changed records, as the index in Redis does, so that processes drop them from memory.
 import type { Digest } from '@cistern/oci';
 import type { CacheIndex } from '../cache-index.ts';
 import { blobName, changesTopic, linkName, manifestName, tagName } from '../records.ts';
 import type { Link } from '../links.ts';
 
-/** `announcements`: where it says it, after each write and before the writer goes on. */
+/** `publish` is called after each write and before the write resolves. */
 export function publishChanges(index: CacheIndex, { publish }: CacheIndex['pubsub']): CacheIndex {
   const { tags, manifests, blobs, links, fills } = index;
   const announce = async (names: readonly string[]) => {

@@ -1,10 +1,11 @@
--- KEYS: fill, settling, blob. ARGV: replaces, leaseMs, settleMs, then fields and values. Returns {generation, expiresAtMs,
--- checkpoint if there is one}; false if it is refused; a number while the owner of a fill may still put its record back, or while
--- the blob is being deleted: milliseconds until it is worth while to look again.
+-- KEYS: fill, settling, blob. ARGV: replaces, leaseMs, settleMs, then fields and values.
+-- Returns {generation, expiresAtMs, checkpoint if any}, or false if the claim is refused.
+-- Returns the milliseconds until a retry is useful, while a fill's owner may still restore its record or the blob is
+-- being deleted.
 local generation, settle_ms = tonumber(ARGV[1]), tonumber(ARGV[3])
 if is_newer(KEYS[1]) then return false end
 
--- Another node's clock, before a fail-over, may have been ahead.
+-- The clock of another node, before a failover, may have been ahead.
 local function settles_in_ms(since_ms)
   return math.min(tonumber(since_ms) + settle_ms - now_ms(), settle_ms)
 end
@@ -15,7 +16,8 @@ local is_new = previous[1] and not has_ended(previous[1]) and previous_generatio
 if live_state(KEYS[1]) then
   if is_new then return false end
 elseif previous[1] then
-  -- Its lease ran out: its owner is dead, or Redis was away. The first claim that finds it so gives the owner time.
+  -- Its lease expired: the owner is dead, or Redis was unavailable. The first claim that finds this gives the owner
+  -- time.
   if is_new and not previous[3] then redis.call('HSET', KEYS[1], 'missedAtMs', integer(now_ms())) end
   local wait_ms = is_new and settles_in_ms(previous[3] or now_ms()) or 0
   if wait_ms > 0 then return wait_ms end
@@ -25,7 +27,7 @@ else
 end
 local deletion_ms = math.min(deletion_ends_in_ms(KEYS[3]), 100)
 if deletion_ms > 0 then return deletion_ms end
--- Never one that was before: a job that replaces a fill whose record has expired would take over the next one.
+-- Never reuse a generation: a job that replaces a fill whose record has expired would then take over the next fill.
 generation = integer(math.max(generation + 1, previous_generation + 1, now_ms()))
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'generation', generation, arguments(4))

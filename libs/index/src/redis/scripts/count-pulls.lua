@@ -1,5 +1,5 @@
--- KEYS: a ranking. ARGV: half-life in milliseconds, how many names it may hold, then name and number of pulls for each. Scores
--- are binary logarithms of pulls that are each worth 2^(time / half-life).
+-- KEYS: ranking. ARGV: half-life in milliseconds, limit on names, then name and number of pulls for each. A score is
+-- the binary logarithm of the weighted pulls, where each pull is worth 2^(time / half-life).
 local at, max_names = now_ms() / tonumber(ARGV[1]), tonumber(ARGV[2])
 
 local function log2(number)
@@ -11,7 +11,7 @@ for position = 3, #ARGV, 2 do
   local name, score = ARGV[position], at + log2(tonumber(ARGV[position + 1]))
   local before = redis.call('ZSCORE', KEYS[1], name)
   if not before and names >= max_names then
-    -- A new name takes the place, and the pulls, of the least popular one: else none could ever rise.
+    -- A new name takes over the place and the pulls of the least popular one. Otherwise no new name could ever rise.
     before = redis.call('ZPOPMIN', KEYS[1])[2]
   elseif not before then
     names = names + 1

@@ -1,6 +1,6 @@
--- KEYS: when each worker is forgotten, counts, reports, when each report ends. ARGV: for how long a worker is known, in milliseconds.
--- Returns how many there are now; nil: none is known, and counting began later than that, or a worker of release 0.1.0
--- runs, which does not count itself.
+-- KEYS: expiry of each worker, counts, reports, expiry of each report. ARGV: lifetime of a worker in milliseconds.
+-- Returns the number of live workers. Returns nil if no worker is known and counting began within that lifetime.
+-- Also returns nil if a worker of release 0.1.0 runs, which does not count itself.
 local now = integer(now_ms())
 local workers = redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')
 if workers > 0 then return workers end

@@ -1,5 +1,6 @@
--- KEYS: fill, blob, least-recent, total. ARGV: owner, touchedAtMs, then the blob: digest, size and on. Returns 0 if it is not
--- the owner's to say, 1 if all is written, 2 if all but the blob's record, which is of a newer release, 3 if it was said before.
+-- KEYS: fill, blob, least-recent, total. ARGV: owner, touchedAtMs, then the blob: digest, size and further fields.
+-- Returns 0 if the owner does not hold the fill, and 1 if all is written. Returns 2 if the blob's record, of a newer
+-- release, was kept, and 3 for a repeated call.
 local state = owned_state(KEYS[1], ARGV[1])
 if not state or state == 'failed' then return 0 end
 if state == 'done' then return 3 end

@@ -1,5 +1,5 @@
--- KEYS: blob, least-recent and total for each blob. ARGV: owner, 'gone' or 'kept', then the digests. Returns 1 for each that has
--- changed, else 0.
+-- KEYS: blob, least-recent and total, for each blob. ARGV: owner, 'gone' or 'kept', then the digests. Returns 1 for
+-- each changed blob, else 0.
 local ended = {}
 for position = 1, #KEYS, 3 do
   local keys = {KEYS[position], KEYS[position + 1], KEYS[position + 2]}

@@ -1,4 +1,4 @@
--- KEYS: fill. ARGV: owner, leaseMs (0: the owner gives it up), then the record as the owner knows it, fields and values.
+-- KEYS: fill. ARGV: owner, leaseMs (0 releases the lease), then the fields and values of the owner's record.
 if is_newer(KEYS[1]) then return 'lost' end
 local state, owner = live_state(KEYS[1])
 if state and owner ~= ARGV[1] then return 'lost' end

@@ -1,4 +1,5 @@
--- KEYS: as of report-node. ARGV: how many nodes. Returns the counts, as name and number each, and the nodes, as name and report each.
+-- KEYS: the first three of report-node. ARGV: limit on nodes. Returns the counts as names and numbers, and the nodes as
+-- IDs and reports.
 local nodes = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. integer(now_ms()), '+inf', 'LIMIT', 0, ARGV[1])
 local reports = {}
 for _, node in ipairs(nodes) do

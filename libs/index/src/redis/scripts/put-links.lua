@@ -1,6 +1,6 @@
--- KEYS: links. ARGV: digest and link for each. A link begins with its schema's number, and a plus sign if it is confirmed, which
--- it stays while its kind is the same. Returns how many were written: not those in whose place is a link of a newer release; then
--- the digests whose links were others before.
+-- KEYS: links. ARGV: digest and link, for each. A link begins with its schema number, and a plus sign if it is
+-- confirmed. It stays confirmed while its kind is the same. Returns the number of links written, which excludes links
+-- of a newer release, then the digests of changed links.
 local answer = {0}
 for position = 1, #ARGV, 2 do
   local digest, link = ARGV[position], ARGV[position + 1]

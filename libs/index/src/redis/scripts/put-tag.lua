@@ -1,6 +1,6 @@
--- KEYS: tag, tags. ARGV: tag, pulls and lastPulledAtMs as put, pulls that were not written yet and the time of the last of
--- them, the sequence and checkedAtMs that it must have ('' where there must be none, '*' for any), then the other fields and
--- values. Returns 0 for a record of a newer release, -1 for one that has others.
+-- KEYS: tag, tags. ARGV: tag, pulls and lastPulledAtMs of the record, pending pulls and the time of the last one,
+-- expected sequence and checkedAtMs, then the other fields and values. The expected sequence is '' for no record, '*'
+-- for any. Returns 0 if the record is of a newer release, -1 if it does not match, else 1.
 if is_newer(KEYS[1]) then return 0 end
 if ARGV[6] ~= '*' then
   local confirmed = redis.call('HMGET', KEYS[1], t_sequence, t_checked_at_ms)

@@ -1,2 +1,2 @@
--- KEYS: any of the node whose clock it is. Returns its time in milliseconds.
+-- KEYS: any key of the node whose clock is read. Returns its time in milliseconds.
 return integer(now_ms())

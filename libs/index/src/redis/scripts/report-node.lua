@@ -1,5 +1,6 @@
--- KEYS: reports, when each ends, counts, when each worker is forgotten. ARGV: node, its report, for how long in milliseconds (0: the
--- node ends), for how long as a worker (0: it is none), then name and increase of each count. Returns the time in milliseconds.
+-- KEYS: reports, expiry of each report, counts, expiry of each worker. ARGV: node, its report, lifetime of the report
+-- in milliseconds (0: the node ends), lifetime as a worker (0: no worker), then name and increase of each count.
+-- Returns the time in milliseconds.
 local now, id, ttl_ms = now_ms(), ARGV[1], tonumber(ARGV[3])
 
 local function forget(node)

@@ -1,4 +1,4 @@
--- KEYS: fill. ARGV: owner, then fields and values. Returns whether it was the owner's to say.
+-- KEYS: fill. ARGV: owner, then fields and values. Returns 1 if the owner holds the fill, else 0.
 local state = owned_state(KEYS[1], ARGV[1])
 if not state or has_ended(state) then return 0 end
 redis.call('HSET', KEYS[1], 'state', 'running', arguments(2))

@@ -1,2 +1,2 @@
--- KEYS: settling. Returns since when the shard has been settling.
+-- KEYS: settling. Returns the time since when the shard has been settling.
 return settling_since(KEYS[1])

@@ -1,25 +1,25 @@
--- What every script begins with. Numbers come in as text and go out as it, so that none loses digits on its way through.
+-- Shared code, prefixed to every script. Numbers are passed as text both ways, so that they keep all digits.
 
 local schema = 1
 
--- Names of fields, a letter each where there are millions of records.
+-- Field names, one letter each because there are millions of records.
 local f_schema = 'v'
 local b_size, b_state, b_verified, b_stored_at_ms, b_last_pulled_at_ms = 's', 't', 'c', 'a', 'p'
 local b_deleted_by, b_deleting_until_ms, b_table = 'd', 'u', 'x'
 local t_pulls, t_last_pulled_at_ms, t_sequence, t_checked_at_ms = 'n', 'p', 'q', 'k'
 
--- Redis' own time; it stands still while a script runs.
+-- Redis' own time; it does not advance while a script runs.
 local function now_ms()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- Never "-0", which Redis takes for no integer.
+-- Never returns "-0", which Redis rejects as an integer.
 local function integer(number)
   return string.format('%.0f', number + 0)
 end
 
--- The record of a newer release than this one: absent for reading, and not ours to change.
+-- True for a record of a newer release, which reads treat as absent and writes must not change.
 local function is_newer(key)
   local theirs = tonumber(redis.call('HGET', key, f_schema) or schema)
   return theirs > schema
@@ -38,7 +38,7 @@ local function has_ended(state)
   return state == 'done' or state == 'failed'
 end
 
--- State and owner of a fill; nil if there is none, or its lease has ended.
+-- Returns state and owner of a fill; nil if it is absent or its lease has expired.
 local function live_state(key)
   if is_newer(key) then return nil end
   local fields = redis.call('HMGET', key, 'state', 'owner', 'expiresAtMs')
@@ -46,13 +46,14 @@ local function live_state(key)
   return fields[1], fields[2]
 end
 
--- The state of a fill that `owner` owns; nil if it is gone or somebody else's.
+-- Returns the state of a fill that `owner` holds; nil if it is absent or has another owner.
 local function owned_state(key, owner)
   local state, its_owner = live_state(key)
   return its_owner == owner and state or nil
 end
 
--- What is left of a fill whose lease ended says that its owner may live; longer than any outage from which it comes back.
+-- A record with an expired lease shows that its owner may still live. This time exceeds any outage that an owner
+-- survives.
 local remembered_ms = 600000
 
 local function set_lease(key, lease_ms)
@@ -72,12 +73,13 @@ local function settling_since(key)
   return since_ms
 end
 
--- '': no table.
+-- '' means no table.
 local function set_table(blob, packed)
   if packed == '' then redis.call('HDEL', blob, b_table) else redis.call('HSET', blob, b_table, packed) end
 end
 
--- keys: blob, least-recent, total. touched_at_ms: of touches that were not written yet, or ''. False for a newer record.
+-- keys: blob, least-recent, total. touched_at_ms: time of pending touches, or ''. Returns false if the record is of a
+-- newer release.
 local function put_blob(keys, touched_at_ms, digest, size, state, verified, stored_at_ms, last_pulled_at_ms, packed)
   if is_newer(keys[1]) then return false end
   local old = redis.call('HMGET', keys[1], b_size, b_last_pulled_at_ms)
@@ -95,7 +97,7 @@ local function put_blob(keys, touched_at_ms, digest, size, state, verified, stor
   return true
 end
 
--- keys: blob, least-recent, total. Returns whether there was one.
+-- keys: blob, least-recent, total. Returns 1 if it removed the blob, else 0.
 local function remove_blob(keys, digest)
   local size = redis.call('HGET', keys[1], b_size)
   if not size or is_newer(keys[1]) then return 0 end
@@ -106,7 +108,7 @@ local function remove_blob(keys, digest)
   return 1
 end
 
--- 0: nobody deletes it, or nobody does any more.
+-- Returns 0 if no owner is deleting the blob, or its lease has expired.
 local function deletion_ends_in_ms(blob)
   local fields = redis.call('HMGET', blob, b_state, b_deleting_until_ms)
   if fields[1] ~= 'deleting' then return 0 end
