@@ -4,7 +4,7 @@
 export const auditKinds = ['action', 'refusal'] as const;
 export type AuditKind = (typeof auditKinds)[number];
 
-export interface AuditWord {
+export interface AuditEntry {
   /** Grows with every entry of either kind, until the index loses its data. */
   readonly sequence: number;
   readonly kind: AuditKind;
@@ -23,7 +23,7 @@ export interface AuditIndex {
     readonly limit: number;
     readonly before?: number | undefined;
     readonly kind?: AuditKind | undefined;
-  }): Promise<AuditWord[]>;
+  }): Promise<AuditEntry[]>;
 }
 
 /** Limit for each kind. */

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PubSub } from './cache-index.ts';
 
-const tryAgainMs = 1000;
+const retryMs = 1000;
 
 /**
  * Calls `listener` with `undefined` when the subscription starts, and then as `subscribe` does. The caller closes it.
@@ -24,7 +24,7 @@ export function keepSubscribed(
         listener(undefined);
       } catch {
         // Nothing is logged here: other calls of the index log that it is unavailable.
-        await delay(tryAgainMs, undefined, { ref: false, signal: closing.signal });
+        await delay(retryMs, undefined, { ref: false, signal: closing.signal });
       }
     }
   }

@@ -4,7 +4,7 @@
 /** Counters by name: whole numbers that only grow. */
 export type NodeCounts = Readonly<Record<string, number>>;
 
-export interface NodeWord {
+export interface ReportedNode {
   /** Random, one for each process. */
   readonly id: string;
   /** The report exactly as the node sent it, of any release; at most some tens of KiB. */
@@ -14,7 +14,7 @@ export interface NodeWord {
 }
 
 export interface NodesSeen {
-  readonly nodes: readonly NodeWord[];
+  readonly nodes: readonly ReportedNode[];
   /** Totals of all nodes, current and past, since the index last lost its data. */
   readonly counts: NodeCounts;
   /** `undefined` means that no node has counted anything yet. */

@@ -115,14 +115,14 @@ test('all records are read again after announcements may have been missed', asyn
 test('a record is not remembered if its change is announced while it is read', async (t) => {
   const { index, memory, gate, announce } = await startCached(t);
   await memory.tags.put(record);
-  for (const say of [() => announce(tagName(record)), () => announce()]) {
+  for (const announceChange of [() => announce(tagName(record)), () => announce()]) {
     const { promise, resolve } = Promise.withResolvers<void>();
     await index.tags.put(record);
     gate.wait = promise;
     const reading = [index.tags.get(record), index.tags.get(record)];
     await new Promise(setImmediate);
     await memory.tags.put(changed);
-    await say();
+    await announceChange();
     gate.wait = undefined;
     const after = index.tags.get(record);
     resolve();

@@ -1,9 +1,9 @@
 // Audit entries: newest first, paged and bounded, with a separate limit for each kind.
 import assert from 'node:assert/strict';
-import { type AuditWord, maxAuditEntries } from '../audit.ts';
+import { type AuditEntry, maxAuditEntries } from '../audit.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 
-const entriesOf = (words: readonly AuditWord[]) => words.map(({ kind, entry }) => `${kind} ${entry}`);
+const entriesOf = (entries: readonly AuditEntry[]) => entries.map(({ kind, entry }) => `${kind} ${entry}`);
 
 export const auditCases: CacheIndexCases = {
   async 'entries are listed newest first, page by page, of all kinds or one'({ index: { audit } }) {

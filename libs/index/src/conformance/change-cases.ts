@@ -1,16 +1,16 @@
 // Change announcements of an index that processes share.
 import assert from 'node:assert/strict';
 import { blobName, changesTopic, linkName, manifestName, tagName } from '../records.ts';
-import { changesHeard, lastWord } from './changes-heard.ts';
+import { changesHeard, syncMessage } from './changes-delivered.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 import { claimed, sampleBlobRecord, sampleClaim, sampleLink, sampleManifest, sampleTag } from './sample-records.ts';
 
 export const changeCases: CacheIndexCases = {
   async 'a listener receives the names of changed records, and no others'({ index }) {
     const { tags, manifests, blobs, links, fills, pubsub } = index;
-    const heard: (string | undefined)[] = [];
+    const received: (string | undefined)[] = [];
     await pubsub.subscribe(changesTopic, (message) => {
-      if (message !== lastWord) heard.push(message);
+      if (message !== syncMessage) received.push(message);
     });
 
     const tag = sampleTag('1.27');
@@ -47,6 +47,6 @@ export const changeCases: CacheIndexCases = {
     const blobChanges = Array.from({ length: 8 }, () => blobName(digest));
 
     await changesHeard(pubsub);
-    assert.deepEqual(heard, [...tagChanges, manifestName(manifest.digest), ...linkChanges, ...blobChanges]);
+    assert.deepEqual(received, [...tagChanges, manifestName(manifest.digest), ...linkChanges, ...blobChanges]);
   },
 };

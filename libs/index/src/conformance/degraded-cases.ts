@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
 import { callsOf } from './calls-of.ts';
-import { changesHeard } from './changes-heard.ts';
+import { changesHeard } from './changes-delivered.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 import {
   assertSameRecord,

@@ -30,7 +30,7 @@ export interface FillTableOptions extends InProcessOptions {
   readonly settleMs?: number | undefined;
 }
 
-const lookAgainMs = 100;
+const recheckMs = 100;
 const rememberedMs = 600_000;
 const itemsPerTurn = 100;
 
@@ -200,7 +200,7 @@ function createDeletions({ now, blobs }: Pick<FillTableOptions, 'now' | 'blobs'>
     /** Returns the delay until the next check; 0 means that the blob is not being deleted. */
     endInMs(digest: Digest): number {
       const { untilMs = 0 } = deletions.get(digest) ?? {};
-      return Math.max(0, Math.min(lookAgainMs, untilMs - now()));
+      return Math.max(0, Math.min(recheckMs, untilMs - now()));
     },
   };
 }

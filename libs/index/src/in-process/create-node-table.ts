@@ -1,9 +1,9 @@
 // Reports of nodes in a single process. The one node is the process itself, and the table ends with it.
-import { maxNodesSeen, type NodeCounts, type NodeIndex, type NodeWord, workerTtlMs } from '../nodes.ts';
+import { maxNodesSeen, type NodeCounts, type NodeIndex, type ReportedNode, workerTtlMs } from '../nodes.ts';
 import type { InProcessOptions } from './create-fill-table.ts';
 
 export function createNodeTable({ now, checkAvailable }: InProcessOptions): NodeIndex {
-  const nodes = new Map<string, NodeWord & { readonly expiresAtMs: number; readonly isWorker: boolean }>();
+  const nodes = new Map<string, ReportedNode & { readonly expiresAtMs: number; readonly isWorker: boolean }>();
   const counts = new Map<string, number>();
   let countedSinceMs: number | undefined;
 

@@ -29,7 +29,7 @@ export function createPopularity(options: PopularityOptions): PopularityIndex {
   function count(ranking: Ranking, name: string, pulls: number): void {
     if (!isAvailable()) return;
     const scores = rankings[ranking];
-    const before = scores.get(name) ?? (scores.size < maxNames ? undefined : takeLeast(ranking));
+    const before = scores.get(name) ?? (scores.size < maxNames ? undefined : removeLeastPopular(ranking));
     const gained = scoreOf(pulls, now());
     const score = before === undefined ? gained : sumOfScores(before, gained);
     scores.set(name, score);
@@ -37,7 +37,7 @@ export function createPopularity(options: PopularityOptions): PopularityIndex {
   }
 
   /** A new name takes over the place and the pulls of the least popular one. Otherwise no new name could ever rise. */
-  function takeLeast(ranking: Ranking): number {
+  function removeLeastPopular(ranking: Ranking): number {
     const scores = rankings[ranking];
     const [name, score] = scores.entries().reduce((least, entry) => (entry[1] < least[1] ? entry : least));
     scores.delete(name);

@@ -19,8 +19,8 @@ export function createPubSub({ log, checkAvailable }: PubSubOptions): PubSub {
       const subscriptions = topics.get(topic);
       if (subscriptions === undefined) return;
       // Only current subscriptions: one that a listener adds now receives only later messages.
-      const standing = [...subscriptions];
-      for (const subscription of standing) {
+      const current = [...subscriptions];
+      for (const subscription of current) {
         if (!subscriptions.has(subscription)) continue;
         try {
           subscription.listener(message === '' ? undefined : message);

@@ -15,7 +15,7 @@ export interface AdmittedServers {
   close(): void;
 }
 
-const lookEveryMs = 500;
+const pollEveryMs = 500;
 
 /**
  * `absence` is the reason why the servers are unavailable; a poll then checks them later. Without it, `admitServers`
@@ -35,7 +35,7 @@ export async function admitServers(
   const poll: Poll | undefined =
     absence &&
     openPoll({
-      everyMs: lookEveryMs,
+      everyMs: pollEveryMs,
       async look() {
         if (client.status !== 'ready') return;
         await admit();

@@ -16,7 +16,7 @@ const scriptNames = [
   'end-deletions',
   'failed-fill',
   'heartbeat-fill',
-  'look-at-nodes',
+  'list-nodes',
   'most-popular',
   'put-blob',
   'put-links',

@@ -63,7 +63,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     const servers = await admitServers(client, { absence, log });
     const calls = createRedisCalls({ client, commandTimeoutMs, checkAdmitted: servers.check, onCall });
     // If Redis is unavailable, its first response to a report sets the clock later.
-    if (absence === undefined) await clock.hear(() => calls.run('read-clock', [keys.nodes.reports], []));
+    if (absence === undefined) await clock.sync(() => calls.run('read-clock', [keys.nodes.reports], []));
     return { servers, calls };
   };
   const { servers, calls } = await open().catch(async (error: unknown) => {

@@ -1,11 +1,11 @@
 // Audit entries: a capped stream for each kind, and one counter that orders the entries of both.
-import { type AuditIndex, type AuditKind, auditKinds, type AuditWord, maxAuditEntries } from '../audit.ts';
+import { type AuditIndex, type AuditKind, auditKinds, type AuditEntry, maxAuditEntries } from '../audit.ts';
 import type { RedisParts } from './redis-parts.ts';
 
 export function createRedisAudit({ calls, keys }: RedisParts): AuditIndex {
   const { sequence, entries: streamOf } = keys.audit;
 
-  async function listOf(kind: AuditKind, limit: number, before: number | undefined): Promise<AuditWord[]> {
+  async function listOf(kind: AuditKind, limit: number, before: number | undefined): Promise<AuditEntry[]> {
     // An entry's ID is `<sequence>-1`, so `-0` falls between two entries.
     const end = before === undefined ? '+' : `${before}-0`;
     const found = await calls.command((client) => client.xrevrange(streamOf(kind), end, '-', 'COUNT', limit));

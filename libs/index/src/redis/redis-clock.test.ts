@@ -9,7 +9,7 @@ const aheadMs = 1_800_000_000_000;
 
 test('the clock advances between two responses of Redis', async () => {
   const clock = createRedisClock();
-  await clock.hear(async () => String(redisAt(aheadMs)));
+  await clock.sync(async () => String(redisAt(aheadMs)));
   assert.ok(Math.abs(clock.now() - redisAt(aheadMs)) <= 2);
   await delay(60_000);
   assert.ok(Math.abs(clock.now() - redisAt(aheadMs)) <= 2);
@@ -17,19 +17,19 @@ test('the clock advances between two responses of Redis', async () => {
 
 test('a late response moves the clock as little as possible', async () => {
   const clock = createRedisClock();
-  await clock.hear(async () => redisAt(aheadMs));
-  const hearLate = (ahead: number, lateMs: number) =>
-    clock.hear(async () => {
+  await clock.sync(async () => redisAt(aheadMs));
+  const syncLate = (ahead: number, lateMs: number) =>
+    clock.sync(async () => {
       const time = redisAt(ahead);
       await delay(lateMs);
       return time;
     });
-  await hearLate(aheadMs, 5_000);
+  await syncLate(aheadMs, 5_000);
   assert.ok(Math.abs(clock.now() - redisAt(aheadMs)) <= 2);
   // Another server, after a failover, is an hour behind.
-  await hearLate(aheadMs - 3_600_000, 500);
+  await syncLate(aheadMs - 3_600_000, 500);
   const isMs = clock.now() - redisAt(aheadMs - 3_600_000);
   assert.ok(isMs >= -2 && isMs <= 502, String(isMs));
-  await clock.hear(async () => redisAt(aheadMs - 3_600_000));
+  await clock.sync(async () => redisAt(aheadMs - 3_600_000));
   assert.ok(Math.abs(clock.now() - redisAt(aheadMs - 3_600_000)) <= 2);
 });

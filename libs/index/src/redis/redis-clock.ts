@@ -14,15 +14,15 @@ export function createRedisClock() {
      * Records that Redis read `serverMs` from its clock, in whole milliseconds, between the two readings of
      * `performance.now`. A slow response is imprecise, so the offset moves only as far as necessary.
      */
-    heard(serverMs: number, sentAtMs: number, receivedAtMs: number): void {
+    record(serverMs: number, sentAtMs: number, receivedAtMs: number): void {
       const [least, most] = [serverMs - receivedAtMs, serverMs + 1 - sentAtMs];
       offsetMs = Math.min(most, Math.max(least, offsetMs ?? (least + most) / 2));
     },
     /** Runs `call`, which resolves to the time of Redis, and updates the clock. */
-    async hear(call: () => Promise<unknown>): Promise<void> {
+    async sync(call: () => Promise<unknown>): Promise<void> {
       const sentAtMs = performance.now();
       const serverMs = Number(await call());
-      this.heard(serverMs, sentAtMs, performance.now());
+      this.record(serverMs, sentAtMs, performance.now());
     },
   };
 }

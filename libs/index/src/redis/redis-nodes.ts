@@ -1,5 +1,5 @@
 // Node reports: a hash of the reports, a sorted set of their expiry times, and a hash of the summed counts.
-import { maxNodesSeen, type NodeIndex, type NodeReportOptions, type NodeWord, workerTtlMs } from '../nodes.ts';
+import { maxNodesSeen, type NodeIndex, type NodeReportOptions, type ReportedNode, workerTtlMs } from '../nodes.ts';
 import { pairs } from './record-format.ts';
 import type { RedisClock } from './redis-clock.ts';
 import type { RedisParts } from './redis-parts.ts';
@@ -19,7 +19,7 @@ export function createRedisNodes({ calls, keys }: RedisParts, clock: RedisClock)
   ): Promise<void> {
     const times = [Math.ceil(ttlMs), isWorker ? workerTtlMs : 0];
     const args = [id, text, ...times, ...Object.entries(counts).flat()];
-    await clock.hear(() => calls.run('report-node', [...all, workers], args));
+    await clock.sync(() => calls.run('report-node', [...all, workers], args));
   }
 
   return {
@@ -30,16 +30,16 @@ export function createRedisNodes({ calls, keys }: RedisParts, clock: RedisClock)
       return counted === null ? undefined : Number(counted);
     },
     async look() {
-      const [counted, reported] = (await calls.run('look-at-nodes', all, [maxNodesSeen])) as [string[], string[]];
+      const [counted, reported] = (await calls.run('list-nodes', all, [maxNodesSeen])) as [string[], string[]];
       const { [sinceField]: sinceMs, ...counts } = Object.fromEntries(
         pairs(counted).map(([name, count]) => [name, Number(count)]),
       );
-      return { nodes: pairs(reported).flatMap(toWord), counts, countedSinceMs: sinceMs };
+      return { nodes: pairs(reported).flatMap(toReportedNode), counts, countedSinceMs: sinceMs };
     },
   };
 }
 
-function toWord([id, stored]: readonly [string, string]): NodeWord[] {
+function toReportedNode([id, stored]: readonly [string, string]): ReportedNode[] {
   const at = stored.indexOf(' ');
   return at <= 0 ? [] : [{ id, report: stored.slice(at + 1), seenAtMs: Number(stored.slice(0, at)) }];
 }

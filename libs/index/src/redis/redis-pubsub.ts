@@ -19,17 +19,17 @@ export function createRedisPubSub(options: RedisPubSubOptions): { readonly pubsu
     connectors,
     onMessage: (channel, message) => void listeners.publish(channel, message),
   });
-  const subscriptions = new Map<string, { holders: number; readonly standing: Promise<void> }>();
+  const subscriptions = new Map<string, { holders: number; readonly active: Promise<void> }>();
 
   async function hold(channel: string): Promise<void> {
     const subscription = subscriptions.get(channel) ?? {
       holders: 0,
-      standing: calls.command(async () => subscriber.add(channel)),
+      active: calls.command(async () => subscriber.add(channel)),
     };
     subscriptions.set(channel, subscription);
     subscription.holders += 1;
     try {
-      await subscription.standing;
+      await subscription.active;
     } catch (error) {
       // It may still become active, but too late for the waiting callers.
       if (subscriptions.get(channel) === subscription) forget(channel);

@@ -13,7 +13,7 @@ const leastPages = 256;
 const addedPages = 512;
 /** No transaction needs more. One that still fails has another reason. */
 const mostPages = 8192;
-const lookEveryMs = 1000;
+const checkEveryMs = 1000;
 const zeros = Buffer.alloc(64 * 1024);
 
 export interface FreePages {
@@ -90,7 +90,7 @@ export function keepFreePages(database: DatabaseSync, path: string, log: IndexLo
 
   limit(countAll());
   keep(leastPages);
-  const timer = setInterval(() => keep(leastPages), lookEveryMs).unref();
+  const timer = setInterval(() => keep(leastPages), checkEveryMs).unref();
   return {
     run(action) {
       for (;;)

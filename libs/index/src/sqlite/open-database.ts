@@ -53,7 +53,7 @@ function connect(path: string): DatabaseSync {
 function findUnfit(path: string): string | undefined {
   try {
     using database = connect(path);
-    keepOthersOut(database);
+    lockFile(database);
     const version = versionOf(database);
     if (version === schemaVersion) return isSound(database) ? undefined : 'damaged';
     return version === 0 && isEmpty(database) ? undefined : `version-${version}`;
@@ -68,7 +68,7 @@ function findUnfit(path: string): string | undefined {
 function openFit(path: string): DatabaseSync {
   const database = connect(path);
   try {
-    keepOthersOut(database);
+    lockFile(database);
     // NORMAL waits for the disk only at checkpoints. A power cut may lose the last seconds, which can be rebuilt from
     // the store.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;');
@@ -91,7 +91,7 @@ function openFit(path: string): DatabaseSync {
  * treat its spool as a dead process's. The system releases the lock with the process. SQLite then needs no
  * shared-memory file, which fails on a full disk with an input/output error.
  */
-function keepOthersOut(database: DatabaseSync): void {
+function lockFile(database: DatabaseSync): void {
   database.exec('PRAGMA locking_mode = EXCLUSIVE;');
 }
 

@@ -168,11 +168,11 @@ test('a second process is rejected until the first has closed the index', async 
   assert.deepEqual(tested.logged, []);
 });
 
-for (const [what, harm] of [
+for (const [origin, harm] of [
   ['from a newer version', (database: DatabaseSync) => database.exec('PRAGMA user_version = 999')],
   ['from another program', (database: DatabaseSync) => database.exec('PRAGMA user_version = 0')],
 ] as const)
-  test(`a file ${what} is set aside whole, and a new one is created`, async (t) => {
+  test(`a file ${origin} is set aside whole, and a new one is created`, async (t) => {
     const tested = await inTemporaryDirectory(t);
     const before = await tested.open();
     await fill(before);

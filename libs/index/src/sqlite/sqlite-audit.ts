@@ -1,5 +1,5 @@
 // Audit entries, in a table that survives a restart.
-import { type AuditIndex, type AuditKind, type AuditWord, maxAuditEntries } from '../audit.ts';
+import { type AuditIndex, type AuditKind, type AuditEntry, maxAuditEntries } from '../audit.ts';
 import { inTransaction, type SqliteConnection } from './sqlite-connection.ts';
 
 export function createSqliteAudit({ database, call }: SqliteConnection): AuditIndex {
@@ -27,7 +27,7 @@ export function createSqliteAudit({ database, call }: SqliteConnection): AuditIn
         () =>
           (kind === undefined
             ? select.all(before, limit)
-            : selectOfKind.all(kind, before, limit)) as unknown as AuditWord[],
+            : selectOfKind.all(kind, before, limit)) as unknown as AuditEntry[],
       ),
   };
 }

@@ -75,8 +75,8 @@ test('a late response comes after its effect, and never comes if the connection 
 test('an index that lost its data is empty and incomplete, and accepts claims once it has settled', async () => {
   const { connect, loseData, clock } = startServer();
   const [one, two] = [connect(), connect()];
-  const heard: unknown[] = [];
-  await two.pubsub.subscribe('topic', (message) => heard.push(message));
+  const received: unknown[] = [];
+  await two.pubsub.subscribe('topic', (message) => received.push(message));
   assert.equal(await one.epoch.isComplete(), true);
   for (const seed of ['a', 'b']) await one.blobs.put(sampleBlobRecord(seed));
   const fill = await claimed(one.fills, sampleClaim('a'));
@@ -102,7 +102,7 @@ test('an index that lost its data is empty and incomplete, and accepts claims on
   assert.equal(await one.epoch.isComplete(), true);
   await one.pubsub.publish('topic', 'after it');
   await turn();
-  assert.deepEqual(heard, ['after it']);
+  assert.deepEqual(received, ['after it']);
 });
 
 test('a claim gives the owner of a fill with an expired lease time to restore its record', async () => {
@@ -136,24 +136,24 @@ test('announcements can be lost or delayed for one process, and subscriptions ar
   const { connect } = startServer();
   const pubsub = { lost: false, lateMs: 0, subscribed: 0 };
   const [spoilt, sound] = [connect({ failing: false, pubsub }), connect()];
-  const heard: string[] = [];
-  const end = await spoilt.pubsub.subscribe('topic', (message) => heard.push(`spoilt ${message}`));
-  await sound.pubsub.subscribe('topic', (message) => heard.push(`sound ${message}`));
+  const received: string[] = [];
+  const end = await spoilt.pubsub.subscribe('topic', (message) => received.push(`spoilt ${message}`));
+  await sound.pubsub.subscribe('topic', (message) => received.push(`sound ${message}`));
   assert.equal(pubsub.subscribed, 1);
   pubsub.lost = true;
   await spoilt.pubsub.publish('topic', '1');
   await sound.pubsub.publish('topic', '2');
   await turn();
-  assert.deepEqual(heard.splice(0), ['sound 2']);
+  assert.deepEqual(received.splice(0), ['sound 2']);
   pubsub.lost = false;
   pubsub.lateMs = 50;
   await spoilt.pubsub.publish('topic', '3');
   await sound.pubsub.publish('topic', '4');
   await turn();
-  assert.deepEqual(heard.splice(0), ['spoilt 4', 'sound 4']);
+  assert.deepEqual(received.splice(0), ['spoilt 4', 'sound 4']);
   t.mock.timers.tick(50);
   await turn();
-  assert.deepEqual(heard, ['spoilt 3', 'sound 3']);
+  assert.deepEqual(received, ['spoilt 3', 'sound 3']);
   end();
   end();
   assert.equal(pubsub.subscribed, 0);

@@ -32,16 +32,16 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
     if (faults.failing) throw new CacheError('index-unavailable', 'The index was made to fail.', { retryable: true });
   }
 
-  async function call<T>(ask: () => Promise<T>): Promise<T> {
+  async function call<T>(request: () => Promise<T>): Promise<T> {
     checkReachable();
-    const answer = ask();
+    const response = request();
     const { lateMs = 0 } = faults;
-    if (lateMs === 0) return answer;
-    answer.catch(() => {});
+    if (lateMs === 0) return response;
+    response.catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, lateMs));
     // The connection broke meanwhile, so the caller cannot know whether its call took effect.
     checkReachable();
-    return answer;
+    return response;
   }
 
   /**
@@ -49,11 +49,11 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
    * that lost its data has new ones.
    */
   function part<K extends keyof CacheIndex>(name: K, own: Partial<CacheIndex[K]> = {}): CacheIndex[K] {
-    const ask = (method: string, given: unknown[]) =>
+    const request = (method: string, given: unknown[]) =>
       (Reflect.get(index[name], method) as Method)(...given) as Promise<unknown>;
     const calls = Object.keys(index[name]).map((method) => [
       method,
-      async (...given: unknown[]) => call(() => ask(method, given)),
+      async (...given: unknown[]) => call(() => request(method, given)),
     ]);
     return { ...Object.fromEntries(calls), ...own } as CacheIndex[K];
   }
@@ -94,7 +94,7 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
 
 function pubsubWithFaults(
   index: CacheIndex,
-  call: <T>(ask: () => Promise<T>) => Promise<T>,
+  call: <T>(request: () => Promise<T>) => Promise<T>,
   faults: PubSubFaults = { lost: false, lateMs: 0, subscribed: 0 },
 ): PubSub {
   return {

@@ -51,7 +51,7 @@ export function publishChanges(index: CacheIndex, { publish }: CacheIndex['pubsu
       async put(key, added) {
         const before = await Promise.all(added.map(({ digest }) => links.get(key, digest)));
         await links.put(key, added);
-        const changed = added.filter((link, i) => before[i] !== undefined && isNews(before[i], link));
+        const changed = added.filter((link, i) => before[i] !== undefined && isChange(before[i], link));
         await announce(changed.map(({ digest }) => linkName(key, digest)));
       },
       remove: async (key, digest) => publishIf(await links.remove(key, digest), linkName(key, digest)),
@@ -69,7 +69,7 @@ export function publishChanges(index: CacheIndex, { publish }: CacheIndex['pubsu
   };
 }
 
-function isNews(before: Link, link: Link): boolean {
+function isChange(before: Link, link: Link): boolean {
   const isConfirmedNow = link.confirmed === true && before.confirmed !== true;
   return (
     isConfirmedNow ||

@@ -3,7 +3,7 @@ import type { PubSub } from '../cache-index.ts';
 import { changesTopic } from '../records.ts';
 
 /** Names no record. Other listeners receive it too. */
-export const lastWord = 'all heard';
+export const syncMessage = 'all received';
 
 /**
  * Resolves once every listener of this process on `announcements` has received the earlier changes. Records read from
@@ -12,9 +12,9 @@ export const lastWord = 'all heard';
 export async function changesHeard(pubsub: PubSub): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const unsubscribe = await pubsub.subscribe(changesTopic, (message) => {
-    if (message === lastWord) resolve();
+    if (message === syncMessage) resolve();
   });
-  await pubsub.publish(changesTopic, lastWord);
+  await pubsub.publish(changesTopic, syncMessage);
   await promise;
   unsubscribe();
 }
