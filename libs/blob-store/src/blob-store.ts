@@ -1,11 +1,11 @@
-// The store is the truth: every blob and manifest by digest, and small named objects beside them. "Not found" is a
-// value (`undefined` or `false`); any other failure is a CacheError `store-unavailable` and never a miss.
+// The store is the truth: every blob and manifest by digest, and small named objects. "Not found" is a value
+// (`undefined` or `false`). Any other failure is a CacheError `store-unavailable`, never a miss.
 import type { CacheError } from '@cistern/errors';
 import type { ByteRange, Digest } from '@cistern/oci';
 import type { DiskSpace } from './read-disk-space.ts';
 
 interface BlobStat {
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
 }
 
@@ -14,145 +14,170 @@ export interface StoredBlob extends BlobStat {
   readonly modifiedAtMs: number;
 }
 
-/** Sequential reading of one blob or one range of it. Not for concurrent `read`s. The opener closes it. */
+/**
+ * Reads one blob, or one range of it, sequentially. Concurrent calls of `read` are not allowed. The opener closes it.
+ */
 export interface BlobReader {
-  /** Size of the whole blob in bytes, whatever the range. */
+  /** Size of the whole blob in bytes, regardless of the range. */
   readonly size: number;
   /** First byte this reader delivers. */
   readonly start: number;
   /** One past the last byte this reader delivers. */
   readonly endExclusive: number;
   /**
-   * Fills `into` from its start with the next bytes and returns how many (at least 1), or 0 once everything has been
-   * delivered. Never 0 early: a blob that ends before `endExclusive` throws `store-unavailable`. An empty `into` throws
-   * `RangeError`. Once this has settled, nothing writes to `into` any more.
+   * Fills `into` from its start with the next bytes and returns their number (at least 1), or 0 at the end. A blob that
+   * ends before `endExclusive` throws `store-unavailable` instead of returning 0. An empty `into` throws `RangeError`.
+   * Once the promise has settled, nothing writes to `into`.
    */
   read(into: Uint8Array): Promise<number>;
-  /** Releases the file or connection; idempotent; a pending `read` rejects. */
+  /** Releases the file or connection. Idempotent; a pending `read` rejects. */
   close(): Promise<void>;
 }
 
-/** The bytes of one segment or of a small blob. All of them are at hand: a body that waits for its bytes holds up other blobs. */
+/**
+ * The bytes of one segment or of a small blob. All bytes must be available: a body that waits for its bytes delays
+ * other blobs.
+ */
 export interface BlobBody {
-  /** Bytes that `open` gives: one that gives more or fewer is refused with `RangeError`. */
+  /** Number of bytes that `open` yields. A body that yields more or fewer is rejected with `RangeError`. */
   readonly length: number;
-  /** SHA-256 in hex, where it is known. A store that `wantsSha256` reads the body once more for it if it is absent. */
+  /**
+   * SHA-256 in hex, if it is known. Without it, a store that `wantsSha256` reads the body one more time to compute it.
+   */
   readonly sha256?: string | undefined;
-  /** A new stream of the bytes for each try, in chunks that do not change. The store ends it (`return` of its iterator). */
+  /**
+   * Opens a new stream of the bytes for each attempt, in chunks that do not change. The store ends it with `return` of
+   * its iterator.
+   */
   open(): AsyncIterable<Uint8Array>;
 }
 
 export interface BlobUploadOptions {
-  /** Bytes of the whole blob. */
+  /** Size of the whole blob in bytes. */
   readonly size: number;
-  /** Bytes of every segment but the last, which has the rest. S3 wants 5 MiB at least, and 10,000 segments at most. */
+  /**
+   * Size in bytes of every segment except the last, which may be shorter. S3 requires at least 5 MiB, and at most
+   * 10,000 segments.
+   */
   readonly segmentBytes: number;
-  /** Id of an upload of the same blob in the same segments that is to go on, perhaps of another process. Unset means a new one. */
+  /**
+   * Id of an earlier upload to resume, of the same blob in the same segments, perhaps by another process. Unset means a
+   * new upload.
+   */
   readonly resume?: string | undefined;
 }
 
-/** One blob on its way in, in segments. Nothing is visible to any reader before `complete` resolves. */
+/** Uploads one blob in segments. No reader sees it before `complete` resolves. */
 export interface BlobUpload {
-  /** Another process goes on with the upload by it. It differs from `resume` where that upload is gone or cannot go on: this is a new one. */
+  /**
+   * Lets another process resume the upload. It differs from `resume` if that upload is gone or cannot be resumed; this
+   * is then a new upload.
+   */
   readonly id: string;
   /**
-   * The store names the bytes of each stored segment, those of an earlier process included. Other bytes have another tag. They are not
-   * verified. Empty means that no other process can go on with the upload.
+   * The store's tag for the bytes of each stored segment, including segments of an earlier process. Different bytes
+   * have different tags. The bytes are not verified. Empty means that no other process can resume the upload.
    */
   readonly tags: ReadonlyMap<number, string>;
   /**
-   * Stores segment `number` (from 0) durably, in any order, several at once; the same one again replaces it. Retries what may pass.
-   * Rejects with `store-unavailable`, with the error of `body` itself, or at once with the reason of `signal`; the body is not
-   * read any more then. `RangeError` for a segment that the blob does not have, or of another length. An upload that
-   * another process has ended takes no more segments: begin a new one.
+   * Stores segment `number` (from 0) durably. Segments may come in any order and concurrently; a repeated segment
+   * replaces the earlier one. Retries temporary failures.
+   * Rejects with `store-unavailable`, with the error of `body` itself, or immediately with the reason of `signal`; the
+   * body is not read afterwards. Rejects with `RangeError` for a segment outside the blob or of the wrong length. An
+   * upload that another process has ended accepts no more segments: begin a new one.
    */
   put(number: number, body: BlobBody, signal?: AbortSignal): Promise<void>;
   /**
-   * Makes the blob visible, durably and atomically. The caller has put all segments, and verified the bytes. Rejects if another process
-   * has replaced a segment by other bytes. If the blob exists already this succeeds too. May be called again, after it has rejected as well as after it has resolved.
+   * Makes the blob visible, durably and atomically. The caller has put all segments and verified the bytes. Rejects if
+   * another process has replaced a segment by different bytes. Succeeds if the blob already exists. May be called
+   * again, after a rejection or a success.
    */
   complete(): Promise<void>;
-  /** Ends what is under way and drops everything; idempotent; harmless after `complete`. */
+  /** Aborts running calls and drops all segments. Idempotent; has no effect after `complete`. */
   abort(): Promise<void>;
-  /** Ends what is under way, and leaves what is stored to the process that goes on with it, or to the sweeper. */
+  /** Aborts running calls and keeps the stored segments, for the process that resumes the upload or for the sweeper. */
   leave(): Promise<void>;
 }
 
 export interface BlobStore {
-  /** `undefined`: not there. */
+  /** Returns `undefined` if the blob does not exist. */
   stat(digest: Digest): Promise<BlobStat | undefined>;
-  /** `undefined`: not there. The range must lie inside the blob, else CacheError `range-unsatisfiable`. */
+  /**
+   * Returns `undefined` if the blob does not exist. A range that is not inside the blob rejects with CacheError
+   * `range-unsatisfiable`.
+   */
   open(digest: Digest, range?: ByteRange): Promise<BlobReader | undefined>;
-  /** Whether it needs the SHA-256 of each body: S3 over plain HTTP, which signs it. */
+  /** Whether the store needs the SHA-256 of each body, as S3 over plain HTTP does to sign it. */
   readonly wantsSha256?: boolean;
   /**
-   * Makes a blob of one segment visible, durably and atomically. The caller has verified it. If the blob exists already this succeeds
-   * too, and one that was cut short is whole again. Retries and rejects as `BlobUpload.put`; then nothing of it is left, but it may
-   * be visible where an answer was lost.
+   * Stores a blob of one segment and makes it visible, durably and atomically. The caller has verified it. Succeeds if
+   * the blob already exists, and repairs a truncated one. Retries and rejects like `BlobUpload.put`. After a rejection
+   * no partial blob remains, but the blob may be visible if a response was lost.
    */
   put(digest: Digest, body: BlobBody, signal?: AbortSignal): Promise<void>;
-  /** For a blob of more than one segment. The caller ends it with `complete`, `abort` or `leave`. */
+  /** Starts the upload of a blob of several segments. The caller ends it with `complete`, `abort` or `leave`. */
   beginUpload(digest: Digest, options: BlobUploadOptions): Promise<BlobUpload>;
-  /** True if there was something to remove. */
+  /** Removes the blob. Returns true if it existed. */
   remove(digest: Digest): Promise<boolean>;
   /**
-   * Removes many blobs in few calls; one that is not there counts as removed. Returns those that the store did not remove, each with
-   * its `store-unavailable`. Rejects with that error where the store was not reached: then some may be gone.
+   * Removes many blobs in few calls; an absent blob counts as removed. Returns those that the store did not remove,
+   * each with its `store-unavailable`. Rejects with that error if the store was unreachable; some blobs may then be
+   * removed.
    */
   removeAll(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, CacheError>>;
   /**
-   * Every committed blob, in no particular order; with `shard`, two hexadecimal digits, those alone whose digest begins with
-   * them.
+   * Iterates over every committed blob, in no particular order. `shard`, two hexadecimal digits, limits it to digests
+   * that begin with them.
    */
   list(shard?: string): AsyncIterable<StoredBlob>;
   /**
-   * Moves a blob that is not what its digest says out of everybody's way, to `quarantineKey(digest, atMs)`. False: it is not
-   * there any more. What the store cannot move, because of its size, it removes.
+   * Moves a blob whose bytes do not match its digest to `quarantineKey(digest, atMs)`. Returns false if it no longer
+   * exists. The store removes a blob that is too large to move.
    */
   quarantine(digest: Digest, atMs: number): Promise<boolean>;
 
   /**
-   * Where fills should spool so that a finished file becomes the blob by a rename; absent for stores without a local
-   * filesystem. Together with `adoptFile`.
+   * Directory in which fills should spool, so that a rename turns a finished file into the blob. Only stores on a local
+   * file system have it, together with `adoptFile`.
    */
   readonly spoolDirectory?: string;
   /**
    * Moves a complete, verified file of `spoolDirectory` into place, durably and atomically (fsync of file and
-   * directory). If the blob exists already this succeeds too, and the file is gone from the spool. After it has rejected the
-   * same call may be made again. `TypeError` for a file that lies elsewhere.
+   * directory). If the blob already exists, it succeeds and removes the file. After a rejection the same call may be
+   * repeated. Rejects with `TypeError` for a file elsewhere.
    */
   adoptFile?(digest: Digest, path: string): Promise<void>;
 
   /**
-   * A URL under which anybody may read the blob for `expiresMs` (a second or more), with `Range` or without; absent for
-   * stores that clients cannot reach. Does not look whether the blob is there.
+   * Returns a URL that gives anyone read access to the blob for `expiresMs` (a second or more), with or without
+   * `Range`. Absent for stores that clients cannot reach. Does not check that the blob exists.
    */
   presign?(digest: Digest, options: { readonly expiresMs: number }): Promise<string>;
 
   /**
-   * Ends the uploads that were begun longer ago, but for those of blobs that `isFetched`, and those that this process has used since.
-   * Returns how many. Absent for stores whose unfinished blobs go by themselves.
+   * Ends uploads that are older, except uploads of blobs that `isFetched`, and uploads that this process has used
+   * since. Returns their number. Absent for stores that remove unfinished uploads automatically.
    */
   sweepUploads?(olderThanMs: number, isFetched?: (digest: Digest) => Promise<boolean>): Promise<number>;
 
   /**
-   * Of the file system that holds the store, now; absent for stores without one of their own. `undefined` where the file system
-   * does not report its size.
+   * Returns the current space of the store's file system, or `undefined` if the file system does not report its size.
+   * Absent for stores without a file system of their own.
    */
   space?(): Promise<DiskSpace | undefined>;
 
   /**
-   * Small named objects: at most 4 MiB, else `RangeError`. Keys are `/`-separated relative paths; `TypeError` for a key
-   * that could escape the root (`..`, absolute, empty parts, backslashes, control characters).
+   * Reads a small named object: at most 4 MiB, else `RangeError`. Keys are `/`-separated relative paths. A key that
+   * could escape the root throws `TypeError` (`..`, absolute, empty parts, backslashes, control characters).
    */
   readObject(key: string): Promise<Uint8Array | undefined>;
-  /** Atomic and durable; replaces. */
+  /** Writes or replaces an object, atomically and durably. */
   writeObject(key: string, bytes: Uint8Array): Promise<void>;
   removeObject(key: string): Promise<boolean>;
-  /** Keys that begin with `prefix` (which ends with `/`), in no particular order. */
+  /** Iterates over keys that begin with `prefix` (which ends with `/`), in no particular order. */
   listObjects(prefix: string): AsyncIterable<string>;
 
-  /** Rejects with `store-unavailable` if the store cannot be written and read now; used by health checks. */
+  /** Rejects with `store-unavailable` if the store cannot be written and read now. Health checks use it. */
   check(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// Turns the range a caller asks for into the half-open interval a reader delivers; the same rules for every adapter.
+// Turns a requested range into the half-open interval that a reader delivers. All adapters share these rules.
 import { CacheError } from '@cistern/errors';
 import type { ByteRange, Digest } from '@cistern/oci';
 
@@ -7,13 +7,15 @@ export interface Interval {
   readonly endExclusive: number;
 }
 
-/** Throws CacheError `range-unsatisfiable` unless `range` lies inside the blob; without one, the whole blob. */
+/**
+ * Throws CacheError `range-unsatisfiable` unless `range` is inside the blob. Without `range`, returns the whole blob.
+ */
 export function checkRange(digest: Digest, size: number, range: ByteRange | undefined): Interval {
   if (range === undefined) return { start: 0, endExclusive: size };
   const { start, end } = range;
   if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end < size)
     return { start, endExclusive: end + 1 };
-  throw new CacheError('range-unsatisfiable', `Bytes ${start}-${end} do not lie inside ${digest} of ${size} bytes.`, {
+  throw new CacheError('range-unsatisfiable', `Bytes ${start}-${end} are not inside ${digest} of ${size} bytes.`, {
     detail: { digest, size },
   });
 }

@@ -1,4 +1,4 @@
-// The contract of a blob store as tests: every adapter's test file runs this suite, the in-memory one included.
+// The contract of a blob store, as tests. Every adapter's test file runs this suite, including the in-memory one.
 import { test } from 'node:test';
 import type { OpenBlobStoreUnderTest } from './conformance/blob-store-under-test.ts';
 import { keepingCases } from './conformance/keeping-cases.ts';

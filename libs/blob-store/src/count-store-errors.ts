@@ -1,9 +1,10 @@
-// A store whose failures are counted, whoever meets them: a disk that fails now and then must show before users tell.
+// Wraps a store and counts its failures for all callers, so that metrics show a disk that fails now and then before
+// users report it.
 import type { BlobReader, BlobStore, BlobUpload } from './blob-store.ts';
 import { isCacheError } from '@cistern/errors';
 import type { StoreMetrics } from '@cistern/telemetry';
 
-/** `store` itself in all else. Only `store-unavailable` counts: what a caller did wrong is no failure of the store. */
+/** Behaves like `store`. Counts only `store-unavailable`: a caller's mistake is no failure of the store. */
 export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics): BlobStore {
   const count = (operation: string, error: unknown) => {
     if (isCacheError(error, 'store-unavailable')) storeErrors.inc({ operation });

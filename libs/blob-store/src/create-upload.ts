@@ -1,4 +1,5 @@
-// The rules of an upload that all stores share: its segments, the order of its calls and its end. A driver stores the bytes.
+// The rules of an upload that all stores share: its segments, the order of its calls and its end. A driver stores the
+// bytes.
 import { segmentCount } from '@cistern/oci';
 import { untilAborted } from '@cistern/runtime';
 import type { BlobBody, BlobUpload, BlobUploadOptions } from './blob-store.ts';
@@ -6,13 +7,13 @@ import { orBodyError } from './read-body.ts';
 
 export interface UploadDriver {
   readonly id: string;
-  /** As of the upload; the driver adds to it. Default: none has any. */
+  /** The `tags` of the upload; the driver adds to them. Default: no segment has a tag. */
   readonly tags?: ReadonlyMap<number, string>;
-  /** As of the upload; the number and the length are right. Ends soon when `signal` fires. */
+  /** Stores a segment like `BlobUpload.put`; number and length are already checked. Ends soon after `signal` aborts. */
   put(number: number, body: BlobBody, signal: AbortSignal): Promise<void>;
-  /** Everything is there. */
+  /** Called when all segments are stored. */
   complete(): Promise<void>;
-  /** Nothing is under way any more. */
+  /** Called when no call is running any more. */
   drop(): Promise<void>;
 }
 
@@ -20,14 +21,14 @@ export function createUpload(options: BlobUploadOptions, driver: UploadDriver): 
   const { id, tags = new Map<number, string>() } = driver;
   const count = segmentCount(options.size, options.segmentBytes);
   const stored = new Set(tags.keys());
-  /** By their segments. */
+  /** Running puts by segment number. */
   const underWay = new Map<number, Promise<void>>();
   const ending = new AbortController();
   let dropping: Promise<void> | undefined;
   let completed = false;
 
   async function put(number: number, body: BlobBody, signal: AbortSignal): Promise<void> {
-    // One whose caller has left may be on its way still.
+    // An earlier put whose caller has left may still be running.
     await underWay.get(number)?.catch(() => {});
     stored.delete(number);
     await driver.put(number, body, signal);
@@ -60,7 +61,7 @@ export function createUpload(options: BlobUploadOptions, driver: UploadDriver): 
     },
     async abort() {
       if (completed) return;
-      // A segment that arrives later may stay behind.
+      // A segment that arrives later may remain in the store.
       dropping ??= leave('the upload was aborted').then(() => driver.drop());
       await dropping;
     },
@@ -68,7 +69,7 @@ export function createUpload(options: BlobUploadOptions, driver: UploadDriver): 
   };
 }
 
-/** Bytes of segment `number`; 0 beyond the last one. */
+/** Returns the length of segment `number` in bytes; 0 beyond the last one. */
 export function segmentLength(number: number, { size, segmentBytes }: BlobUploadOptions): number {
   return Math.max(0, Math.min(segmentBytes, size - number * segmentBytes));
 }

@@ -1,5 +1,5 @@
-// Keys for every name that a client or an operator can bring about: each stays below the root, is its own, and is read back
-// as what it was made of.
+// Keys for every name that a client or an operator can choose. Each key stays below the root, is unique, and parses
+// back into its name.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf, isDigest, parseReference, parseRepositoryName, parseTag } from '@cistern/oci';
@@ -26,7 +26,7 @@ const tag = fc.stringMatching(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,12}$/).map(parseTag
 const upstream = fc.constantFrom('docker.io', 'localhost:5000', 'x');
 const names = { upstream, repository, tag, digest };
 
-test('keys are below the root, and read back', () => {
+test('keys are below the root and parse back into their names', () => {
   fc.assert(
     fc.property(fc.record(names), (name) => {
       const reference = parseReference(name.tag);
@@ -59,7 +59,7 @@ test('two names never share a key', () => {
   );
 });
 
-test('no upstream’s name leads out, and no key of another kind is taken for one', () => {
+test('no upstream’s name leads outside the root, and no parser accepts a key of another kind', () => {
   const words = [
     'cistern/',
     'tags/',

@@ -26,7 +26,7 @@ const digest = parseDigest(`sha256:${hex}`);
 const repository = parseRepositoryName('library/nginx');
 const tag = parseTag('1.27-alpine');
 
-test('keys lie where distribution and our own layout put them', () => {
+test('keys follow the layout of distribution and of our own objects', () => {
   assert.equal(blobKey(digest), `docker/registry/v2/blobs/sha256/ab/${hex}/data`);
   assert.equal(blobKey(parseDigest(`sha512:${hex}${hex}`)), `docker/registry/v2/blobs/sha512/ab/${hex}${hex}/data`);
   assert.equal(
@@ -58,13 +58,13 @@ test('every key is a valid object key', () => {
     assert.ok(parseObjectKey(key).length > 3);
 });
 
-test('no tag object is a directory of another repository’s', () => {
+test('no tag object is a directory of another repository’s objects', () => {
   const one = tagObjectKey({ upstream: 'u', repository: parseRepositoryName('a/b.json'), tag: parseTag('c') });
   const two = tagObjectKey({ upstream: 'u', repository: parseRepositoryName('a'), tag: parseTag('b') });
   assert.ok(!one.startsWith(`${two}/`));
 });
 
-test('an upstream name of more than one path component is refused', () => {
+test('an upstream name of more than one path component is rejected', () => {
   for (const upstream of ['', '.', '..', 'a/b', '../a', 'a\\b', 'a\u0000'])
     for (const build of [
       () => tagObjectKey({ upstream, repository, tag }),
@@ -73,7 +73,7 @@ test('an upstream name of more than one path component is refused', () => {
       assert.throws(build, TypeError, JSON.stringify(upstream));
 });
 
-test('the names in our own keys are found again, and nothing is found in others', () => {
+test('parsers find the names in our own keys, and nothing in others', () => {
   for (const name of ['a', 'a/b.json', 'links/x/tags', 'library/nginx']) {
     const key = { upstream: 'localhost:5000', repository: parseRepositoryName(name) };
     assert.deepEqual(parseTagObjectKey(tagObjectKey({ ...key, tag })), { ...key, tag });
@@ -107,7 +107,7 @@ test('the names in our own keys are found again, and nothing is found in others'
     );
 });
 
-test('who comes in has objects of its own, by ids that are no paths', () => {
+test('robots and token keys have separate objects, with ids that are not paths', () => {
   assert.equal(robotKey('0a1b'), 'cistern/state/robots/0a1b.json');
   assert.equal(tokenKeyKey('0a-1b'), 'cistern/state/token-keys/0a-1b.json');
   assert.equal(issuerKeysKey('github'), 'cistern/state/issuer-keys/github.json');

@@ -1,6 +1,6 @@
-// Every key of the store, built and checked in this one place: blobs and links where distribution (registry:2) puts them, so that
-// its caches are ours, and the small objects of our own (decision 0007). Keys come from names that clients send, and one that could
-// leave the root must never reach a filesystem or a bucket.
+// Builds and checks all keys of the store. Blobs and links use the layout of distribution (registry:2), so that its
+// caches are usable; our own small objects are separate (decision 0007). Keys contain names that clients send. A key
+// that could leave the root must never reach a file system or bucket.
 import {
   type Digest,
   digestAlgorithm,
@@ -15,7 +15,7 @@ import {
   type Tag,
 } from '@cistern/oci';
 
-/** The most a small object may hold, in bytes. */
+/** Maximum size of a small object in bytes. */
 export const maxObjectBytes = 4 * 1024 * 1024;
 
 const controlOrBackslash = /[\p{Cc}\\]/u;
@@ -27,10 +27,10 @@ interface InRepository {
   readonly repository: RepositoryName;
 }
 
-/** Under it lies every blob, as `<algorithm>/<first two hex>/<hex>/data`. */
+/** Prefix of every blob: `<algorithm>/<first two hex>/<hex>/data`. */
 export const blobsPrefix = `${registryRoot}/blobs/`;
 
-/** Where a blob or manifest lies (distribution, `registry/storage/paths.go`, blobDataPathSpec). */
+/** Returns the key of a blob or manifest (distribution, `registry/storage/paths.go`, blobDataPathSpec). */
 export function blobKey(digest: Digest): string {
   const hex = digestHex(digest);
   return `${blobsPrefix}${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}/data`;
@@ -38,7 +38,7 @@ export function blobKey(digest: Digest): string {
 
 const blobPath = /^(sha256|sha512)\/([0-9a-f]{2})\/(\2[0-9a-f]+)\/data$/;
 
-/** The opposite of `blobKey`; `undefined` for what lies elsewhere. */
+/** Reverses `blobKey`; returns `undefined` for any other key. */
 export function digestOfBlobKey(key: string): Digest | undefined {
   const path = key.startsWith(blobsPrefix) ? key.slice(blobsPrefix.length) : '';
   const [, algorithm, , hex] = blobPath.exec(path) ?? [];
@@ -46,13 +46,13 @@ export function digestOfBlobKey(key: string): Digest | undefined {
   return isDigest(digest) ? digest : undefined;
 }
 
-/** Under them lie all tag objects, all links objects, all held objects, and all pages of lists. */
+/** Prefixes of all tag objects, links objects, held objects and pages of lists. */
 export const tagObjectsPrefix = 'cistern/tags/';
 export const linksObjectsPrefix = 'cistern/links/';
 export const heldObjectsPrefix = 'cistern/held/';
 export const listObjectsPrefix = 'cistern/lists/';
 
-/** All that is kept of an upstream lies under these. */
+/** Returns the prefixes of all objects of an upstream. */
 export function prefixesOf(upstream: string) {
   const name = upstreamComponent(upstream);
   return {
@@ -63,73 +63,78 @@ export function prefixesOf(upstream: string) {
   };
 }
 
-/** The tag object. `_tags` cannot be part of a name, so a repository `a/b.json` and a tag `b` of `a` never collide. */
+/**
+ * Returns the key of a tag object. `_tags` cannot be part of a name, so a repository `a/b.json` and a tag `b` of `a`
+ * never collide.
+ */
 export function tagObjectKey({ upstream, repository, tag }: InRepository & { readonly tag: Tag }): string {
   return `${tagObjectsPrefix}${upstreamComponent(upstream)}/${repository}/_tags/${tag}.json`;
 }
 
-/** The object that says what one manifest of a repository names. */
+/** Returns the key of the object that lists the links of one manifest in a repository. */
 export function linksObjectKey(upstream: string, repository: RepositoryName, digest: Digest): string {
   return `${linksObjectsOf(upstream, repository)}${digest}.json`;
 }
 
-/** The links objects of a repository lie under it, and those of repositories below this one. */
+/** Prefix of the links objects of a repository, and of repositories below it. */
 export function linksObjectsOf(upstream: string, repository: RepositoryName): string {
   return `${linksObjectsPrefix}${upstreamComponent(upstream)}/${repository}/`;
 }
 
-/** The object that says that the repository's own upstream has confirmed that it holds a blob. */
+/**
+ * Returns the key of the object that records the confirmation of the repository's own upstream that it holds a blob.
+ */
 export function heldObjectKey(upstream: string, repository: RepositoryName, digest: Digest): string {
   return `${heldObjectsPrefix}${upstreamComponent(upstream)}/${repository}/${digest}.json`;
 }
 
-/** A page of a list. There are so many slots for a repository, whatever clients ask for. */
+/** Returns the key of a page of a list. A repository has a fixed number of slots. */
 export function listObjectKey(
   key: InRepository & { readonly list: 'tags' | 'referrers'; readonly slot: number },
 ): string {
   return `${listObjectsPrefix}${upstreamComponent(key.upstream)}/${key.repository}/_${key.list}/${key.slot}.json`;
 }
 
-/** What operators have decided about asking upstreams lies under it. */
+/** Prefix of the operators' offline decisions. */
 export const offlineDecisionsPrefix = 'cistern/state/offline/';
 const allUpstreams = '_all';
 
-/** `undefined`: of all upstreams, none of which is called `_all`. */
+/** `undefined` means all upstreams; no upstream is named `_all`. */
 export function offlineDecisionKey(upstream: string | undefined): string {
   return `${offlineDecisionsPrefix}${upstream === undefined ? allUpstreams : upstreamComponent(upstream)}.json`;
 }
 
-/** The reverse of `offlineDecisionKey`; `undefined` for any other key. */
+/** Reverses `offlineDecisionKey`; returns `undefined` for any other key. */
 export function parseOfflineDecisionKey(key: string): { readonly upstream: string | undefined } | undefined {
   const [, name] = /^cistern\/state\/offline\/([^/]+)\.json$/.exec(key) ?? [];
   return name === undefined ? undefined : { upstream: name === allUpstreams ? undefined : name };
 }
 
-/** Keys by which access tokens are signed lie under it. */
+/** Prefix of the keys that sign access tokens. */
 export const tokenKeysPrefix = 'cistern/state/token-keys/';
 
 export function tokenKeyKey(id: string): string {
   return stateKey(tokenKeysPrefix, id);
 }
 
-/** The reverse of `tokenKeyKey`; `undefined` for any other key. */
+/** Reverses `tokenKeyKey`; returns `undefined` for any other key. */
 export function parseTokenKeyKey(key: string): string | undefined {
   return parseStateKey(tokenKeysPrefix, key);
 }
 
-/** What is kept of robot tokens lies under it. */
+/** Prefix of the records of robot tokens. */
 export const robotsPrefix = 'cistern/state/robots/';
 
 export function robotKey(id: string): string {
   return stateKey(robotsPrefix, id);
 }
 
-/** The reverse of `robotKey`; `undefined` for any other key. */
+/** Reverses `robotKey`; returns `undefined` for any other key. */
 export function parseRobotKey(key: string): string | undefined {
   return parseStateKey(robotsPrefix, key);
 }
 
-/** An issuer's keys, as a worker last found them. */
+/** Returns the key of an issuer's keys, as a worker last fetched them. */
 export function issuerKeysKey(issuer: string): string {
   return stateKey('cistern/state/issuer-keys/', issuer);
 }
@@ -137,7 +142,7 @@ export function issuerKeysKey(issuer: string): string {
 const stateId = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
 function stateKey(prefix: string, id: string): string {
-  if (!stateId.test(id)) throw new TypeError(`${JSON.stringify(id)} is no id`);
+  if (!stateId.test(id)) throw new TypeError(`${JSON.stringify(id)} is not a valid id`);
   return `${prefix}${id}.json`;
 }
 
@@ -147,7 +152,7 @@ function parseStateKey(prefix: string, key: string): string | undefined {
   return stateId.test(id) ? id : undefined;
 }
 
-/** Under it lies an object for each image that must not be evicted; its key says which. */
+/** Prefix of one object for each image that must not be evicted. The key names the image. */
 export const pinsPrefix = 'cistern/state/pins/';
 
 export interface ImageName extends InRepository {
@@ -159,7 +164,7 @@ export function pinKey({ upstream, repository, reference }: ImageName): string {
   return `${pinsPrefix}${upstreamComponent(upstream)}/${repository}/${name}.json`;
 }
 
-/** The reverse of `pinKey`; `undefined` for any other key. */
+/** Reverses `pinKey`; returns `undefined` for any other key. */
 export function parsePinKey(key: string): ImageName | undefined {
   const [, upstream, repository, reference] =
     /^cistern\/state\/pins\/([^/]+)\/(.+)\/_(?:tags|digests)\/([^/]+)\.json$/.exec(key) ?? [];
@@ -171,42 +176,42 @@ export function parsePinKey(key: string): ImageName | undefined {
   }));
 }
 
-/** Under it lies what was found to be damaged, until it is old. */
+/** Prefix of damaged blobs, which are kept for a limited time. */
 export const quarantinePrefix = 'cistern/quarantine/';
 
 export function quarantineKey(digest: Digest, atMs: number): string {
   return `${quarantinePrefix}${digest}-${Math.floor(atMs)}`;
 }
 
-/** When what lies there was put there; `undefined` for a key of another kind. */
+/** Returns the time of the quarantine; `undefined` for any other key. */
 export function quarantinedAtMs(key: string): number | undefined {
   const [, atMs] = /^cistern\/quarantine\/[^/]+-(\d+)$/.exec(key) ?? [];
   return atMs === undefined ? undefined : Number(atMs);
 }
 
-/** What the scrub of the store has found lies here. */
+/** Key of the results of the scrub. */
 export const scrubStateKey = 'cistern/state/scrub.json';
 
-/** The reverse of `tagObjectKey`; `undefined` for a key that is no tag object's. */
+/** Reverses `tagObjectKey`; returns `undefined` for any other key. */
 export function parseTagObjectKey(key: string): (InRepository & { readonly tag: Tag }) | undefined {
   const [, upstream, repository, tag] = /^cistern\/tags\/([^/]+)\/(.+)\/_tags\/([^/]+)\.json$/.exec(key) ?? [];
   if (upstream === undefined || repository === undefined || tag === undefined) return undefined;
   return ifValid(() => ({ upstream, repository: parseRepositoryName(repository), tag: parseTag(tag) }));
 }
 
-/** The reverse of `linksObjectKey`; `undefined` for a key that is no links object's. */
+/** Reverses `linksObjectKey`; returns `undefined` for any other key. */
 export function parseLinksObjectKey(key: string): ReturnType<typeof parseDigestKey> {
   return parseDigestKey(linksObjectsPrefix, key);
 }
 
-/** The repository of a page of a list; `undefined` for a key that is no page's. */
+/** Returns the repository of a page of a list; `undefined` for any other key. */
 export function parseListObjectKey(key: string): InRepository | undefined {
   const [, upstream, repository] = /^cistern\/lists\/([^/]+)\/(.+)\/_(?:tags|referrers)\/\d+\.json$/.exec(key) ?? [];
   if (upstream === undefined || repository === undefined) return undefined;
   return ifValid(() => ({ upstream, repository: parseRepositoryName(repository) }));
 }
 
-/** The reverse of `heldObjectKey`; `undefined` for a key that is no held object's. */
+/** Reverses `heldObjectKey`; returns `undefined` for any other key. */
 export function parseHeldObjectKey(key: string): ReturnType<typeof parseDigestKey> {
   return parseDigestKey(heldObjectsPrefix, key);
 }
@@ -227,20 +232,20 @@ function ifValid<T>(parse: () => T): T | undefined {
   }
 }
 
-/** All that registry:2 knows of its repositories lies under it. */
+/** Prefix of registry:2's data about its repositories. */
 export const registryRepositoriesPrefix = `${registryRoot}/repositories/`;
 
-/** registry:2's tag: the object holds the manifest's digest as text. */
+/** Returns the key of registry:2's tag. The object contains the manifest's digest as text. */
 export function registryTagLinkKey(repository: RepositoryName, tag: Tag): string {
   return `${registryRepositoriesPrefix}${repository}/_manifests/tags/${tag}/current/link`;
 }
 
-/** registry:2's note that a repository holds a manifest. */
+/** Returns the key of registry:2's record that a repository holds a manifest. */
 export function registryRevisionLinkKey(repository: RepositoryName, digest: Digest): string {
   return `${registryRepositoriesPrefix}${repository}/_manifests/revisions/${linkPath(digest)}`;
 }
 
-/** registry:2's note that a repository holds a layer or config. */
+/** Returns the key of registry:2's record that a repository holds a layer or config. */
 export function registryLayerLinkKey(repository: RepositoryName, digest: Digest): string {
   return `${registryRepositoriesPrefix}${repository}/_layers/${linkPath(digest)}`;
 }
@@ -249,18 +254,21 @@ function linkPath(digest: Digest): string {
   return `${digestAlgorithm(digest)}/${digestHex(digest)}/link`;
 }
 
-/** Upstream names come from the configuration and may hold `:` and dots, but never more than one path component. */
+/** Upstream names come from the configuration and may contain `:` and dots, but are always a single path component. */
 function upstreamComponent(upstream: string): string {
   if (isPathComponent(upstream)) return upstream;
   throw new TypeError(`${JSON.stringify(upstream)} is not a valid upstream name: it must be a single path component`);
 }
 
-/** `name`: of one of the records that getting certificates by ACME leaves behind. What lies there is sealed. */
+/** Returns the key of a record of the ACME client. Its content is sealed. */
 export function acmeRecordKey(name: string): string {
   return `cistern/state/acme/${name}`;
 }
 
-/** One directory or file name: not empty, `.` or `..`; no slash, backslash or control character. */
+/**
+ * Reports whether `value` is a single directory or file name: not empty, `.` or `..`; no slash, backslash or control
+ * character.
+ */
 function isPathComponent(value: string): boolean {
   return value !== '' && value !== '.' && value !== '..' && !value.includes('/') && !controlOrBackslash.test(value);
 }
@@ -278,7 +286,7 @@ export function parseObjectPrefix(prefix: string): string[] {
   throw new TypeError(`${JSON.stringify(prefix)} is not a valid prefix: it must end with "/"`);
 }
 
-/** Throws `RangeError` for an object that is too large to be a small one. */
+/** Throws `RangeError` for an object that exceeds the size limit. */
 export function checkObjectSize(key: string, size: number): void {
   if (size > maxObjectBytes)
     throw new RangeError(`object ${JSON.stringify(key)} is ${size} bytes, more than the ${maxObjectBytes} allowed`);

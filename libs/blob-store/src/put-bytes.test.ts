@@ -5,7 +5,7 @@ import { digestOf } from '@cistern/oci';
 import { createMemoryContents, createMemoryStore } from './memory/create-memory-store.ts';
 import { putBytes, readBytes } from './put-bytes.ts';
 
-test('what putBytes stores readBytes reads, up to its bound', async () => {
+test('readBytes reads the blobs of putBytes, up to its limit', async () => {
   const store = createMemoryStore();
   const bytes = Buffer.from('manifest');
   const digest = digestOf(bytes);
@@ -15,7 +15,7 @@ test('what putBytes stores readBytes reads, up to its bound', async () => {
   await assert.rejects(readBytes(store, digest, bytes.length - 1), (error) => isCacheError(error, 'content-mismatch'));
 });
 
-test('putBytes that fails leaves nothing', async () => {
+test('a failed putBytes leaves no blob', async () => {
   const contents = createMemoryContents();
   const store = createMemoryStore({ contents });
   const bytes = Buffer.from('manifest');

@@ -1,9 +1,9 @@
-// For blobs that fit into memory, manifests above all.
+// Reads and writes blobs that fit into memory, mostly manifests.
 import { CacheError } from '@cistern/errors';
 import { type Digest, digestAlgorithm, digestHex } from '@cistern/oci';
 import type { BlobBody, BlobStore } from './blob-store.ts';
 
-/** `bytes` as a body. They must not change while it is in use. */
+/** Returns `bytes` as a body. They must not change while it is in use. */
 export function bodyOf(bytes: Uint8Array, sha256?: string): BlobBody {
   return {
     length: bytes.byteLength,
@@ -14,14 +14,14 @@ export function bodyOf(bytes: Uint8Array, sha256?: string): BlobBody {
   };
 }
 
-/** Stores `bytes` under `digest`, which the caller has verified, as `BlobStore.put` does. */
+/** Stores `bytes` under `digest` like `BlobStore.put`. The caller has verified the digest. */
 export async function putBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Promise<void> {
   await store.put(digest, bodyOf(bytes, digestAlgorithm(digest) === 'sha256' ? digestHex(digest) : undefined));
 }
 
 /**
- * A blob whole in memory; `undefined`: not there. Rejects with `content-mismatch` for a blob of more than `maxBytes`, without
- * reading it: a client may name a layer as a manifest.
+ * Reads a whole blob into memory; returns `undefined` if it does not exist. A blob of more than `maxBytes` rejects with
+ * `content-mismatch` without being read, because a client may name a layer as a manifest.
  */
 export async function readBytes(store: BlobStore, digest: Digest, maxBytes: number): Promise<Buffer | undefined> {
   const reader = await store.open(digest);

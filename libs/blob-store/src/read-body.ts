@@ -1,15 +1,15 @@
-// How every store reads the bodies it is given: once for each try, exactly their length, and ended whatever happens.
+// Reads the bodies passed to a store: once for each attempt, exactly their length, and always ends them.
 import { untilAborted } from '@cistern/runtime';
 import type { BlobBody } from './blob-store.ts';
 
-/** A body failed, not the store. The cause is for the caller. */
+/** A failure of a body, not of the store. The cause is for the caller. */
 export class BodyFailure extends Error {
   override readonly name = 'BodyFailure';
 }
 
 /**
- * The bytes of `body`. The last ones come only when it has ended where it said: a store that has them all has the right number.
- * Throws `BodyFailure`, and the reason of `signal`.
+ * Yields the bytes of `body`. The last chunk comes only after the body has ended at its declared length. A store that
+ * receives it therefore has the right number of bytes. Throws `BodyFailure`, and the reason of `signal`.
  */
 export async function* readBody(body: BlobBody, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const chunks = body.open()[Symbol.asyncIterator]();
@@ -29,7 +29,7 @@ export async function* readBody(body: BlobBody, signal?: AbortSignal): AsyncGene
     if (last !== undefined) yield last;
   } finally {
     const ended = chunks.return?.();
-    // One that waits for its bytes ends when it has got them.
+    // A body that waits for its bytes ends once they arrive.
     if (signal?.aborted === true) ended?.catch(() => {});
     else await ended;
   }
@@ -44,10 +44,10 @@ async function nextOf(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResult
 }
 
 function wrongLength(length: number, left: number): RangeError {
-  return new RangeError(`the body has ${left > 0 ? `${length - left}` : 'more'} bytes, not the ${length} that it says`);
+  return new RangeError(`the body has ${left > 0 ? `${length - left}` : 'more'} bytes, not the declared ${length}`);
 }
 
-/** Settles as `work`; a `BodyFailure` as the error that the body failed with. */
+/** Settles like `work`, but rejects with the original error of the body instead of `BodyFailure`. */
 export async function orBodyError<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -8,6 +8,6 @@ test('a file system has a size, and part of it is free', async () => {
   assert.ok(freeBytes >= 0 && freeBytes <= totalBytes && totalBytes > 0);
 });
 
-test('a file system of no blocks does not say how much room it has', async () => {
+test('a file system without blocks does not report its space', async () => {
   assert.equal(await readDiskSpace('/proc'), undefined);
 });

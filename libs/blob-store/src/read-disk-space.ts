@@ -1,4 +1,4 @@
-// How much room a file system has, as `df` shows it to a process without privileges.
+// Reads the space of a file system, as `df` shows it to a process without privileges.
 import { statfs } from 'node:fs/promises';
 
 export interface DiskSpace {
@@ -8,8 +8,8 @@ export interface DiskSpace {
 }
 
 /**
- * Reads the space of the file system that holds `path`. Resolves to `undefined` where the file system reports no blocks, as a
- * tmpfs without a limit and some FUSE file systems do. Rejects with the error of the system call.
+ * Returns the space of the file system that contains `path`. Resolves to `undefined` if the file system reports no
+ * blocks, as a tmpfs without a limit and some FUSE file systems do. Rejects with the error of the system call.
  */
 export async function readDiskSpace(path: string): Promise<DiskSpace | undefined> {
   const { bsize, bavail, blocks } = await statfs(path);

@@ -6,7 +6,7 @@ import { sealObjects } from './seal-objects.ts';
 const key = 'cistern/state/robots/0a.json';
 const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString('utf8');
 
-test('what a node writes every node reads, and nobody else reads or writes', async () => {
+test('nodes read objects of other nodes, and other programs can neither read nor write them', async () => {
   const store = createMemoryStore();
   const open = (secret: string, purpose = 'robots') => sealObjects(store, secret, purpose);
   const [one, other] = [open('a secret of the nodes'), open('a secret of the nodes')];
@@ -20,14 +20,14 @@ test('what a node writes every node reads, and nobody else reads or writes', asy
   assert.equal(await open('another secret of nodes').readObject(key), undefined);
   assert.equal(await open('a secret of the nodes', 'token keys').readObject(key), undefined);
   await store.writeObject('cistern/state/robots/0b.json', (await store.readObject(key)) ?? Buffer.alloc(0));
-  assert.equal(await one.readObject('cistern/state/robots/0b.json'), undefined, 'nor under another name');
-  await store.writeObject(key, Buffer.from('{"name":"made up"}'));
+  assert.equal(await one.readObject('cistern/state/robots/0b.json'), undefined, 'also not under another key');
+  await store.writeObject(key, Buffer.from('{"name":"forged"}'));
   assert.equal(await one.readObject(key), undefined);
   assert.equal(await other.removeObject(key), true);
   assert.equal(await one.readObject(key), undefined);
 });
 
-test('one node has its objects as they are', async () => {
+test('a single node stores its objects unsealed', async () => {
   const store = createMemoryStore();
   await sealObjects(store, undefined, 'robots').writeObject(key, Buffer.from('x'));
   assert.equal(text(await store.readObject(key)), 'x');

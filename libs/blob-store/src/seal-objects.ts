@@ -1,13 +1,14 @@
-// Objects of the store that only nodes of the cluster can read, and only they can have written: whoever has the bucket alone
-// learns nothing of them and makes none up.
+// Seals objects so that only nodes of the cluster can read and write them. Access to the bucket alone neither reveals
+// their content nor allows forgeries.
 import type { BlobStore } from './blob-store.ts';
 import { createSeal } from '@cistern/runtime';
 
 export type ObjectStore = Pick<BlobStore, 'listObjects' | 'readObject' | 'removeObject' | 'writeObject'>;
 
 /**
- * `store` with contents sealed with the cluster's secret, for one purpose and under their own keys; what does not open is not
- * there. Without a secret (`undefined`, one node) contents are as they are. Contents are UTF-8.
+ * Returns `store` with contents sealed with the cluster's secret, bound to one purpose and to their keys. An object
+ * that cannot be opened counts as absent. Without a secret (`undefined`, one node) contents are stored as they are.
+ * Contents are UTF-8.
  */
 export function sealObjects(store: ObjectStore, secret: string | undefined, purpose: string): ObjectStore {
   if (secret === undefined) return store;

@@ -96,7 +96,7 @@ test('nodes that start without S3 fetch blobs, refuse manifests, and do all of i
   await s3.stop();
   const worker = await startUnready(t, 'worker', configFile);
   const frontend = await startUnready(t, 'frontend', configFile);
-  for (const { debugUrl } of [worker, frontend]) await assertDegraded(debugUrl, 'store', /nothing answers at/);
+  for (const { debugUrl } of [worker, frontend]) await assertDegraded(debugUrl, 'store', /no server listens at/);
   const gets = () => upstream.count({ method: 'GET', endpoint: 'manifest' });
   const before = gets();
   const refused = await get(frontend.url, 'late/manifests/1.0.0');

@@ -1,21 +1,21 @@
-// What an adapter's test hands to the conformance suite: the store and the means to harm it.
+// The store and means to damage it, as an adapter's test gives them to the conformance suite.
 import type { TestContext } from 'node:test';
 import type { Digest } from '@cistern/oci';
 import type { BlobStore } from '../blob-store.ts';
 
 interface BlobStoreUnderTest {
-  /** Empty at first. */
+  /** The store under test, empty at first. */
   readonly store: BlobStore;
-  /** Another store over the same data, as the next start or a second node opens it. */
+  /** Opens another store on the same data, like a restart or a second node. */
   readonly reopen: () => Promise<BlobStore>;
-  /** Cuts the stored bytes of a blob short behind the store's back. */
+  /** Truncates the stored bytes of a blob, bypassing the store. */
   readonly truncate: (digest: Digest, size: number) => Promise<void>;
-  /** From now on the disk or server cannot be used. */
+  /** Makes the disk or server unusable from now on. */
   readonly fail: () => Promise<void>;
 }
 
-/** Opens a fresh store; whatever it needs is released through `t.after`. */
+/** Opens a fresh store. It releases its resources through `t.after`. */
 export type OpenBlobStoreUnderTest = (t: TestContext) => Promise<BlobStoreUnderTest>;
 
-/** The suite's cases by their behaviour. */
+/** Cases of the suite, by title. */
 export type BlobStoreCases = Readonly<Record<string, (tested: BlobStoreUnderTest) => Promise<void>>>;

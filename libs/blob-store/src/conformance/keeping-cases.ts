@@ -1,4 +1,4 @@
-// Listing, removing, and what the store says when it cannot be used.
+// Listing, removal, and the errors of an unusable store.
 import assert from 'node:assert/strict';
 import { type Digest, digestHex } from '@cistern/oci';
 import { quarantineKey, quarantinePrefix, quarantinedAtMs } from '../key-layout.ts';
@@ -21,13 +21,13 @@ export const keepingCases: BlobStoreCases = {
         new Map(samples.map((sample) => [sample.digest, sample.bytes.length])),
       );
       assert.equal(listed.length, samples.length);
-      // Servers and filesystems round, and their clocks are their own.
+      // Servers and file systems round times, and their clocks differ.
       for (const { modifiedAtMs } of listed) assert.ok(Math.abs(modifiedAtMs - before) < 120_000, `${modifiedAtMs}`);
     }
     await unfinished.abort();
   },
 
-  async 'a shard lists the blobs whose digests begin with it, of either kind'({ store }) {
+  async 'list with a shard yields the blobs whose digests begin with it, of both algorithms'({ store }) {
     for (let size = 1; size <= 40; size += 1) await storeSample(store, size);
     const long = sampleBlob(100, 'sha512');
     await putBytes(store, long.digest, long.bytes);
@@ -42,7 +42,7 @@ export const keepingCases: BlobStoreCases = {
     assert.deepEqual(found.sort(), all.map(({ digest }) => digest as string).sort());
   },
 
-  async 'a blob in quarantine is none any more, and lies beside the others until it is removed'({ store }) {
+  async 'a quarantined blob is no longer a blob, and its bytes remain until they are removed'({ store }) {
     const { digest, bytes } = await storeSample(store, 5000);
     const other = await storeSample(store, 10);
     assert.equal(await store.quarantine(digest, 1_700_000_000_000.5), true);
@@ -56,13 +56,13 @@ export const keepingCases: BlobStoreCases = {
     assert.deepEqual(await collect(store.listObjects(quarantinePrefix)), [key]);
     assert.equal(quarantinedAtMs(key), 1_700_000_000_000);
     assertSameBytes((await store.readObject(key))!, bytes);
-    // It may come back, and be damaged again.
+    // The blob may be stored again, and be damaged again.
     await putBytes(store, digest, bytes);
     assertSameBytes(await readWhole(store, digest), bytes);
     assert.equal(await store.removeObject(key), true);
   },
 
-  async 'a list that is left early can be started again'({ store }) {
+  async 'a list that ended early can be repeated'({ store }) {
     for (let size = 1; size <= 5; size += 1) await storeSample(store, size);
     for await (const blob of store.list()) {
       assert.ok(blob.size > 0);
@@ -71,13 +71,13 @@ export const keepingCases: BlobStoreCases = {
     assert.equal((await collect(store.list())).length, 5);
   },
 
-  async 'blobs may be removed while they are listed'({ store }) {
+  async 'blobs may be removed during a listing'({ store }) {
     for (let size = 1; size <= 10; size += 1) await storeSample(store, size);
     for await (const blob of store.list()) await store.remove(blob.digest);
     assert.deepEqual(await collect(store.list()), []);
   },
 
-  async 'a removed blob is gone, and may come back'({ store, reopen }) {
+  async 'a removed blob is absent, and may be stored again'({ store, reopen }) {
     const { digest, bytes } = await storeSample(store, 1000);
     const other = await storeSample(store, 1001);
     assert.equal(await store.remove(digest), true);
@@ -94,7 +94,7 @@ export const keepingCases: BlobStoreCases = {
     assertSameBytes(await readWhole(store, digest), bytes);
   },
 
-  async 'many blobs are removed at once, those that are not there included'({ store }) {
+  async 'many blobs are removed in one call, including absent ones'({ store }) {
     const samples: Digest[] = [];
     for (let size = 1; size <= 12; size += 1) samples.push((await storeSample(store, size)).digest);
     const [kept, ...removed] = samples;
@@ -106,7 +106,7 @@ export const keepingCases: BlobStoreCases = {
     assert.deepEqual(await store.removeAll([]), new Map());
   },
 
-  async 'removing and committing one digest at once leaves the blob whole or gone'({ store }) {
+  async 'concurrent removal and commit of one digest leave the blob whole or absent'({ store }) {
     const { digest, bytes } = sampleBlob(1000);
     for (let round = 0; round < 20; round += 1) {
       await Promise.all([putBytes(store, digest, bytes), store.remove(digest), putBytes(store, digest, bytes)]);
@@ -114,14 +114,14 @@ export const keepingCases: BlobStoreCases = {
     }
   },
 
-  async 'check resolves while the store can be used, and leaves nothing behind'({ store }) {
+  async 'check resolves while the store is usable, and leaves no objects'({ store }) {
     await store.check();
     await store.check();
     assert.deepEqual(await collect(store.list()), []);
     assert.deepEqual(await collect(store.listObjects('cistern/')), []);
   },
 
-  async 'a store that cannot be used says store-unavailable, never "not there"'({ store, fail }) {
+  async 'an unusable store rejects with store-unavailable, and never returns "not found"'({ store, fail }) {
     const { digest, bytes } = await storeSample(store, 1000);
     await store.writeObject('cistern/state/a.json', Buffer.from('{}'));
     await fail();

@@ -22,13 +22,13 @@ const escapingKeys = [
 ];
 
 export const objectCases: BlobStoreCases = {
-  async 'an object that was never written is not there'({ store }) {
+  async 'an object that was never written is absent'({ store }) {
     assert.equal(await store.readObject('cistern/state/nothing.json'), undefined);
     assert.equal(await store.removeObject('cistern/state/nothing.json'), false);
     assert.deepEqual(await collect(store.listObjects('cistern/state/')), []);
   },
 
-  async 'an object is read as it was last written, by the next start too'({ store, reopen }) {
+  async 'an object is read as last written, also after a restart'({ store, reopen }) {
     const key = 'cistern/tags/localhost:5000/a.b/c_d/_tags/v1.2-rc.json';
     for (const size of [1, 200_000, 0, maxObjectBytes]) {
       const { bytes } = sampleBlob(size);
@@ -41,7 +41,7 @@ export const objectCases: BlobStoreCases = {
     }
   },
 
-  async 'the bytes written and the bytes read are the caller’s own'({ store }) {
+  async 'the written and the read bytes belong to the caller'({ store }) {
     const bytes = Buffer.from('before');
     await store.writeObject('cistern/a', bytes);
     bytes.fill(0);
@@ -52,7 +52,7 @@ export const objectCases: BlobStoreCases = {
     assert.equal(Buffer.from((await store.readObject('cistern/a')) ?? []).toString(), 'before');
   },
 
-  async 'a removed object is gone, and may come back'({ store, reopen }) {
+  async 'a removed object is absent, and may be written again'({ store, reopen }) {
     await store.writeObject('cistern/a/b', Buffer.from('1'));
     assert.equal(await store.removeObject('cistern/a/b'), true);
     assert.equal(await store.removeObject('cistern/a/b'), false);
@@ -62,7 +62,7 @@ export const objectCases: BlobStoreCases = {
     assert.equal(Buffer.from((await store.readObject('cistern/a/b')) ?? []).toString(), '2');
   },
 
-  async 'a listing holds the keys below its prefix, at any depth, and no others'({ store }) {
+  async 'a listing has the keys below its prefix, at any depth, and no others'({ store }) {
     const below = ['cistern/links/docker.io/a/1.json', 'cistern/links/docker.io/a/b/2.json'];
     for (let number = 0; number < 30; number += 1) below.push(`cistern/links/docker.io/many/${number}.json`);
     const others = ['cistern/links/docker.iox/3.json', 'cistern/links/docker', 'cistern/tags/docker.io/4.json'];
@@ -72,7 +72,7 @@ export const objectCases: BlobStoreCases = {
     assert.deepEqual(await collect(store.listObjects('cistern/links/nobody/')), []);
   },
 
-  async 'objects and blobs are told apart'({ store }) {
+  async 'listings separate objects and blobs'({ store }) {
     await store.writeObject('cistern/state/a.json', Buffer.from('{}'));
     assert.deepEqual(await collect(store.list()), []);
   },
@@ -99,7 +99,7 @@ export const objectCases: BlobStoreCases = {
     await assert.rejects(async () => collect(store.listObjects('')), TypeError);
   },
 
-  async 'an object above the limit is refused and changes nothing'({ store }) {
+  async 'an object above the limit is rejected and changes nothing'({ store }) {
     await store.writeObject('cistern/a', Buffer.from('small'));
     await assert.rejects(async () => store.writeObject('cistern/a', Buffer.alloc(maxObjectBytes + 1)), RangeError);
     assert.equal(Buffer.from((await store.readObject('cistern/a')) ?? []).toString(), 'small');

@@ -1,4 +1,4 @@
-// Blobs that are put whole: durable, atomic, of whatever the body gives.
+// Blobs that are put whole: durable and atomic, with the exact bytes of the body.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { stat, writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { assertSameBytes, collect, readWhole, sampleBlob, storeSample } from './
 import { badBody, failAtEnd, getStuck, inChunks } from './sample-upload.ts';
 
 export const puttingCases: BlobStoreCases = {
-  async 'blobs of every size come back byte for byte, to the next start too'({ store, reopen }) {
+  async 'blobs of every size are read back byte for byte, also after a restart'({ store, reopen }) {
     const samples = [0, 1, 64 * 1024 + 1, 5 * 1024 * 1024 + 3].map((size) => sampleBlob(size));
     for (const { digest, bytes } of samples) await store.put(digest, inChunks(bytes));
     const again = await reopen();
@@ -21,7 +21,7 @@ export const puttingCases: BlobStoreCases = {
     }
   },
 
-  async 'a body that fails, is cut or too long rejects with that, and nothing is visible'({ store }) {
+  async 'a failing, short or long body rejects the put with that error, and nothing is visible'({ store }) {
     const { digest, bytes } = sampleBlob(300_000);
     for (const [given, atEnd, error] of [
       [0, failAtEnd, /the disk of the caller/],
@@ -40,13 +40,13 @@ export const puttingCases: BlobStoreCases = {
     assertSameBytes(await readWhole(store, digest), bytes);
   },
 
-  async 'a body that fails leaves the blob that is there'({ store }) {
+  async 'a failing body leaves the existing blob unchanged'({ store }) {
     const { digest, bytes } = await storeSample(store, 300_000);
     await assert.rejects(store.put(digest, badBody(bytes, 100).body), RangeError);
     assertSameBytes(await readWhole(store, digest), bytes);
   },
 
-  async 'a caller that leaves gets its reason at once, and nothing is visible'({ store }) {
+  async 'an aborted put rejects immediately with its reason, and nothing is visible'({ store }) {
     const { digest, bytes } = sampleBlob(300_000);
     const leaving = new AbortController();
     const { body, seen } = badBody(bytes, 200_000, getStuck);
@@ -60,7 +60,7 @@ export const puttingCases: BlobStoreCases = {
     assertSameBytes(await readWhole(store, digest), bytes);
   },
 
-  async 'many who put one digest at once all succeed and leave one blob'({ store, reopen }) {
+  async 'concurrent puts of one digest all succeed and leave one blob'({ store, reopen }) {
     const { digest, bytes } = sampleBlob(300_000);
     const other = await reopen();
     await Promise.all([store, store, other].map((one) => one.put(digest, inChunks(bytes))));
@@ -68,7 +68,7 @@ export const puttingCases: BlobStoreCases = {
     assert.equal((await collect(store.list())).length, 1);
   },
 
-  async 'sha512 blobs are kept beside sha256 ones'({ store }) {
+  async 'sha512 blobs are stored separately from sha256 ones'({ store }) {
     const { digest, bytes } = sampleBlob(1000, 'sha512');
     await putBytes(store, digest, bytes);
     assertSameBytes(await readWhole(store, digest), bytes);
@@ -78,26 +78,26 @@ export const puttingCases: BlobStoreCases = {
     );
   },
 
-  async 'putting a blob that exists already succeeds'({ store }) {
+  async 'a put of an existing blob succeeds'({ store }) {
     const { digest, bytes } = await storeSample(store, 100_000);
     await putBytes(store, digest, bytes);
     assertSameBytes(await readWhole(store, digest), bytes);
     assert.equal((await collect(store.list())).length, 1);
   },
 
-  async 'a blob that was cut short is replaced by the next put'({ store, truncate }) {
+  async 'the next put replaces a truncated blob'({ store, truncate }) {
     const { digest, bytes } = await storeSample(store, 100_000);
     await truncate(digest, 10);
     await putBytes(store, digest, bytes);
     assertSameBytes(await readWhole(store, digest), bytes);
   },
 
-  async 'a finished file of the spool becomes the blob, where the store has a spool'({ store }) {
+  async 'a finished file of the spool becomes the blob, if the store has a spool'({ store }) {
     const { spoolDirectory } = store;
     assert.equal(spoolDirectory === undefined, store.adoptFile === undefined);
     if (spoolDirectory === undefined || store.adoptFile === undefined) return;
     const { digest, bytes } = sampleBlob(100_000);
-    // The second file finds the blob there already.
+    // The second file finds an existing blob.
     for (const name of [randomUUID(), randomUUID()]) {
       const path = join(spoolDirectory, name);
       await writeFile(path, bytes);

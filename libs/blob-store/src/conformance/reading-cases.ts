@@ -1,11 +1,11 @@
-// How blobs are read: exact ranges, never a short end, never a byte outside the caller's buffer.
+// Reads of blobs: exact ranges, never a short end, never a byte outside the caller's buffer.
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
 import type { BlobReader } from '../blob-store.ts';
 import type { BlobStoreCases } from './blob-store-under-test.ts';
 import { assertSameBytes, collect, openReader, readToEnd, sampleBlob, storeSample } from './sample-blob.ts';
 
-/** Right to the last byte, or a failure: what a reader owes when the blob is harmed while it reads. */
+/** Checks a reader whose blob is damaged meanwhile: it reads all bytes correctly, or fails. */
 async function readsAllOrFails(reader: BlobReader, expected: Buffer): Promise<void> {
   try {
     assertSameBytes(await readToEnd(reader), expected);
@@ -17,7 +17,7 @@ async function readsAllOrFails(reader: BlobReader, expected: Buffer): Promise<vo
 }
 
 export const readingCases: BlobStoreCases = {
-  async 'a blob that was never stored is not there'({ store }) {
+  async 'a blob that was never stored is absent'({ store }) {
     const { digest } = sampleBlob(10);
     assert.equal(await store.stat(digest), undefined);
     assert.equal(await store.open(digest), undefined);
@@ -59,7 +59,7 @@ export const readingCases: BlobStoreCases = {
     await reader.close();
   },
 
-  async 'an empty blob ends at once'({ store }) {
+  async 'an empty blob ends immediately'({ store }) {
     const { digest } = await storeSample(store, 0);
     const reader = await openReader(store, digest);
     assert.equal(reader.size, 0);
@@ -67,7 +67,7 @@ export const readingCases: BlobStoreCases = {
     await reader.close();
   },
 
-  async 'a range outside the blob is refused as range-unsatisfiable'({ store }) {
+  async 'a range outside the blob is rejected as range-unsatisfiable'({ store }) {
     const { digest } = await storeSample(store, 100);
     const empty = await storeSample(store, 0);
     for (const [start, end] of [
@@ -84,7 +84,7 @@ export const readingCases: BlobStoreCases = {
     );
   },
 
-  async 'a read writes only into the buffer it was given, and says how far'({ store }) {
+  async 'a read writes only into the given buffer and returns the length'({ store }) {
     const { digest, bytes } = await storeSample(store, 1000);
     const reader = await openReader(store, digest, { start: 10, end: 59 });
     const memory = Buffer.alloc(300, 0xee);
@@ -101,14 +101,14 @@ export const readingCases: BlobStoreCases = {
     await reader.close();
   },
 
-  async 'an empty buffer is refused, since 0 means the end'({ store }) {
+  async 'an empty buffer is rejected, since 0 means the end'({ store }) {
     const { digest } = await storeSample(store, 10);
     const reader = await openReader(store, digest);
     await assert.rejects(async () => reader.read(new Uint8Array(0)), RangeError);
     await reader.close();
   },
 
-  async 'close rejects a pending read and every later one, and may be called again'({ store }) {
+  async 'close rejects a pending read and every later one, and may be repeated'({ store }) {
     const { digest } = await storeSample(store, 3_000_000);
     const reader = await openReader(store, digest);
     const buffer = Buffer.alloc(1024 * 1024);
@@ -120,7 +120,7 @@ export const readingCases: BlobStoreCases = {
     await reader.close();
   },
 
-  async 'many readers of one blob do not disturb each other'({ store }) {
+  async 'many readers of one blob are independent'({ store }) {
     const { digest, bytes } = await storeSample(store, 300_000);
     await Promise.all(
       [1, 2, 3, 4, 5, 6].map(async (part) => {
@@ -131,14 +131,14 @@ export const readingCases: BlobStoreCases = {
     );
   },
 
-  async 'a blob removed while it is read is read rightly to the end, or fails'({ store }) {
+  async 'a blob removed during a read is read correctly to the end, or fails'({ store }) {
     const { digest, bytes } = await storeSample(store, 2_000_000);
     const reader = await openReader(store, digest);
     assert.equal(await store.remove(digest), true);
     await readsAllOrFails(reader, bytes);
   },
 
-  async 'a blob cut short while it is read never ends early without a failure'({ store, truncate }) {
+  async 'a blob truncated during a read never ends early without a failure'({ store, truncate }) {
     const { digest, bytes } = await storeSample(store, 2_000_000);
     const reader = await openReader(store, digest);
     await truncate(digest, 70_000);

@@ -1,4 +1,4 @@
-// Bytes for the conformance suite, and the steps most of its cases share.
+// Bytes for the conformance suite, and steps that most of its cases share.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { isCacheError } from '@cistern/errors';
@@ -29,7 +29,7 @@ export async function openReader(store: BlobStore, ...args: Parameters<BlobStore
   return reader;
 }
 
-/** Reads what is left of `reader` with a buffer of `bufferSize`, and checks that it keeps saying 0 at the end. */
+/** Reads the rest of `reader` with a buffer of `bufferSize`, and checks that it keeps returning 0 at the end. */
 export async function readToEnd(reader: BlobReader, bufferSize = 64 * 1024): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const buffer = Buffer.alloc(bufferSize);

@@ -1,10 +1,10 @@
-// Bodies and uploads for the conformance suite, good and bad.
+// Bodies and uploads for the conformance suite, valid and invalid.
 import { digestOf } from '@cistern/oci';
 import type { BlobBody, BlobStore, BlobUpload } from '../blob-store.ts';
 import { bodyOf } from '../put-bytes.ts';
 import { type SampleBlob, sampleBlob } from './sample-blob.ts';
 
-/** S3 takes no shorter ones, but for the last of a blob. */
+/** The shortest segment that S3 accepts, except for the last of a blob. */
 export const segmentBytes = 5 * 1024 * 1024;
 
 export interface SampleUpload extends SampleBlob {
@@ -12,7 +12,7 @@ export interface SampleUpload extends SampleBlob {
   readonly segments: readonly Buffer[];
 }
 
-/** A blob of three segments, the last of them short. */
+/** Returns a blob of three segments, the last of them short. */
 export function sampleSegments(): SampleUpload {
   const size = 2 * segmentBytes + 12_345;
   const { bytes, digest } = sampleBlob(size);
@@ -28,7 +28,7 @@ export async function putAll(upload: BlobUpload, { segments }: SampleUpload): Pr
   await Promise.all(segments.map((segment, number) => upload.put(number, bodyOf(segment))));
 }
 
-/** In chunks of more and more bytes, as files and sockets give them; `sha256` as a caller that has it. */
+/** Returns a body in chunks of growing size, as from files and sockets; `sha256` is set. */
 export function inChunks(bytes: Buffer): BlobBody {
   return {
     length: bytes.length,
@@ -40,7 +40,7 @@ export function inChunks(bytes: Buffer): BlobBody {
   };
 }
 
-/** Says that it has the length of `bytes`, gives `given` of them, and does then what `atEnd` does. */
+/** Returns a body that declares the length of `bytes`, yields `given` of them, and then runs `atEnd`. */
 export function badBody(bytes: Buffer, given: number, atEnd: () => Promise<void> = async () => {}) {
   const seen = { opened: 0, ended: 0 };
   const body: BlobBody = {
@@ -60,12 +60,12 @@ export function badBody(bytes: Buffer, given: number, atEnd: () => Promise<void>
   return { body, seen };
 }
 
-/** For `badBody`. */
+/** Makes a `badBody` fail. */
 export async function failAtEnd(): Promise<void> {
   throw new Error('the disk of the caller');
 }
 
-/** For `badBody`: the rest of the bytes never comes. */
+/** Makes a `badBody` stall. */
 export function getStuck(): Promise<void> {
   return new Promise(() => {});
 }

@@ -1,4 +1,4 @@
-// Blobs in segments: they arrive in any order, again and again, and nothing is visible before all of it is there.
+// Uploads in segments: these arrive in any order and repeatedly, and nothing is visible before the upload is complete.
 import assert from 'node:assert/strict';
 import { bodyOf } from '../put-bytes.ts';
 import type { BlobStoreCases } from './blob-store-under-test.ts';
@@ -15,7 +15,10 @@ import {
 } from './sample-upload.ts';
 
 export const uploadCases: BlobStoreCases = {
-  async 'segments come in any order, several at once, and are visible once the upload is complete'({ store, reopen }) {
+  async 'segments arrive in any order and concurrently, and are visible once the upload is complete'({
+    store,
+    reopen,
+  }) {
     const sample = sampleSegments();
     const { digest, bytes, size, segments } = sample;
     const upload = await begin(store, sample);
@@ -35,7 +38,7 @@ export const uploadCases: BlobStoreCases = {
     }
   },
 
-  async 'a segment that is put again is replaced, also while the first one is under way'({ store }) {
+  async 'a repeated segment replaces the first one, also while that is still running'({ store }) {
     const sample = sampleSegments();
     const upload = await begin(store, sample);
     await upload.put(1, bodyOf(Buffer.alloc(segmentBytes, 'x')));
@@ -47,7 +50,7 @@ export const uploadCases: BlobStoreCases = {
     assertSameBytes(await readWhole(store, sample.digest), sample.bytes);
   },
 
-  async 'a segment whose body fails, is cut or too long rejects with that, and may be put again'({ store }) {
+  async 'a segment with a failing, short or long body rejects with that error, and may be repeated'({ store }) {
     const sample = sampleSegments();
     const { digest, segments } = sample;
     const upload = await begin(store, sample);
@@ -69,7 +72,7 @@ export const uploadCases: BlobStoreCases = {
     assertSameBytes(await readWhole(store, digest), sample.bytes);
   },
 
-  async 'a segment that the blob does not have, or of another length, is refused'({ store }) {
+  async 'a segment outside the blob, or of another length, is rejected'({ store }) {
     const sample = sampleSegments();
     const upload = await begin(store, sample);
     const [whole, , short] = sample.segments;
@@ -80,7 +83,7 @@ export const uploadCases: BlobStoreCases = {
     await upload.abort();
   },
 
-  async 'an upload is complete only with all its segments, and then as often as it is asked'({ store }) {
+  async 'an upload completes only with all its segments, and complete may then be repeated'({ store }) {
     const sample = sampleSegments();
     const upload = await begin(store, sample);
     await assert.rejects(upload.complete(), /0 of 3 segments/);
@@ -93,7 +96,7 @@ export const uploadCases: BlobStoreCases = {
     assert.equal((await collect(store.list())).length, 1);
   },
 
-  async 'an aborted upload leaves nothing, takes nothing, and ends what is under way'({ store }) {
+  async 'an aborted upload leaves no bytes, accepts no segments, and ends running calls'({ store }) {
     const sample = sampleSegments();
     const { digest, segments } = sample;
     const upload = await begin(store, sample);
@@ -109,7 +112,7 @@ export const uploadCases: BlobStoreCases = {
     assert.deepEqual(await collect(store.list()), []);
   },
 
-  async 'a caller that leaves a segment gets its reason at once, and may put it again'({ store }) {
+  async 'an aborted segment rejects immediately with its reason, and may be repeated'({ store }) {
     const sample = sampleSegments();
     const { segments } = sample;
     const upload = await begin(store, sample);
@@ -125,7 +128,7 @@ export const uploadCases: BlobStoreCases = {
     assertSameBytes(await readWhole(store, sample.digest), sample.bytes);
   },
 
-  async 'another process goes on with an upload, or begins a new one'({ store, reopen }) {
+  async 'another process resumes an upload, or begins a new one'({ store, reopen }) {
     const sample = sampleSegments();
     const { digest, bytes, segments } = sample;
     const first = await begin(store, sample);
@@ -145,7 +148,7 @@ export const uploadCases: BlobStoreCases = {
     await third.abort();
   },
 
-  async 'a segment that another process has replaced has another tag, and does not become part of the blob'({
+  async 'a segment replaced by another process has another tag and does not become part of the blob'({
     store,
     reopen,
   }) {
@@ -155,7 +158,7 @@ export const uploadCases: BlobStoreCases = {
     await first.put(0, bodyOf(segments[0]!));
     const second = await begin(await reopen(), sample, first.id);
     if (second.id !== first.id) {
-      assert.equal(first.tags.size, 0, 'no process can go on with it');
+      assert.equal(first.tags.size, 0, 'no process can resume it');
       await Promise.all([first.abort(), second.abort()]);
       return;
     }
@@ -175,7 +178,7 @@ export const uploadCases: BlobStoreCases = {
     await third.leave();
   },
 
-  async 'uploads of one digest at once do not disturb each other'({ store, reopen }) {
+  async 'concurrent uploads of one digest are independent'({ store, reopen }) {
     const sample = sampleSegments();
     const { digest, bytes } = sample;
     const [one, two, three] = await Promise.all([
@@ -191,7 +194,7 @@ export const uploadCases: BlobStoreCases = {
     assert.equal((await collect(store.list())).length, 1);
   },
 
-  async 'a blob that was cut short, or is in quarantine, comes back by an upload'({ store, truncate }) {
+  async 'an upload repairs a truncated blob and restores a quarantined one'({ store, truncate }) {
     const sample = sampleSegments();
     const { digest, bytes } = sample;
     for (const harm of [async () => {}, () => truncate(digest, 10), () => store.quarantine(digest, 1)]) {
@@ -203,7 +206,7 @@ export const uploadCases: BlobStoreCases = {
     }
   },
 
-  async 'an upload to a store that cannot be used fails as unavailable, as often as it is tried'({ store, fail }) {
+  async 'an upload to an unusable store rejects with store-unavailable, at every attempt'({ store, fail }) {
     const sample = sampleSegments();
     const upload = await begin(store, sample);
     await putAll(upload, sample);

@@ -1,4 +1,4 @@
-// A blob whose segments are regions of one file in the spool directory, which becomes the blob.
+// An upload whose segments are regions of one file in the spool directory. The file becomes the blob.
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
@@ -7,8 +7,8 @@ import { readBody } from '../read-body.ts';
 import { attempt } from './store-error.ts';
 
 /**
- * `path`: an empty file. `place`, which may be called again after it has rejected, makes it the blob. No other
- * process can go on with it: nothing says which regions of a file were written.
+ * `path` is an empty file. `place` turns it into the blob and may be called again after a rejection. No other process
+ * can resume the upload, because nothing records which regions of a file were written.
  */
 export function beginFsUpload(path: string, options: BlobUploadOptions, place: () => Promise<void>): BlobUpload {
   return createUpload(options, {

@@ -1,6 +1,6 @@
 // real-time: a child process is killed at some moment of its work
-// A kill shows that a blob appears whole or not at all. What a power cut leaves depends on the fsyncs, which no test
-// here can see.
+// A kill shows that a blob appears whole or not at all. The result of a power cut depends on fsyncs, which no test here
+// can see.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +24,7 @@ test('after a kill at any moment every visible blob and object is whole', async 
     const exited = once(child, 'exit');
     await Promise.race([once(child.stdout, 'data'), exited]);
     await delay(10 + Math.random() * 60);
-    assert.equal(child.kill('SIGKILL'), true, 'the process ended by itself');
+    assert.equal(child.kill('SIGKILL'), true, 'the process ended early');
     await exited;
   }
 

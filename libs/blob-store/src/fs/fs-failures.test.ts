@@ -29,7 +29,7 @@ test('a directory without permission is a failure and never a miss', async (t) =
   const { root, store } = await openTemporaryStore(t);
   const { digest, bytes } = await storeSample(store, 1000);
   await store.writeObject('cistern/a', bytes);
-  // Permissions do not bind root; its effective user can be another for a while.
+  // Permissions do not restrict root, so the effective user changes for a while.
   const asRoot = process.getuid?.() === 0;
   await chmod(root, 0);
   if (asRoot) process.seteuid?.(65_534);
@@ -52,10 +52,10 @@ test('a directory without permission is a failure and never a miss', async (t) =
   assert.deepEqual(await store.stat(digest), { size: 1000 });
 });
 
-test('a disk that takes no more fails the blob and leaves nothing of it', async (t) => {
+test('a full disk fails the blob and leaves no trace of it', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const script = fileURLToPath(import.meta.resolve('./fixtures/commit-too-much.ts'));
-  // A limit on the size of files stands in for a full disk: the write fails in the middle just the same.
+  // A limit on file sizes simulates a full disk: the write also fails halfway.
   const { stdout } = await promisify(execFile)('/bin/sh', [
     '-c',
     'ulimit -f 200; exec "$0" "$@"',
@@ -68,7 +68,7 @@ test('a disk that takes no more fails the blob and leaves nothing of it', async 
   assert.deepEqual(await spooled(root), []);
 });
 
-test('a key that collides with a directory, or lies below an object, fails cleanly', async (t) => {
+test('a key that collides with a directory, or is below an object, fails cleanly', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   await store.writeObject('cistern/a/b', Buffer.from('b'));
   for (const ask of [
@@ -83,14 +83,14 @@ test('a key that collides with a directory, or lies below an object, fails clean
   assert.deepEqual(await spooled(root), []);
 });
 
-test('a blob that cannot be put in its place fails and leaves nothing of it', async (t) => {
+test('a blob that cannot be placed fails and leaves no trace', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const bytes = Buffer.from('blob');
   const path = join(root, blobKey(digestOf(bytes)));
   await mkdir(join(path, 'in the way'), { recursive: true });
   await assert.rejects(putBytes(store, digestOf(bytes), bytes), isUnavailable);
   assert.deepEqual(await spooled(root), []);
-  // A finished fill keeps its file, to try again.
+  // A finished fill keeps its file for another attempt.
   const { spoolDirectory = '', adoptFile } = store;
   await writeFile(join(spoolDirectory, 'fill'), bytes);
   await assert.rejects(async () => adoptFile?.(digestOf(bytes), join(spoolDirectory, 'fill')), isUnavailable);
@@ -100,7 +100,7 @@ test('a blob that cannot be put in its place fails and leaves nothing of it', as
   assert.deepEqual(await store.stat(digestOf(bytes)), { size: bytes.length });
 });
 
-test('an upload that cannot be put in its place may be completed later, and leaves nothing when it is aborted', async (t) => {
+test('an upload that cannot be placed may complete later, and leaves no trace after an abort', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const bytes = Buffer.from('blob');
   const digest = digestOf(bytes);
@@ -123,7 +123,7 @@ test('an upload that cannot be put in its place may be completed later, and leav
   assert.deepEqual(await spooled(root), []);
 });
 
-test('unfinished files are no objects', async (t) => {
+test('unfinished files are not objects', async (t) => {
   const { store } = await openTemporaryStore(t);
   const upload = await store.beginUpload(digestOf(Buffer.from('x')), { size: 1, segmentBytes: 1 });
   await upload.put(0, bodyOf(Buffer.from('x')));
@@ -134,7 +134,7 @@ test('unfinished files are no objects', async (t) => {
   await upload.abort();
 });
 
-test('a removed blob is read to its end, a truncated one fails where it ends', async (t) => {
+test('a removed blob is read to its end, and a truncated one fails where it ends', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const { digest, bytes } = await storeSample(store, 500_000);
   const surviving = await openReader(store, digest);
@@ -152,7 +152,7 @@ test('a removed blob is read to its end, a truncated one fails where it ends', a
   await failing.close();
 });
 
-test('readers give every file descriptor back', async (t) => {
+test('readers release every file descriptor', async (t) => {
   const { store } = await openTemporaryStore(t);
   const { digest } = await storeSample(store, 100_000);
   const before = await countDescriptors();
@@ -165,7 +165,7 @@ test('readers give every file descriptor back', async (t) => {
   assert.equal(await countDescriptors(), before);
 });
 
-test('what a dead process left in the spool is swept at the next start', async (t) => {
+test('files of a dead process in the spool are swept at the next start', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const { spoolDirectory = '' } = store;
   await writeFile(join(spoolDirectory, 'abandoned'), 'x');

@@ -1,5 +1,5 @@
-// A blob store on a local filesystem, laid out as distribution (registry:2) does, so that its directory is ours. Several
-// processes may share one root.
+// A blob store on a local file system in the layout of distribution (registry:2), so that its directory is usable.
+// Several processes may share one root.
 import { type FileHandle, open, opendir, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CacheError } from '@cistern/errors';
@@ -21,7 +21,7 @@ import { openSpool, type StoreLog, syncDirectory } from './open-spool.ts';
 import { attempt, attemptIfPresent, hasCode, toStoreError } from './store-error.ts';
 
 export interface FsStoreOptions {
-  /** registry:2's `rootdirectory`, for example `/var/lib/registry`; made if it is missing. */
+  /** registry:2's `rootdirectory`, for example `/var/lib/registry`; created if it is missing. */
   readonly root: string;
   readonly log: StoreLog;
 }
@@ -29,7 +29,7 @@ export interface FsStoreOptions {
 const algorithms = ['sha256', 'sha512'];
 const removalsAtOnce = 8;
 
-/** Rejects with `store-unavailable` if the root cannot be made or written. The caller closes the store. */
+/** Rejects with `store-unavailable` if the root cannot be created or written. The caller closes the store. */
 export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Promise<BlobStore> {
   const root = resolve(givenRoot);
   const spoolDirectory = join(root, 'cistern', 'spool');
@@ -42,7 +42,7 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
   function objectPathOf(key: string): string {
     const path = join(root, ...parseObjectKey(key));
     if (path === spoolDirectory || path.startsWith(`${spoolDirectory}/`))
-      throw new TypeError(`${JSON.stringify(key)} is not a valid object key: unfinished files lie there`);
+      throw new TypeError(`${JSON.stringify(key)} is not a valid object key: unfinished files are stored there`);
     return path;
   }
 
@@ -52,7 +52,7 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       await unlink(path);
       return true;
     });
-    // Not put on disk: a blob that comes back after a power cut is still right. The directory may be in use again.
+    // Without fsync: a blob that reappears after a power cut is still right. The directory may already be in use again.
     if (removed) await rmdir(dirname(path)).catch(() => undefined);
     return removed ?? false;
   }
@@ -60,7 +60,7 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
   return {
     spoolDirectory,
     async stat(digest) {
-      const found = await attemptIfPresent('look for a blob', async () => stat(pathOf(digest)));
+      const found = await attemptIfPresent('look up a blob', async () => stat(pathOf(digest)));
       return found && { size: found.size };
     },
     async open(digest, range) {
@@ -83,8 +83,8 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
     },
     async quarantine(digest, atMs) {
       const path = pathOf(digest);
-      const moved = await attemptIfPresent('move a damaged blob away', async () => {
-        // `place` makes up for directories that go meanwhile; whether the file is there it does not report.
+      const moved = await attemptIfPresent('quarantine a damaged blob', async () => {
+        // `place` recreates directories that disappear meanwhile, but does not report a missing file.
         await stat(path);
         await spool.place(path, join(root, quarantineKey(digest, atMs)));
         return true;
@@ -95,7 +95,7 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
     list: (shard) => listBlobFiles(join(root, blobsPrefix), shard),
     async adoptFile(digest, path) {
       if (dirname(resolve(path)) !== spoolDirectory)
-        throw new TypeError(`${JSON.stringify(path)} does not lie in the spool directory`);
+        throw new TypeError(`${JSON.stringify(path)} is not in the spool directory`);
       await attempt('commit a blob', () => spool.adopt(path, pathOf(digest)));
     },
 
@@ -116,7 +116,7 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       const path = objectPathOf(key);
       const removed = await attemptIfPresent('remove an object', async () => {
         await unlink(path);
-        // A revoked token or a forgotten tag must not come back after a power cut.
+        // A revoked token or a removed tag must not reappear after a power cut.
         await syncDirectory(dirname(path));
         return true;
       });
@@ -126,7 +126,7 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       yield* walk(join(root, ...parseObjectPrefix(prefix)), prefix, spoolDirectory);
     },
 
-    space: () => attempt('look at its free space', () => readDiskSpace(root)),
+    space: () => attempt('read its free space', () => readDiskSpace(root)),
     check: () => attempt('be written and read', spool.check),
     async close() {
       spool.close();
@@ -134,7 +134,7 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
   };
 }
 
-/** Files below `directory`, as keys that begin with `prefix`; none of those below `except`. */
+/** Returns files below `directory` as keys that begin with `prefix`, except those below `except`. */
 async function* walk(directory: string, prefix: string, except: string): AsyncGenerator<string> {
   if (directory === except) return;
   try {
@@ -148,8 +148,8 @@ async function* walk(directory: string, prefix: string, except: string): AsyncGe
 }
 
 /**
- * Reads one blob file. It holds the file open, so the blob may be removed or replaced meanwhile. Rejects with the filesystem's own
- * errors, ENOENT among them, and with `range-unsatisfiable`.
+ * Opens a reader of one blob file. The file stays open, so the blob may be removed or replaced meanwhile. Rejects with
+ * the file system's own errors, including ENOENT, and with `range-unsatisfiable`.
  */
 async function openReader(path: string, digest: Digest, range: ByteRange | undefined): Promise<BlobReader> {
   const file = await open(path, 'r');
@@ -163,8 +163,8 @@ async function openReader(path: string, digest: Digest, range: ByteRange | undef
 }
 
 /**
- * On a FileHandle, because its close waits for a pending read; plain `fs.read` on a descriptor was measured and is no faster in
- * Node 26.
+ * Uses a FileHandle, because its close waits for a pending read. Plain `fs.read` on a descriptor was measured and is no
+ * faster in Node 26.
  */
 function createReader(
   file: FileHandle,
@@ -205,8 +205,8 @@ function createReader(
 }
 
 /**
- * Walks distribution's blob directories, an entry at a time: a cache may hold millions of blobs. Other entries are passed over.
- * `directory` has a directory for each algorithm; `shard`: the first two digits of a digest.
+ * Walks distribution's blob directories one entry at a time, because a cache may contain millions of blobs. Skips other
+ * entries. `directory` has one directory for each algorithm; `shard` is the first two digits of a digest.
  */
 async function* listBlobFiles(directory: string, shard?: string): AsyncGenerator<StoredBlob> {
   for (const algorithm of algorithms) {
@@ -230,7 +230,7 @@ async function* entriesOf(directory: string): AsyncGenerator<string> {
   try {
     for await (const { name } of await opendir(directory)) yield name;
   } catch (error) {
-    // Removed while the walk was under way.
+    // Removed during the walk.
     if (!hasCode(error, 'ENOENT')) throw toStoreError(error, 'list its blobs');
   }
 }

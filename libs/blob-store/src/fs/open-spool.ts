@@ -1,6 +1,6 @@
-// Files on their way into the store. They are written in the spool directory and then moved into place. So each is there whole or
-// not at all, after a crash or a power cut too. Files and directories are made for the user of the process alone;
-// existing ones keep their modes.
+// Writes files into the spool directory and moves them into place. Each file therefore exists whole or not at all, even
+// after a crash or power cut. New files and directories are accessible only to the process's user; existing ones keep
+// their modes.
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -9,32 +9,33 @@ import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
 import { beginFsUpload } from './begin-fs-upload.ts';
 import { hasCode } from './store-error.ts';
 
-/** Images may be private: other users of the machine may not read them. */
+/** Images may be private, so other users of the machine must not read them. */
 const fileMode = 0o600;
 const directoryMode = 0o700;
-/** A concurrent `remove` may take the new directory away again; it cannot win this often. */
+/** A concurrent `remove` may delete the new directory again, but not this often. */
 const maxAttempts = 20;
 /**
- * A fill writes often, and its timeouts end it long before this. A file without a write for an hour has lost its writer.
+ * A fill writes often, and its timeouts end it long before this. A file without a write for an hour has lost its
+ * writer.
  */
 const abandonedAfterMs = 3_600_000;
 
-/** The part of a logger that the store needs: fields first, then a constant message. */
+/** The part of a logger that the store needs. Fields come first, then a constant message. */
 export interface StoreLog {
   warn(fields: object, message: string): void;
 }
 
 /**
- * Makes the directory, and removes abandoned files from it: now, and each hour. Its functions reject with the filesystem's own
- * errors, but for those of an upload. The caller closes it.
+ * Creates the directory, and removes abandoned files from it now and each hour. Its functions reject with the file
+ * system's own errors, except those of an upload. The caller closes it.
  */
 export async function openSpool(directory: string, log: StoreLog) {
-  /** A caller that finds a directory just made by another must not be done before that other has put it on disk. */
+  /** A caller that finds a directory created by another call must wait until that call has synced it to disk. */
   const making = createSingleFlight<void>();
-  /** Files that are in place, but perhaps not on disk yet: another try has only that left to do. */
+  /** Files that are in place but perhaps not yet synced to disk. Another attempt only has to sync them. */
   const adopted = new Set<string>();
 
-  /** Makes a directory with its parents and puts them on disk. */
+  /** Creates a directory with its parents and syncs them to disk. */
   function ensureDirectory(path: string): Promise<void> {
     return making(path, undefined, () => makeDirectory(path));
   }
@@ -63,7 +64,7 @@ export async function openSpool(directory: string, log: StoreLog) {
     }
   }
 
-  /** Moves a file that is on disk already (fsync) to `target`, replaces any other, and puts the move on disk. */
+  /** Moves a file that is already synced to `target`, replaces an existing file, and syncs the move to disk. */
   async function place(path: string, target: string): Promise<void> {
     await move(path, target);
     await syncDirectory(dirname(target));
@@ -73,11 +74,11 @@ export async function openSpool(directory: string, log: StoreLog) {
   await sweep(directory, Date.now());
   const sweeping = setInterval(() => {
     sweep(directory, Date.now()).catch((error: unknown) =>
-      log.warn({ err: error }, 'the spool directory could not be swept'),
+      log.warn({ err: error }, 'failed to sweep the spool directory'),
     );
   }, abandonedAfterMs).unref();
 
-  /** As `place`, for a file that need not be on disk yet. After it has rejected the same call may be made again. */
+  /** Like `place`, for a file that is not yet synced. After a rejection the same call may be repeated. */
   async function adopt(path: string, target: string): Promise<void> {
     if (!adopted.has(path)) {
       await syncFile(path);
@@ -96,14 +97,14 @@ export async function openSpool(directory: string, log: StoreLog) {
       await (await open(path, 'wx', fileMode)).close();
       return beginFsUpload(path, options, () => adopt(path, target));
     },
-    /** Writes `target`; replaces any other. */
+    /** Writes `target`, replacing an existing file. */
     async write(target: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
       const path = join(directory, randomUUID());
       try {
         await writeThrough(path, bytes);
         await place(path, target);
       } catch (error) {
-        // Sweeping removes what cannot be removed now; the first error is the one to report.
+        // The sweep removes the file later if this fails. The first error is the one to report.
         await rm(path, { force: true }).catch(() => undefined);
         throw error;
       }
@@ -122,7 +123,7 @@ export async function openSpool(directory: string, log: StoreLog) {
   };
 }
 
-/** Puts the entries of a directory on disk; a directory that has been removed meanwhile has none. */
+/** Syncs the entries of a directory to disk. Ignores a directory that was removed meanwhile. */
 export async function syncDirectory(directory: string): Promise<void> {
   try {
     await using handle = await open(directory, 'r');
@@ -137,7 +138,7 @@ async function syncFile(path: string): Promise<void> {
   await file.sync();
 }
 
-/** Creates a file and puts its bytes on disk. */
+/** Creates a file and syncs its bytes to disk. */
 async function writeThrough(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
   await using file = await open(path, 'wx', fileMode);
   await file.writeFile(bytes);
@@ -151,7 +152,7 @@ async function sweep(directory: string, nowMs: number): Promise<void> {
     try {
       if (nowMs - (await stat(path)).mtimeMs > abandonedAfterMs) await rm(path, { force: true });
     } catch (error) {
-      // Finished or dropped meanwhile.
+      // Committed or dropped meanwhile.
       if (!hasCode(error, 'ENOENT')) throw error;
     }
   }

@@ -1,4 +1,4 @@
-// A directory as registry:2 leaves it, laid out by hand; test/single-node holds the same against the real one.
+// A hand-made directory in registry:2's layout. test/single-node checks the same with a real registry:2.
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -23,7 +23,7 @@ async function lay(root: string, files: Record<string, string | Buffer>): Promis
   }
 }
 
-test('a cache that registry:2 filled is readable as it is', async (t) => {
+test('a cache that registry:2 filled is readable unchanged', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   await lay(root, {
     [`${blobs}/sha256/${hex.slice(0, 2)}/${hex}/data`]: manifest,
@@ -43,14 +43,14 @@ test('a cache that registry:2 filled is readable as it is', async (t) => {
   ]);
 });
 
-test('what is not a committed blob is not listed as one', async (t) => {
+test('only committed blobs are listed', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const other = digestOf(Buffer.from('other'));
   await lay(root, {
     [`${blobs}/sha256/${hex.slice(0, 2)}/${hex}/data`]: manifest,
     [`${blobs}/sha256/${hex.slice(0, 2)}/${hex}/data.tmp`]: 'left over',
     [`${blobs}/sha256/zz/${digestHex(other)}/data`]: 'under the wrong prefix',
-    [`${blobs}/sha256/ab/ab12/data`]: 'too short',
+    [`${blobs}/sha256/ab/ab12/data`]: 'hash is short',
     [`${blobs}/sha256/AB/${'AB'.repeat(32)}/data`]: 'upper case',
     [`${blobs}/sha256/cd/${'cd'.repeat(32)}/link`]: 'no data',
     [`${blobs}/sha256/ef/${'ef'.repeat(32)}/data/file`]: 'data is a directory',
@@ -66,7 +66,7 @@ test('what is not a committed blob is not listed as one', async (t) => {
   );
 });
 
-test('blobs and manifests are written where registry:2 looks for them', async (t) => {
+test('blobs and manifests are written to the paths of registry:2', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   await putBytes(store, digest, manifest);
   assert.deepEqual(await readFile(join(root, blobs, 'sha256', hex.slice(0, 2), hex, 'data')), manifest);

@@ -5,10 +5,10 @@ import { attempt, attemptIfPresent } from './store-error.ts';
 
 const systemError = (code: string) => Object.assign(new Error(code), { code, syscall: 'write' });
 
-/** As `await using` throws it for a file that could not be closed after a failure. */
+/** The error that `await using` throws for a file that could not be closed after a failure. */
 const failing = (code: string) => () => Promise.reject(new SuppressedError(systemError('EIO'), systemError(code)));
 
-test('a file that could be neither written nor closed is a failure of the store, for the first reason', async () => {
+test('a file that can be neither written nor closed fails the store with the first reason', async () => {
   await assert.rejects(attempt('commit a blob', failing('ENOSPC')), (error) => {
     assert.ok(isCacheError(error, 'store-unavailable'));
     assert.deepEqual(error.detail, { code: 'ENOSPC' });
@@ -16,6 +16,6 @@ test('a file that could be neither written nor closed is a failure of the store,
   });
 });
 
-test('a file that is not there is not there, whatever came after', async () => {
+test('a missing file is reported as missing, even if another error follows', async () => {
   assert.equal(await attemptIfPresent('read a blob', failing('ENOENT')), undefined);
 });

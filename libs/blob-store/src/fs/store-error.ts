@@ -1,22 +1,25 @@
-// Turns what the filesystem reports into what the store promises: `store-unavailable` with a reason a person can act on.
+// Turns file system errors into `store-unavailable`, with a reason that an operator can act on.
 import { CacheError } from '@cistern/errors';
 
 const reasons: Readonly<Record<string, string>> = {
   EACCES: 'Cistern lacks permission for its files',
   EDQUOT: 'its disk quota is used up',
   EIO: 'the disk reports an input/output error',
-  EISDIR: 'a directory lies where a file should be',
+  EISDIR: 'a directory is in the place of a file',
   EMFILE: 'too many files are open',
   ENFILE: 'too many files are open',
-  ENOENT: 'its directory is gone',
+  ENOENT: 'its directory is missing',
   ENOSPC: 'the file system of storage.filesystem.rootdirectory is full',
-  ENOTDIR: 'a file lies where a directory should be',
-  ENOTEMPTY: 'a directory lies where a file should be',
+  ENOTDIR: 'a file is in the place of a directory',
+  ENOTEMPTY: 'a directory is in the place of a file',
   EPERM: 'Cistern lacks permission for its files',
-  EROFS: 'its filesystem is read-only',
+  EROFS: 'its file system is read-only',
 };
 
-/** Runs `action`; an error of the filesystem becomes CacheError `store-unavailable`. `doing`: "read a blob". */
+/**
+ * Runs `action` and turns a file system error into CacheError `store-unavailable`. `doing` is a phrase such as "read a
+ * blob".
+ */
 export async function attempt<T>(doing: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
@@ -25,7 +28,7 @@ export async function attempt<T>(doing: string, action: () => Promise<T>): Promi
   }
 }
 
-/** Like `attempt`, for files that may not be there: `undefined` then, and only then. */
+/** Like `attempt`, but returns `undefined` for a missing file, and only then. */
 export async function attemptIfPresent<T>(doing: string, action: () => Promise<T>): Promise<T | undefined> {
   try {
     return await action();
@@ -35,12 +38,12 @@ export async function attemptIfPresent<T>(doing: string, action: () => Promise<T
   }
 }
 
-/** Errors that did not come from a system call are bugs and stay what they are. */
+/** Errors that are not from a system call are bugs and pass unchanged. */
 export function toStoreError(thrown: unknown, doing: string): unknown {
   const error = firstOf(thrown);
   if (!(error instanceof Error) || !('syscall' in error)) return error;
   const { code = 'unknown' } = error as NodeJS.ErrnoException;
-  const reason = reasons[code] ?? 'its filesystem reports an error';
+  const reason = reasons[code] ?? 'its file system reports an error';
   return new CacheError('store-unavailable', `The store cannot ${doing}: ${reason} (${code}).`, {
     detail: { code },
     retryable: true,

@@ -1,4 +1,4 @@
-// Segments in memory, until they are a blob.
+// Keeps segments in memory until the upload completes.
 import { createHash, randomUUID } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
@@ -22,7 +22,7 @@ export function beginMemoryUpload(
   const id = found === undefined ? randomUUID() : resume!;
   const segments = found ?? new Map<number, Uint8Array>();
   uploads.set(id, segments);
-  /** As they were found or put here: another process may replace them. */
+  /** Tags as found at the start or written here. Another process may replace the segments. */
   const tags = new Map([...segments].map(([number, bytes]) => [number, tagOf(bytes)]));
   return createUpload(options, {
     id,

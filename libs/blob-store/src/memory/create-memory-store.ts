@@ -1,4 +1,4 @@
-// A blob store in memory, for tests and for trying things out.
+// A blob store in memory, for tests and experiments.
 import { CacheError } from '@cistern/errors';
 import { type Digest, digestHex } from '@cistern/oci';
 import type { BlobReader, BlobStore } from '../blob-store.ts';
@@ -7,13 +7,13 @@ import { orBodyError } from '../read-body.ts';
 import { beginMemoryUpload, readWholeBody } from './begin-memory-upload.ts';
 import { quarantineKey, checkObjectSize, parseObjectKey, parseObjectPrefix } from '../key-layout.ts';
 
-/** The contents of a memory store, apart from the store itself: tests look inside, damage them, share them between two stores. */
+/** The contents of a memory store, separate from the store, so that tests can inspect, damage and share them. */
 export interface MemoryContents {
   readonly blobs: Map<Digest, { readonly bytes: Uint8Array; readonly modifiedAtMs: number }>;
   readonly objects: Map<string, Uint8Array>;
-  /** Segments of the blobs that are on their way in, by the id of their upload. */
+  /** Segments of unfinished uploads, by upload id. */
   readonly uploads: Map<string, Map<number, Uint8Array>>;
-  /** While true every call and every read rejects with `store-unavailable`, as if the disk or server were gone. */
+  /** While true, every call and every read rejects with `store-unavailable`, as if the disk or server were gone. */
   failing: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface MemoryStoreOptions {
   readonly now?: () => number;
 }
 
-/** Two stores over the same `contents` see each other's blobs, as two nodes with one bucket do. */
+/** Creates a store. Two stores on the same `contents` share their blobs, like two nodes with one bucket. */
 export function createMemoryStore(options: MemoryStoreOptions = {}): BlobStore {
   const { contents = createMemoryContents(), now = Date.now } = options;
   const { blobs, objects } = contents;
@@ -98,7 +98,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): BlobStore {
 
 function checkAvailable(contents: MemoryContents): void {
   if (contents.failing)
-    throw new CacheError('store-unavailable', 'The memory store was told to fail.', { retryable: true });
+    throw new CacheError('store-unavailable', 'The memory store was set to fail.', { retryable: true });
 }
 
 function createReader(contents: MemoryContents, bytes: Uint8Array, { start, endExclusive }: Interval): BlobReader {

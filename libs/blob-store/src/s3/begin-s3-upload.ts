@@ -1,5 +1,5 @@
-// One multipart upload under an id of its own. The client's own uploads would resume whatever upload of the same key they
-// find, another node's included (decision 0066).
+// One multipart upload with its own id. The client's own uploads would resume any upload of the same key, including
+// another node's (decision 0066).
 import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
 import { createUpload, segmentLength } from '../create-upload.ts';
 import type { SendBody } from './create-body-sender.ts';
@@ -11,11 +11,11 @@ import { abortUpload } from './sweep-uploads.ts';
 export interface S3UploadOptions {
   readonly bucket: S3Bucket;
   readonly sendBody: SendBody;
-  /** The object's full name. */
+  /** Full name of the object. */
   readonly name: string;
-  /** Called with the upload's id whenever it is used: it is not abandoned. */
+  /** Called with the upload's id at each use, so that the upload does not count as abandoned. */
   readonly onUse: (id: string) => void;
-  /** Called for an upload that could not be dropped. */
+  /** Called with the error if the upload cannot be dropped. */
   readonly onLeftBehind: (error: unknown) => void;
 }
 
@@ -49,7 +49,8 @@ export async function beginS3Upload(
       try {
         await bucket.attempt('commit a blob', async () => client.completeMultipartUpload(bucketName, name, id, named));
       } catch (error) {
-        // Completed by a request whose answer was lost, or ended because another writer of these bytes was first.
+        // Either the response to an earlier request was lost, or another writer of the same bytes ended the upload
+        // first.
         if (!isGone(error, 'HTTP 500') || !(await isThere(bucket, name, options.size))) throw error;
         await drop();
       }
@@ -60,7 +61,7 @@ export async function beginS3Upload(
 
 interface FoundUpload {
   readonly id: string;
-  /** By the segments that are there. */
+  /** ETags of the stored segments, by number. */
   readonly etags: Map<number, string>;
 }
 
@@ -70,7 +71,7 @@ async function initiateUpload({ attempt, client, name: bucketName }: S3Bucket, n
   return { id, etags: new Map() };
 }
 
-/** The upload to resume; `undefined`: there is none, or it is gone. A part of another length is as if it were not there. */
+/** Returns the upload to resume, or `undefined` if there is none or it is gone. Ignores parts of another length. */
 async function findUpload(
   { attempt, client, name: bucketName }: S3Bucket,
   name: string,
@@ -88,7 +89,7 @@ async function findUpload(
   }
 }
 
-/** `ofCeph`: the code that Ceph gives instead of S3's. */
+/** `ofCeph` is the code that Ceph sends instead of S3's. */
 function isGone(error: unknown, ofCeph: string): boolean {
   return ['NoSuchUpload', ofCeph].includes(codeOf(error) ?? '');
 }

@@ -1,4 +1,4 @@
-// What readers make of answers as they are on the wire: in any pieces, with any ends.
+// Reading of raw responses: in any pieces, with any ends.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -14,7 +14,7 @@ const digest = digestOf(bytes);
 const head = (length: number, ...lines: string[]) =>
   ['HTTP/1.1 200 OK', `Content-Length: ${length}`, ...lines, '', ''].join('\r\n');
 
-/** A store whose server writes to its sockets what it likes. `ports`: of each request's connection. */
+/** Opens a store whose server writes raw bytes to its sockets. `ports` has the port of each request's connection. */
 async function openRaw(t: TestContext, answer: (socket: Socket, request: number) => unknown) {
   const ports: (number | undefined)[] = [];
   const server = await startScriptedServer(t, ({ socket }) => {
@@ -24,7 +24,7 @@ async function openRaw(t: TestContext, answer: (socket: Socket, request: number)
   return { ports, server, store: await server.open({ promptMs: 10_000 }) };
 }
 
-test('a head may come in any pieces, after words on the way, and with the body', async (t) => {
+test('a head may arrive in any pieces, after a 100 response, and with the body', async (t) => {
   const whole = Buffer.concat([Buffer.from(`HTTP/1.1 100 Continue\r\n\r\n${head(bytes.length)}`), bytes]);
   const { store, ports } = await openRaw(t, async (socket, request) => {
     if (request === 1) return socket.write(whole);
@@ -38,7 +38,7 @@ test('a head may come in any pieces, after words on the way, and with the body',
   assert.equal(new Set(ports).size, 1, 'one connection serves both');
 });
 
-test('buffers of any size are filled with the right bytes, and left alone once they have been', async (t) => {
+test('buffers of any size receive the right bytes and do not change afterwards', async (t) => {
   const { store } = await openRaw(t, async (socket) => {
     socket.write(head(bytes.length));
     for (let at = 0; at < bytes.length; at += 50_001) {
@@ -61,7 +61,7 @@ test('buffers of any size are filled with the right bytes, and left alone once t
   }
 });
 
-test('a read that close has ended writes nothing any more', async (t) => {
+test('a read ended by close writes no more bytes', async (t) => {
   const sockets: Socket[] = [];
   const { store } = await openRaw(t, (socket) => {
     sockets.push(socket);
@@ -80,7 +80,7 @@ test('a read that close has ended writes nothing any more', async (t) => {
   assertSameBytes(buffer, settled);
 });
 
-test('bytes behind the end of a body are the answer to nothing', async (t) => {
+test('bytes after the end of a body are never used as a response', async (t) => {
   const other = randomBytes(1000);
   const sockets: Socket[] = [];
   const { store, ports } = await openRaw(t, (socket, request) => {
@@ -96,7 +96,7 @@ test('bytes behind the end of a body are the answer to nothing', async (t) => {
   assert.equal(new Set(ports).size, 2);
 });
 
-test('a body that is longer than it was said to be is a failure', async (t) => {
+test('a body that exceeds its declared length is a failure', async (t) => {
   const { store } = await openRaw(t, (socket) => {
     socket.write(Buffer.concat([Buffer.from(head(100)), bytes.subarray(0, 101)]));
   });
@@ -120,7 +120,7 @@ for (const [how, answer] of [
   ['in chunks', `Transfer-Encoding: chunked\r\n\r\n${missing.length.toString(16)}\r\n${missing}\r\n0\r\n\r\n`],
   ['by the end of the connection', `Connection: close\r\n\r\n${missing}`],
 ] as const)
-  test(`what the server says of a failure is understood, told ${how}`, async (t) => {
+  test(`the error code of a failure is read, with a body delimited ${how}`, async (t) => {
     const { store } = await openRaw(t, async (socket) => {
       for (const piece of `HTTP/1.1 404 Not Found\r\n${answer}`.match(/[\s\S]{1,40}/g) ?? []) {
         socket.write(piece);
@@ -131,7 +131,7 @@ for (const [how, answer] of [
     assert.equal(await store.open(digest), undefined);
   });
 
-test('a server that fails for the moment is asked for a body again, and no more than three times', async (t) => {
+test('a body is retried after temporary failures, and at most three times', async (t) => {
   const failure = 'HTTP/1.1 503 Slow Down\r\nContent-Length: 4\r\n\r\nwait';
   const answers = [failure, failure, `${head(3)}abc`, failure, failure, failure];
   const { store, ports } = await openRaw(t, (socket, request) => socket.write(answers[request - 1] ?? ''));
@@ -143,7 +143,7 @@ test('a server that fails for the moment is asked for a body again, and no more 
   assert.equal(ports.length, 6);
 });
 
-test('a connection that its server closes while it is free, or says it will close, is not asked again', async (t) => {
+test('a connection that the server closes, or announces to close, is not reused', async (t) => {
   const { store, ports, server } = await openRaw(t, (socket, request) => {
     if (request === 1) return socket.end(`${head(3, 'Connection: close')}abc`);
     socket.write(`${head(3)}abc`);

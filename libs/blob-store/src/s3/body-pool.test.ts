@@ -5,7 +5,7 @@ import test, { type TestContext } from 'node:test';
 import type { BodyConnection } from '@cistern/streams';
 import { createBodyPool } from './body-pool.ts';
 
-/** A server that answers three bytes of `length`, or nothing, and a pool of one connection. */
+/** Starts a server that sends three bytes of `length`, or nothing, and a pool of one connection. */
 async function startPool(
   t: TestContext,
   { answers, length = 3, timeoutMs = 30_000 }: { answers: boolean; length?: number; timeoutMs?: number },
@@ -42,7 +42,7 @@ async function startPool(
   return { pool, take, get, sockets };
 }
 
-test('who waits gets a connection when the body before has been read, or given up', async (t) => {
+test('a waiting request gets the connection once the body before it is read or abandoned', async (t) => {
   const { get, sockets } = await startPool(t, { answers: true });
   const first = await get();
   const others = [get(), get()];
@@ -54,7 +54,7 @@ test('who waits gets a connection when the body before has been read, or given u
   assert.equal(sockets.length, 2);
 });
 
-test('who gets no connection in time is told, and the next one is not held up', async (t) => {
+test('a request without a connection in time is rejected, and does not delay the next one', async (t) => {
   const { get, take, sockets } = await startPool(t, { answers: true, length: 6, timeoutMs: 500 });
   const first = await get();
   const reading = first.read(Buffer.alloc(10));
@@ -65,7 +65,7 @@ test('who gets no connection in time is told, and the next one is not held up', 
   assert.equal(await get(), first);
 });
 
-test('an unread body gives its connection up, and keeps what came of it', async (t) => {
+test('an unread body gives its connection up and keeps the received bytes', async (t) => {
   const { get, sockets } = await startPool(t, { answers: true, length: 6 });
   const unread = await get();
   const second = await get();
@@ -81,7 +81,7 @@ test('an unread body gives its connection up, and keeps what came of it', async 
   assert.equal(sockets.length, 3);
 });
 
-test('close ends what waits for a connection, for an answer, or for bytes, and refuses what comes later', async (t) => {
+test('close ends requests that wait for a connection, a response or bytes, and rejects later ones', async (t) => {
   const { pool, take, get } = await startPool(t, { answers: false });
   const ended = [get(), take()].map((waiting) => assert.rejects(waiting, { code: 'CLOSED' }));
   await new Promise(setImmediate);

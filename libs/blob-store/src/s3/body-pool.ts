@@ -1,5 +1,5 @@
-// The connections on which bodies are read: kept while they are of use, and never more than a limit. A body that
-// is not read at the moment gives its connection up to a reader that waits for one.
+// Connections for reading bodies. They are kept while useful, up to a limit. A body that is not being read gives its
+// connection up when another reader waits for one.
 import { type BodyConnection, type BodyConnectionOptions, openBodyConnection } from '@cistern/streams';
 import { closedError, noFreeConnection, S3TransportError } from './create-s3-transport.ts';
 
@@ -7,7 +7,7 @@ export interface BodyPoolOptions extends Pick<BodyConnectionOptions, 'secure' | 
   readonly maxConnections: number;
 }
 
-/** All of one pool have the same. */
+/** The same for all connections of a pool. */
 interface ServerAddress {
   readonly host: string;
   readonly port: number;
@@ -20,16 +20,18 @@ interface Waiting {
 }
 
 const maxFree = 64;
-/** Readers at a usual pace read more often than that. */
+/** Readers at a normal pace read more often than this. */
 const unreadMs = 100;
-/** A piece a packet is dear, and a store is not waited for: it has the whole body already. */
+/**
+ * Reading each packet separately is expensive, and the store already has the whole body, so this waits only briefly.
+ */
 const enoughBytes = 64 * 1024;
 
 export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions) {
   const open = new Set<BodyConnection>();
   const free: BodyConnection[] = [];
   const waiting = new Set<Waiting>();
-  /** Connections that end for those who wait. */
+  /** Connections that are being closed for waiting readers. */
   const ending = new Set<BodyConnection>();
   let looking: NodeJS.Timeout | undefined;
   let closed = false;
@@ -58,7 +60,10 @@ export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions) {
     return connection;
   }
 
-  /** Breaks off what has been unread for longest, one for each that waits; its reader begins again where it was. */
+  /**
+   * Closes the connections that have been unread for longest, one for each waiting reader. Their own readers resume
+   * where they were.
+   */
   function endUnread(): void {
     looking = undefined;
     while (waiting.size > ending.size) {
@@ -68,7 +73,7 @@ export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions) {
         return;
       }
       ending.add(longest);
-      longest.destroy(new S3TransportError('UNREAD', 'others need the connection'));
+      longest.destroy(new S3TransportError('UNREAD', 'another reader needs the connection'));
     }
   }
 
@@ -89,7 +94,10 @@ export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions) {
   }
 
   return {
-    /** Calls one of both, once: with a connection that is new or free, or if none becomes free within the timeout. */
+    /**
+     * Calls one of the two, once: `onTaken` with a new or free connection, or `onError` if none becomes free within the
+     * timeout.
+     */
     take(address: ServerAddress, onTaken: Waiting['onTaken'], onError: Waiting['onError']): void {
       if (closed) return onError(closedError());
       const connection = free.pop() ?? (open.size < maxConnections ? connect(address) : undefined);
@@ -102,7 +110,7 @@ export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions) {
       waiting.add(next);
       if (looking === undefined) endUnread();
     },
-    /** Breaks everything off and refuses what comes later. */
+    /** Closes all connections and rejects later calls. */
     close(): void {
       closed = true;
       clearTimeout(looking);

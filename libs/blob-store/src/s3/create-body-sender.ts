@@ -1,4 +1,5 @@
-// PUTs whose bodies are streams: a part or a whole object is never in memory. Each try has a stream of its own.
+// Sends PUTs whose bodies are streams, so that a part or object is never whole in memory. Each attempt has its own
+// stream.
 import { createHash } from 'node:crypto';
 import { addAbortSignal, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -8,9 +9,9 @@ import { createPlaces } from './create-places.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 
 interface SentBody {
-  /** As of `S3Bucket.attempt`. */
+  /** The phrase for `S3Bucket.attempt`. */
   readonly doing: string;
-  /** The object's full name. */
+  /** Full name of the object. */
   readonly name: string;
   readonly query?: string;
   readonly body: BlobBody;
@@ -20,7 +21,10 @@ interface SentBody {
 /** Resolves to the ETag. Rejects with `store-unavailable`, `BodyFailure` or the reason of `signal`. */
 export type SendBody = (sent: SentBody) => Promise<string>;
 
-/** All blobs together have so many places. A place is given up after each try, and the silence of the server ends a try. */
+/**
+ * The limit on concurrent bodies, for all blobs together. Each attempt releases its slot, and a silent server ends an
+ * attempt.
+ */
 const bodiesAtOnce = 32;
 
 export function createBodySender(bucket: S3Bucket): SendBody {
@@ -40,7 +44,7 @@ async function hashBody(body: BlobBody, signal: AbortSignal | undefined): Promis
 
 async function sendOnce(bucket: S3Bucket, { name, query, body, signal }: SentBody, sha256: string): Promise<string> {
   const stream = new BodyStream(body, signal);
-  // The client looks at it only once it is sent.
+  // The client listens for errors only once the request is sent.
   stream.on('error', () => {});
   if (signal !== undefined) addAbortSignal(signal, stream);
   const headers = { 'content-type': 'application/octet-stream', 'content-length': `${body.length}` };
@@ -49,16 +53,19 @@ async function sendOnce(bucket: S3Bucket, { name, query, body, signal }: SentBod
     const request = query === undefined ? target : { ...target, query };
     const response = await bucket.client.makeRequestStreamAsync(request, stream, sha256, [200], '');
     await buffer(response);
-    if (stream.left > 0) throw new Error('it has stored a body that is not there yet');
+    if (stream.left > 0) throw new Error('it stored the body before the body was complete');
     return (response.headers.etag ?? '').replace(/^"|"$/g, '');
   } finally {
     stream.destroy();
   }
 }
 
-/** `readBody` as a stream. It ends together with its last bytes: a request that is not over when its answer comes loses its connection. */
+/**
+ * Turns `readBody` into a stream. It ends together with its last bytes, because a request that is unfinished when its
+ * response arrives loses its connection.
+ */
 class BodyStream extends Readable {
-  /** Bytes that the client has not got yet. */
+  /** Number of bytes that the client has not read yet. */
   left: number;
   readonly #chunks: AsyncGenerator<Uint8Array>;
 
@@ -86,12 +93,12 @@ class BodyStream extends Readable {
   }
 
   async #endBody(): Promise<void> {
-    // Only the caller could do something about it, and it knows.
+    // Only the caller could handle this error, and it already has it.
     await this.#chunks.return(undefined).catch(() => {});
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    // Not waited for: the body may be stuck.
+    // Do not wait: the body may be stuck.
     void this.#endBody();
     done(error);
   }

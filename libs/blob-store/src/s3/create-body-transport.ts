@@ -1,5 +1,5 @@
-// The GETs of bodies that the `minio` client signs, over connections of our own. An answer that is a body to read is passed
-// on as it is; every other one is parsed by Node, so that what a server says of a failure is understood as ever.
+// Sends the GETs that the `minio` client signs, over our own connections. A response with a body to read is passed on
+// directly. Node parses every other response, so that the client understands errors as usual.
 import { EventEmitter } from 'node:events';
 import {
   type ClientRequest,
@@ -19,13 +19,16 @@ import {
   mishandledStatuses,
 } from './create-s3-transport.ts';
 
-/** What the client passes on for an `IncomingMessage`. Read to its end, or destroyed. */
+/**
+ * The response that the client passes on instead of an `IncomingMessage`. The reader reads it to its end or destroys
+ * it.
+ */
 export interface BodyResponse {
   readonly statusCode: number;
   readonly headers: IncomingHttpHeaders;
-  /** As `BodyConnection.read`. */
+  /** Reads like `BodyConnection.read`. */
   read(into: Uint8Array): Promise<number>;
-  /** Breaks the connection off: not after the body's end. */
+  /** Closes the connection; not allowed after the body's end. */
   destroy(): void;
 }
 
@@ -34,9 +37,9 @@ type OnResponse = (response: IncomingMessage) => void;
 export function createBodyTransport({ secure, timeoutMs, maxConnections, silence }: S3TransportOptions): S3Transport {
   const pool = createBodyPool({ secure, timeoutMs, maxConnections, onSilent: () => silence.suspect() });
 
-  /** The client calls `on('error')` and `end()` of what it gets, and nothing else. */
+  /** The client calls only `on('error')` and `end()` of the result. */
   function request(options: RequestOptions, onResponse: OnResponse): ClientRequest {
-    if (silence.isSilent()) throw new S3TransportError('SILENT', 'it has not answered for a while');
+    if (silence.isSilent()) throw new S3TransportError('SILENT', 'it has not answered recently');
     const { host, port = secure ? 443 : 80 } = options;
     const text = formatGet(options);
     const sent = new EventEmitter();
@@ -78,7 +81,7 @@ function takeAnswer({ connection, head, soFar, onResponse, onError }: Answer): D
     statusCode,
     headers,
     read: connection.read,
-    destroy: () => connection.destroy(new Error('the body is not wanted any more')),
+    destroy: () => connection.destroy(new Error('the body is no longer needed')),
   };
   onResponse(response as unknown as IncomingMessage);
   return undefined;
@@ -86,7 +89,10 @@ function takeAnswer({ connection, head, soFar, onResponse, onError }: Answer): D
 
 const ignored: Diversion = { onBytes() {}, onEnd() {} };
 
-/** As if Node's client had sent the request, over a connection that gives what came and comes of the answer. */
+/**
+ * Parses a response as if Node's client had sent the request, over a stream that replays the received bytes and
+ * forwards later ones.
+ */
 function parseByNode(
   soFar: Buffer,
   onResponse: OnResponse,
@@ -95,7 +101,7 @@ function parseByNode(
 ): Diversion {
   const replay = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
   const sent = requestOver({ createConnection: () => replay }, (response) => {
-    response.once('close', () => onDone(new Error('the answer has been read')));
+    response.once('close', () => onDone(new Error('the response has been read')));
     onResponse(response);
   });
   sent.on('error', onError).end();
@@ -111,7 +117,7 @@ function parseByNode(
 
 function formatGet({ path, headers = {} }: RequestOptions): string {
   if (!/^[\x21-\x7e]+$/.test(path ?? ''))
-    throw new TypeError('The path of a request holds characters that have to be escaped.');
+    throw new TypeError('The path of a request contains characters that must be escaped.');
   const lines = Object.entries(headers as Readonly<Record<string, string>>).map(([name, value]) => {
     validateHeaderValue(name, value);
     return `${name}: ${value}\r\n`;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPlaces } from './create-places.ts';
 
-/** Work that begins when it has a place, and ends when the test calls `end`. */
+/** Work that begins when it has a slot, and ends when the test calls `end`. */
 function startWork(count: number) {
   const inPlace = createPlaces(count);
   const begun: string[] = [];
@@ -19,14 +19,14 @@ function startWork(count: number) {
 
 const turn = () => new Promise(setImmediate);
 
-test('places are taken in the order of asking, whether the work before has succeeded or failed', async () => {
+test('slots are given in the order of requests, after success and failure alike', async () => {
   const { begun, add } = startWork(2);
   const [one, two, three, four] = ['one', 'two', 'three', 'four'].map((name) => add(name));
   await turn();
   assert.deepEqual(begun, ['one', 'two']);
   const failed = assert.rejects(two!.settled, /no/);
   two!.fail(new Error('no'));
-  // Later than those that wait, though a place is free just now.
+  // It comes after the waiting work, although a slot is free at this moment.
   const five = add('five');
   await failed;
   await turn();
@@ -40,7 +40,7 @@ test('places are taken in the order of asking, whether the work before has succe
   await Promise.all([one!.settled, three!.settled, four!.settled, five.settled]);
 });
 
-test('work that is not wanted any more takes no place', async () => {
+test('aborted work that waits takes no slot', async () => {
   const { begun, add } = startWork(1);
   const leaving = new AbortController();
   const first = add('first');
@@ -56,7 +56,7 @@ test('work that is not wanted any more takes no place', async () => {
   await assert.rejects(add('late', leaving.signal).settled, /left/);
 });
 
-test('work that has its place when it is aborted keeps it until it ends', async () => {
+test('running work keeps its slot after an abort until it ends', async () => {
   const { begun, add } = startWork(1);
   const leaving = new AbortController();
   const first = add('first');

@@ -1,6 +1,6 @@
-// How many may do something at once. The others wait, first come first served.
+// Limits concurrent work. Further calls wait in a queue, first in, first out.
 
-/** Runs `work` in a place of its own, which is free when it settles. Rejects with the reason of `signal` while it waits. */
+/** Runs `work` in a slot, which is released when it settles. Rejects with the reason of `signal` while it waits. */
 export type InPlace = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
 export function createPlaces(count: number): InPlace {

@@ -1,4 +1,4 @@
-// Small named objects in the bucket, and listings of it.
+// Small named objects in the bucket, and listings of the bucket.
 import type { IncomingMessage } from 'node:http';
 import type { CacheError } from '@cistern/errors';
 import { forEachBounded } from '@cistern/runtime';
@@ -58,7 +58,7 @@ export function createS3Objects(bucket: S3Bucket) {
   };
 }
 
-/** S3 deletes what is not there as gladly as what is, so this asks first. */
+/** Checks first: S3 also reports success when it deletes an absent object. */
 export async function removeIfPresent(bucket: S3Bucket, name: string, doing: string): Promise<boolean> {
   const found = await bucket.attemptIfPresent(doing, async () => bucket.prompt.statObject(bucket.name, name));
   if (found === undefined) return false;
@@ -71,11 +71,13 @@ export interface NotRemoved {
   readonly error: CacheError;
 }
 
-/** S3 takes up to a thousand. Ceph may need ten seconds for so many, in which it is silent. */
+/** S3 accepts up to a thousand names. Ceph may need ten seconds for so many, and is silent meanwhile. */
 const namesPerCall = 100;
 const callsAtOnce = 10;
 
-/** Removes objects by DeleteObjects. Returns those that the server did not remove. Rejects with `store-unavailable`. */
+/**
+ * Removes objects with DeleteObjects. Returns those that the server did not remove. Rejects with `store-unavailable`.
+ */
 export async function removeS3Objects(
   bucket: S3Bucket,
   names: readonly string[],
@@ -104,7 +106,7 @@ async function removeSome(bucket: S3Bucket, names: readonly string[], doing: str
   }
 }
 
-/** Ceph asks for the right to delete on the bucket. Some servers do not know the call. */
+/** Ceph requires the delete permission on the bucket. Some servers do not implement the call. */
 const withoutDeleteObjects: ReadonlySet<string> = new Set(['AccessDenied', 'NotImplemented', 'MethodNotAllowed']);
 
 async function removeOneByOne(bucket: S3Bucket, names: readonly string[], doing: string): Promise<NotRemoved[]> {
@@ -113,7 +115,7 @@ async function removeOneByOne(bucket: S3Bucket, names: readonly string[], doing:
     await bucket
       .attempt(doing, async () => bucket.client.removeObject(bucket.name, name))
       .catch((error: CacheError) => {
-        // Errors of the connection have names in capitals.
+        // Codes of connection errors are in capitals.
         if (!/^[A-Z][a-z]/.test(codeOf(error) ?? '')) throw error;
         failed.push({ name, error });
       });
@@ -121,7 +123,10 @@ async function removeOneByOne(bucket: S3Bucket, names: readonly string[], doing:
   return failed;
 }
 
-/** Everything in the bucket below a prefix, page by page: a cache may hold millions of blobs. `key`: in the store's layout. */
+/**
+ * Lists all objects of the bucket below a prefix, page by page, because a cache may contain millions of blobs. `key` is
+ * relative to the store's root.
+ */
 async function* listS3Objects(bucket: S3Bucket, prefix: string, doing: string) {
   const { client, name: bucketName, locate, relativeKey } = bucket;
   for (let token: string | undefined = ''; token !== undefined;) {
@@ -130,16 +135,16 @@ async function* listS3Objects(bucket: S3Bucket, prefix: string, doing: string) {
       client.listObjectsV2Query(bucketName, locate(prefix), from, '', pageSize, ''),
     );
     for (const { name, size, lastModified } of page.objects) {
-      // Consoles make "directories", objects whose names end with a slash.
+      // Consoles create "directories": objects whose names end with a slash.
       if (name === undefined || lastModified === undefined || name.endsWith('/')) continue;
       yield { key: relativeKey(name), size, modifiedAtMs: lastModified.getTime() };
     }
     token = page.isTruncated ? page.nextContinuationToken : undefined;
-    if (token === '') throw bucket.failure(doing, new Error('a listing says that there is more, but not where'));
+    if (token === '') throw bucket.failure(doing, new Error('a listing is truncated but has no continuation token'));
   }
 }
 
-/** `shard`: the first two digits of their digests. */
+/** `shard` is the first two digits of the digests. */
 export async function* listS3Blobs(bucket: S3Bucket, shard?: string): AsyncGenerator<StoredBlob> {
   const prefixes = shard === undefined ? [''] : algorithms.map((algorithm) => `${algorithm}/${shard}/`);
   for (const prefix of prefixes) {
@@ -150,7 +155,7 @@ export async function* listS3Blobs(bucket: S3Bucket, shard?: string): AsyncGener
   }
 }
 
-/** The whole body, never past a clean but early end; for answers that are known to be small. */
+/** Reads a whole body that is known to be small. Fails if the body ends early, even cleanly. */
 export async function readWholeBody(body: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of body as AsyncIterable<Buffer>) chunks.push(chunk);

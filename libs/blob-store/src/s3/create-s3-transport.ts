@@ -1,27 +1,28 @@
-// The HTTP requests of the `minio` client, which has no timeouts of its own and never gives up on a silent server.
+// Sends the HTTP requests of the `minio` client, which has no timeouts of its own and never gives up on a silent
+// server.
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { ClientOptions } from 'minio';
 import type { Silence } from './watch-silence.ts';
 
 /**
- * Answers for which the client would throw an error without code, leave the body unread, and so lose the connection
- * (minio 8.0.7, `retryHttpCodes`).
+ * Statuses for which the client would throw an error without a code and leave the body unread, which loses the
+ * connection (minio 8.0.7, `retryHttpCodes`).
  */
 export const mishandledStatuses: ReadonlySet<number> = new Set([408, 429, 499, 500, 502, 503, 504, 520]);
 
 export interface S3TransportOptions {
   readonly secure: boolean;
-  /** How long a request may wait for a free connection, and how long the server may then be silent. */
+  /** Timeout for a free connection, and then for each silence of the server. */
   readonly timeoutMs: number;
   readonly maxConnections: number;
-  /** Told of every timeout; while the server is silent, requests fail at once. */
+  /** Receives every timeout. While the server is silent, requests fail immediately. */
   readonly silence: Silence;
 }
 
 export interface S3Transport {
   readonly clientOptions: Pick<ClientOptions, 'transport' | 'transportAgent'>;
-  /** Ends every request that is under way, and refuses further ones. */
+  /** Aborts all requests and rejects later ones. */
   close(): void;
 }
 
@@ -33,16 +34,16 @@ export function createS3Transport({ secure, timeoutMs, maxConnections, silence }
 
   function request(options: http.RequestOptions, onResponse: (response: http.IncomingMessage) => void) {
     if (closed) throw closedError();
-    if (silence.isSilent()) throw new S3TransportError('SILENT', 'it has not answered for a while');
+    if (silence.isSilent()) throw new S3TransportError('SILENT', 'it has not answered recently');
     const sent = protocol.request({ ...options, timeout: timeoutMs });
     let received: http.IncomingMessage | undefined;
     const end = (error: Error) => {
       if (received !== undefined || sent.socket !== null) return (received ?? sent).destroy(error);
-      // A request without a connection would tell of its error only once it had got one.
+      // A request without a connection would report the error only after it gets a connection.
       sent.destroy();
       return sent.emit('error', error);
     };
-    // Nor has it a socket whose silence could be noticed.
+    // A request without a socket has no timeout of its own.
     const waiting = setTimeout(() => end(noFreeConnection(timeoutMs)), timeoutMs);
     underWay.add(end);
     sent.once('socket', () => clearTimeout(waiting));
@@ -65,7 +66,7 @@ export function createS3Transport({ secure, timeoutMs, maxConnections, silence }
   }
 
   return {
-    // The client calls nothing else, and in this way only.
+    // The client uses only these members, and only in this way.
     clientOptions: { transport: { request: request as typeof http.request }, transportAgent: agent },
     close() {
       closed = true;
@@ -75,7 +76,7 @@ export function createS3Transport({ secure, timeoutMs, maxConnections, silence }
   };
 }
 
-/** A failure that a transport itself finds; `code` as system errors have one. */
+/** A failure found by a transport, with a `code` like system errors. */
 export class S3TransportError extends Error {
   override readonly name = 'S3TransportError';
   readonly code: 'SILENT' | 'NO_FREE_CONNECTION' | 'UNREAD' | 'CLOSED' | `HTTP ${number}`;

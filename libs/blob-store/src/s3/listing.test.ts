@@ -1,4 +1,4 @@
-// Listings of many pages, and what lies in a bucket beside committed blobs.
+// Listings of many pages, and of buckets that also contain other objects.
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { digestHex, digestOf } from '@cistern/oci';
@@ -28,7 +28,7 @@ async function open(t: TestContext, pages: Readonly<Record<string, string>>) {
   return { server, store: await server.open({ rootDirectory: '/root/' }) };
 }
 
-test('a listing goes on through all pages, empty ones too, and asks only for what is wanted', async (t) => {
+test('a listing reads all pages, including empty ones, and requests only its prefix', async (t) => {
   const { server, store } = await open(t, {
     '': page(names.slice(0, 1), 'a12'),
     a12: page([], 'a/b+c'),
@@ -45,12 +45,12 @@ test('a listing goes on through all pages, empty ones too, and asks only for wha
   assert.equal(server.requests.length, 4);
 });
 
-test('a listing that breaks off without saying where is a failure', async (t) => {
+test('a listing that ends without a continuation token is a failure', async (t) => {
   const { store } = await open(t, { '': page(names, '') });
   await rejectsAsUnavailable(async () => collect(store.list()));
 });
 
-test('what is not a committed blob is not listed as one', async (t) => {
+test('only committed blobs are listed', async (t) => {
   const { store } = await open(t, {
     '': page([
       `${blobs}/`,

@@ -1,5 +1,5 @@
-// Reads one blob, or one range of it, from the socket into the caller's buffers: what nobody asks for stays with the
-// server. A body that breaks off, or that others needed the connection of, is taken up where it ended.
+// Reads one blob, or one range of it, from the socket into the caller's buffers. Unread bytes stay on the server. If a
+// body breaks, or gives its connection up, the reader resumes where it ended.
 import { endedEarly } from '@cistern/streams';
 import { type ByteRange, type Digest, parseContentRange } from '@cistern/oci';
 import type { BlobReader } from '../blob-store.ts';
@@ -11,7 +11,7 @@ import { codeOf } from './s3-error.ts';
 
 const doing = 'read a blob';
 
-/** `undefined`: not there. Rejects with `range-unsatisfiable` and `store-unavailable`. */
+/** Returns `undefined` if the blob does not exist. Rejects with `range-unsatisfiable` and `store-unavailable`. */
 export async function openS3Reader(
   bucket: S3Bucket,
   object: { readonly digest: Digest; readonly name: string },
@@ -38,13 +38,13 @@ export async function openS3Reader(
     const found = await bucket.attemptIfPresent(doing, async () => bucket.prompt.statObject(bucket.name, object.name));
     if (found === undefined) return undefined;
     checkRange(object.digest, found.size, range);
-    throw bucket.failure(doing, new Error('it refuses a range that lies inside the object'));
+    throw bucket.failure(doing, new Error('it rejects a range that is inside the object'));
   }
 }
 
 interface Body {
   readonly response: BodyResponse;
-  /** Of the whole object. */
+  /** Size of the whole object in bytes. */
   readonly size: number;
 }
 
@@ -57,7 +57,7 @@ interface Extent extends Interval {
 function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusive }: Extent, first: Body): BlobReader {
   let position = start;
   let body: BodyResponse | undefined = start === endExclusive ? undefined : first.response;
-  /** Where the present body began: one that brought nothing is not worth another. */
+  /** Start of the current body. A body that brought no bytes is not resumed. */
   let bodyStart = start;
   let closed = false;
 
@@ -77,7 +77,7 @@ function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusiv
           checkOpen();
           if (length === 0) throw endedEarly();
           position += length;
-          // Its connection has gone back to the pool.
+          // Its connection is back in the pool.
           if (position === endExclusive) body = undefined;
           return length;
         } catch (error) {
@@ -126,7 +126,7 @@ async function getBody({ bodies, name: bucketName }: S3Bucket, name: string, ran
   );
 }
 
-/** Of the whole object, from the answer to a range; NaN if that is not what was asked for. */
+/** Returns the size of the whole object from the response to a range, or NaN if the response has another range. */
 function sizeBehind(response: BodyResponse, requested: ByteRange): number {
   const { range, size = Number.NaN } = parseContentRange(response.headers['content-range']) ?? {};
   if (range?.start !== requested.start || contentLength(response) !== range.end - range.start + 1) return Number.NaN;

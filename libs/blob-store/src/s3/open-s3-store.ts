@@ -1,5 +1,5 @@
-// A blob store in a bucket of S3, MinIO or another server that speaks its protocol, laid out as distribution (registry:2)
-// does it, so that its buckets are ours. Any number of processes may share one bucket.
+// A blob store in a bucket of S3, MinIO or a compatible server, in the layout of distribution (registry:2), so that its
+// buckets are usable. Any number of processes may share one bucket.
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Digest } from '@cistern/oci';
@@ -16,30 +16,30 @@ import { prepareBucket, prepareBucketLater, type PrepareBucketOptions } from './
 import { createS3Bucket, type S3Access, type S3Bucket } from './s3-bucket.ts';
 import { CopyDestinationOptions, CopySourceOptions } from 'minio';
 
-/** S3 copies no more by one request. */
+/** The largest object that S3 copies in one request. */
 const maxCopyBytes = 5 * 1024 ** 3;
 
 export interface S3StoreOptions extends Omit<S3Access, 'timeoutMs' | 'promptMs'>, PrepareBucketOptions {
   /** How long the server may be silent before an upload or a listing fails; default 15 s. */
   readonly timeoutMs?: number;
-  /** The same for reads and all else that a client of the cache waits for; default 4 s. */
+  /** The same for reads and all other calls that clients of the cache wait for; default 4 s. */
   readonly promptMs?: number;
-  /** The store is opened without its server, too: all its methods reject until that is there. Default: false. */
+  /** Opens the store even if its server is unavailable: all methods reject until it is available. Default: false. */
   readonly mayBeAway?: boolean;
   readonly now: () => number;
 }
 
-/** Uploads are swept by their age: choose hours, since those of other processes look like abandoned ones. */
+/** Uploads are swept by age. Use an age of hours, because running uploads of other processes look abandoned. */
 export type S3Store = BlobStore & Required<Pick<BlobStore, 'presign' | 'sweepUploads'>>;
 
 const defaultTimeoutMs = 15_000;
 const defaultPromptMs = 4000;
-/** As S3 has it. */
+/** The limit of S3. */
 const maxPresignSeconds = 7 * 24 * 3600;
 
 /**
  * Rejects with `store-unavailable` if the bucket cannot be used, and with `TypeError` for a wrong endpoint. The caller
- * closes the store, which breaks off what is under way.
+ * closes the store, which aborts running calls.
  */
 export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   const { timeoutMs = defaultTimeoutMs, promptMs = defaultPromptMs, log, now } = options;
@@ -64,7 +64,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     ...createS3Objects(bucket),
 
     async stat(digest) {
-      const found = await bucket.attemptIfPresent('look for a blob', async () =>
+      const found = await bucket.attemptIfPresent('look up a blob', async () =>
         bucket.prompt.statObject(bucket.name, nameOf(digest)),
       );
       return found && { size: found.size };
@@ -96,7 +96,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     },
     async presign(digest, { expiresMs }) {
       const seconds = Math.min(Math.max(1, Math.floor(expiresMs / 1000)), maxPresignSeconds);
-      // Of an adopted object the server may know another type, or none.
+      // The server may have another media type for an adopted object, or none.
       const type = { 'response-content-type': 'application/octet-stream' };
       return bucket.attempt('sign a URL', async () =>
         bucket.signer.presignedGetObject(bucket.name, nameOf(digest), seconds, type),
@@ -109,7 +109,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
         await bucket.prompt.putObject(bucket.name, name, bytes);
         const body = await bucket.prompt.getObject(bucket.name, name);
         const read = await readWholeBody(body as IncomingMessage);
-        if (!read.equals(bytes)) throw new Error('it gave back other bytes than it was given');
+        if (!read.equals(bytes)) throw new Error('it returned other bytes than were written');
         await bucket.prompt.removeObject(bucket.name, name);
       });
     },
@@ -130,10 +130,10 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   };
 }
 
-/** False: there is no such object. One that is too large to be copied is removed. */
+/** Returns false if there is no such object. Removes an object that is too large to be copied. */
 async function quarantineS3Blob(bucket: S3Bucket, name: string, target: string): Promise<boolean> {
   const { name: bucketName, client, prompt } = bucket;
-  const doing = 'move a damaged blob away';
+  const doing = 'quarantine a damaged blob';
   const found = await bucket.attemptIfPresent(doing, async () => prompt.statObject(bucketName, name));
   if (found === undefined) return false;
   if (found.size <= maxCopyBytes)

@@ -1,5 +1,5 @@
-// What is settled about the bucket before it is used: that it is there, that the keys are right, and that the server
-// itself drops uploads that a dead process left behind. A process may start before its server does.
+// Prepares the bucket before its first use. Checks that it exists and that the access keys are valid, and sets a rule
+// that ends abandoned uploads. A process may start before its server.
 import { CacheError } from '@cistern/errors';
 import { openPoll } from '@cistern/runtime';
 import type { LifecycleRule } from 'minio';
@@ -8,10 +8,10 @@ import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf, isAway } from './s3-error.ts';
 
 export interface PrepareBucketOptions {
-  /** For messages. */
+  /** The endpoint, for messages. */
   readonly endpoint: string;
   readonly region: string;
-  /** Make the bucket if there is none. */
+  /** Creates the bucket if it does not exist. */
   readonly createBucket: boolean;
   readonly log: { warn(fields: object, message: string): void };
 }
@@ -19,8 +19,8 @@ export interface PrepareBucketOptions {
 const tryAgainMs = 2000;
 
 /**
- * As `prepareBucket`. If the server is unavailable it resolves all the same, and goes on trying until it is there or `close` is
- * called. The log has the reason, also if the server then refuses.
+ * Runs `prepareBucket`. If the server is unavailable, it resolves anyway and retries until the server is available or
+ * `close` is called. The log has the reason, even if the server then refuses.
  */
 export async function prepareBucketLater(
   bucket: S3Bucket,
@@ -60,7 +60,7 @@ export async function prepareBucket(bucket: S3Bucket, options: PrepareBucketOpti
   await limitUploads(bucket).catch((error: unknown) =>
     options.log.warn(
       { err: error, bucket: bucket.name },
-      'the bucket has no rule that ends unfinished uploads; only the sweeper ends them',
+      'bucket without rule for unfinished uploads, relying on sweeper',
     ),
   );
 }
@@ -70,22 +70,22 @@ function noBucket(name: string, endpoint: string, cause: unknown): CacheError {
   return new CacheError('store-unavailable', message, { detail: { code: codeOf(cause) }, retryable: true, cause });
 }
 
-/** A listing, because the answer to HEAD has no body and so cannot say what is wrong. */
+/** Lists, because the response to HEAD has no body and so no error code. */
 async function probe({ attempt, prompt, name, locate }: S3Bucket): Promise<void> {
   await attempt('use its bucket', async () => prompt.listObjectsV2Query(name, locate(blobsPrefix), '', '', 1, ''));
 }
 
 async function makeBucket(bucket: S3Bucket, region: string): Promise<void> {
   try {
-    await bucket.attempt('make its bucket', async () => bucket.client.makeBucket(bucket.name, region));
+    await bucket.attempt('create its bucket', async () => bucket.client.makeBucket(bucket.name, region));
   } catch (error) {
-    // Another node was faster.
+    // Another node created it first.
     if (codeOf(error) !== 'BucketAlreadyOwnedByYou' && codeOf(error) !== 'BucketAlreadyExists') throw error;
     await probe(bucket);
   }
 }
 
-/** Adds a rule to a bucket without rules. Those of others stay as they are: a new set would replace them. */
+/** Adds a rule to a bucket without rules. Existing rules stay unchanged, because a new set would replace them. */
 async function limitUploads({ attempt, client, name, locate }: S3Bucket): Promise<void> {
   const prefix = locate(blobsPrefix);
   const present = await attempt('read the rules of its bucket', async () => {
@@ -98,7 +98,7 @@ async function limitUploads({ attempt, client, name, locate }: S3Bucket): Promis
   });
   const rules = [present?.Rule ?? []].flat();
   if (rules.some((rule) => endsUploads(rule, prefix))) return;
-  if (rules.length > 0) throw new Error('the bucket has rules of its own, and none of them ends unfinished uploads');
+  if (rules.length > 0) throw new Error('the bucket has other rules, and none of them ends unfinished uploads');
   const rule: LifecycleRule = {
     ID: 'cistern-unfinished-uploads',
     Filter: { Prefix: prefix },

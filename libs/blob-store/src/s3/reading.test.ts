@@ -1,4 +1,4 @@
-// What a reader makes of bodies that break off, stall or are not what was asked for.
+// Bodies that break off, stall or differ from the request.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import test, { type TestContext } from 'node:test';
@@ -11,7 +11,7 @@ import { type Answer, requestedRange, sendHead, startScriptedServer } from './fi
 const bytes = randomBytes(3_000_000);
 const digest = digestOf(bytes);
 
-/** Answers rightly, but breaks the connection after `limit` bytes of each body. */
+/** Answers correctly, but breaks the connection after `limit` bytes of each body. */
 const breakingAfter = (limit: (request: number) => number): Answer =>
   (() => {
     let count = 0;
@@ -29,7 +29,7 @@ async function open(t: TestContext, answer: Answer, timeoutMs = 10_000) {
   return { server, store: await server.open({ timeoutMs, promptMs: timeoutMs }) };
 }
 
-test('a body that breaks off is taken up where it ended', async (t) => {
+test('a broken body is resumed where it ended', async (t) => {
   const { server, store } = await open(
     t,
     breakingAfter(() => 700_000),
@@ -59,9 +59,9 @@ test('more readers than connections are served, however slowly each reads', asyn
     readers.push(opened);
     await readOn(opened);
   }
-  // The store has some more for other requests.
+  // The store has more connections for other requests.
   assert.ok(server.sockets.size <= 1_030, `${server.sockets.size} connections`);
-  // Among them all that have lost their connection.
+  // These include all readers that lost their connection.
   for (const slow of readers.slice(0, 100)) {
     while ((await readOn(slow)) > 0);
     assertSameBytes(Buffer.concat(slow.read), small);
@@ -69,7 +69,7 @@ test('more readers than connections are served, however slowly each reads', asyn
   for (const { reader } of readers) await reader.close();
 });
 
-test('a body that breaks off without having brought anything is a failure, and a later read goes on', async (t) => {
+test('a body that breaks off without any bytes is a failure, and a later read continues', async (t) => {
   const { store } = await open(
     t,
     breakingAfter((count) => [1_000_000, 0, 10_000_000][count] ?? 0),
@@ -98,7 +98,7 @@ test('a body that breaks off without having brought anything is a failure, and a
   await reader.close();
 });
 
-test('a blob that has another size when it is taken up is a failure, never a short or mixed blob', async (t) => {
+test('a blob that has changed its size is a failure on resume, never a short or mixed blob', async (t) => {
   const answer = breakingAfter(() => 700_000);
   let answered = 0;
   const { store } = await open(t, (request, response) => {
@@ -111,7 +111,7 @@ test('a blob that has another size when it is taken up is a failure, never a sho
   await reader.close();
 });
 
-test('a range that is answered with something else is a failure', async (t) => {
+test('a range answered with other bytes is a failure', async (t) => {
   const wrong: Answer[] = [
     (_request, response) => response.writeHead(200, { 'content-length': bytes.length }).end(bytes),
     (_request, response) =>
@@ -124,7 +124,7 @@ test('a range that is answered with something else is a failure', async (t) => {
   }
 });
 
-test('a server that falls silent in a body is given up in time', async (t) => {
+test('a server that falls silent within a body times out', async (t) => {
   const { server, store } = await open(
     t,
     (request, response) => {
@@ -136,10 +136,10 @@ test('a server that falls silent in a body is given up in time', async (t) => {
   const reader = await openReader(store, digest);
   await assert.rejects(readToEnd(reader), /has been silent for too long \(SILENT\)/);
   await reader.close();
-  assert.equal(server.requests.length, 1, 'silence is not tried again');
+  assert.equal(server.requests.length, 1, 'silence is not retried');
 });
 
-test('a reader that rests for longer than the server may be silent goes on', async (t) => {
+test('a reader that pauses for longer than the timeout can continue', async (t) => {
   const { server, store } = await open(
     t,
     breakingAfter(() => bytes.length),
@@ -154,7 +154,7 @@ test('a reader that rests for longer than the server may be silent goes on', asy
   assert.equal(server.requests.length, 1);
 });
 
-test('a reader lets the server wait while nobody reads, and close breaks the connection', async (t) => {
+test('an unread reader stops the server by back-pressure, and close breaks the connection', async (t) => {
   const large = 64 * 1024 * 1024;
   let sent = 0;
   const { server, store } = await open(t, (request, response) => {
@@ -168,7 +168,7 @@ test('a reader lets the server wait while nobody reads, and close breaks the con
   });
   const reader = await openReader(store, digest);
   await reader.read(Buffer.alloc(1000));
-  // Until the buffers of both sockets are full.
+  // Wait until the buffers of both sockets are full.
   for (let before = -1; before !== sent;) {
     before = sent;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -179,7 +179,7 @@ test('a reader lets the server wait while nobody reads, and close breaks the con
   while (server.sockets.size > pooled) await new Promise((resolve) => setTimeout(resolve, 5));
 });
 
-test('connections of bodies that were read to their ends serve the next ones', async (t) => {
+test('connections of fully read bodies are reused', async (t) => {
   const ports = new Set<number | undefined>();
   const answer = breakingAfter(() => bytes.length);
   const { store } = await open(t, (request, response) => {
@@ -191,6 +191,6 @@ test('connections of bodies that were read to their ends serve the next ones', a
     await readToEnd(reader);
     await reader.close();
   }
-  // The end of an answer may be seen a moment after its last byte.
+  // The end of a response may be seen a moment after its last byte.
   assert.ok(ports.size <= 3, `${ports.size} connections`);
 });

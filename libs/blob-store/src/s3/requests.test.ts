@@ -1,4 +1,4 @@
-// What becomes of requests that fail: which are tried again, how long they may take, and what is said of them.
+// Failing requests: retries, timeouts and error messages.
 import assert from 'node:assert/strict';
 import * as http from 'node:http';
 import test from 'node:test';
@@ -12,7 +12,7 @@ import { watchSilence } from './watch-silence.ts';
 
 const digest = digestOf(Buffer.from('a blob'));
 
-/** What was needed to open the store has connections of its own. */
+/** Opening the store uses connections of its own. */
 const socketsToOpen = 1;
 
 async function says(message: RegExp, action: () => Promise<unknown>): Promise<void> {
@@ -23,7 +23,7 @@ async function says(message: RegExp, action: () => Promise<unknown>): Promise<vo
   });
 }
 
-test('a server that fails for the moment is asked again, over the same connection', async (t) => {
+test('a request is retried after temporary failures, over the same connection', async (t) => {
   let failures = 2;
   const server = await startScriptedServer(t, (_request, response) => {
     if (failures-- > 0) sendError(response, 503, 'SlowDown');
@@ -35,17 +35,17 @@ test('a server that fails for the moment is asked again, over the same connectio
   assert.equal(server.sockets.size, socketsToOpen + 1);
 });
 
-test('a server that keeps failing is given up after three requests', async (t) => {
+test('a server that keeps failing gets three requests', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => sendError(response, 503, 'SlowDown'));
   const store = await server.open();
-  await says(/^The store cannot look for a blob: http:\S+ is overloaded or failing \(HTTP 503\)\.$/, () =>
+  await says(/^The store cannot look up a blob: http:\S+ is overloaded or failing \(HTTP 503\)\.$/, () =>
     store.stat(digest),
   );
   assert.equal(server.requests.length, 3);
   assert.equal(server.sockets.size, socketsToOpen + 1);
 });
 
-test('a connection that breaks before the answer is tried again', async (t) => {
+test('a request is retried after its connection breaks before the response', async (t) => {
   let breaks = 2;
   const server = await startScriptedServer(t, (request, response) => {
     if (breaks-- > 0) request.socket.destroy();
@@ -55,7 +55,7 @@ test('a connection that breaks before the answer is tried again', async (t) => {
   assert.deepEqual(await store.stat(digest), { size: 7 });
 });
 
-test('a silent server is given up in time, and asked only once', async (t) => {
+test('a silent server times out and gets a single request', async (t) => {
   const server = await startScriptedServer(t, () => {});
   const store = await server.open({ timeoutMs: 3000, promptMs: 3000 });
   await Promise.all(
@@ -72,7 +72,7 @@ test('a silent server is given up in time, and asked only once', async (t) => {
   assert.equal(server.requests.length, 7);
 });
 
-test('an answer that stops in the middle is given up in time', async (t) => {
+test('a response that stops halfway times out', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => {
     response.writeHead(200, { 'content-length': 100 }).write('<ListBucketResult>');
   });
@@ -81,8 +81,8 @@ test('an answer that stops in the middle is given up in time', async (t) => {
   await says(/silent/, async () => store.readObject('a'));
 });
 
-test('a request that gets no connection is given up in time', async (t) => {
-  // Answers without an end.
+test('a request without a free connection times out', async (t) => {
+  // Sends responses without an end.
   const server = await startScriptedServer(t, (_request, response) => response.flushHeaders());
   const silence = watchSilence({ endpoint: server.endpoint, onChange() {} });
   t.after(silence.close);
@@ -96,7 +96,7 @@ test('a request that gets no connection is given up in time', async (t) => {
         .on('error', reject)
         .end();
     });
-  // It has the only connection, and nobody gives it up for its silence.
+  // It holds the only connection, and its silence does not end it.
   await ask(http);
   await assert.rejects(ask(impatient), { code: 'NO_FREE_CONNECTION' });
   const closed = assert.rejects(ask(impatient), { code: 'CLOSED' });
@@ -104,16 +104,16 @@ test('a request that gets no connection is given up in time', async (t) => {
   await closed;
 });
 
-test('what S3 says is told in words that a person can act on', async (t) => {
+test('errors of S3 have messages that an operator can act on', async (t) => {
   const words: [number, string, RegExp][] = [
     [403, 'InvalidAccessKeyId', /does not know the access key \(InvalidAccessKeyId\)/],
     [403, 'SignatureDoesNotMatch', /the secret key does not belong to the access key/],
     [403, 'AccessDenied', /the access key has no right to do this in the bucket bucket/],
     [403, 'RequestTimeTooSkewed', /the clocks of this machine and of http:\S+ differ too much/],
     [404, 'NoSuchBucket', /there is no bucket bucket at http:/],
-    [400, 'AuthorizationHeaderMalformed', /lies in another region or at another endpoint/],
+    [400, 'AuthorizationHeaderMalformed', /is in another region or at another endpoint/],
     [507, 'XMinioStorageFull', /the storage of http:\S+ is full/],
-    [418, 'Teapot', /something is wrong at http:\S+: as scripted \(Teapot\)/],
+    [418, 'Teapot', /http:\S+ reports an error: as scripted \(Teapot\)/],
   ];
   let next = words[0]!;
   const server = await startScriptedServer(t, (_request, response) => sendError(response, next[0], next[1]));
@@ -127,19 +127,19 @@ test('what S3 says is told in words that a person can act on', async (t) => {
   }
 });
 
-test('answers that are not S3’s are failures', async (t) => {
+test('responses that are not from S3 are failures', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => response.end('<html>It works!</html>'));
   const store = await server.open();
-  await says(/something is wrong at http:/, async () => collect(store.list()));
-  await says(/something is wrong at http:/, async () => store.sweepUploads(0));
+  await says(/http:\S+ reports an error/, async () => collect(store.list()));
+  await says(/http:\S+ reports an error/, async () => store.sweepUploads(0));
 });
 
-test('a bucket that cannot be used is told when the store is opened', async (t) => {
+test('an unusable bucket is reported when the store opens', async (t) => {
   const server = await startScriptedServer(t, () => {});
   for (const [endpoint, message] of [
     [
       'http://127.0.0.1:1',
-      /The store cannot use its bucket: nothing answers at http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\)/,
+      /The store cannot use its bucket: no server listens at http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\)/,
     ],
     [server.endpoint.replace('http:', 'https:'), /does not speak this protocol; check http and https/],
   ] as const)
@@ -148,7 +148,7 @@ test('a bucket that cannot be used is told when the store is opened', async (t) 
     await assert.rejects(server.open({ endpoint }), TypeError, endpoint);
 });
 
-test('close ends what is under way and what comes later', async (t) => {
+test('close ends running requests and rejects later ones', async (t) => {
   const server = await startScriptedServer(t, () => {});
   const store = await server.open();
   const asked = says(/it has been closed \(CLOSED\)/, async () => store.stat(digest));
@@ -165,12 +165,12 @@ const abort =
   '<AbortIncompleteMultipartUpload><DaysAfterInitiation>3</DaysAfterInitiation></AbortIncompleteMultipartUpload>';
 
 for (const [what, present, expected] of [
-  ['that the server does not take', undefined, 1],
-  ['of others that ends no uploads', rules('<Expiration><Days>9</Days></Expiration>'), 1],
-  ['of others for another prefix', rules(`<Filter><Prefix>other/</Prefix></Filter>${abort}`), 1],
-  ['of others that ends uploads', rules(`<Filter><Prefix/></Filter>${abort}`), 0],
+  ['that the server rejects', undefined, 1],
+  ['from another owner that ends no uploads', rules('<Expiration><Days>9</Days></Expiration>'), 1],
+  ['from another owner for another prefix', rules(`<Filter><Prefix>other/</Prefix></Filter>${abort}`), 1],
+  ['from another owner that ends uploads', rules(`<Filter><Prefix/></Filter>${abort}`), 0],
 ] as const)
-  test(`a lifecycle rule ${what} is left alone, with ${expected} warnings`, async (t) => {
+  test(`existing rules stay unchanged and ${expected} warnings are logged, for a rule ${what}`, async (t) => {
     const methods: (string | undefined)[] = [];
     const server = await startScriptedServer(
       t,
@@ -187,7 +187,7 @@ for (const [what, present, expected] of [
     assert.deepEqual(methods, ['GET']);
   });
 
-test('objects that the server does not remove are returned, and the others are gone', async (t) => {
+test('objects that the server does not remove are returned, and the others are removed', async (t) => {
   const [one, two, three] = ['one', 'two', 'three'].map((text) => digestOf(Buffer.from(text)));
   const keyOf = (of = one!) => `docker/registry/v2/blobs/sha256/${of.slice(7, 9)}/${of.slice(7)}/data`;
   const failed = (code: string, of = one) =>
@@ -203,7 +203,7 @@ test('objects that the server does not remove are returned, and the others are g
   assert.deepEqual(server.requests, ['POST /bucket?delete']);
 });
 
-test('a server that refuses to remove many objects at once is asked for one after the other', async (t) => {
+test('a server that rejects DeleteObjects gets one request for each object', async (t) => {
   const [one, two] = ['one', 'two'].map((text) => digestOf(Buffer.from(text)));
   const server = await startScriptedServer(t, (request, response) => {
     request.resume();
@@ -219,7 +219,7 @@ test('a server that refuses to remove many objects at once is asked for one afte
   );
 });
 
-test('a server that removes nothing for the moment is asked again, then given up', async (t) => {
+test('removals are retried after temporary failures, then fail', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => sendError(response, 503, 'SlowDown'));
   const store = await server.open();
   await says(/^The store cannot remove blobs: /, () => store.removeAll([digest]));

@@ -1,4 +1,4 @@
-// One bucket as the parts of this adapter see it: clients that time out, keys below the root, errors with names.
+// One bucket for all parts of this adapter: clients with timeouts, keys below the root, and errors with codes.
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { Client } from 'minio';
 import { BodyFailure } from '../read-body.ts';
@@ -8,21 +8,21 @@ import { codeOf, isPassing, toStoreError } from './s3-error.ts';
 import { watchSilence } from './watch-silence.ts';
 
 export interface S3Access {
-  /** `http://127.0.0.1:9000` or `https://s3.example.com`: no path. */
+  /** `http://127.0.0.1:9000` or `https://s3.example.com`, without a path. */
   readonly endpoint: string;
-  /** As clients of the cache reach the same server; default: `endpoint`. */
+  /** The endpoint of the same server for clients of the cache; default: `endpoint`. */
   readonly publicEndpoint?: string | undefined;
   readonly region: string;
   readonly accessKey: string;
   readonly secretKey: string;
   readonly bucket: string;
-  /** registry:2's `rootdirectory`: slashes at both its ends do not count; empty for the bucket itself. */
+  /** registry:2's `rootdirectory`. Leading and trailing slashes are ignored; empty means the bucket itself. */
   readonly rootDirectory: string;
-  /** The bucket in the path instead of the host name. */
+  /** Puts the bucket into the path instead of the host name. */
   readonly pathStyle: boolean;
   /** How long the server may be silent before an upload or a listing fails. */
   readonly timeoutMs: number;
-  /** The same for all else, which a client of the cache waits for. */
+  /** The same for all other calls, which clients of the cache wait for. */
   readonly promptMs: number;
   readonly log: { warn(fields: object, message: string): void };
 }
@@ -30,10 +30,10 @@ export interface S3Access {
 export type S3Bucket = ReturnType<typeof createS3Bucket>;
 
 const maxRequests = 128;
-/** As many bodies are read at once; those that are not read at the moment hold none where others need it. */
+/** Limit on concurrently read bodies. A body that is not being read gives its connection up to a waiting reader. */
 const maxBodies = 1024;
 
-/** Throws `TypeError` for an endpoint that is no address of a server. Connects to nothing yet. */
+/** Throws `TypeError` for an endpoint that is not a server address. Does not connect yet. */
 export function createS3Bucket(access: S3Access) {
   const { bucket: name, rootDirectory, timeoutMs, promptMs } = access;
   const address = parseEndpoint(access.endpoint);
@@ -43,11 +43,11 @@ export function createS3Bucket(access: S3Access) {
   const silence = watchSilence({
     endpoint: access.endpoint,
     onChange: (isSilent) =>
-      access.log.warn(place, isSilent ? 'the store is silent: it is asked no more' : 'the store answers again'),
+      access.log.warn(place, isSilent ? 'store not responding, failing requests fast' : 'store responding again'),
   });
   const connect = (maxConnections: number, silenceMs: number, create = createS3Transport) => {
     const transport = create({ secure: address.useSSL, timeoutMs: silenceMs, maxConnections, silence });
-    // It would send the rest of a stream again. Its own retry does not come about with these transports anyway.
+    // A retry of the client would send only the rest of a stream. It does not work with these transports anyway.
     const options = { ...address, ...account, ...transport.clientOptions, retryOptions: { disableRetry: true } };
     return { client: new Client(options), close: transport.close };
   };
@@ -62,10 +62,13 @@ export function createS3Bucket(access: S3Access) {
     backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: 1000 }),
   });
 
-  /** `store-unavailable`, for what was found wrong with an answer. */
+  /** Returns `store-unavailable` for a fault found in a response. */
   const failure = (doing: string, error: unknown) => toStoreError(error, doing, place);
 
-  /** Runs `action`, again if it fails for the moment; rejects with `store-unavailable`, or `BodyFailure`. `doing`: "read a blob". */
+  /**
+   * Runs `action`, and retries temporary failures. Rejects with `store-unavailable` or `BodyFailure`. `doing` is a
+   * phrase such as "read a blob".
+   */
   async function attempt<T>(doing: string, action: () => Promise<T>): Promise<T> {
     try {
       return await retrying.execute(action);
@@ -75,7 +78,7 @@ export function createS3Bucket(access: S3Access) {
     }
   }
 
-  /** Like `attempt`, for objects that may not be there: `undefined` then, and only then. */
+  /** Like `attempt`, but returns `undefined` for a missing object, and only then. */
   async function attemptIfPresent<T>(doing: string, action: () => Promise<T>): Promise<T | undefined> {
     try {
       return await attempt(doing, action);
@@ -83,30 +86,33 @@ export function createS3Bucket(access: S3Access) {
       const code = codeOf(error);
       if (code === 'NoSuchKey') return undefined;
       if (code !== 'NotFound') throw error;
-      // An answer without a body, to HEAD above all: the bucket may be what is not there.
+      // A response without a body, mostly to HEAD, may also mean that the bucket is missing.
       if (await attempt(doing, async () => prompt.client.bucketExists(name))) return undefined;
-      throw failure(doing, Object.assign(new Error('the bucket is gone', { cause: error }), { code: 'NoSuchBucket' }));
+      throw failure(
+        doing,
+        Object.assign(new Error('the bucket is missing', { cause: error }), { code: 'NoSuchBucket' }),
+      );
     }
   }
 
   return {
     name,
-    /** Whether the SHA-256 of a body is part of its signature. */
+    /** Whether the signature includes the SHA-256 of a body. */
     signsBodies: !address.useSSL,
-    /** For uploads of blobs and for listings: a server may take its time over them. */
+    /** Client for uploads of blobs and for listings, which may take a server long. */
     client: requests.client,
-    /** For small requests that a caller waits for. */
+    /** Client for small requests that a caller waits for. */
     prompt: prompt.client,
     /**
-     * For bodies that are read at the pace of their readers, so that these do not hold up all else. Its answers are
-     * `BodyResponse`s.
+     * Client for bodies that are read at the pace of their readers, so that these do not delay other requests. Its
+     * responses are `BodyResponse`s.
      */
     bodies: bodies.client,
-    /** Signs URLs for `publicEndpoint`, which it does not connect to: a signature covers the host. */
+    /** Signs URLs for `publicEndpoint`, without connecting to it. A signature covers the host. */
     signer,
-    /** The full name of an object, from its key or prefix in the store's layout. */
+    /** Returns the full name of an object, from its key or prefix in the store's layout. */
     locate: (key: string): string => prefix + key,
-    /** The opposite of `locate`. */
+    /** Reverses `locate`. */
     relativeKey: (objectName: string): string => objectName.slice(prefix.length),
     attempt,
     attemptIfPresent,

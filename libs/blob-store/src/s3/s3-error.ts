@@ -1,9 +1,9 @@
-// Turns what the server, the network and the `minio` client report into what the store promises: `store-unavailable`
-// with a reason a person can act on.
+// Turns errors of the server, the network and the `minio` client into `store-unavailable`, with a reason that an
+// operator can act on.
 import { CacheError } from '@cistern/errors';
 
 export interface S3Place {
-  /** `https://s3.example.com:9000`. */
+  /** For example `https://s3.example.com:9000`. */
   readonly endpoint: string;
   readonly bucket: string;
 }
@@ -11,18 +11,18 @@ export interface S3Place {
 type Reason = (place: S3Place) => string;
 
 const unresolved: Reason = ({ endpoint }) => `the host name of ${endpoint} cannot be resolved`;
-const unreachable: Reason = ({ endpoint }) => `${endpoint} cannot be reached`;
+const unreachable: Reason = ({ endpoint }) => `${endpoint} is unreachable`;
 const broken: Reason = ({ endpoint }) => `${endpoint} broke the connection`;
 const silent: Reason = ({ endpoint }) => `${endpoint} has been silent for too long`;
 const untrusted: Reason = ({ endpoint }) => `the certificate of ${endpoint} is not trusted`;
 const notHttp: Reason = ({ endpoint }) => `${endpoint} does not speak this protocol; check http and https`;
 const elsewhere: Reason = ({ bucket }) =>
-  `the bucket ${bucket} lies in another region or at another endpoint than configured`;
+  `the bucket ${bucket} is in another region or at another endpoint than configured`;
 const full: Reason = ({ endpoint }) => `the storage of ${endpoint} is full`;
 const failing: Reason = ({ endpoint }) => `${endpoint} is overloaded or failing`;
 
 const reasons: Readonly<Record<string, Reason>> = {
-  ECONNREFUSED: ({ endpoint }) => `nothing answers at ${endpoint}`,
+  ECONNREFUSED: ({ endpoint }) => `no server listens at ${endpoint}`,
   ENOTFOUND: unresolved,
   EAI_AGAIN: unresolved,
   EHOSTUNREACH: unreachable,
@@ -51,8 +51,8 @@ const reasons: Readonly<Record<string, Reason>> = {
   AccessDenied: ({ bucket }) => `the access key has no right to do this in the bucket ${bucket}`,
   RequestTimeTooSkewed: ({ endpoint }) => `the clocks of this machine and of ${endpoint} differ too much`,
   NoSuchBucket: ({ bucket, endpoint }) => `there is no bucket ${bucket} at ${endpoint}`,
-  NoSuchUpload: () => 'its unfinished upload was ended by somebody else',
-  InvalidBucketName: ({ bucket }) => `${bucket} is not a valid name of a bucket`,
+  NoSuchUpload: () => 'another process ended its unfinished upload',
+  InvalidBucketName: ({ bucket }) => `${bucket} is not a valid bucket name`,
   AuthorizationHeaderMalformed: elsewhere,
   IllegalLocationConstraintException: elsewhere,
   InvalidLocationConstraint: elsewhere,
@@ -69,11 +69,11 @@ const reasons: Readonly<Record<string, Reason>> = {
   'HTTP 429': failing,
 };
 
-/** `doing`: "read a blob". A CacheError stays what it is. */
+/** `doing` is a phrase such as "read a blob". A CacheError passes unchanged. */
 export function toStoreError(error: unknown, doing: string, place: S3Place): CacheError {
   if (error instanceof CacheError) return error;
   const code = codeOf(error) ?? 'unknown';
-  const reason = reasons[code]?.(place) ?? `something is wrong at ${place.endpoint}${messageOf(error)}`;
+  const reason = reasons[code]?.(place) ?? `${place.endpoint} reports an error${messageOf(error)}`;
   return new CacheError('store-unavailable', `The store cannot ${doing}: ${reason} (${code}).`, {
     detail: { code },
     retryable: true,
@@ -81,22 +81,25 @@ export function toStoreError(error: unknown, doing: string, place: S3Place): Cac
   });
 }
 
-/** Of S3's errors and system errors, also inside a CacheError that was made of one. */
+/** Returns the code of an S3 error or system error, also from the CacheError built from it. */
 export function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   if (error instanceof CacheError) return codeOf(error.detail);
-  // The client throws an error that comes in an answer with status 200 as the plain object that it was parsed into.
+  // For an error in a response with status 200, the client throws the plain parsed object.
   const { code, Code } = error as { readonly code?: unknown; readonly Code?: unknown };
   return [code, Code].find((value) => typeof value === 'string' && value !== '') as string | undefined;
 }
 
-/** Whether the same request may well succeed at once: not after a timeout, which has used up the patience already. */
+/**
+ * Reports whether an immediate retry may succeed. A timeout does not qualify, because it has already used the whole
+ * wait.
+ */
 export function isPassing(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return /^(?:ECONNRESET|EPIPE|InternalError|SlowDown|HTTP 5\d\d|HTTP 429)$/.test(code);
 }
 
-/** Whether the server itself was not reached, or is overloaded or failing: nothing says yet that the settings are wrong. */
+/** Reports whether the server was unreachable, overloaded or failing. The settings may then be right. */
 export function isAway(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return awayCodes.has(code) || isPassing(error);

@@ -1,4 +1,4 @@
-// A server that hangs costs whoever waits for it one timeout, not one for each request.
+// A server that hangs costs its callers one timeout, not one for each request.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
@@ -12,7 +12,7 @@ import { openS3Store } from './open-s3-store.ts';
 const digest = digestOf(Buffer.from('a blob'));
 const isAway = (error: unknown) => isCacheError(error, 'store-unavailable');
 
-test('is asked no more while it answers nothing, and again when it does', async (t) => {
+test('a server that does not answer gets no requests until it answers again', async (t) => {
   let hangs = false;
   const held = new Set<ServerResponse>();
   let asked = 0;
@@ -48,13 +48,13 @@ test('is asked no more while it answers nothing, and again when it does', async 
 
   hangs = true;
   await assert.rejects(store.stat(digest), isAway);
-  while (!logged.some((line) => line.includes('asked no more'))) await delay(20);
+  while (!logged.some((line) => line.includes('failing requests fast'))) await delay(20);
   const before = asked;
   for (let count = 0; count < 50; count += 1) await assert.rejects(store.stat(digest), isAway);
   assert.equal(asked, before);
 
   hangs = false;
-  while (!logged.some((line) => line.includes('answers again'))) await delay(20);
+  while (!logged.some((line) => line.includes('responding again'))) await delay(20);
   assert.deepEqual(await store.stat(digest), { size: 7 });
   assert.equal(logged.length, quiet + 2);
 });

@@ -1,12 +1,12 @@
-// How uploads end that never become a blob. The sweeper ends those that could not be ended in time.
+// Ends uploads that never become a blob. The sweeper ends those that could not be ended in time.
 import { blobsPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
 
-/** Fine if the upload is gone. */
+/** Succeeds if the upload no longer exists. */
 export async function abortUpload({ client, name: bucketName, attempt }: S3Bucket, name: string, id: string) {
   try {
-    // It writes the id into its query as it is (minio 8.0.7).
+    // The client writes the id into its query unescaped (minio 8.0.7).
     await attempt('drop an unfinished blob', async () =>
       client.abortMultipartUpload(bucketName, name, encodeURIComponent(id)),
     );
@@ -16,8 +16,8 @@ export async function abortUpload({ client, name: bucketName, attempt }: S3Bucke
 }
 
 /**
- * Ends abandoned uploads: those of dead processes, and those that could not be dropped when it was time. They were begun before
- * `beforeMs`. Returns how many uploads were ended.
+ * Ends abandoned uploads: those of dead processes, and those that could not be dropped in time. It takes uploads that
+ * began before `beforeMs`. Returns the number of ended uploads.
  */
 export async function sweepUploads(
   bucket: S3Bucket,
@@ -28,7 +28,7 @@ export async function sweepUploads(
   let swept = 0;
   for (let marker: string | undefined = ''; marker !== undefined;) {
     const after: string = marker;
-    const page = await attempt('look for unfinished uploads', async () =>
+    const page = await attempt('list unfinished uploads', async () =>
       client.listIncompleteUploadsQuery(name, locate(blobsPrefix), after, '', ''),
     );
     for (const { key, uploadId, initiated } of page.uploads) {
@@ -36,7 +36,7 @@ export async function sweepUploads(
       await abortUpload(bucket, key, uploadId);
       swept += 1;
     }
-    // By key alone: the client loses the other marker, and of one key's uploads the first thousand will do.
+    // Pages by key only, because the client loses the other marker. The first thousand uploads of a key are enough.
     marker = page.isTruncated && page.nextKeyMarker !== after ? page.nextKeyMarker : undefined;
   }
   return swept;

@@ -1,4 +1,4 @@
-// How much of a large blob is in memory while it goes up: what has been read of its segments and has not arrived yet.
+// Memory use during the upload of a large blob: bytes read from its segments that have not arrived yet.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { digestOf } from '@cistern/oci';
@@ -7,7 +7,7 @@ import { createUploadScript } from './fixtures/upload-script.ts';
 
 const mebibyte = 1024 * 1024;
 
-test('an upload of 1 GiB has no more than a few MiB in memory at a time', async (t) => {
+test('an upload of 1 GiB holds only a few MiB in memory at a time', async (t) => {
   const size = 1024 * mebibyte;
   const segmentBytes = 16 * mebibyte;
   const chunk = Buffer.alloc(mebibyte / 4);

@@ -1,4 +1,4 @@
-// How segments go up: streamed, a few at once, in turn, again where it is worth it, and what is left behind when they fail.
+// Upload of segments: streaming, limits, order and retries, and the remains of failures.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -18,7 +18,7 @@ const segmentBytes = 300_000;
 const segment = Buffer.alloc(segmentBytes, 'part');
 const digest = digestOf(segment);
 
-/** `answer` first, where it says whether it has. */
+/** `answer` runs first and returns whether it has answered. */
 async function open(
   t: TestContext,
   options: Partial<S3StoreOptions> = {},
@@ -43,7 +43,7 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
   return Promise.race([promise.then(() => false), delay(30).then(() => true)]);
 }
 
-test('a body goes up with its length and its SHA-256, which the store computes where it is not given', async (t) => {
+test('a body is sent with its length and SHA-256, which the store computes if it is missing', async (t) => {
   const seen: unknown[] = [];
   const { store, begin, script } = await open(t, {}, ({ method, headers }) => {
     if (method === 'PUT')
@@ -63,7 +63,7 @@ test('a body goes up with its length and its SHA-256, which the store computes w
   assert.deepEqual([unsigned.opened, signedSeen.opened], [2, 1]);
 });
 
-test('the segments of an upload are put together in order, by the ETags of the parts', async (t) => {
+test('the segments of an upload are joined in order, by the ETags of the parts', async (t) => {
   const { script, begin } = await open(t);
   script.release();
   const upload = await begin(3);
@@ -85,7 +85,7 @@ test('the segments of an upload are put together in order, by the ETags of the p
   assert.deepEqual(script.aborted, []);
 });
 
-test('four parts of an upload are under way at once, and 32 bodies of all blobs, first come first served', async (t) => {
+test('an upload runs four parts at a time, and all blobs 32 bodies, first come, first served', async (t) => {
   const { script, begin, store } = await open(t);
   const one = await begin(40);
   const puts = Array.from({ length: 40 }, (_, number) => one.put(number, bodyOf(segment)));
@@ -103,7 +103,7 @@ test('four parts of an upload are under way at once, and 32 bodies of all blobs,
   assert.equal(script.arrived.size, 40);
 });
 
-test('bodies of which no byte comes end with the silence, and blobs that are complete are stored then', async (t) => {
+test('stalled bodies end with the timeout, and complete blobs are then stored', async (t) => {
   const { script, store, begin, server } = await open(t, { timeoutMs: 15_000 });
   script.release();
   const upload = await begin(50);
@@ -122,7 +122,7 @@ test('bodies of which no byte comes end with the silence, and blobs that are com
   await failed;
 });
 
-test('sixteen slow bodies do not hold up a blob that is complete', async (t) => {
+test('sixteen slow bodies do not delay a complete blob', async (t) => {
   const { script, store } = await open(t);
   script.release();
   const size = 65 * 1024;
@@ -145,7 +145,7 @@ test('sixteen slow bodies do not hold up a blob that is complete', async (t) => 
   await Promise.all(slow);
 });
 
-test('a try that fails for the moment is made again with a new stream, and the third one is the last', async (t) => {
+test('a temporary failure is retried with a new stream, at most twice', async (t) => {
   for (const [failures, tries] of [
     [2, 3],
     [Infinity, 3],
@@ -154,7 +154,7 @@ test('a try that fails for the moment is made again with a new stream, and the t
     const { script, begin } = await open(t, {}, (request, response) => {
       if (!isPart(request) || left <= 0) return false;
       left -= 1;
-      // Before the body has come, after it has, and without an answer.
+      // Fail before the body has arrived, after it has, and without a response.
       if (left % 3 === 0) sendError(response, 503, 'SlowDown');
       else if (left % 3 === 1) request.resume().once('end', () => sendError(response, 500, 'InternalError'));
       else request.once('data', () => request.socket.destroy());
@@ -172,7 +172,7 @@ test('a try that fails for the moment is made again with a new stream, and the t
   }
 });
 
-test('a refusal before the body has come ends it at once', async (t) => {
+test('a refusal before the body has arrived ends it immediately', async (t) => {
   const { store } = await open(t, {}, (request, response) => {
     if (!isBlob(request)) return false;
     sendError(response, 403, 'AccessDenied');
@@ -183,7 +183,7 @@ test('a refusal before the body has come ends it at once', async (t) => {
   assert.deepEqual(seen, { opened: 1, ended: 0 });
 });
 
-test('an answer that a body was stored which has not come yet is no success', async (t) => {
+test('a success response to an incomplete body is a failure', async (t) => {
   const { store } = await open(t, {}, (request, response) => {
     if (!isBlob(request)) return false;
     request.once('data', () => response.writeHead(200, { etag: '"e"' }).end());
@@ -203,7 +203,7 @@ test('the last bytes of a body are not sent before its end is known', async (t) 
   assert.ok(received < segmentBytes);
 });
 
-test('an abort waits for parts that the server has, and is logged where it fails', async (t) => {
+test('an abort waits for the parts on the server, and its failure is logged', async (t) => {
   let refuses = false;
   const { script, begin, warnings } = await open(t, {}, ({ method }, response) => {
     if (method !== 'DELETE' || !refuses) return false;
@@ -225,7 +225,7 @@ test('an abort waits for parts that the server has, and is logged where it fails
   assert.deepEqual(warnings, ['failed to drop an upload, leaving it to the sweeper']);
 });
 
-test('an upload that is gone is complete only if the blob is there in its size', async (t) => {
+test('a missing upload counts as complete only if the blob exists in its size', async (t) => {
   let size: number | undefined;
   const { script, begin } = await open(t, {}, ({ method, url = '' }, response) => {
     if (method === 'HEAD' && url.endsWith('/data') && size !== undefined)
@@ -245,7 +245,7 @@ test('an upload that is gone is complete only if the blob is there in its size',
   await upload.complete();
 });
 
-test('an upload that goes on ignores parts of a wrong length', async (t) => {
+test('a resumed upload ignores parts of a wrong length', async (t) => {
   const pages = [
     `<NextPartNumberMarker>2</NextPartNumberMarker><IsTruncated>true</IsTruncated>${part(1, segmentBytes)}${part(2, 7)}`,
     `<IsTruncated>false</IsTruncated>${part(3, 10)}${part(4, segmentBytes)}`,
@@ -269,7 +269,7 @@ test('an upload that goes on ignores parts of a wrong length', async (t) => {
   assert.ok(!server.requests.some((request) => request.startsWith('POST') && request.endsWith('?uploads')));
 });
 
-test('the sweeper spares uploads that this process has used since, and those of blobs that are fetched', async (t) => {
+test('the sweeper keeps uploads that this process used recently, and those of blobs in a fill', async (t) => {
   const ids = ['old', 'fetched', uploadId];
   const fetched = digestOf(Buffer.from('fetched'));
   const clock = { nowMs: Date.now() };

@@ -1,14 +1,14 @@
-// Whether a server that let a request wait in vain answers anything at all. While it does not, it is asked nothing but, once a
-// second, whether it is back: a pull makes many requests, and should not wait out the patience of each.
+// Detects whether a server that let a request time out responds at all. While it does not, it gets only a probe each
+// second. A pull makes many requests and should not wait for the timeout of each.
 import * as http from 'node:http';
 import * as https from 'node:https';
 
 export type Silence = ReturnType<typeof watchSilence>;
 
 export interface WatchSilenceOptions {
-  /** `http://127.0.0.1:9000`. */
+  /** For example `http://127.0.0.1:9000`. */
   readonly endpoint: string;
-  /** Told each change. */
+  /** Called at each change. */
   readonly onChange: (isSilent: boolean) => void;
 }
 
@@ -26,7 +26,7 @@ export function watchSilence({ endpoint, onChange }: WatchSilenceOptions) {
     const sent = protocol.request(endpoint, { method: 'HEAD', agent: false });
     probing = sent;
     const deadline = setTimeout(() => end(true), answerWithinMs);
-    // Whatever it says, a refused connection included: then requests fail soon by themselves.
+    // Any outcome counts, including a refused connection, after which requests fail fast anyway.
     sent.once('response', () => end(false));
     sent.on('error', () => end(false));
     sent.end();
@@ -45,7 +45,10 @@ export function watchSilence({ endpoint, onChange }: WatchSilenceOptions) {
   }
 
   return {
-    /** The server did not answer a request in time: perhaps that was the request's fault, so it gets a simple one. */
+    /**
+     * Called after the server did not answer a request in time. The request itself may be at fault, so this sends a
+     * simple one.
+     */
     suspect(): void {
       if (!silent && probing === undefined && !isClosed) probe();
     },
