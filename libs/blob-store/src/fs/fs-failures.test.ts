@@ -34,7 +34,7 @@ test('a directory without permission is a failure and never a miss', async (t) =
   await chmod(root, 0);
   if (asRoot) process.seteuid?.(65_534);
   try {
-    for (const ask of [
+    for (const call of [
       async () => store.stat(digest),
       async () => store.open(digest),
       async () => store.remove(digest),
@@ -44,7 +44,10 @@ test('a directory without permission is a failure and never a miss', async (t) =
       async () => store.check(),
       async () => openFsStore({ root: join(root, 'deeper'), log: console }),
     ])
-      await assert.rejects(ask, (error) => isUnavailable(error) && /permission.*EACCES/.test((error as Error).message));
+      await assert.rejects(
+        call,
+        (error) => isUnavailable(error) && /permission.*EACCES/.test((error as Error).message),
+      );
   } finally {
     if (asRoot) process.seteuid?.(0);
     await chmod(root, 0o755);
@@ -71,14 +74,14 @@ test('a full disk fails the blob and leaves no trace of it', async (t) => {
 test('a key that collides with a directory, or is below an object, fails cleanly', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   await store.writeObject('cistern/a/b', Buffer.from('b'));
-  for (const ask of [
+  for (const call of [
     async () => store.writeObject('cistern/a', Buffer.from('a')),
     async () => store.readObject('cistern/a'),
     async () => store.removeObject('cistern/a'),
     async () => store.writeObject('cistern/a/b/c', Buffer.from('c')),
     async () => store.readObject('cistern/a/b/c'),
   ])
-    await assert.rejects(ask, isUnavailable);
+    await assert.rejects(call, isUnavailable);
   assert.deepEqual(await collect(store.listObjects('cistern/')), ['cistern/a/b']);
   assert.deepEqual(await spooled(root), []);
 });

@@ -16,7 +16,7 @@ const hex = digestHex(digest);
 const blobs = 'docker/registry/v2/blobs';
 const repositoryRoot = 'docker/registry/v2/repositories/library/nginx';
 
-async function lay(root: string, files: Record<string, string | Buffer>): Promise<void> {
+async function writeFiles(root: string, files: Record<string, string | Buffer>): Promise<void> {
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true });
     await writeFile(join(root, path), content);
@@ -25,7 +25,7 @@ async function lay(root: string, files: Record<string, string | Buffer>): Promis
 
 test('a cache that registry:2 filled is readable unchanged', async (t) => {
   const { root, store } = await openTemporaryStore(t);
-  await lay(root, {
+  await writeFiles(root, {
     [`${blobs}/sha256/${hex.slice(0, 2)}/${hex}/data`]: manifest,
     [`${repositoryRoot}/_manifests/tags/1.27/current/link`]: digest,
     [`${repositoryRoot}/_manifests/tags/1.27/index/sha256/${hex}/link`]: digest,
@@ -46,7 +46,7 @@ test('a cache that registry:2 filled is readable unchanged', async (t) => {
 test('only committed blobs are listed', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const other = digestOf(Buffer.from('other'));
-  await lay(root, {
+  await writeFiles(root, {
     [`${blobs}/sha256/${hex.slice(0, 2)}/${hex}/data`]: manifest,
     [`${blobs}/sha256/${hex.slice(0, 2)}/${hex}/data.tmp`]: 'left over',
     [`${blobs}/sha256/zz/${digestHex(other)}/data`]: 'under the wrong prefix',

@@ -3,7 +3,7 @@
 import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
 import { createUpload, segmentLength } from '../create-upload.ts';
 import type { SendBody } from './create-body-sender.ts';
-import { createPlaces } from './create-places.ts';
+import { createSlots } from './create-slots.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
 import { abortUpload } from './sweep-uploads.ts';
@@ -16,22 +16,22 @@ export interface S3UploadOptions {
   /** Called with the upload's id at each use, so that the upload does not count as abandoned. */
   readonly onUse: (id: string) => void;
   /** Called with the error if the upload cannot be dropped. */
-  readonly onLeftBehind: (error: unknown) => void;
+  readonly onDropFailed: (error: unknown) => void;
 }
 
 const partsAtOnce = 4;
 const doing = 'write a blob';
 
 export async function beginS3Upload(
-  { bucket, sendBody, name, onUse, onLeftBehind }: S3UploadOptions,
+  { bucket, sendBody, name, onUse, onDropFailed }: S3UploadOptions,
   options: BlobUploadOptions,
 ): Promise<BlobUpload> {
   const { client, name: bucketName } = bucket;
   const { id, etags } = (await findUpload(bucket, name, options)) ?? (await initiateUpload(bucket, name));
-  const inPlace = createPlaces(partsAtOnce);
+  const inSlot = createSlots(partsAtOnce);
   onUse(id);
 
-  const drop = () => abortUpload(bucket, name, id).catch(onLeftBehind);
+  const drop = () => abortUpload(bucket, name, id).catch(onDropFailed);
 
   return createUpload(options, {
     id,
@@ -39,7 +39,7 @@ export async function beginS3Upload(
     async put(number, body, signal) {
       onUse(id);
       const query = `partNumber=${number + 1}&uploadId=${encodeURIComponent(id)}`;
-      etags.set(number, await inPlace(() => sendBody({ doing, name, query, body, signal }), signal));
+      etags.set(number, await inSlot(() => sendBody({ doing, name, query, body, signal }), signal));
       onUse(id);
     },
     async complete() {
@@ -51,7 +51,7 @@ export async function beginS3Upload(
       } catch (error) {
         // Either the response to an earlier request was lost, or another writer of the same bytes ended the upload
         // first.
-        if (!isGone(error, 'HTTP 500') || !(await isThere(bucket, name, options.size))) throw error;
+        if (!isGone(error, 'HTTP 500') || !(await isStored(bucket, name, options.size))) throw error;
         await drop();
       }
     },
@@ -94,7 +94,7 @@ function isGone(error: unknown, ofCeph: string): boolean {
   return ['NoSuchUpload', ofCeph].includes(codeOf(error) ?? '');
 }
 
-async function isThere(bucket: S3Bucket, name: string, size: number): Promise<boolean> {
+async function isStored(bucket: S3Bucket, name: string, size: number): Promise<boolean> {
   const found = await bucket.attemptIfPresent('commit a blob', async () => bucket.client.statObject(bucket.name, name));
   return found?.size === size;
 }

@@ -5,7 +5,7 @@ import { addAbortSignal, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { BlobBody } from '../blob-store.ts';
 import { readBody } from '../read-body.ts';
-import { createPlaces } from './create-places.ts';
+import { createSlots } from './create-slots.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 
 interface SentBody {
@@ -28,11 +28,11 @@ export type SendBody = (sent: SentBody) => Promise<string>;
 const bodiesAtOnce = 32;
 
 export function createBodySender(bucket: S3Bucket): SendBody {
-  const inPlace = createPlaces(bodiesAtOnce);
+  const inSlot = createSlots(bodiesAtOnce);
   return async (sent) => {
     const { doing, body, signal } = sent;
     const sha256 = bucket.signsBodies ? (body.sha256 ?? (await hashBody(body, signal))) : '';
-    return bucket.attempt(doing, () => inPlace(() => sendOnce(bucket, sent, sha256), signal));
+    return bucket.attempt(doing, () => inSlot(() => sendOnce(bucket, sent, sha256), signal));
   };
 }
 

@@ -71,7 +71,7 @@ function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusiv
       const wanted = Math.min(into.byteLength, endExclusive - position);
       if (wanted === 0) return 0;
       for (;;) {
-        const from = body ?? (await takeUp());
+        const from = body ?? (await resume());
         try {
           const length = await from.read(into.subarray(0, wanted));
           checkOpen();
@@ -95,7 +95,7 @@ function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusiv
     },
   };
 
-  async function takeUp(): Promise<BodyResponse> {
+  async function resume(): Promise<BodyResponse> {
     const range = { start: position, end: endExclusive - 1 };
     const next = await bucket.attempt(doing, async () => getBody(bucket, name, range));
     body = next.response;
@@ -118,7 +118,7 @@ async function getBody({ bodies, name: bucketName }: S3Bucket, name: string, ran
   const length = range === undefined ? 0 : range.end - range.start + 1;
   const answer: unknown = await bodies.getPartialObject(bucketName, name, range?.start ?? 0, length);
   const response = answer as BodyResponse;
-  const size = range === undefined ? contentLength(response) : sizeBehind(response, range);
+  const size = range === undefined ? contentLength(response) : sizeFrom(response, range);
   if (Number.isSafeInteger(size)) return { response, size };
   response.destroy();
   throw new Error(
@@ -127,7 +127,7 @@ async function getBody({ bodies, name: bucketName }: S3Bucket, name: string, ran
 }
 
 /** Returns the size of the whole object from the response to a range, or NaN if the response has another range. */
-function sizeBehind(response: BodyResponse, requested: ByteRange): number {
+function sizeFrom(response: BodyResponse, requested: ByteRange): number {
   const { range, size = Number.NaN } = parseContentRange(response.headers['content-range']) ?? {};
   if (range?.start !== requested.start || contentLength(response) !== range.end - range.start + 1) return Number.NaN;
   return size;

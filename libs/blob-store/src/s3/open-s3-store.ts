@@ -57,7 +57,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
 
   const nameOf = (digest: Digest) => bucket.locate(blobKey(digest));
   const onUse = (id: string) => void lastUseMs.set(id, now());
-  const onLeftBehind = (error: unknown) =>
+  const onDropFailed = (error: unknown) =>
     log.warn({ err: error }, 'failed to drop an upload, leaving it to the sweeper');
 
   return {
@@ -78,7 +78,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
       await orBodyError(untilAborted(sent, signal));
     },
     async beginUpload(digest, upload) {
-      return beginS3Upload({ bucket, sendBody, name: nameOf(digest), onUse, onLeftBehind }, upload);
+      return beginS3Upload({ bucket, sendBody, name: nameOf(digest), onUse, onDropFailed }, upload);
     },
     async remove(digest) {
       return removeIfPresent(bucket, nameOf(digest), 'remove a blob');

@@ -5,7 +5,7 @@ import { openPoll } from '@cistern/runtime';
 import type { LifecycleRule } from 'minio';
 import { blobsPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { codeOf, isAway } from './s3-error.ts';
+import { codeOf, isUnavailable } from './s3-error.ts';
 
 export interface PrepareBucketOptions {
   /** The endpoint, for messages. */
@@ -16,7 +16,7 @@ export interface PrepareBucketOptions {
   readonly log: { warn(fields: object, message: string): void };
 }
 
-const tryAgainMs = 2000;
+const retryMs = 2000;
 
 /**
  * Runs `prepareBucket`. If the server is unavailable, it resolves anyway and retries until the server is available or
@@ -32,11 +32,11 @@ export async function prepareBucketLater(
     await prepareBucket(bucket, options);
     return undefined;
   } catch (error) {
-    if (!isAway(error)) throw error;
+    if (!isUnavailable(error)) throw error;
     log.warn({ err: error, ...fields }, 'store unavailable, starting without it');
   }
   const poll = openPoll({
-    everyMs: tryAgainMs,
+    everyMs: retryMs,
     async look() {
       await prepareBucket(bucket, options);
       log.warn(fields, 'store available');

@@ -15,7 +15,7 @@ const digest = digestOf(Buffer.from('a blob'));
 /** Opening the store uses connections of its own. */
 const socketsToOpen = 1;
 
-async function says(message: RegExp, action: () => Promise<unknown>): Promise<void> {
+async function rejectsWith(message: RegExp, action: () => Promise<unknown>): Promise<void> {
   await assert.rejects(action, (error: Error) => {
     assert.match(error.message, message);
     assert.ok(isCacheError(error, 'store-unavailable') && error.retryable, String(error));
@@ -38,7 +38,7 @@ test('a request is retried after temporary failures, over the same connection', 
 test('a server that keeps failing gets three requests', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => sendError(response, 503, 'SlowDown'));
   const store = await server.open();
-  await says(/^The store cannot look up a blob: http:\S+ is overloaded or failing \(HTTP 503\)\.$/, () =>
+  await rejectsWith(/^The store cannot look up a blob: http:\S+ is overloaded or failing \(HTTP 503\)\.$/, () =>
     store.stat(digest),
   );
   assert.equal(server.requests.length, 3);
@@ -67,7 +67,7 @@ test('a silent server times out and gets a single request', async (t) => {
       async () => collect(store.list()),
       async () => store.sweepUploads(0),
       async () => store.check(),
-    ].map(async (ask) => says(/has been silent for too long \(SILENT\)/, ask)),
+    ].map(async (request) => rejectsWith(/has been silent for too long \(SILENT\)/, request)),
   );
   assert.equal(server.requests.length, 7);
 });
@@ -77,8 +77,8 @@ test('a response that stops halfway times out', async (t) => {
     response.writeHead(200, { 'content-length': 100 }).write('<ListBucketResult>');
   });
   const store = await server.open({ timeoutMs: 2000, promptMs: 2000 });
-  await says(/silent/, async () => collect(store.list()));
-  await says(/silent/, async () => store.readObject('a'));
+  await rejectsWith(/silent/, async () => collect(store.list()));
+  await rejectsWith(/silent/, async () => store.readObject('a'));
 });
 
 test('a request without a free connection times out', async (t) => {
@@ -89,7 +89,7 @@ test('a request without a free connection times out', async (t) => {
   const transport = createS3Transport({ secure: false, timeoutMs: 2000, maxConnections: 1, silence });
   t.after(transport.close);
   const { transport: impatient, transportAgent: agent = false } = transport.clientOptions;
-  const ask = async (protocol: Pick<typeof http, 'request'> | undefined) =>
+  const request = async (protocol: Pick<typeof http, 'request'> | undefined) =>
     new Promise((resolve, reject) => {
       protocol
         ?.request({ ...urlToHttpOptions(new URL('/bucket/key', server.endpoint)), agent }, resolve)
@@ -97,9 +97,9 @@ test('a request without a free connection times out', async (t) => {
         .end();
     });
   // It holds the only connection, and its silence does not end it.
-  await ask(http);
-  await assert.rejects(ask(impatient), { code: 'NO_FREE_CONNECTION' });
-  const closed = assert.rejects(ask(impatient), { code: 'CLOSED' });
+  await request(http);
+  await assert.rejects(request(impatient), { code: 'NO_FREE_CONNECTION' });
+  const closed = assert.rejects(request(impatient), { code: 'CLOSED' });
   transport.close();
   await closed;
 });
@@ -120,9 +120,13 @@ test('errors of S3 have messages that an operator can act on', async (t) => {
   const store = await server.open({ secretKey: 'hunter2hunter2' });
   for (const [status, code, message] of words) {
     next = [status, code, message];
-    for (const ask of [async () => store.open(digest), async () => store.readObject('a'), async () => store.check()]) {
-      await says(message, ask);
-      await assert.rejects(ask, (error: Error) => !error.message.includes('hunter2'));
+    for (const request of [
+      async () => store.open(digest),
+      async () => store.readObject('a'),
+      async () => store.check(),
+    ]) {
+      await rejectsWith(message, request);
+      await assert.rejects(request, (error: Error) => !error.message.includes('hunter2'));
     }
   }
 });
@@ -130,8 +134,8 @@ test('errors of S3 have messages that an operator can act on', async (t) => {
 test('responses that are not from S3 are failures', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => response.end('<html>It works!</html>'));
   const store = await server.open();
-  await says(/http:\S+ reports an error/, async () => collect(store.list()));
-  await says(/http:\S+ reports an error/, async () => store.sweepUploads(0));
+  await rejectsWith(/http:\S+ reports an error/, async () => collect(store.list()));
+  await rejectsWith(/http:\S+ reports an error/, async () => store.sweepUploads(0));
 });
 
 test('an unusable bucket is reported when the store opens', async (t) => {
@@ -143,7 +147,7 @@ test('an unusable bucket is reported when the store opens', async (t) => {
     ],
     [server.endpoint.replace('http:', 'https:'), /does not speak this protocol; check http and https/],
   ] as const)
-    await says(message, async () => server.open({ endpoint }));
+    await rejectsWith(message, async () => server.open({ endpoint }));
   for (const endpoint of ['127.0.0.1:9000', 'ftp://127.0.0.1', 'http://127.0.0.1/path', ''])
     await assert.rejects(server.open({ endpoint }), TypeError, endpoint);
 });
@@ -151,11 +155,11 @@ test('an unusable bucket is reported when the store opens', async (t) => {
 test('close ends running requests and rejects later ones', async (t) => {
   const server = await startScriptedServer(t, () => {});
   const store = await server.open();
-  const asked = says(/it has been closed \(CLOSED\)/, async () => store.stat(digest));
+  const asked = rejectsWith(/it has been closed \(CLOSED\)/, async () => store.stat(digest));
   while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await store.close();
   await asked;
-  await says(/it has been closed/, async () => store.stat(digest));
+  await rejectsWith(/it has been closed/, async () => store.stat(digest));
   while (server.sockets.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
 });
 
@@ -222,6 +226,6 @@ test('a server that rejects DeleteObjects gets one request for each object', asy
 test('removals are retried after temporary failures, then fail', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => sendError(response, 503, 'SlowDown'));
   const store = await server.open();
-  await says(/^The store cannot remove blobs: /, () => store.removeAll([digest]));
+  await rejectsWith(/^The store cannot remove blobs: /, () => store.removeAll([digest]));
   assert.equal(server.requests.length, 3);
 });

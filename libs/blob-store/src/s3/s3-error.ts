@@ -100,12 +100,12 @@ export function isPassing(error: unknown): boolean {
 }
 
 /** Reports whether the server was unreachable, overloaded or failing. The settings may then be right. */
-export function isAway(error: unknown): boolean {
+export function isUnavailable(error: unknown): boolean {
   const code = codeOf(error) ?? '';
-  return awayCodes.has(code) || isPassing(error);
+  return unavailableCodes.has(code) || isPassing(error);
 }
 
-const awayCodes: ReadonlySet<string> = new Set([
+const unavailableCodes: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',

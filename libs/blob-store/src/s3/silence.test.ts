@@ -10,7 +10,7 @@ import { digestOf } from '@cistern/oci';
 import { openS3Store } from './open-s3-store.ts';
 
 const digest = digestOf(Buffer.from('a blob'));
-const isAway = (error: unknown) => isCacheError(error, 'store-unavailable');
+const isUnavailable = (error: unknown) => isCacheError(error, 'store-unavailable');
 
 test('a server that does not answer gets no requests until it answers again', async (t) => {
   let hangs = false;
@@ -47,10 +47,10 @@ test('a server that does not answer gets no requests until it answers again', as
   const quiet = logged.length;
 
   hangs = true;
-  await assert.rejects(store.stat(digest), isAway);
+  await assert.rejects(store.stat(digest), isUnavailable);
   while (!logged.some((line) => line.includes('failing requests fast'))) await delay(20);
   const before = asked;
-  for (let count = 0; count < 50; count += 1) await assert.rejects(store.stat(digest), isAway);
+  for (let count = 0; count < 50; count += 1) await assert.rejects(store.stat(digest), isUnavailable);
   assert.equal(asked, before);
 
   hangs = false;

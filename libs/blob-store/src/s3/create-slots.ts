@@ -1,9 +1,9 @@
 // Limits concurrent work. Further calls wait in a queue, first in, first out.
 
 /** Runs `work` in a slot, which is released when it settles. Rejects with the reason of `signal` while it waits. */
-export type InPlace = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
+export type InSlot = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
-export function createPlaces(count: number): InPlace {
+export function createSlots(count: number): InSlot {
   let free = count;
   const queue: (() => void)[] = [];
 

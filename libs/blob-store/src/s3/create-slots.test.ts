@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { createPlaces } from './create-places.ts';
+import { createSlots } from './create-slots.ts';
 
 /** Work that begins when it has a slot, and ends when the test calls `end`. */
 function startWork(count: number) {
-  const inPlace = createPlaces(count);
+  const inSlot = createSlots(count);
   const begun: string[] = [];
   const add = (name: string, signal?: AbortSignal) => {
     const end = Promise.withResolvers<void>();
@@ -12,7 +12,7 @@ function startWork(count: number) {
       begun.push(name);
       await end.promise;
     };
-    return { end: end.resolve, fail: end.reject, settled: inPlace(work, signal) };
+    return { end: end.resolve, fail: end.reject, settled: inSlot(work, signal) };
   };
   return { begun, add };
 }
