@@ -1,4 +1,4 @@
-// The places of ACME's records, and how nodes notify one another of them.
+// Connects the ACME client to its storage: persistent records, and short-lived notices between nodes.
 import { join } from 'node:path';
 import { acmeRecordKey } from '@cistern/blob-store';
 import { type Config, indexDirectory } from '@cistern/config';
@@ -12,8 +12,8 @@ export interface AcmeRecords {
 }
 
 /**
- * A cluster keeps them in its store and its index, sealed with its secret. A single node has a directory of its own: a key
- * in clear is no thing for a bucket. `directory`: the configured one.
+ * A cluster keeps the records in its store and index, sealed with its secret. A single node uses a directory of its
+ * own, because a bucket must not contain a key in clear. `directory` is the configured one.
  */
 export function acmeRecords(
   config: Pick<Config, 'cluster' | 'storage'>,
@@ -21,7 +21,7 @@ export function acmeRecords(
   directory: string | undefined,
 ): AcmeRecords {
   const { cluster, storage } = config;
-  const seal = cluster === undefined ? openly : createSeal(cluster.secret.reveal(), 'acme');
+  const seal = cluster === undefined ? unsealed : createSeal(cluster.secret.reveal(), 'acme');
   const besideIndex = indexDirectory(storage);
   const ownDirectory = directory ?? (besideIndex && join(besideIndex, 'acme'));
   const state =
@@ -29,8 +29,8 @@ export function acmeRecords(
   return { state, board: sharedBoard(index, seal) };
 }
 
-/** Of a single node, where a name's answers are all there is to see. */
-const openly: Seal = { close: (_name, text) => text, open: (_name, text) => text };
+/** The seal of a single node, which leaves texts as they are. */
+const unsealed: Seal = { close: (_name, text) => text, open: (_name, text) => text };
 
 function storedState(store: OpenedIndexAndStore['store'], seal: Seal): AcmeState {
   return {

@@ -1,4 +1,4 @@
-// A full store is told apart from one that does not work.
+// The health of a full store differs from that of a failing one.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
@@ -19,7 +19,7 @@ function startHealth() {
     space: async () => ({ freeBytes: seen.freeBytes, totalBytes: 1000 }),
     async check() {
       if (seen.failure !== undefined)
-        throw new CacheError('store-unavailable', `It says ${seen.failure}.`, { detail: { code: seen.failure } });
+        throw new CacheError('store-unavailable', `It reports ${seen.failure}.`, { detail: { code: seen.failure } });
     },
   };
   const disk = {
@@ -30,13 +30,13 @@ function startHealth() {
   return { seen, ...createStoreHealth({ storageLimits }, store, disk) };
 }
 
-test('a store that cannot be written because its disk is full works, and is full until it can be', async () => {
+test('a store that cannot be written because its disk is full is healthy, and is full until it can be written', async () => {
   const { seen, checkStore, checkRoom } = startHealth();
   await checkRoom();
   for (const code of ['ENOSPC', 'EDQUOT']) {
     seen.failure = code;
     await checkStore();
-    await assert.rejects(checkRoom(), new RegExp(`^Error: full: It says ${code}`));
+    await assert.rejects(checkRoom(), new RegExp(`^Error: full: It reports ${code}`));
   }
   seen.failure = undefined;
   await checkStore();
@@ -45,10 +45,10 @@ test('a store that cannot be written because its disk is full works, and is full
   await assert.rejects(checkStore(), /EIO/);
 });
 
-test('a store is full while fetches are refused, and while nothing is free that a fetch could take', async () => {
+test('a store is full while fetches are rejected, and while the free space is reserved', async () => {
   const { seen, checkStore, checkRoom } = startHealth();
-  seen.full = 'no room for a blob';
-  await assert.rejects(checkRoom(), /^Error: full: no room for a blob/);
+  seen.full = 'no space for a blob';
+  await assert.rejects(checkRoom(), /^Error: full: no space for a blob/);
   await checkStore();
   seen.full = undefined;
   seen.freeBytes = 9;

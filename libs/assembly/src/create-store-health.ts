@@ -1,27 +1,27 @@
-// Whether the store does its work, and whether it can take more: a full store still serves what it holds.
+// Checks whether the store works, and whether it can accept more. A full store still serves its content.
 import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import { isCacheError } from '@cistern/errors';
 import { type DiskRoom, reserveBytes } from '@cistern/fills';
 
 export interface StoreHealth {
-  /** Rejects when the store cannot do its work now. `checkRoom` reports a full store. */
+  /** Rejects when the store does not work now. `checkRoom` reports a full store. */
   checkStore(): Promise<void>;
-  /** Rejects with `full: …` while no room can be made for what is fetched. */
+  /** Rejects with `full: …` while the store has no space for fetches. */
   checkRoom(): Promise<void>;
 }
 
-/** The parts that every process of a cache has, for its own node. */
+/** The parts of every process of a cache, for its own node. */
 export interface Assembled extends StoreHealth {
-  /** Rejects when the index cannot do its work now. */
+  /** Rejects when the index does not work now. */
   checkIndex(): Promise<void>;
-  /** Rejects when no worker lives. Unset where this process works itself. */
+  /** Rejects when no worker is alive. Unset if this process is itself a worker. */
   checkWorkers?(): Promise<void>;
   /** Lets fills end for up to `graceMs`, then closes everything. */
   close(graceMs: number): Promise<void>;
 }
 
-/** `disk`: of this process, if it fetches. */
+/** `disk` is the disk room of this process, if it fetches. */
 export function createStoreHealth(
   { storageLimits: { minFree } }: Pick<Config, 'storageLimits'>,
   store: BlobStore,
@@ -35,7 +35,7 @@ export function createStoreHealth(
     const { freeBytes, totalBytes } = seen;
     const reserve = reserveBytes(minFree, totalBytes);
     if (freeBytes >= reserve) return undefined;
-    return `${freeBytes} of ${totalBytes} bytes are free on the file system of storage.filesystem.rootdirectory, and ${reserve} have to be.`;
+    return `${freeBytes} of ${totalBytes} bytes are free on the file system of storage.filesystem.rootdirectory, which needs ${reserve}. Free some space, or lower storage.minfree.`;
   }
 
   return {

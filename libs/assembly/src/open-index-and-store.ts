@@ -1,4 +1,4 @@
-// Index and store of a configuration. Of the adapters only the chosen ones are loaded.
+// Opens the index and the store of a configuration. Only the chosen adapters are loaded.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type BlobStore, countStoreErrors } from '@cistern/blob-store';
@@ -17,13 +17,13 @@ export interface OpenedIndexAndStore {
 }
 
 export interface OpeningOptions extends Pick<NodeContext, 'log' | 'metrics' | 'tracing'> {
-  /** Servers that cannot be reached are opened all the same: what needs them rejects until they are there. */
+  /** Opens even if servers are unreachable: calls reject until the servers are available. */
   readonly mayBeAway: boolean;
 }
 
 /**
- * Rejects with `index-unavailable` or `store-unavailable`. The index comes first: it holds the lock that keeps a second process
- * out of the same directory.
+ * Rejects with `index-unavailable` or `store-unavailable`. The index opens first, because its lock prevents a second
+ * process from using the same directory.
  */
 export async function openIndexAndStore(
   config: Config,
@@ -36,7 +36,7 @@ export async function openIndexAndStore(
   return { index: traceIndex(index, tracing), store: traceStore(store, tracing) };
 }
 
-/** The nodes of a cluster share the index in Redis; without Redis it is this process's own. */
+/** The nodes of a cluster share the index in Redis. Without Redis the process has its own index. */
 async function openIndex(
   { storage, redis }: Pick<Config, 'storage' | 'redis'>,
   { log, metrics, mayBeAway }: { readonly log: Logger; readonly metrics: IndexMetrics; readonly mayBeAway: boolean },
@@ -51,12 +51,15 @@ async function openIndex(
   return openRedisIndex({ ...redis, connection: redisConnectionOf(redis), log, onCall, mayBeAway });
 }
 
-/** Beside the blobs, so that one directory is the whole cache. The index of a bucket has a name that no other bucket's has. */
+/**
+ * Returns the path of the index, in the same directory as the blobs, so that one directory is the whole cache. The
+ * index of a bucket has a name that is unique to the bucket.
+ */
 function sqlitePath(storage: Config['storage']): string {
   const directory = indexDirectory(storage);
   if (directory === undefined) return ':memory:';
   if (storage.kind !== 's3') return join(directory, 'index.sqlite');
-  // What an index says was verified was so in one store.
+  // The index records which blobs were verified, which is true for one store only.
   const { endpoint, bucket, rootDirectory } = storage;
   const store = createHash('sha256')
     .update(JSON.stringify([endpoint, bucket, rootDirectory]))
@@ -64,7 +67,7 @@ function sqlitePath(storage: Config['storage']): string {
   return join(directory, `index-${store.slice(0, 12)}.sqlite`);
 }
 
-/** Rejects with `store-unavailable`. The caller closes it. */
+/** Rejects with `store-unavailable`. The caller closes the store. */
 export async function openStore(
   { storage, storageRedirect, worker }: Pick<Config, 'storage' | 'storageRedirect' | 'worker'>,
   { log, mayBeAway }: Pick<OpeningOptions, 'log' | 'mayBeAway'>,
@@ -91,7 +94,7 @@ async function openDirectory(root: string, spoolDirectory: string | undefined, l
   const { openFsStore } = await import('@cistern/blob-store/fs');
   const store = await openFsStore({ root, log });
   if (spoolDirectory === undefined) return store;
-  // A spool elsewhere may be on another filesystem, from which nothing can be renamed: blobs are then written in.
+  // A spool elsewhere may be on another file system, where a rename is impossible. Blobs are then copied.
   const { adoptFile: _adoptFile, spoolDirectory: _spoolDirectory, ...elsewhere } = store;
   return elsewhere;
 }

@@ -1,5 +1,5 @@
-// The queue: in Redis between the nodes of a cluster, else inside this process. BullMQ and its client are loaded for the former
-// alone.
+// The queue: in Redis between the nodes of a cluster, otherwise in this process. Only a cluster loads BullMQ and its
+// client.
 import type { Config } from '@cistern/config';
 import type { JobHandlers, JobQueue, JobSlots, JobWorkers, QueueState } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';
@@ -10,22 +10,22 @@ import { traceQueue } from './trace-parts.ts';
 export interface OpenedQueue {
   readonly queue: JobQueue;
   /**
-   * Begins to do the queue's jobs in this process, once. The caller closes the workers, and that before the queue. `id`: of this worker
-   * among others.
+   * Starts to run the queue's jobs in this process; call it once. The caller closes the workers, before the queue. `id`
+   * distinguishes this worker from others.
    */
   work(handlers: JobHandlers, id: string): Promise<JobWorkers>;
-  /** How full the queue is, and what has failed in it. Rejects with `index-unavailable`. */
+  /** Returns the fill level and failures of the queue. Rejects with `index-unavailable`. */
   look(): Promise<readonly QueueState[]>;
-  /** Ends what waits for jobs; the jobs themselves go on. */
+  /** Ends the calls that wait for jobs; the jobs themselves continue. */
   close(): Promise<void>;
 }
 
 /** How many jobs of a kind may wait for a slot. */
 const maxWaiting = 10_000;
-/** Each upstream may have a part of them (`limitPerUpstream`). */
+/** Each upstream may use a part of these (`limitPerUpstream`). */
 const shortSlots = { interactive: 1_024, background: 256 };
 
-/** Of `worker.concurrency`: fetches that no client waits for. */
+/** Returns the share of `worker.concurrency` for fetches that no client waits for. */
 export function backgroundSlots(concurrency: number): number {
   return Math.max(1, Math.floor(concurrency / 4));
 }
@@ -33,11 +33,14 @@ export function backgroundSlots(concurrency: number): number {
 export interface OpenQueueOptions {
   readonly log: Logger;
   readonly tracing?: Tracing | undefined;
-  /** How many workers of the cluster live; needed for work. */
+  /** Returns the number of live workers in the cluster; `work` needs it. */
   readonly countWorkers?: (() => Promise<number | undefined>) | undefined;
 }
 
-/** Resolves within seconds even if Redis is away: then the queue rejects with `index-unavailable` until it is there. */
+/**
+ * Resolves within seconds even if Redis is unavailable. The queue then rejects with `index-unavailable` until Redis is
+ * available.
+ */
 export async function openQueue(
   config: Pick<Config, 'redis' | 'worker'>,
   { log, tracing, countWorkers }: OpenQueueOptions,
@@ -51,7 +54,7 @@ async function openPlainQueue(
   { log, countWorkers }: OpenQueueOptions,
 ): Promise<OpenedQueue> {
   const slots: JobSlots = {
-    // Fetches of clients only park. Images that are fetched early take a slot until they are here.
+    // Jobs for clients only park the fetch. A prewarmed image takes a slot until it is cached.
     blob: { interactive: shortSlots.background, background: backgroundSlots(concurrency) },
     short: shortSlots,
   };

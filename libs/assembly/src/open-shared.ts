@@ -1,4 +1,5 @@
-// The parts that the nodes of a cache share, or that one node has alone: index, store, queue, and the way to each other's fills.
+// Opens the parts that the nodes of a cache share, or that a single node has alone. These are index, store, queue, and
+// the connections to other nodes' fills.
 import { randomUUID, createHash } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import { type OfflineSwitch, type PolicyOf, createFreshnessPolicies, openOfflineSwitch } from '@cistern/pull-through';
@@ -11,13 +12,13 @@ import { type OpenedQueue, openQueue } from './open-queue.ts';
 
 export interface Shared extends OpenedIndexAndStore {
   readonly jobs: OpenedQueue;
-  /** Absent: this is the only node. */
+  /** `undefined` on a single node. */
   readonly remoteFills: RemoteFills | undefined;
   /** The same on all nodes. */
   readonly instanceId: string;
   readonly policyOf: PolicyOf;
   readonly offline: OfflineSwitch;
-  /** The upstream that a registry:2 cache's files in the store came from. */
+  /** The upstream for files in the store that a registry:2 cache fetched. */
   readonly adoptAs: string | undefined;
 }
 
@@ -52,12 +53,15 @@ export async function openShared(config: Config, options: NodeContext, closers: 
   return { ...shared, remoteFills, instanceId: clusterId(cluster.secret.reveal()) };
 }
 
-/** By it every node recognizes a request that went round through another one. Upstreams learn nothing from it. */
+/**
+ * Returns an id by which every node recognizes a request that came through another node. It reveals nothing of the
+ * secret to upstreams.
+ */
 function clusterId(secret: string): string {
   return createHash('sha256').update(`cistern instance ${secret}`).digest('hex').slice(0, 32);
 }
 
-/** The certificate that a node shows, and the authorities that it trusts, when it connects to a worker. */
+/** Returns the certificate that a node presents to a worker, and the authorities that it trusts. */
 export function peerTlsOf({ tls }: Pick<Config['worker'], 'tls'>) {
   const { ca, certificate, key } = tls ?? {};
   return { ca, ...(ca !== undefined && { certificate, key: key?.reveal() }) };

@@ -18,13 +18,13 @@ export interface OpenUpstreamsOptions extends NodeContext {
   readonly instanceId: string;
   readonly tokens: TokenCache | undefined;
   readonly ledger: BudgetLedger;
-  /** Milliseconds since the epoch, the same for all who share tokens and budgets. */
+  /** Milliseconds since the epoch, the same for all processes that share tokens and budgets. */
   readonly clock: () => number;
 }
 
 type Configured = Config['upstreams'][number];
 
-/** Every configured upstream by its name. Nothing is dialled before a client asks. */
+/** Opens every configured upstream, by name. It connects only when a client needs an upstream. */
 export function openUpstreams(
   upstreams: readonly Configured[],
   { log, metrics, env, version, instanceId, tokens, ledger, clock, tracing }: OpenUpstreamsOptions,

@@ -1,17 +1,17 @@
-// Directories and files that the configuration names and that cannot be used, in the user's words.
+// Prepares directories and files that the configuration names, with errors in the user's terms.
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Config, ConfigError } from '@cistern/config';
 import { StartError } from '@cistern/runtime';
 
-/** Those that a node of this configuration writes in; many have none. Rejects with `StartError`. */
+/** Prepares the directories that a node of this configuration writes to; many have none. Rejects with `StartError`. */
 export async function prepareDirectories({ storage, redis }: Pick<Config, 'storage' | 'redis'>): Promise<void> {
   if (storage.kind === 'filesystem') await prepareDirectory(storage.rootDirectory, 'storage.filesystem.rootdirectory');
   if (storage.kind === 's3' && redis === undefined)
     await prepareDirectory(storage.indexDirectory, 'storage.s3.indexdirectory');
 }
 
-/** What cannot be opened is a mistake of the configuration, `path`: rejects with a ConfigError. */
+/** Turns a failure of `open` into a ConfigError for the setting `path`. */
 export async function openForConfig<T>(path: string, open: () => Promise<T>): Promise<T> {
   try {
     return await open();
@@ -21,8 +21,8 @@ export async function openForConfig<T>(path: string, open: () => Promise<T>): Pr
 }
 
 /**
- * Makes it if it is not there, for its user alone. Rejects with `StartError` if this process could not write in it. `key`: of the
- * directory in the configuration.
+ * Creates the directory if it is missing, accessible to its user only. Rejects with `StartError` if this process cannot
+ * write to it. `key` is the setting of the directory.
  */
 async function prepareDirectory(path: string, key: string): Promise<void> {
   try {
@@ -39,7 +39,7 @@ async function prepareDirectory(path: string, key: string): Promise<void> {
 
 const privateMode = 0o700;
 
-// Not `recursive`, which never ends where a filesystem answers ENOENT to the making of a directory, as /proc does.
+// Not `recursive`, which never ends if a file system answers ENOENT when it creates a directory, as /proc does.
 async function makeDirectory(path: string, mode?: number): Promise<void> {
   try {
     await mkdir(path, mode);

@@ -12,7 +12,7 @@ function connectionOf(redis: string) {
   return redisConnectionOf(config.redis ?? assert.fail());
 }
 
-test('opens the secrets of every kind of connection, and says nothing of what is not given', () => {
+test('redisConnectionOf reveals the secrets of every kind of connection and omits unset fields', () => {
   assert.deepEqual(
     connectionOf('{addr: "r:1", db: 2, username: u, password: p, tls: {ca: /a, certificate: /c, key: /k}}'),
     {

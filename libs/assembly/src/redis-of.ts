@@ -1,11 +1,11 @@
-// Redis as the configuration has it: for the index and the queue that open it, and for the counts of all nodes beside the index.
+// Redis settings of a configuration: for opening the index and the queue, and for counts that all nodes share.
 import type { SharedTries } from '@cistern/auth';
 import type { Config, RedisConfig } from '@cistern/config';
 import type { RedisIndex } from '@cistern/index/redis';
 import type { RedisConnection } from '@cistern/redis';
 import type { OpenedIndexAndStore } from './open-index-and-store.ts';
 
-/** Reveals the secrets: the result is not to be logged. */
+/** Reveals the secrets. Do not log the result. */
 export function redisConnectionOf({ connection }: Pick<RedisConfig, 'connection'>): RedisConnection {
   const account = { password: connection.password?.reveal(), tls: tlsOf(connection.tls) };
   if (connection.kind !== 'sentinel') return { ...connection, ...account };
@@ -26,7 +26,7 @@ function tlsOf(tls: RedisConfig['connection']['tls']): RedisConnection['tls'] {
 
 type IndexRedis = Omit<RedisConfig, 'connection'> & Pick<RedisIndex, 'client'>;
 
-/** `undefined`: this node has an index of its own. The client is the index's, which closes it. */
+/** Returns `undefined` if this node has an index of its own. The index owns the client and closes it. */
 export function redisOf({ redis }: Pick<Config, 'redis'>, index: OpenedIndexAndStore['index']): IndexRedis | undefined {
   if (!('client' in index) || redis === undefined) return undefined;
   const { connection: _connection, ...settings } = redis;
@@ -34,8 +34,9 @@ export function redisOf({ redis }: Pick<Config, 'redis'>, index: OpenedIndexAndS
 }
 
 /**
- * Where the nodes of a cluster count wrong passwords together; `undefined`: this node counts for itself. Each `kind` is
- * counted apart: an operator is not a client of the same name, and a caller of an upstream neither.
+ * Returns the Redis in which the nodes of a cluster count wrong passwords together, or `undefined` if this node counts
+ * alone. Each `kind` has separate counts, because clients, operators and callers of an upstream may have the same
+ * names.
  */
 export function sharedTriesOf(
   config: Pick<Config, 'cluster' | 'redis'>,

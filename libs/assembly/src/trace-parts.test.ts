@@ -1,4 +1,4 @@
-// Parts of a cache as a trace has them, without a node or an exporter.
+// Traces of the parts of a cache, without a node or an exporter.
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ const log = createLogger({ level: 'error', formatter: 'json' });
 const digest = parseDigest(`sha256:${'0'.repeat(64)}`);
 const repository = parseRepositoryName('library/app');
 
-/** Keeps the names of spans in the order of their ends, each behind those around it. */
+/** Records the names of spans in the order of their ends, each prefixed with its parents. */
 function createTestTracing() {
   const ended: string[] = [];
   const around = new AsyncLocalStorage<Span>();
@@ -37,7 +37,7 @@ function createTestTracing() {
   return { tracing, ended };
 }
 
-test('a job is a part of the trace that asked for it, and so is what it asks of index, store and upstream', async (t) => {
+test('a job is part of its caller’s trace, and so are its calls to index, store and upstream', async (t) => {
   const { tracing, ended } = createTestTracing();
   const index = traceIndex(createTestIndex({ now: Date.now }), tracing);
   const store = traceStore(createMemoryStore(), tracing);
@@ -47,7 +47,7 @@ test('a job is a part of the trace that asked for it, and so is what it asks of 
   const plain: Partial<Upstream> = {
     name: 'docker.io',
     getBlob: async () => ({ start: 0, totalSize: 5, body, close() {} }),
-    headBlob: () => Promise.reject(new Error('upstream is away')),
+    headBlob: () => Promise.reject(new Error('upstream unavailable')),
   };
   const upstream = traceUpstream(plain as Upstream, tracing);
   const handlers: Partial<JobHandlers> = {
@@ -67,7 +67,7 @@ test('a job is a part of the trace that asked for it, and so is what it asks of 
   const payload = { upstream: 'docker.io', repository, digest };
   const asked = { class: 'interactive', dedupKey: 'x', timeoutMs: 60_000 } as const;
   await inSpan(tracing, 'request', { kind: 'server' }, () => queue.run('stat-blob', payload, asked));
-  const job = 'request > ask stat-blob > job stat-blob';
+  const job = 'request > run stat-blob > job stat-blob';
   assert.deepEqual(ended, [
     `${job} > index blobs get`,
     `${job} > store stat`,
@@ -75,12 +75,12 @@ test('a job is a part of the trace that asked for it, and so is what it asks of 
     `${job} > upstream body`,
     `${job} > upstream headBlob!`,
     job,
-    'request > ask stat-blob',
+    'request > run stat-blob',
     'request',
   ]);
   ended.length = 0;
   await index.blobs.get(digest);
-  assert.deepEqual(ended, [], 'what nobody has asked for is no trace');
+  assert.deepEqual(ended, [], 'calls without a trace get no span');
   await queue.run('stat-blob', payload, asked);
-  assert.equal(ended.at(-1), 'job stat-blob', 'but a job is one');
+  assert.equal(ended.at(-1), 'job stat-blob', 'but a job starts a trace');
 });

@@ -1,4 +1,4 @@
-// The parts of a node as parts of traces: index, store, queue, upstreams and the fills that followers read.
+// Adds the parts of a node to traces: index, store, queue, upstreams, and the fills that followers read.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 import type { RedisIndex } from '@cistern/index/redis';
@@ -20,7 +20,7 @@ export function traceIndex<I extends CacheIndex | RedisIndex>(index: I, tracing:
   };
 }
 
-/** The span of a blob that is read covers the opening alone. */
+/** Traces the store. The span of a blob read covers only the opening. */
 export function traceStore(store: BlobStore, tracing: Tracing): BlobStore {
   const methods = ['stat', 'open', 'put', 'remove', 'readObject', 'writeObject', 'presign'] as const;
   return traceCalls(store, methods, tracing, {
@@ -31,7 +31,7 @@ export function traceStore(store: BlobStore, tracing: Tracing): BlobStore {
 }
 
 /**
- * Jobs, from their request to the worker that runs them: the trace goes with the job. Where several request the same job, it
+ * Traces jobs from their request to the worker that runs them; the job carries the trace. A job with several requests
  * is in the trace of the first.
  */
 export function traceQueue(queue: JobQueue, tracing: Tracing): JobQueue {
@@ -40,7 +40,7 @@ export function traceQueue(queue: JobQueue, tracing: Tracing): JobQueue {
     add: (name, payload, options) =>
       trace(`add ${name}`, payload, (traceparent) => queue.add(name, payload, { ...options, ...traceparent })),
     run: (name, payload, options) =>
-      trace(`ask ${name}`, payload, (traceparent) => queue.run(name, payload, { ...options, ...traceparent })),
+      trace(`run ${name}`, payload, (traceparent) => queue.run(name, payload, { ...options, ...traceparent })),
   };
 
   function trace<T>(
@@ -54,7 +54,7 @@ export function traceQueue(queue: JobQueue, tracing: Tracing): JobQueue {
   }
 }
 
-/** A job without a trace begins one. */
+/** Traces job handlers. A job without a trace starts one. */
 export function traceJobHandlers(handlers: JobHandlers, tracing: Tracing): JobHandlers {
   return wrapHandlers(handlers, (handle, job) => (payload, context) => {
     const attributes = { ...attributesOfJob(payload), 'cistern.job.class': context.class };
@@ -70,8 +70,8 @@ function attributesOfJob(payload: JobPayload<JobName>): SpanAttributes {
 }
 
 /**
- * The fills that followers read of this worker, as parts of their traces. A follower has proven nothing yet: a trace gives no
- * right, and only its name is taken.
+ * Traces the fills that followers read from this worker, as parts of the followers' traces. Followers are not
+ * authenticated yet, but a trace grants nothing, and only its id is used.
  */
 export function tracePeer(answer: AnswerPeer, tracing: Tracing): AnswerPeer {
   return (request, response) => {
@@ -86,7 +86,7 @@ export function tracePeer(answer: AnswerPeer, tracing: Tracing): AnswerPeer {
   };
 }
 
-/** Calls of an upstream. No request that leaves the cache says that it has a trace. */
+/** Traces calls of an upstream. Requests that leave the cache carry no trace. */
 export function traceUpstream(upstream: Upstream, tracing: Tracing): Upstream {
   const traced = traceCalls(
     upstream,
@@ -117,7 +117,7 @@ export function traceUpstream(upstream: Upstream, tracing: Tracing): Upstream {
   }
 }
 
-/** The span lasts from the first read to the end of the body, or to where the reader stops. */
+/** The span lasts from the first read to the end of the body, or until the reader stops. */
 function traceBody(blob: UpstreamBlobBody, tracing: Tracing, attributes: SpanAttributes): UpstreamBlobBody {
   async function* read(): AsyncGenerator<Buffer> {
     const span = tracing.begin('upstream body', { kind: 'client', attributes });
@@ -142,15 +142,15 @@ function traceBody(blob: UpstreamBlobBody, tracing: Tracing, attributes: SpanAtt
 type Method = (...args: never[]) => unknown;
 
 interface TracedCalls {
-  /** Before each method's name. */
+  /** Prefix of each method's name. */
   readonly prefix: string;
   readonly kind: SpanOptions['kind'];
   attributesOf?(args: readonly unknown[]): SpanAttributes;
 }
 
 /**
- * `part` with a span for each call of its methods of these names, which return promises. A call without a trace around it gets
- * no span: a node makes such calls by itself, heartbeats for example.
+ * Returns `part` with a span for each call of the named methods, which return promises. A call outside a trace gets no
+ * span, because nodes make many such calls themselves, for example heartbeats.
  */
 function traceCalls<T extends object>(
   part: T,

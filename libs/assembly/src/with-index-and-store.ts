@@ -1,5 +1,5 @@
-// The work on index and store of processes that neither serve nor fetch, beside whatever runs on them. A cache of one process
-// has to be stopped for it, except for tokens.
+// Index and store work for processes that neither serve nor fetch, and that run alongside other nodes. A single-process
+// cache must be stopped first, except for tokens.
 import { openRobotTokens, type RobotTokens, sealRobots } from '@cistern/auth';
 import { importBundle, type ImportOptions, type ImportResult } from '@cistern/bundles';
 import type { Config } from '@cistern/config';
@@ -10,7 +10,10 @@ import type { Logger } from '@cistern/telemetry';
 import { createUpstreamTable, resolveImage } from '@cistern/upstream';
 import { type OpenedIndexAndStore, openIndexAndStore, openStore } from './open-index-and-store.ts';
 
-/** Resolves as `action` does, which has both open until then. Rejects with `index-unavailable` or `store-unavailable` too. */
+/**
+ * Runs `action` with both open and resolves to its result. Also rejects with `index-unavailable` or
+ * `store-unavailable`.
+ */
 async function withIndexAndStore<T>(
   config: Config,
   options: Pick<NodeContext, 'log' | 'metrics'>,
@@ -30,7 +33,7 @@ async function withIndexAndStore<T>(
 export type ImportBundleOptions = Pick<NodeContext, 'log' | 'metrics'> &
   Pick<ImportOptions, 'path' | 'overwrite' | 'signal' | 'onProgress'>;
 
-/** A bundle into the cache of a configuration. Rejects as `importBundle`. */
+/** Imports a bundle into the cache of a configuration. Rejects like `importBundle`. */
 export function importBundleOf(config: Config, options: ImportBundleOptions): Promise<ImportResult> {
   const table = createUpstreamTable(config.upstreams);
   const resolve = (name: string) => resolveImage(table, name);
@@ -41,7 +44,7 @@ export function importBundleOf(config: Config, options: ImportBundleOptions): Pr
 
 export type RebuildIndexOptions = Pick<NodeContext, 'log' | 'metrics'> & Pick<RebuildOptions, 'signal' | 'onProgress'>;
 
-/** The index of a configuration, built again from its store. Rejects as `rebuildIndex`. */
+/** Rebuilds the index of a configuration from its store. Rejects like `rebuildIndex`. */
 export function rebuildIndexOf(config: Config, options: RebuildIndexOptions): Promise<RebuildResult> {
   const { log, signal, onProgress } = options;
   return withIndexAndStore(config, options, (opened) =>
@@ -49,7 +52,10 @@ export function rebuildIndexOf(config: Config, options: RebuildIndexOptions): Pr
   );
 }
 
-/** With the store of a configuration, beside whatever runs on it. Rejects with `store-unavailable`. */
+/**
+ * Runs `action` with the robot tokens of a configuration's store, alongside running nodes. Rejects with
+ * `store-unavailable`.
+ */
 export async function withRobotTokens<T>(
   config: Config,
   log: Logger,

@@ -21,7 +21,7 @@ function wayTo(span: CollectedSpan, spans: readonly CollectedSpan[]): string[] {
 const waysOf = () => collector.spans().map((span) => wayTo(span, collector.spans()).join(' > '));
 
 for (const [what, path, job] of [
-  ['a manifest', 'library/app/manifests/latest', 'ask revalidate-tag > worker: job revalidate-tag > worker: upstream '],
+  ['a manifest', 'library/app/manifests/latest', 'run revalidate-tag > worker: job revalidate-tag > worker: upstream '],
   [
     'a blob',
     `library/app/blobs/${image.layers[0]!.digest}`,
