@@ -47,7 +47,7 @@ export function createS3Bucket(access: S3Access) {
   });
   const connect = (maxConnections: number, silenceMs: number, create = createS3Transport) => {
     const transport = create({ secure: address.useSSL, timeoutMs: silenceMs, maxConnections, silence });
-    // A retry of the client would send only the rest of a stream. It does not work with these transports anyway.
+    // The client's own retry would send only the rest of a stream. With these transports it never happens anyway.
     const options = { ...address, ...account, ...transport.clientOptions, retryOptions: { disableRetry: true } };
     return { client: new Client(options), close: transport.close };
   };

@@ -27,7 +27,7 @@ const digest = sampleDigest('a');
 const failure = { kind: 'content-mismatch', message: 'The bytes do not match.', retryAfterMs: 100 } as const;
 
 export const fillCases: CacheIndexCases = {
-  async 'the first claim has a generation at least as great as the time, and starts until its lease expires'(tested) {
+  async 'the first claim is starting until its lease expires, and its generation is no lower than the time'(tested) {
     const { fills } = tested.index;
     assert.equal(await fills.read(digest), undefined);
     const before = tested.now();

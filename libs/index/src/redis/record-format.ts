@@ -19,7 +19,7 @@ const algorithms = { 43: 'sha256', 86: 'sha512' } as const;
 
 /**
  * Packs a digest as base64url without padding: 43 characters for sha256, 86 for sha512. Redis holds several digests for
- * each blob, and hexadecimal would take half as much again (decision 0042).
+ * each blob, and hexadecimal would take 50 % more (decision 0042).
  */
 export function packDigest(digest: Digest): string {
   return Buffer.from(digest.slice(digest.indexOf(':') + 1), 'hex').toString('base64url');
