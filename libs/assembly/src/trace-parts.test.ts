@@ -65,8 +65,8 @@ test('a job is part of its caller’s trace, and so are its calls to index, stor
   const workers = jobs.work(traceJobHandlers(handlers as JobHandlers, tracing));
   t.after(() => workers.close(0));
   const payload = { upstream: 'docker.io', repository, digest };
-  const asked = { class: 'interactive', dedupKey: 'x', timeoutMs: 60_000 } as const;
-  await inSpan(tracing, 'request', { kind: 'server' }, () => queue.run('stat-blob', payload, asked));
+  const options = { class: 'interactive', dedupKey: 'x', timeoutMs: 60_000 } as const;
+  await inSpan(tracing, 'request', { kind: 'server' }, () => queue.run('stat-blob', payload, options));
   const job = 'request > run stat-blob > job stat-blob';
   assert.deepEqual(ended, [
     `${job} > index blobs get`,
@@ -81,6 +81,6 @@ test('a job is part of its caller’s trace, and so are its calls to index, stor
   ended.length = 0;
   await index.blobs.get(digest);
   assert.deepEqual(ended, [], 'calls without a trace get no span');
-  await queue.run('stat-blob', payload, asked);
+  await queue.run('stat-blob', payload, options);
   assert.equal(ended.at(-1), 'job stat-blob', 'but a job starts a trace');
 });

@@ -76,7 +76,7 @@ export function linksObjectKey(upstream: string, repository: RepositoryName, dig
   return `${linksObjectsOf(upstream, repository)}${digest}.json`;
 }
 
-/** Prefix of the links objects of a repository, and of repositories below it. */
+/** Returns the prefix of the links objects of a repository, and of repositories below it. */
 export function linksObjectsOf(upstream: string, repository: RepositoryName): string {
   return `${linksObjectsPrefix}${upstreamComponent(upstream)}/${repository}/`;
 }

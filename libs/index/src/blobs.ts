@@ -47,7 +47,7 @@ export interface BlobIndex {
    */
   touch(digest: Digest, atMs: number): Promise<void>;
   /**
-   * Iterates over all records, least recently pulled first, and reads a few at a time as the caller asks for more. It
+   * Iterates over all records, least recently pulled first, and reads a few at a time as the caller continues. It
    * may omit a record that is pulled, added or removed meanwhile, but never returns one out of order.
    */
   leastRecent(): AsyncIterable<BlobRecord>;

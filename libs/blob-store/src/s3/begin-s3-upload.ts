@@ -51,7 +51,7 @@ export async function beginS3Upload(
       } catch (error) {
         // Either the response to an earlier request was lost, or another writer of the same bytes ended the upload
         // first.
-        if (!isGone(error, 'HTTP 500') || !(await isStored(bucket, name, options.size))) throw error;
+        if (!isMissing(error, 'HTTP 500') || !(await isStored(bucket, name, options.size))) throw error;
         await drop();
       }
     },
@@ -84,13 +84,13 @@ async function findUpload(
     const fitting = parts.filter(({ part, size }) => size > 0 && size === segmentLength(part - 1, options));
     return { id, etags: new Map(fitting.map(({ part, etag }) => [part - 1, etag])) };
   } catch (error) {
-    if (isGone(error, 'NoSuchKey')) return undefined;
+    if (isMissing(error, 'NoSuchKey')) return undefined;
     throw error;
   }
 }
 
 /** `ofCeph` is the code that Ceph sends instead of S3's. */
-function isGone(error: unknown, ofCeph: string): boolean {
+function isMissing(error: unknown, ofCeph: string): boolean {
   return ['NoSuchUpload', ofCeph].includes(codeOf(error) ?? '');
 }
 

@@ -105,7 +105,7 @@ test('a request without a free connection times out', async (t) => {
 });
 
 test('errors of S3 have messages that an operator can act on', async (t) => {
-  const words: [number, string, RegExp][] = [
+  const answers: [number, string, RegExp][] = [
     [403, 'InvalidAccessKeyId', /does not know the access key \(InvalidAccessKeyId\)/],
     [403, 'SignatureDoesNotMatch', /the secret key does not belong to the access key/],
     [403, 'AccessDenied', /the access key has no right to do this in the bucket bucket/],
@@ -115,10 +115,10 @@ test('errors of S3 have messages that an operator can act on', async (t) => {
     [507, 'XMinioStorageFull', /the storage of http:\S+ is full/],
     [418, 'Teapot', /http:\S+ reports an error: as scripted \(Teapot\)/],
   ];
-  let next = words[0]!;
+  let next = answers[0]!;
   const server = await startScriptedServer(t, (_request, response) => sendError(response, next[0], next[1]));
   const store = await server.open({ secretKey: 'hunter2hunter2' });
-  for (const [status, code, message] of words) {
+  for (const [status, code, message] of answers) {
     next = [status, code, message];
     for (const request of [
       async () => store.open(digest),
@@ -155,10 +155,10 @@ test('an unusable bucket is reported when the store opens', async (t) => {
 test('close ends running requests and rejects later ones', async (t) => {
   const server = await startScriptedServer(t, () => {});
   const store = await server.open();
-  const asked = rejectsWith(/it has been closed \(CLOSED\)/, async () => store.stat(digest));
+  const pending = rejectsWith(/it has been closed \(CLOSED\)/, async () => store.stat(digest));
   while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await store.close();
-  await asked;
+  await pending;
   await rejectsWith(/it has been closed/, async () => store.stat(digest));
   while (server.sockets.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
 });

@@ -15,9 +15,9 @@ const isUnavailable = (error: unknown) => isCacheError(error, 'store-unavailable
 test('a server that does not answer gets no requests until it answers again', async (t) => {
   let hangs = false;
   const held = new Set<ServerResponse>();
-  let asked = 0;
+  let requests = 0;
   const server = createServer((request, response) => {
-    if (request.url !== '/') asked += 1;
+    if (request.url !== '/') requests += 1;
     if (hangs) held.add(response);
     else if (request.method === 'HEAD') response.writeHead(200, { 'content-length': 7, 'last-modified': 'x' }).end();
     else response.end('<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>');
@@ -49,9 +49,9 @@ test('a server that does not answer gets no requests until it answers again', as
   hangs = true;
   await assert.rejects(store.stat(digest), isUnavailable);
   while (!logged.some((line) => line.includes('failing requests fast'))) await delay(20);
-  const before = asked;
+  const before = requests;
   for (let count = 0; count < 50; count += 1) await assert.rejects(store.stat(digest), isUnavailable);
-  assert.equal(asked, before);
+  assert.equal(requests, before);
 
   hangs = false;
   while (!logged.some((line) => line.includes('responding again'))) await delay(20);

@@ -32,11 +32,11 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.read(digest), undefined);
     const before = tested.now();
     const record = await claimed(tested);
-    const { replaces: _, leaseMs, ...asked } = sampleClaim('a');
+    const { replaces: _, leaseMs, ...fields } = sampleClaim('a');
     const { generation } = record;
     assertSameRecord(
       { ...record, expiresAtMs: 0 },
-      { ...asked, schema: 1, generation, state: 'starting', expiresAtMs: 0 },
+      { ...fields, schema: 1, generation, state: 'starting', expiresAtMs: 0 },
     );
     assert.ok(Number.isSafeInteger(generation));
     assert.ok(generation >= before - 1000 && generation <= tested.now() + 1000);

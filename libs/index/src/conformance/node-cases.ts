@@ -32,7 +32,7 @@ export const nodeCases: CacheIndexCases = {
       ['two', ''],
     ]);
     await nodes.leave('one', {});
-    await nodes.leave('nobody', {});
+    await nodes.leave('unknown', {});
     assert.deepEqual(reportsOf(await nodes.look()), [['two', '']]);
     await nodes.report('killed', 'back', { ttlMs: minute, counts: {} });
     assert.deepEqual(reportsOf(await nodes.look()), [
