@@ -1,7 +1,7 @@
-// Figures mean little without the machine that they are of.
+// Describes the machine of a run. Figures mean little without it.
 import { cpus, loadavg } from 'node:os';
 
-/** The load is that of the last minutes: mostly the benchmark's own. */
+/** One line. The load is the average of the last five minutes, mostly of the benchmark itself. */
 export function describeMachine(): string {
   const model = cpus()[0]?.model.trim() ?? 'unknown';
   return `${cpus().length} × ${model}, Node ${process.version}, load ${loadavg()[1]?.toFixed(1)}`;

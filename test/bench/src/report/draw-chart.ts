@@ -1,5 +1,5 @@
-// What stands for each workload, as bars: an SVG for docs/performance.md, readable on light and dark pages. Each workload has a scale of
-// its own, from 0 to its longest bar.
+// Draws the headline figure of each workload as bars: an SVG for docs/performance.md, readable on light and dark pages. Each workload has
+// a scale of its own, from 0 to its longest bar.
 import type { Measured } from '../measure.ts';
 import { mediansOf } from './medians.ts';
 import { familyOf, format } from './tables.ts';
@@ -7,7 +7,7 @@ import { familyOf, format } from './tables.ts';
 const [width, left, barHeight, groupGap] = [860, 330, 14, 24];
 const colours = { cistern: '#1a7f5a', 'docker-registry': '#8a63d2', nginx: '#d08a2e', direct: '#57606a' };
 
-/** Of workloads whose figure is better when it is higher. */
+/** Draws only workloads whose headline figure is better when it is higher. */
 export function drawChart(all: readonly Measured[]): string {
   let y = 0;
   const parts: string[] = [];

@@ -1,4 +1,4 @@
-// Made-up figures, for tests of what becomes of them.
+// Creates invented figures for the tests of reports.
 import type { Measured } from '../measure.ts';
 import type { ContenderKind } from '../contenders/contender.ts';
 import type { Figure } from '../workloads/workload.ts';
@@ -14,7 +14,7 @@ function figuresOf([perSecond = 0, cpu = 0]: readonly number[]): Figure[] {
   ];
 }
 
-/** Of one workload: each contender's rounds, each with requests a second and CPU a request. */
+/** One workload. `rounds` has the rounds of each contender, each with requests per second and CPU per request. */
 export function measuredOf(rounds: Readonly<Record<string, Rounds>>): Measured {
   const kinds = Object.keys(rounds).map((name): ContenderKind => ({ name, title: `The ${name}`, start }));
   return {

@@ -1,7 +1,7 @@
-// One figure out of several rounds.
+// Computes one figure from several rounds.
 import type { Figure } from '../workloads/workload.ts';
 
-/** Of each figure, in their order. */
+/** The median of each figure, in the order of the figures. */
 export function mediansOf(rounds: readonly (readonly Figure[])[]): Figure[] {
   return (rounds[0] ?? []).map((figure, position) => ({
     ...figure,
@@ -9,7 +9,7 @@ export function mediansOf(rounds: readonly (readonly Figure[])[]): Figure[] {
   }));
 }
 
-/** Between the two in the middle where there is none in the middle. */
+/** The mean of the two middle values if their number is even. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { measuredOf } from './figures-for-tests.ts';
 import { ratiosOf } from './ratios.ts';
 
-test('a ratio is of medians, and above 1 where the first is better, whichever way that is', () => {
+test('a ratio compares medians, and is above 1 if the first is better, by higher or by lower values', () => {
   const measured = measuredOf({
     cistern: [
       [100, 10],
@@ -25,18 +25,18 @@ test('a ratio is of medians, and above 1 where the first is better, whichever wa
   );
 });
 
-test('the spread is how far rounds lie apart that were run beside each other', () => {
+test('the spread compares the ratios of single rounds', () => {
   const [together] = ratiosOf(measuredOf({ cistern: [[100], [200]], other: [[50], [100]] }));
-  assert.equal(together?.spread, 0, 'a machine that was half as fast for both in a round says nothing');
+  assert.equal(together?.spread, 0, 'a round on a machine that was half as fast for both does not count as noise');
   const [apart] = ratiosOf(measuredOf({ cistern: [[100], [300]], other: [[100], [100]] }));
   assert.equal(apart?.value, 2);
   assert.equal(apart?.spread, 1);
 });
 
-test('what is missing or nothing has no ratio', () => {
+test('a missing or zero figure has no ratio', () => {
   assert.deepEqual(ratiosOf(measuredOf({ cistern: [[0, Number.NaN]], other: [[10, 10]] })), []);
   const measured = measuredOf({ cistern: [[10, 10]], other: [[5, 20]] });
   const [own] = measured.workload.contenders;
   const withoutFirst = new Map([...measured.rounds].filter(([kind]) => kind !== own));
-  assert.deepEqual(ratiosOf({ ...measured, rounds: withoutFirst }), [], 'the first has answered wrongly');
+  assert.deepEqual(ratiosOf({ ...measured, rounds: withoutFirst }), [], 'the first has returned wrong responses');
 });

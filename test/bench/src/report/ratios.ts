@@ -1,4 +1,4 @@
-// Contenders beside the first of a workload, which is Cistern. A ratio above 1 says that the first is better.
+// Compares contenders with the first of a workload, which is Cistern. A ratio above 1 means that the first is better.
 import type { ContenderKind } from '../contenders/contender.ts';
 import type { Measured } from '../measure.ts';
 import type { Figure } from '../workloads/workload.ts';
@@ -8,16 +8,16 @@ export interface Ratio {
   /** `<workload> / <figure> / <contender>`. */
   readonly name: string;
   readonly value: number;
-  /** Of single rounds: how far they lie apart, as a part of the median. NaN where there was but one. */
+  /** The difference between the largest and the smallest ratio of single rounds, as a part of `value`. NaN if there was only one round. */
   readonly spread: number;
 }
 
-/** Against all others, of each figure that tells something of both. */
+/** The ratios to all other contenders, for each figure that both have. */
 export function ratiosOf(measured: Measured): Ratio[] {
   return measured.workload.contenders.slice(1).flatMap((kind) => ratiosTo(kind, measured).filter(isRatio));
 }
 
-/** Of each figure in its order; none where there is nothing to compare. */
+/** The ratio of each figure, in the order of the figures; `undefined` if there is no valid comparison. */
 export function ratiosTo(kind: ContenderKind, { workload, rounds }: Measured): (Ratio | undefined)[] {
   const [own] = workload.contenders;
   const mine = own === undefined || own === kind ? [] : (rounds.get(own) ?? []);

@@ -18,7 +18,7 @@ const measured = measuredOf({
   ],
 });
 
-test('a table has every figure of every contender, with ratio and noise', () => {
+test('a table shows every figure of every contender, with ratio and noise', () => {
   assert.equal(
     tablesOf([measured]),
     `| A load | requests/s | CPU µs/request |
@@ -30,11 +30,11 @@ test('a table has every figure of every contender, with ratio and noise', () => 
   );
 });
 
-test('of one round nobody knows the noise', () => {
+test('one round has no noise', () => {
   assert.match(tablesOf([measuredOf({ cistern: [[20]], other: [[10]] })]), /10 \(2×\)/);
 });
 
-test('the summary has the first of each family', () => {
+test('the summary shows the first contender of each family', () => {
   assert.equal(
     summaryOf([measured]),
     `| workload | figure | Cistern | docker-registry | nginx | no cache |
@@ -44,7 +44,7 @@ test('the summary has the first of each family', () => {
   );
 });
 
-test('figures have two digits, or no fraction', () => {
+test('a figure has two digits or no fraction', () => {
   assert.deepEqual([0.123, 9.96, 99.4, 100.4, 12_345, Number.NaN].map(format), [
     '0.12',
     '10',

@@ -1,10 +1,10 @@
-// What was measured, as tables in Markdown, which people can read as it is.
+// Formats measured figures as Markdown tables that are readable without rendering.
 import type { ContenderKind } from '../contenders/contender.ts';
 import type { Measured } from '../measure.ts';
 import { mediansOf } from './medians.ts';
 import { type Ratio, ratiosTo } from './ratios.ts';
 
-/** A table a workload, with all its figures; in brackets how much better the first row is, and how sure that is. */
+/** One table per workload, with all its figures. In brackets: how many times better the first row is, and the noise. */
 export function tablesOf(all: readonly Measured[]): string {
   return all.map((measured) => tableOf(measured)).join('\n');
 }
@@ -24,7 +24,7 @@ function tableOf(measured: Measured): string {
 const families = ['cistern', 'docker-registry', 'nginx', 'direct'] as const;
 const columns = ['workload', 'figure', 'Cistern', 'docker-registry', 'nginx', 'no cache'];
 
-/** A row a workload, with the figure that stands for it: of the first contender, and of the first of each other family. */
+/** One row per workload, with its headline figure for the first contender and for the first contender of each other family. */
 export function summaryOf(all: readonly Measured[]): string {
   const rows = all.map((measured) => {
     const { title, headline, contenders } = measured.workload;
@@ -45,7 +45,7 @@ function headlineOf(kind: ContenderKind, measured: Measured): string {
   return ratio === undefined ? shown : `${shown} (${format(ratio.value)}×)`;
 }
 
-/** Who is shown in one column, or in one colour. */
+/** The contenders that share a column and a colour. */
 export function familyOf({ name }: ContenderKind): (typeof families)[number] | undefined {
   return families.find((family) => name.startsWith(family));
 }
@@ -61,7 +61,7 @@ function withNoise(ratio: Ratio | undefined): string {
   return ` (${format(ratio.value)}×${noise})`;
 }
 
-/** Two digits, or whole numbers; what tells nothing is a dash. */
+/** Two digits, or whole numbers from 100. A value that is not finite is a dash. */
 export function format(value: number): string {
   if (!Number.isFinite(value)) return '–';
   return Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(2)));

@@ -11,7 +11,7 @@ const chartFile = join(root, 'docs/bench.svg');
 const pageFile = join(root, 'docs/benchmark.md');
 
 export interface Figures {
-  /** On what machine, and how. */
+  /** The machine and the method, in one line. */
   readonly about: string;
   readonly measured: readonly Measured[];
 }
@@ -35,7 +35,7 @@ export async function writeFigures({ about, measured }: Figures): Promise<void> 
 function pageOf(about: string, measured: readonly Measured[]): string {
   return `# Benchmark
 
-All figures of one run, written by \`npm run bench -- --write\`. [performance.md](performance.md) explains them.
+Use this page to look up all figures of one run of \`npm run bench -- --write\`. [performance.md](performance.md) explains them.
 ${about} The value after ± is half of the spread of single rounds.
 
 ${tablesOf(measured)}`;
