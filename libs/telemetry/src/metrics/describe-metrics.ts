@@ -1,4 +1,4 @@
-// The reference page of the metrics, made from the code, so that it cannot say anything else.
+// Creates the reference page of the metrics from the code, so that they cannot differ.
 import { createMetrics } from './create-metrics.ts';
 import { observeCache, observeJobs } from './observe-cache.ts';
 
@@ -6,12 +6,13 @@ const introduction = `# Metrics
 
 *This page is generated from the code: change the code, then run \`npm run docs\`.*
 
-Every process serves its metrics for Prometheus on \`http.debug.addr\` (port 5001, \`/metrics\`; a single process on this machine
-alone, unless told otherwise), with those of Node.js beside its own. Times
-are in seconds, sizes in bytes. Labels are of few values: never a repository, tag, digest, client or user. Series of known labels
-begin at zero. Rules and dashboards are in [infra/prometheus](../infra/prometheus) and [infra/grafana](../infra/grafana).`;
+Use this page to choose metrics for dashboards and alerts. Every process serves its metrics, and those of Node.js, for Prometheus on
+\`http.debug.addr\` (port 5001, \`/metrics\`). By default a single process serves them to its own machine only.
 
-const nodeMetrics = 'Told by the admin node of a cluster, for all of it:';
+Times are in seconds, sizes in bytes. Labels have few values: never a repository, tag, digest, client or user. Series with known labels start
+at zero. Rules and dashboards are in [infra/prometheus](../infra/prometheus) and [infra/grafana](../infra/grafana).`;
+
+const nodeMetrics = 'Reported by the admin node, for the whole cluster:';
 
 interface Described {
   readonly name: string;
@@ -33,7 +34,7 @@ export async function describeMetrics(): Promise<string> {
   };
   const table = (metrics: readonly Described[]) =>
     [
-      '| metric | type | labels | what it tells |',
+      '| metric | type | labels | meaning |',
       '|---|---|---|---|',
       ...metrics
         .toSorted((a, b) => (a.name < b.name ? -1 : 1))
