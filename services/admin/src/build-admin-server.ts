@@ -1,4 +1,4 @@
-// The admin server: which version runs, how the parts of the cache are, what may be asked of it, and a console for operators.
+// The admin server: the version, the health of the cache's parts, the admin API, and a console for operators.
 import type { AdminAccess } from './wiring/open-admin-access.ts';
 import type { Audit, Operations } from '@cistern/operations';
 import { type Overview, state, type State } from '@cistern/operations/api';
@@ -25,13 +25,13 @@ import { guardBrowsers, isReading, requireOperator } from './require-operator.ts
 import { addDescriptionRoute, collectDescription } from './http/collect-description.ts';
 import { describeRoute } from './http/add-route.ts';
 
-/** By name; each rejects with the reason if that part cannot do its work now. */
+/** The health checks of the parts, by name. A check rejects with the reason if its part does not work. */
 type PartChecks = Readonly<Record<string, () => Promise<void>>>;
 
 export interface AdminServerOptions extends Operations {
   readonly version: string;
   readonly parts: PartChecks;
-  /** Where clients pull, and from what. */
+  /** The address for clients, and the upstreams. */
   readonly registry: Pick<Config, 'http' | 'upstreams'>;
   readonly audit: Pick<Audit, 'action' | 'list'>;
   readonly access: AdminAccess;
@@ -42,19 +42,19 @@ const checkLimitMs = 3000;
 const bodyLimit = 64 * 1024;
 const stateSchema = describeRoute({
   tag: 'state',
-  summary: 'Which version runs, and how the parts of the cache are',
-  description: 'For everybody.',
+  summary: 'The version, and the health of the parts of the cache',
+  description: 'Needs no authentication.',
   answer: state,
 });
 
 /**
- * `GET /`: `{ version, healthy, parts: { index: 'ok', store: '<why not>' } }`, for everybody. The rest is below `/v1/`, and the
- * console below `/console/`. Whoever builds it listens and closes.
+ * `GET /`: `{ version, healthy, parts: { index: 'ok', store: '<reason>' } }`, without authentication. The API is below `/v1/`, and
+ * the console below `/console/`. The caller makes it listen, and closes it.
  */
 export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   const { version, parts, nodes, prewarm, upkeep, decisions, images, registry, access, audit, log } = options;
   const app = fastify({
-    // Faults of our own. Requests are not logged: what changes something is audited.
+    // Logs only our own errors, no requests. The audit log records the requests that change something.
     loggerInstance: log.child({}, { level: 'error' }) as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: true,
@@ -92,14 +92,17 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
     addDescriptionRoute(protectedApp, describe);
   });
   void app.register(async (consoleApp) => {
-    // Where nobody can show anything, the page is there to say so.
+    // Without any way to authenticate, the page is open, so that it can show that message.
     if (typeof access === 'object') requireOperator(consoleApp, access);
     await serveConsole(consoleApp);
   });
   return app;
 }
 
-/** What changes something, and whoever was turned away with what he showed. The console looks every second. */
+/**
+ * Audits requests that change something, and requests whose credential was rejected. Other reads are not audited, since the
+ * console polls every second.
+ */
 function auditAction(audit: Pick<Audit, 'action'>, request: FastifyRequest, { statusCode: status }: FastifyReply) {
   const { method, url, ip, body: wish, operator, headers } = request;
   if (isReading(request) && (headers.authorization === undefined || ![401, 403, 429].includes(status))) return;
@@ -108,7 +111,7 @@ function auditAction(audit: Pick<Audit, 'action'>, request: FastifyRequest, { st
   audit.action({ by, address, what: `${method} ${url}`, wish, status });
 }
 
-/** How the parts of the cache are, each asked now. */
+/** Runs the health check of each part. */
 async function checkParts(checks: PartChecks): Promise<Pick<State, 'healthy' | 'parts'>> {
   const states = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),

@@ -13,7 +13,7 @@ import { type AdminServerOptions, buildAdminServer } from './build-admin-server.
 import { accessOfTest } from './testing/access-of-test.ts';
 import { optionsOfTest } from './testing/options-of-test.ts';
 
-test('says which version runs and how the cache is, and counts what is cached', async (t) => {
+test('the admin node returns its version and health, and its metrics count cached blobs', async (t) => {
   const rootDirectory = await mkdtemp(join(tmpdir(), 'cistern-admin-'));
   t.after(() => rm(rootDirectory, { recursive: true, force: true }));
   const address = '127.0.0.1:0';
@@ -48,11 +48,11 @@ test('says which version runs and how the cache is, and counts what is cached', 
 const nothing: Upkeep = {
   scrubReport: async () => ({ report: null }),
   async evictionPlan() {
-    throw new CacheError('index-unavailable', 'Redis is away.');
+    throw new CacheError('index-unavailable', 'Redis is unavailable.');
   },
 };
 
-test('who may not do more than look is told why, and what is asked for has to make sense', async (t) => {
+test('a prewarm needs an operator and a valid request', async (t) => {
   const asked: string[] = [];
   const prewarm: Prewarm = async (image, { platforms, onProgress }) => {
     asked.push([image, ...platforms].join(' '));
@@ -89,7 +89,7 @@ test('who may not do more than look is told why, and what is asked for has to ma
   );
 });
 
-test('how the store is looked after is told to those who may know', async (t) => {
+test('an operator reads the scrub report and the eviction plan', async (t) => {
   const victim = { digest: 'sha256:a', size: 7, kind: 'blob', lastPulledAtMs: 5, reason: 'space' };
   const asked: (number | undefined)[] = [];
   const upkeep = {
@@ -131,12 +131,15 @@ test('how the store is looked after is told to those who may know', async (t) =>
     { result: { victims: 2, bytes: 14 } },
   ]);
   assert.deepEqual(asked, [10]);
-  assert.deepEqual(await ask(nothing, 'POST', '/v1/eviction/plan'), [200, { error: { message: 'Redis is away.' } }]);
+  assert.deepEqual(await ask(nothing, 'POST', '/v1/eviction/plan'), [
+    200,
+    { error: { message: 'Redis is unavailable.' } },
+  ]);
 });
 
 const fail = () => Promise.reject(new TypeError('a secret place'));
 
-test('a fault of our own is in the log, and not in the answer', async (t) => {
+test('an internal error is logged, and the response does not contain it', async (t) => {
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };
   const app = buildAdminServer({
@@ -146,7 +149,7 @@ test('a fault of our own is in the log, and not in the answer', async (t) => {
     log: createLogger({ level: 'info', formatter: 'json', destination }),
   });
   t.after(() => app.close());
-  const message = 'It could not be done; the log says why.';
+  const message = 'The request failed with an internal error. See the log of the admin node.';
   assert.deepEqual((await app.inject('/v1/fills')).json(), { message });
   const { body } = await app.inject({ method: 'POST', url: '/v1/prewarm', payload: { image: 'a' } });
   assert.deepEqual(JSON.parse(body), { error: { message } });

@@ -1,4 +1,4 @@
-// The admin node: what the cache as a whole holds and how it is, apart from the nodes that serve.
+// The admin node: reports the content and health of the whole cache, and serves no pulls.
 import { assembleAdmin } from './wiring/assemble-admin.ts';
 import type { Config } from '@cistern/config';
 import { buildNode, startChecks, type CacheNode, type NodeContext } from '@cistern/runtime/process';
@@ -6,7 +6,7 @@ import { prepareDirectories } from '@cistern/assembly';
 import { observeCache, observeJobs } from '@cistern/telemetry';
 import { buildAdminServer } from './build-admin-server.ts';
 
-/** Opens store and index; rejects with StartError or CacheError if one cannot be. The caller ends it with `close`. */
+/** Opens store and index. Rejects with StartError or CacheError if one of them cannot be opened. The caller closes the node. */
 export async function buildAdmin(config: Config, { log, metrics, version, audit }: NodeContext): Promise<CacheNode> {
   await prepareDirectories(config);
   const work = await assembleAdmin(config, { log, metrics, version, audit });

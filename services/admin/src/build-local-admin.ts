@@ -1,5 +1,5 @@
-// The admin server of a single process: on a socket beside its data, for its own user on this machine, and for operators'
-// browsers.
+// The admin server of a single process. It listens on a socket next to the data, for the user of the process, and on
+// `admin.addr` for operators' browsers.
 import { rm } from 'node:fs/promises';
 import type { AdminAccess } from './wiring/open-admin-access.ts';
 import { adminSocketPath } from '@cistern/operations/admin-access';
@@ -14,7 +14,10 @@ export interface LocalParts extends StoreHealth, Operations {
   readonly audit: Audit;
 }
 
-/** `undefined`: there is no place for one. What a process before left there is removed, for its directory is now ours alone. */
+/**
+ * Returns `undefined` if there is no directory for the socket. The socket file of an earlier process is removed, since this process
+ * now owns the directory.
+ */
 export async function buildLocalAdmin(
   config: Config,
   parts: LocalParts,
@@ -27,7 +30,7 @@ export async function buildLocalAdmin(
   return { app, address: { kind: 'unix', path }, key: 'storage.filesystem.rootdirectory', isOptional: true };
 }
 
-/** A socket has its mode from the umask in the moment it is made, so there is none in which others could connect. */
+/** Sets the umask while the socket is created, so that other users can never connect to it. */
 function forItsUser(app: HttpApp): HttpApp {
   return {
     ...app,
@@ -42,7 +45,7 @@ function forItsUser(app: HttpApp): HttpApp {
   };
 }
 
-/** `undefined`: none is wanted. A node of a cluster has `cistern admin` for it. */
+/** Returns `undefined` if no address is configured. A cluster uses `cistern admin` instead. */
 export function buildConsole(
   config: Config,
   parts: LocalParts,
@@ -55,7 +58,7 @@ export function buildConsole(
   return { app, address, key: 'admin.addr', isOptional: !explicit };
 }
 
-/** Most caches have no operator connected for most of the time. */
+/** Loads the server with its first request, since most caches have no operator connected most of the time. */
 function buildServer(registry: Config, local: LocalParts, { version, log }: NodeContext, access: AdminAccess): HttpApp {
   const parts = { index: local.checkIndex, store: () => local.checkStore().then(local.checkRoom) };
   return createLateHttpApp(async () => {

@@ -27,7 +27,7 @@ function build(
 const pin = { method: 'POST', payload: { image: 'a:1', pinned: true } } as const;
 const ada = { authorization: basic('ada', 's3cret') };
 
-test('an operator reads and acts, and is named in the audit log; a look is not noted', async (t) => {
+test('the audit log names the operator of an action, and does not record reads', async (t) => {
   const noted: object[] = [];
   const ask = build(t, {
     access: accessOfTest,
@@ -43,7 +43,7 @@ test('an operator reads and acts, and is named in the audit log; a look is not n
   ]);
 });
 
-test('nobody else sees anything, the page included, and a browser is asked for a password', async (t) => {
+test('a wrong or missing password is 401 with a challenge, also for the page', async (t) => {
   const noted: { readonly status?: number }[] = [];
   const ask = build(t, {
     access: accessOfTest,
@@ -56,14 +56,14 @@ test('nobody else sees anything, the page included, and a browser is asked for a
     }
   const lockedOut = await ask('/v1/pins', { headers: { authorization: basic('ada', 'guessed too often') } });
   assert.deepEqual([lockedOut.status, lockedOut.headers['retry-after']], [429, '91']);
-  // Of a first request without a password nothing: every browser begins so.
+  // The first request of every browser has no password, so it is not audited.
   assert.deepEqual(
     noted.map(({ status }) => status),
     [401, 401, 401, 429],
   );
 });
 
-test('where nobody has a password, this machine may look and hears how it could act', async (t) => {
+test('without operators, this machine may read, and an action is 403 with the setting to change', async (t) => {
   const ask = build(t, { access: 'look' });
   for (const host of ['localhost:5003', '127.0.0.1:5003', '[::1]:5003', 'cache.localhost']) {
     assert.equal((await ask('/v1/pins', { headers: { host } })).status, 200, host);
@@ -71,22 +71,22 @@ test('where nobody has a password, this machine may look and hears how it could 
   }
   const refused = await ask('/v1/pins', { ...pin, headers: { host: 'localhost' } });
   assert.equal(refused.status, 403);
-  assert.match(refused.body, /admin\.htpasswd\.path in the configuration; \\"cistern user add/);
-  // What a page of another site could point to this machine.
+  assert.match(refused.body, /admin\.htpasswd\.path in the configuration to a file of operators; \\"cistern user add/);
+  // Names that another site could resolve to this machine.
   for (const host of ['evil.example:5003', 'localhost.evil.example', '127.0.0.1.evil.example', '192.0.2.1'])
     for (const url of ['/v1/pins', '/console/', '/'])
       assert.equal((await ask(url, { headers: { host } })).status, 421, host);
 });
 
-test('where nobody could show anything, the page alone is there, and says so by the API', async (t) => {
+test('without operators on a public address, only the page is served, and the API is 403', async (t) => {
   const ask = build(t, { access: 'nothing' });
   assert.equal((await ask('/console/')).status, 200);
   const refused = await ask('/v1/pins');
   assert.equal(refused.status, 403);
-  assert.match(refused.body, /before there are operators/);
+  assert.match(refused.body, /No operators are configured/);
 });
 
-test('no page of another site acts by an operator’s browser', async (t) => {
+test('a page of another site cannot act through an operator’s browser', async (t) => {
   const ask = build(t, { access: accessOfTest });
   const act = async (headers: Readonly<Record<string, string>>, payload: string | object = pin.payload) =>
     (await ask('/v1/pins', { method: 'POST', payload, headers: { host: 'cache.example:5003', ...ada, ...headers } }))
@@ -109,7 +109,7 @@ test('no page of another site acts by an operator’s browser', async (t) => {
     assert.equal(await act({ 'content-type': type }, JSON.stringify(pin.payload)), 415, type);
 });
 
-test('the files of clients are for the host that was asked, or for the address that is given', async (t) => {
+test('client setups use the host of the request, or the given address', async (t) => {
   const ask = build(t, { access: 'everything' });
   const setups = async (query: string) => {
     const { status, body } = await ask(`/v1/client-setups${query}`, { headers: { host: 'cache.example:5003' } });

@@ -1,5 +1,5 @@
-// Pages of another site may have an operator's browser ask for a change (CSRF). They may read by a name of their own that points to
-// this machine (DNS rebinding). Every route of the admin server and the console refuses both.
+// A page of another site can make an operator's browser send a change (CSRF). It can also read through a name of its own that
+// resolves to this machine (DNS rebinding). Every route of the admin server and the console rejects both.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { AdminAccess } from './wiring/open-admin-access.ts';
@@ -53,7 +53,7 @@ const fromElsewhere = [
   { origin: 'http://evil.example', 'x-forwarded-host': 'evil.example' },
 ];
 
-test('other sites: no route that changes something takes a request of theirs', async (t) => {
+test('other sites: every route that changes something rejects their requests', async (t) => {
   const app = build(t, accessOfTest);
   const { post } = await routesOf(app);
   assert.ok(post.includes('/v1/purge') && post.includes('/v1/pins'));
@@ -68,7 +68,7 @@ test('other sites: no route that changes something takes a request of theirs', a
     }
 });
 
-test('other sites: no form can send what a route takes', async (t) => {
+test('other sites: every route rejects the content types that a form can send', async (t) => {
   const app = build(t, accessOfTest);
   const { post } = await routesOf(app);
   const types = [undefined, '', 'text/plain', 'text/plain;application/json', 'text/plain; charset=application/json'];
@@ -90,7 +90,7 @@ test('other sites: no form can send what a route takes', async (t) => {
     }
 });
 
-test('other sites: a question before a request (CORS) gets no permission, and no method is taken for another', async (t) => {
+test('other sites: a CORS preflight request gets no permission, and no method overrides another', async (t) => {
   const app = build(t, accessOfTest);
   const { get, post } = await routesOf(app);
   const authorization = basic('ada', 's3cret');
@@ -112,7 +112,7 @@ test('other sites: a question before a request (CORS) gets no permission, and no
   }
 });
 
-test('other sites: no frame shows the console, and no other origin reads', async (t) => {
+test('other sites: no frame shows the console, and no other origin reads responses', async (t) => {
   const app = build(t, accessOfTest);
   for (const url of ['/console/', '/console/main.js', '/v1/pins']) {
     const headers = { host, authorization: basic('ada', 's3cret'), origin: 'http://evil.example' };
@@ -131,7 +131,7 @@ const otherNames = `
   .trim()
   .split(/\s+/);
 
-test('other sites: a name that points to this machine reads nothing and changes nothing', async (t) => {
+test('other sites: a foreign name that resolves to this machine reads nothing and changes nothing', async (t) => {
   const app = build(t, 'look');
   const { get, post } = await routesOf(app);
   const pages = ['/', '/console', '/console/', '/console/main.js', '/nowhere', ...get];
@@ -141,7 +141,7 @@ test('other sites: a name that points to this machine reads nothing and changes 
       for (const url of pages) {
         const { statusCode, body } = await app.inject({ url, headers });
         assert.equal(statusCode, 421, `${url} ${name}${port}`);
-        assert.equal(body, '{"message":"Ask by a name of this machine, for example localhost."}');
+        assert.equal(body, '{"message":"The host name is not a name of this machine. Use for example localhost."}');
       }
       for (const url of post)
         assert.equal(
@@ -151,7 +151,7 @@ test('other sites: a name that points to this machine reads nothing and changes 
     }
 });
 
-test('other sites: a proxy header gives no name of this machine', async (t) => {
+test('other sites: a proxy header does not replace the host name', async (t) => {
   const app = build(t, 'look');
   for (const header of ['x-forwarded-host', 'x-host', 'x-original-host', 'forwarded', ':authority']) {
     const value = header === 'forwarded' ? 'host=localhost' : 'localhost';

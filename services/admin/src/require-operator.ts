@@ -1,5 +1,5 @@
-// The guards of the admin server. A caller authenticates before anything is answered. What pages of other sites could have a
-// browser do here is refused.
+// The guards of the admin server. A caller authenticates before any other response. Requests that pages of other sites cause are
+// rejected.
 import type { Authenticator } from '@cistern/auth';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isLoopbackName } from '@cistern/runtime';
@@ -7,21 +7,23 @@ import type { AdminAccess } from './wiring/open-admin-access.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The operator's name; `''`: somebody without one. */
+    /** The operator's name; `''` for a caller without a name. */
     operator: string;
   }
 }
 
 const howToAct =
-  'name a file of operators as admin.htpasswd.path in the configuration; "cistern user add <file> <name>" makes one';
+  'set admin.htpasswd.path in the configuration to a file of operators; "cistern user add <file> <name>" creates one';
 
-/** Refuses requests of `app`, with a sentence that says what would help. */
+/** Rejects requests of `app` without an operator. The message names the setting to change. */
 export function requireOperator(app: FastifyInstance, access: AdminAccess): void {
   app.decorateRequest('operator', '');
   app.addHook('onRequest', async (request, reply) => {
     if (access === 'everything') return undefined;
     if (access === 'nothing')
-      return reply.code(403).send({ message: `Nobody may do this here before there are operators: ${howToAct}.` });
+      return reply.code(403).send({
+        message: `No operators are configured, so this server rejects all requests. To allow them, ${howToAct}.`,
+      });
     if (access === 'look') return isReading(request) ? undefined : refuseToAct(reply);
     return authenticate(access, request, reply);
   });
@@ -32,7 +34,7 @@ export function isReading({ method }: FastifyRequest): boolean {
 }
 
 function refuseToAct(reply: FastifyReply): FastifyReply {
-  return reply.code(403).send({ message: `One can only look here. To act, ${howToAct}.` });
+  return reply.code(403).send({ message: `This server is read-only. To allow changes, ${howToAct}.` });
 }
 
 async function authenticate(authenticator: Authenticator, request: FastifyRequest, reply: FastifyReply) {
@@ -46,7 +48,7 @@ async function authenticate(authenticator: Authenticator, request: FastifyReques
     return reply
       .code(429)
       .header('retry-after', Math.ceil(found.retryAfterMs / 1000))
-      .send({ message: 'Too many wrong passwords for this operator from this address; wait some minutes.' });
+      .send({ message: 'Too many wrong passwords for this operator from this address. Wait a few minutes.' });
   const { challenge } = authenticator;
   if (challenge?.scheme === 'basic')
     reply.header('www-authenticate', `Basic realm="${challenge.realm}", charset="UTF-8"`);
@@ -54,30 +56,34 @@ async function authenticate(authenticator: Authenticator, request: FastifyReques
 }
 
 interface BrowserGuardOptions {
-  /** The server is for this machine alone, and asks nobody who he is. */
+  /** The server listens for this machine only, and needs no authentication. */
   readonly isLoopbackOnly: boolean;
 }
 
 /**
- * What pages of other sites could have a browser do here: change something in an operator's name, or, where nobody shows a
- * password, read by a name of theirs that they let point to this machine. Programs that are no browsers are not concerned.
+ * Rejects requests that pages of other sites cause in a browser. Such a page could change something in an operator's name. On a
+ * server without passwords, it could also read through a name of its own that resolves to this machine. Other programs are not
+ * affected.
  */
 export function guardBrowsers(app: FastifyInstance, { isLoopbackOnly }: BrowserGuardOptions): void {
   app.addHook('onRequest', async (request, reply) => {
     if (isLoopbackOnly && !isLoopbackName(request.hostname))
-      return reply.code(421).send({ message: 'Ask by a name of this machine, for example localhost.' });
+      return reply
+        .code(421)
+        .send({ message: 'The host name is not a name of this machine. Use for example localhost.' });
     if (isReading(request)) return undefined;
-    if (isFromElsewhere(request)) return reply.code(403).send({ message: 'A page of another site may not do this.' });
-    // A form of another site can send none; a script only after a question that is never answered here.
+    if (isFromElsewhere(request))
+      return reply.code(403).send({ message: 'Requests from a page of another site are rejected.' });
+    // A form of another site cannot send JSON. A script can do so only after a CORS preflight request, which this server rejects.
     if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? ''))
       return reply
         .code(415)
-        .send({ message: 'What changes something has to be JSON: content-type: application/json.' });
+        .send({ message: 'The body of a change must be JSON. Send the header content-type: application/json.' });
     return undefined;
   });
 }
 
-/** By the browser's own word where it gives it, which no page can forge; by the origin else. */
+/** Uses `Sec-Fetch-Site` where the browser sends it, since no page can forge it. Otherwise compares the origin with the host. */
 function isFromElsewhere({ headers: { origin, 'sec-fetch-site': site, host } }: FastifyRequest): boolean {
   if (site !== undefined) return site !== 'same-origin';
   return origin !== undefined && URL.parse(origin)?.host !== host?.toLowerCase();

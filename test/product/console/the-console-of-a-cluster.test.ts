@@ -34,7 +34,7 @@ test('numbers and progress move while clients pull', async () => {
   const { page, offences } = await openConsole(browser, adminUrl, { httpCredentials });
   // What docker.io’s fake said with the first pull.
   await page.getByRole('meter', { name: /^Pulls left: docker\.io/ }).waitFor();
-  const requests = page.locator('.tile').filter({ hasText: 'Served from here' }).locator('.note');
+  const requests = page.locator('.tile').filter({ hasText: 'Served from cache' }).locator('.note');
   const before = await requests.innerText();
   await until('requests are counted', async () => (await requests.innerText()) !== before);
 
@@ -75,7 +75,7 @@ test('actions act, for all nodes, and are written down under the operator’s na
   await page.getByText(digest).waitFor();
 
   await button('Prewarm').click();
-  await told(/other:1 (?:was here already|is here)/);
+  await told(/other:1 (?:was already cached|is cached)/);
 
   await page.getByRole('link', { name: 'Upstreams' }).click();
   await button('Go offline: docker.io').click();
@@ -110,10 +110,10 @@ test('actions act, for all nodes, and are written down under the operator’s na
   const row = (text: string) => page.getByRole('row').filter({ hasText: text });
   await row('POST /v1/purge').filter({ hasText: 'ada' }).filter({ hasText: 'done' }).waitFor();
   await row('GET /v1/pins').filter({ hasText: 'refused' }).waitFor();
-  await page.getByLabel('Show').selectOption('What operators did');
+  await page.getByLabel('Show').selectOption('Operator actions');
   await row('GET /v1/pins').waitFor({ state: 'detached' });
   await row('POST /v1/purge').waitFor();
-  await page.getByLabel('Show').selectOption('Who was turned away');
+  await page.getByLabel('Show').selectOption('Rejected requests');
   await row('POST /v1/purge').waitFor({ state: 'detached' });
   await row('GET /v1/pins').waitFor();
   assert.deepEqual(offences, []);
@@ -155,7 +155,7 @@ test('the keyboard is enough', async () => {
     assert.fail(`no way to ${name}`);
   };
   await page.keyboard.press('Tab');
-  assert.equal(await focused().innerText(), 'To the content');
+  assert.equal(await focused().innerText(), 'Skip to content');
   await tabTo('Images');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Images' }).waitFor();
@@ -178,7 +178,7 @@ test('the keyboard is enough', async () => {
 test('a server that goes away is told, and is found again', async () => {
   const { page } = await openConsole(browser, adminUrl, { httpCredentials });
   await stopAdmin();
-  await page.getByText('Connection lost, trying again').waitFor();
+  await page.getByText('Connection lost, reconnecting').waitFor();
   assert.notEqual(await page.locator('.tile').count(), 0, 'what was seen last stays');
   await startAdmin();
   await page.getByText('Live', { exact: true }).waitFor();

@@ -17,7 +17,7 @@ test('who is on this machine sees everything, and hears how one could act', asyn
   const browser = await openBrowser();
   after(() => browser.close());
   const { page, offences } = await openConsole(browser, `http://${addr}`);
-  await page.getByText('Everything works').waitFor();
+  await page.getByText('Healthy').waitFor();
   await page.getByRole('link', { name: 'Images' }).click();
   await page.getByRole('link', { name: 'app:1' }).click();
   await page.getByRole('button', { name: 'Pin' }).click();

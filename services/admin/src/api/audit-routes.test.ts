@@ -27,7 +27,7 @@ function build(t: TestContext, list: Audit['list']) {
   };
 }
 
-test('operators read page by page what happened, all of it or one kind', async (t) => {
+test('operators read the audit page by page, all of it or one kind', async (t) => {
   const searches: Parameters<Audit['list']>[0][] = [];
   const ask = build(t, async (search) => {
     searches.push(search);
@@ -44,9 +44,9 @@ test('operators read page by page what happened, all of it or one kind', async (
   );
 });
 
-test('nobody else does, what makes no sense is refused, and an index that is away is told', async (t) => {
+test('a wrong token is 401, an invalid query is 400, and an unavailable index is 503', async (t) => {
   const ask = build(t, async () => {
-    throw new CacheError('index-unavailable', 'Redis is away.');
+    throw new CacheError('index-unavailable', 'Redis is unavailable.');
   });
   assert.equal((await ask('/v1/audit', 'Bearer wrong')).status, 401);
   for (const query of ['limit=0', 'limit=501', 'before=-1', 'before=x', 'kind=pull']) {
@@ -54,5 +54,5 @@ test('nobody else does, what makes no sense is refused, and an index that is awa
     assert.equal(status, 400, query);
     assert.match((body as { message: string }).message, new RegExp(`^querystring/${query.split('=').at(0)} must `));
   }
-  assert.deepEqual(await ask('/v1/audit'), { status: 503, body: { message: 'Redis is away.' } });
+  assert.deepEqual(await ask('/v1/audit'), { status: 503, body: { message: 'Redis is unavailable.' } });
 });

@@ -1,4 +1,4 @@
-// `GET /v1/client-setups?url=&ca=`: the files with which clients pull through this cache, as `cistern client-config` prints them.
+// `GET /v1/client-setups?url=&ca=`: the client configuration files for this cache, as `cistern client-config` prints them.
 import { type CacheAddress, describeClientSetups, parseCacheAddress } from '@cistern/client-config';
 import type { Config } from '@cistern/config';
 import type { FastifyInstance } from 'fastify';
@@ -12,7 +12,7 @@ export function addConnectRoutes(app: FastifyInstance, { http, upstreams }: Pick
   addRoute(app, {
     path: 'GET /v1/client-setups',
     tag: 'clients',
-    summary: 'The files with which each client pulls through this cache',
+    summary: 'Configuration files for each client of this cache',
     query: setupQuery,
     answer: clientSetups,
     act: async ({ request, query: { url = `${scheme}://${request.hostname}${port}`, ca } }) => {

@@ -6,9 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
 import { createEventFeed } from './create-event-feed.ts';
 
-const log = { error: () => assert.fail('no fault is hidden') };
+const log = { error: () => assert.fail('no error is hidden') };
 
-/** The events of a stream until there are so many. */
+/** Reads `count` events from the stream. */
 async function take(stream: Readable, count: number): Promise<string[]> {
   let text = '';
   for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
@@ -19,7 +19,7 @@ async function take(stream: Readable, count: number): Promise<string[]> {
   throw new Error(`the stream has ended: ${text}`);
 }
 
-test('all who listen get the same, looked at once; nobody looks when nobody listens', async (t) => {
+test('all listeners share one read of a source, and sources are not read without a listener', async (t) => {
   let looks = 0;
   const feed = createEventFeed({ log, sources: { fills: async () => ({ look: (looks += 1) }) }, everyMs: 5 });
   t.after(() => feed.close());
@@ -37,17 +37,17 @@ test('all who listen get the same, looked at once; nobody looks when nobody list
   assert.equal((await take(feed.listen() ?? assert.fail(), 1)).length, 1);
 });
 
-test('what cannot be looked at is told with the reason, and the rest goes on', async (t) => {
-  const away = new CacheError('index-unavailable', 'Redis is away.');
+test('a failing source sends an unavailable event with the reason, and the other sources continue', async (t) => {
+  const away = new CacheError('index-unavailable', 'Redis is unavailable.');
   const feed = createEventFeed({ log, sources: { nodes: () => Promise.reject(away), fills: async () => ({}) } });
   t.after(() => feed.close());
   assert.deepEqual(await take(feed.listen() ?? assert.fail(), 2), [
-    'event: unavailable\ndata: {"event":"nodes","message":"Redis is away."}',
+    'event: unavailable\ndata: {"event":"nodes","message":"Redis is unavailable."}',
     'event: fills\ndata: {}',
   ]);
 });
 
-test('no more may listen than are allowed, who takes nothing is left, and the end of the feed is the end of all', async () => {
+test('the feed limits its listeners, disconnects one that reads nothing, and ends all when it closes', async () => {
   const feed = createEventFeed({
     log,
     sources: { fills: async () => ({ a: 'x'.repeat(300_000) }) },

@@ -5,14 +5,14 @@ import type { Unavailable } from '@cistern/operations/api';
 import { explain, type FaultLog } from '../http/answer.ts';
 
 export interface EventFeed {
-  /** The events from now on; `undefined`: too many listen already. Its reader ends it by closing it. */
+  /** Returns the events from now on, or `undefined` if there are too many listeners. The reader ends the stream by closing it. */
   listen(): Readable | undefined;
-  /** Ends all of them, for good. */
+  /** Ends all streams, and rejects new listeners. */
   close(): void;
 }
 
 export interface EventFeedOptions {
-  /** By the name of the event. */
+  /** The functions that read the sources, by the name of the event. */
   readonly sources: Readonly<Record<string, () => Promise<object>>>;
   readonly log: FaultLog;
   readonly everyMs?: number;
@@ -21,12 +21,12 @@ export interface EventFeedOptions {
 
 interface Listener {
   readonly stream: PassThrough;
-  /** How many times in a row nothing was taken. */
+  /** The number of events in a row that the client did not read. */
   missed: number;
 }
 
 const mostMissed = 30;
-/** A browser comes back so soon after the end of a server. */
+/** The time after which a browser reconnects. */
 const retryMs = 2_000;
 
 export function createEventFeed({ sources, log, everyMs = 1_000, maxListeners = 64 }: EventFeedOptions): EventFeed {

@@ -1,5 +1,5 @@
-// The decisions of operators: `GET` and `POST /v1/pins`; `GET /v1/upstreams` and `POST /v1/offline`, where null means as
-// configured; `GET /v1/stale`, a line of JSON for each tag.
+// The decisions of operators: `GET` and `POST /v1/pins`; `GET /v1/upstreams` and `POST /v1/offline`, where null restores the
+// configured state; `GET /v1/stale`, a line of JSON for each tag.
 import type { Decisions, Nodes } from '@cistern/operations';
 import { imageName, pinAnswer, pinList, staleLine, type UpstreamList, upstreamList } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
@@ -8,7 +8,7 @@ import { addLinesRoute, addRoute } from '../http/add-route.ts';
 
 const offlineRequest = z.object({
   upstream: z.string().min(1).max(255).describe('Default: all.').optional(),
-  offline: z.boolean().describe('Null: as configured.').nullable(),
+  offline: z.boolean().describe('Null restores the configured state.').nullable(),
 });
 
 export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions, nodes: Nodes): void {
@@ -24,7 +24,7 @@ export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions, no
     path: 'POST /v1/pins',
     tag,
     summary: 'Pins or unpins an image',
-    description: 'Pinning fetches nothing.',
+    description: 'Pinning does not fetch the image.',
     body: z.object({ image: imageName, pinned: z.boolean() }),
     answer: pinAnswer,
     act: ({ body: { image, pinned } }) => (pinned ? decisions.pin(image) : decisions.unpin(image)),
@@ -32,14 +32,14 @@ export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions, no
   addRoute(app, {
     path: 'GET /v1/upstreams',
     tag,
-    summary: 'The upstreams, and which of them are asked',
+    summary: 'The upstreams, and which of them are offline',
     answer: upstreamList,
     act: () => describeUpstreams(decisions, nodes),
   });
   addRoute(app, {
     path: 'POST /v1/offline',
     tag,
-    summary: 'Switches an upstream, or all, offline or online',
+    summary: 'Switches one upstream or all upstreams offline or online',
     body: offlineRequest,
     answer: upstreamList,
     act: async ({ body: { upstream, offline } }) => {
@@ -50,14 +50,14 @@ export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions, no
   addLinesRoute(app, {
     path: 'GET /v1/stale',
     tag,
-    summary: 'Tags that were served although upstream had not confirmed them in time',
-    description: 'Lines of JSON: `tag` again and again, at the end `result`, or `error`.',
+    summary: 'Tags that were served after their TTL without confirmation by the upstream',
+    description: 'Lines of JSON: a `tag` for each tag, then `result` or `error`.',
     answer: staleLine,
     act: () => staleLines(decisions),
   });
 }
 
-/** Without the reports of workers, as without an index, their facts are null. */
+/** Fields that workers report are null if the reports are missing or the index is unavailable. */
 async function describeUpstreams(decisions: Decisions, nodes: Nodes): Promise<UpstreamList> {
   const [states, reported] = await Promise.all([decisions.upstreams(), nodes.upstreams().catch(() => undefined)]);
   const upstreams = states.map((state) => {

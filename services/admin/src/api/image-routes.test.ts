@@ -7,7 +7,7 @@ import { addImageRoutes } from './image-routes.ts';
 
 const purged = { tags: 1, manifests: 1, blobs: 2 };
 
-test('what is purged is counted, what is pinned is refused, and what upstream does not have is not found', async (t) => {
+test('a purge returns its counts, a purge of pinned content is 409, and a refresh of an unknown tag is 404', async (t) => {
   const asked: object[] = [];
   const app = fastify({ exposeHeadRoutes: false });
   t.after(() => app.close());

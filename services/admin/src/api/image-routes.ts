@@ -1,6 +1,5 @@
-// The cached images: `GET /v1/images`, searched and page by page; `GET /v1/images/details?image=`; `GET /v1/top`, the most
-// pulled. And changes of them, on all nodes at once: `POST /v1/purge` with one of `{ image, digest, upstream }`, and `POST
-// /v1/refresh`.
+// The cached images: `GET /v1/images`, with search and pages; `GET /v1/images/details?image=`; `GET /v1/top`, the most pulled.
+// Changes, on all nodes at once: `POST /v1/purge` with one of `{ image, digest, upstream }`, and `POST /v1/refresh`.
 import type { Images } from '@cistern/operations';
 import { imageDetails, imageName, imagePage, purgeAnswer, refreshAnswer, topImages } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
@@ -10,9 +9,9 @@ import { Refusal } from '../http/answer.ts';
 
 const imageQuery = z.object({
   search: z.string().max(512).describe('Part of the full name, such as nginx or library/nginx:1.').optional(),
-  upstream: z.string().max(255).describe('Only what is from this upstream.').optional(),
+  upstream: z.string().max(255).describe('Only images of this upstream.').optional(),
   limit: z.int().min(1).max(1000).default(100),
-  cursor: z.string().max(2048).describe('As the page before gave it.').optional(),
+  cursor: z.string().max(2048).describe('The cursor of the previous page.').optional(),
 });
 
 const purgeRequest = z.object({
@@ -20,9 +19,9 @@ const purgeRequest = z.object({
   digest: z
     .string()
     .max(256)
-    .describe('A manifest or a blob, wherever it is held; with the tags that name it.')
+    .describe('A manifest or a blob, in all repositories, with the tags that name it.')
     .optional(),
-  upstream: z.string().min(1).max(255).describe('All that is from it.').optional(),
+  upstream: z.string().min(1).max(255).describe('All content of this upstream.').optional(),
 });
 
 export function addImageRoutes(app: FastifyInstance, images: Images): void {
@@ -30,7 +29,7 @@ export function addImageRoutes(app: FastifyInstance, images: Images): void {
   addRoute(app, {
     path: 'GET /v1/images',
     tag,
-    summary: 'Tags that are cached, in the order of upstream, repository and tag',
+    summary: 'Cached tags, sorted by upstream, repository and tag',
     query: imageQuery,
     answer: imagePage,
     act: ({ query }) => images.list(query),
@@ -41,7 +40,7 @@ export function addImageRoutes(app: FastifyInstance, images: Images): void {
     summary: 'The content of an image, how much of it is cached, and how fresh its tag is',
     query: z.object({ image: imageName }),
     answer: imageDetails,
-    refusals: { 404: 'It is not in the cache.' },
+    refusals: { 404: 'The image is not cached.' },
     act: ({ query }) => images.details(query.image),
   });
   addRoute(app, {
@@ -55,15 +54,15 @@ export function addImageRoutes(app: FastifyInstance, images: Images): void {
   addRoute(app, {
     path: 'POST /v1/purge',
     tag,
-    summary: 'Removes an image, a digest or all of an upstream, on all nodes; the next pull fetches it again',
+    summary: 'Removes an image, a digest or all content of an upstream, on all nodes; the next pull fetches it again',
     description:
-      'Name one of the three. Purging an image removes its tag and the content that no other image refers to. ' +
-      'Running reads get the whole content.',
+      'Set one of the three fields. Purging an image removes its tag and the content that no other image refers to. ' +
+      'Reads in flight still get the whole content.',
     body: purgeRequest,
     answer: purgeAnswer,
     refusals: {
-      409: 'It is pinned: nothing was purged.',
-      503: 'It cannot be done now, as while the index is being rebuilt; the message says why. Try again later.',
+      409: 'The content is pinned, so nothing was purged.',
+      503: 'The purge is not possible now, for example because the index is being rebuilt. The message has the reason. Try again later.',
     },
     act: async ({ body }) => {
       const result = await images.purge(body);
@@ -74,10 +73,10 @@ export function addImageRoutes(app: FastifyInstance, images: Images): void {
   addRoute(app, {
     path: 'POST /v1/refresh',
     tag,
-    summary: 'Asks upstream now what a tag names, and updates all nodes',
+    summary: 'Requests the current digest of a tag from the upstream, and updates all nodes',
     body: z.object({ image: imageName }),
     answer: refreshAnswer,
-    refusals: { 404: 'Upstream does not have it.' },
+    refusals: { 404: 'The upstream does not have this tag.' },
     act: ({ body }) => images.refresh(body.image),
   });
 }

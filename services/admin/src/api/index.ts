@@ -1,3 +1,3 @@
-// The types of all requests and answers of the admin API.
+// The types of all requests and responses of the admin API.
 export type * from '@cistern/operations/api';
 export type * from './connect.ts';

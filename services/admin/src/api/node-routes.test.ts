@@ -59,7 +59,7 @@ const counted = {
   upstreamCalls: 3,
 };
 
-/** Of an index that answers with `answer`, or not at all. */
+/** Opens nodes with an index whose calls return `answer(value)`. */
 function openNodesOfTest(answer: <T>(value: T) => Promise<T>): Nodes {
   const nodes = [{ id: 'id-1', seenAtMs: 4_000, report: JSON.stringify(report) }];
   const index = {
@@ -82,7 +82,7 @@ function openNodesOfTest(answer: <T>(value: T) => Promise<T>): Nodes {
 
 const seen = openNodesOfTest(async (value) => value);
 const states = ['docker.io', 'ghcr.io'].map((name) => ({ name, isOffline: false, by: 'configuration' as const }));
-const away = () => Promise.reject(new CacheError('index-unavailable', 'Redis is away.'));
+const away = () => Promise.reject(new CacheError('index-unavailable', 'Redis is unavailable.'));
 
 function build(t: TestContext, nodes: Nodes) {
   const app = buildAdminServer({
@@ -95,7 +95,7 @@ function build(t: TestContext, nodes: Nodes) {
   return app;
 }
 
-test('how the cache is, which nodes there are and what they fetch is told in words and numbers that stay', async (t) => {
+test('the overview, the nodes and the fills keep the fields of the API', async (t) => {
   const app = build(t, seen);
   const get = async (url: string) => {
     const { statusCode, headers, body } = await app.inject({ url });
@@ -125,7 +125,7 @@ test('how the cache is, which nodes there are and what they fetch is told in wor
   });
 });
 
-test('how upstreams do, what they still let us pull, and what waits and fails, without secrets', async (t) => {
+test('the API returns upstreams, budgets and jobs, and redacts secrets in failures', async (t) => {
   const app = build(t, seen);
   const get = async (url: string) => (await app.inject({ url })).json<unknown>();
   assert.deepEqual(await get('/v1/upstreams'), {
@@ -168,19 +168,19 @@ test('how upstreams do, what they still let us pull, and what waits and fails, w
   assert.ok(!JSON.stringify(failures).includes('abc123'));
 });
 
-test('an index that is away is told as that, and not as a cache in which nothing happens', async (t) => {
+test('an unavailable index is 503, not an empty cache', async (t) => {
   const app = build(t, openNodesOfTest(away));
   for (const url of ['/v1/overview', '/v1/nodes', '/v1/fills', '/v1/jobs', '/v1/budget']) {
     const { statusCode, body } = await app.inject({ url });
-    assert.deepEqual([statusCode, body], [503, '{"message":"Redis is away."}'], url);
+    assert.deepEqual([statusCode, body], [503, '{"message":"Redis is unavailable."}'], url);
   }
-  // The switch for upstreams has to be at hand then more than ever.
+  // An operator still needs the offline switch during an outage of the index.
   assert.partialDeepStrictEqual((await app.inject({ url: '/v1/upstreams' })).json(), {
     upstreams: [{ name: 'docker.io', isOffline: false, health: null }, { name: 'ghcr.io' }],
   });
 });
 
-test('who listens is told all of it again and again, until the server ends', async (t) => {
+test('the event stream repeats overview, nodes and fills until the server shuts down', async (t) => {
   const app = build(t, seen);
   const address = await app.listen({ host: '127.0.0.1', port: 0 });
   assert.equal((await fetch(`${address}/v1/events`, { method: 'HEAD' })).status, 404);

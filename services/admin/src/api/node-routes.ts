@@ -1,6 +1,6 @@
 // The state of the whole cache: `GET /v1/overview`, `GET /v1/nodes`, `GET /v1/fills`, and `GET /v1/events`, which repeats these
-// three. `GET /v1/jobs` has the queues and failures, `GET /v1/budget` the pulls that upstreams still allow, and `GET /v1/audit`
-// the actions of operators and refused requests on all nodes, page by page.
+// three. `GET /v1/jobs` has the queues and failures, and `GET /v1/budget` the pulls that upstreams still allow. `GET /v1/audit` has
+// the actions of operators and rejected requests on all nodes, page by page.
 import type { Nodes, Audit } from '@cistern/operations';
 import {
   budgetList,
@@ -23,13 +23,13 @@ const eventsSchema = describeRoute({
   tag,
   summary: 'Overview, nodes and fills again each second',
   description:
-    'Server-sent events named `overview`, `nodes` and `fills`, with the answers of these routes. An event `unavailable` with ' +
-    '`{ event, message }` says why another is missing.',
+    'Server-sent events named `overview`, `nodes` and `fills`, with the responses of these routes. An event `unavailable` with ' +
+    '`{ event, message }` gives the reason why another event is missing.',
   contentType: 'text/event-stream',
   answer: z.string(),
 });
 
-/** The overview, nodes and fills that `feed` repeats. */
+/** Adds the routes of the running cache. `feed` repeats overview, nodes and fills. */
 export function addNodeRoutes(
   app: FastifyInstance,
   nodes: Nodes,
@@ -46,28 +46,28 @@ export function addNodeRoutes(
   addRoute(app, {
     path: 'GET /v1/nodes',
     tag,
-    summary: 'The processes of the cache that run now',
+    summary: 'The running nodes of the cache',
     answer: nodeList,
     act: () => nodes.nodes(),
   });
   addRoute(app, {
     path: 'GET /v1/fills',
     tag,
-    summary: 'Blobs that are being fetched from upstreams, and how far they are',
+    summary: 'Fetches of blobs in flight, and their progress',
     answer: fillList,
     act: () => nodes.fills(),
   });
   addRoute(app, {
     path: 'GET /v1/jobs',
     tag,
-    summary: 'How full the queues are, and the last failures',
+    summary: 'The job queues and the latest failures',
     answer: jobList,
     act: () => nodes.jobs(),
   });
   addRoute(app, {
     path: 'GET /v1/budget',
     tag,
-    summary: 'Pulls that upstreams still allow, account by account',
+    summary: 'Remaining pulls, by upstream and account',
     answer: budgetList,
     act: () => nodes.budget(),
   });
@@ -76,15 +76,17 @@ export function addNodeRoutes(
     void reply.header('cache-control', 'no-store');
     const stream = feed.listen();
     if (stream === undefined)
-      return reply.code(503).send({ message: 'Too many listen already. Close another page, or ask again and again.' });
-    // Proxies are not to gather it.
+      return reply.code(503).send({
+        message: 'Too many clients are subscribed to events. Close another console page, or poll the routes instead.',
+      });
+    // Prevents proxies from buffering the stream.
     return reply.header('content-type', 'text/event-stream').header('x-accel-buffering', 'no').send(stream);
   });
 }
 
 const auditQuery = z.object({
   limit: z.int().min(1).max(500).default(100),
-  before: count.describe('As the page before gave it.').optional(),
+  before: count.describe('The `before` of the previous page.').optional(),
   kind: auditKind.optional(),
 });
 
@@ -92,9 +94,9 @@ export function addAuditRoutes(app: FastifyInstance, audit: Pick<Audit, 'list'>)
   addRoute(app, {
     path: 'GET /v1/audit',
     tag: 'nodes',
-    summary: 'Actions of operators and refused requests, the newest first',
+    summary: 'Actions of operators and rejected requests, the newest first',
     description:
-      'The newest 2,000 of each kind, of all nodes, within a second. A node reports at most five refusals a second. ' +
+      'The newest 2,000 of each kind, of all nodes. Entries appear within a second. A node reports at most five refusals a second. ' +
       'The audit log of each process (audit.path) has all of them.',
     query: auditQuery,
     answer: auditPage,

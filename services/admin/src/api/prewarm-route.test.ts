@@ -5,14 +5,14 @@ import type { Prewarm } from '@cistern/operations';
 import { fastify } from 'fastify';
 import { addPrewarmRoute } from './prewarm-route.ts';
 
-test('a client that disconnects ends the wait for the image, and the server goes on', async (t) => {
+test('a client that disconnects ends the wait for the image, and the server continues', async (t) => {
   const app = fastify({ forceCloseConnections: true });
   t.after(() => app.close());
   const ended = Promise.withResolvers<AbortSignal>();
   const prewarm: Prewarm = async (_image, { signal, onProgress }) => {
     onProgress({ blobs: 2, blobsHere: 1, bytes: 7, bytesHere: 3 });
     await once(signal, 'abort');
-    // Progress that was on its way.
+    // Progress after the disconnect.
     onProgress({ blobs: 2, blobsHere: 2, bytes: 7, bytesHere: 7 });
     ended.resolve(signal);
     throw signal.reason;

@@ -1,4 +1,4 @@
-// `POST /v1/prewarm` with `{ image, platforms? }`: fetches an image early and reports how far it is, a line of JSON for each step.
+// `POST /v1/prewarm` with `{ image, platforms? }`: fetches an image early, and reports its progress in lines of JSON.
 import { PassThrough } from 'node:stream';
 import type { Prewarm } from '@cistern/operations';
 import { imageName, type PrewarmLine, prewarmLine } from '@cistern/operations/api';
@@ -13,7 +13,7 @@ const prewarmRequest = z.object({
   platforms: z
     .array(z.string().max(64).describe('os/architecture.'))
     .max(32)
-    .describe('Default: those that are pulled.')
+    .describe('Default: the platforms that clients pull.')
     .optional(),
 });
 
@@ -23,7 +23,7 @@ export function addPrewarmRoute(app: FastifyInstance, prewarm: Prewarm): void {
     tag: 'images',
     summary: 'Fetches an image before a client asks for it',
     description:
-      'Lines of JSON: `progress` now and then, at the end `result`, or `error`. The fetch goes on when the caller disconnects.',
+      'Lines of JSON: `progress` several times, then `result` or `error`. The fetch continues if the caller disconnects.',
     body: prewarmRequest,
     answer: prewarmLine,
     act: ({ body: { image, platforms = [] } }, signal) =>
@@ -33,7 +33,8 @@ export function addPrewarmRoute(app: FastifyInstance, prewarm: Prewarm): void {
 
 function parsePlatform(name: string): string {
   const platform = parsePlatformName(name);
-  if (platform === undefined) throw new Refusal(400, `"${name}" is no platform: write for example linux/amd64.`);
+  if (platform === undefined)
+    throw new Refusal(400, `"${name}" is not a platform. Use os/architecture, for example linux/amd64.`);
   return platform;
 }
 

@@ -1,5 +1,5 @@
 // `GET /v1/scrub`: the last report of the scrub. `POST /v1/eviction/plan` with `{ downToBytes? }`: the blobs that an eviction would
-// remove now and why, a line of JSON each.
+// remove now, each with the reason, in lines of JSON.
 import type { Upkeep } from '@cistern/operations';
 import { bytes, evictionLine, scrubAnswer } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
@@ -22,8 +22,8 @@ export function addUpkeepRoutes(app: FastifyInstance, { scrubReport, evictionPla
   addLinesRoute(app, {
     path: 'POST /v1/eviction/plan',
     tag,
-    summary: 'Blobs that an eviction would remove now, and why; nothing is removed',
-    description: 'Lines of JSON: `plan`, then `victim` again and again, at the end `result`, or `error`.',
+    summary: 'Blobs that an eviction would remove now, with the reason; nothing is removed',
+    description: 'Lines of JSON: `plan`, a `victim` for each blob, then `result` or `error`.',
     body: evictionRequest,
     answer: evictionLine,
     act: ({ body }, signal) => planLines(evictionPlan, body.downToBytes, signal),

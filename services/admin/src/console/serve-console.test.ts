@@ -10,7 +10,7 @@ async function open(t: TestContext) {
   return app;
 }
 
-test('the page loads what it names, its modules what they import, and nothing from elsewhere', async (t) => {
+test('the page and its modules load all files that they name, and only from this server', async (t) => {
   const app = await open(t);
   const seen = new Set<string>();
   const load = async (url: string): Promise<void> => {
@@ -33,7 +33,7 @@ test('the page loads what it names, its modules what they import, and nothing fr
     assert.ok(seen.has(`/console/${name}`), `${name} is loaded`);
 });
 
-test('what has not changed is not sent again, and nothing else of this machine ever', async (t) => {
+test('the server answers an unchanged file with 304, and serves no other files of the machine', async (t) => {
   const app = await open(t);
   const { headers } = await app.inject('/console/main.js');
   assert.equal(headers['content-type'], 'text/javascript; charset=utf-8');

@@ -1,12 +1,12 @@
-// The console as files: the page's own modules as they lie beside this one, and the one library that they import. There is
-// nothing to build, and nothing is asked of another host.
+// Serves the console's files: the page's own modules from `page/`, and the one library that they import. The console has no build
+// step, and loads nothing from other hosts.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 
 const page = new URL('page/', import.meta.url);
-/** What browsers load; Node's own entry lies a directory below it. */
+/** The build for browsers. Node's own entry is one directory below it. */
 const library = new URL('../lit-html.js', import.meta.resolve('lit-html'));
 
 const mediaTypes: Readonly<Record<string, string>> = {
@@ -23,11 +23,11 @@ const headers = {
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',
-  // What has not changed is not sent again.
+  // Browsers revalidate each file by its ETag.
   'cache-control': 'no-cache',
 };
 
-/** No part of the API that is described. */
+/** Hides the routes from the API description. */
 const schema = { hide: true };
 
 interface ConsoleFile {
@@ -36,7 +36,7 @@ interface ConsoleFile {
   readonly content: Buffer;
 }
 
-/** `GET /console/…`, and `/` for browsers. The files are read once. */
+/** Adds `GET /console/…`. It reads the files once. */
 export async function serveConsole(app: FastifyInstance): Promise<void> {
   const files = await readFiles();
   app.get('/console', { schema }, (_request, reply) => reply.redirect('/console/', 308));

@@ -7,7 +7,7 @@ import { addLinesRoute, addRoute } from './add-route.ts';
 
 const described = { tag: 'test', summary: 'A route' };
 
-test('the schema of a query gives its numbers, its defaults, and refusals that name the field', async (t) => {
+test('the schema of a query parses numbers, adds defaults, and rejects a value with the name of its field', async (t) => {
   const app = fastify();
   t.after(() => app.close());
   const query = z.object({ limit: z.int().min(1).max(5).default(3), name: z.string().max(2).optional() });

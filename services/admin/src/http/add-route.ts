@@ -1,4 +1,4 @@
-// Adds a route whose zod schemas are the one source of its types, of the validation of requests, and of its description.
+// Adds routes. The zod schemas of a route define its types, the validation of its requests, and its description.
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify';
 import type { Described } from '@cistern/operations/api';
@@ -13,13 +13,13 @@ interface Input<Query, Body> {
 
 interface Route<Answer extends z.ZodType, Query, Body> extends RouteDescription<Answer, Query, Body> {
   readonly path: Path;
-  /** Resolves with the answer, or rejects as `answer` expects it. */
+  /** Resolves with the body of the response. Rejects with the errors that `answer` handles. */
   readonly act: (input: Input<Query, Body>) => Promise<Described<Answer> & object>;
 }
 
 interface LinesRoute<Line extends z.ZodType, Query, Body> extends RouteDescription<Line, Query, Body> {
   readonly path: Path;
-  /** Returns the lines, or throws as `answer` expects it. `signal` aborts when the client disconnects. */
+  /** Returns the lines. Throws the errors that `answer` handles. `signal` aborts when the client disconnects. */
   readonly act: (input: Input<Query, Body>, signal: AbortSignal) => AsyncIterable<Described<Line>>;
 }
 
@@ -37,7 +37,7 @@ export function addRoute<Answer extends z.ZodType, Query extends z.ZodType = Non
   });
 }
 
-/** For answers that take a while: each line is sent as JSON when it comes. An error ends them with a line `{ error }`. */
+/** For responses that take a while: sends each line as JSON when it is ready. After an error, the last line is `{ error }`. */
 export function addLinesRoute<Line extends z.ZodType, Query extends z.ZodType = None, Body extends z.ZodType = None>(
   app: FastifyInstance,
   { path, act, ...description }: LinesRoute<Line, Query, Body>,
@@ -75,35 +75,35 @@ async function* encodeLines(lines: AsyncIterable<unknown>, log: FaultLog): Async
   }
 }
 
-/** `Query`, `Body` and `Answer` are zod schemas. A request without one of them has none. */
+/** `Query`, `Body` and `Answer` are zod schemas. A route without `query` or `body` takes none. */
 export interface RouteDescription<Answer = z.ZodType, Query = z.ZodType, Body = z.ZodType> {
   readonly tag: string;
-  /** A line. */
+  /** One line. */
   readonly summary: string;
   readonly description?: string;
   readonly query?: Query;
   readonly body?: Body;
-  /** The answer with status 200. */
+  /** The body of the response with status 200. */
   readonly answer: Answer;
   /** Default: `application/json`. */
   readonly contentType?: 'application/x-ndjson' | 'text/event-stream';
-  /** Besides 400, 401, 403 and 503, which all may answer: why. */
+  /** The reasons of further statuses, in addition to 400, 401, 403 and 503 of all routes. */
   readonly refusals?: Readonly<Record<number, string>>;
 }
 
 const usual = {
-  400: 'The request makes no sense; the message says why.',
+  400: 'The request is invalid. The message has the reason.',
   401: 'The caller has not authenticated.',
-  403: 'The caller may not do this here.',
-  503: 'It cannot be done now; the message says why.',
+  403: 'The caller is not authorized.',
+  503: 'The request is not possible now. The message has the reason.',
 };
 
-const refusal = z.object({ message: z.string().describe('The reason in words for a person.') });
+const refusal = z.object({ message: z.string().describe('The reason, as a sentence for an operator.') });
 
-/** As a route's `schema`. */
+/** Returns the `schema` of a Fastify route. */
 export function describeRoute(route: RouteDescription): FastifySchema {
   const { tag, summary, description, query, body, contentType, refusals } = route;
-  const answered = { description: contentType === undefined ? 'The answer.' : 'The answer, bit by bit.' };
+  const answered = { description: contentType === undefined ? 'The response.' : 'The response, as a stream.' };
   const schema = describeAnswer(route.answer);
   return {
     tags: [tag],
@@ -127,11 +127,11 @@ export function describeRoute(route: RouteDescription): FastifySchema {
 }
 
 function toJsonSchema(schema: z.ZodType, override?: z.core.ToJSONSchemaParams['override']) {
-  // As input: properties with a default are not required, and unknown ones are no error.
+  // With `io: 'input'`, properties with a default are not required, and unknown properties are allowed.
   return z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input', ...(override && { override }) });
 }
 
-/** Zod limits each integer to those that a double holds. In answers these limits say nothing. */
+/** Zod limits each integer to the range that a double holds exactly. In responses these limits are noise. */
 function describeAnswer(schema: z.ZodType) {
   return toJsonSchema(schema, ({ jsonSchema }) => {
     if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;

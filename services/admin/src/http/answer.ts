@@ -1,11 +1,11 @@
-// The answers to operators: JSON that no cache keeps, and errors in words.
+// The responses to operators: uncacheable JSON, and errors with a message.
 import { isCacheError } from '@cistern/errors';
 import { OciSyntaxError } from '@cistern/oci';
 import type { FastifyBaseLogger, FastifyReply } from 'fastify';
 
 export type FaultLog = Pick<FastifyBaseLogger, 'error'>;
 
-/** Refuses a request with a status of its own. The message is a whole sentence. */
+/** Rejects a request with a status of its own. The message is a whole sentence. */
 export class Refusal extends Error {
   readonly status: number;
 
@@ -16,8 +16,8 @@ export class Refusal extends Error {
 }
 
 /**
- * Sends what `act` resolves with, or `{ message }`: 400 for an invalid name, 404 for an image that does not exist, and 503 for all
- * else. The message hides the reason of a fault of our own.
+ * Sends the result of `act`, or `{ message }`: 400 for an invalid name, 404 for an image that does not exist, and 503 for other
+ * errors. The message hides the details of an internal error.
  */
 export async function answer(reply: FastifyReply, act: () => Promise<object>): Promise<FastifyReply> {
   void reply.header('cache-control', 'no-store');
@@ -34,10 +34,10 @@ function statusOf(error: unknown): number {
   return isCacheError(error, 'manifest-unknown') ? 404 : 503;
 }
 
-/** The message for an operator. A hidden reason is logged. */
+/** Returns the message for an operator. Logs an internal error, whose details it hides. */
 export function explain(error: unknown, log: FaultLog): string {
   if (error instanceof Refusal || isCacheError(error)) return error.message;
   if (error instanceof OciSyntaxError) return `${error.message}.`;
   log.error({ err: error }, 'operator request failed');
-  return 'It could not be done; the log says why.';
+  return 'The request failed with an internal error. See the log of the admin node.';
 }

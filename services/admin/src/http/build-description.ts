@@ -1,4 +1,5 @@
-// The description of the admin API, made of the schemas of its routes. It is loaded at the first request for it: few ask.
+// Builds the description of the admin API from the schemas of its routes. This module is loaded with the first request for the
+// description, since such requests are rare.
 import swagger from '@fastify/swagger';
 import { fastify, type RouteOptions } from 'fastify';
 
@@ -18,8 +19,12 @@ export async function buildDescription(routes: readonly RouteOptions[], version:
       },
       components: {
         securitySchemes: {
-          cluster: { type: 'http', scheme: 'bearer', description: "Made of the cluster's secret, as the CLI does." },
-          operator: { type: 'http', scheme: 'basic', description: 'Of `admin.htpasswd`.' },
+          cluster: {
+            type: 'http',
+            scheme: 'bearer',
+            description: "A token derived from the cluster's secret. The CLI creates it.",
+          },
+          operator: { type: 'http', scheme: 'basic', description: 'An operator of the file `admin.htpasswd.path`.' },
         },
       },
       security: [{ cluster: [] }, { operator: [] }],

@@ -14,7 +14,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, { schema?: object }>> }>>;
 }
 
-test('the API describes every route: what it is for, what it takes and what it answers', async (t) => {
+test('the API describes the purpose, the input and the response of every route', async (t) => {
   const app = buildAdminServer(optionsOfTest);
   t.after(() => app.close());
   const routes: { readonly method: string; readonly url: string; readonly takesBody: boolean }[] = [];
@@ -33,7 +33,7 @@ test('the API describes every route: what it is for, what it takes and what it a
     assert.ok(operation.summary, `${method} ${url} has no summary`);
     assert.ok(operation.tags?.length, `${method} ${url} is in no group`);
     const [content] = Object.values(operation.responses['200']?.content ?? {});
-    assert.ok(content?.schema, `${method} ${url} does not say what it answers`);
-    assert.ok(method !== 'post' || takesBody, `${method} ${url} does not say what it takes`);
+    assert.ok(content?.schema, `${method} ${url} does not describe its response`);
+    assert.ok(method !== 'post' || takesBody, `${method} ${url} does not describe its body`);
   }
 });

@@ -1,4 +1,4 @@
-// `GET /v1/openapi.json`: the routes of the admin server, as an OpenAPI 3 document made of their schemas.
+// `GET /v1/openapi.json`: the routes of the admin server, as an OpenAPI 3 document built from their schemas.
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { z } from 'zod';
 import { describeRoute } from './add-route.ts';
@@ -7,9 +7,9 @@ export type DescribeApi = () => Promise<object>;
 
 const schema = describeRoute({ tag: 'state', summary: 'This description', answer: z.looseObject({}) });
 
-/** It describes all routes that are added to `app`, or to a plugin of it, after this. */
+/** Collects all routes that are added later to `app` or to one of its plugins. Returns a function that describes them. */
 export function collectDescription(app: FastifyInstance, version: string): DescribeApi {
-  // Schemas describe answers; they take nothing out of them. A request that does not match its schema is an error here.
+  // Schemas only describe responses, and remove no fields. An error here is a request that does not match its schema.
   app.setSerializerCompiler(
     () => (data: unknown) => JSON.stringify(data instanceof Error ? { message: data.message } : data),
   );
@@ -22,7 +22,7 @@ export function collectDescription(app: FastifyInstance, version: string): Descr
   };
 }
 
-/** Within the plugin that authenticates operators. */
+/** `app` is the plugin that authenticates operators. */
 export function addDescriptionRoute(app: FastifyInstance, describe: DescribeApi): void {
   app.get('/v1/openapi.json', { schema }, async (_request, reply) =>
     reply.header('cache-control', 'no-store').send(await describe()),

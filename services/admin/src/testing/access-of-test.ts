@@ -1,4 +1,4 @@
-// Who may do what in tests: the operator ada with the password `s3cret`, and whoever shows the cluster's token `right`.
+// The access of tests: the operator ada with the password `s3cret`, and the cluster's token `right`.
 import { createAuthenticator } from '@cistern/auth';
 
 export const accessOfTest = createAuthenticator({
@@ -7,7 +7,8 @@ export const accessOfTest = createAuthenticator({
     async ({ user: name, password }) => {
       const method = 'password';
       if (password === 'guessed too often') return { result: 'locked-out', method, retryAfterMs: 90_500 };
-      if (name !== 'ada' || password !== 's3cret') return { result: 'refused', method, message: 'That is wrong.' };
+      if (name !== 'ada' || password !== 's3cret')
+        return { result: 'refused', method, message: 'The password is wrong.' };
       return { result: 'accepted', method, identity: { name, method } };
     },
   ],

@@ -1,4 +1,4 @@
-// An admin server of a cache that holds nothing: a test gives the parts that it asks for.
+// The options of an admin server with an empty cache. A test replaces the parts that it uses.
 import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/operations';
 import { loadConfig } from '@cistern/config';
 import { createLogger } from '@cistern/telemetry';

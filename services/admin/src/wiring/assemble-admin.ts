@@ -1,4 +1,4 @@
-// What the admin node looks at: index and store, and a queue by which it asks workers; nothing that fetches or serves.
+// Opens the parts of an admin node: index and store, and a queue for jobs of workers. It opens nothing that fetches or serves.
 import type { BlobTotals } from '@cistern/index';
 import type { Config } from '@cistern/config';
 import type { QueueState } from '@cistern/jobs';
@@ -10,7 +10,9 @@ import { watchWorkers } from '@cistern/pull-through';
 import { openAdminAccess } from './open-admin-access.ts';
 import { openAudit, openOperations, openReporting } from '@cistern/operations';
 
-/** Rejects, with everything closed again, when a part cannot be opened; with ConfigError for a file of operators that is none. */
+/**
+ * Rejects if a part cannot be opened, and closes the others before. Rejects with ConfigError if the file of operators is invalid.
+ */
 export function assembleAdmin(config: Config, options: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'audit'>) {
   return openAll(async (closers) => {
     const { index, store } = await openIndexAndStore(config, { ...options, mayBeAway: true }, closers);

@@ -1,4 +1,4 @@
-// Who may see and do what on an admin server that listens for more than its own user.
+// Decides the access to an admin server that listens for more than its own user.
 import { isIP } from 'node:net';
 import {
   type Authenticator,
@@ -13,13 +13,13 @@ import type { Logger } from '@cistern/telemetry';
 import { adminAuthorization } from '@cistern/operations/admin-access';
 import { openForConfig } from '@cistern/assembly';
 
-/** Who shows what, or what everybody who can connect may do where there is nothing that one could show. */
+/** An authenticator, or the access of all clients that can connect if there are no credentials. */
 export type AdminAccess = Authenticator | 'everything' | 'look' | 'nothing';
 
 /**
- * Operators show passwords, commands of the cluster a token made of its secret. Without either, who is on this machine may
- * look where it listens for this machine alone. `sharedTries`: where wrong passwords are counted with other nodes. Rejects with
- * ConfigError for a file of operators that is none.
+ * Operators authenticate with passwords, and commands of the cluster with a token derived from its secret. Without either, all
+ * clients may read if the server listens on a loopback address. `sharedTries` counts wrong passwords together with other nodes.
+ * Rejects with ConfigError if the file of operators is invalid.
  */
 export async function openAdminAccess(
   config: Pick<Config, 'admin' | 'cluster'>,

@@ -1,2 +1,2 @@
-// The answers of the admin API: their schemas give the types.
+// The types of the admin API's responses, inferred from their schemas.
 export type * from '../../api/index.ts';

@@ -1,12 +1,12 @@
-// Asks the admin API, on the server that the page came from. What it refuses is an error with its own words.
+// Calls the admin API on the server that the page came from. A rejected request is an error with the API's own message.
 
-/** How long an answer may take. */
+/** The time limit of a response. */
 const limitMs = 20_000;
 
 class ApiError extends Error {
   /**
-   * @param {string} message for people
-   * @param {number} status of HTTP; 0: nobody answered
+   * @param {string} message a sentence for the operator
+   * @param {number} status the HTTP status; 0 means that the server did not answer
    */
   constructor(message, status) {
     super(message);
@@ -34,7 +34,7 @@ export async function post(path, wish) {
 }
 
 /**
- * For what takes a while and is told in lines of JSON: each as it comes.
+ * For requests that take a while and report in lines of JSON: yields each line when it arrives.
  * @template Line
  * @param {string} path
  * @param {object} wish
@@ -61,9 +61,9 @@ function request(wish) {
  */
 async function ask(path, options) {
   const answer = await fetch(path, options).catch(() => {
-    throw new ApiError('The cache does not answer.', 0);
+    throw new ApiError('The cache is unreachable.', 0);
   });
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
-  throw new ApiError(told.message ?? `The cache answered ${answer.status}.`, answer.status);
+  throw new ApiError(told.message ?? `The cache answered with status ${answer.status}.`, answer.status);
 }

@@ -1,4 +1,4 @@
-// What happened in each of the last moments, made of counters that only grow.
+// The request and byte rates of the last minutes, computed from counters that only grow.
 
 /** @import { Overview } from './api-types.d.ts' */
 /** @import { History } from './page.d.ts' */

@@ -1,4 +1,4 @@
-// Numbers and times as people read them; no line breaks between a number and its unit.
+// Formats numbers and times for the page. No line breaks between a number and its unit.
 
 const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
 const number = new Intl.NumberFormat('en');
@@ -6,7 +6,7 @@ const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFracti
 const dateTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 
 /**
- * In powers of a thousand, as registries and disks count: `1.24 GB`.
+ * Uses powers of a thousand, as registries and disks do: `1.24 GB`.
  * @param {number} bytes
  */
 export function formatBytes(bytes) {
@@ -22,14 +22,14 @@ export function formatCount(count) {
 }
 
 /**
- * Of a whole; `–` where there is nothing yet.
+ * The percentage of `part` in `whole`; `–` while `whole` is 0.
  * @param {number} part
  * @param {number} whole
  */
 export function formatShare(part, whole) {
   if (whole === 0) return '–';
   const percent = (100 * part) / whole;
-  // Not all is not a hundred percent.
+  // Shows 100 % only if `part` equals `whole`.
   return `${percent > 99.9 && part < whole ? '99.9' : percent.toFixed(percent >= 99.95 || percent === 0 ? 0 : 1)}\u00A0%`;
 }
 
@@ -43,7 +43,7 @@ export function formatMs(ms) {
 }
 
 /**
- * `3 min`, of two units at most the greater one.
+ * `3 min`: a whole number of one unit.
  * @param {number} ms
  */
 export function formatDuration(ms) {

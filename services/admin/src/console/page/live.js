@@ -1,8 +1,8 @@
-// What the server tells by itself, about once a second: `/v1/events`. One connection for the whole page, opened again for as
-// long as the page is there.
+// Subscribes to `/v1/events`, on which the server sends events about once a second. The whole page shares one connection, which
+// reconnects until the page closes.
 
 const retryMs = 2000;
-/** Without a word for so long a connection counts as lost, whatever the browser believes. */
+/** A connection without an event for this long counts as lost, even if the browser still reports it as open. */
 const silenceMs = 20_000;
 
 /** @typedef {'connecting' | 'live' | 'lost'} Connection */

@@ -1,4 +1,4 @@
-// The page as a whole: which of its parts is open, by the address, and what is drawn of it.
+// The entry point of the console: opens the page that the address names, and renders it.
 import { nothing, render } from './vendor/lit-html.js';
 import { createHistory } from './create-history.js';
 import { listenForEvents } from './live.js';
@@ -17,7 +17,7 @@ let isMenuOpen = false;
 let current;
 let isDrawing = false;
 
-/** Once for everything that changes before the next frame. */
+/** Schedules one render for all changes before the next frame. */
 function update() {
   if (isDrawing) return;
   isDrawing = true;
@@ -43,13 +43,13 @@ function navigate() {
   const isFirst = current === undefined;
   current?.page.close?.();
   isMenuOpen = false;
-  // So that nothing of the page before is taken for something of this one.
+  // Prevents lit from reusing elements of the previous page.
   render(nothing, place('content'));
   current = { kind, page: kind.open({ live, argument: decodeURIComponent(rest.join('/')), update }) };
   document.title = `${kind.title} · Cistern`;
   draw();
   scrollTo(0, 0);
-  // Where a screen reader goes on; not at the start, where the browser begins at the top.
+  // Screen readers continue here. On the first page the browser starts at the top instead.
   if (!isFirst) place('content').focus({ preventScroll: true });
 }
 

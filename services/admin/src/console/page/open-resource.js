@@ -1,11 +1,11 @@
-// Something of the API that is looked at again and again while its page is open. What was seen last stays when a look fails.
+// Loads a resource of the API, and polls it while its page is open. If a request fails, the last data stays.
 import { get } from './api.js';
 
 /**
  * @template T
  * @typedef {object} Resource
  * @property {T | undefined} data
- * @property {Error | undefined} error of the last look
+ * @property {Error | undefined} error of the last request
  * @property {() => Promise<void>} look
  * @property {() => void} close
  */
@@ -13,7 +13,7 @@ import { get } from './api.js';
 /**
  * @template T
  * @param {string} path
- * @param {{ readonly update: () => void, readonly everyMs?: number }} options `update`: called when there is news
+ * @param {{ readonly update: () => void, readonly everyMs?: number }} options `update` is called after each request
  * @returns {Resource<T>} the caller closes it
  */
 export function openResource(path, { update, everyMs }) {

@@ -1,13 +1,13 @@
-// What a page of the console is.
+// The interface of a page of the console.
 import type { CacheNode, Fill, Overview } from './api-types.d.ts';
 
-/** What the server tells by itself; `undefined`: nothing yet. */
+/** The latest event of each kind from the server; `undefined` until the first one. */
 export interface Live {
   connection: 'connecting' | 'live' | 'lost';
   overview: Overview | undefined;
   fills: readonly Fill[] | undefined;
   nodes: readonly CacheNode[] | undefined;
-  /** Of the last minutes, for curves. */
+  /** The rates of the last minutes, for sparklines. */
   readonly history: History;
 }
 
@@ -19,9 +19,9 @@ export interface History {
 
 export interface PageContext {
   readonly live: Live;
-  /** What follows the page's name in the address. */
+  /** The part of the address after the page's name. */
   readonly argument: string;
-  /** Draws again. */
+  /** Renders the page again. */
   update(): void;
 }
 

@@ -1,4 +1,4 @@
-// What operators asked for and who was turned away: the newest first, page by page.
+// The audit page: actions of operators and rejected requests, the newest first, page by page.
 import { html, nothing } from '../vendor/lit-html.js';
 import { get } from '../api.js';
 import { formatAgo, formatTime, shortDigest } from '../format.js';
@@ -17,7 +17,7 @@ export const auditPage = {
   open({ update }) {
     let kind = '';
     let newest = openNewest();
-    /** @type {AuditPage | undefined} what somebody has gone back through, which stands still; `undefined`: nobody has */
+    /** @type {AuditPage | undefined} the entries so far after "Show more", which are no longer updated; else `undefined` */
     let read;
 
     function query(/** @type {Record<string, string>} */ more = {}) {
@@ -62,14 +62,14 @@ export const auditPage = {
                 @change=${(/** @type {Event} */ { target }) => choose(/** @type {HTMLSelectElement} */ (target).value)}
               >
                 <option value="">Everything</option>
-                <option value="action">What operators did</option>
-                <option value="refusal">Who was turned away</option>
+                <option value="action">Operator actions</option>
+                <option value="refusal">Rejected requests</option>
               </select>
             </label>
           </form>
           ${whenLoaded({ ...newest, data: read ?? newest.data }, (page) => [
             page.entries.length === 0
-              ? emptyState('There is nothing yet.', 'What operators do, and whoever is turned away, stands here.')
+              ? emptyState('No entries yet.', 'Actions of operators and rejected requests appear here.')
               : table(page.entries),
             page.before === null
               ? nothing
@@ -86,12 +86,12 @@ function table(entries) {
     <table>
       <thead>
         <tr>
-          <th scope="col">What</th>
-          <th scope="col">Answer</th>
-          <th scope="col">Who</th>
-          <th scope="col">From</th>
-          <th scope="col">At</th>
-          <th scope="col" class="number">When</th>
+          <th scope="col">Request</th>
+          <th scope="col">Result</th>
+          <th scope="col">User</th>
+          <th scope="col">Address</th>
+          <th scope="col">Node</th>
+          <th scope="col" class="number">Time</th>
         </tr>
       </thead>
       <tbody>
@@ -103,11 +103,11 @@ function table(entries) {
                   entry.about === null ? nothing : html`<br /><span class="muted small">${entry.about}</span>`
                 }
               </th>
-              <td data-label="Answer"><span class="badges">${answerOf(entry)}</span></td>
-              <td data-label="Who">${entry.user ?? '–'}</td>
-              <td data-label="From" class="whole">${entry.address ?? '–'}</td>
-              <td data-label="At">${entry.node}</td>
-              <td data-label="When" class="number">
+              <td data-label="Result"><span class="badges">${answerOf(entry)}</span></td>
+              <td data-label="User">${entry.user ?? '–'}</td>
+              <td data-label="Address" class="whole">${entry.address ?? '–'}</td>
+              <td data-label="Node">${entry.node}</td>
+              <td data-label="Time" class="number">
                 <time title=${formatTime(entry.at)}>${formatAgo(entry.at)}</time>
               </td>
             </tr>`,

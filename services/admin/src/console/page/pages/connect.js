@@ -1,4 +1,4 @@
-// The files with which each client pulls through this very cache, as `cistern client-config` prints them.
+// The page that shows how to configure each client for this cache, as `cistern client-config` prints it.
 import { html, nothing } from '../vendor/lit-html.js';
 import { openResource } from '../open-resource.js';
 import { say } from '../parts/messages.js';
@@ -32,7 +32,7 @@ export const connectPage = {
     const address = () =>
       html`<form class="filters" @submit=${(/** @type {Event} */ event) => event.preventDefault()}>
         <label class="wide"
-          >The cache as clients reach it
+          >Address of the cache for clients
           <input
             type="url"
             placeholder=${setups.data?.url ?? ''}
@@ -51,7 +51,7 @@ export const connectPage = {
       view: () =>
         html`<h1>Connect a client</h1>
           <p class="lead">
-            Put these files on the machines that pull. Nothing else has to change: images keep their names.
+            Put these files on the machines that pull. Images keep their names, so nothing else has to change.
           </p>
           ${address()}
           ${setups.error === undefined ? nothing : html`<p class="state bad" role="alert">${setups.error.message}</p>`}
@@ -91,12 +91,12 @@ function tabs(clients, chosen) {
     )}`;
 }
 
-/** Browsers let only pages of this machine, or of HTTPS, write to the clipboard. @param {string} text */
+/** Browsers allow writing to the clipboard only for pages on localhost or over HTTPS. @param {string} text */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     say('Copied.');
   } catch {
-    say('This browser does not let the page copy: mark the text and copy it.', 'failed');
+    say('The browser did not allow copying. Select the text and copy it.', 'failed');
   }
 }

@@ -1,4 +1,4 @@
-// What an operator may have done with an image: each asks first where something is lost, and says how it ended.
+// The actions on an image: refresh, prewarm, pin and purge. A purge needs a confirmation. Each action reports its result.
 import { html } from '../vendor/lit-html.js';
 import { post, postForLines } from '../api.js';
 import { formatBytes, formatShare, shortDigest } from '../format.js';
@@ -15,7 +15,7 @@ export function imageActions(image, { lookAgain, update }) {
   let isBusy = false;
 
   /**
-   * One at a time. The buttons stay as they are: one that is disabled loses the focus.
+   * Runs one action at a time. The buttons stay enabled meanwhile, because a disabled button loses the focus.
    * @param {() => Promise<void>} act
    */
   async function run(act) {
@@ -34,8 +34,8 @@ export function imageActions(image, { lookAgain, update }) {
   async function refresh() {
     /** @type {RefreshAnswer} */
     const { before, after } = await post('/v1/refresh', { image });
-    if (after === null) say(`Upstream has no ${image} any more.`);
-    else say(before === after ? `${image} is as it was.` : `${image} is ${shortDigest(after)} now, for all nodes.`);
+    if (after === null) say(`${image} no longer exists upstream.`);
+    else say(before === after ? `${image} has not changed.` : `${image} is ${shortDigest(after)} now, for all nodes.`);
     await lookAgain();
   }
 
@@ -54,8 +54,8 @@ export function imageActions(image, { lookAgain, update }) {
         if (result !== undefined)
           tell(
             result.fetchedBlobs === 0
-              ? `${image} was here already.`
-              : `${image} is here: ${formatBytes(result.fetchedBytes)} fetched.`,
+              ? `${image} was already cached.`
+              : `${image} is cached: ${formatBytes(result.fetchedBytes)} fetched.`,
           );
       }
     } catch (error) {
@@ -67,14 +67,14 @@ export function imageActions(image, { lookAgain, update }) {
   /** @param {boolean} pinned */
   async function pin(pinned) {
     await post('/v1/pins', { image, pinned });
-    say(pinned ? `${image} stays, whatever room is needed.` : `${image} may be removed to make room.`);
+    say(pinned ? `${image} is pinned: it is never evicted.` : `${image} is unpinned: it may be evicted.`);
     await lookAgain();
   }
 
   async function purge() {
     const isSure = await confirm({
       title: `Purge ${image}?`,
-      text: 'Its tag, its manifests and what no other image needs are removed, for all nodes at once. The next pull fetches it again.',
+      text: 'Removes its tag, its manifests and all content that no other image uses, for all nodes. The next pull fetches it again.',
       action: 'Purge',
       isDangerous: true,
     });
@@ -84,7 +84,7 @@ export function imageActions(image, { lookAgain, update }) {
     say(
       `Purged ${image}: ${counted(purged.tags, 'tag')}, ${counted(purged.manifests, 'manifest')} and ${counted(purged.blobs, 'blob')}.`,
     );
-    // There is nothing left to look at.
+    // The image no longer exists, so its page would be empty.
     location.hash = '#/images';
   }
 

@@ -1,4 +1,4 @@
-// One image: what it is made of, how much of it is here, how fresh it is, and what an operator may do about it.
+// The page of one image: its platforms and layers, how much of it is cached, how fresh its tag is, and its actions.
 import { html, nothing } from '../vendor/lit-html.js';
 import { formatAgo, formatBytes, formatDuration, formatShare, formatTime, shortDigest } from '../format.js';
 import { openResource } from '../open-resource.js';
@@ -36,7 +36,7 @@ function facts({ image, digest, mediaType, tags, lastPulledAt, freshness: tag, p
     <dd>${image}</dd>
     <dt>Digest</dt>
     <dd><code>${digest}</code></dd>
-    <dt>Kind</dt>
+    <dt>Media type</dt>
     <dd><code>${mediaType}</code></dd>
     ${
       tags.length === 0
@@ -46,12 +46,12 @@ function facts({ image, digest, mediaType, tags, lastPulledAt, freshness: tag, p
     }
     <dt>State</dt>
     <dd>
-      ${tag === null ? html`<span class="badge good">never changes</span>` : freshness(tag.fresh)}
+      ${tag === null ? html`<span class="badge good">immutable</span>` : freshness(tag.fresh)}
       ${pinned ? html`<span class="badge accent">pinned</span>` : nothing}
     </dd>
     ${tag === null ? nothing : tagFacts(tag)}
     <dt>Last pulled</dt>
-    <dd>${lastPulledAt === null ? 'not since it is here' : time(lastPulledAt)}</dd>
+    <dd>${lastPulledAt === null ? 'never' : time(lastPulledAt)}</dd>
   </dl>`;
 }
 
@@ -60,10 +60,10 @@ function tagFacts({ confirmedAt, fetchedAt, ttlMs, lastFailure, lastTriedAt }) {
   return html`<dt>Confirmed</dt>
     <dd>
       ${confirmedAt === null ? 'never' : time(confirmedAt)}${
-        ttlMs === null ? ', for ever' : `, good for ${formatDuration(ttlMs)}`
+        ttlMs === null ? ', never due' : `, TTL ${formatDuration(ttlMs)}`
       }
     </dd>
-    <dt>Here since</dt>
+    <dt>Cached since</dt>
     <dd>${time(fetchedAt)}</dd>
     ${
       lastFailure === null
@@ -91,31 +91,31 @@ function platforms(all) {
 
 /** @param {Platform} platform */
 function platformCard({ platform, digest, bytes, cachedBytes, layers }) {
-  const name = platform ?? 'No platform';
+  const name = platform ?? 'Unknown platform';
   return html`<li class="card">
     <div class="row">
       <h3>${name} <code class="muted" title=${digest}>${shortDigest(digest)}</code></h3>
       <span>
         ${
           bytes === 0
-            ? html`<span class="muted">size not known yet</span>`
-            : html`${formatBytes(bytes)} <span class="muted">· ${formatShare(cachedBytes, bytes)} here</span>`
+            ? html`<span class="muted">size unknown</span>`
+            : html`${formatBytes(bytes)} <span class="muted">· ${formatShare(cachedBytes, bytes)} cached</span>`
         }
       </span>
     </div>
-    ${bytes === 0 ? nothing : meter(cachedBytes, bytes, { label: `Here of ${name}` })}
+    ${bytes === 0 ? nothing : meter(cachedBytes, bytes, { label: `Cached part of ${name}` })}
     ${
       layers.length === 0
         ? nothing
         : html`<details>
-            <summary>${layers.length === 1 ? '1 part' : `${layers.length} parts`}</summary>
+            <summary>${layers.length === 1 ? '1 layer' : `${layers.length} layers`}</summary>
             <ul class="layers">
               ${layers.map(
                 (layer) =>
                   html`<li>
                     <code title=${layer.digest}>${shortDigest(layer.digest)}</code>
                     <span class="number">${formatBytes(layer.bytes)}</span>
-                    <span class="badge ${layer.cached ? 'good' : ''}">${layer.cached ? 'here' : 'not here'}</span>
+                    <span class="badge ${layer.cached ? 'good' : ''}">${layer.cached ? 'cached' : 'not cached'}</span>
                   </li>`,
               )}
             </ul>

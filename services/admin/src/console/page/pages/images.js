@@ -1,4 +1,4 @@
-// What is cached: searched, page by page.
+// The list of cached images, with search and pages.
 import { html, nothing } from '../vendor/lit-html.js';
 import { get } from '../api.js';
 import { formatAgo, shortDigest } from '../format.js';
@@ -31,7 +31,7 @@ function openList({ update }) {
   let found = openPage();
   /** @type {readonly CachedImage[]} */
   let further = [];
-  /** @type {string | null | undefined} of the page after the last; `undefined`: as the first one says */
+  /** @type {string | null | undefined} of the page after the last; `undefined` means the cursor of the first page */
   let cursor;
   /** @type {import('../open-resource.js').Resource<UpstreamList>} */
   const upstreams = openResource('/v1/upstreams', { update });
@@ -48,7 +48,7 @@ function openList({ update }) {
 
   function searchAgain() {
     found.close();
-    // What was found stays until the next answer.
+    // The previous results stay until the next response.
     found = Object.assign(openPage(), { data: found.data });
     further = [];
     cursor = undefined;
@@ -105,8 +105,8 @@ function openList({ update }) {
           const next = cursor === undefined ? page.cursor : cursor;
           if (images.length === 0 && next === null)
             return search === '' && upstream === ''
-              ? emptyState('Nothing is cached yet.', html`<a href="#/connect">Connect a client</a>, and pull.`)
-              : emptyState('Nothing of that name is cached.', 'It is fetched when somebody pulls it.');
+              ? emptyState('No cached images yet.', html`<a href="#/connect">Connect a client</a>, and pull.`)
+              : emptyState('No cached image matches.', 'Images are fetched when a client pulls them.');
           return html`${table(images)}
           ${next === null ? nothing : html`<p><button @click=${() => void showMore(next)}>Show more</button></p>`}`;
         })}`,
@@ -153,5 +153,5 @@ function table(images) {
 
 /** @param {CachedImage['fresh']} fresh */
 export function freshness(fresh) {
-  return html`<span class="badge ${{ fresh: 'good', stale: 'warn', expired: '' }[fresh]}">${fresh}</span>`;
+  return html`<span class="badge ${fresh === 'fresh' ? 'good' : ''}">${fresh === 'fresh' ? 'fresh' : 'due'}</span>`;
 }

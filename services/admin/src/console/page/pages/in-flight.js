@@ -1,4 +1,4 @@
-// What is being fetched from upstreams now.
+// The page of the fetches from upstreams that are in flight.
 import { html } from '../vendor/lit-html.js';
 import { formatBytes } from '../format.js';
 import { fillRow } from '../parts/fill-row.js';
@@ -14,7 +14,7 @@ export const inFlightPage = {
     view: () =>
       html`<h1>In flight</h1>
         <p class="lead">
-          One fetch from upstream for everybody who wants the same bytes; each of its readers gets them as they come.
+          Each blob is fetched from its upstream once. All clients that pull it read from the same fetch.
         </p>
         ${live.fills === undefined ? loadingState() : list(live.fills)}`,
   }),
@@ -23,7 +23,7 @@ export const inFlightPage = {
 /** @param {readonly Fill[]} fills */
 function list(fills) {
   if (fills.length === 0)
-    return emptyState('Nothing is being fetched.', 'What is pulled is here already, or nobody pulls.');
+    return emptyState('No fetches in flight.', 'All pulled content is cached already, or no client is pulling.');
   const sum = (/** @type {(fill: Fill) => number} */ of) => fills.reduce((total, fill) => total + of(fill), 0);
   return html`<p class="muted">
       ${fills.length === 1 ? '1 fetch' : `${fills.length} fetches`} for ${sum(({ readers }) => readers)} readers,

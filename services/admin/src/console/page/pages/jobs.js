@@ -1,4 +1,4 @@
-// The queues between those who serve and those who fetch.
+// The page of the job queues between frontends and workers.
 import { html } from '../vendor/lit-html.js';
 import { formatAgo, formatCount, formatDuration, formatTime } from '../format.js';
 import { openResource } from '../open-resource.js';
@@ -31,9 +31,9 @@ function queueTable(queues) {
           <th scope="col">Queue</th>
           <th scope="col" class="number">Running</th>
           <th scope="col" class="number">Waiting</th>
-          <th scope="col" class="number">Later</th>
+          <th scope="col" class="number">Delayed</th>
           <th scope="col" class="number">Failed</th>
-          <th scope="col" class="number">Oldest waits for</th>
+          <th scope="col" class="number">Oldest waiting</th>
         </tr>
       </thead>
       <tbody>
@@ -43,9 +43,9 @@ function queueTable(queues) {
               <th scope="row">${name}</th>
               <td data-label="Running" class="number">${formatCount(active)}</td>
               <td data-label="Waiting" class="number">${formatCount(waiting)}</td>
-              <td data-label="Later" class="number">${formatCount(delayed)}</td>
+              <td data-label="Delayed" class="number">${formatCount(delayed)}</td>
               <td data-label="Failed" class="number">${formatCount(failed)}</td>
-              <td data-label="Oldest waits for" class="number">
+              <td data-label="Oldest waiting" class="number">
                 ${oldestWaitingMs === null ? '–' : formatDuration(oldestWaitingMs)}
               </td>
             </tr>`,
@@ -58,10 +58,10 @@ function queueTable(queues) {
 /** @param {readonly JobFailure[]} failures */
 function failureList(failures) {
   return html`<section>
-    <h2>Failed of late</h2>
+    <h2>Recent failures</h2>
     ${
       failures.length === 0
-        ? emptyState('No job has failed.')
+        ? emptyState('No failed jobs.')
         : html`<ul class="list">
             ${failures.map(
               ({ queue, name, reason, at }) =>

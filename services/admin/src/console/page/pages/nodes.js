@@ -1,4 +1,4 @@
-// The processes of the cache that run now.
+// The page of the running nodes.
 import { html } from '../vendor/lit-html.js';
 import { formatAgo, formatBytes, formatDuration } from '../format.js';
 import { openResource } from '../open-resource.js';
@@ -24,7 +24,7 @@ export const nodesPage = {
 
 /** @param {readonly CacheNode[]} nodes */
 function table(nodes) {
-  if (nodes.length === 0) return emptyState('No node has told of itself yet.', 'They do within seconds.');
+  if (nodes.length === 0) return emptyState('No node has reported yet.', 'Nodes report within seconds of their start.');
   return html`<div class="table">
     <table>
       <thead>
@@ -34,8 +34,8 @@ function table(nodes) {
           <th scope="col">Version</th>
           <th scope="col" class="number">Requests in flight</th>
           <th scope="col" class="number">Memory</th>
-          <th scope="col" class="number">Runs for</th>
-          <th scope="col" class="number">Seen</th>
+          <th scope="col" class="number">Uptime</th>
+          <th scope="col" class="number">Last report</th>
         </tr>
       </thead>
       <tbody>
@@ -47,8 +47,8 @@ function table(nodes) {
               <td data-label="Version">${version}</td>
               <td data-label="Requests in flight" class="number">${inFlight}</td>
               <td data-label="Memory" class="number">${formatBytes(rssBytes)}</td>
-              <td data-label="Runs for" class="number">${formatDuration(Date.now() - startedAt)}</td>
-              <td data-label="Seen" class="number">${formatAgo(seenAt)}</td>
+              <td data-label="Uptime" class="number">${formatDuration(Date.now() - startedAt)}</td>
+              <td data-label="Last report" class="number">${formatAgo(seenAt)}</td>
             </tr>`,
         )}
       </tbody>

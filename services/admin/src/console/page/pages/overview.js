@@ -1,4 +1,4 @@
-// How the cache is, and what it saves.
+// The overview: the health of the cache, its traffic, and the bytes and upstream calls that it saves.
 import { html, nothing } from '../vendor/lit-html.js';
 import { formatBytes, formatCount, formatDuration, formatMs, formatShare } from '../format.js';
 import { openResource } from '../open-resource.js';
@@ -32,11 +32,11 @@ export const overviewPage = {
           ${inFlight(live)}
           <div class="halves">
             <section>
-              <h2>Pulls left upstream</h2>
+              <h2>Upstream pull limits</h2>
               ${whenLoaded(budget, budgets)}
             </section>
             <section>
-              <h2>Pulled most of late</h2>
+              <h2>Most pulled, last 24 h</h2>
               ${whenLoaded(top, popular)}
             </section>
           </div>`,
@@ -53,12 +53,12 @@ function health({ parts, healthy, since }) {
   return html`<div class="row">
     ${
       healthy
-        ? html`<p class="state good">Everything works</p>`
+        ? html`<p class="state good">Healthy</p>`
         : html`<ul class="states" role="alert">
             ${failing.map(([name, state]) => html`<li class="state bad"><b>${name}</b>: ${state}</li>`)}
           </ul>`
     }
-    <p class="muted small">Counted for ${formatDuration(Date.now() - since)}</p>
+    <p class="muted small">Totals of the last ${formatDuration(Date.now() - since)}</p>
   </div>`;
 }
 
@@ -72,7 +72,7 @@ function tiles({ requests, bytes, upstreamCalls, latencyMs, cache }, { history }
   const now = history.requestsPerSecond.at(-1);
   return html`<dl class="tiles">
       <div class="tile">
-        <dt>Served from here</dt>
+        <dt>Served from cache</dt>
         <dd class="value">${formatShare(served, requests.total)}</dd>
         <dd class="note">${formatCount(served)} of ${formatCount(requests.total)} requests</dd>
       </div>
@@ -84,24 +84,24 @@ function tiles({ requests, bytes, upstreamCalls, latencyMs, cache }, { history }
       <div class="tile">
         <dt>Upstream calls saved</dt>
         <dd class="value">${formatCount(upstreamCalls.saved)}</dd>
-        <dd class="note">${formatCount(upstreamCalls.total)} were made</dd>
+        <dd class="note">${formatCount(upstreamCalls.total)} made</dd>
       </div>
       <div class="tile">
         <dt>Time to first byte</dt>
         <dd class="value">${latencyMs === null ? '–' : formatMs(latencyMs.p50)}</dd>
         <dd class="note">
-          ${latencyMs === null ? 'nothing was asked for yet' : `median; 99 of 100 in ${formatMs(latencyMs.p99)}`}
+          ${latencyMs === null ? 'no requests in the last minute' : `median, p99 ${formatMs(latencyMs.p99)}`}
         </dd>
       </div>
     </dl>
     <dl class="tiles three">
       <div class="tile">
-        <dt>Requests a second</dt>
+        <dt>Requests per second</dt>
         <dd class="value">${now === undefined ? '–' : formatCount(Math.round(now))}</dd>
         <dd class="curve">${sparkline(history.requestsPerSecond)}</dd>
       </div>
       <div class="tile">
-        <dt>Served a second</dt>
+        <dt>Bytes served per second</dt>
         <dd class="value">${formatBytes(history.servedPerSecond.at(-1) ?? 0)}</dd>
         <dd class="curve">${sparkline(history.servedPerSecond)}</dd>
       </div>
@@ -109,13 +109,12 @@ function tiles({ requests, bytes, upstreamCalls, latencyMs, cache }, { history }
         <dt>Stored</dt>
         <dd class="value">${formatBytes(cache.bytes)}</dd>
         <dd class="note">
-          ${formatCount(cache.blobs)}
-          blobs${cache.maxBytes === null ? '' : `, of ${formatBytes(cache.maxBytes)} at most`}
+          ${formatCount(cache.blobs)} blobs${cache.maxBytes === null ? '' : `, limit ${formatBytes(cache.maxBytes)}`}
         </dd>
         ${
           cache.maxBytes === null
             ? nothing
-            : html`<dd class="bar">${meter(cache.bytes, cache.maxBytes, { label: 'Used of the store' })}</dd>`
+            : html`<dd class="bar">${meter(cache.bytes, cache.maxBytes, { label: 'Store usage' })}</dd>`
         }
       </div>
     </dl>`;
@@ -129,7 +128,7 @@ function inFlight({ fills }) {
     <h2>In flight</h2>
     ${
       fills.length === 0
-        ? emptyState('Nothing is being fetched.', 'What is pulled is here already, or nobody pulls.')
+        ? emptyState('No fetches in flight.', 'All pulled content is cached already, or no client is pulling.')
         : html`<ul class="list">
               ${fills.slice(0, shownFills).map(fillRow)}
             </ul>
@@ -141,7 +140,7 @@ function inFlight({ fills }) {
 /** @param {BudgetList} budget */
 function budgets({ accounts }) {
   if (accounts.length === 0)
-    return emptyState('No upstream has told of a limit.', 'Docker Hub does with the first pull.');
+    return emptyState('No upstream has reported a limit.', 'Docker Hub reports one with the first pull.');
   return html`<ul class="card list">
     ${accounts.map((account) => html`<li>${budgetBar(account)}</li>`)}
   </ul>`;
@@ -149,7 +148,7 @@ function budgets({ accounts }) {
 
 /** @param {TopImages} top */
 function popular({ images }) {
-  if (images.length === 0) return emptyState('Nothing was pulled yet.', html`<a href="#/connect">Connect a client</a>`);
+  if (images.length === 0) return emptyState('No pulls yet.', html`<a href="#/connect">Connect a client</a>`);
   const most = Math.max(...images.map(({ score }) => score));
   return html`<ol class="card ranking">
     ${images.map(

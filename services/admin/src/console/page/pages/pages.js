@@ -1,4 +1,4 @@
-// The pages of the console, in the order of its menu. The first one is where it begins.
+// The pages of the console, in the order of its menu. The first one is the start page.
 import { auditPage } from './audit.js';
 import { connectPage } from './connect.js';
 import { imagesPage } from './images.js';

@@ -1,4 +1,4 @@
-// The registries behind the cache: whether they are asked, how they are, and what is left of their budget.
+// The page of the upstreams: whether they are online, their circuit breakers, and their remaining pull budgets.
 import { html, nothing } from '../vendor/lit-html.js';
 import { post } from '../api.js';
 import { formatCount } from '../format.js';
@@ -54,8 +54,8 @@ export const upstreamsPage = {
 /** @param {string} name */
 function questionOnline(name) {
   return {
-    title: `Ask ${name} again?`,
-    text: 'All nodes fetch from it again, and confirm what is stale when it is pulled.',
+    title: `Take ${name} online?`,
+    text: 'All nodes fetch from it again, and confirm due tags with the next pull.',
     action: 'Go online',
   };
 }
@@ -64,7 +64,7 @@ function questionOnline(name) {
 function questionOffline(name) {
   return {
     title: `Take ${name} offline?`,
-    text: 'Nothing is asked of it, by all nodes at once. What is cached is served on; what is not cannot be pulled.',
+    text: 'All nodes stop sending requests to it. Cached content is still served; content that is not cached cannot be pulled.',
     action: 'Go offline',
     isDangerous: true,
   };
@@ -83,12 +83,12 @@ function card(upstream, accounts, decide) {
     <div class="row">
       <h2>${name}</h2>
       <span class="badge ${isOffline ? 'warn' : isFailing ? 'bad' : 'good'}"
-        >${isOffline ? 'offline' : isFailing ? 'left alone' : 'online'}</span
+        >${isOffline ? 'offline' : isFailing ? 'failing' : 'online'}</span
       >
     </div>
     <p class="muted small grow">
-      ${isOffline ? (by === 'decision' ? 'By the decision of an operator. ' : 'By the configuration. ') : nothing}
-      ${isFailing && !isOffline ? 'It fails: only signs of life are asked of it. ' : nothing}
+      ${isOffline ? (by === 'decision' ? 'Switched by an operator. ' : 'Set in the configuration. ') : nothing}
+      ${isFailing && !isOffline ? 'Circuit breaker open: the cache only probes it. ' : nothing}
       ${calls === null ? nothing : `${formatCount(calls)} calls${errors === null ? '' : `, ${formatCount(errors)} failed`}.`}
     </p>
     ${accounts.map((account) => budgetBar(account))}

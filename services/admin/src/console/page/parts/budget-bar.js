@@ -1,4 +1,4 @@
-// What an account may still pull, as its upstream last said.
+// The remaining pull budget of an account, as its upstream last reported it.
 import { html, nothing } from '../vendor/lit-html.js';
 import { formatAgo, formatCount, formatDuration } from '../format.js';
 import { meter } from './meter.js';
@@ -13,7 +13,7 @@ export function budgetBar({ upstream, account, limit, remaining, reserve, window
       <span>
         ${
           limit === null || remaining === null
-            ? html`<span class="muted">has told no limit</span>`
+            ? html`<span class="muted">no limit reported</span>`
             : html`<b>${formatCount(remaining)}</b>
                 <span class="muted">
                   of ${formatCount(limit)}${windowSeconds === null ? '' : ` in ${formatDuration(windowSeconds * 1000)}`}
@@ -27,9 +27,9 @@ export function budgetBar({ upstream, account, limit, remaining, reserve, window
         : meter(remaining, limit, { label: `Pulls left: ${label}`, isLow: reserve !== null && remaining <= reserve })
     }
     <p class="muted small">
-      ${isBackedOff ? html`<span class="badge bad">left alone for ${formatDuration(backedOffUntil - Date.now())}</span> ` : nothing}
-      ${reserve === null || limit === null ? nothing : html`The last ${formatCount(reserve)} are kept for what is not cached. `}
-      ${resetsAt === null ? nothing : html`Fuller ${formatAgo(resetsAt)}.`}
+      ${isBackedOff ? html`<span class="badge bad">backing off for ${formatDuration(backedOffUntil - Date.now())}</span> ` : nothing}
+      ${reserve === null || limit === null ? nothing : html`The last ${formatCount(reserve)} are reserved for content that is not cached. `}
+      ${resetsAt === null ? nothing : html`${resetsAt > Date.now() ? 'Resets' : 'Reset'} ${formatAgo(resetsAt)}.`}
     </p>
   </div>`;
 }

@@ -1,4 +1,4 @@
-// A question before something is done. The browser's own dialog keeps the focus inside, and gives it back.
+// A confirmation dialog. The browser's own dialog element keeps the focus inside, and restores it afterwards.
 import { html, render } from '../vendor/lit-html.js';
 
 /**

@@ -1,4 +1,4 @@
-// One fetch that is under way, as an item of a list.
+// One fetch in flight, as an item of a list.
 import { html } from '../vendor/lit-html.js';
 import { formatBytes, formatDuration, formatShare, shortDigest } from '../format.js';
 
@@ -25,7 +25,7 @@ export function fillRow(fill) {
       <span>
         ${activity === null ? '' : `${describeActivity(activity)} · `}
         ${readers === 1 ? '1 reader' : `${readers} readers`} ·
-        ${fill.class === 'background' ? 'in the background · ' : ''}${node} · for
+        ${fill.class === 'background' ? 'background · ' : ''}${node} · running for
         ${formatDuration(Date.now() - startedAt)}
       </span>
     </p>

@@ -1,4 +1,4 @@
-// What is around every page: its name, the way to the others, and whether what is shown is what is.
+// The frame of every page: the name, the menu, and the state of the live connection.
 import { html, nothing } from '../vendor/lit-html.js';
 
 /** @import { Live, PageKind } from '../page.d.ts' */
@@ -6,7 +6,7 @@ import { html, nothing } from '../vendor/lit-html.js';
 const connections = {
   connecting: 'Connecting …',
   live: 'Live',
-  lost: 'Connection lost, trying again …',
+  lost: 'Connection lost, reconnecting …',
 };
 
 /**

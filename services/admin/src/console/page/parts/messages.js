@@ -1,4 +1,4 @@
-// What was done, or could not be, told once and read out by screen readers.
+// Messages about the results of actions. Screen readers read them out.
 import { html, render } from '../vendor/lit-html.js';
 
 const shownMs = 8000;
@@ -10,8 +10,8 @@ const shown = new Set();
 
 /**
  * @param {string} text
- * @param {Message['kind']} [kind] `busy` stays until its end is told
- * @returns {(text: string, kind?: Message['kind']) => void} says something in its place
+ * @param {Message['kind']} [kind] a `busy` message stays until another one replaces it
+ * @returns {(text: string, kind?: Message['kind']) => void} replaces the message
  */
 export function say(text, kind = 'done') {
   let message = { text, kind };

@@ -1,10 +1,10 @@
-// How much of something there is, as a bar. Drawn by ourselves, because browsers let nobody style their own alike.
+// A bar that shows a part of a whole. It is an SVG, because the browsers' own meter cannot be styled alike in all of them.
 import { html, nothing } from '../vendor/lit-html.js';
 
 /**
  * @param {number} value
  * @param {number} max
- * @param {{ readonly label?: string, readonly isLow?: boolean }} [options] without `label` for the eye alone
+ * @param {{ readonly label?: string, readonly isLow?: boolean }} [options] without `label`, hidden from screen readers
  */
 export function meter(value, max, { label, isLow = false } = {}) {
   const percent = max <= 0 ? 0 : Math.min(100, Math.max(0, (100 * value) / max));

@@ -1,11 +1,11 @@
-// A curve of the last minutes. The numbers beside it say the same to whoever cannot see it.
+// A sparkline of the last minutes. Screen readers read the number next to it instead.
 import { svg } from '../vendor/lit-html.js';
 
 const [width, height] = [200, 44];
 
 /**
- * @param {readonly number[]} values evenly apart, oldest first
- * @param {{ readonly max?: number }} [scale] absent: to the greatest value
+ * @param {readonly number[]} values evenly spaced, oldest first
+ * @param {{ readonly max?: number }} [scale] default: up to the greatest value
  */
 export function sparkline(values, { max = Math.max(...values, 0) } = {}) {
   const scale = max === 0 ? 1 : max;

@@ -1,4 +1,4 @@
-// What stands where there is nothing to show: not yet, not any more, or nothing at all.
+// Placeholders for content that is empty, loading or failed.
 import { html } from '../vendor/lit-html.js';
 
 /**
@@ -15,7 +15,7 @@ export function emptyState(title, hint = '') {
 /** @param {Error} error */
 function failedState(error) {
   return html`<div class="empty failed" role="alert">
-    <p class="title">This cannot be shown now</p>
+    <p class="title">Loading failed</p>
     <p>${error.message}</p>
   </div>`;
 }
@@ -25,7 +25,7 @@ export function loadingState() {
 }
 
 /**
- * What a resource has, or what stands in its place.
+ * Renders the data of a resource, or a placeholder while there is none.
  * @template T
  * @param {{ readonly data: T | undefined, readonly error: Error | undefined }} resource
  * @param {(data: T) => unknown} view

@@ -1,2 +1,2 @@
-// The library is served under this name, beside the page's own modules.
+// The server serves the library under this name, next to the page's own modules.
 export * from 'lit-html';
