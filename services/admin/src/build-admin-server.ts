@@ -61,7 +61,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     bodyLimit,
   });
-  guardBrowsers(app, { isLoopbackOnly: access === 'look' });
+  guardBrowsers(app, { isLoopbackOnly: access === 'read-only' });
   const describe = collectDescription(app, version);
   async function readOverview(): Promise<Overview> {
     const [states, overview] = await Promise.all([checkParts(parts), nodes.overview()]);
@@ -116,7 +116,7 @@ async function checkParts(checks: PartChecks): Promise<Pick<State, 'healthy' | '
   const states = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
   );
-  return { healthy: states.every(([, word]) => word === 'ok'), parts: Object.fromEntries(states) };
+  return { healthy: states.every(([, text]) => text === 'ok'), parts: Object.fromEntries(states) };
 }
 
 async function stateOf(check: () => Promise<void>): Promise<string> {

@@ -53,9 +53,9 @@ const nothing: Upkeep = {
 };
 
 test('a prewarm needs an operator and a valid request', async (t) => {
-  const asked: string[] = [];
+  const calls: string[] = [];
   const prewarm: Prewarm = async (image, { platforms, onProgress }) => {
-    asked.push([image, ...platforms].join(' '));
+    calls.push([image, ...platforms].join(' '));
     onProgress({ blobs: 1, blobsHere: 0, bytes: 7, bytesHere: 3 });
     return { blobs: 1, bytes: 7, fetchedBlobs: 1, fetchedBytes: 7 };
   };
@@ -66,17 +66,17 @@ test('a prewarm needs an operator and a valid request', async (t) => {
     const { statusCode, body } = await app.inject({ method: 'POST', url: '/v1/prewarm', headers, payload });
     return [statusCode, body] as const;
   };
-  const wish = { image: 'nginx', platforms: ['linux/arm64/v8'] };
+  const payload = { image: 'nginx', platforms: ['linux/arm64/v8'] };
   const closed = accessOfTest;
-  for (const open of ['nothing', 'look'] as const) assert.equal((await post(open, wish))[0], 403);
-  assert.equal((await post(closed, wish))[0], 401);
-  assert.equal((await post(closed, wish, 'Bearer wrong'))[0], 401);
+  for (const open of ['nothing', 'read-only'] as const) assert.equal((await post(open, payload))[0], 403);
+  assert.equal((await post(closed, payload))[0], 401);
+  assert.equal((await post(closed, payload, 'Bearer wrong'))[0], 401);
   for (const wrong of [{}, { image: '' }, { image: 'a', platforms: ['x'] }])
     assert.equal((await post('everything', wrong))[0], 400, JSON.stringify(wrong));
-  assert.deepEqual(asked, []);
-  const [status, body] = await post(closed, wish, 'Bearer right');
+  assert.deepEqual(calls, []);
+  const [status, body] = await post(closed, payload, 'Bearer right');
   assert.equal(status, 200);
-  assert.deepEqual(asked, ['nginx linux/arm64']);
+  assert.deepEqual(calls, ['nginx linux/arm64']);
   assert.deepEqual(
     body
       .trimEnd()
@@ -91,15 +91,15 @@ test('a prewarm needs an operator and a valid request', async (t) => {
 
 test('an operator reads the scrub report and the eviction plan', async (t) => {
   const victim = { digest: 'sha256:a', size: 7, kind: 'blob', lastPulledAtMs: 5, reason: 'space' };
-  const asked: (number | undefined)[] = [];
+  const calls: (number | undefined)[] = [];
   const upkeep = {
     scrubReport: nothing.scrubReport,
     async evictionPlan({ downToBytes }: { downToBytes?: number }) {
-      asked.push(downToBytes);
+      calls.push(downToBytes);
       return { bytes: 20, downToBytes: 10, pinned: 1, victims: Readable.from([victim, victim]) };
     },
   } as Upkeep;
-  const ask = async (given: Upkeep, method: 'GET' | 'POST', url: string, authorization = 'Bearer right') => {
+  const send = async (given: Upkeep, method: 'GET' | 'POST', url: string, authorization = 'Bearer right') => {
     const app = buildAdminServer({ ...optionsOfTest, upkeep: given, access: accessOfTest });
     t.after(() => app.close());
     const payload = method === 'POST' ? { downToBytes: 10 } : undefined;
@@ -121,17 +121,17 @@ test('an operator reads the scrub report and the eviction plan', async (t) => {
     ['GET', '/v1/scrub'],
     ['POST', '/v1/eviction/plan'],
   ] as const)
-    assert.equal((await ask(upkeep, method, url, 'Bearer wrong'))[0], 401);
-  assert.deepEqual(await ask(upkeep, 'GET', '/v1/scrub'), [200, { report: null }]);
-  assert.deepEqual(await ask(upkeep, 'POST', '/v1/eviction/plan'), [
+    assert.equal((await send(upkeep, method, url, 'Bearer wrong'))[0], 401);
+  assert.deepEqual(await send(upkeep, 'GET', '/v1/scrub'), [200, { report: null }]);
+  assert.deepEqual(await send(upkeep, 'POST', '/v1/eviction/plan'), [
     200,
     { plan: { bytes: 20, downToBytes: 10, pinned: 1 } },
     { victim },
     { victim },
     { result: { victims: 2, bytes: 14 } },
   ]);
-  assert.deepEqual(asked, [10]);
-  assert.deepEqual(await ask(nothing, 'POST', '/v1/eviction/plan'), [
+  assert.deepEqual(calls, [10]);
+  assert.deepEqual(await send(nothing, 'POST', '/v1/eviction/plan'), [
     200,
     { error: { message: 'Redis is unavailable.' } },
   ]);

@@ -18,8 +18,8 @@ function build(
 ) {
   const app = buildAdminServer({ ...optionsOfTest, upkeep, decisions, ...options });
   t.after(() => app.close());
-  return async (url: string, asked: Omit<InjectOptions, 'url'> = {}) => {
-    const { statusCode, headers, body } = await app.inject({ url, ...asked });
+  return async (url: string, request: Omit<InjectOptions, 'url'> = {}) => {
+    const { statusCode, headers, body } = await app.inject({ url, ...request });
     return { status: statusCode, headers, body };
   };
 }
@@ -28,68 +28,68 @@ const pin = { method: 'POST', payload: { image: 'a:1', pinned: true } } as const
 const ada = { authorization: basic('ada', 's3cret') };
 
 test('the audit log names the operator of an action, and does not record reads', async (t) => {
-  const noted: object[] = [];
-  const ask = build(t, {
+  const actions: object[] = [];
+  const send = build(t, {
     access: accessOfTest,
-    audit: { ...optionsOfTest.audit, action: (action) => void noted.push(action) },
+    audit: { ...optionsOfTest.audit, action: (action) => void actions.push(action) },
   });
-  assert.equal((await ask('/v1/pins', { headers: ada })).status, 200);
-  assert.equal((await ask('/v1/pins', { ...pin, headers: ada })).status, 200);
-  assert.equal((await ask('/v1/pins', { ...pin, headers: { authorization: 'Bearer right' } })).status, 200);
+  assert.equal((await send('/v1/pins', { headers: ada })).status, 200);
+  assert.equal((await send('/v1/pins', { ...pin, headers: ada })).status, 200);
+  assert.equal((await send('/v1/pins', { ...pin, headers: { authorization: 'Bearer right' } })).status, 200);
   const wish = { what: 'POST /v1/pins', wish: pin.payload, address: '127.0.0.1', status: 200 };
-  assert.deepEqual(noted, [
+  assert.deepEqual(actions, [
     { by: 'ada', ...wish },
     { by: '127.0.0.1', ...wish },
   ]);
 });
 
 test('a wrong or missing password is 401 with a challenge, also for the page', async (t) => {
-  const noted: { readonly status?: number }[] = [];
-  const ask = build(t, {
+  const actions: { readonly status?: number }[] = [];
+  const send = build(t, {
     access: accessOfTest,
-    audit: { ...optionsOfTest.audit, action: (action) => void noted.push(action) },
+    audit: { ...optionsOfTest.audit, action: (action) => void actions.push(action) },
   });
   for (const authorization of [undefined, basic('ada', 'wrong'), basic('eve', 's3cret'), 'Bearer wrong'])
     for (const url of ['/v1/pins', '/console/', '/console/main.js']) {
-      const { status, headers } = await ask(url, { headers: { ...(authorization && { authorization }) } });
+      const { status, headers } = await send(url, { headers: { ...(authorization && { authorization }) } });
       assert.deepEqual([status, headers['www-authenticate']], [401, 'Basic realm="Cistern", charset="UTF-8"']);
     }
-  const lockedOut = await ask('/v1/pins', { headers: { authorization: basic('ada', 'guessed too often') } });
+  const lockedOut = await send('/v1/pins', { headers: { authorization: basic('ada', 'guessed too often') } });
   assert.deepEqual([lockedOut.status, lockedOut.headers['retry-after']], [429, '91']);
   // The first request of every browser has no password, so it is not audited.
   assert.deepEqual(
-    noted.map(({ status }) => status),
+    actions.map(({ status }) => status),
     [401, 401, 401, 429],
   );
 });
 
 test('without operators, this machine may read, and an action is 403 with the setting to change', async (t) => {
-  const ask = build(t, { access: 'look' });
+  const send = build(t, { access: 'read-only' });
   for (const host of ['localhost:5003', '127.0.0.1:5003', '[::1]:5003', 'cache.localhost']) {
-    assert.equal((await ask('/v1/pins', { headers: { host } })).status, 200, host);
-    assert.equal((await ask('/console/', { headers: { host } })).status, 200, host);
+    assert.equal((await send('/v1/pins', { headers: { host } })).status, 200, host);
+    assert.equal((await send('/console/', { headers: { host } })).status, 200, host);
   }
-  const refused = await ask('/v1/pins', { ...pin, headers: { host: 'localhost' } });
+  const refused = await send('/v1/pins', { ...pin, headers: { host: 'localhost' } });
   assert.equal(refused.status, 403);
   assert.match(refused.body, /admin\.htpasswd\.path in the configuration to a file of operators; \\"cistern user add/);
   // Names that another site could resolve to this machine.
   for (const host of ['evil.example:5003', 'localhost.evil.example', '127.0.0.1.evil.example', '192.0.2.1'])
     for (const url of ['/v1/pins', '/console/', '/'])
-      assert.equal((await ask(url, { headers: { host } })).status, 421, host);
+      assert.equal((await send(url, { headers: { host } })).status, 421, host);
 });
 
 test('without operators on a public address, only the page is served, and the API is 403', async (t) => {
-  const ask = build(t, { access: 'nothing' });
-  assert.equal((await ask('/console/')).status, 200);
-  const refused = await ask('/v1/pins');
+  const send = build(t, { access: 'nothing' });
+  assert.equal((await send('/console/')).status, 200);
+  const refused = await send('/v1/pins');
   assert.equal(refused.status, 403);
   assert.match(refused.body, /No operators are configured/);
 });
 
 test('a page of another site cannot act through an operator’s browser', async (t) => {
-  const ask = build(t, { access: accessOfTest });
+  const send = build(t, { access: accessOfTest });
   const act = async (headers: Readonly<Record<string, string>>, payload: string | object = pin.payload) =>
-    (await ask('/v1/pins', { method: 'POST', payload, headers: { host: 'cache.example:5003', ...ada, ...headers } }))
+    (await send('/v1/pins', { method: 'POST', payload, headers: { host: 'cache.example:5003', ...ada, ...headers } }))
       .status;
   const own = 'http://cache.example:5003';
   assert.equal(await act({}), 200, 'a program');
@@ -110,9 +110,9 @@ test('a page of another site cannot act through an operator’s browser', async 
 });
 
 test('client setups use the host of the request, or the given address', async (t) => {
-  const ask = build(t, { access: 'everything' });
+  const send = build(t, { access: 'everything' });
   const setups = async (query: string) => {
-    const { status, body } = await ask(`/v1/client-setups${query}`, { headers: { host: 'cache.example:5003' } });
+    const { status, body } = await send(`/v1/client-setups${query}`, { headers: { host: 'cache.example:5003' } });
     return { status, body };
   };
   const { url, clients } = JSON.parse((await setups('')).body) as {

@@ -95,8 +95,8 @@ test('other sites: a CORS preflight request gets no permission, and no method ov
   const { get, post } = await routesOf(app);
   const authorization = basic('ada', 's3cret');
   for (const url of post) {
-    const question = { origin: 'http://evil.example', 'access-control-request-method': 'POST' };
-    const preflight = await app.inject({ method: 'OPTIONS', url, headers: { host, ...question } });
+    const preflightHeaders = { origin: 'http://evil.example', 'access-control-request-method': 'POST' };
+    const preflight = await app.inject({ method: 'OPTIONS', url, headers: { host, ...preflightHeaders } });
     assert.equal(preflight.statusCode, 403);
     assert.deepEqual(
       Object.keys(preflight.headers).filter((name) => name.startsWith('access-control')),
@@ -132,7 +132,7 @@ const otherNames = `
   .split(/\s+/);
 
 test('other sites: a foreign name that resolves to this machine reads nothing and changes nothing', async (t) => {
-  const app = build(t, 'look');
+  const app = build(t, 'read-only');
   const { get, post } = await routesOf(app);
   const pages = ['/', '/console', '/console/', '/console/main.js', '/nowhere', ...get];
   for (const name of otherNames)
@@ -152,7 +152,7 @@ test('other sites: a foreign name that resolves to this machine reads nothing an
 });
 
 test('other sites: a proxy header does not replace the host name', async (t) => {
-  const app = build(t, 'look');
+  const app = build(t, 'read-only');
   for (const header of ['x-forwarded-host', 'x-host', 'x-original-host', 'forwarded', ':authority']) {
     const value = header === 'forwarded' ? 'host=localhost' : 'localhost';
     const answer = await app.inject({ url: '/v1/pins', headers: { host: 'evil.example', [header]: value } });

@@ -12,7 +12,7 @@ declare module 'fastify' {
   }
 }
 
-const howToAct =
+const howToAllow =
   'set admin.htpasswd.path in the configuration to a file of operators; "cistern user add <file> <name>" creates one';
 
 /** Rejects requests of `app` without an operator. The message names the setting to change. */
@@ -22,9 +22,9 @@ export function requireOperator(app: FastifyInstance, access: AdminAccess): void
     if (access === 'everything') return undefined;
     if (access === 'nothing')
       return reply.code(403).send({
-        message: `No operators are configured, so this server rejects all requests. To allow them, ${howToAct}.`,
+        message: `No operators are configured, so this server rejects all requests. To allow them, ${howToAllow}.`,
       });
-    if (access === 'look') return isReading(request) ? undefined : refuseToAct(reply);
+    if (access === 'read-only') return isReading(request) ? undefined : rejectChange(reply);
     return authenticate(access, request, reply);
   });
 }
@@ -33,8 +33,8 @@ export function isReading({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-function refuseToAct(reply: FastifyReply): FastifyReply {
-  return reply.code(403).send({ message: `This server is read-only. To allow changes, ${howToAct}.` });
+function rejectChange(reply: FastifyReply): FastifyReply {
+  return reply.code(403).send({ message: `This server is read-only. To allow changes, ${howToAllow}.` });
 }
 
 async function authenticate(authenticator: Authenticator, request: FastifyRequest, reply: FastifyReply) {

@@ -29,15 +29,15 @@ function build(t: TestContext, list: Audit['list']) {
 
 test('operators read the audit page by page, all of it or one kind', async (t) => {
   const searches: Parameters<Audit['list']>[0][] = [];
-  const ask = build(t, async (search) => {
+  const get = build(t, async (search) => {
     searches.push(search);
     return { entries: [{ ...denial, user: null }, denial], before: 7 };
   });
-  assert.deepEqual(await ask('/v1/audit'), {
+  assert.deepEqual(await get('/v1/audit'), {
     status: 200,
     body: { entries: [{ ...denial, user: null }, denial], before: 7 },
   });
-  await ask('/v1/audit?limit=2&before=7&kind=refusal');
+  await get('/v1/audit?limit=2&before=7&kind=refusal');
   assert.deepEqual(
     searches.map((search) => ({ ...search })),
     [{ limit: 100 }, { limit: 2, before: 7, kind: 'refusal' }],
@@ -45,14 +45,14 @@ test('operators read the audit page by page, all of it or one kind', async (t) =
 });
 
 test('a wrong token is 401, an invalid query is 400, and an unavailable index is 503', async (t) => {
-  const ask = build(t, async () => {
+  const get = build(t, async () => {
     throw new CacheError('index-unavailable', 'Redis is unavailable.');
   });
-  assert.equal((await ask('/v1/audit', 'Bearer wrong')).status, 401);
+  assert.equal((await get('/v1/audit', 'Bearer wrong')).status, 401);
   for (const query of ['limit=0', 'limit=501', 'before=-1', 'before=x', 'kind=pull']) {
-    const { status, body } = await ask(`/v1/audit?${query}`);
+    const { status, body } = await get(`/v1/audit?${query}`);
     assert.equal(status, 400, query);
     assert.match((body as { message: string }).message, new RegExp(`^querystring/${query.split('=').at(0)} must `));
   }
-  assert.deepEqual(await ask('/v1/audit'), { status: 503, body: { message: 'Redis is unavailable.' } });
+  assert.deepEqual(await get('/v1/audit'), { status: 503, body: { message: 'Redis is unavailable.' } });
 });

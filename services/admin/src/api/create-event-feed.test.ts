@@ -20,26 +20,26 @@ async function take(stream: Readable, count: number): Promise<string[]> {
 }
 
 test('all listeners share one read of a source, and sources are not read without a listener', async (t) => {
-  let looks = 0;
-  const feed = createEventFeed({ log, sources: { fills: async () => ({ look: (looks += 1) }) }, everyMs: 5 });
+  let reads = 0;
+  const feed = createEventFeed({ log, sources: { fills: async () => ({ look: (reads += 1) }) }, everyMs: 5 });
   t.after(() => feed.close());
   await delay(20);
-  assert.equal(looks, 0);
+  assert.equal(reads, 0);
   const [one, other] = [feed.listen() ?? assert.fail(), feed.listen() ?? assert.fail()];
   const expected = ['event: fills\ndata: {"look":1}', 'event: fills\ndata: {"look":2}'];
   assert.deepEqual(await Promise.all([take(one, 2), take(other, 2)]), [expected, expected]);
   one.destroy();
   other.destroy();
   await delay(20);
-  const before = looks;
+  const before = reads;
   await delay(30);
-  assert.equal(looks, before);
+  assert.equal(reads, before);
   assert.equal((await take(feed.listen() ?? assert.fail(), 1)).length, 1);
 });
 
 test('a failing source sends an unavailable event with the reason, and the other sources continue', async (t) => {
-  const away = new CacheError('index-unavailable', 'Redis is unavailable.');
-  const feed = createEventFeed({ log, sources: { nodes: () => Promise.reject(away), fills: async () => ({}) } });
+  const unavailable = new CacheError('index-unavailable', 'Redis is unavailable.');
+  const feed = createEventFeed({ log, sources: { nodes: () => Promise.reject(unavailable), fills: async () => ({}) } });
   t.after(() => feed.close());
   assert.deepEqual(await take(feed.listen() ?? assert.fail(), 2), [
     'event: unavailable\ndata: {"event":"nodes","message":"Redis is unavailable."}',

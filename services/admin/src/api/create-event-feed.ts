@@ -35,7 +35,7 @@ export function createEventFeed({ sources, log, everyMs = 1_000, maxListeners = 
   let isClosed = false;
 
   async function sendAll(): Promise<void> {
-    const events = await Promise.all(Object.entries(sources).map(async ([name, look]) => eventOf(name, look, log)));
+    const events = await Promise.all(Object.entries(sources).map(async ([name, read]) => eventOf(name, read, log)));
     const text = events.join('');
     for (const listener of listeners) send(listener, text);
     schedule();
@@ -77,9 +77,9 @@ export function createEventFeed({ sources, log, everyMs = 1_000, maxListeners = 
 }
 
 /** An event `unavailable` replaces the event of a source that fails. */
-async function eventOf(name: string, look: () => Promise<object>, log: FaultLog): Promise<string> {
+async function eventOf(name: string, read: () => Promise<object>, log: FaultLog): Promise<string> {
   try {
-    return `event: ${name}\ndata: ${JSON.stringify(await look())}\n\n`;
+    return `event: ${name}\ndata: ${JSON.stringify(await read())}\n\n`;
   } catch (error) {
     const unavailable: Unavailable = { event: name, message: explain(error, log) };
     return `event: unavailable\ndata: ${JSON.stringify(unavailable)}\n\n`;

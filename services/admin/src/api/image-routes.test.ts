@@ -8,12 +8,12 @@ import { addImageRoutes } from './image-routes.ts';
 const purged = { tags: 1, manifests: 1, blobs: 2 };
 
 test('a purge returns its counts, a purge of pinned content is 409, and a refresh of an unknown tag is 404', async (t) => {
-  const asked: object[] = [];
+  const requests: object[] = [];
   const app = fastify({ exposeHeadRoutes: false });
   t.after(() => app.close());
   const images: Partial<Images> = {
     async purge(request: object) {
-      asked.push(request);
+      requests.push(request);
       return 'digest' in request ? { refused: 'a:1 is pinned. Unpin first.' } : { purged };
     },
     async refresh(image: string) {
@@ -29,7 +29,7 @@ test('a purge returns its counts, a purge of pinned content is 409, and a refres
   };
   assert.deepEqual(await post('/v1/purge', { image: 'a' }), [200, { purged }]);
   assert.deepEqual(await post('/v1/purge', { digest: 'x' }), [409, { message: 'a:1 is pinned. Unpin first.' }]);
-  assert.deepEqual(asked, [{ image: 'a' }, { digest: 'x' }]);
+  assert.deepEqual(requests, [{ image: 'a' }, { digest: 'x' }]);
   assert.deepEqual(await post('/v1/refresh', { image: 'a' }), [200, { image: 'a', before: null, after: null }]);
   assert.deepEqual(await post('/v1/refresh', { image: 'gone' }), [404, { message: 'Upstream has no such tag.' }]);
   assert.deepEqual(await post('/v1/refresh', { image: 'down' }), [503, { message: 'Upstream is down.' }]);

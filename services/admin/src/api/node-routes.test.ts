@@ -60,7 +60,7 @@ const counted = {
 };
 
 /** Opens nodes with an index whose calls return `answer(value)`. */
-function openNodesOfTest(answer: <T>(value: T) => Promise<T>): Nodes {
+function openTestNodes(answer: <T>(value: T) => Promise<T>): Nodes {
   const nodes = [{ id: 'id-1', seenAtMs: 4_000, report: JSON.stringify(report) }];
   const index = {
     nodes: { look: () => answer({ nodes, counts: counted, countedSinceMs: 500 }) },
@@ -80,9 +80,9 @@ function openNodesOfTest(answer: <T>(value: T) => Promise<T>): Nodes {
   return openNodes({ storageLimits }, { index }, { look: () => answer(queues) });
 }
 
-const seen = openNodesOfTest(async (value) => value);
+const seen = openTestNodes(async (value) => value);
 const states = ['docker.io', 'ghcr.io'].map((name) => ({ name, isOffline: false, by: 'configuration' as const }));
-const away = () => Promise.reject(new CacheError('index-unavailable', 'Redis is unavailable.'));
+const unavailable = () => Promise.reject(new CacheError('index-unavailable', 'Redis is unavailable.'));
 
 function build(t: TestContext, nodes: Nodes) {
   const app = buildAdminServer({
@@ -134,12 +134,17 @@ test('the API returns upstreams, budgets and jobs, and redacts secrets in failur
       { ...states[1], health: null, calls: null, errors: null },
     ],
   });
-  const told = { upstream: 'docker.io', endpoint: 'registry-1.docker.io', account: 'robot', source: '192.0.2.1' };
-  const nobody = { account: null, source: null, limit: null, remaining: null, reserve: null, windowSeconds: null };
+  const dockerAccount = {
+    upstream: 'docker.io',
+    endpoint: 'registry-1.docker.io',
+    account: 'robot',
+    source: '192.0.2.1',
+  };
+  const unknown = { account: null, source: null, limit: null, remaining: null, reserve: null, windowSeconds: null };
   assert.deepEqual(await get('/v1/budget'), {
     accounts: [
       {
-        ...told,
+        ...dockerAccount,
         limit: 100,
         remaining: 9,
         reserve: 20,
@@ -148,7 +153,7 @@ test('the API returns upstreams, budgets and jobs, and redacts secrets in failur
         resetsAt: 21_601_000,
         backedOffUntil: null,
       },
-      { upstream: 'quay.io', endpoint: 'quay.io', ...nobody, toldAt: 2_000, resetsAt: null, backedOffUntil: 9_000 },
+      { upstream: 'quay.io', endpoint: 'quay.io', ...unknown, toldAt: 2_000, resetsAt: null, backedOffUntil: 9_000 },
     ],
   });
   const { queues, failures } = (await get('/v1/jobs')) as {
@@ -169,7 +174,7 @@ test('the API returns upstreams, budgets and jobs, and redacts secrets in failur
 });
 
 test('an unavailable index is 503, not an empty cache', async (t) => {
-  const app = build(t, openNodesOfTest(away));
+  const app = build(t, openTestNodes(unavailable));
   for (const url of ['/v1/overview', '/v1/nodes', '/v1/fills', '/v1/jobs', '/v1/budget']) {
     const { statusCode, body } = await app.inject({ url });
     assert.deepEqual([statusCode, body], [503, '{"message":"Redis is unavailable."}'], url);
@@ -189,7 +194,7 @@ test('the event stream repeats overview, nodes and fills until the server shuts 
   const decoder = new TextDecoder();
   let text = '';
   const reader = answer.body?.getReader() ?? assert.fail();
-  const untilTold = async (isEnough: () => boolean) => {
+  const readUntil = async (isEnough: () => boolean) => {
     while (!isEnough()) {
       const { done, value } = await reader.read();
       if (done) return true;
@@ -197,13 +202,13 @@ test('the event stream repeats overview, nodes and fills until the server shuts 
     }
     return false;
   };
-  await untilTold(() => text.split('\n\n').length > 4);
+  await readUntil(() => text.split('\n\n').length > 4);
   const events = [...text.matchAll(/^event: (.+)\ndata: (.+)$/gm)].map(([, name, data = '']) => [name, data] as const);
   for (const name of ['overview', 'nodes', 'fills']) {
     const [, data] = events.find(([event]) => event === name) ?? assert.fail(name);
     assert.equal(data, (await app.inject({ url: `/v1/${name}` })).body);
   }
-  const ended = untilTold(() => false);
+  const ended = readUntil(() => false);
   await app.close();
   assert.equal(await ended, true);
 });

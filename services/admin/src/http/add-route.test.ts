@@ -11,7 +11,7 @@ test('the schema of a query parses numbers, adds defaults, and rejects a value w
   const app = fastify();
   t.after(() => app.close());
   const query = z.object({ limit: z.int().min(1).max(5).default(3), name: z.string().max(2).optional() });
-  addRoute(app, { ...described, path: 'GET /page', query, answer: query, act: async (asked) => asked.query });
+  addRoute(app, { ...described, path: 'GET /page', query, answer: query, act: async (input) => input.query });
   const get = async (path: string) => {
     const { statusCode, body } = await app.inject(path);
     return { statusCode, body: JSON.parse(body) as { readonly message?: string } };
@@ -33,7 +33,7 @@ test('a route of lines stops its work when the client disconnects', async (t) =>
   const app = fastify({ forceCloseConnections: true });
   t.after(() => app.close());
   const stopped = Promise.withResolvers<unknown>();
-  async function* act(_asked: unknown, signal: AbortSignal) {
+  async function* act(_input: unknown, signal: AbortSignal) {
     yield { step: 1 };
     await once(signal, 'abort');
     stopped.resolve(signal.reason);

@@ -14,7 +14,7 @@ import { adminAuthorization } from '@cistern/operations/admin-access';
 import { openForConfig } from '@cistern/assembly';
 
 /** An authenticator, or the access of all clients that can connect if there are no credentials. */
-export type AdminAccess = Authenticator | 'everything' | 'look' | 'nothing';
+export type AdminAccess = Authenticator | 'everything' | 'read-only' | 'nothing';
 
 /**
  * Operators authenticate with passwords, and commands of the cluster with a token derived from its secret. Without either, all
@@ -29,7 +29,7 @@ export async function openAdminAccess(
   const { address, htpasswd } = config.admin;
   const authorization = adminAuthorization(config);
   if (htpasswd === undefined && authorization === undefined)
-    return address?.host !== undefined && isLoopback(address.host) ? 'look' : 'nothing';
+    return address?.host !== undefined && isLoopback(address.host) ? 'read-only' : 'nothing';
   const passwords =
     htpasswd &&
     (await openForConfig('admin.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, sharedTries, log })));

@@ -20,28 +20,28 @@ class ApiError extends Error {
  * @returns {Promise<T>} rejects with an ApiError
  */
 export async function get(path) {
-  return (await ask(path, { signal: AbortSignal.timeout(limitMs) })).json();
+  return (await send(path, { signal: AbortSignal.timeout(limitMs) })).json();
 }
 
 /**
  * @template T
  * @param {string} path
- * @param {object} wish
+ * @param {object} fields
  * @returns {Promise<T>} rejects with an ApiError
  */
-export async function post(path, wish) {
-  return (await ask(path, { ...request(wish), signal: AbortSignal.timeout(3 * limitMs) })).json();
+export async function post(path, fields) {
+  return (await send(path, { ...request(fields), signal: AbortSignal.timeout(3 * limitMs) })).json();
 }
 
 /**
  * For requests that take a while and report in lines of JSON: yields each line when it arrives.
  * @template Line
  * @param {string} path
- * @param {object} wish
+ * @param {object} fields
  * @returns {AsyncGenerator<Line>} throws an ApiError
  */
-export async function* postForLines(path, wish) {
-  const { body } = await ask(path, request(wish));
+export async function* postForLines(path, fields) {
+  const { body } = await send(path, request(fields));
   let rest = '';
   for await (const text of /** @type {AsyncIterable<string>} */ (body?.pipeThrough(new TextDecoderStream()) ?? [])) {
     const lines = `${rest}${text}`.split('\n');
@@ -50,20 +50,20 @@ export async function* postForLines(path, wish) {
   }
 }
 
-/** @param {object} wish */
-function request(wish) {
-  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(wish) };
+/** @param {object} fields */
+function request(fields) {
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(fields) };
 }
 
 /**
  * @param {string} path
  * @param {RequestInit} options
  */
-async function ask(path, options) {
+async function send(path, options) {
   const answer = await fetch(path, options).catch(() => {
     throw new ApiError('The cache is unreachable.', 0);
   });
   if (answer.ok) return answer;
-  const told = await answer.json().catch(() => ({}));
-  throw new ApiError(told.message ?? `The cache answered with status ${answer.status}.`, answer.status);
+  const body = await answer.json().catch(() => ({}));
+  throw new ApiError(body.message ?? `The cache answered with status ${answer.status}.`, answer.status);
 }

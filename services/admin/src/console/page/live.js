@@ -21,7 +21,7 @@ export function listenForEvents({ onEvent, onConnection }) {
       onConnection('lost');
       setTimeout(open, retryMs);
     };
-    const heard = () => {
+    const onMessage = () => {
       clearTimeout(silence);
       silence = setTimeout(lost, silenceMs);
       onConnection('live');
@@ -29,10 +29,10 @@ export function listenForEvents({ onEvent, onConnection }) {
     silence = setTimeout(lost, silenceMs);
     for (const name of ['fills', 'overview', 'nodes'])
       source.addEventListener(name, ({ data }) => {
-        heard();
+        onMessage();
         onEvent(name, JSON.parse(data));
       });
-    source.addEventListener('open', heard);
+    source.addEventListener('open', onMessage);
     source.addEventListener('error', lost);
   };
   open();

@@ -6,7 +6,7 @@ import { get } from './api.js';
  * @typedef {object} Resource
  * @property {T | undefined} data
  * @property {Error | undefined} error of the last request
- * @property {() => Promise<void>} look
+ * @property {() => Promise<void>} load
  * @property {() => void} close
  */
 
@@ -24,7 +24,7 @@ export function openResource(path, { update, everyMs }) {
   const resource = {
     data: undefined,
     error: undefined,
-    async look() {
+    async load() {
       clearTimeout(timer);
       try {
         const data = /** @type {T} */ (await get(path));
@@ -35,13 +35,13 @@ export function openResource(path, { update, everyMs }) {
       if (isClosed) return;
       update();
       clearTimeout(timer);
-      if (everyMs !== undefined) timer = setTimeout(() => void resource.look(), everyMs);
+      if (everyMs !== undefined) timer = setTimeout(() => void resource.load(), everyMs);
     },
     close() {
       isClosed = true;
       clearTimeout(timer);
     },
   };
-  void resource.look();
+  void resource.load();
   return resource;
 }

@@ -3,7 +3,7 @@ import { html, nothing } from '../vendor/lit-html.js';
 import { get } from '../api.js';
 import { formatAgo, formatTime, shortDigest } from '../format.js';
 import { openResource } from '../open-resource.js';
-import { sayFailed } from '../parts/messages.js';
+import { showError } from '../parts/messages.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
 
 /** @import { AuditEntry, AuditPage } from '../api-types.d.ts' */
@@ -39,15 +39,15 @@ export const auditPage = {
     }
 
     async function showMore(/** @type {AuditPage} */ { entries, before }) {
-      const asked = kind;
+      const requestedKind = kind;
       try {
         /** @type {AuditPage} */
         const further = await get(query({ before: String(before) }));
-        if (asked !== kind) return;
+        if (requestedKind !== kind) return;
         newest.close();
         read = { entries: [...entries, ...further.entries], before: further.before };
       } catch (error) {
-        sayFailed(error);
+        showError(error);
       }
       update();
     }

@@ -1,7 +1,7 @@
 // The page that shows how to configure each client for this cache, as `cistern client-config` prints it.
 import { html, nothing } from '../vendor/lit-html.js';
 import { openResource } from '../open-resource.js';
-import { say } from '../parts/messages.js';
+import { showMessage } from '../parts/messages.js';
 import { whenLoaded } from '../parts/states.js';
 
 /** @import { ClientSetups } from '../api-types.d.ts' */
@@ -17,16 +17,16 @@ export const connectPage = {
     let url = '';
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let typing;
-    let setups = look();
+    let setups = openSetups();
 
     /** @returns {Resource<ClientSetups>} */
-    function look() {
+    function openSetups() {
       return openResource(`/v1/client-setups${url === '' ? '' : `?url=${encodeURIComponent(url)}`}`, { update });
     }
 
-    function lookAgain() {
+    function reload() {
       setups.close();
-      setups = Object.assign(look(), { data: setups.data });
+      setups = Object.assign(openSetups(), { data: setups.data });
     }
 
     const address = () =>
@@ -41,7 +41,7 @@ export const connectPage = {
             @input=${(/** @type {Event} */ { target }) => {
               url = /** @type {HTMLInputElement} */ (target).value.trim();
               clearTimeout(typing);
-              typing = setTimeout(lookAgain, typingMs);
+              typing = setTimeout(reload, typingMs);
             }}
           />
         </label>
@@ -95,8 +95,8 @@ function tabs(clients, chosen) {
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
-    say('Copied.');
+    showMessage('Copied.');
   } catch {
-    say('The browser did not allow copying. Select the text and copy it.', 'failed');
+    showMessage('The browser did not allow copying. Select the text and copy it.', 'failed');
   }
 }

@@ -3,15 +3,15 @@ import { html } from '../vendor/lit-html.js';
 import { post, postForLines } from '../api.js';
 import { formatBytes, formatShare, shortDigest } from '../format.js';
 import { confirm } from '../parts/confirm.js';
-import { say, sayFailed } from '../parts/messages.js';
+import { showMessage, showError } from '../parts/messages.js';
 
 /** @import { ImageDetails, PrewarmLine, PurgeAnswer, RefreshAnswer } from '../api-types.d.ts' */
 
 /**
  * @param {string} image
- * @param {{ readonly lookAgain: () => Promise<void>, readonly update: () => void }} page
+ * @param {{ readonly reload: () => Promise<void>, readonly update: () => void }} page
  */
-export function imageActions(image, { lookAgain, update }) {
+export function imageActions(image, { reload, update }) {
   let isBusy = false;
 
   /**
@@ -25,7 +25,7 @@ export function imageActions(image, { lookAgain, update }) {
     try {
       await act();
     } catch (error) {
-      sayFailed(error);
+      showError(error);
     }
     isBusy = false;
     update();
@@ -34,41 +34,44 @@ export function imageActions(image, { lookAgain, update }) {
   async function refresh() {
     /** @type {RefreshAnswer} */
     const { before, after } = await post('/v1/refresh', { image });
-    if (after === null) say(`${image} no longer exists upstream.`);
-    else say(before === after ? `${image} has not changed.` : `${image} is ${shortDigest(after)} now, for all nodes.`);
-    await lookAgain();
+    if (after === null) showMessage(`${image} no longer exists upstream.`);
+    else
+      showMessage(
+        before === after ? `${image} has not changed.` : `${image} is ${shortDigest(after)} now, for all nodes.`,
+      );
+    await reload();
   }
 
   async function prewarm() {
-    const tell = say(`Fetching ${image} …`, 'busy');
+    const replace = showMessage(`Fetching ${image} …`, 'busy');
     try {
       /** @type {AsyncGenerator<PrewarmLine>} */
       const lines = postForLines('/v1/prewarm', { image });
       for await (const { progress, result, error } of lines) {
-        if (error !== undefined) tell(error.message, 'failed');
+        if (error !== undefined) replace(error.message, 'failed');
         if (progress !== undefined)
-          tell(
+          replace(
             `Fetching ${image}: ${formatShare(progress.bytesHere, progress.bytes)} of ${formatBytes(progress.bytes)}`,
             'busy',
           );
         if (result !== undefined)
-          tell(
+          replace(
             result.fetchedBlobs === 0
               ? `${image} was already cached.`
               : `${image} is cached: ${formatBytes(result.fetchedBytes)} fetched.`,
           );
       }
     } catch (error) {
-      tell(error instanceof Error ? error.message : String(error), 'failed');
+      replace(error instanceof Error ? error.message : String(error), 'failed');
     }
-    await lookAgain();
+    await reload();
   }
 
   /** @param {boolean} pinned */
   async function pin(pinned) {
     await post('/v1/pins', { image, pinned });
-    say(pinned ? `${image} is pinned: it is never evicted.` : `${image} is unpinned: it may be evicted.`);
-    await lookAgain();
+    showMessage(pinned ? `${image} is pinned: it is never evicted.` : `${image} is unpinned: it may be evicted.`);
+    await reload();
   }
 
   async function purge() {
@@ -81,7 +84,7 @@ export function imageActions(image, { lookAgain, update }) {
     if (!isSure) return;
     /** @type {PurgeAnswer} */
     const { purged } = await post('/v1/purge', { image });
-    say(
+    showMessage(
       `Purged ${image}: ${counted(purged.tags, 'tag')}, ${counted(purged.manifests, 'manifest')} and ${counted(purged.blobs, 'blob')}.`,
     );
     // The image no longer exists, so its page would be empty.

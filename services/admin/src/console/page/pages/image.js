@@ -16,7 +16,7 @@ import { freshness } from './images.js';
 export function openImage({ argument: name, update }) {
   /** @type {import('../open-resource.js').Resource<ImageDetails>} */
   const details = openResource(`/v1/images/details?image=${encodeURIComponent(name)}`, { update });
-  const actions = imageActions(name, { lookAgain: () => details.look(), update });
+  const actions = imageActions(name, { reload: () => details.load(), update });
   return {
     view: () =>
       html`<p class="back"><a href="#/images">Images</a></p>

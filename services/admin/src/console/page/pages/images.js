@@ -2,7 +2,7 @@
 import { html, nothing } from '../vendor/lit-html.js';
 import { get } from '../api.js';
 import { formatAgo, shortDigest } from '../format.js';
-import { sayFailed } from '../parts/messages.js';
+import { showError } from '../parts/messages.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
 import { openResource } from '../open-resource.js';
 import { openImage } from './image.js';
@@ -61,7 +61,7 @@ function openList({ update }) {
       further = [...further, ...page.images];
       cursor = page.cursor;
     } catch (error) {
-      sayFailed(error);
+      showError(error);
     }
     update();
   }

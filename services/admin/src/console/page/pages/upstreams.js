@@ -5,7 +5,7 @@ import { formatCount } from '../format.js';
 import { openResource } from '../open-resource.js';
 import { budgetBar } from '../parts/budget-bar.js';
 import { confirm } from '../parts/confirm.js';
-import { say, sayFailed } from '../parts/messages.js';
+import { showMessage, showError } from '../parts/messages.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
 
 /** @import { Account, BudgetList, Upstream, UpstreamList } from '../api-types.d.ts' */
@@ -22,12 +22,12 @@ export const upstreamsPage = {
     const budget = openResource('/v1/budget', { update, everyMs: 5000 });
 
     async function decide(/** @type {Upstream} */ { name, isOffline }) {
-      if (!(await confirm(isOffline ? questionOnline(name) : questionOffline(name)))) return;
+      if (!(await confirm(isOffline ? confirmOnline(name) : confirmOffline(name)))) return;
       await post('/v1/offline', { upstream: name, offline: !isOffline }).then(
-        () => say(`${name} is ${isOffline ? 'online' : 'offline'} now, for all nodes.`),
-        sayFailed,
+        () => showMessage(`${name} is ${isOffline ? 'online' : 'offline'} now, for all nodes.`),
+        showError,
       );
-      await upstreams.look();
+      await upstreams.load();
     }
 
     return {
@@ -52,7 +52,7 @@ export const upstreamsPage = {
 };
 
 /** @param {string} name */
-function questionOnline(name) {
+function confirmOnline(name) {
   return {
     title: `Take ${name} online?`,
     text: 'All nodes fetch from it again, and confirm due tags with the next pull.',
@@ -61,7 +61,7 @@ function questionOnline(name) {
 }
 
 /** @param {string} name */
-function questionOffline(name) {
+function confirmOffline(name) {
   return {
     title: `Take ${name} offline?`,
     text: 'All nodes stop sending requests to it. Cached content is still served; content that is not cached cannot be pulled.',

@@ -13,7 +13,7 @@ const shown = new Set();
  * @param {Message['kind']} [kind] a `busy` message stays until another one replaces it
  * @returns {(text: string, kind?: Message['kind']) => void} replaces the message
  */
-export function say(text, kind = 'done') {
+export function showMessage(text, kind = 'done') {
   let message = { text, kind };
   const show = (/** @type {Message} */ next) => {
     shown.delete(message);
@@ -27,8 +27,8 @@ export function say(text, kind = 'done') {
 }
 
 /** @param {unknown} error */
-export function sayFailed(error) {
-  say(error instanceof Error ? error.message : String(error), 'failed');
+export function showError(error) {
+  showMessage(error instanceof Error ? error.message : String(error), 'failed');
 }
 
 /** @param {Message} message */
