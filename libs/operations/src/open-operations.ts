@@ -1,4 +1,4 @@
-// All that operators can see and do, wherever they ask for it.
+// All reads and actions of operators, for the admin API.
 import type { Config } from '@cistern/config';
 import type { IndexAndStore } from '@cistern/content';
 import type { JobQueue, QueueState } from '@cistern/jobs';
@@ -12,17 +12,17 @@ import { type Nodes, openNodes } from './nodes/open-nodes.ts';
 import { type Decisions, openDecisions } from './operators/open-decisions.ts';
 
 /**
- * Prewarms an image, named as people write it. Rejects with `name-unknown` or `name-invalid`, or an OciSyntaxError, for what
- * names no image of these upstreams, and as the queue does.
+ * Prewarms an image, by a name as docker pull takes it. Rejects with `name-unknown`, `name-invalid` or an OciSyntaxError for a
+ * name that is not an image of these upstreams, else as the queue does.
  */
 export type Prewarm = (
   image: string,
   options: PrewarmImageOptions & { readonly platforms: readonly string[] },
 ) => Promise<PrewarmedImage>;
 
-/** How the store is looked after. */
+/** The maintenance of the store: scrub and eviction. */
 export interface Upkeep {
-  /** `null`: the store has not been read through yet. Rejects with `store-unavailable`. */
+  /** The report is `null` before the first scrub. Rejects with `store-unavailable`. */
   scrubReport(): Promise<ScrubAnswer>;
   /** As `planEviction`. */
   evictionPlan(options: Parameters<typeof planEviction>[1]): Promise<EvictionPlan>;
@@ -36,7 +36,7 @@ export interface Operations {
   readonly images: Images;
 }
 
-/** `look`: how full the queues are, and what failed in them. */
+/** `look` returns the sizes and failures of the queues. */
 export function openOperations(
   config: Config,
   { index, store }: IndexAndStore,

@@ -1,18 +1,20 @@
-// The answers about images: lists of them, one in detail, and what operators have done to them.
+// The responses about images: lists, details, and the results of operators' actions.
 import { z } from 'zod';
 import { bytes, count, type Described, failure, time } from './values.ts';
 
 const upstream = z.string().describe("The upstream's name.");
-const repository = z.string().describe('Within the upstream.');
-const name = z.string().describe('As docker pull writes it.');
+const repository = z.string().describe('The name within the upstream.');
+const name = z.string().describe('The name as docker pull takes it.');
 const digest = z.string().describe('sha256:…');
 const fresh = z
   .enum(['fresh', 'stale', 'expired'])
-  .describe('stale: served, and confirmed behind the answer; expired: upstream is asked first.');
+  .describe(
+    'stale and expired: due, older than its TTL. A pull of a stale tag is served immediately and confirmed afterwards. A pull of an expired tag waits for the confirmation.',
+  );
 const lastPulledAt = time('When it was last pulled').nullable();
 const pinned = z.boolean().describe('Whether it is never evicted.');
-const fetchedAt = time('When the tag began to name this digest here');
-const confirmedAt = time('When upstream last confirmed it').nullable();
+const fetchedAt = time('When the tag last changed to this digest in the cache');
+const confirmedAt = time('When the upstream last confirmed it').nullable();
 const tag = z.string();
 
 const cachedImage = z.object({
@@ -32,54 +34,51 @@ export const imagePage = z.object({
   images: z.array(cachedImage),
   cursor: z
     .string()
-    .describe('For the next page; null: that was all. A page may be short, or empty, and have one.')
+    .describe('The cursor of the next page; null on the last page. A page with a cursor may be short or empty.')
     .nullable(),
 });
 
 const platform = z.object({
   platform: z.string().describe('os/architecture or os/architecture/variant.').nullable(),
   digest,
-  bytes: bytes.describe('Bytes of all that it is made of, as far as that is known.'),
-  cachedBytes: bytes.describe('Those of them that are cached.'),
+  bytes: bytes.describe('Bytes of the whole platform, as far as they are known.'),
+  cachedBytes: bytes.describe('Bytes that are cached.'),
   layers: z.array(
-    z.object({ digest, bytes, mediaType: z.string(), cached: z.boolean().describe('Whether its bytes are here.') }),
+    z.object({ digest, bytes, mediaType: z.string(), cached: z.boolean().describe('Whether the layer is cached.') }),
   ),
 });
 
 const freshness = z.object({
   fresh,
-  firstSeenAt: time('When the tag was first seen here'),
+  firstSeenAt: time('When the cache first saw the tag'),
   fetchedAt,
   confirmedAt,
-  lastTriedAt: time('When upstream was last asked').nullable(),
-  lastFailure: z.string().describe('The kind of error with which that ended.').nullable(),
+  lastTriedAt: time('When the cache last requested it from the upstream').nullable(),
+  lastFailure: z.string().describe('The error kind of that request; null after a success.').nullable(),
   pulls: count,
-  ttlMs: z.number().describe('For so long it is fresh; null: for ever.').nullable(),
+  ttlMs: z.number().describe('How long the tag is fresh after a confirmation; null for ever.').nullable(),
   staleWhileRevalidateMs: z
     .number()
-    .describe('For so long after that it is served at once; null: for ever.')
+    .describe('How long after that it is served immediately and confirmed afterwards; null for ever.')
     .nullable(),
-  staleIfErrorMs: z
-    .number()
-    .describe('For so long it is served while upstream cannot be asked; null: for ever.')
-    .nullable(),
+  staleIfErrorMs: z.number().describe('How long it is served while the confirmation fails; null for ever.').nullable(),
 });
 
 export const imageDetails = z.object({
-  image: z.string().describe('The name in full.'),
+  image: z.string().describe('The full name.'),
   upstream,
   repository,
   tag: tag.nullable(),
   digest,
   mediaType: z.string(),
-  tags: z.array(tag).describe('Tags of the repository that name the same.'),
-  platforms: z.array(platform).describe('Empty while the manifest is not here.'),
+  tags: z.array(tag).describe('Tags of the repository that name the same digest.'),
+  platforms: z.array(platform).describe('Empty if the manifest is not cached.'),
   lastPulledAt,
-  freshness: freshness.describe('Null for a digest, which never changes.').nullable(),
+  freshness: freshness.describe('Null for an image by digest, which never changes.').nullable(),
   pinned,
 });
 
-const score = z.number().describe('Recent pulls: each counts half after a day.');
+const score = z.number().describe('Recent pulls. A pull counts half after a day.');
 
 const popularImage = z.object({
   upstream,
@@ -87,7 +86,9 @@ const popularImage = z.object({
   tag,
   name,
   score,
-  platforms: z.array(z.object({ platform: z.string(), score })).describe('Those of the repository, whatever the tag.'),
+  platforms: z
+    .array(z.object({ platform: z.string(), score }))
+    .describe('The pulled platforms of the repository, for all its tags.'),
 });
 
 export const topImages = z.object({ images: z.array(popularImage).describe('The most pulled first.') });
@@ -95,15 +96,15 @@ export const topImages = z.object({ images: z.array(popularImage).describe('The 
 export const purgeAnswer = z.object({
   purged: z.object({
     tags: count,
-    manifests: count.describe('Manifests whose bytes are gone; those that others refer to stay.'),
-    blobs: count.describe('Likewise.'),
+    manifests: count.describe('Manifests whose bytes were removed. Manifests that other images refer to stay.'),
+    blobs: count.describe('Blobs whose bytes were removed. Blobs that other images refer to stay.'),
   }),
 });
 
 export const refreshAnswer = z.object({
-  image: z.string().describe('The name in full.'),
-  before: z.string().describe('The digest that the tag named here until now.').nullable(),
-  after: z.string().describe('The digest that it names.').nullable(),
+  image: z.string().describe('The full name.'),
+  before: z.string().describe('The digest that the tag named before, in the cache.').nullable(),
+  after: z.string().describe('The digest that the tag names now.').nullable(),
 });
 
 export const prewarmLine = z.object({

@@ -1,4 +1,5 @@
-// The schemas of all answers of the admin API, and their types. Apart from the rest, for most processes load none of them.
+// The schemas of all responses of the admin API, and their types. They have an entry of their own, since most processes do not need
+// them.
 export * from './operators.ts';
 export * from './images.ts';
 export * from './nodes.ts';

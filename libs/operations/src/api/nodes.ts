@@ -1,56 +1,59 @@
-// The answers about the running cache: its state and overview, its nodes, fills in flight, pulls that upstreams allow, and queues.
+// The responses about the running cache: its state and overview, nodes, fills in flight, pull budgets and queues.
 import { z } from 'zod';
 import { bytes, count, type Described, time } from './values.ts';
 
-const parts = z.record(z.string(), z.string().describe('ok, or why not.'));
+const parts = z.record(z.string(), z.string().describe('ok, or the reason of the failure.'));
 
 export const state = z.object({ version: z.string(), healthy: z.boolean(), parts });
 
 export const overview = z.object({
   version: z.string(),
-  healthy: z.boolean().describe('Whether all parts are.'),
+  healthy: z.boolean().describe('Whether all parts are ok.'),
   parts,
   cache: z.object({
-    blobs: count.describe('Manifests among them.'),
+    blobs: count.describe('Blobs, manifests included.'),
     bytes,
-    maxBytes: bytes.describe('Null: as much as there is room for.').nullable(),
-    manifests: count.describe('Null: they are not counted apart.').nullable(),
+    maxBytes: bytes.describe('Null for no limit but the free space.').nullable(),
+    manifests: count.describe('Null if manifests are not counted separately.').nullable(),
   }),
-  fills: count.describe('In flight now.'),
-  since: time('Since when the rest is counted'),
+  fills: count.describe('Fills in flight now.'),
+  since: time('When the following counters started'),
   requests: z
     .object({
       total: count,
       hits: count,
-      joined: count.describe('Requests that followed a fetch which had begun already.'),
+      joined: count.describe('Requests that followed a fetch in flight.'),
       stale: count,
       revalidated: count,
       misses: count,
-      errors: count.describe('Answered with 5xx.'),
+      errors: count.describe('Requests that ended with status 5xx.'),
     })
     .describe('Requests of clients for manifests, blobs and lists, on all nodes.'),
-  bytes: z.object({ served: bytes.describe('To clients.'), fetched: bytes.describe('From upstreams.') }),
+  bytes: z.object({
+    served: bytes.describe('Bytes sent to clients.'),
+    fetched: bytes.describe('Bytes received from upstreams.'),
+  }),
   upstreamCalls: z.object({
-    total: count.describe('Apart from those for tokens.'),
-    saved: count.describe('Answers for which upstream was not asked.'),
+    total: count.describe('Requests to upstreams, without token requests.'),
+    saved: count.describe('Requests of clients that needed no upstream request.'),
   }),
   latencyMs: z
     .object({ p50: z.number(), p99: z.number() })
-    .describe('Until answers began, in the last minute; null: there were none.')
+    .describe('Time to first byte in the last minute; null if there were no requests.')
     .nullable(),
 });
 
 const cacheNode = z.object({
   id: z.string().describe('Identifies the process.'),
-  name: z.string().describe('The machine, and where it listens there.'),
+  name: z.string().describe('The host name, and the port or path that the node listens on.'),
   role: z.enum(['frontend', 'worker', 'admin', 'standalone']),
   version: z.string(),
   startedAt: time('When it started'),
-  seenAt: time('When it last said how it is'),
-  inFlight: count.describe("Clients' requests being answered."),
-  jobs: count.describe('In hand.'),
-  fills: count.describe('In flight.'),
-  rssBytes: bytes.describe('Bytes of memory.'),
+  seenAt: time('When it sent its last report'),
+  inFlight: count.describe("Clients' requests in flight."),
+  jobs: count.describe('Running jobs.'),
+  fills: count.describe('Fills in flight.'),
+  rssBytes: bytes.describe('Resident memory in bytes.'),
 });
 
 export const nodeList = z.object({ nodes: z.array(cacheNode) });
@@ -58,58 +61,61 @@ export const nodeList = z.object({ nodes: z.array(cacheNode) });
 const fill = z.object({
   digest: z.string().describe('sha256:…'),
   upstream: z.string(),
-  repository: z.string().describe('For which it was first asked for.').nullable(),
+  repository: z.string().describe('The repository of the first request for it.').nullable(),
   kind: z.enum(['blob']),
   class: z.enum(['interactive', 'background']).describe('Whether a client waits for it.'),
   node: z.string().describe('The name of the node that fetches it.'),
-  bytes: bytes.describe('Bytes that are here.'),
-  size: bytes.describe('Bytes of all of it; null: upstream has not said it yet.').nullable(),
-  readers: count.describe('Streams that read from it: one for a frontend, however many clients it serves.'),
+  bytes: bytes.describe('Bytes that have arrived.'),
+  size: bytes.describe('Bytes of the whole blob; null until the upstream sends its size.').nullable(),
+  readers: count.describe('Streams that read from it. A frontend has one stream for all its clients.'),
   startedAt: time('When it began'),
-  bytesPerSecond: z.number().describe('Over the last seconds.'),
+  bytesPerSecond: z.number().describe('The average of the last seconds.'),
   activity: z
     .object({
-      segments: count.describe('Parts in which it is fetched and stored.'),
-      storedSegments: count.describe('Those that are in the store already.'),
-      connections: count.describe('Bodies that the upstream sends for it now.'),
-      sideReads: count.describe('Reads of bytes that are not in the spool any more, or not yet.'),
+      segments: count.describe('Segments in which it is fetched and stored.'),
+      storedSegments: count.describe('Segments that are in the store.'),
+      connections: count.describe('Open connections to the upstream for it.'),
+      sideReads: count.describe('Side reads: ranged reads of bytes that are not in the spool.'),
     })
-    .describe('null: the node is of an older release.')
+    .describe('Null if the node is of an older release.')
     .nullable(),
 });
 
 export const fillList = z.object({
   fills: z.array(fill).describe('The oldest first, at most 500.'),
-  total: count.describe('All that are in flight.'),
+  total: count.describe('All fills in flight.'),
 });
 
 const account = z.object({
   upstream: z.string(),
   endpoint: z.string().describe('Host and port of the registry.'),
-  account: z.string().describe('A name of the configuration, or anonymous; null: all of them.').nullable(),
-  source: z.string().describe('Whose budget it is, as the upstream says: an address, or an account.').nullable(),
-  limit: count.describe('Pulls in a window.').nullable(),
+  account: z
+    .string()
+    .describe('The account name in the configuration, or anonymous; null for all accounts.')
+    .nullable(),
+  source: z.string().describe('The address or account that the upstream counts pulls for, as it reports.').nullable(),
+  limit: count.describe('Pulls allowed in a window.').nullable(),
   remaining: count.describe('Pulls that were left when the upstream last reported them.').nullable(),
   reserve: count.describe('Pulls that are kept for content that is not cached.').nullable(),
   windowSeconds: count.nullable(),
-  toldAt: time('When the upstream said so'),
-  resetsAt: time('When the window has ended at the latest').nullable(),
-  backedOffUntil: time('Until when the cache sends the upstream no requests').nullable(),
+  toldAt: time('When the upstream reported it'),
+  resetsAt: time('The latest possible end of the window').nullable(),
+  backedOffUntil: time('When the cache stops backing off').nullable(),
 });
 
 export const budgetList = z.object({
   accounts: z
     .array(account)
-    .describe('Upstreams that reported a limit, or get no requests for now, as the running workers know it.'),
+    .describe('Accounts with a reported limit or in back-off, as the running workers know them.'),
 });
 
 const queue = z.object({
-  name: z.string().describe('interactive: clients wait for them; blob: fetches of blobs, short: all others.'),
+  name: z.string().describe('interactive: jobs that clients wait for. blob: fetches of blobs. short: all other jobs.'),
   waiting: count,
   active: count,
-  delayed: count.describe('Jobs that run, or run again, at a certain time.'),
-  failed: count.describe('Within the last hour, at most a hundred.'),
-  oldestWaitingMs: z.number().describe('How long the oldest waiting job has waited; null: none waits.').nullable(),
+  delayed: count.describe('Jobs that are scheduled, or retried, at a later time.'),
+  failed: count.describe('Failed jobs of the last hour, at most a hundred.'),
+  oldestWaitingMs: z.number().describe('How long the oldest waiting job has waited; null if no job waits.').nullable(),
 });
 
 const jobFailure = z.object({
@@ -129,7 +135,7 @@ const unavailable = z.object({ event: z.string(), message: z.string() });
 
 export type State = Described<typeof state>;
 export type Overview = Described<typeof overview>;
-/** The part that nodes and index know. */
+/** The part of the overview that comes from nodes and index. */
 export type CacheOverview = Omit<Overview, keyof State>;
 export type CacheNode = Described<typeof cacheNode>;
 export type NodeList = Described<typeof nodeList>;

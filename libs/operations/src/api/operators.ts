@@ -1,12 +1,12 @@
-// The answers about operators: their decisions (pins, upstreams that are online or offline), tags that were served stale, actions
-// of operators, and refused requests.
+// The responses about operators: their decisions (pins, upstreams that are online or offline), tags that were served stale, actions
+// of operators, and rejected requests.
 import { z } from 'zod';
 import { count, type Described, failure, time } from './values.ts';
 
-export const pinList = z.object({ pins: z.array(z.string()).describe('In full, sorted.') });
+export const pinList = z.object({ pins: z.array(z.string()).describe('Full names, sorted.') });
 export const pinAnswer = z.object({
-  image: z.string().describe('The name in full.'),
-  wasPinned: z.boolean().describe('Only after unpinning: false if there was nothing to undo.').optional(),
+  image: z.string().describe('The full name.'),
+  wasPinned: z.boolean().describe('Only after unpinning: false if the image was not pinned.').optional(),
 });
 
 const upstream = z.object({
@@ -15,11 +15,13 @@ const upstream = z.object({
   by: z.enum(['configuration', 'decision']).describe('The source of that state.'),
   health: z
     .enum(['well', 'probed', 'failing'])
-    .describe('The worst that a worker sees; null: no worker reports it. failing: its circuit breaker is open.')
+    .describe(
+      'The worst state that a worker reports; null if no worker reports it. failing: its circuit breaker is open. probed: half-open.',
+    )
     .nullable(),
-  calls: count.describe('Requests to it since the running workers started.').nullable(),
+  calls: count.describe('Requests to the upstream since the running workers started.').nullable(),
   errors: count
-    .describe('Requests without an answer, or with one that concerns the registry or this cache, not an image.')
+    .describe('Requests without a response, or with an error that concerns the registry or this cache, not an image.')
     .nullable(),
 });
 
@@ -28,7 +30,7 @@ export const staleLine = z.object({
   tag: z
     .object({
       image: z.string(),
-      checkedAtMs: time('When upstream last confirmed it'),
+      checkedAtMs: time('When the upstream last confirmed it'),
       lastPulledAtMs: time('When it was last pulled'),
     })
     .optional(),
@@ -38,23 +40,26 @@ export const staleLine = z.object({
 
 export const auditKind = z
   .enum(['action', 'refusal'])
-  .describe('action: a request of an operator; refusal: a request that was refused.');
+  .describe('action: a request of an operator. refusal: a rejected request.');
 
 const auditEntry = z.object({
   kind: auditKind,
   at: time('When it ended'),
-  event: z.enum(['asked', 'denied', 'refused', 'limited']).describe('limited: beyond a limit, or locked out.'),
-  node: z.string().describe('The name of the node that was asked.'),
-  user: z.string().describe('The authenticated user; null: no name is known.').nullable(),
-  address: z.string().describe('Where the request came from.').nullable(),
+  event: z.enum(['asked', 'denied', 'refused', 'limited']).describe('limited: rate-limited or locked out.'),
+  node: z.string().describe('The name of the node that got the request.'),
+  user: z.string().describe('The authenticated user; null if the name is unknown.').nullable(),
+  address: z.string().describe('The address of the client.').nullable(),
   what: z.string().describe('Method and path.'),
-  about: z.string().describe('Details of an action in JSON, or the reason of a refusal; null: none.').nullable(),
-  status: count.describe('Status of the answer; null: no answer was begun.').nullable(),
+  about: z
+    .string()
+    .describe('Details of an action in JSON, or the reason of a refusal; null without details.')
+    .nullable(),
+  status: count.describe('The status of the response; null if no response was started.').nullable(),
 });
 
 export const auditPage = z.object({
   entries: z.array(auditEntry),
-  before: count.describe('For the next page; null: that was all.').nullable(),
+  before: count.describe('The `before` of the next page; null on the last page.').nullable(),
 });
 
 export type PinList = Described<typeof pinList>;

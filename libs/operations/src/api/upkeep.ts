@@ -1,18 +1,18 @@
-// The answers about the scrub, and about what an eviction would remove.
+// The responses about the scrub, and about the plan of an eviction.
 import { z } from 'zod';
 import { bytes, count, type Described, failure, time } from './values.ts';
 
 const scrubPass = z.object({
   startedAtMs: time('When it started'),
   endedAtMs: time('When it ended').optional(),
-  shard: count.describe('The part of 256 that it is at.'),
-  after: z.string().describe('The last digest that it has seen there.').optional(),
+  shard: count.describe('The current part, of 256.'),
+  after: z.string().describe('The last digest that the pass has read in this part.').optional(),
   counts: z.object({
-    objects: count.describe('Objects that were read whole.'),
+    objects: count.describe('Objects that were read completely.'),
     bytes,
-    verified: count.describe('Sound objects without a hash before.'),
-    adopted: count.describe('Objects that the index did not know.'),
-    forgotten: count.describe('Objects of the index that the store does not have.'),
+    verified: count.describe('Sound objects that were hashed for the first time.'),
+    adopted: count.describe('Objects that were missing in the index.'),
+    forgotten: count.describe('Objects that the index listed and the store did not have.'),
     damaged: count,
     healed: count.describe('Damaged objects that are sound again.'),
     failed: count.describe('Objects that could not be read or removed.').optional(),
@@ -21,8 +21,8 @@ const scrubPass = z.object({
 
 const scrubReport = z.object({
   schema: z.literal(1),
-  pass: scrubPass.describe('The last one; it runs unless it has ended.'),
-  lastEnded: scrubPass.describe('The last one that has ended.').optional(),
+  pass: scrubPass.describe('The last pass. It is running if it has no end.'),
+  lastEnded: scrubPass.describe('The last complete pass.').optional(),
   damages: z
     .array(
       z.object({
@@ -30,18 +30,20 @@ const scrubReport = z.object({
         size: bytes,
         foundAtMs: time('When it was found'),
         healed: z.boolean(),
-        note: z.string().describe('Where it was fetched again, or why it was not.'),
+        note: z.string().describe('Where it was fetched again from, or why it was not.'),
       }),
     )
     .describe('The newest last.'),
 });
 
 export const scrubAnswer = z.object({
-  report: scrubReport.describe('Null: the store has not been read through yet.').nullable(),
+  report: scrubReport.describe('Null before the first scrub.').nullable(),
 });
 
 export const evictionLine = z.object({
-  plan: z.object({ bytes, downToBytes: bytes.optional(), pinned: count.describe('Digests.') }).optional(),
+  plan: z
+    .object({ bytes, downToBytes: bytes.optional(), pinned: count.describe('The number of pinned digests.') })
+    .optional(),
   victim: z
     .object({
       digest: z.string(),

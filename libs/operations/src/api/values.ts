@@ -1,8 +1,8 @@
-// Values that several shapes of the admin API have in common. Its schemas are the one source of what operations return, of what
-// the API answers, and of its description. Times are milliseconds since 1970, sizes are bytes; null is an unknown value.
+// Values that several schemas of the admin API share. The schemas define the results of operations, the responses of the API, and
+// its description. Times are milliseconds since 1970, sizes are bytes, and null is an unknown value.
 import { z } from 'zod';
 
-/** The value that a schema describes. */
+/** The type that a schema describes. */
 export type Described<Schema extends z.ZodType> = DeepReadonly<z.infer<Schema>>;
 type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
 

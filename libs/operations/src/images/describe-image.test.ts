@@ -10,7 +10,7 @@ import { describeImage } from './describe-image.ts';
 
 const key = repositoryOf('docker.io', 'library/app');
 
-test('an image is described as far as it is here', async (t) => {
+test('the description of an image counts only cached content', async (t) => {
   const started = await startTestCache();
   t.after(() => started.close());
   const { cache, hub, clock, fills } = started;
@@ -38,7 +38,7 @@ test('an image is described as far as it is here', async (t) => {
   const layer = blobs[1] ?? assert.fail();
   const opened = await cache.openBlob({ ...key, digest: layer, intent: 'whole' });
   await collect(await opened.read());
-  // It is stored a moment after its reader has had the end.
+  // The blob is committed a moment after its reader gets the last bytes.
   await until(() => fills.size === 0);
   const [other, arm] = (await describe(image.digest))?.platforms ?? [];
   assert.equal(other?.cachedBytes, 0);
@@ -49,7 +49,7 @@ test('an image is described as far as it is here', async (t) => {
   assert.deepEqual([arm?.bytes, arm?.cachedBytes], [size + 302_000, size + 300_000]);
 });
 
-test('the platform of a single image is in its configuration', async (t) => {
+test('the platform of a single image comes from its configuration', async (t) => {
   const started = await startTestCache();
   t.after(() => started.close());
   const { cache, hub } = started;
@@ -68,7 +68,7 @@ test('the platform of a single image is in its configuration', async (t) => {
     await cache.openManifest({ ...key, reference });
     const platform = async () =>
       (await describeImage({ ...started, now: Date.now }, { ...key, reference }))?.platforms[0]?.platform;
-    assert.equal(await platform(), null, 'before it is here');
+    assert.equal(await platform(), null, 'before it is cached');
     await collect(await (await cache.openBlob({ ...key, digest: config.digest, intent: 'whole' })).read());
     assert.equal(await platform(), at === 0 ? 'linux/arm/v6' : null);
   }

@@ -1,4 +1,4 @@
-// What one image is made of, and how much of it is here: for whoever looks into the cache. Nothing is fetched for it.
+// Describes an image for operators: its content, and how much of it is cached. It fetches nothing.
 import type { BlobStore, ImageName } from '@cistern/blob-store';
 import type { CacheIndex, RepositoryKey, TagRecord } from '@cistern/index';
 import {
@@ -21,12 +21,12 @@ export interface DescribeImageDeps {
   readonly now: () => number;
 }
 
-/** Of an index 100 platforms at most, and of a large repository not all tags. */
+/** Lists at most 100 platforms of an index, and searches at most 2,000 tags of a repository. */
 interface ImageDescription extends Pick<ImageDetails, 'mediaType' | 'tags' | 'platforms'> {
-  /** Of an image by tag. */
+  /** The record of the tag; `undefined` for an image by digest. */
   readonly record: TagRecord | undefined;
   readonly digest: Digest;
-  /** 0: not known. */
+  /** 0 means unknown. */
   readonly lastPulledAtMs: number;
 }
 
@@ -35,7 +35,7 @@ const maxTags = 2_000;
 const atOnce = 16;
 const maxConfigBytes = 1024 * 1024;
 
-/** `undefined`: it is not here. Rejects with `index-unavailable` or `store-unavailable`. */
+/** Returns `undefined` if the image is not cached. Rejects with `index-unavailable` or `store-unavailable`. */
 export async function describeImage(
   deps: DescribeImageDeps,
   { upstream, repository, reference }: ImageName,
@@ -66,7 +66,7 @@ async function isHeld({ index, store }: DescribeImageDeps, key: RepositoryKey, d
 }
 
 interface SizedManifest extends Manifest {
-  /** Its own bytes. */
+  /** The size of the manifest itself, in bytes. */
   readonly size: number;
 }
 
@@ -136,7 +136,7 @@ function bytesOf(children: readonly Child[]): number {
   return children.reduce((sum, child) => sum + (child.size ?? 0), 0);
 }
 
-/** Of an image that no index lists: its configuration says it, if that is here. */
+/** Reads the platform of an image from its configuration. Returns null if the configuration is not cached or names none. */
 async function platformOfConfig({ store }: DescribeImageDeps, { children }: Manifest): Promise<string | null> {
   const config = children.find(({ role }) => role === 'config');
   if (config === undefined) return null;

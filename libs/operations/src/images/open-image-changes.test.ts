@@ -17,7 +17,7 @@ function open() {
   return { index, store, changes: openImageChanges(config, { index, store, queue: {} as JobQueue }) };
 }
 
-test('one thing is purged, by its name', async () => {
+test('a purge takes exactly one valid name of an image, digest or upstream', async () => {
   const { index, changes } = open();
   for (const request of [
     {},
@@ -29,14 +29,14 @@ test('one thing is purged, by its name', async () => {
   await assert.rejects(changes.purge({ digest: 'sha256:1' }));
   for (const request of [{ image: 'nginx' }, { digest }, { upstream: 'index.docker.io' }])
     assert.deepEqual(await changes.purge(request), nothing);
-  // It was configured once.
+  // An upstream that is no longer configured.
   const key = { upstream: 'registry.test', repository: parseRepositoryName('a') };
   await index.links.put(key, [{ ...key, digest, kind: 'manifest' }]);
   assert.deepEqual(await changes.purge({ upstream: 'registry.test' }), nothing);
   assert.deepEqual(await index.links.repositories({ limit: 1 }), []);
 });
 
-test('what is pinned is refused with the names of what pins it', async () => {
+test('a purge of pinned content is refused with the names of the pins', async () => {
   const { store, changes } = open();
   for (const tag of ['1', '2', '3', '4', '5', '6'])
     await pinImage(store, {
@@ -51,6 +51,6 @@ test('what is pinned is refused with the names of what pins it', async () => {
   assert.match('refused' in all ? all.refused : '', /: quay\.io\/a:1, .*quay\.io\/a:5 and others are pinned\./);
 });
 
-test('a digest is not refreshed', async () => {
+test('a refresh rejects a digest', async () => {
   await assert.rejects(open().changes.refresh(`nginx@${digest}`), /A digest never changes/);
 });

@@ -1,4 +1,4 @@
-// What operators have done to what is cached, for all nodes at once: purge it, or ask upstream for it now.
+// The actions of operators on cached images, for all nodes: purge, and refresh from the upstream.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex, TagKey } from '@cistern/index';
 import type { Config } from '@cistern/config';
@@ -10,7 +10,7 @@ import { createUpstreamTable, fullNameOf, resolveImage, adoptedUpstream } from '
 import { forcedRequestKey, workerRequestKey } from '@cistern/pull-through';
 import type { PurgeAnswer, RefreshAnswer } from '../api/images.ts';
 
-/** One of them. */
+/** Exactly one field is set. */
 interface PurgeRequest {
   readonly image?: string | undefined;
   readonly digest?: string | undefined;
@@ -19,11 +19,11 @@ interface PurgeRequest {
 
 export interface ImageChanges {
   /**
-   * `refused`: why nothing was purged, since somebody has pinned it. Rejects with `name-unknown`, `name-invalid` or an
-   * OciSyntaxError for what names nothing that could be here, else as `purge`.
+   * Resolves with `refused`, the reason, if the content is pinned; then nothing was purged. Rejects with `name-unknown`,
+   * `name-invalid` or an OciSyntaxError for an invalid name, else as `purge`.
    */
   purge(request: PurgeRequest): Promise<PurgeAnswer | { readonly refused: string }>;
-  /** `image`: in full. Rejects likewise, with `name-invalid` for a digest, else as `refreshTag`. */
+  /** Resolves with the full name as `image`. Rejects likewise, with `name-invalid` for a digest, else as `refreshTag`. */
   refresh(image: string): Promise<RefreshAnswer>;
 }
 
@@ -40,7 +40,7 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
   const table = createUpstreamTable(upstreams);
   const adoptAs = adoptedUpstream(upstreams);
 
-  /** One that is no longer configured may have left something behind. */
+  /** Also accepts an upstream that is no longer configured, if its content is still cached. */
   async function upstreamCalled(name: string): Promise<string> {
     try {
       return table.nameOf(name);
@@ -54,7 +54,10 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
 
   async function targetOf({ image, digest, upstream }: PurgeRequest): Promise<PurgeTarget> {
     if ([image, digest, upstream].filter((one) => one !== undefined).length !== 1)
-      throw new CacheError('name-invalid', 'Name one thing to be purged: an image, a digest or an upstream.');
+      throw new CacheError(
+        'name-invalid',
+        'The purge request is invalid. Set exactly one of image, digest and upstream.',
+      );
     if (image !== undefined) return { image: resolveImage(table, image) };
     if (digest !== undefined) return { digest: parseDigest(digest) };
     return { upstream: await upstreamCalled(upstream ?? '') };
@@ -73,19 +76,19 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
       const image = resolveImage(table, text);
       const { upstream, repository, reference } = image;
       if (reference.kind === 'digest')
-        throw new CacheError('name-invalid', 'A digest never changes, so there is nothing to refresh: name a tag.');
+        throw new CacheError('name-invalid', 'A digest never changes, so there is nothing to refresh. Use a tag.');
       return { image: fullNameOf(image), ...(await refreshTag(deps, { upstream, repository, tag: reference.tag })) };
     },
   };
 }
 
-/** Upstream's own deadlines end it sooner. */
+/** The deadlines of upstream requests end the job sooner. */
 const timeoutMs = 60_000;
 
 /**
- * Asks upstream what a tag names, now: by a worker, for all nodes. Where the tag has moved, its manifest is here before the tag
- * names it; what else it names is fetched when it is pulled. It is spent from upstream's budget like a revalidation, and refused
- * where that is at its reserve. Rejects as `JobQueue.run`.
+ * Makes a worker revalidate a tag now, for all nodes. If the tag has moved, its new manifest is stored before the tag names it.
+ * The rest of the image is fetched when a client pulls it. A refresh costs upstream budget like a revalidation, and is rejected
+ * when the budget is at its reserve. Rejects as `JobQueue.run`.
  */
 async function refreshTag({ index, queue }: ImageChangesDeps, key: TagKey): Promise<Omit<RefreshAnswer, 'image'>> {
   const { upstream, repository, tag } = key;

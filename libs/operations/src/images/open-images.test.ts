@@ -17,7 +17,7 @@ const images = [
   ['quay.io', 'org/app', 'latest', 0],
 ] as const;
 
-/** What was confirmed so many hours ago. */
+/** Opens images that were confirmed the given number of hours ago. */
 async function fill() {
   const index = createTestIndex({ now: Date.now });
   const store = createMemoryStore();
@@ -46,7 +46,7 @@ async function fill() {
   return { index, store, images: openImages(config, { index, store, queue: {} as JobQueue }) };
 }
 
-test('images are listed by the names that docker has for them, with how fresh they are', async () => {
+test('the list of images has docker names and freshness', async () => {
   const { store, images: opened } = await fill();
   await pinImage(store, {
     upstream: 'docker.io',
@@ -66,7 +66,7 @@ test('images are listed by the names that docker has for them, with how fresh th
   );
 });
 
-test('images are searched, page by page', async () => {
+test('a search of images returns pages, and rejects an invalid cursor', async () => {
   const { images: opened } = await fill();
   const found: string[] = [];
   for (let cursor: string | null | undefined; cursor !== null;) {
@@ -81,7 +81,7 @@ test('images are searched, page by page', async () => {
     await assert.rejects(opened.list({ limit: 1, cursor }), { kind: 'name-invalid' });
 });
 
-test('what is here is described by its name in full, and what is not is not known', async () => {
+test('details have the full name of a cached image, and an image that is not cached is manifest-unknown', async () => {
   const { images: opened } = await fill();
   const details = await opened.details('nginx:1.27.0');
   assert.partialDeepStrictEqual(details, {
@@ -95,7 +95,7 @@ test('what is here is described by its name in full, and what is not is not know
   await assert.rejects(opened.details('registry.test/nginx'), { kind: 'name-unknown' });
 });
 
-test('the most pulled images are told with the platforms that are pulled of them', async () => {
+test('the most pulled images are listed with their pulled platforms', async () => {
   const { index, images: opened } = await fill();
   const [nginx, app] = images.map(([upstream, name, tag]) => ({
     upstream,

@@ -1,4 +1,4 @@
-// What the cache holds, for operators: searched, described, what is pulled most, and what they have done to it.
+// The cached images, for operators: search, details, the most pulled, and changes.
 import type { TagRecord } from '@cistern/index';
 import type { Config } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
@@ -12,27 +12,27 @@ import { type ImageChanges, type ImageChangesDeps, openImageChanges } from './op
 import { type Digest, OciSyntaxError, parseRepositoryName, parseTag } from '@cistern/oci';
 
 interface ImageSearch {
-  /** Part of the full name; small and capital letters are one. */
+  /** A part of the full name, case-insensitive. */
   readonly search?: string | undefined;
   readonly upstream?: string | undefined;
   readonly limit: number;
-  /** Of the page before. */
+  /** The cursor of the previous page. */
   readonly cursor?: string | undefined;
 }
 
-/** What only looks rejects with `index-unavailable` or `store-unavailable`, and asks no upstream. */
+/** Reads reject with `index-unavailable` or `store-unavailable`, and send no upstream requests. */
 export interface Images extends ImageChanges {
-  /** Rejects with `name-invalid` for a cursor that is none. */
+  /** Rejects with `name-invalid` for an invalid cursor. */
   list(search: ImageSearch): Promise<ImagePage>;
   /**
-   * Rejects with `manifest-unknown` for what is not here; with `name-unknown`, `name-invalid` or an OciSyntaxError for what
-   * names no image of these upstreams.
+   * Rejects with `manifest-unknown` for an image that is not cached. Rejects with `name-unknown`, `name-invalid` or an
+   * OciSyntaxError for a name that is not an image of these upstreams.
    */
   details(image: string): Promise<ImageDetails>;
   top(limit: number): Promise<TopImages>;
 }
 
-/** What one page of a list may cost the index. */
+/** The most records that one page of a list reads from the index. */
 const maxLooked = 5_000;
 const maxPlatforms = 10_000;
 
@@ -42,7 +42,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
   const table = createUpstreamTable(upstreams);
   const policyOf = createFreshnessPolicies(upstreams);
 
-  /** Pinned by its own name, or by its digest. */
+  /** Returns a check whether an image is pinned, by its name or by its digest. */
   async function readPinned(): Promise<(image: ResolvedImage, digest: Digest) => boolean> {
     const pinned = new Set((await listPins(store)).map(fullNameOf));
     return (image, digest) =>
@@ -115,7 +115,7 @@ function imageOf({ upstream, repository, tag }: TagRecord): ResolvedImage {
   return { upstream, repository, reference: { kind: 'tag', tag } };
 }
 
-/** That the last try failed makes it no older. */
+/** A failed last try does not change the result. */
 function freshnessNow(record: TagRecord, policyOf: PolicyOf, nowMs: number): CachedImage['fresh'] {
   const { upstream, tag, origin, checkedAtMs, lastTriedAtMs } = record;
   const policy = policyOf(upstream, tag);
@@ -141,7 +141,7 @@ function freshnessFacts(record: TagRecord, policyOf: PolicyOf, nowMs: number): I
   };
 }
 
-/** Records have 0 for what has never happened. */
+/** In records, 0 means never. */
 function timeOf(ms: number): number | null {
   return ms === 0 ? null : ms;
 }
@@ -152,14 +152,14 @@ function unlessEndless(ms: number): number | null {
 }
 
 /**
- * Where a list of images goes on, as text that a client hands back. It holds names only, so a made-up one
- * does no harm.
+ * The position where the next page of images starts, as text for the client. It holds only names, so a forged cursor does no
+ * harm.
  */
 function formatCursor({ upstream, repository, tag }: TagPosition): string {
   return Buffer.from(JSON.stringify([upstream, repository, tag ?? null])).toString('base64url');
 }
 
-/** Throws `name-invalid` for what is none. */
+/** Throws `name-invalid` for an invalid cursor. */
 function parseCursor(text: string): TagPosition {
   try {
     const [upstream, repository, tag] = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as unknown[];
@@ -172,5 +172,5 @@ function parseCursor(text: string): TagPosition {
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof OciSyntaxError)) throw error;
   }
-  throw new CacheError('name-invalid', 'The cursor is none that this cache has given.');
+  throw new CacheError('name-invalid', 'The cursor is invalid. Use the cursor of the previous page.');
 }

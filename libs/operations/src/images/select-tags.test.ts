@@ -50,7 +50,7 @@ async function allPages(options: Omit<SelectTagsOptions, 'after'>): Promise<stri
 const tagsOf = (name: string) => ['1', '2', '3'].map((tag) => `${name}:${tag}`);
 const everything = ['docker.io-2/app', 'docker.io/library/app', 'quay.io/org/app'].flatMap(tagsOf);
 
-test('tags come in order, however they are cut into pages, and no page looks at more than it may', async () => {
+test('pages of every size return all tags in order, and no page exceeds its limit of records', async () => {
   assert.deepEqual(await allPages({ select: () => true, limit: 100 }), [everything]);
   for (const maxLooked of [1, 2, 3, 5]) {
     const pages = await allPages({ select: () => true, limit: 100, maxLooked });
@@ -62,7 +62,7 @@ test('tags come in order, however they are cut into pages, and no page looks at 
   assert.deepEqual(pages[0], everything.slice(0, 4));
 });
 
-test('only what is wanted, of the upstream that is wanted', async () => {
+test('selectTags returns only selected tags of the given upstream', async () => {
   assert.deepEqual(
     (await allPages({ select: ({ tag }) => tag === '2', limit: 2 })).flat(),
     everything.filter((name) => name.endsWith('2')),

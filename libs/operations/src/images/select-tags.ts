@@ -1,37 +1,36 @@
-// Tag records one after another, a few at a time: what is asked of all of them is answered in pages, and no page looks at more
-// than so many, however large the index is.
+// Selects tag records of the whole index, in pages. A page reads a bounded number of records, however large the index is.
 import { type CacheIndex, type RepositoryKey, type TagRecord, repositoryPath } from '@cistern/index';
 import type { Tag } from '@cistern/oci';
 
 type Index = Pick<CacheIndex, 'links' | 'tags'>;
 
-/** A repository to go on in, after this tag; without one from its first. */
+/** Continues in this repository, after `tag`, or from its first tag without one. */
 export interface TagPosition extends RepositoryKey {
   readonly tag?: Tag | undefined;
 }
 
 export interface SelectTagsOptions {
   readonly select: (record: TagRecord) => boolean;
-  /** Default: of all. */
+  /** Default: all upstreams. */
   readonly upstream?: string | undefined;
   readonly after?: TagPosition | undefined;
   readonly limit: number;
-  /** Records, and repositories; default 10,000. */
+  /** The most records and repositories that the page reads; default 10,000. */
   readonly maxLooked?: number | undefined;
 }
 
 export interface SelectedTags {
   readonly tags: readonly TagRecord[];
-  /** Where to go on; absent: that was all. */
+  /** The position of the next page; unset on the last page. */
   readonly next?: TagPosition;
 }
 
-/** Records of one page of the index. */
+/** The number of records of one request to the index. */
 const pageSize = 100;
 
 /**
- * In the order of upstream, repository and tag. Ends with the page after `limit` of them or after `maxLooked` that were looked
- * at, so it may be short, or empty, and have a `next`. Rejects with `index-unavailable`.
+ * Returns tags in the order of upstream, repository and tag. A page ends after `limit` tags, or after `maxLooked` records. So a
+ * page may be short or empty, and still have a `next`. Rejects with `index-unavailable`.
  */
 export async function selectTags(
   index: Index,
@@ -49,7 +48,7 @@ export async function selectTags(
 
 interface Step {
   readonly position: TagPosition;
-  /** Absent: a repository begins. */
+  /** Unset at the start of a repository. */
   readonly record?: TagRecord;
 }
 

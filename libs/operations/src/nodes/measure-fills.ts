@@ -1,9 +1,9 @@
-// The fills of this process and how fast they come, from one look to the next.
+// Measures the fills of this process and their rates, from one sample to the next.
 import type { FillTable } from '@cistern/fills';
 import type { FillReport } from './node-report.ts';
 
 const maxFills = 100;
-/** How much a look counts against those before it. */
+/** The weight of the newest sample in the rate. */
 const newest = 0.5;
 
 interface Look {
@@ -12,7 +12,7 @@ interface Look {
   readonly bytesPerSecond: number;
 }
 
-/** `now`: milliseconds. */
+/** `now` returns milliseconds. */
 export function createFillMeter(fills: FillTable, now: () => number): () => readonly FillReport[] {
   let seen = new Map<string, Look>();
   return () => {
@@ -45,7 +45,7 @@ function nextLook(
   { bytes, atMs, startedAtMs }: { readonly bytes: number; readonly atMs: number; readonly startedAtMs: number },
 ): Look {
   const sinceMs = atMs - (before?.atMs ?? startedAtMs);
-  // Bytes that came in no time count at the next look.
+  // Without elapsed time there is no rate. The next sample counts these bytes.
   if (sinceMs <= 0) return before ?? { bytes: 0, atMs, bytesPerSecond: 0 };
   const rate = ((bytes - (before?.bytes ?? 0)) / sinceMs) * 1000;
   const bytesPerSecond = before === undefined ? rate : before.bytesPerSecond * (1 - newest) + rate * newest;

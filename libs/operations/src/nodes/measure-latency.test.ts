@@ -4,7 +4,7 @@ import { createLatencyWindow, latencyQuantileMs } from './measure-latency.ts';
 
 const counted = (...counts: number[]) => new Map(['0.1', '1', '+Inf'].map((le, at) => [le, counts[at] ?? 0]));
 
-test('what is told is what came within the last minute', () => {
+test('the latency window returns the counts of the last minute', () => {
   let nowMs = 0;
   const latest = createLatencyWindow(() => nowMs);
   assert.deepEqual(latest(counted()), {});
@@ -18,7 +18,7 @@ test('what is told is what came within the last minute', () => {
   assert.deepEqual(latest(counted(5, 1, 1)), {});
 });
 
-test('a quantile lies between the bounds of its bucket, and at the last bound for what took longer than all', () => {
+test('a quantile is interpolated within its bucket, and is the last finite bound for slower responses', () => {
   assert.equal(latencyQuantileMs({}, 0.5), undefined);
   assert.equal(latencyQuantileMs({ '0.1': 0, '1': 10, '+Inf': 0 }, 0.5), 550);
   const mixed = { '+Inf': 1, '1': 9, '0.1': 90 };

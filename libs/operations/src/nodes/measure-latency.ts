@@ -1,16 +1,16 @@
-// How long the answers of the last minute took to begin, out of counts that only grow; and what of it people ask for.
+// Computes the times to first byte of the last minute from counters that only grow, and quantiles of them.
 
 type Latencies = ReadonlyMap<string, number>;
 
 const windowMs = 60_000;
 
-/** Gets what was counted so far, returns what of it is of the last minute. `now`: milliseconds. */
+/** Returns a function that takes the counts so far and returns the counts of the last minute. `now` returns milliseconds. */
 export function createLatencyWindow(now: () => number): (counted: Latencies) => Record<string, number> {
   const looks: { readonly atMs: number; readonly counted: Latencies }[] = [];
   return (counted) => {
     const atMs = now();
     looks.push({ atMs, counted });
-    // The last look from before the window is where it begins.
+    // The window starts at the last sample before it.
     while (looks.length > 1 && looks[1]!.atMs <= atMs - windowMs) looks.shift();
     const first = looks[0]!.atMs <= atMs - windowMs ? looks[0]!.counted : undefined;
     const added = [...counted].map(([le, count]) => [le, count - (first?.get(le) ?? 0)] as const);
@@ -19,8 +19,8 @@ export function createLatencyWindow(now: () => number): (counted: Latencies) => 
 }
 
 /**
- * Within how many milliseconds this share (0 to 1) of all answers began, spread evenly between the bounds, as Prometheus does
- * it; `undefined` without answers.
+ * Returns the quantile `share` (0 to 1) of the time to first byte, in milliseconds. It interpolates linearly within a bucket, as
+ * Prometheus does. Returns `undefined` without responses.
  */
 export function latencyQuantileMs(latencies: Readonly<Record<string, number>>, share: number): number | undefined {
   const buckets = Object.entries(latencies)

@@ -1,4 +1,4 @@
-// What a node reports of itself: small, without secrets, and readable by another release.
+// The report of a node about itself. It is small, has no secrets, and other releases can read it.
 import { hostname } from 'node:os';
 import type { FillActivity } from '@cistern/fills';
 import type { FillClass } from '@cistern/index';
@@ -9,12 +9,12 @@ import type { Config } from '@cistern/config';
 export type NodeRole = 'frontend' | 'worker' | 'admin' | 'standalone';
 
 export interface NodeIdentity {
-  /** Random, of this process. */
+  /** Random for each process. */
   readonly id: string;
-  /** Where it listens, as people tell nodes apart. */
+  /** The host name and the port or path that the node listens on, for operators. */
   readonly name: string;
   readonly role: NodeRole;
-  /** Of Cistern. */
+  /** The version of Cistern. */
   readonly version: string;
   readonly startedAtMs: number;
 }
@@ -24,29 +24,29 @@ export interface FillReport {
   readonly upstream: string;
   readonly repository: string;
   readonly class: FillClass;
-  /** That are here; of how many, once upstream has said it. */
+  /** The bytes that have arrived. `size` is unset until the upstream sends it. */
   readonly bytes: number;
   readonly size?: number | undefined;
-  /** Who reads from it here: a frontend counts once, however many clients it serves. */
+  /** The streams that read from it. A frontend counts once, however many clients it serves. */
   readonly readers: number;
   readonly startedAtMs: number;
   readonly bytesPerSecond: number;
-  /** Absent in reports of older nodes. */
+  /** Unset in reports of older nodes. */
   readonly activity?: FillActivity | undefined;
 }
 
 export interface NodeReport extends NodeIdentity {
   readonly schema: 1;
-  /** Clients' requests, and jobs. */
+  /** Clients' requests in flight. `jobs` is the number of running jobs. */
   readonly inFlight: number;
   readonly jobs: number;
   readonly rssBytes: number;
-  /** The first hundred of `fillsInFlight`: those that clients wait for before others, the oldest first. */
+  /** At most a hundred of `fillsInFlight`: fills that clients wait for come first, then the oldest. */
   readonly fills: readonly FillReport[];
   readonly fillsInFlight: number;
   readonly upstreams: readonly UpstreamActivity[];
   readonly budget: readonly KnownBudget[];
-  /** How many answers of the last minute began within so many seconds, and not within fewer. */
+  /** The responses of the last minute by time to first byte: the number in each bucket, by its upper bound in seconds. */
   readonly latencies: Readonly<Record<string, number>>;
 }
 
@@ -63,7 +63,7 @@ export const noCounts: ActivityCounts = {
   upstreamCalls: 0,
 };
 
-/** `undefined` for what only another release can read. */
+/** Returns `undefined` for an invalid report, or one with a schema of another release. */
 export function parseReport(text: string): NodeReport | undefined {
   try {
     const report = JSON.parse(text) as NodeReport | null;
@@ -73,7 +73,7 @@ export function parseReport(text: string): NodeReport | undefined {
   }
 }
 
-/** `cache-1:5000`: the machine and where it listens there. */
+/** Returns the host name and the port or path that the node listens on, such as `cache-1:5000`. */
 export function nodeName({ http, worker, admin }: Pick<Config, 'http' | 'worker' | 'admin'>, role: NodeRole): string {
   const addresses = { frontend: http.address, standalone: http.address, worker: worker.address, admin: admin.address };
   const address = addresses[role];

@@ -1,4 +1,4 @@
-// How the whole cache is, for operators: the reports of its nodes, the jobs in its queues, and the counts of its index.
+// The state of the whole cache, for operators: the reports of its nodes, the jobs in its queues, and the counts of its index.
 import type { Config } from '@cistern/config';
 import type { QueueState } from '@cistern/jobs';
 import { redactText, type UpstreamActivity } from '@cistern/telemetry';
@@ -7,23 +7,26 @@ import type { BudgetList, CacheOverview, FillList, JobList, NodeList } from '../
 import { latencyQuantileMs } from './measure-latency.ts';
 import { viewNodes } from './view-nodes.ts';
 
-/** At most half a second old, and the size of the store five, so that many may ask. All reject with `index-unavailable`. */
+/**
+ * Results are cached for half a second, and the size of the store for five seconds, so that many callers are cheap. All methods
+ * reject with `index-unavailable`.
+ */
 export interface Nodes {
   overview(): Promise<CacheOverview>;
   nodes(): Promise<NodeList>;
   fills(): Promise<FillList>;
   budget(): Promise<BudgetList>;
   jobs(): Promise<JobList>;
-  /** By name. */
+  /** The upstreams, by name. */
   upstreams(): Promise<ReadonlyMap<string, UpstreamActivity>>;
 }
 
 const viewForMs = 500;
-/** It takes a question for each shard. */
+/** The totals need one request to each shard. */
 const totalsForMs = 5_000;
 const maxFailures = 20;
 
-/** `look`: how full the queues are, and what failed in them. */
+/** `look` returns the sizes and failures of the queues. */
 export function openNodes(
   { storageLimits: { maxBytes } }: Pick<Config, 'storageLimits'>,
   { index }: Pick<IndexAndStore, 'index'>,
@@ -38,7 +41,7 @@ export function openNodes(
       const { requests: total, hits, joined, stale, revalidated, misses, errors } = counts;
       const [p50, p99] = [latencyQuantileMs(latencies, 0.5), latencyQuantileMs(latencies, 0.99)];
       return {
-        // Manifests are blobs here, and are not counted apart.
+        // The index counts manifests as blobs, not separately.
         cache: { ...stored, maxBytes: maxBytes === Infinity ? null : maxBytes, manifests: null },
         fills: fillsInFlight,
         since: countedSinceMs ?? index.now(),
@@ -80,7 +83,7 @@ function roundMs(ms: number): number {
   return Math.round(ms * 10) / 10;
 }
 
-/** Callers share an answer for a while; a failure reaches those that wait for it, and no others. */
+/** Callers share a result for `ms`. Only the callers that wait for a failed call get its error. */
 function keepFor<T>(ms: number, fetch: () => Promise<T>): () => Promise<T> {
   let kept: { readonly answer: Promise<T>; readonly untilMs: number } | undefined;
   return () => {

@@ -27,7 +27,7 @@ async function startNode(t: TestContext) {
   return { ...cache, faults, reporting, view, untilSeen };
 }
 
-test('a fill is told from its begin to its end, with what is here and how fast it comes', async (t) => {
+test('a fill is reported from its start to its end, with its bytes and its rate', async (t) => {
   const { cache, hub, clock, untilSeen, view } = await startNode(t);
   const bytes = bytesOf(1_000_000);
   const digest = hub.addBlob('library/nginx', bytes);
@@ -50,7 +50,7 @@ test('a fill is told from its begin to its end, with what is here and how fast i
   await untilSeen(({ fills, fillsInFlight }) => fills.length === 0 && fillsInFlight === 0);
 });
 
-test('a node that has nothing to do says so every few seconds, and goes when it ends', async (t) => {
+test('an idle node reports every few seconds, and disappears when it shuts down', async (t) => {
   const { clock, reporting, untilSeen, view } = await startNode(t);
   await untilSeen(({ nodes }) => nodes.length === 1);
   const { nodes } = await view();
@@ -64,7 +64,7 @@ test('a node that has nothing to do says so every few seconds, and goes when it 
   assert.deepEqual((await view()).nodes, []);
 });
 
-test('what was counted while the index was away is told afterwards, and the last of it at the end', async (t) => {
+test('counts during an index outage are reported afterwards, and the last counts at shutdown', async (t) => {
   const { metrics, faults, reporting, untilSeen, view } = await startNode(t);
   const ended = () => observeRequest(metrics, createRequestFacts({ operation: 'blob', status: 200, cache: 'HIT' }));
   ended();

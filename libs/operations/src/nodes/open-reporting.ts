@@ -1,5 +1,5 @@
-// A node reports how it is: each second while it does something, else every few seconds. An operator's page asks the index, never
-// the node; and a node whose index is away goes on without it (decision 0039).
+// A node reports its state to the index: each second while it works, else every few seconds. The admin API reads the index, never
+// the node. A node continues to serve if the index is unavailable (decision 0039).
 import { randomUUID } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import type { FillTable } from '@cistern/fills';
@@ -34,11 +34,11 @@ interface ReportingOptions {
   readonly node: NodeIdentity;
   readonly nodes: NodeIndex;
   readonly metrics: Metrics;
-  /** Of a node that works. */
+  /** The fills of a worker; unset on other nodes. */
   readonly fills?: FillTable | undefined;
   readonly budget?: (() => readonly KnownBudget[]) | undefined;
   readonly log: Logger;
-  /** How often it looks whether there is something to say; default: a second. */
+  /** How often the node checks whether a report is due; default: a second. */
   readonly everyMs?: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -51,15 +51,15 @@ interface Reporting {
 
 const lookEveryMs = 1_000;
 const quietEveryMs = 4_000;
-/** Of a node that was killed nothing is known so long after its last word. */
+/** The report of a killed node expires this long after it was sent. */
 const reportTtlMs = 12_000;
 
-/** The first report is sent at once. */
+/** Sends the first report immediately. */
 export function startReporting(options: ReportingOptions): Reporting {
   const { node, nodes, metrics, fills, budget = () => [], log, everyMs = lookEveryMs, now } = options;
   const measureFills = fills && createFillMeter(fills, now);
   const latencyWindow = createLatencyWindow(now);
-  /** The counts of this node that the index has. */
+  /** The counts that this node has reported. */
   let reported = noCounts;
   let reportedAtMs = -Infinity;
   let reportedFills = 0;
@@ -100,9 +100,9 @@ export function startReporting(options: ReportingOptions): Reporting {
     }, everyMs).unref();
   }
 
-  /** An index says itself when it cannot be reached. */
+  /** The index itself logs when it is unavailable. */
   function warn(error: unknown): void {
-    if (!isCacheError(error, 'index-unavailable')) log.warn({ err: error }, 'a node could not say how it is');
+    if (!isCacheError(error, 'index-unavailable')) log.warn({ err: error }, 'failed to report node state');
   }
 
   let looking = lookAgainAndAgain();
@@ -118,7 +118,7 @@ export function startReporting(options: ReportingOptions): Reporting {
   };
 }
 
-/** Only of what has grown. */
+/** Returns only the counters that have grown. */
 function increaseOf(before: ActivityCounts, now: ActivityCounts): Partial<Record<keyof ActivityCounts, number>> {
   const names = Object.keys(now) as (keyof ActivityCounts)[];
   return Object.fromEntries(

@@ -36,7 +36,7 @@ const fill = (digest: string, startedAtMs: number) => ({
   bytesPerSecond: 1,
 });
 
-test('what nodes say is put together; what another release says is left out', () => {
+test('the reports of nodes are merged, and reports with another schema are skipped', () => {
   const account = { upstream: 'docker.io', endpoint: 'registry-1.docker.io', account: 'a', source: '192.0.2.1' };
   const view = viewNodes({
     nodes: [

@@ -1,4 +1,4 @@
-// The whole cache, out of what its nodes report, as the API answers it.
+// Merges the reports of nodes into a view of the whole cache, in the shapes of the API.
 import type { NodesSeen } from '@cistern/index';
 import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
 import type { KnownBudget } from '@cistern/upstream';
@@ -6,12 +6,12 @@ import type { Account, CacheNode, Fill } from '../api/nodes.ts';
 import { type FillReport, noCounts, type NodeReport, parseReport } from './node-report.ts';
 
 export interface NodesView {
-  /** By role and name. */
+  /** Sorted by role and name. */
   readonly nodes: readonly CacheNode[];
-  /** The oldest first, at most some hundreds; of how many in all. */
+  /** The oldest first, at most 500 of `fillsInFlight`. */
   readonly fills: readonly Fill[];
   readonly fillsInFlight: number;
-  /** As the workers have seen them since they began: the worst that any of them reports. */
+  /** The upstreams by name, with the sums of all workers since they started, and the worst health that a worker reports. */
   readonly upstreams: ReadonlyMap<string, UpstreamActivity>;
   /** The last report of each account. */
   readonly budget: readonly Account[];

@@ -1,17 +1,17 @@
-// Who may do more than look, and where. A cluster's admin node asks for a token that all nodes can make; a single process
-// listens on a socket beside its index, which the system lets nobody else but its user open.
+// The credentials of the CLI at the admin server. In a cluster, it is a token that all nodes can derive. A single process listens on
+// a socket next to its index, which only the user of the process can open.
 import { hkdfSync } from 'node:crypto';
 import { join } from 'node:path';
 import { type Config, indexDirectory } from '@cistern/config';
 
-/** The value of the `Authorization` header for a cluster's admin node; `undefined`: nobody may. */
+/** Returns the `Authorization` header for a cluster's admin node; `undefined` without a cluster. */
 export function adminAuthorization({ cluster }: Pick<Config, 'cluster'>): string | undefined {
   if (cluster === undefined) return undefined;
   const token = Buffer.from(hkdfSync('sha256', cluster.secret.reveal(), '', 'cistern admin v1', 32));
   return `Bearer ${token.toString('base64url')}`;
 }
 
-/** `undefined` where there is no directory that is this process's alone. */
+/** Returns `undefined` if the process has no directory of its own. */
 export function adminSocketPath({ redis, storage }: Pick<Config, 'redis' | 'storage'>): string | undefined {
   const directory = redis === undefined ? indexDirectory(storage) : undefined;
   return directory && join(directory, 'admin.sock');

@@ -1,5 +1,5 @@
-// What operators ask for and who is turned away: written to this process's audit log, if there is one, and to the list that all
-// nodes share, which is there always.
+// Records actions of operators and rejected requests in the list that all nodes share, and in the audit log of this process if one
+// is configured.
 import type { AuditKind, CacheIndex } from '@cistern/index';
 import type { Config } from '@cistern/config';
 import { type NodeRole, nodeName } from '../nodes/node-report.ts';
@@ -10,7 +10,7 @@ import type { IndexAndStore } from '@cistern/content';
 import type { AuditPage } from '../api/operators.ts';
 
 export interface Audit extends RequestAudit, Pick<AuditLog, 'action'> {
-  /** The latest entries of all nodes. Rejects with `index-unavailable`. */
+  /** Lists the latest entries of all nodes. Rejects with `index-unavailable`. */
   list(search: Parameters<CacheIndex['audit']['list']>[0]): Promise<AuditPage>;
 }
 

@@ -8,7 +8,7 @@ import { listStale } from './open-decisions.ts';
 
 const mediaType = 'application/vnd.oci.image.index.v1+json';
 
-test('tags that were served stale are listed, page by page, until they have been confirmed', async (t) => {
+test('tags that were served stale are listed, page by page, until the upstream confirms them', async (t) => {
   const started = await startTestCache();
   t.after(() => started.close());
   const { cache, hub, clock } = started;
@@ -35,7 +35,7 @@ test('tags that were served stale are listed, page by page, until they have been
   };
   await pull(...tags);
   clock.nowMs += 61_000;
-  assert.deepEqual(await list(10), [[]], 'what nobody pulls is not served stale');
+  assert.deepEqual(await list(10), [[]], 'a tag without a pull is not served stale');
   hub.script.down = new CacheError('upstream-unreachable', 'down');
   await pull('1', '3');
   const stale = repositories.flatMap(({ repository }) => [`${repository}:1`, `${repository}:3`]);

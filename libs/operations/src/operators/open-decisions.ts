@@ -1,4 +1,4 @@
-// What operators decide while the cache runs, for all of its nodes: which images stay, and which upstreams are not asked.
+// The decisions of operators at run time, for all nodes: which images are pinned, and which upstreams are offline.
 import type { Config } from '@cistern/config';
 import { createFreshnessPolicies, decideOffline, readOfflineDecisions, type PolicyOf } from '@cistern/pull-through';
 import { listPins, pinImage, unpinImage, type IndexAndStore } from '@cistern/content';
@@ -11,23 +11,26 @@ import { type SelectedTags, selectTags, type TagPosition } from '../images/selec
 export interface Decisions {
   /** Images that are never evicted. */
   pins(): Promise<PinList>;
-  /** Rejects with `name-unknown`, `name-invalid` or an OciSyntaxError for what names no image of these upstreams. */
+  /** Rejects with `name-unknown`, `name-invalid` or an OciSyntaxError for a name that is not an image of these upstreams. */
   pin(image: string): Promise<PinAnswer>;
   /** Rejects as `pin`. */
   unpin(image: string): Promise<PinAnswer>;
   upstreams(): Promise<readonly Pick<Upstream, 'name' | 'isOffline' | 'by'>[]>;
-  /** Absent `upstream`: all. `offline` undefined: as the configuration says. Rejects with `name-unknown`. */
+  /**
+   * Without `upstream`, the decision is for all upstreams. Without `offline`, it restores the configured state. Rejects with
+   * `name-unknown`.
+   */
   decideOffline(decision: {
     readonly upstream?: string | undefined;
     readonly offline: boolean | undefined;
   }): Promise<void>;
-  /** Tags that were pulled after their time and not confirmed since. */
+  /** Lists the tags that were pulled after their TTL and not confirmed since. */
   staleTags(): AsyncIterable<NonNullable<StaleLine['tag']>>;
 }
 
 const stalePage = 100;
 
-/** All of it rejects with `store-unavailable` or `index-unavailable`. */
+/** All methods reject with `store-unavailable` or `index-unavailable`. */
 export function openDecisions({ upstreams }: Pick<Config, 'upstreams'>, { index, store }: IndexAndStore): Decisions {
   const table = createUpstreamTable(upstreams);
   const policyOf = createFreshnessPolicies(upstreams);
@@ -71,12 +74,12 @@ function nameOf({ upstream, repository, reference }: ResolvedImage): string {
   return `${upstream}/${repository}${end}`;
 }
 
-/** A pull is recorded after the answer, and so a moment after the confirmation that it waited for. */
+/** A pull is recorded after its response, so a moment after the confirmation that it waited for. */
 const slackMs = 10_000;
 
 /**
- * Tags that were pulled after their time and not confirmed since: what an operator wants to see during an outage, or before going
- * online again. The records have it, so it is of all nodes. As `selectTags`.
+ * Lists the tags that were pulled after their TTL and not confirmed since. Operators need them during an outage, or before they
+ * switch an upstream online again. The list is from the index, so it covers all nodes. Pages and rejects as `selectTags`.
  */
 export async function listStale(
   { index, policyOf }: { readonly index: Pick<CacheIndex, 'links' | 'tags'>; readonly policyOf: PolicyOf },
