@@ -111,23 +111,23 @@ async function describePlatform(
   { platform, digest }: Pick<ImagePlatform, 'platform' | 'digest'>,
   { size, children, isMissing = false }: Pick<SizedManifest, 'size' | 'children'> & { readonly isMissing?: boolean },
 ): Promise<ImagePlatform> {
-  const here = new Set<Digest>();
+  const cached = new Set<Digest>();
   await forEachBounded(children, { atOnce }, async (child) => {
     const record = await index.blobs.get(child.digest);
-    if (record !== undefined && record.state !== 'deleting') here.add(child.digest);
+    if (record !== undefined && record.state !== 'deleting') cached.add(child.digest);
   });
   return {
     platform,
     digest,
     bytes: size + bytesOf(children),
-    cachedBytes: (isMissing ? 0 : size) + bytesOf(children.filter((child) => here.has(child.digest))),
+    cachedBytes: (isMissing ? 0 : size) + bytesOf(children.filter((child) => cached.has(child.digest))),
     layers: children
       .filter(({ role }) => role !== 'config')
       .map((child) => ({
         digest: child.digest,
         bytes: child.size ?? 0,
         mediaType: child.mediaType,
-        cached: here.has(child.digest),
+        cached: cached.has(child.digest),
       })),
   };
 }

@@ -41,7 +41,7 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
   const adoptAs = adoptedUpstream(upstreams);
 
   /** Also accepts an upstream that is no longer configured, if its content is still cached. */
-  async function upstreamCalled(name: string): Promise<string> {
+  async function upstreamNamed(name: string): Promise<string> {
     try {
       return table.nameOf(name);
     } catch (error) {
@@ -60,7 +60,7 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
       );
     if (image !== undefined) return { image: resolveImage(table, image) };
     if (digest !== undefined) return { digest: parseDigest(digest) };
-    return { upstream: await upstreamCalled(upstream ?? '') };
+    return { upstream: await upstreamNamed(upstream ?? '') };
   }
 
   return {

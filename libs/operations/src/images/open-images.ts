@@ -33,7 +33,7 @@ export interface Images extends ImageChanges {
 }
 
 /** The most records that one page of a list reads from the index. */
-const maxLooked = 5_000;
+const maxRead = 5_000;
 const maxPlatforms = 10_000;
 
 export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChangesDeps): Images {
@@ -55,7 +55,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
       const wanted = search.toLowerCase();
       const select = (record: TagRecord) => fullNameOf(imageOf(record)).toLowerCase().includes(wanted);
       const after = cursor === undefined ? undefined : parseCursor(cursor);
-      const { tags, next } = await selectTags(index, { select, upstream, after, limit, maxLooked });
+      const { tags, next } = await selectTags(index, { select, upstream, after, limit, maxRead });
       const isPinned = await readPinned();
       const images = tags.map((record) => {
         const { repository, tag, digest, changedAtMs, checkedAtMs, lastPulledAtMs } = record;

@@ -52,10 +52,10 @@ const everything = ['docker.io-2/app', 'docker.io/library/app', 'quay.io/org/app
 
 test('pages of every size return all tags in order, and no page exceeds its limit of records', async () => {
   assert.deepEqual(await allPages({ select: () => true, limit: 100 }), [everything]);
-  for (const maxLooked of [1, 2, 3, 5]) {
-    const pages = await allPages({ select: () => true, limit: 100, maxLooked });
-    assert.deepEqual(pages.flat(), everything, `${maxLooked} at a time`);
-    assert.ok(pages.every((page) => page.length <= maxLooked));
+  for (const maxRead of [1, 2, 3, 5]) {
+    const pages = await allPages({ select: () => true, limit: 100, maxRead });
+    assert.deepEqual(pages.flat(), everything, `${maxRead} at a time`);
+    assert.ok(pages.every((page) => page.length <= maxRead));
   }
   const pages = await allPages({ select: () => true, limit: 4 });
   assert.deepEqual(pages.flat(), everything);

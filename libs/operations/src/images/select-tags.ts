@@ -16,7 +16,7 @@ export interface SelectTagsOptions {
   readonly after?: TagPosition | undefined;
   readonly limit: number;
   /** The most records and repositories that the page reads; default 10,000. */
-  readonly maxLooked?: number | undefined;
+  readonly maxRead?: number | undefined;
 }
 
 export interface SelectedTags {
@@ -29,19 +29,19 @@ export interface SelectedTags {
 const pageSize = 100;
 
 /**
- * Returns tags in the order of upstream, repository and tag. A page ends after `limit` tags, or after `maxLooked` records. So a
+ * Returns tags in the order of upstream, repository and tag. A page ends after `limit` tags, or after `maxRead` records. So a
  * page may be short or empty, and still have a `next`. Rejects with `index-unavailable`.
  */
 export async function selectTags(
   index: Index,
-  { select, upstream, after, limit, maxLooked = 10_000 }: SelectTagsOptions,
+  { select, upstream, after, limit, maxRead = 10_000 }: SelectTagsOptions,
 ): Promise<SelectedTags> {
   const tags: TagRecord[] = [];
-  let looked = 0;
+  let readCount = 0;
   for await (const { position, record } of stepsFrom(index, upstream, after)) {
-    looked += 1;
+    readCount += 1;
     if (record !== undefined && select(record)) tags.push(record);
-    if (tags.length >= limit || looked >= maxLooked) return { tags, next: position };
+    if (tags.length >= limit || readCount >= maxRead) return { tags, next: position };
   }
   return { tags };
 }

@@ -6,7 +6,7 @@ const maxFills = 100;
 /** The weight of the newest sample in the rate. */
 const newest = 0.5;
 
-interface Look {
+interface Sample {
   readonly bytes: number;
   readonly atMs: number;
   readonly bytesPerSecond: number;
@@ -14,15 +14,15 @@ interface Look {
 
 /** `now` returns milliseconds. */
 export function createFillMeter(fills: FillTable, now: () => number): () => readonly FillReport[] {
-  let seen = new Map<string, Look>();
+  let samples = new Map<string, Sample>();
   return () => {
-    const seenNow: typeof seen = new Map();
+    const newSamples: typeof samples = new Map();
     const reports: FillReport[] = [];
     for (const { fill, source, class: fillClass, startedAtMs } of fills.entries()) {
       if (!fill.isOpen) continue;
       const bytes = fill.presentBytes;
-      const look = nextLook(seen.get(fill.fillId), { bytes, atMs: now(), startedAtMs });
-      seenNow.set(fill.fillId, look);
+      const sample = nextSample(samples.get(fill.fillId), { bytes, atMs: now(), startedAtMs });
+      newSamples.set(fill.fillId, sample);
       reports.push({
         ...source,
         digest: fill.digest,
@@ -31,19 +31,19 @@ export function createFillMeter(fills: FillTable, now: () => number): () => read
         size: fill.size,
         readers: fill.readers,
         startedAtMs,
-        bytesPerSecond: Math.round(look.bytesPerSecond),
+        bytesPerSecond: Math.round(sample.bytesPerSecond),
         activity: fill.activity,
       });
     }
-    seen = seenNow;
+    samples = newSamples;
     return reports.toSorted(byNeed).slice(0, maxFills);
   };
 }
 
-function nextLook(
-  before: Look | undefined,
+function nextSample(
+  before: Sample | undefined,
   { bytes, atMs, startedAtMs }: { readonly bytes: number; readonly atMs: number; readonly startedAtMs: number },
-): Look {
+): Sample {
   const sinceMs = atMs - (before?.atMs ?? startedAtMs);
   // Without elapsed time there is no rate. The next sample counts these bytes.
   if (sinceMs <= 0) return before ?? { bytes: 0, atMs, bytesPerSecond: 0 };

@@ -6,13 +6,13 @@ const windowMs = 60_000;
 
 /** Returns a function that takes the counts so far and returns the counts of the last minute. `now` returns milliseconds. */
 export function createLatencyWindow(now: () => number): (counted: Latencies) => Record<string, number> {
-  const looks: { readonly atMs: number; readonly counted: Latencies }[] = [];
+  const samples: { readonly atMs: number; readonly counted: Latencies }[] = [];
   return (counted) => {
     const atMs = now();
-    looks.push({ atMs, counted });
+    samples.push({ atMs, counted });
     // The window starts at the last sample before it.
-    while (looks.length > 1 && looks[1]!.atMs <= atMs - windowMs) looks.shift();
-    const first = looks[0]!.atMs <= atMs - windowMs ? looks[0]!.counted : undefined;
+    while (samples.length > 1 && samples[1]!.atMs <= atMs - windowMs) samples.shift();
+    const first = samples[0]!.atMs <= atMs - windowMs ? samples[0]!.counted : undefined;
     const added = [...counted].map(([le, count]) => [le, count - (first?.get(le) ?? 0)] as const);
     return added.some(([, count]) => count > 0) ? Object.fromEntries(added) : {};
   };

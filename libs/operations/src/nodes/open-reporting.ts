@@ -49,14 +49,14 @@ interface Reporting {
   close(): Promise<void>;
 }
 
-const lookEveryMs = 1_000;
+const checkEveryMs = 1_000;
 const quietEveryMs = 4_000;
 /** The report of a killed node expires this long after it was sent. */
 const reportTtlMs = 12_000;
 
 /** Sends the first report immediately. */
 export function startReporting(options: ReportingOptions): Reporting {
-  const { node, nodes, metrics, fills, budget = () => [], log, everyMs = lookEveryMs, now } = options;
+  const { node, nodes, metrics, fills, budget = () => [], log, everyMs = checkEveryMs, now } = options;
   const measureFills = fills && createFillMeter(fills, now);
   const latencyWindow = createLatencyWindow(now);
   /** The counts that this node has reported. */
@@ -66,7 +66,7 @@ export function startReporting(options: ReportingOptions): Reporting {
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
 
-  async function look(): Promise<void> {
+  async function reportIfDue(): Promise<void> {
     const { counts, ...activity } = await readActivity(metrics);
     const increase = increaseOf(reported, counts);
     const fillsInFlight = fills?.size ?? 0;
@@ -92,11 +92,11 @@ export function startReporting(options: ReportingOptions): Reporting {
     reportedFills = fillsInFlight;
   }
 
-  async function lookAgainAndAgain(): Promise<void> {
-    await look().catch(warn);
+  async function reportRepeatedly(): Promise<void> {
+    await reportIfDue().catch(warn);
     if (isClosed) return;
     timer = setTimeout(() => {
-      looking = lookAgainAndAgain();
+      reporting = reportRepeatedly();
     }, everyMs).unref();
   }
 
@@ -105,12 +105,12 @@ export function startReporting(options: ReportingOptions): Reporting {
     if (!isCacheError(error, 'index-unavailable')) log.warn({ err: error }, 'failed to report node state');
   }
 
-  let looking = lookAgainAndAgain();
+  let reporting = reportRepeatedly();
   return {
     async close() {
       isClosed = true;
       clearTimeout(timer);
-      await looking;
+      await reporting;
       await readActivity(metrics)
         .then(({ counts }) => nodes.leave(node.id, increaseOf(reported, counts)))
         .catch(warn);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { NodeReport } from './node-report.ts';
 import { viewNodes } from './view-nodes.ts';
 
-const told = (name: string, report: Partial<NodeReport> = {}) => ({
+const reported = (name: string, report: Partial<NodeReport> = {}) => ({
   id: name,
   seenAtMs: 7,
   report: JSON.stringify({
@@ -40,7 +40,7 @@ test('the reports of nodes are merged, and reports with another schema are skipp
   const account = { upstream: 'docker.io', endpoint: 'registry-1.docker.io', account: 'a', source: '192.0.2.1' };
   const view = viewNodes({
     nodes: [
-      told('w2', {
+      reported('w2', {
         fills: [fill('late', 9)],
         fillsInFlight: 3,
         upstreams: [{ name: 'docker.io', calls: 2, errors: 1, health: 'failing' }],
@@ -49,8 +49,8 @@ test('the reports of nodes are merged, and reports with another schema are skipp
       }),
       { id: 'newer', seenAtMs: 1, report: '{"schema":2}' },
       { id: 'broken', seenAtMs: 1, report: '{' },
-      told('f', { role: 'frontend', latencies: { '1': 1, '5': 1 } }),
-      told('w1', {
+      reported('f', { role: 'frontend', latencies: { '1': 1, '5': 1 } }),
+      reported('w1', {
         fills: [fill('early', 3)],
         fillsInFlight: 1,
         upstreams: [

@@ -23,8 +23,8 @@ export interface NodesView {
 const maxFills = 500;
 const healths = ['well', 'probed', 'failing'] as const;
 
-export function viewNodes({ nodes: words, counts, countedSinceMs }: NodesSeen): NodesView {
-  const nodes = words
+export function viewNodes({ nodes: reports, counts, countedSinceMs }: NodesSeen): NodesView {
+  const nodes = reports
     .flatMap(({ report, seenAtMs }) => {
       const parsed = parseReport(report);
       return parsed === undefined ? [] : [{ ...parsed, seenAtMs }];

@@ -1,5 +1,5 @@
-// Records actions of operators and rejected requests in the list that all nodes share, and in the audit log of this process if one
-// is configured.
+// Records actions of operators and rejected requests: always in the list that all nodes share, and in this process's audit log, if
+// it is configured.
 import type { AuditKind, CacheIndex } from '@cistern/index';
 import type { Config } from '@cistern/config';
 import { type NodeRole, nodeName } from '../nodes/node-report.ts';
@@ -35,9 +35,9 @@ export function openAudit(
       recent.action(action);
     },
     async list(search) {
-      const words = await index.audit.list(search);
-      const last = words.length < search.limit ? undefined : words.at(-1);
-      const entries = words.flatMap(({ kind, entry }) => {
+      const rows = await index.audit.list(search);
+      const last = rows.length < search.limit ? undefined : rows.at(-1);
+      const entries = rows.flatMap(({ kind, entry }) => {
         const parsed = parseRecentEntry(entry);
         return parsed === undefined ? [] : [{ kind, ...parsed }];
       });

@@ -24,10 +24,10 @@ test('tags that were served stale are listed, page by page, until the upstream c
       const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests: [], annotations }));
       hub.addManifest(repository, tag, bytes, mediaType);
     }
-  const list = async (limit: number, maxLooked?: number) => {
+  const list = async (limit: number, maxRead?: number) => {
     const found: string[][] = [];
     for (let after: Parameters<typeof listStale>[1]['after']; ;) {
-      const page = await listStale(started, { limit, ...(after && { after }), ...(maxLooked && { maxLooked }) });
+      const page = await listStale(started, { limit, ...(after && { after }), ...(maxRead && { maxRead }) });
       found.push(page.tags.map(({ repository, tag }) => `${repository}:${tag}`));
       if (page.next === undefined) return found;
       after = page.next;

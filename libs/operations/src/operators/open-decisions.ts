@@ -83,7 +83,7 @@ const slackMs = 10_000;
  */
 export async function listStale(
   { index, policyOf }: { readonly index: Pick<CacheIndex, 'links' | 'tags'>; readonly policyOf: PolicyOf },
-  page: { readonly after?: TagPosition; readonly limit: number; readonly maxLooked?: number },
+  page: { readonly after?: TagPosition; readonly limit: number; readonly maxRead?: number },
 ): Promise<SelectedTags> {
   return selectTags(index, { ...page, select: (record) => wasServedStale(record, policyOf) });
 }
