@@ -14,7 +14,7 @@ function linesOf(fields: Readonly<Record<string, unknown>>, say: (log: ReturnTyp
   return lines;
 }
 
-test('writes every line as pino-pretty does', () => {
+test('the text format writes every line as pino-pretty does', () => {
   const plain = {
     operation: 'manifest',
     status: 200,
@@ -43,6 +43,6 @@ test('writes every line as pino-pretty does', () => {
   for (const line of lines) assert.equal(format(line), pretty(line));
 });
 
-test('passes on what is no line of the logger', () => {
+test('the text format passes through lines that are not from the logger', () => {
   for (const line of ['', '\n', 'text\n', '{"level":"info"}\n']) assert.equal(format(line), pretty(line));
 });

@@ -1,20 +1,20 @@
-// Where a logger's lines go, as JSON or, as pino-pretty writes them, as lines for people. Most lines are plain and one a request:
-// their fields are in the JSON as they are to be shown, so nothing has to be parsed for them, which costs a quarter.
+// Writes the lines of a logger as JSON or, like pino-pretty, as text. Most lines are plain: text shows their fields exactly as the
+// JSON has them. Such lines are not parsed, which costs only a quarter of the time.
 import type { DestinationStream } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 
-/** A line in pieces, which need not be parsed to be written otherwise. */
+/** The parts of a line, which can be written in both formats without parsing. */
 interface LineParts {
   readonly level: string;
   /** In ISO form. */
   readonly time: string;
-  /** As JSON, without the braces around it. */
+  /** A JSON object without its braces. */
   readonly fields: string;
   readonly message: string;
 }
 
 export interface LineWriter extends DestinationStream {
-  /** A whole line of JSON with its break, as pino makes them. */
+  /** Writes a whole line of JSON with its line break, as pino produces it. */
   write(line: string): void;
   writeParts(parts: LineParts): void;
 }
@@ -26,7 +26,7 @@ export function writeJson(output: DestinationStream): LineWriter {
   };
 }
 
-// Line by line and in step, so that the last words before an exit are not lost in a pipeline.
+// Writes each line synchronously, so that no line is lost at an exit.
 export function writeForPeople(output: DestinationStream): LineWriter {
   const { formatLine, formatParts } = createFormatForPeople();
   return {
@@ -39,21 +39,22 @@ function jsonOf({ level, time, fields, message }: LineParts): string {
   return `{"level":"${level}","time":"${time}",${fields}${fields === '' ? '' : ','}"msg":"${message}"}\n`;
 }
 
-// As the logger writes them. An escape may hide anything, and these fields are not shown where they stand.
+// The form of the logger's lines. A line with an escape, or with one of these fields, is not plain, since pino-pretty shows them
+// differently.
 const plainLine = /^\{"level":"(\w+)","time":"([\d:TZ.-]{24})",?(.*)"msg":"([^"\\]*)"\}\n$/;
 const shownElsewhere = /\\|"(?:err|error|pid|hostname|name|caller|timestamp|time|level|msg|type)":/;
 
 interface FormatForPeople {
-  /** Takes what pino has written, and gives the line with its break. */
+  /** Formats a line of pino. The result has its line break. */
   formatLine(line: string): string;
-  /** The same line as of all parts together; `undefined`: it is to be had by way of JSON only. */
+  /** Formats the parts like the whole line. Returns `undefined` if only `formatLine` can format the line. */
   formatParts(parts: LineParts): string | undefined;
 }
 
 export function createFormatForPeople(): FormatForPeople {
   const pretty = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
   const clock = createClock();
-  // On a terminal it writes in colours.
+  // On a terminal pino-pretty uses colours, and formats every line itself.
   if ((pretty('{"level":"info","time":0,"msg":""}\n') ?? '').includes('\u001B'))
     return { formatLine: (line) => pretty(line) ?? line, formatParts: () => undefined };
 
@@ -73,7 +74,7 @@ export function createFormatForPeople(): FormatForPeople {
   };
 }
 
-/** The local time of day for a time in ISO form; the zone is looked up once a second. */
+/** Converts a time in ISO form to the local time of day. It computes the time zone once a second. */
 function createClock(): (iso: string) => string {
   let lastSecond = '';
   let shown = '';

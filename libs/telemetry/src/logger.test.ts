@@ -14,7 +14,7 @@ function capture(options: Partial<LoggerOptions> = {}) {
   return { log, lines, last: () => JSON.parse(lines.at(-1) ?? '') as Record<string, unknown> };
 }
 
-test('writes one JSON object per line with the configured fields, the level as a word and the time in ISO form', () => {
+test('the logger writes a JSON object per line with the configured fields, the level name and the ISO time', () => {
   const { log, lines, last } = capture({ fields: { service: 'registry', environment: 'staging' } });
   log.info({ upstream: 'docker.io' }, 'request');
   assert.equal(lines.length, 1);
@@ -30,20 +30,20 @@ test('writes one JSON object per line with the configured fields, the level as a
   assert.ok(!Number.isNaN(Date.parse(String(time))));
 });
 
-test('keeps quiet below its level', () => {
+test('the logger writes no lines below its level', () => {
   const { log, lines } = capture({ level: 'warn' });
   log.info('no');
   log.warn('yes');
   assert.equal(lines.length, 1);
 });
 
-test('accepts logstash as a name for JSON', () => {
+test('the formatter logstash writes JSON', () => {
   const { log, last } = capture({ formatter: 'logstash' });
   log.info('request');
   assert.equal(last()['msg'], 'request');
 });
 
-test('writes readable lines without colours for people', () => {
+test('the formatter text writes readable lines without colours', () => {
   const { log, lines } = capture({ formatter: 'text', fields: { service: 'registry' } });
   log.warn({ password: 'hunter2', repository: 'library/nginx' }, 'upstream is slow');
   assert.match(lines.join(''), /WARN: upstream is slow .*library\/nginx/);
@@ -56,7 +56,7 @@ class Wrapper {
 }
 
 for (const formatter of ['json', 'text'] as const)
-  test(`lets no secret out through fields, children, messages, errors or instances of classes (${formatter})`, () => {
+  test(`the logger redacts secrets in fields, children, messages, errors and instances of classes (${formatter})`, () => {
     const { log, lines } = capture({ formatter, fields: { password: 'hunter2' } });
     const child = log.child({ token: 'hunter2' }).child({ headers: { 'Proxy-Authorization': 'hunter2' } });
     child.setBindings({ plain: true });
@@ -85,7 +85,7 @@ for (const formatter of ['json', 'text'] as const)
     assert.doesNotMatch(lines.join(''), /hunter2|aHVudGVyMj/);
   });
 
-test('writes an error with its kind, detail and the chain of causes; with a stack if nobody expected it', () => {
+test('an error is logged with its kind, detail and causes, and an unexpected error with its stack', () => {
   const { log, last } = capture();
   const cause = Object.assign(new Error('connect ECONNREFUSED', { cause: 'why' }), { code: 'ECONNREFUSED', body: 'x' });
   const error = new CacheError('upstream-unreachable', 'Upstream is down.', { detail: { upstream: 'quay.io' }, cause });
@@ -101,7 +101,7 @@ test('writes an error with its kind, detail and the chain of causes; with a stac
   assert.match(String((last()['err'] as { stack?: unknown }).stack), /logger\.test\.ts/);
 });
 
-test('ends a chain of causes that never ends', () => {
+test('an endless chain of causes is cut', () => {
   const { log, last } = capture();
   const error = new Error('a');
   error.cause = error;

@@ -1,4 +1,4 @@
-// The program's logger: pino on stdout, JSON for machines or lines for people, with secrets kept out by construction.
+// The program's logger: pino on stdout, as JSON or text. It redacts secrets in every line.
 import { pino } from 'pino';
 import { writeForPeople, writeJson } from './line-writer.ts';
 import { redactFields, redactText, redactUrl } from './redact.ts';
@@ -9,17 +9,17 @@ type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 export interface LoggerOptions {
   readonly level: LogLevel;
-  /** `logstash` is registry:2's word for JSON with other field names; here it is JSON. */
+  /** In registry:2, `logstash` is JSON with other field names. Here it is the same as `json`. */
   readonly formatter: 'json' | 'text' | 'logstash';
-  /** Added to every line (registry:2's `log.fields`). */
+  /** Fields of every line (registry:2's `log.fields`). */
   readonly fields?: Readonly<Record<string, unknown>>;
   /** Default: stdout. */
   readonly destination?: pino.DestinationStream;
 }
 
 /**
- * Level names are written as words. Fields with a secret's name are hidden at any depth, errors are written by
- * `serializeError`, the field `url` by `redactUrl`, and every finished line goes through `redactText`.
+ * Writes levels by name. It redacts fields with a secret's name at any depth. Errors are written by `serializeError`, and the field
+ * `url` by `redactUrl`. Every finished line passes through `redactText`.
  */
 export function createLogger({ level, formatter, fields = {}, destination }: LoggerOptions): Logger {
   const output = destination ?? pino.destination({ fd: 1, sync: false });

@@ -4,7 +4,7 @@ import { isSecretName, redactFields, redactText, redactUrl } from './redact.ts';
 
 const signatureOf = (length: number): string => 'aB3_'.repeat(length / 4);
 
-test('hides the signature of signed URLs and leaves the rest readable', () => {
+test('the signatures of signed URLs are redacted, and the rest stays readable', () => {
   const secret = signatureOf(64);
   const signed = [
     `https://b.s3.amazonaws.com/data?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=${secret}&X-Amz-Signature=${secret}`,
@@ -22,13 +22,13 @@ test('hides the signature of signed URLs and leaves the rest readable', () => {
   assert.match(redactUrl(signed[2] ?? ''), /\?se=2026&sig=\[redacted\]&sp=r$/);
 });
 
-test('hides user info, with and without a password', () => {
+test('user info is redacted, with and without a password', () => {
   assert.equal(redactUrl('https://me:pw@host/x'), 'https://[redacted]@host/x');
   assert.equal(redactUrl('https://ghp_token@host/x'), 'https://[redacted]@host/x');
   assert.equal(redactUrl('https://host/x@sha256:00'), 'https://host/x@sha256:00');
 });
 
-test('keeps names, digests and page marks of the registry API', () => {
+test('names, digests and page positions of the registry API are not redacted', () => {
   const digest = `sha256:${'0'.repeat(64)}`;
   for (const url of [
     `/v2/x/tags/list?n=100&last=${'a'.repeat(60)}`,
@@ -38,7 +38,7 @@ test('keeps names, digests and page marks of the registry API', () => {
     assert.equal(redactUrl(url), url);
 });
 
-test('hides credentials inside any text and keeps JSON valid', () => {
+test('credentials in any text are redacted, and JSON stays valid', () => {
   const text = JSON.stringify({
     message: 'Authorization: Bearer eyJhbGciOi.J9-_x was refused by https://u:hunter2@h/?sig=hunter2',
     body: JSON.stringify({ token: 'hunter2', password: 'hunter2"quoted' }),
@@ -48,7 +48,7 @@ test('hides credentials inside any text and keeps JSON valid', () => {
   JSON.parse(shown);
 });
 
-test('tells names of secrets from names of other things', () => {
+test('isSecretName distinguishes names of secrets from other names', () => {
   for (const name of [
     'Authorization',
     'proxy-authorization',
@@ -62,7 +62,7 @@ test('tells names of secrets from names of other things', () => {
     assert.ok(!isSecretName(name), name);
 });
 
-test('hides fields at any depth whatever their type, without touching the original', () => {
+test('fields of any type and depth are redacted, and the original is unchanged', () => {
   const original = {
     upstreams: [{ auth: { password: ['a', { b: 'c' }], username: 'me' } }],
     token: 7,
@@ -76,15 +76,15 @@ test('hides fields at any depth whatever their type, without touching the origin
   assert.equal(original.token, 7);
 });
 
-test('takes no longer than its length deserves for a text made to be slow', () => {
+test('a text made to be slow takes linear time', () => {
   const began = process.cpuUsage();
   for (const piece of ['\\', '?', '&', '=', '"', '://', 'basic ', 'a', '"a', '?a', ' ', '"token\\'])
     redactText(piece.repeat(200_000));
-  // Well under a second; by the square of its length it would be minutes.
+  // Linear time is well under a second, and quadratic time would be minutes.
   assert.ok(process.cpuUsage(began).user < 30_000_000);
 });
 
-test('survives an object that contains itself', () => {
+test('an object that contains itself is cut', () => {
   const loop: Record<string, unknown> = { name: 'loop' };
   loop['self'] = loop;
   assert.match(JSON.stringify(redactFields(loop)), /too deep/);

@@ -1,28 +1,29 @@
-// Keeps secrets out of logs. Two nets: by the name of a field (`redactFields`), and by what a text looks like
-// (`redactText`), because a URL or a header may turn up inside any message.
+// Redacts secrets in logs in two ways: by the name of a field (`redactFields`), and by patterns in text (`redactText`). Any message
+// may contain a URL or a header.
 
 const redacted = '[redacted]';
 
-/** Compared with names in lower case and without `-` and `_`. Names of files (`passwordfile`) are no secrets. */
+/** Matches names in lower case, without `-` and `_`. Names of files (`passwordfile`) are not secrets. */
 const secretName =
   /^(?:proxy)?authorization$|^(?:set)?cookie2?$|^xregistryauth$|(?:password|passwd|passphrase|secret|token|credentials?|signature|secretkey|accesskey|privatekey|apikey|signingkey|sessionkey|clientkey)$/;
 
-/** Query parameters that carry a signature or a token of a signed URL (S3, GCS, Azure, CloudFront, Cloudflare). */
+/** Query parameters with a signature or a token of a signed URL (S3, GCS, Azure, CloudFront, Cloudflare). */
 const secretParameter =
   /^(?:x-(?:amz|goog|ms|oss|cos|obs)-.*|.*(?:sig|sign|signature|token|hmac|password|secret|credentials?|api_?key)|_?auth|authorization|verify|policy|key-pair-id|awsaccesskeyid|ossaccesskeyid|googleaccessid)$/i;
 
-/** Parameters of the registry API, whose values are names and digests however long they are. */
+/** Parameters of the registry API. Their values are names and digests, even if they are long. */
 const plainParameter = /^(?:ns|n|last|digest|artifacttype|scope|service|mount|from|account|client_id)$/i;
 
 const opaqueValue = /^[\w+/=%~.-]{40,}$/;
-// Texts come from strangers: no pattern may start again inside what it has just run over, or a long one takes for ever.
+// Clients control these texts, so no pattern may backtrack over a text that it has just matched. Otherwise a long text takes
+// quadratic time.
 const parameter = /([?&;])([^?=&;#\s"'<>\\]+)=([^&;#\s"'<>\\]*)/g;
 const userInfo = /(:\/\/)[^/?#@\s"'<>\\]*@/g;
 const credentials = /\b(bearer|basic)([ ]+)[\w+/=~.-]{6,}/gi;
 const namedValue =
   /("[\w-]*(?:authorization|cookie|password|passwd|passphrase|secret|token|secretkey|accesskey)\\*"\s*:\s*\\*")((?:[^"\\]|\\(?!"))+)/gi;
 
-/** Names of fields come again with every line. What strangers send as names must not fill the memory. */
+/** Field names repeat with every line. The bound prevents names from clients from filling the memory. */
 const maxKnownNames = 1000;
 const knownNames = new Map<string, boolean>();
 
@@ -39,14 +40,14 @@ function redactParameter(match: string, separator: string, name: string, value: 
   return secretParameter.test(name) || opaqueValue.test(value) ? `${separator}${name}=${redacted}` : match;
 }
 
-/** Hides user info and query values that look like signatures or tokens; takes a whole URL or a path with a query. */
+/** Redacts user info, and query values that look like signatures or tokens. Takes a whole URL, or a path with a query. */
 export function redactUrl(url: string): string {
-  // Of most there is nothing to hide, and to look for one character is a tenth of the work.
+  // Most URLs contain no secret, and searching for these characters takes a tenth of the time.
   if (!url.includes('=') && !url.includes('@')) return url;
   return url.replaceAll(userInfo, `$1${redacted}@`).replaceAll(parameter, redactParameter);
 }
 
-/** `redactUrl` for every URL in a text, and credentials as they stand in headers and in JSON. Valid JSON stays valid. */
+/** Redacts every URL in a text as `redactUrl` does, and credentials in headers and in JSON. Valid JSON stays valid. */
 export function redactText(text: string): string {
   const shown = redactUrl(text);
   if (!secretWord.test(shown)) return shown;
@@ -64,8 +65,8 @@ function isPlainObject(value: object): value is Record<string, unknown> {
 }
 
 /**
- * A copy of plain objects and arrays in which the value of every field with a secret's name is hidden, at any depth;
- * `replace` may take over other values (errors). Instances of classes are returned as they are.
+ * Copies plain objects and arrays, and redacts every field with a secret's name, at any depth. `replace` converts instances of
+ * classes, such as errors; by default they are returned unchanged.
  */
 export function redactFields(
   value: unknown,
@@ -80,7 +81,7 @@ export function redactFields(
   for (const name of Object.keys(value)) {
     const item = value[name];
     const isSecret = item !== undefined && item !== null && isSecretName(name);
-    // An own field of this name would otherwise become the copy's prototype.
+    // Otherwise a field of this name would set the copy's prototype.
     if (name === '__proto__') continue;
     copy[name] = isSecret ? redacted : redactFields(item, replace, depth + 1);
   }

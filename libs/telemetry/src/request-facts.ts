@@ -1,50 +1,50 @@
-// What is known of one client request. Handlers annotate it on the way; one place logs, measures and audits it at the end.
+// The facts of one client request. Handlers annotate them, and one place logs, measures and audits them at the end.
 import type { CacheErrorKind } from '@cistern/errors';
 import type { RequestCacheResult, RequestMetrics, RequestOperation, StatusLabel } from './metrics/client-metrics.ts';
 
 export interface RequestFacts {
   operation: RequestOperation;
   method: string;
-  /** As the client sent it; secrets are hidden when it is written out. */
+  /** The URL as the client sent it. Secrets are redacted when it is written. */
   url: string;
   /** For example `HTTP/1.1`. */
   protocol: string;
   requestId?: string | undefined;
-  /** Of the trace that it begins, if there are traces. */
+  /** The ID of the trace that the request starts, if tracing is on. */
   traceId?: string | undefined;
   clientIp: string;
-  /** Who was let in; never a name that somebody only claims. */
+  /** The authenticated user, never a name that is only claimed. */
   user?: string | undefined;
-  /** What else is known of that user: claims of a CI job's token, for example. */
+  /** Further facts about the user, such as the claims of a CI job's token. */
   labels?: Readonly<Record<string, string>> | undefined;
-  /** Why this was not for that user, or why nobody was let in: a clause. */
+  /** The reason, as a clause, why access was denied or authentication failed. */
   denied?: string | undefined;
   referer?: string | undefined;
   userAgent?: string | undefined;
-  /** Wall clock; the duration is measured apart from it. */
+  /** Wall clock. The duration is measured by another clock. */
   startedAtMs: number;
   upstream?: string | undefined;
   repository?: string | undefined;
   /** Tag or digest. */
   reference?: string | undefined;
   cache?: RequestCacheResult | undefined;
-  /** The client was sent to the store for the bytes. */
+  /** Whether the client was redirected to the store. */
   redirected?: boolean | undefined;
-  /** `internal`: anything that was no CacheError. */
+  /** `internal` means any error but a CacheError. */
   errorKind?: CacheErrorKind | 'internal' | undefined;
   /** 0 until a status line was sent. */
   status: number;
-  /** Of the body. */
+  /** Bytes of the body. */
   bytesSent: number;
-  /** Until the first byte of the answer's body or, without one, its end. */
+  /** The time until the first byte of the response body or, without a body, until its end. */
   timeToFirstByteMs?: number | undefined;
-  /** Until the last byte was handed to the socket, or the request was aborted. */
+  /** The time until the last byte was written to the socket, or the request was aborted. */
   durationMs?: number | undefined;
-  /** The connection ended before the answer did, whoever ended it. */
+  /** The connection ended before the response did, whichever side closed it. */
   aborted: boolean;
 }
 
-/** A fresh record, with what is known already. */
+/** Creates the facts of a request from the ones that are known already. */
 export function createRequestFacts(known: Partial<RequestFacts> = {}): RequestFacts {
   return {
     operation: 'other',
@@ -60,7 +60,7 @@ export function createRequestFacts(known: Partial<RequestFacts> = {}): RequestFa
   };
 }
 
-/** Counts a request that has ended. Leaves `requestsInFlight` to the caller, which saw it begin. */
+/** Counts a request that has ended. The caller maintains `requestsInFlight`, since it sees the start of a request. */
 export function observeRequest(metrics: RequestMetrics, facts: RequestFacts): void {
   const labels = { operation: facts.operation, result: facts.cache ?? 'NONE' } as const;
   metrics.requests.inc({ ...labels, status: statusLabel(facts) });
@@ -76,25 +76,25 @@ function statusLabel({ aborted, status }: RequestFacts): StatusLabel {
   return status < 500 ? '4xx' : '5xx';
 }
 
-/** Where requests that have ended are audited. */
+/** Audits requests that have ended. */
 export interface RequestAudit {
-  /** Adds a request to what its client has had; absent: that is not kept. */
+  /** Adds a request to the usage of its client. Unset if the usage is not recorded. */
   readonly count?: ((facts: RequestFacts) => void) | undefined;
-  /** A request that was no pull like all others. */
+  /** Records a request that is not an ordinary pull. */
   request(event: RequestEvent, facts: RequestFacts): void;
 }
 
-/** `refused`: not authenticated; `denied`: authenticated, and may not have that; `limited`: had too much, or guessed too often. */
+/** `refused`: not authenticated; `denied`: not authorized; `limited`: rate-limited or locked out; `token-given`: got a token. */
 export type RequestEvent = 'limited' | 'denied' | 'refused' | 'token-given';
 
-/** Audits a request that has ended. A pull like all others is only counted. */
+/** Audits a request that has ended. An ordinary pull is only counted. */
 export function auditRequest(audit: RequestAudit, facts: RequestFacts): void {
   audit.count?.(facts);
   const event = eventOf(facts);
   if (event !== undefined) audit.request(event, facts);
 }
 
-/** `undefined`: a pull like all others. A first 401 without credentials is how every client begins. */
+/** Returns `undefined` for an ordinary pull, and for a 401 without credentials, since every client starts with one. */
 function eventOf({ operation, status, denied, errorKind }: RequestFacts): RequestEvent | undefined {
   if (errorKind === 'client-rate-limited') return 'limited';
   if (status === 403) return 'denied';

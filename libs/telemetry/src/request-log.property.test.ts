@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { createRequestFacts } from './request-facts.ts';
 import { bothLines } from './testing/both-lines.ts';
 
-test('what strangers send is written as the logger would, whatever it is', () => {
+test('arbitrary text from clients is written as the logger would write it', () => {
   const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.constant('Bearer s3cr3t-t0ken'));
   fc.assert(
     fc.property(text, text, text, (url, userAgent, referer) => {

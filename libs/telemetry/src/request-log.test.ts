@@ -16,7 +16,7 @@ const samples: readonly Partial<RequestFacts>[] = [
 ];
 
 for (const formatter of ['json', 'text'] as const)
-  test(`writes what the logger would (${formatter})`, () => {
+  test(`the request log writes the same line as the logger (${formatter})`, () => {
     for (const fields of [{}, { service: 'registry', password: 's3cr3t' }, { hostname: 'here' }])
       for (const sample of samples) {
         const facts = createRequestFacts({ ...sample, startedAtMs: 1 });
@@ -26,7 +26,7 @@ for (const formatter of ['json', 'text'] as const)
       }
   });
 
-test('keeps quiet above its level, and tells the time of each line', (t) => {
+test('the request log is silent above level info, and each line has its time', (t) => {
   assert.deepEqual(bothLines(createRequestFacts(), { level: 'warn' }), []);
   t.mock.timers.enable({ apis: ['Date'], now: 1_700_000_000_007 });
   const lines: string[] = [];
@@ -57,14 +57,14 @@ const facts: AccessLogFacts = {
 
 const afterTime = (line: string): string => line.slice(line.indexOf(']') + 2);
 
-test('prints the combined log format with empty referer and user agent as registry:2 does', () => {
+test('a line without referer and user agent has the combined log format of registry:2', () => {
   assert.match(
     formatAccessLogLine(facts),
     /^127\.0\.0\.1 - - \[04\/Nov\/2026:09:03:49 [+-]\d{4}\] "GET \/v2\/library\/x\/manifests\/latest HTTP\/1\.1" 404 96 "" ""$/,
   );
 });
 
-test('writes local time with its offset from UTC', (t) => {
+test('a line has the local time with its offset from UTC', (t) => {
   const zone = process.env['TZ'];
   t.after(() => {
     if (zone === undefined) delete process.env['TZ'];
@@ -77,7 +77,7 @@ test('writes local time with its offset from UTC', (t) => {
   assert.match(formatAccessLogLine({ ...facts, startedAtMs: startedAtMs + 1000 }), /\[04\/Nov\/2026:05:33:51 -0330\]/);
 });
 
-test('escapes quotes, backslashes, tabs and bytes that are no UTF-8', () => {
+test('quotes, backslashes, tabs and invalid UTF-8 bytes are escaped', () => {
   const line = formatAccessLogLine({
     ...facts,
     url: latin1('/v2/é"x\\?a="b"'),
@@ -91,7 +91,7 @@ test('escapes quotes, backslashes, tabs and bytes that are no UTF-8', () => {
   );
 });
 
-test('escapes what cannot be printed', () => {
+test('unprintable characters are escaped', () => {
   const line = formatAccessLogLine({
     ...facts,
     url: '/v2/x',
@@ -101,7 +101,7 @@ test('escapes what cannot be printed', () => {
   assert.equal(afterTime(line), String.raw`"GET /v2/x HTTP/1.1" 404 19 "" "\u00a0 \u200b 😀 \ue000"`);
 });
 
-test('hides tokens in the query and in the referer', () => {
+test('tokens in the query and in the referer are redacted', () => {
   const line = formatAccessLogLine({
     ...facts,
     url: '/v2/?ns=quay.io&token=s3cret',
@@ -111,6 +111,6 @@ test('hides tokens in the query and in the referer', () => {
   assert.match(line, /"GET \/v2\/\?ns=quay\.io&token=\[redacted\] HTTP/);
 });
 
-test('names the user where one is known, and nobody where the address is gone', () => {
+test('a line has the known user, and a dash for an unknown address', () => {
   assert.match(formatAccessLogLine({ ...facts, clientIp: '', user: 'b ob"' }), /^- - b ob\\" \[/);
 });

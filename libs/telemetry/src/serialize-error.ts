@@ -1,4 +1,4 @@
-// Errors as they appear in the log: what went wrong and why, never what was sent or received with it.
+// Serializes errors for the log: the error and its causes, never the data that was sent or received.
 import { CacheError } from '@cistern/errors';
 import { redactFields, redactText, redactUrl } from './redact.ts';
 
@@ -10,15 +10,15 @@ interface SerializedError {
   readonly detail?: unknown;
   readonly stack?: string;
   readonly cause?: unknown;
-  /** Of an AggregateError, for example one per address that was dialled. */
+  /** The errors of an AggregateError, for example one per dialled address. */
   readonly errors?: readonly unknown[];
 }
 
 const maxCauses = 6;
 
 /**
- * Type, message, `code`, a CacheError's `kind` and `detail`, the stack where it helps, and the chain of causes.
- * Other properties (bodies, headers, requests) are left out. A value that is no Error comes back redacted.
+ * Returns type, message, `code`, the `kind` and `detail` of a CacheError, the stack of an unexpected error, and the chain of causes.
+ * Other properties (bodies, headers, requests) are omitted. A value that is not an Error is returned redacted.
  */
 export function serializeError(value: unknown): unknown {
   return serialize(value, 0);
@@ -42,12 +42,12 @@ function serialize(value: unknown, depth: number): unknown {
   } satisfies SerializedError;
 }
 
-/** A CacheError is thrown on purpose and its sentence says enough; anything else in its place is a bug to be found. */
+/** A CacheError is thrown on purpose, and its message is enough. Any other error is a bug, so its stack is logged. */
 function needsStack(value: Error, depth: number): boolean {
   return depth === 0 && value.stack !== undefined && !(value instanceof CacheError);
 }
 
-/** For `redactFields`: what stands for an instance of a class in the log. */
+/** Converts an instance of a class for the log. It is the `replace` of `redactFields`. */
 export function replaceInstance(value: object): unknown {
   if (value instanceof Error) return serialize(value, 0);
   if (value instanceof URL) return redactUrl(value.href);

@@ -12,7 +12,7 @@ function openLog() {
 const pull = (facts: Partial<RequestFacts>) =>
   createRequestFacts({ operation: 'blob', status: 200, upstream: 'docker.io', clientIp: '192.0.2.1', ...facts });
 
-test('who is turned away is told, with the reason and without secrets', () => {
+test('the audit log records rejected requests with the reason and without secrets', () => {
   const { lines, log } = openLog();
   auditRequest(log, pull({ status: 403, user: 'ada', repository: 'library/a', denied: 'rule 1 denies it' }));
   auditRequest(
@@ -37,7 +37,7 @@ test('who is turned away is told, with the reason and without secrets', () => {
   log.close();
 });
 
-test('what clients have had is added up, by user or address and upstream', () => {
+test('the usage of clients is summed by user or address, and by upstream', () => {
   const { lines, log } = openLog();
   auditRequest(log, pull({ user: 'ada', bytesSent: 100, cache: 'MISS' }));
   auditRequest(log, pull({ user: 'ada', bytesSent: 50, cache: 'HIT', clientIp: '192.0.2.2' }));
@@ -61,7 +61,7 @@ test('what clients have had is added up, by user or address and upstream', () =>
   ]);
 });
 
-test('more clients than can be remembered are told early, and none is lost', () => {
+test('usage entries beyond the maximum are written early, and none is lost', () => {
   const { lines, log } = openLog();
   for (let count = 0; count < 10_001; count += 1) auditRequest(log, pull({ user: `user-${count}` }));
   assert.equal(lines.length, 10_000);
@@ -69,7 +69,7 @@ test('more clients than can be remembered are told early, and none is lost', () 
   assert.equal(lines.length, 10_001);
 });
 
-test('what operators ask for is told', () => {
+test('the audit log records actions of operators', () => {
   const { lines, log } = openLog();
   log.action({ by: 'operator', what: 'POST /v1/prewarm', wish: { image: 'a' }, status: 200 });
   const time = '1970-01-01T00:00:00.000Z';

@@ -1,30 +1,30 @@
-// Who was turned away and why, who was given what, and what operators have asked for: one JSON object a line, in a file of its
-// own, which others keep longer than a log. With it goes what each client has had of each upstream, once a minute.
+// The audit log: rejected requests with the reason, issued tokens, and actions of operators. It is a file of its own with a JSON
+// object per line, since it is often kept longer than other logs. Once a minute it also gets the usage of each client and upstream.
 import { redactUrl } from '../redact.ts';
 import type { RequestAudit, RequestFacts } from '../request-facts.ts';
 
 export interface AuditLog extends RequestAudit {
   count(facts: RequestFacts): void;
-  /** Something that an operator has asked for. */
+  /** Records an action of an operator. */
   action(action: OperatorAction): void;
-  /** Writes what has been counted since the last minute. */
+  /** Writes the usage since the last minute. */
   close(): void;
 }
 
 export interface OperatorAction {
-  /** A name where there is one, an address else. */
+  /** The name of the operator, or the address if the name is unknown. */
   readonly by: string;
   readonly address?: string | undefined;
-  /** `POST /v1/prewarm`, `cistern token revoke`. */
+  /** The action, such as `POST /v1/prewarm` or `cistern token revoke`. */
   readonly what: string;
-  /** Its particulars, without secrets. */
+  /** The parameters of the action, without secrets. */
   readonly wish?: unknown;
-  /** The status of the answer by HTTP. */
+  /** The HTTP status of the response. */
   readonly status?: number;
 }
 
 export interface AuditLogOptions {
-  /** Takes a line without its break. */
+  /** Writes a line, which has no line break. */
   readonly write: (line: string) => void;
   /** Wall clock, in milliseconds. */
   readonly now: () => number;
@@ -71,14 +71,14 @@ interface UsageEntry {
   upstream: string;
   requests: number;
   bytes: number;
-  /** Requests for which upstream had to be asked. */
+  /** Requests that were cache misses. */
   misses: number;
 }
 
-/** More are written at once. */
+/** When there are this many entries, all are written immediately. */
 const maxEntries = 10_000;
 
-/** Adds up what clients have had, by user (or address, if there is no user) and upstream. `flush` writes all, and begins again. */
+/** Sums the usage by user (or address, if there is no user) and upstream. `flush` writes all entries, and resets them. */
 function createUsage(write: (entry: UsageEntry) => void) {
   const counts = new Map<string, UsageEntry>();
   function flush(): void {

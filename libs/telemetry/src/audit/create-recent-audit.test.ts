@@ -28,7 +28,7 @@ function open({ isAway = false } = {}) {
 const pull = (facts: Partial<RequestFacts>) =>
   createRequestFacts({ operation: 'manifest', status: 200, clientIp: '192.0.2.1', ...facts });
 
-test('who was turned away and what operators asked for is kept, pulls are not, and nothing secret', async () => {
+test('rejected requests and actions are kept without secrets, and pulls are not kept', async () => {
   const { audit, kept, entries } = open();
   auditRequest(audit, pull({ url: '/v2/a/manifests/1' }));
   auditRequest(audit, pull({ operation: 'token', url: '/token' }));
@@ -73,7 +73,7 @@ test('who was turned away and what operators asked for is kept, pulls are not, a
   assert.doesNotMatch(JSON.stringify(kept), /hush/);
 });
 
-test('an entry has an end, whatever somebody asks for', async () => {
+test('an entry is bounded in size for every request', async () => {
   const { audit, kept, entries } = open();
   const long = '\u{1F433}'.repeat(50_000);
   audit.action({ by: long, address: long, what: long, wish: { long }, status: 400 });
@@ -84,7 +84,7 @@ test('an entry has an end, whatever somebody asks for', async () => {
   assert.ok(entries().every((entry) => entry?.what.endsWith('…') && entry.what.isWellFormed()));
 });
 
-test('of a flood of refusals some are kept, the rest is counted, and what operators do is kept all the same', async () => {
+test('a flood of refusals is limited and counted, and actions of operators are still kept', async () => {
   const { audit, kept, dropped, clock } = open();
   for (let count = 0; count < 1000; count += 1) auditRequest(audit, pull({ status: 403 }));
   audit.action({ by: 'ada', what: 'POST /v1/pins', status: 200 });
@@ -96,13 +96,13 @@ test('of a flood of refusals some are kept, the rest is counted, and what operat
   assert.deepEqual(await dropped(), { rate: 1940, index: 0 });
 });
 
-test('an index that is away costs nobody anything but entries, which are counted', async () => {
+test('an unavailable index only costs entries, which are counted', async () => {
   const { audit, dropped } = open({ isAway: true });
   for (let count = 0; count < 150; count += 1) audit.action({ by: 'ada', what: 'POST /v1/pins', status: 200 });
   await audit.close();
   assert.deepEqual(await dropped(), { rate: 0, index: 150 });
 });
 
-test('what another release wrote is left out', () => {
+test('an entry with another schema is skipped', () => {
   for (const text of ['', '{"schema":2}', 'null', '[]']) assert.equal(parseRecentEntry(text), undefined);
 });

@@ -1,5 +1,5 @@
-// Gathers what happened for a list that all nodes share, and writes it there behind their backs: no request waits for it, and a
-// flood of refusals costs a few entries a second (decision 0041). An entry is small, and without what might be secret.
+// Collects audit entries and writes them to a list that all nodes share. It writes in the background, so no request waits for it.
+// A flood of refusals costs a few entries a second (decision 0041). Entries are small and contain no secrets.
 import type { AuditMetrics } from '../metrics/cache-metrics.ts';
 import type { AuditLog, OperatorAction } from './create-audit-log.ts';
 import type { RequestEvent, RequestFacts } from '../request-facts.ts';
@@ -8,23 +8,23 @@ export interface RecentEntry {
   /** The node's time, in milliseconds since 1970. */
   readonly at: number;
   readonly event: 'asked' | Exclude<RequestEvent, 'token-given'>;
-  /** The node that was asked: a machine and where it listens. */
+  /** The node that got the request: its host name, and the port or path that it listens on. */
   readonly node: string;
-  /** The authenticated user; `null`: no name is known. */
+  /** The authenticated user; `null` if the name is unknown. */
   readonly user: string | null;
   readonly address: string | null;
-  /** `POST /v1/purge`, `GET /v2/library/app/manifests/1`. */
+  /** Method and path, such as `POST /v1/purge` or `GET /v2/library/app/manifests/1`. */
   readonly what: string;
   /** The details of an action in JSON, or the reason of a refusal, if it is known. */
   readonly about: string | null;
-  /** The status of the answer by HTTP. */
+  /** The HTTP status of the response. */
   readonly status: number | null;
 }
 
 export interface RecentAuditOptions {
   /** The name of this node. */
   readonly node: string;
-  /** Where the entries go; what it rejects is lost. */
+  /** Stores the entries. Entries that it rejects are dropped. */
   readonly keep: (kind: 'action' | 'refusal', entries: readonly string[]) => Promise<void>;
   readonly metrics: AuditMetrics;
   /** Wall clock, in milliseconds. */
@@ -32,14 +32,14 @@ export interface RecentAuditOptions {
 }
 
 export interface RecentAudit extends Pick<AuditLog, 'request' | 'action'> {
-  /** Writes what is left. Never rejects. */
+  /** Writes the remaining entries. Never rejects. */
   close(): Promise<void>;
 }
 
 const flushAfterMs = 500;
-/** A node adds so many refusals at once, and so many a second then. */
+/** The burst and the rate of refusals that a node records. */
 const [refusalsAtOnce, refusalsPerSecond] = [50, 5];
-/** That wait to be written, of each kind. */
+/** The most entries of a kind that wait to be written. */
 const maxPending = 100;
 
 /** The caller closes it. */
@@ -74,7 +74,7 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
     }
   }
 
-  /** The next after this one, so that entries stay in their order. */
+  /** Schedules the next flush only after this one, so that entries keep their order. */
   async function flush(): Promise<void> {
     await write();
     timer = undefined;
@@ -104,7 +104,7 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
   };
 }
 
-/** The admin server's statuses. */
+/** The events of requests that the admin server rejected, by status. */
 const refusals = new Map<number | undefined, RecentEntry['event']>([
   [401, 'refused'],
   [403, 'denied'],
@@ -113,7 +113,7 @@ const refusals = new Map<number | undefined, RecentEntry['event']>([
 
 const [maxName, maxWhat, maxAbout] = [120, 300, 1000];
 
-/** The entry of an operator, or of a caller who was none. */
+/** Returns the entry for an action of an operator, or for a rejected caller. */
 function entryOfAction(at: number, node: string, { by, address, what, wish, status }: OperatorAction): RecentEntry {
   return {
     at,
@@ -145,7 +145,7 @@ function entryOfRequest(
   };
 }
 
-/** `undefined`: another release has written it in another form. */
+/** Returns `undefined` for an entry with a schema of another release. */
 export function parseRecentEntry(text: string): RecentEntry | undefined {
   try {
     const { schema, ...entry } = JSON.parse(text) as RecentEntry & { readonly schema: number };
@@ -155,7 +155,7 @@ export function parseRecentEntry(text: string): RecentEntry | undefined {
   }
 }
 
-/** Queries have signatures and tokens. */
+/** Removes the query, which may contain signatures and tokens. */
 function withoutQuery(url: string): string {
   return url.replace(/\?.*$/s, '');
 }

@@ -1,4 +1,4 @@
-// Metrics of what clients ask for, and of who they are.
+// The metrics of client requests, and of the authentication of clients.
 import { counter, gauge, histogram, type LabelValue, type MetricsOf } from './define-metrics.ts';
 
 const requestOperations = [
@@ -15,17 +15,17 @@ const requestOperations = [
 ] as const;
 export type RequestOperation = (typeof requestOperations)[number];
 
-/** What happened in the cache, as the `X-Cache` header says it. */
+/** The cache result, as in the `X-Cache` header. */
 const cacheResults = ['HIT', 'STALE', 'REVALIDATED', 'JOINED', 'MISS'] as const;
 export type RequestCacheResult = (typeof cacheResults)[number];
 
-/** `NONE`: the cache had no part in the answer. */
+/** `NONE` means that the cache was not involved. */
 type ResultLabel = RequestCacheResult | 'NONE';
 const resultLabels = ['NONE', ...cacheResults] as const satisfies readonly ResultLabel[];
 const statusLabels = ['2xx', '3xx', '4xx', '5xx', 'aborted'] as const;
 export type StatusLabel = (typeof statusLabels)[number];
 
-/** For which the cache answers. */
+/** The operations that the cache answers. */
 export const cachedOperations: ReadonlySet<LabelValue> = new Set<RequestOperation>([
   'manifest',
   'blob',
@@ -33,27 +33,27 @@ export const cachedOperations: ReadonlySet<LabelValue> = new Set<RequestOperatio
   'referrers',
 ]);
 
-/** Operations and the results they can have: the cache answers for some only. */
+/** The operations with their possible results. */
 const requestSeries = requestOperations.flatMap((operation) =>
   (cachedOperations.has(operation) ? resultLabels : (['NONE'] as const)).map((result) => ({ operation, result })),
 );
 const requestLabels = { operation: requestOperations, result: resultLabels };
 
-/** The kind of credentials. `anonymous`: none; `oidc`: a CI job's token; `token`: an access token; `other`: what cannot be read. */
+/** The kind of credentials. `anonymous`: none; `oidc`: a CI job's token; `token`: an access token; `other`: unknown credentials. */
 const authenticationMethods = ['anonymous', 'password', 'robot', 'oidc', 'token', 'other'] as const;
 export type AuthenticationMethod = (typeof authenticationMethods)[number];
 
 const requestTable = {
   requests: counter(
     'cistern_requests_total',
-    'Client requests that ended, by what the cache did and the class of the status.',
+    'Client requests that ended, by operation, cache result and status class.',
     { ...requestLabels, status: statusLabels },
     { starts: requestSeries.flatMap((series) => statusLabels.map((status) => ({ ...series, status }))) },
   ),
-  /** Until the last byte. */
+  /** The time until the last byte. */
   requestDuration: histogram(
     'cistern_request_duration_seconds',
-    'Time from a client request to the last byte of its answer.',
+    'Duration of client requests, until the last byte of the response.',
     requestLabels,
     {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
@@ -62,19 +62,19 @@ const requestTable = {
   ),
   timeToFirstByte: histogram(
     'cistern_time_to_first_byte_seconds',
-    'Time from a client request to the first byte of its answer.',
+    'Time to the first byte of the response to a client.',
     requestLabels,
     { buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30], starts: requestSeries },
   ),
-  responseBytes: counter('cistern_response_bytes_total', 'Bytes of bodies sent to clients.', requestLabels, {
+  responseBytes: counter('cistern_response_bytes_total', 'Bytes of response bodies sent to clients.', requestLabels, {
     starts: requestSeries,
   }),
-  requestsInFlight: gauge('cistern_requests_in_flight', 'Client requests being answered now.', {
+  requestsInFlight: gauge('cistern_requests_in_flight', 'Client requests in flight.', {
     operation: requestOperations,
   }),
   redirects: counter(
     'cistern_redirects_total',
-    'Clients that were sent to the store for a blob, whose bytes are not counted here.',
+    'Redirects of clients to the store for a blob. Its bytes are not counted as response bytes.',
   ),
 };
 export type RequestMetrics = MetricsOf<typeof requestTable>;
@@ -82,18 +82,18 @@ export type RequestMetrics = MetricsOf<typeof requestTable>;
 const authenticationTable = {
   authentications: counter(
     'cistern_authentications_total',
-    'Requests of clients by what they showed of themselves, and what came of it.',
-    // `failed`: it could not be found out.
+    'Authentications of client requests, by method and result.',
+    // `failed`: the credential could not be verified.
     { method: authenticationMethods, result: ['accepted', 'refused', 'locked-out', 'failed'] },
   ),
 };
 export type AuthenticationMetrics = MetricsOf<typeof authenticationTable>;
 
 const accessTable = {
-  /** `remembered`: the upstream allowed the caller some minutes before. `failed`: the upstream could not be asked. */
+  /** `remembered`: the upstream allowed the caller some minutes before. `failed`: the upstream was unavailable. */
   accessChecks: counter(
     'cistern_access_checks_total',
-    'Requests for upstreams that verify their callers, by what came of it: allowed or refused by the upstream, remembered, limited because there were too many, or failed because it could not be asked.',
+    'Access checks of callers at upstreams that verify them. `allowed` and `refused` are from the upstream, `remembered` from an earlier check. `limited`: too many checks. `failed`: the upstream was unavailable.',
     { upstream: 'upstreams', result: ['allowed', 'remembered', 'refused', 'limited', 'failed'] },
   ),
 };
@@ -102,33 +102,29 @@ export type AccessMetrics = MetricsOf<typeof accessTable>;
 const limitTable = {
   limited: counter(
     'cistern_limited_total',
-    'Requests and connections refused because their client was beyond a limit, by limit.',
+    'Requests and connections rejected because the client exceeded a limit, by limit.',
     { limit: ['requests', 'bytes', 'connections'] },
   ),
 };
 export type LimitMetrics = MetricsOf<typeof limitTable>;
 
 const tlsTable = {
-  /** Seconds since the epoch. There is no series before there is a certificate. */
+  /** Seconds since the epoch. There is no series without a certificate. */
   certificateExpiry: gauge(
     'cistern_tls_certificate_expiry_timestamp_seconds',
-    'When the certificate that is served expires.',
+    'Expiry time of the served certificate, by listener.',
     { listener: 'any' },
   ),
-  certificateReloads: counter(
-    'cistern_tls_certificate_reloads_total',
-    'Certificates that took the place of another, and those that could not.',
-    { result: ['done', 'failed'] },
-  ),
-  /** `client-certificate`: none, or one that is not accepted. `abandoned`: the client left. `protocol`: all else. */
-  handshakeFailures: counter(
-    'cistern_tls_handshake_failures_total',
-    'TLS handshakes with clients that did not succeed.',
-    { reason: ['client-certificate', 'abandoned', 'protocol'] },
-  ),
+  certificateReloads: counter('cistern_tls_certificate_reloads_total', 'Reloads of TLS certificates, by result.', {
+    result: ['done', 'failed'],
+  }),
+  /** `client-certificate`: missing or not accepted. `abandoned`: the client disconnected. `protocol`: all other reasons. */
+  handshakeFailures: counter('cistern_tls_handshake_failures_total', 'Failed TLS handshakes with clients, by reason.', {
+    reason: ['client-certificate', 'abandoned', 'protocol'],
+  }),
   acmeOrders: counter(
     'cistern_acme_orders_total',
-    'Certificates that were ordered of the ACME authority by this process.',
+    'Certificate orders by this process at the ACME authority, by result.',
     { result: ['issued', 'failed'] },
   ),
 };
@@ -140,9 +136,9 @@ export const clientMetrics = {
   ...accessTable,
   ...limitTable,
   ...tlsTable,
-  webhooks: counter('cistern_webhooks_total', 'Requests by which upstreams told of pushes.', {
+  webhooks: counter('cistern_webhooks_total', 'Webhook requests from upstreams, by provider and result.', {
     provider: ['docker-hub', 'github', 'distribution', 'generic'],
-    // `refused`: the sender does not know the secret. `ignored`: nothing of it is cached here.
+    // `refused`: the sender does not have the secret. `ignored`: the repository is not cached.
     result: ['taken', 'ignored', 'malformed', 'refused'],
   }),
 };

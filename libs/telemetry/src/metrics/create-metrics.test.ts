@@ -4,7 +4,7 @@ import { register } from 'prom-client';
 import { createRequestFacts, observeRequest } from '../request-facts.ts';
 import { createMetrics } from './create-metrics.ts';
 
-test('keeps every process to a registry of its own', async () => {
+test('every set of metrics has a registry of its own', async () => {
   const [one, two] = [createMetrics(), createMetrics()];
   one.fillBytes.inc(5);
   assert.match(await one.registry.metrics(), /^cistern_fill_bytes_total 5$/m);
@@ -12,7 +12,7 @@ test('keeps every process to a registry of its own', async () => {
   assert.deepEqual(register.getMetricsAsArray(), []);
 });
 
-test('names metrics by the rules: prefix, base units, _total on counters only', async () => {
+test('metric names have the prefix and base units, and only counters end in _total', async () => {
   const described = await createMetrics().registry.getMetricsAsJSON();
   for (const { name, type } of described) {
     assert.match(name, /^cistern_[a-z_]+$/);
@@ -21,7 +21,7 @@ test('names metrics by the rules: prefix, base units, _total on counters only', 
   }
 });
 
-test('starts known label sets at zero, and rate limits only when an upstream tells one', async () => {
+test('known label sets start at zero, and rate limits only when an upstream reports one', async () => {
   const text = await createMetrics({ upstreams: ['docker.io'] }).registry.metrics();
   for (const line of [
     'cistern_requests_total{operation="blob",result="JOINED",status="aborted"} 0',
@@ -39,17 +39,17 @@ test('starts known label sets at zero, and rate limits only when an upstream tel
   assert.doesNotMatch(text, /operation="ping",result="HIT"/);
 });
 
-test('tells its version', async () => {
+test('the build info has the version', async () => {
   const text = await createMetrics({ version: '1.2.3' }).registry.metrics();
   assert.match(text, /^cistern_build_info\{version="1\.2\.3",node="\d+\.\d+\.\d+"\} 1$/m);
 });
 
-test('adds the metrics of the process when asked', async () => {
+test('processMetrics adds the metrics of the process', async () => {
   assert.doesNotMatch(await createMetrics().registry.metrics(), /process_cpu/);
   assert.match(await createMetrics({ processMetrics: true }).registry.metrics(), /^process_cpu_seconds_total /m);
 });
 
-test('counts an ended request by what happened to it', async () => {
+test('an ended request is counted by its operation, cache result and status', async () => {
   const metrics = createMetrics();
   const facts = createRequestFacts({ operation: 'blob', cache: 'HIT', status: 206, bytesSent: 100, durationMs: 20 });
   facts.timeToFirstByteMs = 2;

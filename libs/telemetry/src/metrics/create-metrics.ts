@@ -1,4 +1,5 @@
-// All metrics of one process on a registry of its own, never the global one: two servers in one process do not meet.
+// Creates all metrics of a process in a registry of their own. Without the global registry, two servers in one process do not
+// conflict.
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { cacheMetrics } from './cache-metrics.ts';
 import { clientMetrics } from './client-metrics.ts';
@@ -15,7 +16,7 @@ export interface MetricsOptions {
   /** Names of the configured upstreams, so that their series start at zero. */
   readonly upstreams?: readonly string[];
   readonly version?: string;
-  /** CPU, memory, event loop and garbage collection of this process, under their customary names. Default false. */
+  /** Adds CPU, memory, event loop and garbage collection of this process, under their usual names. Default false. */
   readonly processMetrics?: boolean;
 }
 

@@ -16,7 +16,7 @@ const table = {
 
 const define = (registry = new Registry()) => defineMetrics(table, { registry, upstreams: ['docker.io', 'ghcr.io'] });
 
-test('series start where the values of all labels are known, or where the entry says so', async () => {
+test('series start if the values of all labels are known, or if the entry lists them', async () => {
   const registry = new Registry();
   define(registry);
   const lines = (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -34,15 +34,15 @@ test('series start where the values of all labels are known, or where the entry 
   ]);
 });
 
-test('a label that the entry does not name is an error of the compiler, and of the call', () => {
+test('a label that the entry does not name is a compiler error, and the call throws', () => {
   const { pulls, denied, below } = define();
-  // @ts-expect-error `outcome` is no label of pulls.
+  // @ts-expect-error `outcome` is not a label of pulls.
   assert.throws(() => pulls.inc({ upstream: 'docker.io', outcome: 'hit' }), /outcome/);
   // @ts-expect-error `result` is a label of another metric.
   assert.throws(() => denied.inc({ result: 'hit' }), /result/);
-  // @ts-expect-error `class` is no label of a metric in a table below.
+  // @ts-expect-error `class` is not a label of a metric in a nested table.
   assert.throws(() => below.wait.observe({ class: 'fast' }, 1), /class/);
-  // @ts-expect-error a series that starts has the labels of its metric.
+  // @ts-expect-error a starting series has the labels of its metric.
   const wrong = counter('wrong_total', 'Wrong.', { from: 'any' }, { starts: [{ from: 'a', until: 'b' }] });
   assert.throws(() => wrong({ registry: new Registry(), upstreams: [] }), /until/);
 });

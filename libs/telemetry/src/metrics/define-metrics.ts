@@ -1,16 +1,16 @@
-// The words of the metric tables. One entry of a table says everything about a metric. Its registration, its type, the series
-// that start at zero and its row in docs/metrics.md follow.
+// The functions of the metric tables. An entry of a table defines everything about a metric: its registration, its type, the series
+// that start at zero, and its row in docs/metrics.md.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-/** The known values of a label, or the names of the configured upstreams. `any`: no value is known before it occurs. */
+/** The known values of a label, or the names of the configured upstreams. With `any`, values are unknown until they occur. */
 type LabelValues = readonly string[] | 'upstreams' | 'any';
 type Labels<L extends string> = Readonly<Record<L, LabelValues>>;
 type Series<L extends string> = Record<L, string>;
 
-/** Of a label, as it is read. */
+/** The value of a label in a collected metric. */
 export type LabelValue = string | number | undefined;
 
-/** Without it a metric starts with all combinations of the known values of its labels. */
+/** The series that start at zero. Default: all combinations of the known label values. */
 interface StartingSeries<L extends string> {
   readonly starts: readonly Series<L>[];
 }
@@ -83,7 +83,7 @@ function namesOf<L extends string>(labels: Labels<L> | undefined): L[] {
   return Object.keys(labels ?? {}) as L[];
 }
 
-/** One empty series without labels, none if a label may have any value. */
+/** Returns one empty series without labels, and none if a label may have any value. */
 function combine<L extends string>(labels: Labels<L> | undefined, upstreams: readonly string[]): Series<L>[] {
   let combined: Partial<Series<L>>[] = [{}];
   for (const name of namesOf(labels)) {

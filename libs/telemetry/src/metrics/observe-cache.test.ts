@@ -5,7 +5,7 @@ import { observeCache, observeJobs } from './observe-cache.ts';
 
 const fails = () => Promise.reject(new Error('connection refused'));
 
-test('tells what is cached and which parts work, asked once each time', async () => {
+test('a scrape reports totals and parts, and reads each source once', async () => {
   const registry = new Registry();
   let asked = 0;
   const totals = async () => {
@@ -21,7 +21,7 @@ test('tells what is cached and which parts work, asked once each time', async ()
   assert.equal(asked, 1);
 });
 
-test('has no figures where nobody could be asked, and all other metrics', async () => {
+test('an unavailable source has no value, and all other metrics are served', async () => {
   const registry = new Registry();
   observeCache(registry, { totals: fails, parts: { index: fails } });
   const text = await registry.metrics();
@@ -29,7 +29,7 @@ test('has no figures where nobody could be asked, and all other metrics', async 
   assert.match(text, /^cistern_part_up\{part="index"\} 0$/m);
 });
 
-test('shows the jobs of a queue, and how long the oldest has waited, from the same reading', async () => {
+test('a scrape reports the jobs of a queue and the age of the oldest from the same read', async () => {
   const registry = new Registry();
   let readings = 0;
   observeJobs(registry, async () => {

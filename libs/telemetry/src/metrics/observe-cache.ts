@@ -1,5 +1,5 @@
-// Gauges of the whole cache, read whenever the metrics are: what it holds, whether its parts can be used, and what waits in its
-// queues. One process of a cluster has them, for they would be the same from each.
+// Gauges of the whole cache, collected with each scrape: its size, the health of its parts, and its queues. Only one process of a
+// cluster has them, since all processes would report the same values.
 import { Gauge, type Registry } from 'prom-client';
 
 interface CacheTotals {
@@ -8,13 +8,13 @@ interface CacheTotals {
 }
 
 export interface CacheObserved {
-  /** Blobs and manifests in the store, as the index has them. */
+  /** Counts the blobs and manifests in the store, by the index. */
   totals(): Promise<CacheTotals>;
-  /** Reject if the part cannot be used now. */
+  /** The health checks by part. A check rejects if its part does not work. */
   readonly parts: Readonly<Record<string, () => Promise<void>>>;
 }
 
-/** Gauges without a value are those that could not be asked. */
+/** A gauge whose source is unavailable has no value. */
 export function observeCache(registry: Registry, { totals, parts }: CacheObserved): void {
   const registers = [registry];
   const readTotals = shareAnswer(totals);
@@ -29,15 +29,11 @@ export function observeCache(registry: Registry, { totals, parts }: CacheObserve
         if (found !== undefined) this.set(read(found));
       },
     });
-  gaugeOf(
-    'cistern_cached_bytes',
-    'Bytes of the blobs and manifests in the store, as the index has them.',
-    (found) => found.bytes,
-  );
-  gaugeOf('cistern_cached_blobs', 'Blobs and manifests in the store, as the index has them.', (found) => found.blobs);
+  gaugeOf('cistern_cached_bytes', 'Bytes of blobs and manifests in the store, by the index.', (found) => found.bytes);
+  gaugeOf('cistern_cached_blobs', 'Blobs and manifests in the store, by the index.', (found) => found.blobs);
   const up = new Gauge({
     name: 'cistern_part_up',
-    help: 'Whether a part of the cache can be used: 1, or 0.',
+    help: 'Health of a part of the cache: 1 working, 0 unavailable.',
     labelNames: ['part'],
     registers,
     async collect() {
@@ -49,23 +45,23 @@ export function observeCache(registry: Registry, { totals, parts }: CacheObserve
 }
 
 export interface QueueFacts {
-  /** `interactive-blob`, for example. */
+  /** The name of the queue, such as `interactive-blob`. */
   readonly queue: string;
   readonly waiting: number;
   readonly active: number;
-  /** Failed within the last hour. */
+  /** Jobs that failed within the last hour. */
   readonly failed: number;
-  /** How long the oldest that waits has waited, in seconds; 0: none waits. */
+  /** How long the oldest waiting job has waited, in seconds; 0 if no job waits. */
   readonly oldestWaitingSeconds: number;
 }
 
-/** Gauges without a value are those that could not be asked. */
+/** A gauge whose source is unavailable has no value. */
 export function observeJobs(registry: Registry, readQueues: () => Promise<readonly QueueFacts[]>): void {
   const registers = [registry];
   const readFacts = shareAnswer(readQueues);
   const oldest = new Gauge({
     name: 'cistern_queue_oldest_waiting_seconds',
-    help: 'How long the job that waits longest in a queue has waited.',
+    help: 'Waiting time of the oldest waiting job in a queue; 0 without one.',
     labelNames: ['queue'],
     registers,
     async collect() {
@@ -76,7 +72,7 @@ export function observeJobs(registry: Registry, readQueues: () => Promise<readon
   });
   const jobs = new Gauge({
     name: 'cistern_queue_jobs',
-    help: 'Jobs in a queue, by state; failed ones are kept for an hour.',
+    help: 'Jobs in a queue, by state. Failed jobs are kept for an hour.',
     labelNames: ['queue', 'state'],
     registers,
     async collect() {
@@ -88,7 +84,7 @@ export function observeJobs(registry: Registry, readQueues: () => Promise<readon
   });
 }
 
-/** Gauges that are read at the same moment share an answer. */
+/** Gauges that are collected at the same time share a result. */
 function shareAnswer<T>(read: () => Promise<T>): () => Promise<T | undefined> {
   let reading: Promise<T | undefined> | undefined;
   return () => (reading ??= answerWithin(read()).finally(() => (reading = undefined)));
@@ -97,8 +93,7 @@ function shareAnswer<T>(read: () => Promise<T>): () => Promise<T | undefined> {
 const limitMs = 3000;
 
 /**
- * `undefined` for a rejection, and for an answer that takes longer than three seconds. A call that hangs must not hide all other
- * metrics.
+ * Resolves with `undefined` for a rejection, or after three seconds. A call that hangs must not hide all other metrics.
  */
 async function answerWithin<T>(answer: Promise<T>): Promise<T | undefined> {
   const late = Promise.withResolvers<undefined>();

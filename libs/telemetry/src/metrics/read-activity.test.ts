@@ -4,7 +4,7 @@ import { createRequestFacts, type RequestFacts, observeRequest } from '../reques
 import { createMetrics } from './create-metrics.ts';
 import { readActivity, readLatencies } from './read-activity.ts';
 
-test('what a process has done is read from its metrics: of clients what the cache answered, of upstreams what was asked', async () => {
+test('the activity of a process comes from its metrics of client requests and upstream requests', async () => {
   const metrics = createMetrics({ upstreams: ['docker.io', 'quay.io'] });
   const ended = (facts: Partial<RequestFacts>) =>
     observeRequest(metrics, createRequestFacts({ operation: 'blob', status: 200, bytesSent: 10, ...facts }));

@@ -1,42 +1,42 @@
-// What a process has done so far and does now, read from its metrics: so nothing is counted twice, and both tell the same.
+// Reads the activity of a process from its metrics. Nothing is counted twice, so both always agree.
 import type { JobMetrics } from './cache-metrics.ts';
 import type { LabelValue } from './define-metrics.ts';
 import { cachedOperations, type RequestMetrics } from './client-metrics.ts';
 import { troubledOutcomes, type UpstreamMetrics } from './upstream-metrics.ts';
 
 export interface ActivityCounts {
-  /** Of clients, for manifests, blobs and lists; what follows is part of them. */
+  /** Requests of clients for manifests, blobs and lists. The next six fields are parts of this number. */
   readonly requests: number;
   readonly hits: number;
-  /** That followed a fetch which had begun already. */
+  /** Requests that followed a fetch in flight. */
   readonly joined: number;
   readonly stale: number;
   readonly revalidated: number;
   readonly misses: number;
-  /** Answered with 5xx. */
+  /** Requests that ended with status 5xx. */
   readonly errors: number;
-  /** Of bodies, to clients and from upstreams. */
+  /** Bytes of bodies: sent to clients as `bytesServed`, received from upstreams as `bytesFetched`. */
   readonly bytesServed: number;
   readonly bytesFetched: number;
-  /** Requests to upstreams, apart from those for tokens and for signs of life. */
+  /** Requests to upstreams, without token requests and pings. */
   readonly upstreamCalls: number;
 }
 
 export interface UpstreamActivity {
   readonly name: string;
   readonly calls: number;
-  /** Calls that had no answer, or one that says more about the registry, or about us, than about what was asked for. */
+  /** Requests without a response, or with an error that concerns the registry or this cache, not an image. */
   readonly errors: number;
-  /** The worst of its registries, as this process sees them. */
+  /** The worst circuit breaker state of its registries in this process. */
   readonly health: 'well' | 'probed' | 'failing';
 }
 
 export interface Activity {
   readonly counts: ActivityCounts;
   readonly upstreams: readonly UpstreamActivity[];
-  /** Clients' requests being answered now. */
+  /** Clients' requests in flight. */
   readonly inFlight: number;
-  /** Jobs in hand now. */
+  /** Running jobs. */
   readonly jobs: number;
 }
 
@@ -97,7 +97,7 @@ async function readUpstreams(metrics: ActivityMetrics): Promise<UpstreamActivity
   }));
 }
 
-/** How many answers began within so many seconds (a bound of the histogram, `+Inf` the last), and not within fewer. */
+/** Returns the number of responses in each bucket of the time to first byte, by its upper bound in seconds; the last is `+Inf`. */
 export async function readLatencies({
   timeToFirstByte,
 }: Pick<RequestMetrics, 'timeToFirstByte'>): Promise<ReadonlyMap<string, number>> {

@@ -1,4 +1,4 @@
-// Metrics of what we ask of upstream registries, what they let us pull, and what is answered without them.
+// The metrics of requests to upstream registries, of their pull limits, and of stale answers and prewarming.
 import { counter, gauge, histogram, type LabelValue, type MetricsOf } from './define-metrics.ts';
 
 const upstreamOperations = [
@@ -26,7 +26,7 @@ const upstreamOutcomes = [
   'aborted',
 ] as const;
 export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
-/** Those that say something about the registry, or about us. */
+/** The outcomes that concern the registry or this cache, not an image. */
 export const troubledOutcomes: ReadonlySet<LabelValue> = new Set<UpstreamOutcome>([
   'rate-limited',
   'refused-us',
@@ -36,55 +36,51 @@ export const troubledOutcomes: ReadonlySet<LabelValue> = new Set<UpstreamOutcome
 ]);
 
 /**
- * `revalidating`: a worker asks behind the answer. `failing`: upstream could not be asked. `gone`: upstream no longer has
- * it, or no longer gives it to us. `offline`: we do not ask.
+ * `revalidating`: a worker revalidates after the answer. `failing`: the upstream was unavailable. `gone`: the upstream no longer has
+ * it, or denies access to it. `offline`: the upstream is switched offline.
  */
 const staleReasons = ['revalidating', 'failing', 'gone', 'offline'] as const;
 export type StaleReason = (typeof staleReasons)[number];
 
 const ofUpstream = { upstream: 'upstreams' } as const;
-/** `endpoint`: a host and port of the configuration. */
+/** `endpoint` is a host and port of the configuration. */
 const ofEndpoint = { ...ofUpstream, endpoint: 'any' } as const;
-/** `credential`: a name of the configuration, or `anonymous`. There is no series until an upstream has set a limit. */
+/** `credential` is a name of the configuration, or `anonymous`. There is no series until the upstream reports a limit. */
 const ofAccount = { ...ofEndpoint, credential: 'any' } as const;
 
 const budgetTable = {
   limit: gauge(
     'cistern_upstream_rate_limit',
-    'Pulls per window that the upstream registry grants a credential, as it last said.',
+    'Pulls per window that the upstream registry allows a credential, as last reported.',
     ofAccount,
   ),
   remaining: gauge(
     'cistern_upstream_rate_limit_remaining',
-    'Pulls left in the window, as the upstream registry last said.',
+    'Pulls left in the window, as last reported by the upstream registry.',
     ofAccount,
   ),
-  reserve: gauge(
-    'cistern_upstream_rate_limit_reserve',
-    'Pulls that are kept for images of which nothing is cached.',
-    ofAccount,
-  ),
+  reserve: gauge('cistern_upstream_rate_limit_reserve', 'Pulls reserved for images that are not cached.', ofAccount),
   /** Seconds since the epoch. */
   windowEnd: gauge(
     'cistern_upstream_rate_limit_window_end_timestamp_seconds',
-    'When the window has ended at the latest in which the upstream registry last said what is left.',
+    'Latest possible end of the window of the last reported limit.',
     ofAccount,
   ),
-  /** `reason`: kept for cold misses, nothing left, or the whole upstream is paused. */
+  /** `reserve`: the rest is reserved for misses. `exhausted`: no pulls are left. `paused`: the cache backs off from the upstream. */
   refusals: counter(
     'cistern_upstream_budget_refusals_total',
-    'Calls to upstream registries that were not made, to keep within their limits.',
+    'Requests to upstream registries that were not sent because of their limits, by reason.',
     { ...ofUpstream, reason: ['reserve', 'exhausted', 'paused'] },
   ),
   pauses: counter(
     'cistern_upstream_pauses_total',
-    'Times that an upstream registry was left alone because it answered too many requests.',
+    'Times that the cache backed off because an upstream registry answered 429.',
     ofUpstream,
   ),
   /** 1 or 0. */
   credentialsRefused: gauge(
     'cistern_upstream_credentials_refused',
-    'Whether the upstream registry refuses a configured credential, or it cannot be read.',
+    'Whether a configured credential is unusable: 1 if the upstream registry refuses it or it cannot be read, else 0.',
     ofAccount,
   ),
 };
@@ -93,49 +89,49 @@ export type BudgetMetrics = MetricsOf<typeof budgetTable>;
 const upstreamTable = {
   upstreamRequests: counter(
     'cistern_upstream_requests_total',
-    'Requests to upstream registries and their token servers.',
+    'Requests to upstream registries and their token servers, by operation and outcome.',
     { ...ofUpstream, operation: upstreamOperations, outcome: upstreamOutcomes },
   ),
   upstreamRequestDuration: histogram(
     'cistern_upstream_request_duration_seconds',
-    'Time from a request to an upstream registry to the headers of its answer.',
+    'Time from a request to an upstream registry to the headers of its response.',
     { ...ofUpstream, operation: upstreamOperations },
     { buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60], starts: [] },
   ),
   upstreamReceivedBytes: counter(
     'cistern_upstream_received_bytes_total',
-    'Bytes of bodies received from upstream registries.',
+    'Bytes of response bodies received from upstream registries.',
     ofUpstream,
   ),
   upstreamResumes: counter(
     'cistern_upstream_resumes_total',
-    'Bodies of upstream registries that broke off and were resumed with a range request.',
+    'Interrupted response bodies of upstream registries that were resumed with a range request.',
     ofUpstream,
   ),
   upstreamRetries: counter(
     'cistern_upstream_retries_total',
-    'Failed requests that were tried again, or were not because too many had failed.',
+    'Retries of failed requests: `tried`, or `refused` because too many requests had failed.',
     { ...ofUpstream, result: ['tried', 'refused'] },
   ),
-  /** 0: closed; 1: half-open, being probed; 2: open, nothing is asked of it. */
+  /** 0: closed; 1: half-open, being probed; 2: open, the cache sends no requests. */
   upstreamEndpointState: gauge(
     'cistern_upstream_endpoint_state',
-    'Health of a registry as this process sees it: 0 well, 1 being probed, 2 failing and left alone.',
+    'Circuit breaker state per registry endpoint: 0 closed, 1 half-open, 2 open.',
     ofEndpoint,
   ),
   upstreamEndpointTransitions: counter(
     'cistern_upstream_endpoint_transitions_total',
-    'Changes of the health of a registry.',
+    'Changes of circuit breaker state per registry endpoint, by new state.',
     { ...ofEndpoint, to: 'any' },
   ),
   upstreamAlternateCalls: counter(
     'cistern_upstream_alternate_calls_total',
-    'Calls that went on to the alternates of an upstream, and whether one of them had an answer.',
+    'Requests that fell back to the alternates of an upstream, by result.',
     { ...ofUpstream, result: ['answered', 'failed'] },
   ),
   contentMismatches: counter(
     'cistern_content_mismatches_total',
-    'Bodies whose bytes did not match their digest or size; none of them was stored.',
+    'Response bodies that did not match their digest or size. None of them was stored.',
     ofUpstream,
   ),
   upstreamBudget: budgetTable,
@@ -146,29 +142,29 @@ export const upstreamMetrics = {
   ...upstreamTable,
   staleAnswers: counter(
     'cistern_stale_answers_total',
-    'Tags and lists that were served stale, by the reason why upstream was not asked or could not confirm them.',
+    'Answers of tags and lists that were served without confirmation by the upstream, by reason.',
     { ...ofUpstream, reason: staleReasons },
   ),
   /** 1 or 0. */
   upstreamOffline: gauge(
     'cistern_upstream_offline',
-    '1 while this process asks the upstream for nothing because somebody has decided so.',
+    'Whether the upstream is switched offline: 1 offline, 0 online.',
     ofUpstream,
   ),
   prewarmedTags: counter(
     'cistern_prewarm_tags_total',
-    'Tags that were asked for before anybody found them stale, by what came of it.',
-    // `spared`: not asked, so that the last pulls are left to clients.
+    'Tags that were revalidated before a client pulled them, by result.',
+    // `spared`: not requested, to leave the last pulls to clients.
     { ...ofUpstream, result: ['unchanged', 'moved', 'spared', 'failed'] },
   ),
   prewarmedImages: counter(
     'cistern_prewarm_images_total',
-    'Images whose layers were looked for, and fetched where they were missing, before anybody asked for them.',
+    'Images whose missing layers were fetched before a client pulled them, by result.',
     { ...ofUpstream, result: ['done', 'failed'] },
   ),
   prewarmedBytes: counter(
     'cistern_prewarm_bytes_total',
-    'Bytes of layers and configurations that were fetched before anybody asked for them.',
+    'Bytes of layers and configurations fetched by prewarming.',
     ofUpstream,
   ),
 };

@@ -1,4 +1,4 @@
-// A request's line in both ways, to be compared.
+// Writes a request's line in both ways, for a comparison.
 import assert from 'node:assert/strict';
 import { createLogger, type LoggerOptions } from '../logger.ts';
 import type { RequestFacts } from '../request-facts.ts';
@@ -6,7 +6,7 @@ import { createRequestLog, requestEnded } from '../request-log.ts';
 
 const timeIn = /"time":"[\d:TZ.-]+"|^\[[\d:.]+\]/;
 
-/** What pino makes of the facts, and what the short way does. */
+/** Returns the line of pino's serialiser, and the line of the request log. */
 export function bothLines(facts: RequestFacts, options: Partial<LoggerOptions> = {}): string[] {
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };

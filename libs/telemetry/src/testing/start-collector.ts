@@ -1,4 +1,4 @@
-// A collector of traces for tests: OTLP over HTTP in JSON, as OpenTelemetry's exporter sends it. It keeps what it gets.
+// A collector of traces for tests: it takes OTLP over HTTP in JSON, as OpenTelemetry's exporter sends it, and keeps all spans.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,15 +8,15 @@ export interface CollectedSpan {
   readonly name: string;
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty: the first of its trace. */
+  /** Empty for the first span of a trace. */
   readonly parentSpanId: string;
-  /** Of which kind of node. */
+  /** The kind of the node. */
   readonly node: string;
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
 export interface Collector {
-  /** For `OTEL_EXPORTER_OTLP_ENDPOINT`. */
+  /** The value for `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   readonly url: string;
   spans(): readonly CollectedSpan[];
   close(): Promise<void>;

@@ -1,5 +1,5 @@
-// Traces by OpenTelemetry's SDK, sent by OTLP over HTTP. The SDK reads what else it wants to know (`OTEL_EXPORTER_OTLP_HEADERS`,
-// `OTEL_RESOURCE_ATTRIBUTES` and so on) from the environment by itself. Nothing is registered with it globally.
+// Sends traces with OpenTelemetry's SDK, by OTLP over HTTP. The SDK itself reads its other settings from the environment, such as
+// `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_RESOURCE_ATTRIBUTES`. No tracer or context manager is registered globally.
 import {
   type Context,
   diag,
@@ -84,7 +84,7 @@ export function createOtlpTracing(options: TracingOptions & { readonly url: stri
       const { promise: patience, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, lastWordsMs);
       await Promise.race([provider.shutdown(), patience]).catch((error: unknown) =>
-        log.warn({ err: error }, 'the last traces could not be sent'),
+        log.warn({ err: error }, 'failed to send last traces'),
       );
       clearTimeout(timer);
       contexts.disable();
@@ -92,7 +92,7 @@ export function createOtlpTracing(options: TracingOptions & { readonly url: stri
   };
 }
 
-/** Text that is no `traceparent` begins a trace of its own. */
+/** Returns the root context for an invalid `traceparent`, which starts a new trace. */
 function contextOf(traceparent: string): Context {
   const parent = parseTraceParent(traceparent);
   if (parent === null || !isSpanContextValid(parent)) return ROOT_CONTEXT;
@@ -101,13 +101,16 @@ function contextOf(traceparent: string): Context {
 
 function silent() {}
 
-/** The SDK says what troubles it to a logger of the whole process; of a collector that is away it says it with each batch. */
+/**
+ * Logs the problems that the SDK reports to its process-wide logger, at most one a minute. For an unavailable collector, the SDK
+ * reports one with each batch.
+ */
 function reportTroubles(log: Logger): void {
   let quietUntilMs = 0;
   const report = (problem: string) => {
     if (performance.now() < quietUntilMs) return;
     quietUntilMs = performance.now() + quietMs;
-    log.warn({ problem }, 'traces cannot be sent as they should');
+    log.warn({ problem }, 'failed to send traces');
   };
   diag.setLogger(
     { error: report, warn: report, info: silent, debug: silent, verbose: silent },
@@ -116,8 +119,8 @@ function reportTroubles(log: Logger): void {
 }
 
 /**
- * Which traces are kept, by `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`, as the specification has them. An unknown
- * sampler is the specification's default: all, and of other nodes' traces those that they keep.
+ * Chooses the sampler by `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`, as the specification defines them. For an unknown
+ * sampler it uses the specification's default: keep all traces, except those that another node started and does not keep.
  */
 function chooseSampler({
   OTEL_TRACES_SAMPLER: name = 'parentbased_always_on',

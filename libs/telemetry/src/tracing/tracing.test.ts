@@ -30,14 +30,14 @@ async function open(t: TestContext, env: Readonly<Record<string, string>> = {}) 
   return { tracing: tracing as Tracing, collected };
 }
 
-test('nobody asks for traces: there are none, and nothing of them is loaded', async () => {
+test('without its environment variables, tracing is off and its SDK is not loaded', async () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' };
   for (const env of [{}, { ...endpoint, OTEL_SDK_DISABLED: 'true' }, { ...endpoint, OTEL_TRACES_EXPORTER: 'none' }])
     assert.equal(await openTracing({ env, node: 'worker', version: '1', log }), undefined);
   assert.ok(!isLoaded());
 });
 
-test('what is begun inside is a part, on another node too; and what goes on after the end is none', async (t) => {
+test('spans started inside a span are its children, also on another node, until it ends', async (t) => {
   const { tracing, collected } = await open(t);
   assert.ok(isLoaded());
   let after: unknown = 'not asked';
@@ -71,7 +71,7 @@ test('what is begun inside is a part, on another node too; and what goes on afte
   assert.equal(another!.parentSpanId, '');
 });
 
-test('of an error stands its kind, and no word of its message', async (t) => {
+test('a span has the kind of an error, and not its message', async (t) => {
   const { tracing, collected } = await open(t);
   const error = new CacheError('upstream-timeout', 'https://user:s3cret@host did not answer.');
   await assert.rejects(
@@ -85,7 +85,7 @@ test('of an error stands its kind, and no word of its message', async (t) => {
   assert.doesNotMatch(JSON.stringify(spans), /s3cret/);
 });
 
-test('a sampler keeps some traces, and of a trace that another node keeps all parts', async (t) => {
+test('a sampler keeps some traces, and all spans of a trace that another node keeps', async (t) => {
   const env = { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' };
   const { tracing, collected } = await open(t, env);
   const parent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;

@@ -1,16 +1,16 @@
-// Traces: what one request has caused, on whichever nodes. OpenTelemetry's own environment variables say whether they are wanted.
-// Where they are not there is no `Tracing`, and nothing of it is called or loaded (decision 0038).
+// Tracing: the work of one request on all nodes. OpenTelemetry's own environment variables switch it on. When it is off, there is no
+// `Tracing`, and none of its code is called or loaded (decision 0038).
 import type { Logger } from '../logger.ts';
 
 export interface TracingOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Which kind of node this is: `frontend`. */
+  /** The kind of this node, such as `frontend`. */
   readonly node: string;
   readonly version: string;
   readonly log: Logger;
 }
 
-/** `undefined`: they are not. The caller closes it, last. */
+/** Returns `undefined` if tracing is off. The caller closes it, after everything else. */
 export async function openTracing(options: TracingOptions): Promise<Tracing | undefined> {
   const { env } = options;
   const url = tracesUrl(env);
@@ -20,7 +20,7 @@ export async function openTracing(options: TracingOptions): Promise<Tracing | un
   return createOtlpTracing({ ...options, url });
 }
 
-/** As the specification of the OTLP exporter has it: the path is added to the address for all signals. */
+/** As in the specification of the OTLP exporter, the path is appended to the address for all signals. */
 function tracesUrl({
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces,
   OTEL_EXPORTER_OTLP_ENDPOINT: all,
@@ -29,37 +29,37 @@ function tracesUrl({
   return all ? `${all.replace(/\/$/, '')}/v1/traces` : undefined;
 }
 
-/** Bounded in size, and never a secret: no header, no query, no credential. */
+/** Attributes are bounded in size and contain no secrets: no header, no query, no credential. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface SpanOptions {
   readonly kind: 'server' | 'client' | 'producer' | 'consumer' | 'internal';
   readonly attributes?: SpanAttributes;
-  /** A `traceparent` (W3C Trace Context) of another process; absent: the span around this one, or none. */
+  /** The `traceparent` (W3C Trace Context) of another process. Default: the current span, if any. */
   readonly parent?: string | undefined;
 }
 
 export interface Span {
-  /** For a process that goes on with this, as a `traceparent`. */
+  /** The `traceparent` for a process that continues this trace. */
   readonly traceparent: string;
   readonly traceId: string;
   set(attributes: SpanAttributes): void;
-  /** What is begun inside, and what that awaits, is within this span. */
+  /** Runs `action` with this span as the current one, also in its asynchronous calls. */
   run<T>(action: () => T): T;
-  /** Once. With the kind of an error, which ended it. */
+  /** Ends the span; called once. With an error, it records the kind of the error. */
   end(error?: unknown): void;
 }
 
 export interface Tracing {
-  /** The caller ends it. */
+  /** Starts a span. The caller ends it. */
   begin(name: string, options: SpanOptions): Span;
-  /** Around what runs now, and not ended yet. */
+  /** Returns the current span, if it has not ended. */
   current(): Span | undefined;
-  /** Sends what is left, for some seconds at most. */
+  /** Sends the remaining spans, within three seconds. */
   close(): Promise<void>;
 }
 
-/** Settles as `action` does, which ends the span. */
+/** Runs `action` in a new span. Settles as `action` does, and then ends the span. */
 export async function inSpan<T>(
   tracing: Tracing,
   name: string,
@@ -72,7 +72,7 @@ export async function inSpan<T>(
     span.end();
     return result;
   } catch (error) {
-    span.end(error ?? new Error('rejected with nothing'));
+    span.end(error ?? new Error('rejected without an error'));
     throw error;
   }
 }
