@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { prettyFactory } from 'pino-pretty';
-import { createFormatForPeople } from './line-writer.ts';
+import { createTextFormat } from './line-writer.ts';
 import { createLogger } from './logger.ts';
 
-const { formatLine: format } = createFormatForPeople();
+const { formatLine: format } = createTextFormat();
 const pretty = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
 
 function linesOf(fields: Readonly<Record<string, unknown>>, say: (log: ReturnType<typeof createLogger>) => void) {

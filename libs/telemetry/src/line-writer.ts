@@ -27,8 +27,8 @@ export function writeJson(output: DestinationStream): LineWriter {
 }
 
 // Writes each line synchronously, so that no line is lost at an exit.
-export function writeForPeople(output: DestinationStream): LineWriter {
-  const { formatLine, formatParts } = createFormatForPeople();
+export function writeText(output: DestinationStream): LineWriter {
+  const { formatLine, formatParts } = createTextFormat();
   return {
     write: (line) => output.write(formatLine(line)),
     writeParts: (parts) => output.write(formatParts(parts) ?? formatLine(jsonOf(parts))),
@@ -42,16 +42,16 @@ function jsonOf({ level, time, fields, message }: LineParts): string {
 // The form of the logger's lines. A line with an escape, or with one of these fields, is not plain, since pino-pretty shows them
 // differently.
 const plainLine = /^\{"level":"(\w+)","time":"([\d:TZ.-]{24})",?(.*)"msg":"([^"\\]*)"\}\n$/;
-const shownElsewhere = /\\|"(?:err|error|pid|hostname|name|caller|timestamp|time|level|msg|type)":/;
+const specialFields = /\\|"(?:err|error|pid|hostname|name|caller|timestamp|time|level|msg|type)":/;
 
-interface FormatForPeople {
+interface TextFormat {
   /** Formats a line of pino. The result has its line break. */
   formatLine(line: string): string;
   /** Formats the parts like the whole line. Returns `undefined` if only `formatLine` can format the line. */
   formatParts(parts: LineParts): string | undefined;
 }
 
-export function createFormatForPeople(): FormatForPeople {
+export function createTextFormat(): TextFormat {
   const pretty = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
   const clock = createClock();
   // On a terminal pino-pretty uses colours, and formats every line itself.
@@ -59,7 +59,7 @@ export function createFormatForPeople(): FormatForPeople {
     return { formatLine: (line) => pretty(line) ?? line, formatParts: () => undefined };
 
   function formatParts({ level, time, fields, message }: LineParts): string | undefined {
-    if (shownElsewhere.test(fields)) return undefined;
+    if (specialFields.test(fields)) return undefined;
     return `[${clock(time)}] ${level.toUpperCase()}: ${message}${fields === '' ? '' : ` {${fields}}`}\n`;
   }
 

@@ -1,6 +1,6 @@
 // The program's logger: pino on stdout, as JSON or text. It redacts secrets in every line.
 import { pino } from 'pino';
-import { writeForPeople, writeJson } from './line-writer.ts';
+import { writeText, writeJson } from './line-writer.ts';
 import { redactFields, redactText, redactUrl } from './redact.ts';
 import { replaceInstance, serializeError } from './serialize-error.ts';
 
@@ -35,7 +35,7 @@ export function createLogger({ level, formatter, fields = {}, destination }: Log
       },
       hooks: { streamWrite: redactText },
     },
-    formatter === 'text' ? writeForPeople(output) : writeJson(output),
+    formatter === 'text' ? writeText(output) : writeJson(output),
   );
   // pino applies `formatters.log` to lines but not to the bindings of children, which inherit this method instead.
   const prototype = Object.getPrototypeOf(logger) as Pick<Logger, 'child'>;

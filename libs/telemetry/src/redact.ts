@@ -50,12 +50,12 @@ export function redactUrl(url: string): string {
 /** Redacts every URL in a text as `redactUrl` does, and credentials in headers and in JSON. Valid JSON stays valid. */
 export function redactText(text: string): string {
   const shown = redactUrl(text);
-  if (!secretWord.test(shown)) return shown;
+  if (!secretHint.test(shown)) return shown;
   return shown.replaceAll(credentials, `$1$2${redacted}`).replaceAll(namedValue, `$1${redacted}`);
 }
 
 /** Without one of these words neither pattern above can match. */
-const secretWord = /bearer|basic|authorization|cookie|passw|passphrase|secret|token|accesskey/i;
+const secretHint = /bearer|basic|authorization|cookie|passw|passphrase|secret|token|accesskey/i;
 
 const maxDepth = 8;
 

@@ -57,8 +57,8 @@ export function formatAccessLogLine(facts: AccessLogFacts): string {
   const request = `${facts.method} ${quoteLikeGo(redactUrl(facts.url))} ${facts.protocol}`;
   const referer = quoteLikeGo(redactUrl(facts.referer ?? ''));
   const userAgent = quoteLikeGo(facts.userAgent ?? '');
-  const who = `${facts.clientIp || '-'} - ${facts.user === undefined ? '-' : quoteLikeGo(facts.user)}`;
-  return `${who} [${formatTime(facts.startedAtMs)}] "${request}" ${facts.status} ${facts.bytesSent} "${referer}" "${userAgent}"`;
+  const client = `${facts.clientIp || '-'} - ${facts.user === undefined ? '-' : quoteLikeGo(facts.user)}`;
+  return `${client} [${formatTime(facts.startedAtMs)}] "${request}" ${facts.status} ${facts.bytesSent} "${referer}" "${userAgent}"`;
 }
 
 /** Matches text without characters that JSON or Go escapes. */

@@ -46,7 +46,7 @@ test('the usage of clients is summed by user or address, and by upstream', () =>
   auditRequest(log, pull({ user: 'ada', status: 404, bytesSent: 1000 }));
   assert.deepEqual(lines, []);
   log.close();
-  const told = lines.map(({ event, user, address, upstream, requests, bytes, misses }) => [
+  const rows = lines.map(({ event, user, address, upstream, requests, bytes, misses }) => [
     event,
     user ?? address,
     upstream,
@@ -54,7 +54,7 @@ test('the usage of clients is summed by user or address, and by upstream', () =>
     bytes,
     misses,
   ]);
-  assert.deepEqual(told, [
+  assert.deepEqual(rows, [
     ['usage', 'ada', 'docker.io', 2, 150, 1],
     ['usage', 'ada', 'quay.io', 1, 7, 0],
     ['usage', '192.0.2.1', 'docker.io', 1, 1, 0],

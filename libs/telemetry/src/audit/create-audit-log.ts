@@ -89,9 +89,9 @@ function createUsage(write: (entry: UsageEntry) => void) {
     flush,
     count({ user, clientIp, upstream, bytesSent, cache, status }: RequestFacts): void {
       if (upstream === undefined || status >= 400 || status === 0) return;
-      const who = user === undefined ? { address: clientIp } : { user };
-      const key = JSON.stringify([who, upstream]);
-      const entry = counts.get(key) ?? { ...who, upstream, requests: 0, bytes: 0, misses: 0 };
+      const client = user === undefined ? { address: clientIp } : { user };
+      const key = JSON.stringify([client, upstream]);
+      const entry = counts.get(key) ?? { ...client, upstream, requests: 0, bytes: 0, misses: 0 };
       entry.requests += 1;
       entry.bytes += bytesSent;
       if (cache === 'MISS') entry.misses += 1;

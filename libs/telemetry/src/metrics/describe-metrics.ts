@@ -23,11 +23,11 @@ interface Described {
 /** Markdown; ends with a line break. */
 export async function describeMetrics(): Promise<string> {
   const { registry } = createMetrics({ upstreams: ['docker.io'] });
-  const ofEveryProcess = await registry.getMetricsAsJSON();
+  const commonMetrics = await registry.getMetricsAsJSON();
   observeCache(registry, { totals: async () => ({ blobs: 0, bytes: 0 }), parts: {} });
   observeJobs(registry, async () => []);
-  const known = new Set(ofEveryProcess.map(({ name }) => name));
-  const ofAdmin = (await registry.getMetricsAsJSON()).filter(({ name }) => !known.has(name));
+  const known = new Set(commonMetrics.map(({ name }) => name));
+  const adminMetrics = (await registry.getMetricsAsJSON()).filter(({ name }) => !known.has(name));
   const labelsOf = (name: string) => {
     const metric = registry.getSingleMetric(name) as unknown as { readonly labelNames?: readonly string[] };
     return metric.labelNames ?? [];
@@ -43,5 +43,5 @@ export async function describeMetrics(): Promise<string> {
           return `| \`${name}\` | ${String(type)} | ${labels.join(', ')} | ${help} |`;
         }),
     ].join('\n');
-  return `${[introduction, table(ofEveryProcess), nodeMetrics, table(ofAdmin)].join('\n\n')}\n`;
+  return `${[introduction, table(commonMetrics), nodeMetrics, table(adminMetrics)].join('\n\n')}\n`;
 }

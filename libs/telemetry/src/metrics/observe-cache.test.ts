@@ -7,9 +7,9 @@ const fails = () => Promise.reject(new Error('connection refused'));
 
 test('a scrape reports totals and parts, and reads each source once', async () => {
   const registry = new Registry();
-  let asked = 0;
+  let reads = 0;
   const totals = async () => {
-    asked += 1;
+    reads += 1;
     return { blobs: 3, bytes: 1234 };
   };
   observeCache(registry, { totals, parts: { index: async () => {}, store: fails } });
@@ -18,7 +18,7 @@ test('a scrape reports totals and parts, and reads each source once', async () =
     assert.ok(text.includes(`\n${line}\n`), line);
   assert.match(text, /^cistern_part_up\{part="index"\} 1$/m);
   assert.match(text, /^cistern_part_up\{part="store"\} 0$/m);
-  assert.equal(asked, 1);
+  assert.equal(reads, 1);
 });
 
 test('an unavailable source has no value, and all other metrics are served', async () => {

@@ -2,7 +2,7 @@
 import type { JobMetrics } from './cache-metrics.ts';
 import type { LabelValue } from './define-metrics.ts';
 import { cachedOperations, type RequestMetrics } from './client-metrics.ts';
-import { troubledOutcomes, type UpstreamMetrics } from './upstream-metrics.ts';
+import { failureOutcomes, type UpstreamMetrics } from './upstream-metrics.ts';
 
 export interface ActivityCounts {
   /** Requests of clients for manifests, blobs and lists. The next six fields are parts of this number. */
@@ -86,7 +86,7 @@ async function readUpstreams(metrics: ActivityMetrics): Promise<UpstreamActivity
     const upstream = of(labels.upstream);
     if (uncountedOperations.has(labels.operation)) continue;
     upstream.calls += value;
-    if (troubledOutcomes.has(labels.outcome)) upstream.errors += value;
+    if (failureOutcomes.has(labels.outcome)) upstream.errors += value;
   }
   for (const { labels, value } of states.values) of(labels.upstream).worst = Math.max(of(labels.upstream).worst, value);
   return [...found].map(([name, { calls, errors, worst }]) => ({

@@ -27,7 +27,7 @@ const upstreamOutcomes = [
 ] as const;
 export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
 /** The outcomes that concern the registry or this cache, not an image. */
-export const troubledOutcomes: ReadonlySet<LabelValue> = new Set<UpstreamOutcome>([
+export const failureOutcomes: ReadonlySet<LabelValue> = new Set<UpstreamOutcome>([
   'rate-limited',
   'refused-us',
   'unreachable',
@@ -42,46 +42,50 @@ export const troubledOutcomes: ReadonlySet<LabelValue> = new Set<UpstreamOutcome
 const staleReasons = ['revalidating', 'failing', 'gone', 'offline'] as const;
 export type StaleReason = (typeof staleReasons)[number];
 
-const ofUpstream = { upstream: 'upstreams' } as const;
+const upstreamLabels = { upstream: 'upstreams' } as const;
 /** `endpoint` is a host and port of the configuration. */
-const ofEndpoint = { ...ofUpstream, endpoint: 'any' } as const;
+const endpointLabels = { ...upstreamLabels, endpoint: 'any' } as const;
 /** `credential` is a name of the configuration, or `anonymous`. There is no series until the upstream reports a limit. */
-const ofAccount = { ...ofEndpoint, credential: 'any' } as const;
+const accountLabels = { ...endpointLabels, credential: 'any' } as const;
 
 const budgetTable = {
   limit: gauge(
     'cistern_upstream_rate_limit',
     'Pulls per window that the upstream registry allows a credential, as last reported.',
-    ofAccount,
+    accountLabels,
   ),
   remaining: gauge(
     'cistern_upstream_rate_limit_remaining',
     'Pulls left in the window, as last reported by the upstream registry.',
-    ofAccount,
+    accountLabels,
   ),
-  reserve: gauge('cistern_upstream_rate_limit_reserve', 'Pulls reserved for images that are not cached.', ofAccount),
+  reserve: gauge(
+    'cistern_upstream_rate_limit_reserve',
+    'Pulls reserved for images that are not cached.',
+    accountLabels,
+  ),
   /** Seconds since the epoch. */
   windowEnd: gauge(
     'cistern_upstream_rate_limit_window_end_timestamp_seconds',
     'Latest possible end of the window of the last reported limit.',
-    ofAccount,
+    accountLabels,
   ),
   /** `reserve`: the rest is reserved for misses. `exhausted`: no pulls are left. `paused`: the cache backs off from the upstream. */
   refusals: counter(
     'cistern_upstream_budget_refusals_total',
     'Requests to upstream registries that were not sent because of their limits, by reason.',
-    { ...ofUpstream, reason: ['reserve', 'exhausted', 'paused'] },
+    { ...upstreamLabels, reason: ['reserve', 'exhausted', 'paused'] },
   ),
   pauses: counter(
     'cistern_upstream_pauses_total',
     'Times that the cache backed off because an upstream registry answered 429.',
-    ofUpstream,
+    upstreamLabels,
   ),
   /** 1 or 0. */
   credentialsRefused: gauge(
     'cistern_upstream_credentials_refused',
     'Whether a configured credential is unusable: 1 if the upstream registry refuses it or it cannot be read, else 0.',
-    ofAccount,
+    accountLabels,
   ),
 };
 export type BudgetMetrics = MetricsOf<typeof budgetTable>;
@@ -90,49 +94,49 @@ const upstreamTable = {
   upstreamRequests: counter(
     'cistern_upstream_requests_total',
     'Requests to upstream registries and their token servers, by operation and outcome.',
-    { ...ofUpstream, operation: upstreamOperations, outcome: upstreamOutcomes },
+    { ...upstreamLabels, operation: upstreamOperations, outcome: upstreamOutcomes },
   ),
   upstreamRequestDuration: histogram(
     'cistern_upstream_request_duration_seconds',
     'Time from a request to an upstream registry to the headers of its response.',
-    { ...ofUpstream, operation: upstreamOperations },
+    { ...upstreamLabels, operation: upstreamOperations },
     { buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60], starts: [] },
   ),
   upstreamReceivedBytes: counter(
     'cistern_upstream_received_bytes_total',
     'Bytes of response bodies received from upstream registries.',
-    ofUpstream,
+    upstreamLabels,
   ),
   upstreamResumes: counter(
     'cistern_upstream_resumes_total',
     'Interrupted response bodies of upstream registries that were resumed with a range request.',
-    ofUpstream,
+    upstreamLabels,
   ),
   upstreamRetries: counter(
     'cistern_upstream_retries_total',
     'Retries of failed requests: `tried`, or `refused` because too many requests had failed.',
-    { ...ofUpstream, result: ['tried', 'refused'] },
+    { ...upstreamLabels, result: ['tried', 'refused'] },
   ),
   /** 0: closed; 1: half-open, being probed; 2: open, the cache sends no requests. */
   upstreamEndpointState: gauge(
     'cistern_upstream_endpoint_state',
     'Circuit breaker state per registry endpoint: 0 closed, 1 half-open, 2 open.',
-    ofEndpoint,
+    endpointLabels,
   ),
   upstreamEndpointTransitions: counter(
     'cistern_upstream_endpoint_transitions_total',
     'Changes of circuit breaker state per registry endpoint, by new state.',
-    { ...ofEndpoint, to: 'any' },
+    { ...endpointLabels, to: 'any' },
   ),
   upstreamAlternateCalls: counter(
     'cistern_upstream_alternate_calls_total',
     'Requests that fell back to the alternates of an upstream, by result.',
-    { ...ofUpstream, result: ['answered', 'failed'] },
+    { ...upstreamLabels, result: ['answered', 'failed'] },
   ),
   contentMismatches: counter(
     'cistern_content_mismatches_total',
     'Response bodies that did not match their digest or size. None of them was stored.',
-    ofUpstream,
+    upstreamLabels,
   ),
   upstreamBudget: budgetTable,
 };
@@ -143,28 +147,28 @@ export const upstreamMetrics = {
   staleAnswers: counter(
     'cistern_stale_answers_total',
     'Answers of tags and lists that were served without confirmation by the upstream, by reason.',
-    { ...ofUpstream, reason: staleReasons },
+    { ...upstreamLabels, reason: staleReasons },
   ),
   /** 1 or 0. */
   upstreamOffline: gauge(
     'cistern_upstream_offline',
     'Whether the upstream is switched offline: 1 offline, 0 online.',
-    ofUpstream,
+    upstreamLabels,
   ),
   prewarmedTags: counter(
     'cistern_prewarm_tags_total',
     'Tags that were revalidated before a client pulled them, by result.',
     // `spared`: not requested, to leave the last pulls to clients.
-    { ...ofUpstream, result: ['unchanged', 'moved', 'spared', 'failed'] },
+    { ...upstreamLabels, result: ['unchanged', 'moved', 'spared', 'failed'] },
   ),
   prewarmedImages: counter(
     'cistern_prewarm_images_total',
     'Images whose missing layers were fetched before a client pulled them, by result.',
-    { ...ofUpstream, result: ['done', 'failed'] },
+    { ...upstreamLabels, result: ['done', 'failed'] },
   ),
   prewarmedBytes: counter(
     'cistern_prewarm_bytes_total',
     'Bytes of layers and configurations fetched by prewarming.',
-    ofUpstream,
+    upstreamLabels,
   ),
 };

@@ -35,12 +35,12 @@ const kinds: Readonly<Record<SpanOptions['kind'], SpanKind>> = {
   internal: SpanKind.INTERNAL,
 };
 const quietMs = 60_000;
-const lastWordsMs = 3_000;
+const closeTimeoutMs = 3_000;
 const maxTextLength = 256;
 
 export function createOtlpTracing(options: TracingOptions & { readonly url: string }): Tracing {
   const { env, node, version, url, log } = options;
-  reportTroubles(log);
+  logProblems(log);
   const resource = defaultResource()
     .merge(resourceFromAttributes({ 'service.name': 'cistern', 'service.version': version, 'cistern.node': node }))
     .merge(detectResources({ detectors: [envDetector] }));
@@ -55,11 +55,11 @@ export function createOtlpTracing(options: TracingOptions & { readonly url: stri
   const spans = new WeakMap<Context, Span>();
 
   function begin(name: string, { kind, attributes = {}, parent }: SpanOptions): Span {
-    const around = parent === undefined ? contexts.active() : contextOf(parent);
-    const span = tracer.startSpan(name, { kind: kinds[kind], attributes }, around);
-    const context = trace.setSpan(around, span);
+    const parentContext = parent === undefined ? contexts.active() : contextOf(parent);
+    const span = tracer.startSpan(name, { kind: kinds[kind], attributes }, parentContext);
+    const context = trace.setSpan(parentContext, span);
     const { traceId, spanId, traceFlags } = span.spanContext();
-    const begun: Span = {
+    const started: Span = {
       traceId,
       traceparent: `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`,
       set: (more: SpanAttributes) => void span.setAttributes(more),
@@ -73,17 +73,17 @@ export function createOtlpTracing(options: TracingOptions & { readonly url: stri
         span.end();
       },
     };
-    spans.set(context, begun);
-    return begun;
+    spans.set(context, started);
+    return started;
   }
 
   return {
     begin,
     current: () => spans.get(contexts.active()),
     async close() {
-      const { promise: patience, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, lastWordsMs);
-      await Promise.race([provider.shutdown(), patience]).catch((error: unknown) =>
+      const { promise: timedOut, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, closeTimeoutMs);
+      await Promise.race([provider.shutdown(), timedOut]).catch((error: unknown) =>
         log.warn({ err: error }, 'failed to send last traces'),
       );
       clearTimeout(timer);
@@ -105,7 +105,7 @@ function silent() {}
  * Logs the problems that the SDK reports to its process-wide logger, at most one a minute. For an unavailable collector, the SDK
  * reports one with each batch.
  */
-function reportTroubles(log: Logger): void {
+function logProblems(log: Logger): void {
   let quietUntilMs = 0;
   const report = (problem: string) => {
     if (performance.now() < quietUntilMs) return;
