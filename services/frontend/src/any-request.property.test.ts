@@ -1,5 +1,5 @@
-// Requests of any method, path, query and headers, sent as they stand to a listening frontend: each is answered, none by
-// "our fault", and the frontend is as it was afterwards.
+// Sends requests with any method, path, query and headers to a listening frontend. Each gets a response, none is an internal error,
+// and the frontend keeps no open streams.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -106,7 +106,7 @@ const request = fc
   });
 const anything = fc.oneof({ weight: 9, arbitrary: request }, { weight: 1, arbitrary: fc.string({ unit: 'binary' }) });
 
-/** Everything that comes back until the frontend closes; a sender that has no more to say says so. */
+/** Returns everything that the frontend sends until it closes. The sender half-closes after its request. */
 async function answerTo(port: number, text: string): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' });
   const chunks: Buffer[] = [];
@@ -116,24 +116,24 @@ async function answerTo(port: number, text: string): Promise<string> {
   const ended = await Promise.race([once(socket, 'close').then(() => true), delay(30_000, false, patience)]);
   patience.abort();
   socket.destroy();
-  assert.ok(ended, `an answer came to no end: ${JSON.stringify(text)}`);
+  assert.ok(ended, `the response did not end: ${JSON.stringify(text)}`);
   return Buffer.concat(chunks).toString('latin1');
 }
 
-test('any request', async (t) => {
+test('any request gets a response without an internal error, or a closed connection', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [blob], manifests: [manifest] });
   const { port, url, log } = await startFrontend(t, { pullThrough });
   const isServed = async () => (await fetch(`${url}/v2/library/app/blobs/${digestOf(blob)}`)).text();
   await fc.assert(
     fc.asyncProperty(anything, async (text) => {
       const answer = await answerTo(port, text);
-      // 505 is for another HTTP, and 508 for what our own hop header says has been here.
+      // 505 is for another HTTP version, and 508 for a request with our own hop header.
       assert.doesNotMatch(answer, /^HTTP\/1\.1 5(?!05|08)/, text);
-      assert.match(answer, /^(?:HTTP\/1\.1 \d{3} |$)/, 'an answer, or a connection that is closed');
+      assert.match(answer, /^(?:HTTP\/1\.1 \d{3} |$)/, 'a response, or a closed connection');
     }),
   );
   assert.equal(await isServed(), blob.toString());
-  assert.equal(pullThrough.openStreams, 0, 'whatever was opened is closed');
+  assert.equal(pullThrough.openStreams, 0, 'all opened streams are closed');
   assert.deepEqual(
     log.filter(({ level, errorKind }) => level === 'error' && errorKind !== 'loop-detected'),
     [],

@@ -1,5 +1,5 @@
-// The frontend node: it serves clients from the store and from the fills of workers, and talks to no upstream. Its listeners are
-// the registry's, and that of an ACME authority's challenges.
+// The frontend node: it serves clients from the store and from the fills of workers, and connects to no upstream. It listens for
+// clients of the registry, and for the challenges of an ACME authority.
 import type { Config } from '@cistern/config';
 import { buildNode, type CacheNode, type NodeContext, type Listener, withoutSchemas } from '@cistern/runtime/process';
 import { prepareDirectories } from '@cistern/assembly';
@@ -7,7 +7,7 @@ import { fastify } from 'fastify';
 import { assembleFrontend, type FrontendAssembly } from './wiring/wire-frontend.ts';
 import { buildFrontend } from './build-frontend.ts';
 
-/** Rejects with StartError or CacheError if a part cannot be opened. The caller ends it with `close`. */
+/** Rejects with StartError or CacheError if a part cannot be opened. The caller closes the node. */
 export async function buildFrontendNode(config: Config, context: NodeContext): Promise<CacheNode> {
   const { log, metrics } = context;
   await prepareDirectories(config);
@@ -37,8 +37,8 @@ export function buildRegistry(
 }
 
 /**
- * The listener on which an ACME authority asks whether names lead here (`http-01`, RFC 8555, section 8.3), and nothing else.
- * `undefined`: no authority asks here.
+ * Builds the listener for the `http-01` challenges of an ACME authority (RFC 8555, section 8.3). It serves nothing else. Returns
+ * `undefined` if there are no such challenges.
  */
 export function buildChallenges(
   { http: { tls, reusePort } }: Pick<Config, 'http'>,
@@ -56,7 +56,7 @@ export function buildChallenges(
   });
   app.get<{ Params: { token: string } }>('/.well-known/acme-challenge/:token', async ({ params }, reply) => {
     const answer = await answerChallenge(params.token);
-    if (answer === undefined) return reply.code(404).type('text/plain').send('There is no such challenge.\n');
+    if (answer === undefined) return reply.code(404).type('text/plain').send('Unknown challenge.\n');
     return reply.type('application/octet-stream').header('cache-control', 'no-store').send(answer);
   });
   return { app, address: certificates.challenge.address, key: 'http.tls.letsencrypt.httpaddr', reusePort };

@@ -14,7 +14,7 @@ import { startFrontend } from './testing/start-frontend.ts';
 import { testCertificate } from '@cistern/tls/testing/test-certificate';
 import { until } from '@cistern/runtime/testing';
 
-test('with a certificate it serves HTTPS, blobs too', async (t) => {
+test('a frontend with a certificate serves HTTPS, also blobs', async (t) => {
   const blob = randomBytes(2_000_000);
   const { port } = await startFrontend(t, {
     pullThrough: createMemoryPullThrough({ blobs: [blob] }),
@@ -34,7 +34,7 @@ test('with a certificate it serves HTTPS, blobs too', async (t) => {
   assert.ok(Buffer.concat(await response.toArray()).equals(blob));
 });
 
-test('behind a balancer that passes TLS on, the client is whom the PROXY header names', async (t) => {
+test('behind a balancer that forwards TLS, the client has the address of the PROXY header', async (t) => {
   const { port, log } = await startFrontend(t, {
     tls: await serverTls(t),
     proxyProtocol: true,
@@ -65,7 +65,7 @@ async function serverTls(t: TestContext): Promise<ServerTls> {
   return tls;
 }
 
-test('closing answers what is under way and what follows on the same connection, then ends', async (t) => {
+test('a closing frontend answers requests in flight and those that follow on the same connection', async (t) => {
   const tags = Promise.withResolvers<{ tags: string[]; cache: 'MISS' }>();
   const pullThrough = createMemoryPullThrough({ instead: { listTags: () => tags.promise } });
   const { app, port } = await startFrontend(t, { pullThrough });

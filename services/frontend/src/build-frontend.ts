@@ -1,4 +1,4 @@
-// The pull API as an HTTP server that does not listen yet: whoever builds it calls `listen` and `close`.
+// Builds the pull API as an HTTP server that does not listen yet. The caller makes it listen, and closes it.
 import type { Seal } from '@cistern/runtime';
 import type { Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
@@ -23,40 +23,40 @@ import { addWebhookRoutes, type WebhookDependencies } from './webhooks/add-webho
 type SharedOptions = 'pullThrough' | 'upstreams' | 'authenticator' | 'authorize' | 'limits' | 'pageSeal' | 'instanceId';
 
 export interface FrontendOptions extends Pick<V2Dependencies, SharedOptions>, RequestFactsOptions {
-  /** How many connections one address may have, trusted proxies apart; absent: any number. */
+  /** The most connections of one address, trusted proxies excluded. Default: no limit. */
   readonly maxConnections?: number | undefined;
-  /** Clients of these networks (addresses and CIDRs) are held to none of these limits. */
+  /** Networks (addresses and CIDRs) whose clients are exempt from these limits. */
   readonly unlimitedNetworks?: readonly string[] | undefined;
-  /** Gives out access tokens at `/token`; absent: there is no such place. */
+  /** Issues access tokens at `/token`. Unset means that there is no such endpoint. */
   readonly tokenServer?: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
-  /** Seals what clients show upstreams that verify them; absent: no upstream does. */
+  /** Seals the credentials of clients for upstreams that verify callers. Unset if no upstream does. */
   readonly callerSeal?: Seal | undefined;
   readonly metrics: Metrics;
-  /** Absent: nobody wants traces. */
+  /** Unset if tracing is off. */
   readonly tracing?: Tracing | undefined;
-  /** Added to every answer (registry:2's `http.headers`). */
+  /** Headers of every response (registry:2's `http.headers`). */
   readonly headers: Readonly<Record<string, readonly string[]>>;
-  /** Addresses and CIDRs whose `X-Forwarded-For`, `-Proto` and `-Host` are believed. */
+  /** Addresses and CIDRs whose `X-Forwarded-For`, `-Proto` and `-Host` are trusted. */
   readonly trustedProxies: readonly string[];
-  /** Connections from `trustedProxies` begin with a PROXY protocol header that tells the client's address. */
+  /** Whether connections from `trustedProxies` begin with a PROXY protocol header, which has the client's address. */
   readonly proxyProtocol?: boolean | undefined;
-  /** Serves HTTPS with this; absent: HTTP. */
+  /** The TLS settings of HTTPS. Unset means HTTP. */
   readonly tls?: ServerTls | undefined;
   /**
-   * A client that takes no byte of a blob for this long is cut off, for it holds a buffer that others could use. Much less
-   * than the default cuts slow lines: Linux calls a socket writable again only once a third of its send buffer is free.
+   * A client that reads no byte of a blob for this long is disconnected, since it holds a buffer that others could use. A much
+   * shorter time disconnects slow clients: in Linux, a socket is writable again only when a third of its send buffer is free.
    */
   readonly clientStallMs?: number;
-  /** Clients of these networks (addresses and CIDRs) are not sent to the store. */
+  /** Networks (addresses and CIDRs) whose clients are not redirected to the store. */
   readonly redirectExcept?: readonly string[] | undefined;
-  /** Clients of these networks alone may have upstream asked by `Cache-Control`; absent: all may. */
+  /** Networks whose clients may force a revalidation by `Cache-Control`. Unset means all networks. */
   readonly revalidateFrom?: readonly string[] | undefined;
   /**
-   * How long a client that has nowhere else to go waits for an upstream that throttles. The default lies above the first
-   * pause that such an upstream is given.
+   * How long a request of a client without a fallback waits for an upstream that throttles. The default is longer than the first
+   * back-off for such an upstream.
    */
   readonly patienceMs?: number;
-  /** Where upstreams tell of pushes, and to whom that is passed on; absent: nowhere. */
+  /** The webhooks by which upstreams report pushes. Unset means none. */
   readonly webhooks?: Omit<WebhookDependencies, 'metrics'> | undefined;
 }
 
@@ -68,7 +68,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     genReqId: createRequestIds(),
     ...(tls !== undefined && { https: { ...serverOptions.http, ...tls.options } }),
-    // A URL that cannot be decoded: the router gives up before any hook.
+    // For a URL that cannot be decoded, the router fails before any hook.
     frameworkErrors(_error, request, reply) {
       startRequest(request, reply);
       replyWithError(new OciSyntaxError('NAME_INVALID', 'the path of the URL cannot be decoded'), request, reply);
@@ -76,12 +76,12 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   });
   if (tls !== undefined) tls.serve(app.server as unknown as TlsServer);
   const { maxConnections, unlimitedNetworks = [], metrics } = options;
-  /** Whose address a PROXY header has given. */
+  /** Sockets whose client address comes from a PROXY header. */
   const named = new WeakSet<Socket>();
   if (maxConnections !== undefined) {
     const isExcepted = createAddressList(unlimitedNetworks);
     const isProxy = createAddressList(trustedProxies);
-    // A client may have an address in the networks of proxies. A proxy on a Unix socket has none.
+    // A client may have an address in the networks of proxies. A proxy on a Unix socket has no address.
     const isUnlimited = (socket: Socket) => {
       const { remoteAddress } = socket;
       return remoteAddress === undefined || isExcepted(remoteAddress) || (!named.has(socket) && isProxy(remoteAddress));
@@ -93,7 +93,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   addRequestHooks(app, startRequest, options.tracing);
   app.setErrorHandler(replyWithError);
   app.setNotFoundHandler(refuseUnknownPath);
-  // registry:2 is alive at the root too, and load balancers ask for it there.
+  // Load balancers check the health of registry:2 at the root.
   app.route({ method: ['GET', 'HEAD'], url: '/', handler: (_request, reply) => reply.send() });
   const callerTokens = options.callerSeal && createCallerTokens({ seal: options.callerSeal, now: options.now });
   const isUnlimited = options.limits === unlimited ? () => true : createAddressList(unlimitedNetworks);

@@ -1,5 +1,5 @@
-// Nearly 800 requests that no client sends. Names climb, encode, escape or never end; bytes are no request; methods are odd.
-// Each request has its exact answer, and no use case hears of any.
+// Nearly 800 requests that no client sends: with path traversal, encodings, escapes and endless names, invalid bytes and odd methods.
+// Each request gets its exact response, and none reaches a use case.
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { after, test, type TestContext } from 'node:test';
@@ -55,7 +55,7 @@ const oddTags: readonly string[] = [
   ...words(`$(id) %3cscript%3e * ~ sha256%253a${hex} ${'a'.repeat(129)} ${'a'.repeat(10_000)}`),
 ];
 
-/** Where there is nothing. `/metrics` and the like have listeners of their own. */
+/** Unknown paths. `/metrics` and similar paths have listeners of their own. */
 const elsewhere = words(`
   /.. /../ /../../etc/passwd /%2e%2e/%2e%2e/etc/passwd /..%2f..%2fetc%2fpasswd /..\\..\\etc\\passwd /etc/passwd
   /.env /.git/config /index.html /v1/ /v1/_ping /v1/search?q=a /v3/ /V2/ /v2x /v20/ /v2.0/
@@ -83,7 +83,7 @@ const writtenPaths = [
   `/ghcr.io/v2/library/app/manifests/${digest}`,
 ];
 
-/** Node.js refuses them itself, so that there is no error in the form of registries. */
+/** Node.js itself rejects these requests, so the error has not the format of registries. */
 const noRequests = [
   'GET /v2/library/\0/manifests/latest HTTP/1.1',
   'GET /v2/library/a\0/manifests/latest HTTP/1.1',
@@ -125,32 +125,32 @@ async function start(t: TestContext) {
 }
 
 const asked: readonly [what: string, paths: readonly string[], status: number, code: string][] = [
-  ['no odd name', oddNames.flatMap(pathsOfName), 400, 'NAME_INVALID'],
+  ['an odd name', oddNames.flatMap(pathsOfName), 400, 'NAME_INVALID'],
   [
-    'no odd digest of a blob',
+    'an odd digest of a blob',
     [...oddDigests, ...noDigests].map((odd) => `/v2/library/app/blobs/${odd}`),
     400,
     'DIGEST_INVALID',
   ],
   [
-    'no odd digest of a subject',
+    'an odd digest of a subject',
     [...oddDigests, ...noDigests].map((odd) => `/v2/library/app/referrers/${odd}`),
     400,
     'DIGEST_INVALID',
   ],
-  ['no odd digest of a manifest', oddDigests.map((odd) => `/v2/library/app/manifests/${odd}`), 400, 'DIGEST_INVALID'],
-  ['no odd tag', oddTags.map((odd) => `/v2/library/app/manifests/${odd}`), 404, 'MANIFEST_UNKNOWN'],
-  ['no path that cannot be decoded', undecodable, 400, 'NAME_INVALID'],
-  ['nothing outside the API', elsewhere, 404, 'NAME_UNKNOWN'],
+  ['an odd digest of a manifest', oddDigests.map((odd) => `/v2/library/app/manifests/${odd}`), 400, 'DIGEST_INVALID'],
+  ['an odd tag', oddTags.map((odd) => `/v2/library/app/manifests/${odd}`), 404, 'MANIFEST_UNKNOWN'],
+  ['an undecodable path', undecodable, 400, 'NAME_INVALID'],
+  ['a path outside the API', elsewhere, 404, 'NAME_UNKNOWN'],
 ];
 for (const [what, paths, status, code] of asked)
-  test(`odd requests: ${what} is looked up: ${status} ${code}`, async (t) => {
+  test(`odd requests: ${what} is rejected with ${status} ${code}`, async (t) => {
     const { ask, assertUnheard } = await start(t);
     for (const path of paths) await ask('GET', path, status, code);
     assertUnheard();
   });
 
-test('odd requests: no method but GET and HEAD is for anything', async (t) => {
+test('odd requests: every method but GET and HEAD is rejected', async (t) => {
   const { ask, assertUnheard } = await start(t);
   for (const path of writtenPaths) {
     for (const method of writes) await ask(method, path, 405, 'UNSUPPORTED');
@@ -159,7 +159,7 @@ test('odd requests: no method but GET and HEAD is for anything', async (t) => {
   assertUnheard();
 });
 
-test('odd requests: bytes that are no request are refused, and the connection is closed', async (t) => {
+test('odd requests: an invalid request is rejected, and the connection is closed', async (t) => {
   const { port, assertUnheard } = await start(t);
   for (const line of noRequests) {
     const { socket, received, closed } = await openRawConnection(t, port);

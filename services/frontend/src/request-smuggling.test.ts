@@ -1,5 +1,5 @@
-// Requests that two servers may read in two ways. A frontend refuses them, or ends them where RFC 9112 does, and takes no
-// body for a request. A test in test/single-node/load-balancing sends the same forms through haproxy.
+// Requests that two servers may parse differently. A frontend rejects them, or ends them as RFC 9112 defines, and never parses a
+// body as a request. A test in test/single-node/load-balancing sends the same forms through haproxy.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryPullThrough } from './testing/memory-pull-through.ts';

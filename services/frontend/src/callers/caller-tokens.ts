@@ -1,6 +1,6 @@
-// What a client gets from our token endpoint where upstreams verify their callers: what it has shown there, sealed, for some
-// minutes. So every frontend can show it to an upstream, and none has to keep it. `/token` gives one to any client: what it is
-// worth, the upstream that it is used for decides.
+// Issues tokens for upstreams that verify their callers. Such a token contains the client's credentials, sealed, for five minutes.
+// So every frontend can present them to an upstream, and no frontend stores them. `/token` issues one to any client, since the
+// upstream itself authorizes each use.
 import { CacheError } from '@cistern/errors';
 import { type Challenge, parseBasic } from '@cistern/auth';
 import type { RequestMetrics } from '@cistern/telemetry';
@@ -12,8 +12,8 @@ import { addTokenPath, tokenPath } from '../token/add-token-routes.ts';
 import { sendJson } from '../http/answer.ts';
 
 /**
- * docker, podman and crane show nothing that `/v2/` has not asked for, and docker gives up where a password is asked of
- * somebody who has not logged in; a token it asks for as anybody.
+ * docker, podman and crane send no credentials unless `/v2/` sends a challenge. Without a login, docker fails at a challenge for a
+ * password, but requests a token anonymously.
  */
 export const callerChallenge: Challenge = { scheme: 'bearer', service: 'cistern', realm: { path: tokenPath } };
 
@@ -31,7 +31,10 @@ export function addCallerTokens(
 function giveToken(tokens: CallerTokens, authorization: string | undefined, reply: FastifyReply): FastifyReply {
   const shown = tokens.read(authorization);
   if (shown.caller.kind === 'token')
-    throw new CacheError('denied', 'A token is asked for with a user name and a password, or with nothing.');
+    throw new CacheError(
+      'denied',
+      'A token cannot be exchanged for another one. Send a user name and a password, or no credentials.',
+    );
   const { token, expiresInSeconds } = tokens.issue(shown);
   const issued_at = new Date().toISOString();
   const answer = { token, access_token: token, expires_in: expiresInSeconds, issued_at };
@@ -41,15 +44,15 @@ function giveToken(tokens: CallerTokens, authorization: string | undefined, repl
 
 interface ShownCaller {
   readonly caller: CallerCredentials;
-  /** With a token of ours: when it ends, in milliseconds since the epoch. A token bought with it ends then, too. */
+  /** For one of our tokens: its expiry, in milliseconds since the epoch. A token issued for it expires at the same time. */
   readonly untilMs?: number | undefined;
 }
 
 export interface CallerTokens {
   issue(shown: ShownCaller): { readonly token: string; readonly expiresInSeconds: number };
   /**
-   * The caller of an `Authorization` header, for upstreams that verify their callers: it is not judged here. A header that is no
-   * credential for an upstream is anonymous. So is a token of a cache like this that is not valid here, or has expired.
+   * Reads the caller from an `Authorization` header, for upstreams that verify their callers, without verifying it. A header without
+   * credentials for an upstream is anonymous. So is a token of this or another cache that is invalid here, or has expired.
    */
   read(authorization: string | undefined): ShownCaller;
 }
@@ -61,7 +64,7 @@ interface TokenContent {
   readonly untilMs: number;
 }
 
-/** Clients do not use a token of less than a minute to the end. */
+/** Five minutes. Clients do not use a token with a lifetime of less than a minute until its end. */
 const lifetimeMs = 300_000;
 const prefix = 'cistern.';
 const sealName = 'caller token';
@@ -93,8 +96,8 @@ const bearer = /^bearer +([\w.~+/=-]+)$/i;
 function readBasic(authorization: string | undefined): CallerCredentials {
   if (authorization === undefined) return anonymous;
   const basic = parseBasic(authorization);
-  // podman's, of somebody who has not logged in.
+  // podman sends this without a login.
   if (basic === undefined || (basic.user === '' && basic.password === '')) return anonymous;
-  // A password of nobody is an identity token, as registries give it at a login.
+  // A password without a user is an identity token, which registries issue at a login.
   return { kind: 'password', username: basic.user || '<token>', password: basic.password };
 }

@@ -1,4 +1,4 @@
-// What clients show upstreams that verify them: how they are asked for it, and what becomes of it here.
+// Clients' credentials for upstreams that verify callers: the challenges, and the tokens with sealed credentials.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
@@ -16,19 +16,19 @@ const ada: CallerCredentials = { kind: 'password', username: 'ada', password: 'p
 const issue = (tokens: CallerTokens) => tokens.issue({ caller: ada }).token;
 const manifest = Buffer.from('{"schemaVersion":2}');
 
-test('a header is a password, a token, or nothing that an upstream could know', () => {
+test('a header is read as a password, a token or anonymous', () => {
   const tokens = createCallerTokens({ seal: createTestSeal(), now: Date.now });
   const of = (authorization: string | undefined) => tokens.read(authorization).caller;
   assert.deepEqual(of(basic('ada:pass:word')), ada);
   assert.deepEqual(of('bearer abc.def-_~+/='), { kind: 'token', token: 'abc.def-_~+/=' });
-  // An identity token, as a form has it.
+  // A form sends an identity token this way.
   assert.deepEqual(of(basic(':identity')), { kind: 'password', username: '<token>', password: 'identity' });
   assert.deepEqual(of(`Bearer ${issue(tokens)}`), ada);
   for (const nothing of [undefined, '', basic(':'), basic('no colon'), 'Basic %', 'Bearer', 'Bearer a b', 'Digest x=y'])
     assert.deepEqual(of(nothing), { kind: 'anonymous' }, String(nothing));
 });
 
-test('a token of ours is good for five minutes, and one that we cannot open goes to no upstream', () => {
+test('our token is valid for five minutes, and an invalid one is not sent to an upstream', () => {
   const clock = { nowMs: 1_000 };
   const tokens = createCallerTokens({ seal: createTestSeal(), now: () => clock.nowMs });
   const token = issue(tokens);
@@ -39,7 +39,7 @@ test('a token of ours is good for five minutes, and one that we cannot open goes
     assert.deepEqual(tokens.read(`Bearer ${void_}`).caller, { kind: 'anonymous' });
 });
 
-test('a token bought with a token ends when the first one does', () => {
+test('a token issued for a token expires with the first one', () => {
   const clock = { nowMs: 1_000 };
   const tokens = createCallerTokens({ seal: createTestSeal(), now: () => clock.nowMs });
   const renew = (token: string) => tokens.issue(tokens.read(`Bearer ${token}`));
@@ -56,7 +56,7 @@ test('a token bought with a token ends when the first one does', () => {
   assert.deepEqual(tokens.read(`Bearer ${renew(bought.token).token}`).caller, { kind: 'anonymous' });
 });
 
-test('the token endpoint gives a token only the rest of the time of the one it was bought with', async (t) => {
+test('the token endpoint gives a renewed token only the remaining time of the first one', async (t) => {
   const clock = { nowMs: 1_000 };
   const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
   const { url } = await startFrontend(t, { pullThrough, callerSeal: createTestSeal(), now: () => clock.nowMs });
@@ -94,7 +94,7 @@ async function start(t: TestContext, trustedProxies: readonly string[] = []) {
   };
 }
 
-test('who has shown nothing is asked to, at the door and wherever an upstream wants it', async (t) => {
+test('a client without credentials gets a challenge at /v2/ and when the upstream requires them', async (t) => {
   const { url } = await start(t);
   const realm = `Bearer realm="${url}/token",service="cistern"`;
   const ping = await sendRequest(`${url}/v2/`);
@@ -118,7 +118,7 @@ async function tokenOf(answer: { body: Buffer; headers: Record<string, unknown> 
   return `Bearer ${token}`;
 }
 
-test('that an upstream has turned somebody away is a denial, and that it asks who comes is none', async (t) => {
+test('a rejection by the upstream is logged as a denial, and a challenge is not', async (t) => {
   const { url, log } = await start(t);
   await sendRequest(`${url}/v2/`);
   await sendRequest(`${url}/v2/a/tags/list`);
@@ -126,11 +126,11 @@ test('that an upstream has turned somebody away is a denial, and that it asks wh
   await until(() => log.length === 3);
   assert.deepEqual(
     log.map(({ denied }) => denied),
-    [undefined, undefined, 'the upstream does not let the caller read it'],
+    [undefined, undefined, 'the upstream denied access to the caller'],
   );
 });
 
-test('a token is given to everybody, by GET and by a form, and brings what was shown for it', async (t) => {
+test('any client gets a token, by GET and by a form, and the token carries its credentials', async (t) => {
   const { url, callers } = await start(t);
   const get = (headers: Record<string, string>) => sendRequest(`${url}/token?service=cistern&scope=x`, { headers });
   const post = async (form: Record<string, string>) => {
@@ -155,14 +155,14 @@ test('a token is given to everybody, by GET and by a form, and brings what was s
   assert.equal((await get({ authorization: 'Bearer of-an-upstream' })).status, 403);
 });
 
-test('a question comes with the network of its client', async (t) => {
+test('an access check has the network of its client', async (t) => {
   const { url, networks } = await start(t, ['127.0.0.0/8']);
   for (const address of ['192.0.2.7', '2001:db8::9', '2001:db8::a'])
     await sendRequest(`${url}/v2/a/manifests/x`, { headers: { 'x-forwarded-for': address } });
   assert.deepEqual(networks, ['192.0.2.7', '2001:db8:0:0::/64', '2001:db8:0:0::/64']);
 });
 
-test('where no upstream asks there is no such place, and nothing that is shown is looked at', async (t) => {
+test('without an upstream that verifies callers, there is no token endpoint and credentials are ignored', async (t) => {
   const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
   const { url } = await startFrontend(t, { pullThrough });
   assert.equal((await sendRequest(`${url}/token`)).status, 404);

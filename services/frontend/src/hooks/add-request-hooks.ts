@@ -1,4 +1,4 @@
-// What every request passes first, whatever it asks for: its turn on the connection, its record, and its trace.
+// The hooks that every request passes first: its turn on the connection, its record, and its trace.
 import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -10,13 +10,13 @@ import { createRequestRecords, type RequestFactsOptions } from './request-facts.
 
 type StartRequest = (request: FastifyRequest, reply: FastifyReply) => void;
 
-/** `start`: of `createRequestStart`. Without `tracing` there are no traces. */
+/** `start` is from `createRequestStart`. Without `tracing` there are no traces. */
 export function addRequestHooks(app: FastifyInstance, start: StartRequest, tracing: Tracing | undefined): void {
   app.decorateRequest('record');
   app.addHook('onRequest', takeTurns);
   app.addHook('onRequest', (request, reply, done) => {
     start(request, reply);
-    // Before a body would be parsed, whose size could turn the answer into another.
+    // This precedes the parsing of a body, whose size could change the response.
     if (request.is404) refuseUnknownPath();
     refuseTwoHosts(request);
     done();
@@ -25,7 +25,7 @@ export function addRequestHooks(app: FastifyInstance, start: StartRequest, traci
     app.addHook('onRequest', (request, reply, done) => traceRequest(tracing, request, reply, done));
 }
 
-/** Makes the record of a request, and gives its answer the headers of all answers. */
+/** Creates the record of a request, and sets the headers that all responses have. */
 export function createRequestStart(
   options: RequestFactsOptions,
   headers: Readonly<Record<string, string | string[]>>,
@@ -38,17 +38,17 @@ export function createRequestStart(
 }
 
 export function refuseUnknownPath(): never {
-  throw new CacheError('name-unknown', 'Nothing is served at this path: the API of this registry begins at /v2/.');
+  throw new CacheError('name-unknown', 'This path does not exist. The API of this registry starts at /v2/.');
 }
 
-/** No client of registries sends any ahead. */
+/** The most pipelined requests of a connection. No registry client pipelines requests. */
 const maxAhead = 32;
 const lines = new WeakMap<Socket, (() => void)[]>();
 
 /**
- * One request of a connection at a time, whatever its client has sent ahead (RFC 9112, 9.3.2). Node.js dispatches all at once,
- * thousands of them at some 20 KiB apiece. Those behind the first do not learn from it that their client has left. Calls `begin`
- * when all earlier requests of the connection are answered: at once, as a rule.
+ * Processes pipelined requests of a connection one at a time (RFC 9112, 9.3.2). Node.js dispatches all of them immediately, even
+ * thousands, at some 20 KiB each. It does not report a disconnect to those behind the first. Calls `begin` when all earlier
+ * requests of the connection are answered, usually immediately.
  */
 function takeTurns({ raw: { socket } }: FastifyRequest, reply: FastifyReply, begin: () => void): void {
   let line = lines.get(socket);
@@ -63,9 +63,9 @@ function takeTurns({ raw: { socket } }: FastifyRequest, reply: FastifyReply, beg
 }
 
 /**
- * A request with two `Host` headers is refused (RFC 9112, 3.2). Node.js takes the first; a proxy before it may have taken the
- * second, and the host decides about the upstream. Throws `OciSyntaxError`. Every request pays for this: a comparison of lengths
- * for each header.
+ * Rejects a request with two `Host` headers (RFC 9112, 3.2), since the host selects the upstream. Node.js takes the first one, while
+ * a proxy in front may have taken the second. Throws `OciSyntaxError`. It runs for every request, so it first compares the length
+ * of each name.
  */
 function refuseTwoHosts({ raw: { rawHeaders } }: FastifyRequest): void {
   let hosts = 0;
@@ -77,8 +77,8 @@ function refuseTwoHosts({ raw: { rawHeaders } }: FastifyRequest): void {
 }
 
 /**
- * The request begins a trace. A client's own trace is not taken on: the client could have all of them kept. `next` and all that
- * follows is within the span of the request.
+ * Starts a trace for the request. It ignores a trace of the client, since a client could force all its traces to be kept. `next`
+ * runs within the span of the request.
  */
 function traceRequest(tracing: Tracing, request: FastifyRequest, reply: FastifyReply, next: () => void): void {
   const { facts } = request.record;
@@ -105,8 +105,8 @@ function traceRequest(tracing: Tracing, request: FastifyRequest, reply: FastifyR
 const acceptable = /^[\w.:-]{1,64}$/;
 
 /**
- * A name for each request, to find it in the log by. It is the client's own, where that is fit for a log, or a new one. A new one
- * counts up behind random characters of this process, which costs nothing per request.
+ * Creates the ID by which a request is found in the log. It is the client's own if that is safe in a log, else a new one. A new ID is
+ * a random prefix of this process and a counter, which is cheap.
  */
 export function createRequestIds(): (request: IncomingMessage) => string {
   const process = randomBytes(5).toString('hex');

@@ -11,7 +11,7 @@ import { until } from '@cistern/runtime/testing';
 const blob = Buffer.from('blob');
 const manifest = Buffer.from('{"schemaVersion":2}');
 
-/** `Basic ada` is a user. */
+/** Accepts `Basic ada` as a user. */
 const onlyAda: Authenticator = {
   challenge: { scheme: 'basic', realm: 'here "and" now' },
   async authenticate({ authorization }): Promise<Authentication> {
@@ -29,7 +29,7 @@ const start = (t: Parameters<typeof startFrontend>[0]) => {
   return startFrontend(t, { pullThrough, authenticator: onlyAda });
 };
 
-test('nothing of the pull API is answered before it is known who asks', async (t) => {
+test('the pull API answers nothing before the client is authenticated', async (t) => {
   const { url } = await start(t);
   const paths = [
     '/v2/',
@@ -56,7 +56,7 @@ test('nothing of the pull API is answered before it is known who asks', async (t
     }
 });
 
-test('a user gets what there is, and stands in both logs by name', async (t) => {
+test('an authenticated user pulls, and both logs have the user name', async (t) => {
   const { url, log, accessLines, logText } = await start(t);
   const headers = { authorization: 'Basic ada' };
   const ping = await sendRequest(`${url}/v2/`, { headers });
@@ -73,7 +73,7 @@ test('a user gets what there is, and stands in both logs by name', async (t) => 
   assert.doesNotMatch(logText(), /Basic ada/);
 });
 
-test('who is refused stands in no log by the name that was claimed, and is counted', async (t) => {
+test('a refused request is counted, and no log has the claimed name', async (t) => {
   const { url, log, logText, metrics } = await start(t);
   const asked = ['Basic ada', 'Basic mallory', 'Basic err', 'Basic s3cret'].map((authorization) => ({ authorization }));
   const statuses: number[] = [];
@@ -98,7 +98,7 @@ test('who is refused stands in no log by the name that was claimed, and is count
     assert.ok(text.includes(`${line}\n`), line);
 });
 
-test('where everybody may pull, what a client shows is not looked at', async (t) => {
+test('without authentication, credentials of clients are ignored', async (t) => {
   const { url, log } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ manifests: [manifest] }) });
   for (const authorization of ['Basic aHViOnMzY3JldA==', 'Bearer x', '\u00ff', '']) {
     const { status } = await sendRequest(`${url}/v2/a/manifests/x`, { headers: { authorization } });

@@ -1,4 +1,4 @@
-// Who a request comes from, found out before anything of it is answered; and the challenge for a request that does not say it.
+// Authenticates a request before any response, and builds the challenge for a request without valid credentials.
 import {
   type Accepted,
   type Authentication,
@@ -19,8 +19,8 @@ export interface AuthenticateDependencies extends LimitDependencies {
 }
 
 /**
- * Sets the record's identity, or throws or rejects with `unauthenticated` and the challenge among the headers of the reply.
- * `scope`: what a token would have to be for. `undefined`: it is known who that is.
+ * Sets the record's identity. Otherwise it throws or rejects with `unauthenticated`, and sets the challenge as a header of the reply.
+ * `scope` returns the scope that a token needs. Returns `undefined` if the identity is known immediately.
  */
 export function authenticate(
   dependencies: AuthenticateDependencies,
@@ -40,8 +40,8 @@ export function authenticate(
 }
 
 /**
- * As `authenticate`, with what was shown by other means; `challenge` makes the header of a refusal. A request that is refused
- * counts for its address, and so does a password before its check: beyond the limit none is checked.
+ * Like `authenticate`, for credentials from elsewhere in the request. `challenge` sets the header of a refusal. A refused request
+ * counts for its address. A password counts before its check, so beyond the limit no password is checked.
  */
 export async function identify(
   dependencies: AuthenticateDependencies,
@@ -83,7 +83,7 @@ function admit(
 ): Identity {
   metrics.authentications.inc({ method, result });
   record.identity = identity;
-  // registry:2's access log has a dash for who has no name.
+  // Without a name, registry:2's access log has a dash.
   record.facts.user = identity.method === 'anonymous' || identity.name === '' ? undefined : userName(identity);
   record.facts.labels = identity.labels;
   return identity;
@@ -91,19 +91,19 @@ function admit(
 
 function lockedOut({ retryAfterMs }: Extract<Authentication, { readonly result: 'locked-out' }>): CacheError {
   const minutes = Math.ceil(retryAfterMs / 60_000);
-  const message = `Too many wrong passwords from your network; passwords that are new to this cache are checked again in ${minutes} min.`;
+  const message = `Too many wrong passwords from your network. New passwords are checked again in ${minutes} min.`;
   return new CacheError('client-rate-limited', message, { retryAfterMs });
 }
 
 interface ChallengeScope {
-  /** What a token would have to be for. */
+  /** The scope that a token needs. */
   readonly scope?: string | undefined;
-  /** Of RFC 6750, 3.1. */
+  /** The error code of RFC 6750, 3.1. */
   readonly error?: 'invalid_token' | 'insufficient_scope' | undefined;
 }
 
 /**
- * `WWW-Authenticate`, for the host that the client has asked: distribution's token specification, "How to authenticate", or RFC
+ * Formats `WWW-Authenticate`, for the host of the request, by distribution's token specification, "How to authenticate", or RFC
  * 7617.
  */
 export function formatChallenge(challenge: Challenge, request: FastifyRequest, wanted: ChallengeScope = {}): string {

@@ -1,5 +1,5 @@
-// Holds clients to their share: by user where users log in, else by address (of IPv6 by network). A request that is refused has
-// no user, and counts for its address.
+// Enforces the limits of clients: by user for authenticated users, else by address (in IPv6 by network). A refused request has no
+// user, so it counts for its address.
 import { networkOf, type ClientLimits } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { LimitMetrics } from '@cistern/telemetry';
@@ -7,17 +7,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface LimitDependencies {
   readonly limits: ClientLimits;
-  /** Clients with these addresses are held to none. */
+  /** Whether the client with this address is exempt from the limits. */
   readonly isUnlimited: (clientIp: string) => boolean;
   readonly metrics: LimitMetrics;
 }
 
 const words = {
-  requests: 'You have sent more requests than a client may in a minute.',
-  bytes: 'You have been sent as much as a client may in a day.',
+  requests: 'This client has exceeded its requests per minute. Try again later.',
+  bytes: 'This client has exceeded its bytes per day. Try again later.',
 } as const;
 
-/** After the request's identity is known. Throws `client-rate-limited`. */
+/** Counts a request whose identity is known. Rejects with `client-rate-limited`. */
 export async function limitClient(
   dependencies: LimitDependencies,
   request: FastifyRequest,
@@ -30,18 +30,18 @@ export async function limitClient(
   reply.raw.once('close', () => dependencies.limits.note(client, facts.bytesSent));
 }
 
-/** For a request whose identity is not known yet. */
+/** Counts a request whose identity is not known yet. */
 export function countAddress(dependencies: LimitDependencies, request: FastifyRequest) {
   const { limits, isUnlimited } = dependencies;
   let isCounted = false;
   return {
-    /** Throws `client-rate-limited`. Counts once, however often it is called. */
+    /** Counts once, however often it is called. Rejects with `client-rate-limited`. */
     async count(): Promise<void> {
       if (isCounted || isUnlimited(request.ip)) return;
       isCounted = true;
       await admit(dependencies, request, addressOf(request));
     },
-    /** The request turned out to be a user's. */
+    /** Reverts the count, since the request is from an authenticated user. */
     takeBack(): void {
       if (isCounted) limits.takeBack(addressOf(request));
     },
@@ -60,6 +60,6 @@ async function admit(
   const admission = await limits.admit(client);
   if (admission.isAdmitted) return;
   metrics.limited.inc({ limit: admission.limit });
-  facts.denied = `more ${admission.limit} than one client may`;
+  facts.denied = `limit of ${admission.limit} exceeded`;
   throw new CacheError('client-rate-limited', words[admission.limit], { retryAfterMs: admission.retryAfterMs });
 }

@@ -1,4 +1,4 @@
-// Connections of one client, behind a balancer that speaks the PROXY protocol and without one.
+// The limit on connections of one client, with and without a balancer that sends PROXY headers.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -13,7 +13,7 @@ const line = (address: string) => `PROXY TCP4 ${address} 192.0.2.1 54321 443\r\n
 const ownLine = 'PROXY UNKNOWN\r\n';
 const get = requestText('/v2/');
 
-/** The clients' networks are trusted as well, as where docker has given the balancer an address among them. */
+/** The clients' networks are trusted too, as if docker had given the balancer an address in them. */
 const behindBalancer = { proxyProtocol: true, trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'], maxConnections: 2 };
 
 async function open(t: TestContext, port: number, bytes: string) {
@@ -31,7 +31,7 @@ async function isServed(t: TestContext, port: number, address: string): Promise<
   return isAnswered();
 }
 
-test('the client that the header names is counted, not the balancer', async (t) => {
+test('a connection counts for the client of its header, not for the balancer', async (t) => {
   const { port, metrics } = await startFrontend(t, behindBalancer);
   const first = await open(t, port, line('10.1.2.3') + get);
   const second = await open(t, port, line('10.1.2.3') + get);
@@ -44,7 +44,7 @@ test('the client that the header names is counted, not the balancer', async (t) 
   await until(() => others.every((other) => other.isAnswered()));
   first.socket.destroy();
   await first.closed;
-  // The frontend may hear of the end a moment after the client.
+  // The frontend may see the end a moment after the client.
   while (!(await isServed(t, port, '10.1.2.3')));
 });
 
@@ -62,7 +62,7 @@ function openSecure(t: TestContext, port: number, address: string) {
   return socket;
 }
 
-/** `false` if the server closes the connection. */
+/** Resolves with `false` if the server closes the connection. */
 async function shakeHands(socket: Socket): Promise<boolean> {
   const secure = connectTls({ socket, servername: 'cache.test', ca: testCertificate.cert });
   const ended = once(secure, 'close').then(() => false);
@@ -86,7 +86,7 @@ test('with TLS a connection counts before its handshake, until it is closed', as
   assert.equal(await refused(), 1);
   silent[0]?.destroy();
   while (!(await shakeHands(openSecure(t, port, '10.1.2.3'))));
-  // It closed after its handshake, and has left its place to others.
+  // The first connection closed after its handshake, so others may connect.
   while (!(await shakeHands(openSecure(t, port, '10.1.2.3'))));
   silent[1]?.destroy();
 });

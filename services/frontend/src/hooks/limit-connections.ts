@@ -1,19 +1,19 @@
-// How many connections one client address (of IPv6: one network) may have at a time: each costs some kilobytes and a descriptor.
+// Limits the connections of one client address (in IPv6: one network), since each costs some kilobytes and a descriptor.
 import type { Server, Socket } from 'node:net';
 import { networkOf } from '@cistern/auth';
 import type { LimitMetrics } from '@cistern/telemetry';
 
 export interface ConnectionLimit {
-  /** Of one address. */
+  /** The most connections of one address. */
   readonly max: number;
-  /** Connections that do not count: those of proxies above all, which speak for many. */
+  /** Whether a connection does not count, such as that of a proxy, which serves many clients. */
   readonly isUnlimited: (socket: Socket) => boolean;
   readonly metrics: LimitMetrics;
 }
 
 /**
- * To be called on an HTTP or HTTPS server before it listens. Where PROXY headers are taken off its connections, that is arranged
- * afterwards, so that this counts clients. With HTTPS a connection counts before its handshake, which its client may never finish.
+ * Must be called on an HTTP or HTTPS server before it listens, and before `acceptProxiedConnections`, so that it counts clients and
+ * not proxies. With HTTPS a connection counts before its handshake, which its client may never finish.
  */
 export function limitConnections(server: Server, { max, isUnlimited, metrics }: ConnectionLimit): void {
   const open = new Map<string, number>();
@@ -38,7 +38,7 @@ export function limitConnections(server: Server, { max, isUnlimited, metrics }: 
 }
 
 /**
- * The server gets a connection when `accept` is called. To be called before the server listens; the last one called comes first.
+ * Holds each connection until `accept` is called. Must be called before the server listens. The last hold that was added runs first.
  */
 export function holdConnections(server: Server, hold: (socket: Socket, accept: () => void) => void): void {
   const listeners = server.listeners('connection') as ((socket: Socket) => void)[];

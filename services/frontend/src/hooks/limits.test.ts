@@ -1,4 +1,4 @@
-// What one client may take, as clients meet it.
+// The limits of one client, as seen by clients.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAuthenticator, createAuthorize, createMemoryTokenKeys } from '@cistern/auth';
@@ -17,20 +17,20 @@ const log = { warn() {} };
 const limitsOf = (limits: { requestsPerMinute?: number; bytesPerDay?: number }) =>
   createClientLimits({ requestsPerMinute: undefined, bytesPerDay: undefined, shared: undefined, log, ...limits });
 
-test('the request beyond the limit is told when to come back', async (t) => {
+test('a request beyond the limit gets a Retry-After', async (t) => {
   const limits = limitsOf({ requestsPerMinute: 2 });
   const { url, metrics, log: lines } = await startFrontend(t, { limits });
   for (let count = 0; count < 2; count += 1) assert.equal((await sendRequest(`${url}/v2/`)).status, 200);
   const refused = await sendRequest(`${url}/v2/`);
-  // As everything that a mirror has no answer to: its clients go on to the origin.
+  // A mirror's clients get 503, so that they fall back to the origin.
   assert.equal(refused.status, 503);
-  assert.match(errorsOf(refused)[0]?.message ?? '', /more requests than a client may/);
+  assert.match(errorsOf(refused)[0]?.message ?? '', /exceeded its requests per minute/);
   assert.ok(Number(refused.headers['retry-after']) >= 1);
   assert.deepEqual((await metrics.limited.get()).values.find(({ labels }) => labels.limit === 'requests')?.value, 1);
-  assert.ok(lines.some(({ denied }) => denied === 'more requests than one client may'));
+  assert.ok(lines.some(({ denied }) => denied === 'limit of requests exceeded'));
 });
 
-/** The password of all users is `right`. Each check costs as much as bcrypt, and none a password that has been right before. */
+/** The password of all users is `right`. A check takes as long as bcrypt, but a password that was right before needs no check. */
 function createSlowAuthenticator() {
   let checks = 0;
   const known = new Set<string>();
@@ -63,13 +63,13 @@ test('refused requests count for their address, and beyond the limit no password
   assert.deepEqual([await statusOf({}), await statusOf({}, 'PUT')], [401, 401]);
   assert.deepEqual([await statusOf(login('bob:1')), await statusOf(login('bob:2'))], [401, 401]);
   assert.equal(checks(), 3);
-  // As everything that a mirror has no answer to.
+  // A mirror's clients get 503 instead of 429.
   for (let count = 0; count < 3; count += 1) assert.equal(await statusOf(login('bob:right')), 503);
   assert.equal(checks(), 3);
-  assert.equal(await statusOf(login('ada:right')), 200, 'a user that is known has a count of its own');
+  assert.equal(await statusOf(login('ada:right')), 200, 'an authenticated user has a separate count');
 });
 
-test('guesses that come all at once get no more checks than the limit', async (t) => {
+test('simultaneous guesses get no more checks than the limit', async (t) => {
   const { authenticator, checks } = createSlowAuthenticator();
   const { url } = await startFrontend(t, { authenticator, limits: limitsOf({ requestsPerMinute: 5 }) });
   const guesses = Array.from({ length: 30 }, (_, at) => sendRequest(`${url}/v2/`, { headers: login(`u${at}:x`) }));
@@ -87,7 +87,7 @@ test('denied requests and writes count for the user', async (t) => {
   assert.equal((await sendRequest(`${url}/v2/a/manifests/x`, { headers })).status, 503);
 });
 
-test('requests for tokens count, whether one is given or not', async (t) => {
+test('requests for tokens count, accepted or not', async (t) => {
   const { authenticator } = createSlowAuthenticator();
   const accessTokens = createAccessTokens({
     keys: createMemoryTokenKeys(),
@@ -105,13 +105,13 @@ test('requests for tokens count, whether one is given or not', async (t) => {
   for (const status of [401, 401, 503]) assert.equal(await statusOf('bob:wrong'), status);
 });
 
-test('requests for tokens count where upstreams verify their callers, too', async (t) => {
+test('requests for tokens of upstreams that verify callers count, too', async (t) => {
   const callerSeal = { close: () => 'sealed', open: () => undefined };
   const { url } = await startFrontend(t, { callerSeal, limits: limitsOf({ requestsPerMinute: 2 }) });
   for (const status of [200, 200, 503]) assert.equal((await sendRequest(`${url}/token`)).status, status);
 });
 
-test('bytes count once they are sent', async (t) => {
+test('bytes count after they are sent', async (t) => {
   const limits = limitsOf({ bytesPerDay: 25_000 });
   const pullThrough = createMemoryPullThrough({ blobs: [blob] });
   const { url } = await startFrontend(t, { limits, pullThrough });
@@ -120,14 +120,14 @@ test('bytes count once they are sent', async (t) => {
   assert.deepEqual(statuses, [200, 200, 200, 503]);
 });
 
-test('networks that are excepted are held to nothing', async (t) => {
+test('clients of excepted networks have no limits', async (t) => {
   const limits = limitsOf({ requestsPerMinute: 1 });
   const { url } = await startFrontend(t, { limits, maxConnections: 1, unlimitedNetworks: ['127.0.0.0/8'] });
   const answers = await Promise.all(Array.from({ length: 10 }, () => sendRequest(`${url}/v2/`)));
   assert.ok(answers.every(({ status }) => status === 200));
 });
 
-test('a connection beyond the limit is closed, and there is room again when another has ended', async (t) => {
+test('a connection beyond the limit is closed, until another one ends', async (t) => {
   const { port, metrics } = await startFrontend(t, { maxConnections: 2 });
   const [first] = [await openRawConnection(t, port), await openRawConnection(t, port)];
   const third = await openRawConnection(t, port);
@@ -142,12 +142,12 @@ test('a connection beyond the limit is closed, and there is room again when anot
     return another.received().toString('latin1');
   };
   let answer = await answerToAnother();
-  // The frontend may hear of the end a moment after the client.
+  // The frontend may see the end a moment after the client.
   for (let tries = 20; answer === '' && tries > 0; tries -= 1) answer = await answerToAnother();
   assert.match(answer, /^HTTP\/1\.1 200 /);
 });
 
-test('an IPv6 client is its network, whichever of its addresses it comes from', async (t) => {
+test('all addresses of an IPv6 network count as one client', async (t) => {
   const { url } = await startFrontend(t, {
     limits: limitsOf({ requestsPerMinute: 1 }),
     trustedProxies: ['127.0.0.0/8'],

@@ -4,7 +4,7 @@ import { openRawConnection, requestText } from '../testing/raw-connection.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
 import { until } from '@cistern/runtime/testing';
 
-test('a request with two Host headers is refused, whatever they say', async (t) => {
+test('a request with two Host headers is rejected, whatever their values', async (t) => {
   const { port } = await startFrontend(t);
   for (const second of ['Host: ghcr.test', 'hOST: cache.test', 'HOST:']) {
     const { socket, received } = await openRawConnection(t, port);

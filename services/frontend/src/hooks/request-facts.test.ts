@@ -10,7 +10,7 @@ import { until } from '@cistern/runtime/testing';
 const blob = Buffer.alloc(150_000, 'b');
 const digest = digestOf(blob);
 
-test('every request is one line of the log, at its end, with what is known of it', async (t) => {
+test('every request is logged once, at its end, with its facts', async (t) => {
   const { url, log } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ blobs: [blob] }) });
   await sendRequest(`${url}/v2/nginx/blobs/${digest}?ns=docker.io`, { headers: { 'user-agent': 'containerd/2.2' } });
   await until(() => log.length > 0);
@@ -38,7 +38,7 @@ test('every request is one line of the log, at its end, with what is known of it
   assert.match(String(requestId), /^[\w-]+$/);
 });
 
-test('bytes are those of the body, on HEAD and 304 none', async (t) => {
+test('the logged bytes are those of the body, and 0 for HEAD and 304', async (t) => {
   const manifest = Buffer.from('{"schemaVersion":2}');
   const { url, log } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ manifests: [manifest] }) });
   const path = `${url}/v2/nginx/manifests/latest`;
@@ -56,7 +56,7 @@ test('bytes are those of the body, on HEAD and 304 none', async (t) => {
   );
 });
 
-test('the level says who should look', async (t) => {
+test('the log level is error for faults, warn for degraded service, and info for client mistakes', async (t) => {
   const cases = [
     [new CacheError('manifest-unknown', 'No.'), 'info'],
     [new CacheError('upstream-unreachable', 'No.'), 'warn'],
@@ -89,7 +89,7 @@ test('the access log has a line per request in the combined format', async (t) =
   assert.match(accessLines[1] ?? '', / 404 /);
 });
 
-test('no credential reaches a log', async (t) => {
+test('no log contains a credential', async (t) => {
   const { url, log, logText, accessLines } = await startFrontend(t, {
     pullThrough: createMemoryPullThrough({ instead: { openManifest: () => Promise.reject(new Error('surprise')) } }),
   });

@@ -1,5 +1,5 @@
-// One record per request, which handlers annotate, and the one place where it becomes a log line, an access log line and metrics:
-// at the end of the answer, however it ended. Fastify's own `onResponse` does not come when a client leaves midway; `close` does.
+// Creates a record per request, which handlers annotate. At the end of every response it becomes a log line, an access log line and
+// metrics. Fastify's `onResponse` is not called when a client disconnects midway, but `close` is.
 import {
   auditRequest,
   createRequestFacts,
@@ -19,7 +19,7 @@ import type { Identity } from '@cistern/auth';
 export interface RequestFactsOptions {
   readonly log: Logger;
   readonly metrics: RequestMetrics;
-  /** Gets every line of the access log, without a line break. */
+  /** Writes a line of the access log, which has no line break. */
   readonly accessLog?: ((line: string) => void) | undefined;
   readonly audit?: RequestAudit | undefined;
   /** Wall clock, in milliseconds. */
@@ -30,30 +30,31 @@ export interface RequestRecord {
   readonly facts: RequestFacts;
   /** On the monotonic clock, in milliseconds. */
   readonly startedAt: number;
-  /** `prefix`: the URL's path names an upstream. `mirror`: anything else, so the client has an origin to fall back to. */
+  /** `prefix`: the URL's path names an upstream. `mirror`: any other request, so the client can fall back to an origin. */
   mode: 'mirror' | 'prefix';
-  /** Set once it has been found out; nothing of the pull API is answered before. */
+  /** Set by the authentication. The pull API sends no response before. */
   identity?: Identity;
   /**
-   * Of a request whose caller an upstream may verify: what an `unauthenticated` answer asks for, and whether anything was shown.
+   * Set for a request whose caller an upstream may verify: the challenge of an `unauthenticated` response, and whether the request
+   * has credentials.
    */
   verified?: { readonly challenge: () => string; readonly hasShown: boolean };
   /** Whether the request counts as in flight for its operation. */
   entered: boolean;
-  /** Aborted when the client leaves; made when it is first asked for. */
+  /** Aborts when the client disconnects. Created on demand. */
   clientSignal?: AbortSignal;
-  /** What ended the request, for the log. */
+  /** The error that ended the request, for the log. */
   failure?: unknown;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by the first hook, before anything else sees the request. */
+    /** Set by the first hook, before all other code. */
     record: RequestRecord;
   }
 }
 
-/** The returned function makes the record of a request and sees to its end. */
+/** Returns a function that creates the record of a request, and reports it at the end of the response. */
 export function createRequestRecords({ log, metrics, accessLog, audit, now }: RequestFactsOptions) {
   const logRequest = createRequestLog(log);
 
@@ -91,19 +92,19 @@ export function createRequestRecords({ log, metrics, accessLog, audit, now }: Re
   };
 }
 
-/** Records what the request asks for; from here to its end it is in flight. */
+/** Records the operation of a request. From now on until its end, it counts as in flight. */
 export function enterOperation(metrics: RequestMetrics, record: RequestRecord, operation: RequestOperation): void {
   record.facts.operation = operation;
   record.entered = true;
   metrics.requestsInFlight.inc({ operation });
 }
 
-/** To be called with the first byte of a body that is written piece by piece. */
+/** Must be called with the first byte of a body that is written in chunks. */
 export function markFirstByte({ facts, startedAt }: RequestRecord): void {
   facts.timeToFirstByteMs ??= millisecondsSince(startedAt);
 }
 
-/** To the microsecond: what a clock says beyond it is noise, and long in a log. */
+/** Rounds to microseconds, since further digits are noise and make log lines long. */
 function millisecondsSince(startedAt: number): number {
   return Math.round((performance.now() - startedAt) * 1000) / 1000;
 }
@@ -126,7 +127,7 @@ const forPeople: ReadonlySet<RequestFacts['errorKind']> = new Set([
   'upstream-refused-us',
 ]);
 
-/** Degraded service is a warning; what a person should look at is an error; what a client did wrong is neither. */
+/** Degraded service is a warning, a fault that an operator should check is an error, and a client's mistake is neither. */
 function levelOf({ facts, failure }: RequestRecord): 'info' | 'warn' | 'error' {
   if (failure === undefined || (facts.status < 500 && !facts.aborted)) return 'info';
   return forPeople.has(facts.errorKind) ? 'error' : 'warn';

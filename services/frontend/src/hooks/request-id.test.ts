@@ -4,7 +4,7 @@ import { sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
 import { until } from '@cistern/runtime/testing';
 
-test("a caller's own id is kept where it is fit for a log, otherwise there is a fresh one", async (t) => {
+test("a client's own request ID is kept if it is safe in a log, and replaced otherwise", async (t) => {
   const { url, log } = await startFrontend(t);
   const ids: unknown[] = [];
   for (const given of ['abc-123', '', 'a b', '"}{"', 'x'.repeat(65)]) {

@@ -1,4 +1,4 @@
-// What a client sends before it has its answers.
+// Pipelined requests of one connection.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import { until } from '@cistern/runtime/testing';
 const blob = Buffer.alloc(32_000_000, 7);
 const path = `/v2/library/app/blobs/${digestOf(blob)}`;
 
-test('requests that were sent ahead are answered in their order, one after another', async (t) => {
+test('pipelined requests are processed one after another, in order', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [blob] });
   const { port } = await startFrontend(t, { pullThrough });
   const { socket, received, closed } = await openRawConnection(t, port, true);
@@ -22,7 +22,7 @@ test('requests that were sent ahead are answered in their order, one after anoth
   assert.deepEqual(
     pullThrough.calls.map(({ method }) => method),
     ['openBlob'],
-    'the next waits for the blob’s end',
+    'the next request waits for the end of the blob',
   );
   socket.resume();
   await closed;
@@ -34,7 +34,7 @@ test('requests that were sent ahead are answered in their order, one after anoth
   assert.deepEqual(statuses, ['200', '200', '200', '404', '200']);
 });
 
-test('nothing is left of requests whose client has gone before their turn', async (t) => {
+test('pipelined requests of a client that disconnects are dropped', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [blob] });
   const { port, metrics } = await startFrontend(t, { pullThrough });
   const { socket } = await openRawConnection(t, port, true);
@@ -51,7 +51,7 @@ test('nothing is left of requests whose client has gone before their turn', asyn
   );
 });
 
-test('a connection with more than is customary ahead is cut', async (t) => {
+test('a connection with too many pipelined requests is closed', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [blob] });
   const { port, url } = await startFrontend(t, { pullThrough });
   const { socket, closed } = await openRawConnection(t, port);

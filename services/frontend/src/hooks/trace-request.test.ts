@@ -9,7 +9,7 @@ import { startFrontend } from '../testing/start-frontend.ts';
 
 const blob = Buffer.from('a blob');
 
-test('a request begins a trace, whatever its client says, and tells no secret in it', async (t) => {
+test('a request starts a new trace without secrets, and ignores a trace of its client', async (t) => {
   const collector = await startCollector();
   t.after(() => collector.close());
   const tracing = await openTracing({

@@ -15,18 +15,18 @@ async function seen(t: Parameters<typeof startFrontend>[0], trustedProxies: stri
   return { ip: log[0]?.['clientIp'], upstream: log[0]?.['upstream'], accessLine: accessLines[0] ?? '' };
 }
 
-test('a proxy that is trusted says who the client is and which host it asked', async (t) => {
+test('a trusted proxy sets the client address and the host', async (t) => {
   const { ip, upstream, accessLine } = await seen(t, ['127.0.0.0/8', '10.0.0.0/8']);
   assert.equal(ip, '203.0.113.9');
   assert.equal(upstream, 'ghcr.io');
   assert.match(accessLine, /^203\.0\.113\.9 /);
 });
 
-test('only as far back as the chain is trusted', async (t) => {
+test('the client is the nearest address of the chain that is not a trusted proxy', async (t) => {
   assert.equal((await seen(t, ['127.0.0.1'])).ip, '10.1.2.3');
 });
 
-test('a proxy that is not trusted is the client', async (t) => {
+test('an untrusted proxy counts as the client', async (t) => {
   for (const trusted of [[], ['192.0.2.0/24']]) {
     const { ip, upstream } = await seen(t, trusted);
     assert.equal(ip, '127.0.0.1');

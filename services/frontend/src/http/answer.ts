@@ -1,4 +1,4 @@
-// The headers that answers have in common, and how small bodies are sent.
+// The headers that responses have in common, and functions that send small bodies.
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FreshnessFacts } from '@cistern/pull-through';
 import type { Digest } from '@cistern/oci';
@@ -9,8 +9,8 @@ import { entityTag } from './request-fields.ts';
 export type AnswerHeaders = Readonly<Record<string, string | string[]>>;
 
 /**
- * The headers of every answer: the API's version, that no browser may take it for a page, and what the configuration adds or puts
- * in their place (registry:2's `http.headers`).
+ * Returns the headers of every response: the API's version, and `nosniff`, so that no browser renders a response as a page. The
+ * configuration adds headers or replaces these (registry:2's `http.headers`).
  */
 export function commonHeaders(configured: Readonly<Record<string, readonly string[]>>): AnswerHeaders {
   const headers: Record<string, string | string[]> = {
@@ -24,20 +24,20 @@ export function commonHeaders(configured: Readonly<Record<string, readonly strin
   return headers;
 }
 
-/** What identifies the content, also on a 304. */
+/** Returns the headers that identify the content. A 304 has them too. */
 export function validatorHeaders(digest: Digest): AnswerHeaders {
   return { 'docker-content-digest': digest, etag: entityTag(digest) };
 }
 
-/** What the cache did, for the client and for the log. */
+/** Sets the cache result, for the client and for the log. */
 export function setCacheResult(reply: FastifyReply, cache: RequestCacheResult): void {
   reply.header('x-cache', cache);
   reply.request.record.facts.cache = cache;
 }
 
 /**
- * The codes of RFC 7234, 5.5: stale; stale because upstream could not be asked; stale because we are cut off on purpose.
- * Clients show only warnings with the distribution specification's 299 to people.
+ * The codes of RFC 7234, 5.5: 110 stale; 111 stale because the upstream is unavailable; 112 stale because the upstream is offline.
+ * Clients show users only warnings with the distribution specification's code 299.
  */
 const warnings: Readonly<Record<StaleReason, string>> = {
   revalidating: '110 - "Response is Stale"',
@@ -46,7 +46,7 @@ const warnings: Readonly<Record<StaleReason, string>> = {
   offline: '110 - "Response is Stale", 112 - "Disconnected Operation"',
 };
 
-/** As `setCacheResult`, and how much upstream's word is worth. */
+/** Like `setCacheResult`. It also sets `Age` and `Warning`. */
 export function setFreshness(reply: FastifyReply, { ageMs, cache, staleBecause, warning }: FreshnessFacts): void {
   setCacheResult(reply, cache);
   if (ageMs !== undefined) reply.header('age', String(Math.max(0, Math.floor(ageMs / 1000))));
@@ -55,26 +55,26 @@ export function setFreshness(reply: FastifyReply, { ageMs, cache, staleBecause, 
     reply.header('warning', [stale, warning].filter((one) => one !== undefined).join(', '));
 }
 
-/** A larger one is shared by those who are sent it, however slow they are: a copy for each would fill the memory. */
+/** Larger bodies are not copied: all responses share one buffer, since copies for slow clients would fill the memory. */
 const smallBytes = 64 * 1024;
 
 /**
- * Sends the status and headers that `reply` has, `content-length` among them, and `bytes`, in one piece. Two pieces cost the kernel
- * more than the copy, and Fastify's way of sending as much as the rest of Node's.
+ * Sends the status and headers of `reply`, including `content-length`, and `bytes`, in one write. Two writes cost the kernel more
+ * than the copy. Fastify's own send would double the time that Node takes.
  */
 export function sendAtOnce(reply: FastifyReply, bytes: Buffer): FastifyReply {
   const { raw } = reply;
   reply.hijack();
   raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders);
-  // Node puts a string behind the header and a Buffer beside it. Each byte is one character of latin1.
+  // Node joins a string with the headers, but writes a Buffer separately. In latin1, each byte is one character.
   if (bytes.length <= smallBytes) raw.end(bytes.toString('latin1'), 'latin1');
   else raw.end(bytes);
   return reply;
 }
 
 /**
- * The media type is as registry:2 sends it: Fastify adds a charset to strings, not to Buffers. On HEAD the headers alone go out,
- * those of the same GET.
+ * Sends JSON with the media type of registry:2. Fastify adds a charset to strings, but not to Buffers. A HEAD gets only the headers,
+ * which equal those of the GET.
  */
 export function sendJson(reply: FastifyReply, body: Buffer): FastifyReply {
   return reply.headers({ 'content-type': 'application/json', 'content-length': String(body.length) }).send(body);

@@ -40,7 +40,7 @@ test('every endpoint answers an error as OCI JSON, and HEAD with the same header
   }
 });
 
-test('429 reaches those who named the upstream in the path, never a mirror client', async (t) => {
+test('a 429 is sent to a client that names the upstream in the path, and not to a mirror client', async (t) => {
   const { url } = await startFrontend(t, {
     pullThrough: failing(new CacheError('upstream-rate-limited', 'Slow down.')),
   });
@@ -67,7 +67,7 @@ test('an unexpected error is a 500 whose cause is only in the log', async (t) =>
   assert.match(JSON.stringify(log[0]?.['err']), /x is not a function/);
 });
 
-test('a path that is nothing is a 404 in OCI JSON, one that cannot be decoded a 400', async (t) => {
+test('an unknown path is a 404 in OCI JSON, and an undecodable path is a 400', async (t) => {
   const { url, port } = await startFrontend(t);
   for (const path of ['/v2/nope', '/v1/search', '/favicon.ico', '/a/b/c', '/v2/a/tags/other', `/${'x'.repeat(200)}`]) {
     const answer = await sendRequest(url + path);
@@ -82,7 +82,7 @@ test('a path that is nothing is a 404 in OCI JSON, one that cannot be decoded a 
   }
 });
 
-test('the root is alive, for load balancers that ask there', async (t) => {
+test('the root returns 200 for load balancers', async (t) => {
   const { url } = await startFrontend(t);
   for (const method of ['GET', 'HEAD']) assert.equal((await sendRequest(`${url}/`, { method })).status, 200);
 });
@@ -96,7 +96,7 @@ const rows = (mode: 'mirror' | 'prefix') =>
     return `${kind}: ${status} ${errors[0]?.code}${headers['retry-after'] ? ` after ${headers['retry-after']} s` : ''}`;
   });
 
-// A change here is a change of what every client does next: see docs/wire.md before you make it.
+// A change here changes the reaction of every client. Read docs/wire.md before.
 const toPrefixClients = `
 name-invalid: 400 NAME_INVALID
 digest-invalid: 400 DIGEST_INVALID
@@ -124,7 +124,7 @@ test('every kind of error has its code and status', () => {
   assert.equal(`\n${rows('prefix').join('\n')}`, toPrefixClients);
 });
 
-test('a client of a mirror hears 503 where others hear 429, and the same otherwise', () => {
+test('a client of a mirror gets 503 instead of 429, and otherwise the same statuses', () => {
   const expected = toPrefixClients.replaceAll('429 TOOMANYREQUESTS', '503 UNAVAILABLE');
   assert.equal(`\n${rows('mirror').join('\n')}`, expected);
 });
@@ -132,19 +132,19 @@ test('a client of a mirror hears 503 where others hear 429, and the same otherwi
 const headersOf = (kind: CacheErrorKind, options?: CacheErrorOptions) =>
   describeError(new CacheError(kind, 'What to do.', options), 'mirror').headers;
 
-test('the error itself knows best when to come back, in whole seconds, never at once and within a minute', () => {
+test('Retry-After is the time of the error in whole seconds, from 1 to 60', () => {
   const told = [0, 1, 2001, 60_000, 21_600_000].map(
     (retryAfterMs) => headersOf('overloaded', { retryAfterMs })['retry-after'],
   );
   assert.deepEqual(told, ['1', '1', '3', '60', '60']);
 });
 
-test('a size that is known is told with a 416', () => {
+test('a 416 has the size if it is known', () => {
   assert.equal(headersOf('range-unsatisfiable', { detail: { size: 12 } })['content-range'], 'bytes */12');
   assert.equal(headersOf('range-unsatisfiable')['content-range'], undefined);
 });
 
-test('a 405 lists what is allowed', () => {
+test('a 405 lists the allowed methods', () => {
   assert.equal(headersOf('unsupported')['allow'], 'GET, HEAD');
 });
 
@@ -156,13 +156,13 @@ test('a syntax error is a 400 with its own code', () => {
   }
 });
 
-test('a name that can be no tag is a manifest that is not there', () => {
+test('an invalid tag is an unknown manifest', () => {
   const { status, kind, body } = describeError(new OciSyntaxError('TAG_INVALID', 'why'), 'mirror');
   assert.deepEqual([status, kind], [404, 'manifest-unknown']);
   assert.deepEqual(JSON.parse(body.toString()), { errors: [{ code: 'MANIFEST_UNKNOWN', message: 'why' }] });
 });
 
-test('what is no CacheError tells the client nothing of itself', () => {
+test('the response to an error that is not a CacheError contains no details', () => {
   for (const error of [new TypeError('secret of the inside'), 'secret', undefined, { message: 'secret' }]) {
     const { status, kind, body } = describeError(error, 'prefix');
     assert.equal(status, 500);

@@ -1,12 +1,12 @@
-// The one place that answers errors, in the shape of the OCI distribution specification, "Error Codes". What the client hears is
-// in the table; what happened is in the log.
+// Sends all error responses, in the format of the OCI distribution specification, "Error Codes". The table has the client's status
+// and code, and the log has the details.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { type OciErrorCode, OciSyntaxError } from '@cistern/oci';
 import type { RequestRecord } from '../hooks/request-facts.ts';
 import { sendJson } from './answer.ts';
 
-/** Fastify's error handler. Nothing of the answer has been sent yet; the client may have left. */
+/** Fastify's error handler. It runs before any byte of the response is sent. The client may have disconnected. */
 export function replyWithError(error: unknown, { record }: FastifyRequest, reply: FastifyReply): void {
   const { status, kind, headers, body } = describeError(error, record.mode);
   record.failure = error;
@@ -17,7 +17,7 @@ export function replyWithError(error: unknown, { record }: FastifyRequest, reply
   sendJson(reply.code(status).headers(headers), body);
 }
 
-/** A challenge to a client that has shown nothing is no denial. */
+/** Records why access was denied. A challenge to a client without credentials is not a denial. */
 function explainRefusal(
   { challenge, hasShown }: NonNullable<RequestRecord['verified']>,
   kind: ErrorAnswer['kind'],
@@ -25,9 +25,9 @@ function explainRefusal(
   reply: FastifyReply,
 ): void {
   if (kind === 'unauthenticated') reply.header('www-authenticate', challenge());
-  if (kind === 'client-rate-limited') facts.denied ??= 'too many questions from its network to the upstream';
+  if (kind === 'client-rate-limited') facts.denied ??= 'too many access checks from its network';
   if (kind === 'denied' || (kind === 'unauthenticated' && hasShown))
-    facts.denied ??= 'the upstream does not let the caller read it';
+    facts.denied ??= 'the upstream denied access to the caller';
 }
 
 interface ErrorAnswer {
@@ -37,7 +37,7 @@ interface ErrorAnswer {
   readonly body: Buffer;
 }
 
-/** An upstream may ask for hours. That binds us; a client had better look again, for it may be over sooner. */
+/** An upstream may request a back-off of hours, which binds the cache. A client retries sooner, since it may end earlier. */
 const maxRetryAfterMs = 60_000;
 
 const syntaxErrorKinds: Readonly<Partial<Record<OciErrorCode, CacheErrorKind>>> = {
@@ -46,17 +46,17 @@ const syntaxErrorKinds: Readonly<Partial<Record<OciErrorCode, CacheErrorKind>>> 
 };
 
 /**
- * A mirror's client (`mode`) never sees 429: containerd would repeat the request at once and podman would sleep for half
- * a minute, where 503 sends both on to the origin. An error without a kind tells the client nothing of itself.
+ * A mirror's client (`mode`) gets 503 instead of 429. At a 429 containerd would repeat the request immediately, and podman would
+ * sleep for half a minute. At a 503 both fall back to the origin. The response to an error without a kind has no details.
  */
 export function describeError(error: unknown, mode: 'mirror' | 'prefix'): ErrorAnswer {
-  // No manifest has such a name. A malformed digest stays a 400, which shows a person the mistake.
+  // No manifest can have such a name. A malformed digest stays a 400, which shows the user the mistake.
   if (error instanceof OciSyntaxError && error.code === 'TAG_INVALID')
     return answer(404, 'manifest-unknown', {}, 'MANIFEST_UNKNOWN', error.message);
   if (error instanceof OciSyntaxError)
     return answer(400, syntaxErrorKinds[error.code] ?? 'reference-invalid', {}, error.code, error.message);
   if (!isCacheError(error))
-    return answer(500, 'internal', {}, 'UNKNOWN', 'An internal error occurred; the log of the cache has the details.');
+    return answer(500, 'internal', {}, 'UNKNOWN', 'An internal error occurred. See the log of the cache.');
   const row = errorTable[error.kind];
   const [status, code] =
     row.status === 429 && mode === 'mirror' ? ([503, 'UNAVAILABLE'] as const) : [row.status, row.code];
@@ -90,13 +90,13 @@ function sizeOf(detail: unknown): number | undefined {
 interface ErrorRow {
   readonly code: OciErrorCode;
   readonly status: number;
-  /** `Retry-After` where the error itself does not know, in milliseconds. */
+  /** The default `Retry-After` if the error has none, in milliseconds. */
   readonly retryAfterMs?: number;
 }
 
 /**
- * The one table from what went wrong to what a client hears. The codes are those of the OCI distribution specification, "Error
- * Codes", and of distribution; the statuses are chosen by what clients do next (docs/wire.md).
+ * Maps error kinds to statuses and codes. The codes are from the OCI distribution specification, "Error Codes", and from
+ * distribution. The statuses are chosen by the reactions of clients (docs/wire.md).
  */
 const errorTable: Readonly<Record<CacheErrorKind, ErrorRow>> = {
   'name-invalid': { code: 'NAME_INVALID', status: 400 },
@@ -115,11 +115,11 @@ const errorTable: Readonly<Record<CacheErrorKind, ErrorRow>> = {
   'upstream-unreachable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 5000 },
   'upstream-timeout': { code: 'UNAVAILABLE', status: 504 },
   'content-mismatch': { code: 'UNAVAILABLE', status: 502 },
-  // The status by which a cache further out in the circle, which is this one, knows what it is: it asks no second time.
+  // The outer request of a loop is in this same cache. It recognizes the loop by this status, and does not retry.
   'loop-detected': { code: 'UNAVAILABLE', status: 508 },
   'store-unavailable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
   'index-unavailable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
   overloaded: { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
-  // A mirror's client goes on to the origin. Another try here cannot succeed, so there is no `Retry-After`.
+  // A mirror's client falls back to the origin. A retry cannot succeed, so there is no `Retry-After`.
   'too-large': { code: 'UNAVAILABLE', status: 503 },
 };

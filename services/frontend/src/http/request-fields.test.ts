@@ -9,7 +9,7 @@ import { freshnessOptions } from './request-fields.ts';
 const blob = Buffer.from('a layer');
 const manifest = Buffer.from('{"schemaVersion":2}');
 
-test('an entity tag that matches is a 304 without a body, on GET and HEAD', async (t) => {
+test('a matching entity tag is a 304 without a body, on GET and HEAD', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [blob], manifests: [manifest] });
   const { url } = await startFrontend(t, { pullThrough });
   const cases = [
@@ -31,7 +31,7 @@ test('an entity tag that matches is a 304 without a body, on GET and HEAD', asyn
   assert.equal(pullThrough.reads, 0);
 });
 
-test('another entity tag is answered in full', async (t) => {
+test('a request with another entity tag gets the whole content', async (t) => {
   const { url } = await startFrontend(t, {
     pullThrough: createMemoryPullThrough({ blobs: [blob], manifests: [manifest] }),
   });
@@ -47,14 +47,14 @@ const everybody = { mayRevalidate: () => true };
 const optionsOf = (value: string) =>
   freshnessOptions(everybody, { headers: { 'cache-control': value }, ip: '192.0.2.1' });
 
-test('no-cache and max-age are understood among others', () => {
+test('no-cache and max-age are read among other directives', () => {
   assert.deepEqual(optionsOf('no-cache'), { forceRevalidation: true });
   assert.deepEqual(optionsOf('No-Store, No-Cache'), { forceRevalidation: true });
   assert.deepEqual(optionsOf('max-age=0, no-cache'), { forceRevalidation: true, maxAgeMs: 0 });
   assert.deepEqual(optionsOf('max-stale=5, Max-Age="60"'), { forceRevalidation: false, maxAgeMs: 60_000 });
 });
 
-test('anything else asks for nothing', () => {
+test('all other directives are ignored', () => {
   for (const value of ['', 'x-no-cache', 'max-age=-1', 'max-age=soon', 's-max-age=5', 'max-age'])
     assert.deepEqual(optionsOf(value), { forceRevalidation: false });
   assert.deepEqual(freshnessOptions(everybody, { headers: {}, ip: '192.0.2.1' }), { forceRevalidation: false });

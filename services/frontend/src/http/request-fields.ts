@@ -1,34 +1,33 @@
-// What the header fields and the query of a request ask for: conditions (RFC 9110, section 13), ranges, freshness (RFC 9111,
-// 5.2.1).
+// Parses header fields and query parameters of requests: conditions (RFC 9110, section 13), ranges, and freshness (RFC 9111, 5.2.1).
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Digest, type ByteRange, parseRangeHeader } from '@cistern/oci';
 import { CacheError } from '@cistern/errors';
 import type { FreshnessOptions } from '@cistern/pull-through';
 import type { FastifyRequest } from 'fastify';
 
-/** Whether one of the `If-None-Match` header's tags, weak or not, is that of `digest`, or the header is `*`. */
+/** Returns whether `If-None-Match` has the entity tag of `digest`, weak or not, or is `*`. */
 export function ifNoneMatch(header: string | undefined, digest: Digest): boolean {
   if (header === undefined) return false;
   return header.split(',').some((item) => {
     const tag = item.trim();
     const opaque = tag.startsWith('W/') ? tag.slice(2) : tag;
-    // Bare digests are no entity tags, but distribution takes them too.
+    // Bare digests are not entity tags, but distribution accepts them too.
     return opaque === '*' || opaque === digest || opaque === entityTag(digest);
   });
 }
 
-/** The only entity tag here is the quoted digest. */
+/** Returns the entity tag, which is the quoted digest. */
 export function entityTag(digest: Digest): string {
   return `"${digest}"`;
 }
 
-/** Whether `Range` counts: an `If-Range` that is not our entity tag asks for the whole. */
+/** Returns whether `Range` applies. An `If-Range` with another entity tag requests the whole content. */
 export function hasRange(headers: IncomingHttpHeaders, digest: Digest): boolean {
   const ifRange = headers['if-range'];
   return headers.range !== undefined && (ifRange === undefined || ifRange === entityTag(digest));
 }
 
-/** `undefined`: the whole. Throws `range-unsatisfiable` when there is nothing in any of the ranges. */
+/** Returns the requested ranges, or `undefined` for the whole content. Throws `range-unsatisfiable` if all ranges are outside. */
 export function requestedRanges(
   headers: IncomingHttpHeaders,
   digest: Digest,
@@ -37,17 +36,21 @@ export function requestedRanges(
   if (!hasRange(headers, digest)) return undefined;
   const answer = parseRangeHeader(headers.range, size);
   if (answer.kind === 'unsatisfiable')
-    throw new CacheError('range-unsatisfiable', `The content has ${size} bytes, and none of the requested range.`, {
-      detail: { size },
-    });
+    throw new CacheError(
+      'range-unsatisfiable',
+      `The requested range is outside the content, which has ${size} bytes.`,
+      {
+        detail: { size },
+      },
+    );
   return answer.kind === 'ranges' ? answer.ranges : undefined;
 }
 
 const noOptions: FreshnessOptions = Object.freeze({ forceRevalidation: false });
 
 /**
- * What a client's `Cache-Control` asks of a cache. No container client sends it; people and scripts do. Directives that say nothing
- * here, and `max-age` without a whole number, are ignored; so are all directives of a client that may not revalidate.
+ * Parses a client's `Cache-Control`. No container client sends it, but users and scripts do. It ignores other directives, `max-age`
+ * without a whole number, and all directives of a client that may not force a revalidation.
  */
 export function freshnessOptions(
   { mayRevalidate }: { readonly mayRevalidate: (clientIp: string) => boolean },
@@ -67,7 +70,10 @@ export function freshnessOptions(
   };
 }
 
-/** The first value of a query parameter, which Fastify parses to an array if it is repeated. `undefined`: missing or empty. */
+/**
+ * Returns the first value of a query parameter; `undefined` if it is missing or empty. Fastify parses a repeated parameter to an
+ * array.
+ */
 export function queryValue({ query }: FastifyRequest, name: string): string | undefined {
   const value = (query as Readonly<Record<string, string | string[] | undefined>>)[name];
   const first = Array.isArray(value) ? value[0] : value;

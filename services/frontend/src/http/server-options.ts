@@ -1,41 +1,40 @@
-// The limits of the HTTP server towards clients, and why each is what it is. How many connections there may be is the
-// load balancer's to say.
+// The limits of the HTTP server towards clients, and their reasons. The load balancer limits the total number of connections.
 import type { Server } from 'node:http';
 import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
 import { withoutSchemas } from '@cistern/runtime/process';
 import { replyWithError } from './error-reply.ts';
 
-/** Neither side has said anything for so long: containerd has given up by then, and every fill has its own deadlines. */
+/** A connection without traffic for this long is closed. By then containerd has timed out, and every fill has its own deadlines. */
 export const silenceTimeoutMs = 300_000;
 
 export const serverOptions = {
   ...withoutSchemas,
   connectionTimeout: silenceTimeoutMs,
-  // Longer than a load balancer keeps an idle connection (60 s is customary), so that it is never the server who closes
-  // one just as a request is sent on it.
+  // This is longer than a load balancer keeps an idle connection (usually 60 s). Otherwise the server could close a connection just
+  // when a request is sent on it.
   keepAliveTimeout: 75_000,
-  // A read has no body: a request is there at once or its sender is stuck.
+  // A read has no body, so its request arrives immediately, or its client hangs.
   requestTimeout: 30_000,
-  // The smallest that Fastify takes; bodies are never read.
+  // This is the minimum in Fastify. Bodies are never read.
   bodyLimit: 1,
   http: {
     headersTimeout: 20_000,
-    // How exactly the two above are kept.
+    // This is the precision of `headersTimeout` and `requestTimeout`.
     connectionsCheckingInterval: 5000,
-    // podman asks for up to 1,024 ranges of a zstd:chunked layer in one header, of some 22 KiB.
+    // podman requests up to 1,024 ranges of a zstd:chunked layer in one header, of some 22 KiB.
     maxHeaderSize: 64 * 1024,
   },
-  // Our own parser says what is too long.
+  // Our own parser checks the length of names.
   routerOptions: { maxParamLength: 32 * 1024 },
   exposeHeadRoutes: false,
-  // A request that comes in while the server drains is answered, with `Connection: close`, instead of a 503.
+  // A request during draining gets its normal response with `Connection: close`, not a 503.
   return503OnClosing: false,
   logger: false,
 } as const satisfies FastifyHttpOptions<Server>;
 
 /**
- * For the few routes that read a body, all of this scope. It is bytes or text whatever its type, and the answer to a too large
- * one says so.
+ * Allows bodies in all routes of `app`, for the few routes that read one. The body is a Buffer for every type. A body that is too
+ * large gets a 413.
  */
 export function takeBody(app: FastifyInstance, bodyLimit: number): void {
   app.removeAllContentTypeParsers();

@@ -1,5 +1,5 @@
-// Behind a load balancer that passes connections on, every client has the balancer's address. With the PROXY protocol each
-// connection begins with a header that tells the client's own; from then on the connection looks as if it came from there.
+// Behind a load balancer that forwards connections, every client has the balancer's address. With the PROXY protocol, each
+// connection begins with a header that has the client's address. The socket then reports that address as its own.
 import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
@@ -10,33 +10,33 @@ import { parseProxyHeader, type ProxiedClient } from './parse-proxy-header.ts';
 
 export interface ProxiedConnectionsOptions {
   /**
-   * Addresses and networks whose connections must begin with a header; from all others none is expected and none is
-   * believed. A connection over a Unix socket has no address and must begin with one.
+   * Addresses and networks whose connections must begin with a header. From all others a header is neither expected nor trusted. A
+   * connection over a Unix socket has no address, and must begin with a header.
    */
   readonly trustedProxies: readonly string[];
   readonly log: Logger;
-  /** A header that takes longer is none. The specification wants at least 3 s, for a packet that is sent again. */
+  /** The time limit of the header. The specification requires at least 3 s, for a retransmitted packet. */
   readonly headerLimitMs?: number;
-  /** That many connections may wait for their header. One more closes the one that waits longest: headers are sent at once. */
+  /** The most connections that wait for their header. One more closes the oldest, since headers are sent immediately. */
   readonly maxWaiting?: number;
-  /** Gets each connection whose header names its client. */
+  /** Called with each connection whose header names its client. */
   readonly onNamed?: (socket: Socket) => void;
 }
 
-/** To be called on an HTTP or HTTPS server before it listens. With HTTPS the header comes before the handshake. */
+/** Must be called on an HTTP or HTTPS server before it listens. With HTTPS the header precedes the handshake. */
 export function acceptProxiedConnections(server: Server, options: ProxiedConnectionsOptions): void {
   const { log, headerLimitMs = 5000, maxWaiting = 1024, onNamed } = options;
   const isTrusted = createAddressList(options.trustedProxies);
-  /** Those of whom the header names no client. */
+  /** The sockets whose header names no client. */
   const nameless = new WeakSet<Socket>();
   const clientsBehindTls =
     server instanceof TlsServer ? passThroughTls(server, (socket) => nameless.add(socket)) : undefined;
-  /** The one that waits longest is the first. */
+  /** The sockets that wait for their header, the oldest first. */
   const waiting = new Map<Socket, (reason: string) => void>();
 
   server.prependListener('request', ({ socket, headers }: IncomingMessage) => {
     if (!nameless.has(socket)) return;
-    // The balancer passed an unknown client's bytes on: these headers are that client's own word.
+    // The balancer forwarded the bytes of an unknown client, so these headers are from that client and cannot be trusted.
     for (const name of ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']) delete headers[name];
   });
 
@@ -60,19 +60,19 @@ export function acceptProxiedConnections(server: Server, options: ProxiedConnect
     });
     waiting.set(socket, refuse);
     const [longest] = waiting.values();
-    if (waiting.size > maxWaiting) longest?.(`${maxWaiting} others came before it`);
+    if (waiting.size > maxWaiting) longest?.(`more than ${maxWaiting} connections waited for a header`);
   });
 }
 
 interface HeaderEvents {
-  /** Before each of the others, and when the connection ends before its first byte. */
+  /** Called before each of the others, and when the connection ends before its first byte. */
   onSettled(): void;
   onHeader(client: ProxiedClient | undefined): void;
-  /** The socket is destroyed. */
+  /** Called after the socket is destroyed. */
   onInvalid(reason: string): void;
 }
 
-/** Takes the header off and puts back what came behind it. Returns a function that gives up before there is one. */
+/** Removes the header, and puts the bytes after it back. Returns a function that closes the connection before there is a header. */
 function readHeader(
   socket: Socket,
   limitMs: number,
@@ -86,14 +86,14 @@ function readHeader(
   };
   const refuse = (reason: string) => {
     settle();
-    // An error of a socket that nobody listens to would end the process.
+    // A socket error without a listener would end the process.
     socket.on('error', () => {});
     socket.destroy();
     onInvalid(reason);
   };
-  const timer = setTimeout(() => refuse(`there was none after ${limitMs} ms`), limitMs);
+  const timer = setTimeout(() => refuse(`no header within ${limitMs} ms`), limitMs);
   const onEnd = () => {
-    if (received.length > 0) return refuse('it ended within one');
+    if (received.length > 0) return refuse('the connection ended within the header');
     settle();
     socket.on('error', () => {});
     socket.destroy();
@@ -113,7 +113,7 @@ function readHeader(
   return refuse;
 }
 
-/** From now on the socket tells the client's address for its own. */
+/** Makes the socket report the client's address as its own. */
 function disguise(socket: Socket, { address, port, family }: ProxiedClient): void {
   Object.defineProperties(socket, {
     remoteAddress: { value: address },
@@ -122,7 +122,7 @@ function disguise(socket: Socket, { address, port, family }: ProxiedClient): voi
   });
 }
 
-/** A TLS socket is another object than the connection below it; both show the same ends. */
+/** A TLS socket is not the same object as the connection below it, so both are matched by their addresses and ports. */
 function passThroughTls(server: TlsServer, onNameless: (socket: TLSSocket) => void) {
   const clients = new Map<string, ProxiedClient | undefined>();
   server.prependListener('secureConnection', (socket: TLSSocket) => {

@@ -1,4 +1,4 @@
-// Bytes that are nearly a PROXY header, in pieces of any size: what is understood does not depend on how it arrives.
+// Bytes that are almost a PROXY header, in chunks of any size. The result of parsing does not depend on the chunks.
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { test } from 'node:test';
@@ -26,7 +26,7 @@ const bytes = fc.oneof(
   fc.uint8Array({ maxLength: 200 }).map((value) => Buffer.from(value)),
 );
 
-test('a header names addresses and ports that there are, and ends within what has arrived', () => {
+test('a parsed header has valid addresses and ports, and ends within the received bytes', () => {
   fc.assert(
     fc.property(bytes, (value) => {
       const parsed = parseProxyHeader(value);
@@ -39,7 +39,7 @@ test('a header names addresses and ports that there are, and ends within what ha
   );
 });
 
-test('a part of a header is incomplete, never something else', () => {
+test('a part of a header is always incomplete', () => {
   fc.assert(
     fc.property(bytes, fc.nat(200), (value, end) => {
       const whole = parseProxyHeader(value);

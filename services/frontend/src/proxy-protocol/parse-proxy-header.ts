@@ -1,8 +1,8 @@
-// The PROXY protocol's header, versions 1 and 2, as haproxy's proxy-protocol.txt has them: pure, and given whatever has
-// arrived so far (decision 0012).
+// Parses the header of the PROXY protocol, versions 1 and 2, as in haproxy's proxy-protocol.txt. It is a pure function of the bytes
+// that have arrived so far (decision 0012).
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 
-/** Whom a proxy speaks for. */
+/** The client behind a proxy. */
 export interface ProxiedClient {
   readonly address: string;
   readonly port: number;
@@ -10,8 +10,8 @@ export interface ProxiedClient {
 }
 
 /**
- * `header`: the first `length` bytes are one; without `client` the connection is the proxy's own (a health check), or one
- * of a kind that has no IP address. `invalid`: more bytes will not make it one.
+ * `header`: the first `length` bytes are a header. Without `client` the connection is the proxy's own (a health check), or its kind
+ * has no IP address. `invalid`: further bytes cannot complete a header.
  */
 export type ParsedProxyHeader =
   | { readonly kind: 'incomplete' }
@@ -19,24 +19,24 @@ export type ParsedProxyHeader =
   | { readonly kind: 'invalid'; readonly reason: string };
 
 const lineStart = Buffer.from('PROXY ');
-/** Of version 1, with its line break: the specification's own worst case. */
+/** The longest line of version 1, with its line break, by the specification. */
 const maxLineBytes = 107;
 
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n');
 const binaryHeadBytes = 16;
-/** The addresses take 36 bytes and what proxies tell of TLS a few hundred: far less than the 65,535 that fit. */
+/** Addresses take 36 bytes, and facts about TLS a few hundred: far less than the 65,535 that the length field allows. */
 const maxBinaryBytes = 4096;
 
 const incomplete = { kind: 'incomplete' } as const;
 
-/** `bytes`: the first ones of the connection. */
+/** `bytes` are the first ones of the connection. */
 export function parseProxyHeader(bytes: Buffer): ParsedProxyHeader {
   if (agree(bytes, lineStart)) return parseLine(bytes);
   if (agree(bytes, signature)) return parseBinary(bytes);
-  return invalid('it does not begin with one');
+  return invalid('the connection does not begin with a header');
 }
 
-/** As far as both go. */
+/** Returns whether both are equal up to the length of the shorter one. */
 function agree(bytes: Buffer, start: Buffer): boolean {
   const length = Math.min(bytes.length, start.length);
   return bytes.subarray(0, length).equals(start.subarray(0, length));
@@ -45,17 +45,17 @@ function agree(bytes: Buffer, start: Buffer): boolean {
 function parseLine(bytes: Buffer): ParsedProxyHeader {
   const text = bytes.subarray(0, maxLineBytes).toString('latin1');
   const end = text.indexOf('\r\n');
-  if (end === -1) return text.length < maxLineBytes ? incomplete : invalid(`its line exceeds ${maxLineBytes} bytes`);
+  if (end === -1) return text.length < maxLineBytes ? incomplete : invalid(`the line exceeds ${maxLineBytes} bytes`);
   const [, protocol, address = '', destination = '', port = '', destinationPort = '', ...more] = text
     .slice(0, end)
     .split(' ');
   const length = end + '\r\n'.length;
-  // What follows the word is to be ignored.
+  // By the specification, the rest of the line is ignored.
   if (protocol === 'UNKNOWN') return { kind: 'header', length, client: undefined };
-  if (protocol !== 'TCP4' && protocol !== 'TCP6') return invalid('its line names no protocol that there is');
+  if (protocol !== 'TCP4' && protocol !== 'TCP6') return invalid('the line has an unknown protocol');
   const isAddress = protocol === 'TCP4' ? isIPv4 : isIPv6;
   if (!isAddress(address) || !isAddress(destination) || !isPort(port) || !isPort(destinationPort) || more.length > 0)
-    return invalid('its line does not hold two addresses and two ports');
+    return invalid('the line does not have two addresses and two ports');
   return { kind: 'header', length, client: clientOf(protocol === 'TCP4', address, Number(port)) };
 }
 
@@ -68,15 +68,15 @@ function parseBinary(bytes: Buffer): ParsedProxyHeader {
   const command = bytes.readUInt8(12);
   const [family, transport] = [bytes.readUInt8(13) >> 4, bytes.readUInt8(13) & 0xf];
   const length = binaryHeadBytes + bytes.readUInt16BE(14);
-  if (command !== 0x20 && command !== 0x21) return invalid('its version or command is not one that there is');
-  if (family > 3 || transport > 2) return invalid('its protocol is not one that there is');
-  if (length > maxBinaryBytes) return invalid(`it is ${length} bytes long, more than ${maxBinaryBytes}`);
+  if (command !== 0x20 && command !== 0x21) return invalid('the version or command is unknown');
+  if (family > 3 || transport > 2) return invalid('the protocol is unknown');
+  if (length > maxBinaryBytes) return invalid(`the header has ${length} bytes, more than ${maxBinaryBytes}`);
   if (bytes.length < length) return incomplete;
   const isOfTcp = command === 0x21 && transport === 1;
   if (!isOfTcp || family < 1 || family > 2) return { kind: 'header', length, client: undefined };
   const addressBytes = family === 1 ? 4 : 16;
   const addresses = bytes.subarray(binaryHeadBytes, length);
-  if (addresses.length < 2 * (addressBytes + 2)) return invalid('it is too short for its addresses');
+  if (addresses.length < 2 * (addressBytes + 2)) return invalid('the header is too short for its addresses');
   const address = formatAddress(addresses.subarray(0, addressBytes));
   return { kind: 'header', length, client: clientOf(family === 1, address, addresses.readUInt16BE(2 * addressBytes)) };
 }
@@ -87,7 +87,7 @@ function formatAddress(bytes: Buffer): string {
 }
 
 function clientOf(isIpv4: boolean, address: string, port: number): ProxiedClient {
-  // The system's own spelling, which is the one that other connections show.
+  // This is the system's own format, as for other connections.
   const family = isIpv4 ? 'ipv4' : 'ipv6';
   return { address: new SocketAddress({ address, family }).address, port, family: isIpv4 ? 'IPv4' : 'IPv6' };
 }

@@ -18,7 +18,7 @@ const line = 'PROXY TCP4 203.0.113.9 192.0.2.1 54321 443\r\n';
 const localBlock = Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex');
 const get = requestText('/v2/');
 
-/** An HTTP server that answers with what it takes for the client's ends. */
+/** Opens an HTTP server that answers with the client's address and port, as it sees them. */
 async function startEcho(
   t: TestContext,
   options: Partial<ProxiedConnectionsOptions> = {},
@@ -54,7 +54,7 @@ async function open(t: TestContext, port: number) {
 
 const client = '203.0.113.9 54321 IPv4';
 
-test('header and first request may come in one packet, and more requests on the same connection', async (t) => {
+test('a header and the first request may share a packet, and the connection serves further requests', async (t) => {
   const { port } = await startEcho(t);
   const { socket, answers } = await open(t, port);
   socket.write(`${line}${get}`);
@@ -66,7 +66,7 @@ test('header and first request may come in one packet, and more requests on the 
   assert.deepEqual(answers(), [client, client, client, client]);
 });
 
-test('several requests may come with the header', async (t) => {
+test('several requests may share a packet with the header', async (t) => {
   const { port } = await startEcho(t);
   const { socket, answers } = await open(t, port);
   socket.write(`${line}${get}${get}${get.slice(0, 10)}`);
@@ -75,7 +75,7 @@ test('several requests may come with the header', async (t) => {
   await until(() => answers().length === 3);
 });
 
-test('a header may come byte by byte', async (t) => {
+test('a header may arrive byte by byte', async (t) => {
   const { port } = await startEcho(t);
   const { socket, answers } = await open(t, port);
   socket.setNoDelay(true);
@@ -92,7 +92,7 @@ test('a header may come byte by byte', async (t) => {
   assert.deepEqual(answers(), [client]);
 });
 
-test('a client that half-closes behind its request is answered', async (t) => {
+test('a client that half-closes after its request gets a response', async (t) => {
   const { port } = await startEcho(t);
   const { socket, answers, closed } = await open(t, port);
   socket.end(`${line}${get}`);
@@ -100,7 +100,7 @@ test('a client that half-closes behind its request is answered', async (t) => {
   assert.deepEqual(answers(), [client]);
 });
 
-test('connections of the proxy itself keep their own address', async (t) => {
+test('connections of the proxy keep their own address', async (t) => {
   const { port } = await startEcho(t);
   for (const header of [localBlock, Buffer.from('PROXY UNKNOWN\r\n')]) {
     const { socket, answers } = await open(t, port);
@@ -110,7 +110,7 @@ test('connections of the proxy itself keep their own address', async (t) => {
   }
 });
 
-test('whoever is not trusted sends no header, and one that is sent is a bad request', async (t) => {
+test('an untrusted client needs no header, and its header is a bad request', async (t) => {
   const { port, logged } = await startEcho(t, { trustedProxies: ['192.0.2.0/24'] });
   const plain = await open(t, port);
   plain.socket.write(get);
@@ -127,9 +127,9 @@ for (const [name, bytes, reason] of [
   ['a request without a header', get, /does not begin/],
   ['garbage', '\0\0\0\0', /does not begin/],
   ['a line without an end', `PROXY TCP4 ${'1'.repeat(2000)}`, /exceeds 107 bytes/],
-  ['a block that announces too much', `${localBlock.subarray(0, 14).toString('latin1')}\xff\xff`, /65551 bytes/],
+  ['a block with a too large length', `${localBlock.subarray(0, 14).toString('latin1')}\xff\xff`, /65551 bytes/],
 ] as const)
-  test(`${name} is closed unanswered, with a line in the log`, async (t) => {
+  test(`${name} closes the connection without a response, and is logged`, async (t) => {
     const { port, logged } = await startEcho(t);
     const { socket, received, closed } = await open(t, port);
     socket.write(Buffer.from(bytes, 'latin1'));
@@ -140,7 +140,7 @@ for (const [name, bytes, reason] of [
     assert.match(String(logged[0]?.['reason']), reason);
   });
 
-test('a header that does not come in time is none; one that has come has no such limit', async (t) => {
+test('a connection without a header in time is closed, and one with a header has no such limit', async (t) => {
   const { port, logged } = await startEcho(t, { headerLimitMs: 150 });
   const inTime = await open(t, port);
   inTime.socket.write(line);
@@ -150,12 +150,12 @@ test('a header that does not come in time is none; one that has come has no such
     await closed;
   }
   assert.equal(logged.length, 2);
-  assert.match(String(logged[0]?.['reason']), /none after 150 ms/);
+  assert.match(String(logged[0]?.['reason']), /no header within 150 ms/);
   inTime.socket.write(get);
   await until(() => inTime.answers().length === 1);
 });
 
-test('a check of the port that sends nothing is no event; one that breaks off within a header is', async (t) => {
+test('a port check without bytes is not logged, and a connection that ends within a header is', async (t) => {
   const { server, port, logged } = await startEcho(t);
   const silent = await open(t, port);
   silent.socket.end();
@@ -171,24 +171,24 @@ test('a check of the port that sends nothing is no event; one that breaks off wi
   assert.equal(await connections(), 0);
 });
 
-test('the connection that waits longest for its header is closed when too many wait', async (t) => {
+test('too many connections without a header close the one that waits longest', async (t) => {
   const { port, logged } = await startEcho(t, { maxWaiting: 3 });
   const waiting = [];
   for (let count = 0; count < 5; count += 1) waiting.push(await open(t, port));
   await Promise.all(waiting.slice(0, 2).map(({ closed }) => closed));
   await until(() => logged.length === 2);
-  assert.match(String(logged[0]?.['reason']), /3 others came before it/);
+  assert.match(String(logged[0]?.['reason']), /more than 3 connections waited/);
   const [, , third] = waiting;
   third?.socket.write(`${line}${get}`);
   await until(() => third?.answers().length === 1);
-  // One that has sent its header waits no more.
+  // A connection that has sent its header no longer counts as waiting.
   const another = await open(t, port);
   another.socket.write(`${line}${get}`);
   await until(() => another.answers().length === 1);
   assert.equal(logged.length, 2);
 });
 
-test('over TLS the header comes before the handshake', async (t) => {
+test('with TLS the header precedes the handshake', async (t) => {
   const { port } = await startEcho(t, {}, true);
   const encrypt = async (socket: Socket) => {
     const secure = connectTls({ socket, servername: 'cache.test', ca: testCertificate.cert });
@@ -211,18 +211,18 @@ test('over TLS the header comes before the handshake', async (t) => {
   }
 });
 
-test('the frontend logs and believes the address of the header', async (t) => {
+test('the frontend logs and trusts the address of the header', async (t) => {
   const { port, log, accessLines } = await startFrontend(t, { proxyProtocol: true, trustedProxies: ['127.0.0.1'] });
   const { socket, received } = await open(t, port);
   socket.write(`${line}${requestText('/v2/', ['X-Forwarded-For: 198.51.100.1'])}`);
   await until(() => log.length === 1 && received().length > 0);
   assert.match(received().toString(), /^HTTP\/1\.1 200 /);
-  // Only the proxy is trusted to name others, and the proxy is not who asks.
+  // Only the proxy may set the client address, and the request is not from the proxy.
   assert.equal(log[0]?.['clientIp'], '203.0.113.9');
   assert.match(accessLines[0] ?? '', /^203\.0\.113\.9 /);
 });
 
-test('without the setting a header is a bad request', async (t) => {
+test('without the setting, a header is a bad request', async (t) => {
   const { url, port } = await startFrontend(t, { trustedProxies: ['127.0.0.1'] });
   assert.equal((await sendRequest(`${url}/v2/`)).status, 200);
   const { socket, received, closed } = await open(t, port);
@@ -232,7 +232,7 @@ test('without the setting a header is a bad request', async (t) => {
 });
 
 for (const tls of [false, true])
-  test(`no X-Forwarded-For is believed behind a header that names no client, ${tls ? 'with' : 'without'} TLS`, async (t) => {
+  test(`X-Forwarded-For is ignored after a header that names no client, ${tls ? 'with' : 'without'} TLS`, async (t) => {
     const { port } = await startEcho(t, {}, tls, ({ headers }) => String(headers['x-forwarded-for']));
     const forwarded = requestText('/v2/', ['X-Forwarded-For: 198.51.100.1', 'X-Forwarded-Host: ghcr.test']);
     for (const [header, expected] of [
@@ -244,7 +244,7 @@ for (const tls of [false, true])
       t.after(() => plain.destroy());
       plain.write(header);
       const socket = tls ? connectTls({ socket: plain, servername: 'cache.test', ca: testCertificate.cert }) : plain;
-      // More than one request of a connection.
+      // Several requests of a connection.
       for (let request = 0; request < 2; request++) {
         socket.write(forwarded);
         const [answer] = (await once(socket, 'data')) as [Buffer];
@@ -253,7 +253,7 @@ for (const tls of [false, true])
     }
   });
 
-test('the frontend takes the balancer for the client where a header names none', async (t) => {
+test('a connection whose header names no client counts for the balancer', async (t) => {
   const { port, log } = await startFrontend(t, { proxyProtocol: true, trustedProxies: ['127.0.0.1'] });
   const { socket } = await open(t, port);
   socket.write(`PROXY UNKNOWN\r\n${requestText('/v2/', ['X-Forwarded-For: 198.51.100.1'])}`);

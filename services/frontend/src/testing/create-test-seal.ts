@@ -1,6 +1,6 @@
 import type { Seal } from '@cistern/runtime';
 
-/** As the real one, it opens what it has closed, under the same name, and nothing else. */
+/** Like the real seal, it opens only values that it has sealed, by the same name. */
 export function createTestSeal(): Seal {
   const sealed = new Map<string, string>();
   return {

@@ -1,5 +1,5 @@
-// The use cases as a value for tests: content in memory, every call on record, failures by script. Its streams lend out
-// one buffer that they overwrite, as the real ones do.
+// The use cases for tests: content in memory, recorded calls, and scripted failures. Its streams return one buffer that they
+// overwrite, as the real ones do.
 import { CacheError } from '@cistern/errors';
 import { type Digest, digestOf, parseRepositoryName } from '@cistern/oci';
 import type { BlobStream, ManifestFacts, ManifestRequest, OpenedManifest, PullThrough } from '@cistern/pull-through';
@@ -10,11 +10,11 @@ export interface MemoryContent {
   readonly mediaType?: string;
   /** Bytes per chunk of a blob's stream. */
   readonly chunkBytes?: number;
-  /** Of every blob in the store. */
+  /** The `locate` of every blob in the store. */
   readonly location?: string;
-  /** Whether it tells of manifests without being asked to open them. */
+  /** Whether manifests and blobs are in memory, so that they need not be opened. */
   readonly remembers?: boolean;
-  /** Stands in for methods of the same name. */
+  /** Replaces methods of the same name. */
   readonly instead?: Partial<PullThrough>;
 }
 
@@ -24,7 +24,7 @@ export interface MemoryPullThrough extends PullThrough {
     readonly method: keyof PullThrough;
     readonly request: Readonly<Record<string, unknown>>;
   }[];
-  /** Streams opened and not closed yet. */
+  /** The number of open streams. */
   readonly openStreams: number;
   readonly reads: number;
 }
@@ -131,7 +131,7 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
   );
 }
 
-/** Spoils the buffer it has lent before it fills it again: whoever still holds it sends rubbish. */
+/** Overwrites the buffer that it has returned before it fills it again. So a reader that still uses it sends wrong bytes. */
 export function createLendingStream(bytes: Buffer, chunkBytes: number): BlobStream {
   const buffer = Buffer.alloc(chunkBytes);
   let offset = 0;

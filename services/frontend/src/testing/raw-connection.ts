@@ -1,17 +1,17 @@
-// A bare TCP connection, for what an HTTP client would hide: pauses, aborts, pipelining and how a connection ends.
+// A raw TCP connection, for behaviour that an HTTP client hides: pauses, aborts, pipelining, and the end of a connection.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 
 export interface RawConnection {
   readonly socket: Socket;
-  /** Everything received so far. */
+  /** Returns all bytes received so far. */
   received(): Buffer;
   /** Resolves once the other side has closed. */
   readonly closed: Promise<void>;
 }
 
-/** Reads only after `socket.resume()` if `paused`. */
+/** With `paused`, it reads only after `socket.resume()`. */
 export async function openRawConnection(t: TestContext, port: number, paused = false): Promise<RawConnection> {
   const socket = connect({ port, host: '127.0.0.1' });
   const chunks: Buffer[] = [];

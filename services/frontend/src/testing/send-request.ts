@@ -1,4 +1,4 @@
-// One HTTP request and what came back of it, unchanged: no redirects, no decoding, no guesses.
+// Sends one HTTP request and returns the response unchanged: no redirects and no decoding.
 import { once } from 'node:events';
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 
@@ -6,7 +6,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  /** False when the connection ended before the promised length. */
+  /** False if the connection ended before the announced length. */
   readonly complete: boolean;
 }
 
@@ -20,7 +20,7 @@ export interface RequestOptions {
 export async function sendRequest(url: string, options: RequestOptions = {}): Promise<Answer> {
   const { method = 'GET', headers = {}, body, agent = new Agent({ keepAlive: false }) } = options;
   const { origin, hostname, port } = new URL(url);
-  // The path as it stands: a URL would resolve its dots.
+  // The path is sent unchanged, since a URL would resolve its dots.
   const sent = request({ host: hostname, port, path: url.slice(origin.length), method, headers, agent });
   sent.end(body);
   const [response] = (await once(sent, 'response')) as [IncomingMessage];

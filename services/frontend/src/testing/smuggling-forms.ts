@@ -1,17 +1,17 @@
-// Requests that two servers may read in two ways, so that they disagree about the end. Each has the answers of a frontend, and
-// the answers that a client gets through the shipped haproxy.
+// Requests whose end two servers may parse differently. Each form has the responses of a frontend, and the responses through the
+// shipped haproxy.
 
 export interface SmugglingForm {
   readonly what: string;
-  /** The bytes of one connection, which the other side closes. */
+  /** The bytes of one connection. The other side closes it. */
   readonly text: string;
-  /** Statuses of all answers of a frontend. */
+  /** The statuses of all responses of a frontend. */
   readonly direct: readonly number[];
-  /** Statuses of all answers through haproxy. */
+  /** The statuses of all responses through haproxy. */
   readonly balanced: readonly number[];
 }
 
-/** The repository of the requests that bodies hide. No server may hear them. */
+/** The repository of the requests hidden in bodies. No server may process them. */
 export const hiddenName = 'library/hidden';
 
 const host = 'Host: cache.test';
@@ -21,24 +21,24 @@ const chunked = 'Transfer-Encoding: chunked';
 const end = '0\r\n\r\n';
 
 type Statuses = readonly number[];
-/** Refused on either way, if it does not say more. */
+/** By default, the frontend and haproxy both reject the request. */
 type Row = readonly [what: string, text: string, direct?: Statuses, balanced?: Statuses];
 
 const refused: Statuses = [400];
-/** The request, and the one behind it. */
+/** The statuses of the request, and of the one after it. */
 const both: Statuses = [200, 200];
 const afterwards: Statuses = [200, 400];
 
 const request = (line: string, headers: readonly string[], body = '') =>
   [line, ...headers, '', body].join('\r\n') + last;
 const get = (headers: readonly string[], body = '') => request('GET /v2/ HTTP/1.1', [host, ...headers], body);
-/** No other request follows. Node.js drops bytes that come with an upgrade, and refuses a length behind chunks in its own time. */
+/** A request without another one after it. Node.js drops bytes after an upgrade, and rejects a length after chunks with a delay. */
 const alone = (headers: readonly string[], body = '') =>
   ['GET /v2/ HTTP/1.1', host, 'Connection: close', ...headers, '', body].join('\r\n');
 const chunk = (bytes: string) => `${bytes.length.toString(16)}\r\n${bytes}\r\n`;
 const lengthOf = (bytes: string) => `Content-Length: ${bytes.length}`;
 
-/** haproxy goes by the chunks, drops the length and closes the connection behind them. */
+/** haproxy uses the chunks, drops the length, and closes the connection after them. */
 const byChunks: Statuses = [200];
 const twoFramings: readonly Row[] = [
   ['CL.TE', get([lengthOf(end + hidden), chunked], end + hidden), refused, byChunks],
@@ -48,7 +48,7 @@ const twoFramings: readonly Row[] = [
 ];
 
 const besideLength = (field: string, balanced = refused): Row => [
-  `${JSON.stringify(field)} beside a length`,
+  `${JSON.stringify(field)} with a length`,
   get([field, lengthOf(end + hidden)], end + hidden),
   refused,
   balanced,
@@ -85,14 +85,14 @@ const withLength = (value: string): Row => [
   get([`Content-Length: ${value}`], hidden),
 ];
 const oddLengths: readonly Row[] = [
-  ['two lengths, the first nothing', get(['Content-Length: 0', lengthOf(hidden)], hidden)],
-  ['two lengths, the second nothing', get([lengthOf(hidden), 'Content-Length: 0'], hidden)],
+  ['two lengths, the first 0', get(['Content-Length: 0', lengthOf(hidden)], hidden)],
+  ['two lengths, the second 0', get([lengthOf(hidden), 'Content-Length: 0'], hidden)],
   ['the same length twice', get([lengthOf(hidden), lengthOf(hidden)], hidden), refused, both],
   ['the same length twice in a list', get([`Content-Length: ${size}, ${size}`], hidden), refused, both],
   ['a folded length', get([`Content-Length:\r\n ${size}`], hidden), refused, both],
-  ['a length behind a bare LF', get([`X: x\nContent-Length: ${size}`], hidden), refused, both],
+  ['a length after a bare LF', get([`X: x\nContent-Length: ${size}`], hidden), refused, both],
   ['a length with a space before the colon', get([`Content-Length : ${size}`], hidden)],
-  ['a length of the connection alone', get(['Connection: Content-Length', lengthOf(hidden)], hidden), both, both],
+  ['a length listed in Connection', get(['Connection: Content-Length', lengthOf(hidden)], hidden), both, both],
   ['an encoding with an underscore', get(['Transfer_Encoding: chunked', lengthOf(hidden)], hidden), both, both],
   ...[`0, ${size}`, `${size} 0`, `+${size}`, `-${size}`, `${size};`, `"${size}"`, `\v${size}`].map(withLength),
   ...[`0x${size.toString(16)}`, '1e1', '', '99999999999999999999'].map(withLength),
@@ -104,22 +104,22 @@ const ofChunks = (what: string, body: string, direct = afterwards, balanced = re
   direct,
   balanced,
 ];
-/** A frontend answers a GET without its body, and refuses what follows. */
+/** A frontend answers a GET without reading its body, and rejects the bytes that follow. */
 const oddChunks: readonly Row[] = [
   ofChunks('a chunk that holds a request', chunk(hidden) + end, both, both),
   ofChunks('an extension of a chunk', `5;a=b\r\nabcde\r\n${end}`, both, both),
   ofChunks('an extension that holds a request', `0;${hidden}${end}`, afterwards, afterwards),
   ofChunks('an extension with a bare LF', `5;a\nabcde\r\n${end}`),
   ofChunks('a size with a space', `5 \r\nabcde\r\n${end}`, afterwards, both),
-  ofChunks('a size in other digits', `0x5\r\nabcde\r\n${end}`),
+  ofChunks('a size with 0x', `0x5\r\nabcde\r\n${end}`),
   ofChunks('a negative size', `-5\r\nabcde\r\n${end}`),
   ofChunks('a size beyond 64 bits', `10000000000000005\r\nabcde\r\n${end}`),
   ofChunks('no size', `\r\nabcde\r\n${end}`),
   ofChunks('sizes that end with a bare LF', '5\nabcde\n0\n\n'),
   ofChunks('sizes that end with a bare CR', '5\rabcde\r0\r\r'),
   ofChunks('a chunk longer than its size', `5\r\nabcdefg\r\n${end}`),
-  ['a length behind the chunks', alone([chunked], `0\r\n${lengthOf(hidden)}\r\n\r\n${hidden}`), afterwards, [200]],
-  ofChunks('fields behind the chunks with a bare LF', '0\r\nX: x\n\n', afterwards, both),
+  ['a length after the chunks', alone([chunked], `0\r\n${lengthOf(hidden)}\r\n\r\n${hidden}`), afterwards, [200]],
+  ofChunks('fields after the chunks with a bare LF', '0\r\nX: x\n\n', afterwards, both),
 ];
 
 const oddLines: readonly Row[] = [
@@ -164,7 +164,7 @@ const oddHeaders: readonly Row[] = [
   ['a header without a colon', get(['no colon'])],
   ['a header without a name', get([': x'])],
   ['NUL in a header', get(['X: a\0b'])],
-  ['a request behind a bare CR', get([`X: a\rGET /v2/${hiddenName}/tags/list HTTP/1.1`])],
+  ['a request after a bare CR', get([`X: a\rGET /v2/${hiddenName}/tags/list HTTP/1.1`])],
 ];
 
 export const smugglingForms: readonly SmugglingForm[] = [

@@ -1,4 +1,4 @@
-// A frontend on a free port of this machine, with what it logs and measures in memory.
+// Starts a frontend on a free loopback port, with its logs and metrics in memory.
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { acceptEverybody, createAuthorize, unlimited } from '@cistern/auth';
@@ -14,9 +14,9 @@ export interface RunningFrontend {
   readonly url: string;
   readonly port: number;
   readonly metrics: Metrics;
-  /** Lines of the log, parsed. */
+  /** The parsed lines of the log. */
   readonly log: readonly Record<string, unknown>[];
-  /** The log as it was written. */
+  /** Returns the log as it was written. */
   readonly logText: () => string;
   readonly accessLines: readonly string[];
 }

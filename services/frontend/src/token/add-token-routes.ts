@@ -1,4 +1,4 @@
-// `/token`, where users exchange what they have for an access token.
+// `/token`, where users exchange their credentials for an access token.
 import type { AccessTokens, Authenticator, Authorize, Identity, Asker } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { RequestMetrics } from '@cistern/telemetry';
@@ -16,7 +16,7 @@ export interface TokenDependencies extends AuthenticateDependencies {
   readonly authorize: Authorize;
   readonly upstreams: UpstreamTable;
   readonly metrics: AuthenticateDependencies['metrics'] & RequestMetrics;
-  /** Shown to people who are asked for a password. */
+  /** The realm of password prompts. */
   readonly realm: string;
 }
 
@@ -54,16 +54,16 @@ async function giveToken(
   );
 }
 
-/** The host that images are pulled from too; `undefined`: tokens are given out at a URL of their own. */
+/** Returns the host, if it serves images too; `undefined` if tokens are issued at a separate URL. */
 function hostOf({ challenge }: Authenticator, { host }: FastifyRequest): string | undefined {
   return challenge?.scheme === 'bearer' && 'url' in challenge.realm ? undefined : host;
 }
 
-/** Or it would never end. */
+/** Rejects an access token as a credential, since its lifetime could be extended for ever. */
 function refuseAccessToken({ scopes }: Identity, challenge: () => void): void {
   if (scopes === undefined) return;
   challenge();
-  throw new CacheError('unauthenticated', 'An access token cannot be exchanged for another one.');
+  throw new CacheError('unauthenticated', 'An access token cannot be exchanged for another one. Use a password.');
 }
 
 function scopeOf(names: readonly string[], mayList: boolean): string {
@@ -71,9 +71,9 @@ function scopeOf(names: readonly string[], mayList: boolean): string {
 }
 
 /**
- * The repositories among the scopes that the client may pull. With `host` they are named in full, as that host reads the names: the
- * token is for these at every host. Without `host` (tokens are given out at another address than images) the names stay as they
- * are, and the host of each pull decides their upstream.
+ * Returns the repositories of the scopes that the client may pull. With `host` they have full names, resolved for that host, and the
+ * token is valid for these at every host. Without `host`, tokens are issued at another address than images. Then the names stay as
+ * they are, and the host of each pull selects their upstream.
  */
 function narrowScopes(
   authorize: Authorize,
@@ -90,20 +90,20 @@ function narrowScopes(
 }
 
 /**
- * The place where clients ask for tokens. They do by GET as in distribution's token specification ("Token Authentication
- * Specification"), and by POST as in its "OAuth2 Token Authentication", which containerd uses.
+ * The path of the token endpoint. Clients use GET, as in distribution's "Token Authentication Specification", or POST, as in its
+ * "OAuth2 Token Authentication". containerd uses POST.
  */
 export const tokenPath = '/token';
 
 interface TokenRequest {
-  /** What was shown, in a form too, as the header would have it; a refresh token as a password of nobody. */
+  /** The credentials of the header or the form, as a header value. A refresh token is a password without a user. */
   readonly authorization: string | undefined;
   readonly scopes: readonly string[];
 }
 
 type GiveToken = (wanted: TokenRequest, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
-/** A CI job's token has some kilobytes. */
+/** The most bytes of a form. A CI job's token has some kilobytes. */
 const bodyLimit = 64 * 1024;
 
 export function addTokenPath(app: FastifyInstance, metrics: RequestMetrics, give: GiveToken): void {
@@ -125,7 +125,7 @@ export function addTokenPath(app: FastifyInstance, metrics: RequestMetrics, give
   });
 }
 
-/** What a form shows, as a header would: `password`, or what a client took for a refresh token. `undefined`: nothing. */
+/** Returns the password or refresh token of a form as a header value; `undefined` without one. */
 function shownIn(form: URLSearchParams): string | undefined {
   const isRefresh = form.get('grant_type') === 'refresh_token';
   const password = form.get(isRefresh ? 'refresh_token' : 'password');

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { test } from 'node:test';
 import { parseScopes } from './scopes.ts';
 
-test('what is asked for is repositories to pull from', () => {
+test('pull scopes yield their repositories', () => {
   for (const [scopes, names] of [
     [['repository:library/nginx:pull'], ['library/nginx']],
     [['repository:a:pull,push'], ['a']],
@@ -15,7 +15,7 @@ test('what is asked for is repositories to pull from', () => {
     assert.deepEqual(parseScopes(scopes), names);
 });
 
-test('everything else is passed over', () => {
+test('other scopes are ignored', () => {
   for (const scope of [
     '',
     'repository:a:push',
@@ -29,7 +29,7 @@ test('everything else is passed over', () => {
   assert.equal(parseScopes(Array.from({ length: 50 }, (_, at) => `repository:a${at}:pull`)).length, 20);
 });
 
-test('scopes are names that would be asked for again', () => {
+test('a scope of pullScope is parsed to the same name', () => {
   const piece = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom('repository', ':', 'a/b', 'pull', 'push', ',', ' ', '*', '(', ')') },
     fc.string({ unit: 'binary', maxLength: 4 }),

@@ -3,20 +3,20 @@ import { isCacheError } from '@cistern/errors';
 import { OciSyntaxError } from '@cistern/oci';
 import type { ResolvedName, UpstreamTable } from '@cistern/upstream';
 
-/** As registry:2 has it. */
+/** The scope of the catalog in registry:2. */
 export const catalogScope = 'registry:catalog:*';
 
-/** `name`: of the repository, as the client names it. */
+/** `name` is the client's own name of the repository. */
 export function pullScope(name: string): string {
   return `repository:${name}:pull`;
 }
 
-/** A client asks for one repository, who mounts for two. */
+/** The most repositories of a token. A client requests one repository, or two for a mount. */
 const maxNames = 20;
 
 /**
- * The repositories that somebody wants to pull from, named as the client names them. Whatever else is asked for is passed
- * over, as the specification wants it: who pushes gets a token that does not push.
+ * Returns the repositories of pull scopes, by the client's own names. Other scopes are ignored, as the specification requires, so a
+ * client that pushes gets a token without push access.
  */
 export function parseScopes(scopes: readonly string[]): readonly string[] {
   const names = scopes
@@ -31,7 +31,7 @@ export function parseScopes(scopes: readonly string[]): readonly string[] {
   return [...new Set(names)].slice(0, maxNames);
 }
 
-/** As `UpstreamTable.resolve`; `undefined` for a name that no upstream has, or that is none. */
+/** Like `UpstreamTable.resolve`, but returns `undefined` for an invalid name, or one of an unknown upstream. */
 export function resolveIfKnown(
   upstreams: UpstreamTable,
   name: Parameters<UpstreamTable['resolve']>[0],

@@ -47,7 +47,7 @@ async function tokenFor(url: string, pair: string, ...scopes: readonly string[])
 const pull = (url: string, path: string, token: string) =>
   sendRequest(url + path, { headers: { authorization: `Bearer ${token}` } });
 
-test('who is refused is told where tokens are and what for', async (t) => {
+test('a 401 has a challenge with the token endpoint and the scope', async (t) => {
   const { url, port } = await start(t);
   const here = `Bearer realm="http://127.0.0.1:${port}/token",service="the cache"`;
   const challengeOf = async (path: string, headers = {}) =>
@@ -63,14 +63,14 @@ test('who is refused is told where tokens are and what for', async (t) => {
   );
 });
 
-test('behind a proxy that is trusted the place is the one that clients see', async (t) => {
+test('behind a trusted proxy, the challenge has the address that clients use', async (t) => {
   const { url } = await start(t, ['127.0.0.1']);
   const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'cache.test' };
   const answer = await sendRequest(`${url}/v2/`, { headers });
   assert.match(String(answer.headers['www-authenticate']), /^Bearer realm="https:\/\/cache\.test\/token"/);
 });
 
-test('a token is got with a password and lets in, under the same name', async (t) => {
+test('a token issued for a password authenticates the same user', async (t) => {
   const { url, log, metrics } = await start(t);
   const token = await tokenFor(url, 'ada:right', 'repository:nginx:pull,push');
   assert.equal((await pull(url, '/v2/', token)).status, 200);
@@ -88,7 +88,7 @@ test('a token is got with a password and lets in, under the same name', async (t
   assert.match(text, /^cistern_authentications_total\{method="token",result="accepted"\} 2$/m);
 });
 
-test('a token is for what it was asked for, and another one can be had', async (t) => {
+test('a token is valid only for its scopes, and a client can get another one', async (t) => {
   const { url } = await start(t);
   const token = await tokenFor(url, 'ada:right', 'repository:nginx:pull');
   const answer = await pull(url, '/v2/redis/manifests/x', token);
@@ -98,7 +98,7 @@ test('a token is for what it was asked for, and another one can be had', async (
   assert.equal((await pull(url, '/v2/redis/manifests/x', wider)).status, 200);
 });
 
-test('a token lists the catalog only if it was bought for that', async (t) => {
+test('a token lists the catalog only with the scope of the catalog', async (t) => {
   const { url } = await start(t);
   const narrow = await tokenFor(url, 'ada:right', 'repository:nginx:pull');
   const answer = await pull(url, '/v2/_catalog', narrow);
@@ -108,13 +108,13 @@ test('a token lists the catalog only if it was bought for that', async (t) => {
   assert.equal((await pull(url, '/v2/_catalog', wider)).status, 200);
 });
 
-test('what somebody may not pull is in no token, and denied by any name, with or without one', async (t) => {
+test('a denied repository is in no token, and is denied by every name, with or without a token', async (t) => {
   const { url, log } = await start(t);
   const asked = ['team/app', 'ghcr.io/team/app', 'docker.io/team/app', 'nginx', 'ghcr.io/other/app'];
   const scope = asked.map((name) => `repository:${name}:pull`).join(' ');
   const headers = { authorization: basic('bob:right') };
   const answer = await sendRequest(`${url}/token?${new URLSearchParams({ scope }).toString()}`, { headers });
-  // A name without an upstream is the default one's, whatever a pull says later.
+  // A name without an upstream belongs to the default upstream, whatever a later pull names.
   assert.equal(bodyOf(answer)['scope'], 'repository:ghcr.io/team/app:pull');
   const token = String(bodyOf(answer)['token']);
   for (const [path, status] of [
@@ -142,7 +142,7 @@ test('what somebody may not pull is in no token, and denied by any name, with or
   assert.ok(denials.includes('its grants do not have docker.io/library/nginx'));
 });
 
-test('containerd asks by a form, others bring what they took for a refresh token', async (t) => {
+test('a token is issued for the forms of containerd and of other clients with a refresh token', async (t) => {
   const { url } = await start(t);
   const post = (form: Record<string, string>, headers: Record<string, string> = {}) =>
     sendRequest(`${url}/token`, {
@@ -171,15 +171,15 @@ test('containerd asks by a form, others bring what they took for a refresh token
   assert.equal((await post({ password: 'x'.repeat(70_000) })).status, 413);
 });
 
-test('a token buys no token', async (t) => {
+test('a token cannot be exchanged for another token', async (t) => {
   const { url } = await start(t);
   const token = await tokenFor(url, 'ada:right');
   const answer = await pull(url, '/token', token);
   assert.equal(answer.status, 401);
-  assert.equal(errorsOf(answer)[0]?.message, 'An access token cannot be exchanged for another one.');
+  assert.equal(errorsOf(answer)[0]?.message, 'An access token cannot be exchanged for another one. Use a password.');
 });
 
-test('who knows no password gets none', async (t) => {
+test('a client without a valid password gets no token', async (t) => {
   const { url } = await start(t);
   for (const headers of [{}, { authorization: basic('ada:wrong') }, { authorization: 'Bearer x' }]) {
     const answer = await sendRequest(`${url}/token`, { headers });
@@ -189,7 +189,7 @@ test('who knows no password gets none', async (t) => {
   }
 });
 
-test('without a token server there is no such place', async (t) => {
+test('without a token server, the token endpoint is 404', async (t) => {
   const { url } = await startFrontend(t);
   assert.equal((await sendRequest(`${url}/token`)).status, 404);
 });

@@ -1,4 +1,4 @@
-// A policy on its way through the pull API: manifests and blobs alike, by every name, before anything is looked up.
+// The access policy in the pull API: it applies to manifests and blobs, by every name, before any lookup.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { acceptEverybody, createAuthorize, type PolicyRule } from '@cistern/auth';
@@ -14,7 +14,7 @@ import { startFrontend } from '../testing/start-frontend.ts';
 const blob = Buffer.from('a blob');
 const manifest = Buffer.from('{"schemaVersion":2}');
 
-test('what is denied is denied by every name, and nobody is asked', async (t) => {
+test('a denied repository is denied by every name, without a call of a use case', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [blob], manifests: [manifest] });
   const rules: PolicyRule[] = [
     { action: 'deny', images: ['ghcr.io/team/secret'], reason: 'the licence of this image does not allow it' },
@@ -48,7 +48,7 @@ test('what is denied is denied by every name, and nobody is asked', async (t) =>
   assert.ok(log.some(({ denied }) => denied === 'rule 1 denies ghcr.io/team/secret'));
 });
 
-test('a tag is denied, and what has another tag is served', async (t) => {
+test('a denied tag is 403, and another tag is served', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [blob], manifests: [manifest] });
   const rules: PolicyRule[] = [{ action: 'deny', images: ['docker.io/library/*:latest'] }];
   const authorize = createAuthorize({ rules, fallback: 'allow' });
@@ -60,7 +60,7 @@ test('a tag is denied, and what has another tag is served', async (t) => {
   assert.equal(await statusOf(`blobs/${digestOf(blob)}`), 200);
 });
 
-/** The upstreams among `ghcr.io` and `gcr.io` that a request for a blob may use beside its own. */
+/** Returns the upstreams of `ghcr.io` and `gcr.io` that a request for a blob may use in addition to its own. */
 async function permittedFor(t: TestContext, options: Partial<FrontendOptions>, path: string) {
   const pullThrough = createMemoryPullThrough({ blobs: [blob] });
   const { url } = await startFrontend(t, { pullThrough, ...options });
@@ -70,14 +70,14 @@ async function permittedFor(t: TestContext, options: Partial<FrontendOptions>, p
   return ['ghcr.io', 'gcr.io'].filter((upstream) => target.at(upstream) !== undefined);
 }
 
-test('the content of another upstream is for who may pull the same repository there', async (t) => {
+test('a client gets content of another upstream only if it may pull the same repository there', async (t) => {
   const rules: PolicyRule[] = [{ action: 'deny', images: ['ghcr.io/**'], networks: ['127.0.0.0/8'] }];
   const authorize = createAuthorize({ rules, fallback: 'allow' });
   assert.deepEqual(await permittedFor(t, { authorize }, '/v2/team/app'), ['gcr.io']);
   assert.deepEqual(await permittedFor(t, {}, '/v2/team/app'), ['ghcr.io', 'gcr.io']);
 });
 
-test('an access token that names an upstream is good for no other one', async (t) => {
+test('an access token that names an upstream is invalid for other upstreams', async (t) => {
   const permitted = (path: string, ...scopes: string[]) => {
     const everybody = {
       result: 'accepted',
@@ -111,13 +111,13 @@ test('the name of a pull is resolved once', async (t) => {
   }
 });
 
-test('the catalog names nothing that is denied', async (t) => {
+test('the catalog omits denied repositories', async (t) => {
   const rules: PolicyRule[] = [{ action: 'deny', images: ['docker.io/library/*'] }];
   const { url } = await startFrontend(t, { authorize: createAuthorize({ rules, fallback: 'allow' }) });
   assert.deepEqual(JSON.parse((await sendRequest(`${url}/v2/_catalog`)).body.toString()), { repositories: [] });
 });
 
-test('rules about platforms are asked once it is known of which something is', async (t) => {
+test('platform rules are checked when the platform of the manifest is known', async (t) => {
   const named = new Map<string, (string | undefined)[]>([
     ['linux', ['linux/amd64']],
     ['windows', ['windows/amd64']],

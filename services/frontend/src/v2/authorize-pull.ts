@@ -1,4 +1,4 @@
-// The repository and upstream that a request names, and whether the caller may pull it: decided once, before any handler runs.
+// Resolves the repository and upstream of a request, and authorizes the pull, once, before any handler runs.
 import { type Challenge, networkOf } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { Reference } from '@cistern/oci';
@@ -18,8 +18,8 @@ export interface NamedPath {
 }
 
 /**
- * Throws `name-unknown` or `name-invalid` for a name that no upstream has, `loop-detected`, and `denied`. A token for other
- * repositories is `unauthenticated`, with a challenge: the client can get another one.
+ * Throws `name-unknown` or `name-invalid` for a name without an upstream, `loop-detected`, and `denied`. A token for other
+ * repositories is `unauthenticated` with a challenge, since the client can get another one.
  */
 export function authorizePull(
   dependencies: V2Dependencies,
@@ -51,7 +51,7 @@ export function authorizePull(
     record.facts.denied = decision.why;
     throw decision.error;
   }
-  // Names are resolved again for it, so not for a request that needs no challenge.
+  // A scope resolves the name again, so it is computed only for a challenge.
   const scope = () => pullScope(scopeNameOf(upstreams, path, request));
   if (decision.result === 'out-of-scope') throw insufficientScope(authenticator.challenge, scope(), request, reply);
   reply.header('x-cistern-upstream', upstream);
@@ -64,8 +64,8 @@ export function authorizePull(
 }
 
 /**
- * The name that an access token for a pull must have. It is the client's own name for the repository. Where a prefix or `?ns=`
- * names the upstream, it is the full name.
+ * Returns the name in the scope of an access token for this pull. It is the client's own name for the repository, or the full name
+ * if a prefix or `?ns=` names the upstream.
  */
 export function scopeNameOf(upstreams: UpstreamTable, path: NamedPath, request: FastifyRequest): string {
   const place = resolveIfKnown(upstreams, requestName(path, request));
@@ -74,8 +74,8 @@ export function scopeNameOf(upstreams: UpstreamTable, path: NamedPath, request: 
 }
 
 /**
- * Whether a scope is for a repository. A name without an upstream belongs to the default upstream, or to that of this host. It
- * never belongs to one that the pull names by other means.
+ * Returns whether a scope is for a repository. A name without an upstream belongs to the default upstream, or to that of this host.
+ * It never belongs to an upstream that the pull names by other means.
  */
 function isScopeOf(
   upstreams: UpstreamTable,
@@ -100,11 +100,11 @@ function refuseLoop(hops: string | string[] | undefined, instanceId: string): vo
   if (isOurs)
     throw new CacheError(
       'loop-detected',
-      'This cache is asked by itself: the address of one of its upstreams leads back to it.',
+      'This cache sends requests to itself: the address of one of its upstreams leads back to it. Check upstreams.',
     );
 }
 
-/** For a token that is good, and for something else. The challenge is among the headers of the reply then. */
+/** Returns the error for a valid token with another scope, and sets the challenge as a header of the reply. */
 export function insufficientScope(
   challenge: Challenge | undefined,
   scope: string,
@@ -114,5 +114,8 @@ export function insufficientScope(
   request.record.facts.denied = `the access token is not for ${scope}`;
   if (challenge !== undefined)
     reply.header('www-authenticate', formatChallenge(challenge, request, { scope, error: 'insufficient_scope' }));
-  return new CacheError('unauthenticated', 'This access token is for something else.');
+  return new CacheError(
+    'unauthenticated',
+    'The scope of this access token does not include this request. Get a token with the scope of the challenge.',
+  );
 }

@@ -51,7 +51,7 @@ test('one range is a 206 with exactly its bytes', async (t) => {
   assert.equal(pullThrough.openStreams, 0);
 });
 
-test('several ranges are one multipart answer of the promised length', async (t) => {
+test('several ranges get one multipart response of the announced length', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [bytes], chunkBytes: 1000 });
   const { url } = await startFrontend(t, { pullThrough });
   const { status, headers, body, complete } = await sendRequest(url + path, {
@@ -71,7 +71,7 @@ test('several ranges are one multipart answer of the promised length', async (t)
   assert.equal(pullThrough.openStreams, 0);
 });
 
-test('near ranges are one read, whatever the sizes of its chunks', async (t) => {
+test('close ranges share one read, for every size of chunks', async (t) => {
   const pairs = Array.from({ length: 1000 }, (_, index): [number, number] => {
     const start = index * 120 + (index < 500 ? 0 : 100_000);
     return [start, start + 9];
@@ -88,7 +88,7 @@ test('near ranges are one read, whatever the sizes of its chunks', async (t) => 
   }
 });
 
-test('a range that lies outside is a 416 that tells the size', async (t) => {
+test('a range outside the content is a 416 with the size', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [bytes] });
   const { url } = await startFrontend(t, { pullThrough });
   const answer = await sendRequest(url + path, { headers: { range: `bytes=${size}-` } });
@@ -98,7 +98,7 @@ test('a range that lies outside is a 416 that tells the size', async (t) => {
   assert.equal(pullThrough.reads, 0);
 });
 
-test('a Range that cannot be understood is ignored', async (t) => {
+test('an unknown form of Range is ignored', async (t) => {
   const { url } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ blobs: [bytes] }) });
   for (const range of ['bytes=a-b', 'lines=1-2', 'bytes=']) {
     const { status, body } = await sendRequest(url + path, { headers: { range } });
@@ -107,13 +107,13 @@ test('a Range that cannot be understood is ignored', async (t) => {
   }
 });
 
-test('a Range that ends before it begins is refused', async (t) => {
+test('a Range with an end before its start is rejected', async (t) => {
   const { url } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ blobs: [bytes] }) });
   const { status, headers } = await sendRequest(url + path, { headers: { range: 'bytes=9-1' } });
   assert.deepEqual([status, headers['content-range']], [416, `bytes */${size}`]);
 });
 
-test('If-Range with our entity tag gives the range, with anything else the whole', async (t) => {
+test('If-Range with our entity tag returns the range, and any other value returns the whole content', async (t) => {
   const { url } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ blobs: [bytes] }) });
   const cases: [string, number][] = [
     [`"${digest}"`, 206],

@@ -16,7 +16,7 @@ function openPullThrough() {
   return createMemoryPullThrough({ blobs: [bytes], location });
 }
 
-test('a GET of a blob that the store may send itself is answered 307, by nobody to be kept', async (t) => {
+test('a GET of a blob in a store with redirects is an uncacheable 307', async (t) => {
   const pullThrough = openPullThrough();
   const { url, metrics, log, logText, accessLines } = await startFrontend(t, { pullThrough });
   const { status, headers, body } = await sendRequest(url + path);
@@ -44,7 +44,7 @@ test('a GET of a blob that the store may send itself is answered 307, by nobody 
   assert.equal(counted?.value, 1);
 });
 
-test('a single range is redirected too, for the client to repeat; several, or If-Range, are answered here', async (t) => {
+test('a single range is redirected, and several ranges or If-Range are served by the cache', async (t) => {
   const { url } = await startFrontend(t, { pullThrough: openPullThrough() });
   const ask = async (headers: Record<string, string>) => (await sendRequest(url + path, { headers })).status;
   assert.equal(await ask({ range: 'bytes=10-' }), 307);
@@ -54,7 +54,7 @@ test('a single range is redirected too, for the client to repeat; several, or If
   assert.equal(await ask({ range: 'bytes=300000-' }), 416);
 });
 
-test('HEAD, and GET of what the client has, are never redirected', async (t) => {
+test('a HEAD, or a GET with a matching entity tag, is never redirected', async (t) => {
   const { url } = await startFrontend(t, { pullThrough: openPullThrough() });
   const head = await sendRequest(url + path, { method: 'HEAD' });
   assert.equal(head.status, 200);
@@ -64,7 +64,7 @@ test('HEAD, and GET of what the client has, are never redirected', async (t) => 
   assert.equal(status, 304);
 });
 
-test('a client of an excepted network gets the bytes, by its own address behind proxies that are trusted', async (t) => {
+test('a client of an excepted network gets the bytes, by its address behind trusted proxies', async (t) => {
   const except = { redirectExcept: ['10.1.0.0/16', '192.0.2.7', '2001:db8::/32'], trustedProxies: ['127.0.0.1'] };
   const { url } = await startFrontend(t, { pullThrough: openPullThrough(), ...except });
   const ask = async (client: string) => {
@@ -77,7 +77,7 @@ test('a client of an excepted network gets the bytes, by its own address behind 
     assert.equal(await ask(client), 307, client);
 });
 
-test('nobody is trusted to say that it is elsewhere', async (t) => {
+test('an untrusted X-Forwarded-For does not change the network of a client', async (t) => {
   const { url } = await startFrontend(t, { pullThrough: openPullThrough(), redirectExcept: ['127.0.0.0/8'] });
   const { status } = await sendRequest(url + path, { headers: { 'x-forwarded-for': '10.9.9.9' } });
   assert.equal(status, 200);

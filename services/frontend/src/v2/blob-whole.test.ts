@@ -11,7 +11,7 @@ const bytes = randomBytes(3_000_000);
 const digest = digestOf(bytes);
 const emptyDigest = digestOf(Buffer.alloc(0));
 
-test('a blob arrives byte for byte, with its length, digest and entity tag and nothing that could change it', async (t) => {
+test('a blob is sent byte for byte, with its length, digest and entity tag, and without an encoding', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [bytes] });
   const { url } = await startFrontend(t, { pullThrough });
   const { status, headers, body, complete } = await sendRequest(`${url}/v2/library/nginx/blobs/${digest}`, {
@@ -35,7 +35,7 @@ test('a blob arrives byte for byte, with its length, digest and entity tag and n
   assert.equal(pullThrough.openStreams, 0);
 });
 
-test('whoever asks has a name, of user and address, by which a second try is told from a first', async (t) => {
+test('a client is identified by user and address, so that a repeated read is recognized', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [bytes] });
   const authenticator: Authenticator = {
     challenge: { scheme: 'basic', realm: 'here' },
@@ -55,7 +55,7 @@ test('whoever asks has a name, of user and address, by which a second try is tol
   assert.deepEqual([names[0], names[3]], [names[2], names[5]]);
 });
 
-test('HEAD has the headers of GET and opens no stream', async (t) => {
+test('a HEAD has the headers of a GET and opens no stream', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [bytes] });
   const { url } = await startFrontend(t, { pullThrough });
   const path = `${url}/v2/library/nginx/blobs/${digest}`;
@@ -73,7 +73,7 @@ test('HEAD has the headers of GET and opens no stream', async (t) => {
   );
 });
 
-test('HEAD with a Range is answered as without one', async (t) => {
+test('a HEAD ignores Range', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [bytes] });
   const { url } = await startFrontend(t, { pullThrough });
   const head = await sendRequest(`${url}/v2/library/nginx/blobs/${digest}`, {
@@ -84,7 +84,7 @@ test('HEAD with a Range is answered as without one', async (t) => {
   assert.equal(head.headers['content-length'], String(bytes.length));
 });
 
-test('a blob of no bytes is an answer of no bytes', async (t) => {
+test('an empty blob is an empty response', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [Buffer.alloc(0)] });
   const { url } = await startFrontend(t, { pullThrough });
   for (const headers of [{}, { range: 'bytes=0-' }]) {

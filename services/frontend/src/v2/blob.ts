@@ -11,10 +11,10 @@ import { openMultipartStream } from './multipart-stream.ts';
 import { sendBlob } from './send-blob.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
-// Constant: what the bytes are is the manifest's to say, and a cache that asked by digest alone does not know.
+// The media type is constant, since only a manifest names the type of a blob.
 const contentType = 'application/octet-stream';
 
-/** At once, where this process knows the answer. */
+/** Responds synchronously if the content is in memory. */
 export function answerBlob(
   dependencies: V2Dependencies,
   target: AuthorizedRepository,
@@ -69,8 +69,8 @@ function wholeHeaders(size: number): AnswerHeaders {
 }
 
 /**
- * Ranges are repeated to the store by the client, which few servers answer if they are several; and the store has another
- * entity tag than we have.
+ * Returns whether the client may be redirected to the store. The client repeats its ranges there, and few servers support several.
+ * The store has another entity tag, so `If-Range` would fail there.
  */
 function mayRedirect(
   { readsHere }: V2Dependencies,
@@ -80,7 +80,7 @@ function mayRedirect(
   return (ranges?.length ?? 0) <= 1 && headers['if-range'] === undefined && !readsHere(ip);
 }
 
-/** The signed URL is for this client and for a short time: it goes into no cache and no log. */
+/** Redirects to a signed URL. The URL is for this client and a short time, so it is neither cached nor logged. */
 function sendToStore({ metrics }: V2Dependencies, reply: FastifyReply, location: string): FastifyReply {
   reply.request.record.facts.redirected = true;
   metrics.redirects.inc();

@@ -16,7 +16,7 @@ const pullThrough = () =>
     },
   });
 
-test('following the links lists every repository once', async (t) => {
+test('the linked pages list every repository once', async (t) => {
   const { url } = await startFrontend(t, { pullThrough: pullThrough() });
   const seen: string[] = [];
   const pages: number[] = [];
@@ -31,7 +31,7 @@ test('following the links lists every repository once', async (t) => {
   assert.deepEqual(pages, [100, 100, 50]);
 });
 
-test('n and last choose the page', async (t) => {
+test('n and last select the page', async (t) => {
   const { url } = await startFrontend(t, { pullThrough: pullThrough() });
   const answer = await sendRequest(`${url}/v2/_catalog?n=2&last=docker.io/library/r010`);
   assert.deepEqual(JSON.parse(answer.body.toString()), {
@@ -46,7 +46,7 @@ test('n and last choose the page', async (t) => {
   assert.equal(errorsOf(bad)[0]?.code, 'PAGINATION_NUMBER_INVALID');
 });
 
-test('no more names are read than a page needs; where most are not for who asks, in few steps', async (t) => {
+test('a page reads no more names than it needs, and few pages of the index if most names are denied', async (t) => {
   const read: number[] = [];
   const instead: Partial<PullThrough> = {
     listRepositories: async ({ after, limit }) => {

@@ -1,5 +1,5 @@
-// GET /v2/_catalog: the repositories of which something is cached, under the names that reach them by path. Only those that
-// who asks may pull: the others' names are nobody else's business.
+// GET /v2/_catalog: the repositories with cached content, by the names that reach them by path. It lists only repositories that the
+// client may pull.
 import { splitFirstComponent } from '@cistern/oci';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { nextLink, requestedPage } from './pagination.ts';
@@ -21,7 +21,7 @@ export async function answerCatalog(
   const { n, last } = requestedPage(request);
   const limit = Math.min(n ?? defaultEntries, maxEntries);
   if (limit === 0) return sendCatalog(reply, []);
-  // One more than asked for tells whether there is a next page.
+  // One more than requested shows whether there is a next page.
   const found = await listAllowed(dependencies, request, last, limit + 1);
   const repositories = found.slice(0, limit);
   const lastOfPage = repositories.at(-1);
@@ -30,7 +30,7 @@ export async function answerCatalog(
   return sendCatalog(reply, repositories);
 }
 
-/** Up to `wanted` after a name. */
+/** Returns up to `wanted` names after `last`. */
 async function listAllowed(
   { pullThrough, authorize }: V2Dependencies,
   { ip: clientIp, record: { identity } }: FastifyRequest,
@@ -43,7 +43,7 @@ async function listAllowed(
     return authorize({ identity, clientIp }, { upstream: first, repository: rest }).isAllowed;
   };
   const found: string[] = [];
-  // As many as are wanted, and where most are left out more and more.
+  // The page size starts at `wanted` and doubles, for clients that may pull few repositories.
   for (let after = last, limit = wanted; ; limit = Math.min(limit * 2, maxEntries)) {
     const page = await pullThrough.listRepositories({ ...(after !== undefined && { after }), limit });
     found.push(...page.filter(mayPull));

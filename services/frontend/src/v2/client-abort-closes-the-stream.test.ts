@@ -15,7 +15,7 @@ function blobOf(stream: Omit<BlobStream, 'cache'>): OpenedBlob {
   return { digest, size: 1000, cache: 'JOINED', read: async () => ({ cache: 'JOINED', ...stream }) };
 }
 
-test('a client that leaves while a chunk is being written', async (t) => {
+test('a client that disconnects during a write closes the stream', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [bytes] });
   const { port, log } = await startFrontend(t, { pullThrough });
   const { socket } = await openRawConnection(t, port, true);
@@ -29,7 +29,7 @@ test('a client that leaves while a chunk is being written', async (t) => {
   assert.ok((log[0]?.['bytesSent'] as number) < bytes.length);
 });
 
-test('a client that leaves while the next chunk has not come', async (t) => {
+test('a client that disconnects while the next chunk is pending closes the stream', async (t) => {
   let asked = 0;
   let closed = 0;
   const stream = {
@@ -52,7 +52,7 @@ test('a client that leaves while the next chunk has not come', async (t) => {
   assert.equal(log[0]?.['status'], 200);
 });
 
-test('a client that leaves before the first chunk', async (t) => {
+test('a client that disconnects before the first chunk closes the stream', async (t) => {
   let asked = 0;
   let closed = 0;
   const stream = {
@@ -74,7 +74,7 @@ test('a client that leaves before the first chunk', async (t) => {
   assert.equal(log[0]?.['status'], 0);
 });
 
-test('a client that leaves before the blob is open: the signal aborts, and a stream that comes late is closed', async (t) => {
+test('a client that disconnects before the blob is open aborts the signal, and a late stream is closed', async (t) => {
   let signal: AbortSignal | undefined;
   let closed = 0;
   const late = Promise.withResolvers<OpenedBlob>();
@@ -103,7 +103,7 @@ test('a client that leaves before the blob is open: the signal aborts, and a str
   await until(() => closed === 1);
 });
 
-test('a client that leaves while a manifest is fetched', async (t) => {
+test('a client that disconnects during the fetch of a manifest aborts the signal', async (t) => {
   let signal: AbortSignal | undefined;
   const pullThrough = createMemoryPullThrough({
     instead: {

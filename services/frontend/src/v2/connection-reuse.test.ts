@@ -10,7 +10,7 @@ const blob = randomBytes(700_000);
 const digest = digestOf(blob);
 const path = `/v2/library/nginx/blobs/${digest}`;
 
-/** Splits what came over one connection by the answers' own lengths. */
+/** Splits the bytes of one connection by the lengths of the responses. */
 function bodiesOf(received: Buffer): Buffer[] {
   const bodies: Buffer[] = [];
   for (let rest = received; rest.length > 0;) {
@@ -22,7 +22,7 @@ function bodiesOf(received: Buffer): Buffer[] {
   return bodies;
 }
 
-test('pipelined requests are answered whole and in order', async (t) => {
+test('pipelined requests get complete responses in order', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [blob] });
   const { port } = await startFrontend(t, { pullThrough });
   const connection = await openRawConnection(t, port);
@@ -46,7 +46,7 @@ test('pipelined requests are answered whole and in order', async (t) => {
   assert.equal(pullThrough.openStreams, 0);
 });
 
-test('HTTP/1.0 gets whole answers, and keeps its connection only if it asks to', async (t) => {
+test('an HTTP/1.0 client gets complete responses, and a kept connection only on request', async (t) => {
   const { port } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ blobs: [blob] }) });
   const single = await openRawConnection(t, port);
   single.socket.write(requestText(path, [], '1.0'));

@@ -1,5 +1,5 @@
-// The routes of the pull API: `/v2/…` and, for clients that can only put a mirror's name before it, `/<prefix>/v2/…`. A router's
-// parameter cannot hold the slashes of a repository name, so Fastify only finds `/v2` and our own parser does the rest, once.
+// The routes of the pull API: `/v2/…`, and `/<prefix>/v2/…` for clients that can only prepend a mirror's name. A router's parameter
+// cannot contain the slashes of a repository name. So Fastify only matches `/v2`, and our own parser reads the rest, once.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CacheError } from '@cistern/errors';
 import { OciSyntaxError, parseV2Path, type V2Path } from '@cistern/oci';
@@ -29,7 +29,7 @@ export function addV2Routes(app: FastifyInstance, dependencies: V2Dependencies):
     app.route({
       method: writes,
       url,
-      // Before a body would be parsed, whose type or size could turn the answer into another.
+      // This precedes the parsing of a body, whose type or size could change the response.
       onRequest: async (request, reply) => {
         enterOperation(dependencies.metrics, request.record, 'write');
         await authenticate(dependencies, request, reply);
@@ -46,8 +46,8 @@ const pingBody = Buffer.from('{}');
 type Answer = FastifyReply | Promise<FastifyReply | undefined>;
 
 /**
- * Answers a GET or HEAD of the pull API; throws or rejects with what `replyWithError` knows to answer. There is no promise
- * where nobody has to be waited for: those on the way cost as much as all the rest of a warm manifest.
+ * Answers a GET or HEAD of the pull API. Throws or rejects with errors that `replyWithError` handles. It returns a promise only if it
+ * has to wait, since promises would double the time of a warm manifest.
  */
 function dispatch(dependencies: V2Dependencies, request: FastifyRequest, reply: FastifyReply): Answer {
   const path = readPath(request.url);
@@ -127,7 +127,7 @@ function operationOf(path: V2Path | OciSyntaxError): RequestOperation {
   return path instanceof OciSyntaxError ? 'other' : operations[path.endpoint];
 }
 
-/** A parse error waits as a value until the caller is authenticated: others learn nothing from it. */
+/** Returns a parse error as a value. It is reported only after authentication, so unauthenticated callers learn nothing from it. */
 function readPath(url: string): V2Path | OciSyntaxError {
   try {
     return parseV2Path(pathOf(url));
@@ -145,8 +145,7 @@ function pathOf(url: string): string {
 }
 
 /**
- * Which upstream the client means it does not say here: where one of them verifies callers, all are asked to show
- * something.
+ * Answers `/v2/`. Its request names no upstream. So if any upstream verifies callers, all clients get a challenge.
  */
 function answerPing(
   { callerTokens }: Pick<V2Dependencies, 'callerTokens'>,
@@ -155,15 +154,15 @@ function answerPing(
 ): FastifyReply {
   if (callerTokens !== undefined && request.headers.authorization === undefined) {
     request.record.verified = { challenge: () => formatChallenge(callerChallenge, request), hasShown: false };
-    throw new CacheError('unauthenticated', 'Ask for a token first; it may be had as anybody.');
+    throw new CacheError('unauthenticated', 'A token is required. Get one first, anonymously or with a password.');
   }
   return sendJson(reply, pingBody);
 }
 
-/** Everything that would write: pushes, deletes, mounts. Answered before the body is looked at, for none would be used. */
+/** Rejects all writes: pushes, deletes and mounts. It runs before the body is read. */
 function refuseWrite(): never {
   throw new CacheError(
     'unsupported',
-    'This is a read-only cache: push to, and delete from, the registry that the image comes from.',
+    'This cache is read-only. Push to, and delete from, the upstream registry of the image.',
   );
 }

@@ -12,7 +12,7 @@ const digest = digestOf(Buffer.from('any'));
 const path = `/v2/library/nginx/blobs/${digest}`;
 const mismatch = new CacheError('content-mismatch', 'The bytes of the upstream do not have the digest asked for.');
 
-/** Its blob has 100 bytes by its own account; what the stream does is in `steps`. */
+/** Opens a blob that announces 100 bytes. `steps` is the behaviour of its stream. */
 function scripted(steps: readonly (() => Promise<Uint8Array | undefined>)[]): MemoryPullThrough & { closed(): number } {
   let closed = 0;
   const remaining = [...steps];
@@ -40,7 +40,7 @@ function scripted(steps: readonly (() => Promise<Uint8Array | undefined>)[]): Me
 
 const send = (bytes: number) => async () => Buffer.alloc(bytes, 'a');
 
-test('a failure midway ends the connection, with nothing after the last good byte', async (t) => {
+test('a failure midway closes the connection, with nothing after the last good byte', async (t) => {
   const pullThrough = scripted([send(60), () => Promise.reject(mismatch)]);
   const { port, log } = await startFrontend(t, { pullThrough });
   const connection = await openRawConnection(t, port);
@@ -57,7 +57,7 @@ test('a failure midway ends the connection, with nothing after the last good byt
   assert.equal(log[0]?.['aborted'], true);
 });
 
-test('a stream that ends early or gives too much is cut off, and nothing follows on its connection', async (t) => {
+test('a stream with too few or too many bytes closes the connection without another response', async (t) => {
   for (const steps of [[send(60)], [send(60), send(41)]]) {
     const pullThrough = scripted(steps);
     const { port } = await startFrontend(t, { pullThrough });
@@ -69,7 +69,7 @@ test('a stream that ends early or gives too much is cut off, and nothing follows
   }
 });
 
-test('a failure after the last byte does not count as a clean end', async (t) => {
+test('a failure after the last byte is not a clean end', async (t) => {
   const pullThrough = scripted([send(100), () => Promise.reject(mismatch)]);
   const { port } = await startFrontend(t, { pullThrough });
   const connection = await openRawConnection(t, port);
@@ -78,7 +78,7 @@ test('a failure after the last byte does not count as a clean end', async (t) =>
   assert.equal(connection.received().toString().split('HTTP/1.1').length, 2);
 });
 
-test('a failure before the first byte is an answer, and the connection goes on', async (t) => {
+test('a failure before the first byte is an error response, and the connection stays open', async (t) => {
   const pullThrough = scripted([() => Promise.reject(mismatch)]);
   const { url, port } = await startFrontend(t, { pullThrough });
   const answer = await sendRequest(url + path);
@@ -93,7 +93,7 @@ test('a failure before the first byte is an answer, and the connection goes on',
   assert.match(connection.received().toString(), /^HTTP\/1\.1 400 [\s\S]+HTTP\/1\.1 200 OK/);
 });
 
-test('a pipelined answer that fails midway leaves the one before it whole', async (t) => {
+test('a pipelined response that fails midway does not affect the previous one', async (t) => {
   const { port } = await startFrontend(t, { pullThrough: scripted([send(10), () => Promise.reject(mismatch)]) });
   const connection = await openRawConnection(t, port);
   connection.socket.write(requestText('/v2/nginx/tags/list') + requestText(path));

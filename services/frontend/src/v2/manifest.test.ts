@@ -5,11 +5,11 @@ import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { errorsOf, sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
 
-// Spaces and an é, which a parser or a charset would not bring through.
+// The spaces and the é would not survive a parser or a charset.
 const manifest = Buffer.from('{\n  "schemaVersion": 2,\t"annotations": {"é":"\u{1f433}"} }\n');
 const digest = digestOf(manifest);
 
-test('a manifest is the exact bytes, under exactly its media type', async (t) => {
+test('a manifest is sent with its exact bytes and its exact media type', async (t) => {
   for (const mediaType of [
     'application/vnd.oci.image.index.v1+json',
     'application/vnd.docker.distribution.manifest.v2+json',
@@ -30,7 +30,7 @@ test('a manifest is the exact bytes, under exactly its media type', async (t) =>
   }
 });
 
-test('HEAD has the headers of GET and asks only for facts', async (t) => {
+test('a HEAD has the headers of a GET and reads only facts', async (t) => {
   const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
   const { url } = await startFrontend(t, { pullThrough });
   const ignored = { date: '', 'x-request-id': '' };
@@ -47,7 +47,7 @@ test('HEAD has the headers of GET and asks only for facts', async (t) => {
   );
 });
 
-test('the answer says what the cache did and how old the tag is', async (t) => {
+test('the response has the cache result and the age of the tag', async (t) => {
   const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
   const { url } = await startFrontend(t, { pullThrough });
   const byTag = await sendRequest(`${url}/v2/library/nginx/manifests/latest`);
@@ -59,7 +59,7 @@ test('the answer says what the cache did and how old the tag is', async (t) => {
   assert.equal(byDigest.headers.age, undefined);
 });
 
-test('a stale manifest carries a warning that says why it is stale', async (t) => {
+test('a stale manifest has a warning with the reason', async (t) => {
   const stale = '110 - "Response is Stale"';
   for (const [staleBecause, warning] of [
     ['revalidating', stale],
@@ -82,7 +82,7 @@ test('a stale manifest carries a warning that says why it is stale', async (t) =
   }
 });
 
-test('a range of a manifest is a 206, as containerd asks for it', async (t) => {
+test('a range of a manifest is a 206, as containerd expects', async (t) => {
   const { url } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ manifests: [manifest] }) });
   const path = `${url}/v2/library/nginx/manifests/latest`;
   const size = manifest.length;
@@ -103,7 +103,7 @@ test('a range of a manifest is a 206, as containerd asks for it', async (t) => {
   assert.equal(errorsOf(outside)[0]?.code, 'RANGE_INVALID');
 });
 
-test('no-cache asks for revalidation, anything else does not', async (t) => {
+test('no-cache forces a revalidation, and other directives do not', async (t) => {
   const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
   const { url } = await startFrontend(t, { pullThrough });
   const path = `${url}/v2/library/nginx/manifests/latest`;
@@ -116,7 +116,7 @@ test('no-cache asks for revalidation, anything else does not', async (t) => {
   );
 });
 
-test('whoever may not have upstream asked gets the answer of everybody', async (t) => {
+test('a client that may not force a revalidation gets the normal response', async (t) => {
   const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
   const options = { pullThrough, revalidateFrom: ['192.0.2.0/24'], trustedProxies: ['127.0.0.1'] };
   const { url } = await startFrontend(t, options);

@@ -1,5 +1,5 @@
-// GET and HEAD /v2/<name>/manifests/<reference>: the exact bytes that upstream sent, as in the OCI distribution
-// specification, "Pulling manifests". Sent as a Buffer: Fastify adds a charset to the media type of a string.
+// GET and HEAD /v2/<name>/manifests/<reference>: the exact bytes from the upstream, as in the OCI distribution specification,
+// "Pulling manifests". They are sent as a Buffer, since Fastify adds a charset to the media type of a string.
 import { type ByteRange, formatContentRange, type Reference } from '@cistern/oci';
 import type { AuthorizedRepository, ManifestFromMemory } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -8,7 +8,7 @@ import { clientSignal, waitForUpstream } from './wait-for-upstream.ts';
 import { setFreshness, validatorHeaders, sendAtOnce } from '../http/answer.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
-/** At once, where this process knows the answer. */
+/** Responds synchronously if the manifest is in memory. */
 export function answerManifest(
   dependencies: V2Dependencies,
   target: AuthorizedRepository,
@@ -41,7 +41,7 @@ function sendManifest(
   return sendBytes(bytes, requestedRanges(headers, manifest.digest, manifest.size), reply);
 }
 
-/** containerd 2.2 asks for `bytes=0-` and counts on a 206. Several ranges of so little are not worth a multipart frame. */
+/** containerd 2.2 requests `bytes=0-` and relies on a 206. For several ranges, a manifest is too small for multipart framing. */
 function sendBytes(bytes: Buffer, ranges: readonly ByteRange[] | undefined, reply: FastifyReply): FastifyReply {
   const range = ranges?.length === 1 ? ranges[0] : undefined;
   if (range === undefined) return sendAtOnce(reply, bytes);

@@ -1,12 +1,12 @@
-// Several ranges of one blob as one stream of bytes, framed as multipart/byteranges.
+// Combines several ranges of one blob into one stream of bytes, framed as multipart/byteranges.
 import { groupNearRanges, type MultipartByteranges } from '@cistern/oci';
 import type { BlobStream, OpenedBlob } from '@cistern/pull-through';
 
 const nothing = new Uint8Array(0);
 
 /**
- * Near ranges are one read, whose bytes between them are dropped. Reads are opened one after another, so that any number
- * holds one reader. The caller closes it.
+ * Close ranges share one read, and the bytes between them are dropped. Reads are opened one after another, so any number of ranges
+ * needs only one reader. The caller closes the stream.
  */
 export async function openMultipartStream(blob: OpenedBlob, { parts, end }: MultipartByteranges): Promise<BlobStream> {
   const groups = groupNearRanges(parts.map(({ range }) => range)).map((ranges) => [...ranges]);
@@ -19,7 +19,7 @@ export async function openMultipartStream(blob: OpenedBlob, { parts, end }: Mult
   let range = first.shift();
   let closed = false;
 
-  /** The next part's header, or what stands after the last. */
+  /** Returns the header of the next part, or the end of the frame after the last part. */
   const advance = async (): Promise<Uint8Array> => {
     if (groups[0]?.length === 0) {
       await current.finish();
@@ -53,7 +53,7 @@ export async function openMultipartStream(blob: OpenedBlob, { parts, end }: Mult
   };
 }
 
-/** One read from the start of the first range to the end of the last. */
+/** Opens one read from the start of the first range to the end of the last. */
 async function openRead(blob: OpenedBlob, ranges: readonly { readonly start: number; readonly end: number }[]) {
   const start = ranges[0]?.start ?? 0;
   const stream = await blob.read({ start, end: ranges.at(-1)?.end ?? start });
@@ -61,7 +61,7 @@ async function openRead(blob: OpenedBlob, ranges: readonly { readonly start: num
   let rest: Uint8Array = nothing;
   return {
     stream,
-    /** The next bytes from `from` on, or `undefined` when all before `endExclusive` were taken. */
+    /** Returns the next bytes from `from` on, or `undefined` if all bytes before `endExclusive` are consumed. */
     async take(from: number, endExclusive: number): Promise<Uint8Array | undefined> {
       while (at < endExclusive) {
         const chunk = rest.length > 0 ? rest : await stream.next();
@@ -74,7 +74,7 @@ async function openRead(blob: OpenedBlob, ranges: readonly { readonly start: num
       }
       return undefined;
     },
-    /** The end of the stream says that what it gave was right. */
+    /** Reads to the end of the stream, which confirms that its bytes are correct. */
     async finish(): Promise<void> {
       if (rest.length === 0) await stream.next();
       stream.close();

@@ -1,15 +1,15 @@
-// Paging through lists, as in the OCI distribution specification, "Listing Tags": `n`, `last` and the `Link` to the rest.
+// The pages of lists, as in the OCI distribution specification, "Listing Tags": `n`, `last`, and the `Link` to the next page.
 import { OciSyntaxError } from '@cistern/oci';
 import type { FastifyRequest } from 'fastify';
 import { queryValue } from '../http/request-fields.ts';
 
 export interface Page {
-  /** How many the client wants at most; `undefined`: it does not say. */
+  /** The most entries of the page; `undefined` if the client does not limit them. */
   readonly n: number | undefined;
   readonly last: string | undefined;
 }
 
-// Longer than any tag or repository with its upstream.
+// This exceeds every tag, and every repository with its upstream.
 const maxLastLength = 512;
 
 /** Throws `OciSyntaxError` PAGINATION_NUMBER_INVALID. */
@@ -23,7 +23,7 @@ export function requestedPage(request: FastifyRequest): Page {
   return { n: text === undefined ? undefined : Number(text), last };
 }
 
-/** The value of `Link` for the next page, at the very path and `ns` that the client used for this one. */
+/** Returns the `Link` to the next page, with the path and `ns` of this request. */
 export function nextLink(request: FastifyRequest, query: URLSearchParams): string {
   const ns = queryValue(request, 'ns');
   if (ns !== undefined) query.set('ns', ns);

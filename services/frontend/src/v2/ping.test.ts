@@ -4,7 +4,7 @@ import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
 import { sendRequest } from '../testing/send-request.ts';
 import { startFrontend } from '../testing/start-frontend.ts';
 
-test('the ping is answered without asking anybody', async (t) => {
+test('the ping is answered without a call of a use case', async (t) => {
   const pullThrough = createMemoryPullThrough();
   const { url } = await startFrontend(t, { pullThrough });
   for (const path of ['/v2/', '/v2', '/docker.io/v2/', '/docker.io/v2', '/v2/?ns=ghcr.io']) {
@@ -20,7 +20,7 @@ test('the ping is answered without asking anybody', async (t) => {
   assert.equal(pullThrough.calls.length, 0);
 });
 
-test('configured headers are on every answer, as often as configured', async (t) => {
+test('every response has the configured headers, as often as configured', async (t) => {
   const { url } = await startFrontend(t, {
     headers: { 'X-Content-Type-Options': ['nosniff'], 'X-Several': ['a', 'b'], 'X-None': [] },
   });
@@ -32,7 +32,7 @@ test('configured headers are on every answer, as often as configured', async (t)
   }
 });
 
-test('no browser may take an answer for a page, unless the configuration has another word for it', async (t) => {
+test('every response has nosniff, unless the configuration replaces it', async (t) => {
   const plain = await startFrontend(t, { headers: {} });
   assert.equal((await sendRequest(`${plain.url}/v2/`)).headers['x-content-type-options'], 'nosniff');
   const own = await startFrontend(t, { headers: { 'X-Content-Type-Options': ['something'] } });

@@ -34,7 +34,7 @@ test('every way to name an upstream reaches it', async (t) => {
   }
 });
 
-test('a request that cannot be placed is refused before anything is done for it', async (t) => {
+test('a request without a valid upstream or name is rejected before any call of a use case', async (t) => {
   const pullThrough = createMemoryPullThrough();
   const { url } = await startFrontend(t, { pullThrough });
   const cases: [string, number, string][] = [
@@ -63,20 +63,20 @@ test('a request that cannot be placed is refused before anything is done for it'
   assert.equal(pullThrough.calls.length, 0);
 });
 
-test('a request that has been here before is refused', async (t) => {
+test('a request that is in a loop is rejected', async (t) => {
   const pullThrough = createMemoryPullThrough({ manifests: [Buffer.from('{}')] });
   const { url } = await startFrontend(t, { pullThrough });
   const path = `${url}/v2/nginx/manifests/latest`;
   for (const hop of ['this-cluster', 'another, this-cluster']) {
     const answer = await sendRequest(path, { headers: { 'x-cistern-hop': hop } });
     assert.equal(answer.status, 508);
-    assert.match(errorsOf(answer)[0]?.message ?? '', /asked by itself/);
+    assert.match(errorsOf(answer)[0]?.message ?? '', /sends requests to itself/);
   }
   assert.equal(pullThrough.calls.length, 0);
   assert.equal((await sendRequest(path, { headers: { 'x-cistern-hop': 'another' } })).status, 200);
 });
 
-test('whatever credentials a client sends to an open cache are ignored', async (t) => {
+test('an open cache ignores the credentials of clients', async (t) => {
   const { url } = await startFrontend(t, {
     pullThrough: createMemoryPullThrough({ manifests: [Buffer.from('{}')] }),
   });

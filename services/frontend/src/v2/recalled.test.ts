@@ -1,4 +1,4 @@
-// What the process remembers is answered as what has to be opened: the same status, headers and bytes.
+// Content in memory gets the same response as content that is opened: the same status, headers and bytes.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf } from '@cistern/oci';
@@ -17,8 +17,8 @@ function bytesSent(log: readonly Record<string, unknown>[]) {
 }
 
 for (const size of [1024, 100_000])
-  test(`an answer of ${size} bytes from memory is that of an opened manifest or blob`, async (t) => {
-    // Every byte, so that none is taken for a character.
+  test(`a response of ${size} bytes from memory equals that of an opened manifest or blob`, async (t) => {
+    // The content has every byte value, so that no encoding goes unnoticed.
     const bytes = Buffer.from(Array.from({ length: size }, (_, position) => position % 256));
     const digest = digestOf(bytes);
     const paths = [`manifests/latest`, `manifests/${digest}`, `blobs/${digest}`].map(
@@ -47,7 +47,7 @@ for (const size of [1024, 100_000])
         }
     await until(() => opening.log.length === asked && remembering.log.length === asked);
     assert.deepEqual(bytesSent(remembering.log), bytesSent(opening.log));
-    // Manifests were never opened, blobs only where their bytes in memory would not do.
+    // Manifests were never opened, and blobs only if the bytes in memory were not enough.
     const calls = remembering.pullThrough.calls.map(({ method, request }) => `${method} ${String(request['intent'])}`);
     assert.deepEqual([...new Set(calls)].sort(), ['openBlob ranges', 'openBlob stat']);
   });

@@ -13,7 +13,7 @@ const digest = digestOf(Buffer.from('subject'));
 const withReferrers = (listReferrers: PullThrough['listReferrers']) =>
   createMemoryPullThrough({ instead: { listReferrers } });
 
-test('the list is the index that upstream sent, with its filters', async (t) => {
+test('the list is the index of the upstream, with its filters', async (t) => {
   const pullThrough = withReferrers(async () => ({
     bytesBase64: index.toString('base64'),
     filtersApplied: 'artifactType',
@@ -35,7 +35,7 @@ test('the list is the index that upstream sent, with its filters', async (t) => 
   assert.equal(pullThrough.calls[0]?.request['artifactType'], 'application/x');
 });
 
-test('following the links asks for page after page, at the path and ns of the first', async (t) => {
+test('the links lead to page after page, with the path and ns of the first', async (t) => {
   const pages: Record<string, string | undefined> = {
     '': 'last=p1&n=2',
     'last=p1&n=2': 'n=2&last=p2',
@@ -63,7 +63,7 @@ test('following the links asks for page after page, at the path and ns of the fi
   );
 });
 
-test('a query that upstream has not linked to is dropped but for n', async (t) => {
+test('query parameters without a link of the upstream are dropped, except n', async (t) => {
   const pullThrough = withReferrers(async () => ({ bytesBase64: index.toString('base64'), cache: 'MISS' }));
   const { url } = await startFrontend(t, { pullThrough });
   const list = `${url}/v2/nginx/referrers/${digest}`;
@@ -76,7 +76,7 @@ test('a query that upstream has not linked to is dropped but for n', async (t) =
   );
 });
 
-test('a page is of the list that linked to it, and one that was made up is refused', async (t) => {
+test('a page is valid only for the list that linked to it, and a forged page is rejected', async (t) => {
   const pageSeal = createTestSeal();
   const pullThrough = withReferrers(async ({ nextQuery }) => ({
     bytesBase64: index.toString('base64'),
@@ -95,7 +95,7 @@ test('a page is of the list that linked to it, and one that was made up is refus
   assert.equal((await sendRequest(`${url}/v2/nginx/referrers/${digest}?page=made-up`)).status, 400);
 });
 
-test('a page that names itself as the next ends the list', async (t) => {
+test('a page that links to itself ends the list', async (t) => {
   const pullThrough = withReferrers(async () => ({
     bytesBase64: index.toString('base64'),
     nextQuery: 'n=1',
@@ -106,7 +106,7 @@ test('a page that names itself as the next ends the list', async (t) => {
   assert.equal(answer.headers.link, undefined);
 });
 
-test("upstream's 404 goes through, in JSON", async (t) => {
+test("the upstream's 404 is passed on, in JSON", async (t) => {
   const pullThrough = withReferrers(() => Promise.reject(new CacheError('manifest-unknown', 'There is no such list.')));
   const { url } = await startFrontend(t, { pullThrough });
   const answer = await sendRequest(`${url}/v2/nginx/referrers/${digest}`);

@@ -1,5 +1,5 @@
-// GET /v2/<name>/referrers/<digest>: upstream's own list (OCI distribution specification, "Listing Referrers"). Its 404
-// goes through, for clients then look for the tag `sha256-<hex>`.
+// GET /v2/<name>/referrers/<digest>: the upstream's own list (OCI distribution specification, "Listing Referrers"). Its 404 is
+// passed on, since clients then look for the tag `sha256-<hex>`.
 import { type Digest, mediaTypes, OciSyntaxError } from '@cistern/oci';
 import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -34,7 +34,7 @@ export async function answerReferrers(
   });
   setFreshness(reply, page);
   const next = page.nextQuery === undefined ? undefined : pageQuery(page.nextQuery);
-  // An upstream that names this very page as its next would have clients run in a circle.
+  // If an upstream links a page to itself, clients would loop.
   if (next !== undefined && next !== thisQuery) {
     const query = new URLSearchParams({ [pageParameter]: pageSeal.close(listName, next) });
     if (artifactType !== undefined) query.set('artifactType', artifactType);
@@ -46,8 +46,8 @@ export async function answerReferrers(
 }
 
 /**
- * The query that upstream gets: one that it has linked to, sealed for this list, or the client's `n`. Registries name their pages
- * as they like and may understand more, so a client cannot choose. `undefined`: the first page.
+ * Returns the query for the upstream: one that the upstream has linked to, sealed for this list, or the client's `n`. Clients cannot
+ * set other parameters, since registries name pages freely and may accept further parameters. `undefined` means the first page.
  */
 function requestedQuery(pageSeal: Seal, listName: string, request: FastifyRequest): string | undefined {
   const sealed = queryValue(request, pageParameter);
@@ -59,12 +59,12 @@ function requestedQuery(pageSeal: Seal, listName: string, request: FastifyReques
   if (query === undefined)
     throw new OciSyntaxError(
       'PAGINATION_NUMBER_INVALID',
-      `the query parameter "${pageParameter}" names no page of this list that was given out here: begin with the first page again`,
+      `the query parameter "${pageParameter}" is not a link of this list; start again with the first page`,
     );
   return query;
 }
 
-/** What of a query says which page it is: all but the filter, which clients name themselves. `undefined`: the first. */
+/** Returns the query without the filter, which clients send themselves. `undefined` means the first page. */
 function pageQuery(query: string): string | undefined {
   const parameters = new URLSearchParams(query);
   parameters.delete('artifactType');

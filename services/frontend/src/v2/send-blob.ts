@@ -1,5 +1,5 @@
-// Writes a blob's bytes to a client. Not through a Node stream: chunks are shared between clients and reused, so each must
-// be out of our hands before the next is asked for, and a loop over reused buffers costs a third of the CPU.
+// Writes a blob's bytes to a client. It is not a Node stream, since chunks are shared between clients and reused: each must be
+// written before the next is read. A loop over reused buffers takes a third of the CPU.
 import type { OutgoingHttpHeaders } from 'node:http';
 import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
 import type { BlobStream } from '@cistern/pull-through';
@@ -9,16 +9,16 @@ import { silenceTimeoutMs } from '../http/server-options.ts';
 
 export interface BlobBody {
   readonly stream: BlobStream;
-  /** Bytes of `stream`, all of them. */
+  /** The number of bytes in `stream`. */
   readonly length: number;
-  /** A client that takes no byte for this long is cut off. */
+  /** A client that reads no byte for this long is disconnected. */
   readonly stallMs: number;
 }
 
 /**
- * Sends the status and headers that `reply` has, then `stream`, and closes it, whatever happens. Rejects only while
- * nothing was sent; a later failure destroys the socket, for a clean end would be a lie. Resolves when the last byte was
- * handed to the socket or the client has left.
+ * Sends the status and headers of `reply`, then `stream`, and always closes it. Rejects only before the first byte is sent. A later
+ * failure destroys the socket, for a clean end would be a lie. Resolves when the last byte is written to the socket, or the client
+ * has disconnected.
  */
 export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobBody): Promise<void> {
   const { raw } = reply;
@@ -27,7 +27,7 @@ export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobB
     let started = false;
     let ended = false;
     let left = length;
-    /** Bytes that the socket has been given and has not taken yet. */
+    /** Bytes that are written to the socket and not flushed yet. */
     let inHand = 0;
 
     const end = () => {
@@ -52,7 +52,7 @@ export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobB
     };
     const onTimeout = () => {
       if (inHand === 0) raw.setTimeout(stallMs);
-      else breakOff(undefined, new Error(`the client took no byte for ${stallMs} ms`));
+      else breakOff(undefined, new Error(`the client read no byte for ${stallMs} ms`));
     };
     const start = () => {
       started = true;
@@ -64,9 +64,9 @@ export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobB
     const onChunk = (chunk: Uint8Array | undefined) => {
       if (ended) return;
       const bytes = chunk?.length ?? 0;
-      // More would be read as the next answer on this connection, fewer would leave the client waiting.
+      // The client would read extra bytes as the next response of the connection, and would wait for missing bytes.
       if (bytes > left || (chunk === undefined && left > 0)) {
-        fail(new CacheError('content-mismatch', `The content does not have the ${length} bytes that were promised.`));
+        fail(new CacheError('content-mismatch', `The content does not have the announced ${length} bytes.`));
         return;
       }
       if (!started) start();

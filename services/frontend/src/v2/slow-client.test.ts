@@ -12,7 +12,7 @@ const bytes = randomBytes(24 * 1024 * 1024);
 const digest = digestOf(bytes);
 const path = `/v2/library/nginx/blobs/${digest}`;
 
-/** Counts how far the frontend has read. The stream spoils its one buffer with every call. */
+/** Counts the bytes that the frontend reads. The stream overwrites its one buffer with every call. */
 function countingPullThrough() {
   let bytesRead = 0;
   let closed = false;
@@ -43,7 +43,7 @@ function countingPullThrough() {
   return { pullThrough, bytesRead: () => bytesRead, closed: () => closed };
 }
 
-/** Resolves once `value` has not changed for a while. */
+/** Resolves when `value` has not changed for a while. */
 async function settled(value: () => number): Promise<number> {
   for (let last = -1; ;) {
     if (last > 0 && value() === last) return last;
@@ -52,13 +52,13 @@ async function settled(value: () => number): Promise<number> {
   }
 }
 
-test('a client that does not read holds the reading back, and gets every byte when it reads on', async (t) => {
+test('a client that does not read pauses the stream, and gets every byte when it continues', async (t) => {
   const { pullThrough, bytesRead, closed } = countingPullThrough();
   const { port } = await startFrontend(t, { pullThrough });
   const connection = await openRawConnection(t, port, true);
   connection.socket.write(requestText(path, ['Connection: close']));
   const read = await settled(bytesRead);
-  // What the kernel's buffers hold, and one chunk.
+  // The frontend reads only the size of the kernel's buffers, and one chunk.
   assert.ok(read < bytes.length / 2, `${read} bytes were read ahead`);
   assert.equal(closed(), false);
   connection.socket.resume();
@@ -68,7 +68,7 @@ test('a client that does not read holds the reading back, and gets every byte wh
   assert.equal(closed(), true);
 });
 
-test('a client that takes nothing for too long is cut off', async (t) => {
+test('a client that reads nothing for too long is disconnected', async (t) => {
   const { pullThrough, closed } = countingPullThrough();
   const { port, log } = await startFrontend(t, { pullThrough, clientStallMs: 150 });
   const { socket } = await openRawConnection(t, port, true);
@@ -78,7 +78,7 @@ test('a client that takes nothing for too long is cut off', async (t) => {
   assert.equal(log[0]?.['level'], 'warn');
 });
 
-test('a client that waits for us longer than that is not cut off', async (t) => {
+test('a client that waits for the cache longer than that stays connected', async (t) => {
   const chunks = [Buffer.from('ab'), Buffer.from('cd')];
   let asked = 0;
   const pullThrough = createMemoryPullThrough({

@@ -9,7 +9,7 @@ const paged = () =>
     instead: { listTags: async () => ({ tags: ['a', 'b'], next: { last: 'b', n: 2 }, cache: 'MISS' }) },
   });
 
-test('tags are listed under the name that the client used', async (t) => {
+test('a list of tags has the name that the client used', async (t) => {
   const { url } = await startFrontend(t);
   const cases: [string, string][] = [
     ['/v2/nginx/tags/list', 'nginx'],
@@ -37,7 +37,7 @@ test('the link to the next page has the path and the ns of this one', async (t) 
   for (const [path, link] of cases) assert.equal((await sendRequest(url + path)).headers.link, link);
 });
 
-test('n and last are passed on', async (t) => {
+test('n and last are passed to the upstream', async (t) => {
   const pullThrough = paged();
   const { url } = await startFrontend(t, { pullThrough });
   await sendRequest(`${url}/v2/nginx/tags/list?n=2&last=1.0`);
@@ -61,7 +61,7 @@ test('n=0 is an empty list', async (t) => {
   assert.equal(pullThrough.calls.length, 0);
 });
 
-test('an n that is no number is refused', async (t) => {
+test('an invalid n is rejected', async (t) => {
   const pullThrough = paged();
   const { url } = await startFrontend(t, { pullThrough });
   for (const query of ['n=-1', 'n=x', 'n=1.5', 'n=1e3', 'n=9999999999', `last=${'x'.repeat(600)}`]) {

@@ -1,4 +1,4 @@
-// GET /v2/<name>/tags/list: upstream's list, which alone knows them all, or what it was a moment ago.
+// GET /v2/<name>/tags/list: the upstream's list, since only the upstream has all tags. It may be cached for a short time.
 import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { freshnessOptions } from '../http/request-fields.ts';
@@ -32,7 +32,7 @@ export async function answerTagsList(
   return sendTags(reply, name, tags);
 }
 
-/** `name` is the one the client used: it compares. */
+/** `name` is the client's own name of the repository, since clients compare it. */
 function sendTags(reply: FastifyReply, name: string, tags: readonly string[]): FastifyReply {
   return sendJson(reply, Buffer.from(JSON.stringify({ name, tags })));
 }

@@ -1,4 +1,4 @@
-// What the handlers of the pull API work with.
+// The dependencies of the handlers of the pull API.
 import type { Seal } from '@cistern/runtime';
 import type { Authorize } from '@cistern/auth';
 import type { PullThrough } from '@cistern/pull-through';
@@ -11,20 +11,20 @@ import type { WaitOptions } from './wait-for-upstream.ts';
 export interface V2Dependencies extends AuthenticateDependencies {
   readonly pullThrough: PullThrough;
   readonly upstreams: UpstreamTable;
-  /** What a client may pull. */
+  /** Decides which repositories a client may pull. */
   readonly authorize: Authorize;
   readonly metrics: RequestMetrics & AuthenticateDependencies['metrics'];
-  /** Of clients whom upstreams verify; absent: none does. */
+  /** The tokens of clients that upstreams verify. Unset if no upstream verifies callers. */
   readonly callerTokens?: CallerTokens | undefined;
   readonly pageSeal: Seal;
-  /** Ours, the same in every process of the cluster: found in a request's `X-Cistern-Hop`, the request went in a circle. */
+  /** The ID of this cluster, the same in every process. A request with it in `X-Cistern-Hop` went in a loop. */
   readonly instanceId: string;
-  /** A client that takes no byte of a blob for this long is cut off. */
+  /** A client that reads no byte of a blob for this long is disconnected. */
   readonly clientStallMs: number;
-  /** Whether the client with this address gets the bytes from us, even where it may read them from the store. */
+  /** Whether the client with this address is never redirected to the store. */
   readonly readsHere: (clientIp: string) => boolean;
-  /** How long those wait who have nowhere else to go, while an upstream throttles. */
+  /** How long requests of clients without a fallback wait for an upstream that throttles. */
   readonly waiting: WaitOptions;
-  /** Whether the client with this address may have upstream asked before a tag's time is up. */
+  /** Whether the client with this address may force a revalidation of a fresh tag. */
   readonly mayRevalidate: (clientIp: string) => boolean;
 }

@@ -13,7 +13,7 @@ const throttled = (retryAfterMs?: number) =>
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 
-/** Its list of tags is refused with each of `errors` once, and then there. */
+/** Its list of tags fails with each of `errors` once, and then succeeds. */
 async function startThrottled(t: TestContext, errors: CacheError[], patienceMs?: number) {
   const times: number[] = [];
   const pullThrough = createMemoryPullThrough({
@@ -30,14 +30,14 @@ async function startThrottled(t: TestContext, errors: CacheError[], patienceMs?:
   return { ...frontend, times };
 }
 
-test('by prefix a request waits as long as an upstream that throttles wants, and is answered then', async (t) => {
+test('a request by prefix waits for the back-off of a throttling upstream, and succeeds', async (t) => {
   const { url, times } = await startThrottled(t, [throttled(300), throttled(200)]);
   const { status, headers } = await sendRequest(`${url}/v2/docker.io/nginx/tags/list`);
   assert.deepEqual([status, headers['retry-after'], times.length], [200, undefined, 3]);
   assert.ok(times[1]! - times[0]! >= 299 && times[2]! - times[1]! >= 199);
 });
 
-test('a client that has an origin is sent there at once', async (t) => {
+test('a client with an origin gets a 503 immediately', async (t) => {
   for (const path of [
     '/v2/nginx/tags/list',
     '/v2/nginx/tags/list?ns=docker.io',
@@ -49,7 +49,7 @@ test('a client that has an origin is sent there at once', async (t) => {
   }
 });
 
-test('what would take longer than the patience is refused at once, and what it does not end within, then', async (t) => {
+test('a wait longer than the patience is rejected immediately, and repeated waits when it ends', async (t) => {
   const long = await startThrottled(t, [throttled(60_000)]);
   const refused = await sendRequest(`${long.url}/v2/docker.io/nginx/tags/list`);
   assert.deepEqual([refused.status, refused.headers['retry-after'], long.times.length], [429, '60', 1]);
@@ -58,7 +58,7 @@ test('what would take longer than the patience is refused at once, and what it d
   assert.deepEqual([answer.status, again.times.length], [429, 2]);
 });
 
-test('nothing else is waited for', async (t) => {
+test('other errors are returned without a wait', async (t) => {
   const { url, times } = await startThrottled(t, [
     new CacheError('upstream-unreachable', 'down', { retryable: true, retryAfterMs: 100 }),
   ]);
@@ -66,7 +66,7 @@ test('nothing else is waited for', async (t) => {
   assert.equal(times.length, 1);
 });
 
-test('a client that leaves takes its request with it', async (t) => {
+test('a client that disconnects ends the wait of its request', async (t) => {
   const { port, times, log } = await startThrottled(t, [throttled(1_000)]);
   const { socket } = await openRawConnection(t, port);
   socket.write(requestText('/v2/docker.io/nginx/tags/list'));

@@ -1,23 +1,22 @@
-// A client that names an upstream by a prefix knows no other place, and a 429 costs it more than a wait (podman sleeps for
-// half a minute). So where an upstream has asked to be left alone for some seconds, its request waits for them here
-// (decision 0026).
+// A client that names an upstream by a prefix has no fallback. A 429 costs it more than a wait, since podman sleeps for half a
+// minute. So if an upstream has requested a back-off of some seconds, the client's request waits for them here (decision 0026).
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface WaitOptions {
-  /** All in all; what is asked to wait longer is refused at once. 0: nobody waits. */
+  /** The most time that a request waits in total. A longer wait is rejected immediately. 0 means no waiting. */
   readonly patienceMs: number;
-  /** From 0 to 1: not everybody who has waited comes back at once. */
+  /** From 0 to 1. It spreads the retries, so that waiting requests do not retry at the same time. */
   readonly random?: (() => number) | undefined;
 }
 
-/** Where the upstream did not say for how long: the next try is told by whoever keeps account of it. */
+/** The wait if the upstream has sent no time. After it, the retry gets the back-off of the upstream's budget. */
 const unknownMs = 1_000;
-/** Of what there is to wait. */
+/** The random part of the wait. */
 const spread = 0.1;
 
-/** Rejects as `answer` does. It is called again only if it has sent nothing. */
+/** Rejects as `answer` does. It calls `answer` again only if nothing has been sent. */
 export async function waitForUpstream<T>(
   { patienceMs, random = Math.random }: WaitOptions,
   { record }: FastifyRequest,
@@ -41,8 +40,8 @@ export async function waitForUpstream<T>(
 }
 
 /**
- * Ends what is done for a client: aborted when the connection ends before the answer does. One for a request, however often it is
- * asked for.
+ * Returns the signal that aborts when the connection ends before the response. A request has one signal, however often this is
+ * called.
  */
 export function clientSignal({ raw, request: { record } }: FastifyReply): AbortSignal {
   if (record.clientSignal !== undefined) return record.clientSignal;

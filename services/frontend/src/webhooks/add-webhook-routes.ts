@@ -1,4 +1,4 @@
-// `POST /webhooks/<name>`: an upstream reports a push. It is answered before anything is done about it.
+// `POST /webhooks/<name>`: an upstream reports a push. The response is sent before the push is processed.
 import { createHmac } from 'node:crypto';
 import type { WebhookConfig, WebhookProvider } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
@@ -18,9 +18,9 @@ export interface WebhookDependencies {
   readonly metrics: Metrics;
 }
 
-/** GitHub's are some 20 KiB, with a long manifest a few hundred. */
+/** The most bytes of a body. GitHub sends some 20 KiB, or a few hundred with a long manifest. */
 const bodyLimit = 1024 * 1024;
-/** Of one request: a registry gathers some events. */
+/** The most images of one request. A registry batches some events. */
 const maxImages = 1000;
 
 export function addWebhookRoutes(app: FastifyInstance, { webhooks, pushes, metrics }: WebhookDependencies): void {
@@ -34,12 +34,18 @@ export function addWebhookRoutes(app: FastifyInstance, { webhooks, pushes, metri
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
         if (!isGenuine({ provider, body, ...proofOf(request) }, webhook.secret.reveal())) {
           count('refused');
-          throw new CacheError('denied', 'The secret or signature of this webhook is wrong.');
+          throw new CacheError(
+            'denied',
+            'The secret or signature of this webhook is wrong. Check the secret in webhooks.',
+          );
         }
         const images = parseBody(body, readPushed[provider]);
         if (images === undefined) {
           count('malformed');
-          throw new CacheError('name-invalid', `The body is not what ${provider} sends as JSON.`);
+          throw new CacheError(
+            'name-invalid',
+            `The body is not a JSON payload of ${provider}. Check the provider in webhooks.`,
+          );
         }
         const keys = images.slice(0, maxImages).flatMap((image) => keyOf(upstream, image) ?? []);
         count(keys.length > 0 ? 'taken' : 'ignored');
@@ -69,7 +75,7 @@ function parseBody(body: Buffer, read: ReadPushed): readonly PushedImage[] | und
   }
 }
 
-/** Docker Hub's official images have a namespace that not everybody writes. What is no name was not pushed to a registry. */
+/** Adds the namespace of Docker Hub's official images, which payloads may omit. Returns `undefined` for an invalid name. */
 function keyOf(upstream: string, { repository, tag }: PushedImage) {
   try {
     const isOfficial = upstream === 'docker.io' && !repository.includes('/');
@@ -86,18 +92,18 @@ function keyOf(upstream: string, { repository, tag }: PushedImage) {
 
 interface Proof {
   readonly provider: WebhookProvider;
-  /** Exactly as it was sent: that is what is signed. */
+  /** The exact bytes that were sent, since these are signed. */
   readonly body: Buffer;
   /** `X-Hub-Signature-256`. */
   readonly signature: string | undefined;
   readonly authorization: string | undefined;
-  /** Of the query. */
+  /** The token of the query. */
   readonly token: string | undefined;
 }
 
 /**
- * Whether who sent a webhook knows its secret. All comparisons take the same time whatever is sent. GitHub signs, and who signs
- * needs not send the secret; the others send it, by a header or in the URL.
+ * Returns whether the sender of a webhook has its secret. All comparisons take constant time. GitHub signs the body, and a signature
+ * is enough. Other senders send the secret in a header or in the URL.
  */
 export function isGenuine({ provider, body, signature, authorization, token }: Proof, secret: string): boolean {
   if (provider === 'github' || signature !== undefined)

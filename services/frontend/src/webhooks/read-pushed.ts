@@ -1,13 +1,13 @@
-// The images in a webhook's body, provider by provider. Only the form of the body has been checked.
+// Reads the pushed images from the body of a webhook, for each provider. It checks only the structure of the body.
 import type { WebhookProvider } from '@cistern/config';
 
 export interface PushedImage {
-  /** As the provider names it. */
+  /** The provider's own name of the repository. */
   readonly repository: string;
   readonly tag: string;
 }
 
-/** The images that a body names. `undefined`: it is of another form. */
+/** Returns the images of a body, or `undefined` if its structure is different. */
 export type ReadPushed = (body: unknown) => readonly PushedImage[] | undefined;
 
 export const readPushed: Readonly<Record<WebhookProvider, ReadPushed>> = {
@@ -28,11 +28,11 @@ function readDockerHub(body: unknown): readonly PushedImage[] | undefined {
 const imageUrl = /^[^/]+\/(.+?)(?::[^/]*)?$/;
 
 /**
- * https://docs.github.com/webhooks/webhook-events-and-payloads#package, and `registry_package` beside it. A version without a tag,
- * such as an image of an index, and a package that is no image name no image.
+ * https://docs.github.com/webhooks/webhook-events-and-payloads#package, and the event `registry_package`. A version without a tag,
+ * such as an image of an index, yields no image. A package that is not an image yields none either.
  */
 function readGithub(body: unknown): readonly PushedImage[] | undefined {
-  // GitHub's first request after a webhook has been made.
+  // GitHub sends a ping after a webhook is created.
   if (valueAt(body, 'zen') !== undefined) return [];
   const package_ = valueAt(body, 'registry_package') ?? valueAt(body, 'package');
   const action = valueAt(body, 'action');
@@ -43,7 +43,7 @@ function readGithub(body: unknown): readonly PushedImage[] | undefined {
   return repository === undefined ? undefined : [{ repository: repository.toLowerCase(), tag }];
 }
 
-/** The URL says it whole: `ghcr.io/owner/image:tag`. */
+/** Reads the name from the package URL, such as `ghcr.io/owner/image:tag`, or else from owner and name. */
 function repositoryOf(package_: object): string | undefined {
   const url = valueAt(package_, 'package_version', 'package_url');
   const named = isText(url) ? imageUrl.exec(url)?.[1] : undefined;
@@ -52,7 +52,7 @@ function repositoryOf(package_: object): string | undefined {
   return isText(owner) && isText(name) ? `${owner}/${name}` : undefined;
 }
 
-/** https://distribution.github.io/distribution/about/notifications/: an envelope of events, of which pushes of tags count. */
+/** https://distribution.github.io/distribution/about/notifications/: an envelope of events. Only pushes of tags count. */
 function readDistribution(body: unknown): readonly PushedImage[] | undefined {
   const events = valueAt(body, 'events');
   if (!Array.isArray(events)) return undefined;
@@ -70,7 +70,7 @@ function readGeneric(body: unknown): readonly PushedImage[] | undefined {
   return all.map((one) => ({ repository, tag: one }));
 }
 
-/** The value at a path of keys; `undefined` where there is none. */
+/** Returns the value at a path of keys, or `undefined`. */
 function valueAt(value: unknown, ...path: readonly string[]): unknown {
   let at = value;
   for (const key of path) {

@@ -1,4 +1,4 @@
-// Bodies that are nearly what providers send: each is taken or left aside, and only well-formed names come out of it.
+// Bodies that are almost payloads of providers: each is accepted or ignored, and yields only well-formed names.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -8,7 +8,7 @@ import { readPushed } from './read-pushed.ts';
 
 const whole = Object.values(payloads) as readonly unknown[];
 
-/** A payload with some of its values replaced. */
+/** Returns a payload with some of its values replaced. */
 const spoiled = fc
   .tuple(fc.constantFrom(...whole), fc.infiniteStream(fc.nat(30)), fc.infiniteStream(fc.jsonValue()))
   .map(([payload, dice, values]) => {
@@ -17,7 +17,7 @@ const spoiled = fc
   });
 
 for (const [name, read] of Object.entries(readPushed))
-  test(`${name} gives texts, or nothing`, () => {
+  test(`${name} yields texts or nothing`, () => {
     fc.assert(
       fc.property(fc.oneof({ weight: 3, arbitrary: spoiled }, { weight: 1, arbitrary: fc.jsonValue() }), (body) => {
         for (const { repository, tag } of read(body) ?? [])
@@ -26,7 +26,7 @@ for (const [name, read] of Object.entries(readPushed))
     );
   });
 
-test('no proof but the secret itself is genuine', () => {
+test('only the secret itself is a genuine proof', () => {
   const proof = fc.record({
     provider: fc.constantFrom('docker-hub' as const, 'github' as const, 'distribution' as const, 'generic' as const),
     body: fc.uint8Array().map((bytes) => Buffer.from(bytes)),

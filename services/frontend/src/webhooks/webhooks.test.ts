@@ -6,7 +6,7 @@ import type { TagKey } from '@cistern/index';
 import { startFrontend } from '../testing/start-frontend.ts';
 import * as payloads from './fixtures/payloads.ts';
 
-const secret = 'what only its sender knows';
+const secret = 'the secret of its sender';
 
 async function startWebhooks(t: TestContext) {
   const hooks = ['docker-hub', 'github', 'distribution', 'generic'];
@@ -43,15 +43,18 @@ function sign(body: object | string, key = secret) {
 const bearer = { authorization: `Bearer ${secret}` };
 const taken = (number: number) => ({ status: 202, body: { taken: number } });
 
-test('Docker Hub tells of a push, with its secret in the URL', async (t) => {
+test('Docker Hub reports a push with its secret in the URL', async (t) => {
   const { send, pushed, logText, accessLines } = await startWebhooks(t);
   assert.deepEqual(await send(`docker-hub?token=${encodeURIComponent(secret)}`, payloads.dockerHub), taken(1));
   assert.deepEqual(pushed, ['docker.io/harbourside/ferry:2.4']);
-  assert.ok(!/only its sender|only%20its/.test(logText() + accessLines.join('\n')), 'the secret is in no log');
+  assert.ok(
+    !/secret of its sender|secret%20of%20its/.test(logText() + accessLines.join('\n')),
+    'the secret is in no log',
+  );
   assert.match(accessLines.join('\n'), /POST \/webhooks\/docker-hub\?token=\[redacted\]/);
 });
 
-test('GitHub tells of a package by either event, signed', async (t) => {
+test('GitHub reports a package by either event, with a signature', async (t) => {
   const { send, pushed } = await startWebhooks(t);
   for (const payload of [payloads.githubRegistryPackage, payloads.githubPackageUpdated])
     assert.deepEqual(await send('github', payload, sign(payload)), taken(1));
@@ -61,14 +64,14 @@ test('GitHub tells of a package by either event, signed', async (t) => {
   assert.equal(pushed.length, 2);
 });
 
-test('a registry’s notifications tell of pushes of tags, and of nothing else', async (t) => {
+test('a registry’s notifications report pushes of tags, and other events are ignored', async (t) => {
   const { send, pushed } = await startWebhooks(t);
   const headers = { ...bearer, 'content-type': 'application/vnd.docker.distribution.events.v2+json' };
   assert.deepEqual(await send('distribution', payloads.distribution, headers), taken(2));
   assert.deepEqual(pushed, ['docker.io/harbourside/ferry:2.4', 'docker.io/library/other:latest']);
 });
 
-test('anybody with the secret tells of one tag or several', async (t) => {
+test('a generic sender with the secret reports one tag or several', async (t) => {
   const { send, pushed } = await startWebhooks(t);
   const one = { repository: 'team/app', tag: 'v1' };
   assert.deepEqual(await send('generic', one, bearer), taken(1));
@@ -77,7 +80,7 @@ test('anybody with the secret tells of one tag or several', async (t) => {
   assert.deepEqual(new Set(pushed), new Set(['docker.io/team/app:v1', 'docker.io/team/app:a', 'docker.io/team/app:b']));
 });
 
-test('who does not know the secret is refused, whatever is sent', async (t) => {
+test('a sender without the secret is rejected, whatever its payload', async (t) => {
   const { send, pushed, metrics } = await startWebhooks(t);
   const payload = payloads.githubRegistryPackage;
   const refused: (readonly [string, Readonly<Record<string, string>>])[] = [
@@ -101,7 +104,7 @@ test('who does not know the secret is refused, whatever is sent', async (t) => {
   assert.equal(count, refused.length);
 });
 
-test('what is no such payload, or too large, or at no such name, is told', async (t) => {
+test('a malformed payload, a too large body and an unknown name get an error', async (t) => {
   const { send, pushed, url } = await startWebhooks(t);
   for (const body of ['', '{', '[]', 'null', '{"repository":"a"}', '{"repository":"a","tag":7}', '{"tag":"a"}'])
     assert.equal((await send('generic', body, bearer)).status, 400, body);
@@ -115,7 +118,7 @@ test('what is no such payload, or too large, or at no such name, is told', async
   assert.deepEqual(pushed, []);
 });
 
-test('without a webhook in the configuration there is none', async (t) => {
+test('without a configured webhook, the path is 404', async (t) => {
   const { url } = await startFrontend(t);
   assert.equal((await fetch(`${url}/webhooks/generic`, { method: 'POST', body: '{}' })).status, 404);
 });

@@ -1,4 +1,4 @@
-// The way of what a caller has shown, from a frontend to a worker: who else hears it, and what they could do with that.
+// The path of a caller's credentials from a frontend to a worker: no other node reads them, or can use a message again.
 import assert from 'node:assert/strict';
 import { hkdfSync } from 'node:crypto';
 import { once } from 'node:events';
@@ -67,7 +67,7 @@ function openFrontend(t: TestContext, addresses: string[]) {
 
 const isOverloaded = (error: unknown) => isCacheError(error, 'overloaded');
 
-test('a worker asks what a frontend would, and its answer comes as it was given', async (t) => {
+test('a worker checks access for a frontend, and its result arrives unchanged', async (t) => {
   const asked: AccessQuestion[] = [];
   const answers = [
     undefined,
@@ -89,12 +89,12 @@ test('a worker asks what a frontend would, and its answer comes as it was given'
     return true;
   });
   await assert.rejects(check(question), (error) => isOverloaded(error) && !/secret path/.test(String(error)));
-  // One job found the worker for all of them, and told nothing.
+  // One job found the worker for all checks, and contained no credentials.
   assert.equal(found.length, 1);
   assert.doesNotMatch(found.join(), /ada|secret/);
 });
 
-test('on the wire nothing of it can be read, and no two questions are alike', async (t) => {
+test('credentials are unreadable on the wire, and no two messages are equal', async (t) => {
   const worker = await startWorker(t, async () => {});
   const heard: string[] = [];
   const tap = await listen(t, (request, response) => {
@@ -122,12 +122,12 @@ test('on the wire nothing of it can be read, and no two questions are alike', as
   ])
     assert.ok(!told.includes(text), text);
   assert.equal(new Set(heard).size, heard.length);
-  // Workers of protocol 1 expect it. It opens nothing at workers of this release.
+  // Workers of protocol 1 expect this token. Workers of this release ignore it.
   const v1Token = Buffer.from(hkdfSync('sha256', secret, '', 'cistern fill server v1', 32)).toString('base64url');
   assert.ok(told.includes(`"authorization":"Bearer ${v1Token}"`));
 });
 
-test('an answer that was given to another question, or by somebody else, lets nobody in', async (t) => {
+test('a response to another check, or from a foreign node, grants no access', async (t) => {
   const worker = await startWorker(t, async () => {});
   let kept: string | undefined;
   const replaying = await listen(t, (request, response) => {
@@ -147,7 +147,7 @@ test('an answer that was given to another question, or by somebody else, lets no
   await assert.rejects(openFrontend(t, [inClear, inClear]).check(question), isOverloaded);
 });
 
-test('a worker answers no node of another cluster, and nobody who knows none', async (t) => {
+test('a worker rejects nodes of another cluster, and callers without a secret', async (t) => {
   const asked: unknown[] = [];
   const foreign = await startWorker(t, async (one) => void asked.push(one), 'the secret of another one');
   await assert.rejects(openFrontend(t, [foreign, foreign]).check(question), isOverloaded);
@@ -159,7 +159,7 @@ test('a worker answers no node of another cluster, and nobody who knows none', a
   assert.deepEqual(asked, []);
 });
 
-test('a worker that is gone costs one more question for a worker; where there is none, nobody is let in', async (t) => {
+test('an unreachable worker costs one more search for a worker, and without a worker the check fails', async (t) => {
   const gone = 'http://127.0.0.1:1';
   const worker = await startWorker(t, async () => {});
   const { check, found } = openFrontend(t, [gone, worker]);
@@ -170,7 +170,7 @@ test('a worker that is gone costs one more question for a worker; where there is
   await assert.rejects(openFrontend(t, []).check(question), isOverloaded);
 });
 
-/** Takes connections and says `said`, as the kernel goes on to do for a process that is frozen. */
+/** Accepts connections and sends `said`, as the kernel still does for a frozen process. */
 async function startFrozen(t: TestContext, said = ''): Promise<string> {
   const server = createTcpServer((socket) => void socket.on('error', () => {}).write(said)).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -178,12 +178,12 @@ async function startFrozen(t: TestContext, said = ''): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Much longer than a worker may be silent, and shorter than its upstream may take. */
+/** Much longer than the silence limit of a worker, and shorter than the time limit of its upstream. */
 const hangingMs = 45_000;
 
-test('a worker that says nothing is left for another', { concurrency: true, timeout: hangingMs }, async (t) => {
+test('a silent worker is replaced by another one', { concurrency: true, timeout: hangingMs }, async (t) => {
   const began = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n \r\n';
-  const frozen = { 'from the beginning': '', 'while it asks': began };
+  const frozen = { 'from the start': '', 'during the check': began };
   await Promise.all(
     Object.entries(frozen).map(([when, said]) =>
       t.test(when, async (t_) => {
@@ -196,9 +196,9 @@ test('a worker that says nothing is left for another', { concurrency: true, time
   );
 });
 
-test('a worker is waited for while its upstream takes long', { concurrency: true }, async (t) => {
+test('a frontend waits for a worker whose upstream is slow', { concurrency: true }, async (t) => {
   const worker = await startWorker(t, async () => {
-    // Longer than a worker may be silent.
+    // This exceeds the silence limit of a worker.
     await delay(7_000);
     throw new CacheError('denied', 'Not you.');
   });

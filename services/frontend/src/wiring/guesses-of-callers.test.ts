@@ -1,4 +1,4 @@
-// Guesses at passwords of an upstream that verifies its callers: how many of them it is asked about, and who else notices.
+// Guesses at passwords of an upstream that verifies callers: how many of them reach it, and their effect on other callers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createTestIndex } from '@cistern/index/testing';
@@ -26,7 +26,7 @@ async function start() {
   const { values } = createTestIndex({ now });
   const asked: AccessQuestion[] = [];
   const metrics = createMetrics({ upstreams: ['private.test'] });
-  /** All may read `public/…`, unchecked. Passwords that begin with `right` open all but `forbidden/…`. */
+  /** Everyone may read `public/…`, without a check. Passwords that begin with `right` may read all but `forbidden/…`. */
   const upstream = {
     async answer({ repository, caller }: AccessQuestion): Promise<{ isProven: boolean }> {
       if (repository.startsWith('public/')) return { isProven: false };
@@ -74,7 +74,7 @@ async function guess(ask: Ask, count: number, network = here): Promise<string[]>
   return results;
 }
 
-test('ten of three hundred guesses at one account reach the upstream, in turn or at once', async () => {
+test('ten of three hundred guesses at one account reach the upstream, one by one or together', async () => {
   const { ask, asked, limitedCount } = await start();
   const results = await guess(ask, 300);
   assert.deepEqual(results.slice(9, 11), ['unauthenticated', 'client-rate-limited']);
@@ -85,7 +85,7 @@ test('ten of three hundred guesses at one account reach the upstream, in turn or
   assert.equal(atOnce.asked.length, 10);
 });
 
-test('guesses that are asked twice at once, of two repositories, are bounded as others', async () => {
+test('guesses that are sent for two repositories at the same time are limited too', async () => {
   const { ask, asked } = await start();
   await Promise.all(
     Array.from({ length: 300 }, (_, at) =>
@@ -95,7 +95,7 @@ test('guesses that are asked twice at once, of two repositories, are bounded as 
   assert.equal(new Set(asked.map(({ caller }) => JSON.stringify(caller))).size, 10);
 });
 
-test('an account may have many right passwords, as tokens of jobs are, that come at once', async () => {
+test('an account may have many right passwords at the same time, such as tokens of jobs', async () => {
   const { ask } = await start();
   const results = await Promise.all(Array.from({ length: 60 }, (_, at) => ask(login('ci', `right ${at}`))));
   assert.deepEqual(new Set(results), new Set(['allowed']));
@@ -108,7 +108,7 @@ test('a hundred guesses of one network at made-up accounts reach the upstream', 
   assert.equal(await ask(login('ada', 'right'), '2001:db8:0:2::/64'), 'allowed');
 });
 
-test('a refusal says why and for how long', async () => {
+test('a refusal has the reason and the time', async () => {
   const tries = await openCallerTries(undefined, log);
   const verify = createVerifyAccess({
     rememberMsOf: () => 300_000,
@@ -130,7 +130,7 @@ test('a refusal says why and for how long', async () => {
   });
 });
 
-test('a caller that the upstream has accepted goes on, behind the same address and at every node', async () => {
+test('an accepted caller keeps access, behind the same address and on every node', async () => {
   const { ask, startNode, asked } = await start();
   const other = await startNode();
   assert.equal(await ask(ada), 'allowed');
@@ -143,7 +143,7 @@ test('a caller that the upstream has accepted goes on, behind the same address a
   assert.equal(await ask(anybody, here, 'public/app'), 'allowed');
 });
 
-test('the owner of an account is not locked out elsewhere, and a guesser does not find the password in memory', async () => {
+test('the owner of an account is not locked out elsewhere, and a locked-out guesser cannot use the right password', async () => {
   const { ask } = await start();
   assert.equal(await ask(ada, elsewhere), 'allowed');
   await guess(ask, 10);
@@ -151,7 +151,7 @@ test('the owner of an account is not locked out elsewhere, and a guesser does no
   assert.equal(await ask(ada, elsewhere), 'allowed');
 });
 
-test('the same wrong password is one guess, for however many repositories', async () => {
+test('the same wrong password counts as one guess for many repositories', async () => {
   const { ask, asked } = await start();
   for (let at = 0; at < 50; at += 1) await ask(login('ada', 'old'), here, `team/app-${at}`);
   for (let at = 0; at < 50; at += 1) assert.equal(await ask(ada, here, `forbidden/app-${at}`), 'denied');
@@ -159,14 +159,14 @@ test('the same wrong password is one guess, for however many repositories', asyn
   assert.equal(await ask(ada), 'allowed');
 });
 
-test('many repositories that are asked for at once with a right password are no guesses', async () => {
+test('simultaneous checks of many repositories with a right password are not guesses', async () => {
   const { ask } = await start();
   const results = await Promise.all(Array.from({ length: 30 }, (_, at) => ask(ada, here, `team/app-${at}`)));
   assert.deepEqual(new Set(results), new Set(['allowed']));
   assert.equal((await guess(ask, 12)).filter((one) => one === 'unauthenticated').length, 10);
 });
 
-test('a yes for which the upstream did not look at the password makes no guess free', async () => {
+test('an access without a check of the password does not reset the guesses', async () => {
   const { ask, asked } = await start();
   for (let at = 0; at < 30; at += 1) {
     await ask(login('ada', `guess ${at}`), here, 'public/app');
@@ -175,7 +175,7 @@ test('a yes for which the upstream did not look at the password makes no guess f
   assert.equal(asked.filter(({ repository }) => repository === 'team/secret').length, 10);
 });
 
-test('a question that the upstream did not answer counts for nothing, and takes no guess back', async () => {
+test('a check without an answer of the upstream is not a guess, and does not reset guesses', async () => {
   const { ask, asked, upstream } = await start();
   const { answer } = upstream;
   upstream.answer = async (question) => {
@@ -192,7 +192,7 @@ test('a question that the upstream did not answer counts for nothing, and takes 
   assert.equal(asked.filter(({ repository }) => repository === 'team/secret').length, 10);
 });
 
-test('anonymous questions of one network are bounded, too', async () => {
+test('anonymous checks of one network are limited, too', async () => {
   const { ask, asked } = await start();
   let limited = 0;
   for (let at = 0; at < 3_010; at += 1)

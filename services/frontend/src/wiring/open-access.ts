@@ -1,4 +1,4 @@
-// Who may pull, as the configuration says.
+// Opens the authentication of clients, as configured.
 import { type AccessTokens, acceptEverybody, type Authenticator } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
@@ -7,14 +7,14 @@ import type { Shared } from '@cistern/assembly';
 
 export interface Access {
   readonly authenticator: Authenticator;
-  /** Absent: clients show passwords with every request. */
+  /** Unset if clients send passwords with every request. */
   readonly tokenServer: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
 }
 
 export type AccessConfig = Pick<Config, 'auth' | 'cluster' | 'redis'>;
 export type AccessParts = Pick<Shared, 'index' | 'store' | 'jobs'>;
 
-/** Rejects with ConfigError for a file that only the nodes that serve clients need to have. */
+/** Rejects with ConfigError for an invalid file that only the nodes that serve clients need. */
 export async function openAccess(
   config: AccessConfig,
   parts: AccessParts,

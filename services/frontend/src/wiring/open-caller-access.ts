@@ -1,4 +1,4 @@
-// Who may read of upstreams that verify their callers.
+// Opens the access checks of upstreams that verify their callers.
 import { randomBytes } from 'node:crypto';
 import type { SharedTries } from '@cistern/auth';
 import type { Config } from '@cistern/config';
@@ -16,18 +16,18 @@ import { type Closers, createSeal, type Seal } from '@cistern/runtime';
 import { peerTlsOf, type Shared, sharedTriesOf } from '@cistern/assembly';
 
 /**
- * Questions of one network in ten minutes, for callers that the upstream has not accepted. A fleet behind one address asks once
- * in `rememberaccess` for each repository.
+ * The most access checks of one network in ten minutes, for callers that the upstream has not accepted. A fleet behind one address
+ * causes one check in `rememberaccess` for each repository.
  */
 const maxQuestions = 3000;
 
 export interface CallerAccess {
   readonly verify: VerifyAccess;
-  /** For what clients show. */
+  /** Seals the credentials of clients. */
   readonly callerSeal: Seal;
 }
 
-/** `undefined` where everybody may read what is here. `check`: of this process, if it is a worker. */
+/** Returns `undefined` if no upstream verifies callers. `check` is the check of this process, if it is a worker. */
 export async function openCallerAccess(
   config: Config,
   { index, jobs }: Shared,
@@ -37,7 +37,7 @@ export async function openCallerAccess(
   const { upstreams, cluster, worker } = config;
   const rememberMs = new Map(upstreams.map(({ name, rememberAccessMs }) => [name, rememberAccessMs]));
   if ([...rememberMs.values()].every((one) => one === undefined)) return undefined;
-  // Of a single process nobody else has to read anything.
+  // In a single process no other node reads the sealed values.
   const secret = cluster?.secret.reveal() ?? randomBytes(32).toString('base64url');
   const remote = () =>
     opened(
@@ -64,7 +64,7 @@ export async function openCallerAccess(
   };
 }
 
-/** `shared`: where nodes count together; `undefined`: this node counts for itself. */
+/** `shared` counts together with other nodes. If it is `undefined`, this node counts for itself. */
 export async function openCallerTries(shared: SharedTries | undefined, log: Logger): Promise<CallerTries> {
   const { createLockOut, createTries } = await import('@cistern/auth/lock-out');
   return {

@@ -1,4 +1,4 @@
-// Who may pull where clients have to show something, as the configuration says.
+// Opens the authentication of clients that need credentials, as configured.
 import {
   type Authenticator,
   createAuthenticator,
@@ -21,7 +21,7 @@ import type { Closers } from '@cistern/runtime';
 import type { Access, AccessConfig, AccessParts } from './open-access.ts';
 import { openForConfig, sharedTriesOf } from '@cistern/assembly';
 
-/** As `openAccess`. */
+/** Rejects as `openAccess`. */
 export async function openProvenAccess(
   config: AccessConfig,
   { index, store, jobs }: AccessParts,

@@ -1,4 +1,4 @@
-// The part that answers clients.
+// Opens the use cases that answer clients.
 import { createCachedIndex } from '@cistern/index/cached';
 import type { Config } from '@cistern/config';
 import { type FillTable, createFillAccess } from '@cistern/fills';
@@ -15,12 +15,12 @@ import type { Closers } from '@cistern/runtime';
 import type { Shared } from '@cistern/assembly';
 
 export interface ServingOptions extends NodeContext {
-  /** Of this process, if it is a worker too; with its address. */
+  /** The fills of this process, if it is a worker too. `address` is its own. */
   readonly fills: FillTable | undefined;
   readonly address: string;
-  /** Watches the workers, which are other processes. Unset where this process works itself. */
+  /** Watches the workers in other processes. Unset if this process is a worker itself. */
   readonly workers?: WorkerWatch | undefined;
-  /** Absent: who asks is trusted with everything. */
+  /** Unset if no upstream verifies callers. */
   readonly verifyAccess?: VerifyAccess | undefined;
 }
 
@@ -31,7 +31,7 @@ export function openPullThrough(
   { opened }: Closers,
 ): PullThrough {
   const { now } = shared;
-  // Every request looks into the index several times, and is to be answered when Redis is not there.
+  // Every request reads the index several times, and must be answered even if Redis is unavailable.
   const index = config.redis === undefined ? shared : opened(createCachedIndex({ index: shared, log }));
   const unverified = config.upstreams.filter((one) => one.rememberAccessMs === undefined).map(({ name }) => name);
   const lists = new Map(config.upstreams.map((upstream) => [upstream.name, upstream.lists]));

@@ -1,4 +1,4 @@
-// What clients are served with.
+// Opens the TLS settings of the registry's listener.
 import type { Config, TlsConfig } from '@cistern/config';
 import {
   answerChallenge,
@@ -14,15 +14,15 @@ import type { NodeContext } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
 
 export interface OpenedTls {
-  /** `undefined`: plain HTTP. */
+  /** `undefined` means plain HTTP. */
   readonly tls: ServerTls | undefined;
-  /** What an ACME authority gets that asks for a token by `http-01`; `undefined`: it does not ask here. */
+  /** Returns the answer to an `http-01` challenge of an ACME authority. `undefined` if there are no such challenges. */
   readonly answerChallenge: ((token: string) => Promise<string | undefined>) | undefined;
 }
 
 type Options = Pick<NodeContext, 'log' | 'metrics'>;
 
-/** Rejects with `CertificateError`, whose message is a sentence that names the configuration's key. */
+/** Rejects with `CertificateError`, whose message is a sentence that names the setting. */
 export async function openTls(
   config: Pick<Config, 'http' | 'cluster' | 'storage'>,
   { index, store }: OpenedIndexAndStore,
@@ -61,6 +61,6 @@ async function openServer(
     return await openServerTls({ load, minimumVersion, ciphers, clientsMayHaveNone, log, metrics });
   } catch (error) {
     const { message } = error as Error;
-    throw new CertificateError(`TLS cannot be served with what http.tls names: ${message}.`, { cause: error });
+    throw new CertificateError(`TLS cannot be served with the settings of http.tls: ${message}.`, { cause: error });
   }
 }

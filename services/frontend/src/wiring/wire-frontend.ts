@@ -1,4 +1,4 @@
-// The parts of a frontend: clients' rights and limits, the use cases of a pull, and webhooks of upstreams.
+// Wires a frontend: the access and limits of clients, the use cases of a pull, and webhooks of upstreams.
 import { randomBytes } from 'node:crypto';
 import { createAuthorize, type ClientLimits, unlimited } from '@cistern/auth';
 import type { Config } from '@cistern/config';
@@ -21,9 +21,9 @@ type Served = Pick<V2Dependencies, 'pullThrough' | 'upstreams' | 'authorize' | '
 
 export interface FrontendParts extends Access, OpenedTls, Served {
   readonly audit: Audit;
-  /** Seals credentials for upstreams that verify callers; `undefined`: no upstream does. */
+  /** Seals credentials for upstreams that verify callers. `undefined` if no upstream does. */
   readonly callerSeal: Seal | undefined;
-  /** As of the index, which all nodes share. */
+  /** The clock of the index, which all nodes share. */
   readonly now: () => number;
   /** Images that upstreams announce by webhooks. */
   readonly pushes: Pushes;
@@ -49,7 +49,7 @@ export async function wireFrontend(
   const access = await openAccess(config, shared, log, closers);
   const callers = await openCallerAccess(config, shared, { ...context, check: worker?.checkAccess }, closers);
   const serving = { fills: worker?.fills, address: worker?.address ?? '', verifyAccess: callers?.verify };
-  // In a cluster another frontend gets the next page; a single process has none to share it with.
+  // In a cluster, another frontend may get the next page. A single process shares the secret with no other.
   const secret = config.cluster?.secret.reveal() ?? randomBytes(32).toString('base64url');
   return {
     ...access,
@@ -68,8 +68,8 @@ export async function wireFrontend(
 }
 
 /**
- * A frontend alone: it opens no connection to an upstream and writes nothing to a disk. Rejects, with everything closed again,
- * when a part cannot be opened.
+ * Assembles a frontend without a worker. It opens no connection to an upstream, and writes nothing to a disk. Rejects if a part
+ * cannot be opened, and closes the others before.
  */
 export function assembleFrontend(config: Config, context: NodeContext): Promise<FrontendAssembly> {
   return openAll(async (closers) => {
@@ -87,7 +87,7 @@ export function assembleFrontend(config: Config, context: NodeContext): Promise<
   });
 }
 
-/** What one client may take, counted by all nodes together where they share a Redis. */
+/** Opens the limits of clients. Nodes that share a Redis count together. */
 async function openLimits(
   config: Pick<Config, 'limits' | 'redis'>,
   { index }: Pick<Shared, 'index'>,
