@@ -1,11 +1,11 @@
-// The worker node: it alone talks to upstreams. It does the jobs that frontends ask for, and lets them follow its fills.
+// The worker node: only workers connect to upstreams. It runs the jobs that frontends enqueue, and serves its fills to other nodes.
 import { assembleWorker } from './wiring/wire-worker.ts';
 import type { Config } from '@cistern/config';
 import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
 import { prepareDirectories } from '@cistern/assembly';
 import { buildFillServer } from './wiring/build-fill-server.ts';
 
-/** Begins to work; rejects with StartError or CacheError if a part cannot be opened. The caller ends it with `close`. */
+/** Builds a worker. Rejects with StartError or CacheError if a part cannot be opened. The caller closes the node. */
 export async function buildWorker(config: Config, context: NodeContext): Promise<CacheNode> {
   await prepareDirectories(config);
   const { log, metrics } = context;

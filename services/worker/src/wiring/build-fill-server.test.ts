@@ -32,22 +32,22 @@ async function read(port: number, client: SecureContextOptions = {}): Promise<st
   return (await response.toArray()).join('');
 }
 
-test('where there are no other nodes there is no server', () => {
+test('without other nodes, no server is built', () => {
   const { worker } = loadConfig({ env: {}, defaults: { rootDirectory: '/' } });
   assert.equal(buildFillServer(worker, undefined), undefined);
 });
 
-test('without authorities anybody may knock, by TLS', async (t) => {
+test('without authorities, any client may connect with TLS', async (t) => {
   assert.equal(await read(await listen(t, '{certificate: /cert, key: /key}')), 'a fill');
 });
 
-test('with authorities only who shows a certificate of theirs is heard', async (t) => {
+test('with authorities, only a client with a certificate of theirs may connect', async (t) => {
   const port = await listen(t, '{certificate: /cert, key: /key, ca: /cert}');
   await assert.rejects(read(port), /certificate required|ECONNRESET|socket hang up/i);
   assert.equal(await read(port, { cert, key }), 'a fill');
 });
 
-test('other nodes get no suite without forward secrecy and authenticated encryption', async (t) => {
+test('the server rejects cipher suites without forward secrecy and authenticated encryption', async (t) => {
   const port = await listen(t, '{certificate: /cert, key: /key}');
   for (const ciphers of ['AES256-SHA:ECDHE-RSA-AES256-SHA:ECDHE-ECDSA-AES256-SHA', 'AES256-GCM-SHA384'])
     await assert.rejects(read(port, { maxVersion: 'TLSv1.2', ciphers: `${ciphers}:@SECLEVEL=0` }), ciphers);
@@ -60,7 +60,7 @@ function addressOf(worker: string): string {
   return advertisedAddress(loadConfig({ env, readFile: (path) => path, defaults: { rootDirectory: '/' } }).worker);
 }
 
-test('the advertised address is what the configuration says, else the address of the listener, else the name of the machine', () => {
+test('the advertised address is the configured one, else that of the listener, else the host name', () => {
   assert.equal(addressOf('{advertise: "http://worker-1:80"}'), 'http://worker-1');
   assert.equal(addressOf('{addr: "10.0.0.7:7002"}'), 'http://10.0.0.7:7002');
   assert.equal(addressOf('{addr: "[fd00::7]:7002"}'), 'http://[fd00::7]:7002');

@@ -1,5 +1,5 @@
-// The server on which a worker's fills are followed: bare HTTP, because the answers are streams that set their own pace. Other
-// nodes reach it at an address that the worker advertises.
+// The server of a worker's fills. It uses plain Node HTTP, because the responses are streams that control their own pace. Other nodes
+// reach it at the address that the worker advertises.
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { isIPv6 } from 'node:net';
@@ -8,19 +8,20 @@ import type { Config } from '@cistern/config';
 import { createHttpApp, createHttpServer, type Listener } from '@cistern/runtime/process';
 import { modernCiphers } from '@cistern/tls';
 
-/** Of connections; streams have a limit of their own. */
+/** The time after which an idle connection is closed. Streams have a limit of their own. */
 const silenceTimeoutMs = 120_000;
 
 const limits = {
   headersTimeout: 10_000,
   requestTimeout: 10_000,
-  // Longer than followers keep a connection, so that it is never this side that closes one as a request is sent on it.
+  // This is longer than followers keep a connection. Otherwise the server could close one just when a request is sent on it.
   keepAliveTimeout: 75_000,
   maxHeaderSize: 8 * 1024,
 } satisfies ServerOptions;
 
 /**
- * Speaks TLS if the configuration has some, and then mutual TLS if it names authorities. `undefined`: there is nobody to answer.
+ * Uses TLS if it is configured, and mutual TLS if authorities are configured too. Returns `undefined` without `answer`, since there
+ * are no other nodes then.
  */
 export function buildFillServer(
   { address, tls }: Pick<Config['worker'], 'address' | 'tls'>,
@@ -39,7 +40,10 @@ function createTlsServer(tls: NonNullable<Config['worker']['tls']>, answer: Requ
   return createHttpsServer({ ...options, ...authority }, answer);
 }
 
-/** Without a trailing slash. An address that means every interface is no way to this machine: its host name is. */
+/**
+ * Returns the address of the fill server for other nodes, without a trailing slash. For a listener on all interfaces, it has the host
+ * name of the machine.
+ */
 export function advertisedAddress({
   advertise,
   tls,

@@ -1,4 +1,4 @@
-// Which disk gets what is stored.
+// The disk room of a store in a directory.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ async function openParts(t: TestContext) {
   return { store: { ...store, space }, configWith, config: configWith({}), index, log, lines };
 }
 
-test('it is the file system of a store in a directory, and none of any other', async (t) => {
+test('a store in a directory has disk room, and other stores have none', async (t) => {
   const { config, store, index, log } = await openParts(t);
   const room = await openDiskRoom(config, { index, store, log });
   await room!.admit(900);
@@ -35,7 +35,7 @@ test('it is the file system of a store in a directory, and none of any other', a
   assert.equal(await openDiskRoom(config, { index, store: createMemoryStore(), log }), undefined);
 });
 
-test('the log warns of a minfree that is as large as the file system', async (t) => {
+test('a minfree as large as the file system is logged as a warning', async (t) => {
   const { configWith, index, store, log, lines } = await openParts(t);
   const open = async (minfree: string) => {
     const config = configWith({ REGISTRY_STORAGE_MINFREE: minfree });
@@ -56,7 +56,7 @@ test('the log warns of a minfree that is as large as the file system', async (t)
   assert.match(String(warnings[0]?.['msg']), /storage\.minfree/);
 });
 
-test('a disk that cannot be looked at at the start stops nothing', async (t) => {
+test('a failing disk check at startup does not stop the worker', async (t) => {
   const { config, index, store, log } = await openParts(t);
   const broken = { ...store, space: async () => Promise.reject(new Error('stale file handle')) };
   const room = await openDiskRoom(config, { index, store: broken, log });

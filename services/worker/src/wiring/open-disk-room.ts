@@ -1,4 +1,4 @@
-// Room on the disk of a store in a directory, where eviction makes some.
+// Opens the disk room of a store in a directory. Eviction frees space on that disk.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 import type { Config } from '@cistern/config';
@@ -14,7 +14,7 @@ interface DiskRoomParts {
   readonly log: Logger;
 }
 
-/** `undefined`: the store is elsewhere. Logs a warning where `storage.minfree` leaves nothing for the store. */
+/** Returns `undefined` if the store is not in a directory. Logs a warning if `storage.minfree` leaves no space for the store. */
 export async function openDiskRoom(
   { storage, storageLimits }: Pick<Config, 'storage' | 'storageLimits'>,
   { index, store, log }: DiskRoomParts,
@@ -25,10 +25,7 @@ export async function openDiskRoom(
   const { totalBytes = Infinity } = (await space().catch(() => undefined)) ?? {};
   const minFreeBytes = minFree.maxBytes;
   if (minFree.share === 1 && minFreeBytes >= totalBytes)
-    log.warn(
-      { minFreeBytes, totalBytes },
-      'storage.minfree is at least the size of the file system: the store keeps nothing; lower it',
-    );
+    log.warn({ minFreeBytes, totalBytes }, 'storage.minfree leaves no space for the store');
   return createDiskRoom({
     name: storeName,
     space,

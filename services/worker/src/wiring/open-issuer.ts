@@ -1,14 +1,14 @@
-// Who gets certificates: processes that have a way out, one of them at a time.
+// Starts the issuer of certificates in processes with outbound connections. One process at a time orders certificates.
 import type { Config } from '@cistern/config';
 import { withLease } from '@cistern/index';
 import { dnsProver, frontendProver, type Issuer, startIssuer } from '@cistern/tls';
 import { acmeRecords, type OpenedIndexAndStore } from '@cistern/assembly';
 import type { NodeContext } from '@cistern/runtime/process';
 
-/** Longer than frontends take to look at the board by themselves (see `openServerTls`), or to listen when all start together. */
+/** This exceeds the time in which frontends poll the board (see `openServerTls`), or start to listen when all start together. */
 const settleMs = 7000;
 
-/** Begins at once; `undefined`: there is nothing to get. The caller closes it. */
+/** Starts immediately. Returns `undefined` if no certificate must be ordered. The caller closes it. */
 export function openIssuer(
   config: Config,
   { index, store }: OpenedIndexAndStore,

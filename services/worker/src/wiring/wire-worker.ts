@@ -1,4 +1,4 @@
-// The part that works: it alone talks to upstreams, and others follow its fills.
+// Wires a worker: it alone connects to upstreams, and other nodes follow its fills.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BlobStore, readDiskSpace } from '@cistern/blob-store';
@@ -61,24 +61,24 @@ import { openIssuer } from './open-issuer.ts';
 import { openReporting } from '@cistern/operations';
 
 export interface WiredWorker {
-  /** Begins to take jobs. The fill server has to listen before. */
+  /** Starts to take jobs. The fill server must listen before. */
   start(): Promise<void>;
   readonly fills: FillTable;
-  /** Room on the disks of the spool and the store. */
+  /** The free space on the disks of the spool and the store. */
   readonly disk: Pick<DiskRoom, 'full'>;
-  /** Pulls that are left at each upstream. */
+  /** The remaining pulls of each upstream. */
   readonly ledger: BudgetLedger;
-  /** The fill server's address, as the records of fills have it; empty without one. */
+  /** The fill server's address in the records of fills; empty without a fill server. */
   readonly address: string;
-  /** Answers requests of other nodes; unset where there are none. */
+  /** Answers requests of other nodes; unset without other nodes. */
   readonly answerPeer: AnswerPeer | undefined;
-  /** Asks upstreams in the names of callers. */
+  /** Checks the access of callers at upstreams. */
   readonly checkAccess: CheckAccess;
-  /** Takes no more jobs, lets fills end, and asks others to go on with those that do not end in time. */
+  /** Takes no more jobs, drains its fills, and hands over those that do not end in time to other workers. */
   close(graceMs: number): Promise<void>;
 }
 
-/** The part of the grace that is kept for handing over. */
+/** The part of the grace period that is reserved for handing over. */
 const handOverMs = 15_000;
 const handOverShare = 0.6;
 
@@ -98,7 +98,7 @@ export async function wireWorker(
     ...worker.spool,
     isOneFile: store.adoptFile !== undefined,
     onUsed: (bytes) => metrics.spoolBytes.set(bytes),
-    // Workers that share a directory of blobs share its spool, from which finished files are moved into place.
+    // Workers that share a directory of blobs share its spool, since committed files are renamed into the directory.
     isShared: store.spoolDirectory !== undefined && config.redis !== undefined,
     disk,
     space: () => readDiskSpace(spoolDirectory),
@@ -206,13 +206,13 @@ function createWorkerHandlers(
 }
 
 export interface WorkerAssembly extends Assembled {
-  /** Begins to take jobs, and to get the certificate that an ACME authority is to issue. The fill server has to listen before. */
+  /** Starts to take jobs, and to order a certificate from an ACME authority if configured. The fill server must listen before. */
   start(): Promise<void>;
-  /** Answers requests of other nodes; unset where there are none. */
+  /** Answers requests of other nodes; unset without other nodes. */
   readonly answerPeer: AnswerPeer | undefined;
 }
 
-/** A worker alone. Rejects, with everything closed again, when a part cannot be opened. */
+/** Assembles a worker without a frontend. Rejects if a part cannot be opened, and closes the others before. */
 export function assembleWorker(config: Config, context: NodeContext): Promise<WorkerAssembly> {
   return openAll(async (closers) => {
     const shared = await openShared(config, context, closers);
@@ -222,7 +222,7 @@ export function assembleWorker(config: Config, context: NodeContext): Promise<Wo
   });
 }
 
-/** Health, start and end of a process that has this worker, alone or beside a frontend. `close` closes all of `closers`. */
+/** Returns the health checks, start and close of a process with this worker and perhaps a frontend. `close` closes all of `closers`. */
 export function workerAssembly(
   worker: WiredWorker,
   config: Config,
@@ -246,12 +246,12 @@ export function workerAssembly(
   };
 }
 
-/** Where fills keep their bytes; the directory is there. */
+/** Returns the spool directory, which exists. */
 async function openSpoolPath({ cluster, worker }: Config, store: BlobStore, add: Closers['add']): Promise<string> {
   if (store.spoolDirectory !== undefined) return store.spoolDirectory;
   const { directory } = worker.spool;
   if (directory === undefined) return openTemporarySpool({ add });
-  // Workers of one machine may read the same file, but not listen on the same port.
+  // Workers of one machine may share a configuration file, but not a port.
   const own = cluster === undefined ? directory : join(directory, `worker-${worker.address.port}`);
   await mkdir(own, { recursive: true, mode: 0o700 });
   return own;
