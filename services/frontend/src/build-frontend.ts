@@ -55,13 +55,13 @@ export interface FrontendOptions extends Pick<V2Dependencies, SharedOptions>, Re
    * How long a request of a client without a fallback waits for an upstream that throttles. The default is longer than the first
    * back-off for such an upstream.
    */
-  readonly patienceMs?: number;
+  readonly maxWaitMs?: number;
   /** The webhooks by which upstreams report pushes. Unset means none. */
   readonly webhooks?: Omit<WebhookDependencies, 'metrics'> | undefined;
 }
 
 export function buildFrontend(options: FrontendOptions): FastifyInstance {
-  const { tls, log, trustedProxies, proxyProtocol = false, clientStallMs = 120_000, patienceMs = 10_000 } = options;
+  const { tls, log, trustedProxies, proxyProtocol = false, clientStallMs = 120_000, maxWaitMs = 10_000 } = options;
   const startRequest = createRequestStart(options, commonHeaders(options.headers));
   const app = fastify({
     ...serverOptions,
@@ -77,19 +77,27 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   if (tls !== undefined) tls.serve(app.server as unknown as TlsServer);
   const { maxConnections, unlimitedNetworks = [], metrics } = options;
   /** Sockets whose client address comes from a PROXY header. */
-  const named = new WeakSet<Socket>();
+  const proxiedSockets = new WeakSet<Socket>();
   if (maxConnections !== undefined) {
     const isExcepted = createAddressList(unlimitedNetworks);
     const isProxy = createAddressList(trustedProxies);
     // A client may have an address in the networks of proxies. A proxy on a Unix socket has no address.
     const isUnlimited = (socket: Socket) => {
       const { remoteAddress } = socket;
-      return remoteAddress === undefined || isExcepted(remoteAddress) || (!named.has(socket) && isProxy(remoteAddress));
+      return (
+        remoteAddress === undefined ||
+        isExcepted(remoteAddress) ||
+        (!proxiedSockets.has(socket) && isProxy(remoteAddress))
+      );
     };
     limitConnections(app.server, { max: maxConnections, isUnlimited, metrics });
   }
   if (proxyProtocol)
-    acceptProxiedConnections(app.server, { trustedProxies, log, onNamed: (socket) => named.add(socket) });
+    acceptProxiedConnections(app.server, {
+      trustedProxies,
+      log,
+      onClientKnown: (socket) => proxiedSockets.add(socket),
+    });
   addRequestHooks(app, startRequest, options.tracing);
   app.setErrorHandler(replyWithError);
   app.setNotFoundHandler(refuseUnknownPath);
@@ -98,16 +106,16 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   const callerTokens = options.callerSeal && createCallerTokens({ seal: options.callerSeal, now: options.now });
   const isUnlimited = options.limits === unlimited ? () => true : createAddressList(unlimitedNetworks);
   if (callerTokens !== undefined) addCallerTokens(app, callerTokens, { ...options, isUnlimited });
-  const readsHere = createAddressList(options.redirectExcept ?? []);
+  const skipsRedirect = createAddressList(options.redirectExcept ?? []);
   const mayRevalidate = options.revalidateFrom === undefined ? () => true : createAddressList(options.revalidateFrom);
   addV2Routes(app, {
     ...options,
     clientStallMs,
-    readsHere,
+    skipsRedirect,
     mayRevalidate,
     isUnlimited,
     callerTokens,
-    waiting: { patienceMs },
+    waiting: { maxWaitMs },
   });
   if (options.tokenServer !== undefined) addTokenRoutes(app, { ...options, ...options.tokenServer, isUnlimited });
   if (options.webhooks !== undefined) addWebhookRoutes(app, { ...options.webhooks, metrics: options.metrics });

@@ -47,7 +47,7 @@ const oddDigests: readonly string[] = [
   ),
   ...words(`: sha256: sha256:${'a'.repeat(10_000)}`),
 ];
-const noDigests = words(`.. %2e%2e latest ${hex} sha256-${hex} sha256%253a${hex}`);
+const notDigests = words(`.. %2e%2e latest ${hex} sha256-${hex} sha256%253a${hex}`);
 
 const oddTags: readonly string[] = [
   '',
@@ -84,7 +84,7 @@ const writtenPaths = [
 ];
 
 /** Node.js itself rejects these requests, so the error has not the format of registries. */
-const noRequests = [
+const invalidRequests = [
   'GET /v2/library/\0/manifests/latest HTTP/1.1',
   'GET /v2/library/a\0/manifests/latest HTTP/1.1',
   'GET /v2/library/a b/manifests/latest HTTP/1.1',
@@ -113,28 +113,28 @@ after(() => agent.destroy());
 async function start(t: TestContext) {
   const pullThrough = createMemoryPullThrough({ blobs: [bytes], manifests: [bytes] });
   const { url, port } = await startFrontend(t, { pullThrough });
-  const ask = async (method: string, path: string, status: number, code: string) => {
+  const expectError = async (method: string, path: string, status: number, code: string) => {
     const answer = await sendRequest(url + path, { method, agent });
     const what = `${method} ${path.slice(0, 200)}`;
     assert.equal(answer.status, status, what);
     assert.equal(errorsOf(answer)[0]?.code, code, what);
     assert.equal(answer.headers['x-evil'], undefined, what);
   };
-  const assertUnheard = () => assert.deepEqual(pullThrough.calls, []);
-  return { ask, port, assertUnheard };
+  const assertNoCalls = () => assert.deepEqual(pullThrough.calls, []);
+  return { expectError, port, assertNoCalls };
 }
 
-const asked: readonly [what: string, paths: readonly string[], status: number, code: string][] = [
+const rejected: readonly [what: string, paths: readonly string[], status: number, code: string][] = [
   ['an odd name', oddNames.flatMap(pathsOfName), 400, 'NAME_INVALID'],
   [
     'an odd digest of a blob',
-    [...oddDigests, ...noDigests].map((odd) => `/v2/library/app/blobs/${odd}`),
+    [...oddDigests, ...notDigests].map((odd) => `/v2/library/app/blobs/${odd}`),
     400,
     'DIGEST_INVALID',
   ],
   [
     'an odd digest of a subject',
-    [...oddDigests, ...noDigests].map((odd) => `/v2/library/app/referrers/${odd}`),
+    [...oddDigests, ...notDigests].map((odd) => `/v2/library/app/referrers/${odd}`),
     400,
     'DIGEST_INVALID',
   ],
@@ -143,29 +143,29 @@ const asked: readonly [what: string, paths: readonly string[], status: number, c
   ['an undecodable path', undecodable, 400, 'NAME_INVALID'],
   ['a path outside the API', elsewhere, 404, 'NAME_UNKNOWN'],
 ];
-for (const [what, paths, status, code] of asked)
+for (const [what, paths, status, code] of rejected)
   test(`odd requests: ${what} is rejected with ${status} ${code}`, async (t) => {
-    const { ask, assertUnheard } = await start(t);
-    for (const path of paths) await ask('GET', path, status, code);
-    assertUnheard();
+    const { expectError, assertNoCalls } = await start(t);
+    for (const path of paths) await expectError('GET', path, status, code);
+    assertNoCalls();
   });
 
 test('odd requests: every method but GET and HEAD is rejected', async (t) => {
-  const { ask, assertUnheard } = await start(t);
+  const { expectError, assertNoCalls } = await start(t);
   for (const path of writtenPaths) {
-    for (const method of writes) await ask(method, path, 405, 'UNSUPPORTED');
-    for (const method of otherMethods) await ask(method, path, 404, 'NAME_UNKNOWN');
+    for (const method of writes) await expectError(method, path, 405, 'UNSUPPORTED');
+    for (const method of otherMethods) await expectError(method, path, 404, 'NAME_UNKNOWN');
   }
-  assertUnheard();
+  assertNoCalls();
 });
 
 test('odd requests: an invalid request is rejected, and the connection is closed', async (t) => {
-  const { port, assertUnheard } = await start(t);
-  for (const line of noRequests) {
+  const { port, assertNoCalls } = await start(t);
+  for (const line of invalidRequests) {
     const { socket, received, closed } = await openRawConnection(t, port);
     socket.write(`${line}\r\nHost: cache.test\r\n\r\n`, 'latin1');
     await closed;
     assert.match(received().toString(), /^HTTP\/1\.1 400 Bad Request\r\n[^]*"message":"Client Error"[^{]*\}$/, line);
   }
-  assertUnheard();
+  assertNoCalls();
 });

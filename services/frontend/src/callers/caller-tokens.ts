@@ -29,32 +29,32 @@ export function addCallerTokens(
 }
 
 function giveToken(tokens: CallerTokens, authorization: string | undefined, reply: FastifyReply): FastifyReply {
-  const shown = tokens.read(authorization);
-  if (shown.caller.kind === 'token')
+  const presented = tokens.read(authorization);
+  if (presented.caller.kind === 'token')
     throw new CacheError(
       'denied',
       'A token cannot be exchanged for another one. Send a user name and a password, or no credentials.',
     );
-  const { token, expiresInSeconds } = tokens.issue(shown);
+  const { token, expiresInSeconds } = tokens.issue(presented);
   const issued_at = new Date().toISOString();
   const answer = { token, access_token: token, expires_in: expiresInSeconds, issued_at };
   reply.header('cache-control', 'no-store');
   return sendJson(reply, Buffer.from(JSON.stringify(answer)));
 }
 
-interface ShownCaller {
+interface PresentedCaller {
   readonly caller: CallerCredentials;
   /** For one of our tokens: its expiry, in milliseconds since the epoch. A token issued for it expires at the same time. */
   readonly untilMs?: number | undefined;
 }
 
 export interface CallerTokens {
-  issue(shown: ShownCaller): { readonly token: string; readonly expiresInSeconds: number };
+  issue(presented: PresentedCaller): { readonly token: string; readonly expiresInSeconds: number };
   /**
    * Reads the caller from an `Authorization` header, for upstreams that verify their callers, without verifying it. A header without
    * credentials for an upstream is anonymous. So is a token of this or another cache that is invalid here, or has expired.
    */
-  read(authorization: string | undefined): ShownCaller;
+  read(authorization: string | undefined): PresentedCaller;
 }
 
 interface TokenContent {

@@ -75,9 +75,11 @@ test('an authenticated user pulls, and both logs have the user name', async (t) 
 
 test('a refused request is counted, and no log has the claimed name', async (t) => {
   const { url, log, logText, metrics } = await start(t);
-  const asked = ['Basic ada', 'Basic mallory', 'Basic err', 'Basic s3cret'].map((authorization) => ({ authorization }));
+  const attempts = ['Basic ada', 'Basic mallory', 'Basic err', 'Basic s3cret'].map((authorization) => ({
+    authorization,
+  }));
   const statuses: number[] = [];
-  for (const headers of [...asked, {}]) statuses.push((await sendRequest(`${url}/v2/`, { headers })).status);
+  for (const headers of [...attempts, {}]) statuses.push((await sendRequest(`${url}/v2/`, { headers })).status);
   assert.deepEqual(statuses, [200, 503, 503, 401, 401]);
   await until(() => log.length === 5);
   assert.doesNotMatch(logText(), /mallory|s3cret/);

@@ -12,7 +12,7 @@ export interface LimitDependencies {
   readonly metrics: LimitMetrics;
 }
 
-const words = {
+const messages = {
   requests: 'This client has exceeded its requests per minute. Try again later.',
   bytes: 'This client has exceeded its bytes per day. Try again later.',
 } as const;
@@ -61,5 +61,5 @@ async function admit(
   if (admission.isAdmitted) return;
   metrics.limited.inc({ limit: admission.limit });
   facts.denied = `limit of ${admission.limit} exceeded`;
-  throw new CacheError('client-rate-limited', words[admission.limit], { retryAfterMs: admission.retryAfterMs });
+  throw new CacheError('client-rate-limited', messages[admission.limit], { retryAfterMs: admission.retryAfterMs });
 }

@@ -38,7 +38,7 @@ export interface RequestRecord {
    * Set for a request whose caller an upstream may verify: the challenge of an `unauthenticated` response, and whether the request
    * has credentials.
    */
-  verified?: { readonly challenge: () => string; readonly hasShown: boolean };
+  verified?: { readonly challenge: () => string; readonly hasCredentials: boolean };
   /** Whether the request counts as in flight for its operation. */
   entered: boolean;
   /** Aborts when the client disconnects. Created on demand. */
@@ -118,7 +118,7 @@ function completeFacts({ facts }: RequestRecord, reply: FastifyReply): void {
     facts.bytesSent = Number(reply.getHeader('content-length') ?? 0);
 }
 
-const forPeople: ReadonlySet<RequestFacts['errorKind']> = new Set([
+const operatorErrors: ReadonlySet<RequestFacts['errorKind']> = new Set([
   'internal',
   'content-mismatch',
   'loop-detected',
@@ -130,5 +130,5 @@ const forPeople: ReadonlySet<RequestFacts['errorKind']> = new Set([
 /** Degraded service is a warning, a fault that an operator should check is an error, and a client's mistake is neither. */
 function levelOf({ facts, failure }: RequestRecord): 'info' | 'warn' | 'error' {
   if (failure === undefined || (facts.status < 500 && !facts.aborted)) return 'info';
-  return forPeople.has(facts.errorKind) ? 'error' : 'warn';
+  return operatorErrors.has(facts.errorKind) ? 'error' : 'warn';
 }

@@ -89,8 +89,8 @@ test('the root returns 200 for load balancers', async (t) => {
 
 const rows = (mode: 'mirror' | 'prefix') =>
   cacheErrorKinds.map((kind) => {
-    const { status, headers, body, kind: told } = describeError(new CacheError(kind, 'What to do.'), mode);
-    assert.equal(told, kind);
+    const { status, headers, body, kind: returned } = describeError(new CacheError(kind, 'What to do.'), mode);
+    assert.equal(returned, kind);
     const { errors } = JSON.parse(body.toString()) as { errors: { code: string; message: string }[] };
     assert.equal(errors[0]?.message, 'What to do.');
     return `${kind}: ${status} ${errors[0]?.code}${headers['retry-after'] ? ` after ${headers['retry-after']} s` : ''}`;
@@ -133,10 +133,10 @@ const headersOf = (kind: CacheErrorKind, options?: CacheErrorOptions) =>
   describeError(new CacheError(kind, 'What to do.', options), 'mirror').headers;
 
 test('Retry-After is the time of the error in whole seconds, from 1 to 60', () => {
-  const told = [0, 1, 2001, 60_000, 21_600_000].map(
+  const returned = [0, 1, 2001, 60_000, 21_600_000].map(
     (retryAfterMs) => headersOf('overloaded', { retryAfterMs })['retry-after'],
   );
-  assert.deepEqual(told, ['1', '1', '3', '60', '60']);
+  assert.deepEqual(returned, ['1', '1', '3', '60', '60']);
 });
 
 test('a 416 has the size if it is known', () => {

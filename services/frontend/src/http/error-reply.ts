@@ -13,20 +13,20 @@ export function replyWithError(error: unknown, { record }: FastifyRequest, reply
   record.facts.errorKind = kind;
   if (reply.raw.destroyed) return;
   for (const name of ['etag', 'docker-content-digest', 'accept-ranges', 'age', 'warning']) reply.removeHeader(name);
-  if (record.verified !== undefined) explainRefusal(record.verified, kind, record, reply);
+  if (record.verified !== undefined) recordDenial(record.verified, kind, record, reply);
   sendJson(reply.code(status).headers(headers), body);
 }
 
 /** Records why access was denied. A challenge to a client without credentials is not a denial. */
-function explainRefusal(
-  { challenge, hasShown }: NonNullable<RequestRecord['verified']>,
+function recordDenial(
+  { challenge, hasCredentials }: NonNullable<RequestRecord['verified']>,
   kind: ErrorAnswer['kind'],
   { facts }: RequestRecord,
   reply: FastifyReply,
 ): void {
   if (kind === 'unauthenticated') reply.header('www-authenticate', challenge());
   if (kind === 'client-rate-limited') facts.denied ??= 'too many access checks from its network';
-  if (kind === 'denied' || (kind === 'unauthenticated' && hasShown))
+  if (kind === 'denied' || (kind === 'unauthenticated' && hasCredentials))
     facts.denied ??= 'the upstream denied access to the caller';
 }
 

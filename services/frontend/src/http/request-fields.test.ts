@@ -43,9 +43,9 @@ test('a request with another entity tag gets the whole content', async (t) => {
   }
 });
 
-const everybody = { mayRevalidate: () => true };
+const allowAll = { mayRevalidate: () => true };
 const optionsOf = (value: string) =>
-  freshnessOptions(everybody, { headers: { 'cache-control': value }, ip: '192.0.2.1' });
+  freshnessOptions(allowAll, { headers: { 'cache-control': value }, ip: '192.0.2.1' });
 
 test('no-cache and max-age are read among other directives', () => {
   assert.deepEqual(optionsOf('no-cache'), { forceRevalidation: true });
@@ -57,5 +57,5 @@ test('no-cache and max-age are read among other directives', () => {
 test('all other directives are ignored', () => {
   for (const value of ['', 'x-no-cache', 'max-age=-1', 'max-age=soon', 's-max-age=5', 'max-age'])
     assert.deepEqual(optionsOf(value), { forceRevalidation: false });
-  assert.deepEqual(freshnessOptions(everybody, { headers: {}, ip: '192.0.2.1' }), { forceRevalidation: false });
+  assert.deepEqual(freshnessOptions(allowAll, { headers: {}, ip: '192.0.2.1' }), { forceRevalidation: false });
 });

@@ -20,22 +20,22 @@ export interface ProxiedConnectionsOptions {
   /** The most connections that wait for their header. One more closes the oldest, since headers are sent immediately. */
   readonly maxWaiting?: number;
   /** Called with each connection whose header names its client. */
-  readonly onNamed?: (socket: Socket) => void;
+  readonly onClientKnown?: (socket: Socket) => void;
 }
 
 /** Must be called on an HTTP or HTTPS server before it listens. With HTTPS the header precedes the handshake. */
 export function acceptProxiedConnections(server: Server, options: ProxiedConnectionsOptions): void {
-  const { log, headerLimitMs = 5000, maxWaiting = 1024, onNamed } = options;
+  const { log, headerLimitMs = 5000, maxWaiting = 1024, onClientKnown } = options;
   const isTrusted = createAddressList(options.trustedProxies);
   /** The sockets whose header names no client. */
-  const nameless = new WeakSet<Socket>();
+  const unknownClients = new WeakSet<Socket>();
   const clientsBehindTls =
-    server instanceof TlsServer ? passThroughTls(server, (socket) => nameless.add(socket)) : undefined;
+    server instanceof TlsServer ? passThroughTls(server, (socket) => unknownClients.add(socket)) : undefined;
   /** The sockets that wait for their header, the oldest first. */
   const waiting = new Map<Socket, (reason: string) => void>();
 
   server.prependListener('request', ({ socket, headers }: IncomingMessage) => {
-    if (!nameless.has(socket)) return;
+    if (!unknownClients.has(socket)) return;
     // The balancer forwarded the bytes of an unknown client, so these headers are from that client and cannot be trusted.
     for (const name of ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']) delete headers[name];
   });
@@ -47,10 +47,10 @@ export function acceptProxiedConnections(server: Server, options: ProxiedConnect
       onSettled: () => waiting.delete(socket),
       onHeader(client) {
         clientsBehindTls?.add(socket, client);
-        if (client === undefined) nameless.add(socket);
+        if (client === undefined) unknownClients.add(socket);
         else {
-          disguise(socket, client);
-          onNamed?.(socket);
+          setClientAddress(socket, client);
+          onClientKnown?.(socket);
         }
         accept();
       },
@@ -114,7 +114,7 @@ function readHeader(
 }
 
 /** Makes the socket report the client's address as its own. */
-function disguise(socket: Socket, { address, port, family }: ProxiedClient): void {
+function setClientAddress(socket: Socket, { address, port, family }: ProxiedClient): void {
   Object.defineProperties(socket, {
     remoteAddress: { value: address },
     remotePort: { value: port },
@@ -123,23 +123,23 @@ function disguise(socket: Socket, { address, port, family }: ProxiedClient): voi
 }
 
 /** A TLS socket is not the same object as the connection below it, so both are matched by their addresses and ports. */
-function passThroughTls(server: TlsServer, onNameless: (socket: TLSSocket) => void) {
+function passThroughTls(server: TlsServer, onUnknownClient: (socket: TLSSocket) => void) {
   const clients = new Map<string, ProxiedClient | undefined>();
   server.prependListener('secureConnection', (socket: TLSSocket) => {
-    const ends = endsOf(socket);
-    const client = clients.get(ends);
-    if (client !== undefined) disguise(socket, client);
-    else if (clients.has(ends)) onNameless(socket);
+    const addresses = addressesOf(socket);
+    const client = clients.get(addresses);
+    if (client !== undefined) setClientAddress(socket, client);
+    else if (clients.has(addresses)) onUnknownClient(socket);
   });
   return {
     add(socket: Socket, client: ProxiedClient | undefined): void {
-      const ends = endsOf(socket);
-      clients.set(ends, client);
-      socket.once('close', () => clients.delete(ends));
+      const addresses = addressesOf(socket);
+      clients.set(addresses, client);
+      socket.once('close', () => clients.delete(addresses));
     },
   };
 }
 
-function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+function addressesOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

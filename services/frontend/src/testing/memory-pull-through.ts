@@ -13,7 +13,7 @@ export interface MemoryContent {
   /** The `locate` of every blob in the store. */
   readonly location?: string;
   /** Whether manifests and blobs are in memory, so that they need not be opened. */
-  readonly remembers?: boolean;
+  readonly isInMemory?: boolean;
   /** Replaces methods of the same name. */
   readonly instead?: Partial<PullThrough>;
 }
@@ -38,7 +38,7 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
     mediaType = ociManifest,
     chunkBytes = 64 * 1024,
     location,
-    remembers = false,
+    isInMemory = false,
     instead = {},
   } = content;
   const byDigest = new Map([...blobs, ...manifests].map((bytes) => [digestOf(bytes), bytes]));
@@ -106,9 +106,9 @@ export function createMemoryPullThrough(content: MemoryContent = {}): MemoryPull
   };
   const used = { ...base, ...instead };
   const recall: Pick<PullThrough, 'manifestFromMemory' | 'blobFromMemory'> = {
-    manifestFromMemory: (request) => (remembers ? manifest(request) : undefined),
+    manifestFromMemory: (request) => (isInMemory ? manifest(request) : undefined),
     blobFromMemory({ digest }) {
-      const bytes = remembers ? byDigest.get(digest) : undefined;
+      const bytes = isInMemory ? byDigest.get(digest) : undefined;
       return bytes && { digest, size: bytes.length, cache: 'HIT', bytes };
     },
   };

@@ -119,14 +119,14 @@ export function addTokenPath(app: FastifyInstance, metrics: RequestMetrics, give
     });
     routes.post(tokenPath, { bodyLimit }, (request, reply) => {
       const form = new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
-      const authorization = shownIn(form) ?? request.headers.authorization;
+      const authorization = credentialsIn(form) ?? request.headers.authorization;
       return give({ authorization, scopes: form.getAll('scope') }, request, reply);
     });
   });
 }
 
 /** Returns the password or refresh token of a form as a header value; `undefined` without one. */
-function shownIn(form: URLSearchParams): string | undefined {
+function credentialsIn(form: URLSearchParams): string | undefined {
   const isRefresh = form.get('grant_type') === 'refresh_token';
   const password = form.get(isRefresh ? 'refresh_token' : 'password');
   if (password === null) return undefined;

@@ -110,8 +110,8 @@ test('a token lists the catalog only with the scope of the catalog', async (t) =
 
 test('a denied repository is in no token, and is denied by every name, with or without a token', async (t) => {
   const { url, log } = await start(t);
-  const asked = ['team/app', 'ghcr.io/team/app', 'docker.io/team/app', 'nginx', 'ghcr.io/other/app'];
-  const scope = asked.map((name) => `repository:${name}:pull`).join(' ');
+  const requested = ['team/app', 'ghcr.io/team/app', 'docker.io/team/app', 'nginx', 'ghcr.io/other/app'];
+  const scope = requested.map((name) => `repository:${name}:pull`).join(' ');
   const headers = { authorization: basic('bob:right') };
   const answer = await sendRequest(`${url}/token?${new URLSearchParams({ scope }).toString()}`, { headers });
   // A name without an upstream belongs to the default upstream, whatever a later pull names.

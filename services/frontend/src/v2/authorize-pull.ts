@@ -58,7 +58,7 @@ export function authorizePull(
   const { target } = decision;
   if (target.caller !== undefined) {
     const challenge = () => formatChallenge(callerChallenge, request, { scope: scope() });
-    record.verified = { challenge, hasShown: target.caller.kind !== 'anonymous' };
+    record.verified = { challenge, hasCredentials: target.caller.kind !== 'anonymous' };
   }
   return target;
 }

@@ -46,12 +46,12 @@ test('a GET of a blob in a store with redirects is an uncacheable 307', async (t
 
 test('a single range is redirected, and several ranges or If-Range are served by the cache', async (t) => {
   const { url } = await startFrontend(t, { pullThrough: openPullThrough() });
-  const ask = async (headers: Record<string, string>) => (await sendRequest(url + path, { headers })).status;
-  assert.equal(await ask({ range: 'bytes=10-' }), 307);
-  assert.equal(await ask({ range: 'bytes=0-1,10-11' }), 206);
-  assert.equal(await ask({ range: 'bytes=10-', 'if-range': `"${digest}"` }), 206);
-  assert.equal(await ask({ range: 'bytes=10-', 'if-range': '"other"' }), 200);
-  assert.equal(await ask({ range: 'bytes=300000-' }), 416);
+  const statusOf = async (headers: Record<string, string>) => (await sendRequest(url + path, { headers })).status;
+  assert.equal(await statusOf({ range: 'bytes=10-' }), 307);
+  assert.equal(await statusOf({ range: 'bytes=0-1,10-11' }), 206);
+  assert.equal(await statusOf({ range: 'bytes=10-', 'if-range': `"${digest}"` }), 206);
+  assert.equal(await statusOf({ range: 'bytes=10-', 'if-range': '"other"' }), 200);
+  assert.equal(await statusOf({ range: 'bytes=300000-' }), 416);
 });
 
 test('a HEAD, or a GET with a matching entity tag, is never redirected', async (t) => {
@@ -67,14 +67,14 @@ test('a HEAD, or a GET with a matching entity tag, is never redirected', async (
 test('a client of an excepted network gets the bytes, by its address behind trusted proxies', async (t) => {
   const except = { redirectExcept: ['10.1.0.0/16', '192.0.2.7', '2001:db8::/32'], trustedProxies: ['127.0.0.1'] };
   const { url } = await startFrontend(t, { pullThrough: openPullThrough(), ...except });
-  const ask = async (client: string) => {
+  const statusOf = async (client: string) => {
     const answer = await sendRequest(url + path, { headers: { 'x-forwarded-for': client } });
     return answer.status;
   };
   for (const client of ['10.1.2.3', '::ffff:10.1.2.3', '192.0.2.7', '2001:db8::1'])
-    assert.equal(await ask(client), 200, client);
+    assert.equal(await statusOf(client), 200, client);
   for (const client of ['10.2.2.3', '192.0.2.8', '2001:db9::1', 'unknown'])
-    assert.equal(await ask(client), 307, client);
+    assert.equal(await statusOf(client), 307, client);
 });
 
 test('an untrusted X-Forwarded-For does not change the network of a client', async (t) => {

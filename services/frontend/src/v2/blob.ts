@@ -73,11 +73,11 @@ function wholeHeaders(size: number): AnswerHeaders {
  * The store has another entity tag, so `If-Range` would fail there.
  */
 function mayRedirect(
-  { readsHere }: V2Dependencies,
+  { skipsRedirect }: V2Dependencies,
   { headers, ip }: FastifyRequest,
   ranges: readonly ByteRange[] | undefined,
 ): boolean {
-  return (ranges?.length ?? 0) <= 1 && headers['if-range'] === undefined && !readsHere(ip);
+  return (ranges?.length ?? 0) <= 1 && headers['if-range'] === undefined && !skipsRedirect(ip);
 }
 
 /** Redirects to a signed URL. The URL is for this client and a short time, so it is neither cached nor logged. */

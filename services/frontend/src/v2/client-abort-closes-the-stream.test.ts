@@ -30,12 +30,12 @@ test('a client that disconnects during a write closes the stream', async (t) => 
 });
 
 test('a client that disconnects while the next chunk is pending closes the stream', async (t) => {
-  let asked = 0;
+  let reads = 0;
   let closed = 0;
   const stream = {
     async next() {
-      asked += 1;
-      return asked === 1 ? Buffer.alloc(10) : new Promise<never>(() => {});
+      reads += 1;
+      return reads === 1 ? Buffer.alloc(10) : new Promise<never>(() => {});
     },
     close() {
       closed += 1;
@@ -45,7 +45,7 @@ test('a client that disconnects while the next chunk is pending closes the strea
   const { port, log } = await startFrontend(t, { pullThrough });
   const { socket } = await openRawConnection(t, port);
   socket.write(requestText(path));
-  await until(() => asked === 2);
+  await until(() => reads === 2);
   socket.destroy();
   await until(() => closed === 1 && log.length === 1);
   assert.equal(log[0]?.['bytesSent'], 10);
@@ -53,11 +53,11 @@ test('a client that disconnects while the next chunk is pending closes the strea
 });
 
 test('a client that disconnects before the first chunk closes the stream', async (t) => {
-  let asked = 0;
+  let reads = 0;
   let closed = 0;
   const stream = {
     next() {
-      asked += 1;
+      reads += 1;
       return new Promise<never>(() => {});
     },
     close() {
@@ -68,7 +68,7 @@ test('a client that disconnects before the first chunk closes the stream', async
   const { port, log } = await startFrontend(t, { pullThrough });
   const { socket } = await openRawConnection(t, port);
   socket.write(requestText(path));
-  await until(() => asked === 1);
+  await until(() => reads === 1);
   socket.destroy();
   await until(() => closed === 1 && log.length === 1);
   assert.equal(log[0]?.['status'], 0);

@@ -153,7 +153,7 @@ function answerPing(
   reply: FastifyReply,
 ): FastifyReply {
   if (callerTokens !== undefined && request.headers.authorization === undefined) {
-    request.record.verified = { challenge: () => formatChallenge(callerChallenge, request), hasShown: false };
+    request.record.verified = { challenge: () => formatChallenge(callerChallenge, request), hasCredentials: false };
     throw new CacheError('unauthenticated', 'A token is required. Get one first, anonymously or with a password.');
   }
   return sendJson(reply, pingBody);

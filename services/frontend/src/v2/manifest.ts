@@ -21,9 +21,9 @@ export function answerManifest(
   const { pullThrough, waiting } = dependencies;
   const known = pullThrough.manifestFromMemory(wanted, request.method === 'HEAD' ? 'facts' : 'bytes');
   if (known !== undefined) return sendManifest(known, request, reply);
-  const patient = { ...wanted, signal: clientSignal(reply) };
+  const abortable = { ...wanted, signal: clientSignal(reply) };
   const open = (): Promise<ManifestFromMemory> =>
-    request.method === 'HEAD' ? pullThrough.statManifest(patient) : pullThrough.openManifest(patient);
+    request.method === 'HEAD' ? pullThrough.statManifest(abortable) : pullThrough.openManifest(abortable);
   return waitForUpstream(waiting, request, reply, open).then((manifest) => sendManifest(manifest, request, reply));
 }
 

@@ -28,7 +28,7 @@ export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobB
     let ended = false;
     let left = length;
     /** Bytes that are written to the socket and not flushed yet. */
-    let inHand = 0;
+    let unflushed = 0;
 
     const end = () => {
       ended = true;
@@ -41,18 +41,18 @@ export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobB
     };
     const fail = (error: unknown) => {
       if (ended) return;
-      if (started) breakOff(isCacheError(error) ? error.kind : 'internal', error);
+      if (started) destroyWith(isCacheError(error) ? error.kind : 'internal', error);
       else reject(error);
       end();
     };
-    const breakOff = (kind: CacheErrorKind | 'internal' | undefined, error: unknown) => {
+    const destroyWith = (kind: CacheErrorKind | 'internal' | undefined, error: unknown) => {
       record.failure = error;
       record.facts.errorKind = kind;
       raw.destroy();
     };
     const onTimeout = () => {
-      if (inHand === 0) raw.setTimeout(stallMs);
-      else breakOff(undefined, new Error(`the client read no byte for ${stallMs} ms`));
+      if (unflushed === 0) raw.setTimeout(stallMs);
+      else destroyWith(undefined, new Error(`the client read no byte for ${stallMs} ms`));
     };
     const start = () => {
       started = true;
@@ -77,13 +77,13 @@ export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobB
         return;
       }
       left -= bytes;
-      inHand = bytes;
+      unflushed = bytes;
       raw.write(chunk, onWritten);
     };
     const onWritten = (error?: Error | null) => {
       if (error) return;
-      record.facts.bytesSent += inHand;
-      inHand = 0;
+      record.facts.bytesSent += unflushed;
+      unflushed = 0;
       if (!ended) pull();
     };
     const pull = () => {

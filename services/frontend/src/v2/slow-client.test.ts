@@ -80,7 +80,7 @@ test('a client that reads nothing for too long is disconnected', async (t) => {
 
 test('a client that waits for the cache longer than that stays connected', async (t) => {
   const chunks = [Buffer.from('ab'), Buffer.from('cd')];
-  let asked = 0;
+  let reads = 0;
   const pullThrough = createMemoryPullThrough({
     instead: {
       openBlob: async () => ({
@@ -90,9 +90,9 @@ test('a client that waits for the cache longer than that stays connected', async
         read: async () => ({
           cache: 'JOINED',
           async next() {
-            asked += 1;
-            if (asked === 2) await sleep(300);
-            return chunks[asked - 1];
+            reads += 1;
+            if (reads === 2) await sleep(300);
+            return chunks[reads - 1];
           },
           close() {},
         }),

@@ -42,11 +42,11 @@ test('n and last are passed to the upstream', async (t) => {
   const { url } = await startFrontend(t, { pullThrough });
   await sendRequest(`${url}/v2/nginx/tags/list?n=2&last=1.0`);
   await sendRequest(`${url}/v2/nginx/tags/list`);
-  const asked = pullThrough.calls.map(({ request }) => {
+  const requested = pullThrough.calls.map(({ request }) => {
     const { n, last } = request;
     return { n, last };
   });
-  assert.deepEqual(asked, [
+  assert.deepEqual(requested, [
     { n: 2, last: '1.0' },
     { n: undefined, last: undefined },
   ]);

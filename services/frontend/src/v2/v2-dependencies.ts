@@ -22,7 +22,7 @@ export interface V2Dependencies extends AuthenticateDependencies {
   /** A client that reads no byte of a blob for this long is disconnected. */
   readonly clientStallMs: number;
   /** Whether the client with this address is never redirected to the store. */
-  readonly readsHere: (clientIp: string) => boolean;
+  readonly skipsRedirect: (clientIp: string) => boolean;
   /** How long requests of clients without a fallback wait for an upstream that throttles. */
   readonly waiting: WaitOptions;
   /** Whether the client with this address may force a revalidation of a fresh tag. */

@@ -14,7 +14,7 @@ const throttled = (retryAfterMs?: number) =>
   });
 
 /** Its list of tags fails with each of `errors` once, and then succeeds. */
-async function startThrottled(t: TestContext, errors: CacheError[], patienceMs?: number) {
+async function startThrottled(t: TestContext, errors: CacheError[], maxWaitMs?: number) {
   const times: number[] = [];
   const pullThrough = createMemoryPullThrough({
     instead: {
@@ -26,7 +26,7 @@ async function startThrottled(t: TestContext, errors: CacheError[], patienceMs?:
       },
     },
   });
-  const frontend = await startFrontend(t, { pullThrough, ...(patienceMs !== undefined && { patienceMs }) });
+  const frontend = await startFrontend(t, { pullThrough, ...(maxWaitMs !== undefined && { maxWaitMs }) });
   return { ...frontend, times };
 }
 

@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface WaitOptions {
   /** The most time that a request waits in total. A longer wait is rejected immediately. 0 means no waiting. */
-  readonly patienceMs: number;
+  readonly maxWaitMs: number;
   /** From 0 to 1. It spreads the retries, so that waiting requests do not retry at the same time. */
   readonly random?: (() => number) | undefined;
 }
@@ -18,12 +18,12 @@ const spread = 0.1;
 
 /** Rejects as `answer` does. It calls `answer` again only if nothing has been sent. */
 export async function waitForUpstream<T>(
-  { patienceMs, random = Math.random }: WaitOptions,
+  { maxWaitMs, random = Math.random }: WaitOptions,
   { record }: FastifyRequest,
   reply: FastifyReply,
   answer: () => Promise<T>,
 ): Promise<T> {
-  const untilMs = performance.now() + patienceMs;
+  const untilMs = performance.now() + maxWaitMs;
   for (;;) {
     try {
       return await answer();

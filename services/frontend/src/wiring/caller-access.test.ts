@@ -37,9 +37,9 @@ async function textOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(await request.toArray()).toString();
 }
 
-async function startWorker(t: TestContext, check: (asked: AccessQuestion) => Promise<void>, of = secret) {
-  const prove = async (asked: AccessQuestion) => {
-    await check(asked);
+async function startWorker(t: TestContext, check: (received: AccessQuestion) => Promise<void>, of = secret) {
+  const prove = async (received: AccessQuestion) => {
+    await check(received);
     return { isProven: true };
   };
   const answer = createAnswerAccess({ check: prove, seal: questionSeal(of), log });
@@ -68,20 +68,20 @@ function openFrontend(t: TestContext, addresses: string[]) {
 const isOverloaded = (error: unknown) => isCacheError(error, 'overloaded');
 
 test('a worker checks access for a frontend, and its result arrives unchanged', async (t) => {
-  const asked: AccessQuestion[] = [];
+  const received: AccessQuestion[] = [];
   const answers = [
     undefined,
     new CacheError('denied', 'Not you.', { detail: { status: 403 } }),
     new Error('a secret path'),
   ];
   const worker = await startWorker(t, async (one) => {
-    asked.push(one);
+    received.push(one);
     const error = answers.shift();
     if (error !== undefined) throw error;
   });
   const { check, found } = openFrontend(t, [worker]);
   assert.deepEqual(await check(question), { isProven: true });
-  const { nonce: _, ...first } = asked[0] as AccessQuestion & { nonce: string };
+  const { nonce: _, ...first } = received[0] as AccessQuestion & { nonce: string };
   assert.deepEqual(first, question);
   await assert.rejects(check(question), (error) => {
     assert.ok(isCacheError(error, 'denied'));
@@ -96,15 +96,15 @@ test('a worker checks access for a frontend, and its result arrives unchanged', 
 
 test('credentials are unreadable on the wire, and no two messages are equal', async (t) => {
   const worker = await startWorker(t, async () => {});
-  const heard: string[] = [];
+  const messages: string[] = [];
   const tap = await listen(t, (request, response) => {
     const relay = async () => {
       const body = await textOf(request);
-      heard.push(`${request.url}\n${JSON.stringify(request.headers)}\n${body}`);
+      messages.push(`${request.url}\n${JSON.stringify(request.headers)}\n${body}`);
       const { authorization = '' } = request.headers;
       const answer = await fetch(worker + request.url, { method: 'POST', headers: { authorization }, body });
       const text = await answer.text();
-      heard.push(text);
+      messages.push(text);
       response.writeHead(answer.status).end(text);
     };
     void relay();
@@ -112,7 +112,7 @@ test('credentials are unreadable on the wire, and no two messages are equal', as
   const { check } = openFrontend(t, [tap]);
   await check(question);
   await check(question);
-  const told = heard.join('\n');
+  const wireText = messages.join('\n');
   for (const text of [
     'ada',
     'password',
@@ -120,11 +120,11 @@ test('credentials are unreadable on the wire, and no two messages are equal', as
     Buffer.from('ada:password-of-ada').toString('base64'),
     'mayRead',
   ])
-    assert.ok(!told.includes(text), text);
-  assert.equal(new Set(heard).size, heard.length);
+    assert.ok(!wireText.includes(text), text);
+  assert.equal(new Set(messages).size, messages.length);
   // Workers of protocol 1 expect this token. Workers of this release ignore it.
   const v1Token = Buffer.from(hkdfSync('sha256', secret, '', 'cistern fill server v1', 32)).toString('base64url');
-  assert.ok(told.includes(`"authorization":"Bearer ${v1Token}"`));
+  assert.ok(wireText.includes(`"authorization":"Bearer ${v1Token}"`));
 });
 
 test('a response to another check, or from a foreign node, grants no access', async (t) => {
@@ -148,31 +148,31 @@ test('a response to another check, or from a foreign node, grants no access', as
 });
 
 test('a worker rejects nodes of another cluster, and callers without a secret', async (t) => {
-  const asked: unknown[] = [];
-  const foreign = await startWorker(t, async (one) => void asked.push(one), 'the secret of another one');
+  const received: unknown[] = [];
+  const foreign = await startWorker(t, async (one) => void received.push(one), 'the secret of another one');
   await assert.rejects(openFrontend(t, [foreign, foreign]).check(question), isOverloaded);
-  const worker = await startWorker(t, async (one) => void asked.push(one));
+  const worker = await startWorker(t, async (one) => void received.push(one));
   const post = (headers: Record<string, string>, body = 'x') =>
     fetch(`${worker}/v1/access`, { method: 'POST', headers, body });
   assert.equal((await post({})).status, 401);
   assert.equal((await post({ authorization: 'Bearer x' })).status, 401);
-  assert.deepEqual(asked, []);
+  assert.deepEqual(received, []);
 });
 
 test('an unreachable worker costs one more search for a worker, and without a worker the check fails', async (t) => {
-  const gone = 'http://127.0.0.1:1';
+  const unreachable = 'http://127.0.0.1:1';
   const worker = await startWorker(t, async () => {});
-  const { check, found } = openFrontend(t, [gone, worker]);
+  const { check, found } = openFrontend(t, [unreachable, worker]);
   await check(question);
   await check(question);
   assert.equal(found.length, 2);
-  await assert.rejects(openFrontend(t, [gone, gone]).check(question), isOverloaded);
+  await assert.rejects(openFrontend(t, [unreachable, unreachable]).check(question), isOverloaded);
   await assert.rejects(openFrontend(t, []).check(question), isOverloaded);
 });
 
-/** Accepts connections and sends `said`, as the kernel still does for a frozen process. */
-async function startFrozen(t: TestContext, said = ''): Promise<string> {
-  const server = createTcpServer((socket) => void socket.on('error', () => {}).write(said)).listen(0, '127.0.0.1');
+/** Accepts connections and sends `sent`, as the kernel still does for a frozen process. */
+async function startFrozen(t: TestContext, sent = ''): Promise<string> {
+  const server = createTcpServer((socket) => void socket.on('error', () => {}).write(sent)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -185,10 +185,10 @@ test('a silent worker is replaced by another one', { concurrency: true, timeout:
   const began = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n \r\n';
   const frozen = { 'from the start': '', 'during the check': began };
   await Promise.all(
-    Object.entries(frozen).map(([when, said]) =>
+    Object.entries(frozen).map(([when, sent]) =>
       t.test(when, async (t_) => {
         const worker = await startWorker(t_, async () => {});
-        const { check, found } = openFrontend(t_, [await startFrozen(t_, said), worker]);
+        const { check, found } = openFrontend(t_, [await startFrozen(t_, sent), worker]);
         await check(question);
         assert.equal(found.length, 2);
       }),

@@ -24,6 +24,6 @@ export async function openAccess(
   const { htpasswd, externalTokens, robots, oidc } = config.auth;
   if (htpasswd === undefined && externalTokens === undefined && !robots && oidc.length === 0)
     return { authenticator: acceptEverybody(), tokenServer: undefined };
-  const { openProvenAccess } = await import('./open-proven-access.ts');
-  return openProvenAccess(config, parts, log, closers);
+  const { openCredentialAccess } = await import('./open-credential-access.ts');
+  return openCredentialAccess(config, parts, log, closers);
 }

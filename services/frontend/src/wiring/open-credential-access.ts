@@ -22,7 +22,7 @@ import type { Access, AccessConfig, AccessParts } from './open-access.ts';
 import { openForConfig, sharedTriesOf } from '@cistern/assembly';
 
 /** Rejects as `openAccess`. */
-export async function openProvenAccess(
+export async function openCredentialAccess(
   config: AccessConfig,
   { index, store, jobs }: AccessParts,
   log: Logger,

@@ -25,13 +25,13 @@ for (const size of [1024, 100_000])
       (path) => `/v2/library/nginx/${path}`,
     );
     const [opening, remembering] = await Promise.all(
-      [false, true].map(async (remembers) => {
-        const pullThrough = createMemoryPullThrough({ blobs: [bytes], manifests: [bytes], remembers });
+      [false, true].map(async (isInMemory) => {
+        const pullThrough = createMemoryPullThrough({ blobs: [bytes], manifests: [bytes], isInMemory });
         return { pullThrough, ...(await startFrontend(t, { pullThrough })) };
       }),
     );
     assert.ok(opening !== undefined && remembering !== undefined);
-    let asked = 0;
+    let sent = 0;
     for (const path of paths)
       for (const method of ['GET', 'HEAD'])
         for (const headers of wishesFor(digest)) {
@@ -43,9 +43,9 @@ for (const size of [1024, 100_000])
           assert.deepEqual({ ...remembered.headers, ...without }, { ...opened.headers, ...without }, what);
           assert.ok(remembered.body.equals(opened.body), what);
           if (method === 'GET' && remembered.status === 200) assert.ok(remembered.body.equals(bytes), what);
-          asked += 1;
+          sent += 1;
         }
-    await until(() => opening.log.length === asked && remembering.log.length === asked);
+    await until(() => opening.log.length === sent && remembering.log.length === sent);
     assert.deepEqual(bytesSent(remembering.log), bytesSent(opening.log));
     // Manifests were never opened, and blobs only if the bytes in memory were not enough.
     const calls = remembering.pullThrough.calls.map(({ method, request }) => `${method} ${String(request['intent'])}`);
