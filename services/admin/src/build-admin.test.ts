@@ -149,7 +149,7 @@ test('an internal error is logged, and the response does not contain it', async 
     log: createLogger({ level: 'info', formatter: 'json', destination }),
   });
   t.after(() => app.close());
-  const message = 'The request failed with an internal error. See the log of the admin node.';
+  const message = 'The request failed with an internal error. See the log of this node.';
   assert.deepEqual((await app.inject('/v1/fills')).json(), { message });
   const { body } = await app.inject({ method: 'POST', url: '/v1/prewarm', payload: { image: 'a' } });
   assert.deepEqual(JSON.parse(body), { error: { message } });

@@ -4,7 +4,7 @@ import { createMetrics } from '../metrics/create-metrics.ts';
 import { auditRequest, createRequestFacts, type RequestFacts } from '../request-facts.ts';
 import { createRecentAudit, parseRecentEntry } from './create-recent-audit.ts';
 
-function open({ isAway = false } = {}) {
+function open({ isUnavailable = false } = {}) {
   const kept: { readonly kind: string; readonly text: string }[] = [];
   const metrics = createMetrics();
   const clock = { ms: 1000 };
@@ -13,7 +13,7 @@ function open({ isAway = false } = {}) {
     metrics,
     now: () => clock.ms,
     async keep(kind, entries) {
-      if (isAway) throw new Error('away');
+      if (isUnavailable) throw new Error('unavailable');
       kept.push(...entries.map((text) => ({ kind, text })));
     },
   });
@@ -97,7 +97,7 @@ test('a flood of refusals is limited and counted, and actions of operators are s
 });
 
 test('an unavailable index only costs entries, which are counted', async () => {
-  const { audit, dropped } = open({ isAway: true });
+  const { audit, dropped } = open({ isUnavailable: true });
   for (let count = 0; count < 150; count += 1) audit.action({ by: 'ada', what: 'POST /v1/pins', status: 200 });
   await audit.close();
   assert.deepEqual(await dropped(), { rate: 0, index: 150 });

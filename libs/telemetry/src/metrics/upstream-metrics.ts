@@ -146,7 +146,7 @@ export const upstreamMetrics = {
   ...upstreamTable,
   staleAnswers: counter(
     'cistern_stale_answers_total',
-    'Answers of tags and lists that were served without confirmation by the upstream, by reason.',
+    'Responses for tags and lists that were served without confirmation by the upstream, by reason.',
     { ...upstreamLabels, reason: staleReasons },
   ),
   /** 1 or 0. */

@@ -39,5 +39,5 @@ export function explain(error: unknown, log: FaultLog): string {
   if (error instanceof Refusal || isCacheError(error)) return error.message;
   if (error instanceof OciSyntaxError) return `${error.message}.`;
   log.error({ err: error }, 'operator request failed');
-  return 'The request failed with an internal error. See the log of the admin node.';
+  return 'The request failed with an internal error. See the log of this node.';
 }

@@ -10,7 +10,7 @@ import { until } from '@cistern/runtime/testing';
 
 const digest = digestOf(Buffer.from('any'));
 const path = `/v2/library/nginx/blobs/${digest}`;
-const mismatch = new CacheError('content-mismatch', 'The bytes of the upstream do not have the digest asked for.');
+const mismatch = new CacheError('content-mismatch', 'The bytes of the upstream do not have the requested digest.');
 
 /** Opens a blob that announces 100 bytes. `steps` is the behaviour of its stream. */
 function scripted(steps: readonly (() => Promise<Uint8Array | undefined>)[]): MemoryPullThrough & { closed(): number } {

@@ -179,7 +179,7 @@ test('a check without an answer of the upstream is not a guess, and does not res
   const { checkAccess, upstreamChecks, upstream } = await start();
   const { answer } = upstream;
   upstream.answer = async (question) => {
-    if (question.repository.startsWith('broken/')) throw new CacheError('upstream-unreachable', 'away');
+    if (question.repository.startsWith('broken/')) throw new CacheError('upstream-unreachable', 'down');
     return answer(question);
   };
   for (let at = 0; at < 30; at += 1) await checkAccess(login('ada', `guess ${at}`), here, 'broken/app');

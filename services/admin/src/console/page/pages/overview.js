@@ -1,4 +1,4 @@
-// The overview: the health of the cache, its traffic, and the bytes and upstream calls that it saves.
+// The overview: the health of the cache, its traffic, and the bytes and upstream requests that it saves.
 import { html, nothing } from '../vendor/lit-html.js';
 import { formatBytes, formatCount, formatDuration, formatMs, formatShare } from '../format.js';
 import { openResource } from '../open-resource.js';
@@ -82,7 +82,7 @@ function tiles({ requests, bytes, upstreamCalls, latencyMs, cache }, { history }
         <dd class="note">${formatBytes(bytes.served)} served, ${formatBytes(bytes.fetched)} fetched</dd>
       </div>
       <div class="tile">
-        <dt>Upstream calls saved</dt>
+        <dt>Upstream requests saved</dt>
         <dd class="value">${formatCount(upstreamCalls.saved)}</dd>
         <dd class="note">${formatCount(upstreamCalls.total)} made</dd>
       </div>

@@ -89,7 +89,7 @@ function card(upstream, accounts, decide) {
     <p class="muted small grow">
       ${isOffline ? (by === 'decision' ? 'Switched by an operator. ' : 'Set in the configuration. ') : nothing}
       ${isFailing && !isOffline ? 'Circuit breaker open: the cache only probes it. ' : nothing}
-      ${calls === null ? nothing : `${formatCount(calls)} calls${errors === null ? '' : `, ${formatCount(errors)} failed`}.`}
+      ${calls === null ? nothing : `${formatCount(calls)} requests${errors === null ? '' : `, ${formatCount(errors)} failed`}.`}
     </p>
     ${accounts.map((account) => budgetBar(account))}
     <div class="actions">
