@@ -34,11 +34,9 @@ function callsIn(source) {
 function messagesOf({ path, node }, calls, checker) {
   const found = levelsOf(node.expression, checker);
   if (found.length === 0) return [];
-  const message = node.arguments.at(-1);
+  const texts = textsOf(node.arguments.at(-1), calls, checker);
+  if (texts.length === 0) throw new Error(`${path}: the log message of "${node.getText()}" is no constant text.`);
   const fields = node.arguments.length > 1 ? namesOf(node.arguments[0], checker) : [];
-  const texts = textsOf(message, checker);
-  if (texts.length === 0) texts.push(...argumentsFor(message, calls, checker));
-  if (texts.length === 0) throw new Error(`${path}: the log message "${message.getText()}" is no constant text.`);
   return texts.map((text) => ({ path, levels: found, message: text, fields }));
 }
 
@@ -57,10 +55,19 @@ function namesOf(node, checker) {
   return [...new Set(parts.flatMap((part) => checker.getPropertiesOfType(part).map(({ name }) => name)))];
 }
 
-function textsOf(node, checker) {
-  if (node.kind !== Kind.TemplateExpression) return constantsOf(node, checker);
-  const spans = node.templateSpans.map(({ expression, literal }) => `<${expression.getText()}>${literal.text}`);
-  return [node.head.text + spans.join('')];
+/** The texts that an expression may have: constants, or those that callers pass. None if it is only known at run time. */
+function textsOf(node, calls, checker) {
+  if (node.kind === Kind.TemplateExpression)
+    return node.templateSpans.reduce(
+      (texts, { expression, literal }) => {
+        const values = textsOf(expression, calls, checker);
+        const shown = values.length > 0 ? values : [`<${expression.getText()}>`];
+        return texts.flatMap((text) => shown.map((value) => text + value + literal.text));
+      },
+      [node.head.text],
+    );
+  const constants = constantsOf(node, checker);
+  return constants.length > 0 ? constants : argumentsFor(node, calls, checker);
 }
 
 /** Values of the string literals in the type of an expression: one constant, or the branches of a condition. */
@@ -70,16 +77,30 @@ function constantsOf(node, checker) {
   return values.every((value) => typeof value === 'string') ? values : [];
 }
 
-/** The constants that callers of the enclosing functions pass for a parameter. */
+/** The texts that callers of the enclosing functions pass for a parameter, or for a name in its pattern. */
 function argumentsFor(parameter, calls, checker) {
+  const name = parameter.getText();
   for (let fn = parameter.parent; fn !== undefined; fn = fn.parent) {
-    const at = fn.parameters?.findIndex(({ name }) => name.getText() === parameter.getText()) ?? -1;
+    const at = fn.parameters?.findIndex((one) => namesIn(one).includes(name)) ?? -1;
     if (at < 0) continue;
     const called = symbolAt(fn.name ?? fn.parent.name, checker);
-    const callers = calls.filter(({ node }) => symbolAt(node.expression, checker) === called);
-    return [...new Set(callers.flatMap(({ node }) => textsOf(node.arguments[at], checker)))];
+    const given = calls
+      .filter(({ node }) => symbolAt(node.expression, checker) === called)
+      .map(({ node }) => node.arguments[at])
+      .flatMap((one) => (fn.parameters[at].name.elements === undefined ? [one] : propertyOf(one, name)));
+    return [...new Set(given.flatMap((one) => textsOf(one, calls, checker)))];
   }
   return [];
+}
+
+function namesIn({ name }) {
+  return name.elements === undefined ? [name.getText()] : name.elements.map((element) => element.name.getText());
+}
+
+function propertyOf(object, name) {
+  const found =
+    object.properties?.filter((one) => one.kind === Kind.PropertyAssignment && one.name.getText() === name) ?? [];
+  return found.map(({ initializer }) => initializer);
 }
 
 /** The symbol of a name, for an import that of its export. */

@@ -33,12 +33,23 @@ test('conditions, constants, arguments and variable levels give each text and le
     log.info({}, constant);
     function warn(message: string) { log.warn({}, message); }
     warn('fourth');
+    function loop({ name }: { name: string }) { log.warn({}, \`\${name} failed\`); }
+    loop({ name: 'scrub' });
+    loop({ name: 'eviction' });
     const level = isFirst ? 'info' : 'error';
     log[level]({}, 'fifth');
   `;
   assert.deepEqual(
     messagesIn(t, code).map(({ levels, message }) => [message, ...levels].join(' ')),
-    ['first info', 'second info', 'third info', 'fourth warn', 'fifth error info'],
+    [
+      'first info',
+      'second info',
+      'third info',
+      'fourth warn',
+      'scrub failed warn',
+      'eviction failed warn',
+      'fifth error info',
+    ],
   );
 });
 
