@@ -1,5 +1,4 @@
-// The frontend's side of the cache, put together: use cases over the ports, with what this process shares between
-// requests.
+// Composes the frontend's side of the cache: use cases over the ports, and the state that requests of this process share.
 import type { BlobStore } from '@cistern/blob-store';
 import {
   type CachedManifest,
@@ -36,7 +35,7 @@ export interface PullThroughDeps {
   readonly fillAccess: FillAccess;
   readonly policyOf: PolicyOf;
   readonly listPolicyOf: (upstream: string) => ListPolicy;
-  /** Upstreams get no requests while they are. */
+  /** An offline upstream gets no requests. */
   readonly isOffline: (upstream: string) => boolean;
   /** The upstream that a registry:2 cache's files in the store came from. */
   readonly adoptAs: string | undefined;
@@ -44,11 +43,11 @@ export interface PullThroughDeps {
   readonly sharedUpstreams: readonly string[];
   /** Whether the catalog names an upstream's repositories. */
   readonly isListed: (upstream: string) => boolean;
-  /** Of the others; absent: whoever asks is trusted with all of them. */
+  /** Checks callers of the other upstreams. Unset means that all callers may read them. */
   readonly verifyAccess?: VerifyAccess | undefined;
-  /** Clients may read stored blobs from the store itself, by URLs that are valid for so long. Default: they may not. */
+  /** Lets clients read stored blobs from the store, by URLs that are valid for this time. Default: clients get no URLs. */
   readonly presignForMs?: number | undefined;
-  /** Told what to do after a purge: forget contents that are in memory. */
+  /** Gets a function that removes content from memory. The caller of `createPullThrough` runs it after each purge. */
   readonly onPurge?: ((forget: () => void) => void) | undefined;
   readonly manifestCacheBytes?: number;
   readonly readBufferBytes?: number;
@@ -75,7 +74,7 @@ export function createPullThrough(options: PullThroughDeps): PullThrough {
   });
 }
 
-/** As `createPullThrough`, over reads that the caller can look into. */
+/** Works like `createPullThrough`, with shared reads that the caller can inspect. */
 export function createUseCases(options: PullThroughDeps & { readonly reads: SharedReads }): PullThrough {
   const { index, queue, log, now, isOffline, manifestCacheBytes = 64 * mebibyte } = options;
   const requestFromWorker = createRequestFromWorker({ queue, isOffline, now });
@@ -128,8 +127,8 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
 }
 
 /**
- * The use cases for clients that may have some platforms and others not: an index that names a manifest or a blob decides
- * (decision 0035). A request without a rule costs nothing.
+ * Wraps the use cases for clients that may pull only some platforms. The indexes that name a manifest or blob decide
+ * (decision 0035). A request without a platform rule costs nothing.
  */
 function guardPlatforms(cache: PullThrough, findDenial: FindDenial): PullThrough {
   async function admit(key: RepositoryKey, digest: Digest, rule: PlatformRule): Promise<void> {
@@ -137,7 +136,7 @@ function guardPlatforms(cache: PullThrough, findDenial: FindDenial): PullThrough
     if (denial !== undefined) throw denial;
   }
 
-  /** Which manifest a tag names is known afterwards. */
+  /** Checks a request by tag after the use case, because only then the tag's digest is known. */
   function ofManifest<R extends { readonly digest: Digest }>(open: (request: ManifestRequest) => Promise<R>) {
     return async (request: ManifestRequest): Promise<R> => {
       const { target, reference } = request;
@@ -167,8 +166,8 @@ function guardPlatforms(cache: PullThrough, findDenial: FindDenial): PullThrough
 }
 
 /**
- * The use cases for clients. The cache looks for content of an upstream that verifies its callers only once the caller may read
- * it; the credentials go no further. `isListed`: whether every client may see the names of an upstream's repositories.
+ * Wraps the use cases for upstreams that verify callers. The cache looks for content only after the caller is authorized, and
+ * does not pass the credentials on. `isListed` returns whether all clients may see the names of an upstream's repositories.
  */
 function guardPullThrough(
   cache: PullThrough,
@@ -188,7 +187,7 @@ function guardPullThrough(
   }
 
   return {
-    // Whether this caller may have it is not remembered here.
+    // The memory does not know whether this caller is authorized.
     manifestFromMemory: () => undefined,
     blobFromMemory: () => undefined,
     statManifest: admitted(cache.statManifest, manifestOf),

@@ -1,4 +1,4 @@
-// A repository with very many links, as a hostile one may have: looking through them has an end.
+// A hostile repository may have very many links. Reading them stops at a limit.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
@@ -14,7 +14,7 @@ const log = createLogger({ level: 'error', formatter: 'json' });
 const now = () => 0;
 const digest = (name: string) => digestOf(Buffer.from(name));
 
-/** 200 manifests for windows, of ten layers each: 2,200 links. */
+/** Opens a store with 200 manifests for windows, of ten layers each: 2,200 links. */
 async function openStore() {
   const store = createMemoryStore();
   const platform = 'windows/amd64';
@@ -33,7 +33,7 @@ async function openStore() {
   return { store: { ...store, readObject }, reads: () => reads };
 }
 
-test('links objects are read up to a number of links, and blobs are then let pass', async () => {
+test('links objects are read up to a limit, and blobs beyond it have an unknown platform', async () => {
   const index = createTestIndex({ now });
   for (const [maxLinks, fewest, most, isCut] of [
     [110, 10, 30, true],
@@ -49,7 +49,7 @@ test('links objects are read up to a number of links, and blobs are then let pas
   }
 });
 
-test('links that an index lacks are taken from the store up to a number', async () => {
+test('links that are missing in the index are read from the store up to a limit', async () => {
   const index: CacheIndex = createTestIndex({ now });
   const incomplete: CacheIndex = { ...index, epoch: { ...index.epoch, isComplete: async () => false } };
   const { store, reads } = await openStore();

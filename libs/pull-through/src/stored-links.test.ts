@@ -1,4 +1,4 @@
-// A blob is served whose manifest this index never heard of, as long as the store knows that the repository holds it.
+// A blob is served without records of its manifest in the index, if the store has the link of its repository.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
@@ -17,7 +17,7 @@ const mediaType = 'application/vnd.oci.image.manifest.v1+json';
 const everywhere = () => ({});
 const linksOfLibrary = 'cistern/links/docker.io/library/nginx/';
 
-/** Two caches on one store: the first has pulled an image, the second has never heard of it and cannot ask anybody. */
+/** Starts two caches on one store. The first has pulled an image. The second has no records of it, and no upstream. */
 async function startTwo(
   t: TestContext,
   wrapIndex: (index: CacheIndex) => CacheIndex,
@@ -27,7 +27,7 @@ async function startTwo(
   const first = await startTestCache();
   t.after(() => first.close());
 
-  /** The first pulls another image of one layer. */
+  /** Pulls another image of one layer with the first cache. */
   async function pullFirst(tag: string, bytes: Buffer) {
     const digest = first.hub.addBlob(library.repository, bytes);
     const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest, size: bytes.length };
@@ -60,7 +60,7 @@ async function startTwo(
   });
   const second = await startTestCache({ wrapIndex, wrapStore });
   t.after(() => second.close());
-  const down = new CacheError('upstream-unreachable', 'There is no upstream.');
+  const down = new CacheError('upstream-unreachable', 'The upstream is down.');
   second.hub.script.down = down;
   second.quay.script.down = down;
   return { first, second, pullFirst, bytes, digest, manifest, listed, linksRead };
@@ -68,7 +68,7 @@ async function startTwo(
 
 const now = () => 1_700_000_000_000;
 
-/** What a frontend has of an index that cannot be reached from its start on. */
+/** Opens a frontend's index that is unavailable from startup on. */
 function openUnreachable(t: TestContext): CacheIndex {
   const index = createCachedIndex({
     index: createTestIndex({ now, faults: { failing: true } }),
@@ -84,19 +84,19 @@ const incomplete = (inner: CacheIndex): CacheIndex => ({
 });
 
 for (const intent of ['whole', 'ranges', 'stat'] as const)
-  test(`an incomplete index is made up for by the store (${intent})`, async (t) => {
+  test(`the store provides links that an incomplete index lacks (${intent})`, async (t) => {
     const { second, bytes, digest, listed } = await startTwo(t, incomplete);
     const blob = await second.cache.openBlob({ ...library, digest, intent });
     assert.deepEqual([blob.size, blob.cache], [bytes.length, 'HIT']);
     assert.ok((await collect(await blob.read())).equals(bytes));
     const open = () => second.cache.openBlob({ ...library, digest, intent });
     await Promise.all([open(), open(), open()]);
-    // Once found it is known.
+    // The link is read once, then the index has it.
     assert.deepEqual(listed, [linksOfLibrary]);
     assert.notEqual(await second.index.links.get(library, digest), undefined);
   });
 
-test('what an outage’s look told an index in vain is still known when the index is back, without it', async (t) => {
+test('links that were read from the store but not written to the index are remembered', async (t) => {
   const { second, bytes, digest, listed } = await startTwo(t, (inner) => ({
     ...incomplete(inner),
     links: { ...inner.links, put: async () => {} },
@@ -108,13 +108,13 @@ test('what an outage’s look told an index in vain is still known when the inde
   assert.equal(listed.length, 1);
 });
 
-test('an index that becomes complete while it is asked is asked again', async (t) => {
+test('an index that becomes complete during a query is queried again', async (t) => {
   const { first, second, bytes, digest } = await startTwo(t, (inner) => ({
     ...inner,
     epoch: {
       ...inner.epoch,
       async isComplete() {
-        // The rebuild, just in time.
+        // Simulates a rebuild that ends now.
         await inner.links.put(library, [(await first.index.links.get(library, digest))!]);
         return true;
       },
@@ -124,11 +124,11 @@ test('an index that becomes complete while it is asked is asked again', async (t
   assert.ok((await collect(await blob.read())).equals(bytes));
 });
 
-test('an index that goes away right after it was complete is not taken for complete', async (t) => {
+test('an index that becomes unavailable right after it was complete does not count as complete', async (t) => {
   let isAway = false;
   const { second, bytes, digest, listed } = await startTwo(t, (inner) => ({
     ...inner,
-    // As an index is that remembers: what it cannot ask for is as if it were not there.
+    // Simulates a cached index, which returns nothing for records that it cannot query.
     links: {
       ...inner.links,
       get: async (...asked) => (isAway ? undefined : inner.links.get(...asked)),
@@ -138,20 +138,20 @@ test('an index that goes away right after it was complete is not taken for compl
   }));
   const parent = repositoryOf('docker.io', 'library');
   await assert.rejects(second.cache.openBlob({ ...parent, digest, intent: 'whole' }));
-  assert.deepEqual(listed, [], 'it was complete a moment ago');
+  assert.deepEqual(listed, [], 'the index was complete');
   isAway = true;
   const blob = await second.cache.openBlob({ ...library, digest, intent: 'whole' });
   assert.ok((await collect(await blob.read())).equals(bytes));
 });
 
-test("so is a blob of another upstream's repository, for a caller with permission there", async (t) => {
+test("the store provides a blob of another upstream's repository, for a caller with permission there", async (t) => {
   const { second, bytes, digest } = await startTwo(t, incomplete);
   const elsewhere = { ...library, upstream: 'quay.io' };
   const blob = await second.cache.openBlob({ ...elsewhere, digest, intent: 'whole', permissionAt: everywhere });
   assert.ok((await collect(await blob.read())).equals(bytes));
 });
 
-test('an index that loses everything right after it was complete is not believed', async (t) => {
+test('an index that loses its data right after it was complete is not trusted', async (t) => {
   let isLost = false;
   const { second, bytes, digest } = await startTwo(t, (inner) => ({
     ...inner,
@@ -168,7 +168,7 @@ test('an index that loses everything right after it was complete is not believed
   assert.ok((await collect(await blob.read())).equals(bytes));
 });
 
-test('what was stored after a look is found by the next one, which reads only what is new', async (t) => {
+test('a second search finds links that were stored after the first, and reads only those', async (t) => {
   const { second, pullFirst, digest, listed, linksRead } = await startTwo(t, incomplete);
   await second.cache.openBlob({ ...library, digest, intent: 'whole' });
   assert.deepEqual([listed.length, linksRead.length], [1, 1]);
@@ -180,7 +180,7 @@ test('what was stored after a look is found by the next one, which reads only wh
   assert.notEqual(linksRead[0], linksRead[1]);
 });
 
-test('a repository that does not hold a blob gets nothing, and is not looked through for each that asks', async (t) => {
+test('a repository without the blob gets nothing, and is not searched for each request', async (t) => {
   const { second, digest, listed } = await startTwo(t, incomplete);
   const parent = repositoryOf('docker.io', 'library');
   const looks = () => listed.filter((prefix) => prefix === 'cistern/links/docker.io/library/').length;
@@ -191,18 +191,18 @@ test('a repository that does not hold a blob gets nothing, and is not looked thr
   const beganAtMs = performance.now();
   for (let round = 0; round < 3; round += 1) await Promise.all(Array.from({ length: 20 }, refused));
   const seconds = (performance.now() - beganAtMs) / 1000;
-  assert.ok(looks() >= 3, 'what is not found is looked for again');
+  assert.ok(looks() >= 3, 'a missing link is searched for again');
   assert.ok(looks() <= 2 + 4 * seconds, `${looks()} looks in ${seconds} s`);
 });
 
-test('a complete index is believed', async (t) => {
+test('a complete index is trusted', async (t) => {
   const { second, digest, listed } = await startTwo(t, (index) => index);
   const open = () => second.cache.openBlob({ ...library, digest, intent: 'whole' });
   await assert.rejects(open, (error) => isCacheError(error, 'upstream-unreachable'));
   assert.deepEqual(listed, []);
 });
 
-test('with an index that cannot be reached tags, manifests and blobs are served from the store', async (t) => {
+test('tags, manifests and blobs are served from the store while the index is unavailable', async (t) => {
   const { second, bytes, digest, manifest, listed } = await startTwo(t, () => openUnreachable(t));
   for (let round = 0; round < 2; round += 1) {
     const opened = await second.cache.openManifest({ ...library, reference: parseReference('1') });
@@ -212,7 +212,7 @@ test('with an index that cannot be reached tags, manifests and blobs are served 
     assert.ok((await collect(await blob.read())).equals(bytes));
   }
   assert.deepEqual(listed, []);
-  // A blob of which this frontend has not seen the manifest.
+  // This frontend has not read the manifest of this blob.
   const { second: third } = await startTwo(t, () => openUnreachable(t));
   const blob = await third.cache.openBlob({ ...library, digest, intent: 'whole' });
   assert.ok((await collect(await blob.read())).equals(bytes));
@@ -221,7 +221,7 @@ test('with an index that cannot be reached tags, manifests and blobs are served 
   await assert.rejects(open, (error) => isCacheError(error, 'index-unavailable'));
 });
 
-test('what a look found before the store failed it is served', async (t) => {
+test('links that a search found before the store failed are used', async (t) => {
   let reads = 0;
   const { second, pullFirst, digest, linksRead } = await startTwo(t, incomplete, undefined, () => {
     reads += 1;
@@ -234,7 +234,7 @@ test('what a look found before the store failed it is served', async (t) => {
   assert.deepEqual(opened.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
 });
 
-test('a store that cannot be looked through is no reason not to ask upstream', async (t) => {
+test('a request goes to upstream if the store cannot be searched', async (t) => {
   const { second, digest } = await startTwo(t, incomplete, () => {
     throw new CacheError('store-unavailable', 'The store is down.');
   });

@@ -1,4 +1,4 @@
-// A client that may have linux/amd64 alone, before images that are for others too.
+// A client that may pull only linux/amd64 requests images for several platforms.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -32,13 +32,13 @@ function isDenied(answer: Promise<unknown>): Promise<boolean> {
   );
 }
 
-test('of an index everybody has all bytes; its manifests and their blobs are for who may have their platform', async (t) => {
+test('all clients get an index; its manifests and their blobs require permission for their platform', async (t) => {
   const { hub, pull, read, cache } = await start(t);
   const platforms = ['linux/amd64', 'windows/amd64'];
   const { digest, parts } = addSampleImage(hub, library.repository, '1', { seed: 1, platforms });
   const [amd64, windows] = platforms.map((platform) => parts[platform] ?? assert.fail());
   assert.equal((await pull('1', onlyAmd64)).digest, digest);
-  // Cold: the index has just said what it is.
+  // The manifest is not cached, but the index has its platform.
   assert.ok(await isDenied(pull(windows!.manifest, onlyAmd64)));
   assert.equal((await pull(amd64!.manifest, onlyAmd64)).digest, amd64!.manifest);
   await pull(windows!.manifest);
@@ -50,18 +50,18 @@ test('of an index everybody has all bytes; its manifests and their blobs are for
   for (const blob of windows!.blobs) await read(blob);
 });
 
-test('a tag that is of a denied platform alone is denied once an index has named its manifest', async (t) => {
+test('a tag with only a denied platform is denied once an index lists its manifest', async (t) => {
   const { hub, pull } = await start(t);
   const { parts } = addSampleImage(hub, library.repository, 'all', { seed: 1, platforms: ['windows/amd64'] });
   const { manifest } = parts['windows/amd64'] ?? assert.fail();
   hub.addManifest(library.repository, 'windows', (await pull(manifest)).bytes, mediaTypes.ociManifest);
   await pull('windows', onlyAmd64);
-  // By somebody else, and just now.
+  // Another client pulls the index now.
   await pull('all');
   assert.ok(await isDenied(pull('windows', onlyAmd64)));
 });
 
-test('a blob that several platforms share is for who may have one of them, as soon as that is known', async (t) => {
+test('a blob that several platforms share is served to clients with permission for one, once the link is stored', async (t) => {
   const { hub, pull, read } = await start(t);
   const shared = bytesOf(10_000, 7);
   const layer = {
@@ -89,22 +89,22 @@ test('a blob that several platforms share is for who may have one of them, as so
   assert.deepEqual(await read(layer.digest, onlyAmd64), shared);
 });
 
-test('what no index names is of no platform, and who is held to no rule costs no look', async (t) => {
+test('a manifest that no index lists has no platform and is served', async (t) => {
   const { hub, pull, read } = await start(t);
   const { parts } = addSampleImage(hub, library.repository, '1', { seed: 1, platforms: ['windows/amd64'] });
   const { manifest, blobs } = parts['windows/amd64'] ?? assert.fail();
-  // By digest alone, cold: nothing here says what it is.
+  // Requested by digest and not cached, so its platform is unknown.
   await pull(manifest, onlyAmd64);
   for (const blob of blobs) await read(blob, onlyAmd64);
 });
 
-test('while the store cannot say what something is of nobody gets it who is held to a rule', async (t) => {
+test('a client with a platform rule gets no content while the store is unavailable', async (t) => {
   let failing = false;
   const started = await startTestCache({
     wrapStore: (store) => ({
       ...store,
       listObjects(prefix) {
-        if (failing) throw new CacheError('store-unavailable', 'The store does not answer.');
+        if (failing) throw new CacheError('store-unavailable', 'The store is unavailable.');
         return store.listObjects(prefix);
       },
     }),

@@ -1,4 +1,4 @@
-// Authorisation as a value: a use case cannot be asked for content without one, and only this class makes them.
+// Represents authorization as a value. Each use case takes one, and only this class creates them.
 import type { Asker, Authorize, Decision } from '@cistern/auth';
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
@@ -6,10 +6,10 @@ import type { RepositoryName } from '@cistern/oci';
 import type { CallerCredentials } from '@cistern/upstream';
 import type { Platforms } from './platforms-of.ts';
 
-/** Why the caller may not have content that is of these platforms alone; `undefined` means that it may. */
+/** Returns the error if the caller may not pull content of only these platforms; `undefined` means that it may. */
 export type PlatformRule = (platforms: Platforms) => CacheError | undefined;
 
-/** A caller and the repository that it wants to pull. */
+/** A caller and the repository to pull. */
 export interface PullQuestion extends RepositoryKey {
   readonly asker: Asker;
   /** `undefined` for a request by digest, and for lists. */
@@ -18,15 +18,15 @@ export interface PullQuestion extends RepositoryKey {
   readonly isInScope?: ((key: RepositoryKey) => boolean) | undefined;
   /** Credentials for upstreams that verify their callers; `undefined` means that there is no such upstream. */
   readonly caller?: CallerCredentials | undefined;
-  /** The client's network, by which questions in callers' names are bounded. */
+  /** The client's network, by which access checks are limited. */
   readonly network?: string | undefined;
-  /** Gets a clause for the log when a platform is denied later. */
+  /** Gets a text for the log when a platform is denied later. */
   readonly facts?: { denied?: string | undefined } | undefined;
 }
 
 export type PullDecision =
   | { readonly result: 'allowed'; readonly target: AuthorizedRepository }
-  /** `why`: a clause for the log. */
+  /** `why` is a text for the log. */
   | { readonly result: 'denied'; readonly why: string; readonly error: CacheError }
   /** It may be pulled with another access token. */
   | { readonly result: 'out-of-scope' };
@@ -40,7 +40,7 @@ export class AuthorizedRepository implements RepositoryKey {
   readonly #authorize: Authorize | undefined;
   readonly #question: PullQuestion | undefined;
 
-  /** For operators there is no question. */
+  /** Operators have no question. */
   private constructor(
     { upstream, repository }: RepositoryKey,
     platformRule?: PlatformRule,
@@ -54,7 +54,7 @@ export class AuthorizedRepository implements RepositoryKey {
     this.#question = question;
   }
 
-  /** The one decision on a pull, for the named upstream and for each other upstream whose content is to be used. */
+  /** Decides on a pull, for the named upstream and for each other upstream whose content is used. */
   static decide(authorize: Authorize, question: PullQuestion): PullDecision {
     const decision = authorize(question.asker, question);
     if (!decision.isAllowed) return { result: 'denied', why: decision.why, error: denialOf(decision) };
@@ -63,39 +63,39 @@ export class AuthorizedRepository implements RepositoryKey {
     return { result: 'allowed', target: new AuthorizedRepository(question, rule, authorize, question) };
   }
 
-  /** For operators, who may pull everything that the cache may. */
+  /** Authorizes an operator, who may pull everything that the cache may pull. */
   static ofOperator(key: RepositoryKey): AuthorizedRepository {
     return new AuthorizedRepository(key);
   }
 
-  /** `undefined` means that no upstream asks for credentials, or that it has accepted them. */
+  /** `undefined` means that no upstream verifies callers, or that it has accepted this one. */
   get caller(): CallerCredentials | undefined {
     return this.#question?.caller;
   }
 
-  /** The client's network; `undefined` means that no question is asked for a caller. */
+  /** The client's network; `undefined` means that the request needs no access check. */
   get network(): string | undefined {
     return this.#question?.network;
   }
 
-  /** The repository of the same name at another upstream; `undefined` means that the caller may not pull it there. */
+  /** Returns the repository of the same name at another upstream; `undefined` means that the caller may not pull it there. */
   at(upstream: string): AuthorizedRepository | undefined {
     const question = this.#question;
     if (question === undefined) return AuthorizedRepository.ofOperator({ upstream, repository: this.repository });
-    // A denial there is not the answer: the named upstream decides then.
+    // A denial there is not the result, and is not logged: the named upstream decides then.
     const elsewhere = { ...question, upstream, tag: undefined, facts: undefined };
     const there = AuthorizedRepository.decide(this.#authorize!, elsewhere);
     return there.result === 'allowed' ? there.target : undefined;
   }
 
-  /** For use once the upstream has accepted the caller: the credentials go no further. */
+  /** Returns the same authorization without credentials, for use after the upstream has accepted the caller. */
   withoutCaller(): AuthorizedRepository {
     const question = this.#question && { ...this.#question, caller: undefined, network: undefined };
     return new AuthorizedRepository(this, this.platformRule, this.#authorize, question);
   }
 }
 
-/** Denies what is of denied platforms alone. */
+/** Returns a rule that denies content if all of its platforms are denied. */
 function platformRuleOf(
   authorize: Authorize,
   { upstream, repository, tag, asker, facts = {} }: PullQuestion,

@@ -1,5 +1,5 @@
-// Of which platforms something is. Only indexes say it, of the manifests that they list, and a layer may be of several: so the
-// links objects of the repository are read together. Asked only for rules about platforms.
+// Finds the platforms of a manifest or blob. Only indexes name platforms, for the manifests that they list, and a layer may have
+// several. So all links objects of the repository are read together. Only platform rules need this.
 import type { BlobStore } from '@cistern/blob-store';
 import { type CacheIndex, type Link, type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
@@ -9,43 +9,43 @@ import { forEachBounded } from '@cistern/runtime';
 import type { PlatformRule } from './authorized-repository.ts';
 import { listLinksObjects, readLinksObject } from '@cistern/content';
 
-/** As `platformName` has them, never empty; `undefined`: one that nothing here names, or none. */
+/** Names as from `platformName`, never empty. `undefined` represents an unknown platform, or none. */
 export type Platforms = readonly (string | undefined)[];
 
 export interface PlatformsOfDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly now: () => number;
-  /** A look through a repository ends after so many links. Default: 200,000, about 60 MB. */
+  /** Reading a repository ends after so many links. Default: 200,000, about 60 MB. */
   readonly maxLinks?: number;
 }
 
 export interface PlatformsOf {
-  /** As some seconds ago, if need be; what was not here then is looked for. */
+  /** Returns platforms from a read up to ten seconds old. A digest that is not in it causes a new read. */
   recently(key: RepositoryKey, digest: Digest): Promise<Platforms>;
-  /** As of now. */
+  /** Returns the current platforms, from a new read. */
   now(key: RepositoryKey, digest: Digest): Promise<Platforms>;
 }
 
-/** The rule's denial of a digest that is only of platforms the rule denies; `undefined` if the caller may have it. */
+/** Returns the rule's error for a digest whose platforms are all denied; `undefined` if the caller may pull it. */
 export type FindDenial = (key: RepositoryKey, digest: Digest, rule: PlatformRule) => Promise<CacheError | undefined>;
 
 type Found = ReadonlyMap<Digest, ReadonlySet<string | undefined>>;
 
 interface Look {
   readonly found: Promise<Found>;
-  /** After the one that runs; shared by all who ask meanwhile. */
+  /** The read after the running one, shared by all calls meanwhile. */
   next?: Promise<Found>;
 }
 
-/** Of a larger repository not all are read, and what was read names nobody's only platform. */
+/** A larger repository is read in part. Then each digest also has an unknown platform. */
 const maxObjects = 5_000;
 const readsAtOnce = 16;
 const recentMs = 10_000;
-/** About 300 bytes each. */
+/** Digests; each takes about 300 bytes. */
 const maxRemembered = 100_000;
 
-/** Both reject with `store-unavailable` while the store does not answer. */
+/** Both methods reject with `store-unavailable` while the store is unavailable. */
 export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: PlatformsOfDeps): PlatformsOf {
   const looks = new Map<string, Look>();
   const looked = new LRUCache<string, Found>({
@@ -78,7 +78,7 @@ export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: Pla
     return look.found;
   }
 
-  /** One that runs may have been past what was stored since. */
+  /** Starts a new read, because a running one may have missed objects that were stored since. */
   function lookAnew(key: RepositoryKey): Promise<Found> {
     const running = looks.get(repositoryPath(key));
     if (running === undefined) return start(key);
@@ -86,7 +86,7 @@ export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: Pla
     return running.next;
   }
 
-  /** An index that was stored a moment ago names its manifests in the index first. */
+  /** Adds the platform from the cache index, which has the links of a newly stored image index first. */
   async function withLink(key: RepositoryKey, digest: Digest, named: ReadonlySet<string | undefined> | undefined) {
     const linked = (await index.links.get(key, digest))?.platform;
     const all = new Set(named);
@@ -106,7 +106,7 @@ export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: Pla
   };
 }
 
-/** A manifest is of the platforms that indexes give it, a blob of those of the manifests that name it. */
+/** A manifest has the platforms that indexes give it. A blob has the platforms of the manifests that list it. */
 function gather(objects: readonly (readonly Link[])[], isCut: boolean): Found {
   const found = new Map<Digest, Set<string | undefined>>();
   const setOf = (digest: Digest): Set<string | undefined> => {
@@ -130,7 +130,7 @@ function gather(objects: readonly (readonly Link[])[], isCut: boolean): Found {
 export function createFindDenial(platformsOf: PlatformsOf): FindDenial {
   return async (key, digest, rule) => {
     if (rule(await platformsOf.recently(key, digest)) === undefined) return undefined;
-    // An index stored since the last look may name it for another platform.
+    // An image index stored since the last read may list it for another platform.
     return rule(await platformsOf.now(key, digest));
   };
 }

@@ -1,5 +1,5 @@
-// A blob as bytes from an offset, wherever they are now: in the store, or in a fill. A reader that is half through when a
-// blob is gone from the store, the store fails, or a fill's worker dies, goes on where it was from what there is then.
+// Reads a blob from an offset, from the store or from a fill. If the store loses the blob or fails, or the fill's worker dies,
+// the reader continues at its position from another source.
 import { openStored, type OpenStoredDeps } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { FillAccess, FollowedFill, FollowFill } from '@cistern/fills';
@@ -16,7 +16,7 @@ import {
 export interface BlobSourceDeps extends OpenStoredDeps {
   readonly fillAccess: FillAccess;
   readonly follow: FollowFill;
-  /** Default: of all caches. Less for tests. */
+  /** Default: the segment size of all caches. Tests set less. */
   readonly leastSegmentBytes?: number | undefined;
 }
 
@@ -24,23 +24,23 @@ export interface BlobSourceOptions {
   readonly digest: Digest;
   readonly size: number;
   readonly source: RepositoryKey;
-  /** Whether the store has it; otherwise a fill is followed. */
+  /** Whether the store has the blob. If not, readers follow a fill. */
   readonly stored: boolean;
-  /** The fill that is known to run. */
+  /** A fill that is known to run. */
   readonly following: FollowedFill | undefined;
-  /** Whether a reader gets the blob's end only once the whole is verified; a small range is not worth the wait. */
+  /** Whether the blob's end is withheld until the whole is verified. False for small ranges, which do not wait. */
   readonly verified: boolean;
-  /** Whether stored bytes are hashed again although they were right when they were stored. */
+  /** Whether stored bytes are hashed again, although they were verified when they were stored. */
   readonly checked: boolean;
 }
 
 export interface BlobSource extends ByteSource {
-  /** Where the first reader's bytes come from; `undefined` until one has been opened. */
+  /** Where the first reader's bytes come from; `undefined` before the first reader opens. */
   readonly origin: 'stored' | 'joined' | 'fetched' | undefined;
 }
 
 const maxTries = 4;
-/** A fill that has interrupted its reader this often without giving a byte is of no use to it. */
+/** After so many interruptions without a byte, the reader stops using a fill. */
 const maxInterruptions = 3;
 /** Half of the time for which a pull keeps a blob from eviction (decision 0055). */
 const touchEveryMs = 60_000;
@@ -55,7 +55,7 @@ export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOption
       return places.origin;
     },
     open(from, toExclusive, signal) {
-      // An index that is unavailable evicts nothing meanwhile.
+      // While the index is unavailable, nothing is evicted.
       const touching = setInterval(() => void deps.index.blobs.touch(digest, deps.now()).catch(() => {}), touchEveryMs);
       return openFailoverReader({
         from,
@@ -67,7 +67,7 @@ export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOption
   };
 }
 
-/** The store, or the fill that is followed: which of them has the bytes changes while they are read. */
+/** Chooses between the store and the followed fill. Which of them has the bytes changes while they are read. */
 function createPlaces(
   deps: BlobSourceDeps,
   { digest, size, source, stored, following, verified, checked }: BlobSourceOptions,
@@ -77,12 +77,12 @@ function createPlaces(
   let storeFailure: unknown;
   let followed = following;
 
-  /** Where the first reader got nothing it goes on elsewhere. */
+  /** A reader that got no bytes continues from another source at the same position. */
   const noteOrigin = (from: number, origin: BlobSource['origin']) => {
     if (first === undefined || first.from === from) first = { from, origin };
   };
 
-  /** Rejects as `follow` does. A fill that has ended brought what is damaged now. */
+  /** Fetches the blob again. A fill that is done stored the damaged bytes. Rejects as `follow` does. */
   const refetch = async () => {
     const record = await deps.index.fills.read(digest);
     await deps.follow({ digest, source, from: 0, past: record?.state === 'done' ? record : undefined });
@@ -94,17 +94,17 @@ function createPlaces(
     } catch (error) {
       if (!isCacheError(error, 'store-unavailable')) throw error;
       storeFailure = error;
-      deps.log.warn({ err: error, digest }, 'the store cannot give a blob: it is fetched again');
+      deps.log.warn({ err: error, digest }, 'store unavailable, falling back to upstream');
       return undefined;
     }
   };
 
-  /** The fill that ran a moment ago needs no look into the index; if it has ended, it says so. */
+  /** Uses the last running fill without a read of the index. A fill that has ended reports so. */
   const followTo = async (from: number, toExclusive: number, past: FillRecord | undefined, signal: AbortSignal) => {
     if (followed !== undefined && followed.record !== past && followed.record.state === 'running') return followed;
     const { record, joined } = await deps.follow({ digest, source, from, toExclusive, past, signal });
     if (record.size !== size)
-      throw new CacheError('content-mismatch', `${digest} had ${size} bytes before and has ${record.size} now.`);
+      throw new CacheError('content-mismatch', `The size of ${digest} changed from ${size} to ${record.size} bytes.`);
     followed = { record, joined };
     return followed;
   };
@@ -116,7 +116,7 @@ function createPlaces(
     async openAt(from: number, toExclusive: number, before: Interruptions, signal: AbortSignal): Promise<SourceReader> {
       let past = before.inARow >= maxInterruptions ? followed?.record : undefined;
       storeFailure = undefined;
-      // Where it was interrupted somebody else may have gone on.
+      // After an interruption another worker may have taken over the fill.
       if (before.inARow > 0) followed = undefined;
       inStore ||= before.isStored;
       for (let tries = 0; tries < maxTries; tries += 1) {
@@ -126,7 +126,7 @@ function createPlaces(
           return reader;
         }
         const { record, joined } = await followTo(from, toExclusive, past, signal);
-        // Its bytes are where nobody gets them now.
+        // The bytes are in a store that is unavailable.
         if (record.state === 'done' && storeFailure !== undefined) throw storeFailure;
         const range = { from, toExclusive, verified };
         const opened = record.state === 'done' ? undefined : await openFill(deps, record, range, signal);
@@ -135,10 +135,10 @@ function createPlaces(
           noteOrigin(from, joined ? 'joined' : 'fetched');
           return opened;
         }
-        // The fill has ended since, or its worker is gone: its bytes are in the store, or another one has to bring them.
+        // The fill has ended, or its worker is unavailable. The bytes are in the store, or another fill has to fetch them.
         past = record;
       }
-      throw new CacheError('store-unavailable', `${digest} is neither in the store nor to be fetched.`, {
+      throw new CacheError('store-unavailable', `${digest} is neither in the store nor in a fill. Try again later.`, {
         retryable: true,
       });
     },
@@ -155,7 +155,7 @@ async function openFill(
     return await fillAccess.open(record, range, signal);
   } catch (error) {
     if (!(error instanceof SourceInterrupted)) throw error;
-    log.warn({ err: error, digest: record.digest, address: record.address }, 'a fill is asked of another worker');
+    log.warn({ err: error, digest: record.digest, address: record.address }, 'worker of fill unreachable');
     return 'unreachable';
   }
 }

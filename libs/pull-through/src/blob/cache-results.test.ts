@@ -1,4 +1,4 @@
-// What `X-Cache` says is what happened.
+// `X-Cache` shows how a request was served.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { CacheResult } from '../requests/pull-through.ts';
@@ -21,7 +21,7 @@ function count(results: readonly CacheResult[]): Partial<Record<CacheResult, num
   );
 }
 
-test('of many that come at once for a cold blob, the one that causes the fetch missed and the others joined', async (t) => {
+test('one of many concurrent requests for a blob that is not cached is a miss, and the others are joined', async (t) => {
   const { cache, hub } = await startCache(t);
   const digest = hub.addBlob(library.repository, bytesOf(500_000));
   const blobs = await Promise.all(
@@ -33,7 +33,7 @@ test('of many that come at once for a cold blob, the one that causes the fetch m
   await Promise.all(streams.map(collect));
 });
 
-test('of many that come at once for a cold range, one missed, and later ones hit', async (t) => {
+test('one of many concurrent requests for a range that is not cached is a miss, and later requests are hits', async (t) => {
   const { cache, hub, index } = await startCache(t);
   const bytes = bytesOf(500_000);
   const digest = hub.addBlob(library.repository, bytes);

@@ -1,5 +1,5 @@
-// A reader that is too slow for the others goes on with a stream of its own; the end of that one says nothing of what the
-// reader got before.
+// A reader that is too slow for the others continues with its own stream. A clean end of that stream does not verify the bytes
+// from before.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
@@ -22,7 +22,7 @@ async function startCache(t: TestContext) {
   return { ...started, digest, read };
 }
 
-/** A reader that has taken the first chunk and then held the others up until it was cast out. */
+/** Returns a reader that read the first chunk, then blocked the others until it was cast out. */
 async function castOut(read: () => ReturnType<Awaited<ReturnType<typeof startCache>>['read']>) {
   const slow = await read();
   const begin = Buffer.from((await slow.next())!);
@@ -32,7 +32,7 @@ async function castOut(read: () => ReturnType<Awaited<ReturnType<typeof startCac
 
 const isMismatch = (error: unknown) => isCacheError(error, 'content-mismatch');
 
-test('it ends well when the fill that it began with did', async (t) => {
+test('a cast-out reader ends cleanly if its first fill did', async (t) => {
   const { read, index, digest, hub, metrics } = await startCache(t);
   const { slow, begin } = await castOut(read);
   await until(async () => (await index.blobs.get(digest)) !== undefined);
@@ -41,7 +41,7 @@ test('it ends well when the fill that it began with did', async (t) => {
   assert.match(await metrics.registry.metrics(), /cistern_window_readers_cast_out_total [1-9]/);
 });
 
-test('it does not end well when the fill that it began with was wrong, though the next one is right', async (t) => {
+test('a cast-out reader fails if its first fill was wrong, although the next fill is right', async (t) => {
   const { read, hub, index, digest } = await startCache(t);
   hub.script.bend = () => {
     const wrong = Buffer.from(bytes);
@@ -57,7 +57,7 @@ test('it does not end well when the fill that it began with was wrong, though th
   await assert.rejects(() => collect(slow), isMismatch);
 });
 
-test('nor does it when it has the rest from the next fill while that one still runs', async (t) => {
+test('a cast-out reader with wrong bytes fails too if it gets the rest from a running fill', async (t) => {
   const { read, hub } = await startCache(t);
   hub.script.bend = () => ({ bytes: Buffer.alloc(bytes.length) });
   const { slow } = await castOut(read);

@@ -1,4 +1,4 @@
-// A stored blob is damaged at any place. No whole read that is due ends cleanly with it, and the next one is right.
+// Damages a stored blob at various places. A checked whole read of it never ends cleanly, and the next read is right.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
@@ -45,9 +45,9 @@ async function start(t: TestContext, store: 'memory' | 'fs') {
 
 for (const store of ['memory', 'fs'] as const)
   for (const isHashed of [false, true])
-    test(`damage at any place has no clean end, the next read is right (${store}, ${isHashed ? 'hashed' : 'by its table'})`, async (t) => {
+    test(`a damaged blob has no clean end, and the next read is right (${store}, ${isHashed ? 'hashed' : 'by its table'})`, async (t) => {
       const { read, restartFrontend, hub, index, blobs, clock, digest, healed } = await start(t, store);
-      // A reader that is far into the blob is brought its rest first.
+      // A reader that is far into the blob gets its rest by ranged GETs first.
       const wholeGets = () => hub.gets.filter(({ from }) => from === undefined).length;
       for (const [name, make] of damages)
         for (const at of places) {
@@ -70,7 +70,7 @@ for (const store of ['memory', 'fs'] as const)
         }
     });
 
-test('a read from the middle of a segment is checked from the beginning of that', async (t) => {
+test('a read from the middle of a segment is checked from the start of the segment', async (t) => {
   const { read, restartFrontend, blobs, digest } = await start(t, 'memory');
   for (const [from, isInOnePiece] of [
     [550_000, false],
@@ -81,19 +81,19 @@ test('a read from the middle of a segment is checked from the beginning of that'
     await putBytes(blobs, digest, flipped(540_000));
     const blob = await frontend.openBlob({ ...library, digest, intent: 'whole', client: 'a' });
     const reading = blob.read({ start: from, end: size - 1 }).then(collect);
-    // Nothing of the wrong segment has been given then: the rest comes from a fill.
+    // No byte of the wrong segment was sent, so the rest can come from a fill.
     if (isInOnePiece) assert.ok((await reading).equals(bytes.subarray(from)));
     else await assert.rejects(reading, (error) => isCacheError(error, 'content-mismatch'));
     assert.ok((await read(frontend, 'a')).equals(bytes));
   }
 });
 
-test('a table that is wrong costs one read, and is made again', async (t) => {
+test('a wrong checksum table fails one read, and is computed again', async (t) => {
   const { read, restartFrontend, hub, index, digest } = await start(t, 'memory');
   await index.blobs.markVerified(digest, { segmentBytes: leastSegmentBytes, crcs: [1, 2, 3] });
   const frontend = restartFrontend();
   await assert.rejects(read(frontend), (error) => isCacheError(error, 'content-mismatch'));
   assert.ok((await read(frontend)).equals(bytes));
   assert.notDeepEqual((await index.blobs.get(digest))?.table?.crcs, [1, 2, 3]);
-  assert.equal(hub.gets.length, 1, 'the object is right');
+  assert.equal(hub.gets.length, 1, 'the stored object was right');
 });

@@ -1,5 +1,5 @@
-// A manifest only claims that its repository holds the digests it names. A client with a repository of its own can push one that
-// names any digest. Content that others have brought is served only after the repository's own upstream has confirmed the claim.
+// A manifest only claims that its repository holds its digests: a client with an own repository can push one with any digest.
+// Content of others is served only after the repository's own upstream has confirmed the claim.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -53,7 +53,7 @@ async function startCache(t: TestContext) {
   return { ...started, open, read, forge, stored };
 }
 
-test('a manifest that names the blob of another upstream does not open it', async (t) => {
+test('a manifest that lists the blob of another upstream gives no access to it', async (t) => {
   const { open, forge, stored, hub, restartFrontend, index } = await startCache(t);
   await stored();
   await forge(layerDigest);
@@ -63,7 +63,7 @@ test('a manifest that names the blob of another upstream does not open it', asyn
   assert.deepEqual(hub.gets, []);
 });
 
-test('nor while a fill is bringing it', async (t) => {
+test('a manifest gives no access to a blob of another upstream while a fill fetches it', async (t) => {
   const { open, read, forge, quay } = await startCache(t);
   await forge(layerDigest);
   quay.script.gated = true;
@@ -75,7 +75,7 @@ test('nor while a fill is bringing it', async (t) => {
   assert.ok((await reading).equals(layer));
 });
 
-test('nor if it is a small blob in memory', async (t) => {
+test('a manifest gives no access to a small blob of another upstream in memory', async (t) => {
   const { read, forge, quay, cache, index } = await startCache(t);
   const small = bytesOf(900, 3);
   const digest = quay.addBlob(secret.repository, small);
@@ -88,7 +88,7 @@ test('nor if it is a small blob in memory', async (t) => {
   await assert.rejects(read(forger, digest), isUnknown);
 });
 
-test('an index that lists the manifest of another upstream does not open it', async (t) => {
+test('an index that lists the manifest of another upstream gives no access to it', async (t) => {
   const { cache, forge, quay, hub } = await startCache(t);
   const { digest } = addSampleImage(quay, secret.repository, '1', { seed: 7 });
   await cache.openManifest({ ...secret, reference: parseReference(digest) });
@@ -100,7 +100,7 @@ test('an index that lists the manifest of another upstream does not open it', as
   assert.deepEqual(hub.gets, []);
 });
 
-test('upstream is asked once for each link, and never about a blob that the repository has brought itself', async (t) => {
+test('each link is confirmed once with upstream, and never for a blob that the repository itself fetched', async (t) => {
   const { read, forge, stored, hub, quay, restartFrontend, index } = await startCache(t);
   await stored();
   await forge(layerDigest);
@@ -111,12 +111,12 @@ test('upstream is asked once for each link, and never about a blob that the repo
   await restartFrontend().openBlob({ ...forger, digest: layerDigest, intent: 'ranges' });
   assert.equal(hub.calls.length, before + 1);
   assert.deepEqual(quay.calls, ['get-blob']);
-  // A manifest that names it again takes nothing back.
+  // Another manifest that lists the blob does not revoke the confirmation.
   await forge(layerDigest);
   assert.equal((await index.links.get(forger, layerDigest))?.confirmed, true);
 });
 
-test('while upstream cannot be reached a claim opens nothing, and confirmed blobs are served', async (t) => {
+test('while upstream is unreachable, a claim gives no access, and confirmed blobs are served', async (t) => {
   const { read, forge, stored, hub, quay, index } = await startCache(t);
   await stored();
   await forge(layerDigest);
@@ -124,7 +124,7 @@ test('while upstream cannot be reached a claim opens nothing, and confirmed blob
   quay.script.onCall = away;
   await assert.rejects(read(forger), isAway);
   assert.ok((await read(secret)).equals(layer));
-  // The store knows it too, for an index that has lost it.
+  // The store has the confirmation too, for an index that has lost it.
   const { digest, ...claim } = { ...secret, digest: layerDigest };
   await index.links.remove(claim, digest);
   await index.links.put(claim, [{ ...claim, digest, kind: 'blob', size: layer.length }]);

@@ -1,4 +1,4 @@
-// What the store holds may be cut short, wrong or gone: no client takes it for the blob, and it heals.
+// Stored blobs may be truncated, wrong or missing. No client gets them as the blob, and the cache fetches them again.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
@@ -18,7 +18,7 @@ async function startCache(t: TestContext, options: TestCacheOptions = {}) {
 }
 
 for (const store of ['memory', 'fs'] as const)
-  test(`a stored blob that was cut short is fetched again, for the whole and for a range (${store})`, async (t) => {
+  test(`a truncated stored blob is fetched again, for the whole and for a range (${store})`, async (t) => {
     const { cache, hub, index, store: blobs } = await startCache(t, { store });
     for (const intent of ['whole', 'ranges'] as const) {
       const bytes = bytesOf(400_000, intent.length);
@@ -30,14 +30,14 @@ for (const store of ['memory', 'fs'] as const)
       assert.deepEqual([blob.size, blob.cache], [bytes.length, 'HIT']);
       const range = { start: intent === 'whole' ? 0 : 300_000, end: bytes.length - 1 };
       const stream = await blob.read(range);
-      assert.equal(stream.cache, 'MISS', 'it was not here after all');
+      assert.equal(stream.cache, 'MISS', 'the stored blob was not used');
       assert.ok((await collect(stream)).equals(bytes.subarray(range.start)));
       await until(async () => (await blobs.stat(digest))?.size === bytes.length);
     }
     assert.equal(hub.gets.filter(({ from }) => from === undefined).length, 4);
   });
 
-test('wrong bytes that another cache left are found out by who reads a part, and nobody gets them', async (t) => {
+test('a partial read detects wrong bytes that another cache left, and no client gets them', async (t) => {
   const { cache, hub, index, store } = await startCache(t);
   const bytes = bytesOf(6 * 1024 * 1024);
   const digest = hub.addBlob(library.repository, bytes);
@@ -53,7 +53,7 @@ test('wrong bytes that another cache left are found out by who reads a part, and
   assert.equal(hub.gets.length, 1);
 });
 
-test('right bytes of another cache are verified by whoever reads their end', async (t) => {
+test('a read to the end verifies the right bytes of another cache', async (t) => {
   const { cache, hub, index, store } = await startCache(t);
   const bytes = bytesOf(6 * 1024 * 1024);
   const digest = hub.addBlob(library.repository, bytes);
@@ -65,7 +65,7 @@ test('right bytes of another cache are verified by whoever reads their end', asy
   assert.equal(hub.gets.length, 0);
 });
 
-test('a verified blob is not removed because a repository tells another size of it', async (t) => {
+test('a verified blob stays although a repository reports another size', async (t) => {
   const { cache, hub, index, store } = await startCache(t);
   const bytes = bytesOf(300_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -81,7 +81,7 @@ test('a verified blob is not removed because a repository tells another size of 
   assert.equal(hub.gets.length, 1);
 });
 
-test('right bytes are served although the index cannot note that they are right', async (t) => {
+test('right bytes are served although the index cannot record that they are verified', async (t) => {
   const { cache, hub, index, store } = await startCache(t, {
     wrapIndex: (inner) => ({
       ...inner,
@@ -101,21 +101,21 @@ test('right bytes are served although the index cannot note that they are right'
   assert.ok((await collect(await blob.read())).equals(bytes));
 });
 
-test('a fill does not take a damaged file for the blob', async (t) => {
+test('a fill replaces a damaged file of its blob', async (t) => {
   const { cache, hub, index, store } = await startCache(t);
   const bytes = bytesOf(300_000);
   const digest = hub.addBlob(library.repository, bytes);
   const getting = Promise.withResolvers<void>();
   await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
   const blob = await cache.openBlob({ ...library, digest, intent: 'ranges' });
-  // Such files are what distribution#2367 leaves; this one comes after the cache has looked.
+  // distribution#2367 leaves such files. This one appears after the cache has looked.
   await putBytes(store, digest, Buffer.alloc(0));
   getting.resolve();
   assert.ok((await collect(await blob.read())).equals(bytes));
   await until(async () => (await store.stat(digest))?.size === bytes.length);
 });
 
-test('a file that another cache left is hashed before its size is told, if its manifest says another', async (t) => {
+test('a file that another cache left is hashed before its size is sent, if its manifest has another size', async (t) => {
   const { cache, hub, index, store } = await startCache(t);
   const bytes = bytesOf(300_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -125,7 +125,7 @@ test('a file that another cache left is hashed before its size is told, if its m
   const head = await cache.openBlob({ ...library, digest, intent: 'stat' });
   assert.deepEqual([head.size, head.cache], [bytes.length, 'MISS']);
   assert.equal(await store.stat(digest), undefined);
-  // A manifest may be wrong too.
+  // The manifest may have the wrong size too.
   await putBytes(store, digest, bytes);
   await index.links.put(library, [{ ...link, size: 1000 }]);
   const right = await cache.openBlob({ ...library, digest, intent: 'stat' });

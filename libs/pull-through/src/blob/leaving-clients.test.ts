@@ -1,4 +1,4 @@
-// Clients leave at every moment; nothing may wait for them, and nothing may be kept for them.
+// Clients may leave at any moment. Nothing waits for them, and their resources are freed.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { repositoryOf } from '@cistern/index/testing';
@@ -16,7 +16,7 @@ async function startCache(t: TestContext) {
   return started;
 }
 
-test('a client that leaves while upstream has not answered yet is let go at once, and so is all that is its own', async (t) => {
+test('a client that leaves before upstream responds is released immediately, with all of its resources', async (t) => {
   const { cache, hub, index, pool, reads } = await startCache(t);
   const bytes = bytesOf(300_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -38,7 +38,7 @@ test('a client that leaves while upstream has not answered yet is let go at once
   assert.equal(hub.gets.length, 1);
 });
 
-test('a client that leaves while a fill stalls keeps no window, no buffer and no follower', async (t) => {
+test('a client that leaves a stalled fill frees its window, buffer and follower', async (t) => {
   const { cache, hub, pool, reads, fills, spools } = await startCache(t);
   const bytes = bytesOf(3_000_000);
   const digest = hub.addBlob(library.repository, bytes);

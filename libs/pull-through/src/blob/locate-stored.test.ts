@@ -18,7 +18,7 @@ async function startCache(t: TestContext, options: TestCacheOptions = { presignF
   const wrapStore = (store: BlobStore): BlobStore => ({
     ...store,
     async stat(asked) {
-      if (script.failing) throw new CacheError('store-unavailable', 'The store was told to fail.');
+      if (script.failing) throw new CacheError('store-unavailable', 'The store fails.');
       return store.stat(asked);
     },
     async presign(...asked) {
@@ -32,7 +32,7 @@ async function startCache(t: TestContext, options: TestCacheOptions = { presignF
   return { ...started, script, signed, open };
 }
 
-test('a blob can be read from the store itself once it is stored and verified', async (t) => {
+test('a client gets a URL of the store once the blob is stored and verified', async (t) => {
   const { hub, open, signed, index } = await startCache(t);
   hub.addBlob(library.repository, bytes);
   const cold = await open();
@@ -44,7 +44,7 @@ test('a blob can be read from the store itself once it is stored and verified', 
   assert.deepEqual(signed, [[digest, { expiresMs: 60_000 }]]);
 });
 
-test('what another cache left is read here first, which verifies it', async (t) => {
+test('the first read of a blob from another cache gets no URL, and verifies the blob', async (t) => {
   const { hub, open, store, index } = await startCache(t);
   hub.addBlob(library.repository, bytes);
   await putBytes(store, digest, bytes);
@@ -56,7 +56,7 @@ test('what another cache left is read here first, which verifies it', async (t) 
   assert.ok((await open()).locate);
 });
 
-test('a blob that is gone, or of another size, or in a store that does not answer, is read here', async (t) => {
+test('a client gets no URL for a missing blob, a blob of another size, or while the store is unavailable', async (t) => {
   const { hub, open, store, script, index, signed } = await startCache(t);
   hub.addBlob(library.repository, bytes);
   await collect(await (await open()).read());
@@ -67,11 +67,11 @@ test('a blob that is gone, or of another size, or in a store that does not answe
   await store.remove(digest);
   const gone = await open();
   assert.equal(await gone.locate?.(), undefined);
-  assert.ok((await collect(await gone.read())).equals(bytes), 'it heals');
+  assert.ok((await collect(await gone.read())).equals(bytes), 'the blob is fetched again');
   assert.deepEqual(signed, []);
 });
 
-test('without a time for URLs there are none', async (t) => {
+test('clients get no URLs unless a validity is configured', async (t) => {
   const { hub, open, index } = await startCache(t, {});
   hub.addBlob(library.repository, bytes);
   await collect(await (await open()).read());

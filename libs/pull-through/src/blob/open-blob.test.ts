@@ -18,7 +18,7 @@ async function startCache(t: TestContext, options: TestCacheOptions = {}) {
   return started;
 }
 
-test('a stored blob is served to another repository only once upstream says that it holds it too', async (t) => {
+test('a stored blob is served to another repository only once upstream confirms that it holds the blob', async (t) => {
   const { cache, hub } = await startCache(t);
   const bytes = bytesOf(200_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -33,10 +33,10 @@ test('a stored blob is served to another repository only once upstream says that
   const { cache: again } = await cache
     .openBlob({ ...stranger, digest, intent: 'whole' })
     .catch(() => ({ cache: 'refused' }));
-  assert.equal(again, 'refused', 'a no is remembered for two seconds');
+  assert.equal(again, 'refused', 'the refusal was not remembered');
 });
 
-test('a stranger cannot join a fill that runs for another repository', async (t) => {
+test('an unauthorized repository cannot join a fill of another repository', async (t) => {
   const { cache, hub } = await startCache(t);
   const bytes = bytesOf(500_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -52,7 +52,7 @@ test('a stranger cannot join a fill that runs for another repository', async (t)
   assert.ok((await reading).equals(bytes));
 });
 
-test('a no of one repository is not the answer for another that waits for the same digest', async (t) => {
+test('a refusal for one repository does not fail another that waits for the same digest', async (t) => {
   const { cache, hub } = await startCache(t);
   const bytes = bytesOf(300_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -64,7 +64,7 @@ test('a no of one repository is not the answer for another that waits for the sa
   assert.equal(asked[1].status, 'fulfilled');
 });
 
-test('HEAD of a cold blob asks upstream by HEAD only', async (t) => {
+test('a HEAD of a blob that is not cached sends only a HEAD to upstream', async (t) => {
   const { cache, hub } = await startCache(t);
   const digest = hub.addBlob(library.repository, bytesOf(1000));
   const blob = await cache.openBlob({ ...library, digest, intent: 'stat' });
@@ -72,7 +72,7 @@ test('HEAD of a cold blob asks upstream by HEAD only', async (t) => {
   assert.deepEqual(hub.calls, ['head-blob']);
 });
 
-test('the second of two concurrent readers joined', async (t) => {
+test('the second of two concurrent readers is joined', async (t) => {
   const { cache, hub } = await startCache(t);
   const digest = hub.addBlob(library.repository, bytesOf(1_000_000));
   hub.script.gated = true;
@@ -84,7 +84,7 @@ test('the second of two concurrent readers joined', async (t) => {
   await until(async () => (await cache.openBlob({ ...library, digest, intent: 'stat' })).cache === 'HIT');
 });
 
-test('a digest linked under the same name of another upstream is found there by who may pull it there', async (t) => {
+test('a caller finds a digest under the same name at another upstream where it may pull', async (t) => {
   const { cache, hub, quay } = await startCache(t);
   const bytes = bytesOf(50_000);
   const digest = quay.addBlob(library.repository, bytes);
@@ -94,7 +94,7 @@ test('a digest linked under the same name of another upstream is found there by 
   assert.deepEqual(hub.calls, []);
 });
 
-test('an object that vanished from the store is fetched again', async (t) => {
+test('a blob that is missing in the store is fetched again', async (t) => {
   const { cache, hub, store } = await startCache(t);
   const bytes = bytesOf(400_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -141,7 +141,7 @@ test('an adopted blob with the right bytes is verified once', async (t) => {
   assert.deepEqual(hub.calls, []);
 });
 
-test('failures of upstream reach the reader by their kind, and the next request tries again', async (t) => {
+test('a reader gets the kind of an upstream failure, and the next request tries again', async (t) => {
   const { cache, hub } = await startCache(t);
   const bytes = bytesOf(1000);
   const digest = hub.addBlob(library.repository, bytes);

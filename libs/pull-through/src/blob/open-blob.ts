@@ -1,4 +1,4 @@
-// One blob for one client: who may have it, whether it is here, and a stream that all its readers share.
+// Opens a blob for a client: authorizes the repository, finds the blob in the store or starts a fill, and shares its reads.
 import { hash } from 'node:crypto';
 import { type BlobRecord, type Link, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
@@ -24,24 +24,24 @@ import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-s
 export interface OpenBlobDeps extends BlobSourceDeps, RepositoryLinksDeps {
   readonly requestFromWorker: RequestFromWorker;
   readonly reads: SharedReads;
-  /** Which client has read which blob whole within the last minute, on this node. */
+  /** Pairs of client and blob, for whole reads within the last minute on this node. */
   readonly wholeReads: Recent<string, true>;
   /**
-   * Upstreams that do not verify callers (`access: verify`). A digest linked there is found under another upstream's name, for a
-   * caller that may pull that repository there.
+   * Upstreams that do not verify callers (`access: verify`). A digest linked there is also found under another upstream's name,
+   * if the caller may pull that repository there.
    */
   readonly sharedUpstreams: readonly string[];
   readonly findDenial: FindDenial;
-  /** How long a URL of the store is valid; `undefined`: clients get none. */
+  /** How long a URL of the store is valid; `undefined` means that clients get no URLs. */
   readonly presignForMs?: number | undefined;
 }
 
-/** What a lazy puller probes. A cold range of up to this size is served as it comes, before the whole is verified. */
+/** Lazy pullers probe small ranges. A range of a blob that is not cached, up to this size, is served before the blob is verified. */
 const smallRangeBytes = 4 * 1024 * 1024;
 
 export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promise<OpenedBlob> {
   const { target, digest, intent, client, signal } = request;
-  // At once: a cold blob waits for the store twice otherwise.
+  // At the same time, because a blob that is not cached waits for the store twice otherwise.
   const [link, found] = await Promise.all([
     findHolder(deps, request),
     ifStoreAnswers(deps.log, () => findStoredBlob(deps, digest)),
@@ -58,7 +58,7 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   }
   if (intent === 'whole') {
     const { record, joined } = await deps.follow({ digest, source: link ?? target, from: 0, signal });
-    // Upstream's answer to a fill for this repository says that it holds the blob; its answer to any other does not.
+    // A fill for this repository shows that it holds the blob. A fill for another repository does not.
     if (!isSameRepository(record.source, link ?? target)) await confirm(deps, request, link);
     const cache = joined ? 'JOINED' : 'MISS';
     return opened(deps, request, { source: link ?? target, size: record.size, cache, following: { record, joined } });
@@ -73,8 +73,8 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
 }
 
 /**
- * Notes that `client` reads the blob whole. True: it did so within the last minute, too, and may not have liked the answer.
- * docker does that after a wrong digest.
+ * Notes that `client` reads the whole blob. Returns true if it also did within the last minute: docker repeats a read after a
+ * digest mismatch.
  */
 function noteWholeRead({ wholeReads }: OpenBlobDeps, client: string | undefined, digest: Digest): boolean {
   if (client === undefined) return false;
@@ -85,8 +85,8 @@ function noteWholeRead({ wholeReads }: OpenBlobDeps, client: string | undefined,
 }
 
 /**
- * What is stored, unless it was never hashed and either has another size than the manifest says, or is read in one piece, before
- * whose first byte it can still be had from upstream: then its bytes decide.
+ * Returns the stored blob. It hashes a blob that was never hashed if the size differs from the manifest, or if it is read in one
+ * piece. A damaged one can still be fetched from the upstream then, because no byte was sent.
  */
 async function findCredible(
   deps: OpenBlobDeps,
@@ -99,7 +99,7 @@ async function findCredible(
   const isOnePiece = intent !== 'stat' && stored.size <= chunkBytes;
   if (!isDoubtful && !isOnePiece) return stored;
   const proven = await ifStoreAnswers(deps.log, async () => (await proveStored(deps, stored, signal)).record);
-  // What another cache left is read here first, even so.
+  // Returns the unverified record, so that the first read of a blob from another cache gets no URL of the store.
   return isDoubtful ? proven : proven && stored;
 }
 
@@ -107,11 +107,11 @@ interface FoundBlob {
   readonly source: RepositoryKey;
   readonly size: number;
   readonly cache: CacheResult;
-  /** The fill that brings it. */
+  /** The fill that fetches it. */
   readonly following?: FollowedFill;
-  /** What is in the store is checked while it is read. */
+  /** Whether stored bytes are checked while they are read. */
   readonly checked?: boolean;
-  /** Clients may go to the store for it: it has been hashed. One that asks again goes by the check instead. */
+  /** Whether a client may read it from the store: it is verified. A repeated read goes through the check instead. */
   readonly locatable?: boolean;
 }
 
@@ -135,7 +135,7 @@ function opened(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, fou
         checked,
         source: { upstream, repository },
       });
-      // What goes wrong with a fill may concern its repository alone: others do not share a read of it.
+      // A fill's failure may concern only its repository, so other repositories do not share its reads.
       const key = `${digest} ${stored ? '' : `${upstream}/${repository}`} ${verified ? '' : 'range'} ${checked ? 'checked' : ''}`;
       const reader = deps.reads.attach(key, source, range.start, range.end + 1);
       await untilReady(reader, signal);
@@ -160,15 +160,15 @@ async function untilReady(reader: SharedReader, signal: AbortSignal | undefined)
   }
 }
 
-/** A reader that shares another's read has opened no source: what was said when the blob was opened holds. */
+/** A reader that shares another reader's source has no origin of its own. Then the result from opening the blob holds. */
 function resultOf({ origin }: BlobSource, before: CacheResult): CacheResult {
   if (origin === undefined) return before === 'MISS' ? 'JOINED' : before;
   return ({ stored: 'HIT', joined: 'JOINED', fetched: 'MISS' } as const)[origin];
 }
 
 /**
- * The repository's own link, or that of the repository of the same name at another upstream where this caller may pull it:
- * stargz names the upstream (`ns`) when it asks for a manifest, and not when it asks for a layer.
+ * Finds the repository's own link, or that of the same name at another upstream where the caller may pull it. The snapshotter
+ * stargz needs this: it sends the upstream (`ns`) with requests for manifests, but not for layers.
  */
 async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Link | undefined> {
   const { index, storedLinks, log } = deps;
@@ -189,27 +189,27 @@ async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Lin
   const isDenied = rule !== undefined && (await deps.findDenial(holder!, digest, rule)) !== undefined;
   if (holder === undefined || isDenied) return undefined;
   return confirm(deps, request, holder).catch(async (error: unknown) => {
-    // Then the named upstream alone counts.
+    // After a no there, only the named upstream counts.
     if (isNo(error)) return undefined;
     return statUpstream(deps, request, undefined).catch((answer: unknown) => {
-      // The other one may still have it, once it can be asked.
+      // The other upstream may still have it, once it is available.
       throw isNo(answer) ? error : answer;
     });
   });
 }
 
-/** An upstream says that it does not have the blob, or not for this cache. */
+/** Returns whether the upstream does not have the blob, or denies it to this cache. */
 function isNo(error: unknown): boolean {
   return isCacheError(error, 'blob-unknown', 'name-unknown', 'denied', 'upstream-refused-us');
 }
 
-/** The link, once the upstream of its repository has said that it holds the blob: a manifest's word opens nothing. */
+/** Returns the link once the upstream has confirmed that the repository holds the blob. A manifest that lists it is not enough. */
 async function confirm(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
   const known = link && (await ifStoreAnswers(deps.log, () => ifConfirmed(deps, link)));
   return known ?? statUpstream(deps, request, link);
 }
 
-/** By HEAD. */
+/** Confirms by HEAD, and returns the confirmed link. */
 async function statUpstream(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
   const { target, digest, signal } = request;
   const { upstream, repository } = link ?? target;
@@ -219,8 +219,8 @@ async function statUpstream(deps: OpenBlobDeps, request: BlobRequest, link: Link
 }
 
 /**
- * The place where a client may read a stored blob by itself. No node can mend that read on the way, so the store is asked first.
- * `size`: of the verified blob.
+ * Creates `locate`, which resolves to a URL at which a client reads a stored blob directly. No node can fix a failure of that
+ * read, so `locate` checks the store first. `size` is that of the verified blob.
  */
 function locateStored({ store, presignForMs }: OpenBlobDeps, digest: Digest, size: number): Pick<OpenedBlob, 'locate'> {
   if (presignForMs === undefined || store.presign === undefined) return {};

@@ -1,4 +1,4 @@
-// Bytes are shared by digest, access is not.
+// Repositories share bytes by digest, but not access.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -25,13 +25,13 @@ const onlyAmd64: PlatformRule = (found) =>
 const onlyAmd64Everywhere = () => ({ platformRule: onlyAmd64 });
 const isUnknown = (error: unknown) => isCacheError(error, 'blob-unknown');
 
-test('a stranger that asks at the same moment as a holder gets nothing of what the holder gets', async (t) => {
+test('an unauthorized repository gets nothing from a concurrent request of an authorized one', async (t) => {
   const { cache, hub } = await startCache(t);
   for (let lead = 0; lead < 12; lead += 1) {
     const bytes = bytesOf(300_000, lead + 1);
     const digest = hub.addBlob(library.repository, bytes);
     const held = cache.openBlob({ ...library, digest, intent: 'whole' }).then((blob) => blob.read().then(collect));
-    // Every order of their first steps.
+    // Tests each order of their first steps.
     for (let step = 0; step < lead; step += 1) await Promise.resolve();
     const strange = cache.openBlob({ ...stranger, digest, intent: 'whole' });
     await assert.rejects(strange, isUnknown, `${lead} steps later`);
@@ -39,11 +39,11 @@ test('a stranger that asks at the same moment as a holder gets nothing of what t
   }
 });
 
-test('what upstream says against one repository does not end another one’s read of the same blob', async (t) => {
+test('a refusal for one repository does not end the read of the same blob by another', async (t) => {
   const { cache, hub, index } = await startCache(t);
   const bytes = bytesOf(900_000);
   const digest = hub.addBlob(library.repository, bytes);
-  // The stranger's upstream has once confirmed the blob too, but does not give it out there any more.
+  // The upstream once confirmed the blob for the stranger's repository too, but no longer has it there.
   for (const key of [stranger, library])
     await index.links.put(key, [{ ...key, digest, kind: 'blob', size: bytes.length, confirmed: true }]);
   const range = { start: 0, end: 99 };
@@ -55,7 +55,7 @@ test('what upstream says against one repository does not end another one’s rea
   assert.ok(reads[1]?.status === 'fulfilled' && reads[1].value.equals(bytes.subarray(0, 100)));
 });
 
-test('a blob whose bytes look like a manifest is none, and gives no right to what it names', async (t) => {
+test('a blob that looks like a manifest is not served as one, and gives no access to its digests', async (t) => {
   const { cache, hub, index } = await startCache(t);
   const secret = bytesOf(5_000, 9);
   const secretDigest = hub.addBlob(library.repository, secret);
@@ -78,7 +78,7 @@ test('a blob whose bytes look like a manifest is none, and gives no right to wha
   await assert.rejects(() => cache.openBlob({ ...stranger, digest: secretDigest, intent: 'whole' }), isUnknown);
 });
 
-test('a refused repository stays refused while another one’s fill of the same blob is only starting', async (t) => {
+test('a denied repository stays denied while the fill of the same blob by another is starting', async (t) => {
   const { cache, hub } = await startCache(t);
   const bytes = bytesOf(200_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -117,7 +117,7 @@ test('a digest linked under the same name of another upstream is not found witho
   await refuseAll('stored');
 });
 
-test('a rule about platforms at the other upstream holds for what is found there', async (t) => {
+test('a platform rule of the other upstream applies to blobs that are found there', async (t) => {
   const { cache, quay } = await startCache(t);
   const platforms = ['linux/amd64', 'windows/amd64'];
   const { digest, parts } = addSampleImage(quay, library.repository, '1', { seed: 1, platforms });

@@ -11,7 +11,7 @@ import { setAside } from '@cistern/content';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 
-test('what a fill brings while the index is read is not set aside', async (t) => {
+test('a blob that a fill stores while the index is read is not set aside', async (t) => {
   const started = await startTestCache();
   t.after(() => started.close());
   const { cache, hub, index, store, clock, metrics } = started;
@@ -21,7 +21,7 @@ test('what a fill brings while the index is read is not set aside', async (t) =>
   await until(async () => (await index.blobs.get(digest)) !== undefined);
   const done = (await index.fills.read(digest))!;
   const record = (await index.blobs.get(digest))!;
-  // Another fill is running, and ends after the first look.
+  // Simulates another fill that ends after the first read.
   let looks = 0;
   const look = async <T>(now: () => Promise<T>, before: T): Promise<T> => {
     looks += 1;

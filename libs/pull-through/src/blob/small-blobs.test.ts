@@ -15,7 +15,7 @@ async function start(t: TestContext) {
   const started = await startTestCache();
   t.after(() => started.close());
   const { cache, fills, hub } = started;
-  /** The next pull finds it in the store. */
+  /** Pulls a blob and waits until it is stored. */
   const pull = async (digest: Digest, repository = library) => {
     const bytes = await collect(await (await cache.openBlob({ ...repository, digest, intent: 'whole' })).read());
     await until(() => fills.size === 0);
@@ -30,7 +30,7 @@ async function start(t: TestContext) {
   return { ...started, pull, fromMemory, add };
 }
 
-test('a small blob is remembered once it has been read from the store, for who holds it and while it is there', async (t) => {
+test('a small blob is served from memory after a read, to repositories that hold it, until it is removed', async (t) => {
   const { add, pull, fromMemory, index, clock } = await start(t);
   const { bytes, digest } = add(5000);
   assert.equal(fromMemory(digest), undefined);
@@ -47,7 +47,7 @@ test('a small blob is remembered once it has been read from the store, for who h
   assert.equal(fromMemory(digest), undefined);
 });
 
-test('a large one is not, nor one of a rule about platforms', async (t) => {
+test('a large blob, and a request with a platform rule, are not served from memory', async (t) => {
   const { add, pull, fromMemory, cache, hub } = await start(t);
   const { digest } = add(70_000);
   await pull(digest);

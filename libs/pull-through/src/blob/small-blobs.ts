@@ -1,13 +1,13 @@
-// Small blobs from memory: the configuration of an image is pulled with every image, and is a few kilobytes.
+// Serves small blobs from memory. Each pull of an image includes its configuration, which has a few kilobytes.
 import type { BlobRequest, BlobFromMemory } from '../requests/pull-through.ts';
 import type { OpenBlobDeps } from './open-blob.ts';
 
-/** Larger ones are few, and the most of their time goes into their bytes. */
+/** Larger blobs are few, and most of their time is the transfer of bytes. */
 const smallBytes = 64 * 1024;
 
 /**
- * As `manifestFromMemory`, of a blob that was hashed on its way from the store. A client that may go to the store for it is not
- * answered from here.
+ * Works like `manifestFromMemory`, for a blob that was hashed while it was read from the store. Returns `undefined` if clients
+ * get URLs of the store.
  */
 export function blobFromMemory(deps: OpenBlobDeps, request: BlobRequest): BlobFromMemory | undefined {
   const { index, readChecks, presignForMs, now } = deps;

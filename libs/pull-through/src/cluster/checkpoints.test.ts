@@ -1,4 +1,4 @@
-// A large fill goes on from its checkpoint on another worker, by the parts that are uploaded.
+// A large fill resumes from its checkpoint on another worker, with the uploaded parts.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,17 +11,17 @@ import type { TestClusterOptions } from '../testing/start-test-cluster.ts';
 const segmentBytes = 64 * 1024;
 const size = 64 * segmentBytes;
 const perFillBytes = 6 * segmentBytes;
-/** Upstream sends so much at first, in chunks of a segment. */
+/** The bytes that the upstream sends first, in chunks of a segment. */
 const sentBytes = Math.floor(0.6 * 64) * segmentBytes;
 
-/** Readers have 60 % of a large blob, and the record says what is stored of that. */
+/** Starts a cluster in which readers have 60 % of a large blob, and the record has a checkpoint of it. */
 async function start(t: TestContext, options: TestClusterOptions = {}) {
   const started = await startHalfway(t, { ...options, size, perFillBytes, leastSegmentBytes: segmentBytes });
   const { hub, index, digest, stored } = started;
   const given = [0, 0];
   let stopsAt = sentBytes;
   let goesOn = Promise.withResolvers<void>();
-  /** Upstream sends up to there. */
+  /** Lets the upstream send up to this offset. */
   const sendTo = (bytes: number) => {
     stopsAt = bytes;
     goesOn.resolve();
@@ -29,7 +29,7 @@ async function start(t: TestContext, options: TestClusterOptions = {}) {
   };
   t.after(() => sendTo(Infinity));
   hub.script.gated = false;
-  // At the pace of its readers, which then need nothing twice.
+  // The upstream sends at the pace of the readers, so they need no byte twice.
   hub.script.onChunk = async ({ from = 0 }, sent) => {
     const position = from + sent;
     await until(() => given.every((bytes) => bytes >= position - 3 * segmentBytes));
@@ -51,7 +51,7 @@ async function start(t: TestContext, options: TestClusterOptions = {}) {
   const reading = given.map((_, frontend) => readAll(frontend));
   await until(() => given.every((bytes) => bytes === sentBytes));
   const checkpoint = async () => (await index.fills.read(digest))?.checkpoint;
-  /** Segments of the newest checkpoint. */
+  /** Returns the number of segments in the newest checkpoint. */
   const reached = async () => {
     const { crcs = '' } = JSON.parse((await checkpoint())?.replace(/^[^.]*\./, '') ?? '{}') as { crcs?: string };
     return Buffer.from(crcs, 'base64url').length / 4;
@@ -65,7 +65,7 @@ async function start(t: TestContext, options: TestClusterOptions = {}) {
     sendTo,
     checkpoint,
     reached,
-    /** Upstream sends the rest: everybody gets the right bytes, and those are stored. */
+    /** Lets the upstream send the rest. All readers get the right bytes, and the store has them. */
     async finish() {
       sendTo(Infinity);
       for (const body of await Promise.all(reading)) assert.ok(body.equals(started.bytes));
@@ -81,7 +81,7 @@ async function start(t: TestContext, options: TestClusterOptions = {}) {
   };
 }
 
-test('a worker is killed at 60 %: the next one goes on there, with the same upload', async (t) => {
+test('the next worker resumes a fill whose worker was killed at 60 %, with the same upload', async (t) => {
   const started = await start(t);
   const [upload] = started.stored.uploads.keys();
   await started.workers[0]!.kill();
@@ -93,7 +93,7 @@ test('a worker is killed at 60 %: the next one goes on there, with the same uplo
   assert.equal(started.stored.uploads.size, 0);
 });
 
-test('the same worker goes on there once it has been started again', async (t) => {
+test('a restarted worker resumes its own fill from the checkpoint', async (t) => {
   const started = await start(t, { workers: 1 });
   await started.workers[0]!.kill();
   await started.workers[0]!.restart();
@@ -101,7 +101,7 @@ test('the same worker goes on there once it has been started again', async (t) =
   started.assertFew();
 });
 
-test('a worker that ends hands a large fill over with its upload', async (t) => {
+test('a worker that shuts down hands over a large fill with its upload', async (t) => {
   const started = await start(t);
   const [upload] = started.stored.uploads.keys();
   await started.workers[0]!.terminate(10_000);
@@ -110,7 +110,7 @@ test('a worker that ends hands a large fill over with its upload', async (t) => 
   started.assertFew();
 });
 
-test('where upstream answers no ranges, the whole is asked for, and what is stored passed over', async (t) => {
+test('a fill from an upstream without ranges fetches the whole blob and skips the stored parts', async (t) => {
   const started = await start(t);
   started.hub.script.ranges = false;
   await started.workers[0]!.kill();
@@ -127,7 +127,7 @@ test('a checkpoint survives the loss of the index', async (t) => {
   started.assertFew();
 });
 
-test('a checkpoint that no node of this cluster has made is not gone on from', async (t) => {
+test('a fill does not resume from a checkpoint that no node of this cluster has signed', async (t) => {
   const started = await start(t);
   const { index, digest, workers } = started;
   const held = workers[0]!.process.hold('fills.heartbeat');
@@ -141,7 +141,7 @@ test('a checkpoint that no node of this cluster has made is not gone on from', a
   assert.ok(started.upstreamBytes() > 1.5 * size);
 });
 
-test('where the upload is gone, or a part is another one, the fill begins at 0', async (t) => {
+test('a fill restarts at 0 if the upload is missing, or a part is missing or different', async (t) => {
   for (const harm of ['gone', 'other part', 'no part'] as const) {
     const started = await start(t);
     const [[id, parts]] = started.stored.uploads as unknown as [[string, Map<number, Uint8Array>]];
@@ -154,7 +154,7 @@ test('where the upload is gone, or a part is another one, the fill begins at 0',
   }
 });
 
-test('a frozen worker that wakes up and overwrites a part makes no wrong blob', async (t) => {
+test('a frozen worker that wakes up and overwrites a part creates no wrong blob', async (t) => {
   const started = await start(t);
   const { workers, stored, index, digest } = started;
   await workers[0]!.freeze();
@@ -163,13 +163,13 @@ test('a frozen worker that wakes up and overwrites a part makes no wrong blob', 
   const [[, parts]] = stored.uploads as unknown as [[string, Map<number, Uint8Array>]];
   started.sendTo(0.8 * size);
   await until(() => parts.size > 45);
-  // As of a request that was under way when it froze.
+  // Simulates a request that was in flight when the worker froze.
   parts.set(42, bytesOf(segmentBytes));
   await workers[0]!.wake();
   started.sendTo(Infinity);
   for (const body of await Promise.all(started.reading)) assert.ok(body.equals(started.bytes));
   started.assertFew();
-  // The store refuses the blob for as long as its worker tries.
+  // The store rejects the blob for as long as its worker retries.
   await delay(60_000);
   await started.nothingLeft();
   assert.ok(!stored.blobs.has(digest) || Buffer.from(stored.blobs.get(digest)!.bytes).equals(started.bytes));
@@ -190,7 +190,7 @@ test('a frozen worker that wakes up leaves the upload to the next one', async (t
   assert.equal(started.stored.uploads.size, 0);
 });
 
-test('a fill that fails drops its upload, also where it has a checkpoint', async (t) => {
+test('a fill that fails aborts its upload, even with a checkpoint', async (t) => {
   const { hub, reading, sendTo, stored, workers } = await start(t);
   const gone = new CacheError('upstream-unreachable', 'gone');
   hub.script.down = gone;

@@ -1,4 +1,4 @@
-// A frontend that cannot reach a worker, which others can.
+// One frontend cannot reach a worker that other frontends can reach.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,7 +6,7 @@ import { startHalfway } from '../testing/start-halfway.ts';
 import { until } from '@cistern/runtime/testing';
 import { collect } from '@cistern/oci/testing';
 
-test('a frontend that is cut off from a worker gets the rest by another one, and upstream is asked for little more', async (t) => {
+test('a frontend that loses its connection to a worker gets the rest from another, with few more bytes from upstream', async (t) => {
   const started = await startHalfway(t);
   const { hub, workers, frontends, read, bytes, size, queue } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
@@ -20,14 +20,14 @@ test('a frontend that is cut off from a worker gets the rest by another one, and
   await started.nothingLeft();
 });
 
-test('a frontend that is cut off from the only worker disturbs nobody, and has the blob from the store', async (t) => {
+test('a frontend that loses its connection to the only worker reads the blob from the store, and the fill continues', async (t) => {
   const started = await startHalfway(t, { workers: 1 });
   const { hub, workers, frontends, read, bytes, size, index, digest, queue } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
   await started.halfway();
   const { fillId } = (await index.fills.read(digest))!;
   (await started.link(frontends[0]!, workers[0]!)).cut();
-  // Long enough for it to ask again.
+  // Long enough for its next request.
   await delay(2_500);
   assert.equal((await index.fills.read(digest))?.fillId, fillId);
   queue.route = () => undefined;
@@ -37,7 +37,7 @@ test('a frontend that is cut off from the only worker disturbs nobody, and has t
   await started.nothingLeft();
 });
 
-test('a link that breaks again and again costs nothing but pauses', async (t) => {
+test('a link that breaks repeatedly causes pauses, and no second GET', async (t) => {
   const started = await startHalfway(t);
   const { hub, workers, frontends, read, bytes, size } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));

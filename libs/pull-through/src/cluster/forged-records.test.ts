@@ -1,4 +1,4 @@
-// An attacker can write to Redis and does not know the cluster's secret. No node dials their address or takes other bytes.
+// An attacker can write to Redis, but does not know the cluster's secret. No node dials the attacker's address or uses their bytes.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -17,7 +17,7 @@ const size = 300_000;
 const address = 'http://attacker:5002';
 const leaseMs = 4_000;
 
-/** Says of any fill that its bytes are zeros, in the frames of either protocol. */
+/** Starts a server that sends zeros for any fill, in the frames of both protocols. */
 async function startAttacker(
   t: TestContext,
   { listenAt }: Awaited<ReturnType<typeof startTestCluster>>,
@@ -55,7 +55,7 @@ async function startCold(t: TestContext) {
   };
 }
 
-/** As an owner of the fill would write it. */
+/** Writes a record like an owner of the fill. */
 async function forge({ fills }: CacheIndex, digest: Digest, fields: Partial<FillRecord> = {}): Promise<FillRecord> {
   const claim = { digest, source: library, leaseMs, class: 'interactive', owner: 'attacker', replaces: 0 } as const;
   const record = await fills.claim({ ...claim, fillId: 'forged', address, ...fields });
@@ -64,7 +64,7 @@ async function forge({ fills }: CacheIndex, digest: Digest, fields: Partial<Fill
   return { ...record, state: 'running', size };
 }
 
-test('no node follows a record of an attacker; the blob is fetched once it has expired', async (t) => {
+test('no node follows a forged record; the blob is fetched after the record expires', async (t) => {
   for (const fields of [{}, { protocol: 1 }, { protocol: 2 }, { protocol: 2, signature: 'x'.repeat(43) }]) {
     const { attacker, index, bytes, digest, pull, shared, hub } = await startCold(t);
     await forge(index, digest, fields);
@@ -77,7 +77,7 @@ test('no node follows a record of an attacker; the blob is fetched once it has e
   }
 });
 
-test('the address of a running fill is changed: its readers go on, others wait for the store', async (t) => {
+test('readers continue after an attacker changes the address of their fill, and new readers wait for the store', async (t) => {
   const started = await startHalfway(t, { workers: 1 });
   const { requests } = await startAttacker(t, started, started.size);
   const { index, digest, hub, read, bytes } = started;
@@ -110,7 +110,7 @@ test('a copied record gives no client the bytes of the other fill', async (t) =>
   assert.ok((await pulling).equals(bytes));
 });
 
-test('a worker copies nothing from an attacker, and replaces no record of theirs that lives', async (t) => {
+test('a worker copies nothing from an attacker, and does not replace their record before it expires', async (t) => {
   const { attacker, index, bytes, digest, pull, shared, hub, queue } = await startCold(t);
   const { generation, fillId } = await forge(index, digest, { protocol: 2 });
   const job = { ...library, digest, replaces: generation, from: 0, resumes: true };
@@ -124,7 +124,7 @@ test('a worker copies nothing from an attacker, and replaces no record of theirs
   assert.deepEqual(attacker.requests, []);
 });
 
-test('another size in the record gives no client too little', async (t) => {
+test('a wrong size in the record gives no client a short blob', async (t) => {
   const { index, bytes, digest, pull, hub, frontends } = await startCold(t);
   hub.script.gated = true;
   const opened = await frontends[0]!.cache.openBlob({ ...library, digest, intent: 'whole' });

@@ -1,5 +1,5 @@
-// A worker that was frozen for longer than its lease is a worker too many when it wakes: it ends nothing that another has
-// taken over, fetches no more, and sends its readers there.
+// A worker wakes up after its lease has expired. It does not end a fill that another worker has taken over, fetches no more, and
+// sends its readers to that worker.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { bytesOf, collect } from '@cistern/oci/testing';
 
 const leaseMs = 4_000;
 
-test('a worker that wakes to find its fill taken over hands its readers over and fetches no more', async (t) => {
+test('a worker that wakes up after its fill was taken over hands over its readers and fetches no more', async (t) => {
   const started = await startHalfway(t);
   const { hub, workers, read, bytes, size, shared, index, digest } = started;
   const reading = [0, 1, 0].map((frontend) => read(frontend).then(collect));
@@ -19,15 +19,15 @@ test('a worker that wakes to find its fill taken over hands its readers over and
   shared.advance(leaseMs);
   await until(async () => (await index.fills.read(digest))?.address === workers[1]!.address);
   await workers[0]!.wake();
-  // Its readers are still with it: they were not silent for long enough.
+  // Its readers are still connected, because the silence was too short for them.
   await until(() => workers[0]!.fills.size === 0 || hub.gets[0]!.closed);
   hub.allow(3 * size);
   for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
-  assert.ok(hub.gets[0]!.sent < size, 'the first worker went on fetching');
+  assert.ok(hub.gets[0]!.sent < size, 'the first worker continued to fetch');
   await started.nothingLeft();
 });
 
-test('readers leave a frozen worker, and get the rest from another', { timeout: 60_000 }, async (t) => {
+test('readers leave a frozen worker and get the rest from another', { timeout: 60_000 }, async (t) => {
   const started = await startHalfway(t);
   const { hub, workers, read, bytes, size } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
@@ -39,7 +39,7 @@ test('readers leave a frozen worker, and get the rest from another', { timeout: 
   await started.nothingLeft();
 });
 
-test('a worker that wakes when all is over does not begin again', async (t) => {
+test('a worker that wakes up after the blob was stored does not fetch again', async (t) => {
   const started = await startHalfway(t);
   const { hub, workers, read, bytes, size, shared, index, digest, stored } = started;
   const reading = read(0).then(collect);
@@ -54,14 +54,14 @@ test('a worker that wakes when all is over does not begin again', async (t) => {
   shared.advance(leaseMs);
   await workers[0]!.wake();
   await started.nothingLeft();
-  assert.ok(hub.gets[0]!.sent < size, 'what is in the store was fetched on');
+  assert.ok(hub.gets[0]!.sent < size, 'the worker continued to fetch a stored blob');
   assert.equal(stored.blobs.get(digest)!.modifiedAtMs, modifiedAtMs);
   assert.equal((await index.blobs.get(digest))!.storedAtMs, storedAtMs);
   await delay(50);
   assert.notEqual((await index.fills.read(digest))?.state, 'running');
 });
 
-test('two owners that both come to the end leave one record, and the right bytes', async (t) => {
+test('two owners that both finish leave one record and the right bytes', async (t) => {
   for (const step of ['store.beginUpload.complete', 'fills.done', 'fills.done done']) {
     const { hub, workers, frontends, shared, index, stored } = await startTestCluster(t);
     const bytes = bytesOf(2_500_000);

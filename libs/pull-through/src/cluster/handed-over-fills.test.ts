@@ -1,4 +1,4 @@
-// A worker that is told to end hands its fills over: what it has is copied, the rest fetched, and no reader notices.
+// A worker that shuts down hands over its fills. The next worker copies their bytes and fetches the rest, and no reader fails.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,14 +10,14 @@ import { bytesOf, collect } from '@cistern/oci/testing';
 
 const graceMs = 10_000;
 
-test('a fill that is handed over halfway costs upstream nothing twice, and no reader fails', async (t) => {
+test('a fill that is handed over halfway fetches nothing twice from upstream, and no reader fails', async (t) => {
   const started = await startHalfway(t);
   const { hub, workers, read, bytes, size, index, digest } = started;
   const range = { start: 3_000_000, end: size - 5 };
   const reading = [0, 1, 0].map((frontend) => read(frontend).then(collect));
   const ranged = read(1, range).then(collect);
   await started.halfway();
-  // Upstream is slow, and goes on while the fill is handed over.
+  // The upstream is slow, and continues to send during the handover.
   hub.script.onChunk = () => delay(4);
   hub.allow(3 * size);
   await delay(50);
@@ -29,7 +29,7 @@ test('a fill that is handed over halfway costs upstream nothing twice, and no re
   await started.nothingLeft();
 });
 
-test('where upstream answers no ranges, what was handed over is right all the same', async (t) => {
+test('a handed-over fill from an upstream without ranges gives the right bytes', async (t) => {
   for (const end of ['kill', 'terminate'] as const) {
     const started = await startHalfway(t, { size: 10 * 1024 * 1024 });
     const { hub, workers, read, bytes, size } = started;
@@ -45,7 +45,7 @@ test('where upstream answers no ranges, what was handed over is right all the sa
   }
 });
 
-test('a verified blob that the store does not take is handed over too, and stored when the store is back', async (t) => {
+test('a verified blob that the store rejects is handed over too, and stored after the store recovers', async (t) => {
   const started = await startHalfway(t, { size: 4 * 1024 * 1024 });
   const { hub, workers, read, bytes, size, stored, index, digest } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
@@ -62,7 +62,7 @@ test('a verified blob that the store does not take is handed over too, and store
   await started.nothingLeft();
 });
 
-test('with nobody to take it over, a fill waits for the next worker', async (t) => {
+test('a fill without another worker waits for the next worker', async (t) => {
   const started = await startHalfway(t, { workers: 1 });
   const { hub, workers, read, bytes, size } = started;
   const reading = read(0).then(collect);
@@ -75,7 +75,7 @@ test('with nobody to take it over, a fill waits for the next worker', async (t) 
   await started.nothingLeft();
 });
 
-test('a worker hands over to the next one, and that to a third', async (t) => {
+test('a worker hands over a fill to a second worker, and that one to a third', async (t) => {
   const started = await startHalfway(t, { workers: 3, size: 24 * 1024 * 1024 });
   const { hub, workers, read, bytes, size } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
@@ -92,7 +92,7 @@ test('a worker hands over to the next one, and that to a third', async (t) => {
 
 const never = () => new Promise<void>(() => {});
 
-test('a worker that ends before upstream answers gives its job to another one, which begins at once', async (t) => {
+test('a worker that shuts down before upstream responds gives its job to another, which starts immediately', async (t) => {
   const { hub, workers, frontends, queue } = await startTestCluster(t);
   const bytes = bytesOf(600_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -105,11 +105,11 @@ test('a worker that ends before upstream answers gives its job to another one, w
   hub.script.onCall = undefined;
   await workers[0]!.terminate(100);
   for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
-  // Once by those who read, once by the worker that ended.
+  // The readers added one job, and the worker that shut down the other.
   assert.equal(queue.added.length, 2);
 });
 
-test('a worker that ends while it asks whether a repository holds a blob tells nobody that this failed', async (t) => {
+test('a worker that shuts down while it confirms a link does not fail the pull', async (t) => {
   const { hub, workers, frontends, index, shared } = await startTestCluster(t);
   const other = repositoryOf('docker.io', 'someone/else');
   const bytes = bytesOf(600_000);

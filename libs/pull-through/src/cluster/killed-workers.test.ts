@@ -1,4 +1,4 @@
-// A worker that is killed takes its fills with it: readers notice a pause, and upstream is asked for little twice.
+// A killed worker loses its fills. Readers see only a pause, and little is fetched twice from the upstream.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -22,7 +22,7 @@ async function slowly(stream: Parameters<typeof collect>[0]): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-test('every reader of a fill whose worker is killed halfway gets the right bytes, for little more from upstream', async (t) => {
+test('readers of a fill whose worker is killed halfway get the right bytes, with few more bytes from upstream', async (t) => {
   const started = await startHalfway(t);
   const { hub, workers, read, bytes, size, upstreamShare, index, digest } = started;
   const whole = [0, 1, 0, 1].map((frontend) => read(frontend).then(collect));
@@ -35,7 +35,7 @@ test('every reader of a fill whose worker is killed halfway gets the right bytes
   for (const body of await Promise.all(whole)) assert.ok(body.equals(bytes));
   assert.ok((await slow).equals(bytes));
   assert.ok((await ranged).equals(bytes.subarray(range.start, range.end + 1)));
-  // The half that is lost, and what two fetchers bring twice where they meet: up to 4 MiB, of a blob as small as this.
+  // The lost half, and the bytes that two fetches bring twice where they meet: up to 4 MiB for a blob of this size.
   assert.ok(upstreamShare() < 1.75, `${upstreamShare()} of the blob came from upstream`);
   await until(async () => (await index.blobs.get(digest))?.verified === true);
   await started.nothingLeft();
@@ -52,7 +52,7 @@ async function sendWrongBytes(t: TestContext, isStored: boolean): Promise<void> 
     return { bytes: wrong, totalSize: size };
   };
   const whole = [0, 1].map((frontend) => assert.rejects(read(frontend).then(collect), isMismatch));
-  // The wrong byte among it.
+  // The wrong byte is among these.
   await readersHaveSome();
   const late = { start: size / 4, end: size - 1 };
   const behind = read(2, late).then(collect);
@@ -61,16 +61,16 @@ async function sendWrongBytes(t: TestContext, isStored: boolean): Promise<void> 
   const committing = isStored ? undefined : workers[1]!.process.hold('store.beginUpload.complete');
   hub.allow(2 * size);
   await Promise.all(whole);
-  assert.ok((await behind).equals(bytes.subarray(late.start)), 'what was right is proven right');
+  assert.ok((await behind).equals(bytes.subarray(late.start)), 'the right bytes were not verified');
   committing?.release();
   assert.ok((await collect(await read(1))).equals(bytes));
 }
 
-test('wrong bytes that a worker sent before it was killed are found out by what is stored: no reader gets an end', (t) =>
+test('the stored blob reveals wrong bytes that a killed worker had sent, and no reader of them gets an end', (t) =>
   sendWrongBytes(t, true));
-test('wrong bytes are found out by a verified fill too, before it is stored', (t) => sendWrongBytes(t, false));
+test('a verified fill reveals wrong bytes too, before it is stored', (t) => sendWrongBytes(t, false));
 
-test('a blob goes on with the only worker once that has been started again', async (t) => {
+test('readers continue after the only worker is killed and restarted', async (t) => {
   const { hub, workers, read, bytes, size, halfway, upstreamShare } = await startHalfway(t, { workers: 1 });
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
   await halfway();
@@ -82,7 +82,7 @@ test('a blob goes on with the only worker once that has been started again', asy
   assert.ok(upstreamShare() < 1.6);
 });
 
-test('killed in the middle of a claim, before upstream answers, and before the end is recorded: the blob comes all the same', async (t) => {
+test('readers get the blob if its worker is killed during a claim, before upstream responds, or before the end is recorded', async (t) => {
   const kill = async (step: string) => {
     const { hub, workers, frontends, index } = await startTestCluster(t);
     const bytes = bytesOf(2_500_000);

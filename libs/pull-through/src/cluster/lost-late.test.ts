@@ -1,5 +1,5 @@
-// A worker is lost when it has brought nearly all of a blob larger than its room. No reader reads a byte twice, and none ends with
-// bytes of two kinds.
+// A worker is lost after it has fetched nearly all of a blob that is larger than its part of the spool. No reader reads a byte
+// twice, and no reader gets a mix of different bytes.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,7 +16,7 @@ const size = 24 * mebibyte;
 const late = 22 * mebibyte;
 const bytes = bytesOf(size);
 
-/** Upstream sends nothing from `stopAt` on before `goOn` is called. */
+/** Starts a fill whose upstream stops at `stopAt` until `goOn` is called. */
 async function startLate(t: TestContext, { stopAt = late, perFillBytes = 2 * mebibyte } = {}) {
   const store = { bytesRead: 0 };
   const wrapStore = (inner: BlobStore): BlobStore => ({
@@ -45,14 +45,14 @@ async function startLate(t: TestContext, { stopAt = late, perFillBytes = 2 * meb
   hub.script.onChunk = async ({ from = 0 }, position) => {
     for (const { spools } of workers) peak.spoolBytes = Math.max(peak.spoolBytes, spools.usedBytes);
     if (from + position >= stopAt) await passed.promise;
-    // Readers keep up with that.
+    // Slow enough for readers to keep up.
     await delay(1);
   };
   const read = async (frontend: number) => {
     const blob = await frontends[frontend]!.cache.openBlob({ ...library, digest, intent: 'whole' });
     return blob.read();
   };
-  /** Reads until it has `late` bytes; the function that reads the rest. */
+  /** Reads `late` bytes, and returns a function that reads the rest. */
   const readLate = async (frontend: number) => {
     const stream = await read(frontend);
     const chunks: Buffer[] = [];
@@ -82,7 +82,7 @@ async function startLate(t: TestContext, { stopAt = late, perFillBytes = 2 * meb
 
 const isMismatch = (error: unknown) => isCacheError(error, 'content-mismatch');
 
-test('its readers get their ends by the table of checksums, and read no byte twice', async (t) => {
+test('readers of the lost worker verify their bytes by the checksum table, and read no byte twice', async (t) => {
   const { goOn, workers, readLate, upstreamBytes, readBytes, isStored, peak, nothingLeft } = await startLate(t);
   const rest = await readLate(0);
   await workers[0]!.kill();
@@ -91,13 +91,13 @@ test('its readers get their ends by the table of checksums, and read no byte twi
   assert.ok(readBytes() <= size + mebibyte, `${readBytes() / size} of the blob was read`);
   await until(isStored);
   const share = upstreamBytes() / size;
-  // Its successor has no more room ahead: what is beyond that is read beside it.
+  // The successor has no more spool space ahead. Bytes beyond it come by side reads.
   assert.ok(share <= 1.02 + late / size + 1 / 12, `${share} of the blob came from upstream`);
   assert.ok(peak.spoolBytes <= 4 * mebibyte, `${peak.spoolBytes} bytes of spool`);
   await nothingLeft();
 });
 
-test('where its successor is sent other bytes than were read, no reader gets an end', async (t) => {
+test('no reader gets an end if the successor fetches other bytes than it read', async (t) => {
   const { hub, goOn, workers, readLate, isStored, index, digest } = await startLate(t);
   const rest = await readLate(0);
   hub.script.bend = ({ from = 0, toExclusive }) => {
@@ -112,7 +112,7 @@ test('where its successor is sent other bytes than were read, no reader gets an 
   assert.equal(await index.blobs.get(digest), undefined);
 });
 
-test('where it had been sent other bytes itself, its readers get no end though the blob is right', async (t) => {
+test('readers of wrong bytes get no end, although the stored blob is right', async (t) => {
   const { hub, goOn, workers, readLate, isStored, read, nothingLeft } = await startLate(t);
   hub.script.bend = () => {
     const other = Buffer.from(bytes);
@@ -129,7 +129,7 @@ test('where it had been sent other bytes itself, its readers get no end though t
   await nothingLeft();
 });
 
-test('an ending worker hands over what it still has, and readers of both ends get the right bytes', async (t) => {
+test('a worker that shuts down hands over its remaining bytes, and early and late readers get the right bytes', async (t) => {
   const { goOn, workers, read, readLate, upstreamBytes, isStored, nothingLeft } = await startLate(t);
   const rest = await readLate(0);
   const ended = workers[0]!.terminate(1_000);
@@ -139,12 +139,12 @@ test('an ending worker hands over what it still has, and readers of both ends ge
   await ended;
   await until(isStored);
   const share = upstreamBytes() / size;
-  // Bytes that have left the window are fetched again, and at most once more for the late reader.
+  // Bytes outside the window are fetched again, and at most once more for the late reader.
   assert.ok(share <= 3, `${share} of the blob came from upstream`);
   await nothingLeft();
 });
 
-test('one GET serves any herd, and half a blob more where its worker is killed halfway', async (t) => {
+test('one GET serves many readers, and a worker killed halfway costs half a blob more', async (t) => {
   for (const isKilled of [false, true]) {
     const started = await startLate(t, { stopAt: size / 2, ...(isKilled && { perFillBytes: size }) });
     const { hub, workers, read, upstreamBytes, isStored, nothingLeft, goOn } = started;

@@ -1,4 +1,4 @@
-// A store or an index that is out of reach costs clients nothing that can be had without it, and nothing is ever wrong.
+// While the store or the index is unavailable, clients get all content that does not need it, and never wrong content.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -45,7 +45,7 @@ const isAway = (error: unknown) => isCacheError(error, 'store-unavailable');
 const countOf = (hub: { readonly calls: readonly string[] }, call: string) =>
   hub.calls.filter((made) => made === call).length;
 
-test('while the store is down a cold manifest is refused before upstream is asked, and blobs are served', async (t) => {
+test('while the store is down, a manifest that is not cached fails without a request to upstream, and blobs are served', async (t) => {
   const started = await startImage(t);
   const { stored, hub, bytes, layer, manifest, blob, openManifest, pullBlob } = started;
   stored.failing = true;
@@ -66,7 +66,7 @@ test('while the store is down a cold manifest is refused before upstream is aske
   assert.equal(countOf(hub, 'get-manifest'), 1);
 });
 
-test('a tag whose own object cannot be read is asked of upstream', async (t) => {
+test('a tag whose object cannot be read is fetched from upstream', async (t) => {
   const { upstream, repository } = library;
   const tagKey = tagObjectKey({ upstream, repository, tag: 'latest' as never });
   const { bytes, openManifest, hub } = await startImage(t, {
@@ -82,7 +82,7 @@ test('a tag whose own object cannot be read is asked of upstream', async (t) => 
   assert.equal(countOf(hub, 'get-manifest'), 1);
 });
 
-test('a store that can be read and takes nothing costs one GET, however often clients ask', async (t) => {
+test('a store that is readable but accepts no writes causes one GET, however many requests clients send', async (t) => {
   let isFull = true;
   const refuse = () => {
     if (isFull) throw new CacheError('store-unavailable', 'The store is full.', { retryable: true });
@@ -111,7 +111,7 @@ test('a store that can be read and takes nothing costs one GET, however often cl
   assert.equal(countOf(hub, 'get-manifest'), 2);
 });
 
-test('a tag whose manifest is in memory is answered while the store is down, and stale once it has moved', async (t) => {
+test('a tag whose manifest is in memory is served while the store is down, and is stale after it has moved', async (t) => {
   const { stored, hub, shared, bytes, manifest, openManifest } = await startImage(t);
   await openManifest(0, latest);
   stored.failing = true;
@@ -130,12 +130,12 @@ test('a tag whose manifest is in memory is answered while the store is down, and
   assert.equal((await openManifest(0, latest)).digest, moved);
 });
 
-test('a tag that upstream no longer has is forgotten while the store is down, and does not come back with it', async (t) => {
+test('a tag that upstream no longer has is forgotten while the store is down, and stays so after the store recovers', async (t) => {
   const { stored, hub, policy, shared, openManifest, manifest, index } = await startImage(t);
   await openManifest(0, latest);
   Object.assign(policy, { onNotFound: 'forget' });
   hub.script.onCall = (call) => {
-    if (call === 'head-manifest') throw new CacheError('manifest-unknown', 'It is gone.');
+    if (call === 'head-manifest') throw new CacheError('manifest-unknown', 'The manifest is gone.');
   };
   shared.advance(3_600_000);
   stored.failing = true;
@@ -148,7 +148,7 @@ test('a tag that upstream no longer has is forgotten while the store is down, an
   assert.ok(!stored.objects.has(tagObjectKey({ ...library, tag: 'latest' as never })));
 });
 
-test('a warm pull while the store is down: blobs come from upstream, and no fetch is stored twice', async (t) => {
+test('while the store is down, cached blobs are fetched from upstream, and no fetch is repeated after it recovers', async (t) => {
   const { stored, hub, shared, layer, openManifest, pullBlob, workers } = await startImage(t);
   await openManifest(0, latest);
   assert.ok((await pullBlob(0)).equals(layer));
@@ -165,7 +165,7 @@ test('a warm pull while the store is down: blobs come from upstream, and no fetc
   assert.equal(hub.gets.length, 2);
 });
 
-test('a store that fails in the middle of a read: the rest comes by a fill', async (t) => {
+test('a fill provides the rest of a blob whose store fails in the middle of a read', async (t) => {
   for (const verified of [true, false]) {
     let readsBeforeFailure = Infinity;
     const { hub, stored, index, layer, blob, pullBlob, openManifest, shared, workers } = await startImage(t, {
@@ -199,7 +199,7 @@ test('a store that fails in the middle of a read: the rest comes by a fill', asy
   }
 });
 
-test('a fill goes on while the index is out of reach; what is cold fails meanwhile', async (t) => {
+test('a fill continues while the index is unavailable, and blobs that are not cached fail', async (t) => {
   const started = await startHalfway(t);
   const { hub, read, bytes, size, shared, frontends, stored, digest, index } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));

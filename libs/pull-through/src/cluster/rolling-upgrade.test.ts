@@ -1,4 +1,4 @@
-// Nodes of protocol 1 and of this release run side by side. Neither reads the other's fills; both wait for the blob in the store.
+// Nodes of protocol 1 and of this release run at the same time. Neither reads the other's fills. Both wait for the stored blob.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -15,7 +15,7 @@ import { createV1Access, v1Authorization } from './fixtures/v1-access.ts';
 const size = 300_000;
 const leaseMs = 60_000;
 
-/** All frontends are of protocol 1, all workers of this release. */
+/** Options for a cluster with frontends of protocol 1 and workers of this release. */
 const ofV1 = {
   accessOf: (link: (address: string) => Promise<{ readonly url: string }>) =>
     createV1Access(clusterSecret, async (address) => (await link(address)).url),
@@ -26,7 +26,7 @@ test('frontends of protocol 1 wait for the end of a fill of this release, and ta
   const { hub, index, digest, read, bytes, upstreamBytes, queue } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
   await until(() => upstreamBytes() === started.size / 2);
-  // A reader that asked for a worker now would have the fill taken over.
+  // If a reader requested a worker now, that worker would take over the fill.
   queue.route = () => 'worker-2';
   const { fillId } = (await index.fills.read(digest))!;
   await delay(10_000);
@@ -67,7 +67,7 @@ test('frontends of protocol 1 are served when the worker of this release is kill
   assert.ok((await reading).equals(bytes));
 });
 
-test('a worker of protocol 1 finds nothing to copy or check at a worker of this release, and its token opens nothing', async (t) => {
+test('a worker of protocol 1 gets no bytes or checksums from a worker of this release, and its token is rejected', async (t) => {
   const { hub, index, digest, workers, read, halfway, ...started } = await startHalfway(t, { workers: 1 });
   const reading = read(0).then(collect);
   await halfway();
@@ -81,11 +81,11 @@ test('a worker of protocol 1 finds nothing to copy or check at a worker of this 
   hub.allow(started.size);
   await reading;
   const sent = Buffer.from(await followed.arrayBuffer());
-  // Heartbeats, and that the fill has moved.
+  // Heartbeats, and a frame for a moved fill.
   assert.match(sent.toString('hex'), /^(0000000000)*0400000000$/);
 });
 
-/** A worker of protocol 1 fetches the blob, as far as the index knows; it counts what it is asked for. */
+/** Writes a record of a fill on a worker of protocol 1, and starts a server that counts the requests to it. */
 async function startV1Fill(t: TestContext) {
   const cluster = await startTestCluster(t, { workers: 2, frontends: 2 });
   const { index, hub } = cluster;
@@ -117,7 +117,7 @@ async function startV1Fill(t: TestContext) {
   };
 }
 
-test('a fill of protocol 1 is waited for; its blob is read from the store', async (t) => {
+test('readers wait for a fill of protocol 1, then read the blob from the store', async (t) => {
   const { index, stored, bytes, digest, requests, pull, hub } = await startV1Fill(t);
   const pulling = [0, 1].map(pull);
   await delay(10_000);
@@ -128,10 +128,10 @@ test('a fill of protocol 1 is waited for; its blob is read from the store', asyn
   assert.equal(hub.gets.length, 0);
 });
 
-test('a fill of protocol 1 is fetched again once its lease ends, and is not taken over before', async (t) => {
+test('a blob of protocol 1 is fetched again after the lease expires, and its fill is not taken over before', async (t) => {
   const { index, bytes, digest, requests, record, pull, hub, shared, queue } = await startV1Fill(t);
   const pulling = pull(0);
-  // As it hands its fill over.
+  // Simulates the handover by the worker of protocol 1.
   const job = { ...library, digest, replaces: record.generation, from: 0, resumes: true };
   await queue.queue.add('fetch-blob', job, { dedupKey: 'handed over', class: 'interactive' });
   await delay(5_000);

@@ -1,4 +1,4 @@
-// Races of frontends and workers, step by step.
+// Runs races between frontends and workers step by step.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -42,7 +42,7 @@ test('an announcement before the subscription is not missed', async (t) => {
   }
 });
 
-test('nothing depends on announcements: they may be lost, or come late', async (t) => {
+test('pulls succeed when announcements are lost or late', async (t) => {
   for (const spoilt of [{ lost: true }, { lateMs: 300 }]) {
     const { hub, shared, bytes, pull, workers } = await startCold(t);
     Object.assign(shared.pubsub, spoilt);
@@ -53,7 +53,7 @@ test('nothing depends on announcements: they may be lost, or come late', async (
   }
 });
 
-test('a blob that is committed between a miss and its job is not fetched again', async (t) => {
+test('a blob that is committed between a miss and its job is fetched only once', async (t) => {
   const { hub, frontends, shared, bytes, pull, index, digest } = await startCold(t);
   const held = frontends[0]!.process.hold('queue.add');
   const late = pull(0);
@@ -66,7 +66,7 @@ test('a blob that is committed between a miss and its job is not fetched again',
   assert.equal(hub.gets.length, 1);
 });
 
-test('a 404 for one repository does not end the wait of another one for the same digest', async (t) => {
+test('a 404 for one repository does not end the wait of another repository for the same digest', async (t) => {
   const { hub, workers, bytes, pull } = await startCold(t);
   const held = workers[0]!.process.hold('docker.io.getBlob');
   const strange = assert.rejects(pull(0, other), (error) => isCacheError(error, 'blob-unknown'));
@@ -79,7 +79,7 @@ test('a 404 for one repository does not end the wait of another one for the same
   assert.equal(hub.gets.length, 1);
 });
 
-test('a stranger gets nothing of a fill in flight, whichever worker has it and whatever it asks for', async (t) => {
+test('an unauthorized repository gets nothing from a fill in flight, from any worker and by any kind of request', async (t) => {
   const started = await startHalfway(t);
   const { hub, workers, frontends, read, bytes, size, digest, index } = started;
   const reading = read(0).then(collect);
@@ -99,7 +99,7 @@ test('a stranger gets nothing of a fill in flight, whichever worker has it and w
   assert.equal(await index.links.get(other, digest), undefined);
 });
 
-test('a job in a stranger’s name that takes a fill over gives it no right, and disturbs nobody', async (t) => {
+test('a job of an unauthorized repository that takes over a fill gives it no access, and readers continue', async (t) => {
   const started = await startHalfway(t);
   const { hub, frontends, queue, read, bytes, size, digest, index } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
@@ -115,7 +115,7 @@ test('a job in a stranger’s name that takes a fill over gives it no right, and
   await started.nothingLeft();
 });
 
-test('a job of an old asker does not take over what one of a new asker has just begun', async (t) => {
+test('a job of an older request does not take over a fill that a newer request has just started', async (t) => {
   const { hub, workers, frontends, shared, queue, index, digest, bytes, pull } = await startCold(t);
   hub.script.gated = true;
   hub.allow(100_000);
@@ -144,7 +144,7 @@ test('a job of an old asker does not take over what one of a new asker has just 
   assert.equal(hub.gets.length, 2);
 });
 
-test('whoever does not know the secret of the cluster gets nothing from a worker', async (t) => {
+test('a worker rejects clients without the secret of the cluster', async (t) => {
   const started = await startHalfway(t);
   const { hub, workers, read, bytes, size, digest, index } = started;
   const reading = read(0).then(collect);
@@ -160,13 +160,13 @@ test('whoever does not know the secret of the cluster gets nothing from a worker
   assert.ok((await reading).equals(bytes));
 });
 
-test('an index that loses its data while a fill runs costs no second fetch', async (t) => {
+test('an index that loses its data during a fill causes no second fetch', async (t) => {
   const started = await startHalfway(t);
   const { hub, read, bytes, size, shared, index, digest } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
   await started.halfway();
   shared.loseData();
-  // Nothing is known of the blob, nor who holds it.
+  // The index knows neither the blob nor its owner.
   const late = [0, 1].map((frontend) => read(frontend).then(collect));
   await until(async () => (await index.fills.read(digest)) !== undefined);
   await delay(3_000);
@@ -177,7 +177,7 @@ test('an index that loses its data while a fill runs costs no second fetch', asy
   await started.nothingLeft();
 });
 
-test('an index that loses its data before upstream answers, or before the end is recorded, costs none either', async (t) => {
+test('an index that loses its data before upstream responds, or before the end is recorded, causes no second fetch', async (t) => {
   for (const step of ['docker.io.getBlob', 'fills.running', 'fills.done']) {
     const { hub, workers, shared, bytes, pull, index, digest } = await startCold(t);
     const held = workers[0]!.process.hold(step);

@@ -1,4 +1,4 @@
-// A worker or an upstream that lacks something costs the others nothing. Times are virtual.
+// A worker without network or disk space, or a slow upstream, does not delay the others. Times are virtual.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -36,14 +36,14 @@ async function startCluster(t: TestContext, options: TestClusterOptions = {}) {
   return { ...cluster, add, open, pull };
 }
 
-test('one of two workers has no network: every cold pull succeeds, by one GET', async (t) => {
+test('each pull that is not cached succeeds with one GET if one of two workers has no network', async (t) => {
   const { add, pull, hub, unconnected } = await startCluster(t);
   unconnected.add('worker-1');
   for (let seed = 1; seed <= 20; seed += 1) assert.ok((await pull(add(seed))) <= withinMs);
   assert.equal(hub.gets.length, 20);
 });
 
-test('no worker has a network: the pull fails, for the reason that the last worker gave', async (t) => {
+test("a pull fails with the last worker's error if no worker has a network", async (t) => {
   const { add, open, unconnected } = await startCluster(t);
   unconnected.add('worker-1').add('worker-2');
   await assert.rejects(
@@ -52,7 +52,7 @@ test('no worker has a network: the pull fails, for the reason that the last work
   );
 });
 
-test('a full spool sends what it has no room for to another worker, before upstream is asked', async (t) => {
+test('a fetch that does not fit into a full spool moves to another worker before the request to upstream', async (t) => {
   const spoolBytes = (worker: string) => (worker === 'worker-1' ? 2 * blobBytes : Infinity);
   const { add, open, pull, hub, index, queue, workers } = await startCluster(t, { spoolBytes });
   queue.route = () => 'worker-1';
@@ -61,7 +61,7 @@ test('a full spool sends what it has no room for to another worker, before upstr
   queue.route = () => 'any';
   assert.equal(workers[0]!.spools.usedBytes, 2 * blobBytes);
   const digest = add(3);
-  // As its manifest records it.
+  // Records the size, as its manifest does.
   await index.links.put(hubRepository, [{ ...hubRepository, digest, kind: 'blob', size: blobBytes }]);
   hub.allow(blobBytes);
   hub.script.gated = false;
@@ -70,7 +70,7 @@ test('a full spool sends what it has no room for to another worker, before upstr
   assert.equal(hub.gets.filter((get) => get.digest === digest).length, 1);
 });
 
-test('an upstream that sends next to nothing leaves others their fetches at once', async (t) => {
+test('an upstream that sends almost nothing does not delay fetches from others', async (t) => {
   const { add, open, pull, hub, quay } = await startCluster(t, {
     workers: 1,
     slots: { interactive: 8, background: 2 },
@@ -85,7 +85,7 @@ test('an upstream that sends next to nothing leaves others their fetches at once
   leaving.abort(new Error('the clients have left'));
   await delay(60_000);
   assert.ok((await pull(add(101, quayRepository), quayRepository)) <= withinMs);
-  // Fetches that no client reads hold no slots.
+  // Fetches without a reader hold no slots.
   const before = hub.gets.length;
   const late = open(add(102), hubRepository);
   late.catch(() => {});
@@ -95,7 +95,7 @@ test('an upstream that sends next to nothing leaves others their fetches at once
   await late;
 });
 
-test('a worker ends while fetches wait everywhere: a reader half-way goes on at once', async (t) => {
+test('a reader half-way continues immediately after its worker shuts down, although all workers have waiting fetches', async (t) => {
   const slots = { interactive: 2, background: 1 };
   const { add, open, hub, queue, workers } = await startCluster(t, { slots });
   hub.script.gated = true;
@@ -105,7 +105,7 @@ test('a worker ends while fetches wait everywhere: a reader half-way goes on at 
   const reader = await (await open(digest)).read();
   let received = (await reader.next())!.length;
   queue.route = () => 'worker-2';
-  // Upstream leaves those that it is asked for now without an answer.
+  // The upstream does not respond to new requests.
   hub.script.onCall = () => new Promise<void>(() => {});
   const waiting = Array.from({ length: 9 }, (_, seed) => open(add(seed + 2)).then((blob) => blob.read()));
   for (const one of waiting) one.catch(() => {});
@@ -120,7 +120,7 @@ test('a worker ends while fetches wait everywhere: a reader half-way goes on at 
   assert.ok(performance.now() - endedAtMs <= withinMs);
 });
 
-test('a disk that fills up half-way sends its reader to another worker, and no byte is fetched twice', async (t) => {
+test('a disk that becomes full half-way sends its reader to another worker, and no byte is fetched twice', async (t) => {
   const { add, open, hub, queue, index, workers } = await startCluster(t);
   queue.route = () => 'worker-1';
   hub.script.gated = true;

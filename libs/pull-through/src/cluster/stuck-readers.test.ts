@@ -1,4 +1,4 @@
-// A client that reads nothing holds up its own frontend's stream of a fill, and no other one.
+// A client that reads nothing blocks the fill's stream of its own frontend, and no other stream.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
@@ -12,11 +12,11 @@ const mebibyte = 1024 * 1024;
 const bytes = bytesOf(64 * mebibyte);
 
 const refuse = async (): Promise<never> => {
-  throw new CacheError('store-unavailable', 'The store takes nothing.');
+  throw new CacheError('store-unavailable', 'The store accepts no writes.');
 };
 
 for (const isTaken of [true, false])
-  test(`the others get all of a blob larger than its room, which the store ${isTaken ? 'takes' : 'refuses'}`, async (t) => {
+  test(`other clients get a whole blob larger than its part of the spool, which the store ${isTaken ? 'stores' : 'rejects'}`, async (t) => {
     const wrapStore = (inner: BlobStore): BlobStore => (isTaken ? inner : { ...inner, beginUpload: refuse });
     const room = { perFillBytes: 4 * mebibyte, spoolBytes: () => 8 * mebibyte };
     const { hub, frontends, workers, stored } = await startTestCluster(t, { workers: 1, wrapStore, ...room });
@@ -29,7 +29,7 @@ for (const isTaken of [true, false])
     await stuck.next();
     const startedAtMs = performance.now();
     assert.ok((await read(1).then(collect)).equals(bytes));
-    // A store that takes nothing is given up after ten seconds.
+    // The fill gives up a store that accepts no writes after ten seconds.
     const tookMs = performance.now() - startedAtMs;
     assert.ok(tookMs <= 15_000, `it took ${tookMs} ms`);
     if (isTaken) await until(() => stored.blobs.has(digest));

@@ -1,4 +1,4 @@
-// What is copied from another worker's fill, and that nothing stays of a copy that is left.
+// Copies bytes from another worker's fill. A copy that is left keeps no resources.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { UpstreamBlobBody } from '@cistern/upstream';
@@ -11,7 +11,7 @@ import { continueFill } from '@cistern/fills';
 const { repository } = repositoryOf('docker.io', 'library/nginx');
 const log = createLogger({ level: 'error', formatter: 'json' });
 
-/** A body that goes on with a fill of `size` bytes of which `sent` have come. */
+/** Opens a body that continues a fill of `size` bytes, of which the upstream has sent `sent`. */
 async function startCopy(t: TestContext, { size, sent }: { size: number; sent: number }) {
   const server = await startFillServer(t, { size, sent });
   const { remote, place, digest, hub, presentEnd, sockets } = server;
@@ -34,7 +34,7 @@ async function readPieces({ body }: UpstreamBlobBody, count: number): Promise<nu
   return length;
 }
 
-test('pieces of any length stay what they were, and take no more memory than that', async (t) => {
+test('copied pieces stay unchanged, and take no more memory than their length', async (t) => {
   const { opened, bytes } = await startCopy(t, { size: 3_000_000, sent: 2_900_000 });
   const pieces: Buffer[] = [];
   let length = 0;
@@ -49,19 +49,19 @@ test('pieces of any length stay what they were, and take no more memory than tha
   assert.ok(memory <= 2_900_000 + 256 * 1024, `${memory} bytes of memory`);
 });
 
-test('a copy that is left halfway lets go of the worker', async (t) => {
+test('a copy that is left halfway closes its connection to the worker', async (t) => {
   const { opened, sockets, bytes } = await startCopy(t, { size: 20_000_000, sent: 19_000_000 });
   assert.ok((await readPieces(opened, 1)) < bytes.length);
   await until(() => sockets.size === 0);
 });
 
-test('a copy that nobody begins to read lets go of the worker when it is closed', async (t) => {
+test('an unread copy closes its connection to the worker when it is closed', async (t) => {
   const { opened, sockets } = await startCopy(t, { size: 20_000_000, sent: 19_000_000 });
   opened.close();
   await until(() => sockets.size === 0);
 });
 
-test('a copy whose fill ends is read no further', async (t) => {
+test('a copy stops reading when its fill ends', async (t) => {
   const { opened, sockets, leaving } = await startCopy(t, { size: 20_000_000, sent: 19_000_000 });
   const reading = async () => {
     for await (const piece of opened.body) {

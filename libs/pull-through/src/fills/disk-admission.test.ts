@@ -1,4 +1,4 @@
-// Room on the disk before a fill's first byte: who is refused costs upstream nothing, and who has begun gets everything.
+// Checks disk space before a fill's first byte. A rejected fill costs the upstream nothing, and a started fill gets all its bytes.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
@@ -28,7 +28,7 @@ async function startOnDisk(t: TestContext, freeBytes: number, options: Partial<D
 
 const isRefused = (error: unknown) => isCacheError(error, 'store-unavailable') && /The disk/.test(error.message);
 
-test('upstream is not asked for a blob whose size is known and does not fit', async (t) => {
+test('a blob of known size that does not fit causes no request to upstream', async (t) => {
   const { hub, index, open } = await startOnDisk(t, 3 * mebibyte);
   const bytes = bytesOf(4 * mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
@@ -43,13 +43,13 @@ test('nothing is evicted for a size that only a manifest claims', async (t) => {
     heldBytes: async () => 50 * mebibyte,
     want: async (bytes) => void wanted.push(bytes),
   });
-  const digest = digestOf(Buffer.from('what upstream does not have'));
+  const digest = digestOf(Buffer.from('missing at upstream'));
   await index.links.put(library, [{ ...library, digest, kind: 'blob', size: 40 * mebibyte }]);
   await assert.rejects(open(digest), (error) => isCacheError(error, 'blob-unknown'));
   assert.deepEqual(wanted, []);
 });
 
-test('where only upstream says the size, its body is not read', async (t) => {
+test('a blob of unknown size that does not fit is rejected before its body is read', async (t) => {
   const { hub, open, spools } = await startOnDisk(t, 3 * mebibyte);
   const digest = hub.addBlob(library.repository, bytesOf(4 * mebibyte));
   await assert.rejects(open(digest), isRefused);
@@ -58,7 +58,7 @@ test('where only upstream says the size, its body is not read', async (t) => {
   await until(() => spools.usedBytes === 0);
 });
 
-test('what a fill in flight has not written yet is not promised to another one', async (t) => {
+test('space that a fill in flight still needs is not given to another fill', async (t) => {
   const { hub, open, spools } = await startOnDisk(t, 5 * mebibyte);
   const [first, second] = [bytesOf(3 * mebibyte, 1), bytesOf(3 * mebibyte, 2)];
   const [early, late] = [hub.addBlob(library.repository, first), hub.addBlob(library.repository, second)];

@@ -1,4 +1,4 @@
-// However a fill ends, nothing of it is left, and those who still read what has been verified read on.
+// A fill leaves nothing, however it ends. Readers of verified bytes continue.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,7 @@ async function startCache(t: TestContext, options: TestCacheOptions = {}) {
   return started;
 }
 
-/** A store that takes nothing. */
+/** Wraps a store so that it rejects all commits. */
 function refuseBlobs(inner: BlobStore, onRefused: () => void): BlobStore {
   const refuse = async (): Promise<never> => {
     onRefused();
@@ -30,7 +30,7 @@ function refuseBlobs(inner: BlobStore, onRefused: () => void): BlobStore {
   return wrapCommits(inner, refuse);
 }
 
-test('a worker that closes ends fills of which only ranges are wanted, read or not', async (t) => {
+test('a worker that shuts down ends fills that serve only ranges, with or without readers', async (t) => {
   const { cache, hub, workers, fills, spools, pool, reads } = await startCache(t, { maxWholeForRangeBytes: mebibyte });
   const open = (seed: number) => {
     const digest = hub.addBlob(library.repository, bytesOf(10 * mebibyte, seed));
@@ -51,7 +51,7 @@ test('a worker that closes ends fills of which only ranges are wanted, read or n
   assert.deepEqual([reads.windows, pool.usedBytes], [0, 0]);
 });
 
-test('a fill of which only ranges are wanted ends when nobody reads it for half a minute, and that is no failure', async (t) => {
+test('a fill that serves only ranges ends without failure after half a minute without readers', async (t) => {
   const { cache, hub, index, fills, spools, metrics } = await startCache(t, { maxWholeForRangeBytes: mebibyte });
   const bytes = bytesOf(10 * mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
@@ -65,7 +65,7 @@ test('a fill of which only ranges are wanted ends when nobody reads it for half 
   assert.equal(fills.size, 1);
   t.mock.timers.tick(1_000);
   t.mock.timers.reset();
-  // Whoever comes at this very moment starts another one.
+  // A read at this moment starts another fill.
   assert.ok((await collect(await blob.read({ start: 200, end: 209 }))).equals(bytes.subarray(200, 210)));
   assert.equal(fills.size, 1);
   assert.ok(
@@ -77,7 +77,7 @@ test('a fill of which only ranges are wanted ends when nobody reads it for half 
 });
 
 for (const store of ['memory', 'fs'] as const)
-  test(`what is verified is read to its end although it cannot be stored and the worker closes (${store})`, async (t) => {
+  test(`a verified blob is read to its end although it cannot be stored and the worker shuts down (${store})`, async (t) => {
     let refused = 0;
     const wrapStore = (inner: BlobStore) => refuseBlobs(inner, () => (refused += 1));
     const { cache, hub, workers, fills, spools } = await startCache(t, { store, wrapStore });
@@ -93,7 +93,7 @@ for (const store of ['memory', 'fs'] as const)
     await until(() => spools.usedBytes === 0);
   });
 
-test('a store that takes a blob at the second try gets it, and upstream is not asked again', async (t) => {
+test('a store that accepts a blob at the second try gets it without a second request to upstream', async (t) => {
   let tries = 0;
   const { cache, hub, store } = await startCache(t, {
     store: 'fs',
@@ -112,7 +112,7 @@ test('a store that takes a blob at the second try gets it, and upstream is not a
   assert.equal(hub.gets.length, 1);
 });
 
-test('blobs of every awkward size arrive whole, cold and warm', async (t) => {
+test('blobs of all edge-case sizes are served whole, as misses and as hits', async (t) => {
   const { cache, hub, index, fills } = await startCache(t, { store: 'fs' });
   const chunk = 256 * 1024;
   for (const size of [
@@ -140,9 +140,9 @@ test('blobs of every awkward size arrive whole, cold and warm', async (t) => {
   }
 });
 
-test('a disk that fills up ends a fill with an error that says so, and nothing is left of it', async () => {
+test('a full disk ends a fill with store-unavailable, and the fill leaves nothing', async () => {
   const script = fileURLToPath(import.meta.resolve('./fixtures/fill-a-full-disk.ts'));
-  // The shell limits the size of files, in blocks of 512 bytes, for itself and what it becomes.
+  // The shell limits the size of files, in blocks of 512 bytes, for itself and the program that it executes.
   const limited = ['-c', 'ulimit -f 400; exec "$0" "$@"', process.execPath, script];
   const { stdout } = await promisify(execFile)('/bin/sh', limited);
   assert.deepEqual(JSON.parse(stdout), {

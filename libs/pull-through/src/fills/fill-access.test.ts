@@ -1,4 +1,4 @@
-// A node that serves and works reads its own fills from its spool, and those of others over the wire.
+// A node that is frontend and worker reads its own fills from the spool, and those of other nodes over the network.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
@@ -8,7 +8,7 @@ import { createFillAccess, createFillTable } from '@cistern/fills';
 
 const { signal } = new AbortController();
 
-test('the same bytes and the same table of them, whether a fill runs here or elsewhere', async (t) => {
+test('a local and a remote fill give the same bytes and the same checksum table', async (t) => {
   const { fills, index, digest, bytes, place, address, remote, bytesSent, uploaded } = await startFillServer(t, {
     size: 300_000,
   });
@@ -35,7 +35,7 @@ test('the same bytes and the same table of them, whether a fill runs here or els
   }
 });
 
-test('a fill that is over is asked for nowhere else, here or there', async (t) => {
+test('opening a fill that has ended resolves to undefined, locally and remotely', async (t) => {
   const { fills, index, digest, place, address, remote } = await startFillServer(t, { size: 1_000 });
   const over = { ...place, fillId: 'over' };
   const record = { ...(await index.fills.read(digest))!, ...over, ...peerKeys.signRecord(over) };

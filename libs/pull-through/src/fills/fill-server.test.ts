@@ -1,4 +1,4 @@
-// What a fill server gives, and to whom.
+// Tests the responses of a fill server, and its authentication.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,7 +15,7 @@ const signal = new AbortController().signal;
 const refused = (error: unknown) =>
   isCacheError(error, 'store-unavailable') && /cluster\.secretfile/.test(error.message);
 
-test('bytes come as upstream sends them, from any offset, and the end only once the whole is verified', async (t) => {
+test('a reader gets bytes from any offset as upstream sends them, and the end only after verification', async (t) => {
   const { hub, bytes, open, presentEnd } = await startFillServer(t, { size: 1_000_000, sent: 400_000 });
   const whole = (await open(0, bytes.length))!;
   const chunks: Buffer[] = [];
@@ -37,19 +37,19 @@ test('bytes come as upstream sends them, from any offset, and the end only once 
   assert.equal(whole.ended, true);
 });
 
-test('the end of a blob that is not what its digest says is never sent', async (t) => {
+test('the end of a blob that does not match its digest is never sent', async (t) => {
   const { hub, bytes, open } = await startFillServer(t, { size: 500_000, sent: 0 });
-  // What has been asked for already is not bent: the last byte changes in place.
+  // `bend` does not change a running response, so the last byte changes in place.
   bytes[bytes.length - 1]! ^= 1;
   const chunks: Buffer[] = [];
-  // Before the bytes come: with the last of them the fill ends, and then nobody finds it.
+  // Opened before the last bytes arrive, because the fill ends with them and is not found after that.
   const reader = (await open(0, bytes.length))!;
   hub.allow(bytes.length);
   await assert.rejects(readInto(reader, chunks), (error) => isCacheError(error, 'content-mismatch'));
   assert.ok(Buffer.concat(chunks).length < bytes.length);
 });
 
-test('a failure comes with its kind, its sentence and when to try again', async (t) => {
+test('a reader gets a failure with its kind, message and retry time', async (t) => {
   const { hub, open } = await startFillServer(t, { size: 500_000, sent: 100_000 });
   const reader = (await open(200_000, 300_000))!;
   hub.script.onChunk = () => {
@@ -63,7 +63,7 @@ test('a failure comes with its kind, its sentence and when to try again', async 
   });
 });
 
-test('who follows a fill that moves gets what is there, and is told to go on elsewhere', async (t) => {
+test('a follower of a fill that moves gets its bytes, and is interrupted to continue elsewhere', async (t) => {
   const { fill, bytes, open, presentEnd } = await startFillServer(t, { size: 900_000, sent: 300_000 });
   const reader = (await open(0, bytes.length))!;
   await until(async () => (await presentEnd()) === 300_000);
@@ -73,7 +73,7 @@ test('who follows a fill that moves gets what is there, and is told to go on els
   assert.ok(Buffer.concat(chunks).equals(bytes.subarray(0, 300_000)));
 });
 
-test('a successor is told what is there and gets just that', async (t) => {
+test('a successor gets exactly the bytes that are present, and their end', async (t) => {
   const { remote, place, bytes, presentEnd } = await startFillServer(t, { size: 700_000, sent: 300_000 });
   await until(async () => (await presentEnd()) === 300_000);
   const present = (await remote.openPresent(place, 100_000, signal))!;
@@ -82,7 +82,7 @@ test('a successor is told what is there and gets just that', async (t) => {
   assert.equal(await remote.openPresent(place, 400_000, signal), undefined);
 });
 
-test('a fill that is not there, is over, or is asked for in another way is not found', async (t) => {
+test('an unknown or ended fill, or another path or method, is not found', async (t) => {
   const { remote, place, address, bytes, commit, opened, fills, hub } = await startFillServer(t, { size: 90_000 });
   const { fillId } = place;
   const range = { from: 0, toExclusive: 90_000, verified: true };
@@ -111,13 +111,13 @@ test('a fill that is not there, is over, or is asked for in another way is not f
   assert.equal(await remote.open(place, range, signal), undefined);
 });
 
-test('a range beyond the end of the blob ends where the blob does', async (t) => {
+test('a range beyond the end of the blob is cut at the end', async (t) => {
   const { bytes, open } = await startFillServer(t, { size: 90_000 });
   assert.ok((await readAll((await open(80_000, 95_000))!)).equals(bytes.subarray(80_000)));
   assert.equal((await readAll((await open(95_000, 99_000))!)).length, 0);
 });
 
-test('a node with another secret is told so, and gets nothing', async (t) => {
+test('a node with another secret gets no bytes, and an error that names the setting', async (t) => {
   const { place, address } = await startFillServer(t, { size: 90_000 });
   const path = `/v2/fills/${place.fillId}?from=0&to=9`;
   for (const authorization of [undefined, '', 'Bearer x', 'Bearer the secret of the test cluster', 'Bearer 1.x'])
@@ -126,13 +126,13 @@ test('a node with another secret is told so, and gets nothing', async (t) => {
   const stranger = openTestRemote({ keys });
   t.after(() => stranger.close());
   const range = { from: 0, toExclusive: 9, verified: false };
-  // A record of the other cluster leads here.
+  // This record is signed by the other cluster, but has this worker's address.
   const lost = { ...place, ...keys.signRecord(place) };
   await assert.rejects(stranger.open(lost, range, signal), refused);
   await assert.rejects(stranger.openPresent(lost, 0, signal), refused);
 });
 
-test('a token holds for one worker and one request', async (t) => {
+test('a token is valid for one worker and one request', async (t) => {
   const { place, address } = await startFillServer(t, { size: 90_000 });
   const { fillId } = place;
   const query = 'from=0&to=9';
@@ -147,12 +147,12 @@ test('a token holds for one worker and one request', async (t) => {
     `/v2/fills/${fillId}?from=0&to=90000`,
   ])
     assert.equal(await statusOf(peerKeys.authorize(address, other, Date.now())), 401, other);
-  // The minute is another one than it was made for.
+  // Another minute than the token was signed for.
   const token = peerKeys.authorize(address, path, Date.now()).replace(/\d+/, (minute) => String(Number(minute) + 1));
   assert.equal(await statusOf(token), 401);
 });
 
-test('clocks may differ by a minute; where they differ by five, the error names them', async (t) => {
+test('clocks may differ by one minute; if they differ by five, the error reports it', async (t) => {
   const { remote, place, clock, bytes } = await startFillServer(t, { size: 90_000 });
   const range = { from: 0, toExclusive: 90_000, verified: false };
   for (const minutes of [-1, 1]) {
@@ -168,7 +168,7 @@ test('clocks may differ by a minute; where they differ by five, the error names 
   }
 });
 
-test('nothing is asked of an address that no node of the cluster has signed for this fill', async (t) => {
+test('an address that no node of the cluster has signed for this fill gets no request', async (t) => {
   const { remote, place, sockets } = await startFillServer(t, { size: 90_000 });
   const range = { from: 0, toExclusive: 9, verified: false };
   const source = { ...place.source, upstream: 'quay.io' };
@@ -194,7 +194,7 @@ test('nothing is asked of an address that no node of the cluster has signed for 
   assert.equal(sockets.size, 0);
 });
 
-test('a worker that is not there interrupts, at once', async () => {
+test('an unreachable worker interrupts a read immediately', async () => {
   const remote = openTestRemote();
   const source = repositoryOf('docker.io', 'library/nginx');
   const signed = { address: 'http://127.0.0.1:1', fillId: 'any', digest: digestOf(Buffer.from('a')), size: 90, source };

@@ -21,7 +21,7 @@ async function startCache(t: TestContext, options: TestCacheOptions = {}) {
 }
 
 for (const store of ['memory', 'fs'] as const) {
-  test(`a hundred cold readers make one upstream GET and get the bytes (${store})`, async (t) => {
+  test(`a hundred readers of a blob that is not cached cause one GET and get the bytes (${store})`, async (t) => {
     const { hub, cache, index, pull, spools, metrics } = await startCache(t, { store });
     const bytes = bytesOf(mebibyte + 3);
     const digest = hub.addBlob(library.repository, bytes);
@@ -37,7 +37,7 @@ for (const store of ['memory', 'fs'] as const) {
     assert.match(await metrics.registry.metrics(), /cistern_fills_total\{class="interactive",result="done"\} 1/);
   });
 
-  test(`corrupted bytes are never committed, never end cleanly, and the next request refetches (${store})`, async (t) => {
+  test(`corrupted bytes are never committed and never end cleanly, and the next request fetches again (${store})`, async (t) => {
     const { hub, cache, pull, store: blobs, spools } = await startCache(t, { store });
     for (const size of [40_000, 3 * mebibyte]) {
       const bytes = bytesOf(size, size);
@@ -61,7 +61,7 @@ for (const store of ['memory', 'fs'] as const) {
   });
 }
 
-test('readers get bytes while upstream still sends, but not the last one before all is verified', async (t) => {
+test('readers get bytes while upstream still sends, but the last byte only after verification', async (t) => {
   const { hub, cache } = await startCache(t);
   const bytes = bytesOf(2 * mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
@@ -123,7 +123,7 @@ test('a body that ends early or breaks fails its readers and leaves nothing', as
   await until(() => spools.usedBytes === 0);
 });
 
-test('a body of another length than the manifest says is refused before a byte is served', async (t) => {
+test('a body of another length than in the manifest is rejected before a byte is served', async (t) => {
   const { hub, index, pull } = await startCache(t);
   const bytes = bytesOf(100_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -134,7 +134,7 @@ test('a body of another length than the manifest says is refused before a byte i
   );
 });
 
-test('a length that nobody tells is learned by reading to the end', async (t) => {
+test('a blob of unknown length is read to the end to learn the length', async (t) => {
   const { hub, pull } = await startCache(t);
   const bytes = bytesOf(mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
@@ -143,7 +143,7 @@ test('a length that nobody tells is learned by reading to the end', async (t) =>
   assert.ok((await pull(digest)).equals(bytes));
 });
 
-test('a range far ahead is fetched at once, and the first fetch stops where it began', async (t) => {
+test('a range far ahead is fetched immediately, and the first fetch stops where that begins', async (t) => {
   const { hub, cache, pull, store } = await startCache(t);
   const bytes = bytesOf(40 * mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
@@ -160,10 +160,10 @@ test('a range far ahead is fetched at once, and the first fetch stops where it b
   assert.ok((await whole).equals(bytes));
   await until(async () => (await store.stat(digest))?.size === bytes.length);
   const sent = hub.gets.reduce((sum, get) => sum + get.sent, 0);
-  assert.ok(sent <= bytes.length + 2 * mebibyte, `${sent} bytes were fetched for ${bytes.length}`);
+  assert.ok(sent <= bytes.length + 2 * mebibyte, `${sent} bytes were fetched for a blob of ${bytes.length}`);
 });
 
-test('a small range of a cold blob is read by itself, and the whole follows', async (t) => {
+test('a small range of a blob that is not cached is fetched first, and the whole follows', async (t) => {
   const { hub, pull, store } = await startCache(t);
   const bytes = bytesOf(20 * mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
@@ -173,7 +173,7 @@ test('a small range of a cold blob is read by itself, and the whole follows', as
   await until(async () => (await store.stat(digest))?.size === bytes.length);
 });
 
-test('a blob too large to fetch for a small range is fetched by that range alone, until somebody wants it all', async (t) => {
+test('a blob too large to fetch for a small range is fetched by ranges, until a client requests the whole', async (t) => {
   const { hub, pull, store } = await startCache(t, { maxWholeForRangeBytes: mebibyte });
   const bytes = bytesOf(10 * mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
@@ -189,7 +189,7 @@ test('a blob too large to fetch for a small range is fetched by that range alone
   await until(async () => (await store.stat(digest)) !== undefined);
 });
 
-test('a range that upstream refuses does not leave the next range of the blob waiting', async (t) => {
+test('a range that upstream fails to send does not block the next range of the blob', async (t) => {
   const { hub, pull } = await startCache(t, { maxWholeForRangeBytes: mebibyte });
   const bytes = bytesOf(10 * mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
@@ -201,7 +201,7 @@ test('a range that upstream refuses does not leave the next range of the blob wa
   assert.ok((await pull(digest, range)).equals(bytes.subarray(range.start, range.end + 1)));
 });
 
-test('an upstream without ranges still serves a range, from the whole', async (t) => {
+test('a range from an upstream without ranges is served from the whole blob', async (t) => {
   const { hub, pull } = await startCache(t);
   const bytes = bytesOf(12 * mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
@@ -210,7 +210,7 @@ test('an upstream without ranges still serves a range, from the whole', async (t
   assert.ok((await pull(digest, range)).equals(bytes.subarray(range.start, range.end + 1)));
 });
 
-test('random ranges of a cold blob are right while it fills', async (t) => {
+test('random ranges of a blob are right during its fill', async (t) => {
   const { hub, pull, store } = await startCache(t, { store: 'fs' });
   const bytes = bytesOf(24 * mebibyte + 11);
   const digest = hub.addBlob(library.repository, bytes);
@@ -231,7 +231,7 @@ test('random ranges of a cold blob are right while it fills', async (t) => {
   assert.ok((await pull(digest)).equals(bytes));
 });
 
-test('an empty blob is served, and no bytes under another digest are not', async (t) => {
+test('an empty blob is served, and an empty body for another digest is rejected', async (t) => {
   const { hub, pull } = await startCache(t);
   const digest = hub.addBlob(library.repository, Buffer.alloc(0));
   assert.equal((await pull(digest)).length, 0);

@@ -1,4 +1,4 @@
-// A blob larger than its fill's room passes through the spool. Readers that come late get the rest beside it.
+// A blob larger than its part of the spool passes through the spool. Late readers get the freed bytes by side reads.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -41,7 +41,7 @@ async function startCache(t: TestContext, options: TestCacheOptions = {}) {
   };
 }
 
-test('a late reader, one that leaves and a slow one get the right bytes of a blob eight times the spool', async (t) => {
+test('late and slow readers get the right bytes of a blob eight times the spool, although another reader leaves', async (t) => {
   const { hub, read, isStored, peak, upstreamBytes, nothingLeft } = await startCache(t);
   hub.script.gated = true;
   hub.allow(size / 2);
@@ -60,7 +60,7 @@ test('a late reader, one that leaves and a slow one get the right bytes of a blo
   await nothingLeft();
 });
 
-test('a store of files needs no room in the spool for it', async (t) => {
+test('a large blob needs no spool space with a filesystem store', async (t) => {
   const { read, isStored, hub, nothingLeft } = await startCache(t, { store: 'fs', spoolBytes: 64 * kibibyte });
   assert.ok((await collect(await read())).equals(bytes));
   await until(isStored);
@@ -68,7 +68,7 @@ test('a store of files needs no room in the spool for it', async (t) => {
   await nothingLeft();
 });
 
-test('readers behind the window share reads beside the fill, which bring at most the blob once more', async (t) => {
+test('readers behind the window share side reads, which fetch the blob at most once more', async (t) => {
   const { hub, read, upstreamBytes, isStored, nothingLeft } = await startCache(t);
   hub.script.gated = true;
   hub.allow(size / 2);
@@ -83,11 +83,11 @@ test('readers behind the window share reads beside the fill, which bring at most
   for (const body of [await first, ...(await Promise.all(late))]) assert.ok(body.equals(bytes));
   await until(isStored);
   const beside = upstreamBytes() - size;
-  assert.ok(beside <= size, `${beside / size} of the blob came beside the fill`);
+  assert.ok(beside <= size, `${beside / size} of the blob came by side reads`);
   await nothingLeft();
 });
 
-test('where upstream has no ranges a reader behind the window waits for the commit', async (t) => {
+test('a reader behind the window waits for the commit if upstream has no ranges', async (t) => {
   const { hub, read, upstreamBytes, isStored, nothingLeft } = await startCache(t);
   hub.script.ranges = false;
   hub.script.gated = true;
@@ -104,7 +104,7 @@ test('where upstream has no ranges a reader behind the window waits for the comm
   await nothingLeft();
 });
 
-test('an upstream that refuses reads beside the fill fails no reader of the whole', async (t) => {
+test('readers of the whole blob succeed although upstream rejects side reads', async (t) => {
   const { hub, read, upstreamBytes, nothingLeft } = await startCache(t);
   hub.script.gated = true;
   hub.allow(size / 2);
@@ -122,9 +122,9 @@ test('an upstream that refuses reads beside the fill fails no reader of the whol
   await nothingLeft();
 });
 
-const away = () => new CacheError('store-unavailable', 'The store takes nothing.', { retryable: true });
+const away = () => new CacheError('store-unavailable', 'The store accepts no writes.', { retryable: true });
 
-/** A store whose uploads ask `put` before they take a segment. */
+/** Wraps a store whose uploads call `put` before they accept a segment. */
 function refuseSegments(inner: BlobStore, put: () => Promise<void> | void): BlobStore {
   return {
     ...inner,
@@ -146,16 +146,16 @@ const refuseAll = (inner: BlobStore) =>
     throw away();
   });
 
-test('a store that takes nothing costs the reader nothing: it is served by one fetch, and the next one starts another', async (t) => {
+test('a reader is served by one fetch if the store accepts no writes, and the next reader starts another', async (t) => {
   const { read, isStored, upstreamBytes, index, digest, peak, nothingLeft } = await startCache(t, {
     wrapStore: refuseAll,
   });
   const startedAtMs = performance.now();
   assert.ok((await collect(await read())).equals(bytes));
-  // Given up after ten seconds, the store holds up nothing more.
+  // The fill gives up the store after ten seconds, and does not wait for it after that.
   const tookMs = performance.now() - startedAtMs;
   assert.ok(tookMs <= 15_000, `it took ${tookMs} ms`);
-  // The window was full for ten seconds: one connection was cut.
+  // The window was full for ten seconds, so one connection was closed.
   assert.ok(upstreamBytes() <= 1.02 * size + 4 * mebibyte, `${upstreamBytes() / size} of the blob came from upstream`);
   assert.ok(peak.spoolBytes <= 4 * mebibyte);
   await nothingLeft();
@@ -165,7 +165,7 @@ test('a store that takes nothing costs the reader nothing: it is served by one f
   await nothingLeft();
 });
 
-/** A store that takes three quarters of the blob and no more. */
+/** Wraps a store so that it accepts only three quarters of the blob. */
 function refuseTheLast(inner: BlobStore): BlobStore {
   let left = (3 * size) / (4 * 256 * kibibyte);
   return refuseSegments(inner, () => {
@@ -174,7 +174,7 @@ function refuseTheLast(inner: BlobStore): BlobStore {
   });
 }
 
-test('once the store is given up, no reader behind the window waits for it', async (t) => {
+test('readers behind the window do not wait for a store that the fill has given up', async (t) => {
   const { hub, read, nothingLeft } = await startCache(t, { wrapStore: refuseTheLast });
   const first = read().then(collect);
   await until(() => (hub.gets[0]?.sent ?? 0) > (3 * size) / 4);
@@ -186,7 +186,7 @@ test('once the store is given up, no reader behind the window waits for it', asy
   await nothingLeft();
 });
 
-test('a reader of bytes that the spool, the store and upstream do not give any more gets an error', async (t) => {
+test('a reader gets an error if its bytes are no longer in the spool, the store or at upstream', async (t) => {
   const { hub, read, nothingLeft } = await startCache(t, { wrapStore: refuseTheLast });
   hub.script.ranges = false;
   const first = read().then(collect);
@@ -197,7 +197,7 @@ test('a reader of bytes that the spool, the store and upstream do not give any m
   await nothingLeft();
 });
 
-test('a store that is full of what stays: the blob is served and not stored', async (t) => {
+test('a blob is served but not stored if the store is full', async (t) => {
   const { read, isStored, upstreamBytes, nothingLeft } = await startCache(t, { maxBytes: mebibyte });
   assert.ok((await collect(await read())).equals(bytes));
   assert.ok(upstreamBytes() <= 1.02 * size, `${upstreamBytes() / size} of the blob came from upstream`);
@@ -205,7 +205,7 @@ test('a store that is full of what stays: the blob is served and not stored', as
   assert.equal(await isStored(), false);
 });
 
-test('a fill whose window stays full for ten seconds closes its connection, and goes on from there by a range', async (t) => {
+test('a fill whose window stays full for ten seconds closes its connection, and resumes by a range', async (t) => {
   const stalled = Promise.withResolvers<void>();
   const wrapStore = (inner: BlobStore) => refuseSegments(inner, () => stalled.promise);
   const { read, isStored, hub, nothingLeft } = await startCache(t, { wrapStore });
@@ -220,7 +220,7 @@ test('a fill whose window stays full for ten seconds closes its connection, and 
   stalled.resolve();
   assert.ok((await reading).equals(bytes));
   await until(isStored);
-  // Reads beside it have an end.
+  // Side reads have an end, and are left out here.
   const fetched = hub.gets.filter(({ toExclusive }) => toExclusive === undefined);
   assert.equal(fetched.length, 2);
   assert.ok(fetched[1]!.from! > 0);
@@ -228,7 +228,7 @@ test('a fill whose window stays full for ten seconds closes its connection, and 
   await nothingLeft();
 });
 
-test('a blob of unknown size is served whole where it fits a fill, and refused at the end of that', async (t) => {
+test('a blob of unknown size is served if it fits into a fill, and rejected if it does not', async (t) => {
   const { hub, cache, store, nothingLeft } = await startCache(t);
   hub.script.headSaysNothing = true;
   hub.script.bend = (_, whole) => ({ bytes: whole, totalSize: undefined });

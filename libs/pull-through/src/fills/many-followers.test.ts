@@ -1,4 +1,4 @@
-// Followers over the wire come, dawdle and go: a slow one is waited for, and nothing of one that left stays.
+// Remote followers come, read slowly and leave. The server waits for a slow one, and frees the resources of one that leaves.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { until } from '@cistern/runtime/testing';
 
 const mebibyte = 1024 * 1024;
 
-test('a slow follower is waited for, on both sides, and gets everything', { timeout: 60_000 }, async (t) => {
+test('both sides wait for a slow follower, and it gets all bytes', { timeout: 60_000 }, async (t) => {
   const { bytes, open, bytesSent, uploaded } = await startFillServer(t, { size: 24 * mebibyte });
   await uploaded;
   const before = process.memoryUsage().arrayBuffers;
@@ -16,14 +16,14 @@ test('a slow follower is waited for, on both sides, and gets everything', { time
   const buffer = Buffer.alloc(100_000);
   const length = await reader.read(buffer);
   await delay(500);
-  // The kernel's buffers of both sockets, and ours.
-  assert.ok(bytesSent() < 12 * mebibyte, `${bytesSent()} bytes were sent to who took ${length}`);
+  // The limit covers the kernel's buffers of both sockets, and ours.
+  assert.ok(bytesSent() < 12 * mebibyte, `${bytesSent()} bytes were sent to a reader that took ${length}`);
   t.diagnostic(`${process.memoryUsage().arrayBuffers - before} more bytes of buffers`);
   const rest = await readAll(reader);
   assert.ok(Buffer.concat([buffer.subarray(0, length), rest]).equals(bytes));
 });
 
-test('a follower that closes is gone from the worker at once, though the fill has nothing for it', async (t) => {
+test('a follower that closes is removed at the worker immediately, even while the fill has no bytes for it', async (t) => {
   const { fill, open, sockets } = await startFillServer(t, { size: 900_000, sent: 100_000 });
   const readers = await Promise.all(Array.from({ length: 5 }, () => open(400_000, 900_000)));
   const waiting = readers.map((reader) => reader!.read(Buffer.alloc(10)).catch(() => 'closed'));
@@ -34,7 +34,7 @@ test('a follower that closes is gone from the worker at once, though the fill ha
     Array.from({ length: 5 }, () => 'closed'),
   );
   await until(() => sockets.size === 0);
-  // Not only when the next heartbeat finds nobody.
+  // Sooner than the next heartbeat would find it closed.
   await delay(20);
   assert.equal(fill.readers, 0);
 });
@@ -60,7 +60,7 @@ test('hundreds of followers that leave at random leave nothing', { timeout: 120_
           : (await remote.open(place, range, leaving.signal))!;
       const buffer = Buffer.alloc(1 + random(300_000));
       const reads = random(4);
-      // Sooner or later: some wait for what does not come.
+      // Closes early or late: some readers wait for bytes that do not come.
       setTimeout(() => reader.close(), fate === 2 ? random(4) : 30);
       let position = from;
       for (let i = 0; i < reads; i += 1) {
@@ -83,9 +83,9 @@ test('hundreds of followers that leave at random leave nothing', { timeout: 120_
     await Promise.all(Array.from({ length: 25 }, follow));
   }
   await Promise.all(breaking);
-  // At most the cache's own, which it keeps for a while for others.
+  // At most the cache's own reader, which it keeps for a while to share it.
   await until(() => fill.readers <= 1);
-  // Idle connections are kept for the next.
+  // Idle connections are kept for reuse.
   assert.ok(sockets.size <= 30, `${sockets.size} sockets are open`);
   await until(() => countTimers() <= timersBefore + 2);
   assert.ok((await readAll((await open(0, mebibyte))!)).equals(bytes.subarray(0, mebibyte)));

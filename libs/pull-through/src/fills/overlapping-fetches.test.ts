@@ -1,4 +1,4 @@
-// Several upstream bodies may bring parts of one blob, and one of them may lie.
+// Several upstream bodies may bring parts of one blob, and one of them may have wrong bytes.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
@@ -12,7 +12,7 @@ const mebibyte = 1024 * 1024;
 
 const isMismatch = (error: unknown) => isCacheError(error, 'content-mismatch');
 
-test('a range that lies fails the fill: nothing of it is stored, and no reader gets an end', async (t) => {
+test('a range with wrong bytes fails the fill, stores nothing and gives no reader an end', async (t) => {
   const started = await startTestCache({ store: 'fs' });
   t.after(() => started.close());
   const { cache, hub, index, store, spools } = started;

@@ -1,4 +1,4 @@
-// Frames arrive in whatever pieces the network makes of them.
+// Frames arrive in pieces of any size.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
@@ -26,7 +26,7 @@ const endOf = (sentBytes: number, signed: Uint8Array = none, by = ends) =>
 const storedAt = (sentBytes: number, by = ends) => encodeFrame(frameTypes.stored, by.sign('stored', sentBytes, none));
 const data = (bytes: Uint8Array) => encodeFrame(frameTypes.data, bytes);
 
-/** A body that comes in these pieces, and then breaks off with `brokenBy`, ends, or is waited for. */
+/** Creates a body from these pieces, which then fails with `brokenBy`, ends, or never ends. */
 function bodyOf(pieces: readonly Buffer[], brokenBy?: Error | 'never') {
   const left = pieces.filter((piece) => piece.length > 0);
   const destroyed = Promise.withResolvers<number>();
@@ -55,7 +55,7 @@ function readerOf(...pieces: Buffer[]) {
   return createFrameReader(bodyOf(pieces), ends);
 }
 
-test('cut at any byte, into buffers of any size, the bytes are the same', async () => {
+test('the bytes are the same if the frames are cut at any byte and read into buffers of any size', async () => {
   const bytes = bytesOf(60);
   const parts = [heartbeat, data(bytes.subarray(0, 1)), data(bytes.subarray(1, 40)), data(Buffer.alloc(0))];
   const sent = Buffer.concat([...parts, heartbeat, data(bytes.subarray(40)), heartbeat, endOf(60, table)]);
@@ -69,7 +69,7 @@ test('cut at any byte, into buffers of any size, the bytes are the same', async 
   assert.ok((await readAll(readerOf(...single))).equals(bytes));
 });
 
-test('ended anywhere before the end frame, it gives what came and is interrupted', async () => {
+test('a body that ends before the end frame gives its bytes, then interrupts', async () => {
   const bytes = bytesOf(30);
   const sent = Buffer.concat([data(bytes.subarray(0, 10)), heartbeat, data(bytes.subarray(10)), endOf(30)]);
   for (let cut = 0; cut < sent.length; cut += 1) {
@@ -81,7 +81,7 @@ test('ended anywhere before the end frame, it gives what came and is interrupted
   }
 });
 
-test('a failure comes after the bytes before it, and stays', async () => {
+test('a failure follows the bytes before it, and repeats at each read', async () => {
   const failure = { kind: 'upstream-timeout', message: 'Too slow.', retryable: true };
   const frame = encodeFrame(frameTypes.failed, Buffer.from(JSON.stringify(failure)));
   const reader = readerOf(Buffer.concat([data(Buffer.from('abc')), frame]));
@@ -93,7 +93,7 @@ test('a failure comes after the bytes before it, and stays', async () => {
   await assert.rejects(readerOf(unknown).read(buffer), (error) => isCacheError(error, 'store-unavailable'));
 });
 
-test('what are no frames interrupt, and take no memory', async () => {
+test('invalid frames interrupt, and take no memory', async () => {
   const large = encodeFrame(frameTypes.failed);
   large.writeUInt32BE(maxControlBytes + 1, 1);
   for (const sent of [
@@ -105,14 +105,14 @@ test('what are no frames interrupt, and take no memory', async () => {
     await assert.rejects(readAll(readerOf(sent)), SourceInterrupted);
 });
 
-test('what came before the connection broke is given', async () => {
+test('a reader gets the bytes from before its connection broke', async () => {
   const reader = createFrameReader(bodyOf([data(Buffer.from('abcdef'))], new Error('reset')), ends);
   const chunks: Buffer[] = [];
   await assert.rejects(readInto(reader, chunks, 4), SourceInterrupted);
   assert.equal(Buffer.concat(chunks).toString(), 'abcdef');
 });
 
-test('a reader that is closed while it waits rejects, and lets go of the connection', async () => {
+test('a waiting reader that is closed rejects, and destroys its connection', async () => {
   const body = bodyOf([heartbeat], 'never');
   const reader = createFrameReader(body, ends);
   const waiting = reader.read(Buffer.alloc(4));
@@ -122,7 +122,7 @@ test('a reader that is closed while it waits rejects, and lets go of the connect
   await assert.rejects(reader.read(Buffer.alloc(4)), /closed/);
 });
 
-test('an end or a move to the store counts only as it was signed: for this fill, this request and these bytes', async () => {
+test('an end frame or stored frame is valid only with a signature for this fill, request and number of bytes', async () => {
   const bytes = bytesOf(60);
   const stranger = createPeerKeys('another secret of at least 16').ends(digest, path);
   const otherFill = keys.ends(digest, path.replace('fill?', 'another?'));
@@ -163,7 +163,7 @@ function isBroken(error: unknown): boolean {
   );
 }
 
-test('a fill that is stored interrupts, and says so', async () => {
+test('a stored fill interrupts its readers, and marks the error as stored', async () => {
   const chunks: Buffer[] = [];
   const reading = readInto(readerOf(data(Buffer.from('abc')), storedAt(3)), chunks);
   await assert.rejects(reading, (error) => error instanceof SourceInterrupted && error.isStored);
@@ -172,7 +172,7 @@ test('a fill that is stored interrupts, and says so', async () => {
   await assert.rejects(moving, (error) => error instanceof SourceInterrupted && !error.isStored);
 });
 
-test('the table comes with the end, which is waited for once the data has been read', async () => {
+test('the checksum table comes with the end frame, for which the reader waits after the data', async () => {
   const into = Buffer.alloc(64);
   const reader = readerOf(data(Buffer.from('abc')), heartbeat, endOf(3, table));
   assert.equal(await reader.read(into), 3);
@@ -185,7 +185,7 @@ test('the table comes with the end, which is waited for once the data has been r
   await assert.rejects(readerOf(heartbeat).table(), SourceInterrupted);
 });
 
-test('the largest table fits', async () => {
+test('the largest checksum table fits into an end frame', async () => {
   const crcs = Array.from({ length: 10_000 }, (_, at) => at);
   const largest = encodeTable({ segmentBytes: 1024 ** 4, crcs });
   assert.deepEqual(await readerOf(endOf(0, largest)).table(), { segmentBytes: 1024 ** 4, crcs });

@@ -1,4 +1,4 @@
-// A stalled upstream is told from a dead worker: the one is followed on, the other is left.
+// Distinguishes a stalled upstream from a dead worker: readers stay with the first, and leave the second.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,7 +20,7 @@ async function startRelayed(t: Parameters<typeof startFillServer>[0], sent: numb
   return { ...started, relay, remote };
 }
 
-test('heartbeats keep a reader while upstream stalls', { concurrency: true }, async (t) => {
+test('a reader with heartbeats stays while upstream stalls', { concurrency: true }, async (t) => {
   const { remote, place, hub, bytes } = await startRelayed(t, 300_000);
   const reading = readAll((await remote.open(place, range, signal))!);
   await delay(silenceMs + 1_500);
@@ -28,7 +28,7 @@ test('heartbeats keep a reader while upstream stalls', { concurrency: true }, as
   assert.ok((await reading).equals(bytes));
 });
 
-test('a worker that says nothing at all is left, with what it has said', { concurrency: true }, async (t) => {
+test('a reader leaves a silent worker, and keeps the bytes from before', { concurrency: true }, async (t) => {
   const { remote, place, relay, bytes } = await startRelayed(t, 300_000);
   const chunks: Buffer[] = [];
   const reading = readInto((await remote.open(place, range, signal))!, chunks);
@@ -39,21 +39,25 @@ test('a worker that says nothing at all is left, with what it has said', { concu
   await assert.rejects(remote.open(place, range, signal), SourceInterrupted);
 });
 
-test('a reader may take its time, and still tells silence after it', { concurrency: true }, async (t) => {
-  const { remote, place, relay, bytes } = await startRelayed(t, 850_000);
-  const reader = (await remote.open(place, range, signal))!;
-  const begun = await reader.read(Buffer.alloc(1_000));
-  assert.ok(begun > 0);
-  await delay(silenceMs + 1_500);
-  const chunks: Buffer[] = [];
-  const reading = readInto(reader, chunks);
-  await until(() => Buffer.concat(chunks).length === 850_000 - begun);
-  assert.ok(Buffer.concat(chunks).equals(bytes.subarray(begun, 850_000)));
-  relay.hold();
-  await assert.rejects(reading, SourceInterrupted);
-});
+test(
+  'a reader that pauses gets its bytes, and still detects silence after the pause',
+  { concurrency: true },
+  async (t) => {
+    const { remote, place, relay, bytes } = await startRelayed(t, 850_000);
+    const reader = (await remote.open(place, range, signal))!;
+    const begun = await reader.read(Buffer.alloc(1_000));
+    assert.ok(begun > 0);
+    await delay(silenceMs + 1_500);
+    const chunks: Buffer[] = [];
+    const reading = readInto(reader, chunks);
+    await until(() => Buffer.concat(chunks).length === 850_000 - begun);
+    assert.ok(Buffer.concat(chunks).equals(bytes.subarray(begun, 850_000)));
+    relay.hold();
+    await assert.rejects(reading, SourceInterrupted);
+  },
+);
 
-test('a connection that breaks interrupts at once', { concurrency: true }, async (t) => {
+test('a broken connection interrupts a reader immediately', { concurrency: true }, async (t) => {
   const { remote, place, relay, bytes } = await startRelayed(t, 300_000);
   const chunks: Buffer[] = [];
   const reading = readInto((await remote.open(place, range, signal))!, chunks);

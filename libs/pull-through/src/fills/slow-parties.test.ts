@@ -1,4 +1,4 @@
-// Slow clients and slow upstreams hold nothing that others wait for. Times are virtual.
+// Slow clients and slow upstreams do not delay others. Times are virtual.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -30,7 +30,7 @@ async function startCache(t: TestContext, options: TestCacheOptions) {
   return { ...started, add, read, isStored };
 }
 
-test('three clients at 16 KB/s hold no spool after their fills have been committed', async (t) => {
+test('three clients at 16 KB/s hold no spool space after their fills are committed', async (t) => {
   const { add, read, isStored, spools, hub } = await startCache(t, { spoolBytes: 7 * mebibyte });
   const blobs = [1, 2, 3].map((seed) => add(2 * mebibyte, seed));
   const slow = blobs.map(async (blob) => readSlowly(await read(blob), 16_000));
@@ -48,10 +48,10 @@ test('three clients at 16 KB/s hold no spool after their fills have been committ
 });
 
 const refuse = async (): Promise<never> => {
-  throw new CacheError('store-unavailable', 'The store takes nothing.');
+  throw new CacheError('store-unavailable', 'The store accepts no writes.');
 };
 
-test('beside three slow clients of blobs that the store did not take, a larger one passes through what is left', async (t) => {
+test('a larger blob passes through the remaining spool while three slow clients read blobs that the store rejected', async (t) => {
   const { add, read, fills, spools } = await startCache(t, {
     spoolBytes: 7 * mebibyte,
     wrapStore: (inner) => ({ ...inner, put: refuse, beginUpload: refuse }),
@@ -59,7 +59,7 @@ test('beside three slow clients of blobs that the store did not take, a larger o
   const blobs = [1, 2, 3].map((seed) => add(2 * mebibyte, seed));
   const slow = blobs.map(async (blob) => readSlowly(await read(blob), 16_000));
   await until(() => fills.size === 3);
-  // Their commits are tried for a minute.
+  // Their fills retry the commits for a minute.
   await delay(60_000);
   await until(() => fills.size === 0);
   const startedAtMs = performance.now();
@@ -71,7 +71,7 @@ test('beside three slow clients of blobs that the store did not take, a larger o
   await until(() => spools.usedBytes === 0);
 });
 
-test('a client that reads nothing delays neither the fetch nor the commit of a blob far larger than its room', async (t) => {
+test('a client that reads nothing delays neither fetch nor commit of a blob far larger than its part of the spool', async (t) => {
   const { add, read, isStored, spools, hub } = await startCache(t, {
     spoolBytes: 2 * mebibyte,
     perFillBytes: mebibyte,
@@ -86,7 +86,7 @@ test('a client that reads nothing delays neither the fetch nor the commit of a b
   await until(() => spools.usedBytes === 0);
 });
 
-test('sixteen slow bodies of 65 KiB do not keep a complete blob of 100 KiB from being committed', async (t) => {
+test('sixteen slow bodies of 65 KiB do not prevent the commit of a complete blob of 100 KiB', async (t) => {
   const uploads = new Set<string>();
   const { add, read, isStored, hub } = await startCache(t, {
     wrapStore: (inner) => ({

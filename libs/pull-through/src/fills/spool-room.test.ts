@@ -1,4 +1,4 @@
-// Room in the spool: what a fill takes, what it waits for, and what it is refused.
+// Tests the spool space of fills: how much a fill takes, when it waits, and when it is rejected.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
@@ -32,7 +32,7 @@ test('a blob that is larger than the spool passes through it', async (t) => {
   assert.equal(hub.gets.length, 1);
 });
 
-test('a spool that cannot hold a segment refuses, with the setting, before upstream sends it', async (t) => {
+test('a spool that cannot hold a segment rejects a fill before its bytes are fetched, and the error names the setting', async (t) => {
   const { hub, pull, spools } = await startCache(t, { spoolBytes: 32 * kibibyte, leastSegmentBytes: 64 * kibibyte });
   const digest = hub.addBlob(library.repository, bytesOf(2 * mebibyte));
   await assert.rejects(() => pull(digest), isTooLarge);
@@ -46,7 +46,7 @@ const isTooLarge = (error: unknown) =>
   !error.retryable &&
   error.retryAfterMs === undefined;
 
-test('a fill waits for room in the spool until another one gives its own back', async (t) => {
+test('a fill waits for spool space until another fill frees its own', async (t) => {
   const { hub, pull, spools } = await startCache(t, { spoolBytes: 3 * mebibyte });
   const [first, second] = [bytesOf(2 * mebibyte, 1), bytesOf(2 * mebibyte, 2)];
   const digests = [hub.addBlob(library.repository, first), hub.addBlob(library.repository, second)] as const;
@@ -60,7 +60,7 @@ test('a fill waits for room in the spool until another one gives its own back', 
   await until(() => spools.usedBytes === 0);
 });
 
-test('ranges of a blob that is not wanted whole take no room', async (t) => {
+test('ranges of a blob that is not fetched whole take no spool space', async (t) => {
   const { cache, hub, spools } = await startCache(t, { maxWholeForRangeBytes: mebibyte, spoolBytes: 2 * mebibyte });
   const bytes = bytesOf(10 * mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
@@ -72,7 +72,7 @@ test('ranges of a blob that is not wanted whole take no room', async (t) => {
   await until(() => spools.usedBytes === 0);
 });
 
-test('a length that nobody tells is learned in a spool of any size', async (t) => {
+test('a blob of unknown length is served if it fits the spool, and rejected if it does not', async (t) => {
   const { cache, hub, spools } = await startCache(t, { spoolBytes: 2 * mebibyte });
   const bytes = bytesOf(mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
@@ -89,7 +89,7 @@ test('a length that nobody tells is learned in a spool of any size', async (t) =
   await until(() => spools.usedBytes === 0);
 });
 
-test('a blob without a length takes no more room than it needs while it comes', async (t) => {
+test('a blob of unknown length takes only the spool space of its bytes so far', async (t) => {
   const { cache, hub, spools } = await startCache(t, { spoolBytes: 20 * mebibyte });
   const [untold, told] = [bytesOf(mebibyte, 1), bytesOf(2 * mebibyte, 2)];
   const [first, second] = [hub.addBlob(library.repository, untold), hub.addBlob(library.repository, told)];

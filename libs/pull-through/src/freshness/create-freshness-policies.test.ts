@@ -6,7 +6,7 @@ const rule = (tags: readonly string[], ttlMs: number) =>
   ({ tags, ttlMs, staleWhileRevalidateMs: 0, staleIfErrorMs: Infinity, onNotFound: 'keep' }) as const;
 const versions = ['?(v)+([0-9]).+([0-9]).+([0-9])', '?(v)+([0-9]).+([0-9]).+([0-9])[-._]*'];
 
-test('the first rule with a pattern that matches holds', () => {
+test('the first rule with a matching pattern applies', () => {
   const policyOf = createFreshnessPolicies([
     {
       name: 'docker.io',
@@ -22,7 +22,7 @@ test('the first rule with a pattern that matches holds', () => {
   assert.equal(policyOf('elsewhere', 'main').ttlMs, 0);
 });
 
-test('the built-in class of versions takes whole versions only', () => {
+test('the built-in class of versions matches only whole versions', () => {
   const policyOf = createFreshnessPolicies([{ name: 'docker.io', freshness: [rule(versions, 1), rule(['*'], 0)] }]);
   const isVersion = (tag: string) => policyOf('docker.io', tag).ttlMs === 1;
   for (const tag of ['1.2.3', 'v1.2.3', '1.2.3-alpine', 'v10.20.30-rc.1_x', '1.2.3.4', '2026.11.24', '1.2.3_jdk'])

@@ -9,32 +9,32 @@ const confirmed = (agoMs: number) =>
 const is = (agoMs: number, lastFailure?: string, triedAgoMs = agoMs) =>
   freshnessOf({ ...confirmed(agoMs), lastFailure, lastTriedAtMs: nowMs - triedAgoMs }, policy, { nowMs });
 
-test('a record is fresh, then confirmed behind the answer, then expired', () => {
+test('a record is first fresh, then revalidated in the background, then expired', () => {
   assert.deepEqual(
     [0, 59_999, 60_000, 89_999, 90_000].map((agoMs) => is(agoMs)),
     ['fresh', 'fresh', 'revalidate-behind', 'revalidate-behind', 'expired'],
   );
 });
 
-test('a confirmation from the future is expired, but for what two readings of one clock differ by', () => {
+test('a confirmation in the future is expired, except within the tolerance of the clock', () => {
   assert.deepEqual(
     [-1, -2_000, -2_001, -3_600_000].map((agoMs) => is(agoMs)),
     ['fresh', 'fresh', 'expired', 'expired'],
   );
 });
 
-test('a failure holds the next try off for a moment, and one from the future does not', () => {
+test('a failure delays the next try for a moment, and one in the future does not', () => {
   assert.equal(is(100_000, 'upstream-timeout', 9_999), 'failed-lately');
   assert.equal(is(100_000, 'upstream-timeout', 10_000), 'expired');
   assert.equal(is(100_000, 'upstream-timeout', -2_000), 'failed-lately');
   assert.equal(is(100_000, 'upstream-timeout', -3_600_000), 'expired');
 });
 
-test('a failure that is remembered names the part that failed', () => {
+test('a remembered failure names the part that failed', () => {
   for (const [kind, message] of [
-    ['upstream-timeout', /^quay\.io could not be asked/],
-    ['manifest-unknown', /^quay\.io said/],
-    ['store-unavailable', /^This cache could not confirm it a moment ago \(store-unavailable\)/],
+    ['upstream-timeout', /^A request to quay\.io failed a moment ago/],
+    ['manifest-unknown', /^quay\.io answered/],
+    ['store-unavailable', /^This cache failed to confirm it a moment ago \(store-unavailable\)/],
   ] as const)
     assert.match(failedLately('quay.io', kind, 1_000).message, message);
 });

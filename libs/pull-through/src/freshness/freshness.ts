@@ -1,40 +1,40 @@
-// Freshness of a tag's record. A digest is immutable and never requested again; upstream confirms a tag once in a while, and its
-// last answer is worth something while it is unavailable.
+// Decides whether a tag's record is fresh. A digest is immutable and never requested again. The upstream confirms a tag from time
+// to time, and the last confirmation is served while the upstream is unavailable.
 import { posix } from 'node:path';
 import { CacheError, type CacheErrorKind, cacheErrorKinds, isCacheError } from '@cistern/errors';
 import type { TagRecord } from '@cistern/index';
 import { LRUCache } from 'lru-cache';
 
 export interface FreshnessPolicy {
-  /** How long a confirmed tag is served without asking upstream; 0: always ask; Infinity: never. */
+  /** How long a confirmed tag is served without a request to the upstream. 0 means always confirm, Infinity never. */
   readonly ttlMs: number;
-  /** For how long after that it is served at once, and confirmed behind the answer. */
+  /** For how long after that the tag is served immediately and confirmed in the background. */
   readonly staleWhileRevalidateMs: number;
-  /** For how long after `ttlMs` it is served while upstream cannot be asked; may be Infinity. */
+  /** For how long after `ttlMs` the tag is served while the upstream is unavailable; may be Infinity. */
   readonly staleIfErrorMs: number;
-  /** Of a tag that upstream no longer has, or no longer gives to us. */
+  /** Applies to a tag that the upstream no longer has, or no longer gives to us. */
   readonly onNotFound: 'keep' | 'forget';
-  /** Of one that it no longer gives to us, where that is not the same. */
+  /** Applies instead of `onNotFound` to a tag that the upstream no longer gives to us. */
   readonly onDenied?: 'forget' | undefined;
 }
 
 interface FreshnessRule extends FreshnessPolicy {
-  /** Globs as a shell has them. A tag holds no slash, so `*` is any of it. */
+  /** Globs as in a shell. A tag has no slash, so `*` matches any tag. */
   readonly tags: readonly string[];
 }
 
 export type PolicyOf = (upstream: string, tag: string) => FreshnessPolicy;
 
-/** `failed-lately`: what the last try brought holds a moment longer. */
+/** `failed-lately` means that the failure of the last try still holds. */
 export type Freshness = 'fresh' | 'revalidate-behind' | 'failed-lately' | 'expired';
 
-/** After a try that failed the next one is so far away, on all nodes together. */
+/** The time between a failed try and the next one, for all nodes together. */
 export const retryAfterFailureMs = 10_000;
 
-/** So much may a stamp be ahead of this node's reading of the clock that all nodes share. */
+/** How far a timestamp may be ahead of this node's reading of the cluster's clock. */
 const toleratedMs = 2_000;
 
-/** Tags have been matched already when they are popular; a match costs microseconds. */
+/** Caches the match of popular tags: each match costs microseconds. */
 const maxMatched = 2000;
 
 const alwaysAsk: FreshnessPolicy = {
@@ -47,14 +47,14 @@ const alwaysAsk: FreshnessPolicy = {
 const refusals: ReadonlySet<string> = new Set<CacheErrorKind>(['manifest-unknown', 'name-unknown', 'denied']);
 
 /**
- * Since a stamp of any node, in milliseconds. A stamp from the future counts as expired. Older releases stamped by the clock of
- * their machine.
+ * Returns the milliseconds since a timestamp of any node. A timestamp in the future counts as expired: older releases used the
+ * clock of their machine.
  */
 export function elapsedMs(stampMs: number, nowMs: number): number {
   return stampMs > nowMs + toleratedMs ? Infinity : Math.max(0, nowMs - stampMs);
 }
 
-/** `maxAgeMs`: of the client, who takes nothing older unless it cannot be had. */
+/** `maxAgeMs` is the client's limit. An older record is served only if it cannot be confirmed. */
 export function freshnessOf(
   record: Pick<TagRecord, 'origin' | 'checkedAtMs' | 'lastTriedAtMs' | 'lastFailure'>,
   policy: FreshnessPolicy,
@@ -68,7 +68,7 @@ export function freshnessOf(
   return mayWait ? 'revalidate-behind' : 'expired';
 }
 
-/** How long what the last try brought holds, if it failed. A no is an answer too, and as good for as long. */
+/** Returns how long the failure of the last try holds, in milliseconds. A refusal holds as long as a confirmation does. */
 export function failureHoldsForMs(
   { lastFailure, lastTriedAtMs }: Pick<TagRecord, 'lastTriedAtMs' | 'lastFailure'>,
   { ttlMs }: FreshnessPolicy,
@@ -79,7 +79,7 @@ export function failureHoldsForMs(
   return forMs - elapsedMs(lastTriedAtMs, nowMs);
 }
 
-/** Since upstream last confirmed it, in milliseconds. Never confirmed means as old as its first sight here. */
+/** Returns the milliseconds since the last confirmation. A tag without a confirmation is as old as its record. */
 export function ageOf(record: Pick<TagRecord, 'checkedAtMs' | 'firstSeenAtMs'>, nowMs: number): number {
   return Math.max(0, nowMs - (record.checkedAtMs || record.firstSeenAtMs));
 }
@@ -91,12 +91,12 @@ export function mayServeOnError(
   return ageMs < ttlMs + staleIfErrorMs;
 }
 
-/** Upstream has been asked and says that it is not there, or not for us. Anything else says nothing about the tag. */
+/** Returns whether the upstream answered that the content does not exist or is denied. Other errors do not concern the tag. */
 export function isRefusal(kind: string): boolean {
   return refusals.has(kind);
 }
 
-/** Whether a tag or a list is forgotten after this refusal. */
+/** Returns whether a tag or a list is forgotten after this error. */
 export function isForgottenFor(error: unknown, { onNotFound, onDenied }: FreshnessPolicy): boolean {
   if (!isCacheError(error) || !isRefusal(error.kind)) return false;
   // Docker Hub answers 401 for private repositories.
@@ -108,30 +108,30 @@ export function failureKindOf(error: unknown): string {
   return isCacheError(error) ? error.kind : 'unknown';
 }
 
-/** The error of the try that failed a moment ago. The next try may come after `retryAfterMs`. */
+/** Creates the error for a try that failed a moment ago. The next try may follow after `retryAfterMs`. */
 export function failedLately(upstream: string, kind: string, retryAfterMs: number): CacheError {
   const known = cacheErrorKinds.find((one) => one === kind) ?? 'upstream-unreachable';
   return new CacheError(known, messageOf(upstream, kind), { detail: { upstream }, retryAfterMs });
 }
 
 function messageOf(upstream: string, kind: string): string {
-  if (isRefusal(kind)) return `${upstream} said a moment ago that it does not have this, or that it is not for us.`;
+  if (isRefusal(kind)) return `${upstream} answered a moment ago that this does not exist or that access is denied.`;
   const isOurs = ownFailures.has(kind);
   const what = isOurs
-    ? `This cache could not confirm it a moment ago (${kind})`
-    : `${upstream} could not be asked a moment ago`;
+    ? `This cache failed to confirm it a moment ago (${kind})`
+    : `A request to ${upstream} failed a moment ago`;
   return `${what}. Try again in some seconds.`;
 }
 
 /** These are failures of the cache. */
 const ownFailures: ReadonlySet<string> = new Set(['store-unavailable', 'index-unavailable', 'overloaded']);
 
-/** The policy of a tag is the first rule of its upstream whose patterns match. */
+/** Returns a function that finds a tag's policy: the first rule of its upstream with a matching pattern. */
 export function createFreshnessPolicies(
   upstreams: readonly {
     readonly name: string;
     readonly freshness: readonly FreshnessRule[];
-    /** Tags that it no longer gives to us are forgotten, whatever the rules say. */
+    /** Forgets tags that the upstream no longer gives to us, regardless of the rules. */
     readonly forgetsDenied?: boolean | undefined;
   }[],
 ): PolicyOf {
@@ -145,7 +145,7 @@ export function createFreshnessPolicies(
     rules.get(upstream)?.find(({ tags }) => tags.some((pattern) => posix.matchesGlob(tag, pattern))) ?? alwaysAsk;
   const matched = new LRUCache<string, FreshnessPolicy>({ max: maxMatched });
   return (upstream, tag) => {
-    // An upstream's name holds no slash.
+    // An upstream's name has no slash.
     const key = `${upstream}/${tag}`;
     const known = matched.get(key);
     if (known !== undefined) return known;

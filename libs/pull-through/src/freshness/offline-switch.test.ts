@@ -28,7 +28,7 @@ function startParts(t: TestContext) {
   return { store, index, metrics, open };
 }
 
-test('the configuration holds until somebody decides, for the cluster or for one upstream', async (t) => {
+test('the configuration applies until an operator decides, for the cluster or for one upstream', async (t) => {
   const { store, index, metrics, open } = startParts(t);
   const nodes = [await open(), await open()];
   const becomes = async (docker: boolean, quay: boolean) =>
@@ -41,7 +41,7 @@ test('the configuration holds until somebody decides, for the cluster or for one
   assert.match(await metrics.registry.metrics(), /cistern_upstream_offline\{upstream="quay.io"\} 1/);
   const { all, upstreams: decided } = await readOfflineDecisions(store);
   assert.deepEqual([all, [...decided]], [true, [['docker.io', false]]]);
-  // For all, so for that one too.
+  // A decision for all upstreams also replaces the one for this upstream.
   await decideOffline({ store, index }, { offline: true });
   await becomes(true, true);
   await decideOffline({ store, index }, { offline: false });
@@ -56,14 +56,14 @@ test('a decision outlives the nodes and the index', async (t) => {
   assert.equal((await open()).isOffline('docker.io'), true);
 });
 
-test('a decision is made while the index is away', async (t) => {
+test('a decision can be made while the index is unavailable', async (t) => {
   const { store, open } = startParts(t);
   const index = { pubsub: { publish, subscribe: async () => () => {} } };
   await decideOffline({ store, index }, { upstream: 'docker.io', offline: true });
   assert.equal((await open()).isOffline('docker.io'), true);
 });
 
-test('without the store the configuration holds, and what was decided last stays', async (t) => {
+test('without the store, the configuration applies at startup, and later the last decision stays', async (t) => {
   const { store, index, open } = startParts(t);
   const faults = { isAway: true };
   const failing: BlobStore = {
@@ -83,7 +83,7 @@ test('without the store the configuration holds, and what was decided last stays
   assert.equal(node.isOffline('docker.io'), true);
 });
 
-test('what is no decision is none', async (t) => {
+test('an object that is not a valid decision is ignored', async (t) => {
   const { store, open } = startParts(t);
   await store.writeObject('cistern/state/offline/docker.io.json', Buffer.from('{"schema":2,"offline":true}'));
   await store.writeObject('cistern/state/offline/_all.json', Buffer.from('no json'));

@@ -1,6 +1,6 @@
-// Whether an upstream gets requests: the last decision of the operators holds, else the configuration. A decision for a single
-// upstream holds before the one for all. The store keeps an object for each, so that it outlives index and nodes, and no two
-// decisions write the same object.
+// Switches upstreams offline. The last decision of the operators wins over the configuration, and a decision for one upstream
+// wins over the one for all. Each decision is an object in the store, so it outlives index and nodes, and no two decisions write
+// the same object.
 import {
   type BlobStore,
   offlineDecisionKey,
@@ -18,7 +18,7 @@ import type { Upstream } from '@cistern/upstream';
 const offlineTopic = 'offline';
 
 interface OfflineDecisions {
-  /** For all upstreams; `undefined`: none. */
+  /** The decision for all upstreams; `undefined` if there is none. */
   readonly all: boolean | undefined;
   readonly upstreams: ReadonlyMap<string, boolean>;
 }
@@ -38,10 +38,10 @@ export interface OfflineSwitchOptions {
 
 export type OfflineSwitch = Awaited<ReturnType<typeof openOfflineSwitch>>;
 
-/** For decisions whose announcement was lost. */
+/** Finds decisions whose announcement was lost. */
 const lookEveryMs = 10_000;
 
-/** Resolves when it knows, or cannot know for now because the store does not answer. The caller closes it. */
+/** Resolves after the first read of the decisions, also if the store is unavailable then. The caller closes it. */
 export async function openOfflineSwitch(options: OfflineSwitchOptions) {
   const { store, index, upstreams, log, metrics } = options;
   const configured = new Map(upstreams.map((upstream) => [upstream.name, upstream.isOffline]));
@@ -56,10 +56,7 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions) {
     for (const { name } of upstreams) {
       const offline = isOffline(name);
       if (offline !== (reported.get(name) ?? false))
-        log.warn(
-          { upstream: name },
-          offline ? 'an upstream is offline: it is asked for nothing' : 'an upstream is online again',
-        );
+        log.warn({ upstream: name }, offline ? 'upstream switched offline' : 'upstream switched online');
       reported.set(name, offline);
       metrics.upstreamOffline.set({ upstream: name }, offline ? 1 : 0);
     }
@@ -75,8 +72,7 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions) {
       }
     },
     onFailure(error, times) {
-      if (times === 1)
-        log.warn({ err: error }, 'what was decided about asking upstreams cannot be read: it stays as it was');
+      if (times === 1) log.warn({ err: error }, 'failed to read offline decisions, keeping last state');
     },
   });
 
@@ -91,7 +87,7 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions) {
   };
 }
 
-/** Rejects with `store-unavailable`. */
+/** Reads all decisions. Rejects with `store-unavailable`. */
 export async function readOfflineDecisions(store: BlobStore): Promise<OfflineDecisions> {
   const upstreams = new Map<string, boolean>();
   let all: boolean | undefined;
@@ -106,9 +102,9 @@ export async function readOfflineDecisions(store: BlobStore): Promise<OfflineDec
 }
 
 /**
- * Switches one upstream off or on for all nodes; without `upstream`, all of them, and the decisions for single ones are forgotten.
- * `offline`: `undefined` means as the configuration says. Nodes act on it at once or, where the announcement does not reach
- * them, within ten seconds. Rejects with `store-unavailable` if it cannot be kept: then it may hold in part.
+ * Switches an upstream offline or online for all nodes. Without `upstream` it switches all upstreams and removes the decisions for
+ * single ones. `offline: undefined` restores the configured state. Nodes follow immediately, or within ten seconds if the
+ * announcement is lost. Rejects with `store-unavailable` if the decision cannot be stored: then it may hold in part.
  */
 export async function decideOffline(
   { store, index }: { readonly store: BlobStore; readonly index: Pick<CacheIndex, 'pubsub'> },
@@ -130,12 +126,12 @@ export async function decideOffline(
 export function offlineError(upstream: string): CacheError {
   return new CacheError(
     'upstream-unreachable',
-    `${upstream} is switched offline here: only what is cached already is served.`,
+    `${upstream} is switched offline in this cache. Only cached content is served.`,
     { detail: { upstream, offline: true } },
   );
 }
 
-/** An upstream that may be switched off: while it is, it gets no requests. Transfers that are under way come to their end. */
+/** Wraps an upstream so that it gets no requests while it is offline. Transfers in flight continue to their end. */
 export function refuseOffline(upstream: Upstream, isOffline: (upstream: string) => boolean): Upstream {
   const { name, connectionsPerBlob } = upstream;
   const unlessOffline = <M extends Exclude<keyof Upstream, 'name' | 'connectionsPerBlob' | 'close'>>(method: M) =>

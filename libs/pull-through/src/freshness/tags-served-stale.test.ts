@@ -1,4 +1,4 @@
-// What clients get for a tag past its time, beside the table in test/adapters: what goes on behind, and for how long.
+// Tests the responses for a tag past its TTL, in addition to the table in test/adapters: background jobs, and time limits.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -30,7 +30,7 @@ async function startCache(t: TestContext, options: Parameters<typeof startTestCa
   return { ...started, add };
 }
 
-test('behind a stale answer one job runs, however many ask, and the next answer is fresh', async (t) => {
+test('one background job revalidates a stale tag, however many clients request it, and the next response is fresh', async (t) => {
   const { cache, hub, index, clock, policy, add, restartFrontend } = await startCache(t);
   policy.staleWhileRevalidateMs = minuteMs;
   const before = add(1);
@@ -51,7 +51,7 @@ test('behind a stale answer one job runs, however many ask, and the next answer 
   assert.deepEqual(hub.calls, ['get-manifest', 'head-manifest', 'get-manifest']);
 });
 
-test('a client that wants nothing older than max-age waits for upstream', async (t) => {
+test('a client waits for upstream if the tag is older than its max-age', async (t) => {
   const { cache, hub, clock, policy, add } = await startCache(t);
   policy.staleWhileRevalidateMs = minuteMs;
   add(1);
@@ -66,7 +66,7 @@ test('a client that wants nothing older than max-age waits for upstream', async 
   assert.equal((await cache.openManifest({ ...latest, maxAgeMs: 0 })).staleBecause, 'failing');
 });
 
-test('who can be served stale waits seconds for a silent upstream, and those after them are, too', async (t) => {
+test('a client waits some seconds for a silent upstream, then it and later clients get a stale tag', async (t) => {
   const { cache, hub, clock, add } = await startCache(t);
   add(1);
   await cache.openManifest(latest);
@@ -84,7 +84,7 @@ test('who can be served stale waits seconds for a silent upstream, and those aft
   assert.deepEqual(hub.calls, ['get-manifest', 'head-manifest']);
 });
 
-test('a tag that upstream no longer has is kept, and asked for again when its time is up', async (t) => {
+test('a tag that upstream no longer has is kept, and revalidated after its TTL', async (t) => {
   const { cache, hub, clock, policy, add } = await startCache(t);
   policy.ttlMs = 10 * minuteMs;
   const digest = add(1);
@@ -101,7 +101,7 @@ test('a tag that upstream no longer has is kept, and asked for again when its ti
   assert.equal((await cache.openManifest(latest)).cache, 'REVALIDATED');
 });
 
-test('a tag that is to be forgotten is gone from index and store, where another cache had left it too', async (t) => {
+test('a forgotten tag is removed from index and store, also if another cache had left it', async (t) => {
   const { cache, hub, index, store, clock, policy, add } = await startCache(t, { adoptAs: 'docker.io' });
   policy.onNotFound = 'forget';
   const digest = add(1);
@@ -123,7 +123,7 @@ test('a tag that is to be forgotten is gone from index and store, where another 
   assert.equal((await cache.openManifest({ ...library, reference: parseReference(digest) })).cache, 'HIT');
 });
 
-test('a worker that ends while it asks leaves no failure behind', async (t) => {
+test('a worker that shuts down during a revalidation records no failure', async (t) => {
   const { cache, hub, index, clock, workers, add } = await startCache(t);
   add(1);
   await cache.openManifest(latest);
@@ -136,7 +136,7 @@ test('a worker that ends while it asks leaves no failure behind', async (t) => {
   assert.equal((await index.tags.get(key))?.lastFailure, undefined);
 });
 
-test('offline, nothing is asked for, whatever is there is served, and the rest refused at once', async (t) => {
+test('an offline upstream gets no requests; cached content is served, and the rest fails immediately', async (t) => {
   const { cache, hub, clock, offline, add } = await startCache(t);
   const digest = add(1);
   const layer = hub.addBlob(library.repository, bytesOf(1000));

@@ -1,4 +1,4 @@
-// Lists for clients: from memory while fresh, from a worker when not, and from the store when upstream cannot be asked.
+// Serves lists to clients: from memory while fresh, else from a worker, and from the store while the upstream is unavailable.
 import type { BlobStore } from '@cistern/blob-store';
 import type { JobName, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
 import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
@@ -26,12 +26,12 @@ interface Known {
   readonly checkedAtMs: number;
 }
 
-/** Of pages as JSON. */
+/** The memory for pages, as JSON. */
 const maxRememberedBytes = 16 * 1024 * 1024;
-/** Who can be served stale waits no longer for an upstream that says nothing. */
+/** A client that can get a stale page waits this long at most for an upstream that does not respond. */
 const patienceMs = 5_000;
 
-/** `forget`: pages that are remembered are fetched again. */
+/** `forget` removes all pages from memory. */
 export function createLists(
   deps: ListsDeps,
 ): Pick<PullThrough, 'listTags' | 'listReferrers'> & { readonly forget: () => void } {
@@ -63,7 +63,7 @@ export function createLists(
     if (known !== undefined && elapsedMs(known.checkedAtMs, now()) < freshForMs) return answer(known, 'HIT');
     try {
       const payload = { ...query, maxAgeMs: freshForMs } as JobPayload<typeof name>;
-      // Who wants it anew does not take what others were satisfied with.
+      // A forced request does not share the job of others, which may serve a stored page.
       const subject = `${force ? 'anew ' : ''}${place.name}`;
       const patience = known !== undefined && !force ? { patienceMs } : {};
       const { result, joined } = await requestFromWorker(name, payload, { subject, force, signal, ...patience });
@@ -79,10 +79,7 @@ export function createLists(
       }
       const kept = known ?? (await findKept(place));
       if (kept === undefined || !mayServeOnError(now() - kept.checkedAtMs, policy)) throw error;
-      log.warn(
-        { err: error, upstream, repository: query.repository },
-        'upstream cannot be asked for a list: served stale',
-      );
+      log.warn({ err: error, upstream, repository: query.repository }, 'failed to fetch list, serving stale');
       return answer(kept, 'STALE', isOffline(upstream) ? 'offline' : 'failing');
     }
   }

@@ -1,4 +1,4 @@
-// A page of a list as the store keeps it, for all nodes and for when upstream cannot be asked.
+// Stores pages of lists, for all nodes and for times when the upstream is unavailable.
 import { createHash } from 'node:crypto';
 import { type BlobStore, listObjectKey } from '@cistern/blob-store';
 import { readJsonObject } from '@cistern/content';
@@ -15,7 +15,7 @@ export interface ListPlace {
   readonly objectKey: string;
 }
 
-/** Clients choose what they ask for, so a repository has so many objects and no more. */
+/** The number of objects of a repository. It is limited because clients choose which pages they request. */
 const slots: Readonly<Record<ListName, number>> = { tags: 64, referrers: 256 };
 
 export type ListPage = TagsPage | ReferrersPage;
@@ -24,20 +24,20 @@ export interface KeptList {
   readonly schema: 1;
   readonly name: string;
   readonly page: ListPage;
-  /** When upstream gave it; it is not written again for being confirmed. */
+  /** When the upstream sent this page. A confirmation does not change it. */
   readonly keptAtMs: number;
 }
 
-/** What the store takes as a small object. */
+/** The store's limit for a small object. */
 const maxBytes = 4 * 1024 * 1024;
 
-/** `undefined`: not there, or another page is. */
+/** Resolves to `undefined` if the object does not exist or holds another page. */
 export async function readKeptList(store: BlobStore, { name, objectKey }: ListPlace): Promise<KeptList | undefined> {
   const kept = await readJsonObject<KeptList>(store, objectKey);
   return kept?.name === name ? kept : undefined;
 }
 
-/** A page that is too large for the store is not kept: upstream is asked for it each time. */
+/** Stores a page. A page that is too large for the store is skipped, and each request for it goes to the upstream. */
 export async function keepList(
   store: BlobStore,
   { name, objectKey }: ListPlace,
@@ -47,7 +47,7 @@ export async function keepList(
   if (bytes.length <= maxBytes) await store.writeObject(objectKey, bytes);
 }
 
-/** The place of one page: requests for it have one spelling, whatever they want of its freshness. */
+/** Returns the place of a page. It does not depend on the requested freshness. */
 export function placeOf(list: ListName, query: ListQuery): ListPlace {
   const { upstream, repository }: RepositoryKey = query;
   const {

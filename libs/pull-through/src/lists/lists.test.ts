@@ -15,7 +15,7 @@ async function startCache(t: TestContext, options: Parameters<typeof startTestCa
   return started;
 }
 
-test('a list costs one request in its time, which those who ask at once share', async (t) => {
+test('a list costs one request in its TTL, which concurrent clients share', async (t) => {
   const { cache, hub, clock } = await startCache(t);
   const answers = await Promise.all([cache.listTags(library), cache.listTags(library)]);
   assert.deepEqual(answers.map((answer) => answer.cache).sort(), ['JOINED', 'MISS']);
@@ -28,7 +28,7 @@ test('a list costs one request in its time, which those who ask at once share', 
   assert.equal(hub.calls.length, 2);
 });
 
-test('each page is a list of its own and keeps what leads to the next', async (t) => {
+test('each page is cached separately, with the link to the next page', async (t) => {
   const { cache, hub } = await startCache(t);
   const next = { last: 'b', n: 2 };
   hub.script.tags = { tags: ['a', 'b'], next };
@@ -41,7 +41,7 @@ test('each page is a list of its own and keeps what leads to the next', async (t
   assert.deepEqual((await cache.listTags({ ...library, n: 2, last: 'b' })).tags, ['c']);
 });
 
-test('no-cache asks anew, and max-age does for what is older', async (t) => {
+test('no-cache causes a new request, and max-age does for an older list', async (t) => {
   const { cache, hub, clock } = await startCache(t);
   await cache.listTags(library);
   clock.nowMs += 5_000;
@@ -51,7 +51,7 @@ test('no-cache asks anew, and max-age does for what is older', async (t) => {
   assert.equal(hub.calls.length, 3);
 });
 
-test('referrers are the exact bytes that upstream sent, from memory and from the store', async (t) => {
+test('referrers have the exact bytes from upstream, from memory and from the store', async (t) => {
   const started = await startCache(t);
   const bytes = Buffer.from('{ "schemaVersion": 2,\n"manifests":[ ], "annotations":{"é":"\u{1f433}"} }');
   started.hub.script.referrers = { bytes, filtersApplied: 'artifactType', nextQuery: 'last=p1' };
@@ -69,7 +69,7 @@ test('referrers are the exact bytes that upstream sent, from memory and from the
   );
 });
 
-test('another node is given what one got a moment ago, and its failure too', async (t) => {
+test('nodes share a recent list, and a recent failure', async (t) => {
   const { cache, hub, clock, restartFrontend } = await startCache(t);
   await cache.listTags(library);
   clock.nowMs += 10_000;
@@ -85,7 +85,7 @@ test('another node is given what one got a moment ago, and its failure too', asy
   assert.equal((await cache.listTags(library)).cache, 'MISS');
 });
 
-test('a failure of a moment ago says how long it holds', async (t) => {
+test('a recent failure has a retry time', async (t) => {
   const { cache, hub, clock, restartFrontend } = await startCache(t);
   hub.script.down = down;
   await assert.rejects(() => cache.listTags(library));
@@ -97,7 +97,7 @@ test('a failure of a moment ago says how long it holds', async (t) => {
   assert.equal(hub.calls.length, 1);
 });
 
-test("upstream's warning for people stays with a page, for all nodes and when upstream cannot be asked", async (t) => {
+test("upstream's warning stays with a page, for all nodes and while upstream is unavailable", async (t) => {
   const { cache, hub, clock, restartFrontend } = await startCache(t);
   const warning = '299 - "Moved."';
   hub.script.tags = { tags: ['a'], warning };
@@ -109,7 +109,7 @@ test("upstream's warning for people stays with a page, for all nodes and when up
   assert.deepEqual([stale.cache, stale.warning], ['STALE', warning]);
 });
 
-test('beyond its limit a stale list is not served', async (t) => {
+test('a stale list is not served beyond its limit', async (t) => {
   const { cache, hub, clock, policy } = await startCache(t);
   policy.staleIfErrorMs = 3_600_000;
   await cache.listTags(library);
@@ -123,7 +123,7 @@ test('beyond its limit a stale list is not served', async (t) => {
   );
 });
 
-test('a no of upstream goes through, and what was listed before is gone', async (t) => {
+test('a refusal of upstream is passed on, and the stored list is removed', async (t) => {
   const { cache, hub, clock, store } = await startCache(t);
   await cache.listTags(library);
   clock.nowMs += 61_000;
@@ -135,14 +135,14 @@ test('a no of upstream goes through, and what was listed before is gone', async 
   assert.deepEqual(await Array.fromAsync(store.listObjects('cistern/lists/')), []);
 });
 
-test('whatever clients ask for, a repository keeps a bounded number of pages', async (t) => {
+test('a repository keeps a limited number of pages, whichever pages clients request', async (t) => {
   const { cache, store } = await startCache(t);
   for (let n = 1; n <= 300; n += 1) await cache.listTags({ ...library, n });
   const kept = await Array.fromAsync(store.listObjects('cistern/lists/'));
   assert.ok(kept.length <= 64 && kept.length > 16, String(kept.length));
 });
 
-test('offline, lists are served from what is kept', async (t) => {
+test('cached lists are served while the upstream is offline', async (t) => {
   const { cache, hub, clock, offline } = await startCache(t);
   await cache.listTags(library);
   offline.add('docker.io');

@@ -1,5 +1,5 @@
-// A manifest that this process can answer for alone: tag, link and bytes are in memory and hold. That is most of what a fleet asks
-// for, and without a promise on the way it costs a third (decision 0045).
+// Serves a manifest from the memory of this process, if tag, link and bytes are there and fresh. Most requests of a fleet
+// are of this kind. Without promises they cost a third (decision 0045).
 import { isHeldManifest } from '@cistern/content';
 import type { Link, TagRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
@@ -12,8 +12,8 @@ export interface ManifestFromMemoryDeps extends OpenManifestDeps {
 }
 
 /**
- * What `openManifest` would bring. `undefined`: somebody has to be asked. For `facts` no bytes are needed where the tag's record
- * says what they are like. Throws nothing.
+ * Returns the same result as `openManifest`, or `undefined` if memory is not enough. `facts` needs no bytes if the tag's record
+ * has media type and size. Throws nothing.
  */
 export function manifestFromMemory(
   deps: ManifestFromMemoryDeps,
@@ -30,13 +30,13 @@ export function manifestFromMemory(
   const nowMs = deps.now();
   if (freshnessOf(record, deps.policyOf(upstream, reference.tag), { nowMs, maxAgeMs }) !== 'fresh') return undefined;
   const { digest, mediaType, size, warning } = record;
-  // An adopted tag does not say what its manifest is like.
+  // An adopted tag has no media type; the manifest has it.
   if (want === 'bytes' || mediaType === '') return heldFromMemory(deps, request, want, digest, record);
   deps.pullTally.pulled(digest, record);
   return { digest, ageMs: ageOf(record, nowMs), cache: 'HIT', warning, mediaType, size };
 }
 
-/** `tag`: which names it, if it was asked for by one. */
+/** `tag` is the record of the requested tag; unset for a request by digest. */
 function heldFromMemory(
   { index, manifests, pullTally, now }: ManifestFromMemoryDeps,
   request: ManifestRequest,
@@ -56,8 +56,8 @@ function heldFromMemory(
 }
 
 /**
- * Pulls that were answered from memory. The index gets those of one turn of the event loop together. A hot tag has dozens in one,
- * and each would cost the index's promises and names again.
+ * Counts the pulls that were served from memory. The index gets all pulls of one turn of the event loop together. A hot tag has
+ * dozens in one turn, and each separate write would cost promises and keys again.
  */
 export function createPullTally({
   index,
@@ -75,7 +75,7 @@ export function createPullTally({
     [digests, tagPulls, platformPulls, turn] = [new Set(), new Map(), new Map(), undefined];
     const atMs = now();
     for (const digest of touched) {
-      // An index that is unavailable is made up for when it answers again.
+      // While the index is unavailable these writes are lost. Later pulls write again.
       blobs.touch(digest, atMs).catch(() => {});
       refreshParts(digest);
     }
@@ -87,13 +87,13 @@ export function createPullTally({
   }
 
   return {
-    /** `tag`: as it was recalled, if it was pulled by one. */
+    /** `tag` is the record from memory; `undefined` for a pull by digest. */
     pulled(digest: Digest, tag: TagRecord | undefined): void {
       digests.add(digest);
       if (tag !== undefined) tagPulls.set(tag, (tagPulls.get(tag) ?? 0) + 1);
       turn ??= setImmediate(flush);
     },
-    /** For a manifest that an index lists, pulled by its digest. */
+    /** Counts a pull by digest of a manifest that an index lists. */
     pulledPlatform(link: Link): void {
       platformPulls.set(link, (platformPulls.get(link) ?? 0) + 1);
       turn ??= setImmediate(flush);

@@ -1,5 +1,5 @@
-// A client that insists on upstream's word gets an answer that upstream gave after the request. Herds of such clients cost two HEADs
-// in a row at most.
+// A client that forces revalidation gets a confirmation from after its request. Many such clients cost at most two HEADs in a
+// row.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { repositoryOf } from '@cistern/index/testing';
@@ -25,7 +25,7 @@ function push(hub: ScriptedUpstream, version: number) {
   return hub.addManifest(library.repository, 'latest', Buffer.from(bytes), mediaTypes.ociManifest);
 }
 
-/** The answers to HEADs of manifests are as upstream was when it was asked, and wait for `resolve`. */
+/** Holds the responses to HEADs of manifests until `resolve`. They have the content from the time of the request. */
 function holdHeads(hub: ScriptedUpstream) {
   const held: PromiseWithResolvers<void>[] = [];
   hub.script.onHeadAnswered = () => {
@@ -39,7 +39,7 @@ function holdHeads(hub: ScriptedUpstream) {
 for (const insisting of [{ forceRevalidation: true }, { maxAgeMs: 0 }]) {
   const how = Object.keys(insisting).join('');
 
-  test(`${how}: a request after a push does not take the answer of a HEAD that began before it`, async (t) => {
+  test(`${how}: a request after a push does not use the response to a HEAD from before it`, async (t) => {
     const { cache, hub, close } = await startTestCache();
     t.after(close);
     push(hub, 1);
@@ -57,10 +57,10 @@ for (const insisting of [{ forceRevalidation: true }, { maxAgeMs: 0 }]) {
       assert.equal(digest, moved);
       assert.notEqual(result, 'REVALIDATED');
     }
-    assert.equal(heads.length, 2, 'all that came late share one');
+    assert.equal(heads.length, 2, 'the late requests share one HEAD');
   });
 
-  test(`${how}: the same when other nodes ask, and who waits with a job that waits shares it`, async (t) => {
+  test(`${how}: requests on other nodes do not use it either, and share a waiting job`, async (t) => {
     const { frontends, hub, queue } = await startTestCluster(t, { frontends: 3 });
     push(hub, 1);
     const ask = (node: number) => frontends[node % 3]!.cache.statManifest({ ...latest, ...insisting });
@@ -75,7 +75,7 @@ for (const insisting of [{ forceRevalidation: true }, { maxAgeMs: 0 }]) {
     await until(() => heads.length === 1);
     const moved = push(hub, 2);
     const late = Array.from({ length: 30 }, (_, node) => ask(node));
-    // Each has found the job that runs.
+    // Each request has found the running job by then.
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
     heads[0]!.resolve();
     await Promise.all(waiting);

@@ -32,7 +32,7 @@ async function startCache(t: TestContext, options: TestCacheOptions = {}) {
   return started;
 }
 
-test('a cold tag costs one GET, a fresh one nothing, an expired one a HEAD', async (t) => {
+test('a tag that is not cached costs one GET, a fresh tag nothing, and a due tag one HEAD', async (t) => {
   const { cache, hub, clock } = await startCache(t);
   const bytes = imageManifest(1);
   const digest = hub.addManifest('library/nginx', 'latest', bytes, ociImage);
@@ -48,7 +48,7 @@ test('a cold tag costs one GET, a fresh one nothing, an expired one a HEAD', asy
   assert.deepEqual(hub.calls, ['get-manifest', 'head-manifest']);
 });
 
-test('HEAD of a cold tag costs a HEAD, and the GET by digest after it one GET', async (t) => {
+test('a HEAD of a tag that is not cached costs one HEAD, and the GET by digest after it one GET', async (t) => {
   const { cache, hub } = await startCache(t);
   const digest = hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
   const head = await cache.statManifest(latest);
@@ -60,7 +60,7 @@ test('HEAD of a cold tag costs a HEAD, and the GET by digest after it one GET', 
   assert.deepEqual(hub.calls, ['head-manifest', 'get-manifest']);
 });
 
-test('a moved tag is followed once its time is up, at once when asked to', async (t) => {
+test('a moved tag is served as before until its TTL ends, and updated immediately by a forced revalidation', async (t) => {
   const { cache, hub } = await startCache(t);
   hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
   await cache.openManifest(latest);
@@ -70,7 +70,7 @@ test('a moved tag is followed once its time is up, at once when asked to', async
   assert.deepEqual([forced.digest, forced.cache], [moved, 'MISS']);
 });
 
-test('with upstream down a known tag is served stale, an unknown one is not', async (t) => {
+test('while upstream is down, a cached tag is served stale and an unknown tag fails', async (t) => {
   const { cache, hub, clock } = await startCache(t);
   hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
   await cache.openManifest(latest);
@@ -88,7 +88,7 @@ test('with upstream down a known tag is served stale, an unknown one is not', as
   assert.equal((await cache.openManifest(latest)).cache, 'REVALIDATED');
 });
 
-test('concurrent cold requests for one tag share one upstream request', async (t) => {
+test('concurrent requests for a tag that is not cached share one upstream request', async (t) => {
   const { cache, hub } = await startCache(t);
   hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
   const results = await Promise.all(Array.from({ length: 50 }, () => cache.openManifest(latest)));
@@ -96,7 +96,7 @@ test('concurrent cold requests for one tag share one upstream request', async (t
   assert.deepEqual([...new Set(results.map(({ cache: result }) => result))].sort(), ['JOINED', 'MISS']);
 });
 
-test('a missing tag is remembered for two seconds, and not when asked to look', async (t) => {
+test('a missing tag is remembered for two seconds, except for a forced revalidation', async (t) => {
   const { cache, hub, clock } = await startCache(t);
   await assert.rejects(() => cache.openManifest(latest), isUnknown);
   await assert.rejects(() => cache.openManifest(latest), isUnknown);
@@ -107,7 +107,7 @@ test('a missing tag is remembered for two seconds, and not when asked to look', 
   assert.equal((await cache.openManifest(latest)).cache, 'HIT');
 });
 
-test('a manifest with another digest than asked for is refused and not kept', async (t) => {
+test('a manifest with another digest than requested is rejected and not stored', async (t) => {
   const { cache, hub, store } = await startCache(t);
   const digest = digestOf(imageManifest(1));
   const real = hub.getManifest.bind(hub);
@@ -121,7 +121,7 @@ test('a manifest with another digest than asked for is refused and not kept', as
   assert.equal(await store.stat(digest), undefined);
 });
 
-test('a manifest that was refused for its size by GET is refused by HEAD too', async (t) => {
+test('a manifest that was rejected by GET for its size is rejected by HEAD too', async (t) => {
   const { cache, hub } = await startCache(t);
   const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', size: 1 };
   const layers = Array.from({ length: 2_001 }, (_, at) => ({ ...layer, digest: digestOf(bytesOf(8, at)) }));
@@ -135,7 +135,7 @@ test('a manifest that was refused for its size by GET is refused by HEAD too', a
   assert.deepEqual(hub.calls, ['get-manifest', 'head-manifest']);
 });
 
-test('an upstream whose HEAD names no digest is asked by GET', async (t) => {
+test('a HEAD response without a digest causes a GET', async (t) => {
   const { cache, hub } = await startCache(t);
   const digest = hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
   hub.script.headSaysNothing = true;
@@ -143,7 +143,7 @@ test('an upstream whose HEAD names no digest is asked by GET', async (t) => {
   assert.deepEqual(hub.calls, ['head-manifest', 'get-manifest']);
 });
 
-test('a manifest brought by one repository is another one’s only after a HEAD, and is not fetched twice', async (t) => {
+test('a manifest fetched for one repository is served to another only after a HEAD, and is not fetched twice', async (t) => {
   const { cache, hub } = await startCache(t);
   const bytes = imageManifest(1);
   const digest = hub.addManifest('library/nginx', 'latest', bytes, ociImage);
@@ -164,7 +164,7 @@ test('a manifest brought by one repository is another one’s only after a HEAD,
   assert.equal(hub.calls.filter((call) => call === 'get-manifest').length, 1);
 });
 
-test('upstream confirms a blob that a pulled manifest names, once', async (t) => {
+test('a blob that a pulled manifest lists is confirmed once with upstream', async (t) => {
   const { cache, hub } = await startCache(t);
   hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
   const layer = hub.addBlob('library/nginx', bytesOf(64, 1));
@@ -174,7 +174,7 @@ test('upstream confirms a blob that a pulled manifest names, once', async (t) =>
   assert.deepEqual(hub.calls, ['get-manifest', 'head-blob']);
 });
 
-test('a new index over an old store knows tags and links again, and serves them with upstream down', async (t) => {
+test('an empty index gets tags and links from the store, and serves them while upstream is down', async (t) => {
   const { cache, hub, store, index, clock } = await startCache(t);
   const bytes = imageManifest(1);
   const digest = hub.addManifest('library/nginx', 'latest', bytes, ociImage);
@@ -193,7 +193,7 @@ test('a new index over an old store knows tags and links again, and serves them 
   assert.equal((await cache.openManifest(latest)).cache, 'REVALIDATED');
 });
 
-test('a registry:2 cache in the store is warm: its tag, manifest and blobs are served with upstream down', async (t) => {
+test('tags, manifests and blobs of a registry:2 cache in the store are served while upstream is down', async (t) => {
   const { cache, hub, store } = await startCache(t, { adoptAs: 'docker.io' });
   const bytes = imageManifest(1);
   const digest = digestOf(bytes);
@@ -212,7 +212,7 @@ test('a registry:2 cache in the store is warm: its tag, manifest and blobs are s
   );
 });
 
-test('a signed schema 1 manifest goes by the digest of what is signed, or by its own', async (t) => {
+test('a signed schema 1 manifest has the digest of its signed content, or that of its bytes', async (t) => {
   const { cache, hub, store } = await startCache(t);
   const schema1 = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
   const signed = `{"schemaVersion":1,"fsLayers":[{"blobSum":"${digestOf(bytesOf(9))}"}]}`;
@@ -238,7 +238,7 @@ test('a signed schema 1 manifest goes by the digest of what is signed, or by its
   assert.ok(byDigest.bytes.equals(bytes));
 });
 
-test('what upstream sends in place of a manifest is upstream’s mistake, and is not kept', async (t) => {
+test('a response that is not a manifest is rejected as content-mismatch and not stored', async (t) => {
   const { cache, hub, store } = await startCache(t);
   const digest = hub.addManifest('library/nginx', 'latest', Buffer.from('<html>maintenance</html>'), ociImage);
   for (const reference of [latest.reference, parseReference(digest)])

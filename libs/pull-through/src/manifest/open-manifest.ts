@@ -1,4 +1,4 @@
-// One manifest for one client, by tag or by digest: the same facts for HEAD and GET, and exact bytes for GET.
+// Opens a manifest for a client, by tag or by digest. HEAD and GET get the same facts, and GET also the exact bytes.
 import type { RepositoryKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { CacheError } from '@cistern/errors';
@@ -29,7 +29,7 @@ export type OpenManifestDeps = ResolveTagDeps &
 
 interface Resolved extends FreshnessFacts {
   readonly digest: Digest;
-  /** Of a tag: what upstream said of its manifest, if it said it. */
+  /** Media type and size that the tag's record has from upstream. Undefined for a digest, and for an adopted tag. */
   readonly stated?: Pick<ManifestFacts, 'mediaType' | 'size'> | undefined;
 }
 
@@ -37,7 +37,7 @@ const maxTries = 3;
 
 interface HeldManifest {
   readonly manifest: CachedManifest;
-  /** Of a manifest that an index lists. */
+  /** Set for a manifest that an index lists. */
   readonly platform: string | undefined;
 }
 
@@ -46,7 +46,7 @@ export async function openManifest(deps: OpenManifestDeps, request: ManifestRequ
   const { digest, stated: _, ...resolved } = await resolve(deps, request, 'manifest');
   const { manifest, platform, ...facts } = await bytesOf(deps, request, digest, resolved);
   await recordPull(deps, request, digest);
-  // Clients choose of an index by platform, and then ask for that manifest by its digest.
+  // Clients choose a manifest from an index by platform, then request it by its digest.
   if (platform !== undefined && request.reference.kind === 'digest')
     deps.index.popularity.countPlatform({ upstream: target.upstream, repository: target.repository }, platform);
   const { mediaType, bytes } = manifest;
@@ -73,7 +73,7 @@ async function resolve(
   const key = { upstream, repository, tag: reference.tag };
   const { record, ...facts } = await resolveTag(deps, key, { want, force, maxAgeMs, signal });
   const { digest, mediaType, size, warning } = record;
-  // An adopted tag names a manifest that is here; what it is like is read from it.
+  // An adopted tag has no media type. It is read from the manifest, which is in the store.
   const stated = mediaType === '' ? undefined : { mediaType, size };
   return { ...facts, digest, ageMs: ageOf(record, deps.now()), warning, stated };
 }
@@ -89,18 +89,20 @@ async function bytesOf(
   const here = await readHeld(deps, target, digest);
   if (here !== undefined) return { ...resolved, ...here };
   const options = { subject: digest, force, signal };
-  // It may be purged or evicted before it is read.
+  // The manifest may be purged or evicted before it is read.
   for (let tries = 0; tries < maxTries; tries += 1) {
     const { joined } = await deps.requestFromWorker('fetch-manifest', { upstream, repository, digest }, options);
     const held = await readHeld(deps, target, digest);
     if (held === undefined) continue;
     const cache: CacheResult = joined ? 'JOINED' : 'MISS';
-    // What is stale of a tag is the tag: that its manifest had to be fetched again makes it no fresher.
+    // Fetching the manifest again does not make a stale tag fresh.
     return { ...resolved, ...held, ...(resolved.cache !== 'STALE' && { cache }) };
   }
-  throw new CacheError('store-unavailable', `Manifest ${digest} was stored and cannot be read back.`, {
-    retryable: true,
-  });
+  throw new CacheError(
+    'store-unavailable',
+    `Manifest ${digest} was stored, but cannot be read back. Try again later.`,
+    { retryable: true },
+  );
 }
 
 async function statHeld(
@@ -119,7 +121,7 @@ async function readHeld(deps: OpenManifestDeps, key: RepositoryKey, digest: Dige
   return manifest && { manifest, platform: link.platform };
 }
 
-/** docker and containerd name the tag in a HEAD only and then pull by digest, so a HEAD of a tag counts as a pull too. */
+/** Counts a HEAD of a tag as a pull too: docker and containerd send HEAD with the tag, then GET with the digest. */
 async function recordPull(deps: OpenManifestDeps, request: ManifestRequest, digest: Digest): Promise<void> {
   const { index, now, refreshParts } = deps;
   const { target, reference } = request;

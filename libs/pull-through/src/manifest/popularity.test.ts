@@ -15,7 +15,7 @@ function imageOf(seed: string): Buffer {
   return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [] }));
 }
 
-test('pulls are counted by tag, and by platform where an image is chosen of an index', async (t) => {
+test('pulls are counted by tag, and by platform if an index lists the image', async (t) => {
   const { cache, hub, index, restartFrontend, close } = await startTestCache();
   t.after(close);
   const images = { amd64: imageOf('amd64'), arm64: imageOf('arm64') };
@@ -34,7 +34,7 @@ test('pulls are counted by tag, and by platform where an image is chosen of an i
     await frontend.openManifest(byDigest(digestOf(images[architecture])));
   };
   for (const architecture of ['amd64', 'amd64', 'arm64'] as const) await pull(cache, architecture);
-  // A node that has nothing in memory, and has not seen the index.
+  // This node has nothing in memory, and has not read the image index.
   await restartFrontend().openManifest({ ...library, reference: parseReference(digestOf(images.amd64)) });
   const tags = await index.popularity.tags(10);
   assert.deepEqual(
@@ -51,7 +51,7 @@ test('pulls are counted by tag, and by platform where an image is chosen of an i
   );
 });
 
-test('a tag that is not there is not counted', async (t) => {
+test('a pull of a missing tag is not counted', async (t) => {
   const { cache, index, close } = await startTestCache();
   t.after(close);
   await assert.rejects(cache.openManifest({ ...library, reference: parseReference('nothing') }));

@@ -1,5 +1,5 @@
-// Which digest a tag names: from its record while that is fresh, confirmed by a worker when it is not, and from the
-// record again when upstream cannot say.
+// Resolves a tag to a digest: from its record while that is fresh, else by a worker that confirms it. If the upstream cannot
+// confirm it, the stale record is served.
 import { type BlobStore, registryTagLinkKey, tagObjectKey } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
 import { ifObjectAnswers, readTagObject, unconfirmedTag } from '@cistern/content';
@@ -37,7 +37,7 @@ export interface ResolveTagDeps {
 }
 
 export interface ResolveTagOptions {
-  /** `manifest`: a tag never seen before is fetched at once, instead of asking for its digest first. */
+  /** `manifest` fetches a tag without a record directly, without a HEAD before it. */
   readonly want: 'digest' | 'manifest';
   readonly force?: boolean | undefined;
   readonly maxAgeMs?: number | undefined;
@@ -48,10 +48,10 @@ export interface ResolvedTag extends Pick<FreshnessFacts, 'cache' | 'staleBecaus
   readonly record: TagRecord;
 }
 
-/** Who can be served stale waits no longer for an upstream that says nothing. */
+/** A client that can get a stale record waits this long at most for an upstream that does not respond. */
 const patienceMs = 5_000;
 const maxTries = 3;
-/** A job that this process has added is not added again within this time; one that was lost is added again then. */
+/** This process does not add the same job again within this time. A lost job is added again after it. */
 const addedForMs = 5_000;
 const maxAdded = 10_000;
 
@@ -77,12 +77,12 @@ export async function resolveTag(deps: ResolveTagDeps, key: TagKey, options: Res
   } catch (error) {
     if (signal?.aborted) throw error;
     const answer = withoutUpstream(deps, known, error);
-    log.warn({ err: error, ...key }, 'upstream cannot confirm a tag: served stale');
+    log.warn({ err: error, ...key }, 'failed to confirm tag, serving stale');
     return answer;
   }
 }
 
-/** The record for what it is worth when upstream says no, or nothing. Throws `error` where it is worth nothing. */
+/** Returns the stale record if the policy allows it after a refusal or failure of the upstream. Otherwise throws `error`. */
 function withoutUpstream(
   deps: ResolveTagDeps,
   record: TagRecord,
@@ -110,28 +110,30 @@ async function revalidate(
   const { index, requestFromWorker } = deps;
   const { want, maxAgeMs, signal } = options;
   const { upstream, repository, tag } = key;
-  // An answer that upstream gave before the request makes nothing newer for a client that sets a limit to its age.
+  // For a client that limits the age, a confirmation from before its request may be too old.
   const force = options.force === true || maxAgeMs !== undefined;
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
-  // One job whatever it asks by: a GET beside a HEAD for the same tag would bring the manifest a second time.
+  // HEAD and GET share one job key: a GET alongside a HEAD for the same tag would fetch the manifest twice.
   const payload = { upstream, repository, tag, by, ...(!force && seenOf(known)) } as const;
   const patience = known !== undefined && options.force !== true ? { patienceMs } : {};
   const confirmed = await requestFromWorker('revalidate-tag', payload, { subject: tag, force, signal, ...patience });
   const record = await index.tags.get(key, { fresh: true });
-  // Purged in between.
+  // The tag was purged in between.
   if (record === undefined && tries < maxTries) return revalidate(deps, key, undefined, options, tries + 1);
   if (record === undefined)
-    throw new CacheError('index-unavailable', 'The tag record just written is gone.', { retryable: true });
+    throw new CacheError('index-unavailable', 'The index lost the tag record that was just written. Try again later.', {
+      retryable: true,
+    });
   if (record.digest === known?.digest) return { record, cache: 'REVALIDATED' };
   return { record, cache: confirmed.joined ? 'JOINED' : 'MISS' };
 }
 
-/** Whoever confirms it, or fails to, in the meantime, for another asker, spares this one's request. */
+/** Lets the job skip its request if another job has confirmed the tag, or failed to, since this record was read. */
 function seenOf(known: TagRecord | undefined): { checkedAtMs: number; triedAtMs: number } {
   return { checkedAtMs: known?.checkedAtMs ?? 0, triedAtMs: known?.lastTriedAtMs ?? 0 };
 }
 
-/** Our own object, else the link that a registry:2 cache left; either is stale until upstream confirms it. */
+/** Finds our own tag object, else the link that a registry:2 cache left. Either is stale until the upstream confirms it. */
 async function findInStore(deps: ResolveTagDeps, key: TagKey): Promise<TagRecord | undefined> {
   const { store, index, adoptAs, now } = deps;
   const own = await readTagObject(store, key, now());
@@ -140,11 +142,11 @@ async function findInStore(deps: ResolveTagDeps, key: TagKey): Promise<TagRecord
   if (await index.tags.adopt(record)) {
     const objectKey = own === undefined ? registryTagLinkKey(key.repository, key.tag) : tagObjectKey(key);
     if ((await store.readObject(objectKey)) !== undefined) return record;
-    // It was purged or forgotten meanwhile.
+    // The tag was purged or forgotten meanwhile.
     await index.tags.remove(key, record);
     return undefined;
   }
-  // A worker was first, and has asked upstream.
+  // A worker recorded the tag first, with confirmation by the upstream.
   return (await index.tags.get(key, { fresh: true })) ?? record;
 }
 
@@ -158,7 +160,7 @@ async function adoptTag(store: BlobStore, key: TagKey, nowMs: number): Promise<T
   return unconfirmedTag(key, known, nowMs);
 }
 
-/** Revalidation behind an answer that was stale: one background job for the whole cluster, however many clients ask. */
+/** Revalidates after a stale response: by one background job for the whole cluster, however many clients request the tag. */
 export function createRevalidateBehind({
   queue,
   log,
@@ -175,7 +177,7 @@ export function createRevalidateBehind({
     queue.add('revalidate-tag', payload, { dedupKey, class: 'background' }).catch((error: unknown) => {
       added.delete(dedupKey);
       if (!isCacheError(error, 'index-unavailable', 'overloaded'))
-        log.error({ err: error, upstream, repository, tag }, 'a tag cannot be revalidated behind the answer');
+        log.error({ err: error, upstream, repository, tag }, 'failed to enqueue background revalidation');
     });
   };
 }

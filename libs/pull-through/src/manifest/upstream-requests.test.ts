@@ -1,4 +1,4 @@
-// How often upstream is asked, and what its refusals may not take away. Docker Hub counts every GET of a manifest.
+// Counts the requests to the upstream, and tests its refusals. Docker Hub counts each GET of a manifest.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
@@ -33,7 +33,7 @@ async function startCache(t: TestContext) {
   return { ...started, add, countGets };
 }
 
-test('a tag that moved is served as it was while upstream refuses the manifest that it names now', async (t) => {
+test('a moved tag is served as before while upstream rejects requests for the new manifest', async (t) => {
   const { cache, hub, clock, add } = await startCache(t);
   const before = add(1);
   await cache.openManifest(latest);
@@ -50,7 +50,7 @@ test('a tag that moved is served as it was while upstream refuses the manifest t
   assert.deepEqual([moved.digest, moved.cache], [after, 'MISS']);
 });
 
-test('a tag that moved costs one HEAD and one GET, whoever asks first', async (t) => {
+test('a moved tag costs one HEAD and one GET, also if the first request is a HEAD', async (t) => {
   const { cache, hub, clock, add } = await startCache(t);
   add(1);
   await cache.openManifest(latest);
@@ -63,13 +63,13 @@ test('a tag that moved costs one HEAD and one GET, whoever asks first', async (t
   assert.deepEqual(hub.calls, ['head-manifest', 'get-manifest']);
 });
 
-test('clients that ask for a cold tag by HEAD and by GET at once cost one GET', async (t) => {
+test('concurrent HEAD and GET requests for a tag that is not cached cost one GET', async (t) => {
   for (const first of ['HEAD', 'GET'] as const) {
     const { cache, hub, add, countGets } = await startCache(t);
     const digest = add(1);
     const answering = Promise.withResolvers<void>();
     hub.script.onCall = (call) => (call === 'get-manifest' ? answering.promise : undefined);
-    // docker asks by HEAD, then by the digest; podman by GET.
+    // docker sends HEAD, then GET with the digest. podman sends GET.
     const docker = async () => {
       const { digest: told } = await cache.statManifest(latest);
       return cache.openManifest({ ...library, reference: parseReference(told) });
@@ -77,7 +77,7 @@ test('clients that ask for a cold tag by HEAD and by GET at once cost one GET', 
     const podman = () => cache.openManifest(latest);
     const asking = first === 'HEAD' ? [docker(), podman()] : [podman(), docker()];
     await until(() => countGets() > 0);
-    // Time enough for whoever does not wait for that GET.
+    // Long enough for a request that does not wait for that GET.
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
     answering.resolve();
     for (const answer of await Promise.all(asking)) assert.equal(answer.digest, digest);
@@ -85,7 +85,7 @@ test('clients that ask for a cold tag by HEAD and by GET at once cost one GET', 
   }
 });
 
-test('wrong bytes in the store under a manifest’s digest are fetched anew', async (t) => {
+test('a manifest with wrong bytes in the store is fetched again', async (t) => {
   const { cache, store, add, countGets } = await startCache(t);
   const digest = add(1);
   await putBytes(store, digest, imageManifest(2));
@@ -94,7 +94,7 @@ test('wrong bytes in the store under a manifest’s digest are fetched anew', as
   assert.equal(countGets(), 1);
 });
 
-test('a manifest by digest that was missing a moment ago is asked for again by who insists', async (t) => {
+test('a forced revalidation requests a digest again that was missing a moment ago', async (t) => {
   const { cache, add } = await startCache(t);
   const reference = parseReference(digestOf(imageManifest(1)));
   await assert.rejects(() => cache.openManifest({ ...library, reference }), isUnknown);
@@ -105,7 +105,7 @@ test('a manifest by digest that was missing a moment ago is asked for again by w
   assert.equal((await cache.openManifest({ ...library, reference })).cache, 'HIT');
 });
 
-test('a HEAD of a tag that another cache left asks upstream once', async (t) => {
+test('a HEAD of a tag from another cache causes one request to upstream', async (t) => {
   const started = await startTestCache({ adoptAs: 'docker.io' });
   t.after(() => started.close());
   const { cache, hub, store } = started;
@@ -120,7 +120,7 @@ test('a HEAD of a tag that another cache left asks upstream once', async (t) => 
   assert.deepEqual(hub.calls, ['head-manifest']);
 });
 
-test('a job that another node has just had done asks upstream nothing', async (t) => {
+test('a job that another node has just run sends no request to upstream', async (t) => {
   const { hub, index, queue, cache, clock, add } = await startCache(t);
   const digest = add(1);
   await cache.openManifest(latest);
@@ -136,7 +136,7 @@ test('a job that another node has just had done asks upstream nothing', async (t
     await queue.run('revalidate-tag', payload, { dedupKey: `${seenMs}`, class: 'interactive', timeoutMs: 5_000 });
   };
   hub.calls.length = 0;
-  // Its asker has seen the tag as it was before.
+  // The requesting node has read an older record of the tag.
   await run(checkedAtMs - 1);
   await queue.run('fetch-manifest', { ...library, digest }, { dedupKey: 'x', class: 'interactive', timeoutMs: 5_000 });
   assert.deepEqual(hub.calls, []);

@@ -1,32 +1,32 @@
-// What a frontend asks of the cache. Every method rejects with a CacheError whose kind says what a client should hear.
+// The cache's interface for frontends. Every method rejects with a CacheError, whose kind determines the client's response.
 import type { ByteRange, Digest, Reference } from '@cistern/oci';
 import type { ReferrersPage, TagsPage } from '@cistern/jobs';
 import type { StaleReason } from '@cistern/telemetry';
 import type { AuthorizedRepository } from '../access/authorized-repository.ts';
 
-/** What happened, as the `X-Cache` header and the log say it. */
+/** How a request was served, as the `X-Cache` header and the log show it. */
 export type CacheResult = 'HIT' | 'STALE' | 'REVALIDATED' | 'JOINED' | 'MISS';
 
-/** What a client's `Cache-Control` asks for, where it may. */
+/** The options of a client's `Cache-Control` header, for clients that may use it. */
 export interface FreshnessOptions {
-  /** `no-cache`: ask upstream now. */
+  /** `no-cache`: confirm with the upstream now. */
   readonly forceRevalidation?: boolean | undefined;
-  /** `max-age`: nothing older, unless upstream cannot be asked. */
+  /** `max-age`: confirm content that is older, if the upstream is available. */
   readonly maxAgeMs?: number | undefined;
 }
 
-/** What upstream's word for it is worth. */
+/** How fresh the content is. */
 export interface FreshnessFacts {
   readonly cache: CacheResult;
-  /** Of what is STALE: why. */
+  /** The reason for STALE. */
   readonly staleBecause?: StaleReason | undefined;
-  /** Since upstream last confirmed it; `undefined` for what never changes. */
+  /** Milliseconds since the upstream last confirmed it; `undefined` for content that never changes. */
   readonly ageMs?: number | undefined;
-  /** Upstream's `Warning` header about it, for people. */
+  /** The upstream's `Warning` header, meant for humans. */
   readonly warning?: string | undefined;
 }
 
-/** A question about a repository that the caller may pull. */
+/** A request for a repository that the caller may pull. */
 export interface PullRequest {
   readonly target: AuthorizedRepository;
   readonly signal?: AbortSignal | undefined;
@@ -44,7 +44,7 @@ export interface ManifestFacts extends FreshnessFacts {
 }
 
 export interface ManifestFromMemory extends ManifestFacts {
-  /** As of an opened one; may be absent where only facts were asked for. */
+  /** As in `OpenedManifest`. May be unset if only `facts` were requested. */
   readonly bytes?: Buffer | undefined;
 }
 
@@ -61,7 +61,7 @@ export interface TagsRequest extends PullRequest, FreshnessOptions {
 export interface ReferrersRequest extends PullRequest, FreshnessOptions {
   readonly digest: Digest;
   readonly artifactType?: string;
-  /** As the page before this one gave it. */
+  /** The value from the previous page. */
   readonly nextQuery?: string;
 }
 
@@ -69,7 +69,7 @@ export interface BlobRequest extends PullRequest {
   readonly digest: Digest;
   /** `stat` reads nothing; `whole` reads from 0 to the end; `ranges` calls `read` with ranges once the size is known. */
   readonly intent: 'stat' | 'whole' | 'ranges';
-  /** A name for who asks, by which a second try is told from a first. Absent: each is a first. */
+  /** Names the client, to recognize a second try. Unset means that each request counts as a first try. */
   readonly client?: string | undefined;
 }
 
@@ -77,7 +77,7 @@ export interface BlobFromMemory {
   readonly digest: Digest;
   readonly size: number;
   readonly cache: CacheResult;
-  /** All of them. Shared: do not write to it. */
+  /** The whole blob. Shared: do not write to it. */
   readonly bytes: Buffer;
 }
 
@@ -87,25 +87,25 @@ export interface OpenedBlob {
   readonly size: number;
   readonly cache: CacheResult;
   /**
-   * Opens the bytes of `range` (default: all). May be called again, one stream after another. Resolves when bytes are
-   * certain to come, so that errors known before the first byte reject here.
+   * Opens the bytes of `range` (default: all). May be called again, one stream after another. Resolves when the source has
+   * bytes, so that errors known before the first byte reject here.
    */
   read(range?: ByteRange): Promise<BlobStream>;
   /**
-   * A URL of the store at which the client may read the blob itself, for some time. Absent for a blob that is not stored
-   * or not verified, and where nobody may go to the store; `undefined` when the store does not have it after all or does
-   * not answer: the blob is to be `read` then.
+   * Resolves to a URL of the store at which the client may read the blob for some time. Unset for a blob that is not stored or
+   * not verified, and if clients get no URLs. Resolves to `undefined` if the store lacks the blob or is unavailable: then call
+   * `read`.
    */
   locate?(): Promise<string | undefined>;
 }
 
-/** The opener closes it, at the end too. */
+/** A stream of a blob's bytes. The opener closes it, also after the last byte. */
 export interface BlobStream {
   readonly cache: CacheResult;
   /**
-   * The next bytes, or `undefined` after the last. The chunk is shared and valid until the next call of `next` or
-   * `close`: write it out whole before. Rejects if the promised bytes cannot be had or fail verification: then destroy
-   * the client's socket.
+   * Resolves to the next bytes, or to `undefined` after the last. The chunk is shared and valid until the next call of `next` or
+   * `close`: write it out whole before. Rejects if the bytes are unavailable or fail verification: then destroy the client's
+   * socket.
    */
   next(): Promise<Uint8Array | undefined>;
   close(): void;
@@ -113,18 +113,18 @@ export interface BlobStream {
 
 export interface PullThrough {
   /**
-   * What the two below would bring, at once, if this process can tell it from memory alone; `undefined`: call them. `bytes` are
-   * there if they were asked for. Throws nothing.
+   * Returns the result of the two methods below from memory, or `undefined` if memory is not enough. `bytes` is set if
+   * requested. Throws nothing.
    */
   manifestFromMemory(request: ManifestRequest, want: 'facts' | 'bytes'): ManifestFromMemory | undefined;
-  /** For HEAD: never reads or fetches the manifest's bytes where a HEAD upstream is enough. */
+  /** Serves HEAD. It does not read or fetch the manifest's bytes if a HEAD at the upstream is enough. */
   statManifest(request: ManifestRequest): Promise<ManifestFacts>;
   openManifest(request: ManifestRequest): Promise<OpenedManifest>;
-  /** A whole blob at once, if this process can tell it from memory alone; `undefined`: open it. Throws nothing. */
+  /** Returns a whole blob from memory, or `undefined` if memory is not enough. Throws nothing. */
   blobFromMemory(request: BlobRequest): BlobFromMemory | undefined;
   openBlob(request: BlobRequest): Promise<OpenedBlob>;
   listTags(request: TagsRequest): Promise<TagsPage & FreshnessFacts>;
   listReferrers(request: ReferrersRequest): Promise<ReferrersPage & FreshnessFacts>;
-  /** Repositories of which something is cached, as `<upstream>/<repository>`, in byte order. */
+  /** Lists repositories with cached content, as `<upstream>/<repository>`, in byte order. */
   listRepositories(page: { readonly after?: string; readonly limit: number }): Promise<readonly string[]>;
 }

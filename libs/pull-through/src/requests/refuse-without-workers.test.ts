@@ -9,7 +9,7 @@ import { refuseWithoutWorkers, watchWorkers } from './refuse-without-workers.ts'
 const asked = { dedupKey: 'a', class: 'interactive', timeoutMs: 60_000 } as const;
 const isNoWorker = (error: unknown) => isCacheError(error, 'overloaded') && error.message.startsWith('No worker');
 
-/** Its jobs never end. */
+/** Starts a queue whose jobs never end. */
 function startQueue(countWorkers: () => Promise<number>) {
   let added = 0;
   const endless = {
@@ -24,14 +24,14 @@ function startQueue(countWorkers: () => Promise<number>) {
   return { queue: refuseWithoutWorkers(endless, watchWorkers({ nodes: { countWorkers } })), added: () => added };
 }
 
-test('with no worker alive a job is refused at once, and the error says so', async () => {
+test('a job is rejected immediately without a running worker, and the error gives the reason', async () => {
   const { queue, added } = startQueue(async () => 0);
   await assert.rejects(queue.run('revalidate-tag', tagJob('v1'), asked), isNoWorker);
   await assert.rejects(queue.add('revalidate-tag', tagJob('v1'), asked), isNoWorker);
   assert.equal(added(), 0);
 });
 
-test('a job that waits as the last worker ends is refused within two seconds', async () => {
+test('a waiting job is rejected within two seconds after the last worker ends', async () => {
   let workers = 1;
   const { queue, added } = startQueue(async () => workers);
   const startedAtMs = performance.now();
@@ -41,11 +41,11 @@ test('a job that waits as the last worker ends is refused within two seconds', a
   workers = 0;
   await assert.rejects(running, isNoWorker);
   assert.equal(added(), 1);
-  // Virtual time.
+  // This is virtual time.
   assert.ok(performance.now() - startedAtMs <= 2_000);
 });
 
-test('an index that does not answer refuses nothing, and workers are counted once a second', async () => {
+test('an unavailable index rejects no job, and workers are counted once a second', async () => {
   let counts = 0;
   const { queue, added } = startQueue(async () => {
     counts += 1;

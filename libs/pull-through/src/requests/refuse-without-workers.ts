@@ -1,14 +1,14 @@
-// Without a worker, requests fail at once: clients that could go to the origin do not wait for a job that no node will do.
+// Without a worker, requests fail immediately. Clients that can fall back to the origin do not wait for a job that never runs.
 import { CacheError } from '@cistern/errors';
 import type { NodeIndex } from '@cistern/index';
 import type { JobName, JobPayload, JobQueue } from '@cistern/jobs';
 
 export interface WorkerWatch {
-  /** Rejects with `overloaded` when no worker lives. An index that does not answer rejects nothing. */
+  /** Rejects with `overloaded` if no worker is running. Resolves if the index is unavailable. */
   assertAlive(): Promise<void>;
 }
 
-/** How long an answer holds. While jobs are waited for, workers are counted as often. */
+/** How long a count of workers holds. Requests that wait for a job count workers at this interval. */
 const holdsForMs = 1_000;
 
 export function watchWorkers({ nodes }: { readonly nodes: Pick<NodeIndex, 'countWorkers'> }): WorkerWatch {
@@ -32,7 +32,7 @@ export function watchWorkers({ nodes }: { readonly nodes: Pick<NodeIndex, 'count
   };
 }
 
-/** A queue for clients: `add` and `run` reject with `overloaded` while no worker lives, `run` while it waits, too. */
+/** Wraps the queue for clients. `add` and `run` reject with `overloaded` if no worker is running; `run` also while it waits. */
 export function refuseWithoutWorkers(queue: JobQueue, watch: WorkerWatch): JobQueue {
   return {
     ...queue,
@@ -59,7 +59,7 @@ export function refuseWithoutWorkers(queue: JobQueue, watch: WorkerWatch): JobQu
 function noWorkers(): CacheError {
   return new CacheError(
     'overloaded',
-    'No worker is running, so nothing can be fetched from upstreams. Start a worker. Cached content is served meanwhile.',
+    'No worker is running, so nothing can be fetched from upstreams. Start a worker. Cached content is still served.',
     { retryable: true, retryAfterMs: 5_000 },
   );
 }

@@ -9,7 +9,7 @@ import { repositoryOf } from '@cistern/index/testing';
 const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
 const payload = { ...repositoryOf('docker.io', 'library/nginx'), digest };
 
-/** A queue whose jobs end as the test says. */
+/** Starts a queue whose jobs the test ends. */
 function startQueue() {
   const jobs: PromiseWithResolvers<null>[] = [];
   const queue = {
@@ -34,14 +34,14 @@ const unknown = new CacheError('blob-unknown', 'no such blob');
 const isLate = (error: unknown) => isCacheError(error, 'upstream-timeout');
 const isUnknown = (error: unknown) => isCacheError(error, 'blob-unknown');
 
-test('an asker that has left before it asks starts no job', async () => {
+test('a request of a client that has already left starts no job', async () => {
   const { ask, jobs } = startQueue();
   const signal = AbortSignal.abort(new Error('the client has left'));
   await assert.rejects(() => ask('stat-blob', payload, { subject: digest, signal }), /the client has left/);
   assert.equal(jobs.length, 0);
 });
 
-test('an asker that leaves leaves its job to the others, and a job that all have left may fail', async () => {
+test('a job continues for other requests when a client leaves, and may fail after all have left', async () => {
   const { ask, jobs } = startQueue();
   const leaving = new AbortController();
   const first = ask('stat-blob', payload, { subject: digest, signal: leaving.signal });
@@ -60,11 +60,11 @@ test('an asker that leaves leaves its job to the others, and a job that all have
   late.abort(new Error('the client has left'));
   await assert.rejects(last);
   jobs[1]!.reject(unknown);
-  // A rejection that nobody handles would fail the test.
+  // An unhandled rejection would fail the test.
   await new Promise(setImmediate);
 });
 
-test('a no is forgotten after two seconds, and when a forced question is answered yes', async () => {
+test('a refusal is forgotten after two seconds, and when a forced request succeeds', async () => {
   const { ask, jobs, clock } = startQueue();
   const answer = async (job: number, error?: Error) => {
     while (jobs[job] === undefined) await new Promise(setImmediate);
@@ -83,7 +83,7 @@ test('a no is forgotten after two seconds, and when a forced question is answere
   await Promise.all([ask('stat-blob', payload, { subject: digest }), answer(4)]);
 });
 
-test('an asker without patience leaves a job that takes long to the others, and later ones do not wait again', async (t) => {
+test('a request with little patience leaves a slow job to the others, and later requests do not wait again', async (t) => {
   const { ask, jobs } = startQueue();
   const patient = ask('stat-blob', payload, { subject: digest });
   const timers = t.mock.method(globalThis, 'setTimeout');
@@ -97,7 +97,7 @@ test('an asker without patience leaves a job that takes long to the others, and 
   assert.deepEqual(await patient, { result: null, joined: false });
 });
 
-test('nothing is asked of an upstream that is offline', async () => {
+test('an offline upstream gets no requests', async () => {
   const { ask, jobs, offline } = startQueue();
   offline.add('docker.io');
   await assert.rejects(

@@ -1,5 +1,5 @@
-// Asking workers: requests of this process for the same thing share one job and its answer, and a "no" about existence or
-// rights is remembered for two seconds, for the same upstream and repository only.
+// Requests work from workers. Concurrent requests of this process for the same content share one job and its result. A refusal
+// (not found, or denied) is remembered for two seconds, for the same upstream and repository only.
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobName, JobPayload, JobQueue, JobResult } from '@cistern/jobs';
@@ -7,21 +7,21 @@ import { createRecent, untilAborted } from '@cistern/runtime';
 import { offlineError } from '../freshness/open-offline-switch.ts';
 
 interface WorkerRequestOptions {
-  /** What is asked for, within the repository. */
+  /** The requested content within the repository. */
   readonly subject: string;
   /**
-   * Upstream's word from now on: neither a no that is remembered nor the answer to a job that has begun will do. All that ask so
-   * by the time it begins, on all nodes, share the next job.
+   * Requires a confirmation from after this call: a remembered refusal or the result of a running job is not enough. All forced
+   * requests that arrive before the next job begins share it, on all nodes.
    */
   readonly force?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Wait no longer than this since the first of us asked, and reject with `upstream-timeout` then. The job goes on. */
+  /** Rejects with `upstream-timeout` this long after the first request for the job. The job continues. */
   readonly patienceMs?: number | undefined;
 }
 
 interface Running {
   readonly job: Promise<unknown>;
-  /** On the monotonic clock. */
+  /** Start time on the monotonic clock. */
   readonly sinceMs: number;
 }
 
@@ -31,19 +31,19 @@ export interface RequestFromWorkerDeps {
   readonly now: () => number;
 }
 
-/** Rejects at once with `upstream-unreachable` while the upstream is offline: all that is asked for here is from there. */
+/** Runs a job, or joins a running one. Rejects immediately with `upstream-unreachable` while the upstream is offline. */
 export interface RequestFromWorker {
   <N extends JobName>(
     name: N,
     payload: JobPayload<N> & RepositoryKey,
     options: WorkerRequestOptions,
-    /** `joined`: another request had begun the job already. */
+    /** `joined` means that another request had started the job. */
   ): Promise<{ readonly result: JobResult<N>; readonly joined: boolean }>;
 }
 
 const rememberNoMs = 2_000;
 const maxRemembered = 10_000;
-/** Upstream's own deadlines end a job sooner; this bounds the queue. containerd gives up after five minutes. */
+/** Limits the wait in the queue: timeouts of the upstream end a job sooner. containerd gives up after five minutes. */
 const timeoutMs = 60_000;
 
 export function createRequestFromWorker({ queue, isOffline, now }: RequestFromWorkerDeps): RequestFromWorker {
@@ -97,18 +97,18 @@ function patient({ job, sinceMs }: Running, patienceMs: number | undefined): Pro
   const { promise, reject } = Promise.withResolvers<never>();
   const onLate = () =>
     reject(
-      new CacheError('upstream-timeout', 'The upstream takes long to answer. Try again later.', { retryable: true }),
+      new CacheError('upstream-timeout', 'The upstream is slow to respond. Try again later.', { retryable: true }),
     );
   const timer = setTimeout(onLate, Math.max(0, patienceMs - (performance.now() - sinceMs)));
   return Promise.race([job, promise]).finally(() => clearTimeout(timer));
 }
 
-/** `key`: of the same request by clients who may be content with what was confirmed a moment ago. */
+/** Returns the key of a forced request. `key` is that of the same request without force. */
 export function forcedRequestKey(key: string): string {
   return `now ${key}`;
 }
 
-/** Under which a job is one with others. */
+/** Returns the key under which equal jobs are one. */
 export function workerRequestKey(name: JobName, { upstream, repository }: RepositoryKey, subject: string): string {
   return `${name} ${upstream}/${repository} ${subject}`;
 }

@@ -1,4 +1,4 @@
-// The use cases as tests call them: the request names the caller and its rights, and is decided as for any client.
+// Wraps the use cases for tests. Each request names the caller and its rights, and is authorized like a client's request.
 import type { Authorize } from '@cistern/auth';
 import type { RepositoryKey } from '@cistern/index';
 import type { CallerCredentials } from '@cistern/upstream';
@@ -18,9 +18,9 @@ interface Permission {
 
 /** A repository that may be pulled. */
 interface TestCaller extends RepositoryKey, Permission {
-  /** For upstreams that verify their callers. */
+  /** Credentials for upstreams that verify callers. */
   readonly caller?: CallerCredentials | undefined;
-  /** Whether the repository of this name may be pulled at another upstream; `undefined` means at none. */
+  /** Returns whether the repository of this name may be pulled at another upstream. Unset means at no other upstream. */
   readonly permissionAt?: ((upstream: string) => Permission | undefined) | undefined;
 }
 
@@ -55,14 +55,15 @@ export function asCaller(cache: PullThrough): TestPullThrough {
 function targetOf({ platformRule, permissionAt, ...question }: TestCaller): AuthorizedRepository {
   const authorize: Authorize = (_asker, { upstream, platform }) => {
     const permission = upstream === question.upstream ? { platformRule } : permissionAt?.(upstream);
-    if (permission === undefined) return { isAllowed: false, why: 'it may not be pulled there' };
+    if (permission === undefined) return { isAllowed: false, why: 'the repository may not be pulled there' };
     const isDenied = platform !== undefined && permission.platformRule?.([platform]) !== undefined;
-    if (isDenied) return { isAllowed: false, why: 'its platform is denied' };
+    if (isDenied) return { isAllowed: false, why: 'the platform is denied' };
     return { isAllowed: true, dependsOnPlatform: permission.platformRule !== undefined };
   };
   const asker = { identity: { name: 'test', method: 'anonymous' }, clientIp: '127.0.0.1' } as const;
   const decision = AuthorizedRepository.decide(authorize, { ...question, asker });
-  if (decision.result !== 'allowed') throw new Error(`a test's own repository is ${decision.result}`);
+  if (decision.result !== 'allowed')
+    throw new Error(`the authorization of the test's repository is ${decision.result}`);
   return decision.target;
 }
 

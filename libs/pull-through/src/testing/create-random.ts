@@ -1,6 +1,6 @@
-// Random numbers that a seed decides.
+// Creates random numbers from a seed.
 
-/** A whole number from 0 to `below` - 1. */
+/** Returns an integer from 0 to `below` - 1. */
 type Random = (below: number) => number;
 
 export function createRandom(seed: number): Random {

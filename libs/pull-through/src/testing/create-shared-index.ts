@@ -1,5 +1,5 @@
-// The index of a test cluster, with what befalls a shared one. It can lose all its data, its announcements can be late or
-// lost, and it can be out of reach.
+// Creates the index of a test cluster, with the faults of a shared one. It can lose all its data, delay or lose announcements,
+// and be unavailable.
 import type { CacheIndex } from '@cistern/index';
 import { type PubSubFaults, type IndexFaults, createIndexServer, withFaults } from '@cistern/index/testing';
 
@@ -8,21 +8,21 @@ export interface SharedIndex {
   readonly now: () => number;
   readonly faults: IndexFaults;
   readonly pubsub: PubSubFaults;
-  /** Time goes on at once: leases and records end. */
+  /** Advances the clock immediately, so that leases and records expire. */
   advance(ms: number): void;
-  /** Forgets everything, as FLUSHALL does. Claims then wait for the owners of fills in flight. */
+  /** Removes all data, as FLUSHALL does. Claims then wait for the owners of fills in flight. */
   loseData(): void;
 }
 
 export interface SkippedClock {
   readonly now: () => number;
-  /** Time goes on at once. */
+  /** Advances the clock immediately. */
   advance(ms: number): void;
 }
 
 export interface ClusterIndex {
   readonly index: CacheIndex;
-  /** Of everybody who uses it. */
+  /** The clock of all users of the index. */
   readonly clock: SkippedClock;
 }
 
@@ -36,7 +36,7 @@ export function createSkippedClock(): SkippedClock {
   };
 }
 
-/** `over`: another index than one in memory. It cannot lose its data. */
+/** `over` replaces the index in memory. It cannot lose its data. */
 export function createSharedIndex(over?: ClusterIndex): SharedIndex {
   const { clock } = over ?? { clock: createSkippedClock() };
   const { now, advance } = clock;

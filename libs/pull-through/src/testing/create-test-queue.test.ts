@@ -1,4 +1,4 @@
-// The double of the job queue must not lose a job with its worker, as the real queue does not.
+// The test queue must not lose a job when its worker is lost, like the real queue.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JobHandlers } from '@cistern/jobs';
@@ -8,7 +8,7 @@ import { createTestQueue } from './create-test-queue.ts';
 const options = { dedupKey: 'one', class: 'interactive', timeoutMs: 30_000 } as const;
 const worksBy = (findWorker: JobHandlers['find-worker']) => ({ 'find-worker': findWorker }) as JobHandlers;
 
-/** A process that is killed by the very call with which it would go on. */
+/** Returns a process that is killed by the call with which it would continue. */
 function killedAsItPasses(inner: SimulatedProcess): SimulatedProcess {
   return Object.create(inner, {
     pass: {
@@ -20,7 +20,7 @@ function killedAsItPasses(inner: SimulatedProcess): SimulatedProcess {
   }) as SimulatedProcess;
 }
 
-test('the job of a worker that is killed while the job fails is done by another worker', async () => {
+test('another worker does the job of a worker that is killed while the job fails', async () => {
   const jobs = createTestQueue();
   const killed = createSimulatedProcess('worker-1');
   const first = jobs.join(

@@ -1,5 +1,5 @@
-// A job queue between the processes of a test cluster. The test says which worker does what; the jobs of one that is lost
-// are done again by another, as a real queue does.
+// A job queue between the processes of a test cluster. The test chooses the worker for each job. Another worker repeats the jobs
+// of a lost one, like a real queue.
 import {
   handsOn,
   type JobClass,
@@ -34,21 +34,21 @@ interface Worker {
 
 export interface TestQueue {
   readonly queue: JobQueue;
-  /** Which worker does a job: its name; `any`: the first that can, as by default; `undefined`: none before a `look`. */
+  /** Returns the name of the worker for a job. `any`, the default, means the first able one; `undefined` means none before `look`. */
   route: (name: JobName, payload: JobPayload<JobName>) => string | undefined;
-  /** Of all jobs that were added and were not one with another. */
+  /** All jobs that were added and not joined to another job. */
   readonly added: { readonly name: JobName; readonly payload: JobPayload<JobName> }[];
-  /** Gives waiting jobs out, where they may be done now. */
+  /** Starts the waiting jobs that have a worker now. */
   look(): void;
   join(process: SimulatedProcess, handlers: JobHandlers): TestJobWorker;
 }
 
 interface TestJobWorker {
-  /** As `JobWorkers.close`. */
+  /** Works like `JobWorkers.close`. */
   close(graceMs: number): Promise<void>;
-  /** Its jobs are given to others after a while: it has been killed, or seems so. */
+  /** Gives its jobs to other workers after a while, because it was killed or seems so. */
   lose(): void;
-  /** Lets what is left of a killed worker's jobs run out. */
+  /** Aborts the remaining jobs of a killed worker. */
   end(): void;
 }
 
@@ -84,7 +84,7 @@ export function createTestQueue(): TestQueue {
     }
   };
 
-  /** Its worker ends: another one begins anew. */
+  /** Puts the job back, because its worker ends. Another worker starts it from the beginning. */
   const handBack = (worker: Worker, job: Job) => {
     worker.running.delete(job);
     waiting.add(job);
@@ -140,7 +140,10 @@ export function createTestQueue(): TestQueue {
           await known.settled.promise.catch(() => {});
         const job = take(name, payload, options);
         const late = Promise.withResolvers<never>();
-        const timer = setTimeout(() => late.reject(new CacheError('overloaded', 'No worker.')), options.timeoutMs);
+        const timer = setTimeout(
+          () => late.reject(new CacheError('overloaded', 'No worker took the job.')),
+          options.timeoutMs,
+        );
         try {
           return (await Promise.race([job.settled.promise, late.promise])) as JobResult<N>;
         } finally {
@@ -169,7 +172,7 @@ export function createTestQueue(): TestQueue {
           }, lostAfterMs);
           timer.unref();
         },
-        end: () => worker.abort.abort(new Error('the worker has been killed')),
+        end: () => worker.abort.abort(new Error('the worker was killed')),
       };
     },
   };

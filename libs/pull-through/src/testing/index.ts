@@ -1,4 +1,4 @@
-// What tests of other packages look into: the use cases over reads that they can count.
+// Exports for the tests of other packages: the use cases with reads that tests can count.
 export { asCaller } from './as-caller.ts';
 export type { TestPullThrough } from './as-caller.ts';
 export { createUseCases } from '../create-pull-through.ts';

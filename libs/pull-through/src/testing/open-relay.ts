@@ -1,22 +1,22 @@
-// The network between two nodes of a test cluster: a relay of TCP that can be cut, and that can hold bytes back, as a
-// machine that does not answer does.
+// Simulates the network between two nodes of a test cluster. The TCP relay can be cut, and can hold bytes back like a machine
+// that does not respond.
 import { type Socket, connect, createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { openPeerConnections, type PeerConnections } from '@cistern/fills';
 
 export interface Relay {
   readonly url: string;
-  /** Resets what is connected, and whoever connects. */
+  /** Resets all connections, and each new one. */
   cut(): void;
-  /** Takes connections, and passes nothing on. */
+  /** Accepts connections, and forwards nothing. */
   hold(): void;
-  /** Passes everything on. */
+  /** Forwards everything again. */
   mend(): void;
   readonly connections: number;
   close(): Promise<void>;
 }
 
-/** `targetPort` is asked at each connection; `undefined`: nobody listens. */
+/** Calls `targetPort` at each connection; `undefined` means that no process listens. The caller closes the relay. */
 export async function openRelay(targetPort: () => number | undefined): Promise<Relay> {
   const pairs = new Set<readonly [Socket, Socket]>();
   const waiting = new Set<Socket>();
@@ -89,7 +89,7 @@ export async function openRelay(targetPort: () => number | undefined): Promise<R
   };
 }
 
-/** Connections to workers, each by the relay for that worker's address. */
+/** Opens connections to workers, each through the relay for that worker's address. */
 export function openRelayedConnections(relayTo: (address: string) => Promise<Relay>): PeerConnections {
   const inner = openPeerConnections();
   return {
@@ -101,7 +101,7 @@ export function openRelayedConnections(relayTo: (address: string) => Promise<Rel
   };
 }
 
-/** One that is shutting down cannot be reset: Node would lose its handle, and never end (libuv answers EINVAL). */
+/** Resets a socket, or destroys one that is shutting down. Resetting that one loses its handle, and Node never ends (libuv: EINVAL). */
 function resetSocket(socket: Socket): void {
   if (socket.writableEnded) socket.destroy();
   else if (!socket.destroyed) socket.resetAndDestroy();

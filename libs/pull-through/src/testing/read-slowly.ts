@@ -1,8 +1,8 @@
-// Readers of a test that are no good company: slow, late, or gone before the end.
+// Reads a stream slowly, for tests.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStream } from '../requests/pull-through.ts';
 
-/** Reads to the end at so many bytes a second, of virtual time. Closes the stream. */
+/** Reads to the end at `bytesPerSecond` of virtual time. Closes the stream. */
 export async function readSlowly(stream: Pick<BlobStream, 'next' | 'close'>, bytesPerSecond: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   try {

@@ -2,11 +2,11 @@ import type { JobHandlers } from '@cistern/jobs';
 
 export type PrewarmJob = 'prewarm-tag' | 'prewarm-blobs';
 
-/** For caches whose tests prewarm nothing. */
+/** Returns handlers for caches in tests that do not prewarm. */
 export function refusePrewarms(): Pick<JobHandlers, PrewarmJob> {
   return { 'prewarm-tag': refuse, 'prewarm-blobs': refuse };
 }
 
 function refuse(): Promise<never> {
-  return Promise.reject(new TypeError('this cache prewarms nothing'));
+  return Promise.reject(new TypeError('this cache does not prewarm'));
 }

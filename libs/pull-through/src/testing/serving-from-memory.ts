@@ -1,5 +1,5 @@
-// The use cases as a frontend calls them: what the process knows of manifests is asked first, so that every test of them is
-// one of that too. Pulls are counted with the turn of the event loop.
+// Calls the use cases like a frontend: memory first. So each test of manifests also tests serving from memory. Pulls are counted
+// at the end of the turn of the event loop.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PullThrough } from '../requests/pull-through.ts';
 import { asCaller, type TestPullThrough } from './as-caller.ts';

@@ -1,5 +1,5 @@
-// One process of a test cluster: everything it calls goes through here, so that it can be frozen, killed, or held at a
-// named step. What a killed process has called never returns to it, and nothing it calls has an effect any more.
+// Simulates a process of a test cluster. All of its calls go through here, so that it can be frozen, killed, or held at a named
+// step. Calls of a killed process never return, and its new calls have no effect.
 
 export interface SimulatedProcess {
   readonly name: string;
@@ -7,16 +7,16 @@ export interface SimulatedProcess {
   freeze(): void;
   wake(): void;
   kill(): void;
-  /** Called at once where it has been killed already; the returned function forgets it. */
+  /** Calls the listener immediately if the process was already killed. The returned function removes the listener. */
   onKilled(listener: () => void): () => void;
   /**
-   * Holds the process at a step: before a call, for example `fills.claim`, or behind it, `fills.claim done`, once. The call
-   * that comes there waits until it is released.
+   * Holds the process once at a step: before a call, for example `fills.claim`, or after it, `fills.claim done`. The call that
+   * reaches the step waits for `release`.
    */
   hold(step: string): HeldStep;
-  /** Resolves when the process may go on; never once it has been killed, until the test ends: then it rejects. */
+  /** Resolves when the process may continue. For a killed process it rejects at the end of the test. */
   pass(step?: string): Promise<void>;
-  /** Lets what is left of a killed process run out. */
+  /** Ends the pending calls of a killed process. */
   end(): void;
 }
 
@@ -79,12 +79,12 @@ export function createSimulatedProcess(name: string): SimulatedProcess {
   };
 }
 
-/** Functions that return what is walked through. */
+/** Functions that return async iterables. */
 const walks: ReadonlySet<string> = new Set(['leastRecent', 'list', 'listObjects']);
 
 /**
- * `part` as the process sees it. Only for parts whose functions are all asynchronous, or walk through something. Steps are named
- * by `path` and the functions' names, also those of what they return: `store.beginUpload`, `store.beginUpload.complete`.
+ * Wraps `part` for the process. All functions of the part must be asynchronous, or return async iterables. A step's name is `path`
+ * and the function's name, also for returned objects: `store.beginUpload`, `store.beginUpload.complete`.
  */
 export function throughProcess<T extends object>(part: T, process: SimulatedProcess, path = ''): T {
   return new Proxy(part, {

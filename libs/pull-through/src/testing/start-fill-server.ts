@@ -1,4 +1,4 @@
-// A fill behind a real fill server, for tests of the wire.
+// Starts a fill behind a real fill server, for tests of the protocol.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -14,7 +14,7 @@ const library = repositoryOf('docker.io', 'library/nginx');
 export const peerKeys = createPeerKeys('the secret of the test cluster');
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 
-/** A fill of `size` bytes runs, of which upstream has sent `sent`; its commit waits until `commit` is called. */
+/** Starts a fill of `size` bytes, of which the upstream has sent `sent`. The commit waits until `commit` is called. */
 export async function startFillServer(t: TestContext, { size, sent = size }: { size: number; sent?: number }) {
   const committing = Promise.withResolvers<void>();
   const uploaded = Promise.withResolvers<void>();
@@ -72,14 +72,14 @@ export async function startFillServer(t: TestContext, { size, sent = size }: { s
     sockets,
     address,
     place,
-    /** The server's; may be changed. */
+    /** The server's clock; tests may change it. */
     clock,
     remote,
-    /** Everything has come, is verified and waits to be committed. */
+    /** Resolves when all bytes are verified and wait for the commit. */
     uploaded: uploaded.promise,
     commit: committing.resolve,
     bytesSent: () => bytesSent,
-    /** Of the run of bytes that has come from upstream. */
+    /** Returns the end of the contiguous bytes that came from the upstream. */
     async presentEnd() {
       const present = await fill.openPresent(0);
       await present?.reader.close();
@@ -90,7 +90,7 @@ export async function startFillServer(t: TestContext, { size, sent = size }: { s
   };
 }
 
-/** The caller closes it. */
+/** Opens a client for fill servers. The caller closes it. */
 export function openTestRemote({ keys = peerKeys, connections = openPeerConnections() } = {}) {
   return openRemoteFills({ keys, connections, now: Date.now, log });
 }
@@ -99,14 +99,14 @@ interface Reader {
   read(into: Uint8Array): Promise<number>;
 }
 
-/** What `reader` gives up to its end, in buffers of `chunkBytes`. */
+/** Reads to the end, in buffers of `chunkBytes`. */
 export async function readAll(reader: Reader, chunkBytes = 64 * 1024): Promise<Buffer> {
   const chunks: Buffer[] = [];
   await readInto(reader, chunks, chunkBytes);
   return Buffer.concat(chunks);
 }
 
-/** As `readAll`, but what has come before a failure is in `chunks`. */
+/** Works like `readAll`, but `chunks` also has the bytes from before a failure. */
 export async function readInto(reader: Reader, chunks: Buffer[], chunkBytes = 64 * 1024): Promise<void> {
   const buffer = Buffer.alloc(chunkBytes);
   for (let length = await reader.read(buffer); length > 0; length = await reader.read(buffer))

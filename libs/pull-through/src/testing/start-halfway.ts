@@ -1,16 +1,16 @@
-// A test cluster in the middle of a fill: upstream has sent half of a blob to `worker-1`.
+// Starts a test cluster in the middle of a fill. The upstream has sent half of a blob to `worker-1`.
 import type { TestContext } from 'node:test';
 import { repositoryOf } from '@cistern/index/testing';
 import { type TestClusterOptions, startTestCluster } from './start-test-cluster.ts';
 import { until } from '@cistern/runtime/testing';
 import { bytesOf } from '@cistern/oci/testing';
 
-/** How much a reader has when it is said to have some. */
+/** The bytes that `readersHaveSome` waits for. */
 const someBytes = 1024 * 1024;
 
 export const library = repositoryOf('docker.io', 'library/nginx');
 
-/** Upstream goes on by `hub.allow`; a manifest names the blob. `read` opens it at a frontend, by its place in the list. */
+/** `hub.allow` lets the upstream continue. A manifest lists the blob. `read` opens it at the frontend with this number. */
 export async function startHalfway(t: TestContext, options: TestClusterOptions & { readonly size?: number } = {}) {
   const { size = 16 * 1024 * 1024 } = options;
   const cluster = await startTestCluster(t, options);
@@ -29,7 +29,7 @@ export async function startHalfway(t: TestContext, options: TestClusterOptions &
     digest,
     size,
     upstreamBytes,
-    /** Of the blob, have come from upstream. */
+    /** The bytes from the upstream, divided by the blob's size. */
     upstreamShare: () => upstreamBytes() / size,
     async read(frontend: number, range?: { readonly start: number; readonly end: number }) {
       const { cache } = frontends[frontend]!;
@@ -46,9 +46,9 @@ export async function startHalfway(t: TestContext, options: TestClusterOptions &
         },
       };
     },
-    /** Everybody who reads, and begins within the half, has read some of it. */
+    /** Resolves when all readers that start within the first half have read some bytes. */
     readersHaveSome,
-    /** Upstream has sent its half, too. */
+    /** Resolves when the upstream has also sent its half. */
     async halfway() {
       await until(() => upstreamBytes() === size / 2);
       await readersHaveSome();

@@ -1,5 +1,5 @@
-// The whole cache in one process for tests: real use cases and jobs, memory or filesystem adapters, scripted upstreams
-// and a clock that the test turns.
+// Starts the whole cache in one process for tests, with real use cases and jobs. Adapters are in memory or on the filesystem. The
+// test scripts the upstreams and sets the clock.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,15 +32,15 @@ export interface TestCacheOptions {
   readonly store?: 'memory' | 'fs';
   readonly adoptAs?: string;
   readonly maxWholeForRangeBytes?: number;
-  /** Bytes that the store may hold. */
+  /** The store's limit. */
   readonly maxBytes?: number;
   readonly spoolBytes?: number;
-  /** One fill keeps so much in the spool at most. */
+  /** The spool's limit for each fill. */
   readonly perFillBytes?: number | undefined;
-  /** Of the disk that gets what is spooled. */
+  /** The disk of the spool. */
   readonly disk?: DiskRoom;
   readonly presignForMs?: number;
-  /** Handlers of the jobs that prewarm. Default: they refuse. */
+  /** Handlers of the prewarm jobs. Default: they reject. */
   readonly handlers?: (deps: TestHandlerDeps) => Pick<JobHandlers, PrewarmJob>;
   /** An existing root for the fs store, which the test removes. */
   readonly root?: string;
@@ -48,11 +48,11 @@ export interface TestCacheOptions {
   readonly readBufferBytes?: number;
   /** Bytes of a segment; default: `testSegmentBytes`. */
   readonly leastSegmentBytes?: number;
-  /** Time goes by itself. */
+  /** Uses the real clock. */
   readonly realTime?: boolean;
   /** Default: errors go to standard output. */
   readonly log?: Logger;
-  /** Put between the cache and its parts, to make them fail or wait. */
+  /** Wraps a part of the cache, to make it fail or wait. */
   readonly wrapStore?: (store: BlobStore) => BlobStore;
   readonly wrapIndex?: (index: CacheIndex) => CacheIndex;
   readonly wrapQueue?: (queue: JobQueue) => JobQueue;
@@ -136,7 +136,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     );
   return {
     cache: startFrontend(),
-    /** Another node, or this one again: with nothing in memory. */
+    /** Starts a frontend with empty memory: another node, or this one after a restart. */
     restartFrontend: startFrontend,
     hub,
     quay,
@@ -151,11 +151,11 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     clock,
     metrics,
     deps,
-    /** May be changed. */
+    /** Tests may change it. */
     policy,
     policyOf,
     adoptAs: options.adoptAs,
-    /** Names of upstreams that are. */
+    /** Names of offline upstreams. */
     offline,
     async close() {
       await workers.close(0);

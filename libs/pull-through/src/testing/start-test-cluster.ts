@@ -1,5 +1,5 @@
-// A whole cluster in one process for tests: frontends and workers with the real wire between them, one index and one store
-// for all, scripted upstreams. Workers can be killed, frozen and told to end; links between two nodes can be cut.
+// Starts a whole cluster in one process for tests. Frontends and workers use the real protocol, a shared index and store, and
+// scripted upstreams. Workers can be killed, frozen and shut down; links between two nodes can be cut.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,14 +36,14 @@ export interface TestClusterOptions {
   /** How many fetches each worker runs at a time. */
   readonly slots?: Readonly<Record<JobClass, number>>;
   readonly spoolBytes?: (worker: string) => number;
-  /** One fill keeps so much in a spool at most. */
+  /** The spool's limit for each fill. */
   readonly perFillBytes?: number;
   /** Bytes of a segment; default: `testSegmentBytes`. */
   readonly leastSegmentBytes?: number;
   readonly wrapStore?: (store: BlobStore) => BlobStore;
-  /** Default: one in memory. */
+  /** Default: an index in memory. */
   readonly over?: ClusterIndex;
-  /** A frontend's way to fills; default: that of this release. */
+  /** Creates a frontend's access to fills. Default: as in this release. */
   readonly accessOf?: (link: (address: string) => Promise<Relay>) => FillAccess;
 }
 
@@ -52,7 +52,7 @@ const peerKeys = createPeerKeys(clusterSecret);
 const closeMs = 3_000;
 const none = createFillTable();
 
-/** Nodes are called `frontend-1`, `worker-1` and so on. Everything ends with the test. */
+/** Starts nodes with the names `frontend-1`, `worker-1` and so on. Everything is closed at the end of the test. */
 export async function startTestCluster(t: TestContext, options: TestClusterOptions = {}) {
   const { frontends = 2, workers = 2 } = options;
   const { maxWholeForRangeBytes = Infinity, wrapStore = (store) => store } = options;
@@ -83,7 +83,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     return relay;
   };
 
-  /** `name`'s way to the fills of others: each over a relay of its own. */
+  /** Opens the access of node `name` to the fills of other nodes, with a relay for each node. */
   const openRemote = (name: string): RemoteFills => {
     const connections = openRelayedConnections((address) => link(name, address));
     const remote = openRemoteFills({ keys: peerKeys, connections, now, log });
@@ -110,7 +110,10 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
       slots,
       checkNetwork() {
         if (unconnected.has(name))
-          throw new CacheError('upstream-unreachable', `${name} has no route.`, { retryable: true, isLocal: true });
+          throw new CacheError('upstream-unreachable', `${name} has no route to the upstream.`, {
+            retryable: true,
+            isLocal: true,
+          });
       },
       log,
       now,
@@ -131,14 +134,14 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
       get process() {
         return current.process;
       },
-      /** Of the process that runs now. */
+      /** The fills of the current process. */
       get fills() {
         return isUp ? current.fills : none;
       },
       get spools() {
         return isUp ? current.spools : { usedBytes: 0 };
       },
-      /** Its spool takes nothing more. */
+      /** Makes the spool's disk full. */
       fillDisk: () => current.fillDisk(),
       get sent() {
         return current.sent;
@@ -146,7 +149,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
       get url() {
         return `http://127.0.0.1:${current.port}`;
       },
-      /** `kill -9`. */
+      /** Simulates `kill -9`. */
       async kill() {
         isUp = false;
         current.process.kill();
@@ -155,19 +158,19 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
         await eachLink((relay) => relay.cut());
         await current.closeServer();
       },
-      /** SIGSTOP. */
+      /** Simulates SIGSTOP. */
       async freeze() {
         current.process.freeze();
         current.loseJobs();
         await eachLink((relay) => relay.hold());
       },
-      /** SIGCONT. */
+      /** Simulates SIGCONT. */
       async wake() {
         await eachLink((relay) => relay.mend());
         current.process.wake();
         queue.look();
       },
-      /** SIGTERM: as a wired worker ends. */
+      /** Simulates SIGTERM: shuts down like a real worker. */
       async terminate(graceMs: number) {
         const closing = current.closeJobs(graceMs);
         await current.handOver();
@@ -175,7 +178,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
         isUp = false;
         await current.closeServer();
       },
-      /** After `kill` or `terminate`: another process with the same name and address. */
+      /** Starts another process with the same name and address, after `kill` or `terminate`. */
       async restart() {
         current = await start();
         isUp = true;
@@ -234,9 +237,9 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     directory,
     hub,
     quay,
-    /** Names of workers without a way to any upstream; may be changed. */
+    /** Names of workers without a connection to any upstream; tests may change it. */
     unconnected,
-    /** May be changed. */
+    /** Tests may change it. */
     policy,
     stored,
     store,
@@ -245,9 +248,9 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     index: shared.index,
     workers: started,
     frontends: nodes,
-    /** Connections to `address` reach this port. */
+    /** Routes connections to `address` to this port. */
     listenAt: (address: string, port: number) => void ports.set(address, () => port),
-    /** The network between a node and a worker. */
+    /** Returns the relay between a node and a worker. */
     link: (from: { readonly name: string }, to: { readonly address: string }) => link(from.name, to.address),
   };
 }

@@ -1,4 +1,4 @@
-// A worker of a test cluster: job handlers, fills, spool and fill server, as one process that can be killed.
+// Starts a worker of a test cluster: job handlers, fills, spool and fill server, as one process that can be killed.
 import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -40,7 +40,7 @@ export interface TestWorkerParts {
   readonly perFillBytes?: number | undefined;
   readonly leastSegmentBytes: number;
   readonly slots: Readonly<Record<JobClass, number>>;
-  /** Throws what a worker without a way to any upstream gets. */
+  /** Throws the error of a worker without a connection to any upstream. */
   readonly checkNetwork: () => void;
   readonly maxWholeForRangeBytes: number;
   readonly log: Logger;
@@ -100,7 +100,7 @@ export async function startTestWorker(parts: TestWorkerParts) {
     loseJobs: jobs.lose,
     fillDisk: () => void (disk.isFull = true),
     closeJobs: async (graceMs: number) => void (await Promise.all([jobs.close(graceMs), parked.close(graceMs)])),
-    /** Of what is left of it once it has been killed. */
+    /** Ends the remains of the process after it was killed. */
     async end() {
       process.end();
       jobs.end();
@@ -118,7 +118,7 @@ async function closeServer(server: Server): Promise<void> {
   await once(server, 'close');
 }
 
-/** Spools of a disk that may become full, with the errors of a real one. */
+/** Wraps spools so that their disk can become full, with the errors of a real disk. */
 function onDisk(spools: SpoolDirectory, disk: { readonly isFull: boolean }): SpoolDirectory {
   const checkSpace = () => {
     if (disk.isFull) throw new CacheError('store-unavailable', 'The disk is full.', { retryable: true, isLocal: true });
@@ -149,7 +149,7 @@ function onDisk(spools: SpoolDirectory, disk: { readonly isFull: boolean }): Spo
   };
 }
 
-/** A killed process has no connections to upstream any more. */
+/** Wraps an upstream for a process. Killing the process closes its connections. */
 function upstreamThrough(
   inner: Upstream,
   process: ReturnType<typeof createSimulatedProcess>,

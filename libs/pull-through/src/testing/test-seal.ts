@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Seal } from '@cistern/runtime';
 
-/** Holds what its text says, under one name and one secret; readable, unlike the real one. */
+/** Creates a seal that authenticates a text for one name and secret. Unlike the real seal, it does not encrypt. */
 export function createTestSeal(secret: string): Seal {
   const tag = (name: string, text: string) =>
     createHmac('sha256', secret)

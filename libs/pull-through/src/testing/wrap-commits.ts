@@ -1,9 +1,9 @@
-// A store whose commits a test holds up or refuses.
+// Wraps a store so that a test can delay or reject its commits.
 import type { BlobStore } from '@cistern/blob-store';
 
 type Commit = () => Promise<void>;
 
-/** `inner`, but each step that makes a blob visible is given to `pass`, which performs it or not. */
+/** Wraps `inner`. Each step that makes a blob visible goes to `pass`, which decides whether to run it. */
 export function wrapCommits(inner: BlobStore, pass: (commit: Commit) => Promise<void>): BlobStore {
   const { adoptFile } = inner;
   return {

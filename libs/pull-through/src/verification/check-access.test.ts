@@ -1,4 +1,4 @@
-// Questions that a worker asks upstreams in callers' names: how many it has in hand, and whose wait for whom.
+// Tests a worker's access checks at upstreams: how many run at the same time, and which wait in one queue.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -37,14 +37,14 @@ function start(answerMs = 10) {
   return { asked, ask, peak: () => peak };
 }
 
-test('a network has four questions at an upstream at a time, and a hundred that wait', async () => {
+test('a network has at most four checks at an upstream at a time, and a hundred waiting', async () => {
   const { ask, peak } = start();
   const results = await Promise.all(Array.from({ length: 150 }, (_, at) => ask('192.0.2.1', at)));
   assert.equal(peak(), 4);
   assert.equal(results.filter((one) => one === 'overloaded').length, 150 - 104);
 });
 
-test('an upstream is asked thirty-two questions at a time, by networks in turn', async () => {
+test('an upstream gets at most thirty-two checks at a time, by networks in turn', async () => {
   const { ask, asked, peak } = start();
   const floods = Array.from({ length: 20 }, (_, network) =>
     Array.from({ length: 20 }, (__, at) => ask(`192.0.2.${network}`, `${network}-${at}`)),
@@ -55,17 +55,17 @@ test('an upstream is asked thirty-two questions at a time, by networks in turn',
   assert.ok(asked.indexOf(parseRepositoryName('team/app-late')) <= 32 + 20);
 });
 
-test('questions for a slow upstream keep those for another one waiting for nothing', async () => {
+test('checks for a slow upstream do not delay those for another', async () => {
   const { ask, asked } = start(60_000);
   const slow = Array.from({ length: 100 }, (_, at) => ask(`192.0.2.${at}`, at));
   assert.equal(await ask('192.0.2.1', 'quick', 'quick.test'), 'allowed');
   assert.equal(asked.length, 33);
-  // After so long a frontend waits no more.
+  // After this time a frontend no longer waits.
   const results = await Promise.all(slow);
   assert.equal(results.filter((one) => one === 'overloaded').length, 100 - 32);
 });
 
-test('the same question of one caller is asked once at a time', async () => {
+test('concurrent equal checks of one caller are one request', async () => {
   const { ask, asked } = start();
   assert.deepEqual(await Promise.all([ask('192.0.2.1', 1), ask('192.0.2.1', 1)]), ['allowed', 'allowed']);
   assert.equal(asked.length, 1);

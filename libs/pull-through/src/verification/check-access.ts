@@ -1,5 +1,5 @@
-// Asks an upstream whether a caller may read. Only workers talk to upstreams. A slow upstream keeps only its own questions
-// waiting, and a client network that asks much only its own.
+// Checks at an upstream whether a caller may read. Only workers talk to upstreams. A slow upstream delays only its own checks,
+// and a busy client network delays only its own.
 import { createFairQueue, type FairQueue } from '@cistern/auth';
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
@@ -10,11 +10,11 @@ import { upstreamOf, type WorkDeps } from '../work/work-deps.ts';
 export interface AccessQuestion extends RepositoryKey {
   readonly subject: AccessSubject;
   readonly caller: CallerCredentials;
-  /** The client's, whose turn it is. */
+  /** The client's network. Checks wait in one queue for each network. */
   readonly network: string;
 }
 
-/** Resolves if the caller may; rejects as `Upstream.checkAccess`, and with `overloaded` where there is nobody to ask. */
+/** Resolves if the caller may read. Rejects as `Upstream.checkAccess` does, and with `overloaded` if no worker can check. */
 export type CheckAccess = (question: AccessQuestion) => Promise<AccessGrant>;
 
 export interface CheckAccessDeps extends Pick<WorkDeps, 'upstreams'> {
@@ -22,15 +22,15 @@ export interface CheckAccessDeps extends Pick<WorkDeps, 'upstreams'> {
   readonly now: () => number;
 }
 
-/** Each upstream has as many at once as it has connections for them. The others wait, and those of one network in one line. */
+/** Limits for each upstream: at the same time as many checks as it has connections for them. Each network waits in one queue. */
 const queueLimits = { atOnce: 32, atOncePerNetwork: 4, maxWaiting: 1000, maxWaitingPerNetwork: 100 };
-/** With the upstream's own time for an answer this is less than a frontend waits for a worker. */
+/** Together with the upstream's own timeout this is less than a frontend waits for a worker. */
 const maxWaitMs = 20_000;
 
 export function createCheckAccess(deps: CheckAccessDeps): CheckAccess {
   const { now } = deps;
   const queues = new Map<string, FairQueue>();
-  /** Questions that are at their upstreams. */
+  /** Checks in flight. */
   const running = createSingleFlight<AccessGrant>();
 
   function checkOnce({ upstream, repository, subject, caller }: AccessQuestion): Promise<AccessGrant> {
@@ -41,7 +41,7 @@ export function createCheckAccess(deps: CheckAccessDeps): CheckAccess {
   return async (question) => {
     const { upstream, network } = question;
     const refusal = () =>
-      new CacheError('overloaded', `Too many questions wait for upstream "${upstream}"; try again in a moment.`, {
+      new CacheError('overloaded', `Too many access checks wait for upstream "${upstream}". Try again in a moment.`, {
         retryable: true,
       });
     const queue = queues.get(upstream) ?? createFairQueue({ ...queueLimits, refusal });

@@ -1,5 +1,5 @@
-// Bounds guesses before the upstream is asked. Wrong passwords are counted by client network and account, and all questions for
-// callers that it has not accepted by network. A caller that it has accepted from a network goes on there.
+// Limits guesses before a request to the upstream. Wrong passwords count by client network and account. All checks of callers
+// that the upstream has not accepted count by network. A caller once accepted from a network is not limited there.
 import { createHmac } from 'node:crypto';
 import { createFairQueue } from '@cistern/auth';
 import type { LockOut, Tries, Try } from '@cistern/auth/lock-out';
@@ -10,26 +10,26 @@ import { LRUCache } from 'lru-cache';
 
 /** Credentials that the upstream has not accepted from this network. */
 interface Guess {
-  /** All questions with these credentials are this one try. */
+  /** All checks with these credentials count as this one try. */
   readonly counted: Promise<Try>;
-  /** Gives the turn to other credentials. */
+  /** Frees the place in the queue for other credentials. */
   readonly leave: () => void;
-  /** Questions that have no verdict yet. */
+  /** Checks without a verdict so far. */
   open: number;
   verdict: 'allowed' | 'refused' | undefined;
 }
 
-/** Counts that all frontends share. */
+/** Counters that all frontends share. */
 export interface CallerTries {
   readonly guesses: LockOut;
-  /** By client network. */
+  /** Counts checks by client network. */
   readonly questions: Pick<Tries, 'begin'>;
 }
 
 export interface GuessLimitsDeps extends CallerTries {
-  /** For the names of callers in memory and in the index. */
+  /** Keys the hashes that name callers in memory and in the index. */
   readonly secret: string;
-  /** Callers accepted from a network, as all nodes know it. */
+  /** Callers accepted from a network, shared by all nodes. */
   readonly accepted: { has(name: string): Promise<boolean>; note(name: string): void };
   readonly metrics: AccessMetrics;
   /** Milliseconds since the epoch. */
@@ -39,21 +39,21 @@ export interface GuessLimitsDeps extends CallerTries {
 interface Guesser {
   readonly upstream: string;
   readonly caller: CallerCredentials;
-  /** The client's. */
+  /** The client's network. */
   readonly network: string;
 }
 
-/** `unproven`: allowed without a look at the credentials. `failed`: the upstream gave no verdict. */
+/** `unproven` means allowed without checking the credentials. `failed` means that the upstream gave no verdict. */
 export type Verdict = 'allowed' | 'unproven' | 'refused' | 'failed';
 
 /**
- * New credentials of one network at one upstream. They count until they have a verdict. Right ones may not use up the tries of
- * each other: three frontends together stay below the ten of an account.
+ * Limits new credentials of one network at one upstream. Each counts as a try until its verdict, so right ones could lock each
+ * other out. Three frontends with these limits together stay below the ten tries of an account.
  */
 const queueLimits = { atOnce: Infinity, atOncePerNetwork: 3, maxWaiting: 10_000, maxWaitingPerNetwork: 100 };
 const maxRemembered = 100_000;
 export const rememberAcceptedMs = 24 * 60 * 60 * 1000;
-/** A little less than the window in which tries are counted: a try that is over cannot be taken back. */
+/** A little less than the window of the counter: a try that has left the window cannot be taken back. */
 const rememberTriesMs = 590_000;
 
 export function createGuessLimits(deps: GuessLimitsDeps) {
@@ -72,12 +72,12 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
   function limited(upstream: string, what: string, forMs: number): CacheError {
     metrics.accessChecks.inc({ upstream, result: 'limited' });
     const minutes = Math.ceil(forMs / 60_000);
-    const message = `${what} from your network. Upstream "${upstream}" is asked for it again in ${minutes} min.`;
+    const message = `${what} from your network. Requests to upstream "${upstream}" are allowed again in ${minutes} min.`;
     return new CacheError('client-rate-limited', message, { retryAfterMs: forMs });
   }
 
   const lockedOut = (upstream: string, forMs: number) =>
-    limited(upstream, 'Too many wrong passwords or tokens have come', forMs);
+    limited(upstream, 'Too many wrong passwords or tokens came', forMs);
 
   function noteAccepted(name: string): void {
     if (known.has(name)) return;
@@ -87,8 +87,8 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
 
   return {
     /**
-     * Throws `client-rate-limited` if the caller may not be judged now, from memory neither. `isAccepted`: the upstream has
-     * accepted it, as this node or another one remembers.
+     * Throws `client-rate-limited` if the caller is locked out. `isAccepted` means that a node remembers a yes of the upstream
+     * for this caller.
      */
     async refuseLockedOut(guesser: Guesser, isAccepted: boolean): Promise<void> {
       const { upstream, caller, network } = guesser;
@@ -102,8 +102,8 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
       } else if (isAccepted) noteAccepted(name);
     },
     /**
-     * To be called before the upstream gets a question. Throws `client-rate-limited`, and `overloaded` if too many wait for their
-     * turn.
+     * The caller calls it before each check at the upstream. Throws `client-rate-limited`, and `overloaded` if too many checks
+     * wait.
      */
     async begin(guesser: Guesser): Promise<{ end(verdict: Verdict): Promise<void> }> {
       const { upstream, caller, network } = guesser;
@@ -111,14 +111,14 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
       if (known.has(name)) return { async end() {} };
       const question = await questions.begin(network);
       if (question.remainingMs > 0)
-        throw limited(upstream, 'Too many questions without a login have come', question.remainingMs);
+        throw limited(upstream, 'Too many requests without a login came', question.remainingMs);
       const guess = caller.kind === 'anonymous' ? undefined : await tried.begin(guesser, name);
       if (typeof guess === 'number') throw lockedOut(upstream, guess);
       return {
         async end(verdict) {
           if (guess !== undefined && verdict === 'allowed') noteAccepted(name);
           if (guess !== undefined) await tried.end(name, guess, verdict);
-          // A yes to anybody costs the upstream as much as a no.
+          // An unproven yes still counts: it costs the upstream as much as a no.
           if (verdict === 'failed' || verdict === 'allowed') await question.takeBack();
         },
       };
@@ -126,7 +126,7 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
   };
 }
 
-/** Credentials under their names, each counted as one try: the same wrong password again is no further guess. */
+/** Counts each credential as one try. The same wrong password again is not another guess. */
 function createTriedGuesses(guesses: LockOut, now: () => number) {
   const queue = createFairQueue({ ...queueLimits, refusal: tooManyWait });
   const tried = new LRUCache<string, Guess>({
@@ -156,8 +156,8 @@ function createTriedGuesses(guesses: LockOut, now: () => number) {
 
   return {
     /**
-     * More questions with the same credentials at the same time wait until these are counted, too. Resolves to the milliseconds
-     * for which the caller is locked out, if it is.
+     * Counts the credentials once; concurrent checks with the same credentials wait for that. Resolves to the remaining
+     * milliseconds if the caller is locked out.
      */
     async begin(guesser: Guesser, name: string): Promise<Guess | number> {
       const guess = tried.get(name) ?? count(guesser);
@@ -184,19 +184,19 @@ function createTriedGuesses(guesses: LockOut, now: () => number) {
   };
 }
 
-/** Tokens have no names that a client could choose. */
+/** Returns the account to count for. Tokens have no account name that a client could choose. */
 function accountOf({ upstream, caller }: Guesser): string | undefined {
   return caller.kind === 'password' ? `${upstream} ${caller.username}` : undefined;
 }
 
 function tooManyWait(): CacheError {
-  const message = 'Too many new passwords or tokens of your network wait to be checked; try again in a moment.';
+  const message = 'Too many new passwords or tokens of your network wait for their check. Try again in a moment.';
   return new CacheError('overloaded', message, { retryable: true });
 }
 
 /**
- * A key in the index that depends on a caller's credentials. Without the secret a reader of the index cannot try passwords on it.
- * `parts` say what the key is for, and keep it apart from all others.
+ * Returns a key of the index that depends on a caller's credentials. A reader of the index cannot test passwords against it
+ * without the secret. `parts` name the purpose of the key, so that keys of other purposes differ.
  */
 export function callerKey(
   secret: string,

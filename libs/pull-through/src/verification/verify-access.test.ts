@@ -20,7 +20,7 @@ const minutesMs = 300_000;
 const isDown = (error: unknown) => isCacheError(error, 'upstream-unreachable');
 const isRefused = (error: unknown) => isCacheError(error, 'unauthenticated');
 
-/** Limits are tested where they are counted. */
+/** Does not limit: other tests cover the limits. */
 const begin = async () => ({ remainingMs: 0, async takeBack() {} });
 
 async function away(): Promise<never> {
@@ -33,7 +33,7 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
   const asked: AccessQuestion[] = [];
   const upstream = {
     async answer({ caller }: AccessQuestion): Promise<void> {
-      if (caller !== ada) throw new CacheError('unauthenticated', 'not you');
+      if (caller !== ada) throw new CacheError('unauthenticated', 'wrong credentials');
     },
   };
   const { values } = createTestIndex({ now });
@@ -68,7 +68,7 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
   return { clock, asked, upstream, puts, values: recorded, startNode, verify: startNode() };
 }
 
-test('a yes holds for all of the repository, for its time, and for that caller alone', async () => {
+test('a yes holds for the whole repository, for its time, and for that caller only', async () => {
   const { verify, asked, clock } = start();
   await verify(ada);
   clock.nowMs += minutesMs - 1;
@@ -83,7 +83,7 @@ test('a yes holds for all of the repository, for its time, and for that caller a
   assert.equal(asked.length, 6);
 });
 
-test('who may see which tags there are has not been let in to the content', async () => {
+test('a caller that may list tags is checked again for content', async () => {
   const { verify, asked } = start();
   await verify(ada, { subject: { kind: 'tags' } });
   await verify(ada, { subject: { kind: 'tags' } });
@@ -92,25 +92,25 @@ test('who may see which tags there are has not been let in to the content', asyn
   assert.equal(asked.length, 2);
 });
 
-test('of an upstream that everybody may read nothing is asked', async () => {
+test('an upstream without verification gets no checks', async () => {
   const { verify, asked } = start();
   await verify(undefined, { upstream: 'public.test' });
   assert.equal(asked.length, 0);
 });
 
-test('nodes know of each other whom an upstream has let in, and nobody can tell by it who that is', async () => {
+test('nodes share the callers that an upstream has accepted, without their names or passwords', async () => {
   const { verify, startNode, asked, puts } = start();
   await verify(ada);
   await startNode()(ada);
   assert.equal(asked.length, 1);
   await assert.rejects(startNode()(bob), isRefused);
   assert.doesNotMatch(puts.join('\n'), /ada|password/);
-  // By another secret it is another name.
-  await startNode({ secret: 'of another cluster' })(ada);
+  // Another secret results in another key.
+  await startNode({ secret: 'secret of another cluster' })(ada);
   assert.equal(asked.length, 3);
 });
 
-test('what somebody has written into the index lets nobody in', async () => {
+test('a forged grant in the index authorizes no caller', async () => {
   const { startNode, values, puts, verify, clock } = start();
   await verify(ada);
   const [name = ''] = puts;
@@ -130,7 +130,7 @@ test('what somebody has written into the index lets nobody in', async () => {
   assert.equal(asked.length, 3);
 });
 
-test('while an upstream cannot be asked, those it has let in go on until their time is over, and nobody else', async () => {
+test('while an upstream is unavailable, accepted callers keep access until their grants expire, and others get none', async () => {
   const { verify, upstream, clock } = start();
   await verify(ada);
   upstream.answer = async () => {
@@ -143,7 +143,7 @@ test('while an upstream cannot be asked, those it has let in go on until their t
   await assert.rejects(verify(ada), isDown);
 });
 
-test('a yes that another node has had since holds where the own one is over', async () => {
+test('a newer yes of another node holds after the own yes has expired', async () => {
   const { verify, startNode, upstream, asked, clock } = start();
   const other = startNode();
   await verify(ada);
@@ -159,7 +159,7 @@ test('a yes that another node has had since holds where the own one is over', as
   await assert.rejects(verify(ada), isDown);
 });
 
-test('an index that is away lets nobody in, and keeps nobody out whom the upstream lets in', async () => {
+test('an unavailable index authorizes no caller, and rejects none that the upstream accepts', async () => {
   const { verify, asked } = start({ values: { get: away, put: away, remove: away } });
   await verify(ada);
   await verify(ada);
@@ -183,7 +183,7 @@ test('a no holds for two seconds, a wrong password for ten', async () => {
   assert.equal(asked.length, 4);
 });
 
-test('those who ask at the same time share an answer, and one that leaves ends it for nobody', async () => {
+test('concurrent checks share a result, and a client that leaves does not end them', async () => {
   const { verify, asked, upstream } = start();
   const { promise, resolve } = Promise.withResolvers<void>();
   upstream.answer = () => promise;

@@ -1,6 +1,5 @@
-// Who may read of an upstream whose content is not everybody's: whom that upstream lets read, which is asked once in some
-// minutes for each caller and repository. What callers show is not kept; by what it was remembered nobody can tell it
-// (decision 0034).
+// Authorizes callers for upstreams with private content. The upstream decides, and its yes holds for some minutes for each caller
+// and repository. Credentials are not stored, and the remembered keys do not reveal them (decision 0034).
 import type { RepositoryKey, ValueIndex } from '@cistern/index';
 import { type CacheError, isCacheError } from '@cistern/errors';
 import type { AccessMetrics } from '@cistern/telemetry';
@@ -18,11 +17,11 @@ import {
 } from './guess-limits.ts';
 
 export interface VerifyAccessDeps {
-  /** How long a yes holds, in milliseconds; `undefined`: everybody may read all of the upstream. */
+  /** How long a yes holds, in milliseconds. `undefined` means that all callers may read the upstream. */
   readonly rememberMsOf: (upstream: string) => number | undefined;
   readonly check: CheckAccess;
   readonly tries: CallerTries;
-  /** For what all nodes remember. */
+  /** Holds the grants that all nodes share. */
   readonly values: ValueIndex;
   readonly seal: Seal;
   /** The same on all nodes; 16 bytes or more. */
@@ -33,14 +32,14 @@ export interface VerifyAccessDeps {
 }
 
 export interface AccessRequest extends Omit<AccessQuestion, 'caller' | 'network'> {
-  /** Default: anybody. */
+  /** Default: anonymous. */
   readonly caller?: CallerCredentials | undefined;
-  /** The client's; default: one for all clients without one. */
+  /** The client's network. Default: one network for all clients without a known one. */
   readonly network?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Resolves if the caller may read. Whatever it rejects with is a no: nobody is let in because nobody could be asked. */
+/** Resolves if the caller may read. Each rejection is a no, also one because no check was possible. */
 export type VerifyAccess = (request: AccessRequest) => Promise<void>;
 
 interface Granted extends AccessGrant {
@@ -48,18 +47,18 @@ interface Granted extends AccessGrant {
   readonly untilMs: number;
 }
 
-/** As the index has it. */
+/** A grant as the index stores it. */
 interface SharedGrant {
   readonly schema: 1;
   readonly untilMs: number;
-  /** A node of an older version does not say. */
+  /** Unset in grants of older nodes. */
   readonly isProven?: boolean;
 }
 
 const maxRemembered = 100_000;
-/** Of a no: so long that a client's next requests need not ask, so short that new rights are found at once. */
+/** How long a no holds: long enough for a client's next requests, short enough that new rights apply immediately. */
 const rememberNoMs = 2_000;
-/** Accounts are locked for wrong passwords that are shown again and again. */
+/** Longer, because upstreams lock an account after repeated wrong passwords. */
 const rememberWrongMs = 10_000;
 
 export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
@@ -72,7 +71,7 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
   async function fromMemory(name: string): Promise<AccessGrant | undefined> {
     const own = granted.get(name);
     if (own !== undefined && own.untilMs > now()) return own;
-    // Another node may have asked since.
+    // Another node may have checked since.
     const shared = await readShared(deps, name);
     if (shared === undefined || shared.untilMs <= now()) return undefined;
     granted.set(name, shared);
@@ -88,7 +87,7 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
     return grant;
   }
 
-  /** Those who ask for the same at the same time share the answer, a no as well. */
+  /** Concurrent checks of the same share one result, also a no. */
   function checkOnce(key: string, name: string, question: AccessQuestion, rememberMs: number): Promise<AccessGrant> {
     const known = inFlight.get(key);
     if (known !== undefined) return known;
@@ -114,7 +113,7 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
 
   async function checkWithinLimits(name: string, question: AccessQuestion, rememberMs: number): Promise<void> {
     const { subject, caller, network } = question;
-    // An anonymous question waits in the line of its network: clients of other networks do not wait with it.
+    // An anonymous check waits in the queue of its network, so clients of other networks do not share its wait.
     const of = caller.kind === 'anonymous' ? network : '';
     const key = `${name} ${JSON.stringify(subject)} ${of}`;
     const no = refused.get(key);
@@ -139,10 +138,10 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
     if (rememberMs === undefined) return;
     const question = { upstream, repository, subject, caller, network };
     const content = nameOf(secret, 'content', { upstream, repository }, caller);
-    // Who may see which tags there are may not always read them.
+    // A caller that may list tags may not always read them.
     const name = subject.kind === 'tags' ? nameOf(secret, 'tags', { upstream, repository }, caller) : content;
     const grant = (await fromMemory(content)) ?? (name === content ? undefined : await fromMemory(name));
-    // A grant that did not depend on the credentials says nothing to a guesser.
+    // A grant that did not depend on the credentials reveals nothing to a guesser.
     if (grant?.isProven !== false) await limits.refuseLockedOut(question, grant !== undefined);
     if (grant !== undefined) return metrics.accessChecks.inc({ upstream, result: 'remembered' });
     await untilAborted(checkWithinLimits(name, question, rememberMs), signal);
@@ -163,7 +162,7 @@ function nameOf(
   return callerKey(secret, upstream, ['access v1', what, upstream, repository], caller);
 }
 
-/** Sealed: whoever can write to the index cannot let anybody in. */
+/** Reads a sealed grant, so write access to the index alone authorizes no caller. */
 async function readShared({ values, seal }: VerifyAccessDeps, name: string): Promise<Granted | undefined> {
   const sealed = await values.get(name).catch(unlessAway);
   const text = sealed === undefined ? undefined : seal.open(name, sealed);
@@ -183,7 +182,7 @@ function shareAccepted(deps: VerifyAccessDeps): GuessLimitsDeps['accepted'] {
   const { now } = deps;
   return {
     has: async (name) => ((await readShared(deps, name))?.untilMs ?? 0) > now(),
-    // The caller does not wait for it.
+    // The caller does not wait for the write.
     note: (name) =>
       void shareGrant(deps, name, { isProven: true, untilMs: now() + rememberAcceptedMs }).catch(() => {}),
   };

@@ -30,14 +30,14 @@ function parkMany(line: FillLine, upstream: string, count: number, ask: Ask = {}
   for (let number = 0; number < count; number += 1) line.park(fillOf(`${upstream} ${number}`, { ...ask, upstream }));
 }
 
-/** The upstreams of all that are admitted now. */
+/** Returns the upstreams of all fetches that are admitted now. */
 function admitAll(line: FillLine, nowMs = 0): string[] {
   const admitted: string[] = [];
   for (let next = line.next(nowMs); next !== undefined; next = line.next(nowMs)) admitted.push(next.job.upstream);
   return admitted;
 }
 
-test('an upstream alone takes all slots, and no more', () => {
+test('a single upstream takes all slots, and no more', () => {
   const line = createFillLine(8);
   parkMany(line, 'docker.io', 20);
   assert.equal(admitAll(line).length, 8);
@@ -46,7 +46,7 @@ test('an upstream alone takes all slots, and no more', () => {
   assert.equal(admitAll(line).length, 1);
 });
 
-test('an upstream that came later gets fetches at once, although another one has taken all slots', () => {
+test('a later upstream gets slots immediately, although another has taken all slots', () => {
   const line = createFillLine(16);
   parkMany(line, 'slow.io', 40);
   assert.equal(admitAll(line).length, 16);
@@ -54,7 +54,7 @@ test('an upstream that came later gets fetches at once, although another one has
   assert.deepEqual(admitAll(line), ['docker.io', 'docker.io']);
 });
 
-test('a slot that is left goes to the upstream with the fewest fetches', () => {
+test('a free slot goes to the upstream with the fewest fetches', () => {
   const line = createFillLine(8);
   parkMany(line, 'slow.io', 20);
   admitAll(line);
@@ -65,17 +65,17 @@ test('a slot that is left goes to the upstream with the fewest fetches', () => {
     line.left('slow.io');
     given.push(...admitAll(line));
   }
-  // One of nine goes beyond the slots, so the first that ends leaves none.
+  // Nine fetches run in eight slots, so the first one that ends frees no slot.
   assert.deepEqual(given, ['docker.io', 'docker.io', 'docker.io']);
 });
 
-test('however many upstreams there are, no more than twice the slots are taken', () => {
+test('at most twice the slots are taken, however many upstreams there are', () => {
   const line = createFillLine(8);
   for (let number = 0; number < 40; number += 1) parkMany(line, `registry-${number}.io`, 4);
   assert.equal(admitAll(line).length, 16);
 });
 
-test('a reader half-way goes first, and waits for no slot', () => {
+test('a fetch with a reader half-way goes first, and needs no free slot', () => {
   const line = createFillLine(2);
   parkMany(line, 'docker.io', 5);
   assert.equal(admitAll(line).length, 2);
@@ -87,7 +87,7 @@ test('a reader half-way goes first, and waits for no slot', () => {
   assert.equal(line.next(0)?.job.digest, digestOf(Buffer.from('half-way too')));
 });
 
-test('a digest that is asked for again keeps its place, and its newest generation', () => {
+test('a digest that is requested again keeps its place, and its newest generation', () => {
   const line = createFillLine(1);
   line.park(fillOf('first'));
   line.park(fillOf('second'));
@@ -98,7 +98,7 @@ test('a digest that is asked for again keeps its place, and its newest generatio
   assert.equal(next?.job.replaces, 5);
 });
 
-test('a fetch that no reader has asked for within ten seconds is dropped, unless it is for the background', () => {
+test('a fetch without a request within ten seconds is dropped, unless it is a background fetch', () => {
   const line = createFillLine(4);
   line.park(fillOf('left'));
   line.park(fillOf('wanted', { askedAtMs: 8_000 }));

@@ -1,41 +1,42 @@
-// Which parked fetch is admitted next. Readers half-way go first; then the upstream with the fewest fetches under way, so one slow
-// upstream takes what others leave, and never all.
+// Queues parked fetches and chooses which one is admitted next. Fetches with readers half-way go first, then the upstream with
+// the fewest running fetches. So a slow upstream gets the slots that others leave, and never all.
 import type { JobContext, JobPayload } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
 
 export interface ParkedFill {
   readonly job: JobPayload<'fetch-blob'>;
   readonly context: JobContext;
-  /** When it was last asked for, on the monotonic clock. */
+  /** When it was last requested, on the monotonic clock. */
   readonly askedAtMs: number;
 }
 
 export interface FillLine {
   /** Parked fetches. */
   readonly size: number;
-  /** A digest that is parked already keeps its place. */
+  /** Adds a fetch. A digest that is already parked keeps its place. */
   park(fill: ParkedFill): void;
-  /** The fetch that is admitted now, which takes a slot until `left`; `undefined`: none is. */
+  /** Admits the next fetch, which has a slot until `left` is called; `undefined` means that none can start. */
   next(nowMs: number): ParkedFill | undefined;
+  /** Frees the slot of a fetch of `upstream`. */
   left(upstream: string): void;
-  /** All that is parked. */
+  /** Removes and returns all parked fetches. */
   clear(): ParkedFill[];
 }
 
 interface UpstreamLine {
-  /** In the order of their coming; readers half-way apart. */
+  /** Fetches with readers half-way. This map and `others` are in order of arrival. */
   readonly resumed: Map<Digest, ParkedFill>;
   readonly others: Map<Digest, ParkedFill>;
   running: number;
 }
 
-/** Readers ask every two seconds. A fetch without a recent ask is dropped: its client has left, or another worker has it. */
+/** Readers repeat their request every two seconds. A fetch without a recent one is dropped: its client left, or another worker has it. */
 const askedWithinMs = 10_000;
-/** The share of the slots that an upstream gets although others have taken all of them, up to twice as many slots. */
+/** The share of the slots that each upstream gets even if others hold all of them, up to twice as many slots. */
 const ensuredShare = 1 / 8;
 
 export function createFillLine(slots: number): FillLine {
-  /** There are no more of them than the configuration has. */
+  /** Has at most one entry for each configured upstream. */
   const upstreams = new Map<string, UpstreamLine>();
   const ensured = Math.ceil(slots * ensuredShare);
   const mostRunning = 2 * slots;
@@ -100,7 +101,7 @@ export function createFillLine(slots: number): FillLine {
   };
 }
 
-/** Readers half-way first, then the fewest fetches under way. */
+/** Sorts readers half-way first, then the fewest running fetches. */
 function compareLines(one: UpstreamLine, other: UpstreamLine): number {
   return Number(other.resumed.size > 0) - Number(one.resumed.size > 0) || one.running - other.running;
 }

@@ -1,4 +1,4 @@
-// The job handlers of a pull, as a worker runs them.
+// Creates the job handlers of a pull for a worker.
 import { CacheError } from '@cistern/errors';
 import type { JobHandlers } from '@cistern/jobs';
 import { fetchBlob, type FetchBlobDeps } from './fetch-blob.ts';
@@ -8,7 +8,7 @@ import { revalidateTag } from './revalidate-tag.ts';
 import { statBlob } from './stat-blob.ts';
 
 export interface PullHandlerDeps extends FetchBlobDeps {
-  /** Default: there are no issuers. */
+  /** Default: there are no issuers, and the job rejects with `name-unknown`. */
   readonly fetchIssuerKeys?: (issuer: string, signal: AbortSignal) => Promise<void>;
 }
 
@@ -30,5 +30,5 @@ export function createPullHandlers(deps: PullHandlerDeps): Pick<JobHandlers, Pul
 }
 
 function refuseIssuer(issuer: string): Promise<never> {
-  return Promise.reject(new CacheError('name-unknown', `No issuer is called "${issuer}" here.`));
+  return Promise.reject(new CacheError('name-unknown', `No issuer "${issuer}" is configured. Add it to auth.oidc.`));
 }

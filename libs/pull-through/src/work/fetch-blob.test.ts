@@ -1,4 +1,4 @@
-// The record of a fill says what the fill does, whatever becomes of the index meanwhile.
+// The record shows the state of the fill, even after failures of the index.
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { type TestContext, test } from 'node:test';
@@ -26,7 +26,7 @@ const down = async () => {
   throw new CacheError('index-unavailable', 'The index is down.', { retryable: true });
 };
 
-test('a fill whose record and link went away is found again with its size, and ends as done', async (t) => {
+test('a fill whose record and link were lost writes them again with its size, and ends as done', async (t) => {
   const { cache, hub, index, clock } = await startCache(t);
   const bytes = bytesOf(500_000);
   const digest = hub.addBlob(library.repository, bytes);
@@ -38,7 +38,7 @@ test('a fill whose record and link went away is found again with its size, and e
   assert.ok(await index.links.remove(library, digest));
   assert.equal(await index.fills.read(digest), undefined);
   await until(async () => (await index.fills.read(digest)) !== undefined);
-  // Upstream has said so once already.
+  // The upstream had confirmed the size before.
   await until(async () => (await index.links.get(library, digest))?.size === bytes.length);
   const record = await index.fills.read(digest);
   assert.deepEqual([record?.state, record?.size], ['running', bytes.length]);
@@ -52,7 +52,7 @@ test('a fill whose record and link went away is found again with its size, and e
   assert.equal(hub.gets.length, 1);
 });
 
-test('a fill goes on when nothing can be announced or linked', async (t) => {
+test('a fill continues when announcements and links cannot be written', async (t) => {
   const { cache, hub, store } = await startCache(t, {
     wrapIndex: (inner) => ({
       ...inner,
@@ -67,7 +67,7 @@ test('a fill goes on when nothing can be announced or linked', async (t) => {
   await until(async () => (await store.stat(digest)) !== undefined);
 });
 
-test('a fill that ends while the index is away is recorded when that is back', async (t) => {
+test('a fill that ends while the index is unavailable is recorded after the index recovers', async (t) => {
   let isDown = true;
   let refusals = 0;
   const { cache, hub, index, store } = await startCache(t, {
@@ -94,7 +94,7 @@ test('a fill that ends while the index is away is recorded when that is back', a
   assert.deepEqual(await index.blobs.totals(), { blobs: 1, bytes: bytes.length });
 });
 
-test('a fill that failed is recorded as failed, even where nothing else can be written', async (t) => {
+test('a failed fill is recorded as failed, even if links cannot be read', async (t) => {
   let linksAreDown = false;
   const { cache, hub, index } = await startCache(t, {
     wrapIndex: (inner) => ({
@@ -116,7 +116,7 @@ test('a fill that failed is recorded as failed, even where nothing else can be w
   await until(async () => (await index.fills.read(digest))?.state === 'failed');
 });
 
-test('whoever comes between a fill’s failure and the record of it causes the next fetch', async (t) => {
+test('a request between a fill’s failure and its record causes the next fetch', async (t) => {
   const recording = Promise.withResolvers<void>();
   let failures = 0;
   const { cache, hub, index } = await startCache(t, {
@@ -139,7 +139,7 @@ test('whoever comes between a fill’s failure and the record of it causes the n
   await assert.rejects(async () => collect(await (await open()).read()), isBreak);
   await until(() => failures === 1);
   hub.script.breakAt = undefined;
-  // The reader has asked for the rest itself if it had what came before the break.
+  // The reader may have requested the rest itself, if it had all bytes from before the break.
   const failed = hub.gets.length;
   const again = await open();
   assert.ok((await collect(await again.read())).equals(bytes));
@@ -148,7 +148,7 @@ test('whoever comes between a fill’s failure and the record of it causes the n
   assert.equal(hub.gets.length, failed + 1);
 });
 
-test('whoever comes between a fill’s commit and the record of it reads from the store', async (t) => {
+test('a request between a fill’s commit and its record reads from the store', async (t) => {
   const recording = Promise.withResolvers<void>();
   let ends = 0;
   const { cache, hub, store } = await startCache(t, {
@@ -175,7 +175,7 @@ test('whoever comes between a fill’s commit and the record of it reads from th
   assert.equal(hub.gets.length, 1);
 });
 
-test('a size that upstream told, and no manifest, is doubted after a failure, before the next request hears of it', async (t) => {
+test('a size that only upstream reported is removed after a failure, before the failure is published', async (t) => {
   const toldAtFailures: unknown[] = [];
   const { cache, hub, index } = await startCache(t, {
     wrapIndex: (inner): CacheIndex => ({
@@ -208,7 +208,7 @@ test('a size that upstream told, and no manifest, is doubted after a failure, be
   assert.deepEqual(toldAtFailures, [undefined, undefined]);
 });
 
-test('a worker whose signal outlives its fills keeps nothing of them on it', async (t) => {
+test('a fill leaves no listener on the worker’s signal', async (t) => {
   const started = await startCache(t);
   const { hub, index, store } = started;
   const log = createLogger({ level: 'error', formatter: 'json' });
@@ -227,12 +227,12 @@ test('a worker whose signal outlives its fills keeps nothing of them on it', asy
   const digest = hub.addBlob(library.repository, bytesOf(300_000));
   await fetch(digest);
   assert.ok((await store.stat(digest)) !== undefined);
-  await fetch(digestOf(Buffer.from('nobody has it')));
+  await fetch(digestOf(Buffer.from('missing everywhere')));
   await until(async () => (await index.blobs.get(digest)) !== undefined);
   assert.deepEqual(getEventListeners(signal, 'abort'), []);
 });
 
-test('after the index has lost its data a fetch waits, as long as it is wanted, and then takes place', async (t) => {
+test('a fetch waits after the index has lost its data, then runs', async (t) => {
   let unsettled = 2;
   const { cache, hub, index } = await startCache(t, {
     wrapIndex: (inner): CacheIndex => ({
@@ -251,7 +251,7 @@ test('after the index has lost its data a fetch waits, as long as it is wanted, 
   assert.deepEqual([unsettled, hub.gets.length], [-1, 1]);
 });
 
-test('a fetch that waits for the index ends with its worker', async (t) => {
+test('a fetch that waits for the index ends when its worker shuts down', async (t) => {
   const started = await startCache(t, {
     wrapIndex: (inner): CacheIndex => ({
       ...inner,

@@ -1,5 +1,5 @@
-// Job fetch-blob: takes the lease for a digest, runs the fill under it, and writes how it ended. A job whose lease
-// somebody else holds, or whose blob is there already, ends as a no-op.
+// Runs the fetch-blob job: takes the lease for a digest, runs the fill under it, and records the outcome. If another job holds
+// the lease or the blob is already stored, it does nothing.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
@@ -27,23 +27,23 @@ import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 export interface FetchBlobDeps extends WorkDeps {
   readonly fills: FillTable;
-  /** Where fills put what they have brought; default: `store`. */
+  /** Where fills store their blobs; default: `store`. */
   readonly fillStore?: BlobStore | undefined;
   /** Unset means that there are no other workers. */
   readonly remoteFills?: RemoteFills | undefined;
-  /** Hashes blobs that are larger than their part in the spool. Unset means that they begin at 0 on another worker. */
+  /** Hashes blobs that are larger than their part of the spool. Unset means that another worker restarts them at 0. */
   readonly openHash?: OpenSavableHash | undefined;
-  /** Unset means that a blob comes by one connection. */
+  /** Unset means that each blob uses one connection. */
   readonly connections?: ConnectionControl | undefined;
 }
 
-const leftToOthers = new CacheError('overloaded', 'This worker cannot go on with the fill.', { isLocal: true });
-/** Long enough for those who wait to see it, short enough for the next request to try again. */
+const leftToOthers = new CacheError('overloaded', 'This worker cannot continue the fill.', { isLocal: true });
+/** Long enough for waiting readers to see the failure, short enough for the next request to try again. */
 const keepFailureMs = 2_000;
-/** Fills that free their slots early still have a file open each, so no more than this many do. */
+/** Limits the fills that free their slots early, because each still has an open file. */
 const maxAside = 500;
 const lookForReadersMs = 1_000;
-/** Between two readers, a client opens the next connection. */
+/** More than one look, because a client may be between two connections. */
 const unreadLooks = 3;
 
 export async function fetchBlob(
@@ -55,12 +55,12 @@ export async function fetchBlob(
   const { digest, upstream, repository } = job;
   const source: RepositoryKey = { upstream, repository };
   const replaced = job.replaces > 0 ? await findReplaced(deps, job) : undefined;
-  /** Its record is of another release, or forged. This worker does not copy it, nor replace it while it lives. */
+  /** The record is from another release, or forged. This worker does not copy the fill, and does not replace it while it lives. */
   const isForeign = replaced !== undefined && deps.remoteFills?.canRead(replaced) === false;
   const own = replaced && deps.fills.get(replaced.fillId);
-  // It is well, but its reader cannot reach this worker. Another worker may take the next job.
+  // The fill runs here, but its reader cannot reach this worker. Another worker may take the next job.
   if (own?.isOpen === true) return null;
-  // It failed here for a reason of this worker's own. Another worker copies the bytes.
+  // The fill failed here because of this worker. Another worker copies the bytes.
   if (own !== undefined && (await context.handsOn?.(leftToOthers)) !== undefined) throw leftToOthers;
   const predecessor = isForeign || replaced?.address === deps.address ? undefined : replaced;
   const claim: FillClaim = {
@@ -99,30 +99,30 @@ export async function fetchBlob(
     else if (end !== 'moved') {
       await lease.done(end, context.signal);
       fill?.release();
-      // No client waits for it. Without it upstream is asked once more after a loss of the index.
+      // No client waits for this write. Without it the upstream gets one more request after a loss of the index.
       if (fill !== undefined)
         await recordHeld(deps, source, digest).catch((error: unknown) => {
-          log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be stored');
+          log.warn({ err: error, digest, ...source }, 'failed to store repository link');
         });
     }
     metrics.fills.inc({ ...labels, result: end === 'moved' ? 'moved' : 'done' });
   } catch (error) {
     const isMoving = deps.remoteFills !== undefined && fill?.size === undefined;
     if (isMoving && (context.signal.aborted || (await context.handsOn?.(error)) !== undefined)) {
-      // No reader has a byte of it: another worker begins from the start, and readers wait.
+      // No reader has a byte. Another worker starts from the beginning, and readers wait.
       metrics.fills.inc({ ...labels, result: 'moved' });
       await lease.giveUp();
       throw context.signal.aborted ? context.signal.reason : error;
     }
     if (error instanceof SourceInterrupted) {
-      // Somebody else took it over before it began.
+      // Another worker took the fill over before it began.
       metrics.fills.inc({ ...labels, result: 'moved' });
       return null;
     }
     metrics.fills.inc({ ...labels, result: 'failed' });
-    log.warn({ err: error, digest, ...source }, 'a fill failed');
+    log.warn({ err: error, digest, ...source }, 'fill failed');
     if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream });
-    // Before anybody hears of the failure, for they may ask again at once. A want of room says nothing against the size.
+    // Before the failure is published, because readers may request again immediately. Missing space does not make the size wrong.
     if (!isCacheError(error, 'too-large', 'store-unavailable')) await forgetSize(deps, source, digest);
     await lease.failed(failureOf(error), keepFailureMs);
   } finally {
@@ -135,7 +135,7 @@ export async function fetchBlob(
   return null;
 }
 
-/** After a loss of the index's data it waits until those whose fills are alive have said so. */
+/** Claims the lease. After a loss of the index's data it waits until owners of running fills have restored their records. */
 async function claimSettled(fills: FillIndex, claim: FillClaim, signal: AbortSignal): Promise<FillRecord | undefined> {
   for (;;) {
     const answer = await fills.claim(claim);
@@ -144,7 +144,7 @@ async function claimSettled(fills: FillIndex, claim: FillClaim, signal: AbortSig
   }
 }
 
-/** The fill to be taken over: its worker may have some of the bytes already, or be at it. */
+/** Finds the fill to take over. Its worker may have some of the bytes, or still run. */
 async function findReplaced(
   { index }: WorkDeps,
   { digest, replaces }: JobPayload<'fetch-blob'>,
@@ -153,7 +153,7 @@ async function findReplaced(
   return record?.state === 'running' && record.generation <= replaces ? record : undefined;
 }
 
-/** Under the lease: somebody may have committed the blob since the asker looked. Its repository still has to hold it. */
+/** Looks under the lease whether another worker has committed the blob since the request. The repository still has to hold it. */
 async function findStored(
   deps: WorkDeps,
   source: RepositoryKey,
@@ -163,15 +163,15 @@ async function findStored(
   const stat = await ifStoreAnswers(deps.log, () => deps.store.stat(digest));
   if (stat === undefined) return undefined;
   const known = await deps.index.blobs.get(digest, { fresh: true });
-  // Whoever was deleting it died over that, for here is the lease now.
+  // This job has the lease, so the process that was deleting the blob has died.
   const stored = known?.state === 'deleting' ? known : await findStoredBlob(deps, digest);
-  // Damaged: the bytes that come replace it.
+  // The stored blob is damaged. The fill replaces it.
   if (stored?.size !== stat.size) return undefined;
   await assertHeld(deps, source, digest, signal);
   return { ...stored, state: 'present' };
 }
 
-/** What others have fetched says nothing about this repository, nor does a manifest: upstream is asked, once. */
+/** Confirms with the upstream that the repository holds the blob, unless a link is confirmed already. A manifest is not enough. */
 async function assertHeld(deps: WorkDeps, source: RepositoryKey, digest: Digest, signal: AbortSignal): Promise<void> {
   const link = await deps.index.links.get(source, digest);
   const confirmed = link && (await ifStoreAnswers(deps.log, () => ifConfirmed(deps, link)));
@@ -219,13 +219,13 @@ async function prepareFill(
   const checkpoint = checkpointOf(deps, record, expectedSize);
   const takenOverSize = predecessor?.size ?? checkpoint?.size;
   if (takenOverSize === undefined || remoteFills === undefined) return startFill(options);
-  log.info({ digest, ...source, from: predecessor?.address }, 'goes on with the fill of another worker');
+  log.info({ digest, ...source, from: predecessor?.address }, 'taking over fill from another worker');
   await assertHeld(deps, source, digest, signal);
   const continued = predecessor && continueFill(upstream, remoteFills, predecessor, takenOverSize, log);
   return startFill({ ...options, upstream: continued ?? upstream, takenOverSize, checkpoint });
 }
 
-/** An earlier fill of the digest that has not ended left it. */
+/** Opens the checkpoint that an unfinished fill of the digest left. */
 function checkpointOf(
   { remoteFills, log }: FetchBlobDeps,
   { digest, checkpoint: sealed }: FillRecord,
@@ -234,7 +234,7 @@ function checkpointOf(
   if (sealed === undefined) return undefined;
   const checkpoint = remoteFills?.openCheckpoint(digest, sealed);
   if (checkpoint === undefined)
-    log.warn({ digest, setting: 'cluster.secretfile' }, 'the checkpoint of a fill has a wrong signature');
+    log.warn({ digest, setting: 'cluster.secretfile' }, 'fill checkpoint has wrong signature');
   return expectedSize === undefined || checkpoint?.size === expectedSize ? checkpoint : undefined;
 }
 
@@ -242,7 +242,7 @@ function freeSlot({ fills }: FetchBlobDeps, context: FillContext): void {
   if (fills.size <= maxAside) context.freeSlot?.();
 }
 
-/** Clients that wait go before a fill that nobody reads. The caller clears the interval. */
+/** Frees the slot of a fill without readers for clients that wait. The caller clears the interval. */
 function freeSlotWhenUnread(deps: FetchBlobDeps, fill: Fill, context: FillContext): NodeJS.Timeout | undefined {
   if (context.freeSlot === undefined || context.class === 'background') return undefined;
   let unread = 0;
@@ -252,10 +252,10 @@ function freeSlotWhenUnread(deps: FetchBlobDeps, fill: Fill, context: FillContex
   }, lookForReadersMs);
 }
 
-/** Upstream has answered for this repository: it holds the blob. Never rejects. */
+/** Records that the repository holds the blob, as the upstream has confirmed. Never rejects. */
 async function recordLink(deps: WorkDeps, source: RepositoryKey, digest: Digest, size: number): Promise<void> {
   await confirmLink(deps, source, digest, { size, mayRestore: false }).catch((error: unknown) => {
-    deps.log.warn({ err: error, digest, ...source }, 'that a repository holds a blob could not be recorded');
+    deps.log.warn({ err: error, digest, ...source }, 'failed to record repository link');
   });
 }
 
@@ -274,14 +274,14 @@ async function runFill(
   return verifiedRecord(digest, size, deps.now(), fill.table);
 }
 
-/** What upstream once told, and no manifest says, may be what was wrong: the next fetch must not be held to it. */
+/** Removes a size that only the upstream reported and no manifest has. It may be wrong, so the next fetch must not enforce it. */
 async function forgetSize({ index, log }: WorkDeps, source: RepositoryKey, digest: Digest): Promise<void> {
   try {
     const link = await index.links.get(source, digest);
     if (link === undefined || link.mediaType !== undefined) return;
     await index.links.put(source, [{ ...link, size: undefined }]);
   } catch (error) {
-    log.warn({ err: error, digest, ...source }, 'the size of a blob could not be forgotten');
+    log.warn({ err: error, digest, ...source }, 'failed to remove blob size');
   }
 }
 
@@ -289,7 +289,7 @@ function failureOf(error: unknown): NonNullable<FillRecord['failure']> {
   const known =
     error instanceof CacheError
       ? error
-      : new CacheError('store-unavailable', 'The blob could not be fetched; the log of the worker says why.', {
+      : new CacheError('store-unavailable', 'The worker failed to fetch the blob. Its log has the reason.', {
           retryable: true,
         });
   return { kind: known.kind, message: known.message, retryAfterMs: known.retryAfterMs };

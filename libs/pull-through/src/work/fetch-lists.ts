@@ -1,5 +1,5 @@
-// Jobs fetch-tags and fetch-referrers: lists that upstream alone knows, page by page. What one node was given a moment ago
-// does for the others, and so does its failure.
+// Runs the jobs fetch-tags and fetch-referrers, which fetch one page of a list from the upstream. Nodes share a recent page, and a
+// recent failure.
 import type { FetchedList, JobContext, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
 import { isDeepStrictEqual } from 'node:util';
 import { elapsedMs, failedLately, failureKindOf, isRefusal, retryAfterFailureMs } from '../freshness/freshness.ts';
@@ -9,16 +9,16 @@ import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 type ListDeps = Pick<WorkDeps, 'upstreams' | 'index' | 'store' | 'log' | 'now'>;
 
-/** What nodes share of a page besides the page itself. */
+/** The state that nodes share for a page, besides the page. */
 interface ListState {
   readonly checkedAtMs?: number;
   readonly failedAtMs?: number;
   readonly failure?: string;
 }
 
-/** Longer than anybody takes a list for fresh. */
 type ListContext = Pick<JobContext, 'signal' | 'handsOn'>;
 
+/** Longer than any configured list is fresh. */
 const stateTtlMs = 24 * 3_600_000;
 
 export async function fetchTags(
@@ -73,7 +73,7 @@ async function fetchList<Page extends ListPage>(
   try {
     page = await fetchPage();
   } catch (error) {
-    // The end of this worker, or a failure of its own, says nothing about the list.
+    // A shutdown or local failure of this worker does not concern the list.
     if (!signal.aborted && (await handsOn?.(error)) === undefined) await recordFailure(deps, place, state, error);
     throw error;
   }
@@ -83,7 +83,7 @@ async function fetchList<Page extends ListPage>(
   return { ...page, checkedAtMs };
 }
 
-/** Nothing is lost where the store does not take it: it is what is served while upstream is unavailable. */
+/** Stores the page, which is served while the upstream is unavailable. Failures of the store are ignored. */
 async function keep({ store, log }: ListDeps, place: ListPlace, page: ListPage, keptAtMs: number): Promise<void> {
   await ifStoreAnswers(log, async () => {
     const kept = await readKeptList(store, place);
@@ -91,7 +91,7 @@ async function keep({ store, log }: ListDeps, place: ListPlace, page: ListPage, 
   });
 }
 
-/** A no is passed on, and what was listed before is gone. It is not shared: it may be over in a moment. */
+/** Shares a failure with other nodes. A refusal removes the stored page and is not shared, because it may end soon. */
 async function recordFailure(deps: ListDeps, place: ListPlace, state: ListState, error: unknown): Promise<void> {
   const failure = failureKindOf(error);
   if (!isRefusal(failure)) return writeState(deps, place, { ...state, failedAtMs: deps.now(), failure });

@@ -1,5 +1,5 @@
-// Job fetch-manifest: one manifest by digest into the store, with its links. What another repository brought already is
-// not fetched again: a HEAD tells whether this one holds it too.
+// Runs the fetch-manifest job, which stores a manifest by digest with its links. If another repository already fetched the
+// manifest, a HEAD confirms that this repository holds it too.
 import { isHeldManifest, readHashed, storeManifest, untilDeleted, verifyManifest } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type RepositoryKey, repositoryPath } from '@cistern/index';
@@ -8,11 +8,11 @@ import { type Digest, maxManifestBytes, type Reference } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
 import { upstreamOf, type WorkDeps } from './work-deps.ts';
 
-/** The store has refused to take a manifest, and has not been seen to take anything since. */
+/** Set after the store failed to write a manifest, until the store works again. */
 const storeRefuses = 'store-refuses-manifests';
 const storeRefusesMs = 3_600_000;
 
-/** A refused manifest stays as it is under its digest. Under a tag, upstream may have mended it. */
+/** Milliseconds for which a rejected manifest is remembered. A digest never changes; a tag may soon name a fixed manifest. */
 const rememberMs = { digest: 120_000, tag: 30_000 };
 
 export async function fetchManifest(
@@ -26,7 +26,7 @@ export async function fetchManifest(
   await checkRefused(deps, key, reference);
   await untilDeleted(deps, digest);
   const stored = await readStored(deps, digest);
-  // Brought by another job since this one was asked for.
+  // Another job has stored the manifest since this one was enqueued.
   if (stored !== undefined && (await isKept(deps, key, digest))) return null;
   const get = async () => {
     const manifest = await upstream.getManifest(repository, reference, options);
@@ -48,16 +48,16 @@ async function isKept({ index }: WorkDeps, key: RepositoryKey, digest: Digest): 
 }
 
 /**
- * Bytes that are too many for a manifest, or not of the digest, do not count: upstream is asked then. Rejects with
- * `store-unavailable`: then upstream is not asked, for it counts what could not be kept.
+ * Reads a stored manifest. Resolves to `undefined` if the bytes are too many for a manifest or do not match the digest: then it is
+ * fetched. Rejects with `store-unavailable`: then it is not fetched, because the upstream counts a pull that cannot be stored.
  */
 export async function readStored({ store }: Pick<WorkDeps, 'store'>, digest: Digest): Promise<Buffer | undefined> {
   return (await readHashed(store, digest, maxManifestBytes)).bytes;
 }
 
 /**
- * Called before upstream is asked for a manifest. Rejects with the same `content-mismatch` as before, if the manifest was refused a
- * moment ago, and with `store-unavailable` while the store takes nothing.
+ * Runs before a manifest is requested from the upstream. Rejects with the same `content-mismatch` as before if the manifest was
+ * rejected recently, and with `store-unavailable` while the store accepts no writes.
  */
 export async function checkRefused(
   { index, store }: Pick<WorkDeps, 'index' | 'store'>,
@@ -73,9 +73,9 @@ export async function checkRefused(
 }
 
 /**
- * Stores a verified manifest by `store`. Its refusal, which is a `content-mismatch`, is remembered for all of `references` and for
- * all nodes. Otherwise, each request for one costs a GET of up to 4 MiB, and the time to read it. That the store does not take it
- * is remembered for all manifests.
+ * Stores a verified manifest by `store`. If it is rejected with `content-mismatch`, all nodes remember that for all `references`.
+ * Otherwise each request for it costs a GET of up to 4 MiB, and the time to parse it. A failure of the store is remembered for
+ * all manifests.
  */
 export async function storeOrRefuse<T>(
   { index }: Pick<WorkDeps, 'index'>,

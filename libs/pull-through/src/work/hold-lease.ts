@@ -1,5 +1,5 @@
-// A worker's hold on a fill's record: heartbeats, and what is written into the record while and when the fill runs. An
-// index that cannot be reached does not stop a fill: it is still the one that everybody reads.
+// Holds a worker's lease on a fill's record: sends heartbeats, and writes the fill's state into the record. An unavailable index
+// does not stop a fill, because readers still use it.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobRecord, FillRecord } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
@@ -12,16 +12,16 @@ export const leaseMs = 4_000;
 const heartbeatMs = 1_000;
 
 export interface LeaseEvents {
-  /** Somebody else has taken the record over. It may be called more than once. */
+  /** Called when another worker has taken over the record. May be called more than once. */
   readonly onLost: () => void;
-  /** The index had lost the record and has it back: what else the fill has written there may be lost too. */
+  /** Called when the index had lost the record and has it again. Other writes of the fill may be lost too. */
   readonly onRecreated: () => Promise<void>;
-  /** For the record, with each heartbeat; `undefined`: it keeps the one that it has. */
+  /** Returns the checkpoint for the record, at each heartbeat. `undefined` leaves the last one in the record. */
   readonly checkpoint?: (() => string | undefined) | undefined;
 }
 
 interface LeaseDeps extends Pick<WorkDeps, 'index' | 'log' | 'now'> {
-  /** Signs the record; unset where no other node reads it. */
+  /** Signs the record. Unset if no other node reads it. */
   readonly remoteFills?: Pick<RemoteFills, 'sign'> | undefined;
 }
 
@@ -38,16 +38,16 @@ export function holdLease(
   const announce = () =>
     index.pubsub
       .publish(fillTopic(digest))
-      .catch((error: unknown) => log.warn({ err: error, digest }, 'a change of a fill could not be announced'));
+      .catch((error: unknown) => log.warn({ err: error, digest }, 'failed to announce fill change'));
 
-  /** The lease may have ended long ago, and others have fetched the blob since: there is nothing to go on with then. */
+  /** The lease may have expired long ago, and another worker may have stored the blob since. Then this fill ends as done. */
   const endAsOthersDid = async () => {
     const blob = await index.blobs.get(digest, { fresh: true });
     if (blob?.verified !== true || blob.state === 'deleting' || blob.storedAtMs < claimedAtMs) return false;
     return index.fills.done(digest, owner, blob);
   };
 
-  /** False if the record has another owner, or the blob has been brought by another. */
+  /** Resolves to false if the record has another owner, or another fill has stored the blob. */
   const keep = async () => {
     record = { ...record, checkpoint: checkpoint?.() ?? record.checkpoint };
     const kept = await index.fills.heartbeat(record, leaseMs);
@@ -63,11 +63,11 @@ export function holdLease(
     return kept !== 'lost';
   };
 
-  /** Looks at once whether another worker has taken the record over. True: it is known that none has. Never rejects. */
+  /** Checks immediately whether another worker has taken over the record. True means that no worker has. Never rejects. */
   const look = async (): Promise<boolean> => {
     if (hasEnded) return false;
     return keep().catch((error: unknown) => {
-      log.warn({ err: error, digest }, 'no heartbeat for a fill');
+      log.warn({ err: error, digest }, 'failed to send fill heartbeat');
       return false;
     });
   };
@@ -75,19 +75,19 @@ export function holdLease(
 
   void announce();
   return {
-    /** Followers can read. Never rejects: a write that is lost is made up for by a heartbeat. */
+    /** Records that followers can read. Never rejects: a heartbeat repeats a lost write. */
     async running(size: number): Promise<void> {
       record = { ...record, state: 'running', size, ...remoteFills?.sign({ ...record, size }) };
       try {
         if (!(await index.fills.running(digest, owner, size, record))) await keep();
       } catch (error) {
-        log.warn({ err: error, digest }, 'the record of a fill could not be written yet');
+        log.warn({ err: error, digest }, 'failed to write fill record, retrying with heartbeat');
       }
       await announce();
     },
     /**
-     * Waits for an index that cannot be reached: the blob is in the store, and no other worker would write that down. Rejects if it
-     * is still unavailable when `signal` is aborted; does nothing if another worker has taken the record over.
+     * Records that the blob is stored. It waits for an unavailable index, because no other worker would record it. Rejects if the
+     * index is still unavailable when `signal` is aborted. Does nothing if another worker has taken over the record.
      */
     async done(blob: BlobRecord, signal: AbortSignal): Promise<void> {
       await whenReached(signal, async () => {
@@ -97,26 +97,26 @@ export function holdLease(
       hasEnded = true;
       await announce();
     },
-    /** The record goes after `keepMs`. Never rejects: a record that cannot be written expires. */
+    /** Records the failure; the record expires after `keepMs`. Never rejects: a record that cannot be written expires too. */
     async failed(failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<void> {
       hasEnded = true;
       try {
         await index.fills.failed(digest, owner, failure, keepMs);
       } catch (error) {
-        log.warn({ err: error, digest }, 'the failure of a fill could not be recorded');
+        log.warn({ err: error, digest }, 'failed to record fill failure');
       }
       await announce();
     },
-    /** The record goes at once, as if there had been no claim. Never rejects, as above. */
+    /** Lets the record expire immediately, as if there had been no claim. Never rejects. */
     async giveUp(): Promise<void> {
       hasEnded = true;
       await index.fills
         .heartbeat(record, 0)
-        .catch((error: unknown) => log.warn({ err: error, digest }, 'the lease of a fill could not be given up'));
+        .catch((error: unknown) => log.warn({ err: error, digest }, 'failed to release fill lease'));
       await announce();
     },
     look,
-    /** Stops the heartbeat; for the holder to call, at the end. */
+    /** Stops the heartbeat. The holder calls it at the end. */
     release(): void {
       hasEnded = true;
       clearInterval(timer);

@@ -1,17 +1,17 @@
-// Short jobs of one upstream take a part of a worker's slots, so an upstream that answers late blocks no other one.
+// Limits the slots that short jobs of one upstream take on a worker, so that a slow upstream does not block others.
 import { CacheError } from '@cistern/errors';
 import { type JobClass, jobGroup, type JobHandlers, wrapHandlers } from '@cistern/jobs';
 
-/** Jobs in hand for one upstream. Most upstreams get fewer connections. */
+/** The most jobs in hand for one upstream. Most upstreams get fewer connections. */
 const mostInHand: Readonly<Record<JobClass, number>> = { interactive: 128, background: 32 };
 /**
- * The same handlers. While 128 short jobs are in hand for an upstream, 32 in the background, further ones reject with `overloaded` at
- * once. Callers fall back to cached content.
+ * Wraps the handlers. If 128 short jobs are in hand for an upstream, or 32 in the background, further ones immediately reject with
+ * `overloaded`. Callers fall back to cached content.
  */
 export function limitPerUpstream(handlers: JobHandlers): JobHandlers {
   const inHand = { interactive: new Map<string, number>(), background: new Map<string, number>() };
   return wrapHandlers(handlers, (handle, name) => {
-    // Fetches of blobs are parked or have slots of their own.
+    // Blob fetches are parked, or have slots of their own.
     if (jobGroup(name) === 'blob') return handle;
     return async (payload, context) => {
       if (!('upstream' in payload)) return handle(payload, context);
@@ -30,6 +30,6 @@ export function limitPerUpstream(handlers: JobHandlers): JobHandlers {
 }
 
 function tooManyInHand(upstream: string, jobs: number): CacheError {
-  const message = `${jobs} requests to ${upstream} wait for its answer on this worker. Try again in a moment.`;
+  const message = `${jobs} requests to ${upstream} wait for a response on this worker. Try again in a moment.`;
   return new CacheError('overloaded', message, { retryable: true, retryAfterMs: 1_000 });
 }

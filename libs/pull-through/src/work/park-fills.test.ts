@@ -45,7 +45,7 @@ function jobOf(name: string, upstream = 'docker.io'): JobPayload<'fetch-blob'> {
   return { ...repositoryOf(upstream, 'library/nginx'), digest: digestOf(Buffer.from(name)), replaces: 0, from: 0 };
 }
 
-test('a job ends once its fetch is parked, whatever runs', async () => {
+test('a job ends once its fetch is parked, however many fetches run', async () => {
   const { park, running } = startParking();
   for (let number = 0; number < 10; number += 1) await park(`blob ${number}`);
   await until(() => running.length === 2);
@@ -53,7 +53,7 @@ test('a job ends once its fetch is parked, whatever runs', async () => {
   await until(() => running.length === 3);
 });
 
-test('a fetch that frees its slot goes on, and closing waits for it', async () => {
+test('a fetch that frees its slot continues, and closing waits for it', async () => {
   const { parked, park, running } = startParking({ slots: 1 });
   await park('first');
   await park('second');
@@ -71,7 +71,7 @@ test('a fetch that frees its slot goes on, and closing waits for it', async () =
   await closing;
 });
 
-test('a client does not wait with a fetch that is parked in the background', async () => {
+test('a client does not wait for the place of its fetch in the background queue', async () => {
   const { park, running } = startParking({ slots: 1 });
   await park('early', 'background');
   await park('wanted', 'background');
@@ -81,7 +81,7 @@ test('a client does not wait with a fetch that is parked in the background', asy
   assert.equal(running[1]?.context.class, 'interactive');
 });
 
-test('a worker that ends gives back what is parked at once, and what it has to abort', async () => {
+test('a worker that shuts down returns parked fetches immediately, and aborted ones later', async () => {
   const { parked, park, running, added } = startParking({ slots: 1 });
   await park('running');
   await park('parked');

@@ -1,5 +1,5 @@
-// A worker's line of fetches (decision 0063). A job ends once its fetch is parked here, so a slow upstream blocks neither the queue
-// nor other upstreams. The lease is claimed when a fetch is admitted; a fetch that another worker runs by then ends at once.
+// Parks a worker's fetches (decision 0063). A job ends once its fetch is parked, so a slow upstream blocks neither the queue nor
+// other upstreams. An admitted fetch claims the lease, and ends immediately if another worker runs it by then.
 import {
   type JobClass,
   type JobContext,
@@ -16,7 +16,7 @@ import { type FillLine, type ParkedFill, createFillLine } from './create-fill-li
 export interface ParkFillsOptions {
   /** `fetch-blob` runs when its fetch is admitted. */
   readonly handlers: JobHandlers;
-  /** How many fetches of each class run at a time; more do for upstreams that would get none, and for readers half-way. */
+  /** How many fetches of each class run at a time. Readers half-way, and upstreams without a slot, may exceed it. */
   readonly slots: Readonly<Record<JobClass, number>>;
   /** Takes parked fetches back when this worker ends. */
   readonly queue: JobQueue;
@@ -26,11 +26,11 @@ export interface ParkFillsOptions {
 }
 
 export interface ParkedFills {
-  /** The same handlers, but `fetch-blob` only parks. It waits while 10,000 fetches are parked. */
+  /** The given handlers, except that `fetch-blob` only parks. It waits while 10,000 fetches are parked. */
   readonly handlers: JobHandlers;
   /**
-   * Admits no more, and gives parked fetches back to the queue. Resolves when those that run have ended or, after `graceMs`, have been
-   * aborted and have had a second to end. Idempotent.
+   * Stops admission and returns parked fetches to the queue. Running fetches get `graceMs`, then are aborted and get one more
+   * second. Resolves after that. Idempotent.
    */
   close(graceMs: number): Promise<void>;
 }
@@ -38,7 +38,7 @@ export interface ParkedFills {
 type FetchJob = JobPayload<'fetch-blob'>;
 
 export interface FillContext extends JobContext {
-  /** The fetch goes on without its slot: it waits for nothing but the store, or has no reader. */
+  /** Frees the slot of a fetch that waits only for the store, or has no reader. The fetch continues. */
   readonly freeSlot?: () => void;
 }
 
@@ -78,7 +78,7 @@ export function parkFills({ handlers, slots, queue, log, onParked }: ParkFillsOp
       if (closing === undefined) admit(context.class);
     };
     try {
-      // Never inside the call that parks.
+      // Defers the run, so that it never starts inside the call that parks.
       await Promise.resolve();
       await run(job, { ...context, signal: stopping.signal, freeSlot });
     } catch (error) {
@@ -95,7 +95,9 @@ export function parkFills({ handlers, slots, queue, log, onParked }: ParkFillsOp
     const dedupKey = fillJobKey(job.digest, job.replaces);
     await queue
       .add('fetch-blob', job, { dedupKey, class: jobClass, traceparent, triedBy })
-      .catch((error: unknown) => log.debug({ err: error, digest: job.digest }, 'failed to give a parked fetch back'));
+      .catch((error: unknown) =>
+        log.debug({ err: error, digest: job.digest }, 'failed to return parked fetch to queue'),
+      );
   }
 
   async function end(graceMs: number): Promise<void> {

@@ -1,5 +1,5 @@
-// Revalidations of one tag at the same time: those of clients and those in the background are jobs of their own, and one may take
-// so long that others have heard more by then.
+// Concurrent revalidations of one tag. Clients and the background have separate jobs, and a slow job may end after a newer
+// confirmation by another.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { tagObjectKey } from '@cistern/blob-store';
@@ -25,7 +25,7 @@ function manifest(version: number): Buffer {
   );
 }
 
-/** The first version has been pulled. */
+/** Starts a cache that has pulled the first version. */
 async function startSlow(t: TestContext, options?: TestCacheOptions) {
   const started = await startTestCache(options);
   t.after(() => started.close());
@@ -51,7 +51,7 @@ async function startSlow(t: TestContext, options?: TestCacheOptions) {
       clock.nowMs += 1_000;
       return (pushed[version - 1] = push(version));
     },
-    /** A revalidation in the background, whose first call of that kind is held until it is told how to go on. */
+    /** Starts a background revalidation. Its first `call` waits until the test resolves or rejects it. */
     async startHeld(call: 'head-manifest' | 'get-manifest') {
       const isHeld = Promise.withResolvers<void>();
       const held = Promise.withResolvers<void>();
@@ -65,7 +65,7 @@ async function startSlow(t: TestContext, options?: TestCacheOptions) {
       await isHeld.promise;
       return { ...held, slow };
     },
-    /** What the next one that asks is told, and what a rebuild of the index would find. */
+    /** Checks the tag in the index, in the store and in the next response. */
     async assertNamed(digest: Digest, sequence: number) {
       const record = await index.tags.get(key);
       assert.deepEqual([record?.digest, record?.sequence], [digest, sequence]);
@@ -77,7 +77,7 @@ async function startSlow(t: TestContext, options?: TestCacheOptions) {
   };
 }
 
-test('what a slow revalidation was told does not take a tag back that others know to have moved on', async (t) => {
+test('a slow revalidation does not move a tag back that a newer one has updated', async (t) => {
   const { push, startHeld, refresh, hub, assertNamed } = await startSlow(t);
   push(2);
   const { slow, resolve } = await startHeld('get-manifest');
@@ -87,11 +87,11 @@ test('what a slow revalidation was told does not take a tag back that others kno
   hub.calls.length = 0;
   resolve();
   await slow;
-  assert.deepEqual(hub.calls, ['head-manifest'], 'it asks again');
+  assert.deepEqual(hub.calls, ['head-manifest'], 'the slow job sends a new request');
   await assertNamed(newest, 2);
 });
 
-test('nor a tag that has moved back at upstream, which others were told', async (t) => {
+test('a slow revalidation does not change a tag that moved back at upstream meanwhile', async (t) => {
   const { push, startHeld, refresh, assertNamed } = await startSlow(t);
   push(2);
   const { slow, resolve } = await startHeld('get-manifest');
@@ -100,7 +100,7 @@ test('nor a tag that has moved back at upstream, which others were told', async 
   resolve();
   await slow;
   await assertNamed(first, 1);
-  // By upstream's own word it does go back and forth.
+  // The tag does move back and forth when upstream confirms it.
   for (const [at, version] of [2, 1, 2].entries()) {
     const digest = push(version);
     assert.equal(await refresh(), digest);
@@ -108,7 +108,7 @@ test('nor a tag that has moved back at upstream, which others were told', async 
   }
 });
 
-test('who is told the same as others were meanwhile asks no more', async (t) => {
+test('a slow revalidation with the same result as a newer one sends no more requests', async (t) => {
   const { push, startHeld, refresh, hub, clock, index, assertNamed } = await startSlow(t);
   const second = push(2);
   const { slow, resolve } = await startHeld('get-manifest');
@@ -122,7 +122,7 @@ test('who is told the same as others were meanwhile asks no more', async (t) => 
   assert.equal((await index.tags.get(key))?.checkedAtMs, clock.nowMs);
 });
 
-test('a tag that is not to be had any more is not brought back by who was told before', async (t) => {
+test('a slow revalidation does not restore a tag that was forgotten meanwhile', async (t) => {
   const { push, startHeld, refresh, policy, hub, index, store } = await startSlow(t);
   policy.onNotFound = 'forget';
   push(2);
@@ -135,7 +135,7 @@ test('a tag that is not to be had any more is not brought back by who was told b
   assert.equal(await readTagObject(store, key, 0), undefined);
 });
 
-test('a failure says nothing of what others have confirmed since', async (t) => {
+test('a failed revalidation does not change a tag that a newer one has confirmed', async (t) => {
   for (const kind of ['manifest-unknown', 'upstream-timeout'] as const) {
     const { push, startHeld, refresh, policy, index, assertNamed } = await startSlow(t);
     policy.onNotFound = 'forget';
@@ -149,7 +149,7 @@ test('a failure says nothing of what others have confirmed since', async (t) => 
   }
 });
 
-/** Calls that come while it is closed wait until it lets each of them pass. */
+/** Creates a gate. Calls during `isClosed` wait until the test releases each of them. */
 function createTurnstile() {
   const waiting: (() => void)[] = [];
   const turnstile = {
@@ -186,7 +186,7 @@ test('a slow write to the store leaves nothing older than the record', async (t)
   await assertNamed(newest, 2);
 });
 
-test('nor does one between the write of others to the store and theirs to the index', async (t) => {
+test('a slow write between a newer write to the store and its write to the index leaves nothing older', async (t) => {
   const records = createTurnstile();
   const { push, startHeld, refresh, assertNamed } = await startSlow(t, {
     wrapIndex: (index) => ({
@@ -216,7 +216,7 @@ test('nor does one between the write of others to the store and theirs to the in
   await assertNamed(newest, 2);
 });
 
-test('the log says why a tag could not be revalidated that nobody waits for', async (t) => {
+test('the log has the reason why a background revalidation failed', async (t) => {
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };
   const log = createLogger({ level: 'warn', formatter: 'json', destination });

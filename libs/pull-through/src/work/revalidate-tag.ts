@@ -1,5 +1,5 @@
-// Job revalidate-tag: brings one tag's record up to date, by a HEAD, which costs no pull, or by a GET that brings the
-// manifest too. A try that fails is recorded, so that neither every request nor every node tries again.
+// Runs the revalidate-tag job, which updates a tag's record: by HEAD, which costs no pull, or by GET, which also fetches the
+// manifest. It records a failed try, so that not every request and node tries again.
 import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/index';
 import type { JobContext, JobPayload } from '@cistern/jobs';
 import { type Digest, digestOf, hasDigest, mediaTypes } from '@cistern/oci';
@@ -26,20 +26,20 @@ interface Confirmed {
   readonly warning?: string | undefined;
 }
 
-/** What was known of the tag when upstream was asked: who finds something else afterwards may know better. */
+/** The tag's record and purge marks before the request to the upstream. If they differ afterwards, another job may be newer. */
 interface Known {
   readonly before: TagRecord | undefined;
   readonly marks: string;
 }
 
 interface Revalidation {
-  /** Default: somebody wants to know. */
+  /** Default: a client requests the tag. */
   readonly purpose?: 'prewarm';
-  /** Nobody waits for it, so that only the log can report a failure. */
+  /** No client waits, so only the log can report a failure. */
   readonly isBehind?: boolean;
   /** See `JobContext`: another worker may still succeed. */
   readonly handsOn?: JobContext['handsOn'] | undefined;
-  /** Called before the tag's record says what it names now, which it does not where this rejects. */
+  /** Runs before the tag's record gets the new digest. If it rejects, the record does not change. */
   readonly bring?: (digest: Digest, options: CallOptions) => Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export async function revalidateTag(
   const before = await deps.index.tags.get(key, { fresh: true });
   const known = { before, marks };
   if (before !== undefined) {
-    // Asked by another node a moment ago, it has been confirmed, or could not be, since this one looked.
+    // Another node has confirmed the tag, or failed to, since the requesting node read the record.
     if (checkedAtMs !== undefined && before.checkedAtMs > checkedAtMs) return null;
     const hasFailed = triedAtMs !== undefined && before.lastFailure !== undefined && before.lastTriedAtMs > triedAtMs;
     if (hasFailed) {
@@ -63,7 +63,7 @@ export async function revalidateTag(
       throw failedLately(upstream, before.lastFailure ?? '', holdsForMs);
     }
   }
-  // Without a record nobody can be served in place of what upstream says.
+  // Without a record there is no stale content to fall back to.
   const options: CallOptions = { signal, purpose: purpose ?? (before === undefined ? 'cold' : 'revalidate') };
   try {
     const head = by === 'head' ? await confirmByHead(deps, key, options) : undefined;
@@ -72,18 +72,18 @@ export async function revalidateTag(
     await bring?.(confirmed.digest, options);
     if (await storeOrRefuse(deps, key, [], () => recordConfirmed(deps, key, confirmed, known))) return null;
   } catch (error) {
-    // The end of this worker, or a failure of its own, says nothing about the tag.
+    // A shutdown or local failure of this worker does not concern the tag.
     if (!signal.aborted && (await handsOn?.(error)) === undefined) {
       if (isBehind) deps.log.warn({ err: error, ...key }, 'failed to revalidate tag');
       await recordFailure(deps, key, error, known);
     }
     throw error;
   }
-  // What upstream said was before the purge, or before what others have heard since: nobody knows which is newer.
+  // A purge, or a confirmation by another job, came in between. It is unknown which response is newer.
   return revalidateTag(deps, { ...key, by }, signal, revalidation);
 }
 
-/** `undefined` where the answer does not say which manifest it is: then only a GET tells. */
+/** Resolves to `undefined` if the response does not identify the manifest. Then only a GET can. */
 async function confirmByHead(deps: WorkDeps, key: TagKey, options: CallOptions): Promise<Confirmed | undefined> {
   const head = await upstreamOf(deps, key.upstream).headManifest(
     key.repository,
@@ -96,12 +96,12 @@ async function confirmByHead(deps: WorkDeps, key: TagKey, options: CallOptions):
 }
 
 /**
- * The manifest that a tag has moved to is here before the tag's record names it: until then what the tag named before is
- * the better answer. Docker Hub counts a GET, and may refuse it where it let the HEAD pass.
+ * Fetches the manifest that a tag has moved to, before the tag's record names it. Until then the tag's previous manifest is
+ * served. Docker Hub counts a GET, and may reject it after it accepted the HEAD.
  */
 async function fetchMoved(deps: WorkDeps, key: TagKey, digest: Digest, options: CallOptions): Promise<void> {
   const before = await deps.index.tags.get(key);
-  // A HEAD alone does not show that the manifest would be refused.
+  // A HEAD alone does not show that the manifest would be rejected.
   if (before === undefined) await checkRefused(deps, key, { kind: 'digest', digest });
   if (before === undefined || before.digest === digest) return;
   const link = await deps.index.links.get(key, digest);
@@ -122,7 +122,10 @@ async function fetchByTag(deps: WorkDeps, key: TagKey, options: CallOptions): Pr
   return { digest, warning, ...(await storeOrRefuse(deps, key, [reference, { kind: 'digest', digest }], store)) };
 }
 
-/** As upstream announces it. Some announce another one with a manifest of schema 1, which leaves out the signatures: then that of its bytes. */
+/**
+ * Returns the digest that the upstream sent. For a manifest of schema 1, some upstreams send one computed without the signatures:
+ * then it returns the digest of the bytes.
+ */
 function digestOfManifest({ digest, mediaType, bytes }: UpstreamManifest): Digest {
   const isSaid = digest !== undefined && (!isSchema1(mediaType) || hasDigest(bytes, digest));
   return isSaid ? digest : digestOf(bytes);
@@ -133,8 +136,8 @@ function isSchema1(mediaType: string): boolean {
 }
 
 /**
- * False, and nothing is left of it, if others have purged the tag since upstream was asked, or know it by another digest. No
- * clocks are compared: the record is replaced as it was read, or not at all.
+ * Records the confirmation. Returns false, and leaves nothing, if the tag was purged or got another digest since the request. It
+ * compares no clocks: it replaces the record only if that is still as it was read.
  */
 async function recordConfirmed(
   deps: WorkDeps,
@@ -169,14 +172,14 @@ async function recordConfirmed(
   }
   if (await index.tags.replace(before, record)) return isLeft(deps, record, marks);
   const current = await index.tags.get(key, { fresh: true });
-  // Others were first, by the time of a write.
+  // Another job recorded the tag first.
   if (isNews && current !== undefined) await storeTag(deps, current, marks);
   return current?.digest === digest;
 }
 
 /**
- * Before the index, which may not tell that it was written: what the store says is never older. A write that comes late gives way
- * to what others have recorded meanwhile.
+ * Writes the tag object before the index, so that the store is never older than the index. After a late write it restores a
+ * newer record that another job has written meanwhile.
  */
 async function storeTag(deps: WorkDeps, record: TagRecord, marks: string): Promise<void> {
   const { index, store } = deps;
@@ -187,21 +190,21 @@ async function storeTag(deps: WorkDeps, record: TagRecord, marks: string): Promi
   if (isOlder) await storeTag(deps, current, marks);
 }
 
-/** A purge leaves its mark before it removes anything: one that is not seen after the write removes what was written. */
+/** Removes the tag if a purge began before the write ended. A purge writes its mark before it removes anything. */
 async function isLeft(deps: WorkDeps, record: TagRecord, marks: string): Promise<boolean> {
   if ((await readPurgeMarks(deps.index, record)) === marks) return true;
   await removeTag(deps, record);
   return false;
 }
 
-/** What others have confirmed since upstream was asked is not touched by what it said then. */
+/** Records a failed try, or forgets the tag. A confirmation by another job since the request stays unchanged. */
 async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, { before, marks }: Known): Promise<void> {
   const { index, now, policyOf } = deps;
   if (before === undefined) return;
   if (isForgottenFor(error, policyOf(key.upstream, key.tag))) {
-    // An object that an unavailable store keeps comes back into the index, is asked for again, and forgotten.
+    // If the store is unavailable, its object stays. It is read into the index later, revalidated, and forgotten then.
     const isForgotten = await forgetTag(deps, key, before, (write) => ifStoreAnswers(deps.log, write));
-    if (isForgotten) deps.log.info(key, 'upstream no longer has a tag: it is forgotten');
+    if (isForgotten) deps.log.info(key, 'forgot tag that upstream no longer has');
     return;
   }
   const record = { ...before, lastTriedAtMs: now(), lastFailure: failureKindOf(error) };

@@ -31,10 +31,10 @@ function openCluster({ now = Date.now } = {}) {
 }
 
 async function refuse(): Promise<never> {
-  throw new Error('nobody may ask the token server here');
+  throw new Error('unexpected request to the token server');
 }
 
-test('what one node was issued the others find', async () => {
+test('nodes find the token that was issued to another node', async () => {
   const { node, issue } = openCluster();
   assert.deepEqual(
     { ...(await obtain(node(), { issue })), usableUntilMs: 0 },
@@ -51,7 +51,7 @@ test('what one node was issued the others find', async () => {
   }
 });
 
-test('while one node asks, the others wait for what it gets', async () => {
+test('while one node requests a token, the others wait for it', async () => {
   const { node, issue, issued } = openCluster();
   const answer = Promise.withResolvers<void>();
   const slowly = async () => {
@@ -67,14 +67,14 @@ test('while one node asks, the others wait for what it gets', async () => {
   assert.equal(issued(), 1);
 });
 
-test('two calls of one node that do not want the same token do not both ask', async () => {
+test('two calls of one node with different refused tokens send one request', async () => {
   const { node, issue, issued } = openCluster();
   const cache = node();
   await Promise.all([obtain(cache, { issue }), obtain(cache, { refused: 'token-0', issue })]);
   assert.equal(issued(), 1);
 });
 
-test('a refused token is replaced once, by whoever comes first', async () => {
+test('a refused token is replaced once, by the first node', async () => {
   const { node, issue, issued } = openCluster();
   const nodes = [node(), node(), node()];
   for (const cache of nodes) await obtain(cache, { issue });
@@ -83,14 +83,14 @@ test('a refused token is replaced once, by whoever comes first', async () => {
   assert.equal(issued(), 2);
 });
 
-test('when asking fails, its error is the caller’s alone, and another node asks', async () => {
+test('a failed request rejects only its caller, and another node sends a new one', async () => {
   const { node, issue } = openCluster();
   const failure = new Error('the token server is busy');
   await assert.rejects(obtain(node(), { issue: async () => Promise.reject(failure) }), (error) => error === failure);
   assert.equal((await obtain(node(), { issue })).token, 'token-1');
 });
 
-test('a wait for another node ends with the signal, and with its reason', async () => {
+test('a wait for another node ends when the signal aborts, with its reason', async () => {
   const { node, issue } = openCluster();
   const answer = Promise.withResolvers<CachedToken>();
   const first = obtain(node(), { issue: async () => answer.promise });
@@ -103,9 +103,9 @@ test('a wait for another node ends with the signal, and with its reason', async 
   await first;
 });
 
-test('a node that died while it asked is waited for some seconds at most', async () => {
+test('nodes wait only some seconds for a node that died during its request', async () => {
   const { node, issue, index } = openCluster();
-  // It has the lease, and gives it back never.
+  // The dead node has the lease, and never releases it.
   const acquire = index.leases.acquire;
   let name = '';
   index.leases.acquire = async (wanted, owner, ms) => {
@@ -119,7 +119,7 @@ test('a node that died while it asked is waited for some seconds at most', async
   assert.equal((await obtain(node(), { issue })).token, 'token-2');
 });
 
-test('without the index each node asks for itself, and keeps what it got', async () => {
+test('without the index, each node requests its own token and keeps it', async () => {
   const { node, issue, faults } = openCluster();
   faults.failing = true;
   const [one, other] = [node(), node()];
@@ -128,7 +128,7 @@ test('without the index each node asks for itself, and keeps what it got', async
   assert.equal((await obtain(one, { issue: refuse })).token, 'token-1');
 });
 
-test('a token of another account, scope, place or cluster is not found', async () => {
+test('a token of another account, scope, audience or cluster is not found', async () => {
   const { node, issue } = openCluster();
   await obtain(node(), { issue });
   for (const change of [{ account: 'you' }, { account: undefined }, { scope: 'other' }, { audience: 'elsewhere' }])
@@ -136,7 +136,7 @@ test('a token of another account, scope, place or cluster is not found', async (
   assert.ok((await obtain(node('the secret of another cluster'), { issue })).issued);
 });
 
-test('what lies in the index tells nobody the token, and goes when the token does', async () => {
+test('the value in the index does not reveal the token, and expires with it', async () => {
   let nowMs = 1_000_000;
   const { node, issue, index } = openCluster({ now: () => nowMs });
   const kept: [string, string, number][] = [];
@@ -155,7 +155,7 @@ test('what lies in the index tells nobody the token, and goes when the token doe
   assert.equal(await index.values.get(name), undefined);
 });
 
-test('whatever else lies under the name counts as nothing', async () => {
+test('an invalid value in the index is ignored', async () => {
   const { node, issue, index } = openCluster();
   const get = index.values.get;
   index.values.get = async () => 'AQ-nonsense';

@@ -1,5 +1,5 @@
-// Upstream's tokens for all workers of a cluster: one of them asks the token server, the others find in the index what it
-// was given, sealed.
+// Shares upstream tokens between all workers of a cluster. One worker requests the token, and the others read it, sealed, from the
+// index.
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheIndex } from '@cistern/index';
@@ -15,19 +15,19 @@ import { createSeal } from '@cistern/runtime';
 
 export interface ShareTokensOptions {
   readonly index: Pick<CacheIndex, 'leases' | 'values'>;
-  /** Of the cluster; 16 bytes or more. */
+  /** The cluster's secret, 16 bytes or more. */
   readonly secret: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
-/** A token server that is slower than this is asked by one more worker. */
+/** If the token server is slower than this, one more worker sends a request. */
 const leaseMs = 5000;
 const lookEveryMs = 50;
-/** An index may fail for a moment, of its own accord or because this process had no time to listen. */
+/** How long failures of the index are tolerated. It may fail briefly, or this process may have been too busy to read. */
 const outOfReachMs = 1000;
 
-/** This process's own tokens are at hand without the index, and without an index that answers they are all there is. */
+/** Caches tokens in this process too. While the index is unavailable, only those are used. */
 export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCache {
   const { leases, values } = index;
   const seal = createSeal(secret, 'upstream tokens');
@@ -40,7 +40,7 @@ export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCa
     return found !== undefined && isUsable(found) ? found : undefined;
   }
 
-  /** A usable token of somebody else's, or `undefined` if it is on us to ask for one. Rejects with the signal's reason. */
+  /** Resolves to another worker's usable token, or to `undefined` if this call must request one. Rejects with the signal's reason. */
   async function findOrTakeLease(
     name: string,
     owner: string,
@@ -52,7 +52,7 @@ export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCa
       try {
         const found = await find(name, request);
         if (found !== undefined) return found;
-        // It may have come, and the lease have been given back, since the look before.
+        // Another worker may have stored a token and released the lease since the read above.
         if (await leases.acquire(name, owner, leaseMs)) return await find(name, request);
         if (hasWaited(leaseMs)) return undefined;
       } catch {
@@ -71,7 +71,7 @@ export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCa
 
   async function obtainShared(key: TokenKey, request: SharedTokenRequest): Promise<ObtainedToken> {
     const name = nameOf(key);
-    // Not the process's: of its own calls, too, one asks at a time.
+    // One owner for each call, so that calls of this process also send one request at a time.
     const owner = randomUUID();
     try {
       const found = await findOrTakeLease(name, owner, request);
@@ -97,7 +97,7 @@ export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCa
   };
 }
 
-/** Shows upstream, account and scope, and no more of where they belong than what tells places apart. */
+/** Builds a readable key from upstream, account and scope. The audience is only a short hash, to separate token servers. */
 function nameOf({ upstream, account, scope, audience }: TokenKey): string {
   const place = createHash('sha256').update(audience).digest('hex').slice(0, 16);
   return ['token', upstream, account === undefined ? 'anonymous' : `as ${account}`, scope, place]

@@ -1,4 +1,4 @@
-// Job stat-blob: asks upstream whether a repository holds a blob, and records it if so.
+// Runs the stat-blob job, which confirms with the upstream that a repository holds a blob, and records the link.
 import type { JobPayload } from '@cistern/jobs';
 import { confirmLink, recordHeld } from '@cistern/content';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';

@@ -1,4 +1,4 @@
-// What every job handler may use. Handlers are the only code that talks to upstreams.
+// Defines the dependencies of job handlers. Handlers are the only code that talks to upstreams.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
@@ -15,11 +15,11 @@ export interface WorkDeps {
   /** The upstream that a registry:2 cache's files in the store came from. */
   readonly adoptAs: string | undefined;
   readonly spools: SpoolDirectory;
-  /** Where followers of this worker's fills read; empty in a single process. */
+  /** The address at which followers read this worker's fills; empty in a single process. */
   readonly address: string;
-  /** Blobs larger than this are not fetched whole for the sake of a small range. */
+  /** A request for a small range does not fetch a whole blob larger than this. */
   readonly maxWholeForRangeBytes: number;
-  /** Default: of all caches. Less for tests. */
+  /** Default: the segment size of all caches. Tests set less. */
   readonly leastSegmentBytes?: number | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -28,6 +28,6 @@ export interface WorkDeps {
 
 export function upstreamOf({ upstreams }: Pick<WorkDeps, 'upstreams'>, name: string): Upstream {
   const upstream = upstreams.get(name);
-  if (upstream === undefined) throw new CacheError('name-unknown', `No upstream is called "${name}" here.`);
+  if (upstream === undefined) throw new CacheError('name-unknown', `No upstream "${name}" is configured.`);
   return upstream;
 }

@@ -1,4 +1,4 @@
-// A worker's side of the protocol: asks the upstream in the caller's name, and forgets.
+// The worker's side of the access protocol: checks at the upstream with the caller's credentials, and does not keep them.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isCacheError } from '@cistern/errors';
 import { type AnswerFill, heartbeatMs } from '@cistern/fills';
@@ -15,7 +15,7 @@ import {
   toAnswer,
 } from './access-protocol.ts';
 
-/** Answers every request, and ends with the connection. */
+/** Responds to every request. It ends when the connection ends. */
 export type AnswerPeer = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface AnswerAccessOptions {
@@ -27,17 +27,14 @@ export interface AnswerAccessOptions {
 /** Credentials are a few KiB at most. */
 const maxQuestionBytes = 64 * 1024;
 
-/** For the worker's HTTP server; answers every request. That a question opens shows that a node of this cluster asks. */
+/** Creates the handler for the worker's HTTP server. A question that can be unsealed comes from a node of this cluster. */
 export function createAnswerAccess({ check, seal, log }: AnswerAccessOptions): AnswerPeer {
   async function decide(question: SealedQuestion): Promise<AccessAnswer> {
     try {
       return { mayRead: true, ...(await check(question)) };
     } catch (error) {
       if (!isCacheError(error))
-        log.error(
-          { err: error, upstream: question.upstream },
-          'an upstream could not be asked in the name of a caller',
-        );
+        log.error({ err: error, upstream: question.upstream }, 'failed to check access for caller');
       return toAnswer(error);
     }
   }
@@ -60,7 +57,7 @@ export function createAnswerAccess({ check, seal, log }: AnswerAccessOptions): A
   };
 }
 
-/** `undefined`: too long. */
+/** Resolves to `undefined` if the body is too long. */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -72,7 +69,7 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** All that a worker's own server answers to other nodes of the cluster. Each of both checks the caller. */
+/** Routes the requests of other nodes to a worker's server. Both handlers authenticate the caller. */
 export function createAnswerPeer(answers: {
   readonly answerFill: AnswerFill;
   readonly answerAccess: AnswerPeer;

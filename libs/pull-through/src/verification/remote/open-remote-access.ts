@@ -1,5 +1,5 @@
-// A frontend's way to have an upstream asked in a caller's name: over a connection to a worker, never by a job, since a
-// job lies in Redis. Any worker will do; a job finds one that works.
+// Lets a frontend check a caller's access by a worker: over a connection, never by a job, because jobs are stored in Redis.
+// Any worker can do it; a job finds a live one.
 import { randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
@@ -27,13 +27,13 @@ export interface RemoteAccessOptions {
   readonly now: () => number;
 }
 
-/** So that all workers get their share. */
+/** Limits how long one worker gets all checks, so that the checks spread over all workers. */
 const keepWorkerMs = 30_000;
 const findWorkerMs = 10_000;
 const mostTries = 3;
-/** A worker that had no way to an upstream is asked again after this time. */
+/** After this time a worker that had no connection to an upstream is tried again. */
 const unconnectedMs = 10_000;
-/** The worker's own deadlines for the upstream end sooner. */
+/** Longer than the worker's own timeouts for the upstream. */
 const answerMs = 65_000;
 
 export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: RemoteAccessOptions) {
@@ -42,7 +42,7 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
   const unconnectedUntilMs = new Map<string, number>();
   let worker: { readonly address: Promise<string>; readonly untilMs: number } | undefined;
 
-  /** Not one that had no way to an upstream a moment ago, unless there is no other. */
+  /** Prefers workers that have not failed to connect to an upstream recently. */
   function findWorker(): Promise<string> {
     if (worker !== undefined && now() < worker.untilMs) return worker.address;
     for (const [address, untilMs] of unconnectedUntilMs) if (untilMs <= now()) unconnectedUntilMs.delete(address);
@@ -60,7 +60,7 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
     if (worker?.address === address) worker = undefined;
   }
 
-  /** `undefined`: that worker cannot be asked. */
+  /** Resolves to `undefined` if the worker is unavailable. */
   async function request(address: string, question: AccessQuestion): Promise<Partial<AccessAnswer> | undefined> {
     const nonce = randomBytes(16).toString('base64url');
     const body = seal.close(questionName, JSON.stringify({ ...question, nonce } satisfies SealedQuestion));
@@ -86,7 +86,7 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
   return {
     check: async (question: AccessQuestion): Promise<AccessGrant> => {
       let last: Partial<AccessAnswer> | undefined;
-      // After the first, each is one that has just done a job.
+      // Each worker after the first has just done a job.
       for (let tries = 0; tries < (last === undefined ? 2 : mostTries); tries += 1) {
         const finding = findWorker();
         const address = await finding;
@@ -99,7 +99,7 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
         forget(finding);
       }
       if (last !== undefined) return readAnswer(last);
-      throw new CacheError('overloaded', 'No worker can be asked whether you may read this. Try again later.', {
+      throw new CacheError('overloaded', 'No worker is available to check your access. Try again later.', {
         retryable: true,
       });
     },
@@ -107,7 +107,7 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
   };
 }
 
-/** Pooled for each worker. The caller closes it. */
+/** Opens a connection pool for each worker. The caller closes it. */
 function openPeerAgent(tls: PeerTls | undefined): Agent {
   return new Agent({
     connect: buildConnector({
