@@ -1,4 +1,4 @@
-// Whatever has become of a stored blob, and however it is read: no part of it is given to its end that is wrong.
+// A checked read never returns a wrong part to its end, for any damage and any way to read.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
@@ -10,7 +10,7 @@ import { checkByDigest, checkByTable, checkOnRead } from './check-on-read.ts';
 
 const blob = bytesOf(3000);
 
-/** Reads `stored` from `at`, as much at a time as `steps` say in turn. */
+/** Reads `stored` from `at`. The lengths of the reads are `steps` in turn. */
 function readerOf(stored: Buffer, at: number, toExclusive: number, steps: readonly number[]): SourceReader {
   let position = at;
   let turn = 0;
@@ -38,11 +38,11 @@ const cases = fc
   .map(({ size, place, byTable, ...others }) => {
     const from = place === undefined ? 0 : place.from % size;
     const toExclusive = place === undefined ? size : from + 1 + (place.length % (size - from));
-    // Only whole reads are hashed on their way.
+    // Only whole reads are hashed while they are read.
     return { size, from, toExclusive, byTable: byTable || from > 0 || toExclusive < size, ...others };
   });
 
-test('a checked read gives no end of a wrong part, and all of what is right', async () => {
+test('a checked read withholds the end of a wrong part, and returns all right bytes', async () => {
   await fc.assert(
     fc.asyncProperty(cases, async ({ size, segmentBytes, flips, steps, buffers, from, toExclusive, byTable }) => {
       const right = blob.subarray(0, size);
@@ -79,7 +79,7 @@ test('a checked read gives no end of a wrong part, and all of what is right', as
       }
       const partBytes = byTable ? table.segmentBytes : size;
       const endOf = (at: number) => Math.min(size, (Math.floor(at / partBytes) + 1) * partBytes);
-      // Parts that the range cuts at its end are not checked.
+      // A part that the range cuts at its end is not checked.
       const wrong = [...right.keys()].find((at) => at >= start && stored[at] !== right[at] && endOf(at) <= toExclusive);
       if (wrong === undefined) {
         assert.equal(error, undefined);
@@ -87,7 +87,7 @@ test('a checked read gives no end of a wrong part, and all of what is right', as
         if (from === 0 && toExclusive === size) assert.deepEqual(check.table(), table);
         return;
       }
-      assert.ok(position < endOf(wrong), 'its end is withheld');
+      assert.ok(position < endOf(wrong), 'the end of the wrong part was returned');
       const hasGiven = position > Math.max(from, Math.floor(wrong / partBytes) * partBytes);
       assert.deepEqual(outcome, { right: 0, wrong: [hasGiven] });
       assert.ok(hasGiven ? isCacheError(error, 'content-mismatch') : error instanceof SourceInterrupted);

@@ -1,22 +1,22 @@
-// Checks a stored blob on its way. The end of each part is withheld until the part is right, as a fill withholds its end.
+// Checks a stored blob while it is read. The end of each part is withheld until the part is verified, as in a fill.
 import { crc32 } from 'node:zlib';
 import { CacheError } from '@cistern/errors';
 import { type CrcTable, createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
 import { combineCrc32, makeCrcTable, type SourceReader, SourceInterrupted } from '@cistern/streams';
 
-/** By what the parts of a blob are known. It is shown all bytes, in order and from the beginning of a part. */
+/** Verifies the parts of a blob. It gets all bytes in order, from the beginning of a part. */
 export interface ReadCheck {
-  /** One past the last byte of the part that `position` is in. */
+  /** Returns one past the last byte of the part with `position`. */
   endOfPart(position: number): number;
-  /** `crc`: of the bytes. */
+  /** `crc` is the CRC-32 of `bytes`. */
   update(bytes: Uint8Array, crc: number): void;
-  /** Whether the part that has ended is right. */
+  /** Returns whether the part that has ended is right. */
   isRight(): boolean;
-  /** The table of the blob. It is known once all of it is right. */
+  /** Returns the checksum table of the blob. Valid once all parts are right. */
   table(): CrcTable;
 }
 
-/** Segment by segment, from the segment that `from` is in. */
+/** Checks each segment by its checksum, from the segment with `from`. */
 export function checkByTable(table: CrcTable, size: number, from: number): ReadCheck {
   const { segmentBytes, crcs } = table;
   let segment = Math.floor(from / segmentBytes);
@@ -36,7 +36,7 @@ export function checkByTable(table: CrcTable, size: number, from: number): ReadC
   };
 }
 
-/** All at once. Its table is made on the way; `least`: of a segment. */
+/** Checks the whole blob by its digest, and computes its table. `least` is the least bytes of a segment. */
 export function checkByDigest(digest: Digest, size: number, least?: number): ReadCheck {
   const hash = createDigestHash(digest);
   const maker = makeCrcTable(size, least);
@@ -56,32 +56,33 @@ export interface CheckOnReadOptions {
   readonly reader: SourceReader;
   readonly check: ReadCheck;
   readonly digest: Digest;
-  /** Where `reader` begins. */
+  /** The offset at which `reader` begins. */
   readonly start: number;
-  /** The first byte that is given. */
+  /** The offset of the first byte that `read` returns. */
   readonly from: number;
   readonly toExclusive: number;
-  /** Called when all has been right, before the last bytes are given. */
+  /** Called when all parts are right, before the last bytes are returned. */
   readonly onRight: () => Promise<void>;
-  /** The store holds something else under this digest. `hasGiven`: some of the wrong part was passed on before. */
+  /** Called when the store has wrong bytes under this digest. `hasGiven` means that bytes of the wrong part were returned. */
   readonly onWrong: (hasGiven: boolean) => Promise<void>;
 }
 
 /**
- * Gives no end of a part that is wrong. `read` rejects with `content-mismatch` then, or with `SourceInterrupted` if nothing of that
- * part has been given: it can still be had from elsewhere. A part that `toExclusive` cuts is not checked.
+ * Wraps a reader so that it withholds the end of a wrong part. `read` then rejects with `content-mismatch`. If it returned no byte
+ * of that part, it rejects with `SourceInterrupted`: another source can provide it. A part that `toExclusive` cuts is not checked.
  */
 export function checkOnRead(options: CheckOnReadOptions): SourceReader {
   const { reader, check, digest, start, from, toExclusive, onRight, onWrong } = options;
   let position = start;
-  /** Up to where the bytes have been given or checked. */
+  /** All bytes before this offset are checked. */
   let settled = from;
-  /** The CRC-32 of the bytes that the last `read` gave. */
+  /** The CRC-32 of the bytes that the last `read` returned. */
   let crc = 0;
 
   const readSome = async (into: Uint8Array) => {
     const length = await reader.read(into);
-    if (length === 0) throw new CacheError('store-unavailable', `The store ended ${digest} before its size.`);
+    if (length === 0)
+      throw new CacheError('store-unavailable', `The store returned fewer bytes of ${digest} than its size.`);
     const bytes = into.subarray(0, length);
     const next = crc32(bytes);
     check.update(bytes, next);
@@ -91,8 +92,8 @@ export function checkOnRead(options: CheckOnReadOptions): SourceReader {
 
   const refuse = async (hasGiven: boolean) => {
     await onWrong(hasGiven);
-    if (!hasGiven) throw new SourceInterrupted('the store held other bytes');
-    throw new CacheError('content-mismatch', `The store held other bytes under ${digest}. Pull it again.`, {
+    if (!hasGiven) throw new SourceInterrupted('the store has wrong bytes');
+    throw new CacheError('content-mismatch', `The store has wrong bytes under ${digest}. Pull it again.`, {
       retryable: true,
     });
   };
@@ -118,7 +119,7 @@ export function checkOnRead(options: CheckOnReadOptions): SourceReader {
     get crc() {
       return crc;
     },
-    // A store that fails within a part leaves it unchecked.
+    // If the store fails within a part, that part stays unchecked.
     isUnproven: true,
     table: reader.table,
     close: () => reader.close(),

@@ -1,5 +1,5 @@
-// Removes blobs from the store, unless they were pulled after they were chosen, or are being fetched. A fetch of a digest that is being
-// removed waits, so no deletion removes a new object.
+// Deletes blobs from the store, except those that were pulled after they were chosen, or that a fill fetches. A fetch waits for the
+// deletion of its digest, so a deletion never removes a new object.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheError } from '@cistern/errors';
@@ -10,29 +10,29 @@ import type { IndexAndStore } from './stored-blob.ts';
 
 export interface DeletedBlobs {
   readonly deleted: readonly Digest[];
-  /** Those that the store did not remove, each with its `store-unavailable`. They are served again if they are still there. */
+  /** Blobs that the store did not remove, each with its `store-unavailable`. They are served again if they still exist. */
   readonly failed: ReadonlyMap<Digest, CacheError>;
 }
 
 export interface DeleteOptions {
-  /** Random: an interrupted deletion is still this owner's. Default: a new one. */
+  /** A random name. The same owner can resume an interrupted deletion. Default: a new name. */
   readonly owner?: string;
-  /** Called when no client can begin to use the blobs any more. Returns blobs that stay. */
+  /** Called when no client can start to use the blobs anymore. Returns the blobs to keep. */
   readonly findKept?: () => Promise<ReadonlySet<Digest>>;
 }
 
-/** A fetch of what a dead worker was deleting waits no longer. */
+/** A fetch waits this long at most for a deletion of a dead worker. */
 export const deletionLeaseMs = 10_000;
 const prolongEveryMs = 3_000;
 const lookEveryMs = 50;
 const callsAtOnce = 64;
-/** Before any pull: then only deletions that have begun go on. */
+/** Earlier than any pull, so that only deletions that have begun continue. */
 const never = -1;
 
 /**
- * Manifests first, so that none is here without its blobs. Blobs in neither part of the result were pulled, fetched or stored
- * meanwhile, and stay. Rejects with `store-unavailable` where the store is not reached, and with `index-unavailable`. Then
- * `finishDeletions` of the same owner, or the next fetch, goes on from there. Pass a thousand victims at most.
+ * Deletes manifests first, so that no manifest is left without its blobs. Blobs in neither part of the result were pulled, fetched
+ * or stored meanwhile, and stay. Rejects with `store-unavailable` if the store is unreachable, and with `index-unavailable`. Then
+ * `finishDeletions` of the same owner, or the next fetch, resumes. Pass at most a thousand victims.
  */
 export async function deleteBlobs(
   deps: IndexAndStore,
@@ -77,14 +77,14 @@ async function removeBegun(deps: IndexAndStore, begun: readonly Digest[], owner:
   const deleted: Digest[] = [];
   const failed = new Map<Digest, CacheError>();
   for (const ofKind of [[...records.keys()], begun.filter((digest) => !records.has(digest))]) {
-    // After a freeze others may have stored some of them again.
+    // After a freeze of this process, other nodes may have stored some of them again.
     const digests = await index.fills.beginDeletions(ofKind.map(atLast), owner, deletionLeaseMs);
     if (digests.length === 0) continue;
     const refused = await store.removeAll(digests);
     const gone = digests.filter((digest) => !refused.has(digest));
     const kept: Digest[] = [];
     await forEachBounded(refused, { atOnce: callsAtOnce }, async ([digest, error]) => {
-      // A store that cannot say whether the object is there leaves the deletion open.
+      // If the store cannot confirm that the object is gone, the deletion stays open.
       const stat = await store.stat(digest).catch(() => error);
       if (stat === undefined) gone.push(digest);
       else failed.set(digest, error);
@@ -94,15 +94,15 @@ async function removeBegun(deps: IndexAndStore, begun: readonly Digest[], owner:
     deleted.push(...ended);
     if (kept.length > 0) await index.fills.endDeletions(kept, owner, 'kept');
     for (const digest of kept) if (records.has(digest)) await index.manifests.put(records.get(digest)!);
-    // A record was written while the object was removed under it.
+    // A new record was written while its object was removed.
     for (const digest of gone) if (!ended.has(digest)) await forgetMissing(deps, digest);
   }
   return { deleted, failed };
 }
 
 /**
- * Deletes one blob, however lately it was pulled. False: it is not here, or is being fetched. Rejects as `deleteBlobs`, and with
- * `store-unavailable` if the store does not remove it.
+ * Deletes one blob, however recently it was pulled. Returns false if it does not exist or a fill fetches it. Rejects as
+ * `deleteBlobs` does, and with `store-unavailable` if the store does not remove it.
  */
 export async function deleteBlob(deps: IndexAndStore, digest: Digest): Promise<boolean> {
   const { deleted, failed } = await deleteBlobs(deps, [{ digest, lastPulledAtMs: Infinity }]);
@@ -111,8 +111,8 @@ export async function deleteBlob(deps: IndexAndStore, digest: Digest): Promise<b
 }
 
 /**
- * Goes on with deletions that `owner` has begun, or a worker that has died, and begins none. Resolves to the blobs that the store did
- * not remove, and rejects, as `deleteBlobs`.
+ * Resumes deletions that `owner`, or a worker that has died, has begun. It starts no new ones. Resolves to the blobs that the store
+ * did not remove. Rejects as `deleteBlobs` does.
  */
 export async function finishDeletions(
   deps: IndexAndStore,
@@ -127,8 +127,8 @@ export async function finishDeletions(
 }
 
 /**
- * The index forgets what is not in the store: the store is asked after the record was read, and only that record goes. True if
- * there was a record without an object.
+ * Removes a record from the index if its object is not in the store. It checks the store after it read the record, and removes only
+ * that record. Returns true if it removed one.
  */
 export async function forgetMissing({ index, store }: IndexAndStore, digest: Digest): Promise<boolean> {
   const record = await index.blobs.get(digest, { fresh: true });
@@ -138,8 +138,8 @@ export async function forgetMissing({ index, store }: IndexAndStore, digest: Dig
 }
 
 /**
- * Waits until a deletion of the digest has ended, but no longer than a dead deleter's lease lasts. For bytes that are stored
- * without a fill's lease, as manifests are: the deletion would remove them.
+ * Waits until a deletion of the digest has ended, but no longer than the lease of a dead owner. Manifests need this: they are stored
+ * without a fill's lease, so the deletion could remove them.
  */
 export async function untilDeleted({ index }: Pick<IndexAndStore, 'index'>, digest: Digest): Promise<void> {
   const since = performance.now();

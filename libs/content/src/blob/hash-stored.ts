@@ -1,5 +1,5 @@
-// Hashes stored objects, and believes that one is damaged only when it has been read twice: what a network or a memory does
-// once is not the disk's fault.
+// Hashes stored objects. An object counts as damaged only after two wrong reads, because a single one may come from network or
+// memory.
 import { type BlobStore, readBytes } from '@cistern/blob-store';
 import { type BlobRecord, isSameTable } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
@@ -21,38 +21,38 @@ import { setAside, setAsideOnce, type SetAsideOnceDeps } from './set-aside.ts';
 export interface HashStoredDeps {
   readonly store: BlobStore;
   readonly log: Logger;
-  /** Awaited after each read; what it rejects with ends the hashing. */
+  /** Awaited after each read. A rejection ends the hashing. */
   readonly onRead?: ((bytes: number) => Promise<void>) | undefined;
-  /** Objects of up to so many bytes are kept in memory. */
+  /** Objects of up to this many bytes are returned in memory. */
   readonly keepBytes?: number;
   /** As in `SetAsideOnceDeps`. */
   readonly leastSegmentBytes?: number | undefined;
 }
 
-/** `size`: bytes that were read. */
+/** The result of hashing an object. `size` is the number of bytes read. */
 export interface HashedObject {
   readonly state: 'right' | 'damaged' | 'gone';
   readonly size: number;
-  /** Set if it is right and was kept. */
+  /** Set if the object is right and at most `keepBytes`. */
   readonly bytes?: Buffer | undefined;
-  /** Set if it is right and has more than a chunk: less is hashed at each read. */
+  /** Set if the object is right and larger than a chunk. Smaller objects are hashed at each read. */
   readonly table?: CrcTable | undefined;
 }
 
 const bufferBytes = 1024 * 1024;
 const gone: HashedObject = { state: 'gone', size: 0 };
-/** Logged when another reading of the same object was right: its disk is not at fault. */
-export const wrongOnce = 'stored object read wrong once: check memory and the connection to the store';
+/** Logged if a second read of the object was right. Not its disk is at fault, but memory or the connection to the store. */
+export const wrongOnce = 'stored object read wrong once';
 
 /**
- * An object that cannot be read while the store answers is damaged too: disks lose sectors. Rejects with `store-unavailable`
- * when the store does not answer.
+ * Hashes an object. One that cannot be read while the store is available counts as damaged too, because disks lose sectors. Rejects
+ * with `store-unavailable`.
  */
 export async function hashStored(deps: HashStoredDeps, digest: Digest): Promise<HashedObject> {
   return confirmDamage(deps.log, digest, () => hashOnce(deps, digest));
 }
 
-/** What `read` finds. It is called again where the object was damaged, and the second reading holds. */
+/** Returns the result of `read`. If the object was damaged, it reads once more and returns the second result. */
 export async function confirmDamage(
   log: Logger,
   digest: Digest,
@@ -92,23 +92,23 @@ async function hashOnce(deps: HashStoredDeps, digest: Digest): Promise<HashedObj
     }
   } catch (error) {
     if (!isCacheError(error, 'store-unavailable')) throw error;
-    // Evicted while it was read.
+    // The object may have been evicted during the read.
     if ((await store.stat(digest)) === undefined) return gone;
     await store.check();
-    log.warn({ err: error, digest }, 'the store answers, and cannot read one of its objects');
+    log.warn({ err: error, digest }, 'store cannot read one of its objects');
     return { state: 'damaged', size };
   }
   if (`${digestAlgorithm(digest)}:${hash.digest('hex')}` === digest)
     return { state: 'right', size, bytes: kept, table: maker?.table() };
-  // A signed manifest of schema 1 has the digest of what is signed.
+  // A signed manifest of schema 1 has the digest of its signed content.
   const manifest = size <= maxManifestBytes ? await readBytes(store, digest, maxManifestBytes) : undefined;
   const isSigned = manifest !== undefined && hasSignedDigest(manifest, digest);
   return isSigned ? { state: 'right', size, bytes: kept } : { state: 'damaged', size };
 }
 
 /**
- * A stored object whole in memory, read once and hashed: nothing that is kept in memory or parsed can be damaged. One of more
- * than `maxBytes` counts as gone. Rejects with `store-unavailable`.
+ * Reads a whole object into memory and hashes it, so that damaged bytes are never cached or parsed. An object larger than
+ * `maxBytes` counts as gone. Rejects with `store-unavailable`.
  */
 export async function readHashed(store: BlobStore, digest: Digest, maxBytes: number): Promise<HashedObject> {
   try {
@@ -123,9 +123,9 @@ export async function readHashed(store: BlobStore, digest: Digest, maxBytes: num
 }
 
 /**
- * Reads a stored blob whole only to hash it: for a reader that does not read it from its beginning to its end. `signal` ends the
- * wait, and the last signal of those that wait ends the reading. Rejects with `content-mismatch` if the blob is damaged and
- * was set aside a while ago; see `setAsideOnce`.
+ * Reads a whole stored blob only to hash it, for readers that do not read the whole themselves. `signal` ends the wait. The read
+ * stops when all callers have left. Rejects with `content-mismatch` if the blob is damaged again soon after it was set aside; see
+ * `setAsideOnce`.
  */
 export async function proveStored(
   deps: SetAsideOnceDeps,
@@ -148,7 +148,7 @@ async function prove(deps: SetAsideOnceDeps, record: BlobRecord, signal: AbortSi
     return { isSetAside: false };
   }
   if (state === 'damaged') {
-    // A way that flips bits leaves the size as it is.
+    // A bad connection to the store flips bits, but does not change the size.
     const put = size === record.size ? setAsideOnce : setAside;
     return { isSetAside: await put(deps, digest, record) };
   }
@@ -157,7 +157,7 @@ async function prove(deps: SetAsideOnceDeps, record: BlobRecord, signal: AbortSi
   return { record: { ...record, size, verified: true, table }, bytes, isSetAside: false };
 }
 
-/** The object of `record` has been checked and is right. `table`: what its table is. */
+/** Records that the object of `record` was checked and is right. `table` is its checksum table. */
 export async function noteRight(
   { index, readChecks, log }: SetAsideOnceDeps,
   record: BlobRecord,
@@ -166,6 +166,6 @@ export async function noteRight(
   readChecks.noteRight(record);
   if (record.verified && (table === undefined || isSameTable(table, record.table))) return;
   await index.blobs.markVerified(record.digest, table).catch((error: unknown) => {
-    log.warn({ err: error, digest: record.digest }, 'that a blob is verified could not be recorded');
+    log.warn({ err: error, digest: record.digest }, 'failed to record verification of blob');
   });
 }

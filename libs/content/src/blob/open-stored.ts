@@ -1,5 +1,5 @@
-// A blob's bytes from the store. The object may be damaged, or left by another cache and never hashed. A small blob is hashed before
-// it is given. Whole reads of larger ones are checked if they are due or the object was never hashed. A wrong object is set aside.
+// Opens a blob in the store. The object may be damaged, or from another cache and never hashed. A small blob is hashed before its
+// first byte. Whole reads of larger ones are checked if a check is due or the object was never hashed. A wrong object is set aside.
 import type { BlobRecord } from '@cistern/index';
 import type { BlobReader } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -15,22 +15,22 @@ export type OpenStoredDeps = SetAsideOnceDeps;
 
 export interface StoredRange {
   readonly digest: Digest;
-  /** Bytes of the whole blob, as the reader was told. */
+  /** Bytes of the whole blob, as the reader expects. */
   readonly size: number;
   readonly from: number;
   readonly toExclusive: number;
   /** Whether a blob that was never hashed is checked. */
   readonly verified: boolean;
-  /** Whether it is checked although it was right when it was stored. */
+  /** Whether a blob is checked that was verified when it was stored. */
   readonly checked: boolean;
   readonly signal: AbortSignal;
-  /** Begins a fill for a blob that is set aside after a reader has got bytes of it. */
+  /** Starts a fill for a blob that was set aside after a reader got bytes of it. */
   readonly refetch?: (() => Promise<void>) | undefined;
 }
 
 /**
- * `undefined`: the store does not hold the blob, or does not any more; the index has forgotten it then. A read that is checked is so
- * by the blob's table, segment by segment. Without one the whole is hashed: on the way if it is read whole, else before.
+ * Resolves to `undefined` if the store does not have the blob; the index has no record of it then. A checked read uses the blob's
+ * table, segment by segment. Without a table the whole blob is hashed: during a whole read, else before the read.
  */
 export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<SourceReader | undefined> {
   const { digest, size, from, toExclusive, verified, checked, signal } = range;
@@ -43,7 +43,7 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   const isHashedBefore = isChecked && !isWhole && table === undefined;
   const record = isHashedBefore ? (await proveStored(deps, found, signal)).record : found;
   if (record === undefined) return undefined;
-  // A segment is checked whole, even if only its end is given.
+  // A whole segment is checked, even if only its end is returned.
   const start = isChecked && table !== undefined ? from - (from % table.segmentBytes) : from;
   const reader = await openSized(deps, { ...range, from: start }, record);
   if (reader === undefined) return undefined;
@@ -53,7 +53,7 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   return checkingReader(deps, lasting, record, { ...range, start, table });
 }
 
-/** Gives hashed bytes from memory. A slow reader does not keep them there: forgotten ones are hashed again. */
+/** Reads hashed bytes from memory. A slow reader does not keep them in memory: evicted ones are hashed again. */
 async function openPiece(
   deps: OpenStoredDeps,
   { digest, size, from, toExclusive, signal }: StoredRange,
@@ -71,7 +71,7 @@ async function openPiece(
   return interruptible({
     async read(into) {
       const bytes = await load();
-      if (bytes === undefined) throw new SourceInterrupted('the blob is gone from the store');
+      if (bytes === undefined) throw new SourceInterrupted('the blob is no longer in the store');
       const length = bytes.copy(into, 0, position, toExclusive);
       position += length;
       return length;
@@ -81,7 +81,7 @@ async function openPiece(
   });
 }
 
-/** Hashes the blob if it has no table yet. `undefined`: it is gone, or was wrong. */
+/** Returns the blob's table, and hashes the blob if it has none. Resolves to `undefined` if the blob is gone or wrong. */
 async function tableOf(deps: OpenStoredDeps, { digest, ...opened }: BlobRecord): Promise<CrcTable | undefined> {
   if (opened.verified && opened.table !== undefined) return opened.table;
   const known = await deps.index.blobs.get(digest, { fresh: true });
@@ -94,10 +94,13 @@ async function tableOf(deps: OpenStoredDeps, { digest, ...opened }: BlobRecord):
 }
 
 function otherSize(digest: Digest, size: number, storedSize: number | undefined): CacheError {
-  return new CacheError('content-mismatch', `${digest} was said to have ${size} bytes and has ${storedSize}.`);
+  return new CacheError(
+    'content-mismatch',
+    `${digest} should have ${size} bytes, but the stored blob has ${storedSize}.`,
+  );
 }
 
-/** A store that fails midway: the rest may be had from a fill. */
+/** Turns a failure of the store midway into `SourceInterrupted`, because a fill may provide the rest. */
 function interruptible(reader: SourceReader): SourceReader {
   return {
     async read(into) {
@@ -119,13 +122,13 @@ async function openSized(
   record: BlobRecord,
 ): Promise<BlobReader | undefined> {
   const { store, log } = deps;
-  // Cut short, it does not even have the range.
+  // A truncated object may not even have the range.
   const reader = await store.open(digest, { start: from, end: toExclusive - 1 }).catch((error: unknown) => {
     if (isCacheError(error, 'range-unsatisfiable')) return 'too short' as const;
     throw error;
   });
   if (reader === undefined) {
-    log.warn({ digest }, 'a blob is gone from the store: it is fetched again');
+    log.warn({ digest }, 'blob missing in store, fetching again');
     await forgetMissing(deps, digest);
     return undefined;
   }
@@ -141,7 +144,7 @@ async function openSized(
 }
 
 interface CheckedRange extends StoredRange {
-  /** Where the reader begins. */
+  /** The offset at which the reader begins. */
   readonly start: number;
   readonly table: CrcTable | undefined;
 }
@@ -166,19 +169,19 @@ function checkingReader(
     },
     async onWrong(hasGiven) {
       try {
-        // It goes on without the client: the next one needs it, too.
+        // This continues if the client leaves, because the next client needs it too.
         const { record: right, isSetAside } = await proveStored(deps, record);
         if (right !== undefined) log.warn({ digest }, wrongOnce);
         readChecks.noteWrong(digest);
         if (!isSetAside || !hasGiven) return;
-        // The client asks again.
+        // The client will send its request again.
         void refetch?.().catch((error: unknown) => {
           log.warn({ err: error, digest }, 'failed to fetch a damaged blob again');
         });
       } catch (error) {
         if (!isCacheError(error, 'content-mismatch'))
           log.error({ err: error, digest }, 'failed to set a damaged blob aside');
-        // Halfway the reader hears of the mismatch all the same.
+        // A reader that got wrong bytes gets the mismatch from `checkOnRead` anyway.
         if (!hasGiven) throw error;
       }
     },

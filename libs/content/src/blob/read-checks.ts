@@ -1,4 +1,4 @@
-// Which stored blobs this node has found right lately, and which it has set aside. It remembers only so many.
+// Remembers a limited number of stored blobs that this node recently verified or set aside.
 import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { createRecent, createSingleFlight, type SingleFlight } from '@cistern/runtime';
@@ -7,20 +7,20 @@ import { createContentCache } from '../objects/content-cache.ts';
 export interface StoredProof {
   /** Set if the blob is right. */
   readonly record?: BlobRecord;
-  /** Set if it is right and has one chunk at most. */
+  /** Set if the blob is right and at most one chunk. */
   readonly bytes?: Buffer | undefined;
-  /** Whether it was not what its digest says. Otherwise, without a record, it is gone. */
+  /** Whether the blob was wrong and set aside. If false and without a record, the blob is gone. */
   readonly isSetAside: boolean;
 }
 
-/** An object of the store, and not one that has come in its place since. */
+/** Identifies an object of the store, as opposed to one that replaced it later. */
 type StoredObject = Pick<BlobRecord, 'digest' | 'storedAtMs'>;
 
 export type ReadChecks = ReturnType<typeof createReadChecks>;
 
 const rightForMs = 86_400_000;
 const justNowMs = 60_000;
-/** Each takes about 150 bytes. Where there are more, some blobs are checked again sooner. */
+/** Each takes about 150 bytes. With more blobs than this, some are checked again sooner. */
 const maxRight = 32_768;
 const setAsideOnceInMs = 600_000;
 const maxSetAside = 4096;
@@ -35,9 +35,9 @@ export function createReadChecks({ now }: { readonly now: () => number }) {
   const setAside = createRecent<Digest, number>({ max: maxSetAside, ttlMs: setAsideOnceInMs, now });
   const proving: SingleFlight<StoredProof> = createSingleFlight();
   return {
-    /** Whether the object has not been found right here within a day. */
+    /** Returns whether this node has not verified the object within a day. */
     isDue: ({ digest, storedAtMs }: StoredObject): boolean => right.get(digest)?.storedAtMs !== storedAtMs,
-    /** Whether the object has been found right here within the last minute. */
+    /** Returns whether this node has verified the object within the last minute. */
     isJustRight({ digest, storedAtMs }: StoredObject): boolean {
       const found = right.get(digest);
       return found?.storedAtMs === storedAtMs && now() - found.atMs <= justNowMs;
@@ -46,11 +46,11 @@ export function createReadChecks({ now }: { readonly now: () => number }) {
       right.set(digest, { storedAtMs, atMs: now() });
       setAside.delete(digest);
     },
-    /** It was read wrong, though perhaps only once: the next whole read is checked. */
+    /** Notes a wrong read, perhaps the only one, so that the next whole read is checked. */
     noteWrong: (digest: Digest): boolean => right.delete(digest),
     /**
-     * Whether readers have set aside another object under this digest within the last ten minutes, and none was read right since. A
-     * store that gives wrong bytes of right objects would be emptied otherwise, and cost a fetch at each read.
+     * Returns whether readers set aside another object of this digest within the last ten minutes, and none was right since.
+     * Otherwise a bad connection to the store would empty the store, with a fetch for each read.
      */
     wasSetAside(digest: Digest, storedAtMs: number | undefined): boolean {
       const earlier = setAside.get(digest);
@@ -58,9 +58,9 @@ export function createReadChecks({ now }: { readonly now: () => number }) {
       return earlier !== undefined && earlier !== storedAtMs;
     },
     noteSetAside: (digest: Digest, storedAtMs = -1): void => setAside.set(digest, storedAtMs),
-    /** Readers that need the same object hashed wait for the same reading, which ends when the last of them has left. */
+    /** Shares one hashing of an object between its readers. It stops when the last of them has left. */
     proving,
-    /** Hashed blobs of one chunk at most. */
+    /** Hashed blobs of at most one chunk. */
     pieces: createContentCache<{ readonly bytes: Buffer }>(piecesBytes),
   };
 }

@@ -1,5 +1,5 @@
-// Takes an object that is not what its digest says out of everybody's way: it goes into quarantine, and the index forgets it.
-// Readers and the scrub do this alike; the next fill brings the right bytes.
+// Moves an object that does not match its digest to the quarantine, and removes it from the index. Readers and the scrub use this.
+// The next fill fetches the right bytes.
 import { type BlobStore, quarantinedAtMs, quarantinePrefix } from '@cistern/blob-store';
 import type { BlobRecord } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
@@ -16,7 +16,7 @@ export interface SetAsideDeps extends IndexAndStore {
 
 export interface SetAsideOnceDeps extends SetAsideDeps {
   readonly readChecks: ReadChecks;
-  /** Bytes of a segment of the tables that are made here, at least; default: as fills have them. */
+  /** The least bytes of a segment in new checksum tables. Default: as in fills. */
   readonly leastSegmentBytes?: number | undefined;
 }
 
@@ -24,15 +24,15 @@ const keepQuarantinedMs = 7 * 86_400_000;
 const maxQuarantined = 32;
 
 /**
- * `record`: as it was before the object was read; `undefined` if there was none. False: the object has been replaced since, or
- * is being replaced, and nothing was done. Rejects with `store-unavailable` or `index-unavailable`.
+ * Sets an object aside. `record` is its record from before the read, `undefined` if there was none. Returns false, and does nothing,
+ * if the object was replaced since, or a fill replaces it. Rejects with `store-unavailable` or `index-unavailable`.
  */
 export async function setAside(
   { index, store, log, metrics, now }: SetAsideDeps,
   digest: Digest,
   record: BlobRecord | undefined,
 ): Promise<boolean> {
-  // In this order: a fill that ends in between has recorded its blob.
+  // The order matters: a fill that ends in between has recorded its blob.
   const fill = await index.fills.read(digest);
   const known = await index.blobs.get(digest, { fresh: true });
   const isReplaced = known?.storedAtMs !== record?.storedAtMs || known?.verified !== record?.verified;
@@ -50,9 +50,9 @@ export async function setAside(
 }
 
 /**
- * As `setAside`, for a reader that read an object wrong twice: under each digest only once in a while. If the next object is read
- * wrong as well, it is the way from the store that damages bytes, and fetching again does not help. Rejects with
- * `content-mismatch` if this node has set aside another object of the digest within ten minutes and read none right since.
+ * Works like `setAside`, for a reader that read an object wrong twice, but only once in ten minutes for each digest. If the next
+ * object is read wrong too, the connection to the store damages bytes, and another fetch does not help. Rejects with
+ * `content-mismatch` if this node set aside another object of the digest within that time and read none right since.
  */
 export async function setAsideOnce(
   deps: SetAsideOnceDeps,
@@ -62,10 +62,10 @@ export async function setAsideOnce(
   const { readChecks, log } = deps;
   if (readChecks.wasSetAside(digest, record?.storedAtMs)) {
     log.error({ digest }, 'stored object read wrong again after a fetch');
-    // Not `store-unavailable`, for which upstream is asked instead.
+    // Not `store-unavailable`, because that falls back to the upstream.
     throw new CacheError(
       'content-mismatch',
-      `The store gave wrong bytes under ${digest} again after a fetch. Check its disk, memory and connection; the blob is fetched again after ten minutes at the earliest.`,
+      `The store returned wrong bytes of ${digest} again after a fetch. Check its disk, memory and connection. The blob is fetched again after ten minutes at the earliest.`,
       { retryable: true },
     );
   }
@@ -75,8 +75,8 @@ export async function setAsideOnce(
 }
 
 /**
- * Damaged objects are kept for a while, and not too many, so that an operator can look into them. This removes what is old, and the
- * oldest of what is too many; returns how many are left. Rejects with `store-unavailable`.
+ * Removes old objects from the quarantine, and the oldest beyond its limit. The others stay so that an operator can inspect them.
+ * Returns the number of objects that are left. Rejects with `store-unavailable`.
  */
 export async function cleanQuarantine(store: BlobStore, nowMs: number): Promise<number> {
   const kept: { readonly key: string; readonly atMs: number }[] = [];

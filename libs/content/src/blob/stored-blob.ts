@@ -1,5 +1,5 @@
-// What is known of a blob in the store. The index answers; where it knows nothing the store is asked, and what it holds
-// is adopted: unverified until somebody has read it whole.
+// Finds the record of a stored blob. If the index has none but the store has the blob, the blob is adopted. It is unverified until
+// a reader has read it whole.
 import type { BlobStore, StoredBlob } from '@cistern/blob-store';
 import type { BlobRecord, CacheIndex } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
@@ -31,16 +31,16 @@ export async function findStoredBlob(
   const nowMs = now();
   const record = adoptedRecord({ digest, size: stat.size, modifiedAtMs: nowMs }, nowMs);
   if (await adoptBlob({ index, store }, record)) return record;
-  // A fill, or another reader, was first and knows more.
+  // A fill or another reader wrote a record first, and its record is better.
   return unlessDeleting((await index.blobs.get(digest, { fresh: true })) ?? record);
 }
 
-/** Whoever wants what goes at this moment fetches it, and waits with that until it is gone. */
+/** A blob that is being deleted counts as missing. The fetch waits until the deletion ends. */
 function unlessDeleting(record: BlobRecord): BlobRecord | undefined {
   return record.state === 'deleting' ? undefined : record;
 }
 
-/** Records what was seen in the store, where there is no record: false if there is one, or the blob went meanwhile. */
+/** Records a blob that was found in the store. Returns false if there is a record, or the blob was removed meanwhile. */
 export async function adoptBlob({ index, store }: IndexAndStore, record: BlobRecord): Promise<boolean> {
   if (!(await index.blobs.adopt(record))) return false;
   if ((await store.stat(record.digest)) !== undefined) return true;
@@ -49,8 +49,8 @@ export async function adoptBlob({ index, store }: IndexAndStore, record: BlobRec
 }
 
 /**
- * The record of a blob that has been stored now, and hashed on its way. `table`: of its bytes, where it was made meanwhile; else the
- * first read that is checked makes it.
+ * Returns the record of a blob that was hashed and stored now. `table` is its checksum table. If it is unset, the first checked
+ * read computes it.
  */
 export function verifiedRecord(digest: Digest, size: number, nowMs: number, table?: CrcTable): BlobRecord {
   const known = { digest, size, verified: true, storedAtMs: nowMs, lastPulledAtMs: nowMs };
@@ -58,20 +58,24 @@ export function verifiedRecord(digest: Digest, size: number, nowMs: number, tabl
   return { schema: 1, state: 'present', ...known, ...(isKept && { table: foldCrcTable(table, size) }) };
 }
 
-/** Of a blob that is there, nobody here knows whose bytes it is. What it was wanted for before is forgotten. */
+/** Returns the record of a stored blob of unknown origin. It is unverified, and earlier pulls are unknown. */
 export function adoptedRecord({ digest, size, modifiedAtMs }: StoredBlob, nowMs: number): BlobRecord {
   return { ...verifiedRecord(digest, size, nowMs), verified: false, storedAtMs: modifiedAtMs };
 }
 
 /**
- * A size of zero under any digest but that of nothing: other caches leave such files (distribution#2367), and a body of
- * zero bytes has no end to withhold. Throws `content-mismatch`.
+ * Throws `content-mismatch` for a size of zero, unless the digest is that of no bytes. Other caches leave such files
+ * (distribution#2367), and a body of zero bytes has no end to withhold.
  */
 export function assertNotEmptied(digest: Digest, size: number): void {
   if (isEmptied(digest, size))
-    throw new CacheError('content-mismatch', `${digest} is said to have no bytes, which its digest denies.`, {
-      retryable: true,
-    });
+    throw new CacheError(
+      'content-mismatch',
+      `${digest} has no bytes, which does not match its digest. Pull it again.`,
+      {
+        retryable: true,
+      },
+    );
 }
 
 export function isEmptied(digest: Digest, size: number): boolean {

@@ -1,4 +1,4 @@
-// Forgets that a repository holds a manifest, once the manifest's bytes are gone.
+// Removes the links of a manifest from a repository, after the manifest's bytes are gone.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex, RepositoryKey } from '@cistern/index';
 import { removeLink } from '../objects/remove-names.ts';
@@ -12,8 +12,8 @@ export interface ForgetManifestDeps {
 }
 
 /**
- * `links`: as its object says, itself first. False, and all of them are written again, if its bytes are here again: who stores a
- * manifest records its bytes before its links.
+ * Removes the link of the manifest. `links` are those of its links object, the manifest first. If the bytes are stored again, it
+ * writes all links again and returns false. A worker that stores a manifest records its bytes before its links.
  */
 export async function forgetManifest(
   deps: ForgetManifestDeps,

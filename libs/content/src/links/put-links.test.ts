@@ -7,7 +7,7 @@ import { putLinks } from './repository-links.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 
-/** Writes the links of a manifest, the write with this number fails. Resolves with how many links each write had. */
+/** Writes the links of a manifest. The write with number `failing` fails. Resolves to the number of links of each write. */
 async function write(count: number, failing = Infinity) {
   const index = createTestIndex({ now: () => 0 });
   const written: number[] = [];
@@ -25,18 +25,18 @@ async function write(count: number, failing = Infinity) {
   return { written, error, known: links.map(({ digest }) => known.has(digest)) };
 }
 
-test('the links of an ordinary manifest are written at once', async () => {
+test('the links of an ordinary manifest are written in one write', async () => {
   assert.deepEqual((await write(250)).written, [250]);
 });
 
-test('many links are written in portions, all of them', async () => {
+test('all links of a large manifest are written, in portions', async () => {
   const { written, known } = await write(2001);
   assert.ok(written.every((portion) => portion <= 250));
   assert.ok(known.every((isKnown) => isKnown));
   assert.equal(known.length, 2001);
 });
 
-test('a manifest whose links are not all written has no link itself', async () => {
+test('a manifest has no link itself if the write of its other links fails', async () => {
   for (const failing of [1, 2, 8, 9]) {
     const { error, known } = await write(2001, failing);
     assert.equal(error?.message, 'lost');

@@ -1,5 +1,5 @@
-// Who holds what: bytes are shared by digest, access is not. A repository holds a digest if its own upstream, an operator or
-// another cache's files have said so. That a manifest names it is only a claim, which has to be confirmed.
+// Links digests to the repositories that hold them. Repositories share bytes by digest, but not access. A repository holds a digest
+// if its own upstream, an operator or the files of another cache confirm it. A manifest that lists a digest is only a claim.
 import { setImmediate as turn } from 'node:timers/promises';
 import { registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
@@ -10,7 +10,7 @@ import { hasHeldObject, readLinksObject, writeHeldObject } from '../objects/smal
 import { ifObjectAnswers, ifStoreAnswers } from '../objects/if-store-answers.ts';
 import type { StoredLinks } from './stored-links.ts';
 
-/** A write of a millisecond or two. Nearly all manifests have fewer. */
+/** The limit for one write, which takes a millisecond or two. Nearly all manifests have fewer links. */
 const linksPerWrite = 250;
 
 export interface RepositoryLinksDeps extends IndexAndStore {
@@ -20,8 +20,8 @@ export interface RepositoryLinksDeps extends IndexAndStore {
 }
 
 /**
- * The link of `digest` in the repository: known, or found in the store and then known. That of a manifest is confirmed; that of a
- * blob may be a claim. What is linked as a blob is not held as a manifest: upstream would not serve it as one.
+ * Finds the link of `digest` in the repository, from the index, else from the store. The link of a manifest is confirmed; that of a
+ * blob may be a claim. A digest that is linked as a blob is not held as a manifest: the upstream would not serve it as one.
  */
 export async function findLink(
   deps: RepositoryLinksDeps,
@@ -34,7 +34,7 @@ export async function findLink(
   const stored = kind === 'blob' ? await deps.storedLinks.find(key, digest) : undefined;
   if (stored !== undefined) return stored;
   const { store } = deps;
-  // Where its object alone cannot be read, upstream is asked, and the object is written again.
+  // If only this object cannot be read, the manifest is requested from the upstream and the object is written again.
   const readOwn = () => ifObjectAnswers({ store }, () => readLinksObject(store, key, digest));
   const find = async () =>
     (kind === 'manifest' ? await readOwn() : undefined) ?? (await adopt(deps, key, digest, kind));
@@ -42,17 +42,17 @@ export async function findLink(
   if (found === undefined) return undefined;
   await putLinks(deps.index, key, found);
   if ((await find()) !== undefined) return found[0];
-  // It was purged meanwhile.
+  // The link was purged meanwhile.
   await deps.index.links.remove(key, digest);
   return undefined;
 }
 
-/** Whether the repository may serve it as a manifest. */
+/** Returns whether the repository may serve the digest as a manifest. */
 export function isHeldManifest(link: Link | undefined): link is Link {
   return link?.kind === 'manifest' && link.confirmed === true;
 }
 
-/** `link`, if index or store know that the repository's own upstream has confirmed it. */
+/** Returns `link` if the index or the store has a confirmation by the repository's own upstream. */
 export async function ifConfirmed(
   { index, store, adoptAs }: Pick<RepositoryLinksDeps, 'index' | 'store' | 'adoptAs'>,
   link: Link,
@@ -67,9 +67,8 @@ export async function ifConfirmed(
 }
 
 /**
- * Upstream has said that the repository holds the blob. `size`: `undefined` means that upstream did not say; a size that a
- * manifest claims stays. `mayRestore`: whether it may take the place of a size that was forgotten, for that one may have been
- * wrong.
+ * Records that the upstream has confirmed the link. `size` is `undefined` if the upstream did not report it. A size from a manifest
+ * stays. `mayRestore` allows setting a size that was removed before because it may have been wrong.
  */
 export async function confirmLink(
   { index }: Pick<RepositoryLinksDeps, 'index'>,
@@ -86,8 +85,8 @@ export async function confirmLink(
 }
 
 /**
- * The same in the store, from which an index that has lost its data is rebuilt. Left out while the store is unavailable: after such
- * a loss upstream is asked once more.
+ * Records the confirmation in the store, from which a lost index is rebuilt. Does nothing while the store is unavailable: then the
+ * upstream gets one more request after a loss.
  */
 export async function recordHeld(
   { store, log }: Pick<RepositoryLinksDeps, 'store'> & { readonly log: Logger },
@@ -110,9 +109,9 @@ async function adopt(
 }
 
 /**
- * Writes the links of a manifest into the index. That of the manifest itself is the first of `links` and is written last: while it
- * is not there, all of them are written again. A write of many links stops the event loop, where the index is SQLite or Redis. So
- * those of a large manifest are written in portions.
+ * Writes the links of a manifest into the index. The link of the manifest itself is the first of `links` and is written last: while
+ * it is missing, all links are written again. Many links in one write block the event loop if the index is SQLite or Redis. So the
+ * links of a large manifest are written in portions.
  */
 export async function putLinks(
   { links: index }: Pick<CacheIndex, 'links'>,

@@ -1,5 +1,5 @@
-// Links that only the store knows. A blob's link stands in the links objects of the manifests that name it: while the
-// index is not complete, or cannot be reached, they are looked through, so that what is here is served.
+// Finds links in the store. A blob's link is in the links objects of the manifests that list it. They are searched while the index
+// is incomplete or unavailable, so that cached content is still served.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
@@ -15,7 +15,7 @@ import { hasUnreadLinks } from './unread-links.ts';
 export interface StoredLinksDeps extends IndexAndStore {
   readonly log: Logger;
   readonly now: () => number;
-  /** A look through a repository ends after so many links. Default: 200,000, about 60 MB. */
+  /** A search of a repository ends after so many links. Default: 200,000, about 60 MB. */
   readonly maxLinks?: number;
 }
 
@@ -23,32 +23,32 @@ export type StoredLinks = ReturnType<typeof createStoredLinks>;
 
 interface FoundLinks {
   readonly links: Map<Digest, Link>;
-  /** Whose links objects were read. */
+  /** Manifests whose links objects were read. */
   readonly manifests: Set<Digest>;
 }
 
-/** Links objects of one repository: of a larger one not all are looked through. */
+/** The most links objects of one repository in a search. A larger repository is searched in part. */
 const maxObjects = 5_000;
 const readsAtOnce = 16;
-/** With so many it is the store that fails. */
+/** After so many failures the store itself counts as failed. */
 const maxFailures = 16;
 /**
- * For so long a look tells what it found. That it told the index is not enough: what an index was told while it could not
- * be reached is gone when it is reached again. What it did not find may have been stored since: that is listed anew.
+ * How long the found links are remembered, because the index loses links that were written while it was unavailable. A digest that
+ * was not found may have been stored since, so it causes a new search.
  */
 const rememberForMs = 10_000;
-/** Between two looks through one repository: whoever asks meanwhile waits for the second. */
+/** The pause between two searches of one repository. Requests in the pause wait for the second. */
 const pauseMs = 250;
-/** About 300 bytes each. */
+/** Links; each takes about 300 bytes. */
 const maxRemembered = 100_000;
 
 export function createStoredLinks(deps: StoredLinksDeps) {
   const { index } = deps;
   const looks = createLooks(deps);
   return {
-    /** Links that were found before are looked for again. */
+    /** Removes all found links from memory. */
     forget: looks.forget,
-    /** For a digest that the index does not know. `undefined` where the index is complete: then it is not held. */
+    /** Finds a link that the index lacks. Resolves to `undefined` if the index is complete: then no repository holds it. */
     find: (key: RepositoryKey, digest: Digest): Promise<Link | undefined> =>
       findFirst(
         index,
@@ -56,7 +56,7 @@ export function createStoredLinks(deps: StoredLinksDeps) {
         () => index.links.get(key, digest, { fresh: true }),
         () => looks.find(key, digest),
       ),
-    /** The same for a repository of this name under the first of `upstreams` that holds the digest. */
+    /** Finds a link in the repository of this name, at the first of `upstreams` that holds the digest. */
     findAmong: (upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link | undefined> =>
       findFirst(
         index,
@@ -70,23 +70,23 @@ export function createStoredLinks(deps: StoredLinksDeps) {
   };
 }
 
-/** What the index holds, and what the store does if the index may have lost it, or a rebuild could not read it. */
+/** Looks in the index, and in the store if the index may have lost the link or a rebuild could not read it. */
 async function findFirst(
   index: CacheIndex,
   among: readonly RepositoryKey[],
   inIndex: () => Promise<Link | undefined>,
   inStore: () => Promise<Link | undefined>,
 ): Promise<Link | undefined> {
-  // It may have become complete since the caller asked it.
+  // The index may have become complete since the caller's query.
   if (await isComplete(index, among)) {
     const link = await inIndex();
-    // A loss, or an outage, that came before the answer says nothing of what is held.
+    // After a loss or an outage, a missing link proves nothing.
     if (link !== undefined || (await isComplete(index, among))) return link;
   }
   return inStore();
 }
 
-/** Whether the index knows all that these repositories hold. */
+/** Returns whether the index has all links of these repositories. */
 async function isComplete(index: CacheIndex, repositories: readonly RepositoryKey[]): Promise<boolean> {
   try {
     return (await index.epoch.isComplete()) && !(await hasUnreadLinks(index, repositories));
@@ -96,14 +96,14 @@ async function isComplete(index: CacheIndex, repositories: readonly RepositoryKe
   }
 }
 
-/** Looks through repositories in the store: what one finds is remembered, and requests of a moment share one. */
+/** Searches repositories in the store. Results are remembered, and concurrent requests share one search. */
 function createLooks(deps: StoredLinksDeps) {
-  /** By path of the repository, as all of these. */
+  /** Keyed by the path of the repository, like all maps here. */
   const looked = new LRUCache<string, FoundLinks>({
     maxSize: maxRemembered,
     sizeCalculation: ({ links }) => Math.max(1, Math.min(links.size, maxRemembered)),
     ttl: rememberForMs,
-    // What was read first decides.
+    // The time of the first read counts.
     noUpdateTTL: true,
     ttlResolution: 0,
     perf: { now: deps.now },
@@ -121,12 +121,12 @@ function createLooks(deps: StoredLinksDeps) {
       await readInto(deps, found, key);
       return found;
     } finally {
-      // What was read before the store failed is right, too.
+      // Links that were read before the store failed are right too.
       if (purges === purgesBefore) looked.set(path, found);
     }
   }
 
-  /** What a look finds that begins after this call. */
+  /** Resolves to the result of a search that begins after this call. */
   function lookAgain(key: RepositoryKey, path: string): Promise<FoundLinks> {
     const begin = async () => {
       try {
@@ -138,7 +138,7 @@ function createLooks(deps: StoredLinksDeps) {
         if (looking.get(path) === found) looking.delete(path);
       });
       looking.set(path, found);
-      // Whoever waits behind a look that fails has failed with it.
+      // If this search fails, the requests that wait for the next one fail with it.
       const pause = found.then(() => delay(pauseMs, undefined, { ref: false })).finally(() => pausing.delete(path));
       pausing.set(path, pause);
       pause.catch(() => {});
@@ -173,8 +173,8 @@ function createLooks(deps: StoredLinksDeps) {
 }
 
 /**
- * Adds what the repository's links objects say to `found`, and to the index, but for those that were read before. It goes on past
- * objects that cannot be read, and then rejects as the first of them.
+ * Reads the repository's links objects that were not read before, and adds their links to `found` and to the index. It skips objects
+ * that cannot be read, and rejects at the end with the first error.
  */
 async function readInto(
   { index, store, log, maxLinks = 200_000 }: StoredLinksDeps,
@@ -200,6 +200,6 @@ async function readInto(
     await putLinks(index, key, object);
   });
   const added = manifests.size - known;
-  if (added > 0) log.info({ ...key, manifests: added }, 'the links of a repository were read from the store');
+  if (added > 0) log.info({ ...key, manifests: added }, 'read links of repository from store');
   if (failures.length > 0) throw failures[0];
 }

@@ -1,5 +1,5 @@
-// The parts of an image: its manifest, and all that it names, as far down as the manifests are cached. An image that is pulled
-// keeps its parts.
+// Finds the parts of an image: all digests that its manifest lists, recursively as far as manifests are cached. A pull of an image
+// keeps its parts from eviction.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
@@ -10,7 +10,7 @@ import { readHashed } from '../blob/hash-stored.ts';
 import type { IndexAndStore } from '../blob/stored-blob.ts';
 import type { CachedManifest, ManifestCache } from '../objects/content-cache.ts';
 
-/** Behind the answer; never throws. */
+/** Refreshes the parts of an image in the background. Never throws. */
 export type RefreshParts = (digest: Digest) => void;
 
 interface RefreshPartsOptions extends IndexAndStore {
@@ -19,15 +19,15 @@ interface RefreshPartsOptions extends IndexAndStore {
   readonly now: () => number;
 }
 
-/** Parts are refreshed once in this time, and for this time ahead. */
+/** Parts are refreshed once in this time, each time for the same time ahead. */
 const refreshEveryMs = 60_000;
 const maxImages = 10_000;
-/** An index of indexes may have more: the rest lives by its own pulls. */
+/** An index of indexes may have more parts. The rest is kept only by its own pulls. */
 const maxParts = 5 * maxManifestChildren;
 
 /**
- * The digests under `digest`, without itself, up to `most`. An index that names itself, through others, comes to an end all the
- * same. `readManifest` resolves to `undefined` for one that is not here.
+ * Returns the digests under `digest`, without itself, at most `most`. Cycles of indexes are handled. `readManifest` resolves to
+ * `undefined` for a manifest that is not cached.
  */
 export async function partsOf(
   digest: Digest,
@@ -59,29 +59,29 @@ function childrenOf({ mediaType, bytes }: CachedManifest) {
 }
 
 /**
- * A stored manifest, for a look at its children: no client gets it, so no rights are checked. `undefined`: it is
- * not here, or not what its digest says, which is left to the next reader.
+ * Reads a stored manifest for its children. No client gets it, so it checks no access. Resolves to `undefined` if the manifest is
+ * not stored or does not match its digest; the next reader handles that.
  */
 export async function peekManifest(
   { index, store }: { readonly index: Pick<CacheIndex, 'manifests' | 'blobs'>; readonly store: BlobStore },
   digest: Digest,
 ): Promise<CachedManifest | undefined> {
   const record = await index.manifests.get(digest);
-  // A rebuild that could not read its links object knows its bytes alone.
+  // After a rebuild that could not read its links object, only the blob's record exists.
   if (record === undefined && (await index.blobs.get(digest)) === undefined) return undefined;
   const { bytes } = await readHashed(store, digest, maxManifestBytes);
   return bytes && { mediaType: record?.mediaType ?? '', bytes };
 }
 
 /**
- * Most clients have most layers already and ask for the manifest alone: by their own pulls layers would look forgotten that every
- * new client needs. So parts are never older than the image that names them. Manifests are evicted before their blobs, and a
- * shared blob when the last image that names it is.
+ * Touches all parts of a pulled image. Most clients have most layers and request only the manifest, so layers would look unused.
+ * With this, parts are never older than their image. Manifests are evicted before their blobs, and a shared blob with its last
+ * image.
  */
 export function createRefreshParts({ index, store, manifests, log, now }: RefreshPartsOptions): RefreshParts {
   const lately = createRecent<Digest, true>({ max: maxImages, ttlMs: refreshEveryMs, now });
 
-  /** A manifest that only this process has left is dropped: the next pull brings it back for all. */
+  /** Drops a manifest that is only in the memory of this process. The next pull stores it again for all nodes. */
   async function dropEvicted(digest: Digest): Promise<void> {
     if (manifests.get(digest) === undefined || (await index.manifests.get(digest)) !== undefined) return;
     if ((await index.epoch.isComplete()) && (await store.stat(digest)) === undefined) manifests.delete(digest);
@@ -104,7 +104,7 @@ export function createRefreshParts({ index, store, manifests, log, now }: Refres
     refresh(digest).catch((error: unknown) => {
       lately.delete(digest);
       if (!isCacheError(error, 'index-unavailable', 'store-unavailable'))
-        log.error({ err: error, digest }, 'the parts of an image could not be refreshed');
+        log.error({ err: error, digest }, 'failed to refresh parts of image');
     });
   };
 }

@@ -6,7 +6,7 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import { digestOf, mediaTypes } from '@cistern/oci';
 import { storeManifest } from './store-manifest.ts';
 
-test('a manifest that the store does not take is not in the index before it does', async () => {
+test('a manifest is recorded in the index only after the store has accepted it', async () => {
   const config = { mediaType: 'application/x', digest: digestOf(Buffer.from('')), size: 0 };
   const bytes = Buffer.from(
     JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [] }),
@@ -16,7 +16,7 @@ test('a manifest that the store does not take is not in the index before it does
   const store = createMemoryStore();
   let isAway = true;
   const put: typeof store.put = async (...given) => {
-    if (isAway) throw new CacheError('store-unavailable', 'The store is away.', { retryable: true });
+    if (isAway) throw new CacheError('store-unavailable', 'The store is unavailable.', { retryable: true });
     return store.put(...given);
   };
   const known = async () =>

@@ -1,5 +1,5 @@
-// Verifies a manifest that an upstream sends, and keeps it: bytes and links into the store first, which is the truth, then the
-// index.
+// Verifies and stores a manifest from an upstream. Bytes and links are written to the store first, which is the source of truth,
+// then to the index.
 import { putBytes } from '@cistern/blob-store';
 import type { Link, ManifestRecord, RepositoryKey } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
@@ -24,8 +24,8 @@ export interface StoreManifestDeps extends IndexAndStore {
 }
 
 /**
- * `bytes` have been verified against `digest`. Resolves to its size in bytes. Rejects with `content-mismatch` for what is no
- * manifest, and with `store-unavailable`: then it is not kept.
+ * Stores a manifest whose bytes are verified against `digest`. Resolves to media type and size in bytes. Rejects with
+ * `content-mismatch` if the bytes are not a manifest, and with `store-unavailable`: then it is not stored.
  */
 export async function storeManifest(
   deps: StoreManifestDeps,
@@ -35,7 +35,7 @@ export async function storeManifest(
 ): Promise<{ readonly mediaType: string; readonly size: number }> {
   const { store, index } = deps;
   const { bytes } = manifest;
-  // As an index that lists the manifest said it; the manifest itself does not say it.
+  // The platform comes from an index that lists the manifest. The manifest itself does not have it.
   const platform = (await index.links.get(key, digest))?.platform;
   const links = readLinks(key, digest, manifest, platform);
   const mediaType = links[0]!.mediaType!;
@@ -47,7 +47,7 @@ export async function storeManifest(
   return { mediaType, size: bytes.length };
 }
 
-/** That upstream serves something else than a manifest is no mistake of the client's. */
+/** An invalid manifest is an error of the upstream, not of the client, so it throws `content-mismatch`. */
 function readLinks(
   key: RepositoryKey,
   digest: Digest,
@@ -58,7 +58,7 @@ function readLinks(
     return linksOf(key, digest, { manifest: parseManifest(bytes, mediaType), size: bytes.length, platform });
   } catch (error) {
     if (!(error instanceof OciSyntaxError)) throw error;
-    const message = `Upstream ${key.upstream} sent no valid manifest as ${digest}: ${error.message}.`;
+    const message = `Upstream ${key.upstream} sent an invalid manifest for ${digest}: ${error.message}.`;
     throw new CacheError('content-mismatch', message, { cause: error });
   }
 }
@@ -78,8 +78,8 @@ export async function recordManifest(
 }
 
 /**
- * The manifest itself, which the repository's upstream or an operator has brought, then what it names, which it only claims.
- * Foreign layers are not ours to promise.
+ * Returns the link of the manifest, which the repository's upstream or an operator has confirmed, then those of its children, which
+ * are only claims. Foreign layers are left out, because this cache cannot provide them.
  */
 export function linksOf(
   key: RepositoryKey,
@@ -106,7 +106,7 @@ export function linksOf(
   return [{ upstream, repository, digest, kind: 'manifest', size, mediaType, platform, confirmed: true }, ...children];
 }
 
-/** Throws `content-mismatch`, and counts it, unless `bytes`, or what is signed of them, have `digest`, under its own algorithm. */
+/** Throws and counts `content-mismatch` unless `bytes`, or their signed part, match `digest` by its algorithm. */
 export function verifyManifest(
   { metrics }: { readonly metrics: Pick<Metrics, 'contentMismatches'> },
   upstream: string,

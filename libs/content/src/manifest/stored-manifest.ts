@@ -1,4 +1,4 @@
-// A manifest that is here: in memory, or in the store. What comes from the store is hashed on its way into memory.
+// Reads a cached manifest from memory or from the store. Bytes from the store are hashed before they are kept in memory.
 import { type ManifestRecord, type RepositoryKey, repositoryPath } from '@cistern/index';
 import {
   type Digest,
@@ -19,11 +19,11 @@ import { linksOf, recordManifest } from './store-manifest.ts';
 
 export interface StoredManifestDeps extends SetAsideOnceDeps {
   readonly manifests: ManifestCache;
-  /** Stored bytes that are no manifest, by repository and digest: they are not read for each request. */
+  /** Stored bytes that are not a manifest, by repository and digest. They are not read again for each request. */
   readonly noManifests: Recent<string, true>;
 }
 
-/** `undefined`: it has to be fetched. `key` holds `digest`. */
+/** Resolves to `undefined` if the manifest must be fetched. The caller knows that `key` holds `digest`. */
 export async function readStoredManifest(
   deps: StoredManifestDeps,
   key: RepositoryKey,
@@ -46,7 +46,7 @@ export async function readStoredManifest(
   return manifest;
 }
 
-/** What a HEAD needs, without the bytes where the index knows. */
+/** Resolves to the facts for a HEAD. It does not read the bytes if the index has the facts. */
 export async function statStoredManifest(
   deps: StoredManifestDeps,
   key: RepositoryKey,
@@ -82,7 +82,7 @@ async function adopt(
     await writeLinksObject(deps.store, key, links, deps.now());
     await putLinks(deps.index, key, links);
     const record = await recordManifest(deps, digest, links[0]!.mediaType!, bytes.length);
-    // It may have been evicted since it was read.
+    // The manifest may have been evicted since it was read.
     await forgetMissing(deps, digest);
     return record;
   } catch (error) {
@@ -91,7 +91,7 @@ async function adopt(
   }
 }
 
-/** A manifest from before there was a limit is served by what its link says of it, without a look at its parts. */
+/** A manifest from before the limit on values is served with the media type of its link, without parsing its children. */
 function readManifest(bytes: Buffer, linkedMediaType: string | undefined): Manifest {
   if (linkedMediaType !== undefined && linkedMediaType !== '' && hasTooManyValues(bytes))
     return { kind: 'other', mediaType: linkedMediaType, children: [] };

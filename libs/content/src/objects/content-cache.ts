@@ -1,5 +1,5 @@
-// Contents of the last minutes in memory, manifests above all, so that what is hot costs neither an index nor a store call for its
-// bytes. They are keyed by digest, so an entry can never be wrong.
+// Caches recent content in memory, mainly manifests, so that popular content needs no index or store call for its bytes. The key is
+// the digest, so an entry can never be wrong.
 import type { Digest } from '@cistern/oci';
 import { LRUCache } from 'lru-cache';
 
@@ -12,7 +12,7 @@ export interface CachedManifest {
 
 export type ManifestCache = ContentCache<CachedManifest>;
 
-/** Room for an object besides its bytes. */
+/** The memory of an entry besides its bytes. */
 const overheadBytes = 512;
 
 export function createContentCache<T extends { readonly bytes: Buffer }>(maxBytes: number): ContentCache<T> {

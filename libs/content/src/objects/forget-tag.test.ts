@@ -21,21 +21,21 @@ async function start() {
   return deps;
 }
 
-test('a tag that is as it was read goes from store and index', async () => {
+test('an unchanged tag is removed from store and index', async () => {
   const deps = await start();
   assert.equal(await forgetTag(deps, key, old), true);
   assert.equal(await deps.index.tags.get(key), undefined);
   assert.equal(await readTagObject(deps.store, key, 0), undefined);
 });
 
-test('a tag that only the store knows goes too', async () => {
+test('a tag that is only in the store is removed too', async () => {
   const deps = await start();
   await deps.index.tags.remove(key);
   assert.equal(await forgetTag(deps, key, undefined), true);
   assert.equal(await readTagObject(deps.store, key, 0), undefined);
 });
 
-test('a tag that others have recorded since stays, whenever they did', async () => {
+test('a tag that another worker has recorded since stays, whenever that was', async () => {
   for (const when of ['before', 'with the object', 'with the record']) {
     const deps = await start();
     const record = async () => {
@@ -59,7 +59,7 @@ test('a tag that others have recorded since stays, whenever they did', async () 
   }
 });
 
-test('a store that takes the removal later gets no other tag removed', async () => {
+test('a delayed removal from the store does not remove a newer tag', async () => {
   const deps = await start();
   const later: (() => Promise<void>)[] = [];
   assert.equal(await forgetTag(deps, key, old, async (write) => later.push(write)), true);

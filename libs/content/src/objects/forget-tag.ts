@@ -1,4 +1,4 @@
-// Forgets a tag as it was read. A record that others have written meanwhile stays, and its object is written again.
+// Removes a tag if it is still as it was read. A record that another worker has written meanwhile stays, and its object is restored.
 import type { BlobStore } from '@cistern/blob-store';
 import { type CacheIndex, isSameConfirmation, type TagKey, type TagRecord } from '@cistern/index';
 import { removeStoredTag } from './remove-names.ts';
@@ -11,8 +11,8 @@ export interface ForgetTagDeps {
 }
 
 /**
- * `seen`: the record as it was read; `undefined` if only the store knows the tag. `writeStore` does a write of the store, now or
- * later; default: now. False if others have confirmed, moved or removed the tag since.
+ * Removes the tag. `seen` is the record as it was read, `undefined` if the tag is only in the store. `writeStore` runs a write to the
+ * store, now or later. Default: now. Returns false if another worker has confirmed, moved or removed the tag since.
  */
 export async function forgetTag(
   deps: ForgetTagDeps,
@@ -28,13 +28,13 @@ export async function forgetTag(
     const current = await read();
     if (current !== undefined && !isSameConfirmation(current, seen)) await writeTagObject(store, current);
   };
-  // From the store first: its objects come back into the index.
+  // Remove it from the store first, because objects in the store are read into the index again.
   await writeStore(async () => {
     await removeStoredTag(deps, key);
     await restore();
   });
   if (seen === undefined || (await index.tags.remove(key, seen))) return true;
-  // The object that went may have been that of others.
+  // The removed object may have been that of another worker.
   await writeStore(restore);
   return false;
 }

@@ -1,22 +1,22 @@
-// Images that no pressure and no age removes: what operators have decided lies in the store, an object for each, so that it
-// outlives index and nodes.
+// Pins images, so that neither disk pressure nor age evicts them. Each pin of an operator is an object in the store, so it outlives
+// index and nodes.
 import { type BlobStore, type ImageName, parsePinKey, pinKey, pinsPrefix } from '@cistern/blob-store';
 import { writeJsonObject } from './small-objects.ts';
 
 /**
- * From now on nothing of the image is evicted: of a tag, nothing of what it names at the time. What is not here yet is not
- * fetched by this. Rejects with `store-unavailable`.
+ * Protects the image from eviction. For a tag, the pin always applies to the current digest. It does not fetch missing parts.
+ * Rejects with `store-unavailable`.
  */
 export async function pinImage(store: BlobStore, image: ImageName): Promise<void> {
   await writeJsonObject(store, pinKey(image), { schema: 1 });
 }
 
-/** False if it was not pinned. Rejects with `store-unavailable`. */
+/** Removes the pin. Returns false if the image was not pinned. Rejects with `store-unavailable`. */
 export async function unpinImage(store: BlobStore, image: ImageName): Promise<boolean> {
   return store.removeObject(pinKey(image));
 }
 
-/** In no particular order. Rejects with `store-unavailable`. */
+/** Lists all pins in no particular order. Rejects with `store-unavailable`. */
 export async function listPins(store: BlobStore): Promise<ImageName[]> {
   const pins: ImageName[] = [];
   for await (const key of store.listObjects(pinsPrefix)) {

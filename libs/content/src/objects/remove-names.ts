@@ -1,4 +1,4 @@
-// Removes names, from the store first: it is the truth, and its objects come back into the index. A purge marks the names that it
+// Removes tags and links, from the store first: objects in the store are read into the index again. A purge marks the names that it
 // removes.
 import { randomUUID } from 'node:crypto';
 import {
@@ -21,23 +21,23 @@ interface NamesDeps {
 
 type Values = Pick<CacheIndex, 'values'>;
 
-/** No request to an upstream, with all that it brings, takes as long. */
+/** Longer than any request to an upstream and its writes. */
 const keepMarksMs = 3_600_000;
 
-/** What the store knows of a tag; true if it knew one. */
+/** Removes the tag's objects from the store. Returns true if there were any. */
 export async function removeStoredTag({ store, adoptAs }: Omit<NamesDeps, 'index'>, key: TagKey): Promise<boolean> {
   const was = await store.removeObject(tagObjectKey(key));
   if (key.upstream !== adoptAs) return was;
   return (await store.removeObject(registryTagLinkKey(key.repository, key.tag))) || was;
 }
 
-/** True if there was one. */
+/** Removes a tag from store and index. Returns true if there was one. */
 export async function removeTag(deps: NamesDeps, key: TagKey): Promise<boolean> {
   const wasStored = await removeStoredTag(deps, key);
   return (await deps.index.tags.remove(key)) || wasStored;
 }
 
-/** From now on the repository does not hold the digest, until upstream says so again. */
+/** Removes the links of a digest. The repository does not hold the digest until the upstream confirms it again. */
 export async function removeLink(
   { index, store, adoptAs }: NamesDeps,
   key: RepositoryKey,
@@ -53,8 +53,8 @@ export async function removeLink(
 }
 
 /**
- * To be called before the first removal of a purge. A worker that asked upstream before the purge, and would write after it, finds
- * the mark and asks again. So nothing comes back that upstream may have replaced meanwhile.
+ * Marks a tag before the first removal of a purge. A worker with an older response of the upstream finds the mark before it writes,
+ * and sends a new request. So a purge is not undone by content that the upstream may have replaced meanwhile.
  */
 export async function markTagPurged({ values }: Values, key: TagKey): Promise<void> {
   await values.put(nameOfTag(key), randomUUID(), keepMarksMs);
@@ -64,7 +64,7 @@ export async function markUpstreamPurged({ values }: Values, upstream: string): 
   await values.put(nameOfUpstream(upstream), randomUUID(), keepMarksMs);
 }
 
-/** Another text than before: the tag was purged in between. */
+/** Returns a text that changes when the tag is purged. */
 export async function readPurgeMarks({ values }: Values, key: TagKey): Promise<string> {
   const marks = await Promise.all([values.get(nameOfTag(key)), values.get(nameOfUpstream(key.upstream))]);
   return marks.join(' ');

@@ -1,6 +1,5 @@
-// The small JSON objects that make the store alone enough to rebuild the index. There is one per tag, one per manifest of a
-// repository, and one per blob that the repository's upstream has confirmed. They are written when they change, before the index
-// is.
+// Reads and writes the small JSON objects from which the index can be rebuilt. There is one for each tag, one for each manifest of a
+// repository, and one for each blob that the repository's upstream has confirmed. They are written on change, before the index.
 import {
   type BlobStore,
   heldObjectKey,
@@ -26,7 +25,7 @@ interface LinksObject {
   readonly mediaType: string;
   readonly size: number;
   readonly platform?: string | undefined;
-  /** When upstream gave the manifest; objects of older releases lack it. */
+  /** When the upstream sent the manifest. Unset in objects of older releases. */
   readonly writtenAtMs?: number;
   /** The manifest's children, in its own order. */
   readonly children: readonly Pick<Link, 'digest' | 'kind' | 'size' | 'mediaType' | 'platform'>[];
@@ -38,7 +37,7 @@ export async function writeTagObject(store: BlobStore, record: TagRecord): Promi
   await writeJsonObject(store, tagObjectKey(record), object);
 }
 
-/** The record that the tag object stands for: never confirmed since, so it is stale. `undefined`: no such object. */
+/** Reads a tag object as a record without confirmation, which is stale. Resolves to `undefined` if there is no such object. */
 export async function readTagObject(store: BlobStore, key: TagKey, nowMs: number): Promise<TagRecord | undefined> {
   const value = await readJsonObject<TagObject>(store, tagObjectKey(key));
   if (value === undefined || !isDigest(value.digest)) return undefined;
@@ -46,7 +45,7 @@ export async function readTagObject(store: BlobStore, key: TagKey, nowMs: number
   return unconfirmedTag(key, { digest, mediaType, size, sequence, changedAtMs, origin: 'upstream' }, nowMs);
 }
 
-/** The record of a tag in the index, else the one that its object stands for. */
+/** Finds the record of a tag in the index, else reads its object. */
 export async function findTag(
   {
     index,
@@ -58,7 +57,7 @@ export async function findTag(
   return (await index.tags.get(key)) ?? readTagObject(store, key, now());
 }
 
-/** The record of a tag that an upstream has never confirmed here. */
+/** Returns the record of a tag that an upstream has never confirmed to this cache. */
 export function unconfirmedTag(
   key: TagKey,
   known: Pick<TagRecord, 'digest' | 'mediaType' | 'size' | 'sequence' | 'changedAtMs' | 'origin'>,
@@ -68,7 +67,7 @@ export function unconfirmedTag(
   return { ...key, schema: 1, ...known, firstSeenAtMs: nowMs, ...never };
 }
 
-/** `links[0]` is the manifest itself, the rest are its children. */
+/** Writes the links object of a manifest. `links[0]` is the manifest itself, the rest are its children. */
 export async function writeLinksObject(
   store: BlobStore,
   key: RepositoryKey,
@@ -92,8 +91,8 @@ function toChild({ digest, kind, size, mediaType, platform }: Link): LinksObject
 }
 
 /**
- * The links that a manifest's object stands for, itself first. `undefined`: no such object. Objects from before there was a limit
- * may have more than `mostChildren`: the rest is left out.
+ * Reads the links object of a manifest, with the link of the manifest first. Resolves to `undefined` if there is no such object.
+ * Objects from before the limit may have more than `mostChildren`: the rest is left out.
  */
 export async function readLinksObject(
   store: BlobStore,
@@ -107,11 +106,11 @@ export async function readLinksObject(
 export interface DatedLinks {
   /** The manifest itself, then its children. */
   readonly links: readonly [Link, ...Link[]];
-  /** 0 if the object does not say it. */
+  /** 0 if the object does not have it. */
   readonly writtenAtMs: number;
 }
 
-/** The same with when the object was written. */
+/** Works like `readLinksObject`, and also returns when the object was written. */
 export async function readDatedLinks(
   store: BlobStore,
   key: RepositoryKey,
@@ -123,7 +122,7 @@ export async function readDatedLinks(
   const { upstream, repository } = key;
   const { size, mediaType, platform, writtenAtMs = 0 } = value;
   const links: DatedLinks['links'] = [
-    // It was brought from the repository's own upstream.
+    // The manifest came from the repository's own upstream, so its link is confirmed.
     { upstream, repository, digest, kind: 'manifest', size, mediaType, platform, confirmed: true },
     ...value.children
       .slice(0, mostChildren)
@@ -137,12 +136,12 @@ export async function writeHeldObject(store: BlobStore, key: RepositoryKey, dige
   await writeJsonObject(store, heldObjectKey(key.upstream, key.repository, digest), { schema: 1 });
 }
 
-/** Whether the repository's upstream has once confirmed that it holds the blob. */
+/** Returns whether the repository's upstream has ever confirmed that it holds the blob. */
 export async function hasHeldObject(store: BlobStore, key: RepositoryKey, digest: Digest): Promise<boolean> {
   return (await readJsonObject(store, heldObjectKey(key.upstream, key.repository, digest))) !== undefined;
 }
 
-/** Manifests of the repository itself, `most` at most; in no order. */
+/** Lists manifests of the repository itself, at most `most`, in no particular order. */
 export async function* listLinksObjects(
   store: BlobStore,
   { upstream, repository }: RepositoryKey,
@@ -165,7 +164,7 @@ export async function writeJsonObject(
   await store.writeObject(key, Buffer.from(`${JSON.stringify(value)}\n`));
 }
 
-/** An object of another schema, or one that is no JSON, counts as absent: its content can be fetched again. */
+/** Reads a JSON object. An object of another schema, or invalid JSON, counts as missing: its content can be fetched again. */
 export async function readJsonObject<T extends { readonly schema: 1 }>(
   store: Pick<BlobStore, 'readObject'>,
   key: string,
