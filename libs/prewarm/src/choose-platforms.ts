@@ -1,11 +1,11 @@
-// For which platforms an image is fetched early: those that somebody asks for, else those that are pulled of its repository,
-// else those that are pulled at all, else that of this machine.
+// Chooses the platforms for which an image is prewarmed: those of the request, else those pulled from its repository. If there are
+// none, it takes those pulled from any repository, else that of this machine.
 import { type CacheIndex, type PopularPlatform, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { parsePlatformName } from '@cistern/oci';
 
 export type ChoosePlatforms = (key: RepositoryKey, wanted?: readonly string[]) => Promise<ReadonlySet<string>>;
 
-/** Of the most pulled platform's pulls: what is pulled less is not worth its bytes. */
+/** The least share of the most pulled platform's pulls. A platform below it is not worth its bytes. */
 const minShare = 0.05;
 const rereadMs = 60_000;
 const maxRead = 10_000;

@@ -1,4 +1,4 @@
-// The jobs that fetch early, as a worker runs them.
+// Creates the job handlers of prewarming for a worker.
 import type { JobHandlers, JobQueue } from '@cistern/jobs';
 import type { FetchBlobDeps } from '@cistern/pull-through';
 import { createPlatformChoice } from './choose-platforms.ts';
@@ -9,7 +9,7 @@ import { prewarmTag } from './prewarm-tag.ts';
 
 export interface PrewarmDeps extends FetchBlobDeps {
   readonly queue: JobQueue;
-  /** Absent: nothing is fetched early unless somebody asks for it. */
+  /** Unset means that only requests of operators prewarm. */
   readonly prewarm?: PrewarmPlan | undefined;
 }
 

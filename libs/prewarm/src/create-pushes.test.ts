@@ -10,7 +10,7 @@ import { createPushes } from './create-pushes.ts';
 const tagOf = (tag: string) => ({ ...repositoryOf('docker.io', 'library/nginx'), tag: parseTag(tag) });
 const log = createLogger({ level: 'error', formatter: 'json' });
 
-/** Nodes that share a queue and a clock, which goes on by `pass`. A job is done as soon as it is added. */
+/** Starts nodes that share a queue and a clock, which `pass` advances. A job is done as soon as it is added. */
 function startNodes(t: TestContext, count: number) {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_700_000_000_400 });
   const jobs = new Map<string, { readonly tag: string; readonly atMs: number }>();
@@ -28,14 +28,14 @@ function startNodes(t: TestContext, count: number) {
     async pass(ms: number) {
       for (let passed = 0; passed < ms; passed += 100) {
         t.mock.timers.tick(100);
-        // What the timers have begun.
+        // Lets the timers' callbacks run.
         for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
       }
     },
   };
 }
 
-test('a flood about a tag is one job, and one for each tag', async (t) => {
+test('many pushes of one tag are one job, and each tag has its own job', async (t) => {
   const { nodes, jobs, pass } = startNodes(t, 1);
   for (let push = 0; push < 1000; push += 1) nodes[0]!.note(tagOf('latest'));
   nodes[0]!.note(tagOf('v1'));
@@ -48,14 +48,14 @@ test('a flood about a tag is one job, and one for each tag', async (t) => {
   );
 });
 
-test('nodes that hear of one push have one job', async (t) => {
+test('nodes that note the same push add one job', async (t) => {
   const { nodes, jobs, pass } = startNodes(t, 5);
   for (const node of nodes) node.note(tagOf('latest'));
   await pass(10_000);
   assert.equal(jobs().length, 1);
 });
 
-test('while pushes go on there is a job now and then, and the last one begins after the last push', async (t) => {
+test('continuous pushes add a job at intervals, and the last job begins after the last push', async (t) => {
   const { nodes, jobs, pass } = startNodes(t, 2);
   let lastAtMs = 0;
   for (let push = 0; push < 100; push += 1) {
@@ -68,7 +68,7 @@ test('while pushes go on there is a job now and then, and the last one begins af
   assert.ok(jobs().at(-1)!.atMs > lastAtMs + 1000);
 });
 
-test('what the queue does not take now is added later', async (t) => {
+test('a job that the queue rejects is added later', async (t) => {
   const { nodes, jobs, pass, state } = startNodes(t, 1);
   state.failing = true;
   nodes[0]!.note(tagOf('latest'));
@@ -78,7 +78,7 @@ test('what the queue does not take now is added later', async (t) => {
   assert.equal(jobs().length, 1);
 });
 
-test('tags that wait are limited, and the end adds them at once', async (t) => {
+test('the number of waiting tags is limited, and closing adds them immediately', async (t) => {
   const { nodes, jobs } = startNodes(t, 1);
   const [node] = nodes;
   for (let tag = 0; tag < 10_000; tag += 1) node!.note(tagOf(`t${tag}`));

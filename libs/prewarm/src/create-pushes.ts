@@ -1,5 +1,5 @@
-// What was pushed upstream, as somebody says. A flood about one tag becomes one job every two seconds, of all nodes together,
-// and there is always one that begins after the last push.
+// Notes tags that were pushed upstream, as webhooks report. Many pushes of one tag become one job every two seconds, for all nodes
+// together, and the last job always begins after the last push.
 import type { TagKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
@@ -12,7 +12,7 @@ export interface PushesOptions {
   readonly queue: JobQueue;
   readonly log: Logger;
   readonly now: () => number;
-  /** Default two seconds. */
+  /** Default: two seconds. */
   readonly delayMs?: number;
 }
 
@@ -23,9 +23,9 @@ interface Waiting {
   failures: number;
 }
 
-/** Jobs of one bucket of time are one job, whichever node adds them. */
+/** Jobs of one time bucket are one job, whichever node adds them. */
 const bucketMs = 1_000;
-/** By which clocks of nodes may differ. */
+/** The tolerated difference between clocks of nodes. */
 const skewMs = 1_000;
 const maxWaiting = 10_000;
 const maxFailures = 30;
@@ -37,7 +37,7 @@ export function createPushes({ queue, log, now, delayMs = bucketMs + skewMs }: P
     return setTimeout(() => void fire(name), delayMs);
   }
 
-  /** The job may have begun as early as its bucket did, on another node: what was pushed since needs another one. */
+  /** Adds a job. Another node may have run it at the start of the bucket, so later pushes need another job. */
   async function fire(name: string): Promise<void> {
     const entry = waiting.get(name)!;
     const bucket = Math.floor(now() / bucketMs);
@@ -52,7 +52,7 @@ export function createPushes({ queue, log, now, delayMs = bucketMs + skewMs }: P
         return;
       }
       waiting.delete(name);
-      log.error({ err: error, ...entry.key }, 'what was pushed upstream cannot be looked for');
+      log.error({ err: error, ...entry.key }, 'failed to enqueue prewarm of pushed tag');
     }
   }
 
@@ -63,7 +63,7 @@ export function createPushes({ queue, log, now, delayMs = bucketMs + skewMs }: P
   }
 
   return {
-    /** Throws `overloaded` when too many tags wait. */
+    /** Notes a push of a tag. Throws `overloaded` if too many tags wait. */
     note(key: TagKey): void {
       const name = prewarmTagKey(key);
       const known = waiting.get(name);
@@ -72,12 +72,16 @@ export function createPushes({ queue, log, now, delayMs = bucketMs + skewMs }: P
         return;
       }
       if (waiting.size >= maxWaiting)
-        throw new CacheError('overloaded', 'Too many tags were pushed at once. Send it again later.', {
-          retryable: true,
-        });
+        throw new CacheError(
+          'overloaded',
+          'Too many pushed tags wait to be prewarmed. Send the notification again later.',
+          {
+            retryable: true,
+          },
+        );
       waiting.set(name, { key, lastAtMs: now(), timer: arm(name), failures: 0 });
     },
-    /** Adds the jobs that wait, at once. */
+    /** Adds all waiting jobs immediately. */
     async close(): Promise<void> {
       const entries = [...waiting.values()];
       waiting.clear();

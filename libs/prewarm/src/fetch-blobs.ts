@@ -1,5 +1,5 @@
-// Blobs into the store before anybody asks for them, by fills like any other: whoever asks meanwhile follows. They take no
-// more than half of the spool and wait for it outside its line, in which clients stand.
+// Fetches blobs into the store before clients request them. Clients can follow these fills like any other. They take at most half
+// of the spool, and do not wait in its queue, so that clients never wait behind them.
 import { setTimeout as delay } from 'node:timers/promises';
 import { findStoredBlob } from '@cistern/content';
 import { CacheError } from '@cistern/errors';
@@ -12,18 +12,18 @@ import type { Upstream } from '@cistern/upstream';
 
 export interface WantedBlob {
   readonly digest: Digest;
-  /** `undefined`: nobody says. */
+  /** `undefined` if the size is unknown. */
   readonly size: number | undefined;
 }
 
 export interface FetchBlobsDeps extends FetchBlobDeps {
-  /** Absent: as fast as they come. */
+  /** Unset means no limit. */
   readonly bandwidth?: Bandwidth | undefined;
 }
 
 export interface FetchBlobsOptions {
   readonly signal: AbortSignal;
-  /** A blob is here that was not. */
+  /** Called for each blob that was stored. */
   readonly onStored: (blob: WantedBlob) => void;
 }
 
@@ -31,7 +31,7 @@ const atOnce = 2;
 const lookAgainMs = 500;
 const spoolShare = 0.5;
 
-/** Rejects with the first failure of any, when none is under way any more. */
+/** Fetches the blobs. After a failure it waits for the running fetches, then rejects with the first failure. */
 export async function fetchBlobs(
   deps: FetchBlobsDeps,
   key: RepositoryKey,
@@ -63,7 +63,7 @@ async function fetchOneBlob(
     if (shortage?.kind === 'too-large') throw shortage;
     if (shortage === undefined) {
       const job = { upstream, repository, digest, replaces: 0, from: 0 };
-      // Does nothing where somebody else is at it.
+      // Does nothing if another worker fetches the blob.
       await fetchBlob(deps, job, { class: 'background', signal });
       if ((await findStoredBlob(deps, digest)) !== undefined) return;
       const record = await index.fills.read(digest);
@@ -75,7 +75,7 @@ async function fetchOneBlob(
   }
 }
 
-/** Rejects at once where there is no room. */
+/** Wraps the spool so that `enter` rejects immediately if there is no space. */
 function withoutWaiting(spools: SpoolDirectory): SpoolDirectory {
   return {
     ...spools,
@@ -99,7 +99,7 @@ function withoutWaiting(spools: SpoolDirectory): SpoolDirectory {
   };
 }
 
-/** An upstream whose blobs come at the pace of `bandwidth` until a client waits for them, and then as fast as they can. */
+/** Wraps an upstream so that `bandwidth` limits each blob until a client waits for it. */
 export function paceUpstream(
   upstream: Upstream,
   {
@@ -135,7 +135,7 @@ export function paceUpstream(
 
 async function* paced(body: AsyncIterable<Buffer>, spend: (bytes: number) => Promise<void>): AsyncGenerator<Buffer> {
   for await (const chunk of body) {
-    // When its reader asks for the next one, it may have freed this one.
+    // The reader may have freed this chunk when it requests the next one.
     const { length } = chunk;
     yield chunk;
     await spend(length);

@@ -1,5 +1,5 @@
-// The manifests of an image as clients of some platforms will ask for them: itself or, of an index, those that it lists for
-// them too. What is here already costs no pull.
+// Fetches the manifests of an image that clients of some platforms will request. For an index, these are the index and the listed
+// manifests of the platforms. Cached manifests cost no pull.
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import {
@@ -14,8 +14,8 @@ import type { CallOptions } from '@cistern/upstream';
 import { fetchManifest, readStored, type WorkDeps } from '@cistern/pull-through';
 
 /**
- * Resolves with the images, without the index. Rejects as `fetchManifest`; of what an index lists, only for want of budget or an
- * answer.
+ * Resolves to the manifests of the images, without the index. Rejects as `fetchManifest` does. It skips a listed manifest that the
+ * upstream does not have, denies or sends wrong.
  */
 export async function fetchManifests(
   deps: WorkDeps,
@@ -34,7 +34,7 @@ export async function fetchManifests(
   return images;
 }
 
-/** An index with one image is that image, whatever it is said to be for. */
+/** Chooses the listed images of the platforms. An index with a single image gives that image, whatever its platform is. */
 function chooseChildren({ children }: Manifest, platforms: ReadonlySet<string>): readonly Child[] {
   const named = children.flatMap((child) => {
     const name = child.platform && platformName(child.platform);
@@ -44,7 +44,7 @@ function chooseChildren({ children }: Manifest, platforms: ReadonlySet<string>):
   return wanted.map(({ child }) => child);
 }
 
-/** An upstream need not have all that its index lists. */
+/** Fetches a listed manifest. An upstream may lack manifests that its index lists. */
 async function fetchListed(
   deps: WorkDeps,
   key: RepositoryKey,
@@ -55,7 +55,7 @@ async function fetchListed(
     return await fetchOneManifest(deps, key, digest, options);
   } catch (error) {
     if (!isCacheError(error, 'manifest-unknown', 'denied', 'content-mismatch')) throw error;
-    deps.log.warn({ err: error, digest, ...key }, 'an image that an index lists cannot be fetched early');
+    deps.log.warn({ err: error, digest, ...key }, 'failed to prewarm image listed in index');
     return undefined;
   }
 }
@@ -72,7 +72,7 @@ async function fetchOneManifest(
     deps.index.links.get({ upstream, repository }, digest),
   ]);
   if (bytes === undefined)
-    throw new CacheError('store-unavailable', `Manifest ${digest} was stored and cannot be read back.`, {
+    throw new CacheError('store-unavailable', `Manifest ${digest} was stored, but cannot be read back.`, {
       retryable: true,
     });
   return parseStoredManifest(bytes, link?.mediaType);

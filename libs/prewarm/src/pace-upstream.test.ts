@@ -6,7 +6,7 @@ import { createScriptedUpstream } from '@cistern/upstream/testing';
 import { bytesOf } from '@cistern/oci/testing';
 import { paceUpstream } from './fetch-blobs.ts';
 
-test('what a reader has freed by the time it asks for more is counted like anything else', async () => {
+test('a chunk that its reader has freed before it requests the next one is counted too', async () => {
   const repository = 'library/nginx' as RepositoryName;
   const upstream = createScriptedUpstream('docker.io');
   const digest = upstream.addBlob(repository, bytesOf(300_000));

@@ -25,7 +25,7 @@ async function startPlanning(
   return {
     ...started,
     asked,
-    /** Runs one plan, and resolves when all it has added, which is `tags` tags, has been done. */
+    /** Runs one plan, and resolves when the jobs of its `tags` tags are done. */
     async plan(tags: number) {
       const before = await asked();
       await planPrewarm({ ...started.deps, top, images }, everyMs, new AbortController().signal);
@@ -40,7 +40,7 @@ async function startPlanning(
   };
 }
 
-test('the most popular tags are confirmed before they go stale, and no others', async (t) => {
+test('only the most popular tags are confirmed before they are due', async (t) => {
   const { hub, clock, plan, pull, record, cache } = await startPlanning(t, { top: 2 });
   for (const [at, tag] of ['a', 'b', 'c'].entries()) addSampleImage(hub, 'library/nginx', tag, { seed: at + 1 });
   await pull('a', 9);
@@ -52,7 +52,7 @@ test('the most popular tags are confirmed before they go stale, and no others', 
   await plan(2);
   const checked = await Promise.all(['a', 'b', 'c'].map(async (tag) => clock.nowMs - (await record(tag))!.checkedAtMs));
   assert.deepEqual(checked, [0, 45_000, 0]);
-  // Nobody who pulls often ever waits for upstream.
+  // Clients that pull a popular tag never wait for upstream.
   for (let minute = 0; minute < 5; minute += 1) {
     clock.nowMs += 45_000;
     await plan(2);
@@ -60,7 +60,7 @@ test('the most popular tags are confirmed before they go stale, and no others', 
   }
 });
 
-test('a tag that is pulled no more is let go stale', async (t) => {
+test('a tag that is no longer pulled is not confirmed early', async (t) => {
   const { hub, clock, plan, pull } = await startPlanning(t, { top: 10 });
   addSampleImage(hub, 'library/nginx', 'a', { seed: 1 });
   await pull('a', 3);
@@ -68,7 +68,7 @@ test('a tag that is pulled no more is let go stale', async (t) => {
   await plan(0);
 });
 
-test('after a failure a tag is left alone for a while, and nothing is asked of an upstream that is offline', async (t) => {
+test('a tag is not confirmed for a while after a failure, and an offline upstream gets no requests', async (t) => {
   const { hub, clock, plan, pull, offline } = await startPlanning(t, { top: 10 });
   addSampleImage(hub, 'library/nginx', 'a', { seed: 1 });
   await pull('a', 50);
@@ -85,7 +85,7 @@ test('after a failure a tag is left alone for a while, and nothing is asked of a
   await plan(1);
 });
 
-test('the images of the list are brought when they are due: by name without a list of tags, by pattern with one', async (t) => {
+test('configured images are prewarmed when they are due: by tag without a list of tags, by pattern with one', async (t) => {
   const image = { ...library, platforms: ['linux/arm64'], when: { everyMs: 3_600_000 } };
   const images = [
     { ...image, tags: ['stable'] },
@@ -116,7 +116,7 @@ test('the images of the list are brought when they are due: by name without a li
   await plan(0);
 });
 
-test('a list that cannot be read is tried again with the next plan', async (t) => {
+test('a list of tags that cannot be fetched is fetched again with the next plan', async (t) => {
   const images = [{ ...library, tags: ['*'], platforms: [], when: { everyMs: 3_600_000 } }];
   const { hub, plan } = await startPlanning(t, { images });
   hub.script.tags = { tags: ['a'] };

@@ -1,5 +1,4 @@
-// Every few seconds: which tags are about to go stale and are worth a question before they do, and which
-// images of the configuration's list are due.
+// Plans every few seconds which popular tags to confirm before they are due, and which images of the configuration to prewarm.
 import { posix } from 'node:path';
 import { isCacheError } from '@cistern/errors';
 import { type CacheIndex, repositoryPath, type TagKey, type TagRecord } from '@cistern/index';
@@ -7,23 +6,23 @@ import { OciSyntaxError, parseTag, type RepositoryName, type Tag } from '@cister
 import { elapsedMs, type FreshnessPolicy, upstreamOf } from '@cistern/pull-through';
 import { addPrewarmTag, type PrewarmTagDeps } from './prewarm-tag.ts';
 
-/** As configured. */
+/** The configuration of prewarming. */
 export interface PrewarmPlan {
-  /** How many of the most popular tags are kept warm; 0: none. */
+  /** How many of the most popular tags are kept fresh. 0 means none. */
   readonly top: number;
   readonly images: readonly PrewarmImage[];
-  /** The limit of each worker while no client waits; Infinity means as fast as they come. */
+  /** The bandwidth of each worker while no client waits. Infinity means no limit. */
   readonly bytesPerSecond: number;
 }
 
 export interface PrewarmImage {
   readonly upstream: string;
   readonly repository: RepositoryName;
-  /** Tags, or patterns of tags as a shell has them. */
+  /** Tags, or globs of tags as in a shell. */
   readonly tags: readonly string[];
-  /** As `platformName` has them; empty: those that are pulled. */
+  /** Names as from `platformName`. Empty means the platforms that clients pull. */
   readonly platforms: readonly string[];
-  /** How often: every so many milliseconds, or by a cron expression, in UTC. */
+  /** The schedule: an interval in milliseconds, or a cron expression in UTC. */
   readonly when: { readonly everyMs: number } | { readonly cron: string };
 }
 
@@ -34,27 +33,27 @@ export interface PlanPrewarmDeps
   readonly isOffline: (upstream: string) => boolean;
 }
 
-/** What was pulled less, of late, is let go stale. */
+/** Tags with fewer recent pulls than this are not confirmed early. */
 const minPulls = 1;
-/** For the question itself. */
+/** The time for the request itself. */
 const slackMs = 5_000;
-/** No tag is asked for more often, however short its time is. */
+/** The least time between two confirmations of a tag, however short its TTL is. */
 const minGapMs = 30_000;
-/** After a try that failed, or was not made to spare the budget. */
+/** The pause after a try that failed, or was skipped to spare the budget. */
 const retryAfterMs = 5 * 60_000;
-/** A run that is forgotten is made up for at once, so this is longer than anybody's interval. */
+/** Longer than any interval, because an image without a remembered run is due immediately. */
 const keepLastMs = 400 * 24 * 3_600_000;
-/** More tags of one image come from a pattern that was not meant so. */
+/** The limit of tags for one image. A pattern that matches more is probably a mistake. */
 const maxTags = 1000;
 const pageSize = 1000;
 
-/** Adds what is to be fetched early now. `everyMs`: when the next plan comes. Rejects with `overloaded` or `index-unavailable`. */
+/** Adds the jobs that are due. `everyMs` is the time until the next plan. Rejects with `overloaded` or `index-unavailable`. */
 export async function planPrewarm(deps: PlanPrewarmDeps, everyMs: number, signal: AbortSignal): Promise<void> {
   await planPopular(deps, everyMs + slackMs, signal);
   await planImages(deps, signal);
 }
 
-/** The most popular first. */
+/** Adds jobs for popular tags, the most popular first. */
 async function planPopular(deps: PlanPrewarmDeps, leadMs: number, signal: AbortSignal): Promise<void> {
   const { index, isOffline, policyOf, now, top } = deps;
   if (top === 0) return;
@@ -79,7 +78,7 @@ function goesStale(
   return elapsedMs(checkedAtMs, nowMs) >= Math.max(ttlMs - leadMs, minGapMs);
 }
 
-/** The list of images in the configuration: those that are due, each of their tags as a job. */
+/** Adds a job for each tag of the configured images that are due. */
 async function planImages(deps: PlanPrewarmDeps, signal: AbortSignal): Promise<void> {
   const { index, log, now, isOffline } = deps;
   for (const image of deps.images) {
@@ -91,7 +90,7 @@ async function planImages(deps: PlanPrewarmDeps, signal: AbortSignal): Promise<v
       await index.values.put(lastRunOf(image), String(now()), keepLastMs);
     } catch (error) {
       if (signal.aborted || isCacheError(error, 'index-unavailable', 'overloaded') || !isCacheError(error)) throw error;
-      log.warn({ err: error, upstream, repository }, 'an image of the list cannot be prewarmed now');
+      log.warn({ err: error, upstream, repository }, 'failed to plan prewarm of configured image');
     }
   }
 }
@@ -102,7 +101,7 @@ async function planImage(deps: PlanPrewarmDeps, image: PrewarmImage, signal: Abo
     await addPrewarmTag(deps, { upstream, repository, tag, platforms });
 }
 
-/** Upstream is asked for its tags only where there are patterns. */
+/** Returns the tags of an image. It fetches the upstream's list of tags only if there are patterns. */
 async function tagsOf(
   deps: PlanPrewarmDeps,
   { upstream: name, repository, tags }: PrewarmImage,
@@ -120,7 +119,7 @@ async function tagsOf(
       if (tag !== undefined && patterns.some((pattern) => posix.matchesGlob(tag, pattern))) found.add(tag);
     }
     if (found.size > maxTags) {
-      deps.log.warn({ upstream: name, repository, patterns, maxTags }, 'patterns of the list match too many tags');
+      deps.log.warn({ upstream: name, repository, patterns, maxTags }, 'prewarm patterns match too many tags');
       return [...found].slice(0, maxTags);
     }
     if (page.next === undefined || page.next.last === last) return [...found];
@@ -142,12 +141,12 @@ async function readLast(index: Pick<CacheIndex, 'values'>, image: PrewarmImage):
   return value === undefined ? undefined : Number(value);
 }
 
-/** Another entry for the same repository, or another schedule, has runs of its own. */
+/** Returns the key of the last run. Each entry of a repository, and each schedule, has its own. */
 function lastRunOf({ tags, platforms, when, ...key }: PrewarmImage): string {
   return `prewarm-image ${JSON.stringify([repositoryPath(key), tags, platforms, when])}`;
 }
 
-/** `lastAtMs`: of the last run; without one it is due at once. */
+/** `lastAtMs` is the time of the last run. Without one the image is due immediately. */
 async function isDue(when: PrewarmImage['when'], lastAtMs: number | undefined, nowMs: number): Promise<boolean> {
   if (lastAtMs === undefined) return true;
   if ('everyMs' in when) return nowMs - lastAtMs >= when.everyMs;

@@ -1,4 +1,4 @@
-// Job prewarm-blobs: everything that an image consists of into the store (decision 0023).
+// Runs the prewarm-blobs job, which fetches all parts of an image into the store (decision 0023).
 import { findStoredBlob } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
 import { type CacheIndex, type RepositoryKey, repositoryPath } from '@cistern/index';
@@ -9,9 +9,9 @@ import type { ChoosePlatforms } from './choose-platforms.ts';
 import { fetchBlobs, type FetchBlobsDeps, type WantedBlob } from './fetch-blobs.ts';
 import { fetchManifests } from './fetch-manifests.ts';
 
-/** Published for followers; a message may be lost. */
+/** The progress that is published for followers. A message may be lost. */
 export interface PrewarmProgress {
-  /** Layers and configurations of the image, and how many of them are here. */
+  /** The number of layers and configurations of the image. `blobsHere` counts those that are stored. */
   readonly blobs: number;
   readonly blobsHere: number;
   readonly bytes: number;
@@ -25,7 +25,7 @@ export interface PrewarmBlobsDeps extends FetchBlobsDeps {
 const reportEveryMs = 500;
 const keepMarksMs = 24 * 3_600_000;
 
-/** A failure is part of the result: what is scheduled comes again by itself. Rejects only when `signal` is aborted. */
+/** Resolves with a failure as part of the result, because scheduled jobs run again. Rejects only when `signal` is aborted. */
 export async function prewarmBlobs(
   deps: PrewarmBlobsDeps,
   job: JobPayload<'prewarm-blobs'>,
@@ -56,13 +56,12 @@ export async function prewarmBlobs(
     }
     await deps.index.values.put(markOf(job), '1', keepMarksMs);
     metrics.prewarmedImages.inc({ upstream, result: 'done' });
-    if (missing.length > 0)
-      log.info({ ...key, digest, ...fetched }, 'an image was fetched before anybody asked for it');
+    if (missing.length > 0) log.info({ ...key, digest, ...fetched }, 'prewarmed image');
     return fetched;
   } catch (error) {
     if (signal.aborted) throw error;
-    if (!isCacheError(error)) log.error({ err: error, ...key, digest }, 'an image could not be fetched early');
-    else log.warn({ err: error, ...key, digest }, 'an image could not be fetched early');
+    if (!isCacheError(error)) log.error({ err: error, ...key, digest }, 'failed to prewarm image');
+    else log.warn({ err: error, ...key, digest }, 'failed to prewarm image');
     metrics.prewarmedImages.inc({ upstream, result: 'failed' });
     const message = error instanceof Error ? error.message : String(error);
     return { ...fetched, failure: { kind: failureKindOf(error), message } };
@@ -83,7 +82,7 @@ function sizeOf(blobs: readonly WantedBlob[]): number {
   return blobs.reduce((sum, { size = 0 }) => sum + size, 0);
 }
 
-/** Twice a second, as long as something is missing. */
+/** Publishes progress twice a second while blobs are missing. */
 function reportProgress(
   { index, fills, log }: FetchBlobsDeps,
   job: JobPayload<'prewarm-blobs'>,
@@ -103,7 +102,7 @@ function reportProgress(
   function report(): void {
     index.pubsub
       .publish(topic, JSON.stringify(progress()))
-      .catch((error: unknown) => log.debug({ err: error }, 'how far a prewarming is could not be told'));
+      .catch((error: unknown) => log.debug({ err: error }, 'failed to publish prewarm progress'));
   }
 
   if (missing.length > 0) report();
@@ -118,7 +117,7 @@ export function prewarmTopic(key: RepositoryKey, digest: Digest): string {
   return `prewarm ${repositoryPath(key)}@${digest}`;
 }
 
-/** `undefined` for what is none. */
+/** Returns `undefined` if the message is not valid JSON. */
 export function parsePrewarmProgress(message: string | undefined): PrewarmProgress | undefined {
   try {
     return message === undefined ? undefined : (JSON.parse(message) as PrewarmProgress);
@@ -128,8 +127,8 @@ export function parsePrewarmProgress(message: string | undefined): PrewarmProgre
 }
 
 /**
- * Whether the image has been fetched early for these platforms: without the mark, each of its layers is looked for every minute. A
- * lost mark costs that look. A mark that is wrong, because a part has been removed since, costs a cold pull.
+ * Returns whether the image is marked as prewarmed for these platforms. The mark saves a check of each layer every minute. A lost
+ * mark costs one such check. A wrong mark, after a part was removed, costs a miss.
  */
 export async function isPrewarmed(
   { index }: { readonly index: Pick<CacheIndex, 'values'> },

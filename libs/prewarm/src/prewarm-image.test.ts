@@ -11,7 +11,7 @@ import { startPrewarmingCache } from './testing/start-prewarming-cache.ts';
 const library = repositoryOf('docker.io', 'library/nginx');
 const { signal } = new AbortController();
 
-test('whoever wishes an image hears how far it is, and what has come of it', async (t) => {
+test('a request to prewarm an image gets the progress and the result', async (t) => {
   const started = await startPrewarmingCache();
   t.after(() => started.close());
   const { hub } = started;
@@ -35,7 +35,7 @@ test('whoever wishes an image hears how far it is, and what has come of it', asy
   });
 });
 
-test('what is not there is a failure, in words', async (t) => {
+test('a missing image results in a failure with a message', async (t) => {
   const started = await startPrewarmingCache();
   t.after(() => started.close());
   const request = { ...library, reference: parseReference('nothing'), platforms: [] };

@@ -1,4 +1,4 @@
-// One image by somebody's wish, from its tag to its last layer, by the jobs that do it for everybody.
+// Prewarms an image on request, from its tag to its last layer, by the same jobs as scheduled prewarming.
 import type { CacheIndex, RepositoryKey } from '@cistern/index';
 import type { JobQueue, PrewarmedBlobs } from '@cistern/jobs';
 import type { Digest, Reference } from '@cistern/oci';
@@ -12,19 +12,19 @@ export interface PrewarmImageDeps {
 
 export interface PrewarmImageRequest extends RepositoryKey {
   readonly reference: Reference;
-  /** Of an index; none: those that are pulled. */
+  /** The platforms to choose from an index. Empty means those that clients pull. */
   readonly platforms: readonly string[];
 }
 
 export interface PrewarmImageOptions {
-  /** Ends the wait; what is under way goes on. */
+  /** Ends the wait. Running jobs continue. */
   readonly signal: AbortSignal;
-  /** Called now and then while something is missing. */
+  /** Called at intervals while blobs are missing. */
   readonly onProgress: (progress: PrewarmProgress) => void;
 }
 
 export interface PrewarmedImage extends PrewarmedBlobs {
-  /** What the tag names now; absent where upstream no longer has it, or could not be asked. */
+  /** The tag's current digest. Unset if the upstream no longer has the tag, or was unavailable. */
   readonly digest?: Digest;
 }
 
@@ -32,7 +32,7 @@ const tagTimeoutMs = 2 * 60_000;
 const blobsTimeoutMs = 24 * 3_600_000;
 const nothing = { blobs: 0, bytes: 0, fetchedBlobs: 0, fetchedBytes: 0 };
 
-/** What upstream or the store did not give is a failure in the result; rejects as `JobQueue.run`. */
+/** Resolves with failures of the upstream or the store in the result. Rejects as `JobQueue.run` does. */
 export async function prewarmImage(
   deps: PrewarmImageDeps,
   { upstream, repository, reference, platforms }: PrewarmImageRequest,

@@ -22,7 +22,7 @@ async function startCache(t: TestContext, options: PrewarmingCacheOptions = {}) 
     const asked = { dedupKey: prewarmTagKey(latest), class: 'background', timeoutMs } as const;
     return queue.run('prewarm-tag', latest, asked);
   }
-  /** As docker does. */
+  /** Pulls like docker. */
   async function pull(image: SampleImage, platform: string) {
     const results = [(await cache.statManifest({ ...library, reference: parseReference('latest') })).cache];
     const { manifest, blobs } = image.parts[platform]!;
@@ -44,7 +44,7 @@ async function startCache(t: TestContext, options: PrewarmingCacheOptions = {}) 
 
 const platforms = ['linux/amd64', 'linux/arm64', 'linux/s390x'];
 
-test('where a tag has moved its manifests and layers are here before anybody asks, for the platforms that are pulled', async (t) => {
+test('manifests and layers of a moved tag are cached before clients request them, for the platforms that they pull', async (t) => {
   const { hub, index, clock, prewarm, pull, isHere } = await startCache(t);
   const before = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1, platforms });
   await pull(before, 'linux/arm64');
@@ -57,12 +57,12 @@ test('where a tag has moved its manifests and layers are here before anybody ask
   for (const platform of ['linux/amd64', 'linux/arm64'])
     assert.deepEqual(await pull(after, platform), ['HIT', 'HIT', 'HIT', 'HIT', 'HIT']);
   assert.equal(hub.calls.length, calls);
-  // Nobody pulls these.
+  // No client pulls this platform.
   assert.equal(await index.links.get(library, after.parts['linux/s390x']!.blobs[1]!), undefined);
   assert.equal((await index.tags.get(latest))?.checkedAtMs, clock.nowMs);
 });
 
-test('a tag that stays costs a HEAD', async (t) => {
+test('an unchanged tag costs one HEAD', async (t) => {
   const { hub, prewarm, pull, isHere, index, queue } = await startCache(t);
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
   await pull(image, 'linux/amd64');
@@ -76,7 +76,7 @@ test('a tag that stays costs a HEAD', async (t) => {
   assert.equal((await index.popularity.tags(1))[0]?.tag, 'latest');
 });
 
-test('what an upstream refuses to spare its budget is not fetched, and the tag stays what it was', async (t) => {
+test('a moved tag stays unchanged if the fetch of its manifest is rejected to spare the budget', async (t) => {
   const { hub, index, metrics, prewarm, pull, cache } = await startCache(t);
   const before = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
   await pull(before, 'linux/amd64');
@@ -91,8 +91,8 @@ test('what an upstream refuses to spare its budget is not fetched, and the tag s
   assert.equal(values.find(({ labels }) => labels.result === 'spared')?.value, 1);
 });
 
-test('a client that waits for what is being fetched early is not held back by the bandwidth', async (t) => {
-  // At a byte a second nothing of this would ever arrive.
+test('the bandwidth limit does not slow a blob that a client waits for', async (t) => {
+  // At one byte a second this would never arrive.
   const prewarmPlan = { top: 0, images: [], bytesPerSecond: 1 };
   const { hub, fills, prewarm, pull, isHere } = await startCache(t, { prewarm: prewarmPlan });
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
@@ -100,10 +100,10 @@ test('a client that waits for what is being fetched early is not held back by th
   await until(async () => [...fills.all()].some(({ presentBytes }) => presentBytes > 0));
   assert.equal(await isHere(image, 'linux/amd64'), false);
   await pull(image, 'linux/amd64');
-  assert.ok(hub.gets.length <= 2, 'every blob is fetched once');
+  assert.ok(hub.gets.length <= 2, 'a blob was fetched twice');
 });
 
-test('what is fetched early takes no more than half of the spool', async (t) => {
+test('prewarming takes at most half of the spool', async (t) => {
   const { hub, queue, spools, pull, isHere } = await startCache(t, { spoolBytes: 500_000 });
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
   const blobs = { ...library, digest: image.digest, platforms: ['linux/amd64'] };
@@ -114,7 +114,7 @@ test('what is fetched early takes no more than half of the spool', async (t) => 
   await until(() => isHere(image, 'linux/amd64'));
 });
 
-test('what is fetched early waits for room, and a client does not wait behind it', async (t) => {
+test('prewarming waits for spool space, and a client does not wait behind it', async (t) => {
   const { hub, queue, cache, spools, isHere } = await startCache(t, { spoolBytes: 700_000 });
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
   const other = addSampleImage(hub, 'library/nginx', 'other', { seed: 21, layerBytes: 400_000 });
@@ -125,7 +125,7 @@ test('what is fetched early waits for room, and a client does not wait behind it
   await until(async () => spools.usedBytes === 400_000);
   const blobs = { ...library, digest: image.digest, platforms: ['linux/amd64'] };
   const prewarmed = queue.run('prewarm-blobs', blobs, { dedupKey: 'x', class: 'background', timeoutMs });
-  // Its layer of 300,000 bytes has to wait; nobody stands behind it.
+  // The layer of 300,000 bytes has to wait, but not in the queue of clients.
   const third = addSampleImage(hub, 'library/nginx', 'third', { seed: 41, layerBytes: 250_000 });
   hub.allow(400_000);
   await reading;

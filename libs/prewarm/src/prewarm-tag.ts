@@ -1,5 +1,5 @@
-// Job prewarm-tag: confirms a tag before anybody finds it stale. Where it has moved, the manifests come before the tag's record
-// names them, and its layers in a job of their own, since they may take long.
+// Runs the prewarm-tag job, which confirms a tag before it is due. If the tag has moved, the new manifests are fetched before its
+// record changes. A separate job fetches the layers, because that may take long.
 import type { JobPayload, JobQueue, JobResult } from '@cistern/jobs';
 import { isCacheError } from '@cistern/errors';
 import { failureKindOf, revalidateTag, type WorkDeps } from '@cistern/pull-through';
@@ -13,7 +13,7 @@ export interface PrewarmTagDeps extends WorkDeps {
   readonly choosePlatforms: ChoosePlatforms;
 }
 
-/** A failure is part of the result: what is scheduled comes again by itself. Rejects only when `signal` is aborted. */
+/** Resolves with a failure as part of the result, because scheduled jobs run again. Rejects only when `signal` is aborted. */
 export async function prewarmTag(
   deps: PrewarmTagDeps,
   { platforms: wanted, checkedAtMs, ...key }: JobPayload<'prewarm-tag'>,
@@ -33,7 +33,7 @@ export async function prewarmTag(
       },
     });
     const digest = (await index.tags.get(key))?.digest;
-    // Forgotten, by the policy of its upstream.
+    // The tag was forgotten, by the policy of its upstream.
     if (digest === undefined) return {};
     metrics.prewarmedTags.inc({ upstream, result: before?.digest === digest ? 'unchanged' : 'moved' });
     const image = { upstream, repository: key.repository, digest, platforms };
@@ -44,8 +44,8 @@ export async function prewarmTag(
     if (signal.aborted) throw error;
     const isSpared = isCacheError(error, 'upstream-rate-limited');
     metrics.prewarmedTags.inc({ upstream, result: isSpared ? 'spared' : 'failed' });
-    if (!isCacheError(error)) log.error({ err: error, ...key }, 'a tag could not be prewarmed');
-    else log.info({ err: error, ...key }, 'a tag could not be prewarmed now');
+    if (!isCacheError(error)) log.error({ err: error, ...key }, 'failed to prewarm tag');
+    else log.info({ err: error, ...key }, 'failed to prewarm tag');
     return { failure: { kind: failureKindOf(error), message: error instanceof Error ? error.message : String(error) } };
   }
 }

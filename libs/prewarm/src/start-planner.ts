@@ -1,10 +1,10 @@
-// Plans what is fetched early, again and again. Every worker has a planner; of all of them one plans.
+// Runs the prewarm plan at intervals. Every worker has a planner, and a lease lets only one of them plan at a time.
 import { startLoop } from '@cistern/index';
 import { type PlanPrewarmDeps, planPrewarm } from './plan-prewarm.ts';
 
 const everyMs = 15_000;
 
-/** `undefined` where nothing is to be fetched early. */
+/** Returns `undefined` if no prewarming is configured. The caller closes the planner. */
 export function startPlanner(deps: PlanPrewarmDeps): { close(): Promise<void> } | undefined {
   if (deps.top === 0 && deps.images.length === 0) return undefined;
   return startLoop(deps, {

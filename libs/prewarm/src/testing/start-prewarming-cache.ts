@@ -4,7 +4,7 @@ import type { PrewarmPlan } from '../plan-prewarm.ts';
 
 export type PrewarmingCacheOptions = Omit<TestCacheOptions, 'handlers'> & { readonly prewarm?: PrewarmPlan };
 
-/** A test cache that prewarms. The test closes it. */
+/** Starts a test cache that prewarms. The test closes it. */
 export function startPrewarmingCache({ prewarm, ...options }: PrewarmingCacheOptions = {}) {
   return startTestCache({ ...options, handlers: (deps) => createPrewarmHandlers({ ...deps, prewarm }) });
 }
