@@ -18,18 +18,18 @@ async function startPlanning(
   const started = await startPrewarmingCache();
   t.after(() => started.close());
   const { cache, index, hub, metrics } = started;
-  const asked = async () => {
+  const countDone = async () => {
     const { values } = await metrics.prewarmedTags.get();
     return values.reduce((sum, { value }) => sum + value, 0);
   };
   return {
     ...started,
-    asked,
+    countDone,
     /** Runs one plan, and resolves when the jobs of its `tags` tags are done. */
     async plan(tags: number) {
-      const before = await asked();
+      const before = await countDone();
       await planPrewarm({ ...started.deps, top, images }, everyMs, new AbortController().signal);
-      await until(async () => (await asked()) === before + tags);
+      await until(async () => (await countDone()) === before + tags);
     },
     async pull(tag: string, times: number) {
       for (let pull = 0; pull < times; pull += 1)
@@ -97,13 +97,13 @@ test('configured images are prewarmed when they are due: by tag without a list o
   const added = ['stable', '1.26', '1.27'].map((tag, at) =>
     addSampleImage(hub, 'library/nginx', tag, { seed: 10 * at, platforms: ['linux/amd64', 'linux/arm64'] }),
   );
-  const brought = async (platform: string) =>
+  const countStored = async (platform: string) =>
     (
       await Promise.all(added.flatMap(({ parts }) => parts[platform]!.blobs).map((digest) => index.blobs.get(digest)))
     ).filter((record) => record?.verified === true).length;
   await plan(3);
-  await until(async () => (await brought('linux/arm64')) === 6);
-  assert.equal(await brought('linux/amd64'), 0);
+  await until(async () => (await countStored('linux/arm64')) === 6);
+  assert.equal(await countStored('linux/amd64'), 0);
   assert.equal(hub.calls.filter((call) => call === 'list-tags').length, 1);
   await plan(0);
   clock.nowMs += 3_600_000;

@@ -63,12 +63,12 @@ async function planPopular(deps: PlanPrewarmDeps, leadMs: number, signal: AbortS
     const key: TagKey = { upstream, repository, tag };
     if (!deps.upstreams.has(upstream) || isOffline(upstream)) continue;
     const record = await index.tags.get(key);
-    if (record === undefined || !goesStale(record, policyOf(upstream, tag), now(), leadMs)) continue;
+    if (record === undefined || !isNearlyDue(record, policyOf(upstream, tag), now(), leadMs)) continue;
     await addPrewarmTag(deps, { ...key, checkedAtMs: record.checkedAtMs });
   }
 }
 
-function goesStale(
+function isNearlyDue(
   { checkedAtMs, lastTriedAtMs, lastFailure }: TagRecord,
   { ttlMs }: FreshnessPolicy,
   nowMs: number,

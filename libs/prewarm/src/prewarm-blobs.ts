@@ -92,11 +92,11 @@ function reportProgress(
   const topic = prewarmTopic(job, job.digest);
 
   function progress(): PrewarmProgress {
-    let onTheWay = 0;
-    for (const fill of fills.all()) if (left.has(fill.digest)) onTheWay += fill.presentBytes;
+    let bytesInFlight = 0;
+    for (const fill of fills.all()) if (left.has(fill.digest)) bytesInFlight += fill.presentBytes;
     const bytes = sizeOf(wanted);
     const blobsHere = wanted.length - left.size;
-    return { blobs: wanted.length, blobsHere, bytes, bytesHere: bytes - sizeOf([...left.values()]) + onTheWay };
+    return { blobs: wanted.length, blobsHere, bytes, bytesHere: bytes - sizeOf([...left.values()]) + bytesInFlight };
   }
 
   function report(): void {

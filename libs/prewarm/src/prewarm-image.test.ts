@@ -17,15 +17,15 @@ test('a request to prewarm an image gets the progress and the result', async (t)
   const { hub } = started;
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1, platforms: ['linux/amd64', 'linux/arm64'] });
   hub.script.gated = true;
-  const heard: PrewarmProgress[] = [];
+  const reported: PrewarmProgress[] = [];
   const request = { ...library, reference: parseReference('latest'), platforms: ['linux/arm64'] };
-  const brought = prewarmImage(started, request, { signal, onProgress: (progress) => void heard.push(progress) });
+  const prewarming = prewarmImage(started, request, { signal, onProgress: (progress) => void reported.push(progress) });
   hub.allow(102_000);
-  await until(() => heard.some(({ bytesHere }) => bytesHere === 102_000));
+  await until(() => reported.some(({ bytesHere }) => bytesHere === 102_000));
   hub.allow(1_000_000);
   const whole = { blobs: 2, bytes: 302_000 };
-  assert.deepEqual(await brought, { digest: image.digest, ...whole, fetchedBlobs: 2, fetchedBytes: 302_000 });
-  assert.deepEqual(heard[0], { ...whole, blobsHere: 0, bytesHere: 0 });
+  assert.deepEqual(await prewarming, { digest: image.digest, ...whole, fetchedBlobs: 2, fetchedBytes: 302_000 });
+  assert.deepEqual(reported[0], { ...whole, blobsHere: 0, bytesHere: 0 });
   const again = { ...library, reference: parseReference(image.digest), platforms: ['linux/arm64'] };
   assert.deepEqual(await prewarmImage(started, again, { signal, onProgress() {} }), {
     digest: image.digest,

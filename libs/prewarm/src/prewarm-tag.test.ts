@@ -19,8 +19,8 @@ async function startCache(t: TestContext, options: PrewarmingCacheOptions = {}) 
   const { cache, queue, index } = started;
 
   async function prewarm() {
-    const asked = { dedupKey: prewarmTagKey(latest), class: 'background', timeoutMs } as const;
-    return queue.run('prewarm-tag', latest, asked);
+    const jobOptions = { dedupKey: prewarmTagKey(latest), class: 'background', timeoutMs } as const;
+    return queue.run('prewarm-tag', latest, jobOptions);
   }
   /** Pulls like docker. */
   async function pull(image: SampleImage, platform: string) {
@@ -35,24 +35,24 @@ async function startCache(t: TestContext, options: PrewarmingCacheOptions = {}) 
     }
     return results;
   }
-  async function isHere(image: SampleImage, platform: string) {
+  async function isCached(image: SampleImage, platform: string) {
     const records = await Promise.all(image.parts[platform]!.blobs.map((digest) => index.blobs.get(digest)));
     return records.every((record) => record?.verified === true);
   }
-  return { ...started, prewarm, pull, isHere };
+  return { ...started, prewarm, pull, isCached };
 }
 
 const platforms = ['linux/amd64', 'linux/arm64', 'linux/s390x'];
 
 test('manifests and layers of a moved tag are cached before clients request them, for the platforms that they pull', async (t) => {
-  const { hub, index, clock, prewarm, pull, isHere } = await startCache(t);
+  const { hub, index, clock, prewarm, pull, isCached } = await startCache(t);
   const before = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1, platforms });
   await pull(before, 'linux/arm64');
   await pull(before, 'linux/amd64');
   clock.nowMs += 50_000;
   const after = addSampleImage(hub, 'library/nginx', 'latest', { seed: 11, platforms });
   assert.deepEqual(await prewarm(), { digest: after.digest, platforms: ['linux/amd64', 'linux/arm64'] });
-  await until(async () => (await isHere(after, 'linux/amd64')) && (await isHere(after, 'linux/arm64')));
+  await until(async () => (await isCached(after, 'linux/amd64')) && (await isCached(after, 'linux/arm64')));
   const calls = hub.calls.length;
   for (const platform of ['linux/amd64', 'linux/arm64'])
     assert.deepEqual(await pull(after, platform), ['HIT', 'HIT', 'HIT', 'HIT', 'HIT']);
@@ -63,7 +63,7 @@ test('manifests and layers of a moved tag are cached before clients request them
 });
 
 test('an unchanged tag costs one HEAD', async (t) => {
-  const { hub, prewarm, pull, isHere, index, queue } = await startCache(t);
+  const { hub, prewarm, pull, isCached, index, queue } = await startCache(t);
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
   await pull(image, 'linux/amd64');
   await prewarm();
@@ -72,7 +72,7 @@ test('an unchanged tag costs one HEAD', async (t) => {
   const calls = hub.calls.length;
   await prewarm();
   assert.deepEqual(hub.calls.slice(calls), ['head-manifest']);
-  assert.ok(await isHere(image, 'linux/amd64'));
+  assert.ok(await isCached(image, 'linux/amd64'));
   assert.equal((await index.popularity.tags(1))[0]?.tag, 'latest');
 });
 
@@ -94,28 +94,28 @@ test('a moved tag stays unchanged if the fetch of its manifest is rejected to sp
 test('the bandwidth limit does not slow a blob that a client waits for', async (t) => {
   // At one byte a second this would never arrive.
   const prewarmPlan = { top: 0, images: [], bytesPerSecond: 1 };
-  const { hub, fills, prewarm, pull, isHere } = await startCache(t, { prewarm: prewarmPlan });
+  const { hub, fills, prewarm, pull, isCached } = await startCache(t, { prewarm: prewarmPlan });
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
   await prewarm();
   await until(async () => [...fills.all()].some(({ presentBytes }) => presentBytes > 0));
-  assert.equal(await isHere(image, 'linux/amd64'), false);
+  assert.equal(await isCached(image, 'linux/amd64'), false);
   await pull(image, 'linux/amd64');
   assert.ok(hub.gets.length <= 2, 'a blob was fetched twice');
 });
 
 test('prewarming takes at most half of the spool', async (t) => {
-  const { hub, queue, spools, pull, isHere } = await startCache(t, { spoolBytes: 500_000 });
+  const { hub, queue, spools, pull, isCached } = await startCache(t, { spoolBytes: 500_000 });
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
   const blobs = { ...library, digest: image.digest, platforms: ['linux/amd64'] };
   const result = await queue.run('prewarm-blobs', blobs, { dedupKey: 'x', class: 'background', timeoutMs });
   assert.deepEqual([result.failure?.kind, hub.gets.length <= 1], ['too-large', true]);
   await until(() => spools.usedBytes === 0);
   await pull(image, 'linux/amd64');
-  await until(() => isHere(image, 'linux/amd64'));
+  await until(() => isCached(image, 'linux/amd64'));
 });
 
 test('prewarming waits for spool space, and a client does not wait behind it', async (t) => {
-  const { hub, queue, cache, spools, isHere } = await startCache(t, { spoolBytes: 700_000 });
+  const { hub, queue, cache, spools, isCached } = await startCache(t, { spoolBytes: 700_000 });
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
   const other = addSampleImage(hub, 'library/nginx', 'other', { seed: 21, layerBytes: 400_000 });
   const [, layer] = other.parts['linux/amd64']!.blobs;
@@ -134,5 +134,5 @@ test('prewarming waits for spool space, and a client does not wait behind it', a
   const read = await cache.openBlob({ ...library, digest: third.parts['linux/amd64']!.blobs[1]!, intent: 'whole' });
   assert.equal((await collect(await read.read())).length, 250_000);
   assert.equal((await prewarmed).failure, undefined);
-  assert.ok(await isHere(image, 'linux/amd64'));
+  assert.ok(await isCached(image, 'linux/amd64'));
 });

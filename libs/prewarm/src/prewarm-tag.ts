@@ -27,7 +27,7 @@ export async function prewarmTag(
     const revalidation = { ...key, by: 'head', ...(checkedAtMs !== undefined && { checkedAtMs }) } as const;
     await revalidateTag(deps, revalidation, signal, {
       purpose: 'prewarm',
-      async bring(digest, options) {
+      async beforeRecord(digest, options) {
         if (!(await isPrewarmed(deps, { ...key, digest, platforms })))
           await fetchManifests(deps, key, digest, new Set(platforms), options);
       },

@@ -125,21 +125,21 @@ test('an index that becomes complete during a query is queried again', async (t)
 });
 
 test('an index that becomes unavailable right after it was complete does not count as complete', async (t) => {
-  let isAway = false;
+  let isUnavailable = false;
   const { second, bytes, digest, listed } = await startTwo(t, (inner) => ({
     ...inner,
     // Simulates a cached index, which returns nothing for records that it cannot query.
     links: {
       ...inner.links,
-      get: async (...asked) => (isAway ? undefined : inner.links.get(...asked)),
-      holders: async (...asked) => (isAway ? [] : inner.links.holders(...asked)),
+      get: async (...given) => (isUnavailable ? undefined : inner.links.get(...given)),
+      holders: async (...given) => (isUnavailable ? [] : inner.links.holders(...given)),
     },
-    epoch: { ...inner.epoch, isComplete: async () => !isAway },
+    epoch: { ...inner.epoch, isComplete: async () => !isUnavailable },
   }));
   const parent = repositoryOf('docker.io', 'library');
   await assert.rejects(second.cache.openBlob({ ...parent, digest, intent: 'whole' }));
   assert.deepEqual(listed, [], 'the index was complete');
-  isAway = true;
+  isUnavailable = true;
   const blob = await second.cache.openBlob({ ...library, digest, intent: 'whole' });
   assert.ok((await collect(await blob.read())).equals(bytes));
 });

@@ -62,7 +62,7 @@ test('a checked read withholds the end of a wrong part, and returns all right by
         from,
         toExclusive,
         onRight: async () => void (outcome.right += 1),
-        onWrong: async (hasGiven) => void outcome.wrong.push(hasGiven),
+        onWrong: async (hasReturned) => void outcome.wrong.push(hasReturned),
       });
       let position = from;
       let error: unknown;
@@ -88,9 +88,9 @@ test('a checked read withholds the end of a wrong part, and returns all right by
         return;
       }
       assert.ok(position < endOf(wrong), 'the end of the wrong part was returned');
-      const hasGiven = position > Math.max(from, Math.floor(wrong / partBytes) * partBytes);
-      assert.deepEqual(outcome, { right: 0, wrong: [hasGiven] });
-      assert.ok(hasGiven ? isCacheError(error, 'content-mismatch') : error instanceof SourceInterrupted);
+      const hasReturned = position > Math.max(from, Math.floor(wrong / partBytes) * partBytes);
+      assert.deepEqual(outcome, { right: 0, wrong: [hasReturned] });
+      assert.ok(hasReturned ? isCacheError(error, 'content-mismatch') : error instanceof SourceInterrupted);
     }),
   );
 });

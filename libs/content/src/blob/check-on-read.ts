@@ -63,8 +63,8 @@ export interface CheckOnReadOptions {
   readonly toExclusive: number;
   /** Called when all parts are right, before the last bytes are returned. */
   readonly onRight: () => Promise<void>;
-  /** Called when the store has wrong bytes under this digest. `hasGiven` means that bytes of the wrong part were returned. */
-  readonly onWrong: (hasGiven: boolean) => Promise<void>;
+  /** Called when the store has wrong bytes under this digest. `hasReturned` means that bytes of the wrong part were returned. */
+  readonly onWrong: (hasReturned: boolean) => Promise<void>;
 }
 
 /**
@@ -90,9 +90,9 @@ export function checkOnRead(options: CheckOnReadOptions): SourceReader {
     position += length;
   };
 
-  const refuse = async (hasGiven: boolean) => {
-    await onWrong(hasGiven);
-    if (!hasGiven) throw new SourceInterrupted('the store has wrong bytes');
+  const refuse = async (hasReturned: boolean) => {
+    await onWrong(hasReturned);
+    if (!hasReturned) throw new SourceInterrupted('the store has wrong bytes');
     throw new CacheError('content-mismatch', `The store has wrong bytes under ${digest}. Pull it again.`, {
       retryable: true,
     });

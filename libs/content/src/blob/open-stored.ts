@@ -167,13 +167,13 @@ function checkingReader(
     async onRight() {
       if (start === 0 && toExclusive === size) await noteRight(deps, record, check.table());
     },
-    async onWrong(hasGiven) {
+    async onWrong(hasReturned) {
       try {
         // This continues if the client leaves, because the next client needs it too.
         const { record: right, isSetAside } = await proveStored(deps, record);
         if (right !== undefined) log.warn({ digest }, wrongOnce);
         readChecks.noteWrong(digest);
-        if (!isSetAside || !hasGiven) return;
+        if (!isSetAside || !hasReturned) return;
         // The client will send its request again.
         void refetch?.().catch((error: unknown) => {
           log.warn({ err: error, digest }, 'failed to fetch a damaged blob again');
@@ -182,7 +182,7 @@ function checkingReader(
         if (!isCacheError(error, 'content-mismatch'))
           log.error({ err: error, digest }, 'failed to set a damaged blob aside');
         // A reader that got wrong bytes gets the mismatch from `checkOnRead` anyway.
-        if (!hasGiven) throw error;
+        if (!hasReturned) throw error;
       }
     },
   });

@@ -79,7 +79,7 @@ export async function peekManifest(
  * image.
  */
 export function createRefreshParts({ index, store, manifests, log, now }: RefreshPartsOptions): RefreshParts {
-  const lately = createRecent<Digest, true>({ max: maxImages, ttlMs: refreshEveryMs, now });
+  const refreshed = createRecent<Digest, true>({ max: maxImages, ttlMs: refreshEveryMs, now });
 
   /** Drops a manifest that is only in the memory of this process. The next pull stores it again for all nodes. */
   async function dropEvicted(digest: Digest): Promise<void> {
@@ -99,10 +99,10 @@ export function createRefreshParts({ index, store, manifests, log, now }: Refres
   }
 
   return (digest) => {
-    if (lately.has(digest)) return;
-    lately.set(digest, true);
+    if (refreshed.has(digest)) return;
+    refreshed.set(digest, true);
     refresh(digest).catch((error: unknown) => {
-      lately.delete(digest);
+      refreshed.delete(digest);
       if (!isCacheError(error, 'index-unavailable', 'store-unavailable'))
         log.error({ err: error, digest }, 'failed to refresh parts of image');
     });

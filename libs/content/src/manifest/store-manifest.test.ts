@@ -14,19 +14,19 @@ test('a manifest is recorded in the index only after the store has accepted it',
   const digest = digestOf(bytes);
   const index = createTestIndex({ now: () => 0 });
   const store = createMemoryStore();
-  let isAway = true;
+  let isUnavailable = true;
   const put: typeof store.put = async (...given) => {
-    if (isAway) throw new CacheError('store-unavailable', 'The store is unavailable.', { retryable: true });
+    if (isUnavailable) throw new CacheError('store-unavailable', 'The store is unavailable.', { retryable: true });
     return store.put(...given);
   };
   const known = async () =>
     [await index.manifests.get(digest), await index.blobs.get(digest)].map((found) => found?.size);
   const deps = { index, store: { ...store, put }, now: () => 0 };
   const manifest = { bytes, mediaType: mediaTypes.ociManifest };
-  const bring = () => storeManifest(deps, repositoryOf('docker.io', 'library/nginx'), digest, manifest);
-  await assert.rejects(bring, (error) => isCacheError(error, 'store-unavailable'));
+  const storeSample = () => storeManifest(deps, repositoryOf('docker.io', 'library/nginx'), digest, manifest);
+  await assert.rejects(storeSample, (error) => isCacheError(error, 'store-unavailable'));
   assert.deepEqual(await known(), [undefined, undefined]);
-  isAway = false;
-  await bring();
+  isUnavailable = false;
+  await storeSample();
   assert.deepEqual(await known(), [bytes.length, bytes.length]);
 });

@@ -83,9 +83,9 @@ export class AuthorizedRepository implements RepositoryKey {
     const question = this.#question;
     if (question === undefined) return AuthorizedRepository.ofOperator({ upstream, repository: this.repository });
     // A denial there is not the result, and is not logged: the named upstream decides then.
-    const elsewhere = { ...question, upstream, tag: undefined, facts: undefined };
-    const there = AuthorizedRepository.decide(this.#authorize!, elsewhere);
-    return there.result === 'allowed' ? there.target : undefined;
+    const otherQuestion = { ...question, upstream, tag: undefined, facts: undefined };
+    const otherDecision = AuthorizedRepository.decide(this.#authorize!, otherQuestion);
+    return otherDecision.result === 'allowed' ? otherDecision.target : undefined;
   }
 
   /** Returns the same authorization without credentials, for use after the upstream has accepted the caller. */

@@ -79,7 +79,7 @@ export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: Pla
   }
 
   /** Starts a new read, because a running one may have missed objects that were stored since. */
-  function lookAnew(key: RepositoryKey): Promise<Found> {
+  function readAgain(key: RepositoryKey): Promise<Found> {
     const running = looks.get(repositoryPath(key));
     if (running === undefined) return start(key);
     running.next ??= running.found.catch(() => {}).then(() => start(key));
@@ -97,11 +97,11 @@ export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: Pla
   return {
     async recently(key, digest) {
       const known = looked.get(repositoryPath(key));
-      const found = known?.has(digest) === true ? known : await lookAnew(key);
+      const found = known?.has(digest) === true ? known : await readAgain(key);
       return withLink(key, digest, found.get(digest));
     },
     async now(key, digest) {
-      return withLink(key, digest, (await lookAnew(key)).get(digest));
+      return withLink(key, digest, (await readAgain(key)).get(digest));
     },
   };
 }

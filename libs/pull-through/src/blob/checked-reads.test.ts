@@ -52,20 +52,20 @@ for (const store of ['memory', 'fs'] as const)
       for (const [name, make] of damages)
         for (const at of places) {
           if (name === 'shifted' && at === size - 1) continue;
-          const what = `${name} at ${at}`;
+          const damage = `${name} at ${at}`;
           if (isHashed) await index.blobs.put({ ...(await index.blobs.get(digest))!, table: undefined });
-          else assert.ok((await read(restartFrontend())).equals(bytes), what);
-          assert.equal((await index.blobs.get(digest))?.table?.crcs.length, isHashed ? undefined : 3, what);
+          else assert.ok((await read(restartFrontend())).equals(bytes), damage);
+          assert.equal((await index.blobs.get(digest))?.table?.crcs.length, isHashed ? undefined : 3, damage);
           const gets = wholeGets();
           clock.nowMs += 1;
           await putBytes(blobs, digest, make(at));
           const frontend = restartFrontend();
           await read(frontend, 'a').then(
-            (got) => assert.ok(got.equals(bytes), what),
-            (error) => assert.ok(isCacheError(error, 'content-mismatch'), what),
+            (got) => assert.ok(got.equals(bytes), damage),
+            (error) => assert.ok(isCacheError(error, 'content-mismatch'), damage),
           );
-          assert.ok((await read(frontend, 'a')).equals(bytes), `the read after ${what}`);
-          assert.equal(wholeGets(), gets + 1, what);
+          assert.ok((await read(frontend, 'a')).equals(bytes), `the read after ${damage}`);
+          assert.equal(wholeGets(), gets + 1, damage);
           await healed();
         }
     });

@@ -18,9 +18,9 @@ const layerDigest = digestOf(layer);
 const intents = ['stat', 'whole', 'ranges'] as const;
 const isUnknown = (error: unknown) => isCacheError(error, 'blob-unknown');
 const isNoManifest = (error: unknown) => isCacheError(error, 'manifest-unknown');
-const isAway = (error: unknown) => isCacheError(error, 'upstream-unreachable');
+const isUnreachable = (error: unknown) => isCacheError(error, 'upstream-unreachable');
 
-async function away(): Promise<never> {
+async function unreachable(): Promise<never> {
   throw new CacheError('upstream-unreachable', 'away', { retryable: true });
 }
 
@@ -93,10 +93,10 @@ test('an index that lists the manifest of another upstream gives no access to it
   const { digest } = addSampleImage(quay, secret.repository, '1', { seed: 7 });
   await cache.openManifest({ ...secret, reference: parseReference(digest) });
   await forge(digest, mediaTypes.ociIndex);
-  const asked = { ...forger, reference: parseReference(digest) };
-  await assert.rejects(() => cache.openManifest(asked), isNoManifest);
-  await assert.rejects(() => cache.statManifest(asked), isNoManifest);
-  assert.equal(cache.manifestFromMemory(asked, 'bytes'), undefined);
+  const request = { ...forger, reference: parseReference(digest) };
+  await assert.rejects(() => cache.openManifest(request), isNoManifest);
+  await assert.rejects(() => cache.statManifest(request), isNoManifest);
+  assert.equal(cache.manifestFromMemory(request, 'bytes'), undefined);
   assert.deepEqual(hub.gets, []);
 });
 
@@ -120,9 +120,9 @@ test('while upstream is unreachable, a claim gives no access, and confirmed blob
   const { read, forge, stored, hub, quay, index } = await startCache(t);
   await stored();
   await forge(layerDigest);
-  hub.script.onCall = away;
-  quay.script.onCall = away;
-  await assert.rejects(read(forger), isAway);
+  hub.script.onCall = unreachable;
+  quay.script.onCall = unreachable;
+  await assert.rejects(read(forger), isUnreachable);
   assert.ok((await read(secret)).equals(layer));
   // The store has the confirmation too, for an index that has lost it.
   const { digest, ...claim } = { ...secret, digest: layerDigest };
@@ -137,11 +137,11 @@ for (const holds of [true, false])
     const { cache, hub, quay, index } = await startCache(t);
     const claim = repositoryOf('quay.io', forger.repository);
     await index.links.put(claim, [{ ...claim, digest: layerDigest, kind: 'blob', size: layer.length }]);
-    quay.script.onCall = away;
+    quay.script.onCall = unreachable;
     if (holds) hub.addBlob(forger.repository, layer);
     for (const intent of intents) {
       const open = async () => cache.openBlob({ ...forger, digest: layerDigest, intent, permissionAt: () => ({}) });
       if (holds) assert.ok((await collect(await (await open()).read())).equals(layer), intent);
-      else await assert.rejects(open, isAway, intent);
+      else await assert.rejects(open, isUnreachable, intent);
     }
   });

@@ -17,12 +17,12 @@ async function startCache(t: TestContext, options: TestCacheOptions = { presignF
   const signed: unknown[] = [];
   const wrapStore = (store: BlobStore): BlobStore => ({
     ...store,
-    async stat(asked) {
+    async stat(given) {
       if (script.failing) throw new CacheError('store-unavailable', 'The store fails.');
-      return store.stat(asked);
+      return store.stat(given);
     },
-    async presign(...asked) {
-      signed.push(asked);
+    async presign(...given) {
+      signed.push(given);
       return 'https://store.example/signed';
     },
   });

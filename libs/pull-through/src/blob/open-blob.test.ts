@@ -56,12 +56,12 @@ test('a refusal for one repository does not fail another that waits for the same
   const { cache, hub } = await startCache(t);
   const bytes = bytesOf(300_000);
   const digest = hub.addBlob(library.repository, bytes);
-  const asked = await Promise.allSettled([
+  const opened = await Promise.allSettled([
     cache.openBlob({ ...stranger, digest, intent: 'whole' }),
     cache.openBlob({ ...library, digest, intent: 'whole' }).then((blob) => blob.read().then(collect)),
   ]);
-  assert.equal(asked[0].status, 'rejected');
-  assert.equal(asked[1].status, 'fulfilled');
+  assert.equal(opened[0].status, 'rejected');
+  assert.equal(opened[1].status, 'fulfilled');
 });
 
 test('a HEAD of a blob that is not cached sends only a HEAD to upstream', async (t) => {

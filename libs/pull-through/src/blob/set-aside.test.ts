@@ -29,8 +29,8 @@ test('a blob that a fill stores while the index is read is not set aside', async
   };
   const seen: CacheIndex = {
     ...index,
-    fills: { ...index.fills, read: (asked) => look(() => index.fills.read(asked), { ...done, state: 'running' }) },
-    blobs: { ...index.blobs, get: (asked, options) => look(() => index.blobs.get(asked, options), record) },
+    fills: { ...index.fills, read: (wanted) => look(() => index.fills.read(wanted), { ...done, state: 'running' }) },
+    blobs: { ...index.blobs, get: (wanted, options) => look(() => index.blobs.get(wanted, options), record) },
   };
   await putBytes(store, digest, bytes);
   await index.blobs.put({ ...record, storedAtMs: record.storedAtMs + 1 });

@@ -19,13 +19,13 @@ async function start(t: TestContext, options: TestClusterOptions = {}) {
   const started = await startHalfway(t, { ...options, size, perFillBytes, leastSegmentBytes: segmentBytes });
   const { hub, index, digest, stored } = started;
   const given = [0, 0];
-  let stopsAt = sentBytes;
-  let goesOn = Promise.withResolvers<void>();
+  let limit = sentBytes;
+  let resumed = Promise.withResolvers<void>();
   /** Lets the upstream send up to this offset. */
   const sendTo = (bytes: number) => {
-    stopsAt = bytes;
-    goesOn.resolve();
-    goesOn = Promise.withResolvers();
+    limit = bytes;
+    resumed.resolve();
+    resumed = Promise.withResolvers();
   };
   t.after(() => sendTo(Infinity));
   hub.script.gated = false;
@@ -33,7 +33,7 @@ async function start(t: TestContext, options: TestClusterOptions = {}) {
   hub.script.onChunk = async ({ from = 0 }, sent) => {
     const position = from + sent;
     await until(() => given.every((bytes) => bytes >= position - 3 * segmentBytes));
-    while (position >= stopsAt) await goesOn.promise;
+    while (position >= limit) await resumed.promise;
   };
   const readAll = async (frontend: number) => {
     const chunks: Buffer[] = [];

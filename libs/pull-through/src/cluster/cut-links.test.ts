@@ -47,7 +47,7 @@ test('a link that breaks repeatedly causes pauses, and no second GET', async (t)
   for (let breaks = 0; breaks < 5; breaks += 1) {
     await delay(120);
     link.cut();
-    link.mend();
+    link.restore();
   }
   for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
   assert.equal(hub.gets.length, 1);

@@ -41,7 +41,7 @@ async function startImage(t: TestContext, options: TestClusterOptions = {}) {
   };
 }
 
-const isAway = (error: unknown) => isCacheError(error, 'store-unavailable');
+const isUnavailable = (error: unknown) => isCacheError(error, 'store-unavailable');
 const countOf = (hub: { readonly calls: readonly string[] }, call: string) =>
   hub.calls.filter((made) => made === call).length;
 
@@ -50,8 +50,8 @@ test('while the store is down, a manifest that is not cached fails without a req
   const { stored, hub, bytes, layer, manifest, blob, openManifest, pullBlob } = started;
   stored.failing = true;
   for (const frontend of [0, 1, 0, 1]) {
-    await assert.rejects(openManifest(frontend, latest), isAway);
-    await assert.rejects(openManifest(frontend, { kind: 'digest', digest: manifest }), isAway);
+    await assert.rejects(openManifest(frontend, latest), isUnavailable);
+    await assert.rejects(openManifest(frontend, { kind: 'digest', digest: manifest }), isUnavailable);
     assert.ok((await pullBlob(frontend)).equals(layer));
   }
   assert.deepEqual([countOf(hub, 'get-manifest'), countOf(hub, 'head-manifest'), hub.gets.length], [0, 0, 1]);
@@ -102,7 +102,7 @@ test('a store that is readable but accepts no writes causes one GET, however man
   for (let minute = 0; minute < 3; minute += 1) {
     for (let frontend = 0; frontend < 4; frontend += 1)
       for (const reference of [latest, { kind: 'digest', digest: manifest } as const])
-        await assert.rejects(openManifest(frontend, reference), isAway);
+        await assert.rejects(openManifest(frontend, reference), isUnavailable);
     shared.advance(60_000);
   }
   assert.equal(countOf(hub, 'get-manifest'), 1);
@@ -157,7 +157,7 @@ test('while the store is down, cached blobs are fetched from upstream, and no fe
   stored.failing = true;
   assert.ok((await pullBlob(0)).equals(layer));
   assert.ok((await pullBlob(1)).equals(layer));
-  await assert.rejects(openManifest(1, latest), isAway);
+  await assert.rejects(openManifest(1, latest), isUnavailable);
   assert.equal(hub.gets.length, 2);
   stored.failing = false;
   await until(() => workers.every(({ fills }) => fills.size === 0));

@@ -43,9 +43,9 @@ test('an announcement before the subscription is not missed', async (t) => {
 });
 
 test('pulls succeed when announcements are lost or late', async (t) => {
-  for (const spoilt of [{ lost: true }, { lateMs: 300 }]) {
+  for (const fault of [{ lost: true }, { lateMs: 300 }]) {
     const { hub, shared, bytes, pull, workers } = await startCold(t);
-    Object.assign(shared.pubsub, spoilt);
+    Object.assign(shared.pubsub, fault);
     const pulled = await Promise.all([pull(0), pull(1), pull(0)]);
     for (const body of pulled) assert.ok(body.bytes.equals(bytes));
     assert.equal(hub.gets.length, 1);
@@ -125,10 +125,10 @@ test('a job of an older request does not take over a fill that a newer request h
   await workers[0]!.kill();
   await until(() => queue.added.length === 2);
   shared.advance(leaseMs);
-  const asked = frontends[1]!.process.hold('queue.add done');
+  const added = frontends[1]!.process.hold('queue.add done');
   const late = pull(1);
-  await asked.reached;
-  asked.release();
+  await added.reached;
+  added.release();
   const { process } = workers[1]!;
   const [old, fetching] = [process.hold('fills.read'), process.hold('docker.io.getBlob')];
   queue.route = () => 'worker-2';

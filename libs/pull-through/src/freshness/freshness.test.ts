@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { failedLately, freshnessOf } from './freshness.ts';
+import { recentFailure, freshnessOf } from './freshness.ts';
 
 const policy = { ttlMs: 60_000, staleWhileRevalidateMs: 30_000, staleIfErrorMs: Infinity, onNotFound: 'keep' } as const;
 const nowMs = 1_800_000_000_000;
@@ -24,9 +24,9 @@ test('a confirmation in the future is expired, except within the tolerance of th
 });
 
 test('a failure delays the next try for a moment, and one in the future does not', () => {
-  assert.equal(is(100_000, 'upstream-timeout', 9_999), 'failed-lately');
+  assert.equal(is(100_000, 'upstream-timeout', 9_999), 'failed-recently');
   assert.equal(is(100_000, 'upstream-timeout', 10_000), 'expired');
-  assert.equal(is(100_000, 'upstream-timeout', -2_000), 'failed-lately');
+  assert.equal(is(100_000, 'upstream-timeout', -2_000), 'failed-recently');
   assert.equal(is(100_000, 'upstream-timeout', -3_600_000), 'expired');
 });
 
@@ -36,5 +36,5 @@ test('a remembered failure names the part that failed', () => {
     ['manifest-unknown', /^quay\.io answered/],
     ['store-unavailable', /^This cache failed to confirm it a moment ago \(store-unavailable\)/],
   ] as const)
-    assert.match(failedLately('quay.io', kind, 1_000).message, message);
+    assert.match(recentFailure('quay.io', kind, 1_000).message, message);
 });

@@ -25,8 +25,8 @@ interface FreshnessRule extends FreshnessPolicy {
 
 export type PolicyOf = (upstream: string, tag: string) => FreshnessPolicy;
 
-/** `failed-lately` means that the failure of the last try still holds. */
-export type Freshness = 'fresh' | 'revalidate-behind' | 'failed-lately' | 'expired';
+/** `failed-recently` means that the failure of the last try still holds. */
+export type Freshness = 'fresh' | 'revalidate-behind' | 'failed-recently' | 'expired';
 
 /** The time between a failed try and the next one, for all nodes together. */
 export const retryAfterFailureMs = 10_000;
@@ -37,7 +37,7 @@ const toleratedMs = 2_000;
 /** Caches the match of popular tags: each match costs microseconds. */
 const maxMatched = 2000;
 
-const alwaysAsk: FreshnessPolicy = {
+const alwaysConfirm: FreshnessPolicy = {
   ttlMs: 0,
   staleWhileRevalidateMs: 0,
   staleIfErrorMs: Infinity,
@@ -63,7 +63,7 @@ export function freshnessOf(
   const sinceCheckedMs = record.origin === 'upstream' ? elapsedMs(record.checkedAtMs, nowMs) : Infinity;
   const { ttlMs, staleWhileRevalidateMs } = policy;
   if (sinceCheckedMs < Math.min(ttlMs, maxAgeMs)) return 'fresh';
-  if (failureHoldsForMs(record, policy, nowMs) > 0) return 'failed-lately';
+  if (failureHoldsForMs(record, policy, nowMs) > 0) return 'failed-recently';
   const mayWait = sinceCheckedMs < ttlMs + staleWhileRevalidateMs && sinceCheckedMs < maxAgeMs;
   return mayWait ? 'revalidate-behind' : 'expired';
 }
@@ -109,7 +109,7 @@ export function failureKindOf(error: unknown): string {
 }
 
 /** Creates the error for a try that failed a moment ago. The next try may follow after `retryAfterMs`. */
-export function failedLately(upstream: string, kind: string, retryAfterMs: number): CacheError {
+export function recentFailure(upstream: string, kind: string, retryAfterMs: number): CacheError {
   const known = cacheErrorKinds.find((one) => one === kind) ?? 'upstream-unreachable';
   return new CacheError(known, messageOf(upstream, kind), { detail: { upstream }, retryAfterMs });
 }
@@ -117,10 +117,10 @@ export function failedLately(upstream: string, kind: string, retryAfterMs: numbe
 function messageOf(upstream: string, kind: string): string {
   if (isRefusal(kind)) return `${upstream} answered a moment ago that this does not exist or that access is denied.`;
   const isOurs = ownFailures.has(kind);
-  const what = isOurs
+  const reason = isOurs
     ? `This cache failed to confirm it a moment ago (${kind})`
     : `A request to ${upstream} failed a moment ago`;
-  return `${what}. Try again in some seconds.`;
+  return `${reason}. Try again in some seconds.`;
 }
 
 /** These are failures of the cache. */
@@ -142,7 +142,7 @@ export function createFreshnessPolicies(
     ]),
   );
   const find = (upstream: string, tag: string): FreshnessPolicy =>
-    rules.get(upstream)?.find(({ tags }) => tags.some((pattern) => posix.matchesGlob(tag, pattern))) ?? alwaysAsk;
+    rules.get(upstream)?.find(({ tags }) => tags.some((pattern) => posix.matchesGlob(tag, pattern))) ?? alwaysConfirm;
   const matched = new LRUCache<string, FreshnessPolicy>({ max: maxMatched });
   return (upstream, tag) => {
     // An upstream's name has no slash.

@@ -65,20 +65,20 @@ test('a decision can be made while the index is unavailable', async (t) => {
 
 test('without the store, the configuration applies at startup, and later the last decision stays', async (t) => {
   const { store, index, open } = startParts(t);
-  const faults = { isAway: true };
+  const faults = { isUnavailable: true };
   const failing: BlobStore = {
     ...store,
     async *listObjects(prefix) {
-      if (faults.isAway) throw new CacheError('store-unavailable', 'away');
+      if (faults.isUnavailable) throw new CacheError('store-unavailable', 'away');
       yield* store.listObjects(prefix);
     },
   };
   const node = await open(failing);
   assert.deepEqual([node.isOffline('docker.io'), node.isOffline('quay.io')], [false, true]);
-  faults.isAway = false;
+  faults.isUnavailable = false;
   await decideOffline({ store, index }, { offline: true });
   await until(() => node.isOffline('docker.io'));
-  faults.isAway = true;
+  faults.isUnavailable = true;
   await index.pubsub.publish('offline');
   assert.equal(node.isOffline('docker.io'), true);
 });

@@ -63,18 +63,18 @@ for (const insisting of [{ forceRevalidation: true }, { maxAgeMs: 0 }]) {
   test(`${how}: requests on other nodes do not use it either, and share a waiting job`, async (t) => {
     const { frontends, hub, queue } = await startTestCluster(t, { frontends: 3 });
     push(hub, 1);
-    const ask = (node: number) => frontends[node % 3]!.cache.statManifest({ ...latest, ...insisting });
+    const stat = (node: number) => frontends[node % 3]!.cache.statManifest({ ...latest, ...insisting });
     await frontends[0]!.cache.openManifest(latest);
     for (const { cache } of frontends) await cache.openManifest(latest);
     const heads = holdHeads(hub);
     queue.route = () => undefined;
-    const waiting = [ask(0), ask(1), ask(2), ask(0)];
+    const waiting = [stat(0), stat(1), stat(2), stat(0)];
     await until(() => queue.added.filter(({ name }) => name === 'revalidate-tag').length === 2);
     queue.route = () => 'any';
     queue.look();
     await until(() => heads.length === 1);
     const moved = push(hub, 2);
-    const late = Array.from({ length: 30 }, (_, node) => ask(node));
+    const late = Array.from({ length: 30 }, (_, node) => stat(node));
     // Each request has found the running job by then.
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
     heads[0]!.resolve();

@@ -169,7 +169,7 @@ test('a blob that a pulled manifest lists is confirmed once with upstream', asyn
   hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
   const layer = hub.addBlob('library/nginx', bytesOf(64, 1));
   await cache.openManifest(latest);
-  for (let asked = 0; asked < 2; asked += 1)
+  for (let tries = 0; tries < 2; tries += 1)
     assert.equal((await cache.openBlob({ ...library, digest: layer, intent: 'stat' })).size, 64);
   assert.deepEqual(hub.calls, ['get-manifest', 'head-blob']);
 });

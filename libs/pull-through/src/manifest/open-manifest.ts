@@ -86,8 +86,8 @@ async function bytesOf(
 ): Promise<FreshnessFacts & HeldManifest> {
   const { target, forceRevalidation: force, signal } = request;
   const { upstream, repository } = target;
-  const here = await readHeld(deps, target, digest);
-  if (here !== undefined) return { ...resolved, ...here };
+  const cached = await readHeld(deps, target, digest);
+  if (cached !== undefined) return { ...resolved, ...cached };
   const options = { subject: digest, force, signal };
   // The manifest may be purged or evicted before it is read.
   for (let tries = 0; tries < maxTries; tries += 1) {

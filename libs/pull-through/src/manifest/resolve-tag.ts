@@ -10,7 +10,7 @@ import { createRecent } from '@cistern/runtime';
 import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
 import {
   ageOf,
-  failedLately,
+  recentFailure,
   failureHoldsForMs,
   failureKindOf,
   freshnessOf,
@@ -68,8 +68,8 @@ export async function resolveTag(deps: ResolveTagDeps, key: TagKey, options: Res
     deps.revalidateBehind(known);
     return stale(deps, known, 'revalidating');
   }
-  if (freshness === 'failed-lately') {
-    const failure = failedLately(key.upstream, known.lastFailure ?? '', failureHoldsForMs(known, policy, now()));
+  if (freshness === 'failed-recently') {
+    const failure = recentFailure(key.upstream, known.lastFailure ?? '', failureHoldsForMs(known, policy, now()));
     return withoutUpstream(deps, known, failure);
   }
   try {

@@ -71,16 +71,16 @@ test('concurrent HEAD and GET requests for a tag that is not cached cost one GET
     hub.script.onCall = (call) => (call === 'get-manifest' ? answering.promise : undefined);
     // docker sends HEAD, then GET with the digest. podman sends GET.
     const docker = async () => {
-      const { digest: told } = await cache.statManifest(latest);
-      return cache.openManifest({ ...library, reference: parseReference(told) });
+      const { digest: named } = await cache.statManifest(latest);
+      return cache.openManifest({ ...library, reference: parseReference(named) });
     };
     const podman = () => cache.openManifest(latest);
-    const asking = first === 'HEAD' ? [docker(), podman()] : [podman(), docker()];
+    const pulling = first === 'HEAD' ? [docker(), podman()] : [podman(), docker()];
     await until(() => countGets() > 0);
     // Long enough for a request that does not wait for that GET.
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
     answering.resolve();
-    for (const answer of await Promise.all(asking)) assert.equal(answer.digest, digest);
+    for (const answer of await Promise.all(pulling)) assert.equal(answer.digest, digest);
     assert.equal(countGets(), 1, `${first} first`);
   }
 });

@@ -6,7 +6,7 @@ import type { JobQueue } from '@cistern/jobs';
 import { tagJob } from '@cistern/jobs/conformance';
 import { refuseWithoutWorkers, watchWorkers } from './refuse-without-workers.ts';
 
-const asked = { dedupKey: 'a', class: 'interactive', timeoutMs: 60_000 } as const;
+const options = { dedupKey: 'a', class: 'interactive', timeoutMs: 60_000 } as const;
 const isNoWorker = (error: unknown) => isCacheError(error, 'overloaded') && error.message.startsWith('No worker');
 
 /** Starts a queue whose jobs never end. */
@@ -26,8 +26,8 @@ function startQueue(countWorkers: () => Promise<number>) {
 
 test('a job is rejected immediately without a running worker, and the error gives the reason', async () => {
   const { queue, added } = startQueue(async () => 0);
-  await assert.rejects(queue.run('revalidate-tag', tagJob('v1'), asked), isNoWorker);
-  await assert.rejects(queue.add('revalidate-tag', tagJob('v1'), asked), isNoWorker);
+  await assert.rejects(queue.run('revalidate-tag', tagJob('v1'), options), isNoWorker);
+  await assert.rejects(queue.add('revalidate-tag', tagJob('v1'), options), isNoWorker);
   assert.equal(added(), 0);
 });
 
@@ -35,7 +35,7 @@ test('a waiting job is rejected within two seconds after the last worker ends', 
   let workers = 1;
   const { queue, added } = startQueue(async () => workers);
   const startedAtMs = performance.now();
-  const running = queue.run('revalidate-tag', tagJob('v1'), asked);
+  const running = queue.run('revalidate-tag', tagJob('v1'), options);
   running.catch(() => {});
   await delay(100);
   workers = 0;
@@ -51,9 +51,9 @@ test('an unavailable index rejects no job, and workers are counted once a second
     counts += 1;
     throw new CacheError('index-unavailable', 'Redis is down.');
   });
-  for (let number = 0; number < 5; number += 1) await queue.add('revalidate-tag', tagJob('v1'), asked);
+  for (let number = 0; number < 5; number += 1) await queue.add('revalidate-tag', tagJob('v1'), options);
   assert.deepEqual([added(), counts], [5, 1]);
   await delay(1_000);
-  await queue.add('revalidate-tag', tagJob('v1'), asked);
+  await queue.add('revalidate-tag', tagJob('v1'), options);
   assert.equal(counts, 2);
 });

@@ -22,12 +22,12 @@ function startQueue() {
   } as unknown as JobQueue;
   const clock = { nowMs: 1_700_000_000_000 };
   const offline = new Set<string>();
-  const ask = createRequestFromWorker({
+  const request = createRequestFromWorker({
     queue,
     isOffline: (upstream) => offline.has(upstream),
     now: () => clock.nowMs,
   });
-  return { ask, jobs, clock, offline };
+  return { request, jobs, clock, offline };
 }
 
 const unknown = new CacheError('blob-unknown', 'no such blob');
@@ -35,28 +35,28 @@ const isLate = (error: unknown) => isCacheError(error, 'upstream-timeout');
 const isUnknown = (error: unknown) => isCacheError(error, 'blob-unknown');
 
 test('a request of a client that has already left starts no job', async () => {
-  const { ask, jobs } = startQueue();
+  const { request, jobs } = startQueue();
   const signal = AbortSignal.abort(new Error('the client has left'));
-  await assert.rejects(() => ask('stat-blob', payload, { subject: digest, signal }), /the client has left/);
+  await assert.rejects(() => request('stat-blob', payload, { subject: digest, signal }), /the client has left/);
   assert.equal(jobs.length, 0);
 });
 
 test('a job continues for other requests when a client leaves, and may fail after all have left', async () => {
-  const { ask, jobs } = startQueue();
+  const { request, jobs } = startQueue();
   const leaving = new AbortController();
-  const first = ask('stat-blob', payload, { subject: digest, signal: leaving.signal });
-  const second = ask('stat-blob', payload, { subject: digest, signal: leaving.signal });
+  const first = request('stat-blob', payload, { subject: digest, signal: leaving.signal });
+  const second = request('stat-blob', payload, { subject: digest, signal: leaving.signal });
   leaving.abort(new Error('the client has left'));
   await assert.rejects(first, /the client has left/);
   await assert.rejects(second, /the client has left/);
-  const third = ask('stat-blob', payload, { subject: digest });
+  const third = request('stat-blob', payload, { subject: digest });
   assert.equal(jobs.length, 1);
   jobs[0]!.resolve(null);
   assert.equal((await third).joined, true);
-  const alone = ask('stat-blob', payload, { subject: digest, signal: AbortSignal.abort() });
+  const alone = request('stat-blob', payload, { subject: digest, signal: AbortSignal.abort() });
   await assert.rejects(alone);
   const late = new AbortController();
-  const last = ask('stat-blob', payload, { subject: digest, signal: late.signal });
+  const last = request('stat-blob', payload, { subject: digest, signal: late.signal });
   late.abort(new Error('the client has left'));
   await assert.rejects(last);
   jobs[1]!.reject(unknown);
@@ -65,31 +65,31 @@ test('a job continues for other requests when a client leaves, and may fail afte
 });
 
 test('a refusal is forgotten after two seconds, and when a forced request succeeds', async () => {
-  const { ask, jobs, clock } = startQueue();
+  const { request, jobs, clock } = startQueue();
   const answer = async (job: number, error?: Error) => {
     while (jobs[job] === undefined) await new Promise(setImmediate);
     if (error === undefined) jobs[job].resolve(null);
     else jobs[job].reject(error);
   };
-  const refused = ask('stat-blob', payload, { subject: digest });
+  const refused = request('stat-blob', payload, { subject: digest });
   await Promise.all([assert.rejects(refused, isUnknown), answer(0, unknown)]);
-  await assert.rejects(() => ask('stat-blob', payload, { subject: digest }), isUnknown);
+  await assert.rejects(() => request('stat-blob', payload, { subject: digest }), isUnknown);
   assert.equal(jobs.length, 1);
-  await Promise.all([ask('stat-blob', payload, { subject: digest, force: true }), answer(1)]);
-  await Promise.all([ask('stat-blob', payload, { subject: digest }), answer(2)]);
-  const again = ask('stat-blob', payload, { subject: digest });
+  await Promise.all([request('stat-blob', payload, { subject: digest, force: true }), answer(1)]);
+  await Promise.all([request('stat-blob', payload, { subject: digest }), answer(2)]);
+  const again = request('stat-blob', payload, { subject: digest });
   await Promise.all([assert.rejects(again, isUnknown), answer(3, unknown)]);
   clock.nowMs += 2_001;
-  await Promise.all([ask('stat-blob', payload, { subject: digest }), answer(4)]);
+  await Promise.all([request('stat-blob', payload, { subject: digest }), answer(4)]);
 });
 
 test('a request with little patience leaves a slow job to the others, and later requests do not wait again', async (t) => {
-  const { ask, jobs } = startQueue();
-  const patient = ask('stat-blob', payload, { subject: digest });
+  const { request, jobs } = startQueue();
+  const patient = request('stat-blob', payload, { subject: digest });
   const timers = t.mock.method(globalThis, 'setTimeout');
   const waitedMs = () => timers.mock.calls.at(-1)?.arguments[1] ?? Number.NaN;
-  await assert.rejects(() => ask('stat-blob', payload, { subject: digest, patienceMs: 100 }), isLate);
-  await assert.rejects(() => ask('stat-blob', payload, { subject: digest, patienceMs: 100 }), isLate);
+  await assert.rejects(() => request('stat-blob', payload, { subject: digest, patienceMs: 100 }), isLate);
+  await assert.rejects(() => request('stat-blob', payload, { subject: digest, patienceMs: 100 }), isLate);
   // A timer may be a little early.
   assert.ok(waitedMs() < 10, `${waitedMs()} ms`);
   assert.equal(jobs.length, 1);
@@ -98,10 +98,10 @@ test('a request with little patience leaves a slow job to the others, and later 
 });
 
 test('an offline upstream gets no requests', async () => {
-  const { ask, jobs, offline } = startQueue();
+  const { request, jobs, offline } = startQueue();
   offline.add('docker.io');
   await assert.rejects(
-    () => ask('stat-blob', payload, { subject: digest, force: true }),
+    () => request('stat-blob', payload, { subject: digest, force: true }),
     (error) => isCacheError(error, 'upstream-unreachable'),
   );
   assert.equal(jobs.length, 0);

@@ -24,19 +24,19 @@ interface TestCaller extends RepositoryKey, Permission {
   readonly permissionAt?: ((upstream: string) => Permission | undefined) | undefined;
 }
 
-type Asked<R extends { readonly target: AuthorizedRepository }> = R | (Omit<R, 'target'> & TestCaller);
+type TestRequest<R extends { readonly target: AuthorizedRepository }> = R | (Omit<R, 'target'> & TestCaller);
 
 export interface TestPullThrough extends PullThrough {
   manifestFromMemory(
-    request: Asked<ManifestRequest>,
+    request: TestRequest<ManifestRequest>,
     want: 'facts' | 'bytes',
   ): ReturnType<PullThrough['manifestFromMemory']>;
-  statManifest(request: Asked<ManifestRequest>): ReturnType<PullThrough['statManifest']>;
-  openManifest(request: Asked<ManifestRequest>): ReturnType<PullThrough['openManifest']>;
-  blobFromMemory(request: Asked<BlobRequest>): ReturnType<PullThrough['blobFromMemory']>;
-  openBlob(request: Asked<BlobRequest>): ReturnType<PullThrough['openBlob']>;
-  listTags(request: Asked<TagsRequest>): ReturnType<PullThrough['listTags']>;
-  listReferrers(request: Asked<ReferrersRequest>): ReturnType<PullThrough['listReferrers']>;
+  statManifest(request: TestRequest<ManifestRequest>): ReturnType<PullThrough['statManifest']>;
+  openManifest(request: TestRequest<ManifestRequest>): ReturnType<PullThrough['openManifest']>;
+  blobFromMemory(request: TestRequest<BlobRequest>): ReturnType<PullThrough['blobFromMemory']>;
+  openBlob(request: TestRequest<BlobRequest>): ReturnType<PullThrough['openBlob']>;
+  listTags(request: TestRequest<TagsRequest>): ReturnType<PullThrough['listTags']>;
+  listReferrers(request: TestRequest<ReferrersRequest>): ReturnType<PullThrough['listReferrers']>;
 }
 
 export function asCaller(cache: PullThrough): TestPullThrough {
@@ -67,7 +67,7 @@ function targetOf({ platformRule, permissionAt, ...question }: TestCaller): Auth
   return decision.target;
 }
 
-function authorized<R extends { readonly target: AuthorizedRepository }>(request: Asked<R>): R {
+function authorized<R extends { readonly target: AuthorizedRepository }>(request: TestRequest<R>): R {
   if ('target' in request) return request;
   const { upstream, repository, caller, platformRule, permissionAt, ...rest } = request;
   return { ...rest, target: targetOf({ upstream, repository, caller, platformRule, permissionAt }) } as unknown as R;

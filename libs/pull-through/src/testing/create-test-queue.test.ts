@@ -9,7 +9,7 @@ const options = { dedupKey: 'one', class: 'interactive', timeoutMs: 30_000 } as 
 const worksBy = (findWorker: JobHandlers['find-worker']) => ({ 'find-worker': findWorker }) as JobHandlers;
 
 /** Returns a process that is killed by the call with which it would continue. */
-function killedAsItPasses(inner: SimulatedProcess): SimulatedProcess {
+function killedByPass(inner: SimulatedProcess): SimulatedProcess {
   return Object.create(inner, {
     pass: {
       async value() {
@@ -24,7 +24,7 @@ test('another worker does the job of a worker that is killed while the job fails
   const jobs = createTestQueue();
   const killed = createSimulatedProcess('worker-1');
   const first = jobs.join(
-    killedAsItPasses(killed),
+    killedByPass(killed),
     worksBy(async () => {
       throw new Error('cut off');
     }),

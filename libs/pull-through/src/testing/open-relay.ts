@@ -11,7 +11,7 @@ export interface Relay {
   /** Accepts connections, and forwards nothing. */
   hold(): void;
   /** Forwards everything again. */
-  mend(): void;
+  restore(): void;
   readonly connections: number;
   close(): Promise<void>;
 }
@@ -72,7 +72,7 @@ export async function openRelay(targetPort: () => number | undefined): Promise<R
       state = 'held';
       for (const sockets of pairs) for (const socket of sockets) socket.pause();
     },
-    mend() {
+    restore() {
       state = 'open';
       for (const sockets of pairs) for (const socket of sockets) socket.resume();
       for (const near of waiting) join(near);

@@ -166,7 +166,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
       },
       /** Simulates SIGCONT. */
       async wake() {
-        await eachLink((relay) => relay.mend());
+        await eachLink((relay) => relay.restore());
         current.process.wake();
         queue.look();
       },
@@ -182,7 +182,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
       async restart() {
         current = await start();
         isUp = true;
-        await eachLink((relay) => relay.mend());
+        await eachLink((relay) => relay.restore());
       },
       async close() {
         await current.closeServer();

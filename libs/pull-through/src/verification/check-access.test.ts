@@ -10,12 +10,12 @@ import { createCheckAccess } from './check-access.ts';
 const subject = { kind: 'manifest', reference: parseReference('latest') } as const;
 
 function start(answerMs = 10) {
-  const asked: RepositoryName[] = [];
+  const checked: RepositoryName[] = [];
   let inHand = 0;
   let peak = 0;
   const upstreamOf = (name: string): [string, Upstream] => {
     const checkAccess: Upstream['checkAccess'] = async (repository) => {
-      asked.push(repository);
+      checked.push(repository);
       peak = Math.max(peak, (inHand += 1));
       await delay(name === 'slow.test' ? answerMs : 0);
       inHand -= 1;
@@ -25,7 +25,7 @@ function start(answerMs = 10) {
   };
   const upstreams = new Map([upstreamOf('slow.test'), upstreamOf('quick.test')]);
   const check = createCheckAccess({ upstreams, now: Date.now });
-  const ask = async (network: string, at: number | string, upstream = 'slow.test') => {
+  const request = async (network: string, at: number | string, upstream = 'slow.test') => {
     const repository = parseRepositoryName(`team/app-${at}`);
     try {
       await check({ upstream, repository, subject, caller: { kind: 'token', token: network }, network });
@@ -34,39 +34,39 @@ function start(answerMs = 10) {
       return isCacheError(error) ? error.kind : String(error);
     }
   };
-  return { asked, ask, peak: () => peak };
+  return { checked, request, peak: () => peak };
 }
 
 test('a network has at most four checks at an upstream at a time, and a hundred waiting', async () => {
-  const { ask, peak } = start();
-  const results = await Promise.all(Array.from({ length: 150 }, (_, at) => ask('192.0.2.1', at)));
+  const { request, peak } = start();
+  const results = await Promise.all(Array.from({ length: 150 }, (_, at) => request('192.0.2.1', at)));
   assert.equal(peak(), 4);
   assert.equal(results.filter((one) => one === 'overloaded').length, 150 - 104);
 });
 
 test('an upstream gets at most thirty-two checks at a time, by networks in turn', async () => {
-  const { ask, asked, peak } = start();
+  const { request, checked, peak } = start();
   const floods = Array.from({ length: 20 }, (_, network) =>
-    Array.from({ length: 20 }, (__, at) => ask(`192.0.2.${network}`, `${network}-${at}`)),
+    Array.from({ length: 20 }, (__, at) => request(`192.0.2.${network}`, `${network}-${at}`)),
   ).flat();
-  const late = ask('198.51.100.1', 'late');
+  const late = request('198.51.100.1', 'late');
   await Promise.all([...floods, late]);
   assert.equal(peak(), 32);
-  assert.ok(asked.indexOf(parseRepositoryName('team/app-late')) <= 32 + 20);
+  assert.ok(checked.indexOf(parseRepositoryName('team/app-late')) <= 32 + 20);
 });
 
 test('checks for a slow upstream do not delay those for another', async () => {
-  const { ask, asked } = start(60_000);
-  const slow = Array.from({ length: 100 }, (_, at) => ask(`192.0.2.${at}`, at));
-  assert.equal(await ask('192.0.2.1', 'quick', 'quick.test'), 'allowed');
-  assert.equal(asked.length, 33);
+  const { request, checked } = start(60_000);
+  const slow = Array.from({ length: 100 }, (_, at) => request(`192.0.2.${at}`, at));
+  assert.equal(await request('192.0.2.1', 'quick', 'quick.test'), 'allowed');
+  assert.equal(checked.length, 33);
   // After this time a frontend no longer waits.
   const results = await Promise.all(slow);
   assert.equal(results.filter((one) => one === 'overloaded').length, 100 - 32);
 });
 
 test('concurrent equal checks of one caller are one request', async () => {
-  const { ask, asked } = start();
-  assert.deepEqual(await Promise.all([ask('192.0.2.1', 1), ask('192.0.2.1', 1)]), ['allowed', 'allowed']);
-  assert.equal(asked.length, 1);
+  const { request, checked } = start();
+  assert.deepEqual(await Promise.all([request('192.0.2.1', 1), request('192.0.2.1', 1)]), ['allowed', 'allowed']);
+  assert.equal(checked.length, 1);
 });

@@ -69,10 +69,10 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
   const nameOf = ({ upstream, caller, network }: Guesser) =>
     callerKey(secret, upstream, ['accepted v1', upstream, network], caller);
 
-  function limited(upstream: string, what: string, forMs: number): CacheError {
+  function limited(upstream: string, reason: string, forMs: number): CacheError {
     metrics.accessChecks.inc({ upstream, result: 'limited' });
     const minutes = Math.ceil(forMs / 60_000);
-    const message = `${what} from your network. Requests to upstream "${upstream}" are allowed again in ${minutes} min.`;
+    const message = `${reason} from your network. Requests to upstream "${upstream}" are allowed again in ${minutes} min.`;
     return new CacheError('client-rate-limited', message, { retryAfterMs: forMs });
   }
 

@@ -23,14 +23,14 @@ const isRefused = (error: unknown) => isCacheError(error, 'unauthenticated');
 /** Does not limit: other tests cover the limits. */
 const begin = async () => ({ remainingMs: 0, async takeBack() {} });
 
-async function away(): Promise<never> {
+async function unavailable(): Promise<never> {
   throw new CacheError('index-unavailable', 'away');
 }
 
 function start(over: Partial<VerifyAccessDeps> = {}) {
   const clock = { nowMs: 1_700_000_000_000 };
   const now = () => clock.nowMs;
-  const asked: AccessQuestion[] = [];
+  const checks: AccessQuestion[] = [];
   const upstream = {
     async answer({ caller }: AccessQuestion): Promise<void> {
       if (caller !== ada) throw new CacheError('unauthenticated', 'wrong credentials');
@@ -49,7 +49,7 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
     const verify = createVerifyAccess({
       rememberMsOf: (name) => (name === 'private.test' ? minutesMs : undefined),
       async check(question) {
-        asked.push(question);
+        checks.push(question);
         await upstream.answer(question);
         return { isProven: question.caller.kind !== 'anonymous' };
       },
@@ -65,49 +65,49 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
     return (caller: CallerCredentials | undefined, more_: Partial<AccessRequest> = {}) =>
       verify({ upstream: 'private.test', repository, subject: latest, caller, ...more_ });
   };
-  return { clock, asked, upstream, puts, values: recorded, startNode, verify: startNode() };
+  return { clock, checks, upstream, puts, values: recorded, startNode, verify: startNode() };
 }
 
 test('a yes holds for the whole repository, for its time, and for that caller only', async () => {
-  const { verify, asked, clock } = start();
+  const { verify, checks, clock } = start();
   await verify(ada);
   clock.nowMs += minutesMs - 1;
   for (const subject of [latest, layer, { kind: 'tags' } as const]) await verify(ada, { subject });
-  assert.equal(asked.length, 1);
+  assert.equal(checks.length, 1);
   for (const caller of [bob, { ...ada, password: 'other' }, { kind: 'anonymous' } as const, undefined])
     await assert.rejects(verify(caller), isRefused);
   await verify(ada, { repository: parseRepositoryName('team/other') });
-  assert.equal(asked.length, 5);
+  assert.equal(checks.length, 5);
   clock.nowMs += 1;
   await verify(ada);
-  assert.equal(asked.length, 6);
+  assert.equal(checks.length, 6);
 });
 
 test('a caller that may list tags is checked again for content', async () => {
-  const { verify, asked } = start();
+  const { verify, checks } = start();
   await verify(ada, { subject: { kind: 'tags' } });
   await verify(ada, { subject: { kind: 'tags' } });
-  assert.equal(asked.length, 1);
+  assert.equal(checks.length, 1);
   await verify(ada, { subject: layer });
-  assert.equal(asked.length, 2);
+  assert.equal(checks.length, 2);
 });
 
 test('an upstream without verification gets no checks', async () => {
-  const { verify, asked } = start();
+  const { verify, checks } = start();
   await verify(undefined, { upstream: 'public.test' });
-  assert.equal(asked.length, 0);
+  assert.equal(checks.length, 0);
 });
 
 test('nodes share the callers that an upstream has accepted, without their names or passwords', async () => {
-  const { verify, startNode, asked, puts } = start();
+  const { verify, startNode, checks, puts } = start();
   await verify(ada);
   await startNode()(ada);
-  assert.equal(asked.length, 1);
+  assert.equal(checks.length, 1);
   await assert.rejects(startNode()(bob), isRefused);
   assert.doesNotMatch(puts.join('\n'), /ada|password/);
   // Another secret results in another key.
   await startNode({ secret: 'secret of another cluster' })(ada);
-  assert.equal(asked.length, 3);
+  assert.equal(checks.length, 3);
 });
 
 test('a forged grant in the index authorizes no caller', async () => {
@@ -116,10 +116,10 @@ test('a forged grant in the index authorizes no caller', async () => {
   const [name = ''] = puts;
   clock.nowMs += minutesMs;
   const forged = JSON.stringify({ schema: 1, untilMs: clock.nowMs + minutesMs });
-  const asked: unknown[] = [];
+  const checks: unknown[] = [];
   const refusing = {
     async check(question: unknown) {
-      asked.push(question);
+      checks.push(question);
       return { isProven: false };
     },
   };
@@ -127,7 +127,7 @@ test('a forged grant in the index authorizes no caller', async () => {
     await values.put(name, value, minutesMs);
     await startNode(refusing)(ada);
   }
-  assert.equal(asked.length, 3);
+  assert.equal(checks.length, 3);
 });
 
 test('while an upstream is unavailable, accepted callers keep access until their grants expire, and others get none', async () => {
@@ -144,7 +144,7 @@ test('while an upstream is unavailable, accepted callers keep access until their
 });
 
 test('a newer yes of another node holds after the own yes has expired', async () => {
-  const { verify, startNode, upstream, asked, clock } = start();
+  const { verify, startNode, upstream, checks, clock } = start();
   const other = startNode();
   await verify(ada);
   await other(ada);
@@ -154,37 +154,37 @@ test('a newer yes of another node holds after the own yes has expired', async ()
     throw new CacheError('upstream-unreachable', 'down', { retryable: true });
   };
   await verify(ada);
-  assert.equal(asked.length, 2);
+  assert.equal(checks.length, 2);
   clock.nowMs += minutesMs;
   await assert.rejects(verify(ada), isDown);
 });
 
 test('an unavailable index authorizes no caller, and rejects none that the upstream accepts', async () => {
-  const { verify, asked } = start({ values: { get: away, put: away, remove: away } });
+  const { verify, checks } = start({ values: { get: unavailable, put: unavailable, remove: unavailable } });
   await verify(ada);
   await verify(ada);
   await assert.rejects(verify(bob), isRefused);
-  assert.equal(asked.length, 2);
+  assert.equal(checks.length, 2);
 });
 
 test('a no holds for two seconds, a wrong password for ten', async () => {
-  const { verify, asked, upstream, clock } = start();
+  const { verify, checks, upstream, clock } = start();
   await assert.rejects(verify(undefined), isRefused);
   await assert.rejects(verify(undefined), isRefused);
   await assert.rejects(verify(bob), isRefused);
-  assert.equal(asked.length, 2);
+  assert.equal(checks.length, 2);
   clock.nowMs += 2_001;
   await assert.rejects(verify(undefined), isRefused);
   await assert.rejects(verify(bob), isRefused);
-  assert.equal(asked.length, 3);
+  assert.equal(checks.length, 3);
   clock.nowMs += 8_000;
   upstream.answer = async () => {};
   await verify(bob);
-  assert.equal(asked.length, 4);
+  assert.equal(checks.length, 4);
 });
 
 test('concurrent checks share a result, and a client that leaves does not end them', async () => {
-  const { verify, asked, upstream } = start();
+  const { verify, checks, upstream } = start();
   const { promise, resolve } = Promise.withResolvers<void>();
   upstream.answer = () => promise;
   const leaving = new AbortController();
@@ -195,5 +195,5 @@ test('concurrent checks share a result, and a client that leaves does not end th
   await assert.rejects(first, /left/);
   resolve();
   await Promise.all(others);
-  assert.equal(asked.length, 1);
+  assert.equal(checks.length, 1);
 });

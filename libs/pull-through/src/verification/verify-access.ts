@@ -155,16 +155,16 @@ function verdictOf(error: unknown): Verdict {
 
 function nameOf(
   secret: string,
-  what: 'content' | 'tags',
+  scope: 'content' | 'tags',
   { upstream, repository }: RepositoryKey,
   caller: CallerCredentials,
 ): string {
-  return callerKey(secret, upstream, ['access v1', what, upstream, repository], caller);
+  return callerKey(secret, upstream, ['access v1', scope, upstream, repository], caller);
 }
 
 /** Reads a sealed grant, so write access to the index alone authorizes no caller. */
 async function readShared({ values, seal }: VerifyAccessDeps, name: string): Promise<Granted | undefined> {
-  const sealed = await values.get(name).catch(unlessAway);
+  const sealed = await values.get(name).catch(ignoreUnavailable);
   const text = sealed === undefined ? undefined : seal.open(name, sealed);
   if (text === undefined) return undefined;
   const { untilMs, isProven = false } = JSON.parse(text) as SharedGrant;
@@ -175,7 +175,7 @@ async function shareGrant({ values, seal, now }: VerifyAccessDeps, name: string,
   const shared: SharedGrant = { schema: 1, ...grant };
   await values
     .put(name, seal.close(name, JSON.stringify(shared)), Math.max(1, grant.untilMs - now()))
-    .catch(unlessAway);
+    .catch(ignoreUnavailable);
 }
 
 function shareAccepted(deps: VerifyAccessDeps): GuessLimitsDeps['accepted'] {
@@ -188,6 +188,6 @@ function shareAccepted(deps: VerifyAccessDeps): GuessLimitsDeps['accepted'] {
   };
 }
 
-function unlessAway(error: unknown): undefined {
+function ignoreUnavailable(error: unknown): undefined {
   if (!isCacheError(error, 'index-unavailable')) throw error;
 }

@@ -6,16 +6,22 @@ import { createFillLine, type FillLine, type ParkedFill } from './create-fill-li
 
 const signal = new AbortController().signal;
 
-interface Ask {
+interface FillOptions {
   readonly upstream?: string;
-  readonly askedAtMs?: number;
+  readonly requestedAtMs?: number;
   readonly resumes?: boolean;
   readonly replaces?: number;
   readonly class?: 'interactive' | 'background';
 }
 
-function fillOf(name: string, ask: Ask = {}): ParkedFill {
-  const { upstream = 'docker.io', askedAtMs = 0, resumes = false, replaces = 0, class: jobClass = 'interactive' } = ask;
+function fillOf(name: string, options: FillOptions = {}): ParkedFill {
+  const {
+    upstream = 'docker.io',
+    requestedAtMs = 0,
+    resumes = false,
+    replaces = 0,
+    class: jobClass = 'interactive',
+  } = options;
   const job = {
     ...repositoryOf(upstream, 'library/nginx'),
     digest: digestOf(Buffer.from(name)),
@@ -23,11 +29,12 @@ function fillOf(name: string, ask: Ask = {}): ParkedFill {
     from: 0,
     resumes,
   };
-  return { job, context: { class: jobClass, signal }, askedAtMs };
+  return { job, context: { class: jobClass, signal }, requestedAtMs };
 }
 
-function parkMany(line: FillLine, upstream: string, count: number, ask: Ask = {}): void {
-  for (let number = 0; number < count; number += 1) line.park(fillOf(`${upstream} ${number}`, { ...ask, upstream }));
+function parkMany(line: FillLine, upstream: string, count: number, options: FillOptions = {}): void {
+  for (let number = 0; number < count; number += 1)
+    line.park(fillOf(`${upstream} ${number}`, { ...options, upstream }));
 }
 
 /** Returns the upstreams of all fetches that are admitted now. */
@@ -91,7 +98,7 @@ test('a digest that is requested again keeps its place, and its newest generatio
   const line = createFillLine(1);
   line.park(fillOf('first'));
   line.park(fillOf('second'));
-  line.park(fillOf('first', { replaces: 5, askedAtMs: 9_000 }));
+  line.park(fillOf('first', { replaces: 5, requestedAtMs: 9_000 }));
   assert.equal(line.size, 2);
   const next = line.next(12_000);
   assert.equal(next?.job.digest, digestOf(Buffer.from('first')));
@@ -101,7 +108,7 @@ test('a digest that is requested again keeps its place, and its newest generatio
 test('a fetch without a request within ten seconds is dropped, unless it is a background fetch', () => {
   const line = createFillLine(4);
   line.park(fillOf('left'));
-  line.park(fillOf('wanted', { askedAtMs: 8_000 }));
+  line.park(fillOf('wanted', { requestedAtMs: 8_000 }));
   assert.equal(line.next(10_001)?.job.digest, digestOf(Buffer.from('wanted')));
   assert.equal(line.next(10_001), undefined);
   assert.equal(line.size, 0);

@@ -7,7 +7,7 @@ export interface ParkedFill {
   readonly job: JobPayload<'fetch-blob'>;
   readonly context: JobContext;
   /** When it was last requested, on the monotonic clock. */
-  readonly askedAtMs: number;
+  readonly requestedAtMs: number;
 }
 
 export interface FillLine {
@@ -31,7 +31,7 @@ interface UpstreamLine {
 }
 
 /** Readers repeat their request every two seconds. A fetch without a recent one is dropped: its client left, or another worker has it. */
-const askedWithinMs = 10_000;
+const requestedWithinMs = 10_000;
 /** The share of the slots that each upstream gets even if others hold all of them, up to twice as many slots. */
 const ensuredShare = 1 / 8;
 
@@ -48,9 +48,9 @@ export function createFillLine(slots: number): FillLine {
     return line;
   }
 
-  function dropUnasked({ others }: UpstreamLine, nowMs: number): void {
-    for (const [digest, { askedAtMs, context }] of others) {
-      if (context.class === 'background' || nowMs - askedAtMs <= askedWithinMs) return;
+  function dropUnrequested({ others }: UpstreamLine, nowMs: number): void {
+    for (const [digest, { requestedAtMs, context }] of others) {
+      if (context.class === 'background' || nowMs - requestedAtMs <= requestedWithinMs) return;
       others.delete(digest);
     }
   }
@@ -71,12 +71,14 @@ export function createFillLine(slots: number): FillLine {
       const known = resumed.get(job.digest) ?? others.get(job.digest);
       const isResumed = job.resumes === true || known?.job.resumes === true;
       const kept =
-        known === undefined || known.job.replaces < job.replaces ? fill : { ...known, askedAtMs: fill.askedAtMs };
+        known === undefined || known.job.replaces < job.replaces
+          ? fill
+          : { ...known, requestedAtMs: fill.requestedAtMs };
       if (isResumed) others.delete(job.digest);
       (isResumed ? resumed : others).set(job.digest, kept);
     },
     next(nowMs) {
-      for (const line of upstreams.values()) dropUnasked(line, nowMs);
+      for (const line of upstreams.values()) dropUnrequested(line, nowMs);
       const [line] = [...upstreams.values()].filter(mayStart).sort(compareLines);
       if (line === undefined) return undefined;
       const from = line.resumed.size > 0 ? line.resumed : line.others;

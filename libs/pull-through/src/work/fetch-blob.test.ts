@@ -176,14 +176,14 @@ test('a request between a fill’s commit and its record reads from the store', 
 });
 
 test('a size that only upstream reported is removed after a failure, before the failure is published', async (t) => {
-  const toldAtFailures: unknown[] = [];
+  const sizesAtFailures: unknown[] = [];
   const { cache, hub, index } = await startCache(t, {
     wrapIndex: (inner): CacheIndex => ({
       ...inner,
       fills: {
         ...inner.fills,
         async failed(failed, ...given) {
-          toldAtFailures.push((await inner.links.get(library, failed))?.size);
+          sizesAtFailures.push((await inner.links.get(library, failed))?.size);
           return inner.fills.failed(failed, ...given);
         },
       },
@@ -192,20 +192,20 @@ test('a size that only upstream reported is removed after a failure, before the 
   const bytes = bytesOf(300_000);
   const digest = hub.addBlob(library.repository, bytes);
   await cache.openBlob({ ...library, digest, intent: 'stat' });
-  const told = async () => (await index.links.get(library, digest))?.size;
+  const linkedSize = async () => (await index.links.get(library, digest))?.size;
   const read = async () => collect(await (await cache.openBlob({ ...library, digest, intent: 'whole' })).read());
-  assert.equal(await told(), bytes.length);
+  assert.equal(await linkedSize(), bytes.length);
   hub.script.breakAt = () => 100_000;
   await assert.rejects(read, isBreak);
-  await until(() => toldAtFailures.length === 1);
-  assert.equal(await told(), undefined);
+  await until(() => sizesAtFailures.length === 1);
+  assert.equal(await linkedSize(), undefined);
   await cache.openBlob({ ...library, digest, intent: 'stat' });
   hub.script.breakAt = undefined;
   hub.script.bend = () => ({ bytes: bytes.subarray(1) });
   await assert.rejects(read, (error) => isCacheError(error, 'content-mismatch'));
-  await until(() => toldAtFailures.length === 2);
-  assert.equal(await told(), undefined);
-  assert.deepEqual(toldAtFailures, [undefined, undefined]);
+  await until(() => sizesAtFailures.length === 2);
+  assert.equal(await linkedSize(), undefined);
+  assert.deepEqual(sizesAtFailures, [undefined, undefined]);
 });
 
 test('a fill leaves no listener on the worker’s signal', async (t) => {

@@ -37,7 +37,7 @@ export interface FetchBlobDeps extends WorkDeps {
   readonly connections?: ConnectionControl | undefined;
 }
 
-const leftToOthers = new CacheError('overloaded', 'This worker cannot continue the fill.', { isLocal: true });
+const continuedElsewhere = new CacheError('overloaded', 'This worker cannot continue the fill.', { isLocal: true });
 /** Long enough for waiting readers to see the failure, short enough for the next request to try again. */
 const keepFailureMs = 2_000;
 /** Limits the fills that free their slots early, because each still has an open file. */
@@ -61,7 +61,7 @@ export async function fetchBlob(
   // The fill runs here, but its reader cannot reach this worker. Another worker may take the next job.
   if (own?.isOpen === true) return null;
   // The fill failed here because of this worker. Another worker copies the bytes.
-  if (own !== undefined && (await context.handsOn?.(leftToOthers)) !== undefined) throw leftToOthers;
+  if (own !== undefined && (await context.handsOn?.(continuedElsewhere)) !== undefined) throw continuedElsewhere;
   const predecessor = isForeign || replaced?.address === deps.address ? undefined : replaced;
   const claim: FillClaim = {
     digest,

@@ -2,7 +2,7 @@
 // recent failure.
 import type { FetchedList, JobContext, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
 import { isDeepStrictEqual } from 'node:util';
-import { elapsedMs, failedLately, failureKindOf, isRefusal, retryAfterFailureMs } from '../freshness/freshness.ts';
+import { elapsedMs, recentFailure, failureKindOf, isRefusal, retryAfterFailureMs } from '../freshness/freshness.ts';
 import { ifStoreAnswers } from '@cistern/content';
 import { keepList, type ListPage, readKeptList, type ListPlace, placeOf } from '../lists/kept-list.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
@@ -67,7 +67,7 @@ async function fetchList<Page extends ListPage>(
       if (kept !== undefined) return { ...(kept.page as Page), checkedAtMs, wasKept: true };
     }
     const holdsForMs = retryAfterFailureMs - elapsedMs(failedAtMs, now());
-    if (failure !== undefined && holdsForMs > 0) throw failedLately(upstream, failure, holdsForMs);
+    if (failure !== undefined && holdsForMs > 0) throw recentFailure(upstream, failure, holdsForMs);
   }
   let page: Page;
   try {

@@ -41,7 +41,7 @@ export function holdLease(
       .catch((error: unknown) => log.warn({ err: error, digest }, 'failed to announce fill change'));
 
   /** The lease may have expired long ago, and another worker may have stored the blob since. Then this fill ends as done. */
-  const endAsOthersDid = async () => {
+  const endIfStored = async () => {
     const blob = await index.blobs.get(digest, { fresh: true });
     if (blob?.verified !== true || blob.state === 'deleting' || blob.storedAtMs < claimedAtMs) return false;
     return index.fills.done(digest, owner, blob);
@@ -52,11 +52,11 @@ export function holdLease(
     record = { ...record, checkpoint: checkpoint?.() ?? record.checkpoint };
     const kept = await index.fills.heartbeat(record, leaseMs);
     if (kept === 'recreated') {
-      const isOver = await endAsOthersDid();
-      if (isOver) onLost();
+      const isStored = await endIfStored();
+      if (isStored) onLost();
       else await onRecreated();
       await announce();
-      return !isOver;
+      return !isStored;
     }
     if (kept === 'kept' && record.size !== undefined) await index.fills.running(digest, owner, record.size, record);
     if (kept === 'lost') onLost();
@@ -90,7 +90,7 @@ export function holdLease(
      * index is still unavailable when `signal` is aborted. Does nothing if another worker has taken over the record.
      */
     async done(blob: BlobRecord, signal: AbortSignal): Promise<void> {
-      await whenReached(signal, async () => {
+      await untilAvailable(signal, async () => {
         if (!(await index.fills.done(digest, owner, blob)) && (await keep()))
           await index.fills.done(digest, owner, blob);
       });
@@ -124,7 +124,7 @@ export function holdLease(
   };
 }
 
-async function whenReached(signal: AbortSignal, write: () => Promise<void>): Promise<void> {
+async function untilAvailable(signal: AbortSignal, write: () => Promise<void>): Promise<void> {
   for (;;) {
     try {
       return await write();

@@ -119,7 +119,7 @@ export function parkFills({ handlers, slots, queue, log, onParked }: ParkFillsOp
           await left.promise;
         }
         if (closing !== undefined) throw shuttingDown();
-        lines[context.class].park({ job, context, askedAtMs: performance.now() });
+        lines[context.class].park({ job, context, requestedAtMs: performance.now() });
         admit(context.class);
         return null;
       },

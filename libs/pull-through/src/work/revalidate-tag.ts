@@ -4,7 +4,7 @@ import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/index'
 import type { JobContext, JobPayload } from '@cistern/jobs';
 import { type Digest, digestOf, hasDigest, mediaTypes } from '@cistern/oci';
 import type { CallOptions, UpstreamManifest } from '@cistern/upstream';
-import { failedLately, failureHoldsForMs, failureKindOf, isForgottenFor } from '../freshness/freshness.ts';
+import { recentFailure, failureHoldsForMs, failureKindOf, isForgottenFor } from '../freshness/freshness.ts';
 import {
   forgetTag,
   isHeldManifest,
@@ -40,7 +40,7 @@ interface Revalidation {
   /** See `JobContext`: another worker may still succeed. */
   readonly handsOn?: JobContext['handsOn'] | undefined;
   /** Runs before the tag's record gets the new digest. If it rejects, the record does not change. */
-  readonly bring?: (digest: Digest, options: CallOptions) => Promise<void>;
+  readonly beforeRecord?: (digest: Digest, options: CallOptions) => Promise<void>;
 }
 
 export async function revalidateTag(
@@ -49,7 +49,7 @@ export async function revalidateTag(
   signal: AbortSignal,
   revalidation: Revalidation = {},
 ): Promise<null> {
-  const { purpose, bring, isBehind = false, handsOn } = revalidation;
+  const { purpose, beforeRecord, isBehind = false, handsOn } = revalidation;
   const key = { upstream, repository, tag };
   const marks = await readPurgeMarks(deps.index, key);
   const before = await deps.index.tags.get(key, { fresh: true });
@@ -60,7 +60,7 @@ export async function revalidateTag(
     const hasFailed = triedAtMs !== undefined && before.lastFailure !== undefined && before.lastTriedAtMs > triedAtMs;
     if (hasFailed) {
       const holdsForMs = failureHoldsForMs(before, deps.policyOf(upstream, tag), deps.now());
-      throw failedLately(upstream, before.lastFailure ?? '', holdsForMs);
+      throw recentFailure(upstream, before.lastFailure ?? '', holdsForMs);
     }
   }
   // Without a record there is no stale content to fall back to.
@@ -69,7 +69,7 @@ export async function revalidateTag(
     const head = by === 'head' ? await confirmByHead(deps, key, options) : undefined;
     if (head !== undefined) await fetchMoved(deps, key, head.digest, options);
     const confirmed = head ?? (await fetchByTag(deps, key, options));
-    await bring?.(confirmed.digest, options);
+    await beforeRecord?.(confirmed.digest, options);
     if (await storeOrRefuse(deps, key, [], () => recordConfirmed(deps, key, confirmed, known))) return null;
   } catch (error) {
     // A shutdown or local failure of this worker does not concern the tag.
@@ -127,8 +127,8 @@ async function fetchByTag(deps: WorkDeps, key: TagKey, options: CallOptions): Pr
  * then it returns the digest of the bytes.
  */
 function digestOfManifest({ digest, mediaType, bytes }: UpstreamManifest): Digest {
-  const isSaid = digest !== undefined && (!isSchema1(mediaType) || hasDigest(bytes, digest));
-  return isSaid ? digest : digestOf(bytes);
+  const isTrusted = digest !== undefined && (!isSchema1(mediaType) || hasDigest(bytes, digest));
+  return isTrusted ? digest : digestOf(bytes);
 }
 
 function isSchema1(mediaType: string): boolean {
@@ -170,7 +170,7 @@ async function recordConfirmed(
     if (!isSameConfirmation(current, before)) return current?.digest === digest;
     await storeTag(deps, record, marks);
   }
-  if (await index.tags.replace(before, record)) return isLeft(deps, record, marks);
+  if (await index.tags.replace(before, record)) return survivesPurge(deps, record, marks);
   const current = await index.tags.get(key, { fresh: true });
   // Another job recorded the tag first.
   if (isNews && current !== undefined) await storeTag(deps, current, marks);
@@ -191,7 +191,7 @@ async function storeTag(deps: WorkDeps, record: TagRecord, marks: string): Promi
 }
 
 /** Removes the tag if a purge began before the write ended. A purge writes its mark before it removes anything. */
-async function isLeft(deps: WorkDeps, record: TagRecord, marks: string): Promise<boolean> {
+async function survivesPurge(deps: WorkDeps, record: TagRecord, marks: string): Promise<boolean> {
   if ((await readPurgeMarks(deps.index, record)) === marks) return true;
   await removeTag(deps, record);
   return false;
@@ -208,5 +208,5 @@ async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, { befo
     return;
   }
   const record = { ...before, lastTriedAtMs: now(), lastFailure: failureKindOf(error) };
-  if (await index.tags.replace(before, record)) await isLeft(deps, record, marks);
+  if (await index.tags.replace(before, record)) await survivesPurge(deps, record, marks);
 }

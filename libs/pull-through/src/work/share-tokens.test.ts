@@ -8,13 +8,13 @@ const secret = 'a secret of the cluster';
 const key: TokenKey = { upstream: 'docker.io', account: 'me', scope: 'repository:a/b:pull', audience: 'hub' };
 const never = new AbortController().signal;
 
-interface Asking {
+interface ObtainOptions {
   readonly refused?: string;
   readonly signal?: AbortSignal;
   readonly issue: () => Promise<CachedToken>;
 }
 
-function obtain(cache: TokenCache, { refused, signal = never, issue }: Asking, wanted: TokenKey = key) {
+function obtain(cache: TokenCache, { refused, signal = never, issue }: ObtainOptions, wanted: TokenKey = key) {
   return cache.obtain(wanted, { isUsable: ({ token }) => token !== refused, issue, signal });
 }
 
@@ -58,10 +58,10 @@ test('while one node requests a token, the others wait for it', async () => {
     await answer.promise;
     return issue();
   };
-  const asked = [node(), node(), node()].map(async (cache) => obtain(cache, { issue: slowly }));
+  const obtaining = [node(), node(), node()].map(async (cache) => obtain(cache, { issue: slowly }));
   await new Promise((resolve) => setTimeout(resolve, 120));
   answer.resolve();
-  const tokens = await Promise.all(asked);
+  const tokens = await Promise.all(obtaining);
   assert.deepEqual(new Set(tokens.map(({ token }) => token)), new Set(['token-1']));
   assert.equal(tokens.filter((token) => token.issued).length, 1);
   assert.equal(issued(), 1);

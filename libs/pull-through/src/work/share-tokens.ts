@@ -25,7 +25,7 @@ export interface ShareTokensOptions {
 const leaseMs = 5000;
 const lookEveryMs = 50;
 /** How long failures of the index are tolerated. It may fail briefly, or this process may have been too busy to read. */
-const outOfReachMs = 1000;
+const toleratedFailureMs = 1000;
 
 /** Caches tokens in this process too. While the index is unavailable, only those are used. */
 export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCache {
@@ -56,7 +56,7 @@ export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCa
         if (await leases.acquire(name, owner, leaseMs)) return await find(name, request);
         if (hasWaited(leaseMs)) return undefined;
       } catch {
-        if (hasWaited(outOfReachMs)) return undefined;
+        if (hasWaited(toleratedFailureMs)) return undefined;
       }
       await delay(lookEveryMs, undefined, { signal: request.signal }).catch(() => request.signal.throwIfAborted());
     }

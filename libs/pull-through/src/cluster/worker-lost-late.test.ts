@@ -16,7 +16,7 @@ const size = 24 * mebibyte;
 const late = 22 * mebibyte;
 const bytes = bytesOf(size);
 
-/** Starts a fill whose upstream stops at `stopAt` until `goOn` is called. */
+/** Starts a fill whose upstream stops at `stopAt` until `resume` is called. */
 async function startLate(t: TestContext, { stopAt = late, perFillBytes = 2 * mebibyte } = {}) {
   const store = { bytesRead: 0 };
   const wrapStore = (inner: BlobStore): BlobStore => ({
@@ -67,7 +67,7 @@ async function startLate(t: TestContext, { stopAt = late, perFillBytes = 2 * meb
     ...cluster,
     digest,
     peak,
-    goOn: passed.resolve,
+    resume: passed.resolve,
     read,
     readLate,
     upstreamBytes: () => hub.gets.reduce((sum, { sent }) => sum + sent, 0),
@@ -83,10 +83,10 @@ async function startLate(t: TestContext, { stopAt = late, perFillBytes = 2 * meb
 const isMismatch = (error: unknown) => isCacheError(error, 'content-mismatch');
 
 test('readers of the lost worker verify their bytes by the checksum table, and read no byte twice', async (t) => {
-  const { goOn, workers, readLate, upstreamBytes, readBytes, isStored, peak, nothingLeft } = await startLate(t);
+  const { resume, workers, readLate, upstreamBytes, readBytes, isStored, peak, nothingLeft } = await startLate(t);
   const rest = await readLate(0);
   await workers[0]!.kill();
-  goOn();
+  resume();
   assert.ok((await rest()).equals(bytes));
   assert.ok(readBytes() <= size + mebibyte, `${readBytes() / size} of the blob was read`);
   await until(isStored);
@@ -98,7 +98,7 @@ test('readers of the lost worker verify their bytes by the checksum table, and r
 });
 
 test('no reader gets an end if the successor fetches other bytes than it read', async (t) => {
-  const { hub, goOn, workers, readLate, isStored, index, digest } = await startLate(t);
+  const { hub, resume, workers, readLate, isStored, index, digest } = await startLate(t);
   const rest = await readLate(0);
   hub.script.bend = ({ from = 0, toExclusive }) => {
     const other = Buffer.from(bytes);
@@ -106,14 +106,14 @@ test('no reader gets an end if the successor fetches other bytes than it read', 
     return { bytes: other.subarray(from, toExclusive), totalSize: size };
   };
   await workers[0]!.kill();
-  goOn();
+  resume();
   await assert.rejects(rest(), isMismatch);
   assert.equal(isStored(), false);
   assert.equal(await index.blobs.get(digest), undefined);
 });
 
 test('readers of wrong bytes get no end, although the stored blob is right', async (t) => {
-  const { hub, goOn, workers, readLate, isStored, read, nothingLeft } = await startLate(t);
+  const { hub, resume, workers, readLate, isStored, read, nothingLeft } = await startLate(t);
   hub.script.bend = () => {
     const other = Buffer.from(bytes);
     other[1_000_000]! ^= 1;
@@ -122,7 +122,7 @@ test('readers of wrong bytes get no end, although the stored blob is right', asy
   const rest = await readLate(0);
   hub.script.bend = undefined;
   await workers[0]!.kill();
-  goOn();
+  resume();
   await assert.rejects(rest(), isMismatch);
   await until(isStored);
   assert.ok((await read(1).then(collect)).equals(bytes));
@@ -130,11 +130,11 @@ test('readers of wrong bytes get no end, although the stored blob is right', asy
 });
 
 test('a worker that shuts down hands over its remaining bytes, and early and late readers get the right bytes', async (t) => {
-  const { goOn, workers, read, readLate, upstreamBytes, isStored, nothingLeft } = await startLate(t);
+  const { resume, workers, read, readLate, upstreamBytes, isStored, nothingLeft } = await startLate(t);
   const rest = await readLate(0);
   const ended = workers[0]!.terminate(1_000);
   const early = read(1).then(collect);
-  goOn();
+  resume();
   for (const body of [await rest(), await early]) assert.ok(body.equals(bytes));
   await ended;
   await until(isStored);
@@ -147,11 +147,11 @@ test('a worker that shuts down hands over its remaining bytes, and early and lat
 test('one GET serves many readers, and a worker killed halfway costs half a blob more', async (t) => {
   for (const isKilled of [false, true]) {
     const started = await startLate(t, { stopAt: size / 2, ...(isKilled && { perFillBytes: size }) });
-    const { hub, workers, read, upstreamBytes, isStored, nothingLeft, goOn } = started;
+    const { hub, workers, read, upstreamBytes, isStored, nothingLeft, resume } = started;
     const herd = Array.from({ length: 12 }, (_, at) => read(at % 2).then(collect));
     await until(() => upstreamBytes() === size / 2);
     if (isKilled) await workers[0]!.kill();
-    goOn();
+    resume();
     for (const body of await Promise.all(herd)) assert.ok(body.equals(bytes));
     await until(isStored);
     const share = upstreamBytes() / size;

@@ -77,13 +77,13 @@ test('readers behind the window share side reads, which fetch the blob at most o
   const late = Array.from({ length: 6 }, (_, at) => read(at % 2).then(collect));
   hub.allow(size / 4);
   await until(() => upstreamBytes() === size / 2 + size / 4);
-  const besides = hub.gets.filter(({ from }) => from === 0);
-  assert.equal(besides.length, 1);
+  const sideReads = hub.gets.filter(({ from }) => from === 0);
+  assert.equal(sideReads.length, 1);
   hub.allow(4 * size);
   for (const body of [await first, ...(await Promise.all(late))]) assert.ok(body.equals(bytes));
   await until(isStored);
-  const beside = upstreamBytes() - size;
-  assert.ok(beside <= size, `${beside / size} of the blob came by side reads`);
+  const sideBytes = upstreamBytes() - size;
+  assert.ok(sideBytes <= size, `${sideBytes / size} of the blob came by side reads`);
   await nothingLeft();
 });
 
@@ -122,7 +122,7 @@ test('readers of the whole blob succeed although upstream rejects side reads', a
   await nothingLeft();
 });
 
-const away = () => new CacheError('store-unavailable', 'The store accepts no writes.', { retryable: true });
+const storeFailure = () => new CacheError('store-unavailable', 'The store accepts no writes.', { retryable: true });
 
 /** Wraps a store whose uploads call `put` before they accept a segment. */
 function refuseSegments(inner: BlobStore, put: () => Promise<void> | void): BlobStore {
@@ -143,7 +143,7 @@ function refuseSegments(inner: BlobStore, put: () => Promise<void> | void): Blob
 
 const refuseAll = (inner: BlobStore) =>
   refuseSegments(inner, () => {
-    throw away();
+    throw storeFailure();
   });
 
 test('a reader is served by one fetch if the store accepts no writes, and the next reader starts another', async (t) => {
@@ -170,7 +170,7 @@ function refuseTheLast(inner: BlobStore): BlobStore {
   let left = (3 * size) / (4 * 256 * kibibyte);
   return refuseSegments(inner, () => {
     left -= 1;
-    if (left < 0) throw away();
+    if (left < 0) throw storeFailure();
   });
 }
 

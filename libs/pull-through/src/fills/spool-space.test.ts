@@ -91,17 +91,17 @@ test('a blob of unknown length is served if it fits the spool, and rejected if i
 
 test('a blob of unknown length takes only the spool space of its bytes so far', async (t) => {
   const { cache, hub, spools } = await startCache(t, { spoolBytes: 20 * mebibyte });
-  const [untold, told] = [bytesOf(mebibyte, 1), bytesOf(2 * mebibyte, 2)];
-  const [first, second] = [hub.addBlob(library.repository, untold), hub.addBlob(library.repository, told)];
+  const [unsized, sized] = [bytesOf(mebibyte, 1), bytesOf(2 * mebibyte, 2)];
+  const [first, second] = [hub.addBlob(library.repository, unsized), hub.addBlob(library.repository, sized)];
   const passed = Promise.withResolvers<void>();
   hub.script.headSaysNothing = true;
-  hub.script.bend = ({ digest }) => (digest === first ? { bytes: untold, totalSize: undefined } : undefined);
+  hub.script.bend = ({ digest }) => (digest === first ? { bytes: unsized, totalSize: undefined } : undefined);
   hub.script.onChunk = ({ digest }, position) => (digest === first && position > 0 ? passed.promise : undefined);
   const held = cache.openBlob({ ...library, digest: first, intent: 'whole' });
   await until(() => hub.gets[0]?.sent !== 0 && hub.gets.length === 1);
   const blob = await cache.openBlob({ ...library, digest: second, intent: 'whole' });
-  assert.ok((await collect(await blob.read())).equals(told));
+  assert.ok((await collect(await blob.read())).equals(sized));
   passed.resolve();
-  assert.ok((await collect(await (await held).read())).equals(untold));
+  assert.ok((await collect(await (await held).read())).equals(unsized));
   await until(() => spools.usedBytes === 0);
 });
