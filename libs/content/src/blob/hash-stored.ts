@@ -95,7 +95,7 @@ async function hashOnce(deps: HashStoredDeps, digest: Digest): Promise<HashedObj
     // The object may have been evicted during the read.
     if ((await store.stat(digest)) === undefined) return gone;
     await store.check();
-    log.warn({ err: error, digest }, 'store cannot read one of its objects');
+    log.warn({ err: error, digest }, 'store failed to read object');
     return { state: 'damaged', size };
   }
   if (`${digestAlgorithm(digest)}:${hash.digest('hex')}` === digest)

@@ -40,7 +40,7 @@ export class AuthorizedRepository implements RepositoryKey {
   readonly #authorize: Authorize | undefined;
   readonly #question: PullQuestion | undefined;
 
-  /** Operators have no question. */
+  /** `authorize` and `question` are unset for operators. */
   private constructor(
     { upstream, repository }: RepositoryKey,
     platformRule?: PlatformRule,

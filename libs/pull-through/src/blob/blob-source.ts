@@ -82,7 +82,7 @@ function createPlaces(
     if (first === undefined || first.from === from) first = { from, origin };
   };
 
-  /** Fetches the blob again. A fill that is done stored the damaged bytes. Rejects as `follow` does. */
+  /** Fetches the blob again. A fill in state `done` stored the damaged bytes. Rejects as `follow` does. */
   const refetch = async () => {
     const record = await deps.index.fills.read(digest);
     await deps.follow({ digest, source, from: 0, past: record?.state === 'done' ? record : undefined });
@@ -155,7 +155,10 @@ async function openFill(
     return await fillAccess.open(record, range, signal);
   } catch (error) {
     if (!(error instanceof SourceInterrupted)) throw error;
-    log.warn({ err: error, digest: record.digest, address: record.address }, 'worker of fill unreachable');
+    log.warn(
+      { err: error, digest: record.digest, address: record.address },
+      'fill worker unreachable, trying another source',
+    );
     return 'unreachable';
   }
 }

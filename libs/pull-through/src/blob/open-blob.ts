@@ -189,7 +189,7 @@ async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Lin
   const isDenied = rule !== undefined && (await deps.findDenial(holder!, digest, rule)) !== undefined;
   if (holder === undefined || isDenied) return undefined;
   return confirm(deps, request, holder).catch(async (error: unknown) => {
-    // After a no there, only the named upstream counts.
+    // After a refusal there, only the named upstream counts.
     if (isNo(error)) return undefined;
     return statUpstream(deps, request, undefined).catch((answer: unknown) => {
       // The other upstream may still have it, once it is available.

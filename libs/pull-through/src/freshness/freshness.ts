@@ -34,7 +34,7 @@ export const retryAfterFailureMs = 10_000;
 /** How far a timestamp may be ahead of this node's reading of the cluster's clock. */
 const toleratedMs = 2_000;
 
-/** Caches the match of popular tags: each match costs microseconds. */
+/** How many matches of tags are cached, because each match costs microseconds. */
 const maxMatched = 2000;
 
 const alwaysConfirm: FreshnessPolicy = {

@@ -38,7 +38,7 @@ export interface OfflineSwitchOptions {
 
 export type OfflineSwitch = Awaited<ReturnType<typeof openOfflineSwitch>>;
 
-/** Finds decisions whose announcement was lost. */
+/** The interval of the poll, which finds decisions whose announcement was lost. */
 const lookEveryMs = 10_000;
 
 /** Resolves after the first read of the decisions, also if the store is unavailable then. The caller closes it. */

@@ -56,8 +56,8 @@ function heldFromMemory(
 }
 
 /**
- * Counts the pulls that were served from memory. The index gets all pulls of one turn of the event loop together. A hot tag has
- * dozens in one turn, and each separate write would cost promises and keys again.
+ * Counts the pulls that were served from memory. The index gets all pulls of one turn of the event loop together. A popular tag
+ * has dozens in one turn, and each separate write would cost promises and keys again.
  */
 export function createPullTally({
   index,

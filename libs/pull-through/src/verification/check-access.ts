@@ -22,7 +22,7 @@ export interface CheckAccessDeps extends Pick<WorkDeps, 'upstreams'> {
   readonly now: () => number;
 }
 
-/** Limits for each upstream: at the same time as many checks as it has connections for them. Each network waits in one queue. */
+/** Limits for each upstream. As many checks run at the same time as it has connections for them. Each network has its own queue. */
 const queueLimits = { atOnce: 32, atOncePerNetwork: 4, maxWaiting: 1000, maxWaitingPerNetwork: 100 };
 /** Together with the upstream's own timeout this is less than a frontend waits for a worker. */
 const maxWaitMs = 20_000;

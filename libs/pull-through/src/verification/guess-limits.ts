@@ -87,8 +87,8 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
 
   return {
     /**
-     * Throws `client-rate-limited` if the caller is locked out. `isAccepted` means that a node remembers a yes of the upstream
-     * for this caller.
+     * Throws `client-rate-limited` if the caller is locked out. `isAccepted` means that a node remembers a grant of the
+     * upstream for this caller.
      */
     async refuseLockedOut(guesser: Guesser, isAccepted: boolean): Promise<void> {
       const { upstream, caller, network } = guesser;
@@ -102,7 +102,7 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
       } else if (isAccepted) noteAccepted(name);
     },
     /**
-     * The caller calls it before each check at the upstream. Throws `client-rate-limited`, and `overloaded` if too many checks
+     * Counts a check. Call it before each check at the upstream. Throws `client-rate-limited`, and `overloaded` if too many checks
      * wait.
      */
     async begin(guesser: Guesser): Promise<{ end(verdict: Verdict): Promise<void> }> {
@@ -118,7 +118,7 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
         async end(verdict) {
           if (guess !== undefined && verdict === 'allowed') noteAccepted(name);
           if (guess !== undefined) await tried.end(name, guess, verdict);
-          // An unproven yes still counts: it costs the upstream as much as a no.
+          // An unproven grant still counts: it costs the upstream as much as a refusal.
           if (verdict === 'failed' || verdict === 'allowed') await question.takeBack();
         },
       };

@@ -1,4 +1,4 @@
-// Authorizes callers for upstreams with private content. The upstream decides, and its yes holds for some minutes for each caller
+// Authorizes callers for upstreams with private content. The upstream decides, and its grant holds for some minutes for each caller
 // and repository. Credentials are not stored, and the remembered keys do not reveal them (decision 0034).
 import type { RepositoryKey, ValueIndex } from '@cistern/index';
 import { type CacheError, isCacheError } from '@cistern/errors';
@@ -17,7 +17,7 @@ import {
 } from './guess-limits.ts';
 
 export interface VerifyAccessDeps {
-  /** How long a yes holds, in milliseconds. `undefined` means that all callers may read the upstream. */
+  /** How long a grant holds, in milliseconds. `undefined` means that all callers may read the upstream. */
   readonly rememberMsOf: (upstream: string) => number | undefined;
   readonly check: CheckAccess;
   readonly tries: CallerTries;
@@ -39,7 +39,7 @@ export interface AccessRequest extends Omit<AccessQuestion, 'caller' | 'network'
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Resolves if the caller may read. Each rejection is a no, also one because no check was possible. */
+/** Resolves if the caller may read. Rejects otherwise, also if no check was possible. */
 export type VerifyAccess = (request: AccessRequest) => Promise<void>;
 
 interface Granted extends AccessGrant {
@@ -56,7 +56,7 @@ interface SharedGrant {
 }
 
 const maxRemembered = 100_000;
-/** How long a no holds: long enough for a client's next requests, short enough that new rights apply immediately. */
+/** How long a refusal holds: long enough for a client's next requests, short enough that new rights apply immediately. */
 const rememberNoMs = 2_000;
 /** Longer, because upstreams lock an account after repeated wrong passwords. */
 const rememberWrongMs = 10_000;
@@ -87,7 +87,7 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
     return grant;
   }
 
-  /** Concurrent checks of the same share one result, also a no. */
+  /** Concurrent checks with the same key share one result, also a refusal. */
   function checkOnce(key: string, name: string, question: AccessQuestion, rememberMs: number): Promise<AccessGrant> {
     const known = inFlight.get(key);
     if (known !== undefined) return known;

@@ -122,7 +122,8 @@ export async function fetchBlob(
     metrics.fills.inc({ ...labels, result: 'failed' });
     log.warn({ err: error, digest, ...source }, 'fill failed');
     if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream });
-    // Before the failure is published, because readers may request again immediately. Missing space does not make the size wrong.
+    // Remove the size before the failure is published, because readers may request again immediately. Missing space does not make
+    // the size wrong.
     if (!isCacheError(error, 'too-large', 'store-unavailable')) await forgetSize(deps, source, digest);
     await lease.failed(failureOf(error), keepFailureMs);
   } finally {

@@ -123,8 +123,8 @@ async function fetchByTag(deps: WorkDeps, key: TagKey, options: CallOptions): Pr
 }
 
 /**
- * Returns the digest that the upstream sent. For a manifest of schema 1, some upstreams send one computed without the signatures:
- * then it returns the digest of the bytes.
+ * Returns the digest that the upstream sent. Some upstreams send one that does not match a manifest of schema 1, with or without
+ * its signatures: then it returns the digest of the bytes.
  */
 function digestOfManifest({ digest, mediaType, bytes }: UpstreamManifest): Digest {
   const isTrusted = digest !== undefined && (!isSchema1(mediaType) || hasDigest(bytes, digest));
