@@ -7,7 +7,7 @@ import type { Logger } from '@cistern/telemetry';
 import type { Digest } from '@cistern/oci';
 import type { IndexAndStore } from '../blob/stored-blob.ts';
 import { hasHeldObject, readLinksObject, writeHeldObject } from '../objects/small-objects.ts';
-import { ifObjectAnswers, ifStoreAnswers } from '../objects/if-store-answers.ts';
+import { ifObjectAnswers, ifStoreAnswers } from '../objects/if-store-available.ts';
 import type { StoredLinks } from './stored-links.ts';
 
 /** The limit for one write, which takes a millisecond or two. Nearly all manifests have fewer links. */

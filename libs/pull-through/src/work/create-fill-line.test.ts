@@ -49,7 +49,7 @@ test('a single upstream takes all slots, and no more', () => {
   parkMany(line, 'docker.io', 20);
   assert.equal(admitAll(line).length, 8);
   assert.equal(line.size, 12);
-  line.left('docker.io');
+  line.release('docker.io');
   assert.equal(admitAll(line).length, 1);
 });
 
@@ -69,7 +69,7 @@ test('a free slot goes to the upstream with the fewest fetches', () => {
   admitAll(line);
   const given: string[] = [];
   for (let ended = 0; ended < 4; ended += 1) {
-    line.left('slow.io');
+    line.release('slow.io');
     given.push(...admitAll(line));
   }
   // Nine fetches run in eight slots, so the first one that ends frees no slot.
@@ -89,7 +89,7 @@ test('a fetch with a reader half-way goes first, and needs no free slot', () => 
   const resumed = fillOf('half-way', { resumes: true, replaces: 7 });
   line.park(resumed);
   assert.equal(line.next(0)?.job.digest, resumed.job.digest);
-  line.left('docker.io');
+  line.release('docker.io');
   line.park(fillOf('half-way too', { resumes: true, replaces: 3 }));
   assert.equal(line.next(0)?.job.digest, digestOf(Buffer.from('half-way too')));
 });

@@ -15,10 +15,10 @@ export interface FillLine {
   readonly size: number;
   /** Adds a fetch. A digest that is already parked keeps its place. */
   park(fill: ParkedFill): void;
-  /** Admits the next fetch, which has a slot until `left` is called; `undefined` means that none can start. */
+  /** Admits the next fetch, which has a slot until `release` is called; `undefined` means that none can start. */
   next(nowMs: number): ParkedFill | undefined;
   /** Frees the slot of a fetch of `upstream`. */
-  left(upstream: string): void;
+  release(upstream: string): void;
   /** Removes and returns all parked fetches. */
   clear(): ParkedFill[];
 }
@@ -88,7 +88,7 @@ export function createFillLine(slots: number): FillLine {
       running += 1;
       return fill;
     },
-    left(upstream) {
+    release(upstream) {
       lineOf(upstream).running -= 1;
       running -= 1;
     },

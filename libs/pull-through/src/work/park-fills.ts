@@ -74,7 +74,7 @@ export function parkFills({ handlers, slots, queue, log, onParked }: ParkFillsOp
     const freeSlot = () => {
       if (!hasSlot) return;
       hasSlot = false;
-      line.left(job.upstream);
+      line.release(job.upstream);
       if (closing === undefined) admit(context.class);
     };
     try {

@@ -124,7 +124,7 @@ async function fetchByTag(deps: WorkDeps, key: TagKey, options: CallOptions): Pr
 
 /**
  * Returns the digest that the upstream sent. Some upstreams send one that does not match a manifest of schema 1, with or without
- * its signatures: then it returns the digest of the bytes.
+ * its signatures. Then it returns the digest of the bytes.
  */
 function digestOfManifest({ digest, mediaType, bytes }: UpstreamManifest): Digest {
   const isTrusted = digest !== undefined && (!isSchema1(mediaType) || hasDigest(bytes, digest));
