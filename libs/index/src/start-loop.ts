@@ -30,8 +30,10 @@ interface LoopDeps {
 }
 
 /** `close` aborts the running step and resolves once it has ended. */
-export function startLoop({ index, log }: LoopDeps, loop: Loop): { close(): Promise<void> } {
-  const { name, leaseMs, firstMs = 0, retryMs, step, onRest } = loop;
+export function startLoop(
+  { index, log }: LoopDeps,
+  { name, leaseMs, firstMs = 0, retryMs, step, onRest }: Loop,
+): { close(): Promise<void> } {
   const closing = new AbortController();
   const { signal } = closing;
   const pause = (ms: number) => delay(ms, undefined, { signal }).catch(() => {});
