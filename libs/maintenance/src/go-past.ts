@@ -1,4 +1,4 @@
-// One object never stops a walk through many: a walk goes on past an object that fails, while index and store answer.
+// Continues a walk over many objects past one that fails, as long as index and store answer.
 import type { BlobStore } from '@cistern/blob-store';
 import { assertStoreAnswers } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
@@ -11,8 +11,9 @@ export interface GoPastOptions {
 }
 
 /**
- * Does `action`, which is about one object. Rejects with `index-unavailable`, with `overloaded`, with the signal's reason, and with
- * `store-unavailable` where the store does not answer for other objects either.
+ * Runs `action`, which concerns one object, and reports its failure to `onFailure`. Rejects with `index-unavailable`,
+ * `overloaded` or the signal's reason, and with `store-unavailable` if the store does not answer for other objects
+ * either.
  */
 export async function goPast({ store, signal, onFailure }: GoPastOptions, action: () => Promise<void>): Promise<void> {
   try {

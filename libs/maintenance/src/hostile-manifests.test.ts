@@ -1,4 +1,5 @@
-// Manifests with far more parts than images have: each part would cost links, room in the index, and time of everybody else.
+// Tests manifests with far more parts than images have. Each part would cost links, index memory, and time of all
+// clients.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
@@ -27,7 +28,7 @@ const manifestOf = (layers: readonly object[]) =>
 const isRefused = (error: unknown) =>
   isCacheError(error, 'content-mismatch') && /more than 2000 layers or manifests/.test(error.message);
 
-test('a manifest of more than 2,000 parts is refused, and nothing of it is kept', async (t) => {
+test('a manifest of more than 2,000 parts is rejected, and nothing of it is stored', async (t) => {
   const { cache, hub, store, index, metrics } = await start(t);
   const digest = hub.addManifest(library.repository, 'latest', manifestOf(children(maxManifestChildren)), mediaType);
   for (const reference of [latest.reference, parseReference(digest)])
@@ -36,12 +37,12 @@ test('a manifest of more than 2,000 parts is refused, and nothing of it is kept'
   assert.equal(await readLinksObject(store, library, digest), undefined);
   assert.deepEqual(await index.links.digests(library), []);
   assert.equal(await index.manifests.get(digest), undefined);
-  // Its bytes are what their digest says.
+  // The bytes match their digest, so no mismatch is counted.
   const counted = await metrics.registry.getSingleMetricAsString('cistern_content_mismatches_total');
   assert.doesNotMatch(counted, / [1-9]/);
 });
 
-test('a manifest of 2,000 parts is served, however often it names them', async (t) => {
+test('a manifest of 2,000 parts is served, also if it names some of them twice', async (t) => {
   const { cache, hub, index } = await start(t);
   const layers = children(maxManifestChildren - 1);
   const bytes = manifestOf([...layers, ...layers.slice(0, 300)]);
@@ -50,7 +51,7 @@ test('a manifest of 2,000 parts is served, however often it names them', async (
   assert.equal((await index.links.digests(library)).length, maxManifestChildren + 1);
 });
 
-test('a refusal is remembered for a while, by all nodes, for one repository', async (t) => {
+test('all nodes remember a rejection for a while, for one repository', async (t) => {
   const { cache, restartFrontend, hub, clock } = await start(t);
   const bytes = manifestOf(children(3000));
   const digest = hub.addManifest(library.repository, 'latest', bytes, mediaType);
@@ -68,7 +69,7 @@ test('a refusal is remembered for a while, by all nodes, for one repository', as
   assert.equal(gets(), 2);
   clock.nowMs += 31_000;
   hub.addManifest(library.repository, 'latest', manifestOf(children(3)), mediaType);
-  assert.equal((await cache.openManifest(latest)).cache, 'MISS', 'the tag was mended');
+  assert.equal((await cache.openManifest(latest)).cache, 'MISS', 'the tag was fixed');
   await refuse(byDigest);
   assert.equal(gets(), 3);
   clock.nowMs += 121_000;
@@ -76,7 +77,7 @@ test('a refusal is remembered for a while, by all nodes, for one repository', as
   assert.equal(gets(), 4);
 });
 
-test('a tag that moves to such a manifest is served as it was', async (t) => {
+test('a tag that moves to such a manifest is served stale', async (t) => {
   const { cache, hub, clock } = await start(t);
   const good = manifestOf(children(3));
   hub.addManifest(library.repository, 'latest', good, mediaType);
@@ -89,7 +90,7 @@ test('a tag that moves to such a manifest is served as it was', async (t) => {
 
 for (const [what, count] of [
   ['has more than 2,000 parts', 3_000],
-  ['has more values than are read', 20_000],
+  ['has too many JSON values', 20_000],
 ] as const)
   test(`a stored manifest that ${what} is served, and links 2,000 parts at most`, async (t) => {
     const { cache, hub, store, index } = await start(t);
@@ -107,7 +108,7 @@ for (const [what, count] of [
 
 const isNone = (error: unknown) => isCacheError(error, 'content-mismatch');
 
-test('a blob that an index lists as a manifest, and is none, is not read for each request', async (t) => {
+test('a blob that an index lists as a manifest is not read again for each request', async (t) => {
   let reads = 0;
   const blob = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, layers: 'none' }));
   const listed = { mediaType, digest: digestOf(blob), size: blob.length };
@@ -141,7 +142,7 @@ const readIndex = async () => ({
   bytes: Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: children(40) })),
 });
 
-test('the parts of an index of indexes are counted up to a limit', async () => {
+test('the parts of nested indexes are counted up to a limit', async () => {
   const top = digestOf(Buffer.from('top'));
   assert.equal((await partsOf(top, readIndex, 10)).size, 10);
   assert.equal((await partsOf(top, readIndex)).size, 40);

@@ -10,7 +10,7 @@ import { startSweeper } from './start-sweeper.ts';
 
 const hourMs = 3_600_000;
 
-test('one worker sweeps every hour, and another one goes on when it ends', { timeout: 3 * hourMs }, async (t) => {
+test('one worker sweeps every hour, and another takes over when it stops', { timeout: 3 * hourMs }, async (t) => {
   const index = createTestIndex({ now: Date.now });
   const lines: string[] = [];
   const log = createLogger({
@@ -30,7 +30,7 @@ test('one worker sweeps every hour, and another one goes on when it ends', { tim
   assert.equal(swept.length, 3);
 });
 
-test('the upload of a blob whose fill is alive is spared', { timeout: 3 * hourMs }, async (t) => {
+test('the upload of a blob with a live fill is spared', { timeout: 3 * hourMs }, async (t) => {
   const index = createTestIndex({ now: Date.now });
   const log = createLogger({ level: 'error', formatter: 'json' });
   const digest = digestOf(Buffer.from('a'));
@@ -48,7 +48,7 @@ test('the upload of a blob whose fill is alive is spared', { timeout: 3 * hourMs
   assert.deepEqual(spared, [true, false]);
 });
 
-test('a store that needs no sweeping gets none', () => {
+test('a store that needs no sweeping gets no sweeper', () => {
   const log = createLogger({ level: 'info', formatter: 'json' });
   assert.equal(startSweeper({ index: createTestIndex({ now: Date.now }), store: createMemoryStore(), log }), undefined);
 });

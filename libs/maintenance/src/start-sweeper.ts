@@ -1,5 +1,5 @@
-// Ends uploads that dead workers left unfinished in the store, and that no other worker went on with. Every worker has a sweeper; of
-// all of them one sweeps.
+// Aborts uploads that dead workers left unfinished in the store and that no other worker resumed. Every worker has a
+// sweeper, and a lease chooses the one that sweeps.
 import type { BlobStore } from '@cistern/blob-store';
 import { type CacheIndex, startLoop } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
@@ -15,10 +15,10 @@ const hourMs = 3_600_000;
 /** Longer than most blobs take to arrive. */
 const abandonedAfterMs = 6 * hourMs;
 
-/** `undefined` for a store whose unfinished blobs go by themselves. */
+/** Returns `undefined` for a store that removes unfinished blobs automatically. */
 export function startSweeper(deps: SweeperDeps): { close(): Promise<void> } | undefined {
   const { index, store, log } = deps;
-  /** Its worker, or the next one, may go on with any of its uploads. */
+  /** The owner of a live fill, or its successor, may resume any of its uploads. */
   const isFetched = async (digest: Digest) => (await index.fills.read(digest)) !== undefined;
   if (store.sweepUploads === undefined) return undefined;
   return startLoop(deps, {

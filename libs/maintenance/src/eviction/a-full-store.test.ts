@@ -1,11 +1,11 @@
-// What becomes of fetches while the store is full.
+// Tests fetches while the store is full.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '@cistern/runtime/testing';
 import { startFullCache } from '../testing/start-full-cache.ts';
 
-/** Two of three images are stored, and the third finds no room. */
+/** Stores two of three images, and leaves no space for the third. */
 async function startAlmostFull(t: TestContext) {
   const started = await startFullCache(t, { highBytes: 150_000, lowBytes: 50_000, maxBytes: 220_000 });
   const [one, two, three] = [1, 2, 3].map((seed) => started.addImage(`image/${seed}`, 'latest', [seed]));
@@ -14,7 +14,7 @@ async function startAlmostFull(t: TestContext) {
   return { ...started, three: three! };
 }
 
-test('while the store is full to the brim readers get what is fetched, and it is stored when there is room', async (t) => {
+test('a fetch into a full store serves its readers, and its blob is stored once there is space', async (t) => {
   const { three, pullBlob, evict, here, recount, fills } = await startAlmostFull(t);
   const [, layer] = three.blobs;
   const bytes = await pullBlob(three.repository, layer!);
@@ -28,7 +28,7 @@ test('while the store is full to the brim readers get what is fetched, and it is
   assert.deepEqual(totals, counted);
 });
 
-test('what finds no room is served whole and not stored, and fetched again when it is asked for', async (t) => {
+test('a blob that does not fit is served whole but not stored, and the next request fetches it again', async (t) => {
   const { three, pullBlob, evict, here, recount, fills, hub } = await startAlmostFull(t);
   const [, layer] = three.blobs;
   for (const times of [1, 2]) {
@@ -40,20 +40,20 @@ test('what finds no room is served whole and not stored, and fetched again when 
     assert.deepEqual(totals, counted);
   }
   await evict();
-  // The store is looked at a few times a second.
+  // The store's size is checked a few times a second.
   await delay(500);
   assert.equal((await pullBlob(three.repository, layer!)).length, 100_000);
   await until(() => fills.size === 0);
   assert.deepEqual(await here([layer!]), [true]);
 });
 
-test('a blob that is refused at once is kept for a moment', async (t) => {
+test('a blob that the store rejects immediately is kept for a moment', async (t) => {
   const { three, pullBlob, here, fills, hub } = await startAlmostFull(t);
   const [, layer] = three.blobs;
   const gets = () => hub.gets.filter(({ digest }) => digest === layer).length;
   await pullBlob(three.repository, layer!);
   await until(() => fills.size === 0);
-  // For a while no fill waits for room any more.
+  // For a while no other fill waits for space.
   for (let clients = 0; clients < 3; clients += 1) {
     assert.equal((await pullBlob(three.repository, layer!)).length, 100_000);
     await delay(1_000);

@@ -1,4 +1,4 @@
-// What goes because of its age, and what would go, told before.
+// Tests eviction by age, and the plan of an eviction.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
@@ -15,13 +15,13 @@ const noLimits = { highBytes: Infinity, lowBytes: Infinity };
 const all = [true, true, true];
 const none = [false, false, false];
 
-test('what nobody has pulled for longer than its upstream allows is gone, and what is pulled stays', async (t) => {
+test('a blob that was not pulled within the maximum age of its upstream is evicted, and a recently pulled one stays', async (t) => {
   const { addImage: add, pull, check, here, clock, age, recount, metrics } = await startFullCache(t, noLimits);
   const [old, wanted] = [add('image/old', 'latest', [1]), add('image/wanted', 'latest', [2])];
   await pull(old);
   await pull(wanted);
   clock.nowMs += 10 * hourMs;
-  // By its manifest alone, as clients do that have its layers.
+  // Clients that have the layers request only the manifest.
   await check(wanted);
   await age({});
   await age({ 'quay.io': hourMs });
@@ -35,7 +35,7 @@ test('what nobody has pulled for longer than its upstream allows is gone, and wh
   assert.match(await metrics.registry.metrics(), /cistern_evictions_total\{reason="age"\} 3/);
 });
 
-test('a layer that another upstream may keep for longer stays and is served, until no image there needs it', async (t) => {
+test('a layer shared with an upstream of a longer maximum age stays until no image there needs it', async (t) => {
   const started = await startFullCache(t, noLimits);
   const { addImage: add, pull, here, clock, age, quay, cache, hub } = started;
   const mine = add('image/mine', 'latest', [1, 9]);
@@ -61,7 +61,7 @@ test('a layer that another upstream may keep for longer stays and is served, unt
   assert.deepEqual(await here(theirs.digests), none);
 });
 
-test('an image that is gone keeps no layer for its upstream', async (t) => {
+test('an evicted image does not protect its layers', async (t) => {
   const { addImage: add, pull, here, clock, age, quay, cache, store, index } = await startFullCache(t, noLimits);
   const mine = add('image/mine', 'latest', [9]);
   const theirs = addImage(quay, { repository: 'image/theirs', tag: 'latest', layers: [9] });
@@ -76,7 +76,7 @@ test('an image that is gone keeps no layer for its upstream', async (t) => {
   assert.deepEqual(await here(mine.digests), none);
 });
 
-test('a blob that is pinned, was pulled a moment ago, or that no repository holds is never too old', async (t) => {
+test('age never evicts a blob that is pinned, was just pulled, or belongs to no repository', async (t) => {
   const { addImage: add, pull, pullBlob, here, clock, age, store, index } = await startFullCache(t, noLimits);
   const [pinned, late] = [add('image/pinned', 'latest', [1]), add('image/late', 'latest', [2])];
   await pull(pinned);
@@ -88,7 +88,7 @@ test('a blob that is pinned, was pulled a moment ago, or that no repository hold
   await age({ 'docker.io': hourMs });
   assert.deepEqual(await here(pinned.digests), all);
   assert.deepEqual(await here(late.digests), [false, false, true]);
-  const bytes = Buffer.from('nobody names it');
+  const bytes = Buffer.from('not referenced');
 
   const digest = digestOf(bytes);
   await putBytes(store, digest, bytes);
@@ -106,7 +106,7 @@ test('a blob that is pinned, was pulled a moment ago, or that no repository hold
   assert.deepEqual(await here([digest]), [true]);
 });
 
-test('a plan names what would go, in its order and with its reason, and changes nothing', async (t) => {
+test('a plan lists victims in order and with reasons, and changes nothing', async (t) => {
   const started = await startFullCache(t, { highBytes: 250_000, lowBytes: 150_000 });
   const { addImage: add, pull, here, clock, plan, evict, recount, store } = started;
   const images = [1, 2, 3].map((seed) => add(`image/${seed}`, 'latest', [seed]));
@@ -139,13 +139,15 @@ test('a plan names what would go, in its order and with its reason, and changes 
   await pinImage(store, { upstream: 'docker.io', repository: parseRepositoryName(first!.repository), reference });
   assertInOrder((await planned({})).named, [asSpace(second), asSpace(images[2])]);
   assert.equal((await planned({ 'docker.io': hourMs / 2 }, 1e9)).named.length, 6);
-  // And it comes true.
+  // The eviction follows the plan.
   await evict();
   assert.deepEqual(await here(first!.digests), all);
   assert.deepEqual(await here([...second!.digests, ...images[2]!.digests]), [...none, ...none]);
 });
 
-/** Image after image; the blobs of one, which were pulled at the same moment, in any order. */
+/**
+ * Asserts that images come in order. The blobs of one image were pulled at the same moment and may come in any order.
+ */
 function assertInOrder(
   named: readonly (readonly string[])[],
   images: readonly (readonly (readonly string[])[])[],

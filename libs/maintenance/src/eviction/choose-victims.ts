@@ -1,5 +1,5 @@
-// Chooses the blobs that go, and their order: those first whose last pull is longest ago. By their own order manifests come before
-// their blobs, since a pull of an image refreshes its parts.
+// Chooses the blobs to evict, the least recently pulled first. Manifests come before their blobs, because a pull of an
+// image also refreshes the parts of that image.
 import type { IndexAndStore } from '@cistern/content';
 import type { BlobRecord, CacheIndex, RepositoryKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
@@ -7,32 +7,32 @@ import { forEachBounded, inBatches } from '@cistern/runtime';
 import { repositoriesWhile } from '../integrity/find-holders.ts';
 
 export interface ChooseVictimsDeps extends IndexAndStore {
-  /** Clients may go on reading what was pulled within this time without anybody here knowing: it stays. */
+  /** Blobs pulled within this time stay: clients may still read them without a node of ours seeing it. */
   readonly spareMs: number;
   readonly now: () => number;
 }
 
 export interface ChooseAgedDeps extends ChooseVictimsDeps {
-  /** By upstream, in milliseconds; upstreams without a limit are not in it. */
+  /** Milliseconds by upstream. Upstreams without a limit have no entry. */
   readonly ageLimits: ReadonlyMap<string, number>;
 }
 
 /** A blob that was pulled within two minutes may be in use: long readers touch it each minute. */
 const inUseMs = 120_000;
-/** While room is short only younger pulls count. A reader whose blob goes continues by a fill. */
+/** Replaces `inUseMs` while space is short. A reader whose blob is evicted continues from a fill. */
 const justPulledMs = 5_000;
-/** Compared with all links at once. */
+/** Blobs that are compared with all links in one pass. */
 const agedAtOnce = 20_000;
 const batchSize = 1_000;
 const callsAtOnce = 16;
 
 export interface ChooseVictimsOptions {
   readonly isSpared: (digest: Digest) => boolean;
-  /** Whether the store holds more than it should, or a fetch waits for room; called for each victim. */
+  /** Reports whether the store is above its limit or a fetch waits for space. Called for each victim. */
   readonly isShort: () => boolean;
 }
 
-/** Ends where nothing more may go. */
+/** Ends at the first blob that was pulled too recently. */
 export async function* chooseVictims(
   { index, now, spareMs }: ChooseVictimsDeps,
   { isSpared, isShort }: ChooseVictimsOptions,
@@ -45,9 +45,9 @@ export async function* chooseVictims(
 }
 
 /**
- * Blobs whose last pull is longer ago than the limits of their upstreams, the oldest pull first, in batches. Bytes are shared by all
- * upstreams: the longest limit holds. A blob that no repository holds is of no upstream, and stays. Rejects with
- * `index-unavailable` or the signal's reason.
+ * Yields blobs whose last pull is longer ago than the limits of their upstreams, in batches, the oldest pull first.
+ * Upstreams share bytes, so the longest limit applies. A blob that no repository holds belongs to no upstream, and
+ * stays. Rejects with `index-unavailable` or the signal's reason.
  */
 export async function* chooseAged(
   deps: ChooseAgedDeps,
@@ -64,7 +64,7 @@ export async function* chooseAged(
   }
 }
 
-/** Blobs that some upstream's limit may hold for. */
+/** Yields blobs whose last pull is older than the shortest limit. */
 async function* pulledLongAgo(
   { index, ageLimits, spareMs, now }: ChooseAgedDeps,
   isSpared: (digest: Digest) => boolean,
@@ -78,7 +78,10 @@ async function* pulledLongAgo(
   }
 }
 
-/** The longest of the limits of those upstreams that hold a digest. A repository without a manifest here keeps nothing. */
+/**
+ * Returns the longest limit of the upstreams that hold each digest. A repository without a cached manifest counts only
+ * for digests that no other repository holds.
+ */
 async function findLimits(
   { index, ageLimits }: ChooseAgedDeps,
   candidates: ReadonlySet<Digest>,

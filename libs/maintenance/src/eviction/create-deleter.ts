@@ -1,4 +1,5 @@
-// Deletes victims in batches, and knows which blobs stay: those that are pinned, and for a while those that the store did not remove.
+// Deletes victims in batches, and knows which blobs to spare: pinned ones, and for a while those that the store failed
+// to remove.
 import { randomUUID } from 'node:crypto';
 import { deleteBlobs, finishDeletions, type IndexAndStore } from '@cistern/content';
 import type { BlobRecord } from '@cistern/index';
@@ -22,13 +23,13 @@ export type Deleter = ReturnType<typeof createDeleter>;
 
 const firstRetryMs = 60_000;
 const maxRetryMs = 3_600_000;
-/** Those beyond are tried again sooner. */
+/** Failed blobs beyond this number are retried sooner. */
 const maxFailing = 10_000;
 
 export function createDeleter(deps: DeleterDeps) {
   const { log, metrics, now } = deps;
   const readPinned = createPinnedDigests(deps);
-  /** Always the same, so that interrupted deletions are still ours. */
+  /** Never changes, so that interrupted deletions still belong to this deleter. */
   const owner = randomUUID();
   const interrupted = new Set<Digest>();
   const failing = createRecent<Digest, { readonly waitMs: number; readonly untilMs: number }>({ max: maxFailing, now });
@@ -42,13 +43,14 @@ export function createDeleter(deps: DeleterDeps) {
   }
 
   return {
-    /** As far as is known: the pins are read again before each deletion. */
+    /** Uses the pins as last read; `remove` reads them again before each deletion. */
     isSpared: (digest: Digest): boolean => pinned.has(digest) || (failing.get(digest)?.untilMs ?? 0) > now(),
-    /** Reads the pins again, and resolves to how many blobs are pinned. */
+    /** Reads the pins again. Resolves to the number of pinned blobs. */
     readPins: async (): Promise<number> => (await findKept()).size,
     /**
-     * Victims that were pulled since they were chosen, that are being fetched or pinned stay. One that the store does not remove is
-     * left for a while. Rejects as `deleteBlobs`; then `finish` goes on.
+     * Deletes the victims, except those that are pinned, being fetched, or pulled since they were chosen. A blob that
+     * the store fails to remove is spared for a while. Rejects as `deleteBlobs`; call `finish` to complete an
+     * interrupted deletion.
      */
     async remove(victims: readonly BlobRecord[], reason: EvictionReason): Promise<Removed> {
       for (const { digest } of victims) interrupted.add(digest);
@@ -67,7 +69,7 @@ export function createDeleter(deps: DeleterDeps) {
       }
       return { blobs: deleted.length, bytes };
     },
-    /** Ends what was interrupted. Rejects as `deleteBlobs`; the next call goes on. */
+    /** Completes interrupted deletions. Rejects as `deleteBlobs`; the next call continues. */
     async finish(): Promise<void> {
       if (interrupted.size === 0) return;
       await finishDeletions(deps, [...interrupted], owner);

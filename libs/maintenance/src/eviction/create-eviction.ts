@@ -1,5 +1,5 @@
-// Keeps the store within its limits, a step at a time. Victims are chosen by their last pull, the oldest first, and deleted in
-// batches; their bytes count until they are gone (decision 0055).
+// Keeps the store within its limits, one step at a time. Deletes the least recently pulled blobs in batches. Their
+// bytes count until they are removed (decision 0055).
 import type { BlobRecord } from '@cistern/index';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { type ChooseVictimsDeps, chooseVictims } from './choose-victims.ts';
@@ -7,7 +7,7 @@ import type { Deleter } from './create-deleter.ts';
 import { type EvictionLimits, type ReadLimits, readWantedRoom } from './eviction-limits.ts';
 
 export interface EvictionDeps extends ChooseVictimsDeps {
-  /** Outlives it: the next one ends what this one could not. */
+  /** Outlives the eviction: the next one completes the deletions that this one could not. */
   readonly deleter: Deleter;
   readonly readLimits: ReadLimits;
   readonly log: Logger;
@@ -15,7 +15,7 @@ export interface EvictionDeps extends ChooseVictimsDeps {
 }
 
 const batchSize = 1_000;
-/** Victims that are looked through to find whether enough may go. */
+/** Victims to examine when estimating whether eviction can free enough. */
 const mostLooked = 20_000;
 const lookAgainMs = 1_000;
 const logEveryMs = 10_000;
@@ -29,7 +29,10 @@ export function createEviction(deps: EvictionDeps) {
   let lookedInVainAtMs = -Infinity;
   const removed = { blobs: 0, bytes: 0, loggedAtMs: -Infinity };
 
-  /** Nothing goes for a fetch that waits, before it is known that enough may go. */
+  /**
+   * Reports whether eviction can free so many bytes. Nothing is evicted for a waiting fetch that would not fit
+   * afterwards.
+   */
   async function mayFree(bytes: number): Promise<boolean> {
     if (bytes <= 0) return true;
     if (now() - lookedInVainAtMs < lookAgainMs) return false;
@@ -70,13 +73,13 @@ export function createEviction(deps: EvictionDeps) {
       left -= gone.bytes;
       removed.blobs += gone.blobs;
       removed.bytes += gone.bytes;
-      // Others may be deleting the same: the next step looks at what is left.
+      // Another worker may be deleting the same blobs: the next step reads the new total.
       if (gone.blobs < batch.length) break;
     }
     return left;
   }
 
-  /** Now and then, for a store that is full is so for long. */
+  /** Logs only now and then, because a full store stays full for long. */
   function logRemoved(): void {
     const { blobs, bytes, loggedAtMs } = removed;
     if (blobs === 0 || now() - loggedAtMs < logEveryMs) return;
@@ -86,9 +89,9 @@ export function createEviction(deps: EvictionDeps) {
 
   return {
     /**
-     * Deletes what has to go. Does nothing while the index is not complete. Resolves to whether the next step should come soon: so
-     * much arrives, or a fetch waits for room. Rejects with `index-unavailable`, `store-unavailable` or the signal's reason; the
-     * next step goes on.
+     * Deletes victims until the store is within its limits. Does nothing while the index is not complete. Resolves to
+     * whether the next step should come soon, because data arrives fast or a fetch waits for space. Rejects with
+     * `index-unavailable`, `store-unavailable` or the signal's reason; the next step continues.
      */
     async step(signal: AbortSignal): Promise<boolean> {
       if (!(await index.epoch.isComplete())) return false;

@@ -1,4 +1,4 @@
-// Everything that pinned images are made of, as far as it is here.
+// Finds all cached parts of pinned images.
 import type { ImageName } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import {
@@ -13,9 +13,12 @@ import {
 } from '@cistern/content';
 import { goPast } from '../go-past.ts';
 
-/** Resolves for a pin that is written: from now on nothing of its image that is here is evicted. Rejects as the returned function. */
+/**
+ * Waits until a written pin protects its image: afterwards none of its cached parts is evicted. Rejects as
+ * `ReadPinnedDigests`.
+ */
 export async function untilPinHolds(deps: PinnedDigestsDeps, pin: ImageName): Promise<void> {
-  // A deletion that begins after the pin was written sees it.
+  // A deletion that begins after the pin was written respects it.
   for (const digest of await createPinnedDigests(deps)([pin])) await untilDeleted(deps, digest);
 }
 
@@ -23,7 +26,10 @@ export interface PinnedDigestsDeps extends IndexAndStore {
   readonly now: () => number;
 }
 
-/** Of `pins`; default: of all, read again with every call. Each manifest is read once. */
+/**
+ * Returns the digests that `pins` protect. By default it reads all pins again with each call. Each manifest is read
+ * once.
+ */
 export type ReadPinnedDigests = (pins?: readonly ImageName[]) => Promise<ReadonlySet<Digest>>;
 
 const manifestBytes = 16 * 1024 * 1024;
@@ -57,7 +63,7 @@ export function createPinnedDigests({ index, store, now }: PinnedDigestsDeps): R
       let isReadable = true;
       const onFailure = () => void (isReadable = false);
       await goPast({ store, onFailure }, async () => add(pinned, await digestsOf(pin)));
-      // Without one of its manifests its parts are unknown. They are among what its repository holds.
+      // The parts of an unreadable manifest are unknown, so everything that its repository holds is protected.
       if (!isReadable) add(pinned, await index.links.digests(pin));
     }
     return pinned;

@@ -1,4 +1,4 @@
-// What goes to keep some of the disk free, and to make room for who waits.
+// Tests eviction that keeps part of the disk free and makes space for waiting fetches.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { parseRepositoryName } from '@cistern/oci';
@@ -11,7 +11,9 @@ const all = [true, true, true];
 const none = [false, false, false];
 const totalBytes = 1_000_000;
 
-/** A disk of a megabyte, of which a tenth is to be free, and images of a hundred thousand bytes. */
+/**
+ * Starts a cache on a disk of a megabyte. A tenth of it must stay free, and each image has a hundred thousand bytes.
+ */
 async function startOnDisk(t: TestContext, maxBytes = Infinity) {
   const others = { bytes: 0 };
   const held = { bytes: async () => 0 };
@@ -32,7 +34,7 @@ async function startOnDisk(t: TestContext, maxBytes = Infinity) {
   return { ...started, images, others, freeBytes: async () => totalBytes - others.bytes - (await held.bytes()) };
 }
 
-test('what others write to the disk makes the oldest go, and leaves nothing but what is pinned in the end', async (t) => {
+test('other data on the disk evicts the oldest images first, and finally all but the pinned one', async (t) => {
   const { images, others, evict, here, store, freeBytes, metrics, clock } = await startOnDisk(t);
   const [pinned, oldest, , newest] = images;
   await pinImage(store, {
@@ -50,7 +52,7 @@ test('what others write to the disk makes the oldest go, and leaves nothing but 
   const text = await metrics.registry.metrics();
   assert.match(text, /^cistern_store_min_free_bytes 100000$/m);
   assert.match(text, /^cistern_store_free_bytes \d+$/m);
-  // Only so much is free at a time as has gone.
+  // Each eviction frees only as much space as it removes.
   others.bytes = 850_000;
   for (let round = 0; round < 20; round += 1) {
     clock.nowMs += 60_000;
@@ -60,10 +62,10 @@ test('what others write to the disk makes the oldest go, and leaves nothing but 
   for (const { digests } of [newest!, images.at(-1)!]) assert.deepEqual(await here(digests), none);
 });
 
-test('room is made for who waits, at once, and no longer when nobody does', async (t) => {
+test('eviction frees space for a waiting fetch immediately, and stops when no fetch waits', async (t) => {
   const { index, evict, step, freeBytes, images, here } = await startOnDisk(t);
   await wantRoom(index, 400_000);
-  // The wanted bytes expire: a fetch that waits repeats them.
+  // The wanted bytes expire: a waiting fetch repeats its report.
   await evict();
   assert.deepEqual(await here(images[0]!.digests), all);
   await wantRoom(index, 400_000);
@@ -75,7 +77,7 @@ test('room is made for who waits, at once, and no longer when nobody does', asyn
   assert.equal(await freeBytes(), before);
 });
 
-test('for who waits in vain nothing goes', async (t) => {
+test('nothing is evicted for a fetch that cannot fit', async (t) => {
   const { index, step, images, here, store, clock } = await startOnDisk(t);
   for (const { repository, tag } of images.slice(1))
     await pinImage(store, {
@@ -91,7 +93,7 @@ test('for who waits in vain nothing goes', async (t) => {
   assert.deepEqual(await here(images[0]!.digests), all);
 });
 
-test('the lower of maxbytes and what the disk leaves is the limit, for a plan too', async (t) => {
+test('the lower of maxbytes and the disk limit applies, also to a plan', async (t) => {
   const { plan, others, evict, index } = await startOnDisk(t, 600_000);
   assert.equal((await plan({})).downToBytes, 510_000);
   await evict();

@@ -1,4 +1,4 @@
-// Races of eviction over the indexes that need no server; over Redis they are in test/adapters.
+// Runs the eviction races on the indexes that need no server. test/adapters runs them on Redis.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The limits of a store whose file system does not say how much room it has.
+// Tests the limits of a store whose file system does not report its free space.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
@@ -8,7 +8,7 @@ import { createReadLimits } from './eviction-limits.ts';
 type Space = NonNullable<BlobStore['space']>;
 
 const fails = async () => Promise.reject(new Error('stale file handle'));
-/** While a fetch waits for 100 bytes. */
+/** The limits while a fetch waits for 100 bytes. */
 const byMaxBytes = { mostBytes: 900, highBytes: 810, lowBytes: 720 };
 
 function startLimits(space: Space) {
@@ -23,13 +23,13 @@ function startLimits(space: Space) {
   return { seen, lines, readLimits };
 }
 
-test('a file system that does not say its size leaves maxbytes as the only limit', async () => {
+test('maxbytes is the only limit if the file system does not report its size', async () => {
   const { readLimits, lines } = startLimits(async () => undefined);
   assert.deepEqual(await readLimits(5000, 100), byMaxBytes);
   assert.deepEqual(lines, []);
 });
 
-test('while the file system cannot be asked maxbytes is the limit, and the log says so once', async () => {
+test('maxbytes is the limit while the file system cannot be read, and one log line reports it', async () => {
   const { seen, readLimits, lines } = startLimits(fails);
   for (let looks = 0; looks < 3; looks += 1) assert.deepEqual(await readLimits(5000, 100), byMaxBytes);
   assert.equal(lines.length, 1);

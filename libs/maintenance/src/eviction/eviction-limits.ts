@@ -1,4 +1,5 @@
-// How much the store may hold: as many bytes as it is given, and no more than leaves its file system some room.
+// Computes how many bytes the store may hold: at most `maxBytes`, and no more than leaves enough free space on its file
+// system.
 import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import { type MinFree, minFreeBytes } from '@cistern/fills';
@@ -7,26 +8,28 @@ import type { Logger } from '@cistern/telemetry';
 import type { ChooseAgedDeps } from './choose-victims.ts';
 
 export interface EvictionLimits {
-  /** At the brim. Infinity: there is no limit. */
+  /** The hard limit, in bytes. Infinity means no limit. */
   readonly mostBytes: number;
-  /** Room is made when the store holds more than this … */
+  /** Eviction starts when the store holds more bytes than this. */
   readonly highBytes: number;
-  /** … until it holds no more than this. */
+  /** Eviction stops when the store holds no more bytes than this. */
   readonly lowBytes: number;
-  /** Of the store's file system, in bytes; absent where it has none, or none that reports its space. */
+  /**
+   * Free space of the store's file system, in bytes. Unset if there is no file system or it does not report its space.
+   */
   readonly disk?: { readonly freeBytes: number; readonly minFreeBytes: number };
 }
 
-/** For a store that holds `heldBytes` now, while somebody waits for `wantedBytes`. Does not reject. */
+/** Returns the limits for a store that holds `heldBytes` now, while fetches wait for `wantedBytes`. Does not reject. */
 export type ReadLimits = (heldBytes: number, wantedBytes: number) => Promise<EvictionLimits>;
 
 export interface LimitSettings {
-  /** Infinity: any number. */
+  /** Infinity means no limit. */
   readonly maxBytes: number;
-  /** Parts of what the store may hold, from 0 to 1. */
+  /** High watermark as a share of the hard limit, from 0 to 1. `lowShare` is the low watermark. */
   readonly highShare: number;
   readonly lowShare: number;
-  /** `undefined`: nothing is kept free. */
+  /** `undefined` means that no space is kept free. */
   readonly minFree: MinFree | undefined;
 }
 
@@ -34,8 +37,8 @@ const wantedName = 'eviction wanted bytes';
 const keepWantedMs = 2_000;
 
 /**
- * What others write to the file system, and fills in flight, lessens what the store may hold from one look to the next. Where the
- * file system does not report its space, `maxBytes` alone is the limit.
+ * Creates the function that computes the limits. Other data on the file system and fills in flight reduce the limit
+ * between two calls. If the file system does not report its space, `maxBytes` is the only limit.
  */
 export function createReadLimits(
   { maxBytes, highShare, lowShare, minFree }: LimitSettings,
@@ -71,7 +74,7 @@ export function createReadLimits(
   };
 }
 
-/** From one configuration, for the eviction and for its plan. */
+/** Returns the settings for eviction and for its plan, from one configuration. */
 export function evictionSettings(
   { storageLimits, storageRedirect, upstreams }: Pick<Config, 'storageLimits' | 'storageRedirect' | 'upstreams'>,
   deps: { readonly store: BlobStore; readonly log: Logger },
@@ -85,15 +88,16 @@ export function evictionSettings(
 }
 
 /**
- * Fetches and commits that wait for room report it to the worker that evicts. The last report of several workers holds; each repeats it while
- * it waits. 0 means that no fetch waits here any more. Rejects with `index-unavailable`.
+ * Reports to the evicting worker how many bytes waiting fetches and commits need. The last report of several workers
+ * wins; each worker repeats it while it waits. 0 means that no fetch waits on this worker any more. Rejects with
+ * `index-unavailable`.
  */
 export async function wantRoom({ values }: Pick<CacheIndex, 'values'>, bytes: number): Promise<void> {
   if (bytes === 0) await values.remove(wantedName);
   else await values.put(wantedName, String(bytes), keepWantedMs);
 }
 
-/** Bytes. Rejects with `index-unavailable`. */
+/** Returns the bytes that waiting fetches and commits need. Rejects with `index-unavailable`. */
 export async function readWantedRoom({ values }: Pick<CacheIndex, 'values'>): Promise<number> {
   return Number((await values.get(wantedName)) ?? 0);
 }

@@ -1,4 +1,4 @@
-// What goes when the store is full, and what stays.
+// Tests which blobs a full store evicts, and which stay.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRepositoryName } from '@cistern/oci';
@@ -9,7 +9,7 @@ const nothing = async () => {};
 const all = [true, true, true];
 const none = [false, false, false];
 
-test('nothing goes until the store holds more than the high watermark, then what was pulled longest ago, down to the low one', async (t) => {
+test('eviction starts above the high watermark and removes the least recently pulled blobs down to the low one', async (t) => {
   const { addImage, pull, evict, here, recount, metrics } = await startFullCache(t, {
     highBytes: 350_000,
     lowBytes: 250_000,
@@ -33,7 +33,7 @@ test('nothing goes until the store holds more than the high watermark, then what
   );
 });
 
-test('what was evicted is fetched again when somebody wants it, though a manifest may be in memory still', async (t) => {
+test('an evicted blob is fetched again on request, though its manifest may still be in memory', async (t) => {
   const { addImage, pull, check, evict, here, hub, clock } = await startFullCache(t, {
     highBytes: 150_000,
     lowBytes: 110_000,
@@ -52,7 +52,7 @@ test('what was evicted is fetched again when somebody wants it, though a manifes
   assert.equal(hub.gets.filter(({ digest }) => digest === one!.blobs[1]).length, 2);
 });
 
-test('a blob that was pulled within two minutes stays, unless the store is above its high watermark', async (t) => {
+test('a blob pulled within two minutes stays, unless the store is above its high watermark', async (t) => {
   const { addImage, pull, evict, here } = await startFullCache(t, { highBytes: 250_000, lowBytes: 110_000 });
   const images = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
   for (const image of images) await pull(image);
@@ -65,7 +65,7 @@ test('a blob that was pulled within two minutes stays, unless the store is above
   assert.deepEqual(await here(layers), [false, false, true]);
 });
 
-test('a blob that was pulled a moment ago stays, however full the store is', async (t) => {
+test('a blob that was just pulled stays, however full the store is', async (t) => {
   const { addImage, pull, evict, here } = await startFullCache(t, { highBytes: 50_000, lowBytes: 10_000 });
   const image = addImage('image/1', 'latest', [1]);
   await pull(image);
@@ -75,7 +75,7 @@ test('a blob that was pulled a moment ago stays, however full the store is', asy
   assert.deepEqual(await here(image.digests), none);
 });
 
-test('a victim that is pulled after it was chosen stays, and another one goes in its place', async (t) => {
+test('a victim that is pulled after it was chosen stays, and another one is evicted instead', async (t) => {
   let onChosen = nothing;
   const { addImage, pull, pullBlob, evict, here } = await startFullCache(t, {
     highBytes: 150_000,
@@ -102,7 +102,7 @@ test('a victim that is pulled after it was chosen stays, and another one goes in
   assert.deepEqual(await here([one!.blobs[1]!, two!.blobs[1]!]), [true, false]);
 });
 
-test('a blob that a slow client reads is touched each minute, and does not go', async (t) => {
+test('the read of a slow client touches its blob each minute and prevents eviction', async (t) => {
   const { addImage, pull, evict, here, cache, index, clock } = await startFullCache(t, {
     highBytes: 9_000_000,
     lowBytes: 8_000_000,
@@ -123,14 +123,14 @@ test('a blob that a slow client reads is touched each minute, and does not go', 
   reading.close();
 });
 
-test('a manifest goes before its blobs, also where clients have asked for nothing else for long', async (t) => {
+test('a manifest is evicted before its blobs, also if clients have long requested nothing else', async (t) => {
   const { addImage, pull, check, evict, here, clock, store } = await startFullCache(t, {
     highBytes: 350_000,
     lowBytes: 50_000,
   });
   const images = [1, 2, 3].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
   for (const image of images) await pull(image);
-  // Of the first only the manifest is asked for: it is the last to go, and whole until then.
+  // Only the manifest of the first image is requested. Its image is evicted last and stays whole until then.
   clock.nowMs += 120_000;
   await check(images[0]!);
   clock.nowMs += 120_000;
@@ -151,7 +151,7 @@ test('a manifest goes before its blobs, also where clients have asked for nothin
   assert.ok(removed.indexOf(images[0]!.blobs[1]!) > removed.indexOf(images[2]!.blobs[1]!));
 });
 
-test('a layer that two repositories share stays while one of them is wanted, and that one goes on serving', async (t) => {
+test('a layer shared by two repositories stays and is served while one of them is in use', async (t) => {
   const { addImage, pull, check, evict, here, clock, hub, cache, pullBlob } = await startFullCache(t, {
     highBytes: 350_000,
     lowBytes: 320_000,
@@ -176,7 +176,7 @@ test('a layer that two repositories share stays while one of them is wanted, and
   assert.equal(hub.gets.length, gets);
 });
 
-test('what clients may be reading from the store itself stays for as long as they may', async (t) => {
+test('a blob that clients may read directly from the store stays while their URLs are valid', async (t) => {
   const { addImage, pull, evict, here, clock } = await startFullCache(t, {
     highBytes: 50_000,
     lowBytes: 10_000,
@@ -191,7 +191,7 @@ test('what clients may be reading from the store itself stays for as long as the
   assert.deepEqual(await here(image.digests), none);
 });
 
-test('nothing goes while it is not known what there is', async (t) => {
+test('nothing is evicted while the index is incomplete', async (t) => {
   let isComplete = false;
   const { addImage, pull, evict, here } = await startFullCache(t, {
     highBytes: 50_000,
@@ -207,7 +207,7 @@ test('nothing goes while it is not known what there is', async (t) => {
   assert.deepEqual(await here(image.digests), none);
 });
 
-test('two evictors at once do the work of one', async (t) => {
+test('two evictors at the same time do the work of one', async (t) => {
   const removed: string[] = [];
   const { addImage, pull, openEviction, here, recount, clock } = await startFullCache(t, {
     highBytes: 250_000,

@@ -1,5 +1,5 @@
-// A deletion that the store or the index has interrupted comes to its end, and until then everything counts. A blob that the store
-// does not remove stops nothing.
+// Deletions that the store or the index interrupts complete later, and their bytes count until then. A blob that the
+// store fails to remove does not stop other deletions.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -11,7 +11,7 @@ const all = [true, true, true];
 const none = [false, false, false];
 const refusal = new CacheError('store-unavailable', 'The store removes nothing.');
 
-test('a deletion whose end the index does not hear of is ended as soon as it does', async (t) => {
+test('a deletion whose end the index did not record completes when the index recovers', async (t) => {
   let isDeaf = false;
   let limits = { mostBytes: 150_000, highBytes: 150_000, lowBytes: 140_000 };
   const { addImage, pull, step, evict, recount, here } = await startFullCache(t, {
@@ -36,14 +36,14 @@ test('a deletion whose end the index does not hear of is ended as soon as it doe
   await assert.rejects(evict(), (error) => isCacheError(error, 'index-unavailable'));
   assert.equal((await here([one!.manifest]))[0], false);
   isDeaf = false;
-  // There is room enough by now.
+  // There is enough space by now.
   limits = { mostBytes: Infinity, highBytes: Infinity, lowBytes: Infinity };
   await step();
   const { counted, totals } = await recount();
   assert.deepEqual(totals, counted);
 });
 
-test('what a store does not remove counts, is fetched from by nobody, and goes when the store is back', async (t) => {
+test('blobs that the store does not remove still count, are not fetched, and are removed when it recovers', async (t) => {
   let isDown = false;
   const { addImage, pull, evict, here, recount } = await startFullCache(t, {
     highBytes: 50_000,
@@ -70,7 +70,7 @@ test('what a store does not remove counts, is fetched from by nobody, and goes w
   assert.deepEqual([totals, counted.blobs], [counted, 0]);
 });
 
-test('one blob that the store does not remove stops nothing, is served, and is tried again after a while', async (t) => {
+test('one blob that the store does not remove stops no other, is served, and is retried later', async (t) => {
   const stuck = new Set<Digest>();
   const tries: Digest[] = [];
   const { addImage, pull, pullBlob, evict, here, recount, metrics, lines, hub } = await startFullCache(t, {
@@ -91,7 +91,7 @@ test('one blob that the store does not remove stops nothing, is served, and is t
   for (const digest of [one!.manifest, one!.blobs[1]!]) stuck.add(digest);
   for (let steps = 0; steps < 20; steps += 1) await evict(1_000);
   assert.deepEqual(await here(one!.digests), [true, false, true]);
-  assert.deepEqual(await here([two!.blobs[1]!, three!.blobs[1]!]), [false, true], 'another goes in its place');
+  assert.deepEqual(await here([two!.blobs[1]!, three!.blobs[1]!]), [false, true], 'another one is evicted instead');
   assert.match(await metrics.registry.metrics(), /cistern_eviction_failures_total 2/);
   assert.equal(lines.filter((line) => line.includes('failed to delete blobs, will retry later')).length, 1);
   const gets = hub.gets.length;
@@ -103,12 +103,12 @@ test('one blob that the store does not remove stops nothing, is served, and is t
   stuck.clear();
   await pull(two!);
   await evict(20_000);
-  assert.ok(!tries.includes(one!.manifest), 'it is left for a minute');
+  assert.ok(!tries.includes(one!.manifest), 'it is spared for a minute');
   await evict(300_000);
   assert.deepEqual(await here(one!.digests), none);
 });
 
-test('an object that is gone although its removal failed is gone for the index too', async (t) => {
+test('an object that is missing after its failed removal is also removed from the index', async (t) => {
   const { addImage, pull, evict, here, recount } = await startFullCache(t, {
     highBytes: 50_000,
     lowBytes: 10_000,
@@ -128,7 +128,7 @@ test('an object that is gone although its removal failed is gone for the index t
   assert.deepEqual([totals, counted.blobs], [counted, 0]);
 });
 
-test('a worker that was frozen in a deletion removes nothing that others may have stored since', async (t) => {
+test('a worker that froze during a deletion does not remove a blob that another worker stored since', async (t) => {
   let freezes = false;
   const { addImage, pull, pullBlob, evict, here, index, recount, clock, hub } = await startFullCache(t, {
     highBytes: 50_000,
@@ -150,7 +150,7 @@ test('a worker that was frozen in a deletion removes nothing that others may hav
   const evicting = evict();
   await until(async () => (await index.blobs.get(image.blobs[1]!))?.state === 'deleting');
   freezes = false;
-  // The lease ends, and another worker takes the fetch.
+  // The lease expires, and another worker takes over the fetch.
   clock.nowMs += 60_000;
   assert.equal((await pullBlob(image.repository, image.blobs[1]!)).length, 100_000);
   await evicting;

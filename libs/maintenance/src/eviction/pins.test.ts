@@ -41,7 +41,7 @@ test('a pinned image survives any pressure, until its last pin is removed', asyn
   assert.deepEqual(await here([...byTag!.digests, ...byDigest!.digests]), [...none, ...none]);
 });
 
-test('a pinned manifest that cannot be read keeps its own repository alone', async (t) => {
+test('an unreadable pinned manifest protects only its own repository', async (t) => {
   const unreadable = new Set<string>();
   const { addImage, pull, evict, here, store } = await startFullCache(t, {
     highBytes: 50_000,
@@ -64,7 +64,7 @@ test('a pinned manifest that cannot be read keeps its own repository alone', asy
   assert.deepEqual(await here(other!.digests), none);
 });
 
-test('an image whose pin was confirmed stays, wherever its deletion was then', async (t) => {
+test('an image stays once its pin is confirmed, in every state of its deletion', async (t) => {
   for (const step of ['before', 'begun', 'removing'] as const) {
     let at = nothing;
     const { addImage, pull, evict, here, store, index, clock } = await startFullCache(t, {
@@ -103,7 +103,7 @@ test('an image whose pin was confirmed stays, wherever its deletion was then', a
       pinning = pinImage(store, pin)
         .then(() => untilPinHolds({ index, store, now: () => clock.nowMs }, pin))
         .then(() => here(image.digests));
-      // It may have to wait for the deletion.
+      // The pin may have to wait for the deletion.
       await Promise.race([pinning, new Promise((resolve) => setTimeout(resolve, 100))]);
     };
     await evict();

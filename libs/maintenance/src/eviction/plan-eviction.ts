@@ -1,4 +1,4 @@
-// What would go now, and why, if the store were to be brought down to so many bytes: for whoever wants to know before.
+// Plans an eviction for the operator: the blobs that it would remove now, and why.
 import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import type { EvictionReason } from '@cistern/telemetry';
@@ -20,19 +20,19 @@ interface PlannedVictim {
 }
 
 export interface EvictionPlan {
-  /** Of all that the store holds. */
+  /** Bytes of all stored blobs. */
   readonly bytes: number;
-  /** To which it would be brought down; `undefined`: there is no need. */
+  /** The size in bytes to which eviction would reduce the store. `undefined` means that nothing must be evicted. */
   readonly downToBytes: number | undefined;
-  /** Of what is never evicted. */
+  /** Number of pinned blobs, which are never evicted. */
   readonly pinned: number;
-  /** In the order in which they would go. Read once. */
+  /** Victims in the order of their eviction. Iterate once. */
   readonly victims: AsyncIterable<PlannedVictim>;
 }
 
 /**
- * Nothing is changed by it. `downToBytes`: as if the store had to be brought down to so many; default: as its watermarks want it.
- * Rejects with `store-unavailable`, `index-unavailable` or the signal's reason, and so does walking through the victims.
+ * Plans without changing anything. `downToBytes` sets the size to plan for; by default the watermarks set it. Rejects
+ * with `store-unavailable`, `index-unavailable` or the signal's reason, and so does iterating over the victims.
  */
 export async function planEviction(
   deps: PlanEvictionDeps,

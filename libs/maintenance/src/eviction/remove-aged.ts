@@ -1,4 +1,4 @@
-// Removes what is too old, whether the store is full or not.
+// Evicts blobs that exceed their maximum age, whether the store is full or not.
 import type { Logger } from '@cistern/telemetry';
 import { chooseAged, type ChooseAgedDeps } from './choose-victims.ts';
 import type { Deleter } from './create-deleter.ts';
@@ -8,7 +8,10 @@ export interface AgingDeps extends ChooseAgedDeps {
   readonly log: Logger;
 }
 
-/** One search for blobs that are too old. Rejects as `Deleter.remove`, and with the signal's reason; the next one goes on. */
+/**
+ * Runs one search for blobs past their maximum age. Rejects as `Deleter.remove` or with the signal's reason; the next
+ * search continues.
+ */
 export async function removeAged(deps: AgingDeps, signal: AbortSignal): Promise<void> {
   const { index, deleter, log } = deps;
   if (!(await index.epoch.isComplete())) return;

@@ -9,7 +9,7 @@ import { createLogger, createMetrics } from '@cistern/telemetry';
 import { until } from '@cistern/runtime/testing';
 import { startEvictor } from './start-evictor.ts';
 
-test('a search by age that fails, or takes for ever, does not stop eviction', async () => {
+test('an age search that fails or never ends does not stop eviction', async () => {
   const nowMs = 1_700_000_000_000;
   const index = createTestIndex({ now: () => nowMs });
   const store = createMemoryStore();
@@ -59,7 +59,7 @@ test('a search by age that fails, or takes for ever, does not stop eviction', as
   }
 });
 
-test('an evictor that cannot go on says why once, tries again, and says so again when it fails after that', async (t) => {
+test('a failing evictor logs why once, retries, and logs again only after a recovery', async (t) => {
   const index = createTestIndex({ now: () => 1 });
   let steps = 0;
   const full = new CacheError('index-unavailable', 'Its disk is full; free some of it.');

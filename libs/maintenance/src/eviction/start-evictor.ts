@@ -1,5 +1,5 @@
-// Keeps the store within its limits, always, and removes what is too old. Every worker has both loops; of all of them one evicts, and
-// one looks for what is too old, which may take long.
+// Keeps the store within its limits and evicts blobs past their maximum age. Every worker runs both loops, and leases
+// choose one worker for each. The age search has its own loop because it may take long.
 import type { Metrics } from '@cistern/telemetry';
 import { startLoop } from '@cistern/index';
 import { createDeleter, type DeleterDeps } from './create-deleter.ts';

@@ -17,8 +17,8 @@ import { type ForgettingPass, type ManifestName, readManifestName, readTagName }
 const atOnce = 16;
 
 /**
- * `beforeMs`: names that were confirmed by then are old. Resolves to the number of manifests that are forgotten. Rejects where the
- * object of a manifest that stays cannot be read.
+ * Forgets names that were last confirmed at `beforeMs` or earlier. Resolves to the number of forgotten manifests.
+ * Rejects if the object of a manifest that stays cannot be read.
  */
 export async function forgetInRepository(pass: ForgettingPass, key: RepositoryKey, beforeMs: number): Promise<number> {
   const { index, pinned, signal, past } = pass;
@@ -27,7 +27,7 @@ export async function forgetInRepository(pass: ForgettingPass, key: RepositoryKe
   for (const { digest, confirmed } of manifests)
     if (confirmed !== 'cached' && confirmed.writtenAtMs <= beforeMs) old.set(digest, confirmed);
   if (old.size === 0 && manifests.length > 0) return 0;
-  // A record without an object is left where an earlier pass was cut off.
+  // An interrupted pass leaves a record without an object.
   for await (const { upstream, repository, tag } of tagsOf(pass, key)) {
     const { record, confirmed } = await readTagName(pass, { upstream, repository, tag });
     if (confirmed !== 'cached' && confirmed.atMs <= beforeMs) await forgetTag(pass, { ...key, tag }, record);
@@ -35,7 +35,7 @@ export async function forgetInRepository(pass: ForgettingPass, key: RepositoryKe
   const staying = manifests.filter(({ digest }) => !old.has(digest));
   const named = await namedBy(pass, key, staying, old);
   const wereNamed = new Set([...old.values()].flatMap(({ links }) => links.map(({ digest }) => digest)));
-  // Parts first: while the object of their manifest is there, another pass finds them.
+  // Parts first: another pass finds them only while the object of their manifest exists.
   if (named !== undefined)
     await forEachBounded(others, { atOnce, signal }, (digest) =>
       past(async () => {
@@ -69,8 +69,8 @@ async function readRepository(pass: ForgettingPass, key: RepositoryKey) {
 }
 
 /**
- * The parts of manifests that stay; `undefined` if one of them has no object that says so. An old manifest that is such a part stays
- * too: it is taken from `old`.
+ * Returns the parts of the manifests that stay, or `undefined` if one of them has no links object. An old manifest that
+ * is such a part also stays and is removed from `old`.
  */
 async function namedBy(
   { store, signal }: ForgettingPass,
@@ -96,7 +96,7 @@ async function namedBy(
   return isKnown ? named : undefined;
 }
 
-/** A manifest that came meanwhile may name parts whose links were removed. */
+/** Restores links of manifests that arrived during the pass, because their parts may have lost theirs. */
 async function putNewLinks({ index, store }: ForgettingPass, key: RepositoryKey, known: ReadonlySet<Digest>) {
   for (const digest of await index.links.digests(key)) {
     if (known.has(digest) || !isHeldManifest(await index.links.get(key, digest, { fresh: true }))) continue;

@@ -1,4 +1,4 @@
-// Which names are forgotten, and what of them is left.
+// Tests which names are forgotten, and which of their records stay.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { linksObjectKey, tagObjectKey } from '@cistern/blob-store';
@@ -16,7 +16,7 @@ const app = repositoryOf('docker.io', 'library/app');
 
 const none = { tags: 0, manifests: 0, failed: 0 };
 
-/** As many images of one repository as there are tags, all pulled; the last is pulled a day later and stays. */
+/** Pulls one image of a repository for each tag. The last is pulled a day later and stays. */
 async function startImages(t: TestContext, tags: readonly string[]) {
   const started = await startForgettingCache(t, dayMs);
   const images = tags.map((tag, at) => addImage(started.hub, { repository: app.repository, tag, layers: [at] }));
@@ -27,7 +27,7 @@ async function startImages(t: TestContext, tags: readonly string[]) {
   return { ...started, images };
 }
 
-test('a name is forgotten when its manifest is gone and was not confirmed for so long, with all that is kept of it', async (t) => {
+test('a name with an evicted manifest is forgotten with all its records after it was not confirmed for long', async (t) => {
   const { images, forget, evict, clock, tagOf, links, store, pull, hub } = await startImages(t, [
     'old',
     'here',
@@ -51,7 +51,7 @@ test('a name is forgotten when its manifest is gone and was not confirmed for so
   assert.deepEqual(hub.calls.slice(before), ['get-manifest', 'get-blob', 'get-blob']);
 });
 
-test('a name that upstream has confirmed since stays, and so does a pinned one', async (t) => {
+test('a name that upstream confirmed since stays, and so does a pinned one', async (t) => {
   const { images, forget, evict, clock, tagOf, links, store, cache, policy } = await startImages(t, [
     'a',
     'b',
@@ -65,7 +65,7 @@ test('a name that upstream has confirmed since stays, and so does a pinned one',
   Object.assign(policy, { ttlMs: 0 });
   await cache.statManifest(imageName(confirmed));
   clock.nowMs += dayMs / 2;
-  // By its digest the manifest was last given a day ago.
+  // The upstream last returned the manifest by digest a day ago.
   assert.deepEqual(await forget(), { ...none, manifests: 1 });
   for (const image of [confirmed, pinned, byDigest]) assert.notEqual(await tagOf(image), undefined);
   const known = await links(app.repository);
@@ -85,11 +85,11 @@ test('parts that another image of the repository names stay', async (t) => {
   await evict([old.manifest, layer2]);
   clock.nowMs += dayMs;
   assert.deepEqual(await forget(), { ...none, tags: 1, manifests: 1 });
-  // Its bytes are here, for another repository has them.
+  // The layer's bytes are stored, because another repository holds them.
   assert.ok(!(await links(app.repository)).has(layer1));
   assert.deepEqual(await links(app.repository), new Set(shares.digests));
   assert.deepEqual(await links('library/foreign'), new Set(foreign.digests));
-  // A manifest that an index lists keeps its platform.
+  // An index keeps the manifest of each platform that it lists.
   const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [listed] };
   hub.addManifest(app.repository, 'index', Buffer.from(JSON.stringify(index)), mediaTypes.ociIndex);
   await cache.openManifest({ ...app, reference: parseReference('index') });
@@ -104,7 +104,7 @@ test('parts that another image of the repository names stay', async (t) => {
   for (const digest of [shares.manifest, shares.blobs[2]!]) assert.ok(!known.has(digest));
 });
 
-test('no more names are kept than ten times those that are cached, the oldest go first', async (t) => {
+test('at most ten names are kept for each cached one, and the oldest are forgotten first', async (t) => {
   const room = 3;
   const images = 80;
   const { forget, evict, clock, pull, hub, kept, tagOf } = await startForgettingCache(t, 365 * dayMs);
@@ -128,7 +128,7 @@ test('no more names are kept than ten times those that are cached, the oldest go
     assert.equal((await tagOf(image)) !== undefined, number >= images - 10 * room, image.tag);
 });
 
-test('a tag that a client has just asked for stays, however few images are cached', async (t) => {
+test('a tag that a client just requested stays, however few images are cached', async (t) => {
   const { forget, clock, cache, hub, tagOf } = await startForgettingCache(t, dayMs);
   const image = addImage(hub, { repository: app.repository, tag: 'a', layers: [1] });
   await cache.statManifest(imageName(image));
@@ -139,7 +139,7 @@ test('a tag that a client has just asked for stays, however few images are cache
   assert.equal(await tagOf(image), undefined);
 });
 
-test('a tag that is confirmed while it is forgotten stays, with its object', async (t) => {
+test('a tag that is confirmed during the pass stays, with its object', async (t) => {
   const { images, forget, evict, deps, store, index } = await startImages(t, ['old', 'kept']);
   const [old] = images as [TestImage];
   const tag = { ...app, tag: old.tag };
@@ -155,7 +155,7 @@ test('a tag that is confirmed while it is forgotten stays, with its object', asy
   assert.notEqual(await store.readObject(tagObjectKey(tag)), undefined);
 });
 
-test('a manifest that is pulled while it is forgotten stays, with its links and their object', async (t) => {
+test('a manifest that is pulled during the pass stays, with its links and their object', async (t) => {
   for (const when of ['before', 'after'] as const) {
     const { images, forget, evict, store, index, pull, links } = await startImages(t, ['old', 'kept']);
     const [old] = images as [TestImage];
@@ -175,7 +175,7 @@ test('a manifest that is pulled while it is forgotten stays, with its links and 
   }
 });
 
-test('a manifest that comes while another is forgotten keeps the parts of both', async (t) => {
+test('a manifest that arrives while another is forgotten keeps the parts of both', async (t) => {
   const { images, forget, evict, store, pull, hub, links } = await startImages(t, ['old', 'kept']);
   const [old] = images as [TestImage];
   await evict(old.digests);
@@ -190,7 +190,7 @@ test('a manifest that comes while another is forgotten keeps the parts of both',
   for (const digest of comes.digests) assert.ok(known.has(digest), digest);
 });
 
-test('an object that fails costs no other repository its turn', async (t) => {
+test('an object that fails does not stop the pass over other repositories', async (t) => {
   const { images, forget, evict, store, pull, hub, clock, links } = await startImages(t, ['old', 'kept']);
   const [old] = images as [TestImage];
   const other = addImage(hub, { repository: 'library/other', tag: 'a', layers: [7] });
@@ -208,7 +208,7 @@ test('an object that fails costs no other repository its turn', async (t) => {
   assert.deepEqual(await forget(), { ...none, manifests: 1 });
 });
 
-test('a pass that is cut off is gone on with', async (t) => {
+test('an interrupted pass is resumed', async (t) => {
   const { images, forget, evict, store, kept, links } = await startImages(t, ['old', 'kept']);
   const [old, last] = images as [TestImage, TestImage];
   await evict(old.digests);
@@ -226,7 +226,7 @@ test('a pass that is cut off is gone on with', async (t) => {
   assert.deepEqual(await kept(), { tags: 1, links: last.digests.length, objects: 2 + last.blobs.length });
 });
 
-test('lists are forgotten where nothing of a repository is held', async (t) => {
+test('lists of a repository without links are forgotten', async (t) => {
   const { hub, forget, clock, cache, store, pull } = await startForgettingCache(t, dayMs);
   const image = addImage(hub, { repository: app.repository, tag: 'a', layers: [1] });
   await pull(image);
@@ -243,7 +243,7 @@ test('lists are forgotten where nothing of a repository is held', async (t) => {
   assert.equal(await lists(), 1);
 });
 
-test('while the index is not complete nothing is forgotten', async (t) => {
+test('nothing is forgotten while the index is incomplete', async (t) => {
   const { images, forget, evict, index, tagOf } = await startImages(t, ['old', 'kept']);
   await evict(images[0]!.digests);
   const epoch = { ...index.epoch, isComplete: async () => false };
@@ -251,7 +251,7 @@ test('while the index is not complete nothing is forgotten', async (t) => {
   assert.notEqual(await tagOf(images[0]!), undefined);
 });
 
-test('names are forgotten again and again, by one worker of all', async (t) => {
+test('one worker of all forgets names again and again', async (t) => {
   const { deps, evict, hub, pull, clock, tagOf } = await startForgettingCache(t, 10_000);
   const image = addImage(hub, { repository: app.repository, tag: 'old', layers: [1] });
   await pull(image);

@@ -1,5 +1,5 @@
-// Forgets names whose manifests are gone: those that were not confirmed for long, and the oldest of those that are too many
-// (decision 0058). So index and store do not keep for ever the names of images that were pulled once.
+// Forgets names whose manifests are evicted: those not confirmed for long, and the oldest of too many (decision 0058).
+// Otherwise index and store would keep the names of images that were pulled only once.
 import { listObjectsPrefix, parseListObjectKey } from '@cistern/blob-store';
 import { forgetTag, readJsonObject } from '@cistern/content';
 import { forEachBounded } from '@cistern/runtime';
@@ -17,21 +17,21 @@ import {
 
 export interface ForgottenNames {
   readonly tags: number;
-  /** Each counts once for each repository. */
+  /** Counts a manifest once for each repository. */
   readonly manifests: number;
   /** Objects that could not be read or removed. */
   readonly failed: number;
 }
 
 const atOnce = 16;
-/** So many names for each that is cached, itself among them. */
+/** Names that are kept for each cached name, itself included. */
 const namesPerCached = 10;
-/** A client may be pulling what was confirmed a moment ago. */
+/** A client may be pulling a name that was confirmed within this time. */
 const spareMs = 60_000;
 
 /**
- * `undefined` while the index is not complete. Rejects with `store-unavailable`, `index-unavailable` or the signal's reason; the
- * next pass goes on.
+ * Runs one pass. Resolves to `undefined` while the index is not complete. Rejects with `store-unavailable`,
+ * `index-unavailable` or the signal's reason; the next pass continues.
  */
 export async function forgetNames(deps: ForgettingDeps, signal: AbortSignal): Promise<ForgottenNames | undefined> {
   const { index, store, log, now } = deps;
@@ -39,7 +39,7 @@ export async function forgetNames(deps: ForgettingDeps, signal: AbortSignal): Pr
   const forgotten = { tags: 0, manifests: 0, failed: 0 };
   const onFailure = (err: unknown) => {
     forgotten.failed += 1;
-    log.warn({ err }, 'forgetting goes on without an object');
+    log.warn({ err }, 'failed to forget object, continuing');
   };
   const past: ForgettingPass['past'] = (action) => goPast({ store, signal, onFailure }, action);
   const pass: ForgettingPass = { ...deps, pinned: await readPinned(deps), signal, past };
@@ -70,7 +70,7 @@ export async function forgetNames(deps: ForgettingDeps, signal: AbortSignal): Pr
 
 interface CountedNames {
   cached: number;
-  /** When the others were confirmed: eight bytes a name. */
+  /** Times of the last confirmation of names that are not cached: eight bytes a name. */
   readonly goneAtMs: number[];
 }
 
@@ -97,13 +97,13 @@ async function countNames(pass: ForgettingPass): Promise<CountedNames> {
   return counted;
 }
 
-/** When the newest of the names that are too many was confirmed. */
+/** Returns when the newest of the surplus names was confirmed. */
 function newestOfTooMany({ cached, goneAtMs }: CountedNames): number {
   const tooMany = goneAtMs.length - cached * (namesPerCached - 1);
   return tooMany <= 0 ? -Infinity : goneAtMs.sort((one, other) => one - other)[tooMany - 1]!;
 }
 
-/** Pages of lists of repositories of which nothing is held; they are kept without a pull too. */
+/** Forgets pages of lists of repositories without links. Such pages are kept even without a pull. */
 async function forgetLists({ index, store, forgetAfterMs, past, signal, now }: ForgettingPass): Promise<void> {
   await forEachBounded(store.listObjects(listObjectsPrefix), { atOnce, signal }, (objectKey) =>
     past(async () => {

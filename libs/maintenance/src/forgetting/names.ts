@@ -1,4 +1,5 @@
-// The names that the cache keeps: tags, and manifests of repositories. A name is cached while the bytes of its manifest are here.
+// Defines the names that the cache keeps: tags, and manifests of repositories. A name is cached while its manifest is
+// stored.
 import { type ImageName, parseTagObjectKey, tagObjectsPrefix } from '@cistern/blob-store';
 import {
   type DatedLinks,
@@ -14,7 +15,7 @@ import type { Logger } from '@cistern/telemetry';
 import { createPinnedDigests } from '../eviction/create-pinned-digests.ts';
 
 export interface ForgettingDeps extends IndexAndStore {
-  /** The upstream that a registry:2 cache's files in the store came from. */
+  /** The upstream that files of a registry:2 cache in the store came from. */
   readonly adoptAs: string | undefined;
   readonly forgetAfterMs: number;
   readonly log: Logger;
@@ -25,11 +26,11 @@ export interface ForgettingDeps extends IndexAndStore {
 export interface ForgettingPass extends ForgettingDeps {
   readonly pinned: Pinned;
   readonly signal: AbortSignal;
-  /** Goes on past one object that cannot be read or removed. */
+  /** Runs `action` and continues after it fails to read or remove one object. */
   readonly past: (action: () => Promise<void>) => Promise<void>;
 }
 
-/** Names that may not be forgotten. */
+/** Names that must be kept. */
 export interface Pinned {
   readonly tags: ReadonlySet<string>;
   readonly digests: ReadonlySet<Digest>;
@@ -44,7 +45,7 @@ export async function readPinned(deps: ForgettingDeps): Promise<Pinned> {
   return { tags: new Set(tags), digests: await createPinnedDigests(deps)(pins) };
 }
 
-/** All tags of the store, which are those that the index knows. */
+/** Yields all tags of the store; the index knows no others. */
 export async function* storedTags({ store }: ForgettingDeps): AsyncGenerator<TagKey> {
   for await (const objectKey of store.listObjects(tagObjectsPrefix)) {
     const key = parseTagObjectKey(objectKey);
@@ -53,9 +54,9 @@ export async function* storedTags({ store }: ForgettingDeps): AsyncGenerator<Tag
 }
 
 export interface TagName {
-  /** `undefined`: only the store knows the tag. */
+  /** `undefined` means that only the store knows the tag. */
   readonly record: TagRecord | undefined;
-  /** When the name was last confirmed; `cached` while its manifest is here, or where it is pinned. */
+  /** When the name was last confirmed, or `cached` if its manifest is stored or it is pinned. */
   readonly confirmed: 'cached' | { readonly atMs: number };
 }
 
@@ -72,11 +73,11 @@ export async function readTagName({ index, store, pinned, now }: ForgettingPass,
 
 export interface ManifestName {
   readonly digest: Digest;
-  /** `cached` while the manifest is here, or where it is pinned; else its links, and when upstream gave it. */
+  /** `cached` if the manifest is stored or pinned; otherwise its links and when the upstream returned it. */
   readonly confirmed: 'cached' | DatedLinks;
 }
 
-/** `undefined`: the repository does not hold it as a manifest. */
+/** Returns `undefined` if the repository does not hold the digest as a manifest. */
 export async function readManifestName(
   { index, store, pinned }: ForgettingPass,
   key: RepositoryKey,

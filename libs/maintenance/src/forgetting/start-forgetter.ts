@@ -1,18 +1,18 @@
-// Forgets names now and then. Every worker has one; of all of them one forgets.
+// Forgets names from time to time. Every worker has a forgetter, and a lease chooses the one that runs.
 import { startLoop } from '@cistern/index';
 import { forgetNames } from './forget-names.ts';
 import type { ForgettingDeps } from './names.ts';
 
-/** A pass reads the record of each name. */
+/** A pass reads the record of each name, so it does not run more often than needed. */
 const maxEveryMs = 86_400_000;
 const minEveryMs = 1_000;
 const passesPerAge = 10;
-/** Others have more to do at a start. */
+/** Leaves other work time after a start. */
 const firstLookMs = 60_000;
 const lookEveryMs = 600_000;
 const doneName = 'names-forgotten';
 
-/** A pass under way at its close is left, for another to go on with. */
+/** Closing interrupts a pass under way; another worker continues it. */
 export function startForgetter(deps: ForgettingDeps): { close(): Promise<void> } {
   const { index, log, forgetAfterMs, now } = deps;
   const everyMs = Math.max(minEveryMs, Math.min(maxEveryMs, forgetAfterMs / passesPerAge));

@@ -1,4 +1,4 @@
-// The scrub reads all of the store, part by part, at a bounded rate. After an interruption it goes on where it was
+// Reads the whole store, shard by shard, at a bounded rate. After an interruption it continues where it stopped
 // (decision 0033).
 import { cleanQuarantine, ifObjectAnswers } from '@cistern/content';
 import type { Digest } from '@cistern/oci';
@@ -18,9 +18,9 @@ import {
 import { scrubShard } from './scrub-shard.ts';
 
 export interface ScrubLimits {
-  /** Bytes of the store that are read in a second. */
+  /** Bytes to read per second. */
   readonly bytesPerSecond: number;
-  /** A pass begins so long after the one before began, or when that has ended. */
+  /** Time from the start of a pass to the start of the next. A pass that takes longer is followed immediately. */
   readonly everyMs: number;
 }
 
@@ -31,11 +31,11 @@ export interface ScrubDeps extends FetchBlobsDeps {
 
 const shards = 256;
 const maxDamages = 50;
-/** What is read twice after a crash is what was read since. */
+/** After a crash, at most the work of this time is repeated. */
 const writeEveryMs = 10_000;
-/** Whether a pass is due, or another worker's has to be gone on with. */
+/** Interval between checks whether a pass is due or another worker left one unfinished. */
 const lookEveryMs = 30_000;
-/** Others have more to do at a start. */
+/** Leaves other work time after a start. */
 const firstLookMs = 60_000;
 
 export function createScrub(deps: ScrubDeps) {
@@ -79,7 +79,7 @@ export function createScrub(deps: ScrubDeps) {
             signal,
             count(kind) {
               counts[kind] += 1;
-              // `setAside` counts what is damaged, whoever finds it.
+              // `setAside` counts damaged objects, whether a reader or the scrub found them.
               if (kind !== 'damaged') metrics.scrubObjects.inc({ kind });
             },
             onRead(bytes) {
@@ -98,7 +98,7 @@ export function createScrub(deps: ScrubDeps) {
         reached = reportAt(shard + 1);
       }
     } catch (error) {
-      // As far as it has come; the store may be what is away.
+      // Saves the progress. This may fail too, because the store may be the cause.
       await write().catch(() => {});
       throw error;
     }
@@ -108,8 +108,8 @@ export function createScrub(deps: ScrubDeps) {
 
   return {
     /**
-     * Goes on with the pass that is due, to its end; `undefined` if none is. Rejects with `store-unavailable`,
-     * `index-unavailable` or the signal's reason; the next call goes on where this one was.
+     * Runs the due pass to its end, or resumes it. Resolves to `undefined` if none is due. Rejects with
+     * `store-unavailable`, `index-unavailable` or the signal's reason; the next call continues where this one stopped.
      */
     async run(signal: AbortSignal): Promise<ScrubPass | undefined> {
       if (!(await index.epoch.isComplete())) return undefined;
@@ -121,9 +121,9 @@ export function createScrub(deps: ScrubDeps) {
         const inQuarantine = await cleanQuarantine(store, now());
         const { startedAtMs, counts } = ended.pass;
         const fields = { ...counts, inQuarantine, seconds: Math.round((now() - startedAtMs) / 1000) };
-        if (counts.damaged > 0) log.warn(fields, 'the store was read through: some of it was damaged');
-        else if (counts.failed > 0) log.warn(fields, 'the store was read through but for some objects');
-        else log.info(fields, 'the store was read through');
+        if (counts.damaged > 0) log.warn(fields, 'scrub found damaged objects');
+        else if (counts.failed > 0) log.warn(fields, 'scrub finished with failed objects');
+        else log.info(fields, 'scrub finished');
         return ended.pass;
       } finally {
         metrics.scrubProgress.set(Number.NaN);
@@ -133,8 +133,8 @@ export function createScrub(deps: ScrubDeps) {
 }
 
 /**
- * Reads the store through, again and again. Every worker has one; of all of them one reads. A pass under way at its close is left,
- * for another to go on with.
+ * Scrubs the store again and again. Every worker has a scrubber, and a lease chooses the one that reads. Closing
+ * interrupts a pass under way; another worker resumes it.
  */
 export function startScrubber(deps: ScrubDeps): { close(): Promise<void> } {
   const { everyMs } = deps.limits;

@@ -1,4 +1,4 @@
-// A scrub whose store cannot remove some of its objects.
+// Tests a scrub whose store fails to remove some objects.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
@@ -12,7 +12,7 @@ async function fail(): Promise<never> {
   throw failure;
 }
 
-test('an object that fails does not end a pass, and one that stays costs no other its look', async (t) => {
+test('a failing object does not end a pass, and an undeletable one does not prevent the check of others', async (t) => {
   const broken = new Set<Digest>();
   const { scrub, pullImage, flip, isRight, index } = await startScrubbedCache(t, {
     wrapStore: (inner): BlobStore => ({
@@ -33,14 +33,14 @@ test('an object that fails does not end a pass, and one that stays costs no othe
   await index.blobs.put({ ...(await index.blobs.get(undeletable!))!, state: 'deleting' });
   assert.partialDeepStrictEqual(await scrub(), { objects: 5, failed: 2, damaged: 1, healed: 1 });
   assert.ok(await isRight(damaged!));
-  // The store kept it, so it is served again.
+  // The store kept the object, so it is served again.
   assert.equal((await index.blobs.get(undeletable!))?.state, 'present');
   broken.clear();
   assert.partialDeepStrictEqual(await scrub(), { failed: 0, damaged: 1, healed: 1 });
   assert.ok(await isRight(undeletable!));
 });
 
-test('a report that cannot be read begins another pass', async (t) => {
+test('an unreadable report starts another pass', async (t) => {
   let isUnreadable = false;
   const { scrub, pullImage, flip } = await startScrubbedCache(t, {
     wrapStore: (inner): BlobStore => ({

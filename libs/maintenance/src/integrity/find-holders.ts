@@ -1,4 +1,4 @@
-// The repositories that hold a digest. Every repository has to be looked at, a few at a time, so this is for damage and purges.
+// Finds the repositories that hold a digest. The search visits every repository, so only damage and purges use it.
 import { type CacheIndex, type Link, type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { forEachBounded } from '@cistern/runtime';
@@ -8,7 +8,7 @@ type Links = Pick<CacheIndex, 'links'>;
 const pageSize = 500;
 const atOnce = 16;
 
-/** At most `limit` of them. */
+/** Returns at most `limit` links. */
 export async function findHolders(
   index: Links,
   digest: Digest,
@@ -30,7 +30,8 @@ export interface KeepOthersOptions {
 }
 
 /**
- * Takes from `digests` those that must stay: another repository holds them, or they are pinned. Rejects with `index-unavailable`.
+ * Removes from `digests` those that must stay, because another repository holds them or they are pinned. Rejects with
+ * `index-unavailable`.
  */
 export async function keepOthers(
   { index, readPinned, signal }: KeepOthersOptions,
@@ -44,7 +45,9 @@ export async function keepOthers(
   });
 }
 
-/** Every repository that sorts after `after`, in the order of their paths, as long as `isWanted` says so. */
+/**
+ * Yields every repository that sorts after `after`, in the order of their paths, as long as `isWanted` returns true.
+ */
 export async function* repositoriesWhile(
   { links }: Links,
   isWanted: (key: RepositoryKey) => boolean,

@@ -1,5 +1,5 @@
-// A byte of what is stored flips. Nobody gets a manifest or small blob with it. A large blob is found out by the first whole read of
-// the day, and by a client that asks again.
+// A stored byte flips. No client gets a manifest or small blob with it. The first whole read of the day, or a repeated
+// request of a client, detects it in a large blob.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type BlobStore, putBytes, quarantinePrefix } from '@cistern/blob-store';
@@ -12,19 +12,19 @@ import { until } from '@cistern/runtime/testing';
 import { bytesOf, collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
-const away = new CacheError('upstream-unreachable', 'The upstream is away.');
+const away = new CacheError('upstream-unreachable', 'The upstream is unavailable.');
 const minuteMs = 60_000;
 const large = bytesOf(3_000_000);
 
 async function start(t: TestContext, options: TestCacheOptions = {}) {
   const started = await startScrubbedCache(t, { leastSegmentBytes: 16 * 1024 * 1024, ...options });
   const { hub, pull, isRight, store, clock, metrics } = started;
-  /** Stored, as a pull leaves it. */
+  /** Stores a blob as a pull does. */
   async function fill(bytes: Buffer, algorithm: 'sha256' | 'sha512' = 'sha256'): Promise<Digest> {
     const digest = hub.addBlob(library.repository, bytes, algorithm);
     await pull(digest);
     await until(() => isRight(digest));
-    // What is stored in its place is stored later.
+    // A replacement must be stored later.
     clock.nowMs += 1;
     return digest;
   }
@@ -39,7 +39,7 @@ async function start(t: TestContext, options: TestCacheOptions = {}) {
 }
 
 for (const store of ['memory', 'fs'] as const)
-  test(`a manifest is fetched again before its client hears of it (${store})`, async (t) => {
+  test(`a damaged manifest is fetched again before its client gets a response (${store})`, async (t) => {
     const { pullImage, restartFrontend, flip, isRight, quarantined, damagesCounted, hub } = await start(t, { store });
     const { manifest } = await pullImage('latest', [1]);
     const request = { ...library, reference: { kind: 'digest', digest: manifest } } as const;
@@ -55,7 +55,7 @@ for (const store of ['memory', 'fs'] as const)
 
 for (const store of ['memory', 'fs'] as const)
   for (const algorithm of ['sha256', 'sha512'] as const)
-    test(`a small blob is fetched again before its client hears of it (${store}, ${algorithm})`, async (t) => {
+    test(`a damaged small blob is fetched again before its client gets a response (${store}, ${algorithm})`, async (t) => {
       const started = await start(t, { store });
       const { restartFrontend, flip, isRight, quarantined, damagesCounted, hub } = started;
       for (const size of [5000, 500_000]) {
@@ -81,7 +81,7 @@ for (const store of ['memory', 'fs'] as const)
       }
     });
 
-test('a small blob that is sent in pieces, for want of memory, is fetched again before its client hears of it', async (t) => {
+test('a damaged small blob that is streamed for lack of memory is fetched again before its client gets a response', async (t) => {
   const { fill, flip, pull, isRight } = await start(t, { readBufferBytes: 64 * 1024 });
   const digest = await fill(bytesOf(300_000));
   await flip(digest);
@@ -91,13 +91,13 @@ test('a small blob that is sent in pieces, for want of memory, is fetched again 
 
 for (const store of ['memory', 'fs'] as const)
   for (const algorithm of ['sha256', 'sha512'] as const)
-    test(`a read that a client repeats has no clean end, the third is right (${store}, ${algorithm})`, async (t) => {
+    test(`a repeated read of damaged bytes has no clean end, and the third read is correct (${store}, ${algorithm})`, async (t) => {
       const started = await start(t, { store });
       const { flip, pull, quarantined, damagesCounted, hub, isRight, clock } = started;
       const digest = await started.fill(large, algorithm);
       assert.ok((await pull(digest, 'a')).equals(large));
       const damaged = await flip(digest);
-      // The client may not have liked its first answer.
+      // The client may have rejected its first response.
       clock.nowMs += minuteMs - 1;
       await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
       assert.deepEqual([await quarantined(), await damagesCounted()], [[digest], 1]);
@@ -107,7 +107,7 @@ for (const store of ['memory', 'fs'] as const)
       assert.ok(!damaged.equals(large));
     });
 
-test('a client gets wrong bytes with a clean end once at most, however often it asks', async (t) => {
+test('a client gets wrong bytes with a clean end once at most, however often it retries', async (t) => {
   const { fill, flip, pull } = await start(t);
   const digest = await fill(large);
   assert.ok((await pull(digest, 'a')).equals(large));
@@ -123,12 +123,12 @@ test('a frontend checks its first whole read of a blob each day', async (t) => {
   const read = async (from: typeof cache, client?: string) =>
     collect(await (await from.openBlob({ ...library, digest, intent: 'whole', client })).read());
   assert.ok((await read(cache)).equals(large));
-  assert.equal((await index.blobs.get(digest))?.table?.crcs.length, 1, 'made on the way');
+  assert.equal((await index.blobs.get(digest))?.table?.crcs.length, 1, 'the read added its table');
   await flip(digest);
   await assert.rejects(read(restartFrontend()), { kind: 'content-mismatch' });
   assert.ok((await read(restartFrontend())).equals(large));
   await until(() => isRight(digest));
-  assert.ok((await read(cache)).equals(large), 'the object is another one');
+  assert.ok((await read(cache)).equals(large), 'the object was replaced');
   const damaged = await flip(digest);
   clock.nowMs += dayMs - 1;
   assert.ok((await read(cache, 'a')).equals(damaged), 'not due');
@@ -137,7 +137,7 @@ test('a frontend checks its first whole read of a blob each day', async (t) => {
   assert.ok((await read(cache, 'a')).equals(large));
 });
 
-test('a damaged blob is fetched again although its client does not come back', async (t) => {
+test('a damaged blob is fetched again although its client does not retry', async (t) => {
   const { fill, flip, pull, isRight, hub } = await start(t);
   const digest = await fill(large);
   await flip(digest);
@@ -146,7 +146,7 @@ test('a damaged blob is fetched again although its client does not come back', a
   assert.equal(hub.gets.length, 2);
 });
 
-test('reads of many clients, and of one that comes back after a minute, are not checked', async (t) => {
+test('reads of many clients, and of one that returns after a minute, are not checked', async (t) => {
   const { fill, flip, pull, cache, clock, quarantined } = await start(t);
   const digest = await fill(large);
   await pull(digest);
@@ -162,7 +162,7 @@ test('reads of many clients, and of one that comes back after a minute, are not 
 });
 
 for (const hasTable of [false, true])
-  test(`wrong bytes that were sent before the store failed are not taken for right because the rest is (${hasTable ? 'by its table' : 'hashed'})`, async (t) => {
+  test(`wrong bytes sent before the store failed are detected although the remaining bytes are correct (${hasTable ? 'by its table' : 'hashed'})`, async (t) => {
     const failing = { at: Infinity };
     const started = await start(t, {
       leastSegmentBytes: 1_250_000,
@@ -190,7 +190,7 @@ for (const hasTable of [false, true])
     const digest = await started.fill(large);
     const record = (await index.blobs.get(digest))!;
     assert.equal(record.verified && record.table?.crcs.length, 3);
-    // As an earlier release has recorded it.
+    // An earlier release records no table.
     if (!hasTable) await index.blobs.put({ ...record, table: undefined });
     await flip(digest);
     failing.at = 2_000_000;
@@ -199,7 +199,7 @@ for (const hasTable of [false, true])
     assert.ok((await pull(digest, 'a')).equals(large));
   });
 
-test('a client that asks again within a minute is sent to the bucket only if its object has just been found right', async (t) => {
+test('a client that retries within a minute is redirected to the bucket only if its object was just verified', async (t) => {
   const { fill, cache, pull, clock } = await start(t, {
     presignForMs: 1000,
     wrapStore: (inner): BlobStore => ({ ...inner, presign: async () => 'https://bucket.example/blob' }),
@@ -216,7 +216,7 @@ test('a client that asks again within a minute is sent to the bucket only if its
   assert.deepEqual([await locate(), await locate()], ['https://bucket.example/blob', undefined]);
 });
 
-test('those who wait for a blob to be hashed wait for the same reading of it', async (t) => {
+test('requests that wait for a blob to be hashed share one read', async (t) => {
   const bytes = bytesOf(6_000_000);
   let opens = 0;
   const reading = Promise.withResolvers<void>();
@@ -254,7 +254,7 @@ test('a read that is checked does not join one that is not', async (t) => {
   assert.ok(Buffer.concat([beginning, await collect(other)]).equals(damaged));
 });
 
-test('what readers find does not fill the quarantine beyond its bound', async (t) => {
+test('damage that readers find does not exceed the bound of the quarantine', async (t) => {
   const { fill, flip, pull, blobs, clock, quarantined } = await start(t);
   const digest = await fill(bytesOf(100_000));
   for (let at = 0; at < 40; at += 1) {
@@ -269,7 +269,7 @@ test('what readers find does not fill the quarantine beyond its bound', async (t
   assert.ok(kept.includes(digest));
 });
 
-test('a small blob is in memory once it has been hashed: it is right there', async (t) => {
+test('a small blob stays correct in memory once it has been hashed', async (t) => {
   const { fill, flip, pull, isRight, hub, restartFrontend } = await start(t);
   const bytes = bytesOf(100_000);
   const digest = await fill(bytes);
@@ -283,7 +283,7 @@ test('a small blob is in memory once it has been hashed: it is right there', asy
   assert.equal(hub.gets.length, 2);
 });
 
-test('a blob that is damaged again after it was read right is fetched again at once', async (t) => {
+test('a blob that is damaged again after a correct read is fetched again immediately', async (t) => {
   const { fill, flip, pull, clock, isRight, hub } = await start(t);
   const digest = await fill(large);
   for (let damages = 1; damages <= 3; damages += 1) {

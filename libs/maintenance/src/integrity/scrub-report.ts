@@ -1,54 +1,54 @@
-// What the scrub of the store has found, and how far it is: an object in the store, so that another worker, or the next
-// start, goes on where this one was, and an operator can read it.
+// Defines the scrub's report: its findings and its progress. The report is an object in the store, so another worker or
+// the next start can resume, and an operator can read it.
 import { type BlobStore, scrubStateKey } from '@cistern/blob-store';
 import { readJsonObject, writeJsonObject } from '@cistern/content';
 import { type Digest, isDigest } from '@cistern/oci';
 
-/** One walk through the whole store. */
+/** One pass over the whole store. */
 export interface ScrubPass {
   readonly startedAtMs: number;
   readonly endedAtMs?: number;
-  /** The part of 256 that is being walked through: by the first byte of digests. */
+  /** The shard under way, of 256; digests belong to shards by their first byte. */
   readonly shard: number;
-  /** The last object of it that has been seen to. */
+  /** The last object of the shard that is done. */
   readonly after?: Digest;
   readonly counts: ScrubCounts;
 }
 
 export interface ScrubCounts {
-  /** That were read whole. */
+  /** Objects that were read whole. */
   readonly objects: number;
   readonly bytes: number;
-  /** That nobody had hashed before, and are right. */
+  /** Objects that were hashed for the first time and are correct. */
   readonly verified: number;
-  /** In the store, and unknown to the index. */
+  /** Objects in the store that the index did not know. */
   readonly adopted: number;
-  /** Known to the index, and not in the store. */
+  /** Records in the index whose objects are missing from the store. */
   readonly forgotten: number;
   readonly damaged: number;
-  /** Of the damaged: are here again, and right. */
+  /** Damaged objects that were fetched again. */
   readonly healed: number;
-  /** That could not be read or removed, though the store answered. */
+  /** Objects that could not be read or removed although the store answered. */
   readonly failed: number;
 }
 
 export interface Damage {
   readonly digest: Digest;
-  /** Bytes, of what was found. */
+  /** Size of the damaged object, in bytes. */
   readonly size: number;
   readonly foundAtMs: number;
   readonly healed: boolean;
-  /** Where it was fetched again, or why it was not. */
+  /** Names the repository it was fetched from, or the reason why it was not fetched. */
   readonly note: string;
 }
 
 export interface ScrubReport {
   readonly schema: 1;
-  /** The last one; it runs unless it has ended. */
+  /** The last pass. It is under way unless it has an end. */
   readonly pass: ScrubPass;
-  /** The last one that has ended. */
+  /** The last finished pass. */
   readonly lastEnded?: ScrubPass;
-  /** The newest last; of all passes, as far as there is room. */
+  /** The most recent damages of all passes, the newest last. */
   readonly damages: readonly Damage[];
 }
 
@@ -63,7 +63,7 @@ export const noCounts: ScrubCounts = {
   failed: 0,
 };
 
-/** `undefined`: there has been none, or what is there is no report. Rejects with `store-unavailable`. */
+/** Returns `undefined` if there is no valid report. Rejects with `store-unavailable`. */
 export async function readScrubReport(store: Pick<BlobStore, 'readObject'>): Promise<ScrubReport | undefined> {
   const report = await readJsonObject<ScrubReport>(store, scrubStateKey);
   const { shard, after, startedAtMs }: Partial<ScrubPass> = report?.pass ?? {};

@@ -1,5 +1,5 @@
-// One part of 256 of the store beside the same part of the index: what one has and the other has not is put right, and every
-// object is hashed. Nothing is removed because the index does not know it: what it has lost is taken up again.
+// Compares one of 256 shards of the store with the same shard of the index, fixes differences and hashes every object.
+// An object that the index does not know is adopted, never removed.
 import type { StoredBlob } from '@cistern/blob-store';
 import { adoptBlob, adoptedRecord, finishDeletions, forgetMissing, hashStored, setAside } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
@@ -13,14 +13,14 @@ import { findHolders } from './find-holders.ts';
 import type { Damage, ScrubCounts } from './scrub-report.ts';
 
 export interface ScrubShardDeps extends FetchBlobsDeps {
-  /** Of what the scrub reads. */
+  /** Limits the rate at which the scrub reads. */
   readonly scrubBandwidth: Bandwidth;
 }
 
 export interface ScrubShardOptions {
   /** Two hexadecimal digits. */
   readonly shard: string;
-  /** Objects up to this one have been seen to. */
+  /** Objects up to this one are already done. */
   readonly after: Digest | undefined;
   readonly count: (kind: Exclude<keyof ScrubCounts, 'bytes'>) => void;
   readonly onRead: (bytes: number) => void;
@@ -30,7 +30,7 @@ export interface ScrubShardOptions {
   readonly signal: AbortSignal;
 }
 
-/** A fill has put its blob in place and is about to record it; an index that is away makes it wait. */
+/** A fill may have stored its blob but not yet recorded it, for example while the index is unavailable. */
 const adoptAfterMs = 900_000;
 const nobodyWaits = () => false;
 const holdersToTry = 3;
@@ -40,7 +40,7 @@ const fetchWithinMs = 600_000;
 export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOptions): Promise<void> {
   const { index, store, log } = deps;
   const { shard, after, count, onSeen, signal } = options;
-  // A blob that comes into the store meanwhile is in the second of the two lists, if in any.
+  // Records are listed before objects, so a blob that is stored meanwhile is never taken for missing.
   const records = await index.blobs.ofShard(shard);
   const objects: StoredBlob[] = [];
   for await (const object of store.list(shard)) objects.push(object);
@@ -49,13 +49,13 @@ export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOption
     signal.throwIfAborted();
     const onFailure = (error: unknown) => {
       count('failed');
-      log.warn({ err: error, digest }, 'scrub goes on without an object');
+      log.warn({ err: error, digest }, 'failed to scrub object, continuing');
     };
     await goPast({ store, signal, onFailure }, action);
   };
   for (const { digest, state } of records)
     await see(digest, async () => {
-      // A deletion whose worker has died is gone on with, or ends with what it has removed.
+      // Completes the deletion of a dead worker, or fails with the error of its removal.
       if (state === 'deleting') for (const error of (await finishDeletions(deps, [digest])).values()) throw error;
       else if (!present.has(digest) && (await forgetMissing(deps, digest))) count('forgotten');
     });
@@ -94,7 +94,7 @@ async function scrubObject(deps: ScrubShardDeps, options: ScrubShardOptions, obj
   onDamage({ digest, size, foundAtMs: now(), ...healed });
 }
 
-/** `undefined`: it is new, or gone. */
+/** Returns `undefined` if the object is too new to adopt, or gone. */
 async function findRecord(
   deps: ScrubShardDeps,
   object: StoredBlob,
@@ -109,7 +109,7 @@ async function findRecord(
   return adopted;
 }
 
-/** Of what was adopted the index may know another size than it has: what is counted is what is there. */
+/** Records the actual size, because an adopted object's record may have another one. */
 async function recordRight(
   { index }: ScrubShardDeps,
   record: BlobRecord,
@@ -124,9 +124,10 @@ async function recordRight(
 }
 
 /**
- * Sets an object aside that is not what its digest says, and fetches it again for a repository that holds it. `record`: as it was
- * before the object was read. `undefined`: the object has been replaced since, and nothing was done. An object that cannot be
- * fetched now is fetched at the next pull. Rejects with `store-unavailable`, `index-unavailable` or the signal's reason.
+ * Sets a damaged object aside and fetches it again for a repository that holds it. `record` is its record from before
+ * the read. Resolves to `undefined`, without doing anything, if the object has been replaced since. An object that
+ * cannot be fetched now is fetched at the next pull. Rejects with `store-unavailable`, `index-unavailable` or the
+ * signal's reason.
  */
 async function healDamaged(
   deps: FetchBlobsDeps,
@@ -137,7 +138,7 @@ async function healDamaged(
   const { digest } = record;
   if (!(await setAside(deps, digest, record))) return undefined;
   const holders = await findHolders(index, digest, { limit: holdersToTry, signal });
-  let note = 'no repository is known to hold it: it is fetched when somebody asks for it';
+  let note = 'no repository is known to hold it; the next pull fetches it';
   for (const holder of holders) {
     const place = repositoryPath(holder);
     try {
@@ -146,7 +147,7 @@ async function healDamaged(
     } catch (error) {
       signal.throwIfAborted();
       note = `could not be fetched from ${place}: ${isCacheError(error) ? error.message : String(error)}`;
-      log.warn({ err: error, digest, repository: place }, 'a damaged blob could not be fetched again');
+      log.warn({ err: error, digest, repository: place }, 'failed to refetch damaged blob');
     }
   }
   return { healed: false, note };

@@ -1,4 +1,4 @@
-// What reading the store through finds, and what becomes of it.
+// Tests what a scrub finds, and how it repairs it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BlobStore, putBytes, quarantineKey, quarantinePrefix, readBytes } from '@cistern/blob-store';
@@ -46,12 +46,12 @@ for (const store of ['memory', 'fs'] as const)
       new Map([layer, manifest].map((digest) => [digest, 'true fetched again from docker.io/library/nginx'])),
     );
     assert.equal(report!.lastEnded!.endedAtMs, clock.nowMs);
-    assert.ok(lines.some((line) => line.includes('some of it was damaged')));
+    assert.ok(lines.some((line) => line.includes('scrub found damaged objects')));
     assert.deepEqual([await count('objects'), await count('damaged'), await count('healed')], [8, 2, 2]);
     assert.partialDeepStrictEqual(await scrub(), { objects: 4, damaged: 0 });
   });
 
-test('an object that is cut short, or has no bytes, is healed too', async (t) => {
+test('a truncated or empty object is healed too', async (t) => {
   const { scrub, pullImage, isRight, store } = await startScrubbedCache(t);
   const image = await pullImage('latest', [1, 2]);
   const [, short, empty] = image.blobs;
@@ -61,19 +61,19 @@ test('an object that is cut short, or has no bytes, is healed too', async (t) =>
   assert.ok((await isRight(short!)) && (await isRight(empty!)));
 });
 
-test('what cannot be fetched again is told, and is fetched when somebody asks for it', async (t) => {
+test('an object that cannot be fetched again is reported, and the next pull fetches it', async (t) => {
   const { scrub, flip, pullImage, pull, hub, store, clock } = await startScrubbedCache(t);
   const image = await pullImage('latest', [1]);
   const stranger = bytesOf(1000, 77);
   await putBytes(store, digestOf(stranger), stranger.subarray(1));
   await flip(image.blobs[1]!);
-  hub.script.down = new CacheError('upstream-unreachable', 'The upstream is away.');
+  hub.script.down = new CacheError('upstream-unreachable', 'The upstream is unavailable.');
   clock.nowMs = Date.now() + dayMs;
   assert.partialDeepStrictEqual(await scrub(), { adopted: 1, damaged: 2, healed: 0 });
   const notes = new Map((await readScrubReport(store))!.damages.map(({ digest, note }) => [digest, note]));
   assert.match(
     notes.get(image.blobs[1]!)!,
-    /^could not be fetched from docker.io\/library\/nginx: The upstream is away/,
+    /^could not be fetched from docker.io\/library\/nginx: The upstream is unavailable/,
   );
   assert.match(notes.get(digestOf(stranger))!, /^no repository is known to hold it/);
   assert.equal(await store.stat(digestOf(stranger)), undefined);
@@ -82,7 +82,7 @@ test('what cannot be fetched again is told, and is fetched when somebody asks fo
   assert.equal(digestOf(await pull(image.blobs[1]!)), image.blobs[1]);
 });
 
-test('what is in the store and unknown is taken up and verified, once it is old enough for nobody to be about to record it', async (t) => {
+test('an unknown object in the store is adopted and verified once no fill can be about to record it', async (t) => {
   const { scrub, store, index, clock } = await startScrubbedCache(t);
   clock.nowMs = Date.now() - dayMs;
   const bytes = bytesOf(5000, 3);
@@ -97,7 +97,7 @@ test('what is in the store and unknown is taken up and verified, once it is old 
   );
 });
 
-test('a signed manifest goes by the digest of its signed part', async (t) => {
+test('a signed manifest is verified by the digest of its signed part', async (t) => {
   const { scrub, store, clock } = await startScrubbedCache(t);
   clock.nowMs = Date.now();
   const signed = '{"schemaVersion":1}';
@@ -108,7 +108,7 @@ test('a signed manifest goes by the digest of its signed part', async (t) => {
   assert.partialDeepStrictEqual(await scrub(), { objects: 1, verified: 1, damaged: 0 });
 });
 
-test('an adopted object of another size than was thought is counted as it is', async (t) => {
+test('an adopted object counts with its actual size', async (t) => {
   const { scrub, store, index } = await startScrubbedCache(t);
   const bytes = bytesOf(5000, 3);
   const digest = digestOf(bytes);
@@ -126,7 +126,7 @@ test('an adopted object of another size than was thought is counted as it is', a
   assert.partialDeepStrictEqual(await index.blobs.get(digest), { size: 5000, verified: true, lastPulledAtMs: 2 });
 });
 
-test('a record of what is not there is forgotten, and so is a deletion whose worker died', async (t) => {
+test('a record without an object is forgotten, and so is a deletion whose worker died', async (t) => {
   const { scrub, pullImage, store, index, pull, hub } = await startScrubbedCache(t);
   const image = await pullImage('latest', [1, 2, 3]);
   const [config, gone, deleted, halfway] = image.blobs;
@@ -143,7 +143,7 @@ test('a record of what is not there is forgotten, and so is a deletion whose wor
   assert.equal(hub.gets.length, gets + 1);
 });
 
-test('what is read wrong once is not damaged, and what is replaced while it is read is left alone', async (t) => {
+test('an object is not damaged after one wrong read, or when it is replaced during a read', async (t) => {
   const spoil = { once: new Set<Digest>(), replaced: undefined as Digest | undefined };
   const { scrub, pullImage, store, index, clock } = await startScrubbedCache(t, {
     wrapStore: (inner): BlobStore => ({
@@ -171,7 +171,7 @@ test('what is read wrong once is not damaged, and what is replaced while it is r
   for (const digest of image.digests) assert.ok((await store.stat(digest)) !== undefined);
 });
 
-test('an object that cannot be read is damaged; a store that cannot be read at all is not', async (t) => {
+test('an unreadable object is damaged; objects of an unavailable store are not', async (t) => {
   const failing = { digest: undefined as Digest | undefined, store: false };
   const { scrub, pullImage, isRight } = await startScrubbedCache(t, {
     wrapStore: (inner): BlobStore => ({
@@ -194,7 +194,7 @@ test('an object that cannot be read is damaged; a store that cannot be read at a
   assert.ok(await isRight(image.blobs[1]!));
 });
 
-/** Of a few bytes, all of one shard. */
+/** Returns contents of a few bytes whose digests are all in one shard. */
 function contentsOfOneShard(count: number): Buffer[] {
   const found: Buffer[] = [];
   for (let at = 0; found.length < count; at += 1) {
@@ -204,7 +204,7 @@ function contentsOfOneShard(count: number): Buffer[] {
   return found;
 }
 
-test('a pass that is interrupted is gone on with where it was, by another worker too', async (t) => {
+test('an interrupted pass resumes where it stopped, also on another worker', async (t) => {
   const read: Digest[] = [];
   const ending = new AbortController();
   let stopAt = 4;
@@ -214,7 +214,7 @@ test('a pass that is interrupted is gone on with where it was, by another worker
       async open(digest, range) {
         read.push(digest);
         stopAt -= 1;
-        if (stopAt === 0) ending.abort(new Error('the worker ends'));
+        if (stopAt === 0) ending.abort(new Error('the worker stops'));
         return inner.open(digest, range);
       },
     }),
@@ -226,19 +226,19 @@ test('a pass that is interrupted is gone on with where it was, by another worker
     const times = { storedAtMs: 1, lastPulledAtMs: 1 };
     await index.blobs.put({ schema: 1, digest, size: bytes.length, state: 'present', verified: true, ...times });
   }
-  await assert.rejects(openScrub().run(ending.signal), /the worker ends/);
+  await assert.rejects(openScrub().run(ending.signal), /the worker stops/);
   const { pass } = (await readScrubReport(store))!;
   assert.deepEqual([pass.endedAtMs, pass.counts.objects], [undefined, 3]);
   clock.nowMs += 60_000;
   const ended = await openScrub().run(signal);
   assert.equal(ended?.counts.objects, contents.length);
-  // The one that was being read is read again.
+  // The object that was being read is read again.
   const order = contents.map((bytes) => digestOf(bytes)).toSorted();
   assert.deepEqual(read, [...order.slice(0, 4), ...order.slice(3)]);
   assert.equal(await openScrub().run(signal), undefined);
 });
 
-test('no more is read in a second than may be', async (t) => {
+test('the scrub does not exceed its rate', async (t) => {
   const bytesPerSecond = 2_000_000;
   const { openScrub, pullImage, clock, metrics } = await startScrubbedCache(t, {}, { bytesPerSecond });
   const { size } = await pullImage('latest', [...Array(30).keys()]);
@@ -260,7 +260,7 @@ test('no more is read in a second than may be', async (t) => {
   assert.ok(performance.now() - startedAtMs > (size / bytesPerSecond) * 1000 - 10);
 });
 
-test('reading keeps nothing from being evicted, and waits for an index that is being rebuilt', async (t) => {
+test('a scrub does not prevent eviction, and waits while the index is rebuilt', async (t) => {
   let isComplete = false;
   const { openScrub, pullImage, index } = await startScrubbedCache(t, {
     wrapIndex: (inner) => ({ ...inner, epoch: { ...inner.epoch, isComplete: async () => isComplete } }),
@@ -275,7 +275,7 @@ test('reading keeps nothing from being evicted, and waits for an index that is b
   assert.deepEqual(await pulledAt(), before);
 });
 
-test('what is in quarantine goes when it is old, or too much', async (t) => {
+test('objects in quarantine are removed when they are old or too many', async (t) => {
   const { scrub, store, clock } = await startScrubbedCache(t);
   const kept = async () => {
     const keys: string[] = [];

@@ -1,5 +1,5 @@
-// The way from the store flips bits, and the objects are right. They stay where they are, upstream is asked little, and nobody
-// gets a wrong byte with a clean end.
+// Reads from the store flip bits although the objects are correct. The objects stay, the upstream gets few requests,
+// and no client gets a wrong byte with a clean end.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type BlobStore, putBytes, quarantinePrefix } from '@cistern/blob-store';
@@ -59,7 +59,7 @@ async function start(t: TestContext) {
   return { ...started, path, fill, quarantined };
 }
 
-test('a small blob that is read wrong once is served from the store, and stays there', async (t) => {
+test('a small blob that is misread once is served from the store, and stays there', async (t) => {
   const { path, fill, pull, cache, hub, quarantined } = await start(t);
   for (const range of [undefined, { start: 10, end: 99_999 }]) {
     const bytes = bytesOf(100_000, range === undefined ? 1 : 2);
@@ -75,7 +75,7 @@ test('a small blob that is read wrong once is served from the store, and stays t
   }
 });
 
-test('a large blob that is read wrong once has no clean end, stays in the store, and is checked again', async (t) => {
+test('a large blob that is misread once has no clean end, stays in the store, and is checked again', async (t) => {
   const { path, fill, pull, hub, quarantined } = await start(t);
   const digest = await fill(large);
   await pull(digest, 'a');
@@ -87,7 +87,7 @@ test('a large blob that is read wrong once has no clean end, stays in the store,
   assert.deepEqual([hub.gets.length, await quarantined()], [1, 0]);
 });
 
-test('a small blob that is always read wrong is fetched once in ten minutes', async (t) => {
+test('a small blob that is always misread is fetched once in ten minutes', async (t) => {
   const { path, fill, pull, cache, hub, clock, fills, quarantined } = await start(t);
   const bytes = bytesOf(100_000);
   const digest = await fill(bytes);
@@ -104,7 +104,7 @@ test('a small blob that is always read wrong is fetched once in ten minutes', as
   }
 });
 
-test('a large blob that is always read wrong is fetched once in ten minutes', async (t) => {
+test('a large blob that is always misread is fetched once in ten minutes', async (t) => {
   const { path, fill, pull, hub, clock, fills, isRight, quarantined } = await start(t);
   const digest = await fill(large);
   await pull(digest, 'a');
@@ -118,7 +118,7 @@ test('a large blob that is always read wrong is fetched once in ten minutes', as
   assert.deepEqual([hub.gets.length, await quarantined()], [2, 1]);
 });
 
-test('a manifest that is read wrong once is served from the store, always wrong is fetched once in ten minutes', async (t) => {
+test('a manifest that is misread once is served from the store, and one always misread is fetched once in ten minutes', async (t) => {
   const { path, pullImage, restartFrontend, hub, clock, quarantined } = await start(t);
   const { manifest } = await pullImage('latest', [1]);
   const request = { ...library, reference: { kind: 'digest', digest: manifest } } as const;
@@ -150,7 +150,7 @@ test('many ranges of a small blob open it once', async (t) => {
   assert.equal(path.opens - opens, 1);
 });
 
-test('a blob is not hashed on when all who waited for it have left', async (t) => {
+test('hashing of a blob stops when all waiting clients have left', async (t) => {
   const { path, hub, index, store, cache, reads: sharedReads } = await start(t);
   const bytes = bytesOf(6_000_000);
   const digest = hub.addBlob(library.repository, bytes);

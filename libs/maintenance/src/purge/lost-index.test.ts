@@ -1,4 +1,4 @@
-// Purges and an index that has lost data: it does not tell what others refer to, so nothing goes that they may need.
+// Tests purges with an index that lost data. It cannot list other references, so nothing is purged that they may need.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createTestIndex } from '@cistern/index/testing';
@@ -13,7 +13,7 @@ import { purge } from './purge.ts';
 const log = createLogger({ level: 'error', formatter: 'json' });
 const isRefused = (error: unknown) => isCacheError(error, 'overloaded') && error.retryable;
 
-/** `isComplete`: what an index says of itself. */
+/** `isComplete` is the index's answer about itself. */
 async function start(t: TestContext, isComplete: () => boolean) {
   const started = await startPurgedCache(t);
   const { index, store, clock } = started;
@@ -26,7 +26,7 @@ async function start(t: TestContext, isComplete: () => boolean) {
   };
 }
 
-test('an index that has lost everything purges nothing before it is rebuilt, and then what nothing else refers to', async (t) => {
+test('a purge with a lost index removes nothing before the rebuild, and only unreferenced content after it', async (t) => {
   let isComplete = false;
   const { pullShared, deps, emptyIndex, stored } = await start(t, () => isComplete);
   const { image, sibling, foreign } = await pullShared();
@@ -41,7 +41,7 @@ test('an index that has lost everything purges nothing before it is rebuilt, and
   assert.ok((await stored([...sibling.digests, ...foreign.digests])).every(Boolean));
 });
 
-test('one that is not rebuilt soon has the purge refused', async (t) => {
+test('a purge is rejected if the index is not rebuilt soon', async (t) => {
   const { pull, hub, deps, stored } = await start(t, () => false);
   const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
   await pull(image);
@@ -52,7 +52,7 @@ test('one that is not rebuilt soon has the purge refused', async (t) => {
   assert.deepEqual(await stored(image.digests), [true, true, true]);
 });
 
-test('one that loses what it knew during the purge does not let bytes go', async (t) => {
+test('a purge removes no bytes if the index loses its data meanwhile', async (t) => {
   for (const targetOf of [
     (image: TestImage) => ({ image: nameOf(image) }),
     (image: TestImage) => ({ digest: image.manifest }),

@@ -1,4 +1,4 @@
-// Purges one image of one repository: its tag, and what no other image refers to (decision 0040).
+// Purges one image of one repository: its tag, and the content that no other image refers to (decision 0040).
 import { type ImageName, linksObjectsOf, parseLinksObjectKey } from '@cistern/blob-store';
 import { type Link, type RepositoryKey, type TagRecord, isSameRepository } from '@cistern/index';
 import type { Digest, Tag } from '@cistern/oci';
@@ -10,7 +10,10 @@ import { type PurgeResult, type PurgeStep, removeBytes } from './remove-bytes.ts
 const pageSize = 500;
 const atOnce = 16;
 
-/** By a digest: all tags of the repository that name it go too. Rejects with `store-unavailable` or `index-unavailable`. */
+/**
+ * Purges an image. A digest also removes all tags of the repository that name it. Rejects with `store-unavailable` or
+ * `index-unavailable`.
+ */
 export async function purgeImage(step: PurgeStep, image: ImageName): Promise<PurgeResult> {
   const { upstream, repository, reference } = image;
   const key: RepositoryKey = { upstream, repository };
@@ -38,7 +41,7 @@ export async function purgeImage(step: PurgeStep, image: ImageName): Promise<Pur
   return { purged: { tags, ...(await removeBytes(step, dead)) } };
 }
 
-/** Returns how many there were. */
+/** Purges tags. Resolves to the number of tags that existed. */
 export async function purgeTags(step: PurgeStep, key: RepositoryKey, tags: readonly Tag[]): Promise<number> {
   let purged = 0;
   for (const tag of tags) {
@@ -50,7 +53,7 @@ export async function purgeTags(step: PurgeStep, key: RepositoryKey, tags: reado
   return purged;
 }
 
-/** All tags of a repository. */
+/** Yields all tags of a repository. */
 export async function* tagsOf(
   { index }: Pick<PurgeStep, 'index'>,
   { upstream, repository }: RepositoryKey,
@@ -63,14 +66,14 @@ export async function* tagsOf(
   }
 }
 
-/** `root` and all under it, as far as the repository's own objects can be read. */
+/** Returns `root` and everything it refers to, as far as the repository's own objects can be read. */
 async function partsIn(step: PurgeStep, key: RepositoryKey, root: Digest): Promise<ReadonlySet<Digest>> {
   const parts = new Set([root]);
   await addUnder(step, key, [root], parts);
   return parts;
 }
 
-/** Adds all that is under `manifests` to `parts`. */
+/** Adds everything that `manifests` refer to to `parts`. */
 async function addUnder(step: PurgeStep, key: RepositoryKey, manifests: Digest[], parts: Set<Digest>): Promise<void> {
   for (let next = manifests.pop(); next !== undefined; next = manifests.pop())
     for (const { digest, kind } of await linksUnder(step, key, next)) {
@@ -79,7 +82,10 @@ async function addUnder(step: PurgeStep, key: RepositoryKey, manifests: Digest[]
     }
 }
 
-/** Those of a manifest and its children; none if they cannot be read: what only they keep may be fetched again. */
+/**
+ * Returns the links of a manifest and its children, or none if they cannot be read. Content that only they refer to may
+ * then be purged, and fetched again later.
+ */
 async function linksUnder(step: PurgeStep, key: RepositoryKey, manifest: Digest): Promise<readonly Link[]> {
   let links: readonly Link[] = [];
   await step.past(async () => {
@@ -88,7 +94,9 @@ async function linksUnder(step: PurgeStep, key: RepositoryKey, manifest: Digest)
   return links;
 }
 
-/** Of `parts` those that other images of the repository are made of. An image that is not here any more keeps nothing. */
+/**
+ * Returns the `parts` that other images of the repository also use. An image that is no longer cached does not count.
+ */
 async function liveIn(
   step: PurgeStep,
   key: RepositoryKey,
@@ -107,7 +115,7 @@ async function liveIn(
     if ((await index.blobs.get(digest)) === undefined) return;
     for (const link of await linksUnder(step, key, digest)) live.add(link.digest);
   });
-  // What is both of the image and alive keeps what is under it.
+  // A manifest of the image that other images also use keeps its own parts.
   const manifests = [...live].filter((digest) => parts.has(digest));
   await addUnder(step, key, manifests, live);
   return live;

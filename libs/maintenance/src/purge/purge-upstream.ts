@@ -1,4 +1,4 @@
-// Purges all that is kept of one upstream: tags, links and lists, and the bytes that no other upstream holds.
+// Purges everything of one upstream: tags, links and lists, and the bytes that no other upstream holds.
 import {
   parseHeldObjectKey,
   parseLinksObjectKey,
@@ -19,12 +19,12 @@ interface Held extends RepositoryKey {
 }
 
 const atOnce = 16;
-/** Some 20 MB. For each batch all repositories of other upstreams are looked through. */
+/** Some 20 MB. Each batch needs a pass over all repositories of other upstreams. */
 const maxHeldAtOnce = 100_000;
 
 /**
- * Goes by batches of links, `heldAtOnce` each: first the links go, then the bytes. Rejects with `store-unavailable` or
- * `index-unavailable`; run again, it goes on.
+ * Purges in batches of `heldAtOnce` links: first the links, then the bytes. Rejects with `store-unavailable` or
+ * `index-unavailable`; another run continues.
  */
 export async function purgeUpstream(
   step: PurgeStep,
@@ -38,7 +38,8 @@ export async function purgeUpstream(
   const prefixes = prefixesOf(upstream);
   await markUpstreamPurged(index, upstream);
   const purged = { tags: 0, manifests: 0, blobs: 0 };
-  // Tags first: without them no client finds the rest. Those of the store are gone before the index is listed, so none counts twice.
+  // Tags first: without them no client finds the rest. The store's tags are removed before the index is listed, so none
+  // counts twice.
   for (const tags of [tagsInStore(step, upstream), tagsInIndex(step, upstream)])
     await forEachBounded(tags, bounded, (key) =>
       past(async () => {
@@ -69,7 +70,7 @@ async function* tagsInIndex(step: PurgeStep, upstream: string): AsyncGenerator<T
   for await (const key of repositoriesOf(step, upstream)) yield* tagsOf(step, key);
 }
 
-/** Links of the store, then those that only the index knows. */
+/** Yields the links of the store, then those that only the index knows. */
 async function* heldBy(step: PurgeStep, upstream: string): AsyncGenerator<Held> {
   const { links, held } = prefixesOf(upstream);
   for (const [prefix, parse] of [

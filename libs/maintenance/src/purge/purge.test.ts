@@ -29,7 +29,7 @@ async function start(t: TestContext, options: TestCacheOptions = {}) {
   };
 }
 
-test('an image that is purged is gone, a rebuild does not bring it back, and the next pull fetches it anew', async (t) => {
+test('a purge removes an image, a rebuild does not restore it, and the next pull fetches it again', async (t) => {
   const { purge: purgeIt, pull, hub, index, stored, rebuild } = await start(t);
   const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1, 2] });
   await pull(image);
@@ -46,7 +46,7 @@ test('an image that is purged is gone, a rebuild does not bring it back, and the
   assert.deepEqual(await stored(image.digests), [true, true, true, true]);
 });
 
-test('what other images refer to stays, of the same repository and of others', async (t) => {
+test('content that other images of this or another repository use stays', async (t) => {
   const { purge: purgeIt, pullShared, stored } = await start(t);
   const { image, sibling, foreign } = await pullShared();
   assert.deepEqual(await purgeIt({ image: nameOf(image) }), { purged: { tags: 1, manifests: 1, blobs: 2 } });
@@ -56,7 +56,7 @@ test('what other images refer to stays, of the same repository and of others', a
   assert.deepEqual(await stored(sibling.digests), [true, true, true]);
 });
 
-test('of two tags that name one image the other one keeps it', async (t) => {
+test('an image with two tags stays when one of them is purged', async (t) => {
   const { purge: purgeIt, pull, hub, stored, store } = await start(t);
   const image = addImage(hub, { repository: 'library/app', tag: 'one', layers: [1] });
   await pull(image);
@@ -71,7 +71,7 @@ test('of two tags that name one image the other one keeps it', async (t) => {
   for await (const left of store.listObjects('cistern/')) assert.fail(`${left} is left`);
 });
 
-test('an image of many platforms goes with all of them', async (t) => {
+test('a purge removes a multi-platform image with all its platforms', async (t) => {
   const { purge: purgeIt, cache, pull, hub, stored } = await start(t);
   const parts = ['amd64', 'arm64'].map((tag, at) => addImage(hub, { repository: 'library/app', tag, layers: [at] }));
   const manifests = await Promise.all(
@@ -88,7 +88,7 @@ test('an image of many platforms goes with all of them', async (t) => {
   const latest = { ...repositoryOf('docker.io', 'library/app'), reference: parseReference('latest') };
   await cache.openManifest(latest);
   for (const part of parts) await pull(part);
-  // Its own tag keeps one of them.
+  // One of the platforms has a tag of its own, which keeps it.
   const [amd64, arm64] = [parts[0] ?? assert.fail(), parts[1] ?? assert.fail()];
   await purgeIt({ image: nameOf(arm64) });
   assert.deepEqual(await stored(arm64.digests), [true, true, true], 'the index lists it');
@@ -97,7 +97,7 @@ test('an image of many platforms goes with all of them', async (t) => {
   assert.deepEqual(await stored(amd64.digests), [true, true, true]);
 });
 
-test('a digest is purged wherever it is held, with the tags that name it, and what it names stays', async (t) => {
+test('a digest is purged from all repositories, with the tags that name it, and its parts stay', async (t) => {
   const { purge: purgeIt, pull, hub, quay, index, stored } = await start(t);
   const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
   const same = addImage(quay, { repository: 'library/app', tag: 'latest', layers: [1] });
@@ -114,7 +114,7 @@ test('a digest is purged wherever it is held, with the tags that name it, and wh
   assert.deepEqual(await stored(image.digests), [true, true, true]);
 });
 
-test('what is pinned stays, and it is told by what', async (t) => {
+test('pinned content stays, and the result names its pins', async (t) => {
   const { purge: purgeIt, pull, hub, store, stored } = await start(t);
   const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
   const other = addImage(hub, { repository: 'library/other', tag: 'latest', layers: [1] });
@@ -132,7 +132,7 @@ test('what is pinned stays, and it is told by what', async (t) => {
   assert.deepEqual(await purgeIt({ image: nameOf(other) }), { purged: { tags: 1, manifests: 1, blobs: 1 } });
 });
 
-test('all of an upstream goes, what a registry:2 cache left too, and nothing of others', async (t) => {
+test('a purge of an upstream removes all its content, including that of a registry:2 cache, and nothing else', async (t) => {
   const { purge: purgeIt, pull, hub, quay, index, store, stored, cache } = await start(t);
   const images = ['one', 'two'].map((name, at) => addImage(hub, { repository: `org/${name}`, tag: 'a', layers: [at] }));
   const foreign = addImage(quay, { repository: 'org/app', tag: 'a', layers: [7] });
@@ -149,7 +149,7 @@ test('all of an upstream goes, what a registry:2 cache left too, and nothing of 
   assert.ok((await stored(foreign.digests)).every(Boolean));
 });
 
-test('who is reading what is purged gets it whole', async (t) => {
+test('a client that reads a purged blob gets it whole', async (t) => {
   const { purge: purgeIt, pull, hub, cache, stored } = await start(t, { store: 'fs', realTime: true });
   const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1], layerBytes: 4_000_000 });
   await pull(image);
@@ -163,13 +163,13 @@ test('who is reading what is purged gets it whole', async (t) => {
   assert.equal(first.length + rest.length, 4_000_000);
 });
 
-test('a question that was under way when a tag was purged does not bring back what upstream said before', async (t) => {
+test('a revalidation under way when a tag is purged does not restore the old answer of the upstream', async (t) => {
   const { purge: purgeIt, pull, hub, index, cache, rebuild } = await start(t);
   const old = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
   const key = repositoryOf('docker.io', 'library/app');
   const answered = Promise.withResolvers<void>();
   const asked: string[] = [];
-  // Upstream has answered, and the worker hears of it only after the purge.
+  // The upstream has answered, and the worker receives the response only after the purge.
   const whole = hub.getManifest;
   hub.getManifest = async (...given) => {
     const manifest = await whole(...given);
@@ -191,7 +191,7 @@ test('a question that was under way when a tag was purged does not bring back wh
   assert.equal(await pull(moved), moved.manifest);
 });
 
-test('a question that fails after a purge does not bring the tag back either', async (t) => {
+test('a revalidation that fails after a purge does not restore the tag', async (t) => {
   const { purge: purgeIt, pull, hub, index, cache, clock } = await start(t);
   const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
   await pull(image);
@@ -211,7 +211,7 @@ test('a question that fails after a purge does not bring the tag back either', a
   assert.equal(await index.tags.get({ ...key, tag: image.tag }), undefined);
 });
 
-test('while another purge runs nothing is purged', async (t) => {
+test('nothing is purged while another purge runs', async (t) => {
   const { purge: purgeIt, pull, hub, index, stored } = await start(t);
   const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
   await pull(image);
@@ -227,7 +227,7 @@ const eio = async (key: string): Promise<never> => {
   throw new CacheError('store-unavailable', `EIO: ${key}.`);
 };
 
-test('a purge goes on past objects that cannot be read or removed, and says so', async (t) => {
+test('a purge skips objects that cannot be read or removed, and reports them', async (t) => {
   const broken = new Set<string>();
   const {
     purge: purgeIt,
@@ -246,7 +246,7 @@ test('a purge goes on past objects that cannot be read or removed, and says so',
   const key = repositoryOf('docker.io', image.repository);
   const links = linksObjectKey(key.upstream, key.repository, sibling.manifest);
   broken.add(links);
-  // The sibling's layer may go: its links object does not say that it is needed.
+  // The sibling's layer may be removed: its unreadable links object cannot protect it.
   await assert.rejects(
     purgeIt({ image: nameOf(image) }),
     /for some of its objects \(failures: 1\). The first: EIO: .* purge again/,
@@ -263,7 +263,7 @@ test('a purge goes on past objects that cannot be read or removed, and says so',
   assert.ok((await stored(foreign.digests)).every(Boolean));
 });
 
-test('all of an upstream goes in batches, none of which is larger than it may be', async (t) => {
+test('an upstream is purged in batches of bounded size', async (t) => {
   const { index, pull, quay, hub, clock, stored, ...started } = await start(t);
   const foreign = addImage(quay, { repository: 'org/app', tag: 'one', layers: [2] });
   await pull(foreign, 'quay.io');
@@ -285,7 +285,7 @@ test('all of an upstream goes in batches, none of which is larger than it may be
     past: (action: () => Promise<void>) => action(),
     signal: new AbortController().signal,
   };
-  // One layer is the foreign image's too.
+  // The foreign image also uses one of the layers.
   assert.deepEqual(await purgeUpstream(step, 'docker.io', 8), { purged: { tags: 10, manifests: 10, blobs: 19 } });
   assert.ok(batches >= 3, String(batches));
   for (const { manifest } of images) assert.deepEqual(await stored([manifest]), [false]);

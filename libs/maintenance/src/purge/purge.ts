@@ -1,5 +1,5 @@
-// What operators have removed from the cache, for all of its nodes at once: an image, a digest or all of an upstream. The next
-// pull fetches it anew.
+// Purges an image, a digest or a whole upstream from the cache on all nodes, for an operator. The next pull fetches it
+// again.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ImageName } from '@cistern/blob-store';
 import { listPins, removeLink } from '@cistern/content';
@@ -16,15 +16,15 @@ import { type PurgeDeps, type PurgeResult, type PurgeStep, removeBytes } from '.
 export type PurgeTarget = { readonly image: ImageName } | { readonly digest: Digest } | { readonly upstream: string };
 
 const purgeLease = 'purge';
-/** For another purge; a rebuild may take longer. */
+/** How long to wait for another purge; a rebuild may take longer. */
 const patienceMs = 10_000;
 const tryAgainMs = 100;
 const purgesTopic = 'purges';
 
 /**
- * An index that has lost data does not know what others refer to. Rejects with `overloaded` where a rebuild that is due, or
- * another purge, does not end soon. A purge goes on past objects that cannot be removed, and then rejects with
- * `store-unavailable`: the rest goes when it is asked for again. So it is with `index-unavailable`.
+ * Purges the target. An index that lost data does not know what other images use, so a purge waits for a rebuild or
+ * another purge. Rejects with `overloaded` if that takes too long. Skips objects that cannot be removed and then
+ * rejects with `store-unavailable`; a retry purges the rest. A retry also helps after `index-unavailable`.
  */
 export async function purge(deps: PurgeDeps, target: PurgeTarget): Promise<PurgeResult> {
   const { index } = deps;
@@ -37,7 +37,7 @@ export async function purge(deps: PurgeDeps, target: PurgeTarget): Promise<Purge
     if (performance.now() - since > patienceMs)
       throw new CacheError(
         'overloaded',
-        'The index is being rebuilt from the store, or something else is being purged. Try again later.',
+        'The purge could not start: the index is being rebuilt from the store, or another purge is running. Try again later.',
         { retryable: true },
       );
     await delay(tryAgainMs);
@@ -55,7 +55,7 @@ async function purgeNow(deps: PurgeDeps, target: PurgeTarget, signal: AbortSigna
     checkNoneLeft(failures);
     return result;
   } finally {
-    // A purge that is not announced is done all the same: its content is not found by its name any more.
+    // A purge takes effect even without its announcement: its content is no longer found by name.
     await deps.index.pubsub.publish(purgesTopic, 'purged').catch(() => {});
   }
 }
@@ -72,7 +72,7 @@ function checkNoneLeft(failures: readonly unknown[]): void {
   const first = cause instanceof Error ? cause.message : 'unknown.';
   throw new CacheError(
     'store-unavailable',
-    `The rest is purged, but the store failed for some of its objects (failures: ${failures.length}). The first: ${first} Check the store, then purge again.`,
+    `The purge is incomplete: the store failed for some objects (failures: ${failures.length}). The first: ${first} Check the store, then purge again.`,
     { cause, retryable: true },
   );
 }
@@ -84,8 +84,8 @@ async function pinsWith(step: PurgeStep, digest: Digest): Promise<readonly Image
 }
 
 /**
- * Content that the digest names stays. `undefined`: a pin covers it. Rejects with `store-unavailable` or
- * `index-unavailable`.
+ * Purges a digest but keeps the content that it refers to. Resolves to `undefined` if a pin protects it. Rejects with
+ * `store-unavailable` or `index-unavailable`.
  */
 async function purgeDigest(step: PurgeStep, digest: Digest): Promise<PurgeResult | undefined> {
   if ((await step.readPinned()).has(digest)) return undefined;
@@ -107,8 +107,7 @@ async function purgeDigest(step: PurgeStep, digest: Digest): Promise<PurgeResult
 }
 
 /**
- * A node follows purges to forget contents that it has in memory; the index's own announcements make it forget records. The caller
- * closes it.
+ * Lets a node drop purged contents from its memory; the index's own announcements drop records. The caller closes it.
  */
 export function followPurges({ pubsub }: Pick<CacheIndex, 'pubsub'>) {
   const forgets: (() => void)[] = [];
@@ -116,7 +115,7 @@ export function followPurges({ pubsub }: Pick<CacheIndex, 'pubsub'>) {
     for (const forget of forgets) forget();
   });
   return {
-    /** Calls `forget` after each purge, and whenever one may have been missed. */
+    /** Calls `forget` after each purge, and whenever a purge may have been missed. */
     onPurge: (forget: () => void) => void forgets.push(forget),
     close: async () => subscription.close(),
   };

@@ -1,5 +1,5 @@
-// One step of a purge removes bytes at once, however lately they were pulled. Their readers go on: from what is
-// open already, else from a fetch at the same place.
+// Removes the bytes of a purge immediately, however recently they were pulled. Their readers continue from open files,
+// or from a new fetch at the same offset.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ImageName } from '@cistern/blob-store';
 import { deleteBlob, findStoredBlob, type IndexAndStore } from '@cistern/content';
@@ -9,39 +9,40 @@ import { forEachBounded } from '@cistern/runtime';
 import type { ReadPinnedDigests } from '../eviction/create-pinned-digests.ts';
 
 export interface PurgeDeps extends IndexAndStore {
-  /** The upstream that a registry:2 cache's files in the store came from. */
+  /** The upstream that files of a registry:2 cache in the store came from. */
   readonly adoptAs: string | undefined;
   readonly now: () => number;
 }
 
-/** A purge under way: the index is not rebuilt meanwhile, and no other purge runs. */
+/** A purge under way. Meanwhile the index is not rebuilt, and no other purge runs. */
 export interface PurgeStep extends PurgeDeps {
   readonly pins: readonly ImageName[];
-  /** All that pinned images are made of: its bytes stay. */
+  /** Returns all parts of pinned images; their bytes stay. */
   readonly readPinned: ReadPinnedDigests;
   readonly signal: AbortSignal;
-  /** Goes on past one object that cannot be read or removed. */
+  /** Runs `action` and continues after it fails to read or remove one object. */
   readonly past: (action: () => Promise<void>) => Promise<void>;
 }
 
 export interface Purged {
   readonly tags: number;
-  /** Whose bytes are gone; what others refer to stays. */
+  /** Manifests whose bytes were removed; those that others refer to stay. */
   readonly manifests: number;
   readonly blobs: number;
 }
 
-/** `pinnedBy`: nothing was purged, because these are pinned. */
+/** `pinnedBy` lists the pins that prevented the purge; nothing was purged then. */
 export type PurgeResult = { readonly purged: Purged } | { readonly pinnedBy: readonly ImageName[] };
 
 const atOnce = 16;
-/** A fetch of it may be under way. */
+/** A fetch of the blob may be under way. */
 const maxTries = 60;
 const tryAgainMs = 50;
 
 /**
- * Manifests first, so that none is here without its blobs. Rejects with `store-unavailable` or `index-unavailable`, and with
- * `overloaded` if the index has lost data: what it has told of others until now may have been less than there is.
+ * Removes manifests first, so that none is stored without its blobs. Rejects with `store-unavailable` or
+ * `index-unavailable`, and with `overloaded` if the index lost data: its answers about other references may have been
+ * incomplete.
  */
 export async function removeBytes(step: PurgeStep, digests: Iterable<Digest>): Promise<Omit<Purged, 'tags'>> {
   const [manifests, blobs]: [Digest[], Digest[]] = [[], []];
@@ -52,7 +53,7 @@ export async function removeBytes(step: PurgeStep, digests: Iterable<Digest>): P
   if (!(await index.epoch.isComplete()))
     throw new CacheError(
       'overloaded',
-      'The index has lost data and is being rebuilt from the store, so nobody knows what else refers to this. Try again later.',
+      'Nothing is purged while the lost index is rebuilt from the store: other references are unknown. Try again later.',
       { retryable: true },
     );
   const removed = { manifests: 0, blobs: 0 };
@@ -65,7 +66,7 @@ export async function removeBytes(step: PurgeStep, digests: Iterable<Digest>): P
   return removed;
 }
 
-/** False: it is not here, or it is being brought anew. */
+/** Returns false if the blob is not stored, or is being fetched again. */
 async function remove(step: PurgeStep, digest: Digest): Promise<boolean> {
   for (let tries = 0; tries < maxTries; tries += 1) {
     const found = await findStoredBlob(step, digest);

@@ -10,7 +10,7 @@ import { contentOf, repositories, startLost } from '../testing/start-lost-index.
 import { type RebuildProgress, rebuildIndex } from './rebuild-index.ts';
 import { startIndexKeeper } from './start-index-keeper.ts';
 
-test('from the store alone the index is as it was, to be confirmed and verified again', async (t) => {
+test('a rebuild restores the index from the store, and its records must be confirmed and verified again', async (t) => {
   const { index, lost, options, tags, digests } = await startLost(t);
   const progress: RebuildProgress[] = [];
   const result = await rebuildIndex({ ...options, onProgress: (report) => progress.push(report) });
@@ -25,7 +25,7 @@ test('from the store alone the index is as it was, to be confirmed and verified 
   assert.deepEqual(await contentOf(lost, tags, digests), await contentOf(index, tags, digests));
 });
 
-test('what is there already is newer, and stays', async (t) => {
+test('existing records are newer, and stay', async (t) => {
   const { index, lost, options, tags, digests } = await startLost(t);
   const [first] = tags;
   const tag = { ...(await index.tags.get(first!))!, digest: digestOf(Buffer.from('newer')), sequence: 2 };
@@ -44,7 +44,7 @@ test('what is there already is newer, and stays', async (t) => {
   assert.deepEqual(await lost.blobs.totals(), { blobs: blobs + 1, bytes: bytes + 5 });
 });
 
-test('what is no object of ours, or says nothing, is passed over', async (t) => {
+test('foreign and empty objects are skipped', async (t) => {
   const { index, lost, options, store, tags, digests } = await startLost(t);
   const [key] = repositories;
   const nothing = digestOf(Buffer.from('nothing'));
@@ -52,7 +52,7 @@ test('what is no object of ours, or says nothing, is passed over', async (t) => 
   await store.writeObject(tagObjectKey({ ...key!, tag: parseTag('broken') }), Buffer.from('{"schema":1}'));
   await store.writeObject('cistern/links/README', Buffer.from('hello'));
   await store.writeObject('cistern/tags/docker.io/x', Buffer.from('hello'));
-  // An emptied file, as other caches leave it; and a manifest whose bytes are gone.
+  // Other caches leave emptied files. The manifest's bytes are missing.
   await putBytes(store, nothing, Buffer.alloc(0));
   const manifest = (await index.tags.get(tags[0]!))!.digest;
   await store.remove(manifest);
@@ -63,7 +63,7 @@ test('what is no object of ours, or says nothing, is passed over', async (t) => 
   assert.equal((await lost.blobs.totals()).blobs, digests.size - 1);
 });
 
-test('a rebuild that is cut off goes on where it was, after a restart too', async (t) => {
+test('an interrupted rebuild continues where it stopped, also after a restart', async (t) => {
   const { index, lost, options, tags, digests } = await startLost(t);
   const listed: string[] = [];
   let isDown = true;
@@ -89,13 +89,13 @@ test('a rebuild that is cut off goes on where it was, after a restart too', asyn
   assert.deepEqual(await contentOf(lost, tags, digests), await contentOf(index, tags, digests));
   const aborted = rebuildIndex({ ...options, signal: AbortSignal.abort(new Error('stopped')) });
   await assert.rejects(aborted, /stopped/);
-  // A complete index is read through once more, and its leases are free again.
+  // A complete index is compared with the store once more, and its leases are free again.
   listed.length = 0;
   await rebuildIndex({ ...options, store });
   assert.equal(listed.length, 256 + 3 * 8);
 });
 
-test('workers rebuild side by side, and none does what another does', async (t) => {
+test('workers rebuild in parallel without repeating work', async (t) => {
   const { index, lost, options, tags, digests } = await startLost(t);
   const listed: string[] = [];
   const store = {
@@ -117,7 +117,7 @@ test('workers rebuild side by side, and none does what another does', async (t) 
   assert.deepEqual(await contentOf(lost, tags, digests), await contentOf(index, tags, digests));
 });
 
-test('a worker goes on with the part of one that died', async (t) => {
+test('a worker continues the part of a dead worker', async (t) => {
   const { lost, options, digests } = await startLost(t);
   for (const part of ['blobs/00', 'blobs/ff']) await lost.leases.acquire(`rebuild/${part}`, 'dead', 5_000);
   const rebuilding = rebuildIndex(options);
@@ -128,7 +128,7 @@ test('a worker goes on with the part of one that died', async (t) => {
   assert.equal((await lost.blobs.totals()).blobs, digests.size);
 });
 
-test('an object that is removed while it is rebuilt does not come back', async (t) => {
+test('an object that is removed during the rebuild is not restored', async (t) => {
   const { lost, options, tags } = await startLost(t);
   const deps = { index: lost, store: options.store, adoptAs: undefined };
   const [tag] = tags;
@@ -150,7 +150,7 @@ test('an object that is removed while it is rebuilt does not come back', async (
   assert.equal(await lost.links.get(tag!, manifest), undefined);
 });
 
-test('a rebuild during which the index was lost again says so', async (t) => {
+test('a rebuild reports that the index was lost again meanwhile', async (t) => {
   const { lost, options, loseData } = await startLost(t);
   const adopt: CacheIndex['blobs']['adopt'] = async (record) => {
     loseData();
@@ -175,7 +175,7 @@ test('a keeper rebuilds the index whenever it is not complete', async (t) => {
   await keeper.close();
 });
 
-test('a keeper that is closed leaves its rebuild, and its lease to others', async (t) => {
+test('a closed keeper leaves its rebuild and its lease to others', async (t) => {
   const { lost, options } = await startLost(t);
   const begun = Promise.withResolvers<void>();
   const store = {

@@ -1,6 +1,6 @@
-// The index from the store alone, while everything goes on. All workers rebuild side by side: a worker takes the lease of a part and
-// does it. The part's mark goes with the index's data. So a rebuild that was interrupted goes on, and one after a loss begins again
-// (decision 0057).
+// Rebuilds the index from the store while the cache runs. All workers rebuild in parallel: each takes the lease of a
+// part and processes it. The marks of finished parts are lost together with the index's data. So an interrupted rebuild
+// continues, and one after a loss starts again (decision 0057).
 import { setTimeout as delay } from 'node:timers/promises';
 import { markUnread } from '@cistern/content';
 import { withLease } from '@cistern/index';
@@ -16,7 +16,7 @@ export interface RebuildOptions extends Pick<PartDeps, 'index' | 'store' | 'now'
   readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
 }
 
-/** What this process has looked at so far, and how much of it the index did not know. */
+/** Counts what this process has examined, and how much of it was new to the index. */
 export interface RebuildProgress {
   readonly step: RebuildPart['step'] | 'done';
   readonly blobs: number;
@@ -30,19 +30,20 @@ export interface RebuildProgress {
 }
 
 export interface RebuildResult extends RebuildProgress {
-  /** False: something was lost meanwhile, and it has to be done again. */
+  /** False if the index lost data meanwhile; the rebuild must run again. */
   readonly isComplete: boolean;
 }
 
 const progressEveryMs = 1000;
 const partsAtOnce = 8;
 const itemsAtOnce = 4;
-/** How long a process waits for parts that others do. */
+/** How long a process waits for parts that other processes handle. */
 const othersPauseMs = 1000;
 
 /**
- * What is already complete is read through once more. An object that cannot be read is left out, and its part is read again by
- * `rereadParts`. Rejects with `store-unavailable`, `index-unavailable` or the signal's reason; running it again goes on.
+ * Rebuilds the index. A complete index is compared with the whole store once more. Skips unreadable objects;
+ * `rereadParts` reads their parts again. Rejects with `store-unavailable`, `index-unavailable` or the signal's reason;
+ * another run continues.
  */
 export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResult> {
   const { index, onProgress, signal } = options;
@@ -62,7 +63,7 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
   const readDone = async (): Promise<ReadonlySet<string>> =>
     readsAll ? doneHere : new Set([...doneHere, ...(await index.epoch.marks(epoch))]);
 
-  /** False: another process is at it. */
+  /** Returns false if another process has the part. */
   async function take(part: RebuildPart): Promise<boolean> {
     const isTaken = await withLease({ index, name: leaseOf(part), signal }, async (held) => {
       if ((await readDone()).has(walkedMark(part))) return true;
@@ -104,7 +105,7 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
 }
 
 /**
- * Reads the parts again that have objects which could not be read; resolves to how many such parts are left. Rejects as
+ * Reads parts with unreadable objects again. Resolves to the number of such parts that are left. Rejects as
  * `rebuildIndex`.
  */
 export async function rereadParts(options: RebuildOptions): Promise<number> {
@@ -141,7 +142,11 @@ async function walkPart(deps: WalkDeps, part: RebuildPart, epoch: string): Promi
   });
   const objects = failed.length;
   if (objects === 0) await index.epoch.mark(epoch, readMark(part));
-  else log.warn({ err: reason, part: part.name, objects, object: failed[0]?.name }, 'rebuild goes on without objects');
+  else
+    log.warn(
+      { err: reason, part: part.name, objects, object: failed[0]?.name },
+      'failed to read objects, rebuild continues',
+    );
   for (const { repository } of failed) if (repository !== undefined) await markUnread(index, repository);
   await index.epoch.mark(epoch, walkedMark(part));
   return objects;
@@ -151,12 +156,12 @@ function leaseOf(part: RebuildPart): string {
   return `rebuild/${part.name}`;
 }
 
-/** All items were looked at. */
+/** Marks a part whose items were all visited. */
 function walkedMark(part: RebuildPart): string {
   return `walked ${part.name}`;
 }
 
-/** And all of them could be read. */
+/** Marks a part whose items could all be read. */
 function readMark(part: RebuildPart): string {
   return `read ${part.name}`;
 }

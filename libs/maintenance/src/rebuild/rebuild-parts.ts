@@ -1,5 +1,5 @@
-// A rebuild is cut into parts, which workers do side by side and of which none is done twice. Each item of a part is an object of
-// the store. Its record is added where there is none; a record that is there is newer and stays.
+// Cuts a rebuild into parts that workers process in parallel, each part once. Each item of a part is an object of the
+// store. A missing record is added; an existing record is newer and stays.
 import { createHash } from 'node:crypto';
 import {
   heldObjectsPrefix,
@@ -26,7 +26,7 @@ import type { Digest } from '@cistern/oci';
 
 export interface PartDeps extends IndexAndStore {
   readonly now: () => number;
-  /** Links objects are read even where the index knows their manifests. */
+  /** Reads links objects even if the index knows their manifests. */
   readonly readsAll: boolean;
   readonly count: (what: 'blobs' | 'blobsAdded' | 'manifests' | 'tags' | 'tagsAdded') => void;
 }
@@ -36,23 +36,24 @@ export interface RebuildItem {
   readonly name: string;
   /** The repository of a links object. */
   readonly repository?: RepositoryKey;
-  /** May be done again. */
+  /** Adds the missing records. Safe to repeat. */
   readonly adopt: () => Promise<void>;
 }
 
 export interface RebuildPart {
   readonly name: string;
-  /** Those of one step are done before any of the next. */
+  /** All parts of one step finish before the next step begins. */
   readonly step: 'blobs' | 'links' | 'held' | 'tags';
   readonly items: (deps: PartDeps) => AsyncIterable<RebuildItem>;
 }
 
 const shards = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-/** Each lists all names and takes its own: listing costs a thousandth of reading. */
+/** Each part lists all names and processes its own: listing costs a thousandth of reading. */
 const nameParts = 8;
 
 /**
- * A manifest's record says that it is in the store, so its blob's record comes first. Held objects confirm what links objects claim.
+ * Lists all parts. Blobs come first, because a manifest's record implies that its blob is in the store. Held objects
+ * confirm the claims of links objects.
  */
 export const rebuildParts: readonly RebuildPart[] = [
   ...shards.map((shard): RebuildPart => ({
@@ -86,8 +87,8 @@ function numberOf(objectKey: string): number {
 }
 
 /**
- * Blob records from the store's listing. Their origin is unknown, so the next whole read verifies each. A manifest that
- * names one proves nothing: manifests of other caches do too.
+ * Yields blob records from the store's listing. Their origin is unknown, so the next whole read verifies each. A
+ * manifest that names a blob proves nothing, because manifests of other caches name it too.
  */
 async function* blobItems(deps: PartDeps, shard: string): AsyncGenerator<RebuildItem> {
   for await (const blob of deps.store.list(shard))
@@ -107,11 +108,11 @@ function linksItem(deps: PartDeps, objectKey: string): ReturnType<ItemOf> {
   return { repository: key, adopt: () => adoptManifest(deps, key, key.digest) };
 }
 
-/** Links and the manifest's record from a links object. */
+/** Adds links and the manifest's record from a links object. */
 async function adoptManifest(deps: PartDeps, key: RepositoryKey, digest: Digest): Promise<void> {
   const { index, store, now, readsAll, count } = deps;
   const known = await index.links.get(key, digest, { fresh: true });
-  // A manifest's own link is put after those of its children.
+  // A manifest's own link is written after those of its children.
   const isKnown = isHeldManifest(known) && !readsAll;
   const links = isKnown ? [known] : await readLinksObject(store, key, digest);
   const manifest = links?.[0];
@@ -120,7 +121,7 @@ async function adoptManifest(deps: PartDeps, key: RepositoryKey, digest: Digest)
   if (!isKnown) {
     await putLinks(index, key, links);
     if ((await readLinksObject(store, key, digest)) === undefined) {
-      // It was purged or forgotten meanwhile.
+      // The manifest was purged or forgotten meanwhile.
       await index.links.remove(key, digest);
       return;
     }

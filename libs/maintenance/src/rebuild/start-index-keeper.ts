@@ -1,4 +1,4 @@
-// Looks after a shared index: notices what it has lost, and rebuilds it. Every worker has one, and they rebuild side by side.
+// Detects that a shared index has lost data, and rebuilds it. Every worker has a keeper, and they rebuild in parallel.
 import { startLoop } from '@cistern/index';
 import { type RebuildOptions, type RebuildProgress, rebuildIndex, rereadParts } from './rebuild-index.ts';
 
@@ -6,13 +6,13 @@ export type IndexKeeperOptions = Pick<RebuildOptions, 'index' | 'store' | 'log' 
 
 const lookEveryMs = 5000;
 const logProgressEveryMs = 10_000;
-/** Objects that a rebuild could not read are read again after this time, then after twice as long, up to an hour. */
+/** First pause before unreadable objects are read again. It doubles with each try, up to an hour. */
 const rereadAfterMs = 60_000;
 const maxRereadAfterMs = 3_600_000;
-/** Another worker may have rebuilt. */
+/** Another worker may have left unreadable objects. */
 const lookForUnreadMs = 300_000;
 
-/** A rebuild under way at its close is left, for another to go on with. */
+/** Closing interrupts a rebuild under way; another worker continues it. */
 export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promise<void> } {
   const { index, log } = options;
 
@@ -22,12 +22,12 @@ export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promis
     const onProgress = (progress: RebuildProgress) => {
       if (progress.step === 'done' || performance.now() - loggedAtMs < logProgressEveryMs) return;
       loggedAtMs = performance.now();
-      log.info(progress, 'the index is being rebuilt from the store');
+      log.info(progress, 'rebuilding index from store');
     };
     const result = await rebuildIndex({ ...options, signal, onProgress });
-    if (!result.isComplete) log.warn(result, 'the index lost data while it was rebuilt: it is rebuilt again');
-    // A new cache has nothing to tell.
-    else if (result.blobs > 0) log.info(result, 'the index was rebuilt from the store');
+    if (!result.isComplete) log.warn(result, 'index lost data during rebuild, rebuilding again');
+    // A new cache has nothing to report.
+    else if (result.blobs > 0) log.info(result, 'rebuilt index from store');
     return lookEveryMs;
   }
 

@@ -1,4 +1,4 @@
-// A rebuild whose store cannot give back some of its objects.
+// Tests a rebuild whose store fails to read some objects.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { linksObjectKey } from '@cistern/blob-store';
@@ -11,7 +11,7 @@ import { mediaType, quiet, repositories, startLost, unreadable } from '../testin
 import { rebuildIndex, rereadParts } from './rebuild-index.ts';
 import { startIndexKeeper } from './start-index-keeper.ts';
 
-test('an object that cannot be read does not keep the index from being complete, and is found in the store', async (t) => {
+test('an unreadable object does not stop the index from becoming complete, and is found in the store', async (t) => {
   const { lost, options, tags, clock } = await startLost(t);
   const [key] = repositories;
   const manifest = (await options.index.tags.get(tags[0]!)) ?? (await readTagObject(options.store, tags[0]!, 0));
@@ -24,21 +24,21 @@ test('an object that cannot be read does not keep the index from being complete,
   const result = await rebuildIndex({ ...options, store });
   assert.partialDeepStrictEqual(result, { isComplete: true, failed: 1, blobs: 7, manifests: 2, tags: 3 });
   assert.equal(await lost.links.get(key!, layer), undefined);
-  // A look for a link of that repository asks the store.
+  // A search for a link of that repository reads the store.
   const stored = createStoredLinks({ index: lost, store, log: quiet, now: () => clock.nowMs });
   await assert.rejects(stored.find(key!, layer), (error) => isCacheError(error, 'store-unavailable'));
   assert.equal(await rereadParts({ ...options, store }), 1);
   isBroken = false;
   clock.nowMs += 60_000;
   assert.equal((await stored.find(key!, layer))?.digest, layer);
-  // And of others what the index says counts.
+  // For other repositories the index is trusted.
   assert.equal(await stored.find(repositories[1]!, digestOf(Buffer.from('none'))), undefined);
   assert.equal(await rereadParts({ ...options, store }), 0);
   assert.equal((await lost.links.get(key!, manifest!.digest))?.confirmed, true);
   assert.equal((await lost.manifests.get(manifest!.digest))?.mediaType, mediaType);
 });
 
-test('a pinned image keeps its parts where its links object cannot be read', async (t) => {
+test('a pinned image keeps its parts while its links object is unreadable', async (t) => {
   const { lost, options, tags } = await startLost(t);
   const [tag] = tags;
   await pinImage(options.store, { ...tag!, reference: parseReference(tag!.tag) });
@@ -50,7 +50,7 @@ test('a pinned image keeps its parts where its links object cannot be read', asy
   assert.deepEqual(await createPinnedDigests({ ...options, store })(), new Set(parts));
 });
 
-test('an object that fails once is read again by the next pass over its part', async (t) => {
+test('the next pass over a part rereads an object that failed once', async (t) => {
   const { lost, options, tags } = await startLost(t);
   const failed = new Set<string>();
   const store = unreadable(options.store, (name) => {
@@ -68,7 +68,7 @@ test('an object that fails once is read again by the next pass over its part', a
   for (const tag of tags) assert.ok(await lost.manifests.get((await lost.tags.get(tag))!.digest));
 });
 
-test('while the store does not answer no object is passed over', async (t) => {
+test('no object is skipped while the store does not answer', async (t) => {
   const { lost, options } = await startLost(t);
   const store = {
     ...unreadable(options.store, (name) => name.startsWith('cistern/links/')),
@@ -78,7 +78,7 @@ test('while the store does not answer no object is passed over', async (t) => {
   assert.equal(await lost.epoch.isComplete(), false);
 });
 
-test('a keeper reads again what a rebuild could not read', async (t) => {
+test('a keeper rereads objects that a rebuild could not read', async (t) => {
   const { lost, options, tags } = await startLost(t);
   let isBroken = true;
   const store = unreadable(options.store, (name) => isBroken && name.startsWith('cistern/links/'));
@@ -89,7 +89,7 @@ test('a keeper reads again what a rebuild could not read', async (t) => {
     Promise.all(tags.map(async (tag) => lost.links.get(tag, (await lost.tags.get(tag))!.digest)));
   assert.ok((await manifests()).every((link) => link === undefined));
   isBroken = false;
-  // The keeper rereads later than the limit of `until`.
+  // The keeper rereads later than the time limit of `until`.
   await new Promise((resolve) => setTimeout(resolve, 150_000));
   assert.ok((await manifests()).every((link) => link?.confirmed));
 });

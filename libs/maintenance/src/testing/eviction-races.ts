@@ -1,4 +1,4 @@
-// Evicting, adopting, reading and committing one digest at the same time, step by step, over any index.
+// Tests races between eviction, adoption, reads and commits of one digest, step by step, on any index.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -38,7 +38,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
     await assertExact();
   });
 
-  void race('whoever asks for what is being deleted gets it fetched anew, once, when it is gone', async (started) => {
+  void race('a request for a blob under deletion fetches it again, once, after its removal', async (started) => {
     for (const step of stepsOfDeletion) {
       const { evictor, pull, gets, digest, bytes } = await started.startFull();
       const { evicting, release } = await started.holdDeletion(evictor, step);
@@ -54,7 +54,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
     }
   });
 
-  void race('two evictors delete once, wherever the first one is', async (started) => {
+  void race('two evictors delete a blob once, whichever step the first one has reached', async (started) => {
     for (const step of ['fills.beginDeletions', ...stepsOfDeletion, 'fills.endDeletions done']) {
       const { evictor, removals, digest } = await started.startFull();
       const other = started.startEvictor();
@@ -68,13 +68,13 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
     }
   });
 
-  void race('a reader that is halfway goes on to the end, whatever is deleted under it', async (started) => {
+  void race('a reader that is halfway reads to the end although the blob is deleted', async (started) => {
     const { frontends, index, stored, store } = started;
     const { evictor, gets, digest, bytes } = await started.startFull();
     const blob = await frontends[0]!.cache.openBlob({ ...library, digest, intent: 'whole' });
     const reading = await blob.read();
     const first = Buffer.from((await reading.next())!);
-    // The reader's node is frozen, or cut off: it says nothing of its reading in time.
+    // The reader's node is frozen or cut off, and does not report its read in time.
     await until(async () => {
       started.shared.advance(inUseMs);
       await evictor.step();
@@ -102,27 +102,24 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   });
 
   for (const next of ['fetch', 'evictor'] as const)
-    void race(
-      `an evictor that dies after the removal leaves a record that the next ${next} puts right`,
-      async (started) => {
-        const { startEvictor, pass, index } = started;
-        const { evictor, pull, gets, digest, bytes } = await started.startFull();
-        await started.holdDeletion(evictor, 'store.removeAll done');
-        evictor.process.kill();
-        await pass(deletionLeaseMs);
-        if (next === 'fetch') {
-          assert.ok((await pull(0)).equals(bytes));
-          assert.equal(gets(), 2);
-          await until(async () => (await index.blobs.get(digest))?.state === 'present');
-        } else {
-          await startEvictor().step();
-          assert.equal(await index.blobs.get(digest, { fresh: true }), undefined);
-        }
-        await started.assertExact();
-      },
-    );
+    void race(`an evictor that dies after the removal leaves a record that the next ${next} fixes`, async (started) => {
+      const { startEvictor, pass, index } = started;
+      const { evictor, pull, gets, digest, bytes } = await started.startFull();
+      await started.holdDeletion(evictor, 'store.removeAll done');
+      evictor.process.kill();
+      await pass(deletionLeaseMs);
+      if (next === 'fetch') {
+        assert.ok((await pull(0)).equals(bytes));
+        assert.equal(gets(), 2);
+        await until(async () => (await index.blobs.get(digest))?.state === 'present');
+      } else {
+        await startEvictor().step();
+        assert.equal(await index.blobs.get(digest, { fresh: true }), undefined);
+      }
+      await started.assertExact();
+    });
 
-  void race('what a frontend adopts while it is deleted is forgotten again', async (started) => {
+  void race('a blob that a frontend adopts during its deletion is forgotten again', async (started) => {
     const { index, frontends } = started;
     for (const step of ['store.stat done', 'blobs.adopt']) {
       const { evictor, pull, gets, digest, bytes } = await started.startFull();
@@ -131,7 +128,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
       const held = frontends[1]!.process.hold(step);
       const pulling = pull(1);
       await held.reached;
-      // Another node adopted it first, and it has been forgotten since.
+      // Another node adopted the blob first, and it has been forgotten since.
       await index.blobs.put(record);
       started.shared.advance(inUseMs);
       await evictor.step();
@@ -144,7 +141,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
     }
   });
 
-  void race('what a rebuild adopts after it was deleted is forgotten again', async (started) => {
+  void race('a blob that a rebuild adopts after its deletion is forgotten again', async (started) => {
     const { index, startRebuild } = started;
     const { evictor, digest } = await started.startFull();
     const { process, rebuild } = startRebuild();
@@ -162,7 +159,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
     const { index, workers, stored } = started;
     for (const step of ['fills.claim done', 'store.put', 'store.put done', 'fills.done']) {
       const { evictor, pull, digest, bytes } = await started.startFull();
-      // Gone behind everybody's back: the record is there still.
+      // The object is removed without the index; its record stays.
       stored.blobs.delete(digest);
       const held = workers.map(({ process }) => process.hold(step));
       const pulling = pull(0);
@@ -176,7 +173,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
     }
   });
 
-  void race('a manifest that is fetched while it is deleted is stored when it is gone', async (started) => {
+  void race('a manifest that is fetched during its deletion is stored after its removal', async (started) => {
     const { hub, index, store, queue, frontends, startEvictor, holdDeletion, assertExact } = started;
     const image = addImage(hub, { repository: library.repository, tag: 'latest', layers: [] });
     const { manifest } = image;
@@ -184,7 +181,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
     const evictor = startEvictor();
     const { evicting, release } = await holdDeletion(evictor, 'store.removeAll');
     assert.equal((await index.blobs.get(manifest, { fresh: true }))?.state, 'deleting');
-    // As one that was added a moment ago, when the manifest was not here.
+    // Like a job that was added a moment ago, before the manifest was stored.
     const options = { dedupKey: manifest, class: 'interactive', timeoutMs: 20_000 } as const;
     const fetching = queue.queue.run('fetch-manifest', { ...library, digest: manifest }, options);
     await delay(100);
@@ -196,7 +193,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
     await assertExact();
   });
 
-  void race('a manifest that is read while it is deleted leaves no record of what is gone', async (started) => {
+  void race('a manifest that is read during its deletion leaves no record of removed bytes', async (started) => {
     const { hub, index, frontends, startEvictor, holdDeletion, assertExact } = started;
     for (const step of ['store.open done', 'blobs.put', 'blobs.put done']) {
       const image = addImage(hub, { repository: library.repository, tag: `at-${step.length}`, layers: [] });
@@ -219,7 +216,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   });
 
   void race(
-    'wherever an evictor and a reader meet, the reader gets its bytes and the index is exact',
+    'wherever an evictor and a reader meet, the reader gets its bytes and the index stays exact',
     async (started) => {
       const { frontends, assertExact } = started;
       const meetings = ['fills.beginDeletions', ...stepsOfDeletion].flatMap((evicts) =>
@@ -252,7 +249,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   );
 }
 
-/** It may be waiting for the other. */
+/** Waits a moment only, because the one may be waiting for the other. */
 async function soon(done: Promise<unknown>): Promise<void> {
   await Promise.race([done, delay(50)]);
 }

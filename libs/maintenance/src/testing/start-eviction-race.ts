@@ -1,4 +1,4 @@
-// A test cluster with one blob in its store that is about to be evicted, for races about it.
+// Starts a test cluster with one blob in its store that is about to be evicted.
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheIndex } from '@cistern/index';
@@ -21,9 +21,9 @@ import { bytesOf, collect } from '@cistern/oci/testing';
 
 interface RacingIndex {
   readonly index: CacheIndex;
-  /** As another process sees it: the same object, or one with a connection of its own. */
+  /** The index as another process sees it: the same object, or one with its own connection. */
   readonly ofEvictor: CacheIndex;
-  /** The index has a clock of its own, which nobody can turn. */
+  /** Whether the index has its own clock, which a test cannot change. */
   readonly hasOwnClock?: boolean;
   close(): Promise<void>;
 }
@@ -78,8 +78,8 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
   };
 
   /**
-   * Has the evictor delete the blobs, whose pulls are long ago, and holds it at `step`. A pull that becomes known late saves the blob: then
-   * it tries again. `evicting` may be left alone.
+   * Lets the evictor delete the blobs, whose pulls are long ago, and stops it at `step`. A late report of a pull saves
+   * the blob: then the evictor tries again. `evicting` need not be awaited.
    */
   const holdDeletion = async (evictor: ReturnType<typeof startEvictor>, step: string) => {
     const { reached, release } = evictor.process.hold(step);
@@ -103,14 +103,12 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
       const throughIt = { index: throughProcess(index, process), store: throughProcess(store, process, 'store') };
       return { process, rebuild: () => rebuildIndex({ ...throughIt, log, now: shared.now }) };
     },
-    /** The index's own time goes on too. */
+    /** Advances the time, also that of the index. */
     async pass(ms: number) {
       shared.advance(ms);
       if (hasOwnClock) await delay(ms + 5);
     },
-    /**
-     * A stored blob whose pull is so long ago that the next step of an evictor deletes it. There is no other.
-     */
+    /** Stores the only blob. Its pull is so long ago that the next step of an evictor deletes it. */
     async startFull() {
       seed += 1;
       for (const stale of stored.blobs.keys()) await index.blobs.remove(stale);
@@ -120,7 +118,7 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
       await pull(0, digest);
       await until(async () => (await index.blobs.get(digest)) !== undefined);
       await until(() => workers.every(({ fills }) => fills.size === 0));
-      // That it was pulled is known to everybody a second later.
+      // All nodes know of the pull a second later.
       if (hasOwnClock) await delay(1_500);
       const evictor = startEvictor();
       shared.advance(inUseMs);
@@ -133,7 +131,7 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
         removals: () => removed.filter((other) => other === digest).length,
       };
     },
-    /** The index says what is there, and nothing else; once what is under way has ended. */
+    /** Waits for work under way. Asserts that the index lists exactly the stored blobs. */
     async assertExact() {
       await until(() => workers.every(({ fills }) => fills.size === 0));
       await until(async () => {

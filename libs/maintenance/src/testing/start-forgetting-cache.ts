@@ -1,4 +1,4 @@
-// A test cache whose images are pulled, evicted and forgotten.
+// Starts a test cache whose images are pulled, evicted and forgotten.
 import type { TestContext } from 'node:test';
 import { deleteBlob } from '@cistern/content';
 import type { RepositoryKey } from '@cistern/index';
@@ -22,7 +22,7 @@ export interface KeptRecords {
   readonly objects: number;
 }
 
-/** Ends with the test. */
+/** The cache closes at the end of the test. */
 export async function startForgettingCache(t: TestContext, forgetAfterMs: number, options: TestCacheOptions = {}) {
   const started = await startPurgedCache(t, { adoptAs: 'registry.test', ...options });
   const { index, store, clock, adoptAs } = started;
@@ -32,7 +32,7 @@ export async function startForgettingCache(t: TestContext, forgetAfterMs: number
     ...started,
     deps,
     forget: (given: Partial<ForgettingDeps> = {}) => forgetNames({ ...deps, ...given }, signal),
-    /** As an eviction removes them. */
+    /** Removes blobs like an eviction. */
     async evict(digests: readonly Digest[]): Promise<void> {
       for (const digest of digests) await deleteBlob({ index, store }, digest);
     },

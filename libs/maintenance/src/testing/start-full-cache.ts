@@ -1,4 +1,4 @@
-// A cache in one process whose store is limited, with images to pull, and an evictor that the test steps.
+// Starts a cache in one process with a limited store, images to pull, and an evictor that the test steps.
 import type { TestContext } from 'node:test';
 import type { CacheIndex } from '@cistern/index';
 import type { BlobStore } from '@cistern/blob-store';
@@ -17,12 +17,12 @@ import { collect } from '@cistern/oci/testing';
 export interface FullCacheOptions extends TestCacheOptions {
   readonly highBytes: number;
   readonly lowBytes: number;
-  /** In place of the two. */
+  /** Replaces the two watermarks. */
   readonly readLimits?: ReadLimits;
   readonly spareMs?: number;
 }
 
-/** A blob that was pulled within this time is no victim, unless room is short. */
+/** A blob that was pulled within this time is no victim, unless space is short. */
 export const inUseMs = 120_000;
 
 export async function startFullCache(
@@ -50,7 +50,7 @@ export async function startFullCache(
     ...started,
     lines,
     openEviction,
-    /** Removes old blobs, as an evictor does it that has just begun. */
+    /** Removes old blobs like an evictor that has just started. */
     age: (limits: Readonly<Record<string, number>>) =>
       removeAged({ ...parts, deleter: createDeleter(parts), ageLimits: new Map(Object.entries(limits)) }, signal),
     plan: (limits: Readonly<Record<string, number>>, downToBytes?: number) =>
@@ -58,7 +58,7 @@ export async function startFullCache(
     addImage: (repository: string, tag: string, layers: readonly number[], layerBytes?: number) =>
       addImage(hub, { repository, tag, layers, ...(layerBytes !== undefined && { layerBytes }) }),
     pullBlob,
-    /** As a client without any layer does it; a second passes with each request. */
+    /** Pulls like a client without any layer; a second passes with each request. */
     async pull({ repository, tag, blobs }: TestImage) {
       const key = repositoryOf('docker.io', repository);
       clock.nowMs += 1000;
@@ -69,15 +69,15 @@ export async function startFullCache(
         await settled(started);
       }
     },
-    /** As a client does it that has all layers. */
+    /** Pulls like a client that has all layers. */
     async check({ repository, tag }: TestImage) {
       clock.nowMs += 1000;
       await cache.statManifest({ ...repositoryOf('docker.io', repository), reference: { kind: 'tag', tag } });
-      // What is refreshed is so behind the answer.
+      // The refresh runs after the response.
       await new Promise((resolve) => setTimeout(resolve, 10));
     },
     step: () => eviction.step(signal),
-    /** A step when nothing was pulled for a while. */
+    /** Runs a step after a time without pulls. */
     async evict(afterMs = inUseMs) {
       clock.nowMs += afterMs;
       await eviction.step(signal);
@@ -87,7 +87,7 @@ export async function startFullCache(
   };
 }
 
-/** No fill is on its way: what was read has been recorded too. */
+/** Waits until no fill runs and all reads are recorded. */
 async function settled({ fills }: Awaited<ReturnType<typeof startTestCache>>): Promise<void> {
   while (fills.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
   await new Promise(setImmediate);
@@ -97,7 +97,7 @@ async function here(store: BlobStore, digests: readonly Digest[]): Promise<boole
   return Promise.all(digests.map(async (digest) => (await store.stat(digest)) !== undefined));
 }
 
-/** What the index says the store holds, and what it does hold. */
+/** Returns the totals of the index, and those of the store. */
 export async function recount(index: CacheIndex, store: BlobStore) {
   const counted = { blobs: 0, bytes: 0 };
   const strangers: Digest[] = [];

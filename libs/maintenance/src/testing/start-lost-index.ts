@@ -1,4 +1,4 @@
-// A cache with images of three repositories, and an index that has lost what it knew of them.
+// Starts a cache with images of three repositories, and an index that has lost its records of them.
 import type { TestContext } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex, TagKey } from '@cistern/index';
@@ -19,7 +19,7 @@ export const mediaType = 'application/vnd.oci.image.manifest.v1+json';
 const log = createLogger({ level: 'error', formatter: 'json' });
 export const quiet = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 
-/** A cache with images of three repositories, and an index that knows nothing of them. */
+/** Starts a cache with images of three repositories, and an index without records of them. */
 export async function startLost(t: TestContext) {
   const started = await startTestCache();
   t.after(() => started.close());
@@ -28,7 +28,7 @@ export async function startLost(t: TestContext) {
   const digests = new Set<Digest>();
   for (const [number, key] of repositories.entries()) {
     const upstream = key.upstream === 'quay.io' ? quay : hub;
-    // The second layer is the same everywhere.
+    // All repositories share the second layer.
     const layers = [bytesOf(70_000 + number, number + 1), bytesOf(50_000, 99)].map((bytes) => ({
       mediaType: 'application/vnd.oci.image.layer.v1.tar',
       digest: upstream.addBlob(key.repository, bytes),
@@ -65,7 +65,7 @@ export async function contentOf(index: CacheIndex, tags: readonly TagKey[], dige
   };
 }
 
-/** `store`, where reading some keys fails. */
+/** Wraps `store` so that reading some keys fails. */
 export function unreadable(store: BlobStore, isBroken: (key: string) => boolean): BlobStore {
   return {
     ...store,

@@ -1,4 +1,4 @@
-// A test cache whose images are purged, and what is left of them then.
+// Starts a test cache to purge images from, and counts the content that remains.
 import type { TestContext } from 'node:test';
 import { type Digest, parseReference } from '@cistern/oci';
 import { addImage, type TestImage } from '@cistern/upstream/testing';
@@ -7,7 +7,7 @@ import { startTestCache, type TestCacheOptions } from '@cistern/pull-through/tes
 import { until } from '@cistern/runtime/testing';
 import { collect } from '@cistern/oci/testing';
 
-/** Ends with the test. */
+/** The cache closes at the end of the test. */
 export async function startPurgedCache(t: TestContext, options: TestCacheOptions = {}) {
   const started = await startTestCache({ adoptAs: 'docker.io', ...options });
   t.after(() => started.close());
@@ -18,7 +18,7 @@ export async function startPurgedCache(t: TestContext, options: TestCacheOptions
     const { digest } = await cache.openManifest({ ...key, reference: parseReference(image.tag) });
     for (const blob of image.blobs)
       await collect(await (await cache.openBlob({ ...key, digest: blob, intent: 'whole' })).read());
-    // A reader has the end before the store has the blob.
+    // A reader gets the end before the store has the blob.
     for (const blob of image.blobs) await until(async () => (await index.blobs.get(blob)) !== undefined);
     return digest;
   }
@@ -26,7 +26,7 @@ export async function startPurgedCache(t: TestContext, options: TestCacheOptions
   return {
     ...started,
     pull,
-    /** An image of three layers; one of them is its sibling's too, one that of a foreign image, of quay.io. All are pulled. */
+    /** Pulls an image of three layers. A sibling shares one of them, and a foreign image of quay.io another. */
     async pullShared() {
       const image = addImage(hub, { repository: 'library/app', tag: 'one', layers: [1, 2, 3] });
       const sibling = addImage(hub, { repository: 'library/app', tag: 'two', layers: [1] });
@@ -36,14 +36,14 @@ export async function startPurgedCache(t: TestContext, options: TestCacheOptions
       await pull(foreign, 'quay.io');
       return { image, sibling, foreign };
     },
-    /** Which of them are in the store. */
+    /** Reports which digests are in the store. */
     async stored(digests: readonly Digest[]): Promise<boolean[]> {
       return Promise.all(digests.map(async (digest) => (await store.stat(digest)) !== undefined));
     },
   };
 }
 
-/** As a purge is told which image. */
+/** Returns the image name that a purge takes. */
 export function nameOf({ repository, tag }: TestImage, upstream = 'docker.io') {
   return { ...repositoryOf(upstream, repository), reference: parseReference(tag) };
 }

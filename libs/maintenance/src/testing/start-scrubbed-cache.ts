@@ -1,4 +1,4 @@
-// A cache in one process whose store the test damages, and a scrub that the test runs.
+// Starts a cache in one process whose store the test damages, and a scrub that the test runs.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { putBytes, readBytes } from '@cistern/blob-store';
@@ -12,7 +12,7 @@ import { until } from '@cistern/runtime/testing';
 import { collect } from '@cistern/oci/testing';
 
 const library = repositoryOf('docker.io', 'library/nginx');
-/** Between two passes. */
+/** Time between two passes. */
 export const dayMs = 86_400_000;
 const { signal } = new AbortController();
 
@@ -56,14 +56,14 @@ export async function startScrubbedCache(
     openScrub,
     pull,
     pullImage,
-    /** As a pass does it, which is due. */
+    /** Runs a due pass. */
     async scrub() {
       clock.nowMs += dayMs;
       const pass = await scrub.run(signal);
       assert.ok(pass !== undefined);
       return pass.counts;
     },
-    /** One bit of what is stored is another. */
+    /** Flips one bit of a stored object. Returns the damaged bytes. */
     async flip(digest: Digest): Promise<Buffer> {
       const bytes = Buffer.from((await readBytes(store, digest, 10_000_000))!);
       bytes[Math.floor(bytes.length / 2)]! ^= 1;

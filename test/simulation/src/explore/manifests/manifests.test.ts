@@ -22,7 +22,7 @@ const events = {
   'a tag moves': /is moved to sha256:/,
   'an image is purged': /"purged":{"tags":[1-9]/,
   'room is made': /"evicted least recently pulled blobs to make room"/,
-  'the index is rebuilt': /"the index was rebuilt from the store"/,
+  'the index is rebuilt': /"rebuilt index from store"/,
 };
 const seeds = [63, 77, 82];
 /** Its users show tokens, which threads verify. */
