@@ -129,11 +129,11 @@ test('a blob that an index lists as a manifest is not read again for each reques
   hub.addManifest(library.repository, 'latest', Buffer.from(JSON.stringify(index)), mediaTypes.ociIndex);
   await cache.openManifest(latest);
   await collect(await (await cache.openBlob({ ...library, digest: listed.digest, intent: 'whole' })).read());
-  const ask = () => cache.openManifest({ ...library, reference: parseReference(listed.digest) });
-  await assert.rejects(ask, isNone);
+  const request = () => cache.openManifest({ ...library, reference: parseReference(listed.digest) });
+  await assert.rejects(request, isNone);
   const readsOfFirst = reads;
   assert.ok(readsOfFirst > 0);
-  for (let request = 0; request < 5; request += 1) await assert.rejects(ask, isNone);
+  for (let count = 0; count < 5; count += 1) await assert.rejects(request, isNone);
   assert.equal(reads, readsOfFirst);
 });
 

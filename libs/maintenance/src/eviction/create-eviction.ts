@@ -16,8 +16,8 @@ export interface EvictionDeps extends ChooseVictimsDeps {
 
 const batchSize = 1_000;
 /** Victims to examine when estimating whether eviction can free enough. */
-const mostLooked = 20_000;
-const lookAgainMs = 1_000;
+const maxExamined = 20_000;
+const searchAgainMs = 1_000;
 const logEveryMs = 10_000;
 const warnEveryMs = 30_000;
 
@@ -26,7 +26,7 @@ export function createEviction(deps: EvictionDeps) {
   const { isSpared } = deleter;
   let isMakingRoom = false;
   let warnedAtMs = -Infinity;
-  let lookedInVainAtMs = -Infinity;
+  let foundTooFewAtMs = -Infinity;
   const removed = { blobs: 0, bytes: 0, loggedAtMs: -Infinity };
 
   /**
@@ -35,15 +35,15 @@ export function createEviction(deps: EvictionDeps) {
    */
   async function mayFree(bytes: number): Promise<boolean> {
     if (bytes <= 0) return true;
-    if (now() - lookedInVainAtMs < lookAgainMs) return false;
+    if (now() - foundTooFewAtMs < searchAgainMs) return false;
     await deleter.readPins();
-    let [found, looked] = [0, 0];
+    let [found, examined] = [0, 0];
     for await (const { size } of chooseVictims(deps, { isSpared, isShort: () => true })) {
       found += size;
-      looked += 1;
-      if (found >= bytes || looked === mostLooked) return true;
+      examined += 1;
+      if (found >= bytes || examined === maxExamined) return true;
     }
-    lookedInVainAtMs = now();
+    foundTooFewAtMs = now();
     return false;
   }
 

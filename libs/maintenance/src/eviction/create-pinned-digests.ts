@@ -11,7 +11,7 @@ import {
   listPins,
   untilDeleted,
 } from '@cistern/content';
-import { goPast } from '../go-past.ts';
+import { tolerateFailure } from '../tolerate-failure.ts';
 
 /**
  * Waits until a written pin protects its image: afterwards none of its cached parts is evicted. Rejects as
@@ -62,7 +62,7 @@ export function createPinnedDigests({ index, store, now }: PinnedDigestsDeps): R
     for (const pin of pins ?? (await listPins(store))) {
       let isReadable = true;
       const onFailure = () => void (isReadable = false);
-      await goPast({ store, onFailure }, async () => add(pinned, await digestsOf(pin)));
+      await tolerateFailure({ store, onFailure }, async () => add(pinned, await digestsOf(pin)));
       // The parts of an unreadable manifest are unknown, so everything that its repository holds is protected.
       if (!isReadable) add(pinned, await index.links.digests(pin));
     }

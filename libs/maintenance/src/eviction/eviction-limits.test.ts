@@ -31,7 +31,7 @@ test('maxbytes is the only limit if the file system does not report its size', a
 
 test('maxbytes is the limit while the file system cannot be read, and one log line reports it', async () => {
   const { seen, readLimits, lines } = startLimits(fails);
-  for (let looks = 0; looks < 3; looks += 1) assert.deepEqual(await readLimits(5000, 100), byMaxBytes);
+  for (let reads = 0; reads < 3; reads += 1) assert.deepEqual(await readLimits(5000, 100), byMaxBytes);
   assert.equal(lines.length, 1);
   seen.space = async () => ({ freeBytes: 100, totalBytes: 1000 });
   assert.equal((await readLimits(500, 0)).mostBytes, 500);

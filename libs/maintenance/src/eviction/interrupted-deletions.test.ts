@@ -12,7 +12,7 @@ const none = [false, false, false];
 const refusal = new CacheError('store-unavailable', 'The store removes nothing.');
 
 test('a deletion whose end the index did not record completes when the index recovers', async (t) => {
-  let isDeaf = false;
+  let isDisconnected = false;
   let limits = { mostBytes: 150_000, highBytes: 150_000, lowBytes: 140_000 };
   const { addImage, pull, step, evict, recount, here } = await startFullCache(t, {
     highBytes: 0,
@@ -23,7 +23,7 @@ test('a deletion whose end the index did not record completes when the index rec
       fills: {
         ...index.fills,
         async endDeletions(...given) {
-          if (isDeaf) throw new CacheError('index-unavailable', 'Redis did not answer in time.');
+          if (isDisconnected) throw new CacheError('index-unavailable', 'Redis did not answer in time.');
           return index.fills.endDeletions(...given);
         },
       },
@@ -32,10 +32,10 @@ test('a deletion whose end the index did not record completes when the index rec
   const [one, two] = [1, 2].map((seed) => addImage(`image/${seed}`, 'latest', [seed]));
   await pull(one!);
   await pull(two!);
-  isDeaf = true;
+  isDisconnected = true;
   await assert.rejects(evict(), (error) => isCacheError(error, 'index-unavailable'));
   assert.equal((await here([one!.manifest]))[0], false);
-  isDeaf = false;
+  isDisconnected = false;
   // There is enough space by now.
   limits = { mostBytes: Infinity, highBytes: Infinity, lowBytes: Infinity };
   await step();

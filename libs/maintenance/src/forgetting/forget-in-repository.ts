@@ -21,7 +21,7 @@ const atOnce = 16;
  * Rejects if the object of a manifest that stays cannot be read.
  */
 export async function forgetInRepository(pass: ForgettingPass, key: RepositoryKey, beforeMs: number): Promise<number> {
-  const { index, pinned, signal, past } = pass;
+  const { index, pinned, signal, tolerate } = pass;
   const { manifests, others } = await readRepository(pass, key);
   const old = new Map<Digest, DatedLinks>();
   for (const { digest, confirmed } of manifests)
@@ -38,14 +38,14 @@ export async function forgetInRepository(pass: ForgettingPass, key: RepositoryKe
   // Parts first: another pass finds them only while the object of their manifest exists.
   if (named !== undefined)
     await forEachBounded(others, { atOnce, signal }, (digest) =>
-      past(async () => {
+      tolerate(async () => {
         if (named.has(digest) || pinned.digests.has(digest)) return;
         if (wereNamed.has(digest) || (await index.blobs.get(digest)) === undefined) await removeLink(pass, key, digest);
       }),
     );
   let forgotten = 0;
   await forEachBounded(old.values(), { atOnce, signal }, (links) =>
-    past(async () => {
+    tolerate(async () => {
       if (await forgetManifest(pass, key, links)) forgotten += 1;
     }),
   );

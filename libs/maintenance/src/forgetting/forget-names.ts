@@ -3,7 +3,7 @@
 import { listObjectsPrefix, parseListObjectKey } from '@cistern/blob-store';
 import { forgetTag, readJsonObject } from '@cistern/content';
 import { forEachBounded } from '@cistern/runtime';
-import { goPast } from '../go-past.ts';
+import { tolerateFailure } from '../tolerate-failure.ts';
 import { repositoriesWhile } from '../integrity/find-holders.ts';
 import { forgetInRepository, hasNoLinks } from './forget-in-repository.ts';
 import {
@@ -41,8 +41,8 @@ export async function forgetNames(deps: ForgettingDeps, signal: AbortSignal): Pr
     forgotten.failed += 1;
     log.warn({ err }, 'failed to forget object, continuing');
   };
-  const past: ForgettingPass['past'] = (action) => goPast({ store, signal, onFailure }, action);
-  const pass: ForgettingPass = { ...deps, pinned: await readPinned(deps), signal, past };
+  const tolerate: ForgettingPass['tolerate'] = (action) => tolerateFailure({ store, signal, onFailure }, action);
+  const pass: ForgettingPass = { ...deps, pinned: await readPinned(deps), signal, tolerate };
   const counted = await countNames(pass);
   const { forgetAfterMs } = deps;
   const tooMany = Math.min(newestOfTooMany(counted), now() - Math.min(spareMs, forgetAfterMs));
@@ -51,7 +51,7 @@ export async function forgetNames(deps: ForgettingDeps, signal: AbortSignal): Pr
   forgotten.failed = 0;
   if (counted.goneAtMs.some((atMs) => atMs <= beforeMs)) {
     await forEachBounded(storedTags(deps), { atOnce, signal }, (key) =>
-      past(async () => {
+      tolerate(async () => {
         const { record, confirmed } = await readTagName(pass, key);
         if (confirmed === 'cached' || confirmed.atMs > beforeMs) return;
         if (await forgetTag(deps, key, record)) forgotten.tags += 1;
@@ -59,7 +59,7 @@ export async function forgetNames(deps: ForgettingDeps, signal: AbortSignal): Pr
     );
     for await (const key of repositoriesWhile(index, () => true)) {
       signal.throwIfAborted();
-      await past(async () => {
+      await tolerate(async () => {
         forgotten.manifests += await forgetInRepository(pass, key, beforeMs);
       });
     }
@@ -75,21 +75,21 @@ interface CountedNames {
 }
 
 async function countNames(pass: ForgettingPass): Promise<CountedNames> {
-  const { index, past, signal } = pass;
+  const { index, tolerate, signal } = pass;
   const counted: CountedNames = { cached: 0, goneAtMs: [] };
   const count = (goneAtMs: number | undefined) => {
     if (goneAtMs === undefined) counted.cached += 1;
     else counted.goneAtMs.push(goneAtMs);
   };
   await forEachBounded(storedTags(pass), { atOnce, signal }, (key) =>
-    past(async () => {
+    tolerate(async () => {
       const { confirmed } = await readTagName(pass, key);
       count(confirmed === 'cached' ? undefined : confirmed.atMs);
     }),
   );
   for await (const key of repositoriesWhile(index, () => true))
     await forEachBounded(await index.links.digests(key), { atOnce, signal }, (digest) =>
-      past(async () => {
+      tolerate(async () => {
         const name = await readManifestName(pass, key, digest);
         if (name !== undefined) count(name.confirmed === 'cached' ? undefined : name.confirmed.writtenAtMs);
       }),
@@ -104,9 +104,9 @@ function newestOfTooMany({ cached, goneAtMs }: CountedNames): number {
 }
 
 /** Forgets pages of lists of repositories without links. Such pages are kept even without a pull. */
-async function forgetLists({ index, store, forgetAfterMs, past, signal, now }: ForgettingPass): Promise<void> {
+async function forgetLists({ index, store, forgetAfterMs, tolerate, signal, now }: ForgettingPass): Promise<void> {
   await forEachBounded(store.listObjects(listObjectsPrefix), { atOnce, signal }, (objectKey) =>
-    past(async () => {
+    tolerate(async () => {
       const key = parseListObjectKey(objectKey);
       if (key === undefined || !(await hasNoLinks({ index }, key))) return;
       const page = await readJsonObject<{ readonly schema: 1; readonly keptAtMs: number }>(store, objectKey);

@@ -27,7 +27,7 @@ export interface ForgettingPass extends ForgettingDeps {
   readonly pinned: Pinned;
   readonly signal: AbortSignal;
   /** Runs `action` and continues after it fails to read or remove one object. */
-  readonly past: (action: () => Promise<void>) => Promise<void>;
+  readonly tolerate: (action: () => Promise<void>) => Promise<void>;
 }
 
 /** Names that must be kept. */

@@ -8,8 +8,8 @@ const maxEveryMs = 86_400_000;
 const minEveryMs = 1_000;
 const passesPerAge = 10;
 /** Leaves other work time after a start. */
-const firstLookMs = 60_000;
-const lookEveryMs = 600_000;
+const firstCheckMs = 60_000;
+const checkEveryMs = 600_000;
 const doneName = 'names-forgotten';
 
 /** Closing interrupts a pass under way; another worker continues it. */
@@ -25,11 +25,11 @@ export function startForgetter(deps: ForgettingDeps): { close(): Promise<void> }
     if (Object.values(forgotten).some((count) => count > 0)) log.info(forgotten, 'forgot names of evicted manifests');
   }
 
-  const retryMs = Math.min(lookEveryMs, everyMs);
+  const retryMs = Math.min(checkEveryMs, everyMs);
   return startLoop(deps, {
     name: 'forgetting',
     leaseMs: 30_000,
-    firstMs: Math.min(firstLookMs, everyMs),
+    firstMs: Math.min(firstCheckMs, everyMs),
     retryMs,
     async step(signal) {
       await forgetIfDue(signal);

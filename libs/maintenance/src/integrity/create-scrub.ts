@@ -34,9 +34,9 @@ const maxDamages = 50;
 /** After a crash, at most the work of this time is repeated. */
 const writeEveryMs = 10_000;
 /** Interval between checks whether a pass is due or another worker left one unfinished. */
-const lookEveryMs = 30_000;
+const checkEveryMs = 30_000;
 /** Leaves other work time after a start. */
-const firstLookMs = 60_000;
+const firstCheckMs = 60_000;
 
 export function createScrub(deps: ScrubDeps) {
   const { index, store, limits, log, metrics, now } = deps;
@@ -89,7 +89,7 @@ export function createScrub(deps: ScrubDeps) {
             onDamage(damage) {
               damages = [...damages, damage].slice(-maxDamages);
             },
-            async onSeen(digest) {
+            async onDone(digest) {
               reached = reportAt(shard, digest);
               if (now() - writtenAtMs >= writeEveryMs) await write();
             },
@@ -139,11 +139,11 @@ export function createScrub(deps: ScrubDeps) {
 export function startScrubber(deps: ScrubDeps): { close(): Promise<void> } {
   const { everyMs } = deps.limits;
   const scrub = createScrub(deps);
-  const retryMs = Math.min(lookEveryMs, everyMs);
+  const retryMs = Math.min(checkEveryMs, everyMs);
   return startLoop(deps, {
     name: 'scrub',
     leaseMs: 30_000,
-    firstMs: Math.min(firstLookMs, everyMs),
+    firstMs: Math.min(firstCheckMs, everyMs),
     retryMs,
     async step(signal) {
       await scrub.run(signal);

@@ -8,7 +8,7 @@ import type { CrcTable, Digest } from '@cistern/oci';
 import { fetchBlobs, type FetchBlobsDeps } from '@cistern/prewarm';
 import { fetchManifest } from '@cistern/pull-through';
 import type { Bandwidth } from '@cistern/runtime';
-import { goPast } from '../go-past.ts';
+import { tolerateFailure } from '../tolerate-failure.ts';
 import { findHolders } from './find-holders.ts';
 import type { Damage, ScrubCounts } from './scrub-report.ts';
 
@@ -26,43 +26,43 @@ export interface ScrubShardOptions {
   readonly onRead: (bytes: number) => void;
   readonly onDamage: (damage: Damage) => void;
   /** Awaited after each object. */
-  readonly onSeen: (digest: Digest) => Promise<void>;
+  readonly onDone: (digest: Digest) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
 /** A fill may have stored its blob but not yet recorded it, for example while the index is unavailable. */
 const adoptAfterMs = 900_000;
-const nobodyWaits = () => false;
+const noReaderWaits = () => false;
 const holdersToTry = 3;
 const fetchWithinMs = 600_000;
 
 /** Rejects with `store-unavailable`, `index-unavailable` or the signal's reason. */
 export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOptions): Promise<void> {
   const { index, store, log } = deps;
-  const { shard, after, count, onSeen, signal } = options;
+  const { shard, after, count, onDone, signal } = options;
   // Records are listed before objects, so a blob that is stored meanwhile is never taken for missing.
   const records = await index.blobs.ofShard(shard);
   const objects: StoredBlob[] = [];
   for await (const object of store.list(shard)) objects.push(object);
   const present = new Set(objects.map(({ digest }) => digest));
-  const see = async (digest: Digest, action: () => Promise<void>) => {
+  const visit = async (digest: Digest, action: () => Promise<void>) => {
     signal.throwIfAborted();
     const onFailure = (error: unknown) => {
       count('failed');
       log.warn({ err: error, digest }, 'failed to scrub object, continuing');
     };
-    await goPast({ store, signal, onFailure }, action);
+    await tolerateFailure({ store, signal, onFailure }, action);
   };
   for (const { digest, state } of records)
-    await see(digest, async () => {
+    await visit(digest, async () => {
       // Completes the deletion of a dead worker, or fails with the error of its removal.
       if (state === 'deleting') for (const error of (await finishDeletions(deps, [digest])).values()) throw error;
       else if (!present.has(digest) && (await forgetMissing(deps, digest))) count('forgotten');
     });
   for (const object of objects.sort((one, other) => (one.digest < other.digest ? -1 : 1))) {
     if (after !== undefined && object.digest <= after) continue;
-    await see(object.digest, () => scrubObject(deps, options, object));
-    await onSeen(object.digest);
+    await visit(object.digest, () => scrubObject(deps, options, object));
+    await onDone(object.digest);
   }
 }
 
@@ -74,7 +74,7 @@ async function scrubObject(deps: ScrubShardDeps, options: ScrubShardOptions, obj
   if (record === undefined || record.state === 'deleting') return;
   const paced = async (bytes: number) => {
     onRead(bytes);
-    await scrubBandwidth.spend(bytes, nobodyWaits, signal);
+    await scrubBandwidth.spend(bytes, noReaderWaits, signal);
   };
   const { state, size, table } = await hashStored({ store, log, onRead: paced }, digest);
   if (state === 'gone') {
@@ -83,7 +83,7 @@ async function scrubObject(deps: ScrubShardDeps, options: ScrubShardOptions, obj
   }
   count('objects');
   if (state === 'right') {
-    await recordRight(deps, record, size, table);
+    await recordVerified(deps, record, size, table);
     if (!record.verified) count('verified');
     return;
   }
@@ -110,7 +110,7 @@ async function findRecord(
 }
 
 /** Records the actual size, because an adopted object's record may have another one. */
-async function recordRight(
+async function recordVerified(
   { index }: ScrubShardDeps,
   record: BlobRecord,
   size: number,

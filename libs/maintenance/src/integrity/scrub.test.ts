@@ -245,15 +245,15 @@ test('the scrub does not exceed its rate', async (t) => {
   clock.nowMs += dayMs;
   const startedAtMs = performance.now();
   const readSoFar = async () => (await metrics.scrubBytes.get()).values[0]!.value;
-  async function look(): Promise<void> {
+  async function measure(): Promise<void> {
     const bytes = await readSoFar();
     const allowed = ((performance.now() - startedAtMs) / 1000) * bytesPerSecond + 200_000;
     if (bytes > allowed) exceeded = `${bytes} bytes of ${allowed}`;
   }
-  const looking = setInterval(() => void look(), 20);
+  const timer = setInterval(() => void measure(), 20);
   let exceeded = '';
   const pass = await openScrub().run(signal);
-  clearInterval(looking);
+  clearInterval(timer);
   assert.equal(pass?.counts.bytes, size);
   assert.equal(exceeded, '');
   // A timer may be a little early.

@@ -36,7 +36,7 @@ export async function purgeImage(step: PurgeStep, image: ImageName): Promise<Pur
   const parts = await partsIn(step, key, root);
   const live = await liveIn(step, key, parts, staying);
   const dead = new Set([...parts].filter((digest) => !live.has(digest)));
-  await forEachBounded(dead, { atOnce }, (digest) => step.past(() => removeLink(step, key, digest)));
+  await forEachBounded(dead, { atOnce }, (digest) => step.tolerate(() => removeLink(step, key, digest)));
   await keepOthers(step, dead, (other) => !isSameRepository(other, key));
   return { purged: { tags, ...(await removeBytes(step, dead)) } };
 }
@@ -46,7 +46,7 @@ export async function purgeTags(step: PurgeStep, key: RepositoryKey, tags: reado
   let purged = 0;
   for (const tag of tags) {
     await markTagPurged(step.index, { ...key, tag });
-    await step.past(async () => {
+    await step.tolerate(async () => {
       if (await removeTag(step, { ...key, tag })) purged += 1;
     });
   }
@@ -88,7 +88,7 @@ async function addUnder(step: PurgeStep, key: RepositoryKey, manifests: Digest[]
  */
 async function linksUnder(step: PurgeStep, key: RepositoryKey, manifest: Digest): Promise<readonly Link[]> {
   let links: readonly Link[] = [];
-  await step.past(async () => {
+  await step.tolerate(async () => {
     links = (await readLinksObject(step.store, key, manifest, Infinity)) ?? [];
   });
   return links;

@@ -33,7 +33,7 @@ export async function purgeUpstream(
 ): Promise<PurgeResult> {
   const pinnedBy = step.pins.filter((pin) => pin.upstream === upstream);
   if (pinnedBy.length > 0) return { pinnedBy };
-  const { index, past, signal } = step;
+  const { index, tolerate, signal } = step;
   const bounded = { atOnce, signal };
   const prefixes = prefixesOf(upstream);
   await markUpstreamPurged(index, upstream);
@@ -42,14 +42,14 @@ export async function purgeUpstream(
   // counts twice.
   for (const tags of [tagsInStore(step, upstream), tagsInIndex(step, upstream)])
     await forEachBounded(tags, bounded, (key) =>
-      past(async () => {
+      tolerate(async () => {
         if (await removeTag(step, key)) purged.tags += 1;
       }),
     );
   if (upstream === step.adoptAs) await removeObjects(step, registryRepositoriesPrefix);
   await removeObjects(step, prefixes.lists);
   for await (const batch of inBatches(heldBy(step, upstream), heldAtOnce)) {
-    await forEachBounded(batch, bounded, (held) => past(() => removeLink(step, held, held.digest)));
+    await forEachBounded(batch, bounded, (held) => tolerate(() => removeLink(step, held, held.digest)));
     const digests = new Set(batch.map(({ digest }) => digest));
     await keepOthers(step, digests, (other) => other.upstream !== upstream);
     const removed = await removeBytes(step, digests);
@@ -89,9 +89,9 @@ function repositoriesOf({ index }: PurgeStep, upstream: string): AsyncGenerator<
   return repositoriesWhile(index, (key) => key.upstream === upstream, `${upstream}/`);
 }
 
-async function removeObjects({ store, signal, past }: PurgeStep, prefix: string): Promise<void> {
+async function removeObjects({ store, signal, tolerate }: PurgeStep, prefix: string): Promise<void> {
   await forEachBounded(store.listObjects(prefix), { atOnce, signal }, (objectKey) =>
-    past(async () => {
+    tolerate(async () => {
       await store.removeObject(objectKey);
     }),
   );

@@ -168,22 +168,22 @@ test('a revalidation under way when a tag is purged does not restore the old ans
   const old = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
   const key = repositoryOf('docker.io', 'library/app');
   const answered = Promise.withResolvers<void>();
-  const asked: string[] = [];
+  const requested: string[] = [];
   // The upstream has answered, and the worker receives the response only after the purge.
   const whole = hub.getManifest;
   hub.getManifest = async (...given) => {
     const manifest = await whole(...given);
-    asked.push(manifest.digest ?? '');
-    if (asked.length === 1) await answered.promise;
+    requested.push(manifest.digest ?? '');
+    if (requested.length === 1) await answered.promise;
     return manifest;
   };
   const pulling = cache.openManifest({ ...key, reference: parseReference('latest') });
-  await until(() => asked.length === 1);
+  await until(() => requested.length === 1);
   const moved = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [2] });
   await purgeIt({ image: nameOf(old) });
   answered.resolve();
   assert.equal((await pulling).digest, moved.manifest);
-  assert.deepEqual(asked, [old.manifest, moved.manifest]);
+  assert.deepEqual(requested, [old.manifest, moved.manifest]);
   assert.equal((await index.tags.get({ ...key, tag: old.tag }))?.digest, moved.manifest);
   await index.tags.remove({ ...key, tag: old.tag });
   await rebuild();
@@ -196,15 +196,15 @@ test('a revalidation that fails after a purge does not restore the tag', async (
   const image = addImage(hub, { repository: 'library/app', tag: 'latest', layers: [1] });
   await pull(image);
   clock.nowMs += 3 * 3_600_000;
-  const [isAsked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const [isRequested, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   hub.script.onCall = async () => {
-    isAsked.resolve();
+    isRequested.resolve();
     await answered.promise;
     throw new CacheError('upstream-unreachable', 'down');
   };
   const key = repositoryOf('docker.io', 'library/app');
   const pulling = cache.statManifest({ ...key, reference: parseReference('latest') }).catch(() => {});
-  await isAsked.promise;
+  await isRequested.promise;
   await purgeIt({ image: nameOf(image) });
   answered.resolve();
   await pulling;
@@ -282,7 +282,7 @@ test('an upstream is purged in batches of bounded size', async (t) => {
     now: () => clock.nowMs,
     pins: [],
     readPinned: async () => new Set<Digest>(),
-    past: (action: () => Promise<void>) => action(),
+    tolerate: (action: () => Promise<void>) => action(),
     signal: new AbortController().signal,
   };
   // The foreign image also uses one of the layers.

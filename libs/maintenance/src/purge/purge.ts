@@ -6,7 +6,7 @@ import { listPins, removeLink } from '@cistern/content';
 import { CacheError } from '@cistern/errors';
 import { type CacheIndex, keepSubscribed, withLease } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
-import { goPast } from '../go-past.ts';
+import { tolerateFailure } from '../tolerate-failure.ts';
 import { createPinnedDigests } from '../eviction/create-pinned-digests.ts';
 import { findHolders } from '../integrity/find-holders.ts';
 import { purgeImage, purgeTags, tagsOf } from './purge-image.ts';
@@ -17,8 +17,8 @@ export type PurgeTarget = { readonly image: ImageName } | { readonly digest: Dig
 
 const purgeLease = 'purge';
 /** How long to wait for another purge; a rebuild may take longer. */
-const patienceMs = 10_000;
-const tryAgainMs = 100;
+const maxWaitMs = 10_000;
+const retryMs = 100;
 const purgesTopic = 'purges';
 
 /**
@@ -34,13 +34,13 @@ export async function purge(deps: PurgeDeps, target: PurgeTarget): Promise<Purge
       (await index.epoch.isComplete()) ? purgeNow(deps, target, signal) : undefined,
     );
     if (result !== undefined) return result;
-    if (performance.now() - since > patienceMs)
+    if (performance.now() - since > maxWaitMs)
       throw new CacheError(
         'overloaded',
         'The purge could not start: the index is being rebuilt from the store, or another purge is running. Try again later.',
         { retryable: true },
       );
-    await delay(tryAgainMs);
+    await delay(retryMs);
   }
 }
 
@@ -48,8 +48,8 @@ async function purgeNow(deps: PurgeDeps, target: PurgeTarget, signal: AbortSigna
   const pins = await listPins(deps.store);
   const failures: unknown[] = [];
   const onFailure = (error: unknown) => void failures.push(error);
-  const past: PurgeStep['past'] = (action) => goPast({ store: deps.store, signal, onFailure }, action);
-  const step: PurgeStep = { ...deps, pins, readPinned: createPinnedDigests(deps), signal, past };
+  const tolerate: PurgeStep['tolerate'] = (action) => tolerateFailure({ store: deps.store, signal, onFailure }, action);
+  const step: PurgeStep = { ...deps, pins, readPinned: createPinnedDigests(deps), signal, tolerate };
   try {
     const result = await purgeTarget(step, target);
     checkNoneLeft(failures);
@@ -101,7 +101,7 @@ async function purgeDigest(step: PurgeStep, digest: Digest): Promise<PurgeResult
       key,
       named.map(({ tag }) => tag),
     );
-    await step.past(() => removeLink(step, key, digest));
+    await step.tolerate(() => removeLink(step, key, digest));
   }
   return { purged: { tags, ...(await removeBytes(step, [digest])) } };
 }

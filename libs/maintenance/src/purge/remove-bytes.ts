@@ -21,7 +21,7 @@ export interface PurgeStep extends PurgeDeps {
   readonly readPinned: ReadPinnedDigests;
   readonly signal: AbortSignal;
   /** Runs `action` and continues after it fails to read or remove one object. */
-  readonly past: (action: () => Promise<void>) => Promise<void>;
+  readonly tolerate: (action: () => Promise<void>) => Promise<void>;
 }
 
 export interface Purged {
@@ -37,7 +37,7 @@ export type PurgeResult = { readonly purged: Purged } | { readonly pinnedBy: rea
 const atOnce = 16;
 /** A fetch of the blob may be under way. */
 const maxTries = 60;
-const tryAgainMs = 50;
+const retryMs = 50;
 
 /**
  * Removes manifests first, so that none is stored without its blobs. Rejects with `store-unavailable` or
@@ -59,7 +59,7 @@ export async function removeBytes(step: PurgeStep, digests: Iterable<Digest>): P
   const removed = { manifests: 0, blobs: 0 };
   for (const [kind, ofKind] of Object.entries({ manifests, blobs }) as ['manifests' | 'blobs', Digest[]][])
     await forEachBounded(ofKind, { atOnce, signal }, (digest) =>
-      step.past(async () => {
+      step.tolerate(async () => {
         if (await remove(step, digest)) removed[kind] += 1;
       }),
     );
@@ -72,7 +72,7 @@ async function remove(step: PurgeStep, digest: Digest): Promise<boolean> {
     const found = await findStoredBlob(step, digest);
     if (found === undefined && (await step.index.blobs.get(digest, { fresh: true })) === undefined) return false;
     if (await deleteBlob(step, digest)) return true;
-    await delay(tryAgainMs, undefined, { signal: step.signal });
+    await delay(retryMs, undefined, { signal: step.signal });
   }
   return false;
 }

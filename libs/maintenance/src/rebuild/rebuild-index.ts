@@ -6,7 +6,7 @@ import { markUnread } from '@cistern/content';
 import { withLease } from '@cistern/index';
 import { forEachBounded } from '@cistern/runtime';
 import type { Logger } from '@cistern/telemetry';
-import { goPast } from '../go-past.ts';
+import { tolerateFailure } from '../tolerate-failure.ts';
 import { type PartDeps, type RebuildItem, type RebuildPart, rebuildParts } from './rebuild-parts.ts';
 
 export interface RebuildOptions extends Pick<PartDeps, 'index' | 'store' | 'now'> {
@@ -59,7 +59,7 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
     tagsAdded: 0,
     failed: 0,
   };
-  const deps: WalkDeps = { ...options, readsAll, count: (what) => (progress[what] += 1) };
+  const deps: WalkDeps = { ...options, readsAll, count: (kind) => (progress[kind] += 1) };
   const readDone = async (): Promise<ReadonlySet<string>> =>
     readsAll ? doneHere : new Set([...doneHere, ...(await index.epoch.marks(epoch))]);
 
@@ -138,7 +138,7 @@ async function walkPart(deps: WalkDeps, part: RebuildPart, epoch: string): Promi
       reason = error;
       failed.push(item);
     };
-    return goPast({ ...deps, onFailure }, item.adopt);
+    return tolerateFailure({ ...deps, onFailure }, item.adopt);
   });
   const objects = failed.length;
   if (objects === 0) await index.epoch.mark(epoch, readMark(part));

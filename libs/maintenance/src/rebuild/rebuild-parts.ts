@@ -28,7 +28,7 @@ export interface PartDeps extends IndexAndStore {
   readonly now: () => number;
   /** Reads links objects even if the index knows their manifests. */
   readonly readsAll: boolean;
-  readonly count: (what: 'blobs' | 'blobsAdded' | 'manifests' | 'tags' | 'tagsAdded') => void;
+  readonly count: (kind: 'blobs' | 'blobsAdded' | 'manifests' | 'tags' | 'tagsAdded') => void;
 }
 
 export interface RebuildItem {

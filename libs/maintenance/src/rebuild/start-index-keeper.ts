@@ -4,20 +4,20 @@ import { type RebuildOptions, type RebuildProgress, rebuildIndex, rereadParts } 
 
 export type IndexKeeperOptions = Pick<RebuildOptions, 'index' | 'store' | 'log' | 'now'>;
 
-const lookEveryMs = 5000;
+const checkEveryMs = 5000;
 const logProgressEveryMs = 10_000;
 /** First pause before unreadable objects are read again. It doubles with each try, up to an hour. */
 const rereadAfterMs = 60_000;
 const maxRereadAfterMs = 3_600_000;
 /** Another worker may have left unreadable objects. */
-const lookForUnreadMs = 300_000;
+const checkForUnreadMs = 300_000;
 
 /** Closing interrupts a rebuild under way; another worker continues it. */
 export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promise<void> } {
   const { index, log } = options;
 
   async function rebuildIfIncomplete(signal: AbortSignal): Promise<number> {
-    if (await index.epoch.isComplete()) return lookEveryMs;
+    if (await index.epoch.isComplete()) return checkEveryMs;
     let loggedAtMs = performance.now();
     const onProgress = (progress: RebuildProgress) => {
       if (progress.step === 'done' || performance.now() - loggedAtMs < logProgressEveryMs) return;
@@ -28,20 +28,20 @@ export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promis
     if (!result.isComplete) log.warn(result, 'index lost data during rebuild, rebuilding again');
     // A new cache has nothing to report.
     else if (result.blobs > 0) log.info(result, 'rebuilt index from store');
-    return lookEveryMs;
+    return checkEveryMs;
   }
 
   let rereadMs = rereadAfterMs;
   async function reread(signal: AbortSignal): Promise<number> {
     if (!(await index.epoch.isComplete())) return rereadAfterMs;
     const left = await rereadParts({ ...options, signal });
-    const pauseMs = left > 0 ? rereadMs : lookForUnreadMs;
+    const pauseMs = left > 0 ? rereadMs : checkForUnreadMs;
     rereadMs = left > 0 ? Math.min(rereadMs * 2, maxRereadAfterMs) : rereadAfterMs;
     return pauseMs;
   }
 
   const loops = [
-    startLoop(options, { name: 'rebuild', retryMs: lookEveryMs, step: rebuildIfIncomplete }),
+    startLoop(options, { name: 'rebuild', retryMs: checkEveryMs, step: rebuildIfIncomplete }),
     startLoop(options, { name: 'second reading', retryMs: rereadAfterMs, step: reread }),
   ];
   return {

@@ -3,7 +3,7 @@ import type { BlobStore } from '@cistern/blob-store';
 import { assertStoreAnswers } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
 
-export interface GoPastOptions {
+export interface TolerateOptions {
   readonly store: Pick<BlobStore, 'stat'>;
   readonly signal?: AbortSignal | undefined;
   /** Called with the failure of one object. */
@@ -15,7 +15,10 @@ export interface GoPastOptions {
  * `overloaded` or the signal's reason, and with `store-unavailable` if the store does not answer for other objects
  * either.
  */
-export async function goPast({ store, signal, onFailure }: GoPastOptions, action: () => Promise<void>): Promise<void> {
+export async function tolerateFailure(
+  { store, signal, onFailure }: TolerateOptions,
+  action: () => Promise<void>,
+): Promise<void> {
   try {
     await action();
   } catch (error) {
