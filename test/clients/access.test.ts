@@ -8,7 +8,7 @@ import type { Rig } from './src/open-rig.ts';
 const byName = ({ cache }: Rig, repository: string) => `${cache}/docker.io/${repository}`;
 
 const invalid = /logging into \\?"127\.0\.0\.1:\d+\\?": invalid username\/password/;
-const logIn = /unauthorized: This cache wants to know who asks: log in to it\./;
+const logIn = /unauthorized: This cache requires authentication: log in to it\./;
 const noCredentials = /no basic auth credentials/;
 const refusedToken = (kind: string) =>
   new RegExp(

@@ -1,4 +1,5 @@
-// The known ways to forge a JSON Web Token. They are tried on tokens of our own, of an external token server and of jobs.
+// Tests the known ways to forge a JSON Web Token, on our own tokens, those of an external token server and those of
+// jobs.
 import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, sign as signBytes, type KeyObject } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -19,7 +20,7 @@ const audience = 'https://cache.test';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A kind of token, and all that an issuer needs to make one. */
+/** A kind of token, and everything that an issuer needs to create one. */
 interface Kind {
   readonly verify: TokenMethod;
   readonly header: Json;
@@ -76,7 +77,7 @@ function tokensOfJobs(): Kind {
 const encode = (bytes: string | Buffer) => Buffer.from(bytes).toString('base64url');
 const textOf = (value: string | Json) => (typeof value === 'string' ? value : JSON.stringify(value));
 
-/** With these texts, signed as they stand. */
+/** Joins these texts and signs them unchanged. */
 function join3(header: string | Json, payload: string | Json, sign: (text: string) => Buffer): string {
   const signed = `${encode(textOf(header))}.${encode(textOf(payload))}`;
   return `${signed}.${encode(sign(signed))}`;
@@ -114,7 +115,7 @@ const algorithms: Readonly<Record<string, Forgery>> = {
       withHeader({ alg }, unsigned),
     ]),
   ),
-  'alg "none" with the right signature': withHeader({ alg: 'none' }),
+  'alg "none" with the correct signature': withHeader({ alg: 'none' }),
   'the public key (SPKI) as a secret': withHeader({ alg: 'HS256' }, hmac(pem('spki'))),
   'the public key (PKCS 1) as a secret': withHeader({ alg: 'HS256' }, hmac(pem('pkcs1'))),
   'the public key (DER) as a secret': withHeader({ alg: 'HS256' }, hmac(der)),
@@ -152,15 +153,12 @@ const keys: Readonly<Record<string, Forgery>> = {
       withHeader({ alg: 'HS256', kid }, hmac('')),
     ]),
   ),
-  'a key at an address of the forger': withHeader({ alg: 'RS256', jku: 'https://evil.test/jwks' }, signStranger),
-  'a certificate at an address of the forger': withHeader({ alg: 'RS256', x5u: 'https://evil.test/x' }, signStranger),
+  'a key at a URL of the forger': withHeader({ alg: 'RS256', jku: 'https://evil.test/jwks' }, signStranger),
+  'a certificate at a URL of the forger': withHeader({ alg: 'RS256', x5u: 'https://evil.test/x' }, signStranger),
   'a key in the token': withHeader({ alg: 'RS256', jwk: strangersJwk }, signStranger),
-  'a key in the token and no name of one': withHeader(
-    { alg: 'RS256', kid: undefined, jwk: strangersJwk },
-    signStranger,
-  ),
-  'a certificate in the token that is none': withHeader({ alg: 'RS256', x5c: ['AAAA'] }, signStranger),
-  'an extension that has to be understood': withHeader({ crit: ['evil'], evil: true }),
+  'a key in the token and no key name': withHeader({ alg: 'RS256', kid: undefined, jwk: strangersJwk }, signStranger),
+  'an invalid certificate in the token': withHeader({ alg: 'RS256', x5c: ['AAAA'] }, signStranger),
+  'an unknown critical extension': withHeader({ crit: ['evil'], evil: true }),
   'a payload that is not encoded': withHeader({ b64: false, crit: ['b64'] }),
 };
 
@@ -191,9 +189,9 @@ const wrongClaims: Readonly<Record<string, Forgery>> = {
       withClaims(changed),
     ]),
   ),
-  'two issuers, the last another': ({ header, claims: of, sign }) =>
+  'two issuers, the last is another one': ({ header, claims: of, sign }) =>
     join3(header, `${JSON.stringify(of).slice(0, -1)},"iss":"https://other.test"}`, sign),
-  'two ends, the last over': ({ header, claims: of, sign }) =>
+  'two expiry times, the last is past': ({ header, claims: of, sign }) =>
     join3(header, `${JSON.stringify(of).slice(0, -1)},"exp":1}`, sign),
 };
 
@@ -223,9 +221,9 @@ const shapes: Readonly<Record<string, Forgery>> = {
   'a token in a token': (kind) => join3({ ...kind.header, cty: 'JWT' }, right(kind), kind.sign),
   'a list of claims': (kind) => join3(kind.header, JSON.stringify([kind.claims]), kind.sign),
   'claims that are null': (kind) => join3(kind.header, 'null', kind.sign),
-  'claims that are no JSON': (kind) => join3(kind.header, '{', kind.sign),
+  'claims that are not JSON': (kind) => join3(kind.header, '{', kind.sign),
   'claims in a prototype': (kind) => join3(kind.header, `{"__proto__":${JSON.stringify(kind.claims)}}`, kind.sign),
-  'a header that is no JSON': (kind) => join3('{', kind.claims, kind.sign),
+  'a header that is not JSON': (kind) => join3('{', kind.claims, kind.sign),
   'a header that is a list': (kind) => join3('[]', kind.claims, kind.sign),
   'a deep header': (kind) => join3(`{"alg":${nested(100_000)}}`, kind.claims, kind.sign),
   'deep claims': (kind) => join3(kind.header, nested(100_000), kind.sign),
@@ -236,13 +234,13 @@ const shapes: Readonly<Record<string, Forgery>> = {
   dots: () => '..',
 };
 
-const notValid = 'The access token is not valid, or not any more.';
+const notValid = 'The access token is invalid or has expired.';
 for (const [name, message, kind] of [
   ['own token', notValid, await ownTokens()],
   ['token of a server', notValid, await tokensOfServer()],
   ['token of a job', 'The token of this job is not valid for this cache.', tokensOfJobs()],
 ] as const) {
-  test(`forged tokens: the right ${name} is accepted`, async () => {
+  test(`forged tokens: a correct ${name} is accepted`, async () => {
     assert.equal((await kind.verify(right(kind)))?.result, 'accepted');
     for (const changed of [{ aud: ['x', audience] }, { sub: 'root' }])
       assert.equal((await kind.verify(withClaims(changed)(kind)))?.result, 'accepted');
@@ -250,7 +248,7 @@ for (const [name, message, kind] of [
   for (const [what, forge] of Object.entries({ ...algorithms, ...keys, ...wrongClaims, ...signatures, ...shapes }))
     test(`forged tokens: ${name}: ${what}`, async () => {
       const found = await kind.verify(forge(kind));
-      // The method for jobs leaves a token of no known issuer to the next method, and there is none.
+      // The job method leaves a token of an unknown issuer to the next method, and there is none here.
       if (found === undefined) return assert.equal(name, 'token of a job');
       assert.equal(found.result, 'refused');
       return assert.equal((found as { message?: string }).message, message);

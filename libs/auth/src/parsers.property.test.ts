@@ -1,4 +1,4 @@
-// What strangers write, on strings that are nearly right: each parser gives a value that it would give again, or nothing.
+// Tests parsers of untrusted text on nearly valid strings: each returns a value that it would return again, or nothing.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -17,7 +17,7 @@ function nearly(...words: readonly string[]): fc.Arbitrary<string> {
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 
-test('credentials are what was encoded, or nothing', () => {
+test('parsed credentials equal the encoded ones, or are rejected', () => {
   const text = fc.string({ unit: 'binary', maxLength: 40 });
   fc.assert(
     fc.property(text, text, (user, password) => {
@@ -35,7 +35,7 @@ test('credentials are what was encoded, or nothing', () => {
   );
 });
 
-test('a users file is users, or an error that names a line and nothing of it', () => {
+test('a users file is parsed, or fails with an error that names a line without its text', () => {
   const hash = `$2y$05$${'a'.repeat(53)}`;
   fc.assert(
     fc.property(nearly('ada', ':', hash, '\n', '\r\n', '#', ' ', '$apr1$x'), (text) => {
@@ -45,13 +45,13 @@ test('a users file is users, or an error that names a line and nothing of it', (
           assert.match(kept, /^\$2b\$\d\d\$.{53}$/);
         }
       } catch (error) {
-        assert.match((error as Error).message, /^line \d+ is not a user name and a hash with a colon between them$/);
+        assert.match((error as Error).message, /^line \d+ does not have the form <user>:<hash>$/);
       }
     }),
   );
 });
 
-test("a robot's token is its own, and nothing that is nearly one is", () => {
+test('a robot token is parsed, and a nearly equal text is rejected', () => {
   const { token, record } = createRobotToken({ name: 'x', createdAtMs: 0 });
   const character = fc.oneof(
     fc.constantFrom(...token.split('')),
@@ -80,7 +80,7 @@ test('a wildcard agrees with a regular expression', () => {
   );
 });
 
-test('a pattern with single stars fits only texts with as many slashes, and fits all that it spells out', () => {
+test('a pattern with single stars matches only texts with as many slashes, and matches its literal text', () => {
   const single = claimTexts.map((pattern) => pattern.replaceAll(/\*+/g, '*'));
   fc.assert(
     fc.property(claimTexts, single, (text, pattern) => {

@@ -1,4 +1,5 @@
-// What reads and signs tokens, apart from the rest: a cache whose clients show none does without its library.
+// Exports the code that reads and signs tokens. It is separate, so that a cache without tokens does not load its
+// library.
 export { openExternalTokens } from './external/open-external-tokens.ts';
 export { createOidcMethod } from './oidc/create-oidc-method.ts';
 export { createAccessTokens } from './tokens/create-access-tokens.ts';

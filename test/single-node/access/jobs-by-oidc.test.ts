@@ -123,7 +123,7 @@ test('the log says which job it was, metrics count it, and no token is told', as
   const log = [one, other].flatMap((node) => node.log()).join('\n');
   assert.match(log, /"user":"oidc:forge\/repo:acme\/app:ref:refs\/heads\/main"/);
   assert.match(log, /"labels":\{"repository":"acme\/app","run_id":"4711"\}/);
-  assert.match(log, /"denied":"the claims of forge\/repo:acme\/app:ref:refs\/heads\/main meet no rule"/);
+  assert.match(log, /"denied":"the claims of forge\/repo:acme\/app:ref:refs\/heads\/main match no rule"/);
   const metrics = await readMetrics({ metricsUrl: one.debugUrl });
   assert.ok((metrics.get('cistern_authentications_total{method="oidc",result="accepted"}') ?? 0) > 0);
   assert.ok((metrics.get('cistern_authentications_total{method="oidc",result="refused"}') ?? 0) > 0);

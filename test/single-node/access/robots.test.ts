@@ -44,7 +44,7 @@ test('a robot pulls what it was made for, under any user name, and nothing else'
     }
   const log = stage.frontends.flatMap((node) => node.log()).join('\n');
   assert.match(log, /"user":"robot:ci-main"/);
-  assert.match(log, /"denied":"its grants do not have docker\.io\/library\/app"/);
+  assert.match(log, /"denied":"its grants do not include docker\.io\/library\/app"/);
 });
 
 test('the list shows it, and not the token', async () => {
@@ -56,7 +56,7 @@ test('the list shows it, and not the token', async () => {
 test('a name that is taken, or none, is told in a sentence', async () => {
   const again = await runCistern(['token', 'create', 'ci-main', '--config', stage.configFile]);
   assert.equal(again.code, 1);
-  assert.match(again.stderr, /^cistern: There is a token of the name ci-main already: revoke that first\.\n$/);
+  assert.match(again.stderr, /^cistern: A token named ci-main already exists. Revoke it first\.\n$/);
   const none = await runCistern(['token', 'revoke', 'nobody', '--config', stage.configFile]);
   assert.equal(none.code, 1);
   assert.match(none.stderr, /There is no token of the name or id "nobody"/);

@@ -91,7 +91,7 @@ test('the file is read again when it has changed, and missed by nobody while it 
   assert.equal(await statusAs('ada', passwords.changed), 200);
   await rm(path);
   assert.equal(await statusAs('ada', passwords.changed), 200);
-  await until('it is told', () => cistern.log().some((line) => line.includes('it counts as it was')));
+  await until('it is told', () => cistern.log().some((line) => line.includes('failed to reload authentication file')));
   await writeUsers({ ada: passwords.ada });
   assert.equal(await statusAs('ada', passwords.ada), 200);
 });
@@ -127,5 +127,5 @@ test('without users to read there is no start', async () => {
   await writeFile(file, `auth: { htpasswd: { realm: r, path: ${missing} } }\n`);
   const run = await runCistern(['serve', '--data', join(directory, 'data'), file]);
   assert.equal(run.code, 1);
-  assert.match(run.stderr, /auth\.htpasswd\.path: the file \S+missing does not exist; htpasswd -Bc/);
+  assert.match(run.stderr, /auth\.htpasswd\.path: the file \S+missing does not exist; create it: htpasswd -Bc/);
 });

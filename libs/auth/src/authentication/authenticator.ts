@@ -1,11 +1,11 @@
-// The port: from what a request shows to who it comes from. It knows no HTTP beyond the one header.
+// Defines the port that identifies the caller of a request. It knows no HTTP beyond the `Authorization` header.
 import type { AuthenticationMethod } from '@cistern/telemetry';
 
 export interface Shown {
   /** The value of the `Authorization` header. */
   readonly authorization: string | undefined;
   readonly clientIp: string;
-  /** Called before a check that costs much, and not for what is remembered. If it rejects, so does `authenticate`. */
+  /** Called before an expensive check, but not for a remembered result. If it rejects, `authenticate` rejects too. */
   readonly beforeCheck?: (() => Promise<void>) | undefined;
 }
 
@@ -15,51 +15,54 @@ export interface Accepted {
   readonly identity: Identity;
 }
 
-/** `method`: what was shown; `anonymous` for nothing, `other` for what cannot be read. */
+/** `method` is the kind of the presented credentials: `anonymous` without any, `other` if they cannot be parsed. */
 export type Authentication =
   | Accepted
   | {
       readonly result: 'refused';
       readonly method: AuthenticationMethod;
-      /** A sentence for the client. It does not say whether there is such a user. */
+      /** A sentence for the client. It does not reveal whether the user exists. */
       readonly message: string;
-      /** For the log alone, where there is more to know. */
+      /** Further details for the log only. */
       readonly why?: string;
     }
   | { readonly result: 'locked-out'; readonly method: AuthenticationMethod; readonly retryAfterMs: number };
 
-/** The credentials that a refused client should show. */
+/** The credentials that a rejected client should present. */
 export type Challenge =
   | { readonly scheme: 'basic'; readonly realm: string }
   | {
       readonly scheme: 'bearer';
       readonly service: string;
-      /** Where tokens are given out: a URL, or a path at the host that the client has asked. */
+      /** Where clients get tokens: a URL, or a path at the requested host. */
       readonly realm: { readonly url: string } | { readonly path: string };
     };
 
 export interface Authenticator {
-  /** Rejects with a CacheError where it cannot find out now. The caller must not be admitted then. */
+  /** Identifies the caller. Rejects with a CacheError if it cannot decide now; the caller must not be admitted then. */
   authenticate(shown: Shown): Promise<Authentication>;
-  /** The one answer of `authenticate`, if it does not depend on the credentials. */
+  /** The constant result of `authenticate`, if it does not depend on the credentials. */
   readonly everybody?: Accepted | undefined;
-  /** `undefined`: no client is ever refused. */
+  /** `undefined` means that no client is ever rejected. */
   readonly challenge: Challenge | undefined;
 }
 
 /** The caller of a request, as this cache knows it. */
 export interface Identity {
-  /** For the log and for people. Unique among those of the same method. */
+  /** Name for logs and operators. Unique within its method. */
   readonly name: string;
-  /** How it was found out; for an access token, when that was given out. */
+  /** How the caller was identified; an access token keeps the method of its issuance. */
   readonly method: AuthenticationMethod;
-  /** Globs of `<upstream>/<repository>` that may be pulled, by which `*` passes no slash; absent: all. */
+  /** Globs of `<upstream>/<repository>` that the caller may pull; `*` does not match a slash. Unset means all. */
   readonly grants?: readonly string[] | undefined;
-  /** The repositories that an access token was requested for, named as the client names them. Unset means all. */
+  /** The repositories that an access token was requested for, in the client's naming. Unset means all. */
   readonly scopes?: readonly string[] | undefined;
-  /** Whether it may read the catalog, as far as it may pull. Default: yes. An access token must have been asked for that. */
+  /**
+   * Whether the caller may list the catalog of repositories that it may pull. Unset means yes; access tokens must
+   * request it.
+   */
   readonly mayList?: boolean | undefined;
-  /** What else the log has of it, for attribution. */
+  /** Further labels for the log. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** The id of the robot token, which may be revoked. */
   readonly robotId?: string | undefined;
@@ -69,8 +72,8 @@ export interface Identity {
 export const anonymous: Identity = Object.freeze({ name: 'anonymous', method: 'anonymous' });
 
 /**
- * One name for an identity of any method, as logs and rules have it. A user has its own name (`ada`), others have one that is no
- * user's (`robot:ci`, `oidc:github/repo:acme/app`), and a caller without an identity is `anonymous`.
+ * Returns one name for an identity of any method, as logs and rules use it. A user keeps its own name (`ada`). Others
+ * get a name that no user has (`robot:ci`, `oidc:github/repo:acme/app`). A caller without an identity is `anonymous`.
  */
 export function userName({ method, name }: Identity): string {
   if (method === 'password' || method === 'token') return name === '' ? anonymous.name : name;
@@ -80,8 +83,8 @@ export function userName({ method, name }: Identity): string {
 const accepted = Object.freeze({ result: 'accepted', method: 'anonymous', identity: anonymous } as const);
 
 /**
- * Does not even look: docker shows a mirror the user's credentials for Docker Hub, which are none of ours, and goes round
- * a mirror that refuses them.
+ * Accepts every client without reading its credentials. A docker client sends a mirror the user's credentials for
+ * Docker Hub, which are not ours. It bypasses a mirror that rejects them.
  */
 export function acceptEverybody(): Authenticator {
   return { challenge: undefined, everybody: accepted, authenticate: async () => accepted };

@@ -4,7 +4,7 @@ import { parseBasic } from './create-authenticator.ts';
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 
-test('user and password are parted by the first colon, in UTF-8', () => {
+test('the first colon separates user and password, in UTF-8', () => {
   for (const [user, password] of [
     ['ada', 's3cret'],
     ['ada', 'a:b:c'],
@@ -15,12 +15,12 @@ test('user and password are parted by the first colon, in UTF-8', () => {
     assert.deepEqual(parseBasic(basic(`${user}:${password}`)), { user, password });
 });
 
-test('the scheme is written in any case, padding may be missing', () => {
+test('the scheme is case-insensitive, and padding is optional', () => {
   for (const header of ['basic YWRhOng=', 'BASIC  YWRhOng=', 'Basic YWRhOng'])
     assert.deepEqual(parseBasic(header), { user: 'ada', password: 'x' });
 });
 
-test('what is malformed is nothing', () => {
+test('a malformed header is rejected', () => {
   for (const header of [
     '',
     'Basic',
@@ -29,7 +29,7 @@ test('what is malformed is nothing', () => {
     'Basic YWRhOng=, Basic YWRhOng=',
     'Basic YWRhOng= ',
     'Basic YW-hOng=',
-    'Basic YWRhOnh=', // bits are left over
+    'Basic YWRhOnh=', // has leftover bits
     basic('no colon'),
     basic('control:\u0000'),
     basic('line\n:x'),

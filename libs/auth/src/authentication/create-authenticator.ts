@@ -1,4 +1,4 @@
-// The ways to authenticate that the configuration has, as one.
+// Combines the configured authentication methods into one authenticator.
 import type { Authentication, Authenticator, Challenge, Shown } from './authenticator.ts';
 
 export interface PasswordAttempt {
@@ -8,26 +8,29 @@ export interface PasswordAttempt {
   readonly beforeCheck?: Shown['beforeCheck'];
 }
 
-/** `undefined`: that is no password of this kind, the next may know it. Rejects with a CacheError if it cannot be found out. */
+/**
+ * Checks a user name and password. Resolves to `undefined` if another method must decide. Rejects with a CacheError if
+ * it cannot decide now.
+ */
 export type PasswordMethod = (attempt: PasswordAttempt) => Promise<Authentication | undefined>;
 
-/** As `PasswordMethod`, of the Bearer scheme. */
+/** Like `PasswordMethod`, for the Bearer scheme. */
 export type TokenMethod = (token: string) => Promise<Authentication | undefined>;
 
 export interface AuthenticatorParts {
   readonly challenge: Challenge;
-  /** Asked in this order. */
+  /** Tried in this order. */
   readonly passwords: readonly PasswordMethod[];
   readonly tokens: readonly TokenMethod[];
 }
 
-/** For the client, and for the log. */
+/** Messages for the client and for the log. */
 export const wrongPassword = {
   message: 'The user name or the password is wrong.',
   why: 'the user name or the password is wrong',
 } as const;
 
-/** podman and skopeo show an empty name and password where they have none. */
+/** podman and skopeo send an empty name and password if they have none. */
 const basicOfNobody = 'Basic Og==';
 const bearer = /^bearer +([\w.~+/=-]+)$/i;
 
@@ -36,7 +39,7 @@ export function createAuthenticator({ challenge, passwords, tokens }: Authentica
     challenge,
     async authenticate({ authorization, clientIp, beforeCheck }) {
       if (authorization === undefined || authorization === basicOfNobody)
-        return { result: 'refused', method: 'anonymous', message: 'This cache wants to know who asks: log in to it.' };
+        return { result: 'refused', method: 'anonymous', message: 'This cache requires authentication: log in to it.' };
       const token = bearer.exec(authorization)?.[1];
       const basic = token === undefined ? parseBasic(authorization) : undefined;
       const found =
@@ -48,8 +51,8 @@ export function createAuthenticator({ challenge, passwords, tokens }: Authentica
       return {
         result: 'refused',
         method: 'other',
-        message: 'What the Authorization header shows is of no kind known here.',
-        why: 'the Authorization header is of no kind known here',
+        message: 'The kind of credentials in the Authorization header is not supported.',
+        why: 'the kind of credentials in the Authorization header is not supported',
       };
     },
   };
@@ -72,18 +75,18 @@ interface BasicCredentials {
 }
 
 const scheme = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
-// RFC 7617, 2: neither may contain control characters.
+// RFC 7617, section 2: neither part may contain control characters.
 const controls = /\p{Cc}/u;
 
 /**
- * The Basic scheme of RFC 7617: strict, so that two programs never read two users out of one header. `undefined` for another
- * scheme and for what is malformed: base64, UTF-8, no colon.
+ * Parses the Basic scheme of RFC 7617. It is strict, so that two programs never read different users from one header.
+ * Returns `undefined` for another scheme and for invalid base64, invalid UTF-8 or a missing colon.
  */
 export function parseBasic(authorization: string): BasicCredentials | undefined {
   const encoded = scheme.exec(authorization)?.[1];
   if (encoded === undefined) return undefined;
   const bytes = Buffer.from(encoded, 'base64');
-  // Node's decoder passes over what is not base64, and over bits that are left.
+  // Node's decoder ignores characters that are not base64, and leftover bits.
   if (bytes.toString('base64').replace(/=+$/, '') !== encoded.replace(/=+$/, '')) return undefined;
   const text = decodeUtf8(bytes);
   const colon = text?.indexOf(':') ?? -1;

@@ -1,25 +1,28 @@
-// A file that says who may come in, as it is now. An operator who saves half a file, or removes it for a moment, locks nobody
-// out.
+// Reads a file of users or keys, always its current content. A file that is half saved or briefly missing rejects no
+// client, because the previous content stays in use.
 import { fileText } from '@cistern/runtime';
 import type { Logger } from '@cistern/telemetry';
 
 export interface ParsedFile<T> {
-  /** What was parsed; the same object until the file has changed. */
+  /** Resolves to the parsed content: the same object until the file changes. */
   read(): Promise<T>;
 }
 
 export interface ParsedFileOptions<T> {
   readonly path: string;
   readonly log: Logger;
-  /** Throws an Error whose message shows nothing of the text. */
+  /** Throws an Error whose message reveals nothing of the text. */
   readonly parse: (text: string) => T;
-  /** Gets what was parsed, each time. */
+  /** Called with each newly parsed content. */
   readonly onRead: (parsed: T) => void;
-  /** A clause that says how one comes by such a file. */
+  /** A clause that explains how to get such a file. */
   readonly advice: string;
 }
 
-/** Rejects with an Error, whose message is a clause, for a file that is not there or is none. Later it stays as it was then. */
+/**
+ * Opens the file. Rejects with an Error, whose message is a clause, if the file is missing or invalid. Later failures
+ * keep the previous content.
+ */
 export async function openParsedFile<T>(options: ParsedFileOptions<T>): Promise<ParsedFile<T>> {
   const { path, log, parse, onRead } = options;
   const text = fileText(path);
@@ -48,13 +51,13 @@ export async function openParsedFile<T>(options: ParsedFileOptions<T>): Promise<
     } catch (error) {
       const { message } = error as Error;
       if (message !== failure)
-        log.error({ path, err: error }, 'a file of who may come in cannot be read: it counts as it was');
+        log.error({ path, err: error }, 'failed to reload authentication file, keeping previous content');
       failure = message;
     }
     return parsed;
   }
 
-  // Of requests that come at the same time one looks for all.
+  // Concurrent requests share one read.
   let looking: Promise<T> | undefined;
   return { read: () => (looking ??= look().finally(() => (looking = undefined))) };
 }

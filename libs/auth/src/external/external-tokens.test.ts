@@ -11,7 +11,7 @@ import { type ExternalTokensOptions, openExternalTokens } from './open-external-
 
 const [root, middle, leaf] = (await makeChain(['root', 'middle', 'leaf'])) as never as [Made, Made, Made];
 const [stranger, strangersLeaf] = (await makeChain(['root', 'leaf'])) as never as [Made, Made];
-// The machine's clock makes the certificates. They are all valid from the last of their beginnings on.
+// The certificates have the machine's clock. The latest of their start times makes all of them valid.
 const nowSeconds = Math.max(
   ...[root, middle, leaf, stranger, strangersLeaf].map(({ certificate }) => Date.parse(certificate.validFrom) / 1000),
 );
@@ -62,7 +62,7 @@ async function open(
   return { verify, bundlePath, jwksPath };
 }
 
-/** libtrust's name of a key, another way. */
+/** Computes libtrust's name of a key in another way. */
 function fingerprint(key: KeyObject): string {
   const hash = createHash('sha256')
     .update(key.export({ type: 'spki', format: 'der' }))
@@ -73,7 +73,7 @@ function fingerprint(key: KeyObject): string {
   return letters.replace(/(.{4})(?!$)/g, '$1:');
 }
 
-test('a token says whose it is, what may be pulled and whether the catalog may be read', async (t) => {
+test('a token names its user, its repositories and whether the catalog may be listed', async (t) => {
   const { verify } = await open(t, { bundle: root.pem });
   const token = await sign(leaf.privateKey, { x5c: [leaf.base64, middle.base64] });
   const identity = { name: 'ada', method: 'token', scopes: ['library/app'], mayList: true };
@@ -89,7 +89,7 @@ test('a token says whose it is, what may be pulled and whether the catalog may b
   });
 });
 
-test('its key is found by a chain to the bundle, or by any name that token servers have for it', async (t) => {
+test('the key is found by a chain to the bundle, or by any name that token servers use for it', async (t) => {
   const { verify } = await open(t, { bundle: `${root.pem}\n${leaf.pem}` });
   const { publicKey } = leaf.certificate;
   const { crv, kty, x, y } = publicKey.export({ format: 'jwk' });
@@ -104,12 +104,12 @@ test('its key is found by a chain to the bundle, or by any name that token serve
     assert.equal((await verify(await sign(leaf.privateKey, header)))?.result, 'accepted', JSON.stringify(header));
 });
 
-test('nobody else can sign', async (t) => {
+test('a token with another key or invalid claims is rejected', async (t) => {
   const { verify } = await open(t, { bundle: root.pem });
   const chain = { x5c: [leaf.base64, middle.base64] };
   for (const [what, token] of Object.entries({
     'another chain': await sign(strangersLeaf.privateKey, { x5c: [strangersLeaf.base64, stranger.base64] }),
-    'a root that is not ours': await sign(stranger.privateKey, { x5c: [stranger.base64] }),
+    'an unknown root': await sign(stranger.privateKey, { x5c: [stranger.base64] }),
     'our chain and another key': await sign(strangersLeaf.privateKey, chain),
     'our root behind another leaf': await sign(strangersLeaf.privateKey, { x5c: [strangersLeaf.base64, root.base64] }),
     'a chain with a hole': await sign(leaf.privateKey, { x5c: [leaf.base64] }),
@@ -117,8 +117,8 @@ test('nobody else can sign', async (t) => {
       x5c: [strangersLeaf.base64, leaf.base64, middle.base64],
     }),
     'an empty chain': await sign(leaf.privateKey, { x5c: [] }),
-    'a chain that is none': await sign(leaf.privateKey, { x5c: ['AAAA', 7] }),
-    'no name of a key': await sign(leaf.privateKey, {}),
+    'an invalid chain': await sign(leaf.privateKey, { x5c: ['AAAA', 7] }),
+    'no key name': await sign(leaf.privateKey, {}),
     'an unknown name': await sign(leaf.privateKey, { kid: fingerprint(leaf.certificate.publicKey) }),
     'another issuer': await sign(leaf.privateKey, chain, { iss: 'other' }),
     'another service': await sign(leaf.privateKey, chain, { aud: 'other' }),
@@ -129,14 +129,14 @@ test('nobody else can sign', async (t) => {
   })) {
     const found = await verify(token);
     assert.ok(found?.result === 'refused' && found.method === 'token', what);
-    assert.equal(found.message, 'The access token is not valid, or not any more.', what);
+    assert.equal(found.message, 'The access token is invalid or has expired.', what);
   }
   const late = await open(t, { bundle: root.pem }, { now: () => (nowSeconds + 3 * 86_400) * 1000 });
   const token = await sign(leaf.privateKey, chain, { exp: nowSeconds + 4 * 86_400 });
   assert.match(String(((await late.verify(token)) as { why?: string }).why), /not valid at this time/);
 });
 
-test('a set of keys is a file that may change; algorithms may be fewer', async (t) => {
+test('a changed key set is reloaded, and the algorithms may be restricted', async (t) => {
   const [one, two] = await Promise.all([generateKeyPair('RS256'), generateKeyPair('RS256')]);
   const setOf = async (kid: string, { publicKey }: typeof one) =>
     JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid }] });
@@ -154,11 +154,11 @@ test('a set of keys is a file that may change; algorithms may be fewer', async (
   assert.equal((await few.verify(token))?.result, 'refused');
 });
 
-test('at the start a file that is none is an error that says why', async (t) => {
+test('opening an invalid file fails with the reason', async (t) => {
   for (const [files, said] of [
-    [{ bundle: 'x' }, /bundle\.pem is wrong: it has no certificate in PEM/],
-    [{ jwks: 'x' }, /jwks\.json is wrong: it is no JSON/],
-    [{ jwks: '{"keys":[]}' }, /it is no set of keys/],
+    [{ bundle: 'x' }, /bundle\.pem is wrong: it contains no PEM certificate/],
+    [{ jwks: 'x' }, /jwks\.json is wrong: it is not JSON/],
+    [{ jwks: '{"keys":[]}' }, /it is not a key set/],
     [{ jwks: '{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}' }, /key 1 has no kid/],
     [{ jwks: '{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"a"}]}' }, /is wrong/],
   ] as const)

@@ -1,5 +1,5 @@
-// registry:2's `auth.token`: a token server elsewhere gives out access tokens, and here they are verified ("Token
-// Authentication Implementation" of distribution, "Verifying the token").
+// Verifies access tokens of an external token server, as registry:2's `auth.token` does. Specification: "Token
+// Authentication Implementation" of distribution, section "Verifying the token".
 import type { KeyObject } from 'node:crypto';
 import { type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose';
 import type { Logger } from '@cistern/telemetry';
@@ -9,13 +9,13 @@ import { openParsedFile } from '../authentication/open-parsed-file.ts';
 import { keysOf, parseBundle, parseKeySet, verifyChain } from './trusted-keys.ts';
 
 export interface ExternalTokensOptions {
-  /** Exactly as it stands in `iss`. */
+  /** Must equal the claim `iss`. */
   readonly issuer: string;
-  /** Has to stand in `aud`. */
+  /** Must be in the claim `aud`. */
   readonly service: string;
-  /** PEM file of the authorities of the token server; with neither nobody comes in. */
+  /** PEM file of the token server's authorities. Without this and `jwks`, every token is rejected. */
   readonly rootCertBundle: string | undefined;
-  /** File with a set of keys. */
+  /** File with a key set. */
   readonly jwks: string | undefined;
   readonly algorithms: readonly string[];
   readonly log: Logger;
@@ -24,12 +24,12 @@ export interface ExternalTokensOptions {
 }
 
 const clockToleranceSeconds = 60;
-const message = 'The access token is not valid, or not any more.';
+const message = 'The access token is invalid or has expired.';
 
-/** Rejects with an Error, whose message is a clause, for a file that is not there or is none. Files are read again. */
+/** Rejects with an Error, whose message is a clause, for a missing or invalid file. Changed files are read again. */
 export async function openExternalTokens(options: ExternalTokensOptions): Promise<TokenMethod> {
   const { issuer, service, rootCertBundle, jwks, algorithms, log, now } = options;
-  const common = { log, onRead: () => log.info('keys of the token server read') };
+  const common = { log, onRead: () => log.info('loaded keys of token server') };
   const bundle =
     rootCertBundle === undefined
       ? undefined
@@ -40,18 +40,18 @@ export async function openExternalTokens(options: ExternalTokensOptions): Promis
             const roots = parseBundle(text);
             return { roots, keys: keysOf(roots) };
           },
-          advice: 'the token server has one',
+          advice: 'get it from the token server',
         });
   const set =
     jwks === undefined
       ? undefined
-      : await openParsedFile({ ...common, path: jwks, parse: parseKeySet, advice: 'the token server has one' });
+      : await openParsedFile({ ...common, path: jwks, parse: parseKeySet, advice: 'get it from the token server' });
 
   async function findKey({ x5c, kid }: JWTHeaderParameters): Promise<KeyObject> {
     const { roots = [], keys } = (await bundle?.read()) ?? {};
     if (Array.isArray(x5c)) return verifyChain(x5c, roots, now());
     const key = kid === undefined ? undefined : ((await set?.read())?.get(kid) ?? keys?.get(kid));
-    if (key === undefined) throw new Error('its key is not known');
+    if (key === undefined) throw new Error('its key is unknown');
     return key;
   }
 
@@ -85,7 +85,7 @@ function identify({ sub, access }: JWTPayload): Authentication {
       of === type && typeof name === 'string' && Array.isArray(actions) && actions.includes(action) ? [name] : [],
     );
   const identity = {
-    // Token servers leave it empty for anybody.
+    // Token servers leave it empty for anonymous clients.
     name: sub ?? '',
     method: 'token',
     scopes: names('repository', 'pull'),

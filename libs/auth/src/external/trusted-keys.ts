@@ -1,36 +1,38 @@
-// The keys by which tokens of an external token server are verified: those of the authorities of a PEM bundle, and of a set.
+// Reads the keys that verify tokens of an external token server, from a PEM bundle of authorities and from a key set.
 import { createPublicKey, type KeyObject, X509Certificate, createHash } from 'node:crypto';
 import type { JWK } from 'jose';
 
 const libtrustBytes = 30;
 const base32Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
-/** Throws an Error for text without a certificate. */
+/** Throws an Error if the text has no certificate. */
 export function parseBundle(text: string): readonly X509Certificate[] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new Error('it has no certificate in PEM');
+  if (blocks.length === 0) throw new Error('it contains no PEM certificate');
   return blocks.map((block) => new X509Certificate(block));
 }
 
-/** Throws an Error for text that is no set of keys, or whose keys have no names. Secrets are none. */
+/**
+ * Parses a set of public keys. Throws an Error if the text is not a key set, a key has no name, or a key is symmetric.
+ */
 export function parseKeySet(text: string): ReadonlyMap<string, KeyObject> {
   let set: { readonly keys?: unknown };
   try {
     set = JSON.parse(text) as typeof set;
   } catch {
-    throw new Error('it is no JSON');
+    throw new Error('it is not JSON');
   }
-  if (!Array.isArray(set.keys) || set.keys.length === 0) throw new Error('it is no set of keys: { "keys": [ … ] }');
+  if (!Array.isArray(set.keys) || set.keys.length === 0) throw new Error('it is not a key set: { "keys": [ … ] }');
   return new Map(
     set.keys.map((key: JWK, at) => {
       if (typeof key.kid !== 'string') throw new Error(`key ${at + 1} has no kid`);
-      // Of a private key this is the public half; a symmetric one throws.
+      // Extracts the public half of a private key; throws for a symmetric key.
       return [key.kid, createPublicKey({ key, format: 'jwk' })] as const;
     }),
   );
 }
 
-/** The keys of certificates under the names that token servers have for them. */
+/** Returns the keys of certificates under the names that token servers use for them. */
 export function keysOf(certificates: readonly X509Certificate[]): ReadonlyMap<string, KeyObject> {
   return new Map(
     certificates.flatMap(({ publicKey }) => [
@@ -40,14 +42,14 @@ export function keysOf(certificates: readonly X509Certificate[]): ReadonlyMap<st
   );
 }
 
-/** As registry 2.x and its token servers do (libtrust): `ABCD:EFGH:…` of the key's DER. */
+/** Computes the key id of registry 2.x and its token servers (libtrust): `ABCD:EFGH:…` from the key's DER. */
 function libtrustId(key: KeyObject): string {
   const der = key.export({ type: 'spki', format: 'der' });
   const bytes = createHash('sha256').update(der).digest().subarray(0, libtrustBytes);
   return (base32(bytes).match(/.{4}/g) ?? []).join(':');
 }
 
-/** The thumbprint of RFC 7638, as registry 3.x uses it. */
+/** Computes the thumbprint of RFC 7638, which registry 3.x uses. */
 function thumbprint(key: KeyObject): string {
   const jwk = key.export({ format: 'jwk' });
   const required = ['crv', 'e', 'kty', 'n', 'x', 'y'].filter((member) => jwk[member as keyof typeof jwk] !== undefined);
@@ -57,7 +59,7 @@ function thumbprint(key: KeyObject): string {
   return createHash('sha256').update(canonical).digest('base64url');
 }
 
-/** RFC 4648, of a multiple of five bytes. */
+/** Encodes base32 (RFC 4648). The length must be a multiple of five bytes. */
 function base32(bytes: Buffer): string {
   let bits = '';
   for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
@@ -67,13 +69,13 @@ function base32(bytes: Buffer): string {
 const maxCertificates = 10;
 
 /**
- * The key of the first certificate of a token's `x5c` (RFC 7515, 4.1.6), which leads, each issued by the next, to one of
- * `roots`. Throws an Error.
+ * Returns the key of the first certificate in a token's `x5c` (RFC 7515, section 4.1.6). Each certificate must be
+ * issued by the next, and the chain must lead to one of `roots`. Otherwise throws an Error.
  */
 export function verifyChain(x5c: readonly unknown[], roots: readonly X509Certificate[], nowMs: number): KeyObject {
   const chain = x5c.slice(0, maxCertificates).map((text) => new X509Certificate(Buffer.from(String(text), 'base64')));
   const [leaf] = chain;
-  if (leaf === undefined) throw new Error('its chain of certificates is empty');
+  if (leaf === undefined) throw new Error('its certificate chain is empty');
   for (const [at, certificate] of chain.entries()) {
     requireInTime(certificate, nowMs);
     if (at > 0 && !isIssuedBy(chain[at - 1]!, certificate)) break;
@@ -83,7 +85,7 @@ export function verifyChain(x5c: readonly unknown[], roots: readonly X509Certifi
     requireInTime(root, nowMs);
     return leaf.publicKey;
   }
-  throw new Error('its chain of certificates does not lead to one of auth.token.rootcertbundle');
+  throw new Error('its certificate chain does not lead to a certificate of auth.token.rootcertbundle');
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {

@@ -1,5 +1,6 @@
-// Checks a user's password. bcrypt is slow on purpose, so its verdicts are remembered and its work is bounded: passwords that
-// were right cost a keyed hash, and guesses neither all processors nor the threads that read files (decision 0028).
+// Checks a user's password. bcrypt is slow on purpose, so results are remembered and concurrent checks are bounded. A
+// known correct password costs a keyed hash. Guesses cannot occupy all processors or all threads that read files
+// (decision 0028).
 import { createHmac, randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import bcrypt from 'bcrypt';
@@ -14,7 +15,7 @@ import type { HtpasswdUsers } from './htpasswd-file.ts';
 
 const method = 'password';
 const queueLimits = {
-  /** Of libuv's four threads, by which files are read too. */
+  /** Two of libuv's four threads; they also read files. */
   atOnce: 2,
   atOncePerNetwork: 2,
   /** Many of these wait for a password that is being checked for another network. */
@@ -25,19 +26,20 @@ const queueLimits = {
 const maxRemembered = 10_000;
 
 /**
- * An unknown user costs as much as a known one. The same wrong password again is no guess, so a job that retries locks no user
- * out. A password that was right from a network is never locked out there, and costs no bcrypt. From any other network the
- * lock-out comes first, or a guesser could find it in memory. Rejects with `overloaded` when too many wait.
+ * Creates the method. An unknown user costs as much as a known one. A repeated wrong password counts as one guess, so a
+ * retrying job does not lock out its user. A password that was correct from a network is never locked out there and
+ * needs no bcrypt. For other networks the lock-out comes first; otherwise a guess could be confirmed from memory.
+ * Rejects with `overloaded` if too many wait.
  */
 export function createPasswordMethod(file: ParsedFile<HtpasswdUsers>, lockOut: LockOut): PasswordMethod {
   const queue = createFairQueue({ ...queueLimits, refusal: tooManyWait });
-  // Never leaves this process, so what is remembered cannot be tried elsewhere.
+  // The key never leaves this process, so remembered hashes cannot be tried elsewhere.
   const key = randomBytes(32);
-  // Apart, so that wrong ones, of which there are as many as somebody sends, drive no right one out.
+  // Separate caches: a flood of wrong passwords cannot evict correct ones.
   const right = new LRUCache<string, true>({ max: maxRemembered });
   const rightFrom = new LRUCache<string, true>({ max: maxRemembered });
   const wrong = new LRUCache<string, true>({ max: maxRemembered });
-  /** By bcrypt, now. */
+  /** Checks that bcrypt is running now. */
   const running = new Map<string, Promise<Authentication>>();
   let known: HtpasswdUsers | undefined;
 
@@ -64,12 +66,15 @@ export function createPasswordMethod(file: ParsedFile<HtpasswdUsers>, lockOut: L
     const matches = await bcrypt.compare(password, hash ?? users.hashOfNobody);
     const isRight = matches && hash !== undefined;
     if (isRight) await begun.takeBack();
-    // Of a file that has changed meanwhile this says nothing.
+    // After a change of the file the result is outdated.
     if (users === known) (isRight ? right : wrong).set(name, true);
     return isRight ? accept(user) : refused;
   }
 
-  /** Another network's check of the same password counts once it runs, not while it waits in that network's line. */
+  /**
+   * Joins a check of the same password for another network only once it runs, not while it waits in that network's
+   * queue.
+   */
   function find(users: HtpasswdUsers, attempt: PasswordAttempt, name: string): Promise<Authentication> {
     return (
       running.get(name) ??
@@ -114,5 +119,5 @@ function lockedOut(retryAfterMs: number): Authentication {
 }
 
 function tooManyWait(): CacheError {
-  return new CacheError('overloaded', 'Too many passwords wait to be checked; try again in a moment.');
+  return new CacheError('overloaded', 'Too many passwords are waiting to be checked. Try again in a moment.');
 }

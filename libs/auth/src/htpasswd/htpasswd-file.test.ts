@@ -6,7 +6,7 @@ import { parseHtpasswd, listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser }
 
 const tail = 'abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234';
 
-test('lines are users; comments and empty lines are none; the last of several counts', () => {
+test('each line is a user, comments and empty lines are ignored, and the last line of a user wins', () => {
   const { hashes, otherHashes } = parseHtpasswd(
     `# people\r\nada:$2y$05$${tail}\n\n  bob:$2a$10$${tail}  \nada:$2b$11$${tail}\n`,
   );
@@ -20,7 +20,7 @@ test('lines are users; comments and empty lines are none; the last of several co
   assert.deepEqual(otherHashes, []);
 });
 
-test('users whose passwords are hashed otherwise are none, and their lines are told', () => {
+test('users without a bcrypt hash are ignored, and their line numbers are reported', () => {
   const { hashes, otherHashes } = parseHtpasswd(
     `ada:$apr1$x$y\nbob:{SHA}x=\ncy:$2b$05$short\ndi:$2b$99$${tail}\neve:\nada2:$2y$05$${tail}\nada2:plain\n`,
   );
@@ -28,14 +28,14 @@ test('users whose passwords are hashed otherwise are none, and their lines are t
   assert.deepEqual(otherHashes, [1, 2, 3, 4, 5, 7]);
 });
 
-test('a line that is none is an error that does not show it', () => {
+test('an invalid line is an error that does not reveal its text', () => {
   assert.throws(() => parseHtpasswd(`ada:$2y$05$${tail}\nhunter2\n`), {
-    message: 'line 2 is not a user name and a hash with a colon between them',
+    message: 'line 2 does not have the form <user>:<hash>',
   });
   assert.throws(() => parseHtpasswd(':x'), /line 1/);
 });
 
-test('a hash of cost 14 is taken, and one of a higher cost is an error that does not show it', () => {
+test('a hash of cost 14 is accepted, and one of a higher cost is an error that does not reveal it', () => {
   assert.equal(parseHtpasswd(`ada:$2y$14$${tail}\n`).hashes.size, 1);
   for (const cost of [15, 31])
     assert.throws(
@@ -45,10 +45,10 @@ test('a hash of cost 14 is taken, and one of a higher cost is an error that does
     );
 });
 
-test('the hash of nobody is as expensive as the most expensive, and bcrypt goes all the way with it', async () => {
+test('the dummy hash is as expensive as the most expensive one, and bcrypt computes it fully', async () => {
   const { hashOfNobody } = parseHtpasswd(`ada:$2y$04$${tail}\nbob:$2y$06$${tail}\n`);
   assert.equal(bcrypt.getRounds(hashOfNobody), 6);
-  // It takes the salt for one.
+  // bcrypt accepts its beginning as a salt.
   assert.equal((await bcrypt.hash('x', hashOfNobody.slice(0, 29))).length, 60);
   assert.equal(await bcrypt.compare('x', hashOfNobody), false);
   assert.notEqual(hashOfNobody, parseHtpasswd(`ada:$2y$06$${tail}`).hashOfNobody);
@@ -56,7 +56,7 @@ test('the hash of nobody is as expensive as the most expensive, and bcrypt goes 
 
 const ada = { user: 'ada', password: 's3cret' };
 
-test('a user is added, changed and removed, and what else is in the file stays', async () => {
+test('a user is added, changed and removed, and the rest of the file stays', async () => {
   const comment = '# operators\nbob:$apr1$x$y\n';
   const added = await setHtpasswdUser(comment, ada);
   const changed = await setHtpasswdUser(`${added}eve:x\nada:old\n`, { user: 'ada', password: 'other' });
@@ -67,9 +67,9 @@ test('a user is added, changed and removed, and what else is in the file stays',
   assert.equal(removeHtpasswdUser(changed, 'carol'), undefined);
 });
 
-test('what could not be read again, or would not count, is refused', async () => {
+test('an edit rejects names and passwords that the file cannot represent', async () => {
   for (const user of ['', 'a:b', '#a', ' a', 'a ', 'a\nb'])
-    await assert.rejects(setHtpasswdUser('', { ...ada, user }), /a name has no colon/, user);
+    await assert.rejects(setHtpasswdUser('', { ...ada, user }), /must not contain a colon/, user);
   await assert.rejects(setHtpasswdUser('', { ...ada, password: '' }), /empty/);
   await assert.rejects(setHtpasswdUser('', { ...ada, password: 'x'.repeat(73) }), /72 bytes/);
   await assert.rejects(setHtpasswdUser('no users', ada), /line 1/);

@@ -1,9 +1,9 @@
-// The text of an htpasswd file, as registry:2 reads it: a user a line, bcrypt alone. An edit keeps comments, and the order of
-// lines.
+// Parses and edits an htpasswd file as registry:2 reads it: one user a line, bcrypt only. Edits keep comments and the
+// order of lines.
 import { randomBytes } from 'node:crypto';
 
 export interface HtpasswdUsers {
-  /** By user name; of several lines for one the last. `$2b$…`, whatever the file calls it. */
+  /** Hashes by user name, in the form `$2b$…` whatever prefix the file uses. The last line of a user wins. */
   readonly hashes: ReadonlyMap<string, string>;
   /** A hash that no password matches, as expensive as the most expensive of the others. */
   readonly hashOfNobody: string;
@@ -13,10 +13,10 @@ export interface HtpasswdUsers {
 
 const bcryptHash = /^\$2[aby](\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53})$/;
 
-/** Takes a second or so; each more doubles that, and a check that takes minutes holds one of two threads. */
+/** A check of this cost takes about a second. Each further step doubles that and blocks one of two threads. */
 const maxCost = 14;
 
-/** Throws an Error that names the line which is none, or whose hash is too costly to check. */
+/** Throws an Error that names the line that is malformed or whose hash is too costly to check. */
 export function parseHtpasswd(text: string): HtpasswdUsers {
   const hashes = new Map<string, string>();
   const otherHashes: number[] = [];
@@ -24,13 +24,13 @@ export function parseHtpasswd(text: string): HtpasswdUsers {
     const entry = line.trim();
     if (entry === '' || entry.startsWith('#')) continue;
     const colon = entry.indexOf(':');
-    if (colon < 1) throw new Error(`line ${at + 1} is not a user name and a hash with a colon between them`);
+    if (colon < 1) throw new Error(`line ${at + 1} does not have the form <user>:<hash>`);
     const user = entry.slice(0, colon);
     const hash = bcryptHash.exec(entry.slice(colon + 1))?.[1];
-    // The letters tell old implementations apart, which had bugs; what they hash is the same.
+    // The letter marks old implementations that had bugs; the hash is computed the same way.
     if (Number(hash?.slice(1, 3)) > maxCost)
       throw new Error(
-        `line ${at + 1} has a bcrypt hash of cost ${hash?.slice(1, 3)}, ${maxCost} is the highest: put a hash of cost 12 there (htpasswd -nB -C 12 <user>)`,
+        `line ${at + 1} has a bcrypt hash of cost ${hash?.slice(1, 3)}, the maximum is ${maxCost}: use a hash of cost 12 (htpasswd -nB -C 12 <user>)`,
       );
     if (hash !== undefined) hashes.set(user, `$2b${hash}`);
     else {
@@ -49,14 +49,14 @@ function hashOfNobody(hashes: readonly string[]): string {
   return `$2b$${String(cost).padStart(2, '0')}$${random.slice(0, 53)}`;
 }
 
-/** About a quarter of a second of a processor for each guess. */
+/** Costs about a quarter of a second of a processor for each guess. */
 const cost = 12;
-/** bcrypt looks at no more. */
+/** bcrypt ignores further bytes. */
 const maxPasswordBytes = 72;
 
 /**
- * Adds the user, or replaces the password. Throws an Error, a clause, for a name or a password that cannot be, and as
- * `parseHtpasswd`.
+ * Adds the user, or replaces the password. Throws an Error, whose message is a clause, for an invalid name or password,
+ * and as `parseHtpasswd`.
  */
 export async function setHtpasswdUser(
   text: string,
@@ -64,10 +64,10 @@ export async function setHtpasswdUser(
 ): Promise<string> {
   parseHtpasswd(text);
   if (!/^[^:#\s\p{Cc}][^:\p{Cc}]*$/u.test(user) || user.trim() !== user)
-    throw new Error('a name has no colon, no "#" at its beginning and no spaces around it');
+    throw new Error('a user name must not contain a colon, begin with "#" or have spaces around it');
   if (password === '') throw new Error('the password is empty');
   if (Buffer.byteLength(password) > maxPasswordBytes)
-    throw new Error(`a password has ${maxPasswordBytes} bytes at most: bcrypt looks at no more`);
+    throw new Error(`a password may have at most ${maxPasswordBytes} bytes: bcrypt ignores the rest`);
   const { default: bcrypt } = await import('bcrypt');
   const entry = `${user}:${await bcrypt.hash(password, cost)}`;
   const lines = linesOf(text);
@@ -77,7 +77,7 @@ export async function setHtpasswdUser(
   return join([...others(lines.slice(0, at)), entry, ...others(lines.slice(at))]);
 }
 
-/** `undefined`: there is no such user. Throws as `parseHtpasswd`. */
+/** Removes the user. Returns `undefined` if there is no such user. Throws as `parseHtpasswd`. */
 export function removeHtpasswdUser(text: string, user: string): string | undefined {
   parseHtpasswd(text);
   const lines = linesOf(text);
@@ -85,7 +85,7 @@ export function removeHtpasswdUser(text: string, user: string): string | undefin
   return left.length === lines.length ? undefined : join(left);
 }
 
-/** Names of the users who can log in, sorted. Throws as `parseHtpasswd`. */
+/** Returns the names of the users who can log in, sorted. Throws as `parseHtpasswd`. */
 export function listHtpasswdUsers(text: string): readonly string[] {
   return [...parseHtpasswd(text).hashes.keys()].toSorted();
 }

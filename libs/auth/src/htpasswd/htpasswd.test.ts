@@ -36,14 +36,14 @@ function tryAs(authenticator: Authenticator, user: string, password: string, cli
 
 const resultOf = async (...args: Parameters<typeof tryAs>) => (await tryAs(...args)).result;
 
-test('who knows the password comes in under that name', async (t) => {
+test('a user with the correct password is authenticated under that name', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret')}\n`);
   const identity = { name: 'ada', method: 'password' };
   for (let time = 0; time < 2; time += 1)
     assert.deepEqual(await tryAs(authenticator, 'ada', 's3cret'), { result: 'accepted', method: 'password', identity });
 });
 
-test('nobody else does, and all of them hear the same', async (t) => {
+test('all other users and passwords are rejected with the same message', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret')}\nbob:$apr1$x$y\n`);
   const wrong = await tryAs(authenticator, 'ada', 'wrong');
   assert.equal(wrong.result, 'refused');
@@ -56,11 +56,11 @@ test('nobody else does, and all of them hear the same', async (t) => {
     ['__proto__', 'x'],
   ] as const)
     assert.deepEqual(await tryAs(authenticator, user, password), wrong, user);
-  // A name and a password never become another pair.
+  // A user name and password are never read as another pair.
   assert.equal(await resultOf(authenticator, 'ad', 'as3cret'), 'refused');
 });
 
-test('nothing, and what cannot be read, is refused', async (t) => {
+test('missing and malformed credentials are rejected', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret')}\n`);
   for (const [authorization, method] of [
     [undefined, 'anonymous'],
@@ -74,7 +74,7 @@ test('nothing, and what cannot be read, is refused', async (t) => {
   }
 });
 
-test('a changed file is in force at the next request, and drops what was remembered', async (t) => {
+test('a changed file applies to the next request, and clears remembered results', async (t) => {
   const { authenticator, path } = await open(t, `ada:${await hash('old')}\n`);
   assert.equal(await resultOf(authenticator, 'ada', 'old'), 'accepted');
   assert.equal(await resultOf(authenticator, 'ada', 'new'), 'refused');
@@ -83,19 +83,19 @@ test('a changed file is in force at the next request, and drops what was remembe
   assert.equal(await resultOf(authenticator, 'ada', 'new'), 'accepted');
 });
 
-test('a file that is gone or broken changes nothing, and is told once', async (t) => {
+test('a missing or invalid file changes nothing, and is logged once', async (t) => {
   const { authenticator, path, lines } = await open(t, `ada:${await hash('s3cret')}\n`);
   await writeFile(path, 'no users');
   for (let time = 0; time < 3; time += 1) assert.equal(await resultOf(authenticator, 'ada', 's3cret'), 'accepted');
   await rm(path);
   assert.equal(await resultOf(authenticator, 'ada', 's3cret'), 'accepted');
   assert.equal(await resultOf(authenticator, 'ada', 'wrong'), 'refused');
-  assert.equal(lines.filter((line) => line.includes('cannot be read: it counts as it was')).length, 2);
+  assert.equal(lines.filter((line) => line.includes('failed to reload authentication file')).length, 2);
   await writeFile(path, `ada:${await hash('other')}\n`);
   assert.equal(await resultOf(authenticator, 'ada', 's3cret'), 'refused');
 });
 
-test('a hash that would take minutes stops a start, and changes nothing of a cache that runs', async (t) => {
+test('a hash that would take minutes stops the start, and a running cache keeps the previous file', async (t) => {
   const { authenticator, path, lines } = await open(t, `ada:${await hash('s3cret')}\n`);
   const costly = (await hash('s3cret')).replace('$04$', '$15$');
   await writeFile(path, `bob:${await hash('x')}\nada:${costly}\n`);
@@ -103,7 +103,7 @@ test('a hash that would take minutes stops a start, and changes nothing of a cac
   await assert.rejects(openHtpasswd({ path, log }), (error: Error) => {
     assert.match(
       error.message,
-      /htpasswd is wrong: line 2 has a bcrypt hash of cost 15, .*14 is the highest: put a hash of cost 12/,
+      /htpasswd is wrong: line 2 has a bcrypt hash of cost 15, .*the maximum is 14: use a hash of cost 12/,
     );
     return !error.message.includes(costly.slice(7));
   });
@@ -112,7 +112,7 @@ test('a hash that would take minutes stops a start, and changes nothing of a cac
   assert.match(lines.join(''), /line 2 has a bcrypt hash of cost 15/);
 });
 
-test('at the start such a file is an error that says what to do', async (t) => {
+test('opening an invalid or missing file fails with advice', async (t) => {
   const { path } = await open(t, '');
   const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
   const opened = () => openHtpasswd({ path, log });
@@ -122,12 +122,12 @@ test('at the start such a file is an error that says what to do', async (t) => {
     (error: Error) => /is wrong: line 1/.test(error.message) && !/hunter2/.test(error.message),
   );
   await rm(path);
-  await assert.rejects(opened, /does not exist; htpasswd -Bc/);
+  await assert.rejects(opened, /does not exist; create it: htpasswd -Bc/);
 });
 
-test('after ten wrong passwords from an address the right one is refused too, from there alone', async (t) => {
+test('after ten wrong passwords from an address the correct one is also rejected, only from there', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret')}\nbob:${await hash('s3cret')}\n`);
-  // Right from elsewhere, and remembered: a guesser must not find it faster for that.
+  // The password is correct from elsewhere, and remembered; a guess must not be confirmed faster because of that.
   assert.equal(await resultOf(authenticator, 'ada', 's3cret', '192.0.2.2'), 'accepted');
   for (let guess = 0; guess < 10; guess += 1)
     assert.equal(await resultOf(authenticator, 'ada', `g${guess}`), 'refused');
@@ -137,7 +137,7 @@ test('after ten wrong passwords from an address the right one is refused too, fr
   assert.equal(await resultOf(authenticator, 'bob', 's3cret'), 'accepted');
 });
 
-test('a password that was right from an address goes on there, however many guesses come from behind it', async (t) => {
+test('a password that was correct from an address stays accepted there, however many guesses follow', async (t) => {
   const { authenticator, path } = await open(t, `ci:${await hash('s3cret')}\n`);
   assert.equal(await resultOf(authenticator, 'ci', 's3cret'), 'accepted');
   for (let guess = 0; guess < 120; guess += 1) await tryAs(authenticator, guess < 20 ? 'ci' : `u${guess}`, `g${guess}`);
@@ -147,7 +147,7 @@ test('a password that was right from an address goes on there, however many gues
   assert.equal(await resultOf(authenticator, 'ci', 's3cret'), 'locked-out');
 });
 
-test('a hundred wrong passwords for any users are the last of their network, and of no other', async (t) => {
+test('a hundred wrong passwords for any users lock out their network, and no other', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret')}\n`);
   for (let guess = 0; guess < 100; guess += 1) assert.equal(await resultOf(authenticator, `u${guess}`, 'x'), 'refused');
   assert.equal(await resultOf(authenticator, 'u100', 'x'), 'locked-out');
@@ -155,7 +155,7 @@ test('a hundred wrong passwords for any users are the last of their network, and
   assert.equal(await resultOf(authenticator, 'ada', 's3cret', '192.0.2.2'), 'accepted');
 });
 
-test('all addresses of one IPv6 network count as one, and so does an IPv4 address however it is written', async (t) => {
+test('all addresses of an IPv6 network count as one, and so do all forms of an IPv4 address', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret')}\n`);
   for (let guess = 0; guess < 10; guess += 1) {
     await tryAs(authenticator, 'ada', `g${guess}`, `2001:db8:0:1::${guess}`);
@@ -166,7 +166,7 @@ test('all addresses of one IPv6 network count as one, and so does an IPv4 addres
   assert.equal(await resultOf(authenticator, 'ada', 's3cret', '2001:db8:0:2::1'), 'accepted');
 });
 
-test('guesses that come all at once are no more than one after the other', async (t) => {
+test('parallel guesses count like sequential ones', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret')}\n`);
   const guesses = Array.from({ length: 50 }, (_, guess) => resultOf(authenticator, 'ada', `g${guess}`));
   const results = await Promise.all(guesses);
@@ -174,14 +174,14 @@ test('guesses that come all at once are no more than one after the other', async
   assert.equal(results.filter((result) => result === 'locked-out').length, 40);
 });
 
-test('a job that repeats one wrong password locks nobody out, and many right ones at once neither', async (t) => {
+test('a job that repeats one wrong password causes no lock-out, nor do many correct ones in parallel', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret')}\n`);
   for (let time = 0; time < 30; time += 1) assert.equal(await resultOf(authenticator, 'ada', 'wrong'), 'refused');
   const together = Array.from({ length: 30 }, () => resultOf(authenticator, 'ada', 's3cret'));
   assert.deepEqual(new Set(await Promise.all(together)), new Set(['accepted']));
 });
 
-test('made-up users of one network wait, or are turned away, and no other network waits behind them', async (t) => {
+test('made-up users of one network wait or are rejected, and delay no other network', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret', 6)}\n`);
   let ended = 0;
   const guesses = Array.from({ length: 90 }, (_, guess) =>
@@ -190,13 +190,13 @@ test('made-up users of one network wait, or are turned away, and no other networ
       .finally(() => (ended += 1)),
   );
   assert.equal(await resultOf(authenticator, 'ada', 's3cret', '192.0.2.2'), 'accepted');
-  assert.ok(ended < 60, `${ended} of the others had ended`);
+  assert.ok(ended < 60, `${ended} of the guesses had ended`);
   const refused = (await Promise.all(guesses)).filter((result) => result === 'overloaded');
-  // Two are checked at once, and fifty wait.
+  // Two checks run at the same time, and fifty wait.
   assert.equal(refused.length, 90 - 52);
 });
 
-test('one check serves all networks that show the same password at the same time', async (t) => {
+test('one check serves all networks that send the same password at the same time', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret', 10)}\n`);
   const together = Array.from({ length: 500 }, (_, at) =>
     resultOf(authenticator, 'ada', 's3cret', `2001:db8:0:${at.toString(16)}::1`),
@@ -208,7 +208,7 @@ async function refusing(): Promise<never> {
   throw new Error('over the limit');
 }
 
-test('a check that costs much is announced first, an answer from memory is not', async (t) => {
+test('an expensive check is announced first, and a remembered result is not', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret')}\n`);
   let announced = 0;
   const authorization = `Basic ${Buffer.from('ada:s3cret').toString('base64')}`;
@@ -221,7 +221,7 @@ test('a check that costs much is announced first, an answer from memory is not',
   assert.equal((await authenticator.authenticate({ ...shown, beforeCheck: refusing })).result, 'accepted');
 });
 
-test('neither a password nor its hash is told', async (t) => {
+test('the log contains neither a password nor its hash', async (t) => {
   const secret = await hash('s3cret');
   const { authenticator, lines, path } = await open(t, `ada:${secret}\nbob:$apr1$hidden\n`);
   for (const password of ['s3cret', 'gu3ss']) await tryAs(authenticator, 'ada', password);

@@ -1,4 +1,4 @@
-// registry:2's `auth.htpasswd`: users with passwords in a file.
+// Opens registry:2's `auth.htpasswd`: a file of users with passwords.
 import type { Logger } from '@cistern/telemetry';
 import type { PasswordMethod } from '../authentication/create-authenticator.ts';
 import { openParsedFile } from '../authentication/open-parsed-file.ts';
@@ -7,14 +7,17 @@ import { parseHtpasswd } from './htpasswd-file.ts';
 
 export interface HtpasswdOptions {
   readonly path: string;
-  /** Where nodes count wrong passwords together; absent: this process counts for itself. */
+  /** Lets nodes count wrong passwords together. Unset means that this process counts alone. */
   readonly sharedTries?: SharedTries | undefined;
   readonly log: Logger;
 }
 
-/** Says of every password whether it is right. Rejects with an Error, whose message is a clause, for a file that is none. */
+/**
+ * Creates a method that decides about every password. Rejects with an Error, whose message is a clause, for a missing
+ * or invalid file.
+ */
 export async function openHtpasswd({ path, sharedTries, log }: HtpasswdOptions): Promise<PasswordMethod> {
-  // Not before there are passwords: a cache without any does without the libraries behind these.
+  // Imported late, so that a cache without passwords does not load the libraries behind these.
   const [{ createPasswordMethod }, { createLockOut }] = await Promise.all([
     import('./create-password-method.ts'),
     import('../limits/create-lock-out.ts'),
@@ -24,11 +27,10 @@ export async function openHtpasswd({ path, sharedTries, log }: HtpasswdOptions):
     log,
     parse: parseHtpasswd,
     onRead({ hashes, otherHashes }) {
-      log.info({ path, users: hashes.size }, 'users read');
-      if (otherHashes.length > 0)
-        log.warn({ path, lines: otherHashes }, 'users whose passwords are not hashed by bcrypt cannot come in');
+      log.info({ path, users: hashes.size }, 'loaded users');
+      if (otherHashes.length > 0) log.warn({ path, lines: otherHashes }, 'ignored users without bcrypt password hash');
     },
-    advice: `htpasswd -Bc ${path} <user> makes one`,
+    advice: `create it: htpasswd -Bc ${path} <user>`,
   });
   return createPasswordMethod(file, createLockOut({ shared: sharedTries, log }));
 }

@@ -1,19 +1,19 @@
-// What one client may take of the cache.
+// Defines the limits of one client.
 
 export type Admission =
   | { readonly isAdmitted: true }
   | { readonly isAdmitted: false; readonly limit: 'requests' | 'bytes'; readonly retryAfterMs: number };
 
 export interface ClientLimits {
-  /** Counts a request of the client, and says whether it is within the limits. Never rejects. */
+  /** Counts a request of the client and reports whether it is within the limits. Never rejects. */
   admit(client: string): Promise<Admission>;
-  /** The request that was counted last was another client's. */
+  /** Undoes the last `admit` of this client, because the request belongs to another client. */
   takeBack(client: string): void;
-  /** Counts what the client was sent. */
+  /** Counts bytes that were sent to the client. */
   note(client: string, bytes: number): void;
 }
 
 export const admitted: Admission = Object.freeze({ isAdmitted: true });
 
-/** Of whom there are no limits. */
+/** Admits every client without limits. */
 export const unlimited: ClientLimits = { admit: async () => admitted, takeBack() {}, note() {} };

@@ -6,7 +6,7 @@ const log = { warn() {} };
 const limitsOf = (limits: { requestsPerMinute?: number; bytesPerDay?: number }) =>
   createClientLimits({ requestsPerMinute: undefined, bytesPerDay: undefined, shared: undefined, log, ...limits });
 
-test('a client has so many requests a minute, and others have their own', async () => {
+test('each client has its own number of requests a minute', async () => {
   const limits = limitsOf({ requestsPerMinute: 3 });
   for (let count = 0; count < 3; count += 1) assert.ok((await limits.admit('ada')).isAdmitted);
   const refused = await limits.admit('ada');
@@ -16,7 +16,7 @@ test('a client has so many requests a minute, and others have their own', async 
   assert.ok((await limits.admit('bob')).isAdmitted);
 });
 
-test('a request that is taken back was none', async () => {
+test('a request that is taken back does not count', async () => {
   const limits = limitsOf({ requestsPerMinute: 2 });
   for (let count = 0; count < 5; count += 1) {
     assert.ok((await limits.admit('ada')).isAdmitted);
@@ -25,7 +25,7 @@ test('a request that is taken back was none', async () => {
   for (const isAdmitted of [true, true, false]) assert.equal((await limits.admit('ada')).isAdmitted, isAdmitted);
 });
 
-test('a client that has been sent its bytes is refused for the rest of the day', async () => {
+test('a client that received its bytes is rejected for the rest of the day', async () => {
   const limits = limitsOf({ bytesPerDay: 1000 });
   limits.note('ada', 999);
   assert.ok((await limits.admit('ada')).isAdmitted);
@@ -37,7 +37,7 @@ test('a client that has been sent its bytes is refused for the rest of the day',
   assert.ok((await limits.admit('bob')).isAdmitted);
 });
 
-test('without limits everybody is admitted, however often', async () => {
+test('every client is admitted without limits, however often', async () => {
   const limits = limitsOf({});
   for (let count = 0; count < 100; count += 1) assert.ok((await limits.admit('ada')).isAdmitted);
 });

@@ -1,5 +1,5 @@
-// How many requests and bytes a client has had. Nodes that share a Redis count together; while it does not answer nobody is
-// held to a limit, for a cache that turns its fleet away is worse than one that is used too much.
+// Counts requests and bytes of clients. Nodes that share a Redis count together. While Redis does not answer, limits
+// are not enforced: a cache that rejects its whole fleet is worse than one that is overused.
 import { type QueryBriefly, createBriefQuery } from '@cistern/redis';
 import type { Logger } from '@cistern/telemetry';
 import type { Cluster, Redis } from 'ioredis';
@@ -8,11 +8,11 @@ import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimi
 import { type Admission, admitted, type ClientLimits } from './client-limits.ts';
 
 export interface ClientLimitsOptions {
-  /** `undefined`: any number. */
+  /** `undefined` means no limit. */
   readonly requestsPerMinute: number | undefined;
-  /** Once it has been sent so many the client is refused for the rest of the day, which begins with its first byte. */
+  /** A client that received so many bytes is rejected for the rest of its day, which begins with its first byte. */
   readonly bytesPerDay: number | undefined;
-  /** Where nodes count together; `undefined`: this process counts for itself. Not closed here. */
+  /** Lets nodes count together; `undefined` means that this process counts alone. The caller closes the client. */
   readonly shared: SharedCounts | undefined;
   readonly log: Pick<Logger, 'warn'>;
 }
@@ -32,13 +32,13 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
     if (points === undefined) return undefined;
     if (shared === undefined) return new RateLimiterMemory({ keyPrefix: name, points, duration });
     const keyPrefix = `${shared.keyPrefix}limit:${name}`;
-    // Whoever is beyond the limit costs no further question.
+    // Requests beyond the limit need no further query to Redis.
     const blocks = { inMemoryBlockOnConsumed: points + 1 };
     return new RateLimiterRedis({ storeClient: shared.client, keyPrefix, points, duration, ...blocks });
   };
   const requests = counterOf('requests', requestsPerMinute, minuteSeconds);
   const bytes = counterOf('bytes', bytesPerDay, daySeconds);
-  const onFailure = (error: unknown) => log.warn({ err: error }, 'clients cannot be counted: nobody is held to limits');
+  const onFailure = (error: unknown) => log.warn({ err: error }, 'failed to count clients, limits are not enforced');
   const query: QueryBriefly =
     shared === undefined
       ? async (question) => question()
@@ -68,7 +68,7 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
   };
 }
 
-/** The library rejects with an answer, as with an error. */
+/** Maps a rejection with a result to that result, because the library rejects for both results and errors. */
 function beyondLimit(answer: unknown): RateLimiterRes {
   if (answer instanceof RateLimiterRes) return answer;
   throw answer;

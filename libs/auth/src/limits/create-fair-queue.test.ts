@@ -25,7 +25,7 @@ function start(over: Partial<FairQueueOptions> = {}) {
   return { queue, begun, run, many, peak: () => peak };
 }
 
-test('no more tasks run than may, in all and of one network', async () => {
+test('the number of running tasks is bounded, in total and per network', async () => {
   const all = start();
   await Promise.all([...all.many('192.0.2.1', 4), ...all.many('192.0.2.2', 4)]);
   assert.deepEqual([all.peak(), all.begun.length], [2, 8]);
@@ -34,7 +34,7 @@ test('no more tasks run than may, in all and of one network', async () => {
   assert.equal(one.peak(), 1);
 });
 
-test('a network that asks for little waits for one turn of each other network', async () => {
+test('a network with few tasks waits for one turn of each other network', async () => {
   const { many, run, begun } = start({ atOnce: 1 });
   const flood = [...many('192.0.2.1', 8)];
   const late = run('192.0.2.9', 'late');
@@ -42,14 +42,14 @@ test('a network that asks for little waits for one turn of each other network', 
   assert.deepEqual(begun.slice(0, 3), ['192.0.2.1#0', '192.0.2.1#1', 'late']);
 });
 
-test('beyond its places a network is refused, and others are not', async () => {
+test('a network beyond its places is rejected, and others are not', async () => {
   const { many } = start();
   const flood = await Promise.all([...many('192.0.2.1', 20), ...many('192.0.2.2', 1)]);
   assert.equal(flood.filter((one) => one === 'full').length, 10);
   assert.equal(flood.at(-1), '192.0.2.2#0');
 });
 
-test('when all places are taken, the longest line gives one up', async () => {
+test('the longest line gives up a place when all are taken', async () => {
   const { many, run } = start();
   const floods = [...many('192.0.2.1', 8), ...many('192.0.2.2', 8)];
   const late = run('192.0.2.3', 'late');
@@ -65,7 +65,7 @@ test('all addresses of one IPv6 network are in one line', async () => {
   assert.equal(ended.filter((one) => one === 'full').length, 7);
 });
 
-test('a task that fails leaves its place', async () => {
+test('a failed task frees its place', async () => {
   const { queue, run } = start({ atOnce: 1 });
   await assert.rejects(
     queue.run('192.0.2.1', async () => Promise.reject(new Error('wrong'))),

@@ -1,15 +1,15 @@
-// Bounds costly work for clients, in all and per client network. Networks take turns, so a network that asks for much delays
-// itself and no other.
+// Bounds expensive work for clients, in total and per client network. Networks take turns, so a network with many
+// requests delays only itself.
 import { networkOf } from '../policy/networks.ts';
 
 export interface FairQueueOptions {
-  /** Tasks that run at the same time, in all and of one network. */
+  /** Tasks that run at the same time, in total and per network. */
   readonly atOnce: number;
   readonly atOncePerNetwork: number;
-  /** Tasks that wait for their turn. */
+  /** Tasks that may wait, in total and per network. */
   readonly maxWaiting: number;
   readonly maxWaitingPerNetwork: number;
-  /** The error for a task that gets no place. */
+  /** Creates the error for a rejected task. */
   readonly refusal: () => Error;
 }
 
@@ -30,12 +30,12 @@ interface Line {
 
 export function createFairQueue(options: FairQueueOptions): FairQueue {
   const { atOnce, atOncePerNetwork, maxWaiting, maxWaitingPerNetwork, refusal } = options;
-  /** In the order of their turns. */
+  /** Queues of networks, in the order of their turns. */
   const lines = new Map<string, Line>();
   let running = 0;
   let waiting = 0;
 
-  /** When all places are taken, the longest line gives up its last one to a shorter line. */
+  /** Reports whether a line may grow. If the queue is full, the longest line drops its last task for a shorter line. */
   function hasPlace({ waiting: { length } }: Line): boolean {
     if (length >= maxWaitingPerNetwork) return false;
     if (waiting < maxWaiting) return true;
@@ -57,7 +57,7 @@ export function createFairQueue(options: FairQueueOptions): FairQueue {
       waiting -= 1;
       running += 1;
       line.running += 1;
-      // Its next turn comes after those of all others. The iteration visits it again at the end.
+      // Moves the line behind all others. The iteration visits it again at the end.
       lines.delete(network);
       lines.set(network, line);
       next.begin();

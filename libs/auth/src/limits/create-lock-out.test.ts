@@ -5,7 +5,7 @@ import { createTries } from './create-lock-out.ts';
 
 const start = (max: number) => createTries({ name: 'x', max, shared: undefined, log: { warn() {} } });
 
-test('tries are over for the rest of ten minutes, and then there are new ones', { timeout: 3_600_000 }, async () => {
+test('used-up attempts return after ten minutes', { timeout: 3_600_000 }, async () => {
   const tries = start(2);
   assert.equal(await tries.remainingMs('a'), 0);
   await tries.begin('a');
@@ -19,7 +19,7 @@ test('tries are over for the rest of ten minutes, and then there are new ones', 
   assert.equal((await tries.begin('a')).remainingMs, 0);
 });
 
-test('a try that is taken back was none, also after its window', { timeout: 3_600_000 }, async () => {
+test('an attempt that is taken back does not count, also after its window', { timeout: 3_600_000 }, async () => {
   const tries = start(1);
   for (let count = 0; count < 5; count += 1) await (await tries.begin('a')).takeBack();
   const late = await tries.begin('a');
@@ -30,7 +30,7 @@ test('a try that is taken back was none, also after its window', { timeout: 3_60
   assert.ok((await tries.begin('a')).remainingMs > 0);
 });
 
-test('keys that clients make up are forgotten beyond a hundred thousand', async () => {
+test('the oldest made-up keys are forgotten beyond a hundred thousand', async () => {
   const tries = start(1);
   await tries.begin('first');
   for (let count = 0; count < 100_000; count += 1) await tries.begin(`made-up-${count}`);

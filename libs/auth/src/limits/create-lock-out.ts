@@ -1,6 +1,7 @@
-// Bounds guessing: by client network and account, and by network for all accounts together. Never by account alone: then a
-// stranger could lock its owner out (decision 0051). Tries are counted under a key in a window of ten minutes. Nodes that share a
-// Redis count together. Without it each counts for itself, and keeps to what it knows of the others.
+// Bounds password guessing: by client network and account, and by network for all accounts together. An account alone
+// is never locked, because then a stranger could lock out its owner (decision 0051). Attempts are counted by key in a
+// window of ten minutes. Nodes that share a Redis count together. Without Redis each node counts alone, and keeps
+// lock-outs that it knows from others.
 import { createHmac, randomBytes } from 'node:crypto';
 import { createBriefQuery } from '@cistern/redis';
 import type { Logger } from '@cistern/telemetry';
@@ -10,22 +11,24 @@ import { RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
 import { networkOf } from '../policy/networks.ts';
 
 export interface LockOut {
-  /** How long this user cannot log in from there, in milliseconds, as far as this process knows; 0: may try. */
+  /**
+   * Milliseconds for which this user cannot log in from there, as far as this process knows. 0 means not locked out.
+   */
   remainingMs(clientIp: string, user: string | undefined): Promise<number>;
-  /** As `Tries.begin`. `undefined`: the credentials have no user name. */
+  /** Like `Tries.begin`. `user` is `undefined` if the credentials have no user name. */
   begin(clientIp: string, user: string | undefined): Promise<Try>;
 }
 
 const maxOfAccount = 10;
 const maxOfNetwork = 100;
 
-/** After ten wrong passwords for one user, or a hundred for any, from one network in ten minutes it has no more tries. */
+/** Locks out a network after ten wrong passwords for one user, or a hundred for any users, in ten minutes. */
 export function createLockOut(options: Pick<TriesOptions, 'shared' | 'log'>): LockOut {
   const ofAccount = createTries({ ...options, name: 'lockout', max: maxOfAccount });
   const ofNetwork = createTries({ ...options, name: 'lockout-network', max: maxOfNetwork });
   const secret = options.shared?.secret ?? randomBytes(32);
 
-  /** A short key, however long a name a client makes up. */
+  /** Returns a short key, however long the client's name is. */
   function keyOf(...names: readonly string[]): string {
     return createHmac('sha256', secret)
       .update(['cistern lock-out', ...names].join(' '))
@@ -42,7 +45,7 @@ export function createLockOut(options: Pick<TriesOptions, 'shared' | 'log'>): Lo
     async begin(clientIp, user) {
       const network = networkOf(clientIp);
       const first = await ofNetwork.begin(keyOf(network));
-      // Made-up names of a network that is locked out anyway take no memory.
+      // Made-up names from a network that is already locked out take no memory.
       if (user === undefined || first.remainingMs > 0) return first;
       const second = await ofAccount.begin(keyOf(network, user));
       return {
@@ -56,10 +59,10 @@ export function createLockOut(options: Pick<TriesOptions, 'shared' | 'log'>): Lo
 }
 
 export interface SharedTries {
-  /** Not closed here. */
+  /** The caller closes it. */
   readonly client: Redis | Cluster;
   readonly keyPrefix: string;
-  /** The same on all nodes: names that clients have typed are in Redis under a hash that is keyed with it. */
+  /** Equal on all nodes. It keys the hash under which client-supplied names are stored in Redis. */
   readonly secret: string;
   readonly commandTimeoutMs: number;
 }
@@ -67,24 +70,24 @@ export interface SharedTries {
 export interface TriesOptions {
   /** Follows the prefix of all keys in Redis. */
   readonly name: string;
-  /** Tries in ten minutes. */
+  /** Attempts in ten minutes. */
   readonly max: number;
-  /** Where nodes count together; `undefined`: this process counts for itself. */
+  /** Lets nodes count together; `undefined` means that this process counts alone. */
   readonly shared: SharedTries | undefined;
   readonly log: Pick<Logger, 'warn'>;
 }
 
 export interface Tries {
-  /** How long there are no more tries under this key, in milliseconds, as far as this process knows; 0: there are. */
+  /** Milliseconds until this key has attempts again, as far as this process knows. 0 means that it has some now. */
   remainingMs(key: string): Promise<number>;
-  /** Counts a try, before it is known how it ends; so that many at once are not more than many in turn. */
+  /** Counts an attempt before its outcome is known, so that parallel attempts count like sequential ones. */
   begin(key: string): Promise<Try>;
 }
 
 export interface Try {
-  /** As `remainingMs`, as far as all nodes know that can be asked. */
+  /** Like `Tries.remainingMs`, as far as all reachable nodes know. */
   readonly remainingMs: number;
-  /** It was none to be counted. */
+  /** Removes the attempt from the count. */
   takeBack(): Promise<void>;
 }
 
@@ -98,10 +101,10 @@ export function createTries({ name, max, shared, log }: TriesOptions): Tries {
   const everywhere =
     shared && new RateLimiterRedis({ ...limit, storeClient: shared.client, keyPrefix: `${shared.keyPrefix}${name}` });
   const onFailure = (error: unknown) =>
-    log.warn({ err: error }, 'wrong passwords cannot be counted with other nodes: each counts for itself');
+    log.warn({ err: error }, 'failed to share login attempts, counting on this node');
   const query = shared && createBriefQuery({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
 
-  /** A lock-out that others have made holds here too, whatever becomes of Redis. */
+  /** Counts in Redis. A lock-out by other nodes is copied, so that it holds here even if Redis fails. */
   async function countEverywhere(key: string): Promise<RateLimiterRes | undefined> {
     const found = everywhere && (await query?.(() => everywhere.penalty(key, 1)));
     if (found && found.consumedPoints > max) own.set(key, found.consumedPoints, found.msBeforeNext);
@@ -122,7 +125,7 @@ export function createTries({ name, max, shared, log }: TriesOptions): Tries {
         remainingMs: isBeyond ? Math.max(there.msBeforeNext, 1) : 0,
         async takeBack() {
           own.add(key, -1);
-          // A try that was not counted there must not give a guess more.
+          // Undoes only an attempt that Redis counted; otherwise it would grant another guess.
           if (there !== undefined) await query?.(async () => everywhere?.reward(key, 1));
         },
       };
@@ -132,7 +135,7 @@ export function createTries({ name, max, shared, log }: TriesOptions): Tries {
 
 interface Count {
   readonly count: number;
-  /** Milliseconds of the window that are left. */
+  /** Milliseconds left in the window. */
   readonly leftMs: number;
 }
 

@@ -1,15 +1,15 @@
-// Tokens that issuers such as GitHub Actions and GitLab give to jobs (OpenID Connect Core 1.0, section 3.1.3.7): whoever
-// shows one that was made for this cache gets what the claims in it are worth.
+// Accepts tokens that issuers such as GitHub Actions and GitLab give to jobs (OpenID Connect Core 1.0, section
+// 3.1.3.7). A token for this cache grants access by the rules that its claims match.
 import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
 import { isCacheError } from '@cistern/errors';
 import type { Authentication } from '../authentication/authenticator.ts';
 import type { TokenMethod } from '../authentication/create-authenticator.ts';
 import { grantsOf, labelsOf, type OidcIssuer } from './oidc-rules.ts';
 
-/** The port to issuers' keys, which others fetch. Rejects with a CacheError where there are none that are fresh enough. */
+/** The port to issuers' keys. Rejects with a CacheError if there are no recent enough keys. */
 export interface IssuerKeys {
   get(issuer: string): Promise<JSONWebKeySet>;
-  /** As `get`, past what is known, for a token by a key that is not there; as often as is reasonable. */
+  /** Like `get`, but fetches the keys again, for a token with an unknown key. It is rate-limited. */
   getAgain(issuer: string): Promise<JSONWebKeySet>;
 }
 
@@ -20,7 +20,7 @@ export interface OidcMethodOptions {
   readonly now: () => number;
 }
 
-/** Asymmetric ones alone: what is known of an issuer is public. */
+/** Asymmetric algorithms only, because everything known about an issuer is public. */
 const algorithms = [
   'RS256',
   'RS384',
@@ -36,7 +36,7 @@ const algorithms = [
 ];
 const clockToleranceSeconds = 60;
 
-/** `undefined` for what is no token of a known issuer. */
+/** The method resolves to `undefined` for a token of no known issuer. */
 export function createOidcMethod({ issuers, keys, now }: OidcMethodOptions): TokenMethod {
   async function verify(token: string, { url, audiences }: OidcIssuer, set: JSONWebKeySet): Promise<JWTPayload> {
     const { payload } = await jwtVerify(token, createLocalJWKSet(set), {
@@ -69,7 +69,7 @@ export function createOidcMethod({ issuers, keys, now }: OidcMethodOptions): Tok
   };
 }
 
-/** By what the token says of itself: enough to know whose keys to verify it by. */
+/** Reads the issuer from the unverified token; its keys then verify the token. */
 function issuerOf(issuers: readonly OidcIssuer[], token: string): OidcIssuer | undefined {
   if (token.split('.').length !== 3) return undefined;
   try {
@@ -84,7 +84,7 @@ function identify(issuer: OidcIssuer, claims: JWTPayload): Authentication {
   const grants = grantsOf(issuer, claims);
   const name = `${issuer.name}/${String(claims.sub)}`;
   if (grants === undefined)
-    return refused('The token of this job gives no access to this cache.', `the claims of ${name} meet no rule`);
+    return refused('The token of this job gives no access to this cache.', `the claims of ${name} match no rule`);
   return {
     result: 'accepted',
     method: 'oidc',

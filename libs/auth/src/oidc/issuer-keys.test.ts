@@ -56,7 +56,7 @@ async function openStage(t: TestContext) {
 
 const idsOf = ({ keys }: { readonly keys: readonly { readonly kid?: string }[] }) => keys.map(({ kid }) => kid);
 
-test('the first frontend has them fetched by a worker, the others find them', async (t) => {
+test('the first frontend has a worker fetch the keys, and the others find them', async (t) => {
   const { issuerState, jobs, openFrontend } = await openStage(t);
   for (const frontend of [openFrontend(), openFrontend()])
     for (let time = 0; time < 3; time += 1) assert.deepEqual((await frontend.get('ci')).keys, [key]);
@@ -64,7 +64,7 @@ test('the first frontend has them fetched by a worker, the others find them', as
   assert.equal(issuerState.requests, 2);
 });
 
-test('after ten minutes they are asked for behind an answer, and are good for a day without the issuer', async (t) => {
+test('keys are refreshed in the background after ten minutes, and stay valid for a day without the issuer', async (t) => {
   const { issuerState, clock, openFrontend, settled } = await openStage(t);
   const frontend = openFrontend();
   await frontend.get('ci');
@@ -83,7 +83,7 @@ test('after ten minutes they are asked for behind an answer, and are good for a 
   assert.deepEqual(idsOf(await frontend.get('ci')), ['one', 'two']);
 });
 
-test('while the store is away they are good for a day, and are asked for again once it is back', async (t) => {
+test('keys stay valid for a day while the store is unavailable, and are refreshed when it recovers', async (t) => {
   const { issuerState, storeState, clock, openFrontend, settled } = await openStage(t);
   const frontend = openFrontend();
   await frontend.get('ci');
@@ -102,7 +102,7 @@ test('while the store is away they are good for a day, and are asked for again o
   assert.deepEqual(idsOf(await frontend.get('ci')), ['one', 'two']);
 });
 
-test('keys that are not there are asked for at once, but not again and again', async (t) => {
+test('missing keys are fetched immediately, but not again and again', async (t) => {
   const { issuerState, clock, jobs, openFrontend } = await openStage(t);
   const [frontend, other] = [openFrontend(), openFrontend()];
   await frontend.get('ci');
@@ -112,16 +112,16 @@ test('keys that are not there are asked for at once, but not again and again', a
   for (let time = 0; time < 5; time += 1) await frontend.getAgain('ci');
   await other.getAgain('ci');
   assert.equal(jobs.length, 3);
-  assert.equal(issuerState.requests, 4, 'the worker has just looked, whoever asks');
+  assert.equal(issuerState.requests, 4, 'the worker has just fetched them, for any caller');
 });
 
-test('an issuer that nobody has configured is asked for nothing', async (t) => {
+test('an issuer that is not configured gets no request', async (t) => {
   const { worker, issuerState } = await openStage(t);
   await assert.rejects(worker.fetch('other', AbortSignal.timeout(1000)), { kind: 'name-unknown' });
   assert.equal(issuerState.requests, 0);
 });
 
-test('what is wrong with an issuer is said in a sentence', async (t) => {
+test('the error names the problem of the issuer', async (t) => {
   const { worker, issuerState } = await openStage(t);
   issuerState.isBroken = true;
   await assert.rejects(worker.fetch('ci', AbortSignal.timeout(10_000)), (error: CacheError) => {

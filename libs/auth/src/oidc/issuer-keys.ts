@@ -1,5 +1,6 @@
-// Keys of issuers on their way from workers, who alone reach out, to frontends, who verify by them: an object in the store for
-// each issuer. What asks for it is a job that names the issuer, and nothing of what it answers is believed (decision 0030).
+// Passes keys of issuers from workers, which fetch them, to frontends, which verify tokens with them. Each issuer has
+// an object in the store. A frontend enqueues a job that names the issuer, and ignores the job's result (decision
+// 0030).
 import type { IssuerKeys } from './create-oidc-method.ts';
 import { readIssuerKeys } from './read-issuer-keys.ts';
 import { type BlobStore, issuerKeysKey, type ObjectStore, sealObjects } from '@cistern/blob-store';
@@ -13,17 +14,17 @@ type Issuer = Config['auth']['oidc'][number];
 
 interface KeysObject {
   readonly schema: 1;
-  /** Whose they are: of an issuer that was configured differently once they are not. */
+  /** URL of the keys' issuer. Keys are ignored after the issuer's configuration changes. */
   readonly issuer: string;
   readonly fetchedAtMs: number;
   readonly keys: Awaited<ReturnType<typeof readIssuerKeys>>;
 }
 
-/** From then on they are asked for again, behind the answer. */
+/** Older keys are fetched again in the background. */
 const freshForMs = 10 * 60_000;
-/** So long without the issuer's word. */
+/** How long keys stay valid without confirmation by the issuer. */
 const usableForMs = 24 * 3_600_000;
-/** Tokens of keys that are not there are as many as somebody sends. */
+/** Bounds fetches, because clients can send any number of tokens with unknown keys. */
 const fetchAgainMs = 10_000;
 const jobTimeoutMs = 15_000;
 
@@ -41,7 +42,7 @@ async function readObject(
   }
 }
 
-/** Keys of issuers as all nodes of a configuration have them. */
+/** Seals keys of issuers, equally on all nodes of a configuration. */
 export function sealIssuerKeys(store: ObjectStore, { cluster }: Pick<Config, 'cluster'>): ObjectStore {
   return sealObjects(store, cluster?.secret.reveal(), 'issuer keys');
 }
@@ -54,7 +55,7 @@ export interface IssuerKeysOptions {
   readonly now: () => number;
 }
 
-/** Of a frontend. */
+/** Creates the frontend's access to issuer keys. */
 export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptions): IssuerKeys {
   const known = new Map<string, KeysObject>();
   const requestedAtMs = new Map<string, number>();
@@ -62,14 +63,16 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
   const isUsable = (object: KeysObject | undefined): object is KeysObject =>
     object !== undefined && object.fetchedAtMs > now() - usableForMs;
 
-  /** What is known, or what another frontend had fetched since. */
+  /**
+   * Reads the keys from the store, which another frontend may have had fetched. Without an object the known keys stay.
+   */
   async function look(issuer: Issuer): Promise<KeysObject | undefined> {
     const found = await readObject(store, issuer);
     if (found !== undefined) known.set(issuer.name, found);
     return found ?? known.get(issuer.name);
   }
 
-  /** As `look`; while the store is away what is known is used for as long as it may be. */
+  /** Like `look`, but falls back to usable keys in memory while the store is unavailable. */
   async function lookOrFromMemory(issuer: Issuer): Promise<KeysObject | undefined> {
     try {
       return await look(issuer);
@@ -94,7 +97,7 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
     const { name } = issuer;
     if (!mayFetch(issuer)) return;
     requestedAtMs.set(name, now());
-    // The next one who comes in asks again.
+    // The next request with a token retries.
     queue.add('fetch-issuer-keys', { issuer: name }, { dedupKey: name, class: 'background' }).catch(() => {});
   }
 
@@ -112,7 +115,10 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
       if (!isUsable(object)) object = await fetchNow(issuer);
       else if (object.fetchedAtMs <= now() - freshForMs) fetchBehind(issuer);
       if (!isUsable(object))
-        throw new CacheError('upstream-unreachable', 'The keys of the issuer of this token cannot be had at present.');
+        throw new CacheError(
+          'upstream-unreachable',
+          'The keys of this token are unavailable: its issuer cannot be reached. Try again later.',
+        );
       return { keys: [...object.keys] };
     },
     async getAgain(name) {
@@ -130,7 +136,10 @@ export interface FetchIssuerKeysOptions extends Pick<NodeContext, 'env' | 'versi
   readonly now: () => number;
 }
 
-/** Of a worker: brings an issuer's keys, unless somebody did a moment ago. Rejects with a CacheError. */
+/**
+ * Creates the worker's fetcher of issuer keys. It skips an issuer whose keys were fetched a moment ago. Rejects with a
+ * CacheError.
+ */
 export function createIssuerKeysFetcher({ issuers, store, env, now, ...own }: FetchIssuerKeysOptions): {
   fetch(name: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -155,7 +164,7 @@ export function createIssuerKeysFetcher({ issuers, store, env, now, ...own }: Fe
         await store.writeObject(issuerKeysKey(name), Buffer.from(`${JSON.stringify(object)}\n`));
       } catch (error) {
         if (error instanceof CacheError) throw error;
-        const message = `The keys of issuer "${name}" are not to be had: ${(error as Error).message}.`;
+        const message = `Failed to fetch the keys of issuer "${name}": ${(error as Error).message}.`;
         throw new CacheError('upstream-unreachable', message, { cause: error });
       }
     },

@@ -1,13 +1,13 @@
-// From the claims of a job's token to what the job may pull.
+// Maps the claims of a job's token to the repositories that the job may pull.
 import type { JWTPayload } from 'jose';
 
-/** Of all rules that the claims meet; `undefined`: they meet none. */
+/** Returns the grants of all matching rules; `undefined` if none matches. */
 export function grantsOf({ rules }: OidcIssuer, claims: JWTPayload): readonly string[] | undefined {
   const met = rules.filter((rule) => isMet(rule, claims));
   return met.length === 0 ? undefined : [...new Set(met.flatMap(({ grants }) => grants))];
 }
 
-/** Of the claims that the issuer's configuration names, those that there are; long ones are cut. */
+/** Returns the claims that the issuer's configuration selects as labels. Long values are truncated. */
 export function labelsOf({ labels }: OidcIssuer, claims: JWTPayload): Readonly<Record<string, string>> {
   const found = labels.map((name) => [name, textsOf(claims[name]).join(',').slice(0, maxLabelLength)] as const);
   return Object.fromEntries(found.filter(([, value]) => value !== ''));
@@ -25,40 +25,40 @@ function isMet({ when }: OidcRule, claims: JWTPayload): boolean {
   );
 }
 
-/** Claims are texts, numbers, yes or no, or lists of them. */
+/** Claims are strings, numbers, booleans or lists of them. */
 function textsOf(claim: unknown): readonly string[] {
   if (Array.isArray(claim)) return claim.flatMap(textsOf);
   return typeof claim === 'string' || typeof claim === 'number' || typeof claim === 'boolean' ? [String(claim)] : [];
 }
 
-/** An issuer that signs tokens for jobs, and what jobs get for which claims. */
+/** An issuer that signs tokens for jobs, and the grants of jobs by their claims. */
 export interface OidcIssuer {
-  /** In the log and in the names of its identities. */
+  /** Name in the log and in the names of its identities. */
   readonly name: string;
-  /** Exactly as it stands in `iss`. */
+  /** Must equal the claim `iss`. */
   readonly url: string;
-  /** Of which one has to stand in `aud`: the token was made for this cache. */
+  /** One of these must be in the claim `aud`, which proves that the token was made for this cache. */
   readonly audiences: readonly string[];
   readonly rules: readonly OidcRule[];
-  /** Claims that the log has of an identity, for attribution. */
+  /** Claims of an identity that the log shows. */
   readonly labels: readonly string[];
 }
 
 interface OidcRule {
-  /** Every claim has to match one of its patterns, as `matchesWildcard` takes them. Never empty. */
+  /** Every claim must match one of its patterns, in the syntax of `matchesWildcard`. Never empty. */
   readonly when: Readonly<Record<string, readonly string[]>>;
   /** Globs of `<upstream>/<repository>`. */
   readonly grants: readonly string[];
 }
 
 /**
- * Patterns of claims. A rule grants by them, so `*` stops at a slash: `acme/*` fits `acme/app` and nothing below it. `*` is any
- * text without a slash, `**` any text, `?` any character but a slash; the rest is itself. Takes no more time than the product of
- * both lengths, whatever a claim says.
+ * Matches a claim against a pattern. Rules grant access by patterns, so `*` stops at a slash: `acme/*` matches
+ * `acme/app` and nothing below it. `*` is any text without a slash, `**` is any text, and `?` is any character but a
+ * slash. The time is at most proportional to the product of both lengths, for any claim.
  */
 export function matchesWildcard(text: string, pattern: string): boolean {
   const steps = pattern.match(/\*+|[^*]/gs) ?? [];
-  /** Whether the first so many steps fit what was read. */
+  /** For each number of steps, whether the first so many match the text read so far. */
   let fits = steps.map(() => false).concat(false);
   fits[0] = true;
   skipStars(steps, fits);
@@ -75,7 +75,7 @@ export function matchesWildcard(text: string, pattern: string): boolean {
   return fits[steps.length] === true;
 }
 
-/** A star may stand for nothing. */
+/** A star also matches an empty text. */
 function skipStars(steps: readonly string[], fits: boolean[]): void {
   for (const [at, step] of steps.entries()) if (fits[at] === true && step.startsWith('*')) fits[at + 1] = true;
 }

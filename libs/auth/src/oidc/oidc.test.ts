@@ -57,7 +57,7 @@ function create({ issuers = [issuer], known = [first], later = [first] } = {}) {
   return { method: createOidcMethod({ issuers, keys, now: () => nowSeconds * 1000 }), asked };
 }
 
-test("a job's token is worth what all rules give together that it meets, and tells of the job", async () => {
+test('the token of a job gets the grants of all rules that it matches, and labels about the job', async () => {
   const { method } = create();
   const expected = {
     result: 'accepted',
@@ -74,18 +74,18 @@ test("a job's token is worth what all rules give together that it meets, and tel
   assert.deepEqual(other?.result === 'accepted' && other.identity.grants, ['docker.io/library/*']);
 });
 
-test('a token that meets no rule is refused', async () => {
+test('a token that matches no rule is rejected', async () => {
   const { method } = create();
   for (const changed of [{ repository_owner: 'evil' }, { repository_owner: undefined }, { repository_owner: ['x'] }]) {
     const found = await method(await sign({ repository: 'evil/app', ...changed }));
     assert.equal(found?.result, 'refused');
-    assert.match((found as { why?: string }).why ?? '', /meet no rule/);
+    assert.match((found as { why?: string }).why ?? '', /match no rule/);
   }
   const careless = create({ issuers: [{ ...issuer, rules: [{ when: {}, grants: ['**'] }] }] });
-  assert.equal((await careless.method(await sign()))?.result, 'refused', 'a rule without conditions is met by nobody');
+  assert.equal((await careless.method(await sign()))?.result, 'refused', 'a rule without conditions matches no token');
 });
 
-test('it has to be for this cache, in time, whole, and signed by the issuer', async () => {
+test('a token must be for this cache, current, complete and signed by the issuer', async () => {
   const { method } = create({ known: [first, elliptic] });
   const [header = '', payload = '', signature = ''] = (await sign()).split('.');
   const changed = base64url.encode(JSON.stringify({ ...claims, repository_owner: 'acme', sub: 'x' }));
@@ -116,14 +116,14 @@ test('it has to be for this cache, in time, whole, and signed by the issuer', as
   assert.equal((await method(await sign({}, elliptic)))?.result, 'accepted');
 });
 
-test('of another issuer, or no token at all, it is for the next method to say', async () => {
+test('a token of another issuer, or other text, is left to the next method', async () => {
   const { method, asked } = create();
   for (const shown of [await sign({ iss: 'https://other.test' }), 'password', 'a.b.c', '', '..', 'cistern_x'])
     assert.equal(await method(shown), undefined);
   assert.equal(asked.get, 0);
 });
 
-test('a key that is not known is asked for once more, and only then', async () => {
+test('only an unknown key triggers another fetch of keys', async () => {
   const { method, asked } = create({ known: [first], later: [first, second] });
   await method(await sign());
   assert.equal(asked.again, 0);
@@ -133,7 +133,7 @@ test('a key that is not known is asked for once more, and only then', async () =
 
 const away = () => Promise.reject(new CacheError('upstream-unreachable', 'Away.'));
 
-test('where keys are not to be had nobody is let in, and nobody hears that the token is wrong', async () => {
+test('a token is neither accepted nor called invalid while keys are unavailable', async () => {
   const method = createOidcMethod({ issuers: [issuer], keys: { get: away, getAgain: away }, now: Date.now });
   await assert.rejects(method(await sign()), { kind: 'upstream-unreachable' });
 });

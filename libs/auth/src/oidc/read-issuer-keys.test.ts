@@ -18,7 +18,7 @@ const read = (documents: Readonly<Record<string, unknown>>) => {
 const configuration = 'https://issuer.test/path/.well-known/openid-configuration';
 const place = 'https://keys.test/jwks';
 
-test('keys are where the configuration says, and nothing more of them is kept than is needed', async () => {
+test('keys are read from the configured URL, and only their needed members are kept', async () => {
   const { keys, asked } = read({
     [configuration]: { issuer, jwks_uri: place },
     [place]: {
@@ -29,15 +29,18 @@ test('keys are where the configuration says, and nothing more of them is kept th
   assert.deepEqual(asked, [configuration, place]);
 });
 
-test('who calls itself otherwise, or sends us elsewhere, is not believed', async () => {
+test('an issuer with another name, or an insecure URL of keys, is rejected', async () => {
   for (const [documents, said] of [
-    [{ [configuration]: { issuer: 'https://other.test', jwks_uri: place } }, /calls itself "https:\/\/other\.test"/],
-    [{ [configuration]: { issuer } }, /names no place/],
-    [{ [configuration]: { issuer, jwks_uri: 'http://keys.test/jwks' } }, /names no place/],
-    [{ [configuration]: { issuer, jwks_uri: 'file:///etc/passwd' } }, /names no place/],
-    [{ [configuration]: null }, /no JSON object/],
-    [{ [configuration]: { issuer, jwks_uri: place }, [place]: [] }, /has none/],
-    [{ [configuration]: { issuer, jwks_uri: place }, [place]: 'x' }, /no JSON object/],
+    [
+      { [configuration]: { issuer: 'https://other.test', jwks_uri: place } },
+      /reports the name "https:\/\/other\.test"/,
+    ],
+    [{ [configuration]: { issuer } }, /has no jwks_uri/],
+    [{ [configuration]: { issuer, jwks_uri: 'http://keys.test/jwks' } }, /has no jwks_uri/],
+    [{ [configuration]: { issuer, jwks_uri: 'file:///etc/passwd' } }, /has no jwks_uri/],
+    [{ [configuration]: null }, /not a JSON object/],
+    [{ [configuration]: { issuer, jwks_uri: place }, [place]: [] }, /has no keys/],
+    [{ [configuration]: { issuer, jwks_uri: place }, [place]: 'x' }, /not a JSON object/],
     [{}, /nothing at/],
   ] as const)
     await assert.rejects(read(documents).keys, said);

@@ -1,28 +1,28 @@
-// An issuer's public keys, by discovery: OpenID Connect Discovery 1.0, sections 4 and 3.
+// Reads an issuer's public keys by discovery (OpenID Connect Discovery 1.0, sections 4 and 3).
 import type { JWK } from 'jose';
 
-/** Resolves with the JSON that lies there. */
+/** Resolves to the JSON at the URL. */
 export type ReadJson = (url: URL) => Promise<unknown>;
 
 const maxKeys = 50;
-/** What a key needs to verify by; the rest, such as chains of certificates, is left out. */
+/** The members that verification needs; others, such as certificate chains, are dropped. */
 const members = ['kty', 'kid', 'use', 'alg', 'n', 'e', 'crv', 'x', 'y'] as const;
 
-/** Rejects with an Error where the documents are not what they should be, and as `readJson` does. */
+/** Rejects with an Error if a document is invalid, and as `readJson` does. */
 export async function readIssuerKeys(issuer: string, readJson: ReadJson): Promise<readonly JWK[]> {
   const configuration = await readJson(new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`));
   const { issuer: named, jwks_uri: uri } = asObject(configuration, 'the configuration of the issuer');
   if (named !== issuer)
-    throw new Error(`the issuer calls itself ${JSON.stringify(named)}, not ${JSON.stringify(issuer)}`);
+    throw new Error(`the issuer reports the name ${JSON.stringify(named)} instead of ${JSON.stringify(issuer)}`);
   const url = typeof uri === 'string' ? URL.parse(uri) : null;
   if (url === null || (url.protocol !== 'https:' && url.origin !== new URL(issuer).origin))
-    throw new Error('the configuration of the issuer names no place of its keys that begins with https://');
-  const { keys } = asObject(await readJson(url), 'the set of keys');
-  if (!Array.isArray(keys)) throw new Error('the set of keys has none');
+    throw new Error('the configuration of the issuer has no jwks_uri that begins with https://');
+  const { keys } = asObject(await readJson(url), 'the key set');
+  if (!Array.isArray(keys)) throw new Error('the key set has no keys');
   return keys.slice(0, maxKeys).flatMap((key) => toPublicKey(key) ?? []);
 }
 
-/** `undefined`: not for verifying signatures by, or a secret. */
+/** Returns `undefined` for a secret, and for a key that does not verify signatures. */
 function toPublicKey(key: unknown): JWK | undefined {
   if (typeof key !== 'object' || key === null) return undefined;
   const { kty, use = 'sig' } = key as JWK;
@@ -36,5 +36,5 @@ function toPublicKey(key: unknown): JWK | undefined {
 
 function asObject(value: unknown, what: string): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-  throw new Error(`${what} is no JSON object`);
+  throw new Error(`${what} is not a JSON object`);
 }

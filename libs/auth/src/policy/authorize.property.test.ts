@@ -1,4 +1,4 @@
-// Names and patterns drawn at random: a pattern never allows more than it denies.
+// Tests random names and patterns: a pattern never allows more than it denies.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'node:test';
@@ -19,18 +19,18 @@ test('a pattern denies every name that it allows, and itself', () => {
   );
 });
 
-test('a denied star is any text, wherever it stands', () => {
+test('a star in a denying pattern matches any text at any position', () => {
   fc.assert(
     fc.property(names, fc.nat(12), fc.nat(12), (name, from, length) => {
       const replaced = name.slice(from, from + length);
-      // A shell's star stands for something.
+      // A shell's star matches at least one character.
       if (replaced === '' || replaced === name) return assert.ok(fitsPattern('deny', name, '*'));
       assert.ok(fitsPattern('deny', name, `${name.slice(0, from)}*${name.slice(from + length)}`));
     }),
   );
 });
 
-test('a name that is a path to another one is not taken for it', () => {
+test('a name that is a path to another name does not match that name', () => {
   for (const name of ['x/../ada', './ada', 'ada/', '/ada', 'ada/.', 'x//ada', '..', ''])
     for (const pattern of ['ada', '*', 'x/ada', '**', '*/ada'])
       assert.equal(fitsPattern('allow', name, pattern), false, `${name} ${pattern}`);
@@ -38,7 +38,7 @@ test('a name that is a path to another one is not taken for it', () => {
   assert.ok(fitsPattern('allow', 'x/.ada/..b', 'x/.ada/..b'));
 });
 
-test('an allowed star never passes a slash', () => {
+test('a star in an allowing pattern never matches a slash', () => {
   fc.assert(
     fc.property(names, names, (name, other) => {
       const component = name.replaceAll('/', '');

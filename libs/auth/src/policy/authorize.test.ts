@@ -5,7 +5,7 @@ import { anonymous, type Identity } from '../authentication/authenticator.ts';
 
 const everything: Policy = { rules: [], fallback: 'allow' };
 
-/** `docker.io/library/nginx:1.27`; without a tag by digest. */
+/** Parses `docker.io/library/nginx:1.27`; a request without a tag is by digest. */
 function attemptOf(image: string) {
   const [, upstream = '', repository = '', tag] = /^([^/]+)\/([^:]+)(?::(.+))?$/.exec(image) ?? [];
   return { upstream, repository, tag };
@@ -17,7 +17,7 @@ const mayBy = (grants: readonly string[] | undefined, image: string) =>
     attemptOf(image),
   ).isAllowed;
 
-test('without grants everything is allowed, with none nothing', () => {
+test('unset grants allow everything, and empty grants allow nothing', () => {
   assert.ok(mayBy(undefined, 'docker.io/library/nginx'));
   assert.ok(!mayBy([], 'docker.io/library/nginx'));
 });
@@ -49,7 +49,7 @@ function mayUnder(policy: Policy, image: string, { user = 'ada', clientIp = '10.
   return createAuthorize(policy)({ identity, clientIp }, attemptOf(image)).isAllowed;
 }
 
-test('the first rule that fits decides, and where none does the default', () => {
+test('the first matching rule decides, and otherwise the default', () => {
   const rules = [
     rule('deny', ['docker.io/library/secret']),
     rule('allow', ['docker.io/library/*', 'quay.io/**']),
@@ -68,7 +68,7 @@ test('the first rule that fits decides, and where none does the default', () => 
   }
 });
 
-test('users and networks: all that a rule names has to fit', () => {
+test('a rule matches only if both its users and its networks match', () => {
   const rules = [rule('allow', ['**'], { users: ['ci-*', 'ada'], networks: ['10.0.0.0/8', '2001:db8::/32'] })];
   const may = (user: string, clientIp: string) => mayUnder({ rules, fallback: 'deny' }, 'a.io/b', { user, clientIp });
   assert.ok(may('ada', '10.9.9.9'));
@@ -79,7 +79,7 @@ test('users and networks: all that a rule names has to fit', () => {
   assert.ok(!may('ada', 'unknown'));
 });
 
-test('a star in a rule that denies passes slashes and leading dots, in a rule that allows it does not', () => {
+test('a star matches slashes and leading dots in a rule that denies, but not in one that allows', () => {
   const names = ['ada', '.ada', 'oidc:forge/repo:acme/app:ref:refs/heads/main', 'a/b', '\nada'];
   const mayAll = (policy: Policy) => names.filter((user) => mayUnder(policy, 'a.io/b/c', { user }));
   assert.deepEqual(mayAll({ rules: [rule('deny', ['**'], { users: ['*'] })], fallback: 'allow' }), []);
@@ -100,12 +100,12 @@ test('a star in a rule that denies passes slashes and leading dots, in a rule th
   assert.ok(mayUnder({ rules: [rule('deny', ['a.io/secret*'])], fallback: 'allow' }, 'a.io/b/secret'));
 });
 
-test('a user whose name leads to another name is not taken for that one', () => {
+test('a user whose name is a path to another name is not mistaken for that user', () => {
   const policy: Policy = { rules: [rule('allow', ['**'], { users: ['ada'] })], fallback: 'deny' };
   for (const user of ['x/../ada', 'ada/', './ada']) assert.ok(!mayUnder(policy, 'a.io/b', { user }), user);
 });
 
-test('a robot or a job is not taken for the user whose name it has', () => {
+test('a robot or job is not mistaken for a user of the same name', () => {
   const authorize = createAuthorize({ rules: [rule('allow', ['**'], { users: ['ada'] })], fallback: 'deny' });
   const attempt = { upstream: 'a.io', repository: 'b' };
   const may = (identity: Identity) => authorize({ identity, clientIp: '192.0.2.1' }, attempt).isAllowed;
@@ -126,7 +126,7 @@ test('a robot or a job is not taken for the user whose name it has', () => {
     assert.ok(others({ identity, clientIp: '192.0.2.1' }, attempt).isAllowed, identity.name);
 });
 
-test('a rule about tags decides on tags; what is asked for by digest may be of any', () => {
+test('a rule about tags applies to tags, and a digest may have any tag', () => {
   const latest = { rules: [rule('deny', ['docker.io/**:latest'])], fallback: 'allow' } as const;
   assert.ok(!mayUnder(latest, 'docker.io/library/nginx:latest'));
   assert.ok(mayUnder(latest, 'docker.io/library/nginx:1.27'));
@@ -138,14 +138,14 @@ test('a rule about tags decides on tags; what is asked for by digest may be of a
   assert.ok(!mayUnder(versions, 'localhost:5000/other'));
 });
 
-/** Of `a.io/b`: whether the platform matters, or why not. */
+/** Returns whether the decision about `a.io/b` depends on the platform, or the reason of its denial. */
 function answerOf(rules: readonly PolicyRule[], fallback: Policy['fallback'], platform?: string): boolean | string {
   const asker = { identity: anonymous, clientIp: '192.0.2.1' };
   const decision = createAuthorize({ rules, fallback })(asker, { upstream: 'a.io', repository: 'b', platform });
   return decision.isAllowed ? decision.dependsOnPlatform : decision.why;
 }
 
-test('a rule about platforms decides where one is known, and says whether it may', () => {
+test('a rule about platforms applies to known platforms, and reports that it depends on them', () => {
   const noWindows = [rule('deny', ['**'], { platforms: ['windows/*'] })];
   assert.equal(answerOf(noWindows, 'allow'), true);
   assert.equal(answerOf(noWindows, 'allow', 'linux/amd64'), true);
@@ -155,12 +155,12 @@ test('a rule about platforms decides where one is known, and says whether it may
   assert.equal(answerOf(two, 'deny', 'linux/arm/v7'), true);
   assert.equal(answerOf(two, 'deny', 'linux/amd64'), true);
   assert.equal(answerOf(two, 'deny', 'linux/arm64'), 'no rule allows a.io/b of linux/arm64');
-  // Of whom another rule decides first, no platform need be looked up.
+  // No platform lookup is needed if another rule decides first.
   assert.equal(answerOf([rule('allow', ['a.io/**']), ...noWindows], 'allow'), false);
   assert.equal(answerOf([rule('deny', ['c.io/**'], { platforms: ['linux/*'] })], 'allow'), false);
 });
 
-test('a denial says why, and what an operator has written for who is denied', () => {
+test('a denial has a reason for the log, and the reason of the operator for the client', () => {
   const attempt = { upstream: 'a.io', repository: 'b' };
   const asker = { identity: anonymous, clientIp: '192.0.2.1' };
   assert.deepEqual(
@@ -173,6 +173,6 @@ test('a denial says why, and what an operator has written for who is denied', ()
   });
   assert.deepEqual(createAuthorize(everything)({ ...asker, identity: { ...anonymous, grants: [] } }, attempt), {
     isAllowed: false,
-    why: 'its grants do not have a.io/b',
+    why: 'its grants do not include a.io/b',
   });
 });

@@ -1,16 +1,16 @@
-// The one place that decides who may pull what.
+// Decides which caller may pull which content. Nothing else decides that.
 import { posix } from 'node:path';
 import { type Identity, userName } from '../authentication/authenticator.ts';
 import { createAddressList } from './networks.ts';
 
 interface ImagePattern {
-  /** Of `<upstream>/<repository>`; `*` passes no slash. */
+  /** Glob of `<upstream>/<repository>`; `*` does not match a slash. */
   readonly name: string;
-  /** `undefined`: of any tag, and of what has none. */
+  /** `undefined` means any tag, and requests without a tag. */
   readonly tag: string | undefined;
 }
 
-/** Who asks. */
+/** The caller of a request. */
 export interface Asker {
   readonly identity: Identity;
   readonly clientIp: string;
@@ -18,58 +18,58 @@ export interface Asker {
 
 interface PullAttempt {
   readonly upstream: string;
-  /** Within the upstream. */
+  /** Name within the upstream. */
   readonly repository: string;
-  /** Absent for what is asked for by digest, and for what is of no tag, such as lists. */
+  /** Unset for requests by digest and for content without a tag, such as lists. */
   readonly tag?: string | undefined;
-  /** `os/architecture` or `os/architecture/variant`; absent for what is of none, or of one that is not known. */
+  /** `os/architecture` or `os/architecture/variant`. Unset if the content has no platform or it is unknown. */
   readonly platform?: string | undefined;
 }
 
 /**
- * `why`: a clause for the log. A client hears only that it may not, and `reason`, which an operator has written for
- * it.
+ * `why` is a clause for the log. The client learns only that access is denied, and the `reason` that an operator wrote
+ * for it.
  */
 export type Decision =
   | {
       readonly isAllowed: true;
-      /** Of some platform it may be denied. */
+      /** Whether the decision may be a denial for some platform. */
       readonly dependsOnPlatform: boolean;
     }
   | { readonly isAllowed: false; readonly why: string; readonly reason?: string | undefined };
 
-/** Without looking at what there is: a denial says nothing of it. */
+/** Decides without reading content, so a denial reveals nothing about it. */
 export type Authorize = (asker: Asker, attempt: PullAttempt) => Decision;
 
-/** Fits if all that it names fits, by patterns as `fitsPattern` takes them. */
+/** Matches if everything that it names matches, by patterns in the syntax of `fitsPattern`. */
 export interface PolicyRule {
   readonly action: 'allow' | 'deny';
-  /** As `parseImagePattern` takes them. */
+  /** Patterns in the syntax of `parseImagePattern`. */
   readonly images: readonly string[];
-  /** Patterns of names as `userName` has them; absent: everybody. */
+  /** Patterns of names as `userName` returns them. Unset means all callers. */
   readonly users?: readonly string[] | undefined;
-  /** Addresses and networks; absent: from everywhere. */
+  /** Addresses and networks. Unset means all. */
   readonly networks?: readonly string[] | undefined;
   /**
-   * Globs of `os/architecture`, of all its variants, or of `os/architecture/variant`; absent: all, and what is of
-   * none.
+   * Globs of `os/architecture`, which includes all its variants, or of `os/architecture/variant`. Unset means all
+   * platforms, and content without one.
    */
   readonly platforms?: readonly string[] | undefined;
-  /** For who is denied. */
+  /** Reason for denied callers. */
   readonly reason?: string | undefined;
 }
 
 export interface Policy {
-  /** The first that fits decides. */
+  /** The first matching rule decides. */
   readonly rules: readonly PolicyRule[];
-  /** Where none does. */
+  /** Applies if no rule matches. */
   readonly fallback: 'allow' | 'deny';
 }
 
 /**
- * An identity's grants are asked before its rules. A rule about tags says nothing of digests: what is asked for by digest may
- * be of any tag, so a rule that allows some tag allows it, and one that denies a tag does not deny it. The same with platforms,
- * for what is of none that is known.
+ * Creates the decision. The grants of an identity are checked before the rules. A digest may have any tag, so rules
+ * about tags treat requests by digest leniently: allowing some tag allows the digest, and denying a tag does not deny
+ * it. The same applies to platforms if the platform is unknown.
  */
 export function createAuthorize({ rules, fallback }: Policy): Authorize {
   const checks = rules.map(createCheck);
@@ -77,7 +77,7 @@ export function createAuthorize({ rules, fallback }: Policy): Authorize {
     const { grants } = identity;
     const name = `${attempt.upstream}/${attempt.repository}`;
     if (grants !== undefined && !fitsAny('allow', name, grants))
-      return { isAllowed: false, why: `its grants do not have ${name}` };
+      return { isAllowed: false, why: `its grants do not include ${name}` };
     const fitting = checks.filter((check) => check(userName(identity), clientIp, name, attempt.tag));
     const fits = fitting.find(({ rule }) => fitsPlatform(rule, attempt.platform));
     if ((fits?.rule.action ?? fallback) === 'allow')
@@ -92,7 +92,7 @@ export function createAuthorize({ rules, fallback }: Policy): Authorize {
 interface Check {
   (user: string, clientIp: string, name: string, tag: string | undefined): boolean;
   readonly rule: PolicyRule;
-  /** From 1. */
+  /** Position of the rule, starting at 1. */
   readonly number: number;
 }
 
@@ -120,7 +120,10 @@ function fitsAny(action: PolicyRule['action'], value: string, patterns: readonly
   return patterns.some((pattern) => fitsPattern(action, value, pattern));
 }
 
-/** `docker.io/library/*:v*`: globs of an image's name and, behind the last colon of the last component, of its tag. */
+/**
+ * Parses `docker.io/library/*:v*`: a glob of an image's name and, after the last colon of the last component, of its
+ * tag.
+ */
 function parseImagePattern(pattern: string): ImagePattern {
   const colon = pattern.indexOf(':', pattern.lastIndexOf('/') + 1);
   if (colon === -1) return { name: pattern, tag: undefined };
@@ -128,8 +131,8 @@ function parseImagePattern(pattern: string): ImagePattern {
 }
 
 /**
- * Patterns of rules, as a shell has them. They fail closed: a rule that allows takes them narrowly, a rule that denies takes them
- * widely. In `allow`, `*` stops at a slash and does not stand for a leading dot. In `deny`, it is any text.
+ * Matches patterns of rules like a shell, and fails closed: a rule that allows matches narrowly, a rule that denies
+ * matches widely. In `allow`, `*` stops at a slash and does not match a leading dot. In `deny`, it matches any text.
  */
 export function fitsPattern(action: 'allow' | 'deny', value: string, pattern: string): boolean {
   // Names with brackets, such as `dependabot[bot]`, are patterns of other names.
@@ -138,10 +141,12 @@ export function fitsPattern(action: 'allow' | 'deny', value: string, pattern: st
   return posix.matchesGlob(value, pattern) || posix.matchesGlob(asOneName(value), asOneName(pattern));
 }
 
-/** Globs are about paths, of which `x/../ada`, `./ada`, `ada/` and `ada` are one. As names they are four. */
+/**
+ * As paths, `x/../ada`, `./ada`, `ada/` and `ada` are one. As names they are four, so `allow` rejects indirect paths.
+ */
 const isIndirect = /(?:^|\/)\.{0,2}(?:\/|$)/;
 
-/** Without slashes, and with a letter before a leading dot, a shell's star passes over everything. */
+/** Replaces slashes and hides a leading dot, so that a shell's star matches any text. */
 function asOneName(text: string): string {
   return `x${text.replaceAll('/', '\u{1}')}`;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAddressList, networkOf } from './networks.ts';
 
-test('addresses and networks of both families are found, an IPv4 one in the clothes of IPv6 too', () => {
+test('addresses and networks of both families are found, also IPv4 mapped to IPv6', () => {
   const holds = createAddressList(['127.0.0.0/8', '192.0.2.7', '::1/128', 'fd00::/8']);
   for (const address of ['127.0.0.1', '127.1.2.3', '::ffff:127.0.0.1', '192.0.2.7', '::1', 'fd12::1'])
     assert.equal(holds(address), true, address);
@@ -10,11 +10,11 @@ test('addresses and networks of both families are found, an IPv4 one in the clot
     assert.equal(holds(address), false, address);
 });
 
-test('an empty list holds nothing', () => {
+test('an empty list contains no address', () => {
   assert.equal(createAddressList([])('127.0.0.1'), false);
 });
 
-test('an IPv6 address is in the network of its first half, an IPv4 address is its own', () => {
+test('the network of an IPv6 address is its first half, and an IPv4 address is its own network', () => {
   for (const [address, network] of [
     ['192.0.2.7', '192.0.2.7'],
     ['::ffff:192.0.2.7', '192.0.2.7'],

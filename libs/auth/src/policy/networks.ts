@@ -1,11 +1,11 @@
-// Addresses of clients, and the networks that they are in.
+// Handles addresses of clients and their networks.
 import ipaddr from 'ipaddr.js';
 import { BlockList, isIP } from 'node:net';
 
 /**
- * The network of an address: who is counted by address is counted by that. An IPv4 address as it is, in IPv6's clothes too. Of
- * IPv6 the half that says whose network it is (`2001:db8:0:1::/64`): of the other every client has as many as it likes. What is
- * no address comes back as it is.
+ * Returns the network of an address, by which clients are counted. An IPv4 address is its own network, also when it is
+ * mapped to IPv6. For IPv6 the network is the first half (`2001:db8:0:1::/64`), because a client can choose any number
+ * of addresses within it. Text that is not an address is returned unchanged.
  */
 export function networkOf(clientIp: string): string {
   if (!ipaddr.isValid(clientIp)) return clientIp;
@@ -15,8 +15,8 @@ export function networkOf(clientIp: string): string {
 }
 
 /**
- * Addresses and networks as a question that can be asked of a connection, or of whom a proxy says that it is. `networks`:
- * addresses, or networks in CIDR notation. An IPv4 network holds its addresses in IPv6's clothes, too.
+ * Creates a check whether an address is in a list. `networks` are addresses, or networks in CIDR notation. An IPv4
+ * network also contains its addresses mapped to IPv6.
  */
 export function createAddressList(networks: readonly string[]): (address: string) => boolean {
   const list = new BlockList();

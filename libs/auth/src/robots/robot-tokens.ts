@@ -1,5 +1,6 @@
-// Tokens for machines: `cistern_<id>_<secret>`. The record of one verifies it and cannot be used: of 256 random bits a plain hash
-// is enough. Each record is an object in the store, which is written once and removed to revoke it.
+// Manages tokens for machines: `cistern_<id>_<secret>`. A record verifies its token but cannot be used as one: for 256
+// random bits a plain hash is enough. Each record is an object in the store that is written once, and removed to revoke
+// the token.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
   type BlobStore,
@@ -12,15 +13,15 @@ import {
 import type { Config } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 
-/** What is kept. */
+/** The stored record of a token. */
 export interface RobotRecord {
   readonly id: string;
-  /** What people call it. */
+  /** Name for operators. */
   readonly name: string;
-  /** Globs of `<upstream>/<repository>`; absent: everything. */
+  /** Globs of `<upstream>/<repository>`. Unset means everything. */
   readonly grants?: readonly string[] | undefined;
   readonly createdAtMs: number;
-  /** Absent: never. */
+  /** Unset means never. */
   readonly expiresAtMs?: number | undefined;
   /** SHA-256 of the secret, in base64url. */
   readonly hash: string;
@@ -30,7 +31,7 @@ const idBytes = 8;
 const secretBytes = 32;
 const pattern = /^cistern_([0-9a-f]{16})_([\w-]{43})$/;
 
-/** `token` is shown once. */
+/** Creates a token and its record. The token is shown once. */
 export function createRobotToken(robot: Omit<RobotRecord, 'id' | 'hash'>): {
   readonly token: string;
   readonly record: RobotRecord;
@@ -40,13 +41,13 @@ export function createRobotToken(robot: Omit<RobotRecord, 'id' | 'hash'>): {
   return { token: `cistern_${id}_${secret}`, record: { ...robot, id, hash: hashOf(secret).toString('base64url') } };
 }
 
-/** `undefined`: that is no robot token. */
+/** Returns `undefined` if the text is not a robot token. */
 export function parseRobotToken(text: string): { readonly id: string; readonly secret: string } | undefined {
   const [, id, secret] = pattern.exec(text) ?? [];
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }
 
-/** In constant time. */
+/** Compares in constant time. */
 export function isSecretOf({ hash }: RobotRecord, secret: string): boolean {
   const expected = Buffer.from(hash, 'base64url');
   const found = hashOf(secret);
@@ -65,7 +66,7 @@ interface RobotObject extends RobotRecord {
   readonly schema: 1;
 }
 
-/** `undefined`: revoked, or written by a newer release. Rejects with `store-unavailable`. */
+/** Returns `undefined` if the token was revoked, or written by a newer release. Rejects with `store-unavailable`. */
 export async function readRobot(store: Pick<BlobStore, 'readObject'>, id: string): Promise<RobotRecord | undefined> {
   const bytes = await store.readObject(robotKey(id));
   if (bytes === undefined) return undefined;
@@ -85,11 +86,11 @@ export async function* listRobotIds(store: Pick<BlobStore, 'listObjects'>): Asyn
 }
 
 export interface RobotTokens {
-  /** By name. */
+  /** Returns all records, sorted by name. */
   list(): Promise<readonly RobotRecord[]>;
-  /** Rejects with `denied` for a name that is taken. The token is nowhere to be had again. */
+  /** Creates a token. The token cannot be retrieved again. Rejects with `denied` if the name is taken. */
   create(robot: Omit<RobotRecord, 'id' | 'hash'>): Promise<{ readonly token: string; readonly record: RobotRecord }>;
-  /** By name or id; `undefined`: there is none. */
+  /** Revokes a token by name or id. Resolves to `undefined` if there is none. */
   revoke(nameOrId: string): Promise<RobotRecord | undefined>;
 }
 
@@ -107,7 +108,7 @@ export function openRobotTokens(store: ObjectStore): RobotTokens {
     list,
     async create(robot) {
       if ((await list()).some(({ name }) => name === robot.name))
-        throw new CacheError('denied', `There is a token of the name ${robot.name} already: revoke that first.`);
+        throw new CacheError('denied', `A token named ${robot.name} already exists. Revoke it first.`);
       const created = createRobotToken(robot);
       const object: RobotObject = { schema: 1, ...created.record };
       await store.writeObject(robotKey(object.id), Buffer.from(`${JSON.stringify(object)}\n`));
@@ -121,7 +122,7 @@ export function openRobotTokens(store: ObjectStore): RobotTokens {
   };
 }
 
-/** Robot tokens as all nodes of a configuration have them. */
+/** Seals robot tokens, equally on all nodes of a configuration. */
 export function sealRobots(store: ObjectStore, { cluster }: Pick<Config, 'cluster'>): ObjectStore {
   return sealObjects(store, cluster?.secret.reveal(), 'robots');
 }

@@ -21,7 +21,7 @@ function createStage() {
   return { records, clock, options, create, tryWith };
 }
 
-test('a token is a password under any user name', async () => {
+test('a token is accepted as password under any user name', async () => {
   const { create, tryWith } = createStage();
   const { token, record } = create({ grants: ['docker.io/**'] });
   for (const user of ['ci', 'x', ''])
@@ -32,14 +32,14 @@ test('a token is a password under any user name', async () => {
     });
 });
 
-test('what is kept of it does not let in', () => {
+test('the stored record is not accepted as a token', () => {
   const { token, record } = createStage().create();
   const { secret } = parseRobotToken(token)!;
   assert.ok(!JSON.stringify(record).includes(secret));
   assert.equal(parseRobotToken(`cistern_${record.id}_${record.hash}`)?.secret, record.hash);
 });
 
-test('others have the next method, and wrong ones none', async () => {
+test('other passwords are left to the next method, and wrong tokens are rejected', async () => {
   const { create, tryWith, records } = createStage();
   const { token, record } = create();
   for (const password of ['', 'x', 'cistern_', token.slice(0, -1), `${token}x`, ` ${token}`, token.toUpperCase()])
@@ -51,7 +51,7 @@ test('others have the next method, and wrong ones none', async () => {
   assert.equal((await tryWith(token))?.result, 'refused');
 });
 
-test('an expired one is refused, and so are access tokens that it bought', async () => {
+test('an expired token is rejected, and so are its access tokens', async () => {
   const { create, tryWith, clock, options } = createStage();
   const { token } = create({ expiresAtMs: clock.nowMs + 60_000 });
   const tokens = createAccessTokens({
@@ -74,7 +74,7 @@ test('an expired one is refused, and so are access tokens that it bought', async
   assert.equal((await verify(access))?.result, 'refused');
 });
 
-test('revoked, neither it nor its access tokens are any good; those of users are', async () => {
+test('a revoked token and its access tokens are rejected, and those of users are accepted', async () => {
   const { create, tryWith, options, records } = createStage();
   const { token, record } = create();
   const found = await tryWith(token);
@@ -95,7 +95,7 @@ test('revoked, neither it nor its access tokens are any good; those of users are
   assert.equal((await verify(ofUser.token))?.result, 'accepted');
 });
 
-test('where it cannot be found out nobody is let in', async () => {
+test('no robot is accepted while its record cannot be read', async () => {
   const { create } = createStage();
   const { token } = create();
   const robots: Robots = { find: () => Promise.reject(new CacheError('store-unavailable', 'Away.')) };

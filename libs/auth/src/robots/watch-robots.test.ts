@@ -17,14 +17,14 @@ async function openStage(t: TestContext) {
     ...memory,
     listObjects: (prefix: string) => {
       state.looks += 1;
-      if (state.isAway) throw new CacheError('store-unavailable', 'Away.');
+      if (state.isAway) throw new CacheError('store-unavailable', 'Down.');
       return memory.listObjects(prefix);
     },
   };
   const tokens = openRobotTokens(memory);
   const watched = await watchRobotTokens({ store, log, now: () => clock.nowMs });
   t.after(() => watched.close());
-  /** Time goes on, and whoever waits for it does what it waited to do. */
+  /** Advances time, and lets timers run. */
   const pass = async (ms: number) => {
     clock.nowMs += ms;
     t.mock.timers.tick(ms);
@@ -33,7 +33,7 @@ async function openStage(t: TestContext) {
   return { clock, state, tokens, watched, pass };
 }
 
-test('a new token is found at once, a revoked one gone within seconds', async (t) => {
+test('a new token is found immediately, and a revoked one is gone within seconds', async (t) => {
   const { tokens, watched, pass, state } = await openStage(t);
   await pass(2000);
   const { record } = await tokens.create({ name: 'ci', createdAtMs: 1 });
@@ -46,10 +46,10 @@ test('a new token is found at once, a revoked one gone within seconds', async (t
   const asked = Promise.all(Array.from({ length: 50 }, async (_, at) => watched.find(`0000${at}`)));
   await pass(1000);
   await asked;
-  assert.equal(state.looks, looks + 1, 'ids that nobody has made do not make it look again and again');
+  assert.equal(state.looks, looks + 1, 'unknown ids do not cause repeated reads');
 });
 
-test('without the store what is known is good for minutes, and then nothing is', async (t) => {
+test('known tokens stay valid for minutes without the store, and then none is', async (t) => {
   const { tokens, watched, pass, state } = await openStage(t);
   await pass(2000);
   const { record } = await tokens.create({ name: 'ci', createdAtMs: 1 });
@@ -66,7 +66,7 @@ test('without the store what is known is good for minutes, and then nothing is',
   assert.ok(await watched.find(record.id));
 });
 
-test('names are given once, and tokens end by name or id', async (t) => {
+test('names are unique, and tokens are revoked by name or id', async (t) => {
   const { tokens } = await openStage(t);
   const { record } = await tokens.create({ name: 'b', createdAtMs: 1, grants: ['docker.io/**'] });
   await tokens.create({ name: 'a', createdAtMs: 2 });

@@ -1,5 +1,5 @@
-// How robots authenticate: with their token for a password, under any user name, or with an access token that was given for it. A
-// frontend looks for robot tokens every few seconds, so that all frontends refuse a revoked one within those.
+// Authenticates robots. A robot presents its token as password, under any user name, or an access token that it got for
+// it. Frontends reread robot tokens every few seconds, so all of them soon reject a revoked one.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
@@ -9,11 +9,11 @@ import type { Authentication } from '../authentication/authenticator.ts';
 import type { PasswordMethod, TokenMethod } from '../authentication/create-authenticator.ts';
 import { isExpired, isSecretOf, parseRobotToken, type RobotRecord, listRobotIds, readRobot } from './robot-tokens.ts';
 
-/** The port to what is kept of robot tokens. */
+/** The port to the records of robot tokens. */
 export interface Robots {
   /**
-   * `undefined`: there is none, or it was revoked. The answer may be some seconds old, and some minutes while the store
-   * is unavailable. Rejects with a CacheError where it is older.
+   * Returns the record, or `undefined` if there is none or it was revoked. The answer may be some seconds old, or some
+   * minutes while the store is unavailable. Rejects with a CacheError if it is older.
    */
   find(id: string): Promise<RobotRecord | undefined>;
 }
@@ -36,7 +36,7 @@ export function createRobotMethod({ robots, now }: RobotMethodOptions): Password
   };
 }
 
-/** Of `verify` takes back what it says of access tokens whose robot is not there any more. */
+/** Wraps `verify`: rejects access tokens whose robot token was revoked or has expired. */
 export function watchRobots(verify: TokenMethod, { robots, now }: RobotMethodOptions): TokenMethod {
   return async (token) => {
     const found = await verify(token);
@@ -48,7 +48,7 @@ export function watchRobots(verify: TokenMethod, { robots, now }: RobotMethodOpt
 }
 
 function refused(why: string): Authentication {
-  const message = 'The robot token is not valid, or not any more.';
+  const message = 'The robot token is invalid, expired or revoked.';
   return { result: 'refused', method: 'robot', message, why: `robot token: ${why}` };
 }
 
@@ -58,12 +58,12 @@ interface WatchRobotsOptions extends Pick<RobotMethodOptions, 'now'> {
 }
 
 const lookEveryMs = 5000;
-/** Clients can make up any number of ids, so a caller with an unknown one waits for the next look. */
+/** Clients can make up any number of ids, so a request with an unknown id waits for the next read. */
 const lookAgainMs = 1000;
-/** While the store is unavailable, the last known tokens are good for so long. */
+/** How long the last known tokens stay valid while the store is unavailable. */
 const trustedForMs = 5 * 60_000;
 
-/** Resolves when it has looked, or could not. The caller closes it. */
+/** Resolves after the first read succeeded or failed. The caller closes it. */
 export async function watchRobotTokens({
   store,
   log,
@@ -79,7 +79,7 @@ export async function watchRobotTokens({
     begunAtMs = now();
     const found = new Map<string, RobotRecord>();
     for await (const id of listRobotIds(store)) {
-      // What is written is never changed.
+      // Records never change after they are written.
       const record = known.get(id) ?? (await readRobot(store, id));
       if (record !== undefined) found.set(id, record);
     }
@@ -91,12 +91,11 @@ export async function watchRobotTokens({
     everyMs: lookEveryMs,
     look,
     onFailure(error, times) {
-      if (times === 1)
-        log.warn({ err: error }, 'robot tokens cannot be read: those that are known are good for minutes');
+      if (times === 1) log.warn({ err: error }, 'failed to read robot tokens, using known ones');
     },
   });
 
-  /** Resolves after a look that has begun since now. */
+  /** Resolves after a read that began after this call. */
   function lookAgain(): Promise<void> {
     coming ??= (async () => {
       await delay(Math.max(0, begunAtMs + lookAgainMs - now()), undefined, { signal: closing.signal }).catch(() => {});
@@ -111,7 +110,7 @@ export async function watchRobotTokens({
     async find(id) {
       if (!known.has(id)) await lookAgain();
       if (now() - seenAtMs > trustedForMs)
-        throw new CacheError('store-unavailable', 'Which robot tokens there are cannot be found out at present.');
+        throw new CacheError('store-unavailable', 'The robot tokens cannot be read from the store. Try again later.');
       return known.get(id);
     },
     async close() {

@@ -1,4 +1,4 @@
-// Certificates of a token server, made by openssl: a root, an authority below it, and a leaf below that.
+// Creates certificates of a token server with openssl: a root, an authority below it, and a leaf below that.
 import { execFile } from 'node:child_process';
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -14,11 +14,14 @@ export interface TestCertificate {
   readonly pem: string;
   readonly certificate: X509Certificate;
   readonly privateKey: KeyObject;
-  /** As in `x5c`. */
+  /** Encoded as in `x5c`. */
   readonly base64: string;
 }
 
-/** `names`: each is issued by the one before, the first by itself; all but the last, where there are several, may issue. */
+/**
+ * Creates a chain. Each name is issued by the one before, the first by itself. All but the last of several may issue
+ * certificates.
+ */
 export async function makeChain(names: readonly string[]): Promise<readonly TestCertificate[]> {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-chain-'));
   const file = (name: string, what: string) => join(directory, `${name}.${what}`);

@@ -14,7 +14,7 @@ function create({ keys = createMemoryTokenKeys(), service = 'here', nowMs = 1e12
   return { tokens, keys, clock };
 }
 
-test('a token says who it is, what it is for, and nothing more than was known', async () => {
+test('a token contains the identity, the repositories and nothing else', async () => {
   const { tokens } = create();
   const robot: Identity = { name: 'robot', method: 'password', grants: ['docker.io/**'] };
   for (const identity of [ada, robot]) {
@@ -26,7 +26,7 @@ test('a token says who it is, what it is for, and nothing more than was known', 
   }
 });
 
-test('it ends, with some patience for clocks', async () => {
+test('a token expires, with some tolerance for clocks', async () => {
   const { tokens, clock } = create();
   const { token } = await tokens.issue(ada, []);
   clock.nowMs += 325_000;
@@ -35,7 +35,7 @@ test('it ends, with some patience for clocks', async () => {
   assert.equal((await tokens.verify(token))?.result, 'refused');
 });
 
-test('what was not signed here, for this service, as it stands, is refused', async () => {
+test('a changed token, or one of another signer or service, is rejected', async () => {
   const { tokens, keys } = create();
   const { token } = await tokens.issue(ada, []);
   const [header = '', payload = '', signature = ''] = token.split('.');
@@ -64,14 +64,14 @@ test('what was not signed here, for this service, as it stands, is refused', asy
   })) {
     const found = await tokens.verify(shown);
     assert.ok(found?.result === 'refused' && found.method === 'token', what);
-    assert.equal(found.message, 'The access token is not valid, or not any more.');
+    assert.equal(found.message, 'The access token is invalid or has expired.');
   }
-  assert.equal((await tokens.verify(await sign('HS256')))?.result, 'accepted', 'the signing above is right');
+  assert.equal((await tokens.verify(await sign('HS256')))?.result, 'accepted', 'the signing above is correct');
 });
 
-const away = () => Promise.reject(new CacheError('store-unavailable', 'The store is away.'));
+const away = () => Promise.reject(new CacheError('store-unavailable', 'The store is down.'));
 
-test('where keys cannot be had nobody is let in, and nobody is told that the token is wrong', async () => {
+test('a token is neither accepted nor called invalid while keys are unavailable', async () => {
   const keys: TokenKeys = { current: away, find: away };
   const { token } = await create().tokens.issue(ada, []);
   const { tokens } = create({ keys });

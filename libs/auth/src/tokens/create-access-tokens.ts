@@ -1,5 +1,6 @@
-// Access tokens of our own, as JSON Web Tokens of distribution's token specification ("Token Authentication Implementation").
-// A client with a token needs no password, and a node needs no lookup to identify its caller (decision 0029).
+// Issues and verifies our own access tokens, which are JSON Web Tokens of distribution's specification ("Token
+// Authentication Implementation"). A client with a token needs no password, and a node identifies its caller without a
+// lookup (decision 0029).
 import { randomUUID } from 'node:crypto';
 import { isCacheError } from '@cistern/errors';
 import { jwtVerify, SignJWT } from 'jose';
@@ -9,7 +10,7 @@ import type { TokenKeys } from './token-keys.ts';
 
 export interface AccessTokensOptions {
   readonly keys: TokenKeys;
-  /** For whom the tokens are: this cache. */
+  /** The audience of the tokens: this cache. */
   readonly service: string;
   readonly lifetimeMs: number;
   /** Milliseconds since the epoch. */
@@ -23,7 +24,10 @@ interface AccessToken {
 }
 
 export interface AccessTokens {
-  /** For an identity that was found out by other means. `names`: what it is narrowed to. Rejects with a CacheError. */
+  /**
+   * Issues a token for an identity that another method authenticated. `names` restricts it to repositories. Rejects
+   * with a CacheError.
+   */
   issue(identity: Identity, names: readonly string[]): Promise<AccessToken>;
   readonly verify: TokenMethod;
 }
@@ -33,7 +37,7 @@ const issuer = 'cistern';
 /** Frontends' clocks differ. */
 const clockToleranceSeconds = 30;
 
-/** Beside the claims of the specification what this cache knows of who it is. */
+/** The claims of the specification, and this cache's own data about the identity. */
 interface Claims {
   readonly sub: string;
   readonly access: readonly {
@@ -69,7 +73,7 @@ export function createAccessTokens({ keys, service, lifetimeMs, now }: AccessTok
           token,
           async ({ kid }) => {
             const key = typeof kid === 'string' ? await keys.find(kid) : undefined;
-            if (key === undefined) throw new Error('its key is not known');
+            if (key === undefined) throw new Error('its key is unknown');
             return key.secret;
           },
           {
@@ -86,7 +90,7 @@ export function createAccessTokens({ keys, service, lifetimeMs, now }: AccessTok
         return { result: 'accepted', method: 'token', identity };
       } catch (error) {
         if (isCacheError(error)) throw error;
-        const message = 'The access token is not valid, or not any more.';
+        const message = 'The access token is invalid or has expired.';
         return { result: 'refused', method: 'token', message, why: (error as Error).message };
       }
     },

@@ -4,7 +4,7 @@ import { createAccessTokens } from './create-access-tokens.ts';
 import { rememberTokens } from './remember-tokens.ts';
 import { createMemoryTokenKeys } from './token-keys.ts';
 
-test('a good token is verified once in half a minute, a bad one each time, and none is good beyond its end', async () => {
+test('a valid token is verified once in half a minute, an invalid one each time, and none outlives its expiry', async () => {
   const clock = { nowMs: 1e12 };
   const now = () => clock.nowMs;
   const tokens = createAccessTokens({ keys: createMemoryTokenKeys(), service: 's', lifetimeMs: 60_000, now });
@@ -26,7 +26,7 @@ test('a good token is verified once in half a minute, a bad one each time, and n
   assert.equal(verified, 6);
   clock.nowMs += 29_000;
   await verify(good.token);
-  assert.equal(verified, 7, 'its end comes before half a minute is over');
+  assert.equal(verified, 7, 'it expires before half a minute is over');
   clock.nowMs += 31_000;
   assert.equal((await verify(good.token))?.result, 'refused');
 });

@@ -1,5 +1,5 @@
-// A pull shows one token with thirty requests: that it was good is remembered for a moment, so that its signature is verified
-// once.
+// Remembers accepted tokens for a moment, because a pull presents one token with thirty requests. So its signature is
+// verified only once.
 import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -9,7 +9,7 @@ import type { TokenMethod } from '../authentication/create-authenticator.ts';
 const rememberedMs = 30_000;
 const maxRemembered = 10_000;
 
-/** As `method`, for tokens that are JSON Web Tokens, with answers up to half a minute old; none beyond the token's end. */
+/** Wraps `method` for JSON Web Tokens. Results may be up to half a minute old, but never outlive the token. */
 export function rememberTokens(method: TokenMethod, now: () => number): TokenMethod {
   const accepted = new LRUCache<string, { readonly found: Authentication; readonly untilMs: number }>({
     max: maxRemembered,

@@ -20,7 +20,7 @@ function openKeys() {
   return { store, clock, open, names };
 }
 
-test("all frontends have the same key, and find each other's", async () => {
+test('all frontends use the same key, and find the keys of others', async () => {
   const { open, names } = openKeys();
   const [one, other] = [open(), open()];
   const key = await one.current();
@@ -30,17 +30,17 @@ test("all frontends have the same key, and find each other's", async () => {
   assert.equal((await names()).length, 1);
 });
 
-test('a key that was made while another looked on is found at the first token of it', async () => {
+test('a key that another frontend just created is found with its first token', async () => {
   const { open, clock } = openKeys();
   const [one, other] = [open(), open()];
   assert.equal(await other.find('nobodys'), undefined);
   const key = await one.current();
-  assert.equal(await other.find(key.id), undefined, 'not looked for again within a second');
+  assert.equal(await other.find(key.id), undefined, 'not read again within a second');
   clock.nowMs += 1000;
   assert.equal((await other.find(key.id))?.id, key.id);
 });
 
-test('after a day there is a new one, and the old one is known for another', async () => {
+test('a new key is created after a day, and the old one stays valid for another day', async () => {
   const { open, clock, names } = openKeys();
   const keys = open();
   const first = await keys.current();
@@ -60,7 +60,7 @@ test('after a day there is a new one, and the old one is known for another', asy
   assert.equal((await open().current()).id, third.id);
 });
 
-test('nothing of a key can be read in the store, and with another secret it is none', async () => {
+test('a key in the store is unreadable, and unknown with another secret', async () => {
   const { store, open, names } = openKeys();
   const key = await open().current();
   const [name = ''] = await names();

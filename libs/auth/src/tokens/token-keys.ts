@@ -1,4 +1,4 @@
-// The keys that sign access tokens: of this process alone, or in the store for all frontends.
+// Manages the keys that sign access tokens: of this process alone, or in the store for all frontends.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { parseTokenKeyKey, tokenKeyKey, tokenKeysPrefix, type ObjectStore } from '@cistern/blob-store';
 
@@ -8,11 +8,11 @@ interface TokenKey {
   readonly secret: Uint8Array;
 }
 
-/** Both reject with a CacheError when they cannot find out. */
+/** Both functions reject with a CacheError if they cannot decide now. */
 export interface TokenKeys {
-  /** The one to sign with now. */
+  /** Returns the key to sign with now. */
   current(): Promise<TokenKey>;
-  /** `undefined`: there is none, or it is too old by now. */
+  /** Returns `undefined` if there is no such key, or it is too old. */
   find(id: string): Promise<TokenKey | undefined>;
 }
 
@@ -20,14 +20,14 @@ function createTokenKey(): TokenKey {
   return { id: randomUUID(), secret: randomBytes(32) };
 }
 
-/** For a single process. Tokens do not outlive it: clients ask for new ones. */
+/** Creates a key for a single process. Tokens become invalid at its restart, and clients request new ones. */
 export function createMemoryTokenKeys(): TokenKeys {
   const key = createTokenKey();
   return { current: async () => key, find: async (id) => (id === key.id ? key : undefined) };
 }
 
 interface StoreTokenKeysOptions {
-  /** Sealed. */
+  /** Must be sealed. */
   readonly store: ObjectStore;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -37,19 +37,20 @@ interface KnownKey extends TokenKey {
   readonly createdAtMs: number;
 }
 
-/** One that is older signs nothing any more. */
+/** Older keys no longer sign. */
 const signsForMs = 24 * 3_600_000;
-/** One that is older is removed, with all tokens that it signed long expired. */
+/** Older keys are removed. All tokens that they signed have long expired. */
 const livesForMs = 2 * signsForMs;
-/** Clients can make up any number of tokens with unknown keys. */
+/** Bounds reads, because clients can make up any number of tokens with unknown keys. */
 const lookAgainMs = 1000;
 
 /**
- * For all frontends. The one that needs a new key makes it; two at the same time are two keys, which hurts nothing.
+ * Creates keys that all frontends share. The frontend that needs a new key creates it. Two created at the same time do
+ * no harm.
  */
 export function createStoreTokenKeys({ store, now }: StoreTokenKeysOptions): TokenKeys {
   let known = new Map<string, KnownKey>();
-  /** Objects of keys that sign and verify nothing any more. */
+  /** Objects of keys that neither sign nor verify any more. */
   let old: string[] = [];
   let lookedAtMs = -Infinity;
   let looking: Promise<void> | undefined;

@@ -17,7 +17,7 @@ const events = {
   'a rule denies a pull': /"denied":"rule \d denies/,
   'a token is for another repository': /"denied":"the access token is not for/,
   'rights are taken away': /sometimes and ben are refused$/,
-  'users are read again': /"users":2,"msg":"users read"/,
+  'users are read again': /"users":2,"msg":"loaded users"/,
   'content of another repository is asked for': /^thief \d asks /,
   'a tag moves': /is moved to sha256:/,
   'an image is purged': /"purged":{"tags":[1-9]/,
