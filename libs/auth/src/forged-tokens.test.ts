@@ -70,7 +70,7 @@ const keySet = async () => ({ keys: [{ ...jwk, kty: 'RSA' }] });
 function tokensOfJobs(): Kind {
   const rules = [{ when: { sub: ['ada', 'root'] }, grants: ['**'] }];
   const issuers = [{ name: 'ci', url, audiences: [audience], rules, labels: [] }];
-  const verify = createOidcMethod({ issuers, keys: { get: keySet, getAgain: keySet }, now });
+  const verify = createOidcMethod({ issuers, keys: { get: keySet, getFresh: keySet }, now });
   return { verify, header: { alg: 'RS256', typ: 'JWT', kid: 'key' }, claims, sign: signRsa(rsa.privateKey) };
 }
 

@@ -61,8 +61,8 @@ test('a robot token is parsed, and a nearly equal text is rejected', () => {
     fc.property(fc.nat(token.length - 1), character, (at, changed) => {
       const text = token.slice(0, at) + changed + token.slice(at + 1);
       const parsed = parseRobotToken(text);
-      const isRight = parsed !== undefined && parsed.id === record.id && isSecretOf(record, parsed.secret);
-      assert.equal(isRight, text === token);
+      const isCorrect = parsed !== undefined && parsed.id === record.id && isSecretOf(record, parsed.secret);
+      assert.equal(isCorrect, text === token);
       if (parsed !== undefined) assert.equal(`cistern_${parsed.id}_${parsed.secret}`, text);
     }),
   );

@@ -31,14 +31,14 @@ export const wrongPassword = {
 } as const;
 
 /** podman and skopeo send an empty name and password if they have none. */
-const basicOfNobody = 'Basic Og==';
+const emptyBasic = 'Basic Og==';
 const bearer = /^bearer +([\w.~+/=-]+)$/i;
 
 export function createAuthenticator({ challenge, passwords, tokens }: AuthenticatorParts): Authenticator {
   return {
     challenge,
     async authenticate({ authorization, clientIp, beforeCheck }) {
-      if (authorization === undefined || authorization === basicOfNobody)
+      if (authorization === undefined || authorization === emptyBasic)
         return { result: 'refused', method: 'anonymous', message: 'This cache requires authentication: log in to it.' };
       const token = bearer.exec(authorization)?.[1];
       const basic = token === undefined ? parseBasic(authorization) : undefined;

@@ -28,23 +28,23 @@ export async function openParsedFile<T>(options: ParsedFileOptions<T>): Promise<
   const text = fileText(path);
   const refuse = (why: string, cause: unknown) => new Error(`the file ${path} ${why}; ${options.advice}`, { cause });
   let failure = '';
-  let textThen = await text().catch((error: NodeJS.ErrnoException) => {
+  let lastText = await text().catch((error: NodeJS.ErrnoException) => {
     throw refuse(error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.code})`, error);
   });
   let parsed: T;
   try {
-    parsed = parse(textThen);
+    parsed = parse(lastText);
   } catch (error) {
     throw refuse(`is wrong: ${(error as Error).message}`, error);
   }
   onRead(parsed);
 
-  async function look(): Promise<T> {
+  async function load(): Promise<T> {
     try {
       const current = await text();
-      if (current !== textThen) {
+      if (current !== lastText) {
         parsed = parse(current);
-        textThen = current;
+        lastText = current;
         onRead(parsed);
       }
       failure = '';
@@ -58,6 +58,6 @@ export async function openParsedFile<T>(options: ParsedFileOptions<T>): Promise<
   }
 
   // Concurrent requests share one read.
-  let looking: Promise<T> | undefined;
-  return { read: () => (looking ??= look().finally(() => (looking = undefined))) };
+  let loading: Promise<T> | undefined;
+  return { read: () => (loading ??= load().finally(() => (loading = undefined))) };
 }

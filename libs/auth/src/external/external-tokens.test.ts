@@ -78,10 +78,10 @@ test('a token names its user, its repositories and whether the catalog may be li
   const token = await sign(leaf.privateKey, { x5c: [leaf.base64, middle.base64] });
   const identity = { name: 'ada', method: 'token', scopes: ['library/app'], mayList: true };
   assert.deepEqual(await verify(token), { result: 'accepted', method: 'token', identity });
-  const nobodys = await verify(
+  const anonymous = await verify(
     await sign(leaf.privateKey, { x5c: [leaf.base64, middle.base64] }, { sub: undefined, access: undefined }),
   );
-  assert.deepEqual(nobodys?.result === 'accepted' && nobodys.identity, {
+  assert.deepEqual(anonymous?.result === 'accepted' && anonymous.identity, {
     name: '',
     method: 'token',
     scopes: [],
@@ -155,12 +155,12 @@ test('a changed key set is reloaded, and the algorithms may be restricted', asyn
 });
 
 test('opening an invalid file fails with the reason', async (t) => {
-  for (const [files, said] of [
+  for (const [files, reason] of [
     [{ bundle: 'x' }, /bundle\.pem is wrong: it contains no PEM certificate/],
     [{ jwks: 'x' }, /jwks\.json is wrong: it is not JSON/],
     [{ jwks: '{"keys":[]}' }, /it is not a key set/],
     [{ jwks: '{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}' }, /key 1 has no kid/],
     [{ jwks: '{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"a"}]}' }, /is wrong/],
   ] as const)
-    await assert.rejects(open(t, files), said);
+    await assert.rejects(open(t, files), reason);
 });

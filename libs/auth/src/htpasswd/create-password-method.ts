@@ -36,8 +36,8 @@ export function createPasswordMethod(file: ParsedFile<HtpasswdUsers>, lockOut: L
   // The key never leaves this process, so remembered hashes cannot be tried elsewhere.
   const key = randomBytes(32);
   // Separate caches: a flood of wrong passwords cannot evict correct ones.
-  const right = new LRUCache<string, true>({ max: maxRemembered });
-  const rightFrom = new LRUCache<string, true>({ max: maxRemembered });
+  const correct = new LRUCache<string, true>({ max: maxRemembered });
+  const correctFrom = new LRUCache<string, true>({ max: maxRemembered });
   const wrong = new LRUCache<string, true>({ max: maxRemembered });
   /** Checks that bcrypt is running now. */
   const running = new Map<string, Promise<Authentication>>();
@@ -45,13 +45,13 @@ export function createPasswordMethod(file: ParsedFile<HtpasswdUsers>, lockOut: L
 
   async function readUsers(): Promise<HtpasswdUsers> {
     const users = await file.read();
-    if (users !== known) for (const memory of [right, rightFrom, wrong, running]) memory.clear();
+    if (users !== known) for (const memory of [correct, correctFrom, wrong, running]) memory.clear();
     known = users;
     return users;
   }
 
   function recall(user: string, name: string): Authentication | undefined {
-    if (right.get(name) === true) return accept(user);
+    if (correct.get(name) === true) return accept(user);
     return wrong.get(name) === true ? refused : undefined;
   }
 
@@ -63,12 +63,12 @@ export function createPasswordMethod(file: ParsedFile<HtpasswdUsers>, lockOut: L
     const begun = await lockOut.begin(clientIp, user);
     if (begun.remainingMs > 0) return lockedOut(begun.remainingMs);
     const hash = users.hashes.get(user);
-    const matches = await bcrypt.compare(password, hash ?? users.hashOfNobody);
-    const isRight = matches && hash !== undefined;
-    if (isRight) await begun.takeBack();
+    const matches = await bcrypt.compare(password, hash ?? users.dummyHash);
+    const isCorrect = matches && hash !== undefined;
+    if (isCorrect) await begun.takeBack();
     // After a change of the file the result is outdated.
-    if (users === known) (isRight ? right : wrong).set(name, true);
-    return isRight ? accept(user) : refused;
+    if (users === known) (isCorrect ? correct : wrong).set(name, true);
+    return isCorrect ? accept(user) : refused;
   }
 
   /**
@@ -95,7 +95,7 @@ export function createPasswordMethod(file: ParsedFile<HtpasswdUsers>, lockOut: L
     const users = await readUsers();
     const name = createHmac('sha256', key).update(`${user.length}:${user}${password}`).digest('base64');
     const from = `${networkOf(clientIp)} ${name}`;
-    if (rightFrom.get(from) === true) return accept(user);
+    if (correctFrom.get(from) === true) return accept(user);
     const retryAfterMs = await lockOut.remainingMs(clientIp, user);
     if (retryAfterMs > 0) return lockedOut(retryAfterMs);
     let found = recall(user, name);
@@ -103,7 +103,7 @@ export function createPasswordMethod(file: ParsedFile<HtpasswdUsers>, lockOut: L
       await attempt.beforeCheck?.();
       found = await find(users, attempt, name);
     }
-    if (found.result === 'accepted' && users === known) rightFrom.set(from, true);
+    if (found.result === 'accepted' && users === known) correctFrom.set(from, true);
     return found;
   };
 }

@@ -6,7 +6,7 @@ export interface HtpasswdUsers {
   /** Hashes by user name, in the form `$2b$…` whatever prefix the file uses. The last line of a user wins. */
   readonly hashes: ReadonlyMap<string, string>;
   /** A hash that no password matches, as expensive as the most expensive of the others. */
-  readonly hashOfNobody: string;
+  readonly dummyHash: string;
   /** Numbers of lines whose users can never log in, because their passwords are not hashed by bcrypt. */
   readonly otherHashes: readonly number[];
 }
@@ -38,10 +38,10 @@ export function parseHtpasswd(text: string): HtpasswdUsers {
       otherHashes.push(at + 1);
     }
   }
-  return { hashes, otherHashes, hashOfNobody: hashOfNobody([...hashes.values()]) };
+  return { hashes, otherHashes, dummyHash: dummyHash([...hashes.values()]) };
 }
 
-function hashOfNobody(hashes: readonly string[]): string {
+function dummyHash(hashes: readonly string[]): string {
   const cost = Math.max(4, ...hashes.map((hash) => Number(hash.slice(4, 6))));
   const random = randomBytes(64)
     .toString('base64')

@@ -49,14 +49,14 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
     return beyond === undefined ? admitted : refused('requests', beyond);
   }
 
-  async function lookAtBytes(client: string): Promise<Admission> {
+  async function checkBytes(client: string): Promise<Admission> {
     const counted = bytes && (await query(() => bytes.get(client)));
     return counted && counted.consumedPoints >= bytes.points ? refused('bytes', counted) : admitted;
   }
 
   return {
     async admit(client) {
-      const [byRequests, byBytes] = await Promise.all([countRequest(client), lookAtBytes(client)]);
+      const [byRequests, byBytes] = await Promise.all([countRequest(client), checkBytes(client)]);
       return byRequests.isAdmitted ? byBytes : byRequests;
     },
     takeBack(client) {

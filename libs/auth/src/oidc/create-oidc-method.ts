@@ -10,7 +10,7 @@ import { grantsOf, labelsOf, type OidcIssuer } from './oidc-rules.ts';
 export interface IssuerKeys {
   get(issuer: string): Promise<JSONWebKeySet>;
   /** Like `get`, but fetches the keys again, for a token with an unknown key. It is rate-limited. */
-  getAgain(issuer: string): Promise<JSONWebKeySet>;
+  getFresh(issuer: string): Promise<JSONWebKeySet>;
 }
 
 export interface OidcMethodOptions {
@@ -55,7 +55,7 @@ export function createOidcMethod({ issuers, keys, now }: OidcMethodOptions): Tok
     if (issuer === undefined) return undefined;
     try {
       const claims = await verify(token, issuer, await keys.get(issuer.name)).catch(async (error: unknown) => {
-        if (error instanceof errors.JWKSNoMatchingKey) return verify(token, issuer, await keys.getAgain(issuer.name));
+        if (error instanceof errors.JWKSNoMatchingKey) return verify(token, issuer, await keys.getFresh(issuer.name));
         throw error;
       });
       return identify(issuer, claims);

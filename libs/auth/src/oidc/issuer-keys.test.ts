@@ -14,7 +14,7 @@ const key = { kty: 'RSA', kid: 'one', n: 'n', e: 'AQAB' };
 
 async function openStage(t: TestContext) {
   const issuerState = { keys: [key], requests: 0, isBroken: false };
-  const storeState = { isAway: false };
+  const storeState = { isUnavailable: false };
   const server = createServer((request, response) => {
     issuerState.requests += 1;
     const { port } = server.address() as AddressInfo;
@@ -32,7 +32,7 @@ async function openStage(t: TestContext) {
   const objects = createMemoryStore();
   const store: Pick<BlobStore, 'readObject' | 'writeObject'> = {
     async readObject(key_) {
-      if (storeState.isAway) throw new CacheError('store-unavailable', 'away', { retryable: true });
+      if (storeState.isUnavailable) throw new CacheError('store-unavailable', 'away', { retryable: true });
       return objects.readObject(key_);
     },
     writeObject: (...written) => objects.writeObject(...written),
@@ -87,7 +87,7 @@ test('keys stay valid for a day while the store is unavailable, and are refreshe
   const { issuerState, storeState, clock, openFrontend, settled } = await openStage(t);
   const frontend = openFrontend();
   await frontend.get('ci');
-  storeState.isAway = true;
+  storeState.isUnavailable = true;
   issuerState.keys = [key, { ...key, kid: 'two' }];
   clock.nowMs += 11 * minute;
   assert.deepEqual(idsOf(await frontend.get('ci')), ['one']);
@@ -98,7 +98,7 @@ test('keys stay valid for a day while the store is unavailable, and are refreshe
   clock.nowMs += 60 * minute;
   await assert.rejects(frontend.get('ci'), { kind: 'store-unavailable' });
   await assert.rejects(openFrontend().get('ci'), { kind: 'store-unavailable' });
-  storeState.isAway = false;
+  storeState.isUnavailable = false;
   assert.deepEqual(idsOf(await frontend.get('ci')), ['one', 'two']);
 });
 
@@ -108,9 +108,9 @@ test('missing keys are fetched immediately, but not again and again', async (t) 
   await frontend.get('ci');
   clock.nowMs += 11_000;
   issuerState.keys = [{ ...key, kid: 'two' }];
-  assert.deepEqual(idsOf(await frontend.getAgain('ci')), ['two']);
-  for (let time = 0; time < 5; time += 1) await frontend.getAgain('ci');
-  await other.getAgain('ci');
+  assert.deepEqual(idsOf(await frontend.getFresh('ci')), ['two']);
+  for (let time = 0; time < 5; time += 1) await frontend.getFresh('ci');
+  await other.getFresh('ci');
   assert.equal(jobs.length, 3);
   assert.equal(issuerState.requests, 4, 'the worker has just fetched them, for any caller');
 });

@@ -25,7 +25,7 @@ const freshForMs = 10 * 60_000;
 /** How long keys stay valid without confirmation by the issuer. */
 const usableForMs = 24 * 3_600_000;
 /** Bounds fetches, because clients can send any number of tokens with unknown keys. */
-const fetchAgainMs = 10_000;
+const minRefetchMs = 10_000;
 const jobTimeoutMs = 15_000;
 
 async function readObject(
@@ -66,16 +66,16 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
   /**
    * Reads the keys from the store, which another frontend may have had fetched. Without an object the known keys stay.
    */
-  async function look(issuer: Issuer): Promise<KeysObject | undefined> {
+  async function load(issuer: Issuer): Promise<KeysObject | undefined> {
     const found = await readObject(store, issuer);
     if (found !== undefined) known.set(issuer.name, found);
     return found ?? known.get(issuer.name);
   }
 
-  /** Like `look`, but falls back to usable keys in memory while the store is unavailable. */
-  async function lookOrFromMemory(issuer: Issuer): Promise<KeysObject | undefined> {
+  /** Like `load`, but falls back to usable keys in memory while the store is unavailable. */
+  async function readOrRecall(issuer: Issuer): Promise<KeysObject | undefined> {
     try {
-      return await look(issuer);
+      return await load(issuer);
     } catch (error) {
       const object = known.get(issuer.name);
       if (!isUsable(object) || !isCacheError(error, 'store-unavailable')) throw error;
@@ -83,14 +83,14 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
     }
   }
 
-  const mayFetch = ({ name }: Issuer) => now() - (requestedAtMs.get(name) ?? -Infinity) >= fetchAgainMs;
+  const mayFetch = ({ name }: Issuer) => now() - (requestedAtMs.get(name) ?? -Infinity) >= minRefetchMs;
 
   async function fetchNow(issuer: Issuer): Promise<KeysObject | undefined> {
     const { name } = issuer;
     requestedAtMs.set(name, now());
     const options = { dedupKey: name, class: 'interactive', timeoutMs: jobTimeoutMs } as const;
     await queue.run('fetch-issuer-keys', { issuer: name }, options);
-    return look(issuer);
+    return load(issuer);
   }
 
   function fetchBehind(issuer: Issuer): void {
@@ -111,7 +111,7 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
     async get(name) {
       const issuer = issuerOf(name);
       let object = known.get(name);
-      if (object === undefined || object.fetchedAtMs <= now() - freshForMs) object = await lookOrFromMemory(issuer);
+      if (object === undefined || object.fetchedAtMs <= now() - freshForMs) object = await readOrRecall(issuer);
       if (!isUsable(object)) object = await fetchNow(issuer);
       else if (object.fetchedAtMs <= now() - freshForMs) fetchBehind(issuer);
       if (!isUsable(object))
@@ -121,9 +121,9 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
         );
       return { keys: [...object.keys] };
     },
-    async getAgain(name) {
+    async getFresh(name) {
       const issuer = issuerOf(name);
-      const object = mayFetch(issuer) ? await fetchNow(issuer) : await look(issuer);
+      const object = mayFetch(issuer) ? await fetchNow(issuer) : await load(issuer);
       return { keys: isUsable(object) ? [...object.keys] : [] };
     },
   };
@@ -157,7 +157,7 @@ export function createIssuerKeysFetcher({ issuers, store, env, now, ...own }: Fe
       if (found === undefined) throw new CacheError('name-unknown', `No issuer is called "${name}" here.`);
       const { issuer, documents } = found;
       const before = await readObject(store, issuer);
-      if (before !== undefined && now() - before.fetchedAtMs < fetchAgainMs) return;
+      if (before !== undefined && now() - before.fetchedAtMs < minRefetchMs) return;
       try {
         const keys = await readIssuerKeys(issuer.url, (url) => documents.read(url, signal));
         const object: KeysObject = { schema: 1, issuer: issuer.url, fetchedAtMs: now(), keys };

@@ -49,12 +49,12 @@ const setOf = (keys: readonly { readonly jwk: object }[]): JSONWebKeySet => ({
 });
 
 function create({ issuers = [issuer], known = [first], later = [first] } = {}) {
-  const asked = { get: 0, again: 0 };
+  const calls = { get: 0, getFresh: 0 };
   const keys: IssuerKeys = {
-    get: async () => ((asked.get += 1), setOf(known)),
-    getAgain: async () => ((asked.again += 1), setOf(later)),
+    get: async () => ((calls.get += 1), setOf(known)),
+    getFresh: async () => ((calls.getFresh += 1), setOf(later)),
   };
-  return { method: createOidcMethod({ issuers, keys, now: () => nowSeconds * 1000 }), asked };
+  return { method: createOidcMethod({ issuers, keys, now: () => nowSeconds * 1000 }), calls };
 }
 
 test('the token of a job gets the grants of all rules that it matches, and labels about the job', async () => {
@@ -117,23 +117,23 @@ test('a token must be for this cache, current, complete and signed by the issuer
 });
 
 test('a token of another issuer, or other text, is left to the next method', async () => {
-  const { method, asked } = create();
+  const { method, calls } = create();
   for (const shown of [await sign({ iss: 'https://other.test' }), 'password', 'a.b.c', '', '..', 'cistern_x'])
     assert.equal(await method(shown), undefined);
-  assert.equal(asked.get, 0);
+  assert.equal(calls.get, 0);
 });
 
 test('only an unknown key triggers another fetch of keys', async () => {
-  const { method, asked } = create({ known: [first], later: [first, second] });
+  const { method, calls } = create({ known: [first], later: [first, second] });
   await method(await sign());
-  assert.equal(asked.again, 0);
+  assert.equal(calls.getFresh, 0);
   assert.equal((await method(await sign({}, second)))?.result, 'accepted');
-  assert.equal(asked.again, 1);
+  assert.equal(calls.getFresh, 1);
 });
 
 const away = () => Promise.reject(new CacheError('upstream-unreachable', 'Away.'));
 
 test('a token is neither accepted nor called invalid while keys are unavailable', async () => {
-  const method = createOidcMethod({ issuers: [issuer], keys: { get: away, getAgain: away }, now: Date.now });
+  const method = createOidcMethod({ issuers: [issuer], keys: { get: away, getFresh: away }, now: Date.now });
   await assert.rejects(method(await sign()), { kind: 'upstream-unreachable' });
 });

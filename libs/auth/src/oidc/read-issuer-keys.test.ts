@@ -6,31 +6,31 @@ const issuer = 'https://issuer.test/path';
 const key = { kty: 'RSA', kid: 'a', use: 'sig', alg: 'RS256', n: 'n', e: 'AQAB' };
 
 const read = (documents: Readonly<Record<string, unknown>>) => {
-  const asked: string[] = [];
+  const requested: string[] = [];
   const keys = readIssuerKeys(issuer, async ({ href }) => {
-    asked.push(href);
+    requested.push(href);
     if (!(href in documents)) throw new Error(`nothing at ${href}`);
     return documents[href];
   });
-  return { keys, asked };
+  return { keys, requested };
 };
 
 const configuration = 'https://issuer.test/path/.well-known/openid-configuration';
 const place = 'https://keys.test/jwks';
 
 test('keys are read from the configured URL, and only their needed members are kept', async () => {
-  const { keys, asked } = read({
+  const { keys, requested } = read({
     [configuration]: { issuer, jwks_uri: place },
     [place]: {
       keys: [{ ...key, x5c: ['long'], d: 'secret' }, { ...key, use: 'enc' }, { kty: 'oct', k: 'secret' }, null],
     },
   });
   assert.deepEqual(await keys, [key]);
-  assert.deepEqual(asked, [configuration, place]);
+  assert.deepEqual(requested, [configuration, place]);
 });
 
 test('an issuer with another name, or an insecure URL of keys, is rejected', async () => {
-  for (const [documents, said] of [
+  for (const [documents, reason] of [
     [
       { [configuration]: { issuer: 'https://other.test', jwks_uri: place } },
       /reports the name "https:\/\/other\.test"/,
@@ -43,5 +43,5 @@ test('an issuer with another name, or an insecure URL of keys, is rejected', asy
     [{ [configuration]: { issuer, jwks_uri: place }, [place]: 'x' }, /not a JSON object/],
     [{}, /nothing at/],
   ] as const)
-    await assert.rejects(read(documents).keys, said);
+    await assert.rejects(read(documents).keys, reason);
 });

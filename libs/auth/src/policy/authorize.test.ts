@@ -140,8 +140,8 @@ test('a rule about tags applies to tags, and a digest may have any tag', () => {
 
 /** Returns whether the decision about `a.io/b` depends on the platform, or the reason of its denial. */
 function answerOf(rules: readonly PolicyRule[], fallback: Policy['fallback'], platform?: string): boolean | string {
-  const asker = { identity: anonymous, clientIp: '192.0.2.1' };
-  const decision = createAuthorize({ rules, fallback })(asker, { upstream: 'a.io', repository: 'b', platform });
+  const caller = { identity: anonymous, clientIp: '192.0.2.1' };
+  const decision = createAuthorize({ rules, fallback })(caller, { upstream: 'a.io', repository: 'b', platform });
   return decision.isAllowed ? decision.dependsOnPlatform : decision.why;
 }
 
@@ -162,16 +162,16 @@ test('a rule about platforms applies to known platforms, and reports that it dep
 
 test('a denial has a reason for the log, and the reason of the operator for the client', () => {
   const attempt = { upstream: 'a.io', repository: 'b' };
-  const asker = { identity: anonymous, clientIp: '192.0.2.1' };
+  const caller = { identity: anonymous, clientIp: '192.0.2.1' };
   assert.deepEqual(
-    createAuthorize({ rules: [rule('deny', ['a.io/**'], { reason: 'use c.io' })], fallback: 'allow' })(asker, attempt),
+    createAuthorize({ rules: [rule('deny', ['a.io/**'], { reason: 'use c.io' })], fallback: 'allow' })(caller, attempt),
     { isAllowed: false, why: 'rule 1 denies a.io/b', reason: 'use c.io' },
   );
-  assert.deepEqual(createAuthorize({ rules: [], fallback: 'deny' })(asker, attempt), {
+  assert.deepEqual(createAuthorize({ rules: [], fallback: 'deny' })(caller, attempt), {
     isAllowed: false,
     why: 'no rule allows a.io/b',
   });
-  assert.deepEqual(createAuthorize(everything)({ ...asker, identity: { ...anonymous, grants: [] } }, attempt), {
+  assert.deepEqual(createAuthorize(everything)({ ...caller, identity: { ...anonymous, grants: [] } }, attempt), {
     isAllowed: false,
     why: 'its grants do not include a.io/b',
   });

@@ -39,7 +39,7 @@ export type Decision =
   | { readonly isAllowed: false; readonly why: string; readonly reason?: string | undefined };
 
 /** Decides without reading content, so a denial reveals nothing about it. */
-export type Authorize = (asker: Asker, attempt: PullAttempt) => Decision;
+export type Authorize = (caller: Asker, attempt: PullAttempt) => Decision;
 
 /** Matches if everything that it names matches, by patterns in the syntax of `fitsPattern`. */
 export interface PolicyRule {
@@ -67,9 +67,9 @@ export interface Policy {
 }
 
 /**
- * Creates the decision. The grants of an identity are checked before the rules. A digest may have any tag, so rules
- * about tags treat requests by digest leniently: allowing some tag allows the digest, and denying a tag does not deny
- * it. The same applies to platforms if the platform is unknown.
+ * Creates the decision. The grants of an identity are checked before the rules. A digest may have any tag. So a rule
+ * that allows some tag also allows requests by digest, and a rule that denies a tag does not deny them. The same
+ * applies to platforms if the platform is unknown.
  */
 export function createAuthorize({ rules, fallback }: Policy): Authorize {
   const checks = rules.map(createCheck);

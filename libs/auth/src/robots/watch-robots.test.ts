@@ -12,12 +12,12 @@ async function openStage(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const clock = { nowMs: 1e12 };
   const memory = createMemoryStore();
-  const state = { isAway: false, looks: 0 };
+  const state = { isUnavailable: false, reads: 0 };
   const store = {
     ...memory,
     listObjects: (prefix: string) => {
-      state.looks += 1;
-      if (state.isAway) throw new CacheError('store-unavailable', 'Down.');
+      state.reads += 1;
+      if (state.isUnavailable) throw new CacheError('store-unavailable', 'Down.');
       return memory.listObjects(prefix);
     },
   };
@@ -42,11 +42,11 @@ test('a new token is found immediately, and a revoked one is gone within seconds
   await pass(5000);
   await pass(0);
   assert.equal(await watched.find(record.id), undefined);
-  const { looks } = state;
-  const asked = Promise.all(Array.from({ length: 50 }, async (_, at) => watched.find(`0000${at}`)));
+  const { reads } = state;
+  const finding = Promise.all(Array.from({ length: 50 }, async (_, at) => watched.find(`0000${at}`)));
   await pass(1000);
-  await asked;
-  assert.equal(state.looks, looks + 1, 'unknown ids do not cause repeated reads');
+  await finding;
+  assert.equal(state.reads, reads + 1, 'unknown ids do not cause repeated reads');
 });
 
 test('known tokens stay valid for minutes without the store, and then none is', async (t) => {
@@ -54,13 +54,13 @@ test('known tokens stay valid for minutes without the store, and then none is', 
   await pass(2000);
   const { record } = await tokens.create({ name: 'ci', createdAtMs: 1 });
   assert.ok(await watched.find(record.id));
-  state.isAway = true;
+  state.isUnavailable = true;
   await pass(4 * 60_000);
   assert.ok(await watched.find(record.id));
   await pass(70_000);
   await assert.rejects(watched.find(record.id), { kind: 'store-unavailable' });
   await assert.rejects(watched.find('0000'), { kind: 'store-unavailable' });
-  state.isAway = false;
+  state.isUnavailable = false;
   await pass(5000);
   await pass(0);
   assert.ok(await watched.find(record.id));

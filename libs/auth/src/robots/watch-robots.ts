@@ -57,9 +57,9 @@ interface WatchRobotsOptions extends Pick<RobotMethodOptions, 'now'> {
   readonly log: Logger;
 }
 
-const lookEveryMs = 5000;
+const readEveryMs = 5000;
 /** Clients can make up any number of ids, so a request with an unknown id waits for the next read. */
-const lookAgainMs = 1000;
+const minRereadMs = 1000;
 /** How long the last known tokens stay valid while the store is unavailable. */
 const trustedForMs = 5 * 60_000;
 
@@ -72,10 +72,10 @@ export async function watchRobotTokens({
   let known = new Map<string, RobotRecord>();
   let begunAtMs = -Infinity;
   let seenAtMs = -Infinity;
-  let coming: Promise<void> | undefined;
+  let rereading: Promise<void> | undefined;
   const closing = new AbortController();
 
-  async function look(): Promise<void> {
+  async function readAll(): Promise<void> {
     begunAtMs = now();
     const found = new Map<string, RobotRecord>();
     for await (const id of listRobotIds(store)) {
@@ -88,27 +88,27 @@ export async function watchRobotTokens({
   }
 
   const poll = openPoll({
-    everyMs: lookEveryMs,
-    look,
+    everyMs: readEveryMs,
+    look: readAll,
     onFailure(error, times) {
       if (times === 1) log.warn({ err: error }, 'failed to read robot tokens, using known ones');
     },
   });
 
   /** Resolves after a read that began after this call. */
-  function lookAgain(): Promise<void> {
-    coming ??= (async () => {
-      await delay(Math.max(0, begunAtMs + lookAgainMs - now()), undefined, { signal: closing.signal }).catch(() => {});
-      coming = undefined;
+  function reread(): Promise<void> {
+    rereading ??= (async () => {
+      await delay(Math.max(0, begunAtMs + minRereadMs - now()), undefined, { signal: closing.signal }).catch(() => {});
+      rereading = undefined;
       await poll.look();
     })();
-    return coming;
+    return rereading;
   }
 
   await poll.look();
   return {
     async find(id) {
-      if (!known.has(id)) await lookAgain();
+      if (!known.has(id)) await reread();
       if (now() - seenAtMs > trustedForMs)
         throw new CacheError('store-unavailable', 'The robot tokens cannot be read from the store. Try again later.');
       return known.get(id);
@@ -116,7 +116,7 @@ export async function watchRobotTokens({
     async close() {
       closing.abort();
       await poll.close();
-      await coming;
+      await rereading;
     },
   };
 }

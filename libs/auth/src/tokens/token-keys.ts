@@ -42,7 +42,7 @@ const signsForMs = 24 * 3_600_000;
 /** Older keys are removed. All tokens that they signed have long expired. */
 const livesForMs = 2 * signsForMs;
 /** Bounds reads, because clients can make up any number of tokens with unknown keys. */
-const lookAgainMs = 1000;
+const minRereadMs = 1000;
 
 /**
  * Creates keys that all frontends share. The frontend that needs a new key creates it. Two created at the same time do
@@ -52,11 +52,11 @@ export function createStoreTokenKeys({ store, now }: StoreTokenKeysOptions): Tok
   let known = new Map<string, KnownKey>();
   /** Objects of keys that neither sign nor verify any more. */
   let old: string[] = [];
-  let lookedAtMs = -Infinity;
-  let looking: Promise<void> | undefined;
+  let readAtMs = -Infinity;
+  let reading: Promise<void> | undefined;
   let making: Promise<TokenKey> | undefined;
 
-  async function look(): Promise<void> {
+  async function readAll(): Promise<void> {
     const found = new Map<string, KnownKey>();
     old = [];
     for await (const name of store.listObjects(tokenKeysPrefix)) {
@@ -67,10 +67,10 @@ export function createStoreTokenKeys({ store, now }: StoreTokenKeysOptions): Tok
       else old.push(name);
     }
     known = found;
-    lookedAtMs = now();
+    readAtMs = now();
   }
 
-  const lookOnce = () => (looking ??= look().finally(() => (looking = undefined)));
+  const readOnce = () => (reading ??= readAll().finally(() => (reading = undefined)));
 
   async function read(name: string, id: string): Promise<KnownKey | undefined> {
     const bytes = await store.readObject(name);
@@ -88,7 +88,7 @@ export function createStoreTokenKeys({ store, now }: StoreTokenKeysOptions): Tok
   }
 
   async function make(): Promise<TokenKey> {
-    await lookOnce();
+    await readOnce();
     const found = newest();
     if (found !== undefined) return found;
     const key = { ...createTokenKey(), createdAtMs: now() };
@@ -102,7 +102,7 @@ export function createStoreTokenKeys({ store, now }: StoreTokenKeysOptions): Tok
   return {
     current: async () => newest() ?? (await (making ??= make().finally(() => (making = undefined)))),
     async find(id) {
-      if (!known.has(id) && now() - lookedAtMs >= lookAgainMs) await lookOnce();
+      if (!known.has(id) && now() - readAtMs >= minRereadMs) await readOnce();
       return known.get(id);
     },
   };
