@@ -1,4 +1,4 @@
-// One process that gets its certificate by ACME.
+// Tests one process that orders its certificate by ACME.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -20,10 +20,10 @@ async function certificateAt(port: number): Promise<string> {
   return subjectaltname;
 }
 
-/** Of our account at the authority, which gives certificates to nobody else. */
+/** The key of our account. The authority issues certificates to no other account. */
 const hmacKey = randomBytes(32).toString('base64url');
 
-test('a certificate is got by a handshake, by whom the authority knows, kept for the next start, and never ordered twice', async (t) => {
+test('a certificate is ordered with a known account, proven by a handshake, kept for the next start, and never ordered twice', async (t) => {
   const directory = await openDirectory(t);
   const upstream = await openUpstream(t);
   upstream.addImage('library/app', { tag: 'latest' });
@@ -55,7 +55,7 @@ test('a certificate is got by a handshake, by whom the authority knows, kept for
     },
   };
   const first = await openProcess(t, options);
-  await assert.rejects(certificateAt(port), 'there is none yet');
+  await assert.rejects(certificateAt(port), 'no certificate exists yet');
   await until(
     'it has a certificate',
     () =>
@@ -69,7 +69,7 @@ test('a certificate is got by a handshake, by whom the authority knows, kept for
   const url = `${first.url}/v2/library/app/manifests/latest`;
   assert.equal((await sendRequest(url, { tls: { rejectUnauthorized: false } })).status, 200);
   assert.equal((await readMetrics(first)).get('cistern_acme_orders_total{result="issued"}'), 1);
-  assert.equal((await stat(join(cachefile, 'certificate.json'))).mode & 0o77, 0, 'for its user only');
+  assert.equal((await stat(join(cachefile, 'certificate.json'))).mode & 0o77, 0, 'readable only by its owner');
   assert.match(await readFile(join(cachefile, 'account.json'), 'utf8'), /PRIVATE KEY/);
   const told = first.log().join('\n');
   assert.match(told, /there is no certificate yet/);

@@ -1,4 +1,4 @@
-// Our own token server: what one frontend gives out lets in at every other, and its keys are nowhere to be read.
+// Tests our own token server: every frontend accepts tokens of the others, and the signing keys are readable nowhere.
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ const pull = (frontend: { readonly url: string }, path: string, token: string) =
 
 const paths = ['/v2/', '/v2/library/app/manifests/latest', `/v2/library/app/blobs/${image.layers[0]!.digest}`];
 
-test('a token of one frontend is one of all of them, those that come later too', async () => {
+test('all frontends accept a token of one of them, also frontends that start later', async () => {
   const token = await tokenFrom(one, 'library/app');
   for (const frontend of [one, other, await stage.startFrontend()])
     for (const path of paths) assert.equal((await pull(frontend, path, token)).status, 200, path);
@@ -31,14 +31,14 @@ test('a token of one frontend is one of all of them, those that come later too',
   for (const path of paths) assert.equal((await pull(one, path, fromOther)).status, 200, path);
 });
 
-test('without one the way is told, by the host that was asked', async () => {
+test('a response without a token names the token server at the requested host', async () => {
   const answer = await sendRequest(`${one.url}/v2/library/app/manifests/latest`);
   assert.equal(answer.status, 401);
   const expected = `Bearer realm="${one.url}/token",service="cistern",scope="repository:library/app:pull"`;
   assert.equal(answer.headers['www-authenticate'], expected);
 });
 
-test('all frontends sign with one key, and that can be read neither in the store nor in Redis', async () => {
+test('all frontends sign with one key, which is readable neither in the store nor in Redis', async () => {
   const keys = await readdir(join(stage.rootDirectory, 'cistern/state/token-keys'));
   assert.equal(keys.length, 1);
   const token = await tokenFrom(one, 'library/app');
@@ -48,7 +48,7 @@ test('all frontends sign with one key, and that can be read neither in the store
   assert.doesNotMatch(stored, /createdAtMs":\d+,"secret/);
 });
 
-test('no log tells of a token or a password', async () => {
+test('no log contains a token or a password', async () => {
   const token = await tokenFrom(other, 'library/app');
   await pull(other, paths[1]!, token);
   await pull(other, `${paths[1]!}?token=${token}`, 'wrong-token');

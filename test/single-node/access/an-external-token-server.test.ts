@@ -1,4 +1,5 @@
-// registry:2's `auth.token`: clients get their tokens elsewhere, and this cache believes who has signed them.
+// Tests registry:2's `auth.token`: clients get tokens from another server, and this cache trusts that server's
+// signature.
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
@@ -46,7 +47,7 @@ const ask = (path: string, token?: string) =>
 
 const manifest = '/v2/library/app/manifests/latest';
 
-test('clients are sent to the token server, for what they ask', async () => {
+test('clients are sent to the token server with the scope that they need', async () => {
   const here = 'Bearer realm="https://auth.test/token",service="cache.test"';
   for (const [path, challenge] of [
     ['/v2/', here],
@@ -60,7 +61,7 @@ test('clients are sent to the token server, for what they ask', async () => {
   assert.equal((await ask('/token')).status, 404);
 });
 
-test('a token of it opens what it is for, and nothing else', async () => {
+test('a token grants access to its scope, and to nothing else', async () => {
   const token = await tokenFor([pullOf('library/app')]);
   const blob = `/v2/library/app/blobs/${image.layers[0]!.digest}`;
   const fullName = '/v2/docker.io/library/app/manifests/latest';
@@ -75,7 +76,7 @@ test('a token of it opens what it is for, and nothing else', async () => {
   assert.equal((await ask('/v2/_catalog', listing)).status, 200);
 });
 
-test('tokens of others, and passwords, open nothing', async () => {
+test('tokens of other servers, and passwords, are rejected', async () => {
   const stranger = await (await makeAuthority()).issue(['DNS:auth.test']);
   const answer = await ask(manifest, await tokenFor([pullOf('library/app')], stranger));
   assertRefused(answer, 401, 'UNAUTHORIZED');
@@ -84,15 +85,15 @@ test('tokens of others, and passwords, open nothing', async () => {
   assert.equal((await sendRequest(cistern.url + manifest, { headers: basic })).status, 401);
 });
 
-test('the log says whose token it was, and none of it', async () => {
+test('the log names the user of a token, and contains no part of the token', async () => {
   const token = await tokenFor([pullOf('library/app')]);
   const answer = await ask(manifest, token);
-  await until('it is written', () =>
+  await until('the line is written', () =>
     cistern.log().some((line) => line.includes(String(answer.headers['x-request-id']))),
   );
   const lines = cistern.log().join('\n');
   assert.match(lines, /"user":"ada"/);
-  assert.match(lines, /"denied":"its chain of certificates does not lead to one of auth\.token\.rootcertbundle"/);
+  assert.match(lines, /"denied":"its certificate chain does not lead to a certificate of auth\.token\.rootcertbundle"/);
   assert.ok(!lines.includes(token.split('.')[2]!));
 });
 
@@ -102,7 +103,7 @@ const start = async (of: object) => {
   return runCistern(['serve', '--data', join(directory, 'data'), file]);
 };
 
-test('without the keys there is no start, nor beside other ways to come in', async () => {
+test('a start fails without the keys, and with other authentication methods', async () => {
   await rm(bundle);
   const missing = await start(auth);
   assert.equal(missing.code, 1);

@@ -9,9 +9,9 @@ import { beginDownload, sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 import { openTlsStage } from './open-tls-stage.ts';
 
-test('a certificate is replaced while clients pull: no request fails, and downloads under way go on', async (t) => {
+test('no request fails and downloads continue when a certificate is replaced while clients pull', async (t) => {
   const { cistern, image, trust, replaceCertificate } = await openTlsStage(t, {
-    // More than the buffers of two sockets hold.
+    // Larger than the buffers of two sockets.
     layerBytes: 32_000_000,
   });
   const url = (path: string) => `${cistern.url}/v2/library/app/${path}`;
@@ -27,7 +27,7 @@ test('a certificate is replaced while clients pull: no request fails, and downlo
   assert.match(await namesOf(), /first\.test/);
   assert.equal((await sendRequest(url('manifests/latest'), { tls: trust })).status, 200);
 
-  // Held up by its reader.
+  // The reader holds this download back.
   const download = await beginDownload(url(`blobs/${layer.digest}`), { tls: trust });
   await download.untilReceived(1);
   download.pause();
@@ -39,7 +39,7 @@ test('a certificate is replaced while clients pull: no request fails, and downlo
     while (!stopped) {
       const answer = await sendRequest(url(`manifests/${image.digest}`), { tls: trust }).catch((error: Error) => error);
       requests += 1;
-      // real-time: a load of clients that leaves the machine time for others
+      // real-time: the load of clients leaves the machine time for other work
       await delay(20);
       if (answer instanceof Error) failures.push(answer.message);
       else if (answer.status !== 200 || digestOf(answer.body) !== image.digest) failures.push(`${answer.status}`);
@@ -51,7 +51,7 @@ test('a certificate is replaced while clients pull: no request fails, and downlo
     await until(`${name} is served`, async () => (await namesOf()).includes(name), 30_000);
   }
   const before = requests;
-  await until('clients come in with the new one', () => requests >= before + 20, 30_000);
+  await until('clients connect with the new certificate', () => requests >= before + 20, 30_000);
   stopped = true;
   await Promise.all(clients);
   assert.deepEqual(failures, []);

@@ -10,7 +10,7 @@ import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 import { openTlsStage } from './open-tls-stage.ts';
 
-test('images are pulled over HTTPS, and what is no TLS gets nowhere', async (t) => {
+test('images are pulled over HTTPS, and a connection without TLS is closed', async (t) => {
   const { cistern, image, trust, configFile } = await openTlsStage(t);
   const base = `${cistern.url}/v2/library/app`;
   const manifest = await sendRequest(`${base}/manifests/latest`, { tls: trust });
@@ -25,14 +25,14 @@ test('images are pulled over HTTPS, and what is no TLS gets nowhere', async (t) 
   const metrics = await readMetrics(cistern);
   assert.equal(metrics.get('cistern_tls_handshake_failures_total{reason="protocol"}'), 1);
   const expiry = metrics.get('cistern_tls_certificate_expiry_timestamp_seconds{listener="http"}') ?? 0;
-  // real-time: the certificate is valid for longer than a day from now
+  // real-time: the certificate is valid for more than a day from now
   assert.ok(expiry > Date.now() / 1000 + 86_400);
   assert.ok(cistern.log().some((line) => line.includes('https://localhost:')));
   const { code, stdout } = await runCistern(['healthcheck', configFile]);
   assert.deepEqual([code, stdout], [0, 'ready\n']);
 });
 
-test('with authorities for clients only those with a certificate of theirs pull', async (t) => {
+test('only clients with a certificate of the configured authorities pull', async (t) => {
   const [ours, others] = [await makeAuthority(), await makeAuthority()];
   const { cistern, trust } = await openTlsStage(t, { clientAuthority: ours.certificate });
   const pull = async (from?: typeof ours) => {
@@ -44,7 +44,7 @@ test('with authorities for clients only those with a certificate of theirs pull'
   await assert.rejects(pull(others));
   await assert.rejects(pull());
   await until(
-    'the log says why',
+    'the log has the reason',
     () => cistern.log().filter((line) => line.includes('by its certificate')).length === 2,
   );
 });

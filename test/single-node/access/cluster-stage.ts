@@ -1,4 +1,4 @@
-// Two frontends of one cluster, with users; what is in their Redis and their store can be read.
+// Opens two frontends of one cluster with users, and reads the contents of their Redis and their store.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FakeUpstream } from '@cistern/fake-upstream';
@@ -12,11 +12,11 @@ import { filesBelow } from '../src/store-files.ts';
 export interface ClusterStage extends Omit<Cluster, 'frontends'> {
   readonly frontends: readonly [StartedNode, StartedNode];
   readonly upstream: FakeUpstream;
-  /** Everything that a node has put into Redis or the store, as one text. */
+  /** Returns everything that a node stored in Redis or the store, as one text. */
   stored(): Promise<string>;
 }
 
-/** `auth`: further ways to come in, beside the user `ada`. A worker fetches. */
+/** `auth` configures further authentication methods besides the user `ada`. A worker fetches. */
 export async function openClusterStage(
   owner: Owner,
   { password, auth }: { readonly password: string; readonly auth: Readonly<Record<string, unknown>> },
@@ -40,7 +40,7 @@ export async function openClusterStage(
   };
 }
 
-/** A file of a write that ends meanwhile is gone before it can be read. */
+/** Skips a temporary file that is removed before it can be read. */
 async function readAll(directory: string): Promise<string> {
   const read = async (file: string) => {
     try {

@@ -1,5 +1,5 @@
-// Bytes are shared, rights are not: a digest is found under the same repository name at another upstream only for a caller
-// that may pull that repository there.
+// Bytes are shared, rights are not. A caller finds a digest under the same repository name at another upstream only if
+// it may pull that repository there.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
 import { beginDownload, type RequestOptions, sendRequest } from '../src/send-request.ts';
 
 interface Callers {
-  /** May pull from docker.io alone. */
+  /** May pull only from docker.io. */
   readonly outsider: RequestOptions;
   /** May pull from both. */
   readonly insider: RequestOptions;
@@ -48,7 +48,7 @@ async function openNetworks(): Promise<Callers> {
   return { outsider: { localAddress: '127.0.0.2' }, insider: {}, config: { access: { rules } } };
 }
 
-/** Both upstreams have `acme/app`; each image is at one of them alone. */
+/** Both upstreams have the repository `acme/app`. Each image is only at one of them. */
 async function openTwoUpstreams(t: TestContext, { config }: Callers) {
   const hub = await openUpstream(t);
   const ghcr = await openUpstream(t);
@@ -61,7 +61,7 @@ async function openTwoUpstreams(t: TestContext, { config }: Callers) {
   return { hub, ghcr, cistern, secret, digests };
 }
 
-/** The ways to name docker.io's `acme/app`. */
+/** Returns the URL shapes that name docker.io's `acme/app`. */
 const shapes = (leaf: string) => [
   `/v2/acme/app/${leaf}`,
   `/v2/acme/app/${leaf}?ns=docker.io`,
@@ -92,7 +92,7 @@ for (const [by, openCallers] of [
           }
     };
 
-    // Only the manifest has been pulled: nothing is fetched with the cache's own account.
+    // Only the manifest was pulled: the cache's own account fetches nothing here.
     const pulled = await sendRequest(`${cistern.url}/v2/acme/app/manifests/secret?ns=ghcr.io`, callers.insider);
     assert.equal(pulled.status, 200);
     await assertNothing('cold');
@@ -109,7 +109,7 @@ for (const [by, openCallers] of [
     await assertNothing('in flight');
     gate.release();
     assert.equal(digestOf((await download.ended).body), layer);
-    // With ns and, as stargz asks, without: neither gives docker.io's repository a link of its own.
+    // Requests with ns and, like those of stargz, without: neither creates a link in docker.io's repository.
     for (const digest of digests)
       for (const query of ['?ns=ghcr.io', '?ns=ghcr.io', '', ''])
         assert.equal(
@@ -119,7 +119,7 @@ for (const [by, openCallers] of [
     await assertNothing('stored, and in memory');
   });
 
-  test(`rules by ${by}: a caller with rights at ghcr.io finds its layers without ns, as stargz asks`, async (t) => {
+  test(`rules by ${by}: a caller with rights at ghcr.io finds its layers without ns, as stargz requests them`, async (t) => {
     const callers = await openCallers(t);
     const { cistern, secret, digests } = await openTwoUpstreams(t, callers);
     await sendRequest(`${cistern.url}/v2/acme/app/manifests/${secret.digest}?ns=ghcr.io`, callers.insider);
@@ -134,7 +134,7 @@ for (const [by, openCallers] of [
         }
   });
 
-  test(`rules by ${by}: the catalog names only what the caller may pull`, async (t) => {
+  test(`rules by ${by}: the catalog lists only repositories that the caller may pull`, async (t) => {
     const callers = await openCallers(t);
     const { cistern } = await openTwoUpstreams(t, callers);
     await sendRequest(`${cistern.url}/v2/acme/app/manifests/secret?ns=ghcr.io`, callers.insider);

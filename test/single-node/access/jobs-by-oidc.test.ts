@@ -1,4 +1,4 @@
-// Jobs log in with the token that their issuer gave them. Frontends reach no issuer: a worker brings the keys.
+// Tests jobs that log in with their issuer's token. Frontends reach no issuer: a worker fetches the keys.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -51,7 +51,7 @@ const paths = {
   other: '/v2/docker.io/team/app/manifests/latest',
 };
 
-test("a job's token is a password, a bearer token, and buys access tokens, at every frontend", async () => {
+test('every frontend accepts the token of a job as password and bearer token, and exchanges it for access tokens', async () => {
   const token = await tokenOf();
   for (const { url } of stage.frontends) {
     const scope = 'repository:library/app:pull repository:ghcr.io/team/app:pull';
@@ -73,17 +73,17 @@ test("a job's token is a password, a bearer token, and buys access tokens, at ev
       ] as const)
         assert.equal((await sendRequest(url + path, { headers })).status, status, path);
   }
-  assert.deepEqual(issuer.requests(), ['/.well-known/openid-configuration', '/keys'], 'asked once, by a worker');
+  assert.deepEqual(issuer.requests(), ['/.well-known/openid-configuration', '/keys'], 'a worker fetched the keys once');
 });
 
-test('what a job may pull goes by its claims', async () => {
+test('the claims of a job decide about its pulls', async () => {
   const [{ url }] = stage.frontends;
   const headers = basic('job', await tokenOf({ ref: 'refs/tags/v1' }));
   assert.equal((await sendRequest(url + paths.shared, { headers })).status, 200);
   assertRefused(await sendRequest(url + paths.team, { headers }), 403, 'DENIED');
 });
 
-test('tokens of others, for others, of yesterday or of nobody let nobody in', async () => {
+test('tokens of another issuer or audience, expired tokens and unsigned ones are rejected', async () => {
   const [{ url }] = stage.frontends;
   const stranger = await openIssuer({ after });
   // real-time: a token that expired an hour ago
@@ -107,18 +107,18 @@ test('a new key of the issuer is found', async () => {
   await issuer.rotate();
   const headers = basic('job', await tokenOf());
   const [{ url }] = stage.frontends;
-  // The issuer is asked once in ten seconds at most, whatever tokens come.
+  // The issuer gets at most one request in ten seconds, for any tokens.
   let status = 0;
-  // real-time: a frontend looks for new keys at most every ten seconds
+  // real-time: a frontend checks for new keys at most every ten seconds
   for (const deadline = Date.now() + 30_000; status !== 200 && Date.now() < deadline;) {
     status = (await sendRequest(url + paths.shared, { headers })).status;
     await delay(200);
   }
   assert.equal(status, 200);
-  assert.ok(issuer.requests().length <= 8, 'it was asked again and again');
+  assert.ok(issuer.requests().length <= 8, 'the issuer got too many requests');
 });
 
-test('the log says which job it was, metrics count it, and no token is told', async () => {
+test('the log names the job, metrics count it, and neither contains a token', async () => {
   const [one, other] = stage.frontends;
   const log = [one, other].flatMap((node) => node.log()).join('\n');
   assert.match(log, /"user":"oidc:forge\/repo:acme\/app:ref:refs\/heads\/main"/);

@@ -1,4 +1,4 @@
-// A cache that serves TLS, an image behind it, and the files of its certificate.
+// Opens a cache that serves TLS, an image behind it, and the files of its certificate.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AddedImage } from '@cistern/fake-upstream';
@@ -12,22 +12,22 @@ export interface TlsStage {
   readonly authority: TestAuthority;
   /** The configuration, for other commands. */
   readonly configFile: string;
-  /** What a client is to trust. */
+  /** The authority that a client must trust. */
   readonly trust: { readonly ca: string };
-  /** Puts a new certificate with these names in the place of the one before. */
+  /** Replaces the certificate by a new one for these names. */
   replaceCertificate(names: readonly string[]): Promise<void>;
 }
 
 export interface TlsStageOptions {
-  /** Of `http.tls`, beside certificate and key. */
+  /** Fields of `http.tls`, in addition to certificate and key. */
   readonly tls?: Readonly<Record<string, unknown>>;
-  /** PEM, named by `clientcas`. */
+  /** PEM text of the file that `clientcas` names. */
   readonly clientAuthority?: string;
-  /** The size of the image's layer. */
+  /** The size of the image's layer in bytes. */
   readonly layerBytes?: number;
 }
 
-/** The upstream has `library/app:latest` with one layer. */
+/** Opens the stage. The upstream has `library/app:latest` with one layer. */
 export async function openTlsStage(
   owner: Owner,
   { tls, clientAuthority, layerBytes = 500_000 }: TlsStageOptions = {},

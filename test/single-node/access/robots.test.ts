@@ -1,4 +1,4 @@
-// Tokens for machines: made and revoked by a command beside the running cluster, in force at every frontend within seconds.
+// Tests tokens for machines: a command creates and revokes them, and every frontend applies changes within seconds.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ async function accessToken(frontend: { readonly url: string }): Promise<string> 
   return (JSON.parse(answer.body.toString()) as { readonly token: string }).token;
 }
 
-test('a robot pulls what it was made for, under any user name, and nothing else', async () => {
+test('a robot pulls only its own repositories, under any user name', async () => {
   for (const frontend of stage.frontends)
     for (const user of ['ci-main', 'whoever']) {
       const headers = basic(user, made);
@@ -47,13 +47,13 @@ test('a robot pulls what it was made for, under any user name, and nothing else'
   assert.match(log, /"denied":"its grants do not include docker\.io\/library\/app"/);
 });
 
-test('the list shows it, and not the token', async () => {
+test('the list shows the robot, but not its token', async () => {
   const list = await token('list');
   assert.match(list, /^ci-main {2}[0-9a-f]{16} {2}until \S+ {2}ghcr\.io\/team\/\*$/);
   assert.ok(!list.includes(made.slice(-20)));
 });
 
-test('a name that is taken, or none, is told in a sentence', async () => {
+test('a name that is taken or missing fails with a message', async () => {
   const again = await runCistern(['token', 'create', 'ci-main', '--config', stage.configFile]);
   assert.equal(again.code, 1);
   assert.match(again.stderr, /^cistern: A token named ci-main already exists. Revoke it first\.\n$/);
@@ -62,7 +62,7 @@ test('a name that is taken, or none, is told in a sentence', async () => {
   assert.match(none.stderr, /There is no token of the name or id "nobody"/);
 });
 
-test('who can only write to the store makes none up', async () => {
+test('a token cannot be forged with write access to the store', async () => {
   const forged = createRobotToken({ name: 'root', createdAtMs: 0 });
   const robots = join(stage.rootDirectory, 'cistern/state/robots');
   const object = JSON.stringify({ schema: 1, ...forged.record });
@@ -72,18 +72,18 @@ test('who can only write to the store makes none up', async () => {
   assert.doesNotMatch(await token('list'), /root/);
 });
 
-test('once it is revoked no frontend takes it, nor what it bought; others go on', async () => {
+test('all frontends reject a revoked token and its access tokens, and accept others', async () => {
   const access = await accessToken(stage.frontends[0]);
   const bearer = { authorization: `Bearer ${access}` };
   for (const frontend of stage.frontends) assert.equal(await statusOf(frontend, '/v2/', bearer), 200);
   await token('revoke', 'ci-main');
   for (const frontend of stage.frontends)
     for (const headers of [basic('ci-main', made), bearer])
-      await until('it is refused', async () => (await statusOf(frontend, '/v2/', headers)) === 401);
+      await until('the token is rejected', async () => (await statusOf(frontend, '/v2/', headers)) === 401);
   for (const frontend of stage.frontends) assert.equal(await statusOf(frontend, '/v2/', basic('ada', password)), 200);
 });
 
-test('the token stands nowhere but in the hands of who made it', async () => {
+test('the token is stored nowhere', async () => {
   const second = await token('create', 'other');
   for (const frontend of stage.frontends) assert.equal(await statusOf(frontend, '/v2/', basic('', second)), 200);
   const log = stage.frontends.flatMap((node) => node.log()).join('\n');

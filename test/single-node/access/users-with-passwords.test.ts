@@ -1,4 +1,4 @@
-// registry:2's `auth.htpasswd`: nobody else pulls, and the file is the operator's to change while clients pull.
+// Tests registry:2's `auth.htpasswd`: only its users pull, and the operator may change the file while clients pull.
 import assert from 'node:assert/strict';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -50,7 +50,7 @@ const paths = [
   '/v2/library/app/tags/list',
 ];
 
-test('users pull, and nobody else by any path, though it is cached', async () => {
+test('only users pull, by every path, also cached content', async () => {
   for (const shape of paths)
     for (const [user, password] of [
       ['ada', passwords.ada],
@@ -68,11 +68,11 @@ test('users pull, and nobody else by any path, though it is cached', async () =>
     }
 });
 
-test('what upstream is asked carries nothing of the clients', () => {
+test('requests to the upstream contain no credentials of clients', () => {
   for (const { headers } of upstream.requests()) assert.equal(headers.authorization, undefined);
 });
 
-test('metrics, health and webhooks have nothing to do with users', async () => {
+test('metrics, health and webhooks need no user', async () => {
   for (const endpoint of ['/metrics', '/healthz', '/readyz'])
     assert.equal((await sendRequest(cistern.metricsUrl + endpoint)).status, 200);
   const hook = `${cistern.url}/webhooks/pushed`;
@@ -84,19 +84,21 @@ test('metrics, health and webhooks have nothing to do with users', async () => {
 const statusAs = async (user: string, password: string) =>
   (await sendRequest(`${cistern.url}/v2/`, { headers: basic(user, password) })).status;
 
-test('the file is read again when it has changed, and missed by nobody while it is gone', async () => {
+test('a changed file is read again, and a missing file rejects no user', async () => {
   await writeUsers({ ada: passwords.changed });
   assert.equal(await statusAs('ada', passwords.ada), 401);
   assert.equal(await statusAs('bob', passwords.bob), 401);
   assert.equal(await statusAs('ada', passwords.changed), 200);
   await rm(path);
   assert.equal(await statusAs('ada', passwords.changed), 200);
-  await until('it is told', () => cistern.log().some((line) => line.includes('failed to reload authentication file')));
+  await until('the failure is logged', () =>
+    cistern.log().some((line) => line.includes('failed to reload authentication file')),
+  );
   await writeUsers({ ada: passwords.ada });
   assert.equal(await statusAs('ada', passwords.ada), 200);
 });
 
-test('guessing has an end', async () => {
+test('password guesses are locked out', async () => {
   const statuses = new Set<number>();
   for (let guess = 0; guess < 12; guess += 1)
     statuses.add(
@@ -107,21 +109,23 @@ test('guessing has an end', async () => {
   assert.equal(metrics.get('cistern_authentications_total{method="password",result="locked-out"}'), 2);
 });
 
-test('the logs say who it was, and nothing of passwords', async () => {
+test('the logs name the user, and contain no password', async () => {
   const last = await sendRequest(`${cistern.url}/v2/`, { headers: basic('ada', passwords.ada) });
-  await until('it is written', () => cistern.log().some((line) => line.includes(String(last.headers['x-request-id']))));
+  await until('the line is written', () =>
+    cistern.log().some((line) => line.includes(String(last.headers['x-request-id']))),
+  );
   const log = cistern.log().join('\n');
   assert.match(log, /"user":"bob"/);
   assert.match(log, /"denied":"the user name or the password is wrong"/);
   assert.match(log, /"denied":"too many wrong passwords"/);
-  assert.doesNotMatch(log, /"user":"eve"|mallory/, 'a name that is only claimed');
+  assert.doesNotMatch(log, /"user":"eve"|mallory/, 'an unproven name');
   for (const password of Object.values(passwords)) {
     assert.ok(!log.includes(password));
     assert.ok(!log.includes(Buffer.from(`ada:${password}`).toString('base64').slice(0, 20)));
   }
 });
 
-test('without users to read there is no start', async () => {
+test('a start fails without a readable users file', async () => {
   const file = join(directory, 'config.yml');
   const missing = join(directory, 'missing');
   await writeFile(file, `auth: { htpasswd: { realm: r, path: ${missing} } }\n`);

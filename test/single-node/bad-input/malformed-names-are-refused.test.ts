@@ -1,4 +1,5 @@
-// Names, tags and digests that break the grammar of the OCI distribution specification, and requests that are too long.
+// Tests names, tags and digests that violate the grammar of the OCI distribution specification, and requests that are
+// too long.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { assertRefused } from '../src/assert-refused.ts';
@@ -65,12 +66,12 @@ for (const name of [
       assertRefused(await sendRaw(port, `/v2/${name}/${rest}`), 400, 'NAME_INVALID', rest);
   });
 
-test('pages that are no numbers', async () => {
+test('page sizes that are not numbers are rejected', async () => {
   for (const n of ['many', '-1', '1.5', '9'.repeat(400)])
     assertRefused(await sendRaw(port, `/v2/library/app/tags/list?n=${n}`), 400, 'PAGINATION_NUMBER_INVALID', n);
 });
 
-test('whatever would write', async () => {
+test('all writing methods are rejected', async () => {
   const digest = `sha256:${hex}`;
   for (const [method, path] of [
     ['PUT', '/v2/library/app/manifests/latest'],
@@ -86,12 +87,12 @@ test('whatever would write', async () => {
   }
 });
 
-test('headers that are too long get an answer, not silence', async () => {
+test('too long headers get a response', async () => {
   const { status } = await sendRaw(port, '/v2/', { 'x-long': 'x'.repeat(70_000) });
   assert.equal(status, 431);
 });
 
-test('upstream heard of none of that, and the cache is well', async () => {
+test('the upstream got none of these requests, and the cache is healthy', async () => {
   assert.equal(upstream.count(), 0);
   assert.equal((await sendRequest(`${cistern.url}/v2/library/app/manifests/latest`)).status, 200);
 });

@@ -1,4 +1,5 @@
-// Paths that would climb out of the root directory, or into the fields of others, sent as no client would send them.
+// Tests paths that try to leave the root directory or to reach fields of other requests. They are sent unchanged,
+// unlike by any client.
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -72,11 +73,11 @@ for (const target of targets)
     assert.doesNotMatch(answer.body.toString(), /not to be read|root:/);
   });
 
-test('upstream heard of none of them', () => {
+test('the upstream got none of these requests', () => {
   assert.equal(upstream.count(), 0);
 });
 
-test('every file is where files belong', async () => {
+test('every file is in its proper directory', async () => {
   await sendRaw(port, '/v2/library/app/manifests/latest');
   await sendRaw(port, `/v2/library/app/blobs/${digest}`);
   const files = await filesBelow(directory);

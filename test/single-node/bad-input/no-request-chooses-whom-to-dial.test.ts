@@ -1,4 +1,4 @@
-// Names in a request are looked up in the table of upstreams. None is ever an address.
+// Tests that names in a request are only looked up in the table of upstreams. A name is never used as an address.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
@@ -65,7 +65,7 @@ for (const [what, target, status, code] of [
     assertRefused(await sendRaw(port, target), status, code);
   });
 
-test('two values of ns never mean one that is not in the table', async () => {
+test('two values of ns never select an upstream outside the table', async () => {
   for (const query of [`ns=docker.io&ns=${address}`, `ns=${address}&ns=docker.io`]) {
     const { status } = await sendRaw(port, `${path}?${query}`);
     assert.ok([200, 400, 404].includes(status), `status ${status}`);
@@ -74,7 +74,7 @@ test('two values of ns never mean one that is not in the table', async () => {
   upstream.reset();
 });
 
-test('what a proxy would say of hosts leads nowhere', async () => {
+test('forwarded host headers are ignored', async () => {
   const { status } = await sendRaw(port, `${path}?ns=unknown.example.com`, {
     host: address,
     'x-forwarded-host': address,
@@ -89,7 +89,7 @@ test('what a proxy would say of hosts leads nowhere', async () => {
   upstream.reset();
 });
 
-test('nobody was dialled for any of that', () => {
+test('none of these requests dialled another host', () => {
   assert.equal(connections, 0);
   assert.equal(upstream.count(), 0);
   assert.equal(quay.count(), 0);

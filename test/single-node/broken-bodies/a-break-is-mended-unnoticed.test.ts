@@ -1,4 +1,4 @@
-// An upstream connection that breaks is no client's concern as long as upstream answers Range for the rest.
+// No client notices a broken upstream connection if the upstream answers Range requests for the rest.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createGate } from '@cistern/fake-upstream';
@@ -18,7 +18,7 @@ for (const [how, fault] of [
   ['reset', { resetAfterBytes: 1_000_000 }],
   ['ended', { endAfterBytes: 1_000_000 }],
 ] as const)
-  test(`a connection that is ${how} costs one further request, for the rest`, async () => {
+  test(`a connection that is ${how} costs one more request, for the rest`, async () => {
     const { bytes, digest, url } = addBlob(how);
     const gate = createGate();
     upstream.addFault({ digest, method: 'GET', times: 1 }, { ...fault, gate });
@@ -39,7 +39,7 @@ for (const [how, fault] of [
     assert.equal(second.bytesSent, size - Number(offset));
   });
 
-test('a connection that breaks several times costs one request each, and every byte once', async () => {
+test('each break of a connection costs one request, and every byte is fetched once', async () => {
   const { bytes, digest, url } = addBlob('several');
   upstream.addFault({ digest, method: 'GET', times: 3 }, { endAfterBytes: 700_000 });
   const answer = await sendRequest(url);
@@ -51,7 +51,7 @@ test('a connection that breaks several times costs one request each, and every b
   assert.equal(upstream.bytesSent(digest), size);
 });
 
-test('the metrics count what was mended', async () => {
+test('the metrics count resumed bodies', async () => {
   const { body } = await sendRequest(`${cistern.metricsUrl}/metrics`);
   assert.match(body.toString(), /^cistern_upstream_resumes_total\{upstream="docker\.io"\} 5$/m);
 });

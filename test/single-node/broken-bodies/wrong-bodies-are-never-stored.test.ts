@@ -1,4 +1,5 @@
-// Whatever is wrong with a body: no client takes it for whole, nothing of it is stored, and the next request fetches anew.
+// Tests wrong bodies of all kinds: no client takes them for complete, no part of them is stored, and the next request
+// fetches again.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { Fault } from '@cistern/fake-upstream';
@@ -9,17 +10,17 @@ import { spoolFiles, storedDigests, wronglyStored } from '../src/store-files.ts'
 import { until } from '../src/until.ts';
 
 const large = 400_000;
-/** Withheld whole until it is verified. */
+/** Withheld completely until it is verified. */
 const small = 1000;
 
-/** `cut`: a 200 whose connection is reset. `refused`: an error in place of an answer. */
+/** `cut` is a 200 whose connection is reset. `refused` is an error response. */
 type End = 'cut' | 'refused';
 
 interface Case {
   readonly fault: Fault;
-  /** Where the manifest has told the size. */
+  /** The end if the manifest states the size. */
   readonly end: End;
-  /** Where nobody has told the size before; default: the same. */
+  /** The end if the size is unknown. By default the same. */
   readonly endUntold?: End;
   readonly size?: number;
 }
@@ -48,17 +49,17 @@ const cases: Readonly<Record<string, Case>> = {
   'the content is shorter': { fault: { size: large - 1000 }, end: 'refused', endUntold: 'cut' },
   'the content is longer': { fault: { size: large + 1000 }, end: 'refused', endUntold: 'cut' },
   'the content is empty': { fault: { size: 0 }, end: 'refused' },
-  'Content-Length says less than there is': {
+  'Content-Length is too small': {
     fault: { contentLength: large - 1000 },
     end: 'refused',
     endUntold: 'cut',
   },
-  'Content-Length says more than there is': {
+  'Content-Length is too large': {
     fault: { contentLength: large + 1000, ignoreRange: true },
     end: 'refused',
     endUntold: 'cut',
   },
-  'the body is compressed, which nobody asked for': { fault: { gzip: true }, end: 'refused' },
+  'the body is compressed without a request for compression': { fault: { gzip: true }, end: 'refused' },
 };
 
 const { upstream, cistern } = await openStage({ after });
@@ -67,7 +68,7 @@ const isStored = async (digest: string) => (await storedDigests(cistern.rootDire
 
 for (const [name, { fault, end, endUntold = end, size = large }] of Object.entries(cases))
   for (const told of [true, false])
-    test(`${name}, the size ${told ? 'told by the manifest' : 'untold'}`, async () => {
+    test(`${name}, the size ${told ? 'known from the manifest' : 'unknown'}`, async () => {
       const bytes = seededBytes(size, `${name} ${told}`);
       const image = upstream.addImage('library/app', { tag: 'latest', layers: [bytes] });
       const digest = image.layers[0]!.digest;
@@ -92,7 +93,7 @@ for (const [name, fault] of Object.entries<Fault>({
   'chunked, beyond the size in the manifest': { contentLength: 'absent', size: large + 1000 },
   'beyond Content-Length': { contentLength: large, size: large + 1000 },
 }))
-  test(`bytes that follow the right ones are neither sent nor stored: ${name}`, async () => {
+  test(`bytes after the correct ones are neither sent nor stored: ${name}`, async () => {
     const bytes = seededBytes(large, name);
     const image = upstream.addImage('library/app', { tag: 'latest', layers: [bytes] });
     const digest = image.layers[0]!.digest;
@@ -103,7 +104,7 @@ for (const [name, fault] of Object.entries<Fault>({
     assert.ok(answer.complete && answer.body.equals(bytes));
   });
 
-test('a connection that would be kept is closed too, and nothing follows the part that was sent', async () => {
+test('a keep-alive connection is also closed, and nothing follows the sent part', async () => {
   const { digest } = upstream.addBlob('library/app', seededBytes(large, 'kept'));
   upstream.addFault({ digest, method: 'GET' }, { flipByteAt: 0 });
   const received = await exchange(
@@ -118,7 +119,7 @@ test('a connection that would be kept is closed too, and nothing follows the par
   assert.equal(received.indexOf('HTTP/1.1', bodyStart), -1);
 });
 
-test('every file that is stored holds what its digest says', async () => {
+test('every stored file matches its digest', async () => {
   assert.deepEqual(await wronglyStored(cistern.rootDirectory), []);
 });
 
@@ -131,6 +132,6 @@ function assertEnd(answer: Answer, end: End): void {
     return;
   }
   assert.equal(status, 200);
-  assert.equal(complete, false, 'the answer must not end as if it were whole');
+  assert.equal(complete, false, 'the response must not end as if it were complete');
   assert.ok(body.length < Number(headers['content-length']));
 }

@@ -1,4 +1,5 @@
-// `cistern export` and `cistern import`: a cache that reaches no upstream is filled by a file, and serves what is in it.
+// Tests `cistern export` and `cistern import`: a file fills a cache that reaches no upstream, and the cache serves its
+// images.
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -43,7 +44,7 @@ test('images of two upstreams are exported into one archive', () => {
   assert.match(exported.stderr, /2 images, 11 manifests and blobs \(.*\) are in .*bundle\.tar\.\n$/);
 });
 
-test('everything is pulled once, and from then on the same archive comes of it without upstream', async () => {
+test('the first export pulls everything once, and later exports create the same archive without upstream', async () => {
   const gets = [hub, quay].map((upstream) => upstream.count({ method: 'GET' }));
   const again = join(directory, 'again.tar');
   const run = await runCistern(['export', ...names.toReversed(), '-o', again, '--config', connected]);
@@ -55,7 +56,7 @@ test('everything is pulled once, and from then on the same archive comes of it w
   );
 });
 
-test('an empty cache without upstream serves all of it after the import, byte for byte', async (t) => {
+test('an empty cache without upstream serves all images after the import, byte for byte', async (t) => {
   const nowhere = 'http://127.0.0.1:1';
   const config = await writeConfig('isolated', { hub: nowhere, quay: nowhere });
   const run = await runCistern(['import', bundle, '--config', config]);
@@ -83,6 +84,6 @@ test('an empty cache without upstream serves all of it after the import, byte fo
   }
   assert.deepEqual((await get('quay.io/org/app/manifests/v1')).body, Buffer.from(single.bytes));
   for (const digest of digestsIn(single)) await get(`quay.io/org/app/blobs/${digest}`);
-  // What it does not hold, it does not give away.
+  // The cache does not serve a blob that the repository does not hold.
   assert.equal((await sendRequest(`${cistern.url}/v2/library/other/blobs/${single.config.digest}`)).status, 503);
 });

@@ -1,4 +1,4 @@
-// The nodes of a cluster as one starts them by hand, from one file: a real Redis, a real bucket, one node of each kind.
+// Starts the nodes of a cluster as an operator does, from one file: a real Redis, a real bucket, one node of each kind.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
@@ -45,7 +45,7 @@ await writeFile(
 const pull = async ({ url }: { readonly url: string }, blob: string) =>
   (await sendRequest(`${url}/v2/library/app/blobs/${blob}`)).body;
 
-test('a frontend serves what a worker fetches, and a second one what is stored', async () => {
+test('a frontend serves content that a worker fetches, and a second frontend serves it from the store', async () => {
   const worker = await startNodeProcess({ after }, 'worker', configFile);
   const frontend = await startNodeProcess({ after }, 'frontend', configFile);
   assert.equal((await sendRequest(`${frontend.url}/v2/library/app/manifests/latest`)).status, 200);
@@ -58,7 +58,7 @@ test('a frontend serves what a worker fetches, and a second one what is stored',
   for (const node of [worker, frontend]) assert.deepEqual(await node.stop(), { code: 0, signal: null });
 });
 
-test('the admin node counts what is cached', async () => {
+test('the admin node counts cached content', async () => {
   const admin = await startNode({ after }, 'admin', configFile);
   const { parts } = JSON.parse((await sendRequest(admin.url)).body.toString());
   assert.partialDeepStrictEqual(parts, { index: 'ok', store: 'ok' });
@@ -67,7 +67,7 @@ test('the admin node counts what is cached', async () => {
   assert.match(metrics, /^cistern_part_up\{part="store"\} 1$/m);
 });
 
-test('a node of its own serves what is in the bucket, with its index on its disk', async (t) => {
+test('a single node with its index on disk serves content of the bucket', async (t) => {
   const indexdirectory = join(directory, 'made', 'by', 'us');
   const cistern = await openCistern(t, { config: { storage: { s3: { ...storage.s3, indexdirectory } }, upstreams } });
   assert.ok((await pull(cistern, digest)).equals(layer));

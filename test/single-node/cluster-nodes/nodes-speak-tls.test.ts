@@ -1,4 +1,5 @@
-// TLS wherever nodes speak: mutual between frontends and workers, and with Redis. They share a directory of one machine.
+// Tests TLS on all connections of nodes: mutual between frontends and workers, and with Redis. They share a directory
+// on one machine.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -39,13 +40,13 @@ await writeFile(
     worker: { tls: { certificate: certFile, key: keyFile, ca: caFile } },
     storage: { filesystem: { rootdirectory: join(directory, 'shared') } },
     http: { debug: { prometheus: { enabled: true } } },
-    // The gate holds a body for as long as a busy machine needs.
+    // The gate may hold a body for a long time on a busy machine.
     upstreams: { 'docker.io': { url: upstream.url, timeouts: { silence: '1h', body: '1h' } } },
   }),
 );
 
 test('a frontend follows a fill over mutual TLS, and a stranger cannot', async (t) => {
-  // Held, so that nothing can be read from the store instead.
+  // Held, so that the frontend cannot read from the store instead.
   const gate = createGate();
   upstream.addFault({ digest, method: 'GET' }, { gate });
   gate.allow(1_000_000);

@@ -1,4 +1,5 @@
-// Nodes that start while Redis or S3 is down: they serve what they can, say what is missing, and need no second start.
+// Tests nodes that start while Redis or S3 is down: they serve as much as possible, report the missing server, and need
+// no restart.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
@@ -59,7 +60,7 @@ async function assertDegraded(debugUrl: string, part: string, reason: RegExp): P
   assert.match(parts[part] ?? '', reason);
 }
 
-test('a frontend that starts without Redis serves from the store, and with a worker all of it when Redis is there', async (t) => {
+test('a frontend that starts without Redis serves from the store, and serves everything with a worker once Redis is up', async (t) => {
   const worker = await startNode(t, 'worker', configFile);
   const first = await startNode(t, 'frontend', configFile);
   assert.equal((await get(first.url, 'warm/manifests/1.0.0')).status, 200);
@@ -89,7 +90,7 @@ test('a frontend that starts without Redis serves from the store, and with a wor
   await other.stop();
 });
 
-test('nodes that start without S3 fetch blobs, refuse manifests, and do all of it when S3 is there', async (t) => {
+test('nodes that start without S3 fetch blobs, reject manifests, and serve everything once S3 is up', async (t) => {
   const { layers } = upstream.addImage('library/late', { tag: '1.0.0', layers: [seededBytes(1_000_000, 'late')] });
   const early = await startNode(t, 'worker', configFile);
   await early.stop();
@@ -110,7 +111,7 @@ test('nodes that start without S3 fetch blobs, refuse manifests, and do all of i
   assert.equal((await get(frontend.url, `late/blobs/${layers[0]?.digest ?? ''}`)).body.length, 1_000_000);
 });
 
-test('a refusal by a server ends the start at once, and says what to mend', async (t) => {
+test('a rejection by a server ends the start immediately, and the error names the fix', async (t) => {
   const { s3: own } = configuration.storage;
   const wrong = [
     [{ redis: { ...configuration.redis, password: 'wrong' } }, 'index-unavailable', /the user name or the password/],

@@ -1,4 +1,4 @@
-// A cold image for many clients of a cluster, behind a registry that wants tokens.
+// Tests a cold image for many clients of a cluster, behind a registry that requires tokens.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openUpstream, seededBytes } from '../src/open-stage.ts';
@@ -16,12 +16,12 @@ const config = {
     'docker.io': { url: upstream.url, default: true, timeouts: { silence: '10s' } },
     'quay.io': { url: scheduled.url },
   },
-  // Prewarmed, where no token is wanted.
+  // Prewarms from an upstream that needs no token.
   prewarm: { images: [{ image: 'quay.io/org/app', tags: ['none'] }] },
 };
 const cluster = await openCluster({ after }, { workers: 3, config });
 
-test('fifty clients that pull a cold image through three workers at once cost one token', async () => {
+test('fifty clients that pull a cold image through three workers at the same time cost one token', async () => {
   const paths = ['manifests/latest', ...image.layers.map(({ digest }) => `blobs/${digest}`)];
   const expected = [image.bytes, ...layers];
   await Promise.all(
@@ -33,7 +33,7 @@ test('fifty clients that pull a cold image through three workers at once cost on
   assert.equal(upstream.count({ endpoint: 'token' }), 1);
 });
 
-/** As clients do: 503 says that it may work in a moment, and on a busy machine it does. */
+/** Pulls like a client, which retries a 503. On a busy machine the retry succeeds. */
 async function pull(url: string, expected: Buffer): Promise<void> {
   await until(url, async () => {
     const { status, body } = await sendRequest(url);

@@ -1,4 +1,4 @@
-// Frontends and workers of one cluster in the process of the test, with a real Redis and a directory that they share.
+// Opens frontends and workers of one cluster in the process of the test, with a real Redis and a shared directory.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { commandTimeoutMs, type Redis, startRedis } from '@cistern/test-servers';
@@ -6,11 +6,11 @@ import { openDirectory, type Owner } from '../src/open-stage.ts';
 import { type StartedNode, startNode } from './start-node.ts';
 
 export interface ClusterOptions {
-  /** How many; default 2. */
+  /** Number of frontends; 2 by default. */
   readonly frontends?: number;
-  /** How many; default 1. */
+  /** Number of workers; 1 by default. */
   readonly workers?: number;
-  /** Sections of the file that all nodes read, beside Redis, the store and the secret. */
+  /** Sections of the file that all nodes read, in addition to Redis, the store and the secret. */
   readonly config: Readonly<Record<string, unknown>>;
 }
 
@@ -20,7 +20,7 @@ export interface Cluster {
   readonly redis: Redis;
   readonly configFile: string;
   readonly rootDirectory: string;
-  /** One more. */
+  /** Starts one more frontend. */
   startFrontend(): Promise<StartedNode>;
 }
 
@@ -28,7 +28,7 @@ export async function openCluster(
   owner: Owner,
   { frontends = 2, workers = 1, config }: ClusterOptions,
 ): Promise<Cluster> {
-  // Hooks run in the order of their making, and nodes use Redis and the directory until they have ended.
+  // Hooks run in the order of their creation, and nodes use Redis and the directory until they stop.
   const nodes: StartedNode[] = [];
   owner.after(() => Promise.all(nodes.map((node) => node.stop())));
   const directory = await openDirectory(owner);

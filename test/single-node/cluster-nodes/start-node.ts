@@ -1,4 +1,4 @@
-// One node of a cluster, as one starts it by hand: in the process of the test, or as a process of its own.
+// Starts one node of a cluster as an operator does: in the process of the test, or as its own process.
 import { startNode as startInProcess } from '@cistern/cli/testing/start-node';
 import { freePort, type ProcessExit, startProcess } from '@cistern/test-servers';
 import type { Owner } from '../src/open-stage.ts';
@@ -7,19 +7,19 @@ import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 
 export interface StartedNode {
-  /** Of what it is there for: the registry, the fill server, the admin server; `http://127.0.0.1:<port>`. */
+  /** URL of the registry, the fill server or the admin server: `http://127.0.0.1:<port>`. */
   readonly url: string;
-  /** Of `/metrics`, `/healthz` and `/readyz`, without a path. */
+  /** Base URL of `/metrics`, `/healthz` and `/readyz`. */
   readonly debugUrl: string;
-  /** Lines of its log so far. */
+  /** Returns the lines of its log so far. */
   log(): string[];
-  /** Idempotent. */
+  /** Stops the node. Idempotent. */
   stop(): Promise<unknown>;
 }
 
 export interface NodeProcess extends StartedNode {
   stop(): Promise<ProcessExit>;
-  /** `kill -9`. */
+  /** Sends `kill -9`. */
   kill(): Promise<ProcessExit>;
 }
 
@@ -45,14 +45,14 @@ async function placeOf(command: NodeCommand) {
   };
 }
 
-/** Ready when it says so; stopped with its owner. */
+/** Resolves when the node reports that it is ready. It stops with its owner. */
 export async function startNode(owner: Owner, command: NodeCommand, configFile: string): Promise<StartedNode> {
   const node = await startUnready(owner, command, configFile);
   await untilReady(node, command);
   return node;
 }
 
-/** Resolves when it listens; stopped with its owner. */
+/** Resolves when the node listens. It stops with its owner. */
 export async function startUnready(owner: Owner, command: NodeCommand, configFile: string): Promise<StartedNode> {
   const { env, url, debugUrl } = await placeOf(command);
   const { log, stop } = await startInProcess(command, configFile, { ...process.env, ...env });
@@ -64,7 +64,7 @@ export async function untilReady({ debugUrl }: Pick<StartedNode, 'debugUrl'>, co
   await until(`the ${command} is ready`, async () => (await sendRequest(`${debugUrl}/readyz`)).status === 200);
 }
 
-/** Ready when it says so; stopped with its owner. */
+/** Resolves when the node reports that it is ready. It stops with its owner. */
 export async function startNodeProcess(owner: Owner, command: NodeCommand, configFile: string): Promise<NodeProcess> {
   const { env, url, debugUrl } = await placeOf(command);
   const node = await startProcess({

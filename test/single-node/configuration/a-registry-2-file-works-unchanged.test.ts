@@ -1,4 +1,4 @@
-// The file that people run registry:2 with as a mirror of Docker Hub, byte for byte but for addresses and directory.
+// Tests a typical file of registry:2 as a mirror of Docker Hub, unchanged except for addresses and directory.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -80,7 +80,7 @@ proxy:
 
   const output = cistern.outputLines().join('\n');
   assert.match(output, /"service":"registry"/);
-  // Nothing in such a file is worth a warning; port 5001 may be somebody else's on the machine that runs this.
+  // Nothing in such a file deserves a warning. Port 5001 may be in use on this machine.
   assert.doesNotMatch(output.replaceAll(/^.*the port of metrics and health is taken.*$/gm, ''), /WARN|ERROR/);
   assert.doesNotMatch(output, new RegExp(account.password));
 });
@@ -97,7 +97,7 @@ test("containerd's requests for another registry's images reach the one upstream
   assert.equal((await ask('manifests/missing?ns=docker.io', 'HEAD')).status, 404);
 });
 
-test("registry 3's credential helper in the place of the password", async (t) => {
+test('the credential helper of registry 3 replaces the password', async (t) => {
   const helper = join(directory, 'helper');
   const answer = JSON.stringify({ ServerURL: '', Username: account.username, Secret: account.password });
   await writeFile(helper, `#!/bin/sh\nread server && echo '${answer}'\n`, { mode: 0o755 });
@@ -108,7 +108,7 @@ test("registry 3's credential helper in the place of the password", async (t) =>
   assert.ok(!cistern.log().join('\n').includes(account.password));
 });
 
-test("registry 3's limit on the age of content is a warning, and content stays past it", async (t) => {
+test('the age limit of registry 3 causes a warning, and content stays beyond it', async (t) => {
   const config = `version: 0.1\nproxy: {remoteurl: "${upstream.url}", username: ${account.username}, password: ${account.password}, ttl: 1s}\n`;
   const cistern = await openCistern(t, { config });
   const pull = () => sendRequest(`${cistern.url}/v2/library/app/blobs/${image.config.digest}`);

@@ -1,5 +1,5 @@
-// Every library takes memory of every process that loads it, for as long as it runs: those of parts that are not configured,
-// or that nobody has asked for, stay where they are.
+// Every loaded library takes memory in every process for as long as it runs. Libraries of parts that are not configured
+// or not used are not loaded.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { openDirectory, openProcess } from '../src/open-stage.ts';
 
 const preloaded = import.meta.resolve('../src/list-loaded.ts');
 
-test('a cache without a cluster, users, limits, traces or certificates loads nothing of them', async (t) => {
+test('a cache without cluster, users, limits, traces or certificates does not load their libraries', async (t) => {
   const file = join(await openDirectory(t), 'loaded.json');
   const cistern = await openProcess(t, {
     config: { admin: { addr: '127.0.0.1:0' } },
@@ -17,7 +17,7 @@ test('a cache without a cluster, users, limits, traces or certificates loads not
   await cistern.stop();
   const loaded = JSON.parse(await readFile(file, 'utf8')) as readonly string[];
   const packages = new Set(loaded.flatMap((url) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []));
-  for (const needed of ['fastify', 'pino', 'undici', 'zod']) assert.ok(packages.has(needed), `${needed} is not there`);
+  for (const needed of ['fastify', 'pino', 'undici', 'zod']) assert.ok(packages.has(needed), `${needed} is missing`);
   const needless = ['bullmq', 'ioredis', 'minio', 'jose', 'bcrypt', 'rate-limiter-flexible', 'acme-client', 'ajv'];
   const later = [
     '@fastify/swagger',
@@ -32,7 +32,7 @@ test('a cache without a cluster, users, limits, traces or certificates loads not
     [...needless, ...later].filter((name) => packages.has(name)),
     [],
   );
-  // The one behind `fetch`, which comes with an import of `node:http`.
+  // An import of `node:http` loads the undici behind `fetch`.
   const clients = loaded.filter((name) => name.startsWith('NativeModule internal/deps/undici'));
   assert.deepEqual(clients, []);
 });

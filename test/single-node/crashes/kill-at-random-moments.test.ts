@@ -1,4 +1,4 @@
-// `kill -9` at any moment of a series of pulls: what is on the disk is right, and what is served afterwards is too.
+// Sends `kill -9` at any moment of a series of pulls. Afterwards the data on the disk and all responses are correct.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -25,7 +25,7 @@ test(`a cache that is killed ${rounds} times while images are pulled (seed ${see
     return { tag: `v${number}`, image };
   });
 
-  /** Every part of an image at once, twice. Whatever is answered whole must be right. */
+  /** Pulls every part of an image at the same time, twice. Every complete response must be correct. */
   async function pull(
     cistern: CisternPlace,
     { tag, image }: (typeof images)[number],
@@ -42,9 +42,9 @@ test(`a cache that is killed ${rounds} times while images are pulled (seed ${see
     await Promise.all([...blobs, ...blobs].map((digest) => get(`blobs/${digest}`, contents.get(digest)!)));
   }
 
-  // Blobs are answered one after the other, and not all at once.
+  // Blobs arrive one after the other, not all at the same time.
   upstream.addFault({ endpoint: 'blob' }, { bytesPerSecond: 10_000_000 });
-  // One of the first round is not answered at all: when that ends something is committed, and this is not.
+  // One blob of the first round never arrives: at the end something is committed, and this blob is not.
   upstream.addFault({ digest: images[0]!.image.layers[0]!.digest }, { stallAfterBytes: 0 });
   let committed = 0;
   for (let round = 0; round < rounds; round += 1) {
@@ -53,7 +53,7 @@ test(`a cache that is killed ${rounds} times while images are pulled (seed ${see
     upstream.reset();
     const pulled = images.slice(round * imagesPerRound, (round + 1) * imagesPerRound);
     const pulls = pulled.map((image) => pull(cistern, image, false));
-    // Each image is a manifest and two layers.
+    // Each image has a manifest and two layers.
     const answers = random.between(imagesPerRound, imagesPerRound * 3 - 1);
     await upstream.waitForRequests({ outcome: 'finished' }, answers, 60_000);
     // real-time: the process is killed at a random moment
@@ -66,8 +66,8 @@ test(`a cache that is killed ${rounds} times while images are pulled (seed ${see
   }
   upstream.clearFaults();
   t.diagnostic(`${committed} blobs and manifests were committed before the last kill`);
-  assert.ok(committed > 0, 'at least something was committed, or this test shows nothing');
-  assert.ok(committed < contents.size + images.length, 'at least something was interrupted');
+  assert.ok(committed > 0, 'something was committed; otherwise this test proves nothing');
+  assert.ok(committed < contents.size + images.length, 'something was interrupted');
 
   const cistern = await openCistern(t, { rootDirectory, config: cacheOf(upstream) });
   for (const image of images) await pull(cistern, image, true);

@@ -1,4 +1,4 @@
-// `kill -9` in the middle of a fill: nothing of it is ever served, nothing of it stays.
+// Sends `kill -9` in the middle of a fill: no part of it is ever served or stays on the disk.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createGate } from '@cistern/fake-upstream';
@@ -41,10 +41,7 @@ test('a cache that is killed during a fill', async (t) => {
       assert.equal(status, 503);
     }
     const manifest = await sendRequest(`${restarted.url}/v2/library/app/manifests/${image.digest}`);
-    assert.ok(
-      manifest.status === 200 && manifest.body.equals(image.bytes),
-      'what was committed before is still served',
-    );
+    assert.ok(manifest.status === 200 && manifest.body.equals(image.bytes), 'content committed before is still served');
 
     await upstream.acceptConnections();
     const pulled = await sendRequest(restarted.url + path);

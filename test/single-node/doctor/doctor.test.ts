@@ -1,4 +1,4 @@
-// `cistern doctor`, sent to caches that are well and to what is not.
+// Tests `cistern doctor` with healthy caches and with broken targets.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -33,7 +33,7 @@ async function openServer(t: TestContext, answer: Answering): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('a cache that is well', async (t) => {
+test('a healthy cache passes all checks', async (t) => {
   const { upstream, cistern } = await openStage(t);
   upstream.addImage('library/app', { tag: 'latest' });
   const { code, findings } = await visit(cistern.url);
@@ -53,7 +53,7 @@ test('a cache that is well', async (t) => {
   assert.equal(code, 0);
 });
 
-test("a cache of registry:2's one upstream, which takes any ns", async (t) => {
+test('a cache with the one upstream of registry:2 accepts any ns', async (t) => {
   const upstream = await openUpstream(t);
   upstream.addImage('acme/app', { tag: '1' });
   const cistern = await openCistern(t, { config: { proxy: { remoteurl: upstream.url } } });
@@ -61,7 +61,7 @@ test("a cache of registry:2's one upstream, which takes any ns", async (t) => {
   assert.equal(code, 0, JSON.stringify(findings));
 });
 
-test('nothing listens, and what listens is no registry', async (t) => {
+test('a closed port and a server that is no registry are reported', async (t) => {
   const nobody = await visit(`http://127.0.0.1:${await freePort()}`);
   assert.deepEqual(nobody.findings, [
     ['WRONG', 'reach', 'nothing listens there: look at the port, and whether the cache runs'],
@@ -71,7 +71,7 @@ test('nothing listens, and what listens is no registry', async (t) => {
   assert.match((await visit(url)).findings[0]?.[2] ?? '', /answers there \(200\) is no registry/);
 });
 
-test('an image that is not there is told in the words of the cache', async (t) => {
+test('a missing image is reported with the message of the cache', async (t) => {
   const { cistern } = await openStage(t);
   const { code, findings } = await visit(cistern.url);
   assert.match(findings.at(-1)?.join(' ') ?? '', /^WRONG manifest by ns it answers 404 and not 200: /);

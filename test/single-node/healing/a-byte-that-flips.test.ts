@@ -1,5 +1,5 @@
-// A disk flips one bit of what a running cache has stored. Manifests and small blobs are never sent with it. The end of a large blob is
-// not sent by the first read of the day, nor to a client that asks for it again.
+// A disk flips one bit of a running cache's store. Manifests and small blobs are never sent with it. For a large blob,
+// neither the first read of the day nor a repeated request of a client gets the end.
 import assert from 'node:assert/strict';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ function isStored(url: string, digest: string): () => Promise<boolean> {
   return async () => (await sendRequest(blobUrl(url, digest), { method: 'HEAD' })).headers['x-cache'] === 'HIT';
 }
 
-test('what is stored is found damaged by its readers, and heals', async (t) => {
+test('readers detect damaged content, and it heals', async (t) => {
   const upstream = await openUpstream(t);
   const rootDirectory = await openDirectory(t);
   const image = upstream.addImage('library/app', { tag: 'latest', layers: [small, ranged, large] });
@@ -45,7 +45,7 @@ test('what is stored is found damaged by its readers, and heals', async (t) => {
   for (const digest of [smallDigest, rangedDigest, largeDigest]) await sendRequest(blobUrl(before.url, digest));
   for (const digest of [smallDigest, rangedDigest, largeDigest])
     await until('it is stored', isStored(before.url, digest));
-  // What the process has in memory is right.
+  // The process has correct copies in memory, so it restarts.
   await before.stop();
   const cistern = await openCistern(t, options);
   const manifestUrl = `${cistern.url}/v2/library/app/manifests/${image.digest}`;

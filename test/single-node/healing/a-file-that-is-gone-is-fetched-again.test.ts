@@ -1,4 +1,4 @@
-// Somebody removes files under a running cache: whoever asks next gets them from upstream, and never a 200 with less.
+// Files are removed under a running cache. The next request gets them from upstream, and never a 200 with fewer bytes.
 import assert from 'node:assert/strict';
 import { appendFile, rm, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -45,7 +45,7 @@ test('blobs and manifests, one by one and all at once', async (t) => {
   await t.test('a blob that is cut short', async () => {
     await truncate(file, size / 2);
     const answer = await sendRequest(blob);
-    assert.ok(!answer.complete || answer.body.equals(bytes), 'never a 200 with less');
+    assert.ok(!answer.complete || answer.body.equals(bytes), 'never a 200 with fewer bytes');
     await pull();
   });
 

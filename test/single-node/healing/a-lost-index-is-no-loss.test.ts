@@ -1,4 +1,4 @@
-// The store is the truth: without the index's file, or with a spoiled one, everything is still served.
+// Tests that the store is the truth: everything is served without the index's file, or with a damaged one.
 import assert from 'node:assert/strict';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,10 +11,10 @@ const damages: Readonly<Record<string, (directory: string) => Promise<void>>> = 
   async 'after the index is removed'(directory) {
     for (const name of await readdir(directory)) if (name.startsWith('index.sqlite')) await rm(join(directory, name));
   },
-  'after the index is spoiled': (directory) => writeFile(join(directory, 'index.sqlite'), Buffer.alloc(20_000, 'x')),
+  'after the index is damaged': (directory) => writeFile(join(directory, 'index.sqlite'), Buffer.alloc(20_000, 'x')),
 };
 
-test('tags, manifests and blobs are served while upstream is away', async (t) => {
+test('tags, manifests and blobs are served while upstream is unavailable', async (t) => {
   const upstream = await openUpstream(t);
   const rootDirectory = await openDirectory(t);
   const image = upstream.addImage('library/app', { tag: 'latest' });

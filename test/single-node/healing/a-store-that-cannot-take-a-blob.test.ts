@@ -1,4 +1,4 @@
-// A disk that cannot take a blob is no reason for a client to go without, nor for a second fetch.
+// A disk that cannot store a blob causes neither a failed request nor a second fetch.
 import assert from 'node:assert/strict';
 import { mkdir, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -8,12 +8,12 @@ import { sendRequest } from '../src/send-request.ts';
 import { blobFile, spoolFiles, wronglyStored } from '../src/store-files.ts';
 import { until } from '../src/until.ts';
 
-test('clients are served from the fill until the store takes it', async (t) => {
+test('clients are served from the fill until the store accepts the blob', async (t) => {
   const { upstream, cistern } = await openStage(t);
   const bytes = seededBytes(500_000, 'no room');
   const { digest } = upstream.addBlob('library/app', bytes);
   const url = `${cistern.url}/v2/library/app/blobs/${digest}`;
-  // A link that leads nowhere where the blob's directory should be: nothing is there, and nothing can be made there.
+  // A dangling link replaces the blob's directory: nothing exists there, and nothing can be created.
   const obstacle = dirname(blobFile(cistern.rootDirectory, digest));
   await mkdir(dirname(obstacle), { recursive: true });
   await symlink(join(cistern.rootDirectory, 'missing', 'place'), obstacle);

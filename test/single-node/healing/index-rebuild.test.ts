@@ -1,4 +1,4 @@
-// `cistern index rebuild`: whatever the index has lost is found again in the store, and upstream is asked for nothing.
+// Tests `cistern index rebuild`: it restores a lost index from the store, without a request to upstream.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
@@ -22,7 +22,7 @@ async function pull(url: string): Promise<void> {
 
 const found = /^The index is complete: (\d+) blobs \((\d+) added\), 1 manifests, 1 tags \((\d+) added\)\.\n$/;
 
-test('of one node, which has to be stopped', async (t) => {
+test('the index of one node is rebuilt while it is stopped', async (t) => {
   const rootDirectory = await openDirectory(t);
   const first = await openCistern(t, { config: cacheOf(upstream), rootDirectory });
   await pull(first.url);
@@ -39,7 +39,7 @@ test('of one node, which has to be stopped', async (t) => {
   assert.deepEqual(found.exec(again.stdout)?.slice(1), ['3', '0', '0']);
 });
 
-test('of a cluster, while it runs', async (t) => {
+test('the index of a cluster is rebuilt while it runs', async (t) => {
   const redis = await startRedis();
   t.after(() => redis.close());
   const directory = await openDirectory(t);
@@ -56,7 +56,7 @@ test('of a cluster, while it runs', async (t) => {
   await pull(cistern.url);
   const file = join(directory, 'cluster.yml');
   await writeFile(file, JSON.stringify({ ...shared, storage: { filesystem: { rootdirectory: rootDirectory } } }));
-  // While the cache rebuilds its new index itself, this finds those parts done.
+  // The cache also rebuilds its new index itself; this rebuild finds those parts done.
   await until('a rebuild reads the store through', async () => {
     const run = await runCistern(['index', 'rebuild', file]);
     assert.deepEqual([run.code, run.stderr], [0, '']);

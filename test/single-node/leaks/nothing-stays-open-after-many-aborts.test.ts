@@ -1,5 +1,5 @@
-// Three hundred requests of every kind, most of them left at some random point, some of bodies that break: afterwards the
-// process holds no more files, sockets and spool than before.
+// Sends three hundred requests of every kind. Most of them are aborted at a random point, and some bodies break.
+// Afterwards the process has no more files, sockets and spool than before.
 import assert from 'node:assert/strict';
 import { readdir, readlink } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -16,7 +16,7 @@ const requests = 300;
 const atOnce = 20;
 const { upstream, cistern } = await openProcessStage({ after });
 
-/** What the process has open, for example `socket` or a path, sorted. */
+/** Returns the process's open files, for example `socket` or a path, sorted. */
 async function openFiles(): Promise<string[]> {
   const directory = `/proc/${cistern.pid}/fd`;
   const links = (await readdir(directory)).map((fd) => readlink(`${directory}/${fd}`).catch(() => ''));
@@ -26,7 +26,7 @@ async function openFiles(): Promise<string[]> {
     .sort();
 }
 
-/** Ends the connections to upstream that are kept for the next request, then waits until nothing changes any more. */
+/** Closes idle connections to upstream, then waits until nothing changes any more. */
 async function settledFiles(): Promise<string[]> {
   await upstream.refuseConnections();
   const files = await untilSteady(openFiles, { looks: 20, everyMs: 50 });
@@ -39,7 +39,7 @@ const blobs = Array.from({ length: 60 }, (_, number) => {
   return upstream.addBlob('library/app', bytes);
 });
 upstream.addImage('library/app', { tag: 'latest' });
-// Slow enough to be left in the middle.
+// Slow enough to be aborted in the middle.
 upstream.addFault({ endpoint: 'blob' }, { bytesPerSecond: 4_000_000 });
 for (const { digest } of blobs.slice(0, 6)) upstream.addFault({ digest }, { flipByteAt: 0 });
 for (const { digest } of blobs.slice(6, 12)) upstream.addFault({ digest }, { resetAfterBytes: 1, ignoreRange: true });
@@ -59,7 +59,7 @@ function choosePath(random: Random): string {
   ])();
 }
 
-/** Connects, asks, and is gone, perhaps before anything was read. */
+/** Connects, sends a request and resets the connection, perhaps before it received anything. */
 function askAndVanish(path: string, afterMs: number): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect({ port: cistern.port, host: '127.0.0.1' });
@@ -97,7 +97,7 @@ async function doOne(random: Random): Promise<void> {
 }
 
 test(`${requests} requests with random aborts (seed ${seed})`, async (t) => {
-  // What is opened once and kept, such as the index's files, is open from here on.
+  // Opens everything that stays open, such as the index's files.
   for (const path of ['manifests/latest', `blobs/${blobs[59]!.digest}`, 'tags/list'])
     await sendRequest(`${cistern.url}/v2/library/app/${path}`);
   await sendRequest(`${cistern.metricsUrl}/metrics`);

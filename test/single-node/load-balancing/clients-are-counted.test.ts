@@ -1,11 +1,12 @@
-// Behind the real haproxy, `limits.connections` is of a client and not of haproxy, also where clients are in a trusted network.
+// Tests behind the real haproxy that `limits.connections` applies to each client and not to haproxy, also for clients
+// in a trusted network.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { startHaproxy } from '@cistern/test-servers';
 import { cacheOf, openCistern, openUpstream } from '../src/open-stage.ts';
 
-/** Asks once on a connection of its own, which stays. Resolves with the status. */
+/** Sends one request on a new connection, which stays open. Resolves to the status. */
 function statusOf(t: TestContext, port: number, localAddress: string): Promise<number> {
   const socket = connect({ host: '127.0.0.1', port, localAddress });
   t.after(() => socket.destroy());
@@ -16,7 +17,7 @@ function statusOf(t: TestContext, port: number, localAddress: string): Promise<n
   return promise;
 }
 
-test('a client with its share of connections gets no more, and others get theirs', async (t) => {
+test('a client at its limit of connections gets no more, and others are not affected', async (t) => {
   const upstream = await openUpstream(t);
   const http = { proxyprotocol: true, trustedproxies: ['127.0.0.0/8'] };
   const cistern = await openCistern(t, { config: { ...cacheOf(upstream), http, limits: { connections: 2 } } });

@@ -1,4 +1,5 @@
-// Behind the real haproxy, which speaks the PROXY protocol, the logs show who asks and not who passes it on.
+// Tests behind the real haproxy, which speaks the PROXY protocol, that the logs show the client's address and not
+// haproxy's.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startHaproxy } from '@cistern/test-servers';
@@ -6,7 +7,7 @@ import { cacheOf, openCistern, openUpstream, seededBytes } from '../src/open-sta
 import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 
-// The whole of 127.0.0.0/8 is this machine. haproxy connects from 127.0.0.2.
+// All of 127.0.0.0/8 is this machine. haproxy connects from 127.0.0.2.
 const client = '127.0.0.7';
 
 for (const version of [1, 2] as const)
@@ -26,7 +27,7 @@ for (const version of [1, 2] as const)
       assert.ok(body.equals(blob));
     }
     await sendRequest(haproxy.url + path, { localAddress: '127.0.0.8' });
-    // Whoever is not trusted comes in without a header, and as himself.
+    // A client that is not trusted connects without a header, under its own address.
     await sendRequest(cistern.url + path, { localAddress: '127.0.0.9' });
 
     const addresses = () =>
@@ -41,10 +42,10 @@ for (const version of [1, 2] as const)
     assert.ok(!cistern.log().some((line) => line.includes('PROXY header')));
   });
 
-test('a trusted balancer that does not speak the protocol is closed, with a line in the log', async (t) => {
+test('a connection of a trusted balancer without the protocol is closed, with a log line', async (t) => {
   const upstream = await openUpstream(t);
   const http = { proxyprotocol: true, trustedproxies: ['127.0.0.2/32'] };
   const cistern = await openCistern(t, { config: { ...cacheOf(upstream), http } });
   await assert.rejects(sendRequest(`${cistern.url}/v2/`, { localAddress: '127.0.0.2' }), { code: 'ECONNRESET' });
-  await until('it is logged', () => cistern.log().some((line) => line.includes('without a PROXY header')));
+  await until('the rejection is logged', () => cistern.log().some((line) => line.includes('without a PROXY header')));
 });

@@ -1,5 +1,5 @@
-// haproxy takes HTTP/2 from clients that begin with its preface, and sends HTTP/1.1 to frontends. Nothing of a request may become
-// another request on that way.
+// haproxy accepts HTTP/2 from clients that begin with its preface, and sends HTTP/1.1 to frontends. No part of a
+// request may become another request on that path.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
@@ -32,7 +32,7 @@ function frame(
   return Buffer.concat([head, payload]);
 }
 
-/** Literal fields without an index (RFC 7541, 6.2.2). */
+/** Encodes literal fields without indexing (RFC 7541, section 6.2.2). */
 function pack(fields: readonly (readonly [string, string])[]): Buffer {
   return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), packText(name), packText(value)]));
 }
@@ -45,7 +45,7 @@ function lengthOf(length: number): Buffer {
   return length < 127 ? Buffer.from([length]) : Buffer.from([127, ((length - 127) & 127) | 128, (length - 127) >> 7]);
 }
 
-/** The first frame that says what becomes of the request: its status by index, or the code of an error. */
+/** Resolves to the first frame that decides the request: its status by index, or an error code. */
 function ask(fields: readonly (readonly [string, string])[], body?: string): Promise<string> {
   const socket = connect({ port: haproxy.port, host: '127.0.0.1' });
   const flags = endOfHeaders | (body === undefined ? endOfStream : 0);
@@ -71,7 +71,7 @@ function ask(fields: readonly (readonly [string, string])[], body?: string): Pro
   return promise.finally(() => socket.destroy());
 }
 
-/** The statuses of the static table (RFC 7541, appendix A), else a literal of three digits. */
+/** Decodes a status of the static table (RFC 7541, appendix A), or a literal of three digits. */
 function statusOf(block: Buffer): number {
   const known: Readonly<Record<number, number>> = { 8: 200, 9: 204, 10: 206, 11: 304, 12: 400, 13: 404, 14: 500 };
   const [first = 0] = block;
@@ -96,13 +96,13 @@ const served: readonly Form[] = [
   ['a body without a length', get, hidden],
   ['another host', [...get, ['host', 'ghcr.test']]],
 ];
-/** A reset of the stream: PROTOCOL_ERROR. */
+/** The stream is reset with PROTOCOL_ERROR. */
 const refused: readonly Form[] = [
   ['H2.TE', [...get, ['transfer-encoding', 'chunked']], `0\r\n\r\n${hidden}`],
   ['H2.CL, too short', [...get, ['content-length', '0']], hidden],
   ['H2.CL, too long', [...get, ['content-length', '1000']], hidden],
   ['two lengths', [...get, ['content-length', '0'], ['content-length', `${hidden.length}`]], hidden],
-  ['a length that is none', [...get, ['content-length', '0x3f']], hidden],
+  ['an invalid length', [...get, ['content-length', '0x3f']], hidden],
   ['a line break in a value', [...get, ['x', `a\r\n\r\n${hidden}`]]],
   ['a bare LF in a value', [...get, ['x', 'a\ntransfer-encoding: chunked']], `0\r\n\r\n${hidden}`],
   ['NUL in a value', [...get, ['x', 'a\0b']]],
@@ -112,12 +112,12 @@ const refused: readonly Form[] = [
   ['a space in a name', [...get, ['transfer-encoding ', 'chunked']], `0\r\n\r\n${hidden}`],
   ['a request in the path', withPseudo(':path', `/v2/ HTTP/1.1\r\nHost: a\r\n\r\n${hidden}`)],
   ['a space in the path', withPseudo(':path', '/v2/ HTTP/1.1')],
-  ['a path that is none', withPseudo(':path', 'v2/')],
+  ['an invalid path', withPseudo(':path', 'v2/')],
   ['a request in the method', withPseudo(':method', `${hiddenLine}\r\nHost: a\r\n\r\nGET`)],
   ['a request in the host', withPseudo(':authority', `cache.test\r\n\r\n${hidden}`)],
   ['a request in the scheme', withPseudo(':scheme', `http://a/ HTTP/1.1\r\n\r\n${hidden}`)],
   ['two paths', [...get, [':path', '/v2/library/hidden/tags/list']]],
-  ['a header of connections', [...get, ['connection', 'content-length'], ['content-length', '0']], ''],
+  ['a connection header', [...get, ['connection', 'content-length'], ['content-length', '0']], ''],
   ['an upgrade', [...get, ['connection', 'upgrade'], ['upgrade', 'h2c']]],
 ];
 
@@ -130,7 +130,7 @@ for (const [forms, outcome] of [
       assert.equal(await ask(fields, body), outcome);
     });
 
-test('no frontend and no upstream has heard of a hidden request', async () => {
+test('no frontend and no upstream received a hidden request', async () => {
   assert.deepEqual(
     cistern.log().filter((line) => line.includes('library/hidden')),
     [],

@@ -1,5 +1,5 @@
-// Requests that two servers may read in two ways, through the shipped configuration of haproxy. Neither haproxy nor a frontend
-// takes the body of one for a request.
+// Sends requests that two servers may read in two ways, through the shipped configuration of haproxy. Neither haproxy
+// nor a frontend takes a request's body for another request.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { hiddenName, smugglingForms } from '@cistern/frontend/testing/smuggling-forms';
@@ -25,10 +25,10 @@ for (const { what, text, balanced } of smugglingForms)
     assert.deepEqual(statuses, balanced);
   });
 
-test('no frontend and no upstream has heard of a hidden request, and one that is not hidden is heard', async () => {
+test('no frontend and no upstream received a hidden request, and a visible one was received', async () => {
   assert.deepEqual(heard(), []);
   assert.equal(upstream.count(), 0);
   assert.equal((await sendRequest(`${haproxy.url}/v2/${hiddenName}/tags/list`)).status, 200);
-  await until('it is logged', () => heard().length > 0);
+  await until('the request is logged', () => heard().length > 0);
   assert.ok(upstream.count() > 0);
 });

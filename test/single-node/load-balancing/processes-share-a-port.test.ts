@@ -1,11 +1,12 @@
-// Several processes of one machine on one port: the system spreads the connections, and one can go without the other.
+// Tests several processes of one machine on one port: the system spreads the connections, and each process can stop
+// alone.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cacheOf, openCistern, openProcess, openUpstream } from '../src/open-stage.ts';
 import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 
-test('each gets requests, and when one is told to stop the other one takes over without a failure', async (t) => {
+test('each process gets requests, and when one stops the other takes over without a failure', async (t) => {
   const upstream = await openUpstream(t);
   const config = { ...cacheOf(upstream), http: { reuseport: true } };
   const first = await openCistern(t, { config });

@@ -1,4 +1,4 @@
-// One line per request says what the cache did, and says the same as the header that the client got.
+// Tests the log line of each request: it describes the cache's action, and agrees with the response header.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createGate, type FakeUpstream } from '@cistern/fake-upstream';
@@ -12,7 +12,7 @@ interface Said {
   readonly answer: Answer;
 }
 
-/** Requests that between them have every result there is. */
+/** Sends requests that together produce every result. */
 async function askForEverything(upstream: FakeUpstream, cistern: Cache): Promise<Said[]> {
   const said: Said[] = [];
   const ask = async (path: string, expected: string | undefined, method = 'GET') => {
@@ -61,7 +61,7 @@ interface Line {
   readonly bytesSent?: number;
 }
 
-test('in JSON, one object for each request', async (t) => {
+test('the JSON log has one object for each request', async (t) => {
   const upstream = await openUpstream(t);
   const cistern = await openCistern(t, { config: { ...cacheOf(upstream), log: { level: 'info', formatter: 'json' } } });
   const said = await askForEverything(upstream, cistern);
@@ -84,7 +84,7 @@ test('in JSON, one object for each request', async (t) => {
 const combined =
   /^127\.0\.0\.1 - - \[\d\d\/\w{3}\/\d{4}:[\d:]{8} [+-]\d{4}\] "(\w+) (\S+) HTTP\/1\.1" (\d{3}) (\d+) "" ""$/;
 
-test("in text, a line of registry:2's access log for each request, and at level debug what happened", async (t) => {
+test('the text log has an access log line like registry:2 for each request, and details at level debug', async (t) => {
   const upstream = await openUpstream(t);
   const cistern = await openCistern(t, { config: { ...cacheOf(upstream), log: { level: 'debug' } } });
   const said = await askForEverything(upstream, cistern);
@@ -93,7 +93,7 @@ test("in text, a line of registry:2's access log for each request, and at level 
       const [, method, path, status, bytes] = combined.exec(line) ?? [];
       return path === undefined ? [] : [{ method, path, status: Number(status), bytes: Number(bytes) }];
     });
-  // The test's own start asked `/v2/` until it was answered.
+  // The test's start also requested `/v2/` until it was answered.
   await until(
     'every request is logged',
     () => accessLog().filter(({ path }) => path !== '/v2/').length >= said.length - 1,

@@ -1,5 +1,5 @@
-// Credentials, tokens and signed URLs, ours and the clients', in good days and bad: none is in the log, in the metrics or
-// in an answer.
+// Tests our credentials, tokens and signed URLs, and those of clients, with and without failures. None is in the log,
+// the metrics or a response.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ const clientHeaders = [
 const clientQuery = `token=${client.query}&access_token=${client.query}&X-Amz-Signature=${client.signature}`;
 
 for (const formatter of ['text', 'json'])
-  test(`in a log of ${formatter} at level debug`, async (t) => {
+  test(`a ${formatter} log at level debug contains no secret`, async (t) => {
     const bearer = await openUpstream(t, {
       auth: { kind: 'bearer', accounts: [{ username: 'robot', password: passwords.bearer }] },
     });
@@ -104,7 +104,7 @@ for (const formatter of ['text', 'json'])
     const redirected = bearer.requests({ endpoint: 'redirected-blob' });
     assert.ok(
       redirected.length > 0 && redirected.every(({ authorized }) => !authorized),
-      'storage hears no credentials',
+      'storage gets no credentials',
     );
     for (const [kind, values] of Object.entries(sent)) assert.ok(values.length > 0, `${kind} were on the wire`);
     const secrets = new Set([
@@ -118,14 +118,14 @@ for (const formatter of ['text', 'json'])
     const id = String(last.headers['x-request-id']);
     await until('the last line is written', () => cistern.log().some((line) => line.includes(id)));
     const log = cistern.log();
-    assert.ok(log.length > 2 * answers.length, 'a line for every request, and for what it asked upstream');
+    assert.ok(log.length > 2 * answers.length, 'a line for every request, and for its requests to upstream');
     assert.ok(log.some((line) => line.includes('X-Amz-Signature=[redacted]')));
     for (const [where, lines] of Object.entries({ log, answers, metrics: metrics.split('\n') }))
       for (const line of lines)
         for (const secret of secrets) assert.ok(!line.includes(secret), `${secret} is in the ${where}: ${line}`);
   });
 
-test('in what is said of a configuration', async () => {
+test('messages about a configuration contain no secret', async () => {
   const file = join(await openDirectory({ after }), 'config.yml');
   await writeFile(
     file,

@@ -1,4 +1,4 @@
-// The audit log of a whole cache: who was turned away, what was asked for, and what clients have had.
+// Tests the audit log of a whole cache: rejected callers, actions of operators, and the usage of clients.
 import assert from 'node:assert/strict';
 import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ async function entriesOf(path: string): Promise<Entry[]> {
   return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Entry]));
 }
 
-test('denials, operators and usage are written down, in a new file once rotation has moved the old one', async (t) => {
+test('denials, operator actions and usage are recorded, in a new file after rotation moves the old one', async (t) => {
   const directory = await openDirectory(t);
   const path = join(directory, 'logs', 'audit.log');
   const upstream = await openUpstream(t);

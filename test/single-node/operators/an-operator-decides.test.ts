@@ -1,4 +1,4 @@
-// What operators decide of a cache that runs, by commands beside it.
+// Tests decisions of operators about a running cache, made by commands.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { cacheOf, openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
@@ -16,7 +16,7 @@ async function openCommanded(t: TestContext) {
   return { upstream, cistern, run };
 }
 
-test('images are pinned, listed and let go', async (t) => {
+test('images are pinned, listed and unpinned', async (t) => {
   const { run } = await openCommanded(t);
   const digest = `sha256:${'a'.repeat(64)}`;
   assert.equal(
@@ -33,7 +33,7 @@ test('images are pinned, listed and let go', async (t) => {
   );
 });
 
-test('an upstream is switched off and on again, and what was served meanwhile is told', async (t) => {
+test('an upstream is switched off and on again, and stale responses are listed', async (t) => {
   const { upstream, cistern, run } = await openCommanded(t);
   upstream.addImage('library/app', { tag: 'latest' });
   const pull = () => sendRequest(`${cistern.url}/v2/library/app/manifests/latest`);
@@ -46,12 +46,12 @@ test('an upstream is switched off and on again, and what was served meanwhile is
   assert.equal(await run('offline', 'off'), 'online   docker.io  (decided)\n');
   assert.equal((await pull()).headers['x-cache'], 'REVALIDATED');
   assert.equal(await run('offline', 'reset'), 'online   docker.io\n');
-  // Not long enough ago to be worth telling.
+  // The tag was not stale for long enough to be listed.
   assert.equal(await run('stale'), '');
   assert.match(await run('offline', 'on', 'unknown.example'), /^1 cistern: /);
 });
 
-test('where nothing runs, that is said', async (t) => {
+test('a command reports that no cache runs', async (t) => {
   const directory = await openDirectory(t);
   const { code, stderr } = await runCistern(['pins', '--data', directory]);
   assert.equal(code, 1);

@@ -1,4 +1,4 @@
-// What operators see of a cache that runs, and have done to it, by commands beside it.
+// Tests commands of operators that inspect and change a running cache.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { cacheOf, openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
@@ -20,7 +20,7 @@ async function openCommanded(t: TestContext) {
   };
 }
 
-test('an image is found, looked into, refreshed and purged', async (t) => {
+test('an image is found, inspected, refreshed and purged', async (t) => {
   const { upstream, pull, run } = await openCommanded(t);
   const layers = [{ size: 5_000, seed: 'a layer' }];
   const old = upstream.addImage('library/app', { tag: 'latest', layers });

@@ -1,11 +1,11 @@
-// `cistern prewarm`, to the process that runs on the same data.
+// Tests `cistern prewarm` against a process that runs on the same data.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cacheOf, openCistern, openDirectory, openProcess, openUpstream } from '../src/open-stage.ts';
 import { runCommand as runCistern } from '@cistern/cli/testing/start-command';
 import { sendRequest } from '../src/send-request.ts';
 
-test('an image is fetched by a command, and one that is not there is told', async (t) => {
+test('a command fetches an image, and reports a missing one', async (t) => {
   const upstream = await openUpstream(t);
   const image = upstream.addImage('library/app', {
     tag: 'v1',
@@ -38,13 +38,13 @@ test('an image is fetched by a command, and one that is not there is told', asyn
   );
 });
 
-test('where no cache runs that is said', async (t) => {
+test('a command reports that no cache runs', async (t) => {
   const { code, stderr } = await runCistern(['prewarm', '--data', await openDirectory(t), 'nginx']);
   assert.equal(code, 1);
   assert.match(stderr, /^cistern: nginx: The cache at .+ cannot be reached \(ENOENT\): does it run\?\n$/);
 });
 
-test('a socket that a killed process has left is replaced', async (t) => {
+test('the socket of a killed process is replaced', async (t) => {
   const upstream = await openUpstream(t);
   upstream.addImage('library/app', { tag: 'v1' });
   const rootDirectory = await openDirectory(t);

@@ -1,4 +1,4 @@
-// One process, whose configuration names images: they are here before any client asks for them.
+// Tests one process whose configuration lists images: they are cached before any client requests them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cacheOf, openCistern, openUpstream } from '../src/open-stage.ts';
@@ -12,7 +12,7 @@ test('images of the list are fetched without a client, and then served without u
   const prewarm = { top: 0, images: [{ image: 'app', tags: ['v*'], platforms: ['linux/amd64'] }] };
   const cistern = await openCistern(t, { config: { ...cacheOf(upstream, { ttl: '10m' }), prewarm } });
   const done = 'cistern_prewarm_images_total{upstream="docker.io",result="done"}';
-  await until('both images are here', async () => (await readMetrics(cistern)).get(done) === 2);
+  await until('both images are cached', async () => (await readMetrics(cistern)).get(done) === 2);
   const asked = upstream.count();
   assert.equal(upstream.count({ method: 'GET', endpoint: 'manifest' }), 2);
   for (const { digest, config, layers } of images.slice(0, 2))

@@ -1,4 +1,4 @@
-// The same table on a cluster, through each of its frontends, and what Redis and the logs know afterwards.
+// Checks the same table on a cluster, through each of its frontends, and the contents of Redis and the logs afterwards.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openCluster } from '../cluster-nodes/open-cluster.ts';
@@ -21,7 +21,7 @@ import {
 
 const stage = await openPrivateUpstreams({ after }, 'bearer');
 const cluster = await openCluster({ after }, { config: { upstreams: stage.upstreams } });
-/** Beside one that stays. */
+/** Runs alongside another worker, and is killed later. */
 const mortal = await startNodeProcess({ after }, 'worker', cluster.configFile);
 const nodes = [...cluster.frontends, ...cluster.workers, mortal];
 const urls = cluster.frontends.map(({ url }) => url);
@@ -29,7 +29,7 @@ const urls = cluster.frontends.map(({ url }) => url);
 const get = (url: string, who: typeof ada) =>
   ask(url, shapes['root']!('team/secret', 'manifests/latest'), { method: 'GET' }, basic(who));
 
-/** A cluster is ready before it has nothing else to do: 503 says that it may work in a moment. */
+/** Waits until the cluster serves pulls. A cluster may be ready while it still has other work, and then answers 503. */
 async function warm(): Promise<void> {
   for (const url of urls)
     for (const who of [ada, bob])
@@ -39,13 +39,13 @@ async function warm(): Promise<void> {
 test('a cluster of two frontends and two workers', async () => {
   await warm();
   const shown = ['password', 'our token', "upstream's token", 'nothing'] as const;
-  // A frontend reads names as a single process does, which is held to all of them.
+  // A frontend reads names like a single process, which is tested with all shapes.
   const cells = await checkTable(stage, urls, shown, ['root', 'host']);
   assert.ok(cells > 150, `${cells} cells`);
   await checkSharedUpstream(stage, urls);
 });
 
-test('a token of one frontend is good at the other, and whom one has let in the other knows', async () => {
+test('each frontend accepts tokens of the other, and knows callers that the other authorized', async () => {
   const authorization = await tokenOf(urls[0]!, basic(ada));
   const before = stage.upstream.count();
   for (const url of urls) {
@@ -62,7 +62,7 @@ function guess(at: number) {
   return ask(urls[at % 2]!, shaped, { method: 'GET' }, basic({ username: ada.username, password: `guess-${at}` }));
 }
 
-test('guesses at both frontends count together, and a caller that the upstream has accepted goes on', async () => {
+test('guesses at both frontends count together, and a caller that the upstream accepted keeps access', async () => {
   const before = stage.upstream.count({ endpoint: 'token' });
   const answers = [];
   for (let at = 0; at < 14; at += 1) answers.push(await guess(at));
@@ -77,9 +77,9 @@ test('guesses at both frontends count together, and a caller that the upstream h
   for (const url of urls) assert.equal((await get(url, ada)).status, 200);
 });
 
-test('nothing that a caller has shown is kept or told', async () => {
+test('no credentials of a caller are stored or logged', async () => {
   const inRedis = await readRedis(cluster.redis);
-  assert.match(inRedis, /access\/private\.test\//, 'whom an upstream has let in is remembered');
+  assert.match(inRedis, /access\/private\.test\//, 'access that an upstream granted is remembered');
   const metrics = await Promise.all(nodes.map(async ({ debugUrl }) => sendRequest(`${debugUrl}/metrics`)));
   const told = [inRedis, ...nodes.flatMap((node) => node.log()), ...metrics.map(({ body }) => body.toString())].join(
     '\n',
@@ -90,9 +90,9 @@ test('nothing that a caller has shown is kept or told', async () => {
       assert.ok(!told.includes(secret), secret);
 });
 
-test('a worker that is gone keeps nobody out', async () => {
+test('a dead worker does not block any caller', async () => {
   await mortal.kill();
   const other = { ...ada, username: 'robot', password: robot.password };
-  await until('the other one is found', async () => (await get(urls[0]!, other)).status === 200);
+  await until('the other worker is found', async () => (await get(urls[0]!, other)).status === 200);
   assert.equal((await get(urls[1]!, bob)).status, 401);
 });

@@ -1,5 +1,5 @@
-// Two users of a private upstream, one of whom may read a repository: the other one gets nothing of it, by any name,
-// though its bytes are cached.
+// Tests two users of a private upstream, one of whom may read a repository. The other gets none of its content, by any
+// name, though its bytes are cached.
 // real-time: access is remembered for six seconds by the clock of a Cistern process
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -38,7 +38,7 @@ async function openPrivate(t: TestContext, kind: 'basic' | 'bearer', more: Recor
 }
 
 for (const kind of ['basic', 'bearer'] as const)
-  test(`one process, an upstream that wants ${kind === 'basic' ? 'passwords' : 'tokens'}`, async (t) => {
+  test(`one process, an upstream that requires ${kind === 'basic' ? 'passwords' : 'tokens'}`, async (t) => {
     const { cistern, ...stage } = await openPrivate(t, kind);
     const shown = [
       'password',
@@ -49,7 +49,7 @@ for (const kind of ['basic', 'bearer'] as const)
     const cells = await checkTable(stage, [cistern.url], shown);
     assert.ok(cells > 400, `${cells} cells`);
     await checkSharedUpstream(stage, [cistern.url]);
-    // It was all from here, and upstream was asked seldom.
+    // All content came from the cache, and the upstream got few requests.
     const { secret, upstream } = stage;
     assert.equal(upstream.count({ method: 'GET', endpoint: 'manifest', digest: secret.digest, status: 200 }), 1);
     const metrics = await readMetrics(cistern);
@@ -64,10 +64,10 @@ for (const kind of ['basic', 'bearer'] as const)
         assert.ok(!told.includes(secretText), secretText);
   });
 
-test('who comes while the bytes of another are on their way gets none of them', async (t) => {
+test('a caller without rights gets no bytes of a fill in progress', async (t) => {
   const { cistern, upstream, secret, get } = await openPrivate(t, 'bearer', { timeouts: { body: '3s' } });
   const layer = secret.layers[0]!.digest;
-  // It is mended after the three seconds.
+  // The stalled fetch is resumed after three seconds.
   const stalled = upstream.addFault({ endpoint: 'blob', digest: layer }, { stallAfterBytes: 200_000 });
   const download = await beginDownload(`${cistern.url}/v2/team/secret/blobs/${layer}`, {
     headers: { authorization: basic(ada) },
@@ -88,7 +88,7 @@ test('who comes while the bytes of another are on their way gets none of them', 
   assert.equal((await get(`blobs/${layer}`, ada)).body.length, 300_000);
 });
 
-test('while upstream is away, whom it let in lately goes on until that is over, and nobody else gets in', async (t) => {
+test('while upstream is unavailable, recently authorized callers keep access until it expires, and others get none', async (t) => {
   const { upstream, secret, get } = await openPrivate(t, 'bearer', { rememberaccess: '6s' });
   const askedAtMs = performance.now();
   assert.equal((await get('manifests/latest', ada)).status, 200);
@@ -103,15 +103,15 @@ test('while upstream is away, whom it let in lately goes on until that is over, 
   await delay(Math.max(0, 6_500 - (performance.now() - letInAtMs)));
   assertRefused(await get(`blobs/${secret.config.digest}`, ada), 503, 'UNAVAILABLE');
   await upstream.acceptConnections();
-  await until('upstream is asked again', async () => (await get('manifests/latest', ada)).status === 200);
+  await until('upstream is queried again', async () => (await get('manifests/latest', ada)).status === 200);
 });
 
-test('offline, nobody is let in who was not before', async (t) => {
+test('an offline cache authorizes no new caller', async (t) => {
   const { get } = await openPrivate(t, 'bearer', { offline: true });
   assertRefused(await get('manifests/latest', ada), 503, 'UNAVAILABLE');
 });
 
-test('a wrong password is not shown to the upstream again and again, and a right one is another', async (t) => {
+test('a wrong password is sent to the upstream once, and does not affect the correct one', async (t) => {
   const { upstream, get } = await openPrivate(t, 'bearer');
   const wrong = { ...ada, password: 'no-password' };
   for (let count = 0; count < 5; count += 1) assertNothing(await get('manifests/latest', wrong), 'wrong', 'password');
@@ -119,7 +119,7 @@ test('a wrong password is not shown to the upstream again and again, and a right
   assert.equal((await get('manifests/latest', ada)).status, 200);
 });
 
-test('a tag that our own account may no longer read is forgotten, one that is gone is kept', async (t) => {
+test('a tag that our own account may no longer read is forgotten, and a removed one is kept', async (t) => {
   const { cistern, upstream, get } = await openPrivate(t, 'bearer', { ttl: '0s' });
   assert.equal((await get('manifests/latest', ada)).status, 200);
   const gone = upstream.addFault({ endpoint: 'manifest' }, { status: 404 });
@@ -127,13 +127,13 @@ test('a tag that our own account may no longer read is forgotten, one that is go
   assert.deepEqual([kept.status, kept.headers['x-cache']], [200, 'STALE']);
   gone.remove();
   const denied = upstream.addFault({ endpoint: 'manifest' }, { status: 403 });
-  // What failed a moment ago is asked again by whoever insists.
+  // The cache queries the upstream again for `no-cache`, although the query failed a moment ago.
   const insist = { headers: { authorization: basic(ada), 'cache-control': 'no-cache' } };
   assertRefused(await sendRequest(`${cistern.url}/v2/team/secret/manifests/latest`, insist), 403, 'DENIED');
   denied.remove();
-  // It is not only this answer: the tag is as one never seen.
+  // The denial also removed the tag, as if it had never been cached.
   upstream.deleteTag('team/secret', 'latest');
-  await until('the no is forgotten', async () => {
+  await until('the denial expires', async () => {
     const { status } = await sendRequest(`${cistern.url}/v2/team/secret/manifests/latest`, insist);
     return status === 404;
   });
@@ -147,14 +147,14 @@ test('the catalogue names nothing private', async (t) => {
   assert.deepEqual(JSON.parse(catalog.body.toString()), { repositories: ['public.test/team/secret'] });
 });
 
-test('what everybody may read of the upstream anybody gets, with a token or with nothing', async (t) => {
+test('every caller gets public content of the upstream, with a token or without credentials', async (t) => {
   const { cistern, shared, ...stage } = await openPrivate(t, 'bearer');
   const path = `${cistern.url}/v2/public.test/team/secret/manifests/public`;
   assert.equal((await sendRequest(path)).status, 200);
   const authorization = await tokenOf(cistern.url, undefined);
   assert.equal((await sendRequest(path, { headers: { authorization } })).status, 200);
   assert.equal((await sendRequest(`${cistern.url}/v2/`, { headers: { authorization } })).status, 200);
-  // Passwords that are meant for the one go nowhere else.
+  // Passwords for one upstream are not sent to another.
   const password = await authorizationOf({ shared, ...stage }, cistern.url, ada, 'password');
   assert.equal((await sendRequest(path, { headers: { authorization: password! } })).status, 200);
   assert.ok(shared.requests().every(({ headers }) => headers.authorization === undefined));

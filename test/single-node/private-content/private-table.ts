@@ -1,5 +1,5 @@
-// Who gets what of a private repository whose bytes are cached, by every name and every way to ask: the table that each
-// kind of cache is held to.
+// Defines the table of access to a private repository whose bytes are cached, by every name and every kind of request.
+// Each kind of cache is checked with it.
 import assert from 'node:assert/strict';
 import type { FakeUpstream } from '@cistern/fake-upstream';
 import { type Owner, openUpstream, seededBytes } from '../src/open-stage.ts';
@@ -8,12 +8,15 @@ import { type Answer, sendRequest } from '../src/send-request.ts';
 export const robot = { username: 'robot', password: 'password-of-the-robot' };
 /** May read `team/secret`. */
 export const ada = { username: 'ada', password: 'password-of-ada', repositories: ['team/secret'] };
-/** May read another one. */
+/** May read another repository. */
 export const bob = { username: 'bob', password: 'password-of-bob', repositories: ['team/other'] };
 
 const secretLayer = seededBytes(300_000, 'secret');
 
-/** The configuration of a cache that verifies callers of `private.test`, its default, and shares what `public.test` has. */
+/**
+ * Returns the configuration of a cache that verifies callers of `private.test`, its default, and shares the content of
+ * `public.test`.
+ */
 export async function openPrivateUpstreams(owner: Owner, kind: 'basic' | 'bearer') {
   const upstream = await openUpstream(owner, { auth: { kind, accounts: [robot, ada, bob] } });
   const secret = upstream.addImage('team/secret', { tag: 'latest', layers: [secretLayer] });
@@ -37,7 +40,7 @@ export async function openPrivateUpstreams(owner: Owner, kind: 'basic' | 'bearer
 
 export type PrivateStage = Awaited<ReturnType<typeof openPrivateUpstreams>>;
 
-/** Shapes of a name: the URL's path for what is asked of a repository, and headers. */
+/** Shapes of a name: the URL path for a resource of a repository, and headers. */
 export const shapes: Readonly<Record<string, (repository: string, what: string) => Shaped>> = {
   root: (repository, what) => ({ path: `/v2/${repository}/${what}` }),
   ns: (repository, what) => ({ path: `/v2/${repository}/${what}?ns=private.test` }),
@@ -58,7 +61,7 @@ interface Asked {
   readonly range?: string;
 }
 
-/** Everything that tells something of the secret. */
+/** Returns all requests that could reveal something about the secret. */
 function questions({ secret }: PrivateStage): Asked[] {
   const layer = secret.layers[0]!.digest;
   const paths = ['manifests/latest', `manifests/${secret.digest}`, `blobs/${secret.config.digest}`, `blobs/${layer}`];
@@ -76,7 +79,7 @@ export function basic({ username, password }: { readonly username: string; reado
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-/** As clients get one: from the place that the answer to `/v2/` names. */
+/** Gets a token like a client: from the server that the response to `/v2/` names. */
 export async function tokenOf(url: string, authorization: string | undefined): Promise<string> {
   const ping = await sendRequest(`${url}/v2/`);
   assert.equal(ping.status, 401);
@@ -123,7 +126,7 @@ export async function ask(
   });
 }
 
-/** Refused, with nothing of the content, and whoever has shown nothing is told how to. */
+/** Asserts that a response is a rejection without any content, and that it challenges a caller without credentials. */
 export function assertNothing(answer: Answer, what: string, shown: Shown): void {
   assert.ok([401, 403, 404].includes(answer.status), `${answer.status} ${what}`);
   assert.equal(answer.headers['docker-content-digest'], undefined, what);
@@ -133,7 +136,10 @@ export function assertNothing(answer: Answer, what: string, shown: Shown): void 
   if (shown === 'nothing') assert.equal(answer.status, 401, what);
 }
 
-/** Every shape × question × way to show oneself, for one who may, one who may not, and anybody; through `urls` in turn. */
+/**
+ * Checks every shape, question and kind of credentials for an allowed user, another user and an anonymous client. Uses
+ * `urls` in turn.
+ */
 export async function checkTable(
   stage: PrivateStage,
   urls: readonly string[],
@@ -152,7 +158,7 @@ export async function checkTable(
         if (shown === 'nothing') assertNothing(yes, what, shown);
         else assert.ok([200, 206].includes(yes.status), `${yes.status} ${what} ${yes.body.toString().slice(0, 200)}`);
         assertNothing(await ask(nextUrl(), shape('team/secret', question.what), question, refused), what, shown);
-        // What bob may read does not hold the secret's parts.
+        // A repository that bob may read does not hold the secret's parts.
         if (question.what === 'manifests/latest' || question.what === 'tags/list' || shown === 'nothing') continue;
         const elsewhere = await ask(nextUrl(), shape('team/other', question.what), question, refused);
         if (question.what.startsWith('referrers/')) continue;
@@ -162,7 +168,7 @@ export async function checkTable(
   return cells;
 }
 
-/** Nor does an upstream that everybody may read, in a repository of the same name or of another. */
+/** Asserts that a public upstream does not serve the secret either, in a repository of the same or another name. */
 export async function checkSharedUpstream(stage: PrivateStage, urls: readonly string[]): Promise<void> {
   const paths = ['/v2/public.test/team/secret/', '/public.test/v2/team/secret/', '/v2/public.test/team/none/'];
   for (const url of urls)

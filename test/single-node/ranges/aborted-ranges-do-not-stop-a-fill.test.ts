@@ -1,4 +1,4 @@
-// containerd opens some thirty open-ended ranges of a layer and leaves each after its chunk.
+// Simulates containerd, which opens some thirty open-ended ranges of a layer and aborts each after its chunk.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createGate } from '@cistern/fake-upstream';
@@ -10,7 +10,7 @@ const size = 3_000_000;
 const chunk = 100_000;
 const { upstream, cistern } = await openStage({ after });
 
-test('thirty open-ended ranges of a cold blob, each left after its chunk', async () => {
+test('thirty open-ended ranges of a cold blob, each aborted after its chunk, cost one fetch', async () => {
   const blob = seededBytes(size, 'left');
   const image = upstream.addImage('library/app', { tag: 'latest', layers: [blob] });
   const digest = image.layers[0]!.digest;
@@ -27,7 +27,7 @@ test('thirty open-ended ranges of a cold blob, each left after its chunk', async
     const expected = blob.subarray(number * chunk, number * chunk + received.length);
     assert.ok(received.equals(expected), `chunk ${number}`);
   });
-  // One after another, so that most of them leave while the fill is still running.
+  // One after another, so that most of them are aborted while the fill is still running.
   for (let allowed = 0; allowed < size; allowed += chunk) gate.allow(chunk);
   await Promise.all(chunks);
   const whole = await sendRequest(url);
@@ -36,7 +36,7 @@ test('thirty open-ended ranges of a cold blob, each left after its chunk', async
   assert.equal(upstream.requests({ digest, method: 'GET' })[0]?.outcome, 'finished');
 });
 
-test('a fill that everybody has left goes on to its end', async () => {
+test('a fill that all readers have left continues to its end', async () => {
   const blob = seededBytes(size, 'alone');
   const { digest } = upstream.addBlob('library/app', blob);
   const url = `${cistern.url}/v2/library/app/blobs/${digest}`;

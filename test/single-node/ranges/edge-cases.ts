@@ -1,4 +1,4 @@
-// Range headers at every edge of RFC 9110 section 14, and what each must be answered with.
+// Lists Range headers at every edge of RFC 9110, section 14, with the expected response of each.
 import assert from 'node:assert/strict';
 import type { Answer } from '../src/send-request.ts';
 import { partsOf } from './parse-byteranges.ts';
@@ -6,7 +6,7 @@ import { partsOf } from './parse-byteranges.ts';
 export const size = 300_000;
 const last = size - 1;
 
-/** `whole`: 200. `none`: 416. Otherwise 206 with these ranges, inclusive, in this order. */
+/** `whole` is a 200, `none` is a 416. Otherwise a 206 with these ranges, inclusive, in this order. */
 export type Expected = 'whole' | 'none' | readonly (readonly [start: number, end: number])[];
 
 const tens = Array.from({ length: 200 }, (_, number) => [number * 1000, number * 1000 + 9] as const);
@@ -75,7 +75,7 @@ export const edgeCases: readonly (readonly [range: string, expected: Expected])[
     ],
   ],
   [`bytes=${tens.map(([start, end]) => `${start}-${end}`).join(',')}`, tens],
-  // Against abuse (RFC 9110 section 17.15): overlaps, and many that jump about.
+  // Protection against abuse (RFC 9110, section 17.15): overlapping ranges, and many in random order.
   ['bytes=0-9,5-14', 'whole'],
   ['bytes=5-14,0-9', 'whole'],
   ['bytes=0-9,0-9', 'whole'],
@@ -89,7 +89,7 @@ export const edgeCases: readonly (readonly [range: string, expected: Expected])[
   ],
 ];
 
-/** Compares an answer with the blob it is of, byte by byte. */
+/** Compares a response with its blob, byte by byte. */
 export function assertAnswer(answer: Answer, blob: Buffer, expected: Expected): void {
   const { status, headers, body, complete } = answer;
   assert.ok(complete);
@@ -118,7 +118,7 @@ export function assertAnswer(answer: Answer, blob: Buffer, expected: Expected): 
   }
 }
 
-/** For names of tests. */
+/** Shortens a range for test names. */
 export function shorten(range: string): string {
   return range.length > 50 ? `${range.slice(0, 50)}…` : range;
 }

@@ -8,7 +8,7 @@ import { assertAnswer, edgeCases, shorten, size } from './edge-cases.ts';
 
 const { upstream, cistern } = await openStage({ after });
 
-test('every edge, while two thirds of the blob have come', async (t) => {
+test('every edge is served while two thirds of the blob have arrived', async (t) => {
   const blob = seededBytes(size, 'in flight');
   const { digest } = upstream.addBlob('library/app', blob);
   const url = `${cistern.url}/v2/library/app/blobs/${digest}`;
@@ -25,13 +25,13 @@ test('every edge, while two thirds of the blob have come', async (t) => {
     answered.add(range);
     return { range, expected, answer };
   });
-  // What lies within the bytes that are here does not wait for the rest.
+  // A range within the received bytes does not wait for the rest.
   const within = edgeCases
     .filter(
       ([, expected]) => expected === 'none' || (expected !== 'whole' && expected.every(([, end]) => end < present)),
     )
     .map(([range]) => range);
-  await until('ranges that are here are answered', () => within.every((range) => answered.has(range)));
+  await until('ranges of received bytes are answered', () => within.every((range) => answered.has(range)));
   assert.ok(answered.size < edgeCases.length, 'the others wait');
 
   gate.release();
@@ -45,7 +45,7 @@ test('every edge, while two thirds of the blob have come', async (t) => {
   assert.equal(upstream.count({ digest, method: 'GET' }), 1);
 });
 
-test('a range far ahead is fetched by itself while the fill is held up', async () => {
+test('a range far ahead is fetched separately while the fill is blocked', async () => {
   const blob = seededBytes(12_000_000, 'far ahead');
   const { digest } = upstream.addBlob('library/app', blob);
   const url = `${cistern.url}/v2/library/app/blobs/${digest}`;

@@ -8,7 +8,7 @@ const { upstream, cistern } = await openStage({ after });
 
 for (const told of [true, false])
   for (const [range, expected] of edgeCases)
-    test(`${shorten(range)} of a cold blob, ${told ? 'named by a manifest' : 'never heard of'}`, async () => {
+    test(`${shorten(range)} of a cold blob, ${told ? 'named by a manifest' : 'unknown to the cache'}`, async () => {
       const blob = seededBytes(size, `${range} ${told}`);
       const image = upstream.addImage('library/app', { tag: 'latest', layers: [blob] });
       const digest = image.layers[0]!.digest;
@@ -18,7 +18,7 @@ for (const told of [true, false])
       assert.ok(upstream.count({ digest, method: 'GET' }) <= 1, 'however many ranges, one request for the bytes');
     });
 
-test('a far range of a large cold blob is fetched by itself, before all that lies in front of it', async () => {
+test('a far range of a large cold blob is fetched separately, before the bytes in front of it', async () => {
   const blob = seededBytes(12_000_000, 'far');
   const image = upstream.addImage('library/app', { tag: 'latest', layers: [blob] });
   const digest = image.layers[0]!.digest;

@@ -10,7 +10,7 @@ const blob = seededBytes(size, 'stored');
 const { digest } = upstream.addBlob('library/app', blob);
 const url = `${cistern.url}/v2/library/app/blobs/${digest}`;
 await sendRequest(url);
-// The client may have the last byte a moment before the blob is committed.
+// The client may get the last byte a moment before the blob is committed.
 await until(
   'the blob is stored',
   async () => (await sendRequest(url, { method: 'HEAD' })).headers['x-cache'] === 'HIT',
@@ -18,7 +18,7 @@ await until(
 upstream.reset();
 
 for (const [range, expected] of edgeCases)
-  test(`${shorten(range)} of a blob that is stored`, async () => {
+  test(`${shorten(range)} of a stored blob`, async () => {
     const answer = await sendRequest(url, { headers: { range } });
     assertAnswer(answer, blob, expected);
     if (answer.status !== 416) assert.equal(answer.headers['x-cache'], 'HIT');
@@ -31,7 +31,7 @@ test('HEAD ignores Range', async () => {
   assert.equal(body.length, 0);
 });
 
-test('a Range counts only with an If-Range that is the entity tag', async () => {
+test('a Range with an If-Range applies only if that is the entity tag', async () => {
   const cases = [
     [`"${digest}"`, [[0, 9]]],
     [`W/"${digest}"`, 'whole'],
@@ -43,6 +43,6 @@ test('a Range counts only with an If-Range that is the entity tag', async () => 
     assertAnswer(await sendRequest(url, { headers: { range: 'bytes=0-9', 'if-range': ifRange } }), blob, expected);
 });
 
-test('none of that asked upstream', () => {
+test('none of these requests reached upstream', () => {
   assert.equal(upstream.count(), 0);
 });

@@ -1,4 +1,4 @@
-// The parts of a 206, read as strictly as RFC 9110 section 14.6 and RFC 2046 section 5.1.1 word them.
+// Parses the parts of a 206, as strictly as RFC 9110, section 14.6, and RFC 2046, section 5.1.1.
 import assert from 'node:assert/strict';
 import type { Answer } from '../src/send-request.ts';
 
@@ -12,12 +12,12 @@ export interface Part {
 
 const contentRange = /^bytes (\d+)-(\d+)\/(\d+)$/;
 
-/** Throws for anything but a 206 in good form. */
+/** Throws unless the response is a well-formed 206. */
 export function partsOf({ status, headers, body }: Answer): Part[] {
   assert.equal(status, 206);
   const boundary = /^multipart\/byteranges; ?boundary="?([^"]+)"?$/.exec(headers['content-type'] ?? '')?.[1];
   if (boundary === undefined) return [part(headers['content-range'], body)];
-  assert.equal(headers['content-range'], undefined, 'a multipart answer has its ranges in its parts');
+  assert.equal(headers['content-range'], undefined, 'a multipart response has its ranges in its parts');
   const parts: Part[] = [];
   let rest = body;
   for (let delimiter = Buffer.from(`--${boundary}`); ; delimiter = Buffer.from(`\r\n--${boundary}`)) {

@@ -1,4 +1,4 @@
-// Ranges chosen at random, of a blob that is stored and of one that is on its way, compared with the source.
+// Compares randomly chosen ranges with the source, for a stored blob and for one in flight.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openStage, seededBytes } from '../src/open-stage.ts';
@@ -29,14 +29,14 @@ function chooseRange(random: Random): { readonly range: string; readonly expecte
   const chosen: ReturnType<typeof chooseOne>[] = [];
   for (let left = random.pick([1, 1, 2, 5]); left > 0; left -= 1) {
     const one = chooseOne(random);
-    // Ranges that overlap would be answered with the whole.
+    // Overlapping ranges would get the whole blob.
     if (chosen.every(({ range }) => one.range[1] < range[0] || one.range[0] > range[1])) chosen.push(one);
   }
   return { range: `bytes=${chosen.map(({ spec }) => spec).join(',')}`, expected: chosen.map(({ range }) => range) };
 }
 
-for (const state of ['on its way', 'stored'])
-  test(`sixty ranges at once of a blob that is ${state} (seed ${seed})`, async () => {
+for (const state of ['in flight', 'stored'])
+  test(`sixty parallel ranges of a blob that is ${state} are correct (seed ${seed})`, async () => {
     const random = createRandom(state === 'stored' ? seed : seed + 1);
     const slow = upstream.addFault({ digest, method: 'GET' }, { bytesPerSecond: size * 2 });
     const cases = Array.from({ length: 60 }, () => chooseRange(random));
@@ -55,7 +55,7 @@ for (const state of ['on its way', 'stored'])
     slow.remove();
   });
 
-test('one request fetched the whole; what a reader could not wait for came by itself', () => {
+test('one request fetched the whole blob, and urgent ranges were fetched separately', () => {
   assert.equal(upstream.count({ digest, method: 'GET', ranged: false }), 1);
   assert.ok(upstream.bytesSent(digest) < 2 * size, `${upstream.bytesSent(digest)} bytes`);
 });

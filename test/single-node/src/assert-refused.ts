@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { type Answer, errorsOf } from './send-request.ts';
 
-/** An error as the OCI distribution specification, "Error Codes", wants it, with words for a person. */
+/**
+ * Asserts an error as the OCI distribution specification, section "Error Codes", requires it, with a message for the
+ * user.
+ */
 export function assertRefused(answer: Answer, status: number, code: string, what?: string): void {
   const said = `${what ?? ''} ${answer.body.toString('latin1', 0, 300)}`;
   assert.equal(answer.status, status, said);

@@ -1,4 +1,4 @@
 import { fileURLToPath } from 'node:url';
 
-/** Starts a node as users start it. */
+/** The launcher that users start nodes with. */
 export const launcher = fileURLToPath(new URL('../../../services/cli/launch/cistern.mjs', import.meta.url));

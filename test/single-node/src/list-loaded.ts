@@ -1,4 +1,4 @@
-// Preloaded by a process whose modules are of interest: writes what it has loaded to a file when it ends.
+// Preloaded into a process to examine its modules. Writes a list of loaded modules to a file when the process exits.
 import { writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 
@@ -16,7 +16,7 @@ process.once('exit', () => {
   if (file !== undefined) writeFileSync(file, JSON.stringify([...loaded, ...ofNode()]));
 });
 
-/** Of its own modules, by a list that its types do not know. */
+/** Returns Node's own loaded modules, from a list that its types do not declare. */
 function ofNode(): readonly string[] {
   return Reflect.get(process, 'moduleLoadList') as string[];
 }

@@ -1,4 +1,4 @@
-// A file system of a few megabytes, which a test may fill.
+// Mounts a file system of a few megabytes that a test may fill.
 import { execFile } from 'node:child_process';
 import { mkdtemp, rmdir, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,11 +9,11 @@ const run = promisify(execFile);
 
 export interface SmallDisk {
   readonly directory: string;
-  /** For when nothing uses it any more. */
+  /** Call it when nothing uses the file system any more. */
   unmount(): Promise<void>;
 }
 
-/** Only root may mount. The caller unmounts it. */
+/** Requires root. The caller unmounts it. */
 export async function mountSmallDisk(mebibytes: number): Promise<SmallDisk> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     throw new Error('This test mounts a small file system: run it as root on Linux.');

@@ -1,4 +1,5 @@
-// An issuer of tokens for jobs, as GitHub Actions and GitLab have one: its discovery documents, and tokens for any claims.
+// Opens an issuer of tokens for jobs, like those of GitHub Actions and GitLab: its discovery documents, and tokens for
+// any claims.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,15 +8,18 @@ import type { Owner } from './open-stage.ts';
 
 export interface Issuer {
   readonly url: string;
-  /** A token of five minutes for the cache `audience`, by the newest key; `claims` may be anything. */
+  /**
+   * Creates a token for `audience` that is valid for five minutes, signed with the newest key. `claims` may be
+   * anything.
+   */
   token(claims: Readonly<Record<string, unknown>>): Promise<string>;
-  /** From now on tokens are signed by another key; the old one is not published any more. */
+  /** Signs later tokens with a new key. The old key is not published any more. */
   rotate(): Promise<void>;
-  /** Paths that were asked for so far. */
+  /** Returns the paths that were requested so far. */
   requests(): readonly string[];
 }
 
-/** For whom its tokens are unless a claim says otherwise. */
+/** The audience of its tokens unless a claim sets another. */
 export const audience = 'https://cache.test';
 
 export async function openIssuer(owner: Owner): Promise<Issuer> {
@@ -49,7 +53,7 @@ export async function openIssuer(owner: Owner): Promise<Issuer> {
     rotate,
     requests: () => requests,
     async token(claims) {
-      // real-time: tokens are issued at the present time, which Cistern checks
+      // real-time: Cistern checks that tokens are issued at the present time
       const now = Math.floor(Date.now() / 1000);
       const usual = { iss: url, aud: audience, sub: 'job', iat: now, exp: now + 300 };
       const header = { alg: 'RS256', kid: key.id };

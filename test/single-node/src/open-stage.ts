@@ -1,4 +1,4 @@
-// Fake upstreams and caches in front of them, gone when their owner is.
+// Opens fake upstreams and caches in front of them. They close with their owner.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ export async function openCistern(owner: Owner, options: CisternConfiguration): 
   return stopWith(owner, await startCache(options));
 }
 
-/** Runs `cistern serve` as a process of its own. */
+/** Runs `cistern serve` as its own process. */
 export async function openProcess(owner: Owner, options: CisternOptions): Promise<Cistern> {
   return stopWith(owner, await startCistern(options));
 }
@@ -38,7 +38,7 @@ function stopWith<Started extends Pick<Cache, 'rootDirectory' | 'stop'>>(owner: 
 export async function openDirectory(owner: Owner): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-end-to-end-'));
   owner.after(async () => {
-    // Hooks run in the order of their making, and a cache that still commits would make its directory again.
+    // Hooks run in the order of their creation, and a cache that still commits would create its directory again.
     const inside = opened.filter(({ rootDirectory }) => rootDirectory.startsWith(directory));
     await Promise.all(inside.map((cistern) => cistern.stop()));
     await rm(directory, { recursive: true, maxRetries: 5 });
@@ -47,8 +47,8 @@ export async function openDirectory(owner: Owner): Promise<string> {
 }
 
 /**
- * The configuration of a cache whose default upstream, docker.io, is a fake one. Tags are confirmed on every pull. It runs in the
- * process of the test, which may be busy for longer than a cache bears silence by default.
+ * Returns the configuration of a cache whose default upstream, docker.io, is a fake one. Tags are confirmed on every
+ * pull. The upstream runs in the process of the test, which may be silent for longer than a cache tolerates by default.
  */
 export function cacheOf(
   { url }: Pick<FakeUpstream, 'url'>,
@@ -72,7 +72,7 @@ export async function openProcessStage(owner: Owner, options?: FakeUpstreamOptio
   return { upstream, cistern: await openProcess(owner, { config: cacheOf(upstream) }) };
 }
 
-/** Pseudo-random bytes that do not compress: the same for the same seed. */
+/** Returns pseudo-random bytes that do not compress. The same seed gives the same bytes. */
 export function seededBytes(size: number, seed: number | string): Buffer {
   return Buffer.concat([...seededBody({ size, seed }).read(0, size)]);
 }

@@ -1,15 +1,15 @@
-// A TCP proxy that remembers what went through, so that a test knows every secret that was really on the wire.
+// Opens a TCP proxy that records all traffic, so that a test knows every secret that was really on the wire.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Owner } from './open-stage.ts';
 
 export interface WireTap {
   readonly url: string;
-  /** Everything in both directions so far. */
+  /** Returns everything sent in both directions so far. */
   text(): string;
 }
 
-/** `target`: an http URL on the loopback. */
+/** `target` is an http URL on the loopback. */
 export async function openWireTap(owner: Owner, target: string): Promise<WireTap> {
   const { hostname, port } = new URL(target);
   const chunks: Buffer[] = [];

@@ -1,12 +1,12 @@
-// Randomness that can be repeated: the seed is part of every message about what went wrong.
+// Creates repeatable random numbers. Failure messages contain the seed.
 
 export interface Random {
-  /** A whole number from `least` to `most`. */
+  /** Returns a whole number from `least` to `most`. */
   between(least: number, most: number): number;
   pick<T>(items: readonly T[]): T;
 }
 
-/** mulberry32: small, and good enough to choose test cases by. */
+/** mulberry32: small, and good enough to choose test cases. */
 export function createRandom(seed: number): Random {
   let state = seed;
   const next = () => {

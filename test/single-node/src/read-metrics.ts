@@ -1,6 +1,9 @@
 import { sendRequest } from './send-request.ts';
 
-/** Cistern's own series by name and labels, as they are written: `cistern_fills_total{class="background",result="done"}`. */
+/**
+ * Reads Cistern's own series, by name and labels as in the text format:
+ * `cistern_fills_total{class="background",result="done"}`.
+ */
 export async function readMetrics({
   metricsUrl,
 }: {

@@ -1,7 +1,7 @@
-// Everything that is in a Redis, for tests of what must not be there.
+// Reads everything in a Redis, for tests of content that must not be there.
 import type { Redis } from '@cistern/test-servers';
 
-/** One command, because each is a process of its own. */
+/** One command, because each call starts a process. */
 const script = `
 local reads = {
   string = {'GET'}, hash = {'HGETALL'}, list = {'LRANGE', 0, -1}, set = {'SMEMBERS'}, zset = {'ZRANGE', 0, -1},
@@ -15,7 +15,7 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
 end
 return found`;
 
-/** Keys and values as one text. */
+/** Returns keys and values as one text. */
 export async function readRedis(redis: Redis): Promise<string> {
   return redis.command('EVAL', script, '0');
 }

@@ -1,8 +1,8 @@
-// Requests written by hand: an HTTP client would clean a path up, and hide what follows an answer on its connection.
+// Sends handwritten requests. An HTTP client would normalize a path, and hide bytes after a response on its connection.
 import { connect } from 'node:net';
 import type { Answer } from './send-request.ts';
 
-/** Sends a GET with this very target, on a connection of its own. Rejects if what comes back is no HTTP answer. */
+/** Sends a GET with exactly this target, on its own connection. Rejects if the response is not HTTP. */
 export async function sendRaw(
   port: number,
   target: string,
@@ -13,13 +13,14 @@ export async function sendRaw(
   const headEnd = received.indexOf('\r\n\r\n');
   const [statusLine = '', ...fields] = received.subarray(0, headEnd).toString('latin1').split('\r\n');
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]);
-  if (headEnd === -1 || Number.isNaN(status)) throw new Error(`no HTTP answer: ${received.toString('latin1', 0, 200)}`);
+  if (headEnd === -1 || Number.isNaN(status))
+    throw new Error(`no HTTP response: ${received.toString('latin1', 0, 200)}`);
   const body = received.subarray(headEnd + 4);
   const found = Object.fromEntries(fields.map((field) => field.toLowerCase().split(': ', 2) as [string, string]));
   return { status, headers: found, body, complete: Number(found['content-length'] ?? 0) === body.length };
 }
 
-/** Sends bytes and resolves with all that comes back once the other side has closed. */
+/** Sends bytes. Resolves to all received bytes when the other side has closed. */
 export function exchange(port: number, text: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' });

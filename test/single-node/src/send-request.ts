@@ -1,4 +1,4 @@
-// HTTP as it is on the wire: no redirects, no decoding, no cleaned-up paths, and how an answer ended.
+// Sends HTTP requests unchanged: no redirects, no decoding, no normalized paths. Reports how a response ended.
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestByHttp } from 'node:http';
 import { request as requestByHttps } from 'node:https';
@@ -7,9 +7,9 @@ import type { ConnectionOptions } from 'node:tls';
 export interface RequestOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Where the connection comes from, on a machine that has several addresses. */
+  /** Local address of the connection, on a machine with several addresses. */
   readonly localAddress?: string;
-  /** Of an `https:` URL: whom to trust, what to show. */
+  /** TLS options of an `https:` URL: trusted authorities and client certificate. */
   readonly tls?: ConnectionOptions;
 }
 
@@ -17,28 +17,28 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  /** False when the connection went before the promised length had come. */
+  /** False if the connection closed before the promised length arrived. */
   readonly complete: boolean;
 }
 
-/** An answer whose headers have come and whose body is coming. */
+/** A response whose headers have arrived and whose body is still arriving. */
 export interface Download {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Body bytes so far. */
+  /** Returns the body bytes so far. */
   received(): Buffer;
-  /** Resolves once that many body bytes have come; rejects if the answer ends before. */
+  /** Resolves when that many body bytes have arrived. Rejects if the response ends before. */
   untilReceived(bytes: number): Promise<void>;
-  /** Resolves when the answer has ended, whole or not. */
+  /** Resolves when the response has ended, complete or not. */
   readonly ended: Promise<Answer>;
-  /** The client reads no more, until it does. */
+  /** Stops reading until reading is resumed. */
   pause(): void;
   resume(): void;
-  /** The client leaves. */
+  /** Closes the connection. */
   leave(): void;
 }
 
-/** Every request has a connection of its own. Rejects if that goes before the headers have come. */
+/** Opens a new connection for every request. Rejects if it closes before the headers arrive. */
 export async function beginDownload(url: string, options: RequestOptions = {}): Promise<Download> {
   const { method = 'GET', headers = {}, tls = {}, ...from } = options;
   const { origin, protocol, hostname, port } = new URL(url);
@@ -60,7 +60,7 @@ export async function beginDownload(url: string, options: RequestOptions = {}): 
     size += chunk.length;
     notify();
   });
-  // `complete` tells; without a listener the error would end the test's process.
+  // `complete` reports the failure; without a listener the error would end the test's process.
   response.on('error', () => {});
   const received = () => Buffer.concat(chunks);
   const ended = new Promise<Answer>((resolve) => {
@@ -84,7 +84,7 @@ export async function beginDownload(url: string, options: RequestOptions = {}): 
           if (size < bytes && !isOver) return;
           watchers.delete(check);
           if (size >= bytes) resolve();
-          else reject(new Error(`the answer ended after ${size} bytes, ${bytes} were waited for`));
+          else reject(new Error(`the response ended after ${size} bytes, ${bytes} were expected`));
         };
         watchers.add(check);
         check();
@@ -101,7 +101,10 @@ export interface OciError {
   readonly message: string;
 }
 
-/** The errors of an answer in the shape of the OCI distribution specification, "Error Codes". Throws for another shape. */
+/**
+ * Returns the errors of a response in the shape of the OCI distribution specification, section "Error Codes". Throws
+ * for another shape.
+ */
 export function errorsOf({ body }: Answer): readonly OciError[] {
   const { errors } = JSON.parse(body.toString()) as { errors: OciError[] };
   if (!Array.isArray(errors)) throw new TypeError(`no OCI error: ${body.toString()}`);

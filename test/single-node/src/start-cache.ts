@@ -1,20 +1,21 @@
-// Runs `cistern serve` in the process of the test: with the same configuration, sockets and files, but without a new process.
+// Runs `cistern serve` in the process of the test: with the same configuration, sockets and files, but without a new
+// process.
 import { rm } from 'node:fs/promises';
 import { type CisternConfiguration, type CisternPlace, prepareCistern } from '@cistern/test-servers';
 
 export interface Cache extends CisternPlace {
-  /** Lines of its log so far. */
+  /** Returns the lines of its log so far. */
   log(): string[];
-  /** Ends it as SIGTERM does. Idempotent. */
+  /** Stops the cache like SIGTERM does. Idempotent. */
   stop(): Promise<unknown>;
 }
 
-/** Ready when it listens. The caller stops it. */
+/** Resolves when the cache listens. The caller stops it. */
 export async function startCache(options: CisternConfiguration): Promise<Cache> {
   const { directory, configFile, env, isSecure: _, ...place } = await prepareCistern(options);
   const remove = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
   try {
-    // Others import this for upstreams and directories alone.
+    // Imported late, because other files use this one only for upstreams and directories.
     const { startNode } = await import('@cistern/cli/testing/start-node');
     const node = await startNode('serve', configFile, { ...process.env, ...env });
     return {

@@ -1,9 +1,9 @@
-// What lies on the disk under a root directory, looked at without Cistern.
+// Reads the files below a root directory, without Cistern.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 
-/** Every file below `directory`, relative to it and sorted; none if there is no such directory. */
+/** Returns every file below `directory`, relative to it and sorted. Returns none if there is no such directory. */
 export async function filesBelow(directory: string): Promise<string[]> {
   try {
     const entries = await readdir(directory, { recursive: true, withFileTypes: true });
@@ -19,12 +19,12 @@ export async function filesBelow(directory: string): Promise<string[]> {
 
 const blobsDirectory = 'docker/registry/v2/blobs';
 
-/** Digests of the blobs and manifests that are stored, whatever the files hold. */
+/** Returns the digests of stored blobs and manifests, without reading their files. */
 export async function storedDigests(rootDirectory: string): Promise<string[]> {
   const files = await filesBelow(join(rootDirectory, blobsDirectory));
   return files.map((file) => {
     const [, algorithm, hex] = /^(sha256|sha512)\/[0-9a-f]{2}\/([0-9a-f]+)\/data$/.exec(file) ?? [];
-    if (algorithm === undefined || hex === undefined) throw new Error(`a file that is no blob's: ${file}`);
+    if (algorithm === undefined || hex === undefined) throw new Error(`not the file of a blob: ${file}`);
     return `${algorithm}:${hex}`;
   });
 }
@@ -34,7 +34,7 @@ export function blobFile(rootDirectory: string, digest: string): string {
   return join(rootDirectory, blobsDirectory, algorithm, hex.slice(0, 2), hex, 'data');
 }
 
-/** Digests whose file holds other bytes. */
+/** Returns digests whose file holds other bytes. */
 export async function wronglyStored(rootDirectory: string): Promise<string[]> {
   const wrong: string[] = [];
   for (const digest of await storedDigests(rootDirectory)) {
@@ -45,7 +45,10 @@ export async function wronglyStored(rootDirectory: string): Promise<string[]> {
   return wrong;
 }
 
-/** Files of fills and writes that have not ended. A check of the store writes one, too, and removes it at once. */
+/**
+ * Returns files of unfinished fills and writes. A health check of the store also writes one, and removes it
+ * immediately.
+ */
 export async function spoolFiles(rootDirectory: string): Promise<string[]> {
   const files = await filesBelow(join(rootDirectory, 'cistern', 'spool'));
   return files.filter((name) => name.endsWith('.fill'));

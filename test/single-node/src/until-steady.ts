@@ -1,15 +1,18 @@
-// Waits until nothing changes any more, where no condition tells that all is over.
-// real-time: looks at another process again after an interval
+// Waits until nothing changes any more, for cases without a condition that marks the end.
+// real-time: checks another process again after an interval
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 
 export interface Steadiness {
-  /** How many looks in a row have to find the same. They are counted, and not timed: after a standstill others follow. */
+  /**
+   * How many equal results in a row are required. A count is robust: after a standstill of the machine, more checks
+   * follow.
+   */
   readonly looks: number;
   readonly everyMs: number;
 }
 
-/** Resolves with what was found. */
+/** Resolves to the steady result. */
 export async function untilSteady<T>(look: () => T | Promise<T>, { looks, everyMs }: Steadiness): Promise<T> {
   let found = await look();
   for (let same = 1; same < looks;) {

@@ -1,4 +1,4 @@
-// SIGTERM: what is in flight ends, nothing new begins, and nothing outlasts `draintimeout`.
+// Tests SIGTERM: requests in flight complete, no new ones are accepted, and nothing outlasts `draintimeout`.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
@@ -34,7 +34,7 @@ function isRefused(port: number): Promise<boolean> {
 
 const upstream = await openUpstream({ after });
 
-test('a slow download ends whole, new connections are refused, and the exit is clean', async (t) => {
+test('a slow download completes, new connections are refused, and the exit is clean', async (t) => {
   const cistern = await openProcess(t, { config: { ...cacheOf(upstream), http: { draintimeout: '20s' } } });
   const { blob, gate, download } = await beginSlowDownload(upstream, cistern, 'slow');
   const idle = await fetch(`${cistern.url}/v2/`);
@@ -45,7 +45,7 @@ test('a slow download ends whole, new connections are refused, and the exit is c
   const ready = await sendRequest(`${cistern.metricsUrl}/readyz`);
   assert.equal(ready.status, 503);
   assert.equal((JSON.parse(ready.body.toString()) as { draining: boolean }).draining, true);
-  assert.ok(cistern.process.isRunning(), 'it waits for the download');
+  assert.ok(cistern.process.isRunning(), 'the process waits for the download');
 
   gate.release();
   const answer = await download.ended;
@@ -57,11 +57,11 @@ test('a download that does not end is cut off after the draintimeout', async (t)
   const cistern = await openCistern(t, { config: { ...cacheOf(upstream), http: { draintimeout: '1s' } } });
   const { download } = await beginSlowDownload(upstream, cistern, 'stuck');
   const [answer] = await Promise.all([download.ended, cistern.stop()]);
-  assert.equal(answer.complete, false, 'the client is not told that this was all');
+  assert.equal(answer.complete, false, 'the client does not see a complete response');
   assert.ok(await isRefused(cistern.port));
 });
 
-test('without anything in flight it ends at once', async (t) => {
+test('the process exits immediately if nothing is in flight', async (t) => {
   const cistern = await openCistern(t, { config: { ...cacheOf(upstream), http: { draintimeout: '1h' } } });
   await (await fetch(`${cistern.url}/v2/`)).text();
   await cistern.stop();

@@ -12,7 +12,7 @@ after(async () => s3.close());
 
 const layer = seededBytes(3_000_000, 'layer');
 
-/** Each with an index of its own. */
+/** Opens a cache with its own index. */
 async function open(
   t: TestContext,
   upstream: FakeUpstream,
@@ -51,7 +51,7 @@ test('a blob is sent by the cache when it is cold, and by the bucket from then o
   assert.ok(cistern.log().every((line) => !line.includes('X-Amz')));
 });
 
-test('what another cache left in the bucket is read through the cache once, and then from the bucket', async (t) => {
+test('content that another cache left in the bucket is read once through the cache, and then from the bucket', async (t) => {
   const upstream = await openUpstream(t);
   const { digest } = upstream.addBlob('library/app', layer);
   const path = `/v2/library/app/blobs/${digest}`;
@@ -59,18 +59,18 @@ test('what another cache left in the bucket is read through the cache once, and 
   await sendRequest(before.url + path);
   await until('it is stored', async () => (await sendRequest(before.url + path)).status === 307);
   await before.stop();
-  // Which does not know whether what the bucket has is right.
+  // The new cache does not know whether the content of the bucket is correct.
   const cistern = await open(t, upstream, 'adopted');
   const url = cistern.url + path;
   const first = await sendRequest(url);
   assert.equal(first.status, 200);
   assert.equal(first.headers['x-cache'], 'HIT');
   assert.ok(first.body.equals(layer));
-  await until('it is known to be right', async () => (await sendRequest(url)).status === 307);
+  await until('the blob is verified', async () => (await sendRequest(url)).status === 307);
   assert.equal(upstream.count({ digest, method: 'GET' }), 1);
 });
 
-test('clients of excepted networks never hear of the bucket', async (t) => {
+test('clients of excepted networks are never redirected to the bucket', async (t) => {
   const upstream = await openUpstream(t);
   const { digest } = upstream.addBlob('library/app', layer);
   const cistern = await open(t, upstream, 'excepted', { except: ['127.0.0.0/8'] });

@@ -1,4 +1,4 @@
-// A disk changes a byte of what was verified long ago: reading the store through finds it, before many clients do.
+// A disk changes a byte that was verified long ago. The scrub finds it before many clients do.
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';

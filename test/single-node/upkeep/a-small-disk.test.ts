@@ -1,5 +1,5 @@
-// Store and spool on a file system of 60 MiB: what is pulled comes whole, and makes room for itself or is refused before its
-// first byte.
+// Runs store and spool on a file system of 60 MiB. Each pulled image arrives complete, and evicts others or is rejected
+// before its first byte.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ const minFree = 6 * mebibyte;
 async function openSmallCache(t: TestContext) {
   const upstream = await openUpstream(t);
   const { directory: disk, unmount } = await mountSmallDisk(60);
-  // Hooks run in the order of their making.
+  // Hooks run in the order of their creation.
   const ends: (() => Promise<unknown>)[] = [unmount];
   t.after(async () => {
     for (const end of ends) await end();
@@ -30,14 +30,14 @@ async function openSmallCache(t: TestContext) {
   const addImage = (name: string, layerBytes: number) =>
     upstream.addImage(name, { tag: 'latest', seed: name, layers: [{ size: layerBytes, seed: name }] });
   const get = (name: string, path: string) => sendRequest(`${cistern.url}/v2/${name}/${path}`);
-  /** As a client does it; `X-Cache` of the layer. */
+  /** Pulls like a client. Returns `X-Cache` of the layer. */
   const pull = async (name: string, { layers, digest }: ReturnType<typeof addImage>) => {
     const manifest = await get(name, 'manifests/latest');
     assert.deepEqual([manifest.status, manifest.headers['docker-content-digest']], [200, digest]);
     for (const layer of layers) {
       const answer = await get(name, `blobs/${layer.digest}`);
       assert.equal(answer.status, 200, answer.body.subarray(0, 500).toString());
-      assert.ok(answer.complete, `${name} broke off after ${answer.body.length} bytes`);
+      assert.ok(answer.complete, `${name} was cut off after ${answer.body.length} bytes`);
       assert.equal(`sha256:${createHash('sha256').update(answer.body).digest('hex')}`, layer.digest);
     }
   };
@@ -49,7 +49,7 @@ async function openSmallCache(t: TestContext) {
   return { upstream, disk, cistern, addImage, get, pull, readiness, settled };
 }
 
-test('on a small disk images come one after the other, the oldest go, and a tenth stays free', async (t) => {
+test('images pulled one after the other onto a small disk evict the oldest, and a tenth stays free', async (t) => {
   const { disk, cistern, addImage, pull, settled } = await openSmallCache(t);
   const names = Array.from({ length: 7 }, (_, at) => `library/app-${at}`);
   for (const name of names) {
@@ -66,7 +66,7 @@ test('on a small disk images come one after the other, the oldest go, and a tent
   assert.equal(metrics.get('cistern_store_min_free_bytes'), minFree);
 });
 
-test('what can never fit is refused before its first byte, at no cost to what is stored', async (t) => {
+test('a blob that can never fit is rejected before its first byte, and evicts nothing', async (t) => {
   const { upstream, addImage, get, pull, readiness, settled } = await openSmallCache(t);
   const small = addImage('library/small', 12 * mebibyte);
   await pull('library/small', small);
@@ -82,16 +82,16 @@ test('what can never fit is refused before its first byte, at no cost to what is
   assert.equal(upstream.count({ digest: large.layers[0]!.digest, method: 'GET' }), 0);
   const warm = await get('library/small', `blobs/${small.layers[0]!.digest}`);
   assert.deepEqual([warm.status, warm.headers['x-cache'], warm.complete], [200, 'HIT', true]);
-  // That one blob is too large for it does not make a disk full.
+  // A blob that is too large does not make a disk full.
   assert.deepEqual((await readiness()).degraded, {});
 });
 
-test('a disk that others have filled: warm pulls go on, cold ones are refused, and it says that it is full', async (t) => {
+test('on a disk filled by other files, warm pulls continue, cold pulls are rejected, and the node reports the full disk', async (t) => {
   const { upstream, disk, addImage, get, pull, readiness, settled } = await openSmallCache(t);
   const warm = addImage('library/warm', 2 * mebibyte);
   await pull('library/warm', warm);
   await settled();
-  const ballast = join(disk, 'of somebody else');
+  const ballast = join(disk, 'another file');
   await writeFile(ballast, Buffer.alloc((await freeBytesOf(disk)) - 4096)).catch(() => {});
   assert.ok((await freeBytesOf(disk)) < 64 * 1024);
   const answer = await get('library/warm', `blobs/${warm.layers[0]!.digest}`);
@@ -99,8 +99,8 @@ test('a disk that others have filled: warm pulls go on, cold ones are refused, a
   const cold = addImage('library/cold', 12 * mebibyte);
   const countGets = () => upstream.count({ repository: 'library/cold', method: 'GET', endpoint: 'manifest' });
   for (let tries = 0; tries < 3; tries += 1)
-    assert.equal((await get('library/cold', 'manifests/latest')).status, 503, 'it could not be kept');
-  assert.ok(countGets() <= 1, 'upstream counts them');
+    assert.equal((await get('library/cold', 'manifests/latest')).status, 503, 'the manifest could not be stored');
+  assert.ok(countGets() <= 1, 'the upstream counts each GET');
   const refused = await get('library/cold', `blobs/${cold.layers[0]!.digest}`);
   assert.equal(refused.status, 503, refused.body.subarray(0, 300).toString());
   const { status, ready, degraded } = await readiness();
@@ -111,7 +111,7 @@ test('a disk that others have filled: warm pulls go on, cold ones are refused, a
   assert.deepEqual((await readiness()).degraded, {});
 });
 
-test('a disk that others fill under a fetch breaks it off, and the log names the spool', async (t) => {
+test('a disk that fills up during a fetch aborts it, and the log names the spool', async (t) => {
   const { upstream, disk, cistern, addImage, get } = await openSmallCache(t);
   const { layers } = addImage('library/app', 20 * mebibyte);
   const { digest } = layers[0]!;
@@ -121,20 +121,20 @@ test('a disk that others fill under a fetch breaks it off, and the log names the
   gate.allow(mebibyte);
   const download = await beginDownload(`${cistern.url}/v2/library/app/blobs/${digest}`);
   await download.untilReceived(mebibyte / 2);
-  await writeFile(join(disk, 'of somebody else'), Buffer.alloc(await freeBytesOf(disk))).catch(() => {});
+  await writeFile(join(disk, 'another file'), Buffer.alloc(await freeBytesOf(disk))).catch(() => {});
   gate.release();
   const { status, complete } = await download.ended;
   assert.deepEqual([status, complete], [200, false]);
-  await until('it is said why', () =>
+  await until('the reason is logged', () =>
     cistern.log().some((line) => /The spool \(worker\.spool\.directory\).*file system is full/.test(line)),
   );
 });
 
-test('a store of many small images gives way to a disk that others have filled to the last byte', async (t) => {
+test('a store of many small images evicts when other files fill the disk to the last byte', async (t) => {
   const { disk, addImage, pull, settled } = await openSmallCache(t);
   for (let at = 0; at < 75; at += 1) await pull(`library/app-${at}`, addImage(`library/app-${at}`, 160_000));
   await settled();
-  await writeFile(join(disk, 'of somebody else'), Buffer.alloc(await freeBytesOf(disk))).catch(() => {});
+  await writeFile(join(disk, 'another file'), Buffer.alloc(await freeBytesOf(disk))).catch(() => {});
   await until('some of the disk is free again', async () => (await freeBytesOf(disk)) >= 5 * mebibyte);
 });
 
@@ -142,7 +142,7 @@ test('a start on a disk that is full to the last byte fails with its cause', asy
   const { disk, cistern, addImage, pull } = await openSmallCache(t);
   await pull('library/app', addImage('library/app', mebibyte));
   await cistern.stop();
-  await writeFile(join(disk, 'of somebody else'), Buffer.alloc(await freeBytesOf(disk))).catch(() => {});
+  await writeFile(join(disk, 'another file'), Buffer.alloc(await freeBytesOf(disk))).catch(() => {});
   const { code, stderr } = await runCistern(['serve', '--addr', '127.0.0.1:0', '--data', cistern.rootDirectory]);
   assert.equal(code, 1);
   assert.match(stderr, /The index cannot be used: the file system of storage\.filesystem\.rootdirectory.* is full/);

@@ -1,4 +1,4 @@
-// Other files fill the disk of an index to the last byte. Eviction writes to the index before it frees anything.
+// Other files fill the disk of an index to the last byte. Eviction writes to the index before it frees space.
 import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ async function openSmallIndex(t: TestContext) {
   };
 }
 
-/** Eviction takes so many at a time. */
+/** Batch size of eviction. */
 const batchSize = 1_000;
 
 function recordOf(name: string, at: number): BlobRecord {
@@ -41,7 +41,7 @@ function recordOf(name: string, at: number): BlobRecord {
 async function evictAll(index: CacheIndex): Promise<number> {
   const victims = await Array.fromAsync(index.blobs.leastRecent());
   let removed = 0;
-  // As the evictor does.
+  // Deletes like the evictor.
   for (let at = 0; at < victims.length; at += batchSize) {
     const begun = await index.fills.beginDeletions(victims.slice(at, at + batchSize), 'evictor', 600_000);
     removed += (await index.fills.endDeletions(begun, 'evictor', 'gone')).length;
@@ -49,18 +49,18 @@ async function evictAll(index: CacheIndex): Promise<number> {
   return removed;
 }
 
-test('an index on a disk that is full to the last byte can remove all that is in it', async (t) => {
+test('an index on a disk that is full to the last byte can remove all its records', async (t) => {
   const { index, fill, freeBytes } = await openSmallIndex(t);
-  // So few that they are in the log only.
+  // So few records that they are only in the write-ahead log.
   for (let at = 0; at < 400; at += 1) await index.blobs.put(recordOf('stored', at));
   await fill();
   assert.equal(await freeBytes(), 0);
   assert.equal(await evictAll(index), 400);
 });
 
-test('an index on a full disk refuses records that do not fit, evicts all the same, and takes them when there is room', async (t) => {
+test('an index on a full disk rejects records that do not fit, still evicts, and accepts them when there is space', async (t) => {
   const { index, logged, fill, empty } = await openSmallIndex(t);
-  // More than what it has from the start.
+  // More records than its initial reserve holds.
   for (let at = 0; at < 6000; at += 1) await index.blobs.put(recordOf('stored', at));
   await fill();
   const putMany = async () => {

@@ -1,4 +1,4 @@
-// `cistern evict --dry-run` and `cistern scrub`, to the process that runs on the same data.
+// Tests `cistern evict --dry-run` and `cistern scrub` against a process that runs on the same data.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cacheOf, openCistern, openDirectory, openUpstream } from '../src/open-stage.ts';
@@ -8,7 +8,7 @@ import { sendRequest } from '../src/send-request.ts';
 import { storedDigests } from '../src/store-files.ts';
 import { until } from '../src/until.ts';
 
-test('an operator is told what would be evicted and why, and what the scrub has found', async (t) => {
+test('commands show an operator the next evictions with reasons, and the findings of the scrub', async (t) => {
   const upstream = await openUpstream(t);
   const rootDirectory = await openDirectory(t);
   const env = { REGISTRY_STORAGE_SCRUB_EVERY: '20s', REGISTRY_STORAGE_SCRUB_BANDWIDTH: '100MB' };
@@ -22,7 +22,7 @@ test('an operator is told what would be evicted and why, and what the scrub has 
   await until('both are stored', async () => (await storedDigests(rootDirectory)).length === 2);
 
   let needless = { stdout: '', stderr: '' };
-  // A file is in its place before the index has its record.
+  // A file is in place before the index has its record.
   await until('the index has both', async () => {
     needless = await run('evict', '--dry-run');
     return /^The store holds 30\d kB/.test(needless.stdout);
@@ -30,8 +30,8 @@ test('an operator is told what would be evicted and why, and what the scrub has 
   assert.equal(needless.stderr, '');
   assert.match(needless.stdout, /: no room has to be made\. 0 digests are pinned\.\nNothing would go\.\n$/);
   let emptied = needless;
-  // A pull of this very second may be on its way to the index.
-  await until('all is told', async () => {
+  // A very recent pull may not have reached the index yet.
+  await until('both are listed', async () => {
     emptied = await run('evict', '--dry-run', '--down-to', '0');
     return emptied.stdout.includes('2 would go');
   });
@@ -47,7 +47,7 @@ test('an operator is told what would be evicted and why, and what the scrub has 
   assert.match((await run('evict', '--dry-run', '--down-to', 'much')).stderr, /^cistern: --down-to: .*much/);
 
   const isRead = async () => (await readMetrics(cistern)).get('cistern_scrub_objects_total{kind="objects"}');
-  await until('the store has been read through', async () => ((await isRead()) ?? 0) >= 2, 60_000);
+  await until('the scrub has finished', async () => ((await isRead()) ?? 0) >= 2, 60_000);
   const told = /From 20\d\d-.* to 20\d\d-.*: 2 objects \(30\d kB\), none damaged; 0 verified/;
-  await until('that is told', async () => told.test((await run('scrub')).stdout));
+  await until('the report is shown', async () => told.test((await run('scrub')).stdout));
 });

@@ -1,5 +1,5 @@
-// An upstream that takes every request and answers none, in the middle of a load of clients that pull what is cached.
-// real-time: prints response times under load; nothing asserts them
+// Tests an upstream that accepts every request and answers none, under a load of clients that pull cached images.
+// real-time: prints response times under load; no test asserts them
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 
 const clients = 40;
-/** Between two pulls of a client. */
+/** Pause between two pulls of a client. */
 const pauseMs = 400;
 const phaseMs = 1_000;
 
@@ -21,7 +21,7 @@ interface Pull {
   readonly problem: string | undefined;
 }
 
-test('clients that pull cached images get them, and it is used again when it answers', async (t) => {
+test('clients get cached images, and the upstream is used again when it answers', async (t) => {
   const upstream = await openUpstream(t);
   const images = Array.from({ length: 20 }, (_, at) =>
     upstream.addImage(`library/app-${at}`, { tag: 'latest', layers: [Buffer.alloc(20_000, at)] }),
@@ -74,7 +74,7 @@ test('clients that pull cached images get them, and it is used again when it ans
 
   hole.remove();
   gate.release();
-  await until('it is used again', async () => (await state()) === 0, 60_000);
+  await until('the upstream is used again', async () => (await state()) === 0, 60_000);
   results.clear();
   await until('tags are confirmed again', () => results.has('REVALIDATED') || results.has('HIT'), 60_000);
   isOver = true;
@@ -85,7 +85,7 @@ test('clients that pull cached images get them, and it is used again when it ans
   );
 });
 
-test('what is not cached is refused after its silence, and without asking it from then on', async (t) => {
+test('content that is not cached is rejected after the silence, and then without requests to the upstream', async (t) => {
   const upstream = await openUpstream(t);
   const { layers } = upstream.addImage('library/app', { tag: 'latest' });
   const cistern = await openCistern(t, { config: cacheOf(upstream, { timeouts: { silence: '1s', headers: '1h' } }) });
@@ -99,7 +99,7 @@ test('what is not cached is refused after its silence, and without asking it fro
     `library/app/${path}`,
     `docker.io/library/app/${path}`,
   ]);
-  await diagnoseTime(t, 'the first refusals', async () => Promise.all(paths.map((path) => refused(path, 'GET'))));
+  await diagnoseTime(t, 'the first rejections', async () => Promise.all(paths.map((path) => refused(path, 'GET'))));
   const asked = upstream.requests().filter(({ path }) => path !== '/v2/').length;
   for (const path of paths) await refused(path, path.includes('manifests') ? 'HEAD' : 'GET');
   assert.equal(upstream.requests().filter(({ path }) => path !== '/v2/').length, asked);

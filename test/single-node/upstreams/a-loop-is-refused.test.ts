@@ -1,4 +1,4 @@
-// A cache whose upstream leads back to itself would ask itself for ever.
+// Tests a cache whose upstream leads back to itself. Without protection its requests would circulate for ever.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freePort } from '@cistern/test-servers';
@@ -8,7 +8,7 @@ import { until } from '../src/until.ts';
 
 const paths = ['manifests/latest', `blobs/sha256:${'0'.repeat(64)}`, 'tags/list'];
 
-test('a cache that is its own upstream says so, after one turn', async (t) => {
+test('a cache that is its own upstream reports the loop after one round', async (t) => {
   const port = await freePort();
   const cistern = await openCistern(t, {
     port,
@@ -25,7 +25,7 @@ test('a cache that is its own upstream says so, after one turn', async (t) => {
   assert.equal(requests().length, 2 * paths.length, requests().join('\n'));
 });
 
-test('one cache may stand behind another', async (t) => {
+test('one cache may be the upstream of another', async (t) => {
   const upstream = await openUpstream(t);
   const image = upstream.addImage('library/app', { tag: 'latest' });
   const inner = await openCistern(t, { config: cacheOf(upstream) });

@@ -1,4 +1,5 @@
-// A repository that asks for what the cache does not have fails alone: other pulls of the same upstream go on.
+// Tests a repository that requires credentials that the cache does not have. It fails alone: other pulls of the
+// upstream continue.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertRefused } from '../src/assert-refused.ts';
@@ -13,7 +14,7 @@ const challenges = {
 };
 
 for (const [what, challenge] of Object.entries(challenges))
-  test(`a private repository that wants ${what} does not make another cold pull fail`, async (t) => {
+  test(`a private repository that requires ${what} does not make another cold pull fail`, async (t) => {
     const upstream = await openUpstream(t);
     for (const name of ['library/one', 'library/two', 'team/private']) upstream.addImage(name, { tag: 'latest' });
     const cistern = await openCistern(t, { config: cacheOf(upstream) });

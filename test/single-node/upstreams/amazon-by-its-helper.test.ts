@@ -1,4 +1,4 @@
-// Amazon's registry is logged in to by Amazon's own helper: the real program, before stand-ins for the two servers.
+// Logs in to Amazon's registry with Amazon's real credential helper, against stand-ins for the two servers.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, request, type Server } from 'node:http';
@@ -22,7 +22,7 @@ async function listen(t: TestContext, server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Answers GetAuthorizationToken, as the API of the registry's makers does. */
+/** Answers GetAuthorizationToken like Amazon's API. */
 async function startTokenApi(t: TestContext) {
   const asked: (string | undefined)[] = [];
   const server = createServer((question, response) => {
@@ -36,7 +36,9 @@ async function startTokenApi(t: TestContext) {
   return { asked, url: `http://127.0.0.1:${await listen(t, server)}` };
 }
 
-/** An HTTP proxy whose every way ends at `port`: the helper knows a registry by its name alone. */
+/**
+ * Starts an HTTP proxy that connects every host to `port`, because the helper recognizes a registry only by its name.
+ */
 async function startProxyTo(t: TestContext, port: number): Promise<string> {
   const server = createServer(({ url = '/', method, headers }, response) => {
     const { pathname, search } = new URL(url);
@@ -52,13 +54,13 @@ async function startProxyTo(t: TestContext, port: number): Promise<string> {
   return `http://127.0.0.1:${await listen(t, server)}`;
 }
 
-test("an image of Amazon's registry, with what its helper gives", async (t) => {
+test('an image of the Amazon registry is pulled with credentials of its helper', async (t) => {
   await ensureDebianPackages(['amazon-ecr-credential-helper']);
   const upstream = await openUpstream(t, { auth: { kind: 'basic', accounts: [{ username: 'AWS', password }] } });
   const image = upstream.addImage('team/app', { tag: 'latest' });
   const api = await startTokenApi(t);
   const proxy = await startProxyTo(t, Number(new URL(upstream.url).port));
-  // The helper has the environment of the process that starts it.
+  // The helper inherits the environment of the process that starts it.
   const cistern = await openProcess(t, {
     config: { upstreams: { [host]: { url: `http://${host}`, proxy, credentials: { aws: { helper: 'ecr-login' } } } } },
     env: {

@@ -1,4 +1,4 @@
-// What clients get while an upstream is away, says no, or does not believe us.
+// Tests responses while an upstream is unavailable, rejects requests, or rejects our credentials.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diagnoseTime } from '@cistern/test-servers';
@@ -7,7 +7,7 @@ import { cacheOf, openCistern, openStage, openUpstream } from '../src/open-stage
 import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 
-test('an upstream that refuses connections: what is cached is served, the rest fails fast', async (t) => {
+test('cached content is served and other requests fail fast while an upstream refuses connections', async (t) => {
   const { upstream, cistern } = await openStage(t);
   const image = upstream.addImage('library/app', { tag: 'latest' });
   const layer = image.layers[0]!;
@@ -37,15 +37,15 @@ test('an upstream that refuses connections: what is cached is served, the rest f
       );
 
   await upstream.acceptConnections();
-  await until('it is asked again', async () => {
+  await until('the upstream is queried again', async () => {
     const answer = await sendRequest(`${cistern.url}/v2/library/app/blobs/${image.config.digest}`);
     return answer.status === 200;
   });
 });
 
-test('an upstream that answers 500, and one that answers 429', async (t) => {
+test('cached content is served while an upstream answers 500, 503 or 429', async (t) => {
   const { upstream, cistern } = await openStage(t);
-  // A failure is remembered for its repository.
+  // A failure is remembered for its repository, so each status has its own.
   for (const status of [500, 503, 429]) {
     const repository = `library/app-${status}`;
     const url = `${cistern.url}/v2/${repository}/manifests`;
@@ -64,7 +64,7 @@ test('an upstream that answers 500, and one that answers 429', async (t) => {
   throttled.remove();
 });
 
-test('what upstream does not have', async (t) => {
+test('missing content is a 404, and is served as soon as upstream has it', async (t) => {
   const { upstream, cistern } = await openStage(t);
   const image = upstream.addImage('library/app', { tag: 'latest' });
   const get = (path: string) => sendRequest(`${cistern.url}/v2/${path}`);
@@ -75,7 +75,7 @@ test('what upstream does not have', async (t) => {
   assertRefused(await get('library/missing/manifests/latest'), 404, 'NAME_UNKNOWN');
   assertRefused(await get('library/missing/tags/list'), 404, 'NAME_UNKNOWN');
 
-  // Push, then pull.
+  // Simulates a push after a failed pull.
   await get('library/app/manifests/v2');
   upstream.setTag('library/app', 'v2', image.digest);
   const forced = await sendRequest(`${cistern.url}/v2/library/app/manifests/v2`, {
@@ -83,7 +83,7 @@ test('what upstream does not have', async (t) => {
   });
   assert.equal(forced.status, 200);
 
-  // Upstream deletes the tag: what is cached stays.
+  // The upstream deletes the tag; the cached image stays.
   upstream.deleteTag('library/app', 'v2');
   const kept = await get('library/app/manifests/v2');
   assert.equal(kept.status, 200);
@@ -103,7 +103,7 @@ test("Docker Hub's 401 for a repository that is missing is a 404", async (t) => 
 });
 
 for (const kind of ['basic', 'bearer'] as const)
-  test(`credentials that upstream (${kind}) does not take are our mistake, not the client's`, async (t) => {
+  test(`credentials that upstream (${kind}) rejects are reported as our mistake, not the client's`, async (t) => {
     const upstream = await openUpstream(t, { auth: { kind, accounts: [{ username: 'robot', password: 'right' }] } });
     upstream.addImage('library/app', { tag: 'latest' });
     const wrong = await openCistern(t, {

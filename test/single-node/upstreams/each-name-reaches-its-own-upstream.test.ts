@@ -1,4 +1,5 @@
-// Two registries hold the same repository and tag with other content. Whoever asks for one never gets the other's.
+// Two registries have the same repository and tag with different content. A request for one never gets the other's
+// content.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openCistern, openUpstream } from '../src/open-stage.ts';
@@ -22,7 +23,7 @@ const ofQuay = quay.addImage('library/app', { tag: 'latest', seed: 'quay' });
 quay.addImage('only/here', { tag: 'latest', seed: 'only' });
 
 const requests = [
-  ['no name at all', '/v2/library/app/', '', 'docker.io'],
+  ['no upstream name', '/v2/library/app/', '', 'docker.io'],
   ['one component, which is library/ at Docker Hub', '/v2/app/', '', 'docker.io'],
   ['ns', '/v2/library/app/', 'ns=docker.io', 'docker.io'],
   ['ns by an alias', '/v2/library/app/', 'ns=registry-1.docker.io', 'docker.io'],
@@ -70,7 +71,7 @@ test('one component is library/ at Docker Hub only', async () => {
   assert.ok(quay.requests().some(({ repository }) => repository === 'app'));
 });
 
-test('a blob that both hold is fetched from the one that is asked first, and the other confirms that it holds it', async () => {
+test('a shared blob is fetched from the upstream of the first request, and the other upstream confirms that it holds the blob', async () => {
   const shared = Buffer.from('a layer that both registries hold');
   const [first, second] = [hub, quay].map((upstream) =>
     upstream.addImage('library/shared', { tag: 'latest', layers: [shared], seed: upstream.url }),
@@ -86,7 +87,7 @@ test('a blob that both hold is fetched from the one that is asked first, and the
   assert.deepEqual([quay.count({ digest, method: 'GET' }), quay.count({ digest, method: 'HEAD' })], [0, 1]);
 });
 
-test('each upstream was asked for what is its own', () => {
+test('each upstream got only requests for its own content', () => {
   assert.equal(hub.count({ reference: ofQuay.layers[0]!.digest }), 0);
   assert.ok(hub.requests().every(({ repository = '' }) => repository.startsWith('library/')));
 });

@@ -1,4 +1,4 @@
-// A cache that cannot reach one of its upstreams, from its start to its end: nothing of it waits for them.
+// Tests a cache that cannot reach its upstreams from start to stop: nothing waits for them.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { assertRefused } from '../src/assert-refused.ts';
 import { type Owner, openCistern, openDirectory, openProcess, openUpstream } from '../src/open-stage.ts';
 import { sendRequest } from '../src/send-request.ts';
 
-/** Takes connections and says nothing. */
+/** Accepts connections and never answers. */
 async function openBlackHole(t: TestContext): Promise<string> {
   const sockets = new Set<{ destroy(): void }>();
   const server = createServer((socket) => {
@@ -26,7 +26,7 @@ async function openBlackHole(t: TestContext): Promise<string> {
   return `http://127.0.0.1:${address.port}`;
 }
 
-/** A directory in which an image of docker.io and one of quay.io are cached. */
+/** Creates a directory in which an image of docker.io and one of quay.io are cached. */
 async function warmDirectory(owner: Owner) {
   const rootDirectory = await openDirectory(owner);
   const upstream = await startFakeUpstream();
@@ -47,7 +47,7 @@ async function warmDirectory(owner: Owner) {
   return { rootDirectory, image };
 }
 
-test('it starts, serves what is cached, refuses the rest, and ends, with every upstream unreachable', async (t) => {
+test('a cache with unreachable upstreams starts, serves cached content, rejects other requests, and stops', async (t) => {
   const { rootDirectory, image } = await warmDirectory(t);
   const silent = await openBlackHole(t);
   const cistern = await openProcess(t, {
@@ -77,14 +77,14 @@ test('it starts, serves what is cached, refuses the rest, and ends, with every u
   for (const path of ['library/app/manifests/other', 'ghcr.io/library/app/manifests/latest'])
     assertRefused(await get(path), 503, 'UNAVAILABLE', path);
 
-  // One that waits for an upstream that says nothing does not hold up the end.
+  // A request that waits for a silent upstream does not delay the stop.
   const waiting = get('quay.io/library/app/manifests/other').catch(() => undefined);
   const { code } = await cistern.stop();
   assert.equal(code, 0);
   await waiting;
 });
 
-test('a cache that is configured to be offline asks for nothing and says so', async (t) => {
+test('a cache that is configured offline sends no requests and reports that it is offline', async (t) => {
   const { rootDirectory, image } = await warmDirectory(t);
   const upstream = await openUpstream(t);
   upstream.addImage('library/app', { tag: 'latest' });

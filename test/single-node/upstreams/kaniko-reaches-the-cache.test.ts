@@ -1,5 +1,5 @@
-// kaniko by the arguments that `cistern client-config` prints. No package of Debian's has it: its way from an image's name and a
-// map to a request is written down here, as kaniko (pkg/image/remote) and go-containerregistry (pkg/name) have it.
+// Tests kaniko with the arguments that `cistern client-config` prints. Debian has no package of kaniko. So this file
+// reimplements how kaniko (pkg/image/remote) and go-containerregistry (pkg/name) map an image name to a request.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openCistern, openUpstream } from '../src/open-stage.ts';
@@ -34,7 +34,7 @@ function parseRepository(name: string, defaultRegistry: string): Repository {
 
 const hubRegistry = 'index.docker.io';
 
-/** kaniko, `parseRegistryMapping` and `remapRepository`: what stands behind the registry goes before the repository. */
+/** kaniko, `parseRegistryMapping` and `remapRepository`: a path after the registry is put before the repository. */
 function remap({ registry, path }: Repository, maps: ReadonlyMap<string, string>): Repository {
   const mapped = maps.get(registry);
   assert.ok(mapped !== undefined, `${registry} is not mapped`);
@@ -56,7 +56,7 @@ for (const [name, upstream, image] of [
 ] as const)
   test(`kaniko pulls ${name} from ${upstream} through the cache`, async () => {
     const { registry, path } = remap(parseRepository(name, hubRegistry), await printedMaps());
-    assert.equal(registry, cache, 'the request leaves for another registry');
+    assert.equal(registry, cache, 'the request goes to another registry');
     const manifest = await sendRequest(`http://${registry}/v2/${path}/manifests/1`);
     assert.equal(manifest.headers['x-cistern-upstream'], upstream);
     assert.ok(manifest.body.equals(image.bytes));
@@ -64,7 +64,7 @@ for (const [name, upstream, image] of [
       assert.equal((await sendRequest(`http://${registry}/v2/${path}/blobs/${digest}`)).status, 200);
   });
 
-test('the built-in upstreams all have a place in the map, and none is read as another registry', async () => {
+test('the map contains all built-in upstreams, and none is parsed as another registry', async () => {
   const maps = await printedMaps();
   assert.equal(maps.size, 7);
   for (const registry of maps.keys()) assert.equal(remap({ registry, path: 'org/app' }, maps).registry, cache);

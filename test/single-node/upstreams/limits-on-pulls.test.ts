@@ -1,4 +1,4 @@
-// What clients get when Docker Hub has had enough of us: what is cached always, the rest while any account has pulls left.
+// Tests responses when Docker Hub throttles us: cached content always, other content while any account has pulls left.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { until } from '../src/until.ts';
 const accounts = ['one', 'two'].map((username) => ({ username, password: 'secret' }));
 const tags = Array.from({ length: 8 }, (_, at) => `v${at}`);
 
-/** A cache with two accounts at an upstream that lets them pull so often. */
+/** Opens a cache with two accounts at an upstream that allows each this number of pulls. */
 async function openTwoAccounts(t: Parameters<typeof openUpstream>[0], limitOf: Readonly<Record<string, number>>) {
   const upstream = await openUpstream(t, { auth: { kind: 'bearer', accounts }, rateLimit: { limit: 0, limitOf } });
   for (const tag of tags) upstream.addImage('library/app', { tag, layers: [Buffer.from(tag)] });
@@ -23,7 +23,7 @@ async function openTwoAccounts(t: Parameters<typeof openUpstream>[0], limitOf: R
   return { upstream, cistern, pull };
 }
 
-test('of two accounts the other is used when one has nothing left', async (t) => {
+test('the second account is used when the first has no pulls left', async (t) => {
   const { upstream, cistern, pull } = await openTwoAccounts(t, { one: 3, two: 100 });
   upstream.rateLimit.setRemaining(0, 'one');
   for (const tag of tags.slice(0, 5)) assert.equal((await pull(tag)).status, 200, tag);
@@ -37,7 +37,7 @@ test('of two accounts the other is used when one has nothing left', async (t) =>
   assert.equal(left('two'), 95);
 });
 
-test('when no account has anything left, what is cached is served stale and the rest refused unasked', async (t) => {
+test('cached content is served stale and other pulls are rejected without a request when no account has pulls left', async (t) => {
   const { upstream, pull } = await openTwoAccounts(t, { one: 2, two: 2 });
   const served = [];
   for (const tag of tags.slice(0, 4)) served.push((await pull(tag)).status);
@@ -55,10 +55,10 @@ test('when no account has anything left, what is cached is served stale and the 
     assertRefused(byPrefix, 429, 'TOOMANYREQUESTS', tag);
     assert.ok(Number(byPrefix.headers['retry-after']) >= 1);
   }
-  assert.equal(upstream.count({ endpoint: 'manifest' }), before, 'upstream was not asked for what it would refuse');
+  assert.equal(upstream.count({ endpoint: 'manifest' }), before, 'no request was sent that the upstream would reject');
 });
 
-test('the last pulls are kept for what is not cached', async (t) => {
+test('the last pulls are reserved for content that is not cached', async (t) => {
   const upstream = await openUpstream(t, { rateLimit: { limit: 10 } });
   for (const tag of tags) upstream.addImage('library/app', { tag, layers: [Buffer.from(tag)] });
   const cistern = await openCistern(t, { config: cacheOf(upstream, { budget: { reserve: 8 } }) });
@@ -73,7 +73,7 @@ test('the last pulls are kept for what is not cached', async (t) => {
   assert.equal(upstream.rateLimit.remaining(), 2);
 });
 
-test('an upstream that answers too many requests is left alone, and what is cached served', async (t) => {
+test('cached content is served and no requests are sent while an upstream answers 429', async (t) => {
   const { upstream, cistern } = await openStage(t);
   upstream.addImage('library/app', { tag: 'latest' });
   const pull = (tag: string) => sendRequest(`${cistern.url}/v2/library/app/manifests/${tag}`);
@@ -85,10 +85,10 @@ test('an upstream that answers too many requests is left alone, and what is cach
   assert.equal(upstream.count({ endpoint: 'manifest' }), before);
   throttled.remove();
   upstream.addImage('library/app', { tag: 'new' });
-  await until('it is asked again', async () => (await pull('new')).status === 200);
+  await until('the upstream is queried again', async () => (await pull('new')).status === 200);
 });
 
-test('a wrong password is told, and mended by exchanging its file', async (t) => {
+test('a wrong password is logged, and a new password file fixes it', async (t) => {
   const file = join(await openDirectory(t), 'password');
   await writeFile(file, 'wrong\n');
   const upstream = await openUpstream(t, { auth: { kind: 'bearer', accounts } });
@@ -102,22 +102,22 @@ test('a wrong password is told, and mended by exchanging its file', async (t) =>
   };
   for (let count = 0; count < 3; count += 1) assertRefused(await pull(), 502, 'UNAVAILABLE');
   assert.equal(await refused(), 1);
-  assert.equal(upstream.count({ endpoint: 'token' }), 1, 'a password that is wrong is not shown again and again');
+  assert.equal(upstream.count({ endpoint: 'token' }), 1, 'a wrong password is sent only once');
   await writeFile(file, 'secret\n');
   assert.equal((await pull()).status, 200);
   assert.equal(await refused(), 0);
   assert.equal(cistern.log().filter((line) => line.includes('upstream credentials refused or unreadable')).length, 1);
 });
 
-test('while an upstream wants to be left alone for seconds, who came by prefix waits, and who has an origin does not', async (t) => {
+test('while an upstream throttles for seconds, a request by prefix waits, and a mirror request does not', async (t) => {
   const { upstream, cistern } = await openStage(t);
   upstream.addImage('library/app', { tag: 'latest' });
   const throttled = upstream.addFault({ endpoint: 'manifest' }, { status: 429, headers: { 'retry-after': '1' } });
   const byPrefix = sendRequest(`${cistern.url}/v2/docker.io/library/app/manifests/latest`);
-  await until('it has been refused', async () => upstream.count({ endpoint: 'manifest' }) > 0);
+  await until('the request is throttled', async () => upstream.count({ endpoint: 'manifest' }) > 0);
   assertRefused(await sendRequest(`${cistern.url}/v2/library/app/manifests/latest?ns=docker.io`), 503, 'UNAVAILABLE');
   throttled.remove();
   const { status, headers } = await byPrefix;
   assert.deepEqual([status, headers['x-cache']], [200, 'MISS']);
-  assert.equal(upstream.count({ endpoint: 'manifest' }), 2, 'it was left alone in between');
+  assert.equal(upstream.count({ endpoint: 'manifest' }), 2, 'no request was sent in between');
 });

@@ -25,7 +25,7 @@ test('requests, upstream requests, fills and mismatches are counted', async (t) 
   gate.release();
   await download.ended;
   await until(
-    'it is stored',
+    'the blob is stored',
     async () => (await sendRequest(blob(good!), { method: 'HEAD' })).headers['x-cache'] === 'HIT',
   );
   await sendRequest(blob(good!));

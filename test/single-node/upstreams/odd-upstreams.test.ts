@@ -1,4 +1,4 @@
-// Registries that answer otherwise than the specification says, and what clients get through the cache.
+// Tests registries that deviate from the specification, and the responses of the cache.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertRefused } from '../src/assert-refused.ts';
@@ -7,7 +7,7 @@ import { sendRequest } from '../src/send-request.ts';
 
 const warning = '299 - "Moved: pull example.com/app."';
 
-test('a registry that refuses HEAD: tags are confirmed by GET, which brings what they have moved to', async (t) => {
+test('tags of a registry that rejects HEAD are confirmed by GET, which also fetches a moved tag', async (t) => {
   const { upstream, cistern } = await openStage(t);
   const first = upstream.addImage('library/app', { tag: 'latest' });
   upstream.addFault({ method: 'HEAD', endpoint: 'manifest' }, { status: 405 });
@@ -20,11 +20,11 @@ test('a registry that refuses HEAD: tags are confirmed by GET, which brings what
   assert.deepEqual([moved.status, moved.headers['docker-content-digest']], [200, second.digest]);
   assert.ok(moved.body.equals(second.bytes));
   const manifests = { endpoint: 'manifest', repository: 'library/app' } as const;
-  assert.equal(upstream.count({ ...manifests, method: 'HEAD' }), 1, 'it is not tried again');
-  assert.equal(upstream.count({ ...manifests, method: 'GET' }), 3, 'one for each confirmation');
+  assert.equal(upstream.count({ ...manifests, method: 'HEAD' }), 1, 'HEAD is not retried');
+  assert.equal(upstream.count({ ...manifests, method: 'GET' }), 3, 'one GET for each confirmation');
 });
 
-test('a registry without referrers that has a page in their place: 404, and one request', async (t) => {
+test('a registry with a web page instead of referrers gives a 404, and gets one request', async (t) => {
   const { upstream, cistern } = await openStage(t);
   const { digest } = upstream.addImage('library/app', { tag: 'latest' });
   const headers = { 'content-type': 'text/html' };
@@ -34,7 +34,7 @@ test('a registry without referrers that has a page in their place: 404, and one 
   assert.equal(upstream.count({ endpoint: 'referrers' }), 1);
 });
 
-test('a list of 200,000 tags', async (t) => {
+test('a list of 200,000 tags passes', async (t) => {
   const { upstream, cistern } = await openStage(t);
   upstream.addImage('library/app', { tag: 'latest' });
   const tags = Array.from({ length: 200_000 }, (_, at) => `build-${at}-${'0'.repeat(30)}`);
@@ -44,7 +44,7 @@ test('a list of 200,000 tags', async (t) => {
   assert.deepEqual(JSON.parse(answer.body.toString()), { name: 'library/app', tags });
 });
 
-test('a warning of the upstream for people stays with the tag and with lists', async (t) => {
+test('a warning of the upstream for users stays with the tag and with lists', async (t) => {
   const upstream = await openUpstream(t);
   upstream.addImage('library/app', { tag: 'latest' });
   upstream.addFault({}, { headers: { warning: `${warning}, 110 - "Response is Stale"` } });
@@ -65,7 +65,7 @@ test('a warning of the upstream for people stays with the tag and with lists', a
   assert.equal(stale.headers['warning'], `110 - "Response is Stale", 111 - "Revalidation Failed", ${warning}`);
 });
 
-test('a manifest above the limit is refused by HEAD as by GET', async (t) => {
+test('a manifest above the limit is rejected for HEAD and GET', async (t) => {
   const { upstream, cistern } = await openStage(t);
   upstream.addManifest('library/app', Buffer.alloc(4 * 1024 * 1024 + 1, ' '), {
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
@@ -77,7 +77,7 @@ test('a manifest above the limit is refused by HEAD as by GET', async (t) => {
   }
 });
 
-test('clients get the time for which an upstream that throttles is not asked', async (t) => {
+test('clients get the time for which a throttling upstream is not queried', async (t) => {
   const upstream = await openUpstream(t);
   upstream.addImage('library/app', { tag: 'latest' });
   upstream.addFault({ endpoint: 'manifest' }, { status: 429, headers: { 'retry-after': '1' } });
@@ -87,7 +87,7 @@ test('clients get the time for which an upstream that throttles is not asked', a
   assert.ok(Number(answer.headers['retry-after']) >= 5, String(answer.headers['retry-after']));
 });
 
-test('a repository that answers 500, asked again and again, costs the others nothing', async (t) => {
+test('repeated requests for a repository that answers 500 do not affect other repositories', async (t) => {
   const { upstream, cistern } = await openStage(t);
   const healthy = Array.from({ length: 29 }, (_, at) => `library/healthy-${at}`);
   for (const repository of ['library/broken', ...healthy]) upstream.addImage(repository, { tag: 'latest' });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { cacheOf, openCistern, openUpstream } from '../src/open-stage.ts';
 import { sendRequest } from '../src/send-request.ts';
 
-test('twenty cold pulls at once cost one token, one manifest and one blob each', async (t) => {
+test('twenty cold pulls at the same time cost one token, one manifest and one blob each', async (t) => {
   const upstream = await openUpstream(t, {
     auth: { kind: 'bearer', accounts: [{ username: 'robot', password: 'secret' }] },
   });
@@ -28,7 +28,7 @@ test('twenty cold pulls at once cost one token, one manifest and one blob each',
   assert.equal(upstream.count({ endpoint: 'manifest', method: 'GET' }), 1);
   for (const digest of digests) assert.equal(upstream.count({ digest, method: 'GET', status: 200 }), 1);
 
-  // A token that upstream has forgotten is renewed, once.
+  // A token that the upstream has forgotten is renewed once.
   upstream.auth.expireTokens();
   upstream.addImage('library/app', { tag: 'next', seed: 'next' });
   const renewed = await Promise.all(

@@ -1,4 +1,5 @@
-// Lists, referrers, sha512 content and manifests of a dead format: the cache passes on what the upstream says.
+// Tests lists, referrers, sha512 content and manifests of an obsolete format: the cache passes the upstream's content
+// on unchanged.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
@@ -23,7 +24,7 @@ async function allPages(url: string): Promise<Answer[]> {
 const tagsOf = (pages: readonly Answer[]) =>
   pages.map(({ body }) => (JSON.parse(body.toString()) as { name: string; tags: string[] }).tags);
 
-/** What the pages of referrers list. */
+/** Returns the digests that the pages of referrers list. */
 const digestsOf = (pages: readonly Answer[]) =>
   pages.flatMap(({ body, headers }) => {
     assert.equal(headers['content-type'], ociTypes.index);
@@ -32,7 +33,7 @@ const digestsOf = (pages: readonly Answer[]) =>
 
 const sha512 = (bytes: Buffer) => `sha512:${createHash('sha512').update(bytes).digest('hex')}`;
 
-test('tags, page by page', async (t) => {
+test('tags pass page by page', async (t) => {
   const { upstream, cistern } = await openStage(t, { maxPerPage: 40 });
   const image = upstream.addImage('library/app');
   const tags = Array.from({ length: 100 }, (_, number) => `v${String(number).padStart(3, '0')}`);
@@ -47,14 +48,14 @@ test('tags, page by page', async (t) => {
     assert.deepEqual(tagsOf(pages).flat(), tags);
   }
   const byNs = await allPages(`${cistern.url}/v2/library/app/tags/list?ns=docker.io`);
-  assert.deepEqual(tagsOf(byNs).flat(), tags, 'where upstream alone limits the page, and ns stays in the link');
+  assert.deepEqual(tagsOf(byNs).flat(), tags, 'only the upstream limits the page, and ns stays in the link');
   const [after] = await allPages(`${cistern.url}/v2/library/app/tags/list?last=v097`);
   assert.deepEqual(tagsOf([after!]), [['v098', 'v099']]);
   const { name } = JSON.parse(after!.body.toString()) as { name: string };
   assert.equal(name, 'library/app');
 });
 
-test('referrers, with their filter and their pages', async (t) => {
+test('referrers pass with their filter and their pages', async (t) => {
   const { upstream, cistern } = await openStage(t, { maxPerPage: 2 });
   const subject = upstream.addImage('library/app', { tag: 'latest' });
   const referrers = ['sig', 'sbom', 'sig', 'att', 'sig'].map((kind, number) =>
@@ -77,10 +78,10 @@ test('referrers, with their filter and their pages', async (t) => {
   assert.equal(filtered[0]?.headers['oci-filters-applied'], 'artifactType');
 
   const signature = await sendRequest(`${cistern.url}/v2/library/app/manifests/${referrers[0]!.digest}`);
-  assert.ok(signature.body.equals(referrers[0]!.bytes), 'and what is listed can be pulled');
+  assert.ok(signature.body.equals(referrers[0]!.bytes), 'listed content can be pulled');
 });
 
-test('an upstream without referrers says so, and its clients look for a tag', async (t) => {
+test('an upstream without referrers gives a 404, and clients fall back to a tag', async (t) => {
   const { upstream, cistern } = await openStage(t, { referrers: false });
   const { digest } = upstream.addImage('library/app', { tag: 'latest' });
   const { status } = await sendRequest(`${cistern.url}/v2/library/app/referrers/${digest}`);
@@ -102,11 +103,11 @@ test('sha512 content has its own digest on a MISS and on a HIT', async (t) => {
     assert.equal(sha512(blob.body), digest);
   }
   upstream.addFault({ endpoint: 'blob' }, { flipByteAt: 5 });
-  const { digest } = upstream.addBlob('library/app', Buffer.from('to be spoiled'), 'sha512');
+  const { digest } = upstream.addBlob('library/app', Buffer.from('to be damaged'), 'sha512');
   assert.equal((await sendRequest(`${cistern.url}/v2/library/app/blobs/${digest}`)).status, 502);
 });
 
-test('manifests are the bytes that upstream sent, whatever they are', async (t) => {
+test('manifests have exactly the bytes that upstream sent', async (t) => {
   const { upstream, cistern } = await openStage(t);
   const signed = upstream.addSchema1Image('library/old', { tag: 'latest' });
   assert.equal(signed.mediaType, schema1Type);

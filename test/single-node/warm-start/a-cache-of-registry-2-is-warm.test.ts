@@ -24,7 +24,7 @@ async function pullEverything(t: TestContext, url: string, warm: WarmImages, tag
   });
 }
 
-test('everything that registry:2 had is served while upstream is away', async (t) => {
+test('all content of registry:2 is served while upstream is unavailable', async (t) => {
   const upstream = await openUpstream(t);
   const rootDirectory = await openDirectory(t);
   const warm = await fillByDockerRegistry(upstream, rootDirectory);
@@ -33,7 +33,7 @@ test('everything that registry:2 had is served while upstream is away', async (t
   await pullEverything(t, cistern.url, warm, 'STALE');
 });
 
-test('nothing that registry:2 had is fetched again: upstream is only asked whether the tag has moved', async (t) => {
+test('no content of registry:2 is fetched again, and upstream only confirms the tag', async (t) => {
   const upstream = await openUpstream(t);
   const rootDirectory = await openDirectory(t);
   const warm = await fillByDockerRegistry(upstream, rootDirectory);
@@ -44,7 +44,7 @@ test('nothing that registry:2 had is fetched again: upstream is only asked wheth
   for (const { method, path } of asked) assert.equal(`${method} ${path}`, `HEAD /v2/${repository}/manifests/latest`);
 });
 
-test('a repository that registry:2 did not have gets nothing out of its blobs', async (t) => {
+test('a repository that registry:2 did not have cannot read its blobs', async (t) => {
   const upstream = await openUpstream(t);
   const rootDirectory = await openDirectory(t);
   const warm = await fillByDockerRegistry(upstream, rootDirectory);

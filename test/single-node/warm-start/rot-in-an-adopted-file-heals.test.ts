@@ -1,4 +1,4 @@
-// What another cache left is not trusted: its first full read hashes it, and what is wrong is fetched anew.
+// Files of another cache are not trusted: the first full read hashes them, and damaged content is fetched again.
 import assert from 'node:assert/strict';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
@@ -23,7 +23,7 @@ const damages: Readonly<Record<string, (file: string) => Promise<void>>> = {
   'no bytes at all': (file) => truncate(file, 0),
 };
 
-test('a damaged blob', async (t) => {
+test('a damaged blob heals', async (t) => {
   const upstream = await openUpstream(t);
   const rootDirectory = await openDirectory(t);
   const { images, blobs } = await fillByDockerRegistry(upstream, rootDirectory);
@@ -39,18 +39,18 @@ test('a damaged blob', async (t) => {
       const bytes = blobs.get(digest)!;
       const url = `${cistern.url}/v2/${repository}/blobs/${digest}`;
       const first = await sendRequest(url);
-      // Either the damage shows before the first byte, and upstream is asked, or the connection is reset.
+      // Either the damage is found before the first byte, and upstream is queried, or the connection is reset.
       if (first.complete) assert.ok(first.headers['x-cache'] === 'MISS' && first.body.equals(bytes));
       else assert.ok(first.body.length < Number(first.headers['content-length']));
       const second = await sendRequest(url);
       assert.ok(second.status === 200 && second.complete && second.body.equals(bytes));
-      await until('it is stored anew', async () => (await sendRequest(url)).headers['x-cache'] === 'HIT');
+      await until('it is stored again', async () => (await sendRequest(url)).headers['x-cache'] === 'HIT');
       assert.equal(upstream.count({ digest, method: 'GET' }), 1);
     });
-  await t.test('the files are right again', async () => assert.deepEqual(await wronglyStored(rootDirectory), []));
+  await t.test('the files are correct again', async () => assert.deepEqual(await wronglyStored(rootDirectory), []));
 });
 
-test('a damaged manifest is fetched anew before anybody gets it', async (t) => {
+test('a damaged manifest is fetched again before any client gets it', async (t) => {
   const upstream = await openUpstream(t);
   const rootDirectory = await openDirectory(t);
   const { images, index } = await fillByDockerRegistry(upstream, rootDirectory);

@@ -1,4 +1,4 @@
-// A directory that the real registry:2 has filled as a pull-through cache of a fake upstream, and has left.
+// Fills a directory with the real registry:2, run as a pull-through cache of a fake upstream.
 import assert from 'node:assert/strict';
 import { dockerTypes, type AddedImage, type AddedManifest, type FakeUpstream } from '@cistern/fake-upstream';
 import { manifestAcceptHeader } from '@cistern/oci';
@@ -19,7 +19,7 @@ export interface WarmImages {
 
 export const repository = 'library/app';
 
-/** A multi-platform image, `latest`, of which everything has been pulled through registry:2 into `rootDirectory`. */
+/** Pulls all of a multi-platform image, `latest`, through registry:2 into `rootDirectory`. */
 export async function fillByDockerRegistry(upstream: FakeUpstream, rootDirectory: string): Promise<WarmImages> {
   const blobs = new Map<string, Buffer>();
   const images = ['amd64', 'arm64'].map((architecture) => {
@@ -45,7 +45,7 @@ export async function fillByDockerRegistry(upstream: FakeUpstream, rootDirectory
       blobs.set(image.config.digest, await get(`blobs/${image.config.digest}`));
       for (const { digest } of image.layers) assert.ok((await get(`blobs/${digest}`)).equals(blobs.get(digest)!));
     }
-    // It stores a blob after it has answered.
+    // registry:2 stores a blob after its response.
     const wanted = [index.digest, ...images.map(({ digest }) => digest), ...blobs.keys()];
     await until('registry:2 has stored everything', async () => {
       const stored = new Set(await storedDigests(rootDirectory));
