@@ -71,10 +71,10 @@ test('a certificate is ordered with a known account, proven by a handshake, kept
   assert.equal((await readMetrics(first)).get('cistern_acme_orders_total{result="issued"}'), 1);
   assert.equal((await stat(join(cachefile, 'certificate.json'))).mode & 0o77, 0, 'readable only by its owner');
   assert.match(await readFile(join(cachefile, 'account.json'), 'utf8'), /PRIVATE KEY/);
-  const told = first.log().join('\n');
-  assert.match(told, /there is no certificate yet/);
-  assert.doesNotMatch(told, /PRIVATE KEY/);
-  assert.ok(!told.includes(hmacKey));
+  const output = first.log().join('\n');
+  assert.match(output, /there is no certificate yet/);
+  assert.doesNotMatch(output, /PRIVATE KEY/);
+  assert.ok(!output.includes(hmacKey));
   await first.stop();
 
   const second = await openCistern(t, options);

@@ -42,7 +42,7 @@ async function tokenFor(access: Access, { certificate, key } = signer): Promise<
     .sign(createPrivateKey(key));
 }
 
-const ask = (path: string, token?: string) =>
+const request = (path: string, token?: string) =>
   sendRequest(cistern.url + path, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
 
 const manifest = '/v2/library/app/manifests/latest';
@@ -54,11 +54,11 @@ test('clients are sent to the token server with the scope that they need', async
     [manifest, `${here},scope="repository:library/app:pull"`],
     ['/v2/_catalog', `${here},scope="registry:catalog:*"`],
   ] as const) {
-    const answer = await ask(path);
+    const answer = await request(path);
     assertRefused(answer, 401, 'UNAUTHORIZED');
     assert.equal(answer.headers['www-authenticate'], challenge);
   }
-  assert.equal((await ask('/token')).status, 404);
+  assert.equal((await request('/token')).status, 404);
 });
 
 test('a token grants access to its scope, and to nothing else', async () => {
@@ -66,19 +66,19 @@ test('a token grants access to its scope, and to nothing else', async () => {
   const blob = `/v2/library/app/blobs/${image.layers[0]!.digest}`;
   const fullName = '/v2/docker.io/library/app/manifests/latest';
   for (const path of ['/v2/', manifest, fullName, blob, '/v2/library/app/tags/list'])
-    assert.equal((await ask(path, token)).status, 200, path);
+    assert.equal((await request(path, token)).status, 200, path);
   for (const path of ['/v2/library/other/manifests/latest', '/v2/_catalog']) {
-    const answer = await ask(path, token);
+    const answer = await request(path, token);
     assertRefused(answer, 401, 'UNAUTHORIZED', path);
     assert.match(String(answer.headers['www-authenticate']), /error="insufficient_scope"$/, path);
   }
   const listing = await tokenFor([{ type: 'registry', name: 'catalog', actions: ['*'] }]);
-  assert.equal((await ask('/v2/_catalog', listing)).status, 200);
+  assert.equal((await request('/v2/_catalog', listing)).status, 200);
 });
 
 test('tokens of other servers, and passwords, are rejected', async () => {
   const stranger = await (await makeAuthority()).issue(['DNS:auth.test']);
-  const answer = await ask(manifest, await tokenFor([pullOf('library/app')], stranger));
+  const answer = await request(manifest, await tokenFor([pullOf('library/app')], stranger));
   assertRefused(answer, 401, 'UNAUTHORIZED');
   assert.match(String(answer.headers['www-authenticate']), /error="invalid_token"$/);
   const basic = { authorization: `Basic ${Buffer.from('ada:x').toString('base64')}` };
@@ -87,7 +87,7 @@ test('tokens of other servers, and passwords, are rejected', async () => {
 
 test('the log names the user of a token, and contains no part of the token', async () => {
   const token = await tokenFor([pullOf('library/app')]);
-  const answer = await ask(manifest, token);
+  const answer = await request(manifest, token);
   await until('the line is written', () =>
     cistern.log().some((line) => line.includes(String(answer.headers['x-request-id']))),
   );

@@ -21,7 +21,7 @@ interface Case {
   /** The end if the manifest states the size. */
   readonly end: End;
   /** The end if the size is unknown. By default the same. */
-  readonly endUntold?: End;
+  readonly endIfUnknown?: End;
   readonly size?: number;
 }
 
@@ -46,18 +46,18 @@ const cases: Readonly<Record<string, Case>> = {
   'the connection is reset': { fault: { resetAfterBytes: large / 2, ignoreRange: true }, end: 'cut' },
   'the connection is reset before any byte': { fault: { resetAfterBytes: 0, ignoreRange: true }, end: 'refused' },
   'the connection is reset before the headers': { fault: { resetBeforeHeaders: true }, end: 'refused' },
-  'the content is shorter': { fault: { size: large - 1000 }, end: 'refused', endUntold: 'cut' },
-  'the content is longer': { fault: { size: large + 1000 }, end: 'refused', endUntold: 'cut' },
+  'the content is shorter': { fault: { size: large - 1000 }, end: 'refused', endIfUnknown: 'cut' },
+  'the content is longer': { fault: { size: large + 1000 }, end: 'refused', endIfUnknown: 'cut' },
   'the content is empty': { fault: { size: 0 }, end: 'refused' },
   'Content-Length is too small': {
     fault: { contentLength: large - 1000 },
     end: 'refused',
-    endUntold: 'cut',
+    endIfUnknown: 'cut',
   },
   'Content-Length is too large': {
     fault: { contentLength: large + 1000, ignoreRange: true },
     end: 'refused',
-    endUntold: 'cut',
+    endIfUnknown: 'cut',
   },
   'the body is compressed without a request for compression': { fault: { gzip: true }, end: 'refused' },
 };
@@ -66,19 +66,19 @@ const { upstream, cistern } = await openStage({ after });
 const url = (digest: string) => `${cistern.url}/v2/library/app/blobs/${digest}`;
 const isStored = async (digest: string) => (await storedDigests(cistern.rootDirectory)).includes(digest);
 
-for (const [name, { fault, end, endUntold = end, size = large }] of Object.entries(cases))
-  for (const told of [true, false])
-    test(`${name}, the size ${told ? 'known from the manifest' : 'unknown'}`, async () => {
-      const bytes = seededBytes(size, `${name} ${told}`);
+for (const [name, { fault, end, endIfUnknown = end, size = large }] of Object.entries(cases))
+  for (const isSizeKnown of [true, false])
+    test(`${name}, the size ${isSizeKnown ? 'known from the manifest' : 'unknown'}`, async () => {
+      const bytes = seededBytes(size, `${name} ${isSizeKnown}`);
       const image = upstream.addImage('library/app', { tag: 'latest', layers: [bytes] });
       const digest = image.layers[0]!.digest;
-      if (told) await sendRequest(`${cistern.url}/v2/library/app/manifests/latest`);
+      if (isSizeKnown) await sendRequest(`${cistern.url}/v2/library/app/manifests/latest`);
 
       const added = upstream.addFault({ digest, method: 'GET' }, fault);
       const answer = await sendRequest(url(digest));
       added.remove();
       assert.ok(added.hits() > 0);
-      assertEnd(answer, told ? end : endUntold);
+      assertEnd(answer, isSizeKnown ? end : endIfUnknown);
       await until('the spool is empty', async () => (await spoolFiles(cistern.rootDirectory)).length === 0);
       assert.equal(await isStored(digest), false);
 

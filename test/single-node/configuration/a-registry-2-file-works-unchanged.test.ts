@@ -89,12 +89,12 @@ test("containerd's requests for another registry's images reach the one upstream
   const config = `version: 0.1\nproxy: {remoteurl: "${upstream.url}", username: ${account.username}, password: ${account.password}}\n`;
   const cistern = await openCistern(t, { config });
   const app = upstream.addImage('acme/app', { tag: '1' });
-  const ask = (path: string, method: string) => sendRequest(`${cistern.url}/v2/acme/app/${path}`, { method });
-  const head = await ask('manifests/1?ns=docker.io', 'HEAD');
+  const request = (path: string, method: string) => sendRequest(`${cistern.url}/v2/acme/app/${path}`, { method });
+  const head = await request('manifests/1?ns=docker.io', 'HEAD');
   assert.deepEqual([head.status, head.headers['docker-content-digest']], [200, app.digest]);
-  assert.ok((await ask(`manifests/${app.digest}?ns=docker.io`, 'GET')).body.equals(app.bytes));
-  assert.equal((await ask(`blobs/${app.config.digest}?ns=docker.io`, 'GET')).status, 200);
-  assert.equal((await ask('manifests/missing?ns=docker.io', 'HEAD')).status, 404);
+  assert.ok((await request(`manifests/${app.digest}?ns=docker.io`, 'GET')).body.equals(app.bytes));
+  assert.equal((await request(`blobs/${app.config.digest}?ns=docker.io`, 'GET')).status, 200);
+  assert.equal((await request('manifests/missing?ns=docker.io', 'HEAD')).status, 404);
 });
 
 test('the credential helper of registry 3 replaces the password', async (t) => {

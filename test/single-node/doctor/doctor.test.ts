@@ -62,11 +62,11 @@ test('a cache with the one upstream of registry:2 accepts any ns', async (t) => 
 });
 
 test('a closed port and a server that is no registry are reported', async (t) => {
-  const nobody = await visit(`http://127.0.0.1:${await freePort()}`);
-  assert.deepEqual(nobody.findings, [
+  const closed = await visit(`http://127.0.0.1:${await freePort()}`);
+  assert.deepEqual(closed.findings, [
     ['WRONG', 'reach', 'nothing listens there: look at the port, and whether the cache runs'],
   ]);
-  assert.equal(nobody.code, 1);
+  assert.equal(closed.code, 1);
   const url = await openServer(t, (_request, response) => response.end('hello'));
   assert.match((await visit(url)).findings[0]?.[2] ?? '', /answers there \(200\) is no registry/);
 });
@@ -89,9 +89,9 @@ test('users: none given, the right one, and a wrong password, by password and by
     assert.match((await visit(url)).findings.at(-1)?.[2] ?? '', /give --user/);
     const wrong = await visit(url, ['--user', 'ada'], { CISTERN_PASSWORD: 'wrong' });
     assert.match(wrong.findings.at(-1)?.[2] ?? '', /refuses the user or the password/);
-    const right = await visit(url, ['--user', 'ada'], { CISTERN_PASSWORD: 'right' });
-    assert.equal(right.code, 0, JSON.stringify(right.findings));
-    assert.equal(right.findings[2]?.[2], tokenserver === undefined ? 'by password' : 'by an access token');
+    const correct = await visit(url, ['--user', 'ada'], { CISTERN_PASSWORD: 'right' });
+    assert.equal(correct.code, 0, JSON.stringify(correct.findings));
+    assert.equal(correct.findings[2]?.[2], tokenserver === undefined ? 'by password' : 'by an access token');
   }
 });
 

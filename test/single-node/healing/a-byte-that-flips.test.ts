@@ -58,13 +58,13 @@ test('readers detect damaged content, and it heals', async (t) => {
   });
 
   await t.test('small blobs, whole and in a range', async () => {
-    for (const [digest, headers, right] of [
+    for (const [digest, headers, expected] of [
       [smallDigest, {}, small],
       [rangedDigest, { range: 'bytes=1000-' }, ranged.subarray(1000)],
     ] as const) {
       await flip(blobFile(rootDirectory, digest));
       const answer = await sendRequest(blobUrl(cistern.url, digest), { headers });
-      assert.ok(answer.complete && answer.body.equals(right));
+      assert.ok(answer.complete && answer.body.equals(expected));
       assert.equal(answer.headers['x-cache'], 'MISS');
       await until('it is stored again', isStored(cistern.url, digest));
       assert.equal(gets(digest), 2);

@@ -60,7 +60,7 @@ function choosePath(random: Random): string {
 }
 
 /** Connects, sends a request and resets the connection, perhaps before it received anything. */
-function askAndVanish(path: string, afterMs: number): Promise<void> {
+function requestAndReset(path: string, afterMs: number): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect({ port: cistern.port, host: '127.0.0.1' });
     socket.write(`GET ${path} HTTP/1.1\r\nHost: cache.test\r\n\r\n`.repeat(2));
@@ -87,7 +87,7 @@ async function doOne(random: Random): Promise<void> {
     'bytes=0-9,20-29,-5',
   ]);
   const options = { method: random.pick(['GET', 'GET', 'GET', 'HEAD']), headers: range === undefined ? {} : { range } };
-  if (how === 0) return askAndVanish(path, leaveAfterMs);
+  if (how === 0) return requestAndReset(path, leaveAfterMs);
   const download = await beginDownload(cistern.url + path, options);
   if (how === 1) {
     await download.untilReceived(leaveAfterBytes).catch(() => {});

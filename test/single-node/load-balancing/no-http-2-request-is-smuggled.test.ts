@@ -46,7 +46,7 @@ function lengthOf(length: number): Buffer {
 }
 
 /** Resolves to the first frame that decides the request: its status by index, or an error code. */
-function ask(fields: readonly (readonly [string, string])[], body?: string): Promise<string> {
+function exchangeFrames(fields: readonly (readonly [string, string])[], body?: string): Promise<string> {
   const socket = connect({ port: haproxy.port, host: '127.0.0.1' });
   const flags = endOfHeaders | (body === undefined ? endOfStream : 0);
   socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
@@ -127,7 +127,7 @@ for (const [forms, outcome] of [
 ] as const)
   for (const [what, fields, body] of forms)
     test(`request smuggling by HTTP/2: ${what}: ${outcome}`, async () => {
-      assert.equal(await ask(fields, body), outcome);
+      assert.equal(await exchangeFrames(fields, body), outcome);
     });
 
 test('no frontend and no upstream received a hidden request', async () => {

@@ -16,7 +16,7 @@ const cistern = await openCistern({ after }, { config: { ...cacheOf(upstream), h
 const debugPort = Number(new URL(cistern.metricsUrl).port);
 const haproxy = await startHaproxy({ frontends: [{ port: cistern.port, debugPort }] });
 after(haproxy.close);
-const heard = () => cistern.log().filter((line) => line.includes(hiddenName));
+const requestsLogged = () => cistern.log().filter((line) => line.includes(hiddenName));
 
 for (const { what, text, balanced } of smugglingForms)
   test(`request smuggling through haproxy: ${what}`, async () => {
@@ -26,9 +26,9 @@ for (const { what, text, balanced } of smugglingForms)
   });
 
 test('no frontend and no upstream received a hidden request, and a visible one was received', async () => {
-  assert.deepEqual(heard(), []);
+  assert.deepEqual(requestsLogged(), []);
   assert.equal(upstream.count(), 0);
   assert.equal((await sendRequest(`${haproxy.url}/v2/${hiddenName}/tags/list`)).status, 200);
-  await until('the request is logged', () => heard().length > 0);
+  await until('the request is logged', () => requestsLogged().length > 0);
   assert.ok(upstream.count() > 0);
 });

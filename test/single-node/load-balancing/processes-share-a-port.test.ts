@@ -14,11 +14,11 @@ test('each process gets requests, and when one stops the other takes over withou
   const served = [first, second].map(
     (cistern) => () => cistern.log().filter((line) => line.includes('"GET /v2/ HTTP/1.1"')).length,
   );
-  const ask = async () => assert.equal((await sendRequest(`${first.url}/v2/`)).status, 200);
+  const request = async () => assert.equal((await sendRequest(`${first.url}/v2/`)).status, 200);
   await until('both get requests', async () => {
-    await ask();
+    await request();
     return served.every((count) => count() > 1);
   });
   await second.stop();
-  for (let count = 0; count < 20; count++) await ask();
+  for (let count = 0; count < 20; count++) await request();
 });

@@ -23,11 +23,11 @@ test('a command fetches an image, and reports a missing one', async (t) => {
     first.stdout,
     new RegExp(`^app:v1: ${image.digest}, 3 layers \\(3\\d\\d kB\\), fetched 3 \\(3\\d\\d kB\\)\n$`),
   );
-  const asked = upstream.count({ method: 'GET' });
+  const before = upstream.count({ method: 'GET' });
   for (const { digest } of [image.config, ...image.layers])
     assert.equal((await sendRequest(`${cistern.url}/v2/library/app/blobs/${digest}`)).headers['x-cache'], 'HIT');
   assert.match((await prewarm(`docker.io/library/app@${image.digest}`)).stdout, /3 layers .*, all here already\n$/);
-  assert.equal(upstream.count({ method: 'GET' }), asked);
+  assert.equal(upstream.count({ method: 'GET' }), before);
 
   const wrong = await prewarm('app:v2', 'example.com/app:v1', 'app:v1');
   assert.equal(wrong.code, 1);

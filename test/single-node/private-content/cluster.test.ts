@@ -8,7 +8,7 @@ import { sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 import {
   ada,
-  ask,
+  requestAs,
   basic,
   bob,
   checkSharedUpstream,
@@ -26,14 +26,14 @@ const mortal = await startNodeProcess({ after }, 'worker', cluster.configFile);
 const nodes = [...cluster.frontends, ...cluster.workers, mortal];
 const urls = cluster.frontends.map(({ url }) => url);
 
-const get = (url: string, who: typeof ada) =>
-  ask(url, shapes['root']!('team/secret', 'manifests/latest'), { method: 'GET' }, basic(who));
+const get = (url: string, user: typeof ada) =>
+  requestAs(url, shapes['root']!('team/secret', 'manifests/latest'), { method: 'GET' }, basic(user));
 
 /** Waits until the cluster serves pulls. A cluster may be ready while it still has other work, and then answers 503. */
 async function warm(): Promise<void> {
   for (const url of urls)
-    for (const who of [ada, bob])
-      await until(`${url} answers ${who.username}`, async () => (await get(url, who)).status !== 503);
+    for (const user of [ada, bob])
+      await until(`${url} answers ${user.username}`, async () => (await get(url, user)).status !== 503);
 }
 
 test('a cluster of two frontends and two workers', async () => {
@@ -59,7 +59,12 @@ test('each frontend accepts tokens of the other, and knows callers that the othe
 
 function guess(at: number) {
   const shaped = shapes['prefix before']!('team/secret', 'manifests/latest');
-  return ask(urls[at % 2]!, shaped, { method: 'GET' }, basic({ username: ada.username, password: `guess-${at}` }));
+  return requestAs(
+    urls[at % 2]!,
+    shaped,
+    { method: 'GET' },
+    basic({ username: ada.username, password: `guess-${at}` }),
+  );
 }
 
 test('guesses at both frontends count together, and a caller that the upstream accepted keeps access', async () => {
@@ -81,13 +86,13 @@ test('no credentials of a caller are stored or logged', async () => {
   const inRedis = await readRedis(cluster.redis);
   assert.match(inRedis, /access\/private\.test\//, 'access that an upstream granted is remembered');
   const metrics = await Promise.all(nodes.map(async ({ debugUrl }) => sendRequest(`${debugUrl}/metrics`)));
-  const told = [inRedis, ...nodes.flatMap((node) => node.log()), ...metrics.map(({ body }) => body.toString())].join(
+  const output = [inRedis, ...nodes.flatMap((node) => node.log()), ...metrics.map(({ body }) => body.toString())].join(
     '\n',
   );
-  assert.match(told, /cistern_access_checks_total\{upstream="private.test",result="remembered"\} [1-9]/);
+  assert.match(output, /cistern_access_checks_total\{upstream="private.test",result="remembered"\} [1-9]/);
   for (const { username, password } of [robot, ada, bob])
     for (const secret of [password, basic({ username, password }).slice('Basic '.length)])
-      assert.ok(!told.includes(secret), secret);
+      assert.ok(!output.includes(secret), secret);
 });
 
 test('a dead worker does not block any caller', async () => {

@@ -11,7 +11,7 @@ import { beginDownload, sendRequest } from '../src/send-request.ts';
 import { until } from '../src/until.ts';
 import {
   ada,
-  ask,
+  requestAs,
   assertNothing,
   authorizationOf,
   basic,
@@ -32,8 +32,8 @@ async function openPrivate(t: TestContext, kind: 'basic' | 'bearer', more: Recor
     upstreams: { ...upstreams, 'private.test': { ...upstreams['private.test'], ...more } },
   };
   const cistern = await openCistern(t, { config });
-  const get = (what: string, who?: typeof ada, repository = 'team/secret') =>
-    ask(cistern.url, shapes['root']!(repository, what), { method: 'GET' }, who && basic(who));
+  const get = (what: string, user?: typeof ada, repository = 'team/secret') =>
+    requestAs(cistern.url, shapes['root']!(repository, what), { method: 'GET' }, user && basic(user));
   return { ...stage, cistern, get };
 }
 
@@ -58,10 +58,10 @@ for (const kind of ['basic', 'bearer'] as const)
     assert.ok(checks('remembered')! > 5 * checks('allowed')!);
     assert.ok(checks('refused')! > 0);
     assert.equal(checks('failed'), 0);
-    const told = cistern.log().join('\n') + [...metrics.keys()].join('\n');
+    const output = cistern.log().join('\n') + [...metrics.keys()].join('\n');
     for (const { username, password } of [robot, ada, bob])
       for (const secretText of [password, basic({ username, password }).slice('Basic '.length)])
-        assert.ok(!told.includes(secretText), secretText);
+        assert.ok(!output.includes(secretText), secretText);
   });
 
 test('a caller without rights gets no bytes of a fill in progress', async (t) => {
@@ -75,14 +75,18 @@ test('a caller without rights gets no bytes of a fill in progress', async (t) =>
   await download.untilReceived(50_000);
   stalled.remove();
   for (const range of [undefined, 'bytes=5-9'])
-    for (const [who, repository] of [
+    for (const [user, repository] of [
       [bob, 'team/secret'],
       [bob, 'team/other'],
       [undefined, 'team/secret'],
     ] as const) {
       const shaped = shapes['root']!(repository, `blobs/${layer}`);
-      const asked = { method: 'GET', ...(range !== undefined && { range }) } as const;
-      assertNothing(await ask(cistern.url, shaped, asked, who && basic(who)), repository, who ? 'password' : 'nothing');
+      const question = { method: 'GET', ...(range !== undefined && { range }) } as const;
+      assertNothing(
+        await requestAs(cistern.url, shaped, question, user && basic(user)),
+        repository,
+        user ? 'password' : 'nothing',
+      );
     }
   assert.equal((await download.ended).body.length, 300_000);
   assert.equal((await get(`blobs/${layer}`, ada)).body.length, 300_000);
@@ -90,17 +94,17 @@ test('a caller without rights gets no bytes of a fill in progress', async (t) =>
 
 test('while upstream is unavailable, recently authorized callers keep access until it expires, and others get none', async (t) => {
   const { upstream, secret, get } = await openPrivate(t, 'bearer', { rememberaccess: '6s' });
-  const askedAtMs = performance.now();
+  const requestedAtMs = performance.now();
   assert.equal((await get('manifests/latest', ada)).status, 200);
   assert.equal((await get(`blobs/${secret.config.digest}`, ada)).status, 200);
-  const letInAtMs = performance.now();
+  const authorizedAtMs = performance.now();
   await upstream.refuseConnections();
   for (const what of ['manifests/latest', `manifests/${secret.digest}`, `blobs/${secret.config.digest}`]) {
-    if (performance.now() - askedAtMs < 3_000) assert.equal((await get(what, ada)).status, 200, what);
+    if (performance.now() - requestedAtMs < 3_000) assert.equal((await get(what, ada)).status, 200, what);
     assertRefused(await get(what, bob), 503, 'UNAVAILABLE', what);
     assertRefused(await get(what), 503, 'UNAVAILABLE', what);
   }
-  await delay(Math.max(0, 6_500 - (performance.now() - letInAtMs)));
+  await delay(Math.max(0, 6_500 - (performance.now() - authorizedAtMs)));
   assertRefused(await get(`blobs/${secret.config.digest}`, ada), 503, 'UNAVAILABLE');
   await upstream.acceptConnections();
   await until('upstream is queried again', async () => (await get('manifests/latest', ada)).status === 200);

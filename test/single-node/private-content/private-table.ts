@@ -55,14 +55,14 @@ interface Shaped {
   readonly host?: string;
 }
 
-interface Asked {
+interface Question {
   readonly what: string;
   readonly method: 'GET' | 'HEAD';
   readonly range?: string;
 }
 
 /** Returns all requests that could reveal something about the secret. */
-function questions({ secret }: PrivateStage): Asked[] {
+function questions({ secret }: PrivateStage): Question[] {
   const layer = secret.layers[0]!.digest;
   const paths = ['manifests/latest', `manifests/${secret.digest}`, `blobs/${secret.config.digest}`, `blobs/${layer}`];
   return [
@@ -101,19 +101,19 @@ async function upstreamToken(upstream: FakeUpstream, authorization: string): Pro
 export async function authorizationOf(
   { upstream }: PrivateStage,
   url: string,
-  who: typeof ada | undefined,
+  user: typeof ada | undefined,
   shown: Shown,
 ): Promise<string | undefined> {
-  const password = who && basic(who);
+  const password = user && basic(user);
   if (shown === 'nothing' || password === undefined) return undefined;
   if (shown === 'password') return password;
   return shown === 'our token' ? tokenOf(url, password) : upstreamToken(upstream, password);
 }
 
-export async function ask(
+export async function requestAs(
   url: string,
   { path, host }: Shaped,
-  { method, range }: Pick<Asked, 'method' | 'range'>,
+  { method, range }: Pick<Question, 'method' | 'range'>,
   authorization: string | undefined,
 ): Promise<Answer> {
   return sendRequest(url + path, {
@@ -149,18 +149,20 @@ export async function checkTable(
   let cells = 0;
   const nextUrl = () => urls[cells++ % urls.length]!;
   for (const shown of shownWays) {
-    const [allowed, refused] = await Promise.all([ada, bob].map((who) => authorizationOf(stage, urls[0]!, who, shown)));
+    const [allowed, refused] = await Promise.all(
+      [ada, bob].map((user) => authorizationOf(stage, urls[0]!, user, shown)),
+    );
     for (const name of shapeNames)
       for (const question of questions(stage)) {
         const shape = shapes[name]!;
         const what = `${question.method} ${question.what} by ${name} with ${shown}`;
-        const yes = await ask(nextUrl(), shape('team/secret', question.what), question, allowed);
+        const yes = await requestAs(nextUrl(), shape('team/secret', question.what), question, allowed);
         if (shown === 'nothing') assertNothing(yes, what, shown);
         else assert.ok([200, 206].includes(yes.status), `${yes.status} ${what} ${yes.body.toString().slice(0, 200)}`);
-        assertNothing(await ask(nextUrl(), shape('team/secret', question.what), question, refused), what, shown);
+        assertNothing(await requestAs(nextUrl(), shape('team/secret', question.what), question, refused), what, shown);
         // A repository that bob may read does not hold the secret's parts.
         if (question.what === 'manifests/latest' || question.what === 'tags/list' || shown === 'nothing') continue;
-        const elsewhere = await ask(nextUrl(), shape('team/other', question.what), question, refused);
+        const elsewhere = await requestAs(nextUrl(), shape('team/other', question.what), question, refused);
         if (question.what.startsWith('referrers/')) continue;
         assertNothing(elsewhere, `${what}, through team/other`, shown);
       }
@@ -175,7 +177,7 @@ export async function checkSharedUpstream(stage: PrivateStage, urls: readonly st
     for (const path of paths)
       for (const { what, method, range } of questions(stage)) {
         if (what === 'manifests/latest' || what === 'tags/list' || what.startsWith('referrers/')) continue;
-        const answer = await ask(
+        const answer = await requestAs(
           url,
           { path: path + what },
           { method, ...(range !== undefined && { range }) },

@@ -20,7 +20,7 @@ test('every edge is served while two thirds of the blob have arrived', async (t)
   await first.untilReceived(present);
 
   const answered = new Set<string>();
-  const asked = edgeCases.map(async ([range, expected]) => {
+  const requests = edgeCases.map(async ([range, expected]) => {
     const answer = await sendRequest(url, { headers: { range } });
     answered.add(range);
     return { range, expected, answer };
@@ -35,7 +35,7 @@ test('every edge is served while two thirds of the blob have arrived', async (t)
   assert.ok(answered.size < edgeCases.length, 'the others wait');
 
   gate.release();
-  for (const { range, expected, answer } of await Promise.all(asked))
+  for (const { range, expected, answer } of await Promise.all(requests))
     await t.test(shorten(range), () => {
       assertAnswer(answer, blob, expected);
       if (answer.status !== 416) assert.equal(answer.headers['x-cache'], 'JOINED');

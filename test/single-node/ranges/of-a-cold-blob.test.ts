@@ -6,13 +6,13 @@ import { assertAnswer, edgeCases, shorten, size } from './edge-cases.ts';
 
 const { upstream, cistern } = await openStage({ after });
 
-for (const told of [true, false])
+for (const isNamed of [true, false])
   for (const [range, expected] of edgeCases)
-    test(`${shorten(range)} of a cold blob, ${told ? 'named by a manifest' : 'unknown to the cache'}`, async () => {
-      const blob = seededBytes(size, `${range} ${told}`);
+    test(`${shorten(range)} of a cold blob, ${isNamed ? 'named by a manifest' : 'unknown to the cache'}`, async () => {
+      const blob = seededBytes(size, `${range} ${isNamed}`);
       const image = upstream.addImage('library/app', { tag: 'latest', layers: [blob] });
       const digest = image.layers[0]!.digest;
-      if (told) await sendRequest(`${cistern.url}/v2/library/app/manifests/latest`);
+      if (isNamed) await sendRequest(`${cistern.url}/v2/library/app/manifests/latest`);
       const answer = await sendRequest(`${cistern.url}/v2/library/app/blobs/${digest}`, { headers: { range } });
       assertAnswer(answer, blob, expected);
       assert.ok(upstream.count({ digest, method: 'GET' }) <= 1, 'however many ranges, one request for the bytes');

@@ -6,12 +6,12 @@ import { type Answer, errorsOf } from './send-request.ts';
  * user.
  */
 export function assertRefused(answer: Answer, status: number, code: string, what?: string): void {
-  const said = `${what ?? ''} ${answer.body.toString('latin1', 0, 300)}`;
-  assert.equal(answer.status, status, said);
-  assert.equal(answer.headers['content-type'], 'application/json', said);
-  assert.ok(answer.complete, said);
+  const shown = `${what ?? ''} ${answer.body.toString('latin1', 0, 300)}`;
+  assert.equal(answer.status, status, shown);
+  assert.equal(answer.headers['content-type'], 'application/json', shown);
+  assert.ok(answer.complete, shown);
   const [error, ...others] = errorsOf(answer);
   assert.equal(others.length, 0);
-  assert.equal(error?.code, code, said);
-  assert.match(error.message, /\w+ \w+ \w+/, said);
+  assert.equal(error?.code, code, shown);
+  assert.match(error.message, /\w+ \w+ \w+/, shown);
 }

@@ -13,11 +13,11 @@ export interface Steadiness {
 }
 
 /** Resolves to the steady result. */
-export async function untilSteady<T>(look: () => T | Promise<T>, { looks, everyMs }: Steadiness): Promise<T> {
-  let found = await look();
+export async function untilSteady<T>(read: () => T | Promise<T>, { looks, everyMs }: Steadiness): Promise<T> {
+  let found = await read();
   for (let same = 1; same < looks;) {
     await delay(everyMs);
-    const now = await look();
+    const now = await read();
     same = isDeepStrictEqual(now, found) ? same + 1 : 1;
     found = now;
   }

@@ -114,13 +114,13 @@ for (const kind of ['basic', 'bearer'] as const)
     });
     assertRefused(answer, 502, 'UNAVAILABLE');
     assert.equal(answer.headers['www-authenticate'], undefined);
-    const right = await openCistern(t, {
+    const correct = await openCistern(t, {
       config: cacheOf(upstream, { username: 'robot', password: 'right' }),
     });
-    assert.equal((await sendRequest(`${right.url}/v2/library/app/manifests/latest`)).status, 200);
+    assert.equal((await sendRequest(`${correct.url}/v2/library/app/manifests/latest`)).status, 200);
     upstream.auth.refuseCredentials(true);
     upstream.auth.expireTokens();
-    const stale = await sendRequest(`${right.url}/v2/library/app/manifests/latest`);
+    const stale = await sendRequest(`${correct.url}/v2/library/app/manifests/latest`);
     assert.equal(stale.status, 200);
     assert.equal(stale.headers['x-cache'], 'STALE');
   });

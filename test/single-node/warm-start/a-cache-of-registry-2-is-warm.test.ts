@@ -39,9 +39,9 @@ test('no content of registry:2 is fetched again, and upstream only confirms the 
   const warm = await fillByDockerRegistry(upstream, rootDirectory);
   const cistern = await openCistern(t, { rootDirectory, config: cacheOf(upstream) });
   await pullEverything(t, cistern.url, warm, 'REVALIDATED');
-  const asked = upstream.requests();
-  assert.ok(asked.length > 0);
-  for (const { method, path } of asked) assert.equal(`${method} ${path}`, `HEAD /v2/${repository}/manifests/latest`);
+  const requests = upstream.requests();
+  assert.ok(requests.length > 0);
+  for (const { method, path } of requests) assert.equal(`${method} ${path}`, `HEAD /v2/${repository}/manifests/latest`);
 });
 
 test('a repository that registry:2 did not have cannot read its blobs', async (t) => {

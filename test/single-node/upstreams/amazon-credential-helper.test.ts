@@ -24,16 +24,16 @@ async function listen(t: TestContext, server: Server): Promise<number> {
 
 /** Answers GetAuthorizationToken like Amazon's API. */
 async function startTokenApi(t: TestContext) {
-  const asked: (string | undefined)[] = [];
+  const requests: (string | undefined)[] = [];
   const server = createServer((question, response) => {
-    asked.push(question.headers['x-amz-target']?.toString());
+    requests.push(question.headers['x-amz-target']?.toString());
     const authorizationToken = Buffer.from(`AWS:${password}`).toString('base64');
     // real-time: a token that is valid for twelve hours from now
     const expiresAt = Date.now() / 1000 + 12 * 3_600;
     const authorizationData = [{ authorizationToken, expiresAt, proxyEndpoint: `https://${host}` }];
     question.resume().on('end', () => response.end(JSON.stringify({ authorizationData })));
   });
-  return { asked, url: `http://127.0.0.1:${await listen(t, server)}` };
+  return { requests, url: `http://127.0.0.1:${await listen(t, server)}` };
 }
 
 /**
@@ -75,6 +75,6 @@ test('an image of the Amazon registry is pulled with credentials of its helper',
   assert.ok(manifest.status === 200 && manifest.body.equals(image.bytes), manifest.body.toString());
   const layer = image.layers[0]!;
   assert.equal((await sendRequest(`${cistern.url}/v2/${host}/team/app/blobs/${layer.digest}`)).status, 200);
-  assert.deepEqual(api.asked, ['AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken']);
+  assert.deepEqual(api.requests, ['AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken']);
   assert.ok(!cistern.log().join('\n').includes(password));
 });

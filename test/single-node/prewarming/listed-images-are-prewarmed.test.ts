@@ -13,7 +13,7 @@ test('images of the list are fetched without a client, and then served without u
   const cistern = await openCistern(t, { config: { ...cacheOf(upstream, { ttl: '10m' }), prewarm } });
   const done = 'cistern_prewarm_images_total{upstream="docker.io",result="done"}';
   await until('both images are cached', async () => (await readMetrics(cistern)).get(done) === 2);
-  const asked = upstream.count();
+  const before = upstream.count();
   assert.equal(upstream.count({ method: 'GET', endpoint: 'manifest' }), 2);
   for (const { digest, config, layers } of images.slice(0, 2))
     for (const path of [`manifests/${digest}`, ...[config, ...layers].map((blob) => `blobs/${blob.digest}`)]) {
@@ -22,5 +22,5 @@ test('images of the list are fetched without a client, and then served without u
     }
   for (const tag of ['v1', 'v2'])
     assert.equal((await sendRequest(`${cistern.url}/v2/library/app/manifests/${tag}`)).headers['x-cache'], 'HIT');
-  assert.equal(upstream.count(), asked);
+  assert.equal(upstream.count(), before);
 });

@@ -48,6 +48,6 @@ test('commands show an operator the next evictions with reasons, and the finding
 
   const isRead = async () => (await readMetrics(cistern)).get('cistern_scrub_objects_total{kind="objects"}');
   await until('the scrub has finished', async () => ((await isRead()) ?? 0) >= 2, 60_000);
-  const told = /From 20\d\d-.* to 20\d\d-.*: 2 objects \(30\d kB\), none damaged; 0 verified/;
-  await until('the report is shown', async () => told.test((await run('scrub')).stdout));
+  const report = /From 20\d\d-.* to 20\d\d-.*: 2 objects \(30\d kB\), none damaged; 0 verified/;
+  await until('the report is shown', async () => report.test((await run('scrub')).stdout));
 });

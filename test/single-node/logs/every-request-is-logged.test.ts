@@ -7,17 +7,17 @@ import { type Answer, beginDownload, sendRequest } from '../src/send-request.ts'
 import type { Cache } from '../src/start-cache.ts';
 import { until } from '../src/until.ts';
 
-interface Said {
+interface Exchange {
   readonly path: string;
   readonly answer: Answer;
 }
 
 /** Sends requests that together produce every result. */
-async function askForEverything(upstream: FakeUpstream, cistern: Cache): Promise<Said[]> {
-  const said: Said[] = [];
-  const ask = async (path: string, expected: string | undefined, method = 'GET') => {
+async function requestEverything(upstream: FakeUpstream, cistern: Cache): Promise<Exchange[]> {
+  const exchanges: Exchange[] = [];
+  const request = async (path: string, expected: string | undefined, method = 'GET') => {
     const answer = await sendRequest(cistern.url + path, { method });
-    said.push({ path, answer });
+    exchanges.push({ path, answer });
     assert.equal(answer.headers['x-cache'], expected, `${method} ${path}`);
   };
   const layer = seededBytes(500_000, 'layer');
@@ -25,11 +25,11 @@ async function askForEverything(upstream: FakeUpstream, cistern: Cache): Promise
   const manifest = '/v2/library/app/manifests/latest';
   const blob = `/v2/library/app/blobs/${image.layers[0]!.digest}`;
 
-  await ask('/v2/', undefined);
-  await ask(manifest, 'MISS');
-  await ask(manifest, 'REVALIDATED');
-  await ask(manifest, 'REVALIDATED', 'HEAD');
-  await ask(`/v2/library/app/manifests/${image.digest}`, 'HIT');
+  await request('/v2/', undefined);
+  await request(manifest, 'MISS');
+  await request(manifest, 'REVALIDATED');
+  await request(manifest, 'REVALIDATED', 'HEAD');
+  await request(`/v2/library/app/manifests/${image.digest}`, 'HIT');
   const gate = createGate();
   upstream.addFault({ digest: image.layers[0]!.digest, method: 'GET' }, { gate });
   gate.allow(100_000);
@@ -37,21 +37,21 @@ async function askForEverything(upstream: FakeUpstream, cistern: Cache): Promise
   await first.untilReceived(1);
   const second = await beginDownload(cistern.url + blob);
   gate.release();
-  said.push({ path: blob, answer: await first.ended }, { path: blob, answer: await second.ended });
+  exchanges.push({ path: blob, answer: await first.ended }, { path: blob, answer: await second.ended });
   assert.deepEqual([first.headers['x-cache'], second.headers['x-cache']], ['MISS', 'JOINED']);
   await until('it is stored', async () => {
     const answer = await sendRequest(cistern.url + blob, { method: 'HEAD' });
-    said.push({ path: blob, answer });
+    exchanges.push({ path: blob, answer });
     return answer.headers['x-cache'] === 'HIT';
   });
-  await ask(blob, 'HIT');
+  await request(blob, 'HIT');
   await upstream.refuseConnections();
-  await ask(manifest, 'STALE');
-  await ask(manifest, 'STALE', 'HEAD');
-  await ask('/v2/library/app/manifests/other', undefined);
-  await ask('/v2/library/app/manifests/-', undefined);
-  await ask(manifest, undefined, 'DELETE');
-  return said;
+  await request(manifest, 'STALE');
+  await request(manifest, 'STALE', 'HEAD');
+  await request('/v2/library/app/manifests/other', undefined);
+  await request('/v2/library/app/manifests/-', undefined);
+  await request(manifest, undefined, 'DELETE');
+  return exchanges;
 }
 
 interface Line {
@@ -64,15 +64,16 @@ interface Line {
 test('the JSON log has one object for each request', async (t) => {
   const upstream = await openUpstream(t);
   const cistern = await openCistern(t, { config: { ...cacheOf(upstream), log: { level: 'info', formatter: 'json' } } });
-  const said = await askForEverything(upstream, cistern);
+  const exchanges = await requestEverything(upstream, cistern);
   const lines = () =>
     cistern
       .log()
       .filter((text) => text.startsWith('{'))
       .map((text) => JSON.parse(text) as Line);
-  const linesOf = ({ answer }: Said) => lines().filter(({ requestId }) => requestId === answer.headers['x-request-id']);
-  await until('every request is logged', () => said.every((one) => linesOf(one).length > 0));
-  for (const one of said) {
+  const linesOf = ({ answer }: Exchange) =>
+    lines().filter(({ requestId }) => requestId === answer.headers['x-request-id']);
+  await until('every request is logged', () => exchanges.every((one) => linesOf(one).length > 0));
+  for (const one of exchanges) {
     const [line, ...others] = linesOf(one);
     assert.equal(others.length, 0);
     assert.equal(line?.cache, one.answer.headers['x-cache'], one.path);
@@ -87,7 +88,7 @@ const combined =
 test('the text log has an access log line like registry:2 for each request, and details at level debug', async (t) => {
   const upstream = await openUpstream(t);
   const cistern = await openCistern(t, { config: { ...cacheOf(upstream), log: { level: 'debug' } } });
-  const said = await askForEverything(upstream, cistern);
+  const exchanges = await requestEverything(upstream, cistern);
   const accessLog = () =>
     cistern.log().flatMap((line) => {
       const [, method, path, status, bytes] = combined.exec(line) ?? [];
@@ -96,16 +97,16 @@ test('the text log has an access log line like registry:2 for each request, and 
   // The test's start also requested `/v2/` until it was answered.
   await until(
     'every request is logged',
-    () => accessLog().filter(({ path }) => path !== '/v2/').length >= said.length - 1,
+    () => accessLog().filter(({ path }) => path !== '/v2/').length >= exchanges.length - 1,
   );
-  for (const { path, answer } of said)
+  for (const { path, answer } of exchanges)
     assert.ok(
       accessLog().some(
         (line) => line.path === path && line.status === answer.status && line.bytes === answer.body.length,
       ),
       `${path} ${answer.status}`,
     );
-  for (const { path, answer } of said) {
+  for (const { path, answer } of exchanges) {
     const id = String(answer.headers['x-request-id']);
     const line = cistern.log().find((text) => text.includes(`"requestId":"${id}"`));
     assert.equal(/"cache":"(\w+)"/.exec(line ?? '')?.[1], answer.headers['x-cache'], path);
