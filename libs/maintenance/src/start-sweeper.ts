@@ -27,7 +27,7 @@ export function startSweeper(deps: SweeperDeps): { close(): Promise<void> } | un
     retryMs: 60_000,
     async step() {
       const uploads = (await store.sweepUploads?.(abandonedAfterMs, isFetched)) ?? 0;
-      if (uploads > 0) log.info({ uploads }, 'ended abandoned uploads');
+      if (uploads > 0) log.info({ uploads }, 'aborted abandoned uploads');
       return hourMs;
     },
   });

@@ -27,7 +27,7 @@ const digests = [
   `sha256:${'a'.repeat(10_000)}`,
 ];
 for (const digest of digests)
-  test(`the digest ${digest.slice(0, 20)}… of ${digest.length} characters`, async () => {
+  test(`the digest ${digest.slice(0, 20)}… of ${digest.length} characters is rejected`, async () => {
     for (const kind of ['blobs', 'referrers'])
       assertRefused(await sendRaw(port, `/v2/library/app/${kind}/${digest}`), 400, 'DIGEST_INVALID', kind);
     if (digest.includes(':'))
@@ -46,7 +46,7 @@ for (const tag of [
   '$(id)',
   '%3Cscript%3E',
 ])
-  test(`the tag ${tag.slice(0, 20)}… of ${tag.length} characters`, async () => {
+  test(`the tag ${tag.slice(0, 20)}… of ${tag.length} characters is rejected`, async () => {
     assertRefused(await sendRaw(port, `/v2/library/app/manifests/${tag}`), 404, 'MANIFEST_UNKNOWN');
   });
 
@@ -61,7 +61,7 @@ for (const name of [
   `${'a/'.repeat(127)}ab`,
   'a'.repeat(9000),
 ])
-  test(`the name ${name.slice(0, 20)}… of ${name.length} characters`, async () => {
+  test(`the name ${name.slice(0, 20)}… of ${name.length} characters is rejected`, async () => {
     for (const rest of ['manifests/latest', `blobs/sha256:${hex}`, 'tags/list', `referrers/sha256:${hex}`])
       assertRefused(await sendRaw(port, `/v2/${name}/${rest}`), 400, 'NAME_INVALID', rest);
   });

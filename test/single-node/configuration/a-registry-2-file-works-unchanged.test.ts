@@ -16,7 +16,7 @@ const image = upstream.addImage('library/app', { tag: 'latest' });
 const directory = await openDirectory({ after });
 const rootDirectory = join(directory, 'registry');
 
-test('a configuration of registry:2 as a pull-through cache', async (t) => {
+test('a configuration of registry:2 runs a pull-through cache', async (t) => {
   const port = await freePort();
   const file = join(directory, 'config.yml');
   await writeFile(

@@ -11,7 +11,7 @@ const upstream = await openUpstream({ after });
 const image = upstream.addImage('library/app', { tag: 'latest' });
 const rootDirectory = join(await openDirectory({ after }), 'registry');
 
-test('REGISTRY_PROXY_REMOTEURL without a file', async (t) => {
+test('a cache runs with REGISTRY_PROXY_REMOTEURL and without a file', async (t) => {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const cistern = await startProcess({

@@ -13,7 +13,7 @@ const rounds = 3;
 const imagesPerRound = 4;
 const seed = 20_261_124;
 
-test(`a cache that is killed ${rounds} times while images are pulled (seed ${seed})`, async (t) => {
+test(`a cache that is killed ${rounds} times while images are pulled stays correct (seed ${seed})`, async (t) => {
   const random = createRandom(seed);
   const upstream = await openUpstream({ after });
   const rootDirectory = await openDirectory({ after });

@@ -14,7 +14,7 @@ const image = upstream.addImage('library/app', { tag: 'latest', layers: [bytes] 
 const digest = image.layers[0]!.digest;
 const path = `/v2/library/app/blobs/${digest}`;
 
-test('a cache that is killed during a fill', async (t) => {
+test('a cache that is killed during a fill keeps no part of it', async (t) => {
   const killed = await openProcess(t, { rootDirectory, config: cacheOf(upstream) });
   await sendRequest(`${killed.url}/v2/library/app/manifests/latest`);
   const gate = createGate();

@@ -78,7 +78,7 @@ test('a missing image is reported with the message of the cache', async (t) => {
   assert.equal(code, 1);
 });
 
-test('users: none given, the right one, and a wrong password, by password and by token', async (t) => {
+test('missing, correct and wrong passwords are reported, for passwords and tokens', async (t) => {
   const upstream = await openUpstream(t);
   upstream.addImage('library/app', { tag: 'latest' });
   const path = join(await openDirectory(t), 'htpasswd');
@@ -95,7 +95,7 @@ test('users: none given, the right one, and a wrong password, by password and by
   }
 });
 
-test('TLS: an authority that is not known, and one that is given', async (t) => {
+test('an unknown TLS authority is reported, and a given one is trusted', async (t) => {
   const upstream = await openUpstream(t);
   upstream.addImage('library/app', { tag: 'latest' });
   const { certFile, keyFile, caFile } = await makeCertificateFiles(await openDirectory(t));
@@ -107,7 +107,7 @@ test('TLS: an authority that is not known, and one that is given', async (t) => 
   assert.match((await visit(`http://127.0.0.1:${port}`)).findings[0]?.[2] ?? '', /https|no registry/);
 });
 
-test('something before the cache that changes answers', async (t) => {
+test('a proxy that changes responses is reported', async (t) => {
   const { upstream, cistern } = await openStage(t);
   upstream.addImage('library/app', { tag: 'latest' });
   const url = await openServer(t, async (request, response) => {

@@ -82,7 +82,7 @@ test('readers detect damaged content, and it heals', async (t) => {
     assert.equal(gets(largeDigest), 2);
   });
 
-  await t.test('a large blob, by the client that asks twice', async () => {
+  await t.test('a large blob, by a client that repeats its request', async () => {
     const url = blobUrl(cistern.url, largeDigest);
     const due = await sendRequest(url, { localAddress: '127.0.0.4' });
     assert.ok(due.complete && due.body.equals(large));
@@ -109,7 +109,7 @@ test('readers detect damaged content, and it heals', async (t) => {
     assert.deepEqual(await wronglyStored(rootDirectory), []);
   });
 
-  await t.test('without an upstream a small blob and a manifest are refused', async () => {
+  await t.test('a small blob and a manifest are rejected without an upstream', async () => {
     await cistern.stop();
     for (const digest of [image.digest, smallDigest]) await flip(blobFile(rootDirectory, digest));
     const { url } = await openCistern(t, options);

@@ -10,7 +10,7 @@ import { until } from '../src/until.ts';
 
 const size = 20_000_000;
 
-test('blobs and manifests, one by one and all at once', async (t) => {
+test('blobs and manifests are fetched again after they are removed, alone or all together', async (t) => {
   const { upstream, cistern } = await openStage(t);
   const bytes = seededBytes(size, 'gone');
   const image = upstream.addImage('library/app', { tag: 'latest', layers: [bytes] });
@@ -28,7 +28,7 @@ test('blobs and manifests, one by one and all at once', async (t) => {
   };
   await pull();
 
-  await t.test('a blob that is removed', async () => {
+  await t.test('a removed blob', async () => {
     await unlink(file);
     await pull();
     assert.equal(upstream.count({ digest, method: 'GET' }), 2);
@@ -42,7 +42,7 @@ test('blobs and manifests, one by one and all at once', async (t) => {
     await pull();
   });
 
-  await t.test('a blob that is cut short', async () => {
+  await t.test('a truncated blob', async () => {
     await truncate(file, size / 2);
     const answer = await sendRequest(blob);
     assert.ok(!answer.complete || answer.body.equals(bytes), 'never a 200 with fewer bytes');

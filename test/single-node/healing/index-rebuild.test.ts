@@ -57,7 +57,7 @@ test('the index of a cluster is rebuilt while it runs', async (t) => {
   const file = join(directory, 'cluster.yml');
   await writeFile(file, JSON.stringify({ ...shared, storage: { filesystem: { rootdirectory: rootDirectory } } }));
   // The cache also rebuilds its new index itself; this rebuild finds those parts done.
-  await until('a rebuild reads the store through', async () => {
+  await until('a rebuild has read the whole store', async () => {
     const run = await runCistern(['index', 'rebuild', file]);
     assert.deepEqual([run.code, run.stderr], [0, '']);
     return found.test(run.stdout);

@@ -96,7 +96,7 @@ async function doOne(random: Random): Promise<void> {
   await download.ended;
 }
 
-test(`${requests} requests with random aborts (seed ${seed})`, async (t) => {
+test(`${requests} requests with random aborts leave nothing open (seed ${seed})`, async (t) => {
   // Opens everything that stays open, such as the index's files.
   for (const path of ['manifests/latest', `blobs/${blobs[59]!.digest}`, 'tags/list'])
     await sendRequest(`${cistern.url}/v2/library/app/${path}`);

@@ -11,7 +11,7 @@ import { until } from '../src/until.ts';
 const client = '127.0.0.7';
 
 for (const version of [1, 2] as const)
-  test(`version ${version}: the log has the client's address, connection after connection`, async (t) => {
+  test(`version ${version}: the log has the client's address for every connection`, async (t) => {
     const upstream = await openUpstream(t);
     const http = { proxyprotocol: true, trustedproxies: ['127.0.0.2/32'] };
     const cistern = await openCistern(t, { config: { ...cacheOf(upstream), log: { formatter: 'json' }, http } });

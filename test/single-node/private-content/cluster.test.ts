@@ -36,7 +36,7 @@ async function warm(): Promise<void> {
       await until(`${url} answers ${user.username}`, async () => (await get(url, user)).status !== 503);
 }
 
-test('a cluster of two frontends and two workers', async () => {
+test('a cluster of two frontends and two workers enforces the table of access', async () => {
   await warm();
   const shown = ['password', 'our token', "upstream's token", 'nothing'] as const;
   // A frontend reads names like a single process, which is tested with all shapes.

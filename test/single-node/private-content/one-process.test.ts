@@ -38,7 +38,7 @@ async function openPrivate(t: TestContext, kind: 'basic' | 'bearer', more: Recor
 }
 
 for (const kind of ['basic', 'bearer'] as const)
-  test(`one process, an upstream that requires ${kind === 'basic' ? 'passwords' : 'tokens'}`, async (t) => {
+  test(`one process enforces the table of access for an upstream that requires ${kind === 'basic' ? 'passwords' : 'tokens'}`, async (t) => {
     const { cistern, ...stage } = await openPrivate(t, kind);
     const shown = [
       'password',
@@ -143,7 +143,7 @@ test('a tag that our own account may no longer read is forgotten, and a removed 
   });
 });
 
-test('the catalogue names nothing private', async (t) => {
+test('the catalog lists no private repository', async (t) => {
   const { cistern, get } = await openPrivate(t, 'bearer');
   await get('manifests/latest', ada);
   await sendRequest(`${cistern.url}/v2/public.test/team/secret/manifests/public`);

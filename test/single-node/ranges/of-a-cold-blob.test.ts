@@ -8,7 +8,7 @@ const { upstream, cistern } = await openStage({ after });
 
 for (const isNamed of [true, false])
   for (const [range, expected] of edgeCases)
-    test(`${shorten(range)} of a cold blob, ${isNamed ? 'named by a manifest' : 'unknown to the cache'}`, async () => {
+    test(`${shorten(range)} of a cold blob ${isNamed ? 'named by a manifest' : 'unknown to the cache'} gets the expected response`, async () => {
       const blob = seededBytes(size, `${range} ${isNamed}`);
       const image = upstream.addImage('library/app', { tag: 'latest', layers: [blob] });
       const digest = image.layers[0]!.digest;

@@ -18,7 +18,7 @@ await until(
 upstream.reset();
 
 for (const [range, expected] of edgeCases)
-  test(`${shorten(range)} of a stored blob`, async () => {
+  test(`${shorten(range)} of a stored blob gets the expected response`, async () => {
     const answer = await sendRequest(url, { headers: { range } });
     assertAnswer(answer, blob, expected);
     if (answer.status !== 416) assert.equal(answer.headers['x-cache'], 'HIT');

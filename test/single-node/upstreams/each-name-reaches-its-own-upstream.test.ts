@@ -66,7 +66,7 @@ test('the Host header reaches the upstream it is mapped to', async () => {
   assert.ok(answer.body.equals(ofQuay.bytes));
 });
 
-test('one component is library/ at Docker Hub only', async () => {
+test('a name of one component means library/ only at Docker Hub', async () => {
   assert.equal((await sendRequest(`${cistern.url}/v2/app/manifests/latest?ns=quay.io`)).status, 404);
   assert.ok(quay.requests().some(({ repository }) => repository === 'app'));
 });

@@ -49,7 +49,7 @@ test('a network beyond its places is rejected, and others are not', async () => 
   assert.equal(flood.at(-1), '192.0.2.2#0');
 });
 
-test('the longest line gives up a place when all are taken', async () => {
+test('the longest queue gives up a place when all are taken', async () => {
   const { many, run } = start();
   const floods = [...many('192.0.2.1', 8), ...many('192.0.2.2', 8)];
   const late = run('192.0.2.3', 'late');
@@ -58,7 +58,7 @@ test('the longest line gives up a place when all are taken', async () => {
   assert.equal(ended.filter((one) => one !== 'full').length, 2 + 10 - 1);
 });
 
-test('all addresses of one IPv6 network are in one line', async () => {
+test('all addresses of one IPv6 network share one queue', async () => {
   const { run } = start({ maxWaitingPerNetwork: 1 });
   const addresses = Array.from({ length: 10 }, (_, at) => `2001:db8:0:1::${at}`);
   const ended = await Promise.all(addresses.map((address) => run(address, address)));

@@ -35,7 +35,10 @@ export function createFairQueue(options: FairQueueOptions): FairQueue {
   let running = 0;
   let waiting = 0;
 
-  /** Reports whether a line may grow. If the queue is full, the longest line drops its last task for a shorter line. */
+  /**
+   * Reports whether a network's queue may grow. If all places are taken, the longest queue drops its last task for a
+   * shorter one.
+   */
   function hasPlace({ waiting: { length } }: Line): boolean {
     if (length >= maxWaitingPerNetwork) return false;
     if (waiting < maxWaiting) return true;
@@ -57,7 +60,7 @@ export function createFairQueue(options: FairQueueOptions): FairQueue {
       waiting -= 1;
       running += 1;
       line.running += 1;
-      // Moves the line behind all others. The iteration visits it again at the end.
+      // Moves the network behind all others. The iteration visits it again at the end.
       lines.delete(network);
       lines.set(network, line);
       next.begin();

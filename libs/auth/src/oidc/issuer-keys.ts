@@ -64,7 +64,8 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
     object !== undefined && object.fetchedAtMs > now() - usableForMs;
 
   /**
-   * Reads the keys from the store, which another frontend may have had fetched. Without an object the known keys stay.
+   * Reads the keys from the store, where another frontend may have had them updated. Falls back to the keys in memory
+   * if the store has none.
    */
   async function load(issuer: Issuer): Promise<KeysObject | undefined> {
     const found = await readObject(store, issuer);

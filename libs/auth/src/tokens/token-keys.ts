@@ -8,7 +8,7 @@ interface TokenKey {
   readonly secret: Uint8Array;
 }
 
-/** Both functions reject with a CacheError if they cannot decide now. */
+/** Both functions reject with a CacheError if the keys cannot be read now. */
 export interface TokenKeys {
   /** Returns the key to sign with now. */
   current(): Promise<TokenKey>;

@@ -80,7 +80,7 @@ async function* pulledLongAgo(
 
 /**
  * Returns the longest limit of the upstreams that hold each digest. A repository without a cached manifest counts only
- * for digests that no other repository holds.
+ * for digests that no repository with a cached manifest holds.
  */
 async function findLimits(
   { index, ageLimits }: ChooseAgedDeps,

@@ -83,7 +83,7 @@ export function createEviction(deps: EvictionDeps) {
   function logRemoved(): void {
     const { blobs, bytes, loggedAtMs } = removed;
     if (blobs === 0 || now() - loggedAtMs < logEveryMs) return;
-    log.info({ blobs, bytes }, 'evicted least recently pulled blobs to make room');
+    log.info({ blobs, bytes }, 'evicted least recently pulled blobs');
     Object.assign(removed, { blobs: 0, bytes: 0, loggedAtMs: now() });
   }
 
@@ -110,7 +110,7 @@ export function createEviction(deps: EvictionDeps) {
         const left = await makeRoom(bytes, limits, signal);
         if (left > highBytes && now() - warnedAtMs >= warnEveryMs) {
           warnedAtMs = now();
-          log.warn({ pinned, bytes: left }, 'store is above its limit and nothing more may be evicted');
+          log.warn({ pinned, bytes: left }, 'store above limit, nothing more can be evicted');
         }
         return wanted > 0 || left < bytes;
       } finally {

@@ -57,7 +57,7 @@ export function createReadLimits(
       isUnreadable = false;
       return seen;
     } catch (error) {
-      if (!isUnreadable) log.warn({ err: error }, 'failed to read free disk space, keeping storage.maxbytes only');
+      if (!isUnreadable) log.warn({ err: error }, 'failed to read free disk space, enforcing storage.maxbytes');
       isUnreadable = true;
       return undefined;
     }

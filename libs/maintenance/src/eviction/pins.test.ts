@@ -33,7 +33,7 @@ test('a pinned image survives any pressure, until its last pin is removed', asyn
   assert.deepEqual(await here(byTag!.digests), all);
   assert.deepEqual(await here(byDigest!.digests), all);
   assert.deepEqual(await here(other!.digests), none);
-  assert.ok(lines.some((line) => line.includes('nothing more may be evicted')));
+  assert.ok(lines.some((line) => line.includes('nothing more can be evicted')));
   for (const pin of pins) assert.equal(await unpinImage(store, pin), true);
   assert.equal(await unpinImage(store, pins[0]), false);
   clock.nowMs += 60_000;

@@ -11,7 +11,10 @@ export type EvictorDeps = Omit<EvictionDeps & AgingDeps, 'deleter' | 'metrics'> 
 };
 
 const stepEveryMs = 1_000;
-/** While so much arrives that a store would be too full in a second, or a fetch waits for room. */
+/**
+ * Step interval while data arrives so fast that the store could overflow within a second, or while a fetch waits for
+ * space.
+ */
 const hurriedStepMs = 200;
 const ageEveryMs = 3_600_000;
 
@@ -30,7 +33,7 @@ export function startEvictor(given: EvictorDeps): { close(): Promise<void> } {
     }),
   ];
   if (given.ageLimits.size > 0) {
-    // A deleter apart from the other loop's, which may run at the same time.
+    // The age search needs its own deleter, because both loops may run at the same time.
     const deps = { ...given, deleter: createDeleter(given) };
     const step = async (signal: AbortSignal) => {
       await removeAged(deps, signal);

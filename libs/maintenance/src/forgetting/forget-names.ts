@@ -1,5 +1,5 @@
-// Forgets names whose manifests are evicted: those not confirmed for long, and the oldest of too many (decision 0058).
-// Otherwise index and store would keep the names of images that were pulled only once.
+// Forgets names whose manifests are evicted: those not confirmed for long, and the oldest if there are too many
+// (decision 0058). Otherwise index and store would keep the names of images that were pulled only once.
 import { listObjectsPrefix, parseListObjectKey } from '@cistern/blob-store';
 import { forgetTag, readJsonObject } from '@cistern/content';
 import { forEachBounded } from '@cistern/runtime';

@@ -3,7 +3,7 @@ import { startLoop } from '@cistern/index';
 import { forgetNames } from './forget-names.ts';
 import type { ForgettingDeps } from './names.ts';
 
-/** A pass reads the record of each name, so it does not run more often than needed. */
+/** Longest time between passes. A pass is expensive, because it reads the record of each name. */
 const maxEveryMs = 86_400_000;
 const minEveryMs = 1_000;
 const passesPerAge = 10;

@@ -53,7 +53,7 @@ export async function removeBytes(step: PurgeStep, digests: Iterable<Digest>): P
   if (!(await index.epoch.isComplete()))
     throw new CacheError(
       'overloaded',
-      'Nothing is purged while the lost index is rebuilt from the store: other references are unknown. Try again later.',
+      'The purge stopped: the index has lost data, so other references are unknown until it is rebuilt. Try again later.',
       { retryable: true },
     );
   const removed = { manifests: 0, blobs: 0 };

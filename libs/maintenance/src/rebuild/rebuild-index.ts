@@ -156,12 +156,12 @@ function leaseOf(part: RebuildPart): string {
   return `rebuild/${part.name}`;
 }
 
-/** Marks a part whose items were all visited. */
+/** Returns the mark of a part whose items were all visited. */
 function walkedMark(part: RebuildPart): string {
   return `walked ${part.name}`;
 }
 
-/** Marks a part whose items could all be read. */
+/** Returns the mark of a part whose items could all be read. */
 function readMark(part: RebuildPart): string {
   return `read ${part.name}`;
 }

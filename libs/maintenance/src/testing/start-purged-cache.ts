@@ -1,4 +1,4 @@
-// Starts a test cache to purge images from, and counts the content that remains.
+// Starts a test cache to purge images from, and checks which content remains.
 import type { TestContext } from 'node:test';
 import { type Digest, parseReference } from '@cistern/oci';
 import { addImage, type TestImage } from '@cistern/upstream/testing';

@@ -21,7 +21,7 @@ const events = {
   'content of another repository is asked for': /^thief \d asks /,
   'a tag moves': /is moved to sha256:/,
   'an image is purged': /"purged":{"tags":[1-9]/,
-  'room is made': /"evicted least recently pulled blobs to make room"/,
+  'space is freed': /"evicted least recently pulled blobs"/,
   'the index is rebuilt': /"rebuilt index from store"/,
 };
 const seeds = [63, 77, 82];
