@@ -23,7 +23,7 @@ interface Waiting {
   refuse(): void;
 }
 
-interface Line {
+interface NetworkQueue {
   readonly waiting: Waiting[];
   running: number;
 }
@@ -31,7 +31,7 @@ interface Line {
 export function createFairQueue(options: FairQueueOptions): FairQueue {
   const { atOnce, atOncePerNetwork, maxWaiting, maxWaitingPerNetwork, refusal } = options;
   /** Queues of networks, in the order of their turns. */
-  const lines = new Map<string, Line>();
+  const queues = new Map<string, NetworkQueue>();
   let running = 0;
   let waiting = 0;
 
@@ -39,10 +39,10 @@ export function createFairQueue(options: FairQueueOptions): FairQueue {
    * Reports whether a network's queue may grow. If all places are taken, the longest queue drops its last task for a
    * shorter one.
    */
-  function hasPlace({ waiting: { length } }: Line): boolean {
+  function hasPlace({ waiting: { length } }: NetworkQueue): boolean {
     if (length >= maxWaitingPerNetwork) return false;
     if (waiting < maxWaiting) return true;
-    const longest = [...lines.values()].reduce((one, other) =>
+    const longest = [...queues.values()].reduce((one, other) =>
       other.waiting.length > one.waiting.length ? other : one,
     );
     if (longest.waiting.length <= length + 1) return false;
@@ -52,25 +52,25 @@ export function createFairQueue(options: FairQueueOptions): FairQueue {
   }
 
   function beginNext(): void {
-    for (const [network, line] of lines) {
+    for (const [network, queue] of queues) {
       if (running >= atOnce) return;
-      if (line.running >= atOncePerNetwork) continue;
-      const next = line.waiting.shift();
+      if (queue.running >= atOncePerNetwork) continue;
+      const next = queue.waiting.shift();
       if (next === undefined) continue;
       waiting -= 1;
       running += 1;
-      line.running += 1;
+      queue.running += 1;
       // Moves the network behind all others. The iteration visits it again at the end.
-      lines.delete(network);
-      lines.set(network, line);
+      queues.delete(network);
+      queues.set(network, queue);
       next.begin();
     }
   }
 
-  function end(network: string, line: Line): void {
+  function end(network: string, queue: NetworkQueue): void {
     running -= 1;
-    line.running -= 1;
-    if (line.running === 0 && line.waiting.length === 0) lines.delete(network);
+    queue.running -= 1;
+    if (queue.running === 0 && queue.waiting.length === 0) queues.delete(network);
     beginNext();
   }
 
@@ -78,16 +78,16 @@ export function createFairQueue(options: FairQueueOptions): FairQueue {
     run: (clientIp, task) =>
       new Promise((resolve, reject) => {
         const network = networkOf(clientIp);
-        const line = lines.get(network) ?? { waiting: [], running: 0 };
-        const mayBegin = running < atOnce && line.running < atOncePerNetwork && line.waiting.length === 0;
-        if (!mayBegin && !hasPlace(line)) return reject(refusal());
-        lines.set(network, line);
+        const queue = queues.get(network) ?? { waiting: [], running: 0 };
+        const mayBegin = running < atOnce && queue.running < atOncePerNetwork && queue.waiting.length === 0;
+        if (!mayBegin && !hasPlace(queue)) return reject(refusal());
+        queues.set(network, queue);
         waiting += 1;
-        line.waiting.push({
+        queue.waiting.push({
           begin: () =>
             void task()
               .then(resolve, reject)
-              .finally(() => end(network, line)),
+              .finally(() => end(network, queue)),
           refuse: () => reject(refusal()),
         });
         beginNext();
