@@ -50,9 +50,9 @@ const without = (name: string) => (headers: IncomingHttpHeaders) => ({ ...header
 const dropping = (name: string) => (headers: IncomingHttpHeaders) =>
   Object.fromEntries(Object.entries(without(name)(headers)).filter(([, value]) => value !== undefined));
 
-isFound('a wrong port', 'reach', /look at the port/, async () => ({ url: `http://127.0.0.1:${await freePort()}` }));
+isFound('a wrong port', 'reach', /check the port/, async () => ({ url: `http://127.0.0.1:${await freePort()}` }));
 
-isFound('a name that is not known', 'reach', /look at DNS/, async () => ({ url: 'http://cache.invalid' }));
+isFound('a name that is not known', 'reach', /check DNS/, async () => ({ url: 'http://cache.invalid' }));
 
 isFound('https:// to plain HTTP', 'reach', /is it http:\/\//, async () => ({ url: cache.replace('http:', 'https:') }));
 
@@ -67,7 +67,7 @@ isFound('http:// to TLS', 'reach', /https:\/\//, async (t) => ({
   url: (await openTls(t)).url.replace('https:', 'http:'),
 }));
 
-isFound('an authority that nobody knows here', 'reach', /by --ca, and to clients/, async (t) => ({
+isFound('an authority that nobody knows here', 'reach', /with --ca, and to clients/, async (t) => ({
   url: (await openTls(t)).url,
 }));
 
@@ -105,7 +105,7 @@ isFound('a proxy that compresses', 'blob, by Range', /must not compress/, async 
 isFound(
   'a proxy that gathers bodies and sends them in chunks',
   'manifest by ns',
-  /must pass bodies on as they come/,
+  /must pass bodies on without buffering/,
   behind({ response: dropping('content-length') }),
 );
 
@@ -127,7 +127,7 @@ async function openWithUsers(t: TestContext): Promise<string> {
 
 isFound('nobody logs in', 'log in', /give --user/, async (t) => ({ url: await openWithUsers(t) }));
 
-isFound('a wrong password', 'log in', /refuses the user or the password/, async (t) => ({
+isFound('a wrong password', 'log in', /rejects the user or the password/, async (t) => ({
   url: await openWithUsers(t),
   args: ['--user', 'ada'],
   password: 'wrong',
@@ -144,10 +144,15 @@ isFound('an upstream that is not in the table', 'manifest by ns', /add it to `up
   args: ['--image', 'quay.io/org/app:1'],
 }));
 
-isFound('an upstream that the cache cannot reach', 'manifest by ns', /look at the way from the workers/, async (t) => {
-  const away = { url: `http://127.0.0.1:${await freePort()}` };
-  return { url: (await openCistern(t, { config: cacheOf(away) })).url };
-});
+isFound(
+  'an upstream that the cache cannot reach',
+  'manifest by ns',
+  /check the connection from the workers/,
+  async (t) => {
+    const away = { url: `http://127.0.0.1:${await freePort()}` };
+    return { url: (await openCistern(t, { config: cacheOf(away) })).url };
+  },
+);
 
 isFound('a store that clients are sent to and cannot reach', 'blob, by Range', /storage\.redirect/, async (t) => {
   const s3 = await startS3();
@@ -183,14 +188,14 @@ isFound('docker without a mirror', 'docker', /does not name http/, withFile(daem
 isFound(
   'docker with the mirror’s port wrong',
   'docker',
-  /scheme and port have to be the same/,
+  /scheme and port must be the same/,
   withFile(daemonJson, '{ "registry-mirrors": ["http://127.0.0.1:1"] }', 'docker'),
 );
 
 isFound(
   'containerd that may not ask the cache for tags',
   'containerd',
-  /no resolve among its capabilities/,
+  /capabilities of the cache in \S+ lack resolve/,
   withFile(hostsToml, '[host."CACHE"]\n  capabilities = ["pull"]\n', 'containerd'),
 );
 

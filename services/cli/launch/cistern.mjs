@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The `cistern` command, from a fresh clone on whatever Node is at hand: installs what is missing, then becomes the
-// command line on the pinned Node.
+// The `cistern` command. It works in a fresh clone, on any Node: it installs missing packages, then becomes the command
+// line on the pinned Node.
 import * as module from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,10 +9,11 @@ import { becomeNode, findNode } from './pinned-node.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../../..');
 const main = join(root, 'services', 'cli', 'src', 'main.ts');
-// Saves stripping and compiling the sources again on every start; a directory that cannot be written is no error.
+// Without this cache every start strips and compiles the sources again. A directory that cannot be written is no error.
 const compileCache = join(root, 'node_modules', '.cache', 'cistern');
-// V8's young generation: with its usual 16 MiB a busy process takes that much more memory and is no faster, with 4 MiB a
-// small answer takes a tenth more CPU. And the collector by name, for the garbage of the start.
+// The first flag sizes V8's young generation. With the default of 16 MiB a busy process takes that much more memory and is
+// no faster. With 4 MiB a small response takes a tenth more CPU. The second flag exposes the collector, for the garbage of
+// the startup.
 const flags = ['--max-semi-space-size=8', '--expose-gc'];
 
 const node = prepare();

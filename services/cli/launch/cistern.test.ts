@@ -1,5 +1,5 @@
 // real-time: the launcher starts processes
-// The launcher in projects of its own: copies of the real launcher around a stand-in for the command line.
+// The launcher, copied into temporary projects, with a stand-in for the command line.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,7 +43,10 @@ function openProject(t: TestContext, main = 'process.stdout.write(`args ${proces
   return { root, launcher, write, read, run };
 }
 
-/** A project where all is installed, as npm notes it. Another `npm ci` notes the same and does nothing else: npm takes a second. */
+/**
+ * Opens a project where everything is installed, according to npm's own record. A fake `npm ci` only writes that record again,
+ * because the real one takes a second.
+ */
 function openInstalledProject(t: TestContext) {
   const project = openProject(t);
   const { packages, ...lock } = project.read('package-lock.json');
@@ -55,7 +58,7 @@ function openInstalledProject(t: TestContext) {
   return project;
 }
 
-/** Pins a Node that is not this process's, so that the launcher has to start another process. */
+/** Pins another Node than this process's, so the launcher has to start another process. */
 function pinOtherNode({ root, write, read }: ReturnType<typeof openProject>): void {
   write('package.json', { ...read('package.json'), optionalDependencies: { [nodePackage]: '99.0.0' } });
   write(`node_modules/${nodePackage}/package.json`, { name: nodePackage, version: '99.0.0' });
@@ -65,7 +68,7 @@ function pinOtherNode({ root, write, read }: ReturnType<typeof openProject>): vo
   rmSync(join(root, 'package-lock.json'));
 }
 
-test('installs on a fresh clone, says so in one line and starts; the second time it only starts', (t) => {
+test('the launcher installs in a fresh clone, reports it in one line and starts; the second time it only starts', (t) => {
   const project = openProject(t);
   const first = project.run(['serve', 'config.yml']);
   assert.equal(first.status, 0, first.stderr);
@@ -78,13 +81,13 @@ test('installs on a fresh clone, says so in one line and starts; the second time
   assert.equal(second.stderr, '');
 });
 
-test('counts an installation that the user made', (t) => {
+test('the launcher accepts an installation that the user made', (t) => {
   const project = openProject(t);
   assert.equal(spawnSync('npm', ['ci'], { cwd: project.root }).status, 0);
   assert.equal(project.run().stderr, '');
 });
 
-test('installs again when the lockfile asks for something that is not there or has another version', (t) => {
+test('the launcher installs again when a package of the lockfile is missing or has another version', (t) => {
   const project = openInstalledProject(t);
   const installed = project.read('node_modules/.package-lock.json');
   const { 'node_modules/cli': _, ...others } = installed.packages;
@@ -93,11 +96,11 @@ test('installs again when the lockfile asks for something that is not there or h
 
   const older = { ...installed.packages, 'services/cli': { name: 'cli', version: '0.9.0' } };
   project.write('node_modules/.package-lock.json', { ...installed, packages: older });
-  assert.match(project.run().stderr, /\(services\/cli is 0\.9\.0, package-lock\.json wants 1\.0\.0\)/);
+  assert.match(project.run().stderr, /\(services\/cli is 0\.9\.0, package-lock\.json requires 1\.0\.0\)/);
   assert.equal(project.run().stderr, '');
 });
 
-test('needs neither optional packages nor, to start, those for development', (t) => {
+test('the launcher starts without optional and without development packages', (t) => {
   const project = openInstalledProject(t);
   const lock = project.read('package-lock.json');
   const more = {
@@ -108,14 +111,14 @@ test('needs neither optional packages nor, to start, those for development', (t)
   assert.equal(project.run().stderr, '');
 });
 
-test('installs nothing where there is no lockfile', (t) => {
+test('the launcher installs nothing without a lockfile', (t) => {
   const project = openProject(t);
   rmSync(join(project.root, 'package-lock.json'));
   const { stdout, stderr } = project.run(['x']);
   assert.deepEqual([stdout, stderr], ['args x\n', '']);
 });
 
-test("shows npm's errors and stops when it fails", (t) => {
+test("the launcher shows npm's errors and stops when npm fails", (t) => {
   const project = openProject(t);
   project.write('package-lock.json', '{"lockfileVersion":3,"packages":{"node_modules/gone":{"version":"1.0.0"}}}');
   const { status, stdout, stderr } = project.run();
@@ -125,7 +128,7 @@ test("shows npm's errors and stops when it fails", (t) => {
   assert.match(stderr, /cistern: "npm ci" failed \(exit 1\); see above\.\n$/);
 });
 
-test('runs on the pinned Node and ends with its exit code', (t) => {
+test('the launcher runs on the pinned Node and ends with its exit code', (t) => {
   const project = openProject(t, 'process.stdout.write(process.env.NODE_COMPILE_CACHE); process.exitCode = 7;');
   pinOtherNode(project);
   const { status, stdout, stderr } = project.run();
@@ -134,7 +137,7 @@ test('runs on the pinned Node and ends with its exit code', (t) => {
   assert.equal(stdout, join(project.root, 'node_modules/.cache/cistern'));
 });
 
-/** As on Node 20, which cannot become another program: the launcher then has a child. */
+/** Simulates Node 20, which cannot become another program, so the launcher starts a child. */
 const withoutExecve = ['--import', 'data:text/javascript,delete process.execve'];
 
 for (const [signal, code] of [
@@ -159,7 +162,7 @@ for (const [signal, code] of [
       assert.deepEqual(ended, signal === 'SIGKILL' && !asChild ? [null, 'SIGKILL'] : [code, null]);
     });
 
-test('a launcher that is killed takes the pinned Node with it, in an orderly way', async (t) => {
+test('a launcher that is killed shuts the pinned Node down gracefully', async (t) => {
   const project = openProject(
     t,
     `import { writeFileSync } from 'node:fs';
@@ -182,25 +185,25 @@ test('a launcher that is killed takes the pinned Node with it, in an orderly way
   assert.equal(readFileSync(note, 'utf8'), 'closed');
 });
 
-test('a command that is done does not wait for its launcher', (t) => {
+test('a finished command does not wait for its launcher', (t) => {
   const project = openProject(t, 'process.stdout.write(String(process.connected));');
   pinOtherNode(project);
   const { status, stdout, stderr } = project.run([], withoutExecve);
   assert.deepEqual([status, stdout, stderr], [0, 'true', '']);
 });
 
-test('says what to do when there is no Node that is new enough', (t) => {
+test('the launcher explains the fix when no Node is new enough', (t) => {
   const project = openInstalledProject(t);
   const older = `data:text/javascript,Object.defineProperty(process,'versions',{value:{node:'20.1.0'}})`;
   const without = project.run([], ['--import', older]);
   assert.equal(without.status, 1);
   assert.match(
     without.stderr,
-    /^cistern: Cistern needs Node 26 or later and this is 20\.1\.0\. There is no prebuilt Node/,
+    /^cistern: Cistern needs Node 26 or later, and this is 20\.1\.0\. Its packages include no prebuilt Node/,
   );
   project.write('package.json', {
     ...project.read('package.json'),
     optionalDependencies: { [nodePackage]: '26.10.0' },
   });
-  assert.match(project.run([], ['--import', older]).stderr, /is not installed: run "npm ci"/);
+  assert.match(project.run([], ['--import', older]).stderr, /is not installed\. Run "npm ci"/);
 });

@@ -1,33 +1,33 @@
-// Brings node_modules in line with package-lock.json before anything else of the project is loaded. Started by whatever
-// Node is on the machine (20 or later), on a fresh clone, so it imports nothing but `node:`.
+// Brings node_modules in line with package-lock.json before anything else of the project is loaded. It runs in a fresh
+// clone, on the Node of the machine (20 or later), so it imports only `node:` modules.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
- * Installs into `root` if something that package-lock.json asks for is not there; does nothing where there is no
- * package-lock.json (a packed copy). `dev`: the tools that only checks and tests need must be there too.
- * Throws an Error whose message is for the user.
+ * Installs into `root` if a package of package-lock.json is missing. Does nothing without a package-lock.json, as in a
+ * packed copy. `dev` also requires the packages that only checks and tests need. Throws an Error whose message is for the
+ * user.
  */
 export function install(root, { dev = false } = {}) {
   const reason = whyInstall(root, { dev });
   if (reason === undefined) return;
   process.stderr.write(`cistern: installing dependencies with "npm ci" (${reason}) …\n`);
-  // Engine warnings are about the Node that runs npm, not the pinned one that runs Cistern: only errors are of interest.
+  // Engine warnings are about the Node that runs npm, not about the pinned one that runs Cistern, so only errors are shown.
   const args = ['ci', '--loglevel=error', '--no-audit', '--no-fund', '--no-update-notifier'];
   // Standard output belongs to Cistern's log, so npm's goes to standard error.
   const done = spawnSync('npm', args, { cwd: root, env: environmentForNpm(root), stdio: ['ignore', 2, 2] });
   if (done.error?.code === 'ENOENT')
-    throw new Error('"npm" was not found: install npm, or run "npm ci" by other means.');
+    throw new Error('"npm" was not found. Install npm, or run "npm ci" in another way.');
   if (done.error !== undefined) throw new Error(`"npm ci" could not be started: ${done.error.message}.`);
   if (done.status !== 0) throw new Error(`"npm ci" failed (${done.signal ?? `exit ${done.status}`}); see above.`);
 }
 
-/** Why node_modules has to be installed anew, in a few words; `undefined` if it need not. */
+/** Returns why node_modules must be installed, in a few words, or `undefined` if it is up to date. */
 function whyInstall(root, { dev }) {
   const lockFile = join(root, 'package-lock.json');
   if (!existsSync(lockFile)) return undefined;
-  // What npm itself notes about the last installation, a user's own "npm ci" included.
+  // npm writes this file at the end of each installation, so a user's own "npm ci" counts too.
   const installedFile = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(installedFile)) return 'nothing is installed yet';
   const wanted = readPackages(lockFile);
@@ -39,7 +39,7 @@ function whyInstall(root, { dev }) {
       if (optional || (isDev && !dev)) continue;
       return `${path} is missing`;
     }
-    if (found.version !== version) return `${path} is ${found.version}, package-lock.json wants ${version}`;
+    if (found.version !== version) return `${path} is ${found.version}, package-lock.json requires ${version}`;
   }
   return undefined;
 }
@@ -48,8 +48,8 @@ function readPackages(file) {
   return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
 }
 
-// Under "npm start" the project's node_modules/.bin leads the PATH, and with it the pinned Node: npm must not run on a
-// binary that it is about to replace.
+// "npm start" puts the project's node_modules/.bin first in the PATH, and with it the pinned Node. But npm must not run on a
+// binary that it replaces, so that directory is removed from the PATH.
 function environmentForNpm(root) {
   const own = join(root, 'node_modules', '.bin');
   const path = (process.env.PATH ?? '').split(delimiter).filter((entry) => entry !== own);

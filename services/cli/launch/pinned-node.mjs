@@ -1,5 +1,5 @@
-// Finds and runs the Node that Cistern is made for. It comes as a platform package from npm, pinned in the root's
-// package.json, so that a machine with an older Node needs no set-up. Imports nothing but `node:` (decision 0001).
+// Finds and runs the Node that Cistern is written for. The root's package.json pins it as a platform package of npm, so a
+// machine with an older Node needs no setup. Imports only `node:` modules (decision 0001).
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -15,8 +15,8 @@ const platformPackages = {
 };
 
 /**
- * Path of the Node binary to run Cistern on: the pinned one if it is installed, else the one of this process if it is
- * new enough; `process.execPath` means that there is no need to start another. Throws an Error for the user.
+ * Returns the path of the Node binary to run Cistern on. It is the pinned one if it is installed, else this process's own if
+ * it is new enough. `process.execPath` means that this process can continue. Throws an Error whose message is for the user.
  */
 export function findNode(root) {
   const name = platformPackages[`${process.platform}-${process.arch}`];
@@ -30,28 +30,28 @@ export function findNode(root) {
   }
   if (Number.parseInt(process.versions.node, 10) >= minMajor) return process.execPath;
   throw new Error(
-    `Cistern needs Node ${minMajor} or later and this is ${process.versions.node}. ` +
+    `Cistern needs Node ${minMajor} or later, and this is ${process.versions.node}. ` +
       (pinned === undefined
-        ? `There is no prebuilt Node for ${process.platform}-${process.arch} among its packages: install Node ${minMajor} yourself.`
-        : `The prebuilt one (npm package ${name}) is not installed: run "npm ci" without leaving out optional packages.`),
+        ? `Its packages include no prebuilt Node for ${process.platform}-${process.arch}. Install Node ${minMajor} yourself.`
+        : `The prebuilt Node (npm package ${name}) is not installed. Run "npm ci" with optional packages included.`),
   );
 }
 
 /**
- * Runs `node` with `args` on this terminal until it ends, passing signals on; returns the exit code for this process.
- * `channel`: the child has one to this process, whose end says that this process is gone.
+ * Runs `node` with `args` on this terminal until it ends, and forwards signals to it. Resolves with the exit code for this
+ * process. `channel` opens an IPC channel to the child. The child sees its end when this process is gone.
  */
 export function runNode(node, args, { env = process.env, cwd, channel = false } = {}) {
   return new Promise((resolve, reject) => {
     const stdio = ['inherit', 'inherit', 'inherit', ...(channel ? ['ipc'] : [])];
     const child = spawn(node, args, { env, cwd, stdio });
-    // Ctrl-C reaches the child from the terminal as well: it takes two signals at once for one.
+    // Ctrl-C reaches the child from the terminal as well. The child counts two signals at the same time as one.
     const passOn = (signal) => child.kill(signal);
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     for (const signal of signals) process.on(signal, passOn);
     child.once('error', (error) =>
       reject(
-        new Error(`${node} cannot be run here (${error.code ?? error.message}): install Node ${minMajor} yourself.`),
+        new Error(`${node} cannot be run here (${error.code ?? error.message}). Install Node ${minMajor} yourself.`),
       ),
     );
     child.once('exit', (code, signal) => {
@@ -62,8 +62,8 @@ export function runNode(node, args, { env = process.env, cwd, channel = false } 
 }
 
 /**
- * This process becomes `node` with `args`, under the same process id, where Node can do that (22.15 and later, not on
- * Windows); else it runs it as a child, which ends with this process, and returns its exit code.
+ * Replaces this process with `node` and `args` under the same process id, which needs Node 22.15 or later and does not work
+ * on Windows. Elsewhere it runs `node` as a child that ends with this process, and returns the child's exit code.
  */
 export function becomeNode(node, args, env) {
   if (process.execve === undefined || process.platform === 'win32') {

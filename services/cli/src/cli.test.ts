@@ -1,5 +1,6 @@
 // real-time: the launcher starts processes
-// The command line as a person or a supervisor meets it: the launcher, the pinned Node, output, exit codes and signals.
+
+// Tests the command line from outside: the launcher, the pinned Node, output, exit codes and signals.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +13,7 @@ import { test, type TestContext } from 'node:test';
 const quietly = { REGISTRY_HTTP_DEBUG_ADDR: '""', REGISTRY_ADMIN_ADDR: '""' };
 const launcher = join(import.meta.dirname, '../launch/cistern.mjs');
 
-/** Killed with the test if it still runs. */
+/** Starts a process; the test kills it at its end if it still runs. */
 async function start(t: TestContext, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cli-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
@@ -28,23 +29,23 @@ async function start(t: TestContext, args: readonly string[], env: Readonly<Reco
   return { child, exit };
 }
 
-test('serve on a port that is taken closes what it has opened, and ends with a sentence and exit code 1', async (t) => {
+test('serve on a port in use closes everything it opened, and exits 1 with one sentence', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   t.after(() => taken.close());
   const { port } = taken.address() as AddressInfo;
   const { exit } = await start(t, ['serve', '--addr', `127.0.0.1:${port}`], quietly);
-  const stderr = `cistern: Port ${port} is taken on 127.0.0.1: stop the program that listens on it, or set http.addr to another one.\n`;
+  const stderr = `cistern: Port ${port} on 127.0.0.1 is in use. Stop the program that listens on it, or set http.addr to another port.\n`;
   assert.deepEqual(await exit, { code: 1, signal: null, stdout: '', stderr });
 });
 
-test('a command whose output is not read ends without a word', async (t) => {
+test('a command whose output is not read ends without an error message', async (t) => {
   const { child, exit } = await start(t, ['--help']);
   child.stdout.destroy();
   assert.deepEqual(await exit, { code: 141, signal: null, stdout: '', stderr: '' });
 });
 
-test('a signal ends serve, with the last line of its log', async (t) => {
+test('a signal ends serve, which still writes the last line of its log', async (t) => {
   const { child, exit } = await start(t, ['serve', '--addr', '127.0.0.1:0'], quietly);
   let log = '';
   child.stdout.on('data', (text: string) => {

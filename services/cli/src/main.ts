@@ -1,9 +1,9 @@
-// The process: the only place that touches its arguments and environment.
+// The entry point: the only place that touches the arguments and the environment of the process.
 import { constants } from 'node:os';
 import { runProgram } from './run-program.ts';
 
 process.title = 'cistern';
-// A reader that has seen enough, as `head` does, ends a command as it ends others of the shell: without a word.
+// A reader such as `head` may close standard output early. The command then ends silently, as other shell commands do.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(128 + constants.signals.SIGPIPE);

@@ -1,4 +1,4 @@
-// The commands that come to an end, in the order in which help lists them, and examples.
+// The commands that are no nodes, in the order of the help, and the examples.
 import type { Command } from 'commander';
 import { addAudit } from './commands/audit.ts';
 import { addBudget } from './commands/budget.ts';
@@ -53,29 +53,29 @@ Examples:
   cistern serve config.yml               run a registry:2 pull-through configuration as it is
   cistern serve --addr 127.0.0.1:5000 --data /srv/cache
   REGISTRY_PROXY_REMOTEURL=https://quay.io cistern serve
-  cistern check-config config.yml        tell everything that is wrong with a configuration
-  cistern client-config containerd --url https://cache.example    print its files
-  cistern doctor https://cache.example   can clients here pull through it?
-  cistern status                         how is the cache, and which nodes run?
-  cistern inflight                       what is it fetching now, and how fast?
-  cistern audit                          what have operators done, and who was turned away?
-  cistern prewarm nginx:1.27 redis       fetch images before anybody asks for them
-  cistern pin nginx:1.27                 keep an image, whatever room is needed
-  cistern images nginx                   tell what is cached; inspect tells more of one, top what is pulled most
-  cistern purge nginx:1.27               remove an image on all nodes; the next pull fetches it anew
-  cistern refresh nginx:latest           ask upstream now what a tag names
-  cistern offline on docker.io           ask an upstream for nothing, on all nodes at once
-  cistern evict --dry-run                tell what would be removed from the store, and why
-  cistern scrub                          tell what reading the store through has found
-  cistern user add operators ada         let somebody act from the console (admin.htpasswd)
+  cistern check-config config.yml        list all mistakes of a configuration
+  cistern client-config containerd --url https://cache.example    print the files for containerd
+  cistern doctor https://cache.example   test whether clients on this machine can pull
+  cistern status                         show the health of the cache and its nodes
+  cistern inflight                       show running fetches and their speed
+  cistern audit                          list actions of operators and rejected clients
+  cistern prewarm nginx:1.27 redis       fetch images before the first pull
+  cistern pin nginx:1.27                 never evict an image
+  cistern images nginx                   list cached images; see also inspect and top
+  cistern purge nginx:1.27               remove an image on all nodes; the next pull fetches it again
+  cistern refresh nginx:latest           confirm a tag with its upstream now
+  cistern offline on docker.io           send no requests to an upstream, on all nodes
+  cistern evict --dry-run                list the next evictions and their reasons
+  cistern scrub                          show the last scrub report
+  cistern user add operators ada         add an operator of the console (admin.htpasswd)
 
-A cluster reads one configuration, with redis, cluster.secretfile and a store that all nodes share:
-  cistern worker cluster.yml             on one or more machines that reach the upstreams
-  cistern frontend cluster.yml           on as many as clients need, behind a load balancer
-  cistern admin cluster.yml              once, to see how the whole cache is
-  cistern healthcheck cluster.yml        in a container: is the node here fit to serve?
+All nodes of a cluster read one configuration, with redis, cluster.secretfile and a shared store:
+  cistern worker cluster.yml             on one or more machines that can reach the upstreams
+  cistern frontend cluster.yml           on as many machines as the load needs, behind a load balancer
+  cistern admin cluster.yml              once, for the console and the admin API of the whole cache
+  cistern healthcheck cluster.yml        in a container, to test whether its node is ready
 
-A site without upstreams is filled by a file:
+A site that reaches no upstream imports a file:
   cistern export nginx:1.27 quay.io/org/app:v1 --output bundle.tar
   cistern import bundle.tar
 `;

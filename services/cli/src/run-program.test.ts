@@ -1,4 +1,4 @@
-// Commands from their arguments to their output and exit code.
+// Tests commands from their arguments to their output and exit code.
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ async function openDirectory(t: TestContext): Promise<string> {
   return directory;
 }
 
-test('help shows the commands, examples and how to go on', async () => {
+test('help shows commands and examples, and --version the version', async () => {
   const { stdout, code } = await runCommand(['--help']);
   assert.equal(code, 0);
   assert.match(stdout, /serve \[options\] \[file\]/);
@@ -23,7 +23,7 @@ test('help shows the commands, examples and how to go on', async () => {
   assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
 });
 
-test('an unknown command or option is an error of one line', async () => {
+test('an unknown command or option fails with an error of one line', async () => {
   const command = await runCommand(['serv']);
   assert.equal(command.code, 1);
   assert.match(command.stderr, /^error: unknown command 'serv'\n\(Did you mean serve\?\)/);
@@ -32,7 +32,7 @@ test('an unknown command or option is an error of one line', async () => {
   assert.match(option.stderr, /^error: unknown option '--port'\n/);
 });
 
-test('check-config says ok, what a registry:2 file amounts to, and what in it has no effect', async (t) => {
+test('check-config prints ok and a summary of a registry:2 file, and warns of settings without effect', async (t) => {
   const file = join(await openDirectory(t), 'config.yml');
   await writeFile(
     file,
@@ -52,7 +52,7 @@ proxy: { remoteurl: https://registry-1.docker.io, username: alice, password: hun
   assert.doesNotMatch(stdout + stderr, /hunter2/);
 });
 
-test('check-config warns of a claim that fits the names of others', async (t) => {
+test('check-config warns of a claim pattern that also matches names of others', async (t) => {
   const file = join(await openDirectory(t), 'jobs.yml');
   const rules = '[{ when: { namespace_path: "acme*" }, pull: ["**"] }]';
   await writeFile(file, `auth: { oidc: { gitlab: { issuer: "https://a.test", audience: b, rules: ${rules} } } }\n`);
@@ -69,16 +69,16 @@ storage:
 worker: { advertise: "http://worker-1:5002" }
 `;
 
-test('check-config shows what makes a cluster, and none of its secrets', async (t) => {
+test('check-config shows the settings of a cluster, and none of its secrets', async (t) => {
   const file = join(await openDirectory(t), 'cluster.yml');
   await writeFile(file, cluster);
   const { stdout, stderr, code } = await runCommand(['check-config', file]);
   assert.equal(code, 0, stderr);
   for (const line of [
     /^ {2}data +bucket cistern at http:\/\/minio:9000$/m,
-    /^ {2}blobs +clients are sent to https:\/\/s3\.example\.com$/m,
+    /^ {2}blobs +clients are redirected to https:\/\/s3\.example\.com$/m,
     /^ {2}index, jobs +Redis Cluster at redis-1:6379, redis-2:6379 as cistern, keys cistern:\*$/m,
-    /^ {2}workers +:5002, reached as http:\/\/worker-1:5002$/m,
+    /^ {2}workers +:5002, advertised as http:\/\/worker-1:5002$/m,
     /^ {2}admin +:5003$/m,
   ])
     assert.match(stdout, line);
@@ -87,7 +87,7 @@ test('check-config shows what makes a cluster, and none of its secrets', async (
 
 const user = (args: readonly string[], stdin = '') => runCommand(['user', ...args], { stdin });
 
-test('user makes a file of users that only its owner can read, and changes it', async (t) => {
+test('user creates a file of users that only its owner can read, and changes it', async (t) => {
   const file = join(await openDirectory(t), 'operators');
   assert.equal((await user(['add', file, 'ada'], 's3cret\n')).code, 0);
   assert.equal((await user(['add', file, 'bob'], 'other')).code, 0);

@@ -1,5 +1,5 @@
-// The command line from its arguments to its exit code. A node runs for as long as it can and needs none of the other commands, so
-// these are loaded when no node is started.
+// The command line, from its arguments to its exit code. A node runs for long and needs none of the other commands, so
+// those are loaded only when no node is started.
 import { ConfigError } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { StartError } from '@cistern/runtime';
@@ -11,8 +11,8 @@ import { CommandError } from './terminal/command-error.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 /**
- * Resolves when a command has ended, or when a node listens. Sets the terminal's exit code and never ends the process
- * itself, so that output into a pipe is not cut off.
+ * Runs a command. Resolves when the command has ended, or when a node listens. Sets the terminal's exit code and never exits
+ * the process, so that output into a pipe is not cut off.
  */
 export async function runProgram(given: readonly string[], terminal: Terminal): Promise<void> {
   const args = translateRegistryCommand(given);
@@ -20,15 +20,15 @@ export async function runProgram(given: readonly string[], terminal: Terminal): 
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    // Help, the version or a mistake in the arguments: Commander has printed it.
+    // Commander has already printed the help, the version or the mistake in the arguments.
     if (error instanceof CommanderError) terminal.exitCode = error.exitCode;
     else fail(terminal, error);
   }
 }
 
 /**
- * Arguments for registry:2's image work here, so that only the name of the image has to change: `registry serve <file>` and
- * a file alone mean `serve <file>`. Returns other arguments as they are.
+ * Translates arguments of registry:2's image, so that a user only has to change the name of the image. `registry serve <file>`
+ * and a file alone mean `serve <file>`. Returns other arguments unchanged.
  */
 export function translateRegistryCommand(args: readonly string[]): readonly string[] {
   const [first = '', ...rest] = args;
@@ -37,12 +37,12 @@ export function translateRegistryCommand(args: readonly string[]): readonly stri
 }
 
 /**
- * The program that `args`, those behind its name, begin: its commands are those that may be meant there. Parsing throws a
- * `CommanderError` where Commander would end the process.
+ * Builds the program with the commands that `args` may call. `args` excludes the program's name. Parsing throws a
+ * `CommanderError` where Commander would exit the process.
  */
 async function buildProgram(terminal: Terminal, args: readonly string[]): Promise<Command> {
   const program = new Command('cistern')
-    .description('A pull-through cache for container images: pulled once from upstream, then served from here.')
+    .description('A pull-through cache for container images: it pulls each image once and serves it from then on.')
     .version(version)
     .exitOverride()
     .configureOutput({
@@ -58,7 +58,7 @@ async function buildProgram(terminal: Terminal, args: readonly string[]): Promis
   return program;
 }
 
-/** A command that cannot do its work ends with sentences for the user, and with a stack only for a mistake of our own. */
+/** Reports a failed command in sentences for the user. Only a bug of ours shows a stack. */
 function fail(terminal: Terminal, error: unknown): void {
   const isExplained = [ConfigError, CacheError, CertificateError, StartError, CommandError].some(
     (kind) => error instanceof kind,

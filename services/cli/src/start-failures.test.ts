@@ -1,4 +1,4 @@
-// A start that fails says why, all of it, in words a person can act on, and never with a stack trace.
+// A failed startup reports every reason, in words an operator can act on, and never a stack trace.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -32,7 +32,7 @@ async function takePort(t: TestContext): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-test('a file with four mistakes is answered with all of them, by check-config as by serve', async () => {
+test('check-config and serve both report all four mistakes of a file', async () => {
   const file = join(directory, 'mistakes.yml');
   await writeFile(
     file,
@@ -52,13 +52,13 @@ test('a file with four mistakes is answered with all of them, by check-config as
   assert.deepEqual(await runCommand(['check-config', file]), run);
 });
 
-test('a file that does not exist', async () => {
+test('serve reports a file that does not exist', async () => {
   const run = await runCommand(['serve', join(directory, 'missing.yml')]);
   assertFailed(run);
   assert.match(run.stderr, /missing\.yml[^]*cannot be read/);
 });
 
-test('a file that is no YAML', async () => {
+test('serve reports a file that is not YAML', async () => {
   const file = join(directory, 'broken.yml');
   await writeFile(file, 'http: { addr: ":5000"\nlog: [\n');
   const run = await runCommand(['serve', file]);
@@ -66,42 +66,42 @@ test('a file that is no YAML', async () => {
   assert.match(run.stderr, /broken\.yml/);
 });
 
-test('a port that is taken', async (t) => {
+test('serve reports a port in use', async (t) => {
   const port = await takePort(t);
   const run = await runCommand(['serve', '--addr', `127.0.0.1:${port}`, '--data', data], { env: free });
-  assertOneSentence(run, new RegExp(`^cistern: Port ${port} is taken on 127\\.0\\.0\\.1: `));
+  assertOneSentence(run, new RegExp(`^cistern: Port ${port} on 127\\.0\\.0\\.1 is in use\\. `));
 });
 
-test('an explicit port of metrics that is taken', async (t) => {
+test('serve reports an explicit metrics port in use', async (t) => {
   const port = await takePort(t);
   const env = { ...free, REGISTRY_HTTP_DEBUG_ADDR: `127.0.0.1:${port}` };
   const run = await runCommand(['serve', '--data', data], { env });
-  assertOneSentence(run, new RegExp(`Port ${port} is taken.*http\\.debug\\.addr`));
+  assertOneSentence(run, new RegExp(`Port ${port} on .* is in use.*http\\.debug\\.addr`));
 });
 
-test('a data directory that cannot be made', async () => {
+test('serve reports a data directory that cannot be created', async () => {
   const file = join(directory, 'a-file');
   await writeFile(file, '');
   const root = join(file, 'data');
   assertOneSentence(await runCommand(['serve', '--data', root], { env: free }), new RegExp(root));
 });
 
-test('a data directory that cannot be written, by root either', async () => {
+test('serve reports a data directory that not even root can write', async () => {
   assertOneSentence(await runCommand(['serve', '--data', '/sys/cistern'], { env: free }), /\/sys\/cistern/);
 });
 
-test('a configuration of one node, for a node of a cluster', async () => {
+test('a node of a cluster rejects a configuration of a single node', async () => {
   for (const command of ['frontend', 'worker', 'admin']) {
     const run = await runCommand([command]);
     assertFailed(run);
     assert.equal(run.stdout, '');
-    assert.match(run.stderr, /^cistern: "cistern \w+" is one node of a cluster, and the configuration has no redis/);
+    assert.match(run.stderr, /^cistern: "cistern \w+" runs one node of a cluster, and the configuration has no redis/);
     assert.equal(run.stderr.includes('openssl rand -hex 32'), command !== 'admin');
     assert.match(run.stderr, /"cistern serve"\.\n$/);
   }
 });
 
-test('a Redis that refuses the password', async (t) => {
+test('frontend reports a Redis that rejects the password', async (t) => {
   const redis = createServer((socket) => {
     socket.on('error', () => {}).on('data', () => socket.write('-WRONGPASS invalid username-password pair\r\n'));
   }).listen(0, '127.0.0.1');

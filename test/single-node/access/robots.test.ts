@@ -59,7 +59,7 @@ test('a name that is taken or missing fails with a message', async () => {
   assert.match(again.stderr, /^cistern: A token named ci-main already exists. Revoke it first\.\n$/);
   const none = await runCistern(['token', 'revoke', 'nobody', '--config', stage.configFile]);
   assert.equal(none.code, 1);
-  assert.match(none.stderr, /There is no token of the name or id "nobody"/);
+  assert.match(none.stderr, /There is no token with the name or id "nobody"/);
 });
 
 test('a token cannot be forged with write access to the store', async () => {

@@ -66,7 +66,7 @@ test('an empty cache without upstream serves all images after the import, byte f
     `${names[0]} is ${index.digest}.\n${names[1]} is ${single.digest}.\n2 images, 7 blobs (…).\n`,
   );
   const again = await runCistern(['import', bundle, '--config', config]);
-  assert.match(again.stdout, /7 blobs \(.*; 7 were here\)/);
+  assert.match(again.stdout, /7 blobs \(.*; 7 were cached before\)/);
 
   const upstreams = { 'docker.io': { url: nowhere, default: true }, 'quay.io': { url: nowhere } };
   const cistern = await openCistern(t, { config: { upstreams }, rootDirectory: join(directory, 'isolated') });

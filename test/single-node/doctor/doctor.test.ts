@@ -64,17 +64,17 @@ test('a cache with the one upstream of registry:2 accepts any ns', async (t) => 
 test('a closed port and a server that is no registry are reported', async (t) => {
   const closed = await visit(`http://127.0.0.1:${await freePort()}`);
   assert.deepEqual(closed.findings, [
-    ['WRONG', 'reach', 'nothing listens there: look at the port, and whether the cache runs'],
+    ['WRONG', 'reach', 'nothing listens there: check the port, and that the cache runs'],
   ]);
   assert.equal(closed.code, 1);
   const url = await openServer(t, (_request, response) => response.end('hello'));
-  assert.match((await visit(url)).findings[0]?.[2] ?? '', /answers there \(200\) is no registry/);
+  assert.match((await visit(url)).findings[0]?.[2] ?? '', /server there \(200\) is no registry/);
 });
 
 test('a missing image is reported with the message of the cache', async (t) => {
   const { cistern } = await openStage(t);
   const { code, findings } = await visit(cistern.url);
-  assert.match(findings.at(-1)?.join(' ') ?? '', /^WRONG manifest by ns it answers 404 and not 200: /);
+  assert.match(findings.at(-1)?.join(' ') ?? '', /^WRONG manifest by ns it returns 404 instead of 200: /);
   assert.equal(code, 1);
 });
 
@@ -88,7 +88,7 @@ test('missing, correct and wrong passwords are reported, for passwords and token
     const { url } = await openCistern(t, { config: { ...cacheOf(upstream), auth } });
     assert.match((await visit(url)).findings.at(-1)?.[2] ?? '', /give --user/);
     const wrong = await visit(url, ['--user', 'ada'], { CISTERN_PASSWORD: 'wrong' });
-    assert.match(wrong.findings.at(-1)?.[2] ?? '', /refuses the user or the password/);
+    assert.match(wrong.findings.at(-1)?.[2] ?? '', /rejects the user or the password/);
     const correct = await visit(url, ['--user', 'ada'], { CISTERN_PASSWORD: 'right' });
     assert.equal(correct.code, 0, JSON.stringify(correct.findings));
     assert.equal(correct.findings[2]?.[2], tokenserver === undefined ? 'by password' : 'by an access token');
@@ -102,7 +102,7 @@ test('an unknown TLS authority is reported, and a given one is trusted', async (
   const tls = { certificate: certFile, key: keyFile };
   const { port } = await openCistern(t, { config: { ...cacheOf(upstream), http: { tls } } });
   const url = `https://127.0.0.1:${port}`;
-  assert.match((await visit(url)).findings[0]?.[2] ?? '', /does not know who signed its certificate/);
+  assert.match((await visit(url)).findings[0]?.[2] ?? '', /does not trust the CA of its certificate/);
   assert.equal((await visit(url, ['--ca', caFile])).code, 0);
   assert.match((await visit(`http://127.0.0.1:${port}`)).findings[0]?.[2] ?? '', /https|no registry/);
 });

@@ -21,10 +21,10 @@ test('images are pinned, listed and unpinned', async (t) => {
   const digest = `sha256:${'a'.repeat(64)}`;
   assert.equal(
     await run('pin', 'nginx:1.27', `library/app@${digest}`),
-    ['docker.io/library/nginx:1.27 stays.\n', `docker.io/library/app@${digest} stays.\n`].join(''),
+    ['docker.io/library/nginx:1.27 is pinned.\n', `docker.io/library/app@${digest} is pinned.\n`].join(''),
   );
   assert.equal(await run('pins'), `docker.io/library/app@${digest}\ndocker.io/library/nginx:1.27\n`);
-  assert.equal(await run('unpin', 'nginx:1.27'), 'docker.io/library/nginx:1.27 may go.\n');
+  assert.equal(await run('unpin', 'nginx:1.27'), 'docker.io/library/nginx:1.27 is unpinned.\n');
   assert.equal(await run('unpin', 'nginx:1.27'), 'docker.io/library/nginx:1.27 was not pinned.\n');
   assert.equal(await run('pins'), `docker.io/library/app@${digest}\n`);
   assert.match(
@@ -39,11 +39,11 @@ test('an upstream is switched off and on again, and stale responses are listed',
   const pull = () => sendRequest(`${cistern.url}/v2/library/app/manifests/latest`);
   assert.equal((await pull()).headers['x-cache'], 'MISS');
   assert.equal(await run('offline'), 'online   docker.io\n');
-  assert.equal(await run('offline', 'on', 'docker.io'), 'offline  docker.io  (decided)\n');
+  assert.equal(await run('offline', 'on', 'docker.io'), 'offline  docker.io  (set by an operator)\n');
   const before = upstream.count();
   assert.equal((await pull()).headers['x-cache'], 'STALE');
   assert.equal(upstream.count(), before);
-  assert.equal(await run('offline', 'off'), 'online   docker.io  (decided)\n');
+  assert.equal(await run('offline', 'off'), 'online   docker.io  (set by an operator)\n');
   assert.equal((await pull()).headers['x-cache'], 'REVALIDATED');
   assert.equal(await run('offline', 'reset'), 'online   docker.io\n');
   // The tag was not stale for long enough to be listed.
@@ -55,5 +55,5 @@ test('a command reports that no cache runs', async (t) => {
   const directory = await openDirectory(t);
   const { code, stderr } = await runCistern(['pins', '--data', directory]);
   assert.equal(code, 1);
-  assert.match(stderr, /cannot be reached .*does it run\?/);
+  assert.match(stderr, /is unreachable .*Check that it runs\./);
 });

@@ -41,7 +41,7 @@ test('an image is found, inspected, refreshed and purged', async (t) => {
   await run('pin', 'app:latest');
   assert.match(await run('purge', 'app'), /^1 cistern: .*docker\.io\/library\/app:latest is pinned\. Unpin first/);
   await run('unpin', 'app:latest');
-  assert.equal(await run('purge', 'app'), 'app: 1 tag, 1 manifest and 0 blobs are gone.\n');
+  assert.equal(await run('purge', 'app'), 'app: removed 1 tag, 1 manifest and 0 blobs.\n');
   assert.equal((await pull('manifests/latest')).headers['x-cache'], 'MISS');
   const everything = { purged: { tags: 1, manifests: 2, blobs: 1 } };
   assert.deepEqual(JSON.parse(await run('purge', '--upstream', 'docker.io', '--json')), everything);

@@ -26,12 +26,12 @@ test('a command fetches an image, and reports a missing one', async (t) => {
   const before = upstream.count({ method: 'GET' });
   for (const { digest } of [image.config, ...image.layers])
     assert.equal((await sendRequest(`${cistern.url}/v2/library/app/blobs/${digest}`)).headers['x-cache'], 'HIT');
-  assert.match((await prewarm(`docker.io/library/app@${image.digest}`)).stdout, /3 layers .*, all here already\n$/);
+  assert.match((await prewarm(`docker.io/library/app@${image.digest}`)).stdout, /3 layers .*, all cached before\n$/);
   assert.equal(upstream.count({ method: 'GET' }), before);
 
   const wrong = await prewarm('app:v2', 'example.com/app:v1', 'app:v1');
   assert.equal(wrong.code, 1);
-  assert.match(wrong.stdout, /^app:v1: .* all here already\n$/);
+  assert.match(wrong.stdout, /^app:v1: .* all cached before\n$/);
   assert.match(
     wrong.stderr,
     /^cistern: app:v2: .+\ncistern: example.com\/app:v1: "example.com" is no upstream of this cache\.\n$/,
@@ -41,7 +41,7 @@ test('a command fetches an image, and reports a missing one', async (t) => {
 test('a command reports that no cache runs', async (t) => {
   const { code, stderr } = await runCistern(['prewarm', '--data', await openDirectory(t), 'nginx']);
   assert.equal(code, 1);
-  assert.match(stderr, /^cistern: nginx: The cache at .+ cannot be reached \(ENOENT\): does it run\?\n$/);
+  assert.match(stderr, /^cistern: nginx: The cache at .+ is unreachable \(ENOENT\)\. Check that it runs\.\n$/);
 });
 
 test('the socket of a killed process is replaced', async (t) => {

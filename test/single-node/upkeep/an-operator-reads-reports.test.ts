@@ -14,7 +14,7 @@ test('commands show an operator the next evictions with reasons, and the finding
   const env = { REGISTRY_STORAGE_SCRUB_EVERY: '20s', REGISTRY_STORAGE_SCRUB_BANDWIDTH: '100MB' };
   const cistern = await openCistern(t, { rootDirectory, config: cacheOf(upstream, { ttl: '10m' }), env });
   const run = (...args: readonly string[]) => runCistern([...args, '--data', rootDirectory]);
-  assert.match((await run('scrub')).stdout, /^The store has not been read through yet\.\n$/);
+  assert.match((await run('scrub')).stdout, /^The store has not been scrubbed yet\.\n$/);
   const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 300_000, seed: 1 }] });
   const [layer] = image.layers;
   for (const path of ['manifests/latest', `blobs/${layer!.digest}`])
@@ -28,22 +28,22 @@ test('commands show an operator the next evictions with reasons, and the finding
     return /^The store holds 30\d kB/.test(needless.stdout);
   });
   assert.equal(needless.stderr, '');
-  assert.match(needless.stdout, /: no room has to be made\. 0 digests are pinned\.\nNothing would go\.\n$/);
+  assert.match(needless.stdout, /: no eviction is needed\. 0 digests are pinned\.\nNothing would be evicted\.\n$/);
   let emptied = needless;
   // A very recent pull may not have reached the index yet.
   await until('both are listed', async () => {
     emptied = await run('evict', '--dry-run', '--down-to', '0');
-    return emptied.stdout.includes('2 would go');
+    return emptied.stdout.includes('2 would be evicted');
   });
   const expected = [
-    'The store holds 30\\d kB: to be brought down to 0 bytes. 0 digests are pinned.',
-    `${image.digest}  manifest  \\d+ bytes  pulled 0 hours ago: pulled longest ago`,
-    `${layer!.digest}  blob  30\\d kB  pulled 0 hours ago: pulled longest ago`,
-    '2 would go, 30\\d kB in all.',
+    'The store holds 30\\d kB: it must shrink to 0 bytes. 0 digests are pinned.',
+    `${image.digest}  manifest  \\d+ bytes  pulled 0 hours ago: least recently pulled`,
+    `${layer!.digest}  blob  30\\d kB  pulled 0 hours ago: least recently pulled`,
+    '2 would be evicted, 30\\d kB in total.',
   ];
   assert.match(emptied.stdout, new RegExp(`^${expected.join('\\n')}\\n$`));
   assert.equal((await storedDigests(rootDirectory)).length, 2);
-  assert.match((await run('evict')).stderr, /only --dry-run is for you/);
+  assert.match((await run('evict')).stderr, /Add --dry-run to list the next evictions/);
   assert.match((await run('evict', '--dry-run', '--down-to', 'much')).stderr, /^cistern: --down-to: .*much/);
 
   const isRead = async () => (await readMetrics(cistern)).get('cistern_scrub_objects_total{kind="objects"}');

@@ -1,4 +1,4 @@
-// A client of the admin API: of a cluster's admin node, or of the process on this machine through its socket.
+// A client of the admin API. It connects to a cluster's admin node, or to the socket of the process on this machine.
 import { request, type IncomingMessage, type RequestOptions } from 'node:http';
 import { createInterface } from 'node:readline';
 import { adminAuthorization, adminSocketPath } from '@cistern/operations/admin-access';
@@ -12,18 +12,18 @@ export interface AdminOptions extends DataOptions {
 }
 
 export interface AdminClient {
-  /** For messages. */
+  /** The server's name in messages. */
   readonly name: string;
   /**
-   * Each line of an answer as it comes; `body`: what is posted, if anything. Throws `CommandError` where nothing answers, or
-   * refuses.
+   * Yields each line of a response as it arrives. Posts `body` if there is one, else sends GET. Throws `CommandError` if the
+   * server is unreachable or rejects the request.
    */
   lines<Line>(path: string, body?: object): AsyncGenerator<Line>;
-  /** An answer of one line. Rejects as `lines`. */
+  /** Resolves with a response of one line. Rejects as `lines`. */
   fetch<Answer>(path: string, body?: object): Promise<Answer>;
 }
 
-/** Throws `CommandError` for a URL that is none, `ConfigError` with every problem of a configuration. */
+/** Throws `CommandError` for an invalid URL, and `ConfigError` with every problem of a configuration. */
 export function createAdminClient(options: AdminOptions, { env }: Terminal): AdminClient {
   const target = targetOf(readConfig(options.config, env, options), options.url);
   const lines = <Line>(path: string, body?: object) => readLines<Line>(target, path, body);
@@ -32,7 +32,7 @@ export function createAdminClient(options: AdminOptions, { env }: Terminal): Adm
     lines,
     async fetch<Answer>(path: string, body?: object) {
       for await (const line of lines<Answer>(path, body)) return line;
-      throw new CommandError('The answer was empty.');
+      throw new CommandError('The response was empty.');
     },
   };
 }
@@ -43,13 +43,13 @@ interface AdminTarget {
   readonly authorization?: string | undefined;
 }
 
-/** `url`: of the admin node, where it is not on this machine. */
+/** `url` is that of an admin node on another machine. */
 function targetOf(config: Config, url: string | undefined): AdminTarget {
   const socketPath = url === undefined ? adminSocketPath(config) : undefined;
   if (socketPath !== undefined) return { name: `The cache at ${socketPath}`, options: { socketPath } };
   const target = URL.parse(url ?? urlOf(config.admin));
   if (target?.protocol !== 'http:')
-    throw new CommandError(`${JSON.stringify(url)} is no URL that begins with http://.`);
+    throw new CommandError(`${JSON.stringify(url)} is not a valid URL. Write one that begins with http://.`);
   return {
     name: `The admin node at ${target.origin}`,
     options: { hostname: target.hostname.replace(/^\[|\]$/g, ''), port: target.port || 80 },
@@ -59,7 +59,7 @@ function targetOf(config: Config, url: string | undefined): AdminTarget {
 
 function urlOf({ address }: Config['admin']): string {
   if (address === undefined)
-    throw new CommandError('The configuration says that admin.addr is nowhere: there is nobody to ask.');
+    throw new CommandError('admin.addr is "", so there is no admin node. Set admin.addr, or pass --url.');
   const { host, port } = address;
   return `http://${host === undefined || host === '0.0.0.0' ? 'localhost' : host}:${port}`;
 }
@@ -67,7 +67,7 @@ function urlOf({ address }: Config['admin']): string {
 async function* readLines<Line>(target: AdminTarget, path: string, body?: object): AsyncGenerator<Line> {
   const answer = await send(target, path, body);
   if (answer.statusCode !== 200) throw new CommandError(await refusalOf(target, answer));
-  // A stream that breaks ends the iteration; its reader misses the last line then.
+  // A broken stream ends the iteration. The reader notices that the last line is missing.
   answer.on('error', () => {});
   for await (const line of createInterface({ input: answer })) yield JSON.parse(line) as Line;
 }
@@ -84,7 +84,7 @@ function send(
     };
     request({ ...options, method: body === undefined ? 'GET' : 'POST', path, headers, agent: false }, resolve)
       .on('error', (error: NodeJS.ErrnoException) =>
-        reject(new CommandError(`${name} cannot be reached (${error.code ?? error.message}): does it run?`)),
+        reject(new CommandError(`${name} is unreachable (${error.code ?? error.message}). Check that it runs.`)),
       )
       .end(body && JSON.stringify(body));
   });
@@ -95,8 +95,8 @@ async function refusalOf({ name }: AdminTarget, answer: IncomingMessage): Promis
   for await (const chunk of answer) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks).toString();
   try {
-    return `${name} refuses: ${(JSON.parse(text) as { message: string }).message}`;
+    return `${name} rejected the request: ${(JSON.parse(text) as { message: string }).message}`;
   } catch {
-    return `${name} answered ${answer.statusCode}: it is no admin node of Cistern, or another release of it.`;
+    return `${name} returned ${answer.statusCode}. It is no admin node of Cistern, or one of another release.`;
   }
 }

@@ -1,4 +1,4 @@
-// The frame of the commands that use the admin API of a running cache: their options, and an answer as a table or as JSON.
+// The common parts of commands that use the admin API of a running cache: options, and output as a table or as JSON.
 import type { Command } from 'commander';
 import type { Terminal } from '../terminal/terminal.ts';
 import { type AdminOptions, createAdminClient } from './admin-client.ts';
@@ -8,19 +8,19 @@ export interface ReportOptions extends AdminOptions {
 }
 
 export const reportExitCodes = `
-Exit codes: 0 it was told; 1 the cache could not be asked, and why.`;
+Exit codes: 0 success; 1 the request to the cache failed, with the reason on standard error.`;
 
 export function addAdminCommand(program: Command, name: string): Command {
   return program
     .command(name)
-    .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
-    .option('--data <directory>', 'where the data of a single cache is, instead of storage.filesystem.rootdirectory')
-    .option('--url <url>', "of a cluster's admin node; default: at admin.addr on this machine");
+    .option('--config <file>', 'configuration file of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .option('--data <directory>', 'data directory of a single node, instead of storage.filesystem.rootdirectory')
+    .option('--url <url>', "URL of a cluster's admin node; default: admin.addr on this machine");
 }
 
-/** A command whose answer is a table, or with `--json` the admin API's own. */
+/** Adds a command that prints a table, or with `--json` the response of the admin API. */
 export function addReportCommand(program: Command, name: string): Command {
-  return addAdminCommand(program, name).option('--json', "print the admin API's answer instead of a table");
+  return addAdminCommand(program, name).option('--json', "print the admin API's JSON instead of a table");
 }
 
 export interface Report<Answer> {
@@ -32,7 +32,7 @@ export interface Report<Answer> {
   describe(answer: Answer): string;
 }
 
-/** A command that prints one answer of the admin API. */
+/** Adds a command that prints one response of the admin API. */
 export function addReport<Answer>(program: Command, terminal: Terminal, report: Report<Answer>): void {
   const { name, description, path, describe } = report;
   addReportCommand(program, name)

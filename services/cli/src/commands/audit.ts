@@ -1,4 +1,4 @@
-// `cistern audit`: the latest actions of operators and refusals of clients.
+// `cistern audit` lists the latest actions of operators and rejections of clients.
 import type { AuditPage } from '@cistern/admin';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';
@@ -14,10 +14,15 @@ interface AuditOptions extends ReportOptions {
 
 export function addAudit(program: Command, terminal: Terminal): void {
   addReportCommand(program, 'audit')
-    .addOption(new Option('--kind <kind>', 'what operators did, or who was turned away').choices(['action', 'refusal']))
-    .option('--limit <count>', 'tell at most so many, 500 at most', parseCount, '50')
-    .option('--before <number>', 'go on where another list ended', parseCount)
-    .description('Tell what operators asked for and who was turned away, the newest first')
+    .addOption(
+      new Option('--kind <kind>', 'only actions of operators, or only rejected requests').choices([
+        'action',
+        'refusal',
+      ]),
+    )
+    .option('--limit <count>', 'maximum number of entries, up to 500', parseCount, '50')
+    .option('--before <number>', 'continue a previous list; it prints this number at its end', parseCount)
+    .description('List actions of operators and rejected clients, newest first')
     .addHelpText('after', reportExitCodes)
     .action((options: AuditOptions) => printAudit(options, terminal));
 }
@@ -27,13 +32,14 @@ async function printAudit(options: AuditOptions, terminal: Terminal): Promise<vo
   const query = new URLSearchParams({ limit, ...(from && { before: from }), ...(kind && { kind }) });
   const page = await createAdminClient(options, terminal).fetch<AuditPage>(`/v1/audit?${query.toString()}`);
   printAnswer(terminal, options, page, describeAudit);
-  if (json !== true && page.before !== null) terminal.stderr.write(`There may be more: --before ${page.before}\n`);
+  if (json !== true && page.before !== null)
+    terminal.stderr.write(`There may be more entries. To list them, add --before ${page.before}\n`);
 }
 
 function describeAudit({ entries }: AuditPage): string {
-  if (entries.length === 0) return 'There is nothing yet.\n';
+  if (entries.length === 0) return 'There are no entries yet.\n';
   return formatTable(
-    ['AT', 'WHO', 'FROM', 'ANSWER', 'WHAT', 'ABOUT'],
+    ['TIME', 'USER', 'ADDRESS', 'RESULT', 'ACTION', 'DETAILS'],
     entries.map(({ at, user, address, event, status, what, about }) => [
       formatTime(at),
       user ?? '-',
@@ -46,6 +52,6 @@ function describeAudit({ entries }: AuditPage): string {
 }
 
 function parseCount(value: string): string {
-  if (!/^[1-9]\d{0,14}$/.test(value)) throw new InvalidArgumentError('It must be a number from 1 on.');
+  if (!/^[1-9]\d{0,14}$/.test(value)) throw new InvalidArgumentError('It must be a number of at least 1.');
   return value;
 }

@@ -1,4 +1,4 @@
-// `cistern budget`: what upstreams still let the cache pull.
+// `cistern budget` shows the remaining pulls per upstream account.
 import type { BudgetList } from '@cistern/admin';
 import type { Command } from 'commander';
 import { addReport } from '../admin/admin-command.ts';
@@ -8,22 +8,22 @@ import type { Terminal } from '../terminal/terminal.ts';
 export function addBudget(program: Command, terminal: Terminal): void {
   addReport<BudgetList>(program, terminal, {
     name: 'budget',
-    description: 'Tell what upstreams still let the cache pull, as they last said',
+    description: 'Show the remaining pulls per upstream account, as the upstream last reported them',
     path: '/v1/budget',
     describe: describeBudget,
   });
 }
 
 function describeBudget({ accounts }: BudgetList): string {
-  if (accounts.length === 0) return 'No upstream has told a limit.\n';
+  if (accounts.length === 0) return 'No upstream has reported a limit.\n';
   const columns = [
     'UPSTREAM',
     'ACCOUNT',
-    { ofNumbers: 'LEFT' },
+    { ofNumbers: 'REMAINING' },
     { ofNumbers: 'LIMIT' },
     { ofNumbers: 'RESERVE' },
-    'NEW AT THE LATEST',
-    'LEFT ALONE UNTIL',
+    'RESETS BY',
+    'BACKED OFF UNTIL',
   ];
   return formatTable(
     columns,

@@ -1,4 +1,4 @@
-// `cistern check-config`: what a configuration means, or everything that is wrong with it.
+// `cistern check-config` prints a summary of a configuration, or all of its mistakes.
 import type { Command } from 'commander';
 import { describeConfig } from '../node/describe-config.ts';
 import { readConfig } from '../node/read-config.ts';
@@ -7,8 +7,8 @@ import type { Terminal } from '../terminal/terminal.ts';
 export function addCheckConfig(program: Command, { env, stdout, stderr }: Terminal): void {
   program
     .command('check-config')
-    .argument('[file]', 'the configuration; default: $REGISTRY_CONFIGURATION_PATH, else none')
-    .description('Check a configuration, REGISTRY_… variables included, and show what it amounts to')
+    .argument('[file]', 'configuration file; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .description('Check a configuration, including REGISTRY_… variables, and print a summary')
     .action((file: string | undefined) => {
       const config = readConfig(file, env);
       stdout.write(`ok\n${describeConfig(config)}`);

@@ -1,4 +1,4 @@
-// `cistern client-config`: the files with which a client pulls through this cache.
+// `cistern client-config` prints the files with which a client pulls through this cache.
 import { hostname } from 'node:os';
 import { clientSetups, describeClientSetups, parseCacheAddress } from '@cistern/client-config';
 import type { Config } from '@cistern/config';
@@ -16,11 +16,14 @@ interface ClientConfigOptions {
 export function addClientConfig(program: Command, terminal: Terminal): void {
   program
     .command('client-config')
-    .addArgument(new Argument('<client>', 'the client').choices(Object.keys(clientSetups)))
+    .addArgument(new Argument('<client>', 'client to configure').choices(Object.keys(clientSetups)))
     .description('Print the files with which a client pulls through this cache')
-    .option('--url <url>', 'the cache as clients reach it; default: the name of this machine, by the configuration')
-    .option('--ca <file>', 'where clients find the certificate of the authority, if they do not know it by themselves')
-    .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .option(
+      '--url <url>',
+      'URL of the cache for clients; default: this machine, with scheme and port of the configuration',
+    )
+    .option('--ca <file>', "path on clients of the CA certificate; default: the clients' own trust store")
+    .option('--config <file>', 'configuration file of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
     .action((client: string, options: ClientConfigOptions) => printSetup(client, options, terminal));
 }
 

@@ -1,4 +1,4 @@
-// `cistern doctor`: whether clients here can pull through a cache, and if not, why.
+// `cistern doctor` tests whether clients on this machine can pull through a cache, and explains each failure.
 import { readFileSync } from 'node:fs';
 import { splitFirstComponent } from '@cistern/oci';
 import { type Command, Option } from 'commander';
@@ -20,19 +20,19 @@ interface DoctorOptions {
 export function addDoctor(program: Command, terminal: Terminal): void {
   program
     .command('doctor')
-    .argument('<url>', 'the cache as clients reach it')
+    .argument('<url>', 'URL of the cache for clients')
     .description(
-      'Try from this machine what clients need of a cache, and say what is wrong. Exit code 1 if anything is',
+      'Test from this machine whether clients can pull through a cache, and explain each failure. Exits 1 if any check fails',
     )
-    .option('--image <image>', 'what to pull, with its registry', 'docker.io/library/busybox:latest')
-    .option('--user <name>', 'who to log in as; the password comes from CISTERN_PASSWORD')
-    .option('--ca <file>', 'the certificate of the authority, if this machine does not know it')
+    .option('--image <image>', 'image to pull, with its registry', 'docker.io/library/busybox:latest')
+    .option('--user <name>', 'user to log in as; the password comes from CISTERN_PASSWORD')
+    .option('--ca <file>', "CA certificate of the cache; default: this machine's trust store")
     .addOption(
-      new Option('--client <client>', 'look whether its files on this machine lead to the cache, too').choices(
+      new Option('--client <client>', 'also check the files of this client on this machine').choices(
         Object.keys(clientFiles),
       ),
     )
-    .option('--root <directory>', 'where these files lie, for a machine whose disk is mounted elsewhere', '/')
+    .option('--root <directory>', "root of the client's files, for a disk that is mounted elsewhere", '/')
     .action((url: string, options: DoctorOptions) => visit(url, options, terminal));
 }
 
@@ -41,14 +41,15 @@ async function visit(url: string, options: DoctorOptions, terminal: Terminal): P
   const cache = await explain(() => parseCacheAddress(url, undefined));
   const { upstream, repository, tag } = parseImage(image);
   const password = terminal.env['CISTERN_PASSWORD'];
-  if (user !== undefined && password === undefined) throw new CommandError('Put the password into CISTERN_PASSWORD.');
+  if (user !== undefined && password === undefined)
+    throw new CommandError('--user needs a password. Set CISTERN_PASSWORD.');
   const account = user === undefined || password === undefined ? undefined : { user, password };
   const send = createSendRequest(cache.url, ca === undefined ? undefined : readAuthority(ca));
-  const report = ({ what, isWell, says }: Finding) => {
-    terminal.stdout.write(`${isWell ? 'ok   ' : 'WRONG'}  ${what.padEnd(16)}  ${says}\n`);
-    if (!isWell) terminal.exitCode = 1;
+  const report = ({ check, isOk, message }: Finding) => {
+    terminal.stdout.write(`${isOk ? 'ok   ' : 'WRONG'}  ${check.padEnd(16)}  ${message}\n`);
+    if (!isOk) terminal.exitCode = 1;
   };
-  if (client !== undefined) report({ what: client, ...examineFiles(client, { cache, upstream, root }) });
+  if (client !== undefined) report({ check: client, ...examineFiles(client, { cache, upstream, root }) });
   await examine({ url: cache.url, send, account, upstream, repository, tag }, report);
 }
 
@@ -57,7 +58,7 @@ function parseImage(image: string) {
   const [, repository, tag = 'latest'] = /^([^:@]+)(?::([^:@]+))?$/.exec(rest) ?? [];
   if (repository === undefined || !/[.:]|^localhost$/.test(upstream))
     throw new CommandError(
-      `${JSON.stringify(image)} is no image with its registry, such as docker.io/library/busybox:latest`,
+      `${JSON.stringify(image)} is not an image with its registry. Write it like docker.io/library/busybox:latest.`,
     );
   return { upstream, repository, tag };
 }
@@ -66,6 +67,6 @@ function readAuthority(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new CommandError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    throw new CommandError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
   }
 }

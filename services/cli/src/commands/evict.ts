@@ -1,4 +1,4 @@
-// `cistern evict --dry-run`: what would be removed from the store, and why. The cache that runs evicts by itself.
+// `cistern evict --dry-run` lists the blobs that would be evicted, and why. The running cache evicts automatically.
 import type { EvictionLine } from '@cistern/admin';
 import { parseSize } from '@cistern/config';
 import type { Command } from 'commander';
@@ -18,16 +18,16 @@ type Victim = NonNullable<EvictionLine['victim']>;
 
 export function addEvict(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'evict')
-    .option('--dry-run', 'tell what would go and why, and remove nothing')
-    .option('--down-to <size>', 'as if the store had to be brought down to this, for example 400GiB')
-    .description('Tell what would be removed from the store: the cache that runs does it by itself')
+    .option('--dry-run', 'list the evictions and their reasons, and remove nothing')
+    .option('--down-to <size>', 'assume that the store must shrink to this size, for example 400GiB')
+    .description('List the next evictions from the store. The running cache evicts automatically')
     .action((options: EvictOptions) => evict(options, terminal));
 }
 
 async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
   if (options.dryRun !== true)
     throw new CommandError(
-      'The cache that runs evicts by itself, as storage.maxbytes says: only --dry-run is for you.',
+      'The running cache evicts automatically, to keep storage.maxbytes. Add --dry-run to list the next evictions.',
     );
   const { downTo } = options;
   const downToBytes = downTo === undefined ? undefined : await explain(() => parseSize(downTo), '--down-to');
@@ -40,21 +40,22 @@ async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
     if (victim !== undefined) stdout.write(`${describeVictim(victim, Date.now())}\n`);
     if (result === undefined) continue;
     const { victims, bytes } = result;
-    stdout.write(victims === 0 ? 'Nothing would go.\n' : `${victims} would go, ${formatBytes(bytes)} in all.\n`);
+    stdout.write(
+      victims === 0 ? 'Nothing would be evicted.\n' : `${victims} would be evicted, ${formatBytes(bytes)} in total.\n`,
+    );
     return;
   }
-  throw new CommandError(`${cache.name} has ended before it had told everything.`);
+  throw new CommandError(`${cache.name} closed the connection before the list was complete. Try again.`);
 }
 
 function describePlan({ bytes, downToBytes, pinned }: Plan): string {
-  const need =
-    downToBytes === undefined ? 'no room has to be made' : `to be brought down to ${formatBytes(downToBytes)}`;
+  const need = downToBytes === undefined ? 'no eviction is needed' : `it must shrink to ${formatBytes(downToBytes)}`;
   return `The store holds ${formatBytes(bytes)}: ${need}. ${pinned} digests are pinned.`;
 }
 
 function describeVictim({ digest, size, kind, lastPulledAtMs, reason }: Victim, nowMs: number): string {
   const hours = Math.max(0, Math.round((nowMs - lastPulledAtMs) / 3_600_000));
   const ago = hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`;
-  const why = reason === 'space' ? 'pulled longest ago' : 'older than maxage allows';
+  const why = reason === 'space' ? 'least recently pulled' : 'older than storage.maxage';
   return `${digest}  ${kind}  ${formatBytes(size)}  pulled ${ago} ago: ${why}`;
 }

@@ -1,4 +1,4 @@
-// `cistern export`: images into one file, for a cache that reaches no upstream.
+// `cistern export` writes images into one file, for a cache that reaches no upstream.
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
@@ -20,13 +20,16 @@ interface ExportFlags extends DataOptions {
 export function addExport(program: Command, terminal: Terminal): void {
   program
     .command('export')
-    .argument('<image...>', 'for example nginx:1.27, quay.io/org/app:v1 or ghcr.io/org/app@sha256:…')
-    .requiredOption('-o, --output <file>', 'the archive to write; "-" is standard output')
-    .option('--platform <os/architecture...>', 'only these of an index, for example linux/amd64; default: all')
-    .option('--config <file>', 'the configuration; default: $REGISTRY_CONFIGURATION_PATH, else none')
-    .option('--data <directory>', 'where the data is, instead of storage.filesystem.rootdirectory')
+    .argument('<image...>', 'images, for example nginx:1.27, quay.io/org/app:v1 or ghcr.io/org/app@sha256:…')
+    .requiredOption('-o, --output <file>', 'archive to write; "-" means standard output')
+    .option(
+      '--platform <os/architecture...>',
+      'only these platforms of an index, for example linux/amd64; default: all',
+    )
+    .option('--config <file>', 'configuration file; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .option('--data <directory>', 'data directory, instead of storage.filesystem.rootdirectory')
     .description(
-      'Write images into one file that fills another cache ("cistern import"), and that skopeo, podman, docker and containerd read: an OCI image layout. What is not cached is pulled. Beside a running cluster; a single node has to be stopped',
+      'Write images into one file, an OCI image layout. "cistern import", skopeo, podman, docker and containerd can read it. Images that are not cached are pulled first. A cluster may keep running; a single node must be stopped',
     )
     .action((images: readonly string[], flags: ExportFlags) => runExport(images, flags, terminal));
 }
@@ -50,7 +53,8 @@ async function runExport(images: readonly string[], flags: ExportFlags, terminal
         version,
         metrics: createMetrics({ upstreams: config.upstreams.map(({ name }) => name) }),
         signal,
-        onAbsent: (digest) => void stderr.write(`${digest} is listed upstream but not there: it is left out.\n`),
+        onAbsent: (digest) =>
+          void stderr.write(`${digest} is listed by the upstream but missing there, so the archive omits it.\n`),
         onProgress: (now) =>
           showProgress(`${now.partsDone} of ${now.parts} parts, ${formatTransfer(now, Date.now() - startedAtMs)}`),
       }),
@@ -65,11 +69,11 @@ async function runExport(images: readonly string[], flags: ExportFlags, terminal
 function parsePlatform(text: string): string {
   const platform = parsePlatformName(text);
   if (platform === undefined)
-    throw new CommandError(`${JSON.stringify(text)} is no platform: write it like linux/amd64 or linux/arm/v7.`);
+    throw new CommandError(`${JSON.stringify(text)} is not a platform. Write it like linux/amd64 or linux/arm/v7.`);
   return platform;
 }
 
-/** The file appears when it is whole. */
+/** Writes a partial file and renames it, so that the file appears only when it is complete. */
 async function writeWhole<T>(path: string, write: (output: Writable) => Promise<T>): Promise<T> {
   if (path === '-') return write(process.stdout);
   const partial = `${path}.partial`;

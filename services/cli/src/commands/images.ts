@@ -1,4 +1,4 @@
-// `cistern images`, `inspect` and `top`: what the cache holds, what it is made of, and what is pulled most.
+// `cistern images`, `inspect` and `top` list cached images, show one image, and rank images by recent pulls.
 import type { CachedImage, ImageDetails, ImagePage, TopImages } from '@cistern/admin';
 import { type Command, InvalidArgumentError } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';
@@ -14,27 +14,27 @@ interface SearchOptions extends LimitedOptions {
   readonly upstream?: string;
 }
 
-const json: [string, string] = ['--json', 'as the admin API says it'];
-/** What one page of the API may hold. */
+const json: [string, string] = ['--json', "print the admin API's JSON instead of a table"];
+/** The maximum number of entries on one page of the API. */
 const pageSize = 1000;
 
 export function addImages(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'images')
     .argument('[search]', 'part of the name, for example nginx or library/nginx:1.')
-    .option('--upstream <name>', 'only what is from this upstream')
-    .option('--limit <count>', 'tell at most so many', parseLimit, 100)
+    .option('--upstream <name>', 'only images of this upstream')
+    .option('--limit <count>', 'maximum number of images', parseLimit, 100)
     .option(...json)
-    .description('Tell which tags are cached, and how fresh they are')
+    .description('List cached tags and their freshness')
     .action((search: string | undefined, options: SearchOptions) => list(search, options, terminal));
   addAdminCommand(program, 'inspect')
-    .argument('<image>', 'for example nginx:1.27 or quay.io/org/app@sha256:…')
+    .argument('<image>', 'image, for example nginx:1.27 or quay.io/org/app@sha256:…')
     .option(...json)
-    .description('Tell what an image is made of, how much of it is here, and how fresh it is')
+    .description('Show the platforms and layers of an image, how much of it is cached, and its freshness')
     .action((image: string, options: ReportOptions) => inspect(image, options, terminal));
   addAdminCommand(program, 'top')
-    .option('--limit <count>', 'tell at most so many', parseLimit, 20)
+    .option('--limit <count>', 'maximum number of images', parseLimit, 20)
     .option(...json)
-    .description('Tell which images are pulled most, of late')
+    .description('List the images with the most recent pulls')
     .action((options: LimitedOptions) => top(options, terminal));
 }
 
@@ -54,7 +54,7 @@ async function list(search: string | undefined, options: SearchOptions, terminal
   } while (cursor !== null && images.length < limit);
   printAnswer(terminal, options, { images, cursor }, describeImages);
   if (options.json !== true && cursor !== null)
-    terminal.stderr.write(`There may be more than these ${images.length}: see --limit.\n`);
+    terminal.stderr.write(`There may be more than these ${images.length} images. To list them, raise --limit.\n`);
 }
 
 function describeImages({ images }: Pick<ImagePage, 'images'>): string {
@@ -94,7 +94,7 @@ function describeDetails({
   ];
   if (freshness !== null) {
     const { fresh, confirmedAt, lastFailure } = freshness;
-    const failed = lastFailure === null ? '' : `; since then upstream failed: ${lastFailure}`;
+    const failed = lastFailure === null ? '' : `; later confirmations failed: ${lastFailure}`;
     facts.push(`confirmed  ${timeOrNever(confirmedAt)} (${fresh})${failed}`);
   }
   const rows = platforms.map(({ platform, digest: own, bytes, cachedBytes, layers }) => [
@@ -103,8 +103,8 @@ function describeDetails({
     `${formatBytes(cachedBytes)} of ${formatBytes(bytes)}`,
     layers.length === 0 ? '' : `${layers.filter(({ cached }) => cached).length} of ${layers.length}`,
   ]);
-  const table = formatTable(['PLATFORM', 'DIGEST', 'HERE', 'LAYERS'], rows);
-  return `${facts.join('\n')}\n${table === '' ? 'Its manifest is not here.\n' : `\n${table}`}`;
+  const table = formatTable(['PLATFORM', 'DIGEST', 'CACHED', 'LAYERS'], rows);
+  return `${facts.join('\n')}\n${table === '' ? 'Its manifest is not cached.\n' : `\n${table}`}`;
 }
 
 async function top(options: LimitedOptions, terminal: Terminal): Promise<void> {
@@ -118,11 +118,11 @@ function describeTop({ images }: TopImages): string {
     score.toFixed(1),
     platforms.map(({ platform }) => platform).join(', '),
   ]);
-  return formatTable(['IMAGE', 'PULLS OF LATE', 'PLATFORMS'], rows);
+  return formatTable(['IMAGE', 'RECENT PULLS', 'PLATFORMS'], rows);
 }
 
 function parseLimit(value: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(value)) throw new InvalidArgumentError('It must be a number from 1 on.');
+  if (!/^[1-9]\d{0,6}$/.test(value)) throw new InvalidArgumentError('It must be a number of at least 1.');
   return Number(value);
 }
 

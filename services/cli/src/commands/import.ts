@@ -1,4 +1,4 @@
-// `cistern import`: a cache filled from a file, without any upstream.
+// `cistern import` fills a cache from a file, without any upstream.
 import type { ImportedImage, ImportProgress } from '@cistern/bundles';
 import { importBundleOf } from '@cistern/assembly';
 import { createMetrics } from '@cistern/telemetry';
@@ -16,12 +16,12 @@ interface ImportFlags extends DataOptions {
 export function addImport(program: Command, terminal: Terminal): void {
   program
     .command('import')
-    .argument('<bundle>', 'an OCI image layout in a tar archive, as "cistern export" writes it')
-    .option('--config <file>', 'the configuration; default: $REGISTRY_CONFIGURATION_PATH, else none')
-    .option('--data <directory>', 'where the data is, instead of storage.filesystem.rootdirectory')
-    .option('--overwrite', 'move tags to what the bundle says even if the cache knows something newer')
+    .argument('<bundle>', 'tar archive with an OCI image layout, as "cistern export" writes it')
+    .option('--config <file>', 'configuration file; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .option('--data <directory>', 'data directory, instead of storage.filesystem.rootdirectory')
+    .option('--overwrite', 'move tags to the digests of the bundle, even if those of the cache are newer')
     .description(
-      'Fill the cache from a file. Every byte is verified, and no image is there before all of it is. Beside a running cluster; a single node has to be stopped. It may be interrupted, and goes on when it is run again',
+      'Import images from a file into the cache. Every byte is verified, and an image appears only when it is complete. A cluster may keep running; a single node must be stopped. An interrupted import resumes when it is run again',
     )
     .action((bundle: string, flags: ImportFlags) => runImport(bundle, flags, terminal));
 }
@@ -30,7 +30,10 @@ async function runImport(path: string, flags: ImportFlags, terminal: Terminal): 
   const config = readConfig(flags.config, terminal.env, flags);
   const { overwrite = false } = flags;
   const startedAtMs = Date.now();
-  const frame = { level: 'error', interrupted: 'Interrupted. What was stored stays; run it again to go on.' } as const;
+  const frame = {
+    level: 'error',
+    interrupted: 'Interrupted. Stored blobs are kept. Run the command again to resume.',
+  } as const;
   const done = runOnData(config, terminal, frame, ({ log, signal, showProgress }) => {
     const onProgress = (now: ImportProgress) =>
       showProgress(`${now.blobsDone} of ${now.blobs} blobs, ${formatTransfer(now, Date.now() - startedAtMs)}`);
@@ -40,11 +43,13 @@ async function runImport(path: string, flags: ImportFlags, terminal: Terminal): 
     throw isFileError(error) ? new CommandError(`${path} cannot be read: ${error.message}.`) : error;
   });
   for (const image of images) report(image, terminal);
-  terminal.stdout.write(`${images.length} images, ${blobs} blobs (${formatBytes(bytes)}; ${blobsKept} were here).\n`);
+  terminal.stdout.write(
+    `${images.length} images, ${blobs} blobs (${formatBytes(bytes)}; ${blobsKept} were cached before).\n`,
+  );
 }
 
 function report({ name, digest, result, before }: ImportedImage, { stdout, stderr }: Terminal): void {
-  const known = before && `${before.digest}, known here since ${new Date(before.changedAtMs).toISOString()}`;
+  const known = before && `${before.digest}, known since ${new Date(before.changedAtMs).toISOString()}`;
   switch (result) {
     case 'added':
     case 'unchanged':
@@ -55,7 +60,7 @@ function report({ name, digest, result, before }: ImportedImage, { stdout, stder
       return;
     case 'kept':
       stderr.write(
-        `${name} stays ${known}: the bundle's ${digest} is not known to be newer, and --overwrite takes it all the same.\n`,
+        `${name} is still ${known}. The bundle's ${digest} is not known to be newer; add --overwrite to use it.\n`,
       );
       return;
     default:

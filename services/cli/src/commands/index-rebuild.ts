@@ -1,4 +1,4 @@
-// `cistern index rebuild`: the index anew from the store, which is the truth.
+// `cistern index rebuild` rebuilds the index from the store, which is the source of truth.
 import type { RebuildProgress } from '@cistern/maintenance';
 import { rebuildIndexOf } from '@cistern/assembly';
 import { createMetrics } from '@cistern/telemetry';
@@ -9,26 +9,29 @@ import { runOnData } from '../node/run-on-data.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export function addIndex(program: Command, terminal: Terminal): void {
-  const index = program.command('index').description('Look after the index of what is cached');
+  const index = program.command('index').description('Maintain the index of the cache');
   index
     .command('rebuild')
-    .argument('[file]', 'the configuration; default: $REGISTRY_CONFIGURATION_PATH, else none')
-    .option('--data <directory>', 'where the data is, instead of storage.filesystem.rootdirectory')
+    .argument('[file]', 'configuration file; default: $REGISTRY_CONFIGURATION_PATH, else none')
+    .option('--data <directory>', 'data directory, instead of storage.filesystem.rootdirectory')
     .description(
-      'Add to the index whatever it lacks of what is in the store. In a cluster while everything runs (workers do it by themselves when Redis has lost its data); a single node has to be stopped. It may be interrupted, and goes on when it is run again',
+      'Add missing records to the index, from the content of the store. A cluster keeps running, and its workers do this automatically after Redis lost data; a single node must be stopped. An interrupted rebuild resumes when it is run again',
     )
     .action((file: string | undefined, options: Pick<ConfigOptions, 'data'>) => rebuild(file, options, terminal));
 }
 
 async function rebuild(file: string | undefined, options: ConfigOptions, terminal: Terminal): Promise<void> {
   const config = readConfig(file, terminal.env, options);
-  const frame = { level: 'warn', interrupted: 'Interrupted. What was added stays; run it again to go on.' } as const;
+  const frame = {
+    level: 'warn',
+    interrupted: 'Interrupted. Added records are kept. Run the command again to resume.',
+  } as const;
   const result = await runOnData(config, terminal, frame, ({ log, signal, showProgress }) => {
     const onProgress = (now: RebuildProgress) => showProgress(`${now.step}: ${describe(now)}`);
     return rebuildIndexOf(config, { log, metrics: createMetrics(), signal, onProgress });
   });
   if (!result.isComplete)
-    throw new CommandError('The index lost data while it was rebuilt: see to Redis, then run this again.');
+    throw new CommandError('The index lost data during the rebuild. Fix Redis, then run the command again.');
   terminal.stdout.write(`The index is complete: ${describe(result)}.\n`);
 }
 

@@ -1,5 +1,5 @@
-// `cistern inflight`: what is being fetched from upstreams. On a terminal the table is drawn anew each second until Ctrl-C;
-// elsewhere it is printed once.
+// `cistern inflight` shows the running fetches from upstreams. On a terminal it redraws the table each second until Ctrl-C;
+// elsewhere it prints the table once.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FillList } from '@cistern/admin';
 import type { Command } from 'commander';
@@ -14,19 +14,19 @@ interface InflightOptions extends ReportOptions {
 }
 
 const everyMs = 1_000;
-/** To the upper left, and nothing below: without the flicker of clearing first. */
+/** Moves the cursor to the upper left. Clearing the rest after drawing avoids the flicker of clearing first. */
 const home = '\u001B[H';
 const clearLine = '\u001B[K';
 const clearBelow = '\u001B[J';
-/** A screen of its own, which leaves what was on the terminal as it was. */
+/** Switch to the alternate screen and back, so that the terminal's previous content is restored. */
 const [enterScreen, leaveScreen] = ['\u001B[?1049h\u001B[?25l', '\u001B[?25h\u001B[?1049l'];
 const exitCodes = `
-Exit codes: 0 it was told, or watching it was ended by Ctrl-C; 1 the cache could not be asked, and why.`;
+Exit codes: 0 success, or ended by Ctrl-C; 1 the request to the cache failed, with the reason on standard error.`;
 
 export function addInflight(program: Command, terminal: Terminal): void {
   addReportCommand(program, 'inflight')
-    .option('--once', 'on a terminal too, tell it once instead of each second')
-    .description('Tell what is being fetched from upstreams now, and how fast')
+    .option('--once', 'print the table once, also on a terminal')
+    .description('Show running fetches from upstreams and their speed')
     .addHelpText('after', exitCodes)
     .action((options: InflightOptions) => showFills(options, terminal));
 }
@@ -39,7 +39,7 @@ async function showFills(options: InflightOptions, terminal: Terminal): Promise<
 }
 
 async function watch(fetchFills: () => Promise<FillList>, stdout: Terminal['stdout']): Promise<void> {
-  // Before the screen is another: what is wrong is to stay on this one.
+  // The first request precedes the switch of screens, so that its error stays visible.
   let fills = await fetchFills();
   const { signal, dispose } = abortOnSignal('');
   stdout.write(enterScreen);
@@ -64,19 +64,19 @@ const columns = [
   { ofNumbers: 'DONE' },
   { ofNumbers: 'OF' },
   { ofNumbers: '%' },
-  { ofNumbers: 'A SECOND' },
-  { ofNumbers: 'LEFT' },
+  { ofNumbers: 'PER SECOND' },
+  { ofNumbers: 'REMAINING' },
   { ofNumbers: 'READERS' },
-  { ofNumbers: 'FOR' },
+  { ofNumbers: 'ELAPSED' },
   'NODE',
 ];
-/** So much of a digest distinguishes blobs. */
+/** Enough characters of a digest to distinguish blobs. */
 const digestLength = 'sha256:'.length + 12;
 
 function describeFills({ fills, total }: FillList, nowMs: number): string {
   if (total === 0) return 'Nothing is being fetched.\n';
   const speed = fills.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
-  const more = total > fills.length ? `, of which ${fills.length} are shown` : '';
+  const more = total > fills.length ? `, ${fills.length} shown` : '';
   const rows = fills.map(({ upstream, repository, digest, bytes, size, bytesPerSecond, readers, startedAt, node }) => [
     `${upstream}/${repository}`,
     digest.slice(0, digestLength),
@@ -89,5 +89,5 @@ function describeFills({ fills, total }: FillList, nowMs: number): string {
     formatDuration(nowMs - startedAt),
     node,
   ]);
-  return `${total} in flight${more}, ${formatBytes(speed)} a second\n${formatTable(columns, rows)}`;
+  return `${total} in flight${more}, ${formatBytes(speed)}/s\n${formatTable(columns, rows)}`;
 }

@@ -1,4 +1,4 @@
-// `cistern jobs`: how full the queues are, and what failed last.
+// `cistern jobs` shows the length of the queues and the latest failed jobs.
 import type { JobList } from '@cistern/admin';
 import type { Command } from 'commander';
 import { addReport } from '../admin/admin-command.ts';
@@ -8,7 +8,7 @@ import type { Terminal } from '../terminal/terminal.ts';
 export function addJobs(program: Command, terminal: Terminal): void {
   addReport<JobList>(program, terminal, {
     name: 'jobs',
-    description: 'Tell what waits for the workers, and what failed last',
+    description: 'Show the job queues of the workers, and the latest failed jobs',
     path: '/v1/jobs',
     describe: describeJobs,
   });
@@ -21,7 +21,7 @@ function describeJobs({ queues, failures }: JobList): string {
     { ofNumbers: 'ACTIVE' },
     { ofNumbers: 'DELAYED' },
     { ofNumbers: 'FAILED' },
-    { ofNumbers: 'OLDEST WAITS' },
+    { ofNumbers: 'OLDEST' },
   ];
   const rows = queues.map(({ name, waiting, active, delayed, failed, oldestWaitingMs }) => [
     name,
@@ -29,6 +29,6 @@ function describeJobs({ queues, failures }: JobList): string {
     oldestWaitingMs === null ? '-' : formatDuration(oldestWaitingMs),
   ]);
   const failed = failures.map(({ queue, name, reason, at }) => [formatTime(at), queue, name, reason]);
-  const titles = ['FAILED AT', 'QUEUE', 'JOB', 'WHY'];
+  const titles = ['FAILED AT', 'QUEUE', 'JOB', 'REASON'];
   return formatTable(columns, rows) + (failed.length === 0 ? '' : `\n${formatTable(titles, failed)}`);
 }

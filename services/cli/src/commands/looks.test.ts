@@ -1,5 +1,6 @@
 // own-process: it sends signals to its own process
-// The commands that look at the whole cache, against answers that an admin server gives.
+
+// Tests the commands that show the state of the whole cache, against a fake admin server.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -48,12 +49,12 @@ const fill = {
   bytesPerSecond: 5_000_000,
 };
 
-/** An admin server that gives these answers; runs a command that asks it. */
+/** Starts an admin server with these responses, and returns a function that runs a command against it. */
 async function startAnswers(t: TestContext, answers: Readonly<Record<string, () => object>>) {
   const server = createServer(({ url = '' }, response) => {
     const answer = answers[url];
     response.writeHead(answer === undefined ? 503 : 200);
-    response.end(JSON.stringify(answer?.() ?? { message: 'Redis is away.' }));
+    response.end(JSON.stringify(answer?.() ?? { message: 'Redis is unavailable.' }));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
@@ -66,14 +67,14 @@ interface RunOptions extends CommandOptions {
   readonly args?: readonly string[];
 }
 
-test('status tells how the cache is and which nodes run, and by its exit code whether all is well', async (t) => {
+test('status shows the health of the cache and its nodes, and reports a failing part by its exit code', async (t) => {
   let now: object = overview;
   const run = await startAnswers(t, { '/v1/overview': () => now, '/v1/nodes': () => ({ nodes: nodes() }) });
   const well = await run('status');
   assert.equal(well.code, 0);
-  assert.match(well.stdout, /^cached {5}12 blobs, 34.0 GB of at most 500 GB$/m);
+  assert.match(well.stdout, /^cached {5}12 blobs, 34.0 GB, limit 500 GB$/m);
   assert.match(well.stdout, /^requests {3}100 \(80 % without a fetch\): 60 hit, 10 joined, 5 stale, 5 revalidated$/m);
-  assert.match(well.stdout, /^latency {4}1.2 ms, 99 % within 80 ms$/m);
+  assert.match(well.stdout, /^latency {4}p50 1.2 ms, p99 80 ms$/m);
   assert.match(well.stdout, /^worker-1:5002 {2}worker {2}1\.2\.3 {4}5 min {9}0 {5}3 {6}1 {2}150 MB$/m);
   now = { ...overview, healthy: false, parts: { index: 'ok', store: 'no such bucket' }, latencyMs: null };
   const ill = await run('status');
@@ -83,7 +84,7 @@ test('status tells how the cache is and which nodes run, and by its exit code wh
   assert.partialDeepStrictEqual(JSON.parse(stdout), { overview: now, nodes: [{ name: 'worker-1:5002' }] });
 });
 
-test('inflight is told once, or each second on a terminal until it is interrupted', async (t) => {
+test('inflight prints the table once, or each second on a terminal until it is interrupted', async (t) => {
   let asked = 0;
   const run = await startAnswers(t, {
     '/v1/fills': () => {
@@ -93,10 +94,10 @@ test('inflight is told once, or each second on a terminal until it is interrupte
   });
   assert.equal((await run('inflight')).stdout, 'Nothing is being fetched.\n');
   const { stdout } = await run('inflight');
-  assert.match(stdout, /^1 in flight, 5\.00 MB a second\n/);
+  assert.match(stdout, /^1 in flight, 5\.00 MB\/s\n/);
   assert.match(
     stdout,
-    /^docker\.io\/library\/nginx {2}sha256:0123456789ab {2}25\.0 MB {2}100 MB {2}25 {3}5\.00 MB {2}15 s {8}2 {2}60 s {2}worker-1:5002$/m,
+    /^docker\.io\/library\/nginx {2}sha256:0123456789ab {2}25\.0 MB {2}100 MB {2}25 {5}5\.00 MB {7}15 s {8}2 {5}60 s {2}worker-1:5002$/m,
   );
   assert.partialDeepStrictEqual(JSON.parse((await run('inflight', { args: ['--json'] })).stdout), {
     fills: [fill.digest].map((digest) => ({ digest })),
@@ -114,9 +115,9 @@ test('inflight is told once, or each second on a terminal until it is interrupte
   assert.ok(live.stdout.startsWith('\u001B[?1049h') && live.stdout.endsWith('\u001B[?1049l'));
 });
 
-test('jobs and budget are told as tables, and why where they cannot be', async (t) => {
+test('jobs and budget print tables, or the reason of a failure', async (t) => {
   const queue = { name: 'interactive-blob', waiting: 4, active: 3, delayed: 2, failed: 1, oldestWaitingMs: 5 * minute };
-  const failure = { queue: 'background-short', name: 'prewarm-tag', reason: 'The upstream is away.', at: 0 };
+  const failure = { queue: 'background-short', name: 'prewarm-tag', reason: 'The upstream is unavailable.', at: 0 };
   const account = {
     upstream: 'docker.io',
     account: 'robot',
@@ -132,19 +133,22 @@ test('jobs and budget are told as tables, and why where they cannot be', async (
   };
   const run = await startAnswers(t, answers);
   const jobs = await run('jobs');
-  assert.match(jobs.stdout, /^interactive-blob {8}4 {7}3 {8}2 {7}1 {9}5 min$/m);
-  assert.match(jobs.stdout, /^1970-01-01 00:00:00 {2}background-short {2}prewarm-tag {2}The upstream is away\.$/m);
+  assert.match(jobs.stdout, /^interactive-blob {8}4 {7}3 {8}2 {7}1 {3}5 min$/m);
+  assert.match(
+    jobs.stdout,
+    /^1970-01-01 00:00:00 {2}background-short {2}prewarm-tag {2}The upstream is unavailable\.$/m,
+  );
   const budget = await run('budget');
-  assert.match(budget.stdout, /^docker\.io {2}robot {7}9 {4}100 {7}20 {2}1970-01-01 00:00:00 {2}-$/m);
+  assert.match(budget.stdout, /^docker\.io {2}robot {12}9 {4}100 {7}20 {2}1970-01-01 00:00:00 {2}-$/m);
   answers['/v1/budget'] = () => ({ accounts: [] });
-  assert.equal((await run('budget')).stdout, 'No upstream has told a limit.\n');
+  assert.equal((await run('budget')).stdout, 'No upstream has reported a limit.\n');
   delete answers['/v1/jobs'];
   const { code, stderr, stdout } = await run('jobs');
   assert.deepEqual([code, stdout], [1, '']);
-  assert.match(stderr, /refuses: Redis is away\.$/m);
+  assert.match(stderr, /rejected the request: Redis is unavailable\.$/m);
 });
 
-test('audit tells who did what and who was turned away, page by page', async (t) => {
+test('audit lists actions of operators and rejected clients, page by page', async (t) => {
   const entry = {
     kind: 'refusal',
     at: 0,
@@ -169,7 +173,7 @@ test('audit tells who did what and who was turned away, page by page', async (t)
   assert.match(first.stderr, /--before 7\n$/);
   const args = ['--kind', 'action', '--limit', '2', '--before', '7'];
   const second = await run('audit', { args });
-  assert.deepEqual([second.stdout, second.stderr], ['There is nothing yet.\n', '']);
+  assert.deepEqual([second.stdout, second.stderr], ['There are no entries yet.\n', '']);
   const { stdout } = await run('audit', { args: [...args, '--json'] });
   assert.deepEqual(JSON.parse(stdout), { entries: [], before: null });
 });

@@ -1,5 +1,4 @@
-// `cistern serve`, `frontend`, `worker` and `admin`: the processes that run until a signal ends them. Each loads its own part
-// alone.
+// `cistern serve`, `frontend`, `worker` and `admin` run a node until a signal ends it. Each loads only its own part.
 import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
 import { adminBanner, registryBanner, workerBanner } from '../node/banner.ts';
@@ -12,17 +11,17 @@ import type { Terminal } from '../terminal/terminal.ts';
 interface NodeCommand extends NodeKind {
   readonly description: string;
   readonly options: readonly (readonly [flags: string, description: string])[];
-  /** Throws where the configuration is not that of such a node. */
+  /** Throws if the configuration does not fit such a node. */
   check(config: Config): void;
 }
 
-const addr = ['--addr <host:port>', 'where to listen, instead of http.addr (default ":5000")'] as const;
-const data = ['--data <directory>', 'where to keep the data, instead of storage.filesystem.rootdirectory'] as const;
+const addr = ['--addr <host:port>', 'address to listen on, instead of http.addr (default ":5000")'] as const;
+const data = ['--data <directory>', 'data directory, instead of storage.filesystem.rootdirectory'] as const;
 
 export const nodeKinds = {
   serve: {
     name: 'serve',
-    description: 'Run the cache',
+    description: 'Run the whole cache in one process',
     options: [addr, data],
     check() {},
     build: async (config, context) =>
@@ -31,7 +30,7 @@ export const nodeKinds = {
   },
   frontend: {
     name: 'frontend',
-    description: 'Run a frontend of a cluster: serves clients, needs no way to upstreams and no disk',
+    description: 'Run a frontend of a cluster. It serves clients, and needs no access to upstreams and no disk',
     options: [addr],
     check: (config) => requireCluster(config, 'frontend', { secret: true }),
     build: async (config, context) => (await import('@cistern/frontend')).buildFrontendNode(config, context),
@@ -39,7 +38,7 @@ export const nodeKinds = {
   },
   worker: {
     name: 'worker',
-    description: 'Run a worker of a cluster: fetches from upstreams, and has frontends follow what it fetches',
+    description: 'Run a worker of a cluster. It fetches from upstreams and streams its fetches to frontends',
     options: [],
     check: (config) => requireCluster(config, 'worker', { secret: true }),
     build: async (config, context) => (await import('@cistern/worker')).buildWorker(config, context),
@@ -47,12 +46,14 @@ export const nodeKinds = {
   },
   admin: {
     name: 'admin',
-    description: 'Run the admin node of a cluster: how the whole cache is, as JSON and as metrics',
+    description: 'Run the admin node of a cluster. It serves the console, the admin API and metrics of the whole cache',
     options: [],
     check(config) {
       requireCluster(config, 'admin', { secret: false });
       if (config.admin.address === undefined)
-        throw new CommandError('admin.addr is "": say where the admin node is to listen, for example :5003.');
+        throw new CommandError(
+          'admin.addr is "", so the admin node has no address to listen on. Set it, for example to :5003.',
+        );
     },
     build: async (config, context) => (await import('@cistern/admin')).buildAdmin(config, context),
     greet: adminBanner,
@@ -61,7 +62,7 @@ export const nodeKinds = {
 
 export function addNodes(program: Command, terminal: Terminal): void {
   for (const kind of Object.values<NodeCommand>(nodeKinds)) {
-    const file = kind.name === 'serve' ? 'the configuration' : 'the configuration of the cluster';
+    const file = kind.name === 'serve' ? 'configuration file' : 'configuration file of the cluster';
     const none = kind.name === 'serve' ? ', else none' : '';
     const command = program
       .command(kind.name)

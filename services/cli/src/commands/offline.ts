@@ -1,4 +1,4 @@
-// `cistern offline` and `cistern stale`: the upstreams that are online, and the tags that were served without their confirmation.
+// `cistern offline` switches upstreams off and on. `cistern stale` lists tags that were served stale.
 import type { StaleLine, UpstreamList } from '@cistern/admin';
 import { Argument, type Command } from 'commander';
 import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
@@ -12,17 +12,20 @@ type Mode = 'show' | 'on' | 'off' | 'reset';
 export function addOffline(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'offline')
     .addArgument(
-      new Argument('[wish]', 'on: ask for nothing; off: ask again; reset: as the configuration says; show')
+      new Argument(
+        '[mode]',
+        'on: send no requests; off: send requests; reset: follow the configuration; show: only show',
+      )
         .choices(['on', 'off', 'reset', 'show'])
         .default('show'),
     )
-    .argument('[upstream]', 'which upstream; default: all')
-    .description('Have upstreams asked for nothing, on all nodes at once, and serve what is cached')
+    .argument('[upstream]', 'name of an upstream; default: all')
+    .description('Switch upstreams offline or online on all nodes. Offline, only cached content is served')
     .action((mode: Mode, upstream: string | undefined, options: AdminOptions) =>
       decide(mode, upstream, options, terminal),
     );
   addAdminCommand(program, 'stale')
-    .description('Tell which tags were served although upstream had not confirmed them in time')
+    .description('List tags that were served stale, because their upstream had not confirmed them in time')
     .action((options: AdminOptions) => listStale(options, terminal));
 }
 
@@ -38,7 +41,9 @@ async function decide(
     ? cache.fetch<UpstreamList>('/v1/upstreams')
     : cache.fetch<UpstreamList>('/v1/offline', { upstream, offline: offline[mode] }));
   for (const { name, isOffline, by } of upstreams)
-    terminal.stdout.write(`${isOffline ? 'offline' : 'online '}  ${name}${by === 'decision' ? '  (decided)' : ''}\n`);
+    terminal.stdout.write(
+      `${isOffline ? 'offline' : 'online '}  ${name}${by === 'decision' ? '  (set by an operator)' : ''}\n`,
+    );
 }
 
 async function listStale(options: AdminOptions, terminal: Terminal): Promise<void> {
@@ -50,5 +55,5 @@ async function listStale(options: AdminOptions, terminal: Terminal): Promise<voi
         `${tag.image}  confirmed ${formatTime(tag.checkedAtMs)}  pulled ${formatTime(tag.lastPulledAtMs)}\n`,
       );
   }
-  throw new CommandError('The answer broke off.');
+  throw new CommandError('The connection closed before the list was complete. Try again.');
 }

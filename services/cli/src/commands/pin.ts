@@ -1,4 +1,4 @@
-// `cistern pin`, `unpin` and `pins`: images that no pressure and no age removes.
+// `cistern pin`, `unpin` and `pins` manage images that are never evicted.
 import type { PinAnswer, PinList } from '@cistern/admin';
 import type { Command } from 'commander';
 import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
@@ -7,15 +7,15 @@ import type { Terminal } from '../terminal/terminal.ts';
 
 export function addPin(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'pin')
-    .argument('<image...>', 'for example nginx:1.27 or quay.io/org/app@sha256:…')
-    .description('Keep images whatever room is needed. What is not here yet is not fetched by this: see prewarm')
+    .argument('<image...>', 'images, for example nginx:1.27 or quay.io/org/app@sha256:…')
+    .description('Pin images, so that they are never evicted. It fetches nothing; to fetch images, see prewarm')
     .action((images: string[], options: AdminOptions) => setPins(images, true, options, terminal));
   addAdminCommand(program, 'unpin')
-    .argument('<image...>', 'as they were pinned')
-    .description('Let images go again when room is needed')
+    .argument('<image...>', 'images, named as they were pinned')
+    .description('Unpin images, so that they can be evicted again')
     .action((images: string[], options: AdminOptions) => setPins(images, false, options, terminal));
   addAdminCommand(program, 'pins')
-    .description('Tell which images are pinned')
+    .description('List pinned images')
     .action((options: AdminOptions) => list(options, terminal));
 }
 
@@ -23,8 +23,8 @@ async function setPins(images: readonly string[], pinned: boolean, options: Admi
   const cache = createAdminClient(options, terminal);
   for (const image of images) {
     const { image: name, wasPinned } = await cache.fetch<PinAnswer>('/v1/pins', { image, pinned });
-    const unpinned = wasPinned === true ? 'may go' : 'was not pinned';
-    terminal.stdout.write(`${name} ${pinned ? 'stays' : unpinned}.\n`);
+    const unpinned = wasPinned === true ? 'is unpinned' : 'was not pinned';
+    terminal.stdout.write(`${name} ${pinned ? 'is pinned' : unpinned}.\n`);
   }
 }
 

@@ -1,4 +1,4 @@
-// `cistern prewarm`: images into the cache before anybody asks for them.
+// `cistern prewarm` fetches images into the cache before the first pull.
 import type { PrewarmLine } from '@cistern/admin';
 import type { Command } from 'commander';
 import { type AdminClient, type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
@@ -17,13 +17,10 @@ type Result = NonNullable<PrewarmLine['result']>;
 
 export function addPrewarm(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'prewarm')
-    .argument('<image...>', 'for example nginx:1.27 or quay.io/prometheus/node-exporter')
-    .option(
-      '--platform <platform...>',
-      'of images for several platforms, for example linux/arm64; default: what clients pull',
-    )
+    .argument('<image...>', 'images, for example nginx:1.27 or quay.io/prometheus/node-exporter')
+    .option('--platform <platform...>', 'platforms to fetch, for example linux/arm64; default: those that clients pull')
     .description(
-      'Have images fetched before anybody asks for them, by the cache that runs. Interrupted, it goes on by itself',
+      'Let the running cache fetch images before the first pull. If the command is interrupted, the cache continues',
     )
     .action((images: readonly string[], options: PrewarmOptions) => prewarm(images, options, terminal));
 }
@@ -46,7 +43,7 @@ async function prewarm(images: readonly string[], options: PrewarmOptions, termi
   if (failures.length > 0) throw new CommandError(failures.join('\ncistern: '));
 }
 
-/** What has been brought, in words. Throws `CommandError` with why not. */
+/** Prewarms an image and returns the result in words. Throws `CommandError` with the reason of a failure. */
 async function bring(
   cache: AdminClient,
   image: string,
@@ -54,14 +51,16 @@ async function bring(
   progress: ProgressLine,
 ): Promise<string> {
   const speed = createSpeed();
-  progress.show(`${image}: asking`);
+  progress.show(`${image}: requested`);
   for await (const line of cache.lines<PrewarmLine>('/v1/prewarm', { image, platforms })) {
     if (line.progress !== undefined) progress.show(`${image}: ${describeProgress(line.progress, speed)}`);
     const why = line.error ?? line.result?.failure;
     if (why !== undefined) throw new CommandError(why.message);
     if (line.result !== undefined) return describeResult(line.result);
   }
-  throw new CommandError(`${cache.name} has ended before it was done; workers go on with what they have begun.`);
+  throw new CommandError(
+    `${cache.name} closed the connection before the end. Workers complete the fetches that have begun.`,
+  );
 }
 
 function describeProgress(
@@ -73,11 +72,11 @@ function describeProgress(
 }
 
 function describeResult({ digest, blobs, bytes, fetchedBlobs, fetchedBytes }: Result): string {
-  const fetched = fetchedBlobs === 0 ? 'all here already' : `fetched ${fetchedBlobs} (${formatBytes(fetchedBytes)})`;
+  const fetched = fetchedBlobs === 0 ? 'all cached before' : `fetched ${fetchedBlobs} (${formatBytes(fetchedBytes)})`;
   return `${digest}, ${blobs} layers (${formatBytes(bytes)}), ${fetched}`;
 }
 
-/** Bytes a second, of the last few seconds. */
+/** Returns a function that takes the bytes so far and returns bytes per second over the last few seconds. */
 function createSpeed(): (bytesHere: number) => number {
   const seen: { readonly atMs: number; readonly bytes: number }[] = [];
   return (bytes) => {

@@ -1,4 +1,4 @@
-// `cistern purge` and `refresh`: content leaves the cache, or is fetched again, on all nodes at once.
+// `cistern purge` and `refresh` remove content from the cache or confirm it with the upstream, on all nodes.
 import type { PurgeAnswer, RefreshAnswer } from '@cistern/admin';
 import type { Command } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';
@@ -11,22 +11,22 @@ interface PurgeOptions extends ReportOptions {
   readonly upstream?: string;
 }
 
-const json: [string, string] = ['--json', 'as the admin API says it, a line for each'];
+const json: [string, string] = ['--json', "print the admin API's JSON, one line per image"];
 
 export function addPurge(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'purge')
-    .argument('[image...]', 'for example nginx:1.27 or quay.io/org/app@sha256:…')
-    .option('--digest <digest>', 'a manifest or a blob, wherever it is held, with the tags that name it')
-    .option('--upstream <name>', 'all that is from this upstream')
+    .argument('[image...]', 'images, for example nginx:1.27 or quay.io/org/app@sha256:…')
+    .option('--digest <digest>', 'manifest or blob to remove from all repositories, with the tags that name it')
+    .option('--upstream <name>', 'remove everything of this upstream')
     .option(...json)
     .description(
-      'Remove images from the cache, on all nodes at once, with all that no other image refers to. The next pull fetches them anew; what is pinned stays',
+      'Remove images from the cache on all nodes, with all content that no other image uses. The next pull fetches them again. Pinned images are kept',
     )
     .action((images: string[], options: PurgeOptions) => purge(images, options, terminal));
   addAdminCommand(program, 'refresh')
-    .argument('<image...>', 'by tag, for example nginx:latest')
+    .argument('<image...>', 'images by tag, for example nginx:latest')
     .option(...json)
-    .description('Ask upstream now what a tag names, and have all nodes know it')
+    .description('Confirm tags with their upstream now, for all nodes')
     .action((images: string[], options: ReportOptions) => refresh(images, options, terminal));
 }
 
@@ -37,7 +37,8 @@ async function purge(images: readonly string[], options: PurgeOptions, terminal:
     ...(digest === undefined ? [] : [{ name: digest, body: { digest } }]),
     ...(upstream === undefined ? [] : [{ name: upstream, body: { upstream } }]),
   ];
-  if (targets.length === 0) throw new CommandError('Name an image, or say --digest or --upstream.');
+  if (targets.length === 0)
+    throw new CommandError('There is nothing to purge. Name an image, or pass --digest or --upstream.');
   const cache = createAdminClient(options, terminal);
   for (const { name, body } of targets) {
     const answer = await cache.fetch<PurgeAnswer>('/v1/purge', body);
@@ -46,8 +47,8 @@ async function purge(images: readonly string[], options: PurgeOptions, terminal:
 }
 
 function describePurged(name: string, { purged: { tags, manifests, blobs } }: PurgeAnswer): string {
-  if (tags + manifests + blobs === 0) return `${name}: nothing of it was here.`;
-  return `${name}: ${counted(tags, 'tag')}, ${counted(manifests, 'manifest')} and ${counted(blobs, 'blob')} are gone.`;
+  if (tags + manifests + blobs === 0) return `${name}: nothing was cached.`;
+  return `${name}: removed ${counted(tags, 'tag')}, ${counted(manifests, 'manifest')} and ${counted(blobs, 'blob')}.`;
 }
 
 function counted(count: number, noun: string): string {

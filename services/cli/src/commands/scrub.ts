@@ -1,4 +1,4 @@
-// `cistern scrub`: what reading the store through has found, and how far it is.
+// `cistern scrub` shows the last scrub report and the progress of the current scrub.
 import type { ScrubAnswer, ScrubPass, ScrubReport } from '@cistern/admin';
 import type { Command } from 'commander';
 import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
@@ -8,13 +8,13 @@ import type { Terminal } from '../terminal/terminal.ts';
 
 export function addScrub(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'scrub')
-    .description('Tell what reading the store through has found: the cache that runs does it by itself')
+    .description('Show the last scrub report. The running cache scrubs the store automatically')
     .action((options: AdminOptions) => printScrub(options, terminal));
 }
 
 async function printScrub(options: AdminOptions, terminal: Terminal): Promise<void> {
   const { report } = await createAdminClient(options, terminal).fetch<ScrubAnswer>('/v1/scrub');
-  terminal.stdout.write(report === null ? 'The store has not been read through yet.\n' : describeReport(report));
+  terminal.stdout.write(report === null ? 'The store has not been scrubbed yet.\n' : describeReport(report));
 }
 
 function describeReport({ pass, lastEnded, damages }: ScrubReport): string {
@@ -35,6 +35,6 @@ function describeReport({ pass, lastEnded, damages }: ScrubReport): string {
 function describeCounts({ counts }: ScrubPass): string {
   const { objects, bytes, verified, adopted, forgotten, damaged, healed, failed = 0 } = counts;
   const unread = failed === 0 ? '' : `; ${failed} could not be read or removed, see the log`;
-  const found = damaged === 0 ? 'none damaged' : `${damaged} damaged, of which ${healed} are healed`;
-  return `${objects} objects (${formatBytes(bytes)}), ${found}; ${verified} verified for the first time, ${adopted} added to the index, ${forgotten} taken from it${unread}`;
+  const found = damaged === 0 ? 'none damaged' : `${damaged} damaged, ${healed} of them healed`;
+  return `${objects} objects (${formatBytes(bytes)}), ${found}; ${verified} verified for the first time, ${adopted} added to the index, ${forgotten} removed from it${unread}`;
 }

@@ -1,4 +1,4 @@
-// `cistern status`: how the cache as a whole is, and which nodes run.
+// `cistern status` shows the health and counters of the whole cache, and its nodes.
 import type { NodeList, Overview } from '@cistern/admin';
 import type { Command } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';
@@ -8,11 +8,11 @@ import type { Terminal } from '../terminal/terminal.ts';
 
 const unhealthyExitCode = 2;
 const exitCodes = `
-Exit codes: 0 all parts are well; 1 the cache could not be asked, and why; 2 it runs, and a part does not work.`;
+Exit codes: 0 all parts work; 1 the request to the cache failed, with the reason on standard error; 2 a part does not work.`;
 
 export function addStatus(program: Command, terminal: Terminal): void {
   addReportCommand(program, 'status')
-    .description('Tell how the cache is, what it has done, and which nodes run')
+    .description('Show the health and counters of the cache, and its nodes')
     .addHelpText('after', exitCodes)
     .action((options: ReportOptions) => printStatus(options, terminal));
 }
@@ -41,7 +41,7 @@ function describeOverview({ version, parts, cache, fills, since, requests, bytes
     ['upstreams', `${upstreamCalls.total} calls, ${upstreamCalls.saved} saved`],
     [
       'latency',
-      latencyMs === null ? 'no answer in the last minute' : `${latencyMs.p50} ms, 99 % within ${latencyMs.p99} ms`,
+      latencyMs === null ? 'no request in the last minute' : `p50 ${latencyMs.p50} ms, p99 ${latencyMs.p99} ms`,
     ],
     ['fetching', `${fills} blobs`],
   ];
@@ -49,7 +49,7 @@ function describeOverview({ version, parts, cache, fills, since, requests, bytes
 }
 
 function ofMost(maxBytes: number | null): string {
-  return maxBytes === null ? '' : ` of at most ${formatBytes(maxBytes)}`;
+  return maxBytes === null ? '' : `, limit ${formatBytes(maxBytes)}`;
 }
 
 function describeNodes(nodes: NodeList['nodes'], nowMs: number): string {

@@ -1,4 +1,4 @@
-// `cistern token`: tokens for machines that pull, made, listed and revoked beside whatever runs.
+// `cistern token` creates, lists and revokes tokens for machines that pull. It works while the cache runs.
 import { withRobotTokens } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
@@ -14,31 +14,31 @@ interface CreateOptions extends DataOptions {
 }
 
 export function addToken(program: Command, terminal: Terminal): void {
-  const token = program.command('token').description('Tokens with which machines come in (auth.robots)');
+  const token = program.command('token').description('Manage tokens with which machines authenticate (auth.robots)');
   const add = (name: string, description: string) =>
     token
       .command(name)
       .description(description)
-      .option('--config <file>', 'the configuration of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
-      .option('--data <directory>', 'where the data is, instead of storage.filesystem.rootdirectory');
-  add('create', 'Make a token, and show it once')
-    .argument('<name>', 'what it is for, for example ci-main')
-    .option('--expires <time>', 'how long it is good: 90d, 12h or never', '90d')
+      .option('--config <file>', 'configuration file of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
+      .option('--data <directory>', 'data directory, instead of storage.filesystem.rootdirectory');
+  add('create', 'Create a token and show it once')
+    .argument('<name>', 'name of the token, for example ci-main')
+    .option('--expires <time>', 'time until the token expires: 90d, 12h or never', '90d')
     .option(
       '--pull <pattern...>',
-      'what may be pulled with it, as upstream/repository: "docker.io/library/*", "ghcr.io/**"; default: everything',
+      'repositories that the token may pull, as upstream/repository: "docker.io/library/*", "ghcr.io/**"; default: all',
     )
     .action((name: string, options: CreateOptions) => create(name, options, terminal));
-  add('list', 'Show what tokens there are').action((options: DataOptions) => list(options, terminal));
-  add('revoke', 'End a token: within seconds nobody comes in with it')
-    .argument('<name>', 'its name or its id')
+  add('list', 'List all tokens').action((options: DataOptions) => list(options, terminal));
+  add('revoke', 'Revoke a token. Within seconds it is rejected')
+    .argument('<name>', 'name or id of the token')
     .action((name: string, options: DataOptions) => revoke(name, options, terminal));
 }
 
 async function create(name: string, { expires, pull, ...options }: CreateOptions, terminal: Terminal): Promise<void> {
   if (!/^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/i.test(name))
     throw new CommandError(
-      `${JSON.stringify(name)} is no name for a token: use up to 64 letters, digits, ".", "-" and "_".`,
+      `${JSON.stringify(name)} is not a valid token name. Use up to 64 letters, digits, ".", "-" and "_".`,
     );
   for (const pattern of pull ?? []) checkPattern(pattern);
   const lifetimeMs = parseLifetime(expires);
@@ -54,8 +54,8 @@ async function create(name: string, { expires, pull, ...options }: CreateOptions
   const { token } = await withRobotTokens(config, log, (tokens) => tokens.create(robot));
   await noteInAudit(config, { what: 'cistern token create', wish: robot, log });
   if (!config.auth.robots)
-    terminal.stderr.write('warning: nobody comes in with it before auth.robots is true in the configuration\n');
-  terminal.stderr.write(`The token of ${name}, good ${describeEnd(robot.expiresAtMs)}. It is shown this once:\n`);
+    terminal.stderr.write('warning: the token is rejected until auth.robots is true in the configuration\n');
+  terminal.stderr.write(`The token of ${name}, valid ${describeEnd(robot.expiresAtMs)}. It is shown only once:\n`);
   terminal.stdout.write(`${token}\n`);
 }
 
@@ -72,38 +72,42 @@ async function revoke(name: string, options: DataOptions, terminal: Terminal): P
   const config = readConfigOf(options, terminal);
   const log = commandLog(config, 'warn', terminal);
   const revoked = await withRobotTokens(config, log, (tokens) => tokens.revoke(name));
-  if (revoked === undefined) throw new CommandError(`There is no token of the name or id ${JSON.stringify(name)}.`);
+  if (revoked === undefined) throw new CommandError(`There is no token with the name or id ${JSON.stringify(name)}.`);
   await noteInAudit(config, { what: 'cistern token revoke', wish: { name: revoked.name }, log });
-  terminal.stdout.write(`The token of ${revoked.name} is revoked: within seconds nobody comes in with it.\n`);
+  terminal.stdout.write(`The token of ${revoked.name} is revoked. Within seconds it is rejected.\n`);
 }
 
-/** Throws `CommandError` where there is nothing that outlives this command. */
+/** Throws `CommandError` if the store does not outlive this command. */
 function readConfigOf(options: DataOptions, terminal: Terminal): Config {
   const config = readConfig(options.config, terminal.env, options);
   if (config.storage.kind === 'memory')
-    throw new CommandError('Tokens are kept in the store, and this configuration has its store in memory.');
+    throw new CommandError(
+      'Tokens are kept in the store, and the store of this configuration is in memory. Configure storage.filesystem or storage.s3.',
+    );
   return config;
 }
 
 const unitMs = { m: 60_000, h: 3_600_000, d: 24 * 3_600_000 } as const;
 const maxDays = 3650;
 
-/** `90d`, `12h`, `30m` in milliseconds; `Infinity` for `never`. Throws `CommandError`. */
+/** Returns `90d`, `12h` or `30m` in milliseconds, and `Infinity` for `never`. Throws `CommandError`. */
 export function parseLifetime(text: string): number {
   if (text === 'never') return Infinity;
   const [, amount, unit] = /^(\d{1,7})([mhd])$/.exec(text) ?? [];
   const lifetimeMs = Number(amount) * (unitMs[unit as keyof typeof unitMs] ?? Number.NaN);
   if (lifetimeMs > 0 && lifetimeMs <= maxDays * unitMs.d) return lifetimeMs;
-  throw new CommandError(`${JSON.stringify(text)} is no time until a token expires: write 90d, 12h, 30m or never.`);
+  throw new CommandError(
+    `${JSON.stringify(text)} is not a valid lifetime. Write 90d, 12h, 30m or never, and at most ${maxDays} days.`,
+  );
 }
 
 function checkPattern(pattern: string): void {
   if (!/^[\w.:*?{},[\]-]+(?:\/[\w.:*?{},[\]-]+)*$/.test(pattern))
     throw new CommandError(
-      `${JSON.stringify(pattern)} is no pattern of upstream and repository such as "docker.io/library/*" or "ghcr.io/**".`,
+      `${JSON.stringify(pattern)} is not a pattern of upstream and repository. Write one like "docker.io/library/*" or "ghcr.io/**".`,
     );
 }
 
 function describeEnd(atMs: number | undefined): string {
-  return atMs === undefined || atMs === Infinity ? 'for ever' : `until ${new Date(atMs).toISOString()}`;
+  return atMs === undefined || atMs === Infinity ? 'forever' : `until ${new Date(atMs).toISOString()}`;
 }

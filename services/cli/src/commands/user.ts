@@ -1,5 +1,5 @@
-// `cistern user`: the users of an htpasswd file, of operators (admin.htpasswd) or of clients (auth.htpasswd). A running cache
-// looks at the file with every request.
+// `cistern user` changes an htpasswd file of operators (admin.htpasswd) or clients (auth.htpasswd). A running cache checks
+// the file with every request.
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
@@ -13,24 +13,26 @@ import type { Terminal } from '../terminal/terminal.ts';
 export function addUser(program: Command, terminal: Terminal): void {
   const user = program
     .command('user')
-    .description('Users with passwords: operators (admin.htpasswd) or clients (auth.htpasswd)');
-  const file = ['<file>', 'the file of users, hashed by bcrypt'] as const;
+    .description('Manage users with passwords: operators (admin.htpasswd) or clients (auth.htpasswd)');
+  const file = ['<file>', 'htpasswd file, with bcrypt hashes'] as const;
   user
     .command('add')
     .argument(...file)
-    .argument('<name>', 'the user')
-    .description('Add a user, or give one another password: from a prompt, else the first line of standard input')
+    .argument('<name>', 'name of the user')
+    .description(
+      'Add a user, or change the password of one. It is read from a prompt, or from the first line of standard input',
+    )
     .action((path: string, name: string) => add(path, name, terminal));
   user
     .command('remove')
     .argument(...file)
-    .argument('<name>', 'the user')
-    .description('Remove a user, who is refused from the next request on')
+    .argument('<name>', 'name of the user')
+    .description('Remove a user. The next request of that user is rejected')
     .action((path: string, name: string) => remove(path, name, terminal));
   user
     .command('list')
     .argument(...file)
-    .description('Show who can come in')
+    .description('List the users of a file')
     .action((path: string) => list(path, terminal));
 }
 
@@ -38,7 +40,7 @@ async function add(path: string, name: string, terminal: Terminal): Promise<void
   const users = await readUsers(path, { mayBeMissing: true });
   const password = await readPassword(terminal);
   await replaceFile(path, await explain(() => setHtpasswdUser(users, { user: name, password }), path));
-  terminal.stderr.write(`${name} can come in with this password, where the configuration names ${path}.\n`);
+  terminal.stderr.write(`${name} can log in with this password if the configuration names ${path}.\n`);
 }
 
 async function remove(path: string, name: string, { stderr }: Terminal): Promise<void> {
@@ -65,8 +67,8 @@ async function readUsers(path: string, { mayBeMissing = false } = {}): Promise<s
 }
 
 /**
- * A password that does not show: entered twice on a terminal, else the first line of standard input. Throws `CommandError` if
- * the two differ.
+ * Reads a password without echo, twice, from a terminal. Otherwise reads the first line of standard input. Throws
+ * `CommandError` if the two entries differ.
  */
 async function readPassword({ stdin, stderr }: Pick<Terminal, 'stdin' | 'stderr'>): Promise<string> {
   if (stdin.isTTY !== true) return (await text(stdin)).split(/\r?\n/, 1)[0] ?? '';
@@ -82,8 +84,8 @@ async function readPassword({ stdin, stderr }: Pick<Terminal, 'stdin' | 'stderr'
   lines.once('SIGINT', () => gone.reject(new CommandError('Nothing was changed.')));
   try {
     const password = await Promise.race([ask('Password: '), gone.promise]);
-    if (password !== (await Promise.race([ask('Once more: '), gone.promise])))
-      throw new CommandError('The two passwords differ: nothing was changed.');
+    if (password !== (await Promise.race([ask('Repeat password: '), gone.promise])))
+      throw new CommandError('The two passwords differ. Nothing was changed.');
     return password;
   } finally {
     lines.close();

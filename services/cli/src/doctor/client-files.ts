@@ -1,4 +1,4 @@
-// Whether the files of a client on this machine send its pulls to the cache.
+// Checks whether the files of a client on this machine send its pulls to the cache.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
@@ -11,32 +11,33 @@ interface ClientFacts {
   readonly root: string;
 }
 
-/** What was found. Throws an error that says what is wrong. */
+/** Returns the finding. Throws an error that names the fault. */
 type ExamineClient = (facts: ClientFacts) => string;
 
-/** By name of the client. */
+/** The checks by name of the client. */
 export const clientFiles: Readonly<Record<string, ExamineClient>> = { docker, containerd };
 
-export function examineFiles(client: string, facts: ClientFacts): { readonly isWell: boolean; readonly says: string } {
+export function examineFiles(client: string, facts: ClientFacts): { readonly isOk: boolean; readonly message: string } {
   try {
-    return { isWell: true, says: clientFiles[client]?.(facts) ?? '' };
+    return { isOk: true, message: clientFiles[client]?.(facts) ?? '' };
   } catch (error) {
-    const print = `cistern client-config ${client} --url ${facts.cache.url} prints what is right`;
-    return { isWell: false, says: `${(error as Error).message}; ${print}` };
+    const print = `"cistern client-config ${client} --url ${facts.cache.url}" prints the right files`;
+    return { isOk: false, message: `${(error as Error).message}; ${print}` };
   }
 }
 
-/** dockerd's reference, "Daemon configuration file". */
+/** Follows dockerd's reference, "Daemon configuration file". */
 function docker({ cache, upstream, root }: ClientFacts): string {
   const path = '/etc/docker/daemon.json';
-  if (upstream !== 'docker.io') return `${path} is for Docker Hub: images of ${upstream} go by the name of the cache`;
+  if (upstream !== 'docker.io')
+    return `${path} is only for Docker Hub; images of ${upstream} need the name of the cache in their reference`;
   const text = readAny(root, [path]).text;
   const { 'registry-mirrors': mirrors = [] } = parsed(path, text, JSON.parse) as { 'registry-mirrors'?: string[] };
   requireAddress(cache, mirrors, `registry-mirrors in ${path}`);
-  return `${path} has the cache among registry-mirrors`;
+  return `${path} lists the cache in registry-mirrors`;
 }
 
-/** containerd's documentation, "Registry Configuration": the directory of a registry goes before the one for all. */
+/** Follows containerd's "Registry Configuration": the directory of a registry precedes the directory `_default`. */
 function containerd({ cache, upstream, root }: ClientFacts): string {
   const { path, text } = readAny(
     root,
@@ -46,9 +47,8 @@ function containerd({ cache, upstream, root }: ClientFacts): string {
   const address = requireAddress(cache, Object.keys(hosts), `[host] in ${path}`);
   const { capabilities } = hosts[address] ?? {};
   const missing = ['pull', 'resolve'].filter((name) => capabilities?.includes(name) === false);
-  if (missing.length > 0)
-    throw new Error(`the cache has no ${missing.join(' and no ')} among its capabilities in ${path}`);
-  return `${path} leads to the cache`;
+  if (missing.length > 0) throw new Error(`the capabilities of the cache in ${path} lack ${missing.join(' and ')}`);
+  return `${path} points to the cache`;
 }
 
 function readAny(root: string, paths: readonly string[]): { readonly path: string; readonly text: string } {
@@ -69,7 +69,7 @@ function parsed(path: string, text: string, parse: (text: string) => unknown): u
   }
 }
 
-/** The one of `addresses` that is the cache's, with whatever path. */
+/** Returns the entry of `addresses` that points to the cache, with any path. */
 function requireAddress({ url }: CacheAddress, addresses: readonly string[], where: string): string {
   const { origin, hostname } = new URL(url);
   const find = (fits: (address: URL) => boolean) =>
@@ -80,6 +80,6 @@ function requireAddress({ url }: CacheAddress, addresses: readonly string[], whe
   throw new Error(
     similar === undefined
       ? `${where} does not name ${url}`
-      : `${where} has ${similar}, and the cache is ${url}: scheme and port have to be the same`,
+      : `${where} has ${similar}, and the cache is ${url}; scheme and port must be the same`,
   );
 }

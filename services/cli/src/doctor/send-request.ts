@@ -1,11 +1,11 @@
-// One request to a cache, as a client makes it: nothing followed, nothing decoded.
+// Sends one request to a cache as a client does. It follows no redirect and decodes no body.
 import { once } from 'node:events';
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 
 export interface Answer {
   readonly status: number;
-  /** Names in lower case; a header that came several times is joined by commas. */
+  /** Headers by name in lower case. Repeated headers are joined by commas. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Buffer;
 }
@@ -18,10 +18,10 @@ export interface RequestOptions {
 export type SendRequest = (pathOrUrl: string, options?: RequestOptions) => Promise<Answer>;
 
 const timeoutMs = 30_000;
-/** Of what is read of an answer: more is not needed to judge it. */
+/** The maximum number of bytes read of a response. The checks need no more. */
 const maxBytes = 8 * 1024 * 1024;
 
-/** `base`: URL of the cache. `ca`: PEM. Rejects with the error of the system, of TLS, or `TimeoutError`. */
+/** `base` is the URL of the cache, `ca` is PEM. Requests reject with the error of the system, of TLS, or `TimeoutError`. */
 export function createSendRequest(base: string, ca: string | undefined): SendRequest {
   return async (pathOrUrl, { method = 'GET', headers = {} } = {}) => {
     const url = new URL(pathOrUrl, base);

@@ -10,14 +10,14 @@ const config = loadConfig({
 });
 const urls = { clients: 'http://localhost:5002', peers: 'http://localhost:5001', debug: undefined, console: undefined };
 
-test('an admin node says where its console is, and which Redis it uses', () => {
+test('the banner of an admin node shows its console and its Redis', () => {
   const text = adminBanner(config, urls);
   assert.match(text, /^Cistern [\d.]+ admin listens on http:\/\/localhost:5002\n/);
   assert.match(text, /console +http:\/\/localhost:5002\/console\/\n$/);
   assert.match(text, /redis\.example:6379/);
 });
 
-test('a worker says where it serves frontends, and what it fetches from', () => {
+test('the banner of a worker shows its address for frontends and its upstreams', () => {
   const text = workerBanner(config, { ...urls, debug: 'http://localhost:5003' });
   assert.match(text, /^Cistern [\d.]+ worker serves frontends on http:\/\/localhost:5001\n/);
   assert.match(text, /fetches from +docker\.io/);

@@ -1,10 +1,10 @@
-// What a person sees at the start: where the node is, what it does, and how to point clients at it.
+// The banners at startup. They show the addresses of the node, its main settings, and how to point clients at it.
 import type { Config } from '@cistern/config';
 import { columns, describeRedis, describeStorage, describeUpstreams, type Row } from './describe-config.ts';
 import type { NodeUrls } from './open-node.ts';
 import { version } from './version.ts';
 
-/** Of a node that clients pull from; `kind`: for example ` frontend`. Several lines, the last one ended. */
+/** Returns the banner of a node that clients pull from, ended by a line break. `kind` is for example ` frontend`. */
 export function registryBanner(config: Config, urls: NodeUrls, kind = ''): string {
   const { clients: url = '', console: operators, debug } = urls;
   const facts = columns([
@@ -35,7 +35,7 @@ function commonFacts({ storage, redis, http: { debug } }: Config, debugUrl: stri
   ];
 }
 
-/** A certificate is for names: one of them stands for this machine then. */
+/** Returns the URL with a host name of the certificate instead of `localhost`, because the certificate is only for names. */
 function nameOf(url: string, { http: { tls } }: Config): string {
   const hosts = tls?.certificates.kind === 'acme' ? tls.certificates.hosts : [];
   const name = hosts.find((host) => !host.startsWith('*'));

@@ -29,7 +29,7 @@ const become = (user: Recorded, owners: Readonly<Record<string, Owner>>, directo
   return user.calls;
 };
 
-test('root becomes the user whose directory it is, groups first', () => {
+test('root becomes the owner of the directory, groups first', () => {
   const calls = become(createUser(0), { '/var/lib/registry': cistern });
   assert.deepEqual(calls, ['groups 10001', 'gid 10001', 'uid 10001']);
 });
@@ -38,32 +38,32 @@ test("root stays root on root's own volume, as registry:2 leaves one", () => {
   assert.deepEqual(become(createUser(0), { '/var/lib/registry': root }), []);
 });
 
-test('what has been written counts before the directory that holds it', () => {
+test('the owner of written data counts before the owner of its directory', () => {
   const written = { '/var/lib/registry': cistern, '/var/lib/registry/docker': guest };
   assert.deepEqual(become(createUser(0), written), ['groups 1234', 'gid 1234', 'uid 1234']);
   assert.deepEqual(become(createUser(0), { ...written, '/var/lib/registry/docker': root }), []);
 });
 
-test('a directory that is not there yet is made by the owner of the one above', () => {
+test('root becomes the owner of the parent of a directory that does not exist yet', () => {
   const calls = become(createUser(0), { '/': root, '/var/lib/cistern': cistern }, '/var/lib/cistern/spool/deep');
   assert.deepEqual(calls, ['groups 10001', 'gid 10001', 'uid 10001']);
   assert.deepEqual(become(createUser(0), { '/': root }, '/srv/data'), []);
 });
 
-test('groups that the container was given stay, and that of root goes', () => {
+test("root keeps the groups given to the container and drops root's own", () => {
   const calls = become(createUser(0, { groups: [0, 2000] }), { '/var/lib/registry': cistern });
   assert.deepEqual(calls, ['groups 10001,2000', 'gid 10001', 'uid 10001']);
 });
 
-test('a user that is not root stays who he is', () => {
+test('a user that is not root stays the same', () => {
   assert.deepEqual(become(createUser(1234), { '/var/lib/registry': cistern }), []);
 });
 
-test('root without the capability to become another goes on in a new volume', () => {
+test('root without the capability to change users continues in a new volume', () => {
   assert.deepEqual(become(createUser(0, { mayChange: false }), { '/var/lib/registry': cistern }), []);
 });
 
-test("root without the capability says whose data it is, where there is another's", () => {
+test("root without the capability fails on another user's data and names the owner", () => {
   const owners = { '/var/lib/registry': root, '/var/lib/registry/docker': cistern };
   assert.throws(() => become(createUser(0, { mayChange: false }), owners), {
     name: 'StartError',

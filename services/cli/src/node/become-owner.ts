@@ -1,10 +1,10 @@
-// In the image a process starts as root, as registry:2 does, and goes on as the user whose data it has: a volume of
-// registry:2 stays root's, a new one is the image's user's.
+// Makes a process of the image run as the owner of its data. It starts as root, as registry:2 does. A volume of registry:2
+// still belongs to root, and a new volume belongs to the image's user.
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StartError } from '@cistern/runtime';
 
-/** The part of `process` that changes who it is. */
+/** The part of `process` that reads and changes its user. */
 export interface ProcessUser {
   getuid?(): number;
   getgroups?(): number[];
@@ -18,7 +18,7 @@ export interface Owner {
   readonly gid: number;
 }
 
-/** `ownerOf`: `undefined` where there is no such path. Throws `StartError` where this process could not write what is there. */
+/** `ownerOf` returns `undefined` for a missing path. Throws `StartError` if this process could not write the existing data. */
 export function becomeOwner(
   directory: string,
   user: ProcessUser = process,
@@ -29,22 +29,22 @@ export function becomeOwner(
   const owner = writer ?? findOwner(directory, ownerOf);
   if (owner === undefined || owner.uid === 0) return;
   try {
-    // Groups that the container was given (`--group-add`) stay: keys may be readable for them alone.
+    // Groups of the container (`--group-add`) are kept, because keys may be readable only for them.
     user.setgroups?.([owner.gid, ...(user.getgroups?.() ?? []).filter((group) => group !== 0)]);
     user.setgid?.(owner.gid);
     user.setuid?.(owner.uid);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-    // Without the capability (`--cap-drop ALL`) root has the rights of others: enough for a new volume.
+    // Without the capability (`--cap-drop ALL`) root has only the permissions of others. They are enough for a new volume.
     if (writer !== undefined)
       throw new StartError(
-        `The data in ${directory} belongs to user ${owner.uid}, and this process has no capability to become that user: run the container with --user ${owner.uid}:${owner.gid}, or with --cap-add SETUID --cap-add SETGID.`,
+        `The data in ${directory} belongs to user ${owner.uid}, and this process lacks the capability to become that user. Run the container with --user ${owner.uid}:${owner.gid}, or with --cap-add SETUID --cap-add SETGID.`,
         { cause: error },
       );
   }
 }
 
-/** The owner of the directory, or of the one in which it will be made. */
+/** Returns the owner of the directory, or of the nearest parent that exists. */
 function findOwner(directory: string, ownerOf: (path: string) => Owner | undefined): Owner | undefined {
   const owner = ownerOf(directory);
   if (owner !== undefined || dirname(directory) === directory) return owner;
@@ -55,7 +55,7 @@ function readOwner(path: string): Owner | undefined {
   try {
     return statSync(path);
   } catch {
-    // Whatever the reason is, the start meets it again and says it.
+    // The rest of the startup meets the same error again and reports it.
     return undefined;
   }
 }

@@ -1,9 +1,9 @@
-// What a configuration amounts to, in the few lines that a person wants to see.
+// Summarizes a configuration in a few lines for an operator.
 import { isIPv6 } from 'node:net';
 import type { Config, RedisConfig } from '@cistern/config';
 import type { ListenAddress } from '@cistern/runtime/process';
 
-/** `docker.io (default), quay.io`. */
+/** Returns for example `docker.io (default), quay.io`. */
 export function describeUpstreams(upstreams: Config['upstreams']): string {
   return upstreams.map(({ name, isDefault }) => (isDefault ? `${name} (default)` : name)).join(', ');
 }
@@ -11,7 +11,7 @@ export function describeUpstreams(upstreams: Config['upstreams']): string {
 export function describeStorage(storage: Config['storage']): string {
   switch (storage.kind) {
     case 'memory':
-      return 'in memory, gone at the end';
+      return 'in memory, lost at the end';
     case 'filesystem':
       return storage.rootDirectory;
     case 's3':
@@ -21,12 +21,12 @@ export function describeStorage(storage: Config['storage']): string {
   }
 }
 
-/** `, at most 536870912000 bytes`. */
+/** Returns for example `, at most 536870912000 bytes`. */
 function describeLimits({ storageLimits: { maxBytes } }: Config): string {
   return maxBytes === Infinity ? '' : `, at most ${maxBytes} bytes`;
 }
 
-/** `Redis at redis:6379 as cistern, with TLS, keys cistern:*`. */
+/** Returns for example `Redis at redis:6379 as cistern, with TLS, keys cistern:*`. */
 export function describeRedis({ connection, keyPrefix }: RedisConfig): string {
   const account = `${connection.username === undefined ? '' : ` as ${connection.username}`}${connection.tls ? ', with TLS' : ''}`;
   return `${describeServers(connection)}${account}, keys ${keyPrefix}*`;
@@ -49,7 +49,7 @@ function describeServers(connection: RedisConfig['connection']): string {
   }
 }
 
-/** `:5000`, `[::1]:5000`, or the path of a socket. */
+/** Returns for example `:5000`, `[::1]:5000`, or the path of a socket. */
 function describeAddress(address: ListenAddress): string {
   if (address.kind === 'unix') return address.path;
   const { host = '', port } = address;
@@ -57,20 +57,20 @@ function describeAddress(address: ListenAddress): string {
 }
 
 function describeAuth({ htpasswd, externalTokens, robots, oidc, tokenServer }: Config['auth']): string {
-  if (externalTokens !== undefined) return `who has a token of ${externalTokens.issuer}`;
-  const who = [
+  if (externalTokens !== undefined) return `clients with a token of ${externalTokens.issuer}`;
+  const callers = [
     ...(htpasswd === undefined ? [] : [`users of ${htpasswd.path}`]),
     ...(robots ? ['robots'] : []),
     ...oidc.map(({ url }) => `jobs of ${url}`),
   ];
-  if (who.length === 0) return 'everybody';
-  return `${who.join(', ')}${tokenServer === undefined ? '' : '; by access tokens'}`;
+  if (callers.length === 0) return 'all clients';
+  return `${callers.join(', ')}${tokenServer === undefined ? '' : ', with access tokens'}`;
 }
 
-/** `undefined`: there is nothing to say. */
+/** A row without a value is not printed. */
 export type Row = readonly [label: string, value: string | undefined];
 
-/** Lines of `<label>  <value>`, indented. */
+/** Returns indented lines of `<label>  <value>`. */
 export function describeConfig(config: Config): string {
   const { http, storage, redis, upstreams } = config;
   const { address, explicit } = http.debug;
@@ -83,7 +83,7 @@ export function describeConfig(config: Config): string {
     ['may pull', `${describeAuth(config.auth)}${describeAccess(config.access)}`],
     [
       'metrics, health',
-      address === undefined ? 'off' : `${describeAddress(address)}${explicit ? '' : ' (if it is free)'}`,
+      address === undefined ? 'off' : `${describeAddress(address)}${explicit ? '' : ' (if the port is free)'}`,
     ],
     ['data', `${describeStorage(storage)}${describeLimits(config)}`],
     ['blobs', describeRedirect(config)],
@@ -100,7 +100,7 @@ function describeUpstream({ name, url, credentials, isDefault }: Config['upstrea
 }
 
 function describeAccess({ rules, fallback }: Config['access']): string {
-  if (rules.length === 0) return fallback === 'allow' ? '' : ', but nothing is allowed';
+  if (rules.length === 0) return fallback === 'allow' ? '' : ', but all pulls are denied';
   return `, by ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}, else ${fallback === 'allow' ? 'all' : 'nothing'}`;
 }
 
@@ -125,16 +125,16 @@ function describeCertificate(tls: Config['http']['tls']): string | undefined {
 function describeRedirect({ storage, storageRedirect }: Config): string | undefined {
   if (storageRedirect === undefined || storage.kind !== 's3') return undefined;
   const { endpoint = storage.endpoint, exceptNetworks } = storageRedirect;
-  return `clients are sent to ${endpoint}${exceptNetworks.length === 0 ? '' : `, except from ${exceptNetworks.join(', ')}`}`;
+  return `clients are redirected to ${endpoint}${exceptNetworks.length === 0 ? '' : `, except from ${exceptNetworks.join(', ')}`}`;
 }
 
 function describeWorkers({ cluster, worker: { address, advertise, tls } }: Config): string | undefined {
   if (cluster === undefined) return undefined;
   const security = tls === undefined ? '' : tls.ca === undefined ? ', with TLS' : ', with mutual TLS';
-  return `${describeAddress(address)}${advertise === undefined ? '' : `, reached as ${advertise}`}${security}`;
+  return `${describeAddress(address)}${advertise === undefined ? '' : `, advertised as ${advertise}`}${security}`;
 }
 
-/** Two columns, the second one aligned. */
+/** Returns two columns, the second one aligned. */
 export function columns(given: readonly Row[]): string {
   const rows = given.filter(([, value]) => value !== undefined);
   const width = Math.max(...rows.map(([label]) => label.length));

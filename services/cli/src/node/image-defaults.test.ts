@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findImageDefaults } from './read-config.ts';
 
-/** As the kernel writes it: id, parent, device, root, mount point, options. */
+/** Returns lines as the kernel writes them: id, parent, device, root, mount point, options. */
 const mountInfoOf = (...mountPoints: readonly string[]) =>
   ['/', '/proc', '/etc/hosts', ...mountPoints]
     .map((path, id) => `${id + 100} 99 0:${id + 30} /registry ${path} rw,relatime master:1 - ext4 /dev/sda1 rw\n`)
@@ -11,22 +11,22 @@ const mountInfoOf = (...mountPoints: readonly string[]) =>
 const defaultsWith = (mountPoints: readonly string[], paths: readonly string[] = []) =>
   findImageDefaults({ exists: (path) => paths.includes(path), mountInfo: () => mountInfoOf(...mountPoints) });
 
-test('data goes to the volume of registry:2, even an empty one', () => {
+test('data is stored in the volume of registry:2, even an empty one', () => {
   assert.equal(defaultsWith(['/var/lib/registry']).rootDirectory, '/var/lib/registry');
   assert.equal(defaultsWith(['/var/lib/registry', '/var/lib/cistern']).rootDirectory, '/var/lib/registry');
 });
 
-test('data goes to where registry:2 has left some', () => {
+test('data is stored in a directory with data of registry:2', () => {
   const paths = ['/var/lib/registry', '/var/lib/registry/docker/registry/v2'];
   assert.equal(defaultsWith([], paths).rootDirectory, '/var/lib/registry');
 });
 
-test("data goes to Cistern's own directory otherwise", () => {
+test("data is stored in Cistern's own directory otherwise", () => {
   for (const mounts of [[], ['/var/lib/cistern'], ['/var/lib/registry/elsewhere'], ['/srv/var/lib/registry']])
     assert.equal(defaultsWith(mounts, ['/var/lib/registry']).rootDirectory, '/var/lib/cistern');
 });
 
-test("the configuration is registry 3's file, else registry:2's, else none", () => {
+test("the configuration comes from registry 3's file, else from registry:2's, else from no file", () => {
   const [two, three] = ['/etc/docker/registry/config.yml', '/etc/distribution/config.yml'];
   assert.equal(defaultsWith([], [two]).configPath, two);
   assert.equal(defaultsWith([], [two, three]).configPath, three);

@@ -1,4 +1,4 @@
-// The audit log's file: appended to, and opened again where rotation has moved it away.
+// Opens the file of the audit log for appending, and opens it again after rotation has moved it.
 import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
@@ -6,23 +6,23 @@ import type { Config } from '@cistern/config';
 import { type AuditLog, createAuditLog, type Logger } from '@cistern/telemetry';
 import { destination } from 'pino';
 
-const lookEveryMs = 5000;
+const checkEveryMs = 5000;
 
-/** Rejects if the file cannot be written. What is written is flushed when the process exits. */
+/** Rejects if the file cannot be written. Written entries are flushed when the process exits. */
 export async function openAuditLog(path: string, log: Logger): Promise<AuditLog> {
   const file = destination({ dest: path, append: true, mkdir: true, sync: false });
   await once(file, 'ready');
-  file.on('error', (error: unknown) => log.error({ err: error }, 'the audit log cannot be written'));
+  file.on('error', (error: unknown) => log.error({ err: error }, 'failed to write audit log'));
   const inode = async () => (await stat(path).catch(() => undefined))?.ino;
   let opened = await inode();
-  const look = async () => {
+  const reopenIfMoved = async () => {
     const found = await inode();
     if (found === opened) return;
     file.reopen();
     await once(file, 'ready');
     opened = await inode();
   };
-  const timer = setInterval(() => void look().catch(() => {}), lookEveryMs).unref();
+  const timer = setInterval(() => void reopenIfMoved().catch(() => {}), checkEveryMs).unref();
   const audit = createAuditLog({ write: (line) => void file.write(`${line}\n`), now: Date.now });
   return {
     ...audit,
@@ -35,8 +35,8 @@ export async function openAuditLog(path: string, log: Logger): Promise<AuditLog>
 }
 
 /**
- * Adds what an operator does beside the running processes. `what`: the command; `wish`: what of, without secrets. Does nothing
- * where the configuration has no `audit.path`.
+ * Adds an entry for a command that an operator runs alongside the running nodes. `what` is the command, and `wish` is its
+ * arguments without secrets. Does nothing if the configuration has no `audit.path`.
  */
 export async function noteInAudit(
   { audit: { path } }: Pick<Config, 'audit'>,

@@ -15,7 +15,7 @@ const read = (url: string) =>
     }).on('error', reject),
   );
 
-test('nodes of one process have metrics, logs and ends of their own, and take none of its signals', async (t) => {
+test('nodes of one process have their own metrics, logs and shutdown, and handle no signals', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cli-'));
   t.after(() => rm(directory, { recursive: true }));
   const listeners = process.listenerCount('SIGTERM');
@@ -31,11 +31,11 @@ test('nodes of one process have metrics, logs and ends of their own, and take no
   const [one, other] = [await start('one'), await start('other')];
   assert.equal(process.listenerCount('SIGTERM'), listeners);
   await read(`${one.urls.clients}/v2/`);
-  const asked = async ({ urls }: typeof one) =>
+  const pings = async ({ urls }: typeof one) =>
     /^cistern_requests_total\{operation="ping".*\} (\d+)$/m.exec(await read(`${urls.debug}/metrics`))?.[1];
-  assert.deepEqual([await asked(one), await asked(other)], ['1', '0']);
-  const said = (node: typeof one) => node.log().some((line) => line.includes('GET /v2/'));
-  assert.deepEqual([said(one), said(other)], [true, false]);
+  assert.deepEqual([await pings(one), await pings(other)], ['1', '0']);
+  const isLogged = (node: typeof one) => node.log().some((line) => line.includes('GET /v2/'));
+  assert.deepEqual([isLogged(one), isLogged(other)], [true, false]);
   await Promise.all([one.stop(), one.stop()]);
   await assert.rejects(read(`${one.urls.clients}/v2/`), { code: 'ECONNREFUSED' });
   assert.equal(one.log().filter((line) => line.includes('closed')).length, 1);

@@ -1,5 +1,5 @@
-// A node without the process around it. It takes no signals, does not exit and does not write to standard output, so several
-// nodes can run in one process.
+// Opens a node without a process around it. The node handles no signals, does not exit and does not write to standard output,
+// so several nodes can run in one process.
 import { isIPv6 } from 'node:net';
 import type { Config } from '@cistern/config';
 import type { BoundAddress, CacheNode, Listening, NodeContext } from '@cistern/runtime/process';
@@ -7,7 +7,7 @@ import { createMetrics, openTracing } from '@cistern/telemetry';
 import { openAuditLog } from './open-audit-log.ts';
 import { version } from './version.ts';
 
-/** The addresses of a node as URLs. `undefined` means that it does not listen there. */
+/** The addresses of a node as URLs. `undefined` means that the node has no such listener. */
 export interface NodeUrls {
   readonly clients: string | undefined;
   readonly peers: string | undefined;
@@ -17,10 +17,10 @@ export interface NodeUrls {
 }
 
 export interface NodeKind {
-  /** The log names the node by it. */
+  /** The node's name in the log. */
   readonly name: string;
   build(config: Config, context: NodeContext): Promise<CacheNode>;
-  /** Returns the lines that a person reads at the start; the last one is ended. */
+  /** Returns the banner for an operator, ended by a line break. */
   greet(config: Config, urls: NodeUrls): string;
 }
 
@@ -31,7 +31,7 @@ export interface OpenedNode {
   close(graceMs: number): Promise<void>;
 }
 
-/** Rejects if the node cannot be built. The caller ends it with `close`. */
+/** Rejects if the node cannot be built. The caller calls `close`. */
 export async function openNode(
   config: Config,
   { name, build }: Pick<NodeKind, 'name' | 'build'>,
@@ -73,7 +73,7 @@ function urlsOf({ clients, peers, debug, console: operators }: Listening): NodeU
   };
 }
 
-/** How a client on this machine reaches a listener, for example `https://localhost:5000`, or `unix:<path>`. */
+/** Returns the URL of a listener for a client on this machine, for example `https://localhost:5000` or `unix:<path>`. */
 export function urlOf(address: BoundAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   const { host, port, scheme } = address;

@@ -1,4 +1,4 @@
-// The configuration of a command: file, environment and the few options that stand for keys.
+// Reads the configuration of a command from file, environment, and the options that override settings.
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -8,24 +8,24 @@ import type { Environment } from '@cistern/runtime/process';
 import { becomeOwner } from './become-owner.ts';
 
 export interface ConfigOptions {
-  /** `http.addr`. */
+  /** Overrides `http.addr`. */
   readonly addr?: string | undefined;
-  /** `storage.filesystem.rootdirectory`. */
+  /** Overrides `storage.filesystem.rootdirectory`. */
   readonly data?: string | undefined;
 }
 
-/** The options of a command whose arguments are no file. */
+/** The options of a command that takes no configuration file as argument. */
 export interface DataOptions extends Pick<ConfigOptions, 'data'> {
   readonly config?: string;
 }
 
 /**
- * Options win over the environment, and that over the file. In the image this process goes on as the owner of the data that
- * the configuration names. Throws `ConfigError` with every problem.
+ * Options override the environment, and the environment overrides the file. In the image this process becomes the owner of
+ * the configured data directory. Throws `ConfigError` with every problem.
  */
 export function readConfig(path: string | undefined, env: Environment, options: ConfigOptions = {}): Config {
   const { addr, data } = options;
-  // The image's Dockerfile sets it.
+  // The image's Dockerfile sets this variable.
   const isImage = env['CISTERN_DEFAULTS'] === 'image';
   const { configPath, rootDirectory } = isImage
     ? findImageDefaults()
@@ -34,7 +34,7 @@ export function readConfig(path: string | undefined, env: Environment, options: 
     path: path ?? (env['REGISTRY_CONFIGURATION_PATH'] || configPath),
     env: {
       ...env,
-      // Quoted, because values are YAML.
+      // The values are quoted because the environment's values are YAML.
       ...(addr !== undefined && { REGISTRY_HTTP_ADDR: JSON.stringify(addr) }),
       ...(data !== undefined && { REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: JSON.stringify(data) }),
     },
@@ -44,13 +44,13 @@ export function readConfig(path: string | undefined, env: Environment, options: 
   return config;
 }
 
-/** What is written on this machine; `undefined`: nothing that the configuration names. */
+/** Returns the directory that is written on this machine, or `undefined` if the configuration names no such directory. */
 function dataDirectoryOf({ storage, worker }: Config): string | undefined {
   if (storage.kind === 'filesystem') return storage.rootDirectory;
   return worker.spool.directory ?? (storage.kind === 's3' ? storage.indexDirectory : undefined);
 }
 
-/** The XDG base directory specification's data directory for Cistern. */
+/** Returns Cistern's data directory according to the XDG base directory specification. */
 function defaultRootDirectory(env: Readonly<Record<string, string | undefined>>): string {
   const dataHome = env['XDG_DATA_HOME'];
   if (dataHome !== undefined && isAbsolute(dataHome)) return join(dataHome, 'cistern');
@@ -59,11 +59,11 @@ function defaultRootDirectory(env: Readonly<Record<string, string | undefined>>)
 
 export interface ImageFiles {
   exists(path: string): boolean;
-  /** The text of `/proc/self/mountinfo`; see proc_pid_mountinfo(5). */
+  /** Returns the text of `/proc/self/mountinfo`; see proc_pid_mountinfo(5). */
   mountInfo(): string;
 }
 
-/** Of registry 3's image and of registry:2's. */
+/** The paths in registry 3's image and in registry:2's. */
 const configPaths = ['/etc/distribution/config.yml', '/etc/docker/registry/config.yml'];
 const registryDirectory = '/var/lib/registry';
 const ownDirectory = '/var/lib/cistern';
@@ -74,8 +74,8 @@ const imageFiles: ImageFiles = {
 };
 
 /**
- * Where the image has the configuration and the data, unless the command or the configuration names another place: where
- * registry:2 has them, if they are there, so that its volumes and files mean the same (decision 0048).
+ * Returns the default paths of configuration and data in the image. They are those of registry:2 if its files or volumes
+ * exist, so that these keep their meaning (decision 0048). The command and the configuration can override them.
  */
 export function findImageDefaults(files: ImageFiles = imageFiles) {
   const isMounted = files
@@ -84,17 +84,17 @@ export function findImageDefaults(files: ImageFiles = imageFiles) {
     .some((line) => line.split(' ')[4] === registryDirectory);
   const hasData = () => files.exists(`${registryDirectory}/docker/registry/v2`);
   return {
-    /** `undefined`: there is no file. */
+    /** `undefined` means that there is no file. */
     configPath: configPaths.find((path) => files.exists(path)),
     rootDirectory: isMounted || hasData() ? registryDirectory : ownDirectory,
   };
 }
 
-const redis = 'redis (where index and jobs are shared, for example redis: { addrs: ["redis:6379"] })';
+const redis = 'redis (which shares index and jobs, for example redis: { addrs: ["redis:6379"] })';
 const cluster =
-  'cluster (the secret of the nodes, for example cluster: { secretfile: /run/secrets/cistern }, made with openssl rand -hex 32)';
+  'cluster (the secret of the nodes, for example cluster: { secretfile: /run/secrets/cistern }, created with openssl rand -hex 32)';
 
-/** Throws `StartError` unless `config` is that of a cluster. */
+/** Throws `StartError` unless `config` describes a cluster. */
 export function requireCluster(config: Config, command: string, { secret }: { readonly secret: boolean }): void {
   const missing = [
     ...(config.redis === undefined ? [redis] : []),
@@ -102,6 +102,6 @@ export function requireCluster(config: Config, command: string, { secret }: { re
   ];
   if (missing.length > 0)
     throw new StartError(
-      `"cistern ${command}" is one node of a cluster, and the configuration has no ${missing.join(' and no ')}: add that, or run the whole cache in one process with "cistern serve".`,
+      `"cistern ${command}" runs one node of a cluster, and the configuration has no ${missing.join(' and no ')}. Add it, or run the whole cache in one process with "cistern serve".`,
     );
 }

@@ -1,4 +1,4 @@
-// A node from its start to the signal that ends it: what people, supervisors and health checks see of it.
+// Tests a node from startup to the signal that ends it, as operators, supervisors and health checks see it.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, get } from 'node:http';
@@ -41,7 +41,7 @@ async function openServer(t: TestContext) {
 const statusOf = (url: string) =>
   new Promise((resolve, reject) => get(url, (res) => resolve(res.resume().statusCode)).on('error', reject));
 
-test('the commands of registry:2 serve the file that they name', async (t) => {
+test('the commands of registry:2 serve the named file', async (t) => {
   const data = await openDirectory(t);
   const file = join(await openDirectory(t), 'config.yml');
   await writeFile(file, `http: { addr: "127.0.0.1:0" }\nstorage: { filesystem: { rootdirectory: ${data} } }\n`);
@@ -55,7 +55,7 @@ test('the commands of registry:2 serve the file that they name', async (t) => {
   }
 });
 
-test('serve greets people on standard error, and shows how to point clients at it', async (t) => {
+test('serve prints a banner on standard error, with hints for clients', async (t) => {
   const data = await openDirectory(t);
   const node = await startNode(t, ['serve', '--addr', '127.0.0.1:0', '--data', data]);
   const { stderr } = node.output();
@@ -71,7 +71,7 @@ test('serve greets people on standard error, and shows how to point clients at i
   assert.match(stdout, /"GET \/v2\/ HTTP\/1\.1" 200/);
 });
 
-test('with JSON logs, standard output is JSON and standard error stays empty', async (t) => {
+test('with JSON logs, standard output is JSON and standard error is empty', async (t) => {
   const env = { REGISTRY_LOG_FORMATTER: 'json', REGISTRY_HTTP_SECRET: 'x' };
   const node = await startNode(t, ['serve', '--addr', '127.0.0.1:0'], env);
   await delay(50);
@@ -87,28 +87,28 @@ test('with JSON logs, standard output is JSON and standard error stays empty', a
   assert.equal(lines[0]?.level, 'warn');
   assert.deepEqual(
     lines.slice(1).map(({ msg }) => msg.replace(/;.*/, '')),
-    ['listening', 'request ended', 'closing', 'closed'],
+    ['listening', 'request ended', 'shutting down', 'closed'],
   );
 });
 
-test('signals that come together count as one, a later one ends the process at once', async (t) => {
+test('signals at the same time count as one, and a later one ends the process immediately', async (t) => {
   const { server, url: remote } = await openServer(t);
   const node = await startNode(t, ['serve', '--addr', '127.0.0.1:0'], { REGISTRY_PROXY_REMOTEURL: remote });
   const [, url = ''] = /listens on (\S+)/.exec(node.output().stderr) ?? [];
-  // Keeps the process from ending by itself: the upstream never answers.
-  const asked = new Promise((resolve) => server.once('request', resolve));
+  // The upstream never responds, so the process keeps draining.
+  const requested = new Promise((resolve) => server.once('request', resolve));
   get(`${url}/v2/library/x/manifests/latest`).on('error', () => {});
-  await asked;
+  await requested;
   node.kill('SIGINT');
   node.kill('SIGTERM');
   const first = await Promise.race([node.end, delay(700)]);
-  assert.equal(first, undefined, 'still draining after the second of two signals that came together');
-  assert.match(node.output().stdout, /closing; a second signal/);
+  assert.equal(first, undefined, 'the node is still draining after two signals at the same time');
+  assert.match(node.output().stdout, /shutting down; a second signal/);
   node.kill('SIGINT');
   assert.equal((await node.end).code, 1);
 });
 
-test('healthcheck says with its exit code and in one line whether a node is fit to serve', async (t) => {
+test('healthcheck reports by its exit code and in one line whether a node is ready', async (t) => {
   const env = { REGISTRY_HTTP_DEBUG_ADDR: '127.0.0.1:0' };
   const node = await startNode(t, ['serve', '--addr', '127.0.0.1:0'], env);
   const [, url = ''] = /metrics, health +(http:\S+)/.exec(node.output().stderr) ?? [];
@@ -120,18 +120,18 @@ test('healthcheck says with its exit code and in one line whether a node is fit 
   assert.equal((await runCommand(['healthcheck', file])).code, 0);
 });
 
-test('healthcheck names the parts that fail, and says why a node cannot be asked', async (t) => {
+test('healthcheck names the failing parts, and the reason why a node is unreachable', async (t) => {
   const { server, url, close } = await openServer(t);
   const check = () => runCommand(['healthcheck', '--url', url]);
-  // Virtual time passes while a timer keeps the process alive, as the open socket does in reality.
+  // A timer keeps the process alive while virtual time passes. In reality the open socket does so.
   const [silent] = await Promise.all([check(), delay(5_000)]);
   assert.equal(silent.code, 1);
-  assert.match(silent.stderr, /cannot be asked \(no answer within 3000 ms\)\.\n$/);
+  assert.match(silent.stderr, /is unreachable \(no response within 3000 ms\)\.\n$/);
   const unready = { ready: false, draining: false, failing: { index: 'It does not answer.' } };
   server.on('request', (_request, response) => response.writeHead(503).end(JSON.stringify(unready)));
   assert.deepEqual(await check(), { code: 1, stdout: '', stderr: 'cistern: Not ready: index: It does not answer.\n' });
   close();
-  const gone = await check();
-  assert.equal(gone.code, 1);
-  assert.match(gone.stderr, /^cistern: Not ready: http:\S+ cannot be asked \(ECONNREFUSED\)\.\n$/);
+  const stopped = await check();
+  assert.equal(stopped.code, 1);
+  assert.match(stopped.stderr, /^cistern: Not ready: http:\S+ is unreachable \(ECONNREFUSED\)\.\n$/);
 });

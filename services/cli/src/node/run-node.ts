@@ -1,4 +1,4 @@
-// The life of a node as a process: from its configuration, through its log, to the signal that ends it.
+// Runs a node as a process: opens its log, starts it, and shuts it down on a signal.
 import type { Config } from '@cistern/config';
 import { type NodeKind, openNode } from './open-node.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -7,14 +7,14 @@ import closeWithGrace from 'close-with-grace';
 import { destination } from 'pino';
 import { writeTogether } from '../terminal/write-together.ts';
 
-/** Signals closer together than this are one request: Ctrl-C comes from the terminal, from npm and from the launcher. */
+/** Signals closer together than this count as one, because Ctrl-C comes from the terminal, from npm and from the launcher. */
 const sameRequestMs = 500;
-/** After an uncaught error a fresh process is worth more than the requests in flight. */
+/** The grace after an uncaught error is short, because a fresh process matters more than the requests in flight. */
 const graceAfterErrorMs = 2000;
-/** On top of the grace, for what `close` does after it. */
+/** The time that `close` may take after the grace. */
 const closingMs = 10_000;
 
-/** Resolves when the node listens; it ends with the process. Rejects, with everything closed, if it cannot start. */
+/** Resolves when the node listens. The node runs until the process ends. Rejects, with everything closed, if it cannot start. */
 export async function runNode(config: Config, kind: NodeKind, { env, stdout, stderr }: Terminal): Promise<void> {
   const { log, accessLog } = openLog(config.log, stdout);
   const node = await openNode(config, kind, { env, log, accessLog });
@@ -25,36 +25,36 @@ export async function runNode(config: Config, kind: NodeKind, { env, stdout, std
 }
 
 /**
- * Takes some 60 ms in which nothing else happens, once. Gives memory back to the kernel, and lets the young generation begin
- * small again. Does nothing where the process was not started with `--expose-gc`, as the launcher and the image do.
+ * Collects garbage once, which blocks the process for about 60 ms. It returns memory to the kernel and shrinks the young
+ * generation. Does nothing without `--expose-gc`, which the launcher and the image pass.
  */
 function collectGarbage(): void {
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
 
-/** What is written is flushed when the process exits. */
+/** Opens the log. Written lines are flushed when the process exits. */
 function openLog(
   { level, formatter, fields, accessLogEnabled }: Config['log'],
   { fd }: Pick<Terminal['stdout'], 'fd'>,
 ) {
-  // Its own listener is the first to hear of the exit: pino's then writes what it has passed on.
+  // This listener runs before pino's, which then writes the flushed lines.
   process.once('exit', () => output.flush());
   const stdout = destination({ fd, sync: false, contentMode: 'buffer' });
-  // Its types know only strings.
+  // pino's types allow only strings.
   const output = writeTogether({ write: (bytes) => stdout.write(bytes as unknown as string) });
   stdout.on('write', output.written);
   return {
     log: createLogger({ level, formatter, fields, destination: output }),
-    // Takes a line without its break; `undefined`: requests are in `log` only.
-    // In JSON every request is an object with all of this and more, and a line of another form would break its readers.
+    // Takes a line without its line break. `undefined` means that requests appear only in `log`.
+    // A JSON log already has an object with more fields for each request, and plain lines would break its readers.
     accessLog: accessLogEnabled && formatter === 'text' ? (line: string) => output.write(`${line}\n`) : undefined,
   };
 }
 
 /**
- * The process ends gracefully at the first signal, at once at the second, and never silently. Takes over the process's
- * signals and uncaught errors, for good. `close` is called once and may wait `graceMs` for requests in flight. The exit code
- * is 0, or 1 if `close` rejects or an error was the reason.
+ * Ends the process gracefully at the first signal and immediately at the second, and logs both. Takes over the process's
+ * signals and uncaught errors permanently. Calls `close` once, which may wait `graceMs` for requests in flight. The exit
+ * code is 0, or 1 if `close` rejects or an error was the reason.
  */
 function closeOnSignal(log: Logger, graceMs: number, close: (graceMs: number) => Promise<void>): void {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -63,13 +63,13 @@ function closeOnSignal(log: Logger, graceMs: number, close: (graceMs: number) =>
     {
       delay: graceMs + closingMs,
       skip: [...signals],
-      logger: { error: (failure: unknown) => log.error({ err: failure }, 'closing failed') },
-      onSecondError: (error) => log.fatal({ err: error }, 'a second uncaught error, exiting at once'),
-      onTimeout: () => log.error('closing took too long, exiting at once'),
+      logger: { error: (failure: unknown) => log.error({ err: failure }, 'shutdown failed') },
+      onSecondError: (error) => log.fatal({ err: error }, 'second uncaught error, exiting immediately'),
+      onTimeout: () => log.error('shutdown timed out, exiting immediately'),
     },
     async ({ err }) => {
       closingSinceMs ??= performance.now();
-      if (err !== undefined) log.fatal({ err }, 'an error that nobody caught, closing');
+      if (err !== undefined) log.fatal({ err }, 'uncaught error, shutting down');
       await close(err === undefined ? graceMs : Math.min(graceMs, graceAfterErrorMs));
     },
   );
@@ -77,10 +77,10 @@ function closeOnSignal(log: Logger, graceMs: number, close: (graceMs: number) =>
   const onSignal = (signal: NodeJS.Signals): void => {
     if (closingSinceMs === undefined) {
       closingSinceMs = performance.now();
-      log.info({ signal, graceMs }, 'closing; a second signal ends it at once');
+      log.info({ signal, graceMs }, 'shutting down; a second signal exits immediately');
       closing.close();
     } else if (performance.now() - closingSinceMs >= sameRequestMs) {
-      log.warn({ signal }, 'exiting at once');
+      log.warn({ signal }, 'second signal, exiting immediately');
       process.exit(1);
     }
   };

@@ -1,4 +1,4 @@
-// The frame of the commands that open a cache's data in a process of their own, beside whatever runs on it.
+// The common parts of commands that open a cache's data in their own process, alongside running nodes.
 import { prepareDirectories } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { createLogger, type Logger } from '@cistern/telemetry';
@@ -13,7 +13,7 @@ export interface DataTools {
   showProgress(text: string): void;
 }
 
-/** Resolves as `action` does. Rejects with `StartError` too, and with `CommandError` that says `interrupted`. */
+/** Resolves as `action` does. Also rejects with `StartError`, and with a `CommandError` of the text `interrupted`. */
 export async function runOnData<T>(
   config: Config,
   terminal: Terminal,
@@ -31,7 +31,7 @@ export async function runOnData<T>(
   }
 }
 
-/** On standard error: standard output is for what the command returns. */
+/** Creates a log on standard error, because standard output is for the command's result. */
 export function commandLog(
   { log: { formatter, fields } }: Pick<Config, 'log'>,
   level: 'error' | 'warn',

@@ -21,12 +21,12 @@ async function openDirectory(t: TestContext): Promise<string> {
   return directory;
 }
 
-/** An upstream with one manifest under every name, given out when `release` is called. */
+/** Opens an upstream with one manifest under every name, which it sends after `release` is called. */
 async function openUpstream(t: TestContext) {
-  const asked = Promise.withResolvers<void>();
+  const requested = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();
   const answer = async (req: IncomingMessage, res: ServerResponse) => {
-    asked.resolve();
+    requested.resolve();
     await released.promise;
     res.writeHead(200, { 'content-type': mediaType, 'content-length': manifest.length });
     res.end(req.method === 'HEAD' ? undefined : manifest);
@@ -39,7 +39,7 @@ async function openUpstream(t: TestContext) {
     server.close();
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url, asked: asked.promise, release: released.resolve };
+  return { url, requested: requested.promise, release: released.resolve };
 }
 
 async function build(t: TestContext, env: Environment = {}, accessLog?: (line: string) => void) {
@@ -89,7 +89,7 @@ function get(
   });
 }
 
-test('serves the registry, its health and its metrics, on a directory that it makes', async (t) => {
+test('a standalone node creates its directory and serves the registry, health and metrics', async (t) => {
   const { standalone, rootDirectory } = await build(t, { REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED: 'true' });
   const { clients: registry, debug } = await standalone.listen();
   assert.deepEqual(await get(registry, '/v2/'), { status: 200, body: '{}' });
@@ -99,7 +99,7 @@ test('serves the registry, its health and its metrics, on a directory that it ma
   assert.ok((await stat(rootDirectory)).isDirectory());
 });
 
-test('has a console for this machine alone, and none where none is wanted', async (t) => {
+test('a standalone node serves its console only to this machine, and not if admin.addr is empty', async (t) => {
   const { standalone } = await build(t);
   const { console: operators } = await standalone.listen();
   const page = await get(operators, '/console/');
@@ -110,7 +110,7 @@ test('has a console for this machine alone, and none where none is wanted', asyn
   assert.equal((await without.standalone.listen()).console, undefined);
 });
 
-test('who was turned away is in the list of what happened', async (t) => {
+test('a rejected request appears in the audit list', async (t) => {
   const { standalone } = await build(t);
   const { console: operators } = await standalone.listen();
   assert.ok(operators?.kind === 'tcp');
@@ -126,7 +126,7 @@ test('who was turned away is in the list of what happened', async (t) => {
   assert.partialDeepStrictEqual(entries, [{ kind: 'refusal', event: 'denied', what: 'POST /v1/pins', status: 403 }]);
 });
 
-test('listens on a socket', async (t) => {
+test('a standalone node listens on a Unix socket', async (t) => {
   const path = join(await openDirectory(t), 'registry.sock');
   const { standalone } = await build(t, { REGISTRY_HTTP_NET: 'unix', REGISTRY_HTTP_ADDR: path });
   const { clients: registry } = await standalone.listen();
@@ -134,13 +134,13 @@ test('listens on a socket', async (t) => {
   assert.equal((await get(registry, '/v2/')).status, 200);
 });
 
-test('lets a request in flight end, unready and closed to others meanwhile, idle connections or not', async (t) => {
+test('a closing node completes a request in flight, is unready, and accepts no new connections', async (t) => {
   const upstream = await openUpstream(t);
   const { standalone } = await build(t, { REGISTRY_PROXY_REMOTEURL: upstream.url });
   const { clients: registry, debug } = await standalone.listen();
   await get(registry, '/v2/');
   const pull = get(registry, '/v2/library/x/manifests/latest');
-  await upstream.asked;
+  await upstream.requested;
   const closed = standalone.close(30_000);
   assert.equal((await get(debug, '/readyz')).status, 503);
   await assert.rejects(() => get(registry, '/v2/', false), /ECONNREFUSED/);
@@ -150,51 +150,51 @@ test('lets a request in flight end, unready and closed to others meanwhile, idle
   await assert.rejects(() => get(debug, '/healthz', false), /ECONNREFUSED/);
 });
 
-test('cuts off a request that does not end in time, and says so', async (t) => {
+test('a closing node aborts a request that exceeds the grace, and logs it', async (t) => {
   const upstream = await openUpstream(t);
   const { standalone, lines } = await build(t, { REGISTRY_PROXY_REMOTEURL: upstream.url });
   const { clients: registry } = await standalone.listen();
   const pull = get(registry, '/v2/library/x/manifests/latest');
-  await upstream.asked;
+  await upstream.requested;
   await Promise.all([assert.rejects(pull, /hang up|ECONNRESET/), standalone.close(150)]);
   assert.match(lines.join(''), /"requests":1,"msg":"cut off requests/);
 });
 
-test('does without metrics and health when their default port is taken, but not when the port was asked for', async (t) => {
+test('a node runs without metrics if their default port is in use, and fails if the port is configured', async (t) => {
   const taken = createTcpServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   t.after(() => taken.close());
   const { port } = taken.address() as AddressInfo;
-  const asked = await build(t, { REGISTRY_HTTP_DEBUG_ADDR: `127.0.0.1:${port}` });
-  await assert.rejects(asked.standalone.listen(), {
+  const configured = await build(t, { REGISTRY_HTTP_DEBUG_ADDR: `127.0.0.1:${port}` });
+  await assert.rejects(configured.standalone.listen(), {
     name: 'StartError',
-    message: `Port ${port} is taken on 127.0.0.1: stop the program that listens on it, or set http.debug.addr to another one.`,
+    message: `Port ${port} on 127.0.0.1 is in use. Stop the program that listens on it, or set http.debug.addr to another port.`,
   });
 
-  // Whether or not somebody on this machine has the default port, one of these two finds it taken.
+  // Even if the default port is free on this machine, the second of these two nodes finds it in use.
   const first = await build(t, { REGISTRY_HTTP_DEBUG_ADDR: undefined });
   const second = await build(t, { REGISTRY_HTTP_DEBUG_ADDR: undefined });
   await first.standalone.listen();
   const { clients: registry, debug } = await second.standalone.listen();
   assert.equal(debug, undefined);
-  assert.match(second.lines.join(''), /going on without/);
+  assert.match(second.lines.join(''), /continuing without metrics/);
   assert.equal((await get(registry, '/v2/')).status, 200);
 });
 
-test('names the registry address that cannot be had, and what to change', async (t) => {
+test('a node names the registry address that is unavailable, and the setting to change', async (t) => {
   const taken = createTcpServer();
   await new Promise<void>((resolve) => taken.listen(0, resolve));
   t.after(() => taken.close());
   const { port } = taken.address() as AddressInfo;
   const everywhere = await build(t, { REGISTRY_HTTP_ADDR: `:${port}` });
   await assert.rejects(everywhere.standalone.listen(), {
-    message: `Port ${port} is taken: stop the program that listens on it, or set http.addr to another one.`,
+    message: `Port ${port} is in use. Stop the program that listens on it, or set http.addr to another port.`,
   });
   const elsewhere = await build(t, { REGISTRY_HTTP_ADDR: '192.0.2.1:5000' });
-  await assert.rejects(elsewhere.standalone.listen(), /This machine has no address 192\.0\.2\.1: set http\.addr/);
+  await assert.rejects(elsewhere.standalone.listen(), /This machine has no address 192\.0\.2\.1\. Set http\.addr/);
 });
 
-test('refuses a data directory that cannot be one, before anything is opened', async (t) => {
+test('a node rejects an unusable data directory before it opens anything', async (t) => {
   const file = join(await openDirectory(t), 'file');
   await writeFile(file, '');
   for (const path of [file, join(file, 'below'), '/proc/nowhere'])
@@ -204,7 +204,7 @@ test('refuses a data directory that cannot be one, before anything is opened', a
     );
 });
 
-test('writes an access log beside the log', async (t) => {
+test('a node writes an access log in addition to the log', async (t) => {
   const accessLines: string[] = [];
   const { standalone, lines } = await build(t, {}, (line) => void accessLines.push(line));
   await get((await standalone.listen()).clients, '/v2/');

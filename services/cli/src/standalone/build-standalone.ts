@@ -1,4 +1,5 @@
-// Everything in one process: the registry's API, and behind it the cache itself. In a cluster other nodes follow its fills.
+// Builds the whole cache in one process: the registry's API, the cache and the admin API. In a cluster other nodes can follow
+// its fills.
 import { openAdminAccess } from '@cistern/admin';
 import { buildConsole, buildLocalAdmin } from '@cistern/admin/local';
 import { openShared, prepareDirectories } from '@cistern/assembly';
@@ -9,7 +10,7 @@ import { openAll } from '@cistern/runtime';
 import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
 import { buildFillServer, wireWorker, workerAssembly } from '@cistern/worker';
 
-/** Opens store and index; rejects with StartError or CacheError if one cannot be. The caller ends it with `close`. */
+/** Opens store and index. Rejects with StartError or CacheError if one cannot be opened. The caller calls `close`. */
 export async function buildStandalone(config: Config, context: NodeContext): Promise<CacheNode> {
   const { log, metrics } = context;
   await prepareDirectories(config);
@@ -23,7 +24,7 @@ export async function buildStandalone(config: Config, context: NodeContext): Pro
   return buildNode({ config, log, metrics, work, clients, challenges, peers, admin, console: operators });
 }
 
-/** A frontend, a worker and the routes of operators. Rejects, with everything closed again, when a part cannot be opened. */
+/** Opens a frontend, a worker and the routes of operators. Rejects, with everything closed again, if a part cannot be opened. */
 function assemble(config: Config, context: NodeContext) {
   return openAll(async (closers) => {
     const shared = await openShared(config, context, closers);

@@ -26,7 +26,7 @@ async function openUpstream(t: TestContext): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('a process makes its data for its user alone, whatever the umask', async (t) => {
+test('a process creates its data with access only for its own user, with any umask', async (t) => {
   const umask = process.umask(0);
   t.after(() => process.umask(umask));
   const directory = await mkdtemp(join(tmpdir(), 'cistern-standalone-'));
@@ -62,5 +62,9 @@ test('a process makes its data for its user alone, whatever the umask', async (t
     const found = await stat(path);
     assert.equal(found.mode & 0o777, found.isDirectory() ? 0o700 : 0o600, path);
   }
-  assert.equal((await stat(join(directory, 'made'))).mode & 0o777, 0o777, 'a directory above is not its own');
+  assert.equal(
+    (await stat(join(directory, 'made'))).mode & 0o777,
+    0o777,
+    'the mode of a parent directory is not changed',
+  );
 });

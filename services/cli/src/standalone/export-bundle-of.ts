@@ -1,5 +1,5 @@
-// A bundle from the cache of a configuration: a process of its own that pulls as clients do, and, where there are no other
-// nodes, fetches as well.
+// Exports a bundle from the cache of a configuration. The process pulls as clients do. Without a cluster it also fetches from
+// upstreams.
 import type { Config } from '@cistern/config';
 import { exportBundle, type ExportOptions, type ExportProgress } from '@cistern/bundles';
 import { createUpstreamTable, resolveImage } from '@cistern/upstream';
@@ -11,11 +11,11 @@ import { wireWorker } from '@cistern/worker';
 
 export interface ExportBundleOptions
   extends NodeContext, Pick<ExportOptions, 'platforms' | 'output' | 'signal' | 'onAbsent' | 'onProgress'> {
-  /** As people write them. */
+  /** The image names as the operator wrote them. */
   readonly images: readonly string[];
 }
 
-/** Opens the cache and closes it. Rejects as `exportBundle`, and with `name-unknown` for an image of no upstream. */
+/** Opens the cache and closes it. Rejects as `exportBundle`, and with `name-unknown` for an image of an unknown upstream. */
 export async function exportBundleOf(config: Config, options: ExportBundleOptions): Promise<ExportProgress> {
   const table = createUpstreamTable(config.upstreams);
   const images = options.images.map((name) => resolveImage(table, name));

@@ -1,7 +1,7 @@
-// Commands that take long end at a signal; a second one ends the process as usual.
+// Ends a long command at the first signal. A second signal ends the process as usual.
 import { CommandError } from './command-error.ts';
 
-/** The signal aborts with a `CommandError` that says `message`. */
+/** The returned signal aborts with a `CommandError` of this message. The caller calls `dispose`. */
 export function abortOnSignal(message: string) {
   const controller = new AbortController();
   const stop = () => controller.abort(new CommandError(message));

@@ -1,6 +1,6 @@
-// Why a command failed, for its user.
+// The error of a failed command, for its user.
 
-/** `message` is a whole sentence for the user, who needs no stack. */
+/** `message` is a complete sentence for the user. No stack is printed. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
 }
@@ -15,7 +15,7 @@ export async function explain<T>(action: () => T | Promise<T>, subject?: string)
   }
 }
 
-/** A file that cannot be opened, read or written. */
+/** Returns whether a file could not be opened, read or written. */
 export function isFileError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'path' in error;
 }

@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatBytes, formatDuration, formatTable } from './format.ts';
 
-test('bytes have the digits that matter', () => {
+test('formatBytes keeps three significant digits', () => {
   const texts = [0, 999, 1000, 12_345, 123_456_789, 1_500_000_000, 4e15].map(formatBytes);
   assert.deepEqual(texts, ['0 bytes', '999 bytes', '1.00 kB', '12.3 kB', '123 MB', '1.50 GB', '4000 TB']);
 });
 
-test('a duration has one unit', () => {
+test('formatDuration uses one unit', () => {
   const minute = 60_000;
   const texts = [-5, 900, 119_000, 2 * minute, 119 * minute, 120 * minute, 47 * 60 * minute, 100 * 60 * minute];
   assert.deepEqual(texts.map(formatDuration), ['0 s', '1 s', '119 s', '2 min', '119 min', '2 h', '47 h', '4 days']);
 });
 
-test('columns are as wide as their widest cell, numbers are right-aligned, and no cell commands the terminal', () => {
+test('columns fit their widest cell, numbers are right-aligned, and cells contain no control characters', () => {
   const columns = ['NODE', { ofNumbers: 'BYTES' }, 'STATE'];
   assert.equal(
     formatTable(columns, [

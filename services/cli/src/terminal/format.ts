@@ -1,15 +1,15 @@
-// Numbers, times and tables as people read them.
+// Formats numbers, times and tables for people.
 
 const units = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const;
 
-/** `950 bytes`, `12.3 MB`, `340 GB`: three digits that matter, in powers of 1000. */
+/** Formats three significant digits in powers of 1000: `950 bytes`, `12.3 MB`, `340 GB`. */
 export function formatBytes(bytes: number): string {
   const at = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
   const value = bytes / 1000 ** at;
   return `${at === 0 || value >= 100 ? Math.round(value) : value.toFixed(value >= 10 ? 1 : 2)} ${units[at]}`;
 }
 
-/** `45 s`, `12 min`, `7 h`, `12 days`: the largest unit of which there are two or more, or seconds. */
+/** Formats in the largest unit with a value of at least two, else in seconds: `45 s`, `12 min`, `7 h`, `12 days`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 120) return `${seconds} s`;
@@ -19,12 +19,12 @@ export function formatDuration(ms: number): string {
   return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
 }
 
-/** `2026-11-27 10:15:00`, in UTC, from milliseconds since 1970. */
+/** Formats milliseconds since 1970 in UTC: `2026-11-27 10:15:00`. */
 export function formatTime(ms: number): string {
   return new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
 }
 
-/** How far a transfer is: `1.20 GB of 3.40 GB, 85.0 MB/s`. The rate is that since the beginning. */
+/** Formats the progress of a transfer: `1.20 GB of 3.40 GB, 85.0 MB/s`. The rate is the average since the beginning. */
 export function formatTransfer(
   { bytes, bytesDone }: { readonly bytes: number; readonly bytesDone: number },
   elapsedMs: number,
@@ -33,12 +33,12 @@ export function formatTransfer(
   return `${formatBytes(bytesDone)} of ${formatBytes(bytes)}, ${formatBytes(rate)}/s`;
 }
 
-/** A title; of numbers, which stand at the right. */
+/** The title of a column. `ofNumbers` marks a right-aligned column of numbers. */
 export type Column = string | { readonly ofNumbers: string };
 
 /**
- * Columns as wide as what is in them, two spaces apart; their titles in the first line. Empty without rows. Control characters of
- * cells are left out: names come from upstreams and clients, and a terminal obeys what is in them.
+ * Returns a table with titles in the first line. Columns fit their widest cell and are two spaces apart. Returns an empty
+ * string without rows. Removes control characters from cells, because a terminal obeys those in names of upstreams and clients.
  */
 export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return '';

@@ -14,10 +14,10 @@ function run(isTTY: boolean): string {
   return written.join('');
 }
 
-test('rewrites one line on a terminal, and clears it in the end', () => {
+test('showProgress rewrites one line on a terminal, and clears it at the end', () => {
   assert.equal(run(true), '\r\u001B[K1 blobs\r\u001B[K2 blobs\r\u001B[K3 blobs\r\u001B[K');
 });
 
-test('elsewhere writes a line now and then', () => {
+test('showProgress writes a line every ten seconds elsewhere', () => {
   assert.equal(run(false), '2 blobs\n');
 });

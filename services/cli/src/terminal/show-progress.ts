@@ -1,10 +1,10 @@
-// How far a long command is: one line that changes on a terminal, a line now and then elsewhere.
+// Shows the progress of a long command: one changing line on a terminal, a new line every ten seconds elsewhere.
 import type { Terminal } from './terminal.ts';
 
 export interface ProgressLine {
-  /** Says how far it is now. */
+  /** Shows the current progress. */
   show(text: string): void;
-  /** Leaves the terminal at the beginning of an empty line. */
+  /** Clears the line and leaves the cursor at its beginning. */
   end(): void;
 }
 

@@ -1,13 +1,13 @@
-// What commands need of the process; a parameter, so that they say what they touch.
+// The part of the process that commands use. It is a parameter, so that each command declares its access.
 import type { Environment } from '@cistern/runtime/process';
 
 export interface Terminal {
   readonly env: Environment;
-  /** Read by few commands. */
+  /** Only few commands read it. */
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: {
     write(text: string): unknown;
-    /** A node writes its log there. */
+    /** A node writes its log to this descriptor. */
     readonly fd: number;
     readonly isTTY?: boolean;
     readonly rows?: number;

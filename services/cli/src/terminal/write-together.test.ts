@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { writeTogether } from './write-together.ts';
 
-test('writes lines that come together as one, in their order, and none twice', (t) => {
+test('lines within the delay are written together, in order and once', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const written: string[] = [];
   const lines = writeTogether({ write: (bytes) => void written.push(bytes.toString()) });
@@ -19,7 +19,7 @@ test('writes lines that come together as one, in their order, and none twice', (
   assert.equal(written.length, 2);
 });
 
-test('many lines do not wait, and a long one is written as it is', (t) => {
+test('a full buffer is written without delay, and a long line unbuffered', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const written: string[] = [];
   const lines = writeTogether({ write: (bytes) => void written.push(bytes.toString()) });
@@ -32,28 +32,28 @@ test('many lines do not wait, and a long one is written as it is', (t) => {
   assert.equal(written.join(''), `${`${'x'.repeat(99)}\n`.repeat(1000)}${'ö'.repeat(100_000)}\n€\n`);
 });
 
-test('memory is used again once its lines have been written, and not before', (t) => {
+test('a buffer is reused only after its lines have been written', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const passed: Buffer[] = [];
   const lines = writeTogether({ write: (bytes) => void passed.push(bytes) });
   const memories = () => new Set(passed.map(({ buffer }) => buffer)).size;
-  const say = (text: string) => {
+  const writeLine = (text: string) => {
     lines.write(text);
     lines.flush();
   };
-  say('one\n');
+  writeLine('one\n');
   lines.written(3);
-  say('two\n');
-  assert.equal(memories(), 2, 'a byte of the first is still to be written');
+  writeLine('two\n');
+  assert.equal(memories(), 2, 'a byte of the first buffer is not written yet');
   lines.written(1);
-  say('three\n');
+  writeLine('three\n');
   assert.deepEqual([memories(), passed[2]?.buffer === passed[0]?.buffer], [2, true]);
   assert.equal(passed[1]?.toString(), 'two\n');
-  // One that writes nothing is passed lines all the same.
-  for (let line = 0; line < 100; line += 1) say(`${line}\n`);
+  // An output that writes nothing still receives lines.
+  for (let line = 0; line < 100; line += 1) writeLine(`${line}\n`);
   assert.equal(passed.length, 103);
   assert.equal(memories(), 102);
   lines.written(passed.reduce((sum, { length }) => sum + length, 0) - 4);
-  for (let line = 0; line < 100; line += 1) say(`${line}\n`);
-  assert.equal(memories(), 194, 'eight are kept for more lines, however many there were');
+  for (let line = 0; line < 100; line += 1) writeLine(`${line}\n`);
+  assert.equal(memories(), 194, 'at most eight buffers are kept for reuse');
 });

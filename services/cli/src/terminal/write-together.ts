@@ -1,37 +1,37 @@
-// Lines that come within some milliseconds, written together: under load a write for each turn of the event loop, with the
-// thread that does it woken each time, costs more than all the rest of a line.
+// Writes lines together that arrive within some milliseconds. Under load, one write per turn of the event loop costs more than
+// the rest of the line, because each write wakes a thread.
 
-/** Where lines go to, in order. The bytes are not touched before `written` has counted them. */
+/** The destination of the lines, in order. The bytes are not reused before `written` has counted them. */
 interface Output {
   write(bytes: Buffer): unknown;
 }
 
 export interface WriteTogether {
   write(text: string): void;
-  /** So many bytes more have left the process. */
+  /** Reports that so many more bytes have left the process. */
   written(bytes: number): void;
-  /** Writes what is left. To be called when the process ends: only what kills it at once loses its last lines. */
+  /** Writes the remaining lines. Call it when the process ends, so that only a killed process loses its last lines. */
   flush(): void;
 }
 
-/** Nobody who watches sees it. */
+/** A human reader does not notice this delay. */
 const delayMs = 10;
 const enoughBytes = 64 * 1024;
 /**
- * Buffers that are used again. Who is slower leaves garbage: some get old before they are written, and V8 marks its whole heap
- * for them.
+ * The number of buffers that are reused. A slower output leaves the others as garbage. Some of them become old before they
+ * are written, and V8 marks its whole heap to collect them.
  */
 const maxBuffers = 8;
-/** A UTF-16 unit is three bytes at most. */
+/** A UTF-16 unit has at most three bytes. */
 const maxBytesOf = (text: string) => text.length * 3;
 
-/** Lines become bytes at once: strings that wait would be moved by every garbage collection meanwhile. */
+/** Encodes lines immediately, because every garbage collection would move waiting strings. */
 export function writeTogether(output: Output): WriteTogether {
   let waiting: Buffer | undefined;
   let used = 0;
   let timer: NodeJS.Timeout | undefined;
   const idle: Buffer[] = [];
-  /** `end`: how many bytes have been written when the last of it has. */
+  /** `end` is the total of written bytes once this buffer is written. */
   const underWay: { readonly buffer: Buffer; readonly end: number }[] = [];
   let passedBytes = 0;
   let writtenBytes = 0;

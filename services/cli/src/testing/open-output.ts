@@ -1,4 +1,4 @@
-// Standard output of a command in the process of the test: a file, because the log of a node writes to its descriptor.
+// The standard output of a command that runs in the test's process. It is a file, because a node's log writes to a descriptor.
 import { fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ export interface Output {
   /** Stays open until the process ends: a line of the log may come after the command's end. */
   readonly fd: number;
   write(text: string): void;
-  /** So far. */
+  /** Returns the text so far. */
   text(): string;
 }
 

@@ -1,5 +1,5 @@
-// A command of `cistern` in the process of the test, from its arguments to its exit code. The signals of a node are events of
-// that process, so only one node runs at a time.
+// Runs a command of `cistern` in the test's process, from its arguments to its exit code. A node's signals are events of that
+// process, so only one node runs at a time.
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runProgram, translateRegistryCommand } from '../run-program.ts';
@@ -10,9 +10,9 @@ import { takeOverProcess } from './take-over-process.ts';
 export interface CommandOptions {
   readonly env?: Terminal['env'];
   readonly stdin?: string;
-  /** Standard output is a terminal with this many rows. */
+  /** Makes standard output a terminal with this many rows. */
   readonly rows?: number;
-  /** Sees each text that the command writes, without the log of a node. */
+  /** Receives each text that the command writes, without the log of a node. */
   readonly onWrite?: (text: string) => void;
 }
 
@@ -23,7 +23,7 @@ export interface CommandEnd {
 }
 
 export interface StartedCommand {
-  /** So far. */
+  /** Returns the output so far. */
   output(): Pick<CommandEnd, 'stdout' | 'stderr'>;
   /** Whether a node listens. The caller ends it by a signal. */
   readonly isNode: boolean;
@@ -61,17 +61,17 @@ export async function startCommand(
   const end = async () => {
     const code = isNode ? await taken.exit : Number(terminal.exitCode ?? 0);
     if (isMeantAsNode) taken.release();
-    // Lines of a node's log are written some milliseconds later, together.
+    // A node's log writes its lines together, some milliseconds later.
     if (isNode) await delay(50);
     return { code, ...output() };
   };
   return { output, isNode, kill: (signal) => void taken.run(() => process.emit(signal)), end: end() };
 }
 
-/** For commands that end. Ends a node that runs instead, and throws. */
+/** Runs a command that ends. If a node runs instead, it ends the node and throws. */
 export async function runCommand(args: readonly string[], options?: CommandOptions): Promise<CommandEnd> {
   const { isNode, kill, end } = await startCommand(args, options);
   if (!isNode) return end;
   kill('SIGTERM');
-  throw new Error(`"cistern ${args.join(' ')}" did not end by itself: ${(await end).stderr}`);
+  throw new Error(`"cistern ${args.join(' ')}" did not end: ${(await end).stderr}`);
 }

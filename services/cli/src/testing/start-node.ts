@@ -1,5 +1,5 @@
-// A node in the process of the test, as its command starts it. Signals, standard output and the exit stay the test's, so
-// several nodes can run at a time.
+// Starts a node in the test's process, as its command does. The node does not touch signals, standard output and exit, so
+// several nodes can run at the same time.
 import { createLogger } from '@cistern/telemetry';
 import { nodeKinds } from '../commands/nodes.ts';
 import { openNode, type NodeUrls } from '../node/open-node.ts';
@@ -10,13 +10,13 @@ export type NodeCommand = keyof typeof nodeKinds;
 
 export interface StartedNode {
   readonly urls: NodeUrls;
-  /** Lines of its log so far. */
+  /** Returns the lines of the node's log so far. */
   log(): string[];
-  /** Ends it as a signal does: requests in flight may go on for `http.draintimeout`. Idempotent. */
+  /** Shuts the node down as a signal does. Requests in flight get `http.draintimeout` to end. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** Resolves when it listens. The caller stops it. */
+/** Resolves when the node listens. The caller calls `stop`. */
 export async function startNode(command: NodeCommand, file: string, env: Terminal['env']): Promise<StartedNode> {
   const config = readConfig(file, env);
   const lines: string[] = [];

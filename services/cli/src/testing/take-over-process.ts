@@ -1,12 +1,12 @@
-// A node takes over its process for good: signals, uncaught errors and the exit. A test takes them back.
+// Isolates a test from a node, which takes over its process permanently: signals, uncaught errors and exit.
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 export interface TakenProcess {
-  /** Code that `work` starts runs on after `process.exit`, and never ends the process of the test. */
+  /** Runs `work`. Code that it starts continues after `process.exit`, which never ends the test's process. */
   run<T>(work: () => T): T;
-  /** The code of the first `process.exit`. */
+  /** Resolves with the code of the first `process.exit`. */
   readonly exit: Promise<number>;
-  /** Removes the listeners that came since, except those of the exit. */
+  /** Removes the listeners that were added since, except those of `exit`. */
   release(): void;
 }
 
