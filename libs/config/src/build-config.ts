@@ -1,4 +1,4 @@
-// The sections of the file as one table of schemas, and the configuration that is built of their values.
+// The table of the sections' schemas, and the function that builds the configuration from their values.
 import type { z } from 'zod';
 import { accessSection, buildAccess, type AccessConfig } from './sections/access.ts';
 import { adminSection, buildAdmin, type AdminConfig } from './sections/admin.ts';
@@ -42,11 +42,11 @@ export const rootShape = {
   webhooks: webhooksSection,
   admin: adminSection,
   offline: flag(
-    'Asks no upstream for anything: what is cached is served, however old, and the rest refused. Can be changed while the cache runs.',
+    'Sends no requests to upstreams. Cached content is served regardless of its age, and everything else is rejected. `cistern offline` changes it at runtime.',
   ).prefault('false'),
 } as const;
 
-/** The one tree of known keys. */
+/** The tree of all known keys. */
 export const keyTree = buildKeyTree(rootShape, unsupportedKeys);
 
 export interface Config extends StorageSlices {
@@ -56,9 +56,9 @@ export interface Config extends StorageSlices {
   readonly access: AccessConfig;
   readonly limits: LimitsConfig;
   readonly audit: Readonly<z.output<typeof auditSection>>;
-  /** `undefined`: the index and the jobs are this process's own. */
+  /** `undefined` means that this process has its own index and jobs. */
   readonly redis: RedisConfig | undefined;
-  /** `undefined`: one node. */
+  /** `undefined` means a single node. */
   readonly cluster: ClusterConfig | undefined;
   readonly health: HealthConfig;
   readonly upstreams: readonly UpstreamConfig[];
@@ -66,16 +66,16 @@ export interface Config extends StorageSlices {
   readonly prewarm: PrewarmConfig;
   readonly webhooks: readonly WebhookConfig[];
   readonly admin: AdminConfig;
-  /** Keys that were understood but have no effect, and why. */
+  /** Known keys without effect, and the reasons. */
   readonly warnings: readonly Problem[];
 }
 
-/** The values of each section; `undefined`: too much of it is missing. */
+/** The values of each section. `undefined` means that too many of its values are missing. */
 export type SectionValues = {
   readonly [K in keyof typeof rootShape]: { readonly value: z.output<(typeof rootShape)[K]> } | undefined;
 };
 
-/** Reports the problems that no single value has. A section without values is left out, for its problems are reported. */
+/** Builds the configuration. Reports problems between values. Omits sections without values, whose problems are reported. */
 export function buildConfig(values: SectionValues, context: SectionContext): Partial<Omit<Config, 'warnings'>> {
   const { log, loglevel: oldLevel, http, auth, access, limits, audit, storage, redis, cluster } = values;
   const { health, proxy, upstreams, worker, prewarm, webhooks, admin, offline } = values;

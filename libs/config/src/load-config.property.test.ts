@@ -1,5 +1,5 @@
-// Configurations made of the known keys, with values that fit and values that do not: each is loaded, or refused with
-// problems that a person can act on.
+// Generates configurations of known keys, with valid and invalid values. Each one must load, or be rejected with problems
+// that an operator can act on.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -8,7 +8,7 @@ import { ConfigError } from './source/problems.ts';
 import { keyTree } from './build-config.ts';
 import { load } from './testing.ts';
 
-const secret = 'what-nobody-may-read';
+const secret = 'hidden-pass-word';
 const text = [
   '5m',
   '-1s',
@@ -32,7 +32,7 @@ const name = fc.constantFrom('docker.io', 'a.example', 'b', 'A b', '__proto__', 
 
 function sectionOf(children: ReadonlyMap<string, KeyNode>): fc.Arbitrary<unknown> {
   const shape = Object.fromEntries([...children].map(([key, node]) => [key, valueOf(node, key)]));
-  // Few of the keys at a time: each may spoil the whole.
+  // A document has only few of the keys, because each key may invalidate it.
   return fc
     .subarray(Object.keys(shape), { maxLength: Math.min(4, children.size) })
     .chain((keys) => fc.record(Object.fromEntries(keys.map((key) => [key, shape[key] ?? scalar]))));
@@ -69,11 +69,11 @@ function assertLoadedOrRefused(source: string, env: Readonly<Record<string, stri
   }
 }
 
-test('any choice of known keys', () => {
+test('any choice of known keys is loaded or rejected with problems', () => {
   fc.assert(fc.property(sectionOf(keyTree.children), (document) => assertLoadedOrRefused(JSON.stringify(document))));
 });
 
-test('text that is nearly YAML', () => {
+test('text that is nearly YAML is loaded or rejected with problems', () => {
   const words = [
     'version: 0.1\n',
     'http:\n',
@@ -97,7 +97,7 @@ test('text that is nearly YAML', () => {
   fc.assert(fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => assertLoadedOrRefused(pieces.join(''))));
 });
 
-test('any variables of the environment', () => {
+test('any environment variables are loaded or rejected with problems', () => {
   const words = [
     'HTTP',
     'ADDR',
@@ -120,6 +120,6 @@ test('any variables of the environment', () => {
   );
 });
 
-test('a file that has the name of what every object has is one that does not exist', () => {
+test('a file named after an inherited object property counts as missing', () => {
   assertLoadedOrRefused(JSON.stringify({ redis: { passwordfile: 'valueOf' } }));
 });

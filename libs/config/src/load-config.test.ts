@@ -18,7 +18,7 @@ health: {storagedriver: {enabled: true, interval: 10s, threshold: 3}}
 proxy: {remoteurl: https://registry-1.docker.io, username: user, password: 0123}
 `;
 
-test("takes registry:2's pull-through file unchanged and without a warning", () => {
+test("loadConfig accepts registry:2's pull-through file unchanged and without a warning", () => {
   const config = load(registryFile);
   assert.deepEqual(config.warnings, []);
   assert.deepEqual(config.log, {
@@ -41,7 +41,7 @@ test("takes registry:2's pull-through file unchanged and without a warning", () 
   assert.equal(account.password.reveal(), '0123');
 });
 
-test('takes a registry:2 environment without a file', () => {
+test('loadConfig accepts a registry:2 environment without a file', () => {
   const config = load(undefined, { env: { REGISTRY_PROXY_REMOTEURL: 'https://registry-1.docker.io' } });
   assert.deepEqual(
     config.upstreams.map(({ name, url, isDefault }) => ({ name, url, isDefault })),
@@ -50,7 +50,7 @@ test('takes a registry:2 environment without a file', () => {
   assert.deepEqual(config.storage, { kind: 'filesystem', rootDirectory: '/default-root' });
 });
 
-test('serves the built-in table on the default ports when nothing is configured', () => {
+test('an empty configuration has the built-in upstreams and the default ports', () => {
   const config = load(undefined);
   assert.deepEqual(
     config.upstreams.map(({ name }) => name),
@@ -88,20 +88,20 @@ test('serves the built-in table on the default ports when nothing is configured'
   });
 });
 
-test('the path of the metrics is a path', () => {
+test('a metrics path without a leading slash is rejected', () => {
   assert.deepEqual(problemsOf('http: {debug: {addr: ":5001", prometheus: {enabled: true, path: metrics}}}'), [
     { path: 'http.debug.prometheus.path', message: 'must be a path such as /metrics' },
   ]);
 });
 
-test('names every mistake with its path and what is allowed', () => {
+test('the error names every mistake with its path and the allowed values', () => {
   const wrong = 'log: {level: loud}\nhttp: {adr: ":5000"}\nupstreams: {quay.io: {ttl: 60, passwordfile: /gone}}';
   assert.deepEqual(problemsOf(wrong), [
     { path: 'http.adr', message: 'is not a known key; did you mean addr?' },
     { path: 'log.level', message: 'must be one of error, warn, info, debug, not "loud"' },
     {
       path: 'upstreams.quay.io.ttl',
-      message: '"60" is no duration: write a number with a unit, for example 500ms, 30s, 5m or 1h30m',
+      message: '"60" is not a duration: write a number with a unit, for example 500ms, 30s, 5m or 1h30m',
     },
     { path: 'upstreams.quay.io.passwordfile', message: 'the file /gone does not exist' },
   ]);
@@ -113,7 +113,7 @@ test('names every mistake with its path and what is allowed', () => {
   );
 });
 
-test('names values of the wrong kind', () => {
+test('the error names values of the wrong type', () => {
   const wrong = `
 log: text
 http: {addr: [":5000"], draintimeout: {}, headers: {"bad name": x, X-Good: "a\\nb"}, trustedproxies: [10.0.0.0/99]}
@@ -134,36 +134,36 @@ worker: {concurrency: many, spool: {maxbytes: 20G}}
   ]);
 });
 
-test('names the line of a syntax error, and shows nothing of the file', () => {
+test('a syntax error names its line and shows no content of the file', () => {
   const [problem, ...others] = problemsOf('proxy:\n  password: hunter2\n bad: [hunter2\n');
   assert.match(problem?.message ?? '', /at line 3, column/);
   assert.ok(![problem, ...others].some((each) => each?.message.includes('hunter2')));
 });
 
-test('lists what is allowed where nothing is near', () => {
+test('an unknown key without a similar one lists the allowed keys', () => {
   assert.deepEqual(problemsOf('health: {storagedriver: {colour: red}}\n__proto__: {a: b}'), [
     {
       path: 'health.storagedriver.colour',
-      message: 'is not a known key; allowed here: enabled, interval, threshold',
+      message: 'is not a known key; allowed keys: enabled, interval, threshold',
     },
     {
       path: '__proto__',
-      message: `is not a known key; allowed here: ${Object.keys(rootShape).sort().join(', ')}`,
+      message: `is not a known key; allowed keys: ${Object.keys(rootShape).sort().join(', ')}`,
     },
   ]);
 });
 
-test('refuses several documents and an explosion of aliases', () => {
+test('several documents and an explosion of aliases are rejected', () => {
   assert.match(problemsOf('log: {}\n---\nhttp: {}')[0]?.message ?? '', /must be one YAML document/);
   const bomb = `a: &a [x]\nb: &b [${'*a,'.repeat(9)}]\nc: &c [${'*b,'.repeat(9)}]\nd: [${'*c,'.repeat(9)}]`;
   assert.match(problemsOf(bomb)[0]?.message ?? '', /alias count/);
 });
 
-test("takes the file of registry:3's image without a warning", () => {
+test("loadConfig accepts the file of registry:3's image without a warning", () => {
   assert.deepEqual(load(registryFile.replace('storage: {', 'storage: {tag: {concurrencylimit: 8}, ')).warnings, []);
 });
 
-test('says when the file is missing or is no map', (t) => {
+test('a missing file and a file that is no map are rejected', (t) => {
   assert.throws(
     () => loadConfig({ path: '/nowhere/config.yml', env: {}, defaults: { rootDirectory: '/x' } }),
     /^ConfigError: \/nowhere\/config\.yml has a problem:\n {2}the file cannot be read \(ENOENT\)$/,
@@ -181,12 +181,12 @@ test('says when the file is missing or is no map', (t) => {
   });
 });
 
-test('an empty file, empty sections and keys without a value are as good as absent', () => {
+test('an empty file, empty sections and keys without a value count as absent', () => {
   assert.deepEqual(load(''), load(undefined));
   assert.deepEqual(load('log:\nhttp:\n  addr:\n  debug:\nhealth: {storagedriver: }\nupstreams:\n'), load(undefined));
 });
 
-test('takes one store, and says which', () => {
+test('one store is accepted, and several are rejected', () => {
   assert.deepEqual(load('storage: {inmemory: }').storage, { kind: 'memory' });
   assert.deepEqual(load('storage: inmemory').storage, { kind: 'memory' });
   assert.deepEqual(load('storage: {filesystem: }').storage, { kind: 'filesystem', rootDirectory: '/var/lib/registry' });
@@ -204,7 +204,7 @@ test('takes one store, and says which', () => {
 
 const debug = (text: string) => load(`http: {debug: ${text}}`).http.debug;
 
-test('a debug address that the user named is his: explicit, and with metrics only if he said so', () => {
+test('a configured debug address is explicit, and serves metrics only if they are enabled', () => {
   assert.deepEqual(debug('{addr: "localhost:5001"}'), {
     address: { kind: 'tcp', host: 'localhost', port: 5001 },
     explicit: true,
@@ -215,20 +215,20 @@ test('a debug address that the user named is his: explicit, and with metrics onl
   assert.equal(debug('{addr: ""}').address, undefined);
 });
 
-test('listens on a unix socket as registry:2 does', () => {
+test('net: unix makes addr the path of a socket, as in registry:2', () => {
   assert.deepEqual(load('http: {net: unix, addr: /run/cistern.sock}').http.address, {
     kind: 'unix',
     path: '/run/cistern.sock',
   });
 });
 
-test('prefers log.level to the old loglevel', () => {
+test('log.level takes precedence over the old loglevel', () => {
   assert.equal(load('loglevel: DEBUG').log.level, 'debug');
   assert.equal(load('loglevel: debug\nlog: {level: error}').log.level, 'error');
   assert.equal(load('log: {accesslog: {disabled: yes}}').log.accessLogEnabled, false);
 });
 
-test('warns about registry:2 keys without a meaning here, and refuses those that must not be ignored', () => {
+test('registry:2 keys without effect cause warnings, and those that must not be ignored are rejected', () => {
   const { warnings } = load('proxy: {remoteurl: https://quay.io, ttl: 168h}\nnotifications: {endpoints: []}');
   assert.deepEqual(
     warnings.map(({ path }) => path),
@@ -244,7 +244,7 @@ test('warns about registry:2 keys without a meaning here, and refuses those that
   assert.deepEqual(problemPaths('auth: htpasswd'), ['auth.htpasswd.realm', 'auth.htpasswd.path']);
 });
 
-test('is frozen throughout, and shows no secret however it is printed', () => {
+test('the configuration is deeply frozen, and no way of printing it shows a secret', () => {
   const config = load(
     'upstreams: {quay.io: {username: u, password: hunter2, proxy: "http://u:hunter2@proxy:3128", clientcertificate: /c, clientkey: /k}}',
     { files: { '/c': 'certificate', '/k': 'hunter2' } },

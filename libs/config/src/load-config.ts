@@ -1,4 +1,4 @@
-// From file and environment to one frozen configuration, or to one error that names everything that is wrong (decision 0003).
+// Loads one frozen configuration from file and environment, or throws one error with every problem (decision 0003).
 import { readFileSync } from 'node:fs';
 import type { Environment } from '@cistern/runtime/process';
 import { buildConfig, type Config, keyTree, rootShape, type SectionValues } from './build-config.ts';
@@ -8,17 +8,17 @@ import { screenKeys } from './source/screen-keys.ts';
 import { ConfigError, hideUserInfo, joinPath, type Findings, type Problem } from './source/problems.ts';
 
 export interface LoadConfigOptions {
-  /** Default: `REGISTRY_CONFIGURATION_PATH`; without either there is no file. */
+  /** The configuration file. Default: `REGISTRY_CONFIGURATION_PATH`. Without either there is no file. */
   readonly path?: string | undefined;
   /** The process's environment. */
   readonly env: Environment;
-  /** Reads the file itself and the files it names. */
+  /** Reads the configuration file and the files that it names. */
   readonly readFile?: (path: string) => string;
-  /** `rootDirectory`: where to store when the configuration names no store. */
+  /** `rootDirectory` is the data directory if the configuration names no store. */
   readonly defaults: { readonly rootDirectory: string };
 }
 
-/** Throws `ConfigError` with every problem. The result is frozen throughout. */
+/** Throws `ConfigError` with every problem. The result is deeply frozen. */
 export function loadConfig(options: LoadConfigOptions): Config {
   const { env, defaults, readFile = (path) => readFileSync(path, 'utf8') } = options;
   const path = options.path ?? (env['REGISTRY_CONFIGURATION_PATH'] || undefined);
@@ -45,7 +45,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     const problems = findings.problems.map((problem) => nameVariables(hide(problem), written));
     throw new ConfigError(source, problems);
   }
-  // Every section that could not be built has reported why.
+  // Every section that could not be built has reported a problem.
   return deepFreeze({ ...(config as Omit<Config, 'warnings'>), warnings: findings.warnings.map(hide) });
 }
 
@@ -72,7 +72,7 @@ function readSource(path: string, readFile: (path: string) => string): RawMap {
   return raw;
 }
 
-/** registry:2 takes `storage: inmemory` for `storage: { inmemory: {} }`, and the same for `auth`. */
+/** Expands `storage: inmemory` to `storage: { inmemory: {} }`, and likewise `auth`, as registry:2 does. */
 function expandShorthands(raw: RawMap): void {
   for (const key of ['storage', 'auth']) {
     const value = raw[key];
@@ -81,8 +81,8 @@ function expandShorthands(raw: RawMap): void {
 }
 
 /**
- * The section's values; where some are wrong, they are reported and left out, so that what depends on the others can
- * be checked in the same go. `undefined`: too much is missing for that.
+ * Returns the section's values. Reports invalid values and omits them, so that checks on the other values still run.
+ * Returns `undefined` if too many values are missing for that.
  */
 function checkSection(key: keyof typeof rootShape, value: RawValue | undefined, problems: Problem[]) {
   const result = rootShape[key].safeParse(value);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { describeConfig } from './reference.ts';
 import { unsupportedKeys } from './source/unsupported-keys.ts';
 
-test('the page names honoured keys with their defaults, and every unsupported one', () => {
+test('the page lists supported keys with their defaults, and every unsupported key', () => {
   const page = describeConfig();
   for (const line of [
     /^\| `http\.addr` \| text \| `:5000` \|/m,

@@ -1,33 +1,33 @@
-// The reference page of the configuration, made from the schema, so that it cannot say anything else than the code.
+// Generates the reference page of the configuration from the schema, so that it always matches the code.
 import type { KeyNode, UnsupportedNode } from './source/key-tree.ts';
 import { keyTree } from './build-config.ts';
 import { builtInUpstreams, dockerHub } from './sections/built-in-upstreams.ts';
 import { defaultFreshness } from './sections/freshness.ts';
 import { unsupportedKeys, type UnsupportedKey } from './source/unsupported-keys.ts';
 
-/** Markdown; ends with a line break. */
+/** Returns Markdown that ends with a line break. */
 export function describeConfig(): string {
   return `${[introduction, honouredKeys(), builtInTable(), builtInFreshness(), unsupported()].join('\n\n')}\n`;
 }
 
 const introduction = `# Configuration
 
-*This page is generated from the schema: change the schema, then run \`npm run docs\`.*
+*This page is generated from the schema. To change it, change the schema and run \`npm run docs\`.*
 
-The configuration is one YAML file, a superset of registry:2's: a file for registry:2 as a pull-through cache and its
-\`REGISTRY_…\` variables work unchanged. Without a file everything has its default. Every error is printed together with
-its key, and nothing is started; an unknown key is an error.
+Everything has a default. Settings live in one YAML file, a superset of registry:2's. A file for registry:2 as a
+pull-through cache and its \`REGISTRY_…\` variables work unchanged. An unknown key is an error. If there are errors, Cistern
+prints all of them with their keys and does not start.
 
-- **Environment.** \`REGISTRY_HTTP_ADDR=:6000\` sets \`http.addr\`, and so on for every key, without regard to case; values
-  are YAML. Variables apply over the file, in the order of their names. Items of a list have their number:
-  \`REGISTRY_HTTP_TRUSTEDPROXIES_0\`. A name with dots stays as it is (\`REGISTRY_UPSTREAMS_QUAY.IO_TTL\`), which shells
-  cannot set but container runtimes can. A variable that names no key is ignored with a warning.
-  \`REGISTRY_CONFIGURATION_PATH\` names the file where the command line does not.
-- **Durations** have units: \`500ms\`, \`30s\`, \`5m\`, \`1h30m\`. As in registry:2 a bare number means nanoseconds; below
-  a millisecond it is refused as a mistake.
+- **Environment.** \`REGISTRY_HTTP_ADDR=:6000\` sets \`http.addr\`, and so on for every key. Names are case-insensitive, and
+  values are YAML. Variables override the file, in the order of their names. A number names an item of a list:
+  \`REGISTRY_HTTP_TRUSTEDPROXIES_0\`. A name with dots keeps them (\`REGISTRY_UPSTREAMS_QUAY.IO_TTL\`). Shells cannot set such
+  a variable, but container runtimes can. A variable that names no key is ignored with a warning.
+  \`REGISTRY_CONFIGURATION_PATH\` names the file if the command line does not.
+- **Durations** have units: \`500ms\`, \`30s\`, \`5m\`, \`1h30m\`. As in registry:2 a bare number means nanoseconds. A bare
+  number below a millisecond is rejected, because it is probably a mistake.
 - **Sizes** are bytes, or have units: \`500MB\` (powers of 1000), \`20GiB\` (powers of 1024).
-- **Secrets** are given by value, by environment or by file, and are \`[redacted]\` wherever a configuration is shown.
-- **Booleans** are \`true\` and \`false\`; \`yes\`, \`no\`, \`on\` and \`off\` are taken too.`;
+- **Secrets** are set by value, by environment or by file. They appear as \`[redacted]\` in every printed configuration.
+- **Booleans** are \`true\` and \`false\`; \`yes\`, \`no\`, \`on\` and \`off\` work too.`;
 
 type Row = Readonly<Record<'path' | 'type' | 'default' | 'description', string>>;
 
@@ -38,7 +38,7 @@ function honouredKeys(): string {
     .map(({ key, node }) => ({ key, node, rows: rowsOf(key, node) }))
     .filter(({ rows }) => rows.length > 0)
     .map(({ key, node, rows }) => `### \`${key}\`\n\n${leadOf(node)}\n\n${keyTable(rows)}`);
-  return ['## Honoured keys', keyTable(single), ...sections].join('\n\n');
+  return ['## Supported keys', keyTable(single), ...sections].join('\n\n');
 }
 
 function leadOf(node: DescribedNode): string {
@@ -48,7 +48,7 @@ function leadOf(node: DescribedNode): string {
 
 type DescribedNode = Exclude<KeyNode, UnsupportedNode>;
 
-/** The keys below a node. */
+/** Returns the rows of the keys below a node. */
 function rowsOf(path: string, node: KeyNode): readonly Row[] {
   if (node.kind === 'section')
     return [...node.children].flatMap(([key, child]) =>
@@ -72,7 +72,7 @@ function defaultOf(node: DescribedNode): string {
 
 function keyTable(rows: readonly Row[]): string {
   return table(
-    ['key', 'type', 'default', 'what it does'],
+    ['key', 'type', 'default', 'description'],
     rows.map((row) => [`\`${row.path}\``, row.type, row.default, row.description]),
   );
 }
@@ -83,7 +83,7 @@ function builtInTable(): string {
     url,
     aliases.map((alias) => `\`${alias}\``).join(', '),
   ]);
-  return `## Built-in upstreams\n\nServed when neither \`proxy.remoteurl\` nor \`upstreams\` is given. An upstream named \`docker.io\` always has\nthese aliases, and a name of one component such as \`nginx\` is \`library/nginx\` there.\n\n${table(['name', 'url', 'aliases'], rows)}`;
+  return `## Built-in upstreams\n\nThese upstreams apply if neither \`proxy.remoteurl\` nor \`upstreams\` is set. An upstream named \`docker.io\` always has\nthese aliases, and its names of one component, such as \`nginx\`, mean \`library/nginx\`.\n\n${table(['name', 'url', 'aliases'], rows)}`;
 }
 
 function builtInFreshness(): string {
@@ -93,9 +93,9 @@ function builtInFreshness(): string {
   ]);
   return `## Freshness of tags
 
-What holds for an upstream with neither \`freshness\` nor \`ttl\`. A whole version is not supposed to move, but does now and
-then: images are built again on a newer base. \`latest\`, branches and shortened versions are there to move. Both are kept
-when the upstream no longer has them, and served for ever while it fails. Digests never change and are never asked for again.
+These rules apply to an upstream with neither \`freshness\` nor \`ttl\`. A full version rarely moves, but images are sometimes
+rebuilt on a newer base. \`latest\`, branches and shortened versions move often. Both kinds are kept if the upstream no
+longer has them, and are served stale without limit while it fails. Digests never change and are never confirmed.
 
 ${table(['tags', 'ttl', 'stalewhilerevalidate'], rows)}`;
 }
@@ -103,12 +103,12 @@ ${table(['tags', 'ttl', 'stalewhilerevalidate'], rows)}`;
 function unsupported(): string {
   return [
     '## Keys of registry:2 that have no effect',
-    'They are accepted, with a warning at the start.',
+    'They are accepted, with a warning at startup.',
     unsupportedTable('warned', 'registry'),
-    '## Keys of registry:2 that are refused',
-    'Going on without them would do something else than the file asks for.',
+    '## Keys of registry:2 that are rejected',
+    'Cistern has no support for them, and without them it would not behave as the file requires.',
     unsupportedTable('refused', 'registry'),
-    "## Cistern's own keys that this version does not have yet",
+    "## Cistern's own keys that this version does not support yet",
     unsupportedTable('refused', 'cistern'),
   ].join('\n\n');
 }
@@ -116,7 +116,7 @@ function unsupported(): string {
 function unsupportedTable(standing: UnsupportedKey['standing'], origin: UnsupportedKey['origin']): string {
   const rows = unsupportedKeys.filter((row) => row.standing === standing && row.origin === origin);
   return table(
-    ['key', 'why'],
+    ['key', 'reason'],
     rows.map(({ path, reason }) => [`\`${path.replace('*', '<name>')}\``, `${reason.replaceAll('<', '\\<')}.`]),
   );
 }

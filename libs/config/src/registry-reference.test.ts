@@ -1,4 +1,4 @@
-// Every key of registry:2's configuration reference, versions 2.8 and 3.0, is honoured, warned about or refused.
+// Checks that every key of registry:2's configuration reference (2.8 and 3.0) is supported, warned about or rejected.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KeyNode } from './source/key-tree.ts';
@@ -152,21 +152,25 @@ policy: {repository: {classes: [image]}}
 
 const byPath = (a: Problem, b: Problem) => (a.path < b.path ? -1 : 1);
 
-test('no key of the reference is unknown or of the wrong kind; only refused ones stand in the way', () => {
+test('every key of the reference is known and valid, and only rejected keys cause problems', () => {
   const refused = unsupportedKeys.filter((row) => row.standing === 'refused' && row.origin === 'registry');
   const expected = [
     ...refused.map(({ path, reason }) => ({ path, message: reason })),
-    { path: 'auth.token', message: 'stands alone: clients log in to the token server then, and nowhere else' },
-    // It names every store, and keys that exclude one another.
+    {
+      path: 'auth.token',
+      message:
+        'excludes the other keys of auth, because clients then log in only to the token server: remove them, or auth.token',
+    },
+    // The reference names every store, and keys that exclude one another.
     { path: 'storage', message: 'must name one store, not filesystem and s3 and inmemory together' },
     {
       path: 'storage.s3.keyid',
-      message: 'objects are encrypted as the bucket does by default: make this key its default, and remove keyid',
+      message: "the bucket's default encryption applies: make this key the default of the bucket, and remove keyid",
     },
     {
       path: 'redis',
       message:
-        'needs a store that the nodes share: use storage.s3, or storage.filesystem on one machine or a shared directory, not storage.inmemory',
+        'needs a store that the nodes share: use storage.s3, or storage.filesystem on one machine or a shared directory, instead of storage.inmemory',
     },
   ];
   const pem = makeKeyPair();
@@ -175,7 +179,7 @@ test('no key of the reference is unknown or of the wrong kind; only refused ones
   assert.deepEqual([...problemsOf(reference, { files })].sort(byPath), expected.sort(byPath));
 });
 
-test('every row about a registry:2 key is met by the reference', () => {
+test('every unsupported registry:2 key occurs in the reference', () => {
   const met = new Set<string>();
   const walk = (value: RawValue, node: KeyNode): void => {
     if (node.kind === 'unsupported') met.add(node.row.path);

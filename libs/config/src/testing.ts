@@ -1,4 +1,4 @@
-// Loading a configuration from a text, for tests.
+// Loads a configuration from a text, for tests.
 import { execFileSync } from 'node:child_process';
 import type { Environment } from '@cistern/runtime/process';
 import type { Config } from './build-config.ts';
@@ -7,7 +7,7 @@ import { ConfigError, type Problem } from './source/problems.ts';
 
 export interface Given {
   readonly env?: Environment;
-  /** Files that the configuration names. */
+  /** The content of files that the configuration names, by path. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -16,7 +16,7 @@ export function load(text: string | undefined, { env = {}, files = {} }: Given =
     ...(text !== undefined && { path: 'config.yml' }),
     env,
     readFile: (path) => {
-      // Any name may come here, `valueOf` too.
+      // The name may be any text, even `valueOf`.
       const named = Object.hasOwn(files, path) ? files[path] : undefined;
       const content = path === 'config.yml' ? text : named;
       if (content === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
@@ -40,7 +40,7 @@ export function problemPaths(text: string | undefined, given: Given = {}): reado
   return problemsOf(text, given).map(({ path }) => path);
 }
 
-/** A certificate and its key, in one PEM text. */
+/** Creates a certificate and its key, in one PEM text. */
 export function makeKeyPair(): string {
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=cache.test'];
   const args = ['req', '-x509', ...newKey, '-keyout', '-', '-out', '-'];

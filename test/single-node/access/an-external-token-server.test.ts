@@ -110,5 +110,5 @@ test('a start fails without the keys, and with other authentication methods', as
   assert.match(missing.stderr, /auth\.token: the file \S+bundle\.pem does not exist/);
   const both = await start({ ...auth, robots: true });
   assert.equal(both.code, 1);
-  assert.match(both.stderr, /auth\.token: stands alone/);
+  assert.match(both.stderr, /auth\.token: excludes the other keys of auth/);
 });

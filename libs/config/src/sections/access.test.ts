@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load, problemPaths } from '../testing.ts';
 
-test('without rules everything is allowed', () => {
+test('everything is allowed without rules', () => {
   assert.deepEqual(load(undefined).access, { fallback: 'allow', rules: [] });
 });
 
-test('rules are taken as they are; a rule without images is about all', () => {
+test('rules are kept unchanged, and a rule without images matches all images', () => {
   const { access } = load(`
     access:
       default: deny
@@ -25,7 +25,7 @@ test('rules are taken as they are; a rule without images is about all', () => {
   });
 });
 
-test('what is no rule is told', () => {
+test('invalid rules are rejected with their paths', () => {
   assert.deepEqual(
     problemPaths(
       'access: { default: maybe, rules: [{ images: a }, { action: deny, networks: [x], platforms: [linux] }] }',

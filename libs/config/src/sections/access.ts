@@ -1,36 +1,36 @@
-// Which images may be pulled through this cache, by whom and from where.
+// The section `access`: rules for the images that clients may pull, by user and network.
 import type { z } from 'zod';
 import { choice, listOf, network, openSection, platformPattern, section, text } from '../values/values.ts';
 
-const rule = openSection('A rule. It fits if all that it names fits.', {
-  action: choice('What becomes of a pull that it fits.', ['allow', 'deny']),
+const rule = openSection('A rule. It matches a pull if all of its keys match.', {
+  action: choice('Allows or denies the pulls that match the rule.', ['allow', 'deny']),
   images: listOf(
-    'Patterns of `<upstream>/<repository>` or `<upstream>/<repository>:<tag>`, as a shell has them: `*` passes no slash, `**` does. In a rule that denies, `*` passes slashes too.',
+    'Shell patterns of `<upstream>/<repository>` or `<upstream>/<repository>:<tag>`. `**` matches slashes. `*` matches slashes only in a rule that denies.',
     text('For example `docker.io/library/*` or `**:latest`.'),
   ).prefault(['**']),
   users: listOf(
     {
-      text: 'Patterns of names as they stand in the log: users by their own, others as `robot:<name>` and `oidc:<issuer>/<sub>`. `*` passes slashes only in a rule that denies.',
-      default: 'everybody',
+      text: 'Shell patterns of names, as in the log: the name of a user, `robot:<name>` or `oidc:<issuer>/<sub>`. `*` matches slashes only in a rule that denies.',
+      default: 'all clients',
     },
-    text('For example `ada` or `robot:ci-*`; who shows nothing is called `anonymous`.'),
+    text('For example `ada` or `robot:ci-*`; a client without credentials is `anonymous`.'),
   ).optional(),
   networks: listOf(
-    { text: 'Where clients come from.', default: 'everywhere' },
+    { text: 'Networks of clients.', default: 'all networks' },
     network('Addresses of clients.'),
   ).optional(),
   platforms: listOf(
-    { text: 'Patterns of platforms; a variant need not be named.', default: 'all' },
+    { text: 'Patterns of platforms. The variant is optional.', default: 'all platforms' },
     platformPattern('For example `windows/*` or `linux/amd64`.'),
   ).optional(),
-  reason: text({ text: 'What a client is told that is denied.', default: 'only that it may not' }).optional(),
+  reason: text({ text: 'The message for a denied client.', default: 'a message without a reason' }).optional(),
 });
 
 export const accessSection = section(
-  'Which images may be pulled, for manifests and blobs alike, cached or not. The first rule that fits decides. Rules about tags decide on pulls by tag: what is asked for by digest is allowed where any tag of the repository is. So do rules about platforms on what an index that is cached says the platform of.',
+  'The images that clients may pull. Rules apply to manifests and blobs, cached or not. The first matching rule decides. Rules with tags apply to pulls by tag. A pull by digest is allowed if any tag of the repository is allowed. Rules with platforms apply to manifests whose platform is known from a cached index.',
   {
-    default: choice('What becomes of pulls that no rule fits.', ['allow', 'deny']).prefault('allow'),
-    rules: listOf('The rules, in the order in which they are asked.', rule).prefault([]),
+    default: choice('Allows or denies pulls that match no rule.', ['allow', 'deny']).prefault('allow'),
+    rules: listOf('The rules, in the order of evaluation.', rule).prefault([]),
   },
 );
 

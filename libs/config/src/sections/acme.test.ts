@@ -8,7 +8,7 @@ const acmeOf = (text: string) => {
 };
 const problems = (text: string) => problemPaths(`http: {tls: {letsencrypt: {${text}}}}`);
 
-test("registry:2's keys mean what they meant, and the names are all it takes", () => {
+test("registry:2's keys keep their meaning, and hosts alone are sufficient", () => {
   assert.deepEqual(acmeOf('hosts: [Cache.Example.com, cache.example.com]'), {
     kind: 'acme',
     hosts: ['cache.example.com'],
@@ -24,7 +24,7 @@ test("registry:2's keys mean what they meant, and the names are all it takes", (
   assert.equal(acmeOf(''), undefined);
 });
 
-test('other challenges', () => {
+test('the challenges http-01 and dns-01 have their own keys', () => {
   assert.deepEqual(acmeOf('hosts: a.test, challenge: http-01, httpaddr: ":8080"')?.challenge, {
     kind: 'http-01',
     address: { kind: 'tcp', host: undefined, port: 8080 },
@@ -34,7 +34,7 @@ test('other challenges', () => {
   assert.deepEqual(dns.challenge, { kind: 'dns-01', program: '/hook', waitMs: 120_000 });
 });
 
-test('what cannot be got is told', () => {
+test('hosts and challenges that cannot be proven are rejected', () => {
   assert.deepEqual(problems('cachefile: /c'), ['http.tls.letsencrypt.hosts']);
   for (const host of ['10.0.0.1', '"*.a.test"', 'a..test', 'a_b.test', '"https://a.test"'])
     assert.deepEqual(problems(`hosts: [${host}]`), ['http.tls.letsencrypt.hosts'], host);
@@ -48,7 +48,7 @@ test('what cannot be got is told', () => {
   assert.match(message, /must be one of tls-alpn-01, http-01, dns-01/);
 });
 
-test('an authority may want to know whose the account is', () => {
+test('external account binding needs both a key id and a key', () => {
   const bound = acmeOf('hosts: [a.test], eabkid: us, eabhmackey: c2VjcmV0')?.externalAccount;
   assert.deepEqual([bound?.kid, bound?.hmacKey.reveal()], ['us', 'c2VjcmV0']);
   assert.doesNotMatch(JSON.stringify(bound), /c2VjcmV0/);
@@ -57,7 +57,7 @@ test('an authority may want to know whose the account is', () => {
   assert.deepEqual(problems('hosts: [a.test], eabkid: us, eabhmackey: "no key"'), ['http.tls.letsencrypt.eabhmackey']);
 });
 
-test('a certificate of files wins, as in registry:2, with a warning', () => {
+test('certificate files take precedence over ACME with a warning, as in registry:2', () => {
   const files = { '/p': makeKeyPair() };
   const { http, warnings } = load('http: {tls: {certificate: /p, key: /p, letsencrypt: {hosts: [a.test]}}}', { files });
   assert.equal(http.tls?.certificates.kind, 'files');

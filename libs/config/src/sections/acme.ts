@@ -1,4 +1,4 @@
-// Certificates by ACME: registry:2's `letsencrypt`, and what it lacks.
+// The section `letsencrypt`: certificates by ACME, with registry:2's keys and further ones.
 import { isIP } from 'node:net';
 import type { z } from 'zod';
 import type { TcpAddress } from '@cistern/runtime/process';
@@ -9,31 +9,31 @@ import { chooseSecret, readTcpAddress, type SectionContext } from './context.ts'
 const letsEncrypt = 'https://acme-v02.api.letsencrypt.org/directory';
 
 export const letsEncryptSection = section(
-  "Certificates by ACME, from Let's Encrypt or another authority, whose terms are agreed to by this. Renewed with a third of their life left.",
+  "Certificates by ACME, from Let's Encrypt or another authority. With this section you accept the authority's terms. Certificates are renewed when a third of their lifetime is left.",
   {
-    hosts: listOf('Names to get one certificate for; `*.example.com` too, with `dns-01`.', text('A name.')).prefault(
-      [],
-    ),
-    email: text("The address of the account, for the authority's notes.").optional(),
-    directoryurl: text('The directory of the authority.').prefault(letsEncrypt),
+    hosts: listOf('Names for one certificate. `*.example.com` needs `dns-01`.', text('A name.')).prefault([]),
+    email: text('The email address of the account, for notices of the authority.').optional(),
+    directoryurl: text('The directory URL of the authority.').prefault(letsEncrypt),
     eabkid: text(
-      'For an authority that wants to know whose the account is (external account binding): what it calls you.',
+      'The key identifier of your account, for an authority that requires external account binding.',
     ).optional(),
-    eabhmackey: secret('The key that it has given you for that, in base64url.').optional(),
-    eabhmackeyfile: filePath('A file that holds it.').optional(),
+    eabhmackey: secret('The key of that account in base64url, as the authority shows it.').optional(),
+    eabhmackeyfile: filePath('A file with the key.').optional(),
     cachefile: filePath({
-      text: 'The directory where a single node keeps the account and the certificate; it is created. The nodes of a cluster keep them in the store, sealed.',
-      default: 'a directory beside the index',
+      text: 'The directory where a single node keeps the account and the certificate. It is created. The nodes of a cluster keep them in the store, sealed.',
+      default: 'a directory next to the index',
     }).optional(),
     challenge: choice(
-      'How names are proven: by a handshake at port 443 of each, by a request at port 80 of each, or by records in the DNS.',
+      'The proof of the names: a handshake at port 443 (`tls-alpn-01`), a request at port 80 (`http-01`), or a DNS record (`dns-01`).',
       ['tls-alpn-01', 'http-01', 'dns-01'],
     ).prefault('tls-alpn-01'),
-    httpaddr: text('With `http-01`: where its requests are answered, and nothing else.').prefault(':80'),
+    httpaddr: text(
+      'With `http-01`: the address of a listener that answers only the requests of the authority.',
+    ).prefault(':80'),
     dnshook: program(
-      'With `dns-01`: an executable that is called as `<hook> present|cleanup <name of the TXT record> <value>`.',
+      'With `dns-01`: an executable. Cistern runs `<hook> present|cleanup <name of the TXT record> <value>`.',
     ).optional(),
-    dnswait: duration('With `dns-01`: how long after that the authority sees the record.').prefault('30s'),
+    dnswait: duration('With `dns-01`: the time after the hook until the authority can see the record.').prefault('30s'),
   },
 );
 
@@ -43,7 +43,7 @@ export interface AcmeConfig {
   /** External account binding (RFC 8555, 7.3.4): `hmacKey` is base64url. */
   readonly externalAccount: { readonly kid: string; readonly hmacKey: Secret } | undefined;
   readonly directoryUrl: string;
-  /** `undefined`: beside the index. */
+  /** `undefined` means next to the index. */
   readonly directory: string | undefined;
   readonly challenge:
     | { readonly kind: 'tls-alpn-01' }
@@ -54,7 +54,7 @@ export interface AcmeConfig {
 const path = 'http.tls.letsencrypt';
 const hostPattern = /^(?:\*\.)?(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/;
 
-/** `undefined`: as in registry:2, a section that says nothing is none. */
+/** Returns `undefined` for a section without content, which counts as absent, as in registry:2. */
 export function buildAcme(acme: z.output<typeof letsEncryptSection>, context: SectionContext): AcmeConfig | undefined {
   const { email, directoryurl, cachefile } = acme;
   const hosts = [...new Set(acme.hosts.map((host) => host.toLowerCase()))];
@@ -65,9 +65,9 @@ export function buildAcme(acme: z.output<typeof letsEncryptSection>, context: Se
   }
   for (const host of hosts)
     if (!hostPattern.test(host) || isIP(host) !== 0)
-      context.report(`${path}.hosts`, `must be names of hosts, for example cache.example.com, not "${host}"`);
+      context.report(`${path}.hosts`, `must be host names, for example cache.example.com, not "${host}"`);
     else if (host.startsWith('*.') && acme.challenge !== 'dns-01')
-      context.report(`${path}.hosts`, `${host} can be proven by dns-01 alone: set challenge to it, and dnshook`);
+      context.report(`${path}.hosts`, `${host} can only be proven by dns-01: set challenge: dns-01, and dnshook`);
   if (URL.parse(directoryurl)?.protocol !== 'https:')
     context.report(`${path}.directoryurl`, `must be a URL that begins with https://, for example ${letsEncrypt}`);
   const challenge = buildChallenge(acme, context);
@@ -95,7 +95,7 @@ function buildChallenge(
   context: SectionContext,
 ): AcmeConfig['challenge'] {
   if (challenge !== 'dns-01' && dnshook !== undefined)
-    context.report(`${path}.dnshook`, 'needs challenge: dns-01; nothing would call it');
+    context.report(`${path}.dnshook`, 'has no effect without dns-01: set challenge: dns-01, or remove dnshook');
   switch (challenge) {
     case 'tls-alpn-01':
       return { kind: challenge };

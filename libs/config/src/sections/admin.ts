@@ -3,16 +3,17 @@ import { filePath, openSection, section, text } from '../values/values.ts';
 import { type OptionalListener, readListener, type SectionContext } from './context.ts';
 
 export const adminSection = section(
-  'The admin server, of `cistern admin` and of a single process: the console for operators at `/console/`, and its API.',
+  'The admin server of `cistern admin` and of a single process. It serves the console for operators at `/console/`, and the admin API.',
   {
     addr: text({
-      text: 'Where it listens: `host:port` or `:port`; `""` for nowhere. A default address that is taken does not stop a single process.',
-      default: '`127.0.0.1:5003`, for this machine alone; with `redis`, for the nodes of a cluster, `:5003`',
+      text: 'The address to listen on: `host:port` or `:port`. `""` disables the listener. A single process starts without it if the default address is in use.',
+      default: '`127.0.0.1:5003`, only for this machine; with `redis` `:5003`, for the nodes of a cluster',
     }).optional(),
     htpasswd: openSection(
       {
-        text: 'Operators, with passwords that the file holds hashed by bcrypt. `cistern user add` makes it.',
-        default: "in a cluster only who has its secret gets in; in a single process this machine's users may look",
+        text: 'Operators with passwords, in a file with bcrypt hashes. `cistern user add` creates it.',
+        default:
+          "in a cluster only holders of the cluster's secret have access; in a single process users of this machine have read access",
       },
       { path: filePath('The file. It is read again when it changes.') },
     ).optional(),
@@ -20,7 +21,7 @@ export const adminSection = section(
 );
 
 export interface AdminConfig extends OptionalListener {
-  /** `undefined`: no operator has a password. */
+  /** `undefined` means that no operator has a password. */
   readonly htpasswd: { readonly path: string } | undefined;
 }
 

@@ -1,12 +1,12 @@
-// What is written down for those who ask later.
+// The section `audit`: the audit log.
 import { filePath, section } from '../values/values.ts';
 
 export const auditSection = section(
-  'Who was turned away and why, who was given a token, what operators asked for, and each minute what each client has had: a line of JSON each.',
+  'The audit log, with one JSON object per line. It records rejected requests with the reason, issued tokens, actions of operators, and the traffic of each client per minute.',
   {
     path: filePath({
-      text: 'The file, which is made if need be, appended to, and opened again when it has been moved away.',
-      default: 'nothing is written',
+      text: 'The file. It is created if missing, appended to, and opened again after it was moved.',
+      default: 'no audit log',
     }).optional(),
   },
 );

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load, problemPaths } from '../testing.ts';
 
-test('without a section everybody may pull', () => {
+test('all clients may pull without a section', () => {
   for (const text of ['{}', 'auth: {}', 'auth:']) assert.equal(load(text).auth.htpasswd, undefined);
 });
 
-test('users are in a file, which is not read here: workers need not have it', () => {
+test('loadConfig does not read the file of users, so that workers need not have it', () => {
   const { auth } = load('auth: {htpasswd: {realm: The cache, path: /users}}');
   assert.deepEqual(auth.htpasswd, { realm: 'The cache', path: '/users' });
 });
 
-test('what is missing or cannot be shown is told', () => {
+test('missing keys and realms that a header cannot contain are rejected', () => {
   assert.deepEqual(problemPaths('auth: htpasswd'), ['auth.htpasswd.realm', 'auth.htpasswd.path']);
   assert.deepEqual(problemPaths('auth: {htpasswd: {path: /users}}'), ['auth.htpasswd.realm']);
   assert.deepEqual(problemPaths('auth: {htpasswd: {realm: r}}'), ['auth.htpasswd.path']);
@@ -20,7 +20,7 @@ test('what is missing or cannot be shown is told', () => {
   assert.deepEqual(problemPaths('auth: {users: {}}'), ['auth.users']);
 });
 
-test('tokens are given out for something to log in with', () => {
+test('the token server needs a way to log in', () => {
   const users = 'htpasswd: {realm: r, path: /users}';
   const tokenServer = (text: string) => load(`auth: {${users}, tokenserver: {${text}}}`).auth.tokenServer;
   assert.deepEqual(tokenServer(''), { url: undefined, service: 'cistern', lifetimeMs: 300_000 });
@@ -35,7 +35,7 @@ test('tokens are given out for something to log in with', () => {
     assert.deepEqual(problemPaths(`auth: {${users}, tokenserver: {${key}: ${value}}}`), [`auth.tokenserver.${key}`]);
 });
 
-test('robots alone are something to log in with', () => {
+test('robots alone are a way to log in', () => {
   const { auth } = load('auth: {robots: true, tokenserver: {}}');
   assert.equal(auth.robots, true);
   assert.equal(auth.realm, 'cistern');

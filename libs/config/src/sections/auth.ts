@@ -1,4 +1,4 @@
-// Who may pull at all.
+// The section `auth`: authentication of clients.
 import type { z } from 'zod';
 import { isHeader } from '../values/header-syntax.ts';
 import { duration, filePath, flag, openSection, section, serverUrl, text } from '../values/values.ts';
@@ -8,30 +8,30 @@ import { buildToken, type ExternalTokensConfig, tokenSection } from './token.ts'
 import type { UpstreamConfig } from './upstreams.ts';
 
 export const authSection = section(
-  { text: 'Who may pull.', default: 'everybody, whatever they show' },
+  { text: 'Authentication of clients.', default: 'all clients may pull, and their credentials are ignored' },
   {
     htpasswd: openSection(
-      'Users with passwords, which the file holds hashed by bcrypt (`htpasswd -B`), of a cost of 14 at most.',
+      'Users with passwords, in a file with bcrypt hashes (`htpasswd -B`) of a cost of at most 14.',
       {
-        realm: text('What clients show to people who are asked for a password.'),
+        realm: text('The name of the cache in password prompts of clients.'),
         path: filePath('The file. It is read again when it changes.'),
       },
     ).optional(),
     token: tokenSection,
-    robots: flag('Lets robots in, with a token of `cistern token create` for a password.').prefault('false'),
+    robots: flag('Accepts tokens of `cistern token create` as passwords.').prefault('false'),
     oidc: oidcSection,
     tokenserver: openSection(
       {
-        text: 'Has clients exchange what they log in with for an access token, at `/token` of this cache. `{}` is enough.',
-        default: 'clients show their passwords with every request',
+        text: 'Clients exchange their credentials for an access token, at `/token` of this cache. `{}` is sufficient.',
+        default: 'clients send their passwords with every request',
       },
       {
         url: serverUrl({
-          text: 'Where clients reach this cache, for example `https://cache.example.com`.',
-          default: 'the host that a client has asked; where a proxy ends TLS it has to be one of `http.trustedproxies`',
+          text: 'The URL of this cache for clients, for example `https://cache.example.com`.',
+          default: "the host of the client's request; a proxy that terminates TLS must be in `http.trustedproxies`",
         }).optional(),
-        service: text('What this cache is called in tokens.').prefault('cistern'),
-        lifetime: duration('How long an access token is good; so long a user who was removed may go on.').prefault(
+        service: text('The name of this cache in tokens.').prefault('cistern'),
+        lifetime: duration('The lifetime of an access token. A removed user keeps access for this time.').prefault(
           '5m',
         ),
       },
@@ -44,7 +44,7 @@ interface HtpasswdConfig {
 }
 
 interface TokenServerConfig {
-  /** Of the place where tokens are; `undefined`: at the host that a client has asked. */
+  /** The URL of the token endpoint. `undefined` means the host of the client's request. */
   readonly url: string | undefined;
   readonly service: string;
   readonly lifetimeMs: number;
@@ -52,12 +52,12 @@ interface TokenServerConfig {
 
 export interface AuthConfig {
   readonly htpasswd: HtpasswdConfig | undefined;
-  /** Alone. */
+  /** Excludes the other ways to log in. */
   readonly externalTokens: ExternalTokensConfig | undefined;
   readonly robots: boolean;
   readonly oidc: readonly OidcIssuerConfig[];
   readonly tokenServer: TokenServerConfig | undefined;
-  /** Characters that a header can hold. */
+  /** Contains only characters that a header may contain. */
   readonly realm: string;
 }
 
@@ -68,15 +68,15 @@ export function buildAuth(auth: z.output<typeof authSection>, context: SectionCo
   const { htpasswd, token, robots, tokenserver } = auth;
   const oidc = buildOidc(auth.oidc, context);
   if (token !== undefined && (htpasswd !== undefined || robots || oidc.length > 0 || tokenserver !== undefined))
-    context.report('auth.token', 'stands alone: clients log in to the token server then, and nowhere else');
+    context.report(
+      'auth.token',
+      'excludes the other keys of auth, because clients then log in only to the token server: remove them, or auth.token',
+    );
   for (const key of ['realm', 'service'] as const)
     if (token !== undefined) checkHeaderText(context, `auth.token.${key}`, token[key]);
   if (htpasswd !== undefined) checkHeaderText(context, 'auth.htpasswd.realm', htpasswd.realm);
   if (tokenserver !== undefined && htpasswd === undefined && !robots)
-    context.report(
-      'auth.tokenserver',
-      'needs something that clients can log in with: add auth.htpasswd or auth.robots',
-    );
+    context.report('auth.tokenserver', 'needs a way for clients to log in: add auth.htpasswd or auth.robots');
   return {
     htpasswd,
     externalTokens: token && buildToken(token, context),
@@ -87,7 +87,7 @@ export function buildAuth(auth: z.output<typeof authSection>, context: SectionCo
   };
 }
 
-/** One header says who somebody is: it cannot be said to us and to an upstream as well. */
+/** Reports `access: verify` together with `auth`: the one Authorization header cannot be for us and for an upstream. */
 export function checkNoVerified(
   auth: AuthConfig,
   upstreams: readonly Pick<UpstreamConfig, 'name' | 'rememberAccessMs'>[],
@@ -99,7 +99,7 @@ export function checkNoVerified(
   if (verified === undefined || isOpen) return;
   context.report(
     `upstreams.${verified.name}.access`,
-    '`verify` and `auth` exclude each other: what clients show in the one Authorization header would be for both',
+    '`verify` and `auth` exclude each other, because both need the Authorization header of clients: remove one of them',
   );
 }
 
@@ -115,5 +115,6 @@ function buildTokenServer(
 
 function checkHeaderText(context: SectionContext, path: string, value: string): void {
   if (value.trim() === '') return context.report(path, 'must not be empty');
-  if (!isHeader('www-authenticate', value)) context.report(path, 'has characters that a header cannot hold');
+  if (!isHeader('www-authenticate', value))
+    context.report(path, 'has characters that a header must not contain: remove them');
 }

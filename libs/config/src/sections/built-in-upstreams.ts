@@ -1,4 +1,4 @@
-// The registries that are served when none is configured, and the names by which each is known.
+// The built-in upstreams, which apply if none is configured, and their aliases.
 
 export interface BuiltInUpstream {
   readonly url: string;
@@ -17,7 +17,7 @@ export const builtInUpstreams: Readonly<Record<string, BuiltInUpstream>> = {
   'public.ecr.aws': { url: 'https://public.ecr.aws', aliases: [] },
 };
 
-/** The upstream a host belongs to: Docker Hub's hosts are one, any other host (with its port) is its own name. */
+/** Returns the upstream of a host. Docker Hub's hosts are one upstream; any other host, with its port, is its own name. */
 export function upstreamNameOf(host: string): string {
   const lower = host.toLowerCase();
   return builtInUpstreams[dockerHub]?.aliases.includes(lower) ? dockerHub : lower;

@@ -5,7 +5,7 @@ import { load, problemPaths, problemsOf } from '../testing.ts';
 const secret = '0123456789abcdef';
 const redis = 'redis: {addr: "redis:6379"}';
 
-test('takes the secret by value, by file and by environment', () => {
+test('the secret is set by value, by file or by environment', () => {
   assert.equal(load(`${redis}\ncluster: {secret: ${secret}}`).cluster?.secret.reveal(), secret);
   const files = { '/run/secrets/cistern': `${secret}\n` };
   assert.equal(
@@ -16,12 +16,12 @@ test('takes the secret by value, by file and by environment', () => {
   assert.equal(load(redis, { env }).cluster?.secret.reveal(), secret);
 });
 
-test('says how to make a secret where there is none, or one that is too short', () => {
+test('a missing or short secret is rejected with the command to create one', () => {
   assert.match(problemsOf(`${redis}\ncluster: {}`)[0]?.message ?? '', /openssl rand -hex 32$/);
   const [problem, ...others] = problemsOf(`${redis}\ncluster: {secret: hunter2}`);
   assert.equal(others.length, 0);
   assert.equal(problem?.path, 'cluster.secret');
-  assert.match(problem.message, /at least 16 bytes, not 7; make one with: openssl rand -hex 32$/);
+  assert.match(problem.message, /at least 16 bytes, not 7; create one with: openssl rand -hex 32$/);
   assert.doesNotMatch(problem.message, /hunter2/);
   assert.deepEqual(problemPaths(`${redis}\ncluster: {secretfile: /s}`, { files: { '/s': 'short\n' } }), [
     'cluster.secretfile',
@@ -29,7 +29,7 @@ test('says how to make a secret where there is none, or one that is too short', 
   assert.deepEqual(problemPaths(`${redis}\ncluster: {secretfile: /gone}`), ['cluster.secretfile']);
 });
 
-test('nodes need Redis, and a store that they share', () => {
+test('a cluster needs Redis and a shared store', () => {
   assert.deepEqual(problemPaths(`cluster: {secret: ${secret}}`), ['cluster']);
   assert.deepEqual(problemPaths(`${redis}\nstorage: inmemory`), ['redis']);
   assert.equal(load(`${redis}\nstorage: {filesystem: {rootdirectory: /shared}}`).storage.kind, 'filesystem');
@@ -38,7 +38,7 @@ test('nodes need Redis, and a store that they share', () => {
   assert.equal(load(s3).redis, undefined);
 });
 
-test('a Redis without a secret is for one node, and that is said', () => {
+test('a Redis without a secret causes a warning, because it is for one node', () => {
   assert.deepEqual(
     load(redis).warnings.map(({ path }) => path),
     ['redis'],
@@ -46,7 +46,7 @@ test('a Redis without a secret is for one node, and that is said', () => {
   assert.deepEqual(load(`${redis}\ncluster: {secret: ${secret}}`).warnings, []);
 });
 
-test('a worker has an address of its own, and a name that others reach it by', () => {
+test('a worker has its own address and an advertised URL', () => {
   const { worker } = load('worker: {addr: "127.0.0.1:7002", advertise: "http://worker-1:7002/"}');
   assert.deepEqual(worker.address, { kind: 'tcp', host: '127.0.0.1', port: 7002 });
   assert.equal(worker.advertise, 'http://worker-1:7002');
@@ -55,7 +55,7 @@ test('a worker has an address of its own, and a name that others reach it by', (
   assert.deepEqual(problemPaths('worker: {addr: "5002"}\nadmin: {addr: "5003"}'), ['worker.addr', 'admin.addr']);
 });
 
-test('the admin server of a single process is for its machine, and may be nowhere; that of a cluster is for its nodes', () => {
+test('the admin server listens on loopback or not at all in a single process, and on all addresses in a cluster', () => {
   assert.equal(load('admin: {addr: ""}').admin.address, undefined);
   const { admin } = load(`${redis}\ncluster: {secret: ${secret}}\nadmin: {htpasswd: {path: /operators}}`);
   assert.deepEqual(admin, {
@@ -65,7 +65,7 @@ test('the admin server of a single process is for its machine, and may be nowher
   });
 });
 
-test('TLS between nodes is a certificate with its key, and mutual with an authority', () => {
+test('TLS between nodes needs a certificate with its key, and is mutual with a CA', () => {
   const files = { '/c': 'certificate', '/k': 'hunter2', '/ca': 'authority' };
   const { tls } = load('worker: {tls: {certificate: /c, key: /k, ca: /ca}}', { files }).worker;
   assert.equal(tls?.certificate, 'certificate');
@@ -79,7 +79,7 @@ test('TLS between nodes is a certificate with its key, and mutual with an author
   ]);
 });
 
-test('the PROXY protocol is believed only of named proxies', () => {
+test('the PROXY protocol needs trusted proxies', () => {
   const { http } = load('http: {reuseport: true, proxyprotocol: true, trustedproxies: [10.0.0.0/8]}');
   assert.equal(http.reusePort, true);
   assert.equal(http.proxyProtocol, true);

@@ -1,16 +1,16 @@
-// The secret of a cluster, and the rules between the sections that make one.
+// The section `cluster`: the secret of a cluster. Also checks the rules between the sections of a cluster.
 import type { z } from 'zod';
 import type { Secret } from '../values/secrets.ts';
 import { filePath, openSection, secret } from '../values/values.ts';
 import { chooseSecret, type SectionContext } from './context.ts';
 
 export const clusterSection = openSection(
-  { text: 'Running several nodes, which share `redis` and the store.', default: 'one node' },
+  { text: 'A cluster of several nodes, which share `redis` and the store.', default: 'a single node' },
   {
     secret: secret(
-      'Opens the workers to the frontends and seals secrets in Redis: the same on all nodes, at least 16 bytes. `openssl rand -hex 32` makes one.',
+      'The secret of the cluster, the same on all nodes, at least 16 bytes. It authenticates nodes to each other and seals secrets in Redis. `openssl rand -hex 32` creates one.',
     ).optional(),
-    secretfile: filePath('A file that holds the secret.').optional(),
+    secretfile: filePath('A file with the secret.').optional(),
   },
 ).optional();
 
@@ -20,7 +20,7 @@ export interface ClusterConfig {
 }
 
 const minSecretBytes = 16;
-const howToMakeOne = 'make one with: openssl rand -hex 32';
+const howToCreateOne = 'create one with: openssl rand -hex 32';
 
 export function buildCluster(
   cluster: NonNullable<z.output<typeof clusterSection>>,
@@ -30,16 +30,16 @@ export function buildCluster(
   const key = cluster.secretfile === undefined ? 'cluster.secret' : 'cluster.secretfile';
   if (chosen === undefined) {
     if (cluster.secretfile === undefined)
-      context.report(key, `is required, or secretfile, the same on all nodes; ${howToMakeOne}`);
+      context.report(key, `is required (or secretfile), the same on all nodes; ${howToCreateOne}`);
     return undefined;
   }
   const bytes = Buffer.byteLength(chosen.reveal());
   if (bytes < minSecretBytes)
-    context.report(key, `must have at least ${minSecretBytes} bytes, not ${bytes}; ${howToMakeOne}`);
+    context.report(key, `must have at least ${minSecretBytes} bytes, not ${bytes}; ${howToCreateOne}`);
   return { secret: chosen };
 }
 
-/** Rules between the sections that make a cluster of nodes. */
+/** Checks the rules between the sections of a cluster. */
 export function checkCluster(
   { storesInMemory, workerPort }: { readonly storesInMemory: boolean; readonly workerPort: number | undefined },
   context: SectionContext,
@@ -48,15 +48,15 @@ export function checkCluster(
   if (hasRedis && storesInMemory)
     context.report(
       'redis',
-      'needs a store that the nodes share: use storage.s3, or storage.filesystem on one machine or a shared directory, not storage.inmemory',
+      'needs a store that the nodes share: use storage.s3, or storage.filesystem on one machine or a shared directory, instead of storage.inmemory',
     );
   if (hasRedis && !hasCluster)
     context.warn(
       'redis',
-      'only one node may use it: several need cluster.secretfile too, to follow the fetches of each other',
+      'only one node may use it without a cluster secret: for several nodes set cluster.secretfile',
     );
   if (hasCluster && !hasRedis)
-    context.report('cluster', 'needs redis, where the nodes share their index and their jobs: add redis.addrs');
+    context.report('cluster', 'needs redis, in which the nodes share their index and their jobs: set redis.addrs');
   if (hasCluster && workerPort === 0)
-    context.report('worker.addr', 'must name the port, because other nodes have to find it, for example :5002');
+    context.report('worker.addr', 'must have a fixed port, because other nodes connect to it, for example :5002');
 }

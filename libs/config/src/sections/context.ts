@@ -1,23 +1,23 @@
-// What a section needs beside its own values to be built.
+// The context in which sections are built, and helpers to read files, addresses and secrets.
 import { parseTcpAddress } from '../values/addresses.ts';
 import type { TcpAddress, Environment } from '@cistern/runtime/process';
 import { createSecret, type Secret } from '../values/secrets.ts';
 
 export interface SectionContext {
-  /** Reports a problem that no single value has by itself. */
+  /** Reports a problem that a single value's schema cannot find. */
   report(path: string, message: string): void;
-  /** Says what was understood but has no effect. */
+  /** Warns about a valid setting without effect. */
   warn(path: string, message: string): void;
-  /** Whether the file or the environment has this section. Other checks report what is wrong inside it. */
+  /** Returns whether the file or the environment has this section. Other checks report problems inside it. */
   isPresent(section: string): boolean;
-  /** For what other programs read from the environment too. */
+  /** The environment, for variables that other programs read too. */
   readonly env: Environment;
-  /** The text of a file that the configuration names; rejects by throwing. */
+  /** Returns the text of a file that the configuration names. Throws if it cannot be read. */
   readFile(path: string): string;
   readonly defaults: { readonly rootDirectory: string };
 }
 
-/** The text of a named file; `undefined`: none is named, or a reported problem. */
+/** Returns the text of a named file. Returns `undefined` if none is named, or after it reported a problem. */
 export function readNamedFile(context: SectionContext, key: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {
@@ -30,15 +30,15 @@ export function readNamedFile(context: SectionContext, key: string, path: string
   }
 }
 
-/** PEM. */
+/** A certificate and its private key, in PEM. */
 export interface KeyPair {
   readonly certificate: string;
   readonly key: Secret;
 }
 
 /**
- * A pair of PEM files, of which neither is any use without the other; `undefined`: not given, or a reported problem. `files`:
- * the certificate by its key below `path`, then its private key.
+ * Reads a certificate and its private key from PEM files; each needs the other. Returns `undefined` if none is named, or after
+ * it reported a problem. `files` has the path of the certificate by its key below `path`, then that of the private key.
  */
 export function readKeyPair(
   context: SectionContext,
@@ -47,13 +47,14 @@ export function readKeyPair(
 ): KeyPair | undefined {
   const names = Object.keys(files);
   const missing = names.filter((name) => files[name] === undefined);
-  if (missing.length === 1) context.report(`${path}.${missing[0]}`, `is required: ${names.join(' and ')} go together`);
+  if (missing.length === 1)
+    context.report(`${path}.${missing[0]}`, `is required: ${names.join(' and ')} must be set together`);
   if (missing.length > 0) return undefined;
   const [certificate, key] = names.map((name) => readNamedFile(context, `${path}.${name}`, files[name]));
   return certificate === undefined || key === undefined ? undefined : { certificate, key: createSecret(key) };
 }
 
-/** The address of a listener, or a reported problem and any address. */
+/** Returns the address of a listener. After it reported a problem it returns an arbitrary address. */
 export function readTcpAddress(context: SectionContext, key: string, text: string): TcpAddress {
   try {
     return parseTcpAddress(text);
@@ -64,13 +65,13 @@ export function readTcpAddress(context: SectionContext, key: string, text: strin
 }
 
 export interface OptionalListener {
-  /** `undefined`: no such listener. */
+  /** `undefined` means no such listener. */
   readonly address: TcpAddress | undefined;
-  /** Whether the user named the address; if not, that it is taken must not stop a single process. */
+  /** Whether the user configured the address. If not, a single process starts although the address is in use. */
   readonly explicit: boolean;
 }
 
-/** `""` is nowhere. */
+/** Reads the address of an optional listener. `""` means no listener. */
 export function readListener(
   context: SectionContext,
   key: string,
@@ -81,14 +82,14 @@ export function readListener(
   return { address, explicit: given !== undefined };
 }
 
-/** A secret given by value or by file (one of them); a line break at the end of the file does not count. */
+/** Returns a secret that is set either by value or by file. Ignores a line break at the end of the file. */
 export function chooseSecret(
   context: SectionContext,
   key: string,
   given: { readonly value: Secret | undefined; readonly file: string | undefined },
 ): Secret | undefined {
   if (given.value !== undefined && given.file !== undefined)
-    context.report(`${key}file`, `cannot be given together with ${key}`);
+    context.report(`${key}file`, `cannot be combined with ${key}: remove one of them`);
   if (given.file === undefined) return given.value;
   const text = readNamedFile(context, `${key}file`, given.file);
   return text === undefined ? undefined : createSecret(text.replace(/\r?\n$/, ''));

@@ -7,7 +7,7 @@ const dayMs = 86_400_000;
 const offline = (text: string) => load(text).upstreams.map(({ name, isOffline }) => [name, isOffline]);
 const upstreamOf = (text: string) => load(text).upstreams[0] ?? assert.fail();
 
-test('without a word, versions are believed for a day and the rest for a minute', () => {
+test('versions are fresh for a day and other tags for a minute by default', () => {
   for (const { freshness, lists, isOffline } of load('').upstreams) {
     assert.deepEqual(freshness, defaultFreshness);
     assert.deepEqual(
@@ -21,7 +21,7 @@ test('without a word, versions are believed for a day and the rest for a minute'
   }
 });
 
-test('classes stand in their order, and ttl is the one for all other tags', () => {
+test('classes keep their order, and ttl is the class of all other tags', () => {
   const { freshness, lists } = upstreamOf(`
 upstreams:
   docker.io:
@@ -45,12 +45,12 @@ upstreams:
   assert.deepEqual(lists, { ttlMs: 10_000, staleIfErrorMs: 3_600_000 });
 });
 
-test('classes without ttl leave other tags as they are by default', () => {
+test('classes without ttl keep the default for other tags', () => {
   const { freshness } = upstreamOf('upstreams: {docker.io: {freshness: [{tags: "*-nightly", ttl: 10m}]}}');
   assert.deepEqual(freshness.slice(1), defaultFreshness.slice(-1));
 });
 
-test('mistakes are told with their place in the list', () => {
+test('mistakes are reported with their index in the list', () => {
   assert.deepEqual(
     problemsOf(`
 upstreams:
@@ -64,8 +64,8 @@ upstreams:
     [
       'upstreams.docker.io.freshness[1].tag: is not a known key; did you mean tags?',
       'upstreams.docker.io.freshness[1].tags: is required',
-      'upstreams.docker.io.freshness[2].ttl: "5" is no duration',
-      'upstreams.docker.io.freshness[2].staleiferror: "always" is no duration',
+      'upstreams.docker.io.freshness[2].ttl: "5" is not a duration',
+      'upstreams.docker.io.freshness[2].staleiferror: "always" is not a duration',
       'upstreams.docker.io.freshness[2].onnotfound: must be one of keep, forget, not "maybe"',
       'upstreams.docker.io.freshness[3]: must be a section with keys, not text',
     ],
@@ -75,7 +75,7 @@ upstreams:
   ]);
 });
 
-test('offline is for all upstreams, and each may differ', () => {
+test('offline applies to all upstreams, and each upstream can override it', () => {
   assert.deepEqual(offline('offline: true\nupstreams: {quay.io: {}, ghcr.io: {offline: false}}'), [
     ['quay.io', true],
     ['ghcr.io', false],

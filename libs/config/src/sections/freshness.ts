@@ -1,48 +1,50 @@
-// How long what upstreams say may be believed: by pattern of the tag, and of lists.
+// The freshness of tags, by pattern of the tag, and of lists.
 import type { z } from 'zod';
 import { choice, duration, durationOrForever, listOf, openSection, section, text } from '../values/values.ts';
 import type { SectionContext } from './context.ts';
 
-const staleIfError = (what: string) =>
-  durationOrForever(`For how long after its time ${what} while the upstream fails, throttles or is offline.`);
+const staleIfError = (subject: string) =>
+  durationOrForever(
+    `How long after \`ttl\` ${subject} is served stale while the upstream fails, throttles or is offline.`,
+  );
 
 const rule = openSection('A class of tags.', {
-  tags: listOf('Patterns of tags, as a shell has them: `*`, `?`, `[0-9]`, `{a,b}`, `+(…)`.', text('A pattern.')),
-  ttl: duration('How long a tag is served without asking the upstream whether it has moved. `0s`: ask on every pull.'),
+  tags: listOf('Shell patterns of tags: `*`, `?`, `[0-9]`, `{a,b}`, `+(…)`.', text('A pattern.')),
+  ttl: duration('How long a tag is served without confirmation by the upstream. With `0s` every pull confirms it.'),
   stalewhilerevalidate: duration(
-    'For how long after that a tag is served at once, as stale, while a worker asks behind the answer.',
+    'How long after `ttl` a tag is served immediately, as stale, while a worker confirms it in the background.',
   ).prefault('0s'),
-  staleiferror: staleIfError('a tag is served').prefault('forever'),
+  staleiferror: staleIfError('a tag').prefault('forever'),
   onnotfound: choice(
-    'Whether a tag that the upstream no longer has, or no longer gives to us, is served on (`keep`) or gone here too (`forget`).',
+    'A tag that the upstream no longer has, or no longer lets us read, is still served (`keep`) or also removed here (`forget`).',
     ['keep', 'forget'],
   ).prefault('keep'),
 });
 
-/** Of an upstream's entry. */
+/** The keys for freshness in an upstream's entry. */
 export const freshnessKeys = {
   freshness: listOf(
     {
-      text: 'Classes of tags, and how long each may be believed: the first one that matches a tag holds. What none matches has `ttl`.',
-      default: '[by kind of tag](#freshness-of-tags), unless `ttl` is given',
+      text: 'Classes of tags and their freshness. The first class that matches a tag applies. Other tags have `ttl`.',
+      default: '[by kind of tag](#freshness-of-tags), unless `ttl` is set',
     },
     rule,
   ).optional(),
   ttl: duration({
-    text: 'Shorthand of a last class with all other tags: how long each is served without asking the upstream whether it has moved. `0s`: ask on every pull.',
-    default: '`60s`, and as long again while a worker asks',
+    text: 'Shorthand for a last class of all other tags: how long a tag is served without confirmation by the upstream. With `0s` every pull confirms it.',
+    default: '`60s`, then stale for another `60s` while a worker confirms it',
   }).optional(),
   lists: section('Lists of tags and of referrers.', {
-    ttl: duration('How long a list is served without asking the upstream again.').prefault('30s'),
-    staleiferror: staleIfError('a list is served').prefault('forever'),
+    ttl: duration('How long a list is served without confirmation by the upstream.').prefault('30s'),
+    staleiferror: staleIfError('a list').prefault('forever'),
   }),
 };
 
 interface FreshnessRule {
-  /** Globs; one has to match. */
+  /** Globs, one of which must match. */
   readonly tags: readonly string[];
   readonly ttlMs: number;
-  /** The two from the end of `ttlMs` on; `staleIfErrorMs` may be Infinity. */
+  /** This time and `staleIfErrorMs` begin at the end of `ttlMs`. `staleIfErrorMs` may be Infinity. */
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
   readonly onNotFound: 'keep' | 'forget';
@@ -50,24 +52,29 @@ interface FreshnessRule {
 
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
-const whatever = { staleIfErrorMs: Infinity, onNotFound: 'keep' } as const;
+const keepForever = { staleIfErrorMs: Infinity, onNotFound: 'keep' } as const;
 
-/** Not supposed to move, but it does now and then: images are built again on a newer base. */
+/** Full versions. They rarely move, but images are sometimes rebuilt on a newer base. */
 const versions: FreshnessRule = {
   tags: ['?(v)+([0-9]).+([0-9]).+([0-9])', '?(v)+([0-9]).+([0-9]).+([0-9])[-._]*'],
   ttlMs: dayMs,
   staleWhileRevalidateMs: dayMs,
-  ...whatever,
+  ...keepForever,
 };
-/** There to move. One that is pulled often never waits for upstream. */
-const everythingElse: FreshnessRule = { tags: ['*'], ttlMs: minuteMs, staleWhileRevalidateMs: minuteMs, ...whatever };
+/** Tags that move often. A tag that is pulled often never waits for its upstream. */
+const everythingElse: FreshnessRule = {
+  tags: ['*'],
+  ttlMs: minuteMs,
+  staleWhileRevalidateMs: minuteMs,
+  ...keepForever,
+};
 
-/** What holds where nothing is configured. */
+/** The default rules. */
 export const defaultFreshness: readonly FreshnessRule[] = [versions, everythingElse];
 
 type FreshnessEntry = z.output<z.ZodObject<typeof freshnessKeys>>;
 
-/** `path`: of the upstream's entry. */
+/** `path` is that of the upstream's entry. */
 export function buildFreshness({ freshness, ttl, lists }: FreshnessEntry, path: string, context: SectionContext) {
   for (const [at, { tags }] of (freshness ?? []).entries())
     if (tags.length === 0 || tags.includes(''))
@@ -84,9 +91,9 @@ export function buildFreshness({ freshness, ttl, lists }: FreshnessEntry, path: 
   const last = ttl === undefined ? everythingElse : { ...everythingElse, ttlMs: ttl, staleWhileRevalidateMs: 0 };
   const first = freshness === undefined && ttl === undefined ? [versions] : rules;
   return {
-    /** Of tags: the first rule with a matching pattern holds. The last one matches every tag. */
+    /** The rules for tags. The first rule with a matching pattern applies. The last rule matches every tag. */
     freshness: [...first, last],
-    /** `staleIfErrorMs`: from the end of `ttlMs` on; may be Infinity. */
+    /** `staleIfErrorMs` begins at the end of `ttlMs` and may be Infinity. */
     lists: { ttlMs: lists.ttl, staleIfErrorMs: lists.staleiferror },
   };
 }

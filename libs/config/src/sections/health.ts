@@ -1,11 +1,14 @@
 import type { z } from 'zod';
 import { duration, flag, section, wholeNumber } from '../values/values.ts';
 
-export const healthSection = section('Periodic checks, shown by `/readyz`.', {
-  storagedriver: section('Writing to and reading from the store.', {
-    enabled: flag('Switches the check on.').prefault('true'),
-    interval: duration('Time between two checks.').prefault('10s'),
-    threshold: wholeNumber('So many failures in a row make the server unready.', { min: 1, max: 1000 }).prefault('3'),
+export const healthSection = section('Periodic checks that `/readyz` reports.', {
+  storagedriver: section('A check that writes to and reads from the store.', {
+    enabled: flag('Enables the check.').prefault('true'),
+    interval: duration('The time between two checks.').prefault('10s'),
+    threshold: wholeNumber('The number of consecutive failures that makes the server unready.', {
+      min: 1,
+      max: 1000,
+    }).prefault('3'),
   }),
 });
 

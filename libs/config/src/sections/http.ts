@@ -1,4 +1,4 @@
-// The listeners: the registry itself, and metrics and health beside it.
+// The section `http`: the listener of the registry, and that of metrics and health.
 import type { z } from 'zod';
 import type { ListenAddress } from '@cistern/runtime/process';
 import { isHeader } from '../values/header-syntax.ts';
@@ -6,54 +6,52 @@ import { choice, duration, flag, listOf, mapOf, network, section, text } from '.
 import { readListener, readTcpAddress, type SectionContext } from './context.ts';
 import { buildTls, tlsSection } from './tls.ts';
 
-export const httpSection = section('Serving clients.', {
-  addr: text('Where the registry listens: `host:port` or `:port`; with `net: unix` the path of a socket.').prefault(
+export const httpSection = section('The listener for clients.', {
+  addr: text('The address to listen on: `host:port` or `:port`. With `net: unix` the path of a socket.').prefault(
     ':5000',
   ),
-  net: choice('The kind of `addr`.', ['tcp', 'unix']).prefault('tcp'),
+  net: choice('The type of `addr`.', ['tcp', 'unix']).prefault('tcp'),
   headers: mapOf(
-    'Headers added to every answer, each with a list of values.',
+    'Headers of every response, each with a list of values.',
     listOf('Values of one header.', text('A value.')),
   ).prefault({}),
-  draintimeout: duration('How long requests in flight may take to end when the process is told to stop.').prefault(
-    '60s',
-  ),
+  draintimeout: duration('The time for requests in flight to end when the process shuts down.').prefault('60s'),
   trustedproxies: listOf(
-    'Proxies and load balancers whose `X-Forwarded-For`, `-Proto` and `-Host` are believed; `[]` for none.',
+    'Proxies and load balancers whose `X-Forwarded-For`, `-Proto` and `-Host` are trusted; `[]` for none.',
     network('Addresses of a proxy.'),
   ).prefault(['127.0.0.0/8', '::1/128']),
   reuseport: flag(
-    'Lets several processes of one machine listen on `http.addr`; the kernel spreads connections over them.',
+    'Allows several processes of one machine to listen on `http.addr`. The kernel distributes connections among them.',
   ).prefault('false'),
   proxyprotocol: flag(
-    'Takes the PROXY protocol (versions 1 and 2) from `http.trustedproxies`, which then have to speak it: the client is whom they name.',
+    'Requires the PROXY protocol (versions 1 and 2) from `http.trustedproxies`, and takes the address of the client from it.',
   ).prefault('false'),
   revalidatefrom: listOf(
     {
-      text: 'Networks of clients whose `Cache-Control: no-cache` and `max-age` have the upstream asked; `[]` for none.',
-      default: 'everybody',
+      text: 'Networks of clients that may request a confirmation by the upstream with `Cache-Control: no-cache` or `max-age`; `[]` for none.',
+      default: 'all networks',
     },
     network('Addresses of clients.'),
   ).optional(),
   tls: tlsSection,
-  debug: section('Metrics (`/metrics`) and health (`/healthz`, `/readyz`), on a listener of their own.', {
+  debug: section('Metrics (`/metrics`) and health (`/healthz`, `/readyz`), on their own listener.', {
     addr: text({
-      text: 'Where it listens; `""` for nowhere. A default address that is taken is no error. On an address of this machine alone it gives metrics under no name but `localhost` and such addresses.',
-      default: '`127.0.0.1:5001`, for this machine alone; with `redis`, for the nodes of a cluster, `:5001`',
+      text: 'The address to listen on. `""` disables the listener. A default address in use is no error. On a loopback address, metrics are served only if the `Host` is `localhost` or a loopback address.',
+      default: '`127.0.0.1:5001`, only for this machine; with `redis` `:5001`, for the nodes of a cluster',
     }).optional(),
     prometheus: section('Metrics for Prometheus.', {
       enabled: flag({
-        text: 'Serves the metrics.',
-        default: '`true`; `false` where `http.debug.addr` is given, as in registry:2',
+        text: 'Enables the metrics.',
+        default: '`true`; `false` if `http.debug.addr` is set, as in registry:2',
       }).optional(),
-      path: text('Where they are.').prefault('/metrics'),
+      path: text('The path of the metrics.').prefault('/metrics'),
     }),
   }),
 });
 
 export type HttpConfig = Readonly<ReturnType<typeof buildHttp>>;
 
-/** `isCluster`: others look at this node's health and metrics, so that they must be able to by default. */
+/** With `isCluster` other machines read this node's health and metrics, so the default address is open to them. */
 export function buildHttp(http: z.output<typeof httpSection>, isCluster: boolean, context: SectionContext) {
   for (const [name, values] of Object.entries(http.headers)) checkHeader(context, name, values);
   const { addr, prometheus } = http.debug;
@@ -62,22 +60,22 @@ export function buildHttp(http: z.output<typeof httpSection>, isCluster: boolean
   if (http.proxyprotocol && http.trustedproxies.length === 0)
     context.report(
       'http.proxyprotocol',
-      'needs the load balancers whose PROXY protocol is believed: list them in http.trustedproxies, for example [10.0.0.0/8]',
+      'needs trusted load balancers: list them in http.trustedproxies, for example [10.0.0.0/8]',
     );
   return {
     address: addressOf(http, context),
-    /** As the user wrote their names. */
+    /** Names keep the case of the configuration. */
     headers: http.headers,
     drainTimeoutMs: http.draintimeout,
     /** In CIDR notation. */
     trustedProxies: http.trustedproxies,
-    /** Other processes may listen on the same address. */
+    /** Whether other processes may listen on the same address. */
     reusePort: http.reuseport,
-    /** `trustedProxies` speak the PROXY protocol. */
+    /** Whether `trustedProxies` speak the PROXY protocol. */
     proxyProtocol: http.proxyprotocol,
-    /** Of clients that may have upstream asked by `Cache-Control`, in CIDR notation; `undefined`: all. */
+    /** Networks of clients that may request a confirmation by `Cache-Control`, in CIDR notation. `undefined` means all. */
     revalidateFrom: http.revalidatefrom,
-    /** `undefined`: plain HTTP. */
+    /** `undefined` means plain HTTP. */
     tls: http.tls && buildTls(http.tls, context),
     debug: {
       ...readListener(context, 'http.debug.addr', addr, isCluster ? ':5001' : '127.0.0.1:5001'),
@@ -94,6 +92,6 @@ function checkHeader(context: SectionContext, name: string, values: readonly str
   if (isHeader(name, '') && values.every((value) => isHeader(name, value))) return;
   context.report(
     `http.headers.${name}`,
-    'is no valid header, or has a value with characters that a header cannot hold',
+    'is not a valid header name, or has a value with characters that a header must not contain: remove them',
   );
 }

@@ -1,22 +1,22 @@
-// What one client may take.
+// The section `limits`: limits per client.
 import type { z } from 'zod';
 import { listOf, network, section, size, wholeNumber } from '../values/values.ts';
 
 const many = { min: 1, max: 1_000_000_000 };
 
 export const limitsSection = section(
-  'What one client may take of the cache: a user where users log in, else an address, of IPv6 a network (`/64`). A refused request counts for its address, as does one for `/token` that gets no token. Nodes count together in Redis; while that does not answer, no client is held to a limit.',
+  'Limits per client. A client is a user if users log in, else an address, or a `/64` network of IPv6. A rejected request counts for its address, and so does a failed request for `/token`. Nodes share the counts in Redis. While Redis is unavailable, no limit is enforced.',
   {
-    requestsperminute: wholeNumber({ text: 'Requests in a minute.', default: 'any number' }, many).optional(),
-    bytesperday: size({ text: 'What a client may be sent in a day.', default: 'any amount' }).optional(),
+    requestsperminute: wholeNumber({ text: 'Requests per minute.', default: 'no limit' }, many).optional(),
+    bytesperday: size({ text: 'Bytes sent to a client per day.', default: 'no limit' }).optional(),
     connections: wholeNumber(
       {
-        text: 'Connections of one address (of IPv6: one `/64`) to one process at a time. Proxies in `http.trustedproxies` may have any number. A client that a PROXY header names counts, whatever its address.',
-        default: 'any number',
+        text: 'Connections of one address, or `/64` network of IPv6, to one process at the same time. Proxies in `http.trustedproxies` have no limit. A client in a PROXY header always counts, with any address.',
+        default: 'no limit',
       },
       many,
     ).optional(),
-    except: listOf('Clients that are held to none of these limits.', network('Addresses of clients.')).prefault([]),
+    except: listOf('Networks of clients without these limits.', network('Addresses of clients.')).prefault([]),
   },
 );
 

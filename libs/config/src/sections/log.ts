@@ -5,18 +5,18 @@ const levels = ['error', 'warn', 'info', 'debug'] as const;
 const formatters = ['text', 'json', 'logstash'] as const;
 
 export const logSection = section('The log on standard output.', {
-  level: choice({ text: 'Lines below this level are left out.', default: '`info`' }, levels).optional(),
+  level: choice({ text: 'The lowest level of logged lines.', default: '`info`' }, levels).optional(),
   formatter: choice(
-    '`text` is for people; `json` is one object per line, for machines and for busy servers; `logstash` is taken as `json`.',
+    '`text` is for people. `json` is one object per line, for programs and busy servers. `logstash` means `json`.',
     formatters,
   ).prefault('text'),
-  fields: mapOf('Added to every line, for example `service: registry`.', text('Any text.')).prefault({}),
+  fields: mapOf('Fields of every line, for example `service: registry`.', text('Any text.')).prefault({}),
   accesslog: section('One line per request in the combined log format.', {
-    disabled: flag('Switches the access log off.').prefault('false'),
+    disabled: flag('Disables the access log.').prefault('false'),
   }),
 });
 
-export const loglevel = choice('Old name of `log.level`, which wins when both are given.', levels).optional();
+export const loglevel = choice('The old name of `log.level`. If both are set, `log.level` applies.', levels).optional();
 
 export type LogConfig = Readonly<ReturnType<typeof buildLog>>;
 

@@ -9,7 +9,7 @@ const github = {
 };
 const write = (changed: object) => `auth: {oidc: {github: ${JSON.stringify({ ...github, ...changed })}}}`;
 
-test('an issuer, its audience, its rules', () => {
+test('an issuer has an audience and rules', () => {
   const { oidc } = load(write({ labels: ['repository'], ca: '/ca' }), { files: { '/ca': 'authority' } }).auth;
   assert.deepEqual(oidc, [
     {
@@ -29,7 +29,7 @@ test('an issuer, its audience, its rules', () => {
   assert.deepEqual(load('{}').auth.oidc, []);
 });
 
-test('what would let others in is refused', () => {
+test('an issuer or rule that would authenticate strangers is rejected', () => {
   const at = 'auth.oidc.github';
   for (const [changed, path] of [
     [{ issuer: 'http://issuer.test' }, `${at}.issuer`],
@@ -49,7 +49,7 @@ test('what would let others in is refused', () => {
     [{ ca: '/missing' }, `${at}.ca`],
   ] as const)
     assert.deepEqual(problemPaths(write(changed)), [path], JSON.stringify(changed));
-  assert.deepEqual(problemPaths(write({ issuer: 'http://127.0.0.1:8080' })), [], 'on this machine nobody is between');
+  assert.deepEqual(problemPaths(write({ issuer: 'http://127.0.0.1:8080' })), [], 'plain HTTP is safe on this machine');
   assert.deepEqual(problemPaths(`auth: {oidc: {a: ${JSON.stringify(github)}, b: ${JSON.stringify(github)}}}`), [
     'auth.oidc.b.issuer',
   ]);
@@ -58,11 +58,11 @@ test('what would let others in is refused', () => {
 
 const warningsOf = (when: object) => load(write({ rules: [{ when, pull: '**' }] })).warnings;
 
-test('a star behind a name is warned about, with the pattern that was meant', () => {
+test('a star after a name causes a warning that shows the intended pattern', () => {
   const path = 'auth.oidc.github.rules[0].when';
   const [warning, ...others] = warningsOf({ ref: 'refs/heads/*', namespace_path: ['acme', 'acme*'] });
   assert.deepEqual([warning?.path, others], [`${path}.namespace_path`, []]);
-  assert.match(warning?.message ?? '', /^"acme\*" also fits "acme-evil".* Write "acme\/\*"/);
+  assert.match(warning?.message ?? '', /^"acme\*" also matches "acme-evil".* Write "acme\/\*"/);
   assert.match(warningsOf({ sub: 'repo:acme**' })[0]?.message ?? '', /Write "repo:acme\/\*"/);
   for (const pattern of [
     'acme/*',

@@ -1,4 +1,4 @@
-// CI jobs, which show tokens of their issuer in place of passwords.
+// The section `auth.oidc`: CI jobs, which send tokens of their issuer instead of passwords.
 import { isIP } from 'node:net';
 import type { z } from 'zod';
 import { filePath, listOf, mapOf, openSection, text } from '../values/values.ts';
@@ -6,33 +6,33 @@ import { readNamedFile, type SectionContext } from './context.ts';
 
 const rule = openSection('One rule.', {
   when: mapOf(
-    'What claims of the token have to be: each one of its patterns. `*` is any text without a slash, `**` any text, `?` a character.',
+    'Patterns by claim of the token. Each claim must match one of its patterns. `*` is any text without a slash, `**` any text, `?` one character.',
     listOf('Patterns of one claim.', text('A pattern.')),
   ),
   pull: listOf(
-    'What may be pulled then, as patterns of upstream and repository: `docker.io/library/*`, `ghcr.io/**`.',
+    'Patterns of upstream and repository that the job may pull: `docker.io/library/*`, `ghcr.io/**`.',
     text('A pattern.'),
   ),
 });
 
 const issuer = openSection('One issuer.', {
   issuer: text(
-    'Its URL as it stands in its tokens, for example `https://token.actions.githubusercontent.com` or `https://gitlab.com`.',
+    'The URL of the issuer, exactly as in its tokens, for example `https://token.actions.githubusercontent.com` or `https://gitlab.com`.',
   ),
-  audience: listOf('For whom tokens have to be made: this cache.', text('An audience.')),
-  ca: filePath('PEM file of authorities to trust, besides the usual ones.').optional(),
-  rules: listOf('What jobs may pull: what all rules give together that a token meets.', rule),
-  labels: listOf('Claims that stand in the log with each request.', text('The name of a claim.')).prefault([]),
+  audience: listOf('The audience that tokens must have: the name of this cache.', text('An audience.')),
+  ca: filePath("PEM file of further CA certificates to trust, in addition to the system's.").optional(),
+  rules: listOf('The rules. A job may pull everything that the matching rules allow together.', rule),
+  labels: listOf('Claims that are logged with each request.', text('The name of a claim.')).prefault([]),
 });
 
 export const oidcSection = mapOf(
-  'Issuers of tokens for CI jobs, by names of yours. A job logs in with its token for a password.',
+  'Issuers of tokens for CI jobs, by a name of your choice. A job logs in with its token as the password.',
   issuer,
 ).prefault({});
 
 export interface OidcIssuerConfig {
   readonly name: string;
-  /** Exactly as its tokens have it. */
+  /** Exactly as in its tokens. */
   readonly url: string;
   readonly audiences: readonly string[];
   /** PEM. */
@@ -45,9 +45,9 @@ export interface OidcIssuerConfig {
 }
 
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
-/** Or nearly everything: of most claims all texts have as many parts. */
+/** Matches patterns that accept every value, or nearly every value, because most claims have a fixed number of parts. */
 const fitsEverything = /^[*?/:]+$/;
-/** Behind a slash a star is among the names of one owner. */
+/** Matches a star after a name without a slash. After a slash, a star covers only names of one owner. */
 const prefixPattern = /^([^/]*?\w)\*+/;
 const grantPattern = /^[\w.:*?{},[\]-]+(?:\/[\w.:*?{},[\]-]+)*$/;
 
@@ -55,15 +55,19 @@ export function buildOidc(issuers: z.output<typeof oidcSection>, context: Sectio
   const seen = new Map<string, string>();
   return Object.entries(issuers).map(([name, { issuer: url, audience, ca, rules, labels }]) => {
     const path = `auth.oidc.${name}`;
-    if (!namePattern.test(name))
-      context.report(path, 'is no name for an issuer: use lower-case letters, digits and "-"');
+    if (!namePattern.test(name)) context.report(path, 'is not a valid name: use lower-case letters, digits and "-"');
     checkIssuer(url, `${path}.issuer`, context);
     const other = seen.get(url);
-    if (other !== undefined) context.report(`${path}.issuer`, `is the issuer of auth.oidc.${other} already`);
+    if (other !== undefined)
+      context.report(`${path}.issuer`, `is already the issuer of auth.oidc.${other}: merge the two entries`);
     seen.set(url, name);
     if (audience.length === 0 || audience.some((one) => one.trim() === ''))
-      context.report(`${path}.audience`, 'must name this cache: without it any token of the issuer would do');
-    if (rules.length === 0) context.report(`${path}.rules`, 'must have a rule: without one nobody comes in');
+      context.report(
+        `${path}.audience`,
+        'must name this cache, because otherwise any token of the issuer would be accepted',
+      );
+    if (rules.length === 0)
+      context.report(`${path}.rules`, 'must have a rule, because without rules every job is rejected');
     for (const [at, { when, pull }] of rules.entries()) checkRule(when, pull, `${path}.rules[${at}]`, context);
     return {
       name,
@@ -84,7 +88,10 @@ function checkIssuer(given: string, path: string, context: SectionContext): void
   const isHere =
     hostname === 'localhost' || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'));
   if (protocol !== 'https:' && !(protocol === 'http:' && isHere))
-    context.report(path, 'must begin with https://: whoever could change its keys on the way could come in as anybody');
+    context.report(
+      path,
+      'must begin with https://, because an attacker could change its keys in transit and log in as any job',
+    );
 }
 
 function checkRule(
@@ -96,27 +103,27 @@ function checkRule(
   if (Object.values(when).every((patterns) => patterns.some((pattern) => fitsEverything.test(pattern))))
     context.report(
       `${path}.when`,
-      'must ask for something: an issuer such as GitHub gives tokens to everybody. For example { repository_owner: your-organisation }',
+      'must restrict a claim, because an issuer such as GitHub gives tokens to any job. For example { repository_owner: your-organisation }',
     );
   for (const [claim, patterns] of Object.entries(when)) {
     if (patterns.length === 0) context.report(`${path}.when.${claim}`, 'must have a pattern');
     for (const pattern of patterns) warnOfPrefix(pattern, `${path}.when.${claim}`, context);
   }
-  if (pull.length === 0) context.report(`${path}.pull`, 'must have a pattern: "**" is everything');
+  if (pull.length === 0) context.report(`${path}.pull`, 'must have a pattern: "**" matches everything');
   for (const pattern of pull)
     if (!grantPattern.test(pattern))
       context.report(
         `${path}.pull`,
-        `"${pattern}" is no pattern of upstream and repository such as docker.io/library/* or ghcr.io/**`,
+        `"${pattern}" is not a pattern of upstream and repository: write one like docker.io/library/* or ghcr.io/**`,
       );
 }
 
-/** Anybody may call an organisation `acme-evil`. */
+/** Warns about a pattern such as `acme*`, because a stranger may create an organisation `acme-evil`. */
 function warnOfPrefix(pattern: string, path: string, context: SectionContext): void {
   const prefix = prefixPattern.exec(pattern)?.[1];
   if (prefix === undefined) return;
   context.warn(
     path,
-    `"${pattern}" also fits "${prefix}-evil", which others may own. Write "${prefix}/*" for names in ${prefix}, "${prefix}/**" for all names below it`,
+    `"${pattern}" also matches "${prefix}-evil", which a stranger may own. Write "${prefix}/*" for names in ${prefix}, or "${prefix}/**" for all names below it`,
   );
 }

@@ -6,7 +6,7 @@ function imagesOf(images: string): unknown {
   return load(`prewarm: { images: [${images}] }`).prewarm.images;
 }
 
-test('nothing is fetched early unless the section is there, and not when it is switched off', () => {
+test('nothing is prewarmed without the section, or if it is disabled', () => {
   const nothing = { top: 0, bytesPerSecond: Infinity, images: [] };
   assert.deepEqual(load(undefined).prewarm, nothing);
   assert.deepEqual(load('prewarm: { enabled: false, images: [{ image: nginx }] }').prewarm, nothing);
@@ -18,7 +18,7 @@ test('nothing is fetched early unless the section is there, and not when it is s
   });
 });
 
-test('an image is named as clients name it', () => {
+test('an image has the name that clients use', () => {
   const hourly = { tags: ['latest'], platforms: [], when: { everyMs: 3_600_000 } };
   assert.deepEqual(imagesOf('{ image: nginx }'), [{ upstream: 'docker.io', repository: 'library/nginx', ...hourly }]);
   assert.deepEqual(imagesOf('{ image: bitnami/redis }, { image: index.docker.io/a/b }, { image: quay.io/c/d }'), [
@@ -28,7 +28,7 @@ test('an image is named as clients name it', () => {
   ]);
 });
 
-test('an image has tags, platforms and a time', () => {
+test('an image has tags, platforms and a schedule', () => {
   const given = 'image: nginx, tags: ["1.*", stable], platforms: [linux/arm64/v8, linux/amd64]';
   const read = { upstream: 'docker.io', repository: 'library/nginx', tags: ['1.*', 'stable'] };
   const platforms = ['linux/arm64', 'linux/amd64'];
@@ -36,7 +36,7 @@ test('an image has tags, platforms and a time', () => {
   assert.deepEqual(imagesOf(`{ ${given}, every: 10m }`), [{ ...read, platforms, when: { everyMs: 600_000 } }]);
 });
 
-test('everything that is wrong is told', () => {
+test('all mistakes are reported', () => {
   const problems = problemsOf(`
 prewarm:
   bandwidth: 1KiB

@@ -1,4 +1,4 @@
-// What is fetched before anybody asks for it.
+// The section `prewarm`: content that is fetched before the first pull.
 import { OciSyntaxError, parsePlatformName, parseRepositoryName, type RepositoryName } from '@cistern/oci';
 import { createRequire } from 'node:module';
 import type * as CronParser from 'cron-parser';
@@ -8,41 +8,38 @@ import { dockerHub } from './built-in-upstreams.ts';
 import type { SectionContext } from './context.ts';
 import type { UpstreamConfig } from './upstreams.ts';
 
-/** Few configurations need it, and those that do need it at once (decision 0044). */
+/** Loads the parser on demand and synchronously, because few configurations need it (decision 0044). */
 const loadCronParser = (): typeof CronParser => createRequire(import.meta.url)('cron-parser');
 
 const image = openSection('One image.', {
   image: text('The image without a tag, as clients write it: `nginx`, `quay.io/prometheus/node-exporter`.'),
-  tags: listOf(
-    'Tags, and patterns of tags as a shell has them: `*`, `?`, `[0-9]`, `{a,b}`, `+(…)`.',
-    text('A tag.'),
-  ).prefault(['latest']),
+  tags: listOf('Tags, and shell patterns of tags: `*`, `?`, `[0-9]`, `{a,b}`, `+(…)`.', text('A tag.')).prefault([
+    'latest',
+  ]),
   platforms: listOf(
     { text: 'Platforms, for example `linux/arm64`.', default: 'those that clients pull' },
     text('A platform.'),
   ).prefault([]),
-  every: duration({ text: 'How often it is looked for.', default: '`1h`, unless `cron` is given' }).optional(),
-  cron: text(
-    'When it is looked for, in place of `every`: a cron expression, in UTC, for example `"0 5 * * *"`.',
-  ).optional(),
+  every: duration({ text: 'The time between two confirmations.', default: '`1h`, unless `cron` is set' }).optional(),
+  cron: text('A schedule instead of `every`: a cron expression, in UTC, for example `"0 5 * * *"`.').optional(),
 });
 
 export const prewarmSection = openSection(
   {
-    text: 'Fetching before anybody asks: what is popular is asked for before it goes stale, and fetched where it has moved. Never from the reserve of `upstreams.<name>.budget`.',
-    default: 'nothing is fetched early unless somebody asks for it',
+    text: 'Prewarming: popular tags are confirmed before they expire, and fetched if they have moved. It never uses the reserve of `upstreams.<name>.budget`.',
+    default: 'no prewarming, except on request of an operator',
   },
   {
-    enabled: flag('Switches it on or off.').prefault('true'),
-    top: wholeNumber('How many of the most popular tags are kept fresh and whole; 0 for none.', {
+    enabled: flag('Enables prewarming.').prefault('true'),
+    top: wholeNumber('The number of most popular tags that are kept fresh and complete; 0 for none.', {
       min: 0,
       max: 10_000,
     }).prefault('100'),
     bandwidth: size({
-      text: 'Bytes a second that each worker fetches early at most, for example `20MB`. What a client waits for is not held back.',
+      text: 'The maximum rate of prewarming per worker in bytes per second, for example `20MB`. Fetches for waiting clients are not limited.',
       default: 'no limit',
     }).optional(),
-    images: listOf('Images to have here in any case.', image).prefault([]),
+    images: listOf('Images that are always prewarmed.', image).prefault([]),
   },
 ).optional();
 
@@ -50,7 +47,7 @@ interface PrewarmImageConfig {
   readonly upstream: string;
   readonly repository: RepositoryName;
   readonly tags: readonly string[];
-  /** Empty: those that are pulled. */
+  /** Empty means those that clients pull. */
   readonly platforms: readonly string[];
   readonly when: { readonly everyMs: number } | { readonly cron: string };
 }
@@ -68,10 +65,10 @@ export function buildPrewarm(
 ) {
   const { enabled, top, bandwidth = Infinity, images } = prewarm ?? { enabled: false, top: 0, images: [] };
   if (bandwidth < minBytesPerSecond)
-    context.report('prewarm.bandwidth', 'must be at least 64KiB: with less nothing of use arrives');
+    context.report('prewarm.bandwidth', 'must be at least 64KiB, because a lower rate fetches too little');
   const built = images.flatMap((entry, at) => buildImage(entry, `prewarm.images.${at}`, upstreams, context) ?? []);
   return {
-    /** 0: none. */
+    /** 0 means none. */
     top: enabled ? top : 0,
     /** May be Infinity. */
     bytesPerSecond: bandwidth,
@@ -86,7 +83,8 @@ function buildImage(
   context: SectionContext,
 ): PrewarmImageConfig | undefined {
   const named = readImageName(name, `${path}.image`, upstreams, context);
-  if (every !== undefined && cron !== undefined) context.report(`${path}.cron`, 'cannot be given together with every');
+  if (every !== undefined && cron !== undefined)
+    context.report(`${path}.cron`, 'cannot be combined with every: remove one of them');
   if (every !== undefined && every < minEveryMs) context.report(`${path}.every`, 'must be at least 1m');
   if (cron !== undefined) checkCron(cron, `${path}.cron`, context);
   for (const platform of platforms)
@@ -102,7 +100,7 @@ function buildImage(
   );
 }
 
-/** As clients are understood: an upstream's name or alias before a slash, else the default upstream. */
+/** Reads a name as clients' names are read: an upstream's name or alias before a slash, else the default upstream. */
 function readImageName(
   name: string,
   path: string,
@@ -124,7 +122,7 @@ function readImageName(
     return { upstream: upstream.name, repository: parseRepositoryName(isOfficial ? `library/${rest}` : rest) };
   } catch (error) {
     if (!(error instanceof OciSyntaxError)) throw error;
-    context.report(path, /[:@]/.test(rest) ? 'must be without a tag or digest: tags stand in tags' : error.message);
+    context.report(path, /[:@]/.test(rest) ? 'must be without a tag or digest: write tags in tags' : error.message);
     return undefined;
   }
 }

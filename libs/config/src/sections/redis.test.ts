@@ -7,7 +7,7 @@ const redis = (keys: string, given?: Given) => load(`redis: ${keys}`, given).red
 const connection = (keys: string, given?: Given) => redis(keys, given)?.connection;
 const anonymous = { username: undefined, password: undefined, tls: undefined };
 
-test('takes the section of registry 2.x', () => {
+test('the section of registry 2.x is accepted', () => {
   const config = load(
     'redis: {addr: "localhost:6379", password: asecret, db: 2, dialtimeout: 10ms, readtimeout: 10ms, writetimeout: 10ms, pool: {maxidle: 16, maxactive: 64, idletimeout: 300s}, tls: {enabled: false}}',
   );
@@ -27,7 +27,7 @@ test('takes the section of registry 2.x', () => {
   );
 });
 
-test('takes the section of registry 3.x', () => {
+test('the section of registry 3.x is accepted', () => {
   const config = load(
     'redis: {tls: {certificate: /c, key: /k, clientcas: [/ca]}, addrs: ["redis:6380"], username: u, password: asecret, db: 0, dialtimeout: 10ms, maxidleconns: 16, poolsize: 64, connmaxidletime: 300s}',
     { files: { '/c': 'certificate', '/k': 'key', '/ca': 'authority' } },
@@ -40,7 +40,7 @@ test('takes the section of registry 3.x', () => {
   assert.equal(config.warnings.length, 5);
 });
 
-test('takes variables of the environment alone', () => {
+test('environment variables alone are sufficient', () => {
   const env = { REGISTRY_REDIS_ADDR: 'r:1', REGISTRY_REDIS_PASSWORD: '' };
   assert.deepEqual(load(undefined, { env }).redis?.connection, {
     ...anonymous,
@@ -51,13 +51,13 @@ test('takes variables of the environment alone', () => {
   });
 });
 
-test('a command may take as long as it is told, but no less than a process may pause', () => {
+test('the command timeout must be from 50 ms to 10 s', () => {
   assert.equal(redis('{addr: a, commandtimeout: 2s}')?.commandTimeoutMs, 2000);
   for (const wrong of ['49ms', '11s'])
     assert.deepEqual(problemPaths(`redis: {addr: a, commandtimeout: ${wrong}}`), ['redis.commandtimeout']);
 });
 
-test("a master's name means Sentinel, with an account of its own", () => {
+test("a master's name means Sentinel, with its own account", () => {
   const found = connection(
     '{addrs: [s1, "[::1]:26380"], mastername: m, db: 1, sentinelusername: u, sentinelpasswordfile: /p}',
     {
@@ -78,7 +78,7 @@ test("a master's name means Sentinel, with an account of its own", () => {
   assert.equal(found?.kind === 'sentinel' && found.sentinelPassword?.reveal(), 'asecret');
 });
 
-test('several addresses mean Cluster, and one does if it says so', () => {
+test('several addresses mean Cluster, and so does one with cluster: true', () => {
   const nodes = [
     { host: 'a', port: 6379 },
     { host: 'b', port: 7000 },
@@ -87,7 +87,7 @@ test('several addresses mean Cluster, and one does if it says so', () => {
   assert.deepEqual(connection('{addr: a, cluster: true}'), { ...anonymous, kind: 'cluster', nodes: nodes.slice(0, 1) });
 });
 
-test('TLS with what the system trusts, with an authority, and without', () => {
+test("TLS trusts the system's authorities or a configured one, and can be disabled", () => {
   const given = { files: { '/ca': 'authority' } };
   const tlsOf = (tls: string) => connection(`{addr: a, tls: ${tls}}`, given)?.tls;
   assert.deepEqual(tlsOf('{enabled: true}'), { ca: undefined, clientCertificate: undefined });
@@ -95,8 +95,8 @@ test('TLS with what the system trusts, with an authority, and without', () => {
   assert.equal(tlsOf('{}'), undefined);
 });
 
-test('says what is missing, what contradicts and what is wrong', () => {
-  assert.match(problemsOf('redis: {password: x}')[0]?.message ?? '', /^is required: where Redis is/);
+test('missing, contradictory and invalid settings are reported', () => {
+  assert.match(problemsOf('redis: {password: x}')[0]?.message ?? '', /^is required: the address of Redis/);
   assert.deepEqual(problemPaths('redis: {addrs: []}'), ['redis.addrs']);
   assert.deepEqual(problemPaths('redis: {addr: a, addrs: [b]}'), ['redis.addr']);
   assert.deepEqual(problemPaths('redis: {addrs: ["a:6379", "b:x"]}'), ['redis.addrs[1]']);
@@ -113,7 +113,7 @@ test('says what is missing, what contradicts and what is wrong', () => {
   );
 });
 
-test('shows no password', () => {
+test('no way of printing the section shows a password', () => {
   const shown = redis('{addrs: [a], mastername: m, password: hunter2, sentinelpassword: hunter2}');
   assert.doesNotMatch(JSON.stringify(shown) + inspect(shown, { depth: 9, showHidden: true }), /hunter2/);
 });

@@ -1,5 +1,5 @@
-// Redis, where the nodes of a cluster share their index and their jobs. registry:2's keys mean what they mean there
-// (go-redis' UniversalOptions): a master's name means Sentinel, several addresses mean Redis Cluster.
+// The section `redis`: the Redis in which the nodes of a cluster share their index and their jobs. Keys of registry:2 have the
+// same meaning (go-redis' UniversalOptions): a master's name means Sentinel, several addresses mean Redis Cluster.
 import type { z } from 'zod';
 import { parseServerAddress } from '../values/addresses.ts';
 import type { Secret } from '../values/secrets.ts';
@@ -8,40 +8,40 @@ import { chooseSecret, type KeyPair, readKeyPair, readNamedFile, type SectionCon
 
 export const redisSection = openSection(
   {
-    text: 'Where the nodes of a cluster share their index and their jobs. At least version 6.2, with `maxmemory-policy noeviction`.',
-    default: 'no Redis: one node with an index of its own',
+    text: 'The Redis in which the nodes of a cluster share their index and their jobs. It needs at least version 6.2 and `maxmemory-policy noeviction`.',
+    default: 'a single node with its own index',
   },
   {
-    addr: text("The server's `host:port`, as in registry 2.x.").optional(),
+    addr: text('The `host:port` of the server, as in registry 2.x.').optional(),
     addrs: listOf(
-      'As in registry 3.x: one `host:port` is a server, several are nodes of a Redis Cluster; with `mastername` they are Sentinels.',
+      'The addresses, as in registry 3.x. One `host:port` is a server, and several are nodes of a Redis Cluster. With `mastername` they are Sentinels.',
       text('An address.'),
     ).optional(),
-    cluster: flag('The address is a node of a Redis Cluster, even if it is the only one named.').prefault('false'),
-    mastername: text('What the Sentinels call the master.').optional(),
-    username: text("A user of Redis' ACL.").optional(),
+    cluster: flag('The address is a node of a Redis Cluster, even if it is the only address.').prefault('false'),
+    mastername: text('The name of the master in the Sentinels.').optional(),
+    username: text('The ACL user of Redis.').optional(),
     password: secret('The password.').optional(),
-    passwordfile: filePath('A file that holds the password.').optional(),
-    sentinelusername: text('The same for the Sentinels.').optional(),
-    sentinelpassword: secret('The same for the Sentinels.').optional(),
-    sentinelpasswordfile: filePath('The same for the Sentinels.').optional(),
-    db: wholeNumber('The number of the database; a Redis Cluster has only 0.', { min: 0, max: 1e6 }).prefault('0'),
+    passwordfile: filePath('A file with the password.').optional(),
+    sentinelusername: text('The user of the Sentinels.').optional(),
+    sentinelpassword: secret('The password of the Sentinels.').optional(),
+    sentinelpasswordfile: filePath('A file with the password of the Sentinels.').optional(),
+    db: wholeNumber('The number of the database. A Redis Cluster has only 0.', { min: 0, max: 1e6 }).prefault('0'),
     keyprefix: text(
-      'Begins every key and channel: caches that share a Redis have different ones, the nodes of a cache the same.',
+      'The prefix of every key and channel. The nodes of one cache have the same prefix. Caches that share a Redis need different ones.',
     ).prefault('cistern:'),
     commandtimeout: duration(
-      'How long a command may take, from 50ms to 10s. Later the request goes on without Redis, or fails. Raise it for a Redis that is far away; above 2s a Redis that hangs costs workers their leases.',
+      'The timeout of a command, from 50ms to 10s. After it the request continues without Redis, or fails. Raise it for a distant Redis. Above 2s workers lose their leases when Redis hangs.',
     ).prefault('1500ms'),
-    tls: openSection('Speaking TLS with the servers and the Sentinels.', {
+    tls: openSection('TLS to the servers and the Sentinels.', {
       enabled: flag({
-        text: 'Switches it on or off, as in registry 2.x.',
-        default: '`true` where one of the files is given',
+        text: 'Enables TLS, as in registry 2.x.',
+        default: '`true` if one of the files is set',
       }).optional(),
       certificate: filePath('PEM file of a client certificate; needs `key`.').optional(),
       key: filePath('PEM file of its private key.').optional(),
-      ca: filePath("PEM file of the authorities to trust, in place of the system's.").optional(),
-      clientcas: listOf('The same as `ca`, as registry 3.x has it.', filePath('A PEM file.')).optional(),
-      rootcas: listOf('The same as `ca`, as later registries have it.', filePath('A PEM file.')).optional(),
+      ca: filePath("PEM file of the CA certificates to trust, instead of the system's.").optional(),
+      clientcas: listOf('The same as `ca`, as in registry 3.x.', filePath('A PEM file.')).optional(),
+      rootcas: listOf('The same as `ca`, as in later registries.', filePath('A PEM file.')).optional(),
     }).optional(),
   },
 ).optional();
@@ -49,13 +49,13 @@ export const redisSection = openSection(
 type RedisAddress = ReturnType<typeof parseServerAddress>;
 
 interface RedisAccount {
-  /** `undefined`: the default user. */
+  /** `undefined` means the default user. */
   readonly username: string | undefined;
   readonly password: Secret | undefined;
-  /** PEM; `undefined`: no TLS. */
+  /** PEM. `undefined` means no TLS. */
   readonly tls:
     | {
-        /** `undefined`: the system's. */
+        /** `undefined` means the system's. */
         readonly ca: readonly string[] | undefined;
         readonly clientCertificate: KeyPair | undefined;
       }
@@ -78,12 +78,12 @@ type RedisConnection = RedisAccount &
 
 export interface RedisConfig {
   readonly connection: RedisConnection;
-  /** Of every key and channel. */
+  /** The prefix of every key and channel. */
   readonly keyPrefix: string;
   readonly commandTimeoutMs: number;
 }
 
-/** Less than the pauses of a healthy process. */
+/** A healthy process may pause for longer than a shorter timeout. */
 const leastCommandTimeoutMs = 50;
 const mostCommandTimeoutMs = 10_000;
 
@@ -111,7 +111,8 @@ function connectionOf(redis: RedisSection, context: SectionContext): RedisConnec
     tls: tlsOf(redis.tls, context),
   };
   if (name !== undefined) {
-    if (redis.cluster) context.report('redis.cluster', 'cannot be given together with mastername: Sentinel or Cluster');
+    if (redis.cluster)
+      context.report('redis.cluster', 'cannot be combined with mastername: use either Sentinel or Cluster');
     const { sentinelusername, sentinelpassword: value, sentinelpasswordfile: file } = redis;
     const sentinelPassword = passwordOf(context, 'redis.sentinelpassword', value, file);
     const sentinelUsername = given(sentinelusername);
@@ -122,13 +123,13 @@ function connectionOf(redis: RedisSection, context: SectionContext): RedisConnec
   const [first] = addresses;
   if (!redis.cluster && addresses.length <= 1)
     return { ...account, kind: 'standalone', db, host: first?.host ?? '', port: first?.port ?? 0 };
-  if (db !== 0) context.report('redis.db', 'must be 0: a Redis Cluster has no other database');
+  if (db !== 0) context.report('redis.db', 'must be 0, because a Redis Cluster has no other database');
   return { ...account, kind: 'cluster', nodes: addresses };
 }
 
 function addressesOf({ addr, addrs }: RedisSection, defaultPort: number, context: SectionContext) {
   if (given(addr) !== undefined && addrs !== undefined)
-    context.report('redis.addr', 'cannot be given together with addrs: name all servers there');
+    context.report('redis.addr', 'cannot be combined with addrs: name all servers in addrs');
   const named =
     addrs === undefined
       ? [{ path: 'redis.addr', address: given(addr) }]
@@ -141,7 +142,7 @@ function addressesOf({ addr, addrs }: RedisSection, defaultPort: number, context
       context.report(path, (error as Error).message);
     }
   if (named.every(({ address }) => address === undefined))
-    context.report('redis.addrs', 'is required: where Redis is, for example [127.0.0.1:6379]');
+    context.report('redis.addrs', 'is required: the address of Redis, for example [127.0.0.1:6379]');
   return addresses;
 }
 
@@ -164,7 +165,7 @@ function tlsOf(tls: RedisSection['tls'], context: SectionContext): RedisAccount[
   };
 }
 
-/** Text that says something: variables of the environment are often set and empty. */
+/** Treats empty text as absent, because environment variables are often set but empty. */
 function given(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }

@@ -14,7 +14,7 @@ const endpointOf = (text: string) => s3(`${keys}, ${text}`).endpoint;
 
 const problems = (text: string, given?: Given) => problemPaths(`storage: {s3: {bucket: bucket, ${text}}}`, given);
 
-test("takes registry:2's keys for AWS", () => {
+test("registry:2's keys for AWS are accepted", () => {
   const { secretKey, ...found } = s3(`${keys}, region: eu-central-1, rootdirectory: /a/b/, secure: true, v4auth: true`);
   assert.deepEqual(found, {
     kind: 's3',
@@ -30,7 +30,7 @@ test("takes registry:2's keys for AWS", () => {
   assert.equal(secretKey.reveal(), 's');
 });
 
-test('takes MinIO and the like by regionendpoint, with a scheme or with secure', () => {
+test('regionendpoint names a server such as MinIO, with a scheme or with secure', () => {
   const found = s3(`${keys}, regionendpoint: "http://minio:9000/", createbucket: true`);
   assert.partialDeepStrictEqual(found, {
     endpoint: 'http://minio:9000',
@@ -44,7 +44,7 @@ test('takes MinIO and the like by regionendpoint, with a scheme or with secure',
   assert.equal(s3(`${keys}, regionendpoint: minio, forcepathstyle: false`).pathStyle, false);
 });
 
-test("knows AWS' endpoints", () => {
+test('AWS endpoints are derived from the region', () => {
   assert.equal(endpointOf('region: cn-north-1'), 'https://s3.cn-north-1.amazonaws.com.cn');
   assert.equal(
     endpointOf('region: us-east-1, usedualstack: true, usefipsendpoint: true'),
@@ -52,7 +52,7 @@ test("knows AWS' endpoints", () => {
   );
 });
 
-test('takes keys from a file, or from where the AWS tools have them', () => {
+test('keys come from a file, or from the environment variables of the AWS tools', () => {
   const fromFile = s3('region: r, accesskey: a, secretkeyfile: /s', { files: { '/s': 'from-file\n' } });
   assert.equal(fromFile.secretKey.reveal(), 'from-file');
   const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'hunter2' };
@@ -64,7 +64,7 @@ test('takes keys from a file, or from where the AWS tools have them', () => {
   assert.doesNotMatch(JSON.stringify(fromEnv) + inspect(fromEnv, { depth: 9, showHidden: true }), /hunter2/);
 });
 
-test('says what is missing or wrong', () => {
+test('missing and invalid settings are reported', () => {
   assert.deepEqual(problems(keys), ['storage.s3.region']);
   assert.deepEqual(problems('region: r'), ['storage.s3.accesskey']);
   assert.deepEqual(problems('region: r, accesskey: a'), ['storage.s3.secretkey']);
@@ -78,7 +78,7 @@ test('says what is missing or wrong', () => {
   assert.match(problemsOf(`storage: {s3: {region: r, ${keys}}}`)[0]?.message ?? '', /^is required/);
 });
 
-test('warns about what has no effect, and refuses what would be something else', () => {
+test('settings without effect cause warnings, and unsupported values are rejected', () => {
   const { warnings } = load(
     `storage: {s3: {bucket: bucket, region: r, ${keys}, encrypt: true, accelerate: true, chunksize: 5242880, storageclass: STANDARD}}`,
   );
@@ -100,7 +100,7 @@ test('warns about what has no effect, and refuses what would be something else',
 const redirect = (text: string, store = `s3: {bucket: bucket, region: r, ${keys}}`) =>
   `storage: {${store}, redirect: {${text}}}`;
 
-test('sends clients to the store only if told to, and only to S3', () => {
+test('redirects to the store must be enabled, and need S3', () => {
   assert.equal(load(redirect('disable: true')).storageRedirect, undefined);
   assert.deepEqual(load(redirect('disable: false')).storageRedirect, {
     endpoint: undefined,

@@ -1,4 +1,4 @@
-// A bucket of S3, MinIO or another server that speaks its protocol, under registry:2's keys (decision 0016).
+// The section `storage.s3`: a bucket of S3, MinIO or another compatible server, with registry:2's keys (decision 0016).
 import type { z } from 'zod';
 import { parseServerUrl } from '../values/addresses.ts';
 import { createSecret } from '../values/secrets.ts';
@@ -6,41 +6,45 @@ import { filePath, flag, openSection, secret, text } from '../values/values.ts';
 import { chooseSecret, type SectionContext } from './context.ts';
 
 export const s3Section = openSection(
-  "A bucket of S3, MinIO or another server that speaks S3, laid out as registry:2's, whose content is used where there is some.",
+  'A bucket of S3, MinIO or another compatible server. It has the layout of registry:2, and existing content is used.',
   {
-    bucket: text('Its name; required.'),
+    bucket: text('The name of the bucket. Required.'),
     region: text({
-      text: 'Where the bucket is.',
-      default: '`us-east-1` where `regionendpoint` is given; else required',
+      text: 'The region of the bucket.',
+      default: '`us-east-1` if `regionendpoint` is set; else required',
     }).optional(),
     regionendpoint: text({
-      text: 'The server, as a URL or as `host:port`: for MinIO and all others that are not AWS.',
-      default: "the region's at AWS",
+      text: 'The server as a URL or `host:port`, for MinIO and all other servers than AWS.',
+      default: 'the AWS endpoint of the region',
     }).optional(),
-    secure: flag('Speaks HTTPS where `regionendpoint` is no URL that says.').prefault('true'),
+    secure: flag('Uses HTTPS if `regionendpoint` has no scheme.').prefault('true'),
     forcepathstyle: flag({
-      text: 'Names the bucket in the path of URLs and not in their host.',
-      default: '`true` where `regionendpoint` is given',
+      text: 'Puts the bucket into the path of URLs instead of their host.',
+      default: '`true` if `regionendpoint` is set',
     }).optional(),
-    accesskey: text({ text: 'The access key.', default: '`AWS_ACCESS_KEY_ID` of the environment' }).optional(),
+    accesskey: text({ text: 'The access key.', default: 'the environment variable `AWS_ACCESS_KEY_ID`' }).optional(),
     secretkey: secret({
-      text: 'Its secret key.',
-      default: '`AWS_SECRET_ACCESS_KEY` of the environment',
+      text: 'The secret key.',
+      default: 'the environment variable `AWS_SECRET_ACCESS_KEY`',
     }).optional(),
-    secretkeyfile: filePath('A file that holds the secret key.').optional(),
-    rootdirectory: text({ text: 'Begins the name of every object.', default: 'the bucket itself' }).optional(),
-    createbucket: flag('Makes the bucket if there is none.').prefault('false'),
+    secretkeyfile: filePath('A file with the secret key.').optional(),
+    rootdirectory: text({ text: 'The prefix of every object name.', default: 'no prefix' }).optional(),
+    createbucket: flag('Creates the bucket if it does not exist.').prefault('false'),
     indexdirectory: filePath({
-      text: 'The directory of the index, where there is no `redis`; it is created.',
-      default: 'a directory of its own',
+      text: 'The directory of the index of a node without `redis`. It is created.',
+      default: "Cistern's own directory",
     }).optional(),
-    usedualstack: flag("Reaches AWS over IPv6 too, where its endpoint is the region's.").prefault('false'),
-    usefipsendpoint: flag("Reaches AWS at its FIPS endpoint, where its endpoint is the region's.").prefault('false'),
-    encrypt: flag('Accepted for registry:2: objects are encrypted as the bucket does by default.').prefault('false'),
-    keyid: text('Must be left out with `encrypt`: make the key the default of the bucket.').optional(),
-    accelerate: flag('Accepted for registry:2: requests go to the ordinary endpoint.').prefault('false'),
-    skipverify: flag('Must be `false`: certificates are verified.').prefault('false'),
-    v4auth: flag('Must be `true`: requests are signed with version 4.').prefault('true'),
+    usedualstack: flag('Uses the AWS endpoint with IPv6 and IPv4. It has no effect with `regionendpoint`.').prefault(
+      'false',
+    ),
+    usefipsendpoint: flag('Uses the FIPS endpoint of AWS. It has no effect with `regionendpoint`.').prefault('false'),
+    encrypt: flag("Accepted for registry:2, without effect: the bucket's default encryption applies.").prefault(
+      'false',
+    ),
+    keyid: text('Must be unset with `encrypt`. Make the key the default of the bucket instead.').optional(),
+    accelerate: flag('Accepted for registry:2, without effect: requests use the ordinary endpoint.').prefault('false'),
+    skipverify: flag('Must be `false`, because certificates are always verified.').prefault('false'),
+    v4auth: flag('Must be `true`, because requests are always signed with version 4.').prefault('true'),
   },
 );
 
@@ -53,23 +57,26 @@ export type S3Config = Readonly<ReturnType<typeof buildS3>>;
 export function buildS3(s3: S3Section, context: SectionContext) {
   checkAccepted(s3, context);
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(s3.bucket))
-    context.report(`${path}.bucket`, 'is no name of a bucket: 3 to 63 lower-case letters, digits, "." and "-"');
+    context.report(`${path}.bucket`, 'is not a valid bucket name: use 3 to 63 lower-case letters, digits, "." and "-"');
   const hasEndpoint = s3.regionendpoint !== undefined && s3.regionendpoint !== '';
   const region = s3.region || (hasEndpoint ? 'us-east-1' : '');
   if (region === '')
-    context.report(`${path}.region`, 'is required: where the bucket is, for example eu-central-1; or regionendpoint');
+    context.report(
+      `${path}.region`,
+      'is required (or regionendpoint): the region of the bucket, for example eu-central-1',
+    );
   return {
     kind: 's3' as const,
-    /** `https://host` or `http://host:port`: no path, no trailing slash. */
+    /** `https://host` or `http://host:port`, without path and trailing slash. */
     endpoint: hasEndpoint ? endpointOf(s3, context) : awsEndpoint(region, s3),
     region,
     ...credentialsOf(s3, context),
     bucket: s3.bucket,
-    /** Empty: the bucket itself. */
+    /** Empty means the root of the bucket. */
     rootDirectory: (s3.rootdirectory ?? '').replaceAll(/^\/+|\/+$/g, ''),
     pathStyle: s3.forcepathstyle ?? hasEndpoint,
     createBucket: s3.createbucket,
-    /** Where an index of this process alone is, if it has one. */
+    /** The directory of this process's own index, if it has one. */
     indexDirectory: s3.indexdirectory ?? context.defaults.rootDirectory,
   };
 }
@@ -97,12 +104,12 @@ function credentialsOf(s3: S3Section, context: SectionContext) {
     if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY)
       context.report(
         `${path}.accesskey`,
-        'is required, and secretkey or secretkeyfile with it; or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Roles of machines are not used',
+        'is required, together with secretkey or secretkeyfile; or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Instance roles are not supported',
       );
     else if (AWS_SESSION_TOKEN)
       context.report(
         `${path}.accesskey`,
-        'the environment has keys that last for a session (AWS_SESSION_TOKEN), which is too short for a server: give it keys of its own',
+        'the environment has temporary keys (AWS_SESSION_TOKEN), which expire too soon for a server: use permanent keys',
       );
     return { accessKey: AWS_ACCESS_KEY_ID ?? '', secretKey: createSecret(AWS_SECRET_ACCESS_KEY ?? '') };
   }
@@ -115,14 +122,18 @@ function checkAccepted({ encrypt, keyid, accelerate, skipverify, v4auth }: S3Sec
   if (encrypt && keyid)
     context.report(
       `${path}.keyid`,
-      'objects are encrypted as the bucket does by default: make this key its default, and remove keyid',
+      "the bucket's default encryption applies: make this key the default of the bucket, and remove keyid",
     );
-  else if (encrypt) context.warn(`${path}.encrypt`, 'objects are encrypted as the bucket does by default');
-  if (accelerate) context.warn(`${path}.accelerate`, 'requests go to the ordinary endpoint');
+  else if (encrypt) context.warn(`${path}.encrypt`, "has no effect: the bucket's default encryption applies");
+  if (accelerate) context.warn(`${path}.accelerate`, 'has no effect: requests use the ordinary endpoint');
   if (skipverify)
     context.report(
       `${path}.skipverify`,
-      "true is not supported: name the server's authority in the variable NODE_EXTRA_CA_CERTS, or speak HTTP",
+      "true is not supported: add the server's CA certificate with the variable NODE_EXTRA_CA_CERTS, or use HTTP",
     );
-  if (!v4auth) context.report(`${path}.v4auth`, 'false is not supported: requests are signed with version 4');
+  if (!v4auth)
+    context.report(
+      `${path}.v4auth`,
+      'false is not supported, because requests are always signed with version 4: remove it',
+    );
 }

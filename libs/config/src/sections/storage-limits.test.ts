@@ -6,13 +6,13 @@ const gibibyte = 2 ** 30;
 const minFreeOf = (storage: string) => load(`storage: ${storage}`).storageLimits.minFree;
 const defaultMinFree = { share: 0.1, maxBytes: 20 * gibibyte, shareOfLeft: 0.5 };
 
-test('a store has no limit but its disk until one is given, and then makes room at 95 percent of it, down to 85', () => {
+test('a store is limited only by its disk by default; a limit is enforced at 95 percent, down to 85', () => {
   const shares = { highShare: 0.95, lowShare: 0.85, minFree: defaultMinFree };
   assert.deepEqual(load('version: 0.1').storageLimits, { maxBytes: Infinity, ...shares });
   assert.deepEqual(load('storage: { maxbytes: 1000MB }').storageLimits, { maxBytes: 1e9, ...shares });
 });
 
-test('the watermarks and the limits can be given by the environment too', () => {
+test('the environment can set watermarks and limits', () => {
   const env = {
     REGISTRY_STORAGE_MAXBYTES: '2GiB',
     REGISTRY_STORAGE_MINFREE: '5GiB',
@@ -27,7 +27,7 @@ test('the watermarks and the limits can be given by the environment too', () => 
   });
 });
 
-test('what stays free is a size or a part of the file system, and for a store that has one', () => {
+test('minfree is a size or a percentage, and needs a store with a file system', () => {
   assert.deepEqual(minFreeOf('{ minfree: 2.5% }'), { share: 0.025, maxBytes: Infinity, shareOfLeft: 1 });
   assert.deepEqual(minFreeOf('{ minfree: 0 }'), { share: 1, maxBytes: 0, shareOfLeft: 1 });
   assert.equal(minFreeOf('inmemory'), undefined);
@@ -43,7 +43,7 @@ test('what stays free is a size or a part of the file system, and for a store th
     );
 });
 
-test('watermarks that are the wrong way round, and a limit of nothing, are told', () => {
+test('reversed watermarks and a limit of zero are rejected', () => {
   const problems = problemsOf('storage: { maxbytes: 0, watermarks: { high: 80, low: 80 } }');
   assert.deepEqual(
     problems.map(({ path }) => path),

@@ -1,4 +1,4 @@
-// The store: where blobs and manifests are kept, how much it may hold, whether clients are sent to it, and how it is scrubbed.
+// The section `storage`: the store of blobs and manifests, its limits, redirects of clients to it, and its scrub.
 import { join } from 'node:path';
 import type { z } from 'zod';
 import {
@@ -19,86 +19,83 @@ import type { SectionContext } from './context.ts';
 import { buildS3, s3Section, type S3Config } from './s3.ts';
 
 const maxBytesKey = size({
-  text: 'Bytes of blobs and manifests that the store may hold. What nobody has pulled for longest is removed to make room; pinned images stay.',
-  default: 'any number that leaves `storage.minfree`',
+  text: 'The maximum size of all blobs and manifests in the store. The least recently pulled ones are evicted to enforce it. Pinned images are kept.',
+  default: 'limited only by `storage.minfree`',
 }).optional();
 
 const minFreeKey = sizeOrPercentage({
-  text: 'What stays free of the file system that holds the store, as a size or in percent of the file system; `storage.filesystem` only. The least recently pulled is evicted for it, down to nothing where other files take the room; a blob that does not fit even then is refused with 503 before its first byte.',
-  default: '10 % of the file system, at most 20GiB, and at most half of what other files leave',
+  text: 'Free space on the file system of the store, as a size or in percent; only for `storage.filesystem`. The least recently pulled content is evicted to keep it, even all of it if other files fill the disk. A blob that still does not fit is rejected with 503 before its first byte.',
+  default: '10 % of the file system, at most 20GiB, and at most half of the space that other files leave',
 }).optional();
 
-const watermarksSection = section('Parts of what the store may hold by `maxbytes` and `minfree`, in percent.', {
+const watermarksSection = section('The bounds of eviction, in percent of the limit by `maxbytes` and `minfree`.', {
   high: wholeNumber(
-    'Room is made when the store holds more than this part. What is left is for what arrives meanwhile.',
+    'Eviction begins when the store holds more than this. The rest is for content that arrives meanwhile.',
     {
       min: 1,
       max: 100,
     },
   ).prefault('95'),
-  low: wholeNumber('So much is removed then that the store holds no more than this part.', {
+  low: wholeNumber('Eviction ends when the store holds no more than this.', {
     min: 0,
     max: 99,
   }).prefault('85'),
 });
 
-const storageRedirectSection = section('Sending clients to the store for blobs, in place of the bytes.', {
+const storageRedirectSection = section('Redirects of clients to the store for blobs.', {
   disable: flag(
-    'With `false` a blob that is stored is answered by 307 and a signed URL of the store, which clients then have to reach; `storage.s3` only. The default is not that of registry:2.',
+    'With `false` the response for a stored blob is 307 with a signed URL of the store. Clients must be able to reach the store. Only for `storage.s3`. The default differs from registry:2.',
   ).prefault('true'),
   endpoint: serverUrl({
-    text: 'The URL of the store as clients reach it.',
-    default: 'as Cistern does',
+    text: 'The URL of the store for clients.',
+    default: 'the URL that Cistern uses',
   }).optional(),
-  except: listOf(
-    'Networks of clients that get the bytes from Cistern all the same.',
-    network('Addresses of clients.'),
-  ).prefault([]),
-  expires: duration('How long a signed URL is valid.').prefault('20m'),
+  except: listOf('Networks of clients that are not redirected.', network('Addresses of clients.')).prefault([]),
+  expires: duration('The lifetime of a signed URL.').prefault('20m'),
 });
 
 const storageScrubSection = section(
-  'The store is read through again and again, by one worker of all: what is not what its digest says goes into quarantine and is fetched again.',
+  'The scrub: one of the workers reads the whole store periodically and verifies digests. Damaged content is quarantined and fetched again.',
   {
-    enabled: flag('Switches it on or off.').prefault('true'),
-    bandwidth: size('Bytes a second that are read.').prefault('10MiB'),
-    every: duration('How often it begins anew, unless it takes longer.').prefault('168h'),
+    enabled: flag('Enables the scrub.').prefault('true'),
+    bandwidth: size('The rate of reading, in bytes per second.').prefault('10MiB'),
+    every: duration('The time from the start of one scrub to the next, if it does not take longer.').prefault('168h'),
   },
 );
 
 const forgetAfterKey = duration(
-  'Names whose manifests are evicted are forgotten when their upstream has not confirmed them for so long: tags, links and lists. The same goes, oldest first, for what is more than ten times the number of names that are cached. Names of pinned images stay.',
+  'Tags, links and lists whose manifests are evicted expire when their upstream has not confirmed them for this time. The oldest expire earlier if their number exceeds ten times the number of cached names. Names of pinned images are kept.',
 ).prefault('720h');
 
 const registryRoot = '/var/lib/registry';
 
 export const storageSection = section(
   {
-    text: 'One store. `storage: inmemory` and the like are taken too.',
-    default: 'the filesystem, in a directory of its own',
+    text: 'The store, exactly one. Shorthands such as `storage: inmemory` work too.',
+    default: "the filesystem, in Cistern's own directory",
   },
   {
-    filesystem: openSection("A directory laid out as registry:2's, whose content is used where there is some.", {
-      rootdirectory: filePath('The directory; it is created.').prefault(registryRoot),
-      maxthreads: wholeNumber('Accepted for registry:2; reads need no such limit here.', {
+    filesystem: openSection('A directory with the layout of registry:2. Existing content is used.', {
+      rootdirectory: filePath('The directory. It is created.').prefault(registryRoot),
+      maxthreads: wholeNumber('Accepted for registry:2, without effect: reads need no such limit.', {
         min: 0,
         max: 1e6,
       }).optional(),
     }).optional(),
     s3: s3Section.optional(),
-    inmemory: openSection('Keeps everything in memory and forgets it on exit; for tests.', {}).optional(),
+    inmemory: openSection('Keeps everything in memory and loses it on exit, for tests.', {}).optional(),
     maxbytes: maxBytesKey,
     minfree: minFreeKey,
     watermarks: watermarksSection,
     forgetafter: forgetAfterKey,
     redirect: storageRedirectSection,
     scrub: storageScrubSection,
-    cache: section('Accepted for registry:2: blob records are always cached.', {
+    cache: section('Accepted for registry:2, without effect: blob records are always cached.', {
       blobdescriptor: text('Accepted for registry:2.').optional(),
       blobdescriptorsize: wholeNumber('Accepted for registry:2.', { min: 0, max: 1e12 }).optional(),
-      layerinfo: text('Accepted for registry:2; the old name of `blobdescriptor`.').optional(),
+      layerinfo: text('Accepted for registry:2, the old name of `blobdescriptor`.').optional(),
     }),
-    tag: section('Accepted for registry:2: looking tags up needs no limit here.', {
+    tag: section('Accepted for registry:2, without effect: reading tags needs no limit.', {
       concurrencylimit: wholeNumber('Accepted for registry:2.', { min: 0, max: 1e6 }).optional(),
     }),
   },
@@ -111,12 +108,12 @@ type StorageConfig =
   | { readonly kind: 'memory' }
   | S3Config;
 
-/** What stays free: the least of the three. */
+/** The free space on the file system: the smallest of the three values. */
 interface MinFreeConfig {
-  /** Of the file system, from 0 to 1. */
+  /** The share of the file system, from 0 to 1. */
   readonly share: number;
   readonly maxBytes: number;
-  /** Of what the store holds and what is free, from 0 to 1. */
+  /** The share of the store's size plus the free space, from 0 to 1. */
   readonly shareOfLeft: number;
 }
 
@@ -128,7 +125,7 @@ const minScrubBytesPerSecond = 64 * 1024;
 const minScrubEveryMs = 10_000;
 const minForgetAfterMs = 1_000;
 
-/** The slices of the configuration that the section makes. */
+/** The parts of the configuration that come from the section. */
 export type StorageSlices = Readonly<ReturnType<typeof buildStorage>>;
 
 export function buildStorage(storage: StorageSection, context: SectionContext) {
@@ -136,14 +133,14 @@ export function buildStorage(storage: StorageSection, context: SectionContext) {
     storage: storeOf(storage, context),
     storageLimits: buildStorageLimits(storage, context),
     storageForgetAfterMs: buildForgetAfter(storage, context),
-    /** `undefined`: clients get every byte from Cistern. */
+    /** `undefined` means that clients get every byte from Cistern. */
     storageRedirect: buildStorageRedirect(storage, context),
-    /** `undefined`: the store is not read through. */
+    /** `undefined` means that the store is not scrubbed. */
     storageScrub: buildStorageScrub(storage, context),
   };
 }
 
-/** Where a single process has what is its alone; `undefined`: it has no directory. */
+/** Returns the directory of a single process's own files, or `undefined` for a store in memory. */
 export function indexDirectory(storage: StorageConfig): string | undefined {
   if (storage.kind === 'memory') return undefined;
   return join(storage.kind === 'filesystem' ? storage.rootDirectory : storage.indexDirectory, 'cistern');
@@ -165,17 +162,16 @@ function buildStorageLimits(
   const isFilesystem = s3 === undefined && inmemory === undefined;
   if (low >= high)
     context.report('storage.watermarks.low', `must be less than storage.watermarks.high, which is ${high}`);
-  if (maxbytes === 0)
-    context.report('storage.maxbytes', 'must be more than 0; leave it out for a store without a limit');
+  if (maxbytes === 0) context.report('storage.maxbytes', 'must be more than 0; remove it for a store without a limit');
   if (minfree !== undefined && !isFilesystem)
-    context.warn('storage.minfree', 'has no effect: it is for storage.filesystem');
+    context.warn('storage.minfree', 'has no effect: it applies only to storage.filesystem');
   return {
-    /** Infinity: any number. */
+    /** Infinity means no limit. */
     maxBytes: maxbytes,
-    /** Parts of what the store may hold, from 0 to 1. */
+    /** The watermarks as shares of the limit, from 0 to 1. */
     highShare: high / 100,
     lowShare: low / 100,
-    /** `undefined`: the store has no file system of its own. */
+    /** `undefined` means that the store has no file system. */
     minFree: isFilesystem ? minFreeOf(minfree) : undefined,
   };
 }
@@ -191,23 +187,26 @@ function buildForgetAfter({ forgetafter }: StorageSection, context: SectionConte
   return forgetafter;
 }
 
-/** `undefined`: clients get all bytes from Cistern. */
+/** Returns `undefined` if clients get all bytes from Cistern. */
 function buildStorageRedirect({ redirect, s3 }: StorageSection, context: SectionContext) {
   const { disable, endpoint, except, expires } = redirect;
   if (disable) {
     if (endpoint !== undefined || except.length > 0)
       context.warn(
         'storage.redirect',
-        'has no effect: set storage.redirect.disable to false to send clients to the store',
+        'has no effect: set storage.redirect.disable to false to redirect clients to the store',
       );
     return undefined;
   }
   if (s3 === undefined)
-    context.report('storage.redirect.disable', 'false needs storage.s3: clients can be sent to no other store');
+    context.report(
+      'storage.redirect.disable',
+      'false needs storage.s3, because clients can be redirected to no other store',
+    );
   if (expires < 1000 || expires > weekMs)
-    context.report('storage.redirect.expires', 'must be from 1s to 168h, as S3 has it');
+    context.report('storage.redirect.expires', 'must be from 1s to 168h, the limits of S3');
   return {
-    /** Public URL of the store, without path; `undefined`: the one that Cistern itself uses. */
+    /** The public URL of the store, without path. `undefined` means the URL that Cistern itself uses. */
     endpoint,
     /** In CIDR notation. */
     exceptNetworks: except,
@@ -215,10 +214,10 @@ function buildStorageRedirect({ redirect, s3 }: StorageSection, context: Section
   };
 }
 
-/** `undefined`: the store is not read through. */
+/** Returns `undefined` if the store is not scrubbed. */
 function buildStorageScrub({ scrub: { enabled, bandwidth, every } }: StorageSection, context: SectionContext) {
   if (bandwidth < minScrubBytesPerSecond)
-    context.report('storage.scrub.bandwidth', 'must be at least 64KiB: with less it comes to no end');
+    context.report('storage.scrub.bandwidth', 'must be at least 64KiB, because a slower scrub never ends');
   if (every < minScrubEveryMs) context.report('storage.scrub.every', 'must be at least 10s');
   return enabled ? { bytesPerSecond: bandwidth, everyMs: every } : undefined;
 }

@@ -9,7 +9,7 @@ const files = { '/c': pem, '/k': pem, '/ca': pem, '/other': makeKeyPair(), '/tex
 const tlsOf = (text: string) => load(`http: {tls: {${text}}}`, { files }).http.tls;
 const problems = (text: string) => problemPaths(`http: {tls: {${text}}}`, { files });
 
-test('a certificate and its key are all it takes', () => {
+test('a certificate and its key are sufficient', () => {
   assert.deepEqual(tlsOf('certificate: /c, key: /k'), {
     certificates: { kind: 'files', certificate: '/c', key: '/k' },
     clientAuthorities: [],
@@ -20,7 +20,7 @@ test('a certificate and its key are all it takes', () => {
   assert.equal(tlsOf(''), undefined);
 });
 
-test('the other keys', () => {
+test('client authorities, versions and cipher suites are accepted', () => {
   const pair = 'certificate: /c, key: /k';
   const { clientAuthorities, minimumVersion, ciphers } =
     tlsOf(`${pair}, clientcas: /ca, minimumtls: tls1.3, ciphersuites: [TLS_AES_256_GCM_SHA384]`) ?? assert.fail();
@@ -36,7 +36,7 @@ test('the other keys', () => {
   );
 });
 
-test('what cannot be served is told with its key', () => {
+test('files that cannot be served are reported with their key', () => {
   assert.deepEqual(problems('certificate: /c'), ['http.tls.key']);
   assert.deepEqual(problems('key: /k'), ['http.tls.certificate']);
   assert.deepEqual(problems('clientcas: [/ca]'), ['http.tls.certificate']);
@@ -51,12 +51,12 @@ test('what cannot be served is told with its key', () => {
   assert.match(message, /must be one of .*TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384.*, not "RC4"/);
 });
 
-test('every cipher suite is one that this OpenSSL has', () => {
+test('this OpenSSL has every cipher suite', () => {
   const known = new Set(getCiphers());
   for (const suite of cipherSuites)
     for (const name of ciphersOf([suite])?.split(':') ?? []) assert.ok(known.has(name.toLowerCase()), name);
 });
 
-test('suites of TLS 1.2 alone leave those of TLS 1.3 as they are', () => {
+test('a list of TLS 1.2 suites keeps the default suites of TLS 1.3', () => {
   assert.match(ciphersOf(['TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384']) ?? '', /^ECDHE-RSA-AES256-GCM-SHA384:TLS_AES_128/);
 });

@@ -1,11 +1,11 @@
-// Serving TLS, with registry:2's keys and registry 3's.
+// The section `http.tls`, with the keys of registry:2 and registry 3.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { z } from 'zod';
 import { choice, filePath, listOf, openSection } from '../values/values.ts';
 import { type AcmeConfig, buildAcme, letsEncryptSection } from './acme.ts';
 import { readKeyPair, readNamedFile, type SectionContext } from './context.ts';
 
-// By the names of RFC 5246 and 8446, which registry:2's configuration uses, and by those of OpenSSL.
+// OpenSSL's names by the names of RFC 5246 and 8446, which registry:2's configuration uses.
 const tls12 = {
   TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: 'ECDHE-ECDSA-AES128-GCM-SHA256',
   TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: 'ECDHE-RSA-AES128-GCM-SHA256',
@@ -30,22 +30,22 @@ type CipherSuite = keyof typeof tls12 | (typeof tls13)[number];
 export const cipherSuites: readonly CipherSuite[] = [...(Object.keys(tls12) as (keyof typeof tls12)[]), ...tls13];
 
 export const tlsSection = openSection(
-  { text: 'Serving TLS. The files are read again when they change.', default: 'plain HTTP' },
+  { text: 'TLS for clients. The files are read again when they change.', default: 'plain HTTP' },
   {
     certificate: filePath('PEM file of the certificate and its chain.').optional(),
     key: filePath('PEM file of its private key.').optional(),
     clientcas: listOf(
-      'PEM files of authorities: clients have to show a certificate of theirs (mutual TLS).',
+      'PEM files of CA certificates. Clients must send a certificate of one of them (mutual TLS).',
       filePath('A PEM file.'),
     ).prefault([]),
     clientauth: choice(
-      'Whether a client that shows no certificate is let in where there are `clientcas`. `request-client-cert` asks for certificates and looks at none.',
+      'With `clientcas`: whether clients need a certificate. `request-client-cert` requests certificates and verifies none.',
       ['require-and-verify-client-cert', 'verify-client-cert-if-given', 'request-client-cert'],
     ).prefault('require-and-verify-client-cert'),
     minimumtls: choice('The lowest version of TLS.', ['tls1.0', 'tls1.1', 'tls1.2', 'tls1.3']).prefault('tls1.2'),
     ciphersuites: listOf(
       {
-        text: 'Allowed cipher suites, the best first. Those of TLS 1.3 are always allowed, unless some of them are named.',
+        text: 'The allowed cipher suites, the preferred first. A list without suites of TLS 1.3 allows all of those.',
         default: 'all of TLS 1.3; of TLS 1.2 those with ECDHE and with AES-GCM or ChaCha20-Poly1305',
       },
       choice('A name.', cipherSuites),
@@ -55,16 +55,16 @@ export const tlsSection = openSection(
 ).optional();
 
 export interface TlsConfig {
-  /** `files`: paths, PEM. */
+  /** `files` has paths of PEM files. */
   readonly certificates:
     | { readonly kind: 'files'; readonly certificate: string; readonly key: string }
     | ({ readonly kind: 'acme' } & AcmeConfig);
-  /** Paths; empty: clients show no certificates. */
+  /** Paths of PEM files. Empty means that clients need no certificates. */
   readonly clientAuthorities: readonly string[];
-  /** A client without a certificate is let in. */
+  /** Whether clients without a certificate may connect. */
   readonly clientsMayHaveNone: boolean;
   readonly minimumVersion: 'TLSv1.2' | 'TLSv1.3';
-  /** In OpenSSL's notation; `undefined`: the default. */
+  /** In OpenSSL's notation. `undefined` means the default. */
   readonly ciphers: string | undefined;
 }
 
@@ -79,7 +79,7 @@ export function buildTls(
   if (pair !== undefined) checkKeyPair(pair.certificate, pair.key.reveal(), context);
   for (const authority of clientcas) readNamedFile(context, `${path}.clientcas`, authority);
   if (['tls1.0', 'tls1.1'].includes(minimumtls))
-    context.warn(`${path}.minimumtls`, 'TLS 1.0 and 1.1 are broken and not served: the lowest version is 1.2');
+    context.warn(`${path}.minimumtls`, 'TLS 1.0 and 1.1 are broken and not supported: the lowest version is 1.2');
   const certificates = chooseCertificates(tls, context);
   if (certificates === undefined) return undefined;
   return {
@@ -98,17 +98,17 @@ function chooseCertificates(
   const acme = buildAcme(letsencrypt, context);
   if (certificate !== undefined && key !== undefined) {
     if (acme !== undefined)
-      context.warn(`${path}.letsencrypt`, 'is not used, because certificate and key are given, as in registry:2');
+      context.warn(`${path}.letsencrypt`, 'has no effect, because certificate and key are set, as in registry:2');
     return { kind: 'files', certificate, key };
   }
   if (acme !== undefined) return { kind: 'acme', ...acme };
-  // As in registry:2, a section that says nothing is none; one that says something means TLS.
+  // As in registry:2, an empty section counts as absent. One with content means TLS.
   if (clientcas.length > 0 || ciphersuites.length > 0)
-    context.report(`${path}.certificate`, 'is required, and key, or letsencrypt: without them there is no TLS');
+    context.report(`${path}.certificate`, 'is required for TLS, together with key; or set letsencrypt');
   return undefined;
 }
 
-/** Here too and not only by the server, so that a configuration can be checked without one. */
+/** Checks a key pair as the server does, so that a configuration can be checked without a server. */
 function checkKeyPair(certificate: string, key: string, context: SectionContext): void {
   const read = <T>(at: string, problem: string, action: () => T): T | undefined => {
     try {
@@ -118,13 +118,13 @@ function checkKeyPair(certificate: string, key: string, context: SectionContext)
       return undefined;
     }
   };
-  const leaf = read('certificate', 'holds no certificate in PEM', () => new X509Certificate(certificate));
-  const privateKey = read('key', 'holds no private key in PEM that needs no passphrase', () => createPrivateKey(key));
+  const leaf = read('certificate', 'contains no certificate in PEM', () => new X509Certificate(certificate));
+  const privateKey = read('key', 'contains no private key in PEM without a passphrase', () => createPrivateKey(key));
   if (leaf !== undefined && privateKey !== undefined && !leaf.checkPrivateKey(privateKey))
     context.report(`${path}.key`, 'is not the key of http.tls.certificate');
 }
 
-/** As in registry:2 a list that names only suites of TLS 1.2 says nothing of those of TLS 1.3, which are all good. */
+/** Adds all suites of TLS 1.3, which are all secure, to a list that names only suites of TLS 1.2, as in registry:2. */
 export function ciphersOf(suites: readonly CipherSuite[]): string | undefined {
   if (suites.length === 0) return undefined;
   const isOfTls13 = (suite: CipherSuite) => (tls13 as readonly string[]).includes(suite);

@@ -6,7 +6,7 @@ const required = { realm: 'https://auth.test/token', service: 's', issuer: 'i', 
 const write = (changed: object, beside: object = {}) =>
   `auth: ${JSON.stringify({ token: { ...required, ...changed }, ...beside })}`;
 
-test('a token server, its keys and what it calls us, as in registry:2', () => {
+test("registry:2's keys of a token server are accepted", () => {
   assert.deepEqual(load(write({ jwks: '/keys.json', signingalgorithms: ['ES256'] })).auth.externalTokens, {
     realm: { url: 'https://auth.test/token' },
     service: 's',
@@ -19,7 +19,7 @@ test('a token server, its keys and what it calls us, as in registry:2', () => {
   assert.equal(load('{}').auth.externalTokens, undefined);
 });
 
-test('what would let nobody in, or anybody, is told', () => {
+test('settings that would reject or accept every token are reported', () => {
   for (const [changed, path] of [
     [{ rootcertbundle: undefined }, 'auth.token.rootcertbundle'],
     [{ jwks: 'https://auth.test/keys' }, 'auth.token.jwks'],
@@ -32,7 +32,7 @@ test('what would let nobody in, or anybody, is told', () => {
     assert.deepEqual(problemPaths(write(changed)), [path], JSON.stringify(changed));
 });
 
-test('it stands alone', () => {
+test('auth.token excludes the other keys of auth', () => {
   assert.deepEqual(problemPaths(write({}, { robots: true })), ['auth.token']);
   assert.deepEqual(problemPaths(write({}, { htpasswd: { realm: 'r', path: '/p' } })), ['auth.token']);
 });

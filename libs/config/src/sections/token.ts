@@ -1,19 +1,19 @@
-// registry:2's `auth.token`: an external token server.
+// The section `auth.token` of registry:2: an external token server.
 import type { z } from 'zod';
 import { filePath, flag, listOf, openSection, text } from '../values/values.ts';
 import type { SectionContext } from './context.ts';
 
 export const tokenSection = openSection(
-  'An external token server gives out access tokens, and this cache verifies them. Not together with the other ways to come in.',
+  'An external token server, whose access tokens this cache verifies. It excludes the other keys of `auth`.',
   {
-    realm: text('Where clients get tokens: the URL of the token server.'),
-    service: text('What this cache is called in tokens (`aud`).'),
-    issuer: text('Who has signed them (`iss`).'),
+    realm: text('The URL of the token server.'),
+    service: text('The name of this cache in tokens (`aud`).'),
+    issuer: text('The issuer of tokens (`iss`).'),
     rootcertbundle: filePath(
-      'PEM file of the authorities, or certificates, by which they are signed. Read again when it changes.',
+      'PEM file of the CA certificates or certificates that sign tokens. It is read again when it changes.',
     ).optional(),
-    jwks: filePath('A file with the set of keys by which they are signed. Read again when it changes.').optional(),
-    signingalgorithms: listOf('By which they may be signed.', text('One of JWA.')).prefault([
+    jwks: filePath('A file with the set of keys that sign tokens. It is read again when it changes.').optional(),
+    signingalgorithms: listOf('The allowed signing algorithms.', text('An algorithm of JWA.')).prefault([
       'EdDSA',
       'ES256',
       'ES384',
@@ -26,9 +26,9 @@ export const tokenSection = openSection(
       'PS512',
     ]),
     autoredirect: flag(
-      'Sends clients to `autoredirectpath` at the host that they have asked, in place of `realm`.',
+      'Sends clients to `autoredirectpath` at the host of their request, instead of `realm`.',
     ).prefault('false'),
-    autoredirectpath: text('A path.').prefault('/auth/token'),
+    autoredirectpath: text('The path of the token server.').prefault('/auth/token'),
   },
 ).optional();
 
@@ -50,12 +50,18 @@ export function buildToken(
   const path = 'auth.token';
   const { realm, service, issuer, rootcertbundle, jwks, signingalgorithms, autoredirect, autoredirectpath } = token;
   if (rootcertbundle === undefined && jwks === undefined)
-    context.report(`${path}.rootcertbundle`, 'is required, or jwks: without a key no token can be verified');
+    context.report(`${path}.rootcertbundle`, 'is required (or jwks), because without a key no token can be verified');
   if (jwks !== undefined && /^https?:/i.test(jwks))
-    context.report(`${path}.jwks`, 'must be a file: the nodes that verify tokens reach nothing outside');
+    context.report(
+      `${path}.jwks`,
+      'must be a file, because the nodes that verify tokens have no access to other servers',
+    );
   for (const algorithm of signingalgorithms)
     if (!asymmetric.test(algorithm))
-      context.report(`${path}.signingalgorithms`, `"${algorithm}" is not supported: use EdDSA, ES256, RS256 or PS256`);
+      context.report(
+        `${path}.signingalgorithms`,
+        `"${algorithm}" is not supported: use for example EdDSA, ES256, RS256 or PS256`,
+      );
   if (!autoredirectpath.startsWith('/')) context.report(`${path}.autoredirectpath`, 'must begin with a slash');
   return {
     realm: autoredirect ? { path: autoredirectpath } : { url: realm },

@@ -5,7 +5,7 @@ import { load, problemsOf } from '../testing.ts';
 const upstream = (text: string): string => `upstreams: {docker.io: {${text}}}`;
 const files = { '/secret': 'word', '/config.json': '{}' };
 
-test('an upstream has as many accounts as are written, the one of the entry itself first', () => {
+test("an upstream has all configured accounts, the entry's own first", () => {
   const text = `
 upstreams:
   docker.io:
@@ -59,7 +59,7 @@ test("registry 3's credential helper is the only account of the single upstream"
   );
 });
 
-test('without any it is pulled from as anybody', () => {
+test('an upstream without accounts is pulled from anonymously', () => {
   const [hub] = load(upstream('')).upstreams;
   assert.deepEqual([hub?.credentials, hub?.alternates, hub?.reserve], [[], [], undefined]);
 });
@@ -72,8 +72,8 @@ for (const [text, path, message] of [
   ['credentials: {a: {helper: x, username: u, password: p}}', 'credentials.a', /one of username/],
   ['credentials: {a: {helper: x, dockerconfig: /config.json}}', 'credentials.a', /one of username/],
   ['credentials: {a: {helper: ../x}}', 'credentials.a.helper', /name of a helper/],
-  ['credentials: {anonymous: {helper: x}}', 'credentials.anonymous', /taken/],
-  ['username: a, password: p, credentials: {a: {helper: x}}', 'credentials.a', /taken/],
+  ['credentials: {anonymous: {helper: x}}', 'credentials.anonymous', /in use/],
+  ['username: a, password: p, credentials: {a: {helper: x}}', 'credentials.a', /in use/],
   [
     'credentials: {a: {helper: x, alternate: "https://b.example"}}, alternates: ["https://a.example"]',
     'credentials.a.alternate',
@@ -82,7 +82,7 @@ for (const [text, path, message] of [
   ['alternates: ["ftp://x"]', 'alternates[0]', /./],
   ['budget: {reserve: -1}', 'budget.reserve', /whole number/],
 ] as const)
-  test(`refuses ${text}`, () => {
+  test(`${text} is rejected`, () => {
     const [problem, ...others] = problemsOf(upstream(text), { files });
     assert.equal(problem?.path, `upstreams.docker.io.${path}`);
     assert.match(problem.message, message);

@@ -1,4 +1,4 @@
-// The accounts that an upstream is pulled from with: a user name and a password, docker's own file, or a helper program.
+// The accounts for pulls from an upstream: a user name with a password, docker's own file, or a helper program.
 import type { z } from 'zod';
 import type { Secret } from '../values/secrets.ts';
 import { filePath, helperName, openSection, registryUrl, secret, text } from '../values/values.ts';
@@ -7,25 +7,25 @@ import { chooseSecret, readNamedFile, type SectionContext } from './context.ts';
 export const credentialEntry = openSection('One account.', {
   username: text('The account to pull with.').optional(),
   password: secret('Its password or token.').optional(),
-  passwordfile: filePath('A file that holds the password. It may be exchanged at any time.').optional(),
+  passwordfile: filePath('A file with the password. It may change at any time.').optional(),
   dockerconfig: filePath(
-    "docker's `config.json`, with its credential helpers, in place of a user name and a password. It may change at any time.",
+    "docker's `config.json`, with its credential helpers, instead of a user name and a password. It may change at any time.",
   ).optional(),
   helper: helperName(
-    'A credential helper in place of a user name and a password: `ecr-login` runs `docker-credential-ecr-login`.',
+    'A credential helper instead of a user name and a password: `ecr-login` runs `docker-credential-ecr-login`.',
   ).optional(),
   alternate: registryUrl({
-    text: 'The alternate that these credentials are for. They go nowhere else.',
-    default: 'they are for the upstream itself',
+    text: 'The alternate of these credentials. They are sent to no other server.',
+    default: 'the upstream itself',
   }).optional(),
 });
 
 export type CredentialEntry = z.output<typeof credentialEntry>;
 
 export type CredentialConfig = {
-  /** In metrics and logs. */
+  /** The name in metrics and logs. */
   readonly name: string;
-  /** The URL of the alternate that they are for; `undefined`: the upstream's own. */
+  /** The URL of the alternate of these credentials. `undefined` means the upstream itself. */
   readonly alternate: string | undefined;
 } & (
   | { readonly kind: 'password'; readonly username: string; readonly password: Secret }
@@ -33,14 +33,14 @@ export type CredentialConfig = {
   | { readonly kind: 'docker-config'; readonly path: string }
   | {
       readonly kind: 'helper';
-      /** Its name or path. */
+      /** The helper's name or path. */
       readonly program: string;
-      /** How long its answer is good for; `undefined`: the time that suits all helpers. */
+      /** How long the helper's output is used. `undefined` means a time that suits all helpers. */
       readonly keepMs: number | undefined;
     }
 );
 
-/** `undefined`: none are given, or a reported problem. `path`: of the entry. */
+/** Returns `undefined` if no account is set, or after it reported a problem. `path` is that of the entry. */
 export function buildCredential(
   name: string,
   entry: CredentialEntry,
@@ -52,7 +52,7 @@ export function buildCredential(
   const others = Object.entries({ dockerconfig, helper }).filter(([, value]) => value !== undefined);
   const hasPassword = username !== undefined || password !== undefined || passwordfile !== undefined;
   if (others.length > 1 || (others.length === 1 && hasPassword)) {
-    context.report(path, 'must have one of username (with a password), dockerconfig and helper');
+    context.report(path, 'must have exactly one of username (with a password), dockerconfig and helper');
     return undefined;
   }
   if (helper !== undefined)
@@ -70,7 +70,7 @@ function buildPassword(
   path: string,
   context: SectionContext,
 ): CredentialConfig | undefined {
-  // Read once, to report its problems now.
+  // Reading the file now reports its problems at startup.
   const password = chooseSecret(context, `${path}.password`, { value, file });
   if (username === undefined || username === '') {
     if (password !== undefined && password.reveal() !== '')

@@ -9,7 +9,7 @@ const takesAny = (text: string) => load(text).upstreams.map(({ takesAnyNamespace
 
 const single = (url: string) => load(`proxy: {remoteurl: "${url}"}`).upstreams.map((each) => [each.name, each.url]);
 
-test("names registry:2's single upstream after its host, and Docker Hub by whichever of its names docker.io", () => {
+test("registry:2's single upstream is named after its host, and every name of Docker Hub means docker.io", () => {
   assert.deepEqual(single('https://registry-1.docker.io/'), [['docker.io', 'https://registry-1.docker.io']]);
   assert.deepEqual(single('https://index.docker.io'), [['docker.io', 'https://registry-1.docker.io']]);
   assert.deepEqual(single('https://docker.io'), [['docker.io', 'https://registry-1.docker.io']]);
@@ -17,7 +17,7 @@ test("names registry:2's single upstream after its host, and Docker Hub by which
   assert.equal(defaultOf('proxy: {remoteurl: https://quay.io}'), 'quay.io');
 });
 
-test('puts the single upstream beside the others', () => {
+test('the single upstream is added to the others', () => {
   const text = 'proxy: {remoteurl: https://quay.io}\nupstreams: {docker.io: {}, ghcr.io: {}}';
   assert.deepEqual(namesOf(text), ['quay.io', 'docker.io', 'ghcr.io']);
   assert.equal(defaultOf(text), 'quay.io');
@@ -29,14 +29,14 @@ test('puts the single upstream beside the others', () => {
   ]);
 });
 
-test("an ns that names nothing means registry:2's single upstream, while no other one is configured", () => {
+test("an unknown ns means registry:2's single upstream if no other one is configured", () => {
   assert.deepEqual(takesAny('proxy: {remoteurl: https://registry.example.com}'), [true]);
   assert.deepEqual(takesAny('upstreams: {quay.io: {}}'), [false]);
   assert.deepEqual(takesAny('proxy: {remoteurl: https://quay.io}\nupstreams: {ghcr.io: {}}'), [false, false]);
   assert.ok(takesAny('log: {level: info}').every((takes) => !takes));
 });
 
-test('chooses the default: the one that says so, else docker.io, else the only one', () => {
+test('the default upstream is the one with default: true, else docker.io, else the only one', () => {
   assert.equal(defaultOf('upstreams: {docker.io: {}, quay.io: {default: true}}'), 'quay.io');
   assert.equal(defaultOf('upstreams: {quay.io: {}, docker.io: {}}'), 'docker.io');
   assert.equal(defaultOf('upstreams: {quay.io: {}}'), 'quay.io');
@@ -48,7 +48,7 @@ test('chooses the default: the one that says so, else docker.io, else the only o
   );
 });
 
-test('gives docker.io its aliases, whatever its URL', () => {
+test('docker.io has its aliases with any URL', () => {
   const [hub, quay] = load(
     'upstreams: {docker.io: {url: https://mirror.example, aliases: [Hub]}, quay.io: {}}',
   ).upstreams;
@@ -59,7 +59,7 @@ test('gives docker.io its aliases, whatever its URL', () => {
 
 const aliasesOf = (text: string) => load(text).upstreams.map(({ aliases }) => aliases);
 
-test('gives each upstream an alias without a dot, which no namespace of Docker Hub can be', () => {
+test('each upstream has an alias without a dot, which no namespace of Docker Hub can have', () => {
   assert.deepEqual(
     aliasesOf('upstreams: {docker.io: {}, ghcr.io: {aliases: [gh]}, "localhost:5001": {url: "http://a"}}'),
     [['index.docker.io', 'registry-1.docker.io', 'docker-io'], ['gh', 'ghcr-io'], ['localhost-5001']],
@@ -68,11 +68,11 @@ test('gives each upstream an alias without a dot, which no namespace of Docker H
   assert.deepEqual(aliasesOf('upstreams: {internal: {url: "http://a"}}'), [[]]);
 });
 
-test('hides no namespace of a default upstream other than Docker Hub behind such an alias', () => {
+test('such aliases do not exist if the default upstream is not Docker Hub', () => {
   assert.deepEqual(aliasesOf('upstreams: {registry.example: {url: "http://a", default: true}, ghcr.io: {}}'), [[], []]);
 });
 
-test('leaves such an alias to whoever is called so, and to nobody where two would be', () => {
+test('such an alias yields to an upstream of that name, and does not exist if it is ambiguous', () => {
   const hub = 'docker.io: {}';
   assert.deepEqual(aliasesOf(`upstreams: {${hub}, ghcr.io: {}, ghcr-io: {url: "http://a"}}`).slice(1), [[], []]);
   assert.deepEqual(aliasesOf(`upstreams: {${hub}, ghcr.io: {}, quay.io: {aliases: [ghcr-io]}}`).slice(1), [
@@ -83,7 +83,7 @@ test('leaves such an alias to whoever is called so, and to nobody where two woul
   assert.deepEqual(twins, [[], []]);
 });
 
-test('reads every key of an upstream', () => {
+test('every key of an upstream is read', () => {
   const text = `
 upstreams:
   internal:
@@ -138,7 +138,7 @@ upstreams:
   assert.equal(clientCertificate.key.reveal(), 'KEY\n');
 });
 
-test('refuses names that are no names, and two upstreams for one name or host', () => {
+test('invalid names, and two upstreams with one name or host, are rejected', () => {
   assert.deepEqual(problemPaths('upstreams: {A_B!: {url: "http://a"}, v2: {url: "http://b"}}'), [
     'upstreams.A_B!',
     'upstreams.v2',
@@ -147,15 +147,15 @@ test('refuses names that are no names, and two upstreams for one name or host', 
     'upstreams.registry-1.docker.io',
   ]);
   assert.deepEqual(problemsOf('upstreams: {quay.io: {aliases: [q]}, ghcr.io: {aliases: [Q]}, q: {url: "http://q"}}'), [
-    { path: 'upstreams.ghcr.io.aliases', message: '"q" already means upstreams.quay.io' },
-    { path: 'upstreams.q', message: '"q" already means upstreams.ghcr.io' },
+    { path: 'upstreams.ghcr.io.aliases', message: '"q" already means upstreams.quay.io: choose another name' },
+    { path: 'upstreams.q', message: '"q" already means upstreams.ghcr.io: choose another name' },
   ]);
   assert.deepEqual(problemPaths('upstreams: {quay.io: {hosts: [m]}, ghcr.io: {hosts: [M]}}'), [
     'upstreams.ghcr.io.hosts',
   ]);
 });
 
-test('refuses halves of pairs', () => {
+test('incomplete pairs of keys are rejected', () => {
   assert.deepEqual(
     problemPaths(
       `
@@ -184,7 +184,7 @@ upstreams:
 
 const remembered = (text: string) => load(`upstreams: {quay.io: {${text}}}`).upstreams[0]?.rememberAccessMs;
 
-test('what everybody may read and what is verified, and for how long a yes holds', () => {
+test('access is shared or verified, with a time for which a permission is remembered', () => {
   assert.equal(remembered(''), undefined);
   assert.equal(remembered('access: shared'), undefined);
   assert.equal(remembered('access: verify'), 300_000);
@@ -194,7 +194,7 @@ test('what everybody may read and what is verified, and for how long a yes holds
   assert.deepEqual(problemPaths('upstreams: {quay.io: {access: private}}'), ['upstreams.quay.io.access']);
 });
 
-test('callers are verified by us or by an upstream, for they have one header to show something in', () => {
+test('auth and access: verify exclude each other, because callers have only one header for credentials', () => {
   const verified = 'upstreams: {docker.io: {}, quay.io: {access: verify}}';
   assert.deepEqual(problemPaths(`${verified}\nauth: {robots: true}`), ['upstreams.quay.io.access']);
   const htpasswd = 'auth: {htpasswd: {realm: here, path: /users}}';

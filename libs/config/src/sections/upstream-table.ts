@@ -1,5 +1,5 @@
-// The table of upstreams: who is in it, registry:2's single upstream (`proxy`) too, who is the default, and that every name
-// means one upstream only.
+// Builds the table of upstreams, including registry:2's single upstream (`proxy`). It chooses the default and checks that every
+// name means only one upstream.
 import type { z } from 'zod';
 import { builtInUpstreams, dockerHub, upstreamNameOf } from './built-in-upstreams.ts';
 import { duration, openSection, program, registryUrl, secret, section, text } from '../values/values.ts';
@@ -14,16 +14,16 @@ import {
 } from './upstreams.ts';
 
 export const proxySection = section(
-  'The single upstream of a registry:2 configuration: the default upstream, named after its host; Docker Hub is `docker.io`. Without `upstreams` an `ns` that is not its name is ignored, as registry:2 does.',
+  'The single upstream of a registry:2 configuration. It is the default upstream and is named after its host; Docker Hub is `docker.io`. Without `upstreams` an unknown `ns` is ignored, as in registry:2.',
   {
-    remoteurl: registryUrl('Where the registry is.').optional(),
+    remoteurl: registryUrl('The URL of the registry.').optional(),
     username: text('The account to pull with.').optional(),
     password: secret('Its password or token.').optional(),
-    exec: openSection('A credential helper in place of a user name and a password, as in registry 3.x.', {
-      command: program('The program, by its name or path. It is run with the argument `get`.'),
+    exec: openSection('A credential helper instead of a user name and a password, as in registry 3.x.', {
+      command: program('The name or path of the program. It runs with the argument `get`.'),
       lifetime: duration({
-        text: 'How long its answer is good for; `0s`: it is run whenever credentials are needed.',
-        default: 'five minutes, or until it is refused',
+        text: 'How long its output is used. With `0s` it runs whenever credentials are needed.',
+        default: 'five minutes, or until the upstream rejects the credentials',
       }).optional(),
     }).optional(),
   },
@@ -31,19 +31,19 @@ export const proxySection = section(
 
 interface Row {
   readonly name: string;
-  /** Of the entry in the file, for problems. */
+  /** The path of the entry in the file, for problems. */
   readonly path: string;
   readonly entry: UpstreamEntry;
-  /** Beside the accounts of the entry. */
+  /** An account in addition to those of the entry. */
   readonly helper?: CredentialConfig | undefined;
 }
 
-/** `proxy` is an upstream like the others; without it and without `upstreams`, the built-in table is served. */
+/** Returns `proxy` and `upstreams` as one table. Without both it returns the built-in upstreams. */
 export function buildUpstreamTable(
   given: {
     readonly proxy: z.output<typeof proxySection>;
     readonly upstreams: z.output<typeof upstreamsSection>;
-    /** Of all that do not say it themselves. */
+    /** The value for upstreams without their own. */
     readonly offline: boolean;
   },
   context: SectionContext,
@@ -79,9 +79,9 @@ function checkName(name: string, path: string, context: SectionContext): void {
   if (!namePattern.test(name) || name === 'v2')
     context.report(
       path,
-      'is no name for an upstream: use lower-case letters, digits, ".", "_" and "-", for example the host of the registry',
+      'is not a valid name: use lower-case letters, digits, ".", "_" and "-", for example the host of the registry',
     );
-  else if (upstreamNameOf(name) !== name) context.report(path, `is Docker Hub, whose name here is ${dockerHub}`);
+  else if (upstreamNameOf(name) !== name) context.report(path, `is Docker Hub: use its name ${dockerHub}`);
 }
 
 function chooseDefault(rows: readonly Row[], context: SectionContext): string | undefined {
@@ -89,7 +89,7 @@ function chooseDefault(rows: readonly Row[], context: SectionContext): string | 
   for (const { path } of chosen.slice(1))
     context.report(
       path === 'proxy' ? path : `${path}.default`,
-      `only one upstream can be the default, and ${chosen[0]?.path} is`,
+      `only one upstream can be the default, and ${chosen[0]?.path} already is`,
     );
   const fallback = rows.length === 1 ? rows[0] : rows.find(({ name }) => name === dockerHub);
   return (chosen[0] ?? (fallback?.entry.default === false ? undefined : fallback))?.name;
@@ -103,7 +103,10 @@ function checkUnique(rows: readonly Row[], table: readonly UpstreamConfig[], con
       for (const name of field === 'aliases' ? [upstream.name, ...upstream.aliases] : upstream.hosts) {
         const other = takenBy.get(name);
         if (other !== undefined)
-          context.report(name === upstream.name ? path : `${path}.${field}`, `"${name}" already means ${other}`);
+          context.report(
+            name === upstream.name ? path : `${path}.${field}`,
+            `"${name}" already means ${other}: choose another name`,
+          );
         takenBy.set(name, path);
       }
     }
@@ -111,8 +114,8 @@ function checkUnique(rows: readonly Row[], table: readonly UpstreamConfig[], con
 }
 
 /**
- * Gives each upstream its name with "-" for "." and ":", such as `ghcr-io`, unless another one is called so. Docker Hub's
- * namespaces have no "-"; those of another default upstream may, and such an alias would hide them: there it gives none.
+ * Adds to each upstream an alias with "-" instead of "." and ":", such as `ghcr-io`, unless another upstream has that name.
+ * Namespaces of Docker Hub have no "-". Those of another default upstream may have, so it adds no aliases that would hide them.
  */
 function addDotlessAliases(table: readonly UpstreamConfig[]): readonly UpstreamConfig[] {
   const fallback = table.find(({ isDefault }) => isDefault);
@@ -126,14 +129,14 @@ function addDotlessAliases(table: readonly UpstreamConfig[]): readonly UpstreamC
   });
 }
 
-/** The entry that the section `proxy` stands for; `undefined`: no upstream is named. */
+/** Returns the entry for the section `proxy`, or `undefined` if it names no upstream. */
 function proxyEntry(
   proxy: z.output<typeof proxySection>,
 ): { readonly name: string; readonly entry: UpstreamEntry; readonly helper: CredentialConfig | undefined } | undefined {
   if (proxy.remoteurl === undefined) return undefined;
   const { host } = new URL(proxy.remoteurl);
   const name = upstreamNameOf(host);
-  // Only registry-1.docker.io serves images; the other names of Docker Hub are often written instead.
+  // Only registry-1.docker.io serves images, but users often write another name of Docker Hub.
   const hub = name === dockerHub && host !== 'registry-1.docker.io' ? builtInUpstreams[dockerHub]?.url : undefined;
   const { exec } = proxy;
   return {
@@ -148,7 +151,7 @@ function proxyEntry(
     entry: defaultUpstreamEntry({
       url: hub ?? proxy.remoteurl,
       default: true,
-      // The helper's word counts, as it does there.
+      // The helper takes precedence over user name and password, as in registry 3.x.
       ...(exec === undefined && { username: proxy.username, password: proxy.password }),
     }),
   };

@@ -1,4 +1,4 @@
-// One entry of the table of upstreams: which registry it is and how to talk to it.
+// The section `upstreams`: the entry of one registry, and how to connect to it.
 import type { z } from 'zod';
 import {
   choice,
@@ -23,84 +23,84 @@ import { buildCredential, credentialEntry, type CredentialConfig } from './upstr
 
 const upstreamEntry = openSection('One upstream registry.', {
   url: registryUrl({
-    text: 'Where the registry is. `http://` means plain HTTP.',
-    default: "for a name of the built-in table, that table's",
+    text: 'The URL of the registry. `http://` means plain HTTP.',
+    default: 'the URL in the built-in table, for a name in that table',
   }).optional(),
   aliases: listOf(
-    'Other names by which clients may ask for it. While Docker Hub is the default, or no upstream is, its name with `-` for `.` and `:` is one, too: `ghcr-io`.',
+    'Other names that clients may use. If Docker Hub or no upstream is the default, the name with `-` instead of `.` and `:` is also an alias: `ghcr-io`.',
     text('A name.'),
   ).prefault([]),
-  hosts: listOf('A request whose `Host` is one of these is for this upstream.', text('A host.')).prefault([]),
+  hosts: listOf('Values of the `Host` header that select this upstream.', text('A host.')).prefault([]),
   default: flag({
     text: 'Serves requests that name no upstream.',
     default: '`true` for `docker.io`, or for the only upstream',
   }).optional(),
   username: text('The account to pull with.').optional(),
   password: secret('Its password or token.').optional(),
-  passwordfile: filePath('A file that holds the password. It may be exchanged at any time.').optional(),
+  passwordfile: filePath('A file with the password. It may change at any time.').optional(),
   credentials: mapOf(
-    'Further accounts, by a name for metrics and logs. Of those that may pull, the one with the most left is used.',
+    'Further accounts, by a name for metrics and logs. The account with the most remaining pulls is used, among those that may pull.',
     credentialEntry,
   ).prefault({}),
   alternates: listOf(
-    'Registries that have the same content and are asked, in this order, while the upstream fails.',
+    'Registries with the same content. They are used in this order while the upstream fails.',
     registryUrl('The URL of a registry.'),
   ).prefault([]),
-  budget: section('How the limit on pulls is spent that the upstream sets.', {
+  budget: section('Use of the pull limit that the upstream sets.', {
     reserve: wholeNumber(
       {
-        text: 'Pulls that are kept for what is not cached: below it a tag that has moved is served stale.',
+        text: 'Pulls that are reserved for content that is not cached. Below the reserve a tag that has moved is served stale.',
         default: 'a fifth of the limit',
       },
       { min: 0, max: 1_000_000 },
     ).optional(),
   }),
   access: choice(
-    "`shared`: whoever may use this cache may read all of the upstream that it can pull. `verify`: who shows the upstream's own credentials, and is let in by it.",
+    '`shared`: clients of this cache may read everything that it can pull from the upstream. `verify`: clients send their own credentials of the upstream, and the upstream authorizes them.',
     ['shared', 'verify'],
   ).prefault('shared'),
   rememberaccess: duration(
-    'With `access: verify`: how long the upstream is not asked again about a caller that it has let in to a repository.',
+    'With `access: verify`: how long the permission of a caller for a repository is remembered.',
   ).prefault('5m'),
   proxy: proxyUrl({
-    text: 'An HTTP proxy on the way to this upstream and to the servers it redirects to.',
+    text: 'An HTTP proxy for this upstream and the servers that it redirects to.',
     default: 'from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`',
   }).optional(),
-  ca: filePath("PEM file of further authorities to trust, beside the system's.").optional(),
+  ca: filePath("PEM file of further CA certificates to trust, in addition to the system's.").optional(),
   clientcertificate: filePath('PEM file of a client certificate; needs `clientkey`.').optional(),
   clientkey: filePath('PEM file of its private key.').optional(),
   allowprivate: flag(
-    'Follows redirects and token servers to private addresses, redirects to another port of a private upstream included, from http to https as well.',
+    'Allows redirects and token servers at private addresses. This includes redirects to another port of a private upstream, and from http to https.',
   ).prefault('false'),
   ...freshnessKeys,
   maxage: durationOrForever(
-    'What nobody has pulled for so long is removed, for example `720h`. What another upstream keeps for longer stays, and so do pinned images.',
+    'Content that no client has pulled for this time is evicted, for example `720h`. Pinned images are kept, and so is content that another upstream keeps for longer.',
   ).prefault('forever'),
   offline: flag({
-    text: 'Never asks this upstream for anything: what is cached is served, however old, and the rest refused.',
+    text: 'Sends no requests to this upstream. Cached content is served regardless of its age, and everything else is rejected.',
     default: 'the value of `offline`',
   }).optional(),
   maxconnections: wholeNumber(
-    'Connections at the same time to each of its hosts. Questions for callers (`access: verify`) have as many again, up to 32.',
+    'The maximum number of connections to each of its hosts. Requests that verify callers (`access: verify`) have as many again, up to 32.',
     { min: 1, max: 10_000 },
   ).prefault('64'),
   connectionsperblob: wholeNumber(
-    'Connections to a host for one blob that a client waits for, at most. More than one are used only while they bring the blob sooner. `1` switches that off.',
+    'The maximum number of connections to a host for one blob that a client waits for. More than one are used only while they are faster. `1` disables this.',
     { min: 1, max: 16 },
   ).prefault('4'),
-  timeouts: section('How long to wait for the upstream.', {
-    connect: duration('For a connection.').prefault('10s'),
-    headers: duration("For the answer's headers.").prefault('30s'),
-    body: duration('Between two pieces of a body.').prefault('60s'),
+  timeouts: section('Timeouts of requests to the upstream.', {
+    connect: duration('The time until a connection is open.').prefault('10s'),
+    headers: duration('The time until the headers of the response.').prefault('30s'),
+    body: duration('The time between two pieces of a body.').prefault('60s'),
     silence: duration(
-      'While requests wait: for anything at all to come from it, or an answer to `GET /v2/`. Then it is taken to be down, at once and for all of them.',
+      'The time without any byte from the upstream while requests wait, and without a response to `GET /v2/`. After it the upstream counts as unavailable, immediately and for all requests.',
     ).prefault('1.8s'),
   }),
 });
 
 export const upstreamsSection = mapOf(
   {
-    text: 'The registries that are served, by name. Clients ask for one by `ns`, by `Host`, or by a prefix: `/v2/<name>/…`.',
+    text: 'The upstream registries, by name. Clients select one by `ns`, by `Host`, or by a prefix: `/v2/<name>/…`.',
     default: 'the built-in table below',
   },
   upstreamEntry,
@@ -110,19 +110,19 @@ const minMaxAgeMs = 3_600_000;
 
 export type UpstreamEntry = z.output<typeof upstreamEntry>;
 
-/** An entry as if the user had written nothing but `given`. */
+/** Returns an entry with only the keys of `given` and the defaults. */
 export function defaultUpstreamEntry(given: Partial<UpstreamEntry> = {}): UpstreamEntry {
   return { ...upstreamEntry.parse({}), ...given };
 }
 
 export interface UpstreamConfig extends Readonly<ReturnType<typeof buildUpstream>> {
-  /** At most one upstream is. */
+  /** True for at most one upstream. */
   readonly isDefault: boolean;
-  /** An `ns` that names no upstream means this one, as registry:2 has it. */
+  /** Whether an `ns` that names no upstream means this one, as in registry:2. */
   readonly takesAnyNamespace: boolean;
 }
 
-/** `path`: of the entry, for problems. */
+/** `path` is that of the entry, for problems. */
 export function buildUpstream(name: string, entry: UpstreamEntry, path: string, context: SectionContext) {
   const { clientcertificate, clientkey } = entry;
   const builtIn = builtInUpstreams[name];
@@ -137,23 +137,23 @@ export function buildUpstream(name: string, entry: UpstreamEntry, path: string, 
     aliases: [...new Set([...entry.aliases.map((alias) => alias.toLowerCase()), ...(builtIn?.aliases ?? [])])],
     /** Values of the `Host` header, in lower case. */
     hosts: entry.hosts.map((host) => host.toLowerCase()),
-    /** In the order of the configuration; empty: as anybody. */
+    /** In the order of the configuration. Empty means anonymous pulls. */
     credentials: credentialsOf(entry, path, context),
-    /** URLs, as `url`. */
+    /** URLs in the form of `url`. */
     alternates: [...new Set(entry.alternates)],
-    /** Pulls of the budget that are kept for what is not cached; `undefined`: a fifth of the limit. */
+    /** Pulls of the budget that are reserved for content that is not cached. `undefined` means a fifth of the limit. */
     reserve: entry.budget.reserve,
-    /** URL of an HTTP proxy, which may hold credentials; `undefined`: what the environment's proxy variables say. */
+    /** The URL of an HTTP proxy, which may contain credentials. `undefined` means the environment's proxy variables. */
     proxyUrl: entry.proxy,
     /** PEM. */
     ca: readNamedFile(context, `${path}.ca`, entry.ca),
     clientCertificate: readKeyPair(context, path, { clientcertificate, clientkey }),
-    /** Redirects and token servers may have private addresses. */
+    /** Whether redirects and token servers may have private addresses. */
     allowPrivate: entry.allowprivate,
     ...buildFreshness(entry, path, context),
-    /** `undefined`: everybody may read what is here. Else callers are verified, and a yes holds so long. */
+    /** How long a verified caller's permission is remembered. `undefined` means that all clients may read cached content. */
     rememberAccessMs: entry.access === 'verify' ? checkRemembered(entry.rememberaccess, path, context) : undefined,
-    /** Until the operator decides otherwise at run time. */
+    /** The value until an operator changes it at runtime. */
     isOffline: entry.offline === true,
     /** May be Infinity. */
     maxAgeMs: entry.maxage,
@@ -176,13 +176,14 @@ function checkRemembered(rememberMs: number, path: string, context: SectionConte
   return rememberMs;
 }
 
-/** The account in the entry itself first, then those of the list of accounts. */
+/** Returns the entry's own account first, then those of `credentials`. */
 function credentialsOf(entry: UpstreamEntry, path: string, context: SectionContext): readonly CredentialConfig[] {
   const { username, password, passwordfile } = entry;
   const own = buildCredential(entry.username ?? '', { username, password, passwordfile }, path, context);
   const named = Object.entries(entry.credentials).map(([name, given]) => {
     const at = `${path}.credentials.${name}`;
-    if (name === 'anonymous' || name === own?.name) context.report(at, 'is a name that is taken: choose another one');
+    if (name === 'anonymous' || name === own?.name)
+      context.report(at, 'is a name that is already in use: choose another one');
     if (given.alternate !== undefined && !entry.alternates.includes(given.alternate))
       context.report(`${at}.alternate`, `must be one of ${path}.alternates`);
     return buildCredential(name, given, at, context);

@@ -4,7 +4,7 @@ import { load, problemsOf } from '../testing.ts';
 
 const secret = 'sixteen bytes or more';
 
-test('a webhook is for the upstream of its provider, unless it says another', () => {
+test('a webhook belongs to the upstream of its provider, unless it names another', () => {
   const { webhooks } = load(
     `webhooks:
   hub: { provider: docker-hub, secret: ${secret} }
@@ -25,7 +25,7 @@ test('a webhook is for the upstream of its provider, unless it says another', ()
   assert.deepEqual(load(undefined).webhooks, []);
 });
 
-test('a webhook that anybody could send, or that is for nobody, is refused', () => {
+test('a webhook without a sufficient secret or with an unknown upstream is rejected', () => {
   const problems = problemsOf(`
 upstreams: { registry.example.com: { url: "https://registry.example.com" } }
 webhooks:
@@ -40,9 +40,9 @@ webhooks:
     'webhooks.open.secret',
     'webhooks.short.secret',
   ]);
-  const unknown = problemsOf(`webhooks: { who: { provider: gitlab, secret: ${secret} } }`);
+  const unknown = problemsOf(`webhooks: { lab: { provider: gitlab, secret: ${secret} } }`);
   assert.deepEqual(
     unknown.map(({ path }) => path),
-    ['webhooks.who.provider'],
+    ['webhooks.lab.provider'],
   );
 });

@@ -1,4 +1,4 @@
-// Where upstreams say that something was pushed to them.
+// The section `webhooks`: notifications of pushes by upstreams.
 import type { z } from 'zod';
 import type { Secret } from '../values/secrets.ts';
 import { choice, filePath, mapOf, openSection, secret, text } from '../values/values.ts';
@@ -11,21 +11,21 @@ export type WebhookProvider = (typeof providers)[number];
 
 const webhook = openSection('One webhook.', {
   provider: choice(
-    'Who sends it: Docker Hub; GitHub (events `package` and `registry_package`); a registry that is distribution, by its `notifications`; or anybody, as `{"repository": "team/app", "tag": "v1"}`.',
+    'The sender: Docker Hub; GitHub (events `package` and `registry_package`); a distribution registry, by its `notifications`; or any other sender, with `{"repository": "team/app", "tag": "v1"}`.',
     providers,
   ),
   upstream: text({
-    text: 'The upstream to which was pushed.',
+    text: 'The upstream of the pushed image.',
     default: '`docker.io` for Docker Hub, `ghcr.io` for GitHub, else the default upstream',
   }).optional(),
   secret: secret(
-    'What its sender knows, at least 16 bytes. GitHub signs with it; the others send it as `Authorization: Bearer …` or, like Docker Hub, which can do no better, in the URL: `?token=…`.',
+    'The secret of the sender, at least 16 bytes. GitHub signs with it. The others send it as `Authorization: Bearer …` or in the URL: `?token=…`. Docker Hub supports only the URL.',
   ).optional(),
-  secretfile: filePath('A file that holds the secret.').optional(),
+  secretfile: filePath('A file with the secret.').optional(),
 });
 
 export const webhooksSection = mapOf(
-  'Where upstreams tell of pushes, by name: `POST /webhooks/<name>` on `http.addr`. What was pushed is asked for and fetched at once.',
+  'Webhooks for pushes to upstreams, by name: `POST /webhooks/<name>` on `http.addr`. The pushed tag is confirmed and fetched immediately.',
   webhook,
 ).prefault({});
 
@@ -46,17 +46,19 @@ export function buildWebhooks(
 ): readonly WebhookConfig[] {
   return Object.entries(webhooks).flatMap(([name, entry]) => {
     const path = `webhooks.${name}`;
-    if (!namePattern.test(name))
-      context.report(path, 'is no name for a webhook: use lower-case letters, digits and "-"');
+    if (!namePattern.test(name)) context.report(path, 'is not a valid name: use lower-case letters, digits and "-"');
     const upstream = chooseUpstream(entry, path, upstreams, context);
     const secretOfSender = chooseSecret(context, `${path}.secret`, { value: entry.secret, file: entry.secretfile });
     if (secretOfSender === undefined && entry.secretfile === undefined)
       context.report(
         `${path}.secret`,
-        'is required: without one anybody could send it. openssl rand -hex 32 makes one',
+        'is required, because otherwise any client could send it. Create one with: openssl rand -hex 32',
       );
     if (secretOfSender !== undefined && Buffer.byteLength(secretOfSender.reveal()) < minSecretBytes)
-      context.report(`${path}.secret`, `must have at least ${minSecretBytes} bytes: openssl rand -hex 32 makes one`);
+      context.report(
+        `${path}.secret`,
+        `must have at least ${minSecretBytes} bytes; create one with: openssl rand -hex 32`,
+      );
     if (upstream === undefined || secretOfSender === undefined) return [];
     return [{ name, provider: entry.provider, upstream, secret: secretOfSender }];
   });

@@ -2,41 +2,44 @@ import type { z } from 'zod';
 import { filePath, openSection, section, serverUrl, size, text, wholeNumber } from '../values/values.ts';
 import { type KeyPair, readKeyPair, readNamedFile, readTcpAddress, type SectionContext } from './context.ts';
 
-export const workerSection = section('Fetching from upstreams.', {
-  addr: text('Where a worker of a cluster serves what it fetches to the frontends: `host:port` or `:port`.').prefault(
-    ':5002',
-  ),
+export const workerSection = section('The workers, which fetch from upstreams.', {
+  addr: text(
+    'The address where a worker of a cluster serves its fetches to frontends: `host:port` or `:port`.',
+  ).prefault(':5002'),
   advertise: serverUrl({
-    text: 'The URL at which the frontends reach this worker.',
-    default: "made of the machine's host name and `addr`",
+    text: 'The URL of this worker for frontends.',
+    default: "the machine's host name and the port of `addr`",
   }).optional(),
-  tls: openSection('Speaking TLS between frontends and workers.', {
+  tls: openSection('TLS between frontends and workers.', {
     certificate: filePath('PEM file of the certificate and its chain.'),
     key: filePath('PEM file of its private key.'),
     ca: filePath(
-      'PEM file of the authorities of the nodes. With it frontends have to show a certificate too (mutual TLS), and show this one; without it they trust what the system trusts.',
+      "PEM file of the CA certificates of the nodes. With it frontends must also send a certificate (mutual TLS), and use this one. Without it they trust the system's authorities.",
     ).optional(),
   }).optional(),
-  spool: section('Where bodies lie while they arrive.', {
+  spool: section('The spool: temporary files for bodies while they arrive.', {
     directory: filePath({
-      text: 'The directory; it is created.',
-      default: "the store's own; with S3 a temporary one",
+      text: 'The directory. It is created.',
+      default: "the store's directory; with S3 a temporary one",
     }).optional(),
     maxbytes: size(
-      'All fetches together keep so much there at most, and no more than its file system has. A larger blob is there in parts. A store in a directory keeps the bodies itself.',
+      'The maximum size of all fetches together, also limited by the file system. A larger blob is spooled in parts. A filesystem store keeps the bodies itself.',
     ).prefault('20GiB'),
-    perfill: size('One fetch keeps so much there at most.').prefault('1GiB'),
+    perfill: size('The maximum size of one fetch.').prefault('1GiB'),
   }),
-  rangefill: section('Ranges of blobs that are not cached yet, as lazy pullers ask for them.', {
-    maxbytes: size(
-      'A larger blob is not fetched whole because somebody asked for a small range of it: only the range is.',
-    ).prefault('1GiB'),
+  rangefill: section('Ranges of blobs that are not cached yet, as lazy-pulling clients request them.', {
+    maxbytes: size('A request for a small range of a larger blob fetches only the range, not the whole blob.').prefault(
+      '1GiB',
+    ),
   }),
-  concurrency: wholeNumber('Fetches at the same time for waiting clients.', { min: 1, max: 10_000 }).prefault('32'),
+  concurrency: wholeNumber('The maximum number of concurrent fetches for waiting clients.', {
+    min: 1,
+    max: 10_000,
+  }).prefault('32'),
 });
 
 interface WorkerTls extends KeyPair {
-  /** In PEM, of the nodes' certificates, which then both sides have to show; `undefined`: only workers show one. */
+  /** PEM, the CA of the nodes' certificates, which both sides must then send. `undefined` means only workers send one. */
   readonly ca: string | undefined;
 }
 
@@ -47,14 +50,14 @@ export function buildWorker(worker: z.output<typeof workerSection>, context: Sec
   if (tls !== undefined && advertise?.startsWith('http:'))
     context.report('worker.advertise', 'must begin with https://, because worker.tls is given');
   return {
-    /** Of the fill server. */
+    /** The address of the fill server. */
     address: readTcpAddress(context, 'worker.addr', addr),
-    /** URL of the fill server for other nodes, without path; `undefined`: to be made of the host's name and the port. */
+    /** The URL of the fill server for other nodes, without path. `undefined` means the host's name and the port. */
     advertise,
     tls: tls && tlsOf(tls, context),
-    /** `directory`: `undefined` where the store wants it, so that a finished body becomes the blob by a rename. */
+    /** `directory` is `undefined` for the store's choice, so that a rename turns a finished body into the blob. */
     spool: { directory: spool.directory, maxBytes: spool.maxbytes, perFillBytes: spool.perfill },
-    /** Blobs larger than this are not fetched whole for the sake of a small range. */
+    /** Larger blobs are not fetched completely for a small range. */
     maxWholeForRangeBytes: rangefill.maxbytes,
     concurrency,
   };

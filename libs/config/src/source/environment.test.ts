@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load, problemPaths, problemsOf } from '../testing.ts';
 
-test('sets and overrides keys of any section, ours too', () => {
+test('variables set and override keys of any section, including our own', () => {
   const config = load('http: {addr: ":1"}\nlog: {level: error}', {
     env: {
       REGISTRY_HTTP_ADDR: ':6000',
@@ -20,7 +20,7 @@ test('sets and overrides keys of any section, ours too', () => {
   assert.equal(config.http.debug.prometheus.enabled, false);
 });
 
-test('reads values as YAML, whole sections and lists too', () => {
+test('values are YAML and may be whole sections and lists', () => {
   const { http } = load(undefined, {
     env: {
       REGISTRY_HTTP: '{addr: ":7", draintimeout: 5s}',
@@ -36,7 +36,7 @@ test('reads values as YAML, whole sections and lists too', () => {
   assert.deepEqual(http.trustedProxies, ['10.0.0.0/8', '192.0.2.1/32']);
 });
 
-test('sets items of lists by their number', () => {
+test('a number in a variable sets the item of a list', () => {
   const file = 'http: {trustedproxies: [10.0.0.1, 10.0.0.2]}';
   const env = { REGISTRY_HTTP_TRUSTEDPROXIES_1: '10.0.0.9', REGISTRY_HTTP_TRUSTEDPROXIES_2: '10.0.0.3' };
   assert.deepEqual(load(file, { env }).http.trustedProxies, ['10.0.0.1/32', '10.0.0.9/32', '10.0.0.3/32']);
@@ -45,7 +45,7 @@ test('sets items of lists by their number', () => {
   ]);
 });
 
-test('finds keys of maps without regard to case, the longest first', () => {
+test('variables match keys of maps case-insensitively, the longest key first', () => {
   const file = 'http: {headers: {X-Content-Type-Options: [a]}}\nlog: {fields: {my_field: a, My: b}}';
   const { http, log } = load(file, {
     env: { 'REGISTRY_HTTP_HEADERS_X-CONTENT-TYPE-OPTIONS': '[nosniff]', REGISTRY_LOG_FIELDS_MY_FIELD: 'c' },
@@ -54,7 +54,7 @@ test('finds keys of maps without regard to case, the longest first', () => {
   assert.deepEqual(log.fields, { my_field: 'c', My: 'b' });
 });
 
-test('names upstreams with dots', () => {
+test('a variable may name an upstream with dots', () => {
   const config = load(undefined, { env: { 'REGISTRY_UPSTREAMS_QUAY.IO_TTL': '5m' } });
   assert.deepEqual(
     config.upstreams.map(({ name, freshness }) => ({ name, ttlMs: freshness.at(-1)?.ttlMs })),
@@ -62,7 +62,7 @@ test('names upstreams with dots', () => {
   );
 });
 
-test('takes a password that is no valid YAML for what it is', () => {
+test('a password that is not valid YAML is taken literally', () => {
   for (const password of ['[x', '*star', '@at', '%p', '12345', 'true', 'a: b: c']) {
     const env = {
       REGISTRY_PROXY_REMOTEURL: 'https://quay.io',
@@ -74,12 +74,12 @@ test('takes a password that is no valid YAML for what it is', () => {
   }
 });
 
-test('switches the store by name, with parameters beside it', () => {
+test('a variable selects the store by name, alongside its parameters', () => {
   const env = { REGISTRY_STORAGE: 'filesystem', REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: '/data' };
   assert.deepEqual(load('storage: {inmemory: }', { env }).storage, { kind: 'filesystem', rootDirectory: '/data' });
 });
 
-test('warns about variables that name no key, and ignores those that a platform sets', () => {
+test('variables that name no key cause warnings, and those of platforms are ignored', () => {
   const { warnings } = load(undefined, {
     env: {
       REGISTRY_HTTP_ADR: ':1',
@@ -97,7 +97,7 @@ test('warns about variables that name no key, and ignores those that a platform 
   );
 });
 
-test('names the variable that brought a problem', () => {
+test('a problem names the variable that caused it', () => {
   const env = { REGISTRY_HTTP_ADDR: '5000', REGISTRY_AUTH_SILLY_REALM: 'r', REGISTRY_HTTP_TLS_MINIMUMTLS: '2' };
   assert.deepEqual(problemPaths('log: {level: loud}', { env }), [
     'auth.silly',

@@ -1,17 +1,17 @@
-// `REGISTRY_HTTP_ADDR=:6000` sets `http.addr`: registry:2's rule, for every key of ours too. Names match without regard
-// to case, values are YAML, variables apply in the order of their names.
+// Applies environment variables: `REGISTRY_HTTP_ADDR=:6000` sets `http.addr`. This is registry:2's rule, for our own keys too.
+// Names match case-insensitively, values are YAML, and variables apply in the order of their names.
 import type { Environment } from '@cistern/runtime/process';
 import { childOf, type KeyNode } from './key-tree.ts';
 import { joinPath, type Problem } from './problems.ts';
 import { isRawMap, type RawMap, type RawValue, readYaml } from './read-yaml.ts';
 
 const prefix = 'REGISTRY_';
-/** Read before the file, to find it; and what Kubernetes and Docker set for a service or container named "registry". */
+/** `REGISTRY_CONFIGURATION_PATH`, and variables of Kubernetes and Docker for a service or container named "registry". */
 const foreign = /^REGISTRY_(?:CONFIGURATION_PATH$|(?:SERVICE|PORT)(?:_|$))/;
 
 /**
- * Writes the variables into `raw` and returns which wrote which path. One that names no key is only warned about, for
- * others may share the prefix.
+ * Writes the variables into `raw` and returns the variable's name by path. A variable that names no key only causes a
+ * warning, because other programs may use the same prefix.
  */
 export function applyEnvironment(
   raw: RawMap,
@@ -30,7 +30,7 @@ export function applyEnvironment(
   return written;
 }
 
-/** Names the variables that wrote the path of a problem, or a part of it. */
+/** Adds to a problem the variables that wrote its path, or a part of it. */
 export function nameVariables(problem: Problem, written: ReadonlyMap<string, string>): Problem {
   const names = [...written].flatMap(([path, name]) =>
     path === problem.path || isBelow(path, problem.path) || isBelow(problem.path, path) ? [name] : [],
@@ -44,7 +44,7 @@ function isBelow(path: string, above: string): boolean {
 
 type Path = readonly (string | number)[];
 
-/** The path that was set, or `undefined`: there is no such key. */
+/** Sets a value and returns its path, or `undefined` if there is no such key. */
 function set(target: RawMap, node: KeyNode, segments: readonly string[], value: RawValue): Path | undefined {
   const found = findKey(target, node, segments);
   if (found === undefined) return undefined;
@@ -72,7 +72,7 @@ function setItem(target: RawMap, key: string, rest: readonly string[], value: Ra
   return [key, at];
 }
 
-/** The longest run of segments that names a key; keys of a map that are not there yet are one segment, in lower case. */
+/** Finds the longest run of segments that names a key. A new key of a map is one segment, in lower case. */
 function findKey(target: RawMap, node: KeyNode, segments: readonly string[]) {
   const known = new Set([...Object.keys(target), ...(node.kind === 'section' ? node.children.keys() : [])]);
   for (let length = segments.length; length > 0; length--) {
@@ -87,10 +87,10 @@ function findKey(target: RawMap, node: KeyNode, segments: readonly string[]) {
   return { key: first.toLowerCase(), child, rest };
 }
 
-/** An address, a path, a word or a number is YAML for itself, and no reason to load what reads YAML. */
+/** Matches addresses, paths, words and numbers. Each is YAML for itself, so the YAML parser need not be loaded. */
 const plain = /^[\w/:](?:[\w./:-]*[\w./-])?$/;
 
-/** The value of a variable, which is YAML. A password such as `*x` or `[x` is no valid YAML; then it means itself. */
+/** Parses the value of a variable as YAML. Invalid YAML, such as the password `*x` or `[x`, is taken literally. */
 export function readValue(text: string): RawValue {
   if (plain.test(text) && !/^(?::|null)$/i.test(text)) return text;
   try {

@@ -1,4 +1,4 @@
-// Addresses with a password where none belongs, under every known key: no message repeats the password.
+// Puts addresses with a password under every known key. No message may repeat the password.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -7,9 +7,9 @@ import { ConfigError, hideUserInfo } from './problems.ts';
 import { keyTree } from '../build-config.ts';
 import { load } from '../testing.ts';
 
-const password = 'what-nobody-may-read';
+const password = 'hidden-pass-word';
 
-/** A document for each place of the schema that takes a value, with `value` there. */
+/** Returns a document with `value` for each place of the schema that takes a value. */
 function documentsOf(node: KeyNode): readonly ((value: string) => unknown)[] {
   switch (node.kind) {
     case 'section':
@@ -53,20 +53,20 @@ function assertHidden(document: unknown): void {
   assert.ok(!messages.includes(password), messages);
 }
 
-test('a password in an address is in no message, under whatever key', () => {
+test('no message shows a password in an address, under each key', () => {
   for (const place of places) assertHidden(place(`redis://user:${password}@redis:6379`));
 });
 
-test('a password in any address is in no message, under any key', () => {
+test('no message shows a password in any form of address, under any key', () => {
   fc.assert(fc.property(fc.constantFrom(...places), address, (place, value) => assertHidden(place(value))));
 });
 
-test('a message shows where an address leads, and the whole name of an image', () => {
+test('a message shows the host of an address, and the whole name of an image', () => {
   const hide = hideUserInfo({ addrs: ['redis://me:secret@redis:6379'], image: 'nginx:1@sha256:abc' });
   const messageOf = (message: string) => hide({ path: 'x', message }).message;
   assert.equal(
-    messageOf('"redis://me:secret@redis:6379" is no address'),
-    '"redis://[redacted]@redis:6379" is no address',
+    messageOf('"redis://me:secret@redis:6379" is not an address'),
+    '"redis://[redacted]@redis:6379" is not an address',
   );
   assert.equal(messageOf('"nginx:1@sha256:abc" is no name'), '"nginx:1@sha256:abc" is no name');
 });

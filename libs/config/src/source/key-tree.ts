@@ -1,5 +1,5 @@
-// Every known key as one tree: the sections' schemas, with the unsupported keys hung in. The environment, the search
-// for unknown keys and the reference page all walk it.
+// Builds one tree of all known keys, from the sections' schemas and the list of unsupported keys. The environment, the search
+// for unknown keys and the reference page walk it.
 import { z } from 'zod';
 import { keyDocs, type KeyDoc } from '../values/values.ts';
 import type { UnsupportedKey } from './unsupported-keys.ts';
@@ -13,7 +13,7 @@ export interface SectionNode {
 interface MapNode {
   readonly kind: 'map';
   readonly doc: KeyDoc | undefined;
-  /** What stands under any key. */
+  /** The node under each key. */
   readonly item: KeyNode;
 }
 
@@ -21,14 +21,14 @@ interface LeafNode {
   readonly kind: 'list' | 'value';
   readonly doc: KeyDoc | undefined;
   readonly default?: unknown;
-  /** Of a list of sections: what each holds. */
+  /** The node of each item, for a list of sections. */
   readonly item?: SectionNode;
 }
 
 export interface UnsupportedNode {
   readonly kind: 'unsupported';
   readonly row: UnsupportedKey;
-  /** The row's `shape`. */
+  /** The node of the row's `shape`. */
   readonly below?: KeyNode;
 }
 
@@ -73,7 +73,7 @@ function hang(node: KeyNode, [key = '', ...rest]: readonly string[], row: Unsupp
   node.children.set(key, { kind: 'unsupported', row, ...(row.shape && { below: nodeOf(row.shape) }) });
 }
 
-/** The node of a key below; everything below an unsupported key is covered by it. */
+/** Returns the child node of a key. An unsupported key covers everything below it. */
 export function childOf(node: KeyNode, key: string): KeyNode | undefined {
   if (node.kind === 'section') return node.children.get(key);
   if (node.kind === 'map') return node.item;

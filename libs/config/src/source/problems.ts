@@ -1,10 +1,10 @@
-// What is wrong with a configuration, all of it at once.
+// The problems of a configuration, and the error that reports all of them together.
 import type { RawValue } from './read-yaml.ts';
 
 export interface Problem {
-  /** Keys joined by dots, for example `http.addr`; empty where it is the file as a whole. */
+  /** The keys joined by dots, for example `http.addr`. Empty means the whole file. */
   readonly path: string;
-  /** What is wrong and what is allowed. Never a secret. */
+  /** The mistake and the allowed values. It never contains a secret. */
   readonly message: string;
 }
 
@@ -20,25 +20,25 @@ export class ConfigError extends Error {
   }
 }
 
-/** Where checks report to. */
+/** The lists to which checks report. */
 export interface Findings {
   readonly problems: Problem[];
   readonly warnings: Problem[];
 }
 
-/** `['http', 'headers', 'X-A', 0]` to `http.headers.X-A[0]`. */
+/** Converts `['http', 'headers', 'X-A', 0]` to `http.headers.X-A[0]`. */
 export function joinPath(path: readonly PropertyKey[]): string {
   return path
     .map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at === 0 ? '' : '.'}${String(key)}`))
     .join('');
 }
 
-/** All before the last `@`, with the scheme apart. The `@` of an image's digest does not count. */
+/** Matches everything before the last `@`, and captures the scheme. The `@` of an image's digest does not count. */
 const userInfo = /^((?:[a-z][a-z\d+.-]*:)?\/\/)?[^]*@(?!sha(?:256|512):)/i;
 
 /**
- * Hides the user info of every value of `raw` in the message. Messages repeat values that are wrong, and an address may hold a
- * password where none belongs: `redis://:password@host`.
+ * Returns a function that hides the user info of all values of `raw` in a message. Messages repeat invalid values, and an
+ * address may contain a misplaced password: `redis://:password@host`.
  */
 export function hideUserInfo(raw: RawValue): (problem: Problem) => Problem {
   const values = textsOf(raw).filter((text) => userInfo.test(text));

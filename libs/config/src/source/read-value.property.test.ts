@@ -24,7 +24,7 @@ const pieces = fc.constantFrom(
   'é',
 );
 
-test('what needs no reading means what YAML says it means', () => {
+test('a value that skips the YAML parser has the meaning that YAML gives it', () => {
   fc.assert(
     fc.property(fc.array(pieces, { maxLength: 5 }), (parts) => {
       const text = parts.join('');
@@ -32,7 +32,7 @@ test('what needs no reading means what YAML says it means', () => {
       try {
         expected = readYaml(text);
       } catch {
-        // No YAML: it means itself.
+        // Invalid YAML is taken literally.
       }
       assert.deepEqual(readValue(text), expected, text);
     }),

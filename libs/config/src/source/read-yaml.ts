@@ -1,9 +1,9 @@
-// YAML to plain maps, lists and text. Every scalar stays the text the user wrote (YAML's failsafe schema, with null and
-// merge keys), as registry:2 reads it: the type of the key decides, not the look of the value.
+// Parses YAML into plain maps, lists and text. Every scalar keeps the user's text (YAML's failsafe schema, with null and merge
+// keys). As in registry:2, the type of the key decides the meaning of a value, not its form.
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 
-/** Most configurations need no parser of YAML, and those that do need it at once (decision 0044). */
+/** Loads the YAML parser on demand and synchronously, because most configurations do not need it (decision 0044). */
 const loadYaml = (): typeof Yaml => createRequire(import.meta.url)('yaml');
 
 export type RawValue = string | null | RawValue[] | RawMap;
@@ -11,7 +11,7 @@ export interface RawMap {
   [key: string]: RawValue;
 }
 
-/** Throws an Error whose message has a line for each syntax error, with its line and column. */
+/** Throws an Error whose message has one line per syntax error, with its line and column. */
 export function readYaml(text: string): RawValue {
   const document = loadYaml().parseDocument(text, {
     schema: 'failsafe',
@@ -25,7 +25,7 @@ export function readYaml(text: string): RawValue {
   return (document.toJS() ?? null) as RawValue;
 }
 
-// The library adds an excerpt of the file below, which might show a password.
+// The library appends an excerpt of the file, which might show a password.
 function firstLine(message: string): string {
   return message.split('\n')[0]?.replace(/:$/, '') ?? message;
 }

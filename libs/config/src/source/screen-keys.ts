@@ -1,12 +1,12 @@
-// Looks at the keys only: unknown ones are problems, unsupported ones are warned about or refused, and what is left has
-// a schema. A key without a value is as good as absent, but a section without keys is there.
+// Checks only the keys. Unknown keys are problems, unsupported keys are warned about or rejected, and all others have a
+// schema. A key without a value counts as absent, but a section without keys counts as present.
 import { childOf, type KeyNode, type SectionNode, type UnsupportedNode } from './key-tree.ts';
 import { joinPath, type Findings } from './problems.ts';
 import { isRawMap, type RawMap, type RawValue } from './read-yaml.ts';
 
 type Path = readonly PropertyKey[];
 
-/** A copy of `raw` that holds honoured keys alone. */
+/** Returns a copy of `raw` with only the supported keys. */
 export function screenKeys(raw: RawMap, node: KeyNode, findings: Findings, path: Path = []): RawMap {
   const kept: RawMap = {};
   for (const [key, value] of Object.entries(raw)) {
@@ -30,25 +30,25 @@ function screenValue(value: RawValue, node: KeyNode, findings: Findings, path: P
   return container && isRawMap(value) ? screenKeys(value, node, findings, path) : value;
 }
 
-/** An item that is no section stays, for its schema to refuse. */
+/** Keeps an item that is no section, so that its schema rejects it. */
 function screenItems(items: readonly RawValue[], node: SectionNode, findings: Findings, path: Path): RawValue {
   return items.map((item, at) => screenValue(item, node, findings, [...path, at]) ?? null);
 }
 
-function isHonoured(node: KeyNode): boolean {
+function isSupported(node: KeyNode): boolean {
   if (node.kind !== 'section') return node.kind !== 'unsupported';
-  return node.children.size === 0 || [...node.children.values()].some(isHonoured);
+  return node.children.size === 0 || [...node.children.values()].some(isSupported);
 }
 
 function reportUnknown(key: string, node: KeyNode, { problems }: Findings, path: Path): void {
   const known = node.kind === 'section' ? [...node.children] : [];
-  const honoured = known.filter(([, child]) => isHonoured(child)).map(([name]) => name);
+  const supported = known.filter(([, child]) => isSupported(child)).map(([name]) => name);
   const suggestion = didYouMean(
     key,
     known.map(([name]) => name),
   );
   const message = `is not a known key; ${
-    suggestion === undefined ? `allowed here: ${honoured.sort().join(', ')}` : `did you mean ${suggestion}?`
+    suggestion === undefined ? `allowed keys: ${supported.sort().join(', ')}` : `did you mean ${suggestion}?`
   }`;
   problems.push({ path: joinPath(path), message });
 }
@@ -62,7 +62,7 @@ function reportUnsupported({ row, below }: UnsupportedNode, value: RawValue, fin
     findings.problems.push({ path: joinPath([...path, ...issue.path]), message: issue.message });
 }
 
-/** Suggests a key for one that was probably mistyped. */
+/** Returns the Levenshtein distance of two texts. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, at) => at);
   for (let i = 0; i < from.length; i++) {
@@ -74,7 +74,7 @@ function editDistance(from: string, to: string): number {
   return row.at(-1) ?? 0;
 }
 
-/** The nearest of `known`, if it is near: a third of its letters may differ. */
+/** Suggests the most similar of `known` for a mistyped key, if at most a third of its letters differ. */
 function didYouMean(key: string, known: Iterable<string>): string | undefined {
   const plain = key.toLowerCase().replaceAll(/[-_]/g, '');
   return [...known]

@@ -1,18 +1,18 @@
-// Addresses of listeners, upstream URLs and networks of proxies, checked when the file is read.
+// Parses addresses of listeners, URLs of upstreams and networks of proxies. Each error message completes a key's path.
 import { isIP } from 'node:net';
 import type { TcpAddress } from '@cistern/runtime/process';
 
-/** `:5000`, `localhost:5000`, `[::1]:5000`. Throws an Error whose message completes a path. */
+/** Parses `:5000`, `localhost:5000` or `[::1]:5000`. Throws an Error whose message completes a path. */
 export function parseTcpAddress(text: string): TcpAddress {
   const match = /^(?:\[([^\]]+)\]|([^:[\]@/\s]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   const literal = match?.[1];
   if (match === null || port > 65_535 || (literal !== undefined && isIP(literal.split('%')[0] ?? '') !== 6))
-    throw new Error(`"${text}" is no address: write host:port or :port, for example :5000 or [::1]:5000`);
+    throw new Error(`"${text}" is not an address: write host:port or :port, for example :5000 or [::1]:5000`);
   return { kind: 'tcp', host: literal ?? (match[2] === '' ? undefined : match[2]), port };
 }
 
-/** `redis:6379`, `[::1]:6379`, or a host alone. Throws an Error whose message completes a path. */
+/** Parses `redis:6379`, `[::1]:6379` or a host alone. Throws an Error whose message completes a path. */
 export function parseServerAddress(
   text: string,
   defaultPort: number,
@@ -20,44 +20,44 @@ export function parseServerAddress(
   const hasPort = /:\d+$/.test(text.replace(/^\[[^\]]*\]/, ''));
   const { host, port } = parseTcpAddress(hasPort ? text : `${text}:${defaultPort}`);
   if (host === undefined || port === 0)
-    throw new Error(`"${text}" is no address of a server: write host:port, for example 127.0.0.1:${defaultPort}`);
+    throw new Error(`"${text}" is not the address of a server: write host:port, for example 127.0.0.1:${defaultPort}`);
   return { host, port };
 }
 
-/** `10.0.0.0/8`, or a single address. Throws an Error whose message completes a path. */
+/** Parses `10.0.0.0/8` or a single address. Throws an Error whose message completes a path. */
 export function parseNetwork(text: string): string {
   const [, address = '', length] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const version = isIP(address);
   const maxLength = version === 4 ? 32 : 128;
   if (version === 0 || (length !== undefined && Number(length) > maxLength))
-    throw new Error(`"${text}" is no network: write an address or a prefix, for example 10.0.0.0/8 or fd00::/8`);
+    throw new Error(`"${text}" is not a network: write an address or a prefix, for example 10.0.0.0/8 or fd00::/8`);
   return `${address}/${length ?? maxLength}`;
 }
 
-/** The URL of a registry, without a trailing slash. Throws an Error whose message completes a path. */
+/** Returns the URL of a registry without a trailing slash. Throws an Error whose message completes a path. */
 export function parseRegistryUrl(text: string): string {
   const url = parseHttpUrl(text);
   if (url.username !== '' || url.password !== '')
-    throw new Error('must not hold credentials: write them as username and password or passwordfile');
+    throw new Error('must not contain credentials: set username, and password or passwordfile');
   if (url.search !== '' || url.hash !== '') throw new Error('must not have a query or a fragment');
   return url.href.replace(/\/+$/, '');
 }
 
-/** The URL of a server without a path, and without a trailing slash. Throws an Error whose message completes a path. */
+/** Returns the URL of a server without path and trailing slash. Throws an Error whose message completes a path. */
 export function parseServerUrl(text: string): string {
   const { username, password, origin, pathname, search, hash } = parseHttpUrl(text);
-  if (username !== '' || password !== '') throw new Error('must not hold credentials');
+  if (username !== '' || password !== '') throw new Error('must not contain credentials: remove them');
   if (pathname !== '/' || search !== '' || hash !== '')
     throw new Error('must be a URL without a path, for example http://host:port');
   return origin;
 }
 
-/** The URL of a forward proxy, which may hold credentials. Throws an Error whose message completes a path. */
+/** Returns the URL of a forward proxy, which may contain credentials. Throws an Error whose message completes a path. */
 export function parseProxyUrl(text: string): string {
   return parseHttpUrl(text).href;
 }
 
-// The text is not repeated in messages: it may hold a password.
+// Messages do not repeat the text, because it may contain a password.
 function parseHttpUrl(text: string): URL {
   const url = URL.parse(text);
   if (url === null || !/^https?:\/\//i.test(text) || url.hostname === '')

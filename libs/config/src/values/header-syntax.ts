@@ -1,6 +1,6 @@
-// What a header can hold, as Node's HTTP server will have it when the header is set.
+// Checks names and values of headers by the rules of Node's HTTP server.
 
-// Whoever imports `node:http` as a module has the client behind `fetch` loaded with it, which takes 5 MB of every process.
+// Importing `node:http` as a module also loads the client behind `fetch`, which takes 5 MB in every process.
 const { validateHeaderName, validateHeaderValue } = process.getBuiltinModule('node:http');
 
 export function isHeader(name: string, value: string): boolean {

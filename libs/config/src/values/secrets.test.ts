@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { createSecret } from './secrets.ts';
 
-test('shows a secret only to who asks for it', () => {
+test('only reveal() shows a secret', () => {
   const secret = createSecret('hunter2');
   assert.equal(secret.reveal(), 'hunter2');
   for (const shown of [

@@ -1,9 +1,9 @@
-// Secrets travel wrapped, so that printing a configuration, or logging a part of it, cannot show one.
+// Wraps secrets, so that a printed or logged configuration cannot show them.
 import { inspect } from 'node:util';
 
 const shown = '[redacted]';
 
-/** Shows itself as `[redacted]` to JSON, templates and `util.inspect`. */
+/** A secret that JSON, templates and `util.inspect` show as `[redacted]`. */
 export interface Secret {
   reveal(): string;
   toJSON(): string;

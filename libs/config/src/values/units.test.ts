@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseDuration, parseSize } from './units.ts';
 
-test('reads durations as Go writes them', () => {
+test('parseDuration reads durations in the notation of Go', () => {
   const expected: [string, number][] = [
     ['0', 0],
     ['0s', 0],
@@ -17,13 +17,13 @@ test('reads durations as Go writes them', () => {
   for (const [text, ms] of expected) assert.equal(parseDuration(text), ms, text);
 });
 
-test('refuses durations that are surely mistakes, and says what to write', () => {
+test('parseDuration rejects probable mistakes and shows the right notation', () => {
   for (const text of ['', '60', '1 h', '1d', '-1s', 's', '1h30', 'forever', '999999'])
     assert.throws(() => parseDuration(text), /for example 500ms, 30s/, text);
   assert.throws(() => parseDuration(`${'9'.repeat(30)}h`), /too long/);
 });
 
-test('reads sizes in powers of 1000 and 1024', () => {
+test('parseSize reads units in powers of 1000 and 1024', () => {
   const expected: [string, number][] = [
     ['0', 0],
     ['1048576', 1_048_576],
@@ -35,7 +35,7 @@ test('reads sizes in powers of 1000 and 1024', () => {
   for (const [text, bytes] of expected) assert.equal(parseSize(text), bytes, text);
 });
 
-test('refuses what is no size', () => {
+test('parseSize rejects invalid sizes', () => {
   for (const text of ['', 'GiB', '-1', '20G', '1e9', '9999999TB'])
-    assert.throws(() => parseSize(text), /is no size/, text);
+    assert.throws(() => parseSize(text), /is not a size/, text);
 });

@@ -1,4 +1,4 @@
-// Durations as Go writes them and sizes as people write them, to the milliseconds and bytes the program counts in.
+// Parses durations in the notation of Go, and sizes with units, into milliseconds and bytes.
 
 const unitMs: Readonly<Record<string, number>> = {
   ns: 1e-6,
@@ -14,17 +14,17 @@ const durationPattern = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|μs|ms|s|m|h))+$/;
 const durationPart = /(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)/g;
 
 /**
- * `1h30m`, `168h`, `500ms`, `0` to whole milliseconds. A number without a unit means nanoseconds in registry:2: from a
- * millisecond on it is taken as that, below it is surely a mistake. Throws an Error whose message completes a path.
+ * Parses `1h30m`, `168h`, `500ms` or `0` into whole milliseconds. A number without a unit means nanoseconds, as in registry:2.
+ * Below a millisecond it is rejected as a mistake. Throws an Error whose message completes a path.
  */
 export function parseDuration(text: string): number {
   if (text === '0') return 0;
   if (/^\d+$/.test(text) && Number(text) >= 1e6) return Math.round(Number(text) / 1e6);
   if (!durationPattern.test(text))
-    throw new Error(`"${text}" is no duration: write a number with a unit, for example 500ms, 30s, 5m or 1h30m`);
+    throw new Error(`"${text}" is not a duration: write a number with a unit, for example 500ms, 30s, 5m or 1h30m`);
   let totalMs = 0;
   for (const [, amount, unit = ''] of text.matchAll(durationPart)) totalMs += Number(amount) * (unitMs[unit] ?? 0);
-  if (!Number.isSafeInteger(Math.ceil(totalMs))) throw new Error(`"${text}" is too long`);
+  if (!Number.isSafeInteger(Math.ceil(totalMs))) throw new Error(`"${text}" is too long: write a shorter duration`);
   return Math.round(totalMs);
 }
 
@@ -41,12 +41,12 @@ const unitBytes: Readonly<Record<string, number>> = {
   tib: 1024 ** 4,
 };
 
-/** `20GiB`, `500MB`, `1048576` to bytes. Throws an Error whose message completes a path. */
+/** Parses `20GiB`, `500MB` or `1048576` into bytes. Throws an Error whose message completes a path. */
 export function parseSize(text: string): number {
   const [, amount, unit = ''] = /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text) ?? [];
   const factor = unitBytes[unit.toLowerCase()];
   const bytes = Math.round(Number(amount) * (factor ?? Number.NaN));
   if (!Number.isSafeInteger(bytes))
-    throw new Error(`"${text}" is no size: write bytes or a number with KiB, MiB, GiB, TiB, KB, MB, GB or TB`);
+    throw new Error(`"${text}" is not a size: write bytes or a number with KiB, MiB, GiB, TiB, KB, MB, GB or TB`);
   return bytes;
 }

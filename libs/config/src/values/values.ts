@@ -1,16 +1,16 @@
-// The kinds of values a key can have. The file is read as text (every scalar is the text the user wrote), so that the
-// key decides what it means, as in registry:2: `password: 0123` is four characters, `enabled: yes` is true.
+// The types of values. Every scalar of the file is read as the user's text. As in registry:2, the type of the key decides the
+// meaning: `password: 0123` is four characters, `enabled: yes` is true.
 import { parsePlatformName } from '@cistern/oci';
 import { z } from 'zod';
 import { parseNetwork, parseProxyUrl, parseRegistryUrl, parseServerUrl } from './addresses.ts';
 import { createSecret } from './secrets.ts';
 import { parseDuration, parseSize } from './units.ts';
 
-/** The entry of a key in the reference page, kept beside its schema. */
+/** The entry of a key in the reference page, registered with its schema. */
 export interface KeyDoc {
   readonly type: string;
   readonly description: string;
-  /** Where the default is no constant. */
+  /** Describes a default that is not constant. */
   readonly defaultText?: string;
 }
 
@@ -40,7 +40,7 @@ function docOf(type: string, doc: Doc) {
     : { type, description: doc.text, defaultText: doc.default };
 }
 
-/** `parse` throws an Error whose message completes the key's path. */
+/** Creates a schema. `parse` throws an Error whose message completes the key's path. */
 function valueOf<T>(type: string, article: string, parse: (text: string) => T) {
   return (doc: Doc) =>
     z
@@ -62,8 +62,8 @@ function parseFlag(text: string): boolean {
   throw new Error(`must be true or false, not "${text}"`);
 }
 
-const parsePathOf = (what: string) => (text: string) => {
-  if (text === '' || text.includes('\0')) throw new Error(`must be ${what}`);
+const parsePathOf = (noun: string) => (text: string) => {
+  if (text === '' || text.includes('\0')) throw new Error(`must be ${noun}`);
   return text;
 };
 
@@ -72,7 +72,7 @@ function parseHelperName(value: string): string {
   return value.replace(/^docker-credential-/, '');
 }
 
-/** What is one platform has one name, so a pattern that is a name is taken by that. */
+/** Normalizes the name of one platform, because each platform has only one normalized name. Keeps other patterns. */
 function parsePlatformPattern(value: string): string {
   const parts = value.toLowerCase().split('/');
   if (parts.length < 2 || parts.length > 3 || parts.some((part) => !/^[\w.*?[\]{},!-]+$/.test(part)))
@@ -86,12 +86,12 @@ export const helperName = valueOf('name', 'a', parseHelperName);
 export const program = valueOf('program', 'a', parsePathOf('a program, for example docker-credential-ecr-login'));
 export const filePath = valueOf('path', 'a', parsePathOf('a path'));
 export const duration = valueOf('duration', 'a', parseDuration);
-/** `Infinity` for `forever`. */
+/** Parses a duration, or `forever` as `Infinity`. */
 export const durationOrForever = valueOf('duration or `forever`', 'a', (value) =>
   value.toLowerCase() === 'forever' ? Infinity : parseDuration(value),
 );
 export const size = valueOf('size', 'a', parseSize);
-/** Bytes, or percent of something. */
+/** Parses bytes or a percentage. */
 export const sizeOrPercentage = valueOf('size or percentage', 'a', (value): SizeOrPercentage => {
   const [, percent] = /^(\d+(?:\.\d+)?) ?%$/.exec(value) ?? [];
   if (percent === undefined) return { bytes: parseSize(value) };
@@ -123,7 +123,7 @@ export function choice<const C extends string>(doc: Doc, choices: readonly C[]) 
   })(doc);
 }
 
-/** A list; a single value stands for a list of one. */
+/** Creates the schema of a list. A single value means a list of one. */
 export function listOf<T extends z.ZodType>(doc: Doc, item: T) {
   const type = 'list';
   return z
@@ -134,17 +134,17 @@ export function listOf<T extends z.ZodType>(doc: Doc, item: T) {
     .register(keyDocs, docOf(type, doc));
 }
 
-/** A map whose keys the user chooses. */
+/** Creates the schema of a map whose keys the user chooses. */
 export function mapOf<T extends z.ZodType>(doc: Doc, item: T) {
   return z.record(z.string(), item, mustBe('a section with keys')).register(keyDocs, docOf('map', doc));
 }
 
-/** A map whose keys we choose; left out, it is as if it were empty. */
+/** Creates the schema of a map with fixed keys. An absent section counts as empty. */
 export function section<S extends z.ZodRawShape>(doc: Doc, shape: S) {
   return openSection(doc, shape).prefault({} as never);
 }
 
-/** A section whose presence says something by itself. */
+/** Creates the schema of a section whose presence has a meaning, so that an absent one does not count as empty. */
 export function openSection<S extends z.ZodRawShape>(doc: Doc, shape: S) {
   return z.strictObject(shape, mustBe('a section with keys')).register(keyDocs, docOf('section', doc));
 }
