@@ -1,28 +1,28 @@
-// What the files of all clients are made of, and what such a file is.
+// The facts that all clients' files need, and the type of such a file.
 
 export interface CacheAddress {
-  /** Without a path: `https://cache.example`. */
+  /** The URL without a path: `https://cache.example`. */
   readonly url: string;
-  /** Host and, if there is one, port. */
+  /** The host, with the port if there is one. */
   readonly host: string;
-  /** Plain HTTP, which the files of clients have to say. */
+  /** Whether the cache uses plain HTTP, which clients' files must state. */
   readonly isPlain: boolean;
-  /** Path of the certificate of the authority that clients do not know by themselves; `undefined`: they do, or plain HTTP. */
+  /** The path of the CA certificate. `undefined` means that clients trust the CA already, or plain HTTP. */
   readonly authority: string | undefined;
 }
 
 export interface ClientFacts {
   readonly cache: CacheAddress;
-  /** Names of upstreams, docker.io first if it is one. */
+  /** The names of the upstreams, docker.io first. */
   readonly upstreams: readonly string[];
   /**
-   * Where the cache has an upstream for clients that take a first component with a dot for a registry: its host, and behind it
-   * a name without a dot unless it is the default. `undefined`: nowhere.
+   * Returns the location of an upstream for clients that treat a first component with a dot as a registry. It is the cache's
+   * host, followed by a name without a dot unless the upstream is the default. `undefined` means that there is no such name.
    */
   dotlessPathOf(upstream: string): string | undefined;
 }
 
-/** What a configuration says of an upstream. */
+/** An upstream of the configuration. */
 export interface ServedUpstream {
   readonly name: string;
   readonly aliases: readonly string[];
@@ -30,10 +30,10 @@ export interface ServedUpstream {
 }
 
 export interface SetupStep {
-  /** The file, or `undefined` for commands. */
+  /** The path of the file, or `undefined` for commands. */
   readonly path: string | undefined;
   readonly content: string;
-  /** A sentence or two about it. */
+  /** One or two sentences about the step. */
   readonly note: string;
 }
 
@@ -51,24 +51,26 @@ export function createFacts(cache: CacheAddress, served: readonly ServedUpstream
   };
 }
 
-/** A name, an IPv4 or an IPv6 address, with a port or not: less than a URL may have. */
+/** A name, an IPv4 or an IPv6 address, optionally with a port. A URL allows more. */
 const plainHost = /^(?:[\w.-]+|\[[\da-f:]+\])(?::\d+)?$/;
-/** Nothing that a shell, TOML, YAML or a list of volumes could take for something else, and no option of a command. */
+/** Excludes all characters with a meaning in a shell, TOML, YAML or a list of volumes, and options of a command. */
 const plainPath = /^(?!-)[\p{L}\p{N}_./@%+=-]+$/u;
 
 /**
- * Throws `TypeError` for a URL or path that is none, or that a file or command could read otherwise. People paste these files,
- * and a stranger may have made the link that wrote them.
+ * Parses the address of a cache. Throws `TypeError` for an invalid URL or path, and for one that a file or command could
+ * misread. Users paste these files, and the link that generated them may come from an attacker.
  */
 export function parseCacheAddress(url: string, authority: string | undefined): CacheAddress {
-  if (!URL.canParse(url)) throw new TypeError(`${JSON.stringify(url)} is no URL such as https://cache.example`);
+  if (!URL.canParse(url))
+    throw new TypeError(`${JSON.stringify(url)} is not a URL: write one like https://cache.example`);
   const { protocol, host, pathname, search } = new URL(url);
   if (!/^https?:$/.test(protocol) || pathname !== '/' || search !== '')
-    throw new TypeError(`${JSON.stringify(url)} has to be http:// or https:// with a host, and nothing behind it`);
-  if (!plainHost.test(host)) throw new TypeError(`${JSON.stringify(host)} is no host such as cache.example:5000`);
+    throw new TypeError(`${JSON.stringify(url)} must be http:// or https:// with a host, and without a path`);
+  if (!plainHost.test(host))
+    throw new TypeError(`${JSON.stringify(host)} is not a host: write one like cache.example:5000`);
   if (authority !== undefined && !plainPath.test(authority))
     throw new TypeError(
-      `${JSON.stringify(authority)} is no path such as /etc/ssl/cache.crt, of letters, digits and ._/@%+=- alone`,
+      `${JSON.stringify(authority)} is not a valid path: write one like /etc/ssl/cache.crt, with only letters, digits and ._/@%+=-`,
     );
   const isPlain = protocol === 'http:';
   return { url: `${protocol}//${host}`, host, isPlain, authority: isPlain ? undefined : authority };

@@ -14,8 +14,8 @@ const own = createFacts(parseCacheAddress('https://cache.example', '/etc/ssl/our
 const textOf = (client: string, facts: ClientFacts) =>
   (clientSetups[client]?.(facts) ?? []).map(({ content }) => content).join('\n');
 
-/** What says that the cache is reached by plain HTTP, in the words of each client. */
-const plainWords = {
+/** The settings by which each client uses plain HTTP for the cache. */
+const plainHttpSettings = {
   docker: /"insecure-registries": \[\s*"cache\.example:5000"/,
   containerd: /\[host\."http:\/\/cache\.example:5000"\]/,
   buildkit: /\[registry\."cache\.example:5000"\]\n {2}http = true\n {2}insecure = true/,
@@ -25,16 +25,16 @@ const plainWords = {
   kaniko: /--insecure-registry=cache\.example:5000/,
 };
 
-for (const [client, words] of Object.entries(plainWords))
-  test(`${client}: plain HTTP, a known authority, and one of our own`, () => {
-    assert.match(textOf(client, plain), words);
+for (const [client, setting] of Object.entries(plainHttpSettings))
+  test(`${client} is set up for plain HTTP, a public CA and a private CA`, () => {
+    assert.match(textOf(client, plain), setting);
     assert.doesNotMatch(textOf(client, plain), /ignored/);
     assert.doesNotMatch(textOf(client, known), /insecure|http = true|http:|\.crt/);
     assert.match(textOf(client, known), /cache\.example(?!:)/);
     assert.match(textOf(client, own), /\/etc\/ssl\/our\.crt/);
   });
 
-test('hosts and paths that a file or a command could read otherwise are refused', () => {
+test('hosts and paths that a file or a command could misread are rejected', () => {
   const url = 'https://cache.example';
   for (const path of [
     '/etc/ssl/our.crt; reboot',
@@ -52,7 +52,7 @@ test('hosts and paths that a file or a command could read otherwise are refused'
     '-t',
     '',
   ])
-    assert.throws(() => parseCacheAddress(url, path), /is no path such as/, path);
+    assert.throws(() => parseCacheAddress(url, path), /is not a valid path/, path);
   for (const path of ['/etc/ssl/our.crt', 'ca.crt', '../ca@2.crt', '/home/jürgen/a_b+c-d=e%f.pem'])
     assert.equal(parseCacheAddress(url, path).authority, path);
   for (const host of ['a;reboot', 'a$(reboot)', 'a`b`', "a'b", 'a"b', 'a&b', '$a', 'a(b', 'a{b,c}', 'a*'])
@@ -61,8 +61,8 @@ test('hosts and paths that a file or a command could read otherwise are refused'
     assert.equal(parseCacheAddress(`https://${host}`, undefined).host, host);
 });
 
-test('every client has a set-up, and each step says what it is for', () => {
-  assert.deepEqual(Object.keys(clientSetups).toSorted(), Object.keys(plainWords).toSorted());
+test('every client has a setup, and each step has a note', () => {
+  assert.deepEqual(Object.keys(clientSetups).toSorted(), Object.keys(plainHttpSettings).toSorted());
   for (const setup of Object.values(clientSetups))
     for (const { note, content } of setup(own)) assert.ok(note.length > 20 && content.length > 20);
 });
@@ -72,14 +72,14 @@ const kanikoOf = (...served: readonly (typeof upstreams)[number][]) => {
   return { map: /--registry-map='(.*)'/.exec(step?.content ?? '')?.[1], note: step?.note ?? '' };
 };
 
-test('kaniko: the default upstream is the cache itself, others have a name without a dot', () => {
+test('kaniko maps the default upstream to the cache itself, and others to a name without a dot', () => {
   assert.equal(kanikoOf(...upstreams).map, 'index.docker.io=cache.example;ghcr.io=cache.example/ghcr-io');
   const [ghcr, hub] = upstreams as [(typeof upstreams)[number], (typeof upstreams)[number]];
   assert.equal(kanikoOf({ ...hub, isDefault: false }).map, 'index.docker.io=cache.example/docker-io');
   assert.equal(kanikoOf({ ...ghcr, name: 'internal', aliases: [] }).map, 'internal=cache.example/internal');
 });
 
-test('kaniko: an upstream without such a name is left out, and the note says what to set', () => {
+test('kaniko omits an upstream without such a name, and the note names the setting', () => {
   const { map, note } = kanikoOf(
     { name: 'registry.example', aliases: [], isDefault: true },
     { name: 'ghcr.io', aliases: ['github.example'], isDefault: false },
@@ -89,6 +89,6 @@ test('kaniko: an upstream without such a name is left out, and the note says wha
 });
 
 for (const url of ['cache.example', 'ftp://cache.example', 'https://cache.example/v2', 'https://cache.example?a'])
-  test(`${url} is no address of a cache`, () => {
+  test(`${url} is not a valid address of a cache`, () => {
     assert.throws(() => parseCacheAddress(url, undefined), TypeError);
   });

@@ -1,4 +1,4 @@
-// The files of every client for one cache.
+// Describes the files of every client for one cache.
 import {
   type CacheAddress,
   type ClientFacts,
@@ -9,7 +9,7 @@ import {
 
 type ClientSetup = (facts: ClientFacts) => readonly SetupStep[];
 
-/** docker mirrors Docker Hub alone; everything else goes by the name of the cache. */
+/** docker mirrors only Docker Hub. Images of other registries need the name of the cache. */
 const docker: ClientSetup = ({ cache, cache: { url, host, isPlain }, upstreams }) => [
   {
     path: '/etc/docker/daemon.json',
@@ -18,12 +18,12 @@ const docker: ClientSetup = ({ cache, cache: { url, host, isPlain }, upstreams }
       undefined,
       2,
     ),
-    note: `Then restart docker. Images of Docker Hub come through the cache; those of other registries by its name: docker pull ${host}/${upstreams.find((name) => name !== 'docker.io') ?? 'quay.io'}/org/app:1`,
+    note: `Then restart docker. It pulls images of Docker Hub through the cache. Other registries need the name of the cache: docker pull ${host}/${upstreams.find((name) => name !== 'docker.io') ?? 'quay.io'}/org/app:1`,
   },
   ...authoritySteps('/etc/docker/certs.d', cache),
 ];
 
-/** containerd, and Kubernetes on it: one file for all registries, distinguished by the `?ns=` that containerd adds. */
+/** containerd, also with Kubernetes: one file for all registries. containerd adds `?ns=` to distinguish them. */
 const containerd: ClientSetup = ({ cache: { url, authority } }) => [
   {
     path: '/etc/containerd/certs.d/_default/hosts.toml',
@@ -32,7 +32,7 @@ const containerd: ClientSetup = ({ cache: { url, authority } }) => [
       '  capabilities = ["pull", "resolve"]',
       ...(authority === undefined ? [] : [`  ca = ${JSON.stringify(authority)}`]),
     ].join('\n'),
-    note: 'Read at every pull. In a directory named after a registry, such as docker.io, in place of _default it is for that one alone.',
+    note: 'containerd reads it at every pull. To use the cache for one registry only, name the directory after it, such as docker.io, instead of _default.',
   },
   {
     path: '/etc/containerd/config.toml',
@@ -43,11 +43,11 @@ const containerd: ClientSetup = ({ cache: { url, authority } }) => [
       '',
       '# containerd 1: version = 2, and the section is [plugins."io.containerd.grpc.v1.cri".registry]',
     ].join('\n'),
-    note: 'For Kubernetes, once; then restart containerd. ctr and nerdctl take --hosts-dir /etc/containerd/certs.d.',
+    note: 'Only for Kubernetes. Then restart containerd. For ctr and nerdctl, pass --hosts-dir /etc/containerd/certs.d.',
   },
 ];
 
-/** The lines of `buildkitd.toml`. */
+/** Returns the lines of `buildkitd.toml`. */
 function buildkitLines({ cache, upstreams }: ClientFacts): readonly string[] {
   const { host } = cache;
   const mirrors = upstreams.flatMap((name) => [`[registry."${name}"]`, `  mirrors = ["${host}"]`]);
@@ -59,19 +59,19 @@ function reachedBy({ isPlain, authority }: CacheAddress): readonly string[] {
   return authority === undefined ? [] : [`ca = [${JSON.stringify(authority)}]`];
 }
 
-/** BuildKit: a section for each registry, and one that says how the cache is reached. */
+/** BuildKit: a section for each registry, and one with the connection settings of the cache. */
 const buildkit: ClientSetup = (facts) => [
   {
     path: 'buildkitd.toml',
     content: buildkitLines(facts).join('\n'),
-    note: 'docker buildx create --use --buildkitd-config buildkitd.toml makes a builder of it.',
+    note: 'To create a builder with it, run docker buildx create --use --buildkitd-config buildkitd.toml.',
   },
 ];
 
-/** In the container of Earthly's BuildKit. */
+/** The path of the CA certificate in the container of Earthly's BuildKit. */
 const authorityInside = '/etc/config/cistern.crt';
 
-/** Earthly, whose BuildKit takes its configuration from Earthly's. */
+/** Earthly, whose configuration contains that of its BuildKit. */
 const earthly: ClientSetup = (facts) => {
   const { cache } = facts;
   const { authority } = cache;
@@ -87,7 +87,7 @@ const earthly: ClientSetup = (facts) => {
         '  buildkit_additional_config: |',
         ...buildkitLines({ ...facts, cache: inside }).map((line) => `    ${line}`),
       ].join('\n'),
-      note: 'Then earthly bootstrap. Its BuildKit runs in a container: localhost is not this machine there.',
+      note: 'Then run earthly bootstrap. Its BuildKit runs in a container, where localhost is not this machine.',
     },
   ];
 };
@@ -96,7 +96,7 @@ const earthly: ClientSetup = (facts) => {
 const podman: ClientSetup = ({ cache, cache: { host, isPlain }, upstreams }) => [
   {
     path: '/etc/containers/registries.conf.d/cistern.conf',
-    // The name of an image may have an upstream's name behind the cache's own, unless that name has a port.
+    // An image name may contain an upstream's name after the cache's own, unless the upstream's name has a port.
     content: upstreams
       .filter((name) => !name.includes(':'))
       .map((name) =>
@@ -109,7 +109,7 @@ const podman: ClientSetup = ({ cache, cache: { host, isPlain }, upstreams }) => 
         ].join('\n'),
       )
       .join('\n\n'),
-    note: 'Read at every pull; restart CRI-O.',
+    note: 'It is read at every pull. Only CRI-O needs a restart.',
   },
   ...authoritySteps('/etc/containers/certs.d', cache),
 ];
@@ -125,11 +125,11 @@ const k3s: ClientSetup = ({ cache: { url, host, authority }, upstreams }) => [
         ? []
         : ['configs:', `  "${host}":`, '    tls:', `      ca_file: ${JSON.stringify(authority)}`]),
     ].join('\n'),
-    note: 'On every node, then restart k3s. RKE2 reads /etc/rancher/rke2/registries.yaml.',
+    note: 'On every node; then restart k3s. RKE2 reads /etc/rancher/rke2/registries.yaml instead.',
   },
 ];
 
-/** kaniko, crane, oras: by arguments and by the name of the cache. */
+/** kaniko needs arguments. crane and oras need the name of the cache. */
 const kaniko: ClientSetup = ({ cache: { host, isPlain, authority }, upstreams, dotlessPathOf }) => {
   const maps = upstreams.flatMap((name) => {
     const path = dotlessPathOf(name);
@@ -141,7 +141,7 @@ const kaniko: ClientSetup = ({ cache: { host, isPlain, authority }, upstreams, d
     ...(authority === undefined ? [] : [`--registry-certificate=${host}=${authority}`]),
   ];
   const notes = [
-    'Add these arguments to those that kaniko has.',
+    'Add these arguments to those of kaniko.',
     ...(missing.length === 0
       ? []
       : [
@@ -162,7 +162,7 @@ function mapArguments(maps: readonly string[]): readonly string[] {
   return maps.length === 0 ? [] : [`--registry-map='${maps.join(';')}'`];
 }
 
-/** Every client whose set-up can be printed, by its name. */
+/** The clients whose setup can be printed, by name. */
 export const clientSetups: Readonly<Record<string, ClientSetup>> = {
   docker,
   containerd,
@@ -178,7 +178,7 @@ export interface DescribedClient {
   readonly steps: readonly SetupStep[];
 }
 
-/** `upstreams`: in any order. */
+/** Returns the setup of every client. `upstreams` may be in any order. */
 export function describeClientSetups(
   cache: CacheAddress,
   upstreams: readonly ServedUpstream[],
@@ -187,9 +187,9 @@ export function describeClientSetups(
   return Object.entries(clientSetups).map(([name, setup]) => ({ name, steps: setup(facts) }));
 }
 
-/** The command that gives the authority of the cache's certificate to a client with such a directory. */
+/** Returns the command that installs the CA certificate of the cache in a client's directory. */
 function authoritySteps(directory: string, { host, authority }: CacheAddress): readonly SetupStep[] {
   if (authority === undefined) return [];
   const content = `install -D ${authority} ${directory}/${host}/ca.crt`;
-  return [{ path: undefined, content, note: 'The authority of the cache’s certificate.' }];
+  return [{ path: undefined, content, note: 'Installs the CA certificate of the cache.' }];
 }

@@ -1,5 +1,5 @@
-// The files of clients that no test here starts, held to what their documentation says of them: every key is one that they
-// know, at its place and of its kind. (docker, its BuildKit, containerd, podman and skopeo take theirs in test/clients.)
+// Checks the files of clients that no test starts against their documentation: every key is known, in its place and of its
+// type. (docker, its BuildKit, containerd, podman and skopeo read their files in test/clients.)
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse as parseToml } from 'smol-toml';
@@ -36,7 +36,7 @@ const isTable = (grammar: Grammar) => (value: unknown) => {
   assert.ok(typeof value === 'object' && value !== null);
   for (const [key, item] of Object.entries(value)) {
     const check = grammar[key];
-    assert.ok(check !== undefined, `${key} is no key that the documentation has`);
+    assert.ok(check !== undefined, `${key} is not a documented key`);
     check(item);
   }
 };
@@ -45,11 +45,11 @@ const isMap = (isItem: (item: unknown) => void) => (value: unknown) => {
   for (const item of Object.values(value)) isItem(item);
 };
 
-/** A registry without a scheme, with a path or not. */
+/** A registry without a scheme, optionally with a path. */
 const isHost = (value: unknown) => assert.match(String(value), /^(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d+)?(\/[\w./-]+)?$/);
 const isUrl = (value: unknown) => assert.match(new URL(String(value)).protocol, /^https?:$/);
 
-/** docs.docker.com, "buildkitd.toml": the section `registry`. */
+/** Follows docs.docker.com, "buildkitd.toml": the section `registry`. */
 const isBuildkit = isTable({
   registry: isMap(
     isTable({ mirrors: isList(isHost), http: isTrue, insecure: isTrue, ca: isList(isText), keypair: isList(isText) }),
@@ -75,10 +75,11 @@ function registriesOf(content: string, { cache }: ClientFacts, authority: string
 for (const facts of [plain, known, own]) {
   const { url, authority } = facts.cache;
 
-  test(`buildkit: ${url}`, () => registriesOf(onlyStep('buildkit', facts).content, facts, authority));
+  test(`the file of buildkit for ${url} follows its documentation`, () =>
+    registriesOf(onlyStep('buildkit', facts).content, facts, authority));
 
   // docs.earthly.dev, "Configuration reference": TOML in a YAML literal.
-  test(`earthly: ${url}`, () => {
+  test(`the file of earthly for ${url} follows its documentation`, () => {
     const { content } = onlyStep('earthly', facts);
     const parsed = parseYaml(content) as { global: Table };
     isTable({ global: isTable({ buildkit_additional_config: isText, buildkit_additional_args: isList(isText) }) })(
@@ -92,7 +93,7 @@ for (const facts of [plain, known, own]) {
   });
 
   // docs.k3s.io, "Private Registry Configuration".
-  test(`k3s: ${url}`, () => {
+  test(`the file of k3s for ${url} follows its documentation`, () => {
     const { content } = onlyStep('k3s', facts);
     const parsed = parseYaml(content) as { mirrors: Table; configs?: Table };
     isTable({
@@ -108,8 +109,8 @@ for (const facts of [plain, known, own]) {
     assert.deepEqual(parsed.configs, expected);
   });
 
-  // kaniko's README, "Additional Flags": original=mapped, several of them between semicolons.
-  test(`kaniko: ${url}`, () => {
+  // kaniko's README, "Additional Flags": original=mapped, separated by semicolons.
+  test(`the arguments of kaniko for ${url} follow its documentation`, () => {
     const { content } = onlyStep('kaniko', facts);
     const [executor, ...flags] = content.replaceAll("'", '').split(/ \\\n {2}/);
     assert.equal(executor, '/kaniko/executor');

@@ -1,4 +1,4 @@
-// The files with which clients pull through a cache.
+// Generates the files with which clients pull through a cache.
 export { parseCacheAddress } from './client-setup.ts';
 export type { CacheAddress } from './client-setup.ts';
 export { clientSetups, describeClientSetups } from './client-setups.ts';

@@ -167,9 +167,9 @@ test('audit lists actions of operators and rejected clients, page by page', asyn
   const first = await run('audit');
   assert.match(
     first.stdout,
-    /^1970-01-01 00:00:00 {2}ada {2}192\.0\.2\.1 {2}denied 403 {2}GET \S+ {2}rule 1 denies a$/m,
+    /^1970-01-01 00:00:00 {2}ada {3}192\.0\.2\.1 {2}denied 403 {2}GET \S+ {2}rule 1 denies a$/m,
   );
-  assert.match(first.stdout, /^1970-01-01 00:00:00 {2}- {4}192\.0\.2\.1 {2}denied {6}GET \S+$/m);
+  assert.match(first.stdout, /^1970-01-01 00:00:00 {2}- {5}192\.0\.2\.1 {2}denied {6}GET \S+$/m);
   assert.match(first.stderr, /--before 7\n$/);
   const args = ['--kind', 'action', '--limit', '2', '--before', '7'];
   const second = await run('audit', { args });
