@@ -1,8 +1,8 @@
-// Who opens closes, in the opposite order.
+// Closes opened parts in reverse order.
 
 export interface Closers {
   add(close: () => Promise<void>): void;
-  /** Returns `part`, which will be closed. */
+  /** Adds the closing of `part`, and returns it. */
   opened<T extends { close(): Promise<void> }>(part: T): T;
   /** Closes everything added, the last first. */
   closeAll(): Promise<void>;
@@ -22,7 +22,7 @@ function createClosers(): Closers {
   };
 }
 
-/** What `open` returns; rejects with everything closed again when a part cannot be opened. */
+/** Resolves as `open` does. If `open` rejects, closes everything added and rejects with its error. */
 export async function openAll<T>(open: (closers: Closers) => Promise<T>): Promise<T> {
   const closers = createClosers();
   try {

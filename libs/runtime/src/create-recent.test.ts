@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRecent } from './create-recent.ts';
 
-test('entries are there until their time is over, or others take their place', () => {
+test('entries stay until they expire or newer ones replace them', () => {
   let nowMs = 1;
   const recent = createRecent<string, number>({ max: 2, ttlMs: 1_000, now: () => nowMs });
   assert.deepEqual([recent.get('a'), recent.has('a'), recent.delete('a')], [undefined, false, false]);
@@ -16,7 +16,7 @@ test('entries are there until their time is over, or others take their place', (
   assert.equal(recent.has('c'), false);
 });
 
-test('without a time, entries stay', () => {
+test('entries without a time to live do not expire', () => {
   let nowMs = 0;
   const recent = createRecent<string, true>({ max: 2, now: () => nowMs });
   recent.set('a', true);

@@ -1,18 +1,18 @@
-// A bounded memory of recent things. `LRUCache` fills arrays of its maximum size at once, which takes milliseconds: here it is
-// made when the first entry comes.
+// A bounded cache of recent entries. `LRUCache` allocates arrays of its maximum size, which takes milliseconds. This one is
+// created with the first entry.
 import { LRUCache } from 'lru-cache';
 
 export interface Recent<K extends {}, V extends {}> {
   get(key: K): V | undefined;
   has(key: K): boolean;
   set(key: K, value: V): void;
-  /** True: it was there. */
+  /** Returns whether the entry existed. */
   delete(key: K): boolean;
 }
 
 export interface RecentOptions {
   readonly max: number;
-  /** Unset: entries stay until others take their place. */
+  /** Unset means that entries stay until newer ones replace them. */
   readonly ttlMs?: number;
   readonly now: () => number;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileText, replaceFile } from './file-text.ts';
 
-test('a file that has been written or replaced is read again', async (t) => {
+test('a changed or replaced file is read again', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-files-'));
   t.after(() => rm(directory, { recursive: true }));
   const path = join(directory, 'secret');
@@ -19,7 +19,7 @@ test('a file that has been written or replaced is read again', async (t) => {
   assert.equal(await text(), 'thirds');
 });
 
-test('a file that is gone is an error, and is read when it is there again', async (t) => {
+test('a missing file is an error, and is read once it exists', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-files-'));
   t.after(() => rm(directory, { recursive: true }));
   const path = join(directory, 'secret');
@@ -29,7 +29,7 @@ test('a file that is gone is an error, and is read when it is there again', asyn
   assert.equal(await text(), 'here');
 });
 
-test('a new file is for its owner alone, a replaced one keeps its mode, and nothing is left beside it', async (t) => {
+test('a new file is private to its owner, a replaced one keeps its mode, and no temporary file remains', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-files-'));
   t.after(() => rm(directory, { recursive: true }));
   const path = join(directory, 'users');

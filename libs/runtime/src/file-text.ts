@@ -1,11 +1,11 @@
-// Small text files that change while processes read them.
+// Reads and replaces small text files that change while processes read them.
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /**
- * Its text, read again only when it has changed. The file is looked at on every call: that costs less than any request for which
- * it is needed. Rejects as `fs` does.
+ * Returns a function that resolves with the text of a file. Every call checks the file and reads it only if it has changed.
+ * The check costs less than any request that needs the file. Rejects as `fs` does.
  */
 export function fileText(path: string): () => Promise<string> {
   let kept: { readonly version: string; readonly text: string } | undefined;
@@ -20,9 +20,9 @@ export function fileText(path: string): () => Promise<string> {
 }
 
 /**
- * A reader sees the old text or the new one, whole. A new file is readable by its owner alone. One that is replaced keeps its
- * mode and, as far as this process may set it, its owner: in the image root runs commands beside a server that is another
- * user. Rejects as `fs` does, with nothing changed.
+ * Replaces a file atomically: a reader sees either the old or the new text. A new file is private to its owner. A replaced one
+ * keeps its mode and its owner, if this process may set it. In the image root runs commands, and the server is another user.
+ * Rejects as `fs` does, and then the file is unchanged.
  */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const before = await stat(path).catch(() => undefined);

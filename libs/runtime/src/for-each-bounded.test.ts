@@ -13,7 +13,7 @@ async function* failing(): AsyncGenerator<number> {
 
 const turn = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
-test('all items are worked through, so many at once and no more', async () => {
+test('all items are processed, at most three at the same time', async () => {
   const done: number[] = [];
   let running = 0;
   let most = 0;
@@ -27,11 +27,11 @@ test('all items are worked through, so many at once and no more', async () => {
   assert.deepEqual([done.length, most, running], [20, 3, 0]);
 });
 
-for (const [what, atOnce] of [
+for (const [when, atOnce] of [
   ['while others run', 4],
   ['alone', 1],
 ] as const)
-  test(`the first error ends it when nothing runs any more (${what})`, async () => {
+  test(`the first error rejects after all running calls have ended (${when})`, async () => {
     let running = 0;
     let started = 0;
     const work = forEachBounded(numbers(100), { atOnce }, async (number) => {
@@ -47,7 +47,7 @@ for (const [what, atOnce] of [
     assert.ok(started < 12);
   });
 
-test('a signal and a listing that fails end it too', async () => {
+test('an aborted signal and a failed listing also reject', async () => {
   const ending = new AbortController();
   let started = 0;
   const work = forEachBounded(numbers(100), { atOnce: 2, signal: ending.signal }, async () => {

@@ -1,4 +1,4 @@
-// Works through a listing, some at a time.
+// Processes a listing with bounded concurrency.
 
 export interface ForEachBoundedOptions {
   readonly atOnce: number;
@@ -7,7 +7,7 @@ export interface ForEachBoundedOptions {
 
 /**
  * Calls `action` with each item, up to `atOnce` of them at the same time. Rejects with the first error of any, or with the
- * signal's reason, when no call is running any more.
+ * signal's reason, after all running calls have ended.
  */
 export async function forEachBounded<T>(
   items: AsyncIterable<T> | Iterable<T>,

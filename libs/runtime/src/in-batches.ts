@@ -1,4 +1,4 @@
-/** The same items in their order, `size` at a time; the last batch may be smaller, and none is empty. */
+/** Yields the items in order, in batches of `size`. The last batch may be smaller, and no batch is empty. */
 export async function* inBatches<T>(items: AsyncIterable<T> | Iterable<T>, size: number): AsyncGenerator<T[]> {
   let batch: T[] = [];
   for await (const item of items) {

@@ -1,8 +1,8 @@
-// Names that lead to this machine and nowhere else. A listener without passwords answers to no others. A page of another
-// site could let its own name point here and have a browser read.
+// Names that always lead to this machine. A listener without passwords accepts only these. Otherwise a page of another site
+// could point its own name to this machine and read responses in a browser.
 import { isIP } from 'node:net';
 
-/** `hostname` is a `Host` without its port, or that of a configured listener. */
+/** `hostname` is a `Host` header without its port, or the host of a configured listener. */
 export function isLoopbackName(hostname: string): boolean {
   const name = hostname.toLowerCase().replace(/^\[|\]$/g, '');
   return (

@@ -21,7 +21,7 @@ function start(t: TestContext, look: () => Promise<void> = async () => {}) {
   return { poll, failures, looks: () => looks, pass };
 }
 
-test('it looks after each interval, and no more once it is closed', async (t) => {
+test('a poll runs after each interval, and not after it is closed', async (t) => {
   const { poll, looks, pass } = start(t);
   await pass(999);
   assert.equal(looks(), 0);
@@ -35,7 +35,7 @@ test('it looks after each interval, and no more once it is closed', async (t) =>
   assert.equal(looks(), 3);
 });
 
-test('a look that is called for begins after the call, and is shared by all who call meanwhile', async (t) => {
+test('a requested look begins after the request, and callers meanwhile share it', async (t) => {
   const ended: (() => void)[] = [];
   const { poll, looks } = start(t, () => new Promise((resolve) => void ended.push(resolve)));
   const first = poll.look();

@@ -1,21 +1,21 @@
-// Looks for something new every few seconds. While looking fails the last value stays as it was.
+// Polls for changes every few seconds. A failed poll changes nothing.
 
 export interface PollOptions {
-  /** From the end of one look to the next. */
+  /** The time from the end of one look to the start of the next. */
   readonly everyMs: number;
   readonly look: () => Promise<void>;
-  /** `times`: how often in a row looking has failed with this message. Log at one of them, and an outage is one line. */
+  /** `times` counts consecutive failures with this message. Log at one value only, so that an outage is one line. */
   readonly onFailure: (error: unknown, times: number) => void;
 }
 
 export interface Poll {
-  /** Resolves after a look that has begun since. Never rejects: `onFailure` gets the reason. */
+  /** Resolves after a look that began after the call. Never rejects, because `onFailure` gets the error. */
   look(): Promise<void>;
-  /** Resolves when the look that is under way has ended. Another one never begins. */
+  /** Resolves when a running look has ended. No other one begins. */
   close(): Promise<void>;
 }
 
-/** The first look is after `everyMs`, or when it is called for. Does not keep the process alive. The caller closes it. */
+/** The first look is after `everyMs`, or on request. Does not keep the process alive. The caller closes it. */
 export function openPoll({ everyMs, look, onFailure }: PollOptions): Poll {
   let isClosed = false;
   let running: Promise<void> | undefined;
@@ -43,7 +43,7 @@ export function openPoll({ everyMs, look, onFailure }: PollOptions): Poll {
     wait();
   }
 
-  /** One that is under way may have overlooked what is new. */
+  /** A running look may have missed the latest change, so a new one follows it. */
   function lookSince(): Promise<void> {
     if (isClosed) return running ?? Promise.resolve();
     if (running === undefined) return (running = run());

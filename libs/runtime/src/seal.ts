@@ -1,11 +1,11 @@
-// Secrets on their way through Redis and the store: readable only for processes that have the cluster's secret, and only
-// under the name they were put there by (decision 0013).
+// Encrypts secrets for Redis and the store. Only processes with the cluster's secret can open them, and only under the name
+// under which they were sealed (decision 0013).
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, createHash, timingSafeEqual } from 'node:crypto';
 
 export interface Seal {
-  /** `name`: where the sealed text will lie; it opens nowhere else. Text of URL-safe characters. */
+  /** `name` is the location of the sealed text, which opens only there. Returns text of URL-safe characters. */
   close(name: string, text: string): string;
-  /** `undefined` for what was not sealed with this secret, for this purpose and under this name, or by a newer release. */
+  /** Returns `undefined` for text with another secret, purpose or name, for unsealed text, and for that of a newer release. */
   open(name: string, sealed: string): string | undefined;
 }
 
@@ -15,14 +15,14 @@ const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** Purposes have keys of their own, so that what was sealed for one opens for no other. `secret` has 16 bytes or more. */
+/** Each purpose has its own key, so that text for one purpose opens for no other. `secret` has at least 16 bytes. */
 export function createSeal(secret: string, purpose: string): Seal {
   const key = new Uint8Array(hkdfSync('sha256', secret, '', `cistern seal ${version} ${purpose}`, keyBytes));
   const authenticated = (name: string): Buffer => Buffer.concat([Buffer.of(version), Buffer.from(name)]);
 
   return {
     close(name, text) {
-      // Random: how many a process of the cluster has used so far nobody knows. Collisions are far from 2³² of them.
+      // The nonce is random, because processes share no counter. Collisions are unlikely below 2³² nonces.
       const nonce = randomBytes(nonceBytes);
       const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: tagBytes }).setAAD(authenticated(name));
       const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
@@ -44,7 +44,7 @@ export function createSeal(secret: string, purpose: string): Seal {
   };
 }
 
-/** In constant time, whatever is given. */
+/** Compares in constant time for any input. */
 export function isSameSecret(given: string | undefined, expected: string): boolean {
   return timingSafeEqual(sha256(given ?? ''), sha256(expected));
 }

@@ -4,7 +4,7 @@ import { createSingleFlight } from './single-flight.ts';
 
 const fail = (): Promise<string> => Promise.reject(new Error('broken'));
 
-test('single flight: one who leaves does not end it for the others', async () => {
+test('a caller that aborts does not end the task for the others', async () => {
   const share = createSingleFlight<string>();
   const { promise, resolve } = Promise.withResolvers<string>();
   let starts = 0;
@@ -22,7 +22,7 @@ test('single flight: one who leaves does not end it for the others', async () =>
   assert.equal(starts, 1);
 });
 
-test('single flight: the last one who leaves ends it, and the next one starts anew', async () => {
+test('the last caller that aborts ends the task, and the next caller starts it again', async () => {
   const share = createSingleFlight<string>();
   const ended: unknown[] = [];
   const start = (signal: AbortSignal): Promise<string> =>
@@ -40,10 +40,10 @@ test('single flight: the last one who leaves ends it, and the next one starts an
   callers[1]?.abort(last);
   assert.deepEqual(ended, [last]);
   await Promise.allSettled(results);
-  assert.equal(await share('key', new AbortController().signal, () => Promise.resolve('anew')), 'anew');
+  assert.equal(await share('key', new AbortController().signal, () => Promise.resolve('again')), 'again');
 });
 
-test('single flight: a failure is everybody’s, and is not kept', async () => {
+test('all callers get a failure, and it is not kept', async () => {
   const share = createSingleFlight<string>();
   const { signal } = new AbortController();
   const results = await Promise.allSettled([share('key', signal, fail), share('key', signal, fail)]);
@@ -51,5 +51,5 @@ test('single flight: a failure is everybody’s, and is not kept', async () => {
     results.map(({ status }) => status),
     ['rejected', 'rejected'],
   );
-  assert.equal(await share('key', signal, () => Promise.resolve('mended')), 'mended');
+  assert.equal(await share('key', signal, () => Promise.resolve('fixed')), 'fixed');
 });

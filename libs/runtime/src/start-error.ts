@@ -1,4 +1,4 @@
-/** Why the cache cannot start. `message` is a whole sentence for the user, who needs no stack to act on it. */
+/** The reason why the cache cannot start. `message` is a complete sentence for the user. No stack is printed. */
 export class StartError extends Error {
   override readonly name = 'StartError';
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setAwakeTimeout } from './within.ts';
 
-test('it fires after its time, unless it is cancelled', (t) => {
+test('setAwakeTimeout fires after its time, unless it is cancelled', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const fired: string[] = [];
   setAwakeTimeout(() => fired.push('one'), 100);
@@ -14,7 +14,7 @@ test('it fires after its time, unless it is cancelled', (t) => {
   assert.deepEqual(fired, ['one']);
 });
 
-test('a process that stands still has not waited', async () => {
+test('a standstill of the process does not count as waiting', async () => {
   let fired = false;
   const cancel = setAwakeTimeout(() => (fired = true), 60_000);
   const due = Promise.withResolvers<void>();

@@ -1,9 +1,9 @@
-// Limits on how long an answer is waited for.
+// Limits the time of waiting for a result.
 
-/** Settles as `promise` does, or rejects after `limitMs`. What `promise` does later is not looked at. */
+/** Settles as `promise` does, or rejects after `limitMs`. A later result of `promise` is ignored. */
 export async function within<T>(promise: Promise<T>, limitMs: number): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
+  const timer = setTimeout(() => reject(new Error(`no response within ${limitMs} ms`)), limitMs);
   try {
     return await Promise.race([promise, late]);
   } finally {
@@ -11,7 +11,7 @@ export async function within<T>(promise: Promise<T>, limitMs: number): Promise<T
   }
 }
 
-/** Whether it ends, well or badly, before that many milliseconds have passed. */
+/** Resolves with whether `ending` settles within `ms` milliseconds. */
 export function endsWithin(ending: Promise<unknown>, ms: number): Promise<boolean> {
   return within(Promise.allSettled([ending]), ms).then(
     () => true,
@@ -19,7 +19,7 @@ export function endsWithin(ending: Promise<unknown>, ms: number): Promise<boolea
   );
 }
 
-/** For one of several callers that wait for the same: it may leave, and what it waited for goes on for the others. */
+/** Lets one of several callers of a shared promise stop waiting. The promise continues for the others. */
 export function untilAborted<T>(shared: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return shared;
   if (signal.aborted) {
@@ -36,9 +36,9 @@ export function untilAborted<T>(shared: Promise<T>, signal: AbortSignal | undefi
 const steps = 10;
 
 /**
- * As `setTimeout`, for a time limit that counts only while this process runs itself: a standstill of whatever length costs a
- * tenth of `ms` at most. A process that was stopped, or starved with its machine, has waited for no other, and Node fires its
- * timers before it reads what has come meanwhile. Returns what cancels it.
+ * Works as `setTimeout`, but counts only the time in which this process runs. A standstill of any length costs at most a tenth
+ * of `ms`. A process that was stopped, or starved with its machine, has not waited for another one. Node fires its timers
+ * before it reads data that arrived meanwhile. Returns a function that cancels the timeout.
  */
 export function setAwakeTimeout(callback: () => void, ms: number): () => void {
   let left = steps;

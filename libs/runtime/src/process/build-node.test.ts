@@ -18,7 +18,7 @@ const config: NodeOptions['config'] = {
   health: { storageDriver: { enabled: true, intervalMs: 10_000, threshold: 3 } },
 };
 
-/** Keeps its requests until they are answered by hand. */
+/** Opens a listener that holds its requests until the test responds. */
 function holdingListener(key: string) {
   const held: ServerResponse[] = [];
   const app = createHttpApp(createServer((_request, response) => void held.push(response)));
@@ -32,15 +32,15 @@ function build(t: TestContext, options: Pick<NodeOptions, 'clients' | 'peers' | 
   return node;
 }
 
-function ask(address: BoundAddress | undefined, path = '/'): Promise<number> {
+function fetchStatus(address: BoundAddress | undefined, path = '/'): Promise<number> {
   const port = address?.kind === 'tcp' ? address.port : 0;
   return new Promise((resolve, reject) => {
-    const onAnswer = (answer: IncomingMessage) => resolve(answer.resume().statusCode ?? 0);
-    get({ host: '127.0.0.1', port, path, agent: false }, onAnswer).on('error', reject);
+    const onResponse = (answer: IncomingMessage) => resolve(answer.resume().statusCode ?? 0);
+    get({ host: '127.0.0.1', port, path, agent: false }, onResponse).on('error', reject);
   });
 }
 
-test('ends its clients first, then its work, and its peers last', async (t) => {
+test('a closing node ends its clients first, then its work, and its peers last', async (t) => {
   const events: string[] = [];
   const clients = holdingListener('http.addr');
   const peers = holdingListener('worker.addr');
@@ -50,35 +50,35 @@ test('ends its clients first, then its work, and its peers last', async (t) => {
     checkRoom: async () => {},
     checkIndex: async () => {},
     async close() {
-      events.push('work is told');
+      events.push('work closes');
       await workEnds.promise;
     },
   };
   const node = build(t, { clients: clients.listener, peers: peers.listener, work });
   const listening = await node.listen();
-  assert.equal(await ask(listening.debug, '/readyz'), 200);
-  const client = ask(listening.clients);
+  assert.equal(await fetchStatus(listening.debug, '/readyz'), 200);
+  const client = fetchStatus(listening.clients);
   await until(() => clients.held.length === 1);
   const closing = node.close(60_000);
-  assert.equal(await ask(listening.debug, '/readyz'), 503);
-  await assert.rejects(ask(listening.clients), /ECONNREFUSED/);
+  assert.equal(await fetchStatus(listening.debug, '/readyz'), 503);
+  await assert.rejects(fetchStatus(listening.clients), /ECONNREFUSED/);
   assert.deepEqual(events, []);
 
   clients.held[0]?.end();
   assert.equal(await client, 200);
   await until(() => events.length === 1);
-  const peer = ask(listening.peers);
+  const peer = fetchStatus(listening.peers);
   await until(() => peers.held.length === 1);
   peers.held[0]?.end();
   assert.equal(await peer, 200);
 
   workEnds.resolve();
   await closing;
-  await assert.rejects(ask(listening.peers), /ECONNREFUSED/);
-  await assert.rejects(ask(listening.debug), /ECONNREFUSED/);
+  await assert.rejects(fetchStatus(listening.peers), /ECONNREFUSED/);
+  await assert.rejects(fetchStatus(listening.debug), /ECONNREFUSED/);
 });
 
-test('is unready while a part of its work is', async (t) => {
+test('a node is unready while a part of its work is', async (t) => {
   let index: Error | undefined = new Error('it hangs');
   const work = {
     checkStore: async () => {},
@@ -89,7 +89,7 @@ test('is unready while a part of its work is', async (t) => {
     close: async () => {},
   };
   const { debug } = await build(t, { work }).listen();
-  assert.equal(await ask(debug, '/readyz'), 503);
+  assert.equal(await fetchStatus(debug, '/readyz'), 503);
   index = undefined;
-  assert.equal(await ask(debug, '/readyz'), 200);
+  assert.equal(await fetchStatus(debug, '/readyz'), 200);
 });

@@ -1,8 +1,8 @@
-// What every process of Cistern is around its own work: listeners, health and metrics beside them, and an end in order.
+// Builds the parts that every node has around its own work: listeners, health, metrics and an orderly shutdown.
 import type { Logger, Metrics } from '@cistern/telemetry';
 import {
   drain,
-  isTaken,
+  isAddressInUse,
   listen,
   type BoundAddress,
   type HttpApp,
@@ -16,18 +16,18 @@ import { startChecks, type Checkable, type HealthSettings, type NodeChecks } fro
 export interface Listener {
   readonly app: HttpApp;
   readonly address: ListenAddress;
-  /** Of the address in the configuration, for messages. */
+  /** The setting of the address, for messages. */
   readonly key: string;
-  /** Other processes may listen on the same port. */
+  /** Whether other processes may listen on the same port. */
   readonly reusePort?: boolean;
-  /** The node can do without it. */
+  /** Whether the node can run without this listener. */
   readonly isOptional?: boolean;
 }
 
-/** `http.debug` of the configuration. */
+/** The section `http.debug` of the configuration. */
 interface DebugSettings {
   readonly address: TcpAddress | undefined;
-  /** The configuration names the address; an address in use is an error then. */
+  /** Whether the configuration sets the address. If so, an address in use is an error. */
   readonly explicit: boolean;
   readonly prometheus: { readonly enabled: boolean; readonly path: string };
 }
@@ -40,24 +40,24 @@ export interface NodeOptions {
   };
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Where clients ask. Its requests end before `work` does. */
+  /** The listener for clients. Its requests end before `work` does. */
   readonly clients?: Listener | undefined;
-  /** Where an ACME authority asks for proofs, in plain HTTP. Its requests are cut off at the end. */
+  /** The listener for proofs to an ACME authority, in plain HTTP. Its requests are aborted at shutdown. */
   readonly challenges?: Listener | undefined;
-  /** Where its operator asks. Its requests are cut off at the end: none of them has to end here. */
+  /** The listener for operators. Its requests are aborted at shutdown, because none of them must complete. */
   readonly admin?: Listener | undefined;
-  /** The same for whom it cannot know by the system: its operators' browsers. */
+  /** The same for operators' browsers, which the operating system does not authenticate. */
   readonly console?: Listener | undefined;
-  /** Where other nodes read what this one does. It serves until `work` has ended. */
+  /** The listener for other nodes that read the work of this one. It serves until `work` has ended. */
   readonly peers?: Listener | undefined;
-  /** What the listeners are for. The node closes it. */
+  /** The work behind the listeners. The node closes it. */
   readonly work: Checkable & {
-    /** Called once peers can read what it does, and before clients can ask for it. */
+    /** Called after the listener for peers is open, and before that for clients. */
     start?(): Promise<void>;
-    /** Ends or hands over what is under way, within `graceMs`, and closes everything. */
+    /** Ends or hands over running work within `graceMs`, and closes everything. */
     close(graceMs: number): Promise<void>;
   };
-  /** The checks of `work`, where they are used elsewhere too. The node closes them. */
+  /** The checks of `work`, if other code uses them too. The node closes them. */
   readonly checks?: NodeChecks;
 }
 
@@ -65,20 +65,20 @@ export interface Listening {
   readonly clients: BoundAddress | undefined;
   readonly peers: BoundAddress | undefined;
   readonly console: BoundAddress | undefined;
-  /** Of metrics and health; `undefined`: none is configured, or the default port was taken. */
+  /** The address of metrics and health. `undefined` means not configured, or that the default port was in use. */
   readonly debug: BoundAddress | undefined;
 }
 
 export interface CacheNode {
-  /** Rejects with `StartError`; `close` is due then too. */
+  /** Rejects with `StartError`. The caller must call `close` then too. */
   listen(): Promise<Listening>;
-  /** Shows unreadiness, takes nothing new, gives what is in flight `graceMs` to end, then closes everything. Idempotent. */
+  /** Becomes unready, accepts no new requests, gives those in flight `graceMs` to end, then closes everything. Idempotent. */
   close(graceMs: number): Promise<void>;
 }
 
 const clientsShare = 0.7;
 
-/** The caller ends it with `close`. */
+/** The caller calls `close`. */
 export function buildNode(options: NodeOptions): CacheNode {
   const {
     config,
@@ -98,7 +98,7 @@ export function buildNode(options: NodeOptions): CacheNode {
   const debug = buildHealth({
     checks: checks.byName,
     degraded: checks.degraded,
-    // Nothing should be sent here before it is listened for, either.
+    // The node is also unready before it listens.
     isDraining: () => draining || !listening,
     isLoopbackOnly: debugAddress?.host !== undefined && isLoopbackName(debugAddress.host),
     ...(prometheus.enabled && { metricsRegistry: metrics.registry, metricsPath: prometheus.path }),
@@ -109,8 +109,8 @@ export function buildNode(options: NodeOptions): CacheNode {
     try {
       return await listen(debug, debugAddress, 'http.debug.addr');
     } catch (error) {
-      if (explicit || !isTaken(error)) throw error;
-      log.warn({ port: debugAddress.port }, 'the port of metrics and health is taken, going on without them');
+      if (explicit || !isAddressInUse(error)) throw error;
+      log.warn({ port: debugAddress.port }, 'metrics port in use, continuing without metrics');
       return undefined;
     }
   }
@@ -121,22 +121,22 @@ export function buildNode(options: NodeOptions): CacheNode {
       return await listen(listener.app, listener.address, listener.key, listener.reusePort);
     } catch (error) {
       if (listener.isOptional !== true) throw error;
-      log.warn({ err: error, listener: listener.key }, 'going on without a listener that cannot be opened');
+      log.warn({ err: error, listener: listener.key }, 'failed to open listener, continuing without it');
       return undefined;
     }
   }
 
   async function drainListener(listener: Listener | undefined, graceMs: number): Promise<void> {
-    const cutOff = listener === undefined ? 0 : await drain(listener.app, graceMs);
-    if (cutOff > 0)
-      log.warn({ listener: listener?.key, requests: cutOff }, 'cut off requests that did not end in time');
+    const aborted = listener === undefined ? 0 : await drain(listener.app, graceMs);
+    if (aborted > 0)
+      log.warn({ listener: listener?.key, requests: aborted }, 'aborted requests that exceeded the grace');
   }
 
   async function closeAll(graceMs: number): Promise<void> {
     draining = true;
     const deadline = performance.now() + graceMs;
     const leftMs = () => Math.max(deadline - performance.now(), 0);
-    // Where other nodes follow what this one does, it needs time to hand that over when the clients have had theirs.
+    // A node that other nodes follow needs part of the grace to hand over its work after the clients have ended.
     await drainListener(admin, 0);
     await drainListener(operators, 0);
     await drainListener(challenges, 0);
@@ -149,7 +149,7 @@ export function buildNode(options: NodeOptions): CacheNode {
 
   let closing: Promise<void> | undefined;
   return {
-    // Health first: it must be there to say that the others are not yet.
+    // Health listens first, so that it reports the node as unready meanwhile.
     async listen() {
       const debugging = await listenForDebug();
       const peering = await open(peers);

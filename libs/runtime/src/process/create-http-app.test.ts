@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { createLateHttpApp } from './create-http-app.ts';
 import { listen } from './listen.ts';
 
-const routing: RequestListener = (request, response) => response.end(`asked for ${request.url}`);
+const routing: RequestListener = (request, response) => response.end(`requested ${request.url}`);
 
 const errors: unknown[] = [];
 const log = { error: ({ err }: { err: Error }) => void errors.push(err.message) };
@@ -18,20 +18,20 @@ async function startListener(app: ReturnType<typeof createLateHttpApp>) {
   };
 }
 
-test('is opened by the first request, for all of them, and closed with the listener', async () => {
+test('the first request opens the app for all requests, and it is closed with the listener', async () => {
   const calls: string[] = [];
   const app = createLateHttpApp(async () => {
     calls.push('open');
     return { routing, close: async () => calls.push('close') };
   }, log);
-  const ask = await startListener(app);
+  const send = await startListener(app);
   assert.deepEqual(calls, []);
-  assert.deepEqual(await Promise.all([ask('/a'), ask('/b')]), ['200 asked for /a', '200 asked for /b']);
+  assert.deepEqual(await Promise.all([send('/a'), send('/b')]), ['200 requested /a', '200 requested /b']);
   await app.close();
   assert.deepEqual(calls, ['open', 'close']);
 });
 
-test('one that cannot be opened is tried again', async (t) => {
+test('an app that fails to open is tried again with the next request', async (t) => {
   let tries = 0;
   const app = createLateHttpApp(async () => {
     tries += 1;
@@ -39,14 +39,14 @@ test('one that cannot be opened is tried again', async (t) => {
     return { routing, close: async () => {} };
   }, log);
   t.after(() => app.close());
-  const ask = await startListener(app);
-  assert.equal(await ask('/'), '500 ');
+  const send = await startListener(app);
+  assert.equal(await send('/'), '500 ');
   assert.deepEqual(errors, ['not now']);
-  assert.equal(await ask('/'), '200 asked for /');
+  assert.equal(await send('/'), '200 requested /');
 });
 
-test('one that nobody has asked for closes, too', async () => {
-  const app = createLateHttpApp(() => assert.fail('nobody has asked'), log);
+test('an app without any request closes too', async () => {
+  const app = createLateHttpApp(() => assert.fail('there was no request'), log);
   await startListener(app);
   await app.close();
 });

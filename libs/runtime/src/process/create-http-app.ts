@@ -1,16 +1,16 @@
-// HTTP servers of Node.js and of Fastify, with nothing in memory that they do not use.
+// Creates HTTP servers of Node.js and Fastify that load no unused code.
 import type { RequestListener, Server } from 'node:http';
 import type { Logger } from '@cistern/telemetry';
 import type { FastifyServerOptions } from 'fastify';
 import type { HttpApp } from './listen.ts';
 
 /**
- * Node's HTTP server. A module that imports it has the client behind `fetch` loaded with it, which takes 5 MB of every process
- * that does.
+ * Creates an HTTP server of Node.js. Importing `node:http` as a module would also load the client behind `fetch`, which takes
+ * 5 MB in every process.
  */
 export const { createServer: createHttpServer } = process.getBuiltinModule('node:http');
 
-/** A bare server of Node.js in the shape of a Fastify instance, as listeners have it. */
+/** Wraps a bare server of Node.js in the shape of a Fastify instance, which listeners need. */
 export function createHttpApp(server: Server): HttpApp {
   return {
     server,
@@ -27,25 +27,25 @@ export function createHttpApp(server: Server): HttpApp {
   };
 }
 
-/** What is needed of a Fastify instance that is ready and does not listen by itself. */
-export interface LateApp {
+/** The needed part of a Fastify instance that is ready and does not listen itself. */
+export interface LazyApp {
   readonly routing: RequestListener;
   close(): Promise<unknown>;
 }
 
 /**
- * A listener whose app is made with the first request. A server with many routes that few processes are ever asked for would
- * take memory of all of them. If `open` rejects that request gets 500, and the next one calls it again.
+ * Creates a listener whose app is created with the first request. This saves memory, because most processes never get a
+ * request for it. If `open` rejects, the request gets 500, and the next one calls `open` again.
  */
-export function createLateHttpApp(open: () => Promise<LateApp>, log: Pick<Logger, 'error'>): HttpApp {
-  let opened: Promise<LateApp> | undefined;
+export function createLateHttpApp(open: () => Promise<LazyApp>, log: Pick<Logger, 'error'>): HttpApp {
+  let opened: Promise<LazyApp> | undefined;
   const server = createHttpServer((request, response) => {
     opened ??= open();
     opened.then(
       ({ routing }) => routing(request, response),
       (error: unknown) => {
         opened = undefined;
-        log.error({ err: error }, 'a listener has nothing to answer with');
+        log.error({ err: error }, 'failed to open app of listener');
         response.writeHead(500).end();
       },
     );
@@ -53,22 +53,23 @@ export function createLateHttpApp(open: () => Promise<LateApp>, log: Pick<Logger
   const app = createHttpApp(server);
   return {
     ...app,
-    // The app first: it ends answers that would go on for as long as somebody listens.
+    // The app also ends responses that would otherwise last as long as their client.
     async close() {
       const closed = app.close();
-      await opened?.then((late) => late.close()).catch(() => {});
+      await opened?.then((lazy) => lazy.close()).catch(() => {});
       await closed;
     },
   };
 }
 
-function refuse(): never {
-  throw new Error('a route of this server has a schema, which nothing here would hold it to');
+function reject(): never {
+  throw new Error('a route of this server has a schema, and this server does not enforce schemas');
 }
 
 /**
- * For Fastify servers whose routes have no schemas: its default compiler of these has 100 files, which every process would load.
+ * Options for Fastify servers whose routes have no schemas. The default compiler of schemas has 100 files, which every process
+ * would load.
  */
 export const withoutSchemas = {
-  schemaController: { compilersFactory: { buildValidator: () => refuse, buildSerializer: () => refuse } },
+  schemaController: { compilersFactory: { buildValidator: () => reject, buildSerializer: () => reject } },
 } satisfies FastifyServerOptions;

@@ -21,7 +21,7 @@ const good = async () => {};
 const bad = () => Promise.reject(new Error('connection refused'));
 const json = (body: string) => JSON.parse(body) as unknown;
 
-test('all is well', async (t) => {
+test('a healthy process returns 200 on all paths', async (t) => {
   const url = await startHealth(t, { checks: { store: good, index: good } });
   for (const path of ['/healthz', '/readyz', '/debug/health']) {
     assert.equal((await sendRequest(url + path)).status, 200, path);
@@ -41,7 +41,7 @@ interface Health {
   readonly body: string;
 }
 
-function askAs(host: string, url: string): Promise<Health> {
+function requestAs(host: string, url: string): Promise<Health> {
   return new Promise((resolve, reject) => {
     get(url, { headers: { host }, agent: false }, (answer) => {
       const chunks: Buffer[] = [];
@@ -51,9 +51,9 @@ function askAs(host: string, url: string): Promise<Health> {
   });
 }
 
-const statusFor = async (url: string, host: string) => (await askAs(host, `${url}/metrics`)).status;
+const statusFor = async (url: string, host: string) => (await requestAs(host, `${url}/metrics`)).status;
 
-test('for this machine alone, it gives metrics to names of this machine alone', async (t) => {
+test('a loopback listener serves metrics only to loopback names', async (t) => {
   const metricsRegistry = createMetrics().registry;
   const url = await startHealth(t, { metricsRegistry, isLoopbackOnly: true });
   for (const host of ['localhost:5001', '127.0.0.1:5001', '[::1]:5001', 'cache.localhost'])
@@ -80,15 +80,15 @@ test('for this machine alone, it gives metrics to names of this machine alone', 
   assert.equal(await statusFor(await startHealth(t, { metricsRegistry }), 'cistern-worker-0:5001'), 200);
 });
 
-test('a balancer checks a listener of this machine alone under any name, and gets no reasons', async (t) => {
+test('a balancer may check a loopback listener with any name, and gets no reasons', async (t) => {
   const url = await startHealth(t, { checks: { store: bad, index: good }, isLoopbackOnly: true });
-  assert.deepEqual(await askAs('cistern', `${url}/healthz`), { status: 200, body: '{"alive":true}' });
-  assert.deepEqual(await askAs('cistern', `${url}/readyz`), { status: 503, body: '{"ready":false}' });
-  assert.deepEqual(await askAs('cistern', `${url}/debug/health`), { status: 503, body: '{}' });
-  assert.match((await askAs('localhost', `${url}/readyz`)).body, /connection refused/);
+  assert.deepEqual(await requestAs('cistern', `${url}/healthz`), { status: 200, body: '{"alive":true}' });
+  assert.deepEqual(await requestAs('cistern', `${url}/readyz`), { status: 503, body: '{"ready":false}' });
+  assert.deepEqual(await requestAs('cistern', `${url}/debug/health`), { status: 503, body: '{}' });
+  assert.match((await requestAs('localhost', `${url}/readyz`)).body, /connection refused/);
 });
 
-test('a check that fails makes it unready, and is named, but it is alive', async (t) => {
+test('a failing check is named and makes the process unready, but the process is alive', async (t) => {
   const url = await startHealth(t, { checks: { store: bad, index: good } });
   const ready = await sendRequest(`${url}/readyz`);
   assert.equal(ready.status, 503);
@@ -104,7 +104,7 @@ test('a check that fails makes it unready, and is named, but it is alive', async
   assert.equal((await sendRequest(`${url}/healthz`)).status, 200);
 });
 
-test('what works in part only is named, and leaves the process ready', async (t) => {
+test('a degraded part is named, and the process is still ready', async (t) => {
   const url = await startHealth(t, {
     checks: { store: good },
     degraded: { store: () => Promise.reject(new Error('full: 0 bytes')) },
@@ -115,14 +115,14 @@ test('what works in part only is named, and leaves the process ready', async (t)
   assert.equal((await sendRequest(`${url}/debug/health`)).status, 200);
 });
 
-test('a check that hangs has failed', async (t) => {
+test('a check that hangs fails', async (t) => {
   const url = await startHealth(t, { checks: { store: () => new Promise(() => {}) }, checkLimitMs: 20 });
   const { status, body } = await sendRequest(`${url}/readyz`);
   assert.equal(status, 503);
-  assert.match(body, /no answer within 20 ms/);
+  assert.match(body, /no response within 20 ms/);
 });
 
-test('while it drains it is unready, and as healthy as before', async (t) => {
+test('a draining process is unready and still healthy', async (t) => {
   let draining = false;
   const url = await startHealth(t, { checks: { store: good }, isDraining: () => draining });
   assert.equal((await sendRequest(`${url}/readyz`)).status, 200);
@@ -132,7 +132,7 @@ test('while it drains it is unready, and as healthy as before', async (t) => {
   assert.equal((await sendRequest(`${url}/debug/health`)).status, 200);
 });
 
-test('metrics are served where they were asked for', async (t) => {
+test('metrics are served on the configured path', async (t) => {
   const { registry } = createMetrics();
   const url = await startHealth(t, { metricsRegistry: registry, metricsPath: '/own/metrics' });
   const { status, headers, body } = await sendRequest(`${url}/own/metrics`);

@@ -1,29 +1,29 @@
-// The second listener: whether this process lives and is fit to serve, and its metrics. Never on the registry's own port.
+// Builds the second listener, with health, readiness and metrics of this process. It never shares the registry's port.
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isLoopbackName } from '../is-loopback-name.ts';
 import { within } from '../within.ts';
 import { withoutSchemas } from './create-http-app.ts';
 
-/** Rejects with the reason if what it checks is not in order. */
+/** Rejects with the reason if the checked part does not work. */
 export type HealthCheck = () => Promise<void>;
 
 export interface HealthOptions {
-  /** By name, for example `store`. */
+  /** The checks by name, for example `store`. */
   readonly checks: Readonly<Record<string, HealthCheck>>;
-  /** Of parts that do not work fully, while the process is fit to serve. */
+  /** Checks of parts that do not work fully, while the process is still ready. */
   readonly degraded?: Readonly<Record<string, HealthCheck>>;
-  /** True from the moment that no new requests should be sent here. */
+  /** Returns true as long as no new requests should be sent to this process. */
   readonly isDraining: () => boolean;
-  /** Of prom-client; absent: no metrics are served. */
+  /** The registry of prom-client. Unset means that no metrics are served. */
   readonly metricsRegistry?: { readonly contentType: string; metrics(): Promise<string> } | undefined;
   readonly metricsPath?: string | undefined;
-  /** It listens for this machine alone: a request by another machine's name gets no metrics and no reasons. */
+  /** Whether it listens on loopback. If so, a request with another machine's name gets no metrics and no reasons. */
   readonly isLoopbackOnly?: boolean;
   /** A check that takes longer has failed. */
   readonly checkLimitMs?: number;
 }
 
-/** `/healthz`: alive. `/readyz`: fit to serve. `/debug/health`: as registry:2's. Whoever builds it listens and closes. */
+/** `/healthz` means alive, `/readyz` ready, and `/debug/health` is that of registry:2. The caller listens and closes. */
 export function buildHealth(options: HealthOptions): FastifyInstance {
   const {
     checks,
@@ -36,7 +36,7 @@ export function buildHealth(options: HealthOptions): FastifyInstance {
   } = options;
   const app = fastify({ ...withoutSchemas, logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
 
-  // A page in a browser may have its own name point to this machine. Balancers check under any name, in HTTP/1.0 under none.
+  // A page in a browser may point its own name to this machine. Balancers check with any name, or with none in HTTP/1.0.
   const isForeign = ({ hostname }: FastifyRequest) => isLoopbackOnly && hostname !== '' && !isLoopbackName(hostname);
 
   app.get('/healthz', (_request, reply) => reply.send({ alive: true }));
@@ -56,7 +56,7 @@ export function buildHealth(options: HealthOptions): FastifyInstance {
   if (metricsRegistry !== undefined)
     app.get(metricsPath, async (request, reply) => {
       if (isForeign(request))
-        return reply.code(421).send({ message: 'Ask by a name of this machine, for example localhost.' });
+        return reply.code(421).send({ message: 'Use a name of this machine, for example localhost.' });
       return reply.type(metricsRegistry.contentType).send(await metricsRegistry.metrics());
     });
   return app;
@@ -69,7 +69,7 @@ function send(reply: FastifyReply, healthy: boolean, body: object): FastifyReply
     .send(body);
 }
 
-/** Names of the checks that fail, with the reasons. */
+/** Returns the reasons of failing checks, by name. */
 async function findFailing(
   checks: Readonly<Record<string, HealthCheck>>,
   limitMs: number,

@@ -5,7 +5,7 @@ import { Agent, createServer, get, type IncomingMessage } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { listen, type HttpApp } from './listen.ts';
 
-/** Answers with its name, like a process of its own. */
+/** Opens an app that responds with its name, as another process would. */
 function openApp(t: TestContext, name: string): HttpApp {
   const server = createServer((_request, response) => response.end(name));
   const close = () => new Promise((resolve) => server.close(resolve));
@@ -33,20 +33,20 @@ async function nameOnNewConnection(port: number): Promise<string> {
 
 const anyPort = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
 
-test('processes that share a port each get connections', async (t) => {
+test('each process that shares a port gets connections', async (t) => {
   const bound = await listen(openApp(t, 'first'), anyPort, 'http.addr', true);
   assert.ok(bound.kind === 'tcp');
   await listen(openApp(t, 'second'), { ...anyPort, port: bound.port }, 'http.addr', true);
   const names = new Set<string>();
-  // Each connection goes to one of the two by a hash of its ends.
+  // The kernel chooses one of the two by a hash of the connection's addresses.
   for (let attempt = 0; attempt < 200 && names.size < 2; attempt++) names.add(await nameOnNewConnection(bound.port));
   assert.deepEqual([...names].sort(), ['first', 'second']);
 });
 
-test('a port is not shared with one who does not say so', async (t) => {
+test('a port without reuseport is not shared', async (t) => {
   const bound = await listen(openApp(t, 'first'), anyPort, 'http.addr');
   assert.ok(bound.kind === 'tcp');
   await assert.rejects(listen(openApp(t, 'second'), { ...anyPort, port: bound.port }, 'http.addr', true), {
-    message: new RegExp(`^Port ${bound.port} is taken on 127\\.0\\.0\\.1`),
+    message: new RegExp(`^Port ${bound.port} on 127\\.0\\.0\\.1 is in use`),
   });
 });

@@ -1,5 +1,4 @@
-// The life of a listener: from an address of the configuration to an open one, or to one sentence that says why not. It ends
-// when its requests have.
+// Opens a listener on a configured address, or fails with one sentence for the user. Also drains it.
 import type { Server } from 'node:http';
 import type { Server as NetServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,9 +7,9 @@ import { StartError } from '../start-error.ts';
 
 export interface TcpAddress {
   readonly kind: 'tcp';
-  /** `undefined`: all interfaces, IPv6 and IPv4. */
+  /** `undefined` means all interfaces, IPv6 and IPv4. */
   readonly host: string | undefined;
-  /** 0: any free port. */
+  /** 0 means any free port. */
   readonly port: number;
 }
 
@@ -21,7 +20,7 @@ interface UnixAddress {
 
 export type ListenAddress = TcpAddress | UnixAddress;
 
-/** What is needed of a Fastify instance. */
+/** The needed part of a Fastify instance. */
 export interface HttpApp {
   readonly server: Server;
   listen(options: {
@@ -38,9 +37,9 @@ export type BoundAddress =
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
- * Listens, and resolves with where. `key`: of the address in the configuration, for messages. `reusePort`: other processes
- * may listen on the same TCP port, and the system spreads the connections over them. Rejects with `StartError`; `isTaken`
- * tells whether another program has the address.
+ * Listens and resolves with the bound address. `key` is the setting of the address, for messages. With `reusePort` other
+ * processes may listen on the same TCP port, and the system distributes connections among them. Rejects with `StartError`;
+ * `isAddressInUse` recognizes an address in use.
  */
 export async function listen(
   app: HttpApp,
@@ -63,72 +62,71 @@ export async function listen(
   return { kind: 'tcp', host: bound.address, port: bound.port, scheme };
 }
 
-export function isTaken(error: unknown): boolean {
+export function isAddressInUse(error: unknown): boolean {
   return error instanceof StartError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
 }
 
 async function listenOnTcp(app: HttpApp, host: string | undefined, port: number, reusePort: boolean): Promise<void> {
   if (host !== undefined) {
-    // As in Go's programs: the IPv4 one of the two addresses, whatever the resolver puts first.
+    // As in Go programs, `localhost` means its IPv4 address, in any order of the resolver.
     await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port, reusePort });
     return;
   }
   try {
     await app.listen({ host: '::', port, reusePort });
   } catch (error) {
-    // A machine without IPv6.
+    // The machine has no IPv6.
     if (!['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     await app.listen({ host: '0.0.0.0', port, reusePort });
   }
 }
 
 function explain(error: NodeJS.ErrnoException, address: ListenAddress, key: string): string {
-  const set = `set ${key}`;
   if (address.kind === 'unix')
     return error.code === 'EADDRINUSE'
-      ? `The socket ${address.path} is there already: stop the program that listens on it, or remove the file if none does.`
-      : `The socket ${address.path} cannot be opened (${error.code ?? error.message}).`;
+      ? `The socket ${address.path} already exists. Stop the program that listens on it, or remove the file if there is none.`
+      : `The socket ${address.path} cannot be opened (${error.code ?? error.message}). Check the path, or set ${key} to another one.`;
   const { host, port } = address;
   switch (error.code ?? '') {
     case 'EADDRINUSE':
-      return `Port ${port} is taken${host === undefined ? '' : ` on ${host}`}: stop the program that listens on it, or ${set} to another one.`;
+      return `Port ${port}${host === undefined ? '' : ` on ${host}`} is in use. Stop the program that listens on it, or set ${key} to another port.`;
     case 'EACCES':
-      return `Port ${port} needs more rights than this user has: ${set} to a port from 1024 on.`;
+      return `This user has no permission to listen on port ${port}. Set ${key} to a port from 1024 on.`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `This machine has no address ${host ?? ''}: ${set} to one it has, or to :${port} for all of them.`;
+      return `This machine has no address ${host ?? ''}. Set ${key} to an address of this machine, or to :${port} for all addresses.`;
     case 'ENOTSUP':
-      return `This system cannot share port ${port} between processes: leave http.reuseport out, and give each process its own port.`;
+      return `This system cannot share port ${port} between processes. Remove http.reuseport, and give each process its own port.`;
     default:
-      return `Listening on ${host ?? ''}:${port} failed (${error.code ?? error.message}).`;
+      return `Listening on ${host ?? ''}:${port} failed (${error.code ?? error.message}). Check ${key}.`;
   }
 }
 
 const idleSweepMs = 100;
 
 /**
- * Takes no new connections and lets requests in flight end; after `graceMs` destroys what is left. Resolves, with the
- * number of requests cut off, when no connection is open any more.
+ * Accepts no new connections and waits for requests in flight. After `graceMs` it destroys the remaining connections. Resolves
+ * with the number of aborted requests, when all connections are closed.
  */
 export async function drain(app: HttpApp, graceMs: number): Promise<number> {
   const { server } = app;
   const done = new AbortController();
   const closed = app.close().finally(() => done.abort());
   const deadline = performance.now() + graceMs;
-  let cutOff = 0;
+  let aborted = 0;
   while (!done.signal.aborted) {
     if (performance.now() >= deadline) {
-      cutOff = await countConnections(server);
+      aborted = await countConnections(server);
       server.closeAllConnections();
       break;
     }
-    // A connection whose answer began before the end was asked for stays open for a next request otherwise.
+    // A connection whose response began before the shutdown would stay open for another request.
     server.closeIdleConnections();
     const waitMs = Math.min(idleSweepMs, Math.max(deadline - performance.now(), 0));
     await delay(waitMs, undefined, { signal: done.signal }).catch(() => {});
   }
   await closed;
-  return cutOff;
+  return aborted;
 }
 
 function countConnections(server: HttpApp['server']): Promise<number> {

@@ -2,18 +2,18 @@ import type { AuditLog, Logger, Metrics, Tracing } from '@cistern/telemetry';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What a node of any kind gets from whoever starts it. */
+/** The context that every kind of node gets from its caller. */
 export interface NodeContext {
   readonly log: Logger;
   readonly metrics: Metrics;
   /** The process's environment. */
   readonly env: Environment;
-  /** Of Cistern. */
+  /** Cistern's version. */
   readonly version: string;
-  /** Gets every line of the access log, if there is one. */
+  /** Receives every line of the access log, if there is one. */
   readonly accessLog?: ((line: string) => void) | undefined;
-  /** Absent: nobody wants traces. */
+  /** Unset means that tracing is disabled. */
   readonly tracing?: Tracing | undefined;
-  /** Absent: nothing is written down. */
+  /** Unset means that there is no audit log. */
   readonly audit?: AuditLog | undefined;
 }

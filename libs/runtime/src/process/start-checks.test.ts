@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { startPeriodicCheck } from './start-checks.ts';
 import { until } from '../testing/until.ts';
 
-/** A check that fails as often as `failing` says, one call after another, and then passes or hangs. */
+/** Creates a check with scripted outcomes, one per call. After the last one it hangs. */
 function scripted(outcomes: readonly ('ok' | 'fail' | 'hang')[]) {
   let runs = 0;
   const released = Promise.withResolvers<undefined>();
@@ -19,7 +19,7 @@ function scripted(outcomes: readonly ('ok' | 'fail' | 'hang')[]) {
   };
 }
 
-test('failures short of the threshold are forgiven', async (t) => {
+test('failures below the threshold are ignored', async (t) => {
   const script = scripted(['ok', 'fail', 'fail', 'ok', 'fail', 'fail']);
   const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 3 });
   t.after(() => periodic.close());
@@ -28,7 +28,7 @@ test('failures short of the threshold are forgiven', async (t) => {
   script.release();
 });
 
-test('at the threshold it is unhealthy, with the last failure', async (t) => {
+test('the check is unhealthy at the threshold, with the last failure', async (t) => {
   const script = scripted(['ok', 'fail', 'fail', 'fail']);
   const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 3 });
   t.after(() => periodic.close());
@@ -38,7 +38,7 @@ test('at the threshold it is unhealthy, with the last failure', async (t) => {
   script.release();
 });
 
-test('before the first success one failure will do', async (t) => {
+test('one failure before the first success makes the check unhealthy', async (t) => {
   const script = scripted(['fail', 'fail', 'ok']);
   const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1000, threshold: 3 });
   t.after(() => periodic.close());
@@ -50,7 +50,7 @@ test('before the first success one failure will do', async (t) => {
   script.release();
 });
 
-test('one success heals', async (t) => {
+test('one success makes the check healthy', async (t) => {
   const script = scripted(['fail', 'fail', 'ok']);
   const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 2 });
   t.after(() => periodic.close());
@@ -59,16 +59,16 @@ test('one success heals', async (t) => {
   script.release();
 });
 
-test('a check that hangs has failed', async (t) => {
+test('a check that hangs fails', async (t) => {
   const script = scripted(['hang']);
   const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 1, limitMs: 10 });
   t.after(() => periodic.close());
   await until(() => script.runs() >= 2);
-  await assert.rejects(periodic.check(), /no answer within 10 ms/);
+  await assert.rejects(periodic.check(), /no response within 10 ms/);
   script.release();
 });
 
-test('after close nothing is checked any more', async () => {
+test('no check runs after close', async () => {
   const script = scripted(['ok']);
   const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 1 });
   await until(() => script.runs() === 2);

@@ -3,30 +3,30 @@ import { openPoll } from '../open-poll.ts';
 import { within } from '../within.ts';
 import type { HealthCheck } from './health.ts';
 
-/** `health` of the configuration. */
+/** The section `health` of the configuration. */
 export interface HealthSettings {
   readonly storageDriver: { readonly enabled: boolean; readonly intervalMs: number; readonly threshold: number };
 }
 
 export interface Checkable {
-  /** Reject when the store or the index cannot do its work now. */
+  /** Rejects while the store does not work. */
   checkStore(): Promise<void>;
-  /** Rejects while the store can take no more. */
+  /** Rejects while the store is full. */
   checkRoom(): Promise<void>;
   checkIndex(): Promise<void>;
-  /** Rejects while no worker lives. Unset where this process works itself. */
+  /** Rejects while no worker is alive. Unset if this process is a worker itself. */
   checkWorkers?(): Promise<void>;
 }
 
 export interface NodeChecks {
   readonly byName: Readonly<Record<string, HealthCheck>>;
-  /** What of the parts does not work fully: the node serves all the same. */
+  /** Checks of parts that do not work fully, while the node still serves. */
   readonly degraded: Readonly<Record<string, HealthCheck>>;
-  /** Ends those that run by themselves. */
+  /** Ends the periodic checks. */
   close(): void;
 }
 
-/** The store is looked at now and then, as the configuration says; the index is checked each time. */
+/** Checks the store periodically, at the configured interval. Checks the index at each request. */
 export function startChecks(
   { storageDriver }: HealthSettings,
   { checkStore, checkRoom, checkIndex, checkWorkers }: Checkable,
@@ -43,16 +43,16 @@ export function startChecks(
 export interface PeriodicCheckOptions {
   readonly check: HealthCheck;
   readonly intervalMs: number;
-  /** This many failures in a row make it unhealthy, one before the first success; one success heals. */
+  /** The number of consecutive failures that make it unhealthy; one before the first success. One success makes it healthy. */
   readonly threshold: number;
   /** A check that takes longer has failed. */
   readonly limitMs?: number;
 }
 
 /**
- * A health check that runs by itself now and then and forgives single failures, as registry:2's `health.storagedriver`
- * (interval, threshold) does. Probes then cost the store nothing, and one hiccup takes no node out of service. A node that starts
- * while the store is unavailable says so at once. `check` rejects with the last failure while unhealthy.
+ * Starts a periodic health check that ignores single failures, as registry:2's `health.storagedriver` (interval, threshold).
+ * Probes then cost the store nothing, and one short failure takes no node out of service. A node that starts while the store is
+ * unavailable reports it immediately. `check` rejects with the last failure while unhealthy.
  */
 export function startPeriodicCheck(options: PeriodicCheckOptions) {
   const { check, intervalMs, threshold, limitMs = 10_000 } = options;
