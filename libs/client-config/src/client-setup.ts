@@ -16,8 +16,9 @@ export interface ClientFacts {
   /** The names of the upstreams, docker.io first. */
   readonly upstreams: readonly string[];
   /**
-   * Returns the location of an upstream for clients that treat a first component with a dot as a registry. It is the cache's
-   * host, followed by a name without a dot unless the upstream is the default. `undefined` means that there is no such name.
+   * Returns the location of an upstream for clients that treat a first component with a dot as a registry. It is the
+   * cache's host, followed by a name without a dot unless the upstream is the default. `undefined` means that there is
+   * no such name.
    */
   dotlessPathOf(upstream: string): string | undefined;
 }
@@ -57,8 +58,8 @@ const plainHost = /^(?:[\w.-]+|\[[\da-f:]+\])(?::\d+)?$/;
 const plainPath = /^(?!-)[\p{L}\p{N}_./@%+=-]+$/u;
 
 /**
- * Parses the address of a cache. Throws `TypeError` for an invalid URL or path, and for one that a file or command could
- * misread. Users paste these files, and the link that generated them may come from an attacker.
+ * Parses the address of a cache. Throws `TypeError` for an invalid URL or path, and for one that a file or command
+ * could misread. Users paste these files, and the link that generated them may come from an attacker.
  */
 export function parseCacheAddress(url: string, authority: string | undefined): CacheAddress {
   if (!URL.canParse(url))

@@ -1,5 +1,5 @@
-// Checks the files of clients that no test starts against their documentation: every key is known, in its place and of its
-// type. (docker, its BuildKit, containerd, podman and skopeo read their files in test/clients.)
+// Checks the files of clients that no test starts against their documentation: every key is known, in its place and of
+// its type. (docker, its BuildKit, containerd, podman and skopeo read their files in test/clients.)
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse as parseToml } from 'smol-toml';

@@ -75,7 +75,10 @@ export type SectionValues = {
   readonly [K in keyof typeof rootShape]: { readonly value: z.output<(typeof rootShape)[K]> } | undefined;
 };
 
-/** Builds the configuration. Reports problems between values. Omits sections without values, whose problems are reported. */
+/**
+ * Builds the configuration. Reports problems between values. Omits sections without values, whose problems are
+ * reported.
+ */
 export function buildConfig(values: SectionValues, context: SectionContext): Partial<Omit<Config, 'warnings'>> {
   const { log, loglevel: oldLevel, http, auth, access, limits, audit, storage, redis, cluster } = values;
   const { health, proxy, upstreams, worker, prewarm, webhooks, admin, offline } = values;

@@ -1,5 +1,5 @@
-// Generates configurations of known keys, with valid and invalid values. Each one must load, or be rejected with problems
-// that an operator can act on.
+// Generates configurations of known keys, with valid and invalid values. Each one must load, or be rejected with
+// problems that an operator can act on.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

@@ -1,5 +1,5 @@
-// A bounded cache of recent entries. `LRUCache` allocates arrays of its maximum size, which takes milliseconds. This one is
-// created with the first entry.
+// A bounded cache of recent entries. `LRUCache` allocates arrays of its maximum size, which takes milliseconds. This
+// one is created with the first entry.
 import { LRUCache } from 'lru-cache';
 
 export interface Recent<K extends {}, V extends {}> {

@@ -1,5 +1,5 @@
-// Names that always lead to this machine. A listener without passwords accepts only these. Otherwise a page of another site
-// could point its own name to this machine and read responses in a browser.
+// Names that always lead to this machine. A listener without passwords accepts only these. Otherwise a page of another
+// site could point its own name to this machine and read responses in a browser.
 import { isIP } from 'node:net';
 
 /** `hostname` is a `Host` header without its port, or the host of a configured listener. */

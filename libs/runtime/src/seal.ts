@@ -1,11 +1,14 @@
-// Encrypts secrets for Redis and the store. Only processes with the cluster's secret can open them, and only under the name
-// under which they were sealed (decision 0013).
+// Encrypts secrets for Redis and the store. Only processes with the cluster's secret can open them, and only under the
+// name under which they were sealed (decision 0013).
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, createHash, timingSafeEqual } from 'node:crypto';
 
 export interface Seal {
   /** `name` is the location of the sealed text, which opens only there. Returns text of URL-safe characters. */
   close(name: string, text: string): string;
-  /** Returns `undefined` for text with another secret, purpose or name, for unsealed text, and for that of a newer release. */
+  /**
+   * Returns `undefined` for text with another secret, purpose or name, for unsealed text, and for that of a newer
+   * release.
+   */
   open(name: string, sealed: string): string | undefined;
 }
 

@@ -13,8 +13,8 @@ interface Flight<T> {
 }
 
 /**
- * A caller whose signal aborts stops waiting, and the others continue. The task is aborted when its last caller has aborted. A
- * caller without a signal waits for the end.
+ * A caller whose signal aborts stops waiting, and the others continue. The task is aborted when its last caller has
+ * aborted. A caller without a signal waits for the end.
  */
 export function createSingleFlight<T>(): SingleFlight<T> {
   const flights = new Map<string, Flight<T>>();

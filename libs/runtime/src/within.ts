@@ -36,9 +36,9 @@ export function untilAborted<T>(shared: Promise<T>, signal: AbortSignal | undefi
 const steps = 10;
 
 /**
- * Works as `setTimeout`, but counts only the time in which this process runs. A standstill of any length costs at most a tenth
- * of `ms`. A process that was stopped, or starved with its machine, has not waited for another one. Node fires its timers
- * before it reads data that arrived meanwhile. Returns a function that cancels the timeout.
+ * Works as `setTimeout`, but counts only the time in which this process runs. A standstill of any length costs at most
+ * a tenth of `ms`. A process that was stopped, or starved with its machine, has not waited for another one. Node fires
+ * its timers before it reads data that arrived meanwhile. Returns a function that cancels the timeout.
  */
 export function setAwakeTimeout(callback: () => void, ms: number): () => void {
   let left = steps;

@@ -41,7 +41,7 @@ async function start(t: TestContext, first: Identity) {
 
 const validator = { ALPNProtocols: ['acme-tls/1'] };
 
-test('the authority gets its answer, before there is a certificate and beside one', async (t) => {
+test('the authority gets its proof before the first certificate and alongside a certificate', async (t) => {
   const { shake, change } = await start(t, { pair: undefined, clientAuthorities: [], proofs });
   for (const servername of ['one.test', 'ONE.test']) {
     const socket = await shake({ ...validator, servername });
@@ -50,14 +50,14 @@ test('the authority gets its answer, before there is a certificate and beside on
     assert.equal(socket.getPeerX509Certificate()?.issuer, 'CN=one.test');
     await once(socket.resume(), 'close');
   }
-  await assert.rejects(shake({}), 'clients get none of it');
+  await assert.rejects(shake({}), 'clients do not get the proof');
   await change({ pair, clientAuthorities: [], proofs });
   assert.equal((await shake(validator)).getPeerX509Certificate()?.issuer, 'CN=one.test');
   for (const options of [{}, { ALPNProtocols: ['h2', 'http/1.1'] }, { servername: '' }])
     assert.equal((await shake(options)).getPeerX509Certificate()?.issuer, 'CN=test authority');
 });
 
-test('who is not asked for gets no answer', async (t) => {
+test('a handshake for a name without a proof is rejected', async (t) => {
   const { shake, change } = await start(t, { pair, clientAuthorities: [], proofs });
   await assert.rejects(shake({ ...validator, servername: 'two.test' }));
   await assert.rejects(shake({ ALPNProtocols: ['h2'] }));

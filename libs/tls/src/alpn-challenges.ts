@@ -1,5 +1,5 @@
-// Handshakes of an ACME authority that asks for a name by `tls-alpn-01` (RFC 8737) are told from all others by the protocol
-// they ask for: clients get the certificate, the authority gets its answer, at the same port and at the same time.
+// Answers handshakes of an ACME authority with `tls-alpn-01` (RFC 8737). Their protocol distinguishes them from those
+// of clients. Clients get the certificate and the authority gets its proof, at the same port and at the same time.
 import { createSecureContext, type SecureContext, type Server, type TLSSocket } from 'node:tls';
 import type { AlpnProof } from './identity-files.ts';
 
@@ -7,11 +7,11 @@ const acmeProtocol = 'acme-tls/1';
 const httpProtocol = 'http/1.1';
 
 export interface AlpnChallenges {
-  /** For the options of a server, in place of `ALPNProtocols`. */
+  /** The option `ALPNCallback` of a server, instead of `ALPNProtocols`. */
   readonly callback: (this: TLSSocket, hello: { servername: string; protocols: string[] }) => string | undefined;
-  /** From now on these are answered, and no others. */
+  /** Replaces the proofs that are answered. */
   answer(proofs: readonly AlpnProof[]): void;
-  /** The authority has what it wanted with the handshake. */
+  /** Closes connections of the authority after the handshake, which is all that it needs. */
   endAnswered(server: Server): void;
 }
 

@@ -1,15 +1,15 @@
-// Certificate, key and authorities of a server, and the files that hold them. A renewal replaces these while the server runs
-// (decision 0027).
+// The certificate, key and client authorities of a server, and the files that contain them. A renewal replaces the
+// files while the server runs (decision 0027).
 import { fileText } from '@cistern/runtime';
 import type { KeyPair } from './key-pair.ts';
 
-/** What a server shows, and whose certificates it accepts. */
+/** The certificate that a server sends, and the authorities whose client certificates it accepts. */
 export interface Identity {
-  /** `undefined`: there is none yet, and every handshake fails. */
+  /** `undefined` means that there is no certificate yet, and every handshake fails. */
   readonly pair: KeyPair | undefined;
-  /** PEM; empty: clients show no certificates. */
+  /** PEM. Empty means that clients need no certificates. */
   readonly clientAuthorities: readonly string[];
-  /** What is shown to an ACME authority that asks for a name by `tls-alpn-01` now. */
+  /** The current proofs for an ACME authority with `tls-alpn-01`. */
   readonly proofs: readonly AlpnProof[];
 }
 
@@ -19,13 +19,16 @@ export interface AlpnProof {
 }
 
 export interface IdentityFiles {
-  /** PEM files, as all of these. */
+  /** The path of a PEM file, like all of these. */
   readonly certificate: string;
   readonly key: string;
   readonly clientAuthorities: readonly string[];
 }
 
-/** What the files hold now; they are read only when they have changed. Rejects as `fs` does. */
+/**
+ * Returns a function that resolves with the current content of the files. It reads only changed files. Rejects as `fs`
+ * does.
+ */
 export function identityFiles({ certificate, key, clientAuthorities }: IdentityFiles): () => Promise<Identity> {
   const [readCertificate, readKey] = [fileText(certificate), fileText(key)];
   const readAuthorities = filesText(clientAuthorities);
@@ -36,7 +39,7 @@ export function identityFiles({ certificate, key, clientAuthorities }: IdentityF
   });
 }
 
-/** As `identityFiles`, of some files. */
+/** Works as `identityFiles`, for a list of files. */
 export function filesText(paths: readonly string[]): () => Promise<readonly string[]> {
   const readers = paths.map((path) => fileText(path));
   return () => Promise.all(readers.map((read) => read()));

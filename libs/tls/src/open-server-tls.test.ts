@@ -38,7 +38,7 @@ async function start(t: TestContext, options: Partial<ServerTlsOptions> = {}, cl
     clientsMayHaveNone: false,
     log: createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => void lines.push(line) } }),
     metrics,
-    // Only when a test says so.
+    // Only the tests reload.
     reloadEveryMs: 3_600_000,
     ...options,
   });
@@ -62,7 +62,7 @@ async function shake(t: TestContext, port: number, options: ConnectionOptions = 
 const namesOf = async (t: TestContext, port: number) =>
   (await shake(t, port)).getPeerCertificate().subjectaltname?.replace('IP Address:127.0.0.1, DNS:', '');
 
-test('a certificate that takes the place of another is served from then on, and connections go on', async (t) => {
+test('a replaced certificate is served from then on, and open connections continue', async (t) => {
   const { tls, port, certificate, key, metrics } = await start(t);
   const old = await shake(t, port);
   await writeFile(key, second.key);
@@ -78,25 +78,25 @@ test('a certificate that takes the place of another is served from then on, and 
   assert.ok(Math.abs(expiry - Date.now() / 1000 - 2 * 86_400) < 3600);
 });
 
-test('files are looked at by themselves', async (t) => {
+test('changed files are loaded automatically', async (t) => {
   const { port, certificate, key } = await start(t, { reloadEveryMs: 20 });
   await writeFile(key, second.key);
   await writeFile(certificate, second.certificate);
   while ((await namesOf(t, port)) !== 'second.test');
 });
 
-test('what cannot be served is told once, the one before goes on, and what is mended is served', async (t) => {
+test('a broken certificate is logged once, the previous one is served, and a fixed one is loaded', async (t) => {
   const { tls, port, certificate, key, metrics, lines } = await start(t);
-  const failures = () => lines.filter((line) => line.includes('cannot be used'));
+  const failures = () => lines.filter((line) => line.includes('failed to load new certificate'));
   for (const [text, problem] of [
-    ['', /no PEM certificate/],
-    [second.certificate, /not that of the certificate/],
-    ['-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----', /no PEM certificate/],
+    ['', /not a PEM certificate/],
+    [second.certificate, /does not match the certificate/],
+    ['-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----', /not a PEM certificate/],
   ] as const) {
     const before = failures().length;
     await writeFile(certificate, text);
     await tls.reload();
-    assert.equal(failures().length, before, 'the other file may be on its way');
+    assert.equal(failures().length, before, 'the other file may follow');
     await tls.reload();
     await tls.reload();
     assert.equal(failures().length, before + 1);
@@ -116,17 +116,17 @@ test('what cannot be served is told once, the one before goes on, and what is me
   assert.doesNotMatch(lines.join(''), /PRIVATE KEY/);
 });
 
-test('there is no beginning with a broken one', async (t) => {
+test('a broken certificate at startup rejects', async (t) => {
   const startWith = (identity: Identity) => start(t, { load: async () => identity });
   const pair = { certificate: first.certificate, key: second.key };
   for (const [identity, message] of [
-    [{ pair, clientAuthorities: [], proofs: [] }, /not that of the certificate/],
+    [{ pair, clientAuthorities: [], proofs: [] }, /does not match the certificate/],
     [{ pair: first, clientAuthorities: ['nothing'], proofs: [] }, /client authorities/],
   ] as const)
     await assert.rejects(startWith(identity), { name: 'CertificateError', message });
 });
 
-test('before there is a certificate handshakes fail, and then they do not', async (t) => {
+test('handshakes fail before the first certificate, and succeed after it', async (t) => {
   let identity: Identity = { pair: undefined, clientAuthorities: [], proofs: [] };
   const { tls, port } = await start(t, { load: async () => identity });
   await assert.rejects(ask(port), /handshake failure|ECONNRESET/i);
@@ -135,7 +135,7 @@ test('before there is a certificate handshakes fail, and then they do not', asyn
   assert.equal(await ask(port), 'hello');
 });
 
-test('with authorities only clients with a certificate of theirs come in', async (t) => {
+test('with client authorities only clients with a certificate of one can connect', async (t) => {
   const { tls, port, clientCa, lines, metrics } = await start(t, {}, authority.certificate);
   const mine = await authority.issue(['DNS:client.test']);
   const foreign = await stranger.issue(['DNS:client.test']);
@@ -144,7 +144,7 @@ test('with authorities only clients with a certificate of theirs come in', async
   await assert.rejects(show(foreign));
   await assert.rejects(ask(port));
   const refusals = lines
-    .filter((line) => line.includes('refused a client by its certificate'))
+    .filter((line) => line.includes('rejected client certificate'))
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.deepEqual(
     refusals.map(({ reason }) => reason),
@@ -158,7 +158,7 @@ test('with authorities only clients with a certificate of theirs come in', async
   await assert.rejects(show(mine));
 });
 
-test('who shows no certificate gets no session to come back with', async (t) => {
+test('a client without a certificate gets no session to resume', async (t) => {
   const { port } = await start(t, {}, authority.certificate);
   const socket = connect({ host: '127.0.0.1', port, ca: authority.certificate });
   let sessions = 0;
@@ -169,7 +169,7 @@ test('who shows no certificate gets no session to come back with', async (t) => 
   assert.equal(sessions, 0);
 });
 
-test('where certificates are optional, one that nobody vouches for is refused all the same', async (t) => {
+test('an untrusted certificate is rejected even if certificates are optional', async (t) => {
   const { port } = await start(t, { clientsMayHaveNone: true }, authority.certificate);
   const mine = await authority.issue(['DNS:client.test']);
   const foreign = await stranger.issue(['DNS:client.test']);
@@ -178,7 +178,7 @@ test('where certificates are optional, one that nobody vouches for is refused al
   await assert.rejects(ask(port, { cert: foreign.certificate, key: foreign.key }));
 });
 
-test('without a list there is no suite without forward secrecy and authenticated encryption', async (t) => {
+test('all default suites have forward secrecy and authenticated encryption', async (t) => {
   const { port } = await start(t);
   for (const ciphers of ['AES256-SHA', 'AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-SHA', 'DHE-RSA-AES256-GCM-SHA384'])
     await assert.rejects(ask(port, { maxVersion: 'TLSv1.2', ciphers: `${ciphers}:@SECLEVEL=0` }), ciphers);
@@ -188,7 +188,7 @@ test('without a list there is no suite without forward secrecy and authenticated
     assert.equal((await shake(t, port, { minVersion: 'TLSv1.3', ciphers })).getCipher().name, ciphers);
 });
 
-test('versions and cipher suites are as they were asked for, and HTTP/1.1 is all there is', async (t) => {
+test('versions and cipher suites follow the options, and only HTTP/1.1 is offered', async (t) => {
   const { port } = await start(t, { minimumVersion: 'TLSv1.3' });
   await assert.rejects(ask(port, { maxVersion: 'TLSv1.2' }));
   const limited = await start(t, { ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384:TLS_AES_256_GCM_SHA384' });

@@ -1,5 +1,5 @@
-// The TLS of a server that outlives its certificates: a new one is served from the next handshake on, and one that is
-// broken is not served at all. Connections stay as they are.
+// TLS for a server whose certificates change while it runs. A new certificate is served from the next handshake on, and
+// a broken one is never served. Open connections are not affected.
 import { createSecureContext, type SecureContextOptions, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
 import { openPoll } from '@cistern/runtime';
 import type { Logger, TlsMetrics } from '@cistern/telemetry';
@@ -8,12 +8,14 @@ import type { Identity } from './identity-files.ts';
 import { CertificateError, checkAuthorities, describeKeyPair } from './key-pair.ts';
 
 export interface ServerTlsOptions {
-  /** Called every few seconds. Its first rejection is that of `openServerTls`, a later one changes nothing. */
+  /**
+   * Called every few seconds. If the first call rejects, `openServerTls` rejects; a later rejection changes nothing.
+   */
   readonly load: () => Promise<Identity>;
   readonly minimumVersion: 'TLSv1.2' | 'TLSv1.3';
-  /** In OpenSSL's notation; `undefined`: `modernCiphers`. */
+  /** In OpenSSL's notation. `undefined` means `modernCiphers`. */
   readonly ciphers: string | undefined;
-  /** Where there are client authorities: whether a client without a certificate is let in. */
+  /** With client authorities: whether a client without a certificate may connect. */
   readonly clientsMayHaveNone: boolean;
   readonly log: Logger;
   readonly metrics: TlsMetrics;
@@ -21,17 +23,17 @@ export interface ServerTlsOptions {
 }
 
 export interface ServerTls {
-  /** For the making of a server that speaks HTTP/1.1, which then is given to `serve`. */
+  /** The options for creating an HTTP/1.1 server, which is then passed to `serve`. */
   readonly options: TlsOptions;
-  /** From now on the server has what is loaded. Once, for a server that does not listen yet. */
+  /** Serves the loaded certificate on the server from now on. Call it once, before the server listens. */
   serve(server: Server): void;
-  /** Looks now for something new. */
+  /** Reloads now. */
   reload(): Promise<void>;
-  /** Ends the looking. */
+  /** Ends reloading. */
   close(): Promise<void>;
 }
 
-/** Rejects with `CertificateError`, or as `load` does, if there is nothing to begin with. The caller closes it. */
+/** Rejects with `CertificateError` for an unusable first certificate, or as `load` does. The caller closes it. */
 export async function openServerTls(options: ServerTlsOptions): Promise<ServerTls> {
   const { load, minimumVersion, ciphers = modernCiphers, clientsMayHaveNone, log, metrics } = options;
   const { reloadEveryMs = 5000 } = options;
@@ -45,12 +47,12 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
     checkAuthorities(clientAuthorities);
     if (pair === undefined) return context;
     const { expiresAtMs, ...facts } = describeKeyPair(pair);
-    // Also finds what only OpenSSL objects to, such as a key that is too short.
+    // OpenSSL finds further faults, such as a key that is too short.
     createContext(context);
     metrics.certificateExpiry.set({ listener: 'http' }, expiresAtMs / 1000);
     const expiresAt = new Date(expiresAtMs).toISOString();
-    if (expiresAtMs < Date.now()) log.error({ ...facts, expiresAt }, 'serving a certificate that has expired');
-    else log.info({ ...facts, expiresAt }, 'serving a certificate');
+    if (expiresAtMs < Date.now()) log.error({ ...facts, expiresAt }, 'serving expired certificate');
+    else log.info({ ...facts, expiresAt }, 'serving certificate');
     return context;
   }
 
@@ -71,10 +73,10 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
     everyMs: reloadEveryMs,
     look,
     onFailure(error, times) {
-      // Between the replacing of one file and the other nothing is wrong.
+      // The first failure may happen between the replacement of the two files, which is no fault.
       if (times !== 2) return;
       metrics.certificateReloads.inc({ result: 'failed' });
-      log.error({ err: error }, 'a new certificate cannot be used, the one before it is served');
+      log.error({ err: error }, 'failed to load new certificate, serving previous one');
     },
   });
   return {
@@ -108,39 +110,43 @@ function createContext(options: SecureContextOptions): void {
   try {
     createSecureContext(options);
   } catch (error) {
-    throw new CertificateError(`OpenSSL refuses it: ${(error as Error).message}`, { cause: error });
+    throw new CertificateError(`OpenSSL rejects it: ${(error as Error).message}`, { cause: error });
   }
 }
 
-/** All that tells what clients are served with. */
+/** Returns a text that changes with the certificate or the client authorities. */
 function servedText({ pair, clientAuthorities }: Identity): string {
   return JSON.stringify([pair, clientAuthorities]);
 }
 
-/** Also closes connections whose client shows an untrusted certificate, where a certificate is optional. */
+/**
+ * Logs and counts failed handshakes. Also closes connections of clients with an untrusted certificate, if it is
+ * optional.
+ */
 function watchHandshakes(server: Server, { log, metrics }: Pick<ServerTlsOptions, 'log' | 'metrics'>): void {
-  const refuse = (socket: TLSSocket, reason: string) => {
+  const reject = (socket: TLSSocket, reason: string) => {
     metrics.handshakeFailures.inc({ reason: 'client-certificate' });
-    log.info({ remoteAddress: socket.remoteAddress, reason }, 'refused a client by its certificate');
+    log.info({ remoteAddress: socket.remoteAddress, reason }, 'rejected client certificate');
   };
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     if (socket.authorized || socket.getPeerX509Certificate() === undefined) return;
-    refuse(socket, String(socket.authorizationError));
+    reject(socket, String(socket.authorizationError));
     socket.destroy();
   });
   server.prependListener('tlsClientError', ({ code = '' }: NodeJS.ErrnoException, socket: TLSSocket) => {
-    // Node.js verifies when the handshake is over, and then closes the connection as if the client had; its address is gone
-    // by then. To verify here instead would let clients in that resume a session which was begun without a certificate.
+    // Node.js verifies after the handshake and then closes the connection as if the client had closed it, so the
+    // address is unknown. Verifying here instead would accept clients that resume a session which began without a
+    // certificate.
     const reason = (socket.authorizationError as unknown as string | null) ?? code;
-    if (reason !== code || code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') refuse(socket, reason);
+    if (reason !== code || code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') reject(socket, reason);
     else metrics.handshakeFailures.inc({ reason: code === 'ECONNRESET' ? 'abandoned' : 'protocol' });
   });
 }
 
 /**
- * The cipher suites of our servers where the configuration names none, the best first, in OpenSSL's notation. TLS 1.2 has those
- * with forward secrecy and authenticated encryption (RFC 9325, section 4.2), TLS 1.3 all. Node.js allows more, such as
- * AES256-SHA, with which a leaked key opens recorded connections.
+ * The default cipher suites of our servers in OpenSSL's notation, the preferred first. They are all suites of TLS 1.3,
+ * and those of TLS 1.2 with forward secrecy and authenticated encryption (RFC 9325, section 4.2). Node.js allows more,
+ * such as AES256-SHA, with which a leaked key decrypts recorded connections.
  */
 export const modernCiphers = [
   'TLS_AES_256_GCM_SHA384',

@@ -11,9 +11,9 @@ const root = resolve(fileURLToPath(import.meta.url), '../../../..');
 const main = join(root, 'services', 'cli', 'src', 'main.ts');
 // Without this cache every start strips and compiles the sources again. A directory that cannot be written is no error.
 const compileCache = join(root, 'node_modules', '.cache', 'cistern');
-// The first flag sizes V8's young generation. With the default of 16 MiB a busy process takes that much more memory and is
-// no faster. With 4 MiB a small response takes a tenth more CPU. The second flag exposes the collector, for the garbage of
-// the startup.
+// The first flag sizes V8's young generation. With the default of 16 MiB a busy process takes that much more memory and
+// is no faster. With 4 MiB a small response takes a tenth more CPU. The second flag exposes the collector, for the
+// garbage of the startup.
 const flags = ['--max-semi-space-size=8', '--expose-gc'];
 
 const node = prepare();

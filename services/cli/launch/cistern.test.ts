@@ -44,8 +44,8 @@ function openProject(t: TestContext, main = 'process.stdout.write(`args ${proces
 }
 
 /**
- * Opens a project where everything is installed, according to npm's own record. A fake `npm ci` only writes that record again,
- * because the real one takes a second.
+ * Opens a project where everything is installed, according to npm's own record. A fake `npm ci` only writes that record
+ * again, because the real one takes a second.
  */
 function openInstalledProject(t: TestContext) {
   const project = openProject(t);

@@ -6,14 +6,15 @@ import { delimiter, join } from 'node:path';
 
 /**
  * Installs into `root` if a package of package-lock.json is missing. Does nothing without a package-lock.json, as in a
- * packed copy. `dev` also requires the packages that only checks and tests need. Throws an Error whose message is for the
- * user.
+ * packed copy. `dev` also requires the packages that only checks and tests need. Throws an Error whose message is for
+ * the user.
  */
 export function install(root, { dev = false } = {}) {
   const reason = whyInstall(root, { dev });
   if (reason === undefined) return;
   process.stderr.write(`cistern: installing dependencies with "npm ci" (${reason}) …\n`);
-  // Engine warnings are about the Node that runs npm, not about the pinned one that runs Cistern, so only errors are shown.
+  // Engine warnings are about the Node that runs npm, not about the pinned one that runs Cistern, so only errors are
+  // shown.
   const args = ['ci', '--loglevel=error', '--no-audit', '--no-fund', '--no-update-notifier'];
   // Standard output belongs to Cistern's log, so npm's goes to standard error.
   const done = spawnSync('npm', args, { cwd: root, env: environmentForNpm(root), stdio: ['ignore', 2, 2] });
@@ -48,8 +49,8 @@ function readPackages(file) {
   return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
 }
 
-// "npm start" puts the project's node_modules/.bin first in the PATH, and with it the pinned Node. But npm must not run on a
-// binary that it replaces, so that directory is removed from the PATH.
+// "npm start" puts the project's node_modules/.bin first in the PATH, and with it the pinned Node. But npm must not run
+// on a binary that it replaces, so that directory is removed from the PATH.
 function environmentForNpm(root) {
   const own = join(root, 'node_modules', '.bin');
   const path = (process.env.PATH ?? '').split(delimiter).filter((entry) => entry !== own);

@@ -1,5 +1,5 @@
-// Finds and runs the Node that Cistern is written for. The root's package.json pins it as a platform package of npm, so a
-// machine with an older Node needs no setup. Imports only `node:` modules (decision 0001).
+// Finds and runs the Node that Cistern is written for. The root's package.json pins it as a platform package of npm, so
+// a machine with an older Node needs no setup. Imports only `node:` modules (decision 0001).
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -15,8 +15,9 @@ const platformPackages = {
 };
 
 /**
- * Returns the path of the Node binary to run Cistern on. It is the pinned one if it is installed, else this process's own if
- * it is new enough. `process.execPath` means that this process can continue. Throws an Error whose message is for the user.
+ * Returns the path of the Node binary to run Cistern on. It is the pinned one if it is installed, else this process's
+ * own if it is new enough. `process.execPath` means that this process can continue. Throws an Error whose message is
+ * for the user.
  */
 export function findNode(root) {
   const name = platformPackages[`${process.platform}-${process.arch}`];
@@ -38,8 +39,8 @@ export function findNode(root) {
 }
 
 /**
- * Runs `node` with `args` on this terminal until it ends, and forwards signals to it. Resolves with the exit code for this
- * process. `channel` opens an IPC channel to the child. The child sees its end when this process is gone.
+ * Runs `node` with `args` on this terminal until it ends, and forwards signals to it. Resolves with the exit code for
+ * this process. `channel` opens an IPC channel to the child. The child sees its end when this process is gone.
  */
 export function runNode(node, args, { env = process.env, cwd, channel = false } = {}) {
   return new Promise((resolve, reject) => {
@@ -62,8 +63,8 @@ export function runNode(node, args, { env = process.env, cwd, channel = false } 
 }
 
 /**
- * Replaces this process with `node` and `args` under the same process id, which needs Node 22.15 or later and does not work
- * on Windows. Elsewhere it runs `node` as a child that ends with this process, and returns the child's exit code.
+ * Replaces this process with `node` and `args` under the same process id, which needs Node 22.15 or later and does not
+ * work on Windows. Elsewhere it runs `node` as a child that ends with this process, and returns the child's exit code.
  */
 export function becomeNode(node, args, env) {
   if (process.execve === undefined || process.platform === 'win32') {

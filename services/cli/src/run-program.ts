@@ -11,8 +11,8 @@ import { CommandError } from './terminal/command-error.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 /**
- * Runs a command. Resolves when the command has ended, or when a node listens. Sets the terminal's exit code and never exits
- * the process, so that output into a pipe is not cut off.
+ * Runs a command. Resolves when the command has ended, or when a node listens. Sets the terminal's exit code and never
+ * exits the process, so that output into a pipe is not cut off.
  */
 export async function runProgram(given: readonly string[], terminal: Terminal): Promise<void> {
   const args = translateRegistryCommand(given);
@@ -27,8 +27,8 @@ export async function runProgram(given: readonly string[], terminal: Terminal): 
 }
 
 /**
- * Translates arguments of registry:2's image, so that a user only has to change the name of the image. `registry serve <file>`
- * and a file alone mean `serve <file>`. Returns other arguments unchanged.
+ * Translates arguments of registry:2's image, so that a user only has to change the name of the image. `registry serve
+ * <file>` and a file alone mean `serve <file>`. Returns other arguments unchanged.
  */
 export function translateRegistryCommand(args: readonly string[]): readonly string[] {
   const [first = '', ...rest] = args;

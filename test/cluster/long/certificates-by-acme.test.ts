@@ -26,7 +26,8 @@ async function live(t: TestContext, options: Pick<AcmeRigOptions, 'http' | 'isol
   const second = await rig.served(first);
   assert.equal(pebble.issued(), 2);
   await pebble.kill();
-  const tried = () => cluster.workers.some(({ log }) => log().some((line) => line.includes('got no certificate')));
+  const tried = () =>
+    cluster.workers.some(({ log }) => log().some((line) => line.includes('failed to get certificate')));
   await until('the next renewal has failed', tried, 120_000);
   assert.equal(await rig.served(), second);
   const requests = await pulling.stop();

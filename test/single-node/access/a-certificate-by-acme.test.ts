@@ -72,7 +72,7 @@ test('a certificate is ordered with a known account, proven by a handshake, kept
   assert.equal((await stat(join(cachefile, 'certificate.json'))).mode & 0o77, 0, 'readable only by its owner');
   assert.match(await readFile(join(cachefile, 'account.json'), 'utf8'), /PRIVATE KEY/);
   const output = first.log().join('\n');
-  assert.match(output, /there is no certificate yet/);
+  assert.match(output, /no certificate yet/);
   assert.doesNotMatch(output, /PRIVATE KEY/);
   assert.ok(!output.includes(hmacKey));
   await first.stop();

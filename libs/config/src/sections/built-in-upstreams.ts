@@ -17,7 +17,9 @@ export const builtInUpstreams: Readonly<Record<string, BuiltInUpstream>> = {
   'public.ecr.aws': { url: 'https://public.ecr.aws', aliases: [] },
 };
 
-/** Returns the upstream of a host. Docker Hub's hosts are one upstream; any other host, with its port, is its own name. */
+/**
+ * Returns the upstream of a host. Docker Hub's hosts are one upstream; any other host, with its port, is its own name.
+ */
 export function upstreamNameOf(host: string): string {
   const lower = host.toLowerCase();
   return builtInUpstreams[dockerHub]?.aliases.includes(lower) ? dockerHub : lower;

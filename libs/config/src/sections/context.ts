@@ -37,8 +37,9 @@ export interface KeyPair {
 }
 
 /**
- * Reads a certificate and its private key from PEM files; each needs the other. Returns `undefined` if none is named, or after
- * it reported a problem. `files` has the path of the certificate by its key below `path`, then that of the private key.
+ * Reads a certificate and its private key from PEM files; each needs the other. Returns `undefined` if none is named,
+ * or after it reported a problem. `files` has the path of the certificate by its key below `path`, then that of the
+ * private key.
  */
 export function readKeyPair(
   context: SectionContext,

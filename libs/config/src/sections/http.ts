@@ -73,7 +73,9 @@ export function buildHttp(http: z.output<typeof httpSection>, isCluster: boolean
     reusePort: http.reuseport,
     /** Whether `trustedProxies` speak the PROXY protocol. */
     proxyProtocol: http.proxyprotocol,
-    /** Networks of clients that may request a confirmation by `Cache-Control`, in CIDR notation. `undefined` means all. */
+    /**
+     * Networks of clients that may request a confirmation by `Cache-Control`, in CIDR notation. `undefined` means all.
+     */
     revalidateFrom: http.revalidatefrom,
     /** `undefined` means plain HTTP. */
     tls: http.tls && buildTls(http.tls, context),

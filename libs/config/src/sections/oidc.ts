@@ -45,7 +45,9 @@ export interface OidcIssuerConfig {
 }
 
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
-/** Matches patterns that accept every value, or nearly every value, because most claims have a fixed number of parts. */
+/**
+ * Matches patterns that accept every value, or nearly every value, because most claims have a fixed number of parts.
+ */
 const fitsEverything = /^[*?/:]+$/;
 /** Matches a star after a name without a slash. After a slash, a star covers only names of one owner. */
 const prefixPattern = /^([^/]*?\w)\*+/;

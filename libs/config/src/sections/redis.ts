@@ -1,5 +1,6 @@
-// The section `redis`: the Redis in which the nodes of a cluster share their index and their jobs. Keys of registry:2 have the
-// same meaning (go-redis' UniversalOptions): a master's name means Sentinel, several addresses mean Redis Cluster.
+// The section `redis`: the Redis in which the nodes of a cluster share their index and their jobs. Keys of registry:2
+// have the same meaning (go-redis' UniversalOptions): a master's name means Sentinel, several addresses mean Redis
+// Cluster.
 import type { z } from 'zod';
 import { parseServerAddress } from '../values/addresses.ts';
 import type { Secret } from '../values/secrets.ts';

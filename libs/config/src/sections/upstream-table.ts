@@ -1,5 +1,5 @@
-// Builds the table of upstreams, including registry:2's single upstream (`proxy`). It chooses the default and checks that every
-// name means only one upstream.
+// Builds the table of upstreams, including registry:2's single upstream (`proxy`). It chooses the default and checks
+// that every name means only one upstream.
 import type { z } from 'zod';
 import { builtInUpstreams, dockerHub, upstreamNameOf } from './built-in-upstreams.ts';
 import { duration, openSection, program, registryUrl, secret, section, text } from '../values/values.ts';
@@ -114,8 +114,9 @@ function checkUnique(rows: readonly Row[], table: readonly UpstreamConfig[], con
 }
 
 /**
- * Adds to each upstream an alias with "-" instead of "." and ":", such as `ghcr-io`, unless another upstream has that name.
- * Namespaces of Docker Hub have no "-". Those of another default upstream may have, so it adds no aliases that would hide them.
+ * Adds to each upstream an alias with "-" instead of "." and ":", such as `ghcr-io`, unless another upstream has that
+ * name. Namespaces of Docker Hub have no "-". Those of another default upstream may have, so it adds no aliases that
+ * would hide them.
  */
 function addDotlessAliases(table: readonly UpstreamConfig[]): readonly UpstreamConfig[] {
   const fallback = table.find(({ isDefault }) => isDefault);

@@ -151,7 +151,10 @@ export function buildUpstream(name: string, entry: UpstreamEntry, path: string, 
     /** Whether redirects and token servers may have private addresses. */
     allowPrivate: entry.allowprivate,
     ...buildFreshness(entry, path, context),
-    /** How long a verified caller's permission is remembered. `undefined` means that all clients may read cached content. */
+    /**
+     * How long a verified caller's permission is remembered. `undefined` means that all clients may read cached
+     * content.
+     */
     rememberAccessMs: entry.access === 'verify' ? checkRemembered(entry.rememberaccess, path, context) : undefined,
     /** The value until an operator changes it at runtime. */
     isOffline: entry.offline === true,

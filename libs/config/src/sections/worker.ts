@@ -39,7 +39,9 @@ export const workerSection = section('The workers, which fetch from upstreams.',
 });
 
 interface WorkerTls extends KeyPair {
-  /** PEM, the CA of the nodes' certificates, which both sides must then send. `undefined` means only workers send one. */
+  /**
+   * PEM, the CA of the nodes' certificates, which both sides must then send. `undefined` means only workers send one.
+   */
   readonly ca: string | undefined;
 }
 

@@ -1,12 +1,14 @@
-// Applies environment variables: `REGISTRY_HTTP_ADDR=:6000` sets `http.addr`. This is registry:2's rule, for our own keys too.
-// Names match case-insensitively, values are YAML, and variables apply in the order of their names.
+// Applies environment variables: `REGISTRY_HTTP_ADDR=:6000` sets `http.addr`. This is registry:2's rule, for our own
+// keys too. Names match case-insensitively, values are YAML, and variables apply in the order of their names.
 import type { Environment } from '@cistern/runtime/process';
 import { childOf, type KeyNode } from './key-tree.ts';
 import { joinPath, type Problem } from './problems.ts';
 import { isRawMap, type RawMap, type RawValue, readYaml } from './read-yaml.ts';
 
 const prefix = 'REGISTRY_';
-/** `REGISTRY_CONFIGURATION_PATH`, and variables of Kubernetes and Docker for a service or container named "registry". */
+/**
+ * `REGISTRY_CONFIGURATION_PATH`, and variables of Kubernetes and Docker for a service or container named "registry".
+ */
 const foreign = /^REGISTRY_(?:CONFIGURATION_PATH$|(?:SERVICE|PORT)(?:_|$))/;
 
 /**

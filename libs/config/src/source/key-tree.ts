@@ -1,5 +1,5 @@
-// Builds one tree of all known keys, from the sections' schemas and the list of unsupported keys. The environment, the search
-// for unknown keys and the reference page walk it.
+// Builds one tree of all known keys, from the sections' schemas and the list of unsupported keys. The environment, the
+// search for unknown keys and the reference page walk it.
 import { z } from 'zod';
 import { keyDocs, type KeyDoc } from '../values/values.ts';
 import type { UnsupportedKey } from './unsupported-keys.ts';

@@ -37,8 +37,8 @@ export function joinPath(path: readonly PropertyKey[]): string {
 const userInfo = /^((?:[a-z][a-z\d+.-]*:)?\/\/)?[^]*@(?!sha(?:256|512):)/i;
 
 /**
- * Returns a function that hides the user info of all values of `raw` in a message. Messages repeat invalid values, and an
- * address may contain a misplaced password: `redis://:password@host`.
+ * Returns a function that hides the user info of all values of `raw` in a message. Messages repeat invalid values, and
+ * an address may contain a misplaced password: `redis://:password@host`.
  */
 export function hideUserInfo(raw: RawValue): (problem: Problem) => Problem {
   const values = textsOf(raw).filter((text) => userInfo.test(text));

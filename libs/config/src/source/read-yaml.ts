@@ -1,5 +1,5 @@
-// Parses YAML into plain maps, lists and text. Every scalar keeps the user's text (YAML's failsafe schema, with null and merge
-// keys). As in registry:2, the type of the key decides the meaning of a value, not its form.
+// Parses YAML into plain maps, lists and text. Every scalar keeps the user's text (YAML's failsafe schema, with null
+// and merge keys). As in registry:2, the type of the key decides the meaning of a value, not its form.
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 

@@ -1,5 +1,6 @@
-// The list of known but unsupported keys. A later version moves a row from here into a section's schema. `warned` means that
-// the file works without the key. `refused` means that ignoring the key would do something else than the user requested.
+// The list of known but unsupported keys. A later version moves a row from here into a section's schema. `warned` means
+// that the file works without the key. `refused` means that ignoring the key would do something else than the user
+// requested.
 import type { z } from 'zod';
 import { duration } from '../values/values.ts';
 

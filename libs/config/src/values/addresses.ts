@@ -52,7 +52,9 @@ export function parseServerUrl(text: string): string {
   return origin;
 }
 
-/** Returns the URL of a forward proxy, which may contain credentials. Throws an Error whose message completes a path. */
+/**
+ * Returns the URL of a forward proxy, which may contain credentials. Throws an Error whose message completes a path.
+ */
 export function parseProxyUrl(text: string): string {
   return parseHttpUrl(text).href;
 }

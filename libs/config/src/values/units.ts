@@ -14,8 +14,8 @@ const durationPattern = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|μs|ms|s|m|h))+$/;
 const durationPart = /(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)/g;
 
 /**
- * Parses `1h30m`, `168h`, `500ms` or `0` into whole milliseconds. A number without a unit means nanoseconds, as in registry:2.
- * Below a millisecond it is rejected as a mistake. Throws an Error whose message completes a path.
+ * Parses `1h30m`, `168h`, `500ms` or `0` into whole milliseconds. A number without a unit means nanoseconds, as in
+ * registry:2. Below a millisecond it is rejected as a mistake. Throws an Error whose message completes a path.
  */
 export function parseDuration(text: string): number {
   if (text === '0') return 0;

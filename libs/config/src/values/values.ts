@@ -1,5 +1,5 @@
-// The types of values. Every scalar of the file is read as the user's text. As in registry:2, the type of the key decides the
-// meaning: `password: 0123` is four characters, `enabled: yes` is true.
+// The types of values. Every scalar of the file is read as the user's text. As in registry:2, the type of the key
+// decides the meaning: `password: 0123` is four characters, `enabled: yes` is true.
 import { parsePlatformName } from '@cistern/oci';
 import { z } from 'zod';
 import { parseNetwork, parseProxyUrl, parseRegistryUrl, parseServerUrl } from './addresses.ts';

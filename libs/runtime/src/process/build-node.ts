@@ -72,7 +72,10 @@ export interface Listening {
 export interface CacheNode {
   /** Rejects with `StartError`. The caller must call `close` then too. */
   listen(): Promise<Listening>;
-  /** Becomes unready, accepts no new requests, gives those in flight `graceMs` to end, then closes everything. Idempotent. */
+  /**
+   * Becomes unready, accepts no new requests, gives those in flight `graceMs` to end, then closes everything.
+   * Idempotent.
+   */
   close(graceMs: number): Promise<void>;
 }
 

@@ -5,8 +5,8 @@ import type { FastifyServerOptions } from 'fastify';
 import type { HttpApp } from './listen.ts';
 
 /**
- * Creates an HTTP server of Node.js. Importing `node:http` as a module would also load the client behind `fetch`, which takes
- * 5 MB in every process.
+ * Creates an HTTP server of Node.js. Importing `node:http` as a module would also load the client behind `fetch`, which
+ * takes 5 MB in every process.
  */
 export const { createServer: createHttpServer } = process.getBuiltinModule('node:http');
 
@@ -62,14 +62,14 @@ export function createLateHttpApp(open: () => Promise<LazyApp>, log: Pick<Logger
   };
 }
 
-function reject(): never {
+function rejectSchema(): never {
   throw new Error('a route of this server has a schema, and this server does not enforce schemas');
 }
 
 /**
- * Options for Fastify servers whose routes have no schemas. The default compiler of schemas has 100 files, which every process
- * would load.
+ * Options for Fastify servers whose routes have no schemas. The default compiler of schemas has 100 files, which every
+ * process would load.
  */
 export const withoutSchemas = {
-  schemaController: { compilersFactory: { buildValidator: () => reject, buildSerializer: () => reject } },
+  schemaController: { compilersFactory: { buildValidator: () => rejectSchema, buildSerializer: () => rejectSchema } },
 } satisfies FastifyServerOptions;

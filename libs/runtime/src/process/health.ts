@@ -23,7 +23,9 @@ export interface HealthOptions {
   readonly checkLimitMs?: number;
 }
 
-/** `/healthz` means alive, `/readyz` ready, and `/debug/health` is that of registry:2. The caller listens and closes. */
+/**
+ * `/healthz` means alive, `/readyz` ready, and `/debug/health` is that of registry:2. The caller listens and closes.
+ */
 export function buildHealth(options: HealthOptions): FastifyInstance {
   const {
     checks,
@@ -36,7 +38,8 @@ export function buildHealth(options: HealthOptions): FastifyInstance {
   } = options;
   const app = fastify({ ...withoutSchemas, logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
 
-  // A page in a browser may point its own name to this machine. Balancers check with any name, or with none in HTTP/1.0.
+  // A page in a browser may point its own name to this machine. Balancers check with any name, or with none in
+  // HTTP/1.0.
   const isForeign = ({ hostname }: FastifyRequest) => isLoopbackOnly && hostname !== '' && !isLoopbackName(hostname);
 
   app.get('/healthz', (_request, reply) => reply.send({ alive: true }));

@@ -37,9 +37,9 @@ export type BoundAddress =
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
- * Listens and resolves with the bound address. `key` is the setting of the address, for messages. With `reusePort` other
- * processes may listen on the same TCP port, and the system distributes connections among them. Rejects with `StartError`;
- * `isAddressInUse` recognizes an address in use.
+ * Listens and resolves with the bound address. `key` is the setting of the address, for messages. With `reusePort`
+ * other processes may listen on the same TCP port, and the system distributes connections among them. Rejects with
+ * `StartError`; `isAddressInUse` recognizes an address in use.
  */
 export async function listen(
   app: HttpApp,
@@ -105,8 +105,8 @@ function explain(error: NodeJS.ErrnoException, address: ListenAddress, key: stri
 const idleSweepMs = 100;
 
 /**
- * Accepts no new connections and waits for requests in flight. After `graceMs` it destroys the remaining connections. Resolves
- * with the number of aborted requests, when all connections are closed.
+ * Accepts no new connections and waits for requests in flight. After `graceMs` it destroys the remaining connections.
+ * Resolves with the number of aborted requests, when all connections are closed.
  */
 export async function drain(app: HttpApp, graceMs: number): Promise<number> {
   const { server } = app;

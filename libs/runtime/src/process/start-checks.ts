@@ -43,16 +43,19 @@ export function startChecks(
 export interface PeriodicCheckOptions {
   readonly check: HealthCheck;
   readonly intervalMs: number;
-  /** The number of consecutive failures that make it unhealthy; one before the first success. One success makes it healthy. */
+  /**
+   * The number of consecutive failures that make it unhealthy; one before the first success. One success makes it
+   * healthy.
+   */
   readonly threshold: number;
   /** A check that takes longer has failed. */
   readonly limitMs?: number;
 }
 
 /**
- * Starts a periodic health check that ignores single failures, as registry:2's `health.storagedriver` (interval, threshold).
- * Probes then cost the store nothing, and one short failure takes no node out of service. A node that starts while the store is
- * unavailable reports it immediately. `check` rejects with the last failure while unhealthy.
+ * Starts a periodic health check that ignores single failures, as registry:2's `health.storagedriver` (interval,
+ * threshold). Probes then cost the store nothing, and one short failure takes no node out of service. A node that
+ * starts while the store is unavailable reports it immediately. `check` rejects with the last failure while unhealthy.
  */
 export function startPeriodicCheck(options: PeriodicCheckOptions) {
   const { check, intervalMs, threshold, limitMs = 10_000 } = options;

@@ -1,12 +1,12 @@
-// The records of ACME, as small texts that outlive processes, and its notices. Nodes announce those to one another while a
-// certificate is being got, and all of them may be lost.
+// The records of ACME, which are small durable texts, and its notices. Nodes exchange notices while a certificate is
+// being ordered, and every notice may be lost.
 import type { KeyPair } from '../key-pair.ts';
 
-/** Where the account and the certificate are kept: for all nodes, if there are several. What it holds is secret. */
+/** The storage of the account and the certificate, shared by all nodes of a cluster. Its content is secret. */
 export interface AcmeState {
-  /** `undefined`: there is none. Any failure rejects, and is never taken for that. */
+  /** Resolves with `undefined` if there is no record. Every failure rejects. */
   read(name: RecordName): Promise<string | undefined>;
-  /** Atomic and durable; replaces. */
+  /** Replaces a record atomically and durably. */
   write(name: RecordName, text: string): Promise<void>;
 }
 
@@ -15,9 +15,9 @@ export type RecordName = 'account' | 'certificate' | 'attempt';
 interface AccountRecord {
   readonly schema: 1;
   readonly directoryUrl: string;
-  /** Whose it is to the authority, where that wanted to know. */
+  /** The key identifier of external account binding, if the authority requires it. */
   readonly kid?: string | undefined;
-  /** PEM. It is the account: the authority knows the rest. */
+  /** The key of the account in PEM. The authority knows everything else. */
   readonly key: string;
 }
 
@@ -28,12 +28,15 @@ export interface CertificateRecord extends KeyPair {
   readonly issuedAtMs: number;
 }
 
-/** Kept, so that a process that is started again and again does not use up what the authority allows. */
+/**
+ * The record of failed attempts, so that a process that restarts repeatedly does not exceed the authority's rate
+ * limits.
+ */
 export interface AttemptRecord {
   readonly schema: 1;
-  /** What was requested: another request begins from zero. */
+  /** The id of the request. Another request begins with no failures. */
   readonly request: string;
-  /** In a row. */
+  /** The number of consecutive failures. */
   readonly failures: number;
   readonly nextAtMs: number;
 }
@@ -44,7 +47,7 @@ interface Records {
   readonly attempt: AttemptRecord;
 }
 
-/** What is no record of this release counts as absent. */
+/** Reads a record. A record of another schema counts as absent. */
 export async function readRecord<N extends RecordName>(state: AcmeState, name: N): Promise<Records[N] | undefined> {
   const text = await state.read(name);
   if (text === undefined) return undefined;
@@ -60,17 +63,17 @@ export function writeRecord<N extends RecordName>(state: AcmeState, name: N, rec
   return state.write(name, `${JSON.stringify(record)}\n`);
 }
 
-/** Names are few and fixed; values are short and last for `ttlMs` at most. Reading may reject. */
+/** The storage of notices. Names are few and fixed. Values are short and last at most `ttlMs`. Reading may reject. */
 export interface AcmeBoard {
   read(name: NoticeName): Promise<string | undefined>;
   write(name: NoticeName, text: string, ttlMs: number): Promise<void>;
   remove(name: NoticeName): Promise<void>;
 }
 
-/** `certificate`: which one is the newest. `challenges`: what has to be answered. */
+/** `certificate` has the fingerprint of the newest certificate, and `challenges` has the proofs to answer. */
 export type NoticeName = 'certificate' | 'challenges';
 
-/** Of one name. */
+/** The proof of one name. */
 export interface Proof {
   /** Without the asterisk of a wildcard. */
   readonly host: string;
@@ -79,7 +82,7 @@ export interface Proof {
   readonly answer: string;
 }
 
-/** Longer than an order may take. */
+/** It exceeds the maximum duration of an order. */
 const challengesTtlMs = 15 * 60_000;
 
 export async function readProofs(board: AcmeBoard): Promise<readonly Proof[]> {

@@ -1,10 +1,11 @@
-// The account and the certificate of a single node, in a directory that only its user may read: registry:2's `cachefile`.
+// Keeps the account and the certificate of a single node in a directory that only its user can read: registry:2's
+// `cachefile`.
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '@cistern/runtime';
 import type { AcmeState } from './acme-state.ts';
 
-/** The directory is made with the first record. */
+/** The directory is created with the first record. */
 export function directoryState(directory: string): AcmeState {
   const pathOf = (name: string) => join(directory, `${name}.json`);
   return {

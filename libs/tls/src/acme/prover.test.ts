@@ -19,7 +19,7 @@ async function makeHook(t: TestContext, script: string) {
   return { program, calls: () => readFile(calls, 'utf8') };
 }
 
-test('the hook is called for each record, one after the other, and again to remove it', async (t) => {
+test('the hook runs for each record in sequence, and again to remove it', async (t) => {
   const { program, calls } = await makeHook(t, '');
   const prover = dnsProver({ program, waitMs: 0 });
   await prover.present(proofs, signal);
@@ -32,7 +32,7 @@ test('the hook is called for each record, one after the other, and again to remo
   );
 });
 
-test('a hook that fails says why', async (t) => {
+test('a failed hook rejects with its reason', async (t) => {
   const { program } = await makeHook(t, 'echo "no such zone" >&2; exit 3');
   await assert.rejects(dnsProver({ program, waitMs: 0 }).present(proofs, signal), {
     message: /hook present ended with 3: no such zone$/,
@@ -42,7 +42,7 @@ test('a hook that fails says why', async (t) => {
   });
 });
 
-test('who gives up waits no longer', async (t) => {
+test('present stops waiting when its signal aborts', async (t) => {
   const { program } = await makeHook(t, '');
   const given = AbortSignal.timeout(20);
   await assert.rejects(dnsProver({ program, waitMs: 3_600_000 }).present(proofs, given), {

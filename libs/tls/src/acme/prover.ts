@@ -1,17 +1,17 @@
-// How names are proven to the authority: by answers of the frontends, or by records in the DNS.
+// Proves names to the authority, by responses of the frontends or by DNS records.
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type AcmeBoard, type Proof, writeProofs } from './acme-state.ts';
 
 export interface Prover {
-  /** Resolves when the authority may look. */
+  /** Publishes proofs. Resolves when the authority can check them. */
   present(proofs: readonly Proof[], signal: AbortSignal): Promise<void>;
-  /** After `present`, whether that has succeeded or not. */
+  /** Removes the proofs. Called after `present`, even if that failed. */
   cleanUp(proofs: readonly Proof[]): Promise<void>;
 }
 
-/** For `http-01` and `tls-alpn-01`. `settleMs`: by then every frontend has looked at the board. */
+/** Creates a prover for `http-01` and `tls-alpn-01`. Within `settleMs` every frontend has read the board. */
 export function frontendProver({ board, settleMs }: { readonly board: AcmeBoard; readonly settleMs: number }): Prover {
   return {
     async present(proofs, signal) {
@@ -23,16 +23,16 @@ export function frontendProver({ board, settleMs }: { readonly board: AcmeBoard;
 }
 
 export interface DnsProverOptions {
-  /** Called as `<program> present|cleanup <name of the record> <value>`; ends with 0. */
+  /** Runs as `<program> present|cleanup <name of the record> <value>` and must exit with 0. */
   readonly program: string;
-  /** How long it takes until the authority sees a new record. */
+  /** The time until the authority can see a new record. */
   readonly waitMs: number;
 }
 
 const run = promisify(execFile);
 const hookTimeoutMs = 120_000;
 
-/** For `dns-01`, by an executable of the operator's, whatever the provider. */
+/** Creates a prover for `dns-01`. It runs an executable of the operator, so it supports any provider. */
 export function dnsProver({ program, waitMs }: DnsProverOptions): Prover {
   const call = async (action: 'present' | 'cleanup', { host, answer }: Proof, signal?: AbortSignal) => {
     const options = { timeout: hookTimeoutMs, killSignal: 'SIGKILL', signal } as const;
@@ -47,7 +47,7 @@ export function dnsProver({ program, waitMs }: DnsProverOptions): Prover {
   };
   return {
     async present(proofs, signal) {
-      // One after the other: a wildcard and its domain have two values at one name, and tools replace sets of records.
+      // Sequential, because a wildcard and its domain have two values at one name, and tools replace sets of records.
       for (const proof of proofs) await call('present', proof, signal);
       await delay(waitMs, undefined, { signal });
     },

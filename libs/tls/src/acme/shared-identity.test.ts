@@ -10,11 +10,17 @@ const [one, two] = [await authority.issue(['DNS:one.test']), await authority.iss
 const recordOf = (pair: KeyPair) => JSON.stringify({ schema: 1, directoryUrl: '', hosts: [], issuedAtMs: 0, ...pair });
 
 function open(provesByAlpn = false) {
-  const shared = { now: 0, certificate: undefined as string | undefined, notice: '', challenges: '[]', isAway: false };
+  const shared = {
+    now: 0,
+    certificate: undefined as string | undefined,
+    notice: '',
+    challenges: '[]',
+    isUnavailable: false,
+  };
   const lines: string[] = [];
   let reads = 0;
   const answer = <T>(value: T): Promise<T> =>
-    shared.isAway ? Promise.reject(new Error('away')) : Promise.resolve(value);
+    shared.isUnavailable ? Promise.reject(new Error('unavailable')) : Promise.resolve(value);
   const board = {
     read: (name: string) => answer(name === 'certificate' ? shared.notice || undefined : shared.challenges),
     write: async () => {},
@@ -37,30 +43,30 @@ function open(provesByAlpn = false) {
   return { shared, board, load, lines, reads: () => reads };
 }
 
-test('the state is read until there is a certificate, and then when there is news, or now and then', async () => {
+test('the state is read until there is a certificate, then after notices and once a minute', async () => {
   const { shared, load, reads } = open();
   assert.equal((await load()).pair, undefined);
   shared.certificate = recordOf(one);
   assert.deepEqual((await load()).pair, one);
   const before = reads();
   await load();
-  assert.equal(reads(), before, 'nothing is new');
+  assert.equal(reads(), before, 'there is no notice');
   shared.certificate = recordOf(two);
   shared.notice = describeKeyPair(two).fingerprint;
   assert.deepEqual((await load()).pair, two);
   shared.notice = '';
   shared.certificate = recordOf(one);
   shared.now += 61_000;
-  assert.deepEqual((await load()).pair, one, 'the board has forgotten');
+  assert.deepEqual((await load()).pair, one, 'the board has lost the notice');
 });
 
-test('what is away, gone or broken leaves the certificate as it is, and is told once', async () => {
+test('an unavailable, missing or broken record keeps the certificate, and is logged once', async () => {
   const { shared, load, lines } = open();
   shared.certificate = recordOf(one);
   await load();
   for (const change of [
-    { isAway: true },
-    { isAway: false, certificate: undefined },
+    { isUnavailable: true },
+    { isUnavailable: false, certificate: undefined },
     { certificate: recordOf({ certificate: two.certificate, key: one.key }) },
     { certificate: '{' },
   ]) {
@@ -73,14 +79,14 @@ test('what is away, gone or broken leaves the certificate as it is, and is told 
   assert.equal(lines.length, 1);
 });
 
-test('answers are there while they are asked for: by token, or as certificates', async () => {
+test('proofs exist while they are on the board, by token or as certificates', async () => {
   const { shared, board, load } = open(true);
   shared.challenges = JSON.stringify([{ host: 'one.test', token: 'a', answer: 'a.thumbprint' }]);
   assert.equal(await answerChallenge(board, 'a'), 'a.thumbprint');
   assert.equal(await answerChallenge(board, 'b'), undefined);
   const [proof] = (await load()).proofs;
   assert.equal(proof?.host, 'one.test');
-  assert.deepEqual((await load()).proofs, [proof], 'made once');
+  assert.deepEqual((await load()).proofs, [proof], 'it is created once');
   shared.challenges = '[]';
   assert.deepEqual((await load()).proofs, []);
   assert.deepEqual((await open(false).load()).proofs, []);

@@ -1,4 +1,4 @@
-// The certificate that an issuer has got, as a server loads it, on whichever node it runs.
+// Loads the certificate that an issuer ordered, for a server on any node.
 import type { Logger } from '@cistern/telemetry';
 import type { AlpnProof, Identity } from '../identity-files.ts';
 import { describeKeyPair, type KeyPair } from '../key-pair.ts';
@@ -7,7 +7,7 @@ import { type AcmeBoard, type AcmeState, type Proof, readProofs, readRecord } fr
 export interface SharedIdentityOptions {
   readonly state: AcmeState;
   readonly board: AcmeBoard;
-  /** Names are proven by this server's handshakes. */
+  /** Whether handshakes of this server prove names. */
   readonly provesByAlpn: boolean;
   readonly readAuthorities: () => Promise<readonly string[]>;
   readonly log: Logger;
@@ -15,15 +15,15 @@ export interface SharedIdentityOptions {
   readonly now: () => number;
 }
 
-/** The state is read when the board says that there is something new, and now and then because a board forgets. */
+/** The state is read after a notice on the board, and at this interval because the board may lose notices. */
 const rereadMs = 60_000;
 
-/** Rejects only for `readAuthorities`: a state or board that is away leaves things as they are. */
+/** Rejects only as `readAuthorities` does. An unavailable state or board changes nothing. */
 export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Identity> {
   const { state, board, provesByAlpn, readAuthorities, log, now } = options;
   let kept: { readonly pair: KeyPair; readonly fingerprint: string } | undefined;
   let readAtMs = -Infinity;
-  /** The last problem that was logged, so that it is logged once. */
+  /** The last logged problem, so that each problem is logged once. */
   let logged = '';
   const alpn = new Map<string, AlpnProof>();
 
@@ -43,10 +43,9 @@ export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Id
         const pair = { certificate: record.certificate, key: record.key };
         kept = { pair, fingerprint: describeKeyPair(pair).fingerprint };
         logged = '';
-      } else if (kept === undefined)
-        report('there is no certificate yet: until one has been issued no client can connect');
+      } else if (kept === undefined) report('no certificate yet, clients cannot connect');
     } catch (error) {
-      report('cannot read the certificate, going on with what there was', error);
+      report('failed to read certificate, serving previous one', error);
     }
   }
 
@@ -70,12 +69,12 @@ export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Id
   };
 }
 
-/** For `http-01`: what is asked for under `/.well-known/acme-challenge/<token>`. Rejects as the board does. */
+/** Returns the response to `/.well-known/acme-challenge/<token>`, for `http-01`. Rejects as the board does. */
 export async function answerChallenge(board: AcmeBoard, token: string): Promise<string | undefined> {
   return (await readProofs(board)).find((proof) => proof.token === token)?.answer;
 }
 
-/** The certificate by which a name is proven with `tls-alpn-01` (RFC 8737): it signs itself and holds the answer. */
+/** Creates the self-signed certificate that proves a name with `tls-alpn-01` (RFC 8737). It contains the proof. */
 export async function createAlpnCertificate({ host, answer }: Proof): Promise<KeyPair> {
   const { crypto } = await import('acme-client');
   const key = await crypto.createPrivateEcdsaKey();

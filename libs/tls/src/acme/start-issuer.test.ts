@@ -20,7 +20,7 @@ const request: CertificateRequest = {
   challenge: 'tls-alpn-01',
 };
 
-/** What several issuers may share, and a clock that runs as fast as they sleep. */
+/** Creates the storage that several issuers share, and a clock that advances as they sleep. */
 function createWorld() {
   const records = new Map<string, string>();
   const notices = new Map<string, string>();
@@ -62,9 +62,9 @@ function start(t: TestContext, world: World, options: Partial<IssuerOptions> = {
       }
     },
     ...options,
-    order: async (asked: OrderOptions) => {
+    order: async (ordered: OrderOptions) => {
       orderedAtMs.push(world.now);
-      return (options.order ?? issue)(asked);
+      return (options.order ?? issue)(ordered);
     },
   });
   const close = () => issuer.close();
@@ -73,7 +73,7 @@ function start(t: TestContext, world: World, options: Partial<IssuerOptions> = {
     orderedAtMs,
     lines,
     close,
-    /** Lets so much time pass. Once. */
+    /** Advances the clock by this time. Call it once. */
     async pass(ms: number) {
       limitMs = ms;
       await done;
@@ -83,10 +83,10 @@ function start(t: TestContext, world: World, options: Partial<IssuerOptions> = {
 
 const issue = ({ hosts }: OrderOptions) => authority.issue(hosts.map((host) => `DNS:${host}`));
 const fail = async () => {
-  throw new Error('the authority says no');
+  throw new Error('the authority rejects it');
 };
 
-test('what there is none of is ordered, once, and kept', async (t) => {
+test('a missing certificate is ordered once and kept', async (t) => {
   const world = createWorld();
   const { orderedAtMs, pass, lines } = start(t, world);
   await pass(hourMs);
@@ -97,7 +97,7 @@ test('what there is none of is ordered, once, and kept', async (t) => {
   assert.doesNotMatch(lines.join(''), /PRIVATE KEY/);
 });
 
-test('it is renewed with a third of its life left, or a little more, and neither sooner nor by another process', async (t) => {
+test('a certificate is renewed when a third of its life is left, not sooner, and not by another process', async (t) => {
   const world = createWorld();
   const first = start(t, world);
   await first.pass(hourMs);
@@ -113,7 +113,7 @@ test('it is renewed with a third of its life left, or a little more, and neither
   assert.ok(renewedAtMs >= due && renewedAtMs < due + 2 * minuteMs);
 });
 
-test('failures are tried again ever later, in five tries an hour, and a restart does not forget them', async (t) => {
+test('failures are retried with growing delays, five times an hour, and a restart keeps the delay', async (t) => {
   const world = createWorld();
   const first = start(t, world, { order: fail });
   await first.pass(61 * minuteMs);
@@ -122,7 +122,7 @@ test('failures are tried again ever later, in five tries an hour, and a restart 
     .slice(1)
     .map((at, index) => Math.round((at - (first.orderedAtMs[index] ?? 0)) / minuteMs));
   assert.deepEqual(gaps, [1, 3, 9, 27]);
-  assert.equal(first.lines.filter((line) => line.includes('the authority says no')).length, 5);
+  assert.equal(first.lines.filter((line) => line.includes('the authority rejects it')).length, 5);
   const second = start(t, world);
   const startedAtMs = world.now;
   await second.pass(80 * minuteMs);
@@ -130,16 +130,16 @@ test('failures are tried again ever later, in five tries an hour, and a restart 
   assert.ok((second.orderedAtMs[0] ?? 0) > startedAtMs + 40 * minuteMs);
 });
 
-test('a certificate that is due as soon as it comes, by a clock that is wrong, is no reason to order without end', async (t) => {
+test('a wrong clock, by which new certificates are due immediately, does not cause endless orders', async (t) => {
   const world = createWorld();
   world.now += 100 * 24 * hourMs;
   const { orderedAtMs, lines, pass } = start(t, world);
   await pass(hourMs);
   assert.equal(orderedAtMs.length, 5);
-  assert.ok(lines.some((line) => line.includes('is the clock')));
+  assert.ok(lines.some((line) => line.includes('check the clock')));
 });
 
-test('another request does not wait for what failed', async (t) => {
+test('a changed request does not wait for failures of the previous one', async (t) => {
   const world = createWorld();
   const first = start(t, world, { order: fail });
   await first.pass(30 * minuteMs);
@@ -150,15 +150,15 @@ test('another request does not wait for what failed', async (t) => {
   assert.deepEqual(second.orderedAtMs, [startedAtMs]);
 });
 
-test('processes of an old and a new configuration do not outdo each other', async (t) => {
+test('processes with an old and a new configuration do not order in turns', async (t) => {
   const world = createWorld();
   const both = ['a.test', 'b.test'];
   for (const [hosts, minutes, orders] of [
     [['a.test'], 4, 1],
-    // What there is is too young.
+    // The existing certificate is too young.
     [both, 4, 0],
     [both, 4, 1],
-    // What there is has all that is wished for.
+    // The existing certificate has all requested names.
     [['a.test'], 60, 0],
   ] as const) {
     const issuer = start(t, world, { request: { ...request, hosts } });
@@ -168,28 +168,28 @@ test('processes of an old and a new configuration do not outdo each other', asyn
   }
 });
 
-test('nothing is ordered while another process does, or while nobody can tell what there is', async (t) => {
+test('nothing is ordered while another process orders, or while the store is unavailable', async (t) => {
   const world = createWorld();
   const busy = start(t, world, { withLease: async () => undefined });
   await busy.pass(hourMs);
   await busy.close();
   const blind = start(t, world, {
-    state: { ...world.state, read: () => Promise.reject(new Error('the store is away')) },
+    state: { ...world.state, read: () => Promise.reject(new Error('the store is unavailable')) },
   });
   await blind.pass(hourMs);
   await blind.close();
   assert.deepEqual([...busy.orderedAtMs, ...blind.orderedAtMs], []);
-  assert.equal(blind.lines.filter((line) => line.includes('the store is away')).length, 1);
+  assert.equal(blind.lines.filter((line) => line.includes('the store is unavailable')).length, 1);
 });
 
-test('a certificate is not given up because the store is away when it comes', async (t) => {
+test('a new certificate is kept although the store is unavailable at first', async (t) => {
   const world = createWorld();
   let failures = 3;
   const { orderedAtMs, pass } = start(t, world, {
     state: {
       ...world.state,
       async write(name, text) {
-        if (name === 'certificate' && (failures -= 1) >= 0) throw new Error('the store is away');
+        if (name === 'certificate' && (failures -= 1) >= 0) throw new Error('the store is unavailable');
         await world.state.write(name, text);
       },
     },
@@ -199,7 +199,7 @@ test('a certificate is not given up because the store is away when it comes', as
   assert.ok(world.records.has('certificate'));
 });
 
-test('closing gives up an order that hangs', async (t) => {
+test('close aborts an order that hangs', async (t) => {
   const world = createWorld();
   const { promise: begun, resolve } = Promise.withResolvers<void>();
   const { close } = start(t, world, {
@@ -211,18 +211,18 @@ test('closing gives up an order that hangs', async (t) => {
   });
   await begun;
   await close();
-  assert.equal(world.records.has('attempt'), false, 'it is nobody’s failure');
+  assert.equal(world.records.has('attempt'), false, 'it does not count as a failure');
 });
 
-test('an account belongs to whom the authority knows: another name makes another one, another key another try', async (t) => {
+test('another key identifier creates another account, and another key starts a new attempt', async (t) => {
   const world = createWorld();
   const accounts: string[] = [];
   const keysOf = async (externalAccount: CertificateRequest['externalAccount'], order = issue) => {
     const issuer = start(t, world, {
       request: { ...request, externalAccount },
-      order: async (asked) => {
-        accounts.push(asked.accountKey);
-        return order(asked);
+      order: async (ordered) => {
+        accounts.push(ordered.accountKey);
+        return order(ordered);
       },
     });
     await issuer.pass(1);
@@ -230,7 +230,7 @@ test('an account belongs to whom the authority knows: another name makes another
   };
   await keysOf({ kid: 'us', hmacKey: 'wrong' }, fail);
   await keysOf({ kid: 'us', hmacKey: 'wrong' });
-  assert.equal(accounts.length, 1, 'the failed try counts');
+  assert.equal(accounts.length, 1, 'the failed attempt counts');
   await keysOf({ kid: 'us', hmacKey: 'right' }, fail);
   await keysOf({ kid: 'them', hmacKey: 'right' });
   assert.equal(accounts.length, 3);
@@ -239,12 +239,12 @@ test('an account belongs to whom the authority knows: another name makes another
   assert.doesNotMatch([...world.records.values()].join(''), /wrong|right/);
 });
 
-test('failures put the next attempt off, longer each time, up to four hours', () => {
+test('each failure delays the next attempt longer, up to four hours', () => {
   const minutes = [0, 1, 2, 3, 4, 5, 6].map((failures) => retryAfterMs(failures) / minuteMs);
   assert.deepEqual(minutes, [1, 3, 9, 27, 81, 240, 240]);
 });
 
-test('an attempt with other names, or another key of the account, is another attempt', () => {
+test('a request with other names, or another key of the account, has another id', () => {
   const bound = (hmacKey: string) => idOf({ ...request, externalAccount: { kid: 'kid', hmacKey } });
   const ids = [idOf(request), idOf({ ...request, hosts: ['other.test'] }), bound('one'), bound('two')];
   assert.equal(new Set(ids).size, ids.length);

@@ -1,5 +1,5 @@
-// Gets certificates and renews them, one process of all at a time. What is served until then is not its business: an
-// authority that is away costs nothing but time, of which a third of a certificate's life is left (decision 0031).
+// Orders and renews certificates, one process of all at a time. Servers load certificates separately. An unavailable
+// authority only delays a renewal, for which a third of a certificate's life is left (decision 0031).
 import { createHash, X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger, TlsMetrics } from '@cistern/telemetry';
@@ -20,37 +20,44 @@ export interface IssuerOptions {
   readonly state: AcmeState;
   readonly board: AcmeBoard;
   readonly prover: Prover;
-  /** Resolves as `action` does; `undefined` if another process is at it. The signal aborts when that begins. */
+  /**
+   * Resolves as `action` does, or with `undefined` if another process has the lease. The signal of `action` aborts when
+   * another process takes the lease.
+   */
   withLease<T>(signal: AbortSignal, action: (signal: AbortSignal) => Promise<T>): Promise<T | undefined>;
   readonly log: Logger;
   readonly metrics: Pick<TlsMetrics, 'acmeOrders'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** For tests: another authority than one that is reached by ACME, and another time. */
+  /** Replaces the order by ACME, for tests. */
   readonly order?: typeof orderCertificate;
+  /** Replaces the timer, for tests. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 export interface Issuer {
-  /** Gives up what is under way, and ends. */
+  /** Aborts a running order and ends. */
   close(): Promise<void>;
 }
 
 const orderLimitMs = 10 * 60_000;
-/** So long at most until another process's doings, or a certificate that was removed, are seen. */
+/** The maximum time until a certificate of another process, or a removed certificate, is noticed. */
 const maxSleepMs = 60_000;
 const minSleepMs = 1000;
-/** State or index could not be asked. */
-const troubleSleepMs = 10_000;
+/** The delay after a failed read of state or index. */
+const failureSleepMs = 10_000;
 const firstRetryMs = 60_000;
 const retryFactor = 3;
 const maxRetryMs = 4 * 3_600_000;
-/** Processes with an old and a new configuration run side by side for a while, and must not take turns. */
+/**
+ * The minimum age before a replacement. Processes with an old and a new configuration run together for a while, and
+ * must not order in turns.
+ */
 const minAgeMs = 10 * 60_000;
-/** How long nodes are notified of a new certificate; later they look anyway. */
+/** How long nodes are notified of a new certificate. Later they read it without a notice. */
 const noticeMs = 5 * 60_000;
 
-/** Begins at once. The caller closes it. */
+/** Begins immediately. The caller closes it. */
 export function startIssuer(options: IssuerOptions): Issuer {
   const closing = new AbortController();
   const issuing: Issuing = {
@@ -71,39 +78,38 @@ export function startIssuer(options: IssuerOptions): Issuer {
 
 interface Issuing extends Required<IssuerOptions> {
   readonly closing: AbortSignal;
-  /** Also of an attempt that could not be recorded. */
+  /** The earliest time of the next attempt, even if the failure could not be recorded. */
   notBeforeMs: number;
 }
 
 async function run(issuing: Issuing): Promise<void> {
   const { sleep, log, closing } = issuing;
-  let isTroubled = false;
+  let hasFailed = false;
   while (!closing.aborted) {
-    let sleepMs = troubleSleepMs;
+    let sleepMs = failureSleepMs;
     try {
-      sleepMs = await look(issuing);
-      isTroubled = false;
+      sleepMs = await issueIfDue(issuing);
+      hasFailed = false;
     } catch (error) {
-      if (!isTroubled && !closing.aborted)
-        log.warn({ err: error }, 'cannot tell whether a certificate is due, trying on');
-      isTroubled = true;
+      if (!hasFailed && !closing.aborted) log.warn({ err: error }, 'failed to check certificate, retrying');
+      hasFailed = true;
     }
     await sleep(sleepMs, closing);
   }
 }
 
-/** How long nothing is to be done then. */
-async function look(issuing: Issuing): Promise<number> {
+/** Resolves with the time to sleep afterwards. */
+async function issueIfDue(issuing: Issuing): Promise<number> {
   const { withLease, now, closing } = issuing;
   const { dueAtMs } = await dueAt(issuing);
   if (dueAtMs > now()) return Math.max(minSleepMs, Math.min(dueAtMs - now(), maxSleepMs));
   const mine = await withLease(closing, async (signal) => {
-    // Another process may have done it since.
+    // Another process may have ordered a certificate since.
     const again = await dueAt(issuing);
     if (again.dueAtMs <= now()) await issue(issuing, again.failures, signal);
     return true;
   });
-  return mine === undefined ? troubleSleepMs : minSleepMs;
+  return mine === undefined ? failureSleepMs : minSleepMs;
 }
 
 async function dueAt({ request, state, notBeforeMs }: Issuing): Promise<{ dueAtMs: number; failures: number }> {
@@ -120,7 +126,7 @@ async function dueAt({ request, state, notBeforeMs }: Issuing): Promise<{ dueAtM
 async function issue(issuing: Issuing, failures: number, signal: AbortSignal): Promise<void> {
   const { request, prover, order, log, metrics, now, closing } = issuing;
   const { hosts, challenge, directoryUrl } = request;
-  log.info({ hosts, challenge, directoryUrl }, 'ordering a certificate');
+  log.info({ hosts, challenge, directoryUrl }, 'ordering certificate');
   try {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(orderLimitMs)]);
     await keep(issuing, await order({ ...request, accountKey: await accountKey(issuing), prover, signal: limited }));
@@ -131,7 +137,7 @@ async function issue(issuing: Issuing, failures: number, signal: AbortSignal): P
     issuing.notBeforeMs = nextAtMs;
     metrics.acmeOrders.inc({ result: 'failed' });
     const nextAt = new Date(nextAtMs).toISOString();
-    log.error({ err: error, hosts, challenge, nextAt }, 'got no certificate, trying again later');
+    log.error({ err: error, hosts, challenge, nextAt }, 'failed to get certificate, retrying later');
     await record(issuing, { failures: failures + 1, nextAtMs });
   }
 }
@@ -141,7 +147,7 @@ async function accountKey({ request, state }: Issuing): Promise<string> {
   const account = await readRecord(state, 'account');
   if (account?.directoryUrl === directoryUrl && account.kid === externalAccount?.kid) return account.key;
   const key = await createAccountKey();
-  // Before the authority hears of it: an account is made once, however often that fails.
+  // The key is stored before the authority gets it, so that repeated failures create only one account.
   await writeRecord(state, 'account', { schema: 1, directoryUrl, kid: externalAccount?.kid, key });
   return key;
 }
@@ -153,13 +159,13 @@ async function keep(issuing: Issuing, { certificate, key }: KeyPair): Promise<vo
   await persist(issuing, { schema: 1, directoryUrl, hosts, issuedAtMs: now(), certificate, key });
   await board.write('certificate', fingerprint, noticeMs).catch(() => {});
   metrics.acmeOrders.inc({ result: 'issued' });
-  log.info({ hosts, expiresAt: new Date(expiresAtMs).toISOString() }, 'got a certificate');
-  // Else the next one would be ordered at once, and the authority counts.
+  log.info({ hosts, expiresAt: new Date(expiresAtMs).toISOString() }, 'got certificate');
+  // Without this error the next certificate would be ordered immediately, and the authority limits orders.
   if (renewalTime(certificate) <= now())
-    throw new Error('the new certificate is due for renewal already: is the clock of this machine right?');
+    throw new Error('the new certificate is already due for renewal; check the clock of this machine');
 }
 
-/** The authority counts certificates: one that it has given is not given up because the store is away for a moment. */
+/** Retries while the store is unavailable, because the authority limits the number of certificates. */
 async function persist({ state, sleep, closing }: Issuing, kept: CertificateRecord): Promise<void> {
   for (let left = 10; ; left -= 1)
     try {
@@ -175,7 +181,7 @@ async function record(
   attempt: Pick<AttemptRecord, 'failures' | 'nextAtMs'>,
 ): Promise<void> {
   await writeRecord(state, 'attempt', { schema: 1, request: idOf(request), ...attempt }).catch((error: unknown) =>
-    log.warn({ err: error }, 'cannot record how getting a certificate went'),
+    log.warn({ err: error }, 'failed to record certificate order'),
   );
 }
 
@@ -184,19 +190,22 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   return delay(ms, undefined, { signal, ref: false }).catch(() => {});
 }
 
-/** A request with another key is another request: an operator has mended it. */
+/** Returns the id of a request. Another key makes another request, because the operator has fixed the key. */
 export function idOf({ directoryUrl, challenge, hosts, externalAccount }: CertificateRequest): string {
   const { kid, hmacKey = '' } = externalAccount ?? {};
   const account = kid === undefined ? [] : [kid, createHash('sha256').update(hmacKey).digest('base64url')];
   return JSON.stringify([directoryUrl, challenge, hosts, ...account]);
 }
 
-/** Let's Encrypt takes five failed proofs of a name in an hour: these are five. */
+/**
+ * Returns the delay after a failure. Let's Encrypt allows five failed proofs of a name per hour, and this results in
+ * five.
+ */
 export function retryAfterMs(failures: number): number {
   return Math.min(firstRetryMs * retryFactor ** failures, maxRetryMs);
 }
 
-/** One that has more names than are requested will do until it is due. */
+/** Returns when to replace a certificate. One with more names than requested is kept until it is due. */
 function replaceAt(
   { hosts, directoryUrl, certificate, issuedAtMs }: CertificateRecord,
   request: CertificateRequest,
@@ -205,14 +214,14 @@ function replaceAt(
   return fits ? renewalTime(certificate) : issuedAtMs + minAgeMs;
 }
 
-/** With a third of its life left: a month of Let's Encrypt's ninety days, and two days of its six. */
+/** The share of its life that is left at renewal: a month of Let's Encrypt's ninety days, and two days of its six. */
 const leftShare = 1 / 3;
-/** Spread over a twentieth of its life, so that what began together does not stay together. */
+/** Renewals are spread over a twentieth of the life, so that certificates of the same time are not renewed together. */
 const spreadShare = 1 / 20;
 
 /**
- * When a certificate is due for another one. Milliseconds since the epoch; the same whenever and wherever it is computed. Throws
- * for what is no PEM certificate.
+ * Returns when a certificate is due for renewal, in milliseconds since the epoch. The result is the same at any time
+ * and on any machine. Throws if the text is not a PEM certificate.
  */
 export function renewalTime(certificate: string): number {
   const { validFromDate, validToDate, fingerprint256 } = new X509Certificate(certificate);

@@ -1,4 +1,4 @@
-// A certificate authority of one test, and certificates of it, made by openssl.
+// Creates a certificate authority for a test, and certificates of it, with openssl.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,10 +10,11 @@ const run = promisify(execFile);
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
 export interface TestAuthority {
-  /** PEM, for those who are to trust it. */
+  /** The CA certificate in PEM. */
   readonly certificate: string;
   /**
-   * `names` as in `DNS:localhost`, `IP:127.0.0.1`. Valid for two days from now, or from another day of the calendar (`20200229`).
+   * Creates a certificate for `names` such as `DNS:localhost` and `IP:127.0.0.1`. It is valid for two days from now, or
+   * from another day of the calendar (`20200229`).
    */
   issue(names: readonly string[], from?: string): Promise<KeyPair>;
 }

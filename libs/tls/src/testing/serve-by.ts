@@ -1,11 +1,11 @@
-// An HTTPS server of one test that says hello.
+// Starts an HTTPS server for a test. It responds with "hello".
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { ServerTls } from '../open-server-tls.ts';
 
-/** Resolves with its port on 127.0.0.1. Ended with the test, and so is `tls`. */
+/** Resolves with the server's port on 127.0.0.1. The server and `tls` are closed with the test. */
 export async function serveBy(t: TestContext, tls: ServerTls): Promise<number> {
   const server = createServer(tls.options, (_request, response) => response.end('hello'));
   tls.serve(server);

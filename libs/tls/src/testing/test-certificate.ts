@@ -1,4 +1,4 @@
-// A certificate for `cache.test` that signs itself, and its key: for tests only, valid for a hundred years.
+// A self-signed certificate for `cache.test` and its key, valid for a hundred years. Only for tests.
 
 export const testCertificate = {
   cert: `-----BEGIN CERTIFICATE-----

@@ -15,8 +15,8 @@ export interface AdminClient {
   /** The server's name in messages. */
   readonly name: string;
   /**
-   * Yields each line of a response as it arrives. Posts `body` if there is one, else sends GET. Throws `CommandError` if the
-   * server is unreachable or rejects the request.
+   * Yields each line of a response as it arrives. Posts `body` if there is one, else sends GET. Throws `CommandError`
+   * if the server is unreachable or rejects the request.
    */
   lines<Line>(path: string, body?: object): AsyncGenerator<Line>;
   /** Resolves with a response of one line. Rejects as `lines`. */

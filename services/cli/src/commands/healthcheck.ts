@@ -59,7 +59,10 @@ function get(url: URL): Promise<{ readonly status: number; readonly body: string
   });
 }
 
-/** Returns that the node shuts down, or its failing parts with their reasons. `undefined` means a response of another server. */
+/**
+ * Returns that the node shuts down, or its failing parts with their reasons. `undefined` means a response of another
+ * server.
+ */
 function describe(body: string): string | undefined {
   try {
     const { draining, failing } = JSON.parse(body) as { draining: boolean; failing: Record<string, string> };

@@ -1,5 +1,5 @@
-// `cistern inflight` shows the running fetches from upstreams. On a terminal it redraws the table each second until Ctrl-C;
-// elsewhere it prints the table once.
+// `cistern inflight` shows the running fetches from upstreams. On a terminal it redraws the table each second until
+// Ctrl-C; elsewhere it prints the table once.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FillList } from '@cistern/admin';
 import type { Command } from 'commander';

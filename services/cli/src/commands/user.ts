@@ -1,5 +1,5 @@
-// `cistern user` changes an htpasswd file of operators (admin.htpasswd) or clients (auth.htpasswd). A running cache checks
-// the file with every request.
+// `cistern user` changes an htpasswd file of operators (admin.htpasswd) or clients (auth.htpasswd). A running cache
+// checks the file with every request.
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';

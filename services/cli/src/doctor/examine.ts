@@ -162,7 +162,8 @@ async function findBlob({ get, upstream, repository }: Client, { body, headers }
 }
 
 async function getRange({ get, send, upstream, repository }: Client, blob: Digest): CheckResult<Answer> {
-  // containerd sends these headers and decodes the encodings itself. Neither the cache nor a proxy may compress for them.
+  // containerd sends these headers and decodes the encodings itself. Neither the cache nor a proxy may compress for
+  // them.
   const wanted = { range: 'bytes=0-1', 'accept-encoding': 'zstd;q=1.0, gzip;q=0.8, deflate;q=0.5' };
   const answer = await get(`/v2/${repository}/blobs/${blob}?ns=${upstream}`, { headers: wanted });
   const { location } = answer.headers;

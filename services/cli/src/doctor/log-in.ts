@@ -7,8 +7,8 @@ export interface Account {
 }
 
 /**
- * Returns the value of `Authorization`. Throws an error that names the fault. `cacheUrl` is the address of the cache for
- * clients.
+ * Returns the value of `Authorization`. Throws an error that names the fault. `cacheUrl` is the address of the cache
+ * for clients.
  */
 export async function logIn(
   send: SendRequest,
@@ -45,7 +45,10 @@ export async function logIn(
   return bearer;
 }
 
-/** Compares the texts of two rejections, because a cache has one text for wrong credentials and another for missing ones. */
+/**
+ * Compares the texts of two rejections, because a cache has one text for wrong credentials and another for missing
+ * ones.
+ */
 function whyRejected(server: string, rejected: Answer, rejectedAnonymous: Answer): string {
   return rejected.body.equals(rejectedAnonymous.body)
     ? `${server} receives no credentials (${rejected.status}): the proxy in front of the cache must pass Authorization on`

@@ -21,7 +21,9 @@ const timeoutMs = 30_000;
 /** The maximum number of bytes read of a response. The checks need no more. */
 const maxBytes = 8 * 1024 * 1024;
 
-/** `base` is the URL of the cache, `ca` is PEM. Requests reject with the error of the system, of TLS, or `TimeoutError`. */
+/**
+ * `base` is the URL of the cache, `ca` is PEM. Requests reject with the error of the system, of TLS, or `TimeoutError`.
+ */
 export function createSendRequest(base: string, ca: string | undefined): SendRequest {
   return async (pathOrUrl, { method = 'GET', headers = {} } = {}) => {
     const url = new URL(pathOrUrl, base);

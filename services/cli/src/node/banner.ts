@@ -35,7 +35,10 @@ function commonFacts({ storage, redis, http: { debug } }: Config, debugUrl: stri
   ];
 }
 
-/** Returns the URL with a host name of the certificate instead of `localhost`, because the certificate is only for names. */
+/**
+ * Returns the URL with a host name of the certificate instead of `localhost`, because the certificate is only for
+ * names.
+ */
 function nameOf(url: string, { http: { tls } }: Config): string {
   const hosts = tls?.certificates.kind === 'acme' ? tls.certificates.hosts : [];
   const name = hosts.find((host) => !host.startsWith('*'));

@@ -1,5 +1,5 @@
-// Makes a process of the image run as the owner of its data. It starts as root, as registry:2 does. A volume of registry:2
-// still belongs to root, and a new volume belongs to the image's user.
+// Makes a process of the image run as the owner of its data. It starts as root, as registry:2 does. A volume of
+// registry:2 still belongs to root, and a new volume belongs to the image's user.
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StartError } from '@cistern/runtime';
@@ -18,7 +18,10 @@ export interface Owner {
   readonly gid: number;
 }
 
-/** `ownerOf` returns `undefined` for a missing path. Throws `StartError` if this process could not write the existing data. */
+/**
+ * `ownerOf` returns `undefined` for a missing path. Throws `StartError` if this process could not write the existing
+ * data.
+ */
 export function becomeOwner(
   directory: string,
   user: ProcessUser = process,
@@ -35,7 +38,8 @@ export function becomeOwner(
     user.setuid?.(owner.uid);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-    // Without the capability (`--cap-drop ALL`) root has only the permissions of others. They are enough for a new volume.
+    // Without the capability (`--cap-drop ALL`) root has only the permissions of others. They are enough for a new
+    // volume.
     if (writer !== undefined)
       throw new StartError(
         `The data in ${directory} belongs to user ${owner.uid}, and this process lacks the capability to become that user. Run the container with --user ${owner.uid}:${owner.gid}, or with --cap-add SETUID --cap-add SETGID.`,

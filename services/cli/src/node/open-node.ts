@@ -1,5 +1,5 @@
-// Opens a node without a process around it. The node handles no signals, does not exit and does not write to standard output,
-// so several nodes can run in one process.
+// Opens a node without a process around it. The node handles no signals, does not exit and does not write to standard
+// output, so several nodes can run in one process.
 import { isIPv6 } from 'node:net';
 import type { Config } from '@cistern/config';
 import type { BoundAddress, CacheNode, Listening, NodeContext } from '@cistern/runtime/process';
@@ -73,7 +73,9 @@ function urlsOf({ clients, peers, debug, console: operators }: Listening): NodeU
   };
 }
 
-/** Returns the URL of a listener for a client on this machine, for example `https://localhost:5000` or `unix:<path>`. */
+/**
+ * Returns the URL of a listener for a client on this machine, for example `https://localhost:5000` or `unix:<path>`.
+ */
 export function urlOf(address: BoundAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   const { host, port, scheme } = address;

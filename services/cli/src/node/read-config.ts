@@ -20,8 +20,8 @@ export interface DataOptions extends Pick<ConfigOptions, 'data'> {
 }
 
 /**
- * Options override the environment, and the environment overrides the file. In the image this process becomes the owner of
- * the configured data directory. Throws `ConfigError` with every problem.
+ * Options override the environment, and the environment overrides the file. In the image this process becomes the owner
+ * of the configured data directory. Throws `ConfigError` with every problem.
  */
 export function readConfig(path: string | undefined, env: Environment, options: ConfigOptions = {}): Config {
   const { addr, data } = options;
@@ -44,7 +44,9 @@ export function readConfig(path: string | undefined, env: Environment, options: 
   return config;
 }
 
-/** Returns the directory that is written on this machine, or `undefined` if the configuration names no such directory. */
+/**
+ * Returns the directory that is written on this machine, or `undefined` if the configuration names no such directory.
+ */
 function dataDirectoryOf({ storage, worker }: Config): string | undefined {
   if (storage.kind === 'filesystem') return storage.rootDirectory;
   return worker.spool.directory ?? (storage.kind === 's3' ? storage.indexDirectory : undefined);
@@ -74,8 +76,8 @@ const imageFiles: ImageFiles = {
 };
 
 /**
- * Returns the default paths of configuration and data in the image. They are those of registry:2 if its files or volumes
- * exist, so that these keep their meaning (decision 0048). The command and the configuration can override them.
+ * Returns the default paths of configuration and data in the image. They are those of registry:2 if its files or
+ * volumes exist, so that these keep their meaning (decision 0048). The command and the configuration can override them.
  */
 export function findImageDefaults(files: ImageFiles = imageFiles) {
   const isMounted = files

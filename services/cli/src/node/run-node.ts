@@ -7,14 +7,20 @@ import closeWithGrace from 'close-with-grace';
 import { destination } from 'pino';
 import { writeTogether } from '../terminal/write-together.ts';
 
-/** Signals closer together than this count as one, because Ctrl-C comes from the terminal, from npm and from the launcher. */
+/**
+ * Signals closer together than this count as one, because Ctrl-C comes from the terminal, from npm and from the
+ * launcher.
+ */
 const sameRequestMs = 500;
 /** The grace after an uncaught error is short, because a fresh process matters more than the requests in flight. */
 const graceAfterErrorMs = 2000;
 /** The time that `close` may take after the grace. */
 const closingMs = 10_000;
 
-/** Resolves when the node listens. The node runs until the process ends. Rejects, with everything closed, if it cannot start. */
+/**
+ * Resolves when the node listens. The node runs until the process ends. Rejects, with everything closed, if it cannot
+ * start.
+ */
 export async function runNode(config: Config, kind: NodeKind, { env, stdout, stderr }: Terminal): Promise<void> {
   const { log, accessLog } = openLog(config.log, stdout);
   const node = await openNode(config, kind, { env, log, accessLog });
@@ -25,8 +31,8 @@ export async function runNode(config: Config, kind: NodeKind, { env, stdout, std
 }
 
 /**
- * Collects garbage once, which blocks the process for about 60 ms. It returns memory to the kernel and shrinks the young
- * generation. Does nothing without `--expose-gc`, which the launcher and the image pass.
+ * Collects garbage once, which blocks the process for about 60 ms. It returns memory to the kernel and shrinks the
+ * young generation. Does nothing without `--expose-gc`, which the launcher and the image pass.
  */
 function collectGarbage(): void {
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
@@ -52,9 +58,9 @@ function openLog(
 }
 
 /**
- * Ends the process gracefully at the first signal and immediately at the second, and logs both. Takes over the process's
- * signals and uncaught errors permanently. Calls `close` once, which may wait `graceMs` for requests in flight. The exit
- * code is 0, or 1 if `close` rejects or an error was the reason.
+ * Ends the process gracefully at the first signal and immediately at the second, and logs both. Takes over the
+ * process's signals and uncaught errors permanently. Calls `close` once, which may wait `graceMs` for requests in
+ * flight. The exit code is 0, or 1 if `close` rejects or an error was the reason.
  */
 function closeOnSignal(log: Logger, graceMs: number, close: (graceMs: number) => Promise<void>): void {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -1,5 +1,5 @@
-// Builds the whole cache in one process: the registry's API, the cache and the admin API. In a cluster other nodes can follow
-// its fills.
+// Builds the whole cache in one process: the registry's API, the cache and the admin API. In a cluster other nodes can
+// follow its fills.
 import { openAdminAccess } from '@cistern/admin';
 import { buildConsole, buildLocalAdmin } from '@cistern/admin/local';
 import { openShared, prepareDirectories } from '@cistern/assembly';
@@ -24,7 +24,10 @@ export async function buildStandalone(config: Config, context: NodeContext): Pro
   return buildNode({ config, log, metrics, work, clients, challenges, peers, admin, console: operators });
 }
 
-/** Opens a frontend, a worker and the routes of operators. Rejects, with everything closed again, if a part cannot be opened. */
+/**
+ * Opens a frontend, a worker and the routes of operators. Rejects, with everything closed again, if a part cannot be
+ * opened.
+ */
 function assemble(config: Config, context: NodeContext) {
   return openAll(async (closers) => {
     const shared = await openShared(config, context, closers);

@@ -1,5 +1,5 @@
-// Exports a bundle from the cache of a configuration. The process pulls as clients do. Without a cluster it also fetches from
-// upstreams.
+// Exports a bundle from the cache of a configuration. The process pulls as clients do. Without a cluster it also
+// fetches from upstreams.
 import type { Config } from '@cistern/config';
 import { exportBundle, type ExportOptions, type ExportProgress } from '@cistern/bundles';
 import { createUpstreamTable, resolveImage } from '@cistern/upstream';
@@ -15,7 +15,10 @@ export interface ExportBundleOptions
   readonly images: readonly string[];
 }
 
-/** Opens the cache and closes it. Rejects as `exportBundle`, and with `name-unknown` for an image of an unknown upstream. */
+/**
+ * Opens the cache and closes it. Rejects as `exportBundle`, and with `name-unknown` for an image of an unknown
+ * upstream.
+ */
 export async function exportBundleOf(config: Config, options: ExportBundleOptions): Promise<ExportProgress> {
   const table = createUpstreamTable(config.upstreams);
   const images = options.images.map((name) => resolveImage(table, name));

@@ -37,8 +37,9 @@ export function formatTransfer(
 export type Column = string | { readonly ofNumbers: string };
 
 /**
- * Returns a table with titles in the first line. Columns fit their widest cell and are two spaces apart. Returns an empty
- * string without rows. Removes control characters from cells, because a terminal obeys those in names of upstreams and clients.
+ * Returns a table with titles in the first line. Columns fit their widest cell and are two spaces apart. Returns an
+ * empty string without rows. Removes control characters from cells, because a terminal obeys those in names of
+ * upstreams and clients.
  */
 export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return '';

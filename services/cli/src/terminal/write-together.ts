@@ -1,5 +1,5 @@
-// Writes lines together that arrive within some milliseconds. Under load, one write per turn of the event loop costs more than
-// the rest of the line, because each write wakes a thread.
+// Writes lines together that arrive within some milliseconds. Under load, one write per turn of the event loop costs
+// more than the rest of the line, because each write wakes a thread.
 
 /** The destination of the lines, in order. The bytes are not reused before `written` has counted them. */
 interface Output {
@@ -18,8 +18,8 @@ export interface WriteTogether {
 const delayMs = 10;
 const enoughBytes = 64 * 1024;
 /**
- * The number of buffers that are reused. A slower output leaves the others as garbage. Some of them become old before they
- * are written, and V8 marks its whole heap to collect them.
+ * The number of buffers that are reused. A slower output leaves the others as garbage. Some of them become old before
+ * they are written, and V8 marks its whole heap to collect them.
  */
 const maxBuffers = 8;
 /** A UTF-16 unit has at most three bytes. */

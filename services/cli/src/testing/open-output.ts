@@ -1,4 +1,5 @@
-// The standard output of a command that runs in the test's process. It is a file, because a node's log writes to a descriptor.
+// The standard output of a command that runs in the test's process. It is a file, because a node's log writes to a
+// descriptor.
 import { fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Runs a command of `cistern` in the test's process, from its arguments to its exit code. A node's signals are events of that
-// process, so only one node runs at a time.
+// Runs a command of `cistern` in the test's process, from its arguments to its exit code. A node's signals are events
+// of that process, so only one node runs at a time.
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runProgram, translateRegistryCommand } from '../run-program.ts';

@@ -1,5 +1,5 @@
-// Starts a node in the test's process, as its command does. The node does not touch signals, standard output and exit, so
-// several nodes can run at the same time.
+// Starts a node in the test's process, as its command does. The node does not touch signals, standard output and exit,
+// so several nodes can run at the same time.
 import { createLogger } from '@cistern/telemetry';
 import { nodeKinds } from '../commands/nodes.ts';
 import { openNode, type NodeUrls } from '../node/open-node.ts';
