@@ -125,7 +125,7 @@ async function openWithUsers(t: TestContext): Promise<string> {
   return url;
 }
 
-isFound('nobody logs in', 'log in', /give --user/, async (t) => ({ url: await openWithUsers(t) }));
+isFound('nobody logs in', 'log in', /pass --user/, async (t) => ({ url: await openWithUsers(t) }));
 
 isFound('a wrong password', 'log in', /rejects the user or the password/, async (t) => ({
   url: await openWithUsers(t),

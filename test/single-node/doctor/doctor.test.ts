@@ -86,7 +86,7 @@ test('missing, correct and wrong passwords are reported, for passwords and token
   for (const tokenserver of [undefined, {}]) {
     const auth = { htpasswd: { realm: 'cache', path }, ...(tokenserver && { tokenserver }) };
     const { url } = await openCistern(t, { config: { ...cacheOf(upstream), auth } });
-    assert.match((await visit(url)).findings.at(-1)?.[2] ?? '', /give --user/);
+    assert.match((await visit(url)).findings.at(-1)?.[2] ?? '', /pass --user/);
     const wrong = await visit(url, ['--user', 'ada'], { CISTERN_PASSWORD: 'wrong' });
     assert.match(wrong.findings.at(-1)?.[2] ?? '', /rejects the user or the password/);
     const correct = await visit(url, ['--user', 'ada'], { CISTERN_PASSWORD: 'right' });
