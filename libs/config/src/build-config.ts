@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { accessSection, buildAccess, type AccessConfig } from './sections/access.ts';
 import { adminSection, buildAdmin, type AdminConfig } from './sections/admin.ts';
 import { auditSection } from './sections/audit.ts';
-import { authSection, buildAuth, checkNoVerified, type AuthConfig } from './sections/auth.ts';
+import { authSection, buildAuth, checkVerifyWithoutAuth, type AuthConfig } from './sections/auth.ts';
 import { buildCluster, checkCluster, clusterSection, type ClusterConfig } from './sections/cluster.ts';
 import type { SectionContext } from './sections/context.ts';
 import { buildHealth, healthSection, type HealthConfig } from './sections/health.ts';
@@ -104,7 +104,7 @@ export function buildConfig(values: SectionValues, context: SectionContext): Par
     webhooks: webhooks && table && buildWebhooks(webhooks.value, table, context),
     admin: admin && buildAdmin(admin.value, isPresent('redis'), context),
   };
-  if (config.auth && table) checkNoVerified(config.auth, table, context);
+  if (config.auth && table) checkVerifyWithoutAuth(config.auth, table, context);
   const storesInMemory = storage?.value.inmemory !== undefined;
   checkCluster({ storesInMemory, workerPort: config.worker?.address.port }, context);
   return config as Partial<Omit<Config, 'warnings'>>;

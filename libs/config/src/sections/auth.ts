@@ -88,7 +88,7 @@ export function buildAuth(auth: z.output<typeof authSection>, context: SectionCo
 }
 
 /** Reports `access: verify` together with `auth`: the one Authorization header cannot be for us and for an upstream. */
-export function checkNoVerified(
+export function checkVerifyWithoutAuth(
   auth: AuthConfig,
   upstreams: readonly Pick<UpstreamConfig, 'name' | 'rememberAccessMs'>[],
   context: SectionContext,

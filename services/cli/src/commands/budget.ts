@@ -19,9 +19,9 @@ function describeBudget({ accounts }: BudgetList): string {
   const columns = [
     'UPSTREAM',
     'ACCOUNT',
-    { ofNumbers: 'REMAINING' },
-    { ofNumbers: 'LIMIT' },
-    { ofNumbers: 'RESERVE' },
+    { numeric: 'REMAINING' },
+    { numeric: 'LIMIT' },
+    { numeric: 'RESERVE' },
     'RESETS BY',
     'BACKED OFF UNTIL',
   ];

@@ -61,13 +61,13 @@ async function watch(fetchFills: () => Promise<FillList>, stdout: Terminal['stdo
 const columns = [
   'REPOSITORY',
   'BLOB',
-  { ofNumbers: 'DONE' },
-  { ofNumbers: 'OF' },
-  { ofNumbers: '%' },
-  { ofNumbers: 'PER SECOND' },
-  { ofNumbers: 'REMAINING' },
-  { ofNumbers: 'READERS' },
-  { ofNumbers: 'ELAPSED' },
+  { numeric: 'DONE' },
+  { numeric: 'OF' },
+  { numeric: '%' },
+  { numeric: 'PER SECOND' },
+  { numeric: 'REMAINING' },
+  { numeric: 'READERS' },
+  { numeric: 'ELAPSED' },
   'NODE',
 ];
 /** Enough characters of a digest to distinguish blobs. */

@@ -17,11 +17,11 @@ export function addJobs(program: Command, terminal: Terminal): void {
 function describeJobs({ queues, failures }: JobList): string {
   const columns = [
     'QUEUE',
-    { ofNumbers: 'WAITING' },
-    { ofNumbers: 'ACTIVE' },
-    { ofNumbers: 'DELAYED' },
-    { ofNumbers: 'FAILED' },
-    { ofNumbers: 'OLDEST' },
+    { numeric: 'WAITING' },
+    { numeric: 'ACTIVE' },
+    { numeric: 'DELAYED' },
+    { numeric: 'FAILED' },
+    { numeric: 'OLDEST' },
   ];
   const rows = queues.map(({ name, waiting, active, delayed, failed, oldestWaitingMs }) => [
     name,

@@ -33,7 +33,7 @@ function describeOverview({ version, parts, cache, fills, since, requests, bytes
   const rows = [
     ['cistern', version],
     ...Object.entries(parts),
-    ['cached', `${cache.blobs} blobs, ${formatBytes(cache.bytes)}${ofMost(cache.maxBytes)}`],
+    ['cached', `${cache.blobs} blobs, ${formatBytes(cache.bytes)}${describeLimit(cache.maxBytes)}`],
     ['since', formatTime(since)],
     ['requests', `${total}${share}: ${hits} hit, ${joined} joined, ${stale} stale, ${revalidated} revalidated`],
     ['', `${misses} missed, ${errors} failed`],
@@ -48,7 +48,7 @@ function describeOverview({ version, parts, cache, fills, since, requests, bytes
   return rows.map(([name = '', value = '']) => `${name.padEnd(9)}  ${value}\n`).join('');
 }
 
-function ofMost(maxBytes: number | null): string {
+function describeLimit(maxBytes: number | null): string {
   return maxBytes === null ? '' : `, limit ${formatBytes(maxBytes)}`;
 }
 
@@ -57,11 +57,11 @@ function describeNodes(nodes: NodeList['nodes'], nowMs: number): string {
     'NODE',
     'ROLE',
     'VERSION',
-    { ofNumbers: 'UP' },
-    { ofNumbers: 'REQUESTS' },
-    { ofNumbers: 'JOBS' },
-    { ofNumbers: 'FILLS' },
-    { ofNumbers: 'MEMORY' },
+    { numeric: 'UP' },
+    { numeric: 'REQUESTS' },
+    { numeric: 'JOBS' },
+    { numeric: 'FILLS' },
+    { numeric: 'MEMORY' },
   ];
   const rows = nodes.map(({ name, role, version, startedAt, inFlight, jobs, fills, rssBytes }) => [
     name,

@@ -1,6 +1,6 @@
 // Checks a cache for everything that clients need, in the order of their requests. Reports each finding immediately.
 import { type Digest, digestOf, manifestAcceptHeader, parseManifest } from '@cistern/oci';
-import { explainFailure, wellBehaved } from './explain-failure.ts';
+import { explainFailure, checkResponse } from './explain-failure.ts';
 import { type Account, logIn } from './log-in.ts';
 import type { Answer, RequestOptions, SendRequest } from './send-request.ts';
 
@@ -127,7 +127,7 @@ const manifestPath = ({ repository, tag, upstream }: Target) => `/v2/${repositor
 
 async function getManifest(client: Client): CheckResult<Answer> {
   const { upstream } = client;
-  const answer = wellBehaved(await client.get(manifestPath(client)), 200);
+  const answer = checkResponse(await client.get(manifestPath(client)), 200);
   const named = answer.headers['x-cistern-upstream'];
   if (named !== upstream) throw new Error(`?ns=${upstream} leads to ${named ?? 'a server that is not Cistern'}`);
   const digest = answer.headers['docker-content-digest'];
@@ -136,7 +136,7 @@ async function getManifest(client: Client): CheckResult<Answer> {
 }
 
 async function compareHead(client: Client, manifest: Answer): CheckResult<Answer> {
-  const answer = wellBehaved(await client.get(manifestPath(client), { method: 'HEAD' }), 200);
+  const answer = checkResponse(await client.get(manifestPath(client), { method: 'HEAD' }), 200);
   for (const name of ['content-type', 'content-length', 'docker-content-digest'])
     if (answer.headers[name] !== manifest.headers[name])
       throw new Error(
@@ -147,7 +147,7 @@ async function compareHead(client: Client, manifest: Answer): CheckResult<Answer
 
 async function getManifestByPath({ get, upstream, repository, tag }: Client): CheckResult<Answer> {
   const answer = await get(`/v2/${upstream}/${repository}/manifests/${tag}`);
-  return [wellBehaved(answer, 200), `/${upstream}/… works, for podman and for names with the cache`];
+  return [checkResponse(answer, 200), `/${upstream}/… works, for podman and for names with the cache`];
 }
 
 /** Returns the first blob of the image, or of the first image of an index. */
@@ -173,9 +173,9 @@ async function getRange({ get, send, upstream, repository }: Client, blob: Diges
         `clients are redirected to ${new URL(location).host} for blobs, and this machine cannot reach it (${explainFailure(error)}): set storage.redirect.endpoint to a reachable address, or disable storage.redirect`,
       );
     });
-    return [wellBehaved(there, 206), `from the store, ${new URL(location).host}`];
+    return [checkResponse(there, 206), `from the store, ${new URL(location).host}`];
   }
-  wellBehaved(answer, 206);
+  checkResponse(answer, 206);
   if (!answer.headers['content-range']?.startsWith('bytes 0-1/'))
     throw new Error('its Content-Range does not match the requested range');
   return [answer, `${answer.headers['content-range'] ?? ''}, ${answer.headers['x-cache'] ?? ''}`];

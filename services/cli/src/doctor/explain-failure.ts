@@ -43,7 +43,7 @@ export function explainFailure(error: unknown): string {
 }
 
 /** Returns the response if it has this status and arrived unchanged. Throws an error that names the fault. */
-export function wellBehaved(answer: Answer, status: number): Answer {
+export function checkResponse(answer: Answer, status: number): Answer {
   const { 'content-encoding': encoding, 'content-length': length } = answer.headers;
   if (answer.status !== status) throw new Error(describe(answer, status));
   if (encoding !== undefined)

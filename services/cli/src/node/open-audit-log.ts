@@ -38,7 +38,7 @@ export async function openAuditLog(path: string, log: Logger): Promise<AuditLog>
  * Adds an entry for a command that an operator runs alongside the running nodes. `what` is the command, and `wish` is
  * its arguments without secrets. Does nothing if the configuration has no `audit.path`.
  */
-export async function noteInAudit(
+export async function addAuditEntry(
   { audit: { path } }: Pick<Config, 'audit'>,
   { what, wish, log }: { readonly what: string; readonly wish: object; readonly log: Logger },
 ): Promise<void> {

@@ -5,7 +5,7 @@ import type { Terminal } from '../terminal/terminal.ts';
 import { createLogger, type Logger } from '@cistern/telemetry';
 import closeWithGrace from 'close-with-grace';
 import { destination } from 'pino';
-import { writeTogether } from '../terminal/write-together.ts';
+import { createLineBuffer } from '../terminal/create-line-buffer.ts';
 
 /**
  * Signals closer together than this count as one, because Ctrl-C comes from the terminal, from npm and from the
@@ -47,7 +47,7 @@ function openLog(
   process.once('exit', () => output.flush());
   const stdout = destination({ fd, sync: false, contentMode: 'buffer' });
   // pino's types allow only strings.
-  const output = writeTogether({ write: (bytes) => stdout.write(bytes as unknown as string) });
+  const output = createLineBuffer({ write: (bytes) => stdout.write(bytes as unknown as string) });
   stdout.on('write', output.written);
   return {
     log: createLogger({ level, formatter, fields, destination: output }),

@@ -14,7 +14,7 @@ test('formatDuration uses one unit', () => {
 });
 
 test('columns fit their widest cell, numbers are right-aligned, and cells contain no control characters', () => {
-  const columns = ['NODE', { ofNumbers: 'BYTES' }, 'STATE'];
+  const columns = ['NODE', { numeric: 'BYTES' }, 'STATE'];
   assert.equal(
     formatTable(columns, [
       ['worker-1', '7', 'ok'],

@@ -33,8 +33,8 @@ export function formatTransfer(
   return `${formatBytes(bytesDone)} of ${formatBytes(bytes)}, ${formatBytes(rate)}/s`;
 }
 
-/** The title of a column. `ofNumbers` marks a right-aligned column of numbers. */
-export type Column = string | { readonly ofNumbers: string };
+/** The title of a column. `numeric` marks a right-aligned column of numbers. */
+export type Column = string | { readonly numeric: string };
 
 /**
  * Returns a table with titles in the first line. Columns fit their widest cell and are two spaces apart. Returns an
@@ -51,7 +51,7 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
 }
 
 function titleOf(column: Column): string {
-  return typeof column === 'string' ? column : column.ofNumbers;
+  return typeof column === 'string' ? column : column.numeric;
 }
 
 function withoutControls(text: string): string {

@@ -6,7 +6,7 @@ interface Output {
   write(bytes: Buffer): unknown;
 }
 
-export interface WriteTogether {
+export interface LineBuffer {
   write(text: string): void;
   /** Reports that so many more bytes have left the process. */
   written(bytes: number): void;
@@ -25,8 +25,8 @@ const maxBuffers = 8;
 /** A UTF-16 unit has at most three bytes. */
 const maxBytesOf = (text: string) => text.length * 3;
 
-/** Encodes lines immediately, because every garbage collection would move waiting strings. */
-export function writeTogether(output: Output): WriteTogether {
+/** Creates a buffer of lines. It encodes them immediately, because every garbage collection would move waiting strings. */
+export function createLineBuffer(output: Output): LineBuffer {
   let waiting: Buffer | undefined;
   let used = 0;
   let timer: NodeJS.Timeout | undefined;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { writeTogether } from './write-together.ts';
+import { createLineBuffer } from './create-line-buffer.ts';
 
 test('lines within the delay are written together, in order and once', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const written: string[] = [];
-  const lines = writeTogether({ write: (bytes) => void written.push(bytes.toString()) });
+  const lines = createLineBuffer({ write: (bytes) => void written.push(bytes.toString()) });
   lines.write('one\n');
   t.mock.timers.tick(9);
   lines.write('two\n');
@@ -22,7 +22,7 @@ test('lines within the delay are written together, in order and once', (t) => {
 test('a full buffer is written without delay, and a long line unbuffered', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const written: string[] = [];
-  const lines = writeTogether({ write: (bytes) => void written.push(bytes.toString()) });
+  const lines = createLineBuffer({ write: (bytes) => void written.push(bytes.toString()) });
   for (let line = 0; line < 1000; line += 1) lines.write(`${'x'.repeat(99)}\n`);
   assert.equal(written.length, 1);
   lines.write(`${'ö'.repeat(100_000)}\n`);
@@ -35,7 +35,7 @@ test('a full buffer is written without delay, and a long line unbuffered', (t) =
 test('a buffer is reused only after its lines have been written', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const passed: Buffer[] = [];
-  const lines = writeTogether({ write: (bytes) => void passed.push(bytes) });
+  const lines = createLineBuffer({ write: (bytes) => void passed.push(bytes) });
   const memories = () => new Set(passed.map(({ buffer }) => buffer)).size;
   const writeLine = (text: string) => {
     lines.write(text);
