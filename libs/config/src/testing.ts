@@ -19,7 +19,7 @@ export function load(text: string | undefined, { env = {}, files = {} }: Given =
       // The name may be any text, even `valueOf`.
       const named = Object.hasOwn(files, path) ? files[path] : undefined;
       const content = path === 'config.yml' ? text : named;
-      if (content === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+      if (content === undefined) throw Object.assign(new Error('the file does not exist'), { code: 'ENOENT' });
       return content;
     },
     defaults: { rootDirectory: '/default-root' },

@@ -10,7 +10,7 @@ test('all callers of spend share the bandwidth', async () => {
   const bandwidth = createBandwidth(1_000_000);
   const startedAtMs = performance.now();
   await Promise.all([1, 2, 3].map(() => bandwidth.spend(100_000, isIdle, signal)));
-  // A timer may be a little early.
+  // A timer may fire a little early.
   assert.ok(performance.now() - startedAtMs > 290);
 });
 

@@ -147,7 +147,7 @@ for (const [signal, code] of [
   ['SIGKILL', 137],
 ] as const)
   for (const asChild of [true, false])
-    test(`${signal} reaches the pinned Node ${asChild ? 'as a child' : 'in place'}, and its end is reported`, async (t) => {
+    test(`${signal} reaches the pinned Node ${asChild ? 'as a child' : 'in place'}, and its exit is reported`, async (t) => {
       const project = openProject(
         t,
         `for (const s of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(s, () => process.exit(5));

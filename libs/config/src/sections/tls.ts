@@ -121,7 +121,7 @@ function checkKeyPair(certificate: string, key: string, context: SectionContext)
   const leaf = read('certificate', 'contains no certificate in PEM', () => new X509Certificate(certificate));
   const privateKey = read('key', 'contains no private key in PEM without a passphrase', () => createPrivateKey(key));
   if (leaf !== undefined && privateKey !== undefined && !leaf.checkPrivateKey(privateKey))
-    context.report(`${path}.key`, 'is not the key of http.tls.certificate');
+    context.report(`${path}.key`, 'does not match http.tls.certificate: set both to files of one key pair');
 }
 
 /** Adds all suites of TLS 1.3, which are all secure, to a list that names only suites of TLS 1.2, as in registry:2. */

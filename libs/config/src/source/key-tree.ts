@@ -62,7 +62,7 @@ function nodeOf(schema: z.ZodType, fallback?: unknown): KeyNode {
 
 function hang(node: KeyNode, [key = '', ...rest]: readonly string[], row: UnsupportedKey): void {
   if (node.kind === 'map') return hang(node.item, rest, row);
-  if (node.kind !== 'section') throw new Error(`no place for ${row.path} in the schema`);
+  if (node.kind !== 'section') throw new Error(`the schema has no section for ${row.path}`);
   const child = node.children.get(key);
   if (rest.length > 0) {
     const next: KeyNode = child ?? { kind: 'section', doc: undefined, children: new Map() };

@@ -19,7 +19,7 @@ export interface HealthOptions {
   readonly metricsPath?: string | undefined;
   /** Whether it listens on loopback. If so, a request with another machine's name gets no metrics and no reasons. */
   readonly isLoopbackOnly?: boolean;
-  /** A check that takes longer has failed. */
+  /** The timeout of a check. */
   readonly checkLimitMs?: number;
 }
 

@@ -48,7 +48,7 @@ export interface PeriodicCheckOptions {
    * healthy.
    */
   readonly threshold: number;
-  /** A check that takes longer has failed. */
+  /** The timeout of a check. */
   readonly limitMs?: number;
 }
 

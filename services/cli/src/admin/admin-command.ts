@@ -28,7 +28,7 @@ export interface Report<Answer> {
   readonly description: string;
   /** The route of the admin API. */
   readonly path: string;
-  /** Returns lines, the last one ended. */
+  /** Returns lines, ended by a line break. */
   describe(answer: Answer): string;
 }
 
@@ -43,7 +43,7 @@ export function addReport<Answer>(program: Command, terminal: Terminal, report: 
     );
 }
 
-/** `describe` returns lines, the last one ended. */
+/** Prints a response as JSON or as lines of `describe`, which end with a line break. */
 export function printAnswer<Answer>(
   { stdout }: Terminal,
   { json }: ReportOptions,

@@ -62,5 +62,5 @@ function clientHints(url: string, { upstreams }: Config): string {
     ],
     ['by name', `${host}/${name}/<repository>:<tag>`],
   ]);
-  return `Point clients at it (the README has more):\n${hints}`;
+  return `Point clients at it (see the README for more):\n${hints}`;
 }
