@@ -6,7 +6,7 @@ import { chooseSecret, readNamedFile, type SectionContext } from './context.ts';
 
 export const credentialEntry = openSection('One account.', {
   username: text('The account to pull with.').optional(),
-  password: secret('Its password or token.').optional(),
+  password: secret('The password or token of the account.').optional(),
   passwordfile: filePath('A file with the password. It may change at any time.').optional(),
   dockerconfig: filePath(
     "docker's `config.json`, with its credential helpers, instead of a user name and a password. It may change at any time.",

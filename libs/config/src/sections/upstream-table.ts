@@ -18,7 +18,7 @@ export const proxySection = section(
   {
     remoteurl: registryUrl('The URL of the registry.').optional(),
     username: text('The account to pull with.').optional(),
-    password: secret('Its password or token.').optional(),
+    password: secret('The password or token of the account.').optional(),
     exec: openSection('A credential helper instead of a user name and a password, as in registry 3.x.', {
       command: program('The name or path of the program. It runs with the argument `get`.'),
       lifetime: duration({

@@ -36,7 +36,7 @@ const upstreamEntry = openSection('One upstream registry.', {
     default: '`true` for `docker.io`, or for the only upstream',
   }).optional(),
   username: text('The account to pull with.').optional(),
-  password: secret('Its password or token.').optional(),
+  password: secret('The password or token of the account.').optional(),
   passwordfile: filePath('A file with the password. It may change at any time.').optional(),
   credentials: mapOf(
     'Further accounts, by a name for metrics and logs. The account with the most remaining pulls is used, among those that may pull.',

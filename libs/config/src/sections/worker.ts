@@ -23,14 +23,14 @@ export const workerSection = section('The workers, which fetch from upstreams.',
       default: "the store's directory; with S3 a temporary one",
     }).optional(),
     maxbytes: size(
-      'The maximum size of all fetches together, also limited by the file system. A larger blob is spooled in parts. A filesystem store keeps the bodies itself.',
+      'The maximum space of all fetches together, also limited by the file system. A larger blob is spooled in parts. A filesystem store keeps the bodies itself.',
     ).prefault('20GiB'),
-    perfill: size('The maximum size of one fetch.').prefault('1GiB'),
+    perfill: size('The maximum space of one fetch. A larger blob is spooled in parts.').prefault('1GiB'),
   }),
   rangefill: section('Ranges of blobs that are not cached yet, as lazy-pulling clients request them.', {
-    maxbytes: size('A request for a small range of a larger blob fetches only the range, not the whole blob.').prefault(
-      '1GiB',
-    ),
+    maxbytes: size(
+      'The maximum size of a blob that is fetched completely for a request of a small range. Of a larger blob only the range is fetched.',
+    ).prefault('1GiB'),
   }),
   concurrency: wholeNumber('The maximum number of concurrent fetches for waiting clients.', {
     min: 1,

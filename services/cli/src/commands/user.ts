@@ -20,7 +20,7 @@ export function addUser(program: Command, terminal: Terminal): void {
     .argument(...file)
     .argument('<name>', 'name of the user')
     .description(
-      'Add a user, or change the password of one. It is read from a prompt, or from the first line of standard input',
+      'Add a user or change a password. The password is read from a prompt, or from the first line of standard input',
     )
     .action((path: string, name: string) => add(path, name, terminal));
   user
