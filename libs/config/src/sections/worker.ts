@@ -29,7 +29,7 @@ export const workerSection = section('The workers, which fetch from upstreams.',
   }),
   rangefill: section('Ranges of blobs that are not cached yet, as lazy-pulling clients request them.', {
     maxbytes: size(
-      'The maximum size of a blob that is fetched completely for a request of a small range. Of a larger blob only the range is fetched.',
+      'The maximum size of a blob that is fetched completely for a request of a small range. If the blob is larger, only the range is fetched.',
     ).prefault('1GiB'),
   }),
   concurrency: wholeNumber('The maximum number of concurrent fetches for waiting clients.', {
