@@ -45,13 +45,13 @@ async function startCluster(t: TestContext, clocks: Readonly<Record<string, numb
   return { upstream, first, push, get };
 }
 
-for (const [who, clocks] of Object.entries({
+for (const [node, clocks] of Object.entries({
   'a worker that is an hour ahead': { 'worker-1': hourMs },
   'a worker that is an hour behind': { 'worker-1': -hourMs },
   'a frontend that is an hour ahead': { 'frontend-1': hourMs },
   'a frontend that is an hour behind': { 'frontend-1': -hourMs },
 }))
-  test(`${who} makes nothing older or younger than it is`, async (t) => {
+  test(`${node} does not change the age of cached content`, async (t) => {
     const { push, upstream, first, get } = await startCluster(t, clocks);
     for (const path of ['manifests/latest', 'tags/list']) assert.equal((await get(0, path)).cache, 'MISS');
     await delay(30_000);

@@ -58,25 +58,27 @@ function remoteMember(target: object, link: RemoteLink, { step, key, value }: Me
   const call: Call = (...given) => Reflect.apply(value, target, given);
   if (remembering.has(key)) return () => undefined;
   if (ownKnowledge.has(step)) return () => runAs(undefined, call);
-  if (silent.has(key)) return (...given: unknown[]) => void ask(link, step, () => call(...given)).catch(() => {});
+  if (silent.has(key))
+    return (...given: unknown[]) => void callRemote(link, step, () => call(...given)).catch(() => {});
   if (walks.has(step)) return (...given: unknown[]) => walk(link, step, () => call(...given) as AsyncIterable<unknown>);
-  return (...given: unknown[]) => ask(link, step, () => call(...given.map((one) => handedOver(link, step, one))));
+  return (...given: unknown[]) =>
+    callRemote(link, step, () => call(...given.map((one) => wrapArgument(link, step, one))));
 }
 
-async function ask(link: RemoteLink, step: string, work: () => unknown): Promise<unknown> {
+async function callRemote(link: RemoteLink, step: string, work: () => unknown): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const { owner } = link;
-  const hear = (delayMs: number, listen: () => void) => plan(delayMs, listen, { owner, label: `${step} heard` });
-  const fail = (delayMs: number) => hear(delayMs, () => reject(link.failure(step)));
+  const deliver = (delayMs: number, receive: () => void) => plan(delayMs, receive, { owner, label: `${step} heard` });
+  const fail = (delayMs: number) => deliver(delayMs, () => reject(link.failure(step)));
   const answer = async () => {
     try {
       const result = await runAs(undefined, work);
       if (owner.state === 'dead') return endSubscription(result);
       // Before it is heard: what a process that is killed now has subscribed to ends too.
-      const back = handedBack(link, step, result);
-      hear(link.latencyMs(), () => resolve(back));
+      const back = wrapResult(link, step, result);
+      deliver(link.latencyMs(), () => resolve(back));
     } catch (error) {
-      hear(link.latencyMs(), () => reject(error));
+      deliver(link.latencyMs(), () => reject(error));
     }
     return undefined;
   };
@@ -105,16 +107,18 @@ function endSubscription(result: unknown): void {
 }
 
 async function* walk(link: RemoteLink, step: string, begin: () => AsyncIterable<unknown>) {
-  const iterator = (await ask(link, step, async () => begin()[Symbol.asyncIterator]())) as AsyncIterator<unknown>;
+  const iterator = (await callRemote(link, step, async () =>
+    begin()[Symbol.asyncIterator](),
+  )) as AsyncIterator<unknown>;
   for (;;) {
-    const next = (await ask(link, `${step}.next`, async () => iterator.next())) as IteratorResult<unknown>;
+    const next = (await callRemote(link, `${step}.next`, async () => iterator.next())) as IteratorResult<unknown>;
     if (next.done === true) return;
     yield next.value;
   }
 }
 
 /** A listener is called in its process's own time, or not at all. */
-function handedOver(link: RemoteLink, step: string, value: unknown): unknown {
+function wrapArgument(link: RemoteLink, step: string, value: unknown): unknown {
   if (isBody(value)) return { ...value, open: () => readAs(link.owner, value.open()) };
   if (typeof value !== 'function') return value;
   return (...given: unknown[]) => {
@@ -126,7 +130,7 @@ function handedOver(link: RemoteLink, step: string, value: unknown): unknown {
   };
 }
 
-function handedBack(link: RemoteLink, step: string, value: unknown): unknown {
+function wrapResult(link: RemoteLink, step: string, value: unknown): unknown {
   if (typeof value === 'function') return endOnce(link, value as () => void);
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Array.isArray(value)) return value;
   if (Symbol.asyncIterator in value) return value;

@@ -70,16 +70,16 @@ test('a job that its worker is killed over again and again ends as overloaded', 
 
 test('a killed client adds no lost job again', async () => {
   const queue = open(1);
-  const [asker, doomed] = [createOwner('asker'), createOwner('doomed')];
+  const [client, doomed] = [createOwner('client'), createOwner('doomed')];
   queue.join(doomed, completeHandlers({ 'revalidate-tag': hold }));
   const options = { dedupKey: 'a', class: 'interactive', timeoutMs: 60_000 } as const;
   queue
-    .connect(asker)
+    .connect(client)
     .run('revalidate-tag', tagJob('v1'), options)
     .catch(() => {});
   await delay(1_000);
   killProcess(doomed);
-  killProcess(asker);
+  killProcess(client);
   assert.equal(queue.size, 1);
   await delay(10_000);
   assert.equal(queue.size, 0);

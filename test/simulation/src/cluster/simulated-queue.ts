@@ -6,7 +6,7 @@ import type { Owner } from '../world/owner.ts';
 import { cancel, plan } from '../world/schedule.ts';
 import { type BoardOptions, createJobBoard } from './queue/job-board.ts';
 import { joinQueue } from './queue/join-queue.ts';
-import type { JobAsk } from './queue/queued-job.ts';
+import type { JobRequest } from './queue/queued-job.ts';
 
 export interface SimulatedQueue {
   /** As a process has it that asks, before the network. */
@@ -20,7 +20,7 @@ export interface SimulatedQueue {
 }
 
 /** These as in the BullMQ adapter. */
-const lookEveryMs = 500;
+const pollMs = 500;
 const maxLost = 2;
 
 export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
@@ -28,33 +28,33 @@ export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
   const board = createJobBoard(options);
 
   /** An asker looks now and then what has become of its job. */
-  const looked = (owner: Owner | undefined) =>
-    new Promise<void>((resolve) => plan(random.fraction() * lookEveryMs, resolve, { owner, label: 'job looked at' }));
+  const polled = (owner: Owner | undefined) =>
+    new Promise<void>((resolve) => plan(random.fraction() * pollMs, resolve, { owner, label: 'job looked at' }));
 
   const run = async <N extends JobName>(
     owner: Owner | undefined,
-    ask: JobAsk,
+    request: JobRequest,
     { timeoutMs, signal, joins }: RunOptions,
   ): Promise<JobResult<N>> => {
     signal?.throwIfAborted();
     const over = Promise.withResolvers<never>();
     over.promise.catch(() => {});
-    const tooLate = () => over.reject(overloaded(`A "${ask.name}" job did not end within ${timeoutMs} ms.`));
+    const tooLate = () => over.reject(overloaded(`A "${request.name}" job did not end within ${timeoutMs} ms.`));
     const late = plan(timeoutMs, tooLate, { owner: undefined, label: 'job late' });
     const onAbort = () => over.reject(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const running = joins === 'waiting' ? board.find(ask) : undefined;
+      const running = joins === 'waiting' ? board.find(request) : undefined;
       if (running?.turn !== undefined) await Promise.race([running.outcome.promise, over.promise]);
       for (let lost = 0; lost <= maxLost; lost += 1) {
-        const outcome = await Promise.race([board.take(ask).outcome.promise, over.promise]);
+        const outcome = await Promise.race([board.take(request).outcome.promise, over.promise]);
         if (outcome !== 'lost') {
           if ('error' in outcome) throw outcome.error;
           return outcome.result;
         }
-        await Promise.race([looked(owner), over.promise]);
+        await Promise.race([polled(owner), over.promise]);
       }
-      throw overloaded(`The workers that did this "${ask.name}" job were lost before its end.`);
+      throw overloaded(`The workers that did this "${request.name}" job were lost before its end.`);
     } finally {
       cancel(late);
       signal?.removeEventListener('abort', onAbort);
@@ -66,10 +66,10 @@ export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
       async add(name, payload, { dedupKey, class: jobClass, traceparent, triedBy }) {
         board.take({ name, payload, dedupKey, class: jobClass, traceparent, triedBy });
       },
-      async run<N extends JobName>(name: N, payload: JobAsk['payload'], given: RunOptions) {
+      async run<N extends JobName>(name: N, payload: JobRequest['payload'], given: RunOptions) {
         const { dedupKey, class: jobClass, traceparent, triedBy } = given;
-        const ask: JobAsk = { name, payload, dedupKey, class: jobClass, traceparent, triedBy };
-        return run<N>(owner, ask, given);
+        const request: JobRequest = { name, payload, dedupKey, class: jobClass, traceparent, triedBy };
+        return run<N>(owner, request, given);
       },
     }),
     join: (owner, handlers, place) => joinQueue(board, owner, { handlers, place, latencyMs }),

@@ -84,7 +84,7 @@ export async function startProcess<T extends Closable>(
         if (owner.state === 'dead') return [];
         await runAs(owner, () => current.close(graceMs));
         await pause(lingerMs);
-        const left = leftOf(owner).map((what) => `${name} leaves ${what}`);
+        const left = leftOf(owner).map((leftover) => `${name} leaves ${leftover}`);
         die();
         return left;
       },

@@ -58,7 +58,7 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
     busy.delete(process);
   };
 
-  const while_ = async (fault: PlannedFault, begin: () => void, end: () => void) => {
+  const during = async (fault: PlannedFault, begin: () => void, end: () => void) => {
     trace(fault.kind);
     begin();
     await pause(fault.lastsMs);
@@ -108,12 +108,12 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
       const ways = [pair.join(' '), pair.toReversed().join(' ')];
       counts.takeOvers += 1;
       const cut = () => ways.forEach((way) => weather.cut.add(way));
-      const mend = () => ways.forEach((way) => weather.cut.delete(way));
-      return while_(fault, cut, mend);
+      const repair = () => ways.forEach((way) => weather.cut.delete(way));
+      return during(fault, cut, repair);
     },
     'index away': (fault) => {
       counts.takeOvers += 1;
-      return while_(
+      return during(
         fault,
         () => (weather.indexFails = fault.degree > 0.5 ? 1 : fault.degree),
         () => (weather.indexFails = 0),
@@ -129,7 +129,7 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
     'store away': (fault) => {
       const { s3 } = cluster.store;
       if (s3 === undefined)
-        return while_(
+        return during(
           fault,
           () => (weather.storeFails = fault.degree > 0.5 ? 1 : fault.degree),
           () => (weather.storeFails = 0),
@@ -148,7 +148,7 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
       damage(fault.degree);
     },
     'announcements lost': (fault) =>
-      while_(
+      during(
         fault,
         () => (weather.losesMessages = fault.degree),
         () => (weather.losesMessages = 0),

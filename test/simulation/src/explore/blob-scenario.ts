@@ -10,7 +10,7 @@ import { type Random, createRandom } from '../world/random.ts';
 import { applyFaults } from './apply-faults.ts';
 import { blobFaults, readerFaults, type FaultKind, kindsOf, type PlannedFault, planFaults } from './fault-plan.ts';
 import { pause } from '../cluster/pause.ts';
-import { checkCommits, comesBack, judge, judgeRest, judgeUpstream, type Outcome, servesNow } from './judge-blobs.ts';
+import { checkCommits, checkRefetch, judge, judgeRest, judgeUpstream, type Outcome, servesNow } from './judge-blobs.ts';
 import { type BlobReading, readBlob } from './read-blob.ts';
 import type { Run, Scenario } from './run-world.ts';
 import { sampleBytes } from './sample-bytes.ts';
@@ -142,8 +142,8 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const lateMs = (lateChunkMs / 2) * Math.ceil(bytes.length / chunkBytes);
   const count = 2 + random(3);
   const readers = Array.from({ length: isLate ? count + leastOfLate.readers : count }, async (_, i) => {
-    const comesLate = i >= count;
-    await pause(random(comesLate ? lateMs : faults.length === 0 ? 3_000 : 9_000));
+    const startsLate = i >= count;
+    await pause(random(startsLate ? lateMs : faults.length === 0 ? 3_000 : 9_000));
     const frontend = random.pick(cluster.frontends);
     const isStranger = random.chance(0.08);
     const leavesAfterMs =
@@ -151,13 +151,13 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     const leavesAfterChunks = has('clients leave') && random.chance(0.2) ? random(4) : undefined;
     const stop = has('clients stop') && random.chance(0.6) ? { afterChunks: random(6), ms: random(stopMs) } : undefined;
     const slowness = has('clients slow') ? 0.3 : 0.02;
-    const wanted = comesLate ? bytes : random.pick(blobs);
+    const wanted = startsLate ? bytes : random.pick(blobs);
     const read = () =>
       readBlob(frontend.cache, {
         key: isStranger ? stranger : random.pick(holders),
         digest: digestOnce(wanted),
         bytes: wanted,
-        reads: comesLate ? ['whole'] : chooseReads(random, wanted.length),
+        reads: startsLate ? ['whole'] : chooseReads(random, wanted.length),
         leavesAfterMs,
         leavesAfterChunks,
         stop,
@@ -168,10 +168,10 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
     const outcome = await endsWith(frontend.owner, runAs(frontend.owner, read));
     const why = outcome.result === 'error' ? ` ${(outcome.error as Error).message}` : '';
     trace(`reader ${i} at ${frontend.name}: ${outcome.result}${why}`);
-    const mayLie = has('upstream lies');
-    const mayMissay = mayLie || has('damage stored');
+    const maySendWrong = has('upstream lies');
+    const mayReadWrong = maySendWrong || has('damage stored');
     const mayFail = isStranger || !isOfReadersAlone;
-    judge(outcome, { isStranger, mayLie, mayMissay, mayFail, problem, name: `reader ${i}` });
+    judge(outcome, { isStranger, maySendWrong, mayReadWrong, mayFail, problem, name: `reader ${i}` });
   });
   await Promise.all(readers);
   await Promise.all([applied.end(), spools.settle()]);
@@ -194,7 +194,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
       await servesNow(frontend, { key: holders[0]!, digest: digestOnce(blob), bytes: blob, segmentBytes }, problem);
   spools.end();
   if (bytes.length < largeSize)
-    await comesBack(cluster, { key: holders[0]!, digest, bytes, segmentBytes }, { callMs: weather.callMs, problem });
+    await checkRefetch(cluster, { key: holders[0]!, digest, bytes, segmentBytes }, { callMs: weather.callMs, problem });
   await pause(quietMs);
   for (const blob of blobs) await judgeRest(cluster, digestOnce(blob), problem);
   const isStopped = has('kill worker') || has('terminate worker');

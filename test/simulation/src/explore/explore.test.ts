@@ -37,8 +37,8 @@ for (const scenario of scenarios) {
   test(`${scenario.name}: fresh seeds find nothing`, { timeout: 600_000 }, async (t) => {
     const firstSeed = Math.floor(real.Date.now() / 1000) * 1000;
     const untilMs = real.performanceNow() + (seconds * 1000) / scenarios.length;
-    const goesOn = (_runs: number, failed: number) => failed === 0 && real.performanceNow() < untilMs;
-    const { runs, failed } = await explore(scenario, { firstSeed, goesOn });
+    const continues = (_runs: number, failed: number) => failed === 0 && real.performanceNow() < untilMs;
+    const { runs, failed } = await explore(scenario, { firstSeed, continues });
     t.diagnostic(`${runs} schedules from seed ${firstSeed} on`);
     assert.ok(runs > 0);
     for (const result of failed) assert.fail(describeRun(scenario.name, result));

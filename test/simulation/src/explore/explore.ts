@@ -12,18 +12,18 @@ export interface ExploreOptions {
   readonly firstSeed: number;
   readonly named?: NamedKinds | undefined;
   /** Seeds from the first on: another one while this is true. */
-  readonly goesOn: (runs: number, failed: number) => boolean;
+  readonly continues: (runs: number, failed: number) => boolean;
   readonly onRun?: ((result: RunResult) => void) | undefined;
 }
 
 export async function explore(
   scenario: Scenario,
-  { firstSeed, named, goesOn, onRun }: ExploreOptions,
+  { firstSeed, named, continues, onRun }: ExploreOptions,
 ): Promise<Exploration> {
   const failed: RunResult[] = [];
   let runs = 0;
   let events = 0;
-  for (let seed = firstSeed; goesOn(runs, failed.length); seed += 1) {
+  for (let seed = firstSeed; continues(runs, failed.length); seed += 1) {
     const result = await runWorld(scenario, seed, { named });
     runs += 1;
     events += result.events;

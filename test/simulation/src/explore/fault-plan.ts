@@ -137,7 +137,7 @@ export function kindsOf(table: FaultTable): FaultKind[] {
 }
 
 /** Half of the faults that can stay until the end of the run do. */
-export function isForGood({ degree }: PlannedFault): boolean {
+export function isPermanent({ degree }: PlannedFault): boolean {
   return Math.floor(degree * 100) % 2 === 0;
 }
 

@@ -22,16 +22,19 @@ export type Outcome = Awaited<ReturnType<typeof readBlob>> | { readonly result: 
 
 interface Judging {
   readonly isStranger: boolean;
-  readonly mayLie: boolean;
+  readonly maySendWrong: boolean;
   /** A size may be wrong: of an object that was cut short, or as upstream says it. */
-  readonly mayMissay: boolean;
+  readonly mayReadWrong: boolean;
   /** Something else than clients can be the reason. */
   readonly mayFail: boolean;
   readonly problem: (text: string) => void;
   readonly name: string;
 }
 
-export function judge(outcome: Outcome, { isStranger, mayLie, mayMissay, mayFail, problem, name }: Judging): void {
+export function judge(
+  outcome: Outcome,
+  { isStranger, maySendWrong, mayReadWrong, mayFail, problem, name }: Judging,
+): void {
   if (outcome.result === 'gone' || outcome.result === 'left') return;
   if (outcome.result === 'error') {
     if (!mayFail || !isCacheError(outcome.error))
@@ -39,9 +42,10 @@ export function judge(outcome: Outcome, { isStranger, mayLie, mayMissay, mayFail
     return;
   }
   if (isStranger) problem(`${name}, a stranger, got the blob`);
-  if (outcome.result === 'wrong size' && !mayMissay) problem(`${name} got a wrong size`);
+  if (outcome.result === 'wrong size' && !mayReadWrong) problem(`${name} got a wrong size`);
   if (outcome.result === 'short') problem(`${name} got a clean end too early`);
-  if (outcome.result === 'wrong' && (!mayLie || outcome.isWhole)) problem(`${name} got wrong bytes and a clean end`);
+  if (outcome.result === 'wrong' && (!maySendWrong || outcome.isWhole))
+    problem(`${name} got wrong bytes and a clean end`);
 }
 
 export function checkCommits({ store }: SimulatedCluster, problem: (text: string) => void): void {
@@ -109,7 +113,7 @@ export async function servesNow(
 }
 
 /** An evicted blob is fetched again at once: the first fetch leaves no obstacle. Virtual time makes this exact. */
-export async function comesBack(
+export async function checkRefetch(
   { store: { stored }, shared, frontends }: SimulatedCluster,
   blob: ServedBlob,
   { callMs, problem }: { callMs: number; problem: (text: string) => void },

@@ -60,7 +60,7 @@ async function main(): Promise<number> {
   const { runs, events, failed } = await explore(scenario, {
     firstSeed,
     named,
-    goesOn: (done) => done < count && real.performanceNow() < untilMs,
+    continues: (done) => done < count && real.performanceNow() < untilMs,
     onRun(result) {
       if (values.hash) write(`${result.seed} ${result.hash} ${result.events}\n`);
       if (result.problems.length > 0) write(describeRun(scenario.name, result));

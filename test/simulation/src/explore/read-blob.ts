@@ -66,11 +66,11 @@ async function readAll(
   const from = range?.start ?? 0;
   const to = range === undefined ? bytes.length : range.end + 1;
   // Of a blob that was cut short in the store, or that upstream lies about; what matters is that no body ends cleanly.
-  const isMissaid = blob.size !== bytes.length;
-  const stream = await blob.read(isMissaid ? undefined : range);
+  const isWrongSize = blob.size !== bytes.length;
+  const stream = await blob.read(isWrongSize ? undefined : range);
   // A reader that begins within a segment has nothing to compare the rest of that segment with.
   const provenFrom = from % segmentBytes === 0 ? from : Math.min(to, from + segmentBytes - (from % segmentBytes));
-  const isVerified = !isMissaid && to === bytes.length && (from === 0 || to - from > verifiedRangeBytes);
+  const isVerified = !isWrongSize && to === bytes.length && (from === 0 || to - from > verifiedRangeBytes);
   let at = from;
   let isWrong = false;
   let isProvenWrong = false;
@@ -94,7 +94,7 @@ async function readAll(
   } finally {
     stream.close();
   }
-  if (isMissaid || at !== to) return { result: 'short' };
+  if (isWrongSize || at !== to) return { result: 'short' };
   if (!isWrong) return { result: 'right' };
   return { result: 'wrong', isWhole: false };
 }

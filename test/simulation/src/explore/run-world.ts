@@ -82,21 +82,21 @@ export async function runWorld(
   };
 }
 
-async function untilEnded<T>(work: Promise<T>, problem: (text: string) => void, what: string): Promise<T | undefined> {
+async function untilEnded<T>(work: Promise<T>, problem: (text: string) => void, name: string): Promise<T | undefined> {
   let hasEnded = false;
   let result: T | undefined;
   const ending = async () => {
     try {
       result = await work;
     } catch (error) {
-      problem(`${what} failed: ${error instanceof Error ? error.stack : String(error)}`);
+      problem(`${name} failed: ${error instanceof Error ? error.stack : String(error)}`);
     }
     hasEnded = true;
   };
   void ending();
   const drove = await drive(() => hasEnded, limits);
   if (drove === 'idle')
-    problem(`${what} waits for ever: nothing is planned any more (${schedule.nowMs.toFixed(0)} ms)`);
-  if (drove === 'limit') problem(`${what} does not end (${schedule.nowMs.toFixed(0)} ms, ${schedule.ran} events)`);
+    problem(`${name} waits forever: no event is planned any more (${schedule.nowMs.toFixed(0)} ms)`);
+  if (drove === 'limit') problem(`${name} does not end (${schedule.nowMs.toFixed(0)} ms, ${schedule.ran} events)`);
   return result;
 }

@@ -23,7 +23,7 @@ export function watchLeases(
   let named: { readonly uploadId: string; readonly atMs: number } | undefined;
   let isOver = false;
 
-  const lookAtBodies = (record: Awaited<ReturnType<typeof shared.index.fills.read>>) => {
+  const checkBodies = (record: Awaited<ReturnType<typeof shared.index.fills.read>>) => {
     for (const get of upstream.gets.filter((one) => one.digest === digest)) {
       const worker = workers.find(({ owner }) => owner === get.owner);
       const isForeign = isLive(record) && record.address !== worker?.address;
@@ -39,23 +39,23 @@ export function watchLeases(
     }
   };
 
-  const look = async () => {
+  const check = async () => {
     const record = await shared.index.fills.read(digest);
-    lookAtBodies(record);
+    checkBodies(record);
     for (const { owner, address } of workers)
       if (owner.state !== 'running' || !isLive(record) || record.address === address) lostAtMs.delete(owner);
       else if (!lostAtMs.has(owner)) lostAtMs.set(owner, schedule.nowMs);
     const uploadId = isLive(record) ? recordedCheckpoint(record)?.uploadId : undefined;
     if (named?.uploadId !== uploadId) named = uploadId === undefined ? undefined : { uploadId, atMs: schedule.nowMs };
   };
-  const lookAgain = () => {
+  const checkAgain = () => {
     if (isOver) return;
-    void look();
-    plan(everyMs, lookAgain, { owner: undefined, label: 'lease watch', keepsAlive: false });
+    void check();
+    plan(everyMs, checkAgain, { owner: undefined, label: 'lease watch', keepsAlive: false });
   };
-  lookAgain();
+  checkAgain();
 
-  const lookAtEnding = async (ending: StoreEnding) => {
+  const checkEnding = async (ending: StoreEnding) => {
     const record = await shared.index.fills.read(digest);
     if (isOver || !isLive(record)) return;
     const { address } = record;
@@ -80,7 +80,7 @@ export function watchLeases(
   const { onEnding } = store;
   store.onEnding = (ending) => {
     onEnding?.(ending);
-    if (ending.digest === digest) void lookAtEnding(ending);
+    if (ending.digest === digest) void checkEnding(ending);
   };
 
   return {

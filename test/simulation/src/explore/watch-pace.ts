@@ -16,7 +16,7 @@ const chunkBytes = 64 * 1024;
 /** As the upstream of a run without its faults answers. */
 const upstreamMs = { answer: 30, chunk: 20 };
 /** Calls, operations on files and ways through the network that one segment takes. */
-const perSegment = { calls: 2, operations: 4, ways: 12 };
+const perSegment = { calls: 2, operations: 4, transfers: 12 };
 const slackMs = 3_000;
 
 export function watchPace(
@@ -28,7 +28,7 @@ export function watchPace(
   const segmentMs =
     perSegment.calls * callMs +
     perSegment.operations * fileSystem.maxLatencyMs +
-    perSegment.ways * network.maxLatencyMs;
+    perSegment.transfers * network.maxLatencyMs;
   const mostMs = sizes.reduce((sum, size) => {
     const chunks = Math.ceil(size / chunkBytes);
     const fetchMs = upstreamMs.answer + chunks * (upstreamMs.chunk + 4 * fileSystem.maxLatencyMs);

@@ -50,7 +50,7 @@ export function watchSides(
     return record.checkpoint === undefined ? 0 : Math.min(spent, isBack ? sideBytes : recorded);
   };
 
-  const look = async () => {
+  const check = async () => {
     const record = await shared.index.fills.read(digest);
     // An index that has no record leaves it open who owns the fill.
     spent += spentSince(last?.address);
@@ -65,12 +65,12 @@ export function watchSides(
     before = [before[1], spent];
     if (spent > size && !isOver) problem(`${spent} bytes were read beside the fills of a blob of ${size}`);
   };
-  const lookAgain = () => {
+  const checkAgain = () => {
     if (isOver) return;
-    void look();
-    plan(everyMs, lookAgain, { owner: undefined, label: 'watch of side reads', keepsAlive: false });
+    void check();
+    plan(everyMs, checkAgain, { owner: undefined, label: 'watch of side reads', keepsAlive: false });
   };
-  lookAgain();
+  checkAgain();
   return {
     end() {
       isOver = true;

@@ -8,28 +8,28 @@ import { openUpstream, type Upstream, fixedCredentials } from '@cistern/upstream
 export interface Behaviour {
   readonly name: string;
   /** What it comes to for the cache. */
-  readonly says: 'same' | 'changed' | 'refuses' | 'fails' | 'is not asked';
+  readonly outcome: 'same' | 'changed' | 'refuses' | 'fails' | 'offline';
   /** What is thrown where nothing is cached. */
   readonly kind?: CacheErrorKind;
 }
 
 export const behaviours: readonly Behaviour[] = [
-  { name: 'status-200-same', says: 'same' },
-  { name: 'status-200-changed', says: 'changed' },
+  { name: 'status-200-same', outcome: 'same' },
+  { name: 'status-200-changed', outcome: 'changed' },
   // It was not asked conditionally: as an answer this makes no sense.
-  { name: 'status-304', says: 'fails', kind: 'content-mismatch' },
-  { name: 'status-401', says: 'refuses', kind: 'name-unknown' },
-  { name: 'status-403', says: 'refuses', kind: 'denied' },
-  { name: 'status-404', says: 'refuses', kind: 'manifest-unknown' },
-  { name: 'status-429', says: 'fails', kind: 'upstream-rate-limited' },
-  { name: 'status-500', says: 'fails', kind: 'upstream-unreachable' },
-  { name: 'status-503', says: 'fails', kind: 'upstream-unreachable' },
-  { name: 'timeout', says: 'fails', kind: 'upstream-timeout' },
-  { name: 'connection-refused', says: 'fails', kind: 'upstream-unreachable' },
-  { name: 'tls-failure', says: 'fails', kind: 'upstream-unreachable' },
-  { name: 'our-credentials-refused', says: 'fails', kind: 'upstream-refused-us' },
+  { name: 'status-304', outcome: 'fails', kind: 'content-mismatch' },
+  { name: 'status-401', outcome: 'refuses', kind: 'name-unknown' },
+  { name: 'status-403', outcome: 'refuses', kind: 'denied' },
+  { name: 'status-404', outcome: 'refuses', kind: 'manifest-unknown' },
+  { name: 'status-429', outcome: 'fails', kind: 'upstream-rate-limited' },
+  { name: 'status-500', outcome: 'fails', kind: 'upstream-unreachable' },
+  { name: 'status-503', outcome: 'fails', kind: 'upstream-unreachable' },
+  { name: 'timeout', outcome: 'fails', kind: 'upstream-timeout' },
+  { name: 'connection-refused', outcome: 'fails', kind: 'upstream-unreachable' },
+  { name: 'tls-failure', outcome: 'fails', kind: 'upstream-unreachable' },
+  { name: 'our-credentials-refused', outcome: 'fails', kind: 'upstream-refused-us' },
   // We do not ask it.
-  { name: 'offline', says: 'is not asked', kind: 'upstream-unreachable' },
+  { name: 'offline', outcome: 'offline', kind: 'upstream-unreachable' },
 ];
 
 export interface Behaving {

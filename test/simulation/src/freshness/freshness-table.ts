@@ -47,37 +47,37 @@ interface Expected {
   readonly known: boolean;
 }
 
-/** What the table says. */
-function expected({ state, method, tag, behaviour: { says, kind } }: Cell): Expected {
+/** What the table outcome. */
+function expected({ state, method, tag, behaviour: { outcome, kind } }: Cell): Expected {
   const error = kind ?? 'no error';
-  const forgets = says === 'refuses' && tag === 'forgotten';
+  const forgets = outcome === 'refuses' && tag === 'forgotten';
   if (state === 'fresh') return { answer: 'HIT', digest: 'old', calls: '0+0', known: true };
-  if (says === 'is not asked')
+  if (outcome === 'offline')
     return state === 'stale' || state === 'expired'
       ? { answer: 'STALE offline', digest: 'old', calls: '0+0', known: true }
       : { answer: error, digest: 'none', calls: '0+0', known: state !== 'absent' };
-  const revalidation = says === 'changed' ? '1+1' : '1+0';
+  const revalidation = outcome === 'changed' ? '1+1' : '1+0';
   if (state === 'stale') return { answer: 'STALE revalidating', digest: 'old', calls: revalidation, known: !forgets };
   if (state === 'absent') {
     const calls = method === 'HEAD' ? '1+0' : '0+1';
-    const found = says === 'same' || says === 'changed';
+    const found = outcome === 'same' || outcome === 'changed';
     return found
       ? { answer: 'MISS', digest: 'new', calls, known: true }
       : { answer: error, digest: 'none', calls, known: false };
   }
-  if (says === 'same') return { answer: 'REVALIDATED', digest: 'old', calls: '1+0', known: true };
-  if (says === 'changed') return { answer: 'MISS', digest: 'new', calls: '1+1', known: true };
-  if (says === 'refuses' && !forgets) return { answer: 'STALE gone', digest: 'old', calls: '1+0', known: true };
+  if (outcome === 'same') return { answer: 'REVALIDATED', digest: 'old', calls: '1+0', known: true };
+  if (outcome === 'changed') return { answer: 'MISS', digest: 'new', calls: '1+1', known: true };
+  if (outcome === 'refuses' && !forgets) return { answer: 'STALE gone', digest: 'old', calls: '1+0', known: true };
   if (forgets) return { answer: error, digest: 'none', calls: '1+0', known: false };
   if (state === 'expired') return { answer: 'STALE failing', digest: 'old', calls: '1+0', known: true };
   return { answer: error, digest: 'none', calls: '1+0', known: true };
 }
 
-/** Asks as the cell says, and asserts what the table says. */
+/** Asks as the cell outcome, and asserts what the table outcome. */
 export async function checkCell(stage: FreshnessStage, cell: Cell, { old, now }: Prepared): Promise<void> {
   const name = nameOf(cell);
   const wanted = expected(cell);
-  const first = await ask(stage, cell);
+  const first = await sendRequest(stage, cell);
   const named = first.digest === old ? 'old' : first.digest === now ? 'new' : 'none';
   assert.deepEqual(
     [first.answer, named],
@@ -89,15 +89,15 @@ export async function checkCell(stage: FreshnessStage, cell: Cell, { old, now }:
   assert.equal((await stage.index.tags.get(keyOf(cell))) !== undefined, wanted.known, `record of ${name}`);
 
   // Once more at the same moment: whatever came of the first, upstream is not asked again.
-  const second = await ask(stage, cell);
+  const second = await sendRequest(stage, cell);
   assert.equal(callsOf(stage, name), secondCalls(cell, wanted), `calls of ${name} after a second request`);
   if (wanted.answer.startsWith('STALE') && cell.state !== 'stale') assert.equal(second.answer, wanted.answer, name);
 }
 
 /** A forgotten tag is asked for as one never seen; and nobody remembers that an upstream failed for what is not known. */
-function secondCalls({ state, method, tag, behaviour: { says } }: Cell, { calls }: Expected): string {
-  if (says === 'fails' && state === 'absent') return method === 'HEAD' ? '2+0' : '0+2';
-  if (says === 'refuses' && tag === 'forgotten' && state === 'stale') return method === 'HEAD' ? '2+0' : '1+1';
+function secondCalls({ state, method, tag, behaviour: { outcome } }: Cell, { calls }: Expected): string {
+  if (outcome === 'fails' && state === 'absent') return method === 'HEAD' ? '2+0' : '0+2';
+  if (outcome === 'refuses' && tag === 'forgotten' && state === 'stale') return method === 'HEAD' ? '2+0' : '1+1';
   return calls;
 }
 
@@ -130,11 +130,11 @@ export async function prepareCell(
   const atMs = nowMs - ages[cell.state];
   const record = (await index.tags.get(key)) ?? assert.fail(name);
   await index.tags.put({ ...record, firstSeenAtMs: atMs, changedAtMs: atMs, checkedAtMs: atMs, lastTriedAtMs: atMs });
-  if (cell.behaviour.says !== 'changed') return { old, now: old };
+  if (cell.behaviour.outcome !== 'changed') return { old, now: old };
   return { old, now: hub.addImage(name, { tag: cell.tag, seed: seed + 100_000 }).digest };
 }
 
-async function ask({ cache }: FreshnessStage, cell: Cell) {
+async function sendRequest({ cache }: FreshnessStage, cell: Cell) {
   const request = { ...keyOf(cell), reference: parseReference(cell.tag) };
   try {
     const facts = cell.method === 'HEAD' ? await cache.statManifest(request) : await cache.openManifest(request);

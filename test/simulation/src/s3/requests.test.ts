@@ -13,12 +13,12 @@ import { bucketName, openSimulatedBucket } from './fixtures/open-simulated-bucke
 const part = Buffer.alloc(5 * 1024 * 1024, 'part');
 const md5 = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex');
 
-async function openAsked(t: TestContext) {
+async function openServer(t: TestContext) {
   const bucket = await openSimulatedBucket(t);
   const store = await bucket.open();
-  const ask = (method: string, path: string, body: string | Buffer = '', headers: Record<string, string> = {}) =>
-    askAt(new URL(`/${bucketName}${path}`, bucket.s3.endpoint), method, body, headers);
-  return { ...bucket, objects: bucket.objects, store, ask };
+  const call = (method: string, path: string, body: string | Buffer = '', headers: Record<string, string> = {}) =>
+    callAt(new URL(`/${bucketName}${path}`, bucket.s3.endpoint), method, body, headers);
+  return { ...bucket, objects: bucket.objects, store, call };
 }
 
 interface Answered {
@@ -35,7 +35,7 @@ async function readAnswer(response: IncomingMessage): Promise<Answered> {
   return { status: response.statusCode ?? 0, headers: response.headers, body, code };
 }
 
-function askAt(url: URL, method: string, body: string | Buffer, headers: Record<string, string>): Promise<Answered> {
+function callAt(url: URL, method: string, body: string | Buffer, headers: Record<string, string>): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const length = { 'content-length': String(Buffer.byteLength(body)) };
     const sent = request(url, { method, headers: { ...length, ...headers }, agent: false }, (response) => {
@@ -46,31 +46,34 @@ function askAt(url: URL, method: string, body: string | Buffer, headers: Record<
 }
 
 test('ranges are answered with 206, and those outside of the object with 416', async (t) => {
-  const { ask } = await openAsked(t);
-  assert.equal((await ask('PUT', '/a', '0123456789')).headers.etag, `"${md5(Buffer.from('0123456789'))}"`);
-  for (const [range, status, text, says] of [
+  const { call } = await openServer(t);
+  assert.equal((await call('PUT', '/a', '0123456789')).headers.etag, `"${md5(Buffer.from('0123456789'))}"`);
+  for (const [range, status, text, contentRange] of [
     ['bytes=2-4', 206, '234', 'bytes 2-4/10'],
     ['bytes=7-', 206, '789', 'bytes 7-9/10'],
     ['bytes=-2', 206, '89', 'bytes 8-9/10'],
     ['bytes=8-100', 206, '89', 'bytes 8-9/10'],
     ['lines=1-2', 200, '0123456789', undefined],
   ] as const) {
-    const answer = await ask('GET', '/a', '', { range });
-    assert.deepEqual([answer.status, answer.body.toString(), answer.headers['content-range']], [status, text, says]);
+    const answer = await call('GET', '/a', '', { range });
+    assert.deepEqual(
+      [answer.status, answer.body.toString(), answer.headers['content-range']],
+      [status, text, contentRange],
+    );
   }
-  const { status, code } = await ask('GET', '/a', '', { range: 'bytes=10-' });
+  const { status, code } = await call('GET', '/a', '', { range: 'bytes=10-' });
   assert.deepEqual([status, code], [416, 'InvalidRange']);
 });
 
 test('a body with another hash than the one it was signed with is refused', async (t) => {
-  const { ask, objects } = await openAsked(t);
+  const { call, objects } = await openServer(t);
   const headers = { 'x-amz-content-sha256': createHash('sha256').update('other').digest('hex') };
-  assert.equal((await ask('PUT', '/a', 'body', headers)).code, 'XAmzContentSHA256Mismatch');
+  assert.equal((await call('PUT', '/a', 'body', headers)).code, 'XAmzContentSHA256Mismatch');
   assert.equal(objects.size, 0);
 });
 
 test('a body whose connection ends before its last byte leaves nothing', async (t) => {
-  const { s3, objects } = await openAsked(t);
+  const { s3, objects } = await openServer(t);
   const { port } = new URL(s3.endpoint);
   const socket = connect(Number(port), '127.0.0.1').on('error', () => {});
   socket.end(`PUT /${bucketName}/a HTTP/1.1\r\nHost: s3\r\nContent-Length: 10\r\n\r\n012345678`);
@@ -79,14 +82,14 @@ test('a body whose connection ends before its last byte leaves nothing', async (
 });
 
 test('an upload becomes one object of the parts that are named, in their order and with their ETags', async (t) => {
-  const { ask, objects, s3 } = await openAsked(t);
+  const { call, objects, s3 } = await openServer(t);
   const { uploads } = s3.contents.buckets.get(bucketName)!;
-  const begun = await ask('POST', '/a?uploads');
+  const begun = await call('POST', '/a?uploads');
   const id = encodeURIComponent(/<UploadId>(.*)<\/UploadId>/.exec(begun.body.toString())![1]!);
-  const send = (number: number, bytes: Buffer) => ask('PUT', `/a?partNumber=${number}&uploadId=${id}`, bytes);
+  const send = (number: number, bytes: Buffer) => call('PUT', `/a?partNumber=${number}&uploadId=${id}`, bytes);
   const complete = (...parts: readonly (readonly [number, string])[]) => {
     const list = parts.map(([number, etag]) => `<Part><PartNumber>${number}</PartNumber><ETag>"${etag}"</ETag></Part>`);
-    return ask('POST', `/a?uploadId=${id}`, `<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`);
+    return call('POST', `/a?uploadId=${id}`, `<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`);
   };
   const small = Buffer.from('small');
   assert.equal((await send(2, small)).headers.etag, `"${md5(small)}"`);
@@ -137,13 +140,13 @@ test('an upload becomes one object of the parts that are named, in their order a
 });
 
 test('the parts of an upload are listed in order, by pages', async (t) => {
-  const { ask, s3 } = await openAsked(t);
-  const begun = await ask('POST', '/a?uploads');
+  const { call, s3 } = await openServer(t);
+  const begun = await call('POST', '/a?uploads');
   const id = /<UploadId>(.*)<\/UploadId>/.exec(begun.body.toString())![1]!;
   const { parts } = s3.contents.buckets.get(bucketName)!.uploads.get(id)!;
   for (let number = 1_500; number > 0; number -= 1) parts.set(number, { bytes: part, etag: 'e' });
   const numbers = async (more: string) => {
-    const { body } = await ask('GET', `/a?uploadId=${encodeURIComponent(id)}${more}`);
+    const { body } = await call('GET', `/a?uploadId=${encodeURIComponent(id)}${more}`);
     return [...body.toString().matchAll(/<PartNumber>(\d+)/g)].map(([, number]) => Number(number));
   };
   assert.deepEqual(
@@ -154,11 +157,11 @@ test('the parts of an upload are listed in order, by pages', async (t) => {
     await numbers('&part-number-marker=1000'),
     Array.from({ length: 500 }, (_, at) => at + 1_001),
   );
-  assert.equal((await ask('GET', '/a?uploadId=1')).code, 'NoSuchUpload');
+  assert.equal((await call('GET', '/a?uploadId=1')).code, 'NoSuchUpload');
 });
 
 test('a long listing is split into pages', async (t) => {
-  const { s3, objects, store } = await openAsked(t);
+  const { s3, objects, store } = await openServer(t);
   const wanted = Array.from({ length: 2_500 }, (_, i) => `cistern/a b&<${i}>`);
   for (const key of wanted) objects.set(key, { bytes: part, etag: 'e', type: 't', modifiedAtMs: 0 });
   assert.deepEqual((await Array.fromAsync(store.listObjects('cistern/'))).sort(), wanted.toSorted());
@@ -170,21 +173,21 @@ test('a long listing is split into pages', async (t) => {
 });
 
 test('a signed URL is good until it expires', async (t) => {
-  const { store } = await openAsked(t);
+  const { store } = await openServer(t);
   const bytes = Buffer.from('bytes');
   await putBytes(store, digestOf(bytes), bytes);
   const url = new URL(await store.presign(digestOf(bytes), { expiresMs: 10_000 }));
-  const { status, body, headers } = await askAt(url, 'GET', '', {});
+  const { status, body, headers } = await callAt(url, 'GET', '', {});
   assert.deepEqual([status, body, headers['content-type']], [200, bytes, 'application/octet-stream']);
   await new Promise((resolve) => setTimeout(resolve, 12_000));
-  assert.equal((await askAt(url, 'GET', '', {})).code, 'AccessDenied');
+  assert.equal((await callAt(url, 'GET', '', {})).code, 'AccessDenied');
 });
 
 test('a request that the adapter never sends is refused as not implemented', async (t) => {
-  const { ask } = await openAsked(t);
+  const { call } = await openServer(t);
   for (const [method, path] of [
     ['GET', '?list-type=2&delimiter=/'],
     ['GET', '?versioning'],
   ] as const)
-    assert.equal((await ask(method, path)).code, 'NotImplemented', `${method} ${path}`);
+    assert.equal((await call(method, path)).code, 'NotImplemented', `${method} ${path}`);
 });

@@ -35,13 +35,13 @@ export async function serveRequest(
   await pause(random.fraction() * workMs);
   if (fate.kind === 'lost') return breakOff(response, fate);
   const refusal = fate.isRude ? 'InternalError' : 'SlowDown';
-  const asked = parseRequest(request);
+  const parsed = parseRequest(request);
   const answer =
     fate.kind === 'refused'
       ? errorAnswer(refusal)
-      : isDenied(asked, objectFaults)
+      : isDenied(parsed, objectFaults)
         ? errorAnswer('AccessDenied')
-        : answerRequest(contents, asked, body, objectFaults.isUndeletable);
+        : answerRequest(contents, parsed, body, objectFaults.isUndeletable);
   await pause(random.fraction() * (fate.kind === 'slow' ? slowMs : workMs));
   if (fate.kind === 'unheard') return fate.isRude ? undefined : breakOff(response, fate);
   await sendAnswer(request, response, answer, fate);

@@ -11,7 +11,7 @@ export function killProcess(owner: Owner): void {
   for (const [key, server] of network.servers) {
     if (server.owner !== owner) continue;
     network.servers.delete(key);
-    server.letGo();
+    server.endKeepAlive();
   }
   for (const socket of network.sockets) if (socket.owner === owner) socket.abandon();
   for (const entry of fileSystem.open) if (entry.owner === owner) fileSystem.open.delete(entry);

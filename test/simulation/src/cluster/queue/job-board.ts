@@ -3,7 +3,7 @@ import type { JobClass, JobName } from '@cistern/jobs';
 import type { Owner } from '../../world/owner.ts';
 import type { Random } from '../../world/random.ts';
 import { plan, schedule } from '../../world/schedule.ts';
-import { type JobAsk, type JobOutcome, type QueuedJob, createJob } from './queued-job.ts';
+import { type JobRequest, type JobOutcome, type QueuedJob, createJob } from './queued-job.ts';
 
 /** One worker's try at one job. */
 export interface Turn {
@@ -24,8 +24,8 @@ export interface BoardWorker {
 
 export interface JobBoard {
   /** A job of this key that waits or runs, or a new one. */
-  take(ask: JobAsk): QueuedJob;
-  find(ask: Omit<JobAsk, 'payload'>): QueuedJob | undefined;
+  take(request: JobRequest): QueuedJob;
+  find(request: Omit<JobRequest, 'payload'>): QueuedJob | undefined;
   /** These do nothing if the job is no longer the turn's. */
   end(turn: Turn, outcome: JobOutcome): void;
   /** To the head of the queue. */
@@ -54,13 +54,13 @@ const groupOf = (name: JobName) => (name === 'fetch-blob' || name === 'prewarm-b
 /** Workers that were frozen ask for jobs when they are awake. */
 const pollMs = 500;
 
-const keyOf = (ask: Omit<JobAsk, 'payload'>) => `${ask.class} ${ask.name} ${ask.dedupKey}`;
+const keyOf = (request: Omit<JobRequest, 'payload'>) => `${request.class} ${request.name} ${request.dedupKey}`;
 
 export function createJobBoard({ random, latencyMs, slots }: BoardOptions): JobBoard {
   const jobs = new Map<string, QueuedJob>();
   let waiting: QueuedJob[] = [];
   const workers = new Set<BoardWorker>();
-  let looksAgain = false;
+  let isPolling = false;
 
   const isAble = ({ owner, isClosing, turns }: BoardWorker, job: QueuedJob) => {
     if (owner.state !== 'running' || isClosing) return false;
@@ -68,22 +68,22 @@ export function createJobBoard({ random, latencyMs, slots }: BoardOptions): JobB
     return [...turns].filter(isOfQueue).length < slots[job.class];
   };
 
-  const look = () => {
+  const assignWaiting = () => {
     waiting = waiting.filter((job) => {
       const able = [...workers].filter((worker) => isAble(worker, job));
-      if (able.length > 0) give(job, random.pick(able));
+      if (able.length > 0) assign(job, random.pick(able));
       return able.length === 0;
     });
-    if (waiting.length === 0 || looksAgain) return;
-    looksAgain = true;
+    if (waiting.length === 0 || isPolling) return;
+    isPolling = true;
     const again = () => {
-      looksAgain = false;
-      look();
+      isPolling = false;
+      assignWaiting();
     };
     plan(pollMs, again, { owner: undefined, label: 'jobs wait', keepsAlive: false });
   };
 
-  const give = (job: QueuedJob, worker: BoardWorker) => {
+  const assign = (job: QueuedJob, worker: BoardWorker) => {
     const turn: Turn = { worker, job, renewedAtMs: schedule.nowMs };
     job.turn = turn;
     worker.turns.add(turn);
@@ -91,25 +91,25 @@ export function createJobBoard({ random, latencyMs, slots }: BoardOptions): JobB
     watch(turn);
   };
 
-  const find: JobBoard['find'] = (ask) => {
-    const job = jobs.get(keyOf(ask));
+  const find: JobBoard['find'] = (request) => {
+    const job = jobs.get(keyOf(request));
     return job?.isLost === true ? undefined : job;
   };
 
   const leaveTurn = ({ job }: Turn, act: () => void, delayMs = 0) => {
     job.turn = undefined;
-    plan(delayMs, () => (job.isLost ? undefined : (act(), look())), { owner: undefined, label: 'job waits' });
+    plan(delayMs, () => (job.isLost ? undefined : (act(), assignWaiting())), { owner: undefined, label: 'job waits' });
   };
 
   return {
     find,
-    take(ask) {
-      const known = find(ask);
+    take(request) {
+      const known = find(request);
       if (known !== undefined) return known;
-      const job = createJob(ask);
-      jobs.set(keyOf(ask), job);
+      const job = createJob(request);
+      jobs.set(keyOf(request), job);
       waiting.push(job);
-      look();
+      assignWaiting();
       return job;
     },
     end(turn, outcome) {
@@ -126,11 +126,11 @@ export function createJobBoard({ random, latencyMs, slots }: BoardOptions): JobB
       if (turn.job.turn === turn) leaveTurn(turn, () => waiting.push(turn.job), delayMs);
     },
     freeSlot(turn) {
-      if (turn.worker.turns.delete(turn)) plan(latencyMs(), look, { owner: undefined, label: 'slot free' });
+      if (turn.worker.turns.delete(turn)) plan(latencyMs(), assignWaiting, { owner: undefined, label: 'slot free' });
     },
     join(worker) {
       workers.add(worker);
-      plan(latencyMs(), look, { owner: undefined, label: 'worker joined' });
+      plan(latencyMs(), assignWaiting, { owner: undefined, label: 'worker joined' });
     },
     leave: (worker) => void workers.delete(worker),
     forget() {

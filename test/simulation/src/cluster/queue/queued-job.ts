@@ -6,7 +6,7 @@ import type { Turn } from './job-board.ts';
 /** `lost`: how it ended will never be known. */
 export type JobOutcome = { readonly result: JobResult<JobName> } | { readonly error: Error } | 'lost';
 
-export interface JobAsk {
+export interface JobRequest {
   readonly name: JobName;
   readonly payload: JobPayload<JobName>;
   readonly class: JobClass;
@@ -15,7 +15,7 @@ export interface JobAsk {
   readonly triedBy?: readonly string[] | undefined;
 }
 
-export interface QueuedJob extends JobAsk {
+export interface QueuedJob extends JobRequest {
   /** Workers that could not do it. */
   triedBy: readonly string[];
   readonly outcome: PromiseWithResolvers<JobOutcome>;
@@ -27,11 +27,11 @@ export interface QueuedJob extends JobAsk {
   putBacks: number;
 }
 
-export function createJob(ask: JobAsk): QueuedJob {
+export function createJob(request: JobRequest): QueuedJob {
   return {
-    ...ask,
-    payload: asJson(ask.payload),
-    triedBy: ask.triedBy ?? [],
+    ...request,
+    payload: asJson(request.payload),
+    triedBy: request.triedBy ?? [],
     putBacks: 0,
     outcome: Promise.withResolvers(),
     turn: undefined,

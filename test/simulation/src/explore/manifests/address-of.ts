@@ -14,8 +14,8 @@ export const otherHost = 'second.cache';
 const defaultUpstream = 'docker.io';
 const bareShare = 0.6;
 
-export function addressOf({ host, name, fullName }: SimulatedRepository, what: string, random: Random): Address {
-  const bare = `/v2/${name}/${what}`;
+export function addressOf({ host, name, fullName }: SimulatedRepository, resource: string, random: Random): Address {
+  const bare = `/v2/${name}/${resource}`;
   const isDefault = host === defaultUpstream;
   const scopeOf = (one: SimulatedRepository) =>
     one.host === defaultUpstream && random.chance(bareShare) ? one.name : one.fullName;
@@ -23,6 +23,6 @@ export function addressOf({ host, name, fullName }: SimulatedRepository, what: s
   // A bare name means the upstream of the host that is asked.
   if (host === 'second.example' && random.chance(0.25))
     return { path: bare, headers: { host: otherHost }, scopeOf: (one) => one.fullName };
-  const path = random.pick([`/v2/${fullName}/${what}`, `/${host}${bare}`, `${bare}?ns=${host}`]);
+  const path = random.pick([`/v2/${fullName}/${resource}`, `/${host}${bare}`, `${bare}?ns=${host}`]);
   return { path, headers: {}, scopeOf };
 }

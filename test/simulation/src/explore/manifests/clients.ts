@@ -18,7 +18,7 @@ export interface ClientsOptions {
 }
 
 export interface Clients {
-  clientOf(who: string, port: number, caller: Caller): Client;
+  clientOf(clientName: string, port: number, caller: Caller): Client;
   /** `isVerified`: shows an account of the upstream that verifies its callers. */
   anyCaller(isVerified: boolean): Caller;
 }
@@ -27,8 +27,8 @@ export function createClients({ has, logins, callers, isGuarded, random }: Clien
   const owner = createOwner('clients');
   const leaves = has('clients leave');
   return {
-    clientOf: (who, port, caller) => ({
-      who,
+    clientOf: (clientName, port, caller) => ({
+      clientName,
       owner,
       port,
       caller,

@@ -17,12 +17,12 @@ export interface Crowd {
 
 const clients = 4;
 const mostTurns = 4;
-const comesWithinMs = 12_000;
+const startsWithinMs = 12_000;
 const pauseMs = 1_500;
 
 export async function crowd({ facts, repository, puller, tags, random }: Crowd): Promise<void> {
   const pullAgain = async () => {
-    await pause(random(comesWithinMs));
+    await pause(random(startsWithinMs));
     for (let turns = 1 + random(mostTurns); turns > 0; turns -= 1) {
       const client = puller();
       if (random.chance(0.3)) await readList(facts, client, 'referrers', repository);

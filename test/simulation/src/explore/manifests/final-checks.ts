@@ -54,11 +54,11 @@ export async function judgeStore(
 
 /** The index knows of all that is stored, and of nothing else. While an eviction removes something, it may not yet. */
 export async function judgeIndex(nodes: SimulatedNodes, problem: Problem): Promise<void> {
-  await judgeAgain(() => differences(nodes), problem);
+  await judgeWithRetries(() => differences(nodes), problem);
 }
 
 /** Looks again before it reports: work may be just ending. */
-async function judgeAgain(find: () => Promise<string[]>, problem: Problem): Promise<void> {
+async function judgeWithRetries(find: () => Promise<string[]>, problem: Problem): Promise<void> {
   let found = await find();
   for (let tries = 0; tries < judgeTries && found.length > 0; tries += 1) {
     await pause(judgePauseMs);
@@ -89,7 +89,7 @@ async function differences({ store, shared }: SimulatedNodes): Promise<string[]>
 }
 
 /** After an index that was lost: tags and links are there again, as far as the store has their objects. */
-export async function findAgain(
+export async function checkRebuild(
   nodes: SimulatedNodes,
   { repositories, weather }: { readonly repositories: readonly SimulatedRepository[]; readonly weather: Weather },
   problem: Problem,
@@ -143,7 +143,7 @@ interface RestOptions {
 
 /** Nothing is left of work that has ended. */
 export async function judgeRest(nodes: SimulatedNodes, options: RestOptions, problem: Problem): Promise<void> {
-  await judgeAgain(() => leftovers(nodes, options), problem);
+  await judgeWithRetries(() => leftovers(nodes, options), problem);
 }
 
 async function leftovers(

@@ -22,7 +22,7 @@ export interface SimulatedRepository {
   readonly manifests: Map<string, Buffer>;
   readonly blobs: Map<string, Buffer>;
   /** When each of them came. */
-  readonly cameAtMs: Map<string, number>;
+  readonly addedAtMs: Map<string, number>;
   readonly tags: Map<string, TagMove[]>;
 }
 
@@ -40,7 +40,7 @@ export function createRepository(upstream: FakeUpstream, fullName: string): Simu
     isPrivate: host === 'private.example',
     manifests: new Map(),
     blobs: new Map(),
-    cameAtMs: new Map(),
+    addedAtMs: new Map(),
     tags: new Map(),
   };
 }
@@ -96,12 +96,12 @@ export function namedBetween(moves: readonly TagMove[], fromMs: number, toMs: nu
   return new Set(named.map(({ digest }) => digest));
 }
 
-export function copyContents({ upstream, name, manifests, blobs, cameAtMs }: SimulatedRepository): void {
+export function copyContents({ upstream, name, manifests, blobs, addedAtMs }: SimulatedRepository): void {
   const found = upstream.find(name)!;
   for (const [digest, { bytes }] of found.manifests) manifests.set(digest, bytes);
   for (const [digest, body] of found.blobs) if (!blobs.has(digest)) blobs.set(digest, bytesOf(digest, body));
   for (const digest of [...manifests.keys(), ...blobs.keys()])
-    if (!cameAtMs.has(digest)) cameAtMs.set(digest, schedule.nowMs);
+    if (!addedAtMs.has(digest)) addedAtMs.set(digest, schedule.nowMs);
 }
 
 /** The layers that images of all runs share, by their digests. */

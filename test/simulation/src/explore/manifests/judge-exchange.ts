@@ -13,7 +13,7 @@ export interface Caller {
 }
 
 /** The facts that decide whether the caller may have an answer. */
-export interface AskedRight {
+export interface AccessRequest {
   readonly repository: SimulatedRepository;
   /** A tag or a digest; `undefined` for lists. */
   readonly reference: string | undefined;
@@ -24,12 +24,12 @@ export interface AskedRight {
   readonly endedAtMs: number;
 }
 
-export interface Asked extends AskedRight {
+export interface ClientRequest extends AccessRequest {
   readonly reference: string;
   readonly kind: 'manifests' | 'blobs';
   readonly method: 'GET' | 'HEAD';
   readonly range: { readonly start: number; readonly end: number } | undefined;
-  readonly who: string;
+  readonly clientName: string;
 }
 
 type Answer = Extract<Exchanged, { result: 'answer' }>;
@@ -44,65 +44,72 @@ const rememberUnknownMs = 2_000;
 /** Up to here a stored blob is hashed before its first byte is sent. */
 const checkedBytes = 512 * 1024;
 
-export function judgeExchange(facts: ScenarioFacts, asked: Asked, exchanged: Exchanged): void {
+export function judgeExchange(facts: ScenarioFacts, request: ClientRequest, exchanged: Exchanged): void {
   const { problem } = facts;
-  const what = `${asked.who}: ${asked.method} ${asked.repository.fullName} ${asked.reference.slice(0, 19)}`;
+  const context = `${request.clientName}: ${request.method} ${request.repository.fullName} ${request.reference.slice(0, 19)}`;
   if (exchanged.result === 'answer') {
     const { status, waitedMs } = exchanged;
-    if (waitedMs > facts.patienceMs(asked))
-      problem(`${what} waited ${waitedMs.toFixed(0)} ms for ${status} though nothing was wrong`);
+    if (waitedMs > facts.patienceMs(request))
+      problem(`${context} waited ${waitedMs.toFixed(0)} ms for ${status} though nothing was wrong`);
     const judge = status === 200 || status === 206 ? judgeContent : judgeRefusal;
-    judge(facts, asked, exchanged, what);
-  } else if (exchanged.result === 'late') problem(`${what} never ends`);
-  else if (exchanged.result === 'broken' && facts.mustServe(asked))
-    problem(`${what} broke off though nothing was wrong: ${exchanged.reason}`);
+    judge(facts, request, exchanged, context);
+  } else if (exchanged.result === 'late') problem(`${context} never ends`);
+  else if (exchanged.result === 'broken' && facts.mustServe(request))
+    problem(`${context} broke off though nothing was wrong: ${exchanged.reason}`);
 }
 
-function judgeRefusal(facts: ScenarioFacts, asked: Asked, { status, headers, body }: Answer, what: string): void {
+function judgeRefusal(
+  facts: ScenarioFacts,
+  request: ClientRequest,
+  { status, headers, body }: Answer,
+  context: string,
+): void {
   const { problem } = facts;
-  const { repository, reference, startedAtMs } = asked;
-  const isHere =
+  const { repository, reference, startedAtMs } = request;
+  const isPresent =
     repository.tags.has(reference) ||
-    (repository.cameAtMs.get(reference) ?? Infinity) < startedAtMs - rememberUnknownMs - facts.confirmingMs;
-  if (refusals.has(status) && (facts.mayBeRefused(asked) || (status === 404 && !isHere))) return;
-  if (misstating.has(status) && (isMisstated(asked) || (facts.isLiedTo && asked.kind === 'blobs'))) return;
-  if (!temporary.has(status)) return problem(`${what} got ${status}: ${body.toString().slice(0, 200)}`);
-  if (facts.mustServe(asked))
-    return problem(`${what} got ${status} though nothing was wrong: ${body.toString().slice(0, 200)}`);
-  if (asked.method === 'GET' && !/^{"errors":\[{"code":"\w+"/.test(body.toString()))
-    problem(`${what} got ${status} without a proper error: ${body.toString().slice(0, 200)}`);
-  if (status === 429 && headers['retry-after'] === undefined) problem(`${what} got 429 without a time`);
+    (repository.addedAtMs.get(reference) ?? Infinity) < startedAtMs - rememberUnknownMs - facts.confirmingMs;
+  if (refusals.has(status) && (facts.mayBeRefused(request) || (status === 404 && !isPresent))) return;
+  if (misstating.has(status) && (isMisstated(request) || (facts.receivesWrongBytes && request.kind === 'blobs')))
+    return;
+  if (!temporary.has(status)) return problem(`${context} got ${status}: ${body.toString().slice(0, 200)}`);
+  if (facts.mustServe(request))
+    return problem(`${context} got ${status} though nothing was wrong: ${body.toString().slice(0, 200)}`);
+  if (request.method === 'GET' && !/^{"errors":\[{"code":"\w+"/.test(body.toString()))
+    problem(`${context} got ${status} without a proper error: ${body.toString().slice(0, 200)}`);
+  if (status === 429 && headers['retry-after'] === undefined) problem(`${context} got 429 without a time`);
 }
 
-function judgeContent(facts: ScenarioFacts, asked: Asked, answer: Answer, what: string): void {
+function judgeContent(facts: ScenarioFacts, request: ClientRequest, answer: Answer, context: string): void {
   const { problem } = facts;
   const { headers, body, status } = answer;
-  if (!facts.mayRead(asked)) return problem(`${what} was admitted as ${JSON.stringify(asked.caller)}`);
+  if (!facts.mayRead(request)) return problem(`${context} was admitted as ${JSON.stringify(request.caller)}`);
   const digest = String(headers['docker-content-digest']);
-  const isTag = !asked.reference.includes(':');
-  if (isTag) facts.onNamed(asked);
-  if (isTag) judgeTag(facts, asked, { digest, cache: String(headers['x-cache']) }, what);
-  else if (digest !== asked.reference) problem(`${what} got another digest: ${digest}`);
-  const bytes = bytesFor(facts, asked, digest);
-  if (bytes === undefined) return problem(`${what} got content that its upstream does not have: ${digest}`);
-  const wanted = status === 206 ? bytes.subarray(asked.range?.start, (asked.range?.end ?? 0) + 1) : bytes;
+  const isTag = !request.reference.includes(':');
+  if (isTag) facts.onNamed(request);
+  if (isTag) judgeTag(facts, request, { digest, cache: String(headers['x-cache']) }, context);
+  else if (digest !== request.reference) problem(`${context} got another digest: ${digest}`);
+  const bytes = bytesFor(facts, request, digest);
+  if (bytes === undefined) return problem(`${context} got content that its upstream does not have: ${digest}`);
+  const wanted = status === 206 ? bytes.subarray(request.range?.start, (request.range?.end ?? 0) + 1) : bytes;
   // A blob that was cut in the store is as long as it is there, and no body of it ends cleanly.
   if (
     headers['content-length'] !== String(wanted.length) &&
-    !(asked.method === 'HEAD' && (facts.mayLieAbout(asked, bytes) || isMisstated(asked)))
+    !(request.method === 'HEAD' && (facts.mayBeDamaged(request, bytes) || isMisstated(request)))
   )
-    problem(`${what} is said to have ${headers['content-length']} bytes, not ${wanted.length}`);
-  if (asked.method === 'HEAD') return;
-  if (body.length !== wanted.length) return problem(`${what} got a clean end after ${body.length} of ${wanted.length}`);
-  if (body.equals(wanted)) return facts.onServed(asked, digest);
-  if (facts.isLiedTo && wanted.length < bytes.length) return;
-  const isChecked = asked.kind === 'manifests' || bytes.length <= checkedBytes;
-  if (isChecked || !facts.mayLieAbout(asked, bytes))
-    problem(`${what} got wrong bytes and a clean end (${status}, ${digestOf(body) === digest})`);
+    problem(`${context} is said to have ${headers['content-length']} bytes, not ${wanted.length}`);
+  if (request.method === 'HEAD') return;
+  if (body.length !== wanted.length)
+    return problem(`${context} got a clean end after ${body.length} of ${wanted.length}`);
+  if (body.equals(wanted)) return facts.onServed(request, digest);
+  if (facts.receivesWrongBytes && wanted.length < bytes.length) return;
+  const isChecked = request.kind === 'manifests' || bytes.length <= checkedBytes;
+  if (isChecked || !facts.mayBeDamaged(request, bytes))
+    problem(`${context} got wrong bytes and a clean end (${status}, ${digestOf(body) === digest})`);
 }
 
 /** Whether a manifest of the repository, which an attacker wrote, has a wrong size for a blob that is there. */
-function isMisstated({ repository, reference }: Asked): boolean {
+function isMisstated({ repository, reference }: ClientRequest): boolean {
   const size = repository.blobs.get(reference)?.length;
   return claimsOf(repository).some((claim) => claim.digest === reference && claim.size !== size);
 }
@@ -113,24 +120,28 @@ function isMisstated({ repository, reference }: Asked): boolean {
  */
 function judgeTag(
   facts: ScenarioFacts,
-  { repository, reference, startedAtMs, endedAtMs }: Asked,
+  { repository, reference, startedAtMs, endedAtMs }: ClientRequest,
   { digest, cache }: { readonly digest: string; readonly cache: string },
-  what: string,
+  context: string,
 ): void {
   const moves = repository.tags.get(reference) ?? [];
   if (!namedBetween(moves, 0, endedAtMs).has(digest))
-    return facts.problem(`${what} names what it never named: ${digest}`);
+    return facts.problem(`${context} names context it never named: ${digest}`);
   if (cache === 'STALE' && !facts.isCalm) return;
   const maxAgeMs = facts.ttlMs + (cache === 'STALE' ? facts.staleWhileRevalidateMs : 0) + facts.confirmingMs;
   if (!namedBetween(moves, startedAtMs - maxAgeMs, endedAtMs).has(digest))
-    facts.problem(`${what} is ${cache} and older than ${maxAgeMs} ms: ${digest}`);
+    facts.problem(`${context} is ${cache} and older than ${maxAgeMs} ms: ${digest}`);
 }
 
 /** Content of the upstream, or a blob of the same repository at another upstream that the caller may pull there. */
-function bytesFor({ repositories, mayRead }: ScenarioFacts, asked: Asked, digest: string): Buffer | undefined {
-  const { repository, kind } = asked;
+function bytesFor(
+  { repositories, mayRead }: ScenarioFacts,
+  request: ClientRequest,
+  digest: string,
+): Buffer | undefined {
+  const { repository, kind } = request;
   const own = repository[kind].get(digest);
   if (own !== undefined || kind === 'manifests') return own;
   const namesakes = repositories.filter(({ name, isPrivate }) => name === repository.name && !isPrivate);
-  return namesakes.find((one) => one.blobs.has(digest) && mayRead({ ...asked, repository: one }))?.blobs.get(digest);
+  return namesakes.find((one) => one.blobs.has(digest) && mayRead({ ...request, repository: one }))?.blobs.get(digest);
 }

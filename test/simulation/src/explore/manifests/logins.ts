@@ -49,7 +49,7 @@ const longSeconds = 86_400;
 const isKnown = (user: User) => user !== 'mallory';
 
 /** Requests that come at the same time share a look at the file. */
-const lookMs = 1_000;
+const sharedReadMs = 1_000;
 
 export function createLogins(kind: LoginKind, random: Random): Logins {
   const ben = createTimeline();
@@ -85,9 +85,9 @@ auth: { htpasswd: { realm: cache, path: ${usersPath} } }
     headersOf: (user) => ({
       authorization: `Basic ${Buffer.from(`${user}:${passwords[user]}`).toString('base64')}`,
     }),
-    isKnown: (user, fromMs, toMs) => isKnown(user) && (user !== 'ben' || ben.within(true, fromMs - lookMs, toMs)),
+    isKnown: (user, fromMs, toMs) => isKnown(user) && (user !== 'ben' || ben.within(true, fromMs - sharedReadMs, toMs)),
     mayBeUnknown: (user, fromMs, toMs) =>
-      !isKnown(user) || (user === 'ben' && ben.within(false, fromMs - lookMs, toMs)),
+      !isKnown(user) || (user === 'ben' && ben.within(false, fromMs - sharedReadMs, toMs)),
     prepare: () => writeUsers(true),
     async change(hasBen) {
       const sinceMs = schedule.nowMs;

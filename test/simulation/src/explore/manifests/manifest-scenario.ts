@@ -14,7 +14,7 @@ import { createClients } from './clients.ts';
 import { crowd } from './crowd.ts';
 import { drawSpool } from './draw-spool.ts';
 import { clusterFile, scrubEveryMs, ttlMs } from './cluster-file.ts';
-import { countFills, findAgain, judgeIndex, judgeRest, judgeStore, storedBytes } from './final-checks.ts';
+import { countFills, checkRebuild, judgeIndex, judgeRest, judgeStore, storedBytes } from './final-checks.ts';
 import { currentOf, moveTag } from './image-catalog.ts';
 import type { Caller } from './judge-exchange.ts';
 import { createLogins } from './logins.ts';
@@ -32,8 +32,8 @@ import { servesNow } from './serves-now.ts';
 import { startUpstreams } from './start-upstreams.ts';
 import { steal } from './steal.ts';
 import { checkCommits, damageStored } from './stored-contents.ts';
-import { whoIsSpared } from './who-is-spared.ts';
-import { whoMayRead } from './who-may-read.ts';
+import { expectedPulls } from './expected-pulls.ts';
+import { expectedRights } from './expected-rights.ts';
 
 /** One run in so many has the product's own S3 store, which takes as long as ten others. */
 const s3Every = 40;
@@ -69,8 +69,8 @@ const forgivingMs = 60_000;
 /** A pass reads the store in a moment. One that was under way ends first, half a minute after its worker has lost the lease. */
 const scrubbedWithinMs = 3 * scrubEveryMs + 3_000;
 /** A blob without room waits half a minute at most. The parts of a pulled image are kept for a minute, even above the limit. */
-const roomWithinMs = 100_000;
-const roomLookMs = 5_000;
+const idleWithinMs = 100_000;
+const idlePollMs = 5_000;
 const quietMs = 5_000;
 const quickMs = 1_500;
 const gapMs = 6_000;
@@ -155,21 +155,21 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const facts: ScenarioFacts = {
     problem,
     isCalm: faults.length === 0,
-    ...whoIsSpared({ faults, repositories, purges, isSmall: maxBytes !== Infinity }),
+    ...expectedPulls({ faults, repositories, purges, isSmall: maxBytes !== Infinity }),
     ttlMs,
     staleWhileRevalidateMs,
     get confirmingMs() {
       return isSettled ? confirmedWithinMs : confirmingMs;
     },
     repositories,
-    ...whoMayRead(logins, callers),
-    mayLieAbout: () => isScrubbed,
-    isLiedTo: has('upstream lies'),
+    ...expectedRights(logins, callers),
+    mayBeDamaged: () => isScrubbed,
+    receivesWrongBytes: has('upstream lies'),
     onNamed: pullCounts.add,
-    onServed(asked, digest) {
-      const objection = purges.objectionTo(asked, digest);
+    onServed(pull, digest) {
+      const objection = purges.objectionTo(pull, digest);
       if (objection !== undefined)
-        problem(`${asked.who}: ${asked.repository.fullName} ${asked.reference} ${digest} was served, ${objection}`);
+        problem(`${pull.clientName}: ${pull.repository.fullName} ${pull.reference} ${digest} served, ${objection}`);
     },
   };
 
@@ -194,7 +194,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const { clientOf, anyCaller } = createClients({ has, logins, callers, isGuarded, random });
   const within = () => pause(random(actionsWithinMs));
 
-  const purgeOnTheWay = async () => {
+  const purgeInFlight = async () => {
     const repository = random.pick(repositories);
     const puller = () => clientOf('beside a purge', random.pick(nodes.frontends).port, operator);
     const spreadMs = facts.isCalm ? calmSpreadMs : 0;
@@ -202,21 +202,21 @@ async function play(run: Run): Promise<() => Promise<void>> {
   };
   const pulls = Array.from({ length: 2 + random(3) }, async (_, i) => {
     await within();
-    const who = `client ${i}`;
+    const id = `client ${i}`;
     const repository = random.pick(repositories);
     const caller = anyCaller(repository.isPrivate);
     let frontend = random.pick(nodes.frontends);
     for (let turns = 1 + random(2); turns > 0; turns -= 1) {
       if (random.chance(0.4)) frontend = random.pick(nodes.frontends);
       const tag = random.pick(tags);
-      const result = await pullImage({ facts, client: clientOf(who, frontend.port, caller), repository }, tag);
-      trace(`${who} at ${frontend.name}: ${repository.fullName}:${tag} as ${caller.user} ${caller.account}: ${result}`);
+      const result = await pullImage({ facts, client: clientOf(id, frontend.port, caller), repository }, tag);
+      trace(`${id} at ${frontend.name}: ${repository.fullName}:${tag} as ${caller.user} ${caller.account}: ${result}`);
       if (result === 'left') return;
       await pause(random(4_000));
       if (random.chance(0.2))
         await readList(
           facts,
-          clientOf(who, frontend.port, caller),
+          clientOf(id, frontend.port, caller),
           random.pick(['tags', 'referrers', 'catalog']),
           repository,
         );
@@ -253,7 +253,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
     await within();
     await purges.purge();
   });
-  if (random.chance(facts.isCalm ? 0.5 : 0.15)) purging.push(within().then(purgeOnTheWay));
+  if (random.chance(facts.isCalm ? 0.5 : 0.15)) purging.push(within().then(purgeInFlight));
   await Promise.all([...pulls, ...crowds, ...thefts, ...moves, changeRights(), ...purging]);
   await applied.end();
   callers.change(true);
@@ -266,7 +266,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   if (facts.isCalm && purges.count === 0 && forgetAfterMs === hourMs)
     await pullCounts.judge(nodes, repositories, problem);
   const isRebuilt = random.chance(rebuiltShare);
-  if (isRebuilt) await findAgain(nodes, { repositories, weather }, problem);
+  if (isRebuilt) await checkRebuild(nodes, { repositories, weather }, problem);
   isSettled = true;
   const { name: lastName, port: lastPort } = random.pick(nodes.frontends);
   const revoked = clientOf(`revoked at ${lastName}`, lastPort, { user: 'ben', account: 'sometimes:s' });
@@ -288,7 +288,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   await pause(quietMs);
   const isBusy = async () =>
     nodes.jobs.size > 0 || (await countFills(nodes)) > 0 || (await storedBytes(nodes, weather)) > maxBytes;
-  for (let waitedMs = 0; waitedMs < roomWithinMs && (await isBusy()); waitedMs += roomLookMs) await pause(roomLookMs);
+  for (let waitedMs = 0; waitedMs < idleWithinMs && (await isBusy()); waitedMs += idlePollMs) await pause(idlePollMs);
   await judgeStore(nodes, { maxBytes, weather }, problem);
   // Otherwise blobs stored during an outage of the index may be unknown until a scrub or a pull finds them.
   if (isRebuilt || facts.isCalm) await judgeIndex(nodes, problem);

@@ -30,12 +30,12 @@ const repeated = 77;
 
 test('a seed decides all that happens, no invariant breaks, and the runs reach what they are about', async () => {
   const unseen = new Set(Object.keys(events));
-  const look = (text: string) => {
+  const markSeen = (text: string) => {
     for (const [name, pattern] of Object.entries(events)) if (pattern.test(text)) unseen.delete(name);
   };
   const hashes = new Set<number>();
   for (const seed of seeds) {
-    const first = await runWorld(manifestScenario, seed, { onTrace: (_atMs, text) => look(text) });
+    const first = await runWorld(manifestScenario, seed, { onTrace: (_atMs, text) => markSeen(text) });
     assert.ok(first.problems.length === 0, describeRun('manifests', first));
     if (seed === repeated) {
       const second = await runWorld(manifestScenario, seed);

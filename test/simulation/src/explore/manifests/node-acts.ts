@@ -3,7 +3,7 @@ import type { Weather } from '../../cluster/cluster-weather.ts';
 import { pause } from '../../cluster/pause.ts';
 import { clockSkewsMs } from '../../world/clock.ts';
 import type { Act, FaultyCluster } from '../apply-faults.ts';
-import { type FaultKind, isForGood } from '../fault-plan.ts';
+import { type FaultKind, isPermanent } from '../fault-plan.ts';
 
 export interface NodeActsOptions {
   readonly cluster: FaultyCluster;
@@ -44,7 +44,7 @@ export function createNodeActs({
       const skewMs = skewsMs[other % skewsMs.length]!;
       trace(`${kind}: ${name} by ${skewMs} ms`);
       clockSkewsMs.set(name, skewMs);
-      if (isForGood(fault)) return;
+      if (isPermanent(fault)) return;
       await pause(lastsMs);
       clockSkewsMs.delete(name);
       trace(`${kind} is over: ${name}`);

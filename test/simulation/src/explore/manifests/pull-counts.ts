@@ -1,10 +1,10 @@
 // Counts the pulls of tags that clients saw succeed, for comparison with what the index counts.
 import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
 import { type SimulatedRepository, tagKeyOf } from './image-catalog.ts';
-import type { Asked } from './judge-exchange.ts';
+import type { ClientRequest } from './judge-exchange.ts';
 
 export interface PullCounts {
-  add(asked: Asked): void;
+  add(request: ClientRequest): void;
   /** Each pull counts once. For runs in which nothing fails and nothing is purged. */
   judge(
     nodes: SimulatedNodes,

@@ -6,11 +6,11 @@ import { schedule } from '../../world/schedule.ts';
 import { addressOf } from './address-of.ts';
 import { type Exchanged, exchange } from './exchange.ts';
 import type { SimulatedRepository } from './image-catalog.ts';
-import { type Asked, type Caller, judgeExchange } from './judge-exchange.ts';
+import { type ClientRequest, type Caller, judgeExchange } from './judge-exchange.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 
 export interface Client {
-  readonly who: string;
+  readonly clientName: string;
   readonly owner: Owner;
   readonly port: number;
   readonly caller: Caller;
@@ -42,9 +42,9 @@ interface Pull {
 }
 
 export interface Wanted {
-  readonly kind: Asked['kind'];
+  readonly kind: ClientRequest['kind'];
   readonly reference: string;
-  readonly method?: Asked['method'];
+  readonly method?: ClientRequest['method'];
   readonly mayBeRange?: boolean;
   /** Bytes, if the repository does not have it. */
   readonly size?: number;
@@ -67,7 +67,7 @@ export async function pullImage(
 
 /** One request alone, judged. */
 export async function getContent(pull: Omit<Pull, 'agent'>, wanted: Wanted): Promise<void> {
-  await connected(pull, (opened) => ask(opened, wanted));
+  await connected(pull, (opened) => send(opened, wanted));
 }
 
 async function connected<T>(pull: Omit<Pull, 'agent'>, work: (opened: Pull) => Promise<T>): Promise<T> {
@@ -82,7 +82,7 @@ async function connected<T>(pull: Omit<Pull, 'agent'>, work: (opened: Pull) => P
 
 async function pullOver(pull: Pull, reference: string, onDigest: (digest: string) => void): Promise<PullResult> {
   const { random } = pull.client;
-  const get = (wanted: Wanted) => ask(pull, wanted);
+  const get = (wanted: Wanted) => send(pull, wanted);
   let manifestOf = reference;
   if (random.chance(headShare)) {
     const head = await get({ kind: 'manifests', reference, method: 'HEAD' });
@@ -110,8 +110,8 @@ async function pullOver(pull: Pull, reference: string, onDigest: (digest: string
 }
 
 /** One request, judged. */
-async function ask({ facts, client, repository, agent }: Pull, wanted: Wanted): Promise<Exchanged> {
-  const { who, owner, port, caller, slowness, random } = client;
+async function send({ facts, client, repository, agent }: Pull, wanted: Wanted): Promise<Exchanged> {
+  const { clientName, owner, port, caller, slowness, random } = client;
   const { kind, reference, method = 'GET', mayBeRange = false, scope = repository } = wanted;
   const size = wanted.size ?? repository[kind].get(reference)?.length ?? 0;
   const range = mayBeRange && size > 1 && random.chance(rangeShare) ? rangeOf(random, size) : undefined;
@@ -137,7 +137,7 @@ async function ask({ facts, client, repository, agent }: Pull, wanted: Wanted): 
   const endedAtMs = schedule.nowMs;
   judgeExchange(
     facts,
-    { repository, kind, reference, method, range, caller, scope, startedAtMs, endedAtMs, who },
+    { repository, kind, reference, method, range, caller, scope, startedAtMs, endedAtMs, clientName },
     exchanged,
   );
   return exchanged;

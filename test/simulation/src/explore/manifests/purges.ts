@@ -6,7 +6,7 @@ import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
 import type { Random } from '../../world/random.ts';
 import { schedule } from '../../world/schedule.ts';
 import { currentOf, type SimulatedRepository } from './image-catalog.ts';
-import type { Asked } from './judge-exchange.ts';
+import type { ClientRequest } from './judge-exchange.ts';
 
 type Purged = Pick<Purge, 'request' | 'covers'>;
 
@@ -16,7 +16,7 @@ interface Purge {
   readonly beganAtMs: number;
   doneAtMs: number;
   /** Answers to these are of what was purged. */
-  covers(asked: Asked, digest: string): boolean;
+  covers(request: ClientRequest, digest: string): boolean;
 }
 
 export interface Purges {
@@ -24,9 +24,9 @@ export interface Purges {
   readonly count: number;
   readonly hasBegun: boolean;
   /** Purges something, and tries again where it is refused for now. */
-  purge(what?: Purged): Promise<void>;
+  purge(target?: Purged): Promise<void>;
   /** Why this should not have been served; `undefined`: it may be. */
-  objectionTo(asked: Asked, digest: string): string | undefined;
+  objectionTo(request: ClientRequest, digest: string): string | undefined;
 }
 
 export interface PurgesOptions {
@@ -42,7 +42,7 @@ export interface PurgesOptions {
 }
 
 const mostTries = 4;
-const triesAgainMs = 3_000;
+const retryMs = 3_000;
 
 export function createPurges(options: PurgesOptions): Purges {
   const { nodes, repositories, random, spreadsWithinMs, fetchingMs, trace, problem } = options;
@@ -61,7 +61,7 @@ export function createPurges(options: PurgesOptions): Purges {
       tagOf(repository, tag),
       {
         request: { image: `${name}@${manifest}` },
-        covers: (asked, digest) => asked.repository === repository && digest === manifest,
+        covers: (request, digest) => request.repository === repository && digest === manifest,
       },
       { request: { digest: manifest }, covers: (_asked, digest) => digest === manifest },
       { request: { digest: blob }, covers: (_asked, digest) => digest === blob },
@@ -71,7 +71,11 @@ export function createPurges(options: PurgesOptions): Purges {
   };
 
   /** A tag must be asked for after the purge began. A digest may have been on its way by then. */
-  const wasFetched = ({ beganAtMs, request }: Purge, { repository, reference, kind }: Asked, digest: string) => {
+  const wasFetched = (
+    { beganAtMs, request }: Purge,
+    { repository, reference, kind }: ClientRequest,
+    digest: string,
+  ) => {
     const upstreams = new Set(kind === 'blobs' ? repositories.map(({ upstream }) => upstream) : [repository.upstream]);
     const requests = [...upstreams].flatMap((upstream: FakeUpstream) => upstream.requests({ status: 200 }));
     return requests.some((one) => {
@@ -89,7 +93,7 @@ export function createPurges(options: PurgesOptions): Purges {
   };
 
   /** Another upstream's repository of the same name holds the blob, so this one serves it. */
-  const isElsewhere = ({ repository, kind }: Asked, digest: string) =>
+  const isElsewhere = ({ repository, kind }: ClientRequest, digest: string) =>
     kind === 'blobs' &&
     repositories.some((one) => one !== repository && one.name === repository.name && one.blobs.has(digest));
 
@@ -100,9 +104,9 @@ export function createPurges(options: PurgesOptions): Purges {
     get hasBegun() {
       return hasBegun;
     },
-    async purge(what) {
+    async purge(target) {
       hasBegun = true;
-      const chosen = what ?? choose();
+      const chosen = target ?? choose();
       for (let tries = 0; tries < mostTries; tries += 1) {
         const purge = { ...chosen, beganAtMs: schedule.nowMs, doneAtMs: Infinity };
         const text = JSON.stringify(purge.request);
@@ -116,16 +120,16 @@ export function createPurges(options: PurgesOptions): Purges {
           trace(`purge ${text} failed: ${String(error)}`);
           if (!isCacheError(error)) problem(`purge ${text} failed: ${(error as Error).stack}`);
         }
-        await pause(triesAgainMs);
+        await pause(retryMs);
       }
     },
-    objectionTo(asked, digest) {
+    objectionTo(request, digest) {
       const purge = purges.find(
         (one) =>
-          asked.startedAtMs > one.doneAtMs + spreadsWithinMs &&
-          one.covers(asked, digest) &&
-          !(one.request.upstream !== undefined && isElsewhere(asked, digest)) &&
-          !wasFetched(one, asked, digest),
+          request.startedAtMs > one.doneAtMs + spreadsWithinMs &&
+          one.covers(request, digest) &&
+          !(one.request.upstream !== undefined && isElsewhere(request, digest)) &&
+          !wasFetched(one, request, digest),
       );
       return (
         purge && `purged as ${JSON.stringify(purge.request)} at ${purge.doneAtMs.toFixed(0)} ms and not fetched since`
@@ -137,7 +141,7 @@ export function createPurges(options: PurgesOptions): Purges {
 export function tagOf(repository: SimulatedRepository, tag: string): Purged {
   return {
     request: { image: `${repository.fullName}:${tag}` },
-    covers: (asked) => asked.repository === repository && asked.reference === tag,
+    covers: (request) => request.repository === repository && request.reference === tag,
   };
 }
 
@@ -145,6 +149,6 @@ export function tagOf(repository: SimulatedRepository, tag: string): Purged {
 export function allOf(repository: SimulatedRepository): Purged {
   return {
     request: { upstream: repository.host },
-    covers: (asked) => asked.repository.host === repository.host,
+    covers: (request) => request.repository.host === repository.host,
   };
 }

@@ -20,31 +20,31 @@ export async function readList(
   list: 'tags' | 'referrers' | 'catalog',
   repository: SimulatedRepository,
 ): Promise<void> {
-  const { who, owner, port, caller, random } = client;
+  const { clientName, owner, port, caller, random } = client;
   const startedAtMs = schedule.nowMs;
-  const what = list === 'referrers' ? `referrers/${random.pick([...repository.manifests.keys()])}` : 'tags/list';
+  const resource = list === 'referrers' ? `referrers/${random.pick([...repository.manifests.keys()])}` : 'tags/list';
   const address =
     list === 'catalog'
       ? { path: '/v2/_catalog', headers: {}, scopeOf: () => repository.fullName }
-      : addressOf(repository, what, random);
+      : addressOf(repository, resource, random);
   const agent = runAs(owner, () => new Agent());
   const headers = { ...address.headers, ...client.headersOf(address.scopeOf(repository)) };
   const { path } = address;
-  const asking = { port, agent, method: 'GET', path, headers, leavesAfterMs: undefined, slowness: 0, random } as const;
-  const found = await runAs(owner, () => exchange(asking));
+  const options = { port, agent, method: 'GET', path, headers, leavesAfterMs: undefined, slowness: 0, random } as const;
+  const found = await runAs(owner, () => exchange(options));
   runAs(owner, () => agent.destroy());
-  if (found.result === 'late') facts.problem(`${who}: ${list} never end`);
+  if (found.result === 'late') facts.problem(`${clientName}: ${list} never end`);
   if (found.result !== 'answer' || found.status !== 200) return;
   const listed = JSON.parse(found.body.toString()) as Lists;
-  const asked = { reference: undefined, caller, startedAtMs, endedAtMs: schedule.nowMs };
-  const mayRead = (one: SimulatedRepository) => facts.mayRead({ ...asked, repository: one, scope: one });
+  const request = { reference: undefined, caller, startedAtMs, endedAtMs: schedule.nowMs };
+  const mayRead = (one: SimulatedRepository) => facts.mayRead({ ...request, repository: one, scope: one });
   if (list !== 'catalog' && !mayRead(repository))
-    facts.problem(`${who} got the ${list} of ${repository.fullName} as ${JSON.stringify(caller)}`);
+    facts.problem(`${clientName} got the ${list} of ${repository.fullName} as ${JSON.stringify(caller)}`);
   for (const tag of listed.tags ?? [])
-    if (!repository.tags.has(tag)) facts.problem(`${who}: ${repository.fullName} never had the tag ${tag}`);
+    if (!repository.tags.has(tag)) facts.problem(`${clientName}: ${repository.fullName} never had the tag ${tag}`);
   for (const name of listed.repositories ?? []) {
     const one = facts.repositories.find(({ fullName }) => fullName === name);
     if (one === undefined || one.isPrivate || !mayRead(one))
-      facts.problem(`${who}: the catalog has ${name} for ${JSON.stringify(caller)}`);
+      facts.problem(`${clientName}: the catalog has ${name} for ${JSON.stringify(caller)}`);
   }
 }

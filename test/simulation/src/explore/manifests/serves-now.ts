@@ -18,7 +18,7 @@ export async function servesNow(
     if (result === 'served' && named[0] === currentOf(repository, tag)) return;
     if (tries === 1)
       return facts.problem(
-        `${client.who}: ${repository.name}:${tag} is ${result} in the end, ${named[0] ?? 'unnamed'}`,
+        `${client.clientName}: ${repository.name}:${tag} is ${result} in the end, ${named[0] ?? 'unnamed'}`,
       );
     await pause(3_000);
   }

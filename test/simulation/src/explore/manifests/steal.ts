@@ -29,12 +29,14 @@ export async function steal({ facts, thief, puller, tags, random, trace }: Theft
     ? pullImage({ facts, client: puller, repository: victim }, random.pick(tags))
     : undefined;
   if (random.chance(0.4)) await pullImage({ facts, client: thief, repository: place }, random.pick(tags));
-  trace(`${thief.who} asks ${place.fullName} for ${wanted.reference} of ${victim.fullName} as ${thief.caller.user}`);
+  trace(
+    `${thief.clientName} asks ${place.fullName} for ${wanted.reference} of ${victim.fullName} as ${thief.caller.user}`,
+  );
   for (let tries = 1 + random(mostTries); tries > 0; tries -= 1) {
     await pause(random(random.pick([noteMs, betweenMs])));
     const method = random.chance(0.3) ? 'HEAD' : 'GET';
-    const asked = { ...wanted, scope, method, mayBeRange: method === 'GET' } as const;
-    await getContent({ facts, client: thief, repository: place }, asked);
+    const request = { ...wanted, scope, method, mayBeRange: method === 'GET' } as const;
+    await getContent({ facts, client: thief, repository: place }, request);
   }
   await pulled;
 }

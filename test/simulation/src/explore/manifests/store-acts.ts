@@ -2,12 +2,12 @@
 import { isAmong, type ObjectFaults } from '../../cluster/object-faults.ts';
 import { pause } from '../../cluster/pause.ts';
 import type { Act } from '../apply-faults.ts';
-import { type FaultKind, isForGood, type PlannedFault } from '../fault-plan.ts';
+import { type FaultKind, isPermanent, type PlannedFault } from '../fault-plan.ts';
 
 const leastShare = 0.03;
 const mostShare = 0.3;
 
-const isBesideContent = (key: string) => key.startsWith('cistern/');
+const isNoContent = (key: string) => key.startsWith('cistern/');
 
 export interface StoreActsOptions {
   readonly objects: ObjectFaults;
@@ -17,19 +17,19 @@ export interface StoreActsOptions {
 }
 
 export function createStoreActs({ objects, isDamaged, trace }: StoreActsOptions): Partial<Record<FaultKind, Act>> {
-  const harm = (what: keyof ObjectFaults, mayStay: (key: string) => boolean) => async (fault: PlannedFault) => {
-    const { kind, target, other, lastsMs, degree } = fault;
+  const harm = (fault: keyof ObjectFaults, mayStay: (key: string) => boolean) => async (planned: PlannedFault) => {
+    const { kind, target, other, lastsMs, degree } = planned;
     const share = leastShare + degree * (mostShare - leastShare);
     const isHarmed = (key: string) => isAmong(key, share, target * 101 + other);
     trace(`${kind}: a share of ${share.toFixed(2)}`);
-    objects[what] = isHarmed;
+    objects[fault] = isHarmed;
     await pause(lastsMs);
-    objects[what] = (key) => isForGood(fault) && mayStay(key) && isHarmed(key);
-    trace(`${kind} is over${isForGood(fault) ? ' for some of them' : ''}`);
+    objects[fault] = (key) => isPermanent(planned) && mayStay(key) && isHarmed(key);
+    trace(`${kind} is over${isPermanent(planned) ? ' for some of them' : ''}`);
   };
   return {
-    'undeletable objects': harm('isUndeletable', (key) => !isDamaged || isBesideContent(key)),
+    'undeletable objects': harm('isUndeletable', (key) => !isDamaged || isNoContent(key)),
     // In the end all content is served, so only objects beside it stay unreadable.
-    'unreadable objects': harm('isUnreadable', isBesideContent),
+    'unreadable objects': harm('isUnreadable', isNoContent),
   };
 }

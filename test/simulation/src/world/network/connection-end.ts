@@ -30,7 +30,7 @@ export interface ConnectionEnd {
   deliver(packet: Packet): void;
   /** Bytes came that nobody takes. */
   answerWithReset(): void;
-  hearRoom(): void;
+  onWindowSpace(): void;
   reserve(bytes: number): number;
 }
 
@@ -46,7 +46,7 @@ export function createConnectionEnd(
   user: EndUser,
 ): ConnectionEnd {
   const inbox: Packet[] = [];
-  const onWay: Packet[] = [];
+  const inFlight: Packet[] = [];
   let peer: ConnectionEnd | undefined;
   let isOpen = true;
   let hasSentEnd = false;
@@ -60,14 +60,14 @@ export function createConnectionEnd(
   };
 
   const dispatch = (to: ConnectionEnd, packet: Packet) => {
-    onWay.push(packet);
+    inFlight.push(packet);
     const arrive = () => {
       if (network.isHeld(owner?.name, to.owner?.name)) {
         plan(heldRetryMs, arrive, { owner: to.owner, label: 'net held' });
         return;
       }
       // The first that was sent: none overtakes another, held or not.
-      const first = onWay.shift();
+      const first = inFlight.shift();
       if (first !== undefined) to.deliver(first);
     };
     plan(nextDelayMs(), arrive, { owner: to.owner, label: 'net' });
@@ -107,7 +107,7 @@ export function createConnectionEnd(
       if (typeof first !== 'object') return first;
       const taken = first.subarray(0, maxBytes);
       unreadBytes -= taken.length;
-      if (unreadBytes < windowBytes) peer?.hearRoom();
+      if (unreadBytes < windowBytes) peer?.onWindowSpace();
       return taken;
     },
     close(reset) {
@@ -134,7 +134,7 @@ export function createConnectionEnd(
     answerWithReset() {
       if (peer?.isOpen === true) dispatch(peer, resetByPeer);
     },
-    hearRoom() {
+    onWindowSpace() {
       const go = waiting;
       if (go === undefined) return;
       waiting = undefined;

@@ -17,14 +17,14 @@ export interface SimulatedServer {
   act<T>(work: () => T): T;
   accept(socket: SimulatedSocket): void;
   /** Keeps no process alive any more. */
-  letGo(): void;
+  endKeepAlive(): void;
 }
 
 interface Listening {
   readonly key: number | string;
   readonly address: string;
   readonly open: Set<SimulatedSocket>;
-  readonly letGo: () => void;
+  readonly endKeepAlive: () => void;
   isClosed: boolean;
 }
 
@@ -61,7 +61,7 @@ const serverMembers = {
   },
   unref: {
     value(this: Server) {
-      listening.get(this)?.letGo();
+      listening.get(this)?.endKeepAlive();
       return this;
     },
   },
@@ -96,7 +96,7 @@ function listen(this: Server, ...given: unknown[]): Server {
     key,
     address: target.host ?? '::',
     open: new Set<SimulatedSocket>(),
-    letGo: keepAlive('server'),
+    endKeepAlive: keepAlive('server'),
     isClosed: false,
   };
   listening.set(this, place);
@@ -108,7 +108,7 @@ function listen(this: Server, ...given: unknown[]): Server {
     allowHalfOpen: (this as Server & { allowHalfOpen: boolean }).allowHalfOpen,
     act: AsyncLocalStorage.snapshot(),
     accept: (socket) => accept(this, place, socket),
-    letGo: place.letGo,
+    endKeepAlive: place.endKeepAlive,
   });
   target.signal?.addEventListener('abort', () => this.close(), { once: true });
   plan(0, () => this.emit('listening'), { label: 'listening' });
@@ -151,7 +151,7 @@ function close(this: Server, callback?: (error?: Error) => void): Server {
   }
   if (callback !== undefined) this.once('close', callback);
   found.isClosed = true;
-  found.letGo();
+  found.endKeepAlive();
   network.servers.delete(found.key);
   if (found.open.size === 0) plan(0, () => this.emit('close'), { label: 'server closed' });
   return this;

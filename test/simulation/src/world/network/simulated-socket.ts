@@ -45,7 +45,7 @@ export class SimulatedSocket extends Duplex {
   readonly connectionEnd: ConnectionEnd;
 
   readonly #onread: SocketOptions['onread'];
-  readonly #letGo = keepAlive('socket');
+  readonly #endKeepAlive = keepAlive('socket');
   #isConnected = false;
   #isReading: boolean;
   #isTaking = false;
@@ -110,7 +110,7 @@ export class SimulatedSocket extends Duplex {
   abandon(): void {
     this.connectionEnd.close(false);
     network.sockets.delete(this);
-    this.#letGo();
+    this.#endKeepAlive();
   }
 
   setTimeout(delayMs: number, callback?: () => void): this {
@@ -139,7 +139,7 @@ export class SimulatedSocket extends Duplex {
   }
 
   unref(): this {
-    this.#letGo();
+    this.#endKeepAlive();
     return this;
   }
 
@@ -205,7 +205,7 @@ export class SimulatedSocket extends Duplex {
     this.connectionEnd.close(this.#isReset);
     const close = () => {
       network.sockets.delete(this);
-      this.#letGo();
+      this.#endKeepAlive();
       done(error);
       process.nextTick(() => this.emit('close', error !== null));
     };

@@ -11,7 +11,7 @@ const promptMs = 5_000;
 /** A body under way, when its worker loses its network, goes on after `timeouts.body` and three tries to resume it. */
 const resumedMs = 20_000;
 
-export interface SparedOptions {
+export interface ExpectedPullsOptions {
   readonly faults: readonly PlannedFault[];
   readonly repositories: readonly SimulatedRepository[];
   readonly purges: Pick<Purges, 'hasBegun'>;
@@ -21,7 +21,7 @@ export interface SparedOptions {
 
 type Pulled = Parameters<ScenarioFacts['mustServe']>[0];
 
-export function whoIsSpared(options: SparedOptions): Pick<ScenarioFacts, 'mustServe' | 'patienceMs'> {
+export function expectedPulls(options: ExpectedPullsOptions): Pick<ScenarioFacts, 'mustServe' | 'patienceMs'> {
   const { faults, repositories, purges, isSmall } = options;
   const isBounded = faults.every(({ kind }) => boundedFaults.has(kind));
   const hasLoss = faults.some(({ kind }) => kind === 'worker without network');
@@ -32,12 +32,13 @@ export function whoIsSpared(options: SparedOptions): Pick<ScenarioFacts, 'mustSe
   const isStuck = () => purges.hasBegun && faults.some(({ kind }) => kind === 'undeletable objects');
   /** The repository has it from another one alone, which is harmed. */
   const isLent = ({ repository, reference }: Pulled) => isShared(reference) && !repository.blobs.has(reference);
-  const mustServe = (asked: Pulled) => isBounded && !harmed.includes(asked.repository) && !isLent(asked) && !isStuck();
+  const mustServe = (request: Pulled) =>
+    isBounded && !harmed.includes(request.repository) && !isLent(request) && !isStuck();
   return {
     mustServe,
-    patienceMs(asked) {
-      if (!mustServe(asked) || isSmall || isShared(asked.reference)) return Infinity;
-      return asked.kind === 'blobs' && hasLoss ? resumedMs : promptMs;
+    patienceMs(request) {
+      if (!mustServe(request) || isSmall || isShared(request.reference)) return Infinity;
+      return request.kind === 'blobs' && hasLoss ? resumedMs : promptMs;
     },
   };
 }

@@ -1,0 +1,27 @@
+// Whether a caller has a right to an answer: by the table of rights, by what it shows, and by its account at the upstream.
+import type { Callers } from './callers.ts';
+import { rememberAccessMs } from './cluster-file.ts';
+import type { AccessRequest } from './judge-exchange.ts';
+import type { Logins } from './logins.ts';
+import { mayPull } from './rights.ts';
+import type { ScenarioFacts } from './scenario-facts.ts';
+
+/** A refusal is remembered for ten seconds, and the question behind it may take longer. */
+const refusedForMs = 40_000;
+
+export function expectedRights(logins: Logins, callers: Callers): Pick<ScenarioFacts, 'mayRead' | 'mayBeRefused'> {
+  const isGranted = ({ repository, reference, caller, scope }: AccessRequest) =>
+    mayPull(caller.user, repository.fullName, reference) && (!logins.areScoped || scope === repository);
+  return {
+    mayRead: (request) =>
+      isGranted(request) &&
+      logins.isKnown(request.caller.user, request.startedAtMs, request.endedAtMs) &&
+      (!request.repository.isPrivate ||
+        callers.mayRead(request.caller.account, request.startedAtMs - rememberAccessMs, request.endedAtMs)),
+    mayBeRefused: (request) =>
+      !isGranted(request) ||
+      logins.mayBeUnknown(request.caller.user, request.startedAtMs, request.endedAtMs) ||
+      (request.repository.isPrivate &&
+        callers.mayBeRefused(request.caller.account, request.startedAtMs - refusedForMs, request.endedAtMs)),
+  };
+}
