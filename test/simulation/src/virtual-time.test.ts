@@ -1,4 +1,4 @@
-// real-time: tests on virtual time are run by a process of their own
+// real-time: tests on virtual time run in a process of their own
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ const tests = fileURLToPath(new URL('fixtures/tests-that-fail.ts', import.meta.u
 
 test('tests on virtual time that fail or never end are reported as failed', () => {
   const env = { ...process.env };
-  // Else the tests would report to this one's runner.
+  // Otherwise the tests would report to the runner of this test.
   delete env['NODE_TEST_CONTEXT'];
   const args = ['--import', virtualTime, '--test-reporter=tap', '--test-timeout=300000', tests];
   const { status, stdout } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
@@ -20,6 +20,6 @@ test('tests on virtual time that fail or never end are reported as failed', () =
     'not ok 2 - fails at once',
     'not ok 3 - fails after a minute',
     'not ok 4 - runs into its time limit',
-    'not ok 5 - waits for ever beside a server and an interval',
+    'not ok 5 - waits forever while a server and an interval are open',
   ]);
 });

@@ -1,5 +1,5 @@
-// `node --import …/virtual-time.ts --test …`: tests run on virtual time and in a simulated network. Files are the machine's
-// (decision 0050).
+// `node --import …/virtual-time.ts --test …` runs tests on virtual time and in a simulated network. Files are the
+// machine's (decision 0050).
 import { beginNow } from './world/clock.ts';
 import { driveAlways } from './world/drive.ts';
 import { countOutsideWork } from './world/outside-work.ts';
@@ -12,13 +12,14 @@ countOutsideWork();
 installWorld();
 driveAlways();
 
-// A test that ends its process takes the tests behind it along, so it does not pass.
+// A test that ends its process also ends the tests after it, so the process must fail.
 if (process.env['NODE_TEST_CONTEXT'] !== undefined) {
   const { exit } = process;
   process.exit = (code) => exit(Number(code ?? process.exitCode ?? 0) || 1);
 }
 
-// The limits of tests are virtual, too: without this one a test that waits for something outside of the world would wait for ever.
+// The limits of tests are virtual, too. Without this real limit, a test that waits for work outside of the world would
+// wait forever.
 const longestMs = 5 * 60_000;
 real
   .setTimeout(() => {

@@ -1,4 +1,4 @@
-// Nodes of one cluster whose machines disagree about the time: what one stamps the others compare.
+// Nodes of one cluster whose machines disagree about the time. One node writes timestamps that the others compare.
 import assert from 'node:assert/strict';
 import { get as httpGet, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';

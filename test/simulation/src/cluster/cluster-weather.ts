@@ -1,20 +1,21 @@
-// What the network and the shared parts of a simulated cluster are like at the moment. Scenarios change it while a cluster runs.
+// The present state of the network and of the shared parts of a simulated cluster. Scenarios change it while a cluster
+// runs.
 import { CacheError } from '@cistern/errors';
 import type { Random } from '../world/random.ts';
 import { type ObjectFaults, createObjectFaults } from './object-faults.ts';
 
 export interface Weather {
   readonly random: Random;
-  /** Up to so long takes a call of a shared part, one way. */
+  /** The longest time that a call of a shared part takes, one way. */
   callMs: number;
-  /** Chance that a call fails, while its part is away; 0: none is. */
+  /** Chance that a call fails while its part is unavailable. 0 means that no call fails. */
   indexFails: number;
   storeFails: number;
   /** Chance that an announcement is lost. */
   losesMessages: number;
-  /** Pairs of processes, as `one two` in both orders, that do not reach each other. */
+  /** Pairs of processes, as `one two` in both orders, that cannot reach each other. */
   readonly cut: Set<string>;
-  /** Pairs as in `cut`. The system error with which new connections from one to the other fail at once. */
+  /** Pairs as in `cut`. The system error with which new connections from one to the other fail immediately. */
   readonly refused: Map<string, string>;
   readonly objects: ObjectFaults;
 }
@@ -40,7 +41,7 @@ export function clearWeather(weather: Weather): void {
 
 export type SharedPart = 'index' | 'store' | 'queue';
 
-/** How a call of a part ends. A queue and an index are one server. */
+/** How a call of a part ends. The queue and the index are one server. */
 export function fateOf(weather: Weather, part: SharedPart): 'done' | 'refused' | 'lost' | 'unheard' {
   const { random } = weather;
   const chance = part === 'store' ? weather.storeFails : weather.indexFails;

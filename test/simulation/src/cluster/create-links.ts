@@ -1,4 +1,4 @@
-// The ways from processes to what they share, in the weather of the moment.
+// The connections of processes to the shared parts, subject to the weather at the time of each call.
 import type { Owner } from '../world/owner.ts';
 import { failureOf, fateOf, type SharedPart, type Weather } from './cluster-weather.ts';
 import type { RemoteLink } from './remote-part.ts';
@@ -6,7 +6,7 @@ import type { RemoteLink } from './remote-part.ts';
 export interface Links {
   /** How long a call takes, one way. */
   callMs(): number;
-  /** `ends`: the subscriptions of the process. */
+  /** `ends` holds the subscriptions of the process. */
   of(owner: Owner, part: SharedPart, ends: Set<() => void>): RemoteLink;
 }
 

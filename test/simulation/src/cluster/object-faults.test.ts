@@ -49,7 +49,7 @@ test('single objects of a bucket can be neither read nor removed', async (t) => 
   await harmsOne(await open(), s3.objectFaults);
 });
 
-test('a share of all keys is harmed, another share with other salt', () => {
+test('a share of all keys is harmed, and another salt selects another share', () => {
   const keys = Array.from({ length: 1_000 }, (_, i) => `docker/registry/v2/blobs/sha256/aa/${i}/data`);
   const harmed = (salt: number) => keys.filter((key) => isAmong(key, 0.2, salt));
   assert.ok(harmed(1).length > 100 && harmed(1).length < 300);

@@ -1,9 +1,9 @@
-// Single objects of a store that cannot be removed or read, while the rest of the store is well.
+// Faults of single objects of a store: they cannot be removed or read, while the rest of the store works.
 import type { BlobStore } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
 import { keyOf } from './stored-blobs.ts';
 
-/** By key, blobs too. A run changes them while it lasts. */
+/** Answers by key, also for blobs. A run changes the answers while it lasts. */
 export interface ObjectFaults {
   isUndeletable(key: string): boolean;
   isUnreadable(key: string): boolean;
@@ -20,7 +20,7 @@ export function isAmong(key: string, share: number, salt: number): boolean {
   return (Math.imul(hash ^ (hash >>> 15), 0x85eb_ca6b) >>> 0) / 2 ** 32 < share;
 }
 
-/** The store, with these faults. */
+/** Returns the store with these faults. */
 export function withObjectFaults(store: BlobStore, faults: ObjectFaults): BlobStore {
   const readable = (key: string) => {
     if (faults.isUnreadable(key)) throw failure('read');
@@ -58,7 +58,7 @@ export function withObjectFaults(store: BlobStore, faults: ObjectFaults): BlobSt
   };
 }
 
-/** As the product's adapters report it. */
+/** The error has the form that the product's adapters give it. */
 function failure(doing: string): CacheError {
   return new CacheError('store-unavailable', `simulated: the store cannot ${doing} an object (AccessDenied)`, {
     detail: { code: 'AccessDenied' },

@@ -1,5 +1,5 @@
-// A part of the cluster (index, store, queue) as one process uses it over the network: what it asks and what it hears are
-// events, and a process that dies in between hears nothing, whatever its question did.
+// A part of the cluster (index, store, queue) as one process uses it over the network. Its calls and their results are
+// events. A process that dies in between receives no result, even if its call took effect.
 import { type Owner, runAs } from '../world/owner.ts';
 import { plan } from '../world/schedule.ts';
 
@@ -7,23 +7,26 @@ export interface RemoteLink {
   readonly owner: Owner;
   latencyMs(): number;
   /**
-   * What becomes of a call: `done`; `refused`: the part is away; `lost`: not done, and `unheard`: done, but the caller only
-   * hears `failure` after `patienceMs`.
+   * The fate of a call. `done`: it succeeds. `refused`: the part is unavailable. `lost`: the part does not execute it.
+   * `unheard`: the part executes it. For `lost` and `unheard` the caller receives `failure` after `patienceMs`.
    */
   fate(step: string): 'done' | 'refused' | 'lost' | 'unheard';
   failure(step: string): Error;
   readonly patienceMs: number;
-  /** Whether a call of a function that was handed over is lost. */
+  /** Whether a call of a callback that the process passed is lost. */
   losesCall(step: string): boolean;
-  /** What ends when the process is killed. */
+  /** Functions that end the subscriptions of the process when it is killed. */
   readonly ends: Set<() => void>;
 }
 
-/** Functions that return what is walked through, that return nothing, and that only know what a process remembers. */
+/**
+ * Functions that return an iterable, functions that return nothing, and functions that only read the memory of the
+ * process.
+ */
 const walks: ReadonlySet<string> = new Set(['index.blobs.leastRecent', 'store.list', 'store.listObjects']);
 const silent: ReadonlySet<string> = new Set(['countTag', 'countPlatform']);
 const remembering: ReadonlySet<string> = new Set(['fromMemory']);
-/** Functions of the process itself, without a call. */
+/** Functions of the process itself, which need no call. */
 const ownKnowledge: ReadonlySet<string> = new Set(['index.now']);
 
 type Call = (...given: unknown[]) => unknown;
@@ -41,7 +44,7 @@ export function asRemote<T extends object>(part: T, link: RemoteLink, path: stri
   });
 }
 
-/** A process has maps by itself. */
+/** Maps belong to the process and need no call. */
 function isPart(value: unknown): value is object {
   if (value instanceof Map || value === null) return false;
   return typeof value === 'object' || typeof value === 'function';
@@ -74,7 +77,7 @@ async function callRemote(link: RemoteLink, step: string, work: () => unknown): 
     try {
       const result = await runAs(undefined, work);
       if (owner.state === 'dead') return endSubscription(result);
-      // Before it is heard: what a process that is killed now has subscribed to ends too.
+      // This comes before the result arrives, so that a process killed now also loses its new subscription.
       const back = wrapResult(link, step, result);
       deliver(link.latencyMs(), () => resolve(back));
     } catch (error) {
@@ -97,11 +100,11 @@ async function doUnheard(work: () => unknown): Promise<void> {
   try {
     endSubscription(await runAs(undefined, work));
   } catch {
-    // Nobody hears of it.
+    // No process receives this result.
   }
 }
 
-/** A connection that broke has no subscriptions. */
+/** A broken connection has no subscriptions. */
 function endSubscription(result: unknown): void {
   if (typeof result === 'function') (result as () => void)();
 }
@@ -117,7 +120,7 @@ async function* walk(link: RemoteLink, step: string, begin: () => AsyncIterable<
   }
 }
 
-/** A listener is called in its process's own time, or not at all. */
+/** A callback runs among the events of its process, or not at all. */
 function wrapArgument(link: RemoteLink, step: string, value: unknown): unknown {
   if (isBody(value)) return { ...value, open: () => readAs(link.owner, value.open()) };
   if (typeof value !== 'function') return value;
@@ -144,7 +147,7 @@ interface Body {
 const isBody = (value: unknown): value is Body =>
   typeof value === 'object' && value !== null && 'open' in value && typeof value.open === 'function';
 
-/** A dead process sends no further. */
+/** A dead process sends nothing more. */
 async function* readAs(owner: Owner, source: AsyncIterable<unknown>) {
   const iterator = source[Symbol.asyncIterator]();
   try {
@@ -158,7 +161,7 @@ async function* readAs(owner: Owner, source: AsyncIterable<unknown>) {
   }
 }
 
-/** What `subscribe` returns; a killed process's subscriptions end with it. */
+/** Wraps the function that `subscribe` returns. The subscriptions of a killed process end with it. */
 function endOnce(link: RemoteLink, end: () => void): () => void {
   const once = () => {
     if (link.ends.delete(once)) end();

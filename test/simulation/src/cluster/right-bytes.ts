@@ -1,10 +1,11 @@
-// Whether bytes are what a digest says. Hashing the same contents in each run is what a run would spend its time on.
+// Checks bytes against their digest. It remembers known contents, because hashing them in each run would dominate the
+// run time.
 import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
 
 const known = new Map<Digest, Uint8Array>();
 const digests = new WeakMap<Uint8Array, Digest>();
 
-/** For contents of many runs, which never change. */
+/** For contents that many runs use. They must never change. */
 export function rememberBytes(bytes: Uint8Array): Digest {
   const digest = digestOf(bytes);
   known.set(digest, bytes);
@@ -12,7 +13,7 @@ export function rememberBytes(bytes: Uint8Array): Digest {
   return digest;
 }
 
-/** `bytes` never change. */
+/** `bytes` must never change. */
 export function digestOnce(bytes: Uint8Array): Digest {
   const digest = digests.get(bytes) ?? digestOf(bytes);
   digests.set(bytes, digest);

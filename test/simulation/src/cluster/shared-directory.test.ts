@@ -8,7 +8,7 @@ import { digestOf } from '@cistern/oci';
 import { fileError, fileSystem } from '../world/files/file-system.ts';
 import { createDirectory } from './shared-directory.ts';
 
-test('a file whose directory could not be synced is adopted by the next try', async (t) => {
+test('a file whose directory could not be synced is adopted at the next attempt', async (t) => {
   const { stored, open } = createDirectory(() => false);
   const store = await open();
   t.after(() => store.close());

@@ -1,4 +1,4 @@
-// A directory that all processes of a simulated cluster have as their store, by the product's own adapter.
+// A directory that is the store of all processes of a simulated cluster. They use it through the product's own adapter.
 import { openFsStore } from '@cistern/blob-store/fs';
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
@@ -15,7 +15,7 @@ function get(digest: Digest): Uint8Array | undefined {
   return inode && inode.bytes.subarray(0, inode.size);
 }
 
-/** One per world. `fails` is asked before each operation on a file there. */
+/** Call it once per world. `fails` is called before each operation on a file in the directory. */
 export function createDirectory(fails: () => boolean): { stored: StoredBlobs; open(): Promise<BlobStore> } {
   const losses = createLosses();
   fileSystem.onOperation = (operation, path) => {

@@ -1,13 +1,13 @@
-// The index that all simulated nodes share, and what of it nobody may leave behind.
+// The index that all simulated nodes share, with a count of the subscriptions that the nodes must end.
 import type { CacheIndex, FillRecord } from '@cistern/index';
 import { createIndexServer } from '@cistern/index/testing';
 
 export interface SharedIndex {
   readonly index: CacheIndex;
   readonly subscriptions: number;
-  /** Called when a claim or a heartbeat finds its caller to be the owner of a fill. */
+  /** Called when a claim or a heartbeat confirms that its caller owns a fill. */
   onOwned: ((record: FillRecord) => void) | undefined;
-  /** As FLUSHALL does it. */
+  /** Loses all data, as FLUSHALL does. */
   loseData(): void;
 }
 

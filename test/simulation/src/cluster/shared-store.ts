@@ -1,5 +1,5 @@
-// The store that all processes of a simulated cluster share. It is in memory, behind calls that are events, or an S3 server or
-// a directory, which each process uses by the product's own adapter.
+// The store that all processes of a simulated cluster share: a store in memory, an S3 server or a directory. Calls of
+// the memory store are events. Each process uses the other two through the product's own adapter.
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
@@ -13,17 +13,19 @@ import { type Ending, watchCommits } from './watch-commits.ts';
 
 export interface SharedStore {
   readonly stored: StoredBlobs;
-  /** Where that is the store. */
+  /** Set if the store is an S3 server. */
   readonly s3: SimulatedS3 | undefined;
-  /** Called when a process hears that a blob is committed: whether it is there, whole. */
+  /** Called when a process learns that a blob is committed. `isThere` says whether the whole blob is in the store. */
   onCommitted: ((digest: Digest, isThere: boolean) => void) | undefined;
-  /** Called when a process begins to make a blob visible, or to drop an upload; and when a sweeper has ended one. */
+  /**
+   * Called when a process begins to make a blob visible or to drop an upload, and when a sweeper has ended an upload.
+   */
   onEnding: ((ending: StoreEnding) => void) | undefined;
-  /** Called in the process that uses it. */
+  /** Called in the process that uses the store. */
   open(link: RemoteLink): Promise<OpenedStore>;
 }
 
-/** `sweep`: a sweeper has ended it. */
+/** `sweep` means that a sweeper has ended the upload. */
 export type StoreEnding = Ending | (Pick<Ending, 'digest' | 'uploadId'> & { readonly kind: 'sweep' });
 
 interface OpenedStore {
@@ -32,7 +34,7 @@ interface OpenedStore {
 }
 
 const bucket = 'cistern';
-/** Sweepers end uploads that are so old. Here all are. */
+/** Sweepers end uploads of this age. Here every upload has it. */
 const uploadAgeMs = 24 * 3_600_000;
 
 export function createSharedMemory(): SharedStore {
@@ -45,7 +47,7 @@ export function createSharedMemory(): SharedStore {
   });
 }
 
-/** `random` decides what the server's faults hit. */
+/** `random` decides which requests the faults of the server hit. */
 export async function startSharedS3(random: Random): Promise<SharedStore> {
   const s3 = await startSimulatedS3(random);
   const { contents } = s3;
@@ -64,13 +66,13 @@ export async function startSharedS3(random: Random): Promise<SharedStore> {
   return shared;
 }
 
-/** `fails` is asked before each operation on a file of the store. */
+/** `fails` is called before each operation on a file of the store. */
 export function createSharedFiles(fails: () => boolean): SharedStore {
   const { stored, open } = createDirectory(fails);
   return watched({ stored, s3: undefined, open: () => opened(open()) });
 }
 
-/** `aborted`: the uploads that processes have dropped themselves. */
+/** `aborted` holds the uploads that processes have dropped themselves. */
 function watched(
   shared: Omit<SharedStore, 'onCommitted' | 'onEnding'>,
 ): SharedStore & { readonly aborted: Set<string> } {

@@ -46,7 +46,7 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-test('a job that its worker is killed over again and again ends as overloaded', async () => {
+test('a job whose workers are killed repeatedly ends as overloaded', async () => {
   const queue = open(1);
   let begun = 0;
   const joinDoomed = () => {
@@ -68,7 +68,7 @@ test('a job that its worker is killed over again and again ends as overloaded', 
   assert.equal(begun, 3);
 });
 
-test('a killed client adds no lost job again', async () => {
+test('a killed client does not add its lost job again', async () => {
   const queue = open(1);
   const [client, doomed] = [createOwner('client'), createOwner('doomed')];
   queue.join(doomed, completeHandlers({ 'revalidate-tag': hold }));

@@ -1,5 +1,5 @@
-// The job queue of the simulated cluster, a double of the BullMQ adapter: both pass the same conformance suites. Its server
-// survives its clients and workers; a client that waits for a job adds it again if it was lost with its worker.
+// The job queue of the simulated cluster, a double of the BullMQ adapter. Both pass the same conformance suites. Its
+// server survives its clients and workers. A client that waits for a job adds it again if it was lost with its worker.
 import { CacheError } from '@cistern/errors';
 import type { JobHandlers, JobName, JobQueue, JobResult, JobWorkers, RunOptions, WorkerPlace } from '@cistern/jobs';
 import type { Owner } from '../world/owner.ts';
@@ -9,17 +9,17 @@ import { joinQueue } from './queue/join-queue.ts';
 import type { JobRequest } from './queue/queued-job.ts';
 
 export interface SimulatedQueue {
-  /** As a process has it that asks, before the network. */
+  /** Returns the queue as a client process has it, without the network. */
   connect(owner: Owner | undefined): JobQueue;
   /** Called in the worker's process. */
   join(owner: Owner, handlers: JobHandlers, place?: WorkerPlace): JobWorkers;
-  /** As FLUSHALL does it. */
+  /** Loses all data, as FLUSHALL does. */
   loseData(): void;
-  /** Jobs that wait or run. */
+  /** Number of waiting and running jobs. */
   readonly size: number;
 }
 
-/** These as in the BullMQ adapter. */
+/** These match the BullMQ adapter. */
 const pollMs = 500;
 const maxLost = 2;
 
@@ -27,7 +27,7 @@ export function createSimulatedQueue(options: BoardOptions): SimulatedQueue {
   const { random, latencyMs } = options;
   const board = createJobBoard(options);
 
-  /** An asker looks now and then what has become of its job. */
+  /** A client polls the state of its job. */
   const polled = (owner: Owner | undefined) =>
     new Promise<void>((resolve) => plan(random.fraction() * pollMs, resolve, { owner, label: 'job looked at' }));
 

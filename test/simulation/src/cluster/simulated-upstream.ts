@@ -1,4 +1,5 @@
-// A registry of the simulated cluster, below HTTP: what it answers is an event, and it can break, lie, throttle and refuse.
+// A registry of the simulated cluster, below HTTP. Its responses are events, and it can break off, send wrong bytes,
+// throttle and refuse.
 import { CacheError } from '@cistern/errors';
 import type { Digest, RepositoryName } from '@cistern/oci';
 import { ExtraRefused, type Upstream, type UpstreamBlobBody } from '@cistern/upstream';
@@ -13,36 +14,39 @@ export interface BlobGet {
   readonly owner: Owner;
   readonly beganAtMs: number;
   sentBytes: number;
-  /** Some of them came for readers beside a fill. */
+  /** The bytes among `sentBytes` that were fetched for readers alongside a fill. */
   sideBytes: number;
   isClosed: boolean;
 }
 
 export interface UpstreamFaults {
-  /** Until an answer begins. */
+  /** Time until a response begins. */
   answerMs(): number;
-  /** Until the next chunk of a body comes. */
+  /** Time until the next chunk of a body arrives. */
   chunkMs(get: BlobGet): number;
-  /** After so many bytes a body breaks off; `undefined`: it does not. */
+  /** The body breaks off after this many bytes. Undefined means that it is complete. */
   breakAt(get: BlobGet, size: number): number | undefined;
-  /** The body that is sent; by default the right one. */
+  /** Returns the body to send. Undefined means the right one. */
   lie(get: BlobGet, part: Buffer): Buffer | undefined;
-  /** The size that an answer names; default: the right one. */
+  /** Returns the size that a response names. If the function is not set, responses name the right size. */
   sizeOf?(size: number): number | undefined;
-  /** Whether it knows no ranges this time. */
+  /** Whether it rejects a range request this time. */
   refusesRange?(): boolean;
-  /** Thrown in place of an answer. */
+  /** The error to throw instead of a response. */
   refuse(): CacheError | undefined;
-  /** Whether one more connection for a blob is refused. */
+  /** Whether it refuses one more connection for a blob. */
   refusesExtra?(): boolean;
 }
 
 export interface SimulatedUpstream {
   readonly gets: BlobGet[];
-  /** `owner` has just read these bytes beside a fill. They are of the newest chunk, unless another worker sent them. */
+  /**
+   * Records that `owner` has just read these bytes alongside a fill. They belong to the newest chunk, unless another
+   * worker sent them.
+   */
   countSide(owner: Owner, bytes: number): void;
   addBlob(repository: RepositoryName, bytes: Buffer): Digest;
-  /** As one process speaks with it. */
+  /** Returns the registry as one process calls it. */
   endpoint(owner: Owner): Upstream;
 }
 
@@ -160,6 +164,6 @@ export function createSimulatedUpstream(faults: UpstreamFaults): SimulatedUpstre
 }
 
 const notSimulated = (): Promise<never> =>
-  Promise.reject(new CacheError('unsupported', 'This registry of the simulation has blobs only.'));
+  Promise.reject(new CacheError('unsupported', 'The simulated registry serves blobs only.'));
 
 const broken = () => new CacheError('upstream-unreachable', 'simulated: the connection broke', { retryable: true });

@@ -1,4 +1,5 @@
-// A cluster of simulated processes that run the product's code: frontends and workers, with one index, store, queue and upstream.
+// Starts a cluster of simulated processes that run the product's code: frontends and workers, with one index, store,
+// queue and upstream.
 import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import {
@@ -41,17 +42,17 @@ export interface ClusterOptions {
   readonly frontends: number;
   readonly workers: number;
   readonly weather: Weather;
-  /** `s3` and `files`: by the product's adapters; slower to run. */
+  /** `s3` and `files` use the product's adapters and run slower. */
   readonly store: StoreKind;
   readonly upstreamFaults: UpstreamFaults;
   readonly spoolBytes: number;
   readonly perFillBytes: number;
   /** The size of all segments but a blob's last. */
   readonly leastSegmentBytes: number;
-  /** Each frontend has so much for its readers. */
+  /** The memory that each frontend has for its readers. */
   readonly bufferBytes: number;
   readonly maxWholeForRangeBytes: number;
-  /** A fill may have up to so many, and less or more of them at any moment. */
+  /** The most connections that a fill may have. The number allowed varies at any moment. */
   readonly connectionsPerBlob: number;
 }
 
@@ -59,7 +60,7 @@ interface SimulatedWorker extends ControlledProcess {
   readonly address: string;
   readonly fills: FillTable;
   readonly spools: SpoolDirectory;
-  /** Its sweeper does its work once, within a short time. */
+  /** Runs the sweeper once, within a short time. */
   sweep(): void;
 }
 
@@ -76,19 +77,19 @@ export interface SimulatedCluster {
   readonly store: SharedStore;
   readonly shared: SharedIndex;
   readonly jobs: Pick<SimulatedQueue, 'size' | 'loseData'>;
-  /** Ends all processes; resolves with what they left open. */
+  /** Ends all processes and resolves with descriptions of all that they left open. */
   close(): Promise<string[]>;
 }
 
 const peerKeys = createPeerKeys('the secret of the simulated cluster');
-/** Compiled before a world begins: virtual time does not wait for that. */
+/** The hasher is compiled before a world begins, because virtual time does not wait for compilation. */
 await loadHasher('sha256', undefined);
 
 const firstWorkerPort = 5_100;
 const closeMs = 3_000;
 const sweepMs = 2_000;
 const slots = { interactive: 16, background: 4 };
-/** So few that fetches wait for one. */
+/** So few that fetches wait for a slot. */
 const fillSlots = { interactive: 2, background: 1 };
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 const metrics = createMetrics();
@@ -259,7 +260,7 @@ function countingSides(inc: (bytes: number) => void): typeof metrics {
   return { ...metrics, fillSideBytes: Object.assign(fillSideBytes, { inc }) };
 }
 
-/** The product measures how many connections pay. Here chance decides. */
+/** The product measures how many connections are worthwhile. Here a random number decides. */
 function createFickleControl(random: Random, most: number): ConnectionControl {
   return {
     enter: () => ({

@@ -1,4 +1,4 @@
-// A simulated process that runs the product's code, and what can befall it.
+// A simulated process that runs the product's code, and the controls that kill, freeze, end or restart it.
 import { isCacheError } from '@cistern/errors';
 import { type Owner, createOwner, runAs } from '../world/owner.ts';
 import { freezeProcess, killProcess, leftOf, wakeProcess } from '../world/processes.ts';
@@ -6,16 +6,16 @@ import { pause } from './pause.ts';
 
 export interface ControlledProcess {
   readonly name: string;
-  /** Dead until the process has started. */
+  /** Its state is `dead` until the process has started. */
   readonly owner: Owner;
   kill(): Promise<void>;
   freeze(): void;
   wake(): void;
-  /** SIGTERM; resolves when it has ended. */
+  /** Sends SIGTERM and resolves when the process has ended. */
   terminate(graceMs: number): Promise<void>;
-  /** SIGTERM; resolves with what keeps it from ending by itself. */
+  /** Sends SIGTERM and resolves with descriptions of all that prevents the process from ending. */
   end(graceMs: number): Promise<string[]>;
-  /** Another process with the same name and address. */
+  /** Starts another process with the same name and address. */
   restart(): Promise<void>;
 }
 
@@ -30,15 +30,15 @@ interface StartedProcess<T> {
   readonly controls: Omit<ControlledProcess, 'owner'>;
 }
 
-/** A process that finds no store ends, and is started again. */
+/** A process that finds no store ends and is restarted. */
 const restartMs = 500;
 const isOfStore = (error: unknown) =>
   isCacheError(error, 'store-unavailable') || (error instanceof Error && 'code' in error && error.code === 'EIO');
 
-/** Sockets need it to close. */
+/** Sockets need this time to close. */
 const lingerMs = 500;
 
-/** `ends`: called when the process is killed. */
+/** The functions in `ends` are called when the process is killed. */
 export async function startProcess<T extends Closable>(
   name: string,
   open: (owner: Owner, ends: Set<() => void>) => Promise<T>,

@@ -1,4 +1,4 @@
-// The blobs in the store of a simulated cluster, as a scenario sees them behind the store's back.
+// The blobs in the store of a simulated cluster. Scenarios read and change them without the store's interface.
 import type { MemoryContents } from '@cistern/blob-store/memory';
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from '@cistern/oci';
 import { type S3Contents, md5 } from '../s3/s3-contents.ts';
@@ -6,16 +6,16 @@ import { isRight } from './right-bytes.ts';
 
 export interface StoredBlobs {
   get(digest: Digest): Uint8Array | undefined;
-  /** Whether it is there, with the bytes that its digest says. */
+  /** Whether the blob is in the store, with the bytes of its digest. */
   isWhole(digest: Digest): boolean;
-  /** How often it was removed or damaged, by the store or behind its back. */
+  /** How often the blob was removed or damaged, by the store or by the scenario. */
   lossesOf(digest: Digest): number;
   entries(): (readonly [Digest, Uint8Array])[];
-  /** Replaces a blob's bytes, or removes it; `watch` does not report it. */
+  /** Replaces a blob's bytes, or removes the blob. `watch` does not report this. */
   damage(digest: Digest, bytes: Uint8Array | undefined): void;
-  /** `onVisible` is called whenever a blob becomes visible. Files are looked at only when a commit resolves. */
+  /** `onVisible` is called whenever a blob becomes visible. Files are only checked when a commit resolves. */
   watch(onVisible: (digest: Digest, bytes: Uint8Array) => void): void;
-  /** Uploads that were neither completed nor dropped. */
+  /** Number of uploads that were neither completed nor dropped. */
   readonly unfinished: number;
 }
 

@@ -21,7 +21,7 @@ function openWatched(spoil: (store: BlobStore) => BlobStore = (store) => store) 
   return { store, stored, seen, endings };
 }
 
-/** A store that puts blobs, and completes uploads, as `commit` does it. */
+/** A store that runs `commit` around each put of a blob and each completion of an upload. */
 const committing = (commit: (commitWell: () => Promise<void>) => Promise<void>) => (store: BlobStore) => ({
   ...store,
   put: (...args: Parameters<BlobStore['put']>) => commit(() => store.put(...args)),
@@ -31,7 +31,7 @@ const committing = (commit: (commitWell: () => Promise<void>) => Promise<void>) 
   },
 });
 
-/** One after the other by a put and by an upload. */
+/** Stores the blob by a put, then by an upload. */
 async function bring(store: BlobStore, content = bytes): Promise<void> {
   await putBytes(store, digest, content);
   const upload = await store.beginUpload(digest, { size: content.length, segmentBytes: content.length });
@@ -39,13 +39,13 @@ async function bring(store: BlobStore, content = bytes): Promise<void> {
   await upload.complete();
 }
 
-test('a commit that made the blob visible is seen as such', async () => {
+test('a commit that made the blob visible is reported as such', async () => {
   const { store, seen } = openWatched();
   await bring(store);
   assert.deepEqual(seen, [true, true]);
 });
 
-test('a commit that resolves without the blob, or with a part of it, is seen', async () => {
+test('a commit that resolves without the blob, or with a part of it, is reported', async () => {
   const none = openWatched(committing(async () => {}));
   await bring(none.store);
   assert.deepEqual(none.seen, [false, false]);
@@ -54,13 +54,13 @@ test('a commit that resolves without the blob, or with a part of it, is seen', a
   assert.deepEqual(part.seen, [false, false]);
 });
 
-test('a commit that rejects claims nothing', async () => {
+test('a commit that rejects reports no blob', async () => {
   const { store, seen } = openWatched(committing(() => Promise.reject(new Error('no'))));
   await assert.rejects(putBytes(store, digest, bytes), /no/);
   assert.deepEqual(seen, []);
 });
 
-test('a blob that is lost while its commit is under way counts as there', async () => {
+test('a blob that is lost while its commit is under way counts as stored', async () => {
   const watched = openWatched(
     committing(async (commitWell) => {
       await commitWell();

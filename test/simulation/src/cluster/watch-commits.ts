@@ -1,5 +1,5 @@
-// A store as a process uses it, whose commits are looked at when they resolve: by then the blob must be there and whole. Commits
-// and aborts are also reported when they begin.
+// Wraps the store of a process and checks each commit when it resolves: by then the whole blob must be in the store.
+// Commits and aborts are also reported when they begin.
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import { type Owner, currentOwner } from '../world/owner.ts';
@@ -14,12 +14,15 @@ export interface Ending {
 }
 
 export interface CommitEvents {
-  /** Hears of each commit that resolved whether the blob was there. A blob that was lost since the first try counts as there. */
+  /**
+   * Reports for each resolved commit whether the blob is in the store. A blob lost since the first attempt counts as
+   * stored.
+   */
   onCommitted(digest: Digest, isThere: boolean): void;
   onEnding?(ending: Ending): void;
 }
 
-/** A second try of a commit need not look at a file that the first one put into its place. */
+/** When an adopted file is committed a second time, the losses are counted from the first attempt. */
 export function watchCommits(store: BlobStore, stored: StoredBlobs, events: CommitEvents): BlobStore {
   const report = (kind: Ending['kind'], digest: Digest, uploadId?: string) =>
     events.onEnding?.({ kind, digest, uploadId, owner: currentOwner() });
@@ -27,7 +30,7 @@ export function watchCommits(store: BlobStore, stored: StoredBlobs, events: Comm
     await work();
     events.onCommitted(digest, stored.lossesOf(digest) > before || stored.isWhole(digest));
   };
-  /** Losses at the first try, by path. */
+  /** Losses at the first attempt, by path. */
   const adopting = new Map<string, number>();
   const { adoptFile } = store;
   return {

@@ -1,4 +1,4 @@
-// Makes the planned faults happen: at their time, or at an event of the process that they hit.
+// Applies the planned faults at their time, or at an event of the process that they hit.
 import type { Weather } from '../cluster/cluster-weather.ts';
 import type { SharedIndex } from '../cluster/shared-index.ts';
 import type { SimulatedQueue } from '../cluster/simulated-queue.ts';
@@ -20,7 +20,7 @@ export interface FaultyCluster {
 export interface FaultTargets {
   readonly cluster: FaultyCluster;
   readonly weather: Weather;
-  /** Further faults, that only one scenario has. Each resolves when it is over. */
+  /** Further faults that only one scenario has. Each resolves when it is over. */
   readonly own?: Partial<Record<FaultKind, Act>>;
   readonly damage: (degree: number) => void;
   readonly trace: (text: string) => void;
@@ -28,10 +28,10 @@ export interface FaultTargets {
 }
 
 export interface AppliedFaults {
-  /** Processes or data that others had to stand in for. */
+  /** Faults after which other processes had to take over, or that damaged data. */
   readonly takeOvers: number;
   readonly losses: number;
-  /** No more begin. Resolves when those that last are over. */
+  /** Starts no more faults. Resolves when the running ones are over. */
   end(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
   const workerOf = ({ target }: PlannedFault) => cluster.workers[target % cluster.workers.length]!;
   const frontendOf = ({ other }: PlannedFault) => cluster.frontends[other % cluster.frontends.length]!;
 
-  /** One thing at a time befalls a process. */
+  /** Only one fault at a time applies to a process. */
   const alone = async (process: ControlledProcess, fault: PlannedFault, act: () => Promise<void>) => {
     if (busy.has(process)) return;
     busy.add(process);
@@ -122,7 +122,7 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
     'index lost': async (fault) => {
       trace(fault.kind);
       counts.losses += 1;
-      // One server has both.
+      // One server holds both.
       cluster.shared.loseData();
       cluster.jobs.loseData();
     },

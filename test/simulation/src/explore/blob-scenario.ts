@@ -1,4 +1,4 @@
-// Scenario 1: one blob, several readers of whole blobs and ranges, and whatever can happen to a cluster meanwhile.
+// Scenario 1: one or two blobs, several readers of whole blobs and ranges, and all faults that a cluster can have.
 import { type Digest, parseRepositoryName } from '@cistern/oci';
 import { clearWeather, createWeather } from '../cluster/cluster-weather.ts';
 import { digestOnce } from '../cluster/right-bytes.ts';
@@ -27,29 +27,29 @@ const holders = ['library/nginx', 'library/redis'].map((name) => ({
 const stranger = { upstream: 'docker.io', repository: parseRepositoryName('someone/else') };
 
 const segmentSizes = [16_384, 32_768, 65_536, 100_000, 262_144];
-/** A fill with fewer of a large blob takes as many events as a hundred others. */
+/** Smaller segments of a large blob would cost as many events as a hundred other runs. */
 const leastOfLarge = 65_536;
-/** Where readers come late, they find little of a blob in the spool. */
+/** With late readers the spool keeps little of a blob. */
 const mostOfLate = { segmentBytes: 32_768, segments: 3 };
 const leastOfLate = { size: 500_000, readers: 3 };
 const perFillSegments = [2, 3, 8, 30, Infinity];
 const spoolSegments = [1, 2, 3, 4, 8];
-/** Upstream sends chunks of this size. */
+/** The upstream sends chunks of this size. */
 const chunkBytes = 65_536;
 const sizes = [1, 1_000, 65_536, 65_537, 100_000, 200_000, 500_000, 700_000];
 const largeSize = 9_000_000;
-/** On S3 they go up in parts. */
+/** Large blobs go to S3 in parts. */
 const largeShare = { memory: 0.08, s3: 0.1, files: 0.05 };
 const bufferSizes = [32 * 1024 * 1024, 32 * 1024 * 1024, 300_000];
 const settleMs = 20_000;
 const quietMs = 40_000;
 const mayMove = ['cut link', 'freeze worker', 'index away', 'index lost', 'full disk'] as const;
-/** Longer than any fill has to take. */
+/** Longer than any fill takes. */
 const stopMs = 90_000;
-/** Such a share of runs has no faults but of readers. */
+/** One run in this many has only faults of readers. */
 const readersEvery = 6;
 
-/** Most runs have a store in memory, one in six each of the product's own. */
+/** Most runs have a store in memory. One in six has the product's S3 store, and one in six its file store. */
 const stores: readonly StoreKind[] = ['s3', 'memory', 'memory', 'files', 'memory', 'memory'];
 
 export const blobScenario = createBlobScenario('blobs', (seed) => stores[seed % stores.length]!);
@@ -70,7 +70,7 @@ function createBlobScenario(name: string, storeOf: (seed: number) => StoreKind):
   };
 }
 
-/** Among all kinds of stores. */
+/** Selects runs across all kinds of stores. */
 function isOfReaders(seed: number): boolean {
   return Math.floor(seed / stores.length) % readersEvery === 2;
 }
@@ -84,7 +84,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const size = isLarge ? largeSize : random.pick(sizes);
   const bytes = sampleBytes(isLate ? Math.max(leastOfLate.size, size) : size);
   const digest = digestOnce(bytes);
-  // Where room is short, fills wait for one another.
+  // Fills wait for one another when space is short.
   const blobs = has('small spool') ? [bytes, sampleBytes(random.pick(sizes))] : [bytes];
   network.maxLatencyMs = random.pick([0.2, 1, 20]);
   fileSystem.maxLatencyMs = random.pick([0.05, 0.5, 20]);
@@ -129,7 +129,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   if (isOfReadersAlone)
     watchPace(cluster, { sizes: blobs.map(({ length }) => length), segmentBytes, callMs: weather.callMs }, problem);
   const leases = blobs.map((blob) => watchLeases(cluster, digestOnce(blob), problem));
-  // A fill may have given up a store that failed.
+  // A fill may have given up on a failed store.
   const isUnbounded = maxWholeForRangeBytes !== Infinity || has('store away');
   const sides = blobs.map((blob) =>
     watchSides(cluster, { digest: digestOnce(blob), size: blob.length, isUnbounded }, problem),
@@ -202,7 +202,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   if (!(store === 'files' && (isStopped || has('store away'))) && files.length > 0)
     problem(`files are left: ${files.join(' ')}`);
   const mayLeaveUploads = ['kill worker', 'terminate worker', 'store away'] as const;
-  // A large fill that moves leaves its upload to the next worker, or to the sweeper.
+  // A large fill that moves leaves its upload to the next worker or to the sweeper.
   const mayLeaveLarge = isWindowed && mayMove.some(has);
   if (!mayLeaveLarge && !mayLeaveUploads.some(has) && cluster.store.stored.unfinished > 0)
     problem(`${cluster.store.stored.unfinished} uploads are left`);
@@ -222,7 +222,7 @@ function randomRange(random: Random, size: number): { start: number; end: number
   return { start, end: Math.min(size - 1, start + random(size)) };
 }
 
-/** A client of a process that is killed hears nothing more of it. */
+/** A client of a killed process receives nothing more. */
 async function endsWith(owner: { readonly state: string }, reading: Promise<Outcome>): Promise<Outcome> {
   let result: Outcome | undefined;
   void reading.then((outcome) => (result = outcome));

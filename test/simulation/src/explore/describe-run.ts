@@ -1,4 +1,4 @@
-// What a failing run says: what went wrong, what had happened, and how to see it again.
+// Describes a failed run: its problems, its faults, and the command that repeats it.
 import { describeFault, nameOfKind } from './fault-plan.ts';
 import type { RunResult } from './run-world.ts';
 

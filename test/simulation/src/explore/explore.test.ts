@@ -23,7 +23,7 @@ for (const scenario of scenarios) {
       assert.ok(result.problems.length === 0, describeRun(scenario.name, result));
     });
 
-  // Chosen seeds of the other one run in `manifests.test.ts`.
+  // Chosen seeds of `manifests` run in `manifests.test.ts`.
   if (scenario.name !== 'manifests')
     test(`${scenario.name}: a seed runs the same way each time`, async () => {
       for (const seed of [3, 4, 5]) {

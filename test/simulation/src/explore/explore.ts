@@ -1,4 +1,4 @@
-// Runs many seeds of a scenario, one after another, and tells which of them have problems.
+// Runs many seeds of a scenario, one after another, and returns those with problems.
 import type { NamedKinds } from './fault-plan.ts';
 import { type RunResult, type Scenario, runWorld } from './run-world.ts';
 
@@ -11,7 +11,7 @@ export interface Exploration {
 export interface ExploreOptions {
   readonly firstSeed: number;
   readonly named?: NamedKinds | undefined;
-  /** Seeds from the first on: another one while this is true. */
+  /** Runs the next seed while this returns true. */
   readonly continues: (runs: number, failed: number) => boolean;
   readonly onRun?: ((result: RunResult) => void) | undefined;
 }

@@ -21,7 +21,7 @@ test('a run with named kinds has all of them and no others', () => {
   for (const one of kinds) assert.deepEqual(one, ['skewed clock']);
 });
 
-test('the default kinds can be named beside others', () => {
+test('the default kinds can be named together with others', () => {
   const kinds = kindsOfSeeds(['skewed clock', 'default']).filter((one) => one.length > 0);
   for (const one of kinds) assert.ok(one.includes('skewed clock'));
   assert.ok(kinds.some((one) => one.includes('kill worker')));

@@ -1,4 +1,4 @@
-// What happens to a cluster during one run, as a list: a run can be repeated with some of it left out.
+// Plans the faults of one run as a list, so that a run can be repeated without some of them.
 import type { Random } from '../world/random.ts';
 
 export type FaultKind =
@@ -41,28 +41,28 @@ export interface PlannedFault {
   readonly kind: FaultKind;
   readonly target: number;
   readonly other: number;
-  /** When: at a time, or at an event of the target. */
+  /** The fault begins at a time, or at an event of the target. */
   readonly at: { readonly ms: number } | { readonly event: number };
   readonly lastsMs: number;
-  /** From 0 to 1: how bad. */
+  /** The severity, from 0 to 1. */
   readonly degree: number;
 }
 
-/** How likely a run has faults of a kind, how many at most, and how long they last at most. */
+/** The chance that a run has faults of a kind, their highest number, and their longest duration. */
 interface FaultOdds {
   readonly chance: number;
   readonly most: number;
   readonly lastsMs: number;
-  /** Some last so long. */
+  /** Some faults last up to this long instead. */
   readonly longMs?: number;
 }
 
 export type FaultTable = Readonly<Partial<Record<FaultKind, FaultOdds>>>;
 
-/** The kinds that runs without named ones have. */
+/** Represents the kinds of runs without named kinds. */
 export const defaultKinds = 'default';
 
-/** The kinds that runs are to have; `default` adds those of other runs. */
+/** The kinds that each run must have. `default` adds the kinds that other runs draw. */
 export type NamedKinds = readonly (FaultKind | typeof defaultKinds)[];
 
 export const blobFaults: FaultTable = {
@@ -90,7 +90,7 @@ export const blobFaults: FaultTable = {
   'late readers': { chance: 0.15, most: 1, lastsMs: 0 },
 };
 
-/** Runs with no others: the reader's pace is then the only reason for anything to last. */
+/** For runs without other faults. The pace of the readers is then the only possible cause of delay. */
 export const readerFaults: FaultTable = {
   'clients leave': { chance: 0.3, most: 1, lastsMs: 0 },
   'clients slow': { chance: 0.5, most: 1, lastsMs: 0 },
@@ -136,12 +136,12 @@ export function kindsOf(table: FaultTable): FaultKind[] {
   return Object.keys(table) as FaultKind[];
 }
 
-/** Half of the faults that can stay until the end of the run do. */
+/** About half of the faults that may last until the end of the run do so. */
 export function isPermanent({ degree }: PlannedFault): boolean {
   return Math.floor(degree * 100) % 2 === 0;
 }
 
-/** How far into what it hits a fault strikes that strikes at no time: from 0 to below 1. */
+/** For a fault that has no time of its own: how far into its target it strikes, from 0 to below 1. */
 export function shareOf({ at }: PlannedFault): number {
   return 'ms' in at ? at.ms / beginsWithinMs : (at.event - 1) / events;
 }
@@ -153,7 +153,7 @@ export function describeFault(fault: PlannedFault): string {
   return `${kind} (${target}, ${other}) ${when} for ${lastsMs} ms, ${degree.toFixed(2)}`;
 }
 
-/** As the command line has it: `skewed-clock`. */
+/** Returns the name as the command line uses it, such as `skewed-clock`. */
 export function nameOfKind(kind: string): string {
   return kind.replaceAll(' ', '-');
 }

@@ -1,4 +1,4 @@
-// Outages of a cluster's S3 server: it dies, hangs, is cut off from one process, or treats requests badly.
+// Outages of a cluster's S3 server: it dies, hangs, loses its connection to one process, or mistreats requests.
 import type { Weather } from '../cluster/cluster-weather.ts';
 import type { FaultyCluster } from './apply-faults.ts';
 import type { SimulatedS3 } from '../s3/start-simulated-s3.ts';
@@ -13,7 +13,7 @@ export interface Harm {
 
 const requestHarms: readonly S3FaultKind[] = ['refused', 'silent', 'lost', 'unheard', 'torn', 'slow'];
 
-/** The fault's `other` decides how, its `degree` how much. */
+/** The fault's `other` selects the harm, and its `degree` the severity. */
 export function harmOf(
   { target, other, degree }: PlannedFault,
   s3: SimulatedS3,

@@ -1,4 +1,4 @@
-// The judge of a run of blobs: of each reader, of each commit, and at the end.
+// Judges a run of blobs: each reader, each commit, and the state at the end.
 import { isCacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import { pause } from '../cluster/pause.ts';
@@ -14,7 +14,7 @@ import type { PlannedFault } from './fault-plan.ts';
 import { type BlobReading, readBlob } from './read-blob.ts';
 
 const chunkBytes = 65_536;
-/** As the product's index has it. */
+/** Matches the product's index. */
 const lostRecordMs = 1_200;
 const evictAfterMs = 8_000;
 
@@ -23,9 +23,9 @@ export type Outcome = Awaited<ReturnType<typeof readBlob>> | { readonly result: 
 interface Judging {
   readonly isStranger: boolean;
   readonly maySendWrong: boolean;
-  /** A size may be wrong: of an object that was cut short, or as upstream says it. */
+  /** Whether a size may be wrong, because an object was truncated or the upstream reports a wrong size. */
   readonly mayReadWrong: boolean;
-  /** Something else than clients can be the reason. */
+  /** Whether an error may have other causes than the clients. */
   readonly mayFail: boolean;
   readonly problem: (text: string) => void;
   readonly name: string;
@@ -53,15 +53,15 @@ export function checkCommits({ store }: SimulatedCluster, problem: (text: string
     if (!isRight(digest, bytes)) problem('wrong bytes were committed');
   });
   store.onCommitted = (_digest, isThere) => {
-    if (!isThere) problem('a commit resolved, and the blob is not there');
+    if (!isThere) problem('a commit resolved, but the blob is not stored');
   };
 }
 
 interface UpstreamJudging {
   readonly faults: readonly PlannedFault[];
-  /** Whether GETs are cut short where others begin. */
+  /** Whether GETs end early where other GETs begin. */
   readonly isStriped: boolean;
-  /** Fills that found no room on a disk. */
+  /** Fills that found no space on a disk. */
   readonly refused: number;
   readonly bytes: Buffer;
   readonly problem: (text: string) => void;
@@ -80,18 +80,18 @@ export function judgeUpstream(
   const again = applied.takeOvers + applied.losses + refused;
   const slack = size > 150_000 ? 2 * size + 5 * chunkBytes : 5 * chunkBytes * Math.sign(again + Number(isStriped));
   const fetches = size * (1 + again);
-  // Readers read as much beside each fill.
+  // Readers may fetch as many bytes alongside each fill.
   const beside = Math.min(
     fetches,
     gets.reduce((sum, get) => sum + get.sideBytes, 0),
   );
   if (sent - beside > fetches + slack)
-    problem(`upstream sent ${sent} bytes of a blob of ${size} in ${gets.length} GETs, with ${again} take-overs`);
+    problem(`the upstream sent ${sent} bytes of a blob of ${size} in ${gets.length} GETs, with ${again} take-overs`);
 }
 
 export type ServedBlob = Pick<BlobReading, 'key' | 'digest' | 'bytes' | 'segmentBytes'>;
 
-/** All is well now: each client that asks gets the blob. */
+/** Called when no fault remains: each client must get the blob. */
 export async function servesNow(
   { name, owner, cache }: SimulatedCluster['frontends'][number],
   blob: ServedBlob,
@@ -112,7 +112,10 @@ export async function servesNow(
   }
 }
 
-/** An evicted blob is fetched again at once: the first fetch leaves no obstacle. Virtual time makes this exact. */
+/**
+ * An evicted blob is fetched again immediately, because the first fetch leaves no obstacle. Virtual time makes this
+ * exact.
+ */
 export async function checkRefetch(
   { store: { stored }, shared, frontends }: SimulatedCluster,
   blob: ServedBlob,
@@ -128,13 +131,13 @@ export async function checkRefetch(
   const beganMs = schedule.nowMs;
   const outcome = await runAs(owner, () => readBlob(cache, { ...request, random: createRandom(1) }));
   const tookMs = schedule.nowMs - beganMs;
-  // A fill whose record was lost may have left one that the first claim waits for. The double of the index does that after it has
-  // waited for a lost index; Redis waits for one of them.
+  // A fill whose record was lost may have left another record that the first claim waits for. The double of the index
+  // waits for a lost index first, and then for that record. Redis waits for only one of them.
   const steps = 60 + 8 * Math.ceil(bytes.length / segmentBytes);
   const mostMs = 2 * lostRecordMs + 1_000 + steps * (callMs + network.maxLatencyMs + fileSystem.maxLatencyMs);
   if (outcome.result !== 'right') problem(`${name} does not serve an evicted blob: ${outcome.result}`);
   else if (tookMs > mostMs)
-    problem(`${name} took ${tookMs.toFixed(0)} ms for an evicted blob, not ${mostMs.toFixed(0)}`);
+    problem(`${name} took ${tookMs.toFixed(0)} ms for an evicted blob; the limit is ${mostMs.toFixed(0)}`);
 }
 
 export async function judgeRest(
@@ -152,12 +155,12 @@ export async function judgeRest(
   if (shared.subscriptions > 0) problem(`${shared.subscriptions} subscriptions are left`);
   const record = await shared.index.fills.read(digest);
   if (record !== undefined && record.state !== 'done' && record.state !== 'failed')
-    problem(`the record is ${record.state}`);
+    problem(`the record of the fill is ${record.state}`);
   for (const [stays, bytes] of stored.entries()) if (!isRight(stays, bytes)) problem('a stored blob is wrong');
   if (stored.get(digest) === undefined) problem('in the end the blob is not stored');
   for (const get of upstream.gets)
     if (!get.isClosed && get.owner.state !== 'dead')
       problem(
-        `a body of upstream is still open: ${get.owner.name}, from ${get.from} to ${get.toExclusive}, ${get.sentBytes} sent`,
+        `a body of the upstream is still open: ${get.owner.name}, from ${get.from} to ${get.toExclusive}, ${get.sentBytes} sent`,
       );
 }

@@ -1,4 +1,4 @@
-// `npm run sim`: explores random schedules of faults, or runs one of them again.
+// Explores random schedules of faults, or runs one of them again. `npm run sim` starts it.
 import { parseArgs } from 'node:util';
 import { replaceModules } from '../nodes/replace-modules.ts';
 import { installWorld } from '../world/install.ts';
@@ -16,11 +16,11 @@ const { shrink } = await import('./shrink.ts');
 const usage = `Usage: npm run sim -- [options]
   --scenario NAME   ${scenarioNames.join(' or ')} (default: ${scenarioNames[0]})
   --seed N          The first seed, or the only one (default: 1)
-  --count N         Run N seeds from there on
+  --count N         Run N seeds, starting at the first
   --seconds N       Run seeds for N seconds
-  --faults KINDS    Each run has faults of these kinds, such as skewed-clock,default
-  --trace           Show what happened, at which virtual time
-  --shrink          Leave out faults that a failing run does not need
+  --faults KINDS    Give each run faults of these kinds, such as skewed-clock,default
+  --trace           Show all events with their virtual time
+  --shrink          Remove the faults that a failing run does not need
   --hash            Show a hash over all events of each run
 `;
 
@@ -76,7 +76,7 @@ async function main(): Promise<number> {
 }
 
 function wholeNumber(name: string, text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} needs a whole number above 0, not "${text}"`);
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} must be a whole number above 0, not "${text}"`);
   return Number(text);
 }
 

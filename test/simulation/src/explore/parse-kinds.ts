@@ -1,4 +1,4 @@
-// The kinds of faults that `npm run sim -- --faults` names.
+// Parses the kinds of faults that `npm run sim -- --faults` names.
 import { defaultKinds, type NamedKinds, nameOfKind } from './fault-plan.ts';
 import type { Scenario } from './run-world.ts';
 
@@ -8,7 +8,7 @@ export function parseKinds(text: string, { name, kinds }: Scenario): NamedKinds 
   return text.split(',').map((one) => {
     const found = known.find((kind) => nameOfKind(kind) === one);
     if (found === undefined)
-      throw new Error(`${name} has no fault "${one}", but these: ${known.map(nameOfKind).join(' ')}`);
+      throw new Error(`The scenario ${name} has no fault "${one}". Use one of: ${known.map(nameOfKind).join(' ')}`);
     return found;
   });
 }

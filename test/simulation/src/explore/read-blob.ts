@@ -1,4 +1,4 @@
-// A client of a frontend: it reads a blob or a range of it at its own pace, compares each byte, and may leave.
+// A client of a frontend. It reads a blob or ranges of it at its own pace, compares each byte, and may leave.
 import type { ByteRange, Digest } from '@cistern/oci';
 import type { RepositoryKey } from '@cistern/index';
 import type { PullThrough } from '@cistern/pull-through';
@@ -9,24 +9,24 @@ export interface BlobReading {
   readonly key: RepositoryKey;
   readonly digest: Digest;
   readonly bytes: Buffer;
-  /** None: it only asks for the size. More than one: ranges. */
+  /** An empty list means that the client requests only the size. Several entries are ranges. */
   readonly reads: readonly (ByteRange | 'whole')[];
   readonly leavesAfterMs?: number | undefined;
-  /** It closes a body after so many chunks. */
+  /** The client closes a body after this many chunks. */
   readonly leavesAfterChunks?: number | undefined;
-  /** It reads nothing for that long after so many chunks. */
+  /** After `afterChunks` chunks the client reads nothing for `ms`. */
   readonly stop?: { readonly afterChunks: number; readonly ms: number } | undefined;
   readonly segmentBytes: number;
-  /** Chance that it pauses after a chunk. */
+  /** Chance that the client pauses after a chunk. */
   readonly slowness: number;
   readonly random: Random;
 }
 
 export type BlobOutcome =
   | { readonly result: 'right' | 'short' | 'left' }
-  /** It asked for the size alone. */
+  /** The client requested only the size. */
   | { readonly result: 'wrong size' }
-  /** `isWhole`: to the end of the blob, so it had to be verified. */
+  /** `isWhole` means that the body reached the end of the blob, so the product had to verify it. */
   | { readonly result: 'wrong'; readonly isWhole: boolean }
   | { readonly result: 'error'; readonly error: unknown };
 
@@ -65,10 +65,10 @@ async function readAll(
 ): Promise<BlobOutcome> {
   const from = range?.start ?? 0;
   const to = range === undefined ? bytes.length : range.end + 1;
-  // Of a blob that was cut short in the store, or that upstream lies about; what matters is that no body ends cleanly.
+  // The blob was truncated in the store, or the upstream reports a wrong size. The body must not end cleanly.
   const isWrongSize = blob.size !== bytes.length;
   const stream = await blob.read(isWrongSize ? undefined : range);
-  // A reader that begins within a segment has nothing to compare the rest of that segment with.
+  // A reader that begins within a segment cannot verify the rest of that segment.
   const provenFrom = from % segmentBytes === 0 ? from : Math.min(to, from + segmentBytes - (from % segmentBytes));
   const isVerified = !isWrongSize && to === bytes.length && (from === 0 || to - from > verifiedRangeBytes);
   let at = from;
@@ -80,7 +80,7 @@ async function readAll(
       if (chunks >= leavesAfterChunks) return { result: 'left' };
       const chunk = await stream.next();
       if (chunk === undefined) break;
-      // A socket takes its time, and must find the same bytes when it comes to them.
+      // A socket sends the chunk later, and the bytes must not have changed by then.
       if (random.chance(slowness)) await new Promise((resolve) => setTimeout(resolve, random(longestPauseMs)));
       if (chunks === stop?.afterChunks) await new Promise((resolve) => setTimeout(resolve, stop.ms));
       if (!bytes.subarray(at, at + chunk.length).equals(chunk)) isWrong = true;
@@ -88,7 +88,7 @@ async function readAll(
       if (proven < at + chunk.length && !bytes.subarray(proven, at + chunk.length).equals(chunk.subarray(proven - at)))
         isProvenWrong = true;
       at += chunk.length;
-      // Its last byte is already too much.
+      // Even its last byte must not be sent.
       if (isVerified && isProvenWrong && at >= to) return { result: 'wrong', isWhole: true };
     }
   } finally {

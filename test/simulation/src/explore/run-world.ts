@@ -1,4 +1,4 @@
-// One run of a scenario in a world of its own: until it ends, or nothing can happen any more.
+// Runs a scenario in a world of its own, until it ends or no event is left.
 import { drive } from '../world/drive.ts';
 import { resetWorld } from '../world/install.ts';
 import { schedule } from '../world/schedule.ts';
@@ -9,7 +9,7 @@ export interface Run {
   readonly faults: readonly PlannedFault[];
   readonly problem: (text: string) => void;
   readonly trace: (text: string) => void;
-  /** Whether the trace is read. */
+  /** Whether a consumer reads the trace. */
   readonly isTraced?: boolean;
 }
 
@@ -17,9 +17,9 @@ export interface Scenario {
   readonly name: string;
   /** All kinds of faults that its runs can have. */
   readonly kinds: readonly FaultKind[];
-  /** `named`: only these kinds of faults. */
+  /** `named` limits the plan to these kinds of faults. */
   plan(seed: number, named?: NamedKinds): PlannedFault[];
-  /** Resolves when all has been done and looked at, with what closes the cluster. */
+  /** Resolves after all actions and checks, with a function that closes the cluster. */
   play(run: Run): Promise<() => Promise<void>>;
 }
 
@@ -36,9 +36,9 @@ export interface RunResult {
 const limits = { maxEvents: 600_000, maxMs: 1_200_000 };
 
 export interface RunOptions {
-  /** Default: those kinds that a seed draws. */
+  /** Default: the kinds that the seed draws. */
   readonly named?: NamedKinds | undefined;
-  /** Default: those that the seed plans. */
+  /** Default: the faults that the seed plans. */
   readonly faults?: readonly PlannedFault[] | undefined;
   readonly onTrace?: ((atMs: number, text: string) => void) | undefined;
 }
@@ -56,8 +56,7 @@ export async function runWorld(
     problems.push(text);
     trace(`PROBLEM ${text}`);
   };
-  const onUncaught = (error: unknown) =>
-    problem(`nobody caught: ${error instanceof Error ? error.stack : String(error)}`);
+  const onUncaught = (error: unknown) => problem(`uncaught: ${error instanceof Error ? error.stack : String(error)}`);
   process.on('uncaughtException', onUncaught);
   process.on('unhandledRejection', onUncaught);
   try {

@@ -1,4 +1,4 @@
-// Contents of blobs, made once for each size.
+// Contents of blobs, created once for each size.
 import { rememberBytes } from '../cluster/right-bytes.ts';
 import { createRandom } from '../world/random.ts';
 

@@ -1,8 +1,11 @@
-// Leaves out of a failing run what it does not need to fail.
+// Removes the faults that a failing run does not need to fail.
 import type { PlannedFault } from './fault-plan.ts';
 import { type RunResult, type Scenario, runWorld } from './run-world.ts';
 
-/** The shortest list of faults found, by leaving out one half, quarter … one fault after another. Runs the scenario often. */
+/**
+ * Returns the run with the shortest list of faults found. It removes one half, quarter and so on after another, so it
+ * runs the scenario often.
+ */
 export async function shrink(scenario: Scenario, failed: RunResult): Promise<RunResult> {
   let best = failed;
   for (let size = Math.ceil(best.faults.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2))

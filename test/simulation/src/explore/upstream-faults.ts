@@ -1,4 +1,4 @@
-// The upstream of a run. It does wrong what the planned faults say.
+// The upstream of a run. It misbehaves according to the planned faults.
 import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import type { BlobGet, UpstreamFaults } from '../cluster/simulated-upstream.ts';
@@ -6,13 +6,13 @@ import type { Random } from '../world/random.ts';
 import { schedule } from '../world/schedule.ts';
 import type { FaultKind, PlannedFault } from './fault-plan.ts';
 
-/** A new chunk takes up to so long, where readers come late. */
+/** With late readers, a new chunk takes up to this long. */
 export const lateChunkMs = 3_000;
 
 const refusals = [
   () => new CacheError('upstream-rate-limited', 'simulated: too many requests'),
-  () => new CacheError('upstream-unreachable', 'simulated: no answer', { retryable: true }),
-  () => new CacheError('blob-unknown', 'simulated: gone for a moment'),
+  () => new CacheError('upstream-unreachable', 'simulated: no response', { retryable: true }),
+  () => new CacheError('blob-unknown', 'simulated: missing for a moment'),
 ];
 
 export function createUpstreamFaults(
@@ -24,7 +24,8 @@ export function createUpstreamFaults(
   const breaks = find('upstream breaks');
   const lies = find('upstream lies');
   const refuses = find('upstream refuses');
-  // New bytes come slowly, as from a mirror that fetches them itself. Meanwhile, late readers read beside the fill.
+  // New bytes arrive slowly, as from a mirror that fetches them itself. Meanwhile, late readers read alongside the
+  // fill.
   const isSlow = find('late readers') !== undefined;
   const furthest = new Map<Digest, number>();
   const hasNoRanges = find('no ranges') !== undefined;

@@ -1,4 +1,5 @@
-// Only the owner of a fill's record fetches, commits and aborts. A worker that lost the record stops within a heartbeat and a half.
+// Checks that only the owner of a fill's record fetches, commits and aborts. A worker that lost the record stops within
+// a heartbeat and a half.
 import type { Digest } from '@cistern/oci';
 import { isLive, recordedCheckpoint } from '../cluster/recorded-checkpoint.ts';
 import type { StoreEnding } from '../cluster/shared-store.ts';
@@ -11,14 +12,14 @@ const everyMs = 200;
 
 const isPast = (atMs: number | undefined) => atMs !== undefined && schedule.nowMs - atMs > graceMs;
 
-/** Looks at the record and at the bodies that are open, from time to time. */
+/** Checks the record and the open bodies periodically. */
 export function watchLeases(
   { shared, store, upstream, workers }: SimulatedCluster,
   digest: Digest,
   problem: (text: string) => void,
 ) {
   const since = new Map<object, { readonly generation: number; readonly atMs: number; readonly sentBytes: number }>();
-  /** Since when a worker that runs has not owned the record. */
+  /** The time since when a running worker has not owned the record. */
   const lostAtMs = new Map<Owner, number>();
   let named: { readonly uploadId: string; readonly atMs: number } | undefined;
   let isOver = false;
@@ -35,7 +36,7 @@ export function watchLeases(
       if (before?.generation !== record.generation)
         since.set(get, { generation: record.generation, atMs: schedule.nowMs, sentBytes: get.sentBytes });
       else if (schedule.nowMs - before.atMs > graceMs && get.sentBytes > before.sentBytes)
-        problem(`${worker.name} fetches on although ${record.address} owns the fill`);
+        problem(`${worker.name} continues to fetch although ${record.address} owns the fill`);
     }
   };
 
@@ -62,15 +63,15 @@ export function watchLeases(
     const isNamed = ending.uploadId !== undefined && recordedCheckpoint(record)?.uploadId === ending.uploadId;
     if (ending.kind === 'sweep') {
       if (isNamed && named?.uploadId === ending.uploadId && isPast(named.atMs))
-        problem(`a sweeper ended the upload that ${address} goes on with`);
+        problem(`a sweeper ended the upload that ${address} continues`);
       return;
     }
     const worker = workers.find(({ owner }) => owner === ending.owner);
     if (worker === undefined || worker.address === address || !isPast(lostAtMs.get(worker.owner))) return;
     if (ending.kind === 'commit') problem(`${worker.name} commits although ${address} owns the fill`);
-    else if (isNamed) problem(`${worker.name} aborts the upload that ${address} goes on with`);
+    else if (isNamed) problem(`${worker.name} aborts the upload that ${address} continues`);
   };
-  // A claim may be lost again before the next look.
+  // A claim may be lost again before the next check.
   const { onOwned } = shared;
   shared.onOwned = (record) => {
     onOwned?.(record);

@@ -1,5 +1,5 @@
-// No reader's pace delays a fetch or a commit. Where only clients are slow, a blob is stored in the time that upstream, spool and
-// store need.
+// Checks that no reader's pace delays a fetch or a commit. If only clients are slow, a blob is stored in the time that
+// upstream, spool and store need.
 import type { Digest } from '@cistern/oci';
 import type { SimulatedCluster } from '../cluster/start-cluster.ts';
 import { fileSystem } from '../world/files/file-system.ts';
@@ -13,9 +13,9 @@ export interface PaceOptions {
 }
 
 const chunkBytes = 64 * 1024;
-/** As the upstream of a run without its faults answers. */
+/** Matches the upstream of a run without upstream faults. */
 const upstreamMs = { answer: 30, chunk: 20 };
-/** Calls, operations on files and ways through the network that one segment takes. */
+/** Calls, file operations and network transfers that one segment takes. */
 const perSegment = { calls: 2, operations: 4, transfers: 12 };
 const slackMs = 3_000;
 
@@ -42,6 +42,6 @@ export function watchPace(
     seen.add(digest);
     const tookMs = schedule.nowMs - first.beganAtMs;
     if (tookMs > mostMs)
-      problem(`a blob was stored ${tookMs.toFixed(0)} ms after its fetch began, not ${mostMs.toFixed(0)}`);
+      problem(`a blob was stored ${tookMs.toFixed(0)} ms after its fetch began; the limit is ${mostMs.toFixed(0)}`);
   };
 }

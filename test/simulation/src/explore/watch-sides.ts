@@ -1,5 +1,6 @@
-// All fills of a blob together read at most its size beside them. A fill that goes on from a checkpoint has the rest of that budget.
-// Its record does not have the bytes since the last heartbeats. A fill without a checkpoint has the whole budget.
+// Checks that all fills of a blob together read at most its size alongside them. A fill that continues from a
+// checkpoint has the rest of that budget, plus the bytes since the last heartbeats. A fill without a checkpoint has the
+// whole budget.
 import type { FillRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { isLive, recordedCheckpoint } from '../cluster/recorded-checkpoint.ts';
@@ -9,13 +10,16 @@ import { plan, schedule } from '../world/schedule.ts';
 export interface SidesOptions {
   readonly digest: Digest;
   readonly size: number;
-  /** There is no bound where the store may be given up, or where readers want no whole. */
+  /** The bytes have no bound if the store may be abandoned, or if no reader wants the whole blob. */
   readonly isUnbounded: boolean;
 }
 
 const everyMs = 200;
 
-/** Looks from time to time, until `end`. It counts what the owner of the record reads: `watchLeases` stops the others. */
+/**
+ * Checks periodically until `end`. It counts only the bytes that the owner of the record reads. `watchLeases` covers
+ * the other workers.
+ */
 export function watchSides(
   { shared, upstream, workers }: SimulatedCluster,
   { digest, size, isUnbounded }: SidesOptions,
@@ -25,9 +29,9 @@ export function watchSides(
   let last: FillRecord | undefined;
   let sinceMs = -1;
   let spent = 0;
-  /** Its values at the last two looks. */
+  /** The values of `spent` at the last two checks. */
   let before: readonly [number, number] = [0, 0];
-  /** The record has at least so much of it. */
+  /** The record contains at least this part of `spent`. */
   let recorded = 0;
   const seen = new Map<object, number>();
 
@@ -42,17 +46,17 @@ export function watchSides(
     return sum;
   };
 
-  /** The fill of a new record counts on from here. */
+  /** Returns the bytes from which the fill of a new record continues to count. */
   const carriedOn = (record: FillRecord): number => {
     const { sideBytes = 0 } = recordedCheckpoint(record) ?? {};
-    // An older fill that has put its record back counts its own bytes alone.
+    // An older fill that has restored its record counts only its own bytes.
     const isBack = last !== undefined && record.generation < last.generation;
     return record.checkpoint === undefined ? 0 : Math.min(spent, isBack ? sideBytes : recorded);
   };
 
   const check = async () => {
     const record = await shared.index.fills.read(digest);
-    // An index that has no record leaves it open who owns the fill.
+    // While the index has no record, the owner of the fill is unknown.
     spent += spentSince(last?.address);
     if (record !== undefined && !isLive(record)) last = undefined;
     else if (record !== undefined) {
@@ -63,7 +67,7 @@ export function watchSides(
       last = record;
     }
     before = [before[1], spent];
-    if (spent > size && !isOver) problem(`${spent} bytes were read beside the fills of a blob of ${size}`);
+    if (spent > size && !isOver) problem(`${spent} bytes were read alongside the fills of a blob of ${size}`);
   };
   const checkAgain = () => {
     if (isOver) return;

@@ -1,4 +1,4 @@
-// The spools of a run: their disks may be full, and their files keep to their limits.
+// Fills the disks of a run's spools, and checks that spool files stay within their limits.
 import type { SimulatedCluster } from '../cluster/start-cluster.ts';
 import { disk, fileSystem, simulatedRoot } from '../world/files/file-system.ts';
 import { currentOwner } from '../world/owner.ts';
@@ -9,16 +9,16 @@ export interface SpoolLimits {
   readonly spoolBytes: number;
   readonly perFillBytes: number;
   readonly segmentBytes: number;
-  /** The largest blob has so many. */
+  /** The size of the largest blob. */
   readonly largestBytes: number;
 }
 
 export interface WatchedSpools {
-  /** Writes that found no room. */
+  /** Number of writes that found no space. */
   readonly refused: number;
-  /** No more disks become full. Resolves when those that are so for a while have room again. */
+  /** No more disks become full. Resolves when the disks that are full for a while have space again. */
   settle(): Promise<void>;
-  /** All disks have room again. */
+  /** Ends the fault: all disks have space again. */
   end(): void;
 }
 
@@ -26,13 +26,13 @@ type Fullness = 'once' | 'for a while' | 'for ever';
 
 const onceBelow = 0.4;
 const foreverFrom = 0.8;
-/** A write has so many at most, and is of one segment. */
+/** A write has at most this many bytes and belongs to one segment. */
 const chunkBytes = 64 * 1024;
 const fillFile = /\/([^/]+?)(?:\.\d+)?\.fill$/;
 
 /**
- * Each `full disk` hits the first worker that comes to its n-th write of fills. That write finds no room, or all do for a while, or
- * until `end`.
+ * Each `full disk` hits the first worker that reaches its n-th spool write. Either that write alone finds no space, or
+ * all writes find none for a while or until `end`.
  */
 export function watchSpools(
   { workers }: SimulatedCluster,
@@ -74,10 +74,10 @@ export function watchSpools(
 
   const check = (name: string) => {
     const used = workers.find((worker) => worker.name === name)?.spools.usedBytes ?? 0;
-    if (used > spoolBytes) problem(`${name} gave ${used} bytes of a spool of ${spoolBytes}`);
+    if (used > spoolBytes) problem(`${name} assigned ${used} bytes of a spool of ${spoolBytes}`);
     const byFill = new Map<string, number>();
     let all = 0;
-    // A file that is closed is about to be removed.
+    // A closed file is about to be removed.
     for (const { path, owner } of fileSystem.open) {
       const [, fill] = fillFile.exec(path) ?? [];
       if (fill === undefined || owner !== currentOwner()) continue;
@@ -87,7 +87,7 @@ export function watchSpools(
     }
     if (all > spoolBytes) problem(`${name} has ${all} bytes in a spool of ${spoolBytes}`);
     for (const bytes of byFill.values())
-      if (bytes > fillBytes) problem(`a fill of ${name} keeps ${bytes} bytes, not ${fillBytes}`);
+      if (bytes > fillBytes) problem(`a fill of ${name} keeps ${bytes} bytes; the limit is ${fillBytes}`);
   };
 
   fileSystem.isFull = (path) => {

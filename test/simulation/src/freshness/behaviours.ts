@@ -1,5 +1,5 @@
-// Everything that an upstream may do when it is asked for a tag, on sockets. Each has its own client, so that what
-// one suffers is no other's.
+// All behaviors of an upstream when a tag is requested, on sockets. Each behavior has its own client, so that none
+// affects another.
 import type { CacheErrorKind } from '@cistern/errors';
 import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
 import { createLogger, createMetrics } from '@cistern/telemetry';
@@ -7,16 +7,16 @@ import { openUpstream, type Upstream, fixedCredentials } from '@cistern/upstream
 
 export interface Behaviour {
   readonly name: string;
-  /** What it comes to for the cache. */
+  /** The outcome for the cache. */
   readonly outcome: 'same' | 'changed' | 'refuses' | 'fails' | 'offline';
-  /** What is thrown where nothing is cached. */
+  /** The error kind that is thrown if the tag is not cached. */
   readonly kind?: CacheErrorKind;
 }
 
 export const behaviours: readonly Behaviour[] = [
   { name: 'status-200-same', outcome: 'same' },
   { name: 'status-200-changed', outcome: 'changed' },
-  // It was not asked conditionally: as an answer this makes no sense.
+  // The request was not conditional, so this response makes no sense.
   { name: 'status-304', outcome: 'fails', kind: 'content-mismatch' },
   { name: 'status-401', outcome: 'refuses', kind: 'name-unknown' },
   { name: 'status-403', outcome: 'refuses', kind: 'denied' },
@@ -28,23 +28,26 @@ export const behaviours: readonly Behaviour[] = [
   { name: 'connection-refused', outcome: 'fails', kind: 'upstream-unreachable' },
   { name: 'tls-failure', outcome: 'fails', kind: 'upstream-unreachable' },
   { name: 'our-credentials-refused', outcome: 'fails', kind: 'upstream-refused-us' },
-  // We do not ask it.
+  // The cache sends no request.
   { name: 'offline', outcome: 'offline', kind: 'upstream-unreachable' },
 ];
 
 export interface Behaving {
-  /** Upstream as it was when everything was well, and as it is now; with the same content unless a test changes it. */
+  /**
+   * `before` is the upstream while it worked, `hub` the upstream now. Both have the same content unless a test changes
+   * it.
+   */
   readonly before: FakeUpstream;
   readonly hub: FakeUpstream;
-  /** The way to `before`. */
+  /** The client for `before`. */
   readonly healthy: Upstream;
-  /** By the behaviour's name. Repositories of the hub that begin with that name suffer it. */
+  /** By the behavior's name. Repositories of the hub whose names begin with it are affected. */
   readonly upstreams: ReadonlyMap<string, Upstream>;
 }
 
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 
-/** `owner` ends it all. */
+/** `owner` closes everything. */
 export async function openBehaviours(owner: { after(end: () => Promise<unknown>): unknown }): Promise<Behaving> {
   const before = await startFakeUpstream();
   const hub = await startFakeUpstream({ auth: { kind: 'bearer' } });
@@ -78,7 +81,7 @@ export async function openBehaviours(owner: { after(end: () => Promise<unknown>)
     'our-credentials-refused': () =>
       open(strict.url, { credentials: [fixedCredentials('robot', { username: 'robot', password: 'wrong' })] }),
   };
-  // Nothing listens there.
+  // No server listens at this address.
   const refused = 'http://127.0.0.1:9';
   const upstreams = new Map<string, Upstream>();
   for (const { name } of behaviours) {

@@ -1,5 +1,5 @@
-// The table of docs/architecture.md, section 5, row by row: what a client gets for a tag, by what is known of it here and by
-// what upstream does, and what that costs upstream.
+// The table of docs/architecture.md, section 5, row by row. Each cell has a record of the tag and a behavior of the
+// upstream. It names the response to the client and the requests that the upstream receives.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
@@ -8,7 +8,10 @@ import { type Behaviour, behaviours } from './behaviours.ts';
 import type { FreshnessStage } from './open-freshness-stage.ts';
 
 const minuteMs = 60_000;
-/** Ages of the record, for a policy of one minute, another one behind the answer, and an hour on error. */
+/**
+ * Ages of the record, for a policy of one minute of TTL, another minute of revalidation in the background, and an hour
+ * on error.
+ */
 const ages = { fresh: 30_000, stale: 1.5 * minuteMs, expired: 10 * minuteMs, ancient: 120 * minuteMs } as const;
 const states = [...(Object.keys(ages) as (keyof typeof ages)[]), 'absent'] as const;
 const methods = ['HEAD', 'GET'] as const;
@@ -31,23 +34,23 @@ function nameOf({ state, method, tag, behaviour }: Cell): string {
   return `${behaviour.name}/${state}-${tag}-${method.toLowerCase()}`;
 }
 
-/** What the tag named before, and names now. */
+/** The digests that the tag named before and names now. */
 interface Prepared {
   readonly old: Digest;
   readonly now: Digest;
 }
 
 interface Expected {
-  /** `X-Cache`, and why it is stale; or the kind of error. */
+  /** `X-Cache` and the reason for staleness, or the kind of error. */
   readonly answer: string;
   readonly digest: 'old' | 'new' | 'none';
-  /** HEADs and GETs of manifests, when all is done. */
+  /** HEADs and GETs of manifests, after all work has ended. */
   readonly calls: string;
-  /** Whether the tag is known afterwards. */
+  /** Whether the tag has a record afterwards. */
   readonly known: boolean;
 }
 
-/** What the table outcome. */
+/** The expectation according to the table. */
 function expected({ state, method, tag, behaviour: { outcome, kind } }: Cell): Expected {
   const error = kind ?? 'no error';
   const forgets = outcome === 'refuses' && tag === 'forgotten';
@@ -73,7 +76,7 @@ function expected({ state, method, tag, behaviour: { outcome, kind } }: Cell): E
   return { answer: error, digest: 'none', calls: '1+0', known: true };
 }
 
-/** Asks as the cell outcome, and asserts what the table outcome. */
+/** Sends the request of the cell, and asserts the result of the table. */
 export async function checkCell(stage: FreshnessStage, cell: Cell, { old, now }: Prepared): Promise<void> {
   const name = nameOf(cell);
   const wanted = expected(cell);
@@ -88,13 +91,13 @@ export async function checkCell(stage: FreshnessStage, cell: Cell, { old, now }:
   assert.equal(callsOf(stage, name), wanted.calls, `calls of ${name}`);
   assert.equal((await stage.index.tags.get(keyOf(cell))) !== undefined, wanted.known, `record of ${name}`);
 
-  // Once more at the same moment: whatever came of the first, upstream is not asked again.
+  // A second request at the same moment causes no further request to the upstream, independent of the first result.
   const second = await sendRequest(stage, cell);
   assert.equal(callsOf(stage, name), secondCalls(cell, wanted), `calls of ${name} after a second request`);
   if (wanted.answer.startsWith('STALE') && cell.state !== 'stale') assert.equal(second.answer, wanted.answer, name);
 }
 
-/** A forgotten tag is asked for as one never seen; and nobody remembers that an upstream failed for what is not known. */
+/** A forgotten tag is requested like an unseen one. For an unknown tag, no record of the upstream's failure is kept. */
 function secondCalls({ state, method, tag, behaviour: { outcome } }: Cell, { calls }: Expected): string {
   if (outcome === 'fails' && state === 'absent') return method === 'HEAD' ? '2+0' : '0+2';
   if (outcome === 'refuses' && tag === 'forgotten' && state === 'stale') return method === 'HEAD' ? '2+0' : '1+1';
@@ -112,7 +115,10 @@ const keyOf = (cell: Cell) => {
   return { upstream: 'docker.io', repository: parseRepositoryName(nameOf(cell)), tag: reference.tag };
 };
 
-/** The image is there; if it is to be known, it has been pulled, and the record is as old as it should be. */
+/**
+ * The image exists at the upstream. If the tag must have a record, it has been pulled, and the record has the right
+ * age.
+ */
 export async function prepareCell(
   { before, hub, cache, index, seeding, callsOf: counted, nowMs }: FreshnessStage,
   cell: Cell,
@@ -146,12 +152,12 @@ async function sendRequest({ cache }: FreshnessStage, cell: Cell) {
   }
 }
 
-/** What goes on behind the answer has ended. */
+/** Waits until the background work of the response has ended. */
 async function settled({ index, nowMs }: FreshnessStage, cell: Cell): Promise<void> {
   for (let tries = 0; tries < 3_000; tries += 1) {
     const record = await index.tags.get(keyOf(cell));
     if (record === undefined || record.checkedAtMs === nowMs || record.lastFailure !== undefined) return;
     await delay(10);
   }
-  assert.fail(`nothing came of the revalidation of ${nameOf(cell)}`);
+  assert.fail(`the revalidation of ${nameOf(cell)} did not end`);
 }

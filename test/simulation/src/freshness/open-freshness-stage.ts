@@ -1,5 +1,5 @@
-// A cache over one index, before upstreams that behave in every way. Its clock stands still: a record is as old as a test
-// makes it.
+// A cache over one index, in front of upstreams with all behaviors. Its clock stands still, so tests set the age of
+// each record.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ export interface Calls {
 const minuteMs = 60_000;
 const times = { ttlMs: minuteMs, staleWhileRevalidateMs: minuteMs, staleIfErrorMs: 60 * minuteMs } as const;
 
-/** `owner` ends it all, the index not included. */
+/** `owner` closes everything except the index. */
 export async function openFreshnessStage(owner: { after(end: () => Promise<unknown>): unknown }, index: CacheIndex) {
   const behaving = await openBehaviours(owner);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-freshness-'));

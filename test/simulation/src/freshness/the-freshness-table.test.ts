@@ -1,5 +1,5 @@
-// Every row of the freshness table, for HEAD and GET, before an upstream that does everything an upstream may do: what is
-// answered, what it costs upstream, and what is known afterwards.
+// Every row of the freshness table, for HEAD and GET, with an upstream of each behavior. Each row names the response,
+// its cost at the upstream, and the record afterwards.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openSqliteIndex } from '@cistern/index/sqlite';

@@ -8,7 +8,7 @@ export interface AdapterDoubles {
   openIndex(): Promise<CacheIndex>;
   openQueue(): { readonly queue: JobQueue; close(): Promise<void> };
   openWorkers(handlers: JobHandlers, place: WorkerPlace | undefined): JobWorkers;
-  /** `undefined`: the product's own adapter opens it. */
+  /** Undefined means that the product's own adapter opens the store. */
   openStore(): BlobStore | undefined;
 }
 

@@ -1,12 +1,13 @@
-// Loses announcements as Redis does: a connection breaks. After the reconnect each listener hears that it may have missed some.
+// Loses announcements as Redis does: the connection breaks. After the reconnect each listener learns that it may have
+// missed some.
 import type { PubSub } from '@cistern/index';
 import type { Owner } from '../world/owner.ts';
 import { plan } from '../world/schedule.ts';
 
 export interface Gaps {
-  /** One was lost. Returns true. */
+  /** Records that an announcement was lost. Returns true. */
   note(): true;
-  /** As the process has them. */
+  /** Returns the `pubsub` for the process. Its listeners are notified after a gap. */
   watch(pubsub: PubSub): PubSub;
 }
 

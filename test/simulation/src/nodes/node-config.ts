@@ -1,16 +1,16 @@
-// Configurations of the simulated nodes: one file for all, and an environment for each, as in a real cluster.
+// Configurations of the simulated nodes: one file for all nodes, and an environment for each, as in a real cluster.
 import { type Config, loadConfig } from '@cistern/config';
 import { simulatedRoot } from '../world/files/file-system.ts';
 
 export interface NodeSettings {
-  /** YAML beside what all nodes need: the upstreams, limits of the store and the like. */
+  /** YAML for the settings that not all runs share: the upstreams, limits of the store and similar. */
   readonly file: string;
   readonly endpoint: string;
 }
 
 const loaded = new Map<string, Config>();
 
-/** `port`: of the registry for a frontend, of the fills for a worker. */
+/** `port` is the registry's port for a frontend and the fill server's port for a worker. */
 export function nodeConfig(
   role: 'frontend' | 'worker' | 'admin',
   port: number,

@@ -1,5 +1,5 @@
-// Replaces modules by doubles: those that need a server, that share one clock between processes, or that are slow to start.
-// Segments are smaller, too.
+// Replaces modules with doubles: modules that need a server, that share one clock between processes, or that are slow
+// to start. It also makes segments smaller.
 import { registerHooks } from 'node:module';
 import bcrypt from 'bcrypt';
 
@@ -15,11 +15,11 @@ const replaced: readonly (readonly [RegExp, string])[] = [
   [/\/libs\/fills\/src\/fill\/hash-in-thread\.ts$/, 'hash-in-thread.ts'],
 ];
 
-/** Before anything of the product is loaded. */
+/** Call it before any module of the product is loaded. */
 export function replaceModules(): void {
-  // Nodes report it each second, and the real call is slow.
+  // Nodes report the resident memory each second, and the real call is slow.
   Object.assign(process.memoryUsage, { rss: () => residentBytes });
-  // Its threads know nothing of virtual time.
+  // The threads of bcrypt do not follow virtual time.
   Object.assign(bcrypt, { compare: async (password: string, hash: string) => bcrypt.compareSync(password, hash) });
   registerHooks({
     resolve(specifier, context, next) {

@@ -1,4 +1,4 @@
-// The store that all nodes share: in memory behind calls that are events, or a simulated S3 server.
+// The store that all nodes share: a store in memory whose calls are events, or a simulated S3 server.
 import type { BlobStore } from '@cistern/blob-store';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
 import { type ObjectFaults, withObjectFaults } from '../cluster/object-faults.ts';
@@ -8,11 +8,11 @@ import type { Random } from '../world/random.ts';
 
 export interface NodeStore {
   readonly stored: StoredBlobs;
-  /** The store before the network; `undefined` means that the store is in S3. */
+  /** The store without the network. Undefined means that the store is in S3. */
   readonly memory: BlobStore | undefined;
   readonly s3: SimulatedS3 | undefined;
   readonly endpoint: string;
-  /** One of the cache's own small objects. */
+  /** Returns one of the cache's own small objects. */
   objectAt(key: string): Uint8Array | undefined;
   close(): Promise<string[]>;
 }

@@ -1,5 +1,5 @@
-// A cluster of simulated processes that run the product's own nodes, put together by its composition root. Frontends speak HTTP
-// with clients, workers speak HTTP with upstreams.
+// A cluster of simulated processes that run the product's own nodes, assembled by its composition root. Frontends serve
+// clients over HTTP, and workers call upstreams over HTTP.
 import { assembleAdmin } from '@cistern/admin';
 import { isCacheError } from '@cistern/errors';
 import { buildFrontendNode } from '@cistern/frontend';
@@ -28,7 +28,7 @@ export interface NodesOptions {
   readonly workers: number;
   readonly weather: Weather;
   readonly store: 'memory' | 's3';
-  /** Jobs for blobs, and other jobs, that a worker does at a time. Default: 16. */
+  /** Number of blob jobs, and of other jobs, that a worker runs at the same time. Default: 16. */
   readonly interactiveSlots?: number;
   /** See `NodeSettings`. */
   readonly file: string;
@@ -48,9 +48,9 @@ export interface SimulatedNodes {
   readonly store: NodeStore;
   readonly shared: SharedIndex;
   readonly jobs: Pick<SimulatedQueue, 'size' | 'loseData'>;
-  /** Opens the admin node's parts, in a process of its own, for as long as `work` takes. */
+  /** Opens the admin node's parts in a process of its own, and closes them when `work` ends. */
   asAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T>;
-  /** Ends all processes; resolves with what they left open. */
+  /** Ends all processes and resolves with descriptions of all that they left open. */
   close(): Promise<string[]>;
 }
 
@@ -93,7 +93,7 @@ export async function startNodes(options: NodesOptions): Promise<SimulatedNodes>
 
   const logOf = (name: string) =>
     createLogger({
-      // Whether or not anybody reads it: each line reads the clock, which takes its time.
+      // The level does not depend on a reader of the log: each line reads the clock, which takes time.
       level: 'info',
       formatter: 'json',
       destination: { write: (line) => write(`${name} ${line.trimEnd()}`) },
@@ -161,7 +161,7 @@ async function openNode(build: () => Promise<CacheNode>): Promise<CacheNode> {
   return node;
 }
 
-/** A process that finds no index or store ends, and is started again. */
+/** A process that finds no index or store retries until they are available. */
 async function retried<T>(open: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -177,7 +177,7 @@ function endAll(ends: Set<() => void>): void {
   for (const end of ends) end();
 }
 
-/** Making them takes longer than most runs. */
+/** Creating metrics takes longer than most runs. */
 const metricsByName = new Map<string, Metrics>();
 
 function metricsOf(name: string): Metrics {

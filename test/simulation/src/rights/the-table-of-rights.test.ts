@@ -19,7 +19,7 @@ async function check(t: TestContext, cache: CacheName, store: 'memory' | 's3') {
   const world = await openRightsWorld(t);
   const redirects = store === 's3';
   const sections = { ...world.configOf(cache), ...(redirects && { storage: { redirect: { disable: false } } }) };
-  // JSON is YAML.
+  // JSON is valid YAML.
   const file = Object.entries(sections)
     .map(([name, section]) => `${name}: ${JSON.stringify(section)}`)
     .join('\n');

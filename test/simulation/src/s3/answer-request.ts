@@ -1,4 +1,4 @@
-// The requests that the simulated S3 server knows: those of the product's adapter, and no others.
+// The requests that the simulated S3 server supports: only those of the product's adapter.
 import { listObjects, listUploads, makeBucket, readLifecycle, writeLifecycle } from './bucket-answers.ts';
 import { copyObject, readObject, removeObject, removeObjects, writeObject } from './object-answers.ts';
 import type { S3Request } from './parse-request.ts';
@@ -6,7 +6,7 @@ import { type S3Answer, emptyAnswer, errorAnswer } from './s3-answer.ts';
 import type { S3Bucket, S3Contents } from './s3-contents.ts';
 import { abortUpload, beginUpload, completeUpload, listParts, writePart } from './upload-answers.ts';
 
-/** Does what is asked, at once and whole. `body`: all of the request's. */
+/** Executes the request immediately and completely. `body` is the whole body of the request. */
 export function answerRequest(
   contents: S3Contents,
   request: S3Request,
@@ -47,7 +47,7 @@ function answerOfUpload(contents: S3Contents, bucket: S3Bucket, request: S3Reque
   return method === 'DELETE' ? abortUpload(contents, bucket, request) : errorAnswer('NotImplemented');
 }
 
-/** Whether the time of a signed URL is over. */
+/** Whether a signed URL has expired. */
 function isExpired(query: URLSearchParams): boolean {
   const expires = query.get('X-Amz-Expires');
   const [, ...at] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(query.get('X-Amz-Date') ?? '') ?? [];

@@ -1,4 +1,4 @@
-// The simulated S3 server's part for requests about a bucket.
+// Answers the requests about a bucket of the simulated S3 server.
 import { type S3Answer, emptyAnswer, errorAnswer, escapeXml, xmlAnswer, xmlDate } from './s3-answer.ts';
 import { type S3Bucket, type S3Contents, createBucket } from './s3-contents.ts';
 
@@ -20,7 +20,7 @@ export function writeLifecycle(bucket: S3Bucket, rules: Buffer): S3Answer {
   return emptyAnswer(200);
 }
 
-/** ListObjectsV2, without delimiters. */
+/** Implements ListObjectsV2 without delimiters. */
 export function listObjects({ objects }: S3Bucket, query: URLSearchParams): S3Answer {
   if ((query.get('delimiter') ?? '') !== '') return errorAnswer('NotImplemented');
   const prefix = query.get('prefix') ?? '';
@@ -43,7 +43,7 @@ export function listObjects({ objects }: S3Bucket, query: URLSearchParams): S3An
   );
 }
 
-/** ListMultipartUploads, without delimiters. */
+/** Implements ListMultipartUploads without delimiters. */
 export function listUploads({ uploads }: S3Bucket, query: URLSearchParams): S3Answer {
   const prefix = query.get('prefix') ?? '';
   const limit = Math.min(mostAtOnce, Number(query.get('max-uploads') ?? mostAtOnce));

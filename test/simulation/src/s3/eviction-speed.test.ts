@@ -1,4 +1,4 @@
-// How fast eviction empties a bucket whose server takes some ten milliseconds for a call, in virtual time.
+// Measures in virtual time how fast eviction empties a bucket whose server takes about ten milliseconds for a call.
 import '../virtual-time.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ import { openSimulatedBucket } from './fixtures/open-simulated-bucket.ts';
 
 const blobs = 10_000;
 
-test('eviction removes more than 2,000 objects a second, in few calls, and asks for none of them before', async (t) => {
+test('eviction removes more than 2,000 objects a second, in few calls, and does not stat them before', async (t) => {
   network.maxLatencyMs = 10;
   const bucket = await openSimulatedBucket(t);
   const store = await bucket.open();

@@ -1,4 +1,4 @@
-// The faults of the simulated S3 server hit the product's adapter, on virtual time.
+// Each fault of the simulated S3 server hits the product's adapter, on virtual time.
 import '../virtual-time.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -29,7 +29,7 @@ async function read(store: BlobStore): Promise<Buffer> {
   return found;
 }
 
-test('a PUT whose connection breaks leaves nothing visible', async (t) => {
+test('a PUT whose connection breaks makes no object visible', async (t) => {
   for (let seed = 1; seed <= 10; seed += 1) {
     const { s3, objects, store } = await openWith(t, seed);
     s3.faults.lost = 1;
@@ -49,7 +49,7 @@ async function openWith(t: Parameters<typeof openSimulatedBucket>[0], seed?: num
   return { s3: bucket.s3, objects: bucket.objects, store };
 }
 
-test('a PUT that takes effect unheard is there', async (t) => {
+test('a PUT whose response is lost still stores the object', async (t) => {
   const { s3, objects, store } = await openWith(t);
   s3.faults.unheard = 1;
   await fails(putBytes(store, digest, bytes));
@@ -61,7 +61,7 @@ test('a PUT that takes effect unheard is there', async (t) => {
   assert.ok((await read(store)).equals(bytes));
 });
 
-test('an upload whose server dies once it is complete succeeds all the same', async (t) => {
+test('an upload succeeds even if the server dies right after its completion', async (t) => {
   const { s3, objects, store } = await openWith(t);
   let deaths = 0;
   s3.contents.onVisible = () => {
@@ -83,30 +83,30 @@ test('an upload whose server dies once it is complete succeeds all the same', as
   assert.equal(s3.contents.buckets.get(bucketName)!.uploads.size, 0);
 });
 
-test('a silent server fails requests after the time that the adapter gives it', async (t) => {
+test('requests to a silent server fail after the timeout of the adapter', async (t) => {
   const { s3, store } = await openWith(t);
   s3.faults.silent = 1;
   const startedAtMs = Date.now();
   await fails(store.stat(digest), 'SILENT');
   const tookMs = Date.now() - startedAtMs;
   assert.ok(tookMs >= 4_000 && tookMs < 5_000, `${tookMs}`);
-  // By then it has been asked whether it answers anything.
+  // By then the adapter's probe for a responding server has failed too.
   await new Promise((resolve) => setTimeout(resolve, 1_100));
   const laterMs = Date.now();
   await fails(store.stat(digest), 'SILENT');
-  assert.ok(Date.now() - laterMs < 10, 'not asked again');
+  assert.ok(Date.now() - laterMs < 10, 'no further request');
   s3.faults.silent = 0;
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   assert.equal(await store.stat(digest), undefined);
 });
 
-test('a refusal is retried, and then passed on', async (t) => {
+test('a refusal is retried and then reported to the caller', async (t) => {
   const { s3, store } = await openWith(t);
   s3.faults.refused = 1;
   await assert.rejects(store.stat(digest), /is overloaded or failing \(HTTP 50[03]\)/);
 });
 
-test('a killed server refuses connections, and its successor has what it had', async (t) => {
+test('a killed server refuses connections, and its successor keeps the objects', async (t) => {
   const { s3, store } = await openWith(t);
   await putBytes(store, digest, bytes);
   await s3.kill();
@@ -115,7 +115,7 @@ test('a killed server refuses connections, and its successor has what it had', a
   assert.ok((await read(store)).equals(bytes));
 });
 
-test('a frozen server answers when it is awake', async (t) => {
+test('a frozen server responds once it is awake', async (t) => {
   const { s3, store } = await openWith(t);
   await putBytes(store, digest, bytes);
   s3.freeze();
@@ -128,7 +128,7 @@ test('a frozen server answers when it is awake', async (t) => {
 const kinds: readonly S3FaultKind[] = ['refused', 'silent', 'lost', 'unheard', 'torn', 'slow'];
 
 for (const kind of kinds)
-  test(`with requests that are ${kind}, blobs are whole or not there, and a success is one`, async (t) => {
+  test(`with requests that are ${kind}, each blob is whole or missing, and a successful write stores it`, async (t) => {
     let failures = 0;
     let successes = 0;
     for (let seed = 1; seed <= 12; seed += 1) {
@@ -151,7 +151,7 @@ for (const kind of kinds)
     if (kind === 'slow') assert.equal(failures, 0);
   });
 
-/** Whether it succeeds: if it does not, the store was unavailable. */
+/** Returns whether the work succeeds. The only allowed failure is an unavailable store. */
 async function settles(work: Promise<unknown>): Promise<boolean> {
   try {
     await work;

@@ -1,4 +1,4 @@
-// The simulated S3 server's part for requests about an object.
+// Answers the requests about an object of the simulated S3 server.
 import { createHash } from 'node:crypto';
 import { type S3Request, parseRange } from './parse-request.ts';
 import { type S3Answer, type S3ErrorCode, emptyAnswer, errorAnswer, xmlAnswer, xmlDate } from './s3-answer.ts';
@@ -6,7 +6,7 @@ import { type S3Bucket, type S3Contents, md5, putObject } from './s3-contents.ts
 
 const defaultType = 'binary/octet-stream';
 
-/** HEAD and GET. */
+/** Answers HEAD and GET. */
 export function readObject({ objects }: S3Bucket, { key, query, headers }: S3Request): S3Answer {
   const object = objects.get(key);
   if (object === undefined) return errorAnswer('NoSuchKey');
@@ -36,7 +36,7 @@ export function writeObject(contents: S3Contents, bucket: S3Bucket, request: S3R
   return emptyAnswer(200, { etag: `"${etag}"` });
 }
 
-/** Also of parts: a body must have its length, and the hash that its request was signed with. */
+/** Checks the length of a body and the hash that its request was signed with. It also applies to parts. */
 export function findWrongBody({ headers }: S3Request, body: Buffer): S3ErrorCode | undefined {
   const { 'content-length': length, 'x-amz-content-sha256': sha256 = '' } = headers;
   if (length === undefined) return 'MissingContentLength';
@@ -58,14 +58,17 @@ export function copyObject(contents: S3Contents, bucket: S3Bucket, { key, header
   return xmlAnswer(`<CopyObjectResult>${result}</CopyObjectResult>`);
 }
 
-/** Succeeds also when there is no such object, as S3 does. */
+/** Succeeds even if the object does not exist, as S3 does. */
 export function removeObject(contents: S3Contents, { objects }: S3Bucket, key: string): S3Answer {
   objects.delete(key);
   contents.onRemoved?.(key);
   return emptyAnswer(204);
 }
 
-/** DeleteObjects, quietly: the answer names the keys that were not removed. `isUndeletable`: keys that the server refuses. */
+/**
+ * Implements DeleteObjects in quiet mode: the response names the keys that were not removed. `isUndeletable` selects
+ * keys that the server refuses to remove.
+ */
 export function removeObjects(
   contents: S3Contents,
   bucket: S3Bucket,

@@ -1,11 +1,11 @@
-// A request to S3 as a value. Buckets are in the path; signatures are not read.
+// Parses a request to S3 into a value. Buckets are in the path, and signatures are ignored.
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 export interface S3Request {
   readonly method: string;
-  /** Empty: the service itself. */
+  /** Empty for requests to the service itself. */
   readonly bucket: string;
-  /** Empty: the bucket itself. */
+  /** Empty for requests to the bucket itself. */
   readonly key: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
@@ -22,7 +22,10 @@ export interface Interval {
   readonly endExclusive: number;
 }
 
-/** The bytes that a `Range` header selects. `undefined`: all of them, also if the header makes no sense (RFC 9110, 14.2). */
+/**
+ * Returns the bytes that a `Range` header selects. Undefined means all bytes, which also applies to an invalid header
+ * (RFC 9110, 14.2).
+ */
 export function parseRange(header: string | undefined, size: number): Interval | 'unsatisfiable' | undefined {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header ?? '') ?? [];
   if (first === undefined || last === undefined || first + last === '') return undefined;

@@ -1,4 +1,5 @@
-// Answers of the simulated S3 server that the conformance suite does not look at. AWS documents them for each request.
+// Checks responses of the simulated S3 server that the conformance suite does not cover. AWS documents them for each
+// request.
 import '../virtual-time.ts';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -25,7 +26,7 @@ interface Answered {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  /** Only errors have one. */
+  /** Only errors have a code. */
   readonly code: string | undefined;
 }
 
@@ -45,7 +46,7 @@ function callAt(url: URL, method: string, body: string | Buffer, headers: Record
   });
 }
 
-test('ranges are answered with 206, and those outside of the object with 416', async (t) => {
+test('ranges get status 206, and ranges outside of the object get 416', async (t) => {
   const { call } = await openServer(t);
   assert.equal((await call('PUT', '/a', '0123456789')).headers.etag, `"${md5(Buffer.from('0123456789'))}"`);
   for (const [range, status, text, contentRange] of [
@@ -65,14 +66,14 @@ test('ranges are answered with 206, and those outside of the object with 416', a
   assert.deepEqual([status, code], [416, 'InvalidRange']);
 });
 
-test('a body with another hash than the one it was signed with is refused', async (t) => {
+test('a body with another hash than the one it was signed with is rejected', async (t) => {
   const { call, objects } = await openServer(t);
   const headers = { 'x-amz-content-sha256': createHash('sha256').update('other').digest('hex') };
   assert.equal((await call('PUT', '/a', 'body', headers)).code, 'XAmzContentSHA256Mismatch');
   assert.equal(objects.size, 0);
 });
 
-test('a body whose connection ends before its last byte leaves nothing', async (t) => {
+test('a body whose connection ends before its last byte stores nothing', async (t) => {
   const { s3, objects } = await openServer(t);
   const { port } = new URL(s3.endpoint);
   const socket = connect(Number(port), '127.0.0.1').on('error', () => {});
@@ -81,7 +82,7 @@ test('a body whose connection ends before its last byte leaves nothing', async (
   assert.equal(objects.size, 0);
 });
 
-test('an upload becomes one object of the parts that are named, in their order and with their ETags', async (t) => {
+test('an upload becomes one object of the named parts, in their order and with their ETags', async (t) => {
   const { call, objects, s3 } = await openServer(t);
   const { uploads } = s3.contents.buckets.get(bucketName)!;
   const begun = await call('POST', '/a?uploads');
@@ -139,7 +140,7 @@ test('an upload becomes one object of the parts that are named, in their order a
   assert.equal((await send(3, small)).code, 'NoSuchUpload');
 });
 
-test('the parts of an upload are listed in order, by pages', async (t) => {
+test('the parts of an upload are listed in order and in pages', async (t) => {
   const { call, s3 } = await openServer(t);
   const begun = await call('POST', '/a?uploads');
   const id = /<UploadId>(.*)<\/UploadId>/.exec(begun.body.toString())![1]!;
@@ -172,7 +173,7 @@ test('a long listing is split into pages', async (t) => {
   assert.equal(uploads.size, 0);
 });
 
-test('a signed URL is good until it expires', async (t) => {
+test('a signed URL works until it expires', async (t) => {
   const { store } = await openServer(t);
   const bytes = Buffer.from('bytes');
   await putBytes(store, digestOf(bytes), bytes);
@@ -183,7 +184,7 @@ test('a signed URL is good until it expires', async (t) => {
   assert.equal((await callAt(url, 'GET', '', {})).code, 'AccessDenied');
 });
 
-test('a request that the adapter never sends is refused as not implemented', async (t) => {
+test('a request that the adapter never sends is rejected as not implemented', async (t) => {
   const { call } = await openServer(t);
   for (const [method, path] of [
     ['GET', '?list-type=2&delimiter=/'],

@@ -1,9 +1,9 @@
-// Answers of the simulated S3 server as values, and its errors as one table.
+// Responses of the simulated S3 server as values, and its errors in one table.
 
 export interface S3Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** To HEAD: its length goes into the headers, and it is not sent. */
+  /** The response to HEAD does not send it. Its length still goes into the headers. */
   readonly body: Buffer;
 }
 

@@ -1,9 +1,9 @@
-// Contents of a simulated S3 server. They are durable: they outlive the server's processes.
+// Contents of a simulated S3 server. They are durable and survive the server's processes.
 import { createHash } from 'node:crypto';
 
 export interface StoredObject {
   readonly bytes: Buffer;
-  /** Without quotes. */
+  /** The ETag without quotes. */
   readonly etag: string;
   readonly type: string;
   readonly modifiedAtMs: number;
@@ -23,22 +23,22 @@ export interface Upload {
 
 export interface S3Bucket {
   readonly objects: Map<string, StoredObject>;
-  /** By their ids. */
+  /** Uploads by id. */
   readonly uploads: Map<string, Upload>;
-  /** The document with its rules, as it was put. */
+  /** The lifecycle document as it was put. */
   lifecycle: Buffer | undefined;
 }
 
 export interface S3Contents {
   readonly buckets: Map<string, S3Bucket>;
   nextUpload: number;
-  /** So long ago uploads say that they were begun. */
+  /** New uploads report a start time this long ago. */
   uploadAgeMs: number;
-  /** All parts but an upload's last have at least so many. */
+  /** The least size of all parts except the last part of an upload. */
   minPartBytes: number;
   /** Called when an object of any bucket becomes visible. */
   onVisible: ((key: string, bytes: Buffer) => void) | undefined;
-  /** Called when one is removed, there or not. */
+  /** Called when an object is removed, even if it did not exist. */
   onRemoved: ((key: string) => void) | undefined;
   /** Called when an upload has been aborted. */
   onAborted: ((key: string, uploadId: string) => void) | undefined;
@@ -60,7 +60,7 @@ export function createBucket(): S3Bucket {
   return { objects: new Map(), uploads: new Map(), lifecycle: undefined };
 }
 
-/** Makes the object visible, at once and whole. */
+/** Makes the whole object visible immediately. */
 export function putObject(
   contents: S3Contents,
   bucket: S3Bucket,

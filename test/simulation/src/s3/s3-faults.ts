@@ -1,19 +1,19 @@
-// Faults of the simulated S3 server: chances that a test or a scenario changes while it runs.
+// Faults of the simulated S3 server: chances that a test or a scenario changes during its run.
 import type { Random } from '../world/random.ts';
 
-/** Each is the chance, from 0 to 1, that it happens to a request. */
+/** Each value is the chance, from 0 to 1, that the fault hits a request. */
 export interface S3Faults {
-  /** Answered with 503 SlowDown or 500 InternalError. */
+  /** The server responds with 503 SlowDown or 500 InternalError. */
   refused: number;
-  /** Never answered, and without effect. */
+  /** The server never responds, and the request has no effect. */
   silent: number;
-  /** Without effect: the connection breaks in the middle of the request or after it. */
+  /** The request has no effect, and the connection breaks during the request or after it. */
   lost: number;
-  /** It takes effect, but instead of the answer the connection breaks, or nothing comes. */
+  /** The request takes effect, but the connection breaks before the response, or no response arrives. */
   unheard: number;
-  /** The answer breaks off in its head or its body. */
+  /** The response breaks off in its headers or its body. */
   torn: number;
-  /** The answer takes its time: before it, and between its pieces. */
+  /** The response is slow: before it begins and between its pieces. */
   slow: number;
 }
 
@@ -25,9 +25,9 @@ export function createS3Faults(): S3Faults {
 
 export interface S3Fate {
   readonly kind: S3FaultKind | 'served';
-  /** Where it happens: the share of a body that comes before. */
+  /** Where the fault strikes: the share of a body that is transferred before it. */
   readonly share: number;
-  /** Chooses one of two ways in which it can happen. */
+  /** Selects one of two variants of the fault. */
   readonly isRude: boolean;
 }
 

@@ -1,4 +1,5 @@
-// One request to the simulated S3 server, from its first byte to the last one of its answer, and what goes wrong in between.
+// Serves one request to the simulated S3 server, from its first byte to the last byte of its response, with the drawn
+// fault.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ObjectFaults } from '../cluster/object-faults.ts';
 import type { Random } from '../world/random.ts';
@@ -25,7 +26,7 @@ export async function serveRequest(
   response: ServerResponse,
   { contents, faults, objectFaults, random }: ServeOptions,
 ): Promise<void> {
-  // Its date would be the machine's.
+  // Node would take the date from the machine's clock.
   response.sendDate = false;
   const fate = drawFate(faults, random);
   if (fate.kind === 'silent') return;
@@ -51,7 +52,10 @@ function isDenied({ method, key }: S3Request, { isUndeletable, isUnreadable }: O
   return key !== '' && ((method === 'DELETE' && isUndeletable(key)) || (method === 'GET' && isUnreadable(key)));
 }
 
-/** `undefined`: the connection broke before the body's end, or breaks now, for `breaksAt` bytes of it have come. */
+/**
+ * Undefined means that the connection broke before the end of the body. It breaks here once `breaksAt` bytes have
+ * arrived.
+ */
 async function readBody(request: IncomingMessage, breaksAt: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -84,7 +88,7 @@ async function sendAnswer(
   for (let at = 0; at < end; at += pieceBytes) {
     if (at > 0 && fate.kind === 'slow') await pause(fate.share * slowMs);
     if (response.destroyed) return;
-    // Resolves when the connection has taken it, and never if it has broken.
+    // Resolves when the connection has taken the piece, and never if it has broken.
     await new Promise<void>((resolve) => {
       response.write(body.subarray(at, Math.min(end, at + pieceBytes)), () => resolve());
     });
@@ -93,7 +97,7 @@ async function sendAnswer(
   else response.end();
 }
 
-/** With a reset, or as a server does that just ends. */
+/** Breaks off with a reset, or closes the connection normally. */
 function breakOff({ socket }: ServerResponse, { share }: S3Fate): void {
   if (share < 0.5) socket?.resetAndDestroy();
   else socket?.destroy();

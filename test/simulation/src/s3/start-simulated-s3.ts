@@ -1,4 +1,4 @@
-// An S3 server in the simulated network: a process of its own, that can be killed and frozen, over contents that stay.
+// An S3 server in the simulated network. It is a process that can be killed and frozen, and its contents are durable.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type ObjectFaults, createObjectFaults } from '../cluster/object-faults.ts';
@@ -11,16 +11,16 @@ import { serveRequest } from './serve-request.ts';
 export interface SimulatedS3 extends ControlledProcess {
   readonly endpoint: string;
   readonly contents: S3Contents;
-  /** None at first. */
+  /** No fault is set at first. */
   readonly faults: S3Faults;
   readonly objectFaults: ObjectFaults;
 }
 
 const port = 9_000;
-/** Node counts these two by the machine's clock. */
+/** Node measures these two timeouts with the machine's clock. */
 const noMachineTime = { headersTimeout: 0, requestTimeout: 0 };
 
-/** One per world. Any keys and any region will do. `random` decides what the faults hit. */
+/** Call it once per world. All keys and regions are accepted. `random` decides which requests the faults hit. */
 export async function startSimulatedS3(
   random: Random,
   objectFaults: ObjectFaults = createObjectFaults(),

@@ -1,4 +1,4 @@
-// The simulated S3 server's part for requests about a multipart upload.
+// Answers the requests about a multipart upload of the simulated S3 server.
 import { findWrongBody } from './object-answers.ts';
 import type { S3Request } from './parse-request.ts';
 import { type S3Answer, type S3ErrorCode, emptyAnswer, errorAnswer, escapeXml, xmlAnswer } from './s3-answer.ts';
@@ -9,7 +9,7 @@ const mostPartsAtOnce = 1000;
 const defaultType = 'binary/octet-stream';
 
 export function beginUpload(contents: S3Contents, bucket: S3Bucket, { key, headers }: S3Request): S3Answer {
-  // Needs escaping wherever it is part of a URL, as those of some servers do.
+  // The id must be escaped in URLs, like the ids of some real servers.
   const id = `upload+${contents.nextUpload}/=`;
   contents.nextUpload += 1;
   const type = headers['content-type'] ?? defaultType;
@@ -30,7 +30,7 @@ export function writePart(bucket: S3Bucket, request: S3Request, body: Buffer): S
   return emptyAnswer(200, { etag: `"${part.etag}"` });
 }
 
-/** ListParts, up to a thousand of them. */
+/** Implements ListParts, with up to a thousand parts per page. */
 export function listParts(bucket: S3Bucket, request: S3Request): S3Answer {
   const upload = findUpload(bucket, request);
   if (upload === undefined) return errorAnswer('NoSuchUpload');
@@ -78,7 +78,7 @@ function findUpload({ uploads }: S3Bucket, { key, query }: S3Request): Upload | 
   return upload?.key === key ? upload : undefined;
 }
 
-/** Those that the request names, in its order, which must be theirs. */
+/** Returns the parts that the request names. They must be in ascending order. */
 function chooseParts({ parts }: Upload, xml: string, minPartBytes: number): StoredPart[] | S3ErrorCode {
   const chosen: StoredPart[] = [];
   let before = 0;

@@ -1,16 +1,19 @@
-// Dates and `performance.now` that say virtual time. The dates of a process may be wrong.
+// `Date` and `performance.now` on virtual time. The dates of a process may be wrong.
 import { currentOwner } from './owner.ts';
 import { real } from './real.ts';
 import { readClock } from './schedule.ts';
 
 let epochMs = Date.UTC(2027, 0, 15);
 
-/** Worlds begin at the machine's present: where tests meet its files and certificates. Default: a fixed day. */
+/**
+ * New worlds begin at the machine's present time, for tests that use real files and certificates. The default is a
+ * fixed day.
+ */
 export function beginNow(): void {
   epochMs = real.Date.now();
 }
 
-/** By how much the wall clocks of processes are ahead, by name. Processes that are restarted keep theirs. */
+/** How far the wall clocks of processes are ahead, by name. A restarted process keeps its skew. */
 export const clockSkewsMs = new Map<string, number>();
 
 const skewMs = () => (clockSkewsMs.size === 0 ? 0 : (clockSkewsMs.get(currentOwner()?.name ?? '') ?? 0));
@@ -20,7 +23,7 @@ export const clock = {
   performanceNow: readClock,
 };
 
-/** In place of the global: the same but for the present. */
+/** Replaces the global `Date`. Only the present time differs. */
 export const VirtualDate = new Proxy(real.Date, {
   construct: (target, given: [], self) => Reflect.construct(target, given.length === 0 ? [clock.now()] : given, self),
   apply: () => new real.Date(clock.now()).toString(),

@@ -1,4 +1,4 @@
-// What makes virtual time pass: for a run that has an end, or beside tests that know nothing of it.
+// Advances virtual time, either for a run with an end, or for tests that do not know about virtual time.
 import { isBusyOutside, isCounting } from './outside-work.ts';
 import { real } from './real.ts';
 import { schedule, step } from './schedule.ts';
@@ -8,10 +8,10 @@ export interface DriveLimits {
   readonly maxMs: number;
 }
 
-/** `idle`: nothing is planned any more, though `done` is not true: what waits, waits for ever. */
+/** `idle` means that no event is planned although `done` is not true: all pending work waits forever. */
 export type Drive = 'done' | 'idle' | 'limit';
 
-/** Runs events until `done`. All promises settle between two events, and work in threads ends. */
+/** Runs events until `done`. Between two events all promises settle, and work in threads ends. */
 export function drive(done: () => boolean, { maxEvents, maxMs }: DriveLimits): Promise<Drive> {
   const { promise, resolve } = Promise.withResolvers<Drive>();
   const lastMs = schedule.nowMs + maxMs;
@@ -33,9 +33,10 @@ export function drive(done: () => boolean, { maxEvents, maxMs }: DriveLimits): P
 }
 
 /**
- * Lets time pass whenever nothing else is to do, from now on. While real work outside of the world is going on (a file, a child
- * process), and while nothing waits but timers that are `unref`ed, time stands still; so the process ends as it would by itself.
- * After a week it stands still for good: what waits until then, such as a test beside a server, waits for ever, and Node says so.
+ * From now on, lets time pass whenever the process has nothing else to do. Time stands still during real work outside
+ * of the world, such as a file or a child process. It also stands still while only `unref`ed timers wait, so the
+ * process ends as usual. After a week it stops for good. Work that waits until then, such as a test with an open
+ * server, waits forever, and Node reports it.
  */
 export function driveAlways(): void {
   const spins = 30;
@@ -54,7 +55,7 @@ export function driveAlways(): void {
     if (nextAtMs !== undefined && nextAtMs > schedule.nowMs && isBusyOutside()) waited += 1;
     else {
       waited = 0;
-      // Sockets and servers alone wait for the outside, or for ever.
+      // If only sockets and servers are left, they wait for the outside or forever.
       isPlanned = step();
       if (!isPlanned) return;
     }
@@ -66,6 +67,6 @@ export function driveAlways(): void {
   process.on('exit', (code) => {
     if (schedule.unfinished === 0 || code !== 0) return;
     process.exitCode = 1;
-    process.stderr.write(`The process ended while ${schedule.unfinished} timers or servers were left.\n`);
+    process.stderr.write(`The process ended while ${schedule.unfinished} timers or servers were still open.\n`);
   });
 }

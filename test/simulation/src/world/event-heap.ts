@@ -1,4 +1,4 @@
-// A binary heap of what is to happen, by time and then by the order in which it was planned.
+// A binary heap of planned events, ordered by time and then by the order of planning.
 
 export interface HeapItem {
   readonly atMs: number;
@@ -10,7 +10,7 @@ export interface EventHeap<T extends HeapItem> {
   push(item: T): void;
   peek(): T | undefined;
   pop(): T | undefined;
-  /** In no particular order. */
+  /** Returns all items in no particular order. */
   items(): readonly T[];
 }
 

@@ -1,4 +1,4 @@
-// Puts the world in the place of Node's timers, clocks, randomness and network, for all code that is loaded after it.
+// Replaces Node's timers, clocks, randomness and network with the world, for all code that is loaded afterwards.
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { matchesGlob } from 'node:path';
 import { dividedFiles } from './files/promised-files.ts';
@@ -12,10 +12,10 @@ import { mathRandom, randomFunctions, resetRandomness } from './randomness.ts';
 import { resetSchedule } from './schedule.ts';
 import { timeoutSignal, timerFunctions, timerPromises } from './timers.ts';
 
-/** Once per process. */
+/** Call it once per process. */
 export function installWorld(): void {
   const require = createRequire(import.meta.url);
-  // Node loads its matcher at the first call, and draws random numbers then.
+  // At the first call Node loads its matcher and draws random numbers.
   matchesGlob('a', 'a');
   Object.assign(globalThis, timerFunctions, { Date: VirtualDate });
   Object.assign(require('node:timers') as object, timerFunctions);
@@ -36,7 +36,7 @@ export function installWorld(): void {
   syncBuiltinESMExports();
 }
 
-/** A new world: time 0, nothing planned, nobody listening, random numbers by `seed`. */
+/** Starts a new world: time 0, no planned events, no servers, and random numbers from `seed`. */
 export function resetWorld(seed: number): void {
   resetSchedule(seed);
   clockSkewsMs.clear();

@@ -1,4 +1,5 @@
-// Work that Node does outside of the world (files, name look-ups, child processes, the thread pool): virtual time waits for it.
+// Work that Node does outside of the world (files, name lookups, child processes, the thread pool). Virtual time waits
+// for it.
 import { ChildProcess } from 'node:child_process';
 import { webcrypto } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -8,7 +9,7 @@ let running = 0;
 let isCryptographyCounted = false;
 let turn: Promise<unknown> = Promise.resolve();
 
-/** Less than `isBusyOutside` knows, and quick: only what is counted here. */
+/** Covers only the work that is counted here. It is faster than `isBusyOutside`. */
 export function isCounting(): boolean {
   return running > 0;
 }
@@ -33,8 +34,8 @@ const threaded = [
 ];
 
 /**
- * Counts the work that Node does not list all the time: calls of `node:fs/promises` of several steps, compression,
- * cryptography. A child process counts until all that it wrote has been read.
+ * Counts the work that Node does not always list: multi-step calls of `node:fs/promises`, compression, cryptography. A
+ * child process counts until all its output has been read.
  */
 export function countOutsideWork(): void {
   const require = createRequire(import.meta.url);
@@ -57,11 +58,11 @@ export function countOutsideWork(): void {
 }
 
 /**
- * The functions of `crypto.subtle`, which the tokens of users are verified with. They work in turn, so that they end in one
- * order.
+ * Counts the functions of `crypto.subtle`, which verify the tokens of users. They run one after another, so that they
+ * end in a fixed order.
  */
 export function countCryptography(): void {
-  // Two turns, one within the other, would wait for each other.
+  // Two nested queues would wait for each other.
   if (isCryptographyCounted) return;
   isCryptographyCounted = true;
   const subtle = Object.getPrototypeOf(webcrypto.subtle) as object;
@@ -69,7 +70,7 @@ export function countCryptography(): void {
     if (name !== 'constructor') replace(subtle, name, (own) => countPromise(inTurn(own)));
 }
 
-/** The last of `given` is called when the work is done. */
+/** The last element of `given` is called when the work is done. */
 function countCallback(given: readonly unknown[]): unknown[] {
   const done = given.at(-1) as Member;
   running += 1;
@@ -84,7 +85,7 @@ function countCallbacks(own: Member): Member {
   function counted(this: unknown, ...given: unknown[]) {
     return Reflect.apply(own, this, typeof given.at(-1) === 'function' ? countCallback(given) : given);
   }
-  // `promisify` looks for what Node has noted there.
+  // `promisify` uses properties that Node has set on the function.
   return Object.defineProperties<Member>(counted, Object.getOwnPropertyDescriptors(own));
 }
 

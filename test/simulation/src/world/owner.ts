@@ -1,11 +1,12 @@
-// Whose code runs: the simulated process that planned an event also gets it, unless it is frozen or gone by then.
+// The owner of running code. An event runs as the simulated process that planned it, unless that process is frozen or
+// dead by then.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { PlannedEvent } from './schedule.ts';
 
 export interface Owner {
   readonly name: string;
   state: 'running' | 'frozen' | 'dead';
-  /** What became due while it was frozen, in order. */
+  /** Events that became due while the process was frozen, in order. */
   readonly held: PlannedEvent[];
 }
 
@@ -19,7 +20,7 @@ export function currentOwner(): Owner | undefined {
   return owners.getStore();
 }
 
-/** Runs `work`, and all that it begins, as `owner`'s; `undefined`: as the world's own. */
+/** Runs `work`, and all that it starts, as `owner`'s code. Undefined means the world's own code. */
 export function runAs<T>(owner: Owner | undefined, work: () => T): T {
   return owners.run(owner, work);
 }

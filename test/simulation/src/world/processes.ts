@@ -1,10 +1,10 @@
-// What happens to simulated processes: `kill -9`, SIGSTOP and SIGCONT.
+// Signals of simulated processes: `kill -9`, SIGSTOP and SIGCONT.
 import { fileSystem } from './files/file-system.ts';
 import { network } from './network/network-state.ts';
 import type { Owner } from './owner.ts';
 import { plannedBy, release } from './schedule.ts';
 
-/** None of its code runs any more; the system closes its sockets, servers and files. Files keep what was written. */
+/** None of its code runs any more. The system closes its sockets, servers and files. Files keep the written data. */
 export function killProcess(owner: Owner): void {
   owner.state = 'dead';
   owner.held.length = 0;
@@ -17,7 +17,7 @@ export function killProcess(owner: Owner): void {
   for (const entry of fileSystem.open) if (entry.owner === owner) fileSystem.open.delete(entry);
 }
 
-/** What of a process is left that should have ended by itself. */
+/** Describes the leftovers of a process that should have ended without being killed. */
 export function leftOf(owner: Owner): string[] {
   return [
     ...plannedBy(owner),
@@ -29,7 +29,7 @@ export function leftOf(owner: Owner): string[] {
   ];
 }
 
-/** What becomes due waits. Packets arrive as far as windows allow. */
+/** Due events wait. Packets arrive as far as the windows allow. */
 export function freezeProcess(owner: Owner): void {
   if (owner.state === 'running') owner.state = 'frozen';
 }

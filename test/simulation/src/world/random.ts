@@ -1,9 +1,9 @@
-// Random numbers that a seed decides (sfc32): the same seed gives the same world.
+// Random numbers from a seed (sfc32): the same seed creates the same world.
 
 export interface Random {
-  /** A whole number from 0 to `below` - 1. */
+  /** Returns a whole number from 0 to `below` - 1. */
   (below: number): number;
-  /** From 0 to 1, without 1. */
+  /** Returns a number from 0 to 1, without 1. */
   fraction(): number;
   chance(probability: number): boolean;
   pick<T>(values: readonly T[]): T;
@@ -23,7 +23,7 @@ export function createRandom(seed: number): Random {
     c = (c + sum) | 0;
     return (sum >>> 0) / 2 ** 32;
   };
-  // The first numbers of seeds that are near each other are alike.
+  // The first numbers of neighboring seeds are similar, so they are skipped.
   for (let i = 0; i < 12; i += 1) fraction();
   const below = (limit: number) => Math.floor(fraction() * limit);
   return Object.assign(below, {

@@ -1,4 +1,4 @@
-// Random values that the seed decides, for `Math.random` and what the product takes from `node:crypto`.
+// Random values from the seed, for `Math.random` and for the functions of `node:crypto` that the product uses.
 import { createRandom } from './random.ts';
 
 let random = createRandom(1);

@@ -1,4 +1,4 @@
-// real-time: the world itself is tested, and each test turns its time by hand
+// real-time: the world itself is tested, and each test advances its time itself
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { beforeEach, test } from 'node:test';
@@ -18,7 +18,7 @@ async function hashOf(labels: readonly string[]): Promise<number> {
   return schedule.hash;
 }
 
-test('events run by time, and at one time in the order in which they were planned', async () => {
+test('events run in the order of their times, and events of one time in the order of planning', async () => {
   const ran: string[] = [];
   for (const [name, atMs] of [
     ['late', 20],
@@ -52,7 +52,7 @@ test('a run without an end is stopped at its limits', async () => {
   assert.equal(schedule.nowMs, 60_000);
 });
 
-test('a process hears nothing while it is frozen, all of it afterwards, and nothing once it is killed', async () => {
+test('a frozen process runs no events, runs them once awake, and runs none after a kill', async () => {
   const owner = createOwner('node');
   const heard: string[] = [];
   runAs(owner, () => {
@@ -69,7 +69,7 @@ test('a process hears nothing while it is frozen, all of it afterwards, and noth
   assert.deepEqual(heard, ['one of node at 50', 'two at 50']);
 });
 
-test('an event is its owner’s, whoever plans it, and keeps what its planner had in hand', async () => {
+test('an event runs as its owner with the async context of its planner', async () => {
   const [one, other] = [createOwner('one'), createOwner('other')];
   const request = new AsyncLocalStorage<string>();
   const seen: unknown[] = [];
@@ -82,11 +82,11 @@ test('an event is its owner’s, whoever plans it, and keeps what its planner ha
   assert.deepEqual(seen, ['other', 'a request']);
 });
 
-test('what a process leaves planned is told by name', () => {
+test('the planned events of a process are listed by name', () => {
   const owner = createOwner('node');
   runAs(owner, () => {
     plan(10, () => {}, { label: 'a timer' });
-    plan(10, () => {}, { label: 'one that waits for nobody', keepsAlive: false });
+    plan(10, () => {}, { label: 'one that keeps nothing alive', keepsAlive: false });
     cancel(plan(10, () => {}, { label: 'a cancelled one' }));
   });
   assert.deepEqual(leftOf(owner), ['a timer (10 ms)']);
@@ -103,7 +103,7 @@ test('events, servers and sockets keep a process alive until they end', async ()
   assert.equal(schedule.keptAlive, 0);
 });
 
-test('the same events have the same hash, other ones another', async () => {
+test('the same events have the same hash, and other events have another', async () => {
   assert.equal(await hashOf(['a', 'b']), await hashOf(['a', 'b']));
   assert.notEqual(await hashOf(['a', 'b']), await hashOf(['a', 'c']));
 });

@@ -1,4 +1,4 @@
-// Virtual time: one heap of events. Between two of them all promises settle, then time jumps to the next.
+// Virtual time: one heap of events. Between two events all promises settle, then time jumps to the next event.
 import { AsyncResource } from 'node:async_hooks';
 import { createEventHeap } from './event-heap.ts';
 import { type Owner, currentOwner, runAs } from './owner.ts';
@@ -10,13 +10,13 @@ export interface PlannedEvent {
   readonly owner: Owner | undefined;
   readonly run: () => void;
   state: 'planned' | 'ran' | 'cancelled';
-  /** Whether the process would wait for it, as for a timer that is not `unref`ed. */
+  /** Whether the process would wait for the event, as it does for a timer that is not `unref`ed. */
   keepsAlive: boolean;
 }
 
 export interface PlanOptions {
   readonly label?: string;
-  /** Default: whose code plans it. */
+  /** Default: the owner of the code that plans it. */
   readonly owner?: Owner | undefined;
   /** Default: true. */
   readonly keepsAlive?: boolean;
@@ -27,9 +27,9 @@ const clockReadMs = 0.001;
 const heap = createEventHeap<PlannedEvent>();
 const state = { nowMs: 0, order: 0, ran: 0, hash: 0, keptAlive: 0, sockets: 0 };
 const listeners: {
-  /** Called before each event: for traces, and for faults at a certain event. */
+  /** Called before each event, for traces and for faults at a certain event. */
   onEvent?: ((event: PlannedEvent) => void) | undefined;
-  /** Called when something was planned or keeps the process alive: for a driver that waits. */
+  /** Called when an event is planned or keeps the process alive, for a driver that waits. */
   onPlanned?: (() => void) | undefined;
 } = {};
 
@@ -39,30 +39,33 @@ export const schedule = {
   get nowMs() {
     return state.nowMs;
   },
-  /** Events that ran. */
+  /** Number of events that ran. */
   get ran() {
     return state.ran;
   },
-  /** Over the order, time and label of all events that ran: equal hashes mean equal runs. */
+  /** A hash over the order, time and label of all events that ran. Equal hashes mean equal runs. */
   get hash() {
     return state.hash >>> 0;
   },
-  /** Events, sockets and servers that a process would wait for. */
+  /** Number of events, sockets and servers that a process would wait for. */
   get keptAlive() {
     return state.keptAlive;
   },
-  /** Of these what a process that has nothing more to do would have ended. */
+  /** The same number without sockets: a process that ends normally would have ended these. */
   get unfinished() {
     return state.keptAlive - state.sockets;
   },
-  /** When the next event is due; `undefined`: none is planned. */
+  /** The time of the next event. Undefined means that none is planned. */
   get nextAtMs() {
     while (heap.peek()?.state === 'cancelled') heap.pop();
     return heap.peek()?.atMs;
   },
 };
 
-/** Runs `work` in `delayMs` (0 and fractions are exact), in the asynchronous context of the caller; with `owner`, as that one's. */
+/**
+ * Runs `work` after `delayMs` (0 and fractions are exact), in the asynchronous context of the caller. With `owner`, it
+ * runs as that owner's code.
+ */
 export function plan(delayMs: number, work: () => void, options?: PlanOptions): PlannedEvent {
   if (options === undefined || !('owner' in options)) return planBound(delayMs, inContext(work), options);
   return planBound(
@@ -72,13 +75,13 @@ export function plan(delayMs: number, work: () => void, options?: PlanOptions): 
   );
 }
 
-/** As `AsyncLocalStorage.bind`, for functions without arguments: that one takes longer than most events. */
+/** Like `AsyncLocalStorage.bind`, for functions without arguments. `bind` takes longer than most events. */
 export function inContext(work: () => void): () => void {
   const resource = new AsyncResource('event');
   return () => resource.runInAsyncScope(work);
 }
 
-/** As `plan`, of a function that has its context. */
+/** Like `plan`, for a function that already has its context. */
 export function planBound(delayMs: number, run: () => void, options: PlanOptions = {}): PlannedEvent {
   const { label = '', keepsAlive = true } = options;
   const owner = 'owner' in options ? options.owner : currentOwner();
@@ -94,20 +97,20 @@ export function cancel(event: PlannedEvent): void {
   if (event.keepsAlive) state.keptAlive -= 1;
 }
 
-/** Who looks at a clock takes a microsecond for it: a loop that does nothing else comes to its end. */
+/** A read of the clock takes a microsecond, so that a loop that only reads the clock ends. */
 export function readClock(): number {
   state.nowMs += clockReadMs;
   return state.nowMs;
 }
 
-/** As `ref` and `unref` of a timer. */
+/** Like `ref` and `unref` of a timer. */
 export function setKeepsAlive(event: PlannedEvent, keepsAlive: boolean): void {
   if (event.state === 'planned' && event.keepsAlive !== keepsAlive) state.keptAlive += keepsAlive ? 1 : -1;
   event.keepsAlive = keepsAlive;
   listeners.onPlanned?.();
 }
 
-/** Something open keeps the process alive until the returned function is called. */
+/** Keeps the process alive until the returned function is called. */
 export function keepAlive(kind: 'socket' | 'server'): () => void {
   let isOpen = true;
   state.keptAlive += 1;
@@ -140,12 +143,12 @@ export function step(): boolean {
   }
 }
 
-/** What became due while its owner was frozen is due now. */
+/** Events that became due while their owner was frozen are due now. */
 export function release(owner: Owner): void {
   for (const event of owner.held.splice(0)) if (event.state === 'planned') enqueue(event, 0);
 }
 
-/** What a process that wants to end would wait for: labels of timers and the like. */
+/** Labels of the events that a process would wait for at its end, such as timers. */
 export function plannedBy(owner: Owner): string[] {
   const own = [...heap.items(), ...owner.held].filter((event) => event.owner === owner && event.state === 'planned');
   return own
@@ -153,7 +156,7 @@ export function plannedBy(owner: Owner): string[] {
     .map(({ label, atMs }) => `${label} (${(atMs - state.nowMs).toFixed(0)} ms)`);
 }
 
-/** A new world: no event, time 0. */
+/** Starts a new world: no event, time 0. */
 export function resetSchedule(seed: number): void {
   for (let event = heap.pop(); event !== undefined; event = heap.pop()) cancel(event);
   Object.assign(state, { nowMs: 0, order: 0, ran: 0, hash: seed, keptAlive: 0, sockets: 0 });

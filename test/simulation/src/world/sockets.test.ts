@@ -1,4 +1,4 @@
-// real-time: the machine's own sockets are what the simulated ones are held against
+// real-time: the simulated sockets are compared with the machine's own
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
@@ -9,11 +9,11 @@ const run = promisify(execFile);
 const stories = fileURLToPath(new URL('fixtures/socket-stories.ts', import.meta.url));
 const virtualTime = new URL('../virtual-time.ts', import.meta.url).href;
 
-test('simulated sockets do what the machine’s do', async () => {
+test('simulated sockets behave like the machine’s sockets', async () => {
   const [machine, simulated] = await Promise.all([
     run(process.execPath, [stories]),
     run(process.execPath, ['--import', virtualTime, stories]),
   ]);
-  assert.ok(machine.stdout.includes('client heard hello'));
+  assert.ok(machine.stdout.includes('client received hello'));
   assert.equal(simulated.stdout, machine.stdout);
 });

@@ -1,4 +1,4 @@
-// real-time: the world itself is tested, and each test turns its time by hand
+// real-time: the world itself is tested, and each test advances its time itself
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -11,7 +11,7 @@ const run = (done = () => false) => drive(done, { maxEvents: 1_000, maxMs: 3_600
 
 beforeEach(() => resetSchedule(1));
 
-test('timers fire at their time with what they were given', async () => {
+test('timers fire at their time with their arguments', async () => {
   const fired: unknown[] = [];
   setTimeout((...given) => fired.push(...given, schedule.nowMs), 100, 'a', 'b');
   clearTimeout(setTimeout(() => fired.push('cleared'), 50));
@@ -19,14 +19,14 @@ test('timers fire at their time with what they were given', async () => {
   assert.deepEqual(fired, ['a', 'b', 100]);
 });
 
-test('a delay that is none is a millisecond, as Node has it', async () => {
+test('an invalid delay means one millisecond, as in Node', async () => {
   const fired: number[] = [];
   for (const delayMs of [0, -5, Number.NaN, 2 ** 31, undefined]) setTimeout(() => fired.push(schedule.nowMs), delayMs);
   await run();
   assert.deepEqual(fired, [1, 1, 1, 1, 1]);
 });
 
-test('an interval goes on until it is cleared, also by itself', async () => {
+test('an interval repeats until it is cleared, even by its own callback', async () => {
   const fired: number[] = [];
   const timer = setInterval(() => {
     fired.push(schedule.nowMs);
@@ -36,7 +36,7 @@ test('an interval goes on until it is cleared, also by itself', async () => {
   assert.deepEqual(fired, [10, 20, 30]);
 });
 
-test('a refreshed timer begins again, one that has fired too', async () => {
+test('a refreshed timer starts again, even after it has fired', async () => {
   const fired: number[] = [];
   const timer = setTimeout(() => fired.push(schedule.nowMs), 100);
   setTimeout(() => timer.refresh(), 60);
@@ -45,7 +45,7 @@ test('a refreshed timer begins again, one that has fired too', async () => {
   assert.deepEqual(fired, [160, 600]);
 });
 
-test('timers that are unrefed keep nothing alive', () => {
+test('unrefed timers keep nothing alive', () => {
   const timer = setTimeout(() => {}, 100);
   assert.equal(schedule.keptAlive, 1);
   timer.unref();
@@ -54,7 +54,7 @@ test('timers that are unrefed keep nothing alive', () => {
   assert.equal(schedule.keptAlive, 1);
 });
 
-test('code that waits turn by turn comes to what is due', async () => {
+test('code that polls with setImmediate reaches due events', async () => {
   let isDone = false;
   setTimeout(() => (isDone = true), 2);
   const turn = () => void (isDone || setImmediate(turn));
@@ -70,7 +70,7 @@ test('promisified timers are those of node:timers/promises', async () => {
   assert.equal(promisify(setImmediate), timerPromises.setImmediate);
 });
 
-test('a wait ends at its time, or with its signal', async () => {
+test('a wait ends at its time or with its signal', async () => {
   const heard: unknown[] = [];
   const leaving = new AbortController();
   void timerPromises.setTimeout(30, 'value').then((value) => heard.push(value, schedule.nowMs));

@@ -6,10 +6,10 @@ import { real } from './real.ts';
 type Callback = (...given: unknown[]) => void;
 
 const longestMs = 2 ** 31 - 1;
-/** A turn of the event loop takes its time: code that waits turn by turn for something comes to it. */
+/** A turn of the event loop takes time, so that code that polls turn by turn makes progress. */
 const turnMs = 0.005;
 
-/** What `setTimeout` and the like return: a class, for it is one in Node. */
+/** The return value of `setTimeout` and similar functions. It is a class because it is one in Node. */
 class Timer {
   readonly #delayMs: number;
   readonly #repeats: boolean;
@@ -83,13 +83,13 @@ const interval = (callback: Callback, delayMs?: number, ...given: unknown[]) =>
   new Timer('interval', nodeDelay(delayMs), true, callback, given);
 const immediate = (callback: Callback, ...given: unknown[]) => new Timer('immediate', turnMs, false, callback, given);
 
-/** A timer of before the world is Node's. */
+/** A timer from before the world started belongs to Node. */
 function clear(timer: unknown): void {
   if (timer instanceof Timer) timer.close();
   else real.clearTimeout(timer as NodeJS.Timeout);
 }
 
-/** As Node takes it: a delay below 1 ms or above 2³¹ - 1 is 1 ms. */
+/** A delay below 1 ms or above 2³¹ - 1 ms means 1 ms, as in Node. */
 function nodeDelay(delayMs: unknown): number {
   const given = Math.trunc(Number(delayMs));
   return given >= 1 && given <= longestMs ? given : 1;
@@ -148,7 +148,7 @@ export const timerPromises = {
   scheduler: { wait: (delayMs: number, options?: WaitOptions) => timeoutPromise(delayMs, undefined, options) },
 };
 
-/** `AbortSignal.timeout`, which does not keep a process alive. */
+/** Implements `AbortSignal.timeout`, which does not keep a process alive. */
 export function timeoutSignal(delayMs: number): AbortSignal {
   const controller = new AbortController();
   const timer = timeout(() => {

@@ -1,11 +1,12 @@
-// The server of the simulated queue: jobs that wait, who does which, and when a worker's jobs are lost.
+// The server of the simulated queue. It keeps the waiting jobs, assigns them to workers, and drops the jobs of lost
+// workers.
 import type { JobClass, JobName } from '@cistern/jobs';
 import type { Owner } from '../../world/owner.ts';
 import type { Random } from '../../world/random.ts';
 import { plan, schedule } from '../../world/schedule.ts';
 import { type JobRequest, type JobOutcome, type QueuedJob, createJob } from './queued-job.ts';
 
-/** One worker's try at one job. */
+/** One worker's attempt at one job. */
 export interface Turn {
   readonly worker: BoardWorker;
   readonly job: QueuedJob;
@@ -15,7 +16,7 @@ export interface Turn {
 
 export interface BoardWorker {
   readonly owner: Owner;
-  /** These take its slots. */
+  /** The turns that take slots of this worker. */
   readonly turns: Set<Turn>;
   isClosing: boolean;
   /** Called in the worker's process. */
@@ -23,35 +24,35 @@ export interface BoardWorker {
 }
 
 export interface JobBoard {
-  /** A job of this key that waits or runs, or a new one. */
+  /** Returns the waiting or running job of this key, or a new one. */
   take(request: JobRequest): QueuedJob;
   find(request: Omit<JobRequest, 'payload'>): QueuedJob | undefined;
-  /** These do nothing if the job is no longer the turn's. */
+  /** `end`, `giveBack` and `retry` do nothing if the job no longer belongs to the turn. */
   end(turn: Turn, outcome: JobOutcome): void;
-  /** To the head of the queue. */
+  /** Puts the job at the head of the queue. */
   giveBack(turn: Turn): void;
   retry(turn: Turn, delayMs: number): void;
   freeSlot(turn: Turn): void;
   join(worker: BoardWorker): void;
   leave(worker: BoardWorker): void;
-  /** All jobs are lost, also those that run. */
+  /** Loses all jobs, also the running ones. */
   forget(): void;
-  /** Jobs that wait or run. */
+  /** Number of waiting and running jobs. */
   readonly size: number;
 }
 
 export interface BoardOptions {
   readonly random: Random;
   readonly latencyMs: () => number;
-  /** Each worker has so many for blobs, and so many for other jobs. */
+  /** Each worker has this many slots for blobs, and this many for other jobs. */
   readonly slots: Readonly<Record<JobClass, number>>;
 }
 
-/** These three as in the BullMQ adapter. */
+/** These three match the BullMQ adapter. */
 const lockMs = 4_000;
 const renewLockMs = 1_000;
 const groupOf = (name: JobName) => (name === 'fetch-blob' || name === 'prewarm-blobs' ? 'blob' : 'short');
-/** Workers that were frozen ask for jobs when they are awake. */
+/** Workers that were frozen poll for jobs once they are awake. */
 const pollMs = 500;
 
 const keyOf = (request: Omit<JobRequest, 'payload'>) => `${request.class} ${request.name} ${request.dedupKey}`;

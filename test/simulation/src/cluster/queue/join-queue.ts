@@ -1,4 +1,4 @@
-// A worker's side of the simulated queue: does the jobs that it is given, until it is closed.
+// The worker's side of the simulated queue. It runs the jobs that it receives until it is closed.
 import { CacheError } from '@cistern/errors';
 import {
   handsOn,
@@ -17,7 +17,7 @@ import { failureOf, outcomeOf } from './queued-job.ts';
 
 type AnyHandler = (payload: JobPayload<JobName>, context: JobContext) => Promise<JobResult<JobName>>;
 
-/** As in the BullMQ adapter. */
+/** These match the BullMQ adapter. */
 const endAfterAbortMs = 1_000;
 const backgroundTries = 3;
 const maxRetryDelayMs = 60_000;
@@ -35,7 +35,7 @@ export function joinQueue(board: JobBoard, owner: Owner, { handlers, place, late
   const handling = new AbortController();
   const running = new Set<Promise<void>>();
 
-  /** The server hears of a turn once. */
+  /** Reports a turn to the server only once. */
   const createReport = (turn: Turn) => {
     let hasReported = false;
     return (act: () => void) => {
@@ -90,7 +90,7 @@ export function joinQueue(board: JobBoard, owner: Owner, { handlers, place, late
   const end = async (graceMs: number) => {
     worker.isClosing = true;
     if (!(await endWithin(running, graceMs))) {
-      handling.abort(new CacheError('overloaded', 'The worker ends.', { retryable: true }));
+      handling.abort(new CacheError('overloaded', 'The worker shuts down.', { retryable: true }));
       await endWithin(running, endAfterAbortMs);
       for (const turn of worker.turns) board.giveBack(turn);
     }
@@ -101,7 +101,7 @@ export function joinQueue(board: JobBoard, owner: Owner, { handlers, place, late
   return { close: (graceMs) => (closing ??= end(graceMs)) };
 }
 
-/** `undefined`: it is not tried again. */
+/** Returns undefined for a job that is not retried. */
 function retryDelayOf({ job }: Turn, error: unknown): number | undefined {
   if (job.class !== 'background' || job.failures >= backgroundTries) return undefined;
   if (!(error instanceof CacheError) || !error.retryable) return undefined;

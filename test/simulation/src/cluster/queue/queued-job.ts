@@ -3,7 +3,7 @@ import { CacheError } from '@cistern/errors';
 import type { JobClass, JobName, JobPayload, JobResult } from '@cistern/jobs';
 import type { Turn } from './job-board.ts';
 
-/** `lost`: how it ended will never be known. */
+/** `lost` means that the outcome can never be known. */
 export type JobOutcome = { readonly result: JobResult<JobName> } | { readonly error: Error } | 'lost';
 
 export interface JobRequest {
@@ -16,14 +16,14 @@ export interface JobRequest {
 }
 
 export interface QueuedJob extends JobRequest {
-  /** Workers that could not do it. */
+  /** Ids of the workers that failed to do the job. */
   triedBy: readonly string[];
   readonly outcome: PromiseWithResolvers<JobOutcome>;
-  /** Set while a worker does it. */
+  /** Set while a worker runs the job. */
   turn: Turn | undefined;
   isLost: boolean;
   failures: number;
-  /** By workers that had tried it. */
+  /** How often workers that had already tried the job put it back. */
   putBacks: number;
 }
 
@@ -44,7 +44,7 @@ export function outcomeOf(result: JobResult<JobName>): JobOutcome {
   return { result: asJson(result) };
 }
 
-/** As who waits gets it: whole if it is a CacheError, else its message. */
+/** The error as the waiting client receives it: a CacheError crosses whole, any other error as its message. */
 export function failureOf(error: unknown): JobOutcome {
   if (!(error instanceof CacheError))
     return { error: new Error(error instanceof Error ? error.message : String(error)) };

@@ -1,4 +1,4 @@
-// The ways in which clients name a repository of the cache.
+// The forms in which clients name a repository of the cache.
 import type { Random } from '../../world/random.ts';
 import type { SimulatedRepository } from './image-catalog.ts';
 
@@ -6,7 +6,7 @@ export interface Address {
   /** The URL's path and query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** The repository of a token, as this client names it. */
+  /** Returns the repository name that this client puts into a token. */
   scopeOf(repository: SimulatedRepository): string;
 }
 
@@ -20,7 +20,7 @@ export function addressOf({ host, name, fullName }: SimulatedRepository, resourc
   const scopeOf = (one: SimulatedRepository) =>
     one.host === defaultUpstream && random.chance(bareShare) ? one.name : one.fullName;
   if (isDefault && random.chance(bareShare)) return { path: bare, headers: {}, scopeOf };
-  // A bare name means the upstream of the host that is asked.
+  // The Host header of a request selects the upstream of a bare name.
   if (host === 'second.example' && random.chance(0.25))
     return { path: bare, headers: { host: otherHost }, scopeOf: (one) => one.fullName };
   const path = random.pick([`/v2/${fullName}/${resource}`, `/${host}${bare}`, `${bare}?ns=${host}`]);

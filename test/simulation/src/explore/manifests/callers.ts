@@ -1,4 +1,4 @@
-// The callers of the private repository. Its upstream decides who may read it, and may change its mind.
+// The callers of the private repository. Its upstream decides which of them may read it, and may change its decision.
 import type { Account } from '@cistern/fake-upstream';
 import { createTimeline } from './timeline.ts';
 
@@ -10,12 +10,15 @@ export interface Callers {
   readonly names: readonly (string | undefined)[];
   /** Grants access to `sometimes`, or revokes it. */
   change(isAdmitted: boolean): void;
-  /** Whether the upstream would have admitted the caller at any time of these. */
+  /** Whether the upstream would have authorized the caller at any time between `fromMs` and `toMs`. */
   mayRead(caller: string | undefined, fromMs: number, toMs: number): boolean;
   mayBeRefused(caller: string | undefined, fromMs: number, toMs: number): boolean;
 }
 
-/** The upstream always admits `always` and never admits `never`. It admits `sometimes` at first, then as `change` says. */
+/**
+ * The upstream always authorizes `always` and never authorizes `never`. It authorizes `sometimes` until `change`
+ * revokes it.
+ */
 export function createCallers(repository: string): Callers {
   const changing = [repository];
   const { change, within } = createTimeline();

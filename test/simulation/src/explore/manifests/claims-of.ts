@@ -1,4 +1,4 @@
-// The blobs that a repository's manifests name, whether its upstream has them or not.
+// The blobs that the manifests of a repository name, even if its upstream does not have them.
 import type { SimulatedRepository } from './image-catalog.ts';
 
 export interface Claim {

@@ -1,4 +1,4 @@
-// The clients of a run: who they are, and how they behave.
+// The clients of a run: their accounts and their behavior.
 import { createOwner } from '../../world/owner.ts';
 import type { Random } from '../../world/random.ts';
 import type { FaultKind } from '../fault-plan.ts';
@@ -19,7 +19,7 @@ export interface ClientsOptions {
 
 export interface Clients {
   clientOf(clientName: string, port: number, caller: Caller): Client;
-  /** `isVerified`: shows an account of the upstream that verifies its callers. */
+  /** `isVerified` means that the caller sends an account of the upstream that verifies its callers. */
   anyCaller(isVerified: boolean): Caller;
 }
 

@@ -14,7 +14,7 @@ export interface ClusterFile {
   readonly vault: string | undefined;
   readonly staleWhileRevalidateMs: number;
   readonly maxBytes: number;
-  /** Each worker has so much, and each of its fills. */
+  /** The limits of each worker and of each of its fills. */
   readonly spool: { readonly maxBytes: number; readonly perFillBytes: number };
   readonly isScrubbed: boolean;
   readonly forgetAfterMs: number;

@@ -1,4 +1,4 @@
-// Clients that want one repository again and again, whatever they get.
+// Clients that pull one repository repeatedly, even after failures.
 import { pause } from '../../cluster/pause.ts';
 import type { Random } from '../../world/random.ts';
 import type { SimulatedRepository } from './image-catalog.ts';
@@ -9,7 +9,7 @@ import { readList } from './read-lists.ts';
 export interface Crowd {
   readonly facts: ScenarioFacts;
   readonly repository: SimulatedRepository;
-  /** Another client for each of them. */
+  /** Returns another client on each call. */
   readonly puller: () => Client;
   readonly tags: readonly string[];
   readonly random: Random;

@@ -1,16 +1,16 @@
-// The spools of a run's workers.
+// Draws the spool size of a run's workers.
 import { createRandom } from '../../world/random.ts';
 import type { ClusterFile } from './cluster-file.ts';
 
 const mebibyte = 1024 * 1024;
-/** Segments have 64 KiB there. */
+/** Segments have 64 KiB in these runs. */
 const spools = [
   { maxBytes: 1_000 * mebibyte, perFill: [mebibyte / 8, mebibyte / 4, 100 * mebibyte] },
   { maxBytes: mebibyte, perFill: [mebibyte / 8, mebibyte / 4, mebibyte] },
   { maxBytes: mebibyte / 4, perFill: [mebibyte / 8, mebibyte / 4] },
 ];
 
-/** A few segments in some of the runs. */
+/** In some of the runs a spool holds only a few segments. */
 export function drawSpool(seed: number): ClusterFile['spool'] {
   const random = createRandom(seed ^ 0x59001);
   const { maxBytes, perFill } = random.pick(spools);

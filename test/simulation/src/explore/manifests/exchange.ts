@@ -1,4 +1,4 @@
-// One request of a client: it reads at its own pace, and may leave.
+// Sends one request of a client. The client reads at its own pace, and may disconnect.
 import { type Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import type { Random } from '../../world/random.ts';
 import { schedule } from '../../world/schedule.ts';
@@ -10,7 +10,7 @@ export interface Exchange {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly leavesAfterMs: number | undefined;
-  /** Chance that it pauses after a chunk. */
+  /** Chance that the client pauses after a chunk. */
   readonly slowness: number;
   readonly random: Random;
 }
@@ -21,14 +21,14 @@ export type Exchanged =
       readonly status: number;
       readonly headers: IncomingHttpHeaders;
       readonly body: Buffer;
-      /** Until the status came. */
+      /** Time until the status arrived. */
       readonly waitedMs: number;
     }
-  /** `late`: nothing came for minutes. */
+  /** `late` means that nothing arrived for minutes. */
   | { readonly result: 'left' | 'late' }
   | { readonly result: 'broken'; readonly status: number | undefined; readonly reason: string };
 
-/** Longer than any deadline of the product for what a client sees. */
+/** Longer than any deadline of the product that a client can notice. */
 const latestMs = 200_000;
 const longestPauseMs = 3_000;
 
@@ -74,6 +74,6 @@ async function readBody(
     onChunk();
     if (random.chance(slowness)) await new Promise((resolve) => setTimeout(resolve, random(longestPauseMs)));
   }
-  if (!response.complete) throw new Error('the answer broke off');
+  if (!response.complete) throw new Error('the response broke off');
   return Buffer.concat(chunks);
 }

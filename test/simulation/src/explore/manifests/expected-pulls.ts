@@ -1,4 +1,4 @@
-// The pulls that have to succeed although a run has faults, which harm only a part of the cluster.
+// The pulls that must succeed although the run has faults, because the faults harm only a part of the cluster.
 import type { PlannedFault } from '../fault-plan.ts';
 import type { SimulatedRepository } from './image-catalog.ts';
 import { boundedFaults } from './manifest-faults.ts';
@@ -6,16 +6,16 @@ import type { Purges } from './purges.ts';
 import { harmedBy } from './repository-acts.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 
-/** An index that was lost is waited for. */
+/** This includes the wait for a lost index. */
 const promptMs = 5_000;
-/** A body under way, when its worker loses its network, goes on after `timeouts.body` and three tries to resume it. */
+/** If a worker loses its network, a body in flight resumes after `timeouts.body` and three attempts. */
 const resumedMs = 20_000;
 
 export interface ExpectedPullsOptions {
   readonly faults: readonly PlannedFault[];
   readonly repositories: readonly SimulatedRepository[];
   readonly purges: Pick<Purges, 'hasBegun'>;
-  /** Whether the store may be too small. A fill then waits for room. */
+  /** Whether the store may be too small. A fill then waits for space. */
   readonly isSmall: boolean;
 }
 
@@ -26,11 +26,11 @@ export function expectedPulls(options: ExpectedPullsOptions): Pick<ScenarioFacts
   const isBounded = faults.every(({ kind }) => boundedFaults.has(kind));
   const hasLoss = faults.some(({ kind }) => kind === 'worker without network');
   const harmed = harmedBy(faults, repositories);
-  /** A reader of it may have joined a fetch from the repository that is slow. */
+  /** A reader of the blob may have joined a fetch from the slow repository. */
   const isShared = (reference: string) => harmed.some(({ blobs }) => blobs.has(reference));
-  /** A manifest that was fetched beside a purge is removed, and then fetched again. */
+  /** A manifest that was fetched during a purge is removed and then fetched again. */
   const isStuck = () => purges.hasBegun && faults.some(({ kind }) => kind === 'undeletable objects');
-  /** The repository has it from another one alone, which is harmed. */
+  /** The repository can only get the blob from another repository, which is harmed. */
   const isLent = ({ repository, reference }: Pulled) => isShared(reference) && !repository.blobs.has(reference);
   const mustServe = (request: Pulled) =>
     isBounded && !harmed.includes(request.repository) && !isLent(request) && !isStuck();

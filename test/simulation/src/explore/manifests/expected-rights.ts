@@ -1,4 +1,5 @@
-// Whether a caller has a right to an answer: by the table of rights, by what it shows, and by its account at the upstream.
+// Decides whether a caller has the right to a response: by the table of rights, its credential, and its account at the
+// upstream.
 import type { Callers } from './callers.ts';
 import { rememberAccessMs } from './cluster-file.ts';
 import type { AccessRequest } from './judge-exchange.ts';
@@ -6,7 +7,7 @@ import type { Logins } from './logins.ts';
 import { mayPull } from './rights.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 
-/** A refusal is remembered for ten seconds, and the question behind it may take longer. */
+/** A refusal is remembered for ten seconds, and the query that led to it may take longer. */
 const refusedForMs = 40_000;
 
 export function expectedRights(logins: Logins, callers: Callers): Pick<ScenarioFacts, 'mayRead' | 'mayBeRefused'> {

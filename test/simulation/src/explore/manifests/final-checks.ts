@@ -1,4 +1,5 @@
-// When all faults are over and all nodes live: what has to be, and what may not be left.
+// Checks the state after all faults are over and all nodes live: the expected content is present, and no leftovers
+// remain.
 import { tagObjectKey } from '@cistern/blob-store';
 import { isEmptied } from '@cistern/content';
 import { digestAlgorithm, digestOf, parseDigest } from '@cistern/oci';
@@ -12,8 +13,8 @@ import { type SimulatedRepository, tagKeyOf } from './image-catalog.ts';
 type Problem = (text: string) => void;
 
 /**
- * The store without what the index does not know: what a worker stored that ended while the index was unavailable. A scrub
- * adopts that after a quarter of an hour.
+ * Returns the stored blobs that the index knows. A worker that ends while the index is unavailable leaves unknown
+ * blobs, which a scrub adopts after a quarter of an hour.
  */
 async function knownEntries({ store, shared }: SimulatedNodes) {
   const entries = store.stored.entries();
@@ -23,7 +24,7 @@ async function knownEntries({ store, shared }: SimulatedNodes) {
 
 type KnownEntries = Awaited<ReturnType<typeof knownEntries>>;
 
-/** Bytes of the store without objects that cannot be removed at present. */
+/** Bytes in the store, without the objects that cannot be removed at present. */
 export async function storedBytes(nodes: SimulatedNodes, weather: Weather): Promise<number> {
   return bytesOf(await knownEntries(nodes), weather);
 }
@@ -38,7 +39,7 @@ interface StoreLimit {
   readonly weather: Weather;
 }
 
-/** The store is within its limit, and has nothing that is not what its digest says. */
+/** The store is within its limit, and the bytes of each blob match its digest. */
 export async function judgeStore(
   nodes: SimulatedNodes,
   { maxBytes, weather }: StoreLimit,
@@ -52,12 +53,12 @@ export async function judgeStore(
       problem(`the bytes stored as ${digest} are wrong in the end`);
 }
 
-/** The index knows of all that is stored, and of nothing else. While an eviction removes something, it may not yet. */
+/** The index knows exactly the blobs in the store. The two may differ while an eviction is removing a blob. */
 export async function judgeIndex(nodes: SimulatedNodes, problem: Problem): Promise<void> {
   await judgeWithRetries(() => differences(nodes), problem);
 }
 
-/** Looks again before it reports: work may be just ending. */
+/** Checks again before it reports, because work may be about to end. */
 async function judgeWithRetries(find: () => Promise<string[]>, problem: Problem): Promise<void> {
   let found = await find();
   for (let tries = 0; tries < judgeTries && found.length > 0; tries += 1) {
@@ -77,7 +78,7 @@ async function differences({ store, shared }: SimulatedNodes): Promise<string[]>
   let count = 0;
   for (const [digest, { length }] of store.stored.entries()) {
     const record = await index.blobs.get(digest);
-    // The index leaves out what was cut to nothing, until a scrub or a pull replaces it.
+    // The index leaves out blobs that were truncated to zero bytes, until a scrub or a pull replaces them.
     if (record === undefined && isEmptied(digest, length)) continue;
     count += 1;
     if (record === undefined) found.push(`the index does not know that ${digest} is stored`);
@@ -88,7 +89,7 @@ async function differences({ store, shared }: SimulatedNodes): Promise<string[]>
   return found;
 }
 
-/** After an index that was lost: tags and links are there again, as far as the store has their objects. */
+/** Loses the index and checks that tags and links return, as far as the store has their objects. */
 export async function checkRebuild(
   nodes: SimulatedNodes,
   { repositories, weather }: { readonly repositories: readonly SimulatedRepository[]; readonly weather: Weather },
@@ -101,7 +102,7 @@ export async function checkRebuild(
       for (const tag of repository.tags.keys()) {
         const key = tagObjectKey(tagKeyOf(repository, tag));
         const record = await index.tags.get(tagKeyOf(repository, tag));
-        // A worker that ends while the store is unavailable leaves no object, or an older one.
+        // A worker that ends while the store is unavailable leaves no object, or an outdated one.
         const object = nodes.store.objectAt(key);
         if (weather.objects.isUnreadable(key)) continue;
         if (record !== undefined && object !== undefined && Buffer.from(object).includes(record.digest))
@@ -113,15 +114,15 @@ export async function checkRebuild(
   nodes.shared.loseData();
   for (let tries = 0; tries < rebuildTries && !(await index.epoch.isComplete()); tries += 1)
     await pause(rebuildPauseMs);
-  if (!(await index.epoch.isComplete())) return problem('the index that was lost is not rebuilt');
+  if (!(await index.epoch.isComplete())) return problem('the lost index was not rebuilt');
   const after = await tags();
-  // A tag without an object has been forgotten meanwhile.
+  // A tag without an object has been forgotten since.
   for (const [tag, objectKey] of before)
     if (!after.has(tag) && nodes.store.objectAt(objectKey) !== undefined)
       problem(`the rebuilt index does not know ${tag}`);
 }
 
-/** Fetches that workers have parked or in flight. A worker that was killed has none. */
+/** Counts the fetches that workers have parked or in flight. A killed worker has none. */
 export async function countFills({ workers }: SimulatedNodes): Promise<number> {
   let fills = 0;
   for (const { metrics, owner } of workers) {
@@ -137,11 +138,11 @@ const rebuildPauseMs = 500;
 
 interface RestOptions {
   readonly repositories: readonly SimulatedRepository[];
-  /** Those at the start of the run. */
+  /** The number of subscriptions at the start of the run. */
   readonly subscriptions: number;
 }
 
-/** Nothing is left of work that has ended. */
+/** Work that has ended leaves nothing behind. */
 export async function judgeRest(nodes: SimulatedNodes, options: RestOptions, problem: Problem): Promise<void> {
   await judgeWithRetries(() => leftovers(nodes, options), problem);
 }
@@ -152,10 +153,10 @@ async function leftovers(
 ): Promise<string[]> {
   const found: string[] = [];
   if (shared.subscriptions !== subscriptions)
-    found.push(`there are ${shared.subscriptions} subscriptions, and were ${subscriptions} at the start`);
+    found.push(`${shared.subscriptions} subscriptions are open; ${subscriptions} were open at the start`);
   if (jobs.size > 0) found.push(`${jobs.size} jobs are left`);
   for (const path of disk.list(`${simulatedRoot}/spool`, true))
-    if (disk.find(path)?.kind === 'file') found.push(`the spool has ${path}`);
+    if (disk.find(path)?.kind === 'file') found.push(`the spool still has ${path}`);
   for (const { name, metrics } of workers) {
     const [used] = (await metrics.spoolBytes.get()).values;
     if ((used?.value ?? 0) > 0) found.push(`${name} counts ${used!.value} spooled bytes`);

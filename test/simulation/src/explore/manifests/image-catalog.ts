@@ -1,4 +1,4 @@
-// The content of a run's upstreams: images that share layers, and tags that move. It remembers everything that ever was there.
+// The content of a run's upstreams: images that share layers, and tags that move. It remembers all earlier content.
 import type { Body, FakeUpstream, SeededBytes } from '@cistern/fake-upstream';
 import type { TagKey } from '@cistern/index';
 import { type Digest, parseRepositoryName, parseTag, splitFirstComponent } from '@cistern/oci';
@@ -11,17 +11,17 @@ export interface TagMove {
 }
 
 export interface SimulatedRepository {
-  /** At its upstream. */
+  /** The name at its upstream. */
   readonly name: string;
   /** The name of its upstream in the configuration of the nodes. */
   readonly host: string;
-  /** With the name of its upstream. */
+  /** The name with the name of its upstream before it. */
   readonly fullName: string;
   readonly upstream: FakeUpstream;
   readonly isPrivate: boolean;
   readonly manifests: Map<string, Buffer>;
   readonly blobs: Map<string, Buffer>;
-  /** When each of them came. */
+  /** The time at which each manifest and blob was added. */
   readonly addedAtMs: Map<string, number>;
   readonly tags: Map<string, TagMove[]>;
 }
@@ -45,7 +45,7 @@ export function createRepository(upstream: FakeUpstream, fullName: string): Simu
   };
 }
 
-/** Pushes an image that was never there before, and has the tag name it. */
+/** Pushes a new image and points the tag to it. */
 export function pushImage(repository: SimulatedRepository, tag: string, random: Random): Digest {
   const { upstream, name } = repository;
   const serial = `${name}:${tag} ${repository.tags.get(tag)?.length ?? 0}`;
@@ -68,13 +68,13 @@ function sharedBy(random: Random): readonly SeededBytes[] {
   return [...sizes].map((size) => ({ size, seed: size }));
 }
 
-/** Has the tag name something that another one names or named. */
+/** Points the tag to an image that this or another tag names or named. */
 export function setTag({ upstream, name, tags }: SimulatedRepository, tag: string, digest: Digest): void {
   upstream.setTag(name, tag, digest);
   tags.set(tag, [...(tags.get(tag) ?? []), { digest, atMs: schedule.nowMs }]);
 }
 
-/** To a new image, or back to what it or another tag named. */
+/** Moves the tag to a new image, or back to one that it or another tag named. */
 export function moveTag(repository: SimulatedRepository, tag: string, random: Random): void {
   if (random.chance(0.7)) pushImage(repository, tag, random);
   else setTag(repository, tag, random.pick(repository.tags.get(random.pick([...repository.tags.keys()]))!).digest);
@@ -104,7 +104,7 @@ export function copyContents({ upstream, name, manifests, blobs, addedAtMs }: Si
     if (!addedAtMs.has(digest)) addedAtMs.set(digest, schedule.nowMs);
 }
 
-/** The layers that images of all runs share, by their digests. */
+/** The layers that images of all runs share, by digest. */
 const madeBefore = new Map<string, Buffer>();
 
 function bytesOf(digest: string, body: Body): Buffer {

@@ -1,4 +1,4 @@
-// The rules for each answer to a client, whatever faults have happened.
+// The rules for each response to a client. They hold under all faults.
 import { digestOf } from '@cistern/oci';
 import { claimsOf } from './claims-of.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
@@ -8,17 +8,20 @@ import type { User } from './rights.ts';
 
 export interface Caller {
   readonly user: User;
-  /** At the upstream that verifies its callers, as `name:password`; `undefined` means an anonymous caller there. */
+  /**
+   * The account at the upstream that verifies its callers, as `name:password`. Undefined means an anonymous caller
+   * there.
+   */
   readonly account: string | undefined;
 }
 
-/** The facts that decide whether the caller may have an answer. */
+/** The facts that decide whether the caller may receive a response. */
 export interface AccessRequest {
   readonly repository: SimulatedRepository;
-  /** A tag or a digest; `undefined` for lists. */
+  /** A tag or a digest. Undefined for lists. */
   readonly reference: string | undefined;
   readonly caller: Caller;
-  /** Where a token is shown, it is for this repository alone. */
+  /** If the caller sends a token, the token is for this repository alone. */
   readonly scope: SimulatedRepository;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
@@ -34,14 +37,17 @@ export interface ClientRequest extends AccessRequest {
 
 type Answer = Extract<Exchanged, { result: 'answer' }>;
 
-/** Something is busy, throttled or unavailable. */
+/** A part is busy, throttled or unavailable. */
 const temporary = new Set([429, 502, 503, 504]);
 const refusals = new Set([401, 403, 404]);
-/** For a blob of another size than a manifest, or upstream, says: a range beyond that size, or the whole. */
+/**
+ * Statuses for a blob with another size than its manifest or its upstream reports. A range beyond that size gets 416,
+ * and the whole blob gets 502.
+ */
 const misstating = new Set([416, 502]);
-/** That upstream does not have a digest is remembered for so long after it said so. */
+/** The cache remembers for this long that the upstream does not have a digest. */
 const rememberUnknownMs = 2_000;
-/** Up to here a stored blob is hashed before its first byte is sent. */
+/** A stored blob of up to this size is hashed before its first byte is sent. */
 const checkedBytes = 512 * 1024;
 
 export function judgeExchange(facts: ScenarioFacts, request: ClientRequest, exchanged: Exchanged): void {
@@ -92,12 +98,12 @@ function judgeContent(facts: ScenarioFacts, request: ClientRequest, answer: Answ
   const bytes = bytesFor(facts, request, digest);
   if (bytes === undefined) return problem(`${context} got content that its upstream does not have: ${digest}`);
   const wanted = status === 206 ? bytes.subarray(request.range?.start, (request.range?.end ?? 0) + 1) : bytes;
-  // A blob that was cut in the store is as long as it is there, and no body of it ends cleanly.
+  // A blob that was truncated in the store is reported with its stored length, and no body of it ends cleanly.
   if (
     headers['content-length'] !== String(wanted.length) &&
     !(request.method === 'HEAD' && (facts.mayBeDamaged(request, bytes) || isMisstated(request)))
   )
-    problem(`${context} is said to have ${headers['content-length']} bytes, not ${wanted.length}`);
+    problem(`${context} has content-length ${headers['content-length']} instead of ${wanted.length}`);
   if (request.method === 'HEAD') return;
   if (body.length !== wanted.length)
     return problem(`${context} got a clean end after ${body.length} of ${wanted.length}`);
@@ -108,15 +114,16 @@ function judgeContent(facts: ScenarioFacts, request: ClientRequest, answer: Answ
     problem(`${context} got wrong bytes and a clean end (${status}, ${digestOf(body) === digest})`);
 }
 
-/** Whether a manifest of the repository, which an attacker wrote, has a wrong size for a blob that is there. */
+/** Whether an attacker's manifest in the repository gives a wrong size for an existing blob. */
 function isMisstated({ repository, reference }: ClientRequest): boolean {
   const size = repository.blobs.get(reference)?.length;
   return claimsOf(repository).some((claim) => claim.digest === reference && claim.size !== size);
 }
 
 /**
- * A tag's answer is a digest that upstream had for it at some moment. Unless the answer is called STALE, that moment is within
- * the time to live. The time to live counts from the record, so faults between upstream's answer and the record add to it.
+ * The response for a tag names a digest that the upstream had for it at some moment. Unless the response is STALE, that
+ * moment is within the time to live. The time to live counts from the record, so faults between the upstream's response
+ * and the record extend it.
  */
 function judgeTag(
   facts: ScenarioFacts,
@@ -126,14 +133,14 @@ function judgeTag(
 ): void {
   const moves = repository.tags.get(reference) ?? [];
   if (!namedBetween(moves, 0, endedAtMs).has(digest))
-    return facts.problem(`${context} names context it never named: ${digest}`);
+    return facts.problem(`${context} names a digest that it never named: ${digest}`);
   if (cache === 'STALE' && !facts.isCalm) return;
   const maxAgeMs = facts.ttlMs + (cache === 'STALE' ? facts.staleWhileRevalidateMs : 0) + facts.confirmingMs;
   if (!namedBetween(moves, startedAtMs - maxAgeMs, endedAtMs).has(digest))
     facts.problem(`${context} is ${cache} and older than ${maxAgeMs} ms: ${digest}`);
 }
 
-/** Content of the upstream, or a blob of the same repository at another upstream that the caller may pull there. */
+/** Content of the upstream, or a blob of the same repository at another upstream from which the caller may pull it. */
 function bytesFor(
   { repositories, mayRead }: ScenarioFacts,
   request: ClientRequest,

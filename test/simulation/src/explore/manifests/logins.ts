@@ -1,4 +1,5 @@
-// How the cache knows its users. A run has one of three ways: a network, a password, or a token of another server.
+// How the cache authenticates its users. A run uses one of three methods: a network, a password, or a token of another
+// server.
 import { createPrivateKey, sign } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { simulatedRoot } from '../../world/files/file-system.ts';
@@ -12,23 +13,26 @@ export type LoginKind = 'networks' | 'passwords' | 'tokens';
 export interface Logins {
   /** The sections of the configuration file. */
   readonly file: string;
-  /** `scope`: the name that a token is for. */
+  /** `scope` is the repository name that a token is for. */
   headersOf(user: User, scope: string): Readonly<Record<string, string>>;
-  /** Whether a user is one, and whether the user may not be one, at any time of these. */
+  /**
+   * `isKnown`: the user could authenticate at some time in the interval. `mayBeUnknown`: authentication could fail at
+   * some time in it.
+   */
   isKnown(user: User, fromMs: number, toMs: number): boolean;
   mayBeUnknown(user: User, fromMs: number, toMs: number): boolean;
-  /** Before the nodes start. */
+  /** Call it before the nodes start. */
   prepare(): Promise<void>;
   /** Removes ben from the file of users, or adds him again. */
   change(hasBen: boolean): Promise<void>;
-  /** Whether what a caller shows is for one repository alone. */
+  /** Whether the credential of a caller is for one repository alone. */
   readonly areScoped: boolean;
 }
 
 const networks: Readonly<Record<User, string>> = { ada: '10.1.0', ben: '10.2.0', eve: '10.3.0', mallory: '10.9.0' };
 
 const usersPath = `${simulatedRoot}/htpasswd`;
-/** Cost 4: a run has no time for more. */
+/** Cost 4, because a run has no time for a higher cost. */
 const hashes = {
   ada: '$2b$04$6S3hP.HZmiMQkMgKEfY0s.MnZ1n8ch66ic.PmZrbIUnamme9rzgK6',
   ben: '$2b$04$Cfp8H9WFmK7lX//J0BMxf.0gIi0NXfbm2ijDZ6WV0WOUkAc/XXNbq',
@@ -43,12 +47,12 @@ const key = createPrivateKey({
   key: { ...publicKey, d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A' },
   format: 'jwk',
 });
-/** Longer than any clock of a node is wrong. */
+/** Longer than the error of any node's clock. */
 const longSeconds = 86_400;
 
 const isKnown = (user: User) => user !== 'mallory';
 
-/** Requests that come at the same time share a look at the file. */
+/** Requests that arrive at the same time share one read of the file. */
 const sharedReadMs = 1_000;
 
 export function createLogins(kind: LoginKind, random: Random): Logins {
@@ -103,7 +107,7 @@ async function writeUsers(hasBen: boolean): Promise<void> {
   await rename(`${usersPath}.new`, usersPath);
 }
 
-/** Mallory takes ada's name and signs what she likes. */
+/** The token of mallory names ada as its subject and has a wrong signature. */
 function tokenOf(user: User, scope: string): string {
   const isForged = user === 'mallory';
   const seconds = Math.floor(Date.now() / 1000);

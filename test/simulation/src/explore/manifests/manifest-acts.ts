@@ -1,4 +1,4 @@
-// All faults that only this scenario has.
+// All faults that only the manifest scenario has.
 import { type NodeActsOptions, createNodeActs } from './node-acts.ts';
 import { createRepositoryActs } from './repository-acts.ts';
 import { createStoreActs, type StoreActsOptions } from './store-acts.ts';

@@ -1,4 +1,4 @@
-// How often the faults of this scenario come, and which of them leave a part of the cluster well.
+// The frequency of the faults of this scenario, and the kinds that harm only a part of the cluster.
 import type { FaultKind, FaultTable } from '../fault-plan.ts';
 
 export const manifestFaults: FaultTable = {
@@ -31,7 +31,7 @@ export const manifestFaults: FaultTable = {
   'skewed clock': { chance: 0.2, most: 2, lastsMs: 15_000 },
 };
 
-/** These harm a part of the cluster. With them alone, each pull of a repository that is well succeeds. */
+/** These harm only a part of the cluster. With them alone, each pull of a healthy repository succeeds. */
 export const boundedFaults: ReadonlySet<FaultKind> = new Set([
   'clients leave',
   'clients slow',

@@ -1,5 +1,5 @@
-// Scenario 2: images of several upstreams, tags that move, purges, a store that may be too small, and callers with different
-// rights. Faults of all kinds happen meanwhile. The nodes are the product's own, and clients speak HTTP with them.
+// Scenario 2: several upstreams, tags that move, purges, a small store, callers with different rights, and all kinds of
+// faults. The nodes are the product's own, and clients call them over HTTP.
 import { clearWeather, createWeather } from '../../cluster/cluster-weather.ts';
 import { pause } from '../../cluster/pause.ts';
 import { startNodes } from '../../nodes/start-nodes.ts';
@@ -35,25 +35,25 @@ import { checkCommits, damageStored } from './stored-contents.ts';
 import { expectedPulls } from './expected-pulls.ts';
 import { expectedRights } from './expected-rights.ts';
 
-/** One run in so many has the product's own S3 store, which takes as long as ten others. */
+/** One run in this many has the product's own S3 store, which takes as long as ten others. */
 const s3Every = 40;
 const storeOf = (seed: number) => (seed % s3Every === 0 ? 's3' : 'memory');
 
-/** One run in so many has only faults that harm a part of the cluster. */
+/** One run in this many has only faults that harm a part of the cluster. */
 const boundedEvery = 7;
-/** One run in so many forgets names after seconds. */
+/** One run in this many forgets names after seconds. */
 const forgetfulEvery = 3;
 const hourMs = 3_600_000;
 const rebuiltShare = 0.4;
-/** All that there is at first has some 1.3 MB. */
+/** The initial content has about 1.3 MB. */
 const storeSizes = [700_000, 1_000_000];
 const tags = ['latest', 'v1'];
 const operator: Caller = { user: 'ada', account: 'always:a' };
 const strangers = ['sometimes:s', 'never:n', 'sometimes:s', undefined];
 const confirmedWithinMs = 2_000;
-/** All nodes have heard of a purge by then. */
+/** By then all nodes have received a purge. */
 const calmSpreadMs = 1_000;
-/** A call to an upstream that answers late, or breaks off, is tried for so long. */
+/** How long a call is retried if the upstream responds late or breaks off. */
 const upstreamTriesMs = 30_000;
 const delaying: readonly FaultKind[] = [
   'upstream stalls',
@@ -66,9 +66,9 @@ const actionsWithinMs = 12_000;
 const settleMs = 10_000;
 /** Workers pause for a while after a registry has throttled them. */
 const forgivingMs = 60_000;
-/** A pass reads the store in a moment. One that was under way ends first, half a minute after its worker has lost the lease. */
+/** A pass reads the store in a moment. A running pass ends first, half a minute after its worker has lost the lease. */
 const scrubbedWithinMs = 3 * scrubEveryMs + 3_000;
-/** A blob without room waits half a minute at most. The parts of a pulled image are kept for a minute, even above the limit. */
+/** A blob that does not fit waits half a minute. Parts of a pulled image stay for a minute, even above the limit. */
 const idleWithinMs = 100_000;
 const idlePollMs = 5_000;
 const quietMs = 5_000;
@@ -100,7 +100,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const loginKind = random.pick(['networks', 'networks', 'passwords', 'tokens'] as const);
   const logins = createLogins(loginKind, random);
   await logins.prepare();
-  // Nodes with an upstream that verifies callers recall nothing from memory, and know users by their network alone.
+  // Nodes with an upstream that verifies callers serve nothing from memory, and identify users by their network alone.
   const isGuarded = loginKind === 'networks' && random.chance(0.8);
   const callers = createCallers('team/secret');
   const upstreams = await startUpstreams({ callers, isGuarded, tags, random });
@@ -196,7 +196,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
 
   const purgeInFlight = async () => {
     const repository = random.pick(repositories);
-    const puller = () => clientOf('beside a purge', random.pick(nodes.frontends).port, operator);
+    const puller = () => clientOf('client during a purge', random.pick(nodes.frontends).port, operator);
     const spreadMs = facts.isCalm ? calmSpreadMs : 0;
     await purgeWhileFetched({ facts, purges, repository, tag: random.pick(tags), puller, spreadMs, random });
   };
@@ -230,7 +230,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
     await within();
     const port = () => random.pick(nodes.frontends).port;
     const thief = clientOf(`thief ${i}`, port(), anyCaller(isGuarded));
-    await steal({ facts, thief, puller: clientOf(`beside thief ${i}`, port(), operator), tags, random, trace });
+    await steal({ facts, thief, puller: clientOf(`puller ${i}`, port(), operator), tags, random, trace });
   });
   const moves = Array.from({ length: random(4) }, async () => {
     await within();
@@ -238,7 +238,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
     const tag = random.pick(tags);
     if (hostile.includes(repository) && random.chance(0.5)) pushHandMade(repository, honest, tag, random);
     else moveTag(repository, tag, random);
-    trace(`${repository.fullName}:${tag} is moved to ${currentOf(repository, tag)}`);
+    trace(`${repository.fullName}:${tag} moves to ${currentOf(repository, tag)}`);
   });
   const changeRights = async () => {
     for (let i = random(3); i > 0; i -= 1) {
@@ -262,7 +262,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   for (const upstream of upstreams.all) upstream.clearFaults();
   await pause(has('upstream throttles') ? forgivingMs : settleMs);
 
-  // A tag that is forgotten takes its count with it.
+  // A forgotten tag loses its count.
   if (facts.isCalm && purges.count === 0 && forgetAfterMs === hourMs)
     await pullCounts.judge(nodes, repositories, problem);
   const isRebuilt = random.chance(rebuiltShare);
@@ -277,13 +277,13 @@ async function play(run: Run): Promise<() => Promise<void>> {
   await pause(ttlMs + staleWhileRevalidateMs + gapMs);
   for (const [i, { name, port }] of nodes.frontends.entries()) {
     const repository = honest[(seed + i) % honest.length]!;
-    await servesNow(facts, clientOf(`at last ${name}`, port, operator), repository, random.pick(tags));
+    await servesNow(facts, clientOf(`final client at ${name}`, port, operator), repository, random.pick(tags));
   }
   await logins.change(false);
   await pullImage({ facts, client: revoked, repository: itsOwn }, tags[0]!);
   const stranger = { user: random.pick(['ben', 'eve'] as const), account: random.pick(strangers) };
   const thief = clientOf('the last thief', lastPort, stranger);
-  await steal({ facts, thief, puller: clientOf('beside the last', lastPort, operator), tags, random, trace });
+  await steal({ facts, thief, puller: clientOf('the last puller', lastPort, operator), tags, random, trace });
   await pause(isScrubbed ? scrubbedWithinMs : 0);
   await pause(quietMs);
   const isBusy = async () =>

@@ -10,25 +10,25 @@ const { runWorld } = await import('../run-world.ts');
 const { describeRun } = await import('../describe-run.ts');
 const { manifestScenario } = await import('./manifest-scenario.ts');
 
-/** Each of them happens in some of the runs. */
+/** Each of these happens in some of the runs. */
 const events = {
   'an image is pulled': / served$/,
-  'an upstream turns a caller away': /private\.example\S+ as ada (?:never:n|unknown:u|undefined): not served$/,
+  'an upstream rejects a caller': /private\.example\S+ as ada (?:never:n|unknown:u|undefined): not served$/,
   'a rule denies a pull': /"denied":"rule \d denies/,
   'a token is for another repository': /"denied":"the access token is not for/,
-  'rights are taken away': /sometimes and ben are refused$/,
-  'users are read again': /"users":2,"msg":"loaded users"/,
-  'content of another repository is asked for': /^thief \d asks /,
-  'a tag moves': /is moved to sha256:/,
+  'rights are revoked': /sometimes and ben are refused$/,
+  'users are reloaded': /"users":2,"msg":"loaded users"/,
+  'content of another repository is requested': /^thief \d requests /,
+  'a tag moves': /moves to sha256:/,
   'an image is purged': /"purged":{"tags":[1-9]/,
   'space is freed': /"evicted least recently pulled blobs"/,
   'the index is rebuilt': /"rebuilt index from store"/,
 };
 const seeds = [63, 77, 82];
-/** Its users show tokens, which threads verify. */
+/** Its users send tokens, which threads verify. */
 const repeated = 77;
 
-test('a seed decides all that happens, no invariant breaks, and the runs reach what they are about', async () => {
+test('a seed decides all events, no invariant breaks, and the runs cover all expected events', async () => {
   const unseen = new Set(Object.keys(events));
   const markSeen = (text: string) => {
     for (const [name, pattern] of Object.entries(events)) if (pattern.test(text)) unseen.delete(name);

@@ -23,7 +23,7 @@ beforeEach(() => {
   network.refusal = (from, to) => weather.refused.get(`${from} ${to}`);
 });
 
-/** The first worker has it for a second. */
+/** The first worker has the fault for a second. */
 const faultOf = (kind: PlannedFault['kind'], other: number, degree: number): PlannedFault => ({
   kind,
   target: 0,
@@ -33,7 +33,7 @@ const faultOf = (kind: PlannedFault['kind'], other: number, degree: number): Pla
   degree,
 });
 
-test('a worker without network connects to no upstream, and others do', async (t) => {
+test('a worker without network connects to no upstream, and other workers do', async (t) => {
   const server = await runAs(upstream, async () => {
     const listening = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
     await once(listening, 'listening');
@@ -58,7 +58,7 @@ test('a worker without network connects to no upstream, and others do', async (t
   await hanging;
 });
 
-test('a skewed clock says another time of day, and as many milliseconds pass', async () => {
+test('a skewed clock shows another time of day and passes as many milliseconds', async () => {
   const read = (owner: typeof one) => runAs(owner, () => ({ date: Date.now(), monotonic: performance.now() }));
   const skewed = acts['skewed clock']!(faultOf('skewed clock', 2, 0.01));
   const [ahead, right] = [read(one), read(two)];
@@ -66,7 +66,7 @@ test('a skewed clock says another time of day, and as many milliseconds pass', a
   assert.ok(right.monotonic - ahead.monotonic < 1);
   await skewed;
   assert.ok(read(one).date - read(two).date < 1);
-  // This one stays.
+  // This skew stays until the end.
   await acts['skewed clock']!(faultOf('skewed clock', 1, 0));
   assert.equal(Math.round((read(one).date - read(two).date) / 3_600_000), -1);
 });

@@ -1,4 +1,4 @@
-// Faults of single nodes that the others do not share: no way out, or a wrong wall clock.
+// Faults of single nodes that the others do not share: no connection to upstreams, or a wrong wall clock.
 import type { Weather } from '../../cluster/cluster-weather.ts';
 import { pause } from '../../cluster/pause.ts';
 import { clockSkewsMs } from '../../world/clock.ts';
@@ -13,7 +13,7 @@ export interface NodeActsOptions {
   readonly trace: (text: string) => void;
 }
 
-/** How new connections fail; `undefined` means that they hang. Connections that are open hang. */
+/** How new connections fail. Undefined means that they hang. Open connections always hang. */
 const failures = [undefined, 'ENETUNREACH', 'EHOSTUNREACH', 'EAI_AGAIN', undefined];
 const skewsMs = [3_600_000, -3_600_000, 120_000, -120_000];
 

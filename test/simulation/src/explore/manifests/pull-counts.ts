@@ -1,11 +1,11 @@
-// Counts the pulls of tags that clients saw succeed, for comparison with what the index counts.
+// Counts the pulls of tags that succeeded for clients, for comparison with the counts of the index.
 import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
 import { type SimulatedRepository, tagKeyOf } from './image-catalog.ts';
 import type { ClientRequest } from './judge-exchange.ts';
 
 export interface PullCounts {
   add(request: ClientRequest): void;
-  /** Each pull counts once. For runs in which nothing fails and nothing is purged. */
+  /** Checks that each pull counts once. For runs without failures and purges. */
   judge(
     nodes: SimulatedNodes,
     repositories: readonly SimulatedRepository[],

@@ -1,4 +1,4 @@
-// A client that pulls an image as docker and containerd do: a tag, by HEAD or GET, then manifests and blobs by their digests.
+// A client that pulls an image as docker and containerd do: a tag by HEAD or GET, then manifests and blobs by digest.
 import { Agent } from 'node:http';
 import { runAs, type Owner } from '../../world/owner.ts';
 import type { Random } from '../../world/random.ts';
@@ -14,10 +14,10 @@ export interface Client {
   readonly owner: Owner;
   readonly port: number;
   readonly caller: Caller;
-  /** Its credentials. A token is for the repository of this name. */
+  /** Returns its credentials. A token is for the repository named `scope`. */
   headersOf(scope: string): Readonly<Record<string, string>>;
   readonly slowness: number;
-  /** Drawn for each request. */
+  /** Returns a new value for each request. */
   leavesAfterMs(): number | undefined;
   readonly random: Random;
 }
@@ -46,9 +46,9 @@ export interface Wanted {
   readonly reference: string;
   readonly method?: ClientRequest['method'];
   readonly mayBeRange?: boolean;
-  /** Bytes, if the repository does not have it. */
+  /** The size in bytes, if the repository does not have the content. */
   readonly size?: number;
-  /** Whom the token is for. Default: the repository. */
+  /** The repository that the token is for. Default: the pulled repository. */
   readonly scope?: SimulatedRepository;
 }
 
@@ -56,7 +56,10 @@ const headShare = 0.4;
 const rangeShare = 0.3;
 const accept = 'application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json';
 
-/** Each answer is judged. `reference`: a tag or a digest of a manifest. `onDigest` is called with what it names. */
+/**
+ * Pulls an image and judges each response. `reference` is a tag or a manifest digest. `onDigest` is called with the
+ * resolved digest.
+ */
 export async function pullImage(
   pull: Omit<Pull, 'agent'>,
   reference: string,
@@ -65,7 +68,7 @@ export async function pullImage(
   return connected(pull, (opened) => pullOver(opened, reference, onDigest));
 }
 
-/** One request alone, judged. */
+/** Sends one request and judges the response. */
 export async function getContent(pull: Omit<Pull, 'agent'>, wanted: Wanted): Promise<void> {
   await connected(pull, (opened) => send(opened, wanted));
 }
@@ -109,7 +112,6 @@ async function pullOver(pull: Pull, reference: string, onDigest: (digest: string
   }
 }
 
-/** One request, judged. */
 async function send({ facts, client, repository, agent }: Pull, wanted: Wanted): Promise<Exchanged> {
   const { clientName, owner, port, caller, slowness, random } = client;
   const { kind, reference, method = 'GET', mayBeRange = false, scope = repository } = wanted;

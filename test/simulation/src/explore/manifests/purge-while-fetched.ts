@@ -1,4 +1,5 @@
-// A purge while upstream's answer is on its way: what it says was said before the purge, and may not be kept.
+// Purges while the upstream's response is in flight. That response was formed before the purge, so the cache must not
+// keep it.
 import { pause } from '../../cluster/pause.ts';
 import type { Random } from '../../world/random.ts';
 import type { SimulatedRepository } from './image-catalog.ts';
@@ -11,9 +12,9 @@ export interface PurgeWhileFetched {
   readonly purges: Purges;
   readonly repository: SimulatedRepository;
   readonly tag: string;
-  /** Another client for each pull. */
+  /** Returns another client for each pull. */
   readonly puller: () => Client;
-  /** Until all nodes have heard of the purge. */
+  /** Time until all nodes have received the purge. */
   readonly spreadMs: number;
   readonly random: Random;
 }

@@ -1,4 +1,4 @@
-// Purges by an operator. Purged content may be served again only after upstream was asked for it again.
+// Purges by an operator. Purged content may be served again only after it is fetched again from the upstream.
 import { isCacheError } from '@cistern/errors';
 import type { FakeUpstream } from '@cistern/fake-upstream';
 import { pause } from '../../cluster/pause.ts';
@@ -11,21 +11,21 @@ import type { ClientRequest } from './judge-exchange.ts';
 type Purged = Pick<Purge, 'request' | 'covers'>;
 
 interface Purge {
-  /** For `cistern purge`. */
+  /** The request of `cistern purge`. */
   readonly request: { readonly image?: string; readonly digest?: string; readonly upstream?: string };
   readonly beganAtMs: number;
   doneAtMs: number;
-  /** Answers to these are of what was purged. */
+  /** Whether a response contains purged content. */
   covers(request: ClientRequest, digest: string): boolean;
 }
 
 export interface Purges {
-  /** How many have succeeded. */
+  /** The number of purges that succeeded. */
   readonly count: number;
   readonly hasBegun: boolean;
-  /** Purges something, and tries again where it is refused for now. */
+  /** Purges the given or a random target, and retries if a purge fails. */
   purge(target?: Purged): Promise<void>;
-  /** Why this should not have been served; `undefined`: it may be. */
+  /** The reason why this response is wrong. Undefined means that it is allowed. */
   objectionTo(request: ClientRequest, digest: string): string | undefined;
 }
 
@@ -33,9 +33,9 @@ export interface PurgesOptions {
   readonly nodes: SimulatedNodes;
   readonly repositories: readonly SimulatedRepository[];
   readonly random: Random;
-  /** Until all nodes have heard of a purge. */
+  /** Time until all nodes have received a purge. */
   readonly spreadsWithinMs: number;
-  /** A fetch that began before a purge ends as it would, within this time. */
+  /** A fetch that began before a purge ends normally within this time. */
   readonly fetchingMs: number;
   readonly trace: (text: string) => void;
   readonly problem: (text: string) => void;
@@ -48,7 +48,7 @@ export function createPurges(options: PurgesOptions): Purges {
   const { nodes, repositories, random, spreadsWithinMs, fetchingMs, trace, problem } = options;
   const purges: Purge[] = [];
   let hasBegun = false;
-  // The recorder counts by the clock.
+  // The recorder uses the wall clock.
   const epochMs = Date.now() - schedule.nowMs;
 
   const choose = (): Purged => {
@@ -63,14 +63,14 @@ export function createPurges(options: PurgesOptions): Purges {
         request: { image: `${name}@${manifest}` },
         covers: (request, digest) => request.repository === repository && digest === manifest,
       },
-      { request: { digest: manifest }, covers: (_asked, digest) => digest === manifest },
-      { request: { digest: blob }, covers: (_asked, digest) => digest === blob },
+      { request: { digest: manifest }, covers: (_request, digest) => digest === manifest },
+      { request: { digest: blob }, covers: (_request, digest) => digest === blob },
       allOf(repository),
     ];
     return random.pick(choices);
   };
 
-  /** A tag must be asked for after the purge began. A digest may have been on its way by then. */
+  /** A tag must be requested from the upstream after the purge began. A digest may already be in flight by then. */
   const wasFetched = (
     { beganAtMs, request }: Purge,
     { repository, reference, kind }: ClientRequest,
@@ -86,13 +86,13 @@ export function createPurges(options: PurgesOptions): Purges {
           one.startedAtMs - epochMs >= beganAtMs - 1
         );
       if ((one.endedAtMs ?? Infinity) - epochMs < beganAtMs - fetchingMs) return false;
-      // Other upstreams have the same bytes: then only the manifest has to be fetched that names them.
+      // Another upstream may have the same bytes. Then only the manifest that names them has to be fetched.
       const mayBeNamed = request.upstream !== undefined && kind === 'blobs' && one.endpoint === 'manifest';
       return one.digest === digest || (mayBeNamed && one.repository === repository.name);
     });
   };
 
-  /** Another upstream's repository of the same name holds the blob, so this one serves it. */
+  /** A repository of the same name at another upstream holds the blob, so this repository serves it. */
   const isElsewhere = ({ repository, kind }: ClientRequest, digest: string) =>
     kind === 'blobs' &&
     repositories.some((one) => one !== repository && one.name === repository.name && one.blobs.has(digest));
@@ -145,7 +145,7 @@ export function tagOf(repository: SimulatedRepository, tag: string): Purged {
   };
 }
 
-/** All of its upstream. */
+/** Returns a purge of the whole upstream of the repository. */
 export function allOf(repository: SimulatedRepository): Purged {
   return {
     request: { upstream: repository.host },

@@ -1,4 +1,5 @@
-// Images whose manifests an attacker wrote by hand: they name content of other repositories, which their own does not have.
+// Pushes images with handwritten manifests of an attacker. They name content of other repositories that the attacker's
+// own does not have.
 import { ociTypes } from '@cistern/fake-upstream';
 import type { Random } from '../../world/random.ts';
 import { copyContents, setTag, type SimulatedRepository } from './image-catalog.ts';

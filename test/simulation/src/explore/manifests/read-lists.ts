@@ -1,4 +1,4 @@
-// Lists of tags, referrers and repositories: they have no names but those that the caller may pull.
+// Reads lists of tags, referrers and repositories, and checks that they contain only names that the caller may pull.
 import { Agent } from 'node:http';
 import { runAs } from '../../world/owner.ts';
 import { schedule } from '../../world/schedule.ts';
@@ -13,7 +13,7 @@ interface Lists {
   readonly repositories?: readonly string[];
 }
 
-/** The tags or referrers of the repository, or the catalog. */
+/** Reads the tags or referrers of the repository, or the catalog. */
 export async function readList(
   facts: ScenarioFacts,
   client: Client,
@@ -33,7 +33,7 @@ export async function readList(
   const options = { port, agent, method: 'GET', path, headers, leavesAfterMs: undefined, slowness: 0, random } as const;
   const found = await runAs(owner, () => exchange(options));
   runAs(owner, () => agent.destroy());
-  if (found.result === 'late') facts.problem(`${clientName}: ${list} never end`);
+  if (found.result === 'late') facts.problem(`${clientName}: ${list} never ends`);
   if (found.result !== 'answer' || found.status !== 200) return;
   const listed = JSON.parse(found.body.toString()) as Lists;
   const request = { reference: undefined, caller, startedAtMs, endedAtMs: schedule.nowMs };

@@ -1,4 +1,4 @@
-// A repository that is slow or broken at its upstream, while the upstream's other repositories are well.
+// Makes a repository slow or broken at its upstream, while the upstream's other repositories work.
 import type { FakeUpstream } from '@cistern/fake-upstream';
 import { pause } from '../../cluster/pause.ts';
 import type { Act } from '../apply-faults.ts';
@@ -11,7 +11,7 @@ type Fault = Parameters<FakeUpstream['addFault']>[1];
 const leastBytesPerSecond = 20_000;
 const mostBytesPerSecond = 100_000;
 const statuses = [500, 502, 503, 504];
-/** `undefined` means all requests about the repository. */
+/** Undefined means all requests for the repository. */
 const brokenEndpoints = [undefined, 'manifest', 'blob', 'referrers'] as const;
 
 export function createRepositoryActs(
@@ -63,7 +63,7 @@ export function crowdedBy(faults: readonly PlannedFault[], repositories: readonl
   return faults.filter(({ kind }) => kinds.has(kind)).map((fault) => repositoryOf(fault, repositories));
 }
 
-/** Those of them whose content is slow, or cannot be fetched. */
+/** The repositories whose content is slow or cannot be fetched. */
 export function harmedBy(faults: readonly PlannedFault[], repositories: readonly SimulatedRepository[]) {
   return crowdedBy(
     faults.filter((fault) => !isOfReferrers(fault)),

@@ -1,4 +1,4 @@
-// The rights of the users, written down twice: as rules of the cache's configuration, and as names that judge its answers.
+// The rights of the users, in two forms: as rules of the cache's configuration, and as names that judge its responses.
 
 export const users = ['ada', 'ben', 'eve', 'mallory'] as const;
 
@@ -8,7 +8,7 @@ export const names = {
   app: 'docker.io/library/app',
   base: 'docker.io/library/base',
   evil: 'docker.io/evil/app',
-  /** The name of another upstream's repository, with other rights. */
+  /** A repository of the same name at another upstream, with other rights. */
   otherApp: 'second.example/library/app',
   secret: 'private.example/team/secret',
 } as const;
@@ -23,13 +23,13 @@ const pulls: Readonly<Record<User, readonly string[]>> = {
 /** A rule about a tag hides nothing from a client that knows the digest. */
 const deniedTag = { user: 'ben', name: names.base, tag: 'v1' };
 
-/** `name`: upstream and repository. `tag`: if it is asked for by one. */
+/** `name` contains upstream and repository. `tag` is set for a request by tag. */
 export function mayPull(user: User, name: string, tag?: string): boolean {
   const isDenied = user === deniedTag.user && name === deniedTag.name && tag === deniedTag.tag;
   return pulls[user].includes(name) && !isDenied;
 }
 
-/** The same for the cache. `of`: the part of a rule that names a user. */
+/** Returns the same rights as rules of the cache. `of` returns the part of a rule that names a user. */
 export function accessRules(of: (user: User) => string): string {
   return `
 access:

@@ -1,10 +1,10 @@
-// The last pulls of a run, when all is well again.
+// The last pulls of a run, after all faults are over.
 import { pause } from '../../cluster/pause.ts';
 import { currentOf, type SimulatedRepository } from './image-catalog.ts';
 import { type Client, pullImage } from './pull-image.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 
-/** The frontend serves what the tag names at its upstream. */
+/** Checks that the frontend serves the image that the tag names at its upstream. */
 export async function servesNow(
   facts: ScenarioFacts,
   client: Client,
@@ -18,7 +18,7 @@ export async function servesNow(
     if (result === 'served' && named[0] === currentOf(repository, tag)) return;
     if (tries === 1)
       return facts.problem(
-        `${client.clientName}: ${repository.name}:${tag} is ${result} in the end, ${named[0] ?? 'unnamed'}`,
+        `${client.clientName}: ${repository.name}:${tag} is ${result} in the end, ${named[0] ?? 'no digest'}`,
       );
     await pause(3_000);
   }

@@ -1,5 +1,5 @@
-// The upstreams of a run, and their first images. Two are open, and an attacker has a repository at one of them. The third verifies
-// its callers.
+// The upstreams of a run and their first images. Two are open, and an attacker has a repository at one of them. The
+// third verifies its callers.
 import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
 import { createOwner, type Owner, runAs } from '../../world/owner.ts';
 import type { Random } from '../../world/random.ts';
@@ -9,13 +9,13 @@ import { pushHandMade } from './push-hand-made.ts';
 import { names } from './rights.ts';
 
 export interface SimulatedUpstreams {
-  /** The process that all of them run in. */
+  /** The process in which all upstreams run. */
   readonly owner: Owner;
   readonly hub: FakeUpstream;
   readonly second: FakeUpstream;
   readonly vault: FakeUpstream;
   readonly all: readonly FakeUpstream[];
-  /** All that their manifests name is there. */
+  /** Repositories that have all the content that their manifests name. */
   readonly honest: readonly SimulatedRepository[];
   readonly hostile: readonly SimulatedRepository[];
   close(): Promise<void>;

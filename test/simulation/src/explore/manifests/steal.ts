@@ -1,4 +1,5 @@
-// A caller that asks for content in the wrong place, while it is not here, on its way, in memory or in the store.
+// A caller that requests content of one repository from another, while it is not cached, in flight, in memory or in the
+// store.
 import { pause } from '../../cluster/pause.ts';
 import type { Random } from '../../world/random.ts';
 import { claimsOf } from './claims-of.ts';
@@ -9,7 +10,7 @@ import type { ScenarioFacts } from './scenario-facts.ts';
 export interface Theft {
   readonly facts: ScenarioFacts;
   readonly thief: Client;
-  /** One that may pull everything. */
+  /** A client that may pull everything. */
   readonly puller: Client;
   readonly tags: readonly string[];
   readonly random: Random;
@@ -23,14 +24,14 @@ const noteMs = 200;
 export async function steal({ facts, thief, puller, tags, random, trace }: Theft): Promise<void> {
   const place = random.pick(facts.repositories);
   const { victim, wanted } = (random.chance(0.5) ? namedBy(place, facts, random) : undefined) ?? anyOf(facts, random);
-  // In the place itself, a token for another repository is of no use.
+  // In the victim itself, the thief uses a token for another repository, which grants nothing.
   const scope = place === victim ? random.pick(facts.repositories.filter((one) => one !== place)) : place;
   const pulled = random.chance(0.5)
     ? pullImage({ facts, client: puller, repository: victim }, random.pick(tags))
     : undefined;
   if (random.chance(0.4)) await pullImage({ facts, client: thief, repository: place }, random.pick(tags));
   trace(
-    `${thief.clientName} asks ${place.fullName} for ${wanted.reference} of ${victim.fullName} as ${thief.caller.user}`,
+    `${thief.clientName} requests at ${place.fullName} ${wanted.reference} of ${victim.fullName} as ${thief.caller.user}`,
   );
   for (let tries = 1 + random(mostTries); tries > 0; tries -= 1) {
     await pause(random(random.pick([noteMs, betweenMs])));
@@ -53,7 +54,7 @@ function anyOf({ repositories }: ScenarioFacts, random: Random): Loot {
   return { victim, wanted: { kind, reference, size: length } };
 }
 
-/** A blob of another repository that a manifest of this one names. */
+/** Returns a blob of another repository that a manifest of this repository names. */
 function namedBy(place: SimulatedRepository, { repositories }: ScenarioFacts, random: Random): Loot | undefined {
   const named = claimsOf(place).flatMap(({ digest, size }) => {
     const victim = repositories.find((one) => one !== place && one.blobs.has(digest));

@@ -1,4 +1,4 @@
-// Objects of the store that cannot be removed or read, while the rest of the store is well.
+// Objects of the store that cannot be removed or read, while the rest of the store works.
 import { isAmong, type ObjectFaults } from '../../cluster/object-faults.ts';
 import { pause } from '../../cluster/pause.ts';
 import type { Act } from '../apply-faults.ts';
@@ -11,7 +11,7 @@ const isNoContent = (key: string) => key.startsWith('cistern/');
 
 export interface StoreActsOptions {
   readonly objects: ObjectFaults;
-  /** Whether bytes are damaged in this run. A damaged object that cannot be removed is not healed. */
+  /** Whether bytes are damaged in this run. A damaged object that cannot be removed is not repaired. */
   readonly isDamaged: boolean;
   readonly trace: (text: string) => void;
 }
@@ -29,7 +29,7 @@ export function createStoreActs({ objects, isDamaged, trace }: StoreActsOptions)
   };
   return {
     'undeletable objects': harm('isUndeletable', (key) => !isDamaged || isNoContent(key)),
-    // In the end all content is served, so only objects beside it stay unreadable.
+    // In the end all content must be served, so only objects that are not content may stay unreadable.
     'unreadable objects': harm('isUnreadable', isNoContent),
   };
 }

@@ -1,4 +1,4 @@
-// The store's contents as a run watches and damages them, behind the nodes' back.
+// Watches and damages the contents of the store without the knowledge of the nodes.
 import { digestAlgorithm, digestOf } from '@cistern/oci';
 import type { SimulatedNodes } from '../../nodes/start-nodes.ts';
 import type { Random } from '../../world/random.ts';
@@ -9,7 +9,7 @@ export function checkCommits({ store }: SimulatedNodes, problem: (text: string) 
   });
 }
 
-/** One of the objects is gone, cut, or has a wrong byte. */
+/** Removes or truncates a random object, or changes one of its bytes. */
 export function damageStored({ store: { stored } }: SimulatedNodes, random: Random, degree: number): void {
   const entries = stored.entries();
   if (entries.length === 0) return;

@@ -1,14 +1,14 @@
-// A right that is given, taken away and given again.
+// A right that is given, revoked and given again.
 import { schedule } from '../../world/schedule.ts';
 
 export interface Timeline {
-  /** `sinceMs`: when the change began; by now it is complete. */
+  /** `sinceMs` is when the change began. When `change` is called, the change is complete. */
   change(isGiven: boolean, sinceMs?: number): void;
-  /** Whether the right was given, or taken away, at any time of these. */
+  /** Whether the right was given, or revoked, at any time in the interval. */
   within(isGiven: boolean, fromMs: number, toMs: number): boolean;
 }
 
-/** The right is given at first. While a change is on its way both may hold. */
+/** The right is given at first. While a change is in progress, both states count. */
 export function createTimeline(): Timeline {
   const spans = [{ isGiven: true, fromMs: 0, toMs: Infinity }];
   return {

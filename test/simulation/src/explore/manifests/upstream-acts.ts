@@ -1,4 +1,4 @@
-// Faults of upstreams and of the ways to them, as they happen to a run.
+// Faults of upstreams and of the connections to them.
 import type { FakeUpstream } from '@cistern/fake-upstream';
 import type { Weather } from '../../cluster/cluster-weather.ts';
 import { pause } from '../../cluster/pause.ts';
@@ -14,7 +14,7 @@ type Matcher = Parameters<FakeUpstream['addFault']>[0];
 export interface UpstreamActsOptions {
   readonly upstreams: readonly FakeUpstream[];
   readonly repositories: readonly SimulatedRepository[];
-  /** The process that both upstreams run in. */
+  /** The process in which all upstreams run. */
   readonly owner: Owner;
   readonly cluster: FaultyCluster;
   readonly weather: Weather;
@@ -30,7 +30,7 @@ export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record
   const { upstreams, repositories, owner, cluster, weather, random, trace } = options;
   const upstreamOf = ({ other }: PlannedFault) => upstreams[other % upstreams.length]!;
 
-  /** Some of the requests get one of these faults, while it lasts. */
+  /** Some of the requests have one of these faults while it lasts. */
   const spoil = (matcher: Matcher, choose: (fault: PlannedFault) => Fault) => async (planned: PlannedFault) => {
     const times = 1 + random(mostRequests);
     const fault = choose(planned);
@@ -41,7 +41,10 @@ export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record
     trace(`${planned.kind} is over after ${added.hits()} requests`);
   };
 
-  /** The upstream answers with another manifest than the one of the digest. Such requests are few, so the fault waits for them. */
+  /**
+   * The upstream responds with another manifest than the requested one. Such requests are rare, so the fault lasts
+   * longer.
+   */
   const lieAboutManifest = async ({ kind, lastsMs }: PlannedFault) => {
     const [digest, bytes] = random.pick(repositories.flatMap(({ manifests }) => [...manifests]));
     const body = bytes.toString();

@@ -1,4 +1,5 @@
-// Replaces `lru-cache`: the same with fewer places. A run needs few, and to make room for 100,000 takes longer than a run.
+// Replaces `lru-cache` with the same class and fewer entries. A run needs few, and allocating 100,000 takes longer than
+// a run.
 import { LRUCache as OwnCache } from 'lru-cache';
 
 const most = 200;

@@ -1,4 +1,4 @@
-// Replaces `@cistern/blob-store/s3`, as far as a world has another store.
+// Replaces `@cistern/blob-store/s3` if a world has another store.
 import { type S3StoreOptions, openS3Store as openOwn } from '@cistern/blob-store/s3';
 import { adapterDoubles } from '../adapter-doubles.ts';
 

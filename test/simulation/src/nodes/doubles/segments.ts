@@ -1,4 +1,5 @@
-// Replaces the size of segments: the blobs of a run have several. None has more than an upload may have.
+// Replaces the size of segments, so that the blobs of a run have several. No blob has more segments than an upload may
+// have.
 export const leastSegmentBytes = 65_536;
 
 export const segmentBytesOf = (_size: number, least = leastSegmentBytes): number => least;

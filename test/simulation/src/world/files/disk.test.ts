@@ -5,7 +5,7 @@ import { createDisk, makeDurable, writeAt } from './disk.ts';
 
 const seeds = Array.from({ length: 200 }, (_, seed) => seed);
 
-/** What a file may hold after a crash: over many seeds. */
+/** Returns all contents that a file may have after a crash, over many seeds. */
 function afterCrashes(prepare: (disk: ReturnType<typeof createDisk>) => void): Set<string> {
   const found = new Set<string>();
   for (const seed of seeds) {
@@ -20,12 +20,12 @@ function afterCrashes(prepare: (disk: ReturnType<typeof createDisk>) => void): S
   return found;
 }
 
-test('what was not synced may be there, in part, as zeros or not at all', () => {
+test('unsynced data may survive a crash whole, in part, as zeros or not at all', () => {
   const found = afterCrashes((disk) => writeAt(disk.create('/node/file', 'file', 0), Buffer.from('ab'), 0));
   assert.deepEqual([...found].toSorted(), ['', 'a', 'ab', 'gone']);
 });
 
-test('a file is safe once its data and then its name are synced', () => {
+test('a file survives a crash once its data and then its name are synced', () => {
   const found = afterCrashes((disk) => {
     const inode = disk.create('/node/file', 'file', 0);
     writeAt(inode, Buffer.from('ab'), 0);
@@ -35,7 +35,7 @@ test('a file is safe once its data and then its name are synced', () => {
   assert.deepEqual([...found], ['ab']);
 });
 
-test('data that is synced under a name that is not may have no name', () => {
+test('synced data may lose its name if the name is not synced', () => {
   const found = afterCrashes((disk) => {
     const inode = disk.create('/node/file', 'file', 0);
     writeAt(inode, Buffer.from('ab'), 0);
@@ -44,7 +44,7 @@ test('data that is synced under a name that is not may have no name', () => {
   assert.deepEqual([...found].toSorted(), ['ab', 'gone']);
 });
 
-test('a rename is there or not, and the file is always under one of its names', () => {
+test('a rename may be lost in a crash, and the file always has one of its names', () => {
   const found = new Set<string>();
   for (const seed of seeds) {
     const disk = createDisk();
@@ -58,7 +58,7 @@ test('a rename is there or not, and the file is always under one of its names', 
   assert.deepEqual([...found].toSorted(), ['/node/new', '/node/old']);
 });
 
-test('a crash of one machine leaves another as it is', () => {
+test('a crash of one machine does not change another machine', () => {
   const disk = createDisk();
   for (const path of ['/one', '/two']) disk.create(path, 'directory', 0);
   disk.syncNames();

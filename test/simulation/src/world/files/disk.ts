@@ -1,4 +1,5 @@
-// Files in memory that remember what is durable: data after an fsync of the file, names after an fsync of a directory.
+// Files in memory that track which state is durable: data after an fsync of the file, names after an fsync of a
+// directory.
 import type { Random } from '../random.ts';
 
 export interface Inode {
@@ -6,7 +7,7 @@ export interface Inode {
   readonly kind: 'file' | 'directory';
   bytes: Buffer;
   size: number;
-  /** What is on the disk for certain. */
+  /** The contents that are on the disk for certain. */
   durable: { readonly bytes: Buffer; readonly size: number };
   modifiedAtMs: number;
 }
@@ -15,17 +16,17 @@ type Names = Map<string, Inode>;
 
 export interface Disk {
   find(path: string): Inode | undefined;
-  /** Paths of what a directory holds; with `deep`, also of what its directories hold. */
+  /** Paths of the entries of a directory. With `deep`, also the entries of its subdirectories. */
   list(path: string, deep?: boolean): string[];
   create(path: string, kind: Inode['kind'], nowMs: number): Inode;
   remove(path: string): void;
   rename(from: string, to: string): void;
-  /** As fsync of any directory: all names up to now are durable. */
+  /** Like fsync of any directory: all names up to now become durable. */
   syncNames(): void;
   readonly usedBytes: number;
   /**
-   * The machine below `path` loses its power. Names are as after some prefix of what was not synced; data that was not
-   * synced may be there, in part or not at all.
+   * The machine below `path` loses its power. A random prefix of the unsynced name changes survives. Unsynced data may
+   * survive whole, in part or not at all.
    */
   crash(path: string, random: Random): void;
   clear(): void;
@@ -106,7 +107,7 @@ export function createDisk(): Disk {
   };
 }
 
-/** The end of what was not synced is missing or zeros. */
+/** The end of the unsynced data is missing or zeros. */
 function loseUnsynced(inode: Inode, random: Random): void {
   const { durable } = inode;
   if (inode.kind === 'directory' || (durable.bytes === inode.bytes && durable.size === inode.size)) return;

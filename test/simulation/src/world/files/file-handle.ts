@@ -49,7 +49,7 @@ export function openHandle(path: string, inode: Inode, appends: boolean) {
         if (at === undefined || at === null) position = from + length;
         return { bytesWritten: length, buffer: bytes };
       }),
-    /** From where the last one ended, as Node does it. */
+    /** Writes from the end of the last operation, as Node does. */
     writeFile: (data: string | Uint8Array) =>
       act('writeFile', () => {
         const bytes = typeof data === 'string' ? Buffer.from(data) : data;

@@ -1,4 +1,5 @@
-// What `node:fs/promises` does for paths below the simulated root: each call is an event of its caller, after some time.
+// Implements `node:fs/promises` for paths below the simulated root. Each call is an event of its caller, after some
+// time.
 import type { Owner } from '../owner.ts';
 import { plan } from '../schedule.ts';
 import { createRandom, type Random } from '../random.ts';
@@ -11,11 +12,11 @@ export const simulatedRoot = '/simulated';
 export interface FileSystemState {
   random: Random;
   maxLatencyMs: number;
-  /** Bytes that fit below a path that begins so; more is ENOSPC. */
+  /** The bytes that fit on the simulated disk. Further bytes fail with ENOSPC. */
   capacityBytes: number;
-  /** Whether a write to that file finds no room. */
+  /** Whether a write to that file finds no space. */
   isFull: ((path: string) => boolean) | undefined;
-  /** Called before each operation takes effect; what it throws is the operation's error. */
+  /** Called before each operation takes effect. The operation fails with the error that it throws. */
   onOperation: ((operation: string, path: string) => void) | undefined;
   /** Handles that are open now. */
   readonly open: Set<{ readonly path: string; readonly owner: Owner | undefined }>;
@@ -41,7 +42,7 @@ export function resetFileSystem(seed: number): void {
   Object.assign(fileSystem, { random: createRandom(seed), ...harmless });
 }
 
-/** Does `work` in the caller's own time; a caller that is gone by then has no effect. */
+/** Runs `work` as an event of the caller. A caller that is dead by then has no effect. */
 export function operate<T>(operation: string, path: string, work: () => T): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   plan(

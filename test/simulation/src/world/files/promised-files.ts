@@ -1,4 +1,4 @@
-// `node:fs/promises` in two parts: below the simulated root it is the world's, elsewhere the machine's.
+// `node:fs/promises` in two parts: paths below the simulated root belong to the world, all other paths to the machine.
 import { clock } from '../clock.ts';
 import { type Inode, makeDurable, writeAt } from './disk.ts';
 import { openHandle, statOf } from './file-handle.ts';
@@ -158,7 +158,7 @@ const isSimulated = (path: unknown) => typeof path === 'string' && `${path}/`.st
 
 type Functions = Record<string, (...given: never[]) => unknown>;
 
-/** `machine`: the module's own functions, which go on for all other paths. */
+/** `machine` holds the module's own functions, which still serve all other paths. */
 export function dividedFiles(machine: Functions): Functions {
   const divided = Object.entries(simulatedFiles as Functions).map(([name, simulated]) => {
     const own = machine[name]!;

@@ -1,4 +1,5 @@
-// What the kernel keeps of one end of a connection: packets that have arrived, a window for those on the way, and its close.
+// The kernel's state of one end of a connection: packets that have arrived, a window for packets in flight, and the
+// close.
 import type { Owner } from '../owner.ts';
 import { plan, schedule } from '../schedule.ts';
 import { latencyMs, network } from './network-state.ts';
@@ -7,37 +8,40 @@ export const endOfStream = Symbol('end of stream');
 export const resetByPeer = Symbol('reset by peer');
 type Packet = Buffer | typeof endOfStream | typeof resetByPeer;
 
-/** The socket above it. Called as its owner's code. */
+/** The socket above the end. Its functions run as its owner's code. */
 export interface EndUser {
   onArrived(): void;
-  /** While a write waits: it fails at once. */
+  /** Called while a write waits, which then fails immediately. */
   onReset(): void;
 }
 
 export interface ConnectionEnd {
   readonly owner: Owner | undefined;
-  /** Whether somebody holds it: else the peer's bytes are answered with a reset. */
+  /** Whether a socket holds the end. Otherwise the peer's bytes are answered with a reset. */
   readonly isOpen: boolean;
   join(peer: ConnectionEnd): void;
-  /** Takes the bytes at once; `done` is called when the peer's window has room again. False: the connection was reset. */
+  /**
+   * Takes the bytes immediately. `done` is called when the peer's window has space again. Returns false if the
+   * connection was reset.
+   */
   send(bytes: Buffer, done: () => void): boolean;
   sendEnd(): void;
-  /** The first packet that has arrived, up to `maxBytes` of it. */
+  /** Takes the first packet that has arrived, up to `maxBytes` of it. */
   take(maxBytes: number): Packet | undefined;
-  /** Nobody holds this end any more. Bytes that were not taken, or `reset`, are answered with a reset. */
+  /** The socket releases this end. If bytes were not taken, or if `reset` is set, the peer receives a reset. */
   close(reset: boolean): void;
-  /** Between the two ends alone. */
+  /** Only the two ends call each other's `deliver`, `answerWithReset`, `onWindowSpace` and `reserve`. */
   deliver(packet: Packet): void;
-  /** Bytes came that nobody takes. */
+  /** Bytes arrived that no socket takes. */
   answerWithReset(): void;
   onWindowSpace(): void;
   reserve(bytes: number): number;
 }
 
 const windowBytes = 256 * 1024;
-/** Between two packets of one connection, so that they keep their order. */
+/** The gap between two packets of one connection, so that they keep their order. */
 const gapMs = 0.001;
-/** While the network between two processes is cut. */
+/** The retry interval while the network between two processes is cut. */
 export const heldRetryMs = 50;
 
 export function createConnectionEnd(
@@ -66,7 +70,7 @@ export function createConnectionEnd(
         plan(heldRetryMs, arrive, { owner: to.owner, label: 'net held' });
         return;
       }
-      // The first that was sent: none overtakes another, held or not.
+      // The first packet that was sent arrives first: none overtakes another, even if held.
       const first = inFlight.shift();
       if (first !== undefined) to.deliver(first);
     };
@@ -84,7 +88,7 @@ export function createConnectionEnd(
     send(bytes, done) {
       if (inbox.includes(resetByPeer)) return false;
       if (peer === undefined || !peer.isOpen) {
-        // The kernel takes it, and a reset comes back behind all that the peer has sent.
+        // The kernel takes the bytes, and a reset arrives after all that the peer has sent.
         peer?.answerWithReset();
         done();
         return true;
@@ -123,7 +127,7 @@ export function createConnectionEnd(
         if (typeof packet === 'object') end.answerWithReset();
         return;
       }
-      // A reader gets what came before the reset, and hears of it when it reads on. A writer does at once.
+      // A reader first receives the bytes that came before the reset. A waiting writer learns of the reset immediately.
       if (packet === resetByPeer && waiting !== undefined) {
         act(user.onReset);
         return;

@@ -1,21 +1,21 @@
-// What the simulated network consists of, and how fast it is.
+// The parts and the speed of the simulated network.
 import { type Random, createRandom } from '../random.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 import type { SimulatedSocket } from './simulated-socket.ts';
 
 export interface NetworkState {
-  /** By port, or by the path of a Unix socket. */
+  /** Servers by port, or by the path of a Unix socket. */
   readonly servers: Map<number | string, SimulatedServer>;
   readonly sockets: Set<SimulatedSocket>;
   random: Random;
   nextPort: number;
-  /** Each packet takes up to so long. */
+  /** The longest latency of a packet. */
   maxLatencyMs: number;
-  /** Names that the simulated resolver knows, beside localhost. */
+  /** Names that the simulated resolver knows in addition to localhost. */
   readonly hosts: Map<string, string>;
-  /** Whether packets between two processes are held back; asked when one arrives. */
+  /** Whether packets between two processes are held back. Called when a packet arrives. */
   isHeld: (from: string | undefined, to: string | undefined) => boolean;
-  /** The system error with which a connection between two processes fails at once, such as `ENETUNREACH`. */
+  /** The system error with which a connection between two processes fails immediately, such as `ENETUNREACH`. */
   refusal: (from: string | undefined, to: string | undefined) => string | undefined;
 }
 

@@ -19,7 +19,7 @@ const loopback = '127.0.0.1';
 const firstClientPort = 40_000;
 const clientPorts = 20_000;
 
-/** `net.connect(options, listener)`, `(port, host, listener)` or `(path, listener)`. */
+/** Accepts `net.connect(options, listener)`, `(port, host, listener)` or `(path, listener)`. */
 export function simulatedConnect(...given: unknown[]): SimulatedSocket {
   const listener = given.find((value) => typeof value === 'function') as (() => void) | undefined;
   const target = targetOf(given);
@@ -33,7 +33,7 @@ export function simulatedConnect(...given: unknown[]): SimulatedSocket {
   return socket;
 }
 
-/** `tls.connect` whose bytes go over a simulated connection. `connect`: Node's own. */
+/** Returns a `tls.connect` whose bytes use a simulated connection. `connect` is Node's own. */
 export function simulatedTlsConnect(connect: (options: ConnectionOptions, listener?: () => void) => TLSSocket) {
   return (...given: unknown[]): TLSSocket => {
     const listener = given.find((value) => typeof value === 'function') as (() => void) | undefined;
@@ -50,12 +50,15 @@ export function simulatedTlsConnect(connect: (options: ConnectionOptions, listen
   };
 }
 
-/** What Node notes at a TLS socket over a stream. */
+/** Node's internal fields of a TLS socket over a stream. */
 interface LayeredSocket {
   readonly _handle?: { readonly _parentWrap?: { readonly stream?: unknown } };
 }
 
-/** A TLS socket shows the ends of the connection below it. Node asks the system for them, and a stream has no system. */
+/**
+ * Makes a TLS socket report the addresses of the connection below it. Node gets them from the system, which a stream
+ * does not have.
+ */
 export function installTlsAddresses(): void {
   for (const [name, placeOf] of [
     ['_getpeername', (socket) => socket.there],

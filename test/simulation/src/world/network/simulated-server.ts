@@ -1,4 +1,5 @@
-// Servers of the simulated network: `net.Server` with another way to listen, so that `http`, `https` and `tls` servers are too.
+// Servers of the simulated network: `net.Server` with other functions to listen, so that `http`, `https` and `tls`
+// servers work too.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Server, createServer } from 'node:net';
 import { type Owner, currentOwner } from '../owner.ts';
@@ -13,10 +14,10 @@ export interface SimulatedServer {
   readonly address: string;
   readonly port: number;
   readonly allowHalfOpen: boolean;
-  /** As the code that listened. */
+  /** Runs `work` as the code that listened. */
   act<T>(work: () => T): T;
   accept(socket: SimulatedSocket): void;
-  /** Keeps no process alive any more. */
+  /** The server no longer keeps its process alive. */
   endKeepAlive(): void;
 }
 
@@ -68,7 +69,7 @@ const serverMembers = {
 };
 
 export function installServers(): void {
-  // `createServer` is only asked for the class.
+  // `createServer` is called only to get the class.
   const prototype = Object.getPrototypeOf(createServer()) as object;
   for (const [name, member] of Object.entries(serverMembers))
     Object.defineProperty(prototype, name, {

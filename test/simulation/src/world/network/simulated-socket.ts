@@ -1,4 +1,4 @@
-// One end of a connection as its users have it: what `net.Socket` is, over a kernel of our own.
+// The socket of one end of a connection: it implements `net.Socket` over a simulated kernel.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Duplex } from 'node:stream';
 import { type Owner, currentOwner } from '../owner.ts';
@@ -40,7 +40,7 @@ export class SimulatedSocket extends Duplex {
   localAddress: string | undefined;
   localPort: number | undefined;
   readonly owner: Owner | undefined = currentOwner();
-  /** As its owner's code. */
+  /** Runs work as its owner's code. */
   readonly act = AsyncLocalStorage.snapshot() as (work: () => void) => void;
   readonly connectionEnd: ConnectionEnd;
 
@@ -56,7 +56,7 @@ export class SimulatedSocket extends Duplex {
     super({
       allowHalfOpen,
       autoDestroy: true,
-      // With whether there was an error, as `net.Socket` does it.
+      // The socket emits `close` itself, with a flag for errors, as `net.Socket` does.
       emitClose: false,
       readableHighWaterMark: bufferBytes,
       writableHighWaterMark: bufferBytes,
@@ -82,7 +82,7 @@ export class SimulatedSocket extends Duplex {
     return this.writable ? 'writeOnly' : 'closed';
   }
 
-  /** Both ends are connected from now on; each hears of it in its own time. */
+  /** Connects both ends. Each end is notified by an event of its own. */
   join(peer: SimulatedSocket, here: SocketPlace, there: SocketPlace): void {
     this.connectionEnd.join(peer.connectionEnd);
     this.connecting = false;
@@ -100,13 +100,13 @@ export class SimulatedSocket extends Duplex {
     this.begin();
   }
 
-  /** Reads ahead, whether or not anybody wants it yet. */
+  /** Reads ahead, even if no reader wants the data yet. */
   begin(): void {
     if (this.#onread === undefined) this.read(0);
     this.#take();
   }
 
-  /** Its process was killed: the system closes this end. */
+  /** Called after its process was killed: the system closes this end. */
   abandon(): void {
     this.connectionEnd.close(false);
     network.sockets.delete(this);
@@ -217,7 +217,7 @@ export class SimulatedSocket extends Duplex {
     if (!this.connecting) this.#take();
   }
 
-  /** What has arrived goes to the reader, as far as it takes it. */
+  /** Passes the arrived data to the reader, as far as the reader takes it. */
   #take(): void {
     if (this.#isTaking) return;
     this.#isTaking = true;
@@ -236,7 +236,7 @@ export class SimulatedSocket extends Duplex {
     }
     if (packet === endOfStream) {
       this.push(null);
-      // Nobody else reads this end.
+      // No other reader reads this end.
       if (buffer !== undefined) this.read(0);
       return true;
     }

@@ -1,4 +1,4 @@
-// Errors as Node makes them of what the system says.
+// Creates errors in the form that Node gives to system errors.
 
 export interface SystemErrorParts {
   readonly address?: string | undefined;
