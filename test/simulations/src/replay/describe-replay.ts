@@ -24,8 +24,8 @@ export function isAsPromised({ rows }: ReplayResult): boolean {
   const isBounded = all.every(
     ({ bound, ...one }) => ratio(one.requests) <= bound.requests && ratio(one.bytes) <= bound.bytes,
   );
-  const roomiest = rows.findLast(({ prewarmed }) => prewarmed);
-  return isBounded && roomiest !== undefined && ratio(roomiest.policies.LRU.movedPopular) >= 0.9;
+  const largest = rows.findLast(({ prewarmed }) => prewarmed);
+  return isBounded && largest !== undefined && ratio(largest.policies.LRU.movedPopular) >= 0.9;
 }
 
 export function ratio({ of, got }: Share): number {

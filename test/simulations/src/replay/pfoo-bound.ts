@@ -30,21 +30,21 @@ export function createPfooBound(
   });
   const ascending = costs.subarray(0, intervals).sort();
   return (capacity) => {
-    const room = capacity * objects.length;
-    return { hits: countWithin(ascending, room), hitBytes: bytesWithin(bytesBySpan, room) };
+    const space = capacity * objects.length;
+    return { hits: countWithin(ascending, space), hitBytes: bytesWithin(bytesBySpan, space) };
   };
 }
 
 /** The one that fits in part counts whole. */
-function countWithin(ascending: Float64Array, room: number): number {
-  let left = room;
+function countWithin(ascending: Float64Array, space: number): number {
+  let left = space;
   let count = 0;
   for (; count < ascending.length && left > 0; count += 1) left -= ascending[count]!;
   return count;
 }
 
-function bytesWithin(bytesBySpan: Float64Array, room: number): number {
-  let left = room;
+function bytesWithin(bytesBySpan: Float64Array, space: number): number {
+  let left = space;
   let sum = 0;
   for (let span = 1; span < bytesBySpan.length && left > 0; span += 1) {
     const bytes = Math.min(bytesBySpan[span]!, left / span);

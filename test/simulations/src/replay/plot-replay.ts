@@ -60,20 +60,20 @@ function limitOf(rows: readonly ReplayRow[], share: 'requests' | 'bytes'): Curve
 function panelAt(at: number, name: string, rows: readonly ReplayRow[], curves: readonly Curve[]): string {
   const left = panel.left + (at % 2) * (panel.width + panel.gap);
   const top = 60 + Math.floor(at / 2) * (panel.height + 80);
-  const room = rows.map(({ capacityShare }) => capacityShare);
-  const x = scaleLog([Math.min(...room), Math.max(...room)], [0, panel.width]);
+  const capacityShares = rows.map(({ capacityShare }) => capacityShare);
+  const x = scaleLog([Math.min(...capacityShares), Math.max(...capacityShares)], [0, panel.width]);
   const lowest = Math.min(...curves.flatMap(({ shares }) => shares));
   const y = scaleLinear([Math.floor(lowest * 10) / 10, 1], [panel.height, 0]);
   const levels = y.ticks(5).map((level) => {
     const height = y(level);
     return `<line x1="0" x2="${panel.width}" y1="${height}" y2="${height}" stroke="#ddd"/><text x="-6" y="${height + 4}" text-anchor="end">${percent(level)}</text>`;
   });
-  const marks = room.map(
+  const marks = capacityShares.map(
     (share) => `<text x="${x(share)}" y="${panel.height + 16}" text-anchor="middle">${percent(share)}</text>`,
   );
   const paths = curves.map(({ name: of, shares }) => {
     const path = line<number>(
-      (_, position) => x(room[position]!),
+      (_, position) => x(capacityShares[position]!),
       (share) => y(share),
     )([...shares]);
     const dashes = of === boundName ? ' stroke-dasharray="4"' : '';

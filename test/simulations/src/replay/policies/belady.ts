@@ -16,7 +16,7 @@ export function createBelady(options: PolicyOptions & { readonly events: CacheEv
     },
     add(object, at) {
       const worth = -next[at]!;
-      if (worth > -Infinity && ranked.makeRoom(options.sizes[object]!, worth)) ranked.set(object, worth);
+      if (worth > -Infinity && ranked.free(options.sizes[object]!, worth)) ranked.set(object, worth);
     },
   };
 }

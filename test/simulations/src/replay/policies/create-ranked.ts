@@ -8,7 +8,7 @@ export interface Ranked {
   /** Adds it, or changes its worth. */
   set(object: ObjectId, worth: number): void;
   /** Makes room for so many bytes by what is worth less than `belowWorth`; false: that is not enough. */
-  makeRoom(bytes: number, belowWorth?: number): boolean;
+  free(bytes: number, belowWorth?: number): boolean;
 }
 
 export interface RankedOptions extends PolicyOptions {
@@ -36,7 +36,7 @@ export function createRanked({ capacity, sizes, onEvicted = () => {} }: RankedOp
       worths.set(object, worth);
       queue.push(object, worth);
     },
-    makeRoom(wanted, belowWorth = Infinity) {
+    free(wanted, belowWorth = Infinity) {
       if (wanted > capacity) return false;
       while (bytes + wanted > capacity) {
         const object = least();

@@ -36,7 +36,7 @@ export function createGdsf({ capacity, sizes, missCosts }: GdsfOptions): Evictio
       return true;
     },
     add(object) {
-      if (ranked.makeRoom(sizes[object]!)) count(object);
+      if (ranked.free(sizes[object]!)) count(object);
     },
   };
 }
