@@ -1,16 +1,16 @@
-// Images as a CI fleet pulls them: some stay, some are built anew now and then.
+// Images as a CI fleet pulls them: some stay, and some are rebuilt now and then.
 import { parseRepositoryName, parseReference, type Reference, type RepositoryName } from '@cistern/oci';
 
 export interface Image {
   readonly repository: RepositoryName;
   readonly tag: string;
   readonly reference: Reference;
-  /** How long its tag stays where it is, on average; Infinity: for ever. */
+  /** The average time until the tag moves. Infinity means that it never moves. */
   readonly staysMs: number;
 }
 
 const hourMs = 3_600_000;
-/** Of every three tags: a version, which stays, a branch and a nightly build. */
+/** Three tags in rotation: a version, which stays, a branch and a nightly build. */
 const kinds = [
   { tag: '1.2.3', staysMs: Infinity },
   { tag: '1.2', staysMs: 24 * hourMs },

@@ -1,5 +1,5 @@
-// Docker Hub as far as its limit on pulls goes, on a clock that the simulation turns: manifest GETs count against a window
-// of six hours that begins with the first of them, HEADs do not count and tell what is left.
+// Simulates the pull limit of Docker Hub on a clock of the simulation. Manifest GETs count against a window of six
+// hours that begins with the first of them. HEADs do not count, and they return the remaining pulls.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -14,11 +14,11 @@ export interface DockerHubOptions {
 export interface DockerHub {
   readonly url: string;
   readonly counts: { heads: number; gets: number; refusals: number };
-  /** Digests that an answer has told. */
+  /** Digests that a response has contained. */
   readonly digestsSeen: ReadonlySet<string>;
-  /** Pulls left now. */
+  /** Returns the pulls left now. */
   remaining(): number;
-  /** Lets a tag name an image of its own, or another one than before. */
+  /** Points the tag to an image with this content, which may replace an earlier one. */
   setTag(repository: string, tag: string, content: string): void;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
-// Simulates a day before Docker Hub's limit, prints what came of it and draws it. Ends with 1 if a promise is broken.
+// Simulates a day with Docker Hub's limit, prints the results and draws them. Exits with 1 if the cache breaks a
+// promise.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { plotBudget } from './plot-budget.ts';
@@ -24,7 +25,7 @@ const options: BudgetSimulation = {
   ttlMs: Number(values.ttl) * 1000,
 };
 for (const [name, value] of Object.entries(options))
-  if (!Number.isFinite(value) || value < 0) throw new Error(`${name} must be a number from 0 on`);
+  if (!Number.isFinite(value) || value < 0) throw new Error(`${name} must be a number of at least 0`);
 
 const result = await simulateBudget(options);
 await writeFile(values.out, plotBudget(options, result));
@@ -39,12 +40,12 @@ function describe(given: BudgetSimulation, { total, ...counts }: BudgetResult): 
     ['pulls by clients', counts.pulls],
     ['  served fresh', total.fresh],
     ['  served stale', total.stale],
-    ['  refused, nothing was cached', total.refusedCold],
-    ['  refused, though something was cached', total.refusedCached],
+    ['  refused, not cached', total.refusedCold],
+    ['  refused, although cached', total.refusedCached],
     ['  failed otherwise', total.failed],
     ['manifest GETs of Docker Hub', counts.manifestGets],
     ['manifest HEADs of Docker Hub', counts.manifestHeads],
-    ['answers 429 by Docker Hub', counts.upstreamRefusals],
+    ['429 responses by Docker Hub', counts.upstreamRefusals],
     ['digests seen', counts.digestsSeen],
   ] as const;
   return rows.map(([name, value]) => `${name.padEnd(44)}${String(value).padStart(8)}`).join('\n');

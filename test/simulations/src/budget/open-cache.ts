@@ -1,4 +1,4 @@
-// The cache as one process runs it, on parts in memory and on the clock of a simulation.
+// Opens the cache as one process runs it, with parts in memory and the clock of a simulation.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

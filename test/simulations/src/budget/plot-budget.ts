@@ -1,4 +1,4 @@
-// The simulated day as a picture: what is left to pull, and what clients got, over the hours.
+// Draws the simulated day over the hours: the pulls left, and the results for clients.
 import { scaleLinear, type ScaleLinear } from 'd3-scale';
 import { area, curveStepBefore, line, stack } from 'd3-shape';
 import type { BudgetResult, BudgetSample, BudgetSimulation } from './simulate-budget.ts';
@@ -9,10 +9,10 @@ const colours = { fresh: '#2a9d8f', stale: '#e9c46a', refusedCold: '#e76f51', re
 const names = { fresh: 'fresh', stale: 'served stale', refusedCold: 'refused: not cached, no pulls left' };
 const keys = ['fresh', 'stale', 'refusedCold'] as const;
 
-/** An SVG document. */
+/** Returns an SVG document. */
 export function plotBudget(options: BudgetSimulation, { samples, pulls, manifestGets }: BudgetResult): string {
   const x = scaleLinear([0, options.hours], [panel.left, width - panel.right]);
-  const title = `${pulls} pulls by clients, ${manifestGets} by the cache, which may make ${options.pullsPerWindow} in six hours`;
+  const title = `${pulls} pulls by clients, ${manifestGets} by the cache, with a limit of ${options.pullsPerWindow} in six hours`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="540" font-family="sans-serif" font-size="12">
 <rect width="100%" height="100%" fill="white"/>
 <text x="${panel.left}" y="24" font-size="15">${title}</text>
@@ -37,7 +37,7 @@ function drawRemaining(samples: readonly BudgetSample[], { pullsPerWindow }: Bud
   ).curve(curveStepBefore)(samples);
   const reserve = y(Math.ceil(pullsPerWindow / 5));
   return `${axes(x, y)}<line x1="${x.range()[0]}" x2="${x.range()[1]}" y1="${reserve}" y2="${reserve}" stroke="gray" stroke-dasharray="4"/>
-<text x="${width - panel.right}" y="${reserve - 4}" text-anchor="end" fill="gray">kept for what is not cached</text>
+<text x="${width - panel.right}" y="${reserve - 4}" text-anchor="end" fill="gray">reserve for content that is not cached</text>
 <path d="${path}" fill="none" stroke="${colours.remaining}" stroke-width="1.5"/>`;
 }
 

@@ -5,13 +5,13 @@ import { simulateBudget } from './simulate-budget.ts';
 
 const options = { seed: 7, hours: 8, images: 24, pullsPerMinute: 4, pullsPerWindow: 12, ttlMs: 60_000 };
 
-test('before a tight limit nobody is refused what is cached, and no manifest is fetched twice', async () => {
+test('with a tight limit no client is refused cached content, and no manifest is fetched twice', async () => {
   const result = await simulateBudget(options);
   const { total, manifestGets, digestsSeen, pulls, samples } = result;
   assert.ok(pulls > 1500, `${pulls} pulls`);
   assert.equal(total.refusedCached, 0);
   assert.equal(total.failed, 0);
-  assert.ok(total.stale > 0 && total.refusedCold > 0, 'the limit was felt');
+  assert.ok(total.stale > 0 && total.refusedCold > 0, 'the limit had an effect');
   assert.ok(manifestGets <= digestsSeen, `${manifestGets} GETs of ${digestsSeen} digests`);
   assert.ok(manifestGets <= 2 * options.pullsPerWindow);
   assert.equal(samples.length, 32);

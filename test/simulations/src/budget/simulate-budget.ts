@@ -1,5 +1,5 @@
-// A day of a CI fleet behind one cache before Docker Hub's limit on anonymous pulls, on a clock of its own. Everything but
-// Docker Hub and time is real.
+// Simulates a day of a CI fleet behind one cache, with Docker Hub's limit on anonymous pulls and a clock of its own.
+// Everything except Docker Hub and time is real.
 import { createRandom } from '@cistern/single-node/random';
 import { isCacheError } from '@cistern/errors';
 import { createZipf, fraction, happens, shuffled } from '../chance.ts';
@@ -16,12 +16,15 @@ export interface BudgetSimulation {
   readonly ttlMs: number;
 }
 
-/** What clients got: confirmed within the time to live or just now, stale, or a refusal for want of budget. */
+/**
+ * Results for clients. Fresh: confirmed within the time to live or just now. Stale: served unconfirmed. Refused: no
+ * budget left.
+ */
 interface Served {
   fresh: number;
   stale: number;
   refusedCold: number;
-  /** Of what had been served before: never. */
+  /** Refusals of content that had been served before. They must never happen. */
   refusedCached: number;
   failed: number;
 }
@@ -38,7 +41,7 @@ export interface BudgetResult {
   readonly manifestHeads: number;
   readonly upstreamRefusals: number;
   readonly digestsSeen: number;
-  /** One for each quarter of an hour. */
+  /** One sample for each quarter of an hour. */
   readonly samples: readonly BudgetSample[];
 }
 
@@ -65,7 +68,7 @@ export async function simulateBudget(options: BudgetSimulation): Promise<BudgetR
 
   const build = (image: Image): void => hub.setTag(image.repository, image.tag, `build ${(builds += 1)}`);
 
-  /** As containerd does: where the tag is, then the manifest by its digest. */
+  /** Pulls as containerd does: a HEAD of the tag, then the manifest by digest. */
   async function pull(image: Image): Promise<keyof Served> {
     const { repository, reference } = image;
     const key = { upstream: 'docker.io', repository };
@@ -115,7 +118,7 @@ function none(): Served {
   return { fresh: 0, stale: 0, refusedCold: 0, refusedCached: 0, failed: 0 };
 }
 
-/** How many of what comes `mean` times in a step come in this one (Poisson; Knuth's way, for small means). */
+/** Draws the number of arrivals in one step, for a mean of `mean` (Poisson, by Knuth's method for small means). */
 function arrivals(mean: number, draw: () => number): number {
   const limit = Math.exp(-mean);
   let count = 0;

@@ -1,21 +1,24 @@
-// What a cache has to have, in the order in which it is wanted: the same for every policy of eviction.
+// The objects that a cache must serve, in the order of requests. They are the same for every eviction policy.
 import type { ObjectId } from './catalogue.ts';
 
 export interface CacheEvents {
   readonly objects: readonly ObjectId[];
-  /** Of each: whether a client asks for it, or prewarming brings it. */
+  /** Whether a client requests the object, for each event. Otherwise prewarming fetches it. */
   readonly byClient: readonly boolean[];
   readonly pulls: readonly ServedPull[];
-  /** Upstream was asked so often where tags are. */
+  /** Number of HEAD requests for tags to the upstream. */
   readonly heads: number;
 }
 
-/** Its objects are those from `first` on, up to `end`. */
+/** A pull. Its objects are those from `first` up to, but not including, `end`. */
 export interface ServedPull {
   readonly first: number;
   readonly end: number;
-  /** As `Pull` has it. */
+  /** The same as in `Pull`. */
   readonly rank: number;
-  /** The first of an image that a tag has moved to, of which no client had everything before: without prewarming a miss. */
+  /**
+   * The first pull of an image that a tag has moved to, if no client had pulled all its objects before. Without
+   * prewarming it is a miss.
+   */
   readonly isFirstOfMoved: boolean;
 }

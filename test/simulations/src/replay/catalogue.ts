@@ -1,21 +1,21 @@
-// The images of the replay: repositories with tags that move, on base images that move too, of layers that are shared
-// where images share them. Sizes and numbers of layers are about those of Docker Hub's images (Zhao et al., "Large-scale
-// analysis of the Docker Hub dataset", CLUSTER 2019): half of all layers below 4 MB, nine of ten below 63 MB.
+// The images of the replay: repositories with tags that move, on base images that also move, with shared layers. Sizes
+// and numbers of layers resemble those of Docker Hub's images (Zhao et al., "Large-scale analysis of the Docker Hub
+// dataset", CLUSTER 2019). Half of all layers are below 4 MB, and nine of ten below 63 MB.
 import type { Random } from '@cistern/single-node/random';
 import { parseRepositoryName, parseTag, type RepositoryName, type Tag } from '@cistern/oci';
 import { createZipf, fraction, happens, indexAbove, logNormal } from '../chance.ts';
 
-/** A manifest, config or layer: its place in `sizes`. */
+/** A manifest, config or layer, as its index in `sizes`. */
 export type ObjectId = number;
 
 interface PlatformImage {
   readonly platform: string;
   readonly manifest: ObjectId;
-  /** The config first. */
+  /** The config comes first. */
   readonly blobs: readonly ObjectId[];
 }
 
-/** What a tag names from a time on. */
+/** The image that a tag names from a time on. */
 export interface TagVersion {
   readonly fromMs: number;
   readonly index: ObjectId;
@@ -25,12 +25,12 @@ export interface TagVersion {
 export interface CatalogueTag {
   readonly repository: RepositoryName;
   readonly tag: Tag;
-  /** Ascending; the first is from 0 on. */
+  /** In ascending order. The first version starts at 0. */
   readonly versions: readonly TagVersion[];
 }
 
 export interface Catalogue {
-  /** Bytes, by object. */
+  /** Sizes in bytes, by object. */
   readonly sizes: readonly number[];
   readonly tags: readonly CatalogueTag[];
 }
@@ -46,7 +46,7 @@ const dayMs = 24 * hourMs;
 const mebibyte = 1024 * 1024;
 const layerBytes = { median: 4 * mebibyte, deviation: 2.15, most: 4096 * mebibyte };
 
-/** The tags of each repository: of five, two move daily, two weekly and one stays. */
+/** The tags of each repository: two of the five move daily, two weekly, and one stays. */
 const kinds = [
   { tag: 'latest', staysMs: dayMs },
   { tag: 'nightly', staysMs: dayMs },
@@ -56,14 +56,14 @@ const kinds = [
 ] as const;
 const basesCount = 60;
 const baseStaysMs = 10 * dayMs;
-/** What the repository is built for, with the share of repositories that are. */
+/** The platforms of repositories, with the share of repositories that are built for each. */
 const platforms = [
   { platform: 'linux/amd64', share: 1 },
   { platform: 'linux/arm64', share: 0.6 },
   { platform: 'linux/arm/v7', share: 0.2 },
 ];
 
-/** The layers of one image or base for each of its platforms, from the lowest up. */
+/** The layers of one image or base for each of its platforms, from the lowest to the highest. */
 type Stacks = ReadonlyMap<string, readonly ObjectId[]>;
 
 interface Base {
@@ -97,7 +97,9 @@ export function createCatalogue({ tags: count, days, random }: CatalogueOptions)
     return { fromMs, index: add(300 + 350 * images.length), images };
   }
 
-  /** What is built again is mostly what changes most, and what lies above it. */
+  /**
+   * Mostly the upper layers are rebuilt, because they change most. A rebuilt layer also replaces all layers above it.
+   */
   function rebuilt(own: Stacks): Stacks {
     const depth = [...own.values()][0]!.length;
     let kept = depth - 1;
@@ -128,7 +130,10 @@ export function createCatalogue({ tags: count, days, random }: CatalogueOptions)
   return { sizes, tags: repositories.flat().slice(0, count) };
 }
 
-/** When something is as it is, from 0 on: it changes about every `staysMs`, at any hour that a build may run. */
+/**
+ * Returns the start times of all versions, beginning with 0. A version lasts about `staysMs`, and a build may run at
+ * any hour.
+ */
 function changes(staysMs: number, endMs: number, random: Random): number[] {
   const fromMs = [0];
   for (let atMs = 0; atMs < endMs; atMs += dayMs)

@@ -1,4 +1,4 @@
-// The replay in figures.
+// Describes the results of the replay as a table.
 import type { Share } from './replay-events.ts';
 import { policyNames, type ReplayResult, type ReplayRow, type ReplaySimulation } from './simulate-replay.ts';
 
@@ -9,14 +9,16 @@ export function describeReplay({ tags, pulls, days, prewarm }: ReplaySimulation,
   const { footprint, objects, requests, heads, rows } = result;
   return [
     `${pulls} pulls of ${tags} tags in ${days} days: ${requests} requests for ${objects} objects of ${gigabytes(footprint)}.`,
-    `Prewarming: the first ${prewarm.topTags} tags every ${prewarm.everyMs / 1000} s, at ${prewarm.bytesPerSecond / 1e6} MB/s at most; ${heads.prewarmed} HEADs instead of ${heads.plain}.`,
-    "hits, bytes: of clients' requests. pulls: had everything. moved: of first pulls of what a tag has moved to; popular: a tenth of the tags.",
+    `Prewarming: the most popular ${prewarm.topTags} tags every ${prewarm.everyMs / 1000} s, at ${prewarm.bytesPerSecond / 1e6} MB/s at most; ${heads.prewarmed} HEADs instead of ${heads.plain}.`,
+    "hits, bytes: share of clients' requests. pulls: share with all objects cached. moved: share of first pulls after a move. popular: a tenth of the tags.",
     ...rows.map(describeRow),
     '',
   ].join('\n\n');
 }
 
-/** No policy beats the bound, and prewarming makes nine of ten misses on popular tags that moved hits, where there is room. */
+/**
+ * No policy exceeds the bound. With enough space, prewarming turns nine of ten misses on moved popular tags into hits.
+ */
 export function isAsPromised({ rows }: ReplayResult): boolean {
   const all = rows.flatMap(({ policies, bound }) =>
     Object.values(policies).map((replayed) => ({ ...replayed, bound })),
@@ -33,7 +35,7 @@ export function ratio({ of, got }: Share): number {
 }
 
 function describeRow({ prewarmed, capacityShare, capacity, policies, bound }: ReplayRow): string {
-  const title = `Room for ${percent(capacityShare)} (${gigabytes(capacity)}), ${prewarmed ? 'prewarmed' : 'not prewarmed'}`;
+  const title = `Space for ${percent(capacityShare)} (${gigabytes(capacity)}), ${prewarmed ? 'prewarmed' : 'not prewarmed'}`;
   const lines = policyNames.map((name) => {
     const { requests, bytes, pulls, moved, movedPopular, upstreamBytes, prewarmedBytes } = policies[name];
     const shares = [requests, bytes, pulls, moved, movedPopular].map((share) => percent(ratio(share)));

@@ -1,4 +1,4 @@
-// Replays pulls before a cache, prints what became of them and draws it. Ends with 1 if a promise is broken.
+// Replays pulls against a cache, prints the results and draws them. Exits with 1 if a promise is broken.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { describeReplay, isAsPromised } from './describe-replay.ts';

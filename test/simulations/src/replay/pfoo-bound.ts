@@ -1,10 +1,11 @@
-// What no policy can exceed: PFOO-L of Berger, Beckmann and Harchol-Balter, "Practical bounds on optimal caching with variable
-// object sizes" (SIGMETRICS 2018). A hit keeps an object from one event of it to the next, which takes its bytes for that
-// time; all hits together cannot take more than the whole cache for the whole time. The cheapest hits fill that.
+// The upper bound for every policy: PFOO-L of Berger, Beckmann and Harchol-Balter, "Practical bounds on optimal caching
+// with variable object sizes" (SIGMETRICS 2018). A hit keeps an object from one event to the next, so it occupies its
+// bytes for that time. All hits together cannot occupy more than the whole cache for the whole time. The bound takes
+// the cheapest hits that fill it.
 import type { CacheEvents } from './cache-events.ts';
 
 export interface Bound {
-  /** Of clients' requests, at most. */
+  /** The most hits among clients' requests. */
   readonly hits: number;
   readonly hitBytes: number;
 }
@@ -15,7 +16,7 @@ export function createPfooBound(
   sizes: readonly number[],
 ): (capacity: number) => Bound {
   const costs = new Float64Array(objects.length);
-  /** Of the hits that span so many events: a byte of one costs as much as a byte of another. */
+  /** Bytes of the hits that span a given number of events. Within one span all bytes cost the same. */
   const bytesBySpan = new Float64Array(objects.length);
   const last = new Map<number, number>();
   let intervals = 0;
@@ -35,7 +36,7 @@ export function createPfooBound(
   };
 }
 
-/** The one that fits in part counts whole. */
+/** A hit that fits in part counts fully. */
 function countWithin(ascending: Float64Array, space: number): number {
   let left = space;
   let count = 0;

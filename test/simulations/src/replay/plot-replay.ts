@@ -1,4 +1,4 @@
-// The replay as a picture: what each policy makes of a cache's room, below what is possible at all.
+// Draws the replay: the hit ratio of each policy by cache size, with the upper bound.
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { line } from 'd3-shape';
 import { ratio } from './describe-replay.ts';
@@ -25,11 +25,11 @@ const colours: Record<PolicyName | typeof boundName, string> = {
 
 interface Curve {
   readonly name: keyof typeof colours;
-  /** By row. */
+  /** One share per row. */
   readonly shares: readonly number[];
 }
 
-/** An SVG document. */
+/** Returns an SVG document. */
 export function plotReplay({ pulls, tags, days }: ReplaySimulation, { rows }: ReplayResult): string {
   const plain = rows.filter(({ prewarmed }) => !prewarmed);
   const prewarmed = rows.filter((row) => row.prewarmed);
@@ -37,7 +37,7 @@ export function plotReplay({ pulls, tags, days }: ReplaySimulation, { rows }: Re
     ['bytes from the cache', plain, [...curvesOf(plain, 'bytes'), limitOf(plain, 'bytes')]],
     ['requests from the cache', plain, [...curvesOf(plain, 'requests'), limitOf(plain, 'requests')]],
     ['bytes from the cache, prewarmed', prewarmed, [...curvesOf(prewarmed, 'bytes'), limitOf(prewarmed, 'bytes')]],
-    ['popular tags that moved: first pulls that found all', prewarmed, curvesOf(prewarmed, 'movedPopular')],
+    ['popular tags that moved: first pulls with all objects cached', prewarmed, curvesOf(prewarmed, 'movedPopular')],
   ] as const;
   const title = `${pulls} pulls of ${tags} tags in ${days} days`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="700" font-family="sans-serif" font-size="12">
@@ -81,7 +81,7 @@ function panelAt(at: number, name: string, rows: readonly ReplayRow[], curves: r
   });
   return `<g transform="translate(${left} ${top})"><text y="-8">${name}</text>
 ${[...levels, ...marks, ...paths].join('\n')}
-<text x="${panel.width}" y="${panel.height + 32}" text-anchor="end" fill="gray">room, as a share of all bytes asked for</text></g>`;
+<text x="${panel.width}" y="${panel.height + 32}" text-anchor="end" fill="gray">cache size, as a share of all requested bytes</text></g>`;
 }
 
 function legend(top: number): string {

@@ -1,11 +1,11 @@
-// Prewarming as workers do it: again and again the most popular tags are confirmed, and of one that has moved the images for
-// the platforms that are pulled are fetched, one after another, no faster than the limit.
+// Prewarms as workers do. It confirms the most popular tags periodically. If a tag has moved, it fetches the images for
+// the pulled platforms, one after another, within the rate limit.
 import type { PopularityIndex } from '@cistern/index';
 import type { CatalogueTag, ObjectId } from './catalogue.ts';
 import type { TagRecords } from './tag-records.ts';
 
 export interface PrewarmSettings {
-  /** So many of the most popular tags. */
+  /** The number of most popular tags to prewarm. */
   readonly topTags: number;
   readonly everyMs: number;
   readonly bytesPerSecond: number;
@@ -16,16 +16,16 @@ export interface PrewarmerOptions extends PrewarmSettings {
   readonly records: TagRecords;
   readonly tagOf: (repository: string, tag: string) => CatalogueTag;
   readonly sizes: readonly number[];
-  /** Has been fetched before, by whomever. */
+  /** Whether the object has been fetched before, by prewarming or for a client. */
   readonly isKnown: (object: ObjectId) => boolean;
   readonly onFetched: (object: ObjectId) => void;
   readonly setClock: (nowMs: number) => void;
 }
 
 export interface Prewarmer {
-  /** Does what is to be done until then. */
+  /** Does all work that is due until `nowMs`. */
   runUntil(nowMs: number): Promise<void>;
-  /** A client's pull has found out that the tag has moved. */
+  /** Called when a client's pull has found that the tag has moved. */
   fetch(tag: CatalogueTag, nowMs: number): Promise<void>;
 }
 

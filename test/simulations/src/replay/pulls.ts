@@ -1,5 +1,5 @@
-// Who pulls what and when: a fleet that is busy by day and on weekdays, few tags often and many seldom (Zipf), and tags
-// that become popular and are forgotten.
+// The pulls of a fleet that is busy by day and on weekdays. Few tags are pulled often and many rarely (Zipf). Tags
+// become popular and are forgotten.
 import type { Random } from '@cistern/single-node/random';
 import { createZipf, fraction, indexAbove, shuffled } from '../chance.ts';
 import type { CatalogueTag } from './catalogue.ts';
@@ -7,9 +7,9 @@ import type { CatalogueTag } from './catalogue.ts';
 export interface Pull {
   readonly atMs: number;
   readonly tag: CatalogueTag;
-  /** How popular the tag is at this time; 0: the most. */
+  /** The popularity of the tag at this time, as a rank. 0 is the most popular. */
   readonly rank: number;
-  /** One that the tag's images are for. */
+  /** A platform for which the tag has an image. */
   readonly platform: string;
 }
 
@@ -22,13 +22,13 @@ export interface PullsOptions {
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
-/** Of the pulls of an image that is built for it. */
+/** The share of arm64 pulls of an image that is built for arm64. */
 const armShare = 0.2;
-/** Tags that change places with others each day. */
+/** The share of tags that change ranks with others each day. */
 const driftShare = 0.02;
 const weekendLoad = 0.3;
 
-/** In the order of their times. */
+/** Returns the pulls in order of time. */
 export function createPulls({ tags, pulls, days, random }: PullsOptions): readonly Pull[] {
   const loads = Array.from({ length: days * 24 }, (_, hour) => loadOf(hour));
   let sum = 0;
@@ -51,7 +51,7 @@ export function createPulls({ tags, pulls, days, random }: PullsOptions): readon
   });
 }
 
-/** From a quarter at night to the whole in the afternoon; the first two days of each week are its end. */
+/** The load ranges from a quarter at night to 1 in the afternoon. The first two days of each week are the weekend. */
 function loadOf(hour: number): number {
   const daily = 0.625 - 0.375 * Math.cos(((hour - 3) / 24) * 2 * Math.PI);
   return daily * (Math.floor(hour / 24) % 7 < 2 ? weekendLoad : 1);

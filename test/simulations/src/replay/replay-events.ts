@@ -1,4 +1,4 @@
-// A cache of one policy, before which the events pass.
+// Replays the events against a cache with one policy.
 import type { CacheEvents } from './cache-events.ts';
 import type { EvictionPolicy } from './policies/eviction-policy.ts';
 
@@ -8,15 +8,18 @@ export interface Share {
 }
 
 export interface Replayed {
-  /** Requests of clients for single objects, and how many found theirs. */
+  /** Requests of clients for single objects, and how many of them were hits. */
   readonly requests: Share;
   readonly bytes: Share;
-  /** Whole pulls. */
+  /** Whole pulls, and how many of them had only hits. */
   readonly pulls: Share;
-  /** First pulls of what a tag has moved to, which would all be misses; those of popular tags, and all. */
+  /**
+   * First pulls after a tag moved, which would all be misses without prewarming: those of popular tags, and all of
+   * them.
+   */
   readonly movedPopular: Share;
   readonly moved: Share;
-  /** For clients and by prewarming. */
+  /** Bytes fetched for clients and by prewarming. */
   readonly upstreamBytes: number;
   readonly prewarmedBytes: number;
 }
@@ -24,7 +27,7 @@ export interface Replayed {
 export interface ReplayOptions {
   readonly sizes: readonly number[];
   readonly policy: EvictionPolicy;
-  /** Ranks below it are popular. */
+  /** Tags with a rank below this are popular. */
   readonly popularTags: number;
 }
 

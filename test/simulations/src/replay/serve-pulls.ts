@@ -1,5 +1,4 @@
-// A cache before which the pulls pass, as far as what it has to have goes: tags by their records, popularity and
-// prewarming. What of it stays is another matter.
+// Passes the pulls through the cache's tag records, popularity and prewarming. Eviction is not part of it.
 import { createTestIndex } from '@cistern/index/testing';
 import type { CacheEvents, ServedPull } from './cache-events.ts';
 import type { Catalogue, ObjectId } from './catalogue.ts';
@@ -10,7 +9,7 @@ import { createTagRecords, upstream } from './tag-records.ts';
 export interface ServeOptions {
   readonly catalogue: Catalogue;
   readonly pulls: readonly Pull[];
-  /** Absent: nothing is prewarmed. */
+  /** Unset means that nothing is prewarmed. */
   readonly prewarm?: PrewarmSettings | undefined;
 }
 
@@ -69,7 +68,7 @@ export async function servePulls({ catalogue, pulls, prewarm }: ServeOptions): P
   return { objects, byClient, pulls: served, heads: records.heads() };
 }
 
-/** Tells the first pull of each version of a tag for a platform, of those that came after another version. */
+/** Finds the first pull of each tag version on a platform, if another version was pulled before. */
 function createFirstPulls() {
   const served = new Map<unknown, Map<string, number>>();
   return {

@@ -17,7 +17,7 @@ before(async () => {
   result = await simulateReplay(options);
 });
 
-test('no policy exceeds the bound, and what knows the future is near it', () => {
+test('no policy exceeds the bound, and a policy that knows the future is near it', () => {
   for (const { bound, policies, capacityShare } of result.rows) {
     for (const name of policyNames) {
       const { requests, bytes } = policies[name];
@@ -25,11 +25,11 @@ test('no policy exceeds the bound, and what knows the future is near it', () => 
       assert.ok(ratio(bytes) <= bound.bytes, `${name} hits more bytes than is possible`);
     }
     const [lru, best] = [ratio(policies.LRU.bytes), ratio(policies.Belady.bytes)];
-    assert.ok(best >= lru, `${lru} by LRU, ${best} by who knows the future, at ${capacityShare}`);
+    assert.ok(best >= lru, `${lru} by LRU, ${best} by Belady, at ${capacityShare}`);
   }
 });
 
-test('more room never costs LRU a hit, and with all of it everything is fetched once', () => {
+test('more space never costs LRU a hit, and with enough for everything each byte is fetched once', () => {
   const plain = result.rows.filter(({ prewarmed }) => !prewarmed);
   const hits = plain.map(({ policies }) => policies.LRU.requests.got);
   assert.deepEqual(
@@ -42,7 +42,7 @@ test('more room never costs LRU a hit, and with all of it everything is fetched 
   }
 });
 
-test('prewarming turns misses on popular tags that moved into hits, and no other kind of miss does', () => {
+test('prewarming turns misses on popular tags that moved into hits, and without it all of them miss', () => {
   const [plain, prewarmed] = [false, true].map((wanted) => result.rows.findLast((row) => row.prewarmed === wanted)!);
   assert.ok(plain!.policies.LRU.movedPopular.of > 20, 'popular tags moved');
   assert.equal(plain!.policies.LRU.movedPopular.got, 0);
@@ -50,13 +50,13 @@ test('prewarming turns misses on popular tags that moved into hits, and no other
   assert.ok(prewarmed!.policies.LRU.prewarmedBytes > 0);
 });
 
-test('the same seed is the same replay', async () => {
+test('the same seed gives the same replay', async () => {
   const small = { ...options, pulls: 500, capacityShares: [0.2] };
   assert.deepEqual(await simulateReplay(small), await simulateReplay(small));
   assert.notDeepEqual(await simulateReplay(small), await simulateReplay({ ...small, seed: 8 }));
 });
 
-test('it is told in a table and drawn', () => {
+test('the replay is described in a table and drawn', () => {
   assert.equal(typeof isAsPromised(result), 'boolean');
   assert.match(describeReplay(options, result), /^LRU +\d+\.\d %/m);
   const picture = plotReplay(options, result);

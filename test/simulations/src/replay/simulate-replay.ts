@@ -1,5 +1,5 @@
-// Two weeks of pulls before one cache: with and without prewarming, full and fuller, by several policies of eviction, and how
-// far each is from what is possible at all.
+// Simulates two weeks of pulls against one cache, with and without prewarming. It covers several cache sizes and
+// eviction policies, and compares each with the upper bound.
 import { createRandom } from '@cistern/single-node/random';
 import type { CacheEvents } from './cache-events.ts';
 import { createCatalogue } from './catalogue.ts';
@@ -20,7 +20,7 @@ export interface ReplaySimulation {
   readonly tags: number;
   readonly pulls: number;
   readonly days: number;
-  /** Of all bytes that clients ask for, what the cache has room for. */
+  /** Cache sizes, as shares of all bytes that clients request. */
   readonly capacityShares: readonly number[];
   readonly prewarm: PrewarmSettings;
 }
@@ -38,7 +38,7 @@ export interface ReplayRow {
 }
 
 export interface ReplayResult {
-  /** Different bytes that clients asked for. */
+  /** Bytes of all distinct objects that clients requested. */
   readonly footprint: number;
   readonly objects: number;
   readonly requests: number;
@@ -56,7 +56,7 @@ export async function simulateReplay(options: ReplaySimulation): Promise<ReplayR
   const prewarmed = await servePulls({ catalogue, pulls, prewarm });
   const distinct = new Set(plain.objects);
   const footprint = distinct.values().reduce((sum, object) => sum + sizes[object]!, 0);
-  // Whoever is among the first tenth is popular, whatever the cache makes of it.
+  // The tags of the first tenth by rank are popular, independent of their use in the cache.
   const popularTags = count / 10;
 
   function createRows(events: CacheEvents): ReplayRow[] {

@@ -1,19 +1,22 @@
-// What the cache knows of tags, by its own rules of freshness: a client is served what a record names, and asking upstream
-// makes the record right.
+// The cache's records of tags, under its own freshness rules. A client receives the version in the record, and a
+// request to the upstream corrects the record.
 import { loadConfig } from '@cistern/config';
 import { createFreshnessPolicies, freshnessOf } from '@cistern/pull-through';
 import { indexAbove } from '../chance.ts';
 import type { CatalogueTag, TagVersion } from './catalogue.ts';
 
 export interface TagRecords {
-  /** What a client gets now; `moved`: upstream was asked, and names another version than before. */
+  /**
+   * Returns the version that a client receives now. `moved` means that the upstream was queried and names another
+   * version than before.
+   */
   resolve(tag: CatalogueTag, nowMs: number): { readonly version: TagVersion; readonly moved: boolean };
-  /** Asks upstream where the tag is now. True if it has moved. */
+  /** Queries the upstream for the tag. Returns true if the tag has moved. */
   confirm(tag: CatalogueTag, nowMs: number): boolean;
   version(tag: CatalogueTag): TagVersion | undefined;
-  /** When upstream last confirmed it; `undefined`: never. */
+  /** Time of the last confirmation by the upstream. Undefined means never. */
   checkedAtMs(tag: CatalogueTag): number | undefined;
-  /** How often upstream was asked. */
+  /** The number of requests to the upstream. */
   heads(): number;
 }
 

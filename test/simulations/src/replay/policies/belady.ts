@@ -1,5 +1,6 @@
-// Who knows the future: what is pulled again last goes, and what comes later than all that is there is not added. With
-// objects of one size it would be the best there is; with these it is a cache that could be, below the bound.
+// A policy that knows the future. It evicts the object whose next pull is last. It does not add an object whose next
+// pull comes after those of all cached objects. For objects of one size it would be optimal. For objects of different
+// sizes it is a possible cache below the bound.
 import type { CacheEvents } from '../cache-events.ts';
 import { createRanked } from './create-ranked.ts';
 import type { EvictionPolicy, PolicyOptions } from './eviction-policy.ts';
@@ -21,7 +22,10 @@ export function createBelady(options: PolicyOptions & { readonly events: CacheEv
   };
 }
 
-/** Of each event, at which one a client next wants its object; Infinity: at none. */
+/**
+ * Returns, for each event, the index of the next event at which a client requests its object. Infinity means that there
+ * is none.
+ */
 function nextPulls({ objects, byClient }: CacheEvents): Float64Array {
   const next = new Float64Array(objects.length);
   const seen = new Map<number, number>();

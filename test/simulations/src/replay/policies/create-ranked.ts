@@ -1,13 +1,13 @@
-// A cache whose every object has a worth: the least worthy goes.
+// A cache in which every object has a worth. It evicts the object with the least worth.
 import FlatQueue from 'flatqueue';
 import type { ObjectId } from '../catalogue.ts';
 import type { PolicyOptions } from './eviction-policy.ts';
 
 export interface Ranked {
   has(object: ObjectId): boolean;
-  /** Adds it, or changes its worth. */
+  /** Adds the object, or changes its worth. */
   set(object: ObjectId, worth: number): void;
-  /** Makes room for so many bytes by what is worth less than `belowWorth`; false: that is not enough. */
+  /** Frees `bytes` by evicting objects worth less than `belowWorth`. Returns false if that is not enough. */
   free(bytes: number, belowWorth?: number): boolean;
 }
 
@@ -17,7 +17,7 @@ export interface RankedOptions extends PolicyOptions {
 
 export function createRanked({ capacity, sizes, onEvicted = () => {} }: RankedOptions): Ranked {
   const worths = new Map<ObjectId, number>();
-  /** An entry for each worth that an object has had: only that of its worth now counts. */
+  /** Contains one entry for each worth that an object has had. Only the entry with its current worth counts. */
   const queue = new FlatQueue();
   let bytes = 0;
 

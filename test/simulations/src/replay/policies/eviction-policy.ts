@@ -1,17 +1,23 @@
-// What stays in a full cache.
+// The interface of eviction policies: they decide which objects stay in a full cache.
 import type { ObjectId } from '../catalogue.ts';
 
 export interface EvictionPolicy {
   has(object: ObjectId): boolean;
-  /** Whether it is there; then it has been pulled once more. `at`: of the events, which come in their order. */
+  /**
+   * Returns whether the object is cached, and counts the pull if so. `at` is the index of the event. Events come in
+   * order.
+   */
   pull(object: ObjectId, at: number): boolean;
-  /** Adds one that is not there, and evicts others for it; one that is not worth it, or too large, is left out. */
+  /**
+   * Adds an object that is not cached, and evicts others for it. An object that is too large or not worth it is left
+   * out.
+   */
   add(object: ObjectId, at: number): void;
 }
 
 export interface PolicyOptions {
-  /** Bytes. */
+  /** Capacity in bytes. */
   readonly capacity: number;
-  /** Bytes, by object. */
+  /** Sizes in bytes, by object. */
   readonly sizes: readonly number[];
 }

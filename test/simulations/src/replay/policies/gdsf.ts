@@ -1,6 +1,6 @@
-// Greedy-Dual-Size-Frequency (Cherkasova, "Improving WWW proxies performance with Greedy-Dual-Size-Frequency caching policy",
-// 1998): worth is how often an object was pulled by what a miss costs for each of its bytes, on top of what the last victim was
-// worth, so that everything grows old. With a miss that costs its bytes it is LFU with dynamic ageing.
+// Greedy-Dual-Size-Frequency (Cherkasova, "Improving WWW proxies performance with Greedy-Dual-Size-Frequency caching
+// policy", 1998). The worth of an object is its number of pulls times the cost of a miss per byte. The worth of the
+// last victim is added, so that objects age. If a miss costs its bytes, the policy is LFU with dynamic ageing.
 import type { ObjectId } from '../catalogue.ts';
 import { createRanked } from './create-ranked.ts';
 import type { EvictionPolicy, PolicyOptions } from './eviction-policy.ts';

@@ -1,9 +1,9 @@
-// Least recently used: what has not been pulled for longest goes.
+// Least recently used: evicts the object whose last pull is the oldest.
 import type { ObjectId } from '../catalogue.ts';
 import type { EvictionPolicy, PolicyOptions } from './eviction-policy.ts';
 
 export function createLru({ capacity, sizes }: PolicyOptions): EvictionPolicy {
-  /** A set keeps the order in which things were added: the first is the least recent. */
+  /** A set keeps the order of insertion, so the first object is the least recent. */
   const present = new Set<ObjectId>();
   let bytes = 0;
 

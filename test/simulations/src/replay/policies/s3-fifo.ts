@@ -1,5 +1,5 @@
-// S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023), counted in bytes: what is new goes
-// through a small queue, and only what is pulled again there, or soon after, gets into the main one.
+// S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023), counted in bytes. New objects
+// pass through a small queue. Only objects that are pulled again there, or soon afterwards, enter the main queue.
 import type { ObjectId } from '../catalogue.ts';
 import type { EvictionPolicy, PolicyOptions } from './eviction-policy.ts';
 
@@ -59,7 +59,7 @@ export function createS3Fifo({ capacity, sizes }: PolicyOptions): EvictionPolicy
   };
 }
 
-/** First in, first out; knows how many bytes are in it. */
+/** A first-in, first-out queue that knows its size in bytes. */
 function createQueue(sizes: readonly number[]) {
   const objects = new Set<ObjectId>();
   let bytes = 0;

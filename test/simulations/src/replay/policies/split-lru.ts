@@ -1,5 +1,5 @@
-// Least recently used, with a share of the room kept for what is small: manifests and configs, whose misses cost a request of
-// upstream each and hardly a byte.
+// Least recently used, with a share of the capacity reserved for small objects: manifests and configs. Each miss on
+// these costs an upstream request and few bytes.
 import type { EvictionPolicy, PolicyOptions } from './eviction-policy.ts';
 import { createLru } from './lru.ts';
 
