@@ -52,8 +52,8 @@ test('a client that waits is not behind what is fetched early', async () => {
   const moved = addImage('slow', 'slow after');
   const gate = createGate();
   for (const { digest } of moved.layers) upstream.addFault({ digest, method: 'GET' }, { gate });
-  const asked = () => moved.layers.filter(({ digest }) => upstream.count({ method: 'GET', digest }) > 0).length;
-  await until('its layers are being fetched', () => asked() > 0, 120_000);
+  const requested = () => moved.layers.filter(({ digest }) => upstream.count({ method: 'GET', digest }) > 0).length;
+  await until('its layers are being fetched', () => requested() > 0, 120_000);
   const other = addImage('other', 'other');
   await pullByMany(other, 'other', 10);
   assert.ok(
@@ -74,8 +74,8 @@ test('at the reserve of the budget nothing is fetched early, and a client that n
   await pullByMany(addImage('spared', 'spared before'), 'spared', 30);
   upstream.rateLimit.setRemaining(limit / 10);
   // The first answer tells the workers.
-  const teller = addImage('teller', 'teller');
-  await pullImage({ at: frontends[0]!, image: teller, tag: 'teller' });
+  const first = addImage('first', 'first');
+  await pullImage({ at: frontends[0]!, image: first, tag: 'first' });
   const before = await spared();
   const moved = addImage('spared', 'spared after');
   await until('it is left alone', async () => (await spared()) > before, 120_000);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { until } from '@cistern/single-node/until';
 import { startAdminNode, startRedisSentinel } from '@cistern/test-servers';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
-import { pullForEver } from '../src/pull-for-ever.ts';
+import { pullContinuously } from '../src/pull-continuously.ts';
 import { pullImage } from '../src/pull.ts';
 import { startClientLoad } from '../src/start-client-load.ts';
 import { startSteadyLoad } from '../src/start-steady-load.ts';
@@ -48,7 +48,7 @@ test('nothing fails', async (t) => {
   const image = upstream.addImage('library/warm', { tag: 'latest', seed: 'warm' });
   for (const at of cluster.frontends) await pullImage({ at, image, tag: 'latest' });
   await clients.onlyWarm();
-  const warm = pullForEver({ clients: 4, at: [cluster], images: [image], tagOf: () => 'latest' });
+  const warm = pullContinuously({ clients: 4, at: [cluster], images: [image], tagOf: () => 'latest' });
   const [sentinel] = redis.sentinels;
   const isMaster = (port: number) => async () => (await redis.masterPort()) === port;
   await sentinel!.command('SENTINEL', 'FAILOVER', redis.name);

@@ -5,7 +5,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
-import { pullForEver } from '../src/pull-for-ever.ts';
+import { pullContinuously } from '../src/pull-continuously.ts';
 import { pullImage } from '../src/pull.ts';
 import { unexpectedErrors } from '../src/unexpected-errors.ts';
 
@@ -22,7 +22,7 @@ const { upstream, cluster, nodes } = await openClusterRig(
 const { frontends, workers } = cluster;
 
 /** Runs a command where a frontend is. */
-const besideFrontend = (...command: string[]) =>
+const inFrontend = (...command: string[]) =>
   run('nsenter', ['--target', String(frontends[0]?.pid), '--net', '--mount', ...command]);
 
 const allowed = new Set([
@@ -33,7 +33,7 @@ const allowed = new Set([
 ]);
 
 /** Connections, as pairs of ports on the loopback that is all there is, neither of which is a server that may be reached. */
-async function strangeConnections(): Promise<string[]> {
+async function unexpectedConnections(): Promise<string[]> {
   const table = await readFile(`/proc/${frontends[0]?.pid}/net/tcp`, 'utf8');
   const pairs = table
     .split('\n')
@@ -50,16 +50,16 @@ async function strangeConnections(): Promise<string[]> {
 
 test('nothing can be written there, and the upstream cannot be reached', async () => {
   const places = '/ /tmp /var/tmp /dev/shm /run "$PWD"';
-  await besideFrontend('sh', '-c', `for place in ${places}; do touch "$place/x" 2>/dev/null && exit 1; done; exit 0`);
-  const dial = (port: number) => besideFrontend('bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${port}`);
+  await inFrontend('sh', '-c', `for place in ${places}; do touch "$place/x" 2>/dev/null && exit 1; done; exit 0`);
+  const dial = (port: number) => inFrontend('bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${port}`);
   for (const port of allowed) await dial(port);
   await assert.rejects(dial(Number(new URL(upstream.url).port)));
 });
 
 test('cold and warm pulls under load', async () => {
-  const strangers: string[] = [];
+  const unexpected: string[] = [];
   // real-time: open connections are sampled while the pulls run
-  const sampling = setInterval(() => void strangeConnections().then((found) => strangers.push(...found)), 50);
+  const sampling = setInterval(() => void unexpectedConnections().then((found) => unexpected.push(...found)), 50);
   const images = Array.from({ length: 12 }, (_, number) =>
     upstream.addImage('library/app', {
       tag: `v${number}`,
@@ -72,7 +72,7 @@ test('cold and warm pulls under load', async () => {
   );
   const tagOf = (image: (typeof images)[number]) => `v${images.indexOf(image)}`;
   // Each client begins with another image, so that all of them are cold for somebody.
-  const pulling = pullForEver({ clients: 12, at: [cluster, ...frontends], images, tagOf });
+  const pulling = pullContinuously({ clients: 12, at: [cluster, ...frontends], images, tagOf });
   try {
     for (const image of images) await pullImage({ at: frontends[2]!, image, tag: tagOf(image) });
   } finally {
@@ -81,7 +81,7 @@ test('cold and warm pulls under load', async () => {
   }
   assert.ok(pulling.pulled.length >= 12);
   assert.deepEqual([...new Set(pulling.pulled.map(({ status }) => status))], [200]);
-  assert.deepEqual(strangers, []);
+  assert.deepEqual(unexpected, []);
   for (const { digest } of images.flatMap((image) => [image, image.config, ...image.layers]))
     assert.equal(upstream.count({ method: 'GET', digest }), 1);
   assert.deepEqual(unexpectedErrors(nodes), []);

@@ -20,30 +20,30 @@ const [linux, windows] = ['linux', 'windows'].map((os) =>
 );
 const index = upstream.addIndex('library/app', { tag: 'latest', images: [linux!, windows!] });
 
-const ask = (frontend: number, path: string) =>
+const get = (frontend: number, path: string) =>
   sendRequest(`${cluster.frontends[frontend]!.url}/v2/library/app/${path}`);
 
 async function statusesOf({ digest, config, layers }: NonNullable<typeof linux>): Promise<number[]> {
   const paths = [`manifests/${digest}`, ...[config, ...layers].map((blob) => `blobs/${blob.digest}`)];
   const statuses: number[] = [];
-  for (const path of paths) for (const frontend of [0, 1]) statuses.push((await ask(frontend, path)).status);
+  for (const path of paths) for (const frontend of [0, 1]) statuses.push((await get(frontend, path)).status);
   return statuses;
 }
 
 test('an image for windows is refused, one for linux is served with what both share', async () => {
   for (const frontend of [0, 1]) {
-    const { status, body } = await ask(frontend, 'manifests/latest');
+    const { status, body } = await get(frontend, 'manifests/latest');
     assert.deepEqual([status, digestOf(body)], [200, index.digest]);
   }
-  const refused = await ask(0, `manifests/${windows!.digest}`);
+  const refused = await get(0, `manifests/${windows!.digest}`);
   assert.equal(refused.status, 403);
   assert.match(refused.body.toString(), new RegExp(reason));
   assert.equal(upstream.count({ digest: windows!.digest }), 0, 'nothing is fetched for it');
   assert.deepEqual(new Set(await statusesOf(linux!)), new Set([200]));
   const [config, own, both] = [windows!.config, ...windows!.layers].map(({ digest }) => `blobs/${digest}`);
-  assert.equal((await ask(1, both!)).status, 200);
+  assert.equal((await get(1, both!)).status, 200);
   // What no manifest here names has no platform: whoever finds the digest elsewhere gets it.
-  assert.deepEqual([(await ask(1, config!)).status, (await ask(0, own!)).status], [200, 200]);
+  assert.deepEqual([(await get(1, config!)).status, (await get(0, own!)).status], [200, 200]);
   const denied = /rule 1 denies docker\.io\/library\/app of windows\/amd64/;
   await until('the log says why', () => nodes.some(({ log }) => log().some((line) => denied.test(line))));
 });

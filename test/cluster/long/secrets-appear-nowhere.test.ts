@@ -54,13 +54,13 @@ const image = upstream.addImage('library/app', { tag: 'latest' });
 const other = upstream.addImage('library/other', { tag: 'latest' });
 const basic = (password: string) => `Basic ${Buffer.from(`ada:${password}`).toString('base64')}`;
 
-const told: string[] = [];
-async function ask(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<number> {
+const responses: string[] = [];
+async function send(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<number> {
   const answer = await sendRequest(url, { method, headers });
-  told.push(JSON.stringify(answer.headers), answer.body.toString('latin1'));
+  responses.push(JSON.stringify(answer.headers), answer.body.toString('latin1'));
   return answer.status;
 }
-const pull = (path: string, authorization = basic(passwords.user)) => ask(urlOf(path), { authorization });
+const pull = (path: string, authorization = basic(passwords.user)) => send(urlOf(path), { authorization });
 
 async function accessToken(): Promise<string> {
   const scope = encodeURIComponent('repository:library/app:pull');
@@ -82,9 +82,9 @@ test('all that can happen happens', async () => {
   assert.equal(await pull(layer, `Bearer ${token}`), 200);
   assert.equal(await pull(layer, `Bearer ${passwords.bearer}`), 401);
   assert.equal(await pull(layer, basic(passwords.wrong)), 401);
-  assert.equal(await ask(urlOf(layer)), 401);
-  await ask(`${cluster.url}/webhooks/pushes?token=${passwords.webhook}`, {}, 'POST');
-  await ask(`${cluster.url}/webhooks/pushes?token=${passwords.wrong}`, {}, 'POST');
+  assert.equal(await send(urlOf(layer)), 401);
+  await send(`${cluster.url}/webhooks/pushes?token=${passwords.webhook}`, {}, 'POST');
+  await send(`${cluster.url}/webhooks/pushes?token=${passwords.wrong}`, {}, 'POST');
   assert.ok((await pull('library/app/manifests/latest?ns=proxied.example')) >= 500);
   upstream.addFault({ endpoint: 'manifest', times: 3 }, { status: 500 });
   await pull('library/other/manifests/latest');
@@ -110,7 +110,7 @@ test('no secret is anywhere', async () => {
     logs: nodes.flatMap((node) => node.log()).join('\n'),
     audit: await readFile(join(directory, 'audit.log'), 'utf8'),
     metrics: metrics.join('\n'),
-    answers: told.join('\n'),
+    answers: responses.join('\n'),
     objects,
     redis: commands.text(),
   };
@@ -125,8 +125,8 @@ test('no secret is anywhere', async () => {
 });
 
 function formsOf(secret: string): string[] {
-  const basicOfAnybody = ['ada', 'fleet', 'u'].map((name) => Buffer.from(`${name}:${secret}`).toString('base64'));
-  return [secret, encodeURIComponent(secret), Buffer.from(secret).toString('hex'), ...basicOfAnybody];
+  const basicForms = ['ada', 'fleet', 'u'].map((name) => Buffer.from(`${name}:${secret}`).toString('base64'));
+  return [secret, encodeURIComponent(secret), Buffer.from(secret).toString('hex'), ...basicForms];
 }
 
 function around(text: string, form: string): string {

@@ -13,14 +13,14 @@ const { upstream, urlOf } = await openClusterRig({ after }, { cluster: { env } }
 const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 20_000_000, seed: 'a layer' }] });
 
 /** Names of a span and those around it, the first of the trace first. */
-function wayTo(span: CollectedSpan, spans: readonly CollectedSpan[]): string[] {
+function pathTo(span: CollectedSpan, spans: readonly CollectedSpan[]): string[] {
   const around = spans.find(({ spanId, traceId }) => spanId === span.parentSpanId && traceId === span.traceId);
-  return [...(around === undefined ? [] : wayTo(around, spans)), `${span.node}: ${span.name}`];
+  return [...(around === undefined ? [] : pathTo(around, spans)), `${span.node}: ${span.name}`];
 }
 
-const waysOf = () => collector.spans().map((span) => wayTo(span, collector.spans()).join(' > '));
+const paths = () => collector.spans().map((span) => pathTo(span, collector.spans()).join(' > '));
 
-for (const [what, path, job] of [
+for (const [content, path, job] of [
   ['a manifest', 'library/app/manifests/latest', 'run revalidate-tag > worker: job revalidate-tag > worker: upstream '],
   [
     'a blob',
@@ -28,15 +28,15 @@ for (const [what, path, job] of [
     'add fetch-blob > worker: job fetch-blob > worker: upstream body',
   ],
 ] as const)
-  test(`${what}: request, job, call of the upstream`, async () => {
+  test(`the trace of ${content} contains request, job and upstream call`, async () => {
     assert.equal((await sendRequest(urlOf(path))).status, 200);
     const expected = `frontend: request > frontend: ${job}`;
-    await until(expected, () => waysOf().some((way) => way.startsWith(expected)), 60_000);
+    await until(expected, () => paths().some((found) => found.startsWith(expected)), 60_000);
   });
 
 test('what a frontend reads of a worker is a part of the request that reads it', async () => {
   const expected = /^frontend: request > .*worker: send fill$/;
-  await until('the reading of a fill', () => waysOf().some((way) => expected.test(way)), 60_000);
+  await until('the reading of a fill', () => paths().some((found) => expected.test(found)), 60_000);
   assert.ok(collector.spans().some(({ name }) => name.startsWith('index ')));
   assert.ok(collector.spans().some(({ name }) => name.startsWith('store ')));
 });

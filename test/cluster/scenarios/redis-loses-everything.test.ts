@@ -8,7 +8,7 @@ import { createGate } from '@cistern/fake-upstream';
 import { type Digest, digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { openIndex } from '../src/open-index.ts';
-import { pullForEver } from '../src/pull-for-ever.ts';
+import { pullContinuously } from '../src/pull-continuously.ts';
 import { pullImage } from '../src/pull.ts';
 import { unexpectedErrors } from '../src/unexpected-errors.ts';
 
@@ -52,13 +52,18 @@ test('while fifty clients pull warm images and a fill is under way', async () =>
   gate.allow(4 * mebibyte);
   const filling = await beginDownload(urlOf(`library/app/blobs/${cold.digest}`));
   await filling.untilReceived(2 * mebibyte);
-  const pulling = pullForEver({ clients: 50, at: [cluster], images, tagOf: (image) => tags[images.indexOf(image)]! });
+  const pulling = pullContinuously({
+    clients: 50,
+    at: [cluster],
+    images,
+    tagOf: (image) => tags[images.indexOf(image)]!,
+  });
   const pulls = async (count: number) => {
     const wanted = pulling.pulled.length + count;
     await until(`${count} more pulls`, () => pulling.pulled.length >= wanted, 120_000);
   };
   await pulls(50);
-  const asked = upstream.count();
+  const requests = upstream.count();
 
   await cluster.redis.flushAll();
   // Somebody who comes now joins the fill that Redis has no record of, at whatever frontend.
@@ -80,7 +85,7 @@ test('while fifty clients pull warm images and a fill is under way', async () =>
   // Tags may have been confirmed, which costs a HEAD each.
   const since = upstream
     .requests()
-    .slice(asked)
+    .slice(requests)
     .map(({ method, endpoint }) => `${method} ${endpoint}`);
   assert.deepEqual(
     since.filter((request) => request !== 'HEAD manifest'),

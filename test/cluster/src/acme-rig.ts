@@ -62,7 +62,7 @@ export async function openAcmeRig(owner: Owner, options: AcmeRigOptions): Promis
   });
   owner.after(() => cluster.close());
   const ports = cluster.frontends.map(({ port }) => port);
-  turnstile.leadTo(ports);
+  turnstile.forwardTo(ports);
 
   async function served(before = ''): Promise<string> {
     let found: readonly (string | undefined)[] = [];
@@ -90,7 +90,7 @@ export async function openAcmeRig(owner: Owner, options: AcmeRigOptions): Promis
       [`manifests/latest`, image.digest],
       [`blobs/${layer?.digest}`, layer?.digest],
     ] as const;
-    const ask = async (number: number) => {
+    const send = async (number: number) => {
       const [path, digest] = paths[number % paths.length] ?? assert.fail();
       const url = `https://127.0.0.1:${ports[Math.floor(number / 2) % ports.length]}/v2/library/app/${path}`;
       try {
@@ -102,7 +102,7 @@ export async function openAcmeRig(owner: Owner, options: AcmeRigOptions): Promis
       requests += 1;
     };
     const client = async (first: number) => {
-      for (let number = first; !stopped; number += 1) await ask(number);
+      for (let number = first; !stopped; number += 1) await send(number);
     };
     const running = Promise.all([client(0), client(1), client(2)]);
     return {

@@ -9,7 +9,7 @@ import { unexpectedErrors } from './unexpected-errors.ts';
 
 const mebibyte = 1024 * 1024;
 const seed = 300;
-const givenBackWithinMs = 60_000;
+const releasedWithinMs = 60_000;
 /** Connections that health checks keep, or that were there before and have ended since. */
 const spareSockets = 10;
 
@@ -22,7 +22,7 @@ export async function assertNothingLeaks(owner: Owner, requests: number): Promis
   /** Without connections that are kept for the next request. */
   async function settled(): Promise<Held> {
     // The answer to the beginning of an upload must not get lost with the server: that upload is nobody's until the hourly sweep.
-    await until('nothing is in flight', async () => (await heldBy(cluster)).inFlight === 0, givenBackWithinMs);
+    await until('nothing is in flight', async () => (await heldBy(cluster)).inFlight === 0, releasedWithinMs);
     await upstream.refuseConnections();
     await upstream.acceptConnections();
     if (s3.controllable) {
@@ -32,7 +32,7 @@ export async function assertNothingLeaks(owner: Owner, requests: number): Promis
     await until(
       'all nodes are ready',
       async () => (await Promise.all(nodes.map(isReady))).every(Boolean),
-      givenBackWithinMs,
+      releasedWithinMs,
     );
     return heldBy(cluster);
   }
@@ -46,7 +46,7 @@ export async function assertNothingLeaks(owner: Owner, requests: number): Promis
       before = await heldBy(cluster);
       return before.inFlight === 0 && before.keys.every((key) => !isPassing(key));
     },
-    givenBackWithinMs,
+    releasedWithinMs,
   ).catch((error: unknown) => {
     throw new Error(
       `still held: ${before.inFlight} in flight, ${before.keys.filter(isPassing).slice(0, 20).join(', ')}`,
@@ -79,7 +79,7 @@ export async function assertNothingLeaks(owner: Owner, requests: number): Promis
       held = await heldBy(cluster);
       return excess().length === 0;
     },
-    givenBackWithinMs,
+    releasedWithinMs,
   ).catch((error: unknown) => {
     throw new Error(`still held: ${excess().slice(0, 20).join(', ')}`, { cause: error });
   });

@@ -7,7 +7,7 @@ import { until } from '@cistern/single-node/until';
 import { createGate } from '@cistern/fake-upstream';
 import { digestOf } from '@cistern/oci';
 import { openClusterRig } from './open-cluster-rig.ts';
-import { pullForEver } from './pull-for-ever.ts';
+import { pullContinuously } from './pull-continuously.ts';
 import { pullImage, tryPull } from './pull.ts';
 import { unexpectedErrors } from './unexpected-errors.ts';
 
@@ -15,7 +15,7 @@ const mebibyte = 1024 * 1024;
 const repository = 'library/app';
 const recoveredWithinMs = 60_000;
 /** Their digests lie in all parts of a cluster. */
-const blobsUnderWay = 6;
+const blobsInFlight = 6;
 
 export interface FailOver {
   /** The section of the configuration. */
@@ -32,7 +32,7 @@ export async function surviveFailOver(owner: Owner, { redis, failOver }: FailOve
   const tagOf = (image: (typeof images)[number]) => `v${images.indexOf(image) + 1}`;
   for (const image of images) for (const at of cluster.frontends) await pullImage({ at, image, tag: tagOf(image) });
 
-  const gates = Array.from({ length: blobsUnderWay }, createGate);
+  const gates = Array.from({ length: blobsInFlight }, createGate);
   const blobs = gates.map((gate, seed) => {
     gate.allow(2 * mebibyte);
     const { digest } = upstream.addBlob(repository, { size: 8 * mebibyte, seed: `under way ${seed}` });
@@ -44,7 +44,7 @@ export async function surviveFailOver(owner: Owner, { redis, failOver }: FailOve
       beginDownload(urlOf(`${repository}/blobs/${digest}`, cluster.frontends[number % cluster.frontends.length])),
     ),
   );
-  const warm = pullForEver({ clients: 6, at: [...cluster.frontends, cluster], images, tagOf });
+  const warm = pullContinuously({ clients: 6, at: [...cluster.frontends, cluster], images, tagOf });
 
   await failOver();
   for (const gate of gates) gate.release();

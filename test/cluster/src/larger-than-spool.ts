@@ -15,7 +15,7 @@ import { type GeneratingS3, startGeneratingS3 } from './generating-s3/start-gene
 import { openIndex } from './open-index.ts';
 import { type ReadCheckpoint, readCheckpoint } from './read-checkpoint.ts';
 import { readMetric } from './read-metric.ts';
-import { watchRoom } from './watch-room.ts';
+import { watchUsage } from './watch-usage.ts';
 
 const mebibyte = 1024 * 1024;
 const repository = 'library/large';
@@ -55,8 +55,8 @@ export async function runLargerThanSpool(t: TestContext, options: LargerThanSpoo
   const url = `${cluster.frontends[0]!.url}/v2/${repository}`;
   assert.equal((await fetch(`${url}/manifests/large`)).status, 200);
 
-  const room = watchRoom(cluster);
-  t.after(() => room.stop());
+  const usage = watchUsage(cluster);
+  t.after(() => usage.stop());
   const beganAtMs = performance.now();
   const common = { url: `${url}/blobs/${digest}`, size, seed, isRotated: true };
   const plan: HerdPlan = { ...common, clients: 2, special: { [slow]: options.slow } };
@@ -90,7 +90,7 @@ export async function runLargerThanSpool(t: TestContext, options: LargerThanSpoo
   await checkStored(`${url}/blobs/${digest}`, body);
 
   const fetched = await fetchedBytes(fetching, atKill);
-  const figures = await room.stop();
+  const figures = await usage.stop();
   const counts = await s3?.counts();
   const gets = upstream.count({ digest, method: 'GET' });
   const cuts = upstream.count({ digest, method: 'GET', outcome: 'aborted' });

@@ -56,7 +56,7 @@ export function prepareRequests(upstream: FakeUpstream, cluster: Cluster, seed: 
       random.between(1, 500_000),
       random.between(0, 30),
     ];
-    if (how === 0) return askAndVanish(portOf(at), path, leaveAfterMs);
+    if (how === 0) return sendAndDisconnect(portOf(at), path, leaveAfterMs);
     const download = await beginDownload(at.url + path, requestOptions(random));
     if (how === 1) {
       await download.untilReceived(leaveAfterBytes).catch(() => {});
@@ -84,7 +84,7 @@ function requestOptions(random: Random) {
 }
 
 /** Connects, asks twice, and is gone, perhaps before anything was read. */
-function askAndVanish(port: number, path: string, afterMs: number): Promise<void> {
+function sendAndDisconnect(port: number, path: string, afterMs: number): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });
     socket.write(`GET ${path} HTTP/1.1\r\nHost: cache.test\r\n\r\n`.repeat(2));

@@ -7,7 +7,7 @@ import type { Owner } from '@cistern/single-node/open-stage';
 export interface Turnstile {
   readonly port: number;
   /** From now on. Before that connections are refused. */
-  leadTo(ports: readonly number[]): void;
+  forwardTo(ports: readonly number[]): void;
 }
 
 export async function openTurnstile(owner: Owner): Promise<Turnstile> {
@@ -32,7 +32,7 @@ export async function openTurnstile(owner: Owner): Promise<Turnstile> {
     for (const socket of sockets) socket.destroy();
   });
   const { port } = server.address() as AddressInfo;
-  return { port, leadTo: (ports) => void (targets = ports) };
+  return { port, forwardTo: (ports) => void (targets = ports) };
 }
 
 /** How it ends is for the two ends to say. */

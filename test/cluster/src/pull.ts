@@ -35,9 +35,9 @@ export interface PullOptions {
 export async function tryPull({ at, image, tag }: PullOptions): Promise<Pulled> {
   const base = `${at.url}/v2/${image.repository}`;
   let slowestMs = 0;
-  const timed = async (asking: Promise<Answer>) => {
+  const timed = async (pending: Promise<Answer>) => {
     const startedAtMs = performance.now();
-    const answer = await asking;
+    const answer = await pending;
     slowestMs = Math.max(slowestMs, performance.now() - startedAtMs);
     return answer;
   };

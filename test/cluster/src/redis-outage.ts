@@ -12,7 +12,7 @@ import { digestOf } from '@cistern/oci';
 import { commandTimeoutMs, type Redis } from '@cistern/test-servers';
 import { openClusterRig } from './open-cluster-rig.ts';
 import { openIndex } from './open-index.ts';
-import { pullForEver } from './pull-for-ever.ts';
+import { pullContinuously } from './pull-continuously.ts';
 import { pullImage, tryPull } from './pull.ts';
 import { unexpectedErrors } from './unexpected-errors.ts';
 
@@ -63,14 +63,14 @@ async function openOutageRig(owner: Owner): Promise<(t: TestContext, outage: Red
   };
 
   /** The statuses and times of cold requests to each frontend, one after another until stopped. */
-  function askForCold(of: string) {
+  function requestCold(of: string) {
     const answers: { readonly path: string; readonly status: number; readonly ms: number }[] = [];
     let isStopped = false;
     const client = async (at: { readonly url: string }, path: string) => {
       while (!isStopped) {
-        const askedAtMs = performance.now();
+        const sentAtMs = performance.now();
         const { status } = await sendRequest(urlOf(`${repository}/${path}`, at));
-        answers.push({ path, status, ms: performance.now() - askedAtMs });
+        answers.push({ path, status, ms: performance.now() - sentAtMs });
         await delay(100);
       }
     };
@@ -115,8 +115,8 @@ async function openOutageRig(owner: Owner): Promise<(t: TestContext, outage: Red
       assert.equal(answer.status, 200, answer.body.toString());
       assert.equal(digestOf(answer.body), digest);
     }
-    const warm = pullForEver({ clients: 8, at: [...cluster.frontends, cluster], images, tagOf });
-    const cold = askForCold(of);
+    const warm = pullContinuously({ clients: 8, at: [...cluster.frontends, cluster], images, tagOf });
+    const cold = requestCold(of);
     await delay(ms / 2);
     gate.allow(8 * mebibyte);
     for (const download of downloads) await download.untilReceived(10 * mebibyte);

@@ -45,12 +45,12 @@ export async function startHalfway(
   const herd = startHerd(plan);
   owner.after(() => herd.close());
   await gate.blocked();
-  const isThere = (client: number) =>
+  const isHalfway = (client: number) =>
     plan.special?.[client] !== undefined ||
     herd.events.some(
       (event) => event.kind === 'progress' && event.client === client && event.received >= size / 2 - 2 * mebibyte,
     );
-  await herd.until(() => Array.from({ length: clients }, (_, client) => client).every(isThere));
+  await herd.until(() => Array.from({ length: clients }, (_, client) => client).every(isHalfway));
   let filling: ClusterNode | undefined;
   await until('a worker fills', async () => {
     for (const worker of cluster.workers)

@@ -11,7 +11,7 @@ import { digestOf } from '@cistern/oci';
 import type { S3 } from '@cistern/test-servers';
 import { type ClusterRig, openClusterRig } from './open-cluster-rig.ts';
 import { openIndex } from './open-index.ts';
-import { pullForEver } from './pull-for-ever.ts';
+import { pullContinuously } from './pull-continuously.ts';
 import { pullImage, type Pulled, tryPull } from './pull.ts';
 import { unexpectedErrors } from './unexpected-errors.ts';
 import { viewBucket } from './view-bucket.ts';
@@ -73,12 +73,12 @@ export async function openStoreOutageRig(owner: Owner): Promise<StoreOutageRig> 
       `cistern/tags/docker.io/${repository}/_tags/${tag}.json`,
     ]);
     let missing = wanted;
-    const look = async () => {
+    const check = async () => {
       const keys = await bucket.keys();
       missing = wanted.filter((end) => !keys.some((key) => key.endsWith(end)));
       return missing.length === 0;
     };
-    await until('all is committed', look, recoveredWithinMs).catch((error: unknown) => {
+    await until('all content is committed', check, recoveredWithinMs).catch((error: unknown) => {
       throw new Error(`not in the bucket: ${missing.slice(0, 5).join(', ')}`, { cause: error });
     });
     const stored = (await bucket.keys()).filter((key) => key.endsWith('/data')).length;
@@ -119,7 +119,7 @@ export async function openStoreOutageRig(owner: Owner): Promise<StoreOutageRig> 
 
     await begin(cluster.s3);
     const untilMs = performance.now() + ms;
-    const warm = pullForEver({
+    const warm = pullContinuously({
       clients: 6,
       at: [...cluster.frontends, cluster],
       images: warmImages,

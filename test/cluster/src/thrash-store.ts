@@ -75,11 +75,11 @@ export async function thrashStore(store: ThrashedStore, plan: ThrashPlan): Promi
   const agent = new Agent({ keepAlive: true });
   const until = performance.now() + plan.forMs;
   const fetched = () => blobs.reduce((sum, { digest }) => sum + upstream.bytesSent(digest), 0);
-  const goesOn = () => performance.now() < until || fetched() < 2 * plan.highBytes;
+  const continues = () => performance.now() < until || fetched() < 2 * plan.highBytes;
   const totals = { reads: 0, aborted: 0, bytesRead: 0 };
   const client = async (number: number) => {
     const random = createRandom(plan.seed * 1000 + number);
-    for (let turn = number; goesOn(); turn += 1) {
+    for (let turn = number; continues(); turn += 1) {
       // The first ones are wanted more often.
       const blob = blobs[Math.min(random.between(0, blobs.length - 1), random.between(0, blobs.length - 1))]!;
       const { bytes, left } = await readOne(agent, places[turn % places.length]!.url, blob, random);

@@ -40,8 +40,11 @@ export async function killFillingWorker(
   const sent = sentByUpstream();
   await filling.start();
   for (const frontend of rig.cluster.frontends) {
-    const ask = () => fetch(rig.urlOf(`library/app/blobs/${digest}`, frontend), { method: 'HEAD' });
-    await until(`it is stored, says ${frontend.name}`, async () => (await ask()).headers.get('x-cache') === 'HIT');
+    const head = () => fetch(rig.urlOf(`library/app/blobs/${digest}`, frontend), { method: 'HEAD' });
+    await until(
+      `${frontend.name} reports the blob as stored`,
+      async () => (await head()).headers.get('x-cache') === 'HIT',
+    );
   }
   assert.equal(sentByUpstream(), sent, 'what was fetched has been stored');
   return { longestPauseMs: longestPause(ends, plan), sentByUpstream: sent };

@@ -45,8 +45,8 @@ test('wrong parts are refused and written down', async (t) => {
   const { s3, put, complete } = await open(t);
   const wrong = Buffer.from(parts[1]);
   wrong[700_000]! ^= 1;
-  const signedElse = await put(2, parts[1], createHash('sha256').update('else').digest('hex'));
-  assert.deepEqual([await put(1, parts[1]), await put(2, wrong), signedElse], [400, 400, 400]);
+  const wrongSignature = await put(2, parts[1], createHash('sha256').update('else').digest('hex'));
+  assert.deepEqual([await put(1, parts[1]), await put(2, wrong), wrongSignature], [400, 400, 400]);
   assert.deepEqual([await put(1, parts[0]), await put(2, parts[1].subarray(0, 100))], [200, 200]);
   assert.equal(await complete(), 400);
   assert.equal((await s3.counts()).faults.length, 4);

@@ -18,7 +18,7 @@ export interface Counts {
   readonly faults: string[];
 }
 
-interface Asked {
+interface Call {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly key: string;
@@ -34,23 +34,23 @@ export async function serveGeneratingS3(
 ): Promise<void> {
   const { pathname, searchParams: query } = new URL(request.url ?? '', 'http://host');
   const [, , ...path] = pathname.split('/');
-  const asked = { request, response, key: decodeURIComponent(path.join('/')), query };
+  const call = { request, response, key: decodeURIComponent(path.join('/')), query };
   const id = query.get('uploadId');
-  if (asked.key === '') return answerBucket(held, asked);
+  if (call.key === '') return answerBucket(held, call);
   if (id !== null) {
     const upload = held.uploads.get(id);
-    return upload === undefined ? refuse(asked, 404, 'NoSuchUpload', id) : answerUpload(held, counts, asked, upload);
+    return upload === undefined ? refuse(call, 404, 'NoSuchUpload', id) : answerUpload(held, counts, call, upload);
   }
-  if (query.has('uploads')) return send(response, 200, initiated(held.begin(asked.key).id));
-  if (request.method === 'PUT') return putWhole(held, counts, asked);
+  if (query.has('uploads')) return send(response, 200, initiated(held.begin(call.key).id));
+  if (request.method === 'PUT') return putWhole(held, counts, call);
   if (request.method === 'DELETE') {
-    held.objects.delete(asked.key);
+    held.objects.delete(call.key);
     return void response.writeHead(204).end();
   }
-  return read(held, counts, asked);
+  return read(held, counts, call);
 }
 
-async function answerBucket(held: Objects, { request, response, query }: Asked): Promise<void> {
+async function answerBucket(held: Objects, { request, response, query }: Call): Promise<void> {
   const body = await text(request);
   const prefix = query.get('prefix') ?? '';
   if (request.method === 'PUT' || request.method === 'HEAD') return void response.end();
@@ -63,9 +63,9 @@ async function answerBucket(held: Objects, { request, response, query }: Asked):
   return send(response, 200, listing([...held.objects].filter(([key]) => key.startsWith(prefix))));
 }
 
-async function answerUpload(held: Objects, counts: Counts, asked: Asked, upload: Upload): Promise<void> {
-  const { request, response, query } = asked;
-  if (request.method === 'PUT') return putPart(held, counts, asked, upload);
+async function answerUpload(held: Objects, counts: Counts, call: Call, upload: Upload): Promise<void> {
+  const { request, response, query } = call;
+  if (request.method === 'PUT') return putPart(held, counts, call, upload);
   await buffer(request);
   if (request.method === 'GET')
     return send(response, 200, listedParts(upload, Number(query.get('part-number-marker') ?? 0)));
@@ -74,15 +74,15 @@ async function answerUpload(held: Objects, counts: Counts, asked: Asked, upload:
     return void response.writeHead(204).end();
   }
   const fault = held.complete(upload);
-  return fault === undefined ? send(response, 200, completed) : blame(counts, asked, fault);
+  return fault === undefined ? send(response, 200, completed) : blame(counts, call, fault);
 }
 
-async function putPart(held: Objects, counts: Counts, asked: Asked, upload: Upload): Promise<void> {
-  const { request, response, query } = asked;
+async function putPart(held: Objects, counts: Counts, call: Call, upload: Upload): Promise<void> {
+  const { request, response, query } = call;
   const number = Number(query.get('partNumber'));
   const received = held.receivePart(upload, number);
   const { size, fault } = await receive(request, received);
-  if (fault !== undefined) return blame(counts, asked, fault);
+  if (fault !== undefined) return blame(counts, call, fault);
   // A part that overwrites another one gets a new tag.
   const etag = randomUUID();
   upload.parts.set(number, { size, etag });
@@ -91,12 +91,12 @@ async function putPart(held: Objects, counts: Counts, asked: Asked, upload: Uplo
   response.writeHead(200, { etag: `"${etag}"` }).end();
 }
 
-async function putWhole(held: Objects, counts: Counts, asked: Asked): Promise<void> {
-  const { request, response, key } = asked;
+async function putWhole(held: Objects, counts: Counts, call: Call): Promise<void> {
+  const { request, response, key } = call;
   const received = held.receiveWhole(key);
   const chunks: Buffer[] = [];
   const { fault } = await receive(request, received, chunks);
-  if (fault !== undefined) return blame(counts, asked, fault);
+  if (fault !== undefined) return blame(counts, call, fault);
   held.put(key, Buffer.concat(chunks));
   response.writeHead(200, { etag: '"e"' }).end();
 }
@@ -113,15 +113,15 @@ async function receive(request: IncomingMessage, received: ReceivedBody, kept?: 
   return { size, fault: received.end(size, hex) };
 }
 
-async function read(held: Objects, counts: Counts, asked: Asked): Promise<void> {
-  const { request, response, key } = asked;
+async function read(held: Objects, counts: Counts, call: Call): Promise<void> {
+  const { request, response, key } = call;
   const object = held.objects.get(key);
-  if (object === undefined) return refuse(asked, 404, 'NoSuchKey', key);
+  if (object === undefined) return refuse(call, 404, 'NoSuchKey', key);
   const { size, modifiedAt } = object;
   const [found, first = '0', last = ''] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
   const start = Number(first);
   const endExclusive = last === '' ? size : Math.min(size, Number(last) + 1);
-  if (found !== undefined && start >= size) return refuse(asked, 416, 'InvalidRange', key);
+  if (found !== undefined && start >= size) return refuse(call, 416, 'InvalidRange', key);
   response.writeHead(found === undefined ? 200 : 206, {
     'content-length': endExclusive - start,
     'last-modified': modifiedAt.toUTCString(),
@@ -144,14 +144,14 @@ function send(response: ServerResponse, status: number, body: string): void {
     .end(body);
 }
 
-function refuse({ request, response }: Asked, status: number, code: string, message: string): void {
+function refuse({ request, response }: Call, status: number, code: string, message: string): void {
   // An answer to HEAD has no body.
   if (request.method === 'HEAD') return void response.writeHead(status).end();
   request.resume();
   send(response, status, error(code, message));
 }
 
-function blame(counts: Counts, asked: Asked, fault: string): void {
-  counts.faults.push(`${asked.request.method} ${asked.request.url}: ${fault}`);
-  refuse(asked, 400, 'BadDigest', fault);
+function blame(counts: Counts, call: Call, fault: string): void {
+  counts.faults.push(`${call.request.method} ${call.request.url}: ${fault}`);
+  refuse(call, 400, 'BadDigest', fault);
 }

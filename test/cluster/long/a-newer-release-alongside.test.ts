@@ -67,9 +67,9 @@ test('its jobs wait for its workers, and hold up nobody', async (t) => {
 });
 
 test('the fill of a worker that speaks another protocol is waited for, and its worker is asked for nothing', async (t) => {
-  const asked: string[] = [];
+  const requests: string[] = [];
   const worker = createServer((request, response) => {
-    asked.push(request.url ?? '');
+    requests.push(request.url ?? '');
     response.writeHead(404).end();
   }).listen(0, '127.0.0.1');
   await once(worker, 'listening');
@@ -90,7 +90,7 @@ test('the fill of a worker that speaks another protocol is waited for, and its w
   assert.equal(await index.fills.running(digest, 'newer', size, { protocol: 3, signature: 'x' }), true);
   // Until its lease has ended.
   for (const at of frontends) await pullBlob(digest, at);
-  assert.deepEqual(asked, []);
+  assert.deepEqual(requests, []);
   assert.equal(upstream.count({ method: 'GET', digest }), 1);
 });
 
@@ -103,10 +103,10 @@ test('its fill is waited for, and goes on here when it is past', async () => {
   await redis.command('PEXPIRE', key, '6000');
   const pulling = Promise.all(frontends.map((at) => pullBlob(digest, at)));
   await until('it is past', async () => {
-    const asked = upstream.count({ method: 'GET', digest });
+    const requests = upstream.count({ method: 'GET', digest });
     const isThere = (await redis.command('HGET', key, 'owner')) === 'newer';
     // It was there when requests were counted.
-    if (isThere) assert.equal(asked, 0);
+    if (isThere) assert.equal(requests, 0);
     // real-time: a lower bound, which a slow machine only exceeds
     else assert.ok(Date.now() - sinceMs > 5000, 'taken away before its time');
     return !isThere;

@@ -21,7 +21,7 @@ export interface Pulling {
   stop(): Promise<void>;
 }
 
-export function pullForEver({ clients, at, images, tagOf, pauseMs = 50 }: PullingOptions): Pulling {
+export function pullContinuously({ clients, at, images, tagOf, pauseMs = 50 }: PullingOptions): Pulling {
   const pulled: (Pulled & { beganAtMs: number })[] = [];
   const stopping = new AbortController();
   const pause = (ms: number) => delay(ms, undefined, { signal: stopping.signal }).catch(() => {});

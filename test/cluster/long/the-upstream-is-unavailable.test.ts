@@ -8,7 +8,7 @@ import { sendRequest } from '@cistern/single-node/send-request';
 import { until } from '@cistern/single-node/until';
 import { createGate } from '@cistern/fake-upstream';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
-import { pullForEver } from '../src/pull-for-ever.ts';
+import { pullContinuously } from '../src/pull-continuously.ts';
 import { pullImage, tryPull } from '../src/pull.ts';
 import { readMetric } from '../src/read-metric.ts';
 import { unexpectedErrors } from '../src/unexpected-errors.ts';
@@ -46,7 +46,7 @@ async function states(): Promise<number[]> {
 
 test('clients that pull cached images get them, and it is used again when it answers', async (t) => {
   for (const image of images) await pullImage({ at: cluster, image, tag: tagOf(image) });
-  const load = pullForEver({ clients, at: [cluster], images, tagOf, pauseMs });
+  const load = pullContinuously({ clients, at: [cluster], images, tagOf, pauseMs });
   t.after(() => load.stop());
   const p99Of = async (): Promise<number> => {
     const from = performance.now();
@@ -60,15 +60,15 @@ test('clients that pull cached images get them, and it is used again when it ans
   const before = await p99Of();
   assert.deepEqual(await states(), [0, 0]);
 
-  const speak = fallSilent();
-  t.after(speak);
+  const respond = fallSilent();
+  t.after(respond);
   await until('every worker leaves it alone', async () => !(await states()).includes(0), changesWithinMs);
   const during = await p99Of();
   t.diagnostic(`p99 ${Math.round(before)} ms before, and ${Math.round(during)} ms while the circuit breaker is open`);
   const stale = await sendRequest(urlOf(`${repository}/manifests/v0`));
   assert.deepEqual([stale.status, stale.headers['x-cache']], [200, 'STALE']);
 
-  speak();
+  respond();
   await until(
     'every worker uses it again',
     async () => (await states()).every((state) => state === 0),
@@ -96,7 +96,7 @@ function slowest(pulled: readonly { readonly slowestMs: number }[]): number {
 test('every node ends and starts without it, and what is cached is served all the while', async (t) => {
   const cold = upstream.addImage(repository, { tag: 'cold', seed: 'cold' });
   t.after(fallSilent());
-  const load = pullForEver({ clients: 10, at: [cluster], images, tagOf, pauseMs: 200 });
+  const load = pullContinuously({ clients: 10, at: [cluster], images, tagOf, pauseMs: 200 });
   t.after(() => load.stop());
   for (const node of nodes) {
     assert.deepEqual(await node.stop(), { code: 0, signal: null }, node.name);
@@ -110,10 +110,10 @@ test('every node ends and starts without it, and what is cached is served all th
       changesWithinMs,
     );
   }
-  const askedAtMs = performance.now();
+  const sentAtMs = performance.now();
   const { status } = await tryPull({ at: cluster, image: cold, tag: 'cold' });
   assert.match(String(status), /^50[34]$/);
-  t.diagnostic(`what is not cached was refused after ${Math.round(performance.now() - askedAtMs)} ms`);
+  t.diagnostic(`the pull of an image that is not cached failed after ${Math.round(performance.now() - sentAtMs)} ms`);
   await load.stop();
   assert.deepEqual([...new Set(load.pulled.map((pulled) => pulled.status))], [200]);
 });

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, ClusterNode } from '@cistern/test-servers';
 import { readMetric } from './read-metric.ts';
 
-interface RoomFigures {
+interface UsageFigures {
   /** Bytes of the files of the fullest spool. */
   readonly spoolFileBytes: number;
   /** Bytes that the fullest spool had reserved by its own metric. */
@@ -16,14 +16,14 @@ interface RoomFigures {
   readonly residentBytes: Readonly<Record<string, number>>;
 }
 
-export interface RoomWatch {
+export interface UsageWatch {
   /** Samples once more and ends. */
-  stop(): Promise<RoomFigures>;
+  stop(): Promise<UsageFigures>;
 }
 
 const everyMs = 100;
 
-export function watchRoom({ configFile, frontends, workers }: Cluster): RoomWatch {
+export function watchUsage({ configFile, frontends, workers }: Cluster): UsageWatch {
   const stopping = new AbortController();
   const most = { spoolFileBytes: 0, spoolMetricBytes: 0 };
   const residentBytes: Record<string, number> = {};

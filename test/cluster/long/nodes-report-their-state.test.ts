@@ -15,7 +15,7 @@ import { recordCommands } from '../src/record-commands.ts';
 const mebibyte = 1024 * 1024;
 const size = 32 * mebibyte;
 
-interface Told {
+interface AdminResponse {
   readonly nodes: readonly { readonly name: string; readonly role: string }[];
   readonly fills: readonly {
     readonly digest: string;
@@ -41,12 +41,12 @@ test('nodes and fills are seen as long as they are there', async (t) => {
   };
   const token = Buffer.from(hkdfSync('sha256', config.secret, '', 'cistern admin v1', 32)).toString('base64url');
   const headers = { authorization: `Bearer ${token}` };
-  const get = async (path: string, status = 200): Promise<Told> => {
+  const get = async (path: string, status = 200): Promise<AdminResponse> => {
     const answer = await fetch(`${admin.url}${path}`, { headers });
     const text = await answer.text();
     for (const secret of [config.secret, token, cluster.s3.secretKey]) assert.ok(!text.includes(secret), path);
     assert.equal(answer.status, status, text);
-    return JSON.parse(text) as Told;
+    return JSON.parse(text) as AdminResponse;
   };
   const seen = async () => (await get('/v1/nodes')).nodes.map(({ name, role }) => `${role}${endOf(name)}`);
 
@@ -68,13 +68,13 @@ test('nodes and fills are seen as long as they are there', async (t) => {
   });
   const events = await fetch(`${admin.url}/v1/events`, { headers });
   const reader = events.body?.pipeThrough(new TextDecoderStream()).getReader() ?? assert.fail();
-  let heard = '';
-  const untilHeard = async (words: string) => {
-    while (!heard.includes(words)) heard += (await reader.read()).value ?? assert.fail(`ended without ${words}`);
+  let received = '';
+  const untilReceived = async (words: string) => {
+    while (!received.includes(words)) received += (await reader.read()).value ?? assert.fail(`ended without ${words}`);
   };
-  await untilHeard(`"bytes":${size / 4}`);
+  await untilReceived(`"bytes":${size / 4}`);
   gate.allow(size / 4);
-  await untilHeard(`"bytes":${size / 2}`);
+  await untilReceived(`"bytes":${size / 2}`);
   await reader.cancel();
   const filling = await fill();
   const worker =

@@ -6,12 +6,12 @@ import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { readSchedules } from '../src/read-schedules.ts';
 
 const { cluster } = await openClusterRig({ after });
-const areThere = async () => (await readSchedules(cluster)).length > 0;
+const exist = async () => (await readSchedules(cluster)).length > 0;
 
 test('the schedules are what they were', async () => {
-  await until('the schedules are there', areThere, 30_000);
+  await until('the schedules exist', exist, 30_000);
   const before = await readSchedules(cluster);
   await cluster.redis.flushAll();
-  await until('the schedules are there again', areThere, 90_000);
+  await until('the schedules exist again', exist, 90_000);
   assert.deepEqual(await readSchedules(cluster), before);
 });
