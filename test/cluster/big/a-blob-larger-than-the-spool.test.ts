@@ -1,5 +1,5 @@
-// 100 GB through 1 GiB of spool. Upstream and the store generate the bytes, so the disk holds nothing but the spool.
-// `npm test -- big --size=8GiB` takes another size.
+// Sends 100 GB through 1 GiB of spool. The upstream and the store generate the bytes, so the disk holds only the spool.
+// `npm test -- big --size=8GiB` uses another size.
 import { test } from 'node:test';
 import { runLargerThanSpool } from '../src/larger-than-spool.ts';
 import { bigSize } from '../src/big-size.ts';
@@ -7,7 +7,7 @@ import { bigSize } from '../src/big-size.ts';
 const mebibyte = 1024 * 1024;
 const gibibyte = 1024 * mebibyte;
 
-test('a blob a hundred times the spool: late and slow readers get right bytes, and a killed worker costs none', async (t) => {
+test('a blob of a hundred times the spool reaches late and slow readers despite a killed worker', async (t) => {
   const size = bigSize(100_000_000_000);
   await runLargerThanSpool(t, {
     size,

@@ -1,4 +1,4 @@
-// A working set of 6 GiB through a store of 2 GiB for minutes, for a machine that does nothing else.
+// Streams a working set of 6 GiB through a store of 2 GiB for minutes. The machine should do nothing else.
 import { test } from 'node:test';
 import { assertKept } from '../src/thrash-store.ts';
 import { thrashSingle } from '../src/thrash-single.ts';

@@ -1,5 +1,5 @@
-// A worker is killed in the middle of a blob that is larger than its part in the spool. The next one goes on from the checkpoint, with
-// the upload of the first.
+// A worker is killed in the middle of a blob that is larger than its part of the spool. The next worker continues from
+// the checkpoint, with the upload of the first worker.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { until } from '@cistern/single-node/until';
@@ -14,7 +14,7 @@ const mebibyte = 1024 * 1024;
 const config = { worker: { spool: { perfill: '48MiB' } } };
 const rig = await openClusterRig({ after }, { cluster: { frontends: 2, workers: 2, config } });
 
-test('the next worker asks upstream for the half that is not stored', async (t) => {
+test('the next worker fetches only the half that is not stored', async (t) => {
   const options = { seed: 1, size: 192 * mebibyte, clients: 4 };
   const { digest, plan, herd, filling, sentByUpstream } = await startHalfway(t, rig, options);
   const index = await openIndex(t, rig.cluster);
@@ -26,8 +26,8 @@ test('the next worker asks upstream for the half that is not stored', async (t) 
   await filling.kill();
   const ends = await herd.ended();
   assertAllRight(ends, plan);
-  // Readers that are behind the checkpoint get their bytes from upstream, on a slow machine more.
-  t.diagnostic(`upstream sent ${sentBefore} times the blob before, and ${sentByUpstream()} in all`);
+  // Readers behind the checkpoint get their bytes from the upstream. On a slow machine these are more.
+  t.diagnostic(`the upstream sent ${sentBefore} times the blob before, and ${sentByUpstream()} times in total`);
   const gets = rig.upstream.requests({ digest, method: 'GET' });
   assert.equal(gets.filter(({ range }) => range === undefined).length, 1);
   assert.ok(gets.some(({ range }) => range?.startsWith(`bytes=${options.size / 2}-`)));

@@ -1,4 +1,5 @@
-// Nodes of a newer release at the same Redis: their records, jobs and workers neither break this release nor are broken by it.
+// Nodes of a newer release use the same Redis. Their records, jobs and workers do not break this release, and this
+// release does not break them.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -25,7 +26,7 @@ async function pullBlob(digest: string, at: { readonly url: string }): Promise<v
   assert.equal(digestOf(body), digest);
 }
 
-test('its records are left as they are, and what they are of is served', async () => {
+test('records of a newer release stay unchanged, and their content is served', async () => {
   const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 2_000_000, seed: 'layer' }] });
   await pullImage({ at: frontends[0]!, image, tag: 'latest' });
   for (const { digest } of [image.config, ...image.layers])
@@ -42,7 +43,7 @@ test('its records are left as they are, and what they are of is served', async (
   assert.equal(upstream.count({ method: 'GET', digest: image.layers[0]!.digest }), 1);
 });
 
-test('its jobs wait for its workers, and hold up nobody', async (t) => {
+test('jobs of a newer release wait for its workers and do not block other jobs', async (t) => {
   const queueName = 'interactive-blob';
   const connection = { host: redis.host, port: redis.port };
   const queue = new Queue(queueName, { prefix: `${keyPrefix}{jobs-${queueName}}`, connection });
@@ -53,12 +54,12 @@ test('its jobs wait for its workers, and hold up nobody', async (t) => {
     await queue.add('fetch-blob', { v: 2, payload }),
     await queue.add('fetch-attestation', { v: 1, payload }),
   ];
-  await until('workers have seen them', async () => {
+  await until('workers have seen the jobs', async () => {
     const states = await Promise.all(jobs.map((job) => job.getState()));
     return states.every((state) => state === 'delayed');
   });
   for (const at of frontends) {
-    const cold = upstream.addBlob('library/app', { size: 100_000, seed: `beside jobs ${at.name}` });
+    const cold = upstream.addBlob('library/app', { size: 100_000, seed: `alongside jobs ${at.name}` });
     await pullBlob(cold.digest, at);
   }
   for (const job of jobs) assert.equal(await queue.getJob(job.id!).then((found) => found?.data.v), job.data.v);
@@ -66,7 +67,7 @@ test('its jobs wait for its workers, and hold up nobody', async (t) => {
   await queue.drain(true);
 });
 
-test('the fill of a worker that speaks another protocol is waited for, and its worker is asked for nothing', async (t) => {
+test('a fill of a worker with another protocol is awaited, and its worker gets no request', async (t) => {
   const requests: string[] = [];
   const worker = createServer((request, response) => {
     requests.push(request.url ?? '');
@@ -88,13 +89,13 @@ test('the fill of a worker that speaks another protocol is waited for, and its w
   const claimed = await index.fills.claim({ ...claim, leaseMs: 6_000 });
   assert.ok(claimed !== undefined && !('unsettledForMs' in claimed));
   assert.equal(await index.fills.running(digest, 'newer', size, { protocol: 3, signature: 'x' }), true);
-  // Until its lease has ended.
+  // Pulls wait until the lease of the fill has ended.
   for (const at of frontends) await pullBlob(digest, at);
   assert.deepEqual(requests, []);
   assert.equal(upstream.count({ method: 'GET', digest }), 1);
 });
 
-test('its fill is waited for, and goes on here when it is past', async () => {
+test('a fill of a newer release is awaited, and is taken over once its lease has expired', async () => {
   const { digest } = upstream.addBlob('library/app', { size: 3_000_000, seed: 'newer fill' });
   const key = fillKey(digest);
   await redis.command('HSET', key, 'v', '2', 'owner', 'newer', 'state', 'running');
@@ -102,13 +103,13 @@ test('its fill is waited for, and goes on here when it is past', async () => {
   const sinceMs = Date.now();
   await redis.command('PEXPIRE', key, '6000');
   const pulling = Promise.all(frontends.map((at) => pullBlob(digest, at)));
-  await until('it is past', async () => {
+  await until('its lease has expired', async () => {
     const requests = upstream.count({ method: 'GET', digest });
     const isThere = (await redis.command('HGET', key, 'owner')) === 'newer';
-    // It was there when requests were counted.
+    // The record existed when requests were counted.
     if (isThere) assert.equal(requests, 0);
     // real-time: a lower bound, which a slow machine only exceeds
-    else assert.ok(Date.now() - sinceMs > 5000, 'taken away before its time');
+    else assert.ok(Date.now() - sinceMs > 5000, 'taken over before its lease expired');
     return !isThere;
   });
   await pulling;

@@ -1,4 +1,4 @@
-// A tag that many pull moves upstream: everything that it names now is in the store before any client asks for it again.
+// A popular tag moves at its upstream. All its new content is in the store before any client requests it.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -32,12 +32,12 @@ async function pullByMany(image: ReturnType<typeof addImage>, tag: string, clien
   );
 }
 
-test('the next fifty clients cause no GET upstream', async () => {
+test('after a prewarm the next fifty clients cause no upstream GET', async () => {
   await pullByMany(addImage('latest', 'before'), 'latest', 10);
   const image = addImage('latest', 'after');
   const digests = [image.digest, image.config.digest, ...image.layers.map(({ digest }) => digest)];
   await until(
-    'all of it is in the store',
+    'all content is in the store',
     async () => (await Promise.all(digests.map((digest) => bucket.has(digest)))).every(Boolean),
     120_000,
   );
@@ -47,7 +47,7 @@ test('the next fifty clients cause no GET upstream', async () => {
   for (const digest of digests) assert.equal(upstream.count({ method: 'GET', digest }), 1);
 });
 
-test('a client that waits is not behind what is fetched early', async () => {
+test('a waiting client does not wait for prewarming', async () => {
   await pullByMany(addImage('slow', 'slow before'), 'slow', 10);
   const moved = addImage('slow', 'slow after');
   const gate = createGate();
@@ -58,9 +58,9 @@ test('a client that waits is not behind what is fetched early', async () => {
   await pullByMany(other, 'other', 10);
   assert.ok(
     moved.layers.some(({ digest, size }) => upstream.bytesSent(digest) < size),
-    'it is still being fetched early',
+    'prewarming is still in progress',
   );
-  // One who wants the very layer that is on its way follows it.
+  // A client that requests a layer in flight follows its fill.
   const layer = moved.layers.find(({ digest }) => upstream.count({ method: 'GET', digest }) > 0);
   const following = fetch(urlOf(`library/app/blobs/${layer!.digest}`));
   gate.release();
@@ -70,16 +70,16 @@ test('a client that waits is not behind what is fetched early', async () => {
 
 const spared = () => readMetric(workers, 'cistern_prewarm_tags_total', { result: 'spared' });
 
-test('at the reserve of the budget nothing is fetched early, and a client that needs it gets it', async () => {
+test('at the reserve of the budget prewarming stops, and clients still get cold images', async () => {
   await pullByMany(addImage('spared', 'spared before'), 'spared', 30);
   upstream.rateLimit.setRemaining(limit / 10);
-  // The first answer tells the workers.
+  // Workers learn the budget from the first response.
   const first = addImage('first', 'first');
   await pullImage({ at: frontends[0]!, image: first, tag: 'first' });
   const before = await spared();
   const moved = addImage('spared', 'spared after');
-  await until('it is left alone', async () => (await spared()) > before, 120_000);
-  // real-time: a worker that still prewarmed would fetch by then; no event says that it does not
+  await until('the tag is spared', async () => (await spared()) > before, 120_000);
+  // real-time: a worker that still prewarmed would fetch within this time; no event reports that it does not
   await delay(2_000);
   assert.equal(upstream.count({ method: 'GET', digest: moved.digest }), 0);
   const cold = addImage('cold', 'cold');

@@ -1,5 +1,5 @@
-// What an operator has done at the admin node holds on every node at once: a refreshed tag names what upstream says, and what is
-// purged is served by nobody, whatever a frontend remembers, until upstream has given it anew.
+// Operations at the admin node take effect on every node immediately. A refreshed tag names the upstream's present
+// image. No node serves purged content, not even from memory, until it is fetched again.
 // real-time: prints how long frontends took; nothing asserts it
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -10,12 +10,12 @@ import { startAdminNode } from '@cistern/test-servers';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { pullImage } from '../src/pull.ts';
 
-/** A second is the promise; a machine that stands still is given more. */
+/** The target is one second. A slow machine has more time. */
 const withinMs = 60_000;
 const repository = 'library/app';
 
 async function openOperated(t: TestContext) {
-  // Tags are believed for so long that nobody asks for them by itself.
+  // Tags are fresh for so long that no node confirms them automatically.
   const env = { 'REGISTRY_UPSTREAMS_DOCKER.IO_TTL': '1h' };
   const rig = await openClusterRig(t, { cluster: { frontends: 3, env } });
   const { cluster } = rig;
@@ -28,13 +28,13 @@ async function openOperated(t: TestContext) {
       assert.equal(code, 0, stderr);
       return stdout;
     },
-    /** Of each frontend. */
+    /** Returns the response of each frontend. */
     answers: (path: string) =>
       Promise.all(cluster.frontends.map(({ url }) => sendRequest(`${url}/v2/${repository}/${path}`))),
   };
 }
 
-test('a refresh moves the tag on all nodes', async (t) => {
+test('a refresh updates the tag on all nodes', async (t) => {
   const { cluster, upstream, run, answers } = await openOperated(t);
   const before = upstream.addImage(repository, { tag: 'latest', seed: 'before' });
   for (const at of cluster.frontends) await pullImage({ at, image: before, tag: 'latest' });
@@ -49,12 +49,16 @@ test('a refresh moves the tag on all nodes', async (t) => {
     after: after.digest,
   });
   const sinceMs = performance.now();
-  await until('every frontend names it', async () => (await named()).every((one) => one === after.digest), withinMs);
-  t.diagnostic(`every frontend named it ${Math.round(performance.now() - sinceMs)} ms after the answer`);
+  await until(
+    'every frontend names the new image',
+    async () => (await named()).every((one) => one === after.digest),
+    withinMs,
+  );
+  t.diagnostic(`every frontend named the new image ${Math.round(performance.now() - sinceMs)} ms after the response`);
   assert.equal(upstream.count({ method: 'GET', digest: after.digest }), 1);
 });
 
-test('what is purged is served by no node, nor after a rebuild, until upstream has given it anew', async (t) => {
+test('purged content is served by no node, even after a rebuild, until it is fetched again', async (t) => {
   const { cluster, upstream, run, answers } = await openOperated(t);
   const image = upstream.addImage(repository, { tag: 'latest', layers: [{ size: 3_000_000, seed: 'a layer' }] });
   for (const at of cluster.frontends) await pullImage({ at, image, tag: 'latest' });
@@ -68,14 +72,14 @@ test('what is purged is served by no node, nor after a rebuild, until upstream h
   const sinceMs = performance.now();
   assert.deepEqual(purged, { tags: 1, manifests: 1, blobs: 2 });
   const isGone = async () => (await statuses()).every((status) => status >= 400);
-  await until('no frontend serves it', isGone, withinMs);
-  t.diagnostic(`no frontend served it ${Math.round(performance.now() - sinceMs)} ms after the answer`);
+  await until('no frontend serves purged content', isGone, withinMs);
+  t.diagnostic(`no frontend served purged content ${Math.round(performance.now() - sinceMs)} ms after the response`);
   await runCistern(['index', 'rebuild', cluster.configFile]);
-  assert.ok(await isGone(), 'a rebuild brought it back');
+  assert.ok(await isGone(), 'the rebuild restored purged content');
 
   await upstream.acceptConnections();
   const isServed = async () => (await statuses()).every((status) => status === 200);
-  await until('it is fetched anew', isServed, 60_000);
+  await until('the image is fetched again', isServed, 60_000);
   for (const at of cluster.frontends) await pullImage({ at, image, tag: 'latest' });
   assert.equal(upstream.count({ method: 'GET', digest: layer.digest, status: 200 }), 2);
 });

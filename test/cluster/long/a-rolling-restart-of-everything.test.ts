@@ -1,5 +1,6 @@
-// Every process of a cluster is restarted, one after the other, behind haproxy, while skopeo, podman and containerd pull and a
-// client of ours checks every byte: no pull fails. Then Redis, by way of Sentinel: no pull of what is cached fails.
+// Restarts every process of a cluster, one after the other, behind haproxy. Meanwhile skopeo, podman and containerd
+// pull, and a test client checks every byte: no pull fails. Then Redis fails over through Sentinel: no pull of cached
+// content fails.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '@cistern/single-node/until';
@@ -13,13 +14,13 @@ import { unexpectedErrors } from '../src/unexpected-errors.ts';
 
 const tookOverWithinMs = 60_000;
 
-test('nothing fails', async (t) => {
+test('no pull fails while every process is restarted', async (t) => {
   const redis = await startRedisSentinel({ sentinels: 3 });
   t.after(() => redis.close());
   const rig = await openClusterRig(t, {
     cluster: {
       config: {
-        // Tags are confirmed every second, so that workers are needed for warm pulls too.
+        // Tags are confirmed every second, so warm pulls need workers too.
         upstreams: { 'docker.io': { ttl: '1s' } },
         redis: { addrs: redis.addresses.map(({ host, port }) => `${host}:${port}`), mastername: redis.name },
       },
@@ -37,7 +38,7 @@ test('nothing fails', async (t) => {
   for (const node of [...nodes, admin]) {
     assert.deepEqual(await node.stop(), { code: 0, signal: null }, node.name);
     await node.start();
-    await until(`haproxy has every frontend back after ${node.name}`, allUp, 120_000);
+    await until(`haproxy uses every frontend again after ${node.name}`, allUp, 120_000);
   }
   const checked = await load.stop();
   assert.deepEqual(checked.failures, []);
@@ -65,7 +66,7 @@ test('nothing fails', async (t) => {
   }
 
   const { pulls, failures } = await clients.stop();
-  t.diagnostic(`${checked.pulls} pulls of ours, and ${JSON.stringify(pulls)}`);
+  t.diagnostic(`${checked.pulls} pulls by the test client, and ${JSON.stringify(pulls)}`);
   assert.deepEqual(failures, []);
   assert.deepEqual(Object.keys(pulls).toSorted(), ['containerd', 'podman', 'skopeo']);
   assert.deepEqual(unexpectedErrors([...nodes, admin]), []);

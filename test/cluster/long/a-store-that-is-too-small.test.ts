@@ -1,4 +1,4 @@
-// The working set is three times what the store may hold. The whole of it is `npm test --
+// The working set is three times the capacity of the store. A larger version is `npm test --
 // test/cluster/big/a-store-that-is-too-small.test.ts`.
 import { test } from 'node:test';
 import { assertKept } from '../src/thrash-store.ts';
@@ -15,13 +15,13 @@ const plan = {
   forMs: 30_000,
 };
 
-test('on a disk', async (t) => {
+test('a working set streams through a store on a disk that is too small', async (t) => {
   const thrashed = await thrashSingle(t, plan);
   t.diagnostic(JSON.stringify(thrashed));
   assertKept(thrashed, plan);
 });
 
-test('in a bucket', async (t) => {
+test('a working set streams through a bucket that is too small', async (t) => {
   const thrashed = await thrashCluster(t, plan);
   t.diagnostic(JSON.stringify(thrashed));
   assertKept(thrashed, plan);

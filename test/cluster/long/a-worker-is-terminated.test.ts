@@ -1,5 +1,5 @@
-// SIGTERM while a herd follows the worker's fill. What fits into the grace ends there, the rest is handed over: nobody
-// notices more than a pause, and upstream is asked for nothing twice.
+// Sends SIGTERM while a herd follows the worker's fill. Fills that fit into the grace period end on this worker, and
+// the rest is handed over. Clients notice at most a pause, and nothing is fetched twice.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { sendRequest } from '@cistern/single-node/send-request';
@@ -10,17 +10,17 @@ import { longestPause } from '../src/longest-pause.ts';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { startHalfway } from '../src/start-halfway.ts';
 
-// What can end has half of it, before the rest is handed over.
+// A fill that can end has half of the drain timeout before the rest is handed over.
 const rig = await openClusterRig({ after }, { cluster: { config: { http: { draintimeout: '30s' } } } });
 const { upstream, nodes, urlOf } = rig;
 
-/** Something that nobody has asked for yet, for a worker that still takes jobs. */
+/** Pulls a blob that no client has requested yet, from a worker that still takes jobs. */
 async function pullSomethingCold(seed: string): Promise<void> {
   const { digest } = upstream.addBlob('library/app', { size: 2_000_000, seed });
   assert.equal(digestOf((await sendRequest(urlOf(`library/app/blobs/${digest}`))).body), digest);
 }
 
-test('a fill that cannot end within the grace is handed over', async (t) => {
+test('a fill that cannot end within the grace period is handed over', async (t) => {
   const { plan, herd, filling, gate, digest, sentByUpstream } = await startHalfway(t, rig, { seed: 1 });
   const stopped = filling.stop();
   await pullSomethingCold('while it is handed over');
@@ -29,12 +29,12 @@ test('a fill that cannot end within the grace is handed over', async (t) => {
   assertAllRight(ends, plan);
   gate.release();
   t.diagnostic(`longest pause ${longestPause(ends, plan)} ms, ${sentByUpstream().toFixed(3)} times the blob`);
-  assert.ok(sentByUpstream() < 1.1, `upstream has sent ${sentByUpstream()} times the blob`);
+  assert.ok(sentByUpstream() < 1.1, `the upstream has sent ${sentByUpstream()} times the blob`);
   assert.equal(upstream.count({ digest, method: 'GET' }), 2);
   await filling.start();
 });
 
-test('a fill that can end within the grace ends where it is', async (t) => {
+test('a fill that can end within the grace period ends on its worker', async (t) => {
   const { plan, herd, filling, gate, digest, sentByUpstream } = await startHalfway(t, rig, { seed: 2 });
   const stopped = filling.stop();
   const pulling = pullSomethingCold('while it ends');
@@ -47,6 +47,6 @@ test('a fill that can end within the grace ends where it is', async (t) => {
   await filling.start();
 });
 
-test('nobody has found anything wrong', () => {
+test('no node has logged an error', () => {
   assert.deepEqual([...loggedAt('error', nodes), ...loggedAt('fatal', nodes)], []);
 });

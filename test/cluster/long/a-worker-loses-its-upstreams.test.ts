@@ -1,5 +1,5 @@
-// One of two workers reaches no upstream: at first its connections are refused, then they are dropped. No pull fails, and
-// the other worker does all of them.
+// One of two workers reaches no upstream. At first its connections are refused, then they are dropped. No pull fails,
+// and the other worker does all jobs.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, test } from 'node:test';
@@ -13,7 +13,7 @@ const run = promisify(execFile);
 const rig = await openClusterRig({ after }, { cluster: { frontends: 2, workers: 1 } });
 const { upstream, cluster } = rig;
 
-test('a worker without a way out hands all of its jobs on', async (t) => {
+test('a worker without a connection to upstreams hands all its jobs to other workers', async (t) => {
   await ensureDebianPackages(['iptables']);
   const lost = await startLostWorker(cluster);
   t.after(lost.close);

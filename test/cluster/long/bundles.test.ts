@@ -1,4 +1,4 @@
-// Bundles between two clusters that run: one pulls, the other reaches no upstream and is filled by a file.
+// Bundles between two running clusters. One pulls, and the other reaches no upstream and is filled by a file.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { pullImage } from '../src/pull.ts';
 const { upstream, cluster } = await openClusterRig({ after }, { cluster: { frontends: 1, workers: 1 } });
 const image = upstream.addImage('library/app', {
   tag: 'latest',
-  // One goes into the bucket in parts.
+  // The first layer is uploaded to the bucket in parts.
   layers: [
     { size: 20_000_000, seed: 1 },
     { size: 100_000, seed: 2 },
@@ -20,7 +20,7 @@ const image = upstream.addImage('library/app', {
 });
 const { redis, s3 } = cluster;
 
-test('a bundle from one fills the other, which serves it at once', async (t) => {
+test('a bundle from one cluster fills another, which serves it immediately', async (t) => {
   const isolated = await startCluster({
     redis,
     s3,
@@ -35,7 +35,7 @@ test('a bundle from one fills the other, which serves it at once', async (t) => 
 
   const exported = await runCistern(['export', 'library/app', '-o', bundle, '--config', cluster.configFile]);
   assert.equal(exported.code, 0, exported.stderr);
-  // The other one knows that it does not have the image.
+  // The other cluster remembers that it does not have the image.
   await assert.rejects(pullImage({ at: isolated, image, tag: 'latest' }));
   const imported = await runCistern(['import', bundle, '--config', isolated.configFile]);
   assert.deepEqual([imported.code, imported.stderr], [0, '']);

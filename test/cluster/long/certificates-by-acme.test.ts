@@ -1,5 +1,5 @@
-// Certificates of a cluster, by every challenge, with pebble's real validation: issued once for all, renewed under load,
-// and served on when the authority is gone.
+// Certificates of a cluster, with every challenge and pebble's real validation. They are issued once for all nodes,
+// renewed under load, and still served when the authority is unavailable.
 import assert from 'node:assert/strict';
 import { after, test, type TestContext } from 'node:test';
 import { until } from '@cistern/single-node/until';
@@ -14,7 +14,7 @@ after(async () => {
   await s3.close();
 });
 
-/** Short enough to see it renewed, with 20 s left, and expire. */
+/** Short enough to observe the renewal, which begins 20 s before the end, and the expiry. */
 const validForSeconds = 60;
 
 async function live(t: TestContext, options: Pick<AcmeRigOptions, 'http' | 'isolateFrontends'>): Promise<AcmeRig> {
@@ -35,12 +35,12 @@ async function live(t: TestContext, options: Pick<AcmeRigOptions, 'http' | 'isol
     await node.stop();
     await node.start();
   }
-  assert.equal(await rig.served(), second, 'a restart needs no authority');
+  assert.equal(await rig.served(), second, 'a restart does not need the authority');
   const stored = await viewBucket(cluster).smallObjects();
   assert.match(stored, /^cistern\/state\/acme\/certificate /m);
   assert.doesNotMatch(stored, /PRIVATE KEY/);
   t.diagnostic(
-    `issued and renewed by one order each, ${requests} requests meanwhile, 0 failed; served on without the authority, after a restart too`,
+    `issued and renewed by one order each, ${requests} requests meanwhile, 0 failed; still served without the authority, also after a restart`,
   );
   return rig;
 }
@@ -49,7 +49,7 @@ const letsencrypt = (directoryurl: string, more: Readonly<Record<string, unknown
   tls: { letsencrypt: { directoryurl, hosts: ['cache.test', 'www.cache.test'], ...more } },
 });
 
-test('tls-alpn-01, with frontends that have no way out; and when the authority is back it is asked again', async (t) => {
+test('tls-alpn-01 works with isolated frontends, and renewal resumes when the authority recovers', async (t) => {
   const rig = await live(t, {
     isolateFrontends: true,
     http: ({ pebble }) => letsencrypt(pebble.directoryUrl, {}),
@@ -59,9 +59,9 @@ test('tls-alpn-01, with frontends that have no way out; and when the authority i
   await rig.served(before);
 });
 
-test('http-01', async (t) => {
+test('http-01 issues and renews a certificate', async (t) => {
   const rig = await live(t, {
-    // Either frontend may be the one that is asked.
+    // The authority may call either frontend.
     http: ({ pebble, httpPort }) => ({
       reuseport: true,
       ...letsencrypt(pebble.directoryUrl, { challenge: 'http-01', httpaddr: `127.0.0.1:${httpPort}` }),
@@ -70,7 +70,7 @@ test('http-01', async (t) => {
   assert.equal(await rig.names(), 'DNS:cache.test, DNS:www.cache.test');
 });
 
-test('dns-01, a wildcard and its domain', async (t) => {
+test('dns-01 issues and renews a certificate for a wildcard and its domain', async (t) => {
   const rig = await live(t, {
     isolateFrontends: true,
     http: ({ pebble }) =>

@@ -1,4 +1,5 @@
-// A byte of an object in the bucket is another than it was: one worker of all reads the store through, finds it and heals it.
+// Objects in the bucket are damaged by one byte. One worker at a time scrubs the store, finds the damage and repairs
+// it.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { until } from '@cistern/single-node/until';
@@ -11,7 +12,7 @@ const env = { REGISTRY_STORAGE_SCRUB_EVERY: '10s', REGISTRY_STORAGE_SCRUB_BANDWI
 const { upstream, cluster } = await openClusterRig({ after }, { cluster: { env } });
 const bucket = viewBucket(cluster);
 
-test('a flipped byte in a layer and one in a manifest', async () => {
+test('a scrub repairs a flipped byte in a layer and in a manifest', async () => {
   const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 9_000_000, seed: 'layer' }] });
   const digests = [image.layers[0]!.digest, image.digest];
   const pull = { at: cluster.frontends[0]!, image, tag: 'latest' };
@@ -21,7 +22,7 @@ test('a flipped byte in a layer and one in a manifest', async () => {
     await bucket.damageBlob(digest);
   }
   const found = (kind: string) => readMetric(cluster.workers, 'cistern_scrub_objects_total', { kind });
-  await until('both are healed', async () => (await found('healed')) === 2, 120_000);
+  await until('both are repaired', async () => (await found('healed')) === 2, 120_000);
   assert.equal(await found('damaged'), 2);
   for (const at of cluster.frontends) await pullImage({ ...pull, at });
   for (const digest of digests) assert.equal(upstream.count({ digest, method: 'GET' }), 2);

@@ -1,4 +1,4 @@
-// docker with either of its stores, and containerd, by way of haproxy: each with an empty cache.
+// docker with each of its stores, and containerd, through haproxy. Each starts with an empty cache.
 import { test } from 'node:test';
 import { hostsToml, openContainerd } from '@cistern/test-clients/containerd';
 import { openDocker } from '@cistern/test-clients/docker';
@@ -6,7 +6,7 @@ import { ensureDebianPackages } from '@cistern/test-servers';
 import { openTwoRegistries, pullsTwice, testTag } from '../src/open-two-registries.ts';
 
 for (const store of ['graph-driver', 'containerd'] as const)
-  test(`docker, ${store} store: Docker Hub by a mirror, all others by the name of the cache`, async (t) => {
+  test(`docker with the ${store} store pulls from Docker Hub through a mirror and from others by the cache's name`, async (t) => {
     await ensureDebianPackages(['docker.io', 'docker-cli', 'docker-buildx']);
     const { registries, url, cache } = await openTwoRegistries(t);
     const client = await openDocker({ mirror: url, store });
@@ -21,7 +21,7 @@ for (const store of ['graph-driver', 'containerd'] as const)
     }
   });
 
-test('containerd: every registry by the name that it sends along', async (t) => {
+test('containerd pulls from every registry by the name that it sends', async (t) => {
   await ensureDebianPackages(['containerd', 'runc']);
   const { registries, url } = await openTwoRegistries(t);
   const client = await openContainerd({ _default: hostsToml(url) });

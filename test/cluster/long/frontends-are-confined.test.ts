@@ -1,4 +1,4 @@
-// Frontends without a way to any upstream, and with nothing that they could write to: cold and warm pulls work all the same.
+// Frontends that cannot reach any upstream and cannot write to any file: cold and warm pulls still work.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdir, readFile, readlink } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { pullImage } from '../src/pull.ts';
 import { unexpectedErrors } from '../src/unexpected-errors.ts';
 
 const run = promisify(execFile);
-/** A view of its own of the whole filesystem, in which everything is read-only. */
+/** Runs a command with its own read-only view of the whole filesystem. */
 const readOnly = `
   mount --make-rprivate /
   cut -d ' ' -f 2 /proc/self/mounts | while read -r place; do mount -o remount,bind,ro "$place" 2>/dev/null; done
@@ -21,7 +21,7 @@ const { upstream, cluster, nodes } = await openClusterRig(
 );
 const { frontends, workers } = cluster;
 
-/** Runs a command where a frontend is. */
+/** Runs a command in the namespaces of the first frontend. */
 const inFrontend = (...command: string[]) =>
   run('nsenter', ['--target', String(frontends[0]?.pid), '--net', '--mount', ...command]);
 
@@ -32,7 +32,10 @@ const allowed = new Set([
   ...workers.map(({ port }) => port),
 ]);
 
-/** Connections, as pairs of ports on the loopback that is all there is, neither of which is a server that may be reached. */
+/**
+ * Returns the connections as pairs of ports on the loopback, which is the only network. It skips pairs in which one
+ * port is an allowed server.
+ */
 async function unexpectedConnections(): Promise<string[]> {
   const table = await readFile(`/proc/${frontends[0]?.pid}/net/tcp`, 'utf8');
   const pairs = table
@@ -48,7 +51,7 @@ async function unexpectedConnections(): Promise<string[]> {
   return pairs.filter((ports) => !ports.some((port) => allowed.has(port))).map((ports) => ports.join(' to '));
 }
 
-test('nothing can be written there, and the upstream cannot be reached', async () => {
+test('a frontend can neither write a file nor reach the upstream', async () => {
   const places = '/ /tmp /var/tmp /dev/shm /run "$PWD"';
   await inFrontend('sh', '-c', `for place in ${places}; do touch "$place/x" 2>/dev/null && exit 1; done; exit 0`);
   const dial = (port: number) => inFrontend('bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${port}`);
@@ -56,7 +59,7 @@ test('nothing can be written there, and the upstream cannot be reached', async (
   await assert.rejects(dial(Number(new URL(upstream.url).port)));
 });
 
-test('cold and warm pulls under load', async () => {
+test('cold and warm pulls succeed under load', async () => {
   const unexpected: string[] = [];
   // real-time: open connections are sampled while the pulls run
   const sampling = setInterval(() => void unexpectedConnections().then((found) => unexpected.push(...found)), 50);
@@ -71,7 +74,7 @@ test('cold and warm pulls under load', async () => {
     }),
   );
   const tagOf = (image: (typeof images)[number]) => `v${images.indexOf(image)}`;
-  // Each client begins with another image, so that all of them are cold for somebody.
+  // Each client begins with another image, so that each image is cold for one of them.
   const pulling = pullContinuously({ clients: 12, at: [cluster, ...frontends], images, tagOf });
   try {
     for (const image of images) await pullImage({ at: frontends[2]!, image, tag: tagOf(image) });
@@ -87,7 +90,7 @@ test('cold and warm pulls under load', async () => {
   assert.deepEqual(unexpectedErrors(nodes), []);
 });
 
-test('frontends have no file open but their log', async () => {
+test('frontends have no open file except their log', async () => {
   for (const { pid, name } of frontends) {
     const directory = `/proc/${pid}/fd`;
     const targets = (await readdir(directory)).map((fd) => readlink(`${directory}/${fd}`).catch(() => ''));

@@ -1,5 +1,5 @@
-// Fifty clients pull the same cold image at once, as real ones do: the tag, then its manifest by digest, then the config and
-// all layers side by side. Upstream wants a token for everything.
+// Fifty clients pull the same cold image at the same time, as real clients do. Each pulls the tag, then its manifest by
+// digest, then the config and all layers in parallel. The upstream requires a token for every request.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { sendRequest } from '@cistern/single-node/send-request';
@@ -24,7 +24,7 @@ async function pull(): Promise<void> {
   await Promise.all([image.config, ...image.layers].map(({ digest }) => get(`blobs/${digest}`, digest)));
 }
 
-test('one request for each thing, and one for a token', async () => {
+test('the upstream gets one request for each object and one for a token', async () => {
   await Promise.all(Array.from({ length: clients }, pull));
   for (const { digest } of [image, image.config, ...image.layers])
     assert.equal(upstream.count({ method: 'GET', digest, status: 200 }), 1, digest);

@@ -1,5 +1,5 @@
-// What the admin node tells of a real cluster: all of its nodes, a fill and how far it is, nothing of a node that was killed, and
-// that Redis is away when it is. And what it costs Redis.
+// The state of a real cluster at the admin node. It shows all live nodes and a fill with its progress, and an error
+// while Redis is unavailable. The test also measures the cost for Redis.
 import assert from 'node:assert/strict';
 import { hkdfSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -28,11 +28,11 @@ interface AdminResponse {
   readonly message: string;
 }
 
-/** Of `machine:5000`. */
+/** Returns the port of a name such as `machine:5000`. */
 const endOf = (name: string) => name.slice(name.lastIndexOf(':'));
 const expected = (running: readonly ClusterNode[]) => running.map(({ kind, port }) => `${kind}:${port}`).toSorted();
 
-test('nodes and fills are seen as long as they are there', async (t) => {
+test('the admin node lists nodes and fills as long as they exist', async (t) => {
   const { cluster, nodes, upstream, urlOf } = await openClusterRig(t, { cluster: { frontends: 2, workers: 2 } });
   const admin = await startAdminNode(cluster);
   t.after(() => admin.stop());
@@ -62,7 +62,7 @@ test('nodes and fills are seen as long as they are there', async (t) => {
     return (await answer.arrayBuffer()).byteLength;
   });
   const fill = async () => (await get('/v1/fills')).fills.find((one) => one.digest === digest);
-  await until('a quarter is here, and both frontends read', async () => {
+  await until('a quarter is cached, and both frontends read', async () => {
     const now = await fill();
     return now?.bytes === size / 4 && now.readers === 2 && now.size === size;
   });
@@ -82,7 +82,7 @@ test('nodes and fills are seen as long as they are there', async (t) => {
   gate.allow(size);
   assert.deepEqual(await Promise.all(pulled), [size, size]);
   await until('the fill is over', async () => (await fill()) === undefined);
-  await until('what was asked for has been counted', async () => (await get('/v1/overview')).requests.total === 2);
+  await until('the requests have been counted', async () => (await get('/v1/overview')).requests.total === 2);
   assert.ok((await get('/v1/overview')).requests.misses >= 1);
 
   const commands = await recordCommands(cluster.redis);
@@ -102,23 +102,23 @@ test('nodes and fills are seen as long as they are there', async (t) => {
   const bytes = Math.max(...reports.map(({ length }) => length));
   const perSecond = (count: number) => (count / seconds / 5).toFixed(2);
   t.diagnostic(
-    `an idle node: ${perSecond(reports.length)} reports a second, ${perSecond(inside.length)} commands within; ${bytes} bytes at most`,
+    `an idle node: ${perSecond(reports.length)} reports a second, ${perSecond(inside.length)} commands inside them; ${bytes} bytes at most`,
   );
   assert.ok(reports.length > 0);
 
   await worker.kill();
-  await until('the killed worker is not seen any more', async () => (await seen()).length === 4);
+  await until('the killed worker is not seen anymore', async () => (await seen()).length === 4);
   assert.deepEqual((await seen()).toSorted(), expected([...nodes, admin].filter((node) => node !== worker)));
   const [first] = cluster.frontends;
   assert.deepEqual(await first?.stop(), { code: 0, signal: null });
-  await until('who has ended is not seen any more', async () => (await seen()).length === 3);
+  await until('the stopped frontend is not seen anymore', async () => (await seen()).length === 3);
   await Promise.all([worker.start(), first?.start()]);
   await until('both are seen again', async () => (await seen()).length === 5);
 
   const image = upstream.addImage('library/warm', { tag: 'latest', seed: 'warm' });
   for (const at of cluster.frontends) await pullImage({ at, image, tag: 'latest' });
   await cluster.redis.stop();
-  // What was asked for half a second ago may still be told.
+  // Responses of the last half second may still be served.
   // real-time: responses of the last half second are still cached
   await delay(600);
   for (const path of ['/v1/overview', '/v1/nodes', '/v1/fills', '/v1/jobs', '/v1/budget'])

@@ -5,7 +5,7 @@ import { surviveFailOver } from '../src/fail-over.ts';
 
 const tookOverWithinMs = 60_000;
 
-test('a master of a Redis Cluster is killed, and its replica takes over', async (t) => {
+test('a killed master of a Redis Cluster is replaced by its replica, and clients notice nothing', async (t) => {
   const redis = await startRedisCluster({ nodeTimeoutMs: 3000 });
   t.after(() => redis.close());
   const [master, replica] = [redis.nodes[0]!, redis.nodes[3]!];
@@ -19,7 +19,7 @@ test('a master of a Redis Cluster is killed, and its replica takes over', async 
   });
 });
 
-test('the master that Sentinel watches is killed, and its replica takes over', async (t) => {
+test('a killed master under Sentinel is replaced by its replica, and clients notice nothing', async (t) => {
   const redis = await startRedisSentinel({ sentinels: 3 });
   t.after(() => redis.close());
   const isOther = async () => (await redis.masterPort()) === redis.replica.port;

@@ -1,5 +1,5 @@
-// A cluster that gives out nothing for windows: at every frontend, by tag and by digest, cold and cached, manifests and the
-// blobs that only they name; the index itself as upstream sent it.
+// A cluster that denies images for windows: at every frontend, by tag and by digest, cold and cached. The rule covers
+// manifests and the blobs that only they name. The index itself is served as the upstream sent it.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { sendRequest } from '@cistern/single-node/send-request';
@@ -30,7 +30,7 @@ async function statusesOf({ digest, config, layers }: NonNullable<typeof linux>)
   return statuses;
 }
 
-test('an image for windows is refused, one for linux is served with what both share', async () => {
+test('an image for windows is rejected, and one for linux is served with the shared layer', async () => {
   for (const frontend of [0, 1]) {
     const { status, body } = await get(frontend, 'manifests/latest');
     assert.deepEqual([status, digestOf(body)], [200, index.digest]);
@@ -42,8 +42,8 @@ test('an image for windows is refused, one for linux is served with what both sh
   assert.deepEqual(new Set(await statusesOf(linux!)), new Set([200]));
   const [config, own, both] = [windows!.config, ...windows!.layers].map(({ digest }) => `blobs/${digest}`);
   assert.equal((await get(1, both!)).status, 200);
-  // What no manifest here names has no platform: whoever finds the digest elsewhere gets it.
+  // Content that no cached manifest names has no platform, so a client that knows the digest gets it.
   assert.deepEqual([(await get(1, config!)).status, (await get(0, own!)).status], [200, 200]);
   const denied = /rule 1 denies docker\.io\/library\/app of windows\/amd64/;
-  await until('the log says why', () => nodes.some(({ log }) => log().some((line) => denied.test(line))));
+  await until('the log contains the reason', () => nodes.some(({ log }) => log().some((line) => denied.test(line))));
 });

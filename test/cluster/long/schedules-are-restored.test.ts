@@ -1,4 +1,4 @@
-// After FLUSHALL a cluster schedules its own work again, with no restart and no command.
+// After FLUSHALL a cluster restores its schedules without a restart or a command.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { until } from '@cistern/single-node/until';
@@ -8,7 +8,7 @@ import { readSchedules } from '../src/read-schedules.ts';
 const { cluster } = await openClusterRig({ after });
 const exist = async () => (await readSchedules(cluster)).length > 0;
 
-test('the schedules are what they were', async () => {
+test('schedules are restored after FLUSHALL', async () => {
   await until('the schedules exist', exist, 30_000);
   const before = await readSchedules(cluster);
   await cluster.redis.flushAll();

@@ -1,5 +1,5 @@
-// A run with every secret that a cluster can have, in good and bad times; afterwards none of them is in a log, a metric, an
-// answer, the store's objects, or anything that Redis was told.
+// Runs a cluster with every possible secret, with and without faults. Afterwards no secret is in a log, a metric, a
+// response, the store's objects, or a command to Redis.
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -73,7 +73,7 @@ async function accessToken(): Promise<string> {
 
 let token = '';
 
-test('all that can happen happens', async () => {
+test('requests cover all uses of secrets', async () => {
   token = await accessToken();
   const layer = `library/app/blobs/${image.layers[0]!.digest}`;
   upstream.addFault({ endpoint: 'blob' }, { redirectTo: 'other-host' });
@@ -97,10 +97,10 @@ test('all that can happen happens', async () => {
   redis.freeze();
   await pull('library/none/manifests/other');
   redis.thaw();
-  await until('the cluster is well again', async () => (await pull('library/app/manifests/latest')) === 200, 30_000);
+  await until('the cluster has recovered', async () => (await pull('library/app/manifests/latest')) === 200, 30_000);
 });
 
-test('no secret is anywhere', async () => {
+test('no secret appears anywhere', async () => {
   assert.ok(upstream.auth.givenTokens.length > 0);
   const metrics = await Promise.all(nodes.map(async ({ metricsUrl }) => (await fetch(`${metricsUrl}/metrics`)).text()));
   const objects = await viewBucket(cluster).smallObjects();
@@ -120,7 +120,7 @@ test('no secret is anywhere', async () => {
     for (const form of formsOf(secret))
       for (const [place, text] of Object.entries(places))
         assert.ok(!text.includes(form), `${place} show ${JSON.stringify(form)}: ${around(text, form)}`);
-  // What signs a URL is as good as a password for as long as it lasts.
+  // A URL signature is as good as a password until it expires.
   for (const [place, text] of Object.entries(places)) assert.doesNotMatch(text, /X-Amz-Signature=[\da-f]{4}/i, place);
 });
 

@@ -1,4 +1,4 @@
-// Two caches on one Redis and one S3 server, set apart by key prefix and bucket; and several frontends on one port.
+// Two caches on one Redis and one S3 server, separated by key prefix and bucket. Several frontends share one port.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { sendRequest } from '@cistern/single-node/send-request';
@@ -13,7 +13,7 @@ const { upstream, cluster } = await openClusterRig({ after });
 const { redis, s3 } = cluster;
 const image = upstream.addImage('library/app', { tag: 'latest' });
 
-test('neither sees what the other has', async (t) => {
+test('two caches on the same servers do not share content', async (t) => {
   const other = await startCluster({ redis, s3, upstreams: { 'docker.io': upstream.url }, frontends: 1, workers: 1 });
   t.after(() => other.close());
   await pullImage({ at: cluster, image, tag: 'latest' });
@@ -31,7 +31,7 @@ test('neither sees what the other has', async (t) => {
     );
 });
 
-test('frontends share a port, and go on when one of them is killed', async (t) => {
+test('frontends share a port and continue when one of them is killed', async (t) => {
   const port = await freePort();
   const sharing = await startCluster({
     redis,
@@ -45,7 +45,7 @@ test('frontends share a port, and go on when one of them is killed', async (t) =
   const at = { url: `http://127.0.0.1:${port}` };
   const { frontends } = sharing;
   await until(
-    'each of them gets requests',
+    'each frontend gets requests',
     async () => {
       await pullImage({ at, image, tag: 'latest' });
       const served = frontends.map((frontend) =>

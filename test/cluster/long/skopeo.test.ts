@@ -1,4 +1,4 @@
-// A real client by way of haproxy: by the name of the cache, and by mirrors in its registries.conf.
+// A real client through haproxy, by the name of the cache and by mirrors in its registries.conf.
 import { after, test } from 'node:test';
 import { openSkopeo } from '@cistern/test-clients/skopeo';
 import { ensureDebianPackages } from '@cistern/test-servers';
@@ -14,7 +14,7 @@ after(client.close);
 
 for (const registry of registries) {
   const { name, repository } = registry;
-  test(`pulls ${name}/${repository} by the name of the cache and by its own`, async () => {
+  test(`skopeo pulls ${name}/${repository} by the name of the cache and by its own name`, async () => {
     await pullsTwice(client, registry, `${cache}/${name}/${repository}:${testTag}`);
     await pullsTwice(client, registry, `${name}/${repository}:${testTag}`);
   });

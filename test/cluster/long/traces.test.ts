@@ -1,4 +1,5 @@
-// A cold pull through a cluster is one trace, from the frontend through the job to the upstream, and names no secret.
+// A cold pull through a cluster is one trace, from the frontend through the job to the upstream. The trace contains no
+// secret.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { until } from '@cistern/single-node/until';
@@ -12,7 +13,7 @@ const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
 const { upstream, urlOf } = await openClusterRig({ after }, { cluster: { env } });
 const image = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 20_000_000, seed: 'a layer' }] });
 
-/** Names of a span and those around it, the first of the trace first. */
+/** Returns the names of a span and its ancestors, the root first. */
 function pathTo(span: CollectedSpan, spans: readonly CollectedSpan[]): string[] {
   const around = spans.find(({ spanId, traceId }) => spanId === span.parentSpanId && traceId === span.traceId);
   return [...(around === undefined ? [] : pathTo(around, spans)), `${span.node}: ${span.name}`];
@@ -34,7 +35,7 @@ for (const [content, path, job] of [
     await until(expected, () => paths().some((found) => found.startsWith(expected)), 60_000);
   });
 
-test('what a frontend reads of a worker is a part of the request that reads it', async () => {
+test('the read of a fill at a worker is part of the trace of the request', async () => {
   const expected = /^frontend: request > .*worker: send fill$/;
   await until('the reading of a fill', () => paths().some((found) => expected.test(found)), 60_000);
   assert.ok(collector.spans().some(({ name }) => name.startsWith('index ')));

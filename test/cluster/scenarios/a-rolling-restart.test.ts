@@ -1,4 +1,4 @@
-// Every node is restarted, one after the other, while clients pull warm and cold images by tag and by digest.
+// Restarts every node, one after the other, while clients pull warm and cold images by tag and by digest.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { until } from '@cistern/single-node/until';
@@ -6,19 +6,19 @@ import { loggedAt } from '../src/logged-at.ts';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { startSteadyLoad } from '../src/start-steady-load.ts';
 
-// Tags are confirmed every second, so that workers are needed for warm pulls too.
+// Tags are confirmed every second, so warm pulls need workers too.
 const config = { upstreams: { 'docker.io': { ttl: '1s' } } };
 const rig = await openClusterRig({ after }, { cluster: { config } });
 const { cluster, nodes, upstream } = rig;
 
-test('nothing fails, and upstream is asked for nothing twice', async (t) => {
+test('no pull fails during a rolling restart, and no blob is fetched twice', async (t) => {
   const load = await startSteadyLoad(rig);
   t.after(() => load.stop());
   for (const node of nodes) {
     assert.deepEqual(await node.stop(), { code: 0, signal: null }, node.name);
     await node.start();
     const allUp = async () => (await cluster.haproxy.frontendStates()).every((state) => state === 'UP');
-    await until(`haproxy has every frontend back after ${node.name}`, allUp, 30_000);
+    await until(`haproxy uses every frontend again after ${node.name}`, allUp, 30_000);
   }
   const { pulls, failures } = await load.stop();
   t.diagnostic(`${pulls} pulls`);

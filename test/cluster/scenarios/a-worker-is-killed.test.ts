@@ -1,4 +1,4 @@
-// `kill -9` of a worker in the middle of a fill.
+// Kills a worker with `kill -9` in the middle of a fill.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
@@ -6,8 +6,8 @@ import { killFillingWorker } from '../src/worker-is-killed.ts';
 
 const rig = await openClusterRig({ after });
 
-test('at half of a fill: everybody gets the rest from another worker, on the same connection', async (t) => {
+test('after a kill during a fill all clients get the rest from another worker on the same connection', async (t) => {
   const { longestPauseMs, sentByUpstream } = await killFillingWorker(t, rig, { seed: 1 });
   t.diagnostic(`longest pause ${longestPauseMs} ms, ${sentByUpstream.toFixed(2)} times the blob from upstream`);
-  assert.ok(sentByUpstream < 1.6, `upstream has sent ${sentByUpstream} times the blob`);
+  assert.ok(sentByUpstream < 1.6, `the upstream has sent ${sentByUpstream} times the blob`);
 });

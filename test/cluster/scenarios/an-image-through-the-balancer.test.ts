@@ -1,4 +1,4 @@
-// A client's whole pull of a cold image, then of the same image warm, by way of haproxy.
+// A client's complete pull of a cold image, then of the same image warm, through haproxy.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { sendRequest } from '@cistern/single-node/send-request';
@@ -18,7 +18,7 @@ async function pull(path: string): Promise<string> {
   return digestOf(answer.body);
 }
 
-test('cold and warm, every frontend has the same bytes, and upstream is asked once', async () => {
+test('every frontend serves the same bytes, cold and warm, and the upstream gets one request each', async () => {
   for (let round = 0; round < 2; round += 1) {
     assert.equal(await pull('manifests/latest'), image.digest);
     for (const { digest } of [image.config, ...image.layers]) assert.equal(await pull(`blobs/${digest}`), digest);
@@ -32,7 +32,7 @@ test('cold and warm, every frontend has the same bytes, and upstream is asked on
     assert.equal(upstream.count({ method: 'GET', digest }), 1, digest);
 });
 
-test('only workers have asked upstream, and nobody has found anything wrong', async () => {
+test('only workers have called the upstream, and no node has logged an error', async () => {
   assert.equal(await readMetric(cluster.frontends, 'cistern_upstream_requests_total'), 0);
   assert.ok((await readMetric(cluster.workers, 'cistern_upstream_requests_total')) > 0);
   assert.deepEqual([...loggedAt('error', nodes), ...loggedAt('fatal', nodes)], []);

@@ -1,5 +1,5 @@
-// FLUSHALL under way: clients notice nothing, nothing is fetched again, and the index and its byte accounting come back by
-// themselves.
+// FLUSHALL during operation: clients notice nothing, nothing is fetched again, and the index and its byte accounting
+// recover automatically.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { beginDownload } from '@cistern/single-node/send-request';
@@ -23,7 +23,7 @@ const images = tags.map((tag) => {
 });
 const blobs = images.flatMap(({ config, layers }) => [config, ...layers]);
 
-/** What the index holds of these images, without what changes with every pull. */
+/** The content of the index for these images, without the fields that change with every pull. */
 async function content() {
   const records = await Promise.all(tags.map((tag) => index.tags.get({ ...key, tag: parseTag(tag) })));
   const linkOf = (digest: Digest) => index.links.get(key, digest);
@@ -36,7 +36,7 @@ async function content() {
   };
 }
 
-test('while fifty clients pull warm images and a fill is under way', async () => {
+test('FLUSHALL during warm pulls and a fill causes no failure and no further fetch', async () => {
   for (const [position, image] of images.entries()) await pullImage({ at: cluster, image, tag: tags[position]! });
   await until('the index is complete', () => index.epoch.isComplete(), 30_000);
   await until(
@@ -66,7 +66,7 @@ test('while fifty clients pull warm images and a fill is under way', async () =>
   const requests = upstream.count();
 
   await cluster.redis.flushAll();
-  // Somebody who comes now joins the fill that Redis has no record of, at whatever frontend.
+  // A client that arrives now joins the fill that Redis has no record of, at any frontend.
   const joining = Promise.all(
     cluster.frontends.map((frontend) => beginDownload(urlOf(`library/app/blobs/${cold.digest}`, frontend))),
   );

@@ -1,4 +1,5 @@
-// A cluster of two frontends that gets its certificate from pebble, and clients that pull from both all the time.
+// A cluster of two frontends that gets its certificate from pebble, and clients that pull from both frontends
+// continuously.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:tls';
@@ -21,24 +22,24 @@ import { openTurnstile } from './open-turnstile.ts';
 export interface AcmeRigOptions {
   readonly servers: { readonly redis: Redis; readonly s3: S3 };
   readonly validForSeconds?: number;
-  /** Frontends have no way out: they reach neither pebble nor the upstream. */
+  /** The frontends are isolated: they reach neither pebble nor the upstream. */
   readonly isolateFrontends?: boolean;
-  /** Of `http.tls`, and what else `http` needs for it. */
+  /** Returns `http.tls` and the other settings of `http` that it needs. */
   http(rig: { readonly pebble: Pebble; readonly httpPort: number }): Readonly<Record<string, unknown>>;
 }
 
 export interface AcmeRig {
   readonly pebble: Pebble;
   readonly cluster: Cluster;
-  /** Waits until both frontends serve one certificate, other than `before`; resolves with its fingerprint. */
+  /** Waits until both frontends serve the same certificate, different from `before`. Resolves with its fingerprint. */
   served(before?: string): Promise<string>;
-  /** Names of the certificate that frontends serve. */
+  /** The names in the certificate that the frontends serve. */
   names(): Promise<string>;
   pull(): PullingByTls;
 }
 
 interface PullingByTls {
-  /** Lets what is under way end; rejects with the failures, if there was one. Resolves with the number of requests. */
+  /** Lets running requests end. Rejects with the failures if there are any. Resolves with the number of requests. */
   stop(): Promise<number>;
 }
 

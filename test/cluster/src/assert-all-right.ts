@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import type { HerdEnd, HerdPlan } from '@cistern/herds';
 
-/** Every client of the herd got all that it asked for, right, on its first connection unless the plan lets it resume. */
+/**
+ * Asserts that every client of the herd received all requested bytes correctly. Each used one connection, unless the
+ * plan lets it resume.
+ */
 export function assertAllRight(ends: readonly HerdEnd[], plan: HerdPlan): void {
   assert.equal(ends.length, plan.clients);
   for (const { client, error, wrongAt, received } of ends) {

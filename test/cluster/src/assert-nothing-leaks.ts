@@ -1,4 +1,4 @@
-// The whole of it: requests by the thousand, and what the cluster holds before and after.
+// Sends thousands of requests, and compares the resources that the cluster holds before and after.
 import assert from 'node:assert/strict';
 import type { Owner } from '@cistern/single-node/open-stage';
 import { until } from '@cistern/single-node/until';
@@ -10,18 +10,19 @@ import { unexpectedErrors } from './unexpected-errors.ts';
 const mebibyte = 1024 * 1024;
 const seed = 300;
 const releasedWithinMs = 60_000;
-/** Connections that health checks keep, or that were there before and have ended since. */
+/** Connections that health checks keep open, or that existed before and have since ended. */
 const spareSockets = 10;
 
-/** Returns how much the memory of each node grew in the second half, in a sentence. */
+/** Returns a sentence about the memory growth of each node in the second half. */
 export async function assertNothingLeaks(owner: Owner, requests: number): Promise<string> {
   const { upstream, cluster, nodes } = await openClusterRig(owner);
   const { frontends, workers, s3 } = cluster;
   const { send } = prepareRequests(upstream, cluster, seed, requests / 5);
 
-  /** Without connections that are kept for the next request. */
+  /** Returns the held resources, without idle connections that wait for the next request. */
   async function settled(): Promise<Held> {
-    // The answer to the beginning of an upload must not get lost with the server: that upload is nobody's until the hourly sweep.
+    // The response to the start of an upload must not be lost with the server. Otherwise no node owns that upload until
+    // the hourly sweep.
     await until('nothing is in flight', async () => (await heldBy(cluster)).inFlight === 0, releasedWithinMs);
     await upstream.refuseConnections();
     await upstream.acceptConnections();
@@ -37,7 +38,7 @@ export async function assertNothingLeaks(owner: Owner, requests: number): Promis
     return heldBy(cluster);
   }
 
-  // What is opened once and kept is open from here on.
+  // Connections and files that are opened once and kept are open from here on.
   await send(requests / 20);
   let before = await settled();
   await until(
@@ -74,7 +75,7 @@ export async function assertNothingLeaks(owner: Owner, requests: number): Promis
     ...(held.inFlight > 0 ? [`${held.inFlight} in flight`] : []),
   ];
   await until(
-    'everything is given back',
+    'everything is released',
     async () => {
       held = await heldBy(cluster);
       return excess().length === 0;
@@ -85,17 +86,17 @@ export async function assertNothingLeaks(owner: Owner, requests: number): Promis
   });
   for (const [name, mebibytes] of grown) assert.ok(mebibytes < 96, `${name} grew by ${mebibytes} MiB`);
   for (const node of [...frontends, ...workers]) assert.ok(node.isRunning(), node.name);
-  // Bodies that break are errors of their requests.
+  // Broken bodies are logged as errors of their requests.
   const errors = unexpectedErrors(nodes).filter((line) => !line.includes('request ended'));
   assert.deepEqual(errors, []);
-  return `${upstream.count()} requests to upstream; memory in the second half, in MiB: ${grown.map((pair) => pair.join(' ')).join(', ')}`;
+  return `${upstream.count()} requests to the upstream; memory in the second half, in MiB: ${grown.map((pair) => pair.join(' ')).join(', ')}`;
 }
 
 async function isReady({ metricsUrl }: { readonly metricsUrl: string }): Promise<boolean> {
   return (await fetch(`${metricsUrl}/readyz`)).status === 200;
 }
 
-/** Of a job or its outcome, a fill or a lease. */
+/** Whether the key belongs to a job or its outcome, a fill or a lease. */
 function isPassing(key: string): boolean {
   return /:(?:fill|lease):|:de:|[0-9a-f]{8}-[0-9a-f]{4}-/.test(key);
 }

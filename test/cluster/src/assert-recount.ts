@@ -1,8 +1,11 @@
-// What an index says that the store holds, beside what it does hold.
+// Compares the index's records of stored blobs with the blobs in the store.
 import assert from 'node:assert/strict';
 import type { BlobRecord, CacheIndex } from '@cistern/index';
 
-/** `blobs`: bytes by digest. Rejects where there is an object without a record, a record without an object, or a wrong sum. */
+/**
+ * `blobs` returns bytes by digest. Rejects if there is an object without a record, a record without an object, or a
+ * wrong total.
+ */
 export async function assertRecount(
   index: CacheIndex,
   blobs: () => Promise<ReadonlyMap<string, number>>,

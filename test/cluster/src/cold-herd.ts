@@ -1,5 +1,6 @@
-// What a cold herd must be like in a cluster, for a blob of any size: one upstream GET, the right bytes for everybody, few
-// of them twice between worker and frontends, bounded memory; a slow client slows nobody. Figures are reported, not asserted.
+// Runs a cold herd in a cluster, for a blob of any size. Asserts one upstream GET, right bytes for all clients and
+// bounded memory. Few bytes pass twice between worker and frontends, and a slow client slows no other. Figures are
+// reported, not asserted.
 import assert from 'node:assert/strict';
 import { type HerdPlan, startHerd } from '@cistern/herds';
 import { watchMemory } from '@cistern/test-servers';
@@ -21,24 +22,26 @@ export interface ClusterHerdFigures {
   readonly cold: FirstBytes;
   readonly warm: FirstBytes;
   readonly seconds: number;
-  /** Bytes that left the worker, in sizes of the blob. */
+  /** Bytes that left the worker, as a multiple of the blob's size. */
   readonly sentBlobs: number;
-  /** How often a reader was taken for too slow for a shared read. */
+  /** How often a reader was too slow for a shared read. */
   readonly castOut: number;
-  /** Of each node, by its name. */
+  /** Memory growth of each node, by name. */
   readonly grownMebibytes: Readonly<Record<string, number>>;
 }
 
 export interface ClusterHerdOptions {
   /** Bytes of the blob. */
   readonly size: number;
-  /** What may leave the workers, in sizes of the blob. */
+  /** The bytes that may leave the workers, as a multiple of the blob's size. */
   readonly maxSentBlobs: number;
-  /** How many of the blob's bytes each client of the warm herd reads; default: all. Only its first bytes are compared. */
+  /**
+   * The bytes that each client of the warm herd reads. Default: all. Only the times of its first bytes are compared.
+   */
   readonly warmBytes?: number;
 }
 
-/** `owner` ends what it starts. */
+/** `owner` ends everything that this starts. */
 export async function runClusterHerd(
   owner: Parameters<typeof openClusterRig>[0],
   { size, maxSentBlobs, warmBytes = size }: ClusterHerdOptions,
@@ -55,7 +58,7 @@ export async function runClusterHerd(
   const coldPlan: HerdPlan = { ...plan, special: { [slow]: { bytesPerSecond: 200_000 } } };
   using cold = disposable(startHerd(coldPlan));
   await cold.herd.until(() => cold.herd.ends().filter(({ client }) => client !== slow).length === clients - 1);
-  assert.equal(cold.herd.ends().length, clients - 1, 'the others ended while the slow client was still reading');
+  assert.equal(cold.herd.ends().length, clients - 1, 'the other clients ended while the slow client was still reading');
   const seconds = Math.max(...cold.herd.events.map(({ atMs }) => atMs)) / 1000;
   cold.herd.hurry();
   assertAllRight(await cold.herd.ended(), coldPlan);
@@ -68,7 +71,7 @@ export async function runClusterHerd(
   assert.equal(upstream.count({ method: 'GET', digest }), 1);
   assert.equal(upstream.bytesSent(digest), size);
   assert.ok(sent <= maxSentBlobs * size, `${sent} bytes left the workers, ${sent / size} times the blob`);
-  // Far above what is measured, and far below what a buffer for each client would take.
+  // Far above the measured growth, and far below the size of a buffer for each client.
   for (const [name, mebibytes] of grown) assert.ok(mebibytes <= 256, `${name} grew by ${mebibytes} MiB`);
   return {
     cold: firstBytes(cold.herd.events),
@@ -80,7 +83,7 @@ export async function runClusterHerd(
   };
 }
 
-/** What grows afterwards is the herd's, and not what every process takes for its first requests. */
+/** Warms up all processes, so that later growth belongs to the herd and not to the first requests of a process. */
 async function warmUp({ upstream, urlOf }: ClusterRig): Promise<void> {
   for (const seed of [1, 2, 3]) {
     const size = 8 * mebibyte;

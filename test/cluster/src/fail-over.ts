@@ -1,5 +1,5 @@
-// What must hold when the Redis that a cluster is connected to dies and another takes over: clients of fills under way and
-// warm pulls notice nothing, and cold pulls work again soon.
+// Checks a fail-over of a cluster's Redis: the server dies and another takes over. Clients of running fills and warm
+// pulls notice nothing, and cold pulls work again soon.
 import assert from 'node:assert/strict';
 import type { Owner } from '@cistern/single-node/open-stage';
 import { beginDownload } from '@cistern/single-node/send-request';
@@ -14,11 +14,11 @@ import { unexpectedErrors } from './unexpected-errors.ts';
 const mebibyte = 1024 * 1024;
 const repository = 'library/app';
 const recoveredWithinMs = 60_000;
-/** Their digests lie in all parts of a cluster. */
+/** Enough blobs that their digests are in all parts of a Redis Cluster. */
 const blobsInFlight = 6;
 
 export interface FailOver {
-  /** The section of the configuration. */
+  /** The `redis` section of the configuration. */
   readonly redis: Readonly<Record<string, unknown>>;
   /** Kills a master and resolves when another has taken over. */
   readonly failOver: () => Promise<void>;
@@ -35,7 +35,7 @@ export async function surviveFailOver(owner: Owner, { redis, failOver }: FailOve
   const gates = Array.from({ length: blobsInFlight }, createGate);
   const blobs = gates.map((gate, seed) => {
     gate.allow(2 * mebibyte);
-    const { digest } = upstream.addBlob(repository, { size: 8 * mebibyte, seed: `under way ${seed}` });
+    const { digest } = upstream.addBlob(repository, { size: 8 * mebibyte, seed: `in flight ${seed}` });
     upstream.addFault({ digest, method: 'GET' }, { gate });
     return digest;
   });
@@ -55,7 +55,7 @@ export async function surviveFailOver(owner: Owner, { redis, failOver }: FailOve
     const tag = `after-${at.name}`;
     const image = upstream.addImage(repository, { tag, seed: tag });
     const isPulled = async () => (await tryPull({ at, image, tag })).status === 200;
-    await until(`${at.name} pulls what is cold`, isPulled, recoveredWithinMs);
+    await until(`${at.name} pulls a cold image`, isPulled, recoveredWithinMs);
   }
   await warm.stop();
   assert.deepEqual([...new Set(warm.pulled.map(({ status }) => status))], [200]);

@@ -1,4 +1,4 @@
-// Whatever a cluster holds that it is to give back when nobody asks for anything.
+// The resources that a cluster holds and must release once no client sends requests.
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Cluster, ClusterNode } from '@cistern/test-servers';
@@ -6,20 +6,23 @@ import { readMetric } from './read-metric.ts';
 import { viewBucket } from './view-bucket.ts';
 
 export interface Held {
-  /** By node. Connections that are kept for the next request are among them. */
+  /** Sockets by node, including idle connections that wait for the next request. */
   readonly sockets: Readonly<Record<string, number>>;
-  /** Files by node, without those that are open once and for all, such as a log. */
+  /** Files by node, without those that stay open permanently, such as a log. */
   readonly files: readonly string[];
   readonly spooled: readonly string[];
   readonly uploads: readonly string[];
-  /** Keys in Redis that are no record of what is cached. */
+  /** Keys in Redis that are not records of cached content. */
   readonly keys: readonly string[];
   readonly inFlight: number;
 }
 
-/** So many failed jobs of a queue are kept, for a person to look at. */
+/** The number of failed jobs that a queue keeps for an operator. */
 const maxFailed = 100;
-/** What is cached, what is known of the index as a whole, what is popular, and who looks after the store. */
+/**
+ * Keys that stay: records of cached content, the state of the whole index, popularity, and the leases of store
+ * maintenance.
+ */
 const lastingKey =
   /^\{(?:b:\w\w\}:(?:b:|m:|recent|sums|settling|rebuilt)|r:|l:|p\}:popular-|v:\w\w\}:lease:(?:aging|eviction|scrub)$)/;
 
@@ -55,7 +58,7 @@ export async function heldBy(cluster: Cluster): Promise<Held> {
   };
 }
 
-/** Bytes that are resident, by node. */
+/** Resident bytes by node. */
 export async function residentBytes(nodes: readonly ClusterNode[]): Promise<Map<string, number>> {
   const entries = nodes.map(async ({ name, pid }) => {
     const [, kibibytes] = /VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];

@@ -1,5 +1,5 @@
-// A blob much larger than the spool, its worker killed halfway. One client reads from the start, one comes late, and a slow one
-// leaves. All get right bytes, and the spool keeps within its room.
+// Fetches a blob much larger than the spool, and kills its worker halfway. One client reads from the start, one starts
+// late, and a slow one leaves. All get right bytes, and the spool stays within its limit.
 // real-time: reports how long it took; nothing asserts it
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
@@ -20,26 +20,29 @@ import { watchUsage } from './watch-usage.ts';
 const mebibyte = 1024 * 1024;
 const repository = 'library/large';
 const seed = 1;
-/** Clients of the first herd. */
+/** Numbers of the clients of the first herd. */
 const [first, slow] = [0, 1];
 
 export interface LargerThanSpoolOptions {
   /** Bytes of the blob. */
   readonly size: number;
-  /** `worker.spool`: all that a worker keeps, and of one fill. */
+  /** `worker.spool`: the limits of a worker and of each fill. */
   readonly spool: { readonly maxBytes: number; readonly perFillBytes: number };
-  /** The reader that leaves. */
+  /** The slow reader, which leaves after this many bytes. */
   readonly slow: { readonly bytesPerSecond: number; readonly leavesAfterBytes: number };
-  /** Shares of the blob that are fetched when another reader comes, and when the worker is killed; default: none is. */
+  /**
+   * The fetched shares of the blob at which another reader starts and the worker is killed. Default for `killAt`: no
+   * kill.
+   */
   readonly lateAt: number;
   readonly killAt?: number;
-  /** A real S3 server; default: one that checks parts and generates its bytes. */
+  /** Uses a real S3 server. Default: a server that checks parts and generates its bytes. */
   readonly isRealS3?: boolean;
-  /** `upstreams.<name>.connectionsperblob`; default 1. */
+  /** The setting `upstreams.<name>.connectionsperblob`. Default: 1. */
   readonly connections?: number;
 }
 
-/** Upstream sends so much of the blob without faults, and so much more for each cut. */
+/** The most that the upstream sends without faults, as a share of the blob, and the additional bytes for each cut. */
 const fetchedShare = 1.02;
 const cutBytes = 4 * mebibyte;
 
@@ -86,7 +89,7 @@ export async function runLargerThanSpool(t: TestContext, options: LargerThanSpoo
   herd.hurry();
   assertAllRight(await herd.ended(), plan);
   assertAllRight(lateEnds, latePlan);
-  await until('it is stored', () => isStored(`${url}/blobs/${digest}`), patienceMs);
+  await until('the blob is stored', () => isStored(`${url}/blobs/${digest}`), patienceMs);
   await checkStored(`${url}/blobs/${digest}`, body);
 
   const fetched = await fetchedBytes(fetching, atKill);
@@ -100,7 +103,7 @@ export async function runLargerThanSpool(t: TestContext, options: LargerThanSpoo
     `memory: ${Object.entries(figures.residentBytes)
       .map(([name, bytes]) => `${name} ${mebibytes(bytes)}`)
       .join(', ')}`,
-    `from upstream: ${times(fetched.bytes)} for the blob, ${times(fetched.sideBytes)} by side reads, in ${gets} GETs, ${cuts} of them cut`,
+    `from the upstream: ${times(fetched.bytes)} for the blob, ${times(fetched.sideBytes)} by side reads, in ${gets} GETs, ${cuts} of them cut`,
   ];
   const { checkpoint } = atKill;
   if (killAt !== undefined)
@@ -112,17 +115,17 @@ export async function runLargerThanSpool(t: TestContext, options: LargerThanSpoo
       `store: ${times(counts.partBytes)} in ${counts.parts} parts, ${times(counts.readBytes)} read, ${counts.uploads} unfinished uploads`,
     );
   t.diagnostic(lines.join('\n'));
-  // A file that is being removed gives its room back first.
+  // The space of a file that is being removed is freed first.
   assert.ok(
     figures.spoolFileBytes <= spool.maxBytes + segmentBytesOf(size),
     `${figures.spoolFileBytes} bytes in the spool`,
   );
   assert.ok(figures.spoolMetricBytes <= spool.maxBytes, `${figures.spoolMetricBytes} bytes of the spool are reserved`);
   assert.deepEqual(counts?.faults ?? [], []);
-  // A successor goes on from the last checkpoint.
+  // A successor continues from the last checkpoint.
   const most = fetchedShare * size + cuts * cutBytes + atKill.bytes - checkpoint.storedBytes;
-  assert.ok(fetched.bytes <= most, `${fetched.bytes} bytes from upstream for the blob, of ${most}`);
-  // It does not know what was read beside the fill since then.
+  assert.ok(fetched.bytes <= most, `${fetched.bytes} bytes from the upstream for the blob; the limit is ${most}`);
+  // The successor does not know the bytes that were read alongside the fill since the checkpoint.
   const sinceBytes = atKill.sideBytes - checkpoint.sideBytes;
   assert.ok(fetched.sideBytes <= size + sinceBytes, `${fetched.sideBytes} bytes by side reads`);
 
@@ -166,7 +169,7 @@ async function openCluster(t: TestContext, { upstream, s3, options }: Stage): Pr
   return cluster;
 }
 
-/** The logs of the nodes, and the requests to upstream. */
+/** Keeps the logs of the nodes and the list of requests to the upstream. */
 async function keepLogs(directory: string, { frontends, workers }: Cluster, upstream: FakeUpstream): Promise<void> {
   for (const { name, log } of [...frontends, ...workers])
     await writeFile(join(directory, `${name}.log`), log().join('\n'));
@@ -185,15 +188,15 @@ interface Fetching {
   readonly digest: string;
 }
 
-/** Bytes that upstream has sent of the blob. */
+/** Bytes of the blob that the upstream has sent. */
 interface Fetched {
-  /** Without those of side reads. */
+  /** Bytes without those of side reads. */
   readonly bytes: number;
   readonly sideBytes: number;
 }
 
 const until = createUntil(100);
-/** Against hanging. */
+/** A limit that only prevents a hang. */
 const patienceMs = 4 * 3_600_000;
 const noKill: AtKill = { bytes: 0, sideBytes: 0, checkpoint: { storedBytes: 0, sideBytes: 0 } };
 
@@ -201,7 +204,7 @@ interface AtKill extends Fetched {
   readonly checkpoint: ReadCheckpoint;
 }
 
-/** Resolves to what had been fetched then. */
+/** Kills the filling worker. Resolves to the bytes fetched before the kill. */
 async function killFilling(fetching: Fetching, reached: () => Promise<void>): Promise<AtKill> {
   await reached();
   let filling: ClusterNode | undefined;
@@ -214,7 +217,7 @@ async function killFilling(fetching: Fetching, reached: () => Promise<void>): Pr
   return { bytes: fetching.upstream.bytesSent(fetching.digest) - sideBytes, sideBytes, checkpoint };
 }
 
-/** `atKill`: of the worker that runs no more. */
+/** `atKill` holds the bytes of the killed worker. */
 async function fetchedBytes({ cluster, upstream, digest }: Fetching, atKill: Fetched = noKill): Promise<Fetched> {
   let { sideBytes } = atKill;
   for (const worker of cluster.workers) if (worker.isRunning()) sideBytes += await readSideBytes(worker);
@@ -230,7 +233,7 @@ async function isStored(url: string): Promise<boolean> {
   return answer.headers.get('x-cache') === 'HIT';
 }
 
-/** The bytes at its beginning, in its middle and at its end. */
+/** Checks the bytes at the beginning, in the middle and at the end. */
 async function checkStored(url: string, body: ReturnType<typeof rotatedBody>): Promise<void> {
   for (const at of [0, Math.floor(body.size / 2), body.size - mebibyte]) {
     const answer = await fetch(url, { headers: { range: `bytes=${at}-${at + mebibyte - 1}` } });

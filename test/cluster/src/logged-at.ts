@@ -1,7 +1,10 @@
-// What a node has logged at some level: `error` is for a person to look at, so that most tests want none of it.
+// The lines that nodes have logged at a level. Lines at `error` need an operator, so most tests allow none.
 import type { ClusterNode } from '@cistern/test-servers';
 
-/** The lines of a level, each behind the name of its node. What is no line of the log, such as a crash, counts as `error`. */
+/**
+ * Returns the lines of a level, prefixed with the name of their node. Output that is not a log line, such as a crash,
+ * counts as `error`.
+ */
 export function loggedAt(
   level: 'warn' | 'error' | 'fatal',
   nodes: readonly Pick<ClusterNode, 'name' | 'log'>[],

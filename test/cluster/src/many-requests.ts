@@ -1,4 +1,4 @@
-// Requests of every kind to every frontend, most of them left at some random point, some of bodies that break.
+// Requests of every kind to every frontend. Most are abandoned at a random point, and some have bodies that break.
 import { connect } from 'node:net';
 import { createRandom, type Random } from '@cistern/single-node/random';
 import { beginDownload } from '@cistern/single-node/send-request';
@@ -9,21 +9,24 @@ const atOnce = 20;
 const repository = 'library/app';
 
 export interface ManyRequests {
-  /** Resolves when they have ended or have been left. `count` of them, of which the cold ones are cold in the first call only. */
+  /**
+   * Sends `count` requests and resolves when all have ended or were abandoned. Cold requests are cold only in the first
+   * call.
+   */
   send(count: number): Promise<void>;
 }
 
-/** `blobs`: how many different ones are asked for. */
+/** `blobs` is the number of different blobs to request. */
 export function prepareRequests(upstream: FakeUpstream, cluster: Cluster, seed: number, blobs: number): ManyRequests {
   const random = createRandom(seed);
   const places = [cluster, ...cluster.frontends];
   const digests = Array.from({ length: blobs }, (_, number) => {
-    // A few are large enough to go up in parts.
+    // A few are large enough to be uploaded in parts.
     const size = number % 50 === 1 ? 9_000_000 + number : 1000 + ((number * 7919) % 700_000);
     return upstream.addBlob(repository, { size, seed: `${seed} ${number}` }).digest;
   });
   const images = [1, 2, 3].map((number) => upstream.addImage(repository, { tag: `v${number}`, seed: number }));
-  // Slow enough to be left in the middle.
+  // Slow enough that clients can abandon a body in the middle.
   upstream.addFault({ endpoint: 'blob' }, { bytesPerSecond: 8_000_000 });
   for (const digest of digests.slice(0, blobs / 20)) upstream.addFault({ digest }, { flipByteAt: 0 });
   for (const digest of digests.slice(blobs / 20, blobs / 10))
@@ -83,7 +86,7 @@ function requestOptions(random: Random) {
   return { method: random.pick(['GET', 'GET', 'GET', 'HEAD']), headers: range === undefined ? {} : { range } };
 }
 
-/** Connects, asks twice, and is gone, perhaps before anything was read. */
+/** Connects, sends two requests, and disconnects, perhaps before any byte was read. */
 function sendAndDisconnect(port: number, path: string, afterMs: number): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });

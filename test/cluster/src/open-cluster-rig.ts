@@ -1,4 +1,4 @@
-// What every test here stands on: a registry that is scripted and counts, and a real cluster before it.
+// The basis of every test here: a scripted registry that counts requests, and a real cluster in front of it.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Owner } from '@cistern/single-node/open-stage';
@@ -11,18 +11,18 @@ export interface ClusterRigOptions {
 }
 
 export interface ClusterRig {
-  /** The cache knows it as docker.io, its default upstream. */
+  /** The upstream that the cache knows as docker.io, its default upstream. */
   readonly upstream: FakeUpstream;
   readonly cluster: Cluster;
-  /** Frontends and workers. */
+  /** All frontends and workers. */
   readonly nodes: readonly ClusterNode[];
-  /** Of `library/app/blobs/sha256:…`, for a client of the load balancer, or of another `at`. */
+  /** Returns the URL of a path such as `library/app/blobs/sha256:…`, at the load balancer or at another `at`. */
   urlOf(path: string, at?: { readonly url: string }): string;
 }
 
 /**
- * The whole is ended with its owner: the context of a test, or `{ after }` of a file. Where CISTERN_TEST_LOGS names a
- * directory, the logs of its nodes stay there.
+ * The rig is closed with its owner: the context of a test, or `{ after }` of a file. If CISTERN_TEST_LOGS names a
+ * directory, the logs of the nodes stay there.
  */
 export async function openClusterRig(owner: Owner, options: ClusterRigOptions = {}): Promise<ClusterRig> {
   const upstream = await startFakeUpstream(options.upstream);

@@ -1,4 +1,4 @@
-// The index of a cluster as its nodes see it, without what they remember of it.
+// Opens the index of a cluster as its nodes see it, without their local memory.
 import type { Owner } from '@cistern/single-node/open-stage';
 import type { CacheIndex } from '@cistern/index';
 import { openRedisIndex } from '@cistern/index/redis';

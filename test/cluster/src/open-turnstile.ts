@@ -1,4 +1,4 @@
-// One port before several servers that lets connections in to each of them in turn, whatever they carry.
+// One port in front of several servers. It forwards connections to each of them in turn, for any protocol.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
@@ -6,7 +6,7 @@ import type { Owner } from '@cistern/single-node/open-stage';
 
 export interface Turnstile {
   readonly port: number;
-  /** From now on. Before that connections are refused. */
+  /** Forwards new connections to these ports. Before the first call, connections are refused. */
   forwardTo(ports: readonly number[]): void;
 }
 
@@ -35,7 +35,7 @@ export async function openTurnstile(owner: Owner): Promise<Turnstile> {
   return { port, forwardTo: (ports) => void (targets = ports) };
 }
 
-/** How it ends is for the two ends to say. */
+/** The two ends report errors, so they are ignored here. */
 function pass(from: Socket, to: Socket): void {
   void pipeline(from, to).catch(() => {});
 }

@@ -1,4 +1,5 @@
-// A cluster before two registries, as clients know them by name, each with an image of the same name for two platforms.
+// A cluster in front of two registries that clients know by name. Each registry has an image of the same name for two
+// platforms.
 import { strict as assert } from 'node:assert';
 import type { Owner } from '@cistern/single-node/open-stage';
 import { type AddedManifest, type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
@@ -8,19 +9,19 @@ export interface Registry {
   readonly name: 'docker.io' | 'quay.io';
   readonly upstream: FakeUpstream;
   readonly repository: string;
-  /** An index. */
+  /** The index of the image. */
   readonly image: AddedManifest;
 }
 
 export interface TwoRegistries {
   readonly registries: readonly [Registry, Registry];
-  /** Of haproxy. */
+  /** The URL of haproxy. */
   readonly url: string;
-  /** Its host and port. */
+  /** The host and port of haproxy. */
   readonly cache: string;
 }
 
-/** What a client under test can do: see the suite of real clients. */
+/** The functions of a client under test, as in the suite of real clients. */
 interface PullingClient {
   pull(reference: string): Promise<readonly string[]>;
   remove(reference: string): Promise<void>;
@@ -29,7 +30,7 @@ interface PullingClient {
 export const testTag = '1';
 const mebibyte = 1024 * 1024;
 
-/** Ended with its owner. Every call has images of its own. */
+/** Ended with its owner. Every call creates new images. */
 export async function openTwoRegistries(owner: Owner): Promise<TwoRegistries> {
   const open = async (name: Registry['name']): Promise<Registry> => {
     const upstream = await startFakeUpstream({ auth: { kind: 'bearer' } });
@@ -52,7 +53,10 @@ export async function openTwoRegistries(owner: Owner): Promise<TwoRegistries> {
   return { registries, url: cluster.url, cache: cluster.url.slice('http://'.length) };
 }
 
-/** Cold and then warm, or warm only where another client has pulled it: upstream sends each thing once in all. */
+/**
+ * Pulls an image cold and then warm, or warm twice if another client has pulled it. The upstream sends each object only
+ * once.
+ */
 export async function pullsTwice(
   client: PullingClient,
   { upstream, image }: Registry,
@@ -67,9 +71,9 @@ export async function pullsTwice(
   await client.remove(reference);
   const afterFirst = contentGets();
   assert.ok(afterFirst.length > 0);
-  assert.equal(afterFirst.length, new Set(afterFirst).size, 'upstream has sent something twice');
-  assert.ok((await client.pull(reference)).includes(image.digest), `${reference} is not ${image.digest} any more`);
+  assert.equal(afterFirst.length, new Set(afterFirst).size, 'the upstream has sent an object twice');
+  assert.ok((await client.pull(reference)).includes(image.digest), `${reference} is no longer ${image.digest}`);
   await client.remove(reference);
-  assert.deepEqual(contentGets(), afterFirst, 'upstream has sent something for the second pull');
+  assert.deepEqual(contentGets(), afterFirst, 'the upstream has sent an object for the second pull');
   assert.equal(upstream.count({ endpoint: 'token' }), 1);
 }

@@ -1,4 +1,4 @@
-// Clients that pull the same images over and over while something happens behind them.
+// Clients that pull the same images continuously during a test.
 // real-time: clients pause between pulls, and record when each began
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AddedImage } from '@cistern/fake-upstream';
@@ -6,18 +6,18 @@ import { type Pulled, tryPull } from './pull.ts';
 
 export interface PullingOptions {
   readonly clients: number;
-  /** Where each client pulls from, in turns. */
+  /** The addresses that clients pull from in turn. */
   readonly at: readonly { readonly url: string }[];
   readonly images: readonly AddedImage[];
   readonly tagOf: (image: AddedImage) => string;
-  /** Between two pulls of a client, on average; default 50. */
+  /** The average pause between two pulls of a client. Default: 50. */
   readonly pauseMs?: number;
 }
 
 export interface Pulling {
-  /** So far. */
+  /** All pulls so far. */
   readonly pulled: readonly (Pulled & { readonly beganAtMs: number })[];
-  /** Lets the pulls under way end. Rejects if one of all brought wrong or short bytes, or a connection broke. */
+  /** Lets running pulls end. Rejects if any pull received wrong or short bytes, or if a connection broke. */
   stop(): Promise<void>;
 }
 
@@ -26,14 +26,14 @@ export function pullContinuously({ clients, at, images, tagOf, pauseMs = 50 }: P
   const stopping = new AbortController();
   const pause = (ms: number) => delay(ms, undefined, { signal: stopping.signal }).catch(() => {});
   const client = async (number: number) => {
-    // Not all at once: they would queue for ever.
+    // Clients do not start at the same time, because they would then queue forever.
     await pause((pauseMs * number) / clients);
     for (let round = number; !stopping.signal.aborted; round += 1) {
       const image = images[round % images.length]!;
       const from = at[round % at.length]!;
       const beganAtMs = performance.now();
       pulled.push({ ...(await tryPull({ at: from, image, tag: tagOf(image) })), beganAtMs });
-      // Nor in step, once something has held all of them up.
+      // The random pause keeps clients out of step after a common delay.
       await pause(pauseMs * (0.5 + Math.random()));
     }
   };

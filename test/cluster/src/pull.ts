@@ -1,4 +1,4 @@
-// Pulls as clients do them, and what must hold for every answer, whatever has failed: the right bytes, or a refusal.
+// Pulls as clients do, and checks each response: it has the right bytes or is a refusal. This holds for all failures.
 // real-time: reports how long the slowest request took; nothing asserts it
 import assert from 'node:assert/strict';
 import { type Answer, type RequestOptions, sendRequest } from '@cistern/single-node/send-request';
@@ -6,15 +6,15 @@ import type { AddedImage } from '@cistern/fake-upstream';
 import { digestOf } from '@cistern/oci';
 
 export interface Pulled {
-  /** Of the last answer: 200, or that of the refusal. */
+  /** The status of the last response: 200, or the status of the refusal. */
   readonly status: number;
-  /** Of the slowest request. */
+  /** The time of the slowest request. */
   readonly slowestMs: number;
-  /** Which request was refused, and how. */
+  /** The refused request, and its response. */
   readonly refusal?: string;
 }
 
-/** Rejects if a 200 brings anything but the whole content of `digest`, or a connection breaks. */
+/** Rejects if a 200 has anything but the whole content of `digest`, or if a connection breaks. */
 async function pullOne(url: string, digest: string, options?: RequestOptions): Promise<Answer> {
   const answer = await sendRequest(url, options);
   if (answer.status !== 200) return answer;
@@ -25,13 +25,16 @@ async function pullOne(url: string, digest: string, options?: RequestOptions): P
 }
 
 export interface PullOptions {
-  /** A frontend, or the balancer. */
+  /** A frontend, or the load balancer. */
   readonly at: { readonly url: string };
   readonly image: AddedImage;
   readonly tag: string;
 }
 
-/** What docker asks for: HEAD of the tag, the manifest by digest, config and layers. Ends at the first refusal. */
+/**
+ * Sends the requests of docker: HEAD of the tag, the manifest by tag and by digest, config and layers. Ends at the
+ * first refusal.
+ */
 export async function tryPull({ at, image, tag }: PullOptions): Promise<Pulled> {
   const base = `${at.url}/v2/${image.repository}`;
   let slowestMs = 0;

@@ -1,15 +1,15 @@
-// How far the newest checkpoint of a fill is.
+// Reads the newest checkpoint of a fill.
 import type { CacheIndex } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 
 export interface ReadCheckpoint {
-  /** Bytes from the blob's start that are hashed and stored, in whole segments. */
+  /** Bytes from the start of the blob that are hashed and stored, in whole segments. */
   readonly storedBytes: number;
-  /** Bytes that were asked for beside the fill. */
+  /** Bytes that were requested alongside the fill. */
   readonly sideBytes: number;
 }
 
-/** Zero of both where there is none. */
+/** Both are zero if there is no checkpoint. */
 export async function readCheckpoint(index: CacheIndex, digest: string): Promise<ReadCheckpoint> {
   const sealed = (await index.fills.read(digest as Digest))?.checkpoint;
   if (sealed === undefined) return { storedBytes: 0, sideBytes: 0 };

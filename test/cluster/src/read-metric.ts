@@ -1,7 +1,7 @@
-// What a node counts, as its `/metrics` tells it.
+// Reads a metric of nodes from their `/metrics`.
 import type { ClusterNode } from '@cistern/test-servers';
 
-/** The sum over the nodes that run, and over all series whose labels are as given. Zero where there is none. */
+/** Returns the sum over all running nodes and all series with the given labels. Zero if there is none. */
 export async function readMetric(
   nodes: readonly Pick<ClusterNode, 'metricsUrl' | 'isRunning'>[],
   name: string,

@@ -1,7 +1,7 @@
-// What the queues are to do again and again, as BullMQ keeps it.
+// Reads the schedules of the queues, as BullMQ stores them.
 import type { Redis } from '@cistern/test-servers';
 
-/** The ids of the schedules whose next run is there, behind the names of their queues, sorted. */
+/** Returns the ids of the schedules whose next run exists, prefixed with their queue names and sorted. */
 export async function readSchedules({
   redis,
   keyPrefix,

@@ -1,10 +1,11 @@
-// Everything that a Redis is told, as its own MONITOR prints it: also what is overwritten or expires before anybody looks.
+// Records every command that a Redis receives, as its own MONITOR prints it. This includes values that are soon
+// overwritten or expire.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Redis } from '@cistern/test-servers';
 
 export interface CommandRecord {
-  /** So far. Redis itself leaves out what logs a client in. */
+  /** All commands so far. Redis itself leaves out the commands that authenticate a client. */
   text(): string;
   stop(): void;
 }
@@ -14,7 +15,7 @@ export async function recordCommands({ port, password }: Redis): Promise<Command
   const child = spawn('redis-cli', ['-h', '127.0.0.1', '-p', String(port), 'MONITOR'], { env });
   const chunks: string[] = [];
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk));
-  // "OK": from here on.
+  // The first output is "OK". The record begins here.
   await once(child.stdout, 'data');
   return { text: () => chunks.join(''), stop: () => void child.kill() };
 }

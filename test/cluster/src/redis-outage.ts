@@ -1,5 +1,5 @@
-// What must hold while Redis is away, however it is, and after: warm pulls and fills under way go on, what is cold is
-// refused meanwhile, and everything recovers by itself.
+// Checks outages of Redis of several kinds. Warm pulls and running fills continue, cold pulls are refused meanwhile,
+// and everything recovers automatically.
 // real-time: an outage lasts for a time, and clients pause between requests
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -27,16 +27,16 @@ interface RedisOutage {
   readonly restore: (redis: Redis) => Promise<void> | void;
 }
 
-/** Outages of so long, one after another, on one cluster that `owner` ends. */
+/** Runs outages of this length, one after another, on one cluster that `owner` ends. */
 export async function describeRedisOutages(owner: Owner, ms: number): Promise<void> {
   const survive = await openOutageRig(owner);
-  test('Redis hangs', async (t) => {
+  test('a cluster survives a hanging Redis', async (t) => {
     await survive(t, { ms, begin: (redis) => redis.freeze(), restore: (redis) => redis.thaw() });
   });
-  test('Redis is killed and comes back with its data', async (t) => {
+  test('a cluster survives a killed Redis that restarts with its data', async (t) => {
     await survive(t, { ms, begin: (redis) => redis.kill(), restore: (redis) => redis.start() });
   });
-  test('Redis is killed and comes back with nothing', async (t) => {
+  test('a cluster survives a killed Redis that restarts without data', async (t) => {
     await survive(t, {
       ms,
       begin: (redis) => redis.flushAll().then(() => redis.kill()),
@@ -46,7 +46,7 @@ export async function describeRedisOutages(owner: Owner, ms: number): Promise<vo
 }
 
 async function openOutageRig(owner: Owner): Promise<(t: TestContext, outage: RedisOutage) => Promise<void>> {
-  // Tags are stale after a second, so that warm pulls by tag want to ask a worker all the time.
+  // Tags are due after a second, so warm pulls by tag need a worker all the time.
   const config = {
     redis: { commandtimeout: `${commandTimeoutMs.hanging}ms` },
     upstreams: { 'docker.io': { ttl: '1s' } },
@@ -62,7 +62,7 @@ async function openOutageRig(owner: Owner): Promise<(t: TestContext, outage: Red
     return [`manifests/cold-${of}`, `manifests/${image.digest}`, `blobs/${image.layers[0]!.digest}`];
   };
 
-  /** The statuses and times of cold requests to each frontend, one after another until stopped. */
+  /** Sends cold requests to each frontend, one after another until stopped, and records their statuses and times. */
   function requestCold(of: string) {
     const answers: { readonly path: string; readonly status: number; readonly ms: number }[] = [];
     let isStopped = false;
@@ -86,7 +86,7 @@ async function openOutageRig(owner: Owner): Promise<(t: TestContext, outage: Red
 
   return async function survive(t, { ms, begin, restore }) {
     const of = String((outages += 1));
-    // The third frontend has never seen these.
+    // The third frontend has never seen these images.
     const images = tags.map((tag) =>
       upstream.addImage(repository, {
         tag: `${of}.${tag}`,
@@ -109,7 +109,8 @@ async function openOutageRig(owner: Owner): Promise<(t: TestContext, outage: Red
 
     await begin(cluster.redis);
     const beganAtMs = performance.now();
-    // Before it hears of their manifests: it may have looked through the store in the last outage, before they were there.
+    // This comes before the third frontend learns of their manifests. In the last outage it may have scanned the store
+    // before they existed.
     for (const { digest } of images.map((image) => image.config)) {
       const answer = await sendRequest(urlOf(`${repository}/blobs/${digest}`, third));
       assert.equal(answer.status, 200, answer.body.toString());
@@ -132,14 +133,14 @@ async function openOutageRig(owner: Owner): Promise<(t: TestContext, outage: Red
     assert.equal(upstream.count({ digest: filling.digest, method: 'GET' }), 1);
     const recovered = cold.answers.length;
     await until(
-      'cold requests are answered',
+      'cold requests succeed',
       () =>
         new Set(cold.answers.slice(recovered).flatMap(({ path, status }) => (status === 200 ? [path] : []))).size === 3,
       recoveredWithinMs,
     );
     await Promise.all([warm.stop(), cold.stop()]);
 
-    assert.ok(warmDuring > 0, 'warm pulls went on');
+    assert.ok(warmDuring > 0, 'warm pulls continued');
     assert.deepEqual(
       warm.pulled.flatMap(({ refusal }) => refusal ?? []),
       [],

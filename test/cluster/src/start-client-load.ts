@@ -1,5 +1,5 @@
-// skopeo, podman and containerd, which pull through haproxy over and over, each image by the name of the cache or with the
-// cache as its only host: where the cache fails a pull fails.
+// skopeo, podman and containerd pull through haproxy continuously. Each pulls by the name of the cache or with the
+// cache as its only host, so a pull fails if the cache fails.
 import { until } from '@cistern/single-node/until';
 import { hostsToml, openContainerd } from '@cistern/test-clients/containerd';
 import { openPodman } from '@cistern/test-clients/containers-storage';
@@ -8,17 +8,17 @@ import { ensureDebianPackages } from '@cistern/test-servers';
 import type { ClusterRig } from './open-cluster-rig.ts';
 
 export interface ClientLoad {
-  /** When it resolves nothing is pulled any more but what has been pulled before. */
+  /** From its resolution on, clients only pull images that they have pulled before. */
   onlyWarm(): Promise<void>;
-  /** Lets the pulls under way end. */
+  /** Lets running pulls end. */
   stop(): Promise<{ readonly pulls: Readonly<Record<string, number>>; readonly failures: readonly string[] }>;
 }
 
 const repository = 'library/pulled';
-/** So many images a client has at least that it pulls again. */
+/** The least number of images that each client pulls again. */
 const warmImages = 3;
 
-/** Resolves when each client has pulled something. The caller stops it before the cluster. */
+/** Resolves when each client has pulled an image. The caller stops the load before the cluster. */
 export async function startClientLoad({ upstream, cluster }: ClusterRig): Promise<ClientLoad> {
   await ensureDebianPackages(['skopeo', 'podman', 'containerd', 'runc']);
   const cache = cluster.url.slice('http://'.length);
@@ -29,7 +29,7 @@ export async function startClientLoad({ upstream, cluster }: ClusterRig): Promis
     {
       name: 'containerd',
       image: `docker.io/${repository}`,
-      // Without it containerd would go on to Docker Hub itself.
+      // Without this setting containerd would fall back to Docker Hub itself.
       client: await openContainerd({ _default: `server = "${cluster.url}"\n${hostsToml(cluster.url)}` }),
     },
   ];
@@ -51,7 +51,8 @@ export async function startClientLoad({ upstream, cluster }: ClusterRig): Promis
       const startedAt = new Date().toISOString();
       try {
         const digests = await client.pull(`${image}:${picked.tag}`);
-        if (!digests.includes(picked.digest)) throw new Error(`it is ${digests.join(', ')} and not ${picked.digest}`);
+        if (!digests.includes(picked.digest))
+          throw new Error(`the image is ${digests.join(', ')} instead of ${picked.digest}`);
         await client.remove(`${image}:${picked.tag}`);
         if (isNew) pulled.push(picked);
       } catch (error) {
@@ -68,7 +69,7 @@ export async function startClientLoad({ upstream, cluster }: ClusterRig): Promis
       isCold = false;
       const before = { ...rounds };
       const isOver = async () => clients.every(({ name }) => rounds[name]! > before[name]! + warmImages);
-      await until('what was cold has been pulled', isOver, 300_000);
+      await until('cold images have been pulled', isOver, 300_000);
     },
     async stop() {
       stopped = true;

@@ -1,5 +1,5 @@
-// The moment that most failures here are about: upstream has sent exactly half of a cold blob, a herd has read that, and
-// waits.
+// Brings a cluster to the state from which most failures here start. The upstream has sent exactly half of a cold blob,
+// and a herd has read it and waits.
 import { until } from '@cistern/single-node/until';
 import { createGate, type Gate } from '@cistern/fake-upstream';
 import { type Herd, type HerdPlan, startHerd } from '@cistern/herds';
@@ -10,11 +10,11 @@ import { readMetric } from './read-metric.ts';
 const mebibyte = 1024 * 1024;
 
 export interface HalfwayOptions extends Pick<HerdPlan, 'special' | 'resume'> {
-  /** Of the blob, which is another one for each seed. */
+  /** The seed of the blob. Each seed gives another blob. */
   readonly seed: number;
-  /** Bytes; default 64 MiB. */
+  /** Size in bytes. Default: 64 MiB. */
   readonly size?: number;
-  /** Default 30. */
+  /** Number of clients. Default: 30. */
   readonly clients?: number;
 }
 
@@ -23,10 +23,10 @@ export interface Halfway {
   readonly url: string;
   readonly plan: HerdPlan;
   readonly herd: Herd;
-  /** Holds the other half of upstream's first answer; all its other answers are free. */
+  /** Holds the other half of the upstream's first response. All its other responses are not held. */
   readonly gate: Gate;
   readonly filling: ClusterNode;
-  /** Body bytes that upstream has sent so far, in sizes of the blob. */
+  /** Body bytes that the upstream has sent so far, as a multiple of the blob's size. */
   sentByUpstream(): number;
 }
 

@@ -1,5 +1,5 @@
-// Clients that pull all the time, through haproxy: images that are stored and images that nobody has asked for yet, by tag
-// and by digest, whole blobs and ranges of them. Every byte is checked, every failure kept.
+// Clients that pull continuously through haproxy: stored images and new images, by tag and by digest, whole blobs and
+// ranges. Every byte is checked, and every failure is kept.
 import { createRandom } from '@cistern/single-node/random';
 import type { AddedImage } from '@cistern/fake-upstream';
 import { digestOf } from '@cistern/oci';
@@ -8,12 +8,12 @@ import type { ClusterRig } from './open-cluster-rig.ts';
 interface LoadResult {
   /** Pulls of whole images, cold and warm. */
   readonly pulls: number;
-  /** What each failed request was, and what was wrong with it. */
+  /** Each failed request with its error. */
   readonly failures: readonly string[];
 }
 
 export interface SteadyLoad {
-  /** Lets what is under way end. */
+  /** Lets running pulls end. */
   stop(): Promise<LoadResult>;
 }
 
@@ -21,7 +21,7 @@ const loops = 6;
 const repository = 'library/load';
 let images = 0;
 
-/** Resolves when the images that are to be warm are. The caller stops it. */
+/** Resolves when the warm images are warm. The caller stops the load. */
 export async function startSteadyLoad({ upstream, urlOf }: ClusterRig): Promise<SteadyLoad> {
   const random = createRandom(11);
   const failures: string[] = [];
@@ -34,7 +34,7 @@ export async function startSteadyLoad({ upstream, urlOf }: ClusterRig): Promise<
     return { ...upstream.addImage(repository, { tag, seed: tag, layers }), tag };
   };
 
-  /** The right bytes, or a line among the failures. */
+  /** Checks the bytes, and records a failure if they are wrong. */
   async function check(path: string, digest: string, range?: string): Promise<void> {
     // real-time: dates the report of a failure
     const startedAt = new Date().toISOString();

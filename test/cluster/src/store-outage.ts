@@ -1,5 +1,5 @@
-// What must hold while the store is away, however it is, and after: cold pulls are refused before upstream is asked, fills go on,
-// nothing wrong or short is served, and everything is pulled and committed once the store is back.
+// Checks outages of the store. Cold pulls are refused before the upstream is called, running fills continue, and no
+// wrong or short content is served. After the outage everything is pulled and committed.
 // real-time: an outage lasts for a time, and clients pause between pulls
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -24,7 +24,7 @@ const statuses = (pulls: readonly Pulled[]) =>
   [...new Set(pulls.map(({ status }) => String(status)))].toSorted().join(' and ');
 
 export interface StoreOutageRig extends ClusterRig {
-  /** One outage. Returns what it was like, in a sentence. */
+  /** Runs one outage. Returns a sentence that describes it. */
   survive(outage: {
     readonly ms: number;
     readonly begin: (s3: S3) => Promise<void> | void;
@@ -48,7 +48,7 @@ export async function openStoreOutageRig(owner: Owner): Promise<StoreOutageRig> 
       layers: [200_000, 2 * mebibyte].map((size) => ({ size, seed: `${tag} ${size}` })),
     });
 
-  /** Whole images that nobody has asked for before, one after another at each frontend. */
+  /** Pulls whole new images, one after another at each frontend. */
   async function pullCold(of: string, untilMs: number) {
     const pulls: (Pulled & { readonly image: AddedImage; readonly tag: string })[] = [];
     await Promise.all(
@@ -82,14 +82,18 @@ export async function openStoreOutageRig(owner: Owner): Promise<StoreOutageRig> 
       throw new Error(`not in the bucket: ${missing.slice(0, 5).join(', ')}`, { cause: error });
     });
     const stored = (await bucket.keys()).filter((key) => key.endsWith('/data')).length;
-    await until('all is accounted for', async () => (await index.blobs.totals()).blobs === stored, recoveredWithinMs);
+    await until(
+      'all content is accounted for',
+      async () => (await index.blobs.totals()).blobs === stored,
+      recoveredWithinMs,
+    );
   }
 
   async function survive({ ms, begin, restore }: Parameters<StoreOutageRig['survive']>[0]) {
     const of = String((outages += 1));
     const warmTags = ['a', 'b'].map((name) => `warm-${of}-${name}`);
     const warmImages = warmTags.map(addImage);
-    // The third frontend has never seen these.
+    // The third frontend has never seen these images.
     for (const [position, image] of warmImages.entries())
       for (const at of [first!, second!]) await pullImage({ at, image, tag: warmTags[position]! });
     const large = upstream.addBlob(repository, { size: 48 * mebibyte, seed: `large ${of}` });
@@ -98,9 +102,9 @@ export async function openStoreOutageRig(owner: Owner): Promise<StoreOutageRig> 
       large.digest,
     );
     await until('the large blob is stored', () => bucket.has(large.digest), recoveredWithinMs);
-    // A fill that has just ended says that the store has it.
+    // A fill that has just ended reports that the store has the blob.
     await until(
-      'its fill is past',
+      'its fill record is gone',
       async () => (await index.fills.read(large.digest)) === undefined,
       recoveredWithinMs,
     );

@@ -1,4 +1,4 @@
-// A whole cluster whose bucket is to hold less than is wanted.
+// Runs a whole cluster with a bucket that is too small for the working set.
 import assert from 'node:assert/strict';
 import type { Owner } from '@cistern/single-node/open-stage';
 import { until } from '@cistern/single-node/until';
@@ -9,7 +9,7 @@ import { readMetric } from './read-metric.ts';
 import { marginShare, type Thrashed, type ThrashPlan, thrashStore } from './thrash-store.ts';
 import { viewBucket } from './view-bucket.ts';
 
-/** `maxBytes`: what its configuration allows. Rejects as `thrashStore`, and where its index is not exact in the end. */
+/** `maxBytes` is the configured limit. Rejects like `thrashStore`, and if the index is not exact in the end. */
 export async function thrashCluster(
   owner: Owner,
   plan: Omit<ThrashPlan, 'highBytes'> & { readonly maxBytes: number },
@@ -29,7 +29,7 @@ export async function thrashCluster(
   );
   await until('all fills have ended', async () => (await readMetric(workers, 'cistern_fills_in_flight')) === 0, 60_000);
   const index = await openIndex(owner, cluster);
-  // What is on its way out goes first.
+  // Objects whose removal has begun are removed first.
   await until(
     'the index is exact',
     async () =>

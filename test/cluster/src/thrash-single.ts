@@ -1,4 +1,4 @@
-// A single process whose store on a disk is too small.
+// Runs a single process with a store on a disk that is too small for the working set.
 import assert from 'node:assert/strict';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { assertRecount } from './assert-recount.ts';
 import { readMetric } from './read-metric.ts';
 import { marginShare, type Thrashed, type ThrashPlan, thrashStore } from './thrash-store.ts';
 
-/** `maxBytes`: what its configuration allows. Rejects as `thrashStore`, and where its index is not exact in the end. */
+/** `maxBytes` is the configured limit. Rejects like `thrashStore`, and if the index is not exact in the end. */
 export async function thrashSingle(
   owner: Owner,
   plan: Omit<ThrashPlan, 'highBytes'> & { readonly maxBytes: number },
@@ -42,13 +42,13 @@ export async function thrashSingle(
   return thrashed;
 }
 
-/** Bytes by digest. */
+/** Returns bytes by digest. */
 async function storedBlobs(directory: string): Promise<Map<string, number>> {
   const files = await readdir(directory, { recursive: true }).catch(() => []);
   const found = await Promise.all(
     files.map(async (file) => {
       const [, algorithm, hex] = /^(sha\d+)\/\w\w\/(\w+)\/data$/.exec(file) ?? [];
-      // It may go while it is looked at.
+      // The file may be removed during the check.
       const size = hex === undefined ? undefined : (await stat(join(directory, file)).catch(() => undefined))?.size;
       return size === undefined ? [] : [[`${algorithm}:${hex}`, size] as const];
     }),

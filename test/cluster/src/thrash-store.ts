@@ -1,5 +1,5 @@
-// More is wanted than the store may hold: clients read blobs of all sizes, whole and in part, and leave as they please, while
-// what the store holds is looked at again and again.
+// Clients read more blobs than the store can hold: of all sizes, whole and in part, and some abandon their reads.
+// Meanwhile the size of the store is sampled.
 // real-time: the load runs for a time, and the store is sampled at an interval
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -10,21 +10,21 @@ import { type FakeUpstream, seededBody } from '@cistern/fake-upstream';
 
 export interface ThrashPlan {
   readonly seed: number;
-  /** Bytes of all blobs together, and of the largest. */
+  /** Bytes of all blobs together, and of the largest blob. */
   readonly workingBytes: number;
   readonly largestBytes: number;
   readonly clients: number;
-  /** At least; on a slow machine until twice what the store may hold has been fetched. */
+  /** The least duration. On a slow machine the load continues until twice the store's limit has been fetched. */
   readonly forMs: number;
-  /** Bytes above which the store makes room. */
+  /** Above this number of bytes the store frees space. */
   readonly highBytes: number;
 }
 
 export interface ThrashedStore {
   readonly upstream: FakeUpstream;
-  /** Where clients ask, each at another one. */
+  /** The addresses that clients use in turn. */
   readonly places: readonly { readonly url: string }[];
-  /** Bytes that lie in the store, as the store itself says. */
+  /** Bytes in the store, as the store itself reports. */
   storedBytes(): Promise<number>;
   /** Bytes of the fills in flight. */
   fillingBytes(): Promise<number>;
@@ -35,22 +35,25 @@ export interface Thrashed {
   readonly aborted: number;
   readonly bytesRead: number;
   readonly bytesFetched: number;
-  /** The most that the store held above its high watermark, and the fills that were in flight then, or a moment before. */
+  /**
+   * The most bytes that the store held above its high watermark, and the bytes of fills in flight then or a moment
+   * before.
+   */
   readonly worstExcessBytes: number;
   readonly fillsThenBytes: number;
   readonly samples: number;
 }
 
-/** What the watermark leaves below the limit, of that. */
+/** The gap between the limit and the high watermark, as a share of the limit. */
 export const marginShare = 0.05;
 
 /**
- * The store never held more above its high watermark than what was on its way then, or than the watermark leaves below the
+ * The store never held more above its high watermark than the fills in flight, or than the gap between watermark and
  * limit.
  */
 export function assertKept(thrashed: Thrashed, { maxBytes }: { readonly maxBytes: number }): void {
   const { worstExcessBytes, fillsThenBytes, bytesFetched } = thrashed;
-  assert.ok(bytesFetched > maxBytes, 'more has come than there is room for');
+  assert.ok(bytesFetched > maxBytes, 'more was fetched than the store can hold');
   const mayBytes = Math.max(maxBytes * marginShare, fillsThenBytes);
   assert.ok(worstExcessBytes <= mayBytes, `${worstExcessBytes} bytes too many, of ${mayBytes}`);
 }
@@ -63,12 +66,12 @@ interface Wanted {
 
 const repository = 'library/app';
 const sampleEveryMs = 250;
-/** For so long a fill that has ended may not be seen in the store, or the other way round. */
+/** For this long, an ended fill may be missing in the store, or a stored blob may still count as a fill. */
 const momentMs = 2_000;
-/** At least: in a machine that stands still time passes, and nothing else. */
+/** The least number of samples. On a stalled machine, time passes and nothing else happens. */
 const momentSamples = momentMs / sampleEveryMs;
 
-/** Rejects when a reader gets a wrong byte, too few, or none at all; and when the store holds more than it may. */
+/** Rejects if a reader gets a wrong byte, too few bytes or none, and if the store holds more than its limit. */
 export async function thrashStore(store: ThrashedStore, plan: ThrashPlan): Promise<Thrashed> {
   const { upstream, places } = store;
   const blobs = addBlobs(upstream, plan);
@@ -80,7 +83,7 @@ export async function thrashStore(store: ThrashedStore, plan: ThrashPlan): Promi
   const client = async (number: number) => {
     const random = createRandom(plan.seed * 1000 + number);
     for (let turn = number; continues(); turn += 1) {
-      // The first ones are wanted more often.
+      // The first blobs are requested more often.
       const blob = blobs[Math.min(random.between(0, blobs.length - 1), random.between(0, blobs.length - 1))]!;
       const { bytes, left } = await readOne(agent, places[turn % places.length]!.url, blob, random);
       totals.reads += 1;
@@ -103,7 +106,7 @@ function addBlobs(upstream: FakeUpstream, { seed, workingBytes, largestBytes }: 
   const random = createRandom(seed);
   const blobs: Wanted[] = [];
   for (let left = workingBytes; left > 0; left -= blobs.at(-1)!.size) {
-    // Most are small, most bytes are in large ones.
+    // Most blobs are small, and most bytes are in large blobs.
     const size = Math.max(1_000, Math.floor(largestBytes * (random.between(1, 1000) / 1000) ** 2));
     const name = `thrash ${seed} ${blobs.length}`;
     blobs.push({ size, seed: name, digest: upstream.addBlob(repository, { size, seed: name }).digest });
@@ -138,7 +141,7 @@ async function readOne(
       return { bytes, left: true };
     }
   }
-  assert.ok(response.complete && bytes === end + 1 - start, `${where}: ${bytes} bytes came`);
+  assert.ok(response.complete && bytes === end + 1 - start, `${where}: ${bytes} bytes arrived`);
   assert.equal(`sha256:${hash.digest('hex')}`, isRange ? hashOfRange(size, seed, start, end) : digest, where);
   return { bytes, left: false };
 }

@@ -1,4 +1,4 @@
-// What nodes have logged for a person to look at, besides requests that were refused with 503: those a test asks for itself.
+// The errors that nodes have logged, without requests that were refused with 503. Tests check those themselves.
 import type { ClusterNode } from '@cistern/test-servers';
 import { loggedAt } from './logged-at.ts';
 
@@ -8,7 +8,7 @@ interface LogLine {
   readonly err?: { readonly message?: string };
 }
 
-/** Short, and each kind of line once. */
+/** Each line is shortened, and equal lines appear once. */
 export function unexpectedErrors(nodes: readonly Pick<ClusterNode, 'name' | 'log'>[]): string[] {
   const lines = [...loggedAt('error', nodes), ...loggedAt('fatal', nodes)].flatMap((line) => {
     const at = line.indexOf(': ') + 2;

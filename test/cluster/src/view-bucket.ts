@@ -1,21 +1,21 @@
-// A cluster's bucket behind the back of its nodes.
+// A view of a cluster's bucket without the knowledge of its nodes.
 import type { Cluster } from '@cistern/test-servers';
 import { buffer } from 'node:stream/consumers';
 import { Client } from 'minio';
 
 export interface BucketView {
-  /** Of every object, sorted. */
+  /** The keys of all objects, sorted. */
   keys(): Promise<string[]>;
-  /** Of all objects but blobs and manifests, with their keys before them. */
+  /** The contents of all objects except blobs and manifests, each after its key. */
   smallObjects(): Promise<string>;
   /** Bytes of every blob and manifest, by digest. */
   blobs(): Promise<Map<string, number>>;
   has(digest: string): Promise<boolean>;
-  /** Changes a byte of it. Rejects if there is no such blob or manifest. */
+  /** Changes a byte of the blob. Rejects if there is no such blob or manifest. */
   damageBlob(digest: string): Promise<void>;
   /** Rejects if there is no such blob or manifest. */
   removeBlob(digest: string): Promise<void>;
-  /** Keys of uploads that nobody has ended. */
+  /** Keys of uploads that were neither completed nor aborted. */
   unfinishedUploads(): Promise<string[]>;
 }
 

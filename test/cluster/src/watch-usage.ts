@@ -1,4 +1,4 @@
-// The most room that a cluster takes on this machine: files of spools, and resident memory.
+// Measures the peak use of this machine by a cluster: files of spools, and resident memory.
 // real-time: samples at an interval
 import { readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
@@ -12,12 +12,12 @@ interface UsageFigures {
   readonly spoolFileBytes: number;
   /** Bytes that the fullest spool had reserved by its own metric. */
   readonly spoolMetricBytes: number;
-  /** The most of each node by its name, over all its processes. */
+  /** The peak of each node by its name, over all its processes. */
   readonly residentBytes: Readonly<Record<string, number>>;
 }
 
 export interface UsageWatch {
-  /** Samples once more and ends. */
+  /** Takes one more sample and ends. */
   stop(): Promise<UsageFigures>;
 }
 
@@ -57,14 +57,14 @@ export function watchUsage({ configFile, frontends, workers }: Cluster): UsageWa
   };
 }
 
-/** On the disk, of files that come and go meanwhile. */
+/** Bytes on the disk. Files may appear and disappear meanwhile. */
 async function spoolBytes(directory: string): Promise<number> {
   const names = await readdir(directory, { recursive: true }).catch(() => []);
   const files = await Promise.all(names.map((name) => stat(join(directory, name)).catch(() => undefined)));
   return files.reduce((sum, file) => sum + (file?.isFile() === true ? Math.min(file.size, file.blocks * 512) : 0), 0);
 }
 
-/** The kernel keeps the most that a process has had; 0 once it has ended. */
+/** The kernel keeps the peak of a process. Returns 0 once the process has ended. */
 function mostResident({ pid }: ClusterNode): number {
   try {
     return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;

@@ -1,4 +1,4 @@
-// `kill -9` of the worker whose fill a herd follows, at exactly half: clients notice a pause and nothing else.
+// Kills with `kill -9` the worker whose fill a herd follows, at exactly half. Clients notice only a pause.
 import assert from 'node:assert/strict';
 import { until } from '@cistern/single-node/until';
 import { type ClientPlan, type HerdPlan, startHerd } from '@cistern/herds';
@@ -8,17 +8,17 @@ import type { ClusterRig } from './open-cluster-rig.ts';
 import { type HalfwayOptions, startHalfway } from './start-halfway.ts';
 
 export interface KillOptions extends HalfwayOptions {
-  /** Of a second herd, whose clients come when the first one has its half. */
+  /** The ranges of a second herd, whose clients start when the first herd has its half. */
   readonly ranges?: readonly NonNullable<ClientPlan['range']>[];
 }
 
 export interface KilledFigures {
   readonly longestPauseMs: number;
-  /** Bytes that upstream has sent in all, in sizes of the blob. */
+  /** All bytes that the upstream has sent, as a multiple of the blob's size. */
   readonly sentByUpstream: number;
 }
 
-/** The worker runs again when it resolves. */
+/** When this resolves, the worker runs again. */
 export async function killFillingWorker(
   owner: { after(end: () => void): void },
   rig: ClusterRig,
@@ -46,6 +46,6 @@ export async function killFillingWorker(
       async () => (await head()).headers.get('x-cache') === 'HIT',
     );
   }
-  assert.equal(sentByUpstream(), sent, 'what was fetched has been stored');
+  assert.equal(sentByUpstream(), sent, 'all fetched bytes have been stored');
   return { longestPauseMs: longestPause(ends, plan), sentByUpstream: sent };
 }

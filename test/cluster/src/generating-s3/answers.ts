@@ -1,4 +1,4 @@
-// The XML of S3's answers, as far as the cache asks for them.
+// The XML of the S3 responses that the cache needs.
 import type { StoredObject, Upload } from './objects.ts';
 
 export const initiated = (id: string): string =>
@@ -29,7 +29,7 @@ export function listedUploads(uploads: Iterable<Upload>): string {
   return `<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>${entries.join('')}</ListMultipartUploadsResult>`;
 }
 
-/** At most a thousand parts after the number `after`. */
+/** Lists at most a thousand parts after the number `after`. */
 export function listedParts({ parts, begunAt }: Upload, after: number): string {
   const later = [...parts].filter(([number]) => number > after).toSorted(([one], [other]) => one - other);
   const page = later.slice(0, 1000);

@@ -1,4 +1,4 @@
-// The process of `startGeneratingS3`: says where it listens, then answers each message with its counts.
+// The process of `startGeneratingS3`. It reports its address, then answers each message with its counts.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,7 +11,7 @@ const blobs = JSON.parse(process.argv[2] ?? '') as readonly GeneratedBlob[];
 const held = createObjects(new Map(blobs.map(({ digest, ...bytes }) => [digest.split(':')[1]!, rotatedBody(bytes)])));
 const counts: Counts = { parts: 0, partBytes: 0, readBytes: 0, faults: [] };
 const server = createServer({ noDelay: true, requestTimeout: 0, highWaterMark: 1024 * 1024 }, (request, response) => {
-  // A reader that goes, or a worker that is killed, is no mistake of the cache.
+  // A reader that leaves or a killed worker is not a fault of the cache.
   serveGeneratingS3(held, counts, request, response).catch(() => response.destroy());
 });
 server.listen(0, '127.0.0.1');

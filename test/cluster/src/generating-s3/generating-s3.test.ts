@@ -28,7 +28,7 @@ async function open(t: TestContext) {
   };
 }
 
-test('an upload of the right parts becomes the object, in whatever order they come', async (t) => {
+test('an upload of the right parts becomes the object, in any order of arrival', async (t) => {
   const { s3, url, put, complete } = await open(t);
   assert.equal((await fetch(url)).status, 404);
   assert.deepEqual([await put(2, parts[1]), await put(1, parts[0])], [200, 200]);
@@ -41,7 +41,7 @@ test('an upload of the right parts becomes the object, in whatever order they co
   assert.deepEqual({ faults, partBytes, uploads }, { faults: [], partBytes: blob.size, uploads: 0 });
 });
 
-test('wrong parts are refused and written down', async (t) => {
+test('wrong parts are rejected and recorded', async (t) => {
   const { s3, put, complete } = await open(t);
   const wrong = Buffer.from(parts[1]);
   wrong[700_000]! ^= 1;

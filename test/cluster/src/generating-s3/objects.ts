@@ -6,7 +6,7 @@ import { type Body, isOfBody } from '@cistern/fake-upstream';
 import { segmentBytesOf, segmentCount } from '@cistern/oci';
 
 export interface StoredObject {
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
   readonly modifiedAt: Date;
   read(start: number, endExclusive: number): Iterable<Buffer>;
@@ -26,13 +26,13 @@ export interface Upload {
 
 export interface ReceivedBody {
   take(chunk: Buffer): void;
-  /** Returns the fault of the body, if it has one. `signed`: the SHA-256 that was signed, in hex. */
+  /** Returns the fault of the body, if it has one. `signed` is the signed SHA-256, in hex. */
   end(length: number, signed: string | undefined): string | undefined;
 }
 
 export type Objects = ReturnType<typeof createObjects>;
 
-/** `generated`: what objects must hold whose keys end in `<name>/data`. */
+/** `generated` holds the required contents of objects whose keys end in `<name>/data`. */
 export function createObjects(generated: ReadonlyMap<string, Body>) {
   const objects = new Map<string, StoredObject>();
   const uploads = new Map<string, Upload>();
@@ -51,13 +51,13 @@ export function createObjects(generated: ReadonlyMap<string, Body>) {
       uploads.set(upload.id, upload);
       return upload;
     },
-    /** Compares a part with the object's bytes at its place. Numbers count from 1. */
+    /** Compares a part with the object's bytes at its position. Part numbers start at 1. */
     receivePart: ({ key }: Upload, number: number): ReceivedBody => {
       const body = bodyOf(key);
       return receive(body, body === undefined ? 0 : (number - 1) * segmentBytesOf(body.size));
     },
     receiveWhole: (key: string): ReceivedBody => receive(bodyOf(key), 0),
-    /** Makes a generated object visible; returns the fault of its parts, if they have one. */
+    /** Makes a generated object visible. Returns the fault of its parts, if they have one. */
     complete({ id, key, parts }: Upload): string | undefined {
       const body = bodyOf(key);
       if (body === undefined) return `an upload of ${key}, which is not a generated blob`;
@@ -76,7 +76,7 @@ export function createObjects(generated: ReadonlyMap<string, Body>) {
   };
 }
 
-/** Compares with the body from `start` on. */
+/** Compares received bytes with the body, beginning at `start`. */
 function receive(body: Body | undefined, start: number): ReceivedBody {
   const hash = createHash('sha256');
   let at = start;
@@ -90,7 +90,8 @@ function receive(body: Body | undefined, start: number): ReceivedBody {
     end(length, signed) {
       if (wrongAt !== undefined) return `a wrong byte at or after ${wrongAt}`;
       if (at - start !== length) return `${at - start} bytes at ${start} instead of ${length}`;
-      if (signed !== undefined && hash.digest('hex') !== signed) return `another SHA-256 than was signed at ${start}`;
+      if (signed !== undefined && hash.digest('hex') !== signed)
+        return `a SHA-256 that differs from the signed one at ${start}`;
       return undefined;
     },
   };

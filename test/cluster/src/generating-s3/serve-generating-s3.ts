@@ -1,5 +1,6 @@
-// An S3 server for blobs larger than any disk. It checks each part of a generated blob and keeps only the part's number. Once an
-// upload is complete, the server generates the object's bytes. It keeps small objects, and believes every signature.
+// An S3 server for blobs larger than any disk. It checks each part of a generated blob and keeps only the part's
+// number. Once an upload is complete, the server generates the object's bytes. It stores small objects and accepts
+// every signature.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
@@ -25,7 +26,7 @@ interface Call {
   readonly query: URLSearchParams;
 }
 
-/** Rejects when a connection goes before its time. */
+/** Rejects when a connection ends early. */
 export async function serveGeneratingS3(
   held: Objects,
   counts: Counts,

@@ -1,10 +1,10 @@
-// The generating S3 server in a process of its own, so that checking parts does not compete with the upstream for one event loop.
+// Starts the generating S3 server in a process of its own, so that it does not share one event loop with the upstream.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { S3 } from '@cistern/test-servers';
 import type { Counts } from './serve-generating-s3.ts';
 
-/** A `rotatedBody`. */
+/** A blob with the bytes of `rotatedBody`. */
 export interface GeneratedBlob {
   readonly digest: string;
   readonly size: number;
@@ -21,7 +21,7 @@ export interface GeneratingS3 extends S3 {
   counts(): Promise<GeneratingCounts>;
 }
 
-/** The caller closes it. */
+/** The caller closes the server. */
 export async function startGeneratingS3(blobs: readonly GeneratedBlob[]): Promise<GeneratingS3> {
   const program = new URL('generating-s3-process.ts', import.meta.url);
   const child = fork(program, [JSON.stringify(blobs)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -56,5 +56,5 @@ export async function startGeneratingS3(blobs: readonly GeneratedBlob[]): Promis
 }
 
 async function refuse(): Promise<never> {
-  throw new Error('The generating S3 server keeps nothing and is not started again.');
+  throw new Error('The generating S3 server stores nothing and cannot be restarted.');
 }
