@@ -27,7 +27,7 @@ export interface AnswerDependencies {
   readonly referrers: boolean;
 }
 
-export interface Question {
+export interface ParsedRequest {
   readonly target: Target;
   readonly headers: IncomingHttpHeaders;
   /** The form of a POST. */
@@ -36,8 +36,8 @@ export interface Question {
   readonly scopes: readonly string[];
 }
 
-export function answerRequest(given: AnswerDependencies, question: Question): { answer: Answer; fault: Fault } {
-  const { target, headers } = question;
+export function answerRequest(given: AnswerDependencies, request: ParsedRequest): { answer: Answer; fault: Fault } {
+  const { target, headers } = request;
   const abusive = given.rateLimit.refuseAbuse();
   if (abusive !== undefined) return { answer: abusive, fault: {} };
   const authorized = given.auth.authorize(target, headers.authorization);
@@ -47,7 +47,7 @@ export function answerRequest(given: AnswerDependencies, question: Question): { 
   if (scripted !== undefined) return { answer: scripted, fault };
   const spent = given.rateLimit.refuseSpent(target, authorized.subject);
   if (spent !== undefined) return { answer: spent, fault };
-  const answered = answerEndpoint(given, question, fault);
+  const answered = answerEndpoint(given, request, fault);
   return { answer: given.rateLimit.account(target, authorized.subject, answered), fault };
 }
 
@@ -65,7 +65,11 @@ function scriptedAnswer(given: AnswerDependencies, target: Target, fault: Fault)
   return errorAnswer(status, codes[status] ?? 'UNKNOWN', 'scripted failure');
 }
 
-function answerEndpoint(given: AnswerDependencies, { target, headers, form, scopes }: Question, fault: Fault): Answer {
+function answerEndpoint(
+  given: AnswerDependencies,
+  { target, headers, form, scopes }: ParsedRequest,
+  fault: Fault,
+): Answer {
   const { endpoint, method, repository: name = '', reference = '', digest } = target;
   const { content, maxPerPage } = given;
   if (endpoint === 'token')

@@ -98,7 +98,7 @@ test('pushing is unsupported, and other paths are unknown', () =>
 test('a range of a blob is answered with just that range', () =>
   withFakeUpstream({}, async (upstream) => {
     const { digest } = upstream.addBlob('app', Buffer.from('0123456789'));
-    const ask = (headers: Record<string, string>, method = 'GET') =>
+    const send = (headers: Record<string, string>, method = 'GET') =>
       exchange(`${upstream.url}/v2/app/blobs/${digest}`, { headers, method });
     for (const [range, status, body, contentRange] of [
       ['bytes=2-4', 206, '234', 'bytes 2-4/10'],
@@ -109,15 +109,15 @@ test('a range of a blob is answered with just that range', () =>
       ['bytes=0-1,4-5', 200, '0123456789', undefined],
       ['lines=1-2', 200, '0123456789', undefined],
     ] as const) {
-      const answer = await ask({ range });
+      const answer = await send({ range });
       assert.deepEqual([range, answer.status, answer.body.toString()], [range, status, body]);
       assert.equal(answer.headers['content-range'], contentRange);
       assert.equal(answer.headers['content-length'], String(body.length));
     }
-    assert.equal((await ask({ range: 'bytes=2-4', 'if-match': `"${digest}"` })).status, 206);
-    assert.equal((await ask({ range: 'bytes=2-4', 'if-match': '"other"' })).status, 412);
-    assert.equal((await ask({ range: 'bytes=2-4', 'if-range': '"other"' })).status, 200);
-    const head = await ask({}, 'HEAD');
+    assert.equal((await send({ range: 'bytes=2-4', 'if-match': `"${digest}"` })).status, 206);
+    assert.equal((await send({ range: 'bytes=2-4', 'if-match': '"other"' })).status, 412);
+    assert.equal((await send({ range: 'bytes=2-4', 'if-range': '"other"' })).status, 200);
+    const head = await send({}, 'HEAD');
     assert.deepEqual(
       [head.status, head.headers['content-length'], head.headers['docker-content-digest']],
       [200, '10', digest],

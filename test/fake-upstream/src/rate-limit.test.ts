@@ -6,19 +6,19 @@ import { withFakeUpstream } from './with-fake-upstream.ts';
 test('GET of a manifest spends the budget, HEAD and blobs do not, and the headers tell', () =>
   withFakeUpstream({ rateLimit: { limit: 2 } }, async (upstream) => {
     const { config } = upstream.addImage('app', { tag: '1' });
-    const ask = async (path: string, method = 'GET') => {
+    const send = async (path: string, method = 'GET') => {
       const { status, headers } = await exchange(`${upstream.url}/v2/app/${path}`, { method });
       return [status, headers['ratelimit-remaining'], headers['docker-ratelimit-source']];
     };
-    assert.deepEqual(await ask('manifests/1', 'HEAD'), [200, '2;w=21600', '203.0.113.7']);
-    assert.deepEqual(await ask('manifests/1'), [200, '1;w=21600', '203.0.113.7']);
-    assert.deepEqual(await ask(`blobs/${config.digest}`), [200, undefined, undefined]);
-    assert.equal((await ask('manifests/none'))[0], 404);
-    assert.deepEqual(await ask('manifests/1'), [200, '0;w=21600', '203.0.113.7']);
-    assert.deepEqual(await ask('manifests/1'), [429, '0;w=21600', '203.0.113.7']);
-    assert.deepEqual(await ask('manifests/1', 'HEAD'), [200, '0;w=21600', '203.0.113.7']);
+    assert.deepEqual(await send('manifests/1', 'HEAD'), [200, '2;w=21600', '203.0.113.7']);
+    assert.deepEqual(await send('manifests/1'), [200, '1;w=21600', '203.0.113.7']);
+    assert.deepEqual(await send(`blobs/${config.digest}`), [200, undefined, undefined]);
+    assert.equal((await send('manifests/none'))[0], 404);
+    assert.deepEqual(await send('manifests/1'), [200, '0;w=21600', '203.0.113.7']);
+    assert.deepEqual(await send('manifests/1'), [429, '0;w=21600', '203.0.113.7']);
+    assert.deepEqual(await send('manifests/1', 'HEAD'), [200, '0;w=21600', '203.0.113.7']);
     upstream.rateLimit.setRemaining(1);
-    assert.equal((await ask('manifests/1'))[0], 200);
+    assert.equal((await send('manifests/1'))[0], 200);
     assert.equal(upstream.rateLimit.remaining(), 0);
   }));
 
@@ -42,16 +42,16 @@ test('every account has a budget of its own', () =>
     },
     async (upstream) => {
       upstream.addImage('app', { tag: '1' });
-      const ask = async (pair: string) => {
+      const send = async (pair: string) => {
         const authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
         const { status, headers } = await exchange(`${upstream.url}/v2/app/manifests/1`, {
           headers: { authorization },
         });
         return [status, headers['ratelimit-limit'], headers['docker-ratelimit-source']];
       };
-      assert.deepEqual(await ask('ann:a'), [200, '1;w=21600', 'ann']);
-      assert.deepEqual(await ask('ann:a'), [429, '1;w=21600', 'ann']);
-      assert.deepEqual(await ask('bob:b'), [200, '5;w=21600', 'bob']);
+      assert.deepEqual(await send('ann:a'), [200, '1;w=21600', 'ann']);
+      assert.deepEqual(await send('ann:a'), [429, '1;w=21600', 'ann']);
+      assert.deepEqual(await send('bob:b'), [200, '5;w=21600', 'bob']);
       assert.equal(upstream.rateLimit.remaining('bob'), 4);
     },
   ));

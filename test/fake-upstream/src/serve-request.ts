@@ -34,11 +34,11 @@ export async function serveRequest(
     recorder.changed();
     closed.resolve();
   });
-  const send = (question: ReturnType<typeof answerRequest>) =>
+  const send = (answered: ReturnType<typeof answerRequest>) =>
     sendAnswer({
       response,
       method,
-      ...question,
+      ...answered,
       signal: gone.signal,
       headersSent(status) {
         record.status = status;

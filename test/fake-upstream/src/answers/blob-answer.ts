@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Body } from '../content/body.ts';
 import { type Answer, answer, errorAnswer } from './answer.ts';
 
-export interface BlobQuestion {
+export interface BlobRequest {
   readonly digest: string;
   readonly body: Body | undefined;
   readonly headers: IncomingHttpHeaders;
@@ -12,7 +12,7 @@ export interface BlobQuestion {
   readonly ignoreRange: boolean;
 }
 
-export function blobAnswer({ digest, body, headers, ignoreRange }: BlobQuestion): Answer {
+export function blobAnswer({ digest, body, headers, ignoreRange }: BlobRequest): Answer {
   if (body === undefined) return errorAnswer(404, 'BLOB_UNKNOWN', 'blob unknown to registry');
   const etag = `"${digest}"`;
   if (headers['if-match'] !== undefined && !lists(headers['if-match'], etag)) return answer(412, { etag }, '');

@@ -4,7 +4,7 @@ import type { Body } from '../content/body.ts';
 import type { StoredManifest } from '../content/content.ts';
 import { type Answer, answer, errorAnswer } from './answer.ts';
 
-export interface ManifestQuestion {
+export interface ManifestRequest {
   readonly reference: string;
   readonly manifest: StoredManifest | undefined;
   /** What is sent for it, spoiled or not. */
@@ -12,7 +12,7 @@ export interface ManifestQuestion {
   readonly headers: IncomingHttpHeaders;
 }
 
-export function manifestAnswer({ reference, manifest, body, headers }: ManifestQuestion): Answer {
+export function manifestAnswer({ reference, manifest, body, headers }: ManifestRequest): Answer {
   if (manifest === undefined || body === undefined)
     return errorAnswer(404, 'MANIFEST_UNKNOWN', `manifest unknown: ${reference}`);
   const etag = `"${manifest.digest}"`;

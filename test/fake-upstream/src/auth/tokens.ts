@@ -48,12 +48,12 @@ export function createTokens({ options, refusesCredentials, grants }: TokenDepen
       publicRepositories === 'all' ||
       publicRepositories.includes(repository) ||
       (account !== undefined && (account.repositories?.includes(repository) ?? true));
-    const asked = scopes.flatMap((scope) => pullScope.exec(scope)?.[1] ?? []);
+    const requested = scopes.flatMap((scope) => pullScope.exec(scope)?.[1] ?? []);
     const token = randomUUID();
     given.push(token);
     issued.set(token, {
       subject: account?.username ?? 'anonymous',
-      repositories: new Set(asked.filter((repository) => mayPull(repository) && grants(repository))),
+      repositories: new Set(requested.filter((repository) => mayPull(repository) && grants(repository))),
       expiresAtMs: Date.now() + tokenLifetimeMs,
     });
     const announced = options.announcedSeconds ?? Math.floor(tokenLifetimeMs / 1000);

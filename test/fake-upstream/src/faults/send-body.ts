@@ -47,7 +47,7 @@ export async function sendBody({ response, chunks, fault, signal, sent }: Sendin
   if (total < limit) return 'complete';
   if (limit === resetAfterBytes) response.socket?.resetAndDestroy();
   else if (limit === endAfterBytes) response.socket?.end();
-  else await gone(signal);
+  else await aborted(signal);
   return 'cut';
 }
 
@@ -65,7 +65,7 @@ function write(response: ServerResponse, chunk: Buffer, signal: AbortSignal): Pr
   });
 }
 
-function gone(signal: AbortSignal): Promise<void> {
+function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -15,7 +15,7 @@ export interface Throttle {
 }
 
 /** Timers are late by a few milliseconds; a rate makes up for so much. */
-const madeUpMs = 25;
+const compensatedMs = 25;
 
 export function createThrottle({ perConnection = Infinity, sum = Infinity }: ThrottleOptions): Throttle {
   const takeOfSum = createTurns(sum);
@@ -35,7 +35,7 @@ export function createThrottle({ perConnection = Infinity, sum = Infinity }: Thr
 function createTurns(bytesPerSecond: number): (bytes: number, now: number) => number {
   let freeAtMs = Number.NEGATIVE_INFINITY;
   return (bytes, now) => {
-    const turnMs = Math.max(freeAtMs, now - madeUpMs);
+    const turnMs = Math.max(freeAtMs, now - compensatedMs);
     freeAtMs = (freeAtMs === Number.NEGATIVE_INFINITY ? now : turnMs) + (bytes / bytesPerSecond) * 1000;
     return turnMs;
   };
