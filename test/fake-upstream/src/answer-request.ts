@@ -1,4 +1,4 @@
-// From a request to its answer: limits, rights, then the endpoint, spoiled as the fault says.
+// Turns a request into its response: limits, rights, then the endpoint, modified by the fault.
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { OciErrorCode } from '@cistern/oci';
@@ -23,16 +23,16 @@ export interface AnswerDependencies {
   readonly rateLimit: RateLimit;
   readonly urlOf: (host: Host) => string;
   readonly maxPerPage: number;
-  /** Whether the registry has the referrers endpoint at all. */
+  /** Whether the registry has the referrers endpoint. */
   readonly referrers: boolean;
 }
 
 export interface ParsedRequest {
   readonly target: Target;
   readonly headers: IncomingHttpHeaders;
-  /** The form of a POST. */
+  /** The form of a POST request. */
   readonly form: URLSearchParams;
-  /** Several `scope` parameters are allowed, which `target.query` cannot hold. */
+  /** A request may have several `scope` parameters, which `target.query` cannot hold. */
   readonly scopes: readonly string[];
 }
 

@@ -1,5 +1,5 @@
-// A client for this package's own tests that hides nothing: no redirects followed, no decoding, and a broken body is a
-// value.
+// A client for this package's own tests that hides nothing: it follows no redirects and decodes nothing. A broken body
+// is a value.
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { once } from 'node:events';
 
@@ -12,17 +12,20 @@ export interface ExchangeOptions {
 export interface Exchanged {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** What has arrived, complete or not. */
+  /** The received bytes, complete or not. */
   readonly body: Buffer;
-  /** Code of the error that ended the body early. */
+  /** The code of the error that ended the body early. */
   readonly broken?: string;
 }
 
-/** Sends a request on a connection of its own and resolves with the headers of the answer. Rejects if none comes. */
+/**
+ * Sends a request on a connection of its own and resolves with the headers of the response. Rejects if no response
+ * arrives.
+ */
 export async function openExchange(url: string, options: ExchangeOptions = {}): Promise<IncomingMessage> {
   const { method = 'GET', headers = {}, body } = options;
   const sent = request(url, { method, headers, agent: new Agent() });
-  // A connection that breaks after the headers is told by the body.
+  // If the connection breaks after the headers, the body reports it.
   sent.on('error', () => {});
   sent.end(body);
   const [response] = (await once(sent, 'response')) as [IncomingMessage];

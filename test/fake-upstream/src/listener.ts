@@ -1,16 +1,16 @@
-// One address of the fake upstream: a plain HTTP server on a free loopback port that can go away and come back.
+// One address of the fake upstream: a plain HTTP server on a free loopback port that can stop and resume.
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, isIPv4 } from 'node:net';
 
 export interface Listener {
   readonly url: string;
-  /** Destroys every connection; new ones are refused. */
+  /** Destroys all connections and refuses new ones. */
   stop(): Promise<void>;
-  /** Listens again, at the same address. */
+  /** Listens again at the same address. */
   resume(): Promise<void>;
 }
 
-/** Listens at `address`, or at 127.0.0.1 where the system has no such address. The caller ends it with `stop`. */
+/** Listens at `address`, or at 127.0.0.1 if the system does not have that address. The caller ends it with `stop`. */
 export async function openListener(address: string, onRequest: RequestListener): Promise<Listener> {
   const first = createServer(serverOptions, onRequest);
   const host = await listen(first, 0, address).then(
@@ -42,7 +42,7 @@ export async function openListener(address: string, onRequest: RequestListener):
   };
 }
 
-// A connection that the server closes for being idle, just as a client uses it again, is a fault nobody scripted.
+// If the server closed an idle connection just as a client reuses it, that would be an unscripted fault.
 const serverOptions = { keepAliveTimeout: 120_000, requestTimeout: 0 };
 
 function listen(server: Server, port: number, host: string): Promise<void> {

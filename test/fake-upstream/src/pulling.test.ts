@@ -34,7 +34,7 @@ for (const mediaTypes of ['oci', 'docker'] as const)
         assert.deepEqual(manifest.layers, image.layers);
       }));
 
-test('images of another seed have other digests', () =>
+test('images with different seeds have different digests', () =>
   withFakeUpstream({}, async (upstream) => {
     const [first, second] = [upstream.addImage('a', { seed: 1 }), upstream.addImage('a', { seed: 2 })];
     assert.notEqual(first.digest, second.digest);
@@ -63,7 +63,7 @@ test('HEAD and GET of a manifest have the same headers', () =>
     assert.equal(unchanged.status, 304);
   }));
 
-test('tags move, and what is deleted is unknown', () =>
+test('tags move, and deleted content is unknown', () =>
   withFakeUpstream({}, async (upstream) => {
     const first = upstream.addImage('app', { tag: 'latest', seed: 1 });
     const second = upstream.addImage('app', { seed: 2 });
@@ -95,7 +95,7 @@ test('pushing is unsupported, and other paths are unknown', () =>
     assert.equal((await exchange(`${upstream.url}/v2/`)).body.toString(), '{}');
   }));
 
-test('a range of a blob is answered with just that range', () =>
+test('a request for a range gets exactly that range', () =>
   withFakeUpstream({}, async (upstream) => {
     const { digest } = upstream.addBlob('app', Buffer.from('0123456789'));
     const send = (headers: Record<string, string>, method = 'GET') =>
@@ -124,7 +124,7 @@ test('a range of a blob is answered with just that range', () =>
     );
   }));
 
-test('tags are listed page by page', () =>
+test('tags are listed in pages', () =>
   withFakeUpstream({ maxPerPage: 3 }, async (upstream) => {
     for (const tag of ['b', 'a', 'D', 'c', 'e']) upstream.addImage('app', { tag });
     const seen: string[][] = [];
@@ -166,7 +166,7 @@ test('referrers are listed and filtered', () =>
     assert.deepEqual((JSON.parse(none.body.toString()) as { manifests: unknown[] }).manifests, []);
   }));
 
-test('an upstream without referrers answers 404', () =>
+test('an upstream without referrers responds with 404', () =>
   withFakeUpstream({ referrers: false }, async (upstream) => {
     const { digest } = upstream.addImage('app');
     assert.equal((await exchange(`${upstream.url}/v2/app/referrers/${digest}`)).status, 404);

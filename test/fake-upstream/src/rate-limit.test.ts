@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { exchange } from './exchange.ts';
 import { withFakeUpstream } from './with-fake-upstream.ts';
 
-test('GET of a manifest spends the budget, HEAD and blobs do not, and the headers tell', () =>
+test('GET of a manifest spends the budget, HEAD and blobs do not, and headers report it', () =>
   withFakeUpstream({ rateLimit: { limit: 2 } }, async (upstream) => {
     const { config } = upstream.addImage('app', { tag: '1' });
     const send = async (path: string, method = 'GET') => {
@@ -28,7 +28,7 @@ test('HEAD can be refused too once the budget is spent', () =>
     assert.equal((await exchange(`${upstream.url}/v2/app/manifests/1`, { method: 'HEAD' })).status, 429);
   }));
 
-test('every account has a budget of its own', () =>
+test('every account has its own budget', () =>
   withFakeUpstream(
     {
       auth: {

@@ -1,18 +1,18 @@
-// Docker Hub's two limits: a budget of manifest GETs per account or address, told in headers, and a bare 429 for too many
-// requests of any kind.
+// Docker Hub's two limits. The first is a budget of manifest GETs per account or address, reported in headers. The
+// second is a bare 429 for too many requests of any kind.
 import { type Answer, answer, errorAnswer } from './answers/answer.ts';
 import type { Target } from './target.ts';
 
 export interface RateLimitOptions {
-  /** Manifest GETs per account (or for all that is anonymous). They do not come back by themselves. */
+  /** Manifest GETs per account, or for all anonymous requests. The budget does not refill automatically. */
   readonly limit: number;
-  /** Only told; default 21600, which is Docker Hub's six hours. */
+  /** Only reported, not enforced. Default: 21600, which is Docker Hub's six hours. */
   readonly windowSeconds?: number;
-  /** Other limits, by user name. */
+  /** Limits for single users, by user name. */
   readonly limitOf?: Readonly<Record<string, number>>;
-  /** `docker-ratelimit-source` for anonymous requests, default 203.0.113.7. An account's is its name. */
+  /** `docker-ratelimit-source` for anonymous requests. Default: 203.0.113.7. For an account it is the user name. */
   readonly source?: string;
-  /** Refuse HEAD too once the budget is spent; default: HEAD never fails. */
+  /** Refuses HEAD too once the budget is spent. Default: HEAD never fails. */
   readonly refuseHead?: boolean;
 }
 
@@ -22,16 +22,16 @@ export interface AbuseLimitOptions {
 }
 
 export interface RateLimitControls {
-  /** `subject`: a user name; default `anonymous`. */
+  /** `subject` is a user name. Default: `anonymous`. */
   setRemaining(remaining: number, subject?: string): void;
   remaining(subject?: string): number;
 }
 
 export interface RateLimit extends RateLimitControls {
-  /** The bare 429, counting this request. */
+  /** Counts this request, and returns the bare 429 if there are too many. */
   refuseAbuse(): Answer | undefined;
   refuseSpent(target: Target, subject: string): Answer | undefined;
-  /** Counts a pull and adds the headers that tell what is left. */
+  /** Counts a pull and adds the headers with the remaining pulls. */
   account(target: Target, subject: string, answered: Answer): Answer;
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { exchange, openExchange } from './exchange.ts';
 import { withFakeUpstream } from './with-fake-upstream.ts';
 
-test('200 clients, 1 GET is something one can assert', () =>
+test('a test can assert 1 GET for 200 clients', () =>
   withFakeUpstream({}, async (upstream) => {
     const image = upstream.addImage('app', { tag: '1' });
     const blob = `${upstream.url}/v2/app/blobs/${image.config.digest}`;
@@ -19,7 +19,7 @@ test('200 clients, 1 GET is something one can assert', () =>
     assert.equal(upstream.bytesSent(image.config.digest), 0);
   }));
 
-test('a request is recorded with everything but its credentials', () =>
+test('a request is recorded without its credentials', () =>
   withFakeUpstream({}, async (upstream) => {
     const { digest } = upstream.addBlob('team/app', Buffer.from('0123456789'));
     const headers = { authorization: 'Basic c2VjcmV0', range: 'bytes=2-4', 'user-agent': 'test' };
@@ -62,7 +62,7 @@ test('requests can be counted by status, range, path and authorization', () =>
     assert.equal(upstream.count({ repository: 'none', reference: 'x' }), 1);
   }));
 
-test('a client that leaves is an aborted request', () =>
+test('a request whose client leaves is recorded as aborted', () =>
   withFakeUpstream({}, async (upstream) => {
     const size = 64 * 1024 * 1024;
     const { digest } = upstream.addBlob('app', { size, seed: 1 });
@@ -73,10 +73,10 @@ test('a client that leaves is an aborted request', () =>
     assert.ok(request !== undefined && request.bytesSent < size);
   }));
 
-test('waiting for requests that do not come says what came instead', () =>
+test('a failed wait for requests lists the requests that arrived instead', () =>
   withFakeUpstream({}, async (upstream) => {
     await exchange(`${upstream.url}/v2/`);
     await assert.rejects(upstream.waitForRequests({ endpoint: 'token' }, 2, 50), {
-      message: /no 2 matching requests came within 50 ms, but:\n {2}GET \/v2\/ 200 finished/,
+      message: /no 2 matching requests arrived within 50 ms, but:\n {2}GET \/v2\/ 200 finished/,
     });
   }));

@@ -1,23 +1,23 @@
-// Every request that arrived, so that "200 clients, 1 upstream GET" is an assertion.
+// Records every request, so that "200 clients, 1 upstream GET" is an assertion.
 // real-time: records when requests arrive, and gives up waiting for them after a limit
 import type { IncomingHttpHeaders } from 'node:http';
 import { matches, type RequestMatcher } from './request-matcher.ts';
 import type { Target } from './target.ts';
 
-/** Live: `status`, `bytesSent`, `outcome` and `endedAtMs` change while the request is being answered. */
+/** A live record: `status`, `bytesSent`, `outcome` and `endedAtMs` change while the response is sent. */
 interface RecordedRequest extends Target {
-  /** Without `authorization`, of which only this is kept: was there one, and its scheme in lower case. */
+  /** The headers without `authorization`. Only its presence and its scheme, in lower case, are kept. */
   readonly headers: IncomingHttpHeaders;
   readonly authorized: boolean;
   readonly authorizationScheme?: string;
-  /** The Range header as it came. */
+  /** The Range header as received. */
   readonly range?: string;
   readonly startedAtMs: number;
-  /** 0 until the answer's headers are sent. */
+  /** 0 until the response headers are sent. */
   status: number;
-  /** Body bytes that the kernel has taken. */
+  /** Number of body bytes that the kernel has taken. */
   bytesSent: number;
-  /** `aborted`: the connection went before the answer was complete, whoever ended it. */
+  /** `aborted` means that the connection ended before the response was complete, no matter which side ended it. */
   outcome: 'open' | 'finished' | 'aborted';
   endedAtMs?: number;
 }
@@ -26,28 +26,28 @@ interface RequestFilter extends RequestMatcher {
   readonly status?: number;
   readonly outcome?: RecordedRequest['outcome'];
   readonly authorized?: boolean;
-  /** Whether there was a Range header. */
+  /** Whether the request had a Range header. */
   readonly ranged?: boolean;
 }
 
 export interface Recorder {
-  /** In order of arrival. */
+  /** Returns the requests in order of arrival. */
   requests(filter?: RequestFilter): RecordedRequest[];
   count(filter?: RequestFilter): number;
-  /** Body bytes of one digest, over all requests for it, at whatever host. */
+  /** Returns the body bytes sent for one digest, over all requests and hosts. */
   bytesSent(digest: string): number;
-  /** Forgets every request so far. */
+  /** Forgets all requests so far. */
   reset(): void;
   /**
    * Resolves with the matching requests once there are at least `count` (default 1). Rejects after `timeoutMs` (default
-   * 10 s) with a list of what came instead.
+   * 10 s) with a list of the requests that arrived instead.
    */
   waitForRequests(filter: RequestFilter, count?: number, timeoutMs?: number): Promise<RecordedRequest[]>;
 }
 
 export interface RecorderInput {
   begin(target: Target, headers: IncomingHttpHeaders): RecordedRequest;
-  /** To be called after every change of a record. */
+  /** Must be called after every change of a record. */
   changed(): void;
 }
 
@@ -79,7 +79,7 @@ export function createRecorder(): Recorder & RecorderInput {
         const timer = setTimeout(() => {
           waiting.delete(check);
           const seen = records.map((record) => `  ${record.method} ${record.path} ${record.status} ${record.outcome}`);
-          reject(new Error(`no ${count} matching requests came within ${timeoutMs} ms, but:\n${seen.join('\n')}`));
+          reject(new Error(`no ${count} matching requests arrived within ${timeoutMs} ms, but:\n${seen.join('\n')}`));
         }, timeoutMs);
         waiting.add(check);
         check();

@@ -1,4 +1,4 @@
-// Which requests a fault is for, or a count is of. Whatever is left out matches everything.
+// Selects the requests for a fault or a count. Omitted fields match every request.
 import type { Endpoint, Host, Target } from './target.ts';
 
 export interface RequestMatcher {
@@ -6,9 +6,9 @@ export interface RequestMatcher {
   readonly method?: string;
   readonly endpoint?: Endpoint;
   readonly repository?: string;
-  /** The tag or digest as it stands in the path. */
+  /** The tag or digest in the path. */
   readonly reference?: string;
-  /** The digest in the path, or the one that the tag in the path named at the time of the request. */
+  /** The digest in the path, or the digest that the tag in the path named at the time of the request. */
   readonly digest?: string;
   readonly path?: RegExp;
 }

@@ -1,4 +1,4 @@
-// The life of one request: recorded, answered, and closed with what became of it.
+// Serves one request: records it, sends its response, and records the outcome.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { type AnswerDependencies, answerRequest } from './answer-request.ts';
@@ -9,11 +9,11 @@ import { type Host, parseTarget } from './target.ts';
 
 export interface ServeDependencies extends AnswerDependencies {
   readonly recorder: RecorderInput;
-  /** Called with a mistake of the fake upstream itself; the client gets a 500. */
+  /** Called with an error of the fake upstream itself. The client gets a 500. */
   failed(error: unknown): void;
 }
 
-/** Resolves when the answer's connection, or its part of one, has ended. */
+/** Resolves when the connection of the response, or its part of one, has ended. */
 export async function serveRequest(
   given: ServeDependencies,
   host: Host,
@@ -30,7 +30,7 @@ export async function serveRequest(
     record.outcome = response.writableFinished ? 'finished' : 'aborted';
     // real-time: records when the response ended
     record.endedAtMs = Date.now();
-    gone.abort(new Error('the client has gone'));
+    gone.abort(new Error('the client has disconnected'));
     recorder.changed();
     closed.resolve();
   });
@@ -55,7 +55,7 @@ export async function serveRequest(
     scopes.push(...form.getAll('scope'));
     await send(answerRequest(given, { target, headers: request.headers, form, scopes }));
   } catch (error) {
-    // A write that fails tells it before the connection's own end does.
+    // A failed write reports the end of the connection before the connection itself does.
     if (gone.signal.aborted || response.destroyed || request.socket.destroyed) return;
     given.failed(error);
     if (response.headersSent) response.destroy();

@@ -1,4 +1,4 @@
-// A registry as a value: scriptable, spoilable, and it counts. For tests of whatever pulls through it.
+// A scriptable registry for tests of programs that pull from it. It can inject faults and counts requests.
 import {
   addImage,
   type AddedImage,
@@ -26,22 +26,24 @@ import { serveRequest } from './serve-request.ts';
 import type { Host } from './target.ts';
 
 export interface FakeUpstreamOptions {
-  /** Default: nobody is asked who they are. */
+  /** Default: no authentication. */
   readonly auth?: AuthOptions;
   readonly rateLimit?: RateLimitOptions;
   readonly abuseLimit?: AbuseLimitOptions;
-  /** Answer to a repository that does not exist, given bearer authentication: Docker Hub's is 401. Default 404. */
+  /**
+   * The status for a repository that does not exist, with bearer authentication. Docker Hub sends 401. Default: 404.
+   */
   readonly missingRepository?: 404 | 401;
-  /** Most entries of a page of tags or referrers; default: no limit. */
+  /** The most entries on a page of tags or referrers. Default: no limit. */
   readonly maxPerPage?: number;
-  /** Whether there is a referrers endpoint; default true. */
+  /** Whether there is a referrers endpoint. Default: true. */
   readonly referrers?: boolean;
 }
 
 export interface FakeUpstream extends Content, FaultScript, Recorder {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
-  /** The same server at the address that `host` stands for, as in redirects and token realms. */
+  /** Returns the address of `host`, as used in redirects and token realms. All addresses belong to the same server. */
   urlOf(host: Host): string;
   addImage(repository: string, options?: ImageOptions): AddedImage;
   addIndex(repository: string, options: IndexOptions): AddedManifest;
@@ -49,15 +51,15 @@ export interface FakeUpstream extends Content, FaultScript, Recorder {
   addSchema1Image(repository: string, options: { tag: string }): AddedManifest & { layers: readonly Digest[] };
   readonly auth: AuthControls;
   readonly rateLimit: RateLimitControls;
-  /** Destroys every connection; new ones are refused, at every address. */
+  /** Destroys all connections and refuses new ones, at every address. */
   refuseConnections(): Promise<void>;
-  /** Back again, at the same addresses. */
+  /** Accepts connections again, at the same addresses. */
   acceptConnections(): Promise<void>;
-  /** Destroys everything. Rejects if the fake upstream itself has made a mistake. */
+  /** Destroys all connections. Rejects if the fake upstream itself has failed. */
   close(): Promise<void>;
 }
 
-/** Starts a registry with nothing in it on free loopback ports. The caller closes it. */
+/** Starts an empty registry on free loopback ports. The caller closes it. */
 export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Promise<FakeUpstream> {
   const content = createContent();
   const faults = createFaultScript();

@@ -1,24 +1,24 @@
-// What a request asks for, read from its path once.
+// Parses the target of a request from its path.
 import { type Digest, isDigest } from '@cistern/oci';
 import type { Content } from './content/content.ts';
 
-/** `redirected-blob`: the presigned address that a redirect fault sends clients to. */
+/** `redirected-blob` is the presigned URL to which a redirect fault sends clients. */
 export type Endpoint = 'ping' | 'manifest' | 'blob' | 'tags' | 'referrers' | 'token' | 'redirected-blob' | 'other';
 
-/** Which of the fake upstream's addresses was dialled. */
+/** The address of the fake upstream that received the request. */
 export type Host = 'registry' | 'other-port' | 'other-host';
 
 export interface Target {
   readonly host: Host;
   readonly method: string;
-  /** Without the query. */
+  /** The path without the query. */
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly endpoint: Endpoint;
   readonly repository?: string;
   /** The tag or digest in the path. */
   readonly reference?: string;
-  /** The digest in the path, or the one that the tag in the path names now. */
+  /** The digest in the path, or the digest that the tag in the path names now. */
   readonly digest?: Digest;
 }
 

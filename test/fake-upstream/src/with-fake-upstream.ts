@@ -1,4 +1,4 @@
-// For this package's own tests: an upstream that is closed whatever happens.
+// Runs a test of this package with an upstream that is always closed.
 import { type FakeUpstream, type FakeUpstreamOptions, startFakeUpstream } from './start-fake-upstream.ts';
 
 export async function withFakeUpstream(

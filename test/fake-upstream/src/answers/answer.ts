@@ -1,13 +1,13 @@
-// An answer before it is sent, so that faults can spoil it.
+// A response before it is sent, so that faults can modify it.
 import type { OciErrorCode } from '@cistern/oci';
 import { type Body, bytesBody } from '../content/body.ts';
 
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Left out when the answer to HEAD is sent. */
+  /** Not sent in the response to HEAD. */
   readonly body: Body;
-  /** The part of `body` that is sent; default: all. */
+  /** The part of `body` that is sent. Default: all. */
   readonly start?: number;
   readonly endExclusive?: number;
 }
@@ -25,7 +25,7 @@ export function jsonAnswer(document: unknown, headers: Readonly<Record<string, s
   return answer(200, { 'content-type': 'application/json', ...headers }, JSON.stringify(document));
 }
 
-/** Errors as the OCI distribution specification, "Error Codes", wants them. */
+/** Returns an error in the format of the OCI distribution specification, "Error Codes". */
 export function errorAnswer(
   status: number,
   code: OciErrorCode,

@@ -1,5 +1,5 @@
-// GET and HEAD of a blob, with one range (RFC 9110 section 14), ETag and If-Match. Several ranges are answered with the
-// whole blob, as many registries do.
+// GET and HEAD of a blob, with one range (RFC 9110 section 14), ETag and If-Match. A request for several ranges gets
+// the whole blob, as at many registries.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Body } from '../content/body.ts';
 import { type Answer, answer, errorAnswer } from './answer.ts';
@@ -8,7 +8,7 @@ export interface BlobRequest {
   readonly digest: string;
   readonly body: Body | undefined;
   readonly headers: IncomingHttpHeaders;
-  /** From a fault: answer 200 whatever the range. */
+  /** Set by a fault: the response is 200 even for a range. */
   readonly ignoreRange: boolean;
 }
 

@@ -1,4 +1,4 @@
-// GET and HEAD of a manifest by tag or digest. The headers are the same for both, as clients expect.
+// GET and HEAD of a manifest by tag or digest. Both have the same headers, as clients expect.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Body } from '../content/body.ts';
 import type { StoredManifest } from '../content/content.ts';
@@ -7,7 +7,7 @@ import { type Answer, answer, errorAnswer } from './answer.ts';
 export interface ManifestRequest {
   readonly reference: string;
   readonly manifest: StoredManifest | undefined;
-  /** What is sent for it, spoiled or not. */
+  /** The body to send, modified by a fault or not. */
   readonly body: Body | undefined;
   readonly headers: IncomingHttpHeaders;
 }

@@ -1,4 +1,4 @@
-// One page of a sorted list, and the Link header (RFC 8288) to the next one.
+// One page of a sorted list, with the Link header (RFC 8288) to the next page.
 import type { Target } from '../target.ts';
 
 export interface ListPage<T> {
@@ -6,7 +6,9 @@ export interface ListPage<T> {
   readonly link: { link?: string };
 }
 
-/** `sorted` by `key`; only what comes after the query's `last`, at most `n` and `maxPerPage` of it. */
+/**
+ * `sorted` is sorted by `key`. The page has the items after the query's `last`, at most `n` and at most `maxPerPage`.
+ */
 export function page<T>(
   sorted: readonly T[],
   key: (item: T) => string,

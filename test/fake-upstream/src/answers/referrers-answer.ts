@@ -1,4 +1,4 @@
-// The referrers of a digest, as in the OCI distribution specification, "Listing Referrers".
+// The referrers of a digest (OCI distribution specification, "Listing Referrers").
 import { ociTypes } from '../content/media-types.ts';
 import type { Repository, StoredManifest } from '../content/content.ts';
 import type { Target } from '../target.ts';
@@ -43,7 +43,7 @@ function parse(manifest: StoredManifest): ManifestDocument {
   try {
     return (JSON.parse(manifest.bytes.toString()) as ManifestDocument | null) ?? {};
   } catch {
-    // Tests store manifests that are no JSON on purpose.
+    // Tests store manifests that are not JSON on purpose.
     return {};
   }
 }

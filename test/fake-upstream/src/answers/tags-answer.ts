@@ -1,4 +1,4 @@
-// The list of tags with `n` and `last`, as in the OCI distribution specification, "Listing Tags".
+// The list of tags with `n` and `last` (OCI distribution specification, "Listing Tags").
 import type { Repository } from '../content/content.ts';
 import type { Target } from '../target.ts';
 import { type Answer, jsonAnswer } from './answer.ts';

@@ -1,26 +1,26 @@
-// How a fake upstream asks its clients who they are.
+// Options for how a fake upstream authenticates its clients.
 import type { Host } from '../target.ts';
 
 export interface Account {
   readonly username: string;
   readonly password: string;
-  /** What it may pull; default: everything. */
+  /** The repositories that the account may pull. Default: all. */
   readonly repositories?: readonly string[];
 }
 
 export interface BearerOptions {
   readonly kind: 'bearer';
-  /** Default none. */
+  /** Default: none. */
   readonly accounts?: readonly Account[];
-  /** What an anonymous token is good for; default `all` without accounts, else nothing. */
+  /** The repositories that an anonymous token grants. Default: `all` without accounts, otherwise none. */
   readonly publicRepositories?: 'all' | readonly string[];
-  /** Where the token endpoint of the challenge is; default `registry`. */
+  /** The address of the token endpoint in the challenge. Default: `registry`. */
   readonly realm?: Host;
-  /** How long a token is really good for, default 300 s. */
+  /** The real lifetime of a token. Default: 300 s. */
   readonly tokenLifetimeMs?: number;
-  /** What the token endpoint says of that; `absent`: nothing; default: the truth. */
+  /** The lifetime that the token endpoint reports. `absent` means that it reports none. Default: the real lifetime. */
   readonly announcedSeconds?: number | 'absent';
-  /** The field the token comes in; default `both`. */
+  /** The response field that contains the token. Default: `both`. */
   readonly tokenField?: 'token' | 'access_token' | 'both';
 }
 
@@ -29,12 +29,12 @@ export type AuthOptions =
   | { readonly kind: 'basic'; readonly accounts: readonly Account[] }
   | BearerOptions;
 
-/** For a test to change things while the upstream runs. */
+/** Lets a test change the authentication while the upstream runs. */
 export interface AuthControls {
-  /** Every password is wrong from now on, or right again. Tokens already given stay good. */
+  /** Rejects all passwords from now on, or accepts them again. Issued tokens stay valid. */
   refuseCredentials(refuse: boolean): void;
-  /** No token given so far is good any more. */
+  /** Invalidates all tokens issued so far. */
   expireTokens(): void;
-  /** All that were ever given. */
+  /** All tokens that were ever issued. */
   readonly givenTokens: readonly string[];
 }

@@ -35,7 +35,7 @@ function withImage(options: FakeUpstreamOptions, action: (upstream: FakeUpstream
   });
 }
 
-test('Basic: only known passwords get in, and only to their repositories', () =>
+test('Basic: only known passwords are accepted, and only for their repositories', () =>
   withImage({ auth: { kind: 'basic', accounts: [{ ...ann, repositories: ['team/app'] }] } }, async (upstream) => {
     const status = async (path: string, headers = {}) =>
       (await exchange(`${upstream.url}/v2/${path}`, { headers })).status;
@@ -49,7 +49,7 @@ test('Basic: only known passwords get in, and only to their repositories', () =>
     assert.equal(await status('', basic('ann', 'p:w')), 401);
   }));
 
-test('Bearer: anonymous tokens are given and counted', () =>
+test('Bearer: anonymous tokens are issued and counted', () =>
   withImage({ auth: { kind: 'bearer' } }, async (upstream) => {
     assert.deepEqual(await challengeOf(upstream, 'team/app'), {
       status: 401,
@@ -61,14 +61,14 @@ test('Bearer: anonymous tokens are given and counted', () =>
     assert.equal(upstream.count({ endpoint: 'token' }), 1);
   }));
 
-test('Bearer: a token is good for its own repository only', () =>
+test('Bearer: a token is valid only for its own repository', () =>
   withImage({ auth: { kind: 'bearer' } }, async (upstream) => {
     const { authorization } = await pullWithToken(upstream, 'team/app');
     const { status, error } = await challengeOf(upstream, 'team/secret', { authorization });
     assert.deepEqual([status, error], [401, 'insufficient_scope']);
   }));
 
-test('Bearer: accounts see what is theirs, everybody sees what is public', () =>
+test('Bearer: accounts read their own repositories, and anonymous clients read public ones', () =>
   withImage(
     {
       auth: { kind: 'bearer', accounts: [{ ...ann, repositories: ['team/secret'] }], publicRepositories: ['team/app'] },
@@ -83,7 +83,7 @@ test('Bearer: accounts see what is theirs, everybody sees what is public', () =>
     },
   ));
 
-test('Bearer: tokens end by themselves and on demand', () =>
+test('Bearer: tokens expire after their lifetime', () =>
   withImage({ auth: { kind: 'bearer', tokenLifetimeMs: 50, announcedSeconds: 300_000_000_000 } }, async (upstream) => {
     const short = await pullWithToken(upstream, 'team/app');
     assert.equal(short.token.expires_in, 300_000_000_000);
@@ -94,14 +94,14 @@ test('Bearer: tokens end by themselves and on demand', () =>
     assert.deepEqual([stale.status, stale.error], [401, 'invalid_token']);
   }));
 
-test('Bearer: tokens already given can be ended', () =>
+test('Bearer: issued tokens can be invalidated', () =>
   withImage({ auth: { kind: 'bearer' } }, async (upstream) => {
     const { authorization } = await pullWithToken(upstream, 'team/app');
     upstream.auth.expireTokens();
     assert.equal((await challengeOf(upstream, 'team/app', { authorization })).status, 401);
   }));
 
-test('Bearer: the token endpoint can be at another port or another host, and answer in either field', () =>
+test('Bearer: the token endpoint can use another port or host, and either token field', () =>
   withImage(
     { auth: { kind: 'bearer', realm: 'other-host', tokenField: 'access_token', announcedSeconds: 'absent' } },
     async (upstream) => {
@@ -122,7 +122,7 @@ test('Bearer: the OAuth2 form of the token endpoint works too', () =>
     assert.equal((await challengeOf(upstream, 'team/app', { authorization: `Bearer ${token}` })).status, 200);
   }));
 
-test('a repository that does not exist is 404, or 401 as at Docker Hub', async () => {
+test('a missing repository is answered with 404, or with 401 as at Docker Hub', async () => {
   await withImage({ auth: { kind: 'bearer' } }, async (upstream) => {
     assert.equal((await pullWithToken(upstream, 'team/none')).status, 404);
   });

@@ -1,4 +1,4 @@
-// Lets a request through or says why not: nobody asked, Basic, or Bearer with an endpoint for tokens.
+// Authorizes a request or returns a refusal: without authentication, with Basic, or with Bearer and a token endpoint.
 import { type Answer, errorAnswer } from '../answers/answer.ts';
 import type { Host, Target } from '../target.ts';
 import type { AuthControls, AuthOptions } from './auth-options.ts';
@@ -6,12 +6,12 @@ import { type Credentials, parseBasic } from './basic-credentials.ts';
 import { createTokens } from './tokens.ts';
 
 export interface Auth extends AuthControls {
-  /** The subject whose budget the request spends, or the refusal. */
+  /** Returns the subject whose budget the request spends, or the refusal. */
   authorize(
     target: Target,
     authorization: string | undefined,
   ): { readonly subject: string } | { readonly refusal: Answer };
-  /** What a good token that is not good enough gets. */
+  /** Returns the refusal for a valid token with insufficient rights. */
   refuse(target: Target): Answer;
   answerToken(credentials: Credentials | undefined, scopes: readonly string[]): Answer;
 }
@@ -19,7 +19,7 @@ export interface Auth extends AuthControls {
 export interface AuthDependencies {
   readonly options: AuthOptions;
   readonly urlOf: (host: Host) => string;
-  /** Docker Hub grants nothing for a repository that does not exist, and so answers it with 401. */
+  /** Docker Hub grants nothing for a repository that does not exist, and therefore answers it with 401. */
   readonly grants: (repository: string) => boolean;
 }
 
@@ -59,7 +59,7 @@ export function createAuth({ options, urlOf, grants }: AuthDependencies): Auth {
 
   return {
     authorize(target, authorization) {
-      // The token endpoint checks passwords itself; a presigned address is its own permission.
+      // The token endpoint checks passwords itself, and a presigned URL is its own permission.
       const open = target.endpoint === 'token' || target.endpoint === 'redirected-blob';
       if (open || options.kind === 'none') return { subject: 'anonymous' };
       return options.kind === 'basic' ? byPassword(target, authorization) : byToken(target, authorization);

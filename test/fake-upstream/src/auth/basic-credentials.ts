@@ -1,4 +1,4 @@
-// RFC 7617.
+// Parses Basic credentials (RFC 7617).
 export interface Credentials {
   readonly username: string;
   readonly password: string;

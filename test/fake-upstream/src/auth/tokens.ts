@@ -6,7 +6,7 @@ import type { BearerOptions } from './auth-options.ts';
 import type { Credentials } from './basic-credentials.ts';
 
 interface Grant {
-  /** The account's name, or `anonymous`. */
+  /** The name of the account, or `anonymous`. */
   readonly subject: string;
   readonly repositories: ReadonlySet<string>;
   readonly expiresAtMs: number;
@@ -16,14 +16,14 @@ export interface Tokens {
   readonly issue: (credentials: Credentials | undefined, scopes: readonly string[]) => Answer;
   readonly find: (token: string) => Grant | undefined;
   readonly expireAll: () => void;
-  /** In the order in which they were given, those that have expired included. */
+  /** All tokens in the order of issue, including expired ones. */
   readonly given: readonly string[];
 }
 
 export interface TokenDependencies {
   readonly options: BearerOptions;
   readonly refusesCredentials: () => boolean;
-  /** Whether there is anything that a token could be good for. */
+  /** Whether a token may grant this repository. */
   readonly grants: (repository: string) => boolean;
 }
 

@@ -16,7 +16,7 @@ import { tarLayer } from './tar-layer.ts';
 
 const whole = (body: Body) => Buffer.concat([...body.read(0, body.size)]);
 
-test('seeded bytes are the same every time, and others for another seed', () => {
+test('seeded bytes are the same every time, and differ for another seed', () => {
   const bytes = whole(seededBody({ size: 1_000_003, seed: 1 }));
   assert.equal(bytes.length, 1_000_003);
   assert.deepEqual(whole(seededBody({ size: 1_000_003, seed: 1 })), bytes);
@@ -36,7 +36,7 @@ test('seeded bytes can be read from any offset', () => {
     assert.deepEqual(Buffer.concat([...body.read(start, end)]), bytes.subarray(start, end));
 });
 
-test('rotated bytes can be read from any offset, and are wrong at any other', () => {
+test('rotated bytes can be read from any offset, and do not match at another offset', () => {
   const mebibyte = 1024 * 1024;
   const body = rotatedBody({ size: 5 * mebibyte + 3, seed: 1 });
   const bytes = whole(body);
@@ -54,7 +54,7 @@ test('rotated bytes can be read from any offset, and are wrong at any other', ()
   assert.ok(!isOfBody(flipByte(body, 3 * mebibyte - 1), mebibyte + 100, piece));
 });
 
-test('every block of rotated bytes is another one, 200 GiB on, too', () => {
+test('every block of rotated bytes is different, even over 200 GiB', () => {
   const mebibyte = 1024 * 1024;
   const body = rotatedBody({ size: 200 * 1024 * mebibyte, seed: 1 });
   const blocks = Array.from({ length: 200 * 1024 }, (_, block) => {
@@ -83,14 +83,14 @@ test('joined bodies read as one', () => {
   assert.equal(Buffer.concat([...body.read(2, 5)]).toString(), 'cde');
 });
 
-test('a flipped byte is wrong wherever the reading begins', () => {
+test('a flipped byte is wrong for any start of the read', () => {
   const body = flipByte(bytesBody(Buffer.from([1, 2, 3, 4])), 2);
   assert.deepEqual([...whole(body)], [1, 2, 252, 4]);
   assert.deepEqual([...body.read(2, 4)], [Buffer.from([252, 4])]);
   assert.deepEqual([...body.read(3, 4)], [Buffer.from([4])]);
 });
 
-test('a body can be cut and filled up', () => {
+test('a body can be truncated and padded', () => {
   const body = bytesBody(Buffer.from('abcdef'));
   assert.equal(whole(resizeBody(body, 4)).toString(), 'abcd');
   const longer = whole(resizeBody(body, 8));
@@ -98,7 +98,7 @@ test('a body can be cut and filled up', () => {
   assert.equal(longer.length, 8);
 });
 
-test('digests are those of the bytes', () => {
+test('digests match the bytes', () => {
   const abc = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
   assert.equal(digestOfBody(bytesBody(Buffer.from('abc')), 'sha256'), `sha256:${abc}`);
   const seeded = seededBody({ size: 10, seed: 1 });

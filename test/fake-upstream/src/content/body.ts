@@ -1,17 +1,17 @@
-// Content as something to read from, at any offset, so that a blob of gigabytes takes no memory.
+// Content that can be read from any offset, so that a blob of gigabytes takes no memory.
 import { createCipheriv, createHash } from 'node:crypto';
 import { type Digest, type DigestAlgorithm, parseDigest } from '@cistern/oci';
 
 export interface Body {
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** Where present, bodies of equal identity hold equal bytes. */
+  /** If set, bodies with the same identity have the same bytes. */
   readonly identity?: string;
-  /** The bytes from `start` up to `endExclusive`, in chunks of at most 256 KiB. */
+  /** Returns the bytes from `start` up to `endExclusive`, in chunks of at most 256 KiB. */
   read(start: number, endExclusive: number): Iterable<Buffer>;
 }
 
-/** Pseudo-random bytes: the same `size` and `seed` always give the same ones. They do not compress. */
+/** Pseudo-random bytes. The same `size` and `seed` always give the same bytes. They do not compress. */
 export interface SeededBytes {
   readonly size: number;
   readonly seed: number | string;
@@ -20,7 +20,7 @@ export interface SeededBytes {
 const chunkBytes = 256 * 1024;
 const cipherBlockBytes = 16;
 const rotatedBytes = 1024 * 1024;
-/** Odd, so that every block up to the millionth is rotated differently; the products stay exact. */
+/** Odd, so that every block up to the millionth has another rotation. The products stay exact. */
 const rotationStep = 618_033;
 
 export function bytesBody(bytes: Uint8Array): Body {
@@ -34,7 +34,10 @@ export function bytesBody(bytes: Uint8Array): Body {
   };
 }
 
-/** AES in counter mode over zeros: fast, and any offset can be reached without computing what is before it. */
+/**
+ * Uses AES in counter mode over zeros. This is fast, and any offset can be reached without computing the bytes before
+ * it.
+ */
 export function seededBody({ size, seed }: SeededBytes): Body {
   const key = createHash('sha256')
     .update(`${typeof seed}:${seed}`)
@@ -57,8 +60,8 @@ export function seededBody({ size, seed }: SeededBytes): Body {
 }
 
 /**
- * One pseudo-random MiB again and again, each time rotated by another offset: nothing is computed, for bodies of many gigabytes.
- * Blocks of a MiB are all different up to 1 TiB, so bytes at a wrong place are wrong bytes.
+ * Repeats one pseudo-random MiB, each time rotated by another offset. Nothing is computed, so it suits bodies of many
+ * gigabytes. All blocks of 1 MiB differ up to 1 TiB, so bytes at a wrong position are wrong bytes.
  */
 export function rotatedBody({ size, seed }: SeededBytes): Body {
   const block = Buffer.concat([...seededBody({ size: rotatedBytes, seed }).read(0, rotatedBytes)]);
@@ -78,7 +81,7 @@ export function rotatedBody({ size, seed }: SeededBytes): Body {
   };
 }
 
-/** Whether `bytes` are those of the body at `at`. */
+/** Whether `bytes` are the bytes of the body at `at`. */
 export function isOfBody(body: Body, at: number, bytes: Buffer): boolean {
   if (at + bytes.length > body.size) return false;
   let compared = 0;
@@ -104,7 +107,7 @@ export function concatBodies(parts: readonly Body[]): Body {
   };
 }
 
-/** The same bytes but for the one at `offset`, of which every bit is turned. */
+/** Returns the same bytes with all bits of the byte at `offset` inverted. */
 export function flipByte(body: Body, offset: number): Body {
   return {
     size: body.size,
@@ -124,13 +127,13 @@ export function flipByte(body: Body, offset: number): Body {
   };
 }
 
-/** Cut, or filled up with other bytes, to `size`. */
+/** Truncates the body to `size`, or pads it with other bytes. */
 export function resizeBody(body: Body, size: number): Body {
   if (size > body.size) return concatBodies([body, seededBody({ size: size - body.size, seed: 'padding' })]);
   return { size, read: (start, endExclusive) => body.read(start, Math.min(endExclusive, size)) };
 }
 
-// Hashing a blob of gigabytes takes seconds, and tests of one process ask for the same ones again and again.
+// Hashing a blob of gigabytes takes seconds, and the tests of one process need the same blobs repeatedly.
 const knownDigests = new Map<string, Digest>();
 
 export function digestOfBody(body: Body, algorithm: DigestAlgorithm): Digest {

@@ -1,4 +1,4 @@
-// Images, indexes and referrers as clients expect them, in one call each.
+// Adds images, indexes and referrers in the form that clients expect, in one call each.
 import { type Descriptor, type Digest, type DigestAlgorithm, digestOf, type Platform } from '@cistern/oci';
 import { bytesBody, type SeededBytes, seededBody } from './body.ts';
 import type { AddedManifest, Content } from './content.ts';
@@ -8,17 +8,17 @@ import { tarLayer } from './tar-layer.ts';
 export interface ImageOptions {
   readonly tag?: string;
   /**
-   * Default: one small layer. Seeded bytes become a file in a tar archive, so that the layer can be unpacked and is about
-   * 2 KiB larger than `size`; other bytes are a layer as they are.
+   * Default: one small layer. Seeded bytes become a file in a tar archive, so that clients can unpack the layer. The
+   * layer is then about 2 KiB larger than `size`. Other bytes are used as the layer unchanged.
    */
   readonly layers?: readonly (Uint8Array | SeededBytes)[];
-  /** Default `oci`. */
+  /** Default: `oci`. */
   readonly mediaTypes?: 'oci' | 'docker';
-  /** Of the manifest, the config and the layers. Default sha256. */
+  /** The algorithm for the manifest, the config and the layers. Default: sha256. */
   readonly algorithm?: DigestAlgorithm;
-  /** Default linux/amd64. */
+  /** Default: linux/amd64. */
   readonly platform?: Platform;
-  /** Images that differ in nothing else differ by this. */
+  /** Gives equal images different digests. */
   readonly seed?: number | string;
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -38,14 +38,14 @@ export interface IndexOptions {
 }
 
 export interface ReferrerOptions {
-  /** What it refers to. */
+  /** The manifest that it refers to. */
   readonly subject: Descriptor;
   readonly artifactType: string;
   readonly payload?: Uint8Array;
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** A complete image: layers, config and manifest. */
+/** Adds a complete image: layers, config and manifest. */
 export function addImage(content: Content, repository: string, options: ImageOptions = {}): AddedImage {
   const types = options.mediaTypes === 'docker' ? dockerTypes : ociTypes;
   const { algorithm = 'sha256', platform = { os: 'linux', architecture: 'amd64' }, seed = 0 } = options;
@@ -74,7 +74,7 @@ export function addImage(content: Content, repository: string, options: ImageOpt
   };
 }
 
-/** An index (or Docker's manifest list) over images that were added to the same repository. */
+/** Adds an index, or Docker's manifest list, over images of the same repository. */
 export function addIndex(content: Content, repository: string, options: IndexOptions): AddedManifest {
   const mediaType = (options.mediaTypes === 'docker' ? dockerTypes : ociTypes).index;
   const manifests = options.images.map((image): Descriptor => ({
@@ -91,7 +91,7 @@ export function addIndex(content: Content, repository: string, options: IndexOpt
   });
 }
 
-/** A manifest with a subject, such as a signature. The referrers endpoint lists it. */
+/** Adds a manifest with a subject, such as a signature. The referrers endpoint lists it. */
 export function addReferrer(content: Content, repository: string, options: ReferrerOptions): AddedManifest {
   const { artifactType, annotations } = options;
   const { mediaType, digest, size } = options.subject;
@@ -109,8 +109,8 @@ export function addReferrer(content: Content, repository: string, options: Refer
 }
 
 /**
- * The signed manifest format of before 2016, which some registries still send for old tags. Its digest is that of what is signed; its
- * signature is not valid.
+ * Adds an image in the signed manifest format from before 2016, which some registries still send for old tags. Its
+ * digest covers only the signed part. Its signature is not valid.
  */
 export function addSchema1Image(
   content: Content,

@@ -1,4 +1,4 @@
-// The repositories that a fake upstream serves, in memory: blobs and manifests by digest, tags that can be moved.
+// The repositories that a fake upstream serves, in memory: blobs and manifests by digest, and tags that can move.
 import { type Digest, type DigestAlgorithm, digestOf, isDigest } from '@cistern/oci';
 import { type Body, bytesBody, digestOfBody, type SeededBytes, seededBody } from './body.ts';
 
@@ -16,7 +16,7 @@ export interface Repository {
 
 interface AddedBlob {
   readonly digest: Digest;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
 }
 
@@ -29,20 +29,23 @@ export interface AddedManifest extends AddedBlob {
 interface ManifestOptions {
   readonly mediaType: string;
   readonly tag?: string;
-  /** Default sha256. */
+  /** Default: sha256. */
   readonly algorithm?: DigestAlgorithm;
-  /** Default: that of the bytes. */
+  /** Default: the digest of the bytes. */
   readonly digest?: Digest;
 }
 
 export interface Content {
-  /** Creates the repository where needed, as all that add something do. Adding the same again changes nothing. */
+  /**
+   * Creates the repository if needed, as all functions that add content do. Adding the same content again changes
+   * nothing.
+   */
   addBlob(repository: string, content: Uint8Array | SeededBytes, algorithm?: DigestAlgorithm): AddedBlob;
-  /** As `addBlob`, for content that is composed of several parts. */
+  /** Like `addBlob`, for content that is composed of several parts. */
   addBody(repository: string, body: Body, algorithm?: DigestAlgorithm): AddedBlob;
-  /** Bytes are stored as they are, valid or not; anything else as JSON. */
+  /** Stores bytes unchanged, valid or not. Any other value is stored as JSON. */
   addManifest(repository: string, manifest: Uint8Array | object, options: ManifestOptions): AddedManifest;
-  /** Makes a tag name a digest, existing or not. */
+  /** Points a tag to a digest, existing or not. */
   setTag(repository: string, tag: string, digest: Digest): void;
   deleteTag(repository: string, tag: string): void;
   deleteManifest(repository: string, digest: Digest): void;

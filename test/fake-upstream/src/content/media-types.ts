@@ -1,4 +1,4 @@
-// Media types of the OCI image specification and of Docker's image manifest, version 2, schemas 2 and 1.
+// Media types of the OCI image specification, and of Docker's image manifest version 2, schemas 2 and 1.
 
 export const ociTypes = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',

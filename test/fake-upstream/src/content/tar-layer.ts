@@ -1,12 +1,12 @@
-// A layer that real clients can unpack: a tar archive (POSIX ustar) with one file in it.
+// A layer that real clients can unpack: a tar archive (POSIX ustar) with one file.
 import { type Body, bytesBody, concatBodies } from './body.ts';
 
 const blockBytes = 512;
 
-/** An uncompressed archive; what the file holds is read when the layer is. */
+/** Returns an uncompressed archive. The content of the file is read only when the layer is read. */
 export function tarLayer(fileName: string, file: Body): Body {
   const padding = (blockBytes - (file.size % blockBytes)) % blockBytes;
-  // Two blocks of zeros end an archive.
+  // An archive ends with two blocks of zeros.
   const archive = concatBodies([
     bytesBody(header(fileName, file.size)),
     file,
@@ -27,7 +27,7 @@ function header(fileName: string, size: number): Buffer {
   block.write(octal(0, 8), 116);
   block.write(octal(size, 12), 124);
   block.write(octal(0, 12), 136);
-  // The checksum is computed with its own field full of spaces.
+  // The checksum is computed with spaces in its own field.
   block.write(' '.repeat(8), 148);
   block.write('0', 156);
   block.write('ustar\u000000', 257);

@@ -15,7 +15,7 @@ function withBlob(action: (upstream: FakeUpstream, url: string) => Promise<void>
   });
 }
 
-test('a body can end cleanly but early', () =>
+test('a body can end early without a reset', () =>
   withBlob(async (upstream, url) => {
     upstream.addFault({}, { endAfterBytes: 1_000_000 });
     const { headers, body, broken } = await exchange(url);
@@ -40,7 +40,7 @@ test('Content-Length can be smaller than the body', () =>
     assert.equal(body.length, 1000);
   }));
 
-test('a connection can be reset midway, and before anything was said', () =>
+test('a connection can be reset midway, and before the headers', () =>
   withBlob(async (upstream, url) => {
     const midway = upstream.addFault({}, { resetAfterBytes: 1_000_000 });
     const { body, broken } = await exchange(url);
@@ -58,7 +58,7 @@ test('a connection can be reset midway, and before anything was said', () =>
     );
   }));
 
-test('a body can stall, and the connection stays', () =>
+test('a body can stall while the connection stays open', () =>
   withBlob(async (upstream, url) => {
     upstream.addFault({}, { stallAfterBytes: 1000 });
     const response = await openExchange(url);
@@ -83,7 +83,7 @@ test('a body can be slow', () =>
     assert.ok(tookMs >= 190, `took ${tookMs} ms`);
   }));
 
-test('a gate lets out what the test allows and no more', () =>
+test('a gate releases only the bytes that the test allows', () =>
   withBlob(async (upstream, url) => {
     const gate = createGate();
     upstream.addFault({}, { gate });
@@ -119,7 +119,7 @@ test('a gate can hold the headers', () =>
     response.destroy();
   }));
 
-test('a client that leaves a closed gate is noticed, and the upstream can be closed while others wait', () =>
+test('a client that leaves a closed gate counts as aborted, and the upstream can close while others wait', () =>
   withBlob(async (upstream, url) => {
     const gate = createGate();
     upstream.addFault({}, { gate });

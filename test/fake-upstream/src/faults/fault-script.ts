@@ -1,24 +1,24 @@
-// Which request gets which fault.
+// Decides which request gets which fault.
 import { matches, type RequestMatcher } from '../request-matcher.ts';
 import type { Target } from '../target.ts';
 import type { Fault } from './fault.ts';
 
 interface FaultMatcher extends RequestMatcher {
-  /** From the nth matching request on, counted from 1; default 1. */
+  /** The fault begins with the nth matching request, counted from 1. Default: 1. */
   readonly nth?: number;
-  /** For so many requests; default: all. */
+  /** The fault applies to this many requests. Default: all. */
   readonly times?: number;
 }
 
 interface AddedFault {
-  /** How many requests got it. */
+  /** Returns the number of requests that got the fault. */
   hits(): number;
   remove(): void;
 }
 
 export interface FaultScript {
   /**
-   * From now on, matching requests get the fault. Of several that match, the one added last is taken. Requests that
+   * From now on, matching requests get the fault. If several faults match, the one added last applies. Requests that
    * authentication refuses get no fault and do not count for `nth` and `times`.
    */
   addFault(matcher: FaultMatcher, fault: Fault): AddedFault;

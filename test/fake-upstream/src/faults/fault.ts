@@ -1,52 +1,56 @@
-// Everything that may go wrong with one answer. Fields combine: a slow answer with a wrong byte that stalls is one fault.
+// All faults of one response. Fields can be combined: a slow response with a wrong byte that stalls is one fault.
 import type { Host } from '../target.ts';
 import type { GateKeeper } from './gate.ts';
 import type { Throttle } from './throttle.ts';
 
-/** Counts of bytes are of this answer's body on the wire, whatever its range, unless they say otherwise. */
+/** Byte counts refer to the body of this response on the wire, whatever its range, unless the field says otherwise. */
 export interface Fault {
-  // Before the headers.
+  // Faults before the headers.
   readonly delayMs?: number;
-  /** The connection is reset instead of an answer. */
+  /** The connection is reset instead of a response. */
   readonly resetBeforeHeaders?: boolean;
 
-  // Instead of the content.
+  // Faults that replace the content.
   readonly status?: number;
-  /** With `status`; default: an OCI error, which for 401 has the challenge of the configured authentication with it. */
+  /**
+   * The body for `status`. Default: an OCI error. For 401 it includes the challenge of the configured authentication.
+   */
   readonly body?: string | Buffer;
-  /** 307 to the presigned address of the blob on another host, as registries with a CDN in front of their store do. */
+  /**
+   * Sends a 307 to the presigned URL of the blob on another host, as registries with a CDN in front of their store do.
+   */
   readonly redirectTo?: Exclude<Host, 'registry'>;
 
-  // The content itself.
-  /** Offset within the blob or manifest. */
+  // Faults of the content itself.
+  /** Offset of the wrong byte in the blob or manifest. */
   readonly flipByteAt?: number;
-  /** The whole content is cut, or filled up with other bytes, to this size; every header agrees with it. */
+  /** The whole content is truncated or padded to this size. All headers match it. */
   readonly size?: number;
 
-  // The headers.
-  /** Added or replaced, also on an answer with `status`; `null` removes. Names in lower case. */
+  // Faults of the headers.
+  /** Headers to add or replace, also with `status`. `null` removes a header. Names are in lower case. */
   readonly headers?: Readonly<Record<string, string | null>>;
   /**
-   * `absent`: chunked. A number: whatever the body's real length is, after which the connection ends cleanly where the
-   * two differ.
+   * `absent` sends the body chunked. A number replaces the real length of the body. If the two differ, the connection
+   * ends cleanly after the body.
    */
   readonly contentLength?: number | 'absent';
-  /** 200 with everything for a Range request. */
+  /** Responds to a Range request with 200 and the whole content. */
   readonly ignoreRange?: boolean;
-  /** Sent compressed, with Content-Encoding, and chunked. */
+  /** Sends the body compressed, with Content-Encoding, and chunked. */
   readonly gzip?: boolean;
 
-  // The sending.
+  // Faults of the transfer.
   readonly bytesPerSecond?: number;
-  /** One throttle may hold several answers, whose sum it limits. */
+  /** One throttle may serve several responses and limit their sum. */
   readonly throttle?: Throttle;
   readonly gate?: GateKeeper;
-  /** The gate holds the headers too, until anything has been allowed. */
+  /** The gate also holds the headers, until any bytes have been allowed. */
   readonly gateHeaders?: boolean;
-  /** Then nothing more comes, and the connection stays. */
+  /** After these bytes nothing more is sent, and the connection stays open. */
   readonly stallAfterBytes?: number;
-  /** Then the connection ends cleanly (FIN), whatever Content-Length said. */
+  /** After these bytes the connection ends cleanly (FIN), even if Content-Length announces more. */
   readonly endAfterBytes?: number;
-  /** Then the connection is reset (RST). The client may not get to see the last of those bytes. */
+  /** After these bytes the connection is reset (RST). The client may not receive the last of them. */
   readonly resetAfterBytes?: number;
 }

@@ -17,7 +17,7 @@ function withBlob(
   });
 }
 
-test('a status with headers and a body of one own', () =>
+test('a fault can set a status with its own headers and body', () =>
   withBlob(async (upstream, url) => {
     upstream.addFault({ endpoint: 'blob' }, { status: 503, headers: { 'retry-after': '7' }, body: 'down for now' });
     const answer = await exchange(url);
@@ -27,7 +27,7 @@ test('a status with headers and a body of one own', () =>
     );
   }));
 
-test('a status alone comes with an OCI error', () =>
+test('a status without a body gets an OCI error', () =>
   withBlob(async (upstream, url) => {
     for (const [status, code] of [
       [403, 'DENIED'],
@@ -42,7 +42,7 @@ test('a status alone comes with an OCI error', () =>
     }
   }));
 
-test('a scripted 401 has the challenge that the upstream always sends', () =>
+test('a scripted 401 has the usual challenge of the upstream', () =>
   withBlob(
     async (upstream, url) => {
       const { body } = await exchange(`${upstream.url}/token?scope=repository:app:pull`);
@@ -55,7 +55,7 @@ test('a scripted 401 has the challenge that the upstream always sends', () =>
     { auth: { kind: 'bearer' } },
   ));
 
-test('faults are for the nth request and so many times', () =>
+test('a fault applies from the nth request on and a given number of times', () =>
   withBlob(async (upstream, url) => {
     const fault = upstream.addFault({ endpoint: 'blob', method: 'GET', nth: 2, times: 2 }, { status: 500 });
     const statuses: number[] = [];
@@ -67,7 +67,7 @@ test('faults are for the nth request and so many times', () =>
     assert.equal(fault.hits(), 2);
   }));
 
-test('the fault added last is taken first, and faults can be removed', () =>
+test('the fault added last applies first, and faults can be removed', () =>
   withBlob(async (upstream, url) => {
     upstream.addFault({}, { status: 500 });
     upstream.addFault({ path: /blobs/, times: 1 }, { status: 404 });
@@ -117,7 +117,7 @@ test('a byte can be wrong, in a range too', () =>
     assert.deepEqual([...part.body], [bytes[2], bytes[3]! ^ 0xff, bytes[4]]);
   }));
 
-test('the content can have another size, and everything agrees with it', () =>
+test('the content can have another size, and all headers match it', () =>
   withBlob(async (upstream, url) => {
     const fault = upstream.addFault({}, { size: 4 });
     const cut = await exchange(url);
@@ -127,7 +127,7 @@ test('the content can have another size, and everything agrees with it', () =>
     assert.equal((await exchange(url, { headers: { range: 'bytes=11-' } })).headers['content-range'], 'bytes 11-11/12');
   }));
 
-test('without Content-Length the body comes chunked', () =>
+test('without Content-Length the body is chunked', () =>
   withBlob(async (upstream, url) => {
     upstream.addFault({}, { contentLength: 'absent' });
     const { headers, body } = await exchange(url);
@@ -135,7 +135,7 @@ test('without Content-Length the body comes chunked', () =>
     assert.deepEqual(body, bytes);
   }));
 
-test('a body can come compressed', () =>
+test('a body can be compressed', () =>
   withFakeUpstream({}, async (upstream) => {
     const large = Buffer.alloc(600_000, 'abc');
     const { digest } = upstream.addBlob('app', large);
@@ -146,7 +146,7 @@ test('a body can come compressed', () =>
     assert.deepEqual(gunzipSync(body), large);
   }));
 
-test('a redirect leads to another host, and it shows whether Authorization came along', () =>
+test('a redirect leads to another host, which records whether Authorization was sent', () =>
   withBlob(async (upstream, url, digest) => {
     upstream.addFault({ endpoint: 'blob', method: 'GET' }, { redirectTo: 'other-host' });
     const headers = { authorization: 'Bearer leaked' };
@@ -164,7 +164,7 @@ test('a redirect leads to another host, and it shows whether Authorization came 
     assert.equal(upstream.bytesSent(digest), bytes.length + 1);
   }));
 
-test('an answer can be late', () =>
+test('a response can be late', () =>
   withBlob(async (upstream, url) => {
     upstream.addFault({}, { delayMs: 60 });
     // real-time: a lower bound, which a slow machine only exceeds

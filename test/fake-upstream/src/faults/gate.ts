@@ -1,21 +1,21 @@
-// Lets body bytes out only as the test says, so that "the client has its first byte before the upstream has sent 2 MB"
-// needs no clock.
+// Releases body bytes only as the test allows. A statement such as "the client has its first byte before the upstream
+// has sent 2 MB" then needs no clock.
 
 export interface Gate {
-  /** Lets that many more body bytes out, counted over all answers that this gate holds. */
+  /** Releases this many more body bytes, counted over all responses that this gate holds. */
   allow(bytes: number): void;
-  /** Lets everything out from now on. */
+  /** Releases all bytes from now on. */
   release(): void;
-  /** Body bytes let out so far. */
+  /** Returns the number of body bytes released so far. */
   passed(): number;
-  /** Resolves when an answer waits at the closed gate (for its headers or for its next bytes). */
+  /** Resolves when a response waits at the closed gate, for its headers or for its next bytes. */
   blocked(): Promise<void>;
 }
 
 export interface GateKeeper extends Gate {
-  /** Waits for permission and returns how many bytes, at least 1 and at most `wanted`, may go. */
+  /** Waits for permission and returns how many bytes may be sent, at least 1 and at most `wanted`. */
   take(wanted: number, signal: AbortSignal): Promise<number>;
-  /** Waits until anything at all has been allowed. */
+  /** Waits until any bytes have been allowed. */
   opened(signal: AbortSignal): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ function wake(waiting: Set<() => void>): void {
   waiting.clear();
 }
 
-/** A closed gate, for `Fault.gate`. One gate may hold several answers. */
+/** Creates a closed gate for `Fault.gate`. One gate may hold several responses. */
 export function createGate(): GateKeeper {
   const bytes = { allowed: 0, passed: 0 };
   const held = new Set<() => void>();

@@ -1,4 +1,4 @@
-// Sends an answer with whatever the fault does to its headers and its body.
+// Sends a response with the fault's changes to its headers and its body.
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -12,7 +12,7 @@ export interface SendAnswer {
   readonly answer: Answer;
   readonly fault: Fault;
   readonly signal: AbortSignal;
-  /** Called once the headers are out. */
+  /** Called once the headers are sent. */
   readonly headersSent: (status: number) => void;
   readonly sent: (bytes: number) => void;
 }
@@ -59,7 +59,7 @@ function headersOf({ status, headers }: Answer, fault: Fault): Record<string, st
   return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
-// A member per chunk: RFC 1952 section 2.2 makes their concatenation one gzip stream.
+// Creates one member per chunk. RFC 1952 section 2.2 makes their concatenation one gzip stream.
 function* compress(chunks: Iterable<Buffer>): Iterable<Buffer> {
   for (const chunk of chunks) yield gzipSync(chunk, { level: 1 });
 }

@@ -1,4 +1,4 @@
-// Puts the bytes of an answer on the wire: all at once, slowly, as a gate lets them, or not to the end.
+// Sends the bytes of a response: immediately, slowly, as a gate allows them, or only in part.
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault } from './fault.ts';
@@ -7,7 +7,7 @@ export interface Sending {
   readonly response: ServerResponse;
   readonly chunks: Iterable<Buffer>;
   readonly fault: Fault;
-  /** Aborted when the connection goes. */
+  /** Aborted when the connection ends. */
   readonly signal: AbortSignal;
   /** Called with the number of bytes that the kernel has taken. */
   readonly sent: (bytes: number) => void;
@@ -16,7 +16,9 @@ export interface Sending {
 const slicesPerSecond = 20;
 const throttledBytes = 64 * 1024;
 
-/** Resolves when the whole body is out, or has been cut short as the fault wants. Rejects when the client goes first. */
+/**
+ * Resolves when the whole body is sent, or has been cut short by the fault. Rejects if the client disconnects first.
+ */
 export async function sendBody({ response, chunks, fault, signal, sent }: Sending): Promise<'complete' | 'cut'> {
   const { stallAfterBytes, endAfterBytes, resetAfterBytes, bytesPerSecond, throttle, gate } = fault;
   const limit = Math.min(...[stallAfterBytes, endAfterBytes, resetAfterBytes].map((bytes) => bytes ?? Infinity));
@@ -54,7 +56,7 @@ export async function sendBody({ response, chunks, fault, signal, sent }: Sendin
 function write(response: ServerResponse, chunk: Buffer, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
-    // A connection that is destroyed does not always call back.
+    // A destroyed connection does not always call back.
     const abort = () => reject(signal.reason as Error);
     signal.addEventListener('abort', abort, { once: true });
     response.write(chunk, (error) => {

@@ -7,7 +7,7 @@ import { createThrottle } from './throttle.ts';
 const size = 4_000_000;
 const ranges = ['0-999999', '1000000-1999999', '2000000-2999999', '3000000-3999999'];
 
-/** Milliseconds for four quarters of a blob at a time. */
+/** Returns the milliseconds to fetch four quarters of a blob at the same time. */
 async function fetchQuarters(options: Parameters<typeof createThrottle>[0]): Promise<number> {
   let tookMs = 0;
   await withFakeUpstream({}, async (upstream) => {
@@ -28,7 +28,7 @@ async function fetchQuarters(options: Parameters<typeof createThrottle>[0]): Pro
   return tookMs;
 }
 
-test('each connection has a rate of its own', async (t) => {
+test('each connection has its own rate', async (t) => {
   const tookMs = await fetchQuarters({ perConnection: 2_000_000 });
   t.diagnostic(`${tookMs.toFixed()} ms`);
   assert.ok(tookMs >= 300);

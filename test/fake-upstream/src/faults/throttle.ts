@@ -1,20 +1,24 @@
-// The limits of a CDN: bytes a second for each connection, and for all of them together. Works in real and in virtual time.
+// The limits of a CDN: bytes per second for each connection, and for all of them together. It works in real and in
+// virtual time.
 // real-time: a throttle delays bytes by its rates
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface ThrottleOptions {
-  /** Bytes a second of each connection. Default: no limit. */
+  /** Bytes per second of each connection. Default: no limit. */
   readonly perConnection?: number | undefined;
-  /** Bytes a second of all connections. Default: no limit. */
+  /** Bytes per second of all connections. Default: no limit. */
   readonly sum?: number | undefined;
 }
 
 export interface Throttle {
-  /** For one connection, or one answer. The returned function resolves when so many more bytes may go; connections take turns. */
+  /**
+   * For one connection, or one response. The returned function resolves when this many more bytes may be sent.
+   * Connections take turns.
+   */
   begin(): (bytes: number, signal?: AbortSignal) => Promise<void>;
 }
 
-/** Timers are late by a few milliseconds; a rate makes up for so much. */
+/** Timers are late by a few milliseconds. A rate compensates for up to this delay. */
 const compensatedMs = 25;
 
 export function createThrottle({ perConnection = Infinity, sum = Infinity }: ThrottleOptions): Throttle {
@@ -31,7 +35,7 @@ export function createThrottle({ perConnection = Infinity, sum = Infinity }: Thr
   };
 }
 
-/** Returns the time at which the bytes may go, by `performance.now()`. */
+/** Returns the time at which the bytes may be sent, by `performance.now()`. */
 function createTurns(bytesPerSecond: number): (bytes: number, now: number) => number {
   let freeAtMs = Number.NEGATIVE_INFINITY;
   return (bytes, now) => {
