@@ -2,7 +2,15 @@
 // everything is.
 import { type Answer, beginDownload, sendRequest } from '@cistern/single-node/send-request';
 import { createGate } from '@cistern/fake-upstream';
-import { askContent, askPart, findLeak, isRefusal, judgeContent, type ListWay, type Way } from './ask-cell.ts';
+import {
+  requestContent,
+  requestPart,
+  findLeak,
+  isRefusal,
+  judgeContent,
+  type ListWay,
+  type Way,
+} from './request-cell.ts';
 import type { Credentials, PartContent, RightsSite, RightsWorld } from './open-rights-world.ts';
 import {
   type CacheName,
@@ -35,7 +43,7 @@ interface Cell<W> {
 }
 
 /** Callers that may pull a part, by its own name. */
-const keepers: Readonly<Record<CacheName, Readonly<Record<Part, string>>>> = {
+const pullers: Readonly<Record<CacheName, Readonly<Record<Part, string>>>> = {
   login: { own: 'gil', twin: 'gil', other: 'gil' },
   open: { own: 'inside', twin: 'inside', other: 'inside' },
   tokens: { own: 'all', twin: 'all', other: 'all' },
@@ -53,23 +61,28 @@ export async function checkRights(
   const first = site.urls[0]!;
   const last = site.urls.at(-1)!;
   const problems: string[] = [];
-  let asked = 0;
+  let checked = 0;
   const sample = <W>(cells: readonly Cell<W>[]) => cells.filter((_, at) => at % every === 0);
-  const note = (what: string, expected: string, problem: string | undefined) => {
-    if (problem !== undefined) problems.push(`${cache} ${what}: not ${expected} but ${problem}`);
+  const note = (subject: string, expected: string, problem: string | undefined) => {
+    if (problem !== undefined) problems.push(`${cache} ${subject}: not ${expected} but ${problem}`);
   };
 
-  const showing = remembered((caller) => world.credentialsOf(cache, caller, site));
+  const credentialsFor = memoized((caller) => world.credentialsOf(cache, caller, site));
   /** At an address of its own: a client that asks for a blob again gets checked bytes, and no redirect. */
-  const keeperOf = remembered((part) => world.credentialsOf(cache, keepers[cache][part as Part], site));
-  const keep = async (part: Part, leaf: string) => {
-    const { status, body } = await askPart(first, parts[part], 'ns', leaf, { headers: await keeperOf(part) });
+  const pullerOf = memoized((part) => world.credentialsOf(cache, pullers[cache][part as Part], site));
+  const pull = async (part: Part, leaf: string) => {
+    const { status, body } = await requestPart(first, parts[part], 'ns', leaf, { headers: await pullerOf(part) });
     if (status !== 200 && status !== 307) throw new Error(`${part} ${leaf} is ${status}: ${body.toString()}`);
   };
 
   const checkContent = async (cells: readonly Cell<Way>[], when: string) => {
     for (const { caller, part, way, expected } of cells) {
-      const answer = await askContent(way === 'store' ? last : first, parts[part], way, await showing(caller));
+      const answer = await requestContent(
+        way === 'store' ? last : first,
+        parts[part],
+        way,
+        await credentialsFor(caller),
+      );
       note(`${caller} ${part} ${way}, ${when}`, expected, judgeContent(answer, parts[part], way, expected));
     }
   };
@@ -81,10 +94,10 @@ export async function checkRights(
     upstream.addFault({ endpoint: 'blob', digest: blobs.flight.digest }, { gate });
     gate.allow(blobs.flight.bytes.length / 2);
     const url = `${first}/v2/${repository}/blobs/${blobs.flight.digest}?ns=${upstreamName}`;
-    const download = await beginDownload(url, { headers: await keeperOf(part) });
+    const download = await beginDownload(url, { headers: await pullerOf(part) });
     await download.untilReceived(1);
     const check = async (cell: Cell<Way>) => {
-      const answer = await askContent(first, parts[part], cell.way, await showing(cell.caller));
+      const answer = await requestContent(first, parts[part], cell.way, await credentialsFor(cell.caller));
       const problem = judgeContent(answer, parts[part], cell.way, cell.expected);
       note(`${cell.caller} ${part} flight`, cell.expected, problem);
     };
@@ -100,19 +113,19 @@ export async function checkRights(
     isListed: (body: string, part: PartContent) => boolean,
   ) => {
     const cells = sample(cellsOf(rows, cache));
-    asked += cells.length;
+    checked += cells.length;
     for (const { caller, part, way, expected } of cells) {
       const content = parts[part];
       const url = way === 'later' ? last : first;
-      const answer = await askPart(url, content, way, leafOf(content), { headers: await showing(caller) });
+      const answer = await requestPart(url, content, way, leafOf(content), { headers: await credentialsFor(caller) });
       note(`${caller} ${part} ${leafOf(content)} ${way}`, expected, judgeList(answer, content, expected, isListed));
     }
   };
 
   const checkCatalog = async () => {
     for (const [, caller, expected] of catalogRows.filter(([name]) => name === cache)) {
-      asked += 1;
-      const { status, body } = await sendRequest(`${last}/v2/_catalog`, { headers: await showing(caller) });
+      checked += 1;
+      const { status, body } = await sendRequest(`${last}/v2/_catalog`, { headers: await credentialsFor(caller) });
       const names = (part: Part) => `${parts[part].upstreamName}/${parts[part].repository}`;
       const wanted = expected === 401 ? '401' : JSON.stringify({ repositories: expected.map(names).sort() });
       const got = status === 200 ? body.toString() : String(status);
@@ -122,25 +135,25 @@ export async function checkRights(
 
   const partNames = Object.keys(parts) as Part[];
   const cells = sample(cellsOf(contentRows, cache).filter(({ way }) => (way === 'redirect') === redirects));
-  asked += cells.length;
+  checked += cells.length;
   await checkContent(
     cells.filter(({ way, expected }) => isRefusal(expected) && way !== 'flight'),
     'nothing is cached',
   );
   for (const part of partNames) {
-    await keep(part, `manifests/${parts[part].tag}`);
-    await keep(part, `manifests/${parts[part].manifest.digest}`);
+    await pull(part, `manifests/${parts[part].tag}`);
+    await pull(part, `manifests/${parts[part].manifest.digest}`);
   }
   await checkContent(
     cells.filter(({ way, expected }) => !isRefusal(expected) && !warm.has(way)),
     'blobs come',
   );
   for (const part of partNames) {
-    const flying = cells.filter((cell) => cell.way === 'flight' && cell.part === part);
-    if (flying.length > 0) await checkFlight(part, flying);
+    const inFlight = cells.filter((cell) => cell.way === 'flight' && cell.part === part);
+    if (inFlight.length > 0) await checkFlight(part, inFlight);
     for (const { digest } of Object.values(parts[part].blobs)) {
-      await keep(part, `blobs/${digest}`);
-      await keep(part, `blobs/${digest}`);
+      await pull(part, `blobs/${digest}`);
+      await pull(part, `blobs/${digest}`);
     }
   }
   await checkContent(
@@ -160,10 +173,10 @@ export async function checkRights(
     );
     await checkCatalog();
   }
-  return { cells: asked, problems };
+  return { cells: checked, problems };
 }
 
-function remembered(load: (name: string) => Promise<Credentials>): (name: string) => Promise<Credentials> {
+function memoized(load: (name: string) => Promise<Credentials>): (name: string) => Promise<Credentials> {
   const known = new Map<string, Promise<Credentials>>();
   return (name) => {
     const found = known.get(name) ?? load(name);

@@ -167,7 +167,7 @@ const scopes: Readonly<Record<string, readonly string[]>> = {
   forged: ['team/app', 'ghcr.io/team/app', 'docker.io/team/secret'],
 };
 
-interface Asked {
+interface AuthorizationOptions {
   readonly cache: CacheName;
   readonly name: string;
   readonly site: RightsSite;
@@ -176,7 +176,13 @@ interface Asked {
 }
 
 /** The `Authorization` header; `undefined` means that the caller shows nothing. */
-async function authorizationOf({ cache, name, site, issuer, signer }: Asked): Promise<string | undefined> {
+async function authorizationOf({
+  cache,
+  name,
+  site,
+  issuer,
+  signer,
+}: AuthorizationOptions): Promise<string | undefined> {
   if (name === 'nobody') return undefined;
   if (cache === 'tokens') return `Bearer ${await signer.tokenFor(name)}`;
   switch (name) {

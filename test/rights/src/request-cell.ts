@@ -8,16 +8,16 @@ export type ListWay = (typeof listWays)[number];
 
 const ranges: Readonly<Record<string, string>> = { range: 'bytes=5-9', ranges: 'bytes=5-9,200000-200004' };
 
-export function askContent(url: string, part: PartContent, way: Way, shown: Credentials): Promise<Answer> {
+export function requestContent(url: string, part: PartContent, way: Way, credentials: Credentials): Promise<Answer> {
   const range = ranges[way];
-  return askPart(url, part, way, leafOf(part, way), {
+  return requestPart(url, part, way, leafOf(part, way), {
     method: way === 'head' ? 'HEAD' : 'GET',
-    headers: { ...shown, ...(range !== undefined && { range }) },
+    headers: { ...credentials, ...(range !== undefined && { range }) },
   });
 }
 
 /** `leaf` of the part's repository, in the name that the way gives it. */
-export function askPart(
+export function requestPart(
   url: string,
   { repository, upstreamName, host }: PartContent,
   way: Way | ListWay,
