@@ -1,5 +1,5 @@
-// Asks a cache for the cells of the table of rights. Cells that must be refused are asked while nothing is cached, and again when
-// everything is.
+// Checks the cells of the table of rights at a cache. Cells that must be refused are requested while nothing is cached,
+// and again when everything is cached.
 import { type Answer, beginDownload, sendRequest } from '@cistern/single-node/send-request';
 import { createGate } from '@cistern/fake-upstream';
 import {
@@ -23,15 +23,15 @@ import {
 } from './rights-table.ts';
 
 export interface CheckOptions {
-  /** Whether the site sends clients to the store. Then the way `redirect` is asked, and no other. */
+  /** Whether the site redirects clients to the store. If so, only the way `redirect` is checked. */
   readonly redirects?: boolean;
-  /** One cell of so many is asked; default all. */
+  /** Checks one of every `every` cells. Default: all cells. */
   readonly every?: number;
 }
 
 export interface Checked {
   readonly cells: number;
-  /** Sentences about those that are wrong. */
+  /** Descriptions of the wrong cells. */
   readonly problems: readonly string[];
 }
 
@@ -42,7 +42,7 @@ interface Cell<W> {
   readonly expected: string;
 }
 
-/** Callers that may pull a part, by its own name. */
+/** Callers that may pull each part by its own name, so that the part becomes cached. */
 const pullers: Readonly<Record<CacheName, Readonly<Record<Part, string>>>> = {
   login: { own: 'gil', twin: 'gil', other: 'gil' },
   open: { own: 'inside', twin: 'inside', other: 'inside' },
@@ -64,11 +64,14 @@ export async function checkRights(
   let checked = 0;
   const sample = <W>(cells: readonly Cell<W>[]) => cells.filter((_, at) => at % every === 0);
   const note = (subject: string, expected: string, problem: string | undefined) => {
-    if (problem !== undefined) problems.push(`${cache} ${subject}: not ${expected} but ${problem}`);
+    if (problem !== undefined) problems.push(`${cache} ${subject}: expected ${expected}, got ${problem}`);
   };
 
   const credentialsFor = memoized((caller) => world.credentialsOf(cache, caller, site));
-  /** At an address of its own: a client that asks for a blob again gets checked bytes, and no redirect. */
+  /**
+   * These callers have an address of their own. A client that requests a blob again gets verified bytes and no
+   * redirect.
+   */
   const pullerOf = memoized((part) => world.credentialsOf(cache, pullers[cache][part as Part], site));
   const pull = async (part: Part, leaf: string) => {
     const { status, body } = await requestPart(first, parts[part], 'ns', leaf, { headers: await pullerOf(part) });
@@ -87,7 +90,7 @@ export async function checkRights(
     }
   };
 
-  /** Callers ask while the keeper's pull is held back, so those who must be refused are so before its end. */
+  /** Callers send requests while another pull is held back. All refusals are checked before that pull ends. */
   const checkFlight = async (part: Part, cells: readonly Cell<Way>[]) => {
     const { upstream, upstreamName, repository, blobs } = parts[part];
     const gate = createGate();
@@ -138,7 +141,7 @@ export async function checkRights(
   checked += cells.length;
   await checkContent(
     cells.filter(({ way, expected }) => isRefusal(expected) && way !== 'flight'),
-    'nothing is cached',
+    'nothing cached',
   );
   for (const part of partNames) {
     await pull(part, `manifests/${parts[part].tag}`);
@@ -146,7 +149,7 @@ export async function checkRights(
   }
   await checkContent(
     cells.filter(({ way, expected }) => !isRefusal(expected) && !warm.has(way)),
-    'blobs come',
+    'blobs not cached yet',
   );
   for (const part of partNames) {
     const inFlight = cells.filter((cell) => cell.way === 'flight' && cell.part === part);
@@ -158,7 +161,7 @@ export async function checkRights(
   }
   await checkContent(
     cells.filter(({ way }) => way !== 'flight'),
-    'all is cached',
+    'everything cached',
   );
   if (!redirects) {
     await checkLists(

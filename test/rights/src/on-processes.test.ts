@@ -1,4 +1,4 @@
-// Sixty cells of the table of rights and more, on one process and on a cluster.
+// Checks sixty or more cells of the table of rights, on one process and on a cluster.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { type CheckOptions, checkRights } from './check-rights.ts';
 import { openRightsWorld } from './open-rights-world.ts';
 
 const trusting = { proxyprotocol: false, trustedproxies: ['127.0.0.0/8'] };
-/** Odd, and no divisor of a row's length: a sample has cells of all ways. */
+/** An odd number that does not divide the length of a row, so that a sample has cells of all ways. */
 const every = 7;
 
 function robotsOf(configFile: string) {
@@ -27,7 +27,7 @@ test('the table of rights holds on one process', async (t) => {
   const rootDirectory = join(directory, 'data');
   const configFile = join(directory, 'store.yml');
   const storage = { filesystem: { rootdirectory: rootDirectory } };
-  // JSON is YAML.
+  // JSON is valid YAML.
   await writeFile(configFile, JSON.stringify({ version: '0.1', storage }));
   const config = { ...world.configOf('login'), http: trusting };
   const { url } = await openProcess(t, { rootDirectory, config });
@@ -52,7 +52,7 @@ async function checkCluster(t: TestContext, redirects: boolean, shared: Partial<
   return { cluster, ...(await checkRights(world, 'login', site, options)) };
 }
 
-test('the table of rights holds in a cluster, and where it sends clients to the store', async (t) => {
+test('the table of rights holds in a cluster, with and without redirects to the store', async (t) => {
   const { cluster, cells, problems } = await checkCluster(t, false, {});
   assert.deepEqual(problems, []);
   assert.ok(cells >= 60, `${cells} cells`);

@@ -1,4 +1,5 @@
-// The world of the table of rights: two upstreams with content, the caches' configurations, and the credentials of all callers.
+// The environment for the table of rights: two upstreams with content, the configurations of the caches, and the
+// credentials of all callers.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { audience, type Issuer, openIssuer } from '@cistern/single-node/open-issuer';
@@ -12,7 +13,7 @@ import type { CacheName, Part } from './rights-table.ts';
 export interface PartContent {
   readonly upstream: FakeUpstream;
   readonly upstreamName: string;
-  /** A `Host` that stands for the upstream. */
+  /** A `Host` header that selects the upstream. */
   readonly host: string;
   readonly repository: string;
   readonly tag: string;
@@ -21,21 +22,21 @@ export interface PartContent {
   readonly blobs: Readonly<Record<'config' | 'layer' | 'flight', { readonly digest: string; readonly bytes: Buffer }>>;
 }
 
-/** Headers of a request. */
+/** Request headers. */
 export type Credentials = Readonly<Record<string, string>>;
 
 export interface RightsWorld {
   readonly parts: Readonly<Record<Part, PartContent>>;
-  /** The sections of a cache's file that the table is about. */
+  /** Returns the sections of a cache's file that the table needs. */
   configOf(cache: CacheName): Record<string, unknown>;
-  /** With an address that no other client has. */
+  /** Returns the headers of a caller, with an address that no other client has. */
   credentialsOf(cache: CacheName, caller: string, site: RightsSite): Promise<Credentials>;
 }
 
 export interface RightsSite {
-  /** Frontends: one or more. The `store` and `later` ways ask at the last one. */
+  /** One or more frontends. The ways `store` and `later` use the last one. */
   readonly urls: readonly string[];
-  /** Makes a robot's token. */
+  /** Creates a robot's token. */
   createRobot(name: string, pull: readonly string[]): Promise<string>;
 }
 
@@ -158,7 +159,7 @@ const rules: Readonly<Record<CacheName, readonly Record<string, unknown>[]>> = {
   verified: [],
 };
 
-/** The names that a token of the other server is for. */
+/** The repository names in the tokens of the other server. */
 const scopes: Readonly<Record<string, readonly string[]>> = {
   app: ['team/app'],
   twin: ['ghcr.io/team/app'],
@@ -175,7 +176,7 @@ interface AuthorizationOptions {
   readonly signer: TokenSigner;
 }
 
-/** The `Authorization` header; `undefined` means that the caller shows nothing. */
+/** Returns the `Authorization` header. Undefined means that the caller sends no credential. */
 async function authorizationOf({
   cache,
   name,
@@ -208,7 +209,7 @@ function basic(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 }
 
-/** One of the cache's own, for team/app of its default upstream. */
+/** Returns an access token of the cache itself, for team/app of its default upstream. */
 async function accessToken({ urls }: RightsSite, user: string): Promise<string> {
   const { body } = await sendRequest(`${urls[0]!}/token?service=cistern&scope=repository:team/app:pull`, {
     headers: { authorization: basic(user, passwordOf(user)), 'x-forwarded-for': `${networks['outside']!}.0` },
@@ -217,12 +218,12 @@ async function accessToken({ urls }: RightsSite, user: string): Promise<string> 
 }
 
 interface TokenSigner {
-  /** Path of the file with the keys that sign. */
+  /** Path of the file with the public keys of the tokens. */
   readonly jwks: string;
   tokenFor(caller: string): Promise<string>;
 }
 
-/** The token server elsewhere. A forged token is signed with a key that only claims to be its own. */
+/** Opens the external token server. A forged token is signed with another key under the same key id. */
 async function openTokenSigner(directory: string): Promise<TokenSigner> {
   const [own, forger] = [await generateKeyPair('ES256'), await generateKeyPair('ES256')];
   const jwks = join(directory, 'jwks.json');

@@ -1,4 +1,4 @@
-// One question of the table of rights, and what is wrong with its answer.
+// Sends the request of one cell of the table of rights, and judges the response.
 import { type Answer, sendRequest } from '@cistern/single-node/send-request';
 import type { Credentials, PartContent } from './open-rights-world.ts';
 import type { listWays, ways } from './rights-table.ts';
@@ -16,7 +16,7 @@ export function requestContent(url: string, part: PartContent, way: Way, credent
   });
 }
 
-/** `leaf` of the part's repository, in the name that the way gives it. */
+/** Requests `leaf` of the part's repository, named in the form that the way uses. */
 export function requestPart(
   url: string,
   { repository, upstreamName, host }: PartContent,
@@ -40,16 +40,18 @@ function blobOf(way: Way): keyof PartContent['blobs'] {
   return way === 'flight' ? 'flight' : 'layer';
 }
 
-/** Says how the answer differs from the expected one; `undefined` means that it is right. */
+/** Describes how the response differs from the expected one. Undefined means that it is right. */
 export function judgeContent(answer: Answer, part: PartContent, way: Way, expected: string): string | undefined {
   if (String(answer.status) !== expected) return `${answer.status} ${answer.body.toString('latin1').slice(0, 300)}`;
-  if (!answer.complete) return 'an answer that breaks off';
+  if (!answer.complete) return 'a response that breaks off';
   if (isRefusal(expected)) return findLeak(answer, part);
   const bytes = way === 'tag' || way === 'digest' ? part.manifest.bytes : part.blobs[blobOf(way)].bytes;
   const { body, headers } = answer;
   switch (expected) {
     case '307':
-      return headers.location?.includes(part.blobs.layer.digest.slice('sha256:'.length)) ? undefined : 'another place';
+      return headers.location?.includes(part.blobs.layer.digest.slice('sha256:'.length))
+        ? undefined
+        : 'another location';
     case '206': {
       const isRight =
         body.includes(bytes.subarray(5, 10)) && (way === 'range' || body.includes(bytes.subarray(200_000, 200_005)));
@@ -65,7 +67,7 @@ export function isRefusal(expected: string): boolean {
   return ['401', '403', '404'].includes(expected);
 }
 
-/** A refusal must not carry bytes, digest, size or state of the content. Says what it carries. */
+/** A refusal must not contain bytes, digest, size or state of the content. Describes the leak, if there is one. */
 export function findLeak({ body, headers }: Answer, { blobs, manifest }: PartContent): string | undefined {
   for (const name of ['docker-content-digest', 'x-cache', 'content-range', 'location', 'etag'])
     if (headers[name] !== undefined) return `a refusal with the header ${name}`;

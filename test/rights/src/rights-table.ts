@@ -1,15 +1,15 @@
-// The table of rights: the answer that each caller gets for each content, in each way to ask. Nothing here comes from the product.
+// The table of rights: the response for each caller, each content and each way to request it. No entry is derived from
+// the product.
 
 /** `own` and `other` are docker.io's team/app and team/secret. `twin` is ghcr.io's team/app, which has the same name as `own`. */
 export type Part = 'own' | 'twin' | 'other';
 export type CacheName = 'login' | 'open' | 'tokens' | 'verified';
 
 /**
- * `tag` and `digest` ask for the manifest, all others for a blob.
- *
- * `ns`, `prefix` and `host` name the upstream. The others name team/app of the default upstream, so that `twin` is asked for by the
- * name of `own`. `flight` asks while another client's pull is in flight, `memory` and `store` when the blob is there. `redirect`
- * is asked of a cache that sends clients to its store.
+ * The ways `tag` and `digest` request the manifest, all others a blob. `ns`, `prefix` and `host` name the upstream. The
+ * others name team/app of the default upstream, so `twin` is requested by the name of `own`. `flight` runs while
+ * another client's pull is in flight. `memory` and `store` run when the blob is cached. `redirect` is for a cache that
+ * redirects clients to its store.
  */
 export const ways = [
   'tag',
@@ -26,26 +26,26 @@ export const ways = [
   'redirect',
 ] as const;
 
-/** For lists. `later`: by the plain name, at another frontend. */
+/** The ways for lists. `later` uses the plain name at another frontend. */
 export const listWays = ['plain', 'ns', 'prefix', 'host', 'later'] as const;
 
 export interface Row<W> {
   readonly cache: CacheName;
   readonly caller: string;
   readonly part: Part;
-  /** A status, or `empty` for a list without entries. `undefined` means that there is no such question. */
+  /** A status, or `empty` for a list without entries. Undefined means that the cell does not exist. */
   readonly cells: ReadonlyMap<W, string>;
 }
 
 /**
- * - `login` has users (ada, bea, eve, gil), robots and jobs. Only gil's access token is bought for team/app alone. `eve@in` is eve in
- *   the network 10.9.0.0/16.
+ * - `login` has users (ada, bea, eve, gil), robots and jobs. Only gil has an access token, and it is for team/app alone.
+ *   `eve@in` is eve in the network 10.9.0.0/16.
  * - `open` has no logins, and rules by network.
- * - `tokens` takes the tokens of another server, each for one name: `team/app`, `ghcr.io/team/app`, `docker.io/team/secret`.
- * - `verified` has docker.io decide: ann may read team/app, sam team/secret. Everybody may read ghcr.io.
+ * - `tokens` accepts tokens of another server, each for one name: `team/app`, `ghcr.io/team/app`, `docker.io/team/secret`.
+ * - `verified` lets docker.io decide: ann may read team/app, sam team/secret. Every client may read ghcr.io.
  *
- * A twin's manifest is never found under the name of `own`, so its tag and digest are 404 there. Its blobs are, as lazy pullers
- * name the upstream for manifests only, but for callers that may pull both.
+ * A twin's manifest is never found under the name of `own`, so its tag and digest are 404 there. Its blobs are found,
+ * because lazy pullers name the upstream for manifests only. This holds only for callers that may pull both.
  */
 export const contentRows = parse(
   ways,
@@ -132,7 +132,7 @@ export const contentRows = parse(
 `,
 );
 
-/** Lists of tags. By its plain name a twin's list is that of `own`. */
+/** Lists of tags. By its plain name, a twin's list is the list of `own`. */
 export const tagRows = parse(
   listWays,
   `
@@ -177,7 +177,7 @@ export const tagRows = parse(
 `,
 );
 
-/** Lists of referrers. By its plain name a twin's image has none. */
+/** Lists of referrers. By its plain name, a twin's image has no referrers. */
 export const referrerRows = parse(
   listWays,
   `
@@ -213,7 +213,10 @@ export const referrerRows = parse(
 `,
 );
 
-/** `GET /v2/_catalog`, once all three repositories are cached. It lists no repository of an upstream that verifies its callers. */
+/**
+ * `GET /v2/_catalog`, once all three repositories are cached. It lists no repository of an upstream that verifies its
+ * callers.
+ */
 export const catalogRows: readonly (readonly [cache: CacheName, caller: string, answer: 401 | readonly Part[]])[] = [
   ['login', 'nobody', 401],
   ['login', 'stranger', 401],
@@ -243,7 +246,7 @@ function parse<const W extends string>(names: readonly W[], text: string): reado
   const [, ...lines] = text.split('\n').filter((line) => line.trim() !== '');
   return lines.map((line) => {
     const [cache, caller, part, ...cells] = line.trim().split(/\s+/);
-    if (cells.length !== names.length) throw new Error(`not ${names.length} cells: ${line}`);
+    if (cells.length !== names.length) throw new Error(`The row must have ${names.length} cells: ${line}`);
     return {
       cache: cache as CacheName,
       caller: caller!,
