@@ -22,7 +22,7 @@ test('a scrub of 10 GiB keeps its rate of 64 MiB a second', async (t) => {
     for await (const chunk of answer.body!) assert.ok(chunk.length > 0);
   }
   await until(
-    'all is stored',
+    'all blobs are stored',
     async () => (await readMetric([nodeOf(filling)], 'cistern_fills_in_flight')) === 0,
     60_000,
   );
@@ -34,7 +34,7 @@ test('a scrub of 10 GiB keeps its rate of 64 MiB a second', async (t) => {
   await until('the scrub has begun', async () => (await read()) > 0, 60_000);
   // real-time: a rate of bytes; a slow machine only lowers it
   const [beganAtMs, before] = [performance.now(), await read()];
-  await until('all is read', async () => (await read()) >= blobs * size, 600_000);
+  await until('all bytes are read', async () => (await read()) >= blobs * size, 600_000);
   // real-time: a rate of bytes; a slow machine only lowers it
   const seconds = (performance.now() - beganAtMs) / 1000;
   const rate = (blobs * size - before) / seconds;

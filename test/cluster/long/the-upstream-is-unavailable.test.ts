@@ -44,7 +44,7 @@ async function states(): Promise<number[]> {
   return Promise.all(cluster.workers.map((worker) => readMetric([worker], 'cistern_upstream_endpoint_state')));
 }
 
-test('clients get cached images while the upstream is silent, and it is used again once it responds', async (t) => {
+test('clients get cached images while the upstream is silent, and workers use it again once it responds', async (t) => {
   for (const image of images) await pullImage({ at: cluster, image, tag: tagOf(image) });
   const load = pullContinuously({ clients, at: [cluster], images, tagOf, pauseMs });
   t.after(() => load.stop());

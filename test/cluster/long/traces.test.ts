@@ -37,7 +37,7 @@ for (const [content, path, job] of [
 
 test('the read of a fill at a worker is part of the trace of the request', async () => {
   const expected = /^frontend: request > .*worker: send fill$/;
-  await until('the reading of a fill', () => paths().some((found) => expected.test(found)), 60_000);
+  await until('the trace of a fill read exists', () => paths().some((found) => expected.test(found)), 60_000);
   assert.ok(collector.spans().some(({ name }) => name.startsWith('index ')));
   assert.ok(collector.spans().some(({ name }) => name.startsWith('store ')));
 });

@@ -109,7 +109,7 @@ test('a range can be ignored', () =>
     assert.deepEqual([answer.status, answer.body.toString()], [200, '0123456789']);
   }));
 
-test('a byte can be wrong, in a range too', () =>
+test('a byte can be wrong, even in a range', () =>
   withBlob(async (upstream, url) => {
     upstream.addFault({}, { flipByteAt: 3 });
     assert.equal((await exchange(url)).body[3], bytes[3]! ^ 0xff);

@@ -60,7 +60,7 @@ test('a commit that rejects reports no blob', async () => {
   assert.deepEqual(seen, []);
 });
 
-test('a blob that is lost while its commit is under way counts as stored', async () => {
+test('a blob that is lost during its commit counts as stored', async () => {
   const watched = openWatched(
     committing(async (commitWell) => {
       await commitWell();

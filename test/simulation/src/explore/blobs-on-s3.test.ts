@@ -9,7 +9,7 @@ const { blobsOnS3 } = await import('./blob-scenario.ts');
 
 const seeds = [1, 2, 3, 4, 5];
 
-test('with S3 too, a seed decides all that happens, and no invariant breaks', async () => {
+test('with S3, a seed decides all events, and no invariant breaks', async () => {
   const hashes = new Set<number>();
   let harmed = 0;
   for (const seed of seeds) {

@@ -94,8 +94,7 @@ async function untilEnded<T>(work: Promise<T>, problem: (text: string) => void, 
   };
   void ending();
   const drove = await drive(() => hasEnded, limits);
-  if (drove === 'idle')
-    problem(`${name} waits forever: no event is planned any more (${schedule.nowMs.toFixed(0)} ms)`);
+  if (drove === 'idle') problem(`${name} waits forever: no event is planned anymore (${schedule.nowMs.toFixed(0)} ms)`);
   if (drove === 'limit') problem(`${name} does not end (${schedule.nowMs.toFixed(0)} ms, ${schedule.ran} events)`);
   return result;
 }
