@@ -10,7 +10,7 @@ export function describeReplay({ tags, pulls, days, prewarm }: ReplaySimulation,
   return [
     `${pulls} pulls of ${tags} tags in ${days} days: ${requests} requests for ${objects} objects of ${gigabytes(footprint)}.`,
     `Prewarming: the most popular ${prewarm.topTags} tags every ${prewarm.everyMs / 1000} s, at ${prewarm.bytesPerSecond / 1e6} MB/s at most; ${heads.prewarmed} HEADs instead of ${heads.plain}.`,
-    "hits, bytes: share of clients' requests. pulls: share with all objects cached. moved: share of first pulls after a move. popular: a tenth of the tags.",
+    'hits, bytes: share of all requests. pulls: with all objects cached. moved: first pulls after a move. popular: a tenth of tags.',
     ...rows.map(describeRow),
     '',
   ].join('\n\n');
