@@ -31,28 +31,28 @@ function startHealth() {
 }
 
 test('a store that cannot be written because its disk is full is healthy, and is full until it can be written', async () => {
-  const { seen, checkStore, checkRoom } = startHealth();
-  await checkRoom();
+  const { seen, checkStore, checkFreeSpace } = startHealth();
+  await checkFreeSpace();
   for (const code of ['ENOSPC', 'EDQUOT']) {
     seen.failure = code;
     await checkStore();
-    await assert.rejects(checkRoom(), new RegExp(`^Error: full: It reports ${code}`));
+    await assert.rejects(checkFreeSpace(), new RegExp(`^Error: full: It reports ${code}`));
   }
   seen.failure = undefined;
   await checkStore();
-  await checkRoom();
+  await checkFreeSpace();
   seen.failure = 'EIO';
   await assert.rejects(checkStore(), /EIO/);
 });
 
 test('a store is full while fetches are rejected, and while the free space is reserved', async () => {
-  const { seen, checkStore, checkRoom } = startHealth();
+  const { seen, checkStore, checkFreeSpace } = startHealth();
   seen.full = 'no space for a blob';
-  await assert.rejects(checkRoom(), /^Error: full: no space for a blob/);
+  await assert.rejects(checkFreeSpace(), /^Error: full: no space for a blob/);
   await checkStore();
   seen.full = undefined;
   seen.freeBytes = 9;
-  await assert.rejects(checkRoom(), /^Error: full: 9 of 1000 bytes/);
+  await assert.rejects(checkFreeSpace(), /^Error: full: 9 of 1000 bytes/);
   seen.freeBytes = 10;
-  await checkRoom();
+  await checkFreeSpace();
 });

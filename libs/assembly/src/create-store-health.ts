@@ -5,10 +5,10 @@ import { isCacheError } from '@cistern/errors';
 import { type DiskRoom, reserveBytes } from '@cistern/fills';
 
 export interface StoreHealth {
-  /** Rejects when the store does not work now. `checkRoom` reports a full store. */
+  /** Rejects when the store does not work now. `checkFreeSpace` reports a full store. */
   checkStore(): Promise<void>;
   /** Rejects with `full: …` while the store has no space for fetches. */
-  checkRoom(): Promise<void>;
+  checkFreeSpace(): Promise<void>;
 }
 
 /** The parts of every process of a cache, for its own node. */
@@ -48,7 +48,7 @@ export function createStoreHealth(
         unwritable = (error as Error).message;
       }
     },
-    async checkRoom() {
+    async checkFreeSpace() {
       const why = unwritable ?? disk?.full ?? (await spaceLeft());
       if (why !== undefined) throw new Error(`full: ${why}`);
     },

@@ -18,7 +18,7 @@ export interface OpenedIndexAndStore {
 
 export interface OpeningOptions extends Pick<NodeContext, 'log' | 'metrics' | 'tracing'> {
   /** Opens even if servers are unreachable: calls reject until the servers are available. */
-  readonly mayBeAway: boolean;
+  readonly mayBeUnavailable: boolean;
 }
 
 /**
@@ -27,11 +27,11 @@ export interface OpeningOptions extends Pick<NodeContext, 'log' | 'metrics' | 't
  */
 export async function openIndexAndStore(
   config: Config,
-  { log, metrics, tracing, mayBeAway }: OpeningOptions,
+  { log, metrics, tracing, mayBeUnavailable }: OpeningOptions,
   { opened }: Closers,
 ): Promise<OpenedIndexAndStore> {
-  const index = opened(await openIndex(config, { log, metrics, mayBeAway }));
-  const store = opened(countStoreErrors(await openStore(config, { log, mayBeAway }), metrics));
+  const index = opened(await openIndex(config, { log, metrics, mayBeUnavailable }));
+  const store = opened(countStoreErrors(await openStore(config, { log, mayBeUnavailable }), metrics));
   if (tracing === undefined) return { index, store };
   return { index: traceIndex(index, tracing), store: traceStore(store, tracing) };
 }
@@ -39,7 +39,11 @@ export async function openIndexAndStore(
 /** The nodes of a cluster share the index in Redis. Without Redis the process has its own index. */
 async function openIndex(
   { storage, redis }: Pick<Config, 'storage' | 'redis'>,
-  { log, metrics, mayBeAway }: { readonly log: Logger; readonly metrics: IndexMetrics; readonly mayBeAway: boolean },
+  {
+    log,
+    metrics,
+    mayBeUnavailable,
+  }: { readonly log: Logger; readonly metrics: IndexMetrics; readonly mayBeUnavailable: boolean },
 ): Promise<CacheIndex | RedisIndex> {
   if (redis === undefined) {
     const { openSqliteIndex } = await import('@cistern/index/sqlite');
@@ -48,7 +52,7 @@ async function openIndex(
   const { openRedisIndex } = await import('@cistern/index/redis');
   const onCall = (durationMs: number, isAnswered: boolean) =>
     metrics.indexCallDuration.observe({ result: isAnswered ? 'answered' : 'failed' }, durationMs / 1000);
-  return openRedisIndex({ ...redis, connection: redisConnectionOf(redis), log, onCall, mayBeAway });
+  return openRedisIndex({ ...redis, connection: redisConnectionOf(redis), log, onCall, mayBeUnavailable });
 }
 
 /**
@@ -70,7 +74,7 @@ function sqlitePath(storage: Config['storage']): string {
 /** Rejects with `store-unavailable`. The caller closes the store. */
 export async function openStore(
   { storage, storageRedirect, worker }: Pick<Config, 'storage' | 'storageRedirect' | 'worker'>,
-  { log, mayBeAway }: Pick<OpeningOptions, 'log' | 'mayBeAway'>,
+  { log, mayBeUnavailable }: Pick<OpeningOptions, 'log' | 'mayBeUnavailable'>,
 ): Promise<BlobStore> {
   switch (storage.kind) {
     case 'memory': {
@@ -81,7 +85,7 @@ export async function openStore(
       const { openS3Store } = await import('@cistern/blob-store/s3');
       const secretKey = storage.secretKey.reveal();
       const publicEndpoint = storageRedirect?.endpoint;
-      return openS3Store({ ...storage, secretKey, publicEndpoint, log, now: Date.now, mayBeAway });
+      return openS3Store({ ...storage, secretKey, publicEndpoint, log, now: Date.now, mayBeUnavailable });
     }
     case 'filesystem':
       return openDirectory(storage.rootDirectory, worker.spool.directory, log);

@@ -25,7 +25,7 @@ export interface Shared extends OpenedIndexAndStore {
 export async function openShared(config: Config, options: NodeContext, closers: Closers): Promise<Shared> {
   const { log, metrics, tracing } = options;
   const { opened } = closers;
-  const { index, store } = await openIndexAndStore(config, { ...options, mayBeAway: true }, closers);
+  const { index, store } = await openIndexAndStore(config, { ...options, mayBeUnavailable: true }, closers);
   const countWorkers = () => index.nodes.countWorkers();
   const jobs = opened(await openQueue(config, { log, tracing, countWorkers }));
   const { cluster, worker, upstreams } = config;

@@ -20,7 +20,7 @@ async function withIndexAndStore<T>(
   action: (opened: OpenedIndexAndStore) => Promise<T>,
 ): Promise<T> {
   const { opened, close } = await openAll(async (closers) => ({
-    opened: await openIndexAndStore(config, { ...options, mayBeAway: false }, closers),
+    opened: await openIndexAndStore(config, { ...options, mayBeUnavailable: false }, closers),
     close: () => closers.closeAll(),
   }));
   try {
@@ -61,7 +61,7 @@ export async function withRobotTokens<T>(
   log: Logger,
   action: (tokens: RobotTokens) => Promise<T>,
 ): Promise<T> {
-  const store = await openStore(config, { log, mayBeAway: false });
+  const store = await openStore(config, { log, mayBeUnavailable: false });
   try {
     return await action(openRobotTokens(sealRobots(store, config)));
   } finally {

@@ -1,4 +1,4 @@
-export { acceptEverybody, userName } from './authentication/authenticator.ts';
+export { acceptAllClients, userName } from './authentication/authenticator.ts';
 export type {
   Accepted,
   Authentication,
@@ -18,7 +18,7 @@ export type { FairQueue } from './limits/create-fair-queue.ts';
 export type { SharedTries } from './limits/create-lock-out.ts';
 export { createIssuerKeys, createIssuerKeysFetcher, sealIssuerKeys } from './oidc/issuer-keys.ts';
 export { createAuthorize } from './policy/authorize.ts';
-export type { Asker, Authorize, Decision, PolicyRule } from './policy/authorize.ts';
+export type { Caller, Authorize, Decision, PolicyRule } from './policy/authorize.ts';
 export { createAddressList, networkOf } from './policy/networks.ts';
 export { createRobotToken, openRobotTokens, sealRobots } from './robots/robot-tokens.ts';
 export type { RobotTokens } from './robots/robot-tokens.ts';

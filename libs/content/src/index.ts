@@ -32,7 +32,7 @@ export type { RefreshParts } from './manifest/image-parts.ts';
 export { linksOf, recordManifest, storeManifest, verifyManifest } from './manifest/store-manifest.ts';
 export type { StoredManifestDeps } from './manifest/stored-manifest.ts';
 export { createContentCache } from './objects/content-cache.ts';
-export { assertStoreAnswers, ifObjectAnswers, ifStoreAnswers } from './objects/if-store-available.ts';
+export { assertStoreAvailable, ifObjectAvailable, ifStoreAvailable } from './objects/if-store-available.ts';
 export { forgetTag } from './objects/forget-tag.ts';
 export { listPins, pinImage, unpinImage } from './objects/pins.ts';
 export {

@@ -16,7 +16,7 @@ import { nodeCases } from './conformance/node-cases.ts';
 import { popularityCases } from './conformance/popularity-cases.ts';
 import { tagCases } from './conformance/tag-cases.ts';
 
-export { changesHeard } from './conformance/changes-delivered.ts';
+export { changesDelivered } from './conformance/changes-delivered.ts';
 
 export interface CacheIndexKind {
   /** The index answers from memory while its backend is unreachable. Other kinds reject. */

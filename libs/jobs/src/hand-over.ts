@@ -3,7 +3,7 @@ import { isCacheError } from '@cistern/errors';
 import type { JobOptions } from './job-queue.ts';
 
 /** The identity of a worker among others. */
-export interface WorkerPlace {
+export interface WorkerIdentity {
   /** The address of this process. */
   readonly id: string;
   /**
@@ -22,8 +22,8 @@ const mostWorkers = 3;
  * Returns the ids of the workers that have tried the job, if another worker must do it after this failure. `undefined`
  * means that the failure is the job's outcome. Never rejects.
  */
-export async function handsOn(
-  place: WorkerPlace | undefined,
+export async function handsOver(
+  place: WorkerIdentity | undefined,
   error: unknown,
   triedBy: TriedBy = [],
 ): Promise<TriedBy | undefined> {

@@ -20,6 +20,6 @@ export type {
 } from './job-queue.ts';
 export { completeHandlers, tagJob } from './conformance/sample-jobs.ts';
 export { jobGroup, measureJobHandlers, wrapHandlers } from './job-queue.ts';
-export { handsOn } from './hand-over.ts';
-export type { WorkerPlace } from './hand-over.ts';
+export { handsOver } from './hand-over.ts';
+export type { WorkerIdentity } from './hand-over.ts';
 export { shuttingDown } from './job-errors.ts';

@@ -79,7 +79,7 @@ export interface JobContext {
    * failure, so that another worker does it. `undefined` means that no other worker would. A job that has not ended is
    * handed over automatically. Unset if there are no other workers.
    */
-  readonly handsOn?: (error: unknown) => Promise<readonly string[] | undefined>;
+  readonly handsOver?: (error: unknown) => Promise<readonly string[] | undefined>;
 }
 
 /**

@@ -1,6 +1,6 @@
 // Continues a walk over many objects past one that fails, as long as index and store answer.
 import type { BlobStore } from '@cistern/blob-store';
-import { assertStoreAnswers } from '@cistern/content';
+import { assertStoreAvailable } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
 
 export interface TolerateOptions {
@@ -24,7 +24,7 @@ export async function tolerateFailure(
   } catch (error) {
     signal?.throwIfAborted();
     if (isCacheError(error, 'index-unavailable', 'overloaded')) throw error;
-    await assertStoreAnswers(store);
+    await assertStoreAvailable(store);
     onFailure(error);
   }
 }

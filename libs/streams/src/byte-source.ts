@@ -19,7 +19,7 @@ export interface SourceReader {
    * Whether the bytes of the next reads have not been verified yet. A caller that forwards them to the end of the blob must
    * compare them with `table` before the last one.
    */
-  readonly isUnproven?: boolean | undefined;
+  readonly isUnverified?: boolean | undefined;
   /** CRC-32 of the bytes from the last `read`, if it has been computed. */
   readonly crc?: number | undefined;
 }

@@ -27,7 +27,7 @@ function flipped(...positions: number[]): Buffer {
   return bytes;
 }
 
-interface Place extends Partial<Pick<SourceReader, 'table' | 'isUnproven'>> {
+interface Place extends Partial<Pick<SourceReader, 'table' | 'isUnverified'>> {
   readonly bytes: Buffer;
   /** The offset at which it breaks off. */
   readonly until?: number;
@@ -37,7 +37,7 @@ interface Place extends Partial<Pick<SourceReader, 'table' | 'isUnproven'>> {
 
 const fill = (bytes: Buffer, options: Partial<Place> = {}): Place => ({
   bytes,
-  isUnproven: true,
+  isUnverified: true,
   table: async () => rightTable,
   ...options,
 });

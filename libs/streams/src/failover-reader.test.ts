@@ -64,12 +64,12 @@ test('the reader continues at each next source from its position, and closes eve
 });
 
 test('the reader’s bytes count as verified if those of its current source do', async () => {
-  const reader = await open(async (position) => sourceAt(position, 500, { isUnproven: position === 0 }));
+  const reader = await open(async (position) => sourceAt(position, 500, { isUnverified: position === 0 }));
   const into = Buffer.alloc(500);
   const seen: boolean[] = [];
-  for (let at = 0; at < bytes.length; at += await reader.read(into)) seen.push(reader.isUnproven === true);
+  for (let at = 0; at < bytes.length; at += await reader.read(into)) seen.push(reader.isUnverified === true);
   assert.equal(seen.filter(Boolean).length, 51);
-  assert.equal(reader.isUnproven, false);
+  assert.equal(reader.isUnverified, false);
 });
 
 test('sources that return nothing are tried a few times with growing pauses, and then the reader fails', async () => {

@@ -94,8 +94,8 @@ class FailoverReader implements SourceReader {
     return this.#closed;
   };
 
-  get isUnproven(): boolean {
-    return this.#source?.isUnproven === true;
+  get isUnverified(): boolean {
+    return this.#source?.isUnverified === true;
   }
 
   get crc(): number | undefined {

@@ -161,8 +161,8 @@ export class Window {
         buffer.subarray(0, Math.min(buffer.length, stream.endExclusive - offset)),
       );
       if (length === 0) throw new Error('the source ended before its own size');
-      const { isUnproven = false, table, crc: known } = stream.reader;
-      const crc = isUnproven ? (known ?? crc32(buffer.subarray(0, length))) : undefined;
+      const { isUnverified = false, table, crc: known } = stream.reader;
+      const crc = isUnverified ? (known ?? crc32(buffer.subarray(0, length))) : undefined;
       return { buffer, offset, length, crc, table, holders: 1 };
     } catch (error) {
       pool.give(buffer);

@@ -20,7 +20,7 @@ async function start(t: TestContext, first: Identity) {
     load: async () => identity,
     minimumVersion: 'TLSv1.2',
     ciphers: undefined,
-    clientsMayHaveNone: false,
+    clientCertificateIsOptional: false,
     log: createLogger({ level: 'error', formatter: 'json' }),
     metrics: createMetrics(),
     reloadEveryMs: 3_600_000,

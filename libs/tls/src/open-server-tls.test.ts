@@ -35,7 +35,7 @@ async function start(t: TestContext, options: Partial<ServerTlsOptions> = {}, cl
     }),
     minimumVersion: 'TLSv1.2',
     ciphers: undefined,
-    clientsMayHaveNone: false,
+    clientCertificateIsOptional: false,
     log: createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => void lines.push(line) } }),
     metrics,
     // Only the tests reload.
@@ -170,7 +170,7 @@ test('a client without a certificate gets no session to resume', async (t) => {
 });
 
 test('an untrusted certificate is rejected even if certificates are optional', async (t) => {
-  const { port } = await start(t, { clientsMayHaveNone: true }, authority.certificate);
+  const { port } = await start(t, { clientCertificateIsOptional: true }, authority.certificate);
   const mine = await authority.issue(['DNS:client.test']);
   const foreign = await stranger.issue(['DNS:client.test']);
   assert.equal(await ask(port), 'hello');

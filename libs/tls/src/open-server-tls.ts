@@ -16,7 +16,7 @@ export interface ServerTlsOptions {
   /** In OpenSSL's notation. `undefined` means `modernCiphers`. */
   readonly ciphers: string | undefined;
   /** With client authorities: whether a client without a certificate may connect. */
-  readonly clientsMayHaveNone: boolean;
+  readonly clientCertificateIsOptional: boolean;
   readonly log: Logger;
   readonly metrics: TlsMetrics;
   readonly reloadEveryMs?: number;
@@ -35,7 +35,7 @@ export interface ServerTls {
 
 /** Rejects with `CertificateError` for an unusable first certificate, or as `load` does. The caller closes it. */
 export async function openServerTls(options: ServerTlsOptions): Promise<ServerTls> {
-  const { load, minimumVersion, ciphers = modernCiphers, clientsMayHaveNone, log, metrics } = options;
+  const { load, minimumVersion, ciphers = modernCiphers, clientCertificateIsOptional, log, metrics } = options;
   const { reloadEveryMs = 5000 } = options;
   const servers: Server[] = [];
   const challenges = createAlpnChallenges();
@@ -85,7 +85,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
       ALPNCallback: challenges.callback,
       handshakeTimeout: 20_000,
       requestCert: served.clientAuthorities.length > 0,
-      rejectUnauthorized: !clientsMayHaveNone,
+      rejectUnauthorized: !clientCertificateIsOptional,
     },
     serve(server) {
       server.setSecureContext(context);

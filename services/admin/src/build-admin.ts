@@ -18,7 +18,7 @@ export async function buildAdmin(config: Config, { log, metrics, version, audit 
   const app = buildAdminServer({
     ...work,
     version,
-    parts: { ...parts, ...(store !== undefined && { store: () => store().then(work.checkRoom) }) },
+    parts: { ...parts, ...(store !== undefined && { store: () => store().then(work.checkFreeSpace) }) },
     registry: config,
     log,
   });

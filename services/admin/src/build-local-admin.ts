@@ -6,7 +6,7 @@ import { adminSocketPath } from '@cistern/operations/admin-access';
 import type { Audit, Operations } from '@cistern/operations';
 import type { StoreHealth } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
-import { createLateHttpApp, type HttpApp, type Listener, type NodeContext } from '@cistern/runtime/process';
+import { createLazyHttpApp, type HttpApp, type Listener, type NodeContext } from '@cistern/runtime/process';
 
 /** The parts of the process to which the server belongs. */
 export interface LocalParts extends StoreHealth, Operations {
@@ -60,8 +60,8 @@ export function buildConsole(
 
 /** Loads the server with its first request, since most caches have no operator connected most of the time. */
 function buildServer(registry: Config, local: LocalParts, { version, log }: NodeContext, access: AdminAccess): HttpApp {
-  const parts = { index: local.checkIndex, store: () => local.checkStore().then(local.checkRoom) };
-  return createLateHttpApp(async () => {
+  const parts = { index: local.checkIndex, store: () => local.checkStore().then(local.checkFreeSpace) };
+  return createLazyHttpApp(async () => {
     const { buildAdminServer } = await import('./build-admin-server.ts');
     const app = buildAdminServer({ ...local, version, parts, registry, access, log });
     await app.ready();

@@ -57,7 +57,7 @@ async function serverTls(t: TestContext): Promise<ServerTls> {
     load: async () => ({ pair: { certificate, key }, clientAuthorities: [], proofs: [] }),
     minimumVersion: 'TLSv1.3',
     ciphers: undefined,
-    clientsMayHaveNone: false,
+    clientCertificateIsOptional: false,
     log: createLogger({ level: 'error', formatter: 'json' }),
     metrics: createMetrics(),
   });

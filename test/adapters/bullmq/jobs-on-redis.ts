@@ -1,6 +1,6 @@
 // Queues and workers for the tests, closed after each, and sample jobs.
 import type { TestContext } from 'node:test';
-import type { JobHandlers, JobOptions, JobQueue, JobSlots, JobWorkers, WorkerPlace } from '@cistern/jobs';
+import type { JobHandlers, JobOptions, JobQueue, JobSlots, JobWorkers, WorkerIdentity } from '@cistern/jobs';
 import { type BullmqQueueOptions, openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { completeHandlers } from '@cistern/jobs/conformance';
 import type { RedisConnection } from '@cistern/redis';
@@ -42,7 +42,7 @@ export async function openWorkers(
   t: TestContext,
   place: Place,
   handlers: Partial<JobHandlers>,
-  { log = keepLog(), place: workerPlace }: { readonly log?: Log; readonly place?: WorkerPlace | undefined } = {},
+  { log = keepLog(), place: workerPlace }: { readonly log?: Log; readonly place?: WorkerIdentity | undefined } = {},
 ): Promise<JobWorkers> {
   const options = { handlers: completeHandlers(handlers), slots: jobSlots, log, place: workerPlace };
   const workers = await openBullmqWorkers({ ...place, ...options });

@@ -4,7 +4,7 @@ import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheIndex } from '@cistern/index';
 import { createCachedIndex } from '@cistern/index/cached';
-import { changesHeard, describeCacheIndex } from '@cistern/index/conformance';
+import { changesDelivered, describeCacheIndex } from '@cistern/index/conformance';
 import { commandTimeoutMs, diagnoseTime, startRedis, startRedisCluster, type Redis } from '@cistern/test-servers';
 import { openUnderTest } from './open-under-test.ts';
 import { blobRecord, claim, digestFor, link, nginx, tagRecord } from './samples.ts';
@@ -112,7 +112,7 @@ for (const [what, change] of Object.entries(changes))
 test('a frozen Redis stops no request', async (t) => {
   const { index, logged } = await openNode(t, { timeoutMs: commandTimeoutMs.hanging });
   await index.tags.put(tagRecord('1'));
-  await changesHeard(index.pubsub);
+  await changesDelivered(index.pubsub);
   await untilRemembered(() => index.tags.get(tagRecord('1')));
   t.after(() => redis.thaw());
   redis.freeze();
@@ -141,7 +141,7 @@ test('while Redis is stopped hits go on, and when it is back all is well without
   t.after(() => redis.start());
   await index.tags.put(tagRecord('1'));
   await index.links.put(nginx, [link('a')]);
-  await changesHeard(index.pubsub);
+  await changesDelivered(index.pubsub);
   await untilRemembered(() => index.tags.get(tagRecord('1')));
   await index.links.get(nginx, digestFor('a'));
   await redis.stop();

@@ -13,9 +13,9 @@ const options = { commandTimeoutMs: commandTimeoutMs.patient, log: { warn: () =>
 async function assertRefused(
   connection: RedisConnection,
   message: RegExp,
-  { mayBeAway = false }: { readonly mayBeAway?: boolean } = {},
+  { mayBeUnavailable = false }: { readonly mayBeUnavailable?: boolean } = {},
 ): Promise<void> {
-  const opening = openRedisIndex({ connection, keyPrefix: 'test:', ...options, mayBeAway });
+  const opening = openRedisIndex({ connection, keyPrefix: 'test:', ...options, mayBeUnavailable });
   await assert.rejects(opening, (error: Error & { kind?: unknown }) => {
     assert.equal(error.kind, 'index-unavailable');
     assert.match(error.message, message);
@@ -31,7 +31,7 @@ test('a Redis that is not there, or refuses us, is said to be so', async (t) => 
   await Promise.all([
     assertRefused({ kind: 'standalone', host, port, password: 'wrong' }, /refuses the user name or the password/),
     assertRefused({ kind: 'standalone', host, port, password: 'wrong' }, /refuses the user name or/, {
-      mayBeAway: true,
+      mayBeUnavailable: true,
     }),
     assertRefused({ kind: 'standalone', host, port }, /refuses the user name or the password/),
     assertRefused({ kind: 'cluster', nodes: [{ host, port }], password: 'secret' }, /cluster support disabled/),
@@ -61,11 +61,11 @@ test('an index is opened without Redis, and works once that is there and right',
   const redis = await startRedis({ directives: ['maxmemory-policy allkeys-lru'] });
   t.after(() => redis.close());
   const connection = { kind: 'url', url: redis.url } as const;
-  await assertRefused(connection, /set it to noeviction/, { mayBeAway: true });
+  await assertRefused(connection, /set it to noeviction/, { mayBeUnavailable: true });
   await redis.stop();
   const warnings: string[] = [];
   const log = { warn: (_fields: object, message: string) => void warnings.push(message), error: () => {} };
-  const index = await openRedisIndex({ connection, keyPrefix: 'away:', ...options, log, mayBeAway: true });
+  const index = await openRedisIndex({ connection, keyPrefix: 'away:', ...options, log, mayBeUnavailable: true });
   t.after(() => index.close());
   await assert.rejects(() => index.check(), isUnavailable(/ECONNREFUSED/));
   await assert.rejects(() => index.tags.put(tagRecord('1')), isUnavailable(/ECONNREFUSED/));

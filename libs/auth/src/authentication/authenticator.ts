@@ -86,6 +86,6 @@ const accepted = Object.freeze({ result: 'accepted', method: 'anonymous', identi
  * Accepts every client without reading its credentials. A docker client sends a mirror the user's credentials for
  * Docker Hub, which are not ours. It bypasses a mirror that rejects them.
  */
-export function acceptEverybody(): Authenticator {
+export function acceptAllClients(): Authenticator {
   return { challenge: undefined, everybody: accepted, authenticate: async () => accepted };
 }

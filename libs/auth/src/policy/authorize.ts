@@ -11,7 +11,7 @@ interface ImagePattern {
 }
 
 /** The caller of a request. */
-export interface Asker {
+export interface Caller {
   readonly identity: Identity;
   readonly clientIp: string;
 }
@@ -39,7 +39,7 @@ export type Decision =
   | { readonly isAllowed: false; readonly why: string; readonly reason?: string | undefined };
 
 /** Decides without reading content, so a denial reveals nothing about it. */
-export type Authorize = (caller: Asker, attempt: PullAttempt) => Decision;
+export type Authorize = (caller: Caller, attempt: PullAttempt) => Decision;
 
 /** Matches if everything that it names matches, by patterns in the syntax of `fitsPattern`. */
 export interface PolicyRule {

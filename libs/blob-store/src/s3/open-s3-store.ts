@@ -25,7 +25,7 @@ export interface S3StoreOptions extends Omit<S3Access, 'timeoutMs' | 'promptMs'>
   /** The same for reads and all other calls that clients of the cache wait for; default 4 s. */
   readonly promptMs?: number;
   /** Opens the store even if its server is unavailable: all methods reject until it is available. Default: false. */
-  readonly mayBeAway?: boolean;
+  readonly mayBeUnavailable?: boolean;
   readonly now: () => number;
 }
 
@@ -48,7 +48,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   const lastUseMs = new Map<string, number>();
   let preparing: Awaited<ReturnType<typeof prepareBucketLater>>;
   try {
-    if (options.mayBeAway === true) preparing = await prepareBucketLater(bucket, options);
+    if (options.mayBeUnavailable === true) preparing = await prepareBucketLater(bucket, options);
     else await prepareBucket(bucket, options);
   } catch (error) {
     bucket.close();

@@ -69,7 +69,7 @@ test('a store opens without its server, and works once the server is available',
   const { state, open, listen, warnings } = await startBucket(t);
   state.isThere = false;
   await rejectsAsUnavailable(() => open());
-  const store = await open({ mayBeAway: true, createBucket: true });
+  const store = await open({ mayBeUnavailable: true, createBucket: true });
   await rejectsAsUnavailable(() => store.check());
   await rejectsAsUnavailable(() => readWhole(store, digest));
   await listen();
@@ -82,10 +82,10 @@ test('a store opens without its server, and works once the server is available',
 test('a refusal by the server fails the start, and a later refusal is logged', async (t) => {
   const { state, open, listen, warnings } = await startBucket(t);
   state.isThere = false;
-  const early = await open({ mayBeAway: true });
+  const early = await open({ mayBeUnavailable: true });
   await listen();
   await assert.rejects(
-    () => open({ mayBeAway: true }),
+    () => open({ mayBeUnavailable: true }),
     (error) =>
       isCacheError(error, 'store-unavailable') && /Create it, or set storage.s3.createbucket/.test(error.message),
   );

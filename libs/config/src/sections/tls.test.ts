@@ -13,7 +13,7 @@ test('a certificate and its key are sufficient', () => {
   assert.deepEqual(tlsOf('certificate: /c, key: /k'), {
     certificates: { kind: 'files', certificate: '/c', key: '/k' },
     clientAuthorities: [],
-    clientsMayHaveNone: false,
+    clientCertificateIsOptional: false,
     minimumVersion: 'TLSv1.2',
     ciphers: undefined,
   });
@@ -27,7 +27,10 @@ test('client authorities, versions and cipher suites are accepted', () => {
   assert.deepEqual(clientAuthorities, ['/ca']);
   assert.equal(minimumVersion, 'TLSv1.3');
   assert.equal(ciphers, 'TLS_AES_256_GCM_SHA384');
-  assert.equal(tlsOf(`${pair}, clientcas: [/ca], clientauth: verify-client-cert-if-given`)?.clientsMayHaveNone, true);
+  assert.equal(
+    tlsOf(`${pair}, clientcas: [/ca], clientauth: verify-client-cert-if-given`)?.clientCertificateIsOptional,
+    true,
+  );
   assert.deepEqual(tlsOf(`${pair}, clientcas: [/ca], clientauth: request-client-cert`)?.clientAuthorities, []);
   const { warnings } = load(`http: {tls: {${pair}, minimumtls: tls1.0}}`, { files });
   assert.deepEqual(

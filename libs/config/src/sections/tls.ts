@@ -62,7 +62,7 @@ export interface TlsConfig {
   /** Paths of PEM files. Empty means that clients need no certificates. */
   readonly clientAuthorities: readonly string[];
   /** Whether clients without a certificate may connect. */
-  readonly clientsMayHaveNone: boolean;
+  readonly clientCertificateIsOptional: boolean;
   readonly minimumVersion: 'TLSv1.2' | 'TLSv1.3';
   /** In OpenSSL's notation. `undefined` means the default. */
   readonly ciphers: string | undefined;
@@ -85,7 +85,7 @@ export function buildTls(
   return {
     certificates,
     clientAuthorities: clientauth === 'request-client-cert' ? [] : clientcas,
-    clientsMayHaveNone: clientauth === 'verify-client-cert-if-given',
+    clientCertificateIsOptional: clientauth === 'verify-client-cert-if-given',
     minimumVersion: minimumtls === 'tls1.3' ? 'TLSv1.3' : 'TLSv1.2',
     ciphers: ciphersOf(ciphersuites),
   };

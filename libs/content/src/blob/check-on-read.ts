@@ -120,7 +120,7 @@ export function checkOnRead(options: CheckOnReadOptions): SourceReader {
       return crc;
     },
     // If the store fails within a part, that part stays unchecked.
-    isUnproven: true,
+    isUnverified: true,
     table: reader.table,
     close: () => reader.close(),
   };

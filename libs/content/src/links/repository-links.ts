@@ -7,7 +7,7 @@ import type { Logger } from '@cistern/telemetry';
 import type { Digest } from '@cistern/oci';
 import type { IndexAndStore } from '../blob/stored-blob.ts';
 import { hasHeldObject, readLinksObject, writeHeldObject } from '../objects/small-objects.ts';
-import { ifObjectAnswers, ifStoreAnswers } from '../objects/if-store-available.ts';
+import { ifObjectAvailable, ifStoreAvailable } from '../objects/if-store-available.ts';
 import type { StoredLinks } from './stored-links.ts';
 
 /** The limit for one write, which takes a millisecond or two. Nearly all manifests have fewer links. */
@@ -35,7 +35,7 @@ export async function findLink(
   if (stored !== undefined) return stored;
   const { store } = deps;
   // If only this object cannot be read, the manifest is requested from the upstream and the object is written again.
-  const readOwn = () => ifObjectAnswers({ store }, () => readLinksObject(store, key, digest));
+  const readOwn = () => ifObjectAvailable({ store }, () => readLinksObject(store, key, digest));
   const find = async () =>
     (kind === 'manifest' ? await readOwn() : undefined) ?? (await adopt(deps, key, digest, kind));
   const found = await find();
@@ -93,7 +93,7 @@ export async function recordHeld(
   key: RepositoryKey,
   digest: Digest,
 ): Promise<void> {
-  await ifStoreAnswers(log, () => writeHeldObject(store, key, digest));
+  await ifStoreAvailable(log, () => writeHeldObject(store, key, digest));
 }
 
 async function adopt(

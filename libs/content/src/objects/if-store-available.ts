@@ -7,17 +7,17 @@ import type { Logger } from '@cistern/telemetry';
 type Log = Pick<Logger, 'warn'>;
 
 /** Resolves like `use`, and to `undefined` while the store is unavailable. */
-export async function ifStoreAnswers<T>(log: Log, use: () => Promise<T | undefined>): Promise<T | undefined> {
+export async function ifStoreAvailable<T>(log: Log, use: () => Promise<T | undefined>): Promise<T | undefined> {
   return unlessUnavailable(use, async (error) => log.warn({ err: error }, 'store unavailable, continuing without it'));
 }
 
 /** Resolves like `use`, and to `undefined` if the store fails only for this object. Else rejects with `store-unavailable`. */
-export async function ifObjectAnswers<T>(
+export async function ifObjectAvailable<T>(
   { store, log }: { readonly store: Pick<BlobStore, 'stat'>; readonly log?: Log },
   use: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
   return unlessUnavailable(use, async (error) => {
-    await assertStoreAnswers(store);
+    await assertStoreAvailable(store);
     log?.warn({ err: error }, 'store object unreadable, continuing without it');
   });
 }
@@ -26,7 +26,7 @@ export async function ifObjectAnswers<T>(
 const probe = digestOf(Buffer.from('cistern: does the store answer?'));
 
 /** Checks the store after a failure of one object. Rejects with `store-unavailable` if the store fails for another one too. */
-export async function assertStoreAnswers(store: Pick<BlobStore, 'stat'>): Promise<void> {
+export async function assertStoreAvailable(store: Pick<BlobStore, 'stat'>): Promise<void> {
   await store.stat(probe);
 }
 

@@ -28,7 +28,7 @@ export interface FillConnections {
   /** Counts bytes that upstream has sent for this fill. */
   received(bytes: number): void;
   /** Readers, hash, disk or window block the fill until it calls the returned function, once. Calls may overlap. */
-  heldUp(): () => void;
+  blocked(): () => void;
   /** Sets the number of open connections: upstream has responded, and the body has not ended. Called with each change. */
   opened(count: number): void;
   /** The `host` refused an extra connection, or our own `cap` had no slot for it. */

@@ -80,7 +80,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     signal.addEventListener('abort', onAbort, { once: true });
     let resume: (() => void) | undefined;
     const onWait = () => {
-      resume = connections?.heldUp();
+      resume = connections?.blocked();
     };
     const timer = setInterval(() => {
       // A failed GET may have left earlier segments missing. Those come first.

@@ -195,7 +195,7 @@ export function createHostConnections(): HostConnections {
           return probe?.member === member;
         },
         received: (bytes) => received(member, bytes),
-        heldUp() {
+        blocked() {
           if (member.blocks === 0) member.blockedAtMs = performance.now();
           member.blocks += 1;
           return () => {

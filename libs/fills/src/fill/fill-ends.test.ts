@@ -98,7 +98,7 @@ test('wrong bytes by several connections are reported to the connection control'
     allowed: 2,
     isOnTrial: false,
     received() {},
-    heldUp: () => () => {},
+    blocked: () => () => {},
     opened() {},
     refused() {},
     mismatched: () => void (mismatches += 1),

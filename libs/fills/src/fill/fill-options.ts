@@ -36,7 +36,7 @@ export interface FillOptions {
   /** Ends the fill. If other workers may continue it, the fill is handed over. */
   readonly signal: AbortSignal;
   /** Returns whether another worker continues after this failure, which is this worker's own. */
-  readonly handsOn?: ((error: unknown) => Promise<boolean>) | undefined;
+  readonly handsOver?: ((error: unknown) => Promise<boolean>) | undefined;
   /**
    * Checks whether another worker has taken the fill over, and calls `handOver` if so. Resolves with true if none has. Unset
    * means that no worker takes it over.

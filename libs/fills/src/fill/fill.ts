@@ -139,7 +139,7 @@ export function startFill(options: FillOptions): Fill {
 
   const fail = async (error: unknown): Promise<FillEnd> => {
     failRunning(error);
-    if (body?.verified === false && state === 'open' && (await options.handsOn?.(error)) === true) {
+    if (body?.verified === false && state === 'open' && (await options.handsOver?.(error)) === true) {
       state = 'moving';
       body.markMoved();
     }
@@ -275,11 +275,11 @@ function noSideReads(): SourceReader | undefined {
 /** Runs before the upstream request: another worker may have free space now, and a fetch would wait for some here. */
 async function admit(options: FillOptions): Promise<void> {
   if (firstRange(options) !== undefined) return;
-  const { spools, handsOn, expectedSize, takenOverSize } = options;
+  const { spools, handsOver, expectedSize, takenOverSize } = options;
   const bytes = takenOverSize ?? expectedSize ?? 0;
   await spools.admit(bytes);
   const shortage = spools.findShortage(bytes);
-  if (shortage !== undefined && (await handsOn?.(shortage)) === true) throw shortage;
+  if (shortage !== undefined && (await handsOver?.(shortage)) === true) throw shortage;
 }
 
 /** Returns the first run of present bytes from `from` on. */

@@ -132,7 +132,7 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
   };
 
   return {
-    isUnproven: verified,
+    isUnverified: verified,
     async read(into) {
       for (;;) {
         signal.throwIfAborted();

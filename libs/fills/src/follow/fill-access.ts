@@ -40,7 +40,12 @@ export function createFillAccess({ fills, address, remote }: FillAccessOptions):
       if (isHere(record)) return fills?.get(record.fillId)?.open(range);
       const frames = await remote?.open(record, range, signal);
       if (frames === undefined) return undefined;
-      return { read: frames.read, table: frames.table, isUnproven: range.verified, close: async () => frames.close() };
+      return {
+        read: frames.read,
+        table: frames.table,
+        isUnverified: range.verified,
+        close: async () => frames.close(),
+      };
     },
     canRead: (record) => remote?.canRead(record) ?? true,
   };

@@ -151,7 +151,7 @@ function createRun(
       connections ??= control.enter('cdn', { max, mayProbe });
       buffered = Math.max(0, buffered - (readers * stepMs) / 1000);
       const isFull = buffered > 1_000_000;
-      if (isFull) release ??= connections.heldUp();
+      if (isFull) release ??= connections.blocked();
       else {
         release?.();
         release = undefined;

@@ -1,7 +1,7 @@
 // Change announcements of an index that processes share.
 import assert from 'node:assert/strict';
 import { blobName, changesTopic, linkName, manifestName, tagName } from '../records.ts';
-import { changesHeard, syncMessage } from './changes-delivered.ts';
+import { changesDelivered, syncMessage } from './changes-delivered.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 import { claimed, sampleBlobRecord, sampleClaim, sampleLink, sampleManifest, sampleTag } from './sample-records.ts';
 
@@ -46,7 +46,7 @@ export const changeCases: CacheIndexCases = {
     assert.deepEqual(await fills.beginDeletions([blob], 'evictor', 60_000), []);
     const blobChanges = Array.from({ length: 8 }, () => blobName(digest));
 
-    await changesHeard(pubsub);
+    await changesDelivered(pubsub);
     assert.deepEqual(received, [...tagChanges, manifestName(manifest.digest), ...linkChanges, ...blobChanges]);
   },
 };

@@ -9,7 +9,7 @@ export const syncMessage = 'all received';
  * Resolves once every listener of this process on `announcements` has received the earlier changes. Records read from
  * then on stay in memory. A writer's own announcement may arrive after its next read.
  */
-export async function changesHeard(pubsub: PubSub): Promise<void> {
+export async function changesDelivered(pubsub: PubSub): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const unsubscribe = await pubsub.subscribe(changesTopic, (message) => {
     if (message === syncMessage) resolve();

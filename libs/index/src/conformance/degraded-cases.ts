@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
 import { callsOf } from './calls-of.ts';
-import { changesHeard } from './changes-delivered.ts';
+import { changesDelivered } from './changes-delivered.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 import {
   assertSameRecord,
@@ -49,7 +49,7 @@ export const degradedCases: CacheIndexCases = {
     await manifests.put(sampleManifest('a'));
     await blobs.put(sampleBlobRecord('a'));
     await links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(nginx, 'never read')]);
-    await changesHeard(pubsub);
+    await changesDelivered(pubsub);
     await Promise.all([tags.get(sampleTag('1')), manifests.get(digest), blobs.get(digest), links.get(nginx, digest)]);
     await tested.fail();
     await tested.advance(50);
@@ -71,7 +71,7 @@ export const degradedCases: CacheIndexCases = {
   async 'records written while the index is unreachable stay in memory'(tested) {
     const { tags, manifests, blobs, links, pubsub } = tested.index;
     await tags.put(sampleTag('1', { pulls: 2, lastPulledAtMs: 9 }));
-    await changesHeard(pubsub);
+    await changesDelivered(pubsub);
     await tags.get(sampleTag('1'));
     await tested.fail();
     // A pull recorded before the outage is noticed is lost with the index.

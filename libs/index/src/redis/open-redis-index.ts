@@ -38,7 +38,7 @@ export interface RedisIndexOptions {
   /**
    * Opens the index even if Redis is unavailable: calls reject until Redis is available and suitable. Default: false.
    */
-  readonly mayBeAway?: boolean;
+  readonly mayBeUnavailable?: boolean;
 }
 
 export interface RedisIndex extends CacheIndex {
@@ -54,10 +54,10 @@ const defaultSettleMs = 1200;
  */
 export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisIndex> {
   const { connection, keyPrefix, settleMs = defaultSettleMs, commandTimeoutMs, log, onCall } = options;
-  const { mayBeAway = false } = options;
+  const { mayBeUnavailable = false } = options;
   const keys = createKeys(keyPrefix, { isCluster: connection.kind === 'cluster' });
   const scripts = await loadScripts();
-  const { client, absence } = await connectRedis(connection, { commandTimeoutMs, scripts, log, mayBeAway });
+  const { client, absence } = await connectRedis(connection, { commandTimeoutMs, scripts, log, mayBeUnavailable });
   const clock = createRedisClock();
   const open = async () => {
     const servers = await admitServers(client, { absence, log });

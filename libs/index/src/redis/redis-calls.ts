@@ -3,7 +3,7 @@
 import { CacheError } from '@cistern/errors';
 import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import { answersWithin } from '@cistern/redis';
-import { createSeldomWarning, isTimeout, type RedisClient, toIndexError } from '@cistern/redis/client';
+import { createThrottledWarning, isTimeout, type RedisClient, toIndexError } from '@cistern/redis/client';
 import type { IndexLog } from '../cache-index.ts';
 import type { ScriptName } from './load-scripts.ts';
 
@@ -98,7 +98,7 @@ export type WriteBehind = ReturnType<typeof createWriteBehind>;
  */
 export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
   const flushers: (() => Promise<void>[])[] = [];
-  const warn = createSeldomWarning(log, 'failed to write pulls to index');
+  const warn = createThrottledWarning(log, 'failed to write pulls to index');
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
 

@@ -1,5 +1,5 @@
 // Dependencies that the parts of the index share.
-import { createSeldomWarning } from '@cistern/redis/client';
+import { createThrottledWarning } from '@cistern/redis/client';
 import type { IndexLog, PubSub } from '../cache-index.ts';
 import { changesTopic } from '../records.ts';
 import type { Keys } from './keys.ts';
@@ -24,7 +24,7 @@ export interface RedisParts {
 }
 
 export function createRedisParts(calls: RedisCalls, keys: Keys, pubsub: PubSub, log: IndexLog): RedisParts {
-  const warn = createSeldomWarning(log, 'failed to announce index change');
+  const warn = createThrottledWarning(log, 'failed to announce index change');
   const logged = new Set<string>();
 
   async function publishChanges(...names: readonly string[]): Promise<void> {

@@ -2,7 +2,7 @@
 import type { RedisConnection } from '@cistern/redis';
 import { endsWithin } from '@cistern/runtime';
 import { Worker } from 'bullmq';
-import type { WorkerPlace } from '../hand-over.ts';
+import type { WorkerIdentity } from '../hand-over.ts';
 import { shuttingDown } from '../job-errors.ts';
 import type { JobHandlers, JobSlots, JobWorkers } from '../job-queue.ts';
 import { announceEnd, createQueueNames } from './job-layout.ts';
@@ -18,7 +18,7 @@ export interface BullmqWorkersOptions {
   /** How many jobs run at the same time in this process. */
   readonly slots: JobSlots;
   /** The identity of this worker. By default failed jobs are not handed over to other workers. */
-  readonly place?: WorkerPlace | undefined;
+  readonly place?: WorkerIdentity | undefined;
   readonly log: BullmqLog;
 }
 

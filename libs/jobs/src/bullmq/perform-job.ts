@@ -4,7 +4,7 @@ import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { JobName } from '../catalogue.ts';
-import { handsOn, type WorkerPlace } from '../hand-over.ts';
+import { handsOver, type WorkerIdentity } from '../hand-over.ts';
 import { overloaded } from '../job-errors.ts';
 import type { JobContext, JobHandler, JobHandlers } from '../job-queue.ts';
 import {
@@ -23,7 +23,7 @@ import type { RedisClient } from './redis-clients.ts';
 export interface PerformDeps {
   readonly client: RedisClient;
   readonly handlers: JobHandlers;
-  readonly place: WorkerPlace | undefined;
+  readonly place: WorkerIdentity | undefined;
   readonly log: BullmqLog;
   readonly stopping: Stopping;
   /** Delays the end of the workers until `work` has settled. */
@@ -65,13 +65,13 @@ export async function performJob(deps: PerformDeps, queueName: JobQueueName, job
       class: queueName.class,
       traceparent: traceparentOf(job.data),
       signal: stopping.handling,
-      handsOn: (error) => handsOn(place, error, triedBy),
+      handsOver: (error) => handsOver(place, error, triedBy),
     };
     outcome = encodeResult(await untilAborted(handle(payload, context), stopping.waiting));
   } catch (error) {
     // Another worker starts the job again, and its callers do not notice.
     if (stopping.handling.aborted) return returnToQueue(job, token);
-    const tried = await handsOn(place, error, triedBy);
+    const tried = await handsOver(place, error, triedBy);
     if (tried !== undefined) {
       await job.updateData({ ...(job.data as object), triedBy: tried });
       return leaveToOtherWorkers(deps, job, token);

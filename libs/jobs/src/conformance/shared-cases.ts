@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { WorkerPlace } from '../hand-over.ts';
+import type { WorkerIdentity } from '../hand-over.ts';
 import type { JobHandlers, JobQueue, JobWorkers } from '../job-queue.ts';
 import { background, completeHandlers, interactive, tagJob, until, waiting } from './sample-jobs.ts';
 
@@ -10,7 +10,7 @@ interface SharedJobsUnderTest {
   /** The queue, empty at first. */
   readonly queue: JobQueue;
   /** Starts another worker. It ends with the test at the latest. */
-  readonly work: (handlers: JobHandlers, place?: WorkerPlace) => Promise<JobWorkers>;
+  readonly work: (handlers: JobHandlers, place?: WorkerIdentity) => Promise<JobWorkers>;
   /** Starts a worker that never ends a `revalidate-tag` job. `kill` ends the worker as SIGKILL does. */
   readonly startDoomed: () => Promise<{ readonly begun: () => number; kill(): Promise<void> }>;
   /** Makes the server lose all its data while it runs. */

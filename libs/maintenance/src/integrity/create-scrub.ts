@@ -1,6 +1,6 @@
 // Reads the whole store, shard by shard, at a bounded rate. After an interruption it continues where it stopped
 // (decision 0033).
-import { cleanQuarantine, ifObjectAnswers } from '@cistern/content';
+import { cleanQuarantine, ifObjectAvailable } from '@cistern/content';
 import type { Digest } from '@cistern/oci';
 import type { FetchBlobsDeps } from '@cistern/prewarm';
 import { createBandwidth } from '@cistern/runtime';
@@ -43,7 +43,7 @@ export function createScrub(deps: ScrubDeps) {
   const scrubBandwidth = createBandwidth(limits.bytesPerSecond);
 
   async function findDue(): Promise<ScrubReport | undefined> {
-    const known = await ifObjectAnswers(deps, () => readScrubReport(store));
+    const known = await ifObjectAvailable(deps, () => readScrubReport(store));
     if (known !== undefined && known.pass.endedAtMs === undefined) return known;
     if (known !== undefined && now() - known.pass.startedAtMs < limits.everyMs) return undefined;
     const pass = { startedAtMs: now(), shard: 0, counts: noCounts };

@@ -1,5 +1,5 @@
 // Represents authorization as a value. Each use case takes one, and only this class creates them.
-import type { Asker, Authorize, Decision } from '@cistern/auth';
+import type { Caller, Authorize, Decision } from '@cistern/auth';
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
@@ -11,7 +11,7 @@ export type PlatformRule = (platforms: Platforms) => CacheError | undefined;
 
 /** A caller and the repository to pull. */
 export interface PullQuestion extends RepositoryKey {
-  readonly asker: Asker;
+  readonly asker: Caller;
   /** `undefined` for a request by digest, and for lists. */
   readonly tag?: string | undefined;
   /** Whether the access token is for a repository; `undefined` means that no token narrows the request. */

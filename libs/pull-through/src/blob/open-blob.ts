@@ -6,7 +6,7 @@ import type { ByteRange, Digest } from '@cistern/oci';
 import type { Recent } from '@cistern/runtime';
 import type { RequestFromWorker } from '../requests/request-from-worker.ts';
 import {
-  ifStoreAnswers,
+  ifStoreAvailable,
   type RepositoryLinksDeps,
   findLink,
   ifConfirmed,
@@ -44,7 +44,7 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   // At the same time, because a blob that is not cached waits for the store twice otherwise.
   const [link, found] = await Promise.all([
     findHolder(deps, request),
-    ifStoreAnswers(deps.log, () => findStoredBlob(deps, digest)),
+    ifStoreAvailable(deps.log, () => findStoredBlob(deps, digest)),
   ]);
   const stored = await findCredible(deps, request, link, found);
   if (stored !== undefined) {
@@ -98,7 +98,7 @@ async function findCredible(
   const isDoubtful = link?.size !== undefined && link.size !== stored.size;
   const isOnePiece = intent !== 'stat' && stored.size <= chunkBytes;
   if (!isDoubtful && !isOnePiece) return stored;
-  const proven = await ifStoreAnswers(deps.log, async () => (await proveStored(deps, stored, signal)).record);
+  const proven = await ifStoreAvailable(deps.log, async () => (await proveStored(deps, stored, signal)).record);
   // Returns the unverified record, so that the first read of a blob from another cache gets no URL of the store.
   return isDoubtful ? proven : proven && stored;
 }
@@ -174,7 +174,7 @@ async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Lin
   const { index, storedLinks, log } = deps;
   const { target, digest } = request;
   const { repository } = target;
-  const own = await ifStoreAnswers(log, () => findLink(deps, target, digest, 'blob'));
+  const own = await ifStoreAvailable(log, () => findLink(deps, target, digest, 'blob'));
   if (own !== undefined) return own;
   const permitted = new Map<string, AuthorizedRepository>();
   for (const upstream of deps.sharedUpstreams) {
@@ -184,7 +184,7 @@ async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Lin
   if (permitted.size === 0) return undefined;
   const others = [...permitted.keys()];
   const [indexed] = await index.links.holders(others, repository, digest);
-  const holder = indexed ?? (await ifStoreAnswers(log, () => storedLinks.findAmong(others, repository, digest)));
+  const holder = indexed ?? (await ifStoreAvailable(log, () => storedLinks.findAmong(others, repository, digest)));
   const rule = holder && permitted.get(holder.upstream)?.platformRule;
   const isDenied = rule !== undefined && (await deps.findDenial(holder!, digest, rule)) !== undefined;
   if (holder === undefined || isDenied) return undefined;
@@ -205,7 +205,7 @@ function isNo(error: unknown): boolean {
 
 /** Returns the link once the upstream has confirmed that the repository holds the blob. A manifest that lists it is not enough. */
 async function confirm(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
-  const known = link && (await ifStoreAnswers(deps.log, () => ifConfirmed(deps, link)));
+  const known = link && (await ifStoreAvailable(deps.log, () => ifConfirmed(deps, link)));
   return known ?? statUpstream(deps, request, link);
 }
 

@@ -28,7 +28,7 @@ test('a local and a remote fill give the same bytes and the same checksum table'
   for (const { access, sent } of nodes) {
     const reader = (await access.open(record, range, signal))!;
     assert.ok((await readAll(reader)).equals(expected));
-    assert.equal(reader.isUnproven, true);
+    assert.equal(reader.isUnverified, true);
     assert.deepEqual(await reader.table?.(), table);
     await reader.close();
     assert.equal(bytesSent(), sent);

@@ -230,7 +230,7 @@ test('a fill whose window stays full for ten seconds closes its connection, and 
 
 test('a blob of unknown size is served if it fits into a fill, and rejected if it does not', async (t) => {
   const { hub, cache, store, nothingLeft } = await startCache(t);
-  hub.script.headSaysNothing = true;
+  hub.script.headOmitsFacts = true;
   hub.script.bend = (_, whole) => ({ bytes: whole, totalSize: undefined });
   const open = (digest: Awaited<ReturnType<typeof startCache>>['digest']) =>
     cache.openBlob({ ...library, digest, intent: 'whole' });

@@ -76,7 +76,7 @@ test('a blob of unknown length is served if it fits the spool, and rejected if i
   const { cache, hub, spools } = await startCache(t, { spoolBytes: 2 * mebibyte });
   const bytes = bytesOf(mebibyte);
   const digest = hub.addBlob(library.repository, bytes);
-  hub.script.headSaysNothing = true;
+  hub.script.headOmitsFacts = true;
   hub.script.bend = (_, whole) => ({ bytes: whole, totalSize: undefined });
   const blob = await cache.openBlob({ ...library, digest, intent: 'whole' });
   assert.ok((await collect(await blob.read())).equals(bytes));
@@ -94,7 +94,7 @@ test('a blob of unknown length takes only the spool space of its bytes so far', 
   const [unsized, sized] = [bytesOf(mebibyte, 1), bytesOf(2 * mebibyte, 2)];
   const [first, second] = [hub.addBlob(library.repository, unsized), hub.addBlob(library.repository, sized)];
   const passed = Promise.withResolvers<void>();
-  hub.script.headSaysNothing = true;
+  hub.script.headOmitsFacts = true;
   hub.script.bend = ({ digest }) => (digest === first ? { bytes: unsized, totalSize: undefined } : undefined);
   hub.script.onChunk = ({ digest }, position) => (digest === first && position > 0 ? passed.promise : undefined);
   const held = cache.openBlob({ ...library, digest: first, intent: 'whole' });

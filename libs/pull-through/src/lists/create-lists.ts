@@ -5,7 +5,7 @@ import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
 import { LRUCache } from 'lru-cache';
 import type { RequestFromWorker } from '../requests/request-from-worker.ts';
 import { elapsedMs, type FreshnessPolicy, mayServeOnError, failureKindOf, isRefusal } from '../freshness/freshness.ts';
-import { ifStoreAnswers } from '@cistern/content';
+import { ifStoreAvailable } from '@cistern/content';
 import type { CacheResult, FreshnessFacts, FreshnessOptions, PullThrough } from '../requests/pull-through.ts';
 import { type ListPage, readKeptList, type ListName, type ListQuery, placeOf } from './kept-list.ts';
 
@@ -85,7 +85,7 @@ export function createLists(
   }
 
   async function findKept(place: ReturnType<typeof placeOf>): Promise<Known | undefined> {
-    const kept = await ifStoreAnswers(log, () => readKeptList(store, place));
+    const kept = await ifStoreAvailable(log, () => readKeptList(store, place));
     return kept && { page: kept.page, checkedAtMs: kept.keptAtMs };
   }
 

@@ -138,7 +138,7 @@ test('a manifest that was rejected by GET for its size is rejected by HEAD too',
 test('a HEAD response without a digest causes a GET', async (t) => {
   const { cache, hub } = await startCache(t);
   const digest = hub.addManifest('library/nginx', 'latest', imageManifest(1), ociImage);
-  hub.script.headSaysNothing = true;
+  hub.script.headOmitsFacts = true;
   assert.equal((await cache.statManifest(latest)).digest, digest);
   assert.deepEqual(hub.calls, ['head-manifest', 'get-manifest']);
 });

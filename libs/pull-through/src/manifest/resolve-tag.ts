@@ -2,7 +2,7 @@
 // confirm it, the stale record is served.
 import { type BlobStore, registryTagLinkKey, tagObjectKey } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
-import { ifObjectAnswers, readTagObject, unconfirmedTag } from '@cistern/content';
+import { ifObjectAvailable, readTagObject, unconfirmedTag } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { isDigest } from '@cistern/oci';
@@ -57,7 +57,7 @@ const maxAdded = 10_000;
 
 export async function resolveTag(deps: ResolveTagDeps, key: TagKey, options: ResolveTagOptions): Promise<ResolvedTag> {
   const { index, log, now } = deps;
-  const known = (await index.tags.get(key)) ?? (await ifObjectAnswers(deps, () => findInStore(deps, key)));
+  const known = (await index.tags.get(key)) ?? (await ifObjectAvailable(deps, () => findInStore(deps, key)));
   if (known === undefined) return revalidate(deps, key, known, options);
   const { force = false, maxAgeMs, signal } = options;
   const policy = deps.policyOf(key.upstream, key.tag);

@@ -1,7 +1,7 @@
 // A job queue between the processes of a test cluster. The test chooses the worker for each job. Another worker repeats the jobs
 // of a lost one, like a real queue.
 import {
-  handsOn,
+  handsOver,
   type JobClass,
   type JobContext,
   type JobHandlers,
@@ -65,9 +65,9 @@ export function createTestQueue(): TestQueue {
     await Promise.resolve();
     const handle = worker.handlers[job.name] as AnyHandler;
     const place = { id: worker.process.name, countWorkers: async () => [...workers].filter(isAble).length };
-    const passOn: JobContext['handsOn'] = async (error) => handsOn(place, error, job.triedBy);
+    const passOn: JobContext['handsOver'] = async (error) => handsOver(place, error, job.triedBy);
     try {
-      const context = { class: job.class, signal: worker.abort.signal, handsOn: passOn };
+      const context = { class: job.class, signal: worker.abort.signal, handsOver: passOn };
       const result = await handle(job.payload, context);
       await worker.process.pass();
       end(worker, job);

@@ -20,8 +20,8 @@ export function createPullHandlers(deps: PullHandlerDeps): Pick<JobHandlers, Pul
     'fetch-blob': (payload, context) => fetchBlob(deps, payload, context),
     'fetch-manifest': (payload, { signal }) => fetchManifest(deps, payload, { signal }),
     'stat-blob': (payload, { signal }) => statBlob(deps, payload, signal),
-    'revalidate-tag': (payload, { signal, class: jobClass, handsOn }) =>
-      revalidateTag(deps, payload, signal, { isBehind: jobClass === 'background', handsOn }),
+    'revalidate-tag': (payload, { signal, class: jobClass, handsOver }) =>
+      revalidateTag(deps, payload, signal, { isBehind: jobClass === 'background', handsOver }),
     'fetch-tags': (payload, context) => fetchTags(deps, payload, context),
     'fetch-referrers': (payload, context) => fetchReferrers(deps, payload, context),
     'find-worker': async () => ({ address: deps.address }),

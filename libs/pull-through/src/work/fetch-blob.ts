@@ -7,7 +7,14 @@ import type { BlobRecord, FillClaim, FillIndex, FillRecord, RepositoryKey } from
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobPayload } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
-import { confirmLink, findStoredBlob, ifConfirmed, ifStoreAnswers, recordHeld, verifiedRecord } from '@cistern/content';
+import {
+  confirmLink,
+  findStoredBlob,
+  ifConfirmed,
+  ifStoreAvailable,
+  recordHeld,
+  verifiedRecord,
+} from '@cistern/content';
 import {
   type ConnectionControl,
   type Fill,
@@ -61,7 +68,7 @@ export async function fetchBlob(
   // The fill runs here, but its reader cannot reach this worker. Another worker may take the next job.
   if (own?.isOpen === true) return null;
   // The fill failed here because of this worker. Another worker copies the bytes.
-  if (own !== undefined && (await context.handsOn?.(continuedElsewhere)) !== undefined) throw continuedElsewhere;
+  if (own !== undefined && (await context.handsOver?.(continuedElsewhere)) !== undefined) throw continuedElsewhere;
   const predecessor = isForeign || replaced?.address === deps.address ? undefined : replaced;
   const claim: FillClaim = {
     digest,
@@ -108,7 +115,7 @@ export async function fetchBlob(
     metrics.fills.inc({ ...labels, result: end === 'moved' ? 'moved' : 'done' });
   } catch (error) {
     const isMoving = deps.remoteFills !== undefined && fill?.size === undefined;
-    if (isMoving && (context.signal.aborted || (await context.handsOn?.(error)) !== undefined)) {
+    if (isMoving && (context.signal.aborted || (await context.handsOver?.(error)) !== undefined)) {
       // No reader has a byte. Another worker starts from the beginning, and readers wait.
       metrics.fills.inc({ ...labels, result: 'moved' });
       await lease.giveUp();
@@ -161,7 +168,7 @@ async function findStored(
   digest: Digest,
   signal: AbortSignal,
 ): Promise<BlobRecord | undefined> {
-  const stat = await ifStoreAnswers(deps.log, () => deps.store.stat(digest));
+  const stat = await ifStoreAvailable(deps.log, () => deps.store.stat(digest));
   if (stat === undefined) return undefined;
   const known = await deps.index.blobs.get(digest, { fresh: true });
   // This job has the lease, so the process that was deleting the blob has died.
@@ -175,7 +182,7 @@ async function findStored(
 /** Confirms with the upstream that the repository holds the blob, unless a link is confirmed already. A manifest is not enough. */
 async function assertHeld(deps: WorkDeps, source: RepositoryKey, digest: Digest, signal: AbortSignal): Promise<void> {
   const link = await deps.index.links.get(source, digest);
-  const confirmed = link && (await ifStoreAnswers(deps.log, () => ifConfirmed(deps, link)));
+  const confirmed = link && (await ifStoreAvailable(deps.log, () => ifConfirmed(deps, link)));
   if (confirmed === undefined) await statBlob(deps, { ...source, digest }, signal);
 }
 
@@ -213,7 +220,7 @@ async function prepareFill(
         })),
     onRefused: () => freeSlot(deps, context),
     onSideBytes: (bytes: number) => deps.metrics.fillSideBytes.inc(bytes),
-    handsOn: async (error: unknown) => (await context.handsOn?.(error)) !== undefined,
+    handsOver: async (error: unknown) => (await context.handsOver?.(error)) !== undefined,
     lookForSuccessor: remoteFills && lease.look,
     openHash: remoteFills && deps.openHash,
   };

@@ -3,7 +3,7 @@
 import type { FetchedList, JobContext, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
 import { isDeepStrictEqual } from 'node:util';
 import { elapsedMs, recentFailure, failureKindOf, isRefusal, retryAfterFailureMs } from '../freshness/freshness.ts';
-import { ifStoreAnswers } from '@cistern/content';
+import { ifStoreAvailable } from '@cistern/content';
 import { keepList, type ListPage, readKeptList, type ListPlace, placeOf } from '../lists/kept-list.ts';
 import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
@@ -16,7 +16,7 @@ interface ListState {
   readonly failure?: string;
 }
 
-type ListContext = Pick<JobContext, 'signal' | 'handsOn'>;
+type ListContext = Pick<JobContext, 'signal' | 'handsOver'>;
 
 /** Longer than any configured list is fresh. */
 const stateTtlMs = 24 * 3_600_000;
@@ -58,12 +58,12 @@ async function fetchList<Page extends ListPage>(
   fetchPage: () => Promise<Page>,
 ): Promise<FetchedList<Page>> {
   const { now, store, log } = deps;
-  const { upstream, place, maxAgeMs, signal, handsOn } = job;
+  const { upstream, place, maxAgeMs, signal, handsOver } = job;
   const state = await readState(deps, place);
   if (maxAgeMs > 0) {
     const { checkedAtMs, failure, failedAtMs = 0 } = state;
     if (checkedAtMs !== undefined && elapsedMs(checkedAtMs, now()) < maxAgeMs) {
-      const kept = await ifStoreAnswers(log, () => readKeptList(store, place));
+      const kept = await ifStoreAvailable(log, () => readKeptList(store, place));
       if (kept !== undefined) return { ...(kept.page as Page), checkedAtMs, wasKept: true };
     }
     const holdsForMs = retryAfterFailureMs - elapsedMs(failedAtMs, now());
@@ -74,7 +74,7 @@ async function fetchList<Page extends ListPage>(
     page = await fetchPage();
   } catch (error) {
     // A shutdown or local failure of this worker does not concern the list.
-    if (!signal.aborted && (await handsOn?.(error)) === undefined) await recordFailure(deps, place, state, error);
+    if (!signal.aborted && (await handsOver?.(error)) === undefined) await recordFailure(deps, place, state, error);
     throw error;
   }
   const checkedAtMs = now();
@@ -85,7 +85,7 @@ async function fetchList<Page extends ListPage>(
 
 /** Stores the page, which is served while the upstream is unavailable. Failures of the store are ignored. */
 async function keep({ store, log }: ListDeps, place: ListPlace, page: ListPage, keptAtMs: number): Promise<void> {
-  await ifStoreAnswers(log, async () => {
+  await ifStoreAvailable(log, async () => {
     const kept = await readKeptList(store, place);
     if (!isDeepStrictEqual(kept?.page, page)) await keepList(store, place, { page, keptAtMs });
   });
@@ -96,7 +96,7 @@ async function recordFailure(deps: ListDeps, place: ListPlace, state: ListState,
   const failure = failureKindOf(error);
   if (!isRefusal(failure)) return writeState(deps, place, { ...state, failedAtMs: deps.now(), failure });
   await deps.index.values.remove(place.name);
-  await ifStoreAnswers(deps.log, async () => {
+  await ifStoreAvailable(deps.log, async () => {
     if ((await readKeptList(deps.store, place)) !== undefined) await deps.store.removeObject(place.objectKey);
   });
 }

@@ -82,7 +82,7 @@ export function parkFills({ handlers, slots, queue, log, onParked }: ParkFillsOp
       await Promise.resolve();
       await run(job, { ...context, signal: stopping.signal, freeSlot });
     } catch (error) {
-      const triedBy = await context.handsOn?.(error);
+      const triedBy = await context.handsOver?.(error);
       if (stopping.signal.aborted || triedBy !== undefined) await giveBack(parked, triedBy);
       else log.warn({ err: error, digest: job.digest }, 'fetch ended without a result');
     } finally {

@@ -8,7 +8,7 @@ import { recentFailure, failureHoldsForMs, failureKindOf, isForgottenFor } from 
 import {
   forgetTag,
   isHeldManifest,
-  ifStoreAnswers,
+  ifStoreAvailable,
   storeManifest,
   verifyManifest,
   readPurgeMarks,
@@ -38,7 +38,7 @@ interface Revalidation {
   /** No client waits, so only the log can report a failure. */
   readonly isBehind?: boolean;
   /** See `JobContext`: another worker may still succeed. */
-  readonly handsOn?: JobContext['handsOn'] | undefined;
+  readonly handsOver?: JobContext['handsOver'] | undefined;
   /** Runs before the tag's record gets the new digest. If it rejects, the record does not change. */
   readonly beforeRecord?: (digest: Digest, options: CallOptions) => Promise<void>;
 }
@@ -49,7 +49,7 @@ export async function revalidateTag(
   signal: AbortSignal,
   revalidation: Revalidation = {},
 ): Promise<null> {
-  const { purpose, beforeRecord, isBehind = false, handsOn } = revalidation;
+  const { purpose, beforeRecord, isBehind = false, handsOver } = revalidation;
   const key = { upstream, repository, tag };
   const marks = await readPurgeMarks(deps.index, key);
   const before = await deps.index.tags.get(key, { fresh: true });
@@ -73,7 +73,7 @@ export async function revalidateTag(
     if (await storeOrRefuse(deps, key, [], () => recordConfirmed(deps, key, confirmed, known))) return null;
   } catch (error) {
     // A shutdown or local failure of this worker does not concern the tag.
-    if (!signal.aborted && (await handsOn?.(error)) === undefined) {
+    if (!signal.aborted && (await handsOver?.(error)) === undefined) {
       if (isBehind) deps.log.warn({ err: error, ...key }, 'failed to revalidate tag');
       await recordFailure(deps, key, error, known);
     }
@@ -203,7 +203,7 @@ async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, { befo
   if (before === undefined) return;
   if (isForgottenFor(error, policyOf(key.upstream, key.tag))) {
     // If the store is unavailable, its object stays. It is read into the index later, revalidated, and forgotten then.
-    const isForgotten = await forgetTag(deps, key, before, (write) => ifStoreAnswers(deps.log, write));
+    const isForgotten = await forgetTag(deps, key, before, (write) => ifStoreAvailable(deps.log, write));
     if (isForgotten) deps.log.info(key, 'forgot tag that upstream no longer has');
     return;
   }

@@ -5,7 +5,7 @@ import { CacheError } from '@cistern/errors';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisConnection } from '../redis-connection.ts';
 import { clusterOptions, reconnectAfterMs, redisOptions, serverOptions } from './client-options.ts';
-import { createSeldomWarning, reasonOf, type RedisLog } from './index-error.ts';
+import { createThrottledWarning, reasonOf, type RedisLog } from './index-error.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -27,7 +27,7 @@ export interface ConnectOptions {
   readonly scripts: Scripts;
   readonly log: RedisLog;
   /** Resolves even if Redis is unavailable. The client connects when it becomes available. */
-  readonly mayBeAway: boolean;
+  readonly mayBeUnavailable: boolean;
 }
 
 export interface Connected {
@@ -39,9 +39,9 @@ export interface Connected {
 
 /** Resolves when Redis answers. Rejects with `index-unavailable`, which contains the reason. */
 export async function connectRedis(connection: RedisConnection, options: ConnectOptions): Promise<Connected> {
-  const { commandTimeoutMs, scripts, log, mayBeAway } = options;
+  const { commandTimeoutMs, scripts, log, mayBeUnavailable } = options;
   const client = createRedisClient(connection, { commandTimeoutMs, scripts });
-  const warn = createSeldomWarning(log, 'Redis connection failed');
+  const warn = createThrottledWarning(log, 'Redis connection failed');
   client.on('error', warn).on('node error', warn);
   let absence: CacheError | undefined;
   try {
@@ -49,7 +49,7 @@ export async function connectRedis(connection: RedisConnection, options: Connect
   } catch (error) {
     const message = `The index in Redis cannot be opened: ${reasonOf(error)}.`;
     absence = new CacheError('index-unavailable', message, { retryable: true, cause: error });
-    if (!mayBeAway || isPermanent(error)) {
+    if (!mayBeUnavailable || isPermanent(error)) {
       await disconnectRedis(client);
       throw absence;
     }

@@ -47,7 +47,7 @@ export interface RedisLog {
 const quietMs = 10_000;
 
 /** Logs one line, then none for ten seconds: an outage causes an error with every attempt. */
-export function createSeldomWarning(log: RedisLog, message: string): (error: unknown) => void {
+export function createThrottledWarning(log: RedisLog, message: string): (error: unknown) => void {
   let quietUntilMs = 0;
   return (error) => {
     if (performance.now() < quietUntilMs) return;

@@ -3,4 +3,4 @@ export { connectRedis, createRedisClient, disconnectRedis, subscriberConnectors 
 export type { RedisClient, SubscriberConnectors } from './connect-redis.ts';
 export { createSubscriber } from './create-subscriber.ts';
 export type { SubscriberOptions } from './create-subscriber.ts';
-export { isTimeout, toIndexError, createSeldomWarning } from './index-error.ts';
+export { isTimeout, toIndexError, createThrottledWarning } from './index-error.ts';

@@ -47,7 +47,7 @@ test('a closing node ends its clients first, then its work, and its peers last',
   const workEnds = Promise.withResolvers<void>();
   const work = {
     checkStore: async () => {},
-    checkRoom: async () => {},
+    checkFreeSpace: async () => {},
     checkIndex: async () => {},
     async close() {
       events.push('work closes');
@@ -82,7 +82,7 @@ test('a node is unready while a part of its work is', async (t) => {
   let index: Error | undefined = new Error('it hangs');
   const work = {
     checkStore: async () => {},
-    checkRoom: async () => {},
+    checkFreeSpace: async () => {},
     async checkIndex() {
       if (index !== undefined) throw index;
     },

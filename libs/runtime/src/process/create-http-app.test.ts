@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
 import { test } from 'node:test';
-import { createLateHttpApp } from './create-http-app.ts';
+import { createLazyHttpApp } from './create-http-app.ts';
 import { listen } from './listen.ts';
 
 const routing: RequestListener = (request, response) => response.end(`requested ${request.url}`);
@@ -9,7 +9,7 @@ const routing: RequestListener = (request, response) => response.end(`requested 
 const errors: unknown[] = [];
 const log = { error: ({ err }: { err: Error }) => void errors.push(err.message) };
 
-async function startListener(app: ReturnType<typeof createLateHttpApp>) {
+async function startListener(app: ReturnType<typeof createLazyHttpApp>) {
   const bound = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 }, 'some.addr');
   assert.ok(bound.kind === 'tcp');
   return async (path: string) => {
@@ -20,7 +20,7 @@ async function startListener(app: ReturnType<typeof createLateHttpApp>) {
 
 test('the first request opens the app for all requests, and it is closed with the listener', async () => {
   const calls: string[] = [];
-  const app = createLateHttpApp(async () => {
+  const app = createLazyHttpApp(async () => {
     calls.push('open');
     return { routing, close: async () => calls.push('close') };
   }, log);
@@ -33,7 +33,7 @@ test('the first request opens the app for all requests, and it is closed with th
 
 test('an app that fails to open is tried again with the next request', async (t) => {
   let tries = 0;
-  const app = createLateHttpApp(async () => {
+  const app = createLazyHttpApp(async () => {
     tries += 1;
     if (tries === 1) throw new Error('not now');
     return { routing, close: async () => {} };
@@ -46,7 +46,7 @@ test('an app that fails to open is tried again with the next request', async (t)
 });
 
 test('an app without any request closes too', async () => {
-  const app = createLateHttpApp(() => assert.fail('there was no request'), log);
+  const app = createLazyHttpApp(() => assert.fail('there was no request'), log);
   await startListener(app);
   await app.close();
 });

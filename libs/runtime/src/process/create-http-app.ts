@@ -37,7 +37,7 @@ export interface LazyApp {
  * Creates a listener whose app is created with the first request. This saves memory, because most processes never get a
  * request for it. If `open` rejects, the request gets 500, and the next one calls `open` again.
  */
-export function createLateHttpApp(open: () => Promise<LazyApp>, log: Pick<Logger, 'error'>): HttpApp {
+export function createLazyHttpApp(open: () => Promise<LazyApp>, log: Pick<Logger, 'error'>): HttpApp {
   let opened: Promise<LazyApp> | undefined;
   const server = createHttpServer((request, response) => {
     opened ??= open();

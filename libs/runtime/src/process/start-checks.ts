@@ -12,7 +12,7 @@ export interface Checkable {
   /** Rejects while the store does not work. */
   checkStore(): Promise<void>;
   /** Rejects while the store is full. */
-  checkRoom(): Promise<void>;
+  checkFreeSpace(): Promise<void>;
   checkIndex(): Promise<void>;
   /** Rejects while no worker is alive. Unset if this process is a worker itself. */
   checkWorkers?(): Promise<void>;
@@ -29,13 +29,13 @@ export interface NodeChecks {
 /** Checks the store periodically, at the configured interval. Checks the index at each request. */
 export function startChecks(
   { storageDriver }: HealthSettings,
-  { checkStore, checkRoom, checkIndex, checkWorkers }: Checkable,
+  { checkStore, checkFreeSpace, checkIndex, checkWorkers }: Checkable,
 ): NodeChecks {
   const { enabled, intervalMs, threshold } = storageDriver;
   const store = enabled ? startPeriodicCheck({ check: checkStore, intervalMs, threshold }) : undefined;
   return {
     byName: { index: checkIndex, ...(store && { store: store.check }) },
-    degraded: { store: checkRoom, ...(checkWorkers && { workers: checkWorkers }) },
+    degraded: { store: checkFreeSpace, ...(checkWorkers && { workers: checkWorkers }) },
     close: () => store?.close(),
   };
 }

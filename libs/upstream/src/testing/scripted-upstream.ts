@@ -37,7 +37,7 @@ interface Script {
   ranges: boolean;
   /** Decides which callers may read. Unset means that no caller may. */
   entitles?: ((repository: string, caller: CallerCredentials) => boolean) | undefined;
-  headSaysNothing: boolean;
+  headOmitsFacts: boolean;
   tags: UpstreamTagsPage;
   /** `undefined` means 404. */
   referrers?: UpstreamReferrersPage | undefined;
@@ -57,7 +57,7 @@ const chunkSize = 64 * 1024;
 export function createScriptedUpstream(name: string): ScriptedUpstream {
   const blobs = new Map<string, Buffer>();
   const manifests = new Map<string, { bytes: Buffer; mediaType: string; digest: Digest }>();
-  const script: Script = { gated: false, ranges: true, headSaysNothing: false, tags: { tags: ['a', 'b'] } };
+  const script: Script = { gated: false, ranges: true, headOmitsFacts: false, tags: { tags: ['a', 'b'] } };
   const gets: BlobGet[] = [];
   const calls: string[] = [];
   let allowed = 0;
@@ -128,7 +128,7 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
       await up('head-manifest', signal);
       const { bytes, mediaType, digest } = manifestOf(repository, reference);
       await orAborted(script.onHeadAnswered?.(), signal);
-      return { mediaType, size: bytes.length, digest: script.headSaysNothing ? undefined : digest };
+      return { mediaType, size: bytes.length, digest: script.headOmitsFacts ? undefined : digest };
     },
     async getManifest(repository, reference, { signal } = {}) {
       await up('get-manifest', signal);
@@ -138,7 +138,7 @@ export function createScriptedUpstream(name: string): ScriptedUpstream {
       await up('head-blob', signal);
       const bytes = blobs.get(`${repository}@${digest}`);
       if (bytes === undefined) throw new CacheError('blob-unknown', 'no such blob');
-      return script.headSaysNothing ? undefined : bytes.length;
+      return script.headOmitsFacts ? undefined : bytes.length;
     },
     async getBlob(repository, digest, { from, toExclusive, signal } = {}): Promise<UpstreamBlobBody> {
       await up('get-blob', signal);

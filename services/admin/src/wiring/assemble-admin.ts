@@ -15,7 +15,7 @@ import { openAudit, openOperations, openReporting } from '@cistern/operations';
  */
 export function assembleAdmin(config: Config, options: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'audit'>) {
   return openAll(async (closers) => {
-    const { index, store } = await openIndexAndStore(config, { ...options, mayBeAway: true }, closers);
+    const { index, store } = await openIndexAndStore(config, { ...options, mayBeUnavailable: true }, closers);
     const { queue, look } = closers.opened(await openQueue(config, options));
     const access = await openAdminAccess(config, sharedTriesOf(config, index, 'operator'), options.log);
     openReporting(config, 'admin', { index }, options, closers);

@@ -1,7 +1,7 @@
 // Starts a frontend on a free loopback port, with its logs and metrics in memory.
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
-import { acceptEverybody, createAuthorize, unlimited } from '@cistern/auth';
+import { acceptAllClients, createAuthorize, unlimited } from '@cistern/auth';
 import { createLogger, createMetrics, type Metrics } from '@cistern/telemetry';
 import { createUpstreamTable } from '@cistern/upstream';
 import type { FastifyInstance } from 'fastify';
@@ -44,7 +44,7 @@ export async function startFrontend(t: TestContext, options: Partial<FrontendOpt
     }),
     metrics,
     accessLog: (line) => accessLines.push(line),
-    authenticator: acceptEverybody(),
+    authenticator: acceptAllClients(),
     limits: unlimited,
     authorize: createAuthorize({ rules: [], fallback: 'allow' }),
     headers: { 'X-Content-Type-Options': ['nosniff'] },

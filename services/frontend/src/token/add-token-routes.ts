@@ -1,5 +1,5 @@
 // `/token`, where users exchange their credentials for an access token.
-import type { AccessTokens, Authenticator, Authorize, Identity, Asker } from '@cistern/auth';
+import type { AccessTokens, Authenticator, Authorize, Identity, Caller } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { RequestMetrics } from '@cistern/telemetry';
 import type { UpstreamTable } from '@cistern/upstream';
@@ -77,7 +77,7 @@ function scopeOf(names: readonly string[], mayList: boolean): string {
  */
 function narrowScopes(
   authorize: Authorize,
-  asker: Asker,
+  asker: Caller,
   upstreams: UpstreamTable,
   host: string | undefined,
   scopes: readonly string[],

@@ -1,7 +1,7 @@
 // The access policy in the pull API: it applies to manifests and blobs, by every name, before any lookup.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { acceptEverybody, createAuthorize, type PolicyRule } from '@cistern/auth';
+import { acceptAllClients, createAuthorize, type PolicyRule } from '@cistern/auth';
 import { digestOf } from '@cistern/oci';
 import type { BlobRequest, PullThrough } from '@cistern/pull-through';
 import { createUpstreamTable, type UpstreamTable } from '@cistern/upstream';
@@ -84,7 +84,7 @@ test('an access token that names an upstream is invalid for other upstreams', as
       method: 'token',
       identity: { name: 'ada', method: 'token', scopes },
     } as const;
-    return permittedFor(t, { authenticator: { ...acceptEverybody(), everybody } }, path);
+    return permittedFor(t, { authenticator: { ...acceptAllClients(), everybody } }, path);
   };
   assert.deepEqual(await permitted('/v2/docker.io/team/app', 'docker.io/team/app'), []);
   assert.deepEqual(await permitted('/v2/docker.io/team/app', 'docker.io/team/app', 'gcr.io/team/app'), ['gcr.io']);

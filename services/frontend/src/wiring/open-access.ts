@@ -1,5 +1,5 @@
 // Opens the authentication of clients, as configured.
-import { type AccessTokens, acceptEverybody, type Authenticator } from '@cistern/auth';
+import { type AccessTokens, acceptAllClients, type Authenticator } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
 import type { Closers } from '@cistern/runtime';
@@ -23,7 +23,7 @@ export async function openAccess(
 ): Promise<Access> {
   const { htpasswd, externalTokens, robots, oidc } = config.auth;
   if (htpasswd === undefined && externalTokens === undefined && !robots && oidc.length === 0)
-    return { authenticator: acceptEverybody(), tokenServer: undefined };
+    return { authenticator: acceptAllClients(), tokenServer: undefined };
   const { openCredentialAccess } = await import('./open-credential-access.ts');
   return openCredentialAccess(config, parts, log, closers);
 }

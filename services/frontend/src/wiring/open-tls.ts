@@ -53,12 +53,12 @@ export async function openTls(
 }
 
 async function openServer(
-  { minimumVersion, ciphers, clientsMayHaveNone }: TlsConfig,
+  { minimumVersion, ciphers, clientCertificateIsOptional }: TlsConfig,
   load: Parameters<typeof openServerTls>[0]['load'],
   { log, metrics }: Options,
 ): Promise<ServerTls> {
   try {
-    return await openServerTls({ load, minimumVersion, ciphers, clientsMayHaveNone, log, metrics });
+    return await openServerTls({ load, minimumVersion, ciphers, clientCertificateIsOptional, log, metrics });
   } catch (error) {
     const { message } = error as Error;
     throw new CertificateError(`TLS cannot be served with the settings of http.tls: ${message}.`, { cause: error });

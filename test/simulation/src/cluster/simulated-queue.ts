@@ -1,7 +1,7 @@
 // The job queue of the simulated cluster, a double of the BullMQ adapter. Both pass the same conformance suites. Its
 // server survives its clients and workers. A client that waits for a job adds it again if it was lost with its worker.
 import { CacheError } from '@cistern/errors';
-import type { JobHandlers, JobName, JobQueue, JobResult, JobWorkers, RunOptions, WorkerPlace } from '@cistern/jobs';
+import type { JobHandlers, JobName, JobQueue, JobResult, JobWorkers, RunOptions, WorkerIdentity } from '@cistern/jobs';
 import type { Owner } from '../world/owner.ts';
 import { cancel, plan } from '../world/schedule.ts';
 import { type BoardOptions, createJobBoard } from './queue/job-board.ts';
@@ -12,7 +12,7 @@ export interface SimulatedQueue {
   /** Returns the queue as a client process has it, without the network. */
   connect(owner: Owner | undefined): JobQueue;
   /** Called in the worker's process. */
-  join(owner: Owner, handlers: JobHandlers, place?: WorkerPlace): JobWorkers;
+  join(owner: Owner, handlers: JobHandlers, place?: WorkerIdentity): JobWorkers;
   /** Loses all data, as FLUSHALL does. */
   loseData(): void;
   /** Number of waiting and running jobs. */

@@ -269,7 +269,7 @@ function createFickleControl(random: Random, most: number): ConnectionControl {
       },
       isOnTrial: false,
       received() {},
-      heldUp: () => () => {},
+      blocked: () => () => {},
       opened() {},
       refused() {},
       mismatched() {},

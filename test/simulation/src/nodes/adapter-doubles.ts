@@ -1,13 +1,13 @@
 // The doubles that simulated nodes use instead of Redis, BullMQ and the S3 client. `startNodes` sets them once per world.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
-import type { JobHandlers, JobQueue, JobWorkers, WorkerPlace } from '@cistern/jobs';
+import type { JobHandlers, JobQueue, JobWorkers, WorkerIdentity } from '@cistern/jobs';
 
 /** Each is opened for the process that runs at the moment. */
 export interface AdapterDoubles {
   openIndex(): Promise<CacheIndex>;
   openQueue(): { readonly queue: JobQueue; close(): Promise<void> };
-  openWorkers(handlers: JobHandlers, place: WorkerPlace | undefined): JobWorkers;
+  openWorkers(handlers: JobHandlers, place: WorkerIdentity | undefined): JobWorkers;
   /** Undefined means that the product's own adapter opens the store. */
   openStore(): BlobStore | undefined;
 }

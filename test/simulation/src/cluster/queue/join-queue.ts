@@ -1,14 +1,14 @@
 // The worker's side of the simulated queue. It runs the jobs that it receives until it is closed.
 import { CacheError } from '@cistern/errors';
 import {
-  handsOn,
+  handsOver,
   type JobContext,
   type JobHandlers,
   type JobName,
   type JobPayload,
   type JobResult,
   type JobWorkers,
-  type WorkerPlace,
+  type WorkerIdentity,
 } from '@cistern/jobs';
 import type { Owner } from '../../world/owner.ts';
 import { plan } from '../../world/schedule.ts';
@@ -26,7 +26,7 @@ const maxPutBacks = 20;
 
 export interface JoinOptions {
   readonly handlers: JobHandlers;
-  readonly place?: WorkerPlace | undefined;
+  readonly place?: WorkerIdentity | undefined;
   readonly latencyMs: () => number;
 }
 
@@ -58,14 +58,14 @@ export function joinQueue(board: JobBoard, owner: Owner, { handlers, place, late
       class: job.class,
       traceparent: job.traceparent,
       signal: handling.signal,
-      handsOn: (error) => handsOn(place, error, job.triedBy),
+      handsOver: (error) => handsOver(place, error, job.triedBy),
     };
     try {
       const result = await (handlers[job.name] as AnyHandler)(job.payload, context);
       report(() => board.end(turn, outcomeOf(result)));
     } catch (error) {
       if (handling.signal.aborted) return report(() => board.giveBack(turn));
-      const triedBy = await handsOn(place, error, job.triedBy);
+      const triedBy = await handsOver(place, error, job.triedBy);
       if (triedBy !== undefined) {
         job.triedBy = triedBy;
         return report(() => board.giveBack(turn));

@@ -1,8 +1,8 @@
 // Replaces `@cistern/jobs/bullmq`.
-import type { JobHandlers, WorkerPlace } from '@cistern/jobs';
+import type { JobHandlers, WorkerIdentity } from '@cistern/jobs';
 import { adapterDoubles } from '../adapter-doubles.ts';
 
 export const openBullmqQueue = async () => ({ ...adapterDoubles().openQueue(), look: async () => [] });
 
-export const openBullmqWorkers = async ({ handlers, place }: { handlers: JobHandlers; place?: WorkerPlace }) =>
+export const openBullmqWorkers = async ({ handlers, place }: { handlers: JobHandlers; place?: WorkerIdentity }) =>
   adapterDoubles().openWorkers(handlers, place);
