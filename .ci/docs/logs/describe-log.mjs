@@ -43,15 +43,15 @@ The field \`err\` has the error with its kind and its cause. These fields occur 
 
 /** Fields of several messages. A field that is not listed is explained by its name. */
 const descriptions = {
-  digest: 'of the blob or manifest',
+  digest: 'the blob or manifest',
   upstream: 'name of the upstream, such as `docker.io`',
   endpoint: 'host of the registry: the upstream itself or an alternate',
   repository: 'name within the upstream, such as `library/alpine`',
-  tag: 'within the repository',
+  tag: 'the tag in the repository',
   credential: 'which account of the upstream; `anonymous` without one',
-  address: 'of another worker',
-  bucket: 'of the S3 store',
-  path: 'of a file',
+  address: 'another worker',
+  bucket: 'the bucket of the S3 store',
+  path: 'the path of a file',
   setting: 'the setting to look at',
   blobs: 'number of blobs',
   bytes: 'their size',

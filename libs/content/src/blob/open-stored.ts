@@ -176,7 +176,7 @@ function checkingReader(
         if (!isSetAside || !hasReturned) return;
         // The client will send its request again.
         void refetch?.().catch((error: unknown) => {
-          log.warn({ err: error, digest }, 'failed to fetch a damaged blob again');
+          log.warn({ err: error, digest }, 'failed to refetch damaged blob');
         });
       } catch (error) {
         if (!isCacheError(error, 'content-mismatch'))

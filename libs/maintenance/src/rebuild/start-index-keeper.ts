@@ -42,7 +42,7 @@ export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promis
 
   const loops = [
     startLoop(options, { name: 'rebuild', retryMs: checkEveryMs, step: rebuildIfIncomplete }),
-    startLoop(options, { name: 'second reading', retryMs: rereadAfterMs, step: reread }),
+    startLoop(options, { name: 'reread', retryMs: rereadAfterMs, step: reread }),
   ];
   return {
     close: async () => void (await Promise.all(loops.map((loop) => loop.close()))),

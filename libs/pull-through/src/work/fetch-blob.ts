@@ -242,7 +242,7 @@ function checkpointOf(
   if (sealed === undefined) return undefined;
   const checkpoint = remoteFills?.openCheckpoint(digest, sealed);
   if (checkpoint === undefined)
-    log.warn({ digest, setting: 'cluster.secretfile' }, 'fill checkpoint has wrong signature');
+    log.warn({ digest, setting: 'cluster.secretfile' }, 'fill checkpoint has a wrong signature');
   return expectedSize === undefined || checkpoint?.size === expectedSize ? checkpoint : undefined;
 }
 

@@ -132,7 +132,7 @@ export function buildNode(options: NodeOptions): CacheNode {
   async function drainListener(listener: Listener | undefined, graceMs: number): Promise<void> {
     const aborted = listener === undefined ? 0 : await drain(listener.app, graceMs);
     if (aborted > 0)
-      log.warn({ listener: listener?.key, requests: aborted }, 'aborted requests that exceeded the grace');
+      log.warn({ listener: listener?.key, requests: aborted }, 'drain timeout reached, aborted requests');
   }
 
   async function closeAll(graceMs: number): Promise<void> {

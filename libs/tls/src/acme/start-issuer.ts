@@ -159,7 +159,7 @@ async function keep(issuing: Issuing, { certificate, key }: KeyPair): Promise<vo
   await persist(issuing, { schema: 1, directoryUrl, hosts, issuedAtMs: now(), certificate, key });
   await board.write('certificate', fingerprint, noticeMs).catch(() => {});
   metrics.acmeOrders.inc({ result: 'issued' });
-  log.info({ hosts, expiresAt: new Date(expiresAtMs).toISOString() }, 'got certificate');
+  log.info({ hosts, expiresAt: new Date(expiresAtMs).toISOString() }, 'obtained certificate');
   // Without this error the next certificate would be ordered immediately, and the authority limits orders.
   if (renewalTime(certificate) <= now())
     throw new Error('the new certificate is already due for renewal; check the clock of this machine');
