@@ -157,7 +157,7 @@ test('a closing node aborts a request that exceeds the grace, and logs it', asyn
   const pull = get(registry, '/v2/library/x/manifests/latest');
   await upstream.requested;
   await Promise.all([assert.rejects(pull, /hang up|ECONNRESET/), standalone.close(150)]);
-  assert.match(lines.join(''), /"requests":1,"msg":"aborted requests/);
+  assert.match(lines.join(''), /"requests":1,"msg":"drain timeout reached, aborted requests/);
 });
 
 test('a node runs without metrics if their default port is in use, and fails if the port is configured', async (t) => {
