@@ -1,11 +1,11 @@
-// The index of the decisions, made of the first lines of the records.
+// The index of the decisions, generated from the first lines of the records.
 
 const introduction = `# Decisions
 
 *This page is generated from the records: change them, then run \`npm run docs\`.*
 
-A record says why something is as it is. Records are numbered in order and have about thirty lines. Apart from its status a
-record is not rewritten: a later record says which one it replaces.`;
+A record states the reasons for a decision. Records are numbered in order and have about thirty lines. The decision of a
+record does not change, apart from its status: a later record names the one that it replaces.`;
 
 /** `records`: name and text of each file, in order. Returns Markdown that ends with a line break. */
 export function describeDecisions(records) {
