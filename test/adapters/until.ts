@@ -3,5 +3,5 @@ import { createUntil } from '@cistern/test-servers';
 
 export const until = createUntil(5);
 
-/** For a condition that a process such as redis-cli is started to ask for. */
+/** Waits for a condition that needs a process such as redis-cli to check. */
 export const untilSeldom = createUntil(250);

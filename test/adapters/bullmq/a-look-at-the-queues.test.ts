@@ -1,4 +1,4 @@
-// What whoever watches a cluster sees of its queues.
+// Tests the queue states that operators see.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { CacheError } from '@cistern/errors';
@@ -11,7 +11,7 @@ import { tagJob } from '@cistern/jobs';
 const redis = await startRedis();
 after(() => redis.close());
 
-test('a look tells what waits, what is in hand, and since when', async (t) => {
+test('queue states count waiting and active jobs, and name the time of the oldest', async (t) => {
   const place = placeIn(redis, 'look:');
   const { queue, look, close } = await openBullmqQueue({
     ...place,
@@ -42,12 +42,12 @@ test('a look tells what waits, what is in hand, and since when', async (t) => {
   assert.equal((await queueNameOf('interactive-short'))?.waiting, 2);
   held.resolve(null);
   const isIdle = async () => (await queueNameOf('interactive-short'))?.oldestAddedAtMs === undefined;
-  await until('nothing waits any more', isIdle);
+  await until('no job waits any more', isIdle);
 });
 
 const failed = () => Promise.reject(new CacheError('manifest-unknown', 'There is no such tag.'));
 
-test('a look tells what failed last, and why', async (t) => {
+test('queue states list the last failures with their reasons', async (t) => {
   const place = placeIn(redis, 'failures:');
   const { queue, look, close } = await openBullmqQueue({
     ...place,
@@ -62,7 +62,7 @@ test('a look tells what failed last, and why', async (t) => {
   for (let count = 0; count < 12; count += 1)
     await queue.add('revalidate-tag', tagJob(`v${count}`), { dedupKey: `${count}`, class: 'interactive' });
   const queueNow = async () => (await look()).find(({ name }) => name === 'interactive-short');
-  await until('all have failed', async () => (await queueNow())?.failed === 12);
+  await until('all jobs have failed', async () => (await queueNow())?.failed === 12);
   const failures = (await queueNow())?.failures ?? [];
   assert.equal(failures.length, 10);
   for (const { name, reason, atMs } of failures) {

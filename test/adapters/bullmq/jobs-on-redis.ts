@@ -1,4 +1,4 @@
-// Queues and workers for the tests, closed after each, and sample jobs.
+// Opens queues and workers that are closed after each test, and creates sample jobs.
 import type { TestContext } from 'node:test';
 import type { JobHandlers, JobOptions, JobQueue, JobSlots, JobWorkers, WorkerIdentity } from '@cistern/jobs';
 import { type BullmqQueueOptions, openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
@@ -18,7 +18,7 @@ export function placeIn({ host, port }: Redis, keyPrefix: string): Place {
 export const slots = { interactive: 3, background: 2 };
 export const jobSlots: JobSlots = { blob: slots, short: slots };
 
-/** What the queue logs is kept in `logged`. */
+/** Keeps the queue's log messages in `logged`. */
 export function keepLog(logged: string[] = []) {
   const add = (_fields: object, message: string) => void logged.push(message);
   return { info: add, warn: add, error: add, logged };
@@ -37,7 +37,7 @@ export async function openQueue(
   return opened.queue;
 }
 
-/** Workers whose other handlers fail. */
+/** Opens workers. A job without a handler in `handlers` fails. */
 export async function openWorkers(
   t: TestContext,
   place: Place,
@@ -50,7 +50,7 @@ export async function openWorkers(
   return workers;
 }
 
-/** Options of an interactive job for `add` and `run`. */
+/** Returns the options of an interactive job for `add` and `run`. */
 export function asking(dedupKey: string, timeoutMs = 60_000): JobOptions & { readonly timeoutMs: number } {
   return { dedupKey, class: 'interactive', timeoutMs };
 }

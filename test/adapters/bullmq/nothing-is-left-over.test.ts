@@ -26,7 +26,7 @@ end
 return cjson.encode({failed = failed, waiting = waiting, others = table.concat(others, ' ')})
 `;
 
-/** Jobs that have failed and are kept, jobs that wait or run, and other keys that do not expire. */
+/** Counts kept failed jobs and waiting or active jobs, and lists the other keys that do not expire. */
 async function lookAt(prefix: string) {
   const found = JSON.parse(await redis.command('EVAL', countScript, '0', prefix)) as Record<string, unknown>;
   const { failed, waiting, others } = found as { failed: number; waiting: number; others: string };
@@ -52,38 +52,38 @@ async function openBoth(keyPrefix: string, timeoutMs: number = commandTimeoutMs.
   return { queue, log, close: async () => Promise.all([close(), workers.close(60_000)]) };
 }
 
-test('closing leaves neither timers nor connections, and refuses what comes later', async () => {
+test('a closed queue leaves no timers or connections, and rejects later jobs', async () => {
   const before = openHandles();
   const { queue, log, close } = await openBoth('closed:');
   await queue.run('revalidate-tag', tagJob('v1'), asking('a'));
   await close();
   assert.deepEqual(log.logged, []);
-  await until('all is closed', () => openHandles().length <= before.length);
+  await until('all handles are closed', () => openHandles().length <= before.length);
   await assert.rejects(queue.add('revalidate-tag', tagJob('v2'), asking('b')), isOverloaded);
   await assert.rejects(queue.run('revalidate-tag', tagJob('v2'), asking('b')), isOverloaded);
 });
 
-test('closing leaves no more when Redis is away', async (t) => {
+test('a queue closes without leftovers while Redis is unavailable', async (t) => {
   t.after(async () => redis.start());
   const before = openHandles();
   const { queue, close } = await openBoth('away:');
   await queue.run('revalidate-tag', tagJob('v1'), asking('a'));
   await redis.stop();
   await diagnoseTime(t, 'closing', close);
-  await until('all is closed', () => openHandles().length <= before.length);
+  await until('all handles are closed', () => openHandles().length <= before.length);
 });
 
-test('what never reached Redis can be closed, too', async (t) => {
+test('a queue that never reached Redis closes without leftovers', async (t) => {
   await redis.stop();
   t.after(async () => redis.start());
   const before = openHandles();
   const { close } = await openBoth('never:', commandTimeoutMs.hanging);
   await diagnoseTime(t, 'closing', close);
-  await until('all is closed', () => openHandles().length <= before.length);
+  await until('all handles are closed', () => openHandles().length <= before.length);
 });
 
-describe('of many jobs and lost ones', { concurrency: true }, () => {
-  test('two thousand jobs leave nothing in Redis but the results of the last seconds and a hundred failures', async (t) => {
+describe('many jobs and lost jobs', { concurrency: true }, () => {
+  test('two thousand jobs leave only the results of the last seconds and a hundred failures in Redis', async (t) => {
     const place = placeIn(redis, 'room:');
     const queues = await Promise.all([openQueue(t, place), openQueue(t, place)]);
     const handlers = {
@@ -111,34 +111,34 @@ describe('of many jobs and lost ones', { concurrency: true }, () => {
       );
     };
     await round('first', 100);
-    await untilSeldom('it is worked off', async () => (await lookAt('room:')).waiting === 0);
+    await untilSeldom('the queue is empty', async () => (await lookAt('room:')).waiting === 0);
     const before = await lookAt('room:');
     for (let number = 0; number < 20; number += 1) await round(`round-${number}`, 100);
-    await untilSeldom('it is worked off', async () => (await lookAt('room:')).waiting === 0);
+    await untilSeldom('the queue is empty', async () => (await lookAt('room:')).waiting === 0);
     const kept = await lookAt('room:');
-    // Of two queues.
+    // The limit is per queue, and there are two queues.
     const [most, few] = [2 * 100, 5];
     assert.ok(kept.failed <= most, `${kept.failed} failed jobs`);
     assert.ok(kept.others.length <= before.others.length + few, kept.others.join(' ').slice(0, 2000));
   });
 
-  test('what a killed worker and an outage leave behind goes with time', async (t) => {
+  test('records of a killed worker and of an outage disappear with time', async (t) => {
     const place = placeIn(redis, 'lost:');
     const doomed = await startDoomedWorker(t, redis.port, place);
     const queue = await openQueue(t, place);
     await queue.add('revalidate-tag', tagJob('lost'), asking('lost'));
-    await until('it has the job', () => doomed.outputLines().includes('doing lost'));
+    await until('the worker has the job', () => doomed.outputLines().includes('doing lost'));
     await doomed.kill();
-    // Nobody asks for it again: BullMQ alone finds it.
+    // No caller requests the job again, so only BullMQ finds it.
     await openWorkers(t, place, {});
-    await untilSeldom('it has failed', async () => (await lookAt('lost:')).failed === 1, 60_000);
+    await untilSeldom('the job has failed', async () => (await lookAt('lost:')).failed === 1, 60_000);
     const { others } = await lookAt('lost:');
     const ofJobs = others.filter((key) => !/:(?:id|meta|events|stalled-check|marker|failed)$/.test(key));
     assert.deepEqual(ofJobs, []);
   });
 });
 
-test('more waiting jobs than allowed are refused, and taken again when the queue has been worked off', async (t) => {
+test('a full queue rejects jobs, and accepts them again once it has drained', async (t) => {
   const place = placeIn(redis, 'full:');
   const queue = await openQueue(t, place, { maxWaiting: 5 });
   let added = 0;
@@ -150,7 +150,7 @@ test('more waiting jobs than allowed are refused, and taken again when the queue
   }, isOverloaded);
   assert.ok(added >= 5, `${added} jobs`);
   await openWorkers(t, place, { 'revalidate-tag': async () => null });
-  await until('it takes jobs again', async () => {
+  await until('the queue accepts jobs again', async () => {
     try {
       return (await queue.run('revalidate-tag', tagJob('last'), asking('last'))) === null;
     } catch (error) {

@@ -8,7 +8,7 @@ import { until } from '../until.ts';
 import { asking, openQueue, openWorkers } from './jobs-on-redis.ts';
 
 const closers: (() => Promise<void>)[] = [];
-// After the queues and workers of all tests, which each test closes by itself.
+// Runs after each test has closed its own queues and workers.
 after(async () => Promise.all(closers.map(async (close) => close())));
 
 async function works(queue: JobQueue): Promise<boolean> {
@@ -20,7 +20,7 @@ async function works(queue: JobQueue): Promise<boolean> {
   }
 }
 
-test('queue and workers follow Sentinel to another master', async (t) => {
+test('the queue and its workers follow Sentinel to another master', async (t) => {
   const redis = await startRedisSentinel();
   closers.push(redis.close);
   const { name, addresses: sentinels } = redis;
@@ -30,10 +30,10 @@ test('queue and workers follow Sentinel to another master', async (t) => {
   await until('it works', async () => works(queue));
   await redis.master.kill();
   await until('the replica is the master', async () => (await redis.masterPort()) === redis.replica.port);
-  await until('it works again', async () => works(queue));
+  await until('the queue works again', async () => works(queue));
 });
 
-test('a Redis Cluster may go away and come back', async (t) => {
+test('the queue works again after an outage of a Redis Cluster', async (t) => {
   const redis = await startRedisCluster({ nodeTimeoutMs: 3000 });
   closers.push(redis.close);
   const place = { connection: { kind: 'cluster', nodes: redis.addresses.slice(0, 2) }, keyPrefix: 'jobs:' } as const;
@@ -48,12 +48,12 @@ test('a Redis Cluster may go away and come back', async (t) => {
   const { user, system } = process.cpuUsage(usage);
   // real-time: the figure is printed; nothing asserts it
   const [cpuMs, passedMs] = [(user + system) / 1000, performance.now() - sinceMs];
-  t.diagnostic(`its absence costs ${Math.round(cpuMs)} ms of CPU time in ${Math.round(passedMs)} ms`);
+  t.diagnostic(`the outage costs ${Math.round(cpuMs)} ms of CPU time in ${Math.round(passedMs)} ms`);
   const ask = async () =>
     assert.rejects(queue.run('revalidate-tag', tagJob('v1'), asking('a')), (error) =>
       isCacheError(error, 'index-unavailable'),
     );
   await diagnoseTime(t, 'asking', ask);
   await redis.start();
-  await until('it works again', async () => works(queue));
+  await until('the queue works again', async () => works(queue));
 });

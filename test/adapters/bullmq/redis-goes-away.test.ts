@@ -8,11 +8,11 @@ import { asking, keepLog, openQueue, openWorkers, placeIn } from './jobs-on-redi
 import { tagJob } from '@cistern/jobs';
 
 const keyPrefix = 'away:';
-/** For tests in which nobody is to wait for Redis for long. */
+/** Makes commands time out soon. */
 const soon = { commandTimeoutMs: commandTimeoutMs.hanging };
 
 const started: Redis[] = [];
-// After the queues and workers of all tests, which each test closes by itself.
+// Runs after each test has closed its own queues and workers.
 after(async () => Promise.all(started.map(async (redis) => redis.close())));
 
 async function startFresh(): Promise<Redis> {
@@ -25,7 +25,7 @@ function isUnavailable(error: unknown): boolean {
   return isCacheError(error, 'index-unavailable') && error.retryable;
 }
 
-test('asking a Redis that hangs fails while it hangs; then everything goes on', async (t) => {
+test('calls fail while Redis hangs, and the queue works again afterwards', async (t) => {
   const redis = await startFresh();
   const place = placeIn(redis, keyPrefix);
   const queue = await openQueue(t, place, soon);
@@ -38,8 +38,8 @@ test('asking a Redis that hangs fails while it hangs; then everything goes on', 
     },
   });
   const held = queue.run('revalidate-tag', tagJob('held'), asking('held'));
-  await until('it has begun', () => begun);
-  // It joins. A job may run before its asker was told that it was added, who would then have asked in vain.
+  await until('the job has begun', () => begun);
+  // This call joins the job. The job may start before the first caller has the reply to its add, which would then fail.
   await queue.add('revalidate-tag', tagJob('held'), asking('held'));
   redis.freeze();
   await diagnoseTime(t, 'asking twice', async () => {
@@ -52,7 +52,7 @@ test('asking a Redis that hangs fails while it hangs; then everything goes on', 
   assert.equal(await queue.run('revalidate-tag', tagJob('v3'), asking('c')), null);
 });
 
-test('a slow Redis is waited for as long as the timeout allows', async (t) => {
+test('a slow Redis is used as long as it answers within the timeout', async (t) => {
   const redis = await startFresh();
   const relay = await openRelay(t, redis.port);
   const connection = { kind: 'standalone', host: '127.0.0.1', port: relay.port } as const;
@@ -61,7 +61,7 @@ test('a slow Redis is waited for as long as the timeout allows', async (t) => {
   await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
 });
 
-test('Redis may be away when queue and workers are opened', async (t) => {
+test('the queue and its workers open while Redis is unavailable', async (t) => {
   const redis = await startFresh();
   await redis.stop();
   const place = placeIn(redis, keyPrefix);
@@ -74,12 +74,12 @@ test('Redis may be away when queue and workers are opened', async (t) => {
   const ask = async () => assert.rejects(queue.run('revalidate-tag', tagJob('v1'), asking('a')), isUnavailable);
   await diagnoseTime(t, 'asking', ask);
   await redis.start();
-  await until('it is found', () => log.logged.length === 2);
+  await until('Redis is found', () => log.logged.length === 2);
   assert.deepEqual(log.logged, ['job queue lost Redis, reconnecting', 'job queue reconnected to Redis']);
   assert.equal(await queue.run('revalidate-tag', tagJob('v1'), asking('a')), null);
 });
 
-test('a wait and a job that runs outlast a restart of Redis', async (t) => {
+test('a waiting caller and its active job survive a restart of Redis', async (t) => {
   const redis = await startFresh();
   const place = placeIn(redis, keyPrefix);
   const queue = await openQueue(t, place);
@@ -93,7 +93,7 @@ test('a wait and a job that runs outlast a restart of Redis', async (t) => {
   });
   const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
   await until('it runs', () => runs === 1);
-  // It joins. A job may run before its asker was told that it was added, who would then have asked in vain.
+  // This call joins the job. The job may start before the first caller has the reply to its add, which would then fail.
   await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
   await redis.kill();
   gate.resolve(null);
@@ -102,7 +102,7 @@ test('a wait and a job that runs outlast a restart of Redis', async (t) => {
   assert.equal(runs, 1);
 });
 
-test('a result whose message nobody heard arrives all the same', async (t) => {
+test('a result arrives although its message was lost', async (t) => {
   const redis = await startFresh();
   const place = placeIn(redis, keyPrefix);
   const queue = await openQueue(t, place);
@@ -116,8 +116,8 @@ test('a result whose message nobody heard arrives all the same', async (t) => {
   });
   const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
   await until('it runs', () => runs === 1);
-  // Publishes are refused from now on, and with them the messages.
+  // Redis rejects all publishes from now on, so the message of the end is lost.
   await redis.command('ACL', 'SETUSER', 'default', '-publish');
   gate.resolve(null);
-  assert.equal(await diagnoseTime(t, 'hearing of it', async () => result), null);
+  assert.equal(await diagnoseTime(t, 'the result', async () => result), null);
 });

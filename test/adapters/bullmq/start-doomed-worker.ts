@@ -1,10 +1,10 @@
-// A worker as a process of its own, which a test kills while it has a job.
+// Starts a worker as a separate process, which a test kills while it has a job.
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type SupervisedProcess, startProcess } from '@cistern/test-servers';
 import type { Place } from './jobs-on-redis.ts';
 
-/** Says `doing …` of each job, and ends none. Killed at the end of the test at the latest. */
+/** Starts a worker that prints `doing …` for each job and finishes none. It is killed after the test at the latest. */
 export async function startDoomedWorker(
   t: TestContext,
   port: number,

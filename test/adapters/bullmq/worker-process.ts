@@ -1,4 +1,4 @@
-// A worker in a process of its own, which a test may kill: its jobs never end.
+// Runs a worker in a separate process whose jobs never end, so that a test can kill it.
 import { openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { completeHandlers } from '@cistern/jobs';
 import { jobSlots } from './jobs-on-redis.ts';

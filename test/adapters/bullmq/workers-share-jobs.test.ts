@@ -10,20 +10,20 @@ import { tagJob } from '@cistern/jobs';
 const redis = await startRedis();
 after(async () => redis.close());
 
-// Most of their time the tests wait for a lock to expire.
+// The tests spend most of their time waiting for a lock to expire.
 describe('workers', { concurrency: true }, () => {
-  test('a job that was lost with its worker is added again, though nobody waits for it', async (t) => {
+  test('a job that was lost with its worker is added again, although no caller waits for it', async (t) => {
     const place = placeIn(redis, 'lost:');
     const queue = await openQueue(t, place);
     const prefix = 'lost:{jobs-interactive-short}:interactive-short:';
     await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
-    // As a worker leaves it that is gone: active, without a lock.
+    // A worker that dies leaves its job like this: active, without a lock.
     await redis.command('LMOVE', `${prefix}wait`, `${prefix}active`, 'RIGHT', 'LEFT');
     await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
     assert.equal(await redis.command('LLEN', `${prefix}wait`), '1');
   });
 
-  test('a key that a forgotten job holds keeps no client from its job', async (t) => {
+  test('a key that a forgotten job holds does not block a new job', async (t) => {
     const place = placeIn(redis, 'held:');
     const queue = await openQueue(t, place);
     await redis.command('SET', 'held:{jobs-interactive-short}:interactive-short:de:revalidate-tag a', 'forgotten');
@@ -36,7 +36,7 @@ describe('workers', { concurrency: true }, () => {
     await redis.command('ZADD', repeat, '1', 'sweep-uploads%20store');
     await redis.command('HSET', `${repeat}:sweep-uploads%20store`, 'every', '3600000');
     await openQueue(t, placeIn(redis, 'former:'));
-    await until('they are gone', async () => (await redis.command('EXISTS', repeat)) === '0');
+    await until('the schedules are gone', async () => (await redis.command('EXISTS', repeat)) === '0');
   });
 
   test('a job of a newer release is left to a newer worker', async (t) => {
@@ -51,15 +51,15 @@ describe('workers', { concurrency: true }, () => {
     await redis.command('HSET', prefix + id, 'data', data.replace('"v":1', '"v":2'));
     let runs = 0;
     await openWorkers(t, place, { 'revalidate-tag': async () => ((runs += 1), null) });
-    await until('it was put off', async () => (await redis.command('ZCARD', `${prefix}delayed`)) === '1');
+    await until('the job is delayed', async () => (await redis.command('ZCARD', `${prefix}delayed`)) === '1');
     assert.equal(runs, 0);
-    // What a newer worker sees: a job that it understands.
+    // A newer worker sees a job that it understands.
     await redis.command('HSET', prefix + id, 'data', data);
     assert.equal(await result, null);
     assert.equal(runs, 1);
   });
 
-  test('a job that its worker is killed over again and again ends as overloaded', async (t) => {
+  test('a job whose workers are killed again and again ends as overloaded', async (t) => {
     const place = placeIn(redis, 'poison:');
     const queue = await openQueue(t, place);
     const prefix = 'poison:{jobs-interactive-short}:interactive-short:';
@@ -76,13 +76,13 @@ describe('workers', { concurrency: true }, () => {
         async () => (id = await redis.command('LINDEX', `${prefix}wait`, '0')) !== '' && !seen.has(id),
       );
       seen.add(id);
-      // As a worker leaves it that is gone: active, without a lock.
+      // A worker that dies leaves its job like this: active, without a lock.
       await redis.command('LMOVE', `${prefix}wait`, `${prefix}active`, 'RIGHT', 'LEFT');
     }
     await refused;
   });
 
-  test('a job that runs for longer than its lock lasts stays one job', async (t) => {
+  test('a job that runs longer than its lock stays one job', async (t) => {
     const place = placeIn(redis, 'long:');
     const queue = await openQueue(t, place);
     let runs = 0;
@@ -105,7 +105,7 @@ describe('workers', { concurrency: true }, () => {
   });
 });
 
-test('the end of a job is announced only to the queues that wait for it, whichever has added it', async (t) => {
+test('the end of a job is published only to the queues that wait for it', async (t) => {
   const place = placeIn(redis, 'told:');
   const [adder, joiner, other] = await Promise.all([openQueue(t, place), openQueue(t, place), openQueue(t, place)]);
   const begun = Promise.withResolvers<void>();
@@ -116,20 +116,20 @@ test('the end of a job is announced only to the queues that wait for it, whichev
   };
   await openWorkers(t, place, { 'revalidate-tag': handle });
   const channels = async () => (await redis.command('PUBSUB', 'CHANNELS', 'told:jobs-ended:*')).split('\n');
-  await until('all three listen', async () => (await channels()).length === 3);
+  await until('all three queues listen', async () => (await channels()).length === 3);
   const calls = async () =>
     Number(/^cmdstat_publish:calls=(\d+)/m.exec(await redis.command('INFO', 'commandstats'))?.[1] ?? 0);
   const before = await calls();
   const waits = [adder, joiner].map((queue) => queue.run('revalidate-tag', tagJob('1'), asking('1')));
   await begun.promise;
   const askers = async () => redis.command('KEYS', 'told:*:askers');
-  await until('both have asked', async () => (await redis.command('SCARD', await askers())) === '2');
+  await until('both queues wait', async () => (await redis.command('SCARD', await askers())) === '2');
   held.resolve(null);
   await Promise.all(waits);
   await until('no queue waits any more', async () => (await askers()) === '');
   assert.equal((await calls()) - before, 2);
-  // No queue waits for this one.
+  // No queue waits for this job.
   await other.add('revalidate-tag', tagJob('2'), asking('2'));
-  await until('it is done', async () => (await redis.command('KEYS', 'told:*:lock')) === '');
+  await until('the job is done', async () => (await redis.command('KEYS', 'told:*:lock')) === '');
   assert.equal((await calls()) - before, 2);
 });

@@ -1,4 +1,4 @@
-// Limits of clients that nodes count together, in a Redis of one server and in a cluster.
+// Tests client limits that nodes count together, on a single Redis and on a cluster.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openRedisIndex } from '@cistern/index/redis';
@@ -40,12 +40,12 @@ for (const [name, connection] of Object.entries(servers))
     assert.ok((await one!.admit('eve')).isAdmitted);
   });
 
-test('while Redis does not answer everybody is admitted, and few wait for it', async (t) => {
+test('all clients are admitted while Redis hangs, and few requests wait for it', async (t) => {
   const { index, limits } = await openNode(servers['one server']!, 'frozen:', commandTimeoutMs.hanging);
   t.after(() => index.close());
   redis.freeze();
   t.after(() => redis.thaw());
-  // If each of them waited for Redis, the test would end after many minutes, by its own limit.
+  // If each request waited for Redis, the test would hit its time limit.
   await diagnoseTime(t, 'a thousand requests', async () => {
     for (let count = 0; count < 1000; count += 1) assert.ok((await limits.admit('ada')).isAdmitted);
   });

@@ -1,4 +1,4 @@
-// Wrong passwords that nodes count together, in a Redis of one server.
+// Tests that nodes count wrong passwords together, on a single Redis.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ after(() => redis.close());
 const directory = await mkdtemp(join(tmpdir(), 'cistern-lock-out-'));
 after(() => rm(directory, { recursive: true }));
 const path = join(directory, 'htpasswd');
-// `s3cret`, by the cheapest bcrypt there is.
+// The hash is of `s3cret`, with the lowest bcrypt cost.
 await writeFile(path, 'ada:$2b$04$6ISMDHAw.Ppuqihiejy3iuFCuFf4Gw8qFmt1QtrAYt/3sX0BhALuS\n');
 
 async function openNode(
@@ -34,7 +34,7 @@ async function openNode(
 const resultOf = async (node: PasswordMethod, password: string, clientIp = '192.0.2.1') =>
   (await node({ user: 'ada', password, clientIp }))?.result;
 
-test('guesses at two nodes count together, and both lock their guesser out', async (t) => {
+test('guesses at two nodes are counted together, and both lock the client out', async (t) => {
   const [one, other] = [await openNode(t, 'together:'), await openNode(t, 'together:')];
   for (let guess = 0; guess < 5; guess += 1)
     for (const node of [one, other]) assert.equal(await resultOf(node, `${guess}${node === one}`), 'refused');
@@ -42,7 +42,7 @@ test('guesses at two nodes count together, and both lock their guesser out', asy
   assert.equal(await resultOf(one, 's3cret', '192.0.2.2'), 'accepted');
 });
 
-test('guesses for many users count together by their network', async (t) => {
+test('guesses for many users of one network are counted together', async (t) => {
   const nodes = [await openNode(t, 'network:'), await openNode(t, 'network:')];
   const results: (string | undefined)[] = [];
   for (let guess = 0; guess < 102; guess += 1) {
@@ -52,18 +52,18 @@ test('guesses for many users count together by their network', async (t) => {
   assert.deepEqual(results.slice(98), ['refused', 'refused', 'locked-out', 'locked-out']);
 });
 
-test('right passwords are no guesses, at whichever node', async (t) => {
+test('correct passwords never count as guesses at any node', async (t) => {
   for (let count = 0; count < 15; count += 1)
     assert.equal(await resultOf(await openNode(t, 'right:'), 's3cret'), 'accepted');
 });
 
-test('while Redis does not answer a lock-out that a node knows stays, and each limits guesses by itself', async (t) => {
+test('while Redis hangs, nodes keep the lock-outs they know and limit guesses on their own', async (t) => {
   const [one, other] = [
     await openNode(t, 'frozen:', commandTimeoutMs.hanging),
     await openNode(t, 'frozen:', commandTimeoutMs.hanging),
   ];
   for (let guess = 0; guess < 10; guess += 1) assert.equal(await resultOf(one, `${guess}`), 'refused');
-  // What one has counted, the other hears when it asks.
+  // The other node reads the first node's count from Redis.
   assert.equal(await resultOf(other, 'eleven'), 'locked-out');
   redis.freeze();
   t.after(() => redis.thaw());

@@ -1,4 +1,4 @@
-// Races of eviction over a real Redis, where the evictor is another process with a connection of its own.
+// Tests races of eviction on a real Redis. The evictor is another process with its own connection.
 import { randomUUID } from 'node:crypto';
 import { after, before } from 'node:test';
 import { openRedisIndex } from '@cistern/index/redis';

@@ -1,4 +1,4 @@
-// Three nodes that share Redis, a tag that everybody pulls, and a clock that a test moves: what it costs upstream.
+// Tests the upstream requests for a hot tag on three nodes that share Redis. The test moves their clock.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -108,7 +108,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
 
 for (const [how, staleWhileRevalidateMs] of [
   ['before the answer', 0],
-  ['behind the answer', 60_000],
+  ['after the answer', 60_000],
 ] as const)
   test(`1,000 pulls of one tag in ten minutes cost 11 HEADs at most and no GET, confirmed ${how}`, async (t) => {
     const { hub, clock, caches } = await startNodes(t, `hot-${staleWhileRevalidateMs}:`, staleWhileRevalidateMs);
@@ -132,9 +132,9 @@ for (const [how, staleWhileRevalidateMs] of [
     assert.equal(hub.count({ method: 'GET', endpoint: 'manifest' }), 0);
   });
 
-// From a 400 neither breaker nor ledger keeps anything away: the tag's record alone does.
+// A 400 affects neither the circuit breaker nor the budget. Only the tag's record limits the retries.
 for (const status of [400, 429])
-  test(`while upstream answers ${status}, three nodes try once in ten seconds together`, async (t) => {
+  test(`while the upstream answers ${status}, three nodes together retry once in ten seconds`, async (t) => {
     const { hub, clock, caches } = await startNodes(t, `failing-${status}:`, 0);
     hub.addImage('library/app', { tag: 'latest' });
     await caches[0]!.openManifest(request);
@@ -149,7 +149,7 @@ for (const status of [400, 429])
     assert.ok(tries >= 1 && tries <= 3, `${tries} tries`);
   });
 
-test('clients of three nodes that want a tag confirmed now, all at once, cost two HEADs at most', async (t) => {
+test('simultaneous forced revalidations on three nodes cost two HEADs at most', async (t) => {
   const { hub, caches, asked } = await startNodes(t, 'no-cache:', 0);
   const { digest } = hub.addImage('library/app', { tag: 'latest' });
   await caches[0]!.openManifest(request);
@@ -162,14 +162,14 @@ test('clients of three nodes that want a tag confirmed now, all at once, cost tw
       Array.from({ length: 30 }, (_, at) => caches[at % nodes]!.statManifest({ ...request, ...forced })),
     );
     await gate.blocked();
-    await until('every client has asked for a job', () => asked.jobs >= 30);
-    // Time for the last of those jobs to reach Redis.
+    await until('every client has requested a job', () => asked.jobs >= 30);
+    // The last of those jobs needs time to reach Redis.
     // real-time: the last of the jobs must reach Redis; no event says when
     await delay(1_000);
     gate.release();
     held.remove();
     for (const answer of await answers) assert.deepEqual([answer.digest, answer.cache], [digest, 'REVALIDATED']);
-    // The first of them may have begun before the others asked.
+    // The first job may have started before the others were requested.
     assert.ok(hub.count({ endpoint: 'manifest' }) <= 2);
     assert.equal(asked.jobs, 30);
   }

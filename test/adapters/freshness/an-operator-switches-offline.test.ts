@@ -1,4 +1,4 @@
-// What an operator decides at run time reaches nodes that share nothing but Redis and a store.
+// Tests that an operator's decision at run time reaches nodes that share only Redis and a store.
 // real-time: setImmediate lets the event loop turn while Redis answers
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -31,10 +31,10 @@ async function openNode(t: TestContext, port: number, store: ReturnType<typeof c
   return { index, isOffline: offline.isOffline };
 }
 
-test('a decision on one node is announced to the others, and holds on those that start later', async (t) => {
+test('a switch on one node reaches the other nodes, and nodes that start later apply it', async (t) => {
   const redis = await startRedis();
   t.after(() => redis.close());
-  // Nodes also look by themselves, every ten seconds. Here that time does not come.
+  // Nodes also poll every ten seconds. The mocked timers prevent that here.
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const store = createMemoryStore();
   const [first, second] = await Promise.all([openNode(t, redis.port, store), openNode(t, redis.port, store)]);

@@ -1,4 +1,4 @@
-// The commands that an idle cluster sends to Redis: two frontends and two workers, in this process.
+// Counts the commands that an idle cluster of two frontends and two workers sends to Redis.
 // real-time: commands that nodes send on their own are counted while time passes
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -13,18 +13,18 @@ import { freePort, startRedis, startRedisCluster, type RedisProcess } from '@cis
 import { buildWorker } from '@cistern/worker';
 
 const log = createLogger({ level: 'error', formatter: 'json' });
-/** For what nodes do at their start. */
+/** Covers the work that nodes do at startup. */
 const settleMs = 6_000;
 const countedSeconds = 20;
 
-test('an idle Redis gets at most 40 commands a second', async (t) => {
+test('an idle cluster sends at most 40 commands a second to Redis', async (t) => {
   const redis = await startRedis();
   t.after(() => redis.close());
   await startNodes(t, [`${redis.host}:${redis.port}`]);
   await assertIdle(t, [redis], 40);
 });
 
-test('an idle Redis Cluster gets at most 100 commands a second', async (t) => {
+test('an idle cluster sends at most 100 commands a second to a Redis Cluster', async (t) => {
   const cluster = await startRedisCluster();
   t.after(() => cluster.close());
   await startNodes(
@@ -58,7 +58,7 @@ async function startNodes(t: TestContext, addresses: readonly string[]): Promise
   }
 }
 
-/** Commands that scripts run count, too; what replicas say to their masters does not. */
+/** Counts commands, including those that scripts run. It leaves out the commands between replicas and masters. */
 async function countCommands(servers: readonly RedisProcess[]): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for (const server of servers)

@@ -1,4 +1,4 @@
-// Everything in Redis is lost while a fill is under way: the fill stays the only one, and the index comes back from the store.
+// Tests that a fill stays the only one when Redis loses everything, and that the index is rebuilt from the store.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -23,7 +23,7 @@ import { until } from '../redis-index/until.ts';
 
 const images = 100;
 const layersOfImage = 10;
-/** Claims wait so long for the owner's heartbeat, which comes each second, and later on a machine that is busy. */
+/** Claims wait this long for the owner's heartbeat. It comes each second, and later on a busy machine. */
 const settleMs = 10_000;
 const log = createLogger({ level: 'error', formatter: 'json' });
 const library = { upstream: 'docker.io', repository: parseRepositoryName('library/nginx') };
@@ -39,7 +39,7 @@ async function startParts(t: TestContext) {
   t.after(() => store.close());
   const keyPrefix = `test-${randomUUID()}:`;
 
-  /** A worker with its own way to Redis. */
+  /** Starts a worker with its own connection to Redis. */
   async function startWorker() {
     const one = { interactive: 1, background: 1 };
     const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
@@ -87,7 +87,7 @@ async function startParts(t: TestContext) {
   return { redis, hub, store, startWorker };
 }
 
-/** Pulls images, and puts a thousand layers of theirs in place as fills would. */
+/** Pulls images, and stores a thousand of their layers as fills would. */
 async function fillCache(
   { index, handlers, context }: Awaited<ReturnType<Awaited<ReturnType<typeof startParts>>['startWorker']>>,
   hub: Awaited<ReturnType<typeof startFakeUpstream>>,
@@ -134,7 +134,7 @@ async function contentOf(
   };
 }
 
-test('after FLUSHALL, with a fill under way, nothing is fetched twice and the index is as it was', async (t) => {
+test('after FLUSHALL during a fill, no blob is fetched twice and the index is rebuilt as it was', async (t) => {
   const { redis, hub, store, startWorker } = await startParts(t);
   const [one, two] = [await startWorker(), await startWorker()];
   const { tags, layers } = await fillCache(one, hub, store);
@@ -151,11 +151,11 @@ test('after FLUSHALL, with a fill under way, nothing is fetched twice and the in
   const before = await contentOf(one.index, tags, layers);
 
   await redis.flushAll();
-  // Another asker's job comes before the owner's heartbeat.
+  // The job of another caller arrives before the owner's heartbeat.
   assert.equal(await two.handlers['fetch-blob'](job, two.context), null);
   assert.equal((await two.index.fills.read(digest))?.state, 'running');
 
-  // It ends in the middle of the rebuild, or after it: counted once all the same.
+  // The fill ends during the rebuild or after it. Either way its blob is counted once.
   gate.release();
   await filling;
   assert.equal(hub.count({ digest, method: 'GET' }), 1);
@@ -163,7 +163,7 @@ test('after FLUSHALL, with a fill under way, nothing is fetched twice and the in
   const after = await contentOf(two.index, tags, layers);
   const { blobs, bytes } = before.totals;
   assert.deepEqual(after, { ...before, totals: { blobs: blobs + 1, bytes: bytes + size } });
-  // Told again by the store itself.
+  // The totals match the contents of the store.
   let [storedBlobs, storedBytes] = [0, 0];
   for await (const blob of store.list()) {
     storedBlobs += 1;
@@ -171,7 +171,7 @@ test('after FLUSHALL, with a fill under way, nothing is fetched twice and the in
   }
   assert.deepEqual(after.totals, { blobs: storedBlobs, bytes: storedBytes });
 
-  // And again, with nothing under way.
+  // A second FLUSHALL happens while no fill runs.
   await redis.flushAll();
   assert.equal(await one.index.epoch.isComplete(), false);
   await until(() => two.index.epoch.isComplete());

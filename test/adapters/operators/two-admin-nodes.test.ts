@@ -1,4 +1,4 @@
-// Two admin nodes of one cluster, on a Redis of one server: what one notes or counts of operators the other knows.
+// Tests two admin nodes of one cluster on a single Redis: they share the audit log and the counts of wrong passwords.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ after(() => redis.close());
 const directory = await mkdtemp(join(tmpdir(), 'cistern-operators-'));
 after(() => rm(directory, { recursive: true }));
 const users = join(directory, 'htpasswd');
-// `s3cret`, by the cheapest bcrypt there is.
+// The hash is of `s3cret`, with the lowest bcrypt cost.
 await writeFile(users, 'ada:$2b$04$6ISMDHAw.Ppuqihiejy3iuFCuFf4Gw8qFmt1QtrAYt/3sX0BhALuS\n');
 
 async function openNode(t: TestContext, keyPrefix: string) {
@@ -39,7 +39,7 @@ async function logIn({ access }: Node, password: string) {
   return (await access.authenticate({ authorization, clientIp: '192.0.2.1' })).result;
 }
 
-test('guesses of an operator’s password count together, and not against a client of the same name', async (t) => {
+test('guesses of an operator’s password are counted together, and apart from a client of the same name', async (t) => {
   const [one, other] = [await openNode(t, 'guesses:'), await openNode(t, 'guesses:')];
   for (let guess = 0; guess < 5; guess += 1)
     for (const node of [one, other]) assert.equal(await logIn(node, `${guess}${node === one}`), 'refused');
@@ -51,7 +51,7 @@ test('guesses of an operator’s password count together, and not against a clie
   ]);
 });
 
-test('what an operator did at one node the other tells, and a node that ends has told it', async (t) => {
+test('an audit entry of one node is visible at the other, and a closing node flushes its entries', async (t) => {
   const [one, other] = [await openNode(t, 'deeds:'), await openNode(t, 'deeds:')];
   const deed = { by: 'ada', address: '192.0.2.1', what: 'POST /v1/purge', wish: { image: 'nginx' }, status: 200 };
   one.audit.action(deed);

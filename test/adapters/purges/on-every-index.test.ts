@@ -1,4 +1,4 @@
-// A purge over the indexes that nodes have: gone from it, from what frontends remember of it, and from the store.
+// Tests that a purge removes content from every kind of index, from the caches of frontends, and from the store.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ const links: Link[] = [
   { ...key, digest: layerDigest, kind: 'blob', size: layer.length },
 ];
 
-/** One image, as a pull leaves it, and nothing else. */
+/** Fills the index and a store with one image, as a pull leaves it. */
 async function fill(index: CacheIndex) {
   const store = createMemoryStore();
   await index.epoch.markComplete(await index.epoch.current());
@@ -86,7 +86,7 @@ function look({ tags, links: linkIndex, manifests, blobs }: CacheIndex): Promise
   ]);
 }
 
-/** `readers`: what is remembered elsewhere. */
+/** Asserts that a purge reaches the index, the store and the `readers`, which cache the index. */
 async function assertPurges(index: CacheIndex, readers: readonly CacheIndex[]): Promise<void> {
   for (const target of [
     { image: { ...key, reference: { kind: 'tag', tag: tag.tag } } },
@@ -97,7 +97,7 @@ async function assertPurges(index: CacheIndex, readers: readonly CacheIndex[]): 
     const result = await purge({ index, store, adoptAs: undefined, now: Date.now }, target);
     assert.deepEqual(result, { purged: { tags: 1, manifests: 1, blobs: 1 } });
     for (const reader of readers)
-      await until('it is forgotten', async () => (await look(reader)).every((found) => found === undefined));
+      await until('the content is gone', async () => (await look(reader)).every((found) => found === undefined));
     assert.deepEqual(await index.links.repositories({ limit: 1 }), []);
     assert.deepEqual(await index.blobs.totals(), { blobs: 0, bytes: 0 });
     for await (const left of store.list()) assert.fail(`${left.digest} is left`);
@@ -105,7 +105,7 @@ async function assertPurges(index: CacheIndex, readers: readonly CacheIndex[]): 
   }
 }
 
-test('in Redis, and in what frontends remember of it', async (t) => {
+test('a purge removes content from Redis and from the caches of frontends', async (t) => {
   const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
   const open = async () => {
     const index = await openRedisIndex({
@@ -126,7 +126,7 @@ test('in Redis, and in what frontends remember of it', async (t) => {
   await assertPurges(await open(), readers);
 });
 
-test('in Redis that has lost everything, only once it has been rebuilt', async (t) => {
+test('a purge waits until a lost index in Redis has been rebuilt', async (t) => {
   const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
   const index = await openRedisIndex({
     connection,

@@ -17,7 +17,7 @@ after(() => cluster.close());
 const open = async (t: TestContext, options?: { readonly timeoutMs: number }): Promise<IndexUnderTest> =>
   openUnderTest(t, { kind: 'cluster', nodes: cluster.addresses }, options);
 
-/** Topics enough for channels on every node. */
+/** There are enough topics for channels on every node. */
 const topics = Array.from({ length: 30 }, (_, number) => `fill:${number}`);
 
 async function listenToAll(index: CacheIndex): Promise<Map<string, number>> {
@@ -31,7 +31,7 @@ async function commandAll(...args: string[]): Promise<string[]> {
   return replies.flatMap((reply) => reply.split('\n')).filter(Boolean);
 }
 
-test('a node of a cluster is not taken for a Redis that stands alone', async (t) => {
+test('a node of a cluster is rejected as a standalone Redis', async (t) => {
   const [address] = cluster.addresses;
   await assert.rejects(openUnderTest(t, { kind: 'standalone', ...address! }), {
     kind: 'index-unavailable',
@@ -39,7 +39,7 @@ test('a node of a cluster is not taken for a Redis that stands alone', async (t)
   });
 });
 
-test('all keys have the prefix, and those that scripts use together are in one slot', async (t) => {
+test('all keys have the prefix, and keys that a script uses together share a slot', async (t) => {
   const { index, keyPrefix } = await open(t);
   const { tags, manifests, links, fills, leases, values, pubsub } = index;
   await leases.acquire('rebuild', 'me', 60_000);
@@ -54,7 +54,7 @@ test('all keys have the prefix, and those that scripts use together are in one s
   }
   await pubsub.subscribe('topic', () => {});
   const keys = await commandAll('KEYS', '*');
-  // Fills are shown to older releases some time after they are written.
+  // Copies of fills for older releases are written some time later.
   const own = keys.filter((key) => !/\{b:[0-9a-f]{2}\}:fill:/.test(key));
   assert.equal(own.length, 4 * 4 + 4 + 1 + 4 * 3 + 1 - 3 + 2);
   const slots = new Map<string, Set<string>>();
@@ -69,7 +69,7 @@ test('all keys have the prefix, and those that scripts use together are in one s
   assert.ok(new Set([...slots.values()].flatMap((ofFamily) => [...ofFamily])).size > 3);
 });
 
-test('a channel whose slot has moved to another node is subscribed there, and its listener called', async (t) => {
+test('a subscription follows its channel to another node, and its listener is called', async (t) => {
   const { index, keyPrefix } = await open(t);
   await cluster.flushAll();
   const heard = await listenToAll(index);
@@ -94,7 +94,7 @@ test('a channel whose slot has moved to another node is subscribed there, and it
   await until(() => heard.get(topic) === 1);
 });
 
-test('while one master hangs the others are used, and its replica is when it has taken over', async (t) => {
+test('while one master hangs the others are used, and its replica is used after the failover', async (t) => {
   const { index } = await open(t, { timeoutMs: commandTimeoutMs.hanging });
   const keys = Array.from({ length: 12 }, (_, number) => tagRecord('1', repositoryKey(`library/${number}`)));
   for (const key of keys) await index.tags.put(key);
@@ -118,7 +118,7 @@ test('while one master hangs the others are used, and its replica is when it has
   };
   await until(isBack);
   assert.ok(failures > 0);
-  // Whoever listened on that master is called when it is subscribed elsewhere; then all hear everything again.
+  // Listeners on that master are called once they are subscribed elsewhere. Then all receive every message again.
   await until(() => [...heard.values()].some((count) => count > 0));
   heard.clear();
   await until(async () => {
@@ -127,7 +127,7 @@ test('while one master hangs the others are used, and its replica is when it has
   });
 });
 
-test('a cluster that was away as a whole is found again', async (t) => {
+test('the index reconnects after an outage of the whole cluster', async (t) => {
   const { index } = await open(t);
   const heard = await listenToAll(index);
   t.after(() => cluster.start());
@@ -138,7 +138,7 @@ test('a cluster that was away as a whole is found again', async (t) => {
       () => true,
     ),
   );
-  // Until ioredis has given up all nodes and begins anew.
+  // ioredis gives up all nodes and starts again.
   // real-time: ioredis gives up all nodes only after its own timeouts
   await delay(2500);
   await cluster.start();
@@ -148,5 +148,5 @@ test('a cluster that was away as a whole is found again', async (t) => {
 
 async function find(nodes: readonly RedisProcess[], matches: (node: RedisProcess) => Promise<boolean>) {
   for (const node of nodes) if (await matches(node)) return node;
-  throw new Error('no node has it');
+  throw new Error('no node has the channel');
 }

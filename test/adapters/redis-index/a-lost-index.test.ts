@@ -1,4 +1,4 @@
-// What was in Redis is lost: fills in flight keep their owners, and nobody takes what is left for the whole.
+// Tests a lost Redis: owners keep their fills in flight, and the index counts as incomplete until it is rebuilt.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,11 +19,11 @@ const connection = () => ({ kind: 'standalone', host: redis.host, port: redis.po
 
 async function unsettledForMs({ fills }: CacheIndex, seed: string): Promise<number> {
   const answer = await fills.claim(claim(seed, 'somebody'));
-  assert.ok(answer !== undefined && 'unsettledForMs' in answer, 'it was not unsettled');
+  assert.ok(answer !== undefined && 'unsettledForMs' in answer, 'the claim was not unsettled');
   return answer.unsettledForMs;
 }
 
-test('after a loss claims wait until owners have put their records back', async (t) => {
+test('after a loss claims wait until owners have written their records again', async (t) => {
   const { index: owner, keyPrefix } = await openUnderTest(t, connection(), { settleMs: 1500 });
   const { index: other } = await openUnderTest(t, connection(), { keyPrefix, settleMs: 1500 });
   await owner.epoch.current();
@@ -35,7 +35,7 @@ test('after a loss claims wait until owners have put their records back', async 
   assert.ok(waitMs > 0 && waitMs <= 1500, String(waitMs));
   assert.equal(await other.fills.read(fill.digest), undefined);
   assert.equal(await owner.fills.heartbeat(fill, 4000), 'recreated');
-  // Its owner's word is enough, however unsettled the rest is.
+  // The owner's heartbeat is enough, although other fills are still unsettled.
   assert.equal(await other.fills.claim(claim('a', 'other')), undefined);
   const next = await claimed(other, claim('a', 'other', { replaces: fill.generation }));
   assert.ok(next.generation > fill.generation);
@@ -51,7 +51,7 @@ test('by default claims wait for a heartbeat and a reconnect', async (t) => {
   assert.equal(await unsettledForMs(index, 'a'), 1200);
 });
 
-test('a claim that waits does not begin the wait anew', async (t) => {
+test('a waiting claim does not restart the wait', async (t) => {
   const { index } = await openUnderTest(t, connection(), { settleMs: 600_000 });
   await index.epoch.current();
   const firstMs = await unsettledForMs(index, 'a');
@@ -61,7 +61,7 @@ test('a claim that waits does not begin the wait anew', async (t) => {
   assert.ok((await unsettledForMs(index, 'b')) <= firstMs - 40);
 });
 
-test('after an outage in which leases ran out claims wait too, though nothing was lost', async (t) => {
+test('after an outage that let leases expire, claims wait although no record was lost', async (t) => {
   const { index: owner, keyPrefix } = await openUnderTest(t, connection(), { settleMs: 1000 });
   const { index: other } = await openUnderTest(t, connection(), { keyPrefix, settleMs: 1000 });
   await other.epoch.current();
@@ -70,7 +70,7 @@ test('after an outage in which leases ran out claims wait too, though nothing wa
   const fills = await Promise.all(['a', 'b', 'c'].map((seed) => claimed(owner, claim(seed, 'me', { leaseMs: 500 }))));
   t.after(() => redis.thaw());
   redis.freeze();
-  // Longer than a lease.
+  // The outage is longer than a lease.
   // real-time: leases expire by the clock of Redis
   await delay(1000);
   redis.thaw();
@@ -78,18 +78,18 @@ test('after an outage in which leases ran out claims wait too, though nothing wa
   assert.equal(await other.fills.read(fills[0]!.digest), undefined);
   assert.equal(await owner.fills.heartbeat(fills[0]!, 60_000), 'recreated');
   assert.equal(await other.fills.claim(claim('a', 'other')), undefined);
-  // A claim that has seen the owner die does not wait for it.
+  // A claim of a caller that saw the owner die does not wait for it.
   await claimed(other, claim('b', 'other', { replaces: fills[1]!.generation }));
   await unsettledForMs(other, 'c');
   // real-time: claims settle by the clock of Redis
   await delay(1100);
   await claimed(other, claim('c', 'other'));
   assert.equal(await owner.fills.heartbeat(fills[2]!, 60_000), 'lost');
-  // This one was never fetched.
+  // This blob was never fetched.
   await claimed(other, claim('d', 'other'));
 });
 
-test('an index is complete until anything is lost, and a rebuild that saw a loss does not make it so', async (t) => {
+test('an index is complete until a loss, and a rebuild that overlaps a loss does not complete it', async (t) => {
   const { index, keyPrefix } = await openUnderTest(t, connection());
   assert.equal(await index.epoch.isComplete(), false);
   const first = await index.epoch.current();
@@ -114,7 +114,7 @@ test('an index is complete until anything is lost, and a rebuild that saw a loss
   assert.equal(await index.epoch.markComplete(''), false);
 });
 
-test('what one node of a cluster has lost is unsettled and makes the whole incomplete', async (t) => {
+test('a loss on one node of a cluster unsettles its claims and makes the index incomplete', async (t) => {
   const cluster = await startRedisCluster();
   t.after(() => cluster.close());
   const { index } = await openUnderTest(t, { kind: 'cluster', nodes: cluster.addresses }, { settleMs: 60_000 });
@@ -141,7 +141,7 @@ test('leases and values leave nothing behind', async (t) => {
   await until(async () => (await keys()) === '');
 });
 
-test('a listener hears undefined after a reconnect, for it may have missed messages', async (t) => {
+test('a listener receives undefined after a reconnect, because it may have missed messages', async (t) => {
   const { index } = await openUnderTest(t, connection());
   const heard: (string | undefined)[] = [];
   const reconnected = Promise.withResolvers<void>();

@@ -12,7 +12,7 @@ before(async () => {
 });
 after(() => redis.close());
 
-/** Lines of CLIENT LIST. */
+/** Returns the lines of CLIENT LIST. */
 async function clients(kind: 'normal' | 'pubsub'): Promise<string[]> {
   const listed = (await redis.command('CLIENT', 'LIST', 'TYPE', kind)).split('\n');
   return listed.filter((line) => line.includes('name=cistern'));
@@ -26,7 +26,7 @@ for (const { version, kind, empty } of [
 ] as const) {
   const where = version === undefined ? '' : ` (Redis ${version})`;
 
-  test(`listeners are called after each reconnect, as announcements may be lost before it${where}`, async (t) => {
+  test(`listeners are called after each reconnect, because announcements may be lost before it${where}`, async (t) => {
     const { port } = await openRelay(t, redis.port, version);
     const { index } = await openUnderTest(t, { kind: 'standalone', host: '127.0.0.1', port });
     const heard = { a: 0, b: 0 };
@@ -45,7 +45,7 @@ for (const { version, kind, empty } of [
     assert.equal(heard.b, 2);
   });
 
-  test(`an ended subscription leaves nothing behind, nor does a closed index${where}`, async (t) => {
+  test(`an ended subscription and a closed index leave nothing behind${where}`, async (t) => {
     const { port } = await openRelay(t, redis.port, version);
     const { index } = await openUnderTest(t, { kind: 'standalone', host: '127.0.0.1', port });
     const topics = Array.from({ length: 100 }, (_, number) => `fill:${number}`);
@@ -61,7 +61,7 @@ for (const { version, kind, empty } of [
   });
 }
 
-test('a subscription that stands too late is ended, as nobody waits for it any more', async (t) => {
+test('a subscription that succeeds after its timeout is ended', async (t) => {
   const relay = await openRelay(t, redis.port);
   const { index } = await openUnderTest(
     t,
@@ -75,7 +75,7 @@ test('a subscription that stands too late is ended, as nobody waits for it any m
   await until(async () => /^[^,]*:a$/.test((await channels('SHARDCHANNELS')).join()));
 });
 
-test('a subscription that ends while it is being restored does not come back', async (t) => {
+test('a subscription that ends during a reconnect is not restored', async (t) => {
   const { index } = await openUnderTest(t, { kind: 'url', url: redis.url });
   let heard = 0;
   const end = await index.pubsub.subscribe('a', () => (heard += 1));

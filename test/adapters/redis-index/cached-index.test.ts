@@ -1,4 +1,4 @@
-// What frontends remember of an index in Redis: changes of one node are seen by all, and an outage stops nobody.
+// Tests the cache of a Redis index in frontends: all nodes see a change of one, and requests continue during an outage.
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -39,7 +39,7 @@ async function openNode(t: TestContext, { now, ...options }: NodeOptions = {}) {
   return { index: cached, bare: index, logged, keyPrefix };
 }
 
-/** Reads until two reads in a row give the very same record: it is remembered, so changes are listened for. */
+/** Reads until two reads return the same object. Then the record is cached and the node listens for its changes. */
 async function untilRemembered(read: () => Promise<unknown>): Promise<void> {
   await until(async () => (await read()) === (await read()));
 }
@@ -55,21 +55,21 @@ describeCacheIndex(
   { remembers: true },
 );
 
-/** Nothing that is remembered ages by it: only what is heard changes it. */
+/** A stopped clock lets no cached record expire, so only announcements change it. */
 const stopped = () => 0;
 
-/** Every change that others must see, by its writer. */
+/** Lists every change that other nodes must see. Each function makes one change. */
 const changes: Record<string, (index: CacheIndex) => Promise<unknown>> = {
-  'a tag that moved': ({ tags }) => tags.put(tagRecord('1', { digest: digestFor('new'), sequence: 2 })),
-  'a tag that was confirmed': ({ tags }) => tags.replace(tagRecord('1'), tagRecord('1', { checkedAtMs: 99 })),
-  'a tag that is gone': ({ tags }) => tags.remove(tagRecord('1')),
-  'a manifest that is gone': ({ manifests }) => manifests.remove(digestFor('m')),
-  'a blob that was verified': ({ blobs }) => blobs.markVerified(digestFor('a')),
+  'a moved tag': ({ tags }) => tags.put(tagRecord('1', { digest: digestFor('new'), sequence: 2 })),
+  'a confirmed tag': ({ tags }) => tags.replace(tagRecord('1'), tagRecord('1', { checkedAtMs: 99 })),
+  'a removed tag': ({ tags }) => tags.remove(tagRecord('1')),
+  'a removed manifest': ({ manifests }) => manifests.remove(digestFor('m')),
+  'a verified blob': ({ blobs }) => blobs.markVerified(digestFor('a')),
   'a blob that was fetched again': ({ blobs }) => blobs.put(blobRecord('a', { size: 11 })),
-  'a blob that is gone': ({ blobs }) => blobs.remove(digestFor('a')),
-  'a link that says something else': ({ links }) => links.put(nginx, [link('b'), { ...link('a'), size: 11 }]),
-  'a link that is gone': ({ links }) => links.remove(nginx, digestFor('a')),
-  'a fill that is done': async ({ fills, blobs }) => {
+  'a removed blob': ({ blobs }) => blobs.remove(digestFor('a')),
+  'a changed link': ({ links }) => links.put(nginx, [link('b'), { ...link('a'), size: 11 }]),
+  'a removed link': ({ links }) => links.remove(nginx, digestFor('a')),
+  'a finished fill': async ({ fills, blobs }) => {
     await blobs.remove(digestFor('a'));
     await fills.claim(claim('a', 'me'));
     await fills.done(digestFor('a'), 'me', blobRecord('a', { size: 11 }));
@@ -86,7 +86,7 @@ async function look({ tags, manifests, blobs, links }: CacheIndex): Promise<stri
 }
 
 for (const [what, change] of Object.entries(changes))
-  test(`${what} is heard by all nodes`, async (t) => {
+  test(`${what} reaches all nodes`, async (t) => {
     const { index: one, keyPrefix } = await openNode(t, { now: stopped });
     const { index: two } = await openNode(t, { keyPrefix, now: stopped });
     const { index: worker } = await openUnderTest(t, connection(), { keyPrefix });
@@ -109,7 +109,7 @@ for (const [what, change] of Object.entries(changes))
     }
   });
 
-test('a frozen Redis stops no request', async (t) => {
+test('a frozen Redis blocks no request', async (t) => {
   const { index, logged } = await openNode(t, { timeoutMs: commandTimeoutMs.hanging });
   await index.tags.put(tagRecord('1'));
   await changesDelivered(index.pubsub);
@@ -119,7 +119,7 @@ test('a frozen Redis stops no request', async (t) => {
   await diagnoseTime(t, 'the first reads', async () =>
     Promise.all(Array.from({ length: 20 }, (_, number) => index.blobs.get(digestFor(String(number))))),
   );
-  // If each of them asked Redis, the test would end after many minutes, by its own limit.
+  // If each call waited for Redis, the test would hit its time limit.
   await diagnoseTime(t, 'two thousand later calls', async () => {
     for (let round = 0; round < 500; round += 1) {
       assert.equal((await index.tags.get(tagRecord('1')))?.tag, '1');
@@ -135,7 +135,7 @@ test('a frozen Redis stops no request', async (t) => {
   assert.equal((await index.tags.get(tagRecord('1'), { fresh: true }))?.pulls, 0);
 });
 
-test('while Redis is stopped hits go on, and when it is back all is well without a restart', async (t) => {
+test('cache hits continue while Redis is stopped, and the index recovers without a restart', async (t) => {
   const { index, logged, keyPrefix } = await openNode(t);
   const { index: other } = await openNode(t, { keyPrefix });
   t.after(() => redis.start());
@@ -157,7 +157,7 @@ test('while Redis is stopped hits go on, and when it is back all is well without
   await redis.start();
   await until(async () => index.fills.claim(claim('a', 'me')).then(() => true));
   await until(() => logged.length === 2);
-  // Its subscription is restored too: changes are seen at once again.
+  // The subscription is restored too, so changes arrive immediately again.
   await until(async () => other.tags.put(tagRecord('1')).then(() => true));
   await untilRemembered(() => index.tags.get(tagRecord('1')));
   await until(async () => {
@@ -169,7 +169,7 @@ test('while Redis is stopped hits go on, and when it is back all is well without
   });
 });
 
-test('a node that starts while Redis is away listens when it is back', async (t) => {
+test('a node that starts while Redis is unavailable listens once Redis recovers', async (t) => {
   const { index, keyPrefix } = await openUnderTest(t, connection());
   const { index: other } = await openUnderTest(t, connection(), { keyPrefix });
   t.after(() => redis.start());
@@ -189,7 +189,7 @@ test('a node that starts while Redis is away listens when it is back', async (t)
   await until(async () => (await cached.tags.get(tagRecord('1')))?.sequence === 7);
 });
 
-test('changes are heard through a cluster too', async (t) => {
+test('changes reach all nodes through a cluster too', async (t) => {
   const cluster = await startRedisCluster();
   t.after(() => cluster.close());
   const nodes = { kind: 'cluster', nodes: cluster.addresses } as const;

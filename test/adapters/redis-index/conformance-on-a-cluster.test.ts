@@ -1,4 +1,4 @@
-// The port's contract on a Redis Cluster of three masters and their replicas.
+// Runs the conformance suite of the index on a Redis Cluster of three masters and their replicas.
 import { after, before } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeCacheIndex } from '@cistern/index/conformance';

@@ -1,4 +1,4 @@
-// The port's contract on a standalone Redis, and on one with an account of few rights, TLS and another database.
+// Runs the conformance suite of the index on a plain Redis, and on one with an ACL, TLS and another database.
 import { after, before } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeCacheIndex } from '@cistern/index/conformance';
@@ -11,7 +11,7 @@ let guarded: Redis;
 before(async () => {
   plain = await startRedis();
   guarded = await startRedis({ username: 'cistern', password: 'p:@/ w', tls: true });
-  // Nothing but what has the prefix, and nothing dangerous but INFO.
+  // The account may use only keys with the prefix, and INFO as the only dangerous command.
   const rights = ['resetkeys', '~test-*', 'resetchannels', '&test-*', '-@dangerous', '+info'];
   await guarded.command('ACL', 'SETUSER', 'cistern', ...rights);
 });
@@ -33,7 +33,7 @@ describeCacheIndex(
   { isShared: true },
 );
 
-describeCacheIndex('redis with an account of few rights and TLS', async (t) => {
+describeCacheIndex('redis with a restricted account and TLS', async (t) => {
   t.after(() => guarded.thaw());
   const tls = { ca: guarded.ca };
   const { index } = await openUnderTest(t, { kind: 'url', url: `${guarded.url}/3`, tls });

@@ -1,4 +1,4 @@
-// Two releases run side by side: what a newer one has written is absent for this one, and stays.
+// Tests two releases side by side: records of a newer schema count as absent, and no call changes them.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startRedis, type Redis } from '@cistern/test-servers';
@@ -13,7 +13,7 @@ before(async () => {
 });
 after(() => redis.close());
 
-test('a record of a newer schema is absent, and no call changes it', async (t) => {
+test('a record of a newer schema counts as absent, and no call changes it', async (t) => {
   const { index, keyPrefix, logged } = await openUnderTest(t, { kind: 'url', url: redis.url });
   const { tags, manifests, blobs, links, fills } = index;
   const digest = digestFor('a');
@@ -24,7 +24,7 @@ test('a record of a newer schema is absent, and no call changes it', async (t) =
   await links.put(nginx, [link('a')]);
   const fill = await claimed(index, claim('a', 'me', { leaseMs: 60_000 }));
   const all = (await redis.command('KEYS', `${keyPrefix}*`)).split('\n');
-  // Copies of fills for older releases follow their records.
+  // Copies of fills for older releases are written later than their records.
   const keys = all.filter((key) => !/\{b:[0-9a-f]{2}\}:fill:/.test(key));
   for (const key of keys) {
     const type = await redis.command('TYPE', key);
@@ -65,7 +65,7 @@ test('a record of a newer schema is absent, and no call changes it', async (t) =
   assert.equal(logged.length, 4);
 });
 
-test('a fill is done although the record of its blob is of a newer schema', async (t) => {
+test('a fill finishes although the record of its blob has a newer schema', async (t) => {
   const { index, keyPrefix, logged } = await openUnderTest(t, { kind: 'url', url: redis.url });
   const digest = digestFor('a');
   await index.blobs.put(blobRecord('a'));
@@ -77,7 +77,7 @@ test('a fill is done although the record of its blob is of a newer schema', asyn
   assert.equal(logged.length, 1);
 });
 
-test('fields of a fill that another release has added stay, and its own are read', async (t) => {
+test('unknown fields of a fill from another release stay, and the known ones are read', async (t) => {
   const { index, keyPrefix } = await openUnderTest(t, { kind: 'url', url: redis.url });
   const { fills } = index;
   const fill = await claimed(index, claim('b', 'me', { leaseMs: 60_000 }));
@@ -97,7 +97,7 @@ test('fields of a fill that another release has added stay, and its own are read
       expiresAtMs: 0,
     },
   );
-  // As a release writes it that signs nothing.
+  // A release without signatures writes the record like this.
   await redis.command('HDEL', key, 'protocol', 'signature');
   const unsigned = await fills.read(fill.digest);
   assert.deepEqual([unsigned?.state, unsigned?.protocol, unsigned?.signature], ['running', undefined, undefined]);

@@ -1,4 +1,5 @@
-// Nodes of release 0.1.0 at the same Redis. They have fills and workers at other keys, and are neither missed nor made to wait.
+// Tests nodes of release 0.1.0 on the same Redis, which keep fills and workers at other keys. Both releases see each
+// other's fills.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startRedis, type Redis } from '@cistern/test-servers';
@@ -47,13 +48,13 @@ async function open(t: Parameters<typeof openUnderTest>[0]) {
       await redis.command('HSET', key, ...Object.entries(fields).flatMap(([name, value]) => [name, String(value)]));
       await redis.command('PEXPIRE', key, '60000');
     },
-    /** As if nodes had been counted for long. */
+    /** Makes the count of nodes look old. */
     forgetSince: async () => redis.command('HSET', `${keyPrefix}{n}:counts`, '', '1'),
     removeOlder: async () => redis.command('DEL', key),
   };
 }
 
-test('a fill of an older worker is read, and nothing replaces it while it lives', async (t) => {
+test('a fill of an older worker is read, and no claim replaces it while it lives', async (t) => {
   const { index, fills, field, writeOlder, removeOlder } = await open(t);
   await writeOlder('running');
   const { fillId, generation, protocol, state } = (await fills.read(digest))!;
@@ -67,14 +68,14 @@ test('a fill of an older worker is read, and nothing replaces it while it lives'
   await removeOlder();
 });
 
-test('a fill is shown to older nodes while it runs and as it ends', async (t) => {
+test('older nodes see a fill while it runs and when it ends', async (t) => {
   const { index, fills, field, leaseMs } = await open(t);
   const record = await claimed(index, claim('a', 'me', { leaseMs: 30_000 }));
   await until(async () => (await field('state')) === 'starting');
   await fills.running(digest, 'me', size, ofOurs);
   await until(async () => (await field('state')) === 'running');
   assert.deepEqual([await field('size'), await field('v')], ['10', '1']);
-  // Older nodes take a record for live until Redis drops it.
+  // Older nodes treat a record as live until Redis expires it.
   assert.ok((await leaseMs()) <= 30_000);
   await fills.heartbeat({ ...record, ...ofOurs, state: 'running', size }, 90_000);
   await until(async () => (await leaseMs()) > 30_000);
@@ -82,7 +83,7 @@ test('a fill is shown to older nodes while it runs and as it ends', async (t) =>
   await until(async () => (await field('state')) === 'done');
 });
 
-test('a failure is shown to older nodes, and a fill that was given up is shown no more', async (t) => {
+test('older nodes see a failure, and no longer see an abandoned fill', async (t) => {
   const { index, fills, field, isShown } = await open(t);
   await claimed(index, claim('a', 'me'));
   await fills.failed(digest, 'me', { kind: 'denied', message: 'No.' }, 60_000);
@@ -95,7 +96,7 @@ test('a failure is shown to older nodes, and a fill that was given up is shown n
   assert.equal(await fills.read(digest), undefined);
 });
 
-test('a fill of ours that is shown is no fill of theirs, and none of theirs is written over', async (t) => {
+test('copies for older nodes do not count as their fills, and never overwrite them', async (t) => {
   const { index, fills, field, writeOlder } = await open(t);
   const first = await claimed(index, claim('a', 'me', { leaseMs: 60_000 }));
   await fills.running(digest, 'me', size, ofOurs);
@@ -105,11 +106,11 @@ test('a fill of ours that is shown is no fill of theirs, and none of theirs is w
   await writeOlder('running');
   assert.equal((await fills.read(digest))?.owner, 'other');
   await fills.heartbeat({ ...next, ...ofOurs, state: 'running', size }, 60_000);
-  // As many turns as it takes to show a fill.
+  // Copying a fill takes this many turns.
   for (let turn = 0; turn < 3; turn += 1) assert.equal(await field('owner'), 'older');
 });
 
-test('it is not known that no worker runs while an older one does', async (t) => {
+test('the number of workers is unknown while an older worker runs', async (t) => {
   const { index, forgetSince } = await open(t);
   const options = { ttlMs: 60_000, counts: {} };
   await index.nodes.report('frontend', JSON.stringify({ role: 'frontend' }), options);

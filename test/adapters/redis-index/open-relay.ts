@@ -1,4 +1,4 @@
-// A relay to a real Redis, for what cannot be asked of one: an older version, and slowness.
+// A relay to a real Redis that fakes an older version and slow answers.
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
@@ -7,13 +7,13 @@ import type { TestContext } from 'node:test';
 
 export interface Relay {
   readonly port: number;
-  /** How much later than it came each answer is passed on; default 0. */
+  /** Delay of each answer in milliseconds; default 0. */
   delayMs: number;
-  /** How much clients have sent. */
+  /** Returns the number of bytes that clients have sent. */
   bytesAsked(): number;
 }
 
-/** Ends with the test. `version` is what INFO is to say, as long as the real one. */
+/** Opens a relay that ends with the test. `version` replaces the one in INFO and must have its length. */
 export async function openRelay(t: TestContext, port: number, version?: string): Promise<Relay> {
   let bytesAsked = 0;
   const relay = { port: 0, delayMs: 0, bytesAsked: () => bytesAsked };

@@ -1,4 +1,4 @@
-// An index on a real Redis for one test, with a prefix of its own.
+// Opens an index on a real Redis for one test, with its own key prefix.
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import type { CacheIndex } from '@cistern/index';
@@ -13,7 +13,7 @@ export interface IndexUnderTest {
 }
 
 interface Options {
-  /** Default: one of its own. */
+  /** Default: a new prefix. */
   readonly keyPrefix?: string | undefined;
   readonly settleMs?: number | 'default';
   readonly timeoutMs?: number;
@@ -25,7 +25,7 @@ export async function openUnderTest(
   options: Options = {},
 ): Promise<IndexUnderTest> {
   const { keyPrefix = `test-${randomUUID()}:`, timeoutMs = commandTimeoutMs.patient } = options;
-  // A new prefix is like an index that was lost: claims would wait.
+  // A new prefix looks like a lost index, so claims would wait.
   const { settleMs = 0 } = options;
   const logged: Record<string, unknown>[] = [];
   function log(fields: object, message: string): void {

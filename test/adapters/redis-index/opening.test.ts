@@ -23,7 +23,7 @@ async function assertRefused(
   });
 }
 
-test('a Redis that is not there, or refuses us, is said to be so', async (t) => {
+test('opening fails with the reason when Redis is unreachable or rejects the credentials', async (t) => {
   const redis = await startRedis({ password: 'secret' });
   t.after(() => redis.close());
   const { host, port } = redis;
@@ -44,7 +44,7 @@ test('a Redis that is not there, or refuses us, is said to be so', async (t) => 
   ]);
 });
 
-test('a Redis that evicts, or is too old, is refused', async (t) => {
+test('a Redis with an eviction policy, or of an old version, is rejected', async (t) => {
   const redis = await startRedis({ directives: ['maxmemory-policy allkeys-lru', 'rename-command CONFIG ""'] });
   t.after(() => redis.close());
   await assertRefused({ kind: 'url', url: redis.url }, /maxmemory-policy is allkeys-lru.*set it to noeviction/);
@@ -57,7 +57,7 @@ test('a Redis that evicts, or is too old, is refused', async (t) => {
 const isUnavailable = (message: RegExp) => (error: Error & { kind?: unknown }) =>
   error.kind === 'index-unavailable' && message.test(error.message);
 
-test('an index is opened without Redis, and works once that is there and right', async (t) => {
+test('an index opens without Redis, and works once Redis is available and configured correctly', async (t) => {
   const redis = await startRedis({ directives: ['maxmemory-policy allkeys-lru'] });
   t.after(() => redis.close());
   const connection = { kind: 'url', url: redis.url } as const;
@@ -96,7 +96,7 @@ test('an index is opened without Redis, and works once that is there and right',
   );
 });
 
-test('databases and prefixes are apart', async (t) => {
+test('databases and prefixes are separate', async (t) => {
   const redis = await startRedis();
   t.after(() => redis.close());
   const tag = tagRecord('1');
@@ -112,7 +112,7 @@ test('databases and prefixes are apart', async (t) => {
   }
 });
 
-test('a prefix that would move keys to another slot, and what is no URL, are mistakes of the caller', async () => {
+test('a prefix that changes the slots of keys and an invalid URL are caller errors', async () => {
   const url = 'redis://127.0.0.1:1';
   for (const keyPrefix of ['{a}:', 'a{}', 'a}'])
     await assert.rejects(openRedisIndex({ connection: { kind: 'url', url }, keyPrefix, ...options }), TypeError);

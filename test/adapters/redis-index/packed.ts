@@ -1,4 +1,4 @@
-// A digest as it stands in Redis.
+// The encoding of a digest in Redis.
 import { digestHex, type Digest } from '@cistern/oci';
 
 export function packed(digest: Digest): string {

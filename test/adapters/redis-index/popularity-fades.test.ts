@@ -18,7 +18,7 @@ test('pulls of all nodes add up, and a pull counts half after a day', async (t) 
   const connection = { kind: 'standalone', host: redis.host, port: redis.port } as const;
   const { index: one, keyPrefix } = await openUnderTest(t, connection);
   const { index: two } = await openUnderTest(t, connection, { keyPrefix });
-  // Eight pulls a day ago, on Redis' clock.
+  // The score is of eight pulls a day ago, on Redis' clock.
   const [seconds = ''] = (await redis.command('TIME')).split('\n');
   const score = (Number(seconds) * 1000) / dayMs - 1 + 3;
   await redis.command('ZADD', `${keyPrefix}{p}:popular-tags:1`, String(score), 'docker.io/library/nginx:old');

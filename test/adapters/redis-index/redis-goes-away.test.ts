@@ -21,10 +21,10 @@ const connection = () => ({ kind: 'standalone', host: redis.host, port: redis.po
 
 const fail = (_fields: object, message: string) => assert.fail(message);
 
-/** For tests whose Redis hangs: nobody waits for it for long. */
+/** Makes commands time out soon, for tests whose Redis hangs. */
 const soon = { timeoutMs: commandTimeoutMs.hanging };
 
-test('calls to a Redis that hangs fail while it hangs, and it is used again when it answers', async (t) => {
+test('calls fail while Redis hangs, and succeed once it answers again', async (t) => {
   const { index, logged } = await openUnderTest(t, connection(), soon);
   await index.tags.put(tagRecord('1'));
   await index.pubsub.subscribe('topic', () => {});
@@ -36,10 +36,10 @@ test('calls to a Redis that hangs fail while it hangs, and it is used again when
       index.pubsub.subscribe('other', () => {}),
       unavailable,
     );
-  // Many at once, as behind a busy frontend.
+  // A busy frontend makes many calls at the same time.
   await diagnoseTime(t, 'the first calls', () => Promise.all(Array.from({ length: 50 }, get)));
   await diagnoseTime(t, 'the call after them', get);
-  // Its connection is cut after three seconds, and that is told.
+  // The connection is cut after three seconds, and a warning is logged.
   // real-time: calls go on until ioredis gives up a frozen connection
   while (logged.length === 0) {
     await get();
@@ -51,7 +51,7 @@ test('calls to a Redis that hangs fail while it hangs, and it is used again when
   assert.ok(logged.length < 4, JSON.stringify(logged));
 });
 
-test('a subscription to a Redis that hangs fails while it hangs, and so does the next', async (t) => {
+test('each subscription fails while Redis hangs', async (t) => {
   const { index } = await openUnderTest(t, connection(), soon);
   t.after(() => redis.thaw());
   redis.freeze();
@@ -66,7 +66,7 @@ test('a subscription to a Redis that hangs fails while it hangs, and so does the
   await until(async () => index.pubsub.subscribe('topic', () => {}).then(() => true));
 });
 
-test('a Redis that answers too late is asked no more, and is used again when it is fast', async (t) => {
+test('a Redis that answers too late gets no more requests until it is fast again', async (t) => {
   const relay = await openRelay(t, redis.port);
   const { index } = await openUnderTest(t, { kind: 'standalone', host: '127.0.0.1', port: relay.port }, soon);
   await index.check();
@@ -80,7 +80,7 @@ test('a Redis that answers too late is asked no more, and is used again when it 
   await until(async () => index.check().then(() => true));
 });
 
-test('pulls that Redis has written, and answers too late, are counted once', async (t) => {
+test('pulls that Redis has written are counted once, although its answer is late', async (t) => {
   const relay = await openRelay(t, redis.port);
   const { index, keyPrefix, logged } = await openUnderTest(t, { ...connection(), port: relay.port }, soon);
   const { index: other } = await openUnderTest(t, connection(), { keyPrefix });
@@ -95,7 +95,7 @@ test('pulls that Redis has written, and answers too late, are counted once', asy
   assert.equal((await other.tags.get(tagRecord('1')))?.pulls, 2);
 });
 
-test('a slow Redis is waited for as long as the timeout allows', async (t) => {
+test('a slow Redis is used as long as it answers within the timeout', async (t) => {
   const relay = await openRelay(t, redis.port);
   const { index } = await openUnderTest(t, { ...connection(), port: relay.port });
   await index.tags.put(tagRecord('1'));
@@ -103,7 +103,7 @@ test('a slow Redis is waited for as long as the timeout allows', async (t) => {
   assert.equal((await index.tags.get(tagRecord('1')))?.tag, '1');
 });
 
-test('by default a Redis that is late by 700 ms fails no call, and is not taken for gone', async (t) => {
+test('by default a delay of 700 ms fails no call and does not count as an outage', async (t) => {
   const env = { REGISTRY_REDIS_ADDR: 'redis:6379', REGISTRY_CLUSTER_SECRET: '0123456789abcdef' };
   const { redis: byDefault } = loadConfig({ env, defaults: { rootDirectory: '/nowhere' } });
   const relay = await openRelay(t, redis.port);
@@ -120,7 +120,7 @@ test('by default a Redis that is late by 700 ms fails no call, and is not taken 
   assert.deepEqual(logged, []);
 });
 
-test('an index is closed though its Redis hangs', async (t) => {
+test('an index closes while its Redis hangs', async (t) => {
   const { index } = await openUnderTest(t, connection(), soon);
   await index.tags.put(tagRecord('1'));
   await index.tags.recordPull(tagRecord('1'), 1);
@@ -130,7 +130,7 @@ test('an index is closed though its Redis hangs', async (t) => {
   await diagnoseTime(t, 'closing', () => index.close());
 });
 
-test('what was not written before Redis went away is written when it is back', async (t) => {
+test('updates that were pending when Redis failed are written when it recovers', async (t) => {
   const { index, keyPrefix } = await openUnderTest(t, connection());
   const { index: other } = await openUnderTest(t, connection(), { keyPrefix });
   await index.tags.put(tagRecord('1'));
@@ -146,7 +146,7 @@ test('what was not written before Redis went away is written when it is back', a
     );
   await until(isGone);
   await assert.rejects(index.tags.recordPull(tagRecord('1'), 11), unavailable);
-  // Longer than it would have waited to write them.
+  // This is longer than the updates would have waited to be written.
   // real-time: longer than a pull that is not dropped would wait to be written
   await delay(1500);
   await redis.start();
@@ -154,7 +154,7 @@ test('what was not written before Redis went away is written when it is back', a
   await until(async () => (await other.blobs.get(digestFor('a')))?.lastPulledAtMs === 20);
 });
 
-test('a record that was lost with all the others is put back by the next heartbeat', async (t) => {
+test('the next heartbeat writes a lost record again', async (t) => {
   const { index } = await openUnderTest(t, connection());
   const fill = await claimed(index, claim('a', 'me'));
   await index.fills.running(fill.digest, 'me', 10);
@@ -170,7 +170,7 @@ test('a record that was lost with all the others is put back by the next heartbe
   assert.equal(await index.fills.done(fill.digest, 'me', blobRecord('a')), true);
 });
 
-test('scripts are found again by a server that has forgotten them', async (t) => {
+test('scripts are loaded again on a server that has lost them', async (t) => {
   const { index } = await openUnderTest(t, connection());
   await index.fills.claim(claim('a', 'me'));
   await redis.command('SCRIPT', 'FLUSH');

@@ -1,5 +1,5 @@
-// SQLite and Redis are one interface: whatever is called, in whatever order, both answer the same and hold the same in the end.
-// A failure prints the shortest sequence that was found, and the command that runs it alone.
+// Tests that SQLite and Redis behave the same: any sequence of calls gets the same answers and ends in the same state.
+// A failure prints the shortest failing sequence, and the command that runs it alone.
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import { openRedisIndex, type RedisIndex } from '@cistern/index/redis';
@@ -49,7 +49,7 @@ function comparing(t: TestContext, connection: RedisConnection): (sequence: read
       await compare(sequence, createSubject(ofRedis, passRealTime), createSubject(ofSqlite, skip));
       assert.deepEqual(logged.splice(0), []);
     } catch (error) {
-      // Something may wait to be written, for the next sequence.
+      // An update may still be pending and would leak into the next sequence.
       await close();
       ofRedis = undefined;
       throw error;

@@ -1,4 +1,4 @@
-// Records to write.
+// Creates sample records.
 import assert from 'node:assert/strict';
 import type { BlobRecord, CacheIndex, FillClaim, FillRecord, Link, RepositoryKey, TagRecord } from '@cistern/index';
 import { digestOf, parseRepositoryName, parseTag, type Digest } from '@cistern/oci';
@@ -52,10 +52,10 @@ export function link(seed: string, key: RepositoryKey = nginx): Link {
   return { ...key, digest: digestFor(seed), kind: 'blob', size: 10, mediaType: undefined };
 }
 
-/** The record of a claim that must succeed. */
+/** Claims a fill and returns its record. The claim must succeed. */
 export async function claimed({ fills }: Pick<CacheIndex, 'fills'>, asked: FillClaim): Promise<FillRecord> {
   const record = await fills.claim(asked);
-  assert.ok(record !== undefined && !('unsettledForMs' in record), 'the claim was refused');
+  assert.ok(record !== undefined && !('unsettledForMs' in record), 'the claim was rejected');
   return record;
 }
 

@@ -5,7 +5,7 @@ import { openUnderTest } from './open-under-test.ts';
 import { claim, digestFor, tagRecord } from './samples.ts';
 import { until } from './until.ts';
 
-test('after a fail-over the index asks the new master, and listeners are called', async (t) => {
+test('after a failover the index uses the new master, and listeners are called', async (t) => {
   const setUp = await startRedisSentinel();
   t.after(() => setUp.close());
   const { addresses: sentinels, name, master, replica } = setUp;
@@ -13,10 +13,10 @@ test('after a fail-over the index asks the new master, and listeners are called'
   await index.tags.put(tagRecord('1'));
   const heard = Promise.withResolvers<void>();
   await index.pubsub.subscribe('topic', () => heard.resolve());
-  // Asynchronous replication: what a master took with it is lost.
+  // Replication is asynchronous: a failover loses writes that the replica does not have.
   await until(async () => (await replica.command('DBSIZE')) === (await master.command('DBSIZE')));
 
-  // As a partition: it says nothing, and its connections stay.
+  // This looks like a partition: the master is silent, and its connections stay open.
   master.freeze();
   await assert.rejects(index.check(), { kind: 'index-unavailable' });
   await until(async () => (await index.fills.claim(claim('a', 'me', { leaseMs: 60_000 }))) !== undefined);

@@ -21,13 +21,13 @@ async function openTwo(t: TestContext): Promise<[CacheIndex, CacheIndex, string]
   return [index, other, keyPrefix];
 }
 
-test('of two nodes that claim a fill at once exactly one gets it, 200 times', async (t) => {
+test('exactly one of two simultaneous claims wins a fill, 200 times', async (t) => {
   const [one, two] = await openTwo(t);
   const wins = { one: 0, two: 0 };
   for (let round = 0; round < 200; round++) {
     const digest = digestFor(String(round));
     const claims = [one.fills.claim(claim(String(round), 'one')), two.fills.claim(claim(String(round), 'two'))];
-    // Whoever is asked first has no privilege.
+    // The order of the claims gives no advantage.
     const answers = await Promise.all(round % 2 === 0 ? claims : claims.toReversed());
     const won = answers.flatMap((answer) => (answer !== undefined && 'owner' in answer ? [answer] : []));
     assert.equal(won.length, 1);
@@ -38,7 +38,7 @@ test('of two nodes that claim a fill at once exactly one gets it, 200 times', as
   assert.equal(wins.one + wins.two, 200);
 });
 
-test('what one node announces the others hear', async (t) => {
+test('an announcement of one node reaches the others', async (t) => {
   const [one, two] = await openTwo(t);
   const heard = Promise.withResolvers<void>();
   await two.pubsub.subscribe('fill:a', () => heard.resolve());
@@ -46,7 +46,7 @@ test('what one node announces the others hear', async (t) => {
   await heard.promise;
 });
 
-test('pulls and touches of all nodes are written within seconds, however many there are, and counted once', async (t) => {
+test('pulls and touches of all nodes are written within seconds and counted once', async (t) => {
   const [one, two] = await openTwo(t);
   const tags = Array.from({ length: 500 }, (_, number) => tagRecord(`v${String(number).padStart(3, '0')}`));
   await Promise.all(tags.map((tag) => one.tags.put(tag)));
@@ -59,7 +59,7 @@ test('pulls and touches of all nodes are written within seconds, however many th
     await Promise.all(tags.map((tag) => index.tags.recordPull(tag, atMs)));
     await index.blobs.touch(digestFor('a'), atMs);
   }
-  // Each has its own at once, and those of the other if they have been written by now.
+  // Each node sees its own pulls immediately, and those of the other once they are written.
   assert.ok((await one.tags.get(tags[0]!))!.pulls >= 2);
   assert.ok((await two.tags.get(tags[0]!))!.pulls >= 1);
   const allSeen = async (index: CacheIndex) => {
@@ -84,7 +84,7 @@ test('pulls and touches are written on close', async (t) => {
   await assert.rejects(async () => one.tags.recordPull(tagRecord('1'), 11), { kind: 'index-unavailable' });
 });
 
-test('a repository that gets a link while it loses its last one is listed', async (t) => {
+test('a repository that gains a link while it loses its last one is listed', async (t) => {
   const [one, two] = await openTwo(t);
   for (let round = 0; round < 100; round++) {
     await one.links.put(nginx, [link('old')]);
@@ -95,7 +95,7 @@ test('a repository that gets a link while it loses its last one is listed', asyn
   }
 });
 
-test('digests lie in the order in which they were last pulled', async (t) => {
+test('digests are ordered by their last pull', async (t) => {
   const [one, two, keyPrefix] = await openTwo(t);
   const shard = Array.from({ length: 8 }, (_, number) => String(number));
   for (const [position, seed] of shard.entries()) await one.blobs.put(blobRecord(seed, { lastPulledAtMs: position }));
@@ -113,7 +113,7 @@ async function redisTimeMs(): Promise<number> {
   return 1000 * Number((await redis.command('TIME')).split('\n')[0]);
 }
 
-test('a node whose clock is an hour ahead knows the time of Redis', async (t) => {
+test('a node whose clock is an hour ahead uses the time of Redis', async (t) => {
   const { now } = Date;
   t.mock.method(Date, 'now', () => now() + 3_600_000);
   const [index] = await openTwo(t);

@@ -17,7 +17,7 @@ describeBlobStore('s3', async (t) => {
       const bytes = await buffer(await bucket.client.getObject(bucket.name, name));
       await bucket.client.putObject(bucket.name, name, bytes.subarray(0, size));
     },
-    // Harder to get right than a server that is down: to HEAD, a bucket that is gone answers as a missing object does.
+    // A missing bucket is harder to handle than a stopped server: it answers HEAD as for a missing object.
     fail: async () => bucket.remove(),
   };
 });

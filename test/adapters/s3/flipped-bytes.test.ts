@@ -1,4 +1,4 @@
-// An object of the bucket is not what its digest says: its readers find it out as on a disk, and it heals.
+// Tests objects of the bucket that do not match their digest. Reads detect them as on a disk, and the cache heals them.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,7 +19,7 @@ after(async () => s3.close());
 const small = randomBytes(300_000);
 const large = randomBytes(3_000_000);
 
-test('a small object is fetched again before its client hears of it, a large one by its first read of the day', async (t) => {
+test('a damaged small object is fetched again before the client notices, a large one after its first read', async (t) => {
   const bucket = openTestBucket(t, s3);
   const store = await bucket.open();
   const upstream = await startFakeUpstream();
@@ -55,7 +55,7 @@ test('a small object is fetched again before its client hears of it, a large one
   };
 
   const [smallDigest, largeDigest] = [await fill(small), await fill(large)];
-  // With that the index knows what has been stored.
+  // The index now has the records of the stored blobs.
   await cistern.stop();
   cistern = await startCistern(options);
   await flip(smallDigest, small);

@@ -1,6 +1,6 @@
 // real-time: the server has the machine's clock
-// The rights of the nodes of docker-compose.yml at the store (infra/s3/policy.json) are enough for all they do. Here they are
-// the policy of a bucket that another account owns.
+// Tests that the S3 policy of docker-compose.yml (infra/s3/policy.json) is sufficient for all operations of nodes. Here
+// it is the policy of a bucket that another account owns.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -25,7 +25,7 @@ const mebibyte = 1024 * 1024;
 const day = 86_400_000;
 
 test(
-  'an account with the policy of the compose file does all that a store has to do, in its bucket alone',
+  'an account with the policy of the compose file can do all store operations, in its bucket only',
   {
     skip: !s3.controllable && 'the server of S3_ENDPOINT has no further accounts',
   },

@@ -1,4 +1,4 @@
-// A bucket for one test on the real server, with stores over it, and a client of its own to look behind their back.
+// Opens a bucket on the real server for one test, with stores on it and a client that bypasses them.
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { openS3Store, type S3Store, type S3StoreOptions } from '@cistern/blob-store/s3';
@@ -10,13 +10,13 @@ export interface TestBucket {
   readonly name: string;
   readonly client: Client;
   readonly log: { readonly lines: string[]; warn(fields: object, message: string): void };
-  /** Closed after the test. */
+  /** Opens a store that is closed after the test. */
   open(options?: Partial<S3StoreOptions>): Promise<S3Store>;
-  /** Where the layout of registry:2 puts a blob. */
+  /** Returns the object name of a blob in the layout of registry:2. */
   blobName(digest: Digest): string;
-  /** Ids of the unfinished uploads. */
+  /** Returns the ids of the unfinished uploads. */
   uploads(): Promise<string[]>;
-  /** Everything in it, and itself. */
+  /** Removes the bucket and everything in it. */
   remove(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ function connect(s3: S3): Client {
   });
 }
 
-/** The bucket is made by the first store. It goes with the test. */
+/** The first store creates the bucket. It is removed after the test. */
 export function openTestBucket(t: TestContext, s3: S3): TestBucket {
   const name = `cistern-${randomUUID()}`;
   const client = connect(s3);

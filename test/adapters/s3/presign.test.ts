@@ -1,4 +1,4 @@
-// Signed URLs on the real server, as clients of the cache use them.
+// Tests signed URLs on the real server, as clients of the cache use them.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, test, type TestContext } from 'node:test';
@@ -22,7 +22,7 @@ async function openWithBlob(t: TestContext, options: Partial<S3StoreOptions> = {
   return { bucket, store };
 }
 
-test('whoever has the URL reads the blob, whole or in ranges, whatever type it was stored with', async (t) => {
+test('the URL alone lets a client read the blob, whole or in ranges, whatever its stored type', async (t) => {
   const { bucket, store } = await openWithBlob(t);
   await bucket.client.putObject(bucket.name, bucket.blobName(digest), bytes, bytes.length, {
     'Content-Type': 'text/html',
@@ -38,7 +38,7 @@ test('whoever has the URL reads the blob, whole or in ranges, whatever type it w
   assert.ok(Buffer.from(await part.arrayBuffer()).equals(bytes.subarray(1000)));
 });
 
-test('it is good for reading that blob alone', async (t) => {
+test('the URL is valid only for reading that blob', async (t) => {
   const { store } = await openWithBlob(t);
   const url = await store.presign(digest, { expiresMs: 60_000 });
   const other = url.replace('/data?', '/other?');
@@ -55,7 +55,7 @@ test('it is good for reading that blob alone', async (t) => {
   assert.deepEqual(await store.stat(digest), { size: bytes.length });
 });
 
-test('it is for the public endpoint, whose name its signature covers', async (t) => {
+test('the URL has the public endpoint, whose name its signature covers', async (t) => {
   const { port } = new URL(s3.endpoint);
   const options = s3.controllable ? { publicEndpoint: `http://localhost:${port}` } : {};
   const { store } = await openWithBlob(t, options);
@@ -70,13 +70,13 @@ test('it is for the public endpoint, whose name its signature covers', async (t)
   await elsewhere.body?.cancel();
 });
 
-test('the public endpoint need not be one that the cache reaches', async (t) => {
+test('the public endpoint need not be reachable for the cache', async (t) => {
   const { store } = await openWithBlob(t, { publicEndpoint: 'https://blobs.example', pathStyle: true });
   const { protocol, host, searchParams } = new URL(await store.presign(digest, { expiresMs: 90_500 }));
   assert.deepEqual([protocol, host, searchParams.get('X-Amz-Expires')], ['https:', 'blobs.example', '90']);
 });
 
-test('it ends when it was said to', async (t) => {
+test('the URL expires at the given time', async (t) => {
   const { store } = await openWithBlob(t);
   const url = await store.presign(digest, { expiresMs: 1 });
   // real-time: the URL expires by the clock of the S3 server, in whole seconds

@@ -1,4 +1,4 @@
-// The real server stopped and frozen under a store that stays open: failures in bounded time, and no harm afterwards.
+// Tests a store whose real server is stopped or frozen: calls fail in bounded time, and the store recovers.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, test, type TestContext } from 'node:test';
@@ -17,9 +17,9 @@ const options = { skip: !s3.controllable && 'the server of S3_ENDPOINT cannot be
 const mebibyte = 1024 * 1024;
 const timeoutMs = 2500;
 
-/** Default: an impatient one. */
+/** Opens a store. The default timeouts are short. */
 async function openStore(t: TestContext, patience = { timeoutMs, promptMs: timeoutMs }): Promise<BlobStore> {
-  // First, so that it runs before the bucket is removed.
+  // This hook comes first, so that it runs before the bucket is removed.
   t.after(async () => {
     s3.thaw();
     await s3.start();
@@ -48,34 +48,30 @@ const ways = {
 };
 
 for (const [how, { stop, start }] of Object.entries(ways)) {
-  test(
-    `a server that is ${how} while a blob is read fails the read, and the same reader goes on later`,
-    options,
-    async (t) => {
-      const store = await openStore(t);
-      const { digest, bytes } = await storeBlob(store, 30 * mebibyte);
-      const reader = await store.open(digest);
-      assert.ok(reader);
-      const read = Buffer.alloc(bytes.length);
-      const buffer = Buffer.alloc(mebibyte);
-      let at = 0;
-      const readOn = async () => {
-        const length = await reader.read(buffer);
-        at += buffer.copy(read, at, 0, length);
-        return length;
-      };
-      await readOn();
-      await stop();
-      await fails(async () => readAll(readOn));
-      assert.ok(at < bytes.length);
-      await start();
-      await onceItAnswers(async () => readAll(readOn));
-      assert.equal(digestOf(read), digest);
-      await reader.close();
-    },
-  );
+  test(`a read fails when its server is ${how}, and the same reader continues later`, options, async (t) => {
+    const store = await openStore(t);
+    const { digest, bytes } = await storeBlob(store, 30 * mebibyte);
+    const reader = await store.open(digest);
+    assert.ok(reader);
+    const read = Buffer.alloc(bytes.length);
+    const buffer = Buffer.alloc(mebibyte);
+    let at = 0;
+    const readOn = async () => {
+      const length = await reader.read(buffer);
+      at += buffer.copy(read, at, 0, length);
+      return length;
+    };
+    await readOn();
+    await stop();
+    await fails(async () => readAll(readOn));
+    assert.ok(at < bytes.length);
+    await start();
+    await onceItAnswers(async () => readAll(readOn));
+    assert.equal(digestOf(read), digest);
+    await reader.close();
+  });
 
-  test(`a server that is ${how} while a blob is written fails the blob, and takes it later`, options, async (t) => {
+  test(`a write fails when its server is ${how}, and succeeds later`, options, async (t) => {
     const store = await openStore(t);
     const bytes = randomBytes(20 * mebibyte);
     const digest = digestOf(bytes);
@@ -89,7 +85,7 @@ for (const [how, { stop, start }] of Object.entries(ways)) {
     await fails(async () => store.stat(digest));
     await fails(async () => store.check());
     await start();
-    // One that has hung is asked again only when it has been found to answer.
+    // A store that hung is unavailable until a probe succeeds.
     assert.equal(await onceItAnswers(async () => store.stat(digest)), undefined);
     for (const number of [1, 2, 3]) await onceItAnswers(async () => put(number));
     await onceItAnswers(async () => upload.complete());
@@ -121,10 +117,10 @@ test('requests that a server left unanswered do not use up the connections', opt
   assert.deepEqual(await onceItAnswers(async () => readBlob(store, digest)), bytes);
 });
 
-/** What the defaults are. */
+/** The default timeouts. */
 const usual = { timeoutMs: 15_000, promptMs: 4000 };
 
-test('while nothing listens, what a client waits for fails, and works again at once', options, async (t) => {
+test('while the server refuses connections, client reads fail and then recover immediately', options, async (t) => {
   const store = await openStore(t, usual);
   const { digest, bytes } = await storeBlob(store, 1000);
   await store.writeObject('cistern/a', Buffer.from('a'));
@@ -144,7 +140,7 @@ test('while nothing listens, what a client waits for fails, and works again at o
   assert.equal(Buffer.from((await store.readObject('cistern/a'))!).toString(), 'a');
 });
 
-test('a server that hangs fails what a client waits for, and no upload', options, async (t) => {
+test('a hanging server fails client reads, and no upload', options, async (t) => {
   const store = await openStore(t, usual);
   const { digest, bytes } = await storeBlob(store, 1000);
   const upload = randomBytes(10 * mebibyte);

@@ -1,4 +1,4 @@
-// Over TLS a body comes in other pieces than over a plain connection, so it is read once from a real server behind TLS.
+// Tests reads and writes over TLS, where a body arrives in other chunks than over a plain connection.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ import { readBlob } from './read-blob.ts';
 const s3 = await startS3();
 after(async () => s3.close());
 
-/** The server's address behind TLS, and the certificate of who signed for it. */
+/** Serves the store over TLS. Returns its address and the certificate of its CA. */
 async function serveByTls(t: TestContext) {
   await using directory = await mkdtempDisposable(join(tmpdir(), 'cistern-s3-tls-'));
   const { caFile, certFile, keyFile } = await makeCertificateFiles(directory.path);
@@ -34,7 +34,7 @@ async function serveByTls(t: TestContext) {
   return { endpoint, certificate: await readFile(caFile, 'utf8') };
 }
 
-test('blobs are read and written over TLS, at servers with a certificate that is trusted', async (t) => {
+test('blobs are read and written over TLS on a server with a trusted certificate', async (t) => {
   const { endpoint, certificate } = await serveByTls(t);
   const bucket = openTestBucket(t, s3);
   const bytes = randomBytes(20_000_003);

@@ -1,4 +1,4 @@
-// A process that is in the middle of a blob until it is killed. Gets the store's options and the digest as a message.
+// Runs an upload that never ends, until its process is killed. A message brings the store's options and the digest.
 import { once } from 'node:events';
 import { bodyOf } from '@cistern/blob-store';
 import { openS3Store } from '@cistern/blob-store/s3';

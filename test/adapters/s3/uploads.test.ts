@@ -1,4 +1,5 @@
-// Blobs of several parts on the real server: whole or not there, whoever else writes them, and nothing left behind.
+// Tests blobs of several parts on the real server: they appear only whole, concurrent writers succeed, and no upload is
+// left over.
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -27,7 +28,7 @@ function begin(store: BlobStore, digest: Digest, { length }: Uint8Array, resume?
   return store.beginUpload(digest, { size: length, segmentBytes, resume });
 }
 
-/** All segments, or those of some numbers. */
+/** Writes all segments, or those with the given numbers. */
 async function write(upload: BlobUpload, bytes: Uint8Array, numbers = [0, 1]): Promise<void> {
   for (const number of numbers)
     await upload.put(number, bodyOf(bytes.subarray(number * segmentBytes, (number + 1) * segmentBytes)));
@@ -37,7 +38,7 @@ async function assertStored(store: BlobStore, digest: Digest): Promise<void> {
   assert.equal(digestOf(await readBlob(store, digest)), digest);
 }
 
-test('two nodes that write one blob at once both succeed', async (t) => {
+test('two nodes that write one blob at the same time both succeed', async (t) => {
   const bucket = openTestBucket(t, s3);
   const stores = [await bucket.open(), await bucket.open()] as const;
   const bytes = randomBytes(9 * mebibyte);
@@ -49,7 +50,7 @@ test('two nodes that write one blob at once both succeed', async (t) => {
   assert.deepEqual(await bucket.uploads(), []);
 });
 
-test('an unfinished blob is not visible, and an aborted one leaves nothing', async (t) => {
+test('an unfinished blob is not visible, and an aborted one leaves nothing behind', async (t) => {
   const bucket = openTestBucket(t, s3);
   const store = await bucket.open();
   const bytes = randomBytes(9 * mebibyte);
@@ -64,7 +65,7 @@ test('an unfinished blob is not visible, and an aborted one leaves nothing', asy
   assert.deepEqual(await bucket.uploads(), []);
 });
 
-test('an upload that somebody ended is a success if the blob is there, else a failure', async (t) => {
+test('completing an upload that another node ended succeeds only if the blob exists', async (t) => {
   const bucket = openTestBucket(t, s3);
   const store = await bucket.open();
   const bytes = randomBytes(9 * mebibyte);
@@ -87,7 +88,7 @@ test('an upload that somebody ended is a success if the blob is there, else a fa
   await assertStored(store, digest);
 });
 
-test('a process killed in the middle of a blob leaves nothing visible, and the sweeper ends its upload', async (t) => {
+test('a process killed during an upload leaves no visible blob, and the sweeper ends the upload', async (t) => {
   const bucket = openTestBucket(t, s3);
   const store = await bucket.open();
   const digest = digestOf(randomBytes(10));
@@ -108,7 +109,7 @@ test('a process killed in the middle of a blob leaves nothing visible, and the s
   assert.equal(await later.sweepUploads(hourMs, async () => true), 0, 'all are spared');
   assert.equal(await later.sweepUploads(hourMs, async (one) => one !== digest), 1);
   assert.deepEqual(await bucket.uploads(), [own.id]);
-  // Another process goes on with it, which is as good as its own.
+  // Another process can resume the upload.
   const resumed = await begin(later, digestOf(bytes), bytes, own.id);
   assert.deepEqual(resumed.tags, own.tags);
   assert.equal(await later.sweepUploads(hourMs), 0);
@@ -117,7 +118,7 @@ test('a process killed in the middle of a blob leaves nothing visible, and the s
   await assertStored(store, digestOf(bytes));
 });
 
-test('a bucket is made where that is allowed, and told of where it is not', async (t) => {
+test('a missing bucket is created where that is allowed, and reported otherwise', async (t) => {
   const bucket = openTestBucket(t, s3);
   await assert.rejects(
     bucket.open({ createBucket: false }),
@@ -126,12 +127,12 @@ test('a bucket is made where that is allowed, and told of where it is not', asyn
       error.message ===
         `Bucket "${bucket.name}" does not exist at ${s3.endpoint}. Create it, or set storage.s3.createbucket: true.`,
   );
-  // Two nodes that start at once.
+  // Two nodes start at the same time.
   await Promise.all([bucket.open(), bucket.open()]);
   await bucket.open({ createBucket: false });
 });
 
-test('the server itself is told to end uploads after a day', async (t) => {
+test('a bucket rule makes the server end uploads after a day', async (t) => {
   const bucket = openTestBucket(t, s3);
   await bucket.open();
   const rules = await bucket.client.getBucketLifecycle(bucket.name);
@@ -143,7 +144,7 @@ test('the server itself is told to end uploads after a day', async (t) => {
   assert.deepEqual(bucket.log.lines, []);
 });
 
-test('rules of somebody else stay as they are, with a warning', async (t) => {
+test('foreign bucket rules stay as they are, with a warning', async (t) => {
   const bucket = openTestBucket(t, s3);
   await bucket.client.makeBucket(bucket.name);
   const foreign = { Rule: [{ ID: 'x', Status: 'Enabled', Filter: { Prefix: 'tmp/' }, Expiration: { Days: 1 } }] };
@@ -154,7 +155,7 @@ test('rules of somebody else stay as they are, with a warning', async (t) => {
   assert.equal(bucket.log.lines.length, 1);
 });
 
-test('wrong keys are told by the server and passed on', async (t) => {
+test('wrong keys are reported with the reason of the server', async (t) => {
   const bucket = openTestBucket(t, s3);
   await bucket.open();
   await assert.rejects(bucket.open({ secretKey: 'wrong' }), /the secret key does not belong to the access key/);

@@ -1,4 +1,4 @@
-// What an upstream lets all workers pull is known to all of them, through a real Redis.
+// Tests that all workers share the pull budget of an upstream through a real Redis.
 import assert from 'node:assert/strict';
 import { after, test, type TestContext } from 'node:test';
 import type { CacheIndex } from '@cistern/index';
@@ -16,7 +16,7 @@ after(async () => redis.close());
 const app = parseRepositoryName('library/app');
 const latest = parseReference('latest');
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write: () => {} } });
-/** What a worker knows of the others is so old at most. */
+/** The maximum age of a worker's knowledge about the others, in milliseconds. */
 const lookMs = 1_100;
 
 async function start(t: TestContext, options: FakeUpstreamOptions, keyPrefix: string) {
@@ -27,7 +27,7 @@ async function start(t: TestContext, options: FakeUpstreamOptions, keyPrefix: st
   const connection = { kind: 'standalone', host, port } as const;
   const index = await openRedisIndex({ connection, keyPrefix, commandTimeoutMs: commandTimeoutMs.patient, log });
   t.after(async () => index.close());
-  // Workers have clocks of their own; turning them spares the waiting.
+  // Workers have their own clock. The test moves it instead of waiting.
   const time = { aheadMs: 0 };
   return { registry, time, workers: Array.from({ length: 2 }, () => openWorker(t, registry, index, time)) };
 }
@@ -57,7 +57,7 @@ function openWorker(
 
 const isLimited = (error: unknown): boolean => isCacheError(error, 'upstream-rate-limited');
 
-test('one worker spends the last pull, and the other asks no more', async (t) => {
+test('after one worker spends the last pull, the other sends no request', async (t) => {
   const { registry, time, workers } = await start(t, { rateLimit: { limit: 3 } }, 'limit:');
   const [one, two] = [workers[0]!, workers[1]!];
   await two.getManifest(app, latest);
@@ -69,7 +69,7 @@ test('one worker spends the last pull, and the other asks no more', async (t) =>
   assert.equal(registry.count({ endpoint: 'manifest' }), before);
 });
 
-test('one worker is told that there are too many requests, and the other leaves the upstream alone', async (t) => {
+test('after one worker gets a 429, the other pauses too', async (t) => {
   const { registry, time, workers } = await start(t, {}, 'pause:');
   const [one, two] = [workers[0]!, workers[1]!];
   await two.headManifest(app, latest);

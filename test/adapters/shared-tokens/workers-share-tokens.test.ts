@@ -37,7 +37,7 @@ async function openIndex(
   return index;
 }
 
-/** `seen` gets the tokens that it was given. */
+/** Opens a worker's upstream client. It adds the tokens that it receives to `seen`. */
 function openWorker(t: TestContext, registry: FakeUpstream, index: CacheIndex, seen: string[] = []): Upstream {
   const tokens = shareTokens({ index, secret: 'a secret of the cluster', now: Date.now });
   const upstream = openUpstream({
@@ -69,7 +69,7 @@ async function pullOften(workers: readonly Upstream[]): Promise<void> {
 }
 
 for (const kind of ['SQLite', 'Redis'] as const)
-  test(`workers that share an index in ${kind} make one token request between them`, async (t) => {
+  test(`workers that share an index in ${kind} make one token request together`, async (t) => {
     const registry = await startRegistry(t);
     const sqlite = createTestIndex({ now: Date.now });
     const openNext = async () => (kind === 'SQLite' ? sqlite : openIndex(t, 'one-request:'));
@@ -79,13 +79,13 @@ for (const kind of ['SQLite', 'Redis'] as const)
     await pullOften([openWorker(t, registry, await openNext())]);
     assert.equal(tokenRequests(registry), 1);
 
-    // All of them are refused, and one renews the token for all.
+    // The registry rejects all of them, and one worker renews the token for all.
     registry.auth.expireTokens();
     await pullOften(await Promise.all(workers));
     assert.equal(tokenRequests(registry), 2);
   });
 
-test('no key and no value in Redis shows a token or a password', async (t) => {
+test('no key and no value in Redis contains a token or a password', async (t) => {
   const registry = await startRegistry(t);
   const seen: string[] = [];
   await openWorker(t, registry, await openIndex(t, 'sealed:'), seen).getManifest(app, latest);
@@ -98,7 +98,7 @@ test('no key and no value in Redis shows a token or a password', async (t) => {
   }
 });
 
-test('while Redis is away workers ask for themselves, and share again when it is back', async (t) => {
+test('workers request their own tokens while Redis is unavailable, and share again when it recovers', async (t) => {
   const registry = await startRegistry(t);
   const workers = [
     openWorker(t, registry, await openIndex(t, 'away:', commandTimeoutMs.hanging)),
@@ -110,7 +110,7 @@ test('while Redis is away workers ask for themselves, and share again when it is
   assert.equal(tokenRequests(registry), 2);
   redis.thaw();
   registry.auth.expireTokens();
-  // Whether Redis answers again at once is not what is tested here.
+  // This test does not depend on how soon Redis answers again.
   await pullOften(workers);
   assert.ok(tokenRequests(registry) <= 4);
 });

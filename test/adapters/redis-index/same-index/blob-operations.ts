@@ -1,4 +1,4 @@
-// Blobs and manifests. Touches wait in memory for a while; a walk through the blobs writes them.
+// Operations on blobs and manifests. Touches are buffered in memory; a walk through the blobs writes them.
 import { isDeepStrictEqual } from 'node:util';
 import type { BlobRecord, CacheIndex } from '@cistern/index';
 import { digestHex } from '@cistern/oci';
@@ -8,7 +8,7 @@ import { digest, digests, mediaType, size, time } from './samples.ts';
 
 export const shards = [...new Set(digests.map((one) => digestHex(one).slice(0, 2)))];
 
-/** Some fit to the size of their blob. */
+/** Some tables fit the size of their blob. */
 const crcTable = fc.record({
   segmentBytes: fc.constantFrom(1, 16 * 1024 * 1024),
   crcs: fc.array(fc.nat(0xff_ff_ff_ff), { minLength: 1, maxLength: 3 }),
@@ -53,7 +53,7 @@ export const blobOperations: Operations = {
   'manifests.remove': operation([digest], ({ index }, of) => index.manifests.remove(of), 1),
 };
 
-/** Those of one time come in no particular order. */
+/** Walks through all blobs. Blobs of the same time have no defined order. */
 export async function walk({ blobs }: CacheIndex): Promise<unknown> {
   const records = await Array.fromAsync(blobs.leastRecent());
   const times = records.map(({ lastPulledAtMs }) => lastPulledAtMs);

@@ -1,4 +1,4 @@
-// Applies one sequence of calls to two indexes, and holds every answer and what is there in the end against each other.
+// Applies one sequence of calls to two indexes, and compares every answer and the final state.
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
 import fc from 'fast-check';
@@ -18,7 +18,7 @@ const operations: Operations = {
   ...processOperations,
 };
 
-/** As it is written down: name and arguments. */
+/** A call as it is printed: name and arguments. */
 export type Call = readonly [name: string, ...given: readonly unknown[]];
 
 const callOf = (group: readonly string[]): fc.Arbitrary<Call> =>
@@ -29,7 +29,7 @@ const callOf = (group: readonly string[]): fc.Arbitrary<Call> =>
     }),
   );
 
-/** Of all parts, or of those that have to do with one another: their calls meet more often then. */
+/** Groups of operations. Calls of a related group affect each other more often than calls of all parts. */
 const groups = [
   operations,
   { ...blobOperations, ...fillOperations },
@@ -52,10 +52,10 @@ export async function compare(sequence: readonly Call[], redis: Subject, sqlite:
   const inTheEnd = async (what: string, read: (subject: Subject) => Promise<unknown>) =>
     assert.deepEqual(plain(await read(redis)), plain(await read(sqlite)), `${what} in the end ${subjects}`);
   await inTheEnd('records', recordsOf);
-  // It writes what waits.
+  // The walk writes pending updates.
   await inTheEnd('the walk', ({ index }) => walk(index));
-  await inTheEnd('records, after all was written,', recordsOf);
-  await inTheEnd('what else is there', restOf);
+  await inTheEnd('records, after all updates were written,', recordsOf);
+  await inTheEnd('the rest of the state', restOf);
   for (const { end } of [...redis.subscriptions, ...sqlite.subscriptions]) end();
 }
 
@@ -63,7 +63,7 @@ async function answerOf([name, ...given]: Call, subject: Subject): Promise<unkno
   try {
     return plain(await operations[name]!.run(subject, ...given));
   } catch (error) {
-    // Nothing else may fail: both servers are well.
+    // No other call may fail, because both servers are healthy.
     if (error instanceof TypeError && name === 'links.put of two repositories') return 'refused';
     throw new Error(`${name} failed${isCacheError(error) ? `, ${error.kind}` : ''}`, { cause: error });
   }
@@ -104,7 +104,7 @@ async function each<T>(names: readonly T[], read: (name: T) => Promise<unknown>)
   return Promise.all(names.map(read));
 }
 
-/** What is `undefined` and what is missing is the same to every caller. */
+/** Drops fields that are `undefined`. Callers treat them like missing ones. */
 function plain(value: unknown): unknown {
   return value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown);
 }

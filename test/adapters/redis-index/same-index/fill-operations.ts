@@ -1,4 +1,5 @@
-// Fills, and the deletions that they exclude. Owners say of a fill what they know of it: what their last claim gave them.
+// Operations on fills, and on the deletions that they exclude. An owner knows of a fill only the answer to its last
+// claim.
 import type { CacheIndex, FillRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import fc from 'fast-check';
@@ -10,7 +11,7 @@ const failure = fc.constantFrom(
   { kind: 'content-mismatch' as const, message: 'The bytes do not match.' },
   { kind: 'overloaded' as const, message: '', retryAfterMs: 100 },
 );
-/** Which generation a claim replaces. `ahead`: one of a clock that is ahead. */
+/** The generation that a claim replaces. `ahead` is a generation of a clock that is ahead. */
 const replaced = fc.constantFrom('none', 'the last', 'its own', 'ahead');
 const aheadMs = 3_600_000;
 
@@ -77,7 +78,7 @@ export const fillOperations: Operations = {
   ),
 };
 
-/** A record without its times; its generation as the place among all of its digest. */
+/** Returns a record without its times. `place` replaces its generation: its rank among those of the digest. */
 export function seen({ generations }: Subject, record: FillRecord | undefined): unknown {
   if (record === undefined) return undefined;
   const { expiresAtMs: _, generation, ...rest } = record;
@@ -101,7 +102,10 @@ async function lastOf({ fills }: CacheIndex, of: Digest): Promise<number> {
   return (await fills.read(of))?.generation ?? 0;
 }
 
-/** Nothing that a sequence does takes ten minutes; what is meant to end has ended before the next call. */
+/**
+ * Waits after a short lease. No sequence takes ten minutes, so long leases never end; short ones end before the next
+ * call.
+ */
 async function passIf(subject: Subject, ms: number): Promise<void> {
   if (ms <= 1) await subject.pass();
 }

@@ -1,4 +1,4 @@
-// Links, and the repositories that hold any.
+// Operations on links, and on the repositories that have links.
 import { isDeepStrictEqual } from 'node:util';
 import type { Link } from '@cistern/index';
 import fc from 'fast-check';
@@ -20,7 +20,7 @@ const after = fc.constantFrom(undefined, '', 'docker.io/library/app', 'quay.io',
 export const linkOperations: Operations = {
   'links.get': operation([repositoryKey, digest], ({ index }, ...given) => index.links.get(...given)),
   'links.put': operation([links], ({ index }, [key, put]) => index.links.put(key, of(key, put)), 4),
-  /** Refused as a whole. */
+  /** The index rejects the whole call. */
   'links.put of two repositories': operation(
     [links, links],
     ({ index }, [key, put], [other, stray]) => index.links.put(key, [...of(key, put), ...of(other, stray)]),

@@ -1,4 +1,5 @@
-// What processes share beside records: leases, values, popularity, what nodes say, what operators did, the epoch, announcements.
+// Operations on shared state other than records: leases, values, popularity, node reports, the audit log, the epoch,
+// announcements.
 import type { CacheIndex } from '@cistern/index';
 import fc from 'fast-check';
 import { walk } from './blob-operations.ts';
@@ -92,7 +93,10 @@ export const processOperations: Operations = {
   }),
 };
 
-/** After a walk, which has pulls that wait counted. A pull of a minute ago counts nearly whole; of equals none has to be first. */
+/**
+ * Reads popularity after a walk, which writes pending pulls. A pull loses little weight in a minute. The order of equal
+ * entries is undefined.
+ */
 export async function popularity(index: CacheIndex, most = 1000): Promise<unknown> {
   const found = [await index.popularity.tags(most), await index.popularity.platforms(most)];
   return found.map((ranking) => ({
@@ -113,7 +117,7 @@ async function subscribe({ index, subscriptions }: Subject, to: string): Promise
   subscriptions.push({ heard, end });
 }
 
-/** Resolves when those who listen have heard what was published before. */
+/** Resolves when the listeners have received all earlier messages. */
 async function allHeard({ pubsub }: CacheIndex, to: string): Promise<void> {
   const heard = Promise.withResolvers<void>();
   const end = await pubsub.subscribe(to, (message) => message === lastWord && heard.resolve());

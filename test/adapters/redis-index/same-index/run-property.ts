@@ -1,5 +1,5 @@
-// Runs a property about calls to indexes for as long as is fit: fifty sequences by default, and as many as ten minutes allow
-// where `npm run fuzz` asks for more. FUZZ_SEED and FUZZ_PATH run one sequence again.
+// Runs a property about calls to indexes on fifty sequences by default. `npm run fuzz` runs more, for ten minutes at
+// most. FUZZ_SEED and FUZZ_PATH run one sequence again.
 import { relative } from 'node:path';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
@@ -8,14 +8,14 @@ import type { Call } from './compare.ts';
 export interface PropertyRun {
   readonly file: string;
   readonly property: fc.IAsyncProperty<[readonly Call[]]>;
-  /** Of the usual number of sequences, where one takes long; default 1. */
+  /** The fraction of the usual number of sequences, for a slow property; default 1. */
   readonly share?: number;
 }
 
 const usualRuns = 50;
 const longestMs = 600_000;
 
-/** Rejects with the shortest sequence that was found, a call a line, and with the command that runs it alone. */
+/** Rejects with the shortest failing sequence, one call a line, and with the command that runs it alone. */
 export async function runProperty({ file, property, share = 1 }: PropertyRun): Promise<void> {
   const { FUZZ_SEED: seed, FUZZ_PATH: path } = process.env;
   const again = seed !== undefined && path !== undefined && { seed: Number(seed), path, endOnFailure: true };

@@ -1,9 +1,9 @@
-// Few names and few values, so that the calls of a sequence meet.
+// A few names and values, so that the calls of a sequence affect each other.
 import type { RepositoryKey } from '@cistern/index';
 import { digestOf, mediaTypes, parseRepositoryName, type Digest } from '@cistern/oci';
 import fc from 'fast-check';
 
-/** Two of one shard, and one of the other kind. */
+/** Two digests of one shard, and one of another algorithm. */
 export const digests: readonly Digest[] = [...twoOfOneShard(), digestOf(Buffer.from('other'), 'sha512')];
 export const digest = fc.constantFrom(...digests);
 
@@ -16,13 +16,13 @@ export const repositoryKeys: readonly RepositoryKey[] = upstreams.flatMap((name)
 );
 export const repositoryKey = fc.constantFrom(...repositoryKeys);
 
-/** Those that Redis has a code for, and some that look like one. */
+/** Media types that Redis stores as a code, and some that look like a code. */
 export const mediaType = fc.constantFrom(mediaTypes.ociManifest, 'application/json', '/a', '');
 export const size = fc.constantFrom(0, 7, 50_000_000_000);
-/** A filesystem's times are no whole milliseconds. */
+/** File system times are not whole milliseconds. */
 export const time = fc.constantFrom(1000, 2000, 2000.5, 0);
 export const owner = fc.constantFrom('one', 'two');
-/** What ends within a sequence has to end before the next call. */
+/** A lease either outlives the sequence or ends before the next call. */
 export const leaseMs = fc.constantFrom(600_000, 1);
 export const limit = fc.constantFrom(1000, 1, 2, 0);
 

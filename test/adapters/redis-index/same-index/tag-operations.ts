@@ -1,4 +1,4 @@
-// Tags, whose pulls wait in memory for a while.
+// Operations on tags. Their pulls are buffered in memory.
 import { isDeepStrictEqual } from 'node:util';
 import type { TagKey, TagRecord } from '@cistern/index';
 import { parseTag } from '@cistern/oci';
@@ -61,7 +61,7 @@ export const tagOperations: Operations = {
   'tags.list': operation([upstream, repository, fc.record({ after, limit })], ({ index }, ...given) =>
     index.tags.list(...given),
   ),
-  /** What is remembered, if anything is, is what would be read; its pulls may be older. */
+  /** A cached record must match the stored one, apart from its pulls. */
   'tags.fromMemory': operation([key], async ({ index }, of) => {
     const read = await index.tags.get(of);
     const remembered = index.tags.fromMemory(of);
