@@ -1,4 +1,4 @@
-// A certificate authority of one test, and a certificate of it for 127.0.0.1, as files.
+// Writes a certificate authority for one test, and a certificate that it issued for 127.0.0.1, into files.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeAuthority } from '@cistern/tls/testing/make-authority';
@@ -10,9 +10,9 @@ export interface CertificateFiles {
 }
 
 interface CertificateOptions {
-  /** Default: those of this machine on its loopback interface. */
+  /** Default: the names of this machine on its loopback interface. */
   readonly names?: readonly string[];
-  /** As for an authority's `issue`. */
+  /** The start of validity, as in the authority's `issue`. */
   readonly from?: string;
 }
 

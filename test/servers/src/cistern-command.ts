@@ -4,9 +4,10 @@ import { fileURLToPath } from 'node:url';
 
 const own = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** The command and its first arguments. Default: of the work tree that this file belongs to. */
+/** Returns the command and its first arguments. Default: the command of this work tree. */
 export function cisternCommand(checkout: string = own): readonly [string, ...string[]] {
   const node = join(checkout, 'node_modules', '.bin', 'node');
-  // The launcher starts another process unless it runs on the pinned Node; here it does, so the process is Cistern itself.
+  // The launcher starts another process unless it runs on the pinned Node. It does here, so the process is Cistern
+  // itself.
   return [node, join(checkout, 'services', 'cli', 'launch', 'cistern.mjs')];
 }

@@ -1,9 +1,9 @@
-// How long what is under test waits for an answer of Redis. On a machine that runs other tests too, a healthy Redis may need
-// longer than the product gives it.
+// Time limits for Redis commands of a node under test. On a machine that runs other tests too, a healthy Redis may need
+// longer than the product's default.
 
 export const commandTimeoutMs = {
-  /** Much longer than the default of `redis.commandtimeout`: Redis is not what fails. */
+  /** Much longer than the default of `redis.commandtimeout`, for tests in which Redis does not fail. */
   patient: 10_000,
-  /** For what is to be tried with a Redis that hangs. */
+  /** For tests with a Redis that hangs. */
   hanging: 1000,
 } as const;

@@ -2,10 +2,10 @@
 // real-time: polls what runs outside of this process, and gives up after a limit
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Rejects with `what` when the condition does not hold within `limitMs`, and as the condition does. */
+/** Rejects with `what` if the condition does not hold within `limitMs`, or with the condition's own error. */
 type Until = (what: string, condition: () => boolean | Promise<boolean>, limitMs?: number) => Promise<void>;
 
-/** Looks every `everyMs`. */
+/** Checks the condition every `everyMs`. */
 export function createUntil(everyMs: number): Until {
   return async (what, condition, limitMs = 60_000) => {
     const deadline = performance.now() + limitMs;

@@ -1,5 +1,5 @@
-// Real servers for real tests: installs what is missing from the distribution. A missing server is an error, never a
-// reason to skip.
+// Installs missing packages of the distribution, so that tests run on real servers. A missing server is an error, never
+// a reason to skip.
 import { execFile } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,8 +11,8 @@ const run = promisify(execFile);
 const installTimeoutMs = 10 * 60_000;
 
 /**
- * Installs the Debian packages of `names` that are not installed yet. As root on Debian or a derivative; elsewhere
- * it rejects with a message that says what to install by hand. Services that a package brings are not started.
+ * Installs the Debian packages of `names` that are not installed yet. Requires root on Debian or a derivative;
+ * elsewhere it rejects with instructions to install them by hand. It does not start services of the packages.
  */
 export async function ensureDebianPackages(names: readonly string[]): Promise<void> {
   if ((await missingPackages(names)).length === 0) return;
@@ -36,7 +36,7 @@ async function packageState(name: string): Promise<string> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT')
       throw new Error(`These tests need Debian's package ${name}, and this system has no dpkg.`, { cause: error });
-    // dpkg-query exits with 1 for a package that it has never heard of.
+    // dpkg-query exits with 1 for an unknown package.
     return 'unknown';
   }
 }
@@ -70,7 +70,7 @@ async function aptGet(args: readonly string[]): Promise<void> {
 const policyFile = '/usr/sbin/policy-rc.d';
 const policy = "#!/bin/sh\n# Cistern's tests are installing packages and start their servers themselves.\nexit 101\n";
 
-// Debian's own switch: while it says 101, no package starts its service on the default port.
+// This is Debian's own switch: while the file exits with 101, no package starts its service on the default port.
 async function withoutStartingServices(action: () => Promise<void>): Promise<void> {
   try {
     await writeFile(policyFile, policy, { flag: 'wx', mode: 0o755 });
@@ -80,7 +80,7 @@ async function withoutStartingServices(action: () => Promise<void>): Promise<voi
   try {
     await action();
   } finally {
-    // One that was there before stays; one that a killed run of ours left behind goes.
+    // A file that existed before stays. A file that a killed run left behind is removed.
     if ((await readFile(policyFile, 'utf8')) === policy) await rm(policyFile);
   }
 }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { freePort } from './free-port.ts';
 
-test('no two processes get the same port while both run, and not the same one twice', async () => {
+test('no port is given to two processes at the same time, or twice to one process', async () => {
   const own = await Promise.all(Array.from({ length: 200 }, freePort));
   assert.equal(new Set(own).size, own.length);
   const program = `

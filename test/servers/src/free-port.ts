@@ -1,17 +1,17 @@
-// A port for a server that must be told its port before it starts. Servers that can bind port 0 should do that instead.
+// Finds a port for a server that needs its port before it starts. Servers that can bind port 0 should do that instead.
 import { randomInt } from 'node:crypto';
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-// Below the range that Linux and macOS take for outgoing connections, which could steal a port between here and its use.
+// The range is below the one that Linux and macOS use for outgoing connections, which could take a port before its use.
 const lowest = 15_000;
 const highest = 32_000;
 
 /**
- * A TCP port that nobody listens on at 127.0.0.1 now. As long as this process runs, no other that asks here gets it: a
- * server may start late, or be stopped for a while.
+ * Returns a free TCP port of 127.0.0.1. While this process runs, no other process gets the port from here. So a server
+ * may start late, or stop for a while.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 1000; attempt++) {
@@ -24,7 +24,7 @@ export async function freePort(): Promise<number> {
 const directory = join(tmpdir(), `cistern-test-ports-${process.getuid?.() ?? ''}`);
 const reserved: string[] = [];
 
-/** By a file whose name is the port, and that says whose it is. */
+/** Reserves a port with a file whose name is the port and whose content is the id of its owner's process. */
 function reserve(port: number): boolean {
   const file = join(directory, String(port));
   try {
@@ -44,11 +44,11 @@ function release(): void {
   try {
     rmdirSync(directory);
   } catch {
-    // Others have ports there.
+    // Other users have ports there.
   }
 }
 
-/** Zero if it says nothing, or has gone meanwhile. */
+/** Returns zero if the file has no id, or is gone. */
 function holderOf(file: string): number {
   try {
     return Number(readFileSync(file, 'utf8'));
@@ -59,7 +59,7 @@ function holderOf(file: string): number {
 
 function isRunning(pid: number): boolean {
   try {
-    // To 0 it would be this process's own group.
+    // Signal 0 to process 0 would reach this process's own group.
     return pid === 0 || process.kill(pid, 0);
   } catch {
     return false;

@@ -1,10 +1,10 @@
-// Ends a process group when this process dies, however it dies: a shell of its own session waits on a pipe that only
-// this process holds. A handler for `exit` could not see a SIGKILL, and PR_SET_PDEATHSIG does not reach grandchildren.
+// Kills a process group when this process dies in any way. A shell in its own session waits on a pipe that only
+// this process holds. A handler for `exit` would miss a SIGKILL, and PR_SET_PDEATHSIG does not reach grandchildren.
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 export interface Guard {
-  /** The guard leaves without doing anything. Idempotent. */
+  /** Ends the guard without any action. Idempotent. */
   dismiss(): void;
 }
 
@@ -17,7 +17,7 @@ for attempt in 1 2 3 4 5; do
   sleep 0.2
 done`;
 
-/** Kills the group and removes `directories` once this process is gone. Does not keep this process alive. */
+/** Kills the group and removes `directories` once this process is gone. The guard does not keep this process alive. */
 export function guardProcessGroup(group: number, directories: readonly string[]): Guard {
   return guard(String(group), directories);
 }
@@ -34,7 +34,7 @@ function guard(group: string, directories: readonly string[]): Guard {
     cwd: '/',
   });
   shell.unref();
-  // A guard that somebody killed must not fail the test that it guards.
+  // A killed guard must not fail its test.
   shell.on('error', () => {});
   shell.stdin.on('error', () => {});
   (shell.stdin as Socket).unref();

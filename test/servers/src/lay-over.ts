@@ -1,4 +1,4 @@
-// One configuration over another, section by section.
+// Merges one configuration into another, section by section.
 
 type Sections = Readonly<Record<string, unknown>>;
 

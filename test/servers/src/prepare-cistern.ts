@@ -1,4 +1,4 @@
-// Where a `cistern serve` of a test listens and stores, and the file that says so.
+// Chooses the addresses and directories of a `cistern serve` under test, and writes its configuration file.
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,29 +8,30 @@ import { layOver } from './lay-over.ts';
 
 export interface CisternConfiguration {
   /**
-   * The configuration. A map of sections is laid over one that listens on free ports and stores in `rootDirectory`; a
-   * section of `storage` replaces that whole. Text is a file of its own, over which the environment sets the same things.
+   * The configuration. Sections are merged into a default that uses free ports and `rootDirectory`; a section of
+   * `storage` replaces the whole `storage`. A string is a complete file, and the environment overrides the same
+   * settings.
    */
   readonly config?: Readonly<Record<string, unknown>> | string;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Default: a temporary directory that is removed in the end. One that is given stays, for the next start. */
+  /** Default: a temporary directory that is removed at the end. A given directory stays, for the next start. */
   readonly rootDirectory?: string;
-  /** The registry's port, for a start at the same address as before. Default: a free one. */
+  /** The registry's port, to start again at the same address. Default: a free port. */
   readonly port?: number;
 }
 
 export interface CisternPlace {
-  /** `http://127.0.0.1:<port>`, or with `https`. */
+  /** `http://127.0.0.1:<port>`, or the same with `https`. */
   readonly url: string;
   readonly port: number;
-  /** Where `/metrics`, `/healthz` and `/readyz` are, without a path. */
+  /** Base URL of `/metrics`, `/healthz` and `/readyz`, without a path. */
   readonly metricsUrl: string;
   readonly rootDirectory: string;
 }
 
 export interface PreparedCistern extends CisternPlace {
   readonly configFile: string;
-  /** Added to this process's environment; `undefined` removes a variable. */
+  /** Variables added to this process's environment. `undefined` removes a variable. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isSecure: boolean;
   /** Holds the file and, unless one was given, `rootDirectory`. The caller removes it. */
@@ -48,7 +49,7 @@ export async function prepareCistern(options: CisternConfiguration): Promise<Pre
   const isSecure = !isText && 'tls' in Object(config['http']);
   await writeFile(
     configFile,
-    // JSON is YAML.
+    // JSON is valid YAML.
     isText ? config : JSON.stringify(layOver(defaults(addresses, rootDirectory), config)),
   );
   return {

@@ -1,11 +1,11 @@
-// When a started process counts as ready.
+// Decides when a started process counts as ready.
 import { get } from 'node:http';
 import { connect } from 'node:net';
 
 /**
- * `port`: something accepts at `host` (default 127.0.0.1). `http`: a GET of this URL answers `status`, or one
- * of them (default 200).
- * `logLine`: a line of its output matches. `check`: a condition of the caller's own; a rejection means "not yet".
+ * `port`: the port accepts connections at `host` (default 127.0.0.1). `http`: a GET of this URL returns `status`, or
+ * one of several (default 200). `logLine`: a line of its output matches. `check`: the caller's own condition; a
+ * rejection means "not yet".
  */
 export type Readiness =
   | { readonly port: number; readonly host?: string }

@@ -19,7 +19,7 @@ async function withCistern(starting: Promise<Cistern>, action: (cistern: Cistern
   }
 }
 
-test('it serves the registry and the metrics, logs, and ends cleanly with nothing left', async () => {
+test('cistern serves the registry and metrics, logs, and ends cleanly without leftovers', async () => {
   const cistern = await startCistern({ config: { log: { level: 'debug' } } });
   assert.equal(await status(`${cistern.url}/v2/`), 200);
   assert.equal(await status(`${cistern.metricsUrl}/metrics`), 200);
@@ -28,7 +28,7 @@ test('it serves the registry and the metrics, logs, and ends cleanly with nothin
   assert.equal(existsSync(cistern.rootDirectory), false);
 });
 
-test('kill -9 ends the process itself, and another can start on its data at its address', async (t) => {
+test('SIGKILL ends the process itself, and another can start with its data and address', async (t) => {
   const rootDirectory = await mkdtemp(join(tmpdir(), 'cistern-test-'));
   t.after(() => rm(rootDirectory, { recursive: true }));
   const first = await startCistern({ rootDirectory });
@@ -42,12 +42,12 @@ test('kill -9 ends the process itself, and another can start on its data at its 
   assert.equal(existsSync(rootDirectory), true);
 });
 
-test('a configuration file can be given as it is', () =>
+test('a complete configuration file can be given', () =>
   withCistern(startCistern({ config: 'version: 0.1\nhttp:\n  addr: :5000\n' }), async (cistern) => {
     assert.equal(await status(`${cistern.metricsUrl}/readyz`), 200);
   }));
 
-test('what it says of a wrong configuration is in the error', async () => {
+test('the error of a failed start contains the output about a wrong configuration', async () => {
   await assert.rejects(startCistern({ config: { nonsense: true } }), {
     message: /cistern ended before it was ready \(exit code 1\)[^]*nonsense/,
   });

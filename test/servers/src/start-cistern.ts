@@ -1,4 +1,4 @@
-// The real `cistern serve`, as a process of its own that can be stopped, killed and started again on the same data.
+// Starts the real `cistern serve` as a process that can be stopped, killed and started again on the same data.
 import { cisternCommand } from './cistern-command.ts';
 import { type CisternConfiguration, type CisternPlace, prepareCistern } from './prepare-cistern.ts';
 import { type ProcessExit, type SupervisedProcess, startProcess } from './start-process.ts';
@@ -7,22 +7,22 @@ export interface CisternOptions extends CisternConfiguration {
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
   readonly stopTimeoutMs?: number;
-  /** The directory of another checkout whose program is started; default: this one. */
+  /** The directory of another checkout whose program is started. Default: this one. */
   readonly checkout?: string | undefined;
 }
 
 export interface Cistern extends CisternPlace {
   readonly pid: number;
-  /** Lines of its log so far. Readable until it has been stopped. */
+  /** Returns the log lines so far. Readable until it has been stopped. */
   log(): string[];
-  /** Default SIGTERM. Resolves when it has ended. Idempotent. */
+  /** Sends a signal, SIGTERM by default, and resolves when the process has ended. Idempotent. */
   stop(signal?: NodeJS.Signals): Promise<ProcessExit>;
-  /** `kill -9`. */
+  /** Sends SIGKILL. */
   kill(): Promise<ProcessExit>;
   readonly process: SupervisedProcess;
 }
 
-/** Ready when it answers `/v2/`, with 200 or, if it wants to know who asks, 401; with TLS when it says so. The caller stops it. */
+/** Resolves when `/v2/` returns 200, or 401 with authentication. It uses TLS if configured. The caller stops it. */
 export async function startCistern(options: CisternOptions = {}): Promise<Cistern> {
   const { directory, configFile, env, isSecure, ...where } = await prepareCistern(options);
   const [command, ...first] = cisternCommand(options.checkout);

@@ -20,7 +20,7 @@ async function push(url: string, headers: Record<string, string> = {}): Promise<
   return status;
 }
 
-test('two registries run beside each other, and one can be the cache of the other', async () => {
+test('two registries run at the same time, and one can be the cache of the other', async () => {
   const origin = await startDockerRegistry();
   const cache = await startDockerRegistry({ proxy: { remoteurl: origin.url } });
   try {
@@ -34,7 +34,7 @@ test('two registries run beside each other, and one can be the cache of the othe
   assert.equal(existsSync(origin.rootDirectory), false);
 });
 
-test('only the account of the registry comes in', async () => {
+test('only the configured account can log in', async () => {
   const registry = await startDockerRegistry({ auth: { username: 'ann', password: 'p w' } });
   try {
     assert.equal(await push(registry.url), 401);
@@ -45,7 +45,7 @@ test('only the account of the registry comes in', async () => {
   }
 });
 
-test('a root directory that is given stays, and deleting is possible where it was asked for', async (t) => {
+test('a given root directory stays, and deletion is possible when it is enabled', async (t) => {
   const rootDirectory = await mkdtemp(join(tmpdir(), 'cistern-test-'));
   t.after(() => rm(rootDirectory, { recursive: true }));
   const first = await startDockerRegistry({ rootDirectory });

@@ -1,5 +1,5 @@
-// Debian's docker-registry, which is registry:2 (distribution 2.8): the cache that Cistern is measured against, and an
-// upstream that somebody else wrote.
+// Starts Debian's docker-registry, which is registry:2 (distribution 2.8). It is the cache that Cistern is compared
+// with, and an independent upstream.
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,15 +9,15 @@ import { ensureDebianPackages } from './ensure-debian-packages.ts';
 import { type SupervisedProcess, startProcess } from './start-process.ts';
 
 export interface DockerRegistryOptions {
-  /** Be a pull-through cache of this registry; pushing is not possible then. */
+  /** Makes it a pull-through cache of this registry, which rules out pushes. */
   readonly proxy?: { readonly remoteurl: string; readonly username?: string; readonly password?: string };
-  /** The one account that may come in; default: everybody may. */
+  /** The only account that may log in. Default: no authentication. */
   readonly auth?: { readonly username: string; readonly password: string };
   /** Whether manifests and blobs may be deleted; default false. */
   readonly delete?: boolean;
-  /** Default: a temporary directory that is removed in the end. One that is given stays. */
+  /** Default: a temporary directory that is removed at the end. A given directory stays. */
   readonly rootDirectory?: string;
-  /** Stands for the files in `rootDirectory`: another driver with its parameters. */
+  /** Replaces the files in `rootDirectory` by another driver with its parameters. */
   readonly storage?: Readonly<Record<string, unknown>>;
 }
 
@@ -32,7 +32,7 @@ export interface DockerRegistry {
 
 const listening = /listening on 127\.0\.0\.1:(\d+)/;
 
-/** Installs the package if it is missing. The caller closes what it gets. */
+/** Installs the package if it is missing. The caller closes the registry. */
 export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
   await ensureDebianPackages(['docker-registry']);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-docker-registry-'));
@@ -50,12 +50,12 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     ...(options.auth === undefined ? {} : { auth: await htpasswd(directory, options.auth) }),
   };
   const configFile = join(directory, 'config.yml');
-  // JSON is YAML.
+  // JSON is valid YAML.
   await writeFile(configFile, JSON.stringify(config));
   const server = await startProcess({
     command: 'docker-registry',
     args: ['serve', configFile],
-    // With a transport of its own, its S3 driver ends over a bundle of authorities that the environment names.
+    // AWS_CA_BUNDLE would make its S3 driver fail, because the driver has its own transport.
     env: { ...cleanEnvironment(), OTEL_TRACES_EXPORTER: 'none', AWS_CA_BUNDLE: undefined },
     ready: { logLine: listening },
     removeAfter: [directory],

@@ -15,14 +15,14 @@ const sh = (script: string) => ({ command: '/bin/sh', args: ['-c', script] });
 function lives(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    // An orphan that nobody has reaped yet is dead all the same.
+    // An orphan that has not been reaped yet counts as dead.
     return !existsSync('/proc/self') || !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
 }
 
-test('a process counts as ready when its port accepts', async () => {
+test('a process is ready when its port accepts connections', async () => {
   const port = await freePort();
   const started = await startProcess({
     command: process.execPath,
@@ -34,7 +34,7 @@ test('a process counts as ready when its port accepts', async () => {
   assert.equal(started.isRunning(), false);
 });
 
-test('a process counts as ready when a URL answers the expected status', async () => {
+test('a process is ready when a URL returns the expected status', async () => {
   const port = await freePort();
   const server = `require('node:http').createServer((q, s) => { s.statusCode = globalThis.asked ? 401 : 503; globalThis.asked = true; s.end() }).listen(${port}, '127.0.0.1')`;
   const started = await startProcess({
@@ -45,7 +45,7 @@ test('a process counts as ready when a URL answers the expected status', async (
   await started.stop();
 });
 
-test('a process counts as ready when it has printed a line', async () => {
+test('a process is ready when it has printed a line', async () => {
   const started = await startProcess({
     ...sh('echo first; echo "listening on 7"; sleep 60'),
     ready: { logLine: /ning on \d/ },
@@ -107,14 +107,14 @@ test('a process that ignores the stop signal is killed with its whole group', as
   await until(() => !lives(grandchild));
 });
 
-test('stopping twice, and stopping what has ended by itself, is harmless', async () => {
+test('stopping twice, or after the process has ended, has no effect', async () => {
   const started = await startProcess(sh('exit 4'));
   assert.deepEqual(await started.waitForExit(), { code: 4, signal: null });
   assert.deepEqual(await started.stop(), { code: 4, signal: null });
   assert.deepEqual(await started.kill(), { code: 4, signal: null });
 });
 
-test('everything goes when the test process itself is killed', async () => {
+test('all processes and directories disappear when the test process is killed', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-test-'));
   const options = { ...sh('sleep 60 & echo $$ $!; wait'), ready: { logLine: /\d/ }, removeAfter: [directory] };
   const script = `

@@ -1,5 +1,5 @@
-// A real server as a supervised child process: ready when the promise resolves, and gone when the test is, even if the
-// test process is killed.
+// Runs a real server as a supervised child process. It is ready when the promise resolves, and is gone after the test,
+// even if the test process is killed.
 // real-time: polls a process until it is ready, and limits how long it takes to start and stop
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
@@ -13,20 +13,20 @@ import { isReady, type Readiness } from './readiness.ts';
 export interface ProcessOptions {
   readonly command: string;
   readonly args?: readonly string[];
-  /** For messages; default: the command's base name. */
+  /** The name in messages. Default: the command's base name. */
   readonly name?: string;
-  /** Added to this process's environment; `undefined` removes a variable. */
+  /** Variables added to this process's environment. `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** Where stdout and stderr are appended; default: a temporary file that is removed with the process. */
+  /** The file to which stdout and stderr are appended. Default: a temporary file that is removed with the process. */
   readonly outputFile?: string;
   /** Default: ready as soon as it is spawned. */
   readonly ready?: Readiness;
   /** Default two minutes. */
   readonly readyTimeoutMs?: number;
-  /** What `stop` sends, default SIGTERM. */
+  /** The signal that `stop` sends; default SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
-  /** How long `stop` waits before SIGKILL, default 30 s. */
+  /** Time in milliseconds that `stop` waits before SIGKILL; default 30 s. */
   readonly stopTimeoutMs?: number;
   /** Directories that are removed after the process has been stopped, or when the test process dies. */
   readonly removeAfter?: readonly string[];
@@ -40,24 +40,25 @@ export interface ProcessExit {
 export interface SupervisedProcess {
   readonly pid: number;
   readonly outputFile: string;
-  /** Everything it has printed so far. Readable until it has been stopped. */
+  /** Returns the output so far. Readable until it has been stopped. */
   outputLines(): string[];
   isRunning(): boolean;
-  /** Sends a signal to the process itself, and waits for nothing. */
+  /** Sends a signal to the process itself without waiting. */
   sendSignal(signal: NodeJS.Signals): void;
-  /** Resolves when the process has ended, for whatever reason. Whatever is left of its group is killed then. */
+  /** Resolves when the process has ended for any reason. The rest of its group is killed then. */
   waitForExit(): Promise<ProcessExit>;
-  /** Asks the process to end, kills its whole group after `stopTimeoutMs`, removes `removeAfter`. Idempotent. */
+  /** Sends the stop signal, kills the whole group after `stopTimeoutMs`, and removes `removeAfter`. Idempotent. */
   stop(signal?: NodeJS.Signals): Promise<ProcessExit>;
-  /** SIGKILL to the whole group at once, otherwise as `stop`. */
+  /** Sends SIGKILL to the whole group immediately, and otherwise works like `stop`. */
   kill(): Promise<ProcessExit>;
 }
 
 const pollMs = 20;
 
 /**
- * Starts a process in a group of its own. Rejects, with the end of its output in the message, when it cannot be spawned,
- * ends before it is ready, or is not ready in time; nothing is left behind then. The caller ends it with `stop`.
+ * Starts a process in its own group. Rejects when it cannot be spawned, ends before it is ready, or is not ready in
+ * time; the message contains the end of its output. A failed start leaves nothing behind. The caller ends the process
+ * with `stop`.
  */
 export async function startProcess(options: ProcessOptions): Promise<SupervisedProcess> {
   const name = options.name ?? basename(options.command);
@@ -93,7 +94,7 @@ function spawnInGroup(options: ProcessOptions, outputFile: string): ChildProcess
   const output = openSync(outputFile, 'a');
   try {
     const env: NodeJS.ProcessEnv = { ...process.env, ...options.env };
-    // Set by `node --test` for its own children: a server that is a Node process is not one of them.
+    // `node --test` sets this for its own children, and a server on Node is not one of them.
     delete env['NODE_TEST_CONTEXT'];
     return spawn(options.command, [...(options.args ?? [])], {
       env,
@@ -116,7 +117,7 @@ interface Supervision extends ProcessOptions {
 function supervise(child: ChildProcess, options: Supervision): SupervisedProcess {
   const { pid = 0 } = child;
   const guard: Guard | undefined = pid === 0 ? undefined : guardProcessGroup(pid, options.removeAfter);
-  // A test that forgets `stop` shall still end; the guard then ends this process.
+  // A test that forgets `stop` must still end. The guard then kills this process.
   child.unref();
   const isRunning = () => pid !== 0 && child.exitCode === null && child.signalCode === null;
   const killGroup = () => signalGroup(pid, 'SIGKILL');
@@ -173,7 +174,7 @@ async function untilReady(handle: SupervisedProcess, ended: Promise<ProcessExit>
 }
 
 async function pollUntilReady(handle: SupervisedProcess, ready: Readiness | undefined, signal: AbortSignal) {
-  // Without a process id the spawn has failed, and `ended` is about to say why.
+  // Without a process id the spawn has failed, and `ended` will report the reason.
   const there = async () =>
     handle.pid !== 0 && (ready === undefined || (await isReady(ready, () => handle.outputLines())));
   while (!signal.aborted && !(await there())) await delay(pollMs);

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 const pollMs = 50;
 const timeoutMs = 60_000;
 
-/** Resolves once `condition` does so to true; a rejection means "not yet". Rejects after a minute. */
+/** Resolves once `condition` resolves to true. A rejection means "not yet". Rejects after one minute. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   let lastError: unknown;

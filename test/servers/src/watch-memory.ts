@@ -1,12 +1,12 @@
-// How much a process grows while something happens.
+// Measures how much the memory of a process grows.
 import { readFileSync } from 'node:fs';
 
 export interface MemoryWatch {
-  /** Ends it, and tells the most that resident memory grew by, in bytes. */
+  /** Stops the watch and returns the largest growth of resident memory in bytes. */
   stop(): number;
 }
 
-/** From now on, every 20 ms, for as long as the process runs. */
+/** Measures every 20 ms from now on, as long as the process runs. */
 export function watchMemory(pid: number): MemoryWatch {
   const before = residentBytes(pid);
   let most = before;

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { withFileLock } from './with-file-lock.ts';
 
-test('only one holder runs at a time, and a failure lets go of the lock', async () => {
+test('only one holder runs at a time, and a failure releases the lock', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-test-'));
   const path = join(directory, 'lock');
   let running = 0;

@@ -1,14 +1,15 @@
-// A lock between processes that vanishes with its holder: `flock` of util-linux, which every Debian has.
+// A lock between processes that is released when its holder dies. It uses `flock` of util-linux, which every Debian
+// has.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** Waits for the lock on `path`, runs `action` and lets go. */
+/** Waits for the lock on `path`, runs `action` and releases the lock. */
 export async function withFileLock<T>(path: string, action: () => Promise<T>): Promise<T> {
   const holder = spawn('flock', [path, 'sh', '-c', 'echo locked; read -r done'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const exited = once(holder, 'exit');
-  // `once` rejects on `error`; nobody awaits `exited` while the action runs.
+  // `once` rejects on `error`, and nothing awaits `exited` while the action runs.
   exited.catch(() => {});
   const locked = once(holder.stdout, 'data');
   await Promise.race([

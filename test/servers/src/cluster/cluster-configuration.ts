@@ -1,4 +1,4 @@
-// The file that all nodes of a cluster under test read. What differs between them comes by their environment.
+// The configuration file that all nodes of a cluster under test read. Their environment has the differences.
 import { commandTimeoutMs } from '../command-timeout-ms.ts';
 import { haproxyAddress } from '../haproxy/haproxy-configuration.ts';
 import type { Redis } from '../redis/start-redis.ts';
@@ -10,7 +10,7 @@ export interface ClusterSettings {
   readonly s3: S3;
   readonly bucket: string;
   readonly secret: string;
-  /** URLs by name; the first one is the default. */
+  /** URLs by name. The first upstream is the default. */
   readonly upstreams: Readonly<Record<string, string>>;
 }
 
@@ -18,7 +18,7 @@ export function clusterConfiguration(settings: ClusterSettings): Record<string, 
   const { redis, keyPrefix, s3, bucket, secret } = settings;
   const upstreams = Object.entries(settings.upstreams).map(([name, url], index) => [
     name,
-    // It runs in the process of a test, which may be busy with what it has got for longer than the default.
+    // The upstream runs in the test's process, which may be busy with received data for longer than the default.
     { url, default: index === 0, timeouts: { silence: '10s' } },
   ]);
   return {

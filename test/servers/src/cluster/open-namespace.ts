@@ -1,5 +1,5 @@
-// A network of its own for some processes: nothing but loopback, and single ports of this machine's at the same numbers. So
-// their configuration is that of everybody else, and whom they must not reach they cannot.
+// A network namespace for some processes, with only loopback and relays of single ports of this machine to the same
+// numbers. Their configuration stays the usual one, and all other addresses are unreachable.
 import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -7,26 +7,26 @@ import { ensureDebianPackages } from '../ensure-debian-packages.ts';
 import { startProcess } from '../start-process.ts';
 
 export interface Namespace {
-  /** As haproxy wants it. */
+  /** The name, as haproxy needs it. */
   readonly name: string;
-  /** Words before a command that is to run inside. It stays the process that was started. */
+  /** Words before a command that run it inside. The started process stays the command itself. */
   readonly prefix: readonly string[];
   close(): Promise<void>;
 }
 
 export interface Relays {
-  /** Ports of 127.0.0.1 outside that lead to the same ones inside. */
+  /** Ports of 127.0.0.1 outside that lead to the same ports inside. */
   readonly inward: readonly number[];
-  /** And the other way. */
+  /** Ports of 127.0.0.1 inside that lead to the same ports outside. */
   readonly outward: readonly number[];
 }
 
-/** As root on Linux; installs what is missing. The caller closes it, after the processes in it. */
+/** Requires root on Linux, and installs missing packages. The caller closes the namespace after the processes in it. */
 export async function openNamespace({ inward, outward }: Relays): Promise<Namespace> {
   await ensureDebianPackages(['haproxy', 'iproute2']);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-namespace-'));
   const name = basename(directory);
-  // Where haproxy looks for namespaces by their names.
+  // Haproxy finds namespaces there by their names.
   const link = join('/run/netns', name);
   const holder = await startProcess({
     command: 'unshare',

@@ -1,10 +1,10 @@
-// The admin node beside a cluster that runs.
+// Starts the admin node of a running cluster.
 import { dirname } from 'node:path';
 import { freePort } from '../free-port.ts';
 import type { Cluster } from './start-cluster.ts';
 import { type ClusterNode, startClusterNode } from './start-cluster-node.ts';
 
-/** The caller ends it before the cluster. */
+/** The caller stops the node before the cluster. */
 export async function startAdminNode({ configFile }: Pick<Cluster, 'configFile'>): Promise<ClusterNode> {
   return startClusterNode({
     kind: 'admin',

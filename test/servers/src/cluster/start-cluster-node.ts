@@ -6,31 +6,34 @@ import { type ProcessExit, type SupervisedProcess, startProcess } from '../start
 
 export interface ClusterNode {
   readonly kind: 'frontend' | 'worker' | 'admin';
-  /** `frontend-1`, `worker-2`. */
+  /** `frontend-1` or `worker-2`, for example. */
   readonly name: string;
-  /** A frontend's registry, a worker's fill server, the admin server: `http://127.0.0.1:<port>`. */
+  /** URL of a frontend's registry, a worker's fill server or the admin server: `http://127.0.0.1:<port>`. */
   readonly url: string;
   readonly port: number;
-  /** Of `/metrics`, `/healthz` and `/readyz`, without a path. */
+  /** Base URL of `/metrics`, `/healthz` and `/readyz`, without a path. */
   readonly metricsUrl: string;
   readonly debugPort: number;
-  /** Of the process that runs, or ran last. */
+  /** The id of the current or last process. */
   readonly pid: number;
   isRunning(): boolean;
-  /** Lines of its log so far, those of earlier processes included. */
+  /** Returns all log lines so far, including those of earlier processes. */
   log(): string[];
-  /** Sends a signal and waits for nothing. */
+  /** Sends a signal without waiting. */
   sendSignal(signal: NodeJS.Signals): void;
-  /** SIGSTOP: connections are accepted (the system does that), and nothing is answered. */
+  /** Sends SIGSTOP: the kernel still accepts connections, but the process answers nothing. */
   freeze(): void;
   thaw(): void;
-  /** Default SIGTERM. Resolves when it has ended. Idempotent. */
+  /** Sends a signal, SIGTERM by default, and resolves when the process has ended. Idempotent. */
   stop(signal?: NodeJS.Signals): Promise<ProcessExit>;
-  /** `kill -9`. */
+  /** Sends SIGKILL. */
   kill(): Promise<ProcessExit>;
-  /** Resolves when it has ended by itself or by a signal. */
+  /** Resolves when the process has ended. */
   waitForExit(): Promise<ProcessExit>;
-  /** After its end: another process, at the same address and with the same configuration. Ready when it resolves. */
+  /**
+   * Starts another process with the same address and configuration, after the last one has ended. Resolves when it is
+   * ready.
+   */
   start(): Promise<void>;
 }
 
@@ -40,17 +43,17 @@ export interface ClusterNodeOptions {
   readonly port: number;
   readonly debugPort: number;
   readonly configFile: string;
-  /** Of this cluster: for its log and a worker's spool. */
+  /** The directory of this cluster, for the node's log and a worker's spool. */
   readonly directory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Words before the command, for a process that is to run elsewhere: `['ip', 'netns', 'exec', 'inner']`. */
+  /** Words before the command that run it elsewhere: `['ip', 'netns', 'exec', 'inner']`. */
   readonly prefix: readonly string[];
   readonly stopTimeoutMs: number;
-  /** As `CisternOptions.checkout`. */
+  /** The same as `CisternOptions.checkout`. */
   readonly checkout?: string | undefined;
 }
 
-/** Ready when `/readyz` says so. The caller ends it with `stop` or `kill`. */
+/** Starts a node and resolves when `/readyz` succeeds. The caller ends it with `stop` or `kill`. */
 export async function startClusterNode(options: ClusterNodeOptions): Promise<ClusterNode> {
   const { kind, name, port, debugPort, directory } = options;
   const [address, url] = [`127.0.0.1:${port}`, `http://127.0.0.1:${port}`];
@@ -79,7 +82,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
   let current: SupervisedProcess = await run();
 
   async function stop(signal?: NodeJS.Signals): Promise<ProcessExit> {
-    // A frozen process would get to see the signal only when it is thawed.
+    // A frozen process would receive the signal only once it is thawed.
     if (current.isRunning()) current.sendSignal('SIGCONT');
     return current.stop(signal);
   }
@@ -103,7 +106,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
     kill: () => current.kill(),
     waitForExit: () => current.waitForExit(),
     async start() {
-      if (current.isRunning()) throw new Error(`${name} still runs: stop it first.`);
+      if (current.isRunning()) throw new Error(`${name} is still running. Stop it first.`);
       current = await run();
     },
   };

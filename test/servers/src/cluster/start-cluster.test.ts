@@ -19,14 +19,14 @@ after(() => cluster.close());
 const status = async (url: string, timeoutMs = 10_000) =>
   (await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })).status;
 
-test('clients come in through the balancer, or at a frontend itself', async () => {
+test('clients connect through the balancer, or to a frontend directly', async () => {
   assert.deepEqual([cluster.frontends.length, cluster.workers.length], [2, 2]);
   for (const { url } of [cluster, ...cluster.frontends]) assert.equal(await status(`${url}/v2/`), 200);
   for (const { metricsUrl } of [...cluster.frontends, ...cluster.workers])
     assert.equal(await status(`${metricsUrl}/metrics`), 200);
 });
 
-test('all nodes read one configuration, and each has a log of its own', () => {
+test('all nodes read one configuration, and each has its own log', () => {
   for (const node of [...cluster.frontends, ...cluster.workers])
     assert.ok(
       node.log().some((line) => line.includes('this test')),
@@ -34,7 +34,7 @@ test('all nodes read one configuration, and each has a log of its own', () => {
     );
 });
 
-test('a node that was told to stop, or was killed, comes back at its address', async () => {
+test('a stopped or killed node starts again at its address', async () => {
   for (const node of [cluster.frontends[0], cluster.workers[0]]) {
     assert.ok(node);
     const { pid, url } = node;
@@ -86,7 +86,7 @@ test('isolated frontends reach Redis, S3 and workers, and nothing else', async (
   assert.equal(await status(`${frontend.url}/v2/`), 200);
 });
 
-test('nothing is left of one that was closed, a frozen node included', async () => {
+test('a closed cluster leaves nothing behind, not even a frozen node', async () => {
   const { redis, s3 } = cluster;
   const second = await startCluster({ frontends: 1, workers: 1, redis, s3 });
   const nodes = [...second.frontends, ...second.workers];

@@ -1,4 +1,4 @@
-// A whole cluster of real processes on free ports of this machine: Redis, S3, frontends, workers, and haproxy before them.
+// Starts a whole cluster of real processes on free ports of this machine: Redis, S3, frontends, workers, and haproxy.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,49 +14,51 @@ import { type Namespace, openNamespace } from './open-namespace.ts';
 import { type ClusterNode, type ClusterNodeOptions, startClusterNode } from './start-cluster-node.ts';
 
 export interface ClusterOptions {
-  /** How many; default 3. */
+  /** Number of frontends; default 3. */
   readonly frontends?: number;
-  /** How many; default 2. */
+  /** Number of workers; default 2. */
   readonly workers?: number;
-  /** Laid over the configuration that all nodes read; a section of `storage` replaces that whole. */
+  /**
+   * Settings merged into the configuration that all nodes read. A section of `storage` replaces the whole `storage`.
+   */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** What the cache may pull from: URLs by name, of fake upstreams for example; the first one is the default. */
+  /** Upstream URLs by name, for example of fake upstreams. The first upstream is the default. */
   readonly upstreams?: Readonly<Record<string, string>>;
-  /** Of every node, over what it is given anyway. */
+  /** Environment variables of every node. They override the defaults. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Words before the command of every node of a kind. */
   readonly prefix?: Partial<Record<ClusterNode['kind'], readonly string[]>>;
   /**
-   * The frontends have a network of their own, from which they reach Redis, S3 and the workers, and nothing else: no upstream.
-   * From outside they are reached as ever. As root on Linux, and with a `s3` that listens on 127.0.0.1.
+   * Runs the frontends in a network namespace from which they reach Redis, S3 and the workers, but no upstream. They
+   * are reachable from outside as usual. Requires root on Linux, and an `s3` that listens on 127.0.0.1.
    */
   readonly isolateFrontends?: boolean;
-  /** Servers that are there already and stay; default: some of its own, with the cluster's data in them. */
+  /** Existing servers, which stay. Default: new ones, which are removed with the cluster. */
   readonly redis?: Redis;
   readonly s3?: S3;
-  /** How long `stop` of a node waits before SIGKILL; default a minute. */
+  /** Time in milliseconds that `stop` of a node waits before SIGKILL; default one minute. */
   readonly stopTimeoutMs?: number;
-  /** As `CisternOptions.checkout`, of every node. */
+  /** The same as `CisternOptions.checkout`, for every node. */
   readonly checkout?: string | undefined;
 }
 
 export interface Cluster {
-  /** Of haproxy, where clients come in: `http://127.0.0.1:<port>`. Frontends can also be asked directly. */
+  /** URL of haproxy for clients: `http://127.0.0.1:<port>`. Clients can also connect to frontends directly. */
   readonly url: string;
   readonly haproxy: Haproxy;
   readonly frontends: readonly ClusterNode[];
   readonly workers: readonly ClusterNode[];
   readonly redis: Redis;
-  /** Of all keys. */
+  /** The prefix of all keys. */
   readonly keyPrefix: string;
   readonly s3: S3;
   readonly bucket: string;
   readonly configFile: string;
-  /** Ends everything that it has started, and removes its data. Idempotent. */
+  /** Stops everything that it started, and removes its data. Idempotent. */
   close(): Promise<void>;
 }
 
-/** Ready to pull through when it resolves. Installs what is missing. The caller closes it. */
+/** Installs missing packages, and resolves when the cluster is ready for pulls. The caller closes it. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const { frontends: frontendCount = 3, workers: workerCount = 2, stopTimeoutMs = 60_000, checkout } = options;
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cluster-'));
@@ -135,7 +137,7 @@ function portOf({ endpoint }: S3): Port {
   return { port: Number(port) };
 }
 
-/** As `Promise.all`, but a failure waits for the others, so that nothing starts after it has been cleaned up. */
+/** Works like `Promise.all`, but after a failure waits for the others. So nothing starts after the cleanup. */
 async function all<T extends readonly unknown[]>(promises: readonly [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T>;
 async function all<T>(promises: readonly Promise<T>[]): Promise<T[]>;
 async function all(promises: readonly Promise<unknown>[]): Promise<unknown[]> {

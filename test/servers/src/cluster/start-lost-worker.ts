@@ -1,4 +1,5 @@
-// Another worker of a cluster that runs, with a network of its own. It reaches Redis and S3, and no upstream. Frontends reach it.
+// Starts another worker of a running cluster in its own network. It reaches Redis and S3 but no upstream; frontends
+// reach it.
 import { dirname } from 'node:path';
 import { freePort } from '../free-port.ts';
 import { openNamespace } from './open-namespace.ts';
@@ -7,12 +8,12 @@ import { type ClusterNode, startClusterNode } from './start-cluster-node.ts';
 
 export interface LostWorker {
   readonly node: ClusterNode;
-  /** Words before a command that is to run in its network. */
+  /** Words before a command that run it in the worker's network. */
   readonly prefix: readonly string[];
   close(): Promise<void>;
 }
 
-/** As root on Linux, beside a `s3` that listens on 127.0.0.1. The caller closes it before the cluster. */
+/** Requires root on Linux, and an `s3` that listens on 127.0.0.1. The caller closes the worker before the cluster. */
 export async function startLostWorker({ configFile, redis, s3 }: Cluster): Promise<LostWorker> {
   const [port, debugPort] = [await freePort(), await freePort()];
   const outward = [redis.port, Number(new URL(s3.endpoint).port)];

@@ -1,23 +1,26 @@
-// The configuration that the project ships, with the addresses of a test: what is tested is what runs elsewhere.
+// Fills the shipped configuration of haproxy with the addresses of a test, so that tests cover the real file.
 import { readFile } from 'node:fs/promises';
 
 /** A frontend on 127.0.0.1. */
 export interface BalancedFrontend {
   readonly port: number;
-  /** Of `/readyz`. */
+  /** The port of `/readyz`. */
   readonly debugPort: number;
 }
 
-/** Whom frontends see connecting: another address than that of everybody else here, so that it can be trusted alone. */
+/**
+ * The source address of haproxy's connections to frontends. No other client here has it, so frontends can trust it
+ * alone.
+ */
 export const haproxyAddress = '127.0.0.2';
 
 export interface HaproxySettings {
   readonly port: number;
   readonly statisticsPort: number;
   readonly frontends: readonly BalancedFrontend[];
-  /** The version that is spoken to the frontends; `undefined`: none. */
+  /** The version of the PROXY protocol to the frontends. `undefined` disables it. */
   readonly proxyProtocol: 1 | 2 | undefined;
-  /** The network namespace in which the frontends are; `undefined`: in that of everybody. */
+  /** The network namespace of the frontends. `undefined` means the namespace of this process. */
   readonly namespace: string | undefined;
 }
 

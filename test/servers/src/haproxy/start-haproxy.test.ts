@@ -24,7 +24,7 @@ async function serve(t: TestContext, listener: RequestListener) {
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-/** A frontend that answers as told, ready until `ready.value` is false. */
+/** Opens a frontend that answers through `listener` and is ready until `ready.value` is false. */
 async function openFrontend(t: TestContext, listener: RequestListener) {
   const ready = { value: true };
   const health = await serve(t, ({ url }, response) => {
@@ -53,7 +53,7 @@ async function ask(url: string, method = 'GET', headers: Record<string, string> 
   return { status: response.statusCode, headers: response.headers, body };
 }
 
-test('it spreads requests, leaves out a frontend that is not ready, and takes it back', async (t) => {
+test('haproxy spreads requests, skips a frontend that is not ready, and uses it again later', async (t) => {
   const opened = [1, 2].map((name) => openFrontend(t, (_, response) => response.end(`${name}`)));
   const [first, second] = await Promise.all(opened);
   assert.ok(first && second);
@@ -69,7 +69,7 @@ test('it spreads requests, leaves out a frontend that is not ready, and takes it
   await until(async () => (await names()).size === 2);
 });
 
-test('a frontend that is marked down keeps what it is sending', async (t) => {
+test('a frontend that is marked down finishes its responses', async (t) => {
   const answer = Promise.withResolvers<ServerResponse>();
   const { frontend, ready } = await openFrontend(t, (_, response) => {
     response.writeHead(200, { 'content-length': 6 });
@@ -87,7 +87,7 @@ test('a frontend that is marked down keeps what it is sending', async (t) => {
   assert.equal([begun, ...(await response.toArray())].join(''), 'onetwo');
 });
 
-test('with no frontend ready, one that lives still answers; with none alive haproxy does, as a registry would', async (t) => {
+test('without a ready frontend a live one still answers, and without a live one haproxy answers like a registry', async (t) => {
   const { frontend, ready, server, health } = await openFrontend(t, (_, response) => response.end('alive'));
   const haproxy = await open(t, [frontend]);
   ready.value = false;
@@ -105,7 +105,7 @@ test('with no frontend ready, one that lives still answers; with none alive hapr
   assert.equal((JSON.parse(body) as { errors: { code: string }[] }).errors[0]?.code, 'UNAVAILABLE');
 });
 
-test('what a frontend breaks off before the first byte is asked of another one, unless it changes something', async (t) => {
+test('a request that a frontend drops before the first byte is retried on another, if it is safe to repeat', async (t) => {
   let asked = 0;
   const broken = await openFrontend(t, ({ socket }) => {
     asked += 1;
@@ -120,7 +120,7 @@ test('what a frontend breaks off before the first byte is asked of another one, 
   assert.deepEqual(statuses, new Set([200, 502]));
 });
 
-test('an answer that breaks off after its first byte is not asked for again, and breaks off for the client', async (t) => {
+test('a response that breaks after its first byte is not retried, and breaks for the client', async (t) => {
   let asked = 0;
   const { frontend } = await openFrontend(t, (_, response) => {
     asked += 1;
@@ -133,7 +133,7 @@ test('an answer that breaks off after its first byte is not asked for again, and
   assert.equal(asked, 1);
 });
 
-test('a header of a thousand ranges passes, and what a client says of proxies does not', async (t) => {
+test('a header with a thousand ranges passes, and proxy headers of clients are removed', async (t) => {
   const { frontend } = await openFrontend(t, ({ headers }, response) => response.end(JSON.stringify(headers)));
   const haproxy = await open(t, [frontend]);
   const range = `bytes=${Array.from({ length: 1024 }, (_, index) => `${index * 1_000_000_000}-${index * 1_000_000_000 + 9}`).join()}`;
@@ -151,7 +151,7 @@ test('a header of a thousand ranges passes, and what a client says of proxies do
   );
 });
 
-/** A connection of its own, that stays. `undefined`: it was closed unanswered. */
+/** Opens a connection that stays open. Resolves to `undefined` if it was closed without an answer. */
 function stay(t: TestContext, url: string, localAddress: string): Promise<Socket | undefined> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), localAddress });
@@ -164,7 +164,7 @@ function stay(t: TestContext, url: string, localAddress: string): Promise<Socket
   return promise;
 }
 
-test('one address has so many connections at a time and no more, whatever others have', async (t) => {
+test('one address has a limited number of connections, independent of others', async (t) => {
   const { frontend } = await openFrontend(t, (_, response) => response.end('here'));
   const { url } = await open(t, [frontend], { connections: 5 });
   const greedy: (Socket | undefined)[] = [];
@@ -178,7 +178,7 @@ test('one address has so many connections at a time and no more, whatever others
   await until(async () => (await stay(t, url, '127.0.0.7')) !== undefined);
 });
 
-test('one address begins so many connections in ten seconds and no more, whatever others do', async (t) => {
+test('one address opens a limited number of connections in ten seconds, independent of others', async (t) => {
   const { frontend } = await openFrontend(t, (_, response) => response.end('here'));
   const { url } = await open(t, [frontend], { rate: 5 });
   const answered: boolean[] = [];
@@ -191,7 +191,7 @@ test('one address begins so many connections in ten seconds and no more, whateve
   assert.ok(await stay(t, url, '127.0.0.8'));
 });
 
-test('it has a page and metrics', async (t) => {
+test('haproxy has a statistics page and metrics', async (t) => {
   const { frontend } = await openFrontend(t, (_, response) => response.end());
   const haproxy = await open(t, [frontend]);
   assert.match(await (await fetch(`${haproxy.statisticsUrl}/metrics`)).text(), /haproxy_server_status/);

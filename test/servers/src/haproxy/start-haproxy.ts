@@ -1,4 +1,4 @@
-// haproxy in front of frontends under test, as infra/haproxy sets it up.
+// Starts haproxy in front of frontends under test, with the configuration of infra/haproxy.
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,13 +9,13 @@ import { type BalancedFrontend, haproxyAddress, haproxyConfiguration } from './h
 
 export interface HaproxyOptions {
   readonly frontends: readonly BalancedFrontend[];
-  /** The version of the PROXY protocol that it speaks to the frontends; default 2. */
+  /** The version of the PROXY protocol to the frontends; default 2. */
   readonly proxyProtocol?: 1 | 2 | 'none';
-  /** The network namespace in which the frontends are, by its name in /run/netns; default: in that of everybody. */
+  /** The name in /run/netns of the frontends' network namespace. Default: the namespace of this process. */
   readonly namespace?: string | undefined;
   /**
-   * How many connections one address may have, and begin in ten seconds. Default: any number, for all clients of a test share
-   * one.
+   * Limits for one address: open connections, and new connections in ten seconds. Default: unlimited, because all
+   * clients of a test share an address.
    */
   readonly ofOneSource?: { readonly connections?: number; readonly rate?: number };
 }
@@ -24,19 +24,21 @@ export interface Haproxy {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
   readonly port: number;
-  /** Where its connections to frontends come from, for `http.trustedproxies`: `127.0.0.2`. */
+  /** The source address of its connections to frontends, for `http.trustedproxies`: `127.0.0.2`. */
   readonly address: string;
-  /** Of the statistics page, `/metrics` and `/health`, without a path. */
+  /** Base URL of the statistics page, `/metrics` and `/health`, without a path. */
   readonly statisticsUrl: string;
-  /** How it finds each frontend, in their order: `UP`, `DOWN`, or on the way to one, as `UP 1/2`. */
+  /** Returns the state of each frontend, in their order: `UP`, `DOWN`, or a transition such as `UP 1/2`. */
   frontendStates(): Promise<string[]>;
-  /** Requests that it sent to each frontend so far, in their order, tried again or not. */
+  /** Returns the number of requests sent to each frontend so far, in their order, including retries. */
   requestCounts(): Promise<number[]>;
   readonly process: SupervisedProcess;
   close(): Promise<void>;
 }
 
-/** Installs the package if it is missing. It takes frontends for ready until it has found otherwise. The caller closes it. */
+/**
+ * Installs the package if it is missing. haproxy treats frontends as ready until a check fails. The caller closes it.
+ */
 export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
   const { frontends, proxyProtocol = 2, namespace, ofOneSource = {} } = options;
   const { connections = 1_000_000, rate = 1_000_000 } = ofOneSource;
@@ -57,7 +59,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
       HAPROXY_SOURCE_RATE: `${rate}`,
     },
     ready: { port: statisticsPort },
-    // Lets what is under way end; SIGTERM does not.
+    // SIGUSR1 lets running requests finish; SIGTERM does not.
     stopSignal: 'SIGUSR1',
     removeAfter: [directory],
   });

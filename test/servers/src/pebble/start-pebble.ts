@@ -1,4 +1,4 @@
-// Debian's pebble, Let's Encrypt's ACME server for tests, with its real validation, and a DNS in which every name leads to
+// Starts Debian's pebble, Let's Encrypt's ACME server for tests, with real validation. Its DNS resolves every name to
 // this machine.
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,12 +9,14 @@ import { freePort } from '../free-port.ts';
 import { type SupervisedProcess, startProcess } from '../start-process.ts';
 
 export interface PebbleOptions {
-  /** Where it asks for `http-01` and `tls-alpn-01`, in place of 80 and 443. */
+  /** Ports for `http-01` and `tls-alpn-01`, instead of 80 and 443. */
   readonly httpPort: number;
   readonly tlsPort: number;
-  /** How long its certificates are valid, in seconds; default an hour. */
+  /** Validity of its certificates in seconds; default one hour. */
   readonly validForSeconds?: number;
-  /** Whom it knows, by keys in base64url: nobody else may have an account (external account binding). Default: everybody. */
+  /**
+   * Keys in base64url by name, for external account binding: only these may create an account. Default: no restriction.
+   */
   readonly externalAccounts?: Readonly<Record<string, string>>;
 }
 
@@ -22,13 +24,13 @@ export interface Pebble {
   readonly directoryUrl: string;
   /** PEM file of the authority of its own HTTPS, for NODE_EXTRA_CA_CERTS. */
   readonly caFile: string;
-  /** An executable for `dns-01`, which sets and removes records of its DNS. */
+  /** An executable for `dns-01` that sets and removes records of its DNS. */
   readonly dnsHook: string;
-  /** Certificates issued so far, by all that has been running. */
+  /** Returns the number of issued certificates so far, over all of its processes. */
   issued(): number;
-  /** `kill -9`. */
+  /** Sends SIGKILL. */
   kill(): Promise<void>;
-  /** After that: another one at the same address, which knows nothing of the first one's accounts. */
+  /** Starts another process at the same address after `kill`, without the accounts of the first. */
   start(): Promise<void>;
   close(): Promise<void>;
 }
@@ -69,7 +71,8 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     startProcess({
       command: 'pebble',
       args: ['-config', configFile, '-dnsserver', `127.0.0.1:${dnsPort}`],
-      // It waits a second at most before it looks at a proof, and looks each time; it refuses some good nonces, as by default.
+      // It waits one second at most before it checks a proof, and always checks. As by default, it rejects some good
+      // nonces.
       env: { PEBBLE_VA_SLEEPTIME: '1', PEBBLE_AUTHZREUSE: '0' },
       outputFile,
       ready: { port },

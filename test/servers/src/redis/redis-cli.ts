@@ -1,20 +1,20 @@
-// Commands to a Redis under test, through its own client: what a test asserts with must not be the library under test.
+// Runs commands on a Redis under test with redis-cli. Assertions must not depend on the client library under test.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-/** A frozen server must not hold a test up for longer. */
+/** Limits the time that a frozen server holds up a test. */
 const timeoutMs = 5000;
 
 export interface RedisAddress {
   readonly port: number;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** Path of the certificate authority's file; without it the server speaks plain text. */
+  /** Path of the certificate authority's file. Without it the server speaks plain text. */
   readonly caFile?: string | undefined;
 }
 
-/** The reply as redis-cli prints it, without the newline at its end. Rejects on an error reply. */
+/** Returns the reply as redis-cli prints it, without the final newline. Rejects on an error reply. */
 export async function redisCli(address: RedisAddress, args: readonly string[]): Promise<string> {
   const { username, password, caFile } = address;
   const where = ['-h', '127.0.0.1', '-p', String(address.port)];

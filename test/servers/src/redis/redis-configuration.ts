@@ -1,9 +1,9 @@
-// What every Redis of the tests has in common.
+// The configuration that all Redis servers of the tests share.
 
 export interface RedisSettings {
   readonly port: number;
   readonly directory: string;
-  /** Further lines, which win over those before. */
+  /** Further lines, which override the earlier ones. */
   readonly directives?: readonly string[] | undefined;
 }
 
@@ -14,7 +14,7 @@ export function redisConfiguration({ port, directory, directives = [] }: RedisSe
     `dir ${directory}`,
     'databases 16',
     'maxmemory-policy noeviction',
-    // Every command is with the kernel before its reply, so that data outlive the process; nothing waits for the disk.
+    // Each command reaches the kernel before its reply, so data survive the process. No command waits for the disk.
     'save ""',
     'appendonly yes',
     'appendfsync no',

@@ -1,4 +1,4 @@
-// One redis-server process that can be frozen, stopped and started again on the same port and data.
+// Runs one redis-server process that can be frozen, stopped and started again on the same port and data.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,24 +10,24 @@ import { type RedisAddress, redisCli } from './redis-cli.ts';
 
 export interface RedisProcess {
   readonly port: number;
-  /** One command, its arguments apart; the reply as redis-cli prints it. Rejects on an error reply and after 5 s. */
+  /** Runs one command and returns the reply as redis-cli prints it. Rejects on an error reply and after 5 s. */
   command(...args: string[]): Promise<string>;
-  /** SIGSTOP: it accepts connections (the system does that) and answers nothing. */
+  /** Sends SIGSTOP: the kernel still accepts connections, but the server answers nothing. */
   freeze(): void;
   thaw(): void;
-  /** Ends it and keeps its data. Idempotent. */
+  /** Stops the server and keeps its data. Idempotent. */
   stop(): Promise<void>;
-  /** As `stop`, with SIGKILL. */
+  /** Does the same as `stop`, with SIGKILL. */
   kill(): Promise<void>;
-  /** Starts it again on the same port and data. */
+  /** Starts the server again on the same port and data. */
   start(): Promise<void>;
-  /** Ends it and removes its data. Idempotent. */
+  /** Stops the server and removes its data. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface RedisProcessOptions {
   readonly address: RedisAddress;
-  /** Lines of its configuration file, from the directory that holds everything of this server. */
+  /** Lines of the configuration file. `directory` holds all files of this server. */
   readonly configuration: readonly string[];
   readonly directory: string;
   readonly sentinel?: boolean;
@@ -38,7 +38,7 @@ export async function makeRedisDirectory(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'cistern-redis-'));
 }
 
-/** Answers PING when it resolves. The directory is the server's from now on: it goes with `close`, and on failure. */
+/** Resolves when the server answers PING. The server owns the directory: `close` and a failed start remove it. */
 export async function runRedisServer(options: RedisProcessOptions): Promise<RedisProcess> {
   const { address, directory, sentinel = false } = options;
   const configurationFile = join(directory, 'redis.conf');
@@ -61,7 +61,7 @@ export async function runRedisServer(options: RedisProcessOptions): Promise<Redi
   async function end(signal: NodeJS.Signals): Promise<void> {
     const ending = running;
     running = undefined;
-    // A frozen process would get to see SIGTERM only when it is thawed.
+    // A frozen process would receive SIGTERM only once it is thawed.
     ending?.sendSignal('SIGCONT');
     await ending?.stop(signal);
   }

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startRedisCluster } from './start-redis-cluster.ts';
 
-test('a cluster serves every slot, is replicated, and comes back after a stop', async (t) => {
+test('a cluster serves every slot, is replicated, and works again after a stop', async (t) => {
   const cluster = await startRedisCluster();
   t.after(() => cluster.close());
   const [first, second] = cluster.nodes;
   assert.ok(first && second);
   assert.match(await first.command('CLUSTER', 'INFO'), /cluster_slots_ok:16384[^]*cluster_size:3/);
-  // Slot 12182 is the last third's.
+  // Slot 12182 belongs to the last third.
   await assert.rejects(first.command('SET', 'foo', 'bar'), /MOVED 12182/);
   await cluster.nodes[2]?.command('SET', 'foo', 'bar');
   await cluster.stop();

@@ -1,22 +1,22 @@
-// A Redis Cluster of three masters with a replica each.
+// Starts a Redis Cluster of three masters with one replica each.
 import { freePort } from '../free-port.ts';
 import { redisConfiguration } from './redis-configuration.ts';
 import { makeRedisDirectory, type RedisProcess, runRedisServer } from './run-redis-server.ts';
 import { until } from '../until.ts';
 
 export interface RedisClusterOptions {
-  /** How long a master must be silent before its replica takes over; default 5 s. */
+  /** Silence in milliseconds after which a replica takes over its master; default 5 s. */
   readonly nodeTimeoutMs?: number;
 }
 
 export interface RedisCluster {
-  /** The masters first, each with its replica three places later, as long as none has failed over. */
+  /** The masters first, each with its replica three places later, until a failover happens. */
   readonly nodes: readonly RedisProcess[];
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
-  /** All nodes at once. */
+  /** Freezes all nodes. */
   freeze(): void;
   thaw(): void;
-  /** Stops all nodes; their data and the cluster's state stay. */
+  /** Stops all nodes. Their data and the cluster's state stay. */
   stop(): Promise<void>;
   /** Resolves when the cluster works again. */
   start(): Promise<void>;
@@ -27,7 +27,9 @@ export interface RedisCluster {
 const masterCount = 3;
 const slotCount = 16_384;
 
-/** Installs the package if it is missing; resolves when every slot is served and replicated. The caller closes it. */
+/**
+ * Installs the package if it is missing, and resolves when every slot is served and replicated. The caller closes it.
+ */
 export async function startRedisCluster({ nodeTimeoutMs = 5000 }: RedisClusterOptions = {}): Promise<RedisCluster> {
   const started = await Promise.allSettled(Array.from({ length: 2 * masterCount }, () => startNode(nodeTimeoutMs)));
   const nodes = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -65,7 +67,7 @@ async function startNode(nodeTimeoutMs: number): Promise<RedisProcess> {
     `cluster-port ${await freePort()}`,
     `cluster-node-timeout ${nodeTimeoutMs}`,
     'repl-diskless-sync-delay 0',
-    // One master that is down must not stop the others.
+    // One unavailable master must not stop the others.
     'cluster-require-full-coverage no',
   ];
   return runRedisServer({
@@ -75,7 +77,7 @@ async function startNode(nodeTimeoutMs: number): Promise<RedisProcess> {
   });
 }
 
-/** What `redis-cli --cluster create` does, without its pauses. */
+/** Does the same as `redis-cli --cluster create`, without its pauses. */
 async function form(nodes: readonly RedisProcess[]): Promise<void> {
   const [first, ...others] = nodes;
   await Promise.all(nodes.slice(0, masterCount).map(giveSlots));
@@ -94,7 +96,7 @@ async function form(nodes: readonly RedisProcess[]): Promise<void> {
 }
 
 async function giveSlots(master: RedisProcess, position: number): Promise<void> {
-  // Without epochs of their own the masters would first have to agree on them.
+  // Without distinct epochs the masters would first have to agree on them.
   await master.command('CLUSTER', 'SET-CONFIG-EPOCH', String(position + 1));
   await master.command('CLUSTER', 'ADDSLOTSRANGE', String(firstSlot(position)), String(firstSlot(position + 1) - 1));
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { startRedisSentinel } from './start-redis-sentinel.ts';
 import { until } from '../until.ts';
 
-test('the replica becomes the master when the sentinels miss the one that was', async (t) => {
+test('the sentinels promote the replica when the master fails', async (t) => {
   const setUp = await startRedisSentinel({ sentinels: 3 });
   t.after(() => setUp.close());
   assert.equal(await setUp.masterPort(), setUp.master.port);

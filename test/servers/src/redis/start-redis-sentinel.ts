@@ -1,33 +1,33 @@
-// A master, its replica, and the sentinels that watch them.
+// Starts a master, its replica, and the sentinels that watch them.
 import { freePort } from '../free-port.ts';
 import { redisConfiguration } from './redis-configuration.ts';
 import { makeRedisDirectory, type RedisProcess, runRedisServer } from './run-redis-server.ts';
 import { until } from '../until.ts';
 
-/** How long the master must be silent before it counts as down: longer than machines stand still. */
+/** Silence after which the master counts as down. It is longer than the usual pauses of a test machine. */
 const downAfterMs = 2000;
 
 export interface RedisSentinelOptions {
-  /** 1 to 3, default 1; most of them must agree on a fail-over. */
+  /** Number of sentinels, 1 to 3; default 1. Most of them must agree on a failover. */
   readonly sentinels?: number;
 }
 
 export interface RedisSentinel {
-  /** What the sentinels call the master. */
+  /** The sentinels' name for the master. */
   readonly name: string;
   readonly sentinels: readonly RedisProcess[];
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
-  /** As they were started; a fail-over swaps their roles. */
+  /** The roles are those at the start. A failover swaps them. */
   readonly master: RedisProcess;
   readonly replica: RedisProcess;
-  /** The port of the master that the sentinels name now. */
+  /** Returns the port of the master that the sentinels name now. */
   masterPort(): Promise<number>;
   close(): Promise<void>;
 }
 
 const name = 'cistern';
 
-/** Installs the package if it is missing; resolves when a fail-over is possible. The caller closes what it gets. */
+/** Installs the package if it is missing, and resolves when a failover is possible. The caller closes the servers. */
 export async function startRedisSentinel(options: RedisSentinelOptions = {}): Promise<RedisSentinel> {
   const { sentinels: sentinelCount = 1 } = options;
   const processes: RedisProcess[] = [];
@@ -89,7 +89,7 @@ async function startOneSentinel(masterPort: number, quorum: number): Promise<Red
   return runRedisServer({ address: { port }, configuration, directory, sentinel: true });
 }
 
-/** Whether this sentinel has found the replica and all the other sentinels. */
+/** Returns whether this sentinel has found the replica and all other sentinels. */
 async function knows(sentinel: RedisProcess, sentinelCount: number): Promise<boolean> {
   const [, fields = ''] = /^(master0:.*)$/m.exec(await sentinel.command('INFO', 'sentinel')) ?? [];
   return fields.includes('status=ok') && fields.includes('slaves=1') && fields.includes(`sentinels=${sentinelCount}`);

@@ -9,7 +9,7 @@ async function started(t: TestContext, options?: RedisOptions): Promise<Redis> {
   return redis;
 }
 
-test('a redis answers, evicts nothing, and keeps its data from one start to the next', async (t) => {
+test('a redis answers, evicts nothing, and keeps its data across a restart', async (t) => {
   const redis = await started(t);
   assert.equal(await redis.command('CONFIG', 'GET', 'maxmemory-policy'), 'maxmemory-policy\nnoeviction');
   await redis.command('SET', 'a', 'one two');
@@ -24,7 +24,7 @@ test('a redis answers, evicts nothing, and keeps its data from one start to the 
   assert.equal(await redis.command('DBSIZE'), '0');
 });
 
-test('a frozen redis answers when it is thawed, and can be ended without', async (t) => {
+test('a frozen redis answers once it is thawed, and can be closed while frozen', async (t) => {
   const redis = await started(t);
   redis.freeze();
   const answer = redis.command('PING');
@@ -34,7 +34,7 @@ test('a frozen redis answers when it is thawed, and can be ended without', async
   await redis.stop();
 });
 
-test('nothing of a closed redis is left', async () => {
+test('a closed redis leaves nothing behind', async () => {
   const redis = await startRedis();
   const [, directory = ''] = (await redis.command('CONFIG', 'GET', 'dir')).split('\n');
   await redis.stop();
@@ -44,14 +44,14 @@ test('nothing of a closed redis is left', async () => {
   assert.equal(existsSync(directory), false);
 });
 
-test('a password, a user and TLS are asked for where they were set', async (t) => {
+test('redis requires a user, a password and TLS when they are configured', async (t) => {
   const redis = await started(t, { username: 'ann', password: 'p w', tls: true });
   assert.equal(redis.url, `rediss://ann:p%20w@127.0.0.1:${redis.port}`);
   assert.match(redis.ca ?? '', /BEGIN CERTIFICATE/);
   assert.equal(await redis.command('ACL', 'WHOAMI'), 'ann');
 });
 
-test('an error reply and a wrong directive are errors', async (t) => {
+test('an error reply and an invalid directive are errors', async (t) => {
   const redis = await started(t);
   await assert.rejects(redis.command('NONSENSE'), /unknown command/);
   await assert.rejects(

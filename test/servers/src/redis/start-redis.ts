@@ -1,4 +1,4 @@
-// A standalone Redis.
+// Starts a standalone Redis.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { freePort } from '../free-port.ts';
@@ -7,13 +7,13 @@ import { redisConfiguration } from './redis-configuration.ts';
 import { makeRedisDirectory, type RedisProcess, runRedisServer } from './run-redis-server.ts';
 
 export interface RedisOptions {
-  /** Of the default user, or of `username`; default: everybody may come in. */
+  /** The password of the default user, or of `username`. Default: no authentication. */
   readonly password?: string;
-  /** With a password: the only user that may come in. */
+  /** With a password: the only user that may log in. */
   readonly username?: string;
-  /** Speak TLS, with a certificate of `redis.ca` for 127.0.0.1. */
+  /** Enables TLS with a certificate that `redis.ca` issued for 127.0.0.1. */
   readonly tls?: boolean;
-  /** Further lines of redis.conf, which win over the usual ones: `maxmemory-policy allkeys-lru`. */
+  /** Further lines of redis.conf, which override the usual ones: `maxmemory-policy allkeys-lru`. */
   readonly directives?: readonly string[];
 }
 
@@ -23,12 +23,12 @@ export interface Redis extends RedisProcess {
   readonly url: string;
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** PEM of the authority to trust; `undefined` without TLS. */
+  /** PEM of the authority to trust, or `undefined` without TLS. */
   readonly ca: string | undefined;
   flushAll(): Promise<void>;
 }
 
-/** Installs the package if it is missing. The caller closes what it gets. */
+/** Installs the package if it is missing. The caller closes the server. */
 export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
   const { username, password, tls = false, directives = [] } = options;
   const directory = await makeRedisDirectory();
@@ -55,7 +55,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
 function accountDirectives(username: string | undefined, password: string | undefined): string[] {
   if (password === undefined) return [];
   if (username === undefined) return [`requirepass "${password}"`];
-  // By its hash: an unquoted line of this kind takes no spaces.
+  // The hash is needed because an unquoted line of this kind allows no spaces.
   const hash = createHash('sha256').update(password).digest('hex');
   return ['user default off', `user ${username} on #${hash} ~* &* +@all`];
 }

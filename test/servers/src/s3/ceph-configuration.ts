@@ -1,11 +1,11 @@
 // The configuration of a one-node Ceph cluster that starts in seconds, stays small and never leaves its directory. Most
-// lines shorten a wait that makes sense in a cluster of many machines.
+// lines shorten a wait that is useful only in a cluster of many machines.
 
 export interface CephSettings {
   readonly directory: string;
   readonly clusterId: string;
   readonly monitorPort: number;
-  /** Where the system keeps Ceph's plug-ins, `/usr/lib/x86_64-linux-gnu` for example. */
+  /** The system's directory of Ceph's plug-ins, for example `/usr/lib/x86_64-linux-gnu`. */
   readonly libraryDirectory: string;
 }
 
@@ -80,7 +80,7 @@ rgw_enable_usage_log = false
 `;
 }
 
-/** The gateway's own pools, made beforehand: made at their first use they would let the first requests wait. */
+/** The gateway's pools. If they were created at their first use, the first requests would have to wait. */
 const gatewayPools = [
   '.rgw.root',
   'default.rgw.log',
@@ -91,7 +91,7 @@ const gatewayPools = [
   'default.rgw.buckets.non-ec',
 ];
 
-/** Lines for the standard input of `ceph`: one storage daemon, and the pools. */
+/** Returns lines for the standard input of `ceph` that create one storage daemon and the pools. */
 export function clusterCommands(storageId: string): string {
   const pools = gatewayPools.flatMap((name) => [
     `osd pool create ${name} 4`,

@@ -1,4 +1,4 @@
-// Ceph's secret keys. It does not run without: with authentication off the gateway cannot log in to the monitor.
+// Creates Ceph's secret keys. They are required: without authentication the gateway cannot log in to the monitor.
 import { randomBytes } from 'node:crypto';
 
 const everything = 'allow *';
@@ -10,7 +10,7 @@ const capabilities: Readonly<Record<string, Readonly<Record<string, string>>>> =
   'client.rgw': { mon: 'allow rw', osd: 'allow rwx' },
 };
 
-/** A keyring file with a fresh key for every part of the cluster. */
+/** Returns a keyring file with a new key for every part of the cluster. */
 export function cephKeyring(): string {
   return Object.entries(capabilities)
     .map(([name, caps]) => {
@@ -20,7 +20,7 @@ export function cephKeyring(): string {
     .join('');
 }
 
-/** As `ceph-authtool --gen-print-key` makes it: type 1 (AES), time of creation, length, 16 bytes. */
+/** Creates a key like `ceph-authtool --gen-print-key`: type 1 (AES), time of creation, length, 16 bytes. */
 function newKey(): string {
   const header = Buffer.alloc(12);
   header.writeUInt16LE(1, 0);

@@ -1,4 +1,5 @@
-// Command-line tools of a server under test. Guarded as the servers are: Ceph's wait for ever for a cluster that is gone.
+// Runs command-line tools of a server under test. They are guarded like servers, because Ceph's tools wait forever for
+// a lost cluster.
 import { startProcess } from '../start-process.ts';
 
 const timeoutMs = 60_000;
@@ -9,7 +10,7 @@ export interface Tool {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Rejects, with the end of the output, unless the tool ends with 0 in a minute. */
+/** Rejects with the end of the output unless the tool exits with 0 within one minute. */
 export async function runTool(tool: Tool): Promise<void> {
   const running = await startProcess(tool);
   // real-time: a limit against a tool that waits for ever

@@ -1,4 +1,4 @@
-// An S3 server on port 9000 until it is told to stop: the main process of a container (test/product/compose/images).
+// Runs an S3 server on port 9000 until SIGTERM, as the main process of a container (test/product/compose/images).
 import { readFile } from 'node:fs/promises';
 import { startGateway } from './start-gateway.ts';
 

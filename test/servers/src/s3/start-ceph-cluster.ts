@@ -1,5 +1,5 @@
-// Ceph without its gateway: one monitor, and one storage daemon on a sparse file. Real daemons of the distribution, on
-// loopback and in a directory that goes with them.
+// Starts Ceph without its gateway: one monitor, and one storage daemon on a sparse file. They are real daemons of the
+// distribution, on loopback and in a temporary directory.
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -17,13 +17,13 @@ import { runTool } from './run-tool.ts';
 export interface CephCluster {
   readonly configurationFile: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Runs one of Ceph's tools, with its configuration. */
+  /** Runs one of Ceph's tools with the cluster's configuration. */
   tool(command: string, ...args: readonly string[]): Promise<void>;
   /** Kills the daemons and removes their data. Idempotent. */
   close(): Promise<void>;
 }
 
-/** Installs the packages if they are missing. Ready to take objects when it resolves. */
+/** Installs the packages if they are missing, and resolves when the cluster accepts objects. */
 export async function startCephCluster(): Promise<CephCluster> {
   await ensureDebianPackages(['ceph-mon', 'ceph-osd', 'ceph-base', 'ceph-common', 'radosgw']);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-s3-'));
@@ -68,7 +68,7 @@ export async function startCephCluster(): Promise<CephCluster> {
     await runTool({ command: 'monmaptool', args: monitors, env: environment });
     await tool('ceph-mon', '-i', 'a', '--mkfs', '--monmap', map, '--keyring', join(directory, 'keyring'));
     await startDaemon('ceph-mon', 'a', monitorPort);
-    // The commands come on standard input, which spares a start of this slow tool for each.
+    // The commands come on standard input, because each start of this tool is slow.
     const ceph = ['ceph', ...withConfiguration(['--connect-timeout', '60'])].map((word) => `'${word}'`).join(' ');
     await runTool({ command: '/bin/sh', args: ['-c', `exec ${ceph} <'${directory}/commands'`], env: environment });
     await storageMade;
@@ -83,6 +83,7 @@ export async function startCephCluster(): Promise<CephCluster> {
 async function findLibraryDirectory(): Promise<string> {
   const candidates = (await readdir('/usr/lib')).map((name) => join('/usr/lib', name));
   const found = candidates.find((candidate) => existsSync(join(candidate, 'rados-classes', 'libcls_rgw.so')));
-  if (found === undefined) throw new Error('The plug-ins of Ceph (package ceph-base) were not found below /usr/lib.');
+  if (found === undefined)
+    throw new Error("Ceph's plug-ins were not found below /usr/lib. Install the package ceph-base.");
   return found;
 }

@@ -1,18 +1,18 @@
-// Ceph's gateway to S3, over a cluster of its own.
+// Starts Ceph's S3 gateway on its own Ceph cluster.
 import { type SupervisedProcess, startProcess } from '../start-process.ts';
 import { type CephCluster, startCephCluster } from './start-ceph-cluster.ts';
 import type { S3 } from './start-s3.ts';
 
 export interface GatewayOptions {
-  /** Where it listens. */
+  /** The address to listen on. */
   readonly host: '127.0.0.1' | '0.0.0.0';
   readonly port: number;
-  /** Of the one account. */
+  /** The keys of the only account. */
   readonly accessKey: string;
   readonly secretKey: string;
 }
 
-/** Installs what is missing. The caller closes what it gets. */
+/** Installs missing packages. The caller closes the server. */
 export async function startGateway(options: GatewayOptions): Promise<S3> {
   const { port, accessKey, secretKey } = options;
   const cluster = await startCephCluster();

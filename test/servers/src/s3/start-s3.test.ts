@@ -17,7 +17,7 @@ test('the gateway speaks S3', async () => {
   assert.match(await answer.text(), /<ListAllMyBucketsResult|<Error>/);
 });
 
-test('a stopped gateway refuses, and comes back at the same address', ownServer, async () => {
+test('a stopped gateway refuses connections, and starts again at the same address', ownServer, async () => {
   await s3.stop();
   await s3.stop();
   await assert.rejects(ask(30_000), (error: Error) => /ECONNREFUSED/.test((error.cause as Error).message));
@@ -26,9 +26,9 @@ test('a stopped gateway refuses, and comes back at the same address', ownServer,
   assert.equal((await ask(30_000)).status, 200);
 });
 
-test('a frozen gateway answers when it is thawed, and can be closed without', ownServer, async () => {
+test('a frozen gateway answers once it is thawed, and can be closed while frozen', ownServer, async () => {
   s3.freeze();
-  // The signal reaches a thread that has a request in hand a moment later.
+  // A thread that is handling a request receives the signal a moment later.
   await assert.rejects(
     async () => {
       for (;;) await ask(200);

@@ -1,4 +1,4 @@
-// A real S3 server: the gateway of Ceph, or the one that the environment names.
+// Starts a real S3 server: Ceph's gateway, or uses the one that the environment names.
 import { randomBytes } from 'node:crypto';
 import { freePort } from '../free-port.ts';
 import { startGateway } from './start-gateway.ts';
@@ -9,25 +9,25 @@ export interface S3 {
   readonly region: string;
   readonly accessKey: string;
   readonly secretKey: string;
-  /** Whether it can be stopped and frozen: not the server that the environment names. */
+  /** Whether the server can be stopped and frozen. The server that the environment names cannot. */
   readonly controllable: boolean;
-  /** Ends the gateway (SIGKILL) and keeps its data. Idempotent. */
+  /** Kills the gateway (SIGKILL) and keeps its data. Idempotent. */
   stop(): Promise<void>;
-  /** Starts the gateway again, on the same port. Idempotent. */
+  /** Starts the gateway again on the same port. Idempotent. */
   start(): Promise<void>;
-  /** Another account, which may do nothing yet; where `controllable`. Resolves with its name in policies (`Principal`). */
+  /** Adds an account without rights, where `controllable`. Resolves to its name in policies (`Principal`). */
   addAccount(keys: { readonly accessKey: string; readonly secretKey: string }): Promise<string>;
-  /** SIGSTOP: connections are accepted (the system does that), and nothing is answered. */
+  /** Sends SIGSTOP: the kernel still accepts connections, but the server answers nothing. */
   freeze(): void;
   thaw(): void;
-  /** Ends everything and removes its data. Idempotent. */
+  /** Stops everything and removes its data. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * Installs what is missing and starts a server of its own on loopback, in about four seconds; one for each test file,
- * with a bucket for each test. Where S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY are set (and S3_REGION, if it is not
- * us-east-1), it is that server instead. The caller closes what it gets.
+ * Installs missing packages and starts a server on loopback, in about four seconds. Each test file uses one server, and
+ * each test one bucket. If S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY are set, it uses that server instead; S3_REGION
+ * defaults to us-east-1. The caller closes it.
  */
 export async function startS3(): Promise<S3> {
   const { S3_ENDPOINT: endpoint } = process.env;
@@ -56,5 +56,5 @@ function existingServer(endpoint: string): S3 {
 }
 
 function refuse(): never {
-  throw new Error('The server that S3_ENDPOINT names can neither be stopped nor changed by a test.');
+  throw new Error('A test can neither stop nor change the server of S3_ENDPOINT.');
 }
