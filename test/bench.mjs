@@ -1,12 +1,12 @@
-// `npm run bench`: Cistern beside registry:2 (Debian's docker-registry) as caches of the same upstream, in one run.
-// Started by whatever Node is at hand, so it imports nothing but `node:`.
-//   npm run bench                              what starts at once, a second of each load, three rounds: below three minutes
-//   npm run bench -- --full                    all of it: a cluster, S3, large and cold transfers
+// `npm run bench` compares Cistern with registry:2 (Debian's docker-registry) as caches of the same upstream, in one
+// run. Any Node can start it, so it imports only `node:`.
+//   npm run bench                              quick workloads, a second of each load, three rounds: below 3 minutes
+//   npm run bench -- --full                    all workloads: also a cluster, S3, large and cold transfers
 //   npm run bench -- --only blob-64m --rounds 5   one workload, more rounds; --help has the names
-//   npm run bench -- --against main            the work tree beside another commit: is it slower?
-//   npm run bench -- --json out.json           every single figure as well
-//   npm run bench -- --full --write            the table and picture of docs/performance.md, and docs/benchmark.md
-// Fails when a contender answers wrongly, and with --against when the work tree is slower.
+//   npm run bench -- --against main            compare the work tree with another commit: is it slower?
+//   npm run bench -- --json out.json           write every single figure as well
+//   npm run bench -- --full --write            update docs/performance.md and docs/benchmark.md
+// Fails when a contender returns wrong bytes, and with --against when the work tree is slower.
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { install } from '../services/cli/launch/install.mjs';

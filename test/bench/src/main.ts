@@ -1,4 +1,4 @@
-// `npm run bench`: what is to be measured, by the options, and what becomes of the figures.
+// Runs `npm run bench`: measures the workloads of the options, and prints or publishes the figures.
 // real-time: a benchmark prints how long it has run
 import { writeFile } from 'node:fs/promises';
 import { ensureDebianPackages } from '@cistern/test-servers';
@@ -20,7 +20,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Resolves with the exit code. */
+/** Resolves to the exit code. */
 async function main(options: Options): Promise<number> {
   if (options.isHelp) {
     const names = workloads.map(({ name, mode, title }) => `  ${name.padEnd(20)}${mode.padEnd(7)}${title}`);

@@ -35,13 +35,13 @@ function stage(names: readonly string[], run: (run: Run) => void = () => {}) {
   return { log, kinds, workload, contenders: openContenders(site, say) };
 }
 
-test('contenders take turns, and the turn turns round', async () => {
+test('contenders take turns in alternating order', async () => {
   const { log, workload, contenders } = stage(['a', 'b']);
   await measure(workload, { ...told, contenders, rounds: 3 });
   assert.deepEqual(log, ['+a', 'a', '+b', 'b', 'b', 'a', 'a', 'b']);
 });
 
-test('who answers wrongly once is out, with all its figures, and the others go on', async () => {
+test('a contender with one wrong response loses all its figures, and the others continue', async () => {
   const { kinds, workload, contenders } = stage(['a', 'b'], ({ kind, round }) => {
     if (kind.name === 'a' && round === 1) throw new Error('sent wrong bytes');
   });
@@ -51,13 +51,13 @@ test('who answers wrongly once is out, with all its figures, and the others go o
   assert.deepEqual(failures, ['load, a: sent wrong bytes']);
 });
 
-test('a workload may want fewer rounds than the run', async () => {
+test('a workload can have fewer rounds than the run', async () => {
   const { kinds, workload, contenders } = stage(['a']);
   const { rounds } = await measure({ ...workload, mostRounds: 2 }, { ...told, contenders, rounds: 5 });
   assert.equal(rounds.get(kinds[0]!)?.length, 2);
 });
 
-test('contenders end when they are not needed any more', async () => {
+test('contenders end when no workload needs them any more', async () => {
   const { log, kinds, contenders } = stage(['a', 'b']);
   for (const kind of kinds) await contenders.get(kind);
   await contenders.keepOnly(kinds.slice(1));

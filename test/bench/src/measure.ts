@@ -1,14 +1,14 @@
-// One workload for all its contenders in turn, round after round (A B C, C B A, …), so that what else the machine does meets
-// all of them alike.
+// Runs one workload for all its contenders in turn, round after round (A B C, C B A, …). So other load on the machine
+// affects all of them alike.
 import type { Contenders } from './contenders/open-contenders.ts';
 import type { ContenderKind, Site } from './contenders/contender.ts';
 import type { Figure, Workload } from './workloads/workload.ts';
 
 export interface Measured {
   readonly workload: Workload;
-  /** Each contender's figures, a list a round. Who answered wrongly is not there. */
+  /** The figures of each contender, one list a round. A contender with wrong responses is missing. */
   readonly rounds: ReadonlyMap<ContenderKind, readonly (readonly Figure[])[]>;
-  /** A sentence for each contender that answered errors or wrong bytes. */
+  /** A sentence for each contender that returned errors or wrong bytes. */
   readonly failures: readonly string[];
 }
 

@@ -8,25 +8,25 @@ import { workloads } from './workloads/workloads.ts';
 const namesFor = (only: string[], isFull: boolean) =>
   chooseWorkloads(workloads, { only, isFull }).map(({ name }) => name);
 
-test('a full run has more rounds, and each can be set', () => {
+test('a full run has more rounds, and the number can be set', () => {
   assert.deepEqual([parseOptions([]).rounds, parseOptions(['--full']).rounds], [3, 5]);
   assert.equal(parseOptions(['--full', '--rounds', '2']).rounds, 2);
   assert.throws(() => parseOptions(['--rounds', 'many']), /whole number/);
 });
 
-test('a comparison has rounds enough for a verdict, and publishes nothing', () => {
+test('a comparison has enough rounds for a verdict and publishes nothing', () => {
   const { against, rounds } = parseOptions(['--against', 'main', '--full']);
   assert.deepEqual([against, rounds], ['main', fewestRounds]);
   assert.equal(parseOptions(['--against', 'main', '--rounds', '12']).rounds, 12);
   assert.throws(() => parseOptions(['--write', '--against', 'main']), /publishes no comparison/);
 });
 
-test('some workloads alone publish nothing', () => {
+test('a run of some workloads publishes nothing', () => {
   assert.deepEqual(parseOptions(['--only', 'a,b', '--only', 'c']).only, ['a', 'b', 'c']);
   assert.throws(() => parseOptions(['--write', '--only', 'a']), /whole run/);
 });
 
-test('a quick run leaves out what takes long, unless it is asked for by name', () => {
+test('a quick run skips slow workloads, unless they are named', () => {
   assert.equal(namesFor([], false).includes('cold-200'), false);
   assert.equal(namesFor([], true).length, workloads.length);
   assert.deepEqual(namesFor(['cold-200', 'start'], false), ['start', 'cold-200']);
@@ -34,6 +34,6 @@ test('a quick run leaves out what takes long, unless it is asked for by name', (
   assert.throws(() => namesFor(['none'], false), /no workload "none"/);
 });
 
-test('no two workloads have one name', () => {
+test('no two workloads have the same name', () => {
   assert.equal(new Set(workloads.map(({ name }) => name)).size, workloads.length);
 });

@@ -1,37 +1,37 @@
-// What a run of the benchmark is told.
+// Parses the options of a benchmark run.
 import { parseArgs } from 'node:util';
 import { fewestRounds } from './against/judge.ts';
 
 export interface Options {
   readonly isHelp: boolean;
   readonly isFull: boolean;
-  /** Names; none: all of the mode. */
+  /** Names of workloads. Without any, all workloads of the mode run. */
   readonly only: readonly string[];
   readonly rounds: number;
   readonly seconds: number;
   readonly json: string | undefined;
   readonly isWrite: boolean;
-  /** A commit that the work tree is compared with, in place of other caches. */
+  /** A commit to compare the work tree with, instead of other caches. */
   readonly against: string | undefined;
 }
 
-export const help = `npm run bench -- [options]: Cistern beside other caches of the same upstream, in one run.
-npm run bench -- --against <commit> [options]: the work tree beside another commit, and whether it is slower.
+export const help = `npm run bench -- [options]: compare Cistern with other caches in one run
+npm run bench -- --against <commit> [options]: compare the work tree with another commit
 
-  --full          large and cold transfers, a cluster and S3 too: up to 90 minutes in place of 3
-  --only <name>   one workload (or some: a,b, or the option again), of whichever mode; "cold" is all that begin with "cold-"
-  --against <c>   Cistern of the work tree in turn with that of a commit: a quarter of an hour, with --full some hours
-  --rounds <n>    of each workload; default 3, with --full 5 (3 for large transfers), with --against ${fewestRounds}, the
-                  fewest that give a verdict
-  --seconds <n>   of each load; default 1, with --full 5
-  --json <file>   every single figure
-  --write         the table and picture of docs/performance.md, and docs/benchmark.md, from this run
-  --help          this, and the names of the workloads
+  --full          also large and cold transfers, a cluster and S3: up to 90 minutes instead of 3
+  --only <name>   one workload (or several: a,b, or repeat the option), of either mode; "cold" means all of "cold-"
+  --against <c>   Cistern of the work tree in turn with that of a commit: 15 minutes, with --full some hours
+  --rounds <n>    rounds of each workload; default 3, with --full 5 (3 for large transfers), with --against
+                  ${fewestRounds}, the fewest that give a verdict
+  --seconds <n>   duration of each load; default 1, with --full 5
+  --json <file>   write every single figure
+  --write         update the table and picture of docs/performance.md, and docs/benchmark.md
+  --help          show this help and the names of the workloads
 
-Fails when a contender answers errors or wrong bytes, and with --against when the work tree is slower.
+Fails when a contender returns errors or wrong bytes, and with --against when the work tree is slower.
 `;
 
-/** Throws on what it does not know. */
+/** Throws on unknown options. */
 export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
@@ -47,9 +47,9 @@ export function parseOptions(args: readonly string[]): Options {
     },
   });
   const only = values.only.flatMap((names) => names.split(','));
-  if (values.write && only.length > 0) throw new Error('--write takes a whole run: leave --only out');
+  if (values.write && only.length > 0) throw new Error('--write needs a whole run. Leave --only out.');
   if (values.write && values.against !== undefined)
-    throw new Error('--write publishes no comparison: leave --against out');
+    throw new Error('--write publishes no comparison. Leave --against out.');
   const rounds = values.full ? 5 : 3;
   return {
     isHelp: values.help,
@@ -65,6 +65,6 @@ export function parseOptions(args: readonly string[]): Options {
 
 function positive(name: string, text: string | undefined, otherwise: number): number {
   const value = Number(text ?? otherwise);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} is a whole number from 1 on`);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number of at least 1.`);
   return value;
 }

@@ -1,4 +1,4 @@
-// Starts what the workloads need, runs them one after another, and ends everything.
+// Starts the servers of the workloads, runs one workload after another, and stops everything.
 import { openContenders } from './contenders/open-contenders.ts';
 import { openSite } from './contenders/open-site.ts';
 import { measure, type Measured } from './measure.ts';

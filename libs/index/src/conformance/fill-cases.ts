@@ -112,13 +112,14 @@ export const fillCases: CacheIndexCases = {
   async 'a signature stays with its record, and is on no other'(tested) {
     const { fills } = tested.index;
     const signature = { protocol: 2, signature: 'x'.repeat(43) };
-    const first = await claimed(tested, { leaseMs: 100 });
+    const first = await claimed(tested);
     assert.equal(await fills.running(digest, 'stranger', 10, signature), false);
     assert.equal(await fills.running(digest, first.owner, 10, signature), true);
     const signed = { ...first, state: 'running', size: 10, ...signature } as const;
     assertSameRecord(await fills.read(digest), signed);
     assert.equal(await fills.running(digest, first.owner, 10), true);
     assertSameRecord(await fills.read(digest), signed);
+    await fills.heartbeat(signed, 100);
     await tested.advance(200);
     assert.equal(await fills.heartbeat(signed, 60_000), 'recreated');
     assertSameRecord({ ...(await fills.read(digest)), expiresAtMs: 0 }, { ...signed, expiresAtMs: 0 });

@@ -1,4 +1,5 @@
-// `npm run bench -- --against <commit>`: the work tree beside another commit, on this machine and in one run.
+// Runs `npm run bench -- --against <commit>`: compares the work tree with another commit, on this machine and in one
+// run.
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ensureDebianPackages } from '@cistern/test-servers';
@@ -15,13 +16,15 @@ import { verdictLines, verdictTables } from './verdict-tables.ts';
 
 const repository = resolve(import.meta.dirname, '../../../..');
 
-/** Prints figures and verdicts. Resolves with the exit code: 1 if something is slower, or was answered wrongly. */
+/** Prints figures and verdicts. Resolves to the exit code: 1 if a workload is slower or returned wrong bytes. */
 export async function compare(against: string, options: Options, say: (text: string) => void): Promise<number> {
   const { rounds, seconds, isFull, only, json } = options;
   const chosen = chooseWorkloads(workloads, options);
   const alien = chosen.filter((workload) => ownKinds(workload).length === 0).map(({ name }) => name);
   if (only.length > 0 && alien.length > 0)
-    throw new Error(`${alien.join(', ')} starts no Cistern, so there is nothing to compare with another commit`);
+    throw new Error(
+      `${alien.join(', ')} does not start Cistern and cannot be compared with another commit. Leave it out of --only.`,
+    );
   const commit = await resolveCommit(repository, against);
   const workTree = await describeWorkTree(repository);
   await ensureDebianPackages(['wrk']);

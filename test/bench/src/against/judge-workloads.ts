@@ -1,4 +1,4 @@
-// The verdicts on all figures of a workload, and the one on the workload that follows from them.
+// Derives the verdicts on all figures of a workload, and the verdict on the workload.
 import { median } from '../report/medians.ts';
 import { judge, type Outcome, type Verdict } from './judge.ts';
 import type { Compared } from './measure-turns.ts';
@@ -12,14 +12,17 @@ export interface FigureVerdict extends Verdict {
 
 export interface WorkloadVerdict {
   readonly compared: Compared;
-  /** That of a figure that is slower, or else faster; "no difference" says that this is so of every figure that has a ratio. */
+  /**
+   * The outcome of the worst figure, or else of a faster one. "no difference" means that no figure with a ratio
+   * differs.
+   */
   readonly outcome: Outcome;
   readonly figures: readonly FigureVerdict[];
 }
 
 const gravest: readonly Outcome[] = ['slower', 'faster', 'too few rounds', 'no difference'];
 
-/** Those that answered wrongly have no verdict. */
+/** Leaves out workloads with wrong responses. */
 export function judgeWorkloads(all: readonly Compared[]): WorkloadVerdict[] {
   return all
     .filter(({ failure }) => failure === undefined)

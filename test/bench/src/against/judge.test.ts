@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fewestRounds, judge, type RoundValues } from './judge.ts';
 
-/** Rounds of a figure around 100, the new one's around 100 × `factor`; `noise` is the standard deviation of one value. */
+/**
+ * Creates rounds of a figure: the old values are around 100, the new ones around 100 × `factor`. `noise` is the
+ * standard deviation of one value.
+ */
 function roundsOf({ count = 7, factor = 1, noise = 0, seed = 1 }): RoundValues[] {
   const random = createNormal(seed);
   const value = (middle: number) => middle * Math.exp(noise * random());
   return Array.from({ length: count }, () => ({ old: value(100), new: value(100 * factor), again: value(100) }));
 }
 
-/** Normally distributed, by Lehmer's generator and the Box-Muller transform. */
+/** Returns normally distributed values, by Lehmer's generator and the Box-Muller transform. */
 function createNormal(seed: number): () => number {
   let state = seed * 7919;
   const uniform = () => {
@@ -21,7 +24,7 @@ function createNormal(seed: number): () => number {
 
 const series = 100;
 
-/** Of many series of rounds, how often each outcome was said. */
+/** Counts the outcomes of many series of rounds. */
 function outcomesOf(options: Parameters<typeof roundsOf>[0]): Record<string, number> {
   const outcomes: Record<string, number> = {};
   for (let seed = 1; seed <= series; seed += 1) {
@@ -31,7 +34,7 @@ function outcomesOf(options: Parameters<typeof roundsOf>[0]): Record<string, num
   return outcomes;
 }
 
-test('equal commits show no difference, quiet or noisy', () => {
+test('equal commits show no difference, with little or much noise', () => {
   assert.equal(judge(roundsOf({}), 'higher').outcome, 'no difference');
   for (const noise of [0.03, 0.3]) {
     const { 'no difference': none = 0 } = outcomesOf({ noise });
@@ -39,37 +42,37 @@ test('equal commits show no difference, quiet or noisy', () => {
   }
 });
 
-test('a commit that is 10 % slower is found under 3 % noise', () => {
+test('a commit that is 10 % slower is detected under 3 % noise', () => {
   const { slower = 0, 'no difference': none = 0 } = outcomesOf({ factor: 0.9, noise: 0.03 });
   assert.ok(slower >= 90, `${slower} of ${series}`);
-  assert.equal(slower + none, series, 'and never called faster');
+  assert.equal(slower + none, series, 'and never reported as faster');
 });
 
-test('a commit that is 10 % slower is not accused under 30 % noise', () => {
+test('a commit that is 10 % slower is not reported under 30 % noise', () => {
   const { slower = 0 } = outcomesOf({ factor: 0.9, noise: 0.3 });
   assert.ok(slower <= 2, `${slower} of ${series}`);
 });
 
-test('more rounds find what fewer cannot', () => {
+test('more rounds detect differences that fewer rounds miss', () => {
   const [few, many] = [7, 14].map((count) => outcomesOf({ factor: 0.9, noise: 0.05, count })['slower'] ?? 0);
   assert.ok(few! < 80 && many! > 95, `${few} and ${many} of ${series}`);
 });
 
-test('too few rounds are too few however large the difference is', () => {
+test('too few rounds are reported, however large the difference is', () => {
   const rounds = roundsOf({ count: fewestRounds, factor: 0.5, noise: 0.01 });
   assert.equal(judge(rounds, 'higher').outcome, 'slower');
   assert.equal(judge(rounds.slice(1), 'higher').outcome, 'too few rounds');
   assert.equal(judge([], 'higher').outcome, 'no ratio');
 });
 
-test('a ratio is below 1 where new is worse, whether a figure should be high or low', () => {
+test('a ratio is below 1 where the new commit is worse, whether high or low values are better', () => {
   const rounds = roundsOf({ factor: 1.25 });
   assert.deepEqual([judge(rounds, 'higher').outcome, judge(rounds, 'lower').outcome], ['faster', 'slower']);
   assert.equal(judge(rounds, 'higher').ratio.toFixed(3), '1.250');
   assert.equal(judge(rounds, 'lower').ratio.toFixed(3), '0.800');
 });
 
-test('the interval narrows around the ratio with more rounds', () => {
+test('the interval around the ratio narrows with more rounds', () => {
   const [few = 0, many = 0] = [7, 40].map((count) => {
     const { interval, ratio } = judge(roundsOf({ count, noise: 0.05 }), 'higher');
     assert.ok(interval[0] < ratio && ratio < interval[1]);
@@ -78,12 +81,12 @@ test('the interval narrows around the ratio with more rounds', () => {
   assert.ok(many < few);
 });
 
-test('a sure difference of less than 5 % is none', () => {
+test('a significant difference below 5 % counts as no difference', () => {
   assert.equal(judge(roundsOf({ factor: 0.96 }), 'higher').outcome, 'no difference');
   assert.equal(judge(roundsOf({ factor: 0.94 }), 'higher').outcome, 'slower');
 });
 
-test('a difference that the old commit has from itself is none', () => {
+test('a difference that the old commit shows to itself counts as no difference', () => {
   const values = { old: 100, new: 79, again: 80 };
   const { outcome, noise } = judge(
     Array.from({ length: 9 }, () => values),
@@ -93,13 +96,13 @@ test('a difference that the old commit has from itself is none', () => {
   assert.equal(outcome, 'no difference');
 });
 
-test('one bad round of the new commit accuses it of nothing', () => {
+test('one bad round of the new commit does not make it slower', () => {
   const rounds = roundsOf({ noise: 0.02 });
   rounds[3] = { ...rounds[3]!, new: 20 };
   assert.equal(judge(rounds, 'higher').outcome, 'no difference');
 });
 
-test('values that are nothing have no ratio', () => {
+test('values that are not positive have no ratio', () => {
   const rounds = roundsOf({});
   for (const value of [0, -1, Number.NaN])
     assert.equal(judge([...rounds, { old: 100, new: value, again: 100 }], 'lower').outcome, 'no ratio');

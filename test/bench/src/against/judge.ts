@@ -1,8 +1,8 @@
-// The verdict on one figure. Every round runs the old commit twice and the new one once, in processes of their own. If both
-// were equally fast, any of the three values of a round could be the new one's. `judge` compares the real choice with all
+// Judges one figure. Every round runs the old commit twice and the new one once, in separate processes. If both were
+// equally fast, any of the three values of a round could be the new one's. `judge` compares the real choice with all
 // other choices of one value from every round.
 
-/** One figure of one round. `again` is the second run of the old commit. */
+/** The values of one figure in one round. `again` is the second run of the old commit. */
 export interface RoundValues {
   readonly old: number;
   readonly new: number;
@@ -13,22 +13,25 @@ export type Outcome = 'slower' | 'faster' | 'no difference' | 'too few rounds' |
 
 export interface Verdict {
   readonly outcome: Outcome;
-  /** How much better new is than old: below 1 is worse, whether the figure should be high or low. */
+  /** The ratio of new to old. Below 1 is worse, whether high or low values are better. */
   readonly ratio: number;
   /** Two standard errors of the rounds around the ratio. */
   readonly interval: readonly [low: number, high: number];
-  /** The ratio of the two runs of the old commit (A/A), which differs from 1 by noise alone. */
+  /** The ratio of the two runs of the old commit (A/A), which differs from 1 only by noise. */
   readonly noise: number;
 }
 
-/** A ratio within 5 % of 1 is no difference, however sure it is. */
+/** A ratio within 5 % of 1 counts as no difference, even if it is significant. */
 const leastDistance = Math.log(1 / 0.95);
-/** The part of all choices that may look as bad as the real one. With some 40 figures, one run of 25 has a false alarm. */
+/**
+ * The largest acceptable part of choices that look as bad as the real one. With some 40 figures, one run of 25 has a
+ * false alarm.
+ */
 const mostChance = 0.001;
-/** Below this even the worst choice of all is more likely than `mostChance`. */
+/** With fewer rounds, even the worst choice of all is more likely than `mostChance`. */
 export const fewestRounds = Math.ceil(Math.log(1 / mostChance) / Math.log(3));
 
-/** Of values above 0; others have no ratio. */
+/** Judges positive values. Other values have no ratio. */
 export function judge(rounds: readonly RoundValues[], better: 'higher' | 'lower'): Verdict {
   const sign = better === 'higher' ? 1 : -1;
   const logs = rounds.map((values) => ({
@@ -58,9 +61,9 @@ function outcomeOf(logs: readonly RoundValues[], distance: number, noise: number
   return distance < 0 ? 'slower' : 'faster';
 }
 
-/** The part of all choices of one value a round whose sum is as low as that of the new ones, or lower. */
+/** Returns the part of all choices of one value a round whose sum is at most that of the new values. */
 function chanceOfAsLow(logs: readonly RoundValues[], sign: 1 | -1): number {
-  // In steps of 0.1 %, so that sums that are alike meet.
+  // Values are rounded to steps of 0.1 %, so that similar sums coincide.
   const steps = logs.map((log) => [log.new, log.old, log.again].map((value) => Math.round(sign * value * 1000)));
   let choices = new Map([[0, 1]]);
   for (const values of steps) {
@@ -78,7 +81,7 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** NaN of a single value. */
+/** Returns NaN for a single value. */
 function standardError(values: readonly number[]): number {
   const middle = mean(values);
   const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);

@@ -1,13 +1,13 @@
-// The dependencies of one checkout for another one with the same package-lock.json, without a copy of them.
+// Links the dependencies of one checkout into another one with the same package-lock.json, without a copy.
 import { cp, mkdir, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Directories of relative links: into the workspaces, and to the programs of packages. They are right in any checkout. */
+/** Directories of relative links to workspaces and to programs of packages. The links are valid in any checkout. */
 const ofLinks = new Set(['@cistern', '.bin']);
-/** Compiled sources, by their path. Each checkout has its own. */
+/** Caches of compiled sources, keyed by path. Each checkout has its own. */
 const caches = new Set(['.cache']);
 
-/** Makes `node_modules` of `to`, where packages are links to those of `from` and workspaces are those of `to`. */
+/** Creates `node_modules` of `to`: its packages are links to those of `from`, and its workspaces are its own. */
 export async function linkModules(from: string, to: string): Promise<void> {
   const [source, target] = [join(from, 'node_modules'), join(to, 'node_modules')];
   await mkdir(target);

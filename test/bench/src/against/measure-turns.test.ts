@@ -8,7 +8,7 @@ import { verdictLines, verdictTables } from './verdict-tables.ts';
 
 type Value = (side: string, round: number) => number;
 
-/** Workloads on one Cistern and one alien, whose log has each start, turn and end. */
+/** Creates workloads on one Cistern and another cache. `log` lists each start, turn and end. */
 function stage(values: Readonly<Record<string, Value>>) {
   const log: string[] = [];
   const kinds = ['cistern', 'nginx'].map((name): ContenderKind => ({
@@ -39,7 +39,7 @@ function stage(values: Readonly<Record<string, Value>>) {
   return { log, run };
 }
 
-test('each round has its own processes, shared by its workloads, in turn and of Cistern alone', async () => {
+test('each round starts new processes of Cistern only, and its workloads share them in turn', async () => {
   const { log, run } = stage({ load: () => 1, blob: () => 1 });
   await run(0);
   assert.equal(
@@ -48,7 +48,7 @@ test('each round has its own processes, shared by its workloads, in turn and of 
   );
 });
 
-test('every side has every place in a round equally often', async () => {
+test('each side has each position in a round equally often', async () => {
   const { log, run } = stage({ load: () => 1 });
   await run(5);
   const turns = log.filter((line) => line.startsWith('load')).map((line) => line.slice(5));
@@ -62,7 +62,7 @@ test('every side has every place in a round equally often', async () => {
   }
 });
 
-test('a slower side is found, as a table and as a line, and the first round does not count', async () => {
+test('a slower side appears in the table and in the line, and the first round does not count', async () => {
   const { run } = stage({
     load: (side, round) => (round === 0 ? 1 : side === 'new' ? 80 : 100) + (round % 3),
     blob: (_side, round) => 10 + round,
@@ -79,7 +79,7 @@ test('a slower side is found, as a table and as a line, and the first round does
   );
 });
 
-test('who answers wrongly is named and has no verdict, and the other workloads go on', async () => {
+test('a side with wrong responses is named and gets no verdict, and the other workloads continue', async () => {
   const { log, run } = stage({
     load(side, round) {
       if (side === 'old' && round === 2) throw new Error('sent wrong bytes');

@@ -1,5 +1,5 @@
-// Old and new in turn, round after round. Each round has processes of its own for both, because one process of the same
-// sources can be faster than another for all its life.
+// Runs old and new in turn, round after round. Each round starts new processes for both, because one process of the
+// same sources can be faster than another for its whole life.
 import type { ContenderKind, Site } from '../contenders/contender.ts';
 import { type Contenders, openContenders } from '../contenders/open-contenders.ts';
 import { familyOf } from '../report/tables.ts';
@@ -9,7 +9,7 @@ type Side = 'old' | 'new' | 'again';
 
 const titles: Readonly<Record<Side, string>> = { old: 'old', new: 'new', again: 'old again' };
 
-/** Every order once, each after its reverse, so that no side has a better place than another. */
+/** Lists every order once, each after its reverse, so that no side has a better position. */
 const orders: readonly (readonly Side[])[] = [
   ['old', 'new', 'again'],
   ['again', 'new', 'old'],
@@ -22,17 +22,17 @@ const orders: readonly (readonly Side[])[] = [
 /** The figures of one round, in the order of the workload. */
 type TurnFigures = Readonly<Record<Side, readonly Figure[]>>;
 
-/** One workload on one kind of contender. */
+/** The result of one workload on one kind of contender. */
 export interface Compared {
   readonly workload: Workload;
   readonly kind: ContenderKind;
   readonly rounds: readonly TurnFigures[];
-  /** A sentence if a side answered errors or wrong bytes. It has no figures then. */
+  /** A sentence if a side returned errors or wrong bytes. That workload has no figures. */
   readonly failure?: string;
 }
 
 export interface TurnOptions {
-  /** `again` is a second server of what `old` is. */
+  /** `again` is a second server of the same commit as `old`. */
   readonly sites: Readonly<Record<Side, Site>>;
   readonly rounds: number;
   readonly seconds: number;
@@ -47,12 +47,12 @@ interface Pair {
   failure?: string;
 }
 
-/** The contenders of a workload that are Cistern. Others are the same in every commit. */
+/** Returns the contenders of a workload that are Cistern. Other contenders are the same in every commit. */
 export function ownKinds({ contenders }: Workload): ContenderKind[] {
   return contenders.filter((kind) => familyOf(kind) === 'cistern');
 }
 
-/** Each workload gets all rounds, and one more before them: it fills caches of compiled sources, and is not counted. */
+/** Runs all rounds of each workload, after an uncounted one that fills caches of compiled sources. */
 export async function measureTurns(workloads: readonly Workload[], options: TurnOptions): Promise<Compared[]> {
   const pairs = workloads.flatMap((workload) =>
     ownKinds(workload).map((kind): Pair => ({ workload, kind, rounds: [] })),

@@ -15,7 +15,7 @@ const launcher = 'services/cli/launch/cistern.mjs';
 const say = () => {};
 const settings = ['user.name=a', 'user.email=a@b', 'commit.gpgsign=false'].flatMap((one) => ['-c', one]);
 
-/** A repository with one commit, and as many dependencies as it takes: a package and a workspace. */
+/** Creates a repository with one commit and minimal dependencies: a package and a workspace. */
 async function openRepository(t: TestContext) {
   await ensureDebianPackages(['git']);
   const repository = await realpath(await mkdtemp(join(tmpdir(), 'cistern-repository-')));
@@ -34,7 +34,7 @@ async function openRepository(t: TestContext) {
   await write('.gitignore', 'node_modules\n');
   await write('package-lock.json', '{"version":1}');
   await write('libs/own/index.mjs', 'committed');
-  // It leaves what it saw when it was started.
+  // The launcher records what it sees at its start.
   await write(
     launcher,
     `import { existsSync, writeFileSync } from 'node:fs';
@@ -49,7 +49,7 @@ async function openRepository(t: TestContext) {
   return { repository, write, run, commit, worktrees };
 }
 
-test('a checkout has the commit, its own workspaces and the same packages, and nothing is left of it', async (t) => {
+test('a checkout has the commit, its own workspaces and the same packages, and is removed completely', async (t) => {
   const { repository, write, commit, worktrees } = await openRepository(t);
   await commit();
   await write('libs/own/index.mjs', 'changed');
@@ -70,7 +70,7 @@ test('a checkout has the commit, its own workspaces and the same packages, and n
   assert.equal(readFileSync(join(repository, 'libs/own/index.mjs'), 'utf8'), 'changed');
 });
 
-test('packages of a workspace alone leave the dependencies to the launcher', async (t) => {
+test('if a workspace has packages of its own, the launcher installs the dependencies', async (t) => {
   const { repository, write, commit: commitAll } = await openRepository(t);
   const packages = { 'node_modules/other': {}, 'libs/own/node_modules/third': {} };
   await write('package-lock.json', JSON.stringify({ packages }, null, 2).replaceAll('{}', '{\n}'));
@@ -79,7 +79,7 @@ test('packages of a workspace alone leave the dependencies to the launcher', asy
   assert.equal(readFileSync(join(root, 'seen'), 'utf8'), 'false');
 });
 
-test('another package-lock.json leaves the dependencies to the launcher', async (t) => {
+test('if package-lock.json differs, the launcher installs the dependencies', async (t) => {
   const { repository, write, commit: commitAll } = await openRepository(t);
   const commit = await commitAll();
   await write('package-lock.json', '{"version":2}');
@@ -89,7 +89,7 @@ test('another package-lock.json leaves the dependencies to the launcher', async 
   assert.equal(readFileSync(join(root, 'seen'), 'utf8'), 'false');
 });
 
-test('what is not a commit, or has no launcher, is an error', async (t) => {
+test('an unknown commit, or one without a launcher, is an error', async (t) => {
   const { repository, run, commit } = await openRepository(t);
   await commit();
   for (const name of ['none', '--help', 'HEAD~1', ''])
@@ -113,7 +113,7 @@ test('a work tree in the middle of a merge is an error', async (t) => {
   await assert.rejects(resolveCommit(repository, one), { message: /unmerged files/ });
 });
 
-test('a commit that cannot be started is an error with its output, and nothing is left', async (t) => {
+test('a commit that does not start is an error with its output, and its checkout is removed', async (t) => {
   const { repository, write, commit: commitAll, worktrees } = await openRepository(t);
   await write(launcher, 'throw new Error("too old")');
   const commit = await commitAll();
@@ -125,7 +125,7 @@ test('a commit that cannot be started is an error with its output, and nothing i
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  test(`${signal}, twice at once, removes the checkout`, async (t) => {
+  test(`a double ${signal} removes the checkout`, async (t) => {
     const { repository, commit: commitAll, worktrees } = await openRepository(t);
     const commit = await commitAll();
     const program = `import { openCheckout } from ${JSON.stringify(import.meta.resolve('./open-checkout.ts'))};

@@ -1,4 +1,4 @@
-// The sources of another commit, ready to be started, in a git worktree that is removed however the run ends.
+// Checks out another commit, ready to start, in a git worktree that is removed however the run ends.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, realpath } from 'node:fs/promises';
@@ -12,14 +12,14 @@ import { launcher } from './resolve-commit.ts';
 export interface Checkout {
   /** The worktree's directory. */
   readonly root: string;
-  /** Idempotent. Servers of the checkout must have ended. */
+  /** Removes the checkout, whose servers must have ended. Idempotent. */
   close(): void;
 }
 
 export interface CheckoutOptions {
-  /** A work tree whose dependencies are installed. */
+  /** A work tree with installed dependencies. */
   readonly repository: string;
-  /** As `resolveCommit` returns it. */
+  /** The hash that `resolveCommit` returns. */
   readonly commit: string;
   readonly say: (text: string) => void;
 }
@@ -27,19 +27,19 @@ export interface CheckoutOptions {
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * The checkout has dependencies of its own unless its package-lock.json is that of `repository`. A signal removes it and
- * ends this process. The caller closes it.
+ * Opens a checkout. It has its own dependencies unless its package-lock.json is that of `repository`. A signal removes
+ * it and ends this process. The caller closes it.
  */
 export async function openCheckout({ repository, commit, say }: CheckoutOptions): Promise<Checkout> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'cistern-against-')));
-  // Removes the files even after SIGKILL. Git prunes its own record of the worktree some day.
+  // The guard removes the files even after SIGKILL. Git prunes its own record of the worktree later.
   const guard = guardDirectory(directory);
   const root = join(directory, 'cistern');
   const close = () => {
     spawnSync('git', ['worktree', 'remove', '--force', root], { cwd: repository });
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
     guard.dismiss();
-    // Not before: Ctrl-C may arrive twice, and the second one must not interrupt the removal.
+    // The handlers stay until here: Ctrl-C may arrive twice, and the second one must not interrupt the removal.
     for (const signal of signals) process.off(signal, end);
   };
   const end = (signal: NodeJS.Signals) => {
@@ -62,7 +62,9 @@ export async function openCheckout({ repository, commit, say }: CheckoutOptions)
   }
 }
 
-/** The launcher installs what is missing. And a commit that cannot be started at all fails here, with its output. */
+/**
+ * Starts the launcher once, which installs missing dependencies. A commit that cannot start fails here with its output.
+ */
 async function startOnce(root: string, directory: string): Promise<void> {
   const program = await startProcess({
     command: process.execPath,
@@ -76,13 +78,13 @@ async function startOnce(root: string, directory: string): Promise<void> {
   if (code !== 0) throw new Error(`The commit cannot be started (${signal ?? `exit code ${code}`}):\n${output}`);
 }
 
-/** Whether both lockfiles are the same, and put no package anywhere but into the root's node_modules. */
+/** Returns whether both lockfiles are the same and put all packages into the root's node_modules. */
 async function canLink(repository: string, root: string): Promise<boolean> {
   const [own, other] = await Promise.all([repository, root].map(readLock));
   return own === other && !/^\s*"(?!node_modules\/)[^"]*\/node_modules\/[^"]*": \{/m.test(own ?? '');
 }
 
-/** Empty where there is none. */
+/** Returns an empty string if there is no lockfile. */
 function readLock(checkout: string): Promise<string> {
   return readFile(join(checkout, 'package-lock.json'), 'utf8').catch(() => '');
 }

@@ -1,8 +1,8 @@
-// Verdicts as text that people can read as it is: a table for each workload in Markdown, and a line for each.
+// Prints verdicts as readable text: a Markdown table and a line for each workload.
 import { format } from '../report/tables.ts';
 import type { FigureVerdict, WorkloadVerdict } from './judge-workloads.ts';
 
-/** All figures of all workloads. */
+/** Returns tables of all figures of all workloads. */
 export function verdictTables(verdicts: readonly WorkloadVerdict[]): string {
   return verdicts
     .map(({ compared: { workload, kind }, figures }) => {
@@ -12,7 +12,7 @@ export function verdictTables(verdicts: readonly WorkloadVerdict[]): string {
     .join('\n');
 }
 
-/** A line for each workload, with the figures that have changed. */
+/** Returns one line for each workload, with its changed figures. */
 export function verdictLines(verdicts: readonly WorkloadVerdict[]): string {
   return verdicts
     .map(({ compared: { workload, kind }, outcome, figures }) => {

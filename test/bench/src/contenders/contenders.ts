@@ -1,4 +1,4 @@
-// The contenders that several workloads have. A workload may have some of its own besides.
+// The contenders of several workloads. A workload may define further ones.
 import { startCistern, startCluster, startDockerRegistry } from '@cistern/test-servers';
 import type { ContenderKind, Site } from './contender.ts';
 import { startNginx } from './start-nginx.ts';

@@ -1,9 +1,9 @@
-// A bucket for one process, of docker-registry or of Cistern, which reads registry:2's parameters.
+// Creates a bucket for one process of docker-registry, or of Cistern, which reads registry:2's parameters.
 import { randomUUID } from 'node:crypto';
 import type { S3 } from '@cistern/test-servers';
 import { Client } from 'minio';
 
-/** Resolves with the parameters of docker-registry's S3 driver for it. */
+/** Resolves to the parameters of docker-registry's S3 driver for the bucket. */
 export async function makeBucket({ endpoint, region, accessKey, secretKey }: S3) {
   const bucket = `registry-${randomUUID()}`;
   const { hostname, port } = new URL(endpoint);

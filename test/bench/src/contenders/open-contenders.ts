@@ -1,14 +1,14 @@
-// The contenders that run: each started when it is first needed, and ended when nothing needs it any more.
+// Keeps the running contenders. Each starts at its first use, and ends when no workload needs it any more.
 import type { Contender, ContenderKind, Site } from './contender.ts';
 
 export interface Contenders {
   get(kind: ContenderKind): Promise<Contender>;
-  /** Ends all others. */
+  /** Stops all others. */
   keepOnly(kinds: readonly ContenderKind[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The caller closes it. */
+/** The caller closes the contenders. */
 export function openContenders(site: Site, say: (text: string) => void): Contenders {
   const running = new Map<ContenderKind, Contender>();
   const keepOnly = async (kinds: readonly ContenderKind[]) => {

@@ -1,4 +1,4 @@
-// nginx as a cache: what this machine can do at most, for it looks into nothing that it passes on.
+// Starts nginx as a cache. It shows the limit of this machine, because nginx does not inspect the content.
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import type { Contender } from './contender.ts';
 export interface NginxOptions {
   readonly upstreamUrl: string;
   readonly hasLog: boolean;
-  /** Served over TLS, with a certificate of its own. */
+  /** Serves over TLS with its own certificate. */
   readonly isSecure?: boolean;
 }
 
@@ -71,7 +71,7 @@ http {
 `;
 }
 
-/** Its master only watches over it. */
+/** Returns the worker's process id. The master only supervises the worker. */
 async function workerOf(master: number): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=,args=', '--ppid', String(master)]);

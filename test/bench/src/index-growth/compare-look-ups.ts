@@ -1,5 +1,5 @@
-// How much longer it takes to find an entry among many than among few. Both indexes are asked in turn, so that what else the
-// machine does meets both alike, and for entries that their process has not seen before.
+// Compares look-ups in a large index with look-ups in a small one. Calls alternate between the two, so that other load
+// affects both alike. All entries are new to their process.
 // real-time: a benchmark measures how long look-ups take
 import type { CacheIndex } from '@cistern/index';
 import { type EntryKind, lookUp } from './grow-index.ts';
@@ -10,13 +10,13 @@ export interface Sized {
 }
 
 export interface LookUps {
-  /** Among the many. */
+  /** Time of a look-up in the large index. */
   readonly microseconds: number;
-  /** How many times what it takes among the few. */
+  /** The ratio of that time to the one in the small index. */
   readonly ratio: number;
 }
 
-/** So many of each, one after another. */
+/** The number of look-ups in each index, one after another. */
 const lookUps = 1000;
 
 export async function compareLookUps(kind: EntryKind, few: Sized, many: Sized): Promise<LookUps> {

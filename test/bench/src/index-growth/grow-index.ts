@@ -1,10 +1,10 @@
-// Fills an index by the calls with which it is rebuilt from a store, and looks entries up again.
+// Fills an index with the calls of a rebuild from a store, and looks entries up.
 import type { CacheIndex } from '@cistern/index';
 import { blobOf, entriesPerRepository, linkOf, manifestOf, repositoryOf, tagOf } from './sample-entries.ts';
 
 export type EntryKind = 'blobs' | 'tags';
 
-/** Adds `entries` of them, a repository at a time. */
+/** Adds `entries` entries, one repository at a time. */
 export async function growIndex(index: CacheIndex, kind: EntryKind, entries: number): Promise<void> {
   for (let first = 0; first < entries; first += entriesPerRepository) {
     const numbers = Array.from(
@@ -27,7 +27,7 @@ async function addTags(index: CacheIndex, numbers: readonly number[]): Promise<v
   );
 }
 
-/** What is asked for one entry: as for a pull by tag, or of a blob. Throws if any of it is not found. */
+/** Looks up one entry, as for a pull by tag or of a blob. Rejects if a part of it is missing. */
 export async function lookUp(index: CacheIndex, kind: EntryKind, number: number): Promise<void> {
   const found =
     kind === 'blobs'

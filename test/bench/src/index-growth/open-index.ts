@@ -1,4 +1,4 @@
-// The two indexes that grow: in a real Redis, and in the file of a single process.
+// The two indexes that grow: one in a real Redis, and one in the SQLite file of a single process.
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +10,9 @@ import { commandTimeoutMs, type Redis, startRedis } from '@cistern/test-servers'
 import type { Contender, ContenderKind, Site } from '../contenders/contender.ts';
 
 export interface IndexKind extends ContenderKind {
-  /** Empty, or as it was when the last one on this contender was closed: with nothing remembered by the process. */
+  /** Opens the index, empty or as it was at the last close on this contender. The process has nothing cached. */
   open(contender: Contender): Promise<CacheIndex>;
-  /** Of memory in Redis, of the file in SQLite, when no index is open. */
+  /** Returns the memory of Redis or the size of the SQLite file, while no index is open. */
   usedBytes(contender: Contender): Promise<number>;
 }
 

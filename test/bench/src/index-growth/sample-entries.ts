@@ -1,9 +1,10 @@
-// Entries as a fleet's caches hold them, by number: images of services, built again and again, of layers with names of their own.
+// Creates numbered entries like those of a fleet's caches: images of services that are often rebuilt, with distinct
+// layers.
 import { createHash } from 'node:crypto';
 import type { BlobRecord, Link, ManifestRecord, RepositoryKey, TagRecord } from '@cistern/index';
 import { type Digest, mediaTypes, parseRepositoryName, parseTag } from '@cistern/oci';
 
-/** So many that Redis keeps neither links nor tags of a repository in its form for small tables. */
+/** So many that Redis does not store the links or tags of a repository in its format for small tables. */
 export const entriesPerRepository = 250;
 
 const startMs = 1_760_000_000_000;

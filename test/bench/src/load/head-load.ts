@@ -1,11 +1,12 @@
-// HEADs, which wrk cannot send: it waits for the body that their headers tell of. A loop a connection, in a process of its own.
+// Sends HEADs, because wrk would wait for the body that their headers announce. It runs one loop for each connection,
+// in a process of its own.
 // real-time: a benchmark measures how long requests take
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { acceptedTypes, type Load, type LoadResult } from './wrk.ts';
 
-/** As `wrk`. */
+/** Does the same as `wrk`, with HEADs. */
 export async function headLoad(load: Load): Promise<LoadResult> {
   const child = fork(new URL(import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   child.send(load);
@@ -21,7 +22,7 @@ function head(url: URL, agent: Agent): Promise<void> {
       response.resume();
       response.once('end', () => {
         if (response.statusCode === 200) resolve();
-        else reject(new Error(`HEAD was answered ${response.statusCode}`));
+        else reject(new Error(`HEAD returned ${response.statusCode}`));
       });
     });
     sent.once('error', reject);

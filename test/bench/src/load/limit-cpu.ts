@@ -1,4 +1,4 @@
-// Holds a process to a part of a core, by the kernel's own means: what a machine with many of them gives to each.
+// Limits a process to a part of a core with control groups, like a machine that many processes share.
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -6,11 +6,11 @@ const root = '/sys/fs/cgroup';
 const periodUs = 100_000;
 
 export interface CpuLimit {
-  /** When the process has ended. */
+  /** Removes the limit after the process has ended. */
   release(): Promise<void>;
 }
 
-/** Rejects where the process may not do that, or the kernel cannot: as root, with either version of control groups. */
+/** Limits a process. Requires root and control groups of either version, and rejects otherwise. */
 export async function limitCpu(pid: number, cores: number): Promise<CpuLimit> {
   const quotaUs = String(Math.round(cores * periodUs));
   const controllers = await readFile(join(root, 'cgroup.controllers'), 'utf8').catch(() => '');

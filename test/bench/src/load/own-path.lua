@@ -1,4 +1,4 @@
--- For wrk: a path of its own for each thread, of those after `--`.
+-- For wrk: gives each thread its own path, from the arguments after `--`.
 local threads = 0
 
 function setup(thread)

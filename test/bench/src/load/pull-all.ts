@@ -1,4 +1,4 @@
-// Many clients at once that look at what they get: of one blob or of many, in as many processes as there are cores.
+// Runs many clients at the same time that verify the bytes of one or many blobs, in one process for each core.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
@@ -6,25 +6,25 @@ import type { Pull } from './pull.ts';
 import type { Pulled, PullPlan } from './pull-process.ts';
 
 export interface PullAllOptions {
-  /** One for each client. */
+  /** One pull for each client. */
   readonly pulls: readonly Pull[];
-  /** Whether digests are looked at, and not the number of bytes alone; default true. */
+  /** Whether clients check digests and not only the number of bytes; default true. */
   readonly isChecked?: boolean;
-  /** Over which time clients begin; default: all at once. */
+  /** Time in milliseconds over which the clients start. Default: all start at the same time. */
   readonly spreadMs?: number;
-  /** How long each client begins anew; default: it pulls once. */
+  /** Time in seconds during which each client repeats its pull. Default: it pulls once. */
   readonly seconds?: number;
 }
 
 export interface PullsFigures {
-  /** Of all clients, the fastest first. */
+  /** Times of all clients, the fastest first. */
   readonly firstByteMs: readonly number[];
-  /** From the first beginning to the last end. */
+  /** Time from the first start to the last end. */
   readonly tookMs: number;
   readonly bytes: number;
 }
 
-/** Rejects if any client got anything but what it had to get. */
+/** Rejects if any client got wrong bytes. */
 export async function pullAll(options: PullAllOptions): Promise<PullsFigures> {
   const plans = plansFor(options, Math.min(availableParallelism(), options.pulls.length));
   const program = new URL('pull-process.ts', import.meta.url);
@@ -38,7 +38,7 @@ export async function pullAll(options: PullAllOptions): Promise<PullsFigures> {
   }
 }
 
-/** Clients go to the processes in turn, so that each has early and late ones. */
+/** Deals the clients to the processes in turn, so that each process has early and late ones. */
 export function plansFor(options: PullAllOptions, processes: number): PullPlan[] {
   const { pulls, isChecked = true, spreadMs = 0, seconds } = options;
   return Array.from({ length: processes }, (_none, process) => {
@@ -73,7 +73,7 @@ async function ask(child: ChildProcess, message: PullPlan | 'go'): Promise<unkno
   return answer;
 }
 
-/** The value below which a part of them lies; of sorted ones. */
+/** Returns the percentile `part` of sorted values. */
 export function percentile(sorted: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }

@@ -1,24 +1,24 @@
-// Some of the clients of `pullAll`, in a process of their own. Told what to pull, it says that it is ready; told to go, it
-// pulls and says how that went.
+// Runs some of the clients of `pullAll` in a process of its own. It receives a plan and reports that it is ready. At
+// the start signal it pulls, and then reports the results.
 // real-time: a benchmark measures how long pulls take
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Pull, pull } from './pull.ts';
 
 export interface PullPlan {
-  /** One for each client. */
+  /** One pull for each client. */
   readonly pulls: readonly Pull[];
-  /** Whether the digests of the bytes are looked at, and not their number alone. */
+  /** Whether clients check digests and not only the number of bytes. */
   readonly isChecked: boolean;
-  /** How long after the word each client begins, in their order. */
+  /** Time in milliseconds from the start signal to each client's start, in their order. */
   readonly beginsAfterMs: readonly number[];
-  /** Each client begins anew until so much time has passed; default: once. */
+  /** Time in seconds during which each client repeats its pull. Default: it pulls once. */
   readonly seconds?: number;
 }
 
 export interface Pulled {
-  /** Since the client began, of its first pull. */
+  /** Time from the client's start to the first byte of its first pull. */
   readonly firstByteMs: number;
-  /** Since the word, of its last pull. */
+  /** Time from the start signal to the end of the last pull. */
   readonly endedMs: number;
   readonly bytes: number;
   readonly error?: string;

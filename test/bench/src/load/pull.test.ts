@@ -20,7 +20,7 @@ async function serve(t: TestContext, answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('the right bytes are taken, and wrong, missing and refused ones are not', async (t) => {
+test('the right bytes are accepted, and wrong, missing and rejected ones are errors', async (t) => {
   const url = await serve(t, (request, response) => {
     if (request.url === '/right') response.end(bytes);
     else if (request.url === '/wrong') response.end('THE BYTES OF A BLOB');
@@ -41,7 +41,7 @@ test('the right bytes are taken, and wrong, missing and refused ones are not', a
   await assert.rejects(at('/refused'), /answered 503/);
 });
 
-test('without a look at digests the number of bytes still counts', async (t) => {
+test('without digest checks the number of bytes still counts', async (t) => {
   const url = await serve(t, (request, response) => {
     response.end(request.url === '/other' ? 'THE BYTES OF A BLOB' : 'too few');
   });
@@ -49,7 +49,7 @@ test('without a look at digests the number of bytes still counts', async (t) => 
   await assert.rejects(pull({ url, ...blob }, false), /sent 7 bytes/);
 });
 
-test('clients are dealt out to the processes, and begin over the time that they have', () => {
+test('clients are dealt to the processes, and start over the given time', () => {
   const pulls = [0, 1, 2, 3].map((number) => ({ url: String(number), ...blob }));
   const plans = plansFor({ pulls, spreadMs: 100 }, 2);
   assert.deepEqual(
@@ -67,7 +67,7 @@ test('clients are dealt out to the processes, and begin over the time that they 
   );
 });
 
-test('the 99th percentile of few is the slowest', () => {
+test('the 99th percentile of a few values is the slowest', () => {
   assert.equal(percentile([1, 2, 3], 0.99), 3);
   assert.equal(percentile([1, 2, 3, 4], 0.5), 3);
 });

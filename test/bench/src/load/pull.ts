@@ -1,4 +1,4 @@
-// One GET of a client that looks at what it gets.
+// Sends one GET and checks the response.
 // real-time: a benchmark measures when the first byte arrives
 import { createHash } from 'node:crypto';
 import { Agent, get, type IncomingMessage } from 'node:http';
@@ -7,16 +7,16 @@ import { acceptedTypes } from './wrk.ts';
 
 export interface Pull {
   readonly url: string;
-  /** Of what has to come. */
+  /** Digest of the expected bytes. */
   readonly digest: string;
   readonly size: number;
-  /** The client's own address; default: any. */
+  /** The client's own address. Default: any. */
   readonly localAddress?: string;
 }
 
 const mostRedirects = 3;
 const agent = new Agent({ keepAlive: true });
-/** Certificates are the contenders' own: it is bytes that are looked at. */
+/** Contenders have self-signed certificates. Only the bytes are checked. */
 const secureAgent = new SecureAgent({ keepAlive: true, rejectUnauthorized: false });
 
 function open(url: string, localAddress?: string): Promise<IncomingMessage> {
@@ -29,7 +29,7 @@ function open(url: string, localAddress?: string): Promise<IncomingMessage> {
   });
 }
 
-/** As `open`, wherever that leads. */
+/** Sends the request and follows redirects. */
 async function follow(url: string, localAddress?: string): Promise<IncomingMessage> {
   for (let at = url, redirects = 0; ; redirects += 1) {
     const response = await open(at, localAddress);
@@ -41,8 +41,8 @@ async function follow(url: string, localAddress?: string): Promise<IncomingMessa
 }
 
 /**
- * Follows redirects. Resolves with the time of the first byte, by `performance.now()`. Rejects unless status, size and, where
- * they are to be checked, bytes are as they have to be.
+ * Follows redirects. Resolves to the time of the first byte, by `performance.now()`. Rejects if the status, the size
+ * or, where checked, the digest is wrong.
  */
 export async function pull({ url, digest, size, localAddress }: Pull, isChecked: boolean): Promise<number> {
   const response = await follow(url, localAddress);

@@ -1,5 +1,6 @@
-// Clients that take their bytes slowly, each on a connection of its own, in a process of their own. Told a plan, says `reading`
-// when all of them have their first byte; ends with its parent's word, and fails if any was cut off before.
+// Runs clients that read slowly, each on its own connection, in a process of their own. It receives a plan, and reports
+// `reading` when all clients have their first byte. It ends with its parent's channel, and fails if a client was
+// disconnected before.
 // real-time: clients read at a fixed rate, and connect one after another
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,16 +9,16 @@ export interface SlowPlan {
   readonly url: string;
   readonly clients: number;
   readonly bytesPerSecond: number;
-  /** Each begins at a place of its own within the first so many bytes, as clients do that have come at other times. */
+  /** Each client starts at its own offset within these first bytes, like clients that started at different times. */
   readonly apartBytes: number;
-  /** Over which they begin, one after another. */
+  /** Time over which the clients start, one after another. */
   readonly rampMs: number;
 }
 
 export type SlowAnswer = { readonly reading: number } | { readonly error: string };
 
 const turnMs = 200;
-/** Shared by all: nobody looks at what comes. */
+/** All clients share the buffer, because the bytes are not checked. */
 const sink = Buffer.allocUnsafe(64 * 1024);
 
 async function start({ url, clients, bytesPerSecond, apartBytes, rampMs }: SlowPlan): Promise<void> {
@@ -31,7 +32,7 @@ async function start({ url, clients, bytesPerSecond, apartBytes, rampMs }: SlowP
       callback(bytes: number) {
         if (!reading.has(socket)) {
           const status = sink.toString('latin1', 0, Math.min(bytes, 12));
-          if (status !== 'HTTP/1.1 206') end(`a slow client was answered ${status}`);
+          if (status !== 'HTTP/1.1 206') end(`a slow client received ${status}`);
           reading.add(socket);
         }
         return false;

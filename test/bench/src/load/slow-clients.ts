@@ -1,15 +1,15 @@
-// Many clients that read slowly, for as long as somebody looks at what they cost.
+// Starts many clients that read slowly, while the caller measures their cost.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { SlowAnswer, SlowPlan } from './slow-client-process.ts';
 
 export interface SlowClients {
-  /** Rejects if one of them was cut off. */
+  /** Rejects if a client was disconnected. */
   readonly whole: Promise<never>;
   close(): Promise<void>;
 }
 
-/** Resolves when all of them read; rejects if one of them cannot. The caller closes them. */
+/** Resolves when all clients are reading, and rejects if one cannot. The caller closes them. */
 export async function startSlowClients(plan: SlowPlan): Promise<SlowClients> {
   const program = new URL('slow-client-process.ts', import.meta.url);
   const child = fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });

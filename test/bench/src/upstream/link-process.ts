@@ -1,4 +1,4 @@
-// The process of `startLink`: says where it listens, then answers each question with one message.
+// The process of `startLink`. It reports its address, then answers each question with one message.
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createLink, type LinkLimits } from './link.ts';

@@ -33,7 +33,7 @@ async function stage(t: TestContext) {
   return { link, url, seen };
 }
 
-test('requests and answers pass as they are', async (t) => {
+test('requests and responses pass unchanged', async (t) => {
   const { url, seen } = await stage(t);
   const answer = await fetch(`${url}/a?b=c`, { method: 'PUT', body: 'sent' });
   assert.deepEqual(Buffer.from(await answer.arrayBuffer()), body);
@@ -42,7 +42,7 @@ test('requests and answers pass as they are', async (t) => {
   assert.deepEqual(seen[0], `PUT /a?b=c ${new URL(url).host} 4`);
 });
 
-test('GETs and the bytes of their answers are counted for each path', async (t) => {
+test('GETs and response bytes are counted for each path', async (t) => {
   const { link, url } = await stage(t);
   for (const path of ['/one', '/one?page=2', '/other']) await (await fetch(url + path)).arrayBuffer();
   await fetch(`${url}/one`, { method: 'HEAD' });
@@ -51,7 +51,7 @@ test('GETs and the bytes of their answers are counted for each path', async (t) 
   assert.deepEqual(link.counts('/none'), { gets: 0, bytes: 0 });
 });
 
-test('an answer takes the time that distance and width give it', async (t) => {
+test('a response takes the time of the configured latency and bandwidth', async (t) => {
   const { link, url } = await stage(t);
   const tookMs = async () => {
     // real-time: a lower bound, which a slow machine only exceeds
@@ -62,12 +62,12 @@ test('an answer takes the time that distance and width give it', async (t) => {
   };
   link.limit({ latencyMs: 50 });
   assert.ok((await tookMs()) >= 49);
-  // All but the last chunk, of at most 64 KiB, has to have had its time.
+  // All chunks but the last, of at most 64 KiB, must have taken their time.
   link.limit({ bytesPerSecond: 2_000_000 });
   assert.ok((await tookMs()) >= ((body.length - 65_536) / 2_000_000) * 1000 - 2);
 });
 
-test('a reader that goes ends the answer, and the next one is served', async (t) => {
+test('a reader that disconnects ends its response, and the next one is served', async (t) => {
   const { link, url } = await stage(t);
   link.limit({ bytesPerSecond: 100_000 });
   const leaving = new AbortController();

@@ -1,34 +1,37 @@
-// The way to a server: as far and as narrow as it is told to be, with a count of what goes over it.
+// A proxy to a server with a configurable latency and bandwidth, which counts the traffic.
 // real-time: a link delays bytes by its latency and its bandwidth
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createThrottle } from '@cistern/fake-upstream';
 
 export interface LinkLimits {
-  /** That every answer is late by; default none. */
+  /** Delay of every response in milliseconds; default none. */
   readonly latencyMs?: number;
-  /** Of every answer by itself, as a CDN gives them; default: as they come. */
+  /** Bandwidth of every single response, as CDNs limit it; default unlimited. */
   readonly bytesPerSecond?: number;
-  /** The limit of all answers together. Default: none. */
+  /** Bandwidth of all responses together; default unlimited. */
   readonly sumBytesPerSecond?: number;
 }
 
 export interface Counts {
-  /** GETs that were answered with something, or are about to be. */
+  /** GETs whose response has a body, including those in progress. */
   readonly gets: number;
-  /** Of their bodies, as far as they were sent. */
+  /** Bytes of their bodies that have been sent. */
   readonly bytes: number;
 }
 
 export interface Link {
   readonly server: Server;
-  /** From the next answer on. */
+  /** Applies to the next responses. */
   limit(limits: LinkLimits): void;
-  /** Of all paths that contain a text, since the beginning. */
+  /** Returns the counts of all paths that contain a text, since the start. */
   counts(part: string): Counts;
 }
 
-/** To `targetUrl`, whose path is not looked at. Requests go on as they are, `Host` included. The caller listens and closes. */
+/**
+ * Creates a link to `targetUrl`, whose path is ignored. Requests pass unchanged, including `Host`. The caller listens
+ * and closes.
+ */
 export function createLink(targetUrl: string): Link {
   const { hostname, port } = new URL(targetUrl);
   const agent = new Agent({ keepAlive: true });
@@ -77,7 +80,7 @@ export function createLink(targetUrl: string): Link {
 
   const server = createServer({ noDelay: true, requestTimeout: 0 }, (incoming, outgoing) => {
     pass(incoming, outgoing).catch((error: unknown) => {
-      // A reader may go whenever it likes.
+      // A reader may disconnect at any time.
       if (!outgoing.destroyed) process.stderr.write(`${targetUrl} broke off ${incoming.url}: ${String(error)}\n`);
       outgoing.destroy();
     });
@@ -97,10 +100,10 @@ export function createLink(targetUrl: string): Link {
   };
 }
 
-/** Rejects when the reader goes. */
+/** Rejects when the reader disconnects. */
 function drained(outgoing: ServerResponse): Promise<void> {
   return new Promise((resolve, reject) => {
-    const gone = () => reject(new Error('the reader has gone'));
+    const gone = () => reject(new Error('the reader has disconnected'));
     if (outgoing.destroyed) gone();
     outgoing.once('close', gone);
     outgoing.once('drain', () => {

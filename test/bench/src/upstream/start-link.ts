@@ -1,4 +1,4 @@
-// A link in a process of its own, so that passing bytes on does not compete with who measures for one event loop.
+// Runs a link in a process of its own, so that it does not compete with the measurement for one event loop.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Counts, LinkLimits } from './link.ts';
@@ -11,7 +11,7 @@ export interface StartedLink {
   close(): Promise<void>;
 }
 
-/** As `Link` says. The caller closes it. */
+/** Starts a link. The caller closes it. */
 export async function startLink(targetUrl: string): Promise<StartedLink> {
   const program = new URL('link-process.ts', import.meta.url);
   const child = fork(program, [targetUrl], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -42,5 +42,5 @@ export async function startLink(targetUrl: string): Promise<StartedLink> {
 }
 
 function died(): never {
-  throw new Error('the link to the upstream has died');
+  throw new Error('the link to the upstream has ended');
 }

@@ -1,4 +1,4 @@
-// The registry that all contenders cache: Debian's docker-registry, behind a link that can be narrowed and counts.
+// Starts the registry that all contenders cache: Debian's docker-registry, behind a link with limits and counters.
 import { addImage, createContent, type ImageOptions, type SeededBytes, seededBody } from '@cistern/fake-upstream';
 import { startDockerRegistry } from '@cistern/test-servers';
 import { pushBlob, pushManifest } from './push.ts';
@@ -15,15 +15,15 @@ export interface AddedImage extends Added {
   readonly layers: readonly Added[];
 }
 
-/** Adding the same again changes nothing and takes no time. */
+/** Adding the same content again changes nothing and takes no time. */
 export interface Upstream extends Omit<StartedLink, 'close'> {
   addBlob(repository: string, content: SeededBytes): Promise<Added>;
-  /** As `test/fake-upstream` composes images; of seeded bytes each layer is an archive that can be unpacked. */
+  /** Adds an image like `test/fake-upstream`. A layer of seeded bytes is an archive that can be unpacked. */
   addImage(repository: string, options: ImageOptions): Promise<AddedImage>;
   close(): Promise<void>;
 }
 
-/** Installs what is missing. The caller closes it. */
+/** Installs missing packages. The caller closes the upstream. */
 export async function startUpstream(): Promise<Upstream> {
   const registry = await startDockerRegistry();
   const link = await startLink(registry.url).catch(async (error: unknown) => {

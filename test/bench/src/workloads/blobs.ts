@@ -1,4 +1,4 @@
-// Blobs that are stored: how many bytes a second, and what a gigabyte costs.
+// Measures stored blobs: bytes a second, and the cost of a gigabyte.
 import { cistern, dockerRegistry, nginx } from '../contenders/contenders.ts';
 import { transferBlobs } from './transfer-blobs.ts';
 import type { Workload } from './workload.ts';

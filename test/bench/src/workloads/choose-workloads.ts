@@ -1,13 +1,13 @@
-// Which of the workloads a run has.
+// Chooses the workloads of a run.
 import type { Workload } from './workload.ts';
 
 export interface Choice {
-  /** Names, or their beginnings up to a `-`; none: all of the mode. */
+  /** Names, or their beginnings up to a `-`. Without any, all workloads of the mode run. */
   readonly only: readonly string[];
   readonly isFull: boolean;
 }
 
-/** In their own order. Throws on a name that none has. */
+/** Keeps the order of `all`. Throws on an unknown name. */
 export function chooseWorkloads(all: readonly Workload[], { only, isFull }: Choice): Workload[] {
   const names = all.map(({ name }) => name);
   for (const wanted of only)

@@ -1,5 +1,5 @@
-// A day of a fleet's builds in some seconds: a few images are pulled all the time and many now and then, of a registry that is
-// as far and as narrow as such are. Each contender begins with nothing.
+// Replays a day of a fleet's builds in some seconds. A few images are pulled all the time and many now and then, from
+// an upstream with realistic latency and bandwidth. Each contender starts empty.
 // real-time: a benchmark measures how long pulls take
 import { setTimeout as delay } from 'node:timers/promises';
 import { cistern, direct, dockerRegistry } from '../contenders/contenders.ts';
@@ -53,7 +53,10 @@ export const ciTrace: Workload = {
   },
 };
 
-/** Each has three layers: a base that several share, packages of a quarter of its size, and a program of a sixteenth. */
+/**
+ * Creates images of three layers: a base that several share, packages of a quarter of its size, and a program of a
+ * sixteenth.
+ */
 export async function addTraceImages(
   upstream: Upstream,
   { repository: name, baseBytes: size }: { readonly repository: string; readonly baseBytes: number },
@@ -70,7 +73,7 @@ export async function addTraceImages(
   return added;
 }
 
-/** As clients without any layer do: the manifest by its tag, then all that it names at once. */
+/** Pulls like a client without any layer: the manifest by its tag, then all its content at the same time. */
 async function pullImage(url: string, image: AddedImage, number: number): Promise<void> {
   const { digest, size, config, layers } = image;
   const base = `${url}/v2/${repository}`;
@@ -78,7 +81,10 @@ async function pullImage(url: string, image: AddedImage, number: number): Promis
   await Promise.all([config, ...layers].map((blob) => pull({ ...blob, url: `${base}/blobs/${blob.digest}` }, true)));
 }
 
-/** A day's pulls: numbers of images, the first ones most often; of one round the same for all. */
+/**
+ * Returns the image numbers of a day's pulls, the first ones most often. They are the same for all contenders of a
+ * round.
+ */
 export function dayTrace(round: number): number[] {
   const weights = Array.from({ length: images }, (_, image) => 1 / (image + 1) ** zipfExponent);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -90,7 +96,7 @@ export function dayTrace(round: number): number[] {
   });
 }
 
-/** From 0 to 1, by Lehmer's multiplicative generator. */
+/** Returns numbers from 0 to 1, by Lehmer's multiplicative generator. */
 function createRandom(seed: number): () => number {
   let state = seed * 7919;
   return () => {

@@ -1,4 +1,4 @@
-// How answers slow down as more clients ask at once.
+// Measures the slow-down of responses as more clients connect.
 import { cistern, dockerRegistry, nginx } from '../contenders/contenders.ts';
 import { residentBytes } from '../load/process-figures.ts';
 import { wrk } from '../load/wrk.ts';

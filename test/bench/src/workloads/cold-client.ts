@@ -1,4 +1,4 @@
-// One client that wants a blob which nobody has yet, over a link that is as fast as it gets: what passing bytes on costs.
+// Measures one client that pulls a cold blob over an unlimited link, which shows the cost of passing bytes on.
 import { cistern, direct, dockerRegistry, nginx } from '../contenders/contenders.ts';
 import { pullAll } from '../load/pull-all.ts';
 import type { Workload } from './workload.ts';
@@ -18,7 +18,7 @@ export const coldClient: Workload = {
     const { digest } = await site.upstream.addBlob(repository, { size, seed: `unthrottled ${round}` });
     const { tookMs, firstByteMs } = await pullAll({
       pulls: [{ url: `${url}/v2/${repository}/blobs/${digest}`, digest, size }],
-      // The client itself is to be no part of the figure where it need not.
+      // Only the first round checks digests, so that the client's own work does not distort the figures.
       isChecked: round === 0,
     });
     return [

@@ -1,5 +1,5 @@
-// What hurts most: many clients at once that want a blob which nobody has yet, over a link that gives each download as much as
-// leaves room for the clients themselves.
+// Measures many simultaneous clients of a cold blob. The link limits each download, which leaves CPU time for the
+// clients themselves.
 import { cistern, cisternCluster, direct, dockerRegistry, nginx } from '../contenders/contenders.ts';
 import { forgetPeaks, residentBytes } from '../load/process-figures.ts';
 import { percentile, pullAll } from '../load/pull-all.ts';
@@ -8,7 +8,7 @@ import type { Figure, Run, Workload } from './workload.ts';
 
 const mebibyte = 1024 * 1024;
 const repository = 'library/bench';
-/** Of all clients together. */
+/** The limit of all clients together. */
 const mostBytesPerSecond = 500e6;
 const gigabit = 125e6;
 
@@ -78,7 +78,7 @@ async function pullCold(
   ];
 }
 
-/** What the first fill of a process costs is its start's, not the herd's. */
+/** The first fill of a process costs extra, which is not part of the herd's cost. */
 async function wake(url: string, upstream: Upstream, seed: string): Promise<void> {
   const blob = await upstream.addBlob(repository, { size: mebibyte, seed });
   await pullAll({ pulls: [{ url: `${url}/v2/${repository}/blobs/${blob.digest}`, ...blob }] });

@@ -1,5 +1,6 @@
-// How work grows with frontends that are each held to a part of a core, so that all of them fit on one machine: asked one by
-// one, which is what they do by themselves, and through haproxy, which has what they and the load leave of the machine.
+// Measures how throughput grows with the number of frontends. Each is limited to a part of a core, so that all fit on
+// one machine. Requests go directly to the frontends, and through haproxy, which shares the rest of the machine with
+// the load.
 import { startCluster } from '@cistern/test-servers';
 import type { ContenderKind, Site } from '../contenders/contender.ts';
 import { limitCpu } from '../load/limit-cpu.ts';
@@ -9,15 +10,15 @@ import { warmUp } from './warm-up.ts';
 import type { Figure, Run, Workload } from './workload.ts';
 
 const warmUpSeconds = 3;
-/** For each frontend: a process that has many requests at hand does more of them at a time. */
+/** Connections for each frontend. A process with many pending requests does more of them at a time. */
 const connectionsEach = 32;
 const repository = 'library/bench';
 
 interface Fleet {
   readonly name: string;
-  /** Of each frontend. */
+  /** CPU limit of each frontend. */
   readonly cores: number;
-  /** The first one is compared with the others. */
+  /** Numbers of frontends. The first one is the base of the ratios. */
   readonly counts: readonly number[];
 }
 
@@ -46,7 +47,7 @@ async function loadFrontends({ site, isWarm, seconds }: Run, count: number, core
   const { digest, size } = await site.upstream.addImage(repository, { tag: 'latest', mediaTypes: 'docker' });
   const path = `/v2/${repository}/manifests/latest`;
   await warmUp({ pulls: [{ url: started.url + path, digest, size }], clients: connections, isWarm });
-  // Each of them has compiled what it needs before it has little to compile with.
+  // Each frontend compiles its code before its CPU is limited.
   for (const { url } of started.frontends)
     await wrk({ url: url + path, connections: connectionsEach, seconds: warmUpSeconds });
   for (const { pid, kill } of started.frontends) {

@@ -1,6 +1,6 @@
-// How an index grows: what an entry takes, and how much longer it takes to find one, from a thousand tags and blobs on.
-// A blob is its record, its place in the order of eviction and a link of one repository; a tag is its record, its place in the
-// list of its repository's tags and the record of its manifest, whose bytes are a blob like any other.
+// Measures the size of an index entry, and the slow-down of look-ups as the index grows. A blob is its record, its
+// place in the order of eviction and a link of one repository. A tag is its record, its place in the list of its
+// repository's tags and the record of its manifest. The manifest's bytes are a blob like any other.
 import { compareLookUps } from '../index-growth/compare-look-ups.ts';
 import { growIndex } from '../index-growth/grow-index.ts';
 import { type IndexKind, inRedis, inSqlite } from '../index-growth/open-index.ts';
@@ -37,7 +37,7 @@ export const indexGrowth: Workload = {
         const value = ((await kind.usedBytes(contender)) - before) / entries;
         if (entries === most) bytes.push({ name: `bytes/${entryKind.slice(0, -1)}`, value, better: 'lower' });
       }
-    // Opened anew: nothing is remembered.
+    // A reopened index has nothing cached.
     const open = async (contender: typeof small) => ends.adopt(await kind.open(contender), (index) => index.close());
     const sized = [
       { index: await open(small), entries: few },

@@ -1,5 +1,5 @@
-// The price of checking stored blobs when they are read. A frontend that has checked nothing yet serves a day's warm pulls, and the
-// same ones again, for which no check is due.
+// Measures the cost of verifying stored blobs when they are read. A frontend that has verified nothing yet serves a
+// day's warm pulls, and then the same pulls again, for which no check is due.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { addTraceImages, dayTrace } from './ci-trace.ts';
 import type { Workload } from './workload.ts';
 
 const mebibyte = 1024 * 1024;
-/** The rest of a blob's price is small beside this. */
+/** The other costs of a blob are small compared with this size. */
 const baseBytes = 32 * mebibyte;
 const repository = 'library/read-back';
 const clientsAtOnce = 4;
@@ -38,7 +38,7 @@ export const readBack: Workload = {
     const start = () => startCistern({ config, rootDirectory, checkout });
     try {
       const filled = await start();
-      // The second read makes the tables of blobs that have none.
+      // The second read writes the tables of blobs that have none.
       for (let times = 0; times < 2; times += 1) await pullLayers(filled.url, [...images, warmUp], nextAddress);
       await filled.stop();
       const server = await start();
@@ -56,7 +56,7 @@ export const readBack: Workload = {
         const day = dayTrace(round).map((image) => images[image]!);
         const address = nextAddress();
         const sums = { due: 0, unchecked: 0, repeated: 0 };
-        // An hour at a time, so that what else the machine does meets all three alike.
+        // Pulls of an hour alternate, so that other load affects all three alike.
         for (let at = 0; at < day.length; at += pullsAnHour) {
           const pulls = day.slice(at, at + pullsAnHour);
           sums.due += await cpuOf(pulls, nextAddress);
@@ -79,7 +79,7 @@ export const readBack: Workload = {
 
 let addresses = 0;
 
-/** Each pull is another client's: one that asks again within a minute would be checked. */
+/** Each pull has the address of another client. A repeated pull of one client within a minute would be checked. */
 function nextAddress(): string {
   addresses += 1;
   return `127.${1 + (addresses >> 16)}.${(addresses >> 8) & 0xff}.${addresses & 0xff}`;

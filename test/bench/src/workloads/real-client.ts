@@ -1,4 +1,4 @@
-// An image that nobody has yet, by a client that people use: with its own order of requests, and its own patience.
+// Measures a cold image with a real client, which has its own order of requests and its own timeouts.
 // real-time: a benchmark measures how long a pull takes
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// What a fleet does most: manifests, and blobs that are small.
+// Measures the most frequent requests of a fleet: manifests and small blobs.
 import type { ContenderKind } from '../contenders/contender.ts';
 import { cistern, dockerRegistry, nginx, silentCistern, silentNginx } from '../contenders/contenders.ts';
 import { headLoad } from '../load/head-load.ts';
@@ -14,7 +14,7 @@ const repository = 'library/bench';
 interface Kind {
   readonly name: string;
   readonly title: string;
-  /** With its path below `/v2/<repository>/`. */
+  /** Adds the content and returns it with its path below `/v2/<repository>/`. */
   wanted(upstream: Upstream): Promise<Added & { readonly path: string }>;
   readonly send?: (load: Load) => Promise<LoadResult>;
   readonly contenders?: readonly ContenderKind[];
@@ -75,7 +75,7 @@ export function requestsOf({ name, title, wanted, send = wrk, contenders = loggi
       const { path, digest, size } = await wanted(site.upstream);
       const url = `${contender.url}/v2/${repository}/${path}`;
       await warmUp({ pulls: [{ url, digest, size }], clients: connections, isWarm });
-      // A process that has served this before has compiled what it needs.
+      // A process that has served this workload before has compiled its code.
       if (!isWarm) await send({ url, connections, seconds: 1 });
       const cpu = watchCpu(contender.pids);
       const { requests: answered, seconds: took, p99Ms } = await send({ url, connections, seconds });

@@ -1,4 +1,4 @@
-// Blobs that are stored in S3: what the way from there costs, through the cache or past it.
+// Measures blobs that are stored in S3: the cost of reading them through the cache or by a redirect.
 import { cisternCluster, cisternOnS3, dockerRegistryOnS3, redirectingCluster } from '../contenders/contenders.ts';
 import { watchCpu } from '../load/process-figures.ts';
 import { pullAll } from '../load/pull-all.ts';

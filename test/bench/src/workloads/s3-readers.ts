@@ -1,4 +1,5 @@
-// Many clients that begin to read one stored blob within a moment, through one frontend: how often it is read from S3.
+// Measures how often one stored blob is read from S3, when many clients request it within a moment through one
+// frontend.
 import { startCluster } from '@cistern/test-servers';
 import type { ContenderKind, Site } from '../contenders/contender.ts';
 import { percentile, pullAll } from '../load/pull-all.ts';
@@ -53,7 +54,7 @@ async function startOneFrontend({ upstream, s3, checkout }: Site) {
       workers: 1,
       upstreams: { 'docker.io': upstream.url },
       s3: { ...server, endpoint: link.url },
-      // It reads what is stored too, and would be taken for the readers.
+      // The scrub reads stored blobs too, which would be counted as client reads.
       env: { REGISTRY_STORAGE_SCRUB_ENABLED: 'false' },
       checkout,
     });

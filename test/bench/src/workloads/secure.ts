@@ -1,4 +1,4 @@
-// The same over TLS, ended by the cache itself.
+// Measures the same requests over TLS, which the cache itself terminates.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Many clients on slow lines, which a server has to carry for hours: what each of them takes of its memory.
+// Measures the memory of many slow clients, which a server has to serve for hours.
 import { setTimeout as delay } from 'node:timers/promises';
 import { cistern, nginx } from '../contenders/contenders.ts';
 import { residentBytes } from '../load/process-figures.ts';
@@ -9,7 +9,7 @@ import type { Figure, Workload } from './workload.ts';
 const mebibyte = 1024 * 1024;
 const [size, clients] = [64 * mebibyte, 2000];
 const repository = 'library/bench';
-/** By how much they are apart: all have begun within some seconds, or at all times. */
+/** The distance between the clients: all started within some seconds, or at different times. */
 const distances = [
   { name: 'KB/client, together', apartBytes: 0 },
   { name: 'KB/client, apart', apartBytes: 48 * mebibyte },
@@ -21,14 +21,14 @@ export const slowClients: Workload = {
   title: `${clients} clients that read a blob of 64 MiB at 20 KB/s`,
   headline: 'KB/client, apart',
   mode: 'full',
-  // docker-registry takes 5 MB for each: more than a machine may have.
+  // docker-registry needs 5 MB for each client, which may exceed the machine's memory.
   contenders: [cistern, nginx],
   mostRounds: 3,
   async run({ kind, site }) {
     const { digest } = await site.upstream.addBlob(repository, { size, seed: 'slow' });
     const figures: Figure[] = [];
     for (const { name, apartBytes } of distances) {
-      // What one has left behind would hide what the next one takes.
+      // Each distance starts a new process, because memory of the last one would hide growth.
       const contender = await kind.start(site);
       try {
         const url = `${contender.url}/v2/${repository}/blobs/${digest}`;

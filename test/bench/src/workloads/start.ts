@@ -1,4 +1,4 @@
-// From nothing to the first answer, and what a contender that has done nothing yet takes.
+// Measures the time from the start to the first response, and the memory of an idle contender.
 // real-time: a benchmark measures how long a start takes
 import { setTimeout as delay } from 'node:timers/promises';
 import { cistern, dockerRegistry, nginx } from '../contenders/contenders.ts';

@@ -1,5 +1,5 @@
-// Large cold blobs from hosts that limit each connection, as CDNs do, or their sum. More connections should bring a blob sooner
-// from the first, and cost nothing at the others.
+// Measures large cold blobs from hosts that limit each connection, as CDNs do, or all connections together. More
+// connections should speed up a blob from the first kind, and cost nothing with the others.
 import { cistern, direct } from '../contenders/contenders.ts';
 import { pullAll } from '../load/pull-all.ts';
 import type { LinkLimits } from '../upstream/link.ts';
@@ -19,7 +19,7 @@ export const striping: readonly Workload[] = [
   ),
 ];
 
-/** A client for each of `sizes`, in MiB. */
+/** Runs one client for each of `sizes`, in MiB. */
 function stripingOf(name: string, limit: string, limits: LinkLimits, sizes: readonly number[]): Workload {
   const what = sizes.length === 1 ? 'A cold blob' : `${sizes.length} cold blobs at a time`;
   return {

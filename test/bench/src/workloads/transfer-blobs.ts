@@ -1,4 +1,4 @@
-// Stored blobs, again and again over some connections.
+// Transfers stored blobs again and again over some connections.
 import { watchCpu } from '../load/process-figures.ts';
 import { wrk } from '../load/wrk.ts';
 import { warmUp } from './warm-up.ts';
@@ -7,13 +7,13 @@ import type { Figure, Run } from './workload.ts';
 const repository = 'library/bench';
 
 export interface Transfer {
-  /** One for all connections, or one for each. */
+  /** One blob for all connections, or one for each. */
   readonly blobs: number;
-  /** Bytes of each. */
+  /** Size of each blob in bytes. */
   readonly size: number;
   readonly seed: string;
   readonly connections: number;
-  /** Whether to tell what it costs with the load balancer, for those who have one. */
+  /** Whether to report also the CPU time including the load balancer. */
   readonly isBalanced?: boolean;
 }
 
@@ -29,7 +29,7 @@ export async function transferBlobs(run: Run, transfer: Transfer): Promise<reado
   }
   await warmUp({ pulls, clients: connections / blobs, isWarm: run.isWarm });
   const [cpu, balancerCpu] = [watchCpu(pids), watchCpu(balancerPids ?? [])];
-  // Long enough for some blobs of any size to end.
+  // The load lasts long enough for some blobs of any size to end.
   const load = { url: base + paths[0]!, connections, seconds: Math.max(run.seconds, Math.ceil(size / 100e6)) };
   const { bytes, seconds } = await wrk(blobs > 1 ? { ...load, paths } : load);
   const [gigabytes, own] = [bytes / 1e9, cpu.soFar()];

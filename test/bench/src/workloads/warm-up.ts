@@ -1,17 +1,17 @@
-// What is measured warm has been pulled before, and by as many clients as measure it: all of them have to get the right bytes.
+// Warms a cache: pulls all blobs once, then with as many clients as the measurement, and checks all bytes.
 import { pullAll } from '../load/pull-all.ts';
 import type { Pull } from '../load/pull.ts';
 
 export interface WarmUp {
-  /** Pulled one after another at first, which fills a cache. */
+  /** Blobs that are first pulled one after another, which fills a cache. */
   readonly pulls: readonly Pull[];
-  /** Of each pull. */
+  /** Number of clients of each pull. */
   readonly clients?: number;
-  /** Nothing is left to do then. */
+  /** Skips the warm-up. */
   readonly isWarm: boolean;
 }
 
-/** Every digest is looked at. Rejects where any client gets anything else. */
+/** Checks every digest. Rejects if any client gets wrong bytes. */
 export async function warmUp({ pulls, clients = 1, isWarm }: WarmUp): Promise<void> {
   if (isWarm) return;
   for (const pull of pulls) await pullAll({ pulls: [pull] });

@@ -1,4 +1,4 @@
-// What a workload is: something that is done to each contender in turn, and the figures that it gives.
+// A workload loads each contender in turn and returns figures.
 import type { Contender, ContenderKind, Site } from '../contenders/contender.ts';
 
 export interface Figure {
@@ -8,32 +8,37 @@ export interface Figure {
 }
 
 export interface Run {
-  /** Of this turn: one of the workload's. */
+  /** The contender of this turn, which is one of the workload's. */
   readonly kind: ContenderKind;
-  /** Running, and shared with other workloads. A workload that needs a fresh one starts it by `kind.start(site)`. */
+  /**
+   * Returns the running contender, which other workloads share. A workload that needs a fresh one calls
+   * `kind.start(site)`.
+   */
   contender(): Promise<Contender>;
   readonly site: Site;
-  /** From 0; every contender has every round. */
+  /** The number of the round, from 0. Every contender has every round. */
   readonly round: number;
-  /** Whether this contender has run this workload before. If not, digests are checked under load and it is warmed up. */
+  /**
+   * Whether this contender has run this workload before. Otherwise it is warmed up and digests are checked under load.
+   */
   readonly isWarm: boolean;
-  /** How long to load a contender. */
+  /** Duration of the load. */
   readonly seconds: number;
   readonly isFull: boolean;
 }
 
 export interface Workload {
-  /** In options and in the JSON: stays as it is. */
+  /** The name in options and in the JSON, which must not change. */
   readonly name: string;
   readonly title: string;
-  /** The figure that stands for it in the summary. */
+  /** The figure that the summary shows. */
   readonly headline: string;
-  /** In every run, or in a full one only (and where it is asked for by name). */
+  /** Runs always, or only in full runs and when it is named. */
   readonly mode: 'quick' | 'full';
-  /** The rows of its table. All others are compared with the first. */
+  /** The rows of its table. The others are compared with the first. */
   readonly contenders: readonly ContenderKind[];
-  /** For transfers that take long; default: as many as the run has. */
+  /** The maximum number of rounds, for slow transfers. Default: as many as the run has. */
   readonly mostRounds?: number;
-  /** Figures in an order of its own, always the same. Rejects where the contender answers errors or wrong bytes. */
+  /** Returns the figures in a fixed order. Rejects if the contender returns errors or wrong bytes. */
   run(run: Run): Promise<readonly Figure[]>;
 }

@@ -1,4 +1,4 @@
-// All workloads, in the order in which they are run and shown.
+// All workloads, in the order in which they run and are shown.
 import { blobs } from './blobs.ts';
 import { ciTrace } from './ci-trace.ts';
 import { clients } from './clients.ts';
