@@ -1,5 +1,4 @@
-// `cistern doctor`, sent to set-ups that are broken in the ways in which they are in the field: it finds each, and names what
-// would mend it.
+// Runs `cistern doctor` against set-ups that are broken in common ways. It finds each fault and names its remedy.
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -23,7 +22,9 @@ interface Visit {
   readonly password?: string;
 }
 
-/** `open` makes the set-up. The check called `found` is the first to fail, and its sentence has the remedy. */
+/**
+ * Tests one set-up, which `open` creates. The check `found` must be the first to fail, with the remedy in its message.
+ */
 function isFound(name: string, found: string, remedy: RegExp, open: (t: TestContext) => Promise<Visit>): void {
   test(name, async (t) => {
     const { url, args = [], password } = await open(t);
@@ -52,7 +53,7 @@ const dropping = (name: string) => (headers: IncomingHttpHeaders) =>
 
 isFound('a wrong port', 'reach', /check the port/, async () => ({ url: `http://127.0.0.1:${await freePort()}` }));
 
-isFound('a name that is not known', 'reach', /check DNS/, async () => ({ url: 'http://cache.invalid' }));
+isFound('an unknown host name', 'reach', /check DNS/, async () => ({ url: 'http://cache.invalid' }));
 
 isFound('https:// to plain HTTP', 'reach', /is it http:\/\//, async () => ({ url: cache.replace('http:', 'https:') }));
 
@@ -67,11 +68,11 @@ isFound('http:// to TLS', 'reach', /https:\/\//, async (t) => ({
   url: (await openTls(t)).url.replace('https:', 'http:'),
 }));
 
-isFound('an authority that nobody knows here', 'reach', /with --ca, and to clients/, async (t) => ({
+isFound('a certificate of an unknown authority', 'reach', /with --ca, and to clients/, async (t) => ({
   url: (await openTls(t)).url,
 }));
 
-isFound('a certificate that has expired', 'reach', /has expired: renew it/, async (t) => {
+isFound('an expired certificate', 'reach', /has expired: renew it/, async (t) => {
   const { url, caFile } = await openTls(t, { from: '20200201' });
   return { url, args: ['--ca', caFile] };
 });
@@ -81,7 +82,7 @@ isFound('a certificate for another name', 'reach', /for another name/, async (t)
   return { url, args: ['--ca', caFile] };
 });
 
-isFound('a clock that is wrong', 'clock', /60 minutes behind this machine: set both by NTP/, async (t) =>
+isFound('a wrong clock', 'clock', /60 minutes behind this machine: set both by NTP/, async (t) =>
   // real-time: the date of a server whose clock is an hour slow
   behind({ response: (headers) => ({ ...headers, date: new Date(Date.now() - 3_600_000).toUTCString() }) })(t),
 );
@@ -103,14 +104,14 @@ isFound('a proxy that compresses', 'blob, by Range', /must not compress/, async 
 );
 
 isFound(
-  'a proxy that gathers bodies and sends them in chunks',
+  'a proxy that buffers bodies and sends them in chunks',
   'manifest by ns',
   /must pass bodies on without buffering/,
   behind({ response: dropping('content-length') }),
 );
 
 isFound(
-  'a balancer with small buffers for headers',
+  'a balancer with small header buffers',
   'long headers',
   /needs larger buffers/,
   behind({ server: { maxHeaderSize: 16_384 } }),
@@ -125,7 +126,7 @@ async function openWithUsers(t: TestContext): Promise<string> {
   return url;
 }
 
-isFound('nobody logs in', 'log in', /pass --user/, async (t) => ({ url: await openWithUsers(t) }));
+isFound('a login without a user', 'log in', /pass --user/, async (t) => ({ url: await openWithUsers(t) }));
 
 isFound('a wrong password', 'log in', /rejects the user or the password/, async (t) => ({
   url: await openWithUsers(t),
@@ -139,7 +140,7 @@ isFound('a proxy that drops Authorization', 'log in', /must pass Authorization o
   password: 'right',
 }));
 
-isFound('an upstream that is not in the table', 'manifest by ns', /add it to `upstreams`/, async () => ({
+isFound('an upstream that is not configured', 'manifest by ns', /add it to `upstreams`/, async () => ({
   url: cache,
   args: ['--image', 'quay.io/org/app:1'],
 }));
@@ -154,7 +155,7 @@ isFound(
   },
 );
 
-isFound('a store that clients are sent to and cannot reach', 'blob, by Range', /storage\.redirect/, async (t) => {
+isFound('a redirect to a store that clients cannot reach', 'blob, by Range', /storage\.redirect/, async (t) => {
   const s3 = await startS3();
   t.after(() => s3.close());
   const { endpoint: regionendpoint, region, accessKey: accesskey, secretKey: secretkey } = s3;
@@ -166,12 +167,12 @@ isFound('a store that clients are sent to and cannot reach', 'blob, by Range', /
   const { url } = await openCistern(t, { config: { ...cacheOf(upstream), storage } });
   const blob = `${url}/v2/library/app/blobs/${config.digest}`;
   await sendRequest(`${url}/v2/library/app/manifests/latest`);
-  // What the doctor asks for has to be stored: until then the cache itself sends it.
-  await until('it is stored', async () => (await sendRequest(blob)).status === 307);
+  // The doctor tests a stored blob, because the cache itself sends one that is not stored yet.
+  await until('the blob is stored', async () => (await sendRequest(blob)).status === 307);
   return { url };
 });
 
-/** A machine with these files. */
+/** Opens a machine with these files. */
 const withFile = (path: string, content: string, client: string) => async (t: TestContext) => {
   const root = await openDirectory(t);
   await mkdir(dirname(join(root, path)), { recursive: true });
@@ -186,21 +187,21 @@ isFound('docker without a file', 'docker', /client-config docker/, withFile('/et
 isFound('docker without a mirror', 'docker', /does not name http/, withFile(daemonJson, '{ "debug": true }', 'docker'));
 
 isFound(
-  'docker with the mirror’s port wrong',
+  'docker with a wrong port of the mirror',
   'docker',
   /scheme and port must be the same/,
   withFile(daemonJson, '{ "registry-mirrors": ["http://127.0.0.1:1"] }', 'docker'),
 );
 
 isFound(
-  'containerd that may not ask the cache for tags',
+  'containerd that may not resolve tags at the cache',
   'containerd',
   /capabilities of the cache in \S+ lack resolve/,
   withFile(hostsToml, '[host."CACHE"]\n  capabilities = ["pull"]\n', 'containerd'),
 );
 
 isFound(
-  'containerd with a file that is no TOML',
+  'containerd with a file that is not TOML',
   'containerd',
   /cannot be read/,
   withFile(hostsToml, '[host."CACHE"\n', 'containerd'),
@@ -210,7 +211,7 @@ for (const [client, path, content] of [
   ['docker', daemonJson, '{ "registry-mirrors": ["CACHE/"] }'],
   ['containerd', hostsToml, '[host."CACHE"]\n'],
 ] as const)
-  test(`${client} whose file is right`, async (t) => {
+  test(`${client} with a correct file`, async (t) => {
     const { url, args } = await withFile(path, content, client)(t);
     const { code, stdout } = await runCistern(['doctor', url, '--image', 'docker.io/library/app:latest', ...args]);
     assert.equal(code, 0, stdout);

@@ -6,8 +6,8 @@ import { testTag, upstreamNames } from './src/test-images.ts';
 
 describeClient(
   {
-    name: 'buildah, by mirrors in registries.conf',
-    // Debian's other container network stack would do for the dependency, and buildah does not find it.
+    name: 'buildah, with mirrors in registries.conf',
+    // The dependency would also accept Debian's other container network stack, but buildah does not find that.
     packages: ['buildah', 'netavark'],
     open: ({ cache }) => openBuildah({ cache, mirrored: upstreamNames }),
     nameOf: (_rig, upstream, repository) => `${upstream}/${repository}`,

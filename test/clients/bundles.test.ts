@@ -1,4 +1,4 @@
-// What `cistern export` writes is not for Cistern alone: engines load images from it, under their names.
+// Tests that engines load images from a bundle of `cistern export`, under their names.
 import { strict as assert } from 'node:assert';
 import { after, before, test } from 'node:test';
 import { ensureDebianPackages } from '@cistern/test-servers';
@@ -34,7 +34,7 @@ before(async () => {
 after(() => Promise.all([all.close(), one.close()]));
 
 for (const [name, packages, open] of engines)
-  test(`${name} loads what is for every platform, and what is for its own`, async (t) => {
+  test(`${name} loads bundles of all platforms and of its own`, async (t) => {
     await ensureDebianPackages(packages);
     for (const bundle of [all, one]) {
       const engine = await open();

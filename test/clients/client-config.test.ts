@@ -1,4 +1,4 @@
-// The files that `cistern client-config` prints, taken as they are: clients pull by them, through the cache.
+// Tests that clients pull through the cache with the unchanged files that `cistern client-config` prints.
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ after(rig.close);
 const repository = 'library/multi';
 const digest = await rig.digestOf('docker.io', repository);
 
-/** By path. */
+/** Returns the printed files by path. */
 async function filesFor(client: string): Promise<Record<string, string>> {
   const { code, stdout, stderr } = await runCistern(['client-config', client, '--url', `http://${rig.cache}`]);
   assert.equal(code, 0, stderr);
@@ -29,14 +29,14 @@ for (const [name, command] of [
   ['skopeo', ['skopeo', 'copy', '--all', `docker://docker.io/${repository}:${testTag}`, 'dir:copy']],
   ['podman', ['podman', '--storage-driver=vfs', 'pull', `docker.io/${repository}:${testTag}`]],
 ] as const)
-  test(`${name} by the files for podman`, async (t) => {
+  test(`${name} pulls with the files for podman`, async (t) => {
     const sandbox = await openSandbox(await filesFor('podman'));
     t.after(sandbox.close);
     await sandbox.run(command[0], command.slice(1));
     assert.ok(pulledThroughCache());
   });
 
-test('containerd by its file', async (t) => {
+test('containerd pulls with its file', async (t) => {
   const { '/etc/containerd/certs.d/_default/hosts.toml': hosts = '' } = await filesFor('containerd');
   const sandbox = await openSandbox({ '/etc/containerd/certs.d/_default/hosts.toml': hosts });
   t.after(sandbox.close);
@@ -46,7 +46,7 @@ test('containerd by its file', async (t) => {
   assert.ok((await sandbox.run('ctr', ['images', 'list'])).includes(digest));
 });
 
-test('docker and its BuildKit by their file', async (t) => {
+test('docker and its BuildKit pull with their file', async (t) => {
   const sandbox = await openSandbox(await filesFor('docker'));
   t.after(sandbox.close);
   const noNetwork = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false'];

@@ -20,7 +20,7 @@ describeClient(
       assert.deepEqual(new Set(gets.map(({ ns }) => ns)), new Set(upstreamNames));
     });
 
-    test('gets from each upstream its own image of the same name, and runs it', async () => {
+    test('pulls each upstream’s own image of the same name, and runs it', async () => {
       const { client } = opened();
       for (const upstream of upstreamNames) {
         const reference = `${upstream}/library/shell:${testTag}`;

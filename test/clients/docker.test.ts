@@ -10,14 +10,14 @@ const packages = ['docker.io', 'docker-cli', 'docker-buildx'];
 
 const openStore = (store: DockerOptions['store']) => (rig: Rig) => openDocker({ mirror: `http://${rig.cache}`, store });
 
-// Docker mirrors Docker Hub alone: the images of all others are asked for by the cache's name.
+// Docker mirrors only Docker Hub. Images of other registries need the cache's name.
 const nameOf = (rig: Rig, upstream: UpstreamName, repository: string) =>
   upstream === 'docker.io' ? `docker.io/${repository}` : `${rig.cache}/${upstream}/${repository}`;
 
 describeClient<Docker>(
   { name: 'docker, graph driver store', packages, open: openStore('graph-driver'), nameOf },
   (opened) => {
-    test('its pulls do not name an upstream, and the default one answers', async () => {
+    test('its pulls do not name an upstream and reach the default one', async () => {
       await runsFromBothUpstreams(opened());
       const mirrored = await mirroredGets(opened().rig);
       assert.deepEqual([...new Set(mirrored.map(({ ns }) => ns))], [undefined]);
@@ -49,7 +49,7 @@ describeClient<Docker>(
     repositories: ['library/multi'],
   },
   (opened) => {
-    test('sends the path before /v2/, and its BuildKit after it and the upstream once more', async () => {
+    test('sends the path before /v2/, and its BuildKit sends it after /v2/ with the upstream', async () => {
       const { rig, client } = opened();
       const before = await mirroredGets(rig);
       assert.ok(before.length > 0);
@@ -81,7 +81,7 @@ function dockerfile(rig: Rig): string {
   ].join('\n');
 }
 
-/** What the client asked for as images of Docker Hub. */
+/** Returns the client's requests for images of Docker Hub. */
 async function mirroredGets(rig: Rig): Promise<LoggedRequest[]> {
   await rig.settled();
   return contentGets(rig.cacheRequests()).filter(({ path }) => !path.includes('/quay.io/'));

@@ -12,7 +12,7 @@ describeClient(
     nameOf: ({ cache }, upstream, repository) => `${cache}/${upstream}/${repository}`,
   },
   (opened) => {
-    test('finds and pulls what is attached to an image', async () => {
+    test('finds and pulls artifacts that are attached to an image', async () => {
       const { rig, client } = opened();
       const repository = `${rig.cache}/docker.io/library/shell`;
       const [attached, ...others] = await client.discover(`${repository}:${testTag}`);
@@ -22,7 +22,7 @@ describeClient(
       assert.equal(content, attachedFile.content);
     });
 
-    test('finds nothing where nothing is attached', async () => {
+    test('finds nothing on an image without attached artifacts', async () => {
       const { rig, client } = opened();
       assert.deepEqual(await client.discover(`${rig.cache}/quay.io/library/shell:${testTag}`), []);
     });

@@ -1,11 +1,11 @@
-// The upstream is away, and every kind of client has another place to go: what is cached comes from the cache all the same.
+// Tests each kind of client with a further endpoint during an upstream outage: cached images still come from the cache.
 import { hostsToml, openContainerd } from './src/clients/containerd.ts';
 import { openPodman } from './src/clients/containers-storage.ts';
 import { openDocker } from './src/clients/docker.ts';
 import { openSkopeo } from './src/clients/skopeo.ts';
 import { describeOutage } from './src/describe-outage.ts';
 
-const outages = ['says nothing', 'refuses connections'] as const;
+const outages = ['does not answer', 'refuses connections'] as const;
 const mirrored = ['docker.io'];
 
 describeOutage(

@@ -8,13 +8,13 @@ const packages = ['podman', 'runc'];
 
 describeClient(
   {
-    name: 'podman, by mirrors in registries.conf',
+    name: 'podman, with mirrors in registries.conf',
     packages,
     open: ({ cache }) => openPodman({ cache, mirrored: upstreamNames }),
     nameOf: (_rig, upstream, repository) => `${upstream}/${repository}`,
   },
   (opened) => {
-    test('runs from each upstream its own image of the same name', async () => {
+    test('runs each upstream’s own image of the same name', async () => {
       const { client } = opened();
       for (const upstream of upstreamNames) {
         const reference = `${upstream}/library/shell:${testTag}`;
@@ -34,11 +34,11 @@ describeClient(
     repositories: ['library/zstd-chunked', 'library/shell', 'library/multi'],
   },
   (opened) => {
-    test('takes parts of a zstd:chunked layer', async () => {
+    test('pulls parts of a zstd:chunked layer', async () => {
       const { rig } = opened();
       await rig.settled();
       const parts = rig.cacheRequests().filter(({ status }) => status === 206);
-      assert.ok(parts.length > 0, 'podman asked for whole layers only');
+      assert.ok(parts.length > 0, 'podman requested only whole layers');
     });
   },
 );

@@ -46,7 +46,8 @@ for (const store of ['graph-driver', 'containerd'] as const) {
   });
 }
 
-// Logged in to Docker Hub; what it says when the mirror has refused is Docker Hub's, which is not there.
+// The client is logged in to Docker Hub. After a rejection by the mirror it shows the error of Docker Hub, which is
+// unreachable.
 describePrivate({
   name: 'docker, graph-driver store, as a mirror of Docker Hub',
   packages: ['docker.io', 'docker-cli', 'docker-buildx'],

@@ -1,4 +1,4 @@
-// Clients that are sent to the store for the blobs: each kind of them follows.
+// Tests that each kind of client follows redirects to the store for blobs.
 import { hostsToml, openContainerd } from './src/clients/containerd.ts';
 import { openPodman } from './src/clients/containers-storage.ts';
 import { openDocker } from './src/clients/docker.ts';

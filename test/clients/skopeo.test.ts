@@ -1,4 +1,4 @@
-// skopeo copies indexes with all their images: what it brings carries the digest of the whole.
+// skopeo copies an index with all its images, so the result has the digest of the index.
 import { openSkopeo } from './src/clients/skopeo.ts';
 import { describeClient } from './src/describe-client.ts';
 import { upstreamNames } from './src/test-images.ts';
@@ -6,7 +6,7 @@ import { upstreamNames } from './src/test-images.ts';
 const packages = ['skopeo'];
 
 describeClient({
-  name: 'skopeo, by mirrors in registries.conf',
+  name: 'skopeo, with mirrors in registries.conf',
   packages,
   open: ({ cache }) => openSkopeo(cache, upstreamNames),
   nameOf: (_rig, upstream, repository) => `${upstream}/${repository}`,

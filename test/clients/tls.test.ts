@@ -1,5 +1,4 @@
-// Clients over HTTPS, with a certificate of an authority of our own: they take it where they know the authority, and nothing
-// else.
+// Tests clients over HTTPS with a certificate of a private authority. They accept it only if they know the authority.
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,7 +27,7 @@ after(() => cistern.stop());
 const host = `127.0.0.1:${cistern.port}`;
 const reference = `${host}/docker.io/library/app:latest`;
 
-/** Of a client that knows the authority, or does not. */
+/** Returns the files of a client that knows the authority, or does not. */
 const trusted = (isTrusted: boolean): Record<string, string> =>
   isTrusted ? { [`/etc/containers/certs.d/${host}/ca.crt`]: authority } : {};
 
@@ -36,7 +35,7 @@ for (const [name, command] of [
   ['skopeo', ['skopeo', 'copy', `docker://${reference}`, 'dir:copy']],
   ['podman', ['podman', '--storage-driver=vfs', 'pull', reference]],
 ] as const)
-  test(`${name} pulls where it knows the authority, and refuses where it does not`, async (t) => {
+  test(`${name} pulls if it knows the authority, and rejects the certificate otherwise`, async (t) => {
     const knowing = await openSandbox(trusted(true));
     t.after(knowing.close);
     await knowing.run(command[0], command.slice(1));

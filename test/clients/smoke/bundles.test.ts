@@ -1,4 +1,4 @@
-// The bundle as other tools read it: skopeo, by the full names of its images.
+// Tests that skopeo reads a bundle by the full names of its images.
 import { strict as assert } from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const names = upstreamNames.map((upstream) => `${upstream}/library/multi:${testT
 const bundle = await exportTestImages(...names);
 after(bundle.close);
 
-test('skopeo copies each image out of it, whole and under its digest', async (t) => {
+test('skopeo copies each image out of a bundle, whole and with its digest', async (t) => {
   const sandbox = await openSandbox();
   t.after(sandbox.close);
   const digests = new Set<string>();

@@ -1,4 +1,4 @@
-// The two quickest clients, one of each family: containerd names the upstream by `?ns=`, skopeo by a path.
+// Tests the two fastest clients, one of each family: containerd names the upstream with `?ns=`, skopeo with a path.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import { hostsToml, openContainerd } from '../src/clients/containerd.ts';
@@ -17,7 +17,7 @@ describeClient(
     repositories,
   },
   (opened) => {
-    test('runs from each upstream its own image of the same name', async () => {
+    test('runs each upstream’s own image of the same name', async () => {
       const { client } = opened();
       for (const upstream of upstreamNames) {
         const reference = `${upstream}/library/multi:${testTag}`;

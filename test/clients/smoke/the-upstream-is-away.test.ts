@@ -1,4 +1,4 @@
-// One client and the quicker kind of outage; all others are in the long suite.
+// Tests one client in the shorter kind of outage. The long suite has all others.
 import { openSkopeo } from '../src/clients/skopeo.ts';
 import { describeOutage } from '../src/describe-outage.ts';
 

@@ -1,5 +1,5 @@
-// What holds for every client that logs in: with the right password, or a job's token, it pulls; with a wrong one, or none, it
-// says why not in its own words. Where passwords go with every request, and where they buy an access token.
+// The test suite of every client with a login. It pulls with the right password or a job's token, and reports a wrong
+// or missing one in its own words. The cache takes passwords with every request, or in exchange for an access token.
 import { strict as assert } from 'node:assert';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,15 +11,15 @@ import type { LoginClient } from './clients/client.ts';
 import { type Rig, openRig } from './open-rig.ts';
 import { testTag } from './test-images.ts';
 
-/** In which a cache takes passwords: with every request, or at `/token` for access tokens. */
+/** How a cache takes passwords: with every request, or at `/token` for access tokens. */
 type Way = 'passwords' | 'tokens';
 
 interface Words {
-  /** To a wrong password, when it logs in or, if it does not, when it pulls. */
+  /** The message about a wrong password, at the login or, without one, at the pull. */
   readonly toWrong: RegExp;
-  /** To a job whose token gives nothing. Default: the same. */
+  /** The message about a job whose token grants nothing. Default: the same. */
   readonly toJob?: RegExp;
-  /** To one who has not logged in. */
+  /** The message without a login. */
   readonly toNobody: RegExp;
 }
 
@@ -28,9 +28,9 @@ export interface AccessSuite {
   /** Debian's packages with the client. */
   readonly packages: readonly string[];
   open(rig: Rig): Promise<LoginClient>;
-  /** How the client's user names an image of docker.io. */
+  /** Returns the client's name of an image of docker.io. */
   nameOf(rig: Rig, repository: string): string;
-  /** What it says, in each of the ways. */
+  /** The client's messages, for each way. */
   readonly says: Readonly<Record<Way, Words>>;
 }
 
@@ -64,7 +64,7 @@ export function describeAccess({ name, packages, open, nameOf, says }: AccessSui
         stack.defer(rig.close);
       });
 
-      /** With a client that nobody has logged in by. */
+      /** Runs an action with a client that is not logged in. */
       async function withClient(action: (client: LoginClient, reference: string) => Promise<void>): Promise<void> {
         const client = await open(rig);
         try {
@@ -87,20 +87,20 @@ export function describeAccess({ name, packages, open, nameOf, says }: AccessSui
 
       test("pulls with a job's token", () => pulls('job', () => issuer.token({ repository: 'acme/app' })));
 
-      test('says that a password is wrong', () =>
+      test('reports a wrong password', () =>
         withClient(async (client, reference) => {
           const tried = client.login(rig.cache, user, 'wrong').then(() => client.pull(reference));
           await assert.rejects(tried, toWrong);
         }));
 
-      test("says that a job's token is not good enough", () =>
+      test('reports a token that grants nothing', () =>
         withClient(async (client, reference) => {
           const token = await issuer.token({ repository: 'evil/app' });
           const tried = client.login(rig.cache, 'job', token).then(() => client.pull(reference));
           await assert.rejects(tried, toJob);
         }));
 
-      test('says that one has to log in', () =>
+      test('reports that a login is required', () =>
         withClient(async (client, reference) => {
           await assert.rejects(client.pull(reference), toNobody);
         }));

@@ -1,4 +1,4 @@
-// What holds for every client: it pulls every test image cold, by tag and by digest alone, and then warm.
+// The test suite of every client: it pulls every test image cold, by tag and by digest only, and then warm.
 import { after, before, describe, test } from 'node:test';
 import type { Client } from './clients/client.ts';
 import { type Rig, type RigOptions, openRig } from './open-rig.ts';
@@ -8,11 +8,11 @@ import { type UpstreamName, byDigestRepository, testRepositories, testTag, upstr
 export interface ClientSuite<C extends Client> extends RigOptions {
   readonly name: string;
   open(rig: Rig): Promise<C>;
-  /** How the client's user names a repository of an upstream. */
+  /** Returns the client's name of a repository of an upstream. */
   nameOf(rig: Rig, upstream: UpstreamName, repository: string): string;
   /** Default: all. */
   readonly repositories?: readonly string[];
-  /** As of `Pull`. */
+  /** The same as in `Pull`. */
   readonly redirected?: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface OpenedClient<C extends Client> {
   readonly client: C;
 }
 
-/** Defines a suite. `further` defines the tests of this client alone; `opened` may be called inside of them. */
+/** Defines a suite. `further` defines tests of this client only, which may call `opened`. */
 export function describeClient<C extends Client>(
   { name, open, nameOf, repositories, redirected, ...rigOptions }: ClientSuite<C>,
   further: (opened: () => OpenedClient<C>) => void = () => {},
@@ -30,7 +30,7 @@ export function describeClient<C extends Client>(
     const stack = new AsyncDisposableStack();
     let current: OpenedClient<C> | undefined;
     const opened = () => {
-      if (current === undefined) throw new Error(`${name} was not opened.`);
+      if (current === undefined) throw new Error(`${name} is not open.`);
       return current;
     };
     before(async () => {
@@ -49,7 +49,7 @@ export function describeClient<C extends Client>(
           await pullsColdThenWarm({ ...opened(), upstream, repository, reference, redirected });
         });
 
-    test('pulls by digest what nobody has pulled by tag', async () => {
+    test('pulls by digest an image that was never pulled by tag', async () => {
       const { rig } = opened();
       const [upstream, repository] = ['quay.io', byDigestRepository] as const;
       const reference = `${nameOf(rig, upstream, repository)}@${await rig.digestOf(upstream, repository)}`;

@@ -1,5 +1,5 @@
-// What holds for every client that knows another place to pull from: while the upstream is away, what is cached comes from
-// the cache, and for the rest the client goes on to that place soon.
+// The test suite of every client with a further endpoint. During an upstream outage cached images come from the cache,
+// and the client soon pulls other images from that endpoint.
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,7 +10,7 @@ import { type Passage, openPassage } from './open-passage.ts';
 import { type Outage, type Rig, openRig } from './open-rig.ts';
 import { ensureTestImages, testTag } from './test-images.ts';
 
-/** Hosts and ports, in the order in which the client is to try them. */
+/** Hosts and ports, in the order in which the client must try them. */
 interface Endpoints {
   readonly cache: string;
   readonly next: string;
@@ -24,15 +24,15 @@ export interface OutageSuite {
 }
 
 const cached = 'library/multi';
-/** One for each outage, asked for by nobody before. */
+/** One repository for each outage, which has not been pulled before. */
 const uncached: Readonly<Record<Outage, string>> = {
-  'says nothing': 'library/shell',
+  'does not answer': 'library/shell',
   'refuses connections': 'library/schema2',
 };
 const other = 'library/zstd';
 const recoversWithinMs = 60_000;
 
-/** Defines a suite. In the order of `outages`: from one in which connections are refused the upstream does not come back. */
+/** Defines a suite that runs `outages` in order. After refused connections the upstream does not recover. */
 export function describeOutage({ name, packages, open }: OutageSuite, outages: readonly Outage[]): void {
   describe(name, () => {
     const stack = new AsyncDisposableStack();
@@ -43,7 +43,7 @@ export function describeOutage({ name, packages, open }: OutageSuite, outages: r
     let toNext: Passage;
     const digestOf = new Map<string, string>();
 
-    /** What `client.pull` promises, and that the content came from where it should. */
+    /** Pulls and checks the digest and the source of the content. */
     async function pulls(repository: string, from: 'cache' | 'next'): Promise<number> {
       // real-time: only what the client sends from now on counts
       const beganAtMs = performance.now();
@@ -52,13 +52,13 @@ export function describeOutage({ name, packages, open }: OutageSuite, outages: r
       await client.remove(referenceTo(repository));
       const cacheAtMs = toCache.firstSentAfter(beganAtMs);
       const nextAtMs = toNext.firstSentAfter(beganAtMs);
-      assert.ok(cacheAtMs !== undefined, 'the cache was asked');
-      assert.equal(nextAtMs !== undefined, from === 'next', 'the next endpoint was asked');
+      assert.ok(cacheAtMs !== undefined, 'the cache got a request');
+      assert.equal(nextAtMs !== undefined, from === 'next', 'the next endpoint got a request');
       return (nextAtMs ?? cacheAtMs) - cacheAtMs;
     }
 
     before(async () => {
-      // Who waited for the headers would wait for longer than the test may take: silence alone ends the wait.
+      // The timeout for headers is longer than the test, so that only the one for silence ends the wait.
       rig = await openRig({ packages, upstream: { ttl: '0s', timeouts: { headers: '1h' } } });
       stack.defer(rig.close);
       const registry = await startDockerRegistry({ rootDirectory: join(await ensureTestImages(), 'docker.io') });
@@ -78,7 +78,7 @@ export function describeOutage({ name, packages, open }: OutageSuite, outages: r
       test(`the upstream ${outage}`, async (t) => {
         const restore = await rig.takeAway('docker.io', outage);
         const askedAfterMs = await pulls(uncached[outage], 'next');
-        t.diagnostic(`the next endpoint was asked after ${Math.round(askedAfterMs)} ms`);
+        t.diagnostic(`the next endpoint got a request after ${Math.round(askedAfterMs)} ms`);
         await pulls(cached, 'cache');
         if (restore === undefined) return;
         restore();

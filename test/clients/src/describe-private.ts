@@ -1,5 +1,5 @@
-// What holds for every client before an upstream that verifies callers: who may read there pulls, and nobody else, though
-// the image is cached; what everybody may read takes no login.
+// The test suite of every client on an upstream that verifies callers. Only accounts with access can pull a private
+// image, although it is cached. Public images need no login.
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -13,12 +13,15 @@ export interface PrivateSuite<C extends Client> {
   /** Debian's packages with the client. */
   readonly packages: readonly string[];
   open(rig: Rig): Promise<C>;
-  /** As the user of the private upstream, docker.io. */
+  /** Logs in as a user of the private upstream, docker.io. */
   login(client: C, rig: Rig, user: string, password: string): Promise<void>;
-  /** How the client's user names an image of docker.io, and of quay.io; absent: it has mirrors for Docker Hub alone. */
+  /**
+   * Return the client's name of an image of docker.io and of quay.io. A client that mirrors only Docker Hub has no
+   * second one.
+   */
   nameOf(rig: Rig, repository: string): string;
   sharedNameOf?(rig: Rig, repository: string): string;
-  /** What it says to a wrong password, and to nobody. */
+  /** The client's message about a wrong or missing password. */
   readonly refusal: RegExp;
 }
 
@@ -40,7 +43,7 @@ export function describePrivate<C extends Client>(suite: PrivateSuite<C>): void 
       stack.defer(rig.close);
     });
 
-    /** With a client that nobody has logged in by. */
+    /** Runs an action with a client that is not logged in. */
     async function withClient<T>(action: (client: C) => Promise<T>): Promise<T> {
       const client = await open(rig);
       try {
@@ -52,7 +55,7 @@ export function describePrivate<C extends Client>(suite: PrivateSuite<C>): void 
 
     const privateName = () => `${nameOf(rig, repository)}:${testTag}`;
 
-    test('who may read there pulls', () =>
+    test('an account with access pulls', () =>
       withClient(async (client) => {
         await login(client, rig, account.username, account.password);
         const digests = await client.pull(privateName());
@@ -60,19 +63,19 @@ export function describePrivate<C extends Client>(suite: PrivateSuite<C>): void 
         assert.ok(rig.cacheRequests().some(({ path, status }) => path.includes('/blobs/') && status === 200));
       }));
 
-    test('a wrong password gets nothing of what is cached', () =>
+    test('a wrong password gets no cached content', () =>
       withClient(async (client) => {
         const tried = login(client, rig, account.username, 'wrong').then(() => client.pull(privateName()));
         await assert.rejects(tried, refusal);
       }));
 
-    test('nor does nobody', () =>
+    test('a client without a login gets no cached content', () =>
       withClient(async (client) => {
         await assert.rejects(client.pull(privateName()), refusal);
       }));
 
     if (sharedNameOf === undefined) return;
-    test('what everybody may read takes no login', () =>
+    test('public content needs no login', () =>
       withClient(async (client) => {
         const digests = await client.pull(`${sharedNameOf(rig, repository)}:${testTag}`);
         assert.ok(digests.includes(await rig.digestOf('quay.io', repository)));

@@ -1,4 +1,4 @@
-// A bundle of test images, as `cistern export` makes it from two registries.
+// Exports test images of two registries into a bundle with `cistern export`.
 import { strict as assert } from 'node:assert';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,12 +8,12 @@ import { startDockerRegistry } from '@cistern/test-servers';
 import { ensureTestImages, upstreamNames } from './test-images.ts';
 
 export interface TestBundle {
-  /** Of the archive. */
+  /** Path of the archive. */
   readonly path: string;
   close(): Promise<void>;
 }
 
-/** `args`: images and options. The caller closes it. */
+/** `args` are images and options. The caller closes the bundle. */
 export async function exportTestImages(...args: readonly string[]): Promise<TestBundle> {
   const images = await ensureTestImages();
   const directory = await mkdtemp(join(tmpdir(), 'cistern-bundle-'));

@@ -1,10 +1,13 @@
-// What the test images hold. Everything but busybox is made from fixed seeds, so that digests do not change between runs.
+// The contents of the test images. Except for busybox they come from fixed seeds, so digests are the same in every run.
 import { createCipheriv } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ImageRecipe } from './oci-layout.ts';
 import type { TarEntry } from './tar-archive.ts';
 
-/** An image with a shell. `/etc/origin` holds `origin`, which tells the upstreams' images of the same name apart. */
+/**
+ * Creates an image with a shell. `/etc/origin` contains `origin`, which distinguishes the upstreams' images of the same
+ * name.
+ */
 export async function shellImage(
   origin: string,
   architecture: ImageRecipe['architecture'] = 'amd64',
@@ -24,12 +27,12 @@ export async function shellImage(
   return { architecture, layers: [shell, own] };
 }
 
-/** The same content without a layer that another image has too. */
+/** Returns the same content in one layer, so that no layer is shared with another image. */
 export function inOneLayer(recipe: ImageRecipe): ImageRecipe {
   return { ...recipe, layers: [recipe.layers.flat()] };
 }
 
-/** Layers of random bytes that no compression makes smaller. */
+/** Creates layers of random bytes that cannot be compressed. */
 export function bulkImage(seed: string, layerCount: number, layerMebibytes: number): ImageRecipe {
   const layers = Array.from({ length: layerCount }, (_, index) => [
     { path: `data-${index}`, bytes: randomBytes(`${seed} ${index}`, layerMebibytes) },

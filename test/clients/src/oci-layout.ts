@@ -19,7 +19,7 @@ const mediaTypes = {
   layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
 };
 
-/** Writes a layout with one image, or with one index over several images, into `directory`, which is made for it. */
+/** Creates `directory` and writes a layout with one image, or with one index over several images. */
 export async function writeOciLayout(directory: string, recipes: readonly ImageRecipe[]): Promise<void> {
   await mkdir(join(directory, 'blobs', 'sha256'), { recursive: true });
   const store = async (mediaType: string, bytes: Uint8Array): Promise<Descriptor> => {
@@ -47,7 +47,7 @@ async function storeImage(
 ): Promise<Descriptor> {
   const archives = recipe.layers.map(tarArchive);
   const layers: Descriptor[] = [];
-  // Level 1: the content is random, so that no level would make it smaller.
+  // Level 1 is enough, because random content does not compress at any level.
   for (const archive of archives)
     layers.push(await store(mediaTypes.layer, await promisify(gzip)(archive, { level: 1 })));
   const platform = { os: 'linux', architecture: recipe.architecture };

@@ -1,4 +1,4 @@
-// What stands before a cache and is set up wrong: it passes requests and answers on, changed.
+// A misconfigured proxy in front of a cache, which changes requests and responses.
 import { once } from 'node:events';
 import {
   createServer,
@@ -18,7 +18,7 @@ export interface Alteration {
   readonly server?: ServerOptions;
 }
 
-/** Its URL. Ended with its owner. */
+/** Returns its URL. The owner closes it. */
 export async function openAlteringProxy(owner: Owner, target: string, alteration: Alteration): Promise<string> {
   const {
     url = (same) => same,

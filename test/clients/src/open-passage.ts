@@ -1,19 +1,19 @@
-// A way to a registry on which a test sees when a client has last sent something: clients keep connections, and logs are
-// written when all is over.
+// A proxy to a registry that records when a client has sent data. Clients keep connections open, and logs are written
+// only after a request.
 // real-time: records when a client sent bytes
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 
 export interface Passage {
-  /** Host and port in place of the registry's own. */
+  /** Host and port that replace the registry's own. */
   readonly host: string;
-  /** When something was first sent after a time, both as `performance.now()` has them; `undefined`: nothing was. */
+  /** Returns the time of the first data after a time, both by `performance.now()`, or `undefined` if there was none. */
   firstSentAfter(ms: number): number | undefined;
   close(): Promise<void>;
 }
 
-/** `target`: host and port on the loopback. */
+/** `target` is a host and port on the loopback. */
 export async function openPassage(target: string): Promise<Passage> {
   const port = Number(target.slice(target.lastIndexOf(':') + 1));
   const sentAtMs: number[] = [];
@@ -22,7 +22,7 @@ export async function openPassage(target: string): Promise<Passage> {
     clients.add(client);
     client.once('close', () => clients.delete(client));
     client.on('data', () => void sentAtMs.push(performance.now()));
-    // Ends with either side.
+    // The pipeline ends with either side.
     pipeline(client, connect(port, '127.0.0.1'), client).catch(() => client.destroy());
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,4 +1,4 @@
-// A bucket on a real S3 server, to which Cistern sends its clients for blobs.
+// Opens a bucket on a real S3 server, to which Cistern redirects its clients for blobs.
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// A Cistern with an empty store in front of two upstreams, and what both sides were asked.
+// Starts a Cistern with an empty store in front of two upstreams, and records the requests on both sides.
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { untilSteady } from '@cistern/single-node/until-steady';
@@ -10,17 +10,15 @@ import { type UpstreamName, ensureTestImages, testTag } from './test-images.ts';
 export interface Rig {
   /** Host and port of the cache. */
   readonly cache: string;
-  /** What the tag of a repository names upstream. */
+  /** Returns the upstream's digest of the tag of a repository. */
   digestOf(upstream: UpstreamName, repository: string): Promise<string>;
-  /** What an upstream has answered so far. */
+  /** Returns the requests that an upstream has answered so far. */
   upstreamRequests(upstream: UpstreamName): LoggedRequest[];
-  /** What the cache has answered so far. */
+  /** Returns the requests that the cache has answered so far. */
   cacheRequests(): LoggedRequest[];
-  /** Resolves when nobody has logged a request for a moment: an answer is logged after its last byte was sent. */
+  /** Resolves when no server has logged a request for a moment, because a request is logged after its last byte. */
   settled(): Promise<void>;
-  /**
-   * Resolves when the upstream is away, with what brings it back; one that refuses connections stays away.
-   */
+  /** Starts an outage of the upstream. Resolves to a function that ends it; refused connections cannot be ended. */
   takeAway(upstream: UpstreamName, how: Outage): Promise<(() => void) | undefined>;
   close(): Promise<void>;
 }
@@ -31,17 +29,17 @@ export interface OpenedStorage {
   close(): Promise<void>;
 }
 
-/** Of an upstream: its host refuses connections, or takes them and says nothing. */
-export type Outage = 'refuses connections' | 'says nothing';
+/** The kinds of an upstream's outage: its host refuses connections, or accepts them and does not answer. */
+export type Outage = 'refuses connections' | 'does not answer';
 
 export interface RigOptions {
   /** Debian's packages with the client under test. */
   readonly packages: readonly string[];
   /** Default: a directory. */
   readonly openStorage?: () => Promise<OpenedStorage>;
-  /** Of docker.io, in Cistern's configuration; default: nothing but its URL. */
+  /** Further settings of docker.io in Cistern's configuration. Default: only its URL. */
   readonly upstream?: Readonly<Record<string, unknown>>;
-  /** The section `auth` of Cistern's configuration. Default: everybody may pull. */
+  /** The section `auth` of Cistern's configuration. Default: no authentication. */
   readonly auth?: Readonly<Record<string, unknown>>;
 }
 
@@ -90,7 +88,7 @@ export async function openRig({ packages, openStorage, upstream, auth = {} }: Ri
 }
 
 async function takeAway(registry: DockerRegistry, how: Outage): Promise<(() => void) | undefined> {
-  if (how === 'says nothing') {
+  if (how === 'does not answer') {
     registry.process.sendSignal('SIGSTOP');
     return () => registry.process.sendSignal('SIGCONT');
   }

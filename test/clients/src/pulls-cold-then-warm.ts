@@ -1,4 +1,4 @@
-// The test that every client passes with every image: a cold pull, then a warm one that costs the upstream nothing.
+// The test of every client with every image: a cold pull, then a warm one without content requests to the upstream.
 import { strict as assert } from 'node:assert';
 import { sendRequest } from '@cistern/single-node/send-request';
 import { until } from '@cistern/single-node/until';
@@ -12,13 +12,13 @@ export interface Pull {
   readonly client: Client;
   readonly upstream: UpstreamName;
   readonly repository: string;
-  /** As the client's user writes it, with a tag or a digest. */
+  /** The reference that the user enters, with a tag or a digest. */
   readonly reference: string;
-  /** The cache sends clients to its store: every warm blob has to come from there. */
+  /** The cache redirects clients to its store, so every warm blob must come from there. */
   readonly redirected?: boolean | undefined;
 }
 
-/** The client must not have the image yet, nor the cache all of it. Afterwards the client does not have it again. */
+/** Neither the client nor the cache may have the whole image before. Afterwards the client does not have it. */
 export async function pullsColdThenWarm({
   rig,
   client,
@@ -31,31 +31,31 @@ export async function pullsColdThenWarm({
   await rig.settled();
   const before = contentSoFar(rig);
 
-  assert.ok((await client.pull(reference)).includes(digest), `the cold pull did not bring ${digest}`);
+  assert.ok((await client.pull(reference)).includes(digest), `the cold pull did not return ${digest}`);
   await rig.settled();
   const cold = contentSoFar(rig);
   for (const name of upstreamNames) {
     const fetched = cold[name].slice(before[name].length);
     assert.equal(fetched.length > 0, name === upstream, `the cold pull made ${fetched.length} requests to ${name}`);
-    assert.deepEqual(fetchedTwice(fetched), [], `${name} sent the same thing twice`);
+    assert.deepEqual(fetchedTwice(fetched), [], `${name} sent the same content twice`);
   }
   if (redirected) await untilRedirected(rig, blobsOf(cold.cache.slice(before.cache.length)));
   const { cache: askedBefore } = contentSoFar(rig);
 
   await client.remove(reference);
-  assert.ok((await client.pull(reference)).includes(digest), `the warm pull did not bring ${digest}`);
+  assert.ok((await client.pull(reference)).includes(digest), `the warm pull did not return ${digest}`);
   await client.remove(reference);
   await rig.settled();
   const warm = contentSoFar(rig);
   for (const name of upstreamNames)
-    assert.deepEqual(warm[name].slice(cold[name].length), [], `the warm pull asked ${name} for content`);
-  // Without this the assertion above would also hold for a client that had kept its layers.
+    assert.deepEqual(warm[name].slice(cold[name].length), [], `the warm pull requested content from ${name}`);
+  // Without this, the assertion above would also pass for a client that kept its layers.
   const blobs = blobsOf(warm.cache.slice(askedBefore.length));
-  assert.ok(blobs.length > 0, 'the warm pull took no blob from the cache');
+  assert.ok(blobs.length > 0, 'the warm pull got no blob from the cache');
   if (redirected) assert.deepEqual([...new Set(blobs.map(({ status }) => status))], [307]);
 }
 
-/** Until a blob is stored the cache sends it itself; and so it does to who asks for all of it twice. */
+/** The cache itself sends a blob until it is stored, and to a client that requests the whole blob twice. */
 async function untilRedirected(rig: Rig, blobs: readonly LoggedRequest[]): Promise<void> {
   for (const { path, ns } of blobs) {
     const url = `http://${rig.cache}${path}${ns === undefined ? '' : `?ns=${ns}`}`;
@@ -79,7 +79,7 @@ function contentSoFar(rig: Rig) {
   };
 }
 
-/** Ranges do not count: a client may ask for one part after the other. */
+/** Ranges do not count, because a client may fetch one part after the other. */
 function fetchedTwice(requests: readonly LoggedRequest[]): string[] {
   const whole = requests.filter(({ status }) => status === 200).map(({ path }) => path);
   return whole.filter((path, position) => whole.indexOf(path) !== position);

@@ -1,5 +1,5 @@
-// What a registry was asked, read from the lines of its output: Cistern's access log has the combined format,
-// docker-registry's own log has `key=value` pairs.
+// Reads requests from the output of a registry. Cistern's access log has the combined format, docker-registry's log has
+// `key=value` pairs.
 
 export interface LoggedRequest {
   readonly method: string;
@@ -11,7 +11,7 @@ export interface LoggedRequest {
 
 const combinedFormat = /^\S+ - \S+ \[[^\]]+\] "([A-Z]+) (\S+) HTTP\/[\d.]+" (\d+) /;
 
-/** Cistern's requests, in the order in which their answers ended. */
+/** Returns Cistern's requests, in the order in which their responses ended. */
 export function cisternRequests(lines: readonly string[]): LoggedRequest[] {
   return lines.flatMap((line) => {
     const [, method, target, status] = combinedFormat.exec(line) ?? [];
@@ -19,7 +19,7 @@ export function cisternRequests(lines: readonly string[]): LoggedRequest[] {
   });
 }
 
-/** docker-registry's requests, in the order in which their answers ended. */
+/** Returns docker-registry's requests, in the order in which their responses ended. */
 export function dockerRegistryRequests(lines: readonly string[]): LoggedRequest[] {
   return lines
     .filter((line) => line.includes('msg="response completed'))
@@ -29,7 +29,7 @@ export function dockerRegistryRequests(lines: readonly string[]): LoggedRequest[
     });
 }
 
-/** GETs of manifests and blobs: what costs an upstream something. A HEAD only asks whether a tag has moved. */
+/** Returns the GETs of manifests and blobs, which are expensive for an upstream. A HEAD only checks a tag. */
 export function contentGets(requests: readonly LoggedRequest[]): LoggedRequest[] {
   return requests.filter((request) => request.method === 'GET' && /\/(?:manifests|blobs)\//.test(request.path));
 }

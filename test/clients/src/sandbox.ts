@@ -1,6 +1,6 @@
-// A machine within the machine for one container engine: it sees /etc, /var and /run at their usual paths, and what it
-// changes there lands in a temporary directory. Its namespaces end with their first process, so that no daemon, shim,
-// container or overlay mount can outlive a test, not even one that was killed.
+// A sandbox for one container engine. It sees /etc, /var and /run at their usual paths, and its changes go to a
+// temporary directory. Its namespaces end with their first process. So no daemon, shim, container or overlay mount
+// outlives a test, even if the test is killed.
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,27 +13,27 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** Default: the sandbox's own directory. */
   readonly cwd?: string;
-  /** Added to the little that there is. */
+  /** Variables added to the minimal environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface SandboxOptions {
   /**
-   * `own`: interfaces, ports and packet filter of the sandbox's own; the way out leads through a process of this machine,
-   * whose 127.0.0.1 is `hostAddress` inside. Default: the machine's.
+   * `own` gives the sandbox its own interfaces, ports and packet filter. A process of this machine connects it to the
+   * outside, and its 127.0.0.1 is `hostAddress` inside. Default: the machine's network.
    */
   readonly network?: 'own' | 'shared';
 }
 
-/** This machine, seen from a sandbox with a network of its own. */
+/** The address of this machine in a sandbox with its own network. */
 export const hostAddress = '10.0.2.2';
 
 export interface Sandbox {
   /** The same path inside and outside; removed by `close`. */
   readonly directory: string;
-  /** Where the control groups of containers belong, so that `close` finds and removes them. Starts with a slash. */
+  /** The parent of the containers' control groups, where `close` finds and removes them. Starts with a slash. */
   readonly cgroupParent: string;
-  /** Runs a command inside to its end and returns its stdout. Rejects with its stderr when it fails or takes too long. */
+  /** Runs a command inside and returns its stdout. Rejects with its stderr when it fails or takes too long. */
   run(command: string, args: readonly string[], options?: RunOptions): Promise<string>;
   /** Starts a daemon inside and resolves when `run(...probe)` succeeds. It ends with the sandbox. */
   startDaemon(command: string, args: readonly string[], probe: readonly [string, ...string[]]): Promise<void>;
@@ -64,8 +64,8 @@ exec sleep infinity`;
 const namespaces = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 /**
- * `files`: configuration by its absolute path below /etc, as a user would write it. As root on Linux only, closed by the
- * caller. A network of its own needs Debian's iproute2 and slirp4netns.
+ * `files` are configuration files by absolute path below /etc, as a user would write them. Requires root on Linux. An
+ * own network needs Debian's iproute2 and slirp4netns. The caller closes the sandbox.
  */
 export async function openSandbox(
   files: Readonly<Record<string, string>> = {},
@@ -90,7 +90,7 @@ export async function openSandbox(
   const firstProcess = await firstChildOf(holder.pid);
   const namespacesOf = ['--target', String(firstProcess), '--mount', '--pid', ...ownNetwork];
   const enter = (cwd: string) => [...namespacesOf, `--wdns=${cwd}`, '--'];
-  // Nothing of the caller's environment: no proxy, no credentials, no configuration of another engine.
+  // The caller's environment is left out: its proxies, credentials and configuration of other engines.
   const env = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     HOME: join(directory, 'home'),
@@ -114,7 +114,7 @@ export async function openSandbox(
   }
 
   async function close(): Promise<void> {
-    // The kernel lets a first process go only when everything else in its namespace is gone.
+    // The kernel ends a first process only after everything else in its namespace has ended.
     if (holder.isRunning()) process.kill(firstProcess, 'SIGKILL');
     await holder.waitForExit();
     await holder.kill();
@@ -146,7 +146,7 @@ export async function openSandbox(
   };
 }
 
-// Addresses and routes that a process of the user makes up: nothing of the machine's own network changes.
+// A user process provides the addresses and routes, so the machine's own network does not change.
 function openWayOut(processInside: number): Promise<SupervisedProcess> {
   return startProcess({
     command: 'slirp4netns',
@@ -160,14 +160,14 @@ async function firstChildOf(pid: number): Promise<number> {
   return Number.parseInt(children, 10);
 }
 
-// With control groups of version 1 there is one tree for each controller, with version 2 a single one.
+// Version 1 of control groups has one tree for each controller, version 2 a single one.
 async function removeControlGroups(name: string): Promise<void> {
   const root = '/sys/fs/cgroup';
   const below = (await readdir(root)).map((controller) => join(root, controller, name));
   for (const top of [join(root, name), ...below]) {
     const inside = await readdir(top, { recursive: true, withFileTypes: true }).catch(() => []);
     const groups = inside.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
-    // A group goes before the one that it is in.
+    // A group must be removed before its parent.
     for (const group of [...groups.sort().reverse(), top]) await rmdir(group).catch(ignoreMissing);
   }
 }

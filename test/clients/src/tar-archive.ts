@@ -1,16 +1,16 @@
-// A plain ustar writer, so that test layers are the same bytes on every machine.
+// A plain ustar writer, so that test layers have the same bytes on every machine.
 
 export interface TarEntry {
   readonly path: string;
   readonly mode?: number;
   readonly bytes?: Uint8Array;
-  /** Target of a symbolic link; `bytes` is ignored then. */
+  /** Target of a symbolic link. `bytes` is then ignored. */
   readonly linkTo?: string;
 }
 
 const blockBytes = 512;
 
-/** An uncompressed archive. A path that ends in `/` is a directory; paths are at most 100 bytes. */
+/** Returns an uncompressed archive. A path that ends in `/` is a directory; paths have at most 100 bytes. */
 export function tarArchive(entries: readonly TarEntry[]): Buffer {
   const blocks = entries.flatMap((entry) => {
     const body = entry.linkTo === undefined ? (entry.bytes ?? Buffer.alloc(0)) : Buffer.alloc(0);

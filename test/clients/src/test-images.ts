@@ -1,5 +1,5 @@
-// The images that every client pulls, made once and kept as the storage of two upstream registries. Both hold repositories
-// of the same names with different content, so that a pull proves which upstream it reached.
+// The images that every client pulls. They are created once and kept as the storage of two upstream registries. Both
+// have repositories of the same names with different content, so that a pull proves which upstream it reached.
 import { access, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,19 +14,19 @@ export type UpstreamName = (typeof upstreamNames)[number];
 interface TestImage {
   readonly upstream: UpstreamName;
   readonly repository: string;
-  /** One recipe is an image, more are an index. */
+  /** One recipe is an image, several are an index. */
   readonly recipes: () => Promise<readonly ImageRecipe[]>;
-  /** What skopeo shall make of it on its way into the registry. */
+  /** Options of skopeo that convert the image on its way into the registry. */
   readonly conversion?: readonly string[];
 }
 
 const bothArchitectures = (origin: string) => Promise.all([shellImage(origin), shellImage(origin, 'arm64')]);
 const zstd = (format: string) => ['--dest-compress-format', format];
 
-/** Of `quay.io`, for clients that know nothing but a digest. */
+/** A repository of `quay.io`, for pulls by digest only. */
 export const byDigestRepository = 'library/by-digest';
 
-// The compressed ones come first: skopeo would rather reuse a layer that it has pushed before than compress again.
+// The compressed ones come first, because skopeo prefers to reuse a pushed layer instead of compressing again.
 const testImages: readonly TestImage[] = [
   {
     upstream: 'docker.io',
@@ -60,17 +60,17 @@ const testImages: readonly TestImage[] = [
   { upstream: 'quay.io', repository: byDigestRepository, recipes: async () => [await shellImage('by-digest')] },
 ];
 
-/** Change it with anything that changes the images. */
+/** Increase it with every change of the images. */
 const version = 1;
 
-/** Every repository's one tag. */
+/** The only tag of every repository. */
 export const testTag = '1';
-/** The artifact type of what is attached to `docker.io/library/shell`. */
+/** The artifact type of the artifact attached to `docker.io/library/shell`. */
 export const attachedArtifactType = 'application/vnd.cistern.test.sbom';
-/** The one file of that artifact. */
+/** The only file of that artifact. */
 export const attachedFile = { name: 'sbom.json', content: '{"made":"for a test"}\n' };
 
-/** The repositories that an upstream holds to be pulled by tag; `only`: those of them. */
+/** Returns the repositories of an upstream for pulls by tag, or those of them in `only`. */
 export function testRepositories(upstream: UpstreamName, only?: readonly string[]): string[] {
   return testImages
     .filter((image) => image.upstream === upstream && image.repository !== byDigestRepository)
@@ -78,7 +78,10 @@ export function testRepositories(upstream: UpstreamName, only?: readonly string[
     .filter((repository) => only?.includes(repository) ?? true);
 }
 
-/** The directory with the storage of each upstream's registry by its name. Kept from run to run; nobody writes to it. */
+/**
+ * Returns the directory with the storage of each upstream's registry, by name. It is kept from run to run and never
+ * written to.
+ */
 export async function ensureTestImages(): Promise<string> {
   const directory = join(tmpdir(), `cistern-test-images-${version}`);
   if (await isThere(directory)) return directory;

@@ -1,22 +1,22 @@
-// What the tests ask of every client, whatever its own words for it are.
+// The operations that the tests need from every client, whatever its own commands are.
 
 export interface Client {
-  /** Pulls an image and returns the digests that the client then knows the reference by. */
+  /** Pulls an image and returns the digests of the reference that the client then has. */
   pull(reference: string): Promise<readonly string[]>;
-  /** Removes the image with all its layers, so that the next pull finds nothing at hand. */
+  /** Removes the image with all its layers, so that the next pull fetches everything. */
   remove(reference: string): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface LoginClient extends Client {
-  /** From now on pulls from `server`, a host and port, are that user's. Rejects with what the client says to the user. */
+  /** Logs in to `server`, a host and port, for later pulls. Rejects with the client's error message. */
   login(server: string, user: string, password: string): Promise<void>;
 }
 
 export interface Engine extends LoginClient {
   /** Runs a command in a container of a pulled image and returns its stdout. */
   run(reference: string, command: readonly string[]): Promise<string>;
-  /** Takes the images of an archive, under the names that are in it. */
+  /** Loads the images of an archive, under the names in it. */
   load(archive: string): Promise<void>;
 }
 

@@ -1,16 +1,16 @@
-// containerd with its own `ctr`. One directory, `_default`, sends the pulls of every registry to the cache, which tells
-// them apart by the `?ns=` that containerd adds.
+// Runs containerd with its own `ctr`. One directory, `_default`, sends the pulls of every registry to the cache, which
+// distinguishes them by the `?ns=` that containerd adds.
 import { openSandbox } from '../sandbox.ts';
 import { type Engine, digestsIn } from './client.ts';
 
 const hostsDirectory = '/etc/containerd/certs.d';
 
-/** A `hosts.toml` with the cache at `url` as its only host. */
+/** Returns a `hosts.toml` with the cache at `url` as its only host. */
 export function hostsToml(url: string, ...settings: readonly string[]): string {
   return `[host."${url}"]\n  capabilities = ["pull", "resolve"]\n${settings.map((line) => `  ${line}\n`).join('')}`;
 }
 
-/** `hosts`: a `hosts.toml` by the registry that it is for, `_default` for all others. */
+/** `hosts` has a `hosts.toml` for each registry, and for all others as `_default`. */
 export async function openContainerd(hosts: Readonly<Record<string, string>>): Promise<Engine> {
   const sandbox = await openSandbox({
     '/etc/containerd/config.toml': 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n',
@@ -26,9 +26,9 @@ export async function openContainerd(hosts: Readonly<Record<string, string>>): P
       await sandbox.run('ctr', ['images', 'pull', ...account, '--hosts-dir', hostsDirectory, reference]);
       return digestsIn(await sandbox.run('ctr', ['images', 'list', `name==${reference}`]));
     },
-    // It keeps no logins: who pulls says who it is.
+    // containerd stores no logins, so each pull has the credentials.
     login: async (_server, user, password) => void (account = ['--user', `${user}:${password}`]),
-    // With --sync the layers are gone when it returns.
+    // With --sync the layers are removed when the command returns.
     remove: async (reference) => void (await sandbox.run('ctr', ['images', 'remove', '--sync', reference])),
     run: (reference, command) => {
       const cgroup = `${sandbox.cgroupParent}/${++containers}`;

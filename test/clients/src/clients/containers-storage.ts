@@ -1,4 +1,4 @@
-// podman and buildah: two clients of one library, with one storage and one configuration.
+// Runs podman and buildah, two clients that share a library, a storage and a configuration.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Sandbox, openSandbox } from '../sandbox.ts';
@@ -10,9 +10,9 @@ export interface ContainersStorageOptions {
   readonly cache: string;
   /** The registries that it mirrors. */
   readonly mirrored: readonly string[];
-  /** Where to go when it refuses. */
+  /** The endpoint to use when the cache rejects a pull. */
   readonly next?: string;
-  /** Fetch only the missing parts of zstd:chunked layers, by ranges. Default: no, as in Debian. */
+  /** Fetches only the missing parts of zstd:chunked layers, with ranges. Default: no, as in Debian. */
   readonly partialPulls?: boolean;
 }
 
@@ -26,7 +26,7 @@ export async function openPodman(options: ContainersStorageOptions): Promise<Eng
     login: async (server, user, password) =>
       void (await sandbox.run('podman', ['login', '--username', user, '--password', password, server])),
     remove: async (reference) => void (await sandbox.run('podman', ['image', 'rm', '--force', reference])),
-    // crun refuses to work where both versions of control groups are mounted; runc does not.
+    // crun fails where both versions of control groups are mounted; runc does not.
     run: (reference, command) => {
       const isolation = ['--network', 'none', '--cgroup-parent', sandbox.cgroupParent];
       const args = ['--runtime', 'runc', 'run', '--rm', '--pull', 'never', ...isolation];
@@ -38,14 +38,14 @@ export async function openPodman(options: ContainersStorageOptions): Promise<Eng
 }
 
 export interface Buildah extends Client {
-  /** Builds `containerfile`, which may use a shell, and returns what `/out` of the built image holds. */
+  /** Builds `containerfile`, which may use a shell, and returns the content of `/out` in the built image. */
   build(containerfile: string): Promise<string>;
 }
 
 export async function openBuildah(options: ContainersStorageOptions): Promise<Buildah> {
   const sandbox = await openStorage(options);
   const buildah = (...args: string[]) => sandbox.run('buildah', args);
-  // Its default limits are higher than a container's root may set.
+  // Its default limits exceed those that a container's root may set.
   const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
   return {
     pull: async (reference) => {

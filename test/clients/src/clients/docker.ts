@@ -1,28 +1,28 @@
-// dockerd with either of its image stores, and the BuildKit inside it.
+// Runs dockerd with either of its image stores, and its BuildKit.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSandbox } from '../sandbox.ts';
 import { type Engine, digestsIn } from './client.ts';
 
 export interface Docker extends Engine {
-  /** Builds `dockerfile` with BuildKit, with nothing cached, and returns what `/out` of the built image holds. */
+  /** Builds `dockerfile` with BuildKit, without its cache, and returns the content of `/out` in the built image. */
   build(dockerfile: string): Promise<string>;
-  /** As `login` to Docker Hub, without asking it. */
+  /** Does the same as `login` to Docker Hub, without a request to it. */
   loginToHub(user: string, password: string): Promise<void>;
 }
 
 export interface DockerOptions {
-  /** The cache's URL, in the place of Docker Hub's. */
+  /** The cache's URL, which replaces Docker Hub's. */
   readonly mirror: string;
-  /** The URL of another mirror, to go to when that one refuses. */
+  /** The URL of another mirror, to use when the first one rejects a pull. */
   readonly next?: string;
   readonly store: 'graph-driver' | 'containerd';
 }
 
-/** What `docker login` without a server leaves, once Docker Hub has agreed to it. */
+/** The key that `docker login` without a server stores after Docker Hub has accepted it. */
 const hubServer = 'https://index.docker.io/v1/';
 
-// No network of its own: nothing on this machine's interfaces or in its packet filter changes.
+// Docker gets no network, so that nothing changes on this machine's interfaces or in its packet filter.
 const noNetwork = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false'];
 
 export async function openDocker({ mirror, next, store }: DockerOptions): Promise<Docker> {

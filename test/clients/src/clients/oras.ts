@@ -1,4 +1,5 @@
-// oras, which knows no mirrors: every reference names the cache. A pull copies all platforms into an OCI layout directory.
+// Runs oras, which knows no mirrors: every reference names the cache. A pull copies all platforms into an OCI layout
+// directory.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSandbox } from '../sandbox.ts';
@@ -10,9 +11,9 @@ interface Attached {
 }
 
 export interface Oras extends Client {
-  /** What is attached to an image. */
+  /** Returns the artifacts that are attached to an image. */
   discover(reference: string): Promise<Attached[]>;
-  /** Pulls an artifact and returns the content of its one file. */
+  /** Pulls an artifact and returns the content of its only file. */
   pullFile(reference: string, file: string): Promise<string>;
 }
 

@@ -1,9 +1,9 @@
 // The configuration that podman, buildah and skopeo share.
 
 /**
- * A `registries.conf` for a cache at `cache`, host and port, that speaks plain HTTP: pulls from `mirrored` registries go to
- * it, and where it refuses to `next`, which has the repositories of all of them. References that name the cache itself work
- * too.
+ * Returns a `registries.conf` for a cache at `cache`, host and port, that speaks plain HTTP. Pulls from `mirrored`
+ * registries go to it and then to `next`, which has the repositories of all of them. References that name the cache
+ * itself work too.
  */
 export function registriesConf(cache: string, mirrored: readonly string[], next?: string): string {
   const mirrors = mirrored.flatMap((registry) => [

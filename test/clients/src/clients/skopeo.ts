@@ -1,4 +1,4 @@
-// skopeo: every pull copies an image, with all its platforms, byte for byte into a directory of its own.
+// Runs skopeo. Every pull copies an image with all its platforms byte for byte into a new directory.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOf } from '@cistern/oci';
@@ -6,7 +6,7 @@ import { openSandbox } from '../sandbox.ts';
 import type { LoginClient } from './client.ts';
 import { registriesConf } from './registries-conf.ts';
 
-/** `cache`: host and port, `mirrored`: the registries that it mirrors, `next`: where to go when it refuses. */
+/** `cache` is a host and port, `mirrored` the registries that it mirrors, and `next` the endpoint after a rejection. */
 export async function openSkopeo(cache: string, mirrored: readonly string[], next?: string): Promise<LoginClient> {
   const sandbox = await openSandbox({ '/etc/containers/registries.conf': registriesConf(cache, mirrored, next) });
   const copy = join(sandbox.directory, 'copy');
