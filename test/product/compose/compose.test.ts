@@ -1,5 +1,5 @@
-// The compose file as it is shipped, with images made here, on a docker engine of its own: it comes up, a real client pulls
-// through its load balancer, and nothing is left of it in the end.
+// Tests the shipped compose file with locally built images on a docker engine of its own. It starts, a real client
+// pulls through its load balancer, and nothing remains in the end.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type AddedImage, type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
@@ -34,7 +34,7 @@ after(() => stack.disposeAsync());
 async function explain(cause: unknown): Promise<never> {
   const states = await project.compose(['ps', '--all', '--format', '{{.Name}} {{.Status}}']);
   const logs = await project.compose(['logs', '--no-color', '--tail', '15']);
-  throw new Error(`It did not come up:\n${states}\n${logs}`, { cause });
+  throw new Error(`The project did not start:\n${states}\n${logs}`, { cause });
 }
 
 interface Container {
@@ -66,7 +66,7 @@ async function containers(): Promise<Container[]> {
   }));
 }
 
-test('every part runs, is healthy and is kept from what it does not need', async () => {
+test('every service runs, is healthy and has only the rights and networks that it needs', async () => {
   const all = await containers();
   assert.deepEqual(all.map(({ service }) => service).toSorted(), [
     'admin',
@@ -84,14 +84,14 @@ test('every part runs, is healthy and is kept from what it does not need', async
     assert.deepEqual(inspected.HostConfig.CapDrop, ['ALL'], name);
     assert.deepEqual(inspected.HostConfig.SecurityOpt, ['no-new-privileges:true'], name);
     assert.ok(inspected.HostConfig.Memory > 0, name);
-    // The one for this test writes where it stands, and its server is root, as the one it stands in for.
+    // The test's S3 server writes to its root file system and runs as root, like the one that it replaces.
     if (service === 's3') continue;
     assert.equal(inspected.HostConfig.ReadonlyRootfs, true, name);
     assert.notEqual((await engine.docker(['exec', name, 'id', '-u'])).trim(), '0', name);
   }
 });
 
-test('the S3 server alone has the password of its root account', async () => {
+test('only the S3 server has the password of its root account', async () => {
   const { services } = JSON.parse(await project.compose(['config', '--format', 'json'])) as {
     services: Record<string, { secrets?: readonly { readonly source: string }[] }>;
   };
@@ -101,7 +101,7 @@ test('the S3 server alone has the password of its root account', async () => {
   assert.deepEqual(having, ['s3']);
 });
 
-test('a docker client pulls through the balancer: once from upstream, then from the cache', async () => {
+test('a docker client pulls through the balancer, and the upstream gets each request once', async () => {
   const reference = 'localhost:5000/docker.io/library/app:1';
   for (let pull = 0; pull < 3; pull++) {
     const output = await engine.docker(['pull', reference]);
@@ -112,7 +112,7 @@ test('a docker client pulls through the balancer: once from upstream, then from 
     assert.equal(upstream.count({ method: 'GET', digest }), 1, digest);
 });
 
-test('both frontends serve, and their logs have the client and not the balancer', async () => {
+test('both frontends serve, and their logs show the client’s address', async () => {
   for (let count = 0; count < 10; count++)
     await engine.run('curl', ['--silent', '--fail', 'http://localhost:5000/v2/docker.io/library/app/manifests/1']);
   const all = await containers();
@@ -144,7 +144,7 @@ async function reachUpstream(service: string, withinMs: number): Promise<string>
   return (await project.compose(['exec', service, 'node', '--eval', ask])).trim();
 }
 
-test('workers reach upstreams, and nobody else has a way out', async () => {
+test('workers reach upstreams, and no other service reaches the outside', async () => {
   assert.equal(await reachUpstream('worker', 30_000), 'status 200');
   for (const service of ['frontend', 'admin']) assert.equal(await reachUpstream(service, 3000), 'no way', service);
 });
@@ -154,7 +154,7 @@ async function scrapedTargets() {
   const { data } = JSON.parse(answer) as {
     data: { activeTargets: { labels: { job: string }; health: string }[] };
   };
-  // Ceph's gateway has no metrics where the store of the compose file has them.
+  // Ceph's gateway has no metrics at the path of the compose file's store.
   return data.activeTargets.filter(({ labels }) => labels.job !== 's3');
 }
 
@@ -165,7 +165,7 @@ test('Prometheus scrapes every node', async () => {
   });
 });
 
-test('a frontend that is replaced lets its pulls end, and no other pull fails', async () => {
+test('a replaced frontend finishes its pulls, and no other pull fails', async () => {
   const first = (await containers()).find(({ service }) => service === 'frontend');
   assert.ok(first);
   const digest = image.layers[0]?.digest ?? '';
@@ -188,13 +188,13 @@ test('a frontend that is replaced lets its pulls end, and no other pull fails', 
   assert.equal((await engine.run('sha256sum', ['slow'])).split(' ')[0], digest.replace('sha256:', ''));
 });
 
-test('the image alone is a cache of one node', async () => {
+test('the image on its own is a cache of one node', async () => {
   const hardened = ['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges:true'];
   const data = ['--volume', 'alone:/var/lib/cistern', '--publish', '5100:5000'];
   const { frontend: name = '' } = await project.images();
   await engine.docker(['run', '--detach', '--name', 'alone', ...hardened, ...data, name]);
   const health = ['inspect', '--format', '{{.State.Health.Status}}', 'alone'];
-  await until('it is healthy', async () => (await engine.docker(health)) === 'healthy\n');
+  await until('the container is healthy', async () => (await engine.docker(health)) === 'healthy\n');
   await engine.run('curl', ['--silent', '--fail', 'http://localhost:5100/v2/']);
   await engine.docker(['stop', 'alone']);
   assert.equal(await engine.docker(['inspect', '--format', '{{.State.ExitCode}}', 'alone']), '0\n');
@@ -207,7 +207,7 @@ describeDropIn(async () => {
   return { engine, upstream, cistern };
 });
 
-test('it goes down cleanly, and nothing is left', async () => {
+test('the project stops cleanly, and nothing remains', async () => {
   await project.compose(['down', '--volumes']);
   assert.equal(await engine.docker(['ps', '--all', '--quiet']), '');
   assert.equal(await engine.docker(['volume', 'ls', '--quiet']), '');

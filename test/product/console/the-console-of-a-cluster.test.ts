@@ -1,4 +1,4 @@
-// The console in a real browser, over a cluster that real clients pull from.
+// Tests the console in a real browser, on a cluster with real clients.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, test } from 'node:test';
@@ -22,7 +22,7 @@ async function askAdmin<T>(path: string): Promise<T> {
   return (await fetch(`${adminUrl}${path}`, { headers: { authorization } })).json() as Promise<T>;
 }
 
-test('without a password nobody sees the page', async () => {
+test('the page needs a password', async () => {
   const context = await browser.newContext();
   const page = await context.newPage();
   const answer = await page.goto(`${adminUrl}/console/`).catch(() => undefined);
@@ -30,9 +30,9 @@ test('without a password nobody sees the page', async () => {
   await context.close();
 });
 
-test('numbers and progress move while clients pull', async () => {
+test('numbers and progress bars change while clients pull', async () => {
   const { page, offences } = await openConsole(browser, adminUrl, { httpCredentials });
-  // What docker.io’s fake said with the first pull.
+  // The fake docker.io reported its limit with the first pull.
   await page.getByRole('meter', { name: /^Pulls left: docker\.io/ }).waitFor();
   const requests = page.locator('.tile').filter({ hasText: 'Served from cache' }).locator('.note');
   const before = await requests.innerText();
@@ -53,13 +53,13 @@ test('numbers and progress move while clients pull', async () => {
   assert.deepEqual(offences, []);
 });
 
-test('actions act, for all nodes, and are written down under the operator’s name', async () => {
+test('actions apply to all nodes and are in the audit log with the operator’s name', async () => {
   const { page, offences } = await openConsole(browser, adminUrl, { httpCredentials });
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   const told = (text: string | RegExp) => page.getByRole('status').getByText(text).waitFor();
   await page.getByRole('link', { name: 'Images' }).click();
   await page.getByLabel('Search').fill('other');
-  await until('only what was searched for is there', async () => (await page.locator('tbody tr').count()) === 1);
+  await until('only the search results are shown', async () => (await page.locator('tbody tr').count()) === 1);
   await page.getByRole('link', { name: 'other:1' }).click();
 
   await button('Pin').click();
@@ -120,7 +120,7 @@ test('actions act, for all nodes, and are written down under the operator’s na
 });
 
 for (const colorScheme of ['light', 'dark'] as const)
-  test(`no page has a barrier, and all fit on a phone: ${colorScheme}`, async () => {
+  test(`every page is accessible and fits on a phone: ${colorScheme}`, async () => {
     const { page, offences } = await openConsole(browser, adminUrl, {
       httpCredentials,
       colorScheme,
@@ -129,7 +129,7 @@ for (const colorScheme of ['light', 'dark'] as const)
     for (const path of pages) {
       await page.setViewportSize({ width: 1280, height: 800 });
       await page.goto(`${adminUrl}/console/#/${path}`);
-      await until('all is there', async () => (await page.locator('.loading').count()) === 0);
+      await until('the page is complete', async () => (await page.locator('.loading').count()) === 0);
       assert.equal(await page.locator('.empty.failed').count(), 0, path);
       assert.deepEqual(await findBarriers(page), [], path);
       await page.setViewportSize({ width: 360, height: 740 });
@@ -140,19 +140,19 @@ for (const colorScheme of ['light', 'dark'] as const)
     assert.deepEqual(offences, []);
   });
 
-test('the keyboard is enough', async () => {
+test('the keyboard can reach everything', async () => {
   const { page, offences } = await openConsole(browser, adminUrl, { httpCredentials });
   const focused = () => page.locator(':focus');
   const tabTo = async (name: string) => {
     for (let count = 0; count < 60; count += 1) {
       await page.keyboard.press('Tab');
-      // Between the last element and the first the browser itself has the focus, and then the body counts as active.
+      // Between the last element and the first the browser itself has the focus, and the body counts as active.
       const label = await page.evaluate<string>(
         "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText ?? ''",
       );
       if (label.trim() === name) return;
     }
-    assert.fail(`no way to ${name}`);
+    assert.fail(`Tab never reaches ${name}`);
   };
   await page.keyboard.press('Tab');
   assert.equal(await focused().innerText(), 'Skip to content');
@@ -175,11 +175,11 @@ test('the keyboard is enough', async () => {
   assert.deepEqual(offences, []);
 });
 
-test('a server that goes away is told, and is found again', async () => {
+test('the page reports a lost server, and reconnects', async () => {
   const { page } = await openConsole(browser, adminUrl, { httpCredentials });
   await stopAdmin();
   await page.getByText('Connection lost, reconnecting').waitFor();
-  assert.notEqual(await page.locator('.tile').count(), 0, 'what was seen last stays');
+  assert.notEqual(await page.locator('.tile').count(), 0, 'the last content stays');
   await startAdmin();
   await page.getByText('Live', { exact: true }).waitFor();
 });

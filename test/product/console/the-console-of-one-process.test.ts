@@ -1,4 +1,4 @@
-// The console of a single process before it has operators: this machine may look.
+// Tests the console of a single process without operators, which is read-only on the same machine.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { cacheOf, openCistern, openUpstream } from '@cistern/single-node/open-stage';
@@ -8,7 +8,7 @@ import { openBrowser, openConsole } from '../src/console/open-browser.ts';
 
 await ensureDebianPackages(['chromium', 'fonts-dejavu-core']);
 
-test('who is on this machine sees everything, and hears how one could act', async () => {
+test('a local client sees everything, and the page explains how to enable actions', async () => {
   const upstream = await openUpstream({ after });
   upstream.addImage('library/app', { tag: '1' });
   const addr = `127.0.0.1:${await freePort()}`;
@@ -24,7 +24,7 @@ test('who is on this machine sees everything, and hears how one could act', asyn
   await page.getByText('cistern user add').waitFor();
   await page.getByRole('link', { name: 'Connect a client' }).click();
   await page.getByText(`"http://127.0.0.1:${cistern.port}"`).waitFor();
-  // Chromium itself notes that the pin was refused.
+  // Chromium itself logs that the pin was rejected.
   assert.deepEqual(
     offences.filter((offence) => !offence.includes('403 (Forbidden)')),
     [],

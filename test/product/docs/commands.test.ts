@@ -1,5 +1,5 @@
-// Whoever follows a page gets what it says: every command on it is run, in order, at one machine. What cannot be run here says
-// why (see `read-page.ts`).
+// Runs every command of the documentation in order on one machine. Commands that cannot run here state the reason (see
+// `read-page.ts`).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Machine, openMachine } from '../src/docs/open-machine.ts';
@@ -7,7 +7,7 @@ import { pages } from '../src/docs/pages.ts';
 import type { Block } from '../src/docs/read-page.ts';
 
 const cacheUrl = 'http://cache.example:5000/v2/';
-/** There on every node of Kubernetes, and by itself. */
+/** Every Kubernetes node has containerd already running. */
 const startContainerd = [
   'setsid containerd >/dev/null 2>&1 &',
   'for second in $(seq 60); do ctr version >/dev/null 2>&1 && exit 0; sleep 1; done; exit 1',
@@ -23,14 +23,14 @@ for (const { path, blocks, prose } of pages) {
   test(path, async (t) => {
     const machine = await openMachine({ inClone: path === 'README.md' });
     t.after(() => machine.close());
-    // The README starts a cache of its own; every other page is read by people who have one.
+    // The README starts its own cache. Every other page assumes a running one.
     if (path !== 'README.md') await machine.start('cistern serve', cacheUrl);
     if (done.some(({ text }) => /^ctr /m.test(text))) await machine.run(startContainerd);
     for (const block of done)
       await follow(machine, block).catch((error: unknown) => {
         throw new Error(`${path}:${block.line}: ${(error as Error).message}`, { cause: error });
       });
-    // What a reader is to look at.
+    // These URLs are meant for the reader's browser.
     for (const [, url] of prose.matchAll(/<(http:\/\/localhost:[^>]+)>/g))
       await machine.run(`curl --silent --show-error --fail --location --output /dev/null ${url}`);
   });
@@ -53,7 +53,7 @@ function linesOf(text: string): string[] {
     .filter((line) => line !== '');
 }
 
-test('what is not run says why', () => {
+test('blocks that are not run state a reason', () => {
   const nameless = pages.flatMap(({ blocks }) => blocks.filter(({ language }) => language === ''));
   assert.deepEqual(
     nameless.map(({ page, line }) => `${page}:${line}`),

@@ -1,5 +1,5 @@
-// infra/k8s, as far as it can be held to something without a cluster: to the types of Kubernetes' API, to itself, and to what
-// the code serves and reads.
+// Checks infra/k8s without a cluster: against the types of Kubernetes' API, for consistency, and against the ports and
+// settings of the code.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -24,7 +24,7 @@ const [configMap] = ofKind('ConfigMap');
 const configuration = configMap?.data?.['config.yml'] ?? '';
 const secretsDirectory = '/run/secrets/cistern';
 
-test('is what the API of Kubernetes takes: no key that it does not know, and all of their kind', async (t) => {
+test('manifests match the API of Kubernetes: no unknown key, and the right kinds', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-manifests-'));
   t.after(() => rm(directory, { recursive: true }));
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
@@ -43,7 +43,7 @@ test('is what the API of Kubernetes takes: no key that it does not know, and all
   assert.equal(told, '');
 });
 
-test('selectors select pods that are there', () => {
+test('selectors match existing pods', () => {
   const selectors = [
     ...ofKind('Service').map(({ spec }) => spec.selector),
     ...[...ofKind('PodDisruptionBudget'), ...deployments].map(({ spec }) => spec.selector.matchLabels ?? {}),
@@ -69,7 +69,7 @@ test('selectors select pods that are there', () => {
       for (const { port } of ports) assert.ok(names.has(String(port)), String(port));
 });
 
-test('the configuration is one that Cistern takes, and the ports are those that it opens', async (t) => {
+test('Cistern accepts the configuration, and opens the ports of the manifests', async (t) => {
   const directory = await openDirectory(t);
   const secrets = [...configuration.matchAll(new RegExp(`${secretsDirectory}/([\\w-]+)`, 'g'))].map(
     ([, name]) => name!,
@@ -90,13 +90,13 @@ test('the configuration is one that Cistern takes, and the ports are those that 
   for (const { ports } of containers)
     for (const { name, containerPort } of ports) assert.equal(containerPort, opened[name], name);
 
-  // Whoever follows the page makes each of them.
+  // The page has commands that create each secret.
   const { blocks } = readPage('infra/k8s/README.md');
   const commands = blocks.map(({ text }) => text).join('\n');
   for (const name of secrets) assert.ok(commands.includes(`--from-file=secrets/${name}`), name);
 });
 
-test('probes ask for what a node answers, and commands and variables are those that it knows', async (t) => {
+test('probes match the endpoints of a node, and Cistern knows all commands and variables', async (t) => {
   const { cistern } = await openStage(t);
   for (const container of containers) {
     const probes = (['startup', 'readiness', 'liveness'] as const).map((name) => container[`${name}Probe`]);
@@ -117,7 +117,7 @@ test('probes ask for what a node answers, and commands and variables are those t
   assert.deepEqual([code, stderr], [0, '']);
 });
 
-test('everything that is mounted is there, and everything that is needed is mounted', () => {
+test('all mounts have a volume, and all needed volumes are mounted', () => {
   for (const {
     containers: [{ volumeMounts }],
     volumes,
@@ -135,7 +135,7 @@ test('everything that is mounted is there, and everything that is needed is moun
   assert.ok(Number.parseInt(spool!.emptyDir!.sizeLimit, 10) > Number.parseInt(maxbytes!, 10));
 });
 
-test('nodes run as nobody, write to nothing but their volumes, and have the time to end', () => {
+test('nodes run without root, write only to their volumes, and have enough time to stop', () => {
   const { http } = parse(configuration) as { http: { draintimeout: string } };
   for (const {
     containers: [container],
@@ -153,7 +153,7 @@ test('nodes run as nobody, write to nothing but their volumes, and have the time
   }
 });
 
-test('workers alone get out', () => {
+test('only workers have unrestricted egress', () => {
   const getOut = ofKind('NetworkPolicy').filter(({ spec }) => spec.egress?.some(({ to }) => to === undefined));
   assert.deepEqual(
     getOut.map(({ metadata }) => metadata.name),

@@ -1,4 +1,4 @@
-// Links between pages lead somewhere, and to headings that are there.
+// Checks that links between pages lead to existing pages and headings.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -30,7 +30,7 @@ test('every page can be reached from the README', () => {
     for (const link of page.links) visit(normalize(join(dirname(path), link.split('#')[0]!)));
   };
   visit('README.md');
-  // Readers find the changelog by its file.
+  // Readers find the changelog by its file name.
   const lost = pages.map(({ path }) => path).filter((path) => !seen.has(path) && path !== 'CHANGELOG.md');
   assert.deepEqual(lost, []);
 });

@@ -1,5 +1,5 @@
-// Nobody owns the name `cistern` at the npm registry: whoever takes it could run code at our readers' machines. What we print
-// and write therefore never has npm look there, and npm, held to it, runs nothing from there.
+// The npm registry has no package `cistern` of ours, so its owner could run code on our readers' machines. Our
+// documentation and output must never make npm download it.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,11 +13,11 @@ import { root } from '../src/docs/read-page.ts';
 
 const read = ['*.md', 'docs/**/*.md', 'infra/**/*.*', 'test/clients/*.md', 'docker-compose.yml', 'package.json'];
 const printed = ['{services,libs}/*/src/**/*.{ts,html}', 'services/cli/launch/*.mjs'];
-/** npm's ways to run or install something by its name, but for ours. */
+/** npm's ways to run or install a package by its name, except for ours. */
 const fromRegistry =
   /\bnpx (?!--no-install cistern\b)[-@\w].*|\b(?:npm (?:exec|x)|pnpx|pnpm dlx|yarn dlx|bunx)\b.*|\bnpm (?:i|install|add)\b.* @?cistern\b.*/g;
 
-test('whatever names the command by npx keeps npx from installing it', () => {
+test('every npx command for cistern prevents an installation', () => {
   const files = globSync([...read, ...printed], { cwd: root, exclude: (path) => path === 'node_modules' });
   const texts = files.map((file) => ({ file, text: readFileSync(join(root, file), 'utf8') }));
   const wrong = texts.flatMap(({ file, text }) => (text.match(fromRegistry) ?? []).map((use) => `${file}: ${use}`));
@@ -25,7 +25,7 @@ test('whatever names the command by npx keeps npx from installing it', () => {
   assert.ok(texts.some(({ text }) => text.includes('npx --no-install cistern')));
 });
 
-/** Everything that npm asked the registry for. */
+/** All requests of npm to the registry. */
 const requests: string[] = [];
 const registry = createServer((request, answer) => {
   requests.push(request.url ?? '');
@@ -42,7 +42,7 @@ beforeEach(() => void (requests.length = 0));
 const { version } = JSON.parse(readFileSync(join(root, 'services/cli/package.json'), 'utf8')) as { version: string };
 const home = await openDirectory({ after });
 
-/** With a registry where somebody has taken the name. */
+/** Runs a command with a registry in which the name is taken. */
 function run(command: string, args: readonly string[], cwd: string) {
   const { port } = registry.address() as AddressInfo;
   const env = {
@@ -60,7 +60,7 @@ function run(command: string, args: readonly string[], cwd: string) {
   });
 }
 
-test('outside a clone npx refuses, and fetches nothing that could run', async () => {
+test('outside a clone npx fails, and downloads no code', async () => {
   const { code, output } = await run('npx', ['--no-install', 'cistern', '--version'], home);
   assert.equal(code, 1, output);
   assert.match(output, /npx canceled/);
@@ -71,12 +71,12 @@ test('outside a clone npx refuses, and fetches nothing that could run', async ()
 });
 
 for (const directory of ['.', 'docs'])
-  test(`in ${directory} of a clone npx runs the clone's command and asks no registry`, async () => {
+  test(`in ${directory} of a clone npx runs the clone's command without the registry`, async () => {
     const { code, output } = await run('npx', ['--no-install', 'cistern', '--version'], join(root, directory));
     assert.deepEqual({ code, output, requests }, { code: 0, output: `${version}\n`, requests: [] });
   });
 
-test('the command can be installed from a clone, and no registry is asked', async () => {
+test('the command can be installed from a clone without the registry', async () => {
   const { code, output } = await run('npm', ['install', '--global', './services/cli'], root);
   assert.equal(code, 0, output);
   const installed = await run(join(home, 'prefix', 'bin', 'cistern'), ['--version'], home);

@@ -1,16 +1,18 @@
-// Every setting that a page names, in its text or in an example, is one that the schema has.
+// Checks that every setting in a page's text or examples exists in the schema.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeConfig } from '@cistern/config';
 import { parseAllDocuments } from 'yaml';
 import { pages } from '../src/docs/pages.ts';
 
-/** The paths of the reference page, which is made of the schema: `upstreams.<name>.ttl`, `access.rules[].action`. */
+/**
+ * The paths of the reference page, which is generated from the schema: `upstreams.<name>.ttl`, `access.rules[].action`.
+ */
 const known = new Set(
   [...describeConfig().matchAll(/^\| `([^`]+)` \|/gm)].map(([, path]) => path!.replaceAll('\\', '')),
 );
 const sections = new Set([...known].map((path) => path.split('.')[0]!));
-/** Of what stands under names of the user's. */
+/** Maps whose keys are the user's names. */
 const maps = new Set(
   [...known].flatMap((path) => [...path.matchAll(/\.<name>/g)].map(({ index }) => path.slice(0, index))),
 );
@@ -22,10 +24,10 @@ function keysOf(value: unknown, path = ''): string[] {
   if (Array.isArray(value)) return value.flatMap((item) => (isSection(path) ? keysOf(item, `${path}[]`) : []));
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, item]) => {
-    // An ellipsis stands for what has been shown before.
+    // An ellipsis represents settings that were shown before.
     if (key === '…') return [];
     const below = path === '' ? key : maps.has(path) ? `${path}.<name>` : `${path}.${key}`;
-    // What is known and has nothing below takes any value: headers, fields of the log.
+    // A known setting without a section below takes any value, such as headers or fields of the log.
     return [below, ...(known.has(below) && !isSection(below) ? [] : keysOf(item, below))];
   });
 }
@@ -47,7 +49,7 @@ for (const { path, blocks, prose } of pages.filter((page) => !page.path.includes
       for (const document of parseAllDocuments(text)) {
         assert.deepEqual(document.errors, [], `line ${line}`);
         const keys = keysOf(document.toJS({ maxAliasCount: 100 }));
-        // Files of others, such as a CI's, begin with words that are no section of ours.
+        // Files of other software, such as a CI system, start with keys that are no section of ours.
         if (keys.length === 0 || !sections.has(keys[0]!)) continue;
         assert.deepEqual(
           keys.filter((key) => !isKnown(key)),

@@ -1,5 +1,5 @@
-// Every image that the compose file needs, made here from Debian's packages and npm's: none can be had from a registry of
-// images. They bear the names that the compose file has for them.
+// Builds every image of the compose file from Debian's and npm's packages, because no image registry is available. They
+// have the names of the compose file.
 import { execFile } from 'node:child_process';
 import { access, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,11 +13,11 @@ const repository = fileURLToPath(new URL('../../../..', import.meta.url));
 const ofServers = join(repository, 'test', 'product', 'compose', 'images');
 const timeoutMs = 10 * 60_000;
 
-/** `names`: of the images by service; `registry` is registry:2's. */
+/** `names` are the images by service; `registry` is registry:2's. */
 export async function buildImages(engine: Engine, names: Readonly<Record<string, string>>): Promise<void> {
   await engine.docker(['import', '--change', 'CMD ["bash"]', await ensureDebianBase(), 'debian:trixie-slim']);
   const build = (tag: string | undefined, args: readonly string[]) =>
-    // The daemon's network, as a build behind a registry of a machine's own has to have.
+    // Builds use the daemon's network, because a local package registry may be reachable only there.
     engine.docker(['buildx', 'build', '--network', 'host', '--tag', tag ?? '', ...args], { timeoutMs });
   const builds = [
     build(names['frontend'], [...(await npmSettings()), '--file', 'infra/docker/Dockerfile', '.'].map(inRepository)),
@@ -35,7 +35,7 @@ function inRepository(arg: string): string {
   return arg === '.' || arg.startsWith('infra/') ? join(repository, arg) : arg;
 }
 
-/** Where npm on this machine gets packages from, and whom it trusts; neither is in the image. */
+/** Returns npm's registry and certificate authorities on this machine, which the image does not have. */
 async function npmSettings(): Promise<string[]> {
   const registry = await npmSetting('registry');
   const configured = await npmSetting('cafile');
@@ -47,7 +47,7 @@ async function npmSetting(name: string): Promise<string> {
   return (await run('npm', ['config', 'get', name], { cwd: repository })).stdout.trim();
 }
 
-/** An archive of Debian's smallest system, as the public slim image is one. Kept from run to run. */
+/** Creates an archive of Debian's smallest system, like the public slim image. It is kept from run to run. */
 async function ensureDebianBase(): Promise<string> {
   const archive = join(tmpdir(), 'cistern-debian-base-1.tar');
   const isThere = await access(archive).then(

@@ -1,5 +1,5 @@
-// Whoever runs registry:2 as a mirror changes the name of the image and nothing else: its documented commands, files, users
-// and volumes go on, and what it has cached is served.
+// The test suite for replacing registry:2's image by ours without other changes. Its documented commands, files, users
+// and volumes keep working, and its cached content is served.
 import assert from 'node:assert/strict';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { until } from './until.ts';
 const port = '5200';
 export const mirror = `http://localhost:${port}`;
 const hubUrl = 'http://registry-1.docker.io';
-/** Debian's docker-registry in the shape of registry:2's image. */
+/** Debian's docker-registry with the layout of registry:2's image. */
 export const registryImage = 'cistern-test-registry';
 
 export interface DropInStage {
@@ -29,7 +29,7 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
     const docker = (...args: readonly string[]) => stage.engine.docker(args);
     before(async () => {
       stage = await open();
-      // The upstream is Docker Hub to every container, by its own name.
+      // Every container reaches the upstream as Docker Hub, by its real name.
       const upstreamPort = new URL(stage.upstream.url).port;
       const way = ['--protocol', 'tcp', '--destination', hostAddress, '--dport', '80'];
       const to = ['--jump', 'DNAT', '--to-destination', `${hostAddress}:${upstreamPort}`];
@@ -37,7 +37,9 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
     });
     after(() => docker('volume', 'rm', 'mirror-data'));
 
-    /** `args`: from the first option to the end of the command. Removed after `use`. */
+    /**
+     * `args` has all arguments from the first option to the end of the command. The container is removed after `use`.
+     */
     async function withMirror(args: readonly string[], use: () => Promise<void>): Promise<void> {
       const hub = ['--add-host', `registry-1.docker.io:${hostAddress}`];
       await docker('run', '--detach', '--publish', `${port}:5000`, '--name', 'registry-mirror', ...hub, ...args);
@@ -52,7 +54,7 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
       }
     }
 
-    /** By docker, of Docker Hub: there is no other way to it here than the mirror. */
+    /** Pulls an image of Docker Hub with docker. Here the mirror is the only route to it. */
     async function pull(name: string, { digest }: AddedImage): Promise<void> {
       const output = await docker('pull', name);
       assert.ok(output.includes(digest), output);
@@ -71,7 +73,7 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
       return { name: `cold-${cold.push(added) - 1}:1`, added };
     };
 
-    test('the recipe with a variable and a volume: what registry:2 has cached is served, and the rest goes there', async () => {
+    test('the recipe with a variable and a volume serves registry:2’s cached content and caches the rest', async () => {
       const { engine, upstream, cistern } = stage;
       const warm = upstream.addImage('library/warm', { tag: '1', layers: [{ size: 2_000_000, seed: 7 }] });
       const recipe = [
@@ -83,7 +85,7 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
       ];
       await withMirror([...recipe, registryImage], async () => {
         await pull('warm:1', warm);
-        await until('registry:2 has stored it', async () => isStored(await storedIn('mirror-data'), warm));
+        await until('registry:2 has stored the image', async () => isStored(await storedIn('mirror-data'), warm));
       });
       upstream.reset();
       await withMirror([...recipe, cistern], async () => {
@@ -105,19 +107,19 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
 
         const { name: later, added } = addCold();
         await pull(later, added);
-        await until('it is in the volume', async () => isStored(await storedIn('mirror-data'), added));
+        await until('the image is in the volume', async () => isStored(await storedIn('mirror-data'), added));
         assert.equal(await userOfMirror(), '0', "registry:2's volume belongs to root");
       });
     });
 
     const serve = ['registry', 'serve', '/root/config.yml'];
     const forms = [
-      ['the file in the place of the one of the image', '/etc/docker/registry/config.yml', [], [], '10001'],
+      ['the file in the place of the image’s file', '/etc/docker/registry/config.yml', [], [], '10001'],
       ["the file in the place of registry 3's", '/etc/distribution/config.yml', [], [], '10001'],
       ['registry serve', '/root', [], serve, '10001'],
       ['serve alone', '/root', [], serve.slice(1), '10001'],
-      ['the file alone', '/root', [], serve.slice(2), '10001'],
-      ['a command of its own', '/root', ['--entrypoint', '/bin/registry'], serve.slice(1), '10001'],
+      ['only the file', '/root', [], serve.slice(2), '10001'],
+      ['another entry point', '/root', ['--entrypoint', '/bin/registry'], serve.slice(1), '10001'],
       [
         'a user that the image does not know',
         '/root/config.yml',
@@ -128,21 +130,21 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
     ] as const;
 
     for (const [what, mountedAt, options, command, user] of forms)
-      test(`the recipe with a file: ${what}`, async () => {
+      test(`the recipe with a file works: ${what}`, async () => {
         const { engine, cistern } = stage;
         const directory = join(engine.directory, 'registry-config');
         const file = join(directory, 'config.yml');
         await mkdir(directory, { recursive: true });
         const example = await docker('run', '--rm', '--entrypoint', 'cat', cistern, '/etc/docker/registry/config.yml');
         await writeFile(file, `${example}\nproxy:\n  remoteurl: ${hubUrl}\n`);
-        // Only root reads a home directory; the volume of one user is not the next one's.
+        // Only root can read a home directory. Volumes are not shared between users.
         await chmod(directory, 0o700);
         const source = mountedAt === '/root' ? directory : file;
         const volumes = ['--volume', `${source}:${mountedAt}`, '--volume', 'fresh:/var/lib/registry'];
         await withMirror([...volumes, ...options, cistern, ...command], async () => {
           const { name, added } = addCold();
           await pull(name, added);
-          await until('it is in the volume', async () => isStored(await storedIn('fresh'), added));
+          await until('the image is in the volume', async () => isStored(await storedIn('fresh'), added));
           assert.equal(await userOfMirror(), user);
         });
         await docker('volume', 'rm', 'fresh');
@@ -150,7 +152,7 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
   });
 }
 
-/** `files`: paths of stored blobs. */
+/** `files` are paths of stored blobs. */
 function isStored(files: string, { layers, config, digest }: AddedImage): boolean {
   const wanted = [digest, config.digest, ...layers.map((layer) => layer.digest)];
   return wanted.every((each) => files.includes(each.replace('sha256:', '')));

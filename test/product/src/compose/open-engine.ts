@@ -1,21 +1,24 @@
-// A docker engine with compose, on a network of its own: whatever containers, bridges and packet filters it makes, they end
-// with it, and no port of this machine is taken.
+// Starts a docker engine with compose in its own network. Its containers, bridges and packet filters end with it, and
+// it uses no port of this machine.
 import { ensureDebianPackages } from '@cistern/test-servers';
 import { openSandbox, type RunOptions } from '@cistern/test-clients/sandbox';
 
 export interface Engine {
-  /** Removed by `close`; the same path inside and outside. */
+  /** Removed by `close`. It has the same path inside and outside. */
   readonly directory: string;
   /** Runs docker and returns its stdout. Rejects with its stderr. */
   docker(args: readonly string[], options?: RunOptions): Promise<string>;
-  /** Any other command, on the network of the engine. */
+  /** Runs another command in the network of the engine. */
   run(command: string, args: readonly string[], options?: RunOptions): Promise<string>;
   close(): Promise<void>;
 }
 
 const packages = ['docker.io', 'docker-cli', 'docker-buildx', 'docker-compose', 'iptables', 'iproute2', 'slirp4netns'];
 
-/** `mirror`: where it pulls Docker Hub's images from. Installs what is missing. As root; the caller closes it. */
+/**
+ * `mirror` is the source of Docker Hub's images. Requires root, and installs missing packages. The caller closes the
+ * engine.
+ */
 export async function openEngine({ mirror }: { readonly mirror: string }): Promise<Engine> {
   await ensureDebianPackages([...packages, 'mmdebstrap', 'curl']);
   const sandbox = await openSandbox({}, { network: 'own' });

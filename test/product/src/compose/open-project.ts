@@ -1,4 +1,4 @@
-// The compose project as a user has it: a copy of the files that he would copy, with secrets of its own.
+// Creates the compose project as a user would: a copy of the shipped files, with new secrets.
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,13 +8,13 @@ const repository = fileURLToPath(new URL('../../../..', import.meta.url));
 
 export interface Project {
   readonly directory: string;
-  /** Runs `docker compose` in it. */
+  /** Runs `docker compose` in the directory. */
   compose(args: readonly string[], timeoutMs?: number): Promise<string>;
-  /** Names of the images by service. */
+  /** Returns the names of the images by service. */
   images(): Promise<Record<string, string>>;
 }
 
-/** `upstreamUrl`: what docker.io is to this cache, seen from the engine's network. */
+/** `upstreamUrl` is the cache's docker.io, as an URL in the engine's network. */
 export async function openProject(engine: Engine, upstreamUrl: string): Promise<Project> {
   const directory = join(engine.directory, 'project');
   await mkdir(directory);

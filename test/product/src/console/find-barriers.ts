@@ -1,8 +1,8 @@
-// What keeps people out who read or work a page by other means than most.
+// Finds accessibility problems of a page.
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 
-/** Serious and critical findings of axe-core, a line each. */
+/** Returns the serious and critical findings of axe-core, one line each. */
 export async function findBarriers(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());

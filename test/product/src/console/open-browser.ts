@@ -1,4 +1,4 @@
-// Debian's Chromium with a profile of its own, that writes down what no page of ours may do.
+// Opens Debian's Chromium with a new profile, and records errors and foreign requests.
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
 const flags = [
@@ -14,16 +14,16 @@ const flags = [
 
 export interface WatchedPage {
   readonly page: Page;
-  /** Errors in its console, and requests to other hosts. */
+  /** Errors in the browser's console, and requests to other hosts. */
   readonly offences: readonly string[];
 }
 
-/** The caller closes it. */
+/** The caller closes the browser. */
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: '/usr/bin/chromium', args: flags });
 }
 
-/** The console at `url`, opened by an operator. Closed with the browser. */
+/** Opens the console at `url` as an operator. It closes with the browser. */
 export async function openConsole(
   browser: Browser,
   url: string,

@@ -1,4 +1,4 @@
-// A cluster with an admin node, an operator, and a real client that pulls again and again.
+// Starts a cluster with an admin node, an operator, and a real client that pulls again and again.
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ export const operator = { username: 'ada', password: 's3cret' };
 
 export interface LoadedCluster {
   readonly upstream: FakeUpstream;
-  /** Of the cache and of its admin node. */
+  /** URLs of the cache and of its admin node. */
   readonly cacheUrl: string;
   readonly adminUrl: string;
   readonly auditFile: string;
@@ -21,7 +21,7 @@ export interface LoadedCluster {
   startAdmin(): Promise<void>;
 }
 
-/** The upstream has `library/app:1` and `library/other:1`, and docker.io’s limit. */
+/** The upstream has `library/app:1` and `library/other:1`, and docker.io’s rate limit. */
 export async function openLoadedCluster(owner: Owner): Promise<LoadedCluster> {
   const directory = await openDirectory(owner);
   const [htpasswd, auditFile] = [join(directory, 'operators'), join(directory, 'audit.log')];
@@ -40,7 +40,7 @@ export async function openLoadedCluster(owner: Owner): Promise<LoadedCluster> {
     workers: 1,
     upstreams: { 'docker.io': upstream.url },
     config: {
-      // A tag that moves here is found by the operator, not by the next pull.
+      // With this TTL the operator finds a moved tag before the next pull does.
       upstreams: { 'docker.io': { ttl: '1h' } },
       admin: { htpasswd: { path: htpasswd } },
       audit: { path: auditFile },
@@ -65,7 +65,7 @@ export async function openLoadedCluster(owner: Owner): Promise<LoadedCluster> {
   };
 }
 
-/** A pull that fails is not this test's matter: an upstream is taken offline, and images are purged, while it runs. */
+/** Failed pulls are ignored, because the test takes an upstream offline and purges images meanwhile. */
 async function pullForEver(cache: string, directory: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted)
     for (const name of ['app', 'other'])

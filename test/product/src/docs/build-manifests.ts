@@ -1,4 +1,4 @@
-// What kustomize makes of infra/k8s.
+// Builds the manifests of infra/k8s with kustomize.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

@@ -1,5 +1,5 @@
-// A machine at which somebody follows a page, word for word: with a network of its own, where the cache is `localhost` and
-// `cache.example`, with docker, containerd, podman and others, and with registries that others wrote far away.
+// Opens a machine for running a page's commands unchanged. It has its own network in which the cache is `localhost` and
+// `cache.example`, and docker, containerd, podman and others. Its upstream registries are independent software.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
@@ -9,11 +9,11 @@ import { ensureDebianPackages } from '@cistern/test-servers';
 import { root } from './read-page.ts';
 
 export interface Machine {
-  /** Runs it in a shell, in the directory of the page, to its end. Resolves with what it prints. */
+  /** Runs a script in a shell in the page's directory. Resolves to its output. */
   run(script: string): Promise<string>;
-  /** Starts it and resolves when something answers at this URL. It stays until `close`. */
+  /** Starts a script and resolves when this URL answers. It runs until `close`. */
   start(script: string, url: string): Promise<void>;
-  /** `path` as a page names it: absolute, or in the directory of the page. */
+  /** Writes a file. `path` is as in the page: absolute, or relative to the page's directory. */
   write(path: string, content: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -40,7 +40,7 @@ const images = [
   ['quay.io', 'prometheus/prometheus', 'latest'],
 ] as const;
 
-/** What a machine has and a sandbox has not. */
+/** Commands that a machine has and a sandbox does not. */
 const commands = {
   sudo: 'exec "$@"',
   systemctl: [
@@ -55,7 +55,10 @@ const commands = {
   ].join('\n'),
 };
 
-/** `inClone`: the page is followed in the clone itself. As root on Debian; installs what is missing. The caller closes it. */
+/**
+ * `inClone` runs the page in the clone itself. Requires root on Debian, and installs missing packages. The caller
+ * closes the machine.
+ */
 export async function openMachine({ inClone }: { readonly inClone: boolean }): Promise<Machine> {
   await ensureDebianPackages(packages);
   const upstreams = { 'docker.io': await startFakeUpstream(), 'quay.io': await startFakeUpstream() };
@@ -79,7 +82,7 @@ export async function openMachine({ inClone }: { readonly inClone: boolean }): P
   });
   const [bin, page] = [join(sandbox.directory, 'bin'), join(sandbox.directory, 'page')];
   for (const directory of [bin, page]) await mkdir(directory);
-  // A page's own configuration reaches the upstreams of this test, too: variables apply over it.
+  // Variables override the page's own configuration, so it also uses the upstreams of this test.
   const reached = Object.entries(upstreams).flatMap(([name, { url }]) => {
     const key = `REGISTRY_UPSTREAMS_${name.toUpperCase()}`;
     return [`${key}_URL=${outside(url)}`, `${key}_DEFAULT=${name === 'docker.io'}`];
@@ -103,7 +106,7 @@ export async function openMachine({ inClone }: { readonly inClone: boolean }): P
         [`--chdir=${cwd}`, ...words, 'sh', '-euc', script],
         ['curl', '--silent', '--insecure', '--max-time', '5', '--output', '/dev/null', url],
       ),
-    // Inside, where /etc is the machine's own.
+    // The command runs inside, because /etc is the sandbox's own.
     write: async (path, content) =>
       void (await sandbox.run(
         'sh',

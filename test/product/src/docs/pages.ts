@@ -1,4 +1,4 @@
-// All pages that people read.
+// All pages of the documentation.
 import { globSync } from 'node:fs';
 import { readPage, root } from './read-page.ts';
 

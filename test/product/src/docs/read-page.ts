@@ -1,7 +1,7 @@
-// A page of the documentation as its blocks and links. What stands before a block, in a comment, says what to do with it:
-//   <!-- file: /etc/docker/daemon.json -->   it is this file
-//   <!-- not run: the reason -->             of commands that cannot be run here
-//   <!-- run: until http://localhost:5000/ -->   a command that stays, and answers there
+// Reads a page of the documentation as its blocks and links. A comment before a block defines its treatment:
+//   <!-- file: /etc/docker/daemon.json -->   the content of this file
+//   <!-- not run: the reason -->             commands that cannot run here
+//   <!-- run: until http://localhost:5000/ -->   a command that keeps running and answers at this URL
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,11 +21,11 @@ export interface Page {
   /** Relative to the root. */
   readonly path: string;
   readonly blocks: readonly Block[];
-  /** As they stand in the text. */
+  /** Links as they are written in the text. */
   readonly links: readonly string[];
-  /** Of headings, as links name them. */
+  /** Anchors of headings, as links name them. */
   readonly anchors: ReadonlySet<string>;
-  /** All but the blocks. */
+  /** All text outside the blocks. */
   readonly prose: string;
 }
 
@@ -50,7 +50,7 @@ export function readPage(path: string): Page {
   return { path, blocks, links, anchors: new Set(anchorsOf(prose)), prose };
 }
 
-/** As the well-known forges make them of headings. */
+/** Creates the anchors of headings like the well-known forges. */
 function anchorsOf(prose: string): string[] {
   return [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
     heading!
