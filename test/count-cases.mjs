@@ -1,4 +1,4 @@
-// Loaded before every property test of `npm run fuzz`: sets how many cases there are, and notes how many there were.
+// Sets the number of cases and records how many ran. `npm run fuzz` loads it before every property test.
 import { appendFileSync } from 'node:fs';
 import fc from 'fast-check';
 

@@ -1,5 +1,5 @@
-// `npm run fuzz -- [cases]`: every property test with that many cases each (default 50,000), against the hundred of
-// `npm test`. Prints how many cases there were; a failure prints the seed with which it can be had again.
+// `npm run fuzz -- [cases]` runs every property test with that many cases each (default 50,000), instead of the hundred
+// of `npm test`. It prints the number of cases. A failure prints the seed that reproduces it.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

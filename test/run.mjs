@@ -1,13 +1,13 @@
-// `npm test`: installs what is missing, then runs suites one after the other until one fails. Started by whatever Node is
-// at hand, so it imports nothing but `node:`.
-//   npm test                       checks, unit, simulation, contract, smoke: what each change must pass
-//   npm test -- ci                 what continuous integration runs after that: more seeds, wire, cluster, compose
+// `npm test` installs missing dependencies, then runs suites in order until one fails. Any Node can start it, so it
+// imports only `node:`.
+//   npm test                       checks, unit, simulation, contract, smoke: each change must pass these
+//   npm test -- ci                 the further suites of continuous integration: more seeds, wire, cluster, compose
 //   npm test -- all                everything else: the full matrix of clients, long outages, herds, floods
 //   npm test -- contract wire      suites by name; test/run/suites.mjs lists them
 //   npm test -- libs/oci           the test files below a path, or one file
-//   npm test -- mutants            plants small bugs and says which the tests notice
+//   npm test -- mutants            plants small bugs and reports which ones the tests notice
 //   … --properties                 only property tests
-//   … --size=8GiB                  of the blobs of the suite `big`
+//   … --size=8GiB                  the size of the blobs in the suite `big`
 //   … --test-name-pattern=range    options go to `node --test`
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
@@ -28,11 +28,11 @@ const options = args.filter((arg) => arg.startsWith('-') && arg !== '--propertie
 const selection = args.filter((arg) => !arg.startsWith('-'));
 
 const environment = { ...process.env };
-// Set when this very script is started by a test: the tests below are not that test's.
+// A test that starts this script has set it, and the tests below are not that test's.
 delete environment.NODE_TEST_CONTEXT;
 if (size !== undefined) environment.CISTERN_TEST_SIZE = size;
-// Every test file is a process that loads hundreds of sources: they are stripped and compiled once, not each time. Where
-// the command has its own.
+// Every test file is a process that loads hundreds of sources. The cache lets Node strip and compile them only once. It
+// is in the same place as that of the `cistern` command.
 environment.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'cistern');
 
 try {
@@ -67,7 +67,7 @@ function chooseSuites() {
   const named = suites.filter(({ name, group }) => selection.includes(name) || selection.includes(group));
   const paths = selectedPaths();
   if (paths.length === 0) return named;
-  // They run as those of their suite do.
+  // Tests of a path run with the settings of their suite.
   const { concurrency, timeoutMs } = suites.find((suite) => paths.some((path) => holds(suite, path))) ?? {};
   return [...named, { name: paths.join(' '), paths, concurrency, timeoutMs }];
 }

@@ -1,13 +1,13 @@
-// `npm run sim`: a simulated cluster under random schedules of faults; `--help` has the options. Started by whatever Node is
-// at hand, so it imports nothing but `node:`.
+// `npm run sim` runs a simulated cluster under random schedules of faults; `--help` lists the options. Any Node can
+// start it, so it imports only `node:`.
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { install } from '../services/cli/launch/install.mjs';
 import { findNode, runNode } from '../services/cli/launch/pinned-node.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
-// A run makes many buffers that are garbage soon: a large young generation collects them a sixth faster. Most functions run too
-// seldom to be optimised, so that compiling each of them at once saves a twelfth.
+// A run creates many short-lived buffers: a large young generation collects them a sixth faster. Most functions run too
+// seldom to be optimised, so compiling each of them immediately saves a twelfth.
 const flags = ['--min-semi-space-size=64', '--max-semi-space-size=128', '--always-sparkplug'];
 try {
   install(root, { dev: true });

@@ -1,8 +1,8 @@
-// `npm run simulate -- <name>`: one of the simulations of test/simulations, which print tables and draw pictures. Started by
-// whatever Node is at hand, so it imports nothing but `node:`.
-//   npm run simulate -- budget    a day of a CI fleet before Docker Hub's limit on pulls, on a clock of its own
+// `npm run simulate -- <name>` runs one of the simulations of test/simulations, which print tables and draw charts. Any
+// Node can start it, so it imports only `node:`.
+//   npm run simulate -- budget    a day of a CI fleet under Docker Hub's pull limit, in virtual time
 //   npm run simulate -- budget --seed 2 --hours 24 --images 150 --pulls 50 --limit 100 --ttl 60 --out budget.svg
-//   npm run simulate -- replay    two weeks of pulls: what prewarming saves, and what is best evicted
+//   npm run simulate -- replay    two weeks of pulls: the savings of prewarming, and the best eviction policy
 //   npm run simulate -- replay --seed 2 --tags 5000 --pulls 200000 --days 14 --top 500 --out replay.svg
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-// Ten thousand connections of which nothing comes, or hardly anything: they cost little, nobody else notices, and they end.
+// Tests ten thousand connections that send little or nothing. They cost little, affect no other client, and are closed.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { after, test } from 'node:test';
@@ -16,7 +16,7 @@ const blob = `${cistern.url}/v2/library/app/blobs/${image.layers[0]!.digest}`;
 const isServed = async () => assert.equal((await sendRequest(blob)).status, 200);
 const stillOpen = (sockets: readonly Socket[]) => sockets.filter((socket) => !socket.closed).length;
 
-test('ten thousand idle connections', async (t) => {
+test('ten thousand idle connections cost little memory', async (t) => {
   await isServed();
   const memory = watchMemory(cistern.pid);
   const sockets = await openSockets(cistern.port, 10_000);
@@ -31,7 +31,7 @@ test('ten thousand idle connections', async (t) => {
   await isServed();
 });
 
-test('a thousand that send a byte of a header every second are cut off', async () => {
+test('a thousand connections that send a header byte each second are closed', async () => {
   const sockets = await openSockets(cistern.port, 1000);
   const dawdle = (text: string) => sockets.forEach((socket) => socket.writable && socket.write(text));
   dawdle('GET /v2/ HTTP/1.1\r\nHost: a\r\nX-Slow: ');
@@ -39,7 +39,7 @@ test('a thousand that send a byte of a header every second are cut off', async (
   const timer = setInterval(() => dawdle('a'), 1000);
   try {
     await isServed();
-    await until('all are cut off', () => stillOpen(sockets) === 0, 60_000);
+    await until('all are closed', () => stillOpen(sockets) === 0, 60_000);
     await isServed();
   } finally {
     clearInterval(timer);
@@ -47,13 +47,13 @@ test('a thousand that send a byte of a header every second are cut off', async (
   }
 });
 
-test('a thousand that promise a body and do not send it are answered without it, or cut off', async () => {
+test('a thousand connections that never send their body get an answer without it, or are closed', async () => {
   const sockets = await openSockets(cistern.port, 1000);
   for (const socket of sockets)
     socket.write('POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\nx');
   try {
     await isServed();
-    await until('all are cut off', () => stillOpen(sockets) === 0, 60_000);
+    await until('all are closed', () => stillOpen(sockets) === 0, 60_000);
   } finally {
     for (const socket of sockets) socket.destroy();
   }

@@ -1,4 +1,5 @@
-// Requests that are large, endless or many on one connection: refused or answered, at a bounded price.
+// Tests requests that are large, endless or numerous on one connection. They are rejected or answered at a bounded
+// cost.
 import assert from 'node:assert/strict';
 import { after, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,7 +16,7 @@ const image = upstream.addImage('library/app', { tag: 'latest' });
 const blob = `/v2/library/app/blobs/${image.layers[0]!.digest}`;
 const isServed = async () => assert.equal((await sendRequest(cistern.url + blob)).status, 200);
 
-/** Fails if the process grows by more than that while `act` runs. */
+/** Fails if the process grows by more than `mebibytes` while `act` runs. */
 async function within(t: TestContext, mebibytes: number, act: () => Promise<unknown>): Promise<void> {
   await isServed();
   const memory = watchMemory(cistern.pid);
@@ -26,21 +27,21 @@ async function within(t: TestContext, mebibytes: number, act: () => Promise<unkn
   await isServed();
 }
 
-test('headers beyond the limit are refused, a thousand times', async (t) => {
+test('a thousand requests with too large headers are rejected', async (t) => {
   const request = `GET /v2/ HTTP/1.1\r\nHost: a\r\n${`X-Much: ${'y'.repeat(1000)}\r\n`.repeat(70)}\r\n`;
   await within(t, 150, async () => {
     for (let round = 0; round < 10; round += 1) {
       const answers = await Promise.all(
         Array.from({ length: 100 }, () => exchange(cistern.port, request).catch(() => '')),
       );
-      // Who is still writing may find the connection gone before the answer is read.
+      // A client that is still writing may lose the connection before it reads the answer.
       for (const answer of answers) assert.match(answer.toString('latin1'), /^(?:HTTP\/1\.1 431 |$)/);
       assert.ok(answers.some((answer) => answer.length > 0));
     }
   });
 });
 
-test('headers without an end, on a hundred connections', async (t) => {
+test('endless headers on a hundred connections are cut off', async (t) => {
   await within(t, 150, async () => {
     const sockets = await openSockets(cistern.port, 100);
     const closed = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
@@ -55,7 +56,7 @@ test('headers without an end, on a hundred connections', async (t) => {
   });
 });
 
-test('a hundred thousand requests at once on ten connections, whose answers nobody reads', async (t) => {
+test('a hundred thousand unread responses on ten connections cost bounded memory', async (t) => {
   await within(t, 150, async () => {
     const sockets = await openSockets(cistern.port, 10);
     const many = Buffer.from(`GET ${blob} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(10_000));
@@ -66,7 +67,7 @@ test('a hundred thousand requests at once on ten connections, whose answers nobo
   });
 });
 
-test('a body that is said to be compressed is not unpacked', async () => {
+test('a body that is declared as compressed is not decompressed', async () => {
   const body = Buffer.alloc(1000);
   const answer = await exchange(
     cistern.port,
@@ -75,7 +76,7 @@ test('a body that is said to be compressed is not unpacked', async () => {
   assert.match(answer.toString('latin1'), /^HTTP\/1\.1 4\d\d /);
 });
 
-test('a manifest of deep JSON is refused, at a bounded price', async (t) => {
+test('a manifest of deep JSON is rejected at a bounded cost', async (t) => {
   const deep = `{"schemaVersion":2,"config":${'['.repeat(1_000_000)}`;
   const { digest } = upstream.addManifest('library/app', Buffer.from(deep), { mediaType: ociTypes.manifest });
   await within(t, 150, async () => {

@@ -1,5 +1,5 @@
-// Dashboards and rules, asked of the real Prometheus over a running cluster that is at work: each expression is understood,
-// has an answer, and names metrics and labels that there are.
+// Runs the expressions of dashboards and rules on the real Prometheus with a busy cluster. Each expression is valid,
+// has a result, and names existing metrics and labels.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -25,7 +25,7 @@ const run = promisify(execFile);
 const hostOf = ({ metricsUrl }: { readonly metricsUrl: string }) => new URL(metricsUrl).host;
 const account = { username: 'fleet', password: 'fleet’s' };
 
-test('promtool finds nothing wrong with the rules, and their unit tests pass', async () => {
+test('promtool accepts the rules, and their unit tests pass', async () => {
   await ensureDebianPackages(['prometheus']);
   await run('promtool', ['check', 'rules', 'rules/recording.yml', 'rules/alerts.yml'], {
     cwd: join(infra, 'prometheus'),
@@ -42,7 +42,7 @@ test('every alert has a section that says what to do, and a unit test', async ()
   }
 });
 
-test('every panel says what it shows, and in what unit', async () => {
+test('every panel has a description and a unit', async () => {
   const dashboards = await readDashboards();
   assert.equal(new Set(dashboards.map(({ uid }) => uid)).size, dashboards.length);
   for (const { title, panels } of dashboards)
@@ -52,7 +52,7 @@ test('every panel says what it shows, and in what unit', async () => {
     }
 });
 
-test('every expression has an answer of a cluster at work', { timeout: 180_000 }, async () => {
+test('every expression has a result on a busy cluster', { timeout: 180_000 }, async () => {
   const upstream = await openUpstream(
     { after },
     { rateLimit: { limit: 1000 }, auth: { kind: 'bearer', accounts: [account] } },
@@ -69,7 +69,7 @@ test('every expression has an answer of a cluster at work', { timeout: 180_000 }
   after(() => cluster.close());
   const admin = await startAdminNode(cluster);
   after(() => admin.stop());
-  // What only a node with TLS tells.
+  // Only a node with TLS has these metrics.
   const files = await makeCertificateFiles(dirname(cluster.configFile));
   const single = await startCistern({
     config: {
@@ -99,7 +99,7 @@ test('every expression has an answer of a cluster at work', { timeout: 180_000 }
   })();
   const [worker] = cluster.workers;
   const instance = hostOf(worker!);
-  // Of what could not be scraped in time there is none until the next second.
+  // A target that could not be scraped in time has no value until the next second.
   const answerTo = async (expression: string, by: string) => {
     let found: Awaited<ReturnType<typeof prometheus.query>> = [];
     const isThere = async () => (found = await prometheus.query(expression)).length > 0;

@@ -1,2 +1,2 @@
-/** A map from what `node --test` is to be given to the files that it runs. */
+/** Returns a map from the files for `node --test` to the test files that each of them runs. */
 export function batchFiles(root: string, files: readonly string[], directory: string): Map<string, string[]>;

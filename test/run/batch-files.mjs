@@ -1,4 +1,4 @@
-// Puts test files together that run in one process, so that the sources of their package are loaded once for twenty files.
+// Batches test files that run in one process, so that the sources of their package are loaded once for twenty files.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,8 +9,9 @@ const ownProcess = /^\/\/ own-process: \S/m;
 const hookOfFile = /^(?:beforeEach|afterEach)\(/m;
 
 /**
- * Returns a map from the files for `node --test` to the test files that each of them runs: up to twenty, or one that runs alone.
- * Throws for a file whose hooks would be those of the others. The modules that it writes to `directory` are the caller's.
+ * Returns a map from the files for `node --test` to the test files that each of them runs. A batch has up to twenty
+ * files, or one that must run alone. Throws for a file with hooks that would affect the others. The caller removes the
+ * modules in `directory`.
  */
 export function batchFiles(root, files, directory) {
   const packages = new Map();
@@ -38,7 +39,7 @@ function needsOwnProcess(root, file) {
   if (ownProcess.test(text)) return true;
   if (hookOfFile.test(text))
     throw new Error(
-      `${file} has a hook outside of describe: other files run in its process. Its head needs "// own-process: <reason>".`,
+      `${file} has a hook outside of describe, which would affect other files in its process. Add "// own-process: <reason>" to its head.`,
     );
   return false;
 }

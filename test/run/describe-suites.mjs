@@ -1,6 +1,9 @@
-// The end of a run of suites: a line for each suite, the numbers of all tests, and how to run each failed test alone.
+// Formats the end of a run of suites: a line for each suite, the total numbers, and the command for each failed test.
 
-/** `done`: suites as `runSuite` gives them, with `name` and `seconds`; `notRun`: names of those after the first that failed. */
+/**
+ * `done` has results of `runSuite` with `name` and `seconds`. `notRun` has the names of the suites after the first
+ * failed one.
+ */
 export function describeSuites(done, notRun) {
   const lines = done.map(
     ({ name, exitCode, tests, seconds }) =>

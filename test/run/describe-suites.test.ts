@@ -4,7 +4,7 @@ import { describeSuites } from './describe-suites.mjs';
 
 const passed = { name: 'unit', exitCode: 0, tests: 12, passed: 11, skipped: 1, failures: [], seconds: 3.2 };
 
-test('each suite has a line, and the numbers are those of all', () => {
+test('each suite has a line, and the numbers are totals', () => {
   const checks = { ...passed, name: 'checks', tests: 0, passed: 0, skipped: 0 };
   assert.equal(
     describeSuites([checks, passed], []),
@@ -30,7 +30,7 @@ test('each failed test has its command, and each suite that did not run is named
   assert.match(text, /ℹ tests 24\nℹ pass 20\nℹ fail 2\n/);
 });
 
-test('a test whose suite failed is named once', () => {
+test('a failure is listed once, even if it is reported twice', () => {
   const failure = { file: 'a.test.ts', name: 'x' };
   const text = describeSuites([{ ...passed, exitCode: 1, failures: [failure, { ...failure }] }], []);
   assert.equal(text.split('a.test.ts').length, 2);

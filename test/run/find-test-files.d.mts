@@ -1,5 +1,5 @@
-/** The test files at or below a path relative to `root`; none if there is no such path. */
+/** Returns the test files at or below a path relative to `root`, or none if the path does not exist. */
 export function findTestFiles(root: string, path: string): string[];
 
-/** Whether a file runs on virtual time: where that is the rule, and its head gives no reason against it. */
+/** Returns whether a file runs on virtual time: it is in a virtual tree, and its head states no reason against it. */
 export function isVirtual(root: string, file: string): boolean;

@@ -1,12 +1,12 @@
-// Finds test files, and tells which of them run on virtual time.
+// Finds test files, and determines which of them run on virtual time.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 
-/** Trees whose tests run on virtual time, unless the head of a file says why not. */
+/** Trees whose tests run on virtual time, unless the head of a file states a reason against it. */
 export const virtualTrees = /^(?:libs|services|test\/simulation)\//;
 const reason = /^\/\/ real-time: \S/m;
 
-/** The test files at or below a path relative to `root`; none if there is no such path. */
+/** Returns the test files at or below a path relative to `root`, or none if the path does not exist. */
 export function findTestFiles(root, path) {
   const full = resolve(root, path);
   if (!existsSync(full)) return [];
@@ -18,7 +18,7 @@ export function findTestFiles(root, path) {
     .sort();
 }
 
-/** Whether a file runs on virtual time: where that is the rule, and its head gives no reason against it. */
+/** Returns whether a file runs on virtual time: it is in a virtual tree, and its head states no reason against it. */
 export function isVirtual(root, file) {
   if (!virtualTrees.test(file.split(sep).join('/'))) return false;
   const text = readFileSync(join(root, file), 'utf8');

@@ -1,4 +1,4 @@
-// Runs test files by `node --test`: first those on virtual time, then the others. Says what failed, and how to run it alone.
+// Runs test files with `node --test`: first those on virtual time, then the others. Collects the failures.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -9,8 +9,8 @@ import { isVirtual } from './find-test-files.mjs';
 const virtualTime = ['--import', './test/simulation/src/virtual-time.ts'];
 
 /**
- * Runs `files`, paths relative to `root`, on the Node binary `node`. `options` are for `node --test`. Resolves to what
- * happened: `exitCode`, numbers of tests, and each failure with the command that runs it alone. Never rejects because of a test.
+ * Runs `files`, paths relative to `root`, on the Node binary `node`. `options` are for `node --test`. Resolves to
+ * `exitCode`, the numbers of tests, and the failures. Never rejects because of a failed test.
  */
 export async function runSuite({ root, node, files, options, concurrency, timeoutMs, environment }) {
   const directory = mkdtempSync(join(tmpdir(), 'cistern-tests-'));
@@ -41,7 +41,7 @@ export async function runSuite({ root, node, files, options, concurrency, timeou
       total.exitCode ||= exitCode;
       total.processes += chosen.length;
       addResults(total, readFileSync(results, 'utf8'), batches);
-      // A signal ended it.
+      // A signal ended the run.
       if (exitCode > 128) break;
     }
   } finally {
@@ -50,7 +50,7 @@ export async function runSuite({ root, node, files, options, concurrency, timeou
   return withoutEmptyFiles(total, options);
 }
 
-/** A file in which no test ran is a failure, unless the options choose among tests: then one file with a test is enough. */
+/** A file without a test counts as failed. If the options select tests, one file with a test is enough. */
 function withoutEmptyFiles({ empty, processes, ...total }, options) {
   const isChosen = options.some((option) => /^--test-(?:name|skip|only)/.test(option));
   const faults = isChosen && empty.length < processes ? [] : empty;
@@ -65,7 +65,7 @@ function withoutEmptyFiles({ empty, processes, ...total }, options) {
 function addResults(total, lines, batches) {
   for (const line of lines.split('\n').filter((text) => text !== '')) {
     const { failure, empty, counts } = JSON.parse(line);
-    // A batch as a whole fails when one of its files cannot be loaded, or ends the process.
+    // A whole batch fails when one of its files cannot be loaded or ends the process.
     if (failure !== undefined)
       for (const file of batches.get(resolve(failure.file)) ?? [failure.file])
         total.failures.push({ ...failure, file });

@@ -1,4 +1,4 @@
-// The suites by name, in the order in which they run: cheap ones first. CONTRIBUTING.md says what each of them holds.
+// Lists the suites in the order in which they run, cheap ones first. CONTRIBUTING.md describes them.
 
 import { availableParallelism } from 'node:os';
 
@@ -6,9 +6,9 @@ const minute = 60_000;
 const processors = availableParallelism();
 
 /**
- * `group`: the command that runs it besides `npm test -- NAME`: `npm test` (`default`), `npm test -- ci` or
- * `npm test -- all`. `paths`: files and folders of tests, `without` some of them. `concurrency`: test files at a time.
- * `timeoutMs`: of one test. `environment`: variables for the tests.
+ * `group` names the command that runs the suite besides `npm test -- NAME`: `npm test` (`default`), `npm test -- ci` or
+ * `npm test -- all`. `paths` are files and folders of tests, except for those in `without`. `concurrency` is the number
+ * of test files at a time, `timeoutMs` the limit of one test, and `environment` has variables for the tests.
  */
 export const suites = [
   { name: 'checks', group: 'default' },
@@ -30,7 +30,7 @@ export const suites = [
     without: ['test/simulation/src/explore'],
   },
   { name: 'simulation', group: 'default', paths: ['test/simulation/src/explore'] },
-  // They wait for servers most of their time.
+  // These tests wait for servers most of their time.
   { name: 'contract', group: 'default', paths: ['test/adapters'], concurrency: 4 * processors },
   { name: 'smoke', group: 'default', paths: ['test/clients/smoke'] },
 
@@ -46,14 +46,14 @@ export const suites = [
     paths: ['test/servers', 'test/single-node', 'test/rights', 'test/product/docs'],
     concurrency: 2 * processors,
   },
-  // They start many processes each, so one file at a time.
+  // These tests start many processes each, so one file runs at a time.
   { name: 'cluster', group: 'ci', paths: ['test/cluster/scenarios'], concurrency: 1 },
   { name: 'compose', group: 'ci', paths: ['test/product/compose'], concurrency: 1, timeoutMs: 30 * minute },
 
   ...[
     { name: 'clients', paths: ['test/clients'], without: ['test/clients/smoke'] },
     { name: 'long', paths: ['test/cluster/long'] },
-    // 100 GB at what two processors pass on, with half of them once more.
+    // The limit covers 100 GB on two processors, with a reserve of one half.
     { name: 'big', paths: ['test/cluster/big'], timeoutMs: 300 * minute },
     { name: 'console', paths: ['test/product/console'] },
     { name: 'monitoring', paths: ['test/monitoring'] },

@@ -1,5 +1,6 @@
-// What a cold herd must be like, for a blob of any size: one upstream GET, bytes for everybody while upstream still
-// sends, the right ones, bounded memory; a slow client slows nobody and one that leaves stops nothing.
+// Asserts the behaviour of a cold herd, for a blob of any size. There is one upstream GET. All clients get bytes while
+// the upstream is still sending, and the right ones. Memory is bounded. A slow client slows down no other, and a
+// disconnected client stops nothing.
 // real-time: reports how long the herd took; nothing asserts it
 import assert from 'node:assert/strict';
 import { createGate, startFakeUpstream } from '@cistern/fake-upstream';
@@ -26,7 +27,7 @@ export async function runColdHerd(size: number): Promise<HerdFigures> {
     (server) => server.stop(),
   );
   const url = (digest: string) => `${cistern.value.url}/v2/library/herd/blobs/${digest}`;
-  // Twice, cold and warm, so that what grows afterwards is the herd's and not the first request's.
+  // Two rounds, cold and warm, allocate the memory of first requests, so that later growth is the herd's.
   for (let round = 0; round < 2; round += 1) await (await fetch(url(warmUp.digest))).arrayBuffer();
 
   const gate = createGate();
@@ -64,7 +65,7 @@ export async function runColdHerd(size: number): Promise<HerdFigures> {
   const upstreamGets = upstream.value.count({ digest: blob.digest, method: 'GET' });
   assert.equal(upstreamGets, 1);
   assert.equal(upstream.value.bytesSent(blob.digest), size);
-  // Far above what is measured, and far below what a buffer for each client would take.
+  // The limit is far above the measured value, and far below the size of one buffer per client.
   assert.ok(grownBytes < 256 * mebibyte, `resident memory grew by ${Math.round(grownBytes / mebibyte)} MiB`);
   return { grownBytes, seconds };
 }

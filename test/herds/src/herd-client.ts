@@ -1,5 +1,6 @@
-// A herd of clients in a process of its own: many GETs of one blob at once, every byte compared with the source. Speaks
-// IPC: tells each client's first byte, progress and end, and is told when the slow ones may hurry.
+// Runs a herd of clients in a process of its own: many simultaneous GETs of one blob, with every byte compared with the
+// source. Over IPC it reports each client's first byte, progress and end, and receives the signal that lets slow
+// clients hurry.
 // real-time: reports pauses between bytes, and reads slowly on purpose
 import { type IncomingMessage, get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,25 +13,25 @@ export interface HerdPlan {
   /** The blob's bytes are a `rotatedBody`, which may be larger than memory. Default: a `seededBody`. */
   readonly isRotated?: boolean;
   readonly clients: number;
-  /** What a client does otherwise than to read the whole as fast as it can, by its number, which starts at 0. */
+  /** Plans of clients by number, from 0. The others read the whole blob as fast as they can. */
   readonly special?: Readonly<Record<number, ClientPlan>>;
-  /** A client whose connection breaks goes on from where it was with a Range, as containerd does. */
+  /** A client whose connection breaks resumes with a Range, as containerd does. */
   readonly resume?: boolean;
-  /** Each client tells its progress whenever it has got so many bytes more. */
+  /** Each client reports its progress after this many bytes. */
   readonly progressBytes?: number;
 }
 
 export interface ClientPlan {
-  /** How fast it reads until told to hurry. */
+  /** The speed of reading until the signal to hurry. */
   readonly bytesPerSecond?: number;
-  /** Then it leaves. */
+  /** The client disconnects after this many bytes. */
   readonly leavesAfterBytes?: number;
-  /** Asks for this range only; `to` is the last byte, default that of the blob. */
+  /** The client requests only this range. `to` is the last byte; default: the end of the blob. */
   readonly range?: { readonly from: number; readonly to?: number };
 }
 
 export type HerdEvent =
-  /** `afterMs`: since it began to ask. */
+  /** `afterMs` counts from the client's request. */
   | { readonly kind: 'first-byte'; readonly client: number; readonly afterMs: number }
   | { readonly kind: 'progress'; readonly client: number; readonly received: number }
   | HerdEnd;
@@ -39,11 +40,11 @@ export interface HerdEnd {
   readonly kind: 'end';
   readonly client: number;
   readonly received: number;
-  /** Offset in the blob; -1: all bytes were right. */
+  /** Offset in the blob of the first wrong byte, or -1. */
   readonly wrongAt: number;
-  /** How often the connection broke and the client went on. */
+  /** The number of times that the client resumed after a broken connection. */
   readonly resumed: number;
-  /** The longest time without a byte after the first one, the client's own pauses left out. */
+  /** The longest time without a byte after the first one, without the client's own pauses. */
   readonly longestPauseMs: number;
   readonly error?: string;
 }
@@ -62,7 +63,7 @@ function start(plan: HerdPlan): void {
   for (let client = 0; client < plan.clients; client += 1) void pull(plan, client, isRight).then(tell);
 }
 
-/** Whether the blob has that chunk at an offset. */
+/** Returns whether the blob has that chunk at an offset. */
 type Compare = (at: number, chunk: Buffer) => boolean;
 
 function compareRotated(plan: HerdPlan): Compare {
@@ -94,7 +95,10 @@ async function pull(plan: HerdPlan, client: number, isRight: Compare): Promise<H
   }
   return { kind: 'end', client, ...state, ...(error !== undefined && { error }) };
 
-  /** One request, for `length` bytes from an offset of the blob. Resolves with what was wrong with its headers. */
+  /**
+   * Sends one request for `length` bytes from an offset of the blob. Resolves to a description of wrong headers, if
+   * any.
+   */
   async function read(offset: number, length: number): Promise<string | undefined> {
     const isWhole = offset === 0 && length === plan.size;
     const headers = isWhole ? {} : { range: `bytes=${offset}-${offset + length - 1}` };

@@ -1,23 +1,23 @@
-// A herd of clients in a process of its own, so that reading does not compete with the upstream for one event loop.
+// Starts a herd of clients in a process of its own, so that it does not compete with the upstream for one event loop.
 // real-time: reports when clients of the herd did something; nothing asserts it
 import { fork } from 'node:child_process';
 import type { HerdEnd, HerdEvent, HerdPlan } from './herd-client.ts';
 
 export interface Herd {
-  /** In order of arrival, with the time since the start. */
+  /** Events in order of arrival, with the time since the start. */
   readonly events: readonly (HerdEvent & { readonly atMs: number })[];
-  /** How clients ended, in that order. */
+  /** Returns the ends of the clients in that order. */
   ends(): HerdEnd[];
   /** Lets the slow clients read as fast as they can. */
   hurry(): void;
-  /** Resolves when `condition` holds; rejects if the herd dies before. */
+  /** Resolves when `condition` holds, and rejects if the herd's process ends before. */
   until(condition: (events: Herd['events']) => boolean): Promise<void>;
-  /** Resolves with how clients ended once all have. */
+  /** Resolves to all ends once all clients have ended. */
   ended(): Promise<HerdEnd[]>;
   close(): void;
 }
 
-/** The caller closes it. */
+/** The caller closes the herd. */
 export function startHerd(plan: HerdPlan): Herd {
   const child = fork(new URL('herd-client.ts', import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const events: (HerdEvent & { atMs: number })[] = [];
@@ -31,7 +31,7 @@ export function startHerd(plan: HerdPlan): Herd {
   const ends = () => events.filter((event) => event.kind === 'end');
   const until: Herd['until'] = (condition) =>
     new Promise<void>((resolve, reject) => {
-      const died = () => reject(new Error('the herd has died'));
+      const died = () => reject(new Error('the herd process has ended'));
       const check = () => {
         if (!condition(events)) return;
         waiting.delete(check);

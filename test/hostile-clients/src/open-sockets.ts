@@ -1,8 +1,8 @@
-// Many connections to one port at once, which do nothing by themselves.
+// Opens many idle connections to one port.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** All of them connected, some hundred at a time. The caller destroys them; none throws when the other side closes it. */
+/** Connects all of them, some hundred at a time. The caller destroys them. None throws when the server closes it. */
 export async function openSockets(port: number, count: number): Promise<Socket[]> {
   const sockets: Socket[] = [];
   while (sockets.length < count) {
@@ -10,7 +10,7 @@ export async function openSockets(port: number, count: number): Promise<Socket[]
       connect({ port, host: '127.0.0.1' }),
     );
     await Promise.all(batch.map((socket) => once(socket, 'connect')));
-    // What comes is read and dropped, so that an end is noticed.
+    // Received bytes are dropped, so that the end of the connection is noticed.
     for (const socket of batch) socket.on('error', () => {}).resume();
     sockets.push(...batch);
   }

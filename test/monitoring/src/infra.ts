@@ -1,4 +1,4 @@
 import { fileURLToPath } from 'node:url';
 
-/** The folder with what runs around Cistern. */
+/** The folder with the configuration of the servers around Cistern. */
 export const infra = fileURLToPath(new URL('../../../infra', import.meta.url));

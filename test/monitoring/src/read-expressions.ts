@@ -1,4 +1,4 @@
-// Every expression that dashboards and rules ask Prometheus.
+// Reads every expression of dashboards and rules.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -59,7 +59,7 @@ interface RuleTests {
   }[];
 }
 
-/** Alerts that a unit test makes fire. */
+/** Returns the alerts that a unit test makes fire. */
 export async function testedAlerts(): Promise<ReadonlySet<string>> {
   const text = await readFile(join(infra, 'prometheus/alerts.test.yml'), 'utf8');
   const { tests } = parse(text) as RuleTests;
@@ -69,7 +69,10 @@ export async function testedAlerts(): Promise<ReadonlySet<string>> {
   return new Set(expected.map(({ alertname }) => alertname));
 }
 
-/** The selectors in an expression, each with its matchers: what has to be there for it to mean anything. */
+/**
+ * Returns the selectors in an expression, each with its matchers. Each must match a metric, or the expression means
+ * nothing.
+ */
 export function selectorsOf(expression: string): string[] {
   return [...expression.matchAll(/\b((?:cistern|process|nodejs|up)(?:[\w:]*))(\{[^}]*\})?/g)]
     .filter(([, name = '']) => name === 'up' || /[_:]/.test(name))

@@ -1,4 +1,4 @@
-// The real Prometheus, with this project's rules, over processes under test.
+// Starts the real Prometheus with this project's rules, for processes under test.
 import { cp, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,12 +12,12 @@ interface Sample {
 }
 
 export interface Prometheus {
-  /** Rejects with what Prometheus says of an expression that it cannot read. */
+  /** Rejects with Prometheus' error message for an invalid expression. */
   query(expression: string): Promise<readonly Sample[]>;
   close(): Promise<unknown>;
 }
 
-/** `targets`: `host:port` by job. Scrapes and evaluates every second. The caller closes it. */
+/** `targets` are `host:port` by job. It scrapes and evaluates every second. The caller closes it. */
 export async function startPrometheus(targets: Readonly<Record<string, readonly string[]>>): Promise<Prometheus> {
   await ensureDebianPackages(['prometheus']);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-prometheus-'));
@@ -32,7 +32,7 @@ export async function startPrometheus(targets: Readonly<Record<string, readonly 
   }));
   const global = { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' };
   const configuration = { global, rule_files: ['rules/*.yml'], scrape_configs: jobs };
-  // JSON is YAML.
+  // JSON is valid YAML.
   await writeFile(join(directory, 'prometheus.yml'), JSON.stringify(configuration));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;

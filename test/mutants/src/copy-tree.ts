@@ -1,10 +1,11 @@
-// A private copy of the tree, with the node_modules of the real one: there a bug can be planted while others work.
+// Copies the tree, with the node_modules of the original. Bugs are planted in the copy while others work on the
+// original.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** All that the repository knows or would take, as it is now. */
+/** Returns all files that git tracks or would add, as they are now. */
 export function listTree(root: string): readonly string[] {
   const args = ['ls-files', '--cached', '--others', '--exclude-standard', '-z'];
   const { stdout, status } = spawnSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
@@ -15,7 +16,7 @@ export function listTree(root: string): readonly string[] {
     .sort();
 }
 
-/** Of all that tests may depend on: neither the documentation nor the mutants themselves. */
+/** Returns a hash of all files that tests may depend on. It leaves out the documentation and the mutants. */
 export function fingerprintOf(root: string, files: readonly string[]): string {
   const hash = createHash('sha256');
   for (const file of files.filter((path) => !/^test\/mutants\/[^/]*$/.test(path) && !path.endsWith('.md')))
@@ -23,7 +24,7 @@ export function fingerprintOf(root: string, files: readonly string[]): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** `target` is empty. Packages of the tree itself lead into the copy, all others into the real node_modules. */
+/** `target` is empty. Packages of the tree itself link into the copy, and all others into the original node_modules. */
 export function copyTree(root: string, files: readonly string[], target: string): void {
   for (const file of files) {
     mkdirSync(dirname(join(target, file)), { recursive: true });

@@ -1,4 +1,4 @@
-// Verdicts as lines for people.
+// Formats verdicts as readable lines.
 import type { Verdict } from './verdict.ts';
 
 export interface Judged {

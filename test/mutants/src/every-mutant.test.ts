@@ -8,7 +8,7 @@ import { parseMutant } from './parse-mutant.ts';
 const root = resolve(import.meta.dirname, '../../..');
 const directory = join(root, 'test/mutants');
 
-test('every mutant applies to the sources as they are', () => {
+test('every mutant applies to the current sources', () => {
   const patches = readdirSync(directory).filter((name) => name.endsWith('.patch'));
   assert.ok(patches.length >= 40);
   for (const file of patches) {

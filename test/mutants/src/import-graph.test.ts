@@ -31,7 +31,7 @@ function graphOf(context: { after(release: () => void): void }) {
   return readImportGraph(root, ['libs', 'services']);
 }
 
-test('a source is reached by the tests that import it by whatever way, those of its folder, its package and of few imports first', (t) => {
+test('direct and indirect importers reach a source, in the order of folder, package and number of imports', (t) => {
   assert.deepEqual(graphOf(t).testsReaching(['libs/jobs/src/run.ts']), [
     'libs/jobs/src/run.test.ts',
     'libs/jobs/src/later.test.ts',
@@ -41,7 +41,7 @@ test('a source is reached by the tests that import it by whatever way, those of 
   ]);
 });
 
-test('a script is reached by the tests of the folder that loads it', (t) => {
+test('the tests of the folder that loads a script reach it', (t) => {
   assert.deepEqual(graphOf(t).testsReaching(['libs/jobs/src/redis/scripts/add.lua']), [
     'libs/jobs/src/redis/load.test.ts',
     'libs/jobs/src/all/everything.test.ts',

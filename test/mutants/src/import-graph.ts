@@ -1,12 +1,13 @@
-// Which test files reach a source: those that import it, however many files lie between. Tests that start processes import
-// nothing of what they test; a mutant names them itself.
+// Finds the test files that import a source, directly or through other files. Tests that start processes import nothing
+// that they test, so a mutant names them itself.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative, resolve, sep } from 'node:path';
 
 export interface ImportGraph {
   /**
-   * Those of the same folder first, then those of the package, then all others. Among them a test that imports little is about what
-   * it imports, and comes before one that starts half of the product.
+   * Returns tests of the same folder first, then those of the package, then all others. Within each of these groups a
+   * test with few imports comes first, because it is about its imports. A test that starts half of the product comes
+   * last.
    */
   testsReaching(files: readonly string[]): readonly string[];
 }
@@ -14,7 +15,7 @@ export interface ImportGraph {
 const importPattern = /(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'|new URL\(\s*'(\.[^']+\.ts)'/g;
 const testEnding = '.test.ts';
 
-/** Of the sources and tests below `folders` of `root`. All paths are relative to `root`, with slashes. */
+/** Reads the sources and tests below `folders` of `root`. All paths are relative to `root`, with slashes. */
 export function readImportGraph(root: string, folders: readonly string[]): ImportGraph {
   const files = folders.flatMap((folder) => listFiles(root, folder));
   const sources = files.filter((file) => file.endsWith('.ts'));
@@ -42,7 +43,7 @@ export function readImportGraph(root: string, folders: readonly string[]): Impor
   };
 }
 
-/** What is no module is read by the sources of the folder above, as scripts of Redis are. */
+/** Replaces a file that is not a module, such as a Redis script, by the sources of the folder above, which read it. */
 function entriesOf(changed: readonly string[], sources: readonly string[]): readonly string[] {
   return changed.flatMap((file) => {
     if (file.endsWith('.ts')) return [file];
@@ -57,12 +58,12 @@ function reachedFrom(file: string, imported: ReadonlyMap<string, ReadonlySet<str
   return reached;
 }
 
-/** `libs/jobs` of `libs/jobs/src/catalogue.ts`. */
+/** Returns `libs/jobs` for `libs/jobs/src/catalogue.ts`. */
 function packageOf(file: string): string {
   return file.split('/').slice(0, 2).join('/');
 }
 
-/** From a specifier, such as `@cistern/jobs/inline`, to its file. */
+/** Maps a specifier, such as `@cistern/jobs/inline`, to its file. */
 type Packages = ReadonlyMap<string, string>;
 
 function importsOf(text: string, file: string, packages: Packages): readonly string[] {

@@ -1,5 +1,5 @@
-// Tries the mutants, several at a time, and prints what became of each. Ends with 1 if fewer than 95 % are killed, or one says
-// nothing any more.
+// Tries the mutants, several at a time, and prints their verdicts. Exits with 1 if fewer than 95 % are killed, or if a
+// mutant is no longer valid.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -23,7 +23,7 @@ const all = readdirSync(join(root, 'test/mutants'))
   .sort()
   .map((name) => parseMutant(name.slice(0, -'.patch'.length), readFileSync(join(root, 'test/mutants', name), 'utf8')));
 const mutants = all.filter(({ name }) => name.startsWith(values.only ?? ''));
-if (mutants.length === 0) throw new Error(`no mutant is called ${values.only}`);
+if (mutants.length === 0) throw new Error(`No mutant is called ${values.only}. --list shows all.`);
 
 const files = listTree(root);
 const graph = readImportGraph(root, ['libs', 'services', 'test']);

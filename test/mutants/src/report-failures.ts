@@ -1,15 +1,15 @@
-// A reporter of `node --test`: each failure as a line of JSON, and nothing else.
+// A reporter of `node --test` that prints only the failures, each as a line of JSON.
 import type { EventData } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
 
 export interface ReportedFailure {
   readonly test: string;
   readonly message: string;
-  /** The file as a whole, before its tests, or behind them. */
+  /** Whether the whole file failed, before or after its tests. */
   readonly isFile: boolean;
 }
 
-// oxlint-disable-next-line import/no-default-export -- that is how Node takes a reporter
+// oxlint-disable-next-line import/no-default-export -- Node requires a default export for a reporter
 export default async function* reportFailures(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   let standardError = '';
   for await (const { type, data } of events) {
@@ -21,7 +21,7 @@ export default async function* reportFailures(events: AsyncIterable<TestEvent>):
   }
 }
 
-/** It failed because tests within it did, which are reported by themselves. */
+/** Returns whether it failed only because of subtests, which are reported separately. */
 function isOfParts({ details }: EventData.TestFail): boolean {
   return (details.error as { readonly failureType?: string }).failureType === 'subtestsFailed';
 }

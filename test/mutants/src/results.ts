@@ -1,4 +1,4 @@
-// Verdicts of earlier runs, so that one that was interrupted is gone on with. They hold for a patch and a tree as they were.
+// Keeps verdicts of earlier runs, so that an interrupted run can resume. They hold for the same patch and tree.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -6,9 +6,9 @@ import type { Outcome, Verdict } from './verdict.ts';
 
 interface Kept {
   readonly tree: string;
-  /** By name and contents of the patch. */
+  /** Verdicts by name and contents of the patch. */
   readonly verdicts: Record<string, Verdict>;
-  /** Of test files without any bug. */
+  /** Outcomes of test files without a bug. */
   readonly clean: Record<string, Outcome>;
 }
 
@@ -16,11 +16,11 @@ export interface Results {
   readonly clean: Record<string, Outcome>;
   verdictOf(name: string, patch: string): Verdict | undefined;
   keep(name: string, patch: string, verdict: Verdict): void;
-  /** Writes what was found out since. */
+  /** Writes the new results. */
   save(): void;
 }
 
-/** What is known of another tree is forgotten. */
+/** Results of another tree are dropped. */
 export function openResults(file: string, tree: string): Results {
   const found = read(file);
   const kept: Kept = found?.tree === tree ? found : { tree, verdicts: {}, clean: {} };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { runTestFile } from './run-test-file.ts';
 
-/** How a test file with this text ends. */
+/** Runs a test file with this text and returns its outcome. */
 async function outcomeOf(context: TestContext, text: string) {
   const tree = mkdtempSync(join(tmpdir(), 'cistern-run-'));
   context.after(() => rmSync(tree, { recursive: true }));
@@ -16,11 +16,11 @@ async function outcomeOf(context: TestContext, text: string) {
   return runTestFile(tree, 'a.test.ts', context.signal);
 }
 
-test('a file whose tests pass passes', async (t) => {
+test('a file whose tests pass has passed', async (t) => {
   assert.deepEqual(await outcomeOf(t, "test('one', () => assert.ok(true));"), { kind: 'passed' });
 });
 
-test('the first test that fails is named, with what it says, even within another', async (t) => {
+test('the first failed test is named with its message, even within another test', async (t) => {
   const text =
     "test('outer', async (t) => { await t.test('one', () => assert.fail('too late')); });\ntest('two', () => {});";
   assert.deepEqual(await outcomeOf(t, text), { kind: 'failed', test: 'one', message: 'AssertionError: too late' });
@@ -32,9 +32,9 @@ test('a file that ends its process has failed', async (t) => {
 });
 
 for (const [what, text] of [
-  ['is no TypeScript', 'const = 1;'],
-  ['imports what is not there', "import { gone } from './gone.ts';\ntest('one', () => gone());"],
-  ['imports a name that is not there', "import { gone } from 'node:fs';\ntest('one', () => gone());"],
+  ['has a syntax error', 'const = 1;'],
+  ['imports a missing module', "import { gone } from './gone.ts';\ntest('one', () => gone());"],
+  ['imports a missing name', "import { gone } from 'node:fs';\ntest('one', () => gone());"],
 ] as const)
   test(`a file that ${what} is broken`, async (t) => {
     assert.equal((await outcomeOf(t, text)).kind, 'broken');

@@ -1,4 +1,4 @@
-// Runs one test file of a copied tree as `npm test` runs it, up to its first failure.
+// Runs one test file of a copied tree like `npm test`, up to its first failure.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -6,7 +6,7 @@ import { isVirtual } from '../../run/find-test-files.mjs';
 import type { ReportedFailure } from './report-failures.ts';
 import type { Outcome } from './verdict.ts';
 
-/** A test that hangs fails by itself after a minute, as a rule. */
+/** A test that hangs usually fails by itself after one minute. */
 const testTimeoutMs = 100_000;
 const fileTimeoutMs = 300_000;
 const maxMessageLength = 200;
@@ -17,18 +17,18 @@ function commandOf(tree: string, file: string): readonly string[] {
   return [...mode, '--test', `--test-reporter=${reporter}`, `--test-timeout=${testTimeoutMs}`, file];
 }
 
-/** What says that sources cannot be loaded, rather than that they do the wrong thing. */
+/** Output that shows that sources cannot be loaded, and not that they misbehave. */
 const brokenPattern =
   /SyntaxError|ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX|ERR_INVALID_TYPESCRIPT_SYNTAX|ERR_MODULE_NOT_FOUND/;
 
-/** `tree`: a copy whose files no other run changes meanwhile. `signal` ends the run, which rejects then. */
+/** `tree` is a copy whose files no other run changes meanwhile. `signal` ends the run, which then rejects. */
 export async function runTestFile(tree: string, file: string, signal: AbortSignal): Promise<Outcome> {
   signal.throwIfAborted();
   const environment: NodeJS.ProcessEnv = { ...process.env };
   environment['NODE_COMPILE_CACHE'] = join(tree, 'node_modules', '.cache', 'cistern');
-  // Set when a test runs this: the tests below are not that test's.
+  // A test that runs this has set it, and the tests below are not that test's.
   delete environment['NODE_TEST_CONTEXT'];
-  // A group of its own, so that what the tests have started ends with it.
+  // The process has its own group, so that processes of the tests end with it.
   const child = spawn(process.execPath, commandOf(tree, file), {
     cwd: tree,
     env: environment,
@@ -61,7 +61,7 @@ function outcomeOf({ test, message, isFile }: ReportedFailure): Outcome {
   const lines = message.split('\n').filter((line) => line.trim() !== '');
   const broken = isFile ? lines.find((line) => brokenPattern.test(line)) : undefined;
   if (broken !== undefined) return { kind: 'broken', message: broken };
-  // `assert` says in the second line what it found.
+  // `assert` has its finding in the second line.
   return { kind: 'failed', test, message: lines.slice(0, 2).join(' ').slice(0, maxMessageLength) };
 }
 
@@ -70,6 +70,6 @@ function endGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGTERM');
   } catch {
-    // It has ended by itself.
+    // The process has already ended.
   }
 }

@@ -1,8 +1,9 @@
-// The tests that hunt a mutant: those that import what it changes, of its own package first, and those that the mutant names.
+// Selects the tests for a mutant: those that import its files, with its own package first, and those that the mutant
+// names.
 import type { ImportGraph } from './import-graph.ts';
 import type { Mutant } from './parse-mutant.ts';
 
-/** So many reach a source of the middle that all of them would take a quarter of an hour for a mutant that survives. */
+/** Limits the importing tests. A central source has so many that a surviving mutant would take a quarter of an hour. */
 const mostImporting = 40;
 
 export function testsOf(
@@ -12,10 +13,10 @@ export function testsOf(
 ): readonly string[] {
   const named = reaches.flatMap((path) => {
     const found = tree.filter((file) => file.endsWith('.test.ts') && (file === path || file.startsWith(`${path}/`)));
-    if (found.length === 0) throw new Error(`${name}.patch reaches ${path}, where no test is`);
+    if (found.length === 0) throw new Error(`${name}.patch reaches ${path}, which has no tests`);
     return found;
   });
-  // The long suites are not those of every change, and need root.
+  // The long suites do not run on every change, and need root.
   const importing = graph
     .testsReaching(files)
     .filter((file) => !/^test\/(?!adapters\/|services\/|fake-upstream\/)/.test(file));

@@ -1,17 +1,17 @@
-// One mutant: planted in a copy of the tree, hunted by its tests, and taken out again.
+// Tries one mutant: plants it in a copy of the tree, runs its tests, and removes it.
 import { spawnSync } from 'node:child_process';
 import type { Mutant } from './parse-mutant.ts';
 import { judge, isKilledBy, type Outcome, type Run, type Verdict } from './verdict.ts';
 
 export interface TryMutantDeps {
-  /** The copy, without a bug before and after. */
+  /** The copy, which has no bug before and after. */
   readonly tree: string;
   readonly run: (file: string) => Promise<Outcome>;
-  /** The same file without the bug. */
+  /** Runs the same file without the bug. */
   readonly runClean: (file: string) => Promise<Outcome>;
 }
 
-/** Ends with the first test file that kills it. After a rejection the copy is of no use any more. */
+/** Stops at the first test file that kills the mutant. After a rejection the copy must not be used again. */
 export async function tryMutant(
   { tree, run, runClean }: TryMutantDeps,
   { patch }: Mutant,
@@ -27,7 +27,7 @@ export async function tryMutant(
     if (isKilledBy(done) || done.mutated.kind === 'broken') break;
   }
   const left = apply(tree, patch, '--reverse');
-  if (left !== undefined) throw new Error(`a mutant cannot be taken out again: ${left}`);
+  if (left !== undefined) throw new Error(`the mutant could not be removed: ${left}`);
   return judge(runs);
 
   async function confirm(file: string, mutated: Outcome): Promise<Run> {
@@ -37,9 +37,9 @@ export async function tryMutant(
   }
 }
 
-/** Why the patch does not apply. */
+/** Returns the reason why the patch does not apply, if any. */
 function apply(tree: string, patch: string, ...options: readonly string[]): string | undefined {
-  // Of a copy that lies in no repository, or in none that knows it.
+  // The copy is in no repository, so git must not look for one.
   const args = ['apply', '--whitespace=nowarn', ...options, '-'];
   const env = { ...process.env, GIT_DIR: '/dev/null' };
   const { status, stderr } = spawnSync('git', args, { cwd: tree, env, input: patch, encoding: 'utf8' });

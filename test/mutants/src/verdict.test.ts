@@ -16,11 +16,11 @@ test('a test that fails twice with the bug and passes without it kills the mutan
   });
 });
 
-test('a mutant survives tests that all pass', () => {
+test('a mutant survives if all tests pass', () => {
   assert.deepEqual(judge([spared, spared]), { kind: 'survived', files: 2, notes: [] });
 });
 
-test('a failure that does not repeat, or comes without the bug too, kills nothing and is noted', () => {
+test('a failure that does not repeat, or also occurs without the bug, is only noted', () => {
   const once: Run = { file: 'once.test.ts', mutated: failed, again: passed, clean: passed };
   const always: Run = { file: 'always.test.ts', mutated: failed, clean: failed };
   assert.deepEqual(judge([once, always]), {
@@ -30,14 +30,14 @@ test('a failure that does not repeat, or comes without the bug too, kills nothin
   });
 });
 
-test('a mutant that cannot be loaded is invalid, and not killed', () => {
+test('a mutant that cannot be loaded is invalid and does not count as killed', () => {
   assert.deepEqual(judge([{ file: 'a.test.ts', mutated: broken, clean: passed }]), {
     kind: 'invalid',
     message: 'a.test.ts: SyntaxError: Unexpected token',
   });
 });
 
-test('the share of killed mutants leaves out those that say nothing about the tests', () => {
+test('the share of killed mutants leaves out invalid ones', () => {
   const killed = judge([{ file: 'b.test.ts', mutated: failed, again: failed, clean: passed }]);
   const survived = judge([spared]);
   const stale = { kind: 'does-not-apply', message: 'patch failed' } as const;

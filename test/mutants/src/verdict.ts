@@ -1,12 +1,12 @@
-// What the runs of a mutant's tests come to.
+// Derives a verdict from the runs of a mutant's tests.
 
-/** How one test file ended. `broken`: it could not be loaded, so that no test of it has judged the bug. */
+/** The outcome of one test file. `broken` means that it could not be loaded, so none of its tests judged the bug. */
 export type Outcome =
   | { readonly kind: 'passed' }
   | { readonly kind: 'failed'; readonly test: string; readonly message: string }
   | { readonly kind: 'broken'; readonly message: string };
 
-/** One test file, with the bug and, where it then failed, a second time and without the bug. */
+/** One test file with the bug. After a failure it runs a second time, and without the bug. */
 export interface Run {
   readonly file: string;
   readonly mutated: Outcome;
@@ -20,12 +20,12 @@ export type Verdict =
   | { readonly kind: 'survived'; readonly files: number; readonly notes: readonly string[] }
   | { readonly kind: 'does-not-apply'; readonly message: string };
 
-/** A test file kills a mutant if it fails with it twice and passes without it. */
+/** Returns whether a test file kills a mutant: it fails with it twice and passes without it. */
 export function isKilledBy({ mutated, again, clean }: Run): boolean {
   return mutated.kind === 'failed' && again?.kind === 'failed' && clean?.kind === 'passed';
 }
 
-/** Why a failure does not count; `undefined` where there was none, or it does. */
+/** Returns why a failure does not count, or `undefined` if there was none, or if it does count. */
 function noteOf(run: Run): string | undefined {
   if (run.mutated.kind === 'passed' || isKilledBy(run)) return undefined;
   if (run.clean !== undefined && run.clean.kind !== 'passed') return `${run.file} fails without the bug, too`;
@@ -44,7 +44,7 @@ export function judge(runs: readonly Run[]): Verdict {
   return { kind: 'survived', files: runs.length, notes: runs.map(noteOf).filter((note) => note !== undefined) };
 }
 
-/** Of those that say anything about the tests. */
+/** Returns the share among the valid mutants. */
 export function killedShare(verdicts: readonly Verdict[]): number {
   const judged = verdicts.filter(({ kind }) => kind === 'killed' || kind === 'survived');
   return judged.length === 0 ? 1 : judged.filter(({ kind }) => kind === 'killed').length / judged.length;
