@@ -1,6 +1,6 @@
 #!/bin/sh
-# Brings the Node and the npm that package.json in this directory pins, from an npm registry: fetch-npm.sh <registry>
-# What npm installs afterwards, that same Node included, it checks against package-lock.json.
+# Downloads Node and npm in the versions of package.json from an npm registry: fetch-npm.sh <registry>
+# Later npm installs all packages, including that same Node, and checks them against package-lock.json.
 set -eu
 
 case "$(uname -m)" in
@@ -16,7 +16,7 @@ fetch() { # <package> <version> <directory>
 }
 
 registry=${1%/}
-# An authority of the user's own, if the build was given one.
+# Trusts the user's own certificate authority, if the build has one.
 [ ! -s /run/secrets/ca ] || echo "ca_certificate = /run/secrets/ca" >>/etc/wgetrc
 fetch "$node" "$(sed -n "s/.*\"$node\": \"\(.*\)\".*/\1/p" package.json)" /opt/node
 fetch npm "$(sed -n 's/.*"packageManager": "npm@\([^"+]*\).*/\1/p' package.json)" /opt/npm

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The S3 server of docker-compose.yml. Nodes get an account that reaches their bucket alone; the root account stays in here.
+# Runs the S3 server of docker-compose.yml. Nodes get an account with access only to their bucket. The root account
+# stays here.
 set -eu
 export MC_HOST_local="http://$MINIO_ROOT_USER:$(cat "$MINIO_ROOT_PASSWORD_FILE")@127.0.0.1:9000"
 
@@ -10,7 +11,8 @@ make_account() {
     mc --quiet admin policy attach local cistern --user cistern
 }
 
-# At every start, as the secret and the policy may be new. Until it is done the container is not healthy.
+# The account is updated at every start, because the secret and the policy may have changed. Until then the container is
+# not healthy.
 {
   until make_account; do sleep 1; done
   touch /tmp/account-made
