@@ -1,10 +1,10 @@
-// `npm run check`: all checks at once, each with its time, and the output of those that failed. `npm run check -- types lint`
-// runs some of them; further arguments go to a check that is named alone. Imports nothing but `node:`.
+// `npm run check` runs all checks in parallel, with their times and the output of the failed ones. `npm run check --
+// types lint` runs some of them; further arguments go to a check that is named alone. It imports only `node:`.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** Commands, with the binaries of `node_modules` on the path. The slow ones begin first. */
+/** Commands, with the binaries of `node_modules` on the path. The slow ones start first. */
 const checks = {
   types: 'tsc --noEmit && tsc --noEmit --project services/admin/src/console/page',
   lint: 'oxlint --type-aware --deny-warnings',
@@ -21,7 +21,7 @@ const given = process.argv.slice(2);
 const names = given.filter((name) => name in checks);
 const options = given.filter((name) => !(name in checks));
 if (options.length > 0 && names.length !== 1) {
-  process.stderr.write(`no check is called ${options.join(', ')}: there are ${Object.keys(checks).join(', ')}\n`);
+  process.stderr.write(`No check is called ${options.join(', ')}. The checks are ${Object.keys(checks).join(', ')}.\n`);
   process.exit(2);
 }
 const results = await Promise.all((names.length > 0 ? names : Object.keys(checks)).map(run));
@@ -41,6 +41,6 @@ async function run(name) {
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   process.stdout.write(`${code === 0 ? '✔' : '✖'} ${name} (${seconds} s)\n`);
   if (code !== 0 || names.length === 1) process.stdout.write(Buffer.concat(output));
-  if (code !== 0 && names.length !== 1) process.stdout.write(`Alone: npm run check -- ${name}\n`);
+  if (code !== 0 && names.length !== 1) process.stdout.write(`Run it alone: npm run check -- ${name}\n`);
   return code === 0;
 }

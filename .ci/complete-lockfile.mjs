@@ -1,6 +1,6 @@
-// `npm run lock`: puts packages of other platforms back into package-lock.json. A registry mirror that carries only some
-// platforms makes npm leave the rest out, and then `npm ci` refuses the lockfile, here and everywhere else. Shipped
-// packages of every platform get their hash (decision 0009).
+// `npm run lock` adds packages of other platforms to package-lock.json. With a registry mirror that has only some
+// platforms, npm leaves the others out. `npm ci` then rejects the lockfile on every machine. Shipped packages of every
+// platform get their hash (decision 0009).
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -31,19 +31,19 @@ writeFileSync(file, `${JSON.stringify(lock, undefined, 2)}\n`);
 function withHash(name, { version, ...others }) {
   const { stdout } = spawnSync('npm', ['view', `${name}@${version}`, 'dist.integrity'], { encoding: 'utf8' });
   const integrity = stdout.trim();
-  if (!/^sha512-[\w+/]{86}==$/.test(integrity)) throw new Error(`the registry gives no hash of ${name} ${version}`);
+  if (!/^sha512-[\w+/]{86}==$/.test(integrity)) throw new Error(`the registry has no hash of ${name} ${version}`);
   process.stdout.write(`hash of ${name} ${version} added\n`);
   return { version, integrity, ...others };
 }
 
-// Names end in <system>-<processor>, some with the C library or calling convention behind: linux-arm64-musl.
+// Names end in <system>-<processor>, some followed by the C library or calling convention: linux-arm64-musl.
 function platformEntry(name, version, parent) {
   const found =
     /(?:^|[/-])(aix|android|darwin|freebsd|linux|netbsd|openbsd|openharmony|sunos|win32|windows)-(\w+?)(?:-(\w+))?$/.exec(
       name,
     );
   if (found === null || !/^\d+\.\d+\.\d+/.test(version))
-    throw new Error(`cannot tell the platform of ${name} ${version}`);
+    throw new Error(`the platform of ${name} ${version} is unknown`);
   const [, system, processor, variant = ''] = found;
   return {
     version,

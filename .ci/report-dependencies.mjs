@@ -1,9 +1,9 @@
-// `npm run check -- dependencies`: what is depended on, under which licences, whether shipped packages
-// are pinned by a hash, and whether any has known weaknesses.
+// `npm run check -- dependencies` reports the dependencies and their licences. It checks that shipped packages are
+// pinned by a hash, and that none has known vulnerabilities.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-// Those that ask for no more than a notice, as whole expressions: a choice among several is decided here.
+// Licences that require only a notice, as whole expressions: a choice among several is decided here.
 const allowed = [
   '0BSD',
   'Apache-2.0',
@@ -15,7 +15,7 @@ const allowed = [
   'MIT',
   '(BSD-3-Clause OR GPL-2.0)',
 ];
-// What is only run, and neither changed nor passed on, may ask for its own changes to stay open.
+// Tools that are only run, and neither changed nor distributed, may require that changes to them stay open.
 const allowedForDevelopment = [...allowed, 'MPL-2.0'];
 
 const { packages } = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8'));
@@ -23,7 +23,7 @@ const dependencies = Object.entries(packages)
   .filter(([path, { link }]) => path.includes('node_modules/') && !link)
   .map(([path, entry]) => ({ name: path.slice(path.lastIndexOf('node_modules/') + 13), path, ...entry }));
 
-/** Builds for single platforms often leave their licence to the package that chooses among them. */
+/** Packages for single platforms often have no licence field. The package that selects them has it. */
 function licenceOf({ name, license }) {
   return license ?? dependencies.find(({ optionalDependencies }) => optionalDependencies?.[name])?.license;
 }
@@ -46,10 +46,10 @@ const problems = dependencies.flatMap((dependency) => {
     `${dependency.name} ${dependency.version} has the licence ${licence ?? '(none)'}; allowed are ${allowed.join(', ')}`,
   ];
 });
-// `npm ci` takes whatever the registry gives for an entry without a hash.
+// For an entry without a hash, `npm ci` installs any file of the registry.
 for (const { name, version, dev, integrity } of dependencies)
   if (!dev && integrity === undefined)
-    problems.push(`${name} ${version} has no hash in package-lock.json, and is run: npm run lock adds it`);
+    problems.push(`${name} ${version} has no hash in package-lock.json but is shipped. Run "npm run lock" to add it.`);
 problems.push(...knownWeaknesses());
 for (const problem of problems) process.stderr.write(`✖ ${problem}\n`);
 process.exitCode = problems.length > 0 ? 1 : 0;
@@ -60,13 +60,13 @@ function knownWeaknesses() {
   const { vulnerabilities, message = 'no answer' } = parsed(stdout);
   if (vulnerabilities === undefined) {
     // Mirrors of the registry often have no advisories, and a check must work without a network.
-    process.stdout.write(`known weaknesses: NOT CHECKED, the registry gives no advisories (${message})\n`);
+    process.stdout.write(`known vulnerabilities: NOT CHECKED, the registry has no advisories (${message})\n`);
     return [];
   }
   const found = Object.values(vulnerabilities).map(
-    ({ name, severity, range }) => `${name} ${range} is known to be vulnerable (${severity}): npm audit`,
+    ({ name, severity, range }) => `${name} ${range} is known to be vulnerable (${severity}). Run "npm audit".`,
   );
-  if (found.length === 0) process.stdout.write('known weaknesses: none\n');
+  if (found.length === 0) process.stdout.write('known vulnerabilities: none\n');
   return found;
 }
 

@@ -1,4 +1,4 @@
-// `npm run check -- cycles`: packages that import each other in a circle, and folders of one package that do. It skips tests,
+// `npm run check -- cycles` finds import cycles between packages, and between folders of a package. It skips tests,
 // their helpers, and each `index.ts`, which only re-exports.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -37,7 +37,7 @@ if (isCyclic) process.exitCode = 1;
 function report(kind, edges) {
   for (const { members, edges: between } of findCycles(edges)) {
     isCyclic = true;
-    process.stderr.write(`✖ ${kind} import each other in a circle: ${members.join(', ')}\n`);
+    process.stderr.write(`✖ ${kind} form an import cycle: ${members.join(', ')}\n`);
     for (const { because } of between) process.stderr.write(`    ${because}\n`);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Groups of which each member leads to each other one, sorted by name, with the edges between them. An edge is
- * `{ from, to }`, with whatever else the caller keeps there.
+ * Returns groups of nodes that all reach each other, sorted by name, with the edges between them. An edge is `{ from,
+ * to }`, with further fields of the caller.
  */
 export function findCycles(edges) {
   /** @type {Map<string, Set<string>>} */

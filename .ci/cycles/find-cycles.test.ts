@@ -4,17 +4,17 @@ import { findCycles } from './find-cycles.mjs';
 
 const edge = (from: string, to: string) => ({ from, to });
 
-test('a chain and a diamond are no cycles', () => {
+test('a chain and a diamond are not cycles', () => {
   assert.deepEqual(findCycles([edge('a', 'b'), edge('b', 'c')]), []);
   assert.deepEqual(findCycles([edge('a', 'b'), edge('a', 'c'), edge('b', 'd'), edge('c', 'd')]), []);
 });
 
-test('two that import each other are one cycle, with the imports between them', () => {
+test('two nodes with edges to each other are one cycle, with these edges', () => {
   const edges = [edge('b', 'a'), edge('a', 'b'), edge('a', 'c'), edge('d', 'a')];
   assert.deepEqual(findCycles(edges), [{ members: ['a', 'b'], edges: edges.slice(0, 2) }]);
 });
 
-test('a long way round is a cycle, and two apart are two', () => {
+test('a long loop is one cycle, and two separate loops are two', () => {
   const found = findCycles([edge('a', 'b'), edge('b', 'c'), edge('c', 'a'), edge('x', 'y'), edge('y', 'x')]);
   assert.deepEqual(
     found.map(({ members }) => members),

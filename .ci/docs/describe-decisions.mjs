@@ -7,7 +7,7 @@ const introduction = `# Decisions
 A record states the reasons for a decision. Records are numbered in order and have about thirty lines. The decision of a
 record does not change, apart from its status: a later record names the one that it replaces.`;
 
-/** `records`: name and text of each file, in order. Returns Markdown that ends with a line break. */
+/** `records` has the name and text of each file, in order. Returns Markdown that ends with a line break. */
 export function describeDecisions(records) {
   const rows = records.map(({ file, text }) => {
     const [, number, title, status] = /^# (\d{4}): (.+)\n\nStatus: (.+)\n\n/.exec(text) ?? [];

@@ -1,5 +1,5 @@
-// `npm run docs` writes the pages that follow from the code; `npm run check -- docs` compares them. Started by whatever Node is
-// at hand, so it imports nothing but `node:`.
+// `npm run docs` writes the pages that are generated from the code; `npm run check -- docs` compares them. Any Node can
+// start it, so it imports only `node:`.
 import { fileURLToPath } from 'node:url';
 import { findNode, runNode } from '../../services/cli/launch/pinned-node.mjs';
 

@@ -1,4 +1,4 @@
-// Writes the generated pages, or compares them with the code (`--check`). Runs on the pinned Node, for it imports the sources.
+// Writes the generated pages, or compares them with the code (`--check`). It imports the sources, so it runs on the pinned Node.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describeConfig } from '../../libs/config/src/reference.ts';
@@ -31,10 +31,10 @@ const isCheck = process.argv.includes('--check');
 for (const [path, text] of Object.entries(pages)) {
   if (existsSync(docs + path) && readFileSync(docs + path, 'utf8') === text) continue;
   if (isCheck) {
-    process.stderr.write(`✖ docs/${path} is out of date: npm run docs\n`);
+    process.stderr.write(`✖ docs/${path} is out of date. Run "npm run docs".\n`);
     process.exitCode = 1;
   } else {
     writeFileSync(docs + path, text);
-    process.stdout.write(`docs/${path} written\n`);
+    process.stdout.write(`wrote docs/${path}\n`);
   }
 }

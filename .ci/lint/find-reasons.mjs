@@ -1,10 +1,10 @@
-// Finds the comments that say why a file, or a statement in it, needs real time. The test runner reads the same form in
-// heads of files, so a comment that resembles it must have it exactly.
+// Finds the comments that state why a file, or a statement in it, needs real time. The test runner reads the same form
+// in heads of files, so a similar comment must match it exactly.
 
 const form = /^ real-time: \S/;
 const resembling = /^\W*real[-_ ]?time(?:\s*:|\s*$)/i;
 
-/** `lines` has the comments behind the head by their line. */
+/** `lines` has the comments after the head, by line. */
 export function findReasons(program, comments) {
   const endOfHead = program.body[0]?.range[0] ?? Infinity;
   const malformed = [];

@@ -1,4 +1,4 @@
-// Finds what reads a clock of the machine or starts a timer: globals of Node, and imports of the same.
+// Finds code that reads a clock of the machine or starts a timer: globals of Node, and imports of them.
 
 const timers = new Set(['setTimeout', 'setInterval', 'setImmediate', 'scheduler']);
 const timerModules = new Set(['node:timers', 'node:timers/promises', 'timers', 'timers/promises']);
@@ -9,7 +9,7 @@ const hosts = {
   process: 'process',
 };
 
-/** Each use as `{ node, what, does }`, in the order of the source. */
+/** Returns each use as `{ node, what, does }`, in the order of the source. */
 export function findTimeUses(globalScope) {
   const globals = [...globalScope.through, ...ofUndefined(globalScope)].map(({ identifier }) => ({
     identifier,
@@ -20,7 +20,7 @@ export function findTimeUses(globalScope) {
     .sort((a, b) => a.node.range[0] - b.node.range[0]);
 }
 
-/** Variables that no source defines: globals that the configuration names. */
+/** Returns references to variables that no source defines: globals that the configuration names. */
 function ofUndefined(globalScope) {
   return globalScope.variables.filter(({ defs }) => defs.length === 0).flatMap(({ references }) => references);
 }
@@ -55,7 +55,7 @@ function useOf(identifier, name) {
   const what = `${name}.${parent.property.name}`;
   if (what === 'process.hrtime') return { node: parent, what, does: 'reads' };
   if (what !== 'Date.now' && what !== 'performance.now') return undefined;
-  // A bare `Date.now` hands the clock to what is tested. A name of its own for it is a way to read it.
+  // A bare `Date.now` passes the clock to the tested code. A variable for it is a way to read it.
   const reads = isCallOf(parent) || parent.parent.type === 'VariableDeclarator';
   return reads ? { node: parent, what, does: 'reads' } : undefined;
 }

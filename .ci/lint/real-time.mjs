@@ -1,5 +1,6 @@
-// The rule `cistern/real-time`: tests neither read nor wait for real time unless a line says why. Tests of libs, services
-// and test/simulation run on virtual time, where clocks and sleeps are deterministic; the rule reports nothing there.
+// The rule `cistern/real-time`: tests neither read nor wait for real time unless a line states why. Tests of libs,
+// services and test/simulation run on virtual time, where clocks and sleeps are deterministic. The rule reports nothing
+// there.
 import { relative, sep } from 'node:path';
 import { virtualTrees } from '../../test/run/find-test-files.mjs';
 import { findTimeUses } from './find-time-uses.mjs';
@@ -9,7 +10,7 @@ export const realTime = {
   meta: {
     type: 'problem',
     messages: {
-      use: '`{{what}}` {{does}} real time. Await a condition instead, or say why on the line before or in the head of the file: // real-time: <reason>',
+      use: '`{{what}}` {{does}} real time. Await a condition instead, or state the reason on the line before or in the head of the file: // real-time: <reason>',
       form: 'Write a reason in exactly this form: // real-time: <reason>',
       unused: 'Nothing here reads or waits for real time. Remove this line.',
       misplaced:
@@ -40,7 +41,9 @@ function check(context, program, isVirtual) {
     if (comment !== undefined && !used.has(comment)) context.report({ node: comment, messageId: 'unused' });
 }
 
-/** A reason covers what begins on the line after it: the use, or a statement around it, but never a whole function. */
+/**
+ * Finds the reason on the line before the use, or before a statement around it. A reason never covers a whole function.
+ */
 function lineReason(node, lines) {
   for (let at = node; at.type !== 'Program' && !isBodyOfFunction(at); at = at.parent) {
     const reason = lines.get(at.loc.start.line - 1);

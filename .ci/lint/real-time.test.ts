@@ -15,10 +15,10 @@ tester.run('real-time', realTime, {
     { name: 'a test of a lib sleeps', filename: virtual, code: `${delay}await delay(5);` },
     { name: 'a simulation reads the clock', filename: 'test/simulation/a.test.ts', code: 'Date.now();' },
     { name: 'the head of a lib test gives a reason', filename: virtual, code: '// A.\n// real-time: real files\nb();' },
-    { name: 'the clock is handed on', filename: real, code: 'open({ now: Date.now }); remember(Date.now);' },
+    { name: 'the clock is passed on', filename: real, code: 'open({ now: Date.now }); remember(Date.now);' },
     { name: 'a fixed date', filename: real, code: "new Date('2026-01-01'); new Date(0);" },
     { name: 'a type of a timer', filename: real, code: 'let a: ReturnType<typeof setTimeout>;' },
-    { name: 'a name of its own', filename: real, code: 'const delay = later; delay(5); at.setTimeout(5);' },
+    { name: 'a name of the file’s own', filename: real, code: 'const delay = later; delay(5); at.setTimeout(5);' },
     {
       name: 'the line before the use gives a reason',
       filename: real,
@@ -95,7 +95,7 @@ tester.run('real-time', realTime, {
       errors: [{ messageId: 'unused' }],
     },
     {
-      name: 'a reason behind the head of a file on virtual time',
+      name: 'a reason after the head of a file on virtual time',
       filename: virtual,
       code: 'a();\n// real-time: b\nDate.now();',
       errors: [{ messageId: 'misplaced', line: 2 }],
