@@ -63,7 +63,7 @@ function chooseSuites() {
   for (const path of selectedPaths())
     if (findTestFiles(root, path).length === 0)
       throw new Error(`no test file (*.test.ts) below ${path}, and no suite of that name`);
-  if (selection.length === 0) return suites.filter(({ group }) => group === 'default').filter(isAsked);
+  if (selection.length === 0) return suites.filter(({ group }) => group === 'default').filter(isSelected);
   const named = suites.filter(({ name, group }) => selection.includes(name) || selection.includes(group));
   const paths = selectedPaths();
   if (paths.length === 0) return named;
@@ -77,7 +77,7 @@ function selectedPaths() {
   return selection.filter((word) => !names.has(word));
 }
 
-function isAsked({ name }) {
+function isSelected({ name }) {
   return !(propertiesOnly && name === 'checks');
 }
 

@@ -20,7 +20,7 @@ describeAccess({
   packages: ['skopeo'],
   open: ({ cache }) => openSkopeo(cache, []),
   nameOf: byName,
-  says: { passwords: { toWrong: invalid, toNobody: logIn }, tokens: { toWrong: invalid, toNobody: logIn } },
+  messages: { passwords: { toWrong: invalid, withoutLogin: logIn }, tokens: { toWrong: invalid, withoutLogin: logIn } },
 });
 
 describeAccess({
@@ -28,7 +28,7 @@ describeAccess({
   packages: ['podman', 'runc'],
   open: ({ cache }) => openPodman({ cache, mirrored: [] }),
   nameOf: byName,
-  says: { passwords: { toWrong: invalid, toNobody: logIn }, tokens: { toWrong: invalid, toNobody: logIn } },
+  messages: { passwords: { toWrong: invalid, withoutLogin: logIn }, tokens: { toWrong: invalid, withoutLogin: logIn } },
 });
 
 for (const store of ['graph-driver', 'containerd'] as const)
@@ -37,15 +37,15 @@ for (const store of ['graph-driver', 'containerd'] as const)
     packages: ['docker.io', 'docker-cli', 'docker-buildx'],
     open: ({ cache }) => openDocker({ mirror: `http://${cache}`, store }),
     nameOf: byName,
-    says: {
+    messages: {
       passwords: {
         toWrong: /login attempt to http:\/\/127\.0\.0\.1:\d+\/v2\/ failed with status: 401 Unauthorized/,
-        toNobody: noCredentials,
+        withoutLogin: noCredentials,
       },
       tokens: {
         toWrong: /unauthorized: The user name or the password is wrong\./,
         toJob: /unauthorized: The token of this job gives no access to this cache\./,
-        toNobody: store === 'containerd' ? refusedToken('anonymous') : logIn,
+        withoutLogin: store === 'containerd' ? refusedToken('anonymous') : logIn,
       },
     },
   });
@@ -55,11 +55,11 @@ describeAccess({
   packages: ['containerd', 'runc'],
   open: ({ cache }) => openContainerd({ _default: hostsToml(`http://${cache}`) }),
   nameOf: (_rig, repository) => `docker.io/${repository}`,
-  says: {
+  messages: {
     passwords: {
       toWrong: /unexpected status from HEAD request to http:\S+: 401 Unauthorized/,
-      toNobody: noCredentials,
+      withoutLogin: noCredentials,
     },
-    tokens: { toWrong: refusedToken('oauth'), toNobody: refusedToken('anonymous') },
+    tokens: { toWrong: refusedToken('oauth'), withoutLogin: refusedToken('anonymous') },
   },
 });

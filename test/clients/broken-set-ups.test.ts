@@ -37,9 +37,9 @@ function isFound(name: string, found: string, remedy: RegExp, open: (t: TestCont
     const { code, stdout, stderr } = await runCistern(all, {
       env: password === undefined ? {} : { CISTERN_PASSWORD: password },
     });
-    const [, what = '', says = ''] = /^WRONG {2}(.*?) {2,}(.*)$/m.exec(stdout) ?? [];
+    const [, what = '', message = ''] = /^WRONG {2}(.*?) {2,}(.*)$/m.exec(stdout) ?? [];
     assert.equal(what, found, stdout + stderr);
-    assert.match(says, remedy);
+    assert.match(message, remedy);
     assert.equal(code, 1);
   });
 }
@@ -150,8 +150,8 @@ isFound(
   'manifest by ns',
   /check the connection from the workers/,
   async (t) => {
-    const away = { url: `http://127.0.0.1:${await freePort()}` };
-    return { url: (await openCistern(t, { config: cacheOf(away) })).url };
+    const unreachable = { url: `http://127.0.0.1:${await freePort()}` };
+    return { url: (await openCistern(t, { config: cacheOf(unreachable) })).url };
   },
 );
 

@@ -49,7 +49,7 @@ test('endless headers on a hundred connections are cut off', async (t) => {
     const line = Buffer.from(`X-More: ${'z'.repeat(8000)}\r\n`);
     for (let count = 0; count < 100 && sockets.some(({ writable }) => writable); count += 1) {
       for (const socket of sockets) if (socket.writable) socket.write(line);
-      // real-time: a client that sends endless headers, at a rate that it can hold
+      // real-time: a client that sends endless headers, at a sustainable rate
       await delay(5);
     }
     await Promise.all(closed);

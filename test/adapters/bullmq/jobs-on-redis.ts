@@ -51,6 +51,6 @@ export async function openWorkers(
 }
 
 /** Returns the options of an interactive job for `add` and `run`. */
-export function asking(dedupKey: string, timeoutMs = 60_000): JobOptions & { readonly timeoutMs: number } {
+export function interactive(dedupKey: string, timeoutMs = 60_000): JobOptions & { readonly timeoutMs: number } {
   return { dedupKey, class: 'interactive', timeoutMs };
 }

@@ -4,7 +4,7 @@ import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { openBullmqQueue, openBullmqWorkers } from '@cistern/jobs/bullmq';
 import { commandTimeoutMs, diagnoseTime, startRedis } from '@cistern/test-servers';
 import { until, untilSeldom } from '../until.ts';
-import { asking, keepLog, openQueue, openWorkers, jobSlots, placeIn } from './jobs-on-redis.ts';
+import { interactive, keepLog, openQueue, openWorkers, jobSlots, placeIn } from './jobs-on-redis.ts';
 import { completeHandlers, tagJob } from '@cistern/jobs';
 import { startDoomedWorker } from './start-doomed-worker.ts';
 
@@ -27,7 +27,7 @@ return cjson.encode({failed = failed, waiting = waiting, others = table.concat(o
 `;
 
 /** Counts kept failed jobs and waiting or active jobs, and lists the other keys that do not expire. */
-async function lookAt(prefix: string) {
+async function countKeys(prefix: string) {
   const found = JSON.parse(await redis.command('EVAL', countScript, '0', prefix)) as Record<string, unknown>;
   const { failed, waiting, others } = found as { failed: number; waiting: number; others: string };
   return { failed, waiting, others: others.split(' ').filter((key) => key !== '') };
@@ -55,19 +55,19 @@ async function openBoth(keyPrefix: string, timeoutMs: number = commandTimeoutMs.
 test('a closed queue leaves no timers or connections, and rejects later jobs', async () => {
   const before = openHandles();
   const { queue, log, close } = await openBoth('closed:');
-  await queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+  await queue.run('revalidate-tag', tagJob('v1'), interactive('a'));
   await close();
   assert.deepEqual(log.logged, []);
   await until('all handles are closed', () => openHandles().length <= before.length);
-  await assert.rejects(queue.add('revalidate-tag', tagJob('v2'), asking('b')), isOverloaded);
-  await assert.rejects(queue.run('revalidate-tag', tagJob('v2'), asking('b')), isOverloaded);
+  await assert.rejects(queue.add('revalidate-tag', tagJob('v2'), interactive('b')), isOverloaded);
+  await assert.rejects(queue.run('revalidate-tag', tagJob('v2'), interactive('b')), isOverloaded);
 });
 
 test('a queue closes without leftovers while Redis is unavailable', async (t) => {
   t.after(async () => redis.start());
   const before = openHandles();
-  const { queue, close } = await openBoth('away:');
-  await queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+  const { queue, close } = await openBoth('outage:');
+  await queue.run('revalidate-tag', tagJob('v1'), interactive('a'));
   await redis.stop();
   await diagnoseTime(t, 'closing', close);
   await until('all handles are closed', () => openHandles().length <= before.length);
@@ -84,7 +84,7 @@ test('a queue that never reached Redis closes without leftovers', async (t) => {
 
 describe('many jobs and lost jobs', { concurrency: true }, () => {
   test('two thousand jobs leave only the results of the last seconds and a hundred failures in Redis', async (t) => {
-    const place = placeIn(redis, 'room:');
+    const place = placeIn(redis, 'kept:');
     const queues = await Promise.all([openQueue(t, place), openQueue(t, place)]);
     const handlers = {
       'revalidate-tag': async ({ tag }: { readonly tag: string }) => {
@@ -98,24 +98,24 @@ describe('many jobs and lost jobs', { concurrency: true }, () => {
         Array.from({ length: jobs }, async (_, number) => {
           const tag = `${number % 10 === 0 ? 'bad' : 'good'}-${name}-${number}`;
           const options = {
-            ...asking(tag),
+            ...interactive(tag),
             class: number % 3 === 0 ? ('background' as const) : ('interactive' as const),
           };
           const queue = queues[number % 2]!;
-          const ask = async () =>
+          const submit = async () =>
             number % 2 === 0
               ? queue.add('revalidate-tag', tagJob(tag), options)
               : queue.run('revalidate-tag', tagJob(tag), options);
-          await ask().catch(allow('upstream-timeout'));
+          await submit().catch(allow('upstream-timeout'));
         }),
       );
     };
     await round('first', 100);
-    await untilSeldom('the queue is empty', async () => (await lookAt('room:')).waiting === 0);
-    const before = await lookAt('room:');
+    await untilSeldom('the queue is empty', async () => (await countKeys('kept:')).waiting === 0);
+    const before = await countKeys('kept:');
     for (let number = 0; number < 20; number += 1) await round(`round-${number}`, 100);
-    await untilSeldom('the queue is empty', async () => (await lookAt('room:')).waiting === 0);
-    const kept = await lookAt('room:');
+    await untilSeldom('the queue is empty', async () => (await countKeys('kept:')).waiting === 0);
+    const kept = await countKeys('kept:');
     // The limit is per queue, and there are two queues.
     const [most, few] = [2 * 100, 5];
     assert.ok(kept.failed <= most, `${kept.failed} failed jobs`);
@@ -126,13 +126,13 @@ describe('many jobs and lost jobs', { concurrency: true }, () => {
     const place = placeIn(redis, 'lost:');
     const doomed = await startDoomedWorker(t, redis.port, place);
     const queue = await openQueue(t, place);
-    await queue.add('revalidate-tag', tagJob('lost'), asking('lost'));
+    await queue.add('revalidate-tag', tagJob('lost'), interactive('lost'));
     await until('the worker has the job', () => doomed.outputLines().includes('doing lost'));
     await doomed.kill();
     // No caller requests the job again, so only BullMQ finds it.
     await openWorkers(t, place, {});
-    await untilSeldom('the job has failed', async () => (await lookAt('lost:')).failed === 1, 60_000);
-    const { others } = await lookAt('lost:');
+    await untilSeldom('the job has failed', async () => (await countKeys('lost:')).failed === 1, 60_000);
+    const { others } = await countKeys('lost:');
     const ofJobs = others.filter((key) => !/:(?:id|meta|events|stalled-check|marker|failed)$/.test(key));
     assert.deepEqual(ofJobs, []);
   });
@@ -144,7 +144,7 @@ test('a full queue rejects jobs, and accepts them again once it has drained', as
   let added = 0;
   await assert.rejects(async () => {
     for (;;) {
-      await queue.add('revalidate-tag', tagJob(`v${added}`), asking(`v${added}`));
+      await queue.add('revalidate-tag', tagJob(`v${added}`), interactive(`v${added}`));
       added += 1;
     }
   }, isOverloaded);
@@ -152,7 +152,7 @@ test('a full queue rejects jobs, and accepts them again once it has drained', as
   await openWorkers(t, place, { 'revalidate-tag': async () => null });
   await until('the queue accepts jobs again', async () => {
     try {
-      return (await queue.run('revalidate-tag', tagJob('last'), asking('last'))) === null;
+      return (await queue.run('revalidate-tag', tagJob('last'), interactive('last'))) === null;
     } catch (error) {
       assert.ok(isCacheError(error, 'overloaded'));
       return false;

@@ -5,7 +5,7 @@ import { isCacheError } from '@cistern/errors';
 import { type JobQueue, tagJob } from '@cistern/jobs';
 import { diagnoseTime, startRedisCluster, startRedisSentinel } from '@cistern/test-servers';
 import { until } from '../until.ts';
-import { asking, openQueue, openWorkers } from './jobs-on-redis.ts';
+import { interactive, openQueue, openWorkers } from './jobs-on-redis.ts';
 
 const closers: (() => Promise<void>)[] = [];
 // Runs after each test has closed its own queues and workers.
@@ -13,7 +13,7 @@ after(async () => Promise.all(closers.map(async (close) => close())));
 
 async function works(queue: JobQueue): Promise<boolean> {
   try {
-    return (await queue.run('revalidate-tag', tagJob('v1'), asking('a', 1000))) === null;
+    return (await queue.run('revalidate-tag', tagJob('v1'), interactive('a', 1000))) === null;
   } catch (error) {
     assert.ok(isCacheError(error, 'index-unavailable', 'overloaded'));
     return false;
@@ -49,11 +49,11 @@ test('the queue works again after an outage of a Redis Cluster', async (t) => {
   // real-time: the figure is printed; nothing asserts it
   const [cpuMs, passedMs] = [(user + system) / 1000, performance.now() - sinceMs];
   t.diagnostic(`the outage costs ${Math.round(cpuMs)} ms of CPU time in ${Math.round(passedMs)} ms`);
-  const ask = async () =>
-    assert.rejects(queue.run('revalidate-tag', tagJob('v1'), asking('a')), (error) =>
+  const call = async () =>
+    assert.rejects(queue.run('revalidate-tag', tagJob('v1'), interactive('a')), (error) =>
       isCacheError(error, 'index-unavailable'),
     );
-  await diagnoseTime(t, 'asking', ask);
+  await diagnoseTime(t, 'the call', call);
   await redis.start();
   await until('the queue works again', async () => works(queue));
 });

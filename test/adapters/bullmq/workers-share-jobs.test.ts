@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { startRedis } from '@cistern/test-servers';
 import { until } from '../until.ts';
-import { asking, openQueue, openWorkers, placeIn } from './jobs-on-redis.ts';
+import { interactive, openQueue, openWorkers, placeIn } from './jobs-on-redis.ts';
 import { tagJob } from '@cistern/jobs';
 
 const redis = await startRedis();
@@ -16,10 +16,10 @@ describe('workers', { concurrency: true }, () => {
     const place = placeIn(redis, 'lost:');
     const queue = await openQueue(t, place);
     const prefix = 'lost:{jobs-interactive-short}:interactive-short:';
-    await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
+    await queue.add('revalidate-tag', tagJob('v1'), interactive('a'));
     // A worker that dies leaves its job like this: active, without a lock.
     await redis.command('LMOVE', `${prefix}wait`, `${prefix}active`, 'RIGHT', 'LEFT');
-    await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
+    await queue.add('revalidate-tag', tagJob('v1'), interactive('a'));
     assert.equal(await redis.command('LLEN', `${prefix}wait`), '1');
   });
 
@@ -28,7 +28,7 @@ describe('workers', { concurrency: true }, () => {
     const queue = await openQueue(t, place);
     await redis.command('SET', 'held:{jobs-interactive-short}:interactive-short:de:revalidate-tag a', 'forgotten');
     await openWorkers(t, place, { 'revalidate-tag': async () => null });
-    assert.equal(await queue.run('revalidate-tag', tagJob('v1'), asking('a')), null);
+    assert.equal(await queue.run('revalidate-tag', tagJob('v1'), interactive('a')), null);
   });
 
   test('the schedules that an older release kept in Redis are removed', async (t) => {
@@ -42,7 +42,7 @@ describe('workers', { concurrency: true }, () => {
   test('a job of a newer release is left to a newer worker', async (t) => {
     const place = placeIn(redis, 'newer:');
     const queue = await openQueue(t, place);
-    const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+    const result = queue.run('revalidate-tag', tagJob('v1'), interactive('a'));
     const prefix = 'newer:{jobs-interactive-short}:interactive-short:';
     let id = '';
     await until('the job waits', async () => (id = await redis.command('LINDEX', `${prefix}wait`, '0')) !== '');
@@ -63,7 +63,7 @@ describe('workers', { concurrency: true }, () => {
     const place = placeIn(redis, 'poison:');
     const queue = await openQueue(t, place);
     const prefix = 'poison:{jobs-interactive-short}:interactive-short:';
-    const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+    const result = queue.run('revalidate-tag', tagJob('v1'), interactive('a'));
     const refused = assert.rejects(
       result,
       (error) => isCacheError(error, 'overloaded') && /workers .* were lost/.test(error.message),
@@ -93,10 +93,10 @@ describe('workers', { concurrency: true }, () => {
         return gate.promise;
       },
     });
-    const early = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+    const early = queue.run('revalidate-tag', tagJob('v1'), interactive('a'));
     // real-time: the job must outlast its lock, which expires by the clock of Redis
     await delay(5000);
-    const late = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+    const late = queue.run('revalidate-tag', tagJob('v1'), interactive('a'));
     // real-time: the second caller must reach Redis before the job ends
     await delay(50);
     gate.resolve(null);
@@ -106,7 +106,7 @@ describe('workers', { concurrency: true }, () => {
 });
 
 test('the end of a job is published only to the queues that wait for it', async (t) => {
-  const place = placeIn(redis, 'told:');
+  const place = placeIn(redis, 'ended:');
   const [adder, joiner, other] = await Promise.all([openQueue(t, place), openQueue(t, place), openQueue(t, place)]);
   const begun = Promise.withResolvers<void>();
   const held = Promise.withResolvers<null>();
@@ -115,21 +115,21 @@ test('the end of a job is published only to the queues that wait for it', async 
     return held.promise;
   };
   await openWorkers(t, place, { 'revalidate-tag': handle });
-  const channels = async () => (await redis.command('PUBSUB', 'CHANNELS', 'told:jobs-ended:*')).split('\n');
+  const channels = async () => (await redis.command('PUBSUB', 'CHANNELS', 'ended:jobs-ended:*')).split('\n');
   await until('all three queues listen', async () => (await channels()).length === 3);
   const calls = async () =>
     Number(/^cmdstat_publish:calls=(\d+)/m.exec(await redis.command('INFO', 'commandstats'))?.[1] ?? 0);
   const before = await calls();
-  const waits = [adder, joiner].map((queue) => queue.run('revalidate-tag', tagJob('1'), asking('1')));
+  const waits = [adder, joiner].map((queue) => queue.run('revalidate-tag', tagJob('1'), interactive('1')));
   await begun.promise;
-  const askers = async () => redis.command('KEYS', 'told:*:askers');
-  await until('both queues wait', async () => (await redis.command('SCARD', await askers())) === '2');
+  const waiting = async () => redis.command('KEYS', 'ended:*:askers');
+  await until('both queues wait', async () => (await redis.command('SCARD', await waiting())) === '2');
   held.resolve(null);
   await Promise.all(waits);
-  await until('no queue waits any more', async () => (await askers()) === '');
+  await until('no queue waits any more', async () => (await waiting()) === '');
   assert.equal((await calls()) - before, 2);
   // No queue waits for this job.
-  await other.add('revalidate-tag', tagJob('2'), asking('2'));
-  await until('the job is done', async () => (await redis.command('KEYS', 'told:*:lock')) === '');
+  await other.add('revalidate-tag', tagJob('2'), interactive('2'));
+  await until('the job is done', async () => (await redis.command('KEYS', 'ended:*:lock')) === '');
   assert.equal((await calls()) - before, 2);
 });

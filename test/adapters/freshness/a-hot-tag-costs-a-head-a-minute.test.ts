@@ -36,9 +36,9 @@ const nodes = 3;
 async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidateMs: number) {
   const hub = await startFakeUpstream();
   t.after(() => hub.close());
-  // real-time: where the clock of the test starts; the test moves it
+  // real-time: the start of the test clock, which the test moves
   const clock = { nowMs: Date.now() };
-  const asked = { jobs: 0 };
+  const requested = { jobs: 0 };
   const now = () => clock.nowMs;
   const store = createMemoryStore();
   const directory = await mkdtemp(join(tmpdir(), 'cistern-hot-tag-'));
@@ -86,7 +86,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
       await index.close();
     });
     const run: JobQueue['run'] = (...job) => {
-      asked.jobs += 1;
+      requested.jobs += 1;
       return queue.queue.run(...job);
     };
     const cache = createPullThrough({
@@ -103,7 +103,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
   }
 
   const caches = await Promise.all(Array.from({ length: nodes }, (_, at) => startNode(`node-${at}`)));
-  return { hub, clock, caches, asked };
+  return { hub, clock, caches, requested };
 }
 
 for (const [how, staleWhileRevalidateMs] of [
@@ -150,19 +150,19 @@ for (const status of [400, 429])
   });
 
 test('simultaneous forced revalidations on three nodes cost two HEADs at most', async (t) => {
-  const { hub, caches, asked } = await startNodes(t, 'no-cache:', 0);
+  const { hub, caches, requested } = await startNodes(t, 'no-cache:', 0);
   const { digest } = hub.addImage('library/app', { tag: 'latest' });
   await caches[0]!.openManifest(request);
   for (const forced of [{ forceRevalidation: true }, { maxAgeMs: 0 }]) {
     hub.reset();
-    asked.jobs = 0;
+    requested.jobs = 0;
     const gate = createGate();
     const held = hub.addFault({ endpoint: 'manifest' }, { gate, gateHeaders: true });
     const answers = Promise.all(
       Array.from({ length: 30 }, (_, at) => caches[at % nodes]!.statManifest({ ...request, ...forced })),
     );
     await gate.blocked();
-    await until('every client has requested a job', () => asked.jobs >= 30);
+    await until('every client has requested a job', () => requested.jobs >= 30);
     // The last of those jobs needs time to reach Redis.
     // real-time: the last of the jobs must reach Redis; no event says when
     await delay(1_000);
@@ -171,6 +171,6 @@ test('simultaneous forced revalidations on three nodes cost two HEADs at most', 
     for (const answer of await answers) assert.deepEqual([answer.digest, answer.cache], [digest, 'REVALIDATED']);
     // The first job may have started before the others were requested.
     assert.ok(hub.count({ endpoint: 'manifest' }) <= 2);
-    assert.equal(asked.jobs, 30);
+    assert.equal(requested.jobs, 30);
   }
 });

@@ -108,15 +108,15 @@ test('while one master hangs the others are used, and its replica is used after 
   first?.freeze();
 
   let failures = 0;
-  const isBack = async () => {
+  const isServing = async () => {
     await Promise.all(others.map((key) => index.tags.get(key)));
     let failed = 0;
-    const ask = async (key: TagRecord) => index.tags.get(key).catch(() => (failed += 1));
-    await Promise.all(affected.map(ask));
+    const read = async (key: TagRecord) => index.tags.get(key).catch(() => (failed += 1));
+    await Promise.all(affected.map(read));
     failures += failed;
     return failed === 0;
   };
-  await until(isBack);
+  await until(isServing);
   assert.ok(failures > 0);
   // Listeners on that master are called once they are subscribed elsewhere. Then all receive every message again.
   await until(() => [...heard.values()].some((count) => count > 0));

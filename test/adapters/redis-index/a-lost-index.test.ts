@@ -18,7 +18,7 @@ after(() => redis.close());
 const connection = () => ({ kind: 'standalone', host: redis.host, port: redis.port }) as const;
 
 async function unsettledForMs({ fills }: CacheIndex, seed: string): Promise<number> {
-  const answer = await fills.claim(claim(seed, 'somebody'));
+  const answer = await fills.claim(claim(seed, 'claimer'));
   assert.ok(answer !== undefined && 'unsettledForMs' in answer, 'the claim was not unsettled');
   return answer.unsettledForMs;
 }

@@ -163,7 +163,7 @@ test('cache hits continue while Redis is stopped, and the index recovers without
   await until(async () => {
     await other.tags.put(tagRecord('1', { sequence: Math.ceil(Math.random() * 1e9) }));
     const { sequence } = (await other.tags.get(tagRecord('1'), { fresh: true }))!;
-    // real-time: gives an announcement the time to arrive; the condition repeats
+    // real-time: an announcement needs time to arrive; the condition repeats
     await delay(100);
     return (await index.tags.get(tagRecord('1')))?.sequence === sequence;
   });

@@ -10,13 +10,13 @@ export interface Relay {
   /** Delay of each answer in milliseconds; default 0. */
   delayMs: number;
   /** Returns the number of bytes that clients have sent. */
-  bytesAsked(): number;
+  bytesFromClients(): number;
 }
 
 /** Opens a relay that ends with the test. `version` replaces the one in INFO and must have its length. */
 export async function openRelay(t: TestContext, port: number, version?: string): Promise<Relay> {
-  let bytesAsked = 0;
-  const relay = { port: 0, delayMs: 0, bytesAsked: () => bytesAsked };
+  let bytesFromClients = 0;
+  const relay = { port: 0, delayMs: 0, bytesFromClients: () => bytesFromClients };
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const redis = connect(port, '127.0.0.1');
@@ -24,7 +24,7 @@ export async function openRelay(t: TestContext, port: number, version?: string):
     const disguise = new Transform({ transform: (chunk: Buffer, _, done) => done(null, disguised(chunk, version)) });
     // real-time: delays the bytes of a slow Redis
     disguise.on('data', (chunk: Buffer) => setTimeout(() => client.write(chunk), relay.delayMs));
-    client.on('data', (chunk: Buffer) => (bytesAsked += chunk.length));
+    client.on('data', (chunk: Buffer) => (bytesFromClients += chunk.length));
     pipeline(client, redis, disguise).catch(() => {});
   });
   server.listen(0, '127.0.0.1');

@@ -65,7 +65,7 @@ test('an index opens without Redis, and works once Redis is available and config
   await redis.stop();
   const warnings: string[] = [];
   const log = { warn: (_fields: object, message: string) => void warnings.push(message), error: () => {} };
-  const index = await openRedisIndex({ connection, keyPrefix: 'away:', ...options, log, mayBeUnavailable: true });
+  const index = await openRedisIndex({ connection, keyPrefix: 'outage:', ...options, log, mayBeUnavailable: true });
   t.after(() => index.close());
   await assert.rejects(() => index.check(), isUnavailable(/ECONNREFUSED/));
   await assert.rejects(() => index.tags.put(tagRecord('1')), isUnavailable(/ECONNREFUSED/));

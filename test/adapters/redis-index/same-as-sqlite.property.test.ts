@@ -32,8 +32,8 @@ test('a Redis Cluster answers as SQLite does', async (t) => {
 
 function comparing(t: TestContext, connection: RedisConnection): (sequence: readonly Call[]) => Promise<void> {
   const logged: string[] = [];
-  const say = (_fields: object, message: string) => void logged.push(message);
-  const log = { warn: say, error: say };
+  const keep = (_fields: object, message: string) => void logged.push(message);
+  const log = { warn: keep, error: keep };
   const options = { keyPrefix: 'same:', settleMs: 0, commandTimeoutMs: commandTimeoutMs.patient, log };
   let ofRedis: RedisIndex | undefined;
   const close = async () => ofRedis?.close();

@@ -53,8 +53,8 @@ export function link(seed: string, key: RepositoryKey = nginx): Link {
 }
 
 /** Claims a fill and returns its record. The claim must succeed. */
-export async function claimed({ fills }: Pick<CacheIndex, 'fills'>, asked: FillClaim): Promise<FillRecord> {
-  const record = await fills.claim(asked);
+export async function claimed({ fills }: Pick<CacheIndex, 'fills'>, wanted: FillClaim): Promise<FillRecord> {
+  const record = await fills.claim(wanted);
   assert.ok(record !== undefined && !('unsettledForMs' in record), 'the claim was rejected');
   return record;
 }

@@ -48,8 +48,8 @@ function openWorker(t: TestContext, registry: FakeUpstream, index: CacheIndex, s
     instanceId: 'test',
     version: '1.2.3',
     tokens: {
-      async obtain(...wish) {
-        const obtained = await tokens.obtain(...wish);
+      async obtain(...request) {
+        const obtained = await tokens.obtain(...request);
         seen.push(obtained.token);
         return obtained;
       },
@@ -101,8 +101,8 @@ test('no key and no value in Redis contains a token or a password', async (t) =>
 test('workers request their own tokens while Redis is unavailable, and share again when it recovers', async (t) => {
   const registry = await startRegistry(t);
   const workers = [
-    openWorker(t, registry, await openIndex(t, 'away:', commandTimeoutMs.hanging)),
-    openWorker(t, registry, await openIndex(t, 'away:', commandTimeoutMs.hanging)),
+    openWorker(t, registry, await openIndex(t, 'outage:', commandTimeoutMs.hanging)),
+    openWorker(t, registry, await openIndex(t, 'outage:', commandTimeoutMs.hanging)),
   ];
   redis.freeze();
   t.after(() => redis.thaw());

@@ -28,13 +28,13 @@ async function main(options: Options): Promise<number> {
     return 0;
   }
   const beganAtMs = performance.now();
-  const say = (text: string) => {
+  const print = (text: string) => {
     process.stderr.write(`${((performance.now() - beganAtMs) / 1000).toFixed(0).padStart(4)} s  ${text}\n`);
   };
-  if (options.against !== undefined) return compare(options.against, options, say);
+  if (options.against !== undefined) return compare(options.against, options, print);
   const chosen = chooseWorkloads(workloads, options);
   await ensureDebianPackages(['wrk']);
-  return report(await runWorkloads(chosen, options, say), options);
+  return report(await runWorkloads(chosen, options, print), options);
 }
 
 async function report(measured: readonly Measured[], options: Options): Promise<number> {

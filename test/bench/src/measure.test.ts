@@ -6,8 +6,8 @@ import { measure } from './measure.ts';
 import type { Run, Workload } from './workloads/workload.ts';
 
 const site = {} as Site;
-const say = () => {};
-const told = { site, seconds: 1, isFull: false, say };
+const print = () => {};
+const common = { site, seconds: 1, isFull: false, print };
 
 function stage(names: readonly string[], run: (run: Run) => void = () => {}) {
   const log: string[] = [];
@@ -32,12 +32,12 @@ function stage(names: readonly string[], run: (run: Run) => void = () => {}) {
       return [{ name: 'count', value: given.round, better: 'higher' }];
     },
   };
-  return { log, kinds, workload, contenders: openContenders(site, say) };
+  return { log, kinds, workload, contenders: openContenders(site, print) };
 }
 
 test('contenders take turns in alternating order', async () => {
   const { log, workload, contenders } = stage(['a', 'b']);
-  await measure(workload, { ...told, contenders, rounds: 3 });
+  await measure(workload, { ...common, contenders, rounds: 3 });
   assert.deepEqual(log, ['+a', 'a', '+b', 'b', 'b', 'a', 'a', 'b']);
 });
 
@@ -45,7 +45,7 @@ test('a contender with one wrong response loses all its figures, and the others 
   const { kinds, workload, contenders } = stage(['a', 'b'], ({ kind, round }) => {
     if (kind.name === 'a' && round === 1) throw new Error('sent wrong bytes');
   });
-  const { rounds, failures } = await measure(workload, { ...told, contenders, rounds: 3 });
+  const { rounds, failures } = await measure(workload, { ...common, contenders, rounds: 3 });
   assert.deepEqual([...rounds.keys()], [kinds[1]]);
   assert.equal(rounds.get(kinds[1]!)?.length, 3);
   assert.deepEqual(failures, ['load, a: sent wrong bytes']);
@@ -53,7 +53,7 @@ test('a contender with one wrong response loses all its figures, and the others 
 
 test('a workload can have fewer rounds than the run', async () => {
   const { kinds, workload, contenders } = stage(['a']);
-  const { rounds } = await measure({ ...workload, mostRounds: 2 }, { ...told, contenders, rounds: 5 });
+  const { rounds } = await measure({ ...workload, mostRounds: 2 }, { ...common, contenders, rounds: 5 });
   assert.equal(rounds.get(kinds[0]!)?.length, 2);
 });
 

@@ -18,25 +18,25 @@ export interface MeasureOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly isFull: boolean;
-  readonly say: (text: string) => void;
+  readonly print: (text: string) => void;
 }
 
 export async function measure(workload: Workload, options: MeasureOptions): Promise<Measured> {
-  const { site, contenders, seconds, isFull, say } = options;
+  const { site, contenders, seconds, isFull, print } = options;
   const rounds = Math.min(options.rounds, workload.mostRounds ?? Number.POSITIVE_INFINITY);
   const results = new Map<ContenderKind, (readonly Figure[])[]>(workload.contenders.map((kind) => [kind, []]));
   const failures: string[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const turn = [...results];
     for (const [kind, figures] of round % 2 === 0 ? turn : turn.toReversed()) {
-      say(`${workload.title}, round ${round + 1}/${rounds}: ${kind.name}`);
+      print(`${workload.title}, round ${round + 1}/${rounds}: ${kind.name}`);
       const contender = () => contenders.get(kind);
       try {
         figures.push(await workload.run({ kind, contender, site, round, isWarm: round > 0, seconds, isFull }));
       } catch (error) {
         results.delete(kind);
         failures.push(`${workload.name}, ${kind.name}: ${error instanceof Error ? error.message : String(error)}`);
-        say(`  ${failures.at(-1)}`);
+        print(`  ${failures.at(-1)}`);
       }
     }
   }

@@ -8,16 +8,16 @@ import type { Workload } from './workloads/workload.ts';
 export async function runWorkloads(
   workloads: readonly Workload[],
   { rounds, seconds, isFull }: Options,
-  say: (text: string) => void,
+  print: (text: string) => void,
 ): Promise<Measured[]> {
   await using ends = new AsyncDisposableStack();
   const site = await openSite(ends);
-  const contenders = openContenders(site, say);
+  const contenders = openContenders(site, print);
   const measured: Measured[] = [];
   try {
     for (const [position, workload] of workloads.entries()) {
       await contenders.keepOnly(workloads.slice(position).flatMap((later) => later.contenders));
-      measured.push(await measure(workload, { site, contenders, rounds, seconds, isFull, say }));
+      measured.push(await measure(workload, { site, contenders, rounds, seconds, isFull, print }));
     }
   } finally {
     await contenders.close();

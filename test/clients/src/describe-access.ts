@@ -20,7 +20,7 @@ interface Words {
   /** The message about a job whose token grants nothing. Default: the same. */
   readonly toJob?: RegExp;
   /** The message without a login. */
-  readonly toNobody: RegExp;
+  readonly withoutLogin: RegExp;
 }
 
 export interface AccessSuite {
@@ -31,7 +31,7 @@ export interface AccessSuite {
   /** Returns the client's name of an image of docker.io. */
   nameOf(rig: Rig, repository: string): string;
   /** The client's messages, for each way. */
-  readonly says: Readonly<Record<Way, Words>>;
+  readonly messages: Readonly<Record<Way, Words>>;
 }
 
 const repository = 'library/multi';
@@ -39,10 +39,10 @@ const user = 'ada';
 const password = 'pässword of ada';
 
 /** Defines a suite for each way in which a cache takes passwords. */
-export function describeAccess({ name, packages, open, nameOf, says }: AccessSuite): void {
+export function describeAccess({ name, packages, open, nameOf, messages }: AccessSuite): void {
   for (const way of ['passwords', 'tokens'] as const)
     describe(`${name}, by ${way}`, () => {
-      const { toWrong, toJob = toWrong, toNobody } = says[way];
+      const { toWrong, toJob = toWrong, withoutLogin } = messages[way];
       const stack = new AsyncDisposableStack();
       after(() => stack.disposeAsync());
       let rig: Rig;
@@ -102,7 +102,7 @@ export function describeAccess({ name, packages, open, nameOf, says }: AccessSui
 
       test('reports that a login is required', () =>
         withClient(async (client, reference) => {
-          await assert.rejects(client.pull(reference), toNobody);
+          await assert.rejects(client.pull(reference), withoutLogin);
         }));
     });
 }

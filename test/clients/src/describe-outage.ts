@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { until } from '@cistern/single-node/until';
 import { startDockerRegistry } from '@cistern/test-servers';
 import type { Client } from './clients/client.ts';
-import { type Passage, openPassage } from './open-passage.ts';
+import { type RecordingProxy, openRecordingProxy } from './open-recording-proxy.ts';
 import { type Outage, type Rig, openRig } from './open-rig.ts';
 import { ensureTestImages, testTag } from './test-images.ts';
 
@@ -39,13 +39,13 @@ export function describeOutage({ name, packages, open }: OutageSuite, outages: r
     after(() => stack.disposeAsync());
     let rig: Rig;
     let client: Client;
-    let toCache: Passage;
-    let toNext: Passage;
+    let toCache: RecordingProxy;
+    let toNext: RecordingProxy;
     const digestOf = new Map<string, string>();
 
     /** Pulls and checks the digest and the source of the content. */
     async function pulls(repository: string, from: 'cache' | 'next'): Promise<number> {
-      // real-time: only what the client sends from now on counts
+      // real-time: only requests from now on count
       const beganAtMs = performance.now();
       const digests = await client.pull(referenceTo(repository));
       assert.ok(digests.includes(digestOf.get(repository) ?? ''), `${repository} is ${digests.join(', ')}`);
@@ -63,9 +63,9 @@ export function describeOutage({ name, packages, open }: OutageSuite, outages: r
       stack.defer(rig.close);
       const registry = await startDockerRegistry({ rootDirectory: join(await ensureTestImages(), 'docker.io') });
       stack.defer(registry.close);
-      toCache = await openPassage(rig.cache);
+      toCache = await openRecordingProxy(rig.cache);
       stack.defer(toCache.close);
-      toNext = await openPassage(`127.0.0.1:${registry.port}`);
+      toNext = await openRecordingProxy(`127.0.0.1:${registry.port}`);
       stack.defer(toNext.close);
       client = await open({ cache: toCache.host, next: toNext.host });
       stack.defer(client.close);
@@ -76,9 +76,9 @@ export function describeOutage({ name, packages, open }: OutageSuite, outages: r
 
     for (const outage of outages)
       test(`the upstream ${outage}`, async (t) => {
-        const restore = await rig.takeAway('docker.io', outage);
-        const askedAfterMs = await pulls(uncached[outage], 'next');
-        t.diagnostic(`the next endpoint got a request after ${Math.round(askedAfterMs)} ms`);
+        const restore = await rig.startOutage('docker.io', outage);
+        const requestedAfterMs = await pulls(uncached[outage], 'next');
+        t.diagnostic(`the next endpoint got a request after ${Math.round(requestedAfterMs)} ms`);
         await pulls(cached, 'cache');
         if (restore === undefined) return;
         restore();

@@ -19,7 +19,7 @@ export interface Rig {
   /** Resolves when no server has logged a request for a moment, because a request is logged after its last byte. */
   settled(): Promise<void>;
   /** Starts an outage of the upstream. Resolves to a function that ends it; refused connections cannot be ended. */
-  takeAway(upstream: UpstreamName, how: Outage): Promise<(() => void) | undefined>;
+  startOutage(upstream: UpstreamName, how: Outage): Promise<(() => void) | undefined>;
   close(): Promise<void>;
 }
 
@@ -76,7 +76,7 @@ export async function openRig({ packages, openStorage, upstream, auth = {} }: Ri
       cache: `127.0.0.1:${cistern.port}`,
       digestOf: (name, repository) => digestAt(upstreams[name].url, repository),
       upstreamRequests: (name) => dockerRegistryRequests(upstreams[name].process.outputLines()),
-      takeAway: (name, how) => takeAway(upstreams[name], how),
+      startOutage: (name, how) => startOutage(upstreams[name], how),
       cacheRequests: () => cisternRequests(cistern.log()),
       settled: async () => void (await untilSteady(loggedLines, { looks: 30, everyMs: 10 })),
       close,
@@ -87,7 +87,7 @@ export async function openRig({ packages, openStorage, upstream, auth = {} }: Ri
   }
 }
 
-async function takeAway(registry: DockerRegistry, how: Outage): Promise<(() => void) | undefined> {
+async function startOutage(registry: DockerRegistry, how: Outage): Promise<(() => void) | undefined> {
   if (how === 'does not answer') {
     registry.process.sendSignal('SIGSTOP');
     return () => registry.process.sendSignal('SIGCONT');

@@ -40,7 +40,7 @@ export async function pullsColdThenWarm({
     assert.deepEqual(fetchedTwice(fetched), [], `${name} sent the same content twice`);
   }
   if (redirected) await untilRedirected(rig, blobsOf(cold.cache.slice(before.cache.length)));
-  const { cache: askedBefore } = contentSoFar(rig);
+  const { cache: requestsBefore } = contentSoFar(rig);
 
   await client.remove(reference);
   assert.ok((await client.pull(reference)).includes(digest), `the warm pull did not return ${digest}`);
@@ -50,7 +50,7 @@ export async function pullsColdThenWarm({
   for (const name of upstreamNames)
     assert.deepEqual(warm[name].slice(cold[name].length), [], `the warm pull requested content from ${name}`);
   // Without this, the assertion above would also pass for a client that kept its layers.
-  const blobs = blobsOf(warm.cache.slice(askedBefore.length));
+  const blobs = blobsOf(warm.cache.slice(requestsBefore.length));
   assert.ok(blobs.length > 0, 'the warm pull got no blob from the cache');
   if (redirected) assert.deepEqual([...new Set(blobs.map(({ status }) => status))], [307]);
 }

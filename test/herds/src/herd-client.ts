@@ -60,7 +60,7 @@ process.on('message', (message: HerdPlan | 'hurry') => {
 
 function start(plan: HerdPlan): void {
   const isRight = plan.isRotated === true ? compareRotated(plan) : compareSeeded(plan);
-  for (let client = 0; client < plan.clients; client += 1) void pull(plan, client, isRight).then(tell);
+  for (let client = 0; client < plan.clients; client += 1) void pull(plan, client, isRight).then(report);
 }
 
 /** Returns whether the blob has that chunk at an offset. */
@@ -76,7 +76,7 @@ function compareSeeded(plan: HerdPlan): Compare {
   return (at, chunk) => chunk.compare(source, at, at + chunk.length) === 0;
 }
 
-function tell(event: HerdEvent): void {
+function report(event: HerdEvent): void {
   process.send?.(event);
 }
 
@@ -86,7 +86,7 @@ async function pull(plan: HerdPlan, client: number, isRight: Compare): Promise<H
   const wanted = (special.range?.to ?? plan.size - 1) + 1 - from;
   const state = { received: 0, wrongAt: -1, resumed: 0, longestPauseMs: 0 };
   let error: string | undefined;
-  const askedAtMs = performance.now();
+  const requestedAtMs = performance.now();
   for (;;) {
     error = await read(from + state.received, wanted - state.received).catch(({ message }: Error) => message);
     if (error === undefined || plan.resume !== true || state.resumed === maxResumes) break;
@@ -121,12 +121,12 @@ async function pull(plan: HerdPlan, client: number, isRight: Compare): Promise<H
   }
 
   function take(chunk: Buffer): void {
-    if (state.received === 0) tell({ kind: 'first-byte', client, afterMs: performance.now() - askedAtMs });
+    if (state.received === 0) report({ kind: 'first-byte', client, afterMs: performance.now() - requestedAtMs });
     const at = from + state.received;
     if (state.wrongAt < 0 && !isRight(at, chunk)) state.wrongAt = at;
     const step = plan.progressBytes ?? Number.POSITIVE_INFINITY;
     const before = Math.floor(state.received / step);
     state.received += chunk.length;
-    if (Math.floor(state.received / step) > before) tell({ kind: 'progress', client, received: state.received });
+    if (Math.floor(state.received / step) > before) report({ kind: 'progress', client, received: state.received });
   }
 }

@@ -1,5 +1,5 @@
 // Starts a herd of clients in a process of its own, so that it does not compete with the upstream for one event loop.
-// real-time: reports when clients of the herd did something; nothing asserts it
+// real-time: reports the times of events; nothing asserts them
 import { fork } from 'node:child_process';
 import type { HerdEnd, HerdEvent, HerdPlan } from './herd-client.ts';
 

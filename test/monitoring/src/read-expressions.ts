@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { infra } from './infra.ts';
 
-export interface Asked {
+export interface NamedExpression {
   /** The dashboard and panel, or the rule. */
   readonly by: string;
   readonly expression: string;
@@ -31,7 +31,7 @@ export async function readDashboards(): Promise<Dashboard[]> {
   return Promise.all(files.map(async (name) => JSON.parse(await readFile(join(directory, name), 'utf8')) as Dashboard));
 }
 
-export async function panelExpressions(): Promise<Asked[]> {
+export async function panelExpressions(): Promise<NamedExpression[]> {
   return (await readDashboards()).flatMap(({ title, panels }) =>
     panels.flatMap(({ title: panel, targets = [] }) =>
       targets.map(({ expr }) => ({ by: `${title} / ${panel}`, expression: expr })),
@@ -45,7 +45,7 @@ interface RuleFile {
   }[];
 }
 
-export async function readRules(file: 'recording.yml' | 'alerts.yml'): Promise<Asked[]> {
+export async function readRules(file: 'recording.yml' | 'alerts.yml'): Promise<NamedExpression[]> {
   const text = await readFile(join(infra, 'prometheus/rules', file), 'utf8');
   const { groups } = parse(text, { merge: true }) as RuleFile;
   return groups.flatMap(({ rules }) =>

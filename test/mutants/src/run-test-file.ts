@@ -38,7 +38,7 @@ export async function runTestFile(tree: string, file: string, signal: AbortSigna
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   const end = () => endGroup(child.pid);
   signal.addEventListener('abort', end, { once: true });
-  // real-time: a mutant may make a test file run for ever
+  // real-time: a mutant may make a test file run forever
   const late = setTimeout(end, fileTimeoutMs);
   try {
     for await (const line of createInterface({ input: child.stdout })) {

@@ -140,8 +140,8 @@ test('both frontends serve, and their logs show the client’s address', async (
 });
 
 async function reachUpstream(service: string, withinMs: number): Promise<string> {
-  const ask = `fetch('${upstreamUrl}/v2/', { signal: AbortSignal.timeout(${withinMs}) }).then(({ status }) => console.log('status', status), () => console.log('no way'))`;
-  return (await project.compose(['exec', service, 'node', '--eval', ask])).trim();
+  const script = `fetch('${upstreamUrl}/v2/', { signal: AbortSignal.timeout(${withinMs}) }).then(({ status }) => console.log('status', status), () => console.log('no way'))`;
+  return (await project.compose(['exec', service, 'node', '--eval', script])).trim();
 }
 
 test('workers reach upstreams, and no other service reaches the outside', async () => {

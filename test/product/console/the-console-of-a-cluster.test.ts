@@ -17,7 +17,7 @@ after(() => browser.close());
 const pages = ['', 'in-flight', 'images', 'images/app%3A1', 'upstreams', 'jobs', 'nodes', 'audit', 'connect'];
 const httpCredentials = operator;
 
-async function askAdmin<T>(path: string): Promise<T> {
+async function getFromAdmin<T>(path: string): Promise<T> {
   const authorization = `Basic ${Buffer.from(`${operator.username}:${operator.password}`).toString('base64')}`;
   return (await fetch(`${adminUrl}${path}`, { headers: { authorization } })).json() as Promise<T>;
 }
@@ -56,7 +56,7 @@ test('numbers and progress bars change while clients pull', async () => {
 test('actions apply to all nodes and are in the audit log with the operator’s name', async () => {
   const { page, offences } = await openConsole(browser, adminUrl, { httpCredentials });
   const button = (name: string) => page.getByRole('button', { name, exact: true });
-  const told = (text: string | RegExp) => page.getByRole('status').getByText(text).waitFor();
+  const showsStatus = (text: string | RegExp) => page.getByRole('status').getByText(text).waitFor();
   await page.getByRole('link', { name: 'Images' }).click();
   await page.getByLabel('Search').fill('other');
   await until('only the search results are shown', async () => (await page.locator('tbody tr').count()) === 1);
@@ -64,32 +64,32 @@ test('actions apply to all nodes and are in the audit log with the operator’s 
 
   await button('Pin').click();
   await button('Unpin').waitFor();
-  assert.deepEqual(await askAdmin('/v1/pins'), { pins: ['docker.io/library/other:1'] });
+  assert.deepEqual(await getFromAdmin('/v1/pins'), { pins: ['docker.io/library/other:1'] });
   await button('Unpin').click();
   await button('Pin').waitFor();
-  assert.deepEqual(await askAdmin('/v1/pins'), { pins: [] });
+  assert.deepEqual(await getFromAdmin('/v1/pins'), { pins: [] });
 
   const { digest } = upstream.addImage('library/other', { tag: '1', layers: [{ size: 1000, seed: 'newer' }] });
   await button('Refresh').click();
-  await told(`${digest.slice(0, 19)} now, for all nodes`);
+  await showsStatus(`${digest.slice(0, 19)} now, for all nodes`);
   await page.getByText(digest).waitFor();
 
   await button('Prewarm').click();
-  await told(/other:1 (?:was already cached|is cached)/);
+  await showsStatus(/other:1 (?:was already cached|is cached)/);
 
   await page.getByRole('link', { name: 'Upstreams' }).click();
   await button('Go offline: docker.io').click();
   await button('Go offline').click();
   await button('Go online: docker.io').waitFor();
   const isOffline = async () =>
-    (await askAdmin<{ readonly upstreams: readonly { readonly isOffline: boolean }[] }>('/v1/upstreams')).upstreams[0]
-      ?.isOffline;
+    (await getFromAdmin<{ readonly upstreams: readonly { readonly isOffline: boolean }[] }>('/v1/upstreams'))
+      .upstreams[0]?.isOffline;
   assert.equal(await isOffline(), true);
 
   await page.goto(`${adminUrl}/console/#/images/other%3A1`);
   await button('Purge').click();
   await page.getByRole('dialog').getByRole('button', { name: 'Purge' }).click();
-  await told(/^Purged other:1/);
+  await showsStatus(/^Purged other:1/);
   assert.equal((await sendRequest(`${cacheUrl}/v2/docker.io/library/other/manifests/1`)).status, 503);
 
   await page.goto(`${adminUrl}/console/#/upstreams`);

@@ -36,11 +36,11 @@ test('manifests match the API of Kubernetes: no unknown key, and the right kinds
   await writeFile(file, `export {};\n${lines.join('\n')}\n`);
   const options = '--ignoreConfig --noEmit --strict --skipLibCheck --module nodenext --target esnext'.split(' ');
   const check = promisify(execFile)(join(root, 'node_modules/.bin/tsc'), [...options, '--types', '', file]);
-  const told = await check.then(
+  const errors = await check.then(
     () => '',
     (error: { stdout: string }) => error.stdout,
   );
-  assert.equal(told, '');
+  assert.equal(errors, '');
 });
 
 test('selectors match existing pods', () => {

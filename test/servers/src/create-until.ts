@@ -1,5 +1,5 @@
 // Waits for a condition of servers or other processes that no event announces.
-// real-time: polls what runs outside of this process, and gives up after a limit
+// real-time: polls servers outside this process, and gives up after a limit
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Rejects with `what` if the condition does not hold within `limitMs`, or with the condition's own error. */

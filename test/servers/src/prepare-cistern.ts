@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cleanEnvironment } from './clean-environment.ts';
 import { freePort } from './free-port.ts';
-import { layOver } from './lay-over.ts';
+import { mergeSections } from './merge-sections.ts';
 
 export interface CisternConfiguration {
   /**
@@ -50,7 +50,7 @@ export async function prepareCistern(options: CisternConfiguration): Promise<Pre
   await writeFile(
     configFile,
     // JSON is valid YAML.
-    isText ? config : JSON.stringify(layOver(defaults(addresses, rootDirectory), config)),
+    isText ? config : JSON.stringify(mergeSections(defaults(addresses, rootDirectory), config)),
   );
   return {
     url: `${isSecure ? 'https' : 'http'}://${addresses.registry}`,

@@ -25,7 +25,7 @@ export function createSubject(index: CacheIndex, pass: Subject['pass']): Subject
 /**
  * Passes time on an index that follows a real clock. Each lease, record and value of one millisecond expires meanwhile.
  */
-// real-time: Redis and SQLite keep their own time
+// real-time: Redis and SQLite use their own clocks
 export const passRealTime = async () => delay(5);
 
 interface Operation {

@@ -50,8 +50,8 @@ export const processOperations: Operations = {
 
   'nodes.report': operation(
     [node, fc.constantFrom('{"a": "b"}', ''), leaseMs, counts],
-    async (subject, id, said, ttlMs, more) => {
-      await subject.index.nodes.report(id, said, { ttlMs, counts: more });
+    async (subject, id, report, ttlMs, more) => {
+      await subject.index.nodes.report(id, report, { ttlMs, counts: more });
       if (ttlMs <= 1) await subject.pass();
     },
   ),
@@ -64,7 +64,7 @@ export const processOperations: Operations = {
   ),
   'audit.list': operation(
     [fc.record({ limit, before: fc.constantFrom(undefined, 3, 1, 0), kind: fc.option(auditKind, { nil: undefined }) })],
-    ({ index }, asked) => index.audit.list(asked),
+    ({ index }, page) => index.audit.list(page),
   ),
 
   'epoch.isComplete': operation([], ({ index }) => index.epoch.isComplete(), 1),

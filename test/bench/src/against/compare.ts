@@ -17,7 +17,7 @@ import { verdictLines, verdictTables } from './verdict-tables.ts';
 const repository = resolve(import.meta.dirname, '../../../..');
 
 /** Prints figures and verdicts. Resolves to the exit code: 1 if a workload is slower or returned wrong bytes. */
-export async function compare(against: string, options: Options, say: (text: string) => void): Promise<number> {
+export async function compare(against: string, options: Options, print: (text: string) => void): Promise<number> {
   const { rounds, seconds, isFull, only, json } = options;
   const chosen = chooseWorkloads(workloads, options);
   const alien = chosen.filter((workload) => ownKinds(workload).length === 0).map(({ name }) => name);
@@ -30,10 +30,16 @@ export async function compare(against: string, options: Options, say: (text: str
   await ensureDebianPackages(['wrk']);
 
   await using ends = new AsyncDisposableStack();
-  const checkout = ends.adopt(await openCheckout({ repository, commit, say }), (opened) => opened.close());
+  const checkout = ends.adopt(await openCheckout({ repository, commit, print }), (opened) => opened.close());
   const site = await openSite(ends);
   const old = { ...site, checkout: checkout.root };
-  const compared = await measureTurns(chosen, { sites: { old, new: site, again: old }, rounds, seconds, isFull, say });
+  const compared = await measureTurns(chosen, {
+    sites: { old, new: site, again: old },
+    rounds,
+    seconds,
+    isFull,
+    print,
+  });
 
   const machine = describeMachine();
   const verdicts = judgeWorkloads(compared);

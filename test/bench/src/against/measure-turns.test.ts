@@ -35,7 +35,8 @@ function stage(values: Readonly<Record<string, Value>>) {
   }));
   const [old, own, again] = ['old', 'new', 'again'].map((checkout) => ({ checkout }) as Site);
   const sites = { old: old!, new: own!, again: again! };
-  const run = (rounds: number) => measureTurns(workloads, { sites, rounds, seconds: 1, isFull: false, say: () => {} });
+  const run = (rounds: number) =>
+    measureTurns(workloads, { sites, rounds, seconds: 1, isFull: false, print: () => {} });
   return { log, run };
 }
 

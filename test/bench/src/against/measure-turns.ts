@@ -37,7 +37,7 @@ export interface TurnOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly isFull: boolean;
-  readonly say: (text: string) => void;
+  readonly print: (text: string) => void;
 }
 
 interface Pair {
@@ -58,7 +58,8 @@ export async function measureTurns(workloads: readonly Workload[], options: Turn
     ownKinds(workload).map((kind): Pair => ({ workload, kind, rounds: [] })),
   );
   for (let round = 0; round <= options.rounds; round += 1) {
-    const open = (side: Side) => openContenders(options.sites[side], (text) => options.say(`${text}, ${titles[side]}`));
+    const open = (side: Side) =>
+      openContenders(options.sites[side], (text) => options.print(`${text}, ${titles[side]}`));
     const contenders = { old: open('old'), new: open('new'), again: open('again') };
     try {
       for (const [position, pair] of pairs.entries()) {
@@ -76,13 +77,13 @@ export async function measureTurns(workloads: readonly Workload[], options: Turn
 async function takeTurns(
   pair: Pair,
   contenders: Readonly<Record<Side, Contenders>>,
-  { sites, round, rounds, seconds, isFull, say }: TurnOptions & { readonly round: number },
+  { sites, round, rounds, seconds, isFull, print }: TurnOptions & { readonly round: number },
 ): Promise<void> {
   const { workload, kind } = pair;
   const name = round === 0 ? 'round before the count' : `round ${round}/${rounds}`;
   const figures: Record<Side, readonly Figure[]> = { old: [], new: [], again: [] };
   for (const side of orders[round % orders.length] ?? []) {
-    say(`${workload.title}, ${kind.name}, ${name}: ${titles[side]}`);
+    print(`${workload.title}, ${kind.name}, ${name}: ${titles[side]}`);
     const contender = () => contenders[side].get(kind);
     try {
       figures[side] = await workload.run({
@@ -97,7 +98,7 @@ async function takeTurns(
     } catch (error) {
       pair.failure = `${workload.name}, ${kind.name}, ${titles[side]}: ${error instanceof Error ? error.message : String(error)}`;
       pair.rounds.length = 0;
-      say(`  ${pair.failure}`);
+      print(`  ${pair.failure}`);
       return;
     }
   }

@@ -12,7 +12,7 @@ import { openCheckout } from './open-checkout.ts';
 import { describeWorkTree, resolveCommit } from './resolve-commit.ts';
 
 const launcher = 'services/cli/launch/cistern.mjs';
-const say = () => {};
+const print = () => {};
 const settings = ['user.name=a', 'user.email=a@b', 'commit.gpgsign=false'].flatMap((one) => ['-c', one]);
 
 /** Creates a repository with one commit and minimal dependencies: a package and a workspace. */
@@ -54,7 +54,7 @@ test('a checkout has the commit, its own workspaces and the same packages, and i
   await commit();
   await write('libs/own/index.mjs', 'changed');
   assert.match(await describeWorkTree(repository), /^[0-9a-f]{4,40} with uncommitted changes$/);
-  const { root, close } = await openCheckout({ repository, commit: await resolveCommit(repository, 'HEAD'), say });
+  const { root, close } = await openCheckout({ repository, commit: await resolveCommit(repository, 'HEAD'), print });
   t.after(close);
   assert.equal(await worktrees(), 2);
   assert.equal(readFileSync(join(root, 'node_modules/@cistern/own/index.mjs'), 'utf8'), 'committed');
@@ -74,7 +74,7 @@ test('if a workspace has packages of its own, the launcher installs the dependen
   const { repository, write, commit: commitAll } = await openRepository(t);
   const packages = { 'node_modules/other': {}, 'libs/own/node_modules/third': {} };
   await write('package-lock.json', JSON.stringify({ packages }, null, 2).replaceAll('{}', '{\n}'));
-  const { root, close } = await openCheckout({ repository, commit: await commitAll(), say });
+  const { root, close } = await openCheckout({ repository, commit: await commitAll(), print });
   t.after(close);
   assert.equal(readFileSync(join(root, 'seen'), 'utf8'), 'false');
 });
@@ -83,7 +83,7 @@ test('if package-lock.json differs, the launcher installs the dependencies', asy
   const { repository, write, commit: commitAll } = await openRepository(t);
   const commit = await commitAll();
   await write('package-lock.json', '{"version":2}');
-  const { root, close } = await openCheckout({ repository, commit, say });
+  const { root, close } = await openCheckout({ repository, commit, print });
   t.after(close);
   assert.equal(existsSync(join(root, 'node_modules')), false);
   assert.equal(readFileSync(join(root, 'seen'), 'utf8'), 'false');
@@ -118,7 +118,7 @@ test('a commit that does not start is an error with its output, and its checkout
   await write(launcher, 'throw new Error("too old")');
   const commit = await commitAll();
   let root = '';
-  const opening = openCheckout({ repository, commit, say: (text) => (root ||= text.split(' into ')[1] ?? '') });
+  const opening = openCheckout({ repository, commit, print: (text) => (root ||= text.split(' into ')[1] ?? '') });
   await assert.rejects(opening, { message: /cannot be started \(exit code 1\)[^]*too old/ });
   assert.equal(existsSync(dirname(root)), false);
   assert.equal(await worktrees(), 1);
@@ -129,7 +129,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     const { repository, commit: commitAll, worktrees } = await openRepository(t);
     const commit = await commitAll();
     const program = `import { openCheckout } from ${JSON.stringify(import.meta.resolve('./open-checkout.ts'))};
-      const options = { repository: ${JSON.stringify(repository)}, commit: '${commit}', say() {} };
+      const options = { repository: ${JSON.stringify(repository)}, commit: '${commit}', print() {} };
       process.stdout.write((await openCheckout(options)).root);
       setInterval(() => {}, 1000);`;
     const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {

@@ -21,7 +21,7 @@ export interface CheckoutOptions {
   readonly repository: string;
   /** The hash that `resolveCommit` returns. */
   readonly commit: string;
-  readonly say: (text: string) => void;
+  readonly print: (text: string) => void;
 }
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -30,7 +30,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * Opens a checkout. It has its own dependencies unless its package-lock.json is that of `repository`. A signal removes
  * it and ends this process. The caller closes it.
  */
-export async function openCheckout({ repository, commit, say }: CheckoutOptions): Promise<Checkout> {
+export async function openCheckout({ repository, commit, print }: CheckoutOptions): Promise<Checkout> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'cistern-against-')));
   // The guard removes the files even after SIGKILL. Git prunes its own record of the worktree later.
   const guard = guardDirectory(directory);
@@ -43,17 +43,17 @@ export async function openCheckout({ repository, commit, say }: CheckoutOptions)
     for (const signal of signals) process.off(signal, end);
   };
   const end = (signal: NodeJS.Signals) => {
-    say(`${signal}: removing ${root}`);
+    print(`${signal}: removing ${root}`);
     close();
     process.exit(128 + constants.signals[signal]);
   };
   for (const signal of signals) process.on(signal, end);
   try {
-    say(`checking out ${commit} into ${root}`);
+    print(`checking out ${commit} into ${root}`);
     const noHooks = ['-c', 'core.hooksPath=/dev/null'];
     await git(repository, ...noHooks, 'worktree', 'add', '--quiet', '--detach', root, commit);
     if (await canLink(repository, root)) await linkModules(repository, root);
-    else say('its dependencies differ: running "npm ci" there');
+    else print('its dependencies differ: running "npm ci" there');
     await startOnce(root, directory);
     return { root, close };
   } catch (error) {

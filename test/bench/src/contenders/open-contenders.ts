@@ -9,7 +9,7 @@ export interface Contenders {
 }
 
 /** The caller closes the contenders. */
-export function openContenders(site: Site, say: (text: string) => void): Contenders {
+export function openContenders(site: Site, print: (text: string) => void): Contenders {
   const running = new Map<ContenderKind, Contender>();
   const keepOnly = async (kinds: readonly ContenderKind[]) => {
     for (const [kind, contender] of running) {
@@ -22,7 +22,7 @@ export function openContenders(site: Site, say: (text: string) => void): Contend
     async get(kind) {
       const known = running.get(kind);
       if (known !== undefined) return known;
-      say(`starting ${kind.name}`);
+      print(`starting ${kind.name}`);
       const started = await kind.start(site);
       running.set(kind, started);
       return started;

@@ -30,8 +30,8 @@ export async function pullAll(options: PullAllOptions): Promise<PullsFigures> {
   const program = new URL('pull-process.ts', import.meta.url);
   const children = plans.map(() => fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
   try {
-    await Promise.all(children.map((child, number) => ask(child, plans[number]!)));
-    const answers = await Promise.all(children.map((child) => ask(child, 'go')));
+    await Promise.all(children.map((child, number) => exchange(child, plans[number]!)));
+    const answers = await Promise.all(children.map((child) => exchange(child, 'go')));
     return figuresOf(answers.flat() as Pulled[]);
   } finally {
     for (const child of children) child.kill('SIGKILL');
@@ -62,7 +62,7 @@ function figuresOf(pulled: readonly Pulled[]): PullsFigures {
   };
 }
 
-async function ask(child: ChildProcess, message: PullPlan | 'go'): Promise<unknown> {
+async function exchange(child: ChildProcess, message: PullPlan | 'go'): Promise<unknown> {
   const answered = once(child, 'message');
   const ended = once(child, 'exit').then((): never => {
     throw new Error('a process of clients has ended');

@@ -24,13 +24,13 @@ export interface Pulled {
   readonly error?: string;
 }
 
-let goneAtMs = 0;
+let startedAtMs = 0;
 
 async function runClient(plan: PullPlan, client: number): Promise<Pulled> {
   const wanted = plan.pulls[client]!;
   await delay(plan.beginsAfterMs[client]);
   const beganAtMs = performance.now();
-  const endsAtMs = goneAtMs + (plan.seconds ?? 0) * 1000;
+  const endsAtMs = startedAtMs + (plan.seconds ?? 0) * 1000;
   let [bytes, firstByteMs, error] = [0, Number.NaN, ''];
   try {
     do {
@@ -41,13 +41,13 @@ async function runClient(plan: PullPlan, client: number): Promise<Pulled> {
   } catch (reason) {
     error = reason instanceof Error ? reason.message : String(reason);
   }
-  return { firstByteMs, endedMs: performance.now() - goneAtMs, bytes, ...(error !== '' && { error }) };
+  return { firstByteMs, endedMs: performance.now() - startedAtMs, bytes, ...(error !== '' && { error }) };
 }
 
 let plan: PullPlan = { pulls: [], isChecked: false, beginsAfterMs: [] };
 process.on('message', (message: PullPlan | 'go') => {
   if (message === 'go') {
-    goneAtMs = performance.now();
+    startedAtMs = performance.now();
     void Promise.all(plan.pulls.map((_, client) => runClient(plan, client))).then((pulled) => process.send?.(pulled));
   } else {
     plan = message;

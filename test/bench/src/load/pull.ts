@@ -22,10 +22,10 @@ const secureAgent = new SecureAgent({ keepAlive: true, rejectUnauthorized: false
 function open(url: string, localAddress?: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const options = { headers: { accept: acceptedTypes }, localAddress };
-    const asked = url.startsWith('https:')
+    const sent = url.startsWith('https:')
       ? getSecurely(url, { agent: secureAgent, ...options }, resolve)
       : get(url, { agent, ...options }, resolve);
-    asked.once('error', reject);
+    sent.once('error', reject);
   });
 }
 

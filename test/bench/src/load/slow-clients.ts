@@ -17,7 +17,7 @@ export async function startSlowClients(plan: SlowPlan): Promise<SlowClients> {
   child.send(plan);
   const failed = async (): Promise<never> => {
     const [answer] = (await once(child, 'message')) as [SlowAnswer];
-    throw new Error('error' in answer ? answer.error : 'slow clients said that they read, again');
+    throw new Error('error' in answer ? answer.error : 'slow clients reported twice that they are reading');
   };
   const [answer] = (await once(child, 'message')) as [SlowAnswer];
   if ('error' in answer) throw new Error(`${plan.url}: ${answer.error}`);

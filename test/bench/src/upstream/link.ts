@@ -51,7 +51,7 @@ export function createLink(targetUrl: string): Link {
   async function pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const count = countOf(incoming);
     const { latencyMs = 0 } = limits;
-    const answer = await ask(incoming, outgoing);
+    const answer = await forward(incoming, outgoing);
     if (latencyMs > 0) await delay(latencyMs);
     outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
     const pace = throttle.begin();
@@ -63,18 +63,18 @@ export function createLink(targetUrl: string): Link {
     outgoing.end();
   }
 
-  function ask(incoming: IncomingMessage, outgoing: ServerResponse): Promise<IncomingMessage> {
+  function forward(incoming: IncomingMessage, outgoing: ServerResponse): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const { method, url: path, rawHeaders } = incoming;
-      const asked = request({ hostname, port, agent, method, path, headers: rawHeaders }, resolve);
-      asked.once('error', reject);
-      outgoing.once('close', () => void asked.destroy());
+      const forwarded = request({ hostname, port, agent, method, path, headers: rawHeaders }, resolve);
+      forwarded.once('error', reject);
+      outgoing.once('close', () => void forwarded.destroy());
       incoming.on('data', (chunk: Buffer) => {
-        if (asked.write(chunk)) return;
+        if (forwarded.write(chunk)) return;
         incoming.pause();
-        asked.once('drain', () => void incoming.resume());
+        forwarded.once('drain', () => void incoming.resume());
       });
-      incoming.once('end', () => void asked.end());
+      incoming.once('end', () => void forwarded.end());
     });
   }
 
@@ -103,11 +103,11 @@ export function createLink(targetUrl: string): Link {
 /** Rejects when the reader disconnects. */
 function drained(outgoing: ServerResponse): Promise<void> {
   return new Promise((resolve, reject) => {
-    const gone = () => reject(new Error('the reader has disconnected'));
-    if (outgoing.destroyed) gone();
-    outgoing.once('close', gone);
+    const onClose = () => reject(new Error('the reader has disconnected'));
+    if (outgoing.destroyed) onClose();
+    outgoing.once('close', onClose);
     outgoing.once('drain', () => {
-      outgoing.off('close', gone);
+      outgoing.off('close', onClose);
       resolve();
     });
   });

@@ -19,21 +19,21 @@ export async function startLink(targetUrl: string): Promise<StartedLink> {
   ended.catch(() => {});
   // Questions are answered in their order.
   let last: Promise<unknown> = Promise.resolve();
-  const ask = <T>(question: unknown): Promise<T> => {
-    const asked = last.then(async () => {
+  const query = <T>(question: unknown): Promise<T> => {
+    const answered = last.then(async () => {
       const answered = once(child, 'message');
       child.send(question as object);
       const [answer] = (await Promise.race([answered, ended.then(died)])) as [T];
       return answer;
     });
-    last = asked.catch(() => {});
-    return asked;
+    last = answered.catch(() => {});
+    return answered;
   };
   const [url] = (await Promise.race([once(child, 'message'), ended.then(died)])) as [string];
   return {
     url,
-    limit: async (limits) => void (await ask({ limits })),
-    counts: (part) => ask<Counts>({ part }),
+    limit: async (limits) => void (await query({ limits })),
+    counts: (part) => query<Counts>({ part }),
     async close() {
       child.kill('SIGTERM');
       await ended;

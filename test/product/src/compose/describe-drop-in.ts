@@ -44,8 +44,8 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
       const hub = ['--add-host', `registry-1.docker.io:${hostAddress}`];
       await docker('run', '--detach', '--publish', `${port}:5000`, '--name', 'registry-mirror', ...hub, ...args);
       try {
-        const ask = () => stage.engine.run('curl', ['--silent', '--fail', `${mirror}/v2/`]);
-        await until('the mirror answers', () => ask().then(Boolean, () => false));
+        const ping = () => stage.engine.run('curl', ['--silent', '--fail', `${mirror}/v2/`]);
+        await until('the mirror answers', () => ping().then(Boolean, () => false));
         await use();
       } catch (error) {
         throw new Error(`${args.join(' ')}\n${await docker('logs', 'registry-mirror')}`, { cause: error });

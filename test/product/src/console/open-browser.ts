@@ -38,7 +38,7 @@ export async function openConsole(
     if (['error', 'warning'].includes(message.type())) offences.push(message.text());
   });
   page.on('request', (request) => {
-    if (new URL(request.url()).origin !== url) offences.push(`asks ${request.url()}`);
+    if (new URL(request.url()).origin !== url) offences.push(`requests ${request.url()}`);
   });
   await page.goto(`${url}/`);
   await page.getByText('Live', { exact: true }).waitFor();

@@ -50,7 +50,7 @@ export async function openLoadedCluster(owner: Owner): Promise<LoadedCluster> {
   const admin = await startAdminNode(cluster);
   owner.after(async () => void (await admin.stop()));
   const stopping = new AbortController();
-  const load = pullForEver(cluster.url.replace('http://', ''), directory, stopping.signal);
+  const load = pullRepeatedly(cluster.url.replace('http://', ''), directory, stopping.signal);
   owner.after(async () => {
     stopping.abort();
     await load;
@@ -66,7 +66,7 @@ export async function openLoadedCluster(owner: Owner): Promise<LoadedCluster> {
 }
 
 /** Failed pulls are ignored, because the test takes an upstream offline and purges images meanwhile. */
-async function pullForEver(cache: string, directory: string, signal: AbortSignal): Promise<void> {
+async function pullRepeatedly(cache: string, directory: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted)
     for (const name of ['app', 'other'])
       await run(

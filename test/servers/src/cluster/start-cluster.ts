@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { freePort } from '../free-port.ts';
 import { guardDirectory } from '../guard.ts';
 import { type Haproxy, startHaproxy } from '../haproxy/start-haproxy.ts';
-import { layOver } from '../lay-over.ts';
+import { mergeSections } from '../merge-sections.ts';
 import { type Redis, startRedis } from '../redis/start-redis.ts';
 import { type S3, startS3 } from '../s3/start-s3.ts';
 import { clusterConfiguration } from './cluster-configuration.ts';
@@ -99,7 +99,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const secret = randomBytes(32).toString('hex');
     const base = clusterConfiguration({ redis, keyPrefix, s3, bucket, secret, upstreams: options.upstreams ?? {} });
     // JSON is YAML.
-    await writeFile(configFile, JSON.stringify(layOver(base, options.config ?? {})), { mode: 0o600 });
+    await writeFile(configFile, JSON.stringify(mergeSections(base, options.config ?? {})), { mode: 0o600 });
     const [planned, workerPlans] = [await planNodes('frontend', frontendCount), await planNodes('worker', workerCount)];
     const namespace =
       options.isolateFrontends === true ? await isolate(planned, [redis, portOf(s3), ...workerPlans]) : undefined;

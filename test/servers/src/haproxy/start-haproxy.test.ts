@@ -45,7 +45,7 @@ async function open(
   return haproxy;
 }
 
-async function ask(url: string, method = 'GET', headers: Record<string, string> = {}) {
+async function send(url: string, method = 'GET', headers: Record<string, string> = {}) {
   const sent = request(`${url}/v2/`, { method, headers, agent: new Agent() });
   sent.end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
@@ -59,7 +59,7 @@ test('haproxy spreads requests, skips a frontend that is not ready, and uses it 
   assert.ok(first && second);
   const haproxy = await open(t, [first.frontend, second.frontend]);
   const names = async () =>
-    new Set(await Promise.all(Array.from({ length: 20 }, async () => (await ask(haproxy.url)).body)));
+    new Set(await Promise.all(Array.from({ length: 20 }, async () => (await send(haproxy.url)).body)));
   assert.deepEqual([...(await names())].sort(), ['1', '2']);
   second.ready.value = false;
   await until(async () => (await haproxy.frontendStates())[1] === 'DOWN');
@@ -92,13 +92,13 @@ test('without a ready frontend a live one still answers, and without a live one 
   const haproxy = await open(t, [frontend]);
   ready.value = false;
   await until(async () => (await haproxy.frontendStates())[0] === 'DOWN');
-  assert.equal((await ask(haproxy.url)).body, 'alive');
+  assert.equal((await send(haproxy.url)).body, 'alive');
   server.closeAllConnections();
   server.close();
   health.closeAllConnections();
   health.close();
   await until(async () => (await fetch(`${haproxy.statisticsUrl}/health`)).status === 503);
-  const { status, headers, body } = await ask(haproxy.url);
+  const { status, headers, body } = await send(haproxy.url);
   assert.equal(status, 503);
   assert.equal(headers['content-type'], 'application/json');
   assert.equal(headers['retry-after'], '2');
@@ -106,31 +106,31 @@ test('without a ready frontend a live one still answers, and without a live one 
 });
 
 test('a request that a frontend drops before the first byte is retried on another, if it is safe to repeat', async (t) => {
-  let asked = 0;
+  let requests = 0;
   const broken = await openFrontend(t, ({ socket }) => {
-    asked += 1;
+    requests += 1;
     socket.destroy();
   });
   const whole = await openFrontend(t, (_, response) => response.end('whole'));
   const haproxy = await open(t, [broken.frontend, whole.frontend]);
-  for (let attempt = 0; attempt < 10; attempt++) assert.equal((await ask(haproxy.url)).body, 'whole');
-  assert.ok(asked > 0);
+  for (let attempt = 0; attempt < 10; attempt++) assert.equal((await send(haproxy.url)).body, 'whole');
+  assert.ok(requests > 0);
   const statuses = new Set<number | undefined>();
-  for (let attempt = 0; attempt < 10; attempt++) statuses.add((await ask(haproxy.url, 'POST')).status);
+  for (let attempt = 0; attempt < 10; attempt++) statuses.add((await send(haproxy.url, 'POST')).status);
   assert.deepEqual(statuses, new Set([200, 502]));
 });
 
 test('a response that breaks after its first byte is not retried, and breaks for the client', async (t) => {
-  let asked = 0;
+  let requests = 0;
   const { frontend } = await openFrontend(t, (_, response) => {
-    asked += 1;
+    requests += 1;
     response.writeHead(200, { 'content-length': 10 });
     // real-time: the break comes after the first bytes have passed haproxy
     response.write('half', () => setTimeout(() => response.destroy(), 50));
   });
   const haproxy = await open(t, [frontend]);
-  await assert.rejects(ask(haproxy.url), { code: 'ECONNRESET' });
-  assert.equal(asked, 1);
+  await assert.rejects(send(haproxy.url), { code: 'ECONNRESET' });
+  assert.equal(requests, 1);
 });
 
 test('a header with a thousand ranges passes, and proxy headers of clients are removed', async (t) => {
@@ -138,7 +138,7 @@ test('a header with a thousand ranges passes, and proxy headers of clients are r
   const haproxy = await open(t, [frontend]);
   const range = `bytes=${Array.from({ length: 1024 }, (_, index) => `${index * 1_000_000_000}-${index * 1_000_000_000 + 9}`).join()}`;
   assert.ok(range.length > 22 * 1024);
-  const { body } = await ask(haproxy.url, 'GET', {
+  const { body } = await send(haproxy.url, 'GET', {
     range,
     'x-forwarded-for': '1.2.3.4',
     'x-forwarded-host': 'ghcr.io',

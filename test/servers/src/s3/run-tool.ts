@@ -13,7 +13,7 @@ export interface Tool {
 /** Rejects with the end of the output unless the tool exits with 0 within one minute. */
 export async function runTool(tool: Tool): Promise<void> {
   const running = await startProcess(tool);
-  // real-time: a limit against a tool that waits for ever
+  // real-time: a limit against a tool that waits forever
   const timer = setTimeout(() => running.sendSignal('SIGKILL'), timeoutMs);
   try {
     const { code, signal } = await running.waitForExit();

@@ -10,20 +10,20 @@ after(async () => s3.close());
 
 const ownServer = { skip: process.env['S3_ENDPOINT'] !== undefined && 'the server of S3_ENDPOINT cannot be stopped' };
 
-const ask = (timeoutMs: number) => fetch(s3.endpoint, { signal: AbortSignal.timeout(timeoutMs) });
+const request = (timeoutMs: number) => fetch(s3.endpoint, { signal: AbortSignal.timeout(timeoutMs) });
 
 test('the gateway speaks S3', async () => {
-  const answer = await ask(30_000);
+  const answer = await request(30_000);
   assert.match(await answer.text(), /<ListAllMyBucketsResult|<Error>/);
 });
 
 test('a stopped gateway refuses connections, and starts again at the same address', ownServer, async () => {
   await s3.stop();
   await s3.stop();
-  await assert.rejects(ask(30_000), (error: Error) => /ECONNREFUSED/.test((error.cause as Error).message));
+  await assert.rejects(request(30_000), (error: Error) => /ECONNREFUSED/.test((error.cause as Error).message));
   await s3.start();
   await s3.start();
-  assert.equal((await ask(30_000)).status, 200);
+  assert.equal((await request(30_000)).status, 200);
 });
 
 test('a frozen gateway answers once it is thawed, and can be closed while frozen', ownServer, async () => {
@@ -31,15 +31,15 @@ test('a frozen gateway answers once it is thawed, and can be closed while frozen
   // A thread that is handling a request receives the signal a moment later.
   await assert.rejects(
     async () => {
-      for (;;) await ask(200);
+      for (;;) await request(200);
     },
     { name: 'TimeoutError' },
   );
-  const answer = ask(30_000);
+  const answer = request(30_000);
   s3.thaw();
   assert.equal((await answer).status, 200);
   s3.freeze();
   await s3.close();
   await s3.close();
-  await assert.rejects(ask(30_000), TypeError);
+  await assert.rejects(request(30_000), TypeError);
 });

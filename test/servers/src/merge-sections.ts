@@ -2,12 +2,12 @@
 
 type Sections = Readonly<Record<string, unknown>>;
 
-export function layOver(base: Sections, over: Sections): Record<string, unknown> {
+export function mergeSections(base: Sections, over: Sections): Record<string, unknown> {
   const result: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(over)) {
     const below = result[key];
     // Two kinds of storage in one file would contradict each other.
-    result[key] = key !== 'storage' && isMap(below) && isMap(value) ? layOver(below, value) : value;
+    result[key] = key !== 'storage' && isMap(below) && isMap(value) ? mergeSections(below, value) : value;
   }
   return result;
 }

@@ -93,12 +93,12 @@ for (const [how, { stop, start }] of Object.entries(ways)) {
   });
 }
 
-async function onceItAnswers<T>(ask: () => Promise<T>): Promise<T> {
+async function onceItAnswers<T>(call: () => Promise<T>): Promise<T> {
   // real-time: a limit against hanging
   const startedAtMs = performance.now();
   for (;;) {
     try {
-      return await ask();
+      return await call();
     } catch (error) {
       // real-time: a limit against hanging
       if (!isCacheError(error, 'store-unavailable') || performance.now() - startedAtMs > 60_000) throw error;
@@ -124,7 +124,7 @@ test('while the server refuses connections, client reads fail and then recover i
   const store = await openStore(t, usual);
   const { digest, bytes } = await storeBlob(store, 1000);
   await store.writeObject('cistern/a', Buffer.from('a'));
-  const asks = [
+  const calls = [
     async () => store.stat(digest),
     async () => store.open(digest),
     async () => store.readObject('cistern/a'),
@@ -133,7 +133,7 @@ test('while the server refuses connections, client reads fail and then recover i
   ];
   await s3.stop();
   await diagnoseTime(t, 'ten requests', async () => {
-    for (const ask of [...asks, ...asks]) await fails(ask);
+    for (const call of [...calls, ...calls]) await fails(call);
   });
   await s3.start();
   assert.deepEqual(await readBlob(store, digest), bytes);
@@ -147,12 +147,12 @@ test('a hanging server fails client reads, and no upload', options, async (t) =>
   const uploaded = digestOf(upload);
   s3.freeze();
   const uploading = putBytes(store, uploaded, upload);
-  const asks = [
+  const calls = [
     async () => store.stat(digest),
     async () => store.open(digest),
     async () => store.readObject('cistern/a'),
   ];
-  await diagnoseTime(t, 'the requests', async () => Promise.all(asks.map(fails)));
+  await diagnoseTime(t, 'the requests', async () => Promise.all(calls.map(fails)));
   s3.thaw();
   assert.deepEqual(await onceItAnswers(async () => readBlob(store, digest)), bytes);
   await uploading;

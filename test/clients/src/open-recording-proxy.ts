@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 
-export interface Passage {
+export interface RecordingProxy {
   /** Host and port that replace the registry's own. */
   readonly host: string;
   /** Returns the time of the first data after a time, both by `performance.now()`, or `undefined` if there was none. */
@@ -14,7 +14,7 @@ export interface Passage {
 }
 
 /** `target` is a host and port on the loopback. */
-export async function openPassage(target: string): Promise<Passage> {
+export async function openRecordingProxy(target: string): Promise<RecordingProxy> {
   const port = Number(target.slice(target.lastIndexOf(':') + 1));
   const sentAtMs: number[] = [];
   const clients = new Set<Socket>();

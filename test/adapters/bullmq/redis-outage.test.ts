@@ -4,10 +4,10 @@ import { isCacheError } from '@cistern/errors';
 import { commandTimeoutMs, diagnoseTime, type Redis, startRedis } from '@cistern/test-servers';
 import { openRelay } from '../redis-index/open-relay.ts';
 import { until } from '../until.ts';
-import { asking, keepLog, openQueue, openWorkers, placeIn } from './jobs-on-redis.ts';
+import { interactive, keepLog, openQueue, openWorkers, placeIn } from './jobs-on-redis.ts';
 import { tagJob } from '@cistern/jobs';
 
-const keyPrefix = 'away:';
+const keyPrefix = 'outage:';
 /** Makes commands time out soon. */
 const soon = { commandTimeoutMs: commandTimeoutMs.hanging };
 
@@ -37,19 +37,19 @@ test('calls fail while Redis hangs, and the queue works again afterwards', async
       return tag === 'held' ? gate.promise : null;
     },
   });
-  const held = queue.run('revalidate-tag', tagJob('held'), asking('held'));
+  const held = queue.run('revalidate-tag', tagJob('held'), interactive('held'));
   await until('the job has begun', () => begun);
   // This call joins the job. The job may start before the first caller has the reply to its add, which would then fail.
-  await queue.add('revalidate-tag', tagJob('held'), asking('held'));
+  await queue.add('revalidate-tag', tagJob('held'), interactive('held'));
   redis.freeze();
-  await diagnoseTime(t, 'asking twice', async () => {
-    await assert.rejects(queue.add('revalidate-tag', tagJob('v1'), asking('a')), isUnavailable);
-    await assert.rejects(queue.run('revalidate-tag', tagJob('v2'), asking('b')), isUnavailable);
+  await diagnoseTime(t, 'two calls', async () => {
+    await assert.rejects(queue.add('revalidate-tag', tagJob('v1'), interactive('a')), isUnavailable);
+    await assert.rejects(queue.run('revalidate-tag', tagJob('v2'), interactive('b')), isUnavailable);
   });
   gate.resolve(null);
   redis.thaw();
   assert.equal(await held, null);
-  assert.equal(await queue.run('revalidate-tag', tagJob('v3'), asking('c')), null);
+  assert.equal(await queue.run('revalidate-tag', tagJob('v3'), interactive('c')), null);
 });
 
 test('a slow Redis is used as long as it answers within the timeout', async (t) => {
@@ -58,7 +58,7 @@ test('a slow Redis is used as long as it answers within the timeout', async (t) 
   const connection = { kind: 'standalone', host: '127.0.0.1', port: relay.port } as const;
   const queue = await openQueue(t, { connection, keyPrefix }, { commandTimeoutMs: commandTimeoutMs.patient });
   relay.delayMs = 700;
-  await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
+  await queue.add('revalidate-tag', tagJob('v1'), interactive('a'));
 });
 
 test('the queue and its workers open while Redis is unavailable', async (t) => {
@@ -71,12 +71,12 @@ test('the queue and its workers open while Redis is unavailable', async (t) => {
     openWorkers(t, place, { 'revalidate-tag': async () => null }),
   ]);
   const [queue] = await diagnoseTime(t, 'opening', async () => opening);
-  const ask = async () => assert.rejects(queue.run('revalidate-tag', tagJob('v1'), asking('a')), isUnavailable);
-  await diagnoseTime(t, 'asking', ask);
+  const call = async () => assert.rejects(queue.run('revalidate-tag', tagJob('v1'), interactive('a')), isUnavailable);
+  await diagnoseTime(t, 'the call', call);
   await redis.start();
   await until('Redis is found', () => log.logged.length === 2);
   assert.deepEqual(log.logged, ['job queue lost Redis, reconnecting', 'job queue reconnected to Redis']);
-  assert.equal(await queue.run('revalidate-tag', tagJob('v1'), asking('a')), null);
+  assert.equal(await queue.run('revalidate-tag', tagJob('v1'), interactive('a')), null);
 });
 
 test('a waiting caller and its active job survive a restart of Redis', async (t) => {
@@ -91,10 +91,10 @@ test('a waiting caller and its active job survive a restart of Redis', async (t)
       return gate.promise;
     },
   });
-  const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+  const result = queue.run('revalidate-tag', tagJob('v1'), interactive('a'));
   await until('it runs', () => runs === 1);
   // This call joins the job. The job may start before the first caller has the reply to its add, which would then fail.
-  await queue.add('revalidate-tag', tagJob('v1'), asking('a'));
+  await queue.add('revalidate-tag', tagJob('v1'), interactive('a'));
   await redis.kill();
   gate.resolve(null);
   await redis.start();
@@ -114,7 +114,7 @@ test('a result arrives although its message was lost', async (t) => {
       return gate.promise;
     },
   });
-  const result = queue.run('revalidate-tag', tagJob('v1'), asking('a'));
+  const result = queue.run('revalidate-tag', tagJob('v1'), interactive('a'));
   await until('it runs', () => runs === 1);
   // Redis rejects all publishes from now on, so the message of the end is lost.
   await redis.command('ACL', 'SETUSER', 'default', '-publish');

@@ -73,9 +73,9 @@ test('a Redis that answers too late gets no more requests until it is fast again
   relay.delayMs = 2500;
   const check = () => assert.rejects(index.check(), unavailable);
   await Promise.all(Array.from({ length: 5 }, check));
-  const asked = relay.bytesAsked();
+  const sentBytes = relay.bytesFromClients();
   await check();
-  assert.equal(relay.bytesAsked(), asked);
+  assert.equal(relay.bytesFromClients(), sentBytes);
   relay.delayMs = 0;
   await until(async () => index.check().then(() => true));
 });
@@ -139,12 +139,12 @@ test('updates that were pending when Redis failed are written when it recovers',
   await index.tags.recordPull(tagRecord('1'), 10);
   await index.blobs.touch(digestFor('a'), 20);
   await redis.kill();
-  const isGone = () =>
+  const isUnreachable = () =>
     index.check().then(
       () => false,
       () => true,
     );
-  await until(isGone);
+  await until(isUnreachable);
   await assert.rejects(index.tags.recordPull(tagRecord('1'), 11), unavailable);
   // This is longer than the updates would have waited to be written.
   // real-time: longer than a pull that is not dropped would wait to be written
