@@ -20,14 +20,14 @@ export async function startLink(targetUrl: string): Promise<StartedLink> {
   // Questions are answered in their order.
   let last: Promise<unknown> = Promise.resolve();
   const query = <T>(question: unknown): Promise<T> => {
-    const answered = last.then(async () => {
+    const pending = last.then(async () => {
       const answered = once(child, 'message');
       child.send(question as object);
       const [answer] = (await Promise.race([answered, ended.then(died)])) as [T];
       return answer;
     });
-    last = answered.catch(() => {});
-    return answered;
+    last = pending.catch(() => {});
+    return pending;
   };
   const [url] = (await Promise.race([once(child, 'message'), ended.then(died)])) as [string];
   return {
