@@ -62,7 +62,7 @@ async function main() {
 function chooseSuites() {
   for (const path of selectedPaths())
     if (findTestFiles(root, path).length === 0)
-      throw new Error(`no test file (*.test.ts) below ${path}, and no suite of that name`);
+      throw new Error(`There is no test file (*.test.ts) below ${path}, and no suite of that name.`);
   if (selection.length === 0) return suites.filter(({ group }) => group === 'default').filter(isSelected);
   const named = suites.filter(({ name, group }) => selection.includes(name) || selection.includes(group));
   const paths = selectedPaths();
@@ -91,7 +91,8 @@ function filesOf({ name, paths = [], without = [] }) {
   const files = [...new Set(paths.flatMap((path) => findTestFiles(root, path)))]
     .filter((file) => !leftOut.has(file))
     .filter((file) => !propertiesOnly || file.endsWith('.property.test.ts'));
-  if (files.length === 0 && !propertiesOnly) throw new Error(`no test file (*.test.ts) below ${paths.join(', ')}`);
+  if (files.length === 0 && !propertiesOnly)
+    throw new Error(`There is no test file (*.test.ts) below ${paths.join(', ')}.`);
   return files;
 }
 

@@ -1,8 +1,10 @@
 // `npm run simulate -- <name>` runs one of the simulations of test/simulations, which print tables and draw charts. Any
-// Node can start it, so it imports only `node:`.
-//   npm run simulate -- budget    a day of a CI fleet under Docker Hub's pull limit, in virtual time
+// Node can start it, so it imports only `node:`. All options are optional.
+//
+// A CI fleet under Docker Hub's pull limit:
 //   npm run simulate -- budget --seed 2 --hours 24 --images 150 --pulls 50 --limit 100 --ttl 60 --out budget.svg
-//   npm run simulate -- replay    two weeks of pulls: the savings of prewarming, and the best eviction policy
+//
+// The savings of prewarming, and the best eviction policy:
 //   npm run simulate -- replay --seed 2 --tags 5000 --pulls 200000 --days 14 --top 500 --out replay.svg
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

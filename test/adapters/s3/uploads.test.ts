@@ -106,7 +106,7 @@ test('a process killed during an upload leaves no visible blob, and the sweeper 
   assert.equal(await store.stat(digest), undefined);
   assert.equal(await store.sweepUploads(hourMs), 0, 'too young');
   const later = await bucket.open({ now: inTwoHours });
-  assert.equal(await later.sweepUploads(hourMs, async () => true), 0, 'all are spared');
+  assert.equal(await later.sweepUploads(hourMs, async () => true), 0, 'all uploads are kept');
   assert.equal(await later.sweepUploads(hourMs, async (one) => one !== digest), 1);
   assert.deepEqual(await bucket.uploads(), [own.id]);
   // Another process can resume the upload.

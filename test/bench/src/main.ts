@@ -54,7 +54,9 @@ async function report(measured: readonly Measured[], options: Options): Promise<
     await writeFile(options.json, `${text}\n`);
   }
   if (failures.length > 0) {
-    process.stderr.write(`Errors or wrong bytes, of which no figures are published:\n  ${failures.join('\n  ')}\n`);
+    process.stderr.write(
+      `Contenders with errors or wrong bytes, whose figures are not published:\n  ${failures.join('\n  ')}\n`,
+    );
     return 1;
   }
   if (options.isWrite) await writeFigures({ about, measured });

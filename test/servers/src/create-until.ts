@@ -10,7 +10,7 @@ export function createUntil(everyMs: number): Until {
   return async (what, condition, limitMs = 60_000) => {
     const deadline = performance.now() + limitMs;
     while (!(await condition())) {
-      if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`);
+      if (performance.now() > deadline) throw new Error(`the condition did not hold within ${limitMs} ms: ${what}`);
       await delay(everyMs);
     }
   };

@@ -20,7 +20,7 @@ export async function ensureDebianPackages(names: readonly string[]): Promise<vo
     const missing = await missingPackages(names);
     if (missing.length === 0) return;
     if (process.getuid?.() !== 0)
-      throw new Error(`These tests need ${missing.join(', ')}: run "apt-get install ${missing.join(' ')}" as root.`);
+      throw new Error(`These tests need ${missing.join(', ')}. Run "apt-get install ${missing.join(' ')}" as root.`);
     await withoutStartingServices(() => install(missing));
   });
 }

@@ -45,7 +45,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
       delete: { enabled: options.delete ?? false },
       maintenance: { uploadpurging: { enabled: false } },
     },
-    http: { addr: '127.0.0.1:0', secret: 'of one process' },
+    http: { addr: '127.0.0.1:0', secret: 'secret of one process' },
     ...(options.proxy === undefined ? {} : { proxy: options.proxy }),
     ...(options.auth === undefined ? {} : { auth: await htpasswd(directory, options.auth) }),
   };

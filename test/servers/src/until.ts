@@ -17,5 +17,5 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
     }
     await delay(pollMs);
   }
-  throw new Error(`not true after ${timeoutMs} ms: ${condition.toString()}`, { cause: lastError });
+  throw new Error(`the condition did not hold within ${timeoutMs} ms: ${condition.toString()}`, { cause: lastError });
 }

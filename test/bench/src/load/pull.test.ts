@@ -38,7 +38,7 @@ test('the right bytes are accepted, and wrong, missing and rejected ones are err
   await assert.rejects(at('/wrong'), /wrong bytes/);
   await assert.rejects(at('/short'), /sent 18 bytes, not 19/);
   await assert.rejects(at('/broken'));
-  await assert.rejects(at('/refused'), /answered 503/);
+  await assert.rejects(at('/refused'), /got status 503/);
 });
 
 test('without digest checks the number of bytes still counts', async (t) => {

@@ -58,7 +58,7 @@ export async function pull({ url, digest, size, localAddress }: Pull, isChecked:
     response.once('close', () => reject(new Error(`the connection broke after ${bytes} bytes`)));
     response.once('error', reject);
   });
-  if (response.statusCode !== 200) throw new Error(`answered ${response.statusCode}`);
+  if (response.statusCode !== 200) throw new Error(`got status ${response.statusCode}`);
   if (bytes !== size) throw new Error(`sent ${bytes} bytes, not ${size}`);
   if (hash !== undefined && !digest.endsWith(`:${hash.digest('hex')}`)) throw new Error('sent wrong bytes');
   return firstByteAtMs;

@@ -42,7 +42,7 @@ async function start({ url, clients, bytesPerSecond, apartBytes, rampMs }: SlowP
       socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nRange: bytes=${from}-\r\n\r\n`);
     });
     socket.once('error', (error) => end(error.message));
-    socket.once('close', () => end('a client was cut off'));
+    socket.once('close', () => end('a client was disconnected'));
     return socket;
   };
   const sockets: Socket[] = [];

@@ -81,7 +81,7 @@ export function createLink(targetUrl: string): Link {
   const server = createServer({ noDelay: true, requestTimeout: 0 }, (incoming, outgoing) => {
     pass(incoming, outgoing).catch((error: unknown) => {
       // A reader may disconnect at any time.
-      if (!outgoing.destroyed) process.stderr.write(`${targetUrl} broke off ${incoming.url}: ${String(error)}\n`);
+      if (!outgoing.destroyed) process.stderr.write(`${targetUrl} interrupted ${incoming.url}: ${String(error)}\n`);
       outgoing.destroy();
     });
   });

@@ -12,7 +12,7 @@ export function chooseWorkloads(all: readonly Workload[], { only, isFull }: Choi
   const names = all.map(({ name }) => name);
   for (const wanted of only)
     if (!names.some((name) => isMeant(name, wanted)))
-      throw new Error(`no workload "${wanted}"; there are ${names.join(', ')}`);
+      throw new Error(`There is no workload "${wanted}". The workloads are ${names.join(', ')}`);
   return all.filter(({ name, mode }) =>
     only.length > 0 ? only.some((wanted) => isMeant(name, wanted)) : isFull || mode === 'quick',
   );

@@ -1,4 +1,4 @@
-// The operations that the tests need from every client, whatever its own commands are.
+// The operations that the tests need from every client, independent of its commands.
 
 export interface Client {
   /** Pulls an image and returns the digests of the reference that the client then has. */
