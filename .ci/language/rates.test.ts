@@ -1,3 +1,4 @@
+// language: the snippets are wrong on purpose
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { measureRates } from './rates.mjs';
