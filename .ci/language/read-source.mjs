@@ -29,7 +29,7 @@ const isRead = new Set([
   Kind.TemplateTail,
 ]);
 /** Lines that begin a paragraph: tags, directives, keys of YAML, list items, and rows of a table. */
-const beginning = /^@\w+|^(?:language|real-time): |^oxlint-|^[a-z][\w.-]*:(?: |$)|^[-*•] |\S {3,}\S/;
+const beginning = /^@\w+|^(?:language|real-time): |^oxlint-|^[a-z][\w.-]*:(?: |$)|^[-*•|] |\S {3,}\S/;
 
 /**
  * The paragraphs of a source as `{ kind, at, text }`. `kind` is `comment` or `string`; `text` is as long as its part of the source that
