@@ -14,12 +14,9 @@ function maskLetters(text) {
 
 const plainWord = /^[("'“‘]?[A-Za-z][a-z’'-]*[.,:;!?)"'”’]*$/;
 
-/** A script has several lines, and calls a member. */
-const script = /\n[\s\S]*\w\.\w+\(|\w\.\w+\([\s\S]*\n/;
-
 /** Sentences and titles; not data, commands, queries, scripts or markup. */
 export function isProse(text) {
-  if (script.test(text)) return false;
+  const isScript = text.includes('\n') && /\w\.\w+\(/.test(text);
   const words = text.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
-  return words.length > 1 && words.filter((word) => plainWord.test(word)).length >= 0.7 * words.length;
+  return !isScript && words.length > 1 && words.filter((word) => plainWord.test(word)).length >= 0.7 * words.length;
 }
