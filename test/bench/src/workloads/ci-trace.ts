@@ -17,7 +17,7 @@ const repository = 'library/trace';
 
 export const ciTrace: Workload = {
   name: 'ci-trace',
-  title: `${pulls} pulls of ${images} images by ${clients} clients, upstream 20 ms and 200 Mbit/s away`,
+  title: `${pulls} pulls of ${images} images by ${clients} clients, upstream with 20 ms latency and 200 Mbit/s`,
   headline: 'pull p50 ms',
   mode: 'full',
   contenders: [cistern, dockerRegistry, direct],

@@ -8,7 +8,7 @@ const repository = 'library/bench';
 
 export const coldClient: Workload = {
   name: 'cold-unthrottled',
-  title: 'A cold blob of 256 MiB for one client, as fast as it comes',
+  title: 'A cold blob of 256 MiB for one client, without a rate limit',
   headline: 'MB/s',
   mode: 'quick',
   contenders: [cistern, dockerRegistry, nginx, direct],

@@ -31,7 +31,7 @@ function frontendsOf({ name, cores, counts }: Fleet): Workload {
   const kinds = new Map(counts.map((frontendCount) => [kindOf(frontendCount), frontendCount]));
   return {
     name,
-    title: `Manifests by tag, each frontend held to ${cores} of a core (as root, on Linux)`,
+    title: `Manifests by tag, each frontend limited to ${cores} of a core (as root, on Linux)`,
     headline: 'requests/s, directly',
     mode: 'full',
     contenders: [...kinds.keys()],

@@ -13,7 +13,7 @@ const indexKinds: readonly IndexKind[] = [inRedis, inSqlite];
 
 export const indexGrowth: Workload = {
   name: 'index-growth',
-  title: `Index: ${many} tags and as many blobs beside ${few}; with --full ${manyInFull}`,
+  title: `Index: ${many} tags and blobs, compared with ${few}; with --full ${manyInFull}`,
   headline: 'bytes/blob',
   mode: 'quick',
   contenders: indexKinds,

@@ -21,7 +21,7 @@ const pullsAnHour = 10;
 
 export const readBack: Workload = {
   name: 'read-back',
-  title: "A day's 240 warm pulls of 40 images: checked as they are due, and unchecked",
+  title: "A day's 240 warm pulls of 40 images: with the due checks, and without checks",
   headline: '× of unchecked',
   mode: 'full',
   contenders: [cistern],

@@ -15,7 +15,7 @@ const repository = 'library/bench';
 
 export const realClient: Workload = {
   name: 'skopeo-cold',
-  title: 'A cold image of 5 layers and 40 MiB by skopeo, upstream 20 ms and 200 Mbit/s away',
+  title: 'A cold image of 5 layers and 40 MiB by skopeo, upstream with 20 ms latency and 200 Mbit/s',
   headline: 'wall ms',
   mode: 'full',
   contenders: [cistern, dockerRegistry, direct],

@@ -16,7 +16,7 @@ export const s3Blobs: readonly Workload[] = [
   {
     ...common,
     name: 's3-distinct',
-    title: `${connections} blobs of 64 MiB from S3, a connection each`,
+    title: `${connections} blobs of 64 MiB from S3, one connection each`,
     contenders: [cisternOnS3, dockerRegistryOnS3, cisternCluster],
     run: (run) =>
       transferBlobs(run, { blobs: connections, size: 64 * mebibyte, seed: 's3', connections, isBalanced: true }),
@@ -31,7 +31,7 @@ export const s3Blobs: readonly Workload[] = [
   {
     ...common,
     name: 's3-redirect',
-    title: `${connections} blobs of 64 MiB, redirected to S3 (by a client of ours, which follows)`,
+    title: `${connections} blobs of 64 MiB, redirected to S3 (by a client that follows redirects)`,
     contenders: [redirectingCluster, cisternOnS3, dockerRegistryOnS3],
     async run({ contender, site, isWarm, seconds }) {
       const { url, pids } = await contender();

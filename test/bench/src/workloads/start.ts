@@ -9,7 +9,7 @@ const settleMs = 1000;
 
 export const start: Workload = {
   name: 'start',
-  title: 'Start to first answer, and idle memory',
+  title: 'Start to first response, and idle memory',
   headline: 'first answer ms',
   mode: 'quick',
   contenders: [cistern, dockerRegistry, nginx],
