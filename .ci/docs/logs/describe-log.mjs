@@ -36,12 +36,42 @@ A value in angle brackets varies. With \`log.formatter: json\` each line is one 
 | \`info\` | an event of normal operation |
 | \`debug\` | details, off by default (\`log.level\`) |
 
-The field \`err\` has the error with its kind and its cause. These fields occur in many messages:
+## Levels of recoveries and requests
+
+- The end of an outage of the store or the index is a \`warn\`, like its beginning. So a filter by level shows both.
+  The same is true for upstreams that an operator switches offline and online.
+- Other recoveries are \`info\`, such as \`circuit breaker closed\`.
+- \`request ended\` is \`info\` for each success and for each status below 500, thus also for an expected 404.
+- It is \`warn\` if an error ended the request with a status of 500 or more, or broke the connection.
+- It is \`error\` instead of \`warn\` if the cause needs an operator. Then \`errorKind\` is \`internal\`, \`content-mismatch\`, \`loop-detected\`,
+  \`store-unavailable\`, \`index-unavailable\` or \`upstream-refused-us\`.
+- Its field \`denied\` has the reason of a denial, \`cache\` the source of the content, and \`errorKind\` the kind of the failure.
+
+## Words
+
+The [glossary](architecture.md#glossary) defines the words of Cistern. The messages need these:
+
+| word | means |
+|---|---|
+| fill | one fetch of one digest from an upstream; many clients read it while it runs |
+| spool | the file that a fill writes and its readers read |
+| segment | an equal part of a blob, which is fetched, hashed and stored as a unit |
+| link | the entry that a repository of an upstream holds a digest |
+| sweeper | the loop that aborts abandoned uploads to the store |
+| scrub | the weekly check of all stored bytes |
+| quarantine | the place for damaged objects, where an operator can inspect them |
+| aging | the removal of content past its max age (\`maxage\`) |
+| forgetting | the removal of names whose manifest is gone |
+| reread | another try to read objects that a rebuild of the index could not read |
+
+## Fields
+
+The field \`err\` has the error with its kind and its cause. A field without a row is explained by its name.
 
 | field | value |
 |---|---|`;
 
-/** Fields of several messages. A field that is not listed is explained by its name. */
+/** Fields of several messages, and those whose name does not explain them. */
 const descriptions = {
   digest: 'the blob or manifest',
   upstream: 'name of the upstream, such as `docker.io`',
@@ -55,6 +85,26 @@ const descriptions = {
   setting: 'the setting to look at',
   blobs: 'number of blobs',
   bytes: 'their size',
+  cache:
+    'the cache result, as in `X-Cache`: `HIT`, `MISS`, `JOINED`, `REVALIDATED` or `STALE`; unset if the cache was not involved',
+  errorKind: 'the kind of the error that ended the request; `internal` for an unexpected error',
+  denied: 'the reason why access was denied, authentication failed or a limit applied',
+  labels: 'claims of the token of a CI job, selected by `auth.oidc.<name>.labels`',
+  redirected: 'whether the client was redirected to the store',
+  class: '`interactive` if a client waits for the job, else `background`',
+  from: 'address of the previous worker; unset if the fill continues from its checkpoint',
+  adopted: 'objects in the store that were missing in the index',
+  forgotten: 'records of the index whose objects were missing in the store',
+  step: 'the stage of the rebuild: `blobs`, `links`, `held` or `tags`; `done` at the end',
+  part: 'the part of the store that the rebuild read, such as `blobs/3f`',
+  isComplete: 'false if the index lost data during the rebuild',
+  unwritten: 'writes to the index that were skipped during the outage',
+  aside: 'the new path of the unusable file',
+  key: 'the setting, or the key in Redis',
+  warning: 'the problem of the setting',
+  listener: 'the setting that has the address of the listener, such as `http.addr`',
+  reason: 'why the connection, the certificate or the file was rejected',
+  problem: 'the message of the OpenTelemetry exporter',
 };
 
 /** `messages`: of `findMessages`, with paths relative to the root. Returns Markdown that ends with a line break. */

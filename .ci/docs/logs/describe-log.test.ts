@@ -10,6 +10,8 @@ const message = {
 };
 const described = [
   'digest upstream endpoint repository tag credential address bucket path setting blobs bytes'.split(' '),
+  'cache errorKind denied labels redirected class from adopted forgotten step part isComplete unwritten'.split(' '),
+  'aside key warning listener reason problem'.split(' '),
 ].map((fields) => ({ ...message, message: 'all fields', fields }));
 
 test('a message of several places is one row with all levels and fields', () => {

@@ -52,7 +52,7 @@ export function createPushes({ queue, log, now, delayMs = bucketMs + skewMs }: P
         return;
       }
       waiting.delete(name);
-      log.error({ err: error, ...entry.key }, 'failed to enqueue prewarm of pushed tag');
+      log.error({ err: error, ...entry.key }, 'failed to enqueue prewarm after webhook');
     }
   }
 

@@ -26,8 +26,7 @@ async function live(t: TestContext, options: Pick<AcmeRigOptions, 'http' | 'isol
   const second = await rig.served(first);
   assert.equal(pebble.issued(), 2);
   await pebble.kill();
-  const tried = () =>
-    cluster.workers.some(({ log }) => log().some((line) => line.includes('failed to get certificate')));
+  const tried = () => cluster.workers.some(({ log }) => log().some((line) => line.includes('ACME order failed')));
   await until('the next renewal has failed', tried, 120_000);
   assert.equal(await rig.served(), second);
   const requests = await pulling.stop();

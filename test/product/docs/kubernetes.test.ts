@@ -91,7 +91,7 @@ test('Cistern accepts the configuration, and opens the ports of the manifests', 
     for (const { name, containerPort } of ports) assert.equal(containerPort, opened[name], name);
 
   // The page has commands that create each secret.
-  const { blocks } = readPage('infra/k8s/README.md');
+  const { blocks } = readPage('docs/kubernetes.md');
   const commands = blocks.map(({ text }) => text).join('\n');
   for (const name of secrets) assert.ok(commands.includes(`--from-file=secrets/${name}`), name);
 });

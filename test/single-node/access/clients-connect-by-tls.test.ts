@@ -45,6 +45,6 @@ test('only clients with a certificate of the configured authorities pull', async
   await assert.rejects(pull());
   await until(
     'the log has the reason',
-    () => cistern.log().filter((line) => line.includes('by its certificate')).length === 2,
+    () => cistern.log().filter((line) => line.includes('rejected client certificate')).length === 2,
   );
 });

@@ -38,7 +38,10 @@ test('a tag that becomes private is served stale, which log and metrics report',
   upstream.addFault({}, { status: 401, headers: { 'www-authenticate': 'Basic realm="private"' } });
   assert.equal((await pull()).headers['x-cache'], 'STALE');
   const logged = (part: string) => cistern.log().some((line) => line.includes(part));
-  await until('the failure is logged', () => logged('failed to revalidate tag') && logged('none are configured'));
+  await until(
+    'the failure is logged',
+    () => logged('background tag revalidation failed') && logged('none are configured'),
+  );
   await until('the failure is recorded', async () => {
     assert.equal((await pull()).headers['x-cache'], 'STALE');
     const failing = 'cistern_stale_answers_total{upstream="docker.io",reason="failing"}';

@@ -106,7 +106,7 @@ test('a wrong password is logged, and a new password file fixes it', async (t) =
   await writeFile(file, 'secret\n');
   assert.equal((await pull()).status, 200);
   assert.equal(await refused(), 0);
-  assert.equal(cistern.log().filter((line) => line.includes('upstream credentials refused or unreadable')).length, 1);
+  assert.equal(cistern.log().filter((line) => line.includes('upstream credentials rejected or unreadable')).length, 1);
 });
 
 test('while an upstream throttles for seconds, a request by prefix waits, and a mirror request does not', async (t) => {

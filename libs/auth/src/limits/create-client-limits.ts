@@ -38,7 +38,7 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
   };
   const requests = counterOf('requests', requestsPerMinute, minuteSeconds);
   const bytes = counterOf('bytes', bytesPerDay, daySeconds);
-  const onFailure = (error: unknown) => log.warn({ err: error }, 'failed to count clients, limits are not enforced');
+  const onFailure = (error: unknown) => log.warn({ err: error }, 'failed to count client usage, limits not enforced');
   const query: QueryBriefly =
     shared === undefined
       ? async (question) => question()

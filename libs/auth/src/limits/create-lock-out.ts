@@ -100,8 +100,7 @@ export function createTries({ name, max, shared, log }: TriesOptions): Tries {
   const limit = { points: max, duration: windowSeconds };
   const everywhere =
     shared && new RateLimiterRedis({ ...limit, storeClient: shared.client, keyPrefix: `${shared.keyPrefix}${name}` });
-  const onFailure = (error: unknown) =>
-    log.warn({ err: error }, 'failed to share login attempts, counting on this node');
+  const onFailure = (error: unknown) => log.warn({ err: error }, 'failed to share login attempts, counting locally');
   const query = shared && createBriefQuery({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
 
   /** Counts in Redis. A lock-out by other nodes is copied, so that it holds here even if Redis fails. */

@@ -91,7 +91,7 @@ export async function watchRobotTokens({
     everyMs: readEveryMs,
     look: readAll,
     onFailure(error, times) {
-      if (times === 1) log.warn({ err: error }, 'failed to read robot tokens, using known ones');
+      if (times === 1) log.warn({ err: error }, 'failed to read robot tokens, using cached ones');
     },
   });
 

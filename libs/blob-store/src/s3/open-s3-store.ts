@@ -57,8 +57,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
 
   const nameOf = (digest: Digest) => bucket.locate(blobKey(digest));
   const onUse = (id: string) => void lastUseMs.set(id, now());
-  const onDropFailed = (error: unknown) =>
-    log.warn({ err: error }, 'failed to drop an upload, leaving it to the sweeper');
+  const onDropFailed = (error: unknown) => log.warn({ err: error }, 'failed to abort upload, leaving it to sweeper');
 
   return {
     ...createS3Objects(bucket),

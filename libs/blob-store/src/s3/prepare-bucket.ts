@@ -58,10 +58,7 @@ export async function prepareBucket(bucket: S3Bucket, options: PrepareBucketOpti
     await makeBucket(bucket, options.region);
   }
   await limitUploads(bucket).catch((error: unknown) =>
-    options.log.warn(
-      { err: error, bucket: bucket.name },
-      'bucket without rule for unfinished uploads, relying on sweeper',
-    ),
+    options.log.warn({ err: error, bucket: bucket.name }, 'failed to ensure bucket lifecycle rule, using sweeper'),
   );
 }
 

@@ -222,7 +222,7 @@ test('an abort waits for the parts on the server, and its failure is logged', as
   assert.deepEqual(script.aborted, [uploadId]);
   refuses = true;
   await (await begin(2)).abort();
-  assert.deepEqual(warnings, ['failed to drop an upload, leaving it to the sweeper']);
+  assert.deepEqual(warnings, ['failed to abort upload, leaving it to sweeper']);
 });
 
 test('a missing upload counts as complete only if the blob exists in its size', async (t) => {

@@ -42,7 +42,7 @@ export interface HashedObject {
 const bufferBytes = 1024 * 1024;
 const gone: HashedObject = { state: 'gone', size: 0 };
 /** Logged if a second read of the object was right. Not its disk is at fault, but memory or the connection to the store. */
-export const wrongOnce = 'stored object read wrong once';
+export const wrongOnce = 'stored object mismatched, correct when read again';
 
 /**
  * Hashes an object. One that cannot be read while the store is available counts as damaged too, because disks lose sectors. Rejects

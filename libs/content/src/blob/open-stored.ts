@@ -138,7 +138,7 @@ async function openSized(
   }
   const storedSize = reader === 'too short' ? (await store.stat(digest))?.size : reader.size;
   if (record.verified && record.size === storedSize) throw otherSize(digest, size, storedSize);
-  log.warn({ digest, size, storedSize }, 'stored blob has another size');
+  log.warn({ digest, size, storedSize }, 'stored blob size mismatch');
   await setAside(deps, digest, record);
   return undefined;
 }
@@ -180,7 +180,7 @@ function checkingReader(
         });
       } catch (error) {
         if (!isCacheError(error, 'content-mismatch'))
-          log.error({ err: error, digest }, 'failed to set a damaged blob aside');
+          log.error({ err: error, digest }, 'failed to recheck or quarantine damaged blob');
         // A reader that got wrong bytes gets the mismatch from `checkOnRead` anyway.
         if (!hasReturned) throw error;
       }

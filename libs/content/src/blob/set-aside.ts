@@ -44,7 +44,7 @@ export async function setAside(
   await index.manifests.remove(digest);
   if (record !== undefined) await index.blobs.remove(digest, record.storedAtMs);
   await cleanQuarantine(store, now()).catch((error: unknown) => {
-    log.warn({ err: error }, 'failed to clean the quarantine');
+    log.warn({ err: error }, 'failed to clean quarantine');
   });
   return true;
 }
@@ -61,7 +61,7 @@ export async function setAsideOnce(
 ): Promise<boolean> {
   const { readChecks, log } = deps;
   if (readChecks.wasSetAside(digest, record?.storedAtMs)) {
-    log.error({ digest }, 'stored object read wrong again after a fetch');
+    log.error({ digest }, 'stored object mismatched again after refetch');
     // Not `store-unavailable`, because that falls back to the upstream.
     throw new CacheError(
       'content-mismatch',

@@ -104,7 +104,7 @@ export function createRefreshParts({ index, store, manifests, log, now }: Refres
     refresh(digest).catch((error: unknown) => {
       refreshed.delete(digest);
       if (!isCacheError(error, 'index-unavailable', 'store-unavailable'))
-        log.error({ err: error, digest }, 'failed to refresh parts of image');
+        log.error({ err: error, digest }, 'failed to refresh last pull of image parts');
     });
   };
 }

@@ -102,7 +102,7 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
       } catch (error) {
         if (signal.aborted) return;
         if (isNoRoom(error)) return giveUp(error);
-        log.warn({ digest, err: error }, 'failed to store blob');
+        log.warn({ digest, err: error }, 'failed to write blob to store');
         refuse(error);
         if (isGivenUp) return;
       }
@@ -146,7 +146,7 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
     await Promise.all(underWay);
     await upload
       ?.then((left) => left[how]())
-      .catch((error: unknown) => log.warn({ err: error, digest }, 'failed to end unfinished upload'));
+      .catch((error: unknown) => log.warn({ err: error, digest }, 'failed to abort or hand over upload'));
   };
 
   return {

@@ -35,7 +35,7 @@ export function continueFill(
 
   const lose = (error: unknown, signal: AbortSignal) => {
     signal.throwIfAborted();
-    log.warn({ err: error, address: predecessor.address }, 'failed to copy fill, fetching the rest');
+    log.warn({ err: error, address: predecessor.address }, 'failed to copy fill from worker, fetching rest');
     isLost = true;
   };
 

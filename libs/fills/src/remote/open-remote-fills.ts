@@ -65,7 +65,10 @@ export function openRemoteFills(options: RemoteFillsOptions): RemoteFills {
     if (now() - warnedAtMs >= warnEveryMs) {
       warnedAtMs = now();
       const { digest, address } = record;
-      log.warn({ digest, address, setting: 'cluster.secretfile' }, 'fill record has a wrong signature');
+      log.warn(
+        { digest, address, setting: 'cluster.secretfile' },
+        'fill record signature invalid, cluster secret may differ',
+      );
     }
     return false;
   };

@@ -25,7 +25,7 @@ export function createPubSub({ log, checkAvailable }: PubSubOptions): PubSub {
         try {
           subscription.listener(message === '' ? undefined : message);
         } catch (error) {
-          log.error({ err: error, topic }, 'listener of announcement failed');
+          log.error({ err: error, topic }, 'announcement handler failed');
         }
       }
     },

@@ -44,7 +44,7 @@ export function createRedisParts(calls: RedisCalls, keys: Keys, pubsub: PubSub, 
     reportNewer(kind, key) {
       if (logged.has(kind)) return;
       logged.add(kind);
-      log.warn({ kind, key }, 'kept record of newer release in Redis');
+      log.warn({ kind, key }, 'skipped overwriting Redis record of newer release');
     },
   };
 }

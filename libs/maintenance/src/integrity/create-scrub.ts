@@ -122,7 +122,7 @@ export function createScrub(deps: ScrubDeps) {
         const { startedAtMs, counts } = ended.pass;
         const fields = { ...counts, inQuarantine, seconds: Math.round((now() - startedAtMs) / 1000) };
         if (counts.damaged > 0) log.warn(fields, 'scrub found damaged objects');
-        else if (counts.failed > 0) log.warn(fields, 'scrub finished with failed objects');
+        else if (counts.failed > 0) log.warn(fields, 'scrub finished, some objects could not be checked');
         else log.info(fields, 'scrub finished');
         return ended.pass;
       } finally {

@@ -143,10 +143,7 @@ async function walkPart(deps: WalkDeps, part: RebuildPart, epoch: string): Promi
   const objects = failed.length;
   if (objects === 0) await index.epoch.mark(epoch, readMark(part));
   else
-    log.warn(
-      { err: reason, part: part.name, objects, object: failed[0]?.name },
-      'failed to read objects, rebuild continues',
-    );
+    log.warn({ err: reason, part: part.name, objects, object: failed[0]?.name }, 'rebuild skipped unreadable objects');
   for (const { repository } of failed) if (repository !== undefined) await markUnread(index, repository);
   await index.epoch.mark(epoch, walkedMark(part));
   return objects;

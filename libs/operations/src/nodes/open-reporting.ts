@@ -102,7 +102,7 @@ export function startReporting(options: ReportingOptions): Reporting {
 
   /** The index itself logs when it is unavailable. */
   function warn(error: unknown): void {
-    if (!isCacheError(error, 'index-unavailable')) log.warn({ err: error }, 'failed to report node state');
+    if (!isCacheError(error, 'index-unavailable')) log.warn({ err: error }, 'failed to write node report to index');
   }
 
   let reporting = reportRepeatedly();

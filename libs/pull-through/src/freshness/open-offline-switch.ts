@@ -56,7 +56,10 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions) {
     for (const { name } of upstreams) {
       const offline = isOffline(name);
       if (offline !== (reported.get(name) ?? false))
-        log.warn({ upstream: name }, offline ? 'upstream switched offline' : 'upstream switched online');
+        log.warn(
+          { upstream: name },
+          offline ? 'upstream switched offline by operator or setting' : 'upstream switched online by operator',
+        );
       reported.set(name, offline);
       metrics.upstreamOffline.set({ upstream: name }, offline ? 1 : 0);
     }
@@ -72,7 +75,7 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions) {
       }
     },
     onFailure(error, times) {
-      if (times === 1) log.warn({ err: error }, 'failed to read offline decisions, keeping last state');
+      if (times === 1) log.warn({ err: error }, 'failed to read offline switches, keeping last state');
     },
   });
 

@@ -79,7 +79,10 @@ export function createLists(
       }
       const kept = known ?? (await findKept(place));
       if (kept === undefined || !mayServeOnError(now() - kept.checkedAtMs, policy)) throw error;
-      log.warn({ err: error, upstream, repository: query.repository }, 'failed to fetch list, serving stale');
+      log.warn(
+        { err: error, upstream, repository: query.repository },
+        'failed to fetch tags or referrers, serving stale',
+      );
       return answer(kept, 'STALE', isOffline(upstream) ? 'offline' : 'failing');
     }
   }

@@ -109,7 +109,7 @@ export async function fetchBlob(
       // No client waits for this write. Without it the upstream gets one more request after a loss of the index.
       if (fill !== undefined)
         await recordHeld(deps, source, digest).catch((error: unknown) => {
-          log.warn({ err: error, digest, ...source }, 'failed to store repository link');
+          log.warn({ err: error, digest, ...source }, 'failed to write repository link to store');
         });
     }
     metrics.fills.inc({ ...labels, result: end === 'moved' ? 'moved' : 'done' });
@@ -242,7 +242,7 @@ function checkpointOf(
   if (sealed === undefined) return undefined;
   const checkpoint = remoteFills?.openCheckpoint(digest, sealed);
   if (checkpoint === undefined)
-    log.warn({ digest, setting: 'cluster.secretfile' }, 'fill checkpoint has a wrong signature');
+    log.warn({ digest, setting: 'cluster.secretfile' }, 'fill checkpoint signature invalid, cluster secret may differ');
   return expectedSize === undefined || checkpoint?.size === expectedSize ? checkpoint : undefined;
 }
 

@@ -225,7 +225,7 @@ test('the log has the reason why a background revalidation failed', async (t) =>
     throw new CacheError('upstream-unreachable', 'the registry is down');
   };
   await assert.rejects(revalidate(), (error) => isCacheError(error, 'upstream-unreachable'));
-  const found = lines.filter((line) => line.includes('failed to revalidate tag'));
+  const found = lines.filter((line) => line.includes('background tag revalidation failed'));
   assert.equal(found.length, 1);
   assert.match(found[0] ?? '', /"tag":"latest".*the registry is down|the registry is down.*"tag":"latest"/);
 });

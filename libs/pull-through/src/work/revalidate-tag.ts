@@ -74,7 +74,7 @@ export async function revalidateTag(
   } catch (error) {
     // A shutdown or local failure of this worker does not concern the tag.
     if (!signal.aborted && (await handsOver?.(error)) === undefined) {
-      if (isBehind) deps.log.warn({ err: error, ...key }, 'failed to revalidate tag');
+      if (isBehind) deps.log.warn({ err: error, ...key }, 'background tag revalidation failed');
       await recordFailure(deps, key, error, known);
     }
     throw error;

@@ -45,7 +45,7 @@ export function createLazyHttpApp(open: () => Promise<LazyApp>, log: Pick<Logger
       ({ routing }) => routing(request, response),
       (error: unknown) => {
         opened = undefined;
-        log.error({ err: error }, 'failed to load handlers of listener');
+        log.error({ err: error }, 'failed to initialize listener');
         response.writeHead(500).end();
       },
     );

@@ -84,7 +84,7 @@ export function createOtlpTracing(options: TracingOptions & { readonly url: stri
       const { promise: timedOut, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, closeTimeoutMs);
       await Promise.race([provider.shutdown(), timedOut]).catch((error: unknown) =>
-        log.warn({ err: error }, 'failed to send last traces'),
+        log.warn({ err: error }, 'failed to send last traces at shutdown'),
       );
       clearTimeout(timer);
       contexts.disable();

@@ -45,7 +45,7 @@ export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Id
         logged = '';
       } else if (kept === undefined) report('no certificate yet, clients cannot connect');
     } catch (error) {
-      report('failed to read certificate, serving previous one', error);
+      report('failed to read shared certificate, serving previous one', error);
     }
   }
 

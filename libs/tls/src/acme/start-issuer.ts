@@ -91,7 +91,7 @@ async function run(issuing: Issuing): Promise<void> {
       sleepMs = await issueIfDue(issuing);
       hasFailed = false;
     } catch (error) {
-      if (!hasFailed && !closing.aborted) log.warn({ err: error }, 'failed to check certificate, retrying');
+      if (!hasFailed && !closing.aborted) log.warn({ err: error }, 'failed to check certificate renewal, retrying');
       hasFailed = true;
     }
     await sleep(sleepMs, closing);
@@ -126,7 +126,7 @@ async function dueAt({ request, state, notBeforeMs }: Issuing): Promise<{ dueAtM
 async function issue(issuing: Issuing, failures: number, signal: AbortSignal): Promise<void> {
   const { request, prover, order, log, metrics, now, closing } = issuing;
   const { hosts, challenge, directoryUrl } = request;
-  log.info({ hosts, challenge, directoryUrl }, 'ordering certificate');
+  log.info({ hosts, challenge, directoryUrl }, 'ordering ACME certificate');
   try {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(orderLimitMs)]);
     await keep(issuing, await order({ ...request, accountKey: await accountKey(issuing), prover, signal: limited }));
@@ -137,7 +137,7 @@ async function issue(issuing: Issuing, failures: number, signal: AbortSignal): P
     issuing.notBeforeMs = nextAtMs;
     metrics.acmeOrders.inc({ result: 'failed' });
     const nextAt = new Date(nextAtMs).toISOString();
-    log.error({ err: error, hosts, challenge, nextAt }, 'failed to get certificate, retrying later');
+    log.error({ err: error, hosts, challenge, nextAt }, 'ACME order failed, will retry');
     await record(issuing, { failures: failures + 1, nextAtMs });
   }
 }
@@ -159,7 +159,7 @@ async function keep(issuing: Issuing, { certificate, key }: KeyPair): Promise<vo
   await persist(issuing, { schema: 1, directoryUrl, hosts, issuedAtMs: now(), certificate, key });
   await board.write('certificate', fingerprint, noticeMs).catch(() => {});
   metrics.acmeOrders.inc({ result: 'issued' });
-  log.info({ hosts, expiresAt: new Date(expiresAtMs).toISOString() }, 'obtained certificate');
+  log.info({ hosts, expiresAt: new Date(expiresAtMs).toISOString() }, 'obtained ACME certificate');
   // Without this error the next certificate would be ordered immediately, and the authority limits orders.
   if (renewalTime(certificate) <= now())
     throw new Error('the new certificate is already due for renewal; check the clock of this machine');
@@ -181,7 +181,7 @@ async function record(
   attempt: Pick<AttemptRecord, 'failures' | 'nextAtMs'>,
 ): Promise<void> {
   await writeRecord(state, 'attempt', { schema: 1, request: idOf(request), ...attempt }).catch((error: unknown) =>
-    log.warn({ err: error }, 'failed to record certificate order'),
+    log.warn({ err: error }, 'failed to record ACME order'),
   );
 }
 

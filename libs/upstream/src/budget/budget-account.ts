@@ -60,7 +60,7 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
     level = now;
     const facts = { ...labels, remaining: budget.remaining, limit: budget.limit, reserve };
     if (now === 'enough') log.info(facts, 'pull budget recovered');
-    else if (now === 'reserve') log.warn(facts, 'pull budget at reserve, saved for cold misses');
+    else if (now === 'reserve') log.warn(facts, 'pull budget low, reserved for uncached images');
     else log.warn(facts, 'pull budget exhausted, serving cached tags stale');
   }
 

@@ -170,7 +170,7 @@ test('metrics show the pulls left, and the log shows each change of level', asyn
   ] as const)
     assert.deepEqual((await gauge.get()).values, [{ labels, value }]);
   assert.deepEqual(
-    logLines.map((line) => /at reserve|exhausted|recovered/.exec(line)?.[0]),
-    ['at reserve', 'exhausted', 'recovered'],
+    logLines.map((line) => /budget low|exhausted|recovered/.exec(line)?.[0]),
+    ['budget low', 'exhausted', 'recovered'],
   );
 });

@@ -125,7 +125,7 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
       if (began === undefined) return pausedForMs(paused);
       metrics.pauses.inc({ upstream });
       const seconds = Math.round((began.untilMs - began.sinceMs) / 1000);
-      log.warn({ upstream, endpoint: host, seconds, inARow: began.count }, 'requests paused after 429');
+      log.warn({ upstream, endpoint: host, seconds, inARow: began.count }, 'upstream answered 429, requests paused');
       return pausedForMs(paused);
     },
   };

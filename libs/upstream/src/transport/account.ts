@@ -59,7 +59,7 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
     metrics.upstreamBudget.credentialsRefused.set(labels, now ? 1 : 0);
     if (now === isRefused) return;
     isRefused = now;
-    if (now) log.error({ ...labels, ...why }, 'upstream credentials refused or unreadable');
+    if (now) log.error({ ...labels, ...why }, 'upstream credentials rejected or unreadable');
     else log.info(labels, 'upstream credentials accepted again');
   };
   setRefused(false);

@@ -69,7 +69,7 @@ test('a call continues with another account when the first is refused, and the m
     ],
   );
   assert.equal(
-    logLines.filter((line) => line.includes('credentials refused')).length,
+    logLines.filter((line) => line.includes('credentials rejected')).length,
     1,
     'the log has one line for all calls',
   );

@@ -38,6 +38,6 @@ function statusOf(error: unknown): number {
 export function explain(error: unknown, log: FaultLog): string {
   if (error instanceof Refusal || isCacheError(error)) return error.message;
   if (error instanceof OciSyntaxError) return `${error.message}.`;
-  log.error({ err: error }, 'operator request failed');
+  log.error({ err: error }, 'admin API request failed');
   return 'The request failed with an internal error. See the log of this node.';
 }

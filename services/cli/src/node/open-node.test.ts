@@ -38,6 +38,6 @@ test('nodes of one process have their own metrics, logs and shutdown, and handle
   assert.deepEqual([isLogged(one), isLogged(other)], [true, false]);
   await Promise.all([one.stop(), one.stop()]);
   await assert.rejects(read(`${one.urls.clients}/v2/`), { code: 'ECONNREFUSED' });
-  assert.equal(one.log().filter((line) => line.includes('closed')).length, 1);
+  assert.equal(one.log().filter((line) => line.includes('shutdown complete')).length, 1);
   assert.equal(await read(`${other.urls.clients}/v2/`), '{}');
 });

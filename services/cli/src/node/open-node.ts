@@ -59,7 +59,7 @@ export async function openNode(
       await node.close(graceMs);
       await tracing?.close();
       audit?.close();
-      log.info('closed');
+      log.info('shutdown complete');
     },
   };
 }

@@ -87,7 +87,7 @@ test('with JSON logs, standard output is JSON and standard error is empty', asyn
   assert.equal(lines[0]?.level, 'warn');
   assert.deepEqual(
     lines.slice(1).map(({ msg }) => msg.replace(/;.*/, '')),
-    ['listening', 'request ended', 'shutting down', 'closed'],
+    ['listening', 'request ended', 'shutting down', 'shutdown complete'],
   );
 });
 

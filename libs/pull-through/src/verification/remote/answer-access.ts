@@ -34,7 +34,7 @@ export function createAnswerAccess({ check, seal, log }: AnswerAccessOptions): A
       return { mayRead: true, ...(await check(question)) };
     } catch (error) {
       if (!isCacheError(error))
-        log.error({ err: error, upstream: question.upstream }, 'failed to check access for caller');
+        log.error({ err: error, upstream: question.upstream }, 'failed to check client access at upstream');
       return toAnswer(error);
     }
   }
