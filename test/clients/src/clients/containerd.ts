@@ -1,5 +1,7 @@
 // Runs containerd with its own `ctr`. One directory, `_default`, sends the pulls of every registry to the cache, which
 // distinguishes them by the `?ns=` that containerd adds.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { openSandbox } from '../sandbox.ts';
 import { type Engine, digestsIn } from './client.ts';
 
@@ -30,9 +32,13 @@ export async function openContainerd(hosts: Readonly<Record<string, string>>): P
     login: async (_server, user, password) => void (account = ['--user', `${user}:${password}`]),
     // With --sync the layers are removed when the command returns.
     remove: async (reference) => void (await sandbox.run('ctr', ['images', 'remove', '--sync', reference])),
-    run: (reference, command) => {
-      const cgroup = `${sandbox.cgroupParent}/${++containers}`;
-      return sandbox.run('ctr', ['run', '--rm', '--cgroup', cgroup, reference, `container-${containers}`, ...command]);
+    // The shim writes the output to a file: `ctr` itself loses it if the command ends before `ctr` has opened its pipe.
+    run: async (reference, command) => {
+      const name = `container-${++containers}`;
+      const output = join(sandbox.directory, name);
+      const options = ['--rm', '--cgroup', `${sandbox.cgroupParent}/${containers}`, '--log-uri', `file://${output}`];
+      await sandbox.run('ctr', ['run', ...options, reference, name, ...command]);
+      return readFile(output, 'utf8');
     },
     load: async (archive) => void (await sandbox.run('ctr', ['images', 'import', archive])),
     close: sandbox.close,
