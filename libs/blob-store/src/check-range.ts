@@ -1,4 +1,4 @@
-// Turns a requested range into the half-open interval that a reader delivers. All adapters share these rules.
+// Turns a requested range into the half-open interval that a reader delivers. All stores share these rules.
 import { CacheError } from '@cistern/errors';
 import type { ByteRange, Digest } from '@cistern/oci';
 

@@ -1,4 +1,4 @@
-// The contract of a blob store, as tests. Every adapter's test file runs this suite, including the in-memory one.
+// Tests of the contract of a blob store. The test file of each store runs this suite, also for the store in memory.
 import { test } from 'node:test';
 import type { OpenBlobStoreUnderTest } from './conformance/blob-store-under-test.ts';
 import { keepingCases } from './conformance/keeping-cases.ts';
@@ -7,7 +7,7 @@ import { readingCases } from './conformance/reading-cases.ts';
 import { puttingCases } from './conformance/putting-cases.ts';
 import { uploadCases } from './conformance/upload-cases.ts';
 
-/** Registers one `node:test` test for each case, each with a fresh store from `open`. */
+/** Registers one `node:test` test for each case. Each test gets a new store from `open`. */
 export function describeBlobStore(name: string, open: OpenBlobStoreUnderTest): void {
   const cases = { ...puttingCases, ...uploadCases, ...readingCases, ...keepingCases, ...objectCases };
   for (const [behaviour, check] of Object.entries(cases))

@@ -1,10 +1,13 @@
-// Wraps a store and counts its failures for all callers, so that metrics show a disk that fails now and then before
-// users report it.
+// Wraps a store and counts the failures of its calls. So the metrics show a disk that fails occasionally before users
+// report it.
 import type { BlobReader, BlobStore, BlobUpload } from './blob-store.ts';
 import { isCacheError } from '@cistern/errors';
 import type { StoreMetrics } from '@cistern/telemetry';
 
-/** Behaves like `store`. Counts only `store-unavailable`: a caller's mistake is no failure of the store. */
+/**
+ * Returns a store that behaves like `store`. Counts only `store-unavailable`, because other errors are mistakes of the
+ * caller.
+ */
 export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics): BlobStore {
   const count = (operation: string, error: unknown) => {
     if (isCacheError(error, 'store-unavailable')) storeErrors.inc({ operation });

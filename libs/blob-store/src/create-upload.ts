@@ -1,5 +1,5 @@
-// The rules of an upload that all stores share: its segments, the order of its calls and its end. A driver stores the
-// bytes.
+// Implements the rules of `BlobUpload` that all stores share: the checks of segments, the order of calls and the end of
+// the upload. The driver of a store stores the bytes.
 import { segmentCount } from '@cistern/oci';
 import { untilAborted } from '@cistern/runtime';
 import type { BlobBody, BlobUpload, BlobUploadOptions } from './blob-store.ts';
@@ -7,13 +7,19 @@ import { orBodyError } from './read-body.ts';
 
 export interface UploadDriver {
   readonly id: string;
-  /** The `tags` of the upload; the driver adds to them. Default: no segment has a tag. */
+  /**
+   * The `tags` of the upload. The driver adds an entry for each segment that it stores. Unset means that no segment has
+   * a tag.
+   */
   readonly tags?: ReadonlyMap<number, string>;
-  /** Stores a segment like `BlobUpload.put`; number and length are already checked. Ends soon after `signal` aborts. */
+  /**
+   * Stores a segment like `BlobUpload.put`. The number and the length are already checked. Settles soon after `signal`
+   * aborts.
+   */
   put(number: number, body: BlobBody, signal: AbortSignal): Promise<void>;
-  /** Called when all segments are stored. */
+  /** Makes the blob visible. Called only when all segments are stored. */
   complete(): Promise<void>;
-  /** Called when no call is running any more. */
+  /** Removes all segments. Called only when no `put` is running any more. */
   drop(): Promise<void>;
 }
 
@@ -28,7 +34,7 @@ export function createUpload(options: BlobUploadOptions, driver: UploadDriver): 
   let completed = false;
 
   async function put(number: number, body: BlobBody, signal: AbortSignal): Promise<void> {
-    // An earlier put whose caller has left may still be running.
+    // An earlier put of this segment may still be running, although its signal has aborted.
     await underWay.get(number)?.catch(() => {});
     stored.delete(number);
     await driver.put(number, body, signal);
@@ -61,7 +67,8 @@ export function createUpload(options: BlobUploadOptions, driver: UploadDriver): 
     },
     async abort() {
       if (completed) return;
-      // A segment that arrives later may remain in the store.
+      // The driver drops the upload only after all puts have ended. Otherwise a segment that arrives later might remain
+      // in the store.
       dropping ??= leave('the upload was aborted').then(() => driver.drop());
       await dropping;
     },

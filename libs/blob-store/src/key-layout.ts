@@ -1,6 +1,6 @@
-// Builds and checks all keys of the store. Blobs and links use the layout of distribution (registry:2), so that its
-// caches are usable; our own small objects are separate (decision 0007). Keys contain names that clients send. A key
-// that could leave the root must never reach a file system or bucket.
+// Builds and checks all keys of the store. Blobs and links use the layout of distribution (registry:2), so that Cistern
+// can use a cache of distribution. Our own small objects have prefixes of their own (decision 0007). Keys contain names
+// that clients send, so each name is checked: a key that leaves the root must never reach a file system or bucket.
 import {
   type Digest,
   digestAlgorithm,
@@ -27,7 +27,7 @@ interface InRepository {
   readonly repository: RepositoryName;
 }
 
-/** Prefix of every blob: `<algorithm>/<first two hex>/<hex>/data`. */
+/** Prefix of the keys of all blobs. It is followed by `<algorithm>/<first two hex>/<hex>/data`. */
 export const blobsPrefix = `${registryRoot}/blobs/`;
 
 /** Returns the key of a blob or manifest (distribution, `registry/storage/paths.go`, blobDataPathSpec). */
@@ -64,8 +64,8 @@ export function prefixesOf(upstream: string) {
 }
 
 /**
- * Returns the key of a tag object. `_tags` cannot be part of a name, so a repository `a/b.json` and a tag `b` of `a`
- * never collide.
+ * Returns the key of a tag object. The component `_tags` separates repository and tag, because a repository name cannot
+ * contain it. So the keys of a repository `a/b.json` and of a tag `b` of `a` never collide.
  */
 export function tagObjectKey({ upstream, repository, tag }: InRepository & { readonly tag: Tag }): string {
   return `${tagObjectsPrefix}${upstreamComponent(upstream)}/${repository}/_tags/${tag}.json`;
@@ -76,30 +76,31 @@ export function linksObjectKey(upstream: string, repository: RepositoryName, dig
   return `${linksObjectsOf(upstream, repository)}${digest}.json`;
 }
 
-/** Returns the prefix of the links objects of a repository, and of repositories below it. */
+/**
+ * Returns the prefix of the links objects of a repository. Repositories whose names begin with `<repository>/` have it
+ * too.
+ */
 export function linksObjectsOf(upstream: string, repository: RepositoryName): string {
   return `${linksObjectsPrefix}${upstreamComponent(upstream)}/${repository}/`;
 }
 
-/**
- * Returns the key of the object that records the confirmation of the repository's own upstream that it holds a blob.
- */
+/** Returns the key of a held object. It records that the upstream has confirmed that this repository holds a blob. */
 export function heldObjectKey(upstream: string, repository: RepositoryName, digest: Digest): string {
   return `${heldObjectsPrefix}${upstreamComponent(upstream)}/${repository}/${digest}.json`;
 }
 
-/** Returns the key of a page of a list. A repository has a fixed number of slots. */
+/** Returns the key of a page of a list. `slot` is the place of the page; a repository has a fixed number of them. */
 export function listObjectKey(
   key: InRepository & { readonly list: 'tags' | 'referrers'; readonly slot: number },
 ): string {
   return `${listObjectsPrefix}${upstreamComponent(key.upstream)}/${key.repository}/_${key.list}/${key.slot}.json`;
 }
 
-/** Prefix of the operators' offline decisions. */
+/** Prefix of operators' decisions that upstreams are offline. */
 export const offlineDecisionsPrefix = 'cistern/state/offline/';
 const allUpstreams = '_all';
 
-/** `undefined` means all upstreams; no upstream is named `_all`. */
+/** Returns the key of an offline decision. `undefined` means all upstreams; no upstream is named `_all`. */
 export function offlineDecisionKey(upstream: string | undefined): string {
   return `${offlineDecisionsPrefix}${upstream === undefined ? allUpstreams : upstreamComponent(upstream)}.json`;
 }
@@ -134,7 +135,7 @@ export function parseRobotKey(key: string): string | undefined {
   return parseStateKey(robotsPrefix, key);
 }
 
-/** Returns the key of an issuer's keys, as a worker last fetched them. */
+/** Returns the key of the object with the public keys of a token issuer that a worker last fetched. */
 export function issuerKeysKey(issuer: string): string {
   return stateKey('cistern/state/issuer-keys/', issuer);
 }
@@ -183,7 +184,7 @@ export function quarantineKey(digest: Digest, atMs: number): string {
   return `${quarantinePrefix}${digest}-${Math.floor(atMs)}`;
 }
 
-/** Returns the time of the quarantine; `undefined` for any other key. */
+/** Returns the time that is part of a `quarantineKey`; returns `undefined` for any other key. */
 export function quarantinedAtMs(key: string): number | undefined {
   const [, atMs] = /^cistern\/quarantine\/[^/]+-(\d+)$/.exec(key) ?? [];
   return atMs === undefined ? undefined : Number(atMs);
@@ -204,7 +205,7 @@ export function parseLinksObjectKey(key: string): ReturnType<typeof parseDigestK
   return parseDigestKey(linksObjectsPrefix, key);
 }
 
-/** Returns the repository of a page of a list; `undefined` for any other key. */
+/** Returns the repository of a `listObjectKey`; returns `undefined` for any other key. */
 export function parseListObjectKey(key: string): InRepository | undefined {
   const [, upstream, repository] = /^cistern\/lists\/([^/]+)\/(.+)\/_(?:tags|referrers)\/\d+\.json$/.exec(key) ?? [];
   if (upstream === undefined || repository === undefined) return undefined;
@@ -254,20 +255,23 @@ function linkPath(digest: Digest): string {
   return `${digestAlgorithm(digest)}/${digestHex(digest)}/link`;
 }
 
-/** Upstream names come from the configuration and may contain `:` and dots, but are always a single path component. */
+/**
+ * Returns `upstream`, or throws `TypeError` if it is not a single path component. Names of upstreams may contain `:`
+ * and dots.
+ */
 function upstreamComponent(upstream: string): string {
   if (isPathComponent(upstream)) return upstream;
   throw new TypeError(`${JSON.stringify(upstream)} is not a valid upstream name: it must be a single path component`);
 }
 
-/** Returns the key of a record of the ACME client. Its content is sealed. */
+/** Returns the key of a record of the ACME client. The content of the record is encrypted. */
 export function acmeRecordKey(name: string): string {
   return `cistern/state/acme/${name}`;
 }
 
 /**
- * Reports whether `value` is a single directory or file name: not empty, `.` or `..`; no slash, backslash or control
- * character.
+ * Reports whether `value` can be the name of one directory or file. It must not be empty, `.` or `..`, or contain a
+ * slash, a backslash or a control character.
  */
 function isPathComponent(value: string): boolean {
   return value !== '' && value !== '.' && value !== '..' && !value.includes('/') && !controlOrBackslash.test(value);

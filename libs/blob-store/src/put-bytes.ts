@@ -3,7 +3,7 @@ import { CacheError } from '@cistern/errors';
 import { type Digest, digestAlgorithm, digestHex } from '@cistern/oci';
 import type { BlobBody, BlobStore } from './blob-store.ts';
 
-/** Returns `bytes` as a body. They must not change while it is in use. */
+/** Returns `bytes` as a body. The caller must not change `bytes` while the body is in use. */
 export function bodyOf(bytes: Uint8Array, sha256?: string): BlobBody {
   return {
     length: bytes.byteLength,
@@ -14,14 +14,14 @@ export function bodyOf(bytes: Uint8Array, sha256?: string): BlobBody {
   };
 }
 
-/** Stores `bytes` under `digest` like `BlobStore.put`. The caller has verified the digest. */
+/** Stores `bytes` under `digest` like `BlobStore.put`. The caller must have verified the digest. */
 export async function putBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Promise<void> {
   await store.put(digest, bodyOf(bytes, digestAlgorithm(digest) === 'sha256' ? digestHex(digest) : undefined));
 }
 
 /**
- * Reads a whole blob into memory; returns `undefined` if it does not exist. A blob of more than `maxBytes` rejects with
- * `content-mismatch` without being read, because a client may name a layer as a manifest.
+ * Reads a whole blob into memory. Returns `undefined` if the blob does not exist. Rejects with `content-mismatch` for a
+ * blob of more than `maxBytes`, without reading it, because a client may request a layer as a manifest.
  */
 export async function readBytes(store: BlobStore, digest: Digest, maxBytes: number): Promise<Buffer | undefined> {
   const reader = await store.open(digest);

@@ -1,15 +1,16 @@
-// Reads the bodies passed to a store: once for each attempt, exactly their length, and always ends them.
+// Reads the bodies that callers pass to a store. Checks their declared length, and always ends their streams.
 import { untilAborted } from '@cistern/runtime';
 import type { BlobBody } from './blob-store.ts';
 
-/** A failure of a body, not of the store. The cause is for the caller. */
+/** Reports that a body failed, and not the store. `cause` is the body's own error, for the caller. */
 export class BodyFailure extends Error {
   override readonly name = 'BodyFailure';
 }
 
 /**
- * Yields the bytes of `body`. The last chunk comes only after the body has ended at its declared length. A store that
- * receives it therefore has the right number of bytes. Throws `BodyFailure`, and the reason of `signal`.
+ * Yields the bytes of `body`. Yields the last chunk only after the body has ended at its declared length. A store that
+ * receives the last chunk therefore has the right number of bytes. Throws `BodyFailure` if the body fails or has a
+ * wrong length, and the reason of `signal`.
  */
 export async function* readBody(body: BlobBody, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const chunks = body.open()[Symbol.asyncIterator]();
@@ -29,7 +30,8 @@ export async function* readBody(body: BlobBody, signal?: AbortSignal): AsyncGene
     if (last !== undefined) yield last;
   } finally {
     const ended = chunks.return?.();
-    // A body that waits for its bytes ends once they arrive.
+    // If the body is waiting for bytes, `return` settles only after they arrive, so an aborted caller does not wait for
+    // it.
     if (signal?.aborted === true) ended?.catch(() => {});
     else await ended;
   }

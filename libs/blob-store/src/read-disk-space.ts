@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises';
 
 export interface DiskSpace {
-  /** Bytes that may still be written. */
+  /** Bytes that this process can still write. */
   readonly freeBytes: number;
   readonly totalBytes: number;
 }

@@ -1,14 +1,14 @@
-// Seals objects so that only nodes of the cluster can read and write them. Access to the bucket alone neither reveals
-// their content nor allows forgeries.
+// Encrypts objects, so that only nodes of the cluster can read and write them. A person with access to the bucket alone
+// can neither read the contents nor forge an object.
 import type { BlobStore } from './blob-store.ts';
 import { createSeal } from '@cistern/runtime';
 
 export type ObjectStore = Pick<BlobStore, 'listObjects' | 'readObject' | 'removeObject' | 'writeObject'>;
 
 /**
- * Returns `store` with contents sealed with the cluster's secret, bound to one purpose and to their keys. An object
- * that cannot be opened counts as absent. Without a secret (`undefined`, one node) contents are stored as they are.
- * Contents are UTF-8.
+ * Returns `store` with contents that are encrypted with the cluster's secret. An encrypted content is valid only for
+ * one purpose and under its own key. An object that cannot be decrypted counts as absent. Without a secret
+ * (`undefined`, on a single node) contents are not encrypted. Contents must be UTF-8.
  */
 export function sealObjects(store: ObjectStore, secret: string | undefined, purpose: string): ObjectStore {
   if (secret === undefined) return store;

@@ -1,4 +1,4 @@
-// An upload whose segments are regions of one file in the spool directory. The file becomes the blob.
+// Begins an upload whose segments are regions of one file in the spool directory. The complete file becomes the blob.
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
@@ -7,8 +7,8 @@ import { readBody } from '../read-body.ts';
 import { attempt } from './store-error.ts';
 
 /**
- * `path` is an empty file. `place` turns it into the blob and may be called again after a rejection. No other process
- * can resume the upload, because nothing records which regions of a file were written.
+ * `path` must be an empty file. `place` turns the file into the blob; it is called again if the caller repeats
+ * `complete`. No other process can resume the upload, because nothing records which regions of a file were written.
  */
 export function beginFsUpload(path: string, options: BlobUploadOptions, place: () => Promise<void>): BlobUpload {
   return createUpload(options, {
@@ -25,7 +25,7 @@ export function beginFsUpload(path: string, options: BlobUploadOptions, place: (
       });
     },
     complete: () => attempt('commit a blob', place),
-    drop: () => attempt('drop an unfinished blob', () => rm(path, { force: true })),
+    drop: () => attempt('remove an unfinished blob', () => rm(path, { force: true })),
   });
 }
 

@@ -1,5 +1,5 @@
-// A blob store on a local file system in the layout of distribution (registry:2), so that its directory is usable.
-// Several processes may share one root.
+// A blob store on a local file system. It has the layout of distribution (registry:2), so it can use a directory of
+// distribution. Several processes may share one root.
 import { type FileHandle, open, opendir, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CacheError } from '@cistern/errors';
@@ -21,7 +21,10 @@ import { openSpool, type StoreLog, syncDirectory } from './open-spool.ts';
 import { attempt, attemptIfPresent, hasCode, toStoreError } from './store-error.ts';
 
 export interface FsStoreOptions {
-  /** registry:2's `rootdirectory`, for example `/var/lib/registry`; created if it is missing. */
+  /**
+   * The `rootdirectory` of registry:2, for example `/var/lib/registry`. The store creates the directory if it is
+   * missing.
+   */
   readonly root: string;
   readonly log: StoreLog;
 }
@@ -52,7 +55,8 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       await unlink(path);
       return true;
     });
-    // Without fsync: a blob that reappears after a power cut is still right. The directory may already be in use again.
+    // No fsync, because a blob that reappears after a power cut is still correct. `rmdir` may fail, because a new blob
+    // may already be in the directory.
     if (removed) await rmdir(dirname(path)).catch(() => undefined);
     return removed ?? false;
   }
@@ -71,7 +75,7 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       await orBodyError(untilAborted(writing, signal));
     },
     async beginUpload(digest, options) {
-      return attempt('begin a blob', () => spool.beginUpload(pathOf(digest), options));
+      return attempt('begin the upload of a blob', () => spool.beginUpload(pathOf(digest), options));
     },
     remove,
     async removeAll(digests) {
@@ -84,7 +88,8 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
     async quarantine(digest, atMs) {
       const path = pathOf(digest);
       const moved = await attemptIfPresent('quarantine a damaged blob', async () => {
-        // `place` recreates directories that disappear meanwhile, but does not report a missing file.
+        // Only `stat` reports a missing blob immediately: `place` takes ENOENT for a missing directory, and tries
+        // again.
         await stat(path);
         await spool.place(path, join(root, quarantineKey(digest, atMs)));
         return true;
@@ -134,7 +139,10 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
   };
 }
 
-/** Returns files below `directory` as keys that begin with `prefix`, except those below `except`. */
+/**
+ * Yields the keys of all files below `directory`, except files below `except`. Each key is `prefix` and the path in
+ * `directory`.
+ */
 async function* walk(directory: string, prefix: string, except: string): AsyncGenerator<string> {
   if (directory === except) return;
   try {
@@ -148,8 +156,8 @@ async function* walk(directory: string, prefix: string, except: string): AsyncGe
 }
 
 /**
- * Opens a reader of one blob file. The file stays open, so the blob may be removed or replaced meanwhile. Rejects with
- * the file system's own errors, including ENOENT, and with `range-unsatisfiable`.
+ * Opens a reader of one blob file. The file stays open, so the reader still works if the blob is removed or replaced.
+ * Rejects with the file system's own errors, including ENOENT, and with `range-unsatisfiable`.
  */
 async function openReader(path: string, digest: Digest, range: ByteRange | undefined): Promise<BlobReader> {
   const file = await open(path, 'r');
@@ -163,8 +171,8 @@ async function openReader(path: string, digest: Digest, range: ByteRange | undef
 }
 
 /**
- * Uses a FileHandle, because its close waits for a pending read. Plain `fs.read` on a descriptor was measured and is no
- * faster in Node 26.
+ * Creates a reader of a FileHandle, because the `close` of a FileHandle waits for a pending read. By measurement
+ * `fs.read` on a file descriptor is not faster in Node 26.
  */
 function createReader(
   file: FileHandle,
@@ -205,8 +213,8 @@ function createReader(
 }
 
 /**
- * Walks distribution's blob directories one entry at a time, because a cache may contain millions of blobs. Skips other
- * entries. `directory` has one directory for each algorithm; `shard` is the first two digits of a digest.
+ * Yields the blobs in distribution's directories one by one, because a cache may contain millions of blobs. Skips all
+ * other entries. `directory` contains one directory for each algorithm; `shard` is the first two digits of a digest.
  */
 async function* listBlobFiles(directory: string, shard?: string): AsyncGenerator<StoredBlob> {
   for (const algorithm of algorithms) {
@@ -230,7 +238,7 @@ async function* entriesOf(directory: string): AsyncGenerator<string> {
   try {
     for await (const { name } of await opendir(directory)) yield name;
   } catch (error) {
-    // Removed during the walk.
+    // The directory does not exist, or was removed during the listing.
     if (!hasCode(error, 'ENOENT')) throw toStoreError(error, 'list its blobs');
   }
 }

@@ -1,6 +1,6 @@
-// Writes files into the spool directory and moves them into place. Each file therefore exists whole or not at all, even
-// after a crash or power cut. New files and directories are accessible only to the process's user; existing ones keep
-// their modes.
+// Writes files into the spool directory and moves complete files to their final path. So a final path has a whole file
+// or none, even after a crash or power cut. Only the user of the process can access new files and directories. Existing
+// files and directories keep their modes.
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -12,11 +12,14 @@ import { hasCode } from './store-error.ts';
 /** Images may be private, so other users of the machine must not read them. */
 const fileMode = 0o600;
 const directoryMode = 0o700;
-/** A concurrent `remove` may delete the new directory again, but not this often. */
+/**
+ * Attempts to move a file. A concurrent `remove` can delete the new target directory before the move, but not this
+ * often.
+ */
 const maxAttempts = 20;
 /**
- * A fill writes often, and its timeouts end it long before this. A file without a write for an hour has lost its
- * writer.
+ * Age from which a file counts as abandoned, since its last write. A fill writes often, and its timeouts are much
+ * shorter. So the process that wrote a file of this age has ended.
  */
 const abandonedAfterMs = 3_600_000;
 
@@ -26,16 +29,19 @@ export interface StoreLog {
 }
 
 /**
- * Creates the directory, and removes abandoned files from it now and each hour. Its functions reject with the file
- * system's own errors, except those of an upload. The caller closes it.
+ * Creates the directory, and removes abandoned files from it now and each hour. The functions of the spool reject with
+ * the file system's own errors; an upload rejects with `store-unavailable`. The caller closes the spool.
  */
 export async function openSpool(directory: string, log: StoreLog) {
-  /** A caller that finds a directory created by another call must wait until that call has synced it to disk. */
+  /** Directories that are being created. Concurrent calls for one directory wait until it is synced to disk. */
   const making = createSingleFlight<void>();
-  /** Files that are in place but perhaps not yet synced to disk. Another attempt only has to sync them. */
+  /**
+   * Files that `adopt` has moved, but whose move is perhaps not synced to disk. A repeated call only has to sync the
+   * directory.
+   */
   const adopted = new Set<string>();
 
-  /** Creates a directory with its parents and syncs them to disk. */
+  /** Creates a directory and its missing parents, and syncs all of them to disk. */
   function ensureDirectory(path: string): Promise<void> {
     return making(path, undefined, () => makeDirectory(path));
   }
@@ -64,7 +70,10 @@ export async function openSpool(directory: string, log: StoreLog) {
     }
   }
 
-  /** Moves a file that is already synced to `target`, replaces an existing file, and syncs the move to disk. */
+  /**
+   * Moves a file to `target` and syncs the move to disk. Replaces an existing file. The bytes of the file must already
+   * be synced.
+   */
   async function place(path: string, target: string): Promise<void> {
     await move(path, target);
     await syncDirectory(dirname(target));
@@ -78,7 +87,7 @@ export async function openSpool(directory: string, log: StoreLog) {
     );
   }, abandonedAfterMs).unref();
 
-  /** Like `place`, for a file that is not yet synced. After a rejection the same call may be repeated. */
+  /** Like `place`, for a file whose bytes are not synced yet. The caller may repeat the call after a rejection. */
   async function adopt(path: string, target: string): Promise<void> {
     if (!adopted.has(path)) {
       await syncFile(path);
@@ -104,12 +113,12 @@ export async function openSpool(directory: string, log: StoreLog) {
         await writeThrough(path, bytes);
         await place(path, target);
       } catch (error) {
-        // The sweep removes the file later if this fails. The first error is the one to report.
+        // If this removal fails, the sweep removes the file later. The error to report is the first one.
         await rm(path, { force: true }).catch(() => undefined);
         throw error;
       }
     },
-    /** Writes a file and reads it back. */
+    /** Checks the directory: writes a file, reads it back and removes it. */
     async check(): Promise<void> {
       const path = join(directory, randomUUID());
       try {
@@ -123,7 +132,7 @@ export async function openSpool(directory: string, log: StoreLog) {
   };
 }
 
-/** Syncs the entries of a directory to disk. Ignores a directory that was removed meanwhile. */
+/** Syncs the entries of a directory to disk. Does nothing if the directory no longer exists. */
 export async function syncDirectory(directory: string): Promise<void> {
   try {
     await using handle = await open(directory, 'r');
@@ -152,7 +161,7 @@ async function sweep(directory: string, nowMs: number): Promise<void> {
     try {
       if (nowMs - (await stat(path)).mtimeMs > abandonedAfterMs) await rm(path, { force: true });
     } catch (error) {
-      // Committed or dropped meanwhile.
+      // The file was committed or removed meanwhile.
       if (!hasCode(error, 'ENOENT')) throw error;
     }
   }

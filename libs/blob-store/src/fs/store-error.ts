@@ -5,13 +5,13 @@ const reasons: Readonly<Record<string, string>> = {
   EACCES: 'Cistern lacks permission for its files',
   EDQUOT: 'its disk quota is used up',
   EIO: 'the disk reports an input/output error',
-  EISDIR: 'a directory is in the place of a file',
+  EISDIR: 'a directory has the path of a file',
   EMFILE: 'too many files are open',
   ENFILE: 'too many files are open',
   ENOENT: 'its directory is missing',
   ENOSPC: 'the file system of storage.filesystem.rootdirectory is full',
-  ENOTDIR: 'a file is in the place of a directory',
-  ENOTEMPTY: 'a directory is in the place of a file',
+  ENOTDIR: 'a file has the path of a directory',
+  ENOTEMPTY: 'a directory has the path of a file',
   EPERM: 'Cistern lacks permission for its files',
   EROFS: 'its file system is read-only',
 };
@@ -28,7 +28,7 @@ export async function attempt<T>(doing: string, action: () => Promise<T>): Promi
   }
 }
 
-/** Like `attempt`, but returns `undefined` for a missing file, and only then. */
+/** Like `attempt`, but returns `undefined` if the file does not exist. */
 export async function attemptIfPresent<T>(doing: string, action: () => Promise<T>): Promise<T | undefined> {
   try {
     return await action();
@@ -38,7 +38,7 @@ export async function attemptIfPresent<T>(doing: string, action: () => Promise<T
   }
 }
 
-/** Errors that are not from a system call are bugs and pass unchanged. */
+/** Returns a CacheError for an error of a system call. Returns any other error unchanged. */
 export function toStoreError(thrown: unknown, doing: string): unknown {
   const error = firstOf(thrown);
   if (!(error instanceof Error) || !('syscall' in error)) return error;
@@ -56,7 +56,7 @@ export function hasCode(thrown: unknown, ...codes: string[]): boolean {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-/** `await using` wraps the failure if closing the file fails too. */
+/** Returns the original error. `await using` wraps it in a SuppressedError if closing the file fails too. */
 function firstOf(error: unknown): unknown {
   return error instanceof SuppressedError ? firstOf(error.suppressed) : error;
 }

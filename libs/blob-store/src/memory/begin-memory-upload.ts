@@ -1,4 +1,4 @@
-// Keeps segments in memory until the upload completes.
+// Begins an upload to a memory store. Its segments are kept in memory until the upload completes.
 import { createHash, randomUUID } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
@@ -11,7 +11,7 @@ export async function readWholeBody(body: BlobBody, signal?: AbortSignal): Promi
   return Buffer.concat(await Array.fromAsync(readBody(body, signal)));
 }
 
-/** `checkAvailable` throws while the store fails. */
+/** `checkAvailable` throws while the store is set to fail. */
 export function beginMemoryUpload(
   { blobs, uploads }: MemoryContents,
   digest: Digest,
@@ -22,7 +22,10 @@ export function beginMemoryUpload(
   const id = found === undefined ? randomUUID() : resume!;
   const segments = found ?? new Map<number, Uint8Array>();
   uploads.set(id, segments);
-  /** Tags as found at the start or written here. Another process may replace the segments. */
+  /**
+   * Tags of the segments that the upload found at its start or stored itself. Another upload with the same id may
+   * replace a segment, which changes its tag.
+   */
   const tags = new Map([...segments].map(([number, bytes]) => [number, tagOf(bytes)]));
   return createUpload(options, {
     id,

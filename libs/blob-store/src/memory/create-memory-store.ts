@@ -13,7 +13,10 @@ export interface MemoryContents {
   readonly objects: Map<string, Uint8Array>;
   /** Segments of unfinished uploads, by upload id. */
   readonly uploads: Map<string, Map<number, Uint8Array>>;
-  /** While true, every call and every read rejects with `store-unavailable`, as if the disk or server were gone. */
+  /**
+   * While true, every call and every read rejects with `store-unavailable`, as if the disk or the S3 server were
+   * unavailable.
+   */
   failing: boolean;
 }
 
@@ -22,7 +25,7 @@ export interface MemoryStoreOptions {
   readonly now?: () => number;
 }
 
-/** Creates a store. Two stores on the same `contents` share their blobs, like two nodes with one bucket. */
+/** Creates a store. Two stores with the same `contents` share their blobs, like two nodes with one bucket. */
 export function createMemoryStore(options: MemoryStoreOptions = {}): BlobStore {
   const { contents = createMemoryContents(), now = Date.now } = options;
   const { blobs, objects } = contents;

@@ -1,5 +1,5 @@
-// One multipart upload with its own id. The client's own uploads would resume any upload of the same key, including
-// another node's (decision 0066).
+// Begins or resumes a multipart upload by its id. The upload functions of `minio` are not used, because they resume any
+// upload of the same key, even one of another node (decision 0066).
 import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
 import { createUpload, segmentLength } from '../create-upload.ts';
 import type { SendBody } from './create-body-sender.ts';
@@ -11,11 +11,11 @@ import { abortUpload } from './sweep-uploads.ts';
 export interface S3UploadOptions {
   readonly bucket: S3Bucket;
   readonly sendBody: SendBody;
-  /** Full name of the object. */
+  /** S3 key of the blob. */
   readonly name: string;
-  /** Called with the upload's id at each use, so that the upload does not count as abandoned. */
+  /** Called with the upload's id at each use, so that the sweeper does not take the upload for abandoned. */
   readonly onUse: (id: string) => void;
-  /** Called with the error if the upload cannot be dropped. */
+  /** Called with the error if the upload cannot be aborted in S3. */
   readonly onDropFailed: (error: unknown) => void;
 }
 
@@ -49,8 +49,8 @@ export async function beginS3Upload(
       try {
         await bucket.attempt('commit a blob', async () => client.completeMultipartUpload(bucketName, name, id, named));
       } catch (error) {
-        // Either the response to an earlier request was lost, or another writer of the same bytes ended the upload
-        // first.
+        // The upload no longer exists, but the blob may be complete. Either the response to an earlier attempt was
+        // lost, or another process completed the upload first.
         if (!isMissing(error, 'HTTP 500') || !(await isStored(bucket, name, options.size))) throw error;
         await drop();
       }
@@ -71,7 +71,10 @@ async function initiateUpload({ attempt, client, name: bucketName }: S3Bucket, n
   return { id, etags: new Map() };
 }
 
-/** Returns the upload to resume, or `undefined` if there is none or it is gone. Ignores parts of another length. */
+/**
+ * Returns the upload to resume. Returns `undefined` if `resume` is unset or S3 no longer has that upload. Ignores parts
+ * whose length is not that of their segment.
+ */
 async function findUpload(
   { attempt, client, name: bucketName }: S3Bucket,
   name: string,
@@ -89,7 +92,7 @@ async function findUpload(
   }
 }
 
-/** `ofCeph` is the code that Ceph sends instead of S3's. */
+/** Reports whether S3 no longer has the upload. `ofCeph` is the code that Ceph sends instead of `NoSuchUpload`. */
 function isMissing(error: unknown, ofCeph: string): boolean {
   return ['NoSuchUpload', ofCeph].includes(codeOf(error) ?? '');
 }

@@ -1,5 +1,5 @@
-// Connections for reading bodies. They are kept while useful, up to a limit. A body that is not being read gives its
-// connection up when another reader waits for one.
+// A pool of connections for reading bodies. It keeps a limited number of free connections. If a reader waits and the
+// pool is full, the pool closes a connection whose body is not being read.
 import { type BodyConnection, type BodyConnectionOptions, openBodyConnection } from '@cistern/streams';
 import { closedError, noFreeConnection, S3TransportError } from './create-s3-transport.ts';
 
@@ -7,7 +7,7 @@ export interface BodyPoolOptions extends Pick<BodyConnectionOptions, 'secure' | 
   readonly maxConnections: number;
 }
 
-/** The same for all connections of a pool. */
+/** Address of the S3 server. All connections of a pool have the same. */
 interface ServerAddress {
   readonly host: string;
   readonly port: number;
@@ -20,10 +20,11 @@ interface Waiting {
 }
 
 const maxFree = 64;
-/** Readers at a normal pace read more often than this. */
+/** Time without a read after which a connection may be closed. A reader at a normal speed reads more often. */
 const unreadMs = 100;
 /**
- * Reading each packet separately is expensive, and the store already has the whole body, so this waits only briefly.
+ * A read waits for this number of bytes, because reading each packet separately is expensive. The wait is short,
+ * because the S3 server already has the whole body.
  */
 const enoughBytes = 64 * 1024;
 
@@ -61,8 +62,8 @@ export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions) {
   }
 
   /**
-   * Closes the connections that have been unread for longest, one for each waiting reader. Their own readers resume
-   * where they were.
+   * Closes the connections whose bodies have not been read for the longest time, one for each waiting reader. The
+   * readers of these bodies resume at their positions.
    */
   function endUnread(): void {
     looking = undefined;
@@ -95,8 +96,8 @@ export function createBodyPool({ maxConnections, ...common }: BodyPoolOptions) {
 
   return {
     /**
-     * Calls one of the two, once: `onTaken` with a new or free connection, or `onError` if none becomes free within the
-     * timeout.
+     * Calls `onTaken` with a free or new connection, or `onError` if no connection becomes free within the timeout.
+     * Calls only one of the two, and only one time.
      */
     take(address: ServerAddress, onTaken: Waiting['onTaken'], onError: Waiting['onError']): void {
       if (closed) return onError(closedError());

@@ -1,5 +1,5 @@
-// Sends PUTs whose bodies are streams, so that a part or object is never whole in memory. Each attempt has its own
-// stream.
+// Sends PUT requests whose bodies are streams, so that a whole part or object is never in memory. Each attempt opens a
+// new stream.
 import { createHash } from 'node:crypto';
 import { addAbortSignal, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -9,9 +9,9 @@ import { createSlots } from './create-slots.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 
 interface SentBody {
-  /** The phrase for `S3Bucket.attempt`. */
+  /** Phrase for errors, such as "write a blob"; see `S3Bucket.attempt`. */
   readonly doing: string;
-  /** Full name of the object. */
+  /** S3 key of the object. */
   readonly name: string;
   readonly query?: string;
   readonly body: BlobBody;
@@ -22,8 +22,8 @@ interface SentBody {
 export type SendBody = (sent: SentBody) => Promise<string>;
 
 /**
- * The limit on concurrent bodies, for all blobs together. Each attempt releases its slot, and a silent server ends an
- * attempt.
+ * Limit on concurrently sent bodies, for all blobs together. A silent S3 server cannot block this work forever, because
+ * each attempt times out and then lets the next one start.
  */
 const bodiesAtOnce = 32;
 
@@ -44,7 +44,8 @@ async function hashBody(body: BlobBody, signal: AbortSignal | undefined): Promis
 
 async function sendOnce(bucket: S3Bucket, { name, query, body, signal }: SentBody, sha256: string): Promise<string> {
   const stream = new BodyStream(body, signal);
-  // The client listens for errors only once the request is sent.
+  // `minio` listens for errors of the stream only after it has sent the request. An unheard error would end the
+  // process.
   stream.on('error', () => {});
   if (signal !== undefined) addAbortSignal(signal, stream);
   const headers = { 'content-type': 'application/octet-stream', 'content-length': `${body.length}` };
@@ -53,7 +54,7 @@ async function sendOnce(bucket: S3Bucket, { name, query, body, signal }: SentBod
     const request = query === undefined ? target : { ...target, query };
     const response = await bucket.client.makeRequestStreamAsync(request, stream, sha256, [200], '');
     await buffer(response);
-    if (stream.left > 0) throw new Error('it stored the body before the body was complete');
+    if (stream.left > 0) throw new Error('the S3 server stored the body before all bytes were sent');
     return (response.headers.etag ?? '').replace(/^"|"$/g, '');
   } finally {
     stream.destroy();
@@ -61,11 +62,11 @@ async function sendOnce(bucket: S3Bucket, { name, query, body, signal }: SentBod
 }
 
 /**
- * Turns `readBody` into a stream. It ends together with its last bytes, because a request that is unfinished when its
- * response arrives loses its connection.
+ * Turns `readBody` into a Node stream. The stream ends in the same step in which it delivers its last bytes. Otherwise
+ * the response could arrive before the request has ended, and Node would then close the connection.
  */
 class BodyStream extends Readable {
-  /** Number of bytes that the client has not read yet. */
+  /** Number of bytes that are not pushed to the stream yet. */
   left: number;
   readonly #chunks: AsyncGenerator<Uint8Array>;
 
@@ -93,12 +94,12 @@ class BodyStream extends Readable {
   }
 
   async #endBody(): Promise<void> {
-    // Only the caller could handle this error, and it already has it.
+    // This error is ignored, because the caller already has the error of the attempt.
     await this.#chunks.return(undefined).catch(() => {});
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    // Do not wait: the body may be stuck.
+    // Does not wait for the end of the body, because the body may never settle.
     void this.#endBody();
     done(error);
   }

@@ -1,5 +1,5 @@
-// Sends the GETs that the `minio` client signs, over our own connections. A response with a body to read is passed on
-// directly. Node parses every other response, so that the client understands errors as usual.
+// Sends the GET requests that `minio` signs, over our own connections. A response with status 200 or 206 and a length
+// becomes a `BodyResponse`. Node parses every other response, because `minio` expects its errors as Node responses.
 import { EventEmitter } from 'node:events';
 import {
   type ClientRequest,
@@ -20,15 +20,17 @@ import {
 } from './create-s3-transport.ts';
 
 /**
- * The response that the client passes on instead of an `IncomingMessage`. The reader reads it to its end or destroys
- * it.
+ * The response that `minio` passes to our reader instead of an `IncomingMessage`. The reader must read the body to its
+ * end or destroy the response.
  */
 export interface BodyResponse {
   readonly statusCode: number;
   readonly headers: IncomingHttpHeaders;
   /** Reads like `BodyConnection.read`. */
   read(into: Uint8Array): Promise<number>;
-  /** Closes the connection; not allowed after the body's end. */
+  /**
+   * Closes the connection. Not allowed after the end of the body, because the connection may then serve another reader.
+   */
   destroy(): void;
 }
 
@@ -37,9 +39,11 @@ type OnResponse = (response: IncomingMessage) => void;
 export function createBodyTransport({ secure, timeoutMs, maxConnections, silence }: S3TransportOptions): S3Transport {
   const pool = createBodyPool({ secure, timeoutMs, maxConnections, onSilent: () => silence.suspect() });
 
-  /** The client calls only `on('error')` and `end()` of the result. */
+  /**
+   * Returns an emitter instead of a whole `ClientRequest`, because `minio` calls only its `on('error')` and `end()`.
+   */
   function request(options: RequestOptions, onResponse: OnResponse): ClientRequest {
-    if (silence.isSilent()) throw new S3TransportError('SILENT', 'it has not answered recently');
+    if (silence.isSilent()) throw new S3TransportError('SILENT', 'the S3 server has not responded recently');
     const { host, port = secure ? 443 : 80 } = options;
     const text = formatGet(options);
     const sent = new EventEmitter();
@@ -70,7 +74,7 @@ interface Answer {
 function takeAnswer({ connection, head, soFar, onResponse, onError }: Answer): Diversion | undefined {
   const { statusCode, headers } = head;
   if (mishandledStatuses.has(statusCode)) {
-    const error = new S3TransportError(`HTTP ${statusCode}`, `the server answered ${statusCode}`);
+    const error = new S3TransportError(`HTTP ${statusCode}`, `the S3 server responded with ${statusCode}`);
     onError(error);
     connection.destroy(error);
     return ignored;
@@ -90,8 +94,8 @@ function takeAnswer({ connection, head, soFar, onResponse, onError }: Answer): D
 const ignored: Diversion = { onBytes() {}, onEnd() {} };
 
 /**
- * Parses a response as if Node's client had sent the request, over a stream that replays the received bytes and
- * forwards later ones.
+ * Lets Node parse a response as if Node had sent the request. Node reads from a stream that gets the bytes received so
+ * far, and later ones when they arrive.
  */
 function parseByNode(
   soFar: Buffer,

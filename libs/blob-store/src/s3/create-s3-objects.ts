@@ -1,4 +1,4 @@
-// Small named objects in the bucket, and listings of the bucket.
+// Reads, writes, removes and lists objects of the bucket.
 import type { IncomingMessage } from 'node:http';
 import type { CacheError } from '@cistern/errors';
 import { forEachBounded } from '@cistern/runtime';
@@ -41,7 +41,7 @@ export function createS3Objects(bucket: S3Bucket) {
     async writeObject(key: string, bytes: Uint8Array): Promise<void> {
       const name = locate(key);
       checkObjectSize(key, bytes.byteLength);
-      // The caller may change its bytes meanwhile.
+      // The caller may change its bytes while the request is in progress.
       const copy = Buffer.from(bytes);
       const type = { 'Content-Type': 'application/octet-stream' };
       await bucket.attempt('write an object', async () =>
@@ -58,7 +58,10 @@ export function createS3Objects(bucket: S3Bucket) {
   };
 }
 
-/** Checks first: S3 also reports success when it deletes an absent object. */
+/**
+ * Returns true if the object existed. Requests the object first, because S3 also reports success for the removal of an
+ * absent object.
+ */
 export async function removeIfPresent(bucket: S3Bucket, name: string, doing: string): Promise<boolean> {
   const found = await bucket.attemptIfPresent(doing, async () => bucket.prompt.statObject(bucket.name, name));
   if (found === undefined) return false;
@@ -71,7 +74,10 @@ export interface NotRemoved {
   readonly error: CacheError;
 }
 
-/** S3 accepts up to a thousand names. Ceph may need ten seconds for so many, and is silent meanwhile. */
+/**
+ * S3 accepts up to a thousand keys in one request. Ceph may need ten seconds for a thousand, and sends nothing
+ * meanwhile, so a request could time out.
+ */
 const namesPerCall = 100;
 const callsAtOnce = 10;
 
@@ -106,7 +112,10 @@ async function removeSome(bucket: S3Bucket, names: readonly string[], doing: str
   }
 }
 
-/** Ceph requires the delete permission on the bucket. Some servers do not implement the call. */
+/**
+ * Codes after which objects are removed one by one. For DeleteObjects, Ceph requires the delete permission on the
+ * bucket, and some servers do not implement it.
+ */
 const withoutDeleteObjects: ReadonlySet<string> = new Set(['AccessDenied', 'NotImplemented', 'MethodNotAllowed']);
 
 async function removeOneByOne(bucket: S3Bucket, names: readonly string[], doing: string): Promise<NotRemoved[]> {
@@ -115,7 +124,8 @@ async function removeOneByOne(bucket: S3Bucket, names: readonly string[], doing:
     await bucket
       .attempt(doing, async () => bucket.client.removeObject(bucket.name, name))
       .catch((error: CacheError) => {
-        // Codes of connection errors are in capitals.
+        // Codes of S3's errors are in CamelCase. All other errors mean that the S3 server was not reached, so the whole
+        // call fails.
         if (!/^[A-Z][a-z]/.test(codeOf(error) ?? '')) throw error;
         failed.push({ name, error });
       });
@@ -124,8 +134,8 @@ async function removeOneByOne(bucket: S3Bucket, names: readonly string[], doing:
 }
 
 /**
- * Lists all objects of the bucket below a prefix, page by page, because a cache may contain millions of blobs. `key` is
- * relative to the store's root.
+ * Lists all objects of the bucket below a prefix, page by page, because a cache may contain millions of blobs. Yields
+ * keys without the bucket's root directory.
  */
 async function* listS3Objects(bucket: S3Bucket, prefix: string, doing: string) {
   const { client, name: bucketName, locate, relativeKey } = bucket;
@@ -135,7 +145,7 @@ async function* listS3Objects(bucket: S3Bucket, prefix: string, doing: string) {
       client.listObjectsV2Query(bucketName, locate(prefix), from, '', pageSize, ''),
     );
     for (const { name, size, lastModified } of page.objects) {
-      // Consoles create "directories": objects whose names end with a slash.
+      // Skips objects whose keys end with a slash. S3 consoles create them as "directories".
       if (name === undefined || lastModified === undefined || name.endsWith('/')) continue;
       yield { key: relativeKey(name), size, modifiedAtMs: lastModified.getTime() };
     }
@@ -144,7 +154,7 @@ async function* listS3Objects(bucket: S3Bucket, prefix: string, doing: string) {
   }
 }
 
-/** `shard` is the first two digits of the digests. */
+/** Lists blobs. `shard` is the first two digits of their digests; unset means all blobs. */
 export async function* listS3Blobs(bucket: S3Bucket, shard?: string): AsyncGenerator<StoredBlob> {
   const prefixes = shard === undefined ? [''] : algorithms.map((algorithm) => `${algorithm}/${shard}/`);
   for (const prefix of prefixes) {
@@ -155,7 +165,10 @@ export async function* listS3Blobs(bucket: S3Bucket, shard?: string): AsyncGener
   }
 }
 
-/** Reads a whole body that is known to be small. Fails if the body ends early, even cleanly. */
+/**
+ * Reads a whole body into memory; the caller knows that it is small. Rejects if the body is shorter than its
+ * content-length.
+ */
 export async function readWholeBody(body: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of body as AsyncIterable<Buffer>) chunks.push(chunk);

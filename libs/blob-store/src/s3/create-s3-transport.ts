@@ -1,22 +1,22 @@
-// Sends the HTTP requests of the `minio` client, which has no timeouts of its own and never gives up on a silent
-// server.
+// Sends the HTTP requests of `minio` with timeouts. `minio` has no timeouts of its own, so it would wait forever for a
+// silent S3 server.
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { ClientOptions } from 'minio';
 import type { Silence } from './watch-silence.ts';
 
 /**
- * Statuses for which the client would throw an error without a code and leave the body unread, which loses the
- * connection (minio 8.0.7, `retryHttpCodes`).
+ * Statuses for which `minio` throws an error without a code. It also leaves the body unread, so the connection cannot
+ * be used again (minio 8.0.7, `retryHttpCodes`).
  */
 export const mishandledStatuses: ReadonlySet<number> = new Set([408, 429, 499, 500, 502, 503, 504, 520]);
 
 export interface S3TransportOptions {
   readonly secure: boolean;
-  /** Timeout for a free connection, and then for each silence of the server. */
+  /** How long a request waits for a free connection, and then for each next byte of the S3 server. */
   readonly timeoutMs: number;
   readonly maxConnections: number;
-  /** Receives every timeout. While the server is silent, requests fail immediately. */
+  /** Its `suspect` is called at each timeout. While the S3 server is silent, all requests fail immediately. */
   readonly silence: Silence;
 }
 
@@ -34,12 +34,13 @@ export function createS3Transport({ secure, timeoutMs, maxConnections, silence }
 
   function request(options: http.RequestOptions, onResponse: (response: http.IncomingMessage) => void) {
     if (closed) throw closedError();
-    if (silence.isSilent()) throw new S3TransportError('SILENT', 'it has not answered recently');
+    if (silence.isSilent()) throw new S3TransportError('SILENT', 'the S3 server has not responded recently');
     const sent = protocol.request({ ...options, timeout: timeoutMs });
     let received: http.IncomingMessage | undefined;
     const end = (error: Error) => {
       if (received !== undefined || sent.socket !== null) return (received ?? sent).destroy(error);
-      // A request without a connection would report the error only after it gets a connection.
+      // `destroy(error)` of a request without a connection would report the error only after the request gets a
+      // connection.
       sent.destroy();
       return sent.emit('error', error);
     };
@@ -60,13 +61,16 @@ export function createS3Transport({ secure, timeoutMs, maxConnections, silence }
       const { statusCode = 0 } = response;
       if (!mishandledStatuses.has(statusCode)) return onResponse(response);
       response.on('error', () => {}).resume();
-      return sent.emit('error', new S3TransportError(`HTTP ${statusCode}`, `the server answered ${statusCode}`));
+      return sent.emit(
+        'error',
+        new S3TransportError(`HTTP ${statusCode}`, `the S3 server responded with ${statusCode}`),
+      );
     });
     return sent;
   }
 
   return {
-    // The client uses only these members, and only in this way.
+    // `minio` uses only `request` of a transport, and passes the agent to it.
     clientOptions: { transport: { request: request as typeof http.request }, transportAgent: agent },
     close() {
       closed = true;
@@ -76,7 +80,7 @@ export function createS3Transport({ secure, timeoutMs, maxConnections, silence }
   };
 }
 
-/** A failure found by a transport, with a `code` like system errors. */
+/** An error that a transport detects. It has a `code`, like a system error. */
 export class S3TransportError extends Error {
   override readonly name = 'S3TransportError';
   readonly code: 'SILENT' | 'NO_FREE_CONNECTION' | 'UNREAD' | 'CLOSED' | `HTTP ${number}`;

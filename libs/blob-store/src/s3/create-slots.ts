@@ -1,6 +1,9 @@
-// Limits concurrent work. Further calls wait in a queue, first in, first out.
+// Limits the number of concurrent calls. Further calls wait in a queue, first in, first out.
 
-/** Runs `work` in a slot, which is released when it settles. Rejects with the reason of `signal` while it waits. */
+/**
+ * Waits for a free slot, runs `work`, and releases the slot when `work` settles. Rejects with the reason of `signal` if
+ * `signal` aborts before `work` starts.
+ */
 export type InSlot = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
 export function createSlots(count: number): InSlot {

@@ -1,5 +1,6 @@
-// Reads one blob, or one range of it, from the socket into the caller's buffers. Unread bytes stay on the server. If a
-// body breaks, or gives its connection up, the reader resumes where it ended.
+// Reads one blob, or one range of it, from the socket into the caller's buffers. Bytes that the caller does not read
+// yet stay on the S3 server. If the connection breaks, or the pool closes it for another reader, a new GET continues at
+// the position.
 import { endedEarly } from '@cistern/streams';
 import { type ByteRange, type Digest, parseContentRange } from '@cistern/oci';
 import type { BlobReader } from '../blob-store.ts';
@@ -38,7 +39,7 @@ export async function openS3Reader(
     const found = await bucket.attemptIfPresent(doing, async () => bucket.prompt.statObject(bucket.name, object.name));
     if (found === undefined) return undefined;
     checkRange(object.digest, found.size, range);
-    throw bucket.failure(doing, new Error('it rejects a range that is inside the object'));
+    throw bucket.failure(doing, new Error('the S3 server rejects a range that is inside the object'));
   }
 }
 
@@ -57,7 +58,10 @@ interface Extent extends Interval {
 function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusive }: Extent, first: Body): BlobReader {
   let position = start;
   let body: BodyResponse | undefined = start === endExclusive ? undefined : first.response;
-  /** Start of the current body. A body that brought no bytes is not resumed. */
+  /**
+   * Position at which the current body starts. A body that breaks at this position has delivered no bytes, so the read
+   * fails and no further GET is sent.
+   */
   let bodyStart = start;
   let closed = false;
 
@@ -77,7 +81,7 @@ function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusiv
           checkOpen();
           if (length === 0) throw endedEarly();
           position += length;
-          // Its connection is back in the pool.
+          // The whole body is read, so its connection is in the pool again and must not be destroyed.
           if (position === endExclusive) body = undefined;
           return length;
         } catch (error) {
@@ -122,11 +126,14 @@ async function getBody({ bodies, name: bucketName }: S3Bucket, name: string, ran
   if (Number.isSafeInteger(size)) return { response, size };
   response.destroy();
   throw new Error(
-    `it answered ${range === undefined ? 'a blob' : 'a range'} with ${response.statusCode} and wrong headers`,
+    `a GET of ${range === undefined ? 'a blob' : 'a range'} got status ${response.statusCode} and wrong length headers`,
   );
 }
 
-/** Returns the size of the whole object from the response to a range, or NaN if the response has another range. */
+/**
+ * Returns the size of the whole object from the response to a range, or NaN if the response does not have the requested
+ * range.
+ */
 function sizeFrom(response: BodyResponse, requested: ByteRange): number {
   const { range, size = Number.NaN } = parseContentRange(response.headers['content-range']) ?? {};
   if (range?.start !== requested.start || contentLength(response) !== range.end - range.start + 1) return Number.NaN;

@@ -1,5 +1,5 @@
-// A blob store in a bucket of S3, MinIO or a compatible server, in the layout of distribution (registry:2), so that its
-// buckets are usable. Any number of processes may share one bucket.
+// A blob store in a bucket of S3, MinIO or a compatible server. It has the layout of distribution (registry:2), so it
+// can use a bucket of distribution. Any number of processes may share one bucket.
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Digest } from '@cistern/oci';
@@ -20,21 +20,29 @@ import { CopyDestinationOptions, CopySourceOptions } from 'minio';
 const maxCopyBytes = 5 * 1024 ** 3;
 
 export interface S3StoreOptions extends Omit<S3Access, 'timeoutMs' | 'promptMs'>, PrepareBucketOptions {
-  /** How long the server may be silent before an upload or a listing fails; default 15 s. */
+  /**
+   * How long the S3 server may be silent before a slow request, such as an upload or a listing, fails. Default: 15 s.
+   */
   readonly timeoutMs?: number;
-  /** The same for reads and all other calls that clients of the cache wait for; default 4 s. */
+  /** How long the S3 server may be silent before any other request fails, such as a read for a client. Default: 4 s. */
   readonly promptMs?: number;
-  /** Opens the store even if its server is unavailable: all methods reject until it is available. Default: false. */
+  /**
+   * Opens the store even if the S3 server is unavailable. All methods then reject until it is available. Default:
+   * false.
+   */
   readonly mayBeUnavailable?: boolean;
   readonly now: () => number;
 }
 
-/** Uploads are swept by age. Use an age of hours, because running uploads of other processes look abandoned. */
+/**
+ * A store in S3. `sweepUploads` needs an age of hours, because it cannot distinguish running uploads of other processes
+ * from abandoned ones.
+ */
 export type S3Store = BlobStore & Required<Pick<BlobStore, 'presign' | 'sweepUploads'>>;
 
 const defaultTimeoutMs = 15_000;
 const defaultPromptMs = 4000;
-/** The limit of S3. */
+/** The longest expiry of a URL that S3 allows. */
 const maxPresignSeconds = 7 * 24 * 3600;
 
 /**
@@ -95,7 +103,8 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     },
     async presign(digest, { expiresMs }) {
       const seconds = Math.min(Math.max(1, Math.floor(expiresMs / 1000)), maxPresignSeconds);
-      // The server may have another media type for an adopted object, or none.
+      // The response must have this media type. S3 may have stored an adopted object with another media type, or with
+      // none.
       const type = { 'response-content-type': 'application/octet-stream' };
       return bucket.attempt('sign a URL', async () =>
         bucket.signer.presignedGetObject(bucket.name, nameOf(digest), seconds, type),
@@ -108,7 +117,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
         await bucket.prompt.putObject(bucket.name, name, bytes);
         const body = await bucket.prompt.getObject(bucket.name, name);
         const read = await readWholeBody(body as IncomingMessage);
-        if (!read.equals(bytes)) throw new Error('it returned other bytes than were written');
+        if (!read.equals(bytes)) throw new Error('the S3 server returned bytes that differ from the written bytes');
         await bucket.prompt.removeObject(bucket.name, name);
       });
     },
@@ -129,7 +138,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   };
 }
 
-/** Returns false if there is no such object. Removes an object that is too large to be copied. */
+/** Returns false if the object does not exist. An object that is too large for a copy is removed without one. */
 async function quarantineS3Blob(bucket: S3Bucket, name: string, target: string): Promise<boolean> {
   const { name: bucketName, client, prompt } = bucket;
   const doing = 'quarantine a damaged blob';

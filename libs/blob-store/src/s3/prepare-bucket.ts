@@ -1,5 +1,5 @@
-// Prepares the bucket before its first use. Checks that it exists and that the access keys are valid, and sets a rule
-// that ends abandoned uploads. A process may start before its server.
+// Prepares the bucket before its first use. Checks that the bucket exists and that the access keys are valid. Sets a
+// lifecycle rule that aborts abandoned multipart uploads. A node can start before the S3 server is available.
 import { CacheError } from '@cistern/errors';
 import { openPoll } from '@cistern/runtime';
 import type { LifecycleRule } from 'minio';
@@ -8,7 +8,7 @@ import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf, isUnavailable } from './s3-error.ts';
 
 export interface PrepareBucketOptions {
-  /** The endpoint, for messages. */
+  /** The endpoint of the S3 server, for errors and log messages. */
   readonly endpoint: string;
   readonly region: string;
   /** Creates the bucket if it does not exist. */
@@ -19,8 +19,9 @@ export interface PrepareBucketOptions {
 const retryMs = 2000;
 
 /**
- * Runs `prepareBucket`. If the server is unavailable, it resolves anyway and retries until the server is available or
- * `close` is called. The log has the reason, even if the server then refuses.
+ * Runs `prepareBucket`. If the S3 server is unavailable, resolves nevertheless, and retries until `prepareBucket`
+ * succeeds or `close` is called. Logs why the first attempt and the first retry failed. The retry may fail for another
+ * reason, such as invalid access keys.
  */
 export async function prepareBucketLater(
   bucket: S3Bucket,
@@ -67,7 +68,10 @@ function noBucket(name: string, endpoint: string, cause: unknown): CacheError {
   return new CacheError('store-unavailable', message, { detail: { code: codeOf(cause) }, retryable: true, cause });
 }
 
-/** Lists, because the response to HEAD has no body and so no error code. */
+/**
+ * Checks that the bucket can be used. Lists objects instead of sending HEAD, because the response to HEAD has no body,
+ * and so no error code.
+ */
 async function probe({ attempt, prompt, name, locate }: S3Bucket): Promise<void> {
   await attempt('use its bucket', async () => prompt.listObjectsV2Query(name, locate(blobsPrefix), '', '', 1, ''));
 }
@@ -82,10 +86,13 @@ async function makeBucket(bucket: S3Bucket, region: string): Promise<void> {
   }
 }
 
-/** Adds a rule to a bucket without rules. Existing rules stay unchanged, because a new set would replace them. */
+/**
+ * Adds the lifecycle rule to a bucket without rules. Does not change a bucket that has rules, because S3 replaces all
+ * rules of a bucket at once.
+ */
 async function limitUploads({ attempt, client, name, locate }: S3Bucket): Promise<void> {
   const prefix = locate(blobsPrefix);
-  const present = await attempt('read the rules of its bucket', async () => {
+  const present = await attempt('read the lifecycle rules of its bucket', async () => {
     try {
       return await client.getBucketLifecycle(name);
     } catch (error) {
@@ -95,14 +102,15 @@ async function limitUploads({ attempt, client, name, locate }: S3Bucket): Promis
   });
   const rules = [present?.Rule ?? []].flat();
   if (rules.some((rule) => endsUploads(rule, prefix))) return;
-  if (rules.length > 0) throw new Error('the bucket has other rules, and none of them ends unfinished uploads');
+  if (rules.length > 0)
+    throw new Error('the bucket has other lifecycle rules, and none of them aborts incomplete multipart uploads');
   const rule: LifecycleRule = {
     ID: 'cistern-unfinished-uploads',
     Filter: { Prefix: prefix },
     Status: 'Enabled',
     AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
   };
-  await attempt('set the rules of its bucket', async () => client.setBucketLifecycle(name, { Rule: [rule] }));
+  await attempt('set the lifecycle rules of its bucket', async () => client.setBucketLifecycle(name, { Rule: [rule] }));
 }
 
 function endsUploads(rule: LifecycleRule, prefix: string): boolean {

@@ -145,7 +145,10 @@ test('an unusable bucket is reported when the store opens', async (t) => {
       'http://127.0.0.1:1',
       /The store cannot use its bucket: no server listens at http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\)/,
     ],
-    [server.endpoint.replace('http:', 'https:'), /does not speak this protocol; check http and https/],
+    [
+      server.endpoint.replace('http:', 'https:'),
+      /does not speak the protocol of its URL; check whether it is http or https/,
+    ],
   ] as const)
     await rejectsWith(message, async () => server.open({ endpoint }));
   for (const endpoint of ['127.0.0.1:9000', 'ftp://127.0.0.1', 'http://127.0.0.1/path', ''])
@@ -155,11 +158,11 @@ test('an unusable bucket is reported when the store opens', async (t) => {
 test('close ends running requests and rejects later ones', async (t) => {
   const server = await startScriptedServer(t, () => {});
   const store = await server.open();
-  const pending = rejectsWith(/it has been closed \(CLOSED\)/, async () => store.stat(digest));
+  const pending = rejectsWith(/the store has been closed \(CLOSED\)/, async () => store.stat(digest));
   while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await store.close();
   await pending;
-  await rejectsWith(/it has been closed/, async () => store.stat(digest));
+  await rejectsWith(/the store has been closed/, async () => store.stat(digest));
   while (server.sockets.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
 });
 

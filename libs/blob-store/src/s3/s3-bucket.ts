@@ -1,4 +1,4 @@
-// One bucket for all parts of this adapter: clients with timeouts, keys below the root, and errors with codes.
+// Access to one bucket: instances of `minio` with timeouts, keys below the root directory, and errors with codes.
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { Client } from 'minio';
 import { BodyFailure } from '../read-body.ts';
@@ -10,19 +10,21 @@ import { watchSilence } from './watch-silence.ts';
 export interface S3Access {
   /** `http://127.0.0.1:9000` or `https://s3.example.com`, without a path. */
   readonly endpoint: string;
-  /** The endpoint of the same server for clients of the cache; default: `endpoint`. */
+  /** The endpoint that clients of the cache use for the same S3 server. Default: `endpoint`. */
   readonly publicEndpoint?: string | undefined;
   readonly region: string;
   readonly accessKey: string;
   readonly secretKey: string;
   readonly bucket: string;
-  /** registry:2's `rootdirectory`. Leading and trailing slashes are ignored; empty means the bucket itself. */
+  /**
+   * The `rootdirectory` of registry:2. Leading and trailing slashes are ignored. Empty means the root of the bucket.
+   */
   readonly rootDirectory: string;
-  /** Puts the bucket into the path instead of the host name. */
+  /** True puts the bucket into the path of URLs, false into the host name. */
   readonly pathStyle: boolean;
-  /** How long the server may be silent before an upload or a listing fails. */
+  /** How long the S3 server may be silent before a request of `client` fails. */
   readonly timeoutMs: number;
-  /** The same for all other calls, which clients of the cache wait for. */
+  /** How long the S3 server may be silent before a request of `prompt` or `bodies` fails. */
   readonly promptMs: number;
   readonly log: { warn(fields: object, message: string): void };
 }
@@ -30,7 +32,9 @@ export interface S3Access {
 export type S3Bucket = ReturnType<typeof createS3Bucket>;
 
 const maxRequests = 128;
-/** Limit on concurrently read bodies. A body that is not being read gives its connection up to a waiting reader. */
+/**
+ * Limit on concurrently read bodies. Beyond it, a waiting reader gets the connection of a body that is not being read.
+ */
 const maxBodies = 1024;
 
 /** Throws `TypeError` for an endpoint that is not a server address. Does not connect yet. */
@@ -47,7 +51,8 @@ export function createS3Bucket(access: S3Access) {
   });
   const connect = (maxConnections: number, silenceMs: number, create = createS3Transport) => {
     const transport = create({ secure: address.useSSL, timeoutMs: silenceMs, maxConnections, silence });
-    // The client's own retry would send only the rest of a stream. With these transports it never happens anyway.
+    // The retries of `minio` would be wrong, because they would send only the rest of a stream. Our transports report
+    // errors that `minio` does not retry anyway.
     const options = { ...address, ...account, ...transport.clientOptions, retryOptions: { disableRetry: true } };
     return { client: new Client(options), close: transport.close };
   };
@@ -62,7 +67,7 @@ export function createS3Bucket(access: S3Access) {
     backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: 1000 }),
   });
 
-  /** Returns `store-unavailable` for a fault found in a response. */
+  /** Turns an error, or a fault that the caller found in a response, into `store-unavailable`. */
   const failure = (doing: string, error: unknown) => toStoreError(error, doing, place);
 
   /**
@@ -78,7 +83,7 @@ export function createS3Bucket(access: S3Access) {
     }
   }
 
-  /** Like `attempt`, but returns `undefined` for a missing object, and only then. */
+  /** Like `attempt`, but returns `undefined` if the object does not exist. */
   async function attemptIfPresent<T>(doing: string, action: () => Promise<T>): Promise<T | undefined> {
     try {
       return await attempt(doing, action);
@@ -86,7 +91,8 @@ export function createS3Bucket(access: S3Access) {
       const code = codeOf(error);
       if (code === 'NoSuchKey') return undefined;
       if (code !== 'NotFound') throw error;
-      // A response without a body, mostly to HEAD, may also mean that the bucket is missing.
+      // `NotFound` is the code of a response without a body, such as one to HEAD. It can also mean that the bucket is
+      // missing.
       if (await attempt(doing, async () => prompt.client.bucketExists(name))) return undefined;
       throw failure(
         doing,
@@ -97,22 +103,27 @@ export function createS3Bucket(access: S3Access) {
 
   return {
     name,
-    /** Whether the signature includes the SHA-256 of a body. */
+    /** True if the signature of a request includes the SHA-256 of its body. */
     signsBodies: !address.useSSL,
-    /** Client for uploads of blobs and for listings, which may take a server long. */
+    /**
+     * `minio` for requests that can take the S3 server long, such as uploads, listings and removals of many objects.
+     */
     client: requests.client,
-    /** Client for small requests that a caller waits for. */
+    /** `minio` for short requests that a client of the cache waits for. */
     prompt: prompt.client,
     /**
-     * Client for bodies that are read at the pace of their readers, so that these do not delay other requests. Its
+     * `minio` for reading blobs. It has connections of its own, so that slow readers do not delay other requests. Its
      * responses are `BodyResponse`s.
      */
     bodies: bodies.client,
-    /** Signs URLs for `publicEndpoint`, without connecting to it. A signature covers the host. */
+    /**
+     * `minio` that only signs URLs, and never connects. It is separate because a signature covers the host, which is
+     * that of `publicEndpoint`.
+     */
     signer,
-    /** Returns the full name of an object, from its key or prefix in the store's layout. */
+    /** Returns the S3 key, or prefix, for a key or prefix in the store's layout. */
     locate: (key: string): string => prefix + key,
-    /** Reverses `locate`. */
+    /** Returns the key in the store's layout for an S3 key. */
     relativeKey: (objectName: string): string => objectName.slice(prefix.length),
     attempt,
     attemptIfPresent,

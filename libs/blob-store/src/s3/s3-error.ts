@@ -1,5 +1,5 @@
-// Turns errors of the server, the network and the `minio` client into `store-unavailable`, with a reason that an
-// operator can act on.
+// Turns errors of S3, of the network and of `minio` into `store-unavailable`, with a reason that an operator can act
+// on.
 import { CacheError } from '@cistern/errors';
 
 export interface S3Place {
@@ -15,7 +15,8 @@ const unreachable: Reason = ({ endpoint }) => `${endpoint} is unreachable`;
 const broken: Reason = ({ endpoint }) => `${endpoint} broke the connection`;
 const silent: Reason = ({ endpoint }) => `${endpoint} has been silent for too long`;
 const untrusted: Reason = ({ endpoint }) => `the certificate of ${endpoint} is not trusted`;
-const notHttp: Reason = ({ endpoint }) => `${endpoint} does not speak this protocol; check http and https`;
+const notHttp: Reason = ({ endpoint }) =>
+  `${endpoint} does not speak the protocol of its URL; check whether it is http or https`;
 const elsewhere: Reason = ({ bucket }) =>
   `the bucket ${bucket} is in another region or at another endpoint than configured`;
 const full: Reason = ({ endpoint }) => `the storage of ${endpoint} is full`;
@@ -32,8 +33,8 @@ const reasons: Readonly<Record<string, Reason>> = {
   EPIPE: broken,
   ERR_STREAM_PREMATURE_CLOSE: broken,
   SILENT: silent,
-  NO_FREE_CONNECTION: () => 'all its connections are in use',
-  CLOSED: () => 'it has been closed',
+  NO_FREE_CONNECTION: () => 'all connections to S3 are in use',
+  CLOSED: () => 'the store has been closed',
   NOT_HTTP: notHttp,
   EPROTO: notHttp,
   ERR_SSL_WRONG_VERSION_NUMBER: notHttp,
@@ -48,10 +49,10 @@ const reasons: Readonly<Record<string, Reason>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: untrusted,
   InvalidAccessKeyId: ({ endpoint }) => `${endpoint} does not know the access key`,
   SignatureDoesNotMatch: () => 'the secret key does not belong to the access key',
-  AccessDenied: ({ bucket }) => `the access key has no right to do this in the bucket ${bucket}`,
+  AccessDenied: ({ bucket }) => `the access key has no permission to do this in the bucket ${bucket}`,
   RequestTimeTooSkewed: ({ endpoint }) => `the clocks of this machine and of ${endpoint} differ too much`,
   NoSuchBucket: ({ bucket, endpoint }) => `there is no bucket ${bucket} at ${endpoint}`,
-  NoSuchUpload: () => 'another process ended its unfinished upload',
+  NoSuchUpload: () => 'another process has completed or aborted this upload',
   InvalidBucketName: ({ bucket }) => `${bucket} is not a valid bucket name`,
   AuthorizationHeaderMalformed: elsewhere,
   IllegalLocationConstraintException: elsewhere,
@@ -69,7 +70,7 @@ const reasons: Readonly<Record<string, Reason>> = {
   'HTTP 429': failing,
 };
 
-/** `doing` is a phrase such as "read a blob". A CacheError passes unchanged. */
+/** Returns the CacheError for `error`. `doing` is a phrase such as "read a blob". Returns a CacheError unchanged. */
 export function toStoreError(error: unknown, doing: string, place: S3Place): CacheError {
   if (error instanceof CacheError) return error;
   const code = codeOf(error) ?? 'unknown';
@@ -81,25 +82,28 @@ export function toStoreError(error: unknown, doing: string, place: S3Place): Cac
   });
 }
 
-/** Returns the code of an S3 error or system error, also from the CacheError built from it. */
+/**
+ * Returns the code of an error of S3 or the system. For a CacheError of `toStoreError`, returns the code of the
+ * original error.
+ */
 export function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   if (error instanceof CacheError) return codeOf(error.detail);
-  // For an error in a response with status 200, the client throws the plain parsed object.
+  // If a response with status 200 contains an error, `minio` throws the parsed object, with `Code` instead of `code`.
   const { code, Code } = error as { readonly code?: unknown; readonly Code?: unknown };
   return [code, Code].find((value) => typeof value === 'string' && value !== '') as string | undefined;
 }
 
 /**
- * Reports whether an immediate retry may succeed. A timeout does not qualify, because it has already used the whole
- * wait.
+ * Reports whether a retry within a second may succeed. Returns false for a timeout, because the caller has already
+ * waited for the whole timeout.
  */
 export function isPassing(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return /^(?:ECONNRESET|EPIPE|InternalError|SlowDown|HTTP 5\d\d|HTTP 429)$/.test(code);
 }
 
-/** Reports whether the server was unreachable, overloaded or failing. The settings may then be right. */
+/** Reports whether the S3 server was unreachable, overloaded or failing. If so, the settings may still be correct. */
 export function isUnavailable(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return unavailableCodes.has(code) || isPassing(error);

@@ -1,23 +1,21 @@
-// Ends uploads that never become a blob. The sweeper ends those that could not be ended in time.
+// Aborts multipart uploads that never become a blob.
 import { blobsPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf } from './s3-error.ts';
 
-/** Succeeds if the upload no longer exists. */
+/** Aborts a multipart upload. Resolves also if the upload no longer exists. */
 export async function abortUpload({ client, name: bucketName, attempt }: S3Bucket, name: string, id: string) {
   try {
-    // The client writes the id into its query unescaped (minio 8.0.7).
-    await attempt('drop an unfinished blob', async () =>
-      client.abortMultipartUpload(bucketName, name, encodeURIComponent(id)),
-    );
+    // `minio` does not escape the id in the query (minio 8.0.7).
+    await attempt('abort an upload', async () => client.abortMultipartUpload(bucketName, name, encodeURIComponent(id)));
   } catch (error) {
     if (codeOf(error) !== 'NoSuchUpload') throw error;
   }
 }
 
 /**
- * Ends abandoned uploads: those of dead processes, and those that could not be dropped in time. It takes uploads that
- * began before `beforeMs`. Returns the number of ended uploads.
+ * Aborts uploads that began before `beforeMs` and for which `isSpared` resolves to false. Their processes have ended,
+ * or could not abort them. Returns the number of aborted uploads.
  */
 export async function sweepUploads(
   bucket: S3Bucket,
@@ -36,7 +34,8 @@ export async function sweepUploads(
       await abortUpload(bucket, key, uploadId);
       swept += 1;
     }
-    // Pages by key only, because the client loses the other marker. The first thousand uploads of a key are enough.
+    // The next page begins after a key, because `minio` does not return the marker of the upload id. So only the first
+    // thousand uploads of a key are swept.
     marker = page.isTruncated && page.nextKeyMarker !== after ? page.nextKeyMarker : undefined;
   }
   return swept;

@@ -1,5 +1,6 @@
-// Detects whether a server that let a request time out responds at all. While it does not, it gets only a probe each
-// second. A pull makes many requests and should not wait for the timeout of each.
+// Checks, after a request has timed out, whether the S3 server responds at all. While it does not, only a probe is sent
+// each second, and all other requests fail immediately. A pull makes many requests, and should not wait for the timeout
+// of each.
 import * as http from 'node:http';
 import * as https from 'node:https';
 
@@ -8,7 +9,7 @@ export type Silence = ReturnType<typeof watchSilence>;
 export interface WatchSilenceOptions {
   /** For example `http://127.0.0.1:9000`. */
   readonly endpoint: string;
-  /** Called at each change. */
+  /** Called with true when the S3 server does not respond to a probe, and with false when it responds again. */
   readonly onChange: (isSilent: boolean) => void;
 }
 
@@ -26,7 +27,8 @@ export function watchSilence({ endpoint, onChange }: WatchSilenceOptions) {
     const sent = protocol.request(endpoint, { method: 'HEAD', agent: false });
     probing = sent;
     const deadline = setTimeout(() => end(true), answerWithinMs);
-    // Any outcome counts, including a refused connection, after which requests fail fast anyway.
+    // Any response or error within the time counts as a response. Even after a refused connection, requests fail fast
+    // without our help.
     sent.once('response', () => end(false));
     sent.on('error', () => end(false));
     sent.end();
@@ -46,8 +48,7 @@ export function watchSilence({ endpoint, onChange }: WatchSilenceOptions) {
 
   return {
     /**
-     * Called after the server did not answer a request in time. The request itself may be at fault, so this sends a
-     * simple one.
+     * Sends a probe. Called after a request has timed out, whose cause may be the request itself and not the S3 server.
      */
     suspect(): void {
       if (!silent && probing === undefined && !isClosed) probe();
