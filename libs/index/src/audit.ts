@@ -1,5 +1,5 @@
-// Recent actions of operators and refused requests, on all nodes. The two kinds have separate limits: many refusals
-// displace only older refusals, never actions.
+// The audit: recent actions of operators, and refused requests, of all nodes. Each kind has its own limit, so that many
+// refusals remove only older refusals, never actions.
 
 export const auditKinds = ['action', 'refusal'] as const;
 export type AuditKind = (typeof auditKinds)[number];
@@ -8,17 +8,20 @@ export interface AuditEntry {
   /** Grows with every entry of either kind, until the index loses its data. */
   readonly sequence: number;
   readonly kind: AuditKind;
-  /** The entry exactly as the node sent it, of any release. */
+  /** The text exactly as the node sent it. The node may run another release. */
   readonly entry: string;
 }
 
 export interface AuditIndex {
   /**
-   * Adds entries in the given order, each at most a few KiB. Removes the oldest entries of the kind beyond
-   * `maxAuditEntries`.
+   * Adds entries in the given order. Each has at most a few KiB. Removes the oldest entries of this kind if there are
+   * more than `maxAuditEntries`.
    */
   add(kind: AuditKind, entries: readonly string[]): Promise<void>;
-  /** Returns the newest entries first. `before` limits them to a lower `sequence`, `kind` to one kind. */
+  /**
+   * Returns up to `limit` entries, newest first. If `before` is set, only entries with a lower `sequence`. If `kind` is
+   * set, only entries of this kind.
+   */
   list(options: {
     readonly limit: number;
     readonly before?: number | undefined;
@@ -26,5 +29,5 @@ export interface AuditIndex {
   }): Promise<AuditEntry[]>;
 }
 
-/** Limit for each kind. */
+/** Largest number of entries of each kind. */
 export const maxAuditEntries = 2000;

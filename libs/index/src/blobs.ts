@@ -1,10 +1,12 @@
-// Blob records: the blobs in the store, and the time of their last pull. Manifests have a blob record too, and a
-// manifest record in addition.
+// Blob records: each blob of the store, with the time of its last pull. A manifest is stored as a blob, so it has a
+// blob record and also a manifest record.
 import type { CrcTable, Digest } from '@cistern/oci';
 
 /** Options of a read. */
 export interface ReadOptions {
-  /** Bypasses this process's memory. The caller may know of a change before its announcement arrives. */
+  /**
+   * True bypasses the memory of this process. Used by callers that know of a change before its announcement arrives.
+   */
   readonly fresh?: boolean | undefined;
 }
 
@@ -13,13 +15,16 @@ export interface BlobRecord {
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
-  /** `deleting` means that the object is being removed or is already gone. Readers fetch it again. */
+  /** `deleting` means that the object is being removed, or no longer exists. Readers then fetch the blob again. */
   readonly state: 'present' | 'deleting';
   /** False for an adopted object that has not been hashed yet. Its first full read verifies it. */
   readonly verified: boolean;
   readonly storedAtMs: number;
   readonly lastPulledAtMs: number;
-  /** Checks later reads of the blob. Only verified blobs have a table. It has at most 1,000 segments. */
+  /**
+   * CRCs by which later reads of the blob are checked. Only verified blobs have a table. A table has at most 1,000
+   * segments.
+   */
   readonly table?: CrcTable | undefined;
 }
 
@@ -42,27 +47,29 @@ export interface BlobIndex {
   /** Sets `verified`, and the table if one is given. Does nothing without a record. */
   markVerified(digest: Digest, table?: CrcTable): Promise<void>;
   /**
-   * Moves `lastPulledAtMs` forward; does nothing without a record. This index sees the change immediately. The write
-   * may happen up to a second later, so a crash may lose the touches of its last second.
+   * Moves `lastPulledAtMs` forward. Does nothing if there is no record. Reads through this object include the change
+   * immediately. The write may happen up to a second later, so a crash may lose the touches of its last second.
    */
   touch(digest: Digest, atMs: number): Promise<void>;
   /**
-   * Iterates over all records, least recently pulled first, and reads a few at a time as the caller continues. It
-   * may omit a record that is pulled, added or removed meanwhile, but never returns one out of order.
+   * Iterates over all records, least recently pulled first. It reads only a few records ahead of the caller. It may
+   * omit a record that is pulled, added or removed meanwhile, but the order is always correct.
    */
   leastRecent(): AsyncIterable<BlobRecord>;
   /** Returns every record whose digest begins with `shard` (two hexadecimal digits), in no particular order. */
   ofShard(shard: string): Promise<BlobRecord[]>;
   /**
-   * Removes the record. With `storedAtMs`, removes only the record of the object stored at that time, and not the
-   * record of a newer object.
+   * Removes the record, and returns true if there was one. If `storedAtMs` is set, removes the record only if its
+   * object was stored at that time. So the record of a newer object stays.
    */
   remove(digest: Digest, storedAtMs?: number): Promise<boolean>;
-  /** Counts all records in every state: bytes count until they are deleted. */
+  /**
+   * Returns the totals of all records. Includes state `deleting`, because the bytes count until the record is removed.
+   */
   totals(): Promise<BlobTotals>;
 }
 
-/** The part of a manifest that answers a HEAD without reading the manifest. The bytes are in the store. */
+/** The facts about a manifest that a response to HEAD needs, so that the manifest need not be read from the store. */
 export interface ManifestRecord {
   readonly schema: 1;
   readonly digest: Digest;

@@ -1,5 +1,6 @@
-// The index holds tags, manifests, blobs, links and fills in flight. It can be rebuilt from the store. Every method
-// rejects with CacheError `index-unavailable` when the index cannot answer; "not found" is a value.
+// The index holds the records of tags, manifests, blobs, links and fills in flight. It can be rebuilt from the store.
+// Every method rejects with CacheError `index-unavailable` if the index cannot answer. A missing record is not an
+// error, but `undefined` or `false`.
 import type { AuditIndex } from './audit.ts';
 import type { BlobIndex, ManifestIndex } from './blobs.ts';
 import type { FillIndex } from './fills.ts';
@@ -23,60 +24,63 @@ export interface CacheIndex {
   readonly epoch: EpochIndex;
   readonly pubsub: PubSub;
   /**
-   * Returns milliseconds since the epoch by the one clock of all processes that share this index. Stamps that other
-   * processes compare use this clock, because machine clocks differ. Makes no call and never throws.
+   * Returns milliseconds since 1970 by a clock that is common to all processes that share this index. Use it for times
+   * that other processes compare, because the clocks of machines differ. Makes no call and never throws.
    */
   now(): number;
-  /** Rejects with `index-unavailable` if the index cannot answer now. Health checks use it. */
+  /** Sends a query for a health check. Rejects with `index-unavailable` if the index cannot answer. */
   check(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Publish and subscribe. Messages wake callers that wait for a record to change. A message may be lost or delivered
- * twice, so nothing may depend on one.
+ * Publish and subscribe. Messages wake callers that wait for a change of a record. A message may be lost or delivered
+ * twice, so no caller may depend on its delivery.
  */
 export interface PubSub {
   /** `message` has at most a few hundred bytes. An empty message is delivered as `undefined`. */
   publish(topic: string, message?: string): Promise<void>;
   /**
    * Calls `listener` after each message on `topic`. Calls it with `undefined` after every reconnect and whenever
-   * messages may have been missed. Resolves once the subscription is active; the returned function ends it. `publish`
-   * never calls a listener synchronously. A listener that throws does not affect the others.
+   * messages may have been missed. Resolves when the subscription is active, to a function that ends the subscription.
+   * `publish` never calls a listener synchronously. An error of one listener does not affect other listeners.
    */
   subscribe(topic: string, listener: (message: string | undefined) => void): Promise<() => void>;
 }
 
 /**
- * Tracks the losses of the index, as far as it knows them. An index that lost its data (FLUSHALL, a lost server)
- * differs from a new one. Owners of fills in flight restore their records before a claim succeeds, and the rest is
- * rebuilt.
+ * Detects that the index has lost data, for example by FLUSHALL or because a Redis server was replaced. After a loss,
+ * claims wait until the owners of fills in flight have restored their records. All other records are rebuilt from the
+ * store.
  */
 export interface EpochIndex {
   /**
-   * Reports whether a rebuild from the store has ended and nothing was lost since. A record that a read did not find is
-   * known to be absent only if this holds before and after the read.
+   * Reports whether the index is complete: a rebuild from the store has ended, and nothing was lost after it began.
+   * Only if this is true before and after a read, a record that the read did not find is known not to exist.
    */
   isComplete(): Promise<boolean>;
   /**
-   * Returns a name for the time since the last loss, for `markComplete`. A rebuild reads it before it begins. Claims
-   * that wait after that loss count from the first call of this method, or from the first of those claims.
+   * Returns the name of the current epoch, which is the time since the last loss. A rebuild reads the name before it
+   * begins, and passes it to `markComplete`. The wait of claims after a loss begins with the first call of this method,
+   * or with the first claim.
    */
   current(): Promise<string>;
   /**
-   * Returns the marks that rebuilds have set in this epoch. Marks are lost with the data, so a new epoch starts without
-   * any.
+   * Returns the marks that rebuilds have set in this epoch. Marks are lost with the data, so a new epoch has no marks.
    */
   marks(epoch: string): Promise<ReadonlySet<string>>;
   /** Sets a mark and keeps it for at least a week. */
   mark(epoch: string, name: string): Promise<void>;
-  /** Returns false if something was lost after `epoch` was read. The index is then not complete. */
+  /**
+   * Marks the index as complete. Returns false if data was lost after `current` returned `epoch`. The index is then not
+   * complete.
+   */
   markComplete(epoch: string): Promise<boolean>;
 }
 
 /**
- * Small values that processes share for a while, such as an upstream's token. Callers seal secrets before they put
- * them, so the index never sees a secret in clear.
+ * Small values that processes share for a limited time, such as an upstream's token. Callers must encrypt secrets, so
+ * that the index contains no secret in clear text.
  */
 export interface ValueIndex {
   get(name: string): Promise<string | undefined>;

@@ -1,4 +1,4 @@
-// The text form of a blob's CRC table in a record. Both adapters use the same form.
+// Converts a blob's CRC table to the text that a record contains. The indexes in Redis and SQLite use the same text.
 import { isDeepStrictEqual } from 'node:util';
 import { type CrcTable, segmentCount } from '@cistern/oci';
 
@@ -6,8 +6,8 @@ const crcBytes = 4;
 const radix = 36;
 
 /**
- * Returns `<bytes of a segment, base 36>.<CRCs of four bytes each, base64url>`: 12 characters for a blob of one
- * segment.
+ * Returns `<bytes of a segment, base 36>.<CRCs of four bytes each, base64url>`. A blob of one segment needs about 12
+ * characters.
  */
 export function packCrcTable({ segmentBytes, crcs }: CrcTable): string {
   const bytes = Buffer.allocUnsafe(crcs.length * crcBytes);
@@ -16,7 +16,7 @@ export function packCrcTable({ segmentBytes, crcs }: CrcTable): string {
 }
 
 /**
- * Reverses `packCrcTable`, for a blob of `size` bytes. Returns `undefined` if there is no table, or if it is a table
+ * Reverses `packCrcTable`, for a blob of `size` bytes. Returns `undefined` if `packed` contains no table, or a table
  * for another size.
  */
 export function unpackCrcTable(packed: string | null | undefined, size: number): CrcTable | undefined {

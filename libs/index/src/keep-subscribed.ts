@@ -1,11 +1,12 @@
-// Keeps a subscription to a topic of the index. While the index is unavailable, it retries every second.
+// Subscribes to a topic of the index. While the index is unavailable, it retries every second.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PubSub } from './cache-index.ts';
 
 const retryMs = 1000;
 
 /**
- * Calls `listener` with `undefined` when the subscription starts, and then as `subscribe` does. The caller closes it.
+ * Calls `listener` with `undefined` when the subscription starts, and then as `subscribe` does. The caller closes the
+ * subscription.
  */
 export function keepSubscribed(
   pubsub: PubSub,
@@ -23,7 +24,7 @@ export function keepSubscribed(
         end = unsubscribe;
         listener(undefined);
       } catch {
-        // Nothing is logged here: other calls of the index log that it is unavailable.
+        // Nothing is logged here, because other calls log that the index is unavailable.
         await delay(retryMs, undefined, { ref: false, signal: closing.signal });
       }
     }

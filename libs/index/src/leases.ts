@@ -1,15 +1,15 @@
-// Leases let one of all processes do a piece of work at a time. They prevent duplicate work. Work that breaks when two
-// processes hold the lease for a moment needs more than a lease.
+// Leases, by which only one process at a time does a piece of work. A lease only avoids duplicate work: for a moment
+// two processes may both do the work. If this would do harm, the work needs further protection.
 import { randomUUID } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 
 export interface LeaseIndex {
   /**
-   * Takes the lease for `ms` from now, by the index's own clock, if it is free, expired or already held by `owner`.
-   * Returns false if another owner holds it. `owner` is random and compared for equality.
+   * Takes the lease for `ms` from now, by the clock of the index. Succeeds if the lease is free, has expired, or is
+   * already held by `owner`. Returns false if another owner holds the lease. `owner` is a random value.
    */
   acquire(name: string, owner: string, ms: number): Promise<boolean>;
-  /** Does nothing if another owner holds the lease. */
+  /** Releases the lease. Does nothing if another owner holds it. */
   release(name: string, owner: string): Promise<void>;
 }
 
@@ -17,7 +17,10 @@ export interface WithLeaseOptions {
   readonly index: { readonly leases: LeaseIndex };
   readonly name: string;
   readonly signal?: AbortSignal | undefined;
-  /** The delay before another process continues the work of a process that died; default 30 seconds. */
+  /**
+   * Duration of the lease. If a process dies, another process can take over its work after this time. Default: 30
+   * seconds.
+   */
   readonly leaseMs?: number;
 }
 
@@ -26,8 +29,8 @@ const prolongations = 3;
 
 /**
  * Runs `action` under the lease and resolves to its result, or to `undefined` if another process holds the lease.
- * `action` ends when its signal aborts. The signal aborts with `index-unavailable` when another process has taken the
- * lease.
+ * `action` must end when its signal aborts. The signal aborts with the given signal, or with `index-unavailable` when
+ * another process has taken the lease.
  */
 export async function withLease<T>(
   { index: { leases }, name, signal, leaseMs = defaultLeaseMs }: WithLeaseOptions,
@@ -36,7 +39,7 @@ export async function withLease<T>(
   const owner = randomUUID();
   if (!(await leases.acquire(name, owner, leaseMs))) return undefined;
   const lost = new AbortController();
-  // If the index is unavailable, `action` finds that out with its own calls.
+  // Ignores a failed call, because `action` itself detects that the index is unavailable.
   const prolong = async () => {
     if (await leases.acquire(name, owner, leaseMs).catch(() => true)) return;
     lost.abort(new CacheError('index-unavailable', `The lease "${name}" was lost to another process.`));

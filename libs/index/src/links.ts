@@ -1,4 +1,5 @@
-// Links record which repository of which upstream holds which digest. Bytes are shared by digest, access is not.
+// Links record which repository of which upstream holds which digest. All repositories share the bytes of a digest, but
+// each needs a link of its own to serve them.
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { ReadOptions } from './blobs.ts';
 
@@ -11,16 +12,16 @@ export interface Link extends RepositoryKey {
   readonly digest: Digest;
   readonly kind: 'manifest' | 'blob';
   /**
-   * From the manifest that names the digest, or from a HEAD request to the upstream; `undefined` if neither gave a
-   * size.
+   * Size in bytes, from the manifest that names the digest, or from a HEAD request to the upstream. Unset if neither
+   * gave a size.
    */
   readonly size?: number | undefined;
   readonly mediaType?: string | undefined;
-  /** For a manifest that an index lists: `os/architecture` or `os/architecture/variant`. */
+  /** Platform of a manifest that an image index lists: `os/architecture` or `os/architecture/variant`. */
   readonly platform?: string | undefined;
   /**
-   * True if the repository's own upstream, or an operator, confirmed that the repository holds the digest. A manifest
-   * is no proof: any client that may push a manifest can name foreign digests in it.
+   * True if the upstream, or an operator, confirmed that the repository holds the digest. A manifest that names the
+   * digest is no proof, because a client that is allowed to push a manifest can name any digest in it.
    */
   readonly confirmed?: boolean | undefined;
 }
@@ -33,21 +34,22 @@ export interface LinkIndex {
    */
   fromMemory(key: RepositoryKey, digest: Digest): Link | undefined;
   /**
-   * Adds or replaces all links in one step. A confirmed link stays confirmed while its kind stays the same. Throws on a
-   * link of another repository than `key`, because a cluster writes one hash slot.
+   * Adds or replaces all links in one step. A confirmed link stays confirmed while its kind stays the same. Rejects
+   * with `TypeError` if a link is not of the repository `key`, because one step in a Redis Cluster can write only one
+   * hash slot.
    */
   put(key: RepositoryKey, links: readonly Link[]): Promise<void>;
   remove(key: RepositoryKey, digest: Digest): Promise<boolean>;
   /**
-   * Returns those of `upstreams` that hold the digest in a repository of exactly this name, in the order of
-   * `upstreams`.
+   * Returns the links of the digest in repositories of exactly this name, one for each of `upstreams` that has it. They
+   * are in the order of `upstreams`.
    */
   holders(upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link[]>;
   /** Returns all digests that the repository holds, in no particular order. */
   digests(key: RepositoryKey): Promise<Digest[]>;
   /**
-   * Returns repositories that hold anything, in byte order of `<upstream>/<repository>`. `after` is compared with that
-   * path.
+   * Returns repositories that have links, in byte order of the path `<upstream>/<repository>`. If `after` is set, only
+   * repositories whose path comes after it.
    */
   repositories(page: { readonly after?: string | undefined; readonly limit: number }): Promise<RepositoryKey[]>;
 }

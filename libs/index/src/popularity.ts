@@ -1,13 +1,13 @@
 // Popularity: which tags and platforms were pulled recently. The weight of a pull halves each day, and the number of
-// counted names is limited (decision 0022). Only pulls of clients count. If an index loses the ranking, new pulls
-// rebuild it.
+// counted names is limited (decision 0022). Only pulls of clients count. If an index loses the ranking, it grows again
+// with new pulls.
 import type { Tag } from '@cistern/oci';
 import type { RepositoryKey } from './links.ts';
 import { repositoryKeyOf, repositoryPath } from './records.ts';
 import type { TagKey } from './tags.ts';
 
 export interface PopularTag extends TagKey {
-  /** Recent pulls: as many pulls now would have the same weight. */
+  /** Sum of the weights of its pulls. A pull has weight 1 at first, and half as much after each day. */
   readonly pulls: number;
 }
 
@@ -20,12 +20,13 @@ export interface PopularPlatform extends RepositoryKey {
 
 export interface PopularityIndex {
   /**
-   * Counts pulls of a tag, or of an image for a platform; the default is one. Costs one map lookup and never throws.
-   * Pulls are written together each second, and pulls that the index cannot take are not counted.
+   * Counts pulls of a tag, or with `countPlatform` of a platform of a repository. `pulls` is 1 by default. Costs one
+   * map lookup and never throws. The index writes all counted pulls together each second. Pulls that it cannot write
+   * are lost.
    */
   countTag(key: TagKey, pulls?: number): void;
   countPlatform(key: RepositoryKey, platform: string, pulls?: number): void;
-  /** Returns the most pulled first. Pulls older than a second are included. */
+  /** Returns the most pulled tags first. Pulls of the last second may be missing. */
   tags(limit: number): Promise<PopularTag[]>;
   platforms(limit: number): Promise<PopularPlatform[]>;
 }
@@ -37,7 +38,10 @@ export const halfLifeMs = 24 * 3_600_000;
 /** Limit on the names of one ranking. */
 export const maxNames = 10_000;
 
-/** Returns the name of a platform in the ranking. A platform contains no space. A tag's name is its `tagPath`. */
+/**
+ * Returns the name of a platform of a repository in the ranking of platforms. A platform contains no space. In the
+ * ranking of tags, the name is the `tagPath`.
+ */
 export function popularPlatformName(key: RepositoryKey, platform: string): string {
   return `${repositoryPath(key)} ${platform}`;
 }
@@ -53,8 +57,9 @@ export function toPopularPlatform(name: string, score: number, nowMs: number): P
 }
 
 /**
- * A score is the binary logarithm of the weighted pulls, where each pull is worth 2^(time / half-life). Later pulls are
- * worth more, which is equivalent to older pulls losing weight, and no stored score has to change.
+ * Returns the score of pulls at one time. A score is the binary logarithm of the weighted pulls, where each pull has
+ * the weight 2^(time / half-life). Newer pulls have more weight, which has the same effect as a decay of older pulls.
+ * So stored scores need no updates.
  */
 export function scoreOf(pulls: number, atMs: number): number {
   return atMs / halfLifeMs + Math.log2(pulls);

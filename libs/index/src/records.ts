@@ -1,5 +1,5 @@
-// Names of the index's records, and the effects of touches and pulls on them. The index orders and pages by repository
-// name, and announces the names of changed records.
+// Names of the index's records, and the changes of records by touches and pulls. The index orders its lists by these
+// names, and announces the names of changed records.
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { BlobRecord } from './blobs.ts';
 import type { Link, RepositoryKey } from './links.ts';
@@ -32,8 +32,8 @@ export function checkLinksOf(key: RepositoryKey, links: readonly Link[]): void {
 }
 
 /**
- * The topic on which processes that share an index announce changed records after each write, so that other processes
- * drop them. A message lists record names, one a line; a name never contains a line break.
+ * Topic of changes. After each write, a process announces the changed records, so that other processes drop these
+ * records from memory. A message contains record names, one in each line. A name never contains a line break.
  */
 export const changesTopic = 'index-changes';
 

@@ -1,4 +1,5 @@
-// Runs the repeated work of workers, one loop for each kind of work. A repeated failure is logged once.
+// Runs the repeated work of workers, one loop for each kind of work. If the same failure repeats, only the first is
+// logged.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { IndexLog } from './cache-index.ts';
 import { type LeaseIndex, withLease } from './leases.ts';
@@ -7,20 +8,20 @@ export interface Loop {
   /** Name of the loop in the log and of its lease. */
   readonly name: string;
   /**
-   * One process at a time does the work; after that process dies, the work pauses for this long. Unset means that all
-   * processes do it.
+   * Duration of the lease under which only one process at a time does the work. If this process dies, the work pauses
+   * until the lease expires. Unset means that all processes do the work.
    */
   readonly leaseMs?: number;
-  /** Delay of the first step. By default it runs immediately. */
+  /** Delay before the first step. Default: 0. */
   readonly firstMs?: number;
   /** The pause after a failure, and between two attempts to take a lease that another process holds. */
   readonly retryMs: number;
   /**
-   * Does one step and resolves to the pause before the next, in milliseconds. After a rejection, the next step resumes
-   * from where this one stopped.
+   * Does one step of the work. Resolves to the pause before the next step in milliseconds. After a rejection, the next
+   * step must resume where this step stopped.
    */
   readonly step: (signal: AbortSignal) => Promise<number>;
-  /** Called when this process stops doing the work. */
+  /** Called when this process stops the work: after a failed step, after the loss of the lease, and at `close`. */
   readonly onRest?: () => void;
 }
 
@@ -29,7 +30,7 @@ interface LoopDeps {
   readonly log: IndexLog;
 }
 
-/** `close` aborts the running step and resolves once it has ended. */
+/** Starts the loop. `close` aborts the running step and resolves when the step has ended. */
 export function startLoop(
   { index, log }: LoopDeps,
   { name, leaseMs, firstMs = 0, retryMs, step, onRest }: Loop,
@@ -37,7 +38,7 @@ export function startLoop(
   const closing = new AbortController();
   const { signal } = closing;
   const pause = (ms: number) => delay(ms, undefined, { signal }).catch(() => {});
-  /** The reason of the last failure. */
+  /** Message of the last failure. Unset after a successful step. */
   let failure: string | undefined;
 
   async function repeat(held: AbortSignal): Promise<never> {

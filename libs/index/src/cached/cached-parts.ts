@@ -32,7 +32,10 @@ export function createCachedBlobs(inner: BlobIndex, { remember }: Memory): BlobI
   };
 }
 
-/** Merges a blob record that could not be written with the remembered record. */
+/**
+ * Returns the record to remember for `record`, which could not be written. The first parameter is the remembered
+ * record.
+ */
 function mergeBlobs({ lastPulledAtMs }: BlobRecord, record: BlobRecord): BlobRecord {
   return { ...record, lastPulledAtMs: Math.max(lastPulledAtMs, record.lastPulledAtMs) };
 }
@@ -101,7 +104,10 @@ export function createCachedTags(inner: TagIndex, { remember }: Memory): TagInde
   };
 }
 
-/** Merges a tag record that could not be written with the remembered record. */
+/**
+ * Returns the record to remember for `record`, which could not be written. The first parameter is the remembered
+ * record.
+ */
 function mergeTags({ pulls, lastPulledAtMs }: TagRecord, record: TagRecord): TagRecord {
   return {
     ...record,

@@ -1,23 +1,25 @@
-// A shared index as a frontend uses it. It remembers records for seconds, drops records that other nodes change, and
-// answers from memory while the index is unreachable.
+// Wraps a shared index for a frontend. It remembers records for seconds, and drops records that other nodes change.
+// While the index is unavailable, it answers from memory.
 import type { CacheIndex, IndexLog } from '../cache-index.ts';
 import { createCachedBlobs, createCachedLinks, createCachedManifests, createCachedTags } from './cached-parts.ts';
 import { createMemory } from './create-memory.ts';
 
 export interface CachedIndexOptions {
   /**
-   * Must announce its changes, as the index in Redis does. The caller that opened it closes it, after the cached index.
+   * The shared index. It must announce its changes, as the index in Redis does. The caller closes the shared index,
+   * after the cached index.
    */
   readonly index: CacheIndex;
   readonly log: IndexLog;
-  /** Limit for each kind of record; default 20,000, about 10 MB. */
+  /** Limit on the remembered records of each kind. Default: 20,000, which take about 10 MB. */
   readonly maxEntries?: number;
 }
 
 /**
- * While the index is unreachable, records of tags, manifests, blobs and links come from memory, however old.
- * `undefined` then means that the caller must look in the store. Changes of these records stay in memory only; the
- * store makes up for the loss. `epoch.isComplete` is false. Everything else rejects with `index-unavailable` as usual.
+ * While the index is unavailable, reads of tags, manifests, blobs and links return remembered records of any age. If
+ * they return `undefined`, the caller must search the store. Changes of these records are only remembered, and not
+ * written to the index later, because a rebuild restores them from the store. `epoch.isComplete` returns false. All
+ * other methods reject with `index-unavailable` as usual.
  */
 export function createCachedIndex({ index, log, maxEntries = 20_000 }: CachedIndexOptions): CacheIndex {
   const memory = createMemory({ index, log, maxEntries, now: index.now });

@@ -1,11 +1,12 @@
-// Records as this process last read them. A record changed by another process is dropped by name. A record whose change
-// may have been missed is kept for an outage, but read again.
+// Remembers records as this process last read them. If another process changes a record, the record is dropped. If
+// announcements of changes may have been missed, all records are read again, and the remembered ones are used only in
+// an outage.
 import { LRUCache } from 'lru-cache';
 import type { ReadOptions } from '../blobs.ts';
 import { createReach, type Reach, type ReachOptions } from './create-reach.ts';
 
 export interface MemoryOptions extends Pick<ReachOptions, 'index' | 'log'> {
-  /** Limit for each kind of record. */
+  /** Limit on the remembered records of each kind. */
   readonly maxEntries: number;
   readonly now: () => number;
 }
@@ -38,8 +39,8 @@ export function createMemory({ index, log, maxEntries, now }: MemoryOptions) {
   return {
     reach,
     /**
-     * Returns the memory for one kind of record. `merge` combines a record that could not be written with the
-     * remembered one; by default the new record replaces it.
+     * Returns the memory for one kind of record. `merge` is used for a record that could not be written: it combines
+     * the remembered record and the new one. By default the new record replaces the remembered one.
      */
     remember<T extends object>(merge?: (before: T, record: T) => T): Entries<T> {
       const entries = createEntries<T>({ maxEntries, now, reach }, merge);
@@ -54,7 +55,10 @@ function createEntries<T extends object>(
   merge = (_before: T, record: T): T => record,
 ) {
   const entries = new LRUCache<string, Entry<T>>({ max: maxEntries });
-  /** Loads in flight. A load removed from this map still returns the record to its callers, but is not remembered. */
+  /**
+   * Reads in progress by name. If a read is removed from this map, its callers still get the record, but it is not
+   * remembered.
+   */
   const loading = new Map<string, Promise<T | undefined>>();
   let era = 0;
 
@@ -79,7 +83,7 @@ function createEntries<T extends object>(
     loading.delete(name);
   }
 
-  /** Returns the record if it was read within `maxAgeMs`. */
+  /** Returns the remembered record if it is fresh. */
   function fromMemory(name: string): T | undefined {
     const entry = entries.get(name);
     return entry !== undefined && isFresh(entry, now(), era, reach) ? entry.record : undefined;
@@ -92,8 +96,8 @@ function createEntries<T extends object>(
   }
 
   /**
-   * Runs `action`, which changes these records, and drops them, so that the next read loads them. Runs `otherwise`
-   * during an outage.
+   * Runs `action`, which changes the named records, and then drops these records, so that the next read gets the
+   * changed ones. Runs `otherwise` instead during an outage.
    */
   function write<R>(names: readonly string[], action: () => Promise<R>, otherwise: () => R): Promise<R> {
     return reach.write(async () => {
@@ -103,7 +107,7 @@ function createEntries<T extends object>(
     }, otherwise);
   }
 
-  /** Changes the remembered record, if there is one. */
+  /** Replaces the remembered record by the result of `changed`, if there is one. */
   function rewrite(name: string, changed: (record: T) => T): void {
     const entry = entries.peek(name);
     if (entry !== undefined) entries.set(name, { ...entry, record: changed(entry.record) });
@@ -111,8 +115,9 @@ function createEntries<T extends object>(
 
   return {
     /**
-     * Returns the remembered record if it is fresh, else loads it with `read`. A missing record is not remembered.
-     * Callers share a load in flight. During an outage, returns the remembered record, however old.
+     * Returns the remembered record if it is fresh, and otherwise the result of `read`. Concurrent callers share one
+     * `read`. A missing record is not remembered. During an outage, returns the remembered record, regardless of its
+     * age.
      */
     read: (name: string, read: () => Promise<T | undefined>, given?: ReadOptions): Promise<T | undefined> =>
       reach.read(
@@ -124,20 +129,20 @@ function createEntries<T extends object>(
     /** Writes one record. During an outage, remembers it instead. */
     put: (name: string, record: T, put: () => Promise<void>): Promise<void> =>
       write([name], put, () => keep(name, record)),
-    /** Writes like `put` if there is no record. Resolves to whether there was none. */
+    /** Writes the record if there is none. Resolves to true if it was written. */
     adopt: (name: string, record: T, adopt: () => Promise<boolean>): Promise<boolean> =>
       reach.write(adopt, () => {
         if (entries.has(name)) return false;
         keep(name, record);
         return true;
       }),
-    /** Removes the record. Resolves to whether there was one. */
+    /** Removes the record. Resolves to true if there was one. */
     remove: (name: string, remove: () => Promise<boolean>): Promise<boolean> =>
       write([name], remove, () => {
         loading.delete(name);
         return entries.delete(name);
       }),
-    /** Runs `action`, then changes the remembered record, if there is one. */
+    /** Runs `action`, or nothing during an outage. Then replaces the remembered record, if there is one. */
     async change(name: string, action: () => Promise<void>, changed: (record: T) => T): Promise<void> {
       await reach.write(action, () => {});
       rewrite(name, changed);
@@ -146,8 +151,8 @@ function createEntries<T extends object>(
     rewrite,
     drop,
     /**
-     * Marks all remembered records as stale, so that every record is loaded again, because changes may have been
-     * missed.
+     * Marks all remembered records as no longer fresh, so that they are read again. Called when announcements of
+     * changes may have been missed.
      */
     distrust(): void {
       era += 1;

@@ -1,5 +1,5 @@
-// Tracks whether a shared index is reachable: whether it answers and delivers changes. During an outage no call waits
-// for it. Calls use their fallback, and one probe a second detects the recovery.
+// Tracks whether a shared index responds, and whether it delivers changes. During an outage no call waits for the
+// index: calls use their fallback, and one probe each second detects the recovery.
 import { isCacheError } from '@cistern/errors';
 import type { CacheIndex, IndexLog } from '../cache-index.ts';
 import { keepSubscribed } from '../keep-subscribed.ts';
@@ -8,9 +8,9 @@ import { changesTopic } from '../records.ts';
 export interface ReachOptions {
   readonly index: Pick<CacheIndex, 'pubsub' | 'check'>;
   readonly log: IndexLog;
-  /** Called when the record of that name has changed. */
+  /** Called when a process has announced a change of the record `name`. */
   readonly onChange: (name: string) => void;
-  /** Called when changes may have been missed. */
+  /** Called when announcements of changes may have been missed. */
   readonly onGap: () => void;
 }
 
@@ -80,10 +80,11 @@ function createOutage(log: IndexLog, probe: () => Promise<unknown>, onEnd: () =>
   }
 
   return {
-    /** Resolves as `call` does, or as `otherwise` while the index is unavailable. */
-    // The failed call is the best probe: in a cluster, another node may answer while the node this call needs does not.
+    /** Returns the result of `call`, or of `otherwise` while the index is unavailable. */
+    // The probes repeat the failed call, because in a Redis Cluster other nodes may respond while the node of this call
+    // does not.
     read: <T>(call: () => Promise<T>, otherwise: () => T): Promise<T> => attempt(call, otherwise, call),
-    /** Like `read`, for a write that is not repeated after the outage. */
+    /** Like `read`, for a write. A write that `otherwise` replaced is not repeated after the outage. */
     async write<T>(call: () => Promise<T>, otherwise: () => T): Promise<T> {
       return attempt(
         call,

@@ -1,31 +1,31 @@
-// Fill records of a single process, in memory. They do not need to outlive the process.
+// Fill records of a single process. They are in memory, because they need not outlive the process.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Digest } from '@cistern/oci';
 import type { FillIndex, FillRecord, Victim } from '../fills.ts';
 import type { BlobRecord } from '../blobs.ts';
 
-/** Blob records with synchronous methods, because a fill and its blob are written together. */
+/** Blob records with synchronous methods, so that a fill record and its blob record can be written in one step. */
 export interface BlobTable {
   get(digest: Digest): BlobRecord | undefined;
   /** Writes like `BlobIndex.put`. */
   put(record: BlobRecord): void;
   remove(digest: Digest): boolean;
-  /** Sets the one listener that is called when a record has been put or removed. Replaces the previous listener. */
+  /** Sets the listener, which is called when a record has been put or removed. There is only one listener. */
   onReplaced(listener: (digest: Digest) => void): void;
 }
 
 /** Dependencies of the in-process parts of an index. */
 export interface InProcessOptions {
   readonly now: () => number;
-  /** Throws `index-unavailable` when the index cannot answer. */
+  /** Throws `index-unavailable` if the index cannot answer. */
   readonly checkAvailable: () => void;
 }
 
 export interface FillTableOptions extends InProcessOptions {
   readonly blobs: BlobTable;
   /**
-   * How long a claim waits for the owner of a fill whose lease expired, where processes share the table. Default 0: in
-   * a single process the owner's heartbeat comes before any claim.
+   * How long a claim waits for the owner of a fill whose lease has expired. Needed only if processes share the table.
+   * Default: 0, because in a single process the owner's heartbeat comes before any claim.
    */
   readonly settleMs?: number | undefined;
 }
@@ -60,8 +60,8 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
   }
 
   /**
-   * Returns how long the owner of a fill whose lease expired may still restore its record, since the index may have
-   * been down.
+   * Returns how long a claim must still wait for the owner of a fill whose lease has expired. The owner may be alive,
+   * because the index may have been unavailable.
    */
   function returnsInMs(digest: Digest, replaces: number): number {
     const record = records.get(digest);
@@ -88,8 +88,8 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
       const record: FillRecord = {
         ...claim,
         schema: 1,
-        // Never reuse a generation: a job that replaces a fill whose record has expired would then take over the next
-        // fill.
+        // Never reuses a generation. Otherwise a job that replaces a fill whose record has expired could take over a
+        // newer fill of the same generation.
         generation: Math.max(replaces + 1, lastGeneration + 1, now()),
         state: 'starting',
         ...(checkpoint !== undefined && { checkpoint }),
@@ -155,7 +155,10 @@ export function createFillTable({ now, blobs, checkAvailable, settleMs = 0 }: Fi
   };
 }
 
-/** Yields between batches: a thousand writes in a row would block the event loop for some 20 ms. */
+/**
+ * Filters items and yields between batches, because a thousand writes in a row would block the event loop for about 20
+ * ms.
+ */
 async function filterInTurns<T>(items: readonly T[], isWanted: (item: T) => boolean): Promise<T[]> {
   const wanted: T[] = [];
   for (const [at, item] of items.entries()) {
@@ -170,13 +173,13 @@ function hasEnded(record: FillRecord): boolean {
 }
 
 /**
- * Deletions of a single process. Each method is one step. A digest has at most one deletion at a time, and none while a
- * fill fetches it.
+ * Deletions of a single process. Each method is atomic, because it is synchronous. A digest has at most one deletion at
+ * a time. The caller begins no deletion while a fill fetches the digest.
  */
 function createDeletions({ now, blobs }: Pick<FillTableOptions, 'now' | 'blobs'>) {
   const deletions = new Map<Digest, { readonly owner: string; readonly untilMs: number }>();
 
-  // If the record was put or removed meanwhile, the deletion may no longer change it.
+  // When the record is put or removed, the deletion ends and must not change the new record.
   blobs.onReplaced((digest) => deletions.delete(digest));
 
   return {
@@ -197,7 +200,7 @@ function createDeletions({ now, blobs }: Pick<FillTableOptions, 'now' | 'blobs'>
       if (blob !== undefined) blobs.put({ ...blob, state: 'present' });
       return blob !== undefined;
     },
-    /** Returns the delay until the next check; 0 means that the blob is not being deleted. */
+    /** Returns how long a claim waits before it checks again. 0 means that the blob is not being deleted. */
     endInMs(digest: Digest): number {
       const { untilMs = 0 } = deletions.get(digest) ?? {};
       return Math.max(0, Math.min(recheckMs, untilMs - now()));

@@ -1,4 +1,4 @@
-// Reports of nodes in a single process. The one node is the process itself, and the table ends with it.
+// Node reports of a single process, in memory. The only node is the process itself.
 import { maxNodesSeen, type NodeCounts, type NodeIndex, type ReportedNode, workerTtlMs } from '../nodes.ts';
 import type { InProcessOptions } from './create-fill-table.ts';
 

@@ -1,4 +1,4 @@
-// Popularity of a single process, in memory. `onChange` lets the caller persist every change.
+// Popularity of a single process, in memory. The caller can save every change with `onChange`.
 import {
   maxNames,
   type PopularityIndex,
@@ -17,7 +17,10 @@ export interface PopularityOptions {
   /** Throws if `isAvailable` is false. */
   readonly checkAvailable: () => void;
   readonly saved?: Iterable<readonly [Ranking, name: string, score: number]>;
-  /** `undefined` means that the name was removed to make room for another. */
+  /**
+   * Called after each change of a score. `undefined` means that the name was removed, because a new name took its
+   * place.
+   */
   readonly onChange?: (ranking: Ranking, name: string, score: number | undefined) => void;
 }
 
@@ -36,7 +39,10 @@ export function createPopularity(options: PopularityOptions): PopularityIndex {
     onChange(ranking, name, score);
   }
 
-  /** A new name takes over the place and the pulls of the least popular one. Otherwise no new name could ever rise. */
+  /**
+   * Removes the least popular name and returns its score. The new name gets this score in addition to its own.
+   * Otherwise the next new name would replace it immediately, and no new name could ever become popular.
+   */
   function removeLeastPopular(ranking: Ranking): number {
     const scores = rankings[ranking];
     const [name, score] = scores.entries().reduce((least, entry) => (entry[1] < least[1] ? entry : least));

@@ -1,24 +1,24 @@
-// Publish and subscribe within a single process.
+// Publish and subscribe in a single process.
 import type { PubSub, IndexLog } from '../cache-index.ts';
 
 export interface PubSubOptions {
   readonly log: IndexLog;
-  /** Throws `index-unavailable` when the index cannot answer. */
+  /** Throws `index-unavailable` if the index cannot answer. */
   readonly checkAvailable: () => void;
 }
 
 export function createPubSub({ log, checkAvailable }: PubSubOptions): PubSub {
-  /** Each subscription is an object of its own, so that one listener may subscribe twice. */
+  /** Subscriptions by topic. Each is a separate object, so that the same listener can subscribe twice. */
   const topics = new Map<string, Set<{ readonly listener: (message: string | undefined) => void }>>();
 
   return {
     async publish(topic, message) {
       checkAvailable();
-      // Never call listeners inside the publisher's own call, which may hold half-made state.
+      // Calls listeners only after the caller's code has returned, because its state may be inconsistent before.
       await Promise.resolve();
       const subscriptions = topics.get(topic);
       if (subscriptions === undefined) return;
-      // Only current subscriptions: one that a listener adds now receives only later messages.
+      // Copies the subscriptions, so that a subscription that a listener adds now receives only later messages.
       const current = [...subscriptions];
       for (const subscription of current) {
         if (!subscriptions.has(subscription)) continue;

@@ -1,4 +1,4 @@
-// Checks the servers of an index: before its first call, or as soon as they are available.
+// Checks that the Redis servers are suitable for the index: before its first call, or as soon as they are available.
 import { CacheError } from '@cistern/errors';
 import { type RedisClient, toIndexError } from '@cistern/redis/client';
 import { openPoll, type Poll } from '@cistern/runtime';
@@ -6,10 +6,11 @@ import { Cluster } from 'ioredis';
 import type { IndexLog } from '../cache-index.ts';
 
 export interface AdmittedServers {
-  /** Throws `index-unavailable` until the servers have been available and suitable. */
+  /** Throws `index-unavailable` until the servers have been found suitable. */
   check(): void;
   /**
-   * Reports whether the servers know SSUBSCRIBE and SPUBLISH (Redis 7 and later). Valid once `check` does not throw.
+   * Reports whether the servers support SSUBSCRIBE and SPUBLISH (Redis 7 and later). Only valid after `check` has
+   * returned without an error.
    */
   hasShardedPubSub(): boolean;
   close(): void;
@@ -18,8 +19,9 @@ export interface AdmittedServers {
 const pollEveryMs = 500;
 
 /**
- * `absence` is the reason why the servers are unavailable; a poll then checks them later. Without it, `admitServers`
- * rejects with `index-unavailable` if a server is not suitable.
+ * `absence` is the reason why the servers are unavailable now. If it is set, they are checked later, when they are
+ * available. If it is not set, they are checked now, and `admitServers` rejects with `index-unavailable` if one is not
+ * suitable.
  */
 export async function admitServers(
   client: RedisClient,
@@ -57,14 +59,14 @@ export async function admitServers(
 }
 
 /**
- * Rejects with `index-unavailable` if a server is not suitable; in a cluster it checks all masters. A Redis that is too
- * old, or that evicts, would lose records. One of another kind than configured would fail some of the calls. Resolves
- * to whether the servers know SSUBSCRIBE and SPUBLISH (Redis 7 and later).
+ * Rejects with `index-unavailable` if a server is not suitable; in a Redis Cluster, all masters are checked. A Redis
+ * that is too old or evicts keys would lose records. A node of a Redis Cluster that is not configured as a cluster
+ * would reject some calls. Resolves to true if all servers support SSUBSCRIBE and SPUBLISH (Redis 7 and later).
  */
 async function checkServers(client: RedisClient): Promise<boolean> {
   const servers = client instanceof Cluster ? client.nodes('master') : [client];
   try {
-    // Use INFO only: managed servers forbid CONFIG.
+    // Uses only INFO, because managed Redis services forbid CONFIG.
     const infos = await Promise.all(servers.map((server) => server.info()));
     const versions = infos.map((info) => checkInfo(info, client.isCluster));
     return versions.every((version) => version >= 7);
@@ -73,16 +75,16 @@ async function checkServers(client: RedisClient): Promise<boolean> {
   }
 }
 
-/** Returns major and minor version as a decimal number. */
+/** Throws if the server is not suitable. Returns its major and minor version as a decimal number, such as 7.2. */
 function checkInfo(info: string, wantsCluster: boolean): number {
   const versionText = field(info, 'redis_version');
   const version = Number.parseFloat(versionText);
-  if (!(version >= 6.2)) refuse(`it is version ${versionText}, and the index needs 6.2 or later`);
+  if (!(version >= 6.2)) refuse(`it is version ${versionText}, and the index needs Redis 6.2 or later`);
   if (!wantsCluster && field(info, 'redis_mode') === 'cluster')
     refuse('it is a node of a Redis Cluster; configure it as a cluster');
   const policy = field(info, 'maxmemory_policy');
   if (policy !== 'noeviction')
-    refuse(`its maxmemory-policy is ${policy}, which may drop records; set it to noeviction`);
+    refuse(`its maxmemory-policy is ${policy}, which may evict records; set it to noeviction`);
   return version;
 }
 

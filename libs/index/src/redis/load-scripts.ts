@@ -1,5 +1,5 @@
-// Loads the decisions of the index, one Lua file each. Redis runs a script as one step. Each script is prefixed with
-// the shared code.
+// Loads the Lua scripts of the index, each from a file of its own. Redis runs a script atomically. Each script is
+// prefixed with the code of `shared.lua`.
 import { readFile } from 'node:fs/promises';
 
 const scriptNames = [
@@ -41,7 +41,7 @@ const scriptNames = [
 export type ScriptName = (typeof scriptNames)[number];
 
 /**
- * Returns the scripts in the form of ioredis' option `scripts`. Each becomes a command whose first argument is the
+ * Returns the scripts for ioredis' option `scripts`. ioredis makes each script a command, whose first argument is the
  * number of keys.
  */
 export async function loadScripts(): Promise<Record<ScriptName, { readonly lua: string }>> {

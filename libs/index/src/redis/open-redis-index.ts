@@ -1,4 +1,4 @@
-// The index of a cluster, in a single Redis, behind Sentinel, or in a Redis Cluster.
+// The index of a cluster of Cistern nodes. It is in a single Redis, in a Redis with Sentinel, or in a Redis Cluster.
 import type { CacheIndex, IndexLog, ValueIndex } from '../cache-index.ts';
 import { connectRedis, disconnectRedis, type RedisClient, subscriberConnectors } from '@cistern/redis/client';
 import { admitServers } from './admit-servers.ts';
@@ -22,13 +22,13 @@ import type { LeaseIndex } from '../leases.ts';
 export interface RedisIndexOptions {
   readonly connection: RedisConnection;
   /**
-   * Prefix of every key and channel, for example `cistern:`. Processes that share a cache use the same prefix. No
-   * braces.
+   * Prefix of every key and channel, for example `cistern:`. Processes that share a cache must use the same prefix. It
+   * must not contain braces.
    */
   readonly keyPrefix: string;
   /**
-   * How long claims wait after a loss of data, so that the owners of fills can restore their records. Default 1.2 s:
-   * their heartbeat of one second plus a reconnect.
+   * How long claims wait after a loss of data, so that the owners of fills can restore their records. Default: 1.2 s,
+   * which is their heartbeat interval of one second and time for a reconnect.
    */
   readonly settleMs?: number;
   /** Timeout of a call. */
@@ -36,21 +36,23 @@ export interface RedisIndexOptions {
   readonly log: IndexLog;
   readonly onCall?: OnRedisCall | undefined;
   /**
-   * Opens the index even if Redis is unavailable: calls reject until Redis is available and suitable. Default: false.
+   * Opens the index even if Redis is unavailable. Calls then reject until Redis is available and suitable. Default:
+   * false.
    */
   readonly mayBeUnavailable?: boolean;
 }
 
 export interface RedisIndex extends CacheIndex {
-  /** The index's own connection, for other data in the same Redis. It is closed with the index. */
+  /** The connection of the index, which callers can also use for other data in the same Redis. The index closes it. */
   readonly client: RedisClient;
 }
 
 const defaultSettleMs = 1200;
 
 /**
- * Rejects with `index-unavailable` and the reason if Redis is unreachable for seconds, is older than 6.2, or evicts.
- * Later failures reject the calls, each within about `commandTimeoutMs`. Calls succeed again once Redis recovers.
+ * Rejects with `index-unavailable` and the reason if Redis is unreachable for seconds, is older than 6.2, or evicts
+ * keys. If Redis fails later, calls reject, each within about `commandTimeoutMs`. They succeed again after Redis has
+ * recovered. The caller closes the index.
  */
 export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisIndex> {
   const { connection, keyPrefix, settleMs = defaultSettleMs, commandTimeoutMs, log, onCall } = options;
@@ -62,7 +64,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
   const open = async () => {
     const servers = await admitServers(client, { absence, log });
     const calls = createRedisCalls({ client, commandTimeoutMs, checkAdmitted: servers.check, onCall });
-    // If Redis is unavailable, its first response to a report sets the clock later.
+    // If Redis is unavailable now, its response to the first node report sets the clock later.
     if (absence === undefined) await clock.sync(() => calls.run('read-clock', [keys.nodes.reports], []));
     return { servers, calls };
   };

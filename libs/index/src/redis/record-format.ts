@@ -1,5 +1,6 @@
-// The format of records in Redis. Each record has its schema number, so that two releases can run side by side. Digests
-// and media types are packed. A record of a newer release counts as absent, and the scripts refuse to overwrite it.
+// The format of records in Redis. Digests and media types are packed. Each record contains its schema number, so that
+// nodes of two releases can run at the same time. A record with a newer schema counts as absent, and the scripts do not
+// overwrite it.
 import { type Digest, mediaTypes } from '@cistern/oci';
 
 export const schema = 1;
@@ -7,10 +8,10 @@ export const schema = 1;
 /** The schema field of every hash that is a record. */
 export const schemaField = 'v';
 
-/** A hash as Redis returns it; empty if the key does not exist. */
+/** A hash as ioredis returns it. It is empty if the key does not exist. */
 export type StoredHash = Readonly<Record<string, string | undefined>>;
 
-/** Returns false if the hash is absent or has a newer schema. */
+/** Returns false if the hash does not exist or has a newer schema. */
 export function isReadable(hash: StoredHash): boolean {
   return hash[schemaField] !== undefined && Number(hash[schemaField]) <= schema;
 }
@@ -19,7 +20,7 @@ const algorithms = { 43: 'sha256', 86: 'sha512' } as const;
 
 /**
  * Packs a digest as base64url without padding: 43 characters for sha256, 86 for sha512. Redis holds several digests for
- * each blob, and hexadecimal would take 50 % more (decision 0042).
+ * each blob, and hexadecimal digests would be 50 % longer (decision 0042).
  */
 export function packDigest(digest: Digest): string {
   return Buffer.from(digest.slice(digest.indexOf(':') + 1), 'hex').toString('base64url');
@@ -28,8 +29,8 @@ export function packDigest(digest: Digest): string {
 const base64url = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /**
- * Returns the Redis pattern for packed digests whose first byte is `hexByte`. The first character has six of its bits,
- * the second has the other two.
+ * Returns the Redis pattern for packed digests whose first byte is `hexByte`. The first character contains six bits of
+ * this byte, the second the other two.
  */
 export function packedPattern(hexByte: string): string {
   const byte = Number.parseInt(hexByte, 16);
@@ -44,8 +45,9 @@ export function unpackDigest(packed: string): Digest {
 }
 
 /**
- * Codes for the most common media types, which otherwise take as much space as the rest of a record. A code never
- * changes its meaning. A new code needs a new `schema`, which older releases do not read.
+ * Codes for the most common media types. Without codes, a media type would take as much space as the rest of a record.
+ * The meaning of a code must never change. A new code requires a new `schema` number, so that older releases do not
+ * read it.
  */
 const typeOfCode: Readonly<Record<string, string>> = {
   '/a': mediaTypes.ociIndex,
@@ -61,7 +63,7 @@ const typeOfCode: Readonly<Record<string, string>> = {
 };
 const codeOfType = new Map(Object.entries(typeOfCode).map(([code, type]) => [type, code]));
 
-/** Packs any text, because a manifest may give its layers any media type. */
+/** Packs a media type. Also accepts other texts, because a manifest can contain any text as media type of a layer. */
 export function packMediaType(mediaType: string): string {
   return codeOfType.get(mediaType) ?? (mediaType.startsWith('/') ? `/${mediaType}` : mediaType);
 }

@@ -39,8 +39,8 @@ export function createRedisBlobs(parts: RedisParts) {
   }
 
   /**
-   * Runs `write` with the arguments of such a script, including a pending touch. `write` returns 1 if it has put the
-   * record.
+   * Calls `write` with the arguments for a script that puts a blob record. They include a pending touch. `write` must
+   * resolve to 1 if it has put the record.
    */
   async function put(record: BlobRecord, write: (args: (string | number)[]) => Promise<unknown>): Promise<unknown> {
     const { digest } = record;
@@ -62,7 +62,7 @@ export function createRedisBlobs(parts: RedisParts) {
     },
     async adopt(record) {
       const { digest } = record;
-      // Touches from before the record existed have no effect.
+      // The arguments contain no touch, because touches from before the record existed have no effect.
       const adopt = () => calls.run('adopt-blob', keysOf(digest), argumentsOf(record));
       return (await touches.takeFor(digest, adopt)) === 1;
     },
@@ -75,7 +75,7 @@ export function createRedisBlobs(parts: RedisParts) {
       touches.add(digest, { digest, atMs });
     },
     async *leastRecent() {
-      // The shards' sorted sets do not include pending touches.
+      // Writes pending touches first, because the sorted sets of the shards do not include them.
       await writeBehind.flush();
       yield* walkLeastRecent(parts, blobs.get);
     },
@@ -106,8 +106,8 @@ export function createRedisBlobs(parts: RedisParts) {
 }
 
 /**
- * Returns the digests that begin with two hexadecimal digits. It scans in small steps, each of which blocks Redis only
- * for a moment.
+ * Returns the digests that begin with two hexadecimal digits. Scans in small steps, so that no step blocks Redis for
+ * long.
  */
 async function digestsOf({ calls, keys }: RedisParts, start: string): Promise<Digest[]> {
   const { leastRecent } = keys.shardOf(`sha256:${start}` as Digest);
@@ -123,7 +123,7 @@ async function digestsOf({ calls, keys }: RedisParts, start: string): Promise<Di
   return [...found].map(unpackDigest);
 }
 
-/** Pending touches. A touch of a record that does not exist has no effect. */
+/** Creates the table of pending touches. A touch of a record that does not exist has no effect. */
 function openTouches({ calls, keys, writeBehind }: RedisParts) {
   return writeBehind.table<Touch>({
     merge: (one, other) => (one.atMs >= other.atMs ? one : other),
@@ -138,7 +138,7 @@ function openTouches({ calls, keys, writeBehind }: RedisParts) {
   });
 }
 
-/** Returns the arguments for `put_blob` of the scripts. */
+/** Returns the arguments for the function `put_blob` in `shared.lua`, after the touch. */
 function argumentsOf(record: BlobRecord): (string | number)[] {
   const { digest, size, state, verified, storedAtMs, lastPulledAtMs, table } = record;
   const packed = table === undefined ? '' : packCrcTable(table);
@@ -153,7 +153,7 @@ function toBlob(digest: Digest, hash: StoredHash): BlobRecord | undefined {
     schema: 1,
     digest,
     size,
-    // Older releases wrote another state for some blobs that were present.
+    // Older releases wrote a third state for some blobs that are present.
     state: hash['t'] === 'deleting' ? 'deleting' : 'present',
     verified: hash['c'] === '1',
     storedAtMs: Number(hash['a']),

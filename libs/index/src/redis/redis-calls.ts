@@ -1,5 +1,5 @@
-// All calls of the index to Redis. Every error is `index-unavailable`, no call is slow, and calls that cannot succeed
-// are not made.
+// Sends all calls of the index to Redis. Every error is `index-unavailable`. Each call has a timeout, and calls that
+// would time out or fail are not sent.
 import { CacheError } from '@cistern/errors';
 import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import { answersWithin } from '@cistern/redis';
@@ -15,21 +15,21 @@ type ScriptCommands = Readonly<
   Record<ScriptName, (keyCount: number, ...keysAndArgs: (string | number)[]) => Promise<unknown>>
 >;
 
-/** Called after every call with its duration in milliseconds, and whether Redis answered. */
+/** Called after every call, with its duration in milliseconds. `isAnswered` is true if the call succeeded. */
 export type OnRedisCall = (durationMs: number, isAnswered: boolean) => void;
 
 export interface RedisCallsOptions {
   readonly client: RedisClient;
   readonly commandTimeoutMs: number;
-  /** Throws while calls are not allowed yet. */
+  /** Throws until Redis has been found suitable. */
   readonly checkAdmitted: () => void;
   readonly onCall?: OnRedisCall | undefined;
 }
 
 export function createRedisCalls({ client, commandTimeoutMs, checkAdmitted, onCall = () => {} }: RedisCallsOptions) {
-  // Protects against a server that answers too late; a hung server is detected by the connection. More calls would only
-  // slow the server down, and a request with several calls would wait for each. In a cluster the next call may go to
-  // another node.
+  // Stops calls to a Redis that responds too late. More calls would slow Redis down further, and a request with several
+  // calls would wait for the timeout of each. In a Redis Cluster one timeout is not enough to stop calls, because the
+  // next call may go to another node. A Redis that does not respond at all is detected by the connection.
   const breaker = circuitBreaker(handleWhen(isTimeout), {
     halfOpenAfter: 500,
     breaker: new ConsecutiveBreaker(client.isCluster ? 5 : 1),
@@ -46,7 +46,7 @@ export function createRedisCalls({ client, commandTimeoutMs, checkAdmitted, onCa
     checkOpen();
     const startedAt = performance.now();
     try {
-      // Send before the first await, so that calls reach a server in the order in which they were made.
+      // Sends before the first await, so that Redis receives calls in the order in which they were made.
       const result = await breaker.execute(() => answersWithin(commandTimeoutMs, send(client)));
       lastFailure = undefined;
       onCall(performance.now() - startedAt, true);
@@ -61,10 +61,13 @@ export function createRedisCalls({ client, commandTimeoutMs, checkAdmitted, onCa
 
   return {
     command,
-    /** Runs a script whose keys have one hash tag. */
+    /** Runs a script. All of its keys must have the same hash tag. */
     run: async (script: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> =>
       command((target) => (target as unknown as ScriptCommands)[script](keys.length, ...keys, ...args)),
-    /** Throws `index-unavailable` if the last call failed recently. For operations that make no call of their own. */
+    /**
+     * Throws `index-unavailable` if the last call failed within the last second. For operations that send no call
+     * themselves.
+     */
     checkAnswering(): void {
       checkOpen();
       if (lastFailure !== undefined && performance.now() - lastFailure.atMs < justNowMs) throw lastFailure.error;
@@ -78,23 +81,26 @@ export function createRedisCalls({ client, commandTimeoutMs, checkAdmitted, onCa
 }
 
 const flushAfterMs = 1000;
-/** A script blocks the server, so a large flush is split into scripts of about a millisecond. */
+/**
+ * Entries that one script writes. A script blocks Redis, so a large flush is split into scripts of about a millisecond.
+ */
 const entriesPerScript = 200;
 
 interface PendingTable<V> {
   readonly merge: (one: V, other: V) => V;
-  /** One script writes the entries of one group. */
+  /** Returns the group of a value. One script writes only values of one group. */
   readonly groupOf: (value: V) => string;
   readonly write: (entries: readonly V[]) => Promise<unknown>;
-  /** Whether values may be written twice, after a failure that may have written them. */
+  /** True if a write is repeated after a failure, although the failed write may have taken effect. */
   readonly mayRepeat: boolean;
 }
 
 export type WriteBehind = ReturnType<typeof createWriteBehind>;
 
 /**
- * Every hit brings pulls and touches, so they are gathered in memory and written together, at most a second later. A
- * read sent after a flush finds them written. For an earlier read, the caller adds the pending values.
+ * Collects pulls and touches in memory and writes them together, about a second later, because every hit causes some.
+ * Before that, the caller must add the pending values to the records that it reads. A read that is sent after a flush
+ * finds them written.
  */
 export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
   const flushers: (() => Promise<void>[])[] = [];
@@ -110,7 +116,7 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
   async function flush(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    // Keep the writes while they are certain to fail.
+    // Without a connection the writes would fail, so the values stay pending.
     if (!calls.isConnected()) return schedule();
     const results = await Promise.allSettled(flushers.flatMap((flushTable) => flushTable()));
     for (const result of results) if (result.status === 'rejected') warn(result.reason);
@@ -149,9 +155,12 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
       return {
         get: (key: string): V | undefined => pending.get(key),
         add,
-        /** Removes the value and returns it; the caller must write it. */
+        /** Removes the pending value and returns it. The caller must write it. */
         take,
-        /** Runs `writeNow`, which writes the pending value. The value stays pending unless `writeNow` returns 1. */
+        /**
+         * Calls `writeNow` with the pending value. If `writeNow` does not resolve to 1, the value becomes pending
+         * again.
+         */
         async takeFor(key: string, writeNow: (value: V | undefined) => Promise<unknown>): Promise<unknown> {
           const value = take(key);
           let written: unknown;
@@ -164,9 +173,9 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
         },
       };
     },
-    /** Writes the pending values, as far as Redis accepts them. */
+    /** Writes the pending values. Logs failures and does not reject. */
     flush,
-    /** Writes the remaining values. */
+    /** Writes the pending values for the last time. */
     async close(): Promise<void> {
       await flush();
       isClosed = true;
@@ -175,7 +184,7 @@ export function createWriteBehind(calls: RedisCalls, log: IndexLog) {
   };
 }
 
-/** Splits entries for scripts over many records, so that each script takes about a millisecond. */
+/** Splits entries into pieces, so that a script over one piece takes about a millisecond. */
 export function inPieces<T>(entries: readonly T[]): T[][] {
   const pieces: T[][] = [];
   for (let start = 0; start < entries.length; start += entriesPerScript)

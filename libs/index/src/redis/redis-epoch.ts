@@ -1,5 +1,5 @@
-// Detects losses of Redis by keys that are lost with the data. Each shard has its own, because a cluster may lose a
-// single node and replace it by an empty one (decision 0059).
+// Detects losses of data in Redis by keys that are lost with the data. Each shard has such keys, because a Redis
+// Cluster can replace a single lost node by an empty one (decision 0059).
 import type { EpochIndex } from '../cache-index.ts';
 import type { RedisParts } from './redis-parts.ts';
 

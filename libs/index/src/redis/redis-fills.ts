@@ -1,4 +1,4 @@
-// Fill records. Each decision is one script on Redis' own clock.
+// Fill records in Redis. Each decision about a fill is one Lua script, and its times are by the clock of Redis.
 import type { Digest, RepositoryName } from '@cistern/oci';
 import type { FillClaim, FillIndex, FillRecord, RunningFields } from '../fills.ts';
 import { blobName } from '../records.ts';
@@ -10,7 +10,7 @@ import { shareOlderFills } from './share-older-fills.ts';
 
 export interface RedisFillsOptions {
   readonly blobs: RedisBlobs;
-  /** The time after a loss within which the owners of fills restore their records. */
+  /** How long claims wait after a loss of data, so that the owners of fills can restore their records. */
   readonly settleMs: number;
 }
 
@@ -90,7 +90,10 @@ export function createRedisFills(parts: RedisParts, { blobs, settleMs }: RedisFi
   };
   return shareOlderFills(fills, parts, { toRecord });
 
-  /** Runs a script for a few blobs of one slot at a time. The script returns 1 for each blob that it changed. */
+  /**
+   * Splits the blobs into small groups of one hash slot, and calls `run` for all groups concurrently. `run` runs a
+   * script that returns 1 for each blob that it has changed. Returns the digests of these blobs.
+   */
   async function changeEach<T extends { readonly digest: Digest }>(
     all: readonly T[],
     run: (some: readonly T[]) => Promise<unknown>,
@@ -123,7 +126,10 @@ function recordFields(record: FillRecord): (string | number)[] {
   return [...claimFields(record), ...Object.entries(fields).flat(), ...runningFields(record)];
 }
 
-/** Another release may not know these fields, and keeps fields that it does not know. */
+/**
+ * These fields are optional, because nodes of another release may not know them. Such nodes do not change unknown
+ * fields.
+ */
 function runningFields({ protocol, signature, checkpoint }: RunningFields): (string | number)[] {
   const fields = { protocol, signature, checkpoint };
   return Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));

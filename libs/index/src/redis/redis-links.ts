@@ -1,4 +1,5 @@
-// Links: one hash for each repository. The list of repositories is in other slots, so it is updated after the hash.
+// Links in Redis: one hash for each repository. The list of repositories is in other hash slots, so a script cannot
+// update both. The list is updated after the hash.
 import type { Digest } from '@cistern/oci';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
 import { linkName, checkLinksOf, repositoryKeyOf, repositoryPath } from '../records.ts';
@@ -11,7 +12,7 @@ export function createRedisLinks({ calls, keys, publishChanges, reportNewer }: R
     return text === null ? undefined : fromText(key, digest, text);
   }
 
-  /** Returns up to `limit` paths after `after` from one listing. */
+  /** Returns up to `limit` paths of one listing that come after `after`. */
   async function list(listing: string, after: string | undefined, limit: number): Promise<string[]> {
     const from = after === undefined ? '-' : `(${after}`;
     return calls.command((client) => client.zrangebylex(listing, from, '+', 'LIMIT', 0, limit));
@@ -29,8 +30,8 @@ export function createRedisLinks({ calls, keys, publishChanges, reportNewer }: R
       const [written, ...replaced] = answer as [number, ...string[]];
       if (written !== texts.size) reportNewer('link', keys.links(key));
       await publishChanges(...replaced.map((packed) => linkName(key, unpackDigest(packed))));
-      // Always add it, after the links: a concurrent removal of the repository from its listing checks again whether it
-      // is empty.
+      // Always adds the repository to its listing, and after the links. So a concurrent `remove` that removes the
+      // repository from the listing sees the links when it checks again.
       await calls.command((client) => client.zadd(keys.listingOf(key), 0, repositoryPath(key)));
     },
     async remove(key, digest) {
@@ -57,7 +58,7 @@ export function createRedisLinks({ calls, keys, publishChanges, reportNewer }: R
 
 /**
  * Returns the schema number, a plus sign if the link is confirmed, and a JSON array of kind, size, media type and
- * platform. Trailing unknown fields are omitted. Older releases ignore the sign.
+ * platform. Unset fields at its end are omitted. Older releases ignore the plus sign.
  */
 function toText({ kind, size, mediaType, platform, confirmed }: Link): string {
   const fields = [kind.slice(0, 1), size, mediaType === undefined ? undefined : packMediaType(mediaType), platform];
@@ -82,8 +83,8 @@ function fromText(key: RepositoryKey, digest: Digest, text: string): Link | unde
 }
 
 /**
- * Compares names by their UTF-8 bytes, the order of all listings of the index, of SQLite's BINARY collation and of
- * Redis. JavaScript's string order differs above U+FFFF.
+ * Compares names by their UTF-8 bytes, which is the order of all lists of the index. SQLite's BINARY collation and
+ * Redis have this order, too. The order of JavaScript strings differs above U+FFFF.
  */
 function compareBytes(one: string, two: string): number {
   return Buffer.compare(Buffer.from(one), Buffer.from(two));

@@ -1,13 +1,14 @@
-// Node reports: a hash of the reports, a sorted set of their expiry times, and a hash of the summed counts.
+// Node reports in Redis. They need a hash of reports, sorted sets of the expiry times of reports and workers, and a
+// hash of the sums of counts.
 import { maxNodesSeen, type NodeIndex, type NodeReportOptions, type ReportedNode, workerTtlMs } from '../nodes.ts';
 import { pairs } from './record-format.ts';
 import type { RedisClock } from './redis-clock.ts';
 import type { RedisParts } from './redis-parts.ts';
 
-/** The field of the counts with the time since when they are counted. */
+/** Field of the hash `counts` that contains the time when counting began. */
 const sinceField = '';
 
-/** The responses to reports keep `clock` accurate. */
+/** Updates `clock` with each response to a report. */
 export function createRedisNodes({ calls, keys }: RedisParts, clock: RedisClock): NodeIndex {
   const { reports, ends, counts: countsKey, workers } = keys.nodes;
   const all = [reports, ends, countsKey];

@@ -1,4 +1,4 @@
-// Dependencies that the parts of the index share.
+// Dependencies that the parts of the index in Redis share.
 import { createThrottledWarning } from '@cistern/redis/client';
 import type { IndexLog, PubSub } from '../cache-index.ts';
 import { changesTopic } from '../records.ts';
@@ -10,16 +10,20 @@ export interface RedisParts {
   readonly keys: Keys;
   readonly writeBehind: WriteBehind;
   /**
-   * Announces changed records to other processes, after the write and before the write resolves. Never rejects: a
-   * process that misses the announcement drops its records within seconds, so the write need not fail.
+   * Announces changed records to other processes. Called after a write in Redis and before the method that writes
+   * resolves. Never rejects, because a process that misses an announcement reads the records again within seconds
+   * anyway.
    */
   readonly publishChanges: (...names: readonly string[]) => Promise<void>;
   /**
-   * Runs a script that may change the record of that name, and announces the change if the script returns 1. Resolves
-   * to whether it did.
+   * Runs a script that may change the record `name`. If the script returns 1, announces the change and resolves to
+   * true. Otherwise resolves to false.
    */
   readonly change: (name: string, ...script: Parameters<RedisCalls['run']>) => Promise<boolean>;
-  /** Reports a write that was refused because a newer release wrote the record. Logs the first one of each kind. */
+  /**
+   * Called when a script did not write a record because a newer release has written it. Logs only the first such record
+   * of each kind.
+   */
   readonly reportNewer: (kind: string, key: string) => void;
 }
 

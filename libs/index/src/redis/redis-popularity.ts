@@ -1,4 +1,4 @@
-// Popularity, shared by all nodes: one sorted set of tags and one of platforms.
+// Popularity in Redis, which all nodes share: a sorted set of tags and one of platforms.
 import {
   halfLifeMs,
   maxNames,
@@ -32,7 +32,7 @@ export function createRedisPopularity({ calls, keys, writeBehind }: RedisParts):
   });
 
   function count(ranking: Ranking, name: string, pulls: number): void {
-    // While Redis is unavailable, pending counts would only grow.
+    // Does not count while Redis is unavailable, because the pending counts could grow without limit.
     if (calls.isConnected()) pending.add(`${ranking} ${name}`, { ranking, name, pulls });
   }
 

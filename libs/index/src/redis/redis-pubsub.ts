@@ -1,4 +1,4 @@
-// Publish and subscribe of Redis. Listeners of a topic share one subscription.
+// Publish and subscribe by Redis. All listeners of a topic in this process share one subscription.
 import type { PubSub, IndexLog } from '../cache-index.ts';
 import { createPubSub } from '../in-process/create-pubsub.ts';
 import { createSubscriber, type SubscriberOptions } from '@cistern/redis/client';
@@ -31,7 +31,7 @@ export function createRedisPubSub(options: RedisPubSubOptions): { readonly pubsu
     try {
       await subscription.active;
     } catch (error) {
-      // It may still become active, but too late for the waiting callers.
+      // The subscription is removed. It might still become active, but its callers have already failed.
       if (subscriptions.get(channel) === subscription) forget(channel);
       throw error;
     }
@@ -59,7 +59,7 @@ export function createRedisPubSub(options: RedisPubSubOptions): { readonly pubsu
     async subscribe(topic, listener) {
       calls.checkAnswering();
       const channel = keys.channel(topic);
-      // Add the listener first, so that no message is lost between the server's confirmation and the listener.
+      // Adds the listener first, so that no message is lost after Redis has confirmed the subscription.
       const end = await listeners.subscribe(channel, listener);
       try {
         await hold(channel);

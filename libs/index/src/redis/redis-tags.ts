@@ -20,7 +20,7 @@ interface Pulls extends TagPulls {
 
 export function createRedisTags(parts: RedisParts): TagIndex {
   const { calls, keys, writeBehind, change, publishChanges, reportNewer } = parts;
-  /** Keyed by `tagPath`. A pull of a record that does not exist has no effect. */
+  /** Pending pulls by `tagPath`. A pull of a tag without a record has no effect. */
   const pending = writeBehind.table<Pulls>({
     merge: (one, other) => ({ key: one.key, ...sumOfPulls(one, other) }),
     groupOf: ({ key }) => repositoryPath(key),
@@ -40,7 +40,8 @@ export function createRedisTags(parts: RedisParts): TagIndex {
   }
 
   /**
-   * Returns false if the record does not match `expected`: its sequence and `checkedAtMs`, as the script takes them.
+   * Writes the record and its pending pulls. `expected` has the sequence and `checkedAtMs` of the record to replace, in
+   * the form of the script `put-tag`. Returns false if the record in Redis has others.
    */
   async function put(record: TagRecord, expected: readonly (string | number)[]): Promise<boolean> {
     const pulls = pending.take(tagPath(record));
@@ -80,7 +81,7 @@ export function createRedisTags(parts: RedisParts): TagIndex {
     async adopt(record) {
       const { tag, pulls, lastPulledAtMs } = record;
       const args = [tag, 'n', pulls, 'p', lastPulledAtMs, ...fieldsOf(record)];
-      // Pulls from before the record existed have no effect.
+      // The arguments contain no pending pulls, because pulls from before the record existed have no effect.
       const adopt = () => calls.run('adopt-tag', [keys.tag(record), keys.tags(record)], args);
       return (await pending.takeFor(tagPath(record), adopt)) === 1;
     },
@@ -100,8 +101,8 @@ export function createRedisTags(parts: RedisParts): TagIndex {
 }
 
 /**
- * Returns the fields without `pulls` and `lastPulledAtMs`, which only grow. Default values are omitted, which halves
- * the size of a record.
+ * Returns the fields of a record, except `pulls` and `lastPulledAtMs`, which the scripts handle separately because they
+ * only grow. Fields with default values are omitted, which halves the size of a record.
  */
 function fieldsOf(record: TagRecord): (string | number)[] {
   const { firstSeenAtMs, changedAtMs, checkedAtMs, lastTriedAtMs, origin, lastFailure, warning } = record;

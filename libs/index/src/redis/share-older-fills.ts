@@ -1,5 +1,6 @@
-// Shares fills with releases up to 0.1.0 while a cluster is upgraded. Those use other keys for the records (decision
-// 0059). Without this, their frontends would not find a fill of our workers, and both would fetch the same blob.
+// Shares fills with nodes of releases up to 0.1.0 while a cluster is upgraded. These nodes use other keys for the
+// records (decision 0059). If records were not shared, their frontends would not find the fills of our workers. Both
+// releases would then fetch the same blob.
 import type { Digest } from '@cistern/oci';
 import type { FillIndex, FillRecord } from '../fills.ts';
 import { pairs, type StoredHash } from './record-format.ts';
@@ -10,9 +11,9 @@ interface OlderFillsOptions {
 }
 
 /**
- * Returns `fills`, extended by the fills of older releases. Those are read where no record of ours exists, and no claim
- * succeeds while one is live. Each write also copies our record for older nodes, without waiting for the copy. The next
- * heartbeat repeats a copy that failed.
+ * Returns `fills`, extended by the fills of older nodes. If no record of ours exists, `read` returns the record of an
+ * older node. A claim fails while an older node has a fill in flight. Each write also copies our record for older
+ * nodes, and does not wait for the copy. If a copy fails, the next heartbeat repeats it.
  */
 export function shareOlderFills(
   fills: FillIndex,

@@ -1,5 +1,5 @@
-// Walks blobs, least recently pulled first, merged from all shards. It reads a short page of each at a time, so that
-// Redis never blocks for long, however many blobs there are.
+// Iterates over the blobs of all shards, least recently pulled first. It reads a short page of each shard at a time, so
+// that no call blocks Redis for long, regardless of the number of blobs.
 import type { Digest } from '@cistern/oci';
 import { inBatches } from '@cistern/runtime';
 import type { BlobIndex, BlobRecord } from '../blobs.ts';
@@ -48,8 +48,8 @@ async function nextOf(shard: AsyncGenerator<Entry>): Promise<Entry | undefined> 
 }
 
 /**
- * Continues from the time of the last entry and the number of entries already seen at that time, because entries change
- * meanwhile.
+ * Yields the entries of one shard. Each page continues at the time of the last entry, and skips the entries that were
+ * already yielded for this time. A plain offset would be wrong, because entries change meanwhile.
  */
 async function* readShard({ calls }: Pick<RedisParts, 'calls'>, leastRecent: string): AsyncGenerator<Entry> {
   for (let fromMs = '-inf', seen = 0; ;) {

@@ -3,7 +3,7 @@ import { CacheError } from '@cistern/errors';
 
 /** SQLite's primary result codes (sqlite.org/rescode.html). */
 const reasons: Readonly<Record<number, string>> = {
-  5: 'another process uses this directory; stop it, or give this one a directory of its own',
+  5: 'another process uses the index file; stop that process, or give each a directory of its own',
   8: 'its file is read-only',
   10: 'its disk reports an input/output error',
   11: 'its file is damaged; restart to create a new one',
@@ -21,7 +21,7 @@ export function guard<T>(action: () => T): T {
   }
 }
 
-/** Other errors are bugs and pass unchanged. */
+/** Returns a CacheError for an SQLite error. Returns any other error unchanged, because it is a bug. */
 function toIndexError(error: unknown): unknown {
   const code = sqliteCode(error);
   if (code === undefined) return error;
@@ -33,19 +33,19 @@ function toIndexError(error: unknown): unknown {
   });
 }
 
-/** Reports whether the error means that the file is not, or no longer, a sound database. */
+/** Reports whether the error means that the file is damaged or is not a database. */
 export function isDamage(error: unknown): boolean {
   const code = sqliteCode(error);
   return code === 11 || code === 26;
 }
 
-/** Reports whether the disk is full, or the database may have no more pages. */
+/** Reports whether the disk is full, or the limit on the pages of the database is reached. */
 export function isFull(error: unknown): boolean {
   return sqliteCode(error) === 13;
 }
 
 function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
-  // Drops the rest of the extended code, which gives details that no caller needs.
+  // The low byte of an extended code is the primary code.
   return error.errcode & 0xff;
 }

@@ -1,6 +1,6 @@
-// Keeps free pages inside the index's file, so that the file need not grow while the disk is full. SQLite cannot write
-// its log back into a file that cannot grow. The log then outgrows its reserve, and eviction cannot write its first
-// records.
+// Keeps free pages inside the index's file, so that the file need not grow while the disk is full. If the file cannot
+// grow, SQLite cannot copy its log into it. The log then needs more than its reserved space. So even eviction, which
+// would free disk space, could not write its records.
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { IndexLog } from '../cache-index.ts';
@@ -8,27 +8,31 @@ import { inTransaction } from './sqlite-connection.ts';
 import { isFull } from './index-error.ts';
 import { attemptOnFiles } from './open-database.ts';
 
-/** More than evictions use before they free pages. */
+/** Least number of free pages. Evictions free pages before they have used this number. */
 const leastPages = 256;
 const addedPages = 512;
-/** No transaction needs more. One that still fails has another reason. */
+/** No transaction needs more pages. If a transaction fails in spite of this number of free pages, it is not retried. */
 const mostPages = 8192;
 const checkEveryMs = 1000;
 const zeros = Buffer.alloc(64 * 1024);
 
 export interface FreePages {
   /**
-   * Runs `action`, at most one transaction. If pages are missing and the disk has space, adds pages and runs it again.
+   * Runs `action`, which has at most one transaction. If it fails because pages are missing, adds pages and runs
+   * `action` again.
    */
   run<T>(action: () => T): T;
-  /** Call it only after the database is closed, which would otherwise lose its lock. */
+  /**
+   * Closes the file. Must be called after the database is closed, because closing the file releases the lock of the
+   * database.
+   */
   close(): void;
 }
 
 /**
- * Checks the free pages each second. The database never has more pages than its file has space for, so a write that
- * needs more fails alone, and later writes succeed. Throws CacheError `index-unavailable` if the file cannot be opened,
- * and SQLite's errors.
+ * Checks the free pages each second. Limits the database to the pages that its file has space for. So a write that
+ * needs more pages fails immediately, and later writes can succeed. Throws CacheError `index-unavailable` if the file
+ * cannot be opened, and SQLite's errors.
  */
 export function keepFreePages(database: DatabaseSync, path: string, log: IndexLog): FreePages {
   const reader = (name: string) => {
@@ -41,7 +45,7 @@ export function keepFreePages(database: DatabaseSync, path: string, log: IndexLo
   const file = attemptOnFiles(path, () => openSync(path, 'r+'));
   let hasRoom = true;
 
-  /** Returns false if the disk has no space for so many pages. */
+  /** Adds pages if fewer than `least` are free. Returns false if the disk has no space for more pages. */
   function keep(least: number): boolean {
     if (!database.isOpen) return false;
     try {
@@ -60,19 +64,18 @@ export function keepFreePages(database: DatabaseSync, path: string, log: IndexLo
       extend(pages * pageSize);
       limit(pages);
       inTransaction(database, () => {
-        // Uses the free pages and almost all added ones. Four bytes of each page hold the number of the next.
+        // Fills the free pages and almost all added pages with a value. In each of these pages, four bytes hold the
+        // number of the next page.
         occupy.run((countFree() + addedPages - 1) * (pageSize - 4));
         release.run();
       });
     } finally {
-      // A checkpoint truncates the file after the last page.
+      // Limits the database to its actual pages, because a checkpoint truncates the file after the last page.
       limit(countAll());
     }
   }
 
-  /**
-   * Extends the file before the commit; the extension survives a power cut. SQLite ignores bytes after its last page.
-   */
+  /** Extends the file with zeros before the commit, and syncs it to disk. SQLite ignores bytes after its last page. */
   function extend(end: number): void {
     const { size } = fstatSync(file);
     try {

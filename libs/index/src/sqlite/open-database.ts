@@ -1,5 +1,5 @@
-// Opens the index's file. A damaged file, or one of another version, is set aside, never deleted and never fatal,
-// because the index can be rebuilt from the store.
+// Opens the index's file. Renames a file that is damaged or of another version, and creates a new one, because the
+// index can be rebuilt from the store. Such a file is never deleted, and it does not prevent the start.
 import { closeSync, mkdirSync, openSync, renameSync, fstatSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,10 +8,16 @@ import type { IndexLog } from '../cache-index.ts';
 import { guard, isDamage } from './index-error.ts';
 import { addColumns, additions, schema, schemaVersion } from './schema.ts';
 
-/** Size of the log's reserve. SQLite restarts the log after a thousand pages. */
+/**
+ * Size in bytes to which the log is extended in advance. It suffices, because SQLite overwrites the log from its
+ * beginning after a thousand pages.
+ */
 const bytes = 4_400_000;
 
-/** Only another process on the same file holds a lock, and an earlier process may still be shutting down. */
+/**
+ * How long to wait for the lock on the file. Only another process can hold the lock, such as an earlier one that is
+ * still shutting down.
+ */
 const lockTimeoutMs = 250;
 
 export interface DatabaseOptions {
@@ -20,11 +26,12 @@ export interface DatabaseOptions {
   readonly log: IndexLog;
 }
 
-/** SQLite's own name for a database without a file, which ends with its connection. */
+/** SQLite's name for a database without a file. Its content is lost when the connection is closed. */
 export const inMemory = ':memory:';
 
 /**
- * Throws CacheError `index-unavailable` if the file can be neither used nor set aside. The caller closes the database.
+ * Throws CacheError `index-unavailable` if the file cannot be used and cannot be renamed. The caller closes the
+ * database.
  */
 export function openDatabase({ path, now, log }: DatabaseOptions): DatabaseSync {
   if (path === inMemory) return guard(() => openFit(path));
@@ -38,18 +45,23 @@ export function openDatabase({ path, now, log }: DatabaseOptions): DatabaseSync 
   return guard(() => openFit(path));
 }
 
-/** SQLite creates world-readable files. Its further files get the mode of the first one. */
+/**
+ * Connects to the file, and creates it if it is missing. Does not let SQLite create the file, because SQLite would let
+ * all users read it. SQLite's further files get the mode of this file.
+ */
 function connect(path: string): DatabaseSync {
   if (path !== inMemory)
     try {
       closeSync(openSync(path, 'wx', 0o600));
     } catch {
-      // The file exists, or SQLite reports the fault.
+      // The file exists already, or SQLite reports the error below.
     }
   return new DatabaseSync(path, { timeout: lockTimeoutMs });
 }
 
-/** Returns why the file at `path` must not be used; `undefined` for a usable, empty or missing file. */
+/**
+ * Returns the reason why the file at `path` must not be used. Returns `undefined` for a usable, empty or missing file.
+ */
 function findUnfit(path: string): string | undefined {
   try {
     using database = connect(path);
@@ -69,13 +81,13 @@ function openFit(path: string): DatabaseSync {
   const database = connect(path);
   try {
     lockFile(database);
-    // NORMAL waits for the disk only at checkpoints. A power cut may lose the last seconds, which can be rebuilt from
-    // the store.
+    // With NORMAL, SQLite waits for the disk only at checkpoints. A power cut may lose the writes of the last seconds,
+    // but they can be rebuilt from the store.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;');
     if (versionOf(database) === 0) database.exec(`BEGIN; ${schema} COMMIT;`);
     database.exec(additions);
     addColumns(database);
-    // The first write takes the lock, not the PRAGMA.
+    // This write takes the lock, because `PRAGMA locking_mode` alone does not.
     database.exec(`PRAGMA user_version = ${schemaVersion};`);
     if (path === inMemory) database.exec('PRAGMA temp_store = MEMORY;');
     else attemptOnFiles(path, () => reserveLog(path));
@@ -87,9 +99,10 @@ function openFit(path: string): DatabaseSync {
 }
 
 /**
- * Locks the file for as long as this process lives. Fills and pull counts are in its memory, and another process would
- * treat its spool as a dead process's. The system releases the lock with the process. SQLite then needs no
- * shared-memory file, which fails on a full disk with an input/output error.
+ * Makes the next read or write lock the file until this process ends. A second process must not use the cache at the
+ * same time, because fills and pull counts are in the memory of the first. The second process would also remove the
+ * spool files of the first. With this lock SQLite needs no shared-memory file, which causes an input/output error on a
+ * full disk.
  */
 function lockFile(database: DatabaseSync): void {
   database.exec('PRAGMA locking_mode = EXCLUSIVE;');
@@ -129,11 +142,11 @@ export function attemptOnFiles<T>(path: string, action: () => T): T {
 }
 
 /**
- * Extends the log of the database at `path` with zeros, as far as the disk has space. SQLite overwrites the zeros and
- * never reads them: the log ends for it where the checksum of a frame differs.
+ * Extends the log of the database at `path` with zeros, as far as the disk has space. SQLite never reads these zeros,
+ * because for SQLite the log ends at the first frame with a wrong checksum.
  */
 function reserveLog(path: string): void {
-  // The locks of the process are on the database file, so closing another descriptor of the log releases none.
+  // Closing this file releases no lock, because SQLite's locks are on the database file and not on the log.
   const file = openSync(`${path}-wal`, 'r+');
   try {
     const { size } = fstatSync(file);

@@ -161,7 +161,7 @@ test('a second process is rejected until the first has closed the index', async 
   const openElsewhere = promisify(execFile);
   assert.match(
     (await openElsewhere(process.execPath, [script, tested.path])).stdout,
-    /another process uses this directory/,
+    /another process uses the index file/,
   );
   await first.close();
   assert.match((await openElsewhere(process.execPath, [script, tested.path])).stdout, /opened/);

@@ -1,5 +1,5 @@
-// The index of a single process, in one SQLite file. Data that need not outlive the process is in memory: fills,
-// leases, values and announcements (decision 0004).
+// The index of a single process, in one SQLite file. Fills, leases, values, node reports and announcements are only in
+// memory, because they need not outlive the process (decision 0004).
 import type { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
 import type { CacheIndex, IndexLog, ValueIndex, EpochIndex } from '../cache-index.ts';
@@ -22,8 +22,8 @@ const maxValues = 10_000;
 
 export interface SqliteIndexOptions {
   /**
-   * Path of the file, which is created with its directory if it is missing. `:memory:` uses no file: the index ends
-   * with its process.
+   * Path of the file. A missing file or directory is created. With `:memory:` no file is used, and the index is lost
+   * when it is closed.
    */
   readonly path: string;
   readonly now: () => number;
@@ -31,8 +31,8 @@ export interface SqliteIndexOptions {
 }
 
 /**
- * Rejects with `index-unavailable` if the file cannot be used. A file that is damaged or of another version is renamed,
- * which is logged, and a new index is created. The caller closes the index.
+ * Rejects with `index-unavailable` if the file cannot be used. If the file is damaged or of another version, it is
+ * renamed, a warning is logged, and a new index is created. The caller closes the index.
  */
 export async function openSqliteIndex(options: SqliteIndexOptions): Promise<CacheIndex> {
   const database = openDatabase(options);
@@ -50,8 +50,8 @@ export async function openSqliteIndex(options: SqliteIndexOptions): Promise<Cach
 }
 
 /**
- * Creates the index on a database of `openDatabase`. The index closes the database, and then `pages`. Throws CacheError
- * `index-unavailable` for SQLite's errors.
+ * Creates the index in a database that `openDatabase` has opened. The `close` of the index closes the database, and
+ * then `pages`. Throws CacheError `index-unavailable` for SQLite's errors.
  */
 export function createSqliteIndex(
   database: DatabaseSync,
@@ -105,7 +105,7 @@ export function createSqliteIndex(
   };
 }
 
-/** Leases of a single process. */
+/** Creates the leases of a single process, in memory. */
 function createLeaseTable({ now, checkAvailable }: InProcessOptions): LeaseIndex {
   const leases = new Map<string, { readonly owner: string; readonly expiresAtMs: number }>();
 
@@ -129,7 +129,7 @@ function createLeaseTable({ now, checkAvailable }: InProcessOptions): LeaseIndex
   };
 }
 
-/** Shared values of a single process. They end with it. */
+/** Creates the values of a single process, in memory. */
 function createValueTable({ now, checkAvailable }: InProcessOptions): ValueIndex {
   /** Created on first use, because it allocates its memory immediately. */
   let values: LRUCache<string, string> | undefined;
@@ -151,8 +151,8 @@ function createValueTable({ now, checkAvailable }: InProcessOptions): ValueIndex
 }
 
 /**
- * The epoch of an index that loses nothing while its process lives. No fill outlives the process, so claims need not
- * wait. The mark of completeness is in the index's own file, so a new or replaced file is incomplete.
+ * Creates the epoch of an index that cannot lose data while its process lives. No fill outlives the process, so claims
+ * need not wait. The file records that it is complete, so a new file is not complete.
  */
 function createSqliteEpoch({ database, call }: SqliteConnection): EpochIndex {
   const select = database.prepare('SELECT complete FROM rebuilt');

@@ -1,11 +1,11 @@
-// The tables of the index. A file of any other version is set aside and replaced by a new one. The index can be rebuilt
-// from the store, so there are no migrations.
+// The tables of the index. There are no migrations, because the index can be rebuilt from the store. A file of another
+// version is renamed and replaced by a new one.
 import type { DatabaseSync } from 'node:sqlite';
 
 export const schemaVersion = 1;
 
-// `path` is `<upstream>/<repository>`. SQLite's default collation (BINARY) is the byte order that listings promise.
-// Times are REAL, because file times are not whole milliseconds.
+// The column `path` contains `<upstream>/<repository>`. SQLite's default collation (BINARY) is the byte order that
+// `LinkIndex` and `TagIndex` promise for lists. Times are REAL, because the times of files are not whole milliseconds.
 export const schema = `
   CREATE TABLE tags (
     path TEXT NOT NULL,
@@ -65,7 +65,10 @@ export const schema = `
   PRAGMA user_version = ${schemaVersion};
 `;
 
-/** Additions since the first release of this version, so that files of that release remain usable. */
+/**
+ * Tables that were added after the first release of this version. They are created if they are missing, so that files
+ * of that release remain usable.
+ */
 export const additions = `
   CREATE TABLE IF NOT EXISTS rebuilt (complete INTEGER NOT NULL PRIMARY KEY) STRICT;
   CREATE TABLE IF NOT EXISTS rebuild_marks (name TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
@@ -87,7 +90,10 @@ export const additions = `
   CREATE INDEX IF NOT EXISTS blobs_least_recent ON blobs (last_pulled_at_ms, digest);
 `;
 
-/** Adds later columns. SQLite has no `IF NOT EXISTS` for columns. */
+/**
+ * Adds columns that files of earlier releases do not have. Checks for each column first, because SQLite has no `IF NOT
+ * EXISTS` for columns.
+ */
 export function addColumns(database: DatabaseSync): void {
   const add = (table: string, column: string, type: string) => {
     const columns = database.prepare(`PRAGMA table_info(${table})`).all();

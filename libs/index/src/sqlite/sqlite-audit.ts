@@ -1,4 +1,4 @@
-// Audit entries, in a table that survives a restart.
+// Audit entries, in an SQLite table, so that they survive a restart.
 import { type AuditIndex, type AuditKind, type AuditEntry, maxAuditEntries } from '../audit.ts';
 import { inTransaction, type SqliteConnection } from './sqlite-connection.ts';
 

@@ -18,7 +18,7 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
   const statements = prepareBlobs(database);
   /** Rows without pending touches. */
   const remembered = rememberRows<BlobRecord>();
-  /** Pending times of touches, only of records that exist. */
+  /** Times of pending touches by digest. Only digests that have a record are here. */
   const touches = writeBehind.table<number>((digest, atMs) => {
     statements.touch.run(atMs, digest);
     remembered.drop(digest);
@@ -31,7 +31,7 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
       if (found === undefined) return undefined;
       const { crcs, ...row } = found;
       const table = unpackCrcTable(crcs, row.size);
-      // Older releases wrote another state for some blobs that were present.
+      // Older releases wrote a third state for some blobs that are present.
       const state = row.state === 'deleting' ? 'deleting' : 'present';
       return { schema: 1, digest, ...row, state, verified: row.verified === 1, ...(table !== undefined && { table }) };
     });
@@ -88,7 +88,7 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
         if (waitingMs !== undefined || find(digest) !== undefined) touches.set(digest, Math.max(waitingMs ?? 0, atMs));
       }),
     async *leastRecent() {
-      // The pages do not include pending touches.
+      // Writes pending touches first, because the query below does not include them.
       await call(() => writeBehind.flush());
       yield* walkLeastRecent(
         (last) => call(() => statements.page.all(last.lastPulledAtMs, last.digest) as unknown as Place[]),
@@ -136,7 +136,7 @@ function prepareBlobs(database: DatabaseSync) {
   };
 }
 
-/** A blob's position in the order of last pulls. */
+/** The position of a blob in the order of last pulls. */
 type Place = Pick<BlobRecord, 'digest' | 'lastPulledAtMs'>;
 
 async function* walkLeastRecent(

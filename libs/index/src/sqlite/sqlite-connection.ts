@@ -1,5 +1,5 @@
-// The connection that the tables of the index share, with remembered rows and pending writes. Every hit brings pulls
-// and touches, so they are gathered in memory and written together, at most a second later.
+// The connection that the tables of the index share, with remembered rows and pending writes. Every hit causes pulls
+// and touches, so they are collected in memory and written together, about a second later.
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
@@ -12,12 +12,15 @@ export interface SqliteConnection {
    * Runs `action`, which is short and writes at most one transaction. Throws `index-unavailable` for SQLite's errors.
    */
   run<T>(action: () => T): T;
-  /** Like `run`. Rejects with `index-unavailable` for SQLite's errors, and once the index is closed. */
+  /** Like `run`. Rejects with `index-unavailable` for SQLite's errors, and if the index is closed. */
   call<T>(action: () => T): Promise<T>;
 }
 
 const flushAfterMs = 1000;
-/** A flush blocks the event loop, so a large one is split into pieces of a few milliseconds. */
+/**
+ * Entries that one transaction writes. A flush blocks the event loop, so a large flush is split into transactions of a
+ * few milliseconds.
+ */
 const entriesPerTransaction = 500;
 
 type WriteBehind = ReturnType<typeof createWriteBehind>;
@@ -34,29 +37,29 @@ export function createWriteBehind(database: DatabaseSync, log: IndexLog) {
     }, afterMs).unref();
   }
 
-  /** Writes some entries. Returns true if more entries may be writable now. */
+  /** Writes some entries. Returns true if more entries remain. After a failure, schedules a retry and returns false. */
   function flushSome(): boolean {
     clearTimeout(timer);
     timer = undefined;
     try {
       return flush(entriesPerTransaction);
     } catch (error) {
-      // Keep the values and retry: these counts are worth a delay, but not a failure.
+      // Keeps the values pending and retries later, because a pull must not fail only because it cannot be counted.
       log.warn({ err: error }, 'failed to write pulls to index');
       schedule(flushAfterMs);
       return false;
     }
   }
 
-  /** Returns true if more entries may remain. */
+  /** Writes up to `limit` entries. Returns true if more entries may remain. */
   function flush(limit: number): boolean {
     return flushers.some((flushTable) => flushTable(limit) === limit);
   }
 
   return {
     /**
-     * Returns the pending writes of one table, by key. The owner adds them to its reads. `write` runs inside a
-     * transaction.
+     * Returns the pending values of one table, by key. The caller must include them in its reads. `write` is called
+     * inside a transaction.
      */
     table<V>(write: (key: string, value: V) => void) {
       const pending = new Map<string, V>();
@@ -79,12 +82,13 @@ export function createWriteBehind(database: DatabaseSync, log: IndexLog) {
       };
     },
     /**
-     * Writes the pending values, yielding between pieces. A value that cannot be written is logged and stays pending.
+     * Writes the pending values, and yields to the event loop between transactions. If a write fails, it is logged, and
+     * the values stay pending.
      */
     async flush(): Promise<void> {
       while (flushSome()) await turn();
     },
-    /** Writes all values now and throws SQLite's errors. No value may be set afterwards. */
+    /** Writes all values without yielding. Throws SQLite's errors. Values must not be set afterwards. */
     close(): void {
       isClosed = true;
       clearTimeout(timer);
@@ -93,31 +97,31 @@ export function createWriteBehind(database: DatabaseSync, log: IndexLog) {
   };
 }
 
-/** Runs `action` in one transaction: all of it is written, or nothing. */
+/** Runs `action` in one transaction, so that all of its writes succeed or none. */
 export function inTransaction(database: DatabaseSync, action: () => void): void {
   database.exec('BEGIN IMMEDIATE');
   try {
     action();
     database.exec('COMMIT');
   } catch (error) {
-    // After some errors SQLite has already rolled back.
+    // After some errors SQLite has already rolled the transaction back.
     if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
   }
 }
 
-/** Limit for each table; a row takes a few hundred bytes. */
+/** Limit on the remembered rows of each table. A row takes a few hundred bytes. */
 const maxRows = 5000;
 
 /**
- * Rows as they were last read: a popular tag is read thousands of times a second, and a read costs 5 µs. No other
- * process changes the rows, because the file is locked. A change in this process drops its row.
+ * Returns a memory for rows, because a popular tag is read thousands of times a second, and a read costs 5 µs. No other
+ * process changes the rows, because the file is locked. This process must call `drop` after each change of a row.
  */
 export function rememberRows<R extends object>() {
   /** Created on first use, because it allocates its memory immediately. */
   let rows: LRUCache<string, R> | undefined;
   return {
-    /** A missing row is not remembered. */
+    /** Returns the remembered row, or calls `read` and remembers its row. */
     get(key: string, read: () => R | undefined): R | undefined {
       const known = rows?.get(key);
       if (known !== undefined) return known;

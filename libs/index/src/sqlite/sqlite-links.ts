@@ -1,4 +1,4 @@
-// Links. The repository's path is the first part of the key, so that repositories can be listed in order.
+// Links in SQLite. The primary key begins with the repository's path, so that repositories can be listed in order.
 import type { Digest } from '@cistern/oci';
 import type { Link, LinkIndex, RepositoryKey } from '../links.ts';
 import { checkLinksOf, repositoryKeyOf, repositoryPath } from '../records.ts';
@@ -24,7 +24,7 @@ export function createSqliteLinks({ database, call }: SqliteConnection): LinkInd
   );
   const remove = database.prepare('DELETE FROM links WHERE path = ? AND digest = ?');
   const digests = database.prepare('SELECT digest FROM links WHERE path = ?');
-  // One seek for each repository, however many links it has. DISTINCT would read all links.
+  // Finds the next repository with one lookup, regardless of its number of links. DISTINCT would read all links.
   const nextPath = database.prepare('SELECT path FROM links WHERE path > ? ORDER BY path LIMIT 1');
 
   const remembered = rememberRows<Link>();

@@ -1,4 +1,5 @@
-// Popularity, in memory while the process lives, and in a table for the next process.
+// Popularity of a single process. It is in memory, and every change is also written to a table, which the next process
+// reads.
 import { createPopularity, type PopularityOptions } from '../in-process/create-popularity.ts';
 import type { PopularityIndex, Ranking } from '../popularity.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';

@@ -13,7 +13,7 @@ export function createSqliteTags({ database, writeBehind, call }: SqliteConnecti
   const statements = prepareTags(database);
   /** Rows without pending pulls. */
   const remembered = rememberRows<TagRecord>();
-  /** Pending pulls, only of records that exist. */
+  /** Pending pulls by `tagPath`. Only tags that have a record are here. */
   const pending = writeBehind.table<TagPulls & { readonly key: TagKey }>((name, { key, count, lastAtMs }) => {
     statements.addPulls.run(count, lastAtMs, repositoryPath(key), key.tag);
     remembered.drop(name);

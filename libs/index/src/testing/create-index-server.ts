@@ -1,5 +1,5 @@
-// An index that the processes of a test share, as they would share a Redis: SQLite in memory. It can lose all data, and
-// it announces changes.
+// An index for tests that several simulated processes share, like an index in Redis. It is an SQLite database in
+// memory. It can lose all data, and it announces changes.
 import type { CacheIndex, IndexLog } from '../cache-index.ts';
 import { openDatabase } from '../sqlite/open-database.ts';
 import { createSqliteIndex } from '../sqlite/open-sqlite-index.ts';
@@ -13,15 +13,17 @@ export interface IndexServerOptions {
 }
 
 export interface IndexServer {
-  /** Returns the index for one more process. */
+  /** Returns the index as one more process sees it. */
   connect(faults?: IndexFaults): CacheIndex;
-  /** Drops all data, as FLUSHALL does. Subscriptions stay. Claims then wait for the owners of fills in flight. */
+  /**
+   * Removes all data, as FLUSHALL does. Subscriptions stay active. Claims then wait for the owners of fills in flight.
+   */
   loseData(): void;
 }
 
 const silent: IndexLog = { warn() {}, error() {} };
 
-/** Creates an index that is empty, complete and settled. It needs no close. */
+/** Creates an index that is empty, complete and settled. It need not be closed. */
 export function createIndexServer({ now, log = silent }: IndexServerOptions): IndexServer {
   const openEmpty = () => createSqliteIndex(openDatabase({ path: ':memory:', now, log }), { now, log, settleMs });
   const first = openEmpty();
@@ -36,7 +38,7 @@ export function createIndexServer({ now, log = silent }: IndexServerOptions): In
     return current.fills.claim(given);
   };
 
-  /** A walk that is in progress does not return lost records. */
+  /** Stops after a loss of data, so that it does not return lost records. */
   async function* leastRecent() {
     const walked = current;
     for await (const record of walked.blobs.leastRecent()) {
@@ -51,7 +53,7 @@ export function createIndexServer({ now, log = silent }: IndexServerOptions): In
       if (key === 'epoch') return losses.epoch;
       if (key === 'fills') return { ...current.fills, claim };
       if (key === 'blobs') return { ...current.blobs, leastRecent };
-      // Other processes still use the index.
+      // Does nothing, because other processes still use the index.
       if (key === 'close') return async () => {};
       return current[key];
     },

@@ -1,14 +1,17 @@
-// Simulates the losses of a flushed Redis: the index is incomplete, and it settles from the first call on.
+// Simulates losses of data like those of Redis. After a loss the index is not complete, and the wait of claims begins
+// with the first call.
 import type { EpochIndex } from '../cache-index.ts';
 
 export interface Losses {
   readonly epoch: EpochIndex;
   begin(): void;
-  /** For a claim that finds no record. 0 means that the owner has had time to put it back. */
+  /**
+   * Returns how long a claim that finds no record must wait. 0 means that the owner has had time to restore the record.
+   */
   unsettledForMs(): number;
 }
 
-/** The same as for the index in Redis. */
+/** How long claims wait after a loss. The same as for the index in Redis. */
 export const settleMs = 1200;
 
 export function createLosses(now: () => number): Losses {

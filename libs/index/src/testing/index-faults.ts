@@ -5,15 +5,15 @@ import type { PubSub, CacheIndex } from '../cache-index.ts';
 
 /** Faults of one process. A test may change them at any time. */
 export interface IndexFaults {
-  /** While true, every call rejects with `index-unavailable`, as if the server were down. */
+  /** While true, every call rejects with `index-unavailable`, as if Redis were unavailable. */
   failing: boolean;
-  /** Delay of each response in milliseconds. The call itself takes effect immediately. Default 0. */
+  /** Delay of each response in milliseconds. The call itself takes effect immediately. Default: 0. */
   lateMs?: number;
   readonly pubsub?: PubSubFaults;
 }
 
 export interface PubSubFaults {
-  /** While true, this process's messages reach no process, and it receives none. */
+  /** While true, messages of this process reach no process, and this process receives no messages. */
   lost: boolean;
   /** Delay of this process's messages in milliseconds. */
   lateMs: number;
@@ -39,14 +39,14 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
     if (lateMs === 0) return response;
     response.catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, lateMs));
-    // The connection broke meanwhile, so the caller cannot know whether its call took effect.
+    // If the connection has failed meanwhile, the caller gets an error, although its call took effect.
     checkReachable();
     return response;
   }
 
   /**
-   * Wraps all methods of a part as calls, except those in `own`. Methods are looked up at each call, because an index
-   * that lost its data has new ones.
+   * Adds the faults to all methods of a part, except those in `own`. It gets the method from the index at each call,
+   * because an index that lost its data has new methods.
    */
   function part<K extends keyof CacheIndex>(name: K, own: Partial<CacheIndex[K]> = {}): CacheIndex[K] {
     const request = (method: string, given: unknown[]) =>

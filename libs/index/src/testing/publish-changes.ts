@@ -1,10 +1,11 @@
-// An index that announces changed records, as the index in Redis does, so that processes drop them from memory.
+// Adds announcements of changed records to an index, as the index in Redis has them. Processes then drop these records
+// from memory.
 import type { Digest } from '@cistern/oci';
 import type { CacheIndex } from '../cache-index.ts';
 import { blobName, changesTopic, linkName, manifestName, tagName } from '../records.ts';
 import type { Link } from '../links.ts';
 
-/** `publish` is called after each write and before the write resolves. */
+/** Returns `index` with announcements. Calls `publish` after each write and before the write resolves. */
 export function publishChanges(index: CacheIndex, { publish }: CacheIndex['pubsub']): CacheIndex {
   const { tags, manifests, blobs, links, fills } = index;
   const announce = async (names: readonly string[]) => {

@@ -1,5 +1,5 @@
--- KEYS: fill and blob, for each blob. ARGV: owner, leaseMs, then for each blob its last known pull and its pending
--- touchedAtMs or ''. Returns 1 for each blob whose object the owner may delete now, else 0.
+-- KEYS: fill and blob, for each blob. ARGV: owner, leaseMs, then for each blob the last pull that the caller knows of,
+-- and the time of its pending touch or ''. Returns 1 for each blob whose object the owner may delete now, else 0.
 local until_ms = integer(now_ms() + tonumber(ARGV[2]))
 
 local function may_delete(fill, blob, known_ms, touched_at_ms)

@@ -11,7 +11,8 @@ for position = 3, #ARGV, 2 do
   local name, score = ARGV[position], at + log2(tonumber(ARGV[position + 1]))
   local before = redis.call('ZSCORE', KEYS[1], name)
   if not before and names >= max_names then
-    -- A new name takes over the place and the pulls of the least popular one. Otherwise no new name could ever rise.
+    -- The new name replaces the least popular one and gets its score in addition. Otherwise the next new name would
+    -- replace it immediately, and no new name could ever become popular.
     before = redis.call('ZPOPMIN', KEYS[1])[2]
   elseif not before then
     names = names + 1

@@ -1,6 +1,6 @@
 -- KEYS: expiry of each worker, counts, reports, expiry of each report. ARGV: lifetime of a worker in milliseconds.
--- Returns the number of live workers. Returns nil if no worker is known and counting began within that lifetime.
--- Also returns nil if a worker of release 0.1.0 runs, which does not count itself.
+-- Returns the number of live workers. Returns nil if no worker is known and counting began less than this lifetime ago.
+-- Also returns nil if only workers of release 0.1.0 are running, because they do not register as workers.
 local now = integer(now_ms())
 local workers = redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')
 if workers > 0 then return workers end

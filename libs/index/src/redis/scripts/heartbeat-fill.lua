@@ -1,4 +1,5 @@
--- KEYS: fill. ARGV: owner, leaseMs (0 releases the lease), then the fields and values of the owner's record.
+-- KEYS: fill. ARGV: owner, leaseMs (0 releases the lease), then the fields and values of the owner's record. Returns
+-- the result of `FillIndex.heartbeat`.
 if is_newer(KEYS[1]) then return 'lost' end
 local state, owner = live_state(KEYS[1])
 if state and owner ~= ARGV[1] then return 'lost' end

@@ -1,5 +1,5 @@
--- KEYS: the first three of report-node. ARGV: limit on nodes. Returns the counts as names and numbers, and the nodes as
--- IDs and reports.
+-- KEYS: reports, expiry of each report, counts. ARGV: limit on nodes. Returns two lists: the names and numbers of the
+-- counts, and the IDs and reports of the nodes.
 local nodes = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. integer(now_ms()), '+inf', 'LIMIT', 0, ARGV[1])
 local reports = {}
 for _, node in ipairs(nodes) do

@@ -1,6 +1,6 @@
 -- KEYS: links. ARGV: digest and link, for each. A link begins with its schema number, and a plus sign if it is
--- confirmed. It stays confirmed while its kind is the same. Returns the number of links written, which excludes links
--- of a newer release, then the digests of changed links.
+-- confirmed. A confirmed link stays confirmed while its kind is the same. Links of a newer release are not overwritten.
+-- Returns the number of written links, then the digests of links that existed and have changed.
 local answer = {0}
 for position = 1, #ARGV, 2 do
   local digest, link = ARGV[position], ARGV[position + 1]

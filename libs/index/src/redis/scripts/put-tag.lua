@@ -1,6 +1,7 @@
 -- KEYS: tag, tags. ARGV: tag, pulls and lastPulledAtMs of the record, pending pulls and the time of the last one,
--- expected sequence and checkedAtMs, then the other fields and values. The expected sequence is '' for no record, '*'
--- for any. Returns 0 if the record is of a newer release, -1 if it does not match, else 1.
+-- expected sequence and checkedAtMs, then the other fields and values. The expected sequence is '' if there must be no
+-- record, and '*' if any record may be replaced. Returns 0 if the record is of a newer release, -1 if it is not the
+-- expected one, else 1.
 if is_newer(KEYS[1]) then return 0 end
 if ARGV[6] ~= '*' then
   local confirmed = redis.call('HMGET', KEYS[1], t_sequence, t_checked_at_ms)

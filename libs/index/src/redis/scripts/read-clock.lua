@@ -1,2 +1,2 @@
--- KEYS: any key of the node whose clock is read. Returns its time in milliseconds.
+-- KEYS: any key; Redis runs the script on the node of this key. Returns the time of this node in milliseconds.
 return integer(now_ms())

@@ -1,3 +1,3 @@
--- KEYS: fill. Returns its fields and values; none once its lease has expired.
+-- KEYS: fill. Returns its fields and values. Returns none if the lease of the fill has expired.
 if not live_state(KEYS[1]) then return {} end
 return redis.call('HGETALL', KEYS[1])

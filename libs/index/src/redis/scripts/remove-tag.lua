@@ -1,4 +1,5 @@
--- KEYS: tag, tags. ARGV: tag, expected sequence ('*' for any) and checkedAtMs. Returns 1 if it removed the tag, else 0.
+-- KEYS: tag, tags. ARGV: tag, expected sequence ('*' if any record may be removed) and expected checkedAtMs. Returns 1
+-- if it removed the tag, else 0.
 if is_newer(KEYS[1]) then return 0 end
 if ARGV[2] ~= '*' then
   local confirmed = redis.call('HMGET', KEYS[1], t_sequence, t_checked_at_ms)

@@ -1,6 +1,6 @@
 -- KEYS: reports, expiry of each report, counts, expiry of each worker. ARGV: node, its report, lifetime of the report
--- in milliseconds (0: the node ends), lifetime as a worker (0: no worker), then name and increase of each count.
--- Returns the time in milliseconds.
+-- in milliseconds (0 if the node is shutting down), lifetime as a worker (0 if it is no worker), then name and increase
+-- of each count. Returns the time in milliseconds.
 local now, id, ttl_ms = now_ms(), ARGV[1], tonumber(ARGV[3])
 
 local function forget(node)

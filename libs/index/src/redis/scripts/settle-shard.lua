@@ -1,2 +1,2 @@
--- KEYS: settling. Returns the time since when the shard has been settling.
+-- KEYS: settling. Returns its value, and sets it to the current time if it does not exist.
 return settling_since(KEYS[1])

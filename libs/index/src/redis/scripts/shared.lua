@@ -1,25 +1,27 @@
--- Shared code, prefixed to every script. Numbers are passed as text both ways, so that they keep all digits.
+-- Shared code, which is prefixed to every script. Numbers are texts in arguments and replies, so that they keep all
+-- digits.
 
 local schema = 1
 
--- Field names, one letter each because there are millions of records.
+-- Names of fields. They have one letter each, because there are millions of records.
 local f_schema = 'v'
 local b_size, b_state, b_verified, b_stored_at_ms, b_last_pulled_at_ms = 's', 't', 'c', 'a', 'p'
 local b_deleted_by, b_deleting_until_ms, b_table = 'd', 'u', 'x'
 local t_pulls, t_last_pulled_at_ms, t_sequence, t_checked_at_ms = 'n', 'p', 'q', 'k'
 
--- Redis' own time; it does not advance while a script runs.
+-- Returns the time of Redis, which does not advance while a script runs.
 local function now_ms()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- Never returns "-0", which Redis rejects as an integer.
+-- Returns a number as the text of an integer. Never returns "-0", because Redis rejects it.
 local function integer(number)
   return string.format('%.0f', number + 0)
 end
 
--- True for a record of a newer release, which reads treat as absent and writes must not change.
+-- Returns true for a record of a newer release. Reads must treat such a record as absent, and writes must not change
+-- it.
 local function is_newer(key)
   local theirs = tonumber(redis.call('HGET', key, f_schema) or schema)
   return theirs > schema
@@ -38,7 +40,7 @@ local function has_ended(state)
   return state == 'done' or state == 'failed'
 end
 
--- Returns state and owner of a fill; nil if it is absent or its lease has expired.
+-- Returns the state and the owner of a fill. Returns nil if there is no record or its lease has expired.
 local function live_state(key)
   if is_newer(key) then return nil end
   local fields = redis.call('HMGET', key, 'state', 'owner', 'expiresAtMs')
@@ -46,14 +48,14 @@ local function live_state(key)
   return fields[1], fields[2]
 end
 
--- Returns the state of a fill that `owner` holds; nil if it is absent or has another owner.
+-- Returns the state of a fill that `owner` holds. Returns nil if there is no live record or it has another owner.
 local function owned_state(key, owner)
   local state, its_owner = live_state(key)
   return its_owner == owner and state or nil
 end
 
--- A record with an expired lease shows that its owner may still live. This time exceeds any outage that an owner
--- survives.
+-- How long a record is kept after its lease has expired. Such a record shows claims that its owner may still be alive.
+-- No owner survives a longer outage of Redis.
 local remembered_ms = 600000
 
 local function set_lease(key, lease_ms)
@@ -63,7 +65,8 @@ local function set_lease(key, lease_ms)
   return expires_at_ms
 end
 
--- The key is missing after a loss, and in a new index.
+-- Returns the time since when the shard has been settling. In a new index and after a loss the key is missing, so it is
+-- set to the current time.
 local function settling_since(key)
   local since_ms = redis.call('GET', key)
   if not since_ms then
@@ -73,13 +76,13 @@ local function settling_since(key)
   return since_ms
 end
 
--- '' means no table.
+-- Writes the CRC table of a blob, or removes the table if `packed` is empty.
 local function set_table(blob, packed)
   if packed == '' then redis.call('HDEL', blob, b_table) else redis.call('HSET', blob, b_table, packed) end
 end
 
--- keys: blob, least-recent, total. touched_at_ms: time of pending touches, or ''. Returns false if the record is of a
--- newer release.
+-- Puts a blob record. keys: blob, least-recent, total. touched_at_ms: time of the pending touch, or ''. Returns false,
+-- without a change, if the record is of a newer release.
 local function put_blob(keys, touched_at_ms, digest, size, state, verified, stored_at_ms, last_pulled_at_ms, packed)
   if is_newer(keys[1]) then return false end
   local old = redis.call('HMGET', keys[1], b_size, b_last_pulled_at_ms)
@@ -97,7 +100,7 @@ local function put_blob(keys, touched_at_ms, digest, size, state, verified, stor
   return true
 end
 
--- keys: blob, least-recent, total. Returns 1 if it removed the blob, else 0.
+-- Removes a blob record. keys: blob, least-recent, total. Returns 1 if it removed the record, else 0.
 local function remove_blob(keys, digest)
   local size = redis.call('HGET', keys[1], b_size)
   if not size or is_newer(keys[1]) then return 0 end
@@ -108,7 +111,8 @@ local function remove_blob(keys, digest)
   return 1
 end
 
--- Returns 0 if no owner is deleting the blob, or its lease has expired.
+-- Returns the milliseconds until the lease of a deletion expires. Returns 0 if the blob is not being deleted or the
+-- lease has expired.
 local function deletion_ends_in_ms(blob)
   local fields = redis.call('HMGET', blob, b_state, b_deleting_until_ms)
   if fields[1] ~= 'deleting' then return 0 end
