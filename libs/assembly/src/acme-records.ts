@@ -1,4 +1,4 @@
-// Connects the ACME client to its storage: persistent records, and short-lived notices between nodes.
+// Connects the ACME client to its storage: permanent records, and notices between nodes, which expire.
 import { join } from 'node:path';
 import { acmeRecordKey } from '@cistern/blob-store';
 import { type Config, indexDirectory } from '@cistern/config';
@@ -12,8 +12,9 @@ export interface AcmeRecords {
 }
 
 /**
- * A cluster keeps the records in its store and index, sealed with its secret. A single node uses a directory of its
- * own, because a bucket must not contain a key in clear. `directory` is the configured one.
+ * Returns the storage for the ACME client. A cluster keeps records in its store and notices in its index, encrypted
+ * with its secret. A single node has no secret, and a bucket must not contain an unencrypted private key. So it keeps
+ * the records in a directory of its own. `directory` is the configured directory.
  */
 export function acmeRecords(
   config: Pick<Config, 'cluster' | 'storage'>,
@@ -29,7 +30,7 @@ export function acmeRecords(
   return { state, board: sharedBoard(index, seal) };
 }
 
-/** The seal of a single node, which leaves texts as they are. */
+/** The seal of a single node, which does not encrypt. */
 const unsealed: Seal = { close: (_name, text) => text, open: (_name, text) => text };
 
 function storedState(store: OpenedIndexAndStore['store'], seal: Seal): AcmeState {

@@ -1,4 +1,4 @@
-// The health of a full store differs from that of a failing one.
+// Checks that a full store is reported differently from a failing store.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';

@@ -1,27 +1,27 @@
-// Checks whether the store works, and whether it can accept more. A full store still serves its content.
+// Checks whether the store works, and separately whether it has space, because a full store still serves its content.
 import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import { isCacheError } from '@cistern/errors';
 import { type DiskRoom, reserveBytes } from '@cistern/fills';
 
 export interface StoreHealth {
-  /** Rejects when the store does not work now. `checkFreeSpace` reports a full store. */
+  /** Rejects if the store does not work. Resolves for a full store, which `checkFreeSpace` reports. */
   checkStore(): Promise<void>;
-  /** Rejects with `full: …` while the store has no space for fetches. */
+  /** Rejects with `full: …` if the store has no space for fetches. */
   checkFreeSpace(): Promise<void>;
 }
 
-/** The parts of every process of a cache, for its own node. */
+/** The checks and the close of a node of any kind. */
 export interface Assembled extends StoreHealth {
-  /** Rejects when the index does not work now. */
+  /** Rejects if the index does not work. */
   checkIndex(): Promise<void>;
-  /** Rejects when no worker is alive. Unset if this process is itself a worker. */
+  /** Rejects if no worker is alive. Unset if this process is itself a worker. */
   checkWorkers?(): Promise<void>;
-  /** Lets fills end for up to `graceMs`, then closes everything. */
+  /** Waits up to `graceMs` for fills in flight to end, and then closes all parts of the node. */
   close(graceMs: number): Promise<void>;
 }
 
-/** `disk` is the disk room of this process, if it fetches. */
+/** `disk` is the disk room of this process. Unset if this process does not fetch. */
 export function createStoreHealth(
   { storageLimits: { minFree } }: Pick<Config, 'storageLimits'>,
   store: BlobStore,

@@ -1,4 +1,4 @@
-// Opens the index and the store of a configuration. Only the chosen adapters are loaded.
+// Opens the index and the store of a configuration. Loads only the code of the configured kinds.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type BlobStore, countStoreErrors } from '@cistern/blob-store';
@@ -17,13 +17,13 @@ export interface OpenedIndexAndStore {
 }
 
 export interface OpeningOptions extends Pick<NodeContext, 'log' | 'metrics' | 'tracing'> {
-  /** Opens even if servers are unreachable: calls reject until the servers are available. */
+  /** True opens index and store even if Redis or S3 is unavailable. Calls then reject until it is available. */
   readonly mayBeUnavailable: boolean;
 }
 
 /**
- * Rejects with `index-unavailable` or `store-unavailable`. The index opens first, because its lock prevents a second
- * process from using the same directory.
+ * Rejects with `index-unavailable` or `store-unavailable`. Opens the index first, because the lock of an SQLite index
+ * prevents a second process from using the same directory.
  */
 export async function openIndexAndStore(
   config: Config,
@@ -36,7 +36,10 @@ export async function openIndexAndStore(
   return { index: traceIndex(index, tracing), store: traceStore(store, tracing) };
 }
 
-/** The nodes of a cluster share the index in Redis. Without Redis the process has its own index. */
+/**
+ * Opens the index in Redis, which the nodes of a cluster share. Without Redis, opens an SQLite index for this process
+ * alone.
+ */
 async function openIndex(
   { storage, redis }: Pick<Config, 'storage' | 'redis'>,
   {
@@ -56,14 +59,14 @@ async function openIndex(
 }
 
 /**
- * Returns the path of the index, in the same directory as the blobs, so that one directory is the whole cache. The
- * index of a bucket has a name that is unique to the bucket.
+ * Returns the path of the SQLite index. It is in the directory of the blobs, so that one directory contains the whole
+ * cache. The name of the index for a bucket is unique to the bucket.
  */
 function sqlitePath(storage: Config['storage']): string {
   const directory = indexDirectory(storage);
   if (directory === undefined) return ':memory:';
   if (storage.kind !== 's3') return join(directory, 'index.sqlite');
-  // The index records which blobs were verified, which is true for one store only.
+  // The index records which blobs were verified, so it must not be used with another bucket.
   const { endpoint, bucket, rootDirectory } = storage;
   const store = createHash('sha256')
     .update(JSON.stringify([endpoint, bucket, rootDirectory]))
@@ -98,7 +101,8 @@ async function openDirectory(root: string, spoolDirectory: string | undefined, l
   const { openFsStore } = await import('@cistern/blob-store/fs');
   const store = await openFsStore({ root, log });
   if (spoolDirectory === undefined) return store;
-  // A spool elsewhere may be on another file system, where a rename is impossible. Blobs are then copied.
+  // A separate spool directory may be on another file system, from which files cannot be renamed into the store.
+  // Without `adoptFile`, blobs are copied.
   const { adoptFile: _adoptFile, spoolDirectory: _spoolDirectory, ...elsewhere } = store;
   return elsewhere;
 }

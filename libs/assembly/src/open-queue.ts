@@ -1,5 +1,5 @@
-// The queue: in Redis between the nodes of a cluster, otherwise in this process. Only a cluster loads BullMQ and its
-// client.
+// Opens the job queue. Without Redis it is in this process. With Redis the nodes of a cluster share it; only then
+// BullMQ and ioredis are loaded.
 import type { Config } from '@cistern/config';
 import type { JobHandlers, JobQueue, JobSlots, JobWorkers, QueueState } from '@cistern/jobs';
 import { createInlineJobs } from '@cistern/jobs/inline';
@@ -10,22 +10,22 @@ import { traceQueue } from './trace-parts.ts';
 export interface OpenedQueue {
   readonly queue: JobQueue;
   /**
-   * Starts to run the queue's jobs in this process; call it once. The caller closes the workers, before the queue. `id`
-   * distinguishes this worker from others.
+   * Starts to run the queue's jobs in this process. Must be called at most one time. The caller closes the returned
+   * workers before the queue. `id` distinguishes this worker from others.
    */
   work(handlers: JobHandlers, id: string): Promise<JobWorkers>;
-  /** Returns the fill level and failures of the queue. Rejects with `index-unavailable`. */
+  /** Returns the numbers of jobs and the last failures. Rejects with `index-unavailable`. */
   look(): Promise<readonly QueueState[]>;
-  /** Ends the calls that wait for jobs; the jobs themselves continue. */
+  /** Closes the queue. Calls that wait for jobs reject; the jobs themselves continue. */
   close(): Promise<void>;
 }
 
-/** How many jobs of a kind may wait for a slot. */
+/** Largest number of jobs of a kind that can wait for a job slot. */
 const maxWaiting = 10_000;
-/** Each upstream may use a part of these (`limitPerUpstream`). */
+/** Job slots for all jobs except blob fetches. `limitPerUpstream` limits the share of each upstream. */
 const shortSlots = { interactive: 1_024, background: 256 };
 
-/** Returns the share of `worker.concurrency` for fetches that no client waits for. */
+/** Returns the part of `worker.concurrency` for fetches for which no client waits. */
 export function backgroundSlots(concurrency: number): number {
   return Math.max(1, Math.floor(concurrency / 4));
 }
@@ -33,7 +33,7 @@ export function backgroundSlots(concurrency: number): number {
 export interface OpenQueueOptions {
   readonly log: Logger;
   readonly tracing?: Tracing | undefined;
-  /** Returns the number of live workers in the cluster; `work` needs it. */
+  /** Returns the number of live workers in the cluster. Needed by `work`. */
   readonly countWorkers?: (() => Promise<number | undefined>) | undefined;
 }
 
@@ -54,7 +54,8 @@ async function openPlainQueue(
   { log, countWorkers }: OpenQueueOptions,
 ): Promise<OpenedQueue> {
   const slots: JobSlots = {
-    // Jobs for clients only park the fetch. A prewarmed image takes a slot until it is cached.
+    // Interactive jobs need many slots but hold them only briefly: a job ends when its fetch is parked. A background
+    // job holds its slot until its prewarmed image is cached.
     blob: { interactive: shortSlots.background, background: backgroundSlots(concurrency) },
     short: shortSlots,
   };

@@ -1,5 +1,5 @@
-// Opens the parts that the nodes of a cache share, or that a single node has alone. These are index, store, queue, and
-// the connections to other nodes' fills.
+// Opens the parts that all kinds of nodes need: index, store, queue, offline switch, and connections to the fills of
+// other nodes.
 import { randomUUID, createHash } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import { type OfflineSwitch, type PolicyOf, createFreshnessPolicies, openOfflineSwitch } from '@cistern/pull-through';
@@ -12,13 +12,13 @@ import { type OpenedQueue, openQueue } from './open-queue.ts';
 
 export interface Shared extends OpenedIndexAndStore {
   readonly jobs: OpenedQueue;
-  /** `undefined` on a single node. */
+  /** Reads fills of other nodes. Unset on a single node. */
   readonly remoteFills: RemoteFills | undefined;
-  /** The same on all nodes. */
+  /** Id of the cache, the same on all of its nodes. */
   readonly instanceId: string;
   readonly policyOf: PolicyOf;
   readonly offline: OfflineSwitch;
-  /** The upstream for files in the store that a registry:2 cache fetched. */
+  /** Name of the upstream to which content belongs that a registry:2 cache has stored. */
   readonly adoptAs: string | undefined;
 }
 
@@ -54,14 +54,14 @@ export async function openShared(config: Config, options: NodeContext, closers: 
 }
 
 /**
- * Returns an id by which every node recognizes a request that came through another node. It reveals nothing of the
- * secret to upstreams.
+ * Returns the cluster's id. Nodes send it to upstreams, and recognize by it a request that came from their own cluster.
+ * It does not reveal the secret.
  */
 function clusterId(secret: string): string {
   return createHash('sha256').update(`cistern instance ${secret}`).digest('hex').slice(0, 32);
 }
 
-/** Returns the certificate that a node presents to a worker, and the authorities that it trusts. */
+/** Returns the certificate that a node presents to a worker, and the CA certificates that the node trusts. */
 export function peerTlsOf({ tls }: Pick<Config['worker'], 'tls'>) {
   const { ca, certificate, key } = tls ?? {};
   return { ca, ...(ca !== undefined && { certificate, key: key?.reveal() }) };

@@ -18,13 +18,13 @@ export interface OpenUpstreamsOptions extends NodeContext {
   readonly instanceId: string;
   readonly tokens: TokenCache | undefined;
   readonly ledger: BudgetLedger;
-  /** Milliseconds since the epoch, the same for all processes that share tokens and budgets. */
+  /** Returns milliseconds since 1970, by a clock that all processes that share tokens and budgets have in common. */
   readonly clock: () => number;
 }
 
 type Configured = Config['upstreams'][number];
 
-/** Opens every configured upstream, by name. It connects only when a client needs an upstream. */
+/** Returns all configured upstreams by name. Does not connect to an upstream before the first request to it. */
 export function openUpstreams(
   upstreams: readonly Configured[],
   { log, metrics, env, version, instanceId, tokens, ledger, clock, tracing }: OpenUpstreamsOptions,

@@ -1,17 +1,20 @@
-// Prepares directories and files that the configuration names, with errors in the user's terms.
+// Prepares the directories and files of a configuration. Errors name the setting to change.
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Config, ConfigError } from '@cistern/config';
 import { StartError } from '@cistern/runtime';
 
-/** Prepares the directories that a node of this configuration writes to; many have none. Rejects with `StartError`. */
+/**
+ * Creates and checks the directories to which a node of this configuration writes, if there are any. Rejects with
+ * `StartError`.
+ */
 export async function prepareDirectories({ storage, redis }: Pick<Config, 'storage' | 'redis'>): Promise<void> {
   if (storage.kind === 'filesystem') await prepareDirectory(storage.rootDirectory, 'storage.filesystem.rootdirectory');
   if (storage.kind === 's3' && redis === undefined)
     await prepareDirectory(storage.indexDirectory, 'storage.s3.indexdirectory');
 }
 
-/** Turns a failure of `open` into a ConfigError for the setting `path`. */
+/** Runs `open`, and turns its failure into a ConfigError for the setting `path`. */
 export async function openForConfig<T>(path: string, open: () => Promise<T>): Promise<T> {
   try {
     return await open();
@@ -21,8 +24,8 @@ export async function openForConfig<T>(path: string, open: () => Promise<T>): Pr
 }
 
 /**
- * Creates the directory if it is missing, accessible to its user only. Rejects with `StartError` if this process cannot
- * write to it. `key` is the setting of the directory.
+ * Creates the directory if it is missing; only its user can access it. Rejects with `StartError` if this process cannot
+ * read or write in the directory. `key` is the name of its setting.
  */
 async function prepareDirectory(path: string, key: string): Promise<void> {
   try {
@@ -39,7 +42,8 @@ async function prepareDirectory(path: string, key: string): Promise<void> {
 
 const privateMode = 0o700;
 
-// Not `recursive`, which never ends if a file system answers ENOENT when it creates a directory, as /proc does.
+// Does not use `recursive` of `mkdir`. On file systems such as /proc, which return ENOENT for a new directory, it would
+// never end.
 async function makeDirectory(path: string, mode?: number): Promise<void> {
   try {
     await mkdir(path, mode);

@@ -1,11 +1,11 @@
-// Redis settings of a configuration: for opening the index and the queue, and for counts that all nodes share.
+// Returns Redis settings of a configuration, for the index and the queue, and for counts that all nodes share.
 import type { SharedTries } from '@cistern/auth';
 import type { Config, RedisConfig } from '@cistern/config';
 import type { RedisIndex } from '@cistern/index/redis';
 import type { RedisConnection } from '@cistern/redis';
 import type { OpenedIndexAndStore } from './open-index-and-store.ts';
 
-/** Reveals the secrets. Do not log the result. */
+/** Returns the connection settings with their secrets in clear text. Do not log the result. */
 export function redisConnectionOf({ connection }: Pick<RedisConfig, 'connection'>): RedisConnection {
   const account = { password: connection.password?.reveal(), tls: tlsOf(connection.tls) };
   if (connection.kind !== 'sentinel') return { ...connection, ...account };
@@ -26,7 +26,10 @@ function tlsOf(tls: RedisConfig['connection']['tls']): RedisConnection['tls'] {
 
 type IndexRedis = Omit<RedisConfig, 'connection'> & Pick<RedisIndex, 'client'>;
 
-/** Returns `undefined` if this node has an index of its own. The index owns the client and closes it. */
+/**
+ * Returns the Redis settings with the connection of the index, which the index closes. Returns `undefined` if the index
+ * is not in Redis.
+ */
 export function redisOf({ redis }: Pick<Config, 'redis'>, index: OpenedIndexAndStore['index']): IndexRedis | undefined {
   if (!('client' in index) || redis === undefined) return undefined;
   const { connection: _connection, ...settings } = redis;
@@ -34,9 +37,9 @@ export function redisOf({ redis }: Pick<Config, 'redis'>, index: OpenedIndexAndS
 }
 
 /**
- * Returns the Redis in which the nodes of a cluster count wrong passwords together, or `undefined` if this node counts
- * alone. Each `kind` has separate counts, because clients, operators and callers of an upstream may have the same
- * names.
+ * Returns the Redis in which the nodes of a cluster count wrong passwords together. Returns `undefined` if this node
+ * counts alone. Each `kind` has separate counts, because a client, an operator and a caller of an upstream can have the
+ * same name.
  */
 export function sharedTriesOf(
   config: Pick<Config, 'cluster' | 'redis'>,

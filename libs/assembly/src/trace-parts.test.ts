@@ -1,4 +1,4 @@
-// Traces of the parts of a cache, without a node or an exporter.
+// Traces the parts of a node, without a running node or an exporter.
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ const log = createLogger({ level: 'error', formatter: 'json' });
 const digest = parseDigest(`sha256:${'0'.repeat(64)}`);
 const repository = parseRepositoryName('library/app');
 
-/** Records the names of spans in the order of their ends, each prefixed with its parents. */
+/** Records the names of spans in the order in which they end. Each name is prefixed with the names of its parents. */
 function createTestTracing() {
   const ended: string[] = [];
   const around = new AsyncLocalStorage<Span>();

@@ -1,4 +1,4 @@
-// Adds the parts of a node to traces: index, store, queue, upstreams, and the fills that followers read.
+// Adds spans to the calls of the parts of a node: index, store, queue, upstreams, and the fills that followers read.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 import type { RedisIndex } from '@cistern/index/redis';
@@ -20,7 +20,7 @@ export function traceIndex<I extends CacheIndex | RedisIndex>(index: I, tracing:
   };
 }
 
-/** Traces the store. The span of a blob read covers only the opening. */
+/** Traces the store. The span of a read covers only `open`, not the reading of the bytes. */
 export function traceStore(store: BlobStore, tracing: Tracing): BlobStore {
   const methods = ['stat', 'open', 'put', 'remove', 'readObject', 'writeObject', 'presign'] as const;
   return traceCalls(store, methods, tracing, {
@@ -31,8 +31,8 @@ export function traceStore(store: BlobStore, tracing: Tracing): BlobStore {
 }
 
 /**
- * Traces jobs from their request to the worker that runs them; the job carries the trace. A job with several requests
- * is in the trace of the first.
+ * Traces requests for jobs. The job contains the trace, so that the worker that runs the job continues it. If several
+ * requests share a job, the job is in the trace of the first request.
  */
 export function traceQueue(queue: JobQueue, tracing: Tracing): JobQueue {
   return {
@@ -70,8 +70,8 @@ function attributesOfJob(payload: JobPayload<JobName>): SpanAttributes {
 }
 
 /**
- * Traces the fills that followers read from this worker, as parts of the followers' traces. Followers are not
- * authenticated yet, but a trace grants nothing, and only its id is used.
+ * Traces the fills that followers on other nodes read from this worker, as parts of the followers' traces. The request
+ * is not authenticated at this point, but this is harmless: only the id of its trace is used, and it grants nothing.
  */
 export function tracePeer(answer: AnswerPeer, tracing: Tracing): AnswerPeer {
   return (request, response) => {
@@ -86,7 +86,7 @@ export function tracePeer(answer: AnswerPeer, tracing: Tracing): AnswerPeer {
   };
 }
 
-/** Traces calls of an upstream. Requests that leave the cache carry no trace. */
+/** Traces calls of an upstream. Requests to the upstream itself contain no trace. */
 export function traceUpstream(upstream: Upstream, tracing: Tracing): Upstream {
   const traced = traceCalls(
     upstream,
@@ -117,7 +117,9 @@ export function traceUpstream(upstream: Upstream, tracing: Tracing): Upstream {
   }
 }
 
-/** The span lasts from the first read to the end of the body, or until the reader stops. */
+/**
+ * Traces the reading of a body. The span lasts from the first read to the end of the body, or until the reader stops.
+ */
 function traceBody(blob: UpstreamBlobBody, tracing: Tracing, attributes: SpanAttributes): UpstreamBlobBody {
   async function* read(): AsyncGenerator<Buffer> {
     const span = tracing.begin('upstream body', { kind: 'client', attributes });
@@ -142,15 +144,15 @@ function traceBody(blob: UpstreamBlobBody, tracing: Tracing, attributes: SpanAtt
 type Method = (...args: never[]) => unknown;
 
 interface TracedCalls {
-  /** Prefix of each method's name. */
+  /** Text before the method's name in the names of spans. */
   readonly prefix: string;
   readonly kind: SpanOptions['kind'];
   attributesOf?(args: readonly unknown[]): SpanAttributes;
 }
 
 /**
- * Returns `part` with a span for each call of the named methods, which return promises. A call outside a trace gets no
- * span, because nodes make many such calls themselves, for example heartbeats.
+ * Returns `part` with a span for each call of the named methods, which must return promises. A call outside a trace
+ * gets no span, because nodes make many calls of their own, for example heartbeats.
  */
 function traceCalls<T extends object>(
   part: T,

@@ -1,5 +1,5 @@
-// Index and store work for processes that neither serve nor fetch, and that run alongside other nodes. A single-process
-// cache must be stopped first, except for tokens.
+// Runs commands on index and store in a process that neither serves nor fetches. The nodes of a cluster can run at the
+// same time. A single-process cache must be stopped first, except for commands on robot tokens.
 import { openRobotTokens, type RobotTokens, sealRobots } from '@cistern/auth';
 import { importBundle, type ImportOptions, type ImportResult } from '@cistern/bundles';
 import type { Config } from '@cistern/config';
@@ -11,8 +11,8 @@ import { createUpstreamTable, resolveImage } from '@cistern/upstream';
 import { type OpenedIndexAndStore, openIndexAndStore, openStore } from './open-index-and-store.ts';
 
 /**
- * Runs `action` with both open and resolves to its result. Also rejects with `index-unavailable` or
- * `store-unavailable`.
+ * Opens index and store, runs `action` and closes both. Resolves and rejects like `action`. Also rejects with
+ * `index-unavailable` or `store-unavailable`.
  */
 async function withIndexAndStore<T>(
   config: Config,
@@ -53,7 +53,7 @@ export function rebuildIndexOf(config: Config, options: RebuildIndexOptions): Pr
 }
 
 /**
- * Runs `action` with the robot tokens of a configuration's store, alongside running nodes. Rejects with
+ * Runs `action` with the robot tokens in a configuration's store. Nodes can run at the same time. Rejects with
  * `store-unavailable`.
  */
 export async function withRobotTokens<T>(
