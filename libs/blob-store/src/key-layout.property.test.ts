@@ -1,5 +1,5 @@
-// Keys for every name that a client or an operator can choose. Each key stays below the root, is unique, and parses
-// back into its name.
+// Checks keys for all names that a client or an operator can choose. Each key is below the root, is unique, and can be
+// parsed back into its name.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf, isDigest, parseReference, parseRepositoryName, parseTag } from '@cistern/oci';

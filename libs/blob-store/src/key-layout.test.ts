@@ -73,7 +73,7 @@ test('an upstream name of more than one path component is rejected', () => {
       assert.throws(build, TypeError, JSON.stringify(upstream));
 });
 
-test('parsers find the names in our own keys, and nothing in others', () => {
+test('parsers return the names in our own keys, and undefined for other keys', () => {
   for (const name of ['a', 'a/b.json', 'links/x/tags', 'library/nginx']) {
     const key = { upstream: 'localhost:5000', repository: parseRepositoryName(name) };
     assert.deepEqual(parseTagObjectKey(tagObjectKey({ ...key, tag })), { ...key, tag });
@@ -107,7 +107,7 @@ test('parsers find the names in our own keys, and nothing in others', () => {
     );
 });
 
-test('robots and token keys have separate objects, with ids that are not paths', () => {
+test('robots and token keys have separate prefixes, and their ids must not be paths', () => {
   assert.equal(robotKey('0a1b'), 'cistern/state/robots/0a1b.json');
   assert.equal(tokenKeyKey('0a-1b'), 'cistern/state/token-keys/0a-1b.json');
   assert.equal(issuerKeysKey('github'), 'cistern/state/issuer-keys/github.json');

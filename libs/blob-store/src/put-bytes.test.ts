@@ -5,7 +5,7 @@ import { digestOf } from '@cistern/oci';
 import { createMemoryContents, createMemoryStore } from './memory/create-memory-store.ts';
 import { putBytes, readBytes } from './put-bytes.ts';
 
-test('readBytes reads the blobs of putBytes, up to its limit', async () => {
+test('readBytes reads a blob that putBytes has stored, and rejects a blob above its limit', async () => {
   const store = createMemoryStore();
   const bytes = Buffer.from('manifest');
   const digest = digestOf(bytes);

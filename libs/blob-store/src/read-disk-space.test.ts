@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { readDiskSpace } from './read-disk-space.ts';
 
-test('a file system has a size, and part of it is free', async () => {
+test('the free space of a file system is a part of its size', async () => {
   const { freeBytes, totalBytes } = (await readDiskSpace(tmpdir()))!;
   assert.ok(freeBytes >= 0 && freeBytes <= totalBytes && totalBytes > 0);
 });

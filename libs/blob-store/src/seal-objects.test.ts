@@ -10,7 +10,7 @@ test('nodes read objects of other nodes, and other programs can neither read nor
   const store = createMemoryStore();
   const open = (secret: string, purpose = 'robots') => sealObjects(store, secret, purpose);
   const [one, other] = [open('a secret of the nodes'), open('a secret of the nodes')];
-  // Long enough that random base64 does not contain a part of it by chance.
+  // The secret text is so long that random base64 does not contain it by chance.
   const plain = '{"name":"continuous-integration ☃"}';
   await one.writeObject(key, Buffer.from(plain));
   assert.equal(text(await other.readObject(key)), plain);
@@ -20,14 +20,18 @@ test('nodes read objects of other nodes, and other programs can neither read nor
   assert.equal(await open('another secret of nodes').readObject(key), undefined);
   assert.equal(await open('a secret of the nodes', 'token keys').readObject(key), undefined);
   await store.writeObject('cistern/state/robots/0b.json', (await store.readObject(key)) ?? Buffer.alloc(0));
-  assert.equal(await one.readObject('cistern/state/robots/0b.json'), undefined, 'also not under another key');
+  assert.equal(
+    await one.readObject('cistern/state/robots/0b.json'),
+    undefined,
+    'an object is not readable under another key',
+  );
   await store.writeObject(key, Buffer.from('{"name":"forged"}'));
   assert.equal(await one.readObject(key), undefined);
   assert.equal(await other.removeObject(key), true);
   assert.equal(await one.readObject(key), undefined);
 });
 
-test('a single node stores its objects unsealed', async () => {
+test('a single node stores its objects unencrypted', async () => {
   const store = createMemoryStore();
   await sealObjects(store, undefined, 'robots').writeObject(key, Buffer.from('x'));
   assert.equal(text(await store.readObject(key)), 'x');

@@ -1,4 +1,4 @@
-// Listing, removal, and the errors of an unusable store.
+// Cases of listing, removal and quarantine, and of the errors of an unusable store.
 import assert from 'node:assert/strict';
 import { type Digest, digestHex } from '@cistern/oci';
 import { quarantineKey, quarantinePrefix, quarantinedAtMs } from '../key-layout.ts';
@@ -7,7 +7,7 @@ import type { BlobStoreCases } from './blob-store-under-test.ts';
 import { assertSameBytes, collect, readWhole, rejectsAsUnavailable, sampleBlob, storeSample } from './sample-blob.ts';
 
 export const keepingCases: BlobStoreCases = {
-  async 'list yields every committed blob once, with its size and age, and nothing else'({ store, reopen }) {
+  async 'list yields every committed blob one time, with its size and age, and nothing else'({ store, reopen }) {
     const before = Date.now();
     const samples = [];
     for (let size = 0; size < 25; size += 1) samples.push(await storeSample(store, size));
@@ -21,7 +21,7 @@ export const keepingCases: BlobStoreCases = {
         new Map(samples.map((sample) => [sample.digest, sample.bytes.length])),
       );
       assert.equal(listed.length, samples.length);
-      // Servers and file systems round times, and their clocks differ.
+      // The tolerance is large, because S3 servers and file systems round times, and their clocks differ.
       for (const { modifiedAtMs } of listed) assert.ok(Math.abs(modifiedAtMs - before) < 120_000, `${modifiedAtMs}`);
     }
     await unfinished.abort();
@@ -56,13 +56,13 @@ export const keepingCases: BlobStoreCases = {
     assert.deepEqual(await collect(store.listObjects(quarantinePrefix)), [key]);
     assert.equal(quarantinedAtMs(key), 1_700_000_000_000);
     assertSameBytes((await store.readObject(key))!, bytes);
-    // The blob may be stored again, and be damaged again.
+    // The blob can be stored again, and can be damaged again.
     await putBytes(store, digest, bytes);
     assertSameBytes(await readWhole(store, digest), bytes);
     assert.equal(await store.removeObject(key), true);
   },
 
-  async 'a list that ended early can be repeated'({ store }) {
+  async 'a list whose caller stopped early can be repeated'({ store }) {
     for (let size = 1; size <= 5; size += 1) await storeSample(store, size);
     for await (const blob of store.list()) {
       assert.ok(blob.size > 0);
@@ -71,13 +71,13 @@ export const keepingCases: BlobStoreCases = {
     assert.equal((await collect(store.list())).length, 5);
   },
 
-  async 'blobs may be removed during a listing'({ store }) {
+  async 'a caller can remove blobs during a listing'({ store }) {
     for (let size = 1; size <= 10; size += 1) await storeSample(store, size);
     for await (const blob of store.list()) await store.remove(blob.digest);
     assert.deepEqual(await collect(store.list()), []);
   },
 
-  async 'a removed blob is absent, and may be stored again'({ store, reopen }) {
+  async 'a removed blob is absent, and can be stored again'({ store, reopen }) {
     const { digest, bytes } = await storeSample(store, 1000);
     const other = await storeSample(store, 1001);
     assert.equal(await store.remove(digest), true);
@@ -106,7 +106,7 @@ export const keepingCases: BlobStoreCases = {
     assert.deepEqual(await store.removeAll([]), new Map());
   },
 
-  async 'concurrent removal and commit of one digest leave the blob whole or absent'({ store }) {
+  async 'a concurrent removal and commit of one digest leave the blob whole or absent'({ store }) {
     const { digest, bytes } = sampleBlob(1000);
     for (let round = 0; round < 20; round += 1) {
       await Promise.all([putBytes(store, digest, bytes), store.remove(digest), putBytes(store, digest, bytes)]);

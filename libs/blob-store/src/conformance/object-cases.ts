@@ -1,4 +1,4 @@
-// Small named objects: whole values under plain keys that can never leave the root.
+// Cases of small named objects: values are read whole, and keys can never leave the root.
 import assert from 'node:assert/strict';
 import { maxObjectBytes } from '../key-layout.ts';
 import type { BlobStoreCases } from './blob-store-under-test.ts';
@@ -28,7 +28,7 @@ export const objectCases: BlobStoreCases = {
     assert.deepEqual(await collect(store.listObjects('cistern/state/')), []);
   },
 
-  async 'an object is read as last written, also after a restart'({ store, reopen }) {
+  async 'an object has its last written value, also after a restart'({ store, reopen }) {
     const key = 'cistern/tags/localhost:5000/a.b/c_d/_tags/v1.2-rc.json';
     for (const size of [1, 200_000, 0, maxObjectBytes]) {
       const { bytes } = sampleBlob(size);
@@ -41,7 +41,7 @@ export const objectCases: BlobStoreCases = {
     }
   },
 
-  async 'the written and the read bytes belong to the caller'({ store }) {
+  async 'the caller can change written and read bytes without an effect on the object'({ store }) {
     const bytes = Buffer.from('before');
     await store.writeObject('cistern/a', bytes);
     bytes.fill(0);
@@ -52,7 +52,7 @@ export const objectCases: BlobStoreCases = {
     assert.equal(Buffer.from((await store.readObject('cistern/a')) ?? []).toString(), 'before');
   },
 
-  async 'a removed object is absent, and may be written again'({ store, reopen }) {
+  async 'a removed object is absent, and can be written again'({ store, reopen }) {
     await store.writeObject('cistern/a/b', Buffer.from('1'));
     assert.equal(await store.removeObject('cistern/a/b'), true);
     assert.equal(await store.removeObject('cistern/a/b'), false);
@@ -72,12 +72,12 @@ export const objectCases: BlobStoreCases = {
     assert.deepEqual(await collect(store.listObjects('cistern/links/none/')), []);
   },
 
-  async 'listings separate objects and blobs'({ store }) {
+  async 'a listing of objects yields no blobs, and a listing of blobs no objects'({ store }) {
     await store.writeObject('cistern/state/a.json', Buffer.from('{}'));
     assert.deepEqual(await collect(store.list()), []);
   },
 
-  async 'two writers of one key leave the value of one of them, whole'({ store, reopen }) {
+  async 'two concurrent writers of one key leave the whole value of one of them'({ store, reopen }) {
     const [one, two] = [Buffer.alloc(300_000, 1), Buffer.alloc(200_000, 2)];
     const other = await reopen();
     for (let round = 0; round < 5; round += 1) {

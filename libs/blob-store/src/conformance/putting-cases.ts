@@ -1,4 +1,4 @@
-// Blobs that are put whole: durable and atomic, with the exact bytes of the body.
+// Cases of `put` and `adoptFile`: blobs are durable, appear atomically, and have exactly the bytes of the body.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { stat, writeFile } from 'node:fs/promises';
@@ -21,7 +21,9 @@ export const puttingCases: BlobStoreCases = {
     }
   },
 
-  async 'a failing, short or long body rejects the put with that error, and nothing is visible'({ store }) {
+  async 'a put with a failing, short or long body rejects with the error of the body, and no blob is visible'({
+    store,
+  }) {
     const { digest, bytes } = sampleBlob(300_000);
     for (const [given, atEnd, error] of [
       [0, failAtEnd, /the disk of the caller/],
@@ -46,7 +48,7 @@ export const puttingCases: BlobStoreCases = {
     assertSameBytes(await readWhole(store, digest), bytes);
   },
 
-  async 'an aborted put rejects immediately with its reason, and nothing is visible'({ store }) {
+  async 'an aborted put rejects immediately with the reason of its signal, and no blob is visible'({ store }) {
     const { digest, bytes } = sampleBlob(300_000);
     const leaving = new AbortController();
     const { body, seen } = badBody(bytes, 200_000, getStuck);
@@ -97,7 +99,7 @@ export const puttingCases: BlobStoreCases = {
     assert.equal(spoolDirectory === undefined, store.adoptFile === undefined);
     if (spoolDirectory === undefined || store.adoptFile === undefined) return;
     const { digest, bytes } = sampleBlob(100_000);
-    // The second file finds an existing blob.
+    // For the second file the blob exists already.
     for (const name of [randomUUID(), randomUUID()]) {
       const path = join(spoolDirectory, name);
       await writeFile(path, bytes);

@@ -1,11 +1,12 @@
-// Reads of blobs: exact ranges, never a short end, never a byte outside the caller's buffer.
+// Cases of reading: ranges are exact, a truncated blob never looks complete, and no byte is written outside the
+// caller's buffer.
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
 import type { BlobReader } from '../blob-store.ts';
 import type { BlobStoreCases } from './blob-store-under-test.ts';
 import { assertSameBytes, collect, openReader, readToEnd, sampleBlob, storeSample } from './sample-blob.ts';
 
-/** Checks a reader whose blob is damaged meanwhile: it reads all bytes correctly, or fails. */
+/** Checks that a reader whose blob is damaged meanwhile reads all bytes correctly or fails. */
 async function readsAllOrFails(reader: BlobReader, expected: Buffer): Promise<void> {
   try {
     assertSameBytes(await readToEnd(reader), expected);
@@ -101,14 +102,14 @@ export const readingCases: BlobStoreCases = {
     await reader.close();
   },
 
-  async 'an empty buffer is rejected, since 0 means the end'({ store }) {
+  async 'an empty buffer is rejected, because 0 means the end'({ store }) {
     const { digest } = await storeSample(store, 10);
     const reader = await openReader(store, digest);
     await assert.rejects(async () => reader.read(new Uint8Array(0)), RangeError);
     await reader.close();
   },
 
-  async 'close rejects a pending read and every later one, and may be repeated'({ store }) {
+  async 'close rejects a pending read and all later reads, and can be repeated'({ store }) {
     const { digest } = await storeSample(store, 3_000_000);
     const reader = await openReader(store, digest);
     const buffer = Buffer.alloc(1024 * 1024);

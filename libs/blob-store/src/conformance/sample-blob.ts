@@ -1,4 +1,4 @@
-// Bytes for the conformance suite, and steps that most of its cases share.
+// Sample blobs for the conformance suite, and steps that many of its cases share.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { isCacheError } from '@cistern/errors';
@@ -11,7 +11,7 @@ export interface SampleBlob {
   readonly bytes: Buffer;
 }
 
-/** Random, so that no two cases share a blob in a store that outlives them. */
+/** Returns a random blob, so that cases never share a blob, even if the data of a store remains after its case. */
 export function sampleBlob(size: number, algorithm: 'sha256' | 'sha512' = 'sha256'): SampleBlob {
   const bytes = randomBytes(size);
   return { bytes, digest: digestOf(bytes, algorithm) };
@@ -29,7 +29,7 @@ export async function openReader(store: BlobStore, ...args: Parameters<BlobStore
   return reader;
 }
 
-/** Reads the rest of `reader` with a buffer of `bufferSize`, and checks that it keeps returning 0 at the end. */
+/** Reads the rest of `reader` with a buffer of `bufferSize`. Checks that reads after the end return 0. */
 export async function readToEnd(reader: BlobReader, bufferSize = 64 * 1024): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const buffer = Buffer.alloc(bufferSize);
@@ -52,7 +52,9 @@ export async function readWhole(store: BlobStore, digest: Digest): Promise<Buffe
   }
 }
 
-/** Compares without printing megabytes when they differ. */
+/**
+ * Checks that both are the same bytes. The message of a failure does not contain them, because they may be megabytes.
+ */
 export function assertSameBytes(actual: Uint8Array, expected: Uint8Array): void {
   assert.equal(actual.byteLength, expected.byteLength);
   assert.equal(Buffer.compare(actual, expected), 0, 'the bytes differ');

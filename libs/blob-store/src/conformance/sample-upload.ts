@@ -1,4 +1,4 @@
-// Bodies and uploads for the conformance suite, valid and invalid.
+// Valid and invalid bodies and uploads for the conformance suite.
 import { digestOf } from '@cistern/oci';
 import type { BlobBody, BlobStore, BlobUpload } from '../blob-store.ts';
 import { bodyOf } from '../put-bytes.ts';
@@ -12,7 +12,7 @@ export interface SampleUpload extends SampleBlob {
   readonly segments: readonly Buffer[];
 }
 
-/** Returns a blob of three segments, the last of them short. */
+/** Returns a blob of three segments. The last segment is short. */
 export function sampleSegments(): SampleUpload {
   const size = 2 * segmentBytes + 12_345;
   const { bytes, digest } = sampleBlob(size);
@@ -28,7 +28,7 @@ export async function putAll(upload: BlobUpload, { segments }: SampleUpload): Pr
   await Promise.all(segments.map((segment, number) => upload.put(number, bodyOf(segment))));
 }
 
-/** Returns a body in chunks of growing size, as from files and sockets; `sha256` is set. */
+/** Returns a body that yields chunks of growing size, with `sha256`. */
 export function inChunks(bytes: Buffer): BlobBody {
   return {
     length: bytes.length,
@@ -40,7 +40,7 @@ export function inChunks(bytes: Buffer): BlobBody {
   };
 }
 
-/** Returns a body that declares the length of `bytes`, yields `given` of them, and then runs `atEnd`. */
+/** Returns a body that declares the length of `bytes`, yields only the first `given` bytes, and then calls `atEnd`. */
 export function badBody(bytes: Buffer, given: number, atEnd: () => Promise<void> = async () => {}) {
   const seen = { opened: 0, ended: 0 };
   const body: BlobBody = {
@@ -60,12 +60,12 @@ export function badBody(bytes: Buffer, given: number, atEnd: () => Promise<void>
   return { body, seen };
 }
 
-/** Makes a `badBody` fail. */
+/** As `atEnd` of `badBody`, makes the body fail. */
 export async function failAtEnd(): Promise<void> {
   throw new Error('the disk of the caller');
 }
 
-/** Makes a `badBody` stall. */
+/** As `atEnd` of `badBody`, makes the body stall. */
 export function getStuck(): Promise<void> {
   return new Promise(() => {});
 }

@@ -1,4 +1,5 @@
-// Uploads in segments: these arrive in any order and repeatedly, and nothing is visible before the upload is complete.
+// Cases of uploads: segments may be put in any order and repeatedly, and no blob is visible before the upload is
+// complete.
 import assert from 'node:assert/strict';
 import { bodyOf } from '../put-bytes.ts';
 import type { BlobStoreCases } from './blob-store-under-test.ts';
@@ -15,7 +16,7 @@ import {
 } from './sample-upload.ts';
 
 export const uploadCases: BlobStoreCases = {
-  async 'segments arrive in any order and concurrently, and are visible once the upload is complete'({
+  async 'segments can be put concurrently and in any order, and the blob is visible after the upload is complete'({
     store,
     reopen,
   }) {
@@ -38,7 +39,7 @@ export const uploadCases: BlobStoreCases = {
     }
   },
 
-  async 'a repeated segment replaces the first one, also while that is still running'({ store }) {
+  async 'a repeated segment replaces the first one, even while the first put is still running'({ store }) {
     const sample = sampleSegments();
     const upload = await begin(store, sample);
     await upload.put(1, bodyOf(Buffer.alloc(segmentBytes, 'x')));
@@ -50,7 +51,9 @@ export const uploadCases: BlobStoreCases = {
     assertSameBytes(await readWhole(store, sample.digest), sample.bytes);
   },
 
-  async 'a segment with a failing, short or long body rejects with that error, and may be repeated'({ store }) {
+  async 'the put of a segment with a failing, short or long body rejects with the error of the body, and can be repeated'({
+    store,
+  }) {
     const sample = sampleSegments();
     const { digest, segments } = sample;
     const upload = await begin(store, sample);
@@ -83,7 +86,7 @@ export const uploadCases: BlobStoreCases = {
     await upload.abort();
   },
 
-  async 'an upload completes only with all its segments, and complete may then be repeated'({ store }) {
+  async 'an upload completes only with all of its segments, and complete can be repeated'({ store }) {
     const sample = sampleSegments();
     const upload = await begin(store, sample);
     await assert.rejects(upload.complete(), /0 of 3 segments/);
@@ -96,7 +99,7 @@ export const uploadCases: BlobStoreCases = {
     assert.equal((await collect(store.list())).length, 1);
   },
 
-  async 'an aborted upload leaves no bytes, accepts no segments, and ends running calls'({ store }) {
+  async 'an aborted upload leaves no bytes, accepts no more segments, and ends running calls'({ store }) {
     const sample = sampleSegments();
     const { digest, segments } = sample;
     const upload = await begin(store, sample);
@@ -112,7 +115,9 @@ export const uploadCases: BlobStoreCases = {
     assert.deepEqual(await collect(store.list()), []);
   },
 
-  async 'an aborted segment rejects immediately with its reason, and may be repeated'({ store }) {
+  async 'an aborted put of a segment rejects immediately with the reason of its signal, and can be repeated'({
+    store,
+  }) {
     const sample = sampleSegments();
     const { segments } = sample;
     const upload = await begin(store, sample);
@@ -128,7 +133,7 @@ export const uploadCases: BlobStoreCases = {
     assertSameBytes(await readWhole(store, sample.digest), sample.bytes);
   },
 
-  async 'another process resumes an upload, or begins a new one'({ store, reopen }) {
+  async 'another process resumes an upload, or begins a new one if it cannot be resumed'({ store, reopen }) {
     const sample = sampleSegments();
     const { digest, bytes, segments } = sample;
     const first = await begin(store, sample);
@@ -158,7 +163,7 @@ export const uploadCases: BlobStoreCases = {
     await first.put(0, bodyOf(segments[0]!));
     const second = await begin(await reopen(), sample, first.id);
     if (second.id !== first.id) {
-      assert.equal(first.tags.size, 0, 'no process can resume it');
+      assert.equal(first.tags.size, 0, 'no process can resume the upload');
       await Promise.all([first.abort(), second.abort()]);
       return;
     }
@@ -194,7 +199,7 @@ export const uploadCases: BlobStoreCases = {
     assert.equal((await collect(store.list())).length, 1);
   },
 
-  async 'an upload repairs a truncated blob and restores a quarantined one'({ store, truncate }) {
+  async 'an upload replaces a truncated blob and restores a quarantined one'({ store, truncate }) {
     const sample = sampleSegments();
     const { digest, bytes } = sample;
     for (const harm of [async () => {}, () => truncate(digest, 10), () => store.quarantine(digest, 1)]) {
@@ -206,7 +211,7 @@ export const uploadCases: BlobStoreCases = {
     }
   },
 
-  async 'an upload to an unusable store rejects with store-unavailable, at every attempt'({ store, fail }) {
+  async 'every call of an upload to an unusable store rejects with store-unavailable'({ store, fail }) {
     const sample = sampleSegments();
     const upload = await begin(store, sample);
     await putAll(upload, sample);

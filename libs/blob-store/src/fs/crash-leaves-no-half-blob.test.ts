@@ -1,6 +1,6 @@
 // real-time: a child process is killed at some moment of its work
-// A kill shows that a blob appears whole or not at all. The result of a power cut depends on fsyncs, which no test here
-// can see.
+// Kills a process while it commits blobs, and checks that each blob is whole or absent. The effect of a power cut depends
+// on fsync, and is not tested.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,6 +39,6 @@ test('after a kill at any moment every visible blob and object is whole', async 
   assert.equal(keys.length, 3);
   for (const key of keys) {
     const { digest } = JSON.parse(Buffer.from((await store.readObject(key)) ?? []).toString());
-    assert.ok(await store.stat(digest), 'the object was written after its blob');
+    assert.ok(await store.stat(digest), 'the blob was written before its object, so it must exist');
   }
 });

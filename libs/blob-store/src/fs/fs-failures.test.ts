@@ -29,7 +29,7 @@ test('a directory without permission is a failure and never a miss', async (t) =
   const { root, store } = await openTemporaryStore(t);
   const { digest, bytes } = await storeSample(store, 1000);
   await store.writeObject('cistern/a', bytes);
-  // Permissions do not restrict root, so the effective user changes for a while.
+  // Changes the effective user during this test, because permissions do not restrict root.
   const asRoot = process.getuid?.() === 0;
   await chmod(root, 0);
   if (asRoot) process.seteuid?.(65_534);
@@ -55,10 +55,10 @@ test('a directory without permission is a failure and never a miss', async (t) =
   assert.deepEqual(await store.stat(digest), { size: 1000 });
 });
 
-test('a full disk fails the blob and leaves no trace of it', async (t) => {
+test('a blob for which the disk has no space is rejected and leaves no trace', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const script = fileURLToPath(import.meta.resolve('./fixtures/commit-too-much.ts'));
-  // A limit on file sizes simulates a full disk: the write also fails halfway.
+  // A limit on file sizes simulates a full disk, because in both cases a write fails halfway.
   const { stdout } = await promisify(execFile)('/bin/sh', [
     '-c',
     'ulimit -f 200; exec "$0" "$@"',
@@ -71,7 +71,7 @@ test('a full disk fails the blob and leaves no trace of it', async (t) => {
   assert.deepEqual(await spooled(root), []);
 });
 
-test('a key that collides with a directory, or is below an object, fails cleanly', async (t) => {
+test('a key that is a directory, or is below an object, rejects and changes nothing', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   await store.writeObject('cistern/a/b', Buffer.from('b'));
   for (const call of [
@@ -86,14 +86,14 @@ test('a key that collides with a directory, or is below an object, fails cleanly
   assert.deepEqual(await spooled(root), []);
 });
 
-test('a blob that cannot be placed fails and leaves no trace', async (t) => {
+test('a blob that cannot be moved to its path is rejected and leaves no trace', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const bytes = Buffer.from('blob');
   const path = join(root, blobKey(digestOf(bytes)));
   await mkdir(join(path, 'in the way'), { recursive: true });
   await assert.rejects(putBytes(store, digestOf(bytes), bytes), isUnavailable);
   assert.deepEqual(await spooled(root), []);
-  // A finished fill keeps its file for another attempt.
+  // After a rejection the spool file of a finished fill stays, for another attempt.
   const { spoolDirectory = '', adoptFile } = store;
   await writeFile(join(spoolDirectory, 'fill'), bytes);
   await assert.rejects(async () => adoptFile?.(digestOf(bytes), join(spoolDirectory, 'fill')), isUnavailable);
@@ -103,7 +103,7 @@ test('a blob that cannot be placed fails and leaves no trace', async (t) => {
   assert.deepEqual(await store.stat(digestOf(bytes)), { size: bytes.length });
 });
 
-test('an upload that cannot be placed may complete later, and leaves no trace after an abort', async (t) => {
+test('an upload whose file cannot be moved to its path can complete later, and leaves no trace after an abort', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const bytes = Buffer.from('blob');
   const digest = digestOf(bytes);
@@ -137,7 +137,7 @@ test('unfinished files are not objects', async (t) => {
   await upload.abort();
 });
 
-test('a removed blob is read to its end, and a truncated one fails where it ends', async (t) => {
+test('a reader of a removed blob reads to its end, and a reader of a truncated blob fails where it ends', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const { digest, bytes } = await storeSample(store, 500_000);
   const surviving = await openReader(store, digest);
@@ -168,7 +168,7 @@ test('readers release every file descriptor', async (t) => {
   assert.equal(await countDescriptors(), before);
 });
 
-test('files of a dead process in the spool are swept at the next start', async (t) => {
+test('spool files of a dead process are removed at the next start', async (t) => {
   const { root, store } = await openTemporaryStore(t);
   const { spoolDirectory = '' } = store;
   await writeFile(join(spoolDirectory, 'abandoned'), 'x');

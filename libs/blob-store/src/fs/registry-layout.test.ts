@@ -1,4 +1,5 @@
-// A hand-made directory in registry:2's layout. test/single-node checks the same with a real registry:2.
+// Checks a store on a directory that this test writes in the layout of registry:2. test/single-node checks the same
+// with a real registry:2.
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -5,10 +5,10 @@ import { attempt, attemptIfPresent } from './store-error.ts';
 
 const systemError = (code: string) => Object.assign(new Error(code), { code, syscall: 'write' });
 
-/** The error that `await using` throws for a file that could not be closed after a failure. */
+/** Returns an action that rejects like `await using`, if closing a file fails after an earlier failure with `code`. */
 const failing = (code: string) => () => Promise.reject(new SuppressedError(systemError('EIO'), systemError(code)));
 
-test('a file that can be neither written nor closed fails the store with the first reason', async () => {
+test('if a file can be neither written nor closed, the error has the reason of the failed write', async () => {
   await assert.rejects(attempt('commit a blob', failing('ENOSPC')), (error) => {
     assert.ok(isCacheError(error, 'store-unavailable'));
     assert.deepEqual(error.detail, { code: 'ENOSPC' });
@@ -16,6 +16,6 @@ test('a file that can be neither written nor closed fails the store with the fir
   });
 });
 
-test('a missing file is reported as missing, even if another error follows', async () => {
+test('a missing file is reported as missing, even if closing the file fails too', async () => {
   assert.equal(await attemptIfPresent('read a blob', failing('ENOENT')), undefined);
 });

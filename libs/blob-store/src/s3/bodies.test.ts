@@ -1,4 +1,4 @@
-// Reading of raw responses: in any pieces, with any ends.
+// Reads responses that arrive in any pieces and end in any way.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -14,7 +14,10 @@ const digest = digestOf(bytes);
 const head = (length: number, ...lines: string[]) =>
   ['HTTP/1.1 200 OK', `Content-Length: ${length}`, ...lines, '', ''].join('\r\n');
 
-/** Opens a store whose server writes raw bytes to its sockets. `ports` has the port of each request's connection. */
+/**
+ * Opens a store with a server that writes raw bytes to its sockets. `ports` has the client port of each request, which
+ * identifies its connection.
+ */
 async function openRaw(t: TestContext, answer: (socket: Socket, request: number) => unknown) {
   const ports: (number | undefined)[] = [];
   const server = await startScriptedServer(t, ({ socket }) => {
@@ -24,7 +27,7 @@ async function openRaw(t: TestContext, answer: (socket: Socket, request: number)
   return { ports, server, store: await server.open({ promptMs: 10_000 }) };
 }
 
-test('a head may arrive in any pieces, after a 100 response, and with the body', async (t) => {
+test('the head of a response can arrive in any pieces, after a 100 response, and together with the body', async (t) => {
   const whole = Buffer.concat([Buffer.from(`HTTP/1.1 100 Continue\r\n\r\n${head(bytes.length)}`), bytes]);
   const { store, ports } = await openRaw(t, async (socket, request) => {
     if (request === 1) return socket.write(whole);
@@ -35,10 +38,10 @@ test('a head may arrive in any pieces, after a 100 response, and with the body',
     return socket.write(whole.subarray(200));
   });
   for (let round = 0; round < 2; round += 1) assertSameBytes(await readWhole(store, digest), bytes);
-  assert.equal(new Set(ports).size, 1, 'one connection serves both');
+  assert.equal(new Set(ports).size, 1, 'both requests use one connection');
 });
 
-test('buffers of any size receive the right bytes and do not change afterwards', async (t) => {
+test('a read into a buffer of any size gets the right bytes, and the buffer does not change afterwards', async (t) => {
   const { store } = await openRaw(t, async (socket) => {
     socket.write(head(bytes.length));
     for (let at = 0; at < bytes.length; at += 50_001) {
@@ -61,7 +64,7 @@ test('buffers of any size receive the right bytes and do not change afterwards',
   }
 });
 
-test('a read ended by close writes no more bytes', async (t) => {
+test('a read that close has ended writes no more bytes', async (t) => {
   const sockets: Socket[] = [];
   const { store } = await openRaw(t, (socket) => {
     sockets.push(socket);
@@ -131,7 +134,7 @@ for (const [how, answer] of [
     assert.equal(await store.open(digest), undefined);
   });
 
-test('a body is retried after temporary failures, and at most three times', async (t) => {
+test('a request for a body is sent again after temporary failures, up to three times in all', async (t) => {
   const failure = 'HTTP/1.1 503 Slow Down\r\nContent-Length: 4\r\n\r\nwait';
   const answers = [failure, failure, `${head(3)}abc`, failure, failure, failure];
   const { store, ports } = await openRaw(t, (socket, request) => socket.write(answers[request - 1] ?? ''));
@@ -143,7 +146,7 @@ test('a body is retried after temporary failures, and at most three times', asyn
   assert.equal(ports.length, 6);
 });
 
-test('a connection that the server closes, or announces to close, is not reused', async (t) => {
+test('a connection that the server closes, or says that it will close, is not reused', async (t) => {
   const { store, ports, server } = await openRaw(t, (socket, request) => {
     if (request === 1) return socket.end(`${head(3, 'Connection: close')}abc`);
     socket.write(`${head(3)}abc`);

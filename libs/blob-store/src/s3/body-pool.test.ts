@@ -5,7 +5,9 @@ import test, { type TestContext } from 'node:test';
 import type { BodyConnection } from '@cistern/streams';
 import { createBodyPool } from './body-pool.ts';
 
-/** Starts a server that sends three bytes of `length`, or nothing, and a pool of one connection. */
+/**
+ * Starts a server and a pool of one connection. The server sends three bytes of a body of `length`, or sends nothing.
+ */
 async function startPool(
   t: TestContext,
   { answers, length = 3, timeoutMs = 30_000 }: { answers: boolean; length?: number; timeoutMs?: number },
@@ -42,7 +44,7 @@ async function startPool(
   return { pool, take, get, sockets };
 }
 
-test('a waiting request gets the connection once the body before it is read or abandoned', async (t) => {
+test('a waiting request gets the connection after the body before it is read or destroyed', async (t) => {
   const { get, sockets } = await startPool(t, { answers: true });
   const first = await get();
   const others = [get(), get()];
@@ -54,7 +56,7 @@ test('a waiting request gets the connection once the body before it is read or a
   assert.equal(sockets.length, 2);
 });
 
-test('a request without a connection in time is rejected, and does not delay the next one', async (t) => {
+test('a request that gets no connection within the timeout is rejected, and does not delay the next one', async (t) => {
   const { get, take, sockets } = await startPool(t, { answers: true, length: 6, timeoutMs: 500 });
   const first = await get();
   const reading = first.read(Buffer.alloc(10));
@@ -65,7 +67,7 @@ test('a request without a connection in time is rejected, and does not delay the
   assert.equal(await get(), first);
 });
 
-test('an unread body gives its connection up and keeps the received bytes', async (t) => {
+test('an unread body loses its connection to a waiting request, and its received bytes can still be read', async (t) => {
   const { get, sockets } = await startPool(t, { answers: true, length: 6 });
   const unread = await get();
   const second = await get();
@@ -81,7 +83,7 @@ test('an unread body gives its connection up and keeps the received bytes', asyn
   assert.equal(sockets.length, 3);
 });
 
-test('close ends requests that wait for a connection, a response or bytes, and rejects later ones', async (t) => {
+test('close rejects requests that wait for a connection, a response or bytes, and all later requests', async (t) => {
   const { pool, take, get } = await startPool(t, { answers: false });
   const ended = [get(), take()].map((waiting) => assert.rejects(waiting, { code: 'CLOSED' }));
   await new Promise(setImmediate);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createSlots } from './create-slots.ts';
 
-/** Work that begins when it has a slot, and ends when the test calls `end`. */
+/** Creates work that begins when it gets a slot, and ends when the test calls `end`. */
 function startWork(count: number) {
   const inSlot = createSlots(count);
   const begun: string[] = [];
@@ -19,14 +19,14 @@ function startWork(count: number) {
 
 const turn = () => new Promise(setImmediate);
 
-test('slots are given in the order of requests, after success and failure alike', async () => {
+test('work gets slots in the order of its calls, after a success and after a failure', async () => {
   const { begun, add } = startWork(2);
   const [one, two, three, four] = ['one', 'two', 'three', 'four'].map((name) => add(name));
   await turn();
   assert.deepEqual(begun, ['one', 'two']);
   const failed = assert.rejects(two!.settled, /no/);
   two!.fail(new Error('no'));
-  // It comes after the waiting work, although a slot is free at this moment.
+  // This work runs after the waiting work, although a slot is free at this moment.
   const five = add('five');
   await failed;
   await turn();
@@ -40,7 +40,7 @@ test('slots are given in the order of requests, after success and failure alike'
   await Promise.all([one!.settled, three!.settled, four!.settled, five.settled]);
 });
 
-test('aborted work that waits takes no slot', async () => {
+test('waiting work that is aborted takes no slot', async () => {
   const { begun, add } = startWork(1);
   const leaving = new AbortController();
   const first = add('first');
@@ -56,7 +56,7 @@ test('aborted work that waits takes no slot', async () => {
   await assert.rejects(add('late', leaving.signal).settled, /left/);
 });
 
-test('running work keeps its slot after an abort until it ends', async () => {
+test('running work that is aborted keeps its slot until it ends', async () => {
   const { begun, add } = startWork(1);
   const leaving = new AbortController();
   const first = add('first');

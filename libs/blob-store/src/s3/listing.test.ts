@@ -1,4 +1,4 @@
-// Listings of many pages, and of buckets that also contain other objects.
+// Lists buckets with many pages, and buckets that also contain other objects.
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { digestHex, digestOf } from '@cistern/oci';

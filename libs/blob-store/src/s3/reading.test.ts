@@ -1,4 +1,4 @@
-// Bodies that break off, stall or differ from the request.
+// Reads bodies that break off, stall or do not match the request.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import test, { type TestContext } from 'node:test';
@@ -11,7 +11,7 @@ import { type Answer, requestedRange, sendHead, startScriptedServer } from './fi
 const bytes = randomBytes(3_000_000);
 const digest = digestOf(bytes);
 
-/** Answers correctly, but breaks the connection after `limit` bytes of each body. */
+/** Sends correct responses, but breaks the connection after `limit` bytes of each body. */
 const breakingAfter = (limit: (request: number) => number): Answer =>
   (() => {
     let count = 0;
@@ -29,7 +29,7 @@ async function open(t: TestContext, answer: Answer, timeoutMs = 10_000) {
   return { server, store: await server.open({ timeoutMs, promptMs: timeoutMs }) };
 }
 
-test('a broken body is resumed where it ended', async (t) => {
+test('the reader of a body that breaks off continues at its position', async (t) => {
   const { server, store } = await open(
     t,
     breakingAfter(() => 700_000),
@@ -40,7 +40,7 @@ test('a broken body is resumed where it ended', async (t) => {
   assert.equal(server.requests.length, 5);
 });
 
-test('more readers than connections are served, however slowly each reads', async (t) => {
+test('more readers than connections get their bytes, even if all of them read slowly', async (t) => {
   const small = bytes.subarray(0, 40_000);
   const { server, store } = await open(t, (request, response) => {
     sendHead(request, response, small.length);
@@ -59,9 +59,9 @@ test('more readers than connections are served, however slowly each reads', asyn
     readers.push(opened);
     await readOn(opened);
   }
-  // The store has more connections for other requests.
+  // Other requests have connections of their own.
   assert.ok(server.sockets.size <= 1_030, `${server.sockets.size} connections`);
-  // These include all readers that lost their connection.
+  // The requests include a second one for each reader that lost its connection.
   for (const slow of readers.slice(0, 100)) {
     while ((await readOn(slow)) > 0);
     assertSameBytes(Buffer.concat(slow.read), small);
@@ -69,7 +69,7 @@ test('more readers than connections are served, however slowly each reads', asyn
   for (const { reader } of readers) await reader.close();
 });
 
-test('a body that breaks off without any bytes is a failure, and a later read continues', async (t) => {
+test('a read fails if the body breaks off without a byte, and a later read continues', async (t) => {
   const { store } = await open(
     t,
     breakingAfter((count) => [1_000_000, 0, 10_000_000][count] ?? 0),
@@ -98,7 +98,7 @@ test('a body that breaks off without any bytes is a failure, and a later read co
   await reader.close();
 });
 
-test('a blob that has changed its size is a failure on resume, never a short or mixed blob', async (t) => {
+test('a read that resumes fails if the blob has changed its size, and never returns a short or mixed blob', async (t) => {
   const answer = breakingAfter(() => 700_000);
   let answered = 0;
   const { store } = await open(t, (request, response) => {
@@ -111,7 +111,7 @@ test('a blob that has changed its size is a failure on resume, never a short or 
   await reader.close();
 });
 
-test('a range answered with other bytes is a failure', async (t) => {
+test('a read fails if the response has another range than requested', async (t) => {
   const wrong: Answer[] = [
     (_request, response) => response.writeHead(200, { 'content-length': bytes.length }).end(bytes),
     (_request, response) =>
@@ -124,7 +124,7 @@ test('a range answered with other bytes is a failure', async (t) => {
   }
 });
 
-test('a server that falls silent within a body times out', async (t) => {
+test('a read times out if the server stops sending within a body', async (t) => {
   const { server, store } = await open(
     t,
     (request, response) => {
@@ -136,7 +136,7 @@ test('a server that falls silent within a body times out', async (t) => {
   const reader = await openReader(store, digest);
   await assert.rejects(readToEnd(reader), /has been silent for too long \(SILENT\)/);
   await reader.close();
-  assert.equal(server.requests.length, 1, 'silence is not retried');
+  assert.equal(server.requests.length, 1, 'a timeout is not retried');
 });
 
 test('a reader that pauses for longer than the timeout can continue', async (t) => {
@@ -154,7 +154,7 @@ test('a reader that pauses for longer than the timeout can continue', async (t) 
   assert.equal(server.requests.length, 1);
 });
 
-test('an unread reader stops the server by back-pressure, and close breaks the connection', async (t) => {
+test('a reader that does not read stops the server by back-pressure, and close breaks the connection', async (t) => {
   const large = 64 * 1024 * 1024;
   let sent = 0;
   const { server, store } = await open(t, (request, response) => {
@@ -168,7 +168,7 @@ test('an unread reader stops the server by back-pressure, and close breaks the c
   });
   const reader = await openReader(store, digest);
   await reader.read(Buffer.alloc(1000));
-  // Wait until the buffers of both sockets are full.
+  // Waits until the buffers of both sockets are full.
   for (let before = -1; before !== sent;) {
     before = sent;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -191,6 +191,6 @@ test('connections of fully read bodies are reused', async (t) => {
     await readToEnd(reader);
     await reader.close();
   }
-  // The end of a response may be seen a moment after its last byte.
+  // The connection may become free a moment after the last byte of its response.
   assert.ok(ports.size <= 3, `${ports.size} connections`);
 });

@@ -1,4 +1,4 @@
-// Failing requests: retries, timeouts and error messages.
+// Tests failing requests: retries, timeouts and errors.
 import assert from 'node:assert/strict';
 import * as http from 'node:http';
 import test from 'node:test';
@@ -12,7 +12,7 @@ import { watchSilence } from './watch-silence.ts';
 
 const digest = digestOf(Buffer.from('a blob'));
 
-/** Opening the store uses connections of its own. */
+/** Number of connections that the opening of a store uses. */
 const socketsToOpen = 1;
 
 async function rejectsWith(message: RegExp, action: () => Promise<unknown>): Promise<void> {
@@ -35,7 +35,7 @@ test('a request is retried after temporary failures, over the same connection', 
   assert.equal(server.sockets.size, socketsToOpen + 1);
 });
 
-test('a server that keeps failing gets three requests', async (t) => {
+test('a request to a server that keeps failing is sent three times', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => sendError(response, 503, 'SlowDown'));
   const store = await server.open();
   await rejectsWith(/^The store cannot look up a blob: http:\S+ is overloaded or failing \(HTTP 503\)\.$/, () =>
@@ -55,7 +55,7 @@ test('a request is retried after its connection breaks before the response', asy
   assert.deepEqual(await store.stat(digest), { size: 7 });
 });
 
-test('a silent server times out and gets a single request', async (t) => {
+test('a request to a silent server times out and is sent one time', async (t) => {
   const server = await startScriptedServer(t, () => {});
   const store = await server.open({ timeoutMs: 3000, promptMs: 3000 });
   await Promise.all(
@@ -72,7 +72,7 @@ test('a silent server times out and gets a single request', async (t) => {
   assert.equal(server.requests.length, 7);
 });
 
-test('a response that stops halfway times out', async (t) => {
+test('a request times out if its response stops halfway', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => {
     response.writeHead(200, { 'content-length': 100 }).write('<ListBucketResult>');
   });
@@ -82,7 +82,7 @@ test('a response that stops halfway times out', async (t) => {
 });
 
 test('a request without a free connection times out', async (t) => {
-  // Sends responses without an end.
+  // The server sends responses that do not end.
   const server = await startScriptedServer(t, (_request, response) => response.flushHeaders());
   const silence = watchSilence({ endpoint: server.endpoint, onChange() {} });
   t.after(silence.close);
@@ -96,7 +96,7 @@ test('a request without a free connection times out', async (t) => {
         .on('error', reject)
         .end();
     });
-  // It holds the only connection, and its silence does not end it.
+  // This request holds the only connection. The agent is used directly, so the request has no timeout.
   await request(http);
   await assert.rejects(request(impatient), { code: 'NO_FREE_CONNECTION' });
   const closed = assert.rejects(request(impatient), { code: 'CLOSED' });
@@ -108,7 +108,7 @@ test('errors of S3 have messages that an operator can act on', async (t) => {
   const answers: [number, string, RegExp][] = [
     [403, 'InvalidAccessKeyId', /does not know the access key \(InvalidAccessKeyId\)/],
     [403, 'SignatureDoesNotMatch', /the secret key does not belong to the access key/],
-    [403, 'AccessDenied', /the access key has no right to do this in the bucket bucket/],
+    [403, 'AccessDenied', /the access key has no permission to do this in the bucket bucket/],
     [403, 'RequestTimeTooSkewed', /the clocks of this machine and of http:\S+ differ too much/],
     [404, 'NoSuchBucket', /there is no bucket bucket at http:/],
     [400, 'AuthorizationHeaderMalformed', /is in another region or at another endpoint/],
@@ -155,7 +155,7 @@ test('an unusable bucket is reported when the store opens', async (t) => {
     await assert.rejects(server.open({ endpoint }), TypeError, endpoint);
 });
 
-test('close ends running requests and rejects later ones', async (t) => {
+test('close rejects running and later requests', async (t) => {
   const server = await startScriptedServer(t, () => {});
   const store = await server.open();
   const pending = rejectsWith(/the store has been closed \(CLOSED\)/, async () => store.stat(digest));
@@ -173,11 +173,11 @@ const abort =
 
 for (const [what, present, expected] of [
   ['that the server rejects', undefined, 1],
-  ['from another owner that ends no uploads', rules('<Expiration><Days>9</Days></Expiration>'), 1],
+  ['from another owner that abort no uploads', rules('<Expiration><Days>9</Days></Expiration>'), 1],
   ['from another owner for another prefix', rules(`<Filter><Prefix>other/</Prefix></Filter>${abort}`), 1],
-  ['from another owner that ends uploads', rules(`<Filter><Prefix/></Filter>${abort}`), 0],
+  ['from another owner that abort uploads', rules(`<Filter><Prefix/></Filter>${abort}`), 0],
 ] as const)
-  test(`existing rules stay unchanged and ${expected} warnings are logged, for a rule ${what}`, async (t) => {
+  test(`existing lifecycle rules stay unchanged and ${expected} warnings are logged, for rules ${what}`, async (t) => {
     const methods: (string | undefined)[] = [];
     const server = await startScriptedServer(
       t,
@@ -206,7 +206,10 @@ test('objects that the server does not remove are returned, and the others are r
   const store = await server.open();
   const left = await store.removeAll([one!, two!, three!]);
   assert.deepEqual([...left.keys()], [two]);
-  assert.match(left.get(two!)!.message, /^The store cannot remove blobs: the access key has no right .*AccessDenied/);
+  assert.match(
+    left.get(two!)!.message,
+    /^The store cannot remove blobs: the access key has no permission .*AccessDenied/,
+  );
   assert.deepEqual(server.requests, ['POST /bucket?delete']);
 });
 
@@ -226,7 +229,7 @@ test('a server that rejects DeleteObjects gets one request for each object', asy
   );
 });
 
-test('removals are retried after temporary failures, then fail', async (t) => {
+test('a removal of objects is retried after temporary failures, and then rejects', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => sendError(response, 503, 'SlowDown'));
   const store = await server.open();
   await rejectsWith(/^The store cannot remove blobs: /, () => store.removeAll([digest]));

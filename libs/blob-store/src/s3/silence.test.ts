@@ -1,4 +1,4 @@
-// A server that hangs costs its callers one timeout, not one for each request.
+// Checks that a server that hangs costs callers one timeout, and not one for each request.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
@@ -12,7 +12,7 @@ import { openS3Store } from './open-s3-store.ts';
 const digest = digestOf(Buffer.from('a blob'));
 const isUnavailable = (error: unknown) => isCacheError(error, 'store-unavailable');
 
-test('a server that does not answer gets no requests until it answers again', async (t) => {
+test('a server that does not respond gets no requests until it responds again', async (t) => {
   let hangs = false;
   const held = new Set<ServerResponse>();
   let requests = 0;

@@ -1,4 +1,4 @@
-// A process that starts while its store is unreachable, and the errors that such a start reports.
+// Opens a store whose S3 server is unavailable, and checks the reported errors.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -15,7 +15,7 @@ const bytes = Buffer.from('content');
 const digest = digestOf(bytes);
 const listing = '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
 
-/** Starts a bucket at a port without a listener. `isThere` sets whether the server has the bucket. */
+/** Prepares a store at a port where no server listens yet. `isThere` is true if the server has the bucket. */
 async function startBucket(t: TestContext) {
   const state = { isThere: true, made: 0 };
   const server = createServer((request, response) => {
@@ -65,7 +65,7 @@ async function startBucket(t: TestContext) {
   return { state, open, listen, warnings };
 }
 
-test('a store opens without its server, and works once the server is available', async (t) => {
+test('a store opens without its server, and works after the server becomes available', async (t) => {
   const { state, open, listen, warnings } = await startBucket(t);
   state.isThere = false;
   await rejectsAsUnavailable(() => open());
@@ -79,7 +79,7 @@ test('a store opens without its server, and works once the server is available',
   assert.deepEqual(warnings, ['store unavailable, starting without it', 'store available']);
 });
 
-test('a refusal by the server fails the start, and a later refusal is logged', async (t) => {
+test('a store does not open if the server rejects it, and a rejection of an open store is logged', async (t) => {
   const { state, open, listen, warnings } = await startBucket(t);
   state.isThere = false;
   const early = await open({ mayBeUnavailable: true });

@@ -1,4 +1,5 @@
-// Memory use during the upload of a large blob: bytes read from its segments that have not arrived yet.
+// Measures the memory of the upload of a large blob. It counts the bytes that were read from segments and that the
+// server has not received yet.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { digestOf } from '@cistern/oci';

@@ -1,4 +1,4 @@
-// Upload of segments: streaming, limits, order and retries, and the remains of failures.
+// Tests uploads of segments: streaming, limits, order, retries, and the removal of failed uploads.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -18,7 +18,7 @@ const segmentBytes = 300_000;
 const segment = Buffer.alloc(segmentBytes, 'part');
 const digest = digestOf(segment);
 
-/** `answer` runs first and returns whether it has answered. */
+/** Starts a server and a store. `answer` gets each request first, and returns true if it has sent a response. */
 async function open(
   t: TestContext,
   options: Partial<S3StoreOptions> = {},
@@ -85,7 +85,7 @@ test('the segments of an upload are joined in order, by the ETags of the parts',
   assert.deepEqual(script.aborted, []);
 });
 
-test('an upload runs four parts at a time, and all blobs 32 bodies, first come, first served', async (t) => {
+test('an upload sends four parts at a time, and all uploads together 32, in the order of their calls', async (t) => {
   const { script, begin, store } = await open(t);
   const one = await begin(40);
   const puts = Array.from({ length: 40 }, (_, number) => one.put(number, bodyOf(segment)));
@@ -103,7 +103,7 @@ test('an upload runs four parts at a time, and all blobs 32 bodies, first come, 
   assert.equal(script.arrived.size, 40);
 });
 
-test('stalled bodies end with the timeout, and complete blobs are then stored', async (t) => {
+test('bodies that stall time out, and waiting blobs are stored afterwards', async (t) => {
   const { script, store, begin, server } = await open(t, { timeoutMs: 15_000 });
   script.release();
   const upload = await begin(50);
@@ -154,7 +154,7 @@ test('a temporary failure is retried with a new stream, at most twice', async (t
     const { script, begin } = await open(t, {}, (request, response) => {
       if (!isPart(request) || left <= 0) return false;
       left -= 1;
-      // Fail before the body has arrived, after it has, and without a response.
+      // Fails before the body has arrived, after it has arrived, and without a response.
       if (left % 3 === 0) sendError(response, 503, 'SlowDown');
       else if (left % 3 === 1) request.resume().once('end', () => sendError(response, 500, 'InternalError'));
       else request.once('data', () => request.socket.destroy());
@@ -172,18 +172,18 @@ test('a temporary failure is retried with a new stream, at most twice', async (t
   }
 });
 
-test('a refusal before the body has arrived ends it immediately', async (t) => {
+test('a rejection before the whole body has arrived ends the body immediately', async (t) => {
   const { store } = await open(t, {}, (request, response) => {
     if (!isBlob(request)) return false;
     sendError(response, 403, 'AccessDenied');
     return true;
   });
   const { body, seen } = badBody(segment, 100_000, getStuck);
-  await assert.rejects(store.put(digest, body), /the access key has no right/);
+  await assert.rejects(store.put(digest, body), /the access key has no permission/);
   assert.deepEqual(seen, { opened: 1, ended: 0 });
 });
 
-test('a success response to an incomplete body is a failure', async (t) => {
+test('a put fails if the server reports success before the body is complete', async (t) => {
   const { store } = await open(t, {}, (request, response) => {
     if (!isBlob(request)) return false;
     request.once('data', () => response.writeHead(200, { etag: '"e"' }).end());
@@ -203,7 +203,7 @@ test('the last bytes of a body are not sent before its end is known', async (t) 
   assert.ok(received < segmentBytes);
 });
 
-test('an abort waits for the parts on the server, and its failure is logged', async (t) => {
+test('an abort waits for the parts that the server is receiving, and its failure is logged', async (t) => {
   let refuses = false;
   const { script, begin, warnings } = await open(t, {}, ({ method }, response) => {
     if (method !== 'DELETE' || !refuses) return false;
@@ -225,7 +225,7 @@ test('an abort waits for the parts on the server, and its failure is logged', as
   assert.deepEqual(warnings, ['failed to abort upload, leaving it to sweeper']);
 });
 
-test('a missing upload counts as complete only if the blob exists in its size', async (t) => {
+test('complete of a missing upload succeeds only if the blob exists with its size', async (t) => {
   let size: number | undefined;
   const { script, begin } = await open(t, {}, ({ method, url = '' }, response) => {
     if (method === 'HEAD' && url.endsWith('/data') && size !== undefined)
@@ -269,7 +269,7 @@ test('a resumed upload ignores parts of a wrong length', async (t) => {
   assert.ok(!server.requests.some((request) => request.startsWith('POST') && request.endsWith('?uploads')));
 });
 
-test('the sweeper keeps uploads that this process used recently, and those of blobs in a fill', async (t) => {
+test('the sweeper keeps uploads that this process used recently, and uploads of blobs that a fill fetches', async (t) => {
   const ids = ['old', 'fetched', uploadId];
   const fetched = digestOf(Buffer.from('fetched'));
   const clock = { nowMs: Date.now() };
