@@ -1,4 +1,4 @@
-// The contract of an index, as tests. Every adapter's test file runs this suite.
+// Tests of the contract of an index. The test file of each index runs this suite.
 import { test } from 'node:test';
 import { pubsubCases } from './conformance/pubsub-cases.ts';
 import { auditCases } from './conformance/audit-cases.ts';
@@ -19,13 +19,13 @@ import { tagCases } from './conformance/tag-cases.ts';
 export { changesDelivered } from './conformance/changes-delivered.ts';
 
 export interface CacheIndexKind {
-  /** The index answers from memory while its backend is unreachable. Other kinds reject. */
+  /** True if the index answers from memory while its backend is unavailable. Other indexes reject. */
   readonly remembers?: boolean;
-  /** The index is shared by several processes. */
+  /** True if several processes share the index. */
   readonly isShared?: boolean;
 }
 
-/** Registers one `node:test` test for each case, each with a fresh index from `open`. */
+/** Registers one `node:test` test for each case. Each test gets a new index from `open`. */
 export function describeCacheIndex(name: string, open: OpenCacheIndexUnderTest, kind: CacheIndexKind = {}): void {
   const cases = {
     ...tagCases,

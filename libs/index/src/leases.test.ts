@@ -6,7 +6,7 @@ import { withLease } from './leases.ts';
 
 const leaseMs = 3_000;
 
-test('no other process starts the work while it runs, however long it takes', async (t) => {
+test('no other process starts the work while it is running, even after the duration of the lease', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const clock = { nowMs: 0 };
   const index = createTestIndex({ now: () => clock.nowMs });

@@ -10,7 +10,7 @@ import { createCachedIndex } from './create-cached-index.ts';
 async function startCached(t: TestContext, maxEntries?: number) {
   const clock = { nowMs: 1_700_000_000_000 };
   const now = () => clock.nowMs;
-  // Announcements are dropped except when a test sends them.
+  // Only announcements that a test publishes itself arrive.
   const pubsub = { lost: true, lateMs: 0, subscribed: 0 };
   const faults = { failing: false, pubsub };
   const memory = createTestIndex({ now, faults });
@@ -35,7 +35,7 @@ async function startCached(t: TestContext, maxEntries?: number) {
     await index.close();
     await memory.close();
   });
-  // Now the index is subscribed.
+  // After this the index is subscribed.
   await new Promise(setImmediate);
   const announce = async (...names: string[]) => {
     pubsub.lost = false;
@@ -68,7 +68,7 @@ describeCacheIndex(
 const record = sampleTag('1');
 const changed = sampleTag('1', { sequence: 2, digest: sampleDigest('other') });
 
-test('a record is read once in five seconds, and immediately after its change is announced', async (t) => {
+test('a record is read at most every five seconds, and again immediately after its change is announced', async (t) => {
   const { index, memory, gate, clock, announce } = await startCached(t);
   const sequence = async () => (await index.tags.get(record))?.sequence;
   await memory.tags.put(record);
@@ -165,7 +165,7 @@ test('the memory stays within its limit', async (t) => {
   assert.equal(gate.reads, 21);
 });
 
-test('an outage is logged once and costs one call, and records changed in memory are read again after it', async (t) => {
+test('an outage is logged one time and costs one call, and records that were changed in memory are read again after it', async (t) => {
   const { index, memory, faults, gate, logged } = await startCached(t);
   await memory.tags.put(record);
   await index.tags.get(record);
@@ -196,7 +196,7 @@ test('an outage is logged once and costs one call, and records changed in memory
   assert.deepEqual(more, []);
 });
 
-test('an error other than an outage reaches the caller', async (t) => {
+test('the caller gets an error that does not mean an outage', async (t) => {
   const { index } = await startCached(t);
   const stray = sampleLink({ ...nginx, upstream: 'quay.io' }, 'a');
   await assert.rejects(() => index.links.put(nginx, [stray]), TypeError);

@@ -1,4 +1,4 @@
-// Audit entries: newest first, paged and bounded, with a separate limit for each kind.
+// Cases of the audit: entries are listed newest first, page by page, and each kind has its own limit.
 import assert from 'node:assert/strict';
 import { type AuditEntry, maxAuditEntries } from '../audit.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
@@ -30,7 +30,7 @@ export const auditCases: CacheIndexCases = {
     ]);
   },
 
-  async 'the newest entries are kept, and many refusals displace no action'({ index: { audit } }) {
+  async 'only the newest entries of a kind are kept, and many refusals remove no action'({ index: { audit } }) {
     await audit.add('action', ['done']);
     const refusals = Array.from({ length: maxAuditEntries + 10 }, (_, count) => String(count));
     for (let start = 0; start < refusals.length; start += 500)

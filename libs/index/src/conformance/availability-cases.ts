@@ -1,4 +1,4 @@
-// Calls of an index that cannot answer.
+// Cases of an index that cannot answer.
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
 import type { CacheIndexCases } from './index-under-test.ts';
@@ -13,8 +13,8 @@ export const availabilityCases: CacheIndexCases = {
     const calls = callsOf(index, claim);
     const fails = async (method: keyof typeof calls) =>
       assert.rejects(calls[method], (error) => isCacheError(error, 'index-unavailable'), method);
-    // After this call the index knows that it cannot record a pull. The other calls run at the same time, because each
-    // may take as long.
+    // Waits for this call first, because only after a failed call the index rejects pulls. The other calls run
+    // concurrently, because each may need the whole timeout.
     await fails('tags.get');
     await Promise.all((Object.keys(calls) as (keyof typeof calls)[]).map(fails));
   },

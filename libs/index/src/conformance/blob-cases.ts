@@ -1,4 +1,4 @@
-// Blob records, manifest records and totals.
+// Cases of blob records, manifest records and totals.
 import assert from 'node:assert/strict';
 import { digestHex } from '@cistern/oci';
 import type { CacheIndexCases } from './index-under-test.ts';
@@ -27,7 +27,7 @@ export const blobCases: CacheIndexCases = {
     assert.equal(await blobs.get(record.digest), undefined);
   },
 
-  async 'totals count every record once, also after replacements and removals'({ index: { blobs } }) {
+  async 'totals count every record one time, also after replacements and removals'({ index: { blobs } }) {
     assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
     await blobs.put(sampleBlobRecord('a'));
     await blobs.put(sampleBlobRecord('b', { size: 7, state: 'deleting' }));
@@ -59,7 +59,7 @@ export const blobCases: CacheIndexCases = {
     }
   },
 
-  async 'adopt adds a missing record and counts it once, and changes no existing record'({ index: { blobs } }) {
+  async 'adopt adds a missing record, which is counted one time, and changes no existing record'({ index: { blobs } }) {
     const adopted = sampleBlobRecord('a', { verified: false, size: 7 });
     assert.equal(await blobs.adopt(adopted), true);
     assert.equal(await blobs.adopt(sampleBlobRecord('a', { size: 9 })), false);
@@ -113,7 +113,7 @@ export const blobCases: CacheIndexCases = {
     }
   },
 
-  async 'markVerified sets only that flag, and does nothing without a record'({ index: { blobs } }) {
+  async 'markVerified sets only `verified`, and does nothing without a record'({ index: { blobs } }) {
     const record = sampleBlobRecord('a', { verified: false, lastPulledAtMs: 1000 });
     await blobs.markVerified(record.digest);
     assert.equal(await blobs.get(record.digest), undefined);
@@ -143,7 +143,7 @@ export const blobCases: CacheIndexCases = {
     assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 2 });
     await blobs.markVerified(record.digest, table);
     assertSameRecord(await blobs.get(record.digest), { ...record, lastPulledAtMs: 2, table });
-    // The table does not fit the new size.
+    // The record has no table now, because the old table does not fit the new size.
     await blobs.put({ ...record, size: 5, table });
     assertSameRecord(await blobs.get(record.digest), { ...record, size: 5, lastPulledAtMs: 2 });
     await blobs.remove(record.digest);

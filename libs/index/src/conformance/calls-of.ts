@@ -1,4 +1,4 @@
-// Returns each call that needs the index, by name, for tests of an index that cannot answer.
+// Returns all calls that need the index, by their names, for tests of an index that cannot answer.
 import type { CacheIndex } from '../cache-index.ts';
 import type { FillRecord } from '../fills.ts';
 import {
@@ -11,7 +11,7 @@ import {
   sampleTag,
 } from './sample-records.ts';
 
-/** `claim` is an earlier claim for a fill of digest `a`. */
+/** `claim` is a fill of digest `a` that the test has claimed. */
 export function callsOf(index: CacheIndex, claim: FillRecord) {
   const { tags, manifests, blobs, links, fills, leases, values, popularity, nodes, audit, epoch, pubsub } = index;
   const record = sampleTag('1');

@@ -1,4 +1,4 @@
-// Change announcements of an index that processes share.
+// Cases of an index that processes share: it announces changes.
 import assert from 'node:assert/strict';
 import { blobName, changesTopic, linkName, manifestName, tagName } from '../records.ts';
 import { changesDelivered, syncMessage } from './changes-delivered.ts';

@@ -1,13 +1,13 @@
-// Lets tests of an index's memory wait until all earlier announcements have arrived.
+// Waits for announcements, for tests of an index that remembers records.
 import type { PubSub } from '../cache-index.ts';
 import { changesTopic } from '../records.ts';
 
-/** Names no record. Other listeners receive it too. */
+/** A message that names no record. All listeners of the topic receive it. */
 export const syncMessage = 'all received';
 
 /**
- * Resolves once every listener of this process on `announcements` has received the earlier changes. Records read from
- * then on stay in memory. A writer's own announcement may arrive after its next read.
+ * Resolves when the listeners of this process have received all earlier announcements. Without this wait, a record that
+ * a test reads may be dropped from memory again, because the announcement of the test's own write arrives later.
  */
 export async function changesDelivered(pubsub: PubSub): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();

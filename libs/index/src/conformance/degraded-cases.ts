@@ -1,4 +1,4 @@
-// An index with a memory whose backend is unreachable.
+// Cases of an index that remembers records, while its backend is unavailable.
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
 import { callsOf } from './calls-of.ts';
@@ -17,7 +17,7 @@ import {
 } from './sample-records.ts';
 
 const digest = sampleDigest('a');
-/** Calls that memory cannot answer. */
+/** Calls that remembered records cannot answer. */
 const unanswered = [
   'tags.list',
   'blobs.totals',
@@ -43,7 +43,9 @@ const unanswered = [
 ] as const;
 
 export const degradedCases: CacheIndexCases = {
-  async 'records read earlier stay in memory while the index is unreachable, and all others are missing'(tested) {
+  async 'while the index is unavailable, records that were read earlier are returned, and all others are missing'(
+    tested,
+  ) {
     const { tags, manifests, blobs, links, epoch, pubsub } = tested.index;
     await tags.put(sampleTag('1', { pulls: 2 }));
     await manifests.put(sampleManifest('a'));
@@ -68,13 +70,13 @@ export const degradedCases: CacheIndexCases = {
     assert.equal(await epoch.isComplete(), false);
   },
 
-  async 'records written while the index is unreachable stay in memory'(tested) {
+  async 'records that are written while the index is unavailable are returned from memory'(tested) {
     const { tags, manifests, blobs, links, pubsub } = tested.index;
     await tags.put(sampleTag('1', { pulls: 2, lastPulledAtMs: 9 }));
     await changesDelivered(pubsub);
     await tags.get(sampleTag('1'));
     await tested.fail();
-    // A pull recorded before the outage is noticed is lost with the index.
+    // The index must detect the outage first, because a pull before that is lost.
     await assert.rejects(tested.index.check());
     await tags.recordPull(sampleTag('1'), 8);
     await tags.put(sampleTag('1', { sequence: 2 }));

@@ -1,4 +1,4 @@
-// Epoch and health check of a healthy index.
+// Cases of the epoch and the health check of an index that works.
 import assert from 'node:assert/strict';
 import type { CacheIndexCases } from './index-under-test.ts';
 import { claimed, sampleClaim } from './sample-records.ts';
@@ -8,7 +8,7 @@ export const epochCases: CacheIndexCases = {
     await index.check();
   },
 
-  async 'an index is complete once its epoch is marked complete, and stays complete'({ index: { epoch } }) {
+  async 'an index is complete after its epoch is marked complete, and stays complete'({ index: { epoch } }) {
     const current = await epoch.current();
     assert.equal(await epoch.current(), current);
     assert.equal(await epoch.markComplete(current), true);

@@ -1,4 +1,5 @@
-// Eviction of blobs: in order of their last pulls, never against a newer pull, one deletion at a time.
+// Cases of eviction: blobs are deleted in the order of their last pulls, one owner at a time, and never after a newer
+// pull.
 import assert from 'node:assert/strict';
 import type { BlobRecord } from '../blobs.ts';
 import type { CacheIndexCases, CacheIndexUnderTest } from './index-under-test.ts';
@@ -6,7 +7,7 @@ import { assertSameRecord, claimed, sampleBlobRecord, sampleClaim, sampleDigest 
 
 const digest = sampleDigest('a');
 
-/** A blob last pulled at 1000. */
+/** A blob whose last pull was at 1000. */
 const victim = sampleBlobRecord('a', { size: 7, lastPulledAtMs: 1000 });
 
 async function stateOf({ index }: CacheIndexUnderTest): Promise<BlobRecord['state'] | undefined> {
@@ -19,7 +20,7 @@ interface Deletion {
   readonly leaseMs?: number;
 }
 
-/** Reports whether the deletion of that blob has begun or was extended. */
+/** Begins or extends the deletion of the blob. Returns true if this succeeded. */
 async function begins({ index: { fills } }: CacheIndexUnderTest, deletion: Deletion = {}): Promise<boolean> {
   const { lastPulledAtMs = 1000, owner = 'me', leaseMs = 60_000 } = deletion;
   return (await fills.beginDeletions([{ digest, lastPulledAtMs }], owner, leaseMs)).includes(digest);
@@ -34,7 +35,7 @@ async function ends(
 }
 
 export const evictionCases: CacheIndexCases = {
-  async 'every record is returned once, least recently pulled first'({ index: { blobs } }) {
+  async 'a walk returns every record one time, least recently pulled first'({ index: { blobs } }) {
     for await (const record of blobs.leastRecent()) assert.fail(`an empty index has ${record.digest}`);
     const count = 700;
     const pulledAt = (position: number) => 1000 + (position % 7 === 0 ? 500 : (position * 389) % count);
@@ -99,7 +100,9 @@ export const evictionCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 0, bytes: 0 });
   },
 
-  async 'a blob is deleted unless it was pulled since, and its bytes count until its record is removed'(tested) {
+  async 'a blob is deleted unless it was pulled after it was chosen, and its bytes count until its record is removed'(
+    tested,
+  ) {
     const { blobs } = tested.index;
     assert.equal(await begins(tested), false);
     await blobs.put(victim);
@@ -119,7 +122,7 @@ export const evictionCases: CacheIndexCases = {
     for await (const record of blobs.leastRecent()) assert.fail(`${record.digest} was deleted`);
   },
 
-  async 'many blobs are deleted at the same time, except those that must stay'({ index: { blobs, fills } }) {
+  async 'many blobs are deleted in one call, except those that must stay'({ index: { blobs, fills } }) {
     const records = Array.from({ length: 450 }, (_, at) => sampleBlobRecord(`${at}`, { size: 1, lastPulledAtMs: at }));
     for (const record of records) await blobs.put(record);
     const pulled = records[7]!;
@@ -156,7 +159,7 @@ export const evictionCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 1, bytes: 7 });
   },
 
-  async 'a pending pull saves the blob, unless its deletion has begun'(tested) {
+  async 'a pending pull prevents a deletion, but does not end one that has begun'(tested) {
     const { blobs } = tested.index;
     await blobs.put(victim);
     await blobs.touch(digest, 2000);
@@ -194,7 +197,7 @@ export const evictionCases: CacheIndexCases = {
     assert.equal(await begins(tested), false);
   },
 
-  async 'a blob has one deletion at a time, until its lease expires'(tested) {
+  async 'only one owner at a time deletes a blob, until its lease expires'(tested) {
     await tested.index.blobs.put(victim);
     const owners = ['one', 'two', 'three'];
     const begun = await Promise.all(owners.map(async (owner) => begins(tested, { owner })));
@@ -211,7 +214,7 @@ export const evictionCases: CacheIndexCases = {
     assert.equal(await ends(tested, 'four'), true);
   },
 
-  async 'an expired deletion delays no fetch and removes no blob stored since'(tested) {
+  async 'an expired deletion delays no fetch and removes no blob that was stored later'(tested) {
     const { blobs, fills } = tested.index;
     await blobs.put(victim);
     await begins(tested, { owner: 'dead', leaseMs: 100 });
@@ -226,7 +229,7 @@ export const evictionCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 1, bytes: 8 });
   },
 
-  async 'a record is removed only if it belongs to the given object'({ index: { blobs } }) {
+  async 'a record is removed only if its object was stored at the given time'({ index: { blobs } }) {
     await blobs.put(sampleBlobRecord('a', { size: 7, storedAtMs: 1000.5 }));
     assert.equal(await blobs.remove(digest, 1000), false);
     assert.deepEqual(await blobs.totals(), { blobs: 1, bytes: 7 });

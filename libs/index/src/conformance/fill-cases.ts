@@ -1,4 +1,4 @@
-// Fill records: one owner at a time, by compare-and-set on the index's own clock.
+// Cases of fill records: a fill has one owner at a time, by compare-and-set and the clock of the index.
 import assert from 'node:assert/strict';
 import type { FillClaim, FillRecord } from '../fills.ts';
 import type { CacheIndexCases, CacheIndexUnderTest } from './index-under-test.ts';
@@ -15,7 +15,7 @@ async function claimed({ index }: CacheIndexUnderTest, fields: Partial<FillClaim
   return claim(index.fills, sampleClaim('a', fields));
 }
 
-/** Claims a fill whose lease expired, after the time its owner has to restore the record. */
+/** Claims a fill whose lease has expired. Waits first until its owner no longer has time to restore the record. */
 async function claimedInTime(tested: CacheIndexUnderTest, fields: Partial<FillClaim>): Promise<FillRecord> {
   const answer = await tested.index.fills.claim(sampleClaim('a', fields));
   if (answer === undefined || !('unsettledForMs' in answer)) return answer ?? assert.fail('the claim was refused');
@@ -27,7 +27,9 @@ const digest = sampleDigest('a');
 const failure = { kind: 'content-mismatch', message: 'The bytes do not match.', retryAfterMs: 100 } as const;
 
 export const fillCases: CacheIndexCases = {
-  async 'the first claim is starting until its lease expires, and its generation is no lower than the time'(tested) {
+  async 'a claimed fill is starting until its lease expires, and its generation is not below the time of the claim'(
+    tested,
+  ) {
     const { fills } = tested.index;
     assert.equal(await fills.read(digest), undefined);
     const before = tested.now();
@@ -45,7 +47,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.read(sampleDigest('b')), undefined);
   },
 
-  async 'one of many concurrent claims wins'({ index: { fills } }) {
+  async 'exactly one of many concurrent claims succeeds'({ index: { fills } }) {
     const claims = Array.from({ length: 20 }, (_, number) =>
       sampleClaim('a', { owner: `owner-${number}`, fillId: `fill-${number}` }),
     );
@@ -54,7 +56,7 @@ export const fillCases: CacheIndexCases = {
     assertSameRecord(await fills.read(digest), won[0]);
   },
 
-  async 'only a claim that replaces its generation takes over a live fill'(tested) {
+  async 'a claim takes over a live fill only if it replaces the generation of the fill'(tested) {
     const { fills } = tested.index;
     const first = await claimed(tested);
     await fills.running(digest, first.owner, 10);
@@ -66,7 +68,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal(second.state, 'starting');
     assert.equal(second.size, undefined);
     assertSameRecord(await fills.read(digest), second);
-    // All others that saw the first owner die come too late, including the second owner.
+    // Later claims that replace the same generation fail, even a claim of the second owner.
     assert.equal(await fills.claim(sampleClaim('a', { owner: 'three', replaces })), undefined);
     assert.equal(await fills.claim(sampleClaim('a', { owner: 'two', replaces })), undefined);
     const fourth = await claimed(tested, { owner: 'four', replaces: second.generation + 60_000 });
@@ -83,15 +85,15 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.failed(digest, first.owner, failure, 1000), false);
     assert.equal(await tested.index.blobs.get(digest), undefined);
     const next = await claimedInTime(tested, { owner: 'two' });
-    // A late claim that saw the first owner die would fetch the same blob twice.
+    // If this late claim succeeded, two workers would fetch the same blob.
     const late = sampleClaim('a', { owner: 'three', replaces: first.generation });
     assert.equal(await fills.claim(late), undefined);
     assert.equal(await fills.heartbeat(first, 60_000), 'lost');
     assertSameRecord(await fills.read(digest), next);
   },
 
-  async 'a claim that replaces an absent generation continues from it'(tested) {
-    // The generation of a server whose clock was ahead.
+  async 'a claim that replaces a generation without a record gets a higher one'(tested) {
+    // A generation from a Redis server whose clock was ahead.
     const replaces = Math.round(tested.now()) + 60_000;
     const record = await claimed(tested, { replaces });
     assert.equal(record.generation, replaces + 1);
@@ -109,7 +111,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal(await fills.running(digest, record.owner, 20_000_000_000), true);
   },
 
-  async 'a signature stays with its record, and is on no other'(tested) {
+  async 'a signature stays with its record, and no later record has it'(tested) {
     const { fills } = tested.index;
     const signature = { protocol: 2, signature: 'x'.repeat(43) };
     const first = await claimed(tested);
@@ -150,7 +152,7 @@ export const fillCases: CacheIndexCases = {
     assert.equal((await fills.read(digest))?.checkpoint, 'three');
   },
 
-  async 'a checkpoint ends with its fill'(tested) {
+  async 'a checkpoint does not pass to a claim after the fill has ended'(tested) {
     const { fills } = tested.index;
     for (const end of ['done', 'failed'] as const) {
       const record = await claimed(tested, { owner: end });
@@ -167,7 +169,7 @@ export const fillCases: CacheIndexCases = {
     const record = await claimed(tested, { leaseMs: 3000 });
     await fills.running(digest, record.owner, 10);
     const before = tested.now();
-    // The caller's copy may be older than the record.
+    // `record` is older than the stored record, which is running.
     assert.equal(await fills.heartbeat(record, 60_000), 'kept');
     const kept = await fills.read(digest);
     assertSameRecord({ ...kept, expiresAtMs: 0 }, { ...record, state: 'running', size: 10, expiresAtMs: 0 });
@@ -215,7 +217,7 @@ export const fillCases: CacheIndexCases = {
     assertSameRecord(await fills.read(digest), { ...record, state: 'done', size: 77 });
   },
 
-  async 'a superseded owner cannot end a fill'(tested) {
+  async 'an owner whose fill was taken over cannot end the fill'(tested) {
     const { fills, blobs } = tested.index;
     const first = await claimed(tested);
     const second = await claimed(tested, { owner: 'two', replaces: first.generation });

@@ -1,20 +1,20 @@
-// The index and its clock, as an adapter's test gives them to the conformance suite.
+// Types of the conformance suite: the index under test and its clock. The test file of each index provides them.
 import type { TestContext } from 'node:test';
 import type { CacheIndex } from '../cache-index.ts';
 
 export interface CacheIndexUnderTest {
-  /** The index under test, empty at first. */
+  /** The index under test. It is empty at the start of a case. */
   readonly index: CacheIndex;
-  /** Returns the index's own time in milliseconds, to within a second. */
+  /** Returns the time of the index in milliseconds, accurate to a second. */
   readonly now: () => number;
-  /** Lets at least `ms` of the index's own time pass. */
+  /** Resolves after at least `ms` have passed by the clock of the index. */
   readonly advance: (ms: number) => Promise<void>;
-  /** Makes the index unable to answer from now on. */
+  /** Makes the index unable to answer for the rest of the case. */
   readonly fail: () => Promise<void>;
 }
 
-/** Opens a fresh index. It releases its resources through `t.after`. */
+/** Opens a new, empty index, which is closed by `t.after`. */
 export type OpenCacheIndexUnderTest = (t: TestContext) => Promise<CacheIndexUnderTest>;
 
-/** Cases of the suite, by title. */
+/** Cases of the suite, by their titles. */
 export type CacheIndexCases = Readonly<Record<string, (tested: CacheIndexUnderTest) => Promise<void>>>;

@@ -1,4 +1,4 @@
-// Leases and shared values, which expire by the index's own clock.
+// Cases of leases and shared values, which expire by the clock of the index.
 import assert from 'node:assert/strict';
 import type { CacheIndexCases } from './index-under-test.ts';
 
@@ -23,7 +23,7 @@ export const leaseCases: CacheIndexCases = {
     assert.equal(await leases.acquire('rebuild', 'two', 60_000), false);
   },
 
-  async 'one of many concurrent acquires gets the lease'({ index: { leases } }) {
+  async 'exactly one of many concurrent calls of acquire gets the lease'({ index: { leases } }) {
     const owners = Array.from({ length: 20 }, (_, number) => `owner-${number}`);
     const got = await Promise.all(owners.map(async (owner) => leases.acquire('rebuild', owner, 60_000)));
     assert.equal(got.filter(Boolean).length, 1);

@@ -1,4 +1,4 @@
-// Links: which repository holds which digest, and the list of repositories.
+// Cases of links, which record the repositories that hold a digest, and of the list of repositories.
 import assert from 'node:assert/strict';
 import type { CacheIndexCases } from './index-under-test.ts';
 import {
@@ -70,7 +70,7 @@ export const linkCases: CacheIndexCases = {
     }
   },
 
-  async 'links of another repository than the key are all rejected'({ index: { links } }) {
+  async 'put rejects all links if one is of another repository'({ index: { links } }) {
     const other = repositoryKey('quay.io', 'library/nginx');
     await assert.rejects(async () => links.put(nginx, [sampleLink(nginx, 'a'), sampleLink(other, 'b')]), TypeError);
     assert.equal(await links.get(nginx, sampleDigest('a')), undefined);
@@ -94,7 +94,7 @@ export const linkCases: CacheIndexCases = {
     assert.deepEqual(await links.holders([], repository, digest), []);
   },
 
-  async 'repositories lists those that hold anything, in byte order of upstream/repository'({ index: { links } }) {
+  async 'repositories lists all repositories with links, in byte order of upstream/repository'({ index: { links } }) {
     const inOrder = [
       repositoryKey('a-b', 'x'),
       repositoryKey('a.b', 'x'),
@@ -124,12 +124,12 @@ export const linkCases: CacheIndexCases = {
       after = `${last.upstream}/${last.repository}`;
     }
     assertSameRecord(paged, inOrder);
-    // `after` need not be a repository.
+    // `after` need not be the path of a repository.
     assertSameRecord(await links.repositories({ after: 'a/xz', limit: 1 }), [nginx]);
     assert.deepEqual(await links.repositories({ limit: 0 }), []);
   },
 
-  async 'digests returns all that a repository holds, and nothing of others'({ index: { links } }) {
+  async 'digests returns all digests of a repository, and none of other repositories'({ index: { links } }) {
     const other = repositoryKey('docker.io', 'library/nginx/a');
     assert.deepEqual(await links.digests(nginx), []);
     await links.put(other, [sampleLink(other, 'c')]);

@@ -1,4 +1,4 @@
-// Node reports, which expire by the index's own clock, and the sums of their counts.
+// Cases of node reports, which expire by the clock of the index, and of the sums of their counts.
 import assert from 'node:assert/strict';
 import { type NodesSeen, workerTtlMs } from '../nodes.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
@@ -44,7 +44,7 @@ export const nodeCases: CacheIndexCases = {
   async 'workers are counted until they leave or do not report for nine seconds'({ index: { nodes }, advance }) {
     assert.equal(await nodes.countWorkers(), undefined);
     await nodes.report('frontend', '', { ttlMs: minute, counts: {} });
-    // Workers may not have reported yet.
+    // The number is unknown, because workers may not have reported yet.
     assert.equal(await nodes.countWorkers(), undefined);
     await nodes.report('early', '', { ttlMs: minute, counts: {}, isWorker: true });
     assert.equal(await nodes.countWorkers(), 1);
@@ -58,7 +58,7 @@ export const nodeCases: CacheIndexCases = {
     assert.equal(await nodes.countWorkers(), 1);
   },
 
-  async 'the counts of nodes add up and outlive them'({ index: { nodes }, now, advance }) {
+  async 'the counts of nodes are added up, and stay after a node has left'({ index: { nodes }, now, advance }) {
     const startedAtMs = now();
     await nodes.report('one', '', { ttlMs: 200, counts: { hits: 2, bytes: 5_000_000_000_000 } });
     await nodes.report('two', '', { ttlMs: minute, counts: { hits: 1, misses: 1 } });

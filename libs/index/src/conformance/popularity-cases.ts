@@ -1,4 +1,4 @@
-// Popularity: pulls add up, lose weight with time, and are kept for a limited number of names.
+// Cases of popularity: pulls add up, lose weight with time, and are kept for a limited number of names.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseTag } from '@cistern/oci';
@@ -73,7 +73,7 @@ export const popularityCases: CacheIndexCases = {
       for (let pulls = 0; pulls < 2; pulls += 1) popularity.countTag(tagOf(`t${name}`));
     popularity.countTag(tagOf('t0'));
     await untilCounted(index, (names) => names.length === maxNames && names[0] === 't0');
-    // Otherwise it would be removed again immediately, however often it is pulled.
+    // Without the pulls of the old name, the next new name would replace this one immediately.
     popularity.countTag(tagOf('new'));
     await untilCounted(index, (names) => names.includes('new'));
     const ranked = await popularity.tags(maxNames);

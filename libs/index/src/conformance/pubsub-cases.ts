@@ -1,9 +1,12 @@
-// Publish and subscribe: each listener receives each message, or a notice that some may have been missed.
+// Cases of publish and subscribe: each listener receives each message, or `undefined` if messages may have been missed.
 import assert from 'node:assert/strict';
 import type { PubSub } from '../cache-index.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 
-/** Publishes and waits for its own listener, which subscribed last, so that all other listeners have been called. */
+/**
+ * Publishes a message and waits until all other listeners have been called: until its own listener is called, which
+ * subscribes last.
+ */
 async function publishAndSettle(pubsub: PubSub, topic: string): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const unsubscribe = await pubsub.subscribe(topic, () => resolve());
@@ -85,7 +88,7 @@ export const pubsubCases: CacheIndexCases = {
     const endSecond = await pubsub.subscribe('topic', () => received.push('second'));
     await publishAndSettle(pubsub, 'topic');
     await Promise.all(later);
-    // An adapter may call listeners in any order, so the second may run before the first ends it.
+    // An index may call listeners in any order, so the second may be called before the first ends its subscription.
     assert.equal(received.filter((name) => name === 'first').length, 1);
     received.length = 0;
     await publishAndSettle(pubsub, 'topic');

@@ -78,19 +78,19 @@ export function sampleClaim(seed: string, fields: Partial<FillClaim> = {}): Fill
   };
 }
 
-/** Returns the claim's record. Fails if the claim is refused or must wait. */
+/** Claims a fill and returns its record. Fails the test if the claim is refused or must wait. */
 export async function claimed(fills: FillIndex, claim: FillClaim): Promise<FillRecord> {
   const record = await fills.claim(claim);
   assert.ok(record !== undefined && !('unsettledForMs' in record), 'the claim was refused');
   return record;
 }
 
-/** A field that is `undefined` and a missing field are the same to every caller. */
+/** Checks that two records are equal. A field that is `undefined` equals a missing field. */
 export function assertSameRecord(actual: unknown, expected: unknown): void {
   assert.deepEqual(withoutUndefined(actual), withoutUndefined(expected));
 }
 
-/** Checks a result of `fromMemory`: it is either `undefined` or equal to the result of a read. */
+/** Checks that a result of `fromMemory` is `undefined` or equal to the result of a read. */
 export function assertFromMemory(actual: unknown, expected: unknown): void {
   if (actual !== undefined) assertSameRecord(actual, expected);
 }

@@ -1,4 +1,4 @@
-// Tag records: complete, with pulls that only grow, listed in byte order.
+// Cases of tag records: they have all fields, their pulls only grow, and lists are in byte order.
 import assert from 'node:assert/strict';
 import { parseTag } from '@cistern/oci';
 import type { CacheIndexCases } from './index-under-test.ts';
@@ -44,7 +44,7 @@ export const tagCases: CacheIndexCases = {
     assert.equal(await tags.get(record), undefined);
   },
 
-  async 'a removal that expects a record leaves any other record'({ index: { tags } }) {
+  async 'a removal that expects a record does not remove another record'({ index: { tags } }) {
     const record = sampleTag('1', { sequence: 2, checkedAtMs: 5000 });
     assert.equal(await tags.remove(record, record), false);
     await tags.put(record);
@@ -73,7 +73,7 @@ export const tagCases: CacheIndexCases = {
     ]);
   },
 
-  async 'put does not undo pulls that were recorded meanwhile'({ index: { tags } }) {
+  async 'put keeps pulls that were recorded after its record was read'({ index: { tags } }) {
     const record = sampleTag('1', { pulls: 1, lastPulledAtMs: 1000 });
     await tags.put(record);
     await tags.recordPull(record, 7000);
@@ -95,7 +95,7 @@ export const tagCases: CacheIndexCases = {
     await tags.recordPull(first, 7000);
     const failed = { ...first, lastTriedAtMs: 200, lastFailure: 'timeout' };
     assert.equal(await tags.replace(first, failed), true);
-    // Another process confirms the tag by a clock that is behind, then moves it.
+    // Another process, whose clock is behind, confirms the tag and then moves it.
     const confirmed = { ...first, checkedAtMs: 99 };
     assert.equal(await tags.replace(first, confirmed), true);
     const moved = { ...first, digest: sampleDigest('moved'), sequence: 2 };
@@ -110,7 +110,7 @@ export const tagCases: CacheIndexCases = {
     assert.equal(await tags.get(first), undefined);
   },
 
-  async 'one of many concurrent replacements succeeds'({ index: { tags } }) {
+  async 'exactly one of many concurrent replacements succeeds'({ index: { tags } }) {
     const record = sampleTag('1');
     await tags.put(record);
     const moves = ['a', 'b', 'c', 'd'].map((seed) => ({ ...record, digest: sampleDigest(seed), sequence: 2 }));
@@ -163,7 +163,7 @@ export const tagCases: CacheIndexCases = {
       assert.ok(paged.length <= inOrder.length, 'the pages never end');
     }
     assert.deepEqual(paged, inOrder);
-    // `after` need not be a tag.
+    // `after` need not be an existing tag.
     assert.deepEqual(await list({ after: '1.3', limit: 2 }), ['A', 'Z']);
     assert.deepEqual(await list({ after: 'b', limit: 5 }), []);
     assert.deepEqual(await list({ limit: 0 }), []);

@@ -34,7 +34,7 @@ test('a pull loses half its weight in a day, and new pulls overtake old ones', a
   ]);
 });
 
-test('years of pulls do not overflow the score', async () => {
+test('the score does not overflow after years of pulls', async () => {
   const { clock, count, ranked } = startPopularity();
   for (let day = 0; day < 3650; day += 1) {
     count('daily', 1);

@@ -1,4 +1,4 @@
-// Values packed for Redis unpack to the same values.
+// Checks that packed values unpack to the same values.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf, mediaTypes } from '@cistern/oci';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRedisClock } from './redis-clock.ts';
 
-/** Returns the time of a Redis whose machine is `aheadMs` ahead of this one. */
+/** Returns the time of a Redis whose clock is `aheadMs` ahead of the clock of this machine. */
 const redisAt = (aheadMs: number) => Math.floor(performance.now()) + aheadMs;
 const aheadMs = 1_800_000_000_000;
 
@@ -26,7 +26,7 @@ test('a late response moves the clock as little as possible', async () => {
     });
   await syncLate(aheadMs, 5_000);
   assert.ok(Math.abs(clock.now() - redisAt(aheadMs)) <= 2);
-  // Another server, after a failover, is an hour behind.
+  // After a failover, the clock of the new Redis server is an hour behind.
   await syncLate(aheadMs - 3_600_000, 500);
   const isMs = clock.now() - redisAt(aheadMs - 3_600_000);
   assert.ok(isMs >= -2 && isMs <= 502, String(isMs));

@@ -88,7 +88,7 @@ async function assertEmpty(index: CacheIndex): Promise<void> {
   assert.deepEqual(await index.links.repositories({ limit: 1 }), []);
 }
 
-test('the index survives a restart, fills do not', async (t) => {
+test('records survive a restart, and fills do not', async (t) => {
   const tested = await inTemporaryDirectory(t);
   const before = await tested.open();
   await fill(before);
@@ -101,7 +101,7 @@ test('the index survives a restart, fills do not', async (t) => {
   assert.deepEqual(tested.logged, []);
 });
 
-test('the index survives a kill, except for the pulls of the last second', async (t) => {
+test('records survive a kill, except for the pulls of the last second', async (t) => {
   const tested = await inTemporaryDirectory(t);
   const script = fileURLToPath(import.meta.resolve('./fixtures/fill-and-die.ts'));
   const { promise, resolve } = Promise.withResolvers<string | null | undefined>();
@@ -128,7 +128,7 @@ test('pulls and touches are written on close', async (t) => {
   assertSameRecord(await after.blobs.get(sampleDigest('a')), sampleBlobRecord('a', { lastPulledAtMs: 30 }));
 });
 
-test('pulls and touches are written within seconds, in any number, and counted once', async (t) => {
+test('any number of pulls and touches is written within seconds, and counted one time', async (t) => {
   const tested = await inTemporaryDirectory(t);
   const index = await tested.open();
   const tags = Array.from({ length: 1200 }, (_, number) => sampleTag(`v${number}`));
@@ -137,7 +137,7 @@ test('pulls and touches are written within seconds, in any number, and counted o
   for (const tag of [...tags, ...tags]) await index.tags.recordPull(tag, 5);
   await index.blobs.touch(sampleDigest('a'), 77);
 
-  // A copy of the files equals the state after a kill at this moment.
+  // Copies the files, because the copy has the same state as after a kill at this moment.
   const copy = join(tested.directory, 'copy.sqlite');
   const written = async () => {
     for (const suffix of ['', '-wal']) await cp(tested.path + suffix, copy + suffix);
@@ -172,7 +172,7 @@ for (const [origin, harm] of [
   ['from a newer version', (database: DatabaseSync) => database.exec('PRAGMA user_version = 999')],
   ['from another program', (database: DatabaseSync) => database.exec('PRAGMA user_version = 0')],
 ] as const)
-  test(`a file ${origin} is set aside whole, and a new one is created`, async (t) => {
+  test(`a file ${origin} is renamed with all its data, and a new one is created`, async (t) => {
     const tested = await inTemporaryDirectory(t);
     const before = await tested.open();
     await fill(before);
@@ -193,7 +193,7 @@ for (const [origin, harm] of [
     assert.equal(tested.logged.length, 1);
   });
 
-test('a file that is not a database is set aside, and a new one is created', async (t) => {
+test('a file that is not a database is renamed, and a new one is created', async (t) => {
   const tested = await inTemporaryDirectory(t);
   await (await tested.open()).close();
   const garbage = 'garbage '.repeat(4096);
@@ -202,7 +202,7 @@ test('a file that is not a database is set aside, and a new one is created', asy
   assert.equal(await readFile(String(tested.logged[0]?.['aside']), 'utf8'), garbage);
 });
 
-test('a file with damaged pages is set aside, and a new one is created', async (t) => {
+test('a file with damaged pages is renamed, and a new one is created', async (t) => {
   const tested = await inTemporaryDirectory(t);
   const before = await tested.open();
   for (let number = 0; number < 500; number += 1) await before.tags.put(sampleTag(`v${number}`));
@@ -215,7 +215,7 @@ test('a file with damaged pages is set aside, and a new one is created', async (
   assert.equal(tested.logged[0]?.['reason'], 'damaged');
 });
 
-test('the write-ahead log has four mebibytes from the start, for a disk that is full later', async (t) => {
+test('the write-ahead log has four mebibytes after opening, so that it need not grow on a full disk', async (t) => {
   const tested = await inTemporaryDirectory(t);
   for (let start = 0; start < 2; start += 1) {
     const index = await tested.open();
@@ -234,7 +234,7 @@ test('a restart does not extend the file', async (t) => {
   assert.equal(sizes.size, 1);
 });
 
-test('a kill during an extension leaves the file sound', async (t) => {
+test('a kill during an extension does not damage the file', async (t) => {
   const tested = await inTemporaryDirectory(t);
   const before = await tested.open();
   await fill(before);

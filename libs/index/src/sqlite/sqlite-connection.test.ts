@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { createWriteBehind } from './sqlite-connection.ts';
 
-test('a failed write stays visible to reads and is written by the next attempt', (t) => {
+test('a value whose write fails stays pending and is written by the next attempt', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   using database = new DatabaseSync(':memory:');
   const written: (readonly [string, number])[] = [];

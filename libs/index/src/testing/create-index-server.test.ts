@@ -50,7 +50,7 @@ test('processes share written records, and a failing or closed process does not 
   await two.check();
 });
 
-test('a late response comes after its effect, and never comes if the connection breaks', async (t) => {
+test('a late response arrives after its call takes effect, and never arrives if the connection fails', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { connect } = startServer();
   const faults = { failing: false, lateMs: 100 };
@@ -112,7 +112,7 @@ test('a claim gives the owner of a fill with an expired lease time to restore it
   const second = await claimed(one.fills, sampleClaim('b', { leaseMs: 4000 }));
   const ended = await claimed(one.fills, sampleClaim('c', { leaseMs: 4000 }));
   await one.fills.failed(ended.digest, ended.owner, { kind: 'content-mismatch', message: '' }, 1000);
-  // The index was down.
+  // Simulates a minute in which the index was unavailable.
   clock.nowMs += 60_000;
   assert.equal(await two.fills.read(first.digest), undefined);
   assert.deepEqual(await two.fills.claim(sampleClaim('a', { owner: 'two' })), { unsettledForMs: 1200 });
@@ -120,7 +120,7 @@ test('a claim gives the owner of a fill with an expired lease time to restore it
   assert.deepEqual(await two.fills.claim(sampleClaim('a', { owner: 'two' })), { unsettledForMs: 200 });
   assert.equal(await one.fills.heartbeat(first, 4000), 'recreated');
   assert.equal(await two.fills.claim(sampleClaim('a', { owner: 'two' })), undefined);
-  // A claim that has seen the owner die does not wait. A claim that waited long enough does not wait again.
+  // A claim that replaces the generation does not wait. A claim that has waited long enough does not wait again.
   await claimed(two.fills, sampleClaim('b', { owner: 'two', replaces: second.generation }));
   await claimed(two.fills, sampleClaim('c', { owner: 'two' }));
   clock.nowMs += 5000;
@@ -131,7 +131,7 @@ test('a claim gives the owner of a fill with an expired lease time to restore it
   assert.equal(await one.fills.heartbeat(first, 4000), 'lost');
 });
 
-test('announcements can be lost or delayed for one process, and subscriptions are counted', async (t) => {
+test('faults of one process can lose or delay its announcements, and its subscriptions are counted', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { connect } = startServer();
   const pubsub = { lost: false, lateMs: 0, subscribed: 0 };
