@@ -1,6 +1,6 @@
 // real-time: a child process is killed at some moment of its work
-// Kills a process while it commits blobs, and checks that each blob is whole or absent. The effect of a power cut depends
-// on fsync, and is not tested.
+// Kills a process while it commits blobs. Checks that each blob is whole or absent. The effect of a power cut depends on
+// fsync, and is not tested.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
