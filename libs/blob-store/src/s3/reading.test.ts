@@ -61,7 +61,7 @@ test('more readers than connections get their bytes, even if all of them read sl
   }
   // Other requests have connections of their own.
   assert.ok(server.sockets.size <= 1_030, `${server.sockets.size} connections`);
-  // The requests include a second one for each reader that lost its connection.
+  // The first 100 readers include all readers that lost their connection.
   for (const slow of readers.slice(0, 100)) {
     while ((await readOn(slow)) > 0);
     assertSameBytes(Buffer.concat(slow.read), small);

@@ -9,7 +9,7 @@ export type Silence = ReturnType<typeof watchSilence>;
 export interface WatchSilenceOptions {
   /** For example `http://127.0.0.1:9000`. */
   readonly endpoint: string;
-  /** Called with true when the S3 server does not respond to a probe, and with false when it responds again. */
+  /** Called at each change: with true when the S3 server stops responding, and with false when it responds again. */
   readonly onChange: (isSilent: boolean) => void;
 }
 
