@@ -18,8 +18,8 @@ export interface CachedIndexOptions {
 /**
  * While the index is unavailable, reads of tags, manifests, blobs and links return remembered records of any age. If
  * they return `undefined`, the caller must search the store. Changes of these records are only remembered, and not
- * written to the index later, because a rebuild restores them from the store. `epoch.isComplete` returns false. All
- * other methods reject with `index-unavailable` as usual.
+ * written to the index later. The store compensates for this loss, because it has the content and the objects of tags
+ * and links. `epoch.isComplete` returns false. All other methods reject with `index-unavailable` as usual.
  */
 export function createCachedIndex({ index, log, maxEntries = 20_000 }: CachedIndexOptions): CacheIndex {
   const memory = createMemory({ index, log, maxEntries, now: index.now });

@@ -33,7 +33,7 @@ export function createKeys(prefix: string, { isCluster }: { readonly isCluster: 
      * shard from before this time may have been lost.
      */
     settling: `${shard(tag)}settling`,
-    /** String: the value of `settling` at the begin of the last rebuild that has ended. */
+    /** String: the value of `settling` at the beginning of the last rebuild that has ended. */
     complete: `${shard(tag)}rebuilt`,
   });
   const repository = (key: RepositoryKey) => `${prefix}{r:${repositoryPath(key)}}:`;

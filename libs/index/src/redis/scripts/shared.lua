@@ -1,5 +1,5 @@
--- Shared code, which is prefixed to every script. Numbers are texts in arguments and replies, so that they keep all
--- digits.
+-- Shared code, which is prefixed to every script. Large numbers are texts in arguments and replies, so that they keep
+-- all digits.
 
 local schema = 1
 
