@@ -18,7 +18,7 @@ export function resolveImage(table: UpstreamTable, text: string): ResolvedImage 
   const { name, reference } = split(text);
   const { upstream, repository, mode } = table.resolve({ name });
   const { first, rest } = splitFirstComponent(name);
-  // A client would pull this image from that registry, so the default upstream is not meant.
+  // The first component is the host of a registry that is not in the table, so the default upstream is not meant.
   if (rest !== undefined && /[.:]/.test(first) && mode === 'mirror')
     throw new CacheError('name-unknown', `"${first}" is no upstream of this cache.`);
   return { upstream, repository, reference: parseReference(reference) };

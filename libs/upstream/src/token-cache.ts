@@ -22,7 +22,7 @@ export interface CachedToken {
 }
 
 export interface SharedTokenRequest {
-  /** Whether a cached token is usable: not too old, and not the one that the upstream has just refused. */
+  /** Returns true if a cached token is not too old, and is not the one that the upstream has just refused. */
   isUsable(kept: CachedToken): boolean;
   /** Requests a token from the token server. */
   issue(): Promise<CachedToken>;
@@ -31,15 +31,15 @@ export interface SharedTokenRequest {
 }
 
 export interface ObtainedToken extends CachedToken {
-  /** Set if the token was issued for this call. */
+  /** True if the token was issued for this call. */
   readonly issued: boolean;
 }
 
 export interface TokenCache {
   /**
    * Returns a usable cached token, or the token from `issue`, which is then cached. One of the processes that share the
-   * cache issues it. The others wait for its token, for some seconds at most. An unreachable cache stores nothing:
-   * `obtain` rejects only as `issue` does, or with the signal's reason.
+   * cache issues it. The others wait for its token, for some seconds at most. If the shared cache is unreachable, the
+   * token is issued but not cached. `obtain` rejects only as `issue` does, or with the signal's reason.
    */
   obtain(key: TokenKey, request: SharedTokenRequest): Promise<ObtainedToken>;
 }
@@ -47,8 +47,8 @@ export interface TokenCache {
 const maxEntries = 2_000;
 
 /**
- * Keeps the last 2,000 tokens of this process. It does not share concurrent calls: the caller makes one call for each
- * key at a time.
+ * Keeps the last 2,000 tokens of this process. Concurrent calls for one key would each issue a token, so the caller
+ * makes one call for each key at a time.
  */
 export function createMemoryTokenCache(): TokenCache {
   const tokens = new Map<string, CachedToken>();

@@ -11,7 +11,7 @@ export interface UpstreamTableEntry {
   /** Host names of Cistern itself that select this upstream. */
   readonly hosts?: readonly string[];
   readonly isDefault?: boolean;
-  /** An unknown `ns` means this upstream. Only for a table with one upstream. */
+  /** True if an unknown `ns` selects this upstream. It applies only to a table with one upstream. */
   readonly takesAnyNamespace?: boolean;
 }
 
@@ -38,8 +38,8 @@ export interface UpstreamTable {
   nameOf(name: string): string;
   /**
    * Resolves by `ns`, `Host`, prefix and default, in this order. Throws `name-unknown` for an unknown `ns` or path
-   * prefix, and `name-invalid` if two of them disagree. Throws OciSyntaxError NAME_INVALID for the rest of the name. An
-   * upstream that takes any `ns` ignores an unknown one.
+   * prefix, and `name-invalid` if two of them disagree. Throws OciSyntaxError NAME_INVALID if the rest of the name is
+   * no valid repository name. An upstream that takes any `ns` ignores an unknown one.
    */
   resolve(request: RequestName): ResolvedName;
 }
@@ -83,7 +83,8 @@ export function createUpstreamTable(entries: readonly UpstreamTableEntry[]): Ups
       const { first, rest } = splitFirstComponent(name);
       const byComponent = rest === undefined ? undefined : byName.get(first.toLowerCase());
       const stripped = byComponent !== undefined && (known === undefined || known === byComponent);
-      // An alias without a dot may also be an organisation's name. A host name at another host is a mistake.
+      // A component without a dot or port may be an organisation's name that equals an alias. One with a dot or port is
+      // a host name that contradicts the selected upstream.
       if (byComponent !== undefined && !stripped && /[.:]/.test(first)) throw disagreement(known, byComponent);
 
       const upstream = known ?? byComponent ?? fallback;
@@ -122,7 +123,7 @@ function listNames(entries: readonly UpstreamTableEntry[]): string {
   return entries.map(({ name }) => name).join(', ');
 }
 
-/** Returns the upstream for the files of a registry:2 cache in the store. */
+/** Returns the upstream to which the files of a registry:2 cache in the store belong: the default one. */
 export function adoptedUpstream(
   upstreams: readonly { readonly name: string; readonly isDefault: boolean }[],
 ): string | undefined {

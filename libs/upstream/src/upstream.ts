@@ -1,14 +1,14 @@
-// The interface to one upstream registry. Only workers hold one. All calls end by `signal` or their own deadlines.
-// Every method rejects with the reason of `signal`, or with a CacheError of one of these kinds:
+// The interface to one upstream registry. Only workers hold one. A call ends when `signal` fires or its own deadline
+// passes. Every method rejects with the reason of `signal`, or with a CacheError of one of these kinds:
 // - `manifest-unknown`, `blob-unknown`, `name-unknown`: a 404, or a 401 with a valid token.
 // - `denied`: a 403 with a valid token.
-// - `upstream-rate-limited`: a 429, or a refusal to spare the budget.
+// - `upstream-rate-limited`: a 429, or a call that is not made because few or no pulls are left.
 // - `upstream-refused-us`: our credentials are refused.
 // - `upstream-unreachable`: a failure of the connection or of TLS, or a 5xx. `upstream-timeout`: a missed deadline.
 // - `content-mismatch`: an answer that contradicts itself. `loop-detected`: the upstream leads back to this cache.
 import type { Digest, Reference, RepositoryName } from '@cistern/oci';
 
-/** The budget in the upstream's headers. A field is unset if the upstream does not send it. */
+/** The pull budget that the upstream reports in its headers. A field is unset if the upstream does not send it. */
 export interface RateLimit {
   readonly limit?: number;
   readonly remaining?: number;
@@ -18,7 +18,7 @@ export interface RateLimit {
 }
 
 export interface UpstreamManifestHead {
-  /** From `Docker-Content-Digest`. `undefined` means that the upstream sent none: then only a GET shows the digest. */
+  /** From `Docker-Content-Digest`. `undefined` means that the upstream sent none, so only a GET shows the digest. */
   readonly digest: Digest | undefined;
   readonly mediaType: string;
   readonly size: number | undefined;
@@ -44,19 +44,20 @@ export interface UpstreamBlobBody {
   /** The host that sends the body, after redirects. Unset if the body does not come from an upstream. */
   readonly host?: string | undefined;
   /**
-   * Yields the bytes from `start` on, once. A broken connection is resumed by a range while the sizes agree. Otherwise
-   * the iteration throws. If the length is known, it never ends early without an error. Ending the iteration early, or
-   * `close`, destroys the connection's body. The reader owns the chunks and may free their memory, so code that passes
-   * a chunk on inspects it first.
+   * Yields the bytes from `start` on. It can be iterated only one time. After a broken connection the remaining bytes
+   * are requested as a range. The iteration throws if that fails or the upstream reports another size. If the length is
+   * known, the iteration never ends early without an error. `close`, or leaving the iteration, destroys the stream of
+   * the connection. The reader owns the chunks and may free their memory. So code that passes a chunk on must inspect
+   * it before that.
    */
   readonly body: AsyncIterable<Buffer>;
   close(): void;
 }
 
 /**
- * Why a call is made. `cold` means that a client waits for content that is not cached, and `revalidate` that a cached
- * tag may have changed. `prewarm` means that no client waits. If the upstream allows few more pulls, they are reserved
- * for `cold`.
+ * The reason of a call. `cold` means that a client waits for content that is not cached. `revalidate` means that a
+ * cached tag may have changed. `prewarm` means that no client waits. When few pulls are left, they are reserved for
+ * `cold`.
  */
 export type CallPurpose = 'cold' | 'revalidate' | 'prewarm';
 
@@ -70,14 +71,16 @@ export interface BlobRequestOptions extends CallOptions {
   /**
    * The first byte (default: 0) and the end, exclusive (default: the end of the blob). For a part of the blob the
    * upstream must answer 206 with a matching Content-Range. Otherwise the call rejects with `unsupported`, and the
-   * caller falls back to the whole blob. After a 200 such calls are rejected for an hour without a request.
+   * caller falls back to the whole blob. After a 200, calls for a part of a blob are rejected for an hour without a
+   * request.
    */
   readonly from?: number;
   readonly toExclusive?: number;
   /**
-   * Opens one more connection for a blob that is being fetched. It begins only while fewer requests run or wait than
-   * the connection limit. It is not retried, and no alternate answers it. Rejects with `ExtraRefused` if the upstream
-   * or the connection limit refuses it. It changes no breaker, pause or remembered failure.
+   * True if the call opens one more connection for a blob that is already being fetched. The request is sent only while
+   * the requests that run or wait are fewer than the connection limit. It is not retried, and alternates are not
+   * called. Rejects with `ExtraRefused` if the upstream or the connection limit refuses the request. The result changes
+   * no breaker, pause or remembered failure.
    */
   readonly isExtra?: boolean;
 }
@@ -100,8 +103,8 @@ export interface Upstream {
   /** The maximum number of connections for one blob, 1 … 16. 1 means no extra connections. */
   readonly connectionsPerBlob: number;
   /**
-   * A failed HEAD never becomes a GET. If the upstream refuses HEAD as a method, a tag's digest is `undefined`, and a
-   * digest is confirmed by a GET.
+   * A failed HEAD is not repeated as a GET, unless the upstream does not support HEAD. A digest is then confirmed by a
+   * GET, and for a tag the returned digest is `undefined`.
    */
   headManifest(repository: RepositoryName, reference: Reference, options?: CallOptions): Promise<UpstreamManifestHead>;
   getManifest(repository: RepositoryName, reference: Reference, options?: CallOptions): Promise<UpstreamManifest>;
@@ -114,8 +117,8 @@ export interface Upstream {
     options?: CallOptions,
   ): Promise<UpstreamTagsPage>;
   /**
-   * `nextQuery` comes from the previous page, or from a client that claims so. A 404 is `manifest-unknown`: clients
-   * then look for the `sha256-<hex>` tag.
+   * `nextQuery` is that of the previous page. A client sends it, so it is not trusted. A 404 rejects with
+   * `manifest-unknown`, and clients then look for the `sha256-<hex>` tag.
    */
   listReferrers(
     repository: RepositoryName,
@@ -124,9 +127,9 @@ export interface Upstream {
     options?: CallOptions,
   ): Promise<UpstreamReferrersPage>;
   /**
-   * Checks whether a caller may read the subject, by a request in its own name. Alternates are not called. Resolves if
-   * it may read. Rejects with `unauthenticated` (401), `denied` (403), the `-unknown` kinds (404) and as other calls
-   * do.
+   * Checks whether a caller may read the subject, by a request with the caller's credentials. Alternates are not
+   * called. Resolves if the caller may read the subject. Rejects with `unauthenticated` (401), `denied` (403), the
+   * `-unknown` kinds (404) and as other calls do.
    */
   checkAccess(
     repository: RepositoryName,
@@ -139,8 +142,8 @@ export interface Upstream {
 
 export interface AccessGrant {
   /**
-   * True if the upstream has checked the caller's credentials. False means that there were none, or that it may have
-   * ignored them.
+   * True if the upstream has checked the caller's credentials. False means that the caller sent none, or that the
+   * upstream may have ignored them.
    */
   readonly isProven: boolean;
 }
@@ -152,8 +155,8 @@ export type AccessSubject =
   | { readonly kind: 'tags' };
 
 /**
- * The credentials of a caller for an upstream, which alone can verify them. They are secret: they are neither stored
- * nor logged.
+ * The credentials of a caller for an upstream. Only the upstream can verify them. They are secret, so they are neither
+ * stored nor logged.
  */
 export type CallerCredentials =
   | { readonly kind: 'anonymous' }

@@ -1,4 +1,5 @@
-// Checks whether a caller may read something. The request is cheap and carries the caller's own credentials.
+// Checks whether a caller may read a manifest, a blob or the tags of a repository. The check is a cheap request with
+// the caller's own credentials.
 import { CacheError } from '@cistern/errors';
 import { manifestAcceptHeader, type RepositoryName } from '@cistern/oci';
 import { type CallContext, endpoint, startCall, toResponseError } from '../calls/call.ts';
@@ -11,7 +12,10 @@ export interface AccessCallContext extends CallContext {
   transportOf(caller: CallerCredentials, repository: RepositoryName): CallerTransport;
 }
 
-/** Limits one access check: other checks wait for the connection, and the frontend waits for the result. */
+/**
+ * Limits the duration of one access check, because other checks wait for its connection and the frontend waits for its
+ * result.
+ */
 const maxCheckMs = 30_000;
 
 export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'checkAccess'> {
@@ -33,7 +37,7 @@ export function createAccessCalls(context: AccessCallContext): Pick<Upstream, 'c
         let response = await check(checkRequest.method);
         if (checkRequest.method === 'HEAD' && refusesHead.has(response.status)) response = await check('GET');
         const { status } = response;
-        // 416 means that the blob is empty: no range of it can be sent.
+        // 416 means that the caller may read the blob, but the blob is empty and has no first byte.
         if (status === 200 || status === 206 || status === 416) return { isProven: isProven() };
         if (status === 401)
           throw new CacheError('unauthenticated', `${nameUpstream(upstream)} gives you no access to ${repository}.`);
@@ -61,7 +65,8 @@ function requestOf(context: AccessCallContext, repository: RepositoryName, subje
       return { method: 'HEAD', url, headers: { accept: manifestAcceptHeader }, unknown: 'manifest-unknown' };
     }
     case 'blob': {
-      // A blob is checked by GET. Many registries redirect to a URL that is signed for GET alone and refuses HEAD.
+      // A blob is checked by GET, because many registries redirect to a URL that is signed only for GET and refuses
+      // HEAD.
       const url = endpoint(context, repository, `blobs/${subject.digest}`);
       return { method: 'GET', url, headers: { accept: '*/*', range: 'bytes=0-0' }, unknown: 'blob-unknown' };
     }

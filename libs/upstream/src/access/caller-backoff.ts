@@ -13,19 +13,19 @@ import {
   withRetryAfter,
 } from '../transport/transport.ts';
 
-/** The same limit as for the upstream's own calls: failed calls in a row, each after its retries. */
+/** This many failed calls in a row, each after its retries, open the breaker. Our own calls have the same limit. */
 const maxFailures = 5;
 const openForMs = 5_000;
 
 /**
- * Rejects with `upstream-rate-limited` during a pause and with `upstream-unreachable` while the breaker is open. The
- * next check after that is a trial: another failure opens the breaker again.
+ * Rejects with `upstream-rate-limited` during a pause and with `upstream-unreachable` while the breaker is open.
+ * Afterwards checks are sent again, and one more failure opens the breaker again.
  */
 export function createCallerBackoff(upstream: UpstreamIdentity, clock: () => number): TransportLayer {
   let pause: Pause | undefined;
   let failures = 0;
   let openUntilMs = 0;
-  /** Set if the last failure may be this worker's own. */
+  /** True if the cause of the last failure may be in this worker. */
   let isLocal = false;
 
   function refuseDuringBackoff(): void {
@@ -50,7 +50,7 @@ export function createCallerBackoff(upstream: UpstreamIdentity, clock: () => num
     if (failures >= maxFailures) openUntilMs = clock() + openForMs;
   }
 
-  /** Returns the length of the pause in milliseconds. */
+  /** Starts or extends the pause after a 429. Returns the milliseconds until it ends. */
   function throttled(requestedAtMs: number, retryAfterMs: number | undefined): number {
     pause = nextPause(pause, { requestedAtMs, retryAfterMs }, { nowMs: clock(), random: Math.random() }) ?? pause;
     return (pause?.untilMs ?? 0) - clock();
@@ -72,7 +72,7 @@ export function createCallerBackoff(upstream: UpstreamIdentity, clock: () => num
         note('failed');
         isLocal = error.isLocal;
       }
-      // This 429 came from a token server.
+      // A 429 of a token server arrives as an error.
       if (isCacheError(error, 'upstream-rate-limited'))
         throw withRetryAfter(error, throttled(requestedAtMs, error.retryAfterMs));
       throw error;

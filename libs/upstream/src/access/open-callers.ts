@@ -1,6 +1,6 @@
-// Sends access checks, requests in callers' names, to an upstream. An answer to one caller is about that caller only.
-// So access checks have connections, retries, pauses and breakers of their own, and change nothing for the upstream's
-// own calls.
+// Sends access checks to an upstream. An access check is a request with the credentials of a caller, so its response
+// concerns only that caller. Therefore access checks have their own connections, retries, pauses and breakers, and do
+// not affect our own calls to the upstream.
 import { createHash } from 'node:crypto';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
@@ -20,11 +20,14 @@ export interface CallersOptions extends Omit<MeasureOptions, 'countBytes'>, Pick
   /** Sends a request over connections that are reserved for access checks. */
   readonly dial: Transport;
   /**
-   * The budget of the upstream's own accounts. Access checks stop during a pause of that budget, because they come from
-   * the same address.
+   * The budget of our own accounts at the upstream. Access checks stop during its pauses too, because they come from
+   * the same address as our own calls.
    */
   readonly budget: EndpointBudget;
-  /** Rejects a request while the upstream's own breaker is open. It does not count the requests that pass. */
+  /**
+   * Rejects requests while the breaker of our own calls is open. Requests that pass neither open nor close that
+   * breaker.
+   */
   readonly guard: TransportLayer;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
@@ -32,20 +35,23 @@ export interface CallersOptions extends Omit<MeasureOptions, 'countBytes'>, Pick
 
 export interface CallerTransport {
   readonly send: Transport;
-  /** Whether the upstream or its token server has accepted the caller's credentials. */
+  /** Returns true if the upstream or its token server has accepted the caller's credentials. */
   isProven(): boolean;
 }
 
 export interface Callers {
   /**
-   * Rejects as other transports do, and with `unauthenticated` if the caller's credentials, or the lack of them, are
-   * refused.
+   * Returns a transport for access checks of one caller. It rejects as other transports do, and with `unauthenticated`
+   * if the upstream does not accept the caller's credentials or requires some.
    */
   transportOf(caller: CallerCredentials, repository: RepositoryName): CallerTransport;
   close(): void;
 }
 
-/** Limits the pairs of caller and repository that are remembered. The pair that was used least recently is dropped. */
+/**
+ * Limits the pairs of caller and repository that are remembered. Above the limit the least recently used pair is
+ * forgotten.
+ */
 const maxRemembered = 10_000;
 
 interface CallerLayers {
@@ -56,7 +62,7 @@ interface CallerLayers {
 export function openCallers(options: CallersOptions): Callers {
   const { upstream, budget, guard, clock } = options;
   const known = new Map<string, CallerLayers>();
-  // A ping carries no caller's name, so its silence is about the upstream.
+  // A ping carries no credentials of a caller, so an unanswered ping means that the upstream itself is silent.
   const silence = watchSilence(options);
   const dial = silence.listen(options.dial);
 
@@ -93,19 +99,20 @@ export function openCallers(options: CallersOptions): Callers {
 }
 
 interface CallerTransportOptions extends Pick<CallersOptions, 'upstream' | 'clock'> {
-  /** The transport below authorization. */
+  /** The transport for requests that are already authorized. */
   readonly transport: Transport;
   /** Sends requests to token servers. */
   readonly tokenTransport: Transport;
 }
 
 /**
- * Creates the transport for requests in a caller's name. It works like our own but for the account. It keeps neither
- * credentials nor tokens, and a refusal of the caller says nothing about our own credentials.
+ * Creates the transport for requests with a caller's credentials. It authenticates as the transport of our own calls
+ * does, but with the caller's account. It keeps credentials and tokens only for one check. A refusal of the caller does
+ * not mark our own credentials as refused.
  */
 function createCallerTransport(options: CallerTransportOptions, caller: CallerCredentials): CallerTransport {
   const { upstream, transport, tokenTransport, clock } = options;
-  // Some registries treat an unknown token as no token.
+  // Some registries ignore an unknown token, so a successful request does not prove that the token is valid.
   if (caller.kind === 'token') return { send: compose([sendToken(caller.token)], transport), isProven: () => false };
   const account = callerAccount(caller);
   const tokens = createTokenSource({
@@ -156,7 +163,7 @@ function sendToken(token: string): TransportLayer {
 }
 
 function toRefusal(error: unknown, caller: CallerCredentials, upstream: UpstreamIdentity): unknown {
-  // The token server gives no token to anonymous callers.
+  // Here `name-unknown` means that the token server issues no token to anonymous callers.
   if (isCacheError(error, 'name-unknown')) return refused(upstream);
   if (!isCacheError(error, 'upstream-refused-us')) return error;
   const { status } = (error.detail ?? {}) as { readonly status?: number };

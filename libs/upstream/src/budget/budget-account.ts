@@ -1,4 +1,5 @@
-// Tracks how many pulls one account at an upstream has left. The last answer to any worker with the same budget counts.
+// Tracks how many pulls one account at an upstream has left. The latest response to any worker that shares the budget
+// counts.
 import type { BudgetMetrics, Logger } from '@cistern/telemetry';
 import type { RateLimit } from '../upstream.ts';
 import {
@@ -19,9 +20,12 @@ export interface LedgerParts extends SharedRecordParts {
   readonly random: () => number;
 }
 
-/** How often one call may test the current state although no pulls are left for it. */
+/**
+ * The time between trials. A trial is a call that is sent although no pulls are left for it, so that a new rate-limit
+ * period is noticed.
+ */
 const trialIntervalMs = 30_000;
-/** The window if the upstream reports none. */
+/** The rate-limit period if the upstream reports none. */
 const defaultWindowMs = 3_600_000;
 
 export type BudgetAccount = ReturnType<typeof createBudgetAccount>;
@@ -31,7 +35,7 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
   const { metrics, log, clock } = parts;
   const { upstream, endpoint: host, reserve: configured } = endpoint;
   const labels = { upstream, endpoint: host, credential: name };
-  // If a budget belongs to an address, workers with other addresses have other budgets.
+  // The record of the budget's source. If the source is an address, workers with other addresses have other budgets.
   let shared: { readonly source: string; readonly record: SharedRecord<Budget> } | undefined;
   let current: Budget | undefined;
   let lastTrialAtMs = -Infinity;
@@ -78,7 +82,7 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
     },
     /** Returns the pulls that are reserved for cold misses. */
     reserve: (): number => (current === undefined ? 0 : reserveOf(current, configured)),
-    /** Reports whether a call may test the current state. `takeTrial` takes that one call. */
+    /** Reports whether a trial is due. `takeTrial` also reserves it for the caller. */
     mayTry,
     takeTrial(): boolean {
       if (!mayTry()) return false;
@@ -86,7 +90,7 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
       return true;
     },
     nextTrialInMs: (): number => Math.max(0, nextTrialAtMs() - clock()),
-    /** Returns `undefined` if no report is known or its window is over. */
+    /** Returns `undefined` if no report is known or its rate-limit period is over. */
     known(): KnownBudget | undefined {
       if (current === undefined || hasEnded(current, clock())) return undefined;
       const { notBeforeMs = 0, ...budget } = current;

@@ -1,4 +1,5 @@
-// The ledger of one process. It shares its reports with other processes through small values of the index.
+// The budget ledger of one process. It shares the reports of upstreams with other processes through small values in the
+// index.
 import { CacheError } from '@cistern/errors';
 import type { BudgetMetrics, Logger } from '@cistern/telemetry';
 import {
@@ -26,7 +27,7 @@ export interface BudgetLedgerOptions {
   readonly random?: (() => number) | undefined;
 }
 
-/** Each process resumes at a different time, within this share of the pause. */
+/** A process extends a pause by a random part of up to this share, so that processes resume at different times. */
 const resumeSpread = 0.1;
 
 export function createBudgetLedger(options: BudgetLedgerOptions): BudgetLedger {
@@ -100,7 +101,7 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
       if (best === undefined) throw new TypeError('A call needs an account.');
       const isReserved = call.kind === 'pull' && call.purpose !== 'cold';
       if (call.kind === 'other' || best.headroom > (isReserved ? best.account.reserve() : 0)) return best.name;
-      // Without a call the process cannot learn that a new window has begun.
+      // A trial is sent, because only a call can show that a new rate-limit period has begun.
       const { name, account, headroom } = known.find((one) => one.account.mayTry()) ?? best;
       if (account.takeTrial()) return name;
       const waitMs = Math.min(...known.map((one) => one.account.nextTrialInMs()));

@@ -1,9 +1,12 @@
-// The budget of pulls that upstreams allow, and the pure values behind it. A revalidation that would spend the last
-// pulls is not made: the cached copy is served stale. If there are several credentials, the one with the most pulls
-// left is used (decision 0018).
+// The types and pure functions for the pulls that upstreams allow. A revalidation that would use the last pulls is not
+// sent, so the cached copy is served stale. If there are several credentials, the one with the most pulls left is used
+// (decision 0018).
 import type { CallPurpose, RateLimit } from '../upstream.ts';
 
-/** Small values that the workers of a cluster share through the index. A failure costs accuracy, nothing else. */
+/**
+ * Small values that the workers of a cluster share through the index. If a value cannot be read or written, budgets are
+ * only less accurate.
+ */
 export interface SharedValues {
   get(name: string): Promise<string | undefined>;
   put(name: string, value: string, ttlMs: number): Promise<void>;
@@ -12,7 +15,8 @@ export interface SharedValues {
 export interface BudgetLedger {
   open(endpoint: BudgetEndpoint): EndpointBudget;
   /**
-   * Returns the budgets that this process knows, without a query. Registries that have reported no limit are left out.
+   * Returns the budgets that this process knows, without reading the shared values. Registries that have reported no
+   * limit are omitted.
    */
   known(): readonly KnownBudget[];
 }
@@ -50,19 +54,20 @@ export interface BudgetEndpoint {
 /** The budget of one registry, for all of its accounts. */
 export interface EndpointBudget {
   /**
-   * Returns the account for the call, out of `accounts` (at least one name). Rejects with `upstream-rate-limited` to
-   * spare the budget.
+   * Chooses the account for the call from `accounts`, which contains at least one name. Rejects with
+   * `upstream-rate-limited` during a pause, or if the pulls that are left are not for this call.
    */
   admit(call: BudgetCall, accounts: readonly string[]): Promise<string>;
-  /** Records an answer that reports the pulls left. */
+  /** Records a response that reports the pulls left. */
   report(account: string, rateLimit: RateLimit, requestedAtMs: number): Promise<void>;
   /**
-   * Records a 429 that reports that no pulls are left. Returns after how many milliseconds the account is tried again.
+   * Records a 429 with a rate limit, which means that no pulls are left. Resolves to the milliseconds until the account
+   * is tried again.
    */
   exhausted(account: string, rateLimit: RateLimit, answer: Refusal): Promise<number>;
   /**
-   * Records a 429 that reports no limit: too many requests, by any account. All processes pause their requests to the
-   * registry. Returns after how many milliseconds this process resumes.
+   * Records a 429 without a rate limit, which means too many requests by any account. All processes pause their
+   * requests to the registry. Resolves to the milliseconds until this process resumes.
    */
   throttled(answer: Refusal): Promise<number>;
 }
@@ -70,9 +75,9 @@ export interface EndpointBudget {
 export interface BudgetCall {
   readonly purpose: CallPurpose;
   /**
-   * `pull` is a GET of a manifest, which the upstream counts. `look` is a HEAD of one. It is not counted and its answer
-   * reports the pulls left, but it is useless when none are left. `other` is never counted, and is refused only during
-   * a pause.
+   * `pull` is a GET of a manifest, which the upstream counts. `look` is a HEAD of a manifest, which is not counted and
+   * whose response reports the pulls left. When none are left, it is not sent either. `other` is never counted, and is
+   * refused only during a pause.
    */
   readonly kind: 'pull' | 'look' | 'other';
 }
@@ -83,7 +88,7 @@ export interface Refusal {
   readonly retryAfterMs: number | undefined;
 }
 
-/** The budget of one account as seen from one address: Docker Hub counts anonymous pulls by address. */
+/** The budget of one account as seen from one address, because Docker Hub counts anonymous pulls by address. */
 export interface Budget {
   readonly limit: number | undefined;
   readonly remaining: number;
@@ -95,8 +100,9 @@ export interface Budget {
 }
 
 /**
- * Returns the later answer. Answers to overlapping requests arrive in any order, so the smaller of them counts. It
- * stays the one to compare with, so that the first request after it shows a new window.
+ * Returns the report that counts. Responses to overlapping requests arrive in any order, so the one with fewer pulls
+ * left counts. A report with more pulls left shows a new rate-limit period only if its request was sent after the known
+ * report arrived.
  */
 export function mergeBudget(known: Budget | undefined, reported: Budget, requestedAtMs: number): Budget {
   if (known === undefined || reported.remaining <= known.remaining || requestedAtMs >= known.toldAtMs) return reported;
@@ -109,7 +115,7 @@ export function laterBudget(one: Budget | undefined, other: Budget | undefined):
   return other.toldAtMs > one.toldAtMs ? other : one;
 }
 
-/** Whether the window of a budget is over, so that its numbers no longer hold. */
+/** Reports whether the rate-limit period of a budget is over, so that its numbers are no longer valid. */
 export function hasEnded(budget: Budget, nowMs: number): boolean {
   return nowMs - budget.toldAtMs >= budget.windowMs;
 }
@@ -119,7 +125,10 @@ export function reserveOf(budget: Budget, configured: number | undefined): numbe
   return configured ?? Math.ceil((budget.limit ?? 0) / 5);
 }
 
-/** A time without requests to a registry that has throttled us (429). It is longer after each refusal in a row. */
+/**
+ * A time without requests to a registry that has throttled us (429). Each further 429 in a row makes the next pause
+ * longer.
+ */
 export interface Pause {
   readonly sinceMs: number;
   readonly untilMs: number;
@@ -129,10 +138,13 @@ export interface Pause {
 
 const firstMs = 5_000;
 const longestMs = 5 * 60_000;
-/** After this long without a refusal the next pause is a first one. */
+/** If no 429 arrives for this long after a pause, the next pause is as short as a first one. */
 const forgivenAfterMs = 10 * 60_000;
 
-/** Returns `undefined` if the known pause covers the refusal. `random` is a number from 0 to 1. */
+/**
+ * Returns the pause after a refusal, or `undefined` if the known pause already covers the refusal. `random` is a number
+ * from 0 to 1.
+ */
 export function nextPause(
   known: Pause | undefined,
   refusal: Refusal,

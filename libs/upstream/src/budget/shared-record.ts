@@ -1,5 +1,5 @@
-// A value that processes share. It is read from time to time and written immediately. Each process keeps its own copy,
-// so it can continue while the others are unreachable.
+// A value that processes share. A process reads the value at most once a second, and writes changes immediately. Each
+// process keeps its own copy, so it can continue while the shared value is unreachable.
 import { createSingleFlight } from '@cistern/runtime';
 import type { SharedValues } from './budget.ts';
 
@@ -19,7 +19,7 @@ interface SharedRecordOptions<T> {
 export interface SharedRecord<T> {
   /** Returns a value that is at most a second older than the shared one. */
   read(): Promise<T | undefined>;
-  /** Returns the local value without a read. */
+  /** Returns the local value without reading the shared one. */
   known(): T | undefined;
   change(next: (known: T | undefined) => T): Promise<T>;
 }
@@ -42,7 +42,7 @@ export function createSharedRecord<T extends object>(
       const text = await values.get(name);
       if (text !== undefined) known = later(known, JSON.parse(text) as T);
     } catch {
-      // The local value is enough.
+      // The shared value is unreachable, so the local one is used.
     }
     readAtMs = clock();
   }
@@ -54,7 +54,8 @@ export function createSharedRecord<T extends object>(
     },
     known: () => known,
     async change(next) {
-      // Two processes that write at the same time may lose one of two answers. The next answer corrects that.
+      // If two processes write at the same time, one of the changes may be lost. The next response of the upstream
+      // corrects that.
       await refresh();
       const value = next(known);
       known = value;

@@ -79,7 +79,8 @@ function toBody(
     lifetime.abort(new DOMException(message, 'AbortError'));
     lifetime.release();
   };
-  // Wraps the generator: an early end releases the connection even if the iteration never began.
+  // Wraps the generator, because `return` does not run the code of a generator that never began. So an early end
+  // releases the connection in every case.
   const iterator: AsyncIterator<Buffer, void> = {
     async next() {
       try {
@@ -104,7 +105,7 @@ function toBody(
 const maxFruitlessResumes = 3;
 const maxResumes = 50;
 const firstPauseMs = 100;
-/** A client that receives no byte for longer may leave. */
+/** Limits the pause, because a client that receives no byte for longer may give up. */
 const maxPauseMs = 5_000;
 
 /**
@@ -142,7 +143,7 @@ async function* readResumably(
       if (isCacheError(error)) throw error;
       cause = error;
     }
-    // Nothing is missing: the connection broke after the last byte.
+    // The connection broke after the last byte, so nothing is missing.
     if (offset === endExclusive) return;
 
     for (let reopened = false; !reopened; fruitless += 1) {
@@ -171,7 +172,7 @@ async function* readResumably(
   }
 }
 
-/** Waits before the next attempt: with backoff, and for the `Retry-After` if that is short. */
+/** Waits with backoff before the next attempt, and at least for the `Retry-After`, of which up to 5 seconds count. */
 async function pauseBefore(fruitless: number, cause: unknown, signal: AbortSignal): Promise<void> {
   const longest = firstPauseMs * 2 ** fruitless;
   const askedAgainMs = isCacheError(cause) ? (cause.retryAfterMs ?? 0) : 0;

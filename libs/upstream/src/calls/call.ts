@@ -55,7 +55,7 @@ export interface DocumentCall extends CallSubject {
   readonly answers?: ReadonlySet<number>;
 }
 
-/** Makes a call and reads its whole body. Resolves with a 200, or with one of `answers`. */
+/** Makes a call and reads its whole body. Resolves to the response if its status is 200 or in `answers`. */
 export async function fetchDocument(context: CallContext, call: DocumentCall): Promise<TransportResponse> {
   const {
     operation,
@@ -96,7 +96,7 @@ export function contradiction({ upstream }: CallContext, message: string): Cache
 }
 
 /**
- * Maps any response that is no answer to the call to a CacheError. It is the only table from statuses to error kinds. A
+ * Converts a response with an unexpected status to a CacheError. This is the only table from statuses to error kinds. A
  * 401 here means that the registry refused a fresh token.
  */
 export function toResponseError(
@@ -160,7 +160,7 @@ function readErrorCode(bytes: Buffer | undefined): string | undefined {
   }
 }
 
-/** Starts the lifetime of a call. Its deadline is the call's `upstream-timeout`. */
+/** Starts the lifetime of a call. A missed deadline ends the call with `upstream-timeout`. */
 export function startCall(
   { upstream }: Pick<CallContext, 'upstream'>,
   signal: AbortSignal | undefined,
@@ -180,12 +180,10 @@ export function startCall(
   );
 }
 
-/**
- * The lifetime of a call. It ends when its caller's signal fires, its owner ends it, or its movable deadline passes.
- */
+/** The lifetime of a call. It ends when the caller's signal fires, its owner aborts it, or its deadline passes. */
 export interface Lifetime {
   readonly signal: AbortSignal;
-  /** Sets the deadline from now. It replaces an earlier one. */
+  /** Sets the deadline to `afterMs` from now. It replaces an earlier deadline. */
   setDeadline(afterMs: number): void;
   clearDeadline(): void;
   abort(reason: unknown): void;

@@ -1,5 +1,6 @@
 // Fetches lists: the tags of a repository, and the manifests that refer to a manifest (OCI distribution specification,
-// "Listing Tags" and "Listing Referrers"). Registries page them by the `Link` header (RFC 8288).
+// "Listing Tags" and "Listing Referrers"). Registries divide long lists into pages, which the `Link` header connects
+// (RFC 8288).
 import { mediaTypes } from '@cistern/oci';
 import { headerValue, parseWarning, type TransportResponse } from '../transport/transport.ts';
 import type { Upstream, UpstreamTagsPage } from '../upstream.ts';
@@ -7,8 +8,8 @@ import { type CallContext, contradiction, endpoint, fetchDocument } from './call
 import { createMissingReferrers, missingStatuses } from './missing-referrers.ts';
 
 /**
- * Enough for 400,000 tags of 80 characters. Some registries describe each manifest as well, with 300 bytes or more:
- * enough for 100,000 of these.
+ * The limit of a list of tags. It is enough for 400,000 tags of 80 characters. It is enough for 100,000 tags at
+ * registries that add 300 bytes about each manifest.
  */
 const maxTagsBodyBytes = 32 * 1024 * 1024;
 
@@ -115,7 +116,10 @@ function nextPage(response: TransportResponse, tags: readonly string[]): Upstrea
 const link = /<([^>]*)>([^<]*)/g;
 const relation = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i;
 
-/** Returns the absolute URL of the first link with the relation `next`. Only its query is used: it is never dialled. */
+/**
+ * Returns the absolute URL of the first link with the relation `next`. Only the query of that URL is used, so no
+ * request is sent to its host.
+ */
 export function parseNextLink(header: string | undefined, base: URL): URL | undefined {
   for (const [, target, parameters] of (header ?? '').matchAll(link)) {
     const [, quoted, plain] = relation.exec(parameters ?? '') ?? [];

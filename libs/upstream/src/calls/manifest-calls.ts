@@ -23,7 +23,7 @@ import { type CallContext, contradiction, endpoint, fetchDocument } from './call
 const unknownMediaType = 'application/octet-stream';
 /** 405 (method not allowed) and 501 (not implemented) refuse HEAD as a method, for every subject. */
 export const refusesHead: ReadonlySet<number> = new Set([405, 501]);
-/** After this time HEAD is tried again: some firewalls answer 405 too, and a GET may be counted. */
+/** After this time HEAD is tried again, because the 405 may have come from a firewall, and a GET may cost a pull. */
 const headRefusedMs = 600_000;
 
 export function createManifestCalls(context: CallContext): Pick<Upstream, 'headManifest' | 'getManifest'> {
@@ -53,7 +53,8 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
       ...response,
       facts: {
         digest: digestFrom(context, response.headers, reference),
-        // Clients need a media type. Registries always send one for the types of the specifications.
+        // Clients need a media type, so a missing one is replaced. Registries always send one for the types of the
+        // specifications.
         mediaType: mediaTypeOf(headerValue(response.headers, 'content-type')) ?? unknownMediaType,
         ...(rateLimit !== undefined && { rateLimit }),
         ...(warning !== undefined && { warning }),
@@ -86,7 +87,7 @@ export function createManifestCalls(context: CallContext): Pick<Upstream, 'headM
   }
 }
 
-/** Returns the size. A manifest above the limit is rejected by HEAD as it is by GET. */
+/** Returns the size. Throws `content-mismatch` for a manifest above the limit, as a GET does. */
 function sizeFrom(context: CallContext, headers: TransportHeaders): number | undefined {
   const size = contentLength(headers) || undefined;
   if (size !== undefined && size > maxManifestBytes)
@@ -96,8 +97,9 @@ function sizeFrom(context: CallContext, headers: TransportHeaders): number | und
 
 /**
  * Returns the digest of the answer. For a tag it is the header's digest, or `undefined` if the header has no valid one.
- * For a digest it is that digest, and another one of the same algorithm is a contradiction. A header of another
- * algorithm is ignored, because registries answer sha512 references with their own sha256.
+ * For a digest it is that digest. Throws `content-mismatch` if the header has another digest of the same algorithm. A
+ * header with a digest of another algorithm is ignored, because registries answer sha512 references with their own
+ * sha256.
  */
 function digestFrom(context: CallContext, headers: TransportHeaders, reference: Reference): Digest | undefined {
   const value = headerValue(headers, 'docker-content-digest') ?? '';

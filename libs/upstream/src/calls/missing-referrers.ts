@@ -1,14 +1,18 @@
-// Remembers which repositories have no referrers API, as their registry's odd answers show. The API then has to answer
-// 404, so that clients look for the tag `sha256-<hex>` (OCI distribution specification, "Unavailable Referrers API").
+// Remembers repositories without a referrers API. Some registries answer requests for it with other statuses than 404,
+// or with a web page. Clients must then receive 404, so that they look for the tag `sha256-<hex>` (OCI distribution
+// specification, "Unavailable Referrers API").
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import { createRecent } from '@cistern/runtime';
 import { headerValue, nameUpstream, type TransportResponse, type UpstreamIdentity } from '../transport/transport.ts';
 
-/** The statuses of bad request, method not allowed, not acceptable and not implemented. */
+/**
+ * Bad request, method not allowed, not acceptable and not implemented: registries without the API answer with these
+ * statuses.
+ */
 export const missingStatuses: ReadonlySet<number> = new Set([400, 405, 406, 501]);
 const rememberedForMs = 600_000;
-/** Clients choose repositories, so their number needs a limit. */
+/** Limits the remembered answers, because clients choose the repositories. */
 const maxRemembered = 1_024;
 
 export interface MissingReferrers {
@@ -32,14 +36,18 @@ export function createMissingReferrers(upstream: UpstreamIdentity, clock: () => 
     },
     check(repository, { href, search }, response) {
       if (!missingStatuses.has(response.status) && !isPage(response)) return;
-      // Clients choose the query. A 400, or a firewall's answer to a filter, may be about that query alone.
+      // Clients choose the query. A 400, or a firewall's response to a filter, may concern only that query. So the URL
+      // is remembered instead of the repository.
       missing.set(response.status === 400 || search !== '' ? href : repository, true);
       fail(repository);
     },
   };
 }
 
-/** Whether the answer is an HTML or text page, of the registry or of a site to which it redirects browsers. */
+/**
+ * Reports whether the response is an HTML or text page, from the registry or from a website to which the registry
+ * redirects browsers.
+ */
 function isPage({ headers, bytes }: TransportResponse): boolean {
   const type = headerValue(headers, 'content-type') ?? '';
   return /^text\//i.test(type) || /^\s*</.test(bytes?.subarray(0, 64).toString('latin1') ?? '');

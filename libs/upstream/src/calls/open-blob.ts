@@ -13,7 +13,7 @@ export interface BlobRequest {
   readonly from: number;
   /** `undefined` means the end of the blob. */
   readonly toExclusive: number | undefined;
-  /** The earlier answer for the same blob whose body broke. */
+  /** The earlier response for the same blob, if its body broke. Unset for a first request. */
   readonly resumeOf?: Pick<OpenedBlob, 'totalSize'>;
   readonly ranges: RangeMemory;
 }
@@ -21,8 +21,8 @@ export interface BlobRequest {
 /** Remembers whether one registry supports ranges. */
 export interface RangeMemory {
   /**
-   * Until this time the registry counts as one without ranges, because it answered one with the whole blob. A value of
-   * `performance.now()`.
+   * Until this time no ranges are requested, because the registry answered a range request with the whole blob. A value
+   * of `performance.now()`.
    */
   refusedUntilMs: number;
 }
@@ -31,7 +31,7 @@ const noRangesMs = 3_600_000;
 
 interface Span {
   readonly start: number;
-  /** `undefined` means that the end of the connection ends the body. */
+  /** `undefined` means that the size is unknown, and the body ends with its connection. */
   readonly endExclusive: number | undefined;
   readonly totalSize: number | undefined;
 }
@@ -42,14 +42,18 @@ export interface OpenedBlob extends Span {
   readonly url: URL;
 }
 
-/** Rejects as the call does, and with `content-mismatch` or `unsupported` for an answer with other bytes. */
+/**
+ * Rejects as `Upstream.getBlob` does. If the response contains other bytes than the requested ones, it rejects with
+ * `content-mismatch` or `unsupported`.
+ */
 export async function openBlob(context: CallContext, request: BlobRequest, signal: AbortSignal): Promise<OpenedBlob> {
   const { repository, digest, subject, from, toExclusive, resumeOf, ranges } = request;
   const ranged = from > 0 || toExclusive !== undefined;
-  // A resume has no alternative, so it sends the request.
+  // A resume has no alternative to a range, so its request is sent in every case.
   if (ranged && resumeOf === undefined && performance.now() < ranges.refusedUntilMs)
     throw withoutRanges(context, request, { host: context.upstream.url.host, status: 200 });
-  // The request carries no entity tags: the digest names the bytes, so a different tag only means a different server.
+  // The request has no `If-Range`, because the digest identifies the bytes. A different entity tag only means a
+  // different server.
   const send = (): Promise<TransportResponse> =>
     context.transport({
       operation: 'get-blob',
@@ -64,7 +68,8 @@ export async function openBlob(context: CallContext, request: BlobRequest, signa
       maxBodyBytes: undefined,
     });
   let response = await send();
-  // The registry signs a new URL for each request. The URL that the storage refused may have expired.
+  // The signed URL that the storage refused may have expired. The registry signs a new URL for each request, so the
+  // request is sent again.
   if (ranged && response.status === 403 && response.url.origin !== context.upstream.url.origin) response = await send();
   if (response.status >= 300) throw toResponseError(context, response, { subject, unknown: 'blob-unknown' });
   const { url, body } = response;

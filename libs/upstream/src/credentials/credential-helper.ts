@@ -1,5 +1,5 @@
 // Reads credentials from docker's credential helpers, which log in to the registries of Amazon, Google and others. The
-// credentials are kept for some minutes: only the helper knows when they expire.
+// credentials are cached for only some minutes, because only the helper knows when they expire.
 import { execFile } from 'node:child_process';
 import { createSingleFlight } from '@cistern/runtime';
 import { type CredentialSource, unreadable, type UpstreamCredentials } from './credential-source.ts';
@@ -12,7 +12,7 @@ export interface CredentialHelperOptions {
   readonly host: string;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** How long its answer is kept. Default: five minutes. */
+  /** How long the answer of the helper is cached. Default: five minutes. */
   readonly keepMs?: number | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface Helper {
   forget(): void;
 }
 
-/** Caches the answers of a helper. Concurrent reads share one run of it. */
+/** Caches the answers of a helper. Concurrent reads run the helper only one time. */
 export function openHelper(
   options: Pick<CredentialHelperOptions, 'program' | 'clock' | 'keepMs'> & { readonly server: string },
 ): Helper {
@@ -119,7 +119,7 @@ function parse(program: string, stdout: string): UpstreamCredentials {
   return { username, password };
 }
 
-/** Returns the names under which docker may have stored a registry. Helpers receive the first one. */
+/** Returns the names under which docker may have stored the login of a registry. Helpers receive the first name. */
 export function dockerServers(host: string): readonly [string, ...string[]] {
   const others = [host, `https://${host}`, `https://${host}/v1/`, `https://${host}/v2/`] as const;
   return host === 'docker.io' || host.endsWith('.docker.io')

@@ -1,4 +1,4 @@
-// The sources of an account's user name and password. They may change while the process runs (decision 0019).
+// The sources of an account's user name and password. Both may change while the process runs (decision 0019).
 import { CacheError } from '@cistern/errors';
 import { fileText } from '@cistern/runtime';
 
@@ -12,9 +12,9 @@ export interface CredentialSource {
   /** The name in the configuration, used in metrics and logs. */
   readonly name: string;
   /**
-   * Returns the current credentials. `undefined` means that there are none, and requests are anonymous. It is called
-   * for every use, so it caches what has not changed. Rejects with `upstream-refused-us` if the credentials cannot be
-   * read.
+   * Returns the current credentials. `undefined` means that there are none, so requests are anonymous. The method is
+   * called for every use, so it caches credentials that have not changed. Rejects with `upstream-refused-us` if the
+   * credentials cannot be read.
    */
   read(signal: AbortSignal): Promise<UpstreamCredentials | undefined>;
   /** Drops cached credentials after the registry refused them, so that the next call reads them again. */

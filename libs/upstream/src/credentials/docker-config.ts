@@ -41,7 +41,7 @@ export function dockerConfig({ name, path, host, clock }: DockerConfigOptions): 
     try {
       return (JSON.parse(await text()) ?? {}) as DockerConfig;
     } catch (error) {
-      // The parser's message would quote the file, so it is left out.
+      // The message of the JSON parser may quote secrets of the file, so it is omitted.
       const why =
         error instanceof SyntaxError
           ? 'is not JSON'

@@ -1,24 +1,24 @@
-// Decides when failures are caused by the registry and no longer by single repositories (decision 0053).
+// Decides whether failures are caused by the registry or only by single repositories (decision 0053).
 import type { RepositoryName } from '@cistern/oci';
 import { createRecent } from '@cistern/runtime';
 
-/** Limits failed connections in a row: calls after their retries, without an answer between them. */
+/** The limit of failed connections in a row. A call counts after its retries, and any answer restarts the count. */
 const maxConnectionFailures = 5;
-/** Limits failing repositories in a row, without a success of any repository between them. */
+/** The limit of failing repositories in a row. A success of any repository restarts the count. */
 const maxFailingRepositories = 3;
 const provenForMs = 3_600_000;
 const maxProven = 10_000;
 
 export interface BreakerEvidence {
-  /** Records that the registry is healthy. `repository` is the one whose call succeeded. */
+  /** Records that the registry is healthy. `repository` is set if a call for that repository succeeded. */
   answered(repository: RepositoryName | undefined): void;
   /**
-   * Records a failure. Returns true if the repository had succeeded within the hour: then the failure counts for the
-   * registry.
+   * Records a failure. Returns true if a call for the repository has succeeded within the last hour. The failure then
+   * counts against the registry.
    */
   repositoryFailed(repository: RepositoryName | undefined): boolean;
   connectionFailed(): void;
-  /** Whether the registry counts as unavailable. */
+  /** Reports whether the failures show that the registry is unavailable. */
   isConclusive(): boolean;
 }
 

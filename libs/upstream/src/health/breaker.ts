@@ -23,7 +23,7 @@ export interface BreakerOptions {
   readonly upstream: UpstreamIdentity;
   /** Pings the registry. Any answer but a server failure means that it is alive. */
   readonly ping: () => Promise<TransportResponse>;
-  /** A silent registry opens the breaker at its first failure. */
+  /** Reports whether the registry has fallen silent. Its first failure then opens the breaker. */
   readonly isSilent: () => boolean;
   readonly metrics: UpstreamMetrics;
   readonly log: Logger;
@@ -45,7 +45,7 @@ export interface Breaker {
   readonly layer: TransportLayer;
   /**
    * Rejects as `layer` does while the breaker is open. Requests that pass are not counted: they neither open nor close
-   * it.
+   * the breaker.
    */
   readonly guard: TransportLayer;
   close(): void;
@@ -59,18 +59,18 @@ export function createBreaker(options: BreakerOptions): Breaker {
   const labels = { upstream: upstream.name, endpoint: upstream.url.host };
   const failures = rememberFailures(upstream, clock);
   const evidence = collectEvidence(clock);
-  /** Set if a ping was answered since the breaker opened. */
+  /** True if a ping was answered after the breaker opened. */
   let isAlive = false;
   /** Pings since the breaker was last closed. */
   let pings = 0;
   let nextPingAtMs = 0;
-  /** Set if the breaker opened because of a failed connection. The cause may be in this worker. */
+  /** True if the breaker opened because of a failed connection, so that the cause may be in this worker. */
   let isLocal = false;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
-  // Cockatiel's pause before the trial lasts until a ping is answered. Cockatiel compares wall-clock times, which may
-  // jump back.
+  // Cockatiel's pause before the trial call must last until a ping is answered. Cockatiel compares wall-clock times,
+  // which may jump back, so the pause is infinite until then and over afterwards.
   const untilAlive: IBackoff<unknown> = {
     get duration() {
       return isAlive ? -Infinity : Infinity;
@@ -153,7 +153,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   }
 
   async function send(next: Transport, request: TransportRequest): Promise<TransportResponse> {
-    // No call waits for the trial call.
+    // Calls do not wait for the result of the trial call, so they fail immediately.
     if (isOpen() || policy.state === CircuitState.HalfOpen) refuse();
     const attempt = failures.begin(request);
     const outcome = await policy.execute(async () => weigh(await exchange(isUnanswered, next, request), request));
@@ -172,7 +172,8 @@ export function createBreaker(options: BreakerOptions): Breaker {
   return {
     layer: (next) => (request) => send(next, request),
     guard: (next) => async (request) => {
-      // A half-open breaker does not reject here. Only a call of our own closes it, and there may be none.
+      // A half-open breaker does not reject here, because only one of our own calls can close it, and there may be
+      // none.
       if (isOpen()) refuse();
       return next(request);
     },
@@ -183,7 +184,10 @@ export function createBreaker(options: BreakerOptions): Breaker {
   };
 }
 
-/** Only manifests count: other endpoints may be broken or missing at a healthy registry. */
+/**
+ * Only calls for manifests count against the registry, because its other endpoints may be broken or missing while it is
+ * healthy.
+ */
 const manifestOperations: ReadonlySet<UpstreamOperation> = new Set(['get-manifest', 'head-manifest']);
 
 type Exchange =
@@ -192,13 +196,13 @@ type Exchange =
   | { readonly failed: 'repository' | 'connection'; readonly response?: undefined; readonly error: CacheError };
 
 type Outcome = Exchange & {
-  /** Set if the outcome counts for the registry's breaker. */
+  /** True if the outcome counts as a failure of the registry itself. */
   readonly isOfRegistry: boolean;
 };
 
 /**
- * Makes the exchange and classifies it. A refusal of any kind is no failure. Other errors, such as a caller that
- * leaves, are thrown on and count as nothing.
+ * Makes the exchange and classifies it. A refusal is no failure. Other errors, such as the abort of a call by its
+ * caller, are thrown again and do not count.
  */
 async function exchange(
   isUnanswered: (error: CacheError) => boolean,

@@ -1,5 +1,6 @@
-// Limits a failure to its repository. After three failures in a row of one endpoint, its calls fail from memory for a
-// while. So clients that retry neither add load nor open the registry's circuit breaker (decision 0053).
+// Limits a failure to its repository. After three failures in a row of one endpoint of a repository, its calls fail for
+// a while without a request. So clients that retry neither add load nor open the registry's circuit breaker (decision
+// 0053).
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import { createRecent } from '@cistern/runtime';
@@ -8,8 +9,8 @@ import { nameUpstream, type UpstreamIdentity } from '../transport/transport.ts';
 
 export interface RememberedFailures {
   /**
-   * Throws `upstream-unreachable` while a failure is remembered. After that one call may pass, and other calls still
-   * get the failure until that call has an answer.
+   * Throws `upstream-unreachable` while a failure is remembered. After that time one call may pass. Until that call has
+   * an answer, other calls still fail.
    */
   begin(call: RepositoryCall): RepositoryAttempt;
 }
@@ -17,7 +18,8 @@ export interface RememberedFailures {
 interface RepositoryAttempt {
   answered(): void;
   /**
-   * Returns how long the failure is remembered, in milliseconds. `why` follows the name of the upstream in the message.
+   * Records a failure. Returns how long it is remembered, in milliseconds. `why` follows the name of the upstream in
+   * the message.
    */
   failed(why: string, retryAfterMs: number | undefined): number;
 }
@@ -37,14 +39,14 @@ interface Failure {
 /** The first failures in a row are not remembered: one broken blob or a short fault must not block other calls. */
 const toleratedFailures = 2;
 /**
- * Doubles with each further failure in a row. So a registry with a short fault is tried again soon, and a broken
- * repository rarely.
+ * How long the first failure above `toleratedFailures` is remembered. The time doubles with each further failure in a
+ * row. So a registry with a short fault is tried again soon, and a broken repository rarely.
  */
 const firstHoldMs = 1_000;
 const longestHoldMs = 30_000;
-/** After this long without a result the next failure is a first one. */
+/** After this time without a result, earlier failures are forgotten. */
 const forgottenAfterMs = 2 * longestHoldMs;
-/** Clients choose repositories, so their number needs a limit. */
+/** Limits the remembered failures, because clients choose the repositories. */
 const maxFailures = 1_024;
 
 const endpoints: Readonly<Partial<Record<UpstreamOperation, string>>> = {

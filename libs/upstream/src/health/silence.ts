@@ -1,6 +1,6 @@
-// Detects quickly that a registry has fallen silent. A slow answer is allowed. If calls wait and not a byte arrives,
-// the registry is pinged. Without an answer all waiting calls end, since most of them can use a fallback (decision
-// 0021).
+// Detects quickly that a registry has fallen silent. A slow answer is allowed. If calls wait and no byte arrives, the
+// registry is pinged. If the ping is not answered, all waiting calls end, because most of them can use a fallback
+// (decision 0021).
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { UpstreamMetrics } from '@cistern/telemetry';
 import { type TransportLayer, nameUpstream, type UpstreamIdentity } from '../transport/transport.ts';
@@ -18,13 +18,13 @@ export interface SilenceOptions {
 }
 
 export interface SilenceWatch {
-  /** Ends calls without an answer with `upstream-timeout` when the registry has fallen silent. */
+  /** When the registry has fallen silent, ends the waiting calls with `upstream-timeout`. */
   readonly layer: TransportLayer;
   /** Records answers of the registry, or of a server behind a redirect. */
   readonly listen: TransportLayer;
   /** Counts the bytes of a body and records that they arrived. */
   countBytes(bytes: number): void;
-  /** Whether the registry has sent nothing since the last ping failed. */
+  /** Returns true if a ping has failed and the registry has sent nothing after it. */
   isSilent(): boolean;
   close(): void;
 }
@@ -34,7 +34,10 @@ interface Waiting {
   end(error: CacheError): void;
 }
 
-/** The timer steps before a ping. A process that was blocked has counted one of them at most. */
+/**
+ * The number of timer steps before a ping. Steps are counted because a process that was blocked counts only one step
+ * for that time.
+ */
 const stepsBeforePing = 10;
 
 export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOptions): SilenceWatch {
@@ -100,7 +103,8 @@ export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOpti
       waiting.add(call);
       if (!closed) timer ??= setInterval(step, pingAfterMs / stepsBeforePing);
       try {
-        // The signal covers the body too. The body has its own idle timeout: only the caller's signal ends it.
+        // The combined signal covers the body too. But this call no longer waits then, so only the caller's signal or
+        // the idle timeout ends the body.
         return await next({ ...request, signal: AbortSignal.any([request.signal, ending.signal]) });
       } finally {
         waiting.delete(call);

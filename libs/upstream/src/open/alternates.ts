@@ -1,4 +1,5 @@
-// Adds alternates to an upstream: other registries answer while its own registry fails.
+// Adds alternates to an upstream. Alternates are other registries, which are called while the upstream's own registry
+// fails.
 import { isCacheError } from '@cistern/errors';
 import type { UpstreamMetrics } from '@cistern/telemetry';
 import { startLifetime } from '../calls/call.ts';
@@ -11,9 +12,10 @@ export interface AlternatesOptions {
 }
 
 /**
- * Calls the registry itself first, then its alternates in their order. They are called when it fails, not when it
- * refuses. Its own refusal is final, and a refusal of an alternate is ignored. If nothing answers, the registry's own
- * failure is thrown. A slow HEAD is also sent to an alternate, and the first answer ends the other request.
+ * Calls the registry itself first. If it fails, calls its alternates in their order. A response such as `denied` or
+ * `manifest-unknown` is no failure, so alternates are not called. The same response of an alternate is ignored. If no
+ * registry answers, the failure of the registry itself is thrown. A slow HEAD is also sent to an alternate, and the
+ * first answer ends the other request.
  */
 export function withAlternates(
   main: Upstream,
@@ -72,7 +74,7 @@ export function withAlternates(
     headBlob: (repository, digest, options) => hedged((one, given) => one.headBlob(repository, digest, given), options),
     getManifest: (repository, reference, options) =>
       inOrder((one, given) => one.getManifest(repository, reference, given), options),
-    // An extra connection goes to the same registry or is not opened.
+    // An extra connection must lead to the registry itself, so alternates are not called.
     getBlob: (repository, digest, options) =>
       options?.isExtra === true
         ? main.getBlob(repository, digest, options)
@@ -90,8 +92,8 @@ export function withAlternates(
 type Call<T> = (upstream: Upstream, options: CallOptions) => Promise<T>;
 
 /**
- * Alternates answer rate-limited calls only if nothing is cached: the cached copy may be newer than that of an
- * alternate.
+ * Reports whether alternates may be called after this error. After a 429 they are called only if nothing is cached,
+ * because a cached copy may be newer than that of an alternate.
  */
 function mayUseAlternates(error: unknown, { signal, purpose = 'cold' }: CallOptions): boolean {
   if (signal?.aborted === true) return false;

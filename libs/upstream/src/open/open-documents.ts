@@ -23,7 +23,10 @@ const maxBytes = 256 * 1024;
 const deadlineMs = 10_000;
 const timeouts = { connectTimeoutMs: 5000, headersTimeoutMs: 8000, bodyIdleTimeoutMs: 8000 };
 
-/** `url` names the server. Its host may be private, but hosts of its redirects may not. The caller closes it. */
+/**
+ * `url` identifies the server. The server may have a private address, but the targets of its redirects may not. The
+ * caller closes the result.
+ */
 export function openDocuments({ name, url, tls = {}, proxy, ...headers }: OpenDocumentsOptions): Documents {
   const upstream: UpstreamIdentity = { name, url: new URL(url) };
   const limits = { keepAliveTimeoutMs: 1000, maxConnections: 2 };

@@ -1,4 +1,4 @@
-// Opens one registry of an upstream: its stack of transports, and the calls of the port on top of it.
+// Opens one registry of an upstream. It stacks the transports, and implements the calls of `Upstream` on top of them.
 import { untilAborted } from '@cistern/runtime';
 import { createAccessCalls } from '../access/access-calls.ts';
 import { openCallers } from '../access/open-callers.ts';
@@ -33,7 +33,9 @@ const pingDeadlineMs = 10_000;
 const maxPingBytes = 64 * 1024;
 /** Pings have their own connections, because stalled bodies may occupy all others. */
 const maxPingConnections = 2;
-/** Access checks have their own connections too: fills continue while an upstream does not answer the checks. */
+/**
+ * Access checks have their own connections too, so that fills continue while an upstream does not answer the checks.
+ */
 const maxCallerConnections = 32;
 
 export interface OpenEndpointOptions extends Omit<
@@ -99,7 +101,7 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
   };
 }
 
-/** Sends an anonymous ping. A challenge proves that the registry is alive, too. */
+/** Sends an anonymous ping. A 401 with a challenge also proves that the registry is alive. */
 async function ping(
   { upstream, dial, ...counted }: MeasureOptions & { readonly dial: Transport },
   deadlineMs: number,
@@ -119,7 +121,7 @@ async function ping(
     maxBodyBytes: maxPingBytes,
   });
   try {
-    // A pending connection ends only by its own timeout, so the wait is aborted here.
+    // A connection that is being opened ends only by its own timeout, so the wait is aborted here.
     return await untilAborted(answered, signal);
   } finally {
     lifetime.release();
@@ -140,7 +142,9 @@ function openDialer(options: OpenEndpointOptions, upstream: UpstreamIdentity, ti
   });
 }
 
-/** Parses the URL and drops its user info: credentials have their own options, and the URL appears in messages. */
+/**
+ * Parses the URL and removes its user info, because the URL appears in messages. Credentials have their own options.
+ */
 function parseUpstreamUrl(text: string): URL {
   const { protocol, origin, pathname } = new URL(text);
   if (protocol !== 'https:' && protocol !== 'http:')

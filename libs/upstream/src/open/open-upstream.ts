@@ -1,5 +1,4 @@
-// Opens one upstream: its own registry and its alternates. Settings are values from the configuration. The other
-// options are dependencies.
+// Opens one upstream: its own registry and its alternates.
 import type { LookupFunction } from 'node:net';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
 import type { BudgetLedger } from '../budget/budget.ts';
@@ -13,7 +12,7 @@ import { withAlternates } from './alternates.ts';
 import { openEndpoint } from './open-endpoint.ts';
 
 interface AlternateRegistry {
-  /** The URL, in the form of the upstream's own. */
+  /** The URL, in the same form as that of the upstream. */
   readonly url: string;
   /** Credentials for this registry. Default: none. */
   readonly credentials?: readonly CredentialSource[] | undefined;
@@ -24,9 +23,14 @@ export interface OpenUpstreamOptions {
   readonly name: string;
   /** A URL with `http://` or `https://`. The API is at `/v2/` below its path. */
   readonly url: string;
-  /** Accounts with equal rights: the one with the most pulls left is used. Default: none, requests are anonymous. */
+  /**
+   * Accounts with equal rights. The account with the most pulls left is used. Default: none, so requests are anonymous.
+   */
   readonly credentials?: readonly CredentialSource[] | undefined;
-  /** Registries that answer while this one fails, in their order. They receive only their own credentials. */
+  /**
+   * Registries that are called, in this order, while the upstream's own registry fails. They receive only their own
+   * credentials.
+   */
   readonly alternates?: readonly AlternateRegistry[] | undefined;
   /** How long a HEAD waits before it is also sent to an alternate. Default: 1 second. */
   readonly hedgeAfterMs?: number | undefined;
@@ -40,11 +44,14 @@ export interface OpenUpstreamOptions {
   readonly tls?: UpstreamTls | undefined;
   /** Defaults: 5, 30, 30, 60 and 1.8 seconds, in the order of the fields. */
   readonly timeouts?: Partial<UpstreamTimeouts> | undefined;
-  /** The limit per host (the registry, its storage, its token server). Further requests wait. Default: 64. */
+  /**
+   * The maximum number of connections to each host (the registry, its storage, its token server). Further requests
+   * wait. Default: 64.
+   */
   readonly maxConnections?: number | undefined;
   /** The same as in `Upstream`. Default: 1. */
   readonly connectionsPerBlob?: number | undefined;
-  /** How long an idle connection is kept if the server sends no limit. Default: 15 seconds. */
+  /** How long an idle connection stays open if the server sends no limit. Default: 15 seconds. */
   readonly keepAliveTimeoutMs?: number | undefined;
   /** Sent as `X-Cistern-Hop`. It is the same in every process of one cluster, so that a loop is detected. */
   readonly instanceId: string;
@@ -54,7 +61,9 @@ export interface OpenUpstreamOptions {
   readonly tokens?: TokenCache | undefined;
   /** Where budgets are recorded. Default: in memory. */
   readonly ledger?: BudgetLedger | undefined;
-  /** Pulls of a window that are reserved for cold misses. Default: a fifth of the limit. */
+  /**
+   * Pulls of each rate-limit period that are reserved for content that is not cached. Default: a fifth of the limit.
+   */
   readonly reserve?: number | undefined;
   /** The pauses between pings to a failed registry. Default: 1 second, growing to 10. */
   readonly breakerPauses?: BreakerPauses | undefined;
@@ -73,19 +82,22 @@ export interface UpstreamTimeouts {
   /** The time between two chunks of a body, while a reader waits for one. */
   readonly bodyIdleTimeoutMs: number;
   /**
-   * The deadline of a whole call with its retries, redirects and tokens. For blobs it ends when the body begins or
-   * resumes: the time for a body depends on its size.
+   * The deadline of a whole call with its retries, redirects and tokens. For blobs it covers only the time until the
+   * body begins or resumes, because the time for a body depends on its size.
    */
   readonly deadlineMs: number;
-  /** While calls wait, the breaker opens after this long without an answer from the registry, pings included. */
+  /**
+   * How long the registry may send nothing while calls wait, including the time for a ping. Afterwards the calls end
+   * and the breaker opens.
+   */
   readonly silenceMs: number;
 }
 
 const defaultHedgeAfterMs = 1_000;
 
 /**
- * Opens an upstream without a connection: the first call connects. `close` aborts running calls. Throws a TypeError for
- * an invalid URL.
+ * Opens an upstream. The first call opens the first connection. `close` aborts running calls. Throws a TypeError for an
+ * invalid URL.
  */
 export function openUpstream(options: OpenUpstreamOptions): Upstream {
   const { name, metrics, log, reserve, alternates = [], credentials = [], clock = Date.now } = options;

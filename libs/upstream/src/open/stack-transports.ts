@@ -1,5 +1,5 @@
-// Stacks the transports of one registry: account, authorization, retries, redirects. Extra connections for a blob share
-// accounts and tokens, and change no state of the registry.
+// Stacks the transports of one registry: account, authorization, retries, redirects. Extra connections for a blob use
+// the same accounts and tokens, but change no pause and no budget.
 import type { EndpointBudget } from '../budget/budget.ts';
 import type { CredentialSource } from '../credentials/credential-source.ts';
 import { createMemoryTokenCache, type TokenCache } from '../token-cache.ts';
@@ -24,7 +24,7 @@ export interface StackOptions extends MeasureOptions {
 
 export interface Stacks {
   readonly transport: Transport;
-  /** Sends a request once, if a connection is free. Its answer changes no pause and no budget. */
+  /** Sends a request without retries, and only if a connection is free. The response changes no pause and no budget. */
   readonly extra: Transport;
 }
 

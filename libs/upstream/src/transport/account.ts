@@ -1,6 +1,7 @@
-// One account at a registry: its credentials, and which servers accept them. Refused credentials are not sent again immediately,
-// since registries lock accounts for that, unless they change. A refusal applies to one repository. Several refusals in a row
-// apply to the whole registry or token server: the credentials themselves are then probably invalid.
+// One account at a registry: its credentials, and the servers that refused them. Registries lock accounts after
+// repeated failures, so refused credentials are not sent again for 30 seconds unless they change. A refusal applies to
+// one repository. After three refusals in a row, the credentials themselves are probably invalid, so all repositories
+// of that registry or token server are affected.
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { Logger, UpstreamMetrics } from '@cistern/telemetry';
@@ -18,10 +19,13 @@ export interface Account {
   readonly name: string;
   /**
    * Returns the credentials for `verifier`. `undefined` means that the request is anonymous. Rejects with
-   * `upstream-refused-us` if they cannot be read or `verifier` refused them recently.
+   * `upstream-refused-us` if the credentials cannot be read, or if `verifier` refused them recently.
    */
   credentials(signal: AbortSignal, verifier: Verifier): Promise<UpstreamCredentials | undefined>;
-  /** Called only for an answer that proves that `verifier` has checked them. */
+  /**
+   * Records that `verifier` accepted the credentials. Call it only after a response that proves that `verifier` checked
+   * them.
+   */
   accepted(used: UpstreamCredentials, verifier: Verifier): void;
   refused(used: UpstreamCredentials, verifier: Verifier): void;
 }
@@ -36,11 +40,14 @@ export interface AccountOptions {
   readonly clock: () => number;
 }
 
-/** After this long the same credentials are sent again, since the registry may accept them by then. */
+/** After this time the same credentials are sent again, because the registry may accept them by then. */
 const resendAfterMs = 30_000;
-/** This many refusals in a row for different repositories lock their verifier. */
+/**
+ * After this many refusals in a row for different repositories, the credentials count as refused for all repositories
+ * of the verifier.
+ */
 const maxRefusalsInARow = 3;
-/** Callers choose repositories, so their number needs a limit. */
+/** Limits the refusals in memory, because clients choose the repositories. */
 const maxRefusals = 1_000;
 
 export function createAccount({ upstream, source, metrics, log, clock }: AccountOptions): Account {
@@ -49,8 +56,8 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
   const { name } = source;
   const labels = { upstream: upstream.name, endpoint: upstream.url.host, credential: name };
   /**
-   * Keyed by the verifier's URL and the repository, and by the URL alone while the verifier is locked. The oldest is
-   * first.
+   * Keyed by the verifier's URL and the repository, and by the URL alone while the credentials count as refused for all
+   * repositories. The oldest refusal is first.
    */
   const refusals = new Map<string, Refusal>();
   let isRefused = false;
@@ -85,7 +92,7 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
       if (!known.some((refusal) => refusal !== undefined && isCurrent(refusal, current))) return current;
       throw new CacheError(
         'upstream-refused-us',
-        `${nameUpstream(upstream)} refused the configured user name and password ("${name}"). Correct them: they are tried again after a change.`,
+        `${nameUpstream(upstream)} refused the configured user name and password ("${name}"). Correct them. Changed credentials are tried immediately, unchanged ones after 30 s.`,
         { detail: { upstream: upstream.name, credential: name } },
       );
     },
@@ -117,7 +124,7 @@ interface Refusal {
   /** The URL of the verifier. */
   readonly url: string;
   readonly atMs: number;
-  /** Set while the verifier has accepted nothing since. */
+  /** True until the verifier accepts credentials of this account again. */
   isInARow: boolean;
 }
 

@@ -1,5 +1,5 @@
-// The layers of each HTTP request to an upstream, for our own calls and for callers: retries, short bodies, metrics,
-// and rejection of content encodings.
+// The transport layers of each HTTP request to an upstream, for our own calls and for access checks. They retry
+// requests, read short bodies, record metrics and reject content encodings.
 import { CacheError, isCacheError, type CacheErrorKind } from '@cistern/errors';
 import { type Logger, redactUrl, type UpstreamMetrics, type UpstreamOutcome } from '@cistern/telemetry';
 import { toNetworkError } from './network-error.ts';
@@ -32,12 +32,12 @@ export function readAndObserve(options: MeasureOptions): readonly TransportLayer
   return [readWholeBody(options), observe(options)];
 }
 
-/** A refusal is read only for its error code. */
+/** Limits the body of a refusal, which is read only for its error code. */
 const maxRefusalBytes = 16 * 1024;
 
 /**
- * Reads requested whole bodies and the bodies of refusals inside the retry layer. So a break in the middle of a
- * manifest is another failed attempt, and no layer above can leak a body.
+ * Reads the bodies of refusals, and the bodies of successes if `maxBodyBytes` is set. This layer is inside the retry
+ * layer, so a manifest whose body breaks is requested again. No layer above can leak such a body.
  */
 export function readWholeBody({
   upstream,
@@ -59,7 +59,7 @@ export function readWholeBody({
   };
 }
 
-/** Reads up to one chunk more than `maxBytes`, never a whole endless body. */
+/** Reads at most one chunk more than `maxBytes`, so an endless body is not read to its end. */
 async function read(
   upstream: UpstreamIdentity,
   { signal }: TransportRequest,
@@ -81,10 +81,7 @@ async function read(
   return Buffer.concat(chunks, size);
 }
 
-/**
- * Rejects an answer in a content encoding that was not requested. Decoding it would yield bytes that no digest
- * verifies.
- */
+/** Rejects a response with a content encoding. None was requested, and the digest may not cover the decoded bytes. */
 export function refuseEncoded(upstream: UpstreamIdentity): TransportLayer {
   return (next) => async (request) => {
     const response = await next(request);
@@ -134,9 +131,9 @@ function outcomeOf({ operation, headers }: TransportRequest, { status }: Transpo
   const refused = status === 401 || status === 403 || status === 451;
   if (refused) {
     const { authorization } = headers;
-    // The refusal is about the caller, not about us.
+    // The upstream refused the caller, not us.
     if (operation === 'check-access') return authorization === undefined ? 'ok' : 'denied';
-    // The 401 is the first half of the handshake: it carries the challenge.
+    // A 401 to a request without credentials is no refusal, because it carries the challenge.
     if (status === 401 && authorization === undefined && operation !== 'token') return 'ok';
     const ownCredentials = authorization?.startsWith('Basic ') === true;
     return ownCredentials && (status === 401 || operation === 'token') ? 'refused-us' : 'denied';

@@ -1,5 +1,5 @@
-// Authenticates requests with the scheme of the upstream. A 401 names the scheme. Once the upstream has accepted a
-// request with a scheme, later requests use it from the start.
+// Authenticates requests with Basic or Bearer. The upstream names the scheme in a 401. After the upstream has accepted
+// a request with a scheme, later requests use that scheme without waiting for a 401.
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { Account, Verifier } from './account.ts';
 import { isIdentityToken, type UpstreamCredentials } from '../credentials/credential-source.ts';
@@ -18,17 +18,17 @@ type Scheme = { readonly kind: 'basic' } | ({ readonly kind: 'bearer' } & Bearer
 
 interface Proof {
   readonly authorization: string;
-  /** The credentials of a Basic proof. */
+  /** The credentials of a Basic proof. Unset for Bearer. */
   readonly credentials?: UpstreamCredentials;
   /** `undefined` means Basic. */
   readonly token: string | undefined;
-  /** Set if a 401 to this proof is final. */
+  /** True if a 401 to this proof is final, so that no further proof is tried. */
   readonly final: boolean;
 }
 
 /**
- * A token that another process stored in a shared cache may be invalid too. A token that was issued for the request is
- * final.
+ * Limits the further proofs after a 401. One is not enough, because a token that another process stored in a shared
+ * cache may be invalid too. A refused token that was issued for this request is not renewed.
  */
 const maxRenewals = 2;
 
@@ -39,13 +39,17 @@ export interface AuthorizeOptions {
 }
 
 /**
- * Passes a 401 on only if a token issued for this request was refused: then the repository is missing or private.
- * Rejects with `upstream-refused-us` if the upstream requires credentials that are missing or refused. If a proof is
- * unavailable and the upstream answers 401, 403, 404 or 410 without it, rejects with the reason.
+ * Resolves to a 401 of the upstream only if the upstream refused a valid token. The repository is then missing or
+ * private. Rejects with `upstream-refused-us` if the upstream requires credentials that are missing or refused. If no
+ * proof is available, the request is sent without one. If the upstream then answers 401, 403, 404 or 410, rejects with
+ * the reason why no proof is available.
  */
 export function authorize({ upstream, account, tokens }: AuthorizeOptions): TransportLayer {
-  // One upstream is one origin. Answers of other servers, behind a redirect, are passed on unchanged.
-  /** Only a hint: repositories of one upstream may require different schemes, or none. */
+  // One upstream is one origin. Responses of other origins, after a redirect, are returned unchanged.
+  /**
+   * The scheme that the upstream accepted last. It is only a hint, because repositories of one upstream may require
+   * different schemes or none.
+   */
   let accepted: Scheme | undefined;
 
   async function prove(scheme: Scheme, request: TransportRequest, refused: string | undefined): Promise<Proof> {
@@ -88,7 +92,7 @@ export function authorize({ upstream, account, tokens }: AuthorizeOptions): Tran
     if (!isRefused(response, request)) {
       if (first?.error !== undefined && mayNeedProof(response, request)) throw first.error;
       if (hint !== undefined && proof !== undefined) succeed(hint, proof.credentials);
-      // A hint that was unusable and not needed is dropped. Another request may have set a better one.
+      // The upstream did not require a proof, so the hint is removed. A newer hint of another request stays.
       else if (accepted === hint) accepted = undefined;
       return response;
     }
@@ -115,8 +119,8 @@ export function authorize({ upstream, account, tokens }: AuthorizeOptions): Tran
 }
 
 /**
- * Resolves with an error instead of throwing it. The request is sent without the proof, because this repository may
- * need a different one or none.
+ * Resolves to the error of a proof instead of rejecting. The request is then sent without a proof, because its
+ * repository may require another one or none.
  */
 async function attempt(
   proving: Promise<Proof>,
@@ -134,27 +138,31 @@ function verifierOf({ url, repository }: TransportRequest): Verifier {
   return { url: url.origin, repository };
 }
 
-/** Whether the upstream itself answered 401. A 401 of another server, behind a redirect, is no challenge to us. */
+/**
+ * Reports whether the upstream itself answered 401. A 401 of another server, after a redirect, must not receive our
+ * credentials.
+ */
 function isRefused({ status, url }: TransportResponse, request: TransportRequest): boolean {
   return status === 401 && url.origin === request.url.origin;
 }
 
 /**
- * Whether the registry has checked the proof. A redirect to another server proves it, for any answer of that server.
+ * Reports whether the registry accepted the proof. A redirect to another server shows that, even if that server answers
+ * with an error.
  */
 function isAccepted({ status, url }: TransportResponse, request: TransportRequest): boolean {
   return url.origin !== request.url.origin || status < 400 || status === 404;
 }
 
 /**
- * Whether the answer may depend on a proof. A registry may deny a private repository to anonymous requests, or report
- * it as missing.
+ * Reports whether a proof could change the response. A registry may deny a private repository to anonymous requests, or
+ * report it as missing.
  */
 function mayNeedProof({ status, url }: TransportResponse, request: TransportRequest): boolean {
   return url.origin === request.url.origin && [403, 404, 410].includes(status);
 }
 
-/** Chooses Bearer before Basic: with a token our password is sent to the token server only. */
+/** Prefers Bearer to Basic, because with Bearer our password is sent only to the token server. */
 function chooseScheme(challenges: readonly Challenge[]): Scheme | undefined {
   for (const { scheme, parameters } of challenges) {
     const realm = parameters.get('realm');

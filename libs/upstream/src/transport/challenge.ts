@@ -4,7 +4,7 @@
 export interface Challenge {
   /** In lower case. */
   readonly scheme: string;
-  /** The names are in lower case. Empty for a challenge with a token68. */
+  /** The parameters by name, in lower case. Empty if the challenge has a token68 instead of parameters. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
@@ -14,7 +14,7 @@ const value = /[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([\w!#$%&'*+./:^`|~-]+))/y;
 const token68 = /[ \t]+[\w.~+/-]+=*[ \t]*(?=,|$)/y;
 const equals = /[ \t]*=/y;
 
-/** Returns the valid challenges, in order. The first invalid part of a field drops the rest of that field. */
+/** Returns the valid challenges, in order. The rest of a field after its first invalid part is ignored. */
 export function parseChallenges(fields: string | readonly string[] | undefined): Challenge[] {
   if (fields === undefined) return [];
   return (typeof fields === 'string' ? [fields] : fields).flatMap(parseField);
@@ -42,7 +42,8 @@ function parseField(field: string): Challenge[] {
     } else {
       if (current === undefined) return challenges;
       const [, quoted, plain] = parameter;
-      // The first of two parameters with one name counts, as in other parsers that may have checked the field before.
+      // If a name appears twice, the first parameter counts. Other parsers, which may have checked the field earlier,
+      // do the same.
       if (!current.parameters.has(name))
         current.parameters.set(name, quoted === undefined ? (plain ?? '') : quoted.replaceAll(/\\(.)/g, '$1'));
     }

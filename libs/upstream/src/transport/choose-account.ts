@@ -1,5 +1,5 @@
-// Sends a request with the account of a registry that the ledger chooses. If that account is refused or has no pulls
-// left, it tries another.
+// Sends each request with the account that the budget ledger chooses. If the registry refuses that account, or the
+// account has no pulls left, tries another account.
 import { isCacheError } from '@cistern/errors';
 import type { BudgetCall, EndpointBudget } from '../budget/budget.ts';
 import {
@@ -41,7 +41,10 @@ export function chooseAccount({ accounts, budget, clock }: ChooseAccountOptions)
     return last.response;
   };
 
-  /** Returns `undefined` if no further account is admitted: then the previous answer counts. */
+  /**
+   * Resolves to the account for the next attempt. `undefined` means that no further account is admitted, so the
+   * previous outcome is final.
+   */
   async function admit(
     { operation, purpose = 'cold' }: TransportRequest,
     names: readonly string[],
@@ -68,7 +71,7 @@ export function chooseAccount({ accounts, budget, clock }: ChooseAccountOptions)
       }
       return { error, mayTryAnother: isCacheError(error, 'upstream-refused-us') };
     }
-    // Storage behind a redirect has limits of its own.
+    // Storage behind a redirect has its own limits, which do not concern the budget of the registry.
     if (response.url.origin !== request.url.origin) return { response, mayTryAnother: false };
     const rateLimit = parseRateLimit(response.headers);
     if (response.status !== 429) {

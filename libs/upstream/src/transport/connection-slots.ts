@@ -1,5 +1,6 @@
-// Prevents extra connections from taking the connections of other requests. The dialer's pools limit the connections to
-// each host, and requests wait there. An extra request begins only while fewer requests run or wait than the limit.
+// Prevents extra requests for a blob from taking the connections of other requests. The dialer's pools limit the
+// connections to each host, and requests wait in them for a free connection. An extra request is sent only while the
+// requests that run or wait are fewer than the limit.
 import { ExtraRefused } from './extra-refused.ts';
 import { nameUpstream, type TransportLayer, type UpstreamIdentity } from './transport.ts';
 

@@ -1,5 +1,5 @@
-// The bottom of the stack. It opens all connections to an upstream, its token server and its storage: egress policy,
-// proxy, TLS, connection limits and keep-alive. HTTP/1.1 only.
+// The lowest layer of the transport stack. It opens all connections to an upstream, its token server and its storage.
+// It applies the egress policy, the proxy, TLS, connection limits and keep-alive. It uses only HTTP/1.1.
 import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { getCACertificates } from 'node:tls';
@@ -17,9 +17,9 @@ export interface ProxyTarget {
 
 /** Certificates and keys in PEM. */
 export interface UpstreamTls {
-  /** Authorities to trust in addition to the usual ones, for storage and token servers too. */
+  /** CA certificates to trust in addition to the default ones, also for storage and token servers. */
   readonly ca?: string | readonly string[] | undefined;
-  /** The client certificate, sent to the upstream's own host only. It needs `key`. */
+  /** The client certificate. It is sent only to the upstream's own host, and requires `key`. */
   readonly certificate?: string | undefined;
   readonly key?: string | undefined;
 }
@@ -31,7 +31,7 @@ export interface DialerOptions {
   readonly tls: UpstreamTls;
   readonly connectTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
-  /** The limit per dialled host. */
+  /** The maximum number of connections to each host. */
   readonly maxConnections: number;
   /** Default: the system's resolver. */
   readonly lookup?: LookupFunction | undefined;
@@ -39,9 +39,10 @@ export interface DialerOptions {
 
 export interface Dialer {
   /**
-   * Returns the dispatcher for a URL. `isRedirected` means that the upstream chose the URL by a redirect. Throws
-   * `upstream-refused-us` for an address that the egress policy forbids, here or when the name is resolved. With a
-   * proxy only literal addresses are checked, because the proxy resolves names.
+   * Returns the dispatcher for a URL. `isRedirected` is true if the upstream chose the URL by a redirect. Throws
+   * `upstream-refused-us` if the URL contains an address that the egress policy forbids. If its name resolves to such
+   * an address, the request fails with the same error. With a proxy, names are not checked, because the proxy resolves
+   * them.
    */
   dispatcherFor(url: URL, isRedirected?: boolean): Dispatcher;
   /** Aborts all open requests. */
@@ -56,7 +57,7 @@ export function createDialer(options: DialerOptions): Dialer {
     dispatcherFor(url, isRedirected) {
       if (closed)
         throw new CacheError('upstream-unreachable', `${nameUpstream(upstream, url.host)} is no longer in use here.`);
-      // The operator configured the upstream's host, so it may be private. Only this host receives the client
+      // The operator configured the upstream's host, so its address may be private. Only this host receives the client
       // certificate.
       const own = isOwnServer(upstream, url, isRedirected);
       const trusted = own || allowPrivate;
@@ -95,7 +96,7 @@ export interface DialOptions {
 export function createDial(options: DialOptions): Transport {
   const { upstream, dialer, headersTimeoutMs, bodyIdleTimeoutMs, version, instanceId } = options;
   const common = {
-    // Digests cover the bytes as stored. A body that was encoded in transit could only be decoded into different bytes.
+    // A digest covers the bytes as stored, so they must be sent without a content encoding.
     'accept-encoding': 'identity',
     'user-agent': `cistern/${version}`,
     'x-cistern-hop': instanceId,
@@ -112,7 +113,7 @@ export function createDial(options: DialOptions): Transport {
         signal,
         headersTimeout: headersTimeoutMs,
         bodyTimeout: bodyIdleTimeoutMs,
-        // Without this undici closes the connection after every HEAD, and most of our requests are HEAD.
+        // By default undici closes the connection after every HEAD, and most of our requests are HEAD.
         reset: false,
       });
       return { status: response.statusCode, headers: response.headers, url, body: response.body };
@@ -123,8 +124,9 @@ export function createDial(options: DialOptions): Transport {
 }
 
 /**
- * Whether the operator configured the server of a request. A token server may have another port of the upstream's host,
- * because credentials are sent there. A redirect may not: on a private host other ports are other services.
+ * Reports whether the operator configured the server of a request. A token server may use another port of the
+ * upstream's host, because it is trusted with the credentials. A redirect must not lead to another port, because other
+ * ports of a private host are other services.
  */
 function isOwnServer({ url }: UpstreamIdentity, other: URL, isRedirected = false): boolean {
   return isRedirected ? other.origin === url.origin : other.hostname === url.hostname;
@@ -156,7 +158,8 @@ function openThroughProxy(options: DialerOptions, own: boolean, proxy: ProxyTarg
     connectTimeout: options.connectTimeoutMs,
     requestTls: tlsOptions(options.tls, own),
     proxyTls: tlsOptions(options.tls, false),
-    // Undici sets no timeout for the pool of CONNECT requests and no limit for the pool of forwarded requests.
+    // By default undici sets no timeout for the pool of CONNECT requests and no limit for the pool of forwarded
+    // requests.
     clientFactory: (origin, given) => new Pool(origin, { ...given, headersTimeout: options.connectTimeoutMs }),
     factory: (origin, given: Pool.Options) => new Pool(origin, { ...given, ...pool }),
   });
@@ -169,18 +172,19 @@ function poolOptions({ maxConnections, keepAliveTimeoutMs }: DialerOptions) {
 function tlsOptions({ ca, certificate, key }: UpstreamTls, own: boolean) {
   return {
     allowH2: false,
-    // The authorities are added to the usual roots: an upstream with a private authority may still store its blobs in a
-    // public cloud.
+    // The configured CA certificates are added to the default ones, because an upstream with a private CA may store its
+    // blobs in a public cloud.
     ...(ca !== undefined && { ca: [...getCACertificates('default'), ...(typeof ca === 'string' ? [ca] : ca)] }),
     ...(own && certificate !== undefined && key !== undefined && { cert: certificate, key }),
   };
 }
 
 /**
- * Returns the proxy for a URL by the usual variables, as curl, Go and registry:2 read them. They are `HTTPS_PROXY` or
- * `HTTP_PROXY` (by the URL's scheme) and `NO_PROXY`. Lower-case names win. `NO_PROXY` lists `*`, hosts with their
- * subdomains, addresses and CIDR ranges. A leading `.` or `*.` excludes the host itself, and each host or address may
- * have a port. Loopback is never proxied. Throws a TypeError for an invalid proxy URL.
+ * Returns the proxy for a URL from the usual environment variables, which are read as in curl, Go and registry:2. They
+ * are `HTTPS_PROXY` or `HTTP_PROXY`, by the scheme of the URL, and `NO_PROXY`. Names in lower case take precedence.
+ * `NO_PROXY` lists `*`, hosts with their subdomains, addresses and CIDR ranges. An entry with a leading `.` or `*.`
+ * matches subdomains but not the host itself. Each host or address may have a port. Loopback is never proxied. Throws a
+ * TypeError for an invalid proxy URL.
  */
 export function proxyFor(url: URL, environment: Readonly<Record<string, string | undefined>>): ProxyTarget | undefined {
   const read = (name: string): string => environment[name.toLowerCase()] || environment[name] || '';

@@ -1,20 +1,21 @@
-// The addresses to which an upstream may send us. A registry chooses the targets of its redirects and its token realm.
-// Without this rule it could make a worker fetch from the cloud's metadata service or from inside the network.
+// Decides to which addresses an upstream can direct our requests. A registry chooses the targets of its redirects and
+// its token realm. Without this rule it could make a worker fetch from the cloud's metadata service or from inside the
+// network.
 import type { LookupFunction } from 'node:net';
 import { CacheError } from '@cistern/errors';
 import ipaddr from 'ipaddr.js';
 import { nameUpstream, type UpstreamIdentity } from './transport.ts';
 
 /**
- * Addresses in public ranges that the host of a virtual machine answers: Azure's wire server, with DHCP, DNS and
- * secrets.
+ * Addresses in public ranges at which the host of a virtual machine answers. This one is Azure's wire server, which
+ * serves DHCP, DNS and secrets.
  */
 const hostServices = new Set(['168.63.129.16']);
 const globalUnicast = ipaddr.IPv6.parseCIDR('2000::/3');
 
 /**
- * Reports whether an address is a globally routable unicast address. An address that embeds an IPv4 address is checked
- * by that one.
+ * Reports whether an address is a globally routable unicast address. If an IPv6 address embeds an IPv4 address, the
+ * IPv4 address is checked.
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
@@ -31,8 +32,8 @@ function isPublicIpv4(address: ipaddr.IPv4): boolean {
 }
 
 /**
- * Wraps a lookup so that it returns public addresses only. Connections then use the checked addresses, even if DNS
- * changes.
+ * Wraps a lookup so that it returns only public addresses. A connection uses the checked addresses, even if DNS changes
+ * afterwards.
  */
 export function publicOnly(lookup: LookupFunction, upstream: UpstreamIdentity): LookupFunction {
   return (hostname, options, callback) => {

@@ -2,9 +2,9 @@
 import { CacheError, isCacheError } from '@cistern/errors';
 
 /**
- * An extra request for a blob was refused or failed. It does not mean that the upstream is unhealthy: one connection
- * may work as usual. `by` is the `host`, or the `cap`, our own limit on connections (`maxconnections`), of which none
- * is free.
+ * Thrown if an extra connection for a blob is refused or fails. The upstream may still be healthy, because its first
+ * connection may work. `by` is `host` if the host refused or failed. It is `cap` if all connections of our own limit
+ * (`maxconnections`) are in use.
  */
 export class ExtraRefused extends CacheError {
   readonly by: 'host' | 'cap';
@@ -15,7 +15,9 @@ export class ExtraRefused extends CacheError {
   }
 }
 
-/** Converts failures of the host to `ExtraRefused`. Refusals of the blob itself and other errors stay as they are. */
+/**
+ * Converts failures of the host to `ExtraRefused`. Refusals of the blob itself and other errors are returned unchanged.
+ */
 export function toExtraRefused(error: unknown): unknown {
   if (error instanceof ExtraRefused) return error;
   if (!isCacheError(error, 'upstream-rate-limited', 'upstream-unreachable', 'upstream-timeout')) return error;

@@ -1,5 +1,5 @@
-// Follows redirects, which registries send for blobs. They lead to storage with a signed URL: it must receive none of
-// our credentials, and its query must not appear in any message.
+// Follows redirects, which registries send for blobs. They usually lead to a signed URL of a storage server. The
+// storage server must receive none of our credentials, and the query of the URL must not appear in any message.
 import { CacheError } from '@cistern/errors';
 import {
   nameUpstream,
@@ -12,10 +12,13 @@ import {
 
 const maxRedirects = 5;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
-/** The connection is closed for redirects with larger bodies. */
+/** If the body of a redirect is larger, its connection is closed. */
 const maxDiscardedBytes = 16 * 1024;
 
-/** Follows redirects. A forbidden target is `upstream-refused-us`: an operator must act, and waiting does not help. */
+/**
+ * Follows redirects. Rejects with `upstream-refused-us` for a forbidden target, because only an operator can solve
+ * that.
+ */
 export function followRedirects(upstream: UpstreamIdentity): TransportLayer {
   return (next) => async (original) => {
     let request = original;
@@ -62,7 +65,7 @@ function withoutQuery({ origin, protocol, host, pathname, search }: URL): string
   return `${start}${pathname}${search === '' ? '' : '?[redacted]'}`;
 }
 
-/** Reads a short body to its end, which keeps the connection open. An error at its end does not matter. */
+/** Reads a short body to its end, so that the connection can be reused. Errors of the body are ignored. */
 function discard({ body }: TransportResponse): void {
   let size = 0;
   body.on('error', () => {});

@@ -29,8 +29,8 @@ const failures: Readonly<Record<string, string>> = {
 };
 
 /**
- * The codes of failed connections: the cause may be in this process. After other codes the server was reachable, and
- * may have failed for one request only.
+ * The codes of connections that could not be opened. The cause may be on this machine. With any other code the server
+ * was reachable, and may have failed only for this request.
  */
 const unconnected = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
@@ -52,7 +52,7 @@ const permanent = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED', 'UND_ERR_HEADE
 
 export interface NetworkErrorContext {
   readonly upstream: UpstreamIdentity;
-  /** The URL of the server in the exchange. */
+  /** The URL of the request. */
   readonly url: URL;
   readonly signal: AbortSignal;
 }
@@ -63,14 +63,14 @@ interface NetworkErrorDetail {
   readonly host: string;
 }
 
-/** Whether the connection to the upstream's own registry failed. */
+/** Reports whether the connection to the upstream's own registry failed. */
 export function isConnectFailure({ url }: UpstreamIdentity, { detail, isLocal }: CacheError): boolean {
   const { host } = (detail ?? {}) as Partial<NetworkErrorDetail>;
   return isLocal && host === url.host;
 }
 
 /**
- * Returns the signal's reason if that ended the exchange. A CacheError is returned unchanged, and other errors become
+ * Returns the signal's reason if the signal has fired. A CacheError is returned unchanged, and other errors become
  * `upstream-timeout` or `upstream-unreachable`.
  */
 export function toNetworkError(error: unknown, { upstream, url, signal }: NetworkErrorContext): unknown {

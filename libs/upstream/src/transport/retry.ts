@@ -1,5 +1,6 @@
 // Retries requests after temporary failures. That is safe because every request only reads. Timeouts are not retried,
-// because they have already taken long. A 429 is not retried either: that would make it worse (decision 0005).
+// because they have already taken long. A 429 is not retried either, because more requests would prolong the throttling
+// (decision 0005).
 import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
@@ -15,14 +16,14 @@ const maxRetries = 2;
 const backoff = { initialDelay: 100, maxDelay: 1000 };
 
 /**
- * Retries twice with jittered backoff, after connection errors and after a 5xx without a `Retry-After`, until `signal`
- * fires. All requests of the layer share one retry budget.
+ * Retries a request up to two times with jittered backoff, after a connection error or a 5xx without a `Retry-After`.
+ * It stops when the request's signal fires. All requests of the layer share one retry budget.
  */
 export function retryRequests(onRetry: (result: 'tried' | 'refused') => void): TransportLayer {
   const budget = createRetryBudget();
   return (next) => (request) => {
     let failures = 0;
-    // The policy calls this once for every failed attempt, including the last.
+    // The policy calls this function for every failed attempt, including the last.
     const mayRetry = (): boolean => {
       failures += 1;
       if (failures > maxRetries) return false;
@@ -41,7 +42,7 @@ export function retryRequests(onRetry: (result: 'tried' | 'refused') => void): T
       return next(request);
     };
     budget.deposit();
-    // The signal does not end the pauses of the policy, so the wait is aborted here.
+    // The signal does not end the pauses of the policy between attempts, so the wait is aborted here.
     return untilAborted(policy.execute(attempt, request.signal), request.signal);
   };
 }
@@ -56,13 +57,13 @@ function isPassingResponse(value: unknown): boolean {
 }
 
 const retriesPerRequest = 0.1;
-/** The retries that are allowed after a quiet time. */
+/** The largest number of retries that the budget can hold. The budget begins full. */
 const fullBudget = 10;
 
 /**
- * The number of retries is a share of all requests. When everything fails, retries would only multiply the load that
- * may be the cause. `deposit` is called for every request, before its first attempt. `withdraw` returns whether one
- * more attempt is allowed.
+ * Limits retries to a share of all requests. During an outage more retries would only multiply the load that may have
+ * caused it. `deposit` is called for every request, before its first attempt. `withdraw` returns whether one more
+ * attempt is allowed.
  */
 export function createRetryBudget(): { deposit(): void; withdraw(): boolean } {
   let retries = fullBudget;

@@ -1,5 +1,5 @@
-// Creates requests to a token server, and errors for its refusals. A request is a GET with or without a password, or
-// OAuth 2 with an identity token. The distribution project specifies both ("Token Authentication Specification",
+// Creates requests to a token server, and errors for its refusals. A request is a GET with or without a password, or an
+// OAuth 2 POST with an identity token. The distribution project specifies both ("Token Authentication Specification",
 // "Oauth2 Token Authentication").
 import { CacheError } from '@cistern/errors';
 import { isIdentityToken, type UpstreamCredentials } from '../credentials/credential-source.ts';
@@ -12,7 +12,7 @@ import {
 } from './transport.ts';
 
 export interface WantedToken {
-  /** The realm, already checked. */
+  /** The URL of the token server, already checked by `checkRealm`. */
   readonly realm: URL;
   readonly service: string | undefined;
   readonly scopes: readonly string[];
@@ -43,10 +43,10 @@ export function basicAuthorization({ username, password }: UpstreamCredentials):
 }
 
 /**
- * Checks the URL of a token server. A registry names the realm itself, and without a rule it could direct our
- * credentials anywhere (decision 0006). The realm must have the same host or the same registrable domain
- * (auth.docker.io for registry-1.docker.io), and https stays https. Other realms reject with `upstream-refused-us`: we
- * cannot authenticate there until an operator acts.
+ * Checks the realm, the URL of a token server. The registry chooses the realm, so without this check it could direct
+ * our credentials anywhere (decision 0006). The realm must have the same host or the same registrable domain
+ * (auth.docker.io for registry-1.docker.io), and a registry with https needs a realm with https. Rejects with
+ * `upstream-refused-us` for other realms, because only an operator can solve that.
  */
 export async function checkRealm(upstream: UpstreamIdentity, realm: string): Promise<URL> {
   const refuse = (why: string): CacheError =>
@@ -68,9 +68,10 @@ export async function checkRealm(upstream: UpstreamIdentity, realm: string): Pro
   return url;
 }
 
-// Domains under which anyone can register a name (s3.amazonaws.com, github.io) count as suffixes, not as one owner's.
+// Domains under which anyone can register a name (s3.amazonaws.com, github.io) count as public suffixes, because their
+// names belong to different owners.
 async function areOfOneDomain(one: string, other: string): Promise<boolean> {
-  // The list of all suffixes takes 3 MB of memory. It is loaded only if a realm has another host.
+  // The list of all suffixes takes 3 MB of memory, so it is loaded only if a realm has another host.
   const { getDomain } = await import('tldts');
   const options = { allowPrivateDomains: true };
   const domain = getDomain(one, options);
@@ -78,10 +79,10 @@ async function areOfOneDomain(one: string, other: string): Promise<boolean> {
 }
 
 /**
- * Returns the error for a token server's refusal. If the server refuses our credentials, it is `upstream-refused-us`.
- * If it refuses an anonymous request, it is `name-unknown` or `denied`, as for a refusal of the registry: the
- * repository may be missing or private. Any other 4xx is `upstream-refused-us` too, because a refusal is no failure
- * that the circuit breaker should count.
+ * Returns the error for a response without a token. If the token server refuses our credentials, the error is
+ * `upstream-refused-us`. If it refuses an anonymous request, the repository may be missing or private. The error is
+ * then `name-unknown` or `denied`, as for a refusal of the registry. A 429 is `upstream-rate-limited`. Any other 4xx is
+ * `upstream-refused-us`, because the circuit breaker must not count a refusal as a failure.
  */
 export function toTokenError(
   upstream: UpstreamIdentity,

@@ -1,4 +1,4 @@
-// Obtains bearer tokens. A registry's token server issues them to our credentials or to anonymous requests.
+// Obtains bearer tokens. A registry's token server issues them for our credentials or for anonymous requests.
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import type { Account, Verifier } from './account.ts';
@@ -9,33 +9,33 @@ import { toTokenError, toTokenRequest, checkRealm } from './token-request.ts';
 import { createSingleFlight } from '@cistern/runtime';
 
 const maxAnswerBytes = 256 * 1024;
-/** The lifetime that the specification sets if the answer has none. */
+/** The lifetime if the response has none, as in the specification. */
 const defaultLifetimeSeconds = 60;
-/** One upstream has sent a lifetime of 300000000000 seconds. */
+/** Limits the lifetime, because one upstream has sent 300000000000 seconds. */
 const maxLifetimeSeconds = 3600;
 const renewBeforeEndMs = 10_000;
 /** The characters that a token in a header may have (RFC 6750 section 2.1, applied generously). */
 const tokenPattern = /^[\x21-\x7e]+$/;
 
-/** Where and how a registry requires tokens to be requested. */
+/** The token server of a registry and the parameters of its token requests, from the challenge. */
 export interface BearerScheme {
   readonly realm: string;
   readonly service: string | undefined;
-  /** The challenge's own scope, if it is not a repository's (public.ecr.aws: `aws`). */
+  /** The scope in the challenge, if it is not a repository's (public.ecr.aws sends `aws`). */
   readonly extraScope: string | undefined;
 }
 
 interface TokenRequest {
   readonly scheme: BearerScheme;
   readonly repository: RepositoryName;
-  /** A token to which the upstream has just answered 401. */
+  /** The token to which the upstream has just answered 401. It is not used again. */
   readonly refused: string | undefined;
   readonly signal: AbortSignal;
 }
 
 interface IssuedToken {
   readonly token: string;
-  /** Set if the token is not from the cache: a 401 to it is about the repository, not about the token. */
+  /** True if the token is not from the cache. A 401 to such a token concerns the repository, not the token. */
   readonly fresh: boolean;
 }
 
@@ -71,11 +71,11 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     });
     const requestedAtMs = clock();
     const answered = await transport({ operation, ...request, signal, maxBodyBytes: maxAnswerBytes });
-    // OAuth 2 refuses with 400 (RFC 6749 section 5.2).
+    // An OAuth 2 server refuses credentials with 400 (RFC 6749 section 5.2).
     const refused = request.method === 'POST' && answered.status === 400;
     const response = refused ? { ...answered, status: 401 } : answered;
     if (credentials !== undefined) {
-      // A 403 may be about this repository alone.
+      // A 403 does not count as a refusal of the credentials, because it may concern only this repository.
       if (response.status === 401) account.refused(credentials, verifierOf(wanted));
       else if (response.status === 200) account.accepted(credentials, verifierOf(wanted));
     }
@@ -95,7 +95,8 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     const scope = `repository:${repository}:pull`;
     const audience = JSON.stringify([upstream.url.href, scheme.realm, scheme.service, scheme.extraScope]);
     const key = { upstream: upstream.name, account: credentials && holderOf(credentials, account), scope, audience };
-    // A request with a refused token cannot share the flight of others, which may be fetching that same token.
+    // The refused token is part of the key, because the flights of other requests may return exactly that token from
+    // the cache.
     const flight = JSON.stringify([scope, audience, refused]);
     const { token, issued: fresh } = await share(flight, signal, async (sharedSignal) =>
       cache.obtain(key, {
@@ -113,7 +114,7 @@ function verifierOf({ scheme, repository }: TokenRequest): Verifier {
 }
 
 /**
- * Returns the holder of a token for the cache key. Identity tokens have no user name, so the account's name is added.
+ * Returns the account of a token for the cache key. Identity tokens have no user name, so the account's name is added.
  */
 function holderOf(credentials: UpstreamCredentials, { name }: Account): string {
   return isIdentityToken(credentials) ? `${credentials.username} ${name}` : credentials.username;

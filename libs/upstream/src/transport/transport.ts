@@ -1,5 +1,5 @@
-// One HTTP exchange with an upstream, its token server or its storage, as each layer of the stack passes it on. Also
-// parses response headers and names upstreams in errors.
+// The types of one HTTP exchange with an upstream, its token server or its storage, as the layers of the stack pass it
+// on. Also parses response headers and names upstreams in errors.
 import type { Readable } from 'node:stream';
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
@@ -15,20 +15,23 @@ export interface UpstreamIdentity {
 
 export interface TransportRequest {
   readonly operation: UpstreamOperation;
-  /** No layer changes it, not even for redirects. */
+  /** No layer changes the method, not even for redirects. */
   readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: URL;
-  /** Set if the URL comes from a redirect. */
+  /** True if the URL comes from a redirect. */
   readonly isRedirected?: boolean;
   /** The names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Ends the request and the body of its response when it fires, with the signal's reason. */
+  /** When the signal fires, the request and the body of its response end with the signal's reason. */
   readonly signal: AbortSignal;
   /** The body of a POST. */
   readonly body?: string | undefined;
   /** The repository whose `pull` scope a token must have. No token is requested without it. */
   readonly repository?: RepositoryName;
-  /** The limit for bodies that are read whole. `undefined` means that the body of a 2xx answer stays a stream. */
+  /**
+   * The limit for bodies that are read whole. `undefined` means that the body of a 2xx response is not read and stays a
+   * stream.
+   */
   readonly maxBodyBytes: number | undefined;
   /** Default: `cold`. */
   readonly purpose?: CallPurpose | undefined;
@@ -45,7 +48,7 @@ export interface TransportResponse {
   /** The receiver of the response reads the body to its end or destroys it. It is already read if `bytes` is set. */
   readonly body: Readable;
   readonly bytes?: Buffer;
-  /** Milliseconds until requests resume, if that is known more exactly than from the headers. */
+  /** Milliseconds until requests resume. Set if that is known more exactly than from the `Retry-After` header. */
   readonly retryAfterMs?: number;
 }
 
@@ -60,14 +63,14 @@ export function compose(layers: readonly TransportLayer[], transport: Transport)
 }
 
 /**
- * Returns a name such as `Upstream "docker.io" (registry-1.docker.io)`. `host` is set if the exchange was with its
- * storage or token server.
+ * Returns a name such as `Upstream "docker.io" (registry-1.docker.io)`. `host` is the server of the exchange if that is
+ * the storage or the token server of the upstream.
  */
 export function nameUpstream({ name, url }: UpstreamIdentity, host: string = url.host): string {
   return `Upstream "${name}" (${host})`;
 }
 
-/** Returns the value of a header. Several fields of one name are one list (RFC 9110 section 5.3). */
+/** Returns the value of a header. Several fields with the same name form one list (RFC 9110 section 5.3). */
 export function headerValue(headers: TransportHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
@@ -85,7 +88,9 @@ export function dropBody(body: Readable): void {
   body.on('error', () => {}).destroy();
 }
 
-/** Not implemented, version not supported and loop detected: a retry would get the same answer. */
+/**
+ * The statuses not implemented, version not supported and loop detected, because a retry would get the same response.
+ */
 const permanentStatuses = new Set([501, 505, 508]);
 
 /** Reports whether a status means that the server is unhealthy. */
@@ -95,7 +100,7 @@ export function isServerFailure(status: number): boolean {
 
 const quantity = /^\s*(\d{1,12})\s*(?:$|[;,])/;
 const windowParameter = /;\s*w=(\d{1,12})/;
-/** Waits longer than Docker Hub's own window are not plausible. */
+/** A wait that is longer than Docker Hub's rate-limit period of 6 hours is not plausible. */
 const maxRetryAfterMs = 6 * 60 * 60 * 1000;
 
 /**
@@ -118,13 +123,16 @@ export function parseRateLimit(headers: TransportHeaders): RateLimit | undefined
   };
 }
 
-/** A warning as in the distribution specification, "Warnings". The other codes are for caches. */
+/**
+ * Matches a warning for users: the distribution specification ("Warnings") allows only code 299. The other codes are
+ * for caches.
+ */
 const warningForUsers = /(?:^|[\s,])299 [^\s,"]+ ("(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*")/gu;
 const maxWarningLength = 1_024;
 
 /**
- * Returns the warnings for users as one `Warning` header: `299 - "…", 299 - "…"`. Warnings beyond 1,024 characters are
- * omitted.
+ * Returns the warnings for users as one `Warning` header: `299 - "…", 299 - "…"`. A warning that would make the header
+ * longer than 1,024 characters is omitted.
  */
 export function parseWarning(headers: TransportHeaders): string | undefined {
   const kept: string[] = [];
@@ -135,7 +143,10 @@ export function parseWarning(headers: TransportHeaders): string | undefined {
   return kept.length === 0 ? undefined : kept.join(', ');
 }
 
-/** Returns the milliseconds of a `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), at most 6 hours. */
+/**
+ * Returns the `Retry-After` in milliseconds, at most 6 hours. The header contains seconds or a date (RFC 9110 section
+ * 10.2.3).
+ */
 export function parseRetryAfterMs(headers: TransportHeaders, nowMs: number): number | undefined {
   const value = headerValue(headers, 'retry-after')?.trim();
   if (value === undefined) return undefined;
