@@ -1,12 +1,15 @@
-// A deadline for replies of Redis. Time during which this process was blocked does not count, and replies that arrived
-// meanwhile are read first.
+// A deadline for replies of Redis. The time during which this process is blocked does not count. Replies that arrived
+// in that time are read before the deadline applies.
 import { setAwakeTimeout } from '@cistern/runtime';
 
-/** Settles as `answer` does. After `ms` of waking time it rejects as ioredis' own `commandTimeout` does. */
+/**
+ * Settles as `answer` does. After `ms` of time in which the process was not blocked, it rejects with the error of
+ * ioredis' own `commandTimeout`.
+ */
 export function answersWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const onTimeout = () => reject(new Error('Command timed out'));
-    // Node reads the sockets between the two callbacks.
+    // Node reads the sockets between the two callbacks, so a reply that has arrived is handled first.
     const cancel = setAwakeTimeout(() => setImmediate(() => setImmediate(onTimeout)), ms);
     answer.then(resolve, reject).finally(cancel);
   });
@@ -20,8 +23,8 @@ const quietMs = 10_000;
 
 /**
  * Creates a function for optional queries to Redis. A query waits for `commandTimeoutMs` at most. After a failure no
- * query is sent for two seconds, so that only one client waits for a Redis that hangs. `onFailure` is called for one
- * failure every ten seconds.
+ * query is sent for two seconds, so that only one caller waits for a Redis that hangs. `onFailure` is called at most
+ * once in ten seconds.
  */
 export function createBriefQuery(options: {
   readonly commandTimeoutMs: number;

@@ -1,4 +1,4 @@
-// The shared parts of all Redis clients: the connection settings, and the time that a reply may take.
+// The shared parts of all Redis clients: the types of connections, and deadlines for replies.
 export { answersWithin, createBriefQuery } from './answers-within.ts';
 export type { QueryBriefly } from './answers-within.ts';
 export type { RedisConnection } from './redis-connection.ts';

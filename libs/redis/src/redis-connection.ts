@@ -10,7 +10,7 @@ export interface RedisAccount {
   /** A user of Redis' ACL. Unset means the default user. */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** Enables TLS. `{}` trusts the authorities of Node.js. */
+  /** Enables TLS. `{}` trusts the CA certificates of Node.js. */
   readonly tls?: ConnectionOptions | undefined;
 }
 
@@ -26,7 +26,10 @@ export interface RedisUrl {
   readonly tls?: ConnectionOptions | undefined;
 }
 
-/** The master that the sentinels name. They are queried at every reconnect. `tls` applies to sentinels and servers. */
+/**
+ * The Redis master that the sentinels name. ioredis queries the sentinels at every reconnect. `tls` applies to
+ * sentinels and servers.
+ */
 interface SentinelRedis extends RedisAccount {
   readonly kind: 'sentinel';
   readonly sentinels: readonly RedisAddress[];

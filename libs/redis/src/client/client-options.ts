@@ -1,4 +1,5 @@
-// The options of ioredis: an unavailable or hanging Redis causes fast errors, and the client reconnects automatically.
+// The options of ioredis. With them commands fail fast if Redis is unavailable or hangs, and ioredis reconnects
+// automatically.
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import {
   type ClusterRedis,
@@ -14,30 +15,34 @@ const everyConnection = {
   disableClientInfo: true,
   connectTimeout: 2000,
   disconnectTimeout: 500,
-  // A command is never sent twice: after its first run, the second run of a claim would be rejected.
+  // A command whose reply was lost is not sent again, because some scripts are not idempotent. For example, the second
+  // run of a claim would be rejected.
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   maxLoadingRetryTime: 200,
-  // The former master is a replica now, so the client reconnects to find the new one.
+  // After this error the former master is a replica, so ioredis reconnects to find the new master.
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 } satisfies RedisOptions;
 
 /**
- * `answersWithin` enforces `commandTimeoutMs`. ioredis' own limits, which a busy process could hit, are the last
- * resort.
+ * Returns the timeouts of ioredis. They are longer than `commandTimeoutMs`, because a busy process could exceed them
+ * although Redis has replied. `answersWithin` enforces `commandTimeoutMs` itself.
  */
 function timeouts(commandTimeoutMs: number | undefined) {
   if (commandTimeoutMs === undefined) return {};
   return {
     commandTimeout: Math.max(5000, 10 * commandTimeoutMs),
-    // A connection that waits this long for a reply is closed: waiting for TCP to notice takes minutes. Every command
-    // fails immediately until the server answers on a new connection. The limit must not be shorter. A pause of the
-    // whole machine closes the connection as well, and then valid commands fail.
+    // A connection that waits this long for a reply is closed, because TCP would detect the failure only after minutes.
+    // Then every command fails immediately until Redis answers on a new connection. The timeout must not be shorter: a
+    // pause of the whole machine also counts, and would close connections that still work.
     socketTimeout: Math.max(3000, 2 * commandTimeoutMs),
   } satisfies RedisOptions;
 }
 
-/** Returns the options for one server, at any kind of address. An unset `commandTimeoutMs` means that commands wait. */
+/**
+ * Returns the options for one Redis server, which `connection` identifies by address, by URL or through sentinels.
+ * Without `commandTimeoutMs` commands wait for a reply without a limit.
+ */
 export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>, commandTimeoutMs?: number) {
   switch (connection.kind) {
     case 'standalone':
@@ -64,7 +69,7 @@ export function redisOptions(connection: Exclude<RedisConnection, ClusterRedis>,
   }
 }
 
-/** Returns the options for one server at a known address. */
+/** Returns the options for one Redis server at a known address. */
 export function serverOptions(
   server: Partial<RedisAddress> & RedisAccount & { readonly db?: number | undefined },
   commandTimeoutMs?: number,
@@ -81,12 +86,12 @@ export function clusterOptions(connection: ClusterRedis, commandTimeoutMs?: numb
   return {
     redisOptions: serverOptions({ ...connection }, commandTimeoutMs),
     enableOfflineQueue: false,
-    // Disables retries here too: they would take up to 16 delays.
+    // Disables ioredis' retries after a failover, because they would delay a command up to 16 times.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
     slotsRefreshTimeout: 1000,
-    // Retries stop after a while. When all nodes are given up, the cluster is looked up again by the configured names,
-    // whose addresses may have changed.
+    // After five attempts ioredis no longer reconnects to a node. When it has no node left, it connects to the
+    // configured nodes again, whose names may resolve to new addresses.
     clusterNodeRetryStrategy: (attempt) => (attempt <= 5 ? reconnectAfterMs(attempt) : null),
     clusterRetryStrategy: reconnectAfterMs,
     // TLS verifies the names of nodes, so they must not be resolved here.
@@ -96,7 +101,8 @@ export function clusterOptions(connection: ClusterRedis, commandTimeoutMs?: numb
 
 /**
  * Returns the delay before a reconnect. Jitter prevents the processes of a large cluster from reconnecting at the same
- * time. It is 200 ms at most: the owners of fills must reconnect before others may claim (decision 0059).
+ * time. The delay is 200 ms at most, because the owners of fills must reconnect before other workers may claim their
+ * fills (decision 0059).
  */
 export function reconnectAfterMs(attempt: number): number {
   return Math.min(50 * 2 ** (attempt - 1), 160) * (0.75 + Math.random() / 2);

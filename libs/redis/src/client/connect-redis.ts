@@ -1,4 +1,5 @@
-// Opens the connection of the index to Redis, or one for each node of a cluster, and connections for announcements.
+// Opens the connection of the index to Redis, or one to each node of a cluster. Also opens connections for
+// announcements.
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
@@ -9,9 +10,12 @@ import { createThrottledWarning, reasonOf, type RedisLog } from './index-error.t
 
 export type RedisClient = Redis | Cluster;
 
-/** A server that starts at the same time as this process may need this long. */
+/** How long to wait for Redis, which may be starting at the same time as this process. */
 const openTimeoutMs = 5000;
-/** How often the slots of a cluster are refreshed. A command to the wrong node shows a change sooner. */
+/**
+ * How often the map of hash slots to the nodes of a cluster is refreshed. A command to the wrong node reports a change
+ * sooner.
+ */
 const refreshSlotsEveryMs = 5000;
 /** Errors that do not disappear with time. */
 const permanentErrors = /^(?:WRONGPASS|NOAUTH|NOPERM)|cluster support disabled/;
@@ -26,18 +30,24 @@ export interface ConnectOptions {
   readonly commandTimeoutMs: number;
   readonly scripts: Scripts;
   readonly log: RedisLog;
-  /** Resolves even if Redis is unavailable. The client connects when it becomes available. */
+  /**
+   * True if `connectRedis` also resolves while Redis is unavailable. The client then connects when Redis becomes
+   * available.
+   */
   readonly mayBeUnavailable: boolean;
 }
 
 export interface Connected {
   /** The client, which the caller disconnects. */
   readonly client: RedisClient;
-  /** An `index-unavailable` with the reason why Redis is unavailable. `undefined` means that it is connected. */
+  /**
+   * The error `index-unavailable` with the reason why Redis is unavailable. `undefined` means that the client is
+   * connected.
+   */
   readonly absence: CacheError | undefined;
 }
 
-/** Resolves when Redis answers. Rejects with `index-unavailable`, which contains the reason. */
+/** Resolves when Redis answers. Rejects with `index-unavailable`, whose message contains the reason. */
 export async function connectRedis(connection: RedisConnection, options: ConnectOptions): Promise<Connected> {
   const { commandTimeoutMs, scripts, log, mayBeUnavailable } = options;
   const client = createRedisClient(connection, { commandTimeoutMs, scripts });
@@ -105,13 +115,14 @@ async function untilReady(client: RedisClient): Promise<void> {
   }
 }
 
-// ioredis' own option for this restarts its timer if it is disconnected at the wrong moment.
+// The option of ioredis for this is not used: if the cluster is disconnected at the wrong moment, ioredis starts its
+// timer again.
 function keepSlotsRefreshed(cluster: Cluster): void {
   const timer = setInterval(() => cluster.refreshSlotsCache(), refreshSlotsEveryMs).unref();
   cluster.once('end', () => clearInterval(timer));
 }
 
-/** A connection for announcements does not reconnect: its user opens a new one when it has ended. */
+/** A connection for announcements does not reconnect. When it has ended, the subscriber opens a new one. */
 const oneTimeOptions = {
   connectionName: 'cistern-announcements',
   lazyConnect: true,
@@ -121,8 +132,8 @@ const oneTimeOptions = {
 
 export interface SubscriberConnectors {
   /**
-   * Returns the first node to use: `host:port` of a node of a cluster. It is empty for one server, whose address is in
-   * the connection.
+   * Returns the node to connect to first, as `host:port`. The text is empty without a cluster, because the connection
+   * then contains the address.
    */
   anyNode(): string;
   /** Creates a connection that is not open yet. */

@@ -1,22 +1,22 @@
-// Keeps channels subscribed when connections fail. It uses one connection, or one for each node of a cluster, where
-// MOVED names the node of each channel (decision 0010).
+// Keeps channels subscribed when connections fail. It uses one connection, or in a cluster one to each node. In a
+// cluster a MOVED error names the node of a channel (decision 0010).
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { reconnectAfterMs } from './client-options.ts';
 import { disconnectRedis, type SubscriberConnectors } from './connect-redis.ts';
 
 export interface SubscriberOptions {
-  /** Reports whether to subscribe with SSUBSCRIBE. */
+  /** Returns true if channels are subscribed with SSUBSCRIBE. */
   readonly isSharded: () => boolean;
   readonly connectors: SubscriberConnectors;
-  /** Called for each message. Without a message it means that some may have been missed. */
+  /** Called for each message. A call without a message means that messages may have been missed. */
   readonly onMessage: (channel: string, message?: string) => void;
 }
 
 export interface Subscriber {
   /**
-   * Subscribes to a channel, once for each channel. Resolves when its messages arrive. Rejects with the error of
-   * ioredis.
+   * Subscribes to a channel. Call it at most once for each channel. Resolves when messages begin to arrive. Rejects
+   * with the error of ioredis.
    */
   add(channel: string): Promise<void>;
   remove(channel: string): void;
@@ -29,9 +29,12 @@ const maxRedirections = 5;
 
 export function createSubscriber({ isSharded, connectors, onMessage }: SubscriberOptions): Subscriber {
   const connections = new Map<string, Subscription>();
-  /** Each channel with the connection that carries it. A channel that is being added has a symbol of its own. */
+  /**
+   * Each channel with the connection that is subscribed to it. While a channel is being added, it has a unique symbol
+   * instead.
+   */
   const channels = new Map<string, Subscription | symbol | 'lost'>();
-  /** The node of each shard, as far as it is known. */
+  /** The node of each known shard. A shard is the hash tag of its channels. */
   const nodes = new Map<string, string>();
   let isClosed = false;
   let isRestoring = false;
@@ -63,7 +66,10 @@ export function createSubscriber({ isSharded, connectors, onMessage }: Subscribe
     }
   }
 
-  /** Subscribes at `node` or where it redirects to. Resolves to the node that has the channel. */
+  /**
+   * Subscribes at `node`, or at the node to which `node` redirects. Resolves to the node that accepted the
+   * subscription.
+   */
   async function subscribeAt(node: string, channel: string): Promise<string> {
     let at = node;
     for (let redirections = 0; redirections <= maxRedirections; redirections++) {
@@ -105,7 +111,7 @@ export function createSubscriber({ isSharded, connectors, onMessage }: Subscribe
       try {
         await subscribeToShard(channel);
       } catch (error) {
-        // The channel may have been removed and added again since.
+        // The channel may have been removed and added again in the meantime.
         if (channels.get(channel) === adding) channels.delete(channel);
         throw error;
       }
@@ -129,23 +135,23 @@ function channelShard(channel: string): string {
 }
 
 interface SubscriptionOptions {
-  /** A client that is not connected yet and does not reconnect. */
+  /** An ioredis client that is not connected yet and does not reconnect. */
   readonly redis: Redis;
   readonly sharded: boolean;
   readonly onMessage: (channel: string, message: string) => void;
   /**
-   * Called when some of its channels are no longer subscribed. `hasEnded` means that the connection has ended with all
-   * of them.
+   * Called when some channels of the connection are no longer subscribed. `hasEnded` is true if the connection itself
+   * has ended.
    */
   readonly onLoss: (hasEnded: boolean) => void;
 }
 
 interface Subscription {
-  /** Resolves when it is connected. Rejects if the connection fails. */
+  /** Resolves when Redis is connected. Rejects if the connection fails. */
   readonly ready: Promise<void>;
   /**
-   * Subscribes to a channel. If another node has it, resolves to the address of that node. Rejects with the error of
-   * ioredis.
+   * Subscribes to a channel. If another node serves the channel, resolves to the address of that node. Rejects with the
+   * error of ioredis.
    */
   subscribe(channel: string): Promise<string | undefined>;
   unsubscribe(channel: string): void;
@@ -156,14 +162,15 @@ interface Subscription {
 
 /** Opens one connection that is subscribed to channels until it ends. */
 function openSubscription({ redis, sharded, onMessage, onLoss }: SubscriptionOptions): Subscription {
-  /** The `moved` events of ioredis that no command of ours has caused. */
+  /** The number of `moved` events of ioredis that none of our own commands has caused. */
   let unexplainedMoves = 0;
 
-  // Errors are ignored here: each is followed by `end`, or rejects the command that met it.
+  // Errors are ignored here, because each one is followed by `end` or rejects its command.
   redis.on('error', () => {});
   redis.on(sharded ? 'smessage' : 'message', onMessage);
   redis.once('end', () => onLoss(true));
-  // The server has ended subscriptions because a slot has moved. But our own redirections emit the same event.
+  // This event means that Redis has ended subscriptions because a hash slot has moved. But ioredis emits it for our own
+  // redirections too, so these are subtracted.
   redis.on('moved', () => {
     unexplainedMoves += 1;
     setImmediate(() => {
@@ -187,7 +194,7 @@ function openSubscription({ redis, sharded, onMessage, onLoss }: SubscriptionOpt
       }
     },
     unsubscribe(channel) {
-      // A connection that fails to unsubscribe is closed, which ends the subscription.
+      // If the command fails, the connection is closed, which also ends the subscription.
       (sharded ? redis.sunsubscribe(channel) : redis.unsubscribe(channel)).catch(() => redis.disconnect());
     },
     ping: () => void redis.ping().catch(() => {}),

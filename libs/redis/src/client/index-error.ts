@@ -1,8 +1,11 @@
-// Converts errors of ioredis and Redis to the error of the index: `index-unavailable` with a reason on which an
+// Converts errors of ioredis and Redis to `index-unavailable`, the error of the index, with a reason on which an
 // operator can act.
 import { CacheError, isCacheError } from '@cistern/errors';
 
-/** The reasons by the start of the message: ioredis' own messages, and the codes of Redis' error replies. */
+/**
+ * Maps the start of an error's message to a reason. The messages are those of ioredis, or begin with the code of an
+ * error reply of Redis.
+ */
 const reasons: readonly (readonly [RegExp, string])[] = [
   [/^(?:Command timed out|Socket timeout)/, 'it did not answer within redis.commandtimeout'],
   [
@@ -21,7 +24,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/^BUSY/, 'it is busy with a script'],
 ];
 
-/** Converts an error. Errors of our own code, such as `TypeError`, are bugs and stay unchanged. */
+/** Converts an error. Errors of our own code, such as `TypeError`, are bugs and are returned unchanged. */
 export function toIndexError(error: unknown): unknown {
   if (isCacheError(error) || error instanceof TypeError || error instanceof RangeError) return error;
   return new CacheError('index-unavailable', `The index in Redis cannot be used: ${reasonOf(error)}.`, {
@@ -46,7 +49,7 @@ export interface RedisLog {
 
 const quietMs = 10_000;
 
-/** Logs one line, then none for ten seconds: an outage causes an error with every attempt. */
+/** Logs at most one line in ten seconds, because an outage causes an error with every attempt. */
 export function createThrottledWarning(log: RedisLog, message: string): (error: unknown) => void {
   let quietUntilMs = 0;
   return (error) => {
