@@ -1,5 +1,4 @@
-// The catalogue of jobs by name, with their payloads and results, which are JSON. A caller's credentials are never part
-// of a job.
+// The catalogue of jobs by name. Payloads and results are JSON. They never contain a caller's credentials.
 import type { Digest, RepositoryName, Tag } from '@cistern/oci';
 
 interface RepositoryJob {
@@ -8,15 +7,18 @@ interface RepositoryJob {
 }
 
 interface JobCatalogue {
-  /** Fetches a whole blob. Ends when a worker has parked the fetch. Callers read the fill's record, not this result. */
+  /**
+   * Fetches a whole blob. The job ends when a worker has put the fetch into its own queue (decision 0063). So callers
+   * read the outcome from the record of the fill, not from this result.
+   */
   'fetch-blob': { payload: RepositoryJob & FetchBlobJob; result: null };
   /** Fetches, verifies and stores a manifest by digest, with its links. */
   'fetch-manifest': { payload: RepositoryJob & { readonly digest: Digest }; result: null };
   /** Confirms with the upstream that the repository holds the blob, and records the link. */
   'stat-blob': { payload: RepositoryJob & { readonly digest: Digest }; result: null };
   /**
-   * Updates the tag record. `head` uses HEAD alone, which costs no pull. `get` uses one GET that also fetches the
-   * manifest, for a tag that is not cached.
+   * Updates the tag record. `head` sends only a HEAD, which costs no pull. `get` sends one GET, which also fetches the
+   * manifest of a tag that is not cached.
    */
   'revalidate-tag': {
     payload: RepositoryJob & RevalidateTagJob;
@@ -36,7 +38,10 @@ interface JobCatalogue {
       };
     result: FetchedList<ReferrersPage>;
   };
-  /** Returns the address of the worker that runs it, for data that must not be in a job. */
+  /**
+   * Returns the address of the worker that runs the job. The caller then sends that worker data that must not be in a
+   * job.
+   */
   'find-worker': { payload: { readonly purpose: 'access' }; result: { readonly address: string } };
   /** Fetches the public keys of a configured issuer into the store, unless another worker did so recently. */
   'fetch-issuer-keys': { payload: { readonly issuer: string }; result: null };
@@ -51,7 +56,7 @@ interface JobCatalogue {
 
 interface FetchBlobJob {
   readonly digest: Digest;
-  /** Takes over a fill of this generation or older. 0 means that a fill starts only if none runs. */
+  /** Replaces a running fill of this generation or an older one. 0 means that a fill starts only if none runs. */
   readonly replaces: number;
   /**
    * The range that a caller waits for: the first byte and one past the last. The fill can fetch a small range before
@@ -59,7 +64,7 @@ interface FetchBlobJob {
    */
   readonly from: number;
   readonly toExclusive?: number;
-  /** Set if a reader of the replaced fill waits in the middle of the blob. No other fetch has a higher priority. */
+  /** True if a reader of the replaced fill waits in the middle of the blob. Such a fetch has the highest priority. */
   readonly resumes?: boolean;
 }
 
@@ -67,19 +72,19 @@ interface RevalidateTagJob {
   readonly tag: Tag;
   readonly by: 'head' | 'get';
   /**
-   * The time of the record that is too old for the caller, 0 if it has no record. A newer record is enough. Unset means
-   * that no record is enough.
+   * The time of the record that is too old for the caller, or 0 if the caller found no record. If the worker finds a
+   * newer record, it sends no request. Unset means that the worker always sends a request.
    */
   readonly checkedAtMs?: number;
-  /** The time of the last try in that record. A try that failed since is not repeated. */
+  /** The time of the last try in the caller's record. If a later try has failed, it is not repeated. */
   readonly triedAtMs?: number;
 }
 
 interface PrewarmTagJob {
   readonly tag: Tag;
-  /** The platforms of an index. Unset means those that clients pull. */
+  /** The platforms to choose from an index. Unset means the platforms that clients pull. */
   readonly platforms?: readonly string[];
-  /** The time of the record that will soon be stale. A newer record is enough. */
+  /** The time of the record that will soon be due. If the worker finds a newer record, it sends no request. */
   readonly checkedAtMs?: number;
 }
 
@@ -91,7 +96,7 @@ interface JobFailure {
 interface PrewarmedTag {
   /** The digest of the tag. Unset if the tag no longer exists, or after a failure. */
   readonly digest?: Digest;
-  /** The platforms for which the image was chosen. */
+  /** The platforms that were chosen from the index. */
   readonly platforms?: readonly string[];
   readonly failure?: JobFailure;
 }
@@ -115,9 +120,9 @@ interface FetchListJob {
 }
 
 export type FetchedList<Page> = Page & {
-  /** When the upstream sent it. Unset means now. */
+  /** When the upstream sent the page. Unset means now. */
   readonly checkedAtMs?: number;
-  /** Set if the page was not fetched from the upstream. */
+  /** True if the page comes from the cache instead of the upstream. */
   readonly wasKept?: boolean;
 };
 

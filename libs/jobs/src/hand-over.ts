@@ -1,4 +1,5 @@
-// Hands a job over to another worker after a local failure, of this worker's network or disk (decision 0064).
+// Hands a job over to another worker after a local failure, for example of this worker's network or disk (decision
+// 0064).
 import { isCacheError } from '@cistern/errors';
 import type { JobOptions } from './job-queue.ts';
 
@@ -7,7 +8,7 @@ export interface WorkerIdentity {
   /** The address of this process. */
   readonly id: string;
   /**
-   * Returns how many workers are alive, this one included. `undefined` means that the index does not know. It may
+   * Returns how many workers are alive, this one included. `undefined` means that the number is unknown. The method may
    * reject. In both cases no job is handed over.
    */
   countWorkers(): Promise<number | undefined>;
@@ -15,12 +16,12 @@ export interface WorkerIdentity {
 
 type TriedBy = NonNullable<JobOptions['triedBy']>;
 
-/** A job that three workers failed to do fails: the cause is elsewhere. */
+/** After three workers have failed to do a job, the job fails, because the cause is probably elsewhere. */
 const mostWorkers = 3;
 
 /**
- * Returns the ids of the workers that have tried the job, if another worker must do it after this failure. `undefined`
- * means that the failure is the job's outcome. Never rejects.
+ * Decides whether another worker does the job after this failure. Returns the ids of the workers that have tried the
+ * job, or `undefined` if the failure is the outcome of the job. Never rejects.
  */
 export async function handsOver(
   place: WorkerIdentity | undefined,

@@ -1,4 +1,4 @@
-// The errors of a queue that cannot do a job now: `overloaded`, and retryable.
+// The errors of a queue that cannot do a job now. They have the kind `overloaded` and are retryable.
 import { CacheError } from '@cistern/errors';
 import type { JobName } from './catalogue.ts';
 

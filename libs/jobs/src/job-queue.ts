@@ -1,6 +1,7 @@
-// The job queue: frontends add jobs and workers do them. Waiting and running jobs with the same name, class and
-// `dedupKey` are one job, with the first payload. An adapter may join the classes too. `fetch-blob` may take minutes
-// and has its own slots in each class. Jobs of one kind start in the order in which they were added.
+// The job queue: frontends add jobs and workers do them. A call with the name, class and `dedupKey` of a waiting or
+// running job joins that job, and its own payload is ignored. An adapter may also join jobs of different classes. Jobs
+// that fetch blobs may take minutes, so they have their own job slots in each class. The jobs of one queue start in the
+// order in which they were added.
 import type { JobMetrics } from '@cistern/telemetry';
 import type { JobName, JobPayload, JobResult } from './catalogue.ts';
 
@@ -9,13 +10,18 @@ export type JobClass = 'interactive' | 'background';
 export interface JobOptions {
   readonly dedupKey: string;
   /**
-   * Interactive and background jobs have separate slots: neither waits for the other. An interactive call does not wait
-   * behind the same job in the background.
+   * Interactive and background jobs have separate job slots, so neither class waits for the other. An interactive call
+   * does not wait until the same job starts in the background.
    */
   readonly class: JobClass;
-  /** The trace that contains the job (W3C Trace Context), for its handler. If calls join, the first one counts. */
+  /**
+   * The trace that contains the job (W3C Trace Context), for its handler. If several calls join one job, the trace of
+   * the first call counts.
+   */
   readonly traceparent?: string | undefined;
-  /** The ids of workers that failed to do the job with a local error. Other workers have priority for two seconds. */
+  /**
+   * The ids of workers that failed to do the job with a local error. For two seconds the job is left to other workers.
+   */
   readonly triedBy?: readonly string[] | undefined;
 }
 
@@ -23,8 +29,8 @@ export interface RunOptions extends JobOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   /**
-   * `waiting` means that only a waiting job is joined. A running job may have read too early: the job runs once more
-   * after it. By default both are joined.
+   * `waiting` means that only a waiting job is joined. A running job may have read its data too early, so the job runs
+   * once more afterwards. By default waiting and running jobs are joined.
    */
   readonly joins?: 'waiting' | undefined;
 }
@@ -43,9 +49,9 @@ export interface QueueState {
   readonly name: string;
   readonly waiting: number;
   readonly active: number;
-  /** The jobs that are retried, or start, at a certain time. */
+  /** The number of jobs that start, or are retried, at a later time. */
   readonly delayed: number;
-  /** The failed jobs that are still kept. */
+  /** The number of failed jobs that are still recorded. */
   readonly failed: number;
   /** The last ten failures, the latest first. */
   readonly failures: readonly FailedJob[];
@@ -55,50 +61,51 @@ export interface QueueState {
 
 export interface JobQueue {
   /**
-   * Resolves once the job is added or joined, not when it is done. Rejects with `overloaded` if it is not accepted, and
-   * with `index-unavailable` if that is unknown because the queue's server does not answer.
+   * Resolves when the job is added or joined, not when it is done. Rejects with `overloaded` if the queue does not
+   * accept the job. Rejects with `index-unavailable` if Redis does not answer, so that it is unknown whether the job
+   * was added.
    */
   add<N extends JobName>(name: N, payload: JobPayload<N>, options: JobOptions): Promise<void>;
   /**
-   * Adds a job and waits for its result. Rejects with the handler's CacheError, or with a plain Error if the handler
-   * threw one (the worker has logged it). `signal` ends this wait, not the job, and rejects with its reason. After
-   * `timeoutMs` it rejects with `overloaded`.
+   * Adds a job and waits for its result. Rejects with the CacheError of the handler. Any other error of the handler
+   * becomes a plain Error, which the worker has logged. When `signal` fires, the call rejects with its reason, but the
+   * job continues. After `timeoutMs` the call rejects with `overloaded`.
    */
   run<N extends JobName>(name: N, payload: JobPayload<N>, options: RunOptions): Promise<JobResult<N>>;
 }
 
-/** The context of a handler, besides its payload. */
+/** The context of a job, which its handler receives in addition to the payload. */
 export interface JobContext {
   readonly class: JobClass;
   /** The `traceparent` of the `JobOptions`. */
   readonly traceparent?: string | undefined;
-  /** Aborted when the worker stops waiting and closes. */
+  /** Aborted when the worker closes and the grace period is over. */
   readonly signal: AbortSignal;
   /**
-   * For a handler that continues after its job has ended. Returns `triedBy` for adding the job again after this
-   * failure, so that another worker does it. `undefined` means that no other worker would. A job that has not ended is
-   * handed over automatically. Unset if there are no other workers.
+   * For a handler whose work continues after its job has ended and then fails. Returns the `triedBy` with which the
+   * handler adds the job again, so that another worker does it. `undefined` means that no other worker would do it. A
+   * job that has not ended is handed over automatically. Unset if there are no other workers.
    */
   readonly handsOver?: (error: unknown) => Promise<readonly string[] | undefined>;
 }
 
 /**
- * Handles a job. If it rejects with an error that `isLocal`, another worker does the job, if there is one, twice at
- * most. It may be called again for one job, even at the same time, if its worker is lost or seems to be. A background
- * job that fails with a `retryable` error is retried a few times.
+ * Handles a job. If it rejects with an error whose `isLocal` is true, another worker does the job, if there is one. A
+ * job is handed over at most twice. If a worker is lost or seems to be lost, another worker calls its handler for the
+ * same job, perhaps at the same time. A background job that fails with a `retryable` error is retried a few times.
  */
 export type JobHandler<N extends JobName> = (payload: JobPayload<N>, context: JobContext) => Promise<JobResult<N>>;
 export type JobHandlers = { readonly [N in JobName]: JobHandler<N> };
 
 export interface JobWorkers {
   /**
-   * Takes no new jobs. Resolves when the running ones have ended. After `graceMs` they are aborted and have a second to
-   * end. Idempotent.
+   * Stops taking new jobs. Resolves when the running jobs have ended. After `graceMs` they are aborted and have one
+   * more second to end. Idempotent.
    */
   close(graceMs: number): Promise<void>;
 }
 
-/** Jobs of a group share slots: fetching a blob may take minutes, other jobs make a request or two. */
+/** Jobs of a group share job slots. Jobs that fetch blobs may take minutes, and all other jobs are short. */
 export type JobGroup = 'blob' | 'short';
 
 /** How many jobs of each queue run at the same time in one process. */
@@ -108,7 +115,7 @@ export function jobGroup(name: JobName): JobGroup {
   return name === 'fetch-blob' || name === 'prewarm-blobs' ? 'blob' : 'short';
 }
 
-/** Returns handlers of the same names, each wrapped by `wrap`. */
+/** Returns the handlers, each wrapped by `wrap`. */
 export function wrapHandlers(
   handlers: JobHandlers,
   wrap: (handle: JobHandler<JobName>, name: JobName) => JobHandler<JobName>,
@@ -120,7 +127,7 @@ export function wrapHandlers(
   return Object.fromEntries(wrapped) as JobHandlers;
 }
 
-/** Returns handlers whose duration and result are measured, for any queue. */
+/** Returns handlers that measure their duration and result. */
 export function measureJobHandlers(handlers: JobHandlers, { jobDuration, jobsRunning }: JobMetrics): JobHandlers {
   return wrapHandlers(handlers, (handle, job) => async (payload, context) => {
     const labels = { job, class: context.class };

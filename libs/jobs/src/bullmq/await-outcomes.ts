@@ -1,5 +1,5 @@
-// Waits for the outcomes of jobs. A message only speeds up the probe of a job. Jobs are also probed immediately, every
-// second and after every reconnect, so a missed message costs time and nothing else.
+// Waits for the outcomes of jobs. A job is probed immediately, then every second, after every reconnect, and when a
+// message reports its end. So a missed message only delays the outcome.
 import { createSubscriber, type SubscriberConnectors } from '@cistern/redis/client';
 import { untilAborted } from '@cistern/runtime';
 import type { JobProbe, ProbedJob } from './job-layout.ts';
@@ -11,7 +11,9 @@ interface WaitingJob {
   readonly job: ProbedJob;
   readonly settle: Set<(outcome: string | undefined) => void>;
   isProbing: boolean;
-  /** Set if something happened during the probe, which may have been too early. */
+  /**
+   * True if another probe was requested while one runs, because the running probe may have read the state too early.
+   */
   probeAgain: boolean;
 }
 
@@ -39,7 +41,8 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
     waited.isProbing = true;
     while (waited.probeAgain && waited.settle.size > 0) {
       waited.probeAgain = false;
-      // Redis is unavailable. The next probe may succeed, and every caller has a deadline.
+      // If Redis is unavailable, the job counts as waiting. The next probe may succeed, and every caller has a
+      // deadline.
       const found = await probe(waited.job).catch((): JobProbe => ({ state: 'waiting' }));
       if (found.state === 'waiting' || found.state === 'running') continue;
       remove(waited);
@@ -68,7 +71,7 @@ export function createOutcomes(probe: (job: ProbedJob) => Promise<JobProbe>) {
         if (waited.settle.size === 0) remove(waited);
       }
     },
-    /** Probes the job with this id, which may have ended. */
+    /** Probes the job with this id, if a caller waits for it. */
     probeNow(jobId: string): void {
       const waited = waiting.get(jobId);
       if (waited !== undefined) void probeJob(waited);
@@ -81,12 +84,15 @@ export interface EndedJobsOptions {
   readonly connectors: SubscriberConnectors;
   readonly channel: string;
   readonly onJob: (jobId: string) => void;
-  /** Called when messages begin to arrive. Earlier ones may have been missed. */
+  /** Called when messages begin to arrive. Earlier messages may have been missed. */
   readonly onSubscribed: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** Subscribes to the ends of the jobs for which this process waits, as soon as Redis is reachable. */
+/**
+ * Subscribes to the messages that report the end of jobs for which this process waits. Retries until Redis is
+ * reachable.
+ */
 export function subscribeToEndedJobs({ connectors, channel, onJob, onSubscribed, onError }: EndedJobsOptions) {
   const subscriber = createSubscriber({
     // Every node of a cluster receives every message.

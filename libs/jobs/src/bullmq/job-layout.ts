@@ -1,6 +1,6 @@
 // The layout of jobs in Redis. There are four separate queues: interactive and background, each for blobs and for short
-// jobs. The keys of a queue share a hash tag. So a Redis Cluster spreads the queues, and every script stays inside one
-// slot.
+// jobs. The keys of a queue share a hash tag. So a Redis Cluster can put the queues on different nodes, and every Lua
+// script uses only one hash slot.
 import { CacheError, type CacheErrorKind, cacheErrorKinds } from '@cistern/errors';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { type JobClass, type JobGroup, jobGroup, type JobOptions } from '../job-queue.ts';
@@ -13,13 +13,13 @@ export interface JobQueueName {
   readonly group: JobGroup;
   /** BullMQ's prefix of all keys of the queue. */
   readonly prefix: string;
-  /** Returns the key of this kind, or of the job with this id, as BullMQ builds it. */
+  /** Returns a key of the queue as BullMQ builds it. `suffix` is the kind of the key or the id of a job. */
   key(suffix: string): string;
 }
 
 export type JobQueueNames = ReturnType<typeof createQueueNames>;
 
-/** `keyPrefix` separates this cache's keys from others in the same Redis. */
+/** `keyPrefix` separates the keys of this cache from other keys in the same Redis. */
 export function createQueueNames(keyPrefix: string) {
   const queueNames = new Map<string, JobQueueName>();
   for (const jobClass of ['interactive', 'background'] as const)
@@ -33,8 +33,8 @@ export function createQueueNames(keyPrefix: string) {
     all: [...queueNames.values()],
     of: (name: JobName, jobClass: JobClass): JobQueueName => queueNames.get(`${jobClass}-${jobGroup(name)}`)!,
     /**
-     * Returns the channel on which workers announce to a caller which of its jobs has ended. The message is the job's
-     * id.
+     * Returns the channel on which workers announce to a caller that one of its jobs has ended. The message is the
+     * job's id.
      */
     channelOf: (callerId: string): string => `${keyPrefix}jobs-ended:${callerId}`,
   };
@@ -47,10 +47,7 @@ export function deduplicationIdOf(name: JobName, dedupKey: string): string {
 
 const version = 1;
 
-/**
- * The payload of a job in Redis, with the version of its format. During an update, releases of two versions share the
- * queues.
- */
+/** The payload of a job in Redis, with the version of its format. During an update, two releases share the queues. */
 export interface JobEnvelope {
   readonly v: number;
   readonly payload: JobPayload<JobName>;
@@ -76,7 +73,7 @@ export function unsealPayload(data: unknown): JobPayload<JobName> | undefined {
   return v === version ? payload : undefined;
 }
 
-/** Returns the `traceparent` if it is text. Its user validates the content. */
+/** Returns the `traceparent` if it is text. The handler validates the content. */
 export function traceparentOf(data: unknown): string | undefined {
   const { traceparent } = (data ?? {}) as Partial<JobEnvelope>;
   return typeof traceparent === 'string' ? traceparent : undefined;
@@ -98,12 +95,16 @@ interface WireError {
 }
 
 /**
- * The outcome of a job, as JSON in a key of its own. BullMQ's return value would stay in the job and in the queue's
- * event stream. A page of referrers may be megabytes, and has no reader after a few seconds.
+ * The outcome of a job, as JSON in a key of its own. BullMQ's own return value is not used, because it would stay in
+ * the job and in the queue's event stream. A page of referrers may have megabytes, and no caller needs it after a few
+ * seconds.
  */
 type WireOutcome = { readonly result: JobResult<JobName> } | { readonly error: WireError };
 
-/** Longer than a frontend needs to reconnect to Redis. A frontend that is later adds the job again. */
+/**
+ * How long an outcome is stored. This is longer than a frontend needs to reconnect to Redis. A frontend that reconnects
+ * later adds the job again.
+ */
 export const outcomeTtlMs = 15_000;
 
 export function encodeResult(result: JobResult<JobName>): string {
@@ -114,7 +115,7 @@ export function encodeError(thrown: unknown): string {
   return JSON.stringify({ error: toWire(thrown) } satisfies WireOutcome);
 }
 
-/** Returns the result, which the caller knows to be of the job `N`. Throws the error of the handler. */
+/** Returns the result. The caller knows that the name of the job is `N`. Throws the error of the handler. */
 export function readOutcome<N extends JobName>(encoded: string): JobResult<N> {
   const outcome = JSON.parse(encoded) as WireOutcome;
   if ('error' in outcome) throw fromWire(outcome.error);
@@ -136,14 +137,17 @@ function fromWire({ kind, message, detail, retryable = false, retryAfterMs }: Wi
 export type JobProbe =
   | { readonly state: 'waiting' | 'running' }
   | { readonly state: 'ended'; readonly outcome: string }
-  /** The job will never end, or its outcome is lost. Its key is free, so it can be added again. */
+  /**
+   * The job will never end, or its outcome is lost. Its deduplication key is removed, so the job can be added again.
+   */
   | { readonly state: 'lost' };
 
 /**
- * A running worker renews `<job>:lock`. A job in the `active` list without a lock has lost its worker. So has a job
- * with a deferred failure (`defa`), which only waits to be failed. The outcome counts only after the job has finished,
- * because until then its deduplication key is taken. If the lock is lost, the job never finishes. The script records
- * the caller of a pending job, so that its end is announced.
+ * The Lua script of a probe. A worker that runs a job renews `<job>:lock`. A job in the `active` list without a lock
+ * has lost its worker. So has a job with a deferred failure (`defa`), which BullMQ has not yet recorded. While the lock
+ * exists, the outcome does not count until the job has finished, because its deduplication key is still taken. If the
+ * lock is lost, the job never finishes, so a stored outcome counts immediately. For a pending job the script records
+ * the caller, so that the end of the job is announced to the caller.
  */
 const script = `
 local job, lock, outcome, active, dedup, askers = unpack(KEYS)
@@ -175,10 +179,10 @@ type WithProbe = RedisClient & {
 };
 
 /**
- * Returns a function that reads the state of a job atomically from BullMQ's keys. It also frees the deduplication key
- * of a job that was lost with its worker. BullMQ's own recovery needs a free worker and tens of seconds for that. When
- * a job that it has found pending ends, `callerId` receives a message on its channel. Call it once for a client. The
- * function rejects as the client does.
+ * Returns a function that reads the state of a job atomically from BullMQ's keys. The function also removes the
+ * deduplication key of a job that was lost with its worker. BullMQ's own recovery would take tens of seconds and need a
+ * free worker. If the job is pending, `callerId` receives a message on its channel when the job ends. Call
+ * `createProbe` only once for each client. The function rejects with the errors of ioredis.
  */
 export function createProbe(client: RedisClient, callerId: string): (job: ProbedJob) => Promise<JobProbe> {
   client.defineCommand('cisternProbeJob', { numberOfKeys: 6, lua: script });
@@ -198,7 +202,7 @@ export function createProbe(client: RedisClient, callerId: string): (job: Probed
   };
 }
 
-/** Callers probe again much sooner, which extends it. */
+/** How long the callers of a job are recorded. Callers probe again much sooner, which extends this time. */
 const callersTtlMs = 30_000;
 
 /** The key of a set with the ids of the callers of a job. */
@@ -206,7 +210,7 @@ function callersKey(queueName: JobQueueName, jobId: string): string {
   return queueName.key(`${jobId}:askers`);
 }
 
-/** Announces the end of a job to all of its callers. Rejects as the client does. */
+/** Announces the end of a job to all of its callers. Rejects with the errors of ioredis. */
 export async function announceEnd(
   client: RedisClient,
   queueNames: JobQueueNames,

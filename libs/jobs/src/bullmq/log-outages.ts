@@ -1,5 +1,5 @@
-// Logs one line when Redis becomes unavailable and one when it recovers, even if many clients notice it. Other errors
-// are throttled.
+// Logs one line when Redis becomes unavailable and one when it recovers, even if many ioredis clients notice it. Other
+// errors are throttled.
 import type { RedisClient } from './redis-clients.ts';
 
 /** The part of a logger that the queue needs: fields first, then a constant message. */
@@ -9,13 +9,13 @@ export interface BullmqLog {
   error(fields: object, message: string): void;
 }
 
-/** BullMQ reports a lost lock twice a second. */
+/** Limits equal warnings, because BullMQ reports a lost lock twice a second. */
 const quietForMs = 60_000;
 
-/** Tracks the state of one client. The errors of its copies, and those that BullMQ passes on, go to `note`. */
+/** Tracks the state of one ioredis client. Pass the errors of its copies and those that BullMQ reports to `note`. */
 export function logOutages(client: RedisClient, log: BullmqLog): { note(error: unknown): void } {
   let isDisconnected = false;
-  /** BullMQ repeats the errors of the client, once for each queue. */
+  /** The errors that the client has reported. BullMQ reports each of them again for each queue. */
   const known = new WeakSet<Error>();
   let last = { message: '', atMs: 0 };
 
@@ -42,7 +42,9 @@ export function logOutages(client: RedisClient, log: BullmqLog): { note(error: u
   };
 }
 
-/** Whether the error is about the connection: the client itself reports that too. */
+/**
+ * Returns true if the error concerns the connection. The client itself reports such errors too, so they are ignored.
+ */
 function isConnectionError({ code, message }: NodeJS.ErrnoException): boolean {
   return (
     ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(code ?? '') ||

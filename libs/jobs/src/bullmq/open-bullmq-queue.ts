@@ -1,4 +1,5 @@
-// The side of the callers: adds jobs and waits for their outcomes. No caller waits for an unavailable Redis.
+// The part of the job queue that callers use. It adds jobs and waits for their outcomes. No caller waits for an
+// unavailable Redis.
 import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from '@cistern/redis';
 import { createRedisClient, subscriberConnectors } from '@cistern/redis/client';
@@ -17,8 +18,8 @@ export interface BullmqQueueOptions {
   /** The prefix of every key and channel. It is the same for queue and workers. */
   readonly keyPrefix: string;
   /**
-   * The limit of waiting jobs of one class, separately for blobs and others. Further jobs are rejected as `overloaded`.
-   * They are counted twice a second.
+   * The maximum number of waiting jobs in each queue. Further jobs are rejected with `overloaded`. The waiting jobs are
+   * counted at most twice a second, so the number may be exceeded for a moment.
    */
   readonly maxWaiting: number;
   /** How long Redis may take to add or probe a job. */
@@ -30,17 +31,21 @@ export interface BullmqQueue {
   readonly queue: JobQueue;
   /** Returns the state of the queues. Rejects with `index-unavailable`. */
   look(): Promise<readonly QueueState[]>;
-  /** Ends all waits as `overloaded`. The jobs continue. Idempotent. */
+  /** Rejects all waiting calls with `overloaded`. The jobs continue. Idempotent. */
   close(): Promise<void>;
 }
 
-/** How often a lost job is added again: a job that kills its worker must not kill all of them. */
+/**
+ * How often a lost job is added again. The number is limited, because a job that kills its worker must not kill all
+ * workers.
+ */
 const maxLost = 2;
 
 /**
- * Resolves even if Redis is unavailable, at the latest after two seconds or four times `commandTimeoutMs`, whichever is
- * longer. Then `add` and `run` reject with `index-unavailable` until it is available. If Redis hangs, they do so within
- * twice `commandTimeoutMs`. A wait that has begun survives an outage.
+ * Opens the queue. Resolves even if Redis is unavailable, at the latest after two seconds or four times
+ * `commandTimeoutMs`, whichever is longer. While Redis is unavailable, `add` and `run` reject with `index-unavailable`.
+ * If Redis hangs, they reject within twice `commandTimeoutMs`. A `run` that already waits for its outcome survives an
+ * outage.
  */
 export async function openBullmqQueue(options: BullmqQueueOptions): Promise<BullmqQueue> {
   const { connection, keyPrefix, maxWaiting, commandTimeoutMs, log } = options;
@@ -72,8 +77,8 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
     if (job[2].joins === 'waiting') {
       const first = await add(...job);
       const outcome = await outcomes.outcomeOf(first, signal);
-      // A job that had begun before this call may have read too early. A job that is added after its end begins after
-      // this call.
+      // A job that had begun before this call may have read its data too early. The job is then added again below, so
+      // that it begins after this call.
       if (!first.hasBegun && outcome !== undefined) return outcome;
     }
     for (let lost = 0; lost <= maxLost; lost += 1) {
@@ -114,7 +119,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
 
 /**
  * Runs `body` with a deadline. Each of `signals` ends the wait with its own reason, and the timeout with the error of
- * `onTimeout`. `body` gets a signal that combines them, and may end later. No timer or listener is left.
+ * `onTimeout`. `body` receives a signal that combines them, and may end later. Afterwards no timer or listener is left.
  */
 async function withDeadline<T>(
   timeoutMs: number,

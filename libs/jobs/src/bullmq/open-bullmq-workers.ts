@@ -1,4 +1,4 @@
-// The side of the workers: one BullMQ worker for each of the four queues.
+// The part of the job queue that does the jobs, with one BullMQ worker for each of the four queues.
 import type { RedisConnection } from '@cistern/redis';
 import { endsWithin } from '@cistern/runtime';
 import { Worker } from 'bullmq';
@@ -23,23 +23,25 @@ export interface BullmqWorkersOptions {
 }
 
 const readyWithinMs = 2000;
-/** A worker that is silent for this long has lost its jobs. A new call then gets a new job. */
+/** A worker that renews no lock for this long has lost its jobs. A new call then adds a new job. */
 const lockMs = 4000;
 const renewLockMs = 1000;
 const endAfterAbortMs = 1000;
 /** How long the final commands of BullMQ to Redis may take. */
 const finalCommandsMs = 1000;
 
-/** Works around BullMQ 6.7: a worker that is closed while Redis is unavailable would renew its locks for ever. */
+/**
+ * Works around BullMQ 6.7: a worker that is closed while Redis is unavailable would try to renew its locks for ever.
+ */
 function stopRenewing(worker: Worker): void {
   const { lockManager } = worker as unknown as { readonly lockManager: { close(): Promise<void> } };
   void lockManager.close();
 }
 
 /**
- * Opens the workers, which begin when Redis is available. Resolves after two seconds at most, even if it is
- * unavailable. A job may run a second time if its worker was silent for four seconds or Redis lost its data. The caller
- * closes the workers before the resources of their handlers.
+ * Opens the workers, which begin when Redis is available. Resolves after two seconds at most, even if Redis is
+ * unavailable. A job may run a second time if its worker renewed no lock for four seconds, or if Redis lost its data.
+ * The caller closes the workers before the resources of their handlers.
  */
 export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<JobWorkers> {
   const { connection, keyPrefix, handlers, slots, place, log } = options;
@@ -67,7 +69,7 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
         skipVersionCheck: true,
         lockDuration: lockMs,
         lockRenewTime: renewLockMs,
-        // This only cleans up: it restores no job, and no job waits for it.
+        // The check for stalled jobs only removes them. It restarts no job, and no job waits for it.
         maxStalledCount: 0,
         stalledInterval: 10_000,
         runRetryDelay: 1000,

@@ -1,4 +1,4 @@
-// The four queues on one client, for the side of the callers: adds jobs and counts them.
+// The four BullMQ queues on one ioredis client, for callers. Adds jobs and counts them.
 import { randomUUID } from 'node:crypto';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { answersWithin } from '@cistern/redis';
@@ -27,24 +27,30 @@ export interface QueuesOptions {
 }
 
 interface AddedJob extends ProbedJob {
-  /** Set if the job may have begun before this call. */
+  /** True if the job may have begun before this call. */
   readonly hasBegun: boolean;
 }
 
 /** Methods reject with `index-unavailable` if Redis does not answer or reports an error. */
 export interface OpenedQueues {
-  /** Adds a job, or joins the waiting or running one with the same key. Rejects with `overloaded`. */
+  /**
+   * Adds a job, or joins the waiting or running job with the same key. Rejects with `overloaded` if too many jobs wait.
+   */
   add(name: JobName, payload: JobPayload<JobName>, options: JobOptions): Promise<AddedJob>;
   inspect(): Promise<readonly QueueState[]>;
   close(): Promise<void>;
 }
 
-/** Failed jobs are kept for a while, so that an operator can see their errors. Other jobs are not kept. */
+/**
+ * Failed jobs stay in Redis for a while, so that an operator can see their errors. Successful jobs are removed
+ * immediately.
+ */
 const keepFailed = { age: 3600, count: 100 };
 const failuresShown = 10;
 const countEveryMs = 500;
 /**
- * Release 0.1 stored these schedules in Redis. Its workers restore them, so the last start of an update removes them.
+ * Release 0.1 stored these schedules in Redis. Its workers create them again, so every start removes them until no such
+ * worker runs.
  */
 const formerSchedules = ['sweep-uploads store', 'plan-prewarm all'];
 
@@ -88,7 +94,7 @@ export function openQueues(options: QueuesOptions): OpenedQueues {
   };
 }
 
-/** Converts errors of Redis and its client to `index-unavailable`. A CacheError stays unchanged. */
+/** Converts errors of Redis and ioredis to `index-unavailable`. A CacheError stays unchanged. */
 async function withIndexErrors<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action();
@@ -103,7 +109,8 @@ function openQueue(queueName: JobQueueName, { client, onError }: QueuesOptions):
   const queue = new Queue(queueName.name, {
     connection: client,
     prefix: queueName.prefix,
-    // The client itself rejects commands while it is not ready. The version is checked where the index is opened.
+    // ioredis itself rejects commands while it is not connected. The version of Redis is checked where the index is
+    // opened.
     skipWaitingForReady: true,
     skipVersionCheck: true,
     streams: { events: { maxLen: 100 } },
@@ -113,13 +120,13 @@ function openQueue(queueName: JobQueueName, { client, onError }: QueuesOptions):
   return queue;
 }
 
-/** Only background jobs are retried. The caller of an interactive job retries itself, and knows better when. */
+/** Only background jobs are retried. An interactive job has a caller, which knows better whether and when to retry. */
 function attemptsIn(queueName: JobQueueName): { attempts: number; backoff: { type: 'custom' } } | undefined {
   return queueName.class === 'background' ? { attempts: 3, backoff: { type: 'custom' } } : undefined;
 }
 
 /**
- * Limits the length of a queue without workers, without a call to Redis before every job. The returned function throws
+ * Limits the number of waiting jobs without a command to Redis before every job. The returned function throws
  * `overloaded` if too many jobs waited at the last count.
  */
 function createBacklogCheck(client: RedisClient, queueName: JobQueueName, maxWaiting: number): (name: JobName) => void {
@@ -133,7 +140,7 @@ function createBacklogCheck(client: RedisClient, queueName: JobQueueName, maxWai
   return (name) => {
     if (Date.now() - countedAtMs > countEveryMs) {
       countedAtMs = Date.now();
-      // An error here also fails the job itself, with a better message.
+      // The error is ignored, because the command that adds the job then fails too, with a better message.
       count().catch(() => {});
     }
     if (waiting >= maxWaiting) throw tooManyWaiting(waiting, name);
@@ -153,7 +160,7 @@ async function inspectQueue(queueName: JobQueueName, queue: Queue): Promise<Queu
     active,
     delayed,
     failed,
-    // A job that was removed between the two calls is not a job any more.
+    // A job that was removed between the two commands of BullMQ is `undefined`.
     failures: failures
       .filter((job) => job !== undefined)
       .map(({ name, failedReason, finishedOn = 0 }) => ({ name, reason: failedReason, atMs: finishedOn })),

@@ -40,12 +40,15 @@ export interface Stopping {
   readonly waiting: AbortSignal;
 }
 
-/** An unknown job is offered to a newer worker every second, for as long as a caller probably waits. */
+/**
+ * A job that this release does not know is offered to other workers every second, for about as long as a caller waits.
+ */
 const unknownJobDelayMs = 1000;
 const maxUnknownJobDelays = 30;
 const maxRetryDelayMs = 60_000;
 /**
- * A worker that failed to do a job puts it back for two seconds at most. Then it tries again, and its failure counts.
+ * A worker that failed to do a job returns it to the queue for two seconds at most. Then the same worker tries again,
+ * and a further failure is the outcome.
  */
 const requeueAfterMs = 20;
 const maxRequeues = 100;
@@ -69,7 +72,7 @@ export async function performJob(deps: PerformDeps, queueName: JobQueueName, job
     };
     outcome = encodeResult(await untilAborted(handle(payload, context), stopping.waiting));
   } catch (error) {
-    // Another worker starts the job again, and its callers do not notice.
+    // The shutdown aborted the handler. Another worker starts the job again, and its callers do not notice.
     if (stopping.handling.aborted) return returnToQueue(job, token);
     const tried = await handsOver(place, error, triedBy);
     if (tried !== undefined) {
@@ -96,27 +99,28 @@ function mayTryAgain(job: Job, error: unknown): boolean {
   return attemptsLeft > 0 && isCacheError(error) && error.retryable && retryDelayMs(0, error) <= maxRetryDelayMs;
 }
 
-/** Returns a job to the head of the queue. Its key stays taken. */
+/** Returns a job to the head of the queue. Its deduplication key stays taken. */
 async function returnToQueue(job: Job, token: string): Promise<never> {
   await job.moveToWait(token);
   throw new WaitingError();
 }
 
 /**
- * Returns a job to the head of the queue for another worker. Its key stays taken. BullMQ takes the next job as soon as
- * one is done. So the job is returned a moment later, when this worker is the last of those that wait.
+ * Returns a job to the head of the queue for another worker. Its deduplication key stays taken. BullMQ takes the next
+ * job as soon as one is done, so an immediate return would give the job to this worker again. The job is returned a
+ * moment later, when other idle workers wait ahead of this one.
  */
 function leaveToOtherWorkers({ log, track }: PerformDeps, job: Job, token: string): never {
   const requeue = async (): Promise<void> => {
     await setTimeout(requeueAfterMs);
     await job.moveToWait(token);
   };
-  // If Redis is unreachable, the job is lost as with a killed worker.
+  // If Redis is unreachable, the job is lost, as if its worker had been killed.
   track(requeue().catch((error: unknown) => log.warn({ err: error, job: job.name }, 'failed to requeue job')));
   throw new WaitingError();
 }
 
-/** Delays a job of another release for a worker of that release, but not for ever. */
+/** Delays a job of another release until a worker of that release takes it. After 30 delays the job fails. */
 async function refuse(deps: PerformDeps, queueName: JobQueueName, job: Job, token: string): Promise<never> {
   if (job.attemptsStarted <= maxUnknownJobDelays) {
     await job.moveToDelayed(Date.now() + unknownJobDelayMs, token);

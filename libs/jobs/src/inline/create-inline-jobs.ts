@@ -1,4 +1,4 @@
-// Jobs inside one process: its workers do the jobs that its frontend adds.
+// Runs jobs inside one process. The workers do the jobs that the frontend of the same process adds.
 import { isCacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
@@ -32,9 +32,7 @@ interface JobLog {
 export interface InlineJobsOptions {
   /** How many jobs run at the same time. */
   readonly slots: JobSlots;
-  /**
-   * The limit of waiting jobs of one class, separately for blobs and others. Further jobs are rejected as `overloaded`.
-   */
+  /** The maximum number of waiting jobs in each queue. Further jobs are rejected with `overloaded`. */
   readonly maxWaiting: number;
   readonly log: JobLog;
 }
@@ -42,8 +40,8 @@ export interface InlineJobsOptions {
 export interface InlineJobs {
   readonly queue: JobQueue;
   /**
-   * Starts the workers. Jobs that were added before have waited. Called once. It is separate from the queue because
-   * handlers are built from parts that need the queue.
+   * Starts the workers. Jobs that were added before wait until then. Call it only once. The queue is created earlier,
+   * because handlers need it.
    */
   work(handlers: JobHandlers): JobWorkers;
   /** Returns the current state of the queues. */
@@ -133,13 +131,13 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     startWaiting(queue);
   }
 
-  /** Frees the key of a job, unless another job has it by now. */
+  /** Releases the key of a job, unless another job has the same key by now. */
   function endJob(job: InlineJob): void {
     if (jobs.get(job.key) === job) jobs.delete(job.key);
   }
 
   async function perform(by: JobHandlers, job: InlineJob, queue: Queue): Promise<void> {
-    // The compiler knows the types of payload and handler only where the job is added.
+    // The compiler knows only at `add` and `run` that the payload and the handler have matching types.
     const handle = by[job.name] as JobHandler<JobName>;
     try {
       const { class: jobClass, traceparent, abort } = job;
@@ -191,7 +189,7 @@ function hasSlot({ running, slots }: Queue): boolean {
   return running.size < slots;
 }
 
-/** Waits for a job, which the caller knows to be of the name `N`. */
+/** Waits for a job. The caller knows that the name of the job is `N`. */
 async function waitForJob<N extends JobName>(
   job: InlineJob,
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },

@@ -1,5 +1,5 @@
-// The four inline queues, one for each group and class of jobs. Each has its own slots and a bounded line of waiting
-// jobs, so that no job waits for a job of another kind.
+// The four inline queues, one for each group and class of jobs. Each queue has its own job slots and its own limit of
+// waiting jobs. So no job waits for a job of another queue.
 import { endsWithin } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
 import { shuttingDown } from '../job-errors.ts';
@@ -13,12 +13,12 @@ import {
 } from '../job-queue.ts';
 
 export interface Queue {
-  /** The name, as in a shared queue, for example `interactive-blob`. */
+  /** The name, as in the queues in Redis, for example `interactive-blob`. */
   readonly name: string;
   readonly slots: number;
   /** The waiting jobs, first in, first out. A Set keeps that order and allows removal from the middle. */
   readonly waiting: Set<InlineJob>;
-  /** The running jobs, each with a promise of its end that never rejects. */
+  /** The running jobs. Each has a promise that resolves when the job ends, and never rejects. */
   readonly running: Map<InlineJob, Promise<void>>;
   /** The last failures, the latest first. */
   readonly failures: FailedJob[];
@@ -29,9 +29,9 @@ export interface Waiter {
   reject(error: unknown): void;
 }
 
-/** One job of the inline queue, from the first call to its end. */
+/** One job of an inline queue, from the call that adds it to its end. */
 export interface InlineJob {
-  /** Name and deduplication key. Jobs with the same key are one job. */
+  /** Name and deduplication key. Calls with the same key share one job. */
   readonly key: string;
   readonly name: JobName;
   readonly payload: JobPayload<JobName>;
@@ -63,7 +63,7 @@ function createOneQueue(name: string, slots: number): Queue {
   return { name, slots, failures: [], waiting: new Set(), running: new Map() };
 }
 
-/** Settles every waiter. Without a waiter the result is dropped. */
+/** Settles every waiter. Without a waiter the result is lost. */
 export function settleJob(job: InlineJob, settle: (waiter: Waiter) => void): void {
   const waiters = [...job.waiters];
   job.waiters.clear();
@@ -92,7 +92,7 @@ export function recordFailure({ failures }: Queue, { name }: InlineJob, error: u
 
 /**
  * Ends the inline workers: rejects waiting jobs, lets running jobs end, and aborts those that do not end in time.
- * Resolves as `JobWorkers.close` does. The caller adds no job from then on.
+ * Resolves as `JobWorkers.close` does. The caller must not add further jobs.
  */
 export async function closeQueues(queues: readonly Queue[], graceMs: number): Promise<void> {
   const stopped = shuttingDown();

@@ -1,5 +1,5 @@
-// A fake Redis server. It supports enough of the protocol for a client to connect, and the test provides the other
-// replies.
+// A fake Redis server. It answers OK to every command for which the test provides no reply, which is enough for ioredis
+// to connect.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
@@ -13,8 +13,8 @@ export interface FakeRequest {
 }
 
 /**
- * Starts the server and resolves to its port. `answer` returns a reply in RESP3, or `undefined` for OK. It ends with
- * the test.
+ * Starts the server and resolves to its port. `answer` returns a reply in RESP3, or `undefined` for OK. The server
+ * closes at the end of the test.
  */
 export async function openFakeRedis(
   t: TestContext,
