@@ -1,11 +1,12 @@
-// Chooses the platforms for which an image is prewarmed: those of the request, else those pulled from its repository. If there are
-// none, it takes those pulled from any repository, else that of this machine.
+// Chooses the platforms for which an image is prewarmed. They are the requested platforms, or the platforms pulled from
+// its repository. If there are none, they are the platforms pulled from any repository, or the platform of this
+// machine.
 import { type CacheIndex, type PopularPlatform, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { parsePlatformName } from '@cistern/oci';
 
 export type ChoosePlatforms = (key: RepositoryKey, wanted?: readonly string[]) => Promise<ReadonlySet<string>>;
 
-/** The least share of the most pulled platform's pulls. A platform below it is not worth its bytes. */
+/** Platforms with fewer pulls than this share of the most pulled platform's pulls are not prewarmed. */
 const minShare = 0.05;
 const rereadMs = 60_000;
 const maxRead = 10_000;

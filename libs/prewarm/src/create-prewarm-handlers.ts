@@ -9,7 +9,7 @@ import { prewarmTag } from './prewarm-tag.ts';
 
 export interface PrewarmDeps extends FetchBlobDeps {
   readonly queue: JobQueue;
-  /** Unset means that only requests of operators prewarm. */
+  /** Unset means that images are prewarmed only when an operator requests it. */
   readonly prewarm?: PrewarmPlan | undefined;
 }
 

@@ -1,5 +1,5 @@
-// Notes tags that were pushed upstream, as webhooks report. Many pushes of one tag become one job every two seconds, for all nodes
-// together, and the last job always begins after the last push.
+// Adds prewarm jobs for tags that were pushed to an upstream, as webhooks report. For many pushes of one tag all nodes
+// together add one job every two seconds. The last job always begins after the last push.
 import type { TagKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
@@ -23,9 +23,11 @@ interface Waiting {
   failures: number;
 }
 
-/** Jobs of one time bucket are one job, whichever node adds them. */
+/**
+ * All nodes together add one job for a tag in each time bucket, because the bucket is part of the deduplication key.
+ */
 const bucketMs = 1_000;
-/** The tolerated difference between clocks of nodes. */
+/** The tolerated difference between the clocks of nodes. */
 const skewMs = 1_000;
 const maxWaiting = 10_000;
 const maxFailures = 30;
@@ -37,7 +39,10 @@ export function createPushes({ queue, log, now, delayMs = bucketMs + skewMs }: P
     return setTimeout(() => void fire(name), delayMs);
   }
 
-  /** Adds a job. Another node may have run it at the start of the bucket, so later pushes need another job. */
+  /**
+   * Adds a job. Another node may have added the same job at the start of the bucket, so a push after that start needs
+   * another job.
+   */
   async function fire(name: string): Promise<void> {
     const entry = waiting.get(name)!;
     const bucket = Math.floor(now() / bucketMs);

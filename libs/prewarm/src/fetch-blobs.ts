@@ -1,5 +1,5 @@
-// Fetches blobs into the store before clients request them. Clients can follow these fills like any other. They take at most half
-// of the spool, and do not wait in its queue, so that clients never wait behind them.
+// Fetches blobs into the store before clients request them. Clients can follow these fills like any other fill. The
+// fills use at most half of the spool and do not wait in its queue, so that clients never wait for them.
 import { setTimeout as delay } from 'node:timers/promises';
 import { findStoredBlob } from '@cistern/content';
 import { CacheError } from '@cistern/errors';
@@ -23,7 +23,7 @@ export interface FetchBlobsDeps extends FetchBlobDeps {
 
 export interface FetchBlobsOptions {
   readonly signal: AbortSignal;
-  /** Called for each blob that was stored. */
+  /** Called for each blob when it is stored, also if it was stored before. */
   readonly onStored: (blob: WantedBlob) => void;
 }
 
@@ -63,7 +63,7 @@ async function fetchOneBlob(
     if (shortage?.kind === 'too-large') throw shortage;
     if (shortage === undefined) {
       const job = { upstream, repository, digest, replaces: 0, from: 0 };
-      // Does nothing if another worker fetches the blob.
+      // `fetchBlob` does nothing if another worker is fetching the blob.
       await fetchBlob(deps, job, { class: 'background', signal });
       if ((await findStoredBlob(deps, digest)) !== undefined) return;
       const record = await index.fills.read(digest);
@@ -75,7 +75,7 @@ async function fetchOneBlob(
   }
 }
 
-/** Wraps the spool so that `enter` rejects immediately if there is no space. */
+/** Wraps the spool so that `enter` rejects immediately instead of waiting for space. */
 function withoutWaiting(spools: SpoolDirectory): SpoolDirectory {
   return {
     ...spools,
@@ -99,7 +99,7 @@ function withoutWaiting(spools: SpoolDirectory): SpoolDirectory {
   };
 }
 
-/** Wraps an upstream so that `bandwidth` limits each blob until a client waits for it. */
+/** Wraps an upstream so that `bandwidth` limits the fetch of a blob while no client waits for that blob. */
 export function paceUpstream(
   upstream: Upstream,
   {
@@ -135,7 +135,7 @@ export function paceUpstream(
 
 async function* paced(body: AsyncIterable<Buffer>, spend: (bytes: number) => Promise<void>): AsyncGenerator<Buffer> {
   for await (const chunk of body) {
-    // The reader may have freed this chunk when it requests the next one.
+    // The length is read first, because the reader may have freed the chunk when it requests the next one.
     const { length } = chunk;
     yield chunk;
     await spend(length);

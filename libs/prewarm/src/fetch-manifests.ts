@@ -1,5 +1,5 @@
-// Fetches the manifests of an image that clients of some platforms will request. For an index, these are the index and the listed
-// manifests of the platforms. Cached manifests cost no pull.
+// Fetches the manifests of an image that clients on the given platforms will request. For an image index, these are the
+// index and its manifests for the platforms. Cached manifests cost no pull.
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import {
@@ -14,8 +14,8 @@ import type { CallOptions } from '@cistern/upstream';
 import { fetchManifest, readStored, type WorkDeps } from '@cistern/pull-through';
 
 /**
- * Resolves to the manifests of the images, without the index. Rejects as `fetchManifest` does. It skips a listed manifest that the
- * upstream does not have, denies or sends wrong.
+ * Resolves to the manifests of the images, without the index. Rejects as `fetchManifest` does. A manifest of the index
+ * is skipped if the upstream does not have it, denies it or sends wrong bytes.
  */
 export async function fetchManifests(
   deps: WorkDeps,
@@ -34,7 +34,10 @@ export async function fetchManifests(
   return images;
 }
 
-/** Chooses the listed images of the platforms. An index with a single image gives that image, whatever its platform is. */
+/**
+ * Chooses the images for the platforms from an index. If the index lists a single image, that image is chosen for any
+ * platform.
+ */
 function chooseChildren({ children }: Manifest, platforms: ReadonlySet<string>): readonly Child[] {
   const named = children.flatMap((child) => {
     const name = child.platform && platformName(child.platform);
@@ -44,7 +47,10 @@ function chooseChildren({ children }: Manifest, platforms: ReadonlySet<string>):
   return wanted.map(({ child }) => child);
 }
 
-/** Fetches a listed manifest. An upstream may lack manifests that its index lists. */
+/**
+ * Fetches a manifest of an index. `undefined` means that it is skipped, because an upstream may not have all manifests
+ * that an index lists.
+ */
 async function fetchListed(
   deps: WorkDeps,
   key: RepositoryKey,

@@ -1,4 +1,5 @@
-// Plans every few seconds which popular tags to confirm before they are due, and which images of the configuration to prewarm.
+// Plans every few seconds which popular tags are confirmed before they are due, and which configured images are
+// prewarmed.
 import { posix } from 'node:path';
 import { isCacheError } from '@cistern/errors';
 import { type CacheIndex, repositoryPath, type TagKey, type TagRecord } from '@cistern/index';
@@ -11,7 +12,9 @@ export interface PrewarmPlan {
   /** How many of the most popular tags are kept fresh. 0 means none. */
   readonly top: number;
   readonly images: readonly PrewarmImage[];
-  /** The bandwidth of each worker while no client waits. Infinity means no limit. */
+  /**
+   * The bandwidth that prewarming may use in each worker while no client waits for the blob. Infinity means no limit.
+   */
   readonly bytesPerSecond: number;
 }
 
@@ -20,7 +23,7 @@ export interface PrewarmImage {
   readonly repository: RepositoryName;
   /** Tags, or globs of tags as in a shell. */
   readonly tags: readonly string[];
-  /** Names as from `platformName`. Empty means the platforms that clients pull. */
+  /** Names in the form of `platformName`. Empty means the platforms that clients pull. */
   readonly platforms: readonly string[];
   /** The schedule: an interval in milliseconds, or a cron expression in UTC. */
   readonly when: { readonly everyMs: number } | { readonly cron: string };
@@ -33,21 +36,27 @@ export interface PlanPrewarmDeps
   readonly isOffline: (upstream: string) => boolean;
 }
 
-/** Tags with fewer recent pulls than this are not confirmed early. */
+/** Tags with fewer recent pulls than this are not confirmed before they are due. */
 const minPulls = 1;
-/** The time for the request itself. */
+/** The time that the confirmation itself may take. */
 const slackMs = 5_000;
-/** The least time between two confirmations of a tag, however short its TTL is. */
+/** The minimum time between two confirmations of a tag, even if its TTL is shorter. */
 const minGapMs = 30_000;
-/** The pause after a try that failed, or was skipped to spare the budget. */
+/** The pause after a confirmation that failed, or that was not sent because few pulls were left. */
 const retryAfterMs = 5 * 60_000;
-/** Longer than any interval, because an image without a remembered run is due immediately. */
+/**
+ * How long the last run of an image is remembered. This is longer than any interval, because an image without a
+ * remembered run is due immediately.
+ */
 const keepLastMs = 400 * 24 * 3_600_000;
-/** The limit of tags for one image. A pattern that matches more is probably a mistake. */
+/** The maximum number of tags for one configured image. A pattern that matches more is probably a mistake. */
 const maxTags = 1000;
 const pageSize = 1000;
 
-/** Adds the jobs that are due. `everyMs` is the time until the next plan. Rejects with `overloaded` or `index-unavailable`. */
+/**
+ * Adds the jobs that are due. `everyMs` is the time until the next call. Rejects with `overloaded` or
+ * `index-unavailable`.
+ */
 export async function planPrewarm(deps: PlanPrewarmDeps, everyMs: number, signal: AbortSignal): Promise<void> {
   await planPopular(deps, everyMs + slackMs, signal);
   await planImages(deps, signal);
@@ -141,7 +150,10 @@ async function readLast(index: Pick<CacheIndex, 'values'>, image: PrewarmImage):
   return value === undefined ? undefined : Number(value);
 }
 
-/** Returns the key of the last run. Each entry of a repository, and each schedule, has its own. */
+/**
+ * Returns the key under which the last run of an entry is stored. The key contains the tags, platforms and schedule, so
+ * entries of one repository have different keys.
+ */
 function lastRunOf({ tags, platforms, when, ...key }: PrewarmImage): string {
   return `prewarm-image ${JSON.stringify([repositoryPath(key), tags, platforms, when])}`;
 }

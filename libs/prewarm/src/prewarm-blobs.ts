@@ -9,7 +9,7 @@ import type { ChoosePlatforms } from './choose-platforms.ts';
 import { fetchBlobs, type FetchBlobsDeps, type WantedBlob } from './fetch-blobs.ts';
 import { fetchManifests } from './fetch-manifests.ts';
 
-/** The progress that is published for followers. A message may be lost. */
+/** The progress of a job, published for the process that waits for it. A message may be lost. */
 export interface PrewarmProgress {
   /** The number of layers and configurations of the image. `blobsHere` counts those that are stored. */
   readonly blobs: number;
@@ -25,7 +25,10 @@ export interface PrewarmBlobsDeps extends FetchBlobsDeps {
 const reportEveryMs = 500;
 const keepMarksMs = 24 * 3_600_000;
 
-/** Resolves with a failure as part of the result, because scheduled jobs run again. Rejects only when `signal` is aborted. */
+/**
+ * Resolves to a result with a `failure` instead of rejecting, because scheduled jobs run again. Rejects only when
+ * `signal` is aborted.
+ */
 export async function prewarmBlobs(
   deps: PrewarmBlobsDeps,
   job: JobPayload<'prewarm-blobs'>,
@@ -127,8 +130,9 @@ export function parsePrewarmProgress(message: string | undefined): PrewarmProgre
 }
 
 /**
- * Returns whether the image is marked as prewarmed for these platforms. The mark saves a check of each layer every minute. A lost
- * mark costs one such check. A wrong mark, after a part was removed, costs a miss.
+ * Returns true if the image is marked as prewarmed for these platforms. Without the mark each layer would be checked
+ * every minute. If the mark is lost, one such check runs. If a layer was removed after the image was marked, the next
+ * pull of that layer is a miss.
  */
 export async function isPrewarmed(
   { index }: { readonly index: Pick<CacheIndex, 'values'> },

@@ -1,4 +1,5 @@
-// Prewarms an image on request, from its tag to its last layer, by the same jobs as scheduled prewarming.
+// Prewarms an image when an operator requests it. It confirms the tag and fetches all layers, with the same jobs as
+// scheduled prewarming.
 import type { CacheIndex, RepositoryKey } from '@cistern/index';
 import type { JobQueue, PrewarmedBlobs } from '@cistern/jobs';
 import type { Digest, Reference } from '@cistern/oci';
@@ -12,12 +13,12 @@ export interface PrewarmImageDeps {
 
 export interface PrewarmImageRequest extends RepositoryKey {
   readonly reference: Reference;
-  /** The platforms to choose from an index. Empty means those that clients pull. */
+  /** The platforms to choose from an index. Empty means the platforms that clients pull. */
   readonly platforms: readonly string[];
 }
 
 export interface PrewarmImageOptions {
-  /** Ends the wait. Running jobs continue. */
+  /** Ends only the wait when it fires. Running jobs continue. */
   readonly signal: AbortSignal;
   /** Called at intervals while blobs are missing. */
   readonly onProgress: (progress: PrewarmProgress) => void;
@@ -32,7 +33,7 @@ const tagTimeoutMs = 2 * 60_000;
 const blobsTimeoutMs = 24 * 3_600_000;
 const nothing = { blobs: 0, bytes: 0, fetchedBlobs: 0, fetchedBytes: 0 };
 
-/** Resolves with failures of the upstream or the store in the result. Rejects as `JobQueue.run` does. */
+/** Resolves to a result, which contains failures of the upstream or the store. Rejects as `JobQueue.run` does. */
 export async function prewarmImage(
   deps: PrewarmImageDeps,
   { upstream, repository, reference, platforms }: PrewarmImageRequest,

@@ -1,5 +1,5 @@
-// Runs the prewarm-tag job, which confirms a tag before it is due. If the tag has moved, the new manifests are fetched before its
-// record changes. A separate job fetches the layers, because that may take long.
+// Runs the prewarm-tag job, which confirms a tag before it is due. If the tag has moved, the new manifests are fetched
+// before the record of the tag changes. A separate job fetches the layers, because that may take long.
 import type { JobPayload, JobQueue, JobResult } from '@cistern/jobs';
 import { isCacheError } from '@cistern/errors';
 import { failureKindOf, revalidateTag, type WorkDeps } from '@cistern/pull-through';
@@ -13,7 +13,10 @@ export interface PrewarmTagDeps extends WorkDeps {
   readonly choosePlatforms: ChoosePlatforms;
 }
 
-/** Resolves with a failure as part of the result, because scheduled jobs run again. Rejects only when `signal` is aborted. */
+/**
+ * Resolves to a result with a `failure` instead of rejecting, because scheduled jobs run again. Rejects only when
+ * `signal` is aborted.
+ */
 export async function prewarmTag(
   deps: PrewarmTagDeps,
   { platforms: wanted, checkedAtMs, ...key }: JobPayload<'prewarm-tag'>,
@@ -33,7 +36,7 @@ export async function prewarmTag(
       },
     });
     const digest = (await index.tags.get(key))?.digest;
-    // The tag was forgotten, by the policy of its upstream.
+    // The record of the tag was removed, as the policy of its upstream requires.
     if (digest === undefined) return {};
     metrics.prewarmedTags.inc({ upstream, result: before?.digest === digest ? 'unchanged' : 'moved' });
     const image = { upstream, repository: key.repository, digest, platforms };

@@ -1,4 +1,5 @@
-// Runs the prewarm plan at intervals. Every worker has a planner, and a lease lets only one of them plan at a time.
+// Runs the prewarm plan at intervals. Every worker has a planner, and a lease ensures that only one worker plans at a
+// time.
 import { startLoop } from '@cistern/index';
 import { type PlanPrewarmDeps, planPrewarm } from './plan-prewarm.ts';
 
