@@ -8,7 +8,7 @@ const repository = parseRepositoryName('a/b');
 const digest = digestOf(Buffer.from('subject'));
 const index = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] };
 
-test('a page of tags names the next one', async (t) => {
+test('a page of tags reports the position of the next page', async (t) => {
   const links: (string | undefined)[] = [
     '</v2/a/b/tags/list?last=v2&n=2>; rel="next"',
     '<?page_token=xyz>; rel="next"',

@@ -95,7 +95,7 @@ function clientNameOf(socket: Socket): string | undefined {
   return subject === undefined ? undefined : String(subject.CN);
 }
 
-test('a certificate of an unknown authority is rejected, and one of a configured authority is trusted', async (t) => {
+test('a certificate of an unknown CA is rejected, and a certificate of a configured CA is trusted', async (t) => {
   const server = await startServer(t, (_request, response) => response.end(bytes), serverPair);
   await assert.rejects(openOn(t, server.url).upstream.getManifest(repository, latest), (error) => {
     assert.ok(isCacheError(error, 'upstream-unreachable'), String(error));

@@ -50,7 +50,7 @@ test('a redirect on the same origin keeps the credentials and the connection', a
   assert.equal(server.peakConnections(), 1);
 });
 
-test('a redirect to another port drops the credentials, and a redirect back does not restore them', async (t) => {
+test('a redirect to another port removes the credentials, and a redirect back does not restore them', async (t) => {
   const storage = await startServer(t, (_request, response) => redirect(response, `${server.url}/again`, 302));
   const server = await startServer(t, ({ url, headers }, response) => {
     if (url === '/again') sendBlob(response);

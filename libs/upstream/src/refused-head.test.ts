@@ -42,7 +42,7 @@ for (const failure of [400, 403, 404, 429, 500, 503])
     assert.deepEqual(new Set(server.requests.map(({ method }) => method)), new Set(['HEAD']));
   });
 
-test('a caller is verified by GET where HEAD is refused', async (t) => {
+test('an access check uses GET if the registry refuses HEAD', async (t) => {
   const server = await startServer(t, ({ method }, response) =>
     response.writeHead(method === 'HEAD' ? 405 : 200, { 'content-type': mediaType }).end(bytes),
   );

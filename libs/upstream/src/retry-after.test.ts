@@ -17,7 +17,7 @@ const noPulls = { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '0;w=
 const pull = (upstream: Upstream) => upstream.getManifest(repository, latest);
 const check = (upstream: Upstream) =>
   upstream.checkAccess(repository, { kind: 'manifest', reference: latest }, anonymous);
-/** Its token server, at the same address, answers 429. */
+/** The token server, at the same address as the registry, answers 429. */
 const throttlesTokens: Answer = (request, response) => {
   if (request.url?.startsWith('/token')) response.writeHead(429, { 'retry-after': '1' }).end();
   else

@@ -39,7 +39,7 @@ test('an invalid token from the shared cache is renewed, and only a 401 to a new
   };
   assert.deepEqual(await sent(), [undefined, 'Bearer token-void', 'Bearer token-1']);
   assert.deepEqual(await sent(), ['Bearer token-1']);
-  // Our token is invalid, and so is the one that another process stores in its place.
+  // Our token is invalid, and so is the token that another process stores instead.
   valid = 'Bearer token-2';
   isReplaced = false;
   assert.deepEqual(await sent(), ['Bearer token-1', 'Bearer token-void', 'Bearer token-2']);

@@ -115,7 +115,7 @@ test('upstream table with one upstream for any ns: other names stay unknown', ()
   assert.throws(() => two.resolve({ ns: 'docker.io', name: 'a/b' }), isUnknown);
 });
 
-test('upstream table: without a default a bare name is unknown', () => {
+test('upstream table: without a default upstream a name without an upstream is unknown', () => {
   const bare = createUpstreamTable([{ name: 'quay.io' }, { name: 'ghcr.io' }]);
   assert.throws(
     () => bare.resolve({ name: 'a/b' }),

@@ -1,4 +1,4 @@
-// Access checks in a caller's name: which answers grant access, and which servers receive the caller's credentials.
+// Tests which answers to access checks grant access, and which servers receive the caller's credentials.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
@@ -83,7 +83,7 @@ test('a password is sent after a challenge, and our own credentials are never se
   assert.deepEqual(shown.slice(0, 3), [undefined, basic, undefined]);
   const robot = `Basic ${Buffer.from('robot:password-of-robot').toString('base64')}`;
   assert.ok(!shown.includes(robot));
-  // Refused credentials of a caller say nothing about our own account.
+  // A refusal of the caller's credentials does not affect our own account.
   const text = await metrics.registry.metrics();
   assert.doesNotMatch(text, /cistern_upstream_credentials_refused\{[^}]*\} 1/);
   assert.match(
@@ -92,7 +92,7 @@ test('a password is sent after a challenge, and our own credentials are never se
   );
 });
 
-test('each access check requests a token of its own, and none is cached', async (t) => {
+test('each access check requests its own token, and no token is cached', async (t) => {
   const { upstream, server, tokenServer } = await startRegistry(t, {}, own);
   await upstream.headManifest(repository, parseReference('latest'));
   for (const caller of [ada, anonymous, ada]) {
@@ -139,7 +139,7 @@ test('storage receives no credentials of a caller, and its answer to a signed UR
   );
 });
 
-test('a redirect to a private address is refused for a caller as for our own calls', async (t) => {
+test('an access check does not follow a redirect to a private address, as our own calls do not', async (t) => {
   const { upstream } = await open(t, answers(307, { location: 'http://169.254.169.254/latest/meta-data' }));
   await fails(upstream.checkAccess(repository, blob, ada), 'upstream-refused-us');
   await fails(upstream.checkAccess(repository, blob, anonymous), 'unauthenticated');

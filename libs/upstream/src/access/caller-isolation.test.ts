@@ -148,7 +148,7 @@ test('an open breaker of a caller reports a local failure when this worker cause
     });
 });
 
-test('failed access checks use up no retries of our own calls', async (t) => {
+test('failed access checks do not use the retry budget of our own calls', async (t) => {
   let breaks = true;
   const { check, pull } = await start(t, {
     toStranger: broken,
@@ -187,18 +187,18 @@ test('access checks stop while the breaker of our own calls is open, and never o
   const sent = server.requests.length;
   assert.equal(await check(ada), 'upstream-unreachable');
   assert.equal(server.requests.length, sent);
-  // The ping succeeds. The breaker then waits for a call of our own.
+  // The ping succeeds. The breaker stays half-open until one of our own calls succeeds.
   await until(async () => (await breaker()) === 1);
   assert.equal(await check(ada), 'yes');
   assert.equal(await breaker(), 1);
 });
 
-test('the scheme of an access check is no hint for our own calls', async (t) => {
+test('our own calls do not use the authentication scheme of an access check', async (t) => {
   const { upstream, server } = await startRegistry(t, {}, { credentials: [fixedCredentials('own', robot)] });
   await upstream.checkAccess(repository, tag, ada);
   const before = server.requests.length;
   await upstream.headManifest(repository, latest);
-  // The scheme was unknown, so the first request carried no credentials.
+  // The scheme was still unknown, so the first request carried no credentials.
   assert.deepEqual(
     server.requests.slice(before).map(({ headers }) => headers.authorization !== undefined),
     [false, true],

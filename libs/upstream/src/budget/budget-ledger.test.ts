@@ -66,7 +66,7 @@ test('an upstream that reports no limit admits every call', async () => {
   for (let calls = 0; calls < 1000; calls += 1) assert.equal(await one.admit(revalidate, ['a', 'b']), 'a');
 });
 
-test('at the reserve a cached tag gets one trial pull; HEADs and cold misses continue', async () => {
+test('at the reserve a cached tag gets one trial pull, and HEADs and cold misses continue', async () => {
   const { one, time } = open(1);
   await one.report('a', withRemaining(21), time.nowMs);
   assert.equal(await one.admit(revalidate, ['a']), 'a');
@@ -103,7 +103,7 @@ test('an exhausted account is not tried before its Retry-After', async () => {
   assert.equal(await one.admit(cold, ['a']), 'a');
 });
 
-test('the account with the most left is used', async () => {
+test('the account with the most pulls left is used', async () => {
   const { one, time } = open(1);
   await one.report('a', withRemaining(30, 'a'), time.nowMs);
   assert.equal(await one.admit(cold, ['a', 'b']), 'b', 'the budget of b is unknown');
@@ -135,14 +135,14 @@ test('each worker uses its own reports while the index is unavailable', async ()
   assert.equal((await refusal(one, blob)).detail.reason, 'paused');
 });
 
-test('a report expires with its window', async () => {
+test('a report expires at the end of its rate-limit period', async () => {
   const { one, time } = open(1);
   await one.report('a', withRemaining(1), time.nowMs);
   time.nowMs += 21_600_000;
   assert.equal(await one.admit(revalidate, ['a']), 'a');
 });
 
-test('a bare 429 pauses all workers, each for a slightly different time', async () => {
+test('a 429 without a rate limit pauses all workers, each for a slightly different time', async () => {
   const { budgets, time, metrics, logLines } = open(2);
   const [one, two] = [budgets[0]!, budgets[1]!];
   await one.throttled({ requestedAtMs: time.nowMs, retryAfterMs: 20_000 });

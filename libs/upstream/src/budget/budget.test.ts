@@ -9,18 +9,18 @@ test('the answer to a later request counts', () => {
   assert.deepEqual(mergeBudget(undefined, reported(90, 160), 0), reported(90, 160));
 });
 
-test('the smaller of two answers to overlapping requests counts, in any order', () => {
+test('of two answers to overlapping requests, the one with fewer pulls left counts, in any order', () => {
   assert.deepEqual(mergeBudget(reported(5, 100), reported(6, 110), 50), reported(5, 100));
   assert.deepEqual(mergeBudget(reported(6, 100), reported(5, 110), 50), reported(5, 110));
 });
 
-test('the first request after the smallest answer shows a new window, even if many requests overlap', () => {
+test('the first request after the answer with the fewest pulls shows a new period, even if many requests overlap', () => {
   let known = reported(0, 100);
   for (let atMs = 110; atMs < 200; atMs += 10) known = mergeBudget(known, reported(99, atMs), atMs - 50);
   assert.equal(known.remaining, 99);
 });
 
-test('an answer to an old request counts when the window of the known answer is over', () => {
+test('an answer to an old request counts when the rate-limit period of the known answer is over', () => {
   assert.equal(mergeBudget(reported(1, 100), reported(50, 1200), 90).remaining, 50);
 });
 
@@ -39,7 +39,7 @@ test('the reserve is a fifth of the limit unless it is configured', () => {
 const at = (nowMs: number, random = 0) => ({ nowMs, random });
 const refused = (requestedAtMs: number, retryAfterMs?: number) => ({ requestedAtMs, retryAfterMs });
 
-test('pauses grow with each refusal, and start again at five seconds ten minutes after the last one', () => {
+test('pauses grow with each 429, and a pause more than ten minutes after the last one takes five seconds again', () => {
   const lengths: number[] = [];
   let pause: Pause | undefined;
   for (let nowMs = 0, count = 0; count < 9; count += 1) {

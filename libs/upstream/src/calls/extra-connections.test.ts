@@ -163,7 +163,7 @@ test('an alternate never answers an extra request', async (t) => {
   assert.equal(alternate.requests.length, 0);
 });
 
-test('an extra body that breaks is resumed, and fails with ExtraRefused if it cannot be', async (t) => {
+test('an extra body that breaks is resumed, and fails with ExtraRefused if the resume fails', async (t) => {
   let requests = 0;
   const { upstream } = await stage(t, (_, response) => {
     requests += 1;

@@ -30,7 +30,7 @@ async function isUnsupported(upstream: Upstream): Promise<void> {
   });
 }
 
-test('a range from an upstream without ranges fails with unsupported, and the body is dropped', async (t) => {
+test('a range from an upstream without ranges fails with unsupported, and the connection is closed', async (t) => {
   const server = await startServer(t, (_, response) => sendWhole(response));
   await isUnsupported(openOn(t, server.url).upstream);
   await until(() => server.openConnections() === 0);
@@ -56,7 +56,7 @@ test(
   },
 );
 
-test('a broken body is resumed within that hour, and its success ends the hour early', async (t) => {
+test('a broken body is resumed although ranges are blocked for an hour, and a success ends the block', async (t) => {
   let requests = 0;
   const server = await startServer(t, ({ headers }, response) => {
     requests += 1;

@@ -127,7 +127,7 @@ test('a reader that pauses longer than the idle timeout loses nothing', async (t
   assert.equal(server.requests.length, 1);
 });
 
-test('a changed entity tag does not matter, because the digest names the bytes', async (t) => {
+test('a changed entity tag does not matter, because the digest identifies the bytes', async (t) => {
   const server = await startServer(t, (request, response) => {
     const isFirst = request.headers.range === undefined;
     send(request, response, { ...(isFirst && { breakAt: 10 }), headers: { etag: isFirst ? '"a"' : '"b"' } });

@@ -61,7 +61,7 @@ test('a password file is read again after a change', async (t) => {
 
 const auth = (text: string): { auth: string } => ({ auth: Buffer.from(text).toString('base64') });
 
-test("docker's file stores credentials as two fields or as one encoded field, under any name of a registry", async (t) => {
+test("docker's config.json stores credentials as two fields or as one encoded field, under any name of a registry", async (t) => {
   const path = join(await openDirectory(t), 'config.json');
   const read = (host: string) => dockerConfig({ name: 'docker', path, host, clock }).read(signal);
   const auths = {
@@ -80,7 +80,7 @@ test("docker's file stores credentials as two fields or as one encoded field, un
   await assert.rejects(read('quay.io'), cannotBeRead(/^[^]*is not JSON\.$/));
 });
 
-test("docker's file names a helper for one registry or for all", async (t) => {
+test("docker's config.json names a helper for one registry or for all registries", async (t) => {
   const path = join(await openDirectory(t), 'config.json');
   const config = { credHelpers: { '1.dkr.ecr.example': 'test' }, credsStore: 'test', auths: { 'quay.io': {} } };
   await writeFile(path, JSON.stringify(config));
@@ -98,7 +98,7 @@ test("docker's file names a helper for one registry or for all", async (t) => {
 const runsFor = async (host: string) => (await runs()).filter((run) => run === `get ${host}`).length;
 const aws = { name: 'aws', program: 'docker-credential-test' };
 
-test('the time to keep an answer can be set, and 0 disables the cache', async () => {
+test('the time to cache the answer of a helper can be set, and 0 disables the cache', async () => {
   const time = { nowMs: 0 };
   const program = join(notes, '../docker-credential-test');
   const open = (host: string, keepMs: number) =>

@@ -215,7 +215,7 @@ for (const status of [401, 403, 404, 429])
     assert.equal(await state(), 0);
   });
 
-test('an answer between failures keeps the breaker closed, and callers that leave do not count', async (t) => {
+test('an answer between failures keeps the breaker closed, and calls that their caller aborts do not count', async (t) => {
   const { pull, state, upstream, setReachable } = await start(t);
   const fail = async (): Promise<void> => {
     setReachable(false);

@@ -42,7 +42,7 @@ async function start(t: TestContext, silenceMs = 200) {
   return { ...opened, server, answering, held, answer, state, pings };
 }
 
-test('a silent registry opens the breaker for all waiting calls, which closes when it answers again', async (t) => {
+test('the silence of a registry ends all waiting calls and opens the breaker, which closes when the registry answers', async (t) => {
   const { upstream, server, answering, state } = await start(t);
   Object.assign(answering, { ping: false, manifest: false, blob: false });
   await Promise.all([

@@ -15,7 +15,7 @@ export interface TestImage {
   readonly size: number;
 }
 
-/** Layers are generated from seeds: the same seed gives the same layer. */
+/** Layers are generated from seeds. The same seed always gives the same layer. */
 export function addImage(
   hub: ScriptedUpstream,
   { repository, tag, layers, layerBytes = 100_000 }: ImageContent,

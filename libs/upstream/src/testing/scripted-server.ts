@@ -28,7 +28,7 @@ export interface ScriptedServer {
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Starts a server. It ends with all of its connections after the test. */
+/** Starts a server. After the test the server and all of its connections are closed. */
 export async function startServer(t: TestContext, answer: Answer, tls?: TlsOptions): Promise<ScriptedServer> {
   const requests: SeenRequest[] = [];
   const listener: Answer = (request, response) => {

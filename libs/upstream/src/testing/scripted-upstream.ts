@@ -19,17 +19,17 @@ interface BlobGet {
 }
 
 interface Script {
-  /** Whether bodies may send only the bytes that `allow` has permitted in total. */
+  /** True if a body sends at most as many bytes as `allow` has permitted in total. */
   gated: boolean;
   /** Changes one GET of a blob: returns the body to send instead, or throws. */
   bend?: ((get: BlobGet, bytes: Buffer) => { bytes: Buffer; totalSize?: number | undefined } | undefined) | undefined;
   /** Returns the offset at which a body breaks with an error instead of ending. */
   breakAt?: ((get: BlobGet) => number | undefined) | undefined;
-  /** The error that every call throws. */
+  /** The error with which every call rejects. */
   down?: CacheError | undefined;
-  /** Awaited before every answer. The caller receives its error. */
+  /** Awaited before every answer. If it rejects, the call rejects with the same error. */
   onCall?: ((call: string) => Promise<void> | void) | undefined;
-  /** Awaited after a HEAD of a manifest has read its answer, so a push in between does not change it. */
+  /** Awaited after a HEAD of a manifest has read its answer, so a push during the wait does not change the answer. */
   onHeadAnswered?: (() => Promise<void>) | undefined;
   onChunk?: ((get: BlobGet, position: number) => Promise<void> | void) | undefined;
   /** Awaited after the last byte of a body, before its end. */

@@ -30,7 +30,7 @@ interface Script {
   readonly tokenStatus?: (scope: string, authorization: string | undefined) => number;
 }
 
-/** Starts the servers, which end after the test. */
+/** Starts the servers, which are closed after the test. */
 export async function startGuardedRegistry(t: TestContext, script: Script, options: Partial<OpenUpstreamOptions> = {}) {
   const tokenServer = await startServer(t, ({ url = '', headers }, response) => {
     const scope = new URL(url, 'http://token').searchParams.get('scope') ?? '';

@@ -84,7 +84,7 @@ function openAccount() {
   };
 }
 
-test('refusals for three repositories in a row lock one token server for half a minute', async () => {
+test('after refusals for three repositories in a row a token server receives no credentials for half a minute', async () => {
   const { time, isShown, refuse } = openAccount();
   refuse('a');
   refuse('a');
@@ -102,7 +102,7 @@ test('refusals for three repositories in a row lock one token server for half a 
   assert.equal(await isShown('d'), true);
 });
 
-test('an acceptance unlocks its token server, but no other server and no refusing repository', async () => {
+test('after an acceptance the token server receives credentials again, but not for repositories that it refused', async () => {
   const { isShown, accept, refuse } = openAccount();
   for (const name of ['a', 'b', 'c']) refuse(name);
   accept('d', 'https://other.example');

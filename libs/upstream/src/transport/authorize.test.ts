@@ -94,7 +94,7 @@ test('a repository that refuses the account does not affect public repositories'
   assert.deepEqual(await proofsOf('by-token'), [undefined, 'Bearer token-for-by-token']);
 });
 
-test('credentials that the registry has accepted are refused for one repository only', async (t) => {
+test('a refusal of credentials that the registry has accepted affects only one repository', async (t) => {
   const { proofsOf, refuses, server } = await open(
     t,
     { guards: () => ({ 'other-team': refusing, ours: byPassword }) },
@@ -167,7 +167,7 @@ test('an acceptance between refusals resets their count', async (t) => {
   }
 });
 
-test('repeated refusals for one repository do not lock another repository', async (t) => {
+test('repeated refusals for one repository do not affect another repository', async (t) => {
   const time = { nowMs: Date.now() };
   const { proofsOf, refuses } = await open(
     t,
@@ -235,7 +235,7 @@ for (const [status, kind] of [
     await assert.rejects(pull('hidden'), (error) => isCacheError(error, kind));
   });
 
-test('a request without a scheme does not drop the scheme that another request has proved', async (t) => {
+test('a request that needs no scheme does not remove the scheme that another request has found', async (t) => {
   const gate = Promise.withResolvers<void>();
   const slow: Guard = { challenge: '', accepts: () => true, wait: gate.promise };
   const { pull, proofsOf, server } = await open(

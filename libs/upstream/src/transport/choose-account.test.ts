@@ -77,7 +77,7 @@ test('a call continues with another account when the first is refused, and the m
 
 const isThrottled = (error: unknown): boolean => isCacheError(error, 'upstream-rate-limited') && error.retryable;
 
-test('a bare 429 pauses all accounts and all requests', async (t) => {
+test('a 429 without a rate limit pauses all accounts and all requests', async (t) => {
   const server = await startServer(t, (_request, response) => response.writeHead(429).end());
   const credentials = ['one', 'two'].map((name) => fixedCredentials(name, { username: name, password: 'x' }));
   const { upstream } = openOn(t, server.url, { credentials });

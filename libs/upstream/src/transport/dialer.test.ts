@@ -12,7 +12,7 @@ test('proxy: the scheme of the URL selects the variable', () => {
   assert.equal(proxyOf('http://quay.io/v2/', '', { HTTPS_PROXY: 'http://secure.proxy' }), undefined);
 });
 
-test('proxy: lower-case names win, the scheme is optional, an invalid URL throws', () => {
+test('proxy: names in lower case take precedence, the scheme is optional, and an invalid URL throws', () => {
   assert.equal(proxyOf('https://quay.io', '', { ...proxies, https_proxy: 'other:8080' }), 'http://other:8080');
   assert.throws(() => proxyOf('https://quay.io', '', { HTTPS_PROXY: 'http://:::' }), TypeError);
 });

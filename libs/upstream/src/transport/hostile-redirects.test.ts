@@ -1,5 +1,5 @@
-// The known ways to hide an internal address from a check (SSRF), as targets of redirects. Nothing is dialled here: the
-// tests check where the dialer would connect.
+// The known ways to hide an internal address from a check (SSRF), as targets of redirects. The tests open no
+// connection, but check where the dialer would connect.
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
@@ -28,7 +28,7 @@ function dialerOf(url: string, options: Partial<DialerOptions> = {}) {
   });
 }
 
-/** Follows these locations in order. Resolves with the URLs that would be dialled. */
+/** Follows these locations in order. Resolves to the URLs to which the dialer would connect. */
 async function follow(url: string, locations: readonly string[]): Promise<readonly string[]> {
   const upstream = { name: 'test', url: new URL(url) };
   const dialer = dialerOf(url);

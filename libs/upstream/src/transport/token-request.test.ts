@@ -17,7 +17,7 @@ const allowed = [
 ] as const;
 
 for (const [registry, realm] of allowed)
-  test(`token realm: ${registry} may send us to ${realm}`, async () =>
+  test(`token realm: ${registry} may use the token server ${realm}`, async () =>
     assert.equal(await check(registry, realm), realm));
 
 const refused = [
@@ -32,8 +32,8 @@ const refused = [
 ] as const;
 
 for (const [registry, realm, why] of refused)
-  test(`token realm: ${registry} may not send us to ${realm} (${why})`, () =>
+  test(`token realm: ${registry} may not use the token server ${realm} (${why})`, () =>
     assert.rejects(check(registry, realm), (error) => isCacheError(error, 'upstream-refused-us') && !error.retryable));
 
-test('token realm: user info in a realm is dropped', async () =>
+test('token realm: user info in a realm is removed', async () =>
   assert.equal(await check('https://ghcr.io', 'https://me:secret@ghcr.io/token#x'), 'https://ghcr.io/token'));
