@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { answersWithin, createBriefQuery } from './answers-within.ts';
 
-test('a reply or a failure is passed on', async () => {
+test('a reply or an error of Redis is returned unchanged', async () => {
   assert.equal(await answersWithin(10_000, Promise.resolve(7)), 7);
   await assert.rejects(answersWithin(10_000, Promise.reject(new Error('READONLY'))), /READONLY/);
 });
 
-test('a missing reply is an error after the timeout', async () => {
+test('a command without a reply fails after the timeout', async () => {
   await assert.rejects(answersWithin(5, new Promise(() => {})), /Command timed out/);
 });
 
@@ -22,7 +22,7 @@ test('time during which the process was blocked does not count', async () => {
 
 const never = new Promise(() => {});
 
-test('a query waits until the timeout, and a missing reply is undefined', async () => {
+test('a query without a reply returns undefined after the timeout', async () => {
   const failures: unknown[] = [];
   const onFailure = (error: unknown) => void failures.push(error);
   const late = new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// A failover while channels are being subscribed, step by step.
+// Tests a failover while channels are being subscribed, step by step.
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
@@ -39,7 +39,7 @@ function movedTo(node: string) {
 
 test('a channel that is subscribed again stays subscribed when the first try fails later', async (t) => {
   const failed = Promise.withResolvers<void>();
-  // The node of the channel hangs, until a failover moves the channel to another one.
+  // The node of the channel hangs, until a failover moves the channel to another node.
   const { subscribedAt, opened, connectors } = scriptNodes({
     'node:1': [movedTo('node:2'), movedTo('node:3')],
     'node:2': [() => failed.promise],
