@@ -35,7 +35,7 @@ test('a message during a probe triggers another probe immediately', async () => 
   assert.equal(await outcome, 'done');
 });
 
-test('all callers of a job share its probes, and one may leave', async () => {
+test('all callers of a job share its probes, and one caller can leave without effect on the others', async () => {
   let probes = 0;
   let probed: JobProbe = { state: 'running' };
   const outcomes = createOutcomes(async () => {
@@ -77,7 +77,7 @@ test('a connection that ends while it subscribes is opened again', async (t) => 
   const port = await openFakeRedis(t, ({ command, socket, connection }) => {
     if (command !== 'subscribe') return undefined;
     if (connection > 2) return subscribed + message;
-    // The first connection is lost after its subscription, and the second one before it.
+    // The first connection is lost after its subscription, and the second connection before its subscription.
     socket.end(connection === 1 ? subscribed : '');
     return '';
   });

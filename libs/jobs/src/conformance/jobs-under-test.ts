@@ -7,7 +7,7 @@ export interface JobsUnderTest {
   readonly queue: JobQueue;
   /** Starts workers. The suite calls it once and closes the returned workers. */
   readonly work: (handlers: JobHandlers) => Promise<JobWorkers>;
-  /** How many jobs of each class run at the same time, separately for blobs and others. At least 2 of each. */
+  /** How many jobs of each class run at the same time in each group, blob and short jobs. At least 2 for each class. */
   readonly slots: Readonly<Record<JobClass, number>>;
 }
 

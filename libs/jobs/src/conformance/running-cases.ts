@@ -54,7 +54,10 @@ export const runningCases: JobCases = {
     await until('both have ended', () => gate.ended.length === 2);
   },
 
-  async 'waiting and running jobs of one key are one job, with the first payload'(tested, t) {
+  async 'a call with the key of a waiting or running job joins that job, with the payload of the first call'(
+    tested,
+    t,
+  ) {
     let calls = 0;
     const gate = createGate();
     const { queue } = tested;
@@ -79,7 +82,7 @@ export const runningCases: JobCases = {
     assert.equal(name, 'first');
   },
 
-  async 'callers that join only waiting jobs share the waiting job, or the next one if the job runs'(tested, t) {
+  async 'callers that join only waiting jobs share the waiting job, or the next job if the first one runs'(tested, t) {
     const gate = createGate();
     const { queue } = tested;
     const run = (name: string) =>
@@ -117,7 +120,7 @@ export const runningCases: JobCases = {
     assert.equal(runs, 2);
   },
 
-  async 'a key belongs to one kind of job'(tested, t) {
+  async 'jobs with the same key but different names are separate jobs'(tested, t) {
     const gate = createGate();
     gate.openAll();
     await workWith(tested, t, { 'revalidate-tag': gate.handle, 'fetch-blob': gate.handle });
@@ -128,7 +131,7 @@ export const runningCases: JobCases = {
     assert.deepEqual(gate.ended.sort(), [blobJob('b').digest, 'v1'].sort());
   },
 
-  async 'a key is free after its job has succeeded or failed'(tested, t) {
+  async 'a key starts a new job after its job has succeeded or failed'(tested, t) {
     let calls = 0;
     await workWith(tested, t, {
       'revalidate-tag': async () => {
@@ -176,7 +179,7 @@ export const runningCases: JobCases = {
       'revalidate-tag': async () => {
         throw new TypeError('a bug');
       },
-      // This function is not async: it throws before there is a promise.
+      // This function is not async, so it throws instead of returning a promise.
       'fetch-blob': () => {
         throw new TypeError('a worse bug');
       },
@@ -198,7 +201,7 @@ export const runningCases: JobCases = {
     assert.deepEqual(await queue.run('fetch-tags', tagsJob('x'), waiting(interactive('c'))), { tags: [] });
   },
 
-  async 'a wait ends as overloaded after its timeout, and the job continues'(tested, t) {
+  async 'a call rejects with overloaded after its timeout, and the job continues'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle });
     const job = interactive('a');
@@ -212,7 +215,7 @@ export const runningCases: JobCases = {
     assert.deepEqual(gate.ended, ['v1']);
   },
 
-  async 'a signal ends only its own wait, with its reason, and no listener remains'(tested, t) {
+  async 'a signal rejects only its own call, with its reason, and no listener remains'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle });
     const leaving = new AbortController();

@@ -28,7 +28,7 @@ export function background(dedupKey: string): JobOptions {
   return { dedupKey, class: 'background' };
 }
 
-/** Adds a timeout for `run`. It is long enough for any server, and a test that reaches it fails. */
+/** Adds a timeout for `run`. It is long enough for every adapter, so a test that reaches it fails. */
 export function waiting(options: JobOptions): JobOptions & { readonly timeoutMs: number } {
   return { ...options, timeoutMs: 60_000 };
 }
@@ -37,7 +37,7 @@ async function unexpected(): Promise<never> {
   throw new Error('this test expects no such job');
 }
 
-/** Completes the handlers with others that fail. */
+/** Adds failing handlers for all other names of jobs. */
 export function completeHandlers(handlers: Partial<JobHandlers>): JobHandlers {
   return {
     'fetch-blob': unexpected,
@@ -54,7 +54,7 @@ export function completeHandlers(handlers: Partial<JobHandlers>): JobHandlers {
   };
 }
 
-/** Starts workers whose other handlers fail, and closes them after the test. */
+/** Starts workers with these handlers and failing ones for all other jobs. Closes the workers after the test. */
 export async function workWith(
   tested: JobsUnderTest,
   t: TestContext,

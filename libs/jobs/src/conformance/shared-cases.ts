@@ -1,4 +1,5 @@
-// Cases about a queue that several workers share: one of them ends or is killed, or the queue's server loses its data.
+// Cases about a queue that several workers share. A worker ends or is killed, or the server of the queue loses its
+// data.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -9,7 +10,7 @@ import { background, completeHandlers, interactive, tagJob, until, waiting } fro
 interface SharedJobsUnderTest {
   /** The queue, empty at first. */
   readonly queue: JobQueue;
-  /** Starts another worker. It ends with the test at the latest. */
+  /** Starts another worker, which is closed after the test at the latest. */
   readonly work: (handlers: JobHandlers, place?: WorkerIdentity) => Promise<JobWorkers>;
   /** Starts a worker that never ends a `revalidate-tag` job. `kill` ends the worker as SIGKILL does. */
   readonly startDoomed: () => Promise<{ readonly begun: () => number; kill(): Promise<void> }>;
@@ -58,7 +59,7 @@ export const sharedCases: SharedCases = {
     assert.deepEqual(runs, ['two', 'two', 'two', 'two', 'two']);
   },
 
-  async 'a job fails after every worker has failed it with a local error'(tested) {
+  async 'a job fails after it has failed at every worker with a local error'(tested) {
     const [one, two] = [await startUnconnected(tested, 'one', 2), await startUnconnected(tested, 'two', 2)];
     await assert.rejects(runJob(tested, 'v1'), (error) => isCacheError(error, 'upstream-unreachable'));
     assert.deepEqual([one.tries, two.tries], [1, 1]);
@@ -166,7 +167,7 @@ export const sharedCases: SharedCases = {
     const { queue, work, forget } = tested;
     await queue.add('revalidate-tag', tagJob('added'), interactive('added'));
     const waited = runJob(tested, 'waited');
-    // This job is added after the other one, so the other one is in the queue by then.
+    // This job is added after the other job, so the other job is in the queue by then.
     await queue.add('revalidate-tag', tagJob('behind'), interactive('behind'));
     await forget();
     const runs: string[] = [];

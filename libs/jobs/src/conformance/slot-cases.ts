@@ -1,4 +1,4 @@
-// Cases about slots, and about the end of workers.
+// Cases about job slots, and about closing workers.
 import assert from 'node:assert/strict';
 import { isCacheError } from '@cistern/errors';
 import type { JobClass } from '../job-queue.ts';
@@ -16,7 +16,7 @@ import {
 } from './sample-jobs.ts';
 
 export const slotCases: JobCases = {
-  async 'jobs run in the order in which they were added, at most one per slot'(tested, t) {
+  async 'jobs start in the order in which they were added, at most one in each job slot'(tested, t) {
     const gate = createGate();
     await workWith(tested, t, { 'revalidate-tag': gate.handle, 'fetch-tags': async () => ({ tags: [] }) });
     const slots = tested.slots.interactive;
@@ -25,7 +25,7 @@ export const slotCases: JobCases = {
     for (let ended = 0; ended < names.length; ended += 1) {
       const running = Math.min(slots + ended, names.length);
       await until(`${running} have started`, () => gate.started.length >= running);
-      // A whole job of the other class runs meanwhile, which leaves time for an extra job to start.
+      // A whole job of another queue runs meanwhile, so that an extra job would have time to start.
       await tested.queue.run('fetch-tags', tagsJob('x'), waiting(background('other')));
       assert.deepEqual(new Set(gate.started.map(({ name }) => name)), new Set(names.slice(0, running)));
       gate.open(names[ended]!);
@@ -96,7 +96,7 @@ export const slotCases: JobCases = {
     }
   },
 
-  async 'close waits for the running jobs and takes no more'(tested, t) {
+  async 'close waits for the running jobs and starts no others'(tested, t) {
     const gate = createGate();
     const workers = await workWith(tested, t, { 'revalidate-tag': gate.handle });
     const running = tested.queue.run('revalidate-tag', tagJob('v1'), waiting(interactive('a')));

@@ -107,7 +107,7 @@ test('the workers log an unexpected error, but no CacheError', async (t) => {
   ]);
 });
 
-test('close rejects the waiting jobs and the waits for a job that does not end', async (t) => {
+test('close rejects the callers of waiting jobs and of a job that does not end', async (t) => {
   const tested = openInline({ slots: { interactive: 1, background: 1 } });
   const { promise, resolve } = Promise.withResolvers<null>();
   const workers = await workWith(tested, t, { 'revalidate-tag': async () => promise });
