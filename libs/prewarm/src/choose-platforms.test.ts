@@ -5,7 +5,7 @@ import { createPlatformChoice } from './choose-platforms.ts';
 
 const [nginx, redis] = [repositoryOf('docker.io', 'library/nginx'), repositoryOf('docker.io', 'library/redis')];
 
-test('platforms are chosen from the request, else from pulls of the repository, of the fleet, or from this machine', async () => {
+test('platforms are those of the request, else of the pulls of the repository, else of all pulls, else of this machine', async () => {
   const clock = { nowMs: 1_700_000_000_000 };
   const index = createTestIndex({ now: () => clock.nowMs });
   const choose = createPlatformChoice({ index, now: () => clock.nowMs });

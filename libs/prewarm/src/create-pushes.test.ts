@@ -28,7 +28,7 @@ function startNodes(t: TestContext, count: number) {
     async pass(ms: number) {
       for (let passed = 0; passed < ms; passed += 100) {
         t.mock.timers.tick(100);
-        // Lets the timers' callbacks run.
+        // Gives the callbacks of the timers time to run.
         for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
       }
     },

@@ -6,7 +6,7 @@ import { createScriptedUpstream } from '@cistern/upstream/testing';
 import { bytesOf } from '@cistern/oci/testing';
 import { paceUpstream } from './fetch-blobs.ts';
 
-test('a chunk that its reader has freed before it requests the next one is counted too', async () => {
+test('a chunk counts even if its reader has freed it before requesting the next chunk', async () => {
   const repository = 'library/nginx' as RepositoryName;
   const upstream = createScriptedUpstream('docker.io');
   const digest = upstream.addBlob(repository, bytesOf(300_000));

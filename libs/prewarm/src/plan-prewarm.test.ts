@@ -52,7 +52,7 @@ test('only the most popular tags are confirmed before they are due', async (t) =
   await plan(2);
   const checked = await Promise.all(['a', 'b', 'c'].map(async (tag) => clock.nowMs - (await record(tag))!.checkedAtMs));
   assert.deepEqual(checked, [0, 45_000, 0]);
-  // Clients that pull a popular tag never wait for upstream.
+  // Clients that pull a popular tag never wait for the upstream.
   for (let minute = 0; minute < 5; minute += 1) {
     clock.nowMs += 45_000;
     await plan(2);
@@ -60,7 +60,7 @@ test('only the most popular tags are confirmed before they are due', async (t) =
   }
 });
 
-test('a tag that is no longer pulled is not confirmed early', async (t) => {
+test('a tag that is no longer pulled is not confirmed before it is due', async (t) => {
   const { hub, clock, plan, pull } = await startPlanning(t, { top: 10 });
   addSampleImage(hub, 'library/nginx', 'a', { seed: 1 });
   await pull('a', 3);
@@ -85,7 +85,7 @@ test('a tag is not confirmed for a while after a failure, and an offline upstrea
   await plan(1);
 });
 
-test('configured images are prewarmed when they are due: by tag without a list of tags, by pattern with one', async (t) => {
+test('configured images are prewarmed when they are due, and only patterns fetch the list of tags', async (t) => {
   const image = { ...library, platforms: ['linux/arm64'], when: { everyMs: 3_600_000 } };
   const images = [
     { ...image, tags: ['stable'] },

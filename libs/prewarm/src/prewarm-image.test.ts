@@ -35,7 +35,7 @@ test('a request to prewarm an image gets the progress and the result', async (t)
   });
 });
 
-test('a missing image results in a failure with a message', async (t) => {
+test('the result for a missing image contains a failure with a message', async (t) => {
   const started = await startPrewarmingCache();
   t.after(() => started.close());
   const request = { ...library, reference: parseReference('nothing'), platforms: [] };

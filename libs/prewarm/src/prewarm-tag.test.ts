@@ -76,7 +76,7 @@ test('an unchanged tag costs one HEAD', async (t) => {
   assert.equal((await index.popularity.tags(1))[0]?.tag, 'latest');
 });
 
-test('a moved tag stays unchanged if the fetch of its manifest is rejected to spare the budget', async (t) => {
+test('the record of a moved tag stays unchanged if its manifest is not fetched because few pulls are left', async (t) => {
   const { hub, index, metrics, prewarm, pull, cache } = await startCache(t);
   const before = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
   await pull(before, 'linux/amd64');
@@ -92,7 +92,7 @@ test('a moved tag stays unchanged if the fetch of its manifest is rejected to sp
 });
 
 test('the bandwidth limit does not slow a blob that a client waits for', async (t) => {
-  // At one byte a second this would never arrive.
+  // At one byte a second the blob would never arrive.
   const prewarmPlan = { top: 0, images: [], bytesPerSecond: 1 };
   const { hub, fills, prewarm, pull, isCached } = await startCache(t, { prewarm: prewarmPlan });
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
@@ -114,7 +114,7 @@ test('prewarming takes at most half of the spool', async (t) => {
   await until(() => isCached(image, 'linux/amd64'));
 });
 
-test('prewarming waits for spool space, and a client does not wait behind it', async (t) => {
+test('prewarming waits for spool space, and a client does not wait for prewarming', async (t) => {
   const { hub, queue, cache, spools, isCached } = await startCache(t, { spoolBytes: 700_000 });
   const image = addSampleImage(hub, 'library/nginx', 'latest', { seed: 1 });
   const other = addSampleImage(hub, 'library/nginx', 'other', { seed: 21, layerBytes: 400_000 });
