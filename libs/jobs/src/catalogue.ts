@@ -39,8 +39,8 @@ interface JobCatalogue {
     result: FetchedList<ReferrersPage>;
   };
   /**
-   * Returns the address of the worker that runs the job. The caller then sends that worker data that must not be in a
-   * job.
+   * Returns the address of the worker that runs the job. The caller can then send data that must not be in a job
+   * directly to that worker.
    */
   'find-worker': { payload: { readonly purpose: 'access' }; result: { readonly address: string } };
   /** Fetches the public keys of a configured issuer into the store, unless another worker did so recently. */
@@ -96,7 +96,7 @@ interface JobFailure {
 interface PrewarmedTag {
   /** The digest of the tag. Unset if the tag no longer exists, or after a failure. */
   readonly digest?: Digest;
-  /** The platforms that were chosen from the index. */
+  /** The platforms for which the image is prewarmed. */
   readonly platforms?: readonly string[];
   readonly failure?: JobFailure;
 }

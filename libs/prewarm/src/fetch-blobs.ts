@@ -23,7 +23,7 @@ export interface FetchBlobsDeps extends FetchBlobDeps {
 
 export interface FetchBlobsOptions {
   readonly signal: AbortSignal;
-  /** Called for each blob when it is stored, also if it was stored before. */
+  /** Called for each blob when it is in the store. */
   readonly onStored: (blob: WantedBlob) => void;
 }
 

@@ -220,7 +220,7 @@ test('every call fails after close', async (t) => {
   await upstream.close();
   await assert.rejects(
     upstream.getManifest(repository, latest),
-    failsWith('upstream-unreachable', /no longer in use/, false),
+    failsWith('upstream-unreachable', /was closed in this process/, false),
   );
 });
 

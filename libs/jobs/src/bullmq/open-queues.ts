@@ -100,7 +100,7 @@ async function withIndexErrors<T>(action: () => Promise<T>): Promise<T> {
     return await action();
   } catch (cause) {
     if (isCacheError(cause)) throw cause;
-    const message = 'Redis failed to answer for the job queue. Try again in a moment.';
+    const message = 'Redis did not answer the job queue. Try again in a moment.';
     throw new CacheError('index-unavailable', message, { retryable: true, cause });
   }
 }
@@ -160,7 +160,7 @@ async function inspectQueue(queueName: JobQueueName, queue: Queue): Promise<Queu
     active,
     delayed,
     failed,
-    // A job that was removed between the two commands of BullMQ is `undefined`.
+    // A job that was removed between the two commands of BullMQ is `undefined`, so it is omitted.
     failures: failures
       .filter((job) => job !== undefined)
       .map(({ name, failedReason, finishedOn = 0 }) => ({ name, reason: failedReason, atMs: finishedOn })),

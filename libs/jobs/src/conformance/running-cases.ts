@@ -131,7 +131,7 @@ export const runningCases: JobCases = {
     assert.deepEqual(gate.ended.sort(), [blobJob('b').digest, 'v1'].sort());
   },
 
-  async 'a key starts a new job after its job has succeeded or failed'(tested, t) {
+  async 'a call with the key of a job that has succeeded or failed starts a new job'(tested, t) {
     let calls = 0;
     await workWith(tested, t, {
       'revalidate-tag': async () => {

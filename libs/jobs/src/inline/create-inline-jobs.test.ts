@@ -130,5 +130,5 @@ test('a wait that has ended leaves no timer', async (t) => {
 test('work throws when it is called twice', async (t) => {
   const tested = openInline();
   await workWith(tested, t, {});
-  await assert.rejects(async () => workWith(tested, t, {}), /have workers already/);
+  await assert.rejects(async () => workWith(tested, t, {}), /have already been started/);
 });

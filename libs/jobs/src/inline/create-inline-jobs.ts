@@ -172,7 +172,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
     queue,
     look: () => inspectQueues(queues.all),
     work(newHandlers) {
-      if (handlers !== undefined) throw new Error('these inline jobs have workers already');
+      if (handlers !== undefined) throw new Error('the workers of these inline jobs have already been started');
       handlers = newHandlers;
       queues.all.forEach(startWaiting);
       return {

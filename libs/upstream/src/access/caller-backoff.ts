@@ -36,7 +36,7 @@ export function createCallerBackoff(upstream: UpstreamIdentity, clock: () => num
   }
 
   function refusal(kind: 'upstream-rate-limited' | 'upstream-unreachable', why: string, forMs: number): CacheError {
-    const message = `${nameUpstream(upstream)} ${why}. Requests for you resume in ${Math.ceil(forMs / 1000)} s.`;
+    const message = `${nameUpstream(upstream)} ${why}. Your requests resume in ${Math.ceil(forMs / 1000)} s.`;
     return new CacheError(kind, message, {
       detail: { upstream: upstream.name },
       retryable: true,

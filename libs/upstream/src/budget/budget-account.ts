@@ -35,7 +35,8 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
   const { metrics, log, clock } = parts;
   const { upstream, endpoint: host, reserve: configured } = endpoint;
   const labels = { upstream, endpoint: host, credential: name };
-  // The record of the budget's source. If the source is an address, workers with other addresses have other budgets.
+  // The shared record depends on the source in the report. If the source is an address, workers with other addresses
+  // have other budgets.
   let shared: { readonly source: string; readonly record: SharedRecord<Budget> } | undefined;
   let current: Budget | undefined;
   let lastTrialAtMs = -Infinity;

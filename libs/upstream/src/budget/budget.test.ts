@@ -9,7 +9,7 @@ test('the answer to a later request counts', () => {
   assert.deepEqual(mergeBudget(undefined, reported(90, 160), 0), reported(90, 160));
 });
 
-test('of two answers to overlapping requests, the one with fewer pulls left counts, in any order', () => {
+test('if two requests overlap, the answer with fewer pulls left counts, in any order', () => {
   assert.deepEqual(mergeBudget(reported(5, 100), reported(6, 110), 50), reported(5, 100));
   assert.deepEqual(mergeBudget(reported(6, 100), reported(5, 110), 50), reported(5, 110));
 });

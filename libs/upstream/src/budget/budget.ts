@@ -55,7 +55,7 @@ export interface BudgetEndpoint {
 export interface EndpointBudget {
   /**
    * Chooses the account for the call from `accounts`, which contains at least one name. Rejects with
-   * `upstream-rate-limited` during a pause, or if the pulls that are left are not for this call.
+   * `upstream-rate-limited` during a pause, or if no pulls are left for this call.
    */
   admit(call: BudgetCall, accounts: readonly string[]): Promise<string>;
   /** Records a response that reports the pulls left. */

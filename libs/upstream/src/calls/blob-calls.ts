@@ -159,7 +159,7 @@ async function* readResumably(
         });
         if (opened.endExclusive !== undefined && resumed.endExclusive !== opened.endExclusive) {
           dropBody(resumed.stream);
-          throw contradiction(context, `resumed ${request.subject} with another end`);
+          throw contradiction(context, `resumed ${request.subject}, but announced another end than before`);
         }
         ({ stream, endExclusive, url, totalSize = totalSize } = resumed);
         reopened = true;

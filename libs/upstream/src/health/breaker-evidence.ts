@@ -4,7 +4,7 @@ import { createRecent } from '@cistern/runtime';
 
 /** The limit of failed connections in a row. A call counts after its retries, and any answer restarts the count. */
 const maxConnectionFailures = 5;
-/** The limit of failing repositories in a row. A success of any repository restarts the count. */
+/** The limit of failing repositories in a row. Any answer that is not a failure restarts the count. */
 const maxFailingRepositories = 3;
 const provenForMs = 3_600_000;
 const maxProven = 10_000;

@@ -1,6 +1,6 @@
-// Limits a failure to its repository. After three failures in a row of one endpoint of a repository, its calls fail for
-// a while without a request. So clients that retry neither add load nor open the registry's circuit breaker (decision
-// 0053).
+// Limits a failure to its repository. After three failures in a row of one endpoint of a repository, further calls to
+// that endpoint fail for a while without a request. So clients that retry neither add load nor open the registry's
+// circuit breaker (decision 0053).
 import { CacheError } from '@cistern/errors';
 import type { RepositoryName } from '@cistern/oci';
 import { createRecent } from '@cistern/runtime';
@@ -9,8 +9,8 @@ import { nameUpstream, type UpstreamIdentity } from '../transport/transport.ts';
 
 export interface RememberedFailures {
   /**
-   * Throws `upstream-unreachable` while a failure is remembered. After that time one call may pass. Until that call has
-   * an answer, other calls still fail.
+   * Throws `upstream-unreachable` while a failure is remembered. After that time one call may pass. Other calls still
+   * fail until that call has an answer, but at most for the same time again.
    */
   begin(call: RepositoryCall): RepositoryAttempt;
 }

@@ -35,8 +35,8 @@ interface Waiting {
 }
 
 /**
- * The number of timer steps before a ping. Steps are counted because a process that was blocked counts only one step
- * for that time.
+ * The number of timer steps before a ping. Steps are counted instead of time, because a process that was blocked counts
+ * only one step for the blocked time.
  */
 const stepsBeforePing = 10;
 

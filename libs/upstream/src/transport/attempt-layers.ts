@@ -54,7 +54,7 @@ export function readWholeBody({
     if (!success) return { ...response, bytes: bytes.subarray(0, maxBytes) };
     throw new CacheError(
       'content-mismatch',
-      `${nameUpstream(upstream, response.url.host)} sent more than the ${maxBytes} bytes that this answer may have.`,
+      `${nameUpstream(upstream, response.url.host)} sent an answer of more than the ${maxBytes} bytes that are allowed.`,
     );
   };
 }

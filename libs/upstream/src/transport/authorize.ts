@@ -62,7 +62,7 @@ export function authorize({ upstream, account, tokens }: AuthorizeOptions): Tran
         throw refusal('requires a user name and a password, but only an identity token is configured');
       return { authorization: basicAuthorization(credentials), credentials, token: undefined, final: true };
     }
-    if (repository === undefined) throw refusal('requires a token for a request without a repository');
+    if (repository === undefined) throw refusal('requires a token, but the request names no repository');
     const { token, fresh } = await tokens({ scheme, repository, refused, signal });
     return { authorization: `Bearer ${token}`, token, final: fresh };
   }

@@ -56,7 +56,7 @@ export function createDialer(options: DialerOptions): Dialer {
   return {
     dispatcherFor(url, isRedirected) {
       if (closed)
-        throw new CacheError('upstream-unreachable', `${nameUpstream(upstream, url.host)} is no longer in use here.`);
+        throw new CacheError('upstream-unreachable', `${nameUpstream(upstream, url.host)} was closed in this process.`);
       // The operator configured the upstream's host, so its address may be private. Only this host receives the client
       // certificate.
       const own = isOwnServer(upstream, url, isRedirected);

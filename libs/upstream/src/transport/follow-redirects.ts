@@ -43,7 +43,10 @@ function redirected(
 ): TransportRequest {
   const location = headerValue(headers, 'location');
   if (location === undefined || !URL.canParse(location, from))
-    throw new CacheError('content-mismatch', `${nameUpstream(upstream)} redirected without a usable Location.`);
+    throw new CacheError(
+      'content-mismatch',
+      `${nameUpstream(upstream)} sent a redirect without a valid Location header.`,
+    );
   const url = new URL(location, from);
   url.hash = '';
   url.username = '';

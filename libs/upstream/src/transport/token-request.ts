@@ -61,7 +61,7 @@ export async function checkRealm(upstream: UpstreamIdentity, realm: string): Pro
   if (url.protocol !== 'https:' && (url.protocol !== 'http:' || from.protocol === 'https:'))
     throw refuse(`${url.protocol}//${url.host} does not use https`);
   if (url.hostname !== from.hostname && !(await areOfOneDomain(url.hostname, from.hostname)))
-    throw refuse(`"${url.host}" belongs neither to its host nor to its domain`);
+    throw refuse(`"${url.host}" has neither the host name nor the domain of the registry`);
   url.hash = '';
   url.username = '';
   url.password = '';
