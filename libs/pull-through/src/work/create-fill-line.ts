@@ -1,21 +1,24 @@
-// Queues parked fetches and chooses which one is admitted next. Fetches with readers half-way go first, then the upstream with
-// the fewest running fetches. So a slow upstream gets the slots that others leave, and never all.
+// Queues parked fetches and chooses which one is admitted next. Fetches whose readers already have a part of the blob go first,
+// then fetches of the upstream with the fewest running fetches. A slow upstream gets only the slots that other upstreams do not
+// need.
 import type { JobContext, JobPayload } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
 
 export interface ParkedFill {
   readonly job: JobPayload<'fetch-blob'>;
   readonly context: JobContext;
-  /** When it was last requested, on the monotonic clock. */
+  /** When the fetch was last requested, in milliseconds on the monotonic clock. */
   readonly requestedAtMs: number;
 }
 
 export interface FillLine {
-  /** Parked fetches. */
+  /** The number of parked fetches. */
   readonly size: number;
-  /** Adds a fetch. A digest that is already parked keeps its place. */
+  /** Adds a fetch. A fetch of a digest that is already parked keeps the earlier place. */
   park(fill: ParkedFill): void;
-  /** Admits the next fetch, which has a slot until `release` is called; `undefined` means that none can start. */
+  /**
+   * Admits and returns the next fetch, which has a slot until `release` is called. `undefined` means that no fetch can start.
+   */
   next(nowMs: number): ParkedFill | undefined;
   /** Frees the slot of a fetch of `upstream`. */
   release(upstream: string): void;
@@ -24,15 +27,21 @@ export interface FillLine {
 }
 
 interface UpstreamLine {
-  /** Fetches with readers half-way. This map and `others` are in order of arrival. */
+  /** Fetches whose readers already have a part of the blob. This map and `others` are in order of arrival. */
   readonly resumed: Map<Digest, ParkedFill>;
   readonly others: Map<Digest, ParkedFill>;
   running: number;
 }
 
-/** Readers repeat their request every two seconds. A fetch without a recent one is dropped: its client left, or another worker has it. */
+/**
+ * Readers repeat their request every two seconds. A fetch that was not requested within this time is removed, because its
+ * client has left or another worker has the fetch.
+ */
 const requestedWithinMs = 10_000;
-/** The share of the slots that each upstream gets even if others hold all of them, up to twice as many slots. */
+/**
+ * The share of the slots that each upstream gets even while other upstreams hold all slots. So up to twice as many fetches as
+ * slots may run.
+ */
 const ensuredShare = 1 / 8;
 
 export function createFillLine(slots: number): FillLine {
@@ -103,7 +112,7 @@ export function createFillLine(slots: number): FillLine {
   };
 }
 
-/** Sorts readers half-way first, then the fewest running fetches. */
+/** Sorts lines with resumed fetches first, then by the number of running fetches. */
 function compareLines(one: UpstreamLine, other: UpstreamLine): number {
   return Number(other.resumed.size > 0) - Number(one.resumed.size > 0) || one.running - other.running;
 }

@@ -8,7 +8,7 @@ import { revalidateTag } from './revalidate-tag.ts';
 import { statBlob } from './stat-blob.ts';
 
 export interface PullHandlerDeps extends FetchBlobDeps {
-  /** Default: there are no issuers, and the job rejects with `name-unknown`. */
+  /** Fetches the JWKS of an OIDC issuer. Default: rejects with `name-unknown`, because no issuer is configured. */
   readonly fetchIssuerKeys?: (issuer: string, signal: AbortSignal) => Promise<void>;
 }
 

@@ -1,5 +1,5 @@
-// Runs the fetch-blob job: takes the lease for a digest, runs the fill under it, and records the outcome. If another job holds
-// the lease or the blob is already stored, it does nothing.
+// Runs the fetch-blob job: takes the lease for a digest, runs the fill under it, and records the outcome. If another job has the
+// lease, this job does nothing. If the blob is stored, this job only confirms that the repository holds it.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
@@ -36,21 +36,21 @@ export interface FetchBlobDeps extends WorkDeps {
   readonly fills: FillTable;
   /** Where fills store their blobs; default: `store`. */
   readonly fillStore?: BlobStore | undefined;
-  /** Unset means that there are no other workers. */
+  /** Reads the fills of other workers. Unset means that there are no other workers. */
   readonly remoteFills?: RemoteFills | undefined;
-  /** Hashes blobs that are larger than their part of the spool. Unset means that another worker restarts them at 0. */
+  /** Hashes blobs larger than the spool space of their fill. Unset means that another worker restarts such a blob at byte 0. */
   readonly openHash?: OpenSavableHash | undefined;
-  /** Unset means that each blob uses one connection. */
+  /** Distributes the connections to a host among its fills. Unset means that each fill uses one connection. */
   readonly connections?: ConnectionControl | undefined;
 }
 
 const continuedElsewhere = new CacheError('overloaded', 'This worker cannot continue the fill.', { isLocal: true });
-/** Long enough for waiting readers to see the failure, short enough for the next request to try again. */
+/** Keeps the record of a failed fill for its waiting readers. The time is short, so that a later request tries again. */
 const keepFailureMs = 2_000;
-/** Limits the fills that free their slots early, because each still has an open file. */
+/** No fill frees its job slot early while this worker has more fills than this, because each fill still has an open file. */
 const maxAside = 500;
 const lookForReadersMs = 1_000;
-/** More than one look, because a client may be between two connections. */
+/** A fill is unread after this many checks without a reader. One is not enough: a client may be between two connections. */
 const unreadLooks = 3;
 
 export async function fetchBlob(
@@ -62,12 +62,11 @@ export async function fetchBlob(
   const { digest, upstream, repository } = job;
   const source: RepositoryKey = { upstream, repository };
   const replaced = job.replaces > 0 ? await findReplaced(deps, job) : undefined;
-  /** The record is from another release, or forged. This worker does not copy the fill, and does not replace it while it lives. */
+  /** True if the record is from another release, or forged. Then this worker copies no bytes, and waits until the lease expires. */
   const isForeign = replaced !== undefined && deps.remoteFills?.canRead(replaced) === false;
   const own = replaced && deps.fills.get(replaced.fillId);
-  // The fill runs here, but its reader cannot reach this worker. Another worker may take the next job.
+  // If a reader cannot reach the fill of this worker, or this worker made the fill fail, another worker has to continue it.
   if (own?.isOpen === true) return null;
-  // The fill failed here because of this worker. Another worker copies the bytes.
   if (own !== undefined && (await context.handsOver?.(continuedElsewhere)) !== undefined) throw continuedElsewhere;
   const predecessor = isForeign || replaced?.address === deps.address ? undefined : replaced;
   const claim: FillClaim = {
@@ -106,7 +105,7 @@ export async function fetchBlob(
     else if (end !== 'moved') {
       await lease.done(end, context.signal);
       fill?.release();
-      // No client waits for this write. Without it the upstream gets one more request after a loss of the index.
+      // If this write fails, the upstream only gets one more request after a loss of the index. So the job does not fail.
       if (fill !== undefined)
         await recordHeld(deps, source, digest).catch((error: unknown) => {
           log.warn({ err: error, digest, ...source }, 'failed to write repository link to store');
@@ -116,21 +115,20 @@ export async function fetchBlob(
   } catch (error) {
     const isMoving = deps.remoteFills !== undefined && fill?.size === undefined;
     if (isMoving && (context.signal.aborted || (await context.handsOver?.(error)) !== undefined)) {
-      // No reader has a byte. Another worker starts from the beginning, and readers wait.
+      // No reader has received a byte. So another worker can run the fill from the beginning, while the readers wait.
       metrics.fills.inc({ ...labels, result: 'moved' });
       await lease.giveUp();
       throw context.signal.aborted ? context.signal.reason : error;
     }
     if (error instanceof SourceInterrupted) {
-      // Another worker took the fill over before it began.
+      // Another worker took the fill over before this worker knew the size of the blob.
       metrics.fills.inc({ ...labels, result: 'moved' });
       return null;
     }
     metrics.fills.inc({ ...labels, result: 'failed' });
     log.warn({ err: error, digest, ...source }, 'fill failed');
     if (isCacheError(error, 'content-mismatch')) metrics.contentMismatches.inc({ upstream });
-    // Remove the size before the failure is published, because readers may request again immediately. Missing space does not make
-    // the size wrong.
+    // Remove a wrong size first, because readers may repeat their request immediately. A lack of space does not make it wrong.
     if (!isCacheError(error, 'too-large', 'store-unavailable')) await forgetSize(deps, source, digest);
     await lease.failed(failureOf(error), keepFailureMs);
   } finally {
@@ -152,7 +150,7 @@ async function claimSettled(fills: FillIndex, claim: FillClaim, signal: AbortSig
   }
 }
 
-/** Finds the fill to take over. Its worker may have some of the bytes, or still run. */
+/** Finds the fill that this job replaces. The worker of that fill may have some of the bytes, or may still run. */
 async function findReplaced(
   { index }: WorkDeps,
   { digest, replaces }: JobPayload<'fetch-blob'>,
@@ -161,7 +159,7 @@ async function findReplaced(
   return record?.state === 'running' && record.generation <= replaces ? record : undefined;
 }
 
-/** Looks under the lease whether another worker has committed the blob since the request. The repository still has to hold it. */
+/** Finds a blob that another job stored before this job got the lease. Rejects if the repository does not hold the blob. */
 async function findStored(
   deps: WorkDeps,
   source: RepositoryKey,
@@ -173,13 +171,13 @@ async function findStored(
   const known = await deps.index.blobs.get(digest, { fresh: true });
   // This job has the lease, so the process that was deleting the blob has died.
   const stored = known?.state === 'deleting' ? known : await findStoredBlob(deps, digest);
-  // The stored blob is damaged. The fill replaces it.
+  // Without a record of the same size, the stored object may be incomplete. The fill replaces it.
   if (stored?.size !== stat.size) return undefined;
   await assertHeld(deps, source, digest, signal);
   return { ...stored, state: 'present' };
 }
 
-/** Confirms with the upstream that the repository holds the blob, unless a link is confirmed already. A manifest is not enough. */
+/** Rejects unless a confirmed link or the upstream shows that the repository holds the blob. A manifest is not enough. */
 async function assertHeld(deps: WorkDeps, source: RepositoryKey, digest: Digest, signal: AbortSignal): Promise<void> {
   const link = await deps.index.links.get(source, digest);
   const confirmed = link && (await ifStoreAvailable(deps.log, () => ifConfirmed(deps, link)));
@@ -233,7 +231,6 @@ async function prepareFill(
   return startFill({ ...options, upstream: continued ?? upstream, takenOverSize, checkpoint });
 }
 
-/** Opens the checkpoint that an unfinished fill of the digest left. */
 function checkpointOf(
   { remoteFills, log }: FetchBlobDeps,
   { digest, checkpoint: sealed }: FillRecord,
@@ -250,7 +247,7 @@ function freeSlot({ fills }: FetchBlobDeps, context: FillContext): void {
   if (fills.size <= maxAside) context.freeSlot?.();
 }
 
-/** Frees the slot of a fill without readers for clients that wait. The caller clears the interval. */
+/** Frees the job slot of an unread interactive fill, so that another fetch gets the slot. The caller clears the interval. */
 function freeSlotWhenUnread(deps: FetchBlobDeps, fill: Fill, context: FillContext): NodeJS.Timeout | undefined {
   if (context.freeSlot === undefined || context.class === 'background') return undefined;
   let unread = 0;
@@ -260,7 +257,6 @@ function freeSlotWhenUnread(deps: FetchBlobDeps, fill: Fill, context: FillContex
   }, lookForReadersMs);
 }
 
-/** Records that the repository holds the blob, as the upstream has confirmed. Never rejects. */
 async function recordLink(deps: WorkDeps, source: RepositoryKey, digest: Digest, size: number): Promise<void> {
   await confirmLink(deps, source, digest, { size, mayRestore: false }).catch((error: unknown) => {
     deps.log.warn({ err: error, digest, ...source }, 'failed to record repository link');
@@ -282,7 +278,7 @@ async function runFill(
   return verifiedRecord(digest, size, deps.now(), fill.table);
 }
 
-/** Removes a size that only the upstream reported and no manifest has. It may be wrong, so the next fetch must not enforce it. */
+/** Removes a size that only the upstream reported, not a manifest. It may be wrong, and the next fetch must not enforce it. */
 async function forgetSize({ index, log }: WorkDeps, source: RepositoryKey, digest: Digest): Promise<void> {
   try {
     const link = await index.links.get(source, digest);

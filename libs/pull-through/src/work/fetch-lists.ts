@@ -9,7 +9,7 @@ import { type WorkDeps, upstreamOf } from './work-deps.ts';
 
 type ListDeps = Pick<WorkDeps, 'upstreams' | 'index' | 'store' | 'log' | 'now'>;
 
-/** The state that nodes share for a page, besides the page. */
+/** The state of a page that nodes share in the index. The page itself is in the store. */
 interface ListState {
   readonly checkedAtMs?: number;
   readonly failedAtMs?: number;
@@ -18,7 +18,7 @@ interface ListState {
 
 type ListContext = Pick<JobContext, 'signal' | 'handsOver'>;
 
-/** Longer than any configured list is fresh. */
+/** Longer than the TTL of any list. */
 const stateTtlMs = 24 * 3_600_000;
 
 export async function fetchTags(
@@ -73,7 +73,7 @@ async function fetchList<Page extends ListPage>(
   try {
     page = await fetchPage();
   } catch (error) {
-    // A shutdown or local failure of this worker does not concern the list.
+    // A shutdown or a local failure of this worker is no failure of the list, so it is not recorded.
     if (!signal.aborted && (await handsOver?.(error)) === undefined) await recordFailure(deps, place, state, error);
     throw error;
   }
@@ -91,7 +91,10 @@ async function keep({ store, log }: ListDeps, place: ListPlace, page: ListPage, 
   });
 }
 
-/** Shares a failure with other nodes. A refusal removes the stored page and is not shared, because it may end soon. */
+/**
+ * Shares a failure with other nodes. A refusal is not shared, because it may end soon. Instead it removes the stored page and
+ * its shared state.
+ */
 async function recordFailure(deps: ListDeps, place: ListPlace, state: ListState, error: unknown): Promise<void> {
   const failure = failureKindOf(error);
   if (!isRefusal(failure)) return writeState(deps, place, { ...state, failedAtMs: deps.now(), failure });

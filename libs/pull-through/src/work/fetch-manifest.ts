@@ -8,11 +8,14 @@ import { type Digest, maxManifestBytes, type Reference } from '@cistern/oci';
 import type { CallOptions } from '@cistern/upstream';
 import { upstreamOf, type WorkDeps } from './work-deps.ts';
 
-/** Set after the store failed to write a manifest, until the store works again. */
+/** The key of a value that is set when the store fails to write a manifest, and removed when the store accepts writes again. */
 const storeRefuses = 'store-refuses-manifests';
 const storeRefusesMs = 3_600_000;
 
-/** Milliseconds for which a rejected manifest is remembered. A digest never changes; a tag may soon name a fixed manifest. */
+/**
+ * Milliseconds for which the rejection of a manifest is remembered. The time is shorter for a tag, because the tag may soon
+ * name a corrected manifest.
+ */
 const rememberMs = { digest: 120_000, tag: 30_000 };
 
 export async function fetchManifest(
@@ -48,16 +51,17 @@ async function isKept({ index }: WorkDeps, key: RepositoryKey, digest: Digest): 
 }
 
 /**
- * Reads a stored manifest. Resolves to `undefined` if the bytes are too many for a manifest or do not match the digest: then it is
- * fetched. Rejects with `store-unavailable`: then it is not fetched, because the upstream counts a pull that cannot be stored.
+ * Reads a stored manifest. Resolves to `undefined` if the bytes are missing, are too many for a manifest or do not match the
+ * digest. Then the caller fetches the manifest. Rejects with `store-unavailable`. Then the caller does not fetch it, because
+ * the upstream would count a pull that cannot be stored.
  */
 export async function readStored({ store }: Pick<WorkDeps, 'store'>, digest: Digest): Promise<Buffer | undefined> {
   return (await readHashed(store, digest, maxManifestBytes)).bytes;
 }
 
 /**
- * Runs before a manifest is requested from the upstream. Rejects with the same `content-mismatch` as before if the manifest was
- * rejected recently, and with `store-unavailable` while the store accepts no writes.
+ * Call it before a request for a manifest to the upstream. If the manifest was rejected recently, it rejects with the same
+ * `content-mismatch` as then. Rejects with `store-unavailable` while the store accepts no writes.
  */
 export async function checkRefused(
   { index, store }: Pick<WorkDeps, 'index' | 'store'>,
@@ -73,9 +77,9 @@ export async function checkRefused(
 }
 
 /**
- * Stores a verified manifest by `store`. If it is rejected with `content-mismatch`, all nodes remember that for all `references`.
- * Otherwise each request for it costs a GET of up to 4 MiB, and the time to parse it. A failure of the store is remembered for
- * all manifests.
+ * Calls `store`, which stores a verified manifest. If `store` rejects with `content-mismatch`, all nodes remember that for all
+ * `references`. Without that, each request for the manifest would cost a GET of up to 4 MiB, and the time to parse it. A
+ * failure of the store is remembered for all manifests.
  */
 export async function storeOrRefuse<T>(
   { index }: Pick<WorkDeps, 'index'>,

@@ -1,5 +1,5 @@
-// Holds a worker's lease on a fill's record: sends heartbeats, and writes the fill's state into the record. An unavailable index
-// does not stop a fill, because readers still use it.
+// Holds a worker's lease on a fill's record: sends heartbeats, and writes the fill's state into the record. A fill continues
+// while the index is unavailable, because readers still use the fill.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobRecord, FillRecord } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
@@ -12,16 +12,19 @@ export const leaseMs = 4_000;
 const heartbeatMs = 1_000;
 
 export interface LeaseEvents {
-  /** Called when another worker has taken over the record. May be called more than once. */
+  /** Called when another worker has taken over the record or has stored the blob. It may be called more than once. */
   readonly onLost: () => void;
-  /** Called when the index had lost the record and has it again. Other writes of the fill may be lost too. */
+  /**
+   * Called when a heartbeat has restored the record, because the index had lost it. The index may have lost other writes of the
+   * fill too.
+   */
   readonly onRecreated: () => Promise<void>;
   /** Returns the checkpoint for the record, at each heartbeat. `undefined` leaves the last one in the record. */
   readonly checkpoint?: (() => string | undefined) | undefined;
 }
 
 interface LeaseDeps extends Pick<WorkDeps, 'index' | 'log' | 'now'> {
-  /** Signs the record. Unset if no other node reads it. */
+  /** Signs the record. Unset means that no other node reads the record. */
   readonly remoteFills?: Pick<RemoteFills, 'sign'> | undefined;
 }
 
@@ -40,14 +43,14 @@ export function holdLease(
       .publish(fillTopic(digest))
       .catch((error: unknown) => log.warn({ err: error, digest }, 'failed to announce fill change'));
 
-  /** The lease may have expired long ago, and another worker may have stored the blob since. Then this fill ends as done. */
+  /** Ends this fill as done if another worker has stored the blob. That is possible if the lease expired long ago. */
   const endIfStored = async () => {
     const blob = await index.blobs.get(digest, { fresh: true });
     if (blob?.verified !== true || blob.state === 'deleting' || blob.storedAtMs < claimedAtMs) return false;
     return index.fills.done(digest, owner, blob);
   };
 
-  /** Resolves to false if the record has another owner, or another fill has stored the blob. */
+  /** Sends a heartbeat. Resolves to false if the record has another owner, or another fill has stored the blob. */
   const keep = async () => {
     record = { ...record, checkpoint: checkpoint?.() ?? record.checkpoint };
     const kept = await index.fills.heartbeat(record, leaseMs);
@@ -63,7 +66,10 @@ export function holdLease(
     return kept !== 'lost';
   };
 
-  /** Checks immediately whether another worker has taken over the record. True means that no worker has. Never rejects. */
+  /**
+   * Checks immediately whether this worker still owns the record. Resolves to false if it does not, or if the check fails.
+   * Never rejects.
+   */
   const look = async (): Promise<boolean> => {
     if (hasEnded) return false;
     return keep().catch((error: unknown) => {
@@ -75,7 +81,7 @@ export function holdLease(
 
   void announce();
   return {
-    /** Records that followers can read. Never rejects: a heartbeat repeats a lost write. */
+    /** Records the size, from which on followers can read. Never rejects, because a heartbeat repeats a failed write. */
     async running(size: number): Promise<void> {
       record = { ...record, state: 'running', size, ...remoteFills?.sign({ ...record, size }) };
       try {
@@ -86,8 +92,9 @@ export function holdLease(
       await announce();
     },
     /**
-     * Records that the blob is stored. It waits for an unavailable index, because no other worker would record it. Rejects if the
-     * index is still unavailable when `signal` is aborted. Does nothing if another worker has taken over the record.
+     * Records that the blob is stored. It waits while the index is unavailable, because no other worker would record the blob.
+     * Rejects if the index is still unavailable when `signal` is aborted. Does nothing if another worker has taken over the
+     * record.
      */
     async done(blob: BlobRecord, signal: AbortSignal): Promise<void> {
       await untilAvailable(signal, async () => {
@@ -97,7 +104,10 @@ export function holdLease(
       hasEnded = true;
       await announce();
     },
-    /** Records the failure; the record expires after `keepMs`. Never rejects: a record that cannot be written expires too. */
+    /**
+     * Records the failure. The record then expires after `keepMs`. Never rejects, because a record whose write fails expires
+     * too.
+     */
     async failed(failure: NonNullable<FillRecord['failure']>, keepMs: number): Promise<void> {
       hasEnded = true;
       try {
@@ -107,7 +117,7 @@ export function holdLease(
       }
       await announce();
     },
-    /** Lets the record expire immediately, as if there had been no claim. Never rejects. */
+    /** Lets the record expire immediately, so that another worker can claim the digest. Never rejects. */
     async giveUp(): Promise<void> {
       hasEnded = true;
       await index.fills
@@ -116,7 +126,7 @@ export function holdLease(
       await announce();
     },
     look,
-    /** Stops the heartbeat. The holder calls it at the end. */
+    /** Stops the heartbeat. The owner of the lease calls it when the fill has ended. */
     release(): void {
       hasEnded = true;
       clearInterval(timer);

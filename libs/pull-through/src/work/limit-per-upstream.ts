@@ -1,17 +1,18 @@
-// Limits the slots that short jobs of one upstream take on a worker, so that a slow upstream does not block others.
+// Limits the job slots that short jobs of one upstream take on a worker, so that a slow upstream does not block other
+// upstreams.
 import { CacheError } from '@cistern/errors';
 import { type JobClass, jobGroup, type JobHandlers, wrapHandlers } from '@cistern/jobs';
 
-/** The most jobs in hand for one upstream. Most upstreams get fewer connections. */
+/** The most short jobs for one upstream that run at the same time. Most upstreams have fewer connections than that. */
 const mostInHand: Readonly<Record<JobClass, number>> = { interactive: 128, background: 32 };
 /**
- * Wraps the handlers. If 128 short jobs are in hand for an upstream, or 32 in the background, further ones immediately reject with
- * `overloaded`. Callers fall back to cached content.
+ * Wraps the handlers. While 128 interactive short jobs for an upstream run, or 32 background ones, further jobs of that class
+ * immediately reject with `overloaded`. Callers then fall back to cached content.
  */
 export function limitPerUpstream(handlers: JobHandlers): JobHandlers {
   const inHand = { interactive: new Map<string, number>(), background: new Map<string, number>() };
   return wrapHandlers(handlers, (handle, name) => {
-    // Blob fetches are parked, or have slots of their own.
+    // Fetches of blobs do not count, because they are parked or have their own slots.
     if (jobGroup(name) === 'blob') return handle;
     return async (payload, context) => {
       if (!('upstream' in payload)) return handle(payload, context);

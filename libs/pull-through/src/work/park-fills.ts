@@ -1,5 +1,6 @@
-// Parks a worker's fetches (decision 0063). A job ends once its fetch is parked, so a slow upstream blocks neither the queue nor
-// other upstreams. An admitted fetch claims the lease, and ends immediately if another worker runs it by then.
+// Parks a worker's fetches of blobs (decision 0063). A job ends as soon as its fetch is parked, so a slow upstream blocks
+// neither the queue nor other upstreams. When the fetch is admitted, it claims the lease. It ends immediately if another worker
+// has the lease by then.
 import {
   type JobClass,
   type JobContext,
@@ -14,11 +15,14 @@ import { endsWithin } from '@cistern/runtime';
 import { type FillLine, type ParkedFill, createFillLine } from './create-fill-line.ts';
 
 export interface ParkFillsOptions {
-  /** `fetch-blob` runs when its fetch is admitted. */
+  /** The handlers to wrap. Their `fetch-blob` runs when a fetch is admitted. */
   readonly handlers: JobHandlers;
-  /** How many fetches of each class run at a time. Readers half-way, and upstreams without a slot, may exceed it. */
+  /**
+   * How many fetches of each class run at a time. Resumed fetches, and fetches of an upstream below its ensured share, may exceed it,
+   * up to twice as many.
+   */
   readonly slots: Readonly<Record<JobClass, number>>;
-  /** Takes parked fetches back when this worker ends. */
+  /** Gets the parked fetches back when this worker shuts down. */
   readonly queue: JobQueue;
   readonly log: Logger;
   /** Called whenever the number of parked fetches has changed. */
@@ -26,11 +30,11 @@ export interface ParkFillsOptions {
 }
 
 export interface ParkedFills {
-  /** The given handlers, except that `fetch-blob` only parks. It waits while 10,000 fetches are parked. */
+  /** The given handlers, except that `fetch-blob` only parks the fetch. It waits while 10,000 fetches are parked. */
   readonly handlers: JobHandlers;
   /**
-   * Stops admission and returns parked fetches to the queue. Running fetches get `graceMs`, then are aborted and get one more
-   * second. Resolves after that. Idempotent.
+   * Stops admission and returns parked fetches to the queue. Running fetches have `graceMs` to end. Then they are aborted, and
+   * have one more second. Resolves after that. Further calls have no effect.
    */
   close(graceMs: number): Promise<void>;
 }
@@ -38,7 +42,7 @@ export interface ParkedFills {
 type FetchJob = JobPayload<'fetch-blob'>;
 
 export interface FillContext extends JobContext {
-  /** Frees the slot of a fetch that waits only for the store, or has no reader. The fetch continues. */
+  /** Frees the slot of a fetch that only waits for the store, or has no reader. The fetch continues. */
   readonly freeSlot?: () => void;
 }
 
@@ -78,7 +82,7 @@ export function parkFills({ handlers, slots, queue, log, onParked }: ParkFillsOp
       if (closing === undefined) admit(context.class);
     };
     try {
-      // Defers the run, so that it never starts inside the call that parks.
+      // Starts the fetch later, so that it never starts inside the call that parks it.
       await Promise.resolve();
       await run(job, { ...context, signal: stopping.signal, freeSlot });
     } catch (error) {

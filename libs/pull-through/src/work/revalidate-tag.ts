@@ -1,5 +1,5 @@
-// Runs the revalidate-tag job, which updates a tag's record: by HEAD, which costs no pull, or by GET, which also fetches the
-// manifest. It records a failed try, so that not every request and node tries again.
+// Runs the revalidate-tag job, which confirms a tag with the upstream and updates its record. A HEAD costs no pull. A GET also
+// fetches the manifest. It records a failed try, so that other requests and nodes do not repeat the try immediately.
 import { isSameConfirmation, type TagKey, type TagRecord } from '@cistern/index';
 import type { JobContext, JobPayload } from '@cistern/jobs';
 import { type Digest, digestOf, hasDigest, mediaTypes } from '@cistern/oci';
@@ -26,18 +26,21 @@ interface Confirmed {
   readonly warning?: string | undefined;
 }
 
-/** The tag's record and purge marks before the request to the upstream. If they differ afterwards, another job may be newer. */
+/**
+ * The tag's record and purge marks before the request to the upstream. If they have changed afterwards, the response may be
+ * older than a purge or another job's confirmation.
+ */
 interface Known {
   readonly before: TagRecord | undefined;
   readonly marks: string;
 }
 
 interface Revalidation {
-  /** Default: a client requests the tag. */
+  /** Unset means that a client requests the tag. */
   readonly purpose?: 'prewarm';
-  /** No client waits, so only the log can report a failure. */
+  /** True if no client waits for the result. Then a failure is reported only in the log. */
   readonly isBehind?: boolean;
-  /** See `JobContext`: another worker may still succeed. */
+  /** See `JobContext`. A failure that another worker may not have is not recorded for the tag. */
   readonly handsOver?: JobContext['handsOver'] | undefined;
   /** Runs before the tag's record gets the new digest. If it rejects, the record does not change. */
   readonly beforeRecord?: (digest: Digest, options: CallOptions) => Promise<void>;
@@ -55,7 +58,7 @@ export async function revalidateTag(
   const before = await deps.index.tags.get(key, { fresh: true });
   const known = { before, marks };
   if (before !== undefined) {
-    // Another node has confirmed the tag, or failed to, since the requesting node read the record.
+    // Skips the request if another node has confirmed the tag, or failed to, since the requesting node read the record.
     if (checkedAtMs !== undefined && before.checkedAtMs > checkedAtMs) return null;
     const hasFailed = triedAtMs !== undefined && before.lastFailure !== undefined && before.lastTriedAtMs > triedAtMs;
     if (hasFailed) {
@@ -72,18 +75,21 @@ export async function revalidateTag(
     await beforeRecord?.(confirmed.digest, options);
     if (await storeOrRefuse(deps, key, [], () => recordConfirmed(deps, key, confirmed, known))) return null;
   } catch (error) {
-    // A shutdown or local failure of this worker does not concern the tag.
+    // A shutdown or a local failure of this worker is no failure of the tag, so it is not recorded.
     if (!signal.aborted && (await handsOver?.(error)) === undefined) {
       if (isBehind) deps.log.warn({ err: error, ...key }, 'background tag revalidation failed');
       await recordFailure(deps, key, error, known);
     }
     throw error;
   }
-  // A purge, or a confirmation by another job, came in between. It is unknown which response is newer.
+  // A purge or a confirmation by another job came in between. This job requests again, because it does not know which response
+  // is newer.
   return revalidateTag(deps, { ...key, by }, signal, revalidation);
 }
 
-/** Resolves to `undefined` if the response does not identify the manifest. Then only a GET can. */
+/**
+ * Confirms the tag by HEAD. Resolves to `undefined` if the response does not identify the manifest, so that a GET is necessary.
+ */
 async function confirmByHead(deps: WorkDeps, key: TagKey, options: CallOptions): Promise<Confirmed | undefined> {
   const head = await upstreamOf(deps, key.upstream).headManifest(
     key.repository,
@@ -96,12 +102,13 @@ async function confirmByHead(deps: WorkDeps, key: TagKey, options: CallOptions):
 }
 
 /**
- * Fetches the manifest that a tag has moved to, before the tag's record names it. Until then the tag's previous manifest is
- * served. Docker Hub counts a GET, and may reject it after it accepted the HEAD.
+ * Fetches the manifest that a tag has moved to, before the tag's record names that manifest. If the fetch fails, the tag's
+ * previous manifest is still served. That happens at Docker Hub, which counts only GETs and may reject the GET after it
+ * accepted the HEAD.
  */
 async function fetchMoved(deps: WorkDeps, key: TagKey, digest: Digest, options: CallOptions): Promise<void> {
   const before = await deps.index.tags.get(key);
-  // A HEAD alone does not show that the manifest would be rejected.
+  // A HEAD succeeds even for a manifest that this cache rejected recently, so this must be checked.
   if (before === undefined) await checkRefused(deps, key, { kind: 'digest', digest });
   if (before === undefined || before.digest === digest) return;
   const link = await deps.index.links.get(key, digest);
@@ -123,8 +130,8 @@ async function fetchByTag(deps: WorkDeps, key: TagKey, options: CallOptions): Pr
 }
 
 /**
- * Returns the digest that the upstream sent. Some upstreams send one that does not match a manifest of schema 1, with or without
- * its signatures. Then it returns the digest of the bytes.
+ * Returns the digest that the upstream sent. Some upstreams send a digest that does not match a manifest of schema 1, with or
+ * without its signatures. For such a manifest it returns the digest of the bytes.
  */
 function digestOfManifest({ digest, mediaType, bytes }: UpstreamManifest): Digest {
   const isTrusted = digest !== undefined && (!isSchema1(mediaType) || hasDigest(bytes, digest));
@@ -136,8 +143,9 @@ function isSchema1(mediaType: string): boolean {
 }
 
 /**
- * Records the confirmation. Returns false, and leaves nothing, if the tag was purged or got another digest since the request. It
- * compares no clocks: it replaces the record only if that is still as it was read.
+ * Records the confirmation. Resolves to false if the tag was purged or got another digest since the request; then this
+ * confirmation leaves no record. Clocks of nodes are not compared. The record is replaced only if it is still the one that was
+ * read.
  */
 async function recordConfirmed(
   deps: WorkDeps,
@@ -172,14 +180,15 @@ async function recordConfirmed(
   }
   if (await index.tags.replace(before, record)) return survivesPurge(deps, record, marks);
   const current = await index.tags.get(key, { fresh: true });
-  // Another job recorded the tag first.
+  // Another job recorded the tag first, so its record must also be the one in the store.
   if (isNews && current !== undefined) await storeTag(deps, current, marks);
   return current?.digest === digest;
 }
 
 /**
- * Writes the tag object before the index, so that the store is never older than the index. After a late write it restores a
- * newer record that another job has written meanwhile.
+ * Writes the tag object to the store, before the caller writes the index, so that the store is never older than the index. If
+ * another job has recorded a newer digest meanwhile, that record is written to the store again, because this late write may
+ * have replaced it.
  */
 async function storeTag(deps: WorkDeps, record: TagRecord, marks: string): Promise<void> {
   const { index, store } = deps;
@@ -190,19 +199,26 @@ async function storeTag(deps: WorkDeps, record: TagRecord, marks: string): Promi
   if (isOlder) await storeTag(deps, current, marks);
 }
 
-/** Removes the tag if a purge began before the write ended. A purge writes its mark before it removes anything. */
+/**
+ * Removes the tag and resolves to false if a purge began before the write ended. A purge writes its mark before it removes
+ * anything, so the mark is visible here.
+ */
 async function survivesPurge(deps: WorkDeps, record: TagRecord, marks: string): Promise<boolean> {
   if ((await readPurgeMarks(deps.index, record)) === marks) return true;
   await removeTag(deps, record);
   return false;
 }
 
-/** Records a failed try, or forgets the tag. A confirmation by another job since the request stays unchanged. */
+/**
+ * Records a failed try, or forgets the tag if the policy says so. A confirmation that another job has recorded since the
+ * request stays unchanged.
+ */
 async function recordFailure(deps: WorkDeps, key: TagKey, error: unknown, { before, marks }: Known): Promise<void> {
   const { index, now, policyOf } = deps;
   if (before === undefined) return;
   if (isForgottenFor(error, policyOf(key.upstream, key.tag))) {
-    // If the store is unavailable, its object stays. It is read into the index later, revalidated, and forgotten then.
+    // If the store is unavailable, the tag object stays there. A later pull reads it into the index again, revalidates the tag,
+    // and then forgets it.
     const isForgotten = await forgetTag(deps, key, before, (write) => ifStoreAvailable(deps.log, write));
     if (isForgotten) deps.log.info(key, 'forgot tag that upstream no longer has');
     return;

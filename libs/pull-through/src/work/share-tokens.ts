@@ -1,5 +1,5 @@
-// Shares upstream tokens between all workers of a cluster. One worker requests the token, and the others read it, sealed, from the
-// index.
+// Shares upstream tokens between all workers of a cluster. One worker requests a token and stores it, encrypted, in the index,
+// where the other workers read it.
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheIndex } from '@cistern/index';
@@ -21,13 +21,16 @@ export interface ShareTokensOptions {
   readonly now: () => number;
 }
 
-/** If the token server is slower than this, one more worker sends a request. */
+/** A call that has waited this long for the token of another worker requests a token itself. */
 const leaseMs = 5000;
 const lookEveryMs = 50;
-/** How long failures of the index are tolerated. It may fail briefly, or this process may have been too busy to read. */
+/**
+ * How long failures of the index are tolerated, because the index may fail briefly, or this process may be too busy to read
+ * from it.
+ */
 const toleratedFailureMs = 1000;
 
-/** Caches tokens in this process too. While the index is unavailable, only those are used. */
+/** Also caches tokens in the memory of this process. While the index is unavailable, only the tokens in memory are used. */
 export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCache {
   const { leases, values } = index;
   const seal = createSeal(secret, 'upstream tokens');
@@ -40,7 +43,10 @@ export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCa
     return found !== undefined && isUsable(found) ? found : undefined;
   }
 
-  /** Resolves to another worker's usable token, or to `undefined` if this call must request one. Rejects with the signal's reason. */
+  /**
+   * Resolves to another worker's usable token, or to `undefined` if this call must request one. Rejects with the signal's
+   * reason when the signal is aborted.
+   */
   async function findOrTakeLease(
     name: string,
     owner: string,
@@ -97,7 +103,10 @@ export function shareTokens({ index, secret, now }: ShareTokensOptions): TokenCa
   };
 }
 
-/** Builds a readable key from upstream, account and scope. The audience is only a short hash, to separate token servers. */
+/**
+ * Builds a readable key from upstream, account and scope. A short hash of the audience is added, because token servers differ
+ * in it.
+ */
 function nameOf({ upstream, account, scope, audience }: TokenKey): string {
   const place = createHash('sha256').update(audience).digest('hex').slice(0, 16);
   return ['token', upstream, account === undefined ? 'anonymous' : `as ${account}`, scope, place]

@@ -12,14 +12,17 @@ export interface WorkDeps {
   readonly store: BlobStore;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly policyOf: PolicyOf;
-  /** The upstream that a registry:2 cache's files in the store came from. */
+  /**
+   * The upstream from which a registry:2 cache fetched its files in this store. `undefined` means that such files are not
+   * adopted.
+   */
   readonly adoptAs: string | undefined;
   readonly spools: SpoolDirectory;
-  /** The address at which followers read this worker's fills; empty in a single process. */
+  /** The address at which followers read the fills of this worker. Empty in a single process. */
   readonly address: string;
-  /** A request for a small range does not fetch a whole blob larger than this. */
+  /** A blob with more bytes than this is not fetched whole to serve a small range. */
   readonly maxWholeForRangeBytes: number;
-  /** Default: the segment size of all caches. Tests set less. */
+  /** The least bytes of a segment. Default: the size that all caches use. Tests set less. */
   readonly leastSegmentBytes?: number | undefined;
   readonly log: Logger;
   readonly metrics: Metrics;
