@@ -1,4 +1,4 @@
-// Composes the frontend's side of the cache: use cases over the ports, and the state that requests of this process share.
+// Composes the frontend's part of the cache: the use cases, and the state that the requests of this process share.
 import type { BlobStore } from '@cistern/blob-store';
 import {
   type CachedManifest,
@@ -35,19 +35,25 @@ export interface PullThroughDeps {
   readonly fillAccess: FillAccess;
   readonly policyOf: PolicyOf;
   readonly listPolicyOf: (upstream: string) => ListPolicy;
-  /** An offline upstream gets no requests. */
+  /** Returns whether the upstream is offline. An offline upstream gets no requests. */
   readonly isOffline: (upstream: string) => boolean;
-  /** The upstream that a registry:2 cache's files in the store came from. */
+  /**
+   * The upstream from which a registry:2 cache fetched its files in this store. `undefined` means that such files are not
+   * adopted.
+   */
   readonly adoptAs: string | undefined;
-  /** Upstreams that do not verify callers: see `OpenBlobDeps`. */
+  /** The upstreams that do not verify callers. See `OpenBlobDeps`. */
   readonly sharedUpstreams: readonly string[];
-  /** Whether the catalog names an upstream's repositories. */
+  /** Returns whether the catalog lists the repositories of an upstream. */
   readonly isListed: (upstream: string) => boolean;
-  /** Checks callers of the other upstreams. Unset means that all callers may read them. */
+  /** Checks callers of the upstreams that verify them. Unset means that all callers may read all upstreams. */
   readonly verifyAccess?: VerifyAccess | undefined;
-  /** Lets clients read stored blobs from the store, by URLs that are valid for this time. Default: clients get no URLs. */
+  /** How long URLs are valid at which clients read blobs directly from the store. Unset means that clients get no such URLs. */
   readonly presignForMs?: number | undefined;
-  /** Gets a function that removes content from memory. The caller of `createPullThrough` runs it after each purge. */
+  /**
+   * Called with a function that removes all content from memory. The caller of `createPullThrough` must call that function
+   * after each purge.
+   */
   readonly onPurge?: ((forget: () => void) => void) | undefined;
   readonly manifestCacheBytes?: number;
   readonly readBufferBytes?: number;
@@ -61,7 +67,7 @@ export interface PullThroughDeps {
 const mebibyte = 1024 * 1024;
 const maxNoManifests = 10_000;
 const noManifestMs = 600_000;
-/** Each takes about 150 bytes. */
+/** The number of remembered whole reads. Each takes about 150 bytes. */
 const maxWholeReads = 16_384;
 const repeatWithinMs = 60_000;
 
@@ -127,8 +133,8 @@ export function createUseCases(options: PullThroughDeps & { readonly reads: Shar
 }
 
 /**
- * Wraps the use cases for clients that may pull only some platforms. The indexes that name a manifest or blob decide
- * (decision 0035). A request without a platform rule costs nothing.
+ * Wraps the use cases for clients that may pull only some platforms. The platform of a manifest or blob comes from the image
+ * indexes that list it (decision 0035). Requests without a platform rule are not checked.
  */
 function guardPlatforms(cache: PullThrough, findDenial: FindDenial): PullThrough {
   async function admit(key: RepositoryKey, digest: Digest, rule: PlatformRule): Promise<void> {
@@ -136,7 +142,9 @@ function guardPlatforms(cache: PullThrough, findDenial: FindDenial): PullThrough
     if (denial !== undefined) throw denial;
   }
 
-  /** Checks a request by tag after the use case, because only then the tag's digest is known. */
+  /**
+   * Checks a request by digest before the use case, and a request by tag after it, because only then the tag's digest is known.
+   */
   function ofManifest<R extends { readonly digest: Digest }>(open: (request: ManifestRequest) => Promise<R>) {
     return async (request: ManifestRequest): Promise<R> => {
       const { target, reference } = request;
@@ -166,8 +174,8 @@ function guardPlatforms(cache: PullThrough, findDenial: FindDenial): PullThrough
 }
 
 /**
- * Wraps the use cases for upstreams that verify callers. The cache looks for content only after the caller is authorized, and
- * does not pass the credentials on. `isListed` returns whether all clients may see the names of an upstream's repositories.
+ * Wraps the use cases for upstreams that verify callers. The wrapped use case runs only after the caller is authorized, and
+ * does not get the credentials. `isListed` returns whether all clients may see the names of an upstream's repositories.
  */
 function guardPullThrough(
   cache: PullThrough,
@@ -187,7 +195,7 @@ function guardPullThrough(
   }
 
   return {
-    // The memory does not know whether this caller is authorized.
+    // Nothing is served from memory, because only an asynchronous check can authorize the caller.
     manifestFromMemory: () => undefined,
     blobFromMemory: () => undefined,
     statManifest: admitted(cache.statManifest, manifestOf),

@@ -1,4 +1,5 @@
-// Represents authorization as a value. Each use case takes one, and only this class creates them.
+// Represents the authorization of a pull as a value. Each use case requires such a value, and only this class creates one, so
+// no use case runs without authorization.
 import type { Caller, Authorize, Decision } from '@cistern/auth';
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
@@ -6,21 +7,24 @@ import type { RepositoryName } from '@cistern/oci';
 import type { CallerCredentials } from '@cistern/upstream';
 import type { Platforms } from './platforms-of.ts';
 
-/** Returns the error if the caller may not pull content of only these platforms; `undefined` means that it may. */
+/**
+ * Returns an error if the caller may not pull content that has only these platforms. `undefined` means that the caller may pull
+ * it.
+ */
 export type PlatformRule = (platforms: Platforms) => CacheError | undefined;
 
-/** A caller and the repository to pull. */
+/** A caller, and the repository that the caller wants to pull. */
 export interface PullQuestion extends RepositoryKey {
   readonly asker: Caller;
   /** `undefined` for a request by digest, and for lists. */
   readonly tag?: string | undefined;
-  /** Whether the access token is for a repository; `undefined` means that no token narrows the request. */
+  /** Returns whether the caller's access token covers a repository. `undefined` means that no token limits the request. */
   readonly isInScope?: ((key: RepositoryKey) => boolean) | undefined;
-  /** Credentials for upstreams that verify their callers; `undefined` means that there is no such upstream. */
+  /** The credentials for upstreams that verify their callers. `undefined` means that no upstream does. */
   readonly caller?: CallerCredentials | undefined;
-  /** The client's network, by which access checks are limited. */
+  /** The client's network. Access checks are limited for each network. */
   readonly network?: string | undefined;
-  /** Gets a text for the log when a platform is denied later. */
+  /** Receives a text for the log if a platform is denied later. */
   readonly facts?: { denied?: string | undefined } | undefined;
 }
 
@@ -28,19 +32,19 @@ export type PullDecision =
   | { readonly result: 'allowed'; readonly target: AuthorizedRepository }
   /** `why` is a text for the log. */
   | { readonly result: 'denied'; readonly why: string; readonly error: CacheError }
-  /** It may be pulled with another access token. */
+  /** The caller may pull the repository, but needs another access token for it. */
   | { readonly result: 'out-of-scope' };
 
 /** A repository of an upstream that the caller may pull. */
 export class AuthorizedRepository implements RepositoryKey {
   readonly upstream: string;
   readonly repository: RepositoryName;
-  /** `undefined` means that all platforms may be pulled. */
+  /** The rule for platforms. `undefined` means that all platforms may be pulled. */
   readonly platformRule: PlatformRule | undefined;
   readonly #authorize: Authorize | undefined;
   readonly #question: PullQuestion | undefined;
 
-  /** `authorize` and `question` are unset for operators. */
+  /** `authorize` and `question` are unset for an operator. */
   private constructor(
     { upstream, repository }: RepositoryKey,
     platformRule?: PlatformRule,
@@ -54,7 +58,7 @@ export class AuthorizedRepository implements RepositoryKey {
     this.#question = question;
   }
 
-  /** Decides on a pull, for the named upstream and for each other upstream whose content is used. */
+  /** Decides whether the caller may pull the repository. `at` decides again for another upstream whose content is used. */
   static decide(authorize: Authorize, question: PullQuestion): PullDecision {
     const decision = authorize(question.asker, question);
     if (!decision.isAllowed) return { result: 'denied', why: decision.why, error: denialOf(decision) };
@@ -68,21 +72,24 @@ export class AuthorizedRepository implements RepositoryKey {
     return new AuthorizedRepository(key);
   }
 
-  /** `undefined` means that no upstream verifies callers, or that it has accepted this one. */
+  /**
+   * The caller's credentials. `undefined` means that no upstream verifies callers, or that the upstream has accepted this
+   * caller.
+   */
   get caller(): CallerCredentials | undefined {
     return this.#question?.caller;
   }
 
-  /** The client's network; `undefined` means that the request needs no access check. */
+  /** The client's network. `undefined` means that the request needs no access check. */
   get network(): string | undefined {
     return this.#question?.network;
   }
 
-  /** Returns the repository of the same name at another upstream; `undefined` means that the caller may not pull it there. */
+  /** Returns the repository of the same name at another upstream. `undefined` means that the caller may not pull it there. */
   at(upstream: string): AuthorizedRepository | undefined {
     const question = this.#question;
     if (question === undefined) return AuthorizedRepository.ofOperator({ upstream, repository: this.repository });
-    // A denial there is not the result, and is not logged: the named upstream decides then.
+    // A denial at the other upstream is not logged, because the upstream of the request still decides.
     const otherQuestion = { ...question, upstream, tag: undefined, facts: undefined };
     const otherDecision = AuthorizedRepository.decide(this.#authorize!, otherQuestion);
     return otherDecision.result === 'allowed' ? otherDecision.target : undefined;

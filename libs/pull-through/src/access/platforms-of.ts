@@ -1,5 +1,5 @@
-// Finds the platforms of a manifest or blob. Only indexes name platforms, for the manifests that they list, and a layer may have
-// several. So all links objects of the repository are read together. Only platform rules need this.
+// Finds the platforms of a manifest or blob, for platform rules. Only an image index has the platforms of the manifests that it
+// lists, and several manifests may share a layer. So all links objects of the repository are read.
 import type { BlobStore } from '@cistern/blob-store';
 import { type CacheIndex, type Link, type RepositoryKey, repositoryPath } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
@@ -9,43 +9,52 @@ import { forEachBounded } from '@cistern/runtime';
 import type { PlatformRule } from './authorized-repository.ts';
 import { listLinksObjects, readLinksObject } from '@cistern/content';
 
-/** Names as from `platformName`, never empty. `undefined` represents an unknown platform, or none. */
+/**
+ * Names as `platformName` returns them. The list is never empty. `undefined` in it represents an unknown platform, or content
+ * without one.
+ */
 export type Platforms = readonly (string | undefined)[];
 
 export interface PlatformsOfDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
   readonly now: () => number;
-  /** Reading a repository ends after so many links. Default: 200,000, about 60 MB. */
+  /** The read of a repository stops after this many links. Default: 200,000, which take about 60 MB. */
   readonly maxLinks?: number;
 }
 
 export interface PlatformsOf {
-  /** Returns platforms from a read up to ten seconds old. A digest that is not in it causes a new read. */
+  /**
+   * Resolves to the platforms from a read in the last ten seconds. If that read did not find the digest, the repository is read
+   * again.
+   */
   recently(key: RepositoryKey, digest: Digest): Promise<Platforms>;
-  /** Returns the current platforms, from a new read. */
+  /** Resolves to the current platforms, from a new read. */
   now(key: RepositoryKey, digest: Digest): Promise<Platforms>;
 }
 
-/** Returns the rule's error for a digest whose platforms are all denied; `undefined` if the caller may pull it. */
+/** Resolves to the rule's error if all platforms of the digest are denied, and to `undefined` if the caller may pull it. */
 export type FindDenial = (key: RepositoryKey, digest: Digest, rule: PlatformRule) => Promise<CacheError | undefined>;
 
 type Found = ReadonlyMap<Digest, ReadonlySet<string | undefined>>;
 
 interface Look {
   readonly found: Promise<Found>;
-  /** The read after the running one, shared by all calls meanwhile. */
+  /** The next read, which starts after the running one. All calls during the running read share it. */
   next?: Promise<Found>;
 }
 
-/** A larger repository is read in part. Then each digest also has an unknown platform. */
+/**
+ * The most links objects that are read. A repository with more is read only in part, so each of its digests also has an unknown
+ * platform.
+ */
 const maxObjects = 5_000;
 const readsAtOnce = 16;
 const recentMs = 10_000;
-/** Digests; each takes about 300 bytes. */
+/** The most digests in memory. Each takes about 300 bytes. */
 const maxRemembered = 100_000;
 
-/** Both methods reject with `store-unavailable` while the store is unavailable. */
+/** Creates the search. Both methods reject with `store-unavailable` while the store is unavailable. */
 export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: PlatformsOfDeps): PlatformsOf {
   const looks = new Map<string, Look>();
   const looked = new LRUCache<string, Found>({
@@ -78,7 +87,7 @@ export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: Pla
     return look.found;
   }
 
-  /** Starts a new read, because a running one may have missed objects that were stored since. */
+  /** Starts a new read, because a running read may have missed objects that were stored after it began. */
   function readAgain(key: RepositoryKey): Promise<Found> {
     const running = looks.get(repositoryPath(key));
     if (running === undefined) return start(key);
@@ -86,7 +95,9 @@ export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: Pla
     return running.next;
   }
 
-  /** Adds the platform from the cache index, which has the links of a newly stored image index first. */
+  /**
+   * Adds the platform from the cache index, which can have the links of a newly stored image index before a read finds them.
+   */
   async function withLink(key: RepositoryKey, digest: Digest, named: ReadonlySet<string | undefined> | undefined) {
     const linked = (await index.links.get(key, digest))?.platform;
     const all = new Set(named);
@@ -106,7 +117,7 @@ export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: Pla
   };
 }
 
-/** A manifest has the platforms that indexes give it. A blob has the platforms of the manifests that list it. */
+/** A manifest has the platforms that image indexes list for it. A blob has the platforms of the manifests that list it. */
 function gather(objects: readonly (readonly Link[])[], isCut: boolean): Found {
   const found = new Map<Digest, Set<string | undefined>>();
   const setOf = (digest: Digest): Set<string | undefined> => {
@@ -130,7 +141,7 @@ function gather(objects: readonly (readonly Link[])[], isCut: boolean): Found {
 export function createFindDenial(platformsOf: PlatformsOf): FindDenial {
   return async (key, digest, rule) => {
     if (rule(await platformsOf.recently(key, digest)) === undefined) return undefined;
-    // An image index stored since the last read may list it for another platform.
+    // Reads again, because an image index that was stored since the last read may list the digest for another platform.
     return rule(await platformsOf.now(key, digest));
   };
 }

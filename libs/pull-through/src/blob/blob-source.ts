@@ -1,4 +1,4 @@
-// Reads a blob from an offset, from the store or from a fill. If the store loses the blob or fails, or the fill's worker dies,
+// Reads a blob from any offset, out of the store or a fill. If the store loses the blob or fails, or if the fill's worker dies,
 // the reader continues at its position from another source.
 import { openStored, type OpenStoredDeps } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -16,7 +16,7 @@ import {
 export interface BlobSourceDeps extends OpenStoredDeps {
   readonly fillAccess: FillAccess;
   readonly follow: FollowFill;
-  /** Default: the segment size of all caches. Tests set less. */
+  /** The least bytes of a segment. Default: the size that all caches use. Tests set less. */
   readonly leastSegmentBytes?: number | undefined;
 }
 
@@ -24,25 +24,28 @@ export interface BlobSourceOptions {
   readonly digest: Digest;
   readonly size: number;
   readonly source: RepositoryKey;
-  /** Whether the store has the blob. If not, readers follow a fill. */
+  /** True if the store has the blob. Otherwise readers follow a fill. */
   readonly stored: boolean;
-  /** A fill that is known to run. */
+  /** The running fill of the blob. Unset if the caller knows of none. */
   readonly following: FollowedFill | undefined;
-  /** Whether the blob's end is withheld until the whole is verified. False for small ranges, which do not wait. */
+  /**
+   * True if the end of the blob is withheld until the whole blob is verified. False for small ranges, which do not wait for
+   * that.
+   */
   readonly verified: boolean;
-  /** Whether stored bytes are hashed again, although they were verified when they were stored. */
+  /** True if stored bytes are hashed while they are read, although they were verified when they were stored. */
   readonly checked: boolean;
 }
 
 export interface BlobSource extends ByteSource {
-  /** Where the first reader's bytes come from; `undefined` before the first reader opens. */
+  /** The place from which the first reader gets its bytes. `undefined` before the first reader opens. */
   readonly origin: 'stored' | 'joined' | 'fetched' | undefined;
 }
 
 const maxTries = 4;
-/** After so many interruptions without a byte, the reader stops using a fill. */
+/** After this many interruptions in a row without a byte, the reader stops using the fill. */
 const maxInterruptions = 3;
-/** Half of the time for which a pull keeps a blob from eviction (decision 0055). */
+/** A pull protects a blob from eviction for twice this time (decision 0055), so a long read refreshes it in time. */
 const touchEveryMs = 60_000;
 
 export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOptions): BlobSource {
@@ -55,7 +58,7 @@ export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOption
       return places.origin;
     },
     open(from, toExclusive, signal) {
-      // While the index is unavailable, nothing is evicted.
+      // A failure is ignored, because nothing is evicted while the index is unavailable.
       const touching = setInterval(() => void deps.index.blobs.touch(digest, deps.now()).catch(() => {}), touchEveryMs);
       return openFailoverReader({
         from,
@@ -67,7 +70,10 @@ export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOption
   };
 }
 
-/** Chooses between the store and the followed fill. Which of them has the bytes changes while they are read. */
+/**
+ * Chooses between the store and the followed fill, each time a reader opens. The bytes may move from the fill to the store
+ * during a read.
+ */
 function createPlaces(
   deps: BlobSourceDeps,
   { digest, size, source, stored, following, verified, checked }: BlobSourceOptions,
@@ -77,12 +83,18 @@ function createPlaces(
   let storeFailure: unknown;
   let followed = following;
 
-  /** A reader that got no bytes continues from another source at the same position. */
+  /**
+   * Notes where the first bytes come from. A reader that got no bytes opens again at the same position, so the later source
+   * counts.
+   */
   const noteOrigin = (from: number, origin: BlobSource['origin']) => {
     if (first === undefined || first.from === from) first = { from, origin };
   };
 
-  /** Fetches the blob again. A fill in state `done` stored the damaged bytes. Rejects as `follow` does. */
+  /**
+   * Starts another fill of the blob. A fill in state `done` is skipped, because it stored the damaged bytes. Rejects as
+   * `follow` does.
+   */
   const refetch = async () => {
     const record = await deps.index.fills.read(digest);
     await deps.follow({ digest, source, from: 0, past: record?.state === 'done' ? record : undefined });
@@ -99,7 +111,10 @@ function createPlaces(
     }
   };
 
-  /** Uses the last running fill without a read of the index. A fill that has ended reports so. */
+  /**
+   * Returns the followed fill if it was running when it was last read, without a read of the index. If that fill has ended,
+   * opening it shows that.
+   */
   const followTo = async (from: number, toExclusive: number, past: FillRecord | undefined, signal: AbortSignal) => {
     if (followed !== undefined && followed.record !== past && followed.record.state === 'running') return followed;
     const { record, joined } = await deps.follow({ digest, source, from, toExclusive, past, signal });
@@ -116,7 +131,7 @@ function createPlaces(
     async openAt(from: number, toExclusive: number, before: Interruptions, signal: AbortSignal): Promise<SourceReader> {
       let past = before.inARow >= maxInterruptions ? followed?.record : undefined;
       storeFailure = undefined;
-      // After an interruption another worker may have taken over the fill.
+      // After an interruption, read the record again, because another worker may have taken over the fill.
       if (before.inARow > 0) followed = undefined;
       inStore ||= before.isStored;
       for (let tries = 0; tries < maxTries; tries += 1) {
@@ -126,7 +141,7 @@ function createPlaces(
           return reader;
         }
         const { record, joined } = await followTo(from, toExclusive, past, signal);
-        // The bytes are in a store that is unavailable.
+        // The fill has stored the bytes, but the store is unavailable.
         if (record.state === 'done' && storeFailure !== undefined) throw storeFailure;
         const range = { from, toExclusive, verified };
         const opened = record.state === 'done' ? undefined : await openFill(deps, record, range, signal);
@@ -135,7 +150,7 @@ function createPlaces(
           noteOrigin(from, joined ? 'joined' : 'fetched');
           return opened;
         }
-        // The fill has ended, or its worker is unavailable. The bytes are in the store, or another fill has to fetch them.
+        // The fill has ended, so the bytes are in the store, or its worker is unavailable, so another fill has to fetch them.
         past = record;
       }
       throw new CacheError('store-unavailable', `${digest} is neither in the store nor in a fill. Try again later.`, {

@@ -1,4 +1,5 @@
-// Opens a blob for a client: authorizes the repository, finds the blob in the store or starts a fill, and shares its reads.
+// Opens a blob for a client: confirms that the repository holds the blob, then reads it from the store or from a fill. Clients
+// share reads.
 import { hash } from 'node:crypto';
 import { type BlobRecord, type Link, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
@@ -24,24 +25,27 @@ import { type BlobSource, type BlobSourceDeps, createBlobSource } from './blob-s
 export interface OpenBlobDeps extends BlobSourceDeps, RepositoryLinksDeps {
   readonly requestFromWorker: RequestFromWorker;
   readonly reads: SharedReads;
-  /** Pairs of client and blob, for whole reads within the last minute on this node. */
+  /** Remembers which client read which blob whole on this node within the last minute. */
   readonly wholeReads: Recent<string, true>;
   /**
-   * Upstreams that do not verify callers (`access: verify`). A digest linked there is also found under another upstream's name,
-   * if the caller may pull that repository there.
+   * The upstreams that do not verify callers, which means without `access: verify`. A request also finds a digest at another
+   * one of these upstreams, if the caller may pull the repository there.
    */
   readonly sharedUpstreams: readonly string[];
   readonly findDenial: FindDenial;
-  /** How long a URL of the store is valid; `undefined` means that clients get no URLs. */
+  /** How long a URL of the store is valid. Unset means that clients get no URLs. */
   readonly presignForMs?: number | undefined;
 }
 
-/** Lazy pullers probe small ranges. A range of a blob that is not cached, up to this size, is served before the blob is verified. */
+/**
+ * A smaller range of a blob that is not cached is served before the whole blob is verified, because lazy pullers probe small
+ * ranges.
+ */
 const smallRangeBytes = 4 * 1024 * 1024;
 
 export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promise<OpenedBlob> {
   const { target, digest, intent, client, signal } = request;
-  // At the same time, because a blob that is not cached waits for the store twice otherwise.
+  // Both run at the same time. Otherwise a request for a blob that is not cached would wait for the store twice.
   const [link, found] = await Promise.all([
     findHolder(deps, request),
     ifStoreAvailable(deps.log, () => findStoredBlob(deps, digest)),
@@ -58,12 +62,12 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
   }
   if (intent === 'whole') {
     const { record, joined } = await deps.follow({ digest, source: link ?? target, from: 0, signal });
-    // A fill for this repository shows that it holds the blob. A fill for another repository does not.
+    // A fill from this repository shows that the repository holds the blob. A fill from another repository does not.
     if (!isSameRepository(record.source, link ?? target)) await confirm(deps, request, link);
     const cache = joined ? 'JOINED' : 'MISS';
     return opened(deps, request, { source: link ?? target, size: record.size, cache, following: { record, joined } });
   }
-  // The blob is not stored. A later read may get the bytes of another repository's fill.
+  // Later reads may get bytes from another repository's fill, so this repository is confirmed now.
   const hasSize = link?.size !== undefined;
   const sized = await (hasSize ? confirm(deps, request, link) : statUpstream(deps, request, link));
   if (sized.size === undefined) return openBlob(deps, { ...request, intent: 'whole' });
@@ -73,8 +77,8 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
 }
 
 /**
- * Notes that `client` reads the whole blob. Returns true if it also did within the last minute: docker repeats a read after a
- * digest mismatch.
+ * Notes that `client` reads the whole blob. Returns true if the client already did so within the last minute. Docker repeats a
+ * read after a digest mismatch.
  */
 function noteWholeRead({ wholeReads }: OpenBlobDeps, client: string | undefined, digest: Digest): boolean {
   if (client === undefined) return false;
@@ -85,8 +89,8 @@ function noteWholeRead({ wholeReads }: OpenBlobDeps, client: string | undefined,
 }
 
 /**
- * Returns the stored blob. It hashes a blob that was never hashed if the size differs from the manifest, or if it is read in one
- * piece. A damaged one can still be fetched from the upstream then, because no byte was sent.
+ * Returns the stored blob. A blob that was never hashed is hashed now if its size differs from the manifest, or if one piece
+ * holds it whole. If it is damaged, it can still be fetched from the upstream, because no byte was sent.
  */
 async function findCredible(
   deps: OpenBlobDeps,
@@ -99,7 +103,7 @@ async function findCredible(
   const isOnePiece = intent !== 'stat' && stored.size <= chunkBytes;
   if (!isDoubtful && !isOnePiece) return stored;
   const proven = await ifStoreAvailable(deps.log, async () => (await proveStored(deps, stored, signal)).record);
-  // Returns the unverified record, so that the first read of a blob from another cache gets no URL of the store.
+  // A small blob keeps its unverified record for this request. So the first read of a blob from another cache gets no URL.
   return isDoubtful ? proven : proven && stored;
 }
 
@@ -107,11 +111,14 @@ interface FoundBlob {
   readonly source: RepositoryKey;
   readonly size: number;
   readonly cache: CacheResult;
-  /** The fill that fetches it. */
+  /** The fill that fetches the blob. */
   readonly following?: FollowedFill;
-  /** Whether stored bytes are checked while they are read. */
+  /** True if stored bytes are checked while they are read. */
   readonly checked?: boolean;
-  /** Whether a client may read it from the store: it is verified. A repeated read goes through the check instead. */
+  /**
+   * True if a client may read the blob directly from the store, because the blob is verified. A repeated read is checked here
+   * instead.
+   */
   readonly locatable?: boolean;
 }
 
@@ -135,7 +142,7 @@ function opened(deps: OpenBlobDeps, { digest, intent, signal }: BlobRequest, fou
         checked,
         source: { upstream, repository },
       });
-      // A fill's failure may concern only its repository, so other repositories do not share its reads.
+      // Reads of a fill are shared only within its repository, because a failure of the fill may concern only that repository.
       const key = `${digest} ${stored ? '' : `${upstream}/${repository}`} ${verified ? '' : 'range'} ${checked ? 'checked' : ''}`;
       const reader = deps.reads.attach(key, source, range.start, range.end + 1);
       await untilReady(reader, signal);
@@ -160,15 +167,19 @@ async function untilReady(reader: SharedReader, signal: AbortSignal | undefined)
   }
 }
 
-/** A reader that shares another reader's source has no origin of its own. Then the result from opening the blob holds. */
+/**
+ * Returns the result for the source. A source without an origin was never opened, because its reader shares the source of
+ * another reader. Then the result from opening the blob counts.
+ */
 function resultOf({ origin }: BlobSource, before: CacheResult): CacheResult {
   if (origin === undefined) return before === 'MISS' ? 'JOINED' : before;
   return ({ stored: 'HIT', joined: 'JOINED', fetched: 'MISS' } as const)[origin];
 }
 
 /**
- * Finds the repository's own link, or that of the same name at another upstream where the caller may pull it. The snapshotter
- * stargz needs this: it sends the upstream (`ns`) with requests for manifests, but not for layers.
+ * Finds the repository's own link, or the link of the repository with the same name at another upstream, if the caller may pull
+ * it there. The stargz snapshotter needs this, because it sends the upstream (`ns`) only with requests for manifests, not for
+ * layers.
  */
 async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Link | undefined> {
   const { index, storedLinks, log } = deps;
@@ -189,10 +200,10 @@ async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Lin
   const isDenied = rule !== undefined && (await deps.findDenial(holder!, digest, rule)) !== undefined;
   if (holder === undefined || isDenied) return undefined;
   return confirm(deps, request, holder).catch(async (error: unknown) => {
-    // After a refusal there, only the named upstream counts.
+    // After a refusal by the other upstream, only the upstream of the request counts.
     if (isNo(error)) return undefined;
     return statUpstream(deps, request, undefined).catch((answer: unknown) => {
-      // The other upstream may still have it, once it is available.
+      // The other upstream may still have the blob, so its failure is the result.
       throw isNo(answer) ? error : answer;
     });
   });
@@ -203,13 +214,16 @@ function isNo(error: unknown): boolean {
   return isCacheError(error, 'blob-unknown', 'name-unknown', 'denied', 'upstream-refused-us');
 }
 
-/** Returns the link once the upstream has confirmed that the repository holds the blob. A manifest that lists it is not enough. */
+/**
+ * Resolves to the link after the upstream has confirmed that the repository holds the blob. A manifest that lists the blob is
+ * not enough.
+ */
 async function confirm(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
   const known = link && (await ifStoreAvailable(deps.log, () => ifConfirmed(deps, link)));
   return known ?? statUpstream(deps, request, link);
 }
 
-/** Confirms by HEAD, and returns the confirmed link. */
+/** Confirms the blob by a HEAD at the upstream. Resolves to the confirmed link. */
 async function statUpstream(deps: OpenBlobDeps, request: BlobRequest, link: Link | undefined): Promise<Link> {
   const { target, digest, signal } = request;
   const { upstream, repository } = link ?? target;
@@ -219,8 +233,8 @@ async function statUpstream(deps: OpenBlobDeps, request: BlobRequest, link: Link
 }
 
 /**
- * Creates `locate`, which resolves to a URL at which a client reads a stored blob directly. No node can fix a failure of that
- * read, so `locate` checks the store first. `size` is that of the verified blob.
+ * Creates `locate`, which resolves to a URL at which a client reads a stored blob directly. Cistern cannot handle a failure of
+ * that read, so `locate` first checks that the store has the blob. `size` is the size of the verified blob.
  */
 function locateStored({ store, presignForMs }: OpenBlobDeps, digest: Digest, size: number): Pick<OpenedBlob, 'locate'> {
   if (presignForMs === undefined || store.presign === undefined) return {};

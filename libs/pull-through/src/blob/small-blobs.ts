@@ -1,13 +1,15 @@
-// Serves small blobs from memory. Each pull of an image includes its configuration, which has a few kilobytes.
+// Serves small blobs from memory. Each pull of an image includes a small blob, the configuration, which has a few kilobytes.
 import type { BlobRequest, BlobFromMemory } from '../requests/pull-through.ts';
 import type { OpenBlobDeps } from './open-blob.ts';
 
-/** Larger blobs are few, and most of their time is the transfer of bytes. */
+/**
+ * The most bytes of a small blob. Larger blobs gain little from memory, because most of their time is the transfer of bytes.
+ */
 const smallBytes = 64 * 1024;
 
 /**
- * Works like `manifestFromMemory`, for a blob that was hashed while it was read from the store. Returns `undefined` if clients
- * get URLs of the store.
+ * Works like `manifestFromMemory`, for a small blob that was hashed when it was read from the store. Returns `undefined` if
+ * clients get URLs of the store.
  */
 export function blobFromMemory(deps: OpenBlobDeps, request: BlobRequest): BlobFromMemory | undefined {
   const { index, readChecks, presignForMs, now } = deps;

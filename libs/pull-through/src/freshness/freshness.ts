@@ -1,40 +1,43 @@
-// Decides whether a tag's record is fresh. A digest is immutable and never requested again. The upstream confirms a tag from time
-// to time, and the last confirmation is served while the upstream is unavailable.
+// Decides whether a tag's record is fresh. A tag can move, so the upstream must confirm it from time to time. While the
+// upstream is unavailable, the last confirmed digest is served. A digest is immutable, so it needs no confirmation.
 import { posix } from 'node:path';
 import { CacheError, type CacheErrorKind, cacheErrorKinds, isCacheError } from '@cistern/errors';
 import type { TagRecord } from '@cistern/index';
 import { LRUCache } from 'lru-cache';
 
 export interface FreshnessPolicy {
-  /** How long a confirmed tag is served without a request to the upstream. 0 means always confirm, Infinity never. */
+  /**
+   * How long a confirmed tag is served without a request to the upstream. 0 means that each pull confirms the tag. Infinity
+   * means that none does.
+   */
   readonly ttlMs: number;
-  /** For how long after that the tag is served immediately and confirmed in the background. */
+  /** How long after `ttlMs` the tag is served immediately and confirmed in the background. */
   readonly staleWhileRevalidateMs: number;
-  /** For how long after `ttlMs` the tag is served while the upstream is unavailable; may be Infinity. */
+  /** How long after `ttlMs` the tag is served while the upstream is unavailable. May be Infinity. */
   readonly staleIfErrorMs: number;
-  /** Applies to a tag that the upstream no longer has, or no longer gives to us. */
+  /** The treatment of a tag that the upstream no longer has, or to which it denies access. */
   readonly onNotFound: 'keep' | 'forget';
-  /** Applies instead of `onNotFound` to a tag that the upstream no longer gives to us. */
+  /** The treatment of a tag to which the upstream denies access. Unset means that `onNotFound` applies. */
   readonly onDenied?: 'forget' | undefined;
 }
 
 interface FreshnessRule extends FreshnessPolicy {
-  /** Globs as in a shell. A tag has no slash, so `*` matches any tag. */
+  /** Patterns of tags, with globs as in a shell. A tag has no slash, so `*` matches any tag. */
   readonly tags: readonly string[];
 }
 
 export type PolicyOf = (upstream: string, tag: string) => FreshnessPolicy;
 
-/** `failed-recently` means that the failure of the last try still holds. */
+/** `failed-recently` means that the last try failed and no other try is due yet. */
 export type Freshness = 'fresh' | 'revalidate-behind' | 'failed-recently' | 'expired';
 
-/** The time between a failed try and the next one, for all nodes together. */
+/** The time between a failed try and the next one. All nodes share it. */
 export const retryAfterFailureMs = 10_000;
 
-/** How far a timestamp may be ahead of this node's reading of the cluster's clock. */
+/** How far a timestamp may be in the future, because each node reads the cluster's clock with a small error. */
 const toleratedMs = 2_000;
 
-/** How many matches of tags are cached, because each match costs microseconds. */
+/** How many policies of tags are cached. They are cached because each match of a pattern takes microseconds. */
 const maxMatched = 2000;
 
 const alwaysConfirm: FreshnessPolicy = {
@@ -47,14 +50,17 @@ const alwaysConfirm: FreshnessPolicy = {
 const refusals: ReadonlySet<string> = new Set<CacheErrorKind>(['manifest-unknown', 'name-unknown', 'denied']);
 
 /**
- * Returns the milliseconds since a timestamp of any node. A timestamp in the future counts as expired: older releases used the
- * clock of their machine.
+ * Returns the milliseconds since a timestamp of any node. A timestamp in the future counts as expired, because older releases
+ * wrote the time of their own machine.
  */
 export function elapsedMs(stampMs: number, nowMs: number): number {
   return stampMs > nowMs + toleratedMs ? Infinity : Math.max(0, nowMs - stampMs);
 }
 
-/** `maxAgeMs` is the client's limit. An older record is served only if it cannot be confirmed. */
+/**
+ * Returns the freshness of a record. `maxAgeMs` is the client's limit of its age. An older record is served only if it cannot
+ * be confirmed.
+ */
 export function freshnessOf(
   record: Pick<TagRecord, 'origin' | 'checkedAtMs' | 'lastTriedAtMs' | 'lastFailure'>,
   policy: FreshnessPolicy,
@@ -68,7 +74,10 @@ export function freshnessOf(
   return mayWait ? 'revalidate-behind' : 'expired';
 }
 
-/** Returns how long the failure of the last try holds, in milliseconds. A refusal holds as long as a confirmation does. */
+/**
+ * Returns the milliseconds until the next try after a failed one. 0 or less means that a try is due. A refusal is trusted as
+ * long as a confirmation.
+ */
 export function failureHoldsForMs(
   { lastFailure, lastTriedAtMs }: Pick<TagRecord, 'lastTriedAtMs' | 'lastFailure'>,
   { ttlMs }: FreshnessPolicy,
@@ -79,7 +88,7 @@ export function failureHoldsForMs(
   return forMs - elapsedMs(lastTriedAtMs, nowMs);
 }
 
-/** Returns the milliseconds since the last confirmation. A tag without a confirmation is as old as its record. */
+/** Returns the milliseconds since the last confirmation, or since the record was written if the tag was never confirmed. */
 export function ageOf(record: Pick<TagRecord, 'checkedAtMs' | 'firstSeenAtMs'>, nowMs: number): number {
   return Math.max(0, nowMs - (record.checkedAtMs || record.firstSeenAtMs));
 }
@@ -91,15 +100,18 @@ export function mayServeOnError(
   return ageMs < ttlMs + staleIfErrorMs;
 }
 
-/** Returns whether the upstream answered that the content does not exist or is denied. Other errors do not concern the tag. */
+/**
+ * Returns whether the error means that the upstream does not have the content or denies access to it. Other errors say nothing
+ * about the content.
+ */
 export function isRefusal(kind: string): boolean {
   return refusals.has(kind);
 }
 
-/** Returns whether a tag or a list is forgotten after this error. */
+/** Returns whether the policy forgets a tag after this error. */
 export function isForgottenFor(error: unknown, { onNotFound, onDenied }: FreshnessPolicy): boolean {
   if (!isCacheError(error) || !isRefusal(error.kind)) return false;
-  // Docker Hub answers 401 for private repositories.
+  // Docker Hub responds with 401 for private repositories, so 401 counts as a denial.
   const isDenied = error.kind === 'denied' || (error.detail as { status?: number } | undefined)?.status === 401;
   return (isDenied ? (onDenied ?? onNotFound) : onNotFound) === 'forget';
 }
@@ -108,7 +120,7 @@ export function failureKindOf(error: unknown): string {
   return isCacheError(error) ? error.kind : 'unknown';
 }
 
-/** Creates the error for a try that failed a moment ago. The next try may follow after `retryAfterMs`. */
+/** Creates the error for a request while the failure of the last try counts. The next try is possible after `retryAfterMs`. */
 export function recentFailure(upstream: string, kind: string, retryAfterMs: number): CacheError {
   const known = cacheErrorKinds.find((one) => one === kind) ?? 'upstream-unreachable';
   return new CacheError(known, messageOf(upstream, kind), { detail: { upstream }, retryAfterMs });
@@ -123,15 +135,15 @@ function messageOf(upstream: string, kind: string): string {
   return `${reason}. Try again in some seconds.`;
 }
 
-/** These are failures of the cache. */
+/** The kinds of failures that are of the cache itself, not of the upstream. */
 const ownFailures: ReadonlySet<string> = new Set(['store-unavailable', 'index-unavailable', 'overloaded']);
 
-/** Returns a function that finds a tag's policy: the first rule of its upstream with a matching pattern. */
+/** Returns a function that finds a tag's policy, which is the first rule of its upstream with a matching pattern. */
 export function createFreshnessPolicies(
   upstreams: readonly {
     readonly name: string;
     readonly freshness: readonly FreshnessRule[];
-    /** Forgets tags that the upstream no longer gives to us, regardless of the rules. */
+    /** True if tags to which the upstream denies access are forgotten, regardless of the rules. */
     readonly forgetsDenied?: boolean | undefined;
   }[],
 ): PolicyOf {
@@ -145,7 +157,7 @@ export function createFreshnessPolicies(
     rules.get(upstream)?.find(({ tags }) => tags.some((pattern) => posix.matchesGlob(tag, pattern))) ?? alwaysConfirm;
   const matched = new LRUCache<string, FreshnessPolicy>({ max: maxMatched });
   return (upstream, tag) => {
-    // An upstream's name has no slash.
+    // The key is unambiguous, because an upstream's name has no slash.
     const key = `${upstream}/${tag}`;
     const known = matched.get(key);
     if (known !== undefined) return known;

@@ -1,6 +1,6 @@
-// Switches upstreams offline. The last decision of the operators wins over the configuration, and a decision for one upstream
-// wins over the one for all. Each decision is an object in the store, so it outlives index and nodes, and no two decisions write
-// the same object.
+// Switches upstreams offline. The last decision of an operator overrides the configuration. A decision for one upstream
+// overrides the decision for all upstreams. Each decision is an object in the store, so it outlives index and nodes. Each
+// upstream has its own object, so decisions for different upstreams do not overwrite each other.
 import {
   type BlobStore,
   offlineDecisionKey,
@@ -14,11 +14,11 @@ import { openPoll } from '@cistern/runtime';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
 
-/** Wakes all nodes after a decision. */
+/** The topic on which a decision is announced to all nodes. */
 const offlineTopic = 'offline';
 
 interface OfflineDecisions {
-  /** The decision for all upstreams; `undefined` if there is none. */
+  /** The decision for all upstreams. `undefined` means that there is none. */
   readonly all: boolean | undefined;
   readonly upstreams: ReadonlyMap<string, boolean>;
 }
@@ -38,10 +38,10 @@ export interface OfflineSwitchOptions {
 
 export type OfflineSwitch = Awaited<ReturnType<typeof openOfflineSwitch>>;
 
-/** The interval of the poll, which finds decisions whose announcement was lost. */
+/** The interval at which decisions are read again, in case an announcement was lost. */
 const lookEveryMs = 10_000;
 
-/** Resolves after the first read of the decisions, also if the store is unavailable then. The caller closes it. */
+/** Opens the switch. Resolves after the first read of the decisions, also if that read fails. The caller closes the switch. */
 export async function openOfflineSwitch(options: OfflineSwitchOptions) {
   const { store, index, upstreams, log, metrics } = options;
   const configured = new Map(upstreams.map((upstream) => [upstream.name, upstream.isOffline]));
@@ -105,9 +105,10 @@ export async function readOfflineDecisions(store: BlobStore): Promise<OfflineDec
 }
 
 /**
- * Switches an upstream offline or online for all nodes. Without `upstream` it switches all upstreams and removes the decisions for
- * single ones. `offline: undefined` restores the configured state. Nodes follow immediately, or within ten seconds if the
- * announcement is lost. Rejects with `store-unavailable` if the decision cannot be stored: then it may hold in part.
+ * Switches an upstream offline or online for all nodes. Without `upstream` it switches all upstreams and removes the decisions
+ * for single ones. `offline: undefined` restores the configured state. Nodes follow immediately, or within ten seconds if the
+ * announcement is lost. Rejects with `store-unavailable` if the decision cannot be stored. Then a part of the decision may
+ * already apply.
  */
 export async function decideOffline(
   { store, index }: { readonly store: BlobStore; readonly index: Pick<CacheIndex, 'pubsub'> },

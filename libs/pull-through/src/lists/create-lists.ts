@@ -1,4 +1,5 @@
-// Serves lists to clients: from memory while fresh, else from a worker, and from the store while the upstream is unavailable.
+// Serves lists of tags and referrers to clients. A fresh page comes from memory, else from a worker. While the upstream is
+// unavailable, the stored page is served.
 import type { BlobStore } from '@cistern/blob-store';
 import type { JobName, JobPayload, ReferrersPage, TagsPage } from '@cistern/jobs';
 import type { Logger, Metrics, StaleReason } from '@cistern/telemetry';
@@ -26,12 +27,12 @@ interface Known {
   readonly checkedAtMs: number;
 }
 
-/** The memory for pages, as JSON. */
+/** The most bytes of remembered pages, counted as JSON. */
 const maxRememberedBytes = 16 * 1024 * 1024;
-/** A client that can get a stale page waits this long at most for an upstream that does not respond. */
+/** How long a request that could be served from a remembered page waits for an upstream that does not respond. */
 const patienceMs = 5_000;
 
-/** `forget` removes all pages from memory. */
+/** Creates the use cases of lists. `forget` removes all pages from memory. */
 export function createLists(
   deps: ListsDeps,
 ): Pick<PullThrough, 'listTags' | 'listReferrers'> & { readonly forget: () => void } {
@@ -63,7 +64,7 @@ export function createLists(
     if (known !== undefined && elapsedMs(known.checkedAtMs, now()) < freshForMs) return answer(known, 'HIT');
     try {
       const payload = { ...query, maxAgeMs: freshForMs } as JobPayload<typeof name>;
-      // A forced request does not share the job of others, which may serve a stored page.
+      // A forced request does not share a job with other requests, because their job may return a stored page.
       const subject = `${force ? 'anew ' : ''}${place.name}`;
       const patience = known !== undefined && !force ? { patienceMs } : {};
       const { result, joined } = await requestFromWorker(name, payload, { subject, force, signal, ...patience });

@@ -1,4 +1,4 @@
-// Stores pages of lists, for all nodes and for times when the upstream is unavailable.
+// Stores pages of lists, so that all nodes can serve them, also while the upstream is unavailable.
 import { createHash } from 'node:crypto';
 import { type BlobStore, listObjectKey } from '@cistern/blob-store';
 import { readJsonObject } from '@cistern/content';
@@ -9,13 +9,16 @@ export type ListName = 'tags' | 'referrers';
 export type ListQuery = Omit<JobPayload<'fetch-tags'>, 'maxAgeMs'> | Omit<JobPayload<'fetch-referrers'>, 'maxAgeMs'>;
 
 export interface ListPlace {
-  /** The same on all nodes, for the same page. */
+  /** The name of the page, which is the same on all nodes. */
   readonly name: string;
-  /** The object in the store, which other pages of the repository may use too. */
+  /** The key of the object in the store. Another page of the repository may have the same key, and then replaces this page. */
   readonly objectKey: string;
 }
 
-/** The number of objects of a repository. It is limited because clients choose which pages they request. */
+/**
+ * The number of objects that the pages of a repository share. It is limited, because clients can request any number of
+ * different pages.
+ */
 const slots: Readonly<Record<ListName, number>> = { tags: 64, referrers: 256 };
 
 export type ListPage = TagsPage | ReferrersPage;
@@ -24,11 +27,11 @@ export interface KeptList {
   readonly schema: 1;
   readonly name: string;
   readonly page: ListPage;
-  /** When the upstream sent this page. A confirmation does not change it. */
+  /** When the upstream first sent this page. The time stays the same if the upstream sends an equal page again. */
   readonly keptAtMs: number;
 }
 
-/** The store's limit for a small object. */
+/** The store accepts no larger small objects. */
 const maxBytes = 4 * 1024 * 1024;
 
 /** Resolves to `undefined` if the object does not exist or holds another page. */
@@ -37,7 +40,7 @@ export async function readKeptList(store: BlobStore, { name, objectKey }: ListPl
   return kept?.name === name ? kept : undefined;
 }
 
-/** Stores a page. A page that is too large for the store is skipped, and each request for it goes to the upstream. */
+/** Stores a page. A page that is too large for the store is not stored, so each request for it goes to the upstream. */
 export async function keepList(
   store: BlobStore,
   { name, objectKey }: ListPlace,
@@ -47,7 +50,7 @@ export async function keepList(
   if (bytes.length <= maxBytes) await store.writeObject(objectKey, bytes);
 }
 
-/** Returns the place of a page. It does not depend on the requested freshness. */
+/** Returns the place of a page, which does not depend on the requested freshness. */
 export function placeOf(list: ListName, query: ListQuery): ListPlace {
   const { upstream, repository }: RepositoryKey = query;
   const {

@@ -1,5 +1,5 @@
-// Serves a manifest from the memory of this process, if tag, link and bytes are there and fresh. Most requests of a fleet
-// are of this kind. Without promises they cost a third (decision 0045).
+// Serves a manifest from the memory of this process, if the tag is fresh and its link and bytes are in memory. Most requests of
+// a fleet are of this kind. They run without promises, which cuts their cost to a third (decision 0045).
 import { isHeldManifest } from '@cistern/content';
 import type { Link, TagRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
@@ -12,8 +12,8 @@ export interface ManifestFromMemoryDeps extends OpenManifestDeps {
 }
 
 /**
- * Returns the same result as `openManifest`, or `undefined` if memory is not enough. `facts` needs no bytes if the tag's record
- * has media type and size. Throws nothing.
+ * Returns the same result as `openManifest`, or `undefined` if memory is not enough. `facts` does not need the bytes in memory
+ * if the tag's record has media type and size. Never throws.
  */
 export function manifestFromMemory(
   deps: ManifestFromMemoryDeps,
@@ -30,13 +30,13 @@ export function manifestFromMemory(
   const nowMs = deps.now();
   if (freshnessOf(record, deps.policyOf(upstream, reference.tag), { nowMs, maxAgeMs }) !== 'fresh') return undefined;
   const { digest, mediaType, size, warning } = record;
-  // An adopted tag has no media type; the manifest has it.
+  // An adopted tag has no media type, so the manifest must be in memory.
   if (want === 'bytes' || mediaType === '') return heldFromMemory(deps, request, want, digest, record);
   deps.pullTally.pulled(digest, record);
   return { digest, ageMs: ageOf(record, nowMs), cache: 'HIT', warning, mediaType, size };
 }
 
-/** `tag` is the record of the requested tag; unset for a request by digest. */
+/** `tag` is the record of the requested tag. It is unset for a request by digest. */
 function heldFromMemory(
   { index, manifests, pullTally, now }: ManifestFromMemoryDeps,
   request: ManifestRequest,
@@ -56,8 +56,8 @@ function heldFromMemory(
 }
 
 /**
- * Counts the pulls that were served from memory. The index gets all pulls of one turn of the event loop together. A popular tag
- * has dozens in one turn, and each separate write would cost promises and keys again.
+ * Counts the pulls that are served from memory. All pulls within one turn of the event loop are written to the index together.
+ * A popular tag has dozens of pulls in one turn, so separate writes would cost dozens of promises.
  */
 export function createPullTally({
   index,
@@ -75,7 +75,7 @@ export function createPullTally({
     [digests, tagPulls, platformPulls, turn] = [new Set(), new Map(), new Map(), undefined];
     const atMs = now();
     for (const digest of touched) {
-      // While the index is unavailable these writes are lost. Later pulls write again.
+      // While the index is unavailable, these writes are lost. That is harmless, because later pulls write again.
       blobs.touch(digest, atMs).catch(() => {});
       refreshParts(digest);
     }
@@ -87,13 +87,13 @@ export function createPullTally({
   }
 
   return {
-    /** `tag` is the record from memory; `undefined` for a pull by digest. */
+    /** Counts a pull. `tag` is the record from memory, or `undefined` for a pull by digest. */
     pulled(digest: Digest, tag: TagRecord | undefined): void {
       digests.add(digest);
       if (tag !== undefined) tagPulls.set(tag, (tagPulls.get(tag) ?? 0) + 1);
       turn ??= setImmediate(flush);
     },
-    /** Counts a pull by digest of a manifest that an index lists. */
+    /** Counts a pull by digest of a manifest that an image index lists. */
     pulledPlatform(link: Link): void {
       platformPulls.set(link, (platformPulls.get(link) ?? 0) + 1);
       turn ??= setImmediate(flush);

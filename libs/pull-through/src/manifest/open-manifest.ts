@@ -1,4 +1,4 @@
-// Opens a manifest for a client, by tag or by digest. HEAD and GET get the same facts, and GET also the exact bytes.
+// Opens a manifest for a client, by tag or by digest. HEAD and GET return the same facts. GET also returns the exact bytes.
 import type { RepositoryKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { CacheError } from '@cistern/errors';
@@ -29,7 +29,10 @@ export type OpenManifestDeps = ResolveTagDeps &
 
 interface Resolved extends FreshnessFacts {
   readonly digest: Digest;
-  /** Media type and size that the tag's record has from upstream. Undefined for a digest, and for an adopted tag. */
+  /**
+   * Media type and size from the tag's record, as the upstream sent them. `undefined` for a request by digest, and for an
+   * adopted tag.
+   */
   readonly stated?: Pick<ManifestFacts, 'mediaType' | 'size'> | undefined;
 }
 
@@ -37,7 +40,7 @@ const maxTries = 3;
 
 interface HeldManifest {
   readonly manifest: CachedManifest;
-  /** Set for a manifest that an index lists. */
+  /** Set for a manifest that an image index lists. */
   readonly platform: string | undefined;
 }
 
@@ -46,7 +49,8 @@ export async function openManifest(deps: OpenManifestDeps, request: ManifestRequ
   const { digest, stated: _, ...resolved } = await resolve(deps, request, 'manifest');
   const { manifest, platform, ...facts } = await bytesOf(deps, request, digest, resolved);
   await recordPull(deps, request, digest);
-  // Clients choose a manifest from an index by platform, then request it by its digest.
+  // A client chooses a manifest of its platform from an image index, then requests it by digest. So this counts as a pull of
+  // the platform.
   if (platform !== undefined && request.reference.kind === 'digest')
     deps.index.popularity.countPlatform({ upstream: target.upstream, repository: target.repository }, platform);
   const { mediaType, bytes } = manifest;
@@ -73,7 +77,7 @@ async function resolve(
   const key = { upstream, repository, tag: reference.tag };
   const { record, ...facts } = await resolveTag(deps, key, { want, force, maxAgeMs, signal });
   const { digest, mediaType, size, warning } = record;
-  // An adopted tag has no media type. It is read from the manifest, which is in the store.
+  // An adopted tag has no media type. The caller reads it from the stored manifest.
   const stated = mediaType === '' ? undefined : { mediaType, size };
   return { ...facts, digest, ageMs: ageOf(record, deps.now()), warning, stated };
 }
@@ -89,13 +93,13 @@ async function bytesOf(
   const cached = await readHeld(deps, target, digest);
   if (cached !== undefined) return { ...resolved, ...cached };
   const options = { subject: digest, force, signal };
-  // The manifest may be purged or evicted before it is read.
+  // More than one try, because the manifest may be purged or evicted before it is read.
   for (let tries = 0; tries < maxTries; tries += 1) {
     const { joined } = await deps.requestFromWorker('fetch-manifest', { upstream, repository, digest }, options);
     const held = await readHeld(deps, target, digest);
     if (held === undefined) continue;
     const cache: CacheResult = joined ? 'JOINED' : 'MISS';
-    // Fetching the manifest again does not make a stale tag fresh.
+    // A tag that is served stale stays STALE, although its manifest was fetched again.
     return { ...resolved, ...held, ...(resolved.cache !== 'STALE' && { cache }) };
   }
   throw new CacheError(
@@ -121,7 +125,9 @@ async function readHeld(deps: OpenManifestDeps, key: RepositoryKey, digest: Dige
   return manifest && { manifest, platform: link.platform };
 }
 
-/** Counts a HEAD of a tag as a pull too: docker and containerd send HEAD with the tag, then GET with the digest. */
+/**
+ * Counts a pull of the tag, also for a HEAD, because docker and containerd send HEAD with the tag, then GET with the digest.
+ */
 async function recordPull(deps: OpenManifestDeps, request: ManifestRequest, digest: Digest): Promise<void> {
   const { index, now, refreshParts } = deps;
   const { target, reference } = request;

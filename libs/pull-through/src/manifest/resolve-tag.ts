@@ -1,5 +1,5 @@
-// Resolves a tag to a digest: from its record while that is fresh, else by a worker that confirms it. If the upstream cannot
-// confirm it, the stale record is served.
+// Resolves a tag to a digest. A fresh record of the tag is enough, else a worker confirms the tag with the upstream. If that
+// fails, the stale record is served.
 import { type BlobStore, registryTagLinkKey, tagObjectKey } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
 import { ifObjectAvailable, readTagObject, unconfirmedTag } from '@cistern/content';
@@ -37,7 +37,7 @@ export interface ResolveTagDeps {
 }
 
 export interface ResolveTagOptions {
-  /** `manifest` fetches a tag without a record directly, without a HEAD before it. */
+  /** The content that the caller needs. `manifest` fetches a tag without a record by GET, without a HEAD before it. */
   readonly want: 'digest' | 'manifest';
   readonly force?: boolean | undefined;
   readonly maxAgeMs?: number | undefined;
@@ -48,10 +48,10 @@ export interface ResolvedTag extends Pick<FreshnessFacts, 'cache' | 'staleBecaus
   readonly record: TagRecord;
 }
 
-/** A client that can get a stale record waits this long at most for an upstream that does not respond. */
+/** How long a request that could be served from a stale record waits for an upstream that does not respond. */
 const patienceMs = 5_000;
 const maxTries = 3;
-/** This process does not add the same job again within this time. A lost job is added again after it. */
+/** This process adds the same job at most once in this time. If the job was lost, a later request adds it again. */
 const addedForMs = 5_000;
 const maxAdded = 10_000;
 
@@ -110,15 +110,15 @@ async function revalidate(
   const { index, requestFromWorker } = deps;
   const { want, maxAgeMs, signal } = options;
   const { upstream, repository, tag } = key;
-  // For a client that limits the age, a confirmation from before its request may be too old.
+  // If the client limits the age, a confirmation from before its request may be too old.
   const force = options.force === true || maxAgeMs !== undefined;
   const by = known === undefined && want === 'manifest' ? 'get' : 'head';
-  // HEAD and GET share one job key: a GET alongside a HEAD for the same tag would fetch the manifest twice.
+  // HEAD and GET share one job key. Otherwise a GET alongside a HEAD for the same tag would fetch the manifest twice.
   const payload = { upstream, repository, tag, by, ...(!force && seenOf(known)) } as const;
   const patience = known !== undefined && options.force !== true ? { patienceMs } : {};
   const confirmed = await requestFromWorker('revalidate-tag', payload, { subject: tag, force, signal, ...patience });
   const record = await index.tags.get(key, { fresh: true });
-  // The tag was purged in between.
+  // The tag was purged after the confirmation, so it is confirmed again.
   if (record === undefined && tries < maxTries) return revalidate(deps, key, undefined, options, tries + 1);
   if (record === undefined)
     throw new CacheError('index-unavailable', 'The index lost the tag record that was just written. Try again later.', {
@@ -128,12 +128,18 @@ async function revalidate(
   return { record, cache: confirmed.joined ? 'JOINED' : 'MISS' };
 }
 
-/** Lets the job skip its request if another job has confirmed the tag, or failed to, since this record was read. */
+/**
+ * Returns the times of the known record. With them, the job skips its request if another job has confirmed the tag, or failed
+ * to, since the record was read.
+ */
 function seenOf(known: TagRecord | undefined): { checkedAtMs: number; triedAtMs: number } {
   return { checkedAtMs: known?.checkedAtMs ?? 0, triedAtMs: known?.lastTriedAtMs ?? 0 };
 }
 
-/** Finds our own tag object, else the link that a registry:2 cache left. Either is stale until the upstream confirms it. */
+/**
+ * Finds Cistern's own tag object, else the link that a registry:2 cache left. The record from either is stale until the
+ * upstream confirms the tag.
+ */
 async function findInStore(deps: ResolveTagDeps, key: TagKey): Promise<TagRecord | undefined> {
   const { store, index, adoptAs, now } = deps;
   const own = await readTagObject(store, key, now());
@@ -146,7 +152,7 @@ async function findInStore(deps: ResolveTagDeps, key: TagKey): Promise<TagRecord
     await index.tags.remove(key, record);
     return undefined;
   }
-  // A worker recorded the tag first, with confirmation by the upstream.
+  // A worker has recorded the tag first, with a confirmation by the upstream, so that record counts.
   return (await index.tags.get(key, { fresh: true })) ?? record;
 }
 
@@ -160,7 +166,10 @@ async function adoptTag(store: BlobStore, key: TagKey, nowMs: number): Promise<T
   return unconfirmedTag(key, known, nowMs);
 }
 
-/** Revalidates after a stale response: by one background job for the whole cluster, however many clients request the tag. */
+/**
+ * Returns a function that revalidates a tag in the background after a stale response. The cluster runs only one such job for a
+ * tag at a time, however many clients request the tag.
+ */
 export function createRevalidateBehind({
   queue,
   log,

@@ -1,4 +1,5 @@
-// The cache's interface for frontends. Every method rejects with a CacheError, whose kind determines the client's response.
+// The cache's interface for frontends. Every method rejects with a `CacheError`, whose kind determines the response to the
+// client.
 import type { ByteRange, Digest, Reference } from '@cistern/oci';
 import type { ReferrersPage, TagsPage } from '@cistern/jobs';
 import type { StaleReason } from '@cistern/telemetry';
@@ -7,11 +8,11 @@ import type { AuthorizedRepository } from '../access/authorized-repository.ts';
 /** How a request was served, as the `X-Cache` header and the log show it. */
 export type CacheResult = 'HIT' | 'STALE' | 'REVALIDATED' | 'JOINED' | 'MISS';
 
-/** The options of a client's `Cache-Control` header, for clients that may use it. */
+/** The options from the `Cache-Control` header of a client that is allowed to use it. */
 export interface FreshnessOptions {
-  /** `no-cache`: confirm with the upstream now. */
+  /** `no-cache`: the upstream must confirm the content now. */
   readonly forceRevalidation?: boolean | undefined;
-  /** `max-age`: confirm content that is older, if the upstream is available. */
+  /** `max-age`: the upstream must confirm content that is older, if it is available. */
   readonly maxAgeMs?: number | undefined;
 }
 
@@ -20,7 +21,7 @@ export interface FreshnessFacts {
   readonly cache: CacheResult;
   /** The reason for STALE. */
   readonly staleBecause?: StaleReason | undefined;
-  /** Milliseconds since the upstream last confirmed it; `undefined` for content that never changes. */
+  /** Milliseconds since the upstream last confirmed the content. `undefined` for content that never changes. */
   readonly ageMs?: number | undefined;
   /** The upstream's `Warning` header, meant for humans. */
   readonly warning?: string | undefined;
@@ -44,12 +45,12 @@ export interface ManifestFacts extends FreshnessFacts {
 }
 
 export interface ManifestFromMemory extends ManifestFacts {
-  /** As in `OpenedManifest`. May be unset if only `facts` were requested. */
+  /** The same as in `OpenedManifest`. May be unset if only `facts` were requested. */
   readonly bytes?: Buffer | undefined;
 }
 
 export interface OpenedManifest extends ManifestFacts {
-  /** Exactly as upstream sent it. Shared: do not write to it. */
+  /** The bytes exactly as the upstream sent them. The buffer is shared, so do not write to it. */
   readonly bytes: Buffer;
 }
 
@@ -61,15 +62,15 @@ export interface TagsRequest extends PullRequest, FreshnessOptions {
 export interface ReferrersRequest extends PullRequest, FreshnessOptions {
   readonly digest: Digest;
   readonly artifactType?: string;
-  /** The value from the previous page. */
+  /** The value of `nextQuery` from the previous page. */
   readonly nextQuery?: string;
 }
 
 export interface BlobRequest extends PullRequest {
   readonly digest: Digest;
-  /** `stat` reads nothing; `whole` reads from 0 to the end; `ranges` calls `read` with ranges once the size is known. */
+  /** `stat` reads nothing. `whole` reads from 0 to the end. `ranges` reads the size first, then calls `read` with ranges. */
   readonly intent: 'stat' | 'whole' | 'ranges';
-  /** Names the client, to recognize a second try. Unset means that each request counts as a first try. */
+  /** Identifies the client, so that a second try is recognized. Unset means that each request counts as a first try. */
   readonly client?: string | undefined;
 }
 
@@ -77,24 +78,24 @@ export interface BlobFromMemory {
   readonly digest: Digest;
   readonly size: number;
   readonly cache: CacheResult;
-  /** The whole blob. Shared: do not write to it. */
+  /** The whole blob. The buffer is shared, so do not write to it. */
   readonly bytes: Buffer;
 }
 
 export interface OpenedBlob {
   readonly digest: Digest;
-  /** Bytes of the whole blob. */
+  /** The number of bytes of the whole blob. */
   readonly size: number;
   readonly cache: CacheResult;
   /**
-   * Opens the bytes of `range` (default: all). May be called again, one stream after another. Resolves when the source has
-   * bytes, so that errors known before the first byte reject here.
+   * Opens the bytes of `range` (default: all). May be called again, one stream after another. Resolves when the source has the
+   * first bytes, so errors before the first byte reject here.
    */
   read(range?: ByteRange): Promise<BlobStream>;
   /**
-   * Resolves to a URL of the store at which the client may read the blob for some time. Unset for a blob that is not stored or
-   * not verified, and if clients get no URLs. Resolves to `undefined` if the store lacks the blob or is unavailable: then call
-   * `read`.
+   * Resolves to a URL of the store at which the client can read the blob for some time. Resolves to `undefined` if the store
+   * lacks the blob or is unavailable. Then call `read`. The method is unset for a blob that is not stored or not verified, and
+   * if clients get no URLs.
    */
   locate?(): Promise<string | undefined>;
 }
@@ -103,9 +104,9 @@ export interface OpenedBlob {
 export interface BlobStream {
   readonly cache: CacheResult;
   /**
-   * Resolves to the next bytes, or to `undefined` after the last. The chunk is shared and valid until the next call of `next` or
-   * `close`: write it out whole before. Rejects if the bytes are unavailable or fail verification: then destroy the client's
-   * socket.
+   * Resolves to the next bytes, or to `undefined` after the last. The chunk is shared, and valid only until the next call of
+   * `next` or `close`, so write all of it before that call. Rejects if the bytes are unavailable or fail verification. Then
+   * destroy the client's socket.
    */
   next(): Promise<Uint8Array | undefined>;
   close(): void;
@@ -113,14 +114,14 @@ export interface BlobStream {
 
 export interface PullThrough {
   /**
-   * Returns the result of the two methods below from memory, or `undefined` if memory is not enough. `bytes` is set if
-   * requested. Throws nothing.
+   * Returns the same result as `statManifest` for `facts`, or `openManifest` for `bytes`, from memory. Returns `undefined` if
+   * memory is not enough. `bytes` of the result is set if requested. Never throws.
    */
   manifestFromMemory(request: ManifestRequest, want: 'facts' | 'bytes'): ManifestFromMemory | undefined;
-  /** Serves HEAD. It does not read or fetch the manifest's bytes if a HEAD at the upstream is enough. */
+  /** Serves a HEAD request. The manifest's bytes are not read or fetched if a HEAD at the upstream is enough. */
   statManifest(request: ManifestRequest): Promise<ManifestFacts>;
   openManifest(request: ManifestRequest): Promise<OpenedManifest>;
-  /** Returns a whole blob from memory, or `undefined` if memory is not enough. Throws nothing. */
+  /** Returns a whole blob from memory, or `undefined` if memory is not enough. Never throws. */
   blobFromMemory(request: BlobRequest): BlobFromMemory | undefined;
   openBlob(request: BlobRequest): Promise<OpenedBlob>;
   listTags(request: TagsRequest): Promise<TagsPage & FreshnessFacts>;

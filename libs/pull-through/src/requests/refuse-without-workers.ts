@@ -1,4 +1,5 @@
-// Without a worker, requests fail immediately. Clients that can fall back to the origin do not wait for a job that never runs.
+// Rejects requests immediately while no worker is running. So clients that can fall back to the origin do not wait for a job
+// that never runs.
 import { CacheError } from '@cistern/errors';
 import type { NodeIndex } from '@cistern/index';
 import type { JobName, JobPayload, JobQueue } from '@cistern/jobs';
@@ -8,7 +9,7 @@ export interface WorkerWatch {
   assertAlive(): Promise<void>;
 }
 
-/** How long a count of workers holds. Requests that wait for a job count workers at this interval. */
+/** How long a count of the workers is used. A request that waits for a job also counts the workers at this interval. */
 const holdsForMs = 1_000;
 
 export function watchWorkers({ nodes }: { readonly nodes: Pick<NodeIndex, 'countWorkers'> }): WorkerWatch {
@@ -32,7 +33,10 @@ export function watchWorkers({ nodes }: { readonly nodes: Pick<NodeIndex, 'count
   };
 }
 
-/** Wraps the queue for clients. `add` and `run` reject with `overloaded` if no worker is running; `run` also while it waits. */
+/**
+ * Wraps the queue for clients. `add` and `run` reject with `overloaded` if no worker is running. `run` also rejects if that
+ * happens while it waits.
+ */
 export function refuseWithoutWorkers(queue: JobQueue, watch: WorkerWatch): JobQueue {
   return {
     ...queue,

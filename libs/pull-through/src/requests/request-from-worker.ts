@@ -1,5 +1,5 @@
-// Requests work from workers. Concurrent requests of this process for the same content share one job and its result. A refusal
-// (not found, or denied) is remembered for two seconds, for the same upstream and repository only.
+// Runs jobs on workers for clients. Concurrent requests of this process for the same content share one job and its result. A
+// refusal (not found, or denied) is remembered for two seconds, and counts only for the same upstream and repository.
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobName, JobPayload, JobQueue, JobResult } from '@cistern/jobs';
@@ -10,12 +10,12 @@ interface WorkerRequestOptions {
   /** The requested content within the repository. */
   readonly subject: string;
   /**
-   * Requires a confirmation from after this call: a remembered refusal or the result of a running job is not enough. All forced
-   * requests that arrive before the next job begins share it, on all nodes.
+   * True if the result must be newer than this call. A remembered refusal or the result of a running job is then not enough.
+   * All forced requests of all nodes that arrive before the next job begins share that job.
    */
   readonly force?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Rejects with `upstream-timeout` this long after the first request for the job. The job continues. */
+  /** The call rejects with `upstream-timeout` this long after the first request for the job. The job itself continues. */
   readonly patienceMs?: number | undefined;
 }
 
@@ -37,13 +37,16 @@ export interface RequestFromWorker {
     name: N,
     payload: JobPayload<N> & RepositoryKey,
     options: WorkerRequestOptions,
-    /** `joined` means that another request had started the job. */
+    /** `joined` is true if another request of this process was already waiting for the content. */
   ): Promise<{ readonly result: JobResult<N>; readonly joined: boolean }>;
 }
 
 const rememberNoMs = 2_000;
 const maxRemembered = 10_000;
-/** Limits the wait in the queue: timeouts of the upstream end a job sooner. containerd gives up after five minutes. */
+/**
+ * Limits the wait in the queue. A running job ends sooner, because requests to upstreams have shorter timeouts. containerd
+ * gives up after five minutes.
+ */
 const timeoutMs = 60_000;
 
 export function createRequestFromWorker({ queue, isOffline, now }: RequestFromWorkerDeps): RequestFromWorker {
@@ -103,12 +106,12 @@ function patient({ job, sinceMs }: Running, patienceMs: number | undefined): Pro
   return Promise.race([job, promise]).finally(() => clearTimeout(timer));
 }
 
-/** Returns the key of a forced request. `key` is that of the same request without force. */
+/** Returns the job key of a forced request. `key` is the job key of the same request without `force`. */
 export function forcedRequestKey(key: string): string {
   return `now ${key}`;
 }
 
-/** Returns the key under which equal jobs are one. */
+/** Returns the job key. Jobs with the same key are one job. */
 export function workerRequestKey(name: JobName, { upstream, repository }: RepositoryKey, subject: string): string {
   return `${name} ${upstream}/${repository} ${subject}`;
 }

@@ -1,5 +1,5 @@
-// Checks at an upstream whether a caller may read. Only workers talk to upstreams. A slow upstream delays only its own checks,
-// and a busy client network delays only its own.
+// Checks at an upstream whether a caller may read. It runs on workers, because only workers send requests to upstreams. A slow
+// upstream delays only its own checks, and a client network with many checks delays only its own.
 import { createFairQueue, type FairQueue } from '@cistern/auth';
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
@@ -10,7 +10,7 @@ import { upstreamOf, type WorkDeps } from '../work/work-deps.ts';
 export interface AccessQuestion extends RepositoryKey {
   readonly subject: AccessSubject;
   readonly caller: CallerCredentials;
-  /** The client's network. Checks wait in one queue for each network. */
+  /** The client's network. Each network has its own queue of checks. */
   readonly network: string;
 }
 
@@ -18,19 +18,25 @@ export interface AccessQuestion extends RepositoryKey {
 export type CheckAccess = (question: AccessQuestion) => Promise<AccessGrant>;
 
 export interface CheckAccessDeps extends Pick<WorkDeps, 'upstreams'> {
-  /** Milliseconds. */
+  /** Milliseconds on any clock. */
   readonly now: () => number;
 }
 
-/** Limits for each upstream. As many checks run at the same time as it has connections for them. Each network has its own queue. */
+/**
+ * The limits of one upstream. It has 32 connections for checks, so 32 checks run at the same time. Each network has its own
+ * queue.
+ */
 const queueLimits = { atOnce: 32, atOncePerNetwork: 4, maxWaiting: 1000, maxWaitingPerNetwork: 100 };
-/** Together with the upstream's own timeout this is less than a frontend waits for a worker. */
+/**
+ * How long a check waits in the queue. With the upstream's own timeout added, this is less than the time that a frontend waits
+ * for a worker.
+ */
 const maxWaitMs = 20_000;
 
 export function createCheckAccess(deps: CheckAccessDeps): CheckAccess {
   const { now } = deps;
   const queues = new Map<string, FairQueue>();
-  /** Checks in flight. */
+  /** Shares checks in flight between equal questions. */
   const running = createSingleFlight<AccessGrant>();
 
   function checkOnce({ upstream, repository, subject, caller }: AccessQuestion): Promise<AccessGrant> {

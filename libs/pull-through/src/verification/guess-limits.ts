@@ -1,5 +1,6 @@
-// Limits guesses before a request to the upstream. Wrong passwords count by client network and account. All checks of callers
-// that the upstream has not accepted count by network. A caller once accepted from a network is not limited there.
+// Limits guesses of credentials before they reach the upstream. Wrong passwords count by client network and account. All checks
+// of callers that the upstream has not accepted count by network. After the upstream has accepted a caller from a network, that
+// caller is not limited there.
 import { createHmac } from 'node:crypto';
 import { createFairQueue } from '@cistern/auth';
 import type { LockOut, Tries, Try } from '@cistern/auth/lock-out';
@@ -10,26 +11,26 @@ import { LRUCache } from 'lru-cache';
 
 /** Credentials that the upstream has not accepted from this network. */
 interface Guess {
-  /** All checks with these credentials count as this one try. */
+  /** The counted try. All checks with these credentials count as one try. */
   readonly counted: Promise<Try>;
-  /** Frees the place in the queue for other credentials. */
+  /** Frees the place in the queue, so that other credentials of the network can be checked. */
   readonly leave: () => void;
-  /** Checks without a verdict so far. */
+  /** The number of checks in progress with these credentials. */
   open: number;
   verdict: 'allowed' | 'refused' | undefined;
 }
 
-/** Counters that all frontends share. */
+/** The counters, which all frontends share. */
 export interface CallerTries {
   readonly guesses: LockOut;
-  /** Counts checks by client network. */
+  /** Counts checks of callers that are not accepted, by client network. */
   readonly questions: Pick<Tries, 'begin'>;
 }
 
 export interface GuessLimitsDeps extends CallerTries {
-  /** Keys the hashes that name callers in memory and in the index. */
+  /** The key of the HMACs that identify callers in memory and in the index. */
   readonly secret: string;
-  /** Callers accepted from a network, shared by all nodes. */
+  /** Pairs of a caller and a network that an upstream has accepted. All nodes share them. */
   readonly accepted: { has(name: string): Promise<boolean>; note(name: string): void };
   readonly metrics: AccessMetrics;
   /** Milliseconds since the epoch. */
@@ -43,17 +44,21 @@ interface Guesser {
   readonly network: string;
 }
 
-/** `unproven` means allowed without checking the credentials. `failed` means that the upstream gave no verdict. */
+/**
+ * `unproven` means that the upstream allowed the read without a check of the credentials. `failed` means that the upstream gave
+ * no verdict.
+ */
 export type Verdict = 'allowed' | 'unproven' | 'refused' | 'failed';
 
 /**
- * Limits new credentials of one network at one upstream. Each counts as a try until its verdict, so right ones could lock each
- * other out. Three frontends with these limits together stay below the ten tries of an account.
+ * Limits how many new credentials of one network are checked at one upstream at the same time. Each counts as a wrong try until
+ * its verdict, so many right ones at the same time could lock out their account. With three at a time, three frontends together
+ * stay below the ten tries of an account.
  */
 const queueLimits = { atOnce: Infinity, atOncePerNetwork: 3, maxWaiting: 10_000, maxWaitingPerNetwork: 100 };
 const maxRemembered = 100_000;
 export const rememberAcceptedMs = 24 * 60 * 60 * 1000;
-/** A little less than the window of the counter: a try that has left the window cannot be taken back. */
+/** A little less than the period of the counter, because a try from before that period cannot be taken back. */
 const rememberTriesMs = 590_000;
 
 export function createGuessLimits(deps: GuessLimitsDeps) {
@@ -87,7 +92,7 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
 
   return {
     /**
-     * Throws `client-rate-limited` if the caller is locked out. `isAccepted` means that a node remembers a grant of the
+     * Rejects with `client-rate-limited` if the caller is locked out. `isAccepted` is true if a node remembers a grant of the
      * upstream for this caller.
      */
     async refuseLockedOut(guesser: Guesser, isAccepted: boolean): Promise<void> {
@@ -102,8 +107,8 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
       } else if (isAccepted) noteAccepted(name);
     },
     /**
-     * Counts a check. Call it before each check at the upstream. Throws `client-rate-limited`, and `overloaded` if too many checks
-     * wait.
+     * Counts a check. Call it before each check at the upstream, and `end` after it. Rejects with `client-rate-limited` if the
+     * caller is locked out, and with `overloaded` if too many checks wait.
      */
     async begin(guesser: Guesser): Promise<{ end(verdict: Verdict): Promise<void> }> {
       const { upstream, caller, network } = guesser;
@@ -118,7 +123,7 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
         async end(verdict) {
           if (guess !== undefined && verdict === 'allowed') noteAccepted(name);
           if (guess !== undefined) await tried.end(name, guess, verdict);
-          // An unproven grant still counts: it costs the upstream as much as a refusal.
+          // An unproven grant still counts, because it costs the upstream as much as a refusal.
           if (verdict === 'failed' || verdict === 'allowed') await question.takeBack();
         },
       };
@@ -126,7 +131,7 @@ export function createGuessLimits(deps: GuessLimitsDeps) {
   };
 }
 
-/** Counts each credential as one try. The same wrong password again is not another guess. */
+/** Counts each credential as one try, because a repeated wrong password is not another guess. */
 function createTriedGuesses(guesses: LockOut, now: () => number) {
   const queue = createFairQueue({ ...queueLimits, refusal: tooManyWait });
   const tried = new LRUCache<string, Guess>({
@@ -156,8 +161,8 @@ function createTriedGuesses(guesses: LockOut, now: () => number) {
 
   return {
     /**
-     * Counts the credentials once; concurrent checks with the same credentials wait for that. Resolves to the remaining
-     * milliseconds if the caller is locked out.
+     * Counts the credentials one time. Concurrent checks with the same credentials wait for that count. If the caller is locked
+     * out, it resolves to the milliseconds until the caller may try again.
      */
     async begin(guesser: Guesser, name: string): Promise<Guess | number> {
       const guess = tried.get(name) ?? count(guesser);
@@ -184,7 +189,7 @@ function createTriedGuesses(guesses: LockOut, now: () => number) {
   };
 }
 
-/** Returns the account to count for. Tokens have no account name that a client could choose. */
+/** Returns the account whose tries are counted. Tokens have none, so they count only by network. */
 function accountOf({ upstream, caller }: Guesser): string | undefined {
   return caller.kind === 'password' ? `${upstream} ${caller.username}` : undefined;
 }

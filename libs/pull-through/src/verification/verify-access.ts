@@ -1,5 +1,5 @@
-// Authorizes callers for upstreams with private content. The upstream decides, and its grant holds for some minutes for each caller
-// and repository. Credentials are not stored, and the remembered keys do not reveal them (decision 0034).
+// Authorizes callers for upstreams with private content. The upstream decides. Its grant for a caller and a repository is
+// remembered for some minutes. Credentials are not stored, and the remembered keys do not reveal them (decision 0034).
 import type { RepositoryKey, ValueIndex } from '@cistern/index';
 import { type CacheError, isCacheError } from '@cistern/errors';
 import type { AccessMetrics } from '@cistern/telemetry';
@@ -17,14 +17,14 @@ import {
 } from './guess-limits.ts';
 
 export interface VerifyAccessDeps {
-  /** How long a grant holds, in milliseconds. `undefined` means that all callers may read the upstream. */
+  /** Returns how many milliseconds a grant is remembered. `undefined` means that all callers may read the upstream. */
   readonly rememberMsOf: (upstream: string) => number | undefined;
   readonly check: CheckAccess;
   readonly tries: CallerTries;
   /** Holds the grants that all nodes share. */
   readonly values: ValueIndex;
   readonly seal: Seal;
-  /** The same on all nodes; 16 bytes or more. */
+  /** The secret of the cluster, which is the same on all nodes. 16 bytes or more. */
   readonly secret: string;
   readonly metrics: AccessMetrics;
   /** Milliseconds since the epoch. */
@@ -34,12 +34,12 @@ export interface VerifyAccessDeps {
 export interface AccessRequest extends Omit<AccessQuestion, 'caller' | 'network'> {
   /** Default: anonymous. */
   readonly caller?: CallerCredentials | undefined;
-  /** The client's network. Default: one network for all clients without a known one. */
+  /** The client's network. Default: one network that all clients of unknown networks share. */
   readonly network?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Resolves if the caller may read. Rejects otherwise, also if no check was possible. */
+/** Resolves if the caller may read. Rejects if not, and if the access could not be checked. */
 export type VerifyAccess = (request: AccessRequest) => Promise<void>;
 
 interface Granted extends AccessGrant {
@@ -56,9 +56,11 @@ interface SharedGrant {
 }
 
 const maxRemembered = 100_000;
-/** How long a refusal holds: long enough for a client's next requests, short enough that new rights apply immediately. */
+/** How long a refusal is remembered. It covers a client's next requests, but new rights apply almost immediately. */
 const rememberNoMs = 2_000;
-/** Longer, because upstreams lock an account after repeated wrong passwords. */
+/**
+ * How long a wrong password is remembered. This is longer, because upstreams lock an account after repeated wrong passwords.
+ */
 const rememberWrongMs = 10_000;
 
 export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
@@ -71,7 +73,7 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
   async function fromMemory(name: string): Promise<AccessGrant | undefined> {
     const own = granted.get(name);
     if (own !== undefined && own.untilMs > now()) return own;
-    // Another node may have checked since.
+    // Another node may have stored a newer grant.
     const shared = await readShared(deps, name);
     if (shared === undefined || shared.untilMs <= now()) return undefined;
     granted.set(name, shared);
@@ -113,7 +115,7 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
 
   async function checkWithinLimits(name: string, question: AccessQuestion, rememberMs: number): Promise<void> {
     const { subject, caller, network } = question;
-    // An anonymous check waits in the queue of its network, so clients of other networks do not share its wait.
+    // Anonymous callers of different networks do not share a check, because it waits in the queue of one network.
     const of = caller.kind === 'anonymous' ? network : '';
     const key = `${name} ${JSON.stringify(subject)} ${of}`;
     const no = refused.get(key);
@@ -138,10 +140,10 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
     if (rememberMs === undefined) return;
     const question = { upstream, repository, subject, caller, network };
     const content = nameOf(secret, 'content', { upstream, repository }, caller);
-    // A caller that may list tags may not always read them.
+    // A grant to list tags is kept apart, because it does not allow reading content.
     const name = subject.kind === 'tags' ? nameOf(secret, 'tags', { upstream, repository }, caller) : content;
     const grant = (await fromMemory(content)) ?? (name === content ? undefined : await fromMemory(name));
-    // A grant that did not depend on the credentials reveals nothing to a guesser.
+    // A grant that did not depend on the credentials reveals nothing to a guesser, so a lockout does not apply to it.
     if (grant?.isProven !== false) await limits.refuseLockedOut(question, grant !== undefined);
     if (grant !== undefined) return metrics.accessChecks.inc({ upstream, result: 'remembered' });
     await untilAborted(checkWithinLimits(name, question, rememberMs), signal);
@@ -162,7 +164,10 @@ function nameOf(
   return callerKey(secret, upstream, ['access v1', scope, upstream, repository], caller);
 }
 
-/** Reads a sealed grant, so write access to the index alone authorizes no caller. */
+/**
+ * Reads a grant from the index. It is encrypted and authenticated, so a writer to the index without the secret cannot forge a
+ * grant.
+ */
 async function readShared({ values, seal }: VerifyAccessDeps, name: string): Promise<Granted | undefined> {
   const sealed = await values.get(name).catch(ignoreUnavailable);
   const text = sealed === undefined ? undefined : seal.open(name, sealed);

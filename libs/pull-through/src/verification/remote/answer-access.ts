@@ -1,4 +1,5 @@
-// The worker's side of the access protocol: checks at the upstream with the caller's credentials, and does not keep them.
+// The worker's part of the access protocol. It checks the access at the upstream with the caller's credentials, and does not
+// store them.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isCacheError } from '@cistern/errors';
 import { type AnswerFill, heartbeatMs } from '@cistern/fills';
@@ -15,7 +16,7 @@ import {
   toAnswer,
 } from './access-protocol.ts';
 
-/** Responds to every request. It ends when the connection ends. */
+/** Responds to any request of another node. It stops when the connection ends. */
 export type AnswerPeer = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface AnswerAccessOptions {
@@ -24,10 +25,13 @@ export interface AnswerAccessOptions {
   readonly log: Logger;
 }
 
-/** Credentials are a few KiB at most. */
+/** Much more than a question needs, because credentials have a few KiB at most. */
 const maxQuestionBytes = 64 * 1024;
 
-/** Creates the handler for the worker's HTTP server. A question that can be unsealed comes from a node of this cluster. */
+/**
+ * Creates the handler for the worker's HTTP server. Only nodes of this cluster can encrypt a question, so decryption
+ * authenticates the node.
+ */
 export function createAnswerAccess({ check, seal, log }: AnswerAccessOptions): AnswerPeer {
   async function decide(question: SealedQuestion): Promise<AccessAnswer> {
     try {
@@ -69,7 +73,7 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Routes the requests of other nodes to a worker's server. Both handlers authenticate the caller. */
+/** Creates the handler for all requests of other nodes to a worker's server. Both handlers authenticate the node. */
 export function createAnswerPeer(answers: {
   readonly answerFill: AnswerFill;
   readonly answerAccess: AnswerPeer;

@@ -1,5 +1,5 @@
-// Lets a frontend check a caller's access by a worker: over a connection, never by a job, because jobs are stored in Redis.
-// Any worker can do it; a job finds a live one.
+// Lets a frontend check a caller's access through a worker. The question goes over a connection, never in a job, because jobs
+// are stored in Redis. Any worker can do the check, so a job finds one that is alive.
 import { randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
@@ -27,13 +27,13 @@ export interface RemoteAccessOptions {
   readonly now: () => number;
 }
 
-/** Limits how long one worker gets all checks, so that the checks spread over all workers. */
+/** How long one worker gets all checks of this frontend. It is limited, so that the checks are spread over all workers. */
 const keepWorkerMs = 30_000;
 const findWorkerMs = 10_000;
 const mostTries = 3;
-/** After this time a worker that had no connection to an upstream is tried again. */
+/** A worker that had no connection to an upstream is tried again after this time. */
 const unconnectedMs = 10_000;
-/** Longer than the worker's own timeouts for the upstream. */
+/** How long the frontend waits for an answer. Longer than the worker's own timeouts for the upstream. */
 const answerMs = 65_000;
 
 export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: RemoteAccessOptions) {
@@ -42,7 +42,7 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
   const unconnectedUntilMs = new Map<string, number>();
   let worker: { readonly address: Promise<string>; readonly untilMs: number } | undefined;
 
-  /** Prefers workers that have not failed to connect to an upstream recently. */
+  /** Finds a worker. Workers that recently failed to connect to an upstream are chosen last. */
   function findWorker(): Promise<string> {
     if (worker !== undefined && now() < worker.untilMs) return worker.address;
     for (const [address, untilMs] of unconnectedUntilMs) if (untilMs <= now()) unconnectedUntilMs.delete(address);
@@ -60,7 +60,7 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
     if (worker?.address === address) worker = undefined;
   }
 
-  /** Resolves to `undefined` if the worker is unavailable. */
+  /** Sends the question to a worker. Resolves to `undefined` if the worker is unavailable or sends no valid answer. */
   async function request(address: string, question: AccessQuestion): Promise<Partial<AccessAnswer> | undefined> {
     const nonce = randomBytes(16).toString('base64url');
     const body = seal.close(questionName, JSON.stringify({ ...question, nonce } satisfies SealedQuestion));
@@ -86,7 +86,8 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
   return {
     check: async (question: AccessQuestion): Promise<AccessGrant> => {
       let last: Partial<AccessAnswer> | undefined;
-      // Each worker after the first has just done a job.
+      // The first address may be of a worker that has died. Each later worker is alive, because it has just done the job
+      // `find-worker`.
       for (let tries = 0; tries < (last === undefined ? 2 : mostTries); tries += 1) {
         const finding = findWorker();
         const address = await finding;
