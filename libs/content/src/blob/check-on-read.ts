@@ -1,22 +1,25 @@
-// Checks a stored blob while it is read. The end of each part is withheld until the part is verified, as in a fill.
+// Checks a stored blob while it is read. The last bytes of each part are withheld until the part is verified, as in a fill.
 import { crc32 } from 'node:zlib';
 import { CacheError } from '@cistern/errors';
 import { type CrcTable, createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
 import { combineCrc32, makeCrcTable, type SourceReader, SourceInterrupted } from '@cistern/streams';
 
-/** Verifies the parts of a blob. It gets all bytes in order, from the beginning of a part. */
+/**
+ * Verifies the parts of a blob. A part is a segment with a checksum, or the whole blob. `update` gets all bytes in order, from
+ * the beginning of a part.
+ */
 export interface ReadCheck {
-  /** Returns one past the last byte of the part with `position`. */
+  /** Returns the offset after the last byte of the part that has the byte at `position`. */
   endOfPart(position: number): number;
   /** `crc` is the CRC-32 of `bytes`. */
   update(bytes: Uint8Array, crc: number): void;
-  /** Returns whether the part that has ended is right. */
+  /** Returns whether the part whose last byte was just added is right. */
   isRight(): boolean;
-  /** Returns the checksum table of the blob. Valid once all parts are right. */
+  /** Returns the checksum table of the blob. It is valid only after all parts were right. */
   table(): CrcTable;
 }
 
-/** Checks each segment by its checksum, from the segment with `from`. */
+/** Checks each segment by its checksum. It begins with the segment that has the byte at `from`. */
 export function checkByTable(table: CrcTable, size: number, from: number): ReadCheck {
   const { segmentBytes, crcs } = table;
   let segment = Math.floor(from / segmentBytes);
@@ -36,7 +39,7 @@ export function checkByTable(table: CrcTable, size: number, from: number): ReadC
   };
 }
 
-/** Checks the whole blob by its digest, and computes its table. `least` is the least bytes of a segment. */
+/** Checks the whole blob by its digest, and computes its checksum table. `least` is the least number of bytes of a segment. */
 export function checkByDigest(digest: Digest, size: number, least?: number): ReadCheck {
   const hash = createDigestHash(digest);
   const maker = makeCrcTable(size, least);
@@ -52,7 +55,7 @@ export function checkByDigest(digest: Digest, size: number, least?: number): Rea
 }
 
 export interface CheckOnReadOptions {
-  /** Reads from the beginning of a part, to `toExclusive`. */
+  /** Reads the stored bytes from the beginning of a part to `toExclusive`. */
   readonly reader: SourceReader;
   readonly check: ReadCheck;
   readonly digest: Digest;
@@ -61,20 +64,21 @@ export interface CheckOnReadOptions {
   /** The offset of the first byte that `read` returns. */
   readonly from: number;
   readonly toExclusive: number;
-  /** Called when all parts are right, before the last bytes are returned. */
+  /** Called after all parts were right, before the last bytes are returned. */
   readonly onRight: () => Promise<void>;
-  /** Called when the store has wrong bytes under this digest. `hasReturned` means that bytes of the wrong part were returned. */
+  /** Called when a part is wrong. `hasReturned` is true if `read` has already returned bytes of that part. */
   readonly onWrong: (hasReturned: boolean) => Promise<void>;
 }
 
 /**
- * Wraps a reader so that it withholds the end of a wrong part. `read` then rejects with `content-mismatch`. If it returned no byte
- * of that part, it rejects with `SourceInterrupted`: another source can provide it. A part that `toExclusive` cuts is not checked.
+ * Wraps a reader so that it withholds the end of a wrong part. `read` then rejects with `content-mismatch`. If `read` has
+ * returned no byte of that part, it rejects with `SourceInterrupted` instead, because another source can provide the part. A
+ * part that ends after `toExclusive` is not checked.
  */
 export function checkOnRead(options: CheckOnReadOptions): SourceReader {
   const { reader, check, digest, start, from, toExclusive, onRight, onWrong } = options;
   let position = start;
-  /** All bytes before this offset are checked. */
+  /** All returned bytes before this offset are checked. */
   let settled = from;
   /** The CRC-32 of the bytes that the last `read` returned. */
   let crc = 0;
@@ -119,7 +123,7 @@ export function checkOnRead(options: CheckOnReadOptions): SourceReader {
     get crc() {
       return crc;
     },
-    // If the store fails within a part, that part stays unchecked.
+    // The last part is unchecked if the store fails within it.
     isUnverified: true,
     table: reader.table,
     close: () => reader.close(),

@@ -1,5 +1,5 @@
-// Deletes blobs from the store, except those that were pulled after they were chosen, or that a fill fetches. A fetch waits for the
-// deletion of its digest, so a deletion never removes a new object.
+// Deletes blobs from the store. It keeps blobs that were pulled after they were chosen, or that a fill is fetching. A fetch
+// waits until a deletion of its digest has ended, so a deletion never removes a new object.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheError } from '@cistern/errors';
@@ -10,29 +10,33 @@ import type { IndexAndStore } from './stored-blob.ts';
 
 export interface DeletedBlobs {
   readonly deleted: readonly Digest[];
-  /** Blobs that the store did not remove, each with its `store-unavailable`. They are served again if they still exist. */
+  /**
+   * Blobs that the store did not remove, each with its error `store-unavailable`. Those that the store still has are served
+   * again.
+   */
   readonly failed: ReadonlyMap<Digest, CacheError>;
 }
 
 export interface DeleteOptions {
-  /** A random name. The same owner can resume an interrupted deletion. Default: a new name. */
+  /** The random name of the owner of the deletion. The same owner can resume an interrupted deletion. Default: a new name. */
   readonly owner?: string;
-  /** Called when no client can start to use the blobs anymore. Returns the blobs to keep. */
+  /** Called after the blobs are marked as deleting, when no client can start to use them. Resolves to the blobs to keep. */
   readonly findKept?: () => Promise<ReadonlySet<Digest>>;
 }
 
-/** A fetch waits this long at most for a deletion of a dead worker. */
+/** How long a deletion is protected after its last renewal. A fetch waits at most this long if the deleting worker has died. */
 export const deletionLeaseMs = 10_000;
 const prolongEveryMs = 3_000;
 const lookEveryMs = 50;
 const callsAtOnce = 64;
-/** Earlier than any pull, so that only deletions that have begun continue. */
+/** A time before any pull. With it, only deletions that have begun are renewed, and no new one begins. */
 const never = -1;
 
 /**
- * Deletes manifests first, so that no manifest is left without its blobs. Blobs in neither part of the result were pulled, fetched
- * or stored meanwhile, and stay. Rejects with `store-unavailable` if the store is unreachable, and with `index-unavailable`. Then
- * `finishDeletions` of the same owner, or the next fetch, resumes. Pass at most a thousand victims.
+ * Deletes the victims, manifests first, so that no manifest is left without its blobs. Victims in neither part of the result
+ * stay, because they were pulled, fetched or stored meanwhile. Rejects with `store-unavailable` if the store is unreachable,
+ * and with `index-unavailable`. Then `finishDeletions` with the same owner resumes the deletions. Pass at most a thousand
+ * victims.
  */
 export async function deleteBlobs(
   deps: IndexAndStore,
@@ -77,14 +81,14 @@ async function removeBegun(deps: IndexAndStore, begun: readonly Digest[], owner:
   const deleted: Digest[] = [];
   const failed = new Map<Digest, CacheError>();
   for (const ofKind of [[...records.keys()], begun.filter((digest) => !records.has(digest))]) {
-    // After a freeze of this process, other nodes may have stored some of them again.
+    // Renew the deletions, because other nodes may have stored some of the blobs again if this process was frozen.
     const digests = await index.fills.beginDeletions(ofKind.map(atLast), owner, deletionLeaseMs);
     if (digests.length === 0) continue;
     const refused = await store.removeAll(digests);
     const gone = digests.filter((digest) => !refused.has(digest));
     const kept: Digest[] = [];
     await forEachBounded(refused, { atOnce: callsAtOnce }, async ([digest, error]) => {
-      // If the store cannot confirm that the object is gone, the deletion stays open.
+      // If the store cannot be queried for the object, the deletion stays unfinished.
       const stat = await store.stat(digest).catch(() => error);
       if (stat === undefined) gone.push(digest);
       else failed.set(digest, error);
@@ -94,15 +98,15 @@ async function removeBegun(deps: IndexAndStore, begun: readonly Digest[], owner:
     deleted.push(...ended);
     if (kept.length > 0) await index.fills.endDeletions(kept, owner, 'kept');
     for (const digest of kept) if (records.has(digest)) await index.manifests.put(records.get(digest)!);
-    // A new record was written while its object was removed.
+    // A blob that was recorded again while its object was removed has a record without an object, which is removed here.
     for (const digest of gone) if (!ended.has(digest)) await forgetMissing(deps, digest);
   }
   return { deleted, failed };
 }
 
 /**
- * Deletes one blob, however recently it was pulled. Returns false if it does not exist or a fill fetches it. Rejects as
- * `deleteBlobs` does, and with `store-unavailable` if the store does not remove it.
+ * Deletes one blob, however recently it was pulled. Resolves to false if the blob does not exist or a fill is fetching it.
+ * Rejects as `deleteBlobs` does, and with `store-unavailable` if the store does not remove the blob.
  */
 export async function deleteBlob(deps: IndexAndStore, digest: Digest): Promise<boolean> {
   const { deleted, failed } = await deleteBlobs(deps, [{ digest, lastPulledAtMs: Infinity }]);
@@ -111,8 +115,8 @@ export async function deleteBlob(deps: IndexAndStore, digest: Digest): Promise<b
 }
 
 /**
- * Resumes deletions that `owner`, or a worker that has died, has begun. It starts no new ones. Resolves to the blobs that the store
- * did not remove. Rejects as `deleteBlobs` does.
+ * Resumes deletions that were begun by `owner` or by a worker that has died. It begins no new deletion. Resolves to the blobs
+ * that the store did not remove. Rejects as `deleteBlobs` does.
  */
 export async function finishDeletions(
   deps: IndexAndStore,
@@ -127,8 +131,8 @@ export async function finishDeletions(
 }
 
 /**
- * Removes a record from the index if its object is not in the store. It checks the store after it read the record, and removes only
- * that record. Returns true if it removed one.
+ * Removes the record of a blob from the index if the store does not have the blob. It reads the record before it checks the
+ * store, and removes only that record, not a newer one. Resolves to true if it removed a record.
  */
 export async function forgetMissing({ index, store }: IndexAndStore, digest: Digest): Promise<boolean> {
   const record = await index.blobs.get(digest, { fresh: true });
@@ -138,8 +142,8 @@ export async function forgetMissing({ index, store }: IndexAndStore, digest: Dig
 }
 
 /**
- * Waits until a deletion of the digest has ended, but no longer than the lease of a dead owner. Manifests need this: they are stored
- * without a fill's lease, so the deletion could remove them.
+ * Waits until a deletion of the digest has ended, but no longer than a deletion of a dead owner is protected. Call it before
+ * storing a manifest, because manifests are stored without a fill's lease and the deletion could remove the new object.
  */
 export async function untilDeleted({ index }: Pick<IndexAndStore, 'index'>, digest: Digest): Promise<void> {
   const since = performance.now();

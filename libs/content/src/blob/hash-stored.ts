@@ -1,5 +1,5 @@
-// Hashes stored objects. An object counts as damaged only after two wrong reads, because a single one may come from network or
-// memory.
+// Hashes stored objects. An object counts as damaged only after two wrong reads, because a single wrong read may be the fault
+// of the network or of memory.
 import { type BlobStore, readBytes } from '@cistern/blob-store';
 import { type BlobRecord, isSameTable } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
@@ -21,11 +21,11 @@ import { setAside, setAsideOnce, type SetAsideOnceDeps } from './set-aside.ts';
 export interface HashStoredDeps {
   readonly store: BlobStore;
   readonly log: Logger;
-  /** Awaited after each read. A rejection ends the hashing. */
+  /** Called after each read, and awaited. If it rejects, the hashing stops. */
   readonly onRead?: ((bytes: number) => Promise<void>) | undefined;
-  /** Objects of up to this many bytes are returned in memory. */
+  /** An object of up to this many bytes is also returned. Default: 0. */
   readonly keepBytes?: number;
-  /** As in `SetAsideOnceDeps`. */
+  /** The same as in `SetAsideOnceDeps`. */
   readonly leastSegmentBytes?: number | undefined;
 }
 
@@ -35,24 +35,32 @@ export interface HashedObject {
   readonly size: number;
   /** Set if the object is right and at most `keepBytes`. */
   readonly bytes?: Buffer | undefined;
-  /** Set if the object is right and larger than a chunk. Smaller objects are hashed at each read. */
+  /**
+   * Set if the object is right and larger than a chunk. A smaller object needs no table, because it is hashed whole at each
+   * read.
+   */
   readonly table?: CrcTable | undefined;
 }
 
 const bufferBytes = 1024 * 1024;
 const gone: HashedObject = { state: 'gone', size: 0 };
-/** Logged if a second read of the object was right. Not its disk is at fault, but memory or the connection to the store. */
+/**
+ * Logged if a second read of the object was right. Then the stored object is good, and memory or the connection to the store is
+ * at fault.
+ */
 export const wrongOnce = 'stored object mismatched, correct when read again';
 
 /**
- * Hashes an object. One that cannot be read while the store is available counts as damaged too, because disks lose sectors. Rejects
- * with `store-unavailable`.
+ * Hashes an object. An object that cannot be read although the store is available counts as damaged too, because disks lose
+ * sectors. Rejects with `store-unavailable`.
  */
 export async function hashStored(deps: HashStoredDeps, digest: Digest): Promise<HashedObject> {
   return confirmDamage(deps.log, digest, () => hashOnce(deps, digest));
 }
 
-/** Returns the result of `read`. If the object was damaged, it reads once more and returns the second result. */
+/**
+ * Resolves to the result of `read`. If the first result is damaged, it reads one more time and resolves to the second result.
+ */
 export async function confirmDamage(
   log: Logger,
   digest: Digest,
@@ -100,14 +108,14 @@ async function hashOnce(deps: HashStoredDeps, digest: Digest): Promise<HashedObj
   }
   if (`${digestAlgorithm(digest)}:${hash.digest('hex')}` === digest)
     return { state: 'right', size, bytes: kept, table: maker?.table() };
-  // A signed manifest of schema 1 has the digest of its signed content.
+  // The digest of a signed manifest of schema 1 is that of its signed content, not of all its bytes.
   const manifest = size <= maxManifestBytes ? await readBytes(store, digest, maxManifestBytes) : undefined;
   const isSigned = manifest !== undefined && hasSignedDigest(manifest, digest);
   return isSigned ? { state: 'right', size, bytes: kept } : { state: 'damaged', size };
 }
 
 /**
- * Reads a whole object into memory and hashes it, so that damaged bytes are never cached or parsed. An object larger than
+ * Reads a whole object into memory and hashes it, so that callers never cache or parse damaged bytes. An object larger than
  * `maxBytes` counts as gone. Rejects with `store-unavailable`.
  */
 export async function readHashed(store: BlobStore, digest: Digest, maxBytes: number): Promise<HashedObject> {
@@ -123,9 +131,9 @@ export async function readHashed(store: BlobStore, digest: Digest, maxBytes: num
 }
 
 /**
- * Reads a whole stored blob only to hash it, for readers that do not read the whole themselves. `signal` ends the wait. The read
- * stops when all callers have left. Rejects with `content-mismatch` if the blob is damaged again soon after it was set aside; see
- * `setAsideOnce`.
+ * Reads a whole stored blob to hash it, for readers that do not read it whole themselves. A damaged blob is set aside.
+ * Concurrent calls share the read. `signal` ends the wait of one caller, and the read stops when no caller waits. Rejects with
+ * `content-mismatch` if the blob is damaged again soon after it was set aside. See `setAsideOnce`.
  */
 export async function proveStored(
   deps: SetAsideOnceDeps,
@@ -148,7 +156,7 @@ async function prove(deps: SetAsideOnceDeps, record: BlobRecord, signal: AbortSi
     return { isSetAside: false };
   }
   if (state === 'damaged') {
-    // A bad connection to the store flips bits, but does not change the size.
+    // Wrong bytes of the right size may come from a bad connection to the store, so a limit applies to them.
     const put = size === record.size ? setAsideOnce : setAside;
     return { isSetAside: await put(deps, digest, record) };
   }
@@ -157,7 +165,7 @@ async function prove(deps: SetAsideOnceDeps, record: BlobRecord, signal: AbortSi
   return { record: { ...record, size, verified: true, table }, bytes, isSetAside: false };
 }
 
-/** Records that the object of `record` was checked and is right. `table` is its checksum table. */
+/** Records that the stored object of `record` was checked and is right. `table` is its checksum table. */
 export async function noteRight(
   { index, readChecks, log }: SetAsideOnceDeps,
   record: BlobRecord,

@@ -1,5 +1,6 @@
-// Opens a blob in the store. The object may be damaged, or from another cache and never hashed. A small blob is hashed before its
-// first byte. Whole reads of larger ones are checked if a check is due or the object was never hashed. A wrong object is set aside.
+// Opens a blob in the store. The object may be damaged, or may be from another cache and never hashed. A small blob is hashed
+// before its first byte is returned. A larger blob is checked during a read if a check is due or the blob was never hashed. A
+// wrong object is set aside.
 import type { BlobRecord } from '@cistern/index';
 import type { BlobReader } from '@cistern/blob-store';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -15,22 +16,23 @@ export type OpenStoredDeps = SetAsideOnceDeps;
 
 export interface StoredRange {
   readonly digest: Digest;
-  /** Bytes of the whole blob, as the reader expects. */
+  /** The number of bytes of the whole blob, as the reader expects it. */
   readonly size: number;
   readonly from: number;
   readonly toExclusive: number;
-  /** Whether a blob that was never hashed is checked. */
+  /** True if a blob that was never hashed is checked. */
   readonly verified: boolean;
-  /** Whether a blob is checked that was verified when it was stored. */
+  /** True if the blob is checked although it was verified when it was stored. */
   readonly checked: boolean;
   readonly signal: AbortSignal;
-  /** Starts a fill for a blob that was set aside after a reader got bytes of it. */
+  /** Starts a fill. Called if the blob was set aside after the reader got bytes of it. */
   readonly refetch?: (() => Promise<void>) | undefined;
 }
 
 /**
- * Resolves to `undefined` if the store does not have the blob; the index has no record of it then. A checked read uses the blob's
- * table, segment by segment. Without a table the whole blob is hashed: during a whole read, else before the read.
+ * Resolves to `undefined` if the store does not have the blob. Then the index has no record of it either. A checked read
+ * compares each segment with the blob's checksum table. Without a table the whole blob is hashed: during the read if that is of
+ * the whole blob, else before the read.
  */
 export async function openStored(deps: OpenStoredDeps, range: StoredRange): Promise<SourceReader | undefined> {
   const { digest, size, from, toExclusive, verified, checked, signal } = range;
@@ -43,7 +45,7 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   const isHashedBefore = isChecked && !isWhole && table === undefined;
   const record = isHashedBefore ? (await proveStored(deps, found, signal)).record : found;
   if (record === undefined) return undefined;
-  // A whole segment is checked, even if only its end is returned.
+  // A checked read begins at the start of a segment, because only whole segments can be checked.
   const start = isChecked && table !== undefined ? from - (from % table.segmentBytes) : from;
   const reader = await openSized(deps, { ...range, from: start }, record);
   if (reader === undefined) return undefined;
@@ -53,7 +55,10 @@ export async function openStored(deps: OpenStoredDeps, range: StoredRange): Prom
   return checkingReader(deps, lasting, record, { ...range, start, table });
 }
 
-/** Reads hashed bytes from memory. A slow reader does not keep them in memory: evicted ones are hashed again. */
+/**
+ * Opens a small blob, whose hashed bytes are in memory. A slow reader does not keep the bytes there. If they were evicted, the
+ * blob is read and hashed again.
+ */
 async function openPiece(
   deps: OpenStoredDeps,
   { digest, size, from, toExclusive, signal }: StoredRange,
@@ -81,7 +86,10 @@ async function openPiece(
   });
 }
 
-/** Returns the blob's table, and hashes the blob if it has none. Resolves to `undefined` if the blob is gone or wrong. */
+/**
+ * Resolves to the blob's checksum table. If there is none, the blob is hashed. Resolves to `undefined` if the blob is gone or
+ * wrong.
+ */
 async function tableOf(deps: OpenStoredDeps, { digest, ...opened }: BlobRecord): Promise<CrcTable | undefined> {
   if (opened.verified && opened.table !== undefined) return opened.table;
   const known = await deps.index.blobs.get(digest, { fresh: true });
@@ -100,7 +108,10 @@ function otherSize(digest: Digest, size: number, storedSize: number | undefined)
   );
 }
 
-/** Turns a failure of the store midway into `SourceInterrupted`, because a fill may provide the rest. */
+/**
+ * Wraps a reader so that it rejects with `SourceInterrupted` if the store fails during the read, because a fill may provide the
+ * rest.
+ */
 function interruptible(reader: SourceReader): SourceReader {
   return {
     async read(into) {
@@ -122,7 +133,7 @@ async function openSized(
   record: BlobRecord,
 ): Promise<BlobReader | undefined> {
   const { store, log } = deps;
-  // A truncated object may not even have the range.
+  // The range may be beyond the end of a truncated object.
   const reader = await store.open(digest, { start: from, end: toExclusive - 1 }).catch((error: unknown) => {
     if (isCacheError(error, 'range-unsatisfiable')) return 'too short' as const;
     throw error;
@@ -169,19 +180,20 @@ function checkingReader(
     },
     async onWrong(hasReturned) {
       try {
-        // This continues if the client leaves, because the next client needs it too.
+        // Hashes the whole blob, without the signal of the client. So the hashing continues if the client leaves, because the
+        // next client needs the result.
         const { record: right, isSetAside } = await proveStored(deps, record);
         if (right !== undefined) log.warn({ digest }, wrongOnce);
         readChecks.noteWrong(digest);
         if (!isSetAside || !hasReturned) return;
-        // The client will send its request again.
+        // Fetch the blob now, because the client will send its request again.
         void refetch?.().catch((error: unknown) => {
           log.warn({ err: error, digest }, 'failed to refetch damaged blob');
         });
       } catch (error) {
         if (!isCacheError(error, 'content-mismatch'))
           log.error({ err: error, digest }, 'failed to recheck or quarantine damaged blob');
-        // A reader that got wrong bytes gets the mismatch from `checkOnRead` anyway.
+        // If the reader has already got wrong bytes, `checkOnRead` rejects with the mismatch anyway.
         if (!hasReturned) throw error;
       }
     },

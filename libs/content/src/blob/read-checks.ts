@@ -1,4 +1,4 @@
-// Remembers a limited number of stored blobs that this node recently verified or set aside.
+// Remembers which stored blobs this node recently verified or set aside. The number is limited.
 import type { BlobRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { createRecent, createSingleFlight, type SingleFlight } from '@cistern/runtime';
@@ -7,20 +7,26 @@ import { createContentCache } from '../objects/content-cache.ts';
 export interface StoredProof {
   /** Set if the blob is right. */
   readonly record?: BlobRecord;
-  /** Set if the blob is right and at most one chunk. */
+  /** Set if the blob is right and not larger than a chunk. */
   readonly bytes?: Buffer | undefined;
-  /** Whether the blob was wrong and set aside. If false and without a record, the blob is gone. */
+  /**
+   * True if the blob was wrong and has been set aside. If it is false and `record` is unset, the store does not have the blob,
+   * or a new object replaces it.
+   */
   readonly isSetAside: boolean;
 }
 
-/** Identifies an object of the store, as opposed to one that replaced it later. */
+/** Identifies a stored object. An object that replaces it later has another `storedAtMs`. */
 type StoredObject = Pick<BlobRecord, 'digest' | 'storedAtMs'>;
 
 export type ReadChecks = ReturnType<typeof createReadChecks>;
 
 const rightForMs = 86_400_000;
 const justNowMs = 60_000;
-/** Each takes about 150 bytes. With more blobs than this, some are checked again sooner. */
+/**
+ * The most verified blobs that are remembered. Each takes about 150 bytes. If there are more blobs, some are checked again
+ * before a day has passed.
+ */
 const maxRight = 32_768;
 const setAsideOnceInMs = 600_000;
 const maxSetAside = 4096;
@@ -46,21 +52,21 @@ export function createReadChecks({ now }: { readonly now: () => number }) {
       right.set(digest, { storedAtMs, atMs: now() });
       setAside.delete(digest);
     },
-    /** Notes a wrong read, perhaps the only one, so that the next whole read is checked. */
+    /** Notes a wrong read, so that the next whole read of the blob is checked. */
     noteWrong: (digest: Digest): boolean => right.delete(digest),
     /**
-     * Returns whether readers set aside another object of this digest within the last ten minutes, and none was right since.
-     * Otherwise a bad connection to the store would empty the store, with a fetch for each read.
+     * Returns whether this node set aside another object of this digest within the last ten minutes and found none right since.
+     * If such an object were set aside too, a bad connection to the store would empty the store, with a fetch for each read.
      */
     wasSetAside(digest: Digest, storedAtMs: number | undefined): boolean {
       const earlier = setAside.get(digest);
-      // Two readers may find the same object wrong at the same time.
+      // The same object does not count, because two readers may find it wrong at the same time.
       return earlier !== undefined && earlier !== storedAtMs;
     },
     noteSetAside: (digest: Digest, storedAtMs = -1): void => setAside.set(digest, storedAtMs),
-    /** Shares one hashing of an object between its readers. It stops when the last of them has left. */
+    /** Runs one hashing of an object for all readers that wait for it. The hashing stops when no reader waits. */
     proving,
-    /** Hashed blobs of at most one chunk. */
+    /** The bytes of verified blobs that are not larger than a chunk. */
     pieces: createContentCache<{ readonly bytes: Buffer }>(piecesBytes),
   };
 }

@@ -1,5 +1,5 @@
-// Moves an object that does not match its digest to the quarantine, and removes it from the index. Readers and the scrub use this.
-// The next fill fetches the right bytes.
+// Sets a damaged object aside: moves it to the quarantine, and removes its records from the index. Readers and the scrub use
+// this. The next fill of the digest fetches the right bytes.
 import { type BlobStore, quarantinedAtMs, quarantinePrefix } from '@cistern/blob-store';
 import type { BlobRecord } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
@@ -16,7 +16,7 @@ export interface SetAsideDeps extends IndexAndStore {
 
 export interface SetAsideOnceDeps extends SetAsideDeps {
   readonly readChecks: ReadChecks;
-  /** The least bytes of a segment in new checksum tables. Default: as in fills. */
+  /** The least number of bytes of a segment in new checksum tables. Default: the same as in fills. */
   readonly leastSegmentBytes?: number | undefined;
 }
 
@@ -24,15 +24,16 @@ const keepQuarantinedMs = 7 * 86_400_000;
 const maxQuarantined = 32;
 
 /**
- * Sets an object aside. `record` is its record from before the read, `undefined` if there was none. Returns false, and does nothing,
- * if the object was replaced since, or a fill replaces it. Rejects with `store-unavailable` or `index-unavailable`.
+ * Sets an object aside. `record` is its record from before the read, or `undefined` if there was none. Resolves to false, and
+ * does nothing, if the object was replaced since that read, or a fill is replacing it. Rejects with `store-unavailable` or
+ * `index-unavailable`.
  */
 export async function setAside(
   { index, store, log, metrics, now }: SetAsideDeps,
   digest: Digest,
   record: BlobRecord | undefined,
 ): Promise<boolean> {
-  // The order matters: a fill that ends in between has recorded its blob.
+  // The fill must be read before the blob. If the fill ends in between, the blob read afterwards shows its new record.
   const fill = await index.fills.read(digest);
   const known = await index.blobs.get(digest, { fresh: true });
   const isReplaced = known?.storedAtMs !== record?.storedAtMs || known?.verified !== record?.verified;
@@ -50,9 +51,9 @@ export async function setAside(
 }
 
 /**
- * Works like `setAside`, for a reader that read an object wrong twice, but only once in ten minutes for each digest. If the next
- * object is read wrong too, the connection to the store damages bytes, and another fetch does not help. Rejects with
- * `content-mismatch` if this node set aside another object of the digest within that time and read none right since.
+ * Works like `setAside`, for a reader that read an object wrong twice, but only one time in ten minutes for each digest. If the
+ * object that was fetched again is read wrong too, the connection to the store probably damages bytes, and another fetch does
+ * not help. Then it rejects with `content-mismatch`.
  */
 export async function setAsideOnce(
   deps: SetAsideOnceDeps,
@@ -62,7 +63,7 @@ export async function setAsideOnce(
   const { readChecks, log } = deps;
   if (readChecks.wasSetAside(digest, record?.storedAtMs)) {
     log.error({ digest }, 'stored object mismatched again after refetch');
-    // Not `store-unavailable`, because that falls back to the upstream.
+    // The kind is not `store-unavailable`, because readers would then fall back to the upstream.
     throw new CacheError(
       'content-mismatch',
       `The store returned wrong bytes of ${digest} again after a fetch. Check its disk, memory and connection. The blob is fetched again after ten minutes at the earliest.`,
@@ -75,8 +76,9 @@ export async function setAsideOnce(
 }
 
 /**
- * Removes old objects from the quarantine, and the oldest beyond its limit. The others stay so that an operator can inspect them.
- * Returns the number of objects that are left. Rejects with `store-unavailable`.
+ * Removes objects from the quarantine that are older than a week, and the oldest ones if there are more than 32. The others
+ * stay, so that an operator can inspect them. Resolves to the number of objects that are left. Rejects with
+ * `store-unavailable`.
  */
 export async function cleanQuarantine(store: BlobStore, nowMs: number): Promise<number> {
   const kept: { readonly key: string; readonly atMs: number }[] = [];

@@ -1,5 +1,5 @@
-// Finds the record of a stored blob. If the index has none but the store has the blob, the blob is adopted. It is unverified until
-// a reader has read it whole.
+// Finds the record of a stored blob. If the store has the blob but the index has no record, the blob is adopted. An adopted
+// blob is unverified until it has been read whole and hashed.
 import type { BlobStore, StoredBlob } from '@cistern/blob-store';
 import type { BlobRecord, CacheIndex } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
@@ -31,16 +31,22 @@ export async function findStoredBlob(
   const nowMs = now();
   const record = adoptedRecord({ digest, size: stat.size, modifiedAtMs: nowMs }, nowMs);
   if (await adoptBlob({ index, store }, record)) return record;
-  // A fill or another reader wrote a record first, and its record is better.
+  // A fill or another reader has recorded the blob first, so that record counts.
   return unlessDeleting((await index.blobs.get(digest, { fresh: true })) ?? record);
 }
 
-/** A blob that is being deleted counts as missing. The fetch waits until the deletion ends. */
+/**
+ * Returns `undefined` for a blob that is being deleted, because such a blob counts as missing. The fetch of the blob waits
+ * until the deletion has ended.
+ */
 function unlessDeleting(record: BlobRecord): BlobRecord | undefined {
   return record.state === 'deleting' ? undefined : record;
 }
 
-/** Records a blob that was found in the store. Returns false if there is a record, or the blob was removed meanwhile. */
+/**
+ * Records a blob that was found in the store. Resolves to false if the index already has a record, or if the blob was removed
+ * meanwhile.
+ */
 export async function adoptBlob({ index, store }: IndexAndStore, record: BlobRecord): Promise<boolean> {
   if (!(await index.blobs.adopt(record))) return false;
   if ((await store.stat(record.digest)) !== undefined) return true;
@@ -49,8 +55,8 @@ export async function adoptBlob({ index, store }: IndexAndStore, record: BlobRec
 }
 
 /**
- * Returns the record of a blob that was hashed and stored now. `table` is its checksum table. If it is unset, the first checked
- * read computes it.
+ * Returns the record of a blob that has just been hashed and stored. `table` is its checksum table. If `table` is unset, the
+ * first checked read computes it.
  */
 export function verifiedRecord(digest: Digest, size: number, nowMs: number, table?: CrcTable): BlobRecord {
   const known = { digest, size, verified: true, storedAtMs: nowMs, lastPulledAtMs: nowMs };
@@ -58,14 +64,17 @@ export function verifiedRecord(digest: Digest, size: number, nowMs: number, tabl
   return { schema: 1, state: 'present', ...known, ...(isKept && { table: foldCrcTable(table, size) }) };
 }
 
-/** Returns the record of a stored blob of unknown origin. It is unverified, and earlier pulls are unknown. */
+/**
+ * Returns the record of a stored blob of unknown origin. The record is unverified. It has the current time as the last pull,
+ * because earlier pulls are unknown.
+ */
 export function adoptedRecord({ digest, size, modifiedAtMs }: StoredBlob, nowMs: number): BlobRecord {
   return { ...verifiedRecord(digest, size, nowMs), verified: false, storedAtMs: modifiedAtMs };
 }
 
 /**
- * Throws `content-mismatch` for a size of zero, unless the digest is that of no bytes. Other caches leave such files
- * (distribution#2367), and a body of zero bytes has no end to withhold.
+ * Throws `content-mismatch` if the size is zero, unless the digest is that of zero bytes. Other caches leave such files
+ * (distribution#2367). The check is necessary, because a body of zero bytes has no end to withhold.
  */
 export function assertNotEmptied(digest: Digest, size: number): void {
   if (isEmptied(digest, size))

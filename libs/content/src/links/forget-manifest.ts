@@ -1,4 +1,4 @@
-// Removes the links of a manifest from a repository, after the manifest's bytes are gone.
+// Removes the link of a manifest from a repository, after the manifest's bytes are gone.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex, RepositoryKey } from '@cistern/index';
 import { removeLink } from '../objects/remove-names.ts';
@@ -12,8 +12,9 @@ export interface ForgetManifestDeps {
 }
 
 /**
- * Removes the link of the manifest. `links` are those of its links object, the manifest first. If the bytes are stored again, it
- * writes all links again and returns false. A worker that stores a manifest records its bytes before its links.
+ * Removes the link of the manifest. `links` are the links of its links object, the link of the manifest first. If a worker has
+ * stored the bytes again, it writes all links again and resolves to false. That check is enough, because a worker records the
+ * bytes of a manifest before its links.
  */
 export async function forgetManifest(
   deps: ForgetManifestDeps,

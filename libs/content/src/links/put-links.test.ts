@@ -7,7 +7,10 @@ import { putLinks } from './repository-links.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
 
-/** Writes the links of a manifest. The write with number `failing` fails. Resolves to the number of links of each write. */
+/**
+ * Writes the links of a manifest. The write with the number `failing` fails. `written` of the result is the number of links in
+ * each write.
+ */
 async function write(count: number, failing = Infinity) {
   const index = createTestIndex({ now: () => 0 });
   const written: number[] = [];

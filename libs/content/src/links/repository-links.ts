@@ -1,5 +1,6 @@
-// Links digests to the repositories that hold them. Repositories share bytes by digest, but not access. A repository holds a digest
-// if its own upstream, an operator or the files of another cache confirm it. A manifest that lists a digest is only a claim.
+// Links digests to the repositories that hold them. Repositories share stored bytes, but not the right to read them. A
+// repository holds a digest if its own upstream, an operator or the files of another cache confirm that. A manifest that lists
+// the digest is only a claim.
 import { setImmediate as turn } from 'node:timers/promises';
 import { registryLayerLinkKey, registryRevisionLinkKey } from '@cistern/blob-store';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
@@ -10,18 +11,22 @@ import { hasHeldObject, readLinksObject, writeHeldObject } from '../objects/smal
 import { ifObjectAvailable, ifStoreAvailable } from '../objects/if-store-available.ts';
 import type { StoredLinks } from './stored-links.ts';
 
-/** The limit for one write, which takes a millisecond or two. Nearly all manifests have fewer links. */
+/** The most links of one write, so that a write takes a millisecond or two. Nearly all manifests have fewer links. */
 const linksPerWrite = 250;
 
 export interface RepositoryLinksDeps extends IndexAndStore {
-  /** The upstream that a registry:2 cache's files in this store came from. */
+  /**
+   * The upstream from which a registry:2 cache fetched its files in this store. `undefined` means that such files are not
+   * adopted.
+   */
   readonly adoptAs: string | undefined;
   readonly storedLinks: StoredLinks;
 }
 
 /**
- * Finds the link of `digest` in the repository, from the index, else from the store. The link of a manifest is confirmed; that of a
- * blob may be a claim. A digest that is linked as a blob is not held as a manifest: the upstream would not serve it as one.
+ * Finds the link of `digest` in the repository, in the index or else in the store. The link of a manifest is confirmed. The
+ * link of a blob may be a claim. A digest that is linked as a blob is not found as a manifest, because the upstream would not
+ * serve it as one.
  */
 export async function findLink(
   deps: RepositoryLinksDeps,
@@ -34,7 +39,8 @@ export async function findLink(
   const stored = kind === 'blob' ? await deps.storedLinks.find(key, digest) : undefined;
   if (stored !== undefined) return stored;
   const { store } = deps;
-  // If only this object cannot be read, the manifest is requested from the upstream and the object is written again.
+  // If the store cannot read only this object, it counts as missing. Then the manifest is fetched and the object is written
+  // again.
   const readOwn = () => ifObjectAvailable({ store }, () => readLinksObject(store, key, digest));
   const find = async () =>
     (kind === 'manifest' ? await readOwn() : undefined) ?? (await adopt(deps, key, digest, kind));
@@ -42,7 +48,7 @@ export async function findLink(
   if (found === undefined) return undefined;
   await putLinks(deps.index, key, found);
   if ((await find()) !== undefined) return found[0];
-  // The link was purged meanwhile.
+  // The link was purged meanwhile, so it is removed from the index again.
   await deps.index.links.remove(key, digest);
   return undefined;
 }
@@ -52,7 +58,7 @@ export function isHeldManifest(link: Link | undefined): link is Link {
   return link?.kind === 'manifest' && link.confirmed === true;
 }
 
-/** Returns `link` if the index or the store has a confirmation by the repository's own upstream. */
+/** Resolves to the link if it is confirmed, in the index or in the store, else to `undefined`. */
 export async function ifConfirmed(
   { index, store, adoptAs }: Pick<RepositoryLinksDeps, 'index' | 'store' | 'adoptAs'>,
   link: Link,
@@ -67,8 +73,9 @@ export async function ifConfirmed(
 }
 
 /**
- * Records that the upstream has confirmed the link. `size` is `undefined` if the upstream did not report it. A size from a manifest
- * stays. `mayRestore` allows setting a size that was removed before because it may have been wrong.
+ * Records that the upstream has confirmed the link. `size` is the size that the upstream reported, or `undefined`. It does not
+ * replace a size from a manifest. `mayRestore` is true if it may replace a size that was removed because it may have been
+ * wrong.
  */
 export async function confirmLink(
   { index }: Pick<RepositoryLinksDeps, 'index'>,
@@ -85,8 +92,8 @@ export async function confirmLink(
 }
 
 /**
- * Records the confirmation in the store, from which a lost index is rebuilt. Does nothing while the store is unavailable: then the
- * upstream gets one more request after a loss.
+ * Records the confirmation in the store, from which a lost index is rebuilt. It does nothing while the store is unavailable.
+ * Then the upstream gets one more request if the index loses its data.
  */
 export async function recordHeld(
   { store, log }: Pick<RepositoryLinksDeps, 'store'> & { readonly log: Logger },
@@ -109,9 +116,9 @@ async function adopt(
 }
 
 /**
- * Writes the links of a manifest into the index. The link of the manifest itself is the first of `links` and is written last: while
- * it is missing, all links are written again. Many links in one write block the event loop if the index is SQLite or Redis. So the
- * links of a large manifest are written in portions.
+ * Writes the links of a manifest into the index. The links of a large manifest are written in portions, because many links in
+ * one write block the event loop, with SQLite as with Redis. The first of `links`, that of the manifest itself, is written
+ * last. If a write fails, that link is missing, so all links are written again later.
  */
 export async function putLinks(
   { links: index }: Pick<CacheIndex, 'links'>,

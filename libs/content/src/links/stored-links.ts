@@ -1,5 +1,5 @@
-// Finds links in the store. A blob's link is in the links objects of the manifests that list it. They are searched while the index
-// is incomplete or unavailable, so that cached content is still served.
+// Finds links in the store. A blob's link is in the links objects of the manifests that list the blob. These objects are
+// searched while the index is incomplete or unavailable, so that cached content is still served.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheIndex, Link, RepositoryKey } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
@@ -15,7 +15,7 @@ import { hasUnreadLinks } from './unread-links.ts';
 export interface StoredLinksDeps extends IndexAndStore {
   readonly log: Logger;
   readonly now: () => number;
-  /** A search of a repository ends after so many links. Default: 200,000, about 60 MB. */
+  /** The search of a repository stops after this many links. Default: 200,000, which take about 60 MB. */
   readonly maxLinks?: number;
 }
 
@@ -27,28 +27,31 @@ interface FoundLinks {
   readonly manifests: Set<Digest>;
 }
 
-/** The most links objects of one repository in a search. A larger repository is searched in part. */
+/** The most links objects that one search reads. A larger repository is searched only in part. */
 const maxObjects = 5_000;
 const readsAtOnce = 16;
-/** After so many failures the store itself counts as failed. */
+/** After this many failed reads in one search, the store itself counts as unavailable. */
 const maxFailures = 16;
 /**
- * How long the found links are remembered, because the index loses links that were written while it was unavailable. A digest that
- * was not found may have been stored since, so it causes a new search.
+ * How long found links are remembered. They are remembered here because an unavailable index does not store them. A digest that
+ * was not found may be stored later, so it always causes a new search.
  */
 const rememberForMs = 10_000;
-/** The pause between two searches of one repository. Requests in the pause wait for the second. */
+/** The pause between two searches of one repository. Requests during the pause wait for the second search. */
 const pauseMs = 250;
-/** Links; each takes about 300 bytes. */
+/** The most links that are remembered. Each takes about 300 bytes. */
 const maxRemembered = 100_000;
 
 export function createStoredLinks(deps: StoredLinksDeps) {
   const { index } = deps;
   const looks = createLooks(deps);
   return {
-    /** Removes all found links from memory. */
+    /** Forgets all found links. */
     forget: looks.forget,
-    /** Finds a link that the index lacks. Resolves to `undefined` if the index is complete: then no repository holds it. */
+    /**
+     * Finds a link that the index lacks. If the index is complete, only the index is searched, because a link that it lacks
+     * does not exist.
+     */
     find: (key: RepositoryKey, digest: Digest): Promise<Link | undefined> =>
       findFirst(
         index,
@@ -70,17 +73,17 @@ export function createStoredLinks(deps: StoredLinksDeps) {
   };
 }
 
-/** Looks in the index, and in the store if the index may have lost the link or a rebuild could not read it. */
+/** Searches the index, then the store if the index may have lost the link or if a rebuild could not read the links object. */
 async function findFirst(
   index: CacheIndex,
   among: readonly RepositoryKey[],
   inIndex: () => Promise<Link | undefined>,
   inStore: () => Promise<Link | undefined>,
 ): Promise<Link | undefined> {
-  // The index may have become complete since the caller's query.
+  // Query the index again, because it may have become complete since the caller's query.
   if (await isComplete(index, among)) {
     const link = await inIndex();
-    // After a loss or an outage, a missing link proves nothing.
+    // If the index lost data meanwhile or was unavailable, a missing link proves nothing.
     if (link !== undefined || (await isComplete(index, among))) return link;
   }
   return inStore();
@@ -96,14 +99,14 @@ async function isComplete(index: CacheIndex, repositories: readonly RepositoryKe
   }
 }
 
-/** Searches repositories in the store. Results are remembered, and concurrent requests share one search. */
+/** Creates the search of repositories in the store. Found links are remembered, and concurrent requests share one search. */
 function createLooks(deps: StoredLinksDeps) {
-  /** Keyed by the path of the repository, like all maps here. */
+  /** The found links. The key is the path of the repository, as in all maps here. */
   const looked = new LRUCache<string, FoundLinks>({
     maxSize: maxRemembered,
     sizeCalculation: ({ links }) => Math.max(1, Math.min(links.size, maxRemembered)),
     ttl: rememberForMs,
-    // The time of the first read counts.
+    // The time to live counts from the first read.
     noUpdateTTL: true,
     ttlResolution: 0,
     perf: { now: deps.now },
@@ -121,7 +124,8 @@ function createLooks(deps: StoredLinksDeps) {
       await readInto(deps, found, key);
       return found;
     } finally {
-      // Links that were read before the store failed are right too.
+      // Keep the links even after a failure, because links that were read before it are right. A purge during the search
+      // discards them.
       if (purges === purgesBefore) looked.set(path, found);
     }
   }
@@ -138,7 +142,7 @@ function createLooks(deps: StoredLinksDeps) {
         if (looking.get(path) === found) looking.delete(path);
       });
       looking.set(path, found);
-      // If this search fails, the requests that wait for the next one fail with it.
+      // If this search fails, requests that already wait for the next search fail with the same error.
       const pause = found.then(() => delay(pauseMs, undefined, { ref: false })).finally(() => pausing.delete(path));
       pausing.set(path, pause);
       pause.catch(() => {});
@@ -173,8 +177,8 @@ function createLooks(deps: StoredLinksDeps) {
 }
 
 /**
- * Reads the repository's links objects that were not read before, and adds their links to `found` and to the index. It skips objects
- * that cannot be read, and rejects at the end with the first error.
+ * Reads those links objects of the repository that were not read before, and adds their links to the found links and to the
+ * index. It skips objects that cannot be read, and rejects at the end with the first error.
  */
 async function readInto(
   { index, store, log, maxLinks = 200_000 }: StoredLinksDeps,

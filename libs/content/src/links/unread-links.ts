@@ -1,16 +1,16 @@
-// Marks repositories with links objects that a rebuild of the index could not read. The index is complete except for them, so their
-// links are also searched in the store.
+// Marks repositories that have links objects which a rebuild of the index could not read. The index may lack links of these
+// repositories, so their links are also searched in the store.
 import { type CacheIndex, type RepositoryKey, repositoryPath } from '@cistern/index';
 
 type Values = Pick<CacheIndex, 'values'>;
 
-/** Longer than the longest pause between two reads of such objects. */
+/** How long a mark is kept. Longer than the longest pause before such objects are read again. */
 const keepMs = 3 * 3_600_000;
 
-/** Set while any repository is marked. Usually it is unset, and no other key has to be read. */
+/** The key of a value that is set while any repository is marked. Usually it is unset, so no other key has to be read. */
 const anyName = 'unread-links';
 
-/** Marks a repository for three hours. Another call extends that. */
+/** Marks a repository for three hours. Another call starts the three hours again. */
 export async function markUnread({ values }: Values, key: RepositoryKey): Promise<void> {
   await values.put(nameOf(key), 'unread', keepMs);
   await values.put(anyName, 'unread', keepMs);

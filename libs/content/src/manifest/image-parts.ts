@@ -1,5 +1,5 @@
-// Finds the parts of an image: all digests that its manifest lists, recursively as far as manifests are cached. A pull of an image
-// keeps its parts from eviction.
+// Finds the parts of an image: all digests that its manifest lists, and those that listed manifests list, as far as these are
+// cached. A pull of an image protects its parts from eviction.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
@@ -10,7 +10,7 @@ import { readHashed } from '../blob/hash-stored.ts';
 import type { IndexAndStore } from '../blob/stored-blob.ts';
 import type { CachedManifest, ManifestCache } from '../objects/content-cache.ts';
 
-/** Refreshes the parts of an image in the background. Never throws. */
+/** Marks the parts of an image as used, in the background. Never throws. */
 export type RefreshParts = (digest: Digest) => void;
 
 interface RefreshPartsOptions extends IndexAndStore {
@@ -19,15 +19,15 @@ interface RefreshPartsOptions extends IndexAndStore {
   readonly now: () => number;
 }
 
-/** Parts are refreshed once in this time, each time for the same time ahead. */
+/** The parts of an image are marked at most one time in this period. The mark is set to the end of the period. */
 const refreshEveryMs = 60_000;
 const maxImages = 10_000;
-/** An index of indexes may have more parts. The rest is kept only by its own pulls. */
+/** The most parts that are marked. An image index of image indexes may have more parts. Only their own pulls protect those. */
 const maxParts = 5 * maxManifestChildren;
 
 /**
- * Returns the digests under `digest`, without itself, at most `most`. Cycles of indexes are handled. `readManifest` resolves to
- * `undefined` for a manifest that is not cached.
+ * Resolves to the parts of the image `digest`, at most `most`, without `digest` itself. Image indexes that list each other
+ * cause no endless loop. `readManifest` resolves to `undefined` for a manifest that is not cached.
  */
 export async function partsOf(
   digest: Digest,
@@ -59,29 +59,31 @@ function childrenOf({ mediaType, bytes }: CachedManifest) {
 }
 
 /**
- * Reads a stored manifest for its children. No client gets it, so it checks no access. Resolves to `undefined` if the manifest is
- * not stored or does not match its digest; the next reader handles that.
+ * Reads a stored manifest to find its children. No access is checked, because no client gets the bytes. Resolves to `undefined`
+ * if the manifest is not stored or does not match its digest. A damaged manifest is left to the next reader.
  */
 export async function peekManifest(
   { index, store }: { readonly index: Pick<CacheIndex, 'manifests' | 'blobs'>; readonly store: BlobStore },
   digest: Digest,
 ): Promise<CachedManifest | undefined> {
   const record = await index.manifests.get(digest);
-  // After a rebuild that could not read its links object, only the blob's record exists.
+  // Also check the blob's record, because only that exists if a rebuild of the index could not read the links object.
   if (record === undefined && (await index.blobs.get(digest)) === undefined) return undefined;
   const { bytes } = await readHashed(store, digest, maxManifestBytes);
   return bytes && { mediaType: record?.mediaType ?? '', bytes };
 }
 
 /**
- * Touches all parts of a pulled image. Most clients have most layers and request only the manifest, so layers would look unused.
- * With this, parts are never older than their image. Manifests are evicted before their blobs, and a shared blob with its last
- * image.
+ * Creates the function that marks all parts of a pulled image as used. Most clients already have most layers and request only
+ * the manifest, so without the marks layers would look unused. With them, parts never look older than their image. So manifests
+ * are evicted before their blobs, and a shared blob is evicted with its last image.
  */
 export function createRefreshParts({ index, store, manifests, log, now }: RefreshPartsOptions): RefreshParts {
   const refreshed = createRecent<Digest, true>({ max: maxImages, ttlMs: refreshEveryMs, now });
 
-  /** Drops a manifest that is only in the memory of this process. The next pull stores it again for all nodes. */
+  /**
+   * Removes a manifest from memory if it is no longer in the index and the store. The next pull stores it again for all nodes.
+   */
   async function dropEvicted(digest: Digest): Promise<void> {
     if (manifests.get(digest) === undefined || (await index.manifests.get(digest)) !== undefined) return;
     if ((await index.epoch.isComplete()) && (await store.stat(digest)) === undefined) manifests.delete(digest);

@@ -1,5 +1,5 @@
-// Verifies and stores a manifest from an upstream. Bytes and links are written to the store first, which is the source of truth,
-// then to the index.
+// Verifies and stores a manifest from an upstream. The bytes, and then the links, are written to the store before the index,
+// because the store is the source of truth.
 import { putBytes } from '@cistern/blob-store';
 import type { Link, ManifestRecord, RepositoryKey } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
@@ -24,8 +24,8 @@ export interface StoreManifestDeps extends IndexAndStore {
 }
 
 /**
- * Stores a manifest whose bytes are verified against `digest`. Resolves to media type and size in bytes. Rejects with
- * `content-mismatch` if the bytes are not a manifest, and with `store-unavailable`: then it is not stored.
+ * Stores a manifest whose bytes the caller has verified against `digest`. Resolves to the media type, and the size in bytes.
+ * Rejects with `content-mismatch` if the bytes are not a manifest, and with `store-unavailable`.
  */
 export async function storeManifest(
   deps: StoreManifestDeps,
@@ -35,7 +35,7 @@ export async function storeManifest(
 ): Promise<{ readonly mediaType: string; readonly size: number }> {
   const { store, index } = deps;
   const { bytes } = manifest;
-  // The platform comes from an index that lists the manifest. The manifest itself does not have it.
+  // The platform is known only from an image index that lists the manifest. The manifest itself does not have it.
   const platform = (await index.links.get(key, digest))?.platform;
   const links = readLinks(key, digest, manifest, platform);
   const mediaType = links[0]!.mediaType!;
@@ -47,7 +47,9 @@ export async function storeManifest(
   return { mediaType, size: bytes.length };
 }
 
-/** An invalid manifest is an error of the upstream, not of the client, so it throws `content-mismatch`. */
+/**
+ * Parses the manifest. Throws `content-mismatch` if it is invalid, because that is an error of the upstream, not of the client.
+ */
 function readLinks(
   key: RepositoryKey,
   digest: Digest,
@@ -78,8 +80,9 @@ export async function recordManifest(
 }
 
 /**
- * Returns the link of the manifest, which the repository's upstream or an operator has confirmed, then those of its children, which
- * are only claims. Foreign layers are left out, because this cache cannot provide them.
+ * Returns the link of the manifest, then the links of its children. The link of the manifest is confirmed, by the repository's
+ * upstream or an operator. The links of the children are only claims. Foreign layers have no link, because this cache cannot
+ * provide them.
  */
 export function linksOf(
   key: RepositoryKey,
@@ -106,7 +109,7 @@ export function linksOf(
   return [{ upstream, repository, digest, kind: 'manifest', size, mediaType, platform, confirmed: true }, ...children];
 }
 
-/** Throws and counts `content-mismatch` unless `bytes`, or their signed part, match `digest` by its algorithm. */
+/** Throws and counts `content-mismatch` unless `bytes`, or their signed part, match `digest`. */
 export function verifyManifest(
   { metrics }: { readonly metrics: Pick<Metrics, 'contentMismatches'> },
   upstream: string,

@@ -19,11 +19,17 @@ import { linksOf, recordManifest } from './store-manifest.ts';
 
 export interface StoredManifestDeps extends SetAsideOnceDeps {
   readonly manifests: ManifestCache;
-  /** Stored bytes that are not a manifest, by repository and digest. They are not read again for each request. */
+  /**
+   * Remembers repositories and digests whose stored bytes are not a manifest, so that the bytes are not read again for each
+   * request.
+   */
   readonly noManifests: Recent<string, true>;
 }
 
-/** Resolves to `undefined` if the manifest must be fetched. The caller knows that `key` holds `digest`. */
+/**
+ * Reads a cached manifest. Resolves to `undefined` if it must be fetched. The caller has checked that the repository `key`
+ * holds `digest`.
+ */
 export async function readStoredManifest(
   deps: StoredManifestDeps,
   key: RepositoryKey,
@@ -46,7 +52,10 @@ export async function readStoredManifest(
   return manifest;
 }
 
-/** Resolves to the facts for a HEAD. It does not read the bytes if the index has the facts. */
+/**
+ * Resolves to the facts for a HEAD request, or to `undefined` if the manifest must be fetched. It does not read the bytes if
+ * the index has the facts.
+ */
 export async function statStoredManifest(
   deps: StoredManifestDeps,
   key: RepositoryKey,
@@ -82,7 +91,7 @@ async function adopt(
     await writeLinksObject(deps.store, key, links, deps.now());
     await putLinks(deps.index, key, links);
     const record = await recordManifest(deps, digest, links[0]!.mediaType!, bytes.length);
-    // The manifest may have been evicted since it was read.
+    // Removes the new record if the manifest was evicted after it was read.
     await forgetMissing(deps, digest);
     return record;
   } catch (error) {
@@ -91,7 +100,10 @@ async function adopt(
   }
 }
 
-/** A manifest from before the limit on values is served with the media type of its link, without parsing its children. */
+/**
+ * Parses a manifest. A manifest that was stored before the limit on values existed may exceed the limit. It gets the media type
+ * of its link, and its children are not parsed.
+ */
 function readManifest(bytes: Buffer, linkedMediaType: string | undefined): Manifest {
   if (linkedMediaType !== undefined && linkedMediaType !== '' && hasTooManyValues(bytes))
     return { kind: 'other', mediaType: linkedMediaType, children: [] };

@@ -1,5 +1,5 @@
-// Caches recent content in memory, mainly manifests, so that popular content needs no index or store call for its bytes. The key is
-// the digest, so an entry can never be wrong.
+// Caches the bytes of recently used content in memory, mainly manifests, so that popular content is not read from the store
+// again. The key is the digest, so an entry never becomes outdated.
 import type { Digest } from '@cistern/oci';
 import { LRUCache } from 'lru-cache';
 
@@ -12,7 +12,7 @@ export interface CachedManifest {
 
 export type ManifestCache = ContentCache<CachedManifest>;
 
-/** The memory of an entry besides its bytes. */
+/** The memory that an entry takes in addition to its bytes. */
 const overheadBytes = 512;
 
 export function createContentCache<T extends { readonly bytes: Buffer }>(maxBytes: number): ContentCache<T> {

@@ -11,8 +11,9 @@ export interface ForgetTagDeps {
 }
 
 /**
- * Removes the tag. `seen` is the record as it was read, `undefined` if the tag is only in the store. `writeStore` runs a write to the
- * store, now or later. Default: now. Returns false if another worker has confirmed, moved or removed the tag since.
+ * Removes the tag. `seen` is the record that the caller has read, or `undefined` if the tag is only in the store. `writeStore`
+ * runs a write to the store, now or later. Default: now. Resolves to false if another worker has confirmed, moved or removed
+ * the tag since it was read.
  */
 export async function forgetTag(
   deps: ForgetTagDeps,
@@ -28,13 +29,13 @@ export async function forgetTag(
     const current = await read();
     if (current !== undefined && !isSameConfirmation(current, seen)) await writeTagObject(store, current);
   };
-  // Remove it from the store first, because objects in the store are read into the index again.
+  // Remove the tag from the store first, because a tag in the store would be read into the index again.
   await writeStore(async () => {
     await removeStoredTag(deps, key);
     await restore();
   });
   if (seen === undefined || (await index.tags.remove(key, seen))) return true;
-  // The removed object may have been that of another worker.
+  // Another worker has changed the tag, so the removed object may have been the one that it wrote.
   await writeStore(restore);
   return false;
 }

@@ -1,5 +1,5 @@
-// Removes tags and links, from the store first: objects in the store are read into the index again. A purge marks the names that it
-// removes.
+// Removes tags and links from the store, then from the index. In the other order, objects in the store could be read into the
+// index again. A purge also marks the tags and upstreams that it removes.
 import { randomUUID } from 'node:crypto';
 import {
   type BlobStore,
@@ -21,23 +21,26 @@ interface NamesDeps {
 
 type Values = Pick<CacheIndex, 'values'>;
 
-/** Longer than any request to an upstream and its writes. */
+/** How long a mark is kept. Longer than any request to an upstream, with the writes of its response. */
 const keepMarksMs = 3_600_000;
 
-/** Removes the tag's objects from the store. Returns true if there were any. */
+/** Removes the tag's objects from the store. Resolves to true if there were any. */
 export async function removeStoredTag({ store, adoptAs }: Omit<NamesDeps, 'index'>, key: TagKey): Promise<boolean> {
   const was = await store.removeObject(tagObjectKey(key));
   if (key.upstream !== adoptAs) return was;
   return (await store.removeObject(registryTagLinkKey(key.repository, key.tag))) || was;
 }
 
-/** Removes a tag from store and index. Returns true if there was one. */
+/** Removes a tag from store and index. Resolves to true if either had it. */
 export async function removeTag(deps: NamesDeps, key: TagKey): Promise<boolean> {
   const wasStored = await removeStoredTag(deps, key);
   return (await deps.index.tags.remove(key)) || wasStored;
 }
 
-/** Removes the links of a digest. The repository does not hold the digest until the upstream confirms it again. */
+/**
+ * Removes the link of a digest from store and index. Afterwards the repository does not hold the digest until the upstream
+ * confirms it again.
+ */
 export async function removeLink(
   { index, store, adoptAs }: NamesDeps,
   key: RepositoryKey,
@@ -53,8 +56,8 @@ export async function removeLink(
 }
 
 /**
- * Marks a tag before the first removal of a purge. A worker with an older response of the upstream finds the mark before it writes,
- * and sends a new request. So a purge is not undone by content that the upstream may have replaced meanwhile.
+ * Marks a tag as purged. Call it before the purge removes anything. A worker that has an older response from the upstream then
+ * finds the mark, and sends a new request instead of writing that response. So an old response does not undo a purge.
  */
 export async function markTagPurged({ values }: Values, key: TagKey): Promise<void> {
   await values.put(nameOfTag(key), randomUUID(), keepMarksMs);
@@ -64,7 +67,7 @@ export async function markUpstreamPurged({ values }: Values, upstream: string): 
   await values.put(nameOfUpstream(upstream), randomUUID(), keepMarksMs);
 }
 
-/** Returns a text that changes when the tag is purged. */
+/** Resolves to a text that changes whenever the tag or its upstream is purged. */
 export async function readPurgeMarks({ values }: Values, key: TagKey): Promise<string> {
   const marks = await Promise.all([values.get(nameOfTag(key)), values.get(nameOfUpstream(key.upstream))]);
   return marks.join(' ');

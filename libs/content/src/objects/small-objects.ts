@@ -1,5 +1,6 @@
-// Reads and writes the small JSON objects from which the index can be rebuilt. There is one for each tag, one for each manifest of a
-// repository, and one for each blob that the repository's upstream has confirmed. They are written on change, before the index.
+// Reads and writes the small JSON objects from which the index can be rebuilt. Each tag has one, each manifest of a repository
+// has one, and each blob that the repository's upstream has confirmed has one. A change is written to the object first, then to
+// the index.
 import {
   type BlobStore,
   heldObjectKey,
@@ -27,7 +28,7 @@ interface LinksObject {
   readonly platform?: string | undefined;
   /** When the upstream sent the manifest. Unset in objects of older releases. */
   readonly writtenAtMs?: number;
-  /** The manifest's children, in its own order. */
+  /** The manifest's children, in the order of the manifest. */
   readonly children: readonly Pick<Link, 'digest' | 'kind' | 'size' | 'mediaType' | 'platform'>[];
 }
 
@@ -37,7 +38,10 @@ export async function writeTagObject(store: BlobStore, record: TagRecord): Promi
   await writeJsonObject(store, tagObjectKey(record), object);
 }
 
-/** Reads a tag object as a record without confirmation, which is stale. Resolves to `undefined` if there is no such object. */
+/**
+ * Reads a tag object. The resulting record is stale, because the object has no time of confirmation. Resolves to `undefined` if
+ * there is no such object.
+ */
 export async function readTagObject(store: BlobStore, key: TagKey, nowMs: number): Promise<TagRecord | undefined> {
   const value = await readJsonObject<TagObject>(store, tagObjectKey(key));
   if (value === undefined || !isDigest(value.digest)) return undefined;
@@ -45,7 +49,7 @@ export async function readTagObject(store: BlobStore, key: TagKey, nowMs: number
   return unconfirmedTag(key, { digest, mediaType, size, sequence, changedAtMs, origin: 'upstream' }, nowMs);
 }
 
-/** Finds the record of a tag in the index, else reads its object. */
+/** Resolves to the record of a tag from the index, else from the tag object. */
 export async function findTag(
   {
     index,
@@ -57,7 +61,7 @@ export async function findTag(
   return (await index.tags.get(key)) ?? readTagObject(store, key, now());
 }
 
-/** Returns the record of a tag that an upstream has never confirmed to this cache. */
+/** Returns the record of a tag whose last confirmation by the upstream is unknown. */
 export function unconfirmedTag(
   key: TagKey,
   known: Pick<TagRecord, 'digest' | 'mediaType' | 'size' | 'sequence' | 'changedAtMs' | 'origin'>,
@@ -67,7 +71,10 @@ export function unconfirmedTag(
   return { ...key, schema: 1, ...known, firstSeenAtMs: nowMs, ...never };
 }
 
-/** Writes the links object of a manifest. `links[0]` is the manifest itself, the rest are its children. */
+/**
+ * Writes the links object of a manifest. `links[0]` is the link of the manifest itself, and the others are those of its
+ * children.
+ */
 export async function writeLinksObject(
   store: BlobStore,
   key: RepositoryKey,
@@ -91,8 +98,8 @@ function toChild({ digest, kind, size, mediaType, platform }: Link): LinksObject
 }
 
 /**
- * Reads the links object of a manifest, with the link of the manifest first. Resolves to `undefined` if there is no such object.
- * Objects from before the limit may have more than `mostChildren`: the rest is left out.
+ * Reads the links object of a manifest, with the link of the manifest first. Resolves to `undefined` if there is no such
+ * object. Children beyond `mostChildren` are left out. Objects of older releases may have more.
  */
 export async function readLinksObject(
   store: BlobStore,
@@ -104,9 +111,9 @@ export async function readLinksObject(
 }
 
 export interface DatedLinks {
-  /** The manifest itself, then its children. */
+  /** The link of the manifest itself, then the links of its children. */
   readonly links: readonly [Link, ...Link[]];
-  /** 0 if the object does not have it. */
+  /** When the object was written. 0 if the object does not have that time. */
   readonly writtenAtMs: number;
 }
 
@@ -136,12 +143,15 @@ export async function writeHeldObject(store: BlobStore, key: RepositoryKey, dige
   await writeJsonObject(store, heldObjectKey(key.upstream, key.repository, digest), { schema: 1 });
 }
 
-/** Returns whether the repository's upstream has ever confirmed that it holds the blob. */
+/** Resolves to true if the repository's upstream has ever confirmed that the repository holds the blob. */
 export async function hasHeldObject(store: BlobStore, key: RepositoryKey, digest: Digest): Promise<boolean> {
   return (await readJsonObject(store, heldObjectKey(key.upstream, key.repository, digest))) !== undefined;
 }
 
-/** Lists manifests of the repository itself, at most `most`, in no particular order. */
+/**
+ * Lists the digests of manifests of the repository, in no particular order. It stops after `most` objects. These may include
+ * objects of repositories below it, whose manifests are not returned.
+ */
 export async function* listLinksObjects(
   store: BlobStore,
   { upstream, repository }: RepositoryKey,
@@ -164,7 +174,10 @@ export async function writeJsonObject(
   await store.writeObject(key, Buffer.from(`${JSON.stringify(value)}\n`));
 }
 
-/** Reads a JSON object. An object of another schema, or invalid JSON, counts as missing: its content can be fetched again. */
+/**
+ * Reads a JSON object. Invalid JSON, or an object of another schema, counts as missing, because its content can be fetched
+ * again.
+ */
 export async function readJsonObject<T extends { readonly schema: 1 }>(
   store: Pick<BlobStore, 'readObject'>,
   key: string,
