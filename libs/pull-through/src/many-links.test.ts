@@ -1,4 +1,4 @@
-// A hostile repository may have very many links. Reading them stops at a limit.
+// A hostile repository may have very many links. The cache stops reading them at a limit.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';

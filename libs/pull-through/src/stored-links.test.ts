@@ -1,4 +1,4 @@
-// A blob is served without records of its manifest in the index, if the store has the link of its repository.
+// If the index has no record of a manifest, its blobs are served if the store has their links.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
@@ -91,7 +91,7 @@ for (const intent of ['whole', 'ranges', 'stat'] as const)
     assert.ok((await collect(await blob.read())).equals(bytes));
     const open = () => second.cache.openBlob({ ...library, digest, intent });
     await Promise.all([open(), open(), open()]);
-    // The link is read once, then the index has it.
+    // The link is read from the store only once, because the index has it after that.
     assert.deepEqual(listed, [linksOfLibrary]);
     assert.notEqual(await second.index.links.get(library, digest), undefined);
   });
@@ -128,7 +128,7 @@ test('an index that becomes unavailable right after it was complete does not cou
   let isUnavailable = false;
   const { second, bytes, digest, listed } = await startTwo(t, (inner) => ({
     ...inner,
-    // Simulates a cached index, which returns nothing for records that it cannot query.
+    // Simulates an index with a cache, which returns nothing for records that it cannot query.
     links: {
       ...inner.links,
       get: async (...given) => (isUnavailable ? undefined : inner.links.get(...given)),

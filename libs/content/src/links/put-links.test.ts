@@ -39,7 +39,7 @@ test('all links of a large manifest are written, in portions', async () => {
   assert.equal(known.length, 2001);
 });
 
-test('a manifest has no link itself if the write of its other links fails', async () => {
+test('a manifest itself has no link if the write of its other links fails', async () => {
   for (const failing of [1, 2, 8, 9]) {
     const { error, known } = await write(2001, failing);
     assert.equal(error?.message, 'lost');

@@ -38,7 +38,7 @@ test('all clients get an index; its manifests and their blobs require permission
   const { digest, parts } = addSampleImage(hub, library.repository, '1', { seed: 1, platforms });
   const [amd64, windows] = platforms.map((platform) => parts[platform] ?? assert.fail());
   assert.equal((await pull('1', onlyAmd64)).digest, digest);
-  // The manifest is not cached, but the index has its platform.
+  // The manifest is not cached, but the image index has its platform.
   assert.ok(await isDenied(pull(windows!.manifest, onlyAmd64)));
   assert.equal((await pull(amd64!.manifest, onlyAmd64)).digest, amd64!.manifest);
   await pull(windows!.manifest);
@@ -56,7 +56,7 @@ test('a tag with only a denied platform is denied once an index lists its manife
   const { manifest } = parts['windows/amd64'] ?? assert.fail();
   hub.addManifest(library.repository, 'windows', (await pull(manifest)).bytes, mediaTypes.ociManifest);
   await pull('windows', onlyAmd64);
-  // Another client pulls the index now.
+  // Another client pulls the image index now.
   await pull('all');
   assert.ok(await isDenied(pull('windows', onlyAmd64)));
 });
@@ -93,7 +93,7 @@ test('a manifest that no index lists has no platform and is served', async (t) =
   const { hub, pull, read } = await start(t);
   const { parts } = addSampleImage(hub, library.repository, '1', { seed: 1, platforms: ['windows/amd64'] });
   const { manifest, blobs } = parts['windows/amd64'] ?? assert.fail();
-  // Requested by digest and not cached, so its platform is unknown.
+  // The manifest is requested by digest and is not cached, so its platform is unknown.
   await pull(manifest, onlyAmd64);
   for (const blob of blobs) await read(blob, onlyAmd64);
 });

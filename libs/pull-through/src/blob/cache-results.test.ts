@@ -1,4 +1,4 @@
-// `X-Cache` shows how a request was served.
+// Tests the value of `X-Cache`, which shows how a request was served.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { CacheResult } from '../requests/pull-through.ts';

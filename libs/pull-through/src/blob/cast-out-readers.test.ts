@@ -1,5 +1,5 @@
-// A reader that is too slow for the others continues with its own stream. A clean end of that stream does not verify the bytes
-// from before.
+// A reader that is too slow for the others is cast out, and continues with its own stream. A clean end of that stream does not
+// verify the bytes that the reader got before.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';

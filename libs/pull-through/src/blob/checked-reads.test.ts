@@ -1,4 +1,4 @@
-// Damages a stored blob at various places. A checked whole read of it never ends cleanly, and the next read is right.
+// Damages a stored blob at various places. A checked read of the whole blob never ends cleanly, and the next read is right.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
@@ -47,7 +47,7 @@ for (const store of ['memory', 'fs'] as const)
   for (const isHashed of [false, true])
     test(`a damaged blob has no clean end, and the next read is right (${store}, ${isHashed ? 'hashed' : 'by its table'})`, async (t) => {
       const { read, restartFrontend, hub, index, blobs, clock, digest, healed } = await start(t, store);
-      // A reader that is far into the blob gets its rest by ranged GETs first.
+      // GETs with a range do not count, because a reader that is far into the blob gets the rest by such GETs first.
       const wholeGets = () => hub.gets.filter(({ from }) => from === undefined).length;
       for (const [name, make] of damages)
         for (const at of places) {

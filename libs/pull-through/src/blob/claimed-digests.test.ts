@@ -1,5 +1,6 @@
-// A manifest only claims that its repository holds its digests: a client with an own repository can push one with any digest.
-// Content of others is served only after the repository's own upstream has confirmed the claim.
+// A manifest only claims that its repository holds the listed digests, because anyone with a repository can push a manifest
+// that lists any digest. Content of other repositories is served only after the repository's own upstream has confirmed the
+// claim.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -100,7 +101,7 @@ test('an index that lists the manifest of another upstream gives no access to it
   assert.deepEqual(hub.gets, []);
 });
 
-test('each link is confirmed once with upstream, and never for a blob that the repository itself fetched', async (t) => {
+test('each link is confirmed only once with upstream, and a blob that the repository itself fetched is never confirmed', async (t) => {
   const { read, forge, stored, hub, quay, restartFrontend, index } = await startCache(t);
   await stored();
   await forge(layerDigest);
@@ -124,7 +125,7 @@ test('while upstream is unreachable, a claim gives no access, and confirmed blob
   quay.script.onCall = unreachable;
   await assert.rejects(read(forger), isUnreachable);
   assert.ok((await read(secret)).equals(layer));
-  // The store has the confirmation too, for an index that has lost it.
+  // The store also has the confirmation, which counts after the index has lost it.
   const { digest, ...claim } = { ...secret, digest: layerDigest };
   await index.links.remove(claim, digest);
   await index.links.put(claim, [{ ...claim, digest, kind: 'blob', size: layer.length }]);

@@ -1,4 +1,4 @@
-// Stored blobs may be truncated, wrong or missing. No client gets them as the blob, and the cache fetches them again.
+// Stored blobs may be truncated, wrong or missing. No client gets such bytes as the blob, and the cache fetches the blob again.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { putBytes } from '@cistern/blob-store';
@@ -108,7 +108,7 @@ test('a fill replaces a damaged file of its blob', async (t) => {
   const getting = Promise.withResolvers<void>();
   await index.links.put(library, [{ ...library, digest, kind: 'blob', size: bytes.length, mediaType: 'layer' }]);
   const blob = await cache.openBlob({ ...library, digest, intent: 'ranges' });
-  // distribution#2367 leaves such files. This one appears after the cache has looked.
+  // distribution#2367 leaves such files. This file appears after the cache has checked the store.
   await putBytes(store, digest, Buffer.alloc(0));
   getting.resolve();
   assert.ok((await collect(await blob.read())).equals(bytes));
@@ -125,7 +125,7 @@ test('a file that another cache left is hashed before its size is sent, if its m
   const head = await cache.openBlob({ ...library, digest, intent: 'stat' });
   assert.deepEqual([head.size, head.cache], [bytes.length, 'MISS']);
   assert.equal(await store.stat(digest), undefined);
-  // The manifest may have the wrong size too.
+  // The file may be right and the manifest may have the wrong size.
   await putBytes(store, digest, bytes);
   await index.links.put(library, [{ ...link, size: 1000 }]);
   const right = await cache.openBlob({ ...library, digest, intent: 'stat' });

@@ -1,4 +1,4 @@
-// Clients may leave at any moment. Nothing waits for them, and their resources are freed.
+// Clients may disconnect at any moment. Then nothing waits for them, and their resources are freed.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { repositoryOf } from '@cistern/index/testing';

@@ -1,4 +1,4 @@
-// Repositories share bytes by digest, but not access.
+// Repositories share stored bytes, but not the right to read them.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -31,7 +31,7 @@ test('an unauthorized repository gets nothing from a concurrent request of an au
     const bytes = bytesOf(300_000, lead + 1);
     const digest = hub.addBlob(library.repository, bytes);
     const held = cache.openBlob({ ...library, digest, intent: 'whole' }).then((blob) => blob.read().then(collect));
-    // Tests each order of their first steps.
+    // Lets the first request run `lead` steps ahead, so that each order of the first steps is tested.
     for (let step = 0; step < lead; step += 1) await Promise.resolve();
     const strange = cache.openBlob({ ...stranger, digest, intent: 'whole' });
     await assert.rejects(strange, isUnknown, `${lead} steps later`);
@@ -43,7 +43,7 @@ test('a refusal for one repository does not end the read of the same blob by ano
   const { cache, hub, index } = await startCache(t);
   const bytes = bytesOf(900_000);
   const digest = hub.addBlob(library.repository, bytes);
-  // The upstream once confirmed the blob for the stranger's repository too, but no longer has it there.
+  // The upstream earlier confirmed the blob for the stranger's repository too, but no longer has it there.
   for (const key of [stranger, library])
     await index.links.put(key, [{ ...key, digest, kind: 'blob', size: bytes.length, confirmed: true }]);
   const range = { start: 0, end: 99 };

@@ -14,7 +14,7 @@ const perFillBytes = 6 * segmentBytes;
 /** The bytes that the upstream sends first, in chunks of a segment. */
 const sentBytes = Math.floor(0.6 * 64) * segmentBytes;
 
-/** Starts a cluster in which readers have 60 % of a large blob, and the record has a checkpoint of it. */
+/** Starts a cluster in which readers have 60 % of a large blob, and the record of its fill has a checkpoint. */
 async function start(t: TestContext, options: TestClusterOptions = {}) {
   const started = await startHalfway(t, { ...options, size, perFillBytes, leastSegmentBytes: segmentBytes });
   const { hub, index, digest, stored } = started;
@@ -29,7 +29,7 @@ async function start(t: TestContext, options: TestClusterOptions = {}) {
   };
   t.after(() => sendTo(Infinity));
   hub.script.gated = false;
-  // The upstream sends at the pace of the readers, so they need no byte twice.
+  // The upstream sends at the pace of the readers, so no byte has to be fetched twice for them.
   hub.script.onChunk = async ({ from = 0 }, sent) => {
     const position = from + sent;
     await until(() => given.every((bytes) => bytes >= position - 3 * segmentBytes));
@@ -175,7 +175,7 @@ test('a frozen worker that wakes up and overwrites a part creates no wrong blob'
   assert.ok(!stored.blobs.has(digest) || Buffer.from(stored.blobs.get(digest)!.bytes).equals(started.bytes));
 });
 
-test('a frozen worker that wakes up leaves the upload to the next one', async (t) => {
+test('a frozen worker that wakes up leaves the upload to the next worker', async (t) => {
   const started = await start(t);
   const { workers, index, digest } = started;
   await workers[0]!.freeze();

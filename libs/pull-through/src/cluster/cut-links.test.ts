@@ -27,7 +27,7 @@ test('a frontend that loses its connection to the only worker reads the blob fro
   await started.halfway();
   const { fillId } = (await index.fills.read(digest))!;
   (await started.link(frontends[0]!, workers[0]!)).cut();
-  // Long enough for its next request.
+  // The wait is long enough for the next request of the frontend.
   await delay(2_500);
   assert.equal((await index.fills.read(digest))?.fillId, fillId);
   queue.route = () => undefined;

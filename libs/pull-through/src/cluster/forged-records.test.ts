@@ -1,4 +1,5 @@
-// An attacker can write to Redis, but does not know the cluster's secret. No node dials the attacker's address or uses their bytes.
+// An attacker can write to Redis, but does not know the cluster's secret. No node connects to the attacker's address or uses
+// the attacker's bytes.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -55,7 +56,7 @@ async function startCold(t: TestContext) {
   };
 }
 
-/** Writes a record like an owner of the fill. */
+/** Writes a record of a fill, as an owner of the fill does. */
 async function forge({ fills }: CacheIndex, digest: Digest, fields: Partial<FillRecord> = {}): Promise<FillRecord> {
   const claim = { digest, source: library, leaseMs, class: 'interactive', owner: 'attacker', replaces: 0 } as const;
   const record = await fills.claim({ ...claim, fillId: 'forged', address, ...fields });

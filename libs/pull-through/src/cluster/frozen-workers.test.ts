@@ -19,7 +19,7 @@ test('a worker that wakes up after its fill was taken over hands over its reader
   shared.advance(leaseMs);
   await until(async () => (await index.fills.read(digest))?.address === workers[1]!.address);
   await workers[0]!.wake();
-  // Its readers are still connected, because the silence was too short for them.
+  // The readers are still connected to the worker, because its silence was too short for a timeout.
   await until(() => workers[0]!.fills.size === 0 || hub.gets[0]!.closed);
   hub.allow(3 * size);
   for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));

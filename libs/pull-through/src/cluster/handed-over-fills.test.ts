@@ -75,7 +75,7 @@ test('a fill without another worker waits for the next worker', async (t) => {
   await started.nothingLeft();
 });
 
-test('a worker hands over a fill to a second worker, and that one to a third', async (t) => {
+test('a worker hands over a fill to a second worker, which hands it over to a third', async (t) => {
   const started = await startHalfway(t, { workers: 3, size: 24 * 1024 * 1024 });
   const { hub, workers, read, bytes, size } = started;
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
@@ -105,7 +105,7 @@ test('a worker that shuts down before upstream responds gives its job to another
   hub.script.onCall = undefined;
   await workers[0]!.terminate(100);
   for (const body of await Promise.all(reading)) assert.ok(body.equals(bytes));
-  // The readers added one job, and the worker that shut down the other.
+  // The readers added one job, and the worker that shut down added the other.
   assert.equal(queue.added.length, 2);
 });
 

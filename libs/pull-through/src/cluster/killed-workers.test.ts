@@ -35,7 +35,8 @@ test('readers of a fill whose worker is killed halfway get the right bytes, with
   for (const body of await Promise.all(whole)) assert.ok(body.equals(bytes));
   assert.ok((await slow).equals(bytes));
   assert.ok((await ranged).equals(bytes.subarray(range.start, range.end + 1)));
-  // The lost half, and the bytes that two fetches bring twice where they meet: up to 4 MiB for a blob of this size.
+  // The killed worker lost half of the blob. In addition, two fetches get the same bytes where they meet: up to 4 MiB for a
+  // blob of this size.
   assert.ok(upstreamShare() < 1.75, `${upstreamShare()} of the blob came from upstream`);
   await until(async () => (await index.blobs.get(digest))?.verified === true);
   await started.nothingLeft();
@@ -52,7 +53,7 @@ async function sendWrongBytes(t: TestContext, isStored: boolean): Promise<void> 
     return { bytes: wrong, totalSize: size };
   };
   const whole = [0, 1].map((frontend) => assert.rejects(read(frontend).then(collect), isMismatch));
-  // The wrong byte is among these.
+  // The readers then have the wrong byte.
   await readersHaveSome();
   const late = { start: size / 4, end: size - 1 };
   const behind = read(2, late).then(collect);

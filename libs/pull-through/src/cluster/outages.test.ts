@@ -1,4 +1,5 @@
-// While the store or the index is unavailable, clients get all content that does not need it, and never wrong content.
+// While the store or the index is unavailable, clients get all content that does not need the unavailable part. They never get
+// wrong content.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';

@@ -166,7 +166,7 @@ test('an index that loses its data during a fill causes no second fetch', async 
   const reading = [0, 1].map((frontend) => read(frontend).then(collect));
   await started.halfway();
   shared.loseData();
-  // The index knows neither the blob nor its owner.
+  // The index has lost the records of the blob and of the fill.
   const late = [0, 1].map((frontend) => read(frontend).then(collect));
   await until(async () => (await index.fills.read(digest)) !== undefined);
   await delay(3_000);

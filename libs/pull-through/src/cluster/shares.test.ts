@@ -1,4 +1,4 @@
-// A worker without network or disk space, or a slow upstream, does not delay the others. Times are virtual.
+// A worker without network or disk space, or a slow upstream, does not delay the others. Time is virtual in these tests.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -61,7 +61,7 @@ test('a fetch that does not fit into a full spool moves to another worker before
   queue.route = () => 'any';
   assert.equal(workers[0]!.spools.usedBytes, 2 * blobBytes);
   const digest = add(3);
-  // Records the size, as its manifest does.
+  // Records the size of the blob, as a pull of its manifest does.
   await index.links.put(hubRepository, [{ ...hubRepository, digest, kind: 'blob', size: blobBytes }]);
   hub.allow(blobBytes);
   hub.script.gated = false;
@@ -95,7 +95,7 @@ test('an upstream that sends almost nothing does not delay fetches from others',
   await late;
 });
 
-test('a reader half-way continues immediately after its worker shuts down, although all workers have waiting fetches', async (t) => {
+test('a reader that is half-way continues immediately after its worker shuts down, although all workers have waiting fetches', async (t) => {
   const slots = { interactive: 2, background: 1 };
   const { add, open, hub, queue, workers } = await startCluster(t, { slots });
   hub.script.gated = true;

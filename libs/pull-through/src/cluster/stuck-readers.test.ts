@@ -1,4 +1,4 @@
-// A client that reads nothing blocks the fill's stream of its own frontend, and no other stream.
+// A client that reads nothing blocks only the stream between its own frontend and the fill.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlobStore } from '@cistern/blob-store';
@@ -29,7 +29,7 @@ for (const isTaken of [true, false])
     await stuck.next();
     const startedAtMs = performance.now();
     assert.ok((await read(1).then(collect)).equals(bytes));
-    // The fill gives up a store that accepts no writes after ten seconds.
+    // If the store accepts no writes, the fill gives up the store after ten seconds.
     const tookMs = performance.now() - startedAtMs;
     assert.ok(tookMs <= 15_000, `it took ${tookMs} ms`);
     if (isTaken) await until(() => stored.blobs.has(digest));

@@ -1,5 +1,5 @@
-// A worker is lost after it has fetched nearly all of a blob that is larger than its part of the spool. No reader reads a byte
-// twice, and no reader gets a mix of different bytes.
+// A worker is lost after it has fetched nearly all of a blob that is larger than the spool space of its fill. No reader reads a
+// byte twice, and no reader gets a mix of different bytes.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -91,13 +91,13 @@ test('readers of the lost worker verify their bytes by the checksum table, and r
   assert.ok(readBytes() <= size + mebibyte, `${readBytes() / size} of the blob was read`);
   await until(isStored);
   const share = upstreamBytes() / size;
-  // The successor has no more spool space ahead. Bytes beyond it come by side reads.
+  // The successor has no more spool space ahead of its readers. Bytes beyond that space come by side reads.
   assert.ok(share <= 1.02 + late / size + 1 / 12, `${share} of the blob came from upstream`);
   assert.ok(peak.spoolBytes <= 4 * mebibyte, `${peak.spoolBytes} bytes of spool`);
   await nothingLeft();
 });
 
-test('no reader gets an end if the successor fetches other bytes than it read', async (t) => {
+test('no reader gets an end if the successor fetches other bytes than the reader has read', async (t) => {
   const { hub, resume, workers, readLate, isStored, index, digest } = await startLate(t);
   const rest = await readLate(0);
   hub.script.bend = ({ from = 0, toExclusive }) => {

@@ -1,4 +1,4 @@
-// Copies bytes from another worker's fill. A copy that is left keeps no resources.
+// Copies bytes from another worker's fill. A copy that is abandoned frees its resources.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { UpstreamBlobBody } from '@cistern/upstream';
@@ -49,7 +49,7 @@ test('copied pieces stay unchanged, and take no more memory than their length', 
   assert.ok(memory <= 2_900_000 + 256 * 1024, `${memory} bytes of memory`);
 });
 
-test('a copy that is left halfway closes its connection to the worker', async (t) => {
+test('a copy that is abandoned halfway closes its connection to the worker', async (t) => {
   const { opened, sockets, bytes } = await startCopy(t, { size: 20_000_000, sent: 19_000_000 });
   assert.ok((await readPieces(opened, 1)) < bytes.length);
   await until(() => sockets.size === 0);

@@ -1,4 +1,4 @@
-// A fill leaves nothing, however it ends. Readers of verified bytes continue.
+// A fill frees its spool space, however it ends. Readers of verified bytes continue.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

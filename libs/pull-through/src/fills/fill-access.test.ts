@@ -1,4 +1,4 @@
-// A node that is frontend and worker reads its own fills from the spool, and those of other nodes over the network.
+// A node that is both frontend and worker reads its own fills from the spool, and the fills of other nodes over the network.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';

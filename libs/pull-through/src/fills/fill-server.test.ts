@@ -42,7 +42,7 @@ test('the end of a blob that does not match its digest is never sent', async (t)
   // `bend` does not change a running response, so the last byte changes in place.
   bytes[bytes.length - 1]! ^= 1;
   const chunks: Buffer[] = [];
-  // Opened before the last bytes arrive, because the fill ends with them and is not found after that.
+  // The reader is opened before the last bytes arrive. With them the fill ends, and is not found after that.
   const reader = (await open(0, bytes.length))!;
   hub.allow(bytes.length);
   await assert.rejects(readInto(reader, chunks), (error) => isCacheError(error, 'content-mismatch'));
@@ -63,7 +63,7 @@ test('a reader gets a failure with its kind, message and retry time', async (t) 
   });
 });
 
-test('a follower of a fill that moves gets its bytes, and is interrupted to continue elsewhere', async (t) => {
+test('a follower of a fill that moves gets the bytes before the move, then is interrupted to continue elsewhere', async (t) => {
   const { fill, bytes, open, presentEnd } = await startFillServer(t, { size: 900_000, sent: 300_000 });
   const reader = (await open(0, bytes.length))!;
   await until(async () => (await presentEnd()) === 300_000);
@@ -147,7 +147,7 @@ test('a token is valid for one worker and one request', async (t) => {
     `/v2/fills/${fillId}?from=0&to=90000`,
   ])
     assert.equal(await statusOf(peerKeys.authorize(address, other, Date.now())), 401, other);
-  // Another minute than the token was signed for.
+  // The token then has another minute than the signed one.
   const token = peerKeys.authorize(address, path, Date.now()).replace(/\d+/, (minute) => String(Number(minute) + 1));
   assert.equal(await statusOf(token), 401);
 });

@@ -1,4 +1,5 @@
-// A blob larger than its part of the spool passes through the spool. Late readers get the freed bytes by side reads.
+// A blob that is larger than the spool space of its fill passes through that space. Late readers get bytes that the spool no
+// longer has by side reads.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -152,7 +153,7 @@ test('a reader is served by one fetch if the store accepts no writes, and the ne
   });
   const startedAtMs = performance.now();
   assert.ok((await collect(await read())).equals(bytes));
-  // The fill gives up the store after ten seconds, and does not wait for it after that.
+  // The fill gives up the store after ten seconds, and does not wait for the store after that.
   const tookMs = performance.now() - startedAtMs;
   assert.ok(tookMs <= 15_000, `it took ${tookMs} ms`);
   // The window was full for ten seconds, so one connection was closed.
@@ -220,7 +221,7 @@ test('a fill whose window stays full for ten seconds closes its connection, and 
   stalled.resolve();
   assert.ok((await reading).equals(bytes));
   await until(isStored);
-  // Side reads have an end, and are left out here.
+  // Only fetches of the fill count. Side reads have a `toExclusive`.
   const fetched = hub.gets.filter(({ toExclusive }) => toExclusive === undefined);
   assert.equal(fetched.length, 2);
   assert.ok(fetched[1]!.from! > 0);

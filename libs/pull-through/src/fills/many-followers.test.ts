@@ -16,7 +16,7 @@ test('both sides wait for a slow follower, and it gets all bytes', { timeout: 60
   const buffer = Buffer.alloc(100_000);
   const length = await reader.read(buffer);
   await delay(500);
-  // The limit covers the kernel's buffers of both sockets, and ours.
+  // The limit covers the buffers of the kernel for both sockets, and those of Cistern.
   assert.ok(bytesSent() < 12 * mebibyte, `${bytesSent()} bytes were sent to a reader that took ${length}`);
   t.diagnostic(`${process.memoryUsage().arrayBuffers - before} more bytes of buffers`);
   const rest = await readAll(reader);
@@ -34,7 +34,7 @@ test('a follower that closes is removed at the worker immediately, even while th
     Array.from({ length: 5 }, () => 'closed'),
   );
   await until(() => sockets.size === 0);
-  // Sooner than the next heartbeat would find it closed.
+  // The wait is shorter than the time to the next heartbeat, which would also notice the closed connection.
   await delay(20);
   assert.equal(fill.readers, 0);
 });
@@ -60,7 +60,7 @@ test('hundreds of followers that leave at random leave nothing', { timeout: 120_
           : (await remote.open(place, range, leaving.signal))!;
       const buffer = Buffer.alloc(1 + random(300_000));
       const reads = random(4);
-      // Closes early or late: some readers wait for bytes that do not come.
+      // Closes early or late, because some readers would wait forever for bytes that do not come.
       setTimeout(() => reader.close(), fate === 2 ? random(4) : 30);
       let position = from;
       for (let i = 0; i < reads; i += 1) {
@@ -83,7 +83,7 @@ test('hundreds of followers that leave at random leave nothing', { timeout: 120_
     await Promise.all(Array.from({ length: 25 }, follow));
   }
   await Promise.all(breaking);
-  // At most the cache's own reader, which it keeps for a while to share it.
+  // The cache may keep its own reader for a while, so that later clients can share it.
   await until(() => fill.readers <= 1);
   // Idle connections are kept for reuse.
   assert.ok(sockets.size <= 30, `${sockets.size} sockets are open`);

@@ -1,4 +1,4 @@
-// Frames arrive in pieces of any size.
+// Tests the frame reader with frames that arrive in pieces of any size.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';

@@ -1,4 +1,5 @@
-// Distinguishes a stalled upstream from a dead worker: readers stay with the first, and leave the second.
+// Tests that readers distinguish a stalled upstream from a dead worker. They wait while the upstream stalls, and leave a dead
+// worker.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-// Slow clients and slow upstreams do not delay others. Times are virtual.
+// Slow clients and slow upstreams do not delay others. Time is virtual in these tests.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -59,7 +59,7 @@ test('a larger blob passes through the remaining spool while three slow clients 
   const blobs = [1, 2, 3].map((seed) => add(2 * mebibyte, seed));
   const slow = blobs.map(async (blob) => readSlowly(await read(blob), 16_000));
   await until(() => fills.size === 3);
-  // Their fills retry the commits for a minute.
+  // The fills of the slow clients retry their commits for a minute.
   await delay(60_000);
   await until(() => fills.size === 0);
   const startedAtMs = performance.now();

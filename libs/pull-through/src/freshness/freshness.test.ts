@@ -23,7 +23,7 @@ test('a confirmation in the future is expired, except within the tolerance of th
   );
 });
 
-test('a failure delays the next try for a moment, and one in the future does not', () => {
+test('a failure delays the next try for a moment, and a failure in the future delays nothing', () => {
   assert.equal(is(100_000, 'upstream-timeout', 9_999), 'failed-recently');
   assert.equal(is(100_000, 'upstream-timeout', 10_000), 'expired');
   assert.equal(is(100_000, 'upstream-timeout', -2_000), 'failed-recently');

@@ -41,7 +41,7 @@ test('the configuration applies until an operator decides, for the cluster or fo
   assert.match(await metrics.registry.metrics(), /cistern_upstream_offline\{upstream="quay.io"\} 1/);
   const { all, upstreams: decided } = await readOfflineDecisions(store);
   assert.deepEqual([all, [...decided]], [true, [['docker.io', false]]]);
-  // A decision for all upstreams also replaces the one for this upstream.
+  // A decision for all upstreams also replaces the decision for this upstream.
   await decideOffline({ store, index }, { offline: true });
   await becomes(true, true);
   await decideOffline({ store, index }, { offline: false });

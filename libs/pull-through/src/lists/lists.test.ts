@@ -109,7 +109,7 @@ test("upstream's warning stays with a page, for all nodes and while upstream is 
   assert.deepEqual([stale.cache, stale.warning], ['STALE', warning]);
 });
 
-test('a stale list is not served beyond its limit', async (t) => {
+test('a list is not served stale for longer than its limit', async (t) => {
   const { cache, hub, clock, policy } = await startCache(t);
   policy.staleIfErrorMs = 3_600_000;
   await cache.listTags(library);

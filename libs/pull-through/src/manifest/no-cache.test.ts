@@ -1,5 +1,5 @@
-// A client that forces revalidation gets a confirmation from after its request. Many such clients cost at most two HEADs in a
-// row.
+// A client that forces a revalidation gets a confirmation that is newer than its request. Many such clients at the same time
+// cost at most two HEADs, one after the other.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { repositoryOf } from '@cistern/index/testing';
@@ -25,7 +25,10 @@ function push(hub: ScriptedUpstream, version: number) {
   return hub.addManifest(library.repository, 'latest', Buffer.from(bytes), mediaTypes.ociManifest);
 }
 
-/** Holds the responses to HEADs of manifests until `resolve`. They have the content from the time of the request. */
+/**
+ * Holds the responses to HEADs of manifests until `resolve` is called. Each response has the content from the time of its
+ * request.
+ */
 function holdHeads(hub: ScriptedUpstream) {
   const held: PromiseWithResolvers<void>[] = [];
   hub.script.onHeadAnswered = () => {
@@ -39,7 +42,7 @@ function holdHeads(hub: ScriptedUpstream) {
 for (const insisting of [{ forceRevalidation: true }, { maxAgeMs: 0 }]) {
   const how = Object.keys(insisting).join('');
 
-  test(`${how}: a request after a push does not use the response to a HEAD from before it`, async (t) => {
+  test(`${how}: a request after a push does not use the response to a HEAD from before the push`, async (t) => {
     const { cache, hub, close } = await startTestCache();
     t.after(close);
     push(hub, 1);
@@ -60,7 +63,7 @@ for (const insisting of [{ forceRevalidation: true }, { maxAgeMs: 0 }]) {
     assert.equal(heads.length, 2, 'the late requests share one HEAD');
   });
 
-  test(`${how}: requests on other nodes do not use it either, and share a waiting job`, async (t) => {
+  test(`${how}: requests on other nodes do not use such a response either, and share a waiting job`, async (t) => {
     const { frontends, hub, queue } = await startTestCluster(t, { frontends: 3 });
     push(hub, 1);
     const stat = (node: number) => frontends[node % 3]!.cache.statManifest({ ...latest, ...insisting });
@@ -75,7 +78,7 @@ for (const insisting of [{ forceRevalidation: true }, { maxAgeMs: 0 }]) {
     await until(() => heads.length === 1);
     const moved = push(hub, 2);
     const late = Array.from({ length: 30 }, (_, node) => stat(node));
-    // Each request has found the running job by then.
+    // Waits until each request has found the running job.
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
     heads[0]!.resolve();
     await Promise.all(waiting);

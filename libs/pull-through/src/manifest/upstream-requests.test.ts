@@ -77,7 +77,7 @@ test('concurrent HEAD and GET requests for a tag that is not cached cost one GET
     const podman = () => cache.openManifest(latest);
     const pulling = first === 'HEAD' ? [docker(), podman()] : [podman(), docker()];
     await until(() => countGets() > 0);
-    // Long enough for a request that does not wait for that GET.
+    // The wait is long enough for a request that does not wait for that GET.
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
     answering.resolve();
     for (const answer of await Promise.all(pulling)) assert.equal(answer.digest, digest);

@@ -41,7 +41,7 @@ test('a request of a client that has already left starts no job', async () => {
   assert.equal(jobs.length, 0);
 });
 
-test('a job continues for other requests when a client leaves, and may fail after all have left', async () => {
+test('a job continues for other requests when a client leaves, and its failure after all have left is handled', async () => {
   const { request, jobs } = startQueue();
   const leaving = new AbortController();
   const first = request('stat-blob', payload, { subject: digest, signal: leaving.signal });
@@ -83,7 +83,7 @@ test('a refusal is forgotten after two seconds, and when a forced request succee
   await Promise.all([request('stat-blob', payload, { subject: digest }), answer(4)]);
 });
 
-test('a request with little patience leaves a slow job to the others, and later requests do not wait again', async (t) => {
+test('a request with a short patience does not wait for a slow job, which continues, and later requests do not wait again', async (t) => {
   const { request, jobs } = startQueue();
   const patient = request('stat-blob', payload, { subject: digest });
   const timers = t.mock.method(globalThis, 'setTimeout');

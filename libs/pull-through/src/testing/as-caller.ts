@@ -1,4 +1,5 @@
-// Wraps the use cases for tests. Each request names the caller and its rights, and is authorized like a client's request.
+// Wraps the use cases for tests. Each request has the caller and the caller's rights, and is authorized like a request of a
+// client.
 import type { Authorize } from '@cistern/auth';
 import type { RepositoryKey } from '@cistern/index';
 import type { CallerCredentials } from '@cistern/upstream';
@@ -12,15 +13,18 @@ import type {
 } from '../requests/pull-through.ts';
 
 interface Permission {
-  /** `undefined` means that all platforms may be pulled. */
+  /** The rule for platforms. `undefined` means that all platforms may be pulled. */
   readonly platformRule?: PlatformRule | undefined;
 }
 
-/** A repository that may be pulled. */
+/** The repository of a request, and the rights of the caller. */
 interface TestCaller extends RepositoryKey, Permission {
   /** Credentials for upstreams that verify callers. */
   readonly caller?: CallerCredentials | undefined;
-  /** Returns whether the repository of this name may be pulled at another upstream. Unset means at no other upstream. */
+  /**
+   * Returns the permission for the repository of the same name at another upstream. Unset means that it may be pulled at no
+   * other upstream.
+   */
   readonly permissionAt?: ((upstream: string) => Permission | undefined) | undefined;
 }
 

@@ -1,4 +1,4 @@
-// Creates random numbers from a seed.
+// Creates pseudorandom numbers from a seed, so that a test can be repeated.
 
 /** Returns an integer from 0 to `below` - 1. */
 type Random = (below: number) => number;

@@ -1,5 +1,5 @@
-// Creates the index of a test cluster, with the faults of a shared one. It can lose all its data, delay or lose announcements,
-// and be unavailable.
+// Creates the index of a test cluster, with the faults of a real shared index. It can lose all its data, delay or lose
+// announcements, and be unavailable.
 import type { CacheIndex } from '@cistern/index';
 import { type PubSubFaults, type IndexFaults, createIndexServer, withFaults } from '@cistern/index/testing';
 
@@ -10,7 +10,9 @@ export interface SharedIndex {
   readonly pubsub: PubSubFaults;
   /** Advances the clock immediately, so that leases and records expire. */
   advance(ms: number): void;
-  /** Removes all data, as FLUSHALL does. Claims then wait for the owners of fills in flight. */
+  /**
+   * Removes all data, as FLUSHALL does. After that, claims wait until the owners of running fills have restored their records.
+   */
   loseData(): void;
 }
 
@@ -22,7 +24,7 @@ export interface SkippedClock {
 
 export interface ClusterIndex {
   readonly index: CacheIndex;
-  /** The clock of all users of the index. */
+  /** The clock that all users of the index share. */
   readonly clock: SkippedClock;
 }
 
@@ -36,7 +38,7 @@ export function createSkippedClock(): SkippedClock {
   };
 }
 
-/** `over` replaces the index in memory. It cannot lose its data. */
+/** `over` is used instead of an index in memory. Such an index cannot lose its data. */
 export function createSharedIndex(over?: ClusterIndex): SharedIndex {
   const { clock } = over ?? { clock: createSkippedClock() };
   const { now, advance } = clock;

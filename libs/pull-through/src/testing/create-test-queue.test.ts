@@ -1,4 +1,4 @@
-// The test queue must not lose a job when its worker is lost, like the real queue.
+// Like the real queue, the test queue must not lose a job when the worker of the job is lost.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JobHandlers } from '@cistern/jobs';
@@ -8,7 +8,7 @@ import { createTestQueue } from './create-test-queue.ts';
 const options = { dedupKey: 'one', class: 'interactive', timeoutMs: 30_000 } as const;
 const worksBy = (findWorker: JobHandlers['find-worker']) => ({ 'find-worker': findWorker }) as JobHandlers;
 
-/** Returns a process that is killed by the call with which it would continue. */
+/** Returns a process that is killed at its next call of `pass`. */
 function killedByPass(inner: SimulatedProcess): SimulatedProcess {
   return Object.create(inner, {
     pass: {

@@ -1,5 +1,5 @@
-// A job queue between the processes of a test cluster. The test chooses the worker for each job. Another worker repeats the jobs
-// of a lost one, like a real queue.
+// A job queue between the processes of a test cluster. The test chooses the worker for each job. As in a real queue, the jobs
+// of a lost worker are repeated by another worker.
 import {
   handsOver,
   type JobClass,
@@ -34,9 +34,12 @@ interface Worker {
 
 export interface TestQueue {
   readonly queue: JobQueue;
-  /** Returns the name of the worker for a job. `any`, the default, means the first able one; `undefined` means none before `look`. */
+  /**
+   * Returns the name of the worker for a job. `any`, the default, is the first worker that can take it. `undefined` lets the
+   * job wait until `look`.
+   */
   route: (name: JobName, payload: JobPayload<JobName>) => string | undefined;
-  /** All jobs that were added and not joined to another job. */
+  /** All jobs that were added, without those that joined another job. */
   readonly added: { readonly name: JobName; readonly payload: JobPayload<JobName> }[];
   /** Starts the waiting jobs that have a worker now. */
   look(): void;
@@ -46,7 +49,7 @@ export interface TestQueue {
 interface TestJobWorker {
   /** Works like `JobWorkers.close`. */
   close(graceMs: number): Promise<void>;
-  /** Gives its jobs to other workers after a while, because it was killed or seems so. */
+  /** Gives the jobs of this worker to other workers after a while, because it was killed or seems to be dead. */
   lose(): void;
   /** Aborts the remaining jobs of a killed worker. */
   end(): void;
@@ -74,7 +77,7 @@ export function createTestQueue(): TestQueue {
       job.settled.resolve(result);
     } catch (error) {
       await worker.process.pass().catch(() => {});
-      // A killed worker still holds its job, so that `lose` finds it.
+      // A killed worker keeps its job, so that `lose` finds the job.
       if (worker.process.state === 'killed') return;
       const triedBy = await passOn(error);
       job.triedBy = triedBy ?? job.triedBy;
@@ -84,7 +87,7 @@ export function createTestQueue(): TestQueue {
     }
   };
 
-  /** Puts the job back, because its worker ends. Another worker starts it from the beginning. */
+  /** Puts the job back into the queue, so that another worker runs it from the beginning. */
   const handBack = (worker: Worker, job: Job) => {
     worker.running.delete(job);
     waiting.add(job);

@@ -1,4 +1,4 @@
-// Exports for the tests of other packages: the use cases with reads that tests can count.
+// Exports for the tests of other packages, such as the use cases with shared reads that tests can count.
 export { asCaller } from './as-caller.ts';
 export type { TestPullThrough } from './as-caller.ts';
 export { createUseCases } from '../create-pull-through.ts';

@@ -1,12 +1,12 @@
-// Simulates the network between two nodes of a test cluster. The TCP relay can be cut, and can hold bytes back like a machine
-// that does not respond.
+// Simulates the network between two nodes of a test cluster. The connection goes through a TCP relay, which can be cut, and can
+// hold bytes back like a machine that does not respond.
 import { type Socket, connect, createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { openPeerConnections, type PeerConnections } from '@cistern/fills';
 
 export interface Relay {
   readonly url: string;
-  /** Resets all connections, and each new one. */
+  /** Resets all connections, and from then on each new connection. */
   cut(): void;
   /** Accepts connections, and forwards nothing. */
   hold(): void;
@@ -16,7 +16,10 @@ export interface Relay {
   close(): Promise<void>;
 }
 
-/** Calls `targetPort` at each connection; `undefined` means that no process listens. The caller closes the relay. */
+/**
+ * Opens a relay. `targetPort` is called for each connection. `undefined` means that no process listens. The caller closes the
+ * relay.
+ */
 export async function openRelay(targetPort: () => number | undefined): Promise<Relay> {
   const pairs = new Set<readonly [Socket, Socket]>();
   const waiting = new Set<Socket>();
@@ -101,7 +104,10 @@ export function openRelayedConnections(relayTo: (address: string) => Promise<Rel
   };
 }
 
-/** Resets a socket, or destroys one that is shutting down. Resetting that one loses its handle, and Node never ends (libuv: EINVAL). */
+/**
+ * Resets a socket. A socket that is shutting down is destroyed instead, because a reset of it loses its handle, and Node then
+ * never exits (libuv: EINVAL).
+ */
 function resetSocket(socket: Socket): void {
   if (socket.writableEnded) socket.destroy();
   else if (!socket.destroyed) socket.resetAndDestroy();

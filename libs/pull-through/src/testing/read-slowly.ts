@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStream } from '../requests/pull-through.ts';
 
-/** Reads to the end at `bytesPerSecond` of virtual time. Closes the stream. */
+/** Reads the stream to its end at `bytesPerSecond` of virtual time, then closes it. */
 export async function readSlowly(stream: Pick<BlobStream, 'next' | 'close'>, bytesPerSecond: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   try {

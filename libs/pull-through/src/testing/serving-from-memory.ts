@@ -1,5 +1,5 @@
-// Calls the use cases like a frontend: memory first. So each test of manifests also tests serving from memory. Pulls are counted
-// at the end of the turn of the event loop.
+// Calls the use cases as a frontend does, which first tries to serve from memory. So each test of manifests also tests the
+// memory. Each call waits for the end of the turn of the event loop, when pulls are counted.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PullThrough } from '../requests/pull-through.ts';
 import { asCaller, type TestPullThrough } from './as-caller.ts';

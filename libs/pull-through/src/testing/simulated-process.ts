@@ -1,5 +1,5 @@
-// Simulates a process of a test cluster. All of its calls go through here, so that it can be frozen, killed, or held at a named
-// step. Calls of a killed process never return, and its new calls have no effect.
+// Simulates a process of a test cluster. All calls of the process go through here, so that it can be frozen, killed, or held at
+// a named step. Calls of a killed process never return, and its new calls have no effect.
 
 export interface SimulatedProcess {
   readonly name: string;
@@ -10,11 +10,11 @@ export interface SimulatedProcess {
   /** Calls the listener immediately if the process was already killed. The returned function removes the listener. */
   onKilled(listener: () => void): () => void;
   /**
-   * Holds the process once at a step: before a call, for example `fills.claim`, or after it, `fills.claim done`. The call that
-   * reaches the step waits for `release`.
+   * Holds the process the next time it reaches a step: before a call, such as `fills.claim`, or after it, such as `fills.claim
+   * done`. The call that reaches the step waits for `release`.
    */
   hold(step: string): HeldStep;
-  /** Resolves when the process may continue. For a killed process it rejects at the end of the test. */
+  /** Resolves when the process is allowed to continue. For a killed process it rejects at the end of the test. */
   pass(step?: string): Promise<void>;
   /** Ends the pending calls of a killed process. */
   end(): void;
@@ -83,8 +83,8 @@ export function createSimulatedProcess(name: string): SimulatedProcess {
 const walks: ReadonlySet<string> = new Set(['leastRecent', 'list', 'listObjects']);
 
 /**
- * Wraps `part` for the process. All functions of the part must be asynchronous, or return async iterables. A step's name is `path`
- * and the function's name, also for returned objects: `store.beginUpload`, `store.beginUpload.complete`.
+ * Wraps `part` for the process. All functions of the part must be asynchronous, or return async iterables. The name of a step
+ * is `path` and the function's name. Functions of returned objects have steps too, such as `store.beginUpload.complete`.
  */
 export function throughProcess<T extends object>(part: T, process: SimulatedProcess, path = ''): T {
   return new Proxy(part, {

@@ -1,4 +1,4 @@
-// Starts a fill behind a real fill server, for tests of the protocol.
+// Starts a fill and a real fill server for it, for tests of the protocol.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -106,7 +106,7 @@ export async function readAll(reader: Reader, chunkBytes = 64 * 1024): Promise<B
   return Buffer.concat(chunks);
 }
 
-/** Works like `readAll`, but `chunks` also has the bytes from before a failure. */
+/** Works like `readAll`, but adds the bytes to `chunks`, which also has the bytes from before a failure. */
 export async function readInto(reader: Reader, chunks: Buffer[], chunkBytes = 64 * 1024): Promise<void> {
   const buffer = Buffer.alloc(chunkBytes);
   for (let length = await reader.read(buffer); length > 0; length = await reader.read(buffer))

@@ -5,12 +5,15 @@ import { type TestClusterOptions, startTestCluster } from './start-test-cluster.
 import { until } from '@cistern/runtime/testing';
 import { bytesOf } from '@cistern/oci/testing';
 
-/** The bytes that `readersHaveSome` waits for. */
+/** The number of bytes of each reader for which `readersHaveSome` waits. */
 const someBytes = 1024 * 1024;
 
 export const library = repositoryOf('docker.io', 'library/nginx');
 
-/** `hub.allow` lets the upstream continue. A manifest lists the blob. `read` opens it at the frontend with this number. */
+/**
+ * Starts the cluster. `hub.allow` lets the upstream continue. The index has the size of the blob, as from a manifest. `read`
+ * opens the blob at the frontend with the given number.
+ */
 export async function startHalfway(t: TestContext, options: TestClusterOptions & { readonly size?: number } = {}) {
   const { size = 16 * 1024 * 1024 } = options;
   const cluster = await startTestCluster(t, options);
@@ -29,7 +32,7 @@ export async function startHalfway(t: TestContext, options: TestClusterOptions &
     digest,
     size,
     upstreamBytes,
-    /** The bytes from the upstream, divided by the blob's size. */
+    /** Returns the number of bytes from the upstream, divided by the blob's size. */
     upstreamShare: () => upstreamBytes() / size,
     async read(frontend: number, range?: { readonly start: number; readonly end: number }) {
       const { cache } = frontends[frontend]!;
@@ -46,9 +49,9 @@ export async function startHalfway(t: TestContext, options: TestClusterOptions &
         },
       };
     },
-    /** Resolves when all readers that start within the first half have read some bytes. */
+    /** Resolves when all readers have read some bytes. Readers must start within the first half. */
     readersHaveSome,
-    /** Resolves when the upstream has also sent its half. */
+    /** Resolves when the upstream has sent the first half, and all readers have read some bytes. */
     async halfway() {
       await until(() => upstreamBytes() === size / 2);
       await readersHaveSome();

@@ -32,7 +32,7 @@ export interface TestCacheOptions {
   readonly store?: 'memory' | 'fs';
   readonly adoptAs?: string;
   readonly maxWholeForRangeBytes?: number;
-  /** The store's limit. */
+  /** The limit of the store. */
   readonly maxBytes?: number;
   readonly spoolBytes?: number;
   /** The spool's limit for each fill. */
@@ -42,17 +42,17 @@ export interface TestCacheOptions {
   readonly presignForMs?: number;
   /** Handlers of the prewarm jobs. Default: they reject. */
   readonly handlers?: (deps: TestHandlerDeps) => Pick<JobHandlers, PrewarmJob>;
-  /** An existing root for the fs store, which the test removes. */
+  /** An existing root for the filesystem store. The test removes it. */
   readonly root?: string;
   /** Bytes for read buffers. */
   readonly readBufferBytes?: number;
   /** Bytes of a segment; default: `testSegmentBytes`. */
   readonly leastSegmentBytes?: number;
-  /** Uses the real clock. */
+  /** True if the real clock is used. */
   readonly realTime?: boolean;
   /** Default: errors go to standard output. */
   readonly log?: Logger;
-  /** Wraps a part of the cache, to make it fail or wait. */
+  /** Wraps a part of the cache, so that the part can fail or wait. */
   readonly wrapStore?: (store: BlobStore) => BlobStore;
   readonly wrapIndex?: (index: CacheIndex) => CacheIndex;
   readonly wrapQueue?: (queue: JobQueue) => JobQueue;
@@ -136,7 +136,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     );
   return {
     cache: startFrontend(),
-    /** Starts a frontend with empty memory: another node, or this one after a restart. */
+    /** Starts a frontend with empty memory, like another node, or like this node after a restart. */
     restartFrontend: startFrontend,
     hub,
     quay,
@@ -151,7 +151,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     clock,
     metrics,
     deps,
-    /** Tests may change it. */
+    /** The freshness policy of all tags. Tests may change it. */
     policy,
     policyOf,
     adoptAs: options.adoptAs,

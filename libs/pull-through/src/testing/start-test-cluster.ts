@@ -1,5 +1,5 @@
 // Starts a whole cluster in one process for tests. Frontends and workers use the real protocol, a shared index and store, and
-// scripted upstreams. Workers can be killed, frozen and shut down; links between two nodes can be cut.
+// scripted upstreams. Workers can be killed, frozen and shut down. Links between two nodes can be cut.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,7 +43,7 @@ export interface TestClusterOptions {
   readonly wrapStore?: (store: BlobStore) => BlobStore;
   /** Default: an index in memory. */
   readonly over?: ClusterIndex;
-  /** Creates a frontend's access to fills. Default: as in this release. */
+  /** Creates a frontend's access to fills. Default: the access of this release. */
   readonly accessOf?: (link: (address: string) => Promise<Relay>) => FillAccess;
 }
 
@@ -237,7 +237,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
     directory,
     hub,
     quay,
-    /** Names of workers without a connection to any upstream; tests may change it. */
+    /** Names of workers without a connection to any upstream. Tests may change the set. */
     unconnected,
     /** Tests may change it. */
     policy,

@@ -1,4 +1,5 @@
-// Starts a worker of a test cluster: job handlers, fills, spool and fill server, as one process that can be killed.
+// Starts a worker of a test cluster, with job handlers, fills, spool and fill server. The worker is one simulated process that
+// can be killed.
 import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -100,7 +101,7 @@ export async function startTestWorker(parts: TestWorkerParts) {
     loseJobs: jobs.lose,
     fillDisk: () => void (disk.isFull = true),
     closeJobs: async (graceMs: number) => void (await Promise.all([jobs.close(graceMs), parked.close(graceMs)])),
-    /** Ends the remains of the process after it was killed. */
+    /** Ends the pending calls and jobs of the process after it was killed. */
     async end() {
       process.end();
       jobs.end();

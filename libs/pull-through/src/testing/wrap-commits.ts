@@ -3,7 +3,7 @@ import type { BlobStore } from '@cistern/blob-store';
 
 type Commit = () => Promise<void>;
 
-/** Wraps `inner`. Each step that makes a blob visible goes to `pass`, which decides whether to run it. */
+/** Wraps `inner`. Each step that makes a blob visible is given to `pass`, which decides whether to run the step. */
 export function wrapCommits(inner: BlobStore, pass: (commit: Commit) => Promise<void>): BlobStore {
   const { adoptFile } = inner;
   return {

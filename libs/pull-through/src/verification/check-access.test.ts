@@ -60,7 +60,7 @@ test('checks for a slow upstream do not delay those for another', async () => {
   const slow = Array.from({ length: 100 }, (_, at) => request(`192.0.2.${at}`, at));
   assert.equal(await request('192.0.2.1', 'quick', 'quick.test'), 'allowed');
   assert.equal(checked.length, 33);
-  // After this time a frontend no longer waits.
+  // After this time, frontends no longer wait for the checks.
   const results = await Promise.all(slow);
   assert.equal(results.filter((one) => one === 'overloaded').length, 100 - 32);
 });

@@ -20,7 +20,7 @@ const minutesMs = 300_000;
 const isDown = (error: unknown) => isCacheError(error, 'upstream-unreachable');
 const isRefused = (error: unknown) => isCacheError(error, 'unauthenticated');
 
-/** Does not limit: other tests cover the limits. */
+/** Applies no limit, because other tests cover the limits. */
 const begin = async () => ({ remainingMs: 0, async takeBack() {} });
 
 async function unavailable(): Promise<never> {
@@ -68,7 +68,7 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
   return { clock, checks, upstream, puts, values: recorded, startNode, verify: startNode() };
 }
 
-test('a yes holds for the whole repository, for its time, and for that caller only', async () => {
+test('a grant holds for the whole repository, for its period, and only for that caller', async () => {
   const { verify, checks, clock } = start();
   await verify(ada);
   clock.nowMs += minutesMs - 1;
@@ -143,7 +143,7 @@ test('while an upstream is unavailable, accepted callers keep access until their
   await assert.rejects(verify(ada), isDown);
 });
 
-test('a newer yes of another node holds after the own yes has expired', async () => {
+test('a newer grant of another node holds after the grant of this node has expired', async () => {
   const { verify, startNode, upstream, checks, clock } = start();
   const other = startNode();
   await verify(ada);
@@ -159,7 +159,7 @@ test('a newer yes of another node holds after the own yes has expired', async ()
   await assert.rejects(verify(ada), isDown);
 });
 
-test('an unavailable index authorizes no caller, and rejects none that the upstream accepts', async () => {
+test('an unavailable index authorizes no caller, and rejects no caller that the upstream accepts', async () => {
   const { verify, checks } = start({ values: { get: unavailable, put: unavailable, remove: unavailable } });
   await verify(ada);
   await verify(ada);
@@ -167,7 +167,7 @@ test('an unavailable index authorizes no caller, and rejects none that the upstr
   assert.equal(checks.length, 2);
 });
 
-test('a no holds for two seconds, a wrong password for ten', async () => {
+test('a refusal is remembered for two seconds, and a wrong password for ten', async () => {
   const { verify, checks, upstream, clock } = start();
   await assert.rejects(verify(undefined), isRefused);
   await assert.rejects(verify(undefined), isRefused);

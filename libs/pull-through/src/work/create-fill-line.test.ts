@@ -72,7 +72,7 @@ test('a free slot goes to the upstream with the fewest fetches', () => {
     line.release('slow.io');
     given.push(...admitAll(line));
   }
-  // Nine fetches run in eight slots, so the first one that ends frees no slot.
+  // Nine fetches run, but there are eight slots, so the first fetch that ends frees no slot.
   assert.deepEqual(given, ['docker.io', 'docker.io', 'docker.io']);
 });
 

@@ -1,4 +1,4 @@
-// The record shows the state of the fill, even after failures of the index.
+// Tests that the record shows the state of the fill, even after failures of the index.
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { type TestContext, test } from 'node:test';
@@ -139,7 +139,7 @@ test('a request between a fill’s failure and its record causes the next fetch'
   await assert.rejects(async () => collect(await (await open()).read()), isBreak);
   await until(() => failures === 1);
   hub.script.breakAt = undefined;
-  // The reader may have requested the rest itself, if it had all bytes from before the break.
+  // More than one GET may have failed, because a reader that has all bytes from before the break may request the rest itself.
   const failed = hub.gets.length;
   const again = await open();
   assert.ok((await collect(await again.read())).equals(bytes));

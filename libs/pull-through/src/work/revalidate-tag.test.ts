@@ -1,5 +1,5 @@
-// Concurrent revalidations of one tag. Clients and the background have separate jobs, and a slow job may end after a newer
-// confirmation by another.
+// Tests concurrent revalidations of one tag. Requests of clients and background revalidations are separate jobs, so a slow job
+// may end after another job has recorded a newer confirmation.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { tagObjectKey } from '@cistern/blob-store';
@@ -77,7 +77,7 @@ async function startSlow(t: TestContext, options?: TestCacheOptions) {
   };
 }
 
-test('a slow revalidation does not move a tag back that a newer one has updated', async (t) => {
+test('a slow revalidation does not undo the update of a tag by a newer revalidation', async (t) => {
   const { push, startHeld, refresh, hub, assertNamed } = await startSlow(t);
   push(2);
   const { slow, resolve } = await startHeld('get-manifest');
@@ -100,7 +100,7 @@ test('a slow revalidation does not change a tag that moved back at upstream mean
   resolve();
   await slow;
   await assertNamed(first, 1);
-  // The tag does move back and forth when upstream confirms it.
+  // The tag moves back and forth if the upstream confirms each move.
   for (const [at, version] of [2, 1, 2].entries()) {
     const digest = push(version);
     assert.equal(await refresh(), digest);
@@ -108,7 +108,7 @@ test('a slow revalidation does not change a tag that moved back at upstream mean
   }
 });
 
-test('a slow revalidation with the same result as a newer one sends no more requests', async (t) => {
+test('a slow revalidation with the same result as a newer revalidation sends no more requests', async (t) => {
   const { push, startHeld, refresh, hub, clock, index, assertNamed } = await startSlow(t);
   const second = push(2);
   const { slow, resolve } = await startHeld('get-manifest');
@@ -135,7 +135,7 @@ test('a slow revalidation does not restore a tag that was forgotten meanwhile', 
   assert.equal(await readTagObject(store, key, 0), undefined);
 });
 
-test('a failed revalidation does not change a tag that a newer one has confirmed', async (t) => {
+test('a failed revalidation does not change a tag that a newer revalidation has confirmed', async (t) => {
   for (const kind of ['manifest-unknown', 'upstream-timeout'] as const) {
     const { push, startHeld, refresh, policy, index, assertNamed } = await startSlow(t);
     policy.onNotFound = 'forget';
