@@ -86,7 +86,7 @@ export function checkOnRead(options: CheckOnReadOptions): SourceReader {
   const readSome = async (into: Uint8Array) => {
     const length = await reader.read(into);
     if (length === 0)
-      throw new CacheError('store-unavailable', `The store returned fewer bytes of ${digest} than its size.`);
+      throw new CacheError('store-unavailable', `The store returned fewer bytes of ${digest} than the blob has.`);
     const bytes = into.subarray(0, length);
     const next = crc32(bytes);
     check.update(bytes, next);

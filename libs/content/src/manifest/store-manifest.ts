@@ -119,6 +119,6 @@ export function verifyManifest(
   if (hasDigest(bytes, digest)) return;
   metrics.contentMismatches.inc({ upstream });
   const actual = digestOf(bytes, digestAlgorithm(digest));
-  const message = `Upstream ${upstream} sent a manifest with digest ${actual} for ${digest}.`;
+  const message = `Upstream ${upstream} sent a manifest with digest ${actual} instead of ${digest}.`;
   throw new CacheError('content-mismatch', message, { retryable: true });
 }

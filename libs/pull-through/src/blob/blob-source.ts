@@ -153,9 +153,13 @@ function createPlaces(
         // The fill has ended, so the bytes are in the store, or its worker is unavailable, so another fill has to fetch them.
         past = record;
       }
-      throw new CacheError('store-unavailable', `${digest} is neither in the store nor in a fill. Try again later.`, {
-        retryable: true,
-      });
+      throw new CacheError(
+        'store-unavailable',
+        `${digest} is neither in the store nor in a running fill. Try again later.`,
+        {
+          retryable: true,
+        },
+      );
     },
   };
 }

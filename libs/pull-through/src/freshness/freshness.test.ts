@@ -33,8 +33,8 @@ test('a failure delays the next try for a moment, and a failure in the future de
 test('a remembered failure names the part that failed', () => {
   for (const [kind, message] of [
     ['upstream-timeout', /^A request to quay\.io failed a moment ago/],
-    ['manifest-unknown', /^quay\.io answered/],
-    ['store-unavailable', /^This cache failed to confirm it a moment ago \(store-unavailable\)/],
+    ['manifest-unknown', /^quay\.io responded/],
+    ['store-unavailable', /^This cache failed to confirm the content a moment ago \(store-unavailable\)/],
   ] as const)
     assert.match(recentFailure('quay.io', kind, 1_000).message, message);
 });

@@ -127,10 +127,11 @@ export function recentFailure(upstream: string, kind: string, retryAfterMs: numb
 }
 
 function messageOf(upstream: string, kind: string): string {
-  if (isRefusal(kind)) return `${upstream} answered a moment ago that this does not exist or that access is denied.`;
+  if (isRefusal(kind))
+    return `${upstream} responded a moment ago that this content does not exist or that access is denied.`;
   const isOurs = ownFailures.has(kind);
   const reason = isOurs
-    ? `This cache failed to confirm it a moment ago (${kind})`
+    ? `This cache failed to confirm the content a moment ago (${kind})`
     : `A request to ${upstream} failed a moment ago`;
   return `${reason}. Try again in some seconds.`;
 }

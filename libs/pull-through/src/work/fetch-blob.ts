@@ -50,7 +50,7 @@ const keepFailureMs = 2_000;
 /** No fill frees its job slot early while this worker has more fills than this, because each fill still has an open file. */
 const maxAside = 500;
 const lookForReadersMs = 1_000;
-/** A fill is unread after this many checks without a reader. One is not enough: a client may be between two connections. */
+/** A fill is unread after this many checks without a reader. One is not enough, because a client may be reconnecting. */
 const unreadLooks = 3;
 
 export async function fetchBlob(
@@ -62,7 +62,7 @@ export async function fetchBlob(
   const { digest, upstream, repository } = job;
   const source: RepositoryKey = { upstream, repository };
   const replaced = job.replaces > 0 ? await findReplaced(deps, job) : undefined;
-  /** True if the record is from another release, or forged. Then this worker copies no bytes, and waits until the lease expires. */
+  /** True if the record is from another release, or forged. Then this job copies no bytes, and ends while its lease holds. */
   const isForeign = replaced !== undefined && deps.remoteFills?.canRead(replaced) === false;
   const own = replaced && deps.fills.get(replaced.fillId);
   // If a reader cannot reach the fill of this worker, or this worker made the fill fail, another worker has to continue it.

@@ -57,7 +57,7 @@ export function readAnswer({ mayRead, isProven = false, error }: Partial<AccessA
   if (mayRead === true && error === undefined) return { isProven };
   const kind = cacheErrorKinds.find((one) => one === error?.kind) ?? ('overloaded' satisfies CacheErrorKind);
   const {
-    message = 'The worker sent no answer to the access check.',
+    message = 'The worker sent no answer to the access check. Try again later.',
     detail,
     retryable = true,
     retryAfterMs,
