@@ -18,7 +18,10 @@ const abandonedAfterMs = 6 * hourMs;
 /** Returns `undefined` for a store that removes unfinished blobs automatically. */
 export function startSweeper(deps: SweeperDeps): { close(): Promise<void> } | undefined {
   const { index, store, log } = deps;
-  /** The owner of a live fill, or its successor, may resume any of its uploads. */
+  /**
+   * Reports whether a fill of the digest exists. Its owner, or a worker that takes it over, may resume any of its
+   * uploads.
+   */
   const isFetched = async (digest: Digest) => (await index.fills.read(digest)) !== undefined;
   if (store.sweepUploads === undefined) return undefined;
   return startLoop(deps, {

@@ -1,4 +1,5 @@
-// Continues a walk over many objects past one that fails, as long as index and store answer.
+// Lets a walk over many objects continue after a failure of one object, as long as the index and the store are
+// available.
 import type { BlobStore } from '@cistern/blob-store';
 import { assertStoreAvailable } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';

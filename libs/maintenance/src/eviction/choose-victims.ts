@@ -1,5 +1,5 @@
-// Chooses the blobs to evict, the least recently pulled first. Manifests come before their blobs, because a pull of an
-// image also refreshes the parts of that image.
+// Chooses the blobs to evict, the least recently pulled first. A pull of a manifest also updates the pull times of its
+// parts, so a manifest is evicted before its blobs.
 import type { IndexAndStore } from '@cistern/content';
 import type { BlobRecord, CacheIndex, RepositoryKey } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
@@ -7,21 +7,27 @@ import { forEachBounded, inBatches } from '@cistern/runtime';
 import { repositoriesWhile } from '../integrity/find-holders.ts';
 
 export interface ChooseVictimsDeps extends IndexAndStore {
-  /** Blobs pulled within this time stay: clients may still read them without a node of ours seeing it. */
+  /**
+   * Blobs that were pulled within this time are not evicted. Clients may still read them by a redirect to the store,
+   * which no node notices.
+   */
   readonly spareMs: number;
   readonly now: () => number;
 }
 
 export interface ChooseAgedDeps extends ChooseVictimsDeps {
-  /** Milliseconds by upstream. Upstreams without a limit have no entry. */
+  /** Longest time since the last pull, in milliseconds, by upstream. Upstreams without a limit have no entry. */
   readonly ageLimits: ReadonlyMap<string, number>;
 }
 
-/** A blob that was pulled within two minutes may be in use: long readers touch it each minute. */
+/**
+ * A blob that was pulled within two minutes may be in use, because a long read updates the blob's pull time each
+ * minute.
+ */
 const inUseMs = 120_000;
 /** Replaces `inUseMs` while space is short. A reader whose blob is evicted continues from a fill. */
 const justPulledMs = 5_000;
-/** Blobs that are compared with all links in one pass. */
+/** Number of blobs that are compared with all links in one pass. */
 const agedAtOnce = 20_000;
 const batchSize = 1_000;
 const callsAtOnce = 16;
@@ -32,7 +38,7 @@ export interface ChooseVictimsOptions {
   readonly isShort: () => boolean;
 }
 
-/** Ends at the first blob that was pulled too recently. */
+/** Yields the blobs to evict, the least recently pulled first. Ends at the first blob that was pulled too recently. */
 export async function* chooseVictims(
   { index, now, spareMs }: ChooseVictimsDeps,
   { isSpared, isShort }: ChooseVictimsOptions,
@@ -46,8 +52,8 @@ export async function* chooseVictims(
 
 /**
  * Yields blobs whose last pull is longer ago than the limits of their upstreams, in batches, the oldest pull first.
- * Upstreams share bytes, so the longest limit applies. A blob that no repository holds belongs to no upstream, and
- * stays. Rejects with `index-unavailable` or the signal's reason.
+ * Several upstreams can hold one blob, so the longest of their limits applies. A blob that no repository holds belongs
+ * to no upstream, so it is not evicted. Rejects with `index-unavailable` or the signal's reason.
  */
 export async function* chooseAged(
   deps: ChooseAgedDeps,
@@ -79,8 +85,8 @@ async function* pulledLongAgo(
 }
 
 /**
- * Returns the longest limit of the upstreams that hold each digest. A repository without a cached manifest counts only
- * for digests that no repository with a cached manifest holds.
+ * Returns, for each digest, the longest limit of the upstreams that hold it. A repository without a cached manifest
+ * counts only if no repository with a cached manifest holds the digest.
  */
 async function findLimits(
   { index, ageLimits }: ChooseAgedDeps,

@@ -1,5 +1,4 @@
-// Deletes victims in batches, and knows which blobs to spare: pinned ones, and for a while those that the store failed
-// to remove.
+// Deletes victims in batches. Spares pinned blobs and, for some time, blobs that the store failed to remove.
 import { randomUUID } from 'node:crypto';
 import { deleteBlobs, finishDeletions, type IndexAndStore } from '@cistern/content';
 import type { BlobRecord } from '@cistern/index';
@@ -23,13 +22,13 @@ export type Deleter = ReturnType<typeof createDeleter>;
 
 const firstRetryMs = 60_000;
 const maxRetryMs = 3_600_000;
-/** Failed blobs beyond this number are retried sooner. */
+/** Number of failed blobs whose pause is remembered. Other failed blobs are retried sooner. */
 const maxFailing = 10_000;
 
 export function createDeleter(deps: DeleterDeps) {
   const { log, metrics, now } = deps;
   const readPinned = createPinnedDigests(deps);
-  /** Never changes, so that interrupted deletions still belong to this deleter. */
+  /** Never changes, so that this deleter can complete deletions that were interrupted. */
   const owner = randomUUID();
   const interrupted = new Set<Digest>();
   const failing = createRecent<Digest, { readonly waitMs: number; readonly untilMs: number }>({ max: maxFailing, now });
@@ -43,14 +42,17 @@ export function createDeleter(deps: DeleterDeps) {
   }
 
   return {
-    /** Uses the pins as last read; `remove` reads them again before each deletion. */
+    /**
+     * Reports whether a blob must not be deleted now. Uses the pins as last read; `remove` reads them again before each
+     * deletion.
+     */
     isSpared: (digest: Digest): boolean => pinned.has(digest) || (failing.get(digest)?.untilMs ?? 0) > now(),
     /** Reads the pins again. Resolves to the number of pinned blobs. */
     readPins: async (): Promise<number> => (await findKept()).size,
     /**
-     * Deletes the victims, except those that are pinned, being fetched, or pulled since they were chosen. A blob that
-     * the store fails to remove is spared for a while. Rejects as `deleteBlobs`; call `finish` to complete an
-     * interrupted deletion.
+     * Deletes the victims, except those that are pinned, being fetched, or were pulled after they were chosen. A blob
+     * that the store fails to remove is spared for some time. Rejects as `deleteBlobs` does; call `finish` to complete
+     * the interrupted deletion.
      */
     async remove(victims: readonly BlobRecord[], reason: EvictionReason): Promise<Removed> {
       for (const { digest } of victims) interrupted.add(digest);
@@ -69,7 +71,7 @@ export function createDeleter(deps: DeleterDeps) {
       }
       return { blobs: deleted.length, bytes };
     },
-    /** Completes interrupted deletions. Rejects as `deleteBlobs`; the next call continues. */
+    /** Completes interrupted deletions. Rejects as `deleteBlobs` does; the next call continues. */
     async finish(): Promise<void> {
       if (interrupted.size === 0) return;
       await finishDeletions(deps, [...interrupted], owner);

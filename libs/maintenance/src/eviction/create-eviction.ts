@@ -1,5 +1,5 @@
-// Keeps the store within its limits, one step at a time. Deletes the least recently pulled blobs in batches. Their
-// bytes count until they are removed (decision 0055).
+// Keeps the store within its limits, one step at a time. A step deletes the least recently pulled blobs in batches. The
+// size of the store includes a blob until its bytes are removed (decision 0055).
 import type { BlobRecord } from '@cistern/index';
 import type { Logger, Metrics } from '@cistern/telemetry';
 import { type ChooseVictimsDeps, chooseVictims } from './choose-victims.ts';
@@ -7,7 +7,7 @@ import type { Deleter } from './create-deleter.ts';
 import { type EvictionLimits, type ReadLimits, readWantedRoom } from './eviction-limits.ts';
 
 export interface EvictionDeps extends ChooseVictimsDeps {
-  /** Outlives the eviction: the next one completes the deletions that this one could not. */
+  /** Remembers interrupted deletions, so that a later step can complete them. */
   readonly deleter: Deleter;
   readonly readLimits: ReadLimits;
   readonly log: Logger;
@@ -15,7 +15,7 @@ export interface EvictionDeps extends ChooseVictimsDeps {
 }
 
 const batchSize = 1_000;
-/** Victims to examine when estimating whether eviction can free enough. */
+/** Largest number of victims that are examined to estimate whether eviction can free enough space. */
 const maxExamined = 20_000;
 const searchAgainMs = 1_000;
 const logEveryMs = 10_000;
@@ -30,8 +30,8 @@ export function createEviction(deps: EvictionDeps) {
   const removed = { blobs: 0, bytes: 0, loggedAtMs: -Infinity };
 
   /**
-   * Reports whether eviction can free so many bytes. Nothing is evicted for a waiting fetch that would not fit
-   * afterwards.
+   * Estimates whether eviction can free `bytes`. Also returns true if `maxExamined` victims are not enough, because
+   * more victims may follow. The estimate prevents evictions for a waiting fetch that would not fit even afterwards.
    */
   async function mayFree(bytes: number): Promise<boolean> {
     if (bytes <= 0) return true;
@@ -73,13 +73,13 @@ export function createEviction(deps: EvictionDeps) {
       left -= gone.bytes;
       removed.blobs += gone.blobs;
       removed.bytes += gone.bytes;
-      // Another worker may be deleting the same blobs: the next step reads the new total.
+      // Another worker may be deleting the same blobs, so the next step reads the new total.
       if (gone.blobs < batch.length) break;
     }
     return left;
   }
 
-  /** Logs only now and then, because a full store stays full for long. */
+  /** Logs at most every ten seconds, because a full store needs evictions all the time. */
   function logRemoved(): void {
     const { blobs, bytes, loggedAtMs } = removed;
     if (blobs === 0 || now() - loggedAtMs < logEveryMs) return;
@@ -90,7 +90,7 @@ export function createEviction(deps: EvictionDeps) {
   return {
     /**
      * Deletes victims until the store is within its limits. Does nothing while the index is not complete. Resolves to
-     * whether the next step should come soon, because data arrives fast or a fetch waits for space. Rejects with
+     * true if the next step should come soon: this step removed bytes, or a fetch waits for space. Rejects with
      * `index-unavailable`, `store-unavailable` or the signal's reason; the next step continues.
      */
     async step(signal: AbortSignal): Promise<boolean> {

@@ -14,11 +14,11 @@ import {
 import { tolerateFailure } from '../tolerate-failure.ts';
 
 /**
- * Waits until a written pin protects its image: afterwards none of its cached parts is evicted. Rejects as
- * `ReadPinnedDigests`.
+ * Waits until a pin that was written protects its image. After that, no cached part of the image is evicted. Rejects as
+ * `ReadPinnedDigests` does.
  */
 export async function untilPinHolds(deps: PinnedDigestsDeps, pin: ImageName): Promise<void> {
-  // A deletion that begins after the pin was written respects it.
+  // Waits only for deletions that are in progress, because a deletion that begins now respects the pin.
   for (const digest of await createPinnedDigests(deps)([pin])) await untilDeleted(deps, digest);
 }
 
@@ -27,8 +27,8 @@ export interface PinnedDigestsDeps extends IndexAndStore {
 }
 
 /**
- * Returns the digests that `pins` protect. By default it reads all pins again with each call. Each manifest is read
- * once.
+ * Returns the digests that `pins` protect. Without `pins`, reads all pins from the store again. Keeps manifests in
+ * memory for the next call.
  */
 export type ReadPinnedDigests = (pins?: readonly ImageName[]) => Promise<ReadonlySet<Digest>>;
 

@@ -1,5 +1,5 @@
-// Computes how many bytes the store may hold: at most `maxBytes`, and no more than leaves enough free space on its file
-// system.
+// Computes how many bytes the store may hold: at most `maxBytes`, and less if its file system would otherwise have too
+// little free space.
 import type { BlobStore } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import { type MinFree, minFreeBytes } from '@cistern/fills';
@@ -15,12 +15,13 @@ export interface EvictionLimits {
   /** Eviction stops when the store holds no more bytes than this. */
   readonly lowBytes: number;
   /**
-   * Free space of the store's file system, in bytes. Unset if there is no file system or it does not report its space.
+   * Free space of the store's file system and its required minimum, in bytes. Unset if the store has no file system, or
+   * if the file system does not report its space.
    */
   readonly disk?: { readonly freeBytes: number; readonly minFreeBytes: number };
 }
 
-/** Returns the limits for a store that holds `heldBytes` now, while fetches wait for `wantedBytes`. Does not reject. */
+/** Returns the limits for a store that holds `heldBytes` now, while fetches wait for `wantedBytes`. Never rejects. */
 export type ReadLimits = (heldBytes: number, wantedBytes: number) => Promise<EvictionLimits>;
 
 export interface LimitSettings {
@@ -37,8 +38,9 @@ const wantedName = 'eviction wanted bytes';
 const keepWantedMs = 2_000;
 
 /**
- * Creates the function that computes the limits. Other data on the file system and fills in flight reduce the limit
- * between two calls. If the file system does not report its space, `maxBytes` is the only limit.
+ * Creates the function that computes the limits. The limits can change from call to call, because fills in progress and
+ * other data use space of the same file system. If the file system does not report its space, `maxBytes` is the only
+ * limit.
  */
 export function createReadLimits(
   { maxBytes, highShare, lowShare, minFree }: LimitSettings,
@@ -74,7 +76,7 @@ export function createReadLimits(
   };
 }
 
-/** Returns the settings for eviction and for its plan, from one configuration. */
+/** Returns the settings that eviction and its plan share. */
 export function evictionSettings(
   { storageLimits, storageRedirect, upstreams }: Pick<Config, 'storageLimits' | 'storageRedirect' | 'upstreams'>,
   deps: { readonly store: BlobStore; readonly log: Logger },
@@ -88,9 +90,9 @@ export function evictionSettings(
 }
 
 /**
- * Reports to the evicting worker how many bytes waiting fetches and commits need. The last report of several workers
- * wins; each worker repeats it while it waits. 0 means that no fetch waits on this worker any more. Rejects with
- * `index-unavailable`.
+ * Reports to the evicting worker how many bytes waiting fetches and commits need. If several workers report, the last
+ * report wins. A report expires after two seconds, so a worker repeats it while its fetches wait. 0 means that no fetch
+ * waits on this worker any more. Rejects with `index-unavailable`.
  */
 export async function wantRoom({ values }: Pick<CacheIndex, 'values'>, bytes: number): Promise<void> {
   if (bytes === 0) await values.remove(wantedName);

@@ -22,17 +22,18 @@ interface PlannedVictim {
 export interface EvictionPlan {
   /** Bytes of all stored blobs. */
   readonly bytes: number;
-  /** The size in bytes to which eviction would reduce the store. `undefined` means that nothing must be evicted. */
+  /** The size in bytes to which eviction would reduce the store. `undefined` means that no space must be freed. */
   readonly downToBytes: number | undefined;
   /** Number of pinned blobs, which are never evicted. */
   readonly pinned: number;
-  /** Victims in the order of their eviction. Iterate once. */
+  /** Victims in the order of their eviction. Can be iterated only once. */
   readonly victims: AsyncIterable<PlannedVictim>;
 }
 
 /**
- * Plans without changing anything. `downToBytes` sets the size to plan for; by default the watermarks set it. Rejects
- * with `store-unavailable`, `index-unavailable` or the signal's reason, and so does iterating over the victims.
+ * Plans an eviction without evicting anything. `downToBytes` is the size to reduce the store to; if it is unset, the
+ * watermarks decide. Rejects with `store-unavailable`, `index-unavailable` or the signal's reason, and so does the
+ * iterator of the victims.
  */
 export async function planEviction(
   deps: PlanEvictionDeps,

@@ -1,4 +1,4 @@
-// Evicts blobs that exceed their maximum age, whether the store is full or not.
+// Evicts blobs that exceed their maximum age, even if the store is not full.
 import type { Logger } from '@cistern/telemetry';
 import { chooseAged, type ChooseAgedDeps } from './choose-victims.ts';
 import type { Deleter } from './create-deleter.ts';
@@ -9,8 +9,8 @@ export interface AgingDeps extends ChooseAgedDeps {
 }
 
 /**
- * Runs one search for blobs past their maximum age. Rejects as `Deleter.remove` or with the signal's reason; the next
- * search continues.
+ * Runs one search for blobs past their maximum age. Rejects as `Deleter.remove` does, or with the signal's reason; the
+ * next search continues.
  */
 export async function removeAged(deps: AgingDeps, signal: AbortSignal): Promise<void> {
   const { index, deleter, log } = deps;

@@ -12,8 +12,8 @@ export type EvictorDeps = Omit<EvictionDeps & AgingDeps, 'deleter' | 'metrics'> 
 
 const stepEveryMs = 1_000;
 /**
- * Step interval while data arrives so fast that the store could overflow within a second, or while a fetch waits for
- * space.
+ * Interval after a step that removed bytes, or while a fetch waits for space. Data can arrive so fast that the store
+ * would overflow within a second.
  */
 const hurriedStepMs = 200;
 const ageEveryMs = 3_600_000;

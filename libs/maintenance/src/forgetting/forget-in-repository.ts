@@ -1,4 +1,4 @@
-// Forgets the old manifests of one repository, and the links of their parts that no other manifest there names.
+// Forgets the old manifests of one repository, and the links of parts that no other manifest of the repository names.
 import {
   type DatedLinks,
   forgetManifest,
@@ -18,7 +18,7 @@ const atOnce = 16;
 
 /**
  * Forgets names that were last confirmed at `beforeMs` or earlier. Resolves to the number of forgotten manifests.
- * Rejects if the object of a manifest that stays cannot be read.
+ * Rejects if the links object of a manifest that stays cannot be read.
  */
 export async function forgetInRepository(pass: ForgettingPass, key: RepositoryKey, beforeMs: number): Promise<number> {
   const { index, pinned, signal, tolerate } = pass;
@@ -27,7 +27,8 @@ export async function forgetInRepository(pass: ForgettingPass, key: RepositoryKe
   for (const { digest, confirmed } of manifests)
     if (confirmed !== 'cached' && confirmed.writtenAtMs <= beforeMs) old.set(digest, confirmed);
   if (old.size === 0 && manifests.length > 0) return 0;
-  // An interrupted pass leaves a record without an object.
+  // An interrupted pass can leave tag records whose objects are already removed, so this loop reads the tags of the
+  // index.
   for await (const { upstream, repository, tag } of tagsOf(pass, key)) {
     const { record, confirmed } = await readTagName(pass, { upstream, repository, tag });
     if (confirmed !== 'cached' && confirmed.atMs <= beforeMs) await forgetTag(pass, { ...key, tag }, record);
@@ -35,7 +36,8 @@ export async function forgetInRepository(pass: ForgettingPass, key: RepositoryKe
   const staying = manifests.filter(({ digest }) => !old.has(digest));
   const named = await namedBy(pass, key, staying, old);
   const wereNamed = new Set([...old.values()].flatMap(({ links }) => links.map(({ digest }) => digest)));
-  // Parts first: another pass finds them only while the object of their manifest exists.
+  // Removes the links of parts first, because another pass finds them only while the links object of their manifest
+  // exists.
   if (named !== undefined)
     await forEachBounded(others, { atOnce, signal }, (digest) =>
       tolerate(async () => {
@@ -69,8 +71,8 @@ async function readRepository(pass: ForgettingPass, key: RepositoryKey) {
 }
 
 /**
- * Returns the parts of the manifests that stay, or `undefined` if one of them has no links object. An old manifest that
- * is such a part also stays and is removed from `old`.
+ * Returns the parts of the manifests that stay, or `undefined` if one of these manifests has no links object. An old
+ * manifest that is a part of one that stays is removed from `old`, so it stays too.
  */
 async function namedBy(
   { store, signal }: ForgettingPass,
@@ -96,7 +98,10 @@ async function namedBy(
   return isKnown ? named : undefined;
 }
 
-/** Restores links of manifests that arrived during the pass, because their parts may have lost theirs. */
+/**
+ * Writes the links of manifests that arrived during the pass again, because the pass may have removed the links of
+ * their parts.
+ */
 async function putNewLinks({ index, store }: ForgettingPass, key: RepositoryKey, known: ReadonlySet<Digest>) {
   for (const digest of await index.links.digests(key)) {
     if (known.has(digest) || !isHeldManifest(await index.links.get(key, digest, { fresh: true }))) continue;

@@ -1,5 +1,5 @@
-// Forgets names whose manifests are evicted: those not confirmed for long, and the oldest if there are too many
-// (decision 0058). Otherwise index and store would keep the names of images that were pulled only once.
+// Forgets names whose manifests are evicted: names without a recent confirmation, and the oldest if there are too many
+// (decision 0058). Otherwise the index and the store would keep the names of images that were pulled only once forever.
 import { listObjectsPrefix, parseListObjectKey } from '@cistern/blob-store';
 import { forgetTag, readJsonObject } from '@cistern/content';
 import { forEachBounded } from '@cistern/runtime';
@@ -17,16 +17,16 @@ import {
 
 export interface ForgottenNames {
   readonly tags: number;
-  /** Counts a manifest once for each repository. */
+  /** Number of manifests. A manifest counts once for each of its repositories. */
   readonly manifests: number;
   /** Objects that could not be read or removed. */
   readonly failed: number;
 }
 
 const atOnce = 16;
-/** Names that are kept for each cached name, itself included. */
+/** Number of names that are kept for each cached name, including the cached name. */
 const namesPerCached = 10;
-/** A client may be pulling a name that was confirmed within this time. */
+/** Names that were confirmed within this time are kept, because a client may be pulling them. */
 const spareMs = 60_000;
 
 /**
@@ -47,7 +47,7 @@ export async function forgetNames(deps: ForgettingDeps, signal: AbortSignal): Pr
   const { forgetAfterMs } = deps;
   const tooMany = Math.min(newestOfTooMany(counted), now() - Math.min(spareMs, forgetAfterMs));
   const beforeMs = Math.max(now() - forgetAfterMs, tooMany);
-  // Objects that failed are counted when they fail again.
+  // Resets the count, because objects that failed during the count fail again below.
   forgotten.failed = 0;
   if (counted.goneAtMs.some((atMs) => atMs <= beforeMs)) {
     await forEachBounded(storedTags(deps), { atOnce, signal }, (key) =>
@@ -70,7 +70,7 @@ export async function forgetNames(deps: ForgettingDeps, signal: AbortSignal): Pr
 
 interface CountedNames {
   cached: number;
-  /** Times of the last confirmation of names that are not cached: eight bytes a name. */
+  /** When each name that is not cached was last confirmed. An entry takes eight bytes. */
   readonly goneAtMs: number[];
 }
 
@@ -97,13 +97,16 @@ async function countNames(pass: ForgettingPass): Promise<CountedNames> {
   return counted;
 }
 
-/** Returns when the newest of the surplus names was confirmed. */
+/** Returns when the newest of the surplus names was confirmed, or -Infinity if there are no surplus names. */
 function newestOfTooMany({ cached, goneAtMs }: CountedNames): number {
   const tooMany = goneAtMs.length - cached * (namesPerCached - 1);
   return tooMany <= 0 ? -Infinity : goneAtMs.sort((one, other) => one - other)[tooMany - 1]!;
 }
 
-/** Forgets pages of lists of repositories without links. Such pages are kept even without a pull. */
+/**
+ * Forgets old pages of lists of repositories without links. A list is stored even if no client pulls from its
+ * repository.
+ */
 async function forgetLists({ index, store, forgetAfterMs, tolerate, signal, now }: ForgettingPass): Promise<void> {
   await forEachBounded(store.listObjects(listObjectsPrefix), { atOnce, signal }, (objectKey) =>
     tolerate(async () => {

@@ -15,7 +15,7 @@ import type { Logger } from '@cistern/telemetry';
 import { createPinnedDigests } from '../eviction/create-pinned-digests.ts';
 
 export interface ForgettingDeps extends IndexAndStore {
-  /** The upstream that files of a registry:2 cache in the store came from. */
+  /** The upstream from which a registry:2 cache fetched the files that it left in the store. */
   readonly adoptAs: string | undefined;
   readonly forgetAfterMs: number;
   readonly log: Logger;
@@ -26,11 +26,11 @@ export interface ForgettingDeps extends IndexAndStore {
 export interface ForgettingPass extends ForgettingDeps {
   readonly pinned: Pinned;
   readonly signal: AbortSignal;
-  /** Runs `action` and continues after it fails to read or remove one object. */
+  /** Runs `action`, and resolves even if it fails to read or remove one object. */
   readonly tolerate: (action: () => Promise<void>) => Promise<void>;
 }
 
-/** Names that must be kept. */
+/** Names that pins protect. */
 export interface Pinned {
   readonly tags: ReadonlySet<string>;
   readonly digests: ReadonlySet<Digest>;
@@ -45,7 +45,7 @@ export async function readPinned(deps: ForgettingDeps): Promise<Pinned> {
   return { tags: new Set(tags), digests: await createPinnedDigests(deps)(pins) };
 }
 
-/** Yields all tags of the store; the index knows no others. */
+/** Yields all tags of the store. Usually the index has no others. */
 export async function* storedTags({ store }: ForgettingDeps): AsyncGenerator<TagKey> {
   for await (const objectKey of store.listObjects(tagObjectsPrefix)) {
     const key = parseTagObjectKey(objectKey);
@@ -73,7 +73,7 @@ export async function readTagName({ index, store, pinned, now }: ForgettingPass,
 
 export interface ManifestName {
   readonly digest: Digest;
-  /** `cached` if the manifest is stored or pinned; otherwise its links and when the upstream returned it. */
+  /** `cached` if the manifest is stored or pinned; otherwise its links and the time when the upstream returned it. */
   readonly confirmed: 'cached' | DatedLinks;
 }
 

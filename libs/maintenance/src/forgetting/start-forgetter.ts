@@ -7,7 +7,7 @@ import type { ForgettingDeps } from './names.ts';
 const maxEveryMs = 86_400_000;
 const minEveryMs = 1_000;
 const passesPerAge = 10;
-/** Leaves other work time after a start. */
+/** Delay after a startup, so that other work comes first. */
 const firstCheckMs = 60_000;
 const checkEveryMs = 600_000;
 const doneName = 'names-forgotten';

@@ -20,7 +20,10 @@ import { scrubShard } from './scrub-shard.ts';
 export interface ScrubLimits {
   /** Bytes to read per second. */
   readonly bytesPerSecond: number;
-  /** Time from the start of a pass to the start of the next. A pass that takes longer is followed immediately. */
+  /**
+   * Time from the start of a pass to the start of the next. After a pass that takes longer, the next pass starts
+   * immediately.
+   */
   readonly everyMs: number;
 }
 
@@ -31,11 +34,11 @@ export interface ScrubDeps extends FetchBlobsDeps {
 
 const shards = 256;
 const maxDamages = 50;
-/** After a crash, at most the work of this time is repeated. */
+/** Interval between writes of the progress. After a crash, at most the work of this time is repeated. */
 const writeEveryMs = 10_000;
 /** Interval between checks whether a pass is due or another worker left one unfinished. */
 const checkEveryMs = 30_000;
-/** Leaves other work time after a start. */
+/** Delay after a startup, so that other work comes first. */
 const firstCheckMs = 60_000;
 
 export function createScrub(deps: ScrubDeps) {
@@ -79,7 +82,8 @@ export function createScrub(deps: ScrubDeps) {
             signal,
             count(kind) {
               counts[kind] += 1;
-              // `setAside` counts damaged objects, whether a reader or the scrub found them.
+              // Does not count damaged objects, because `setAside` counts them, whether a reader or the scrub found
+              // them.
               if (kind !== 'damaged') metrics.scrubObjects.inc({ kind });
             },
             onRead(bytes) {
@@ -98,7 +102,7 @@ export function createScrub(deps: ScrubDeps) {
         reached = reportAt(shard + 1);
       }
     } catch (error) {
-      // Saves the progress. This may fail too, because the store may be the cause.
+      // Saves the progress. Ignores a failure of this write, because the store may be the cause of the first error.
       await write().catch(() => {});
       throw error;
     }
@@ -108,8 +112,9 @@ export function createScrub(deps: ScrubDeps) {
 
   return {
     /**
-     * Runs the due pass to its end, or resumes it. Resolves to `undefined` if none is due. Rejects with
-     * `store-unavailable`, `index-unavailable` or the signal's reason; the next call continues where this one stopped.
+     * Starts or resumes the pass that is due, and runs it to its end. Resolves to `undefined` if no pass is due or the
+     * index is not complete. Rejects with `store-unavailable`, `index-unavailable` or the signal's reason; the next
+     * call continues where this one stopped.
      */
     async run(signal: AbortSignal): Promise<ScrubPass | undefined> {
       if (!(await index.epoch.isComplete())) return undefined;

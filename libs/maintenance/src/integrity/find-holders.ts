@@ -8,7 +8,7 @@ type Links = Pick<CacheIndex, 'links'>;
 const pageSize = 500;
 const atOnce = 16;
 
-/** Returns at most `limit` links. */
+/** Returns the link of each repository that holds the digest, at most `limit` links. */
 export async function findHolders(
   index: Links,
   digest: Digest,

@@ -8,9 +8,9 @@ import { type Digest, isDigest } from '@cistern/oci';
 export interface ScrubPass {
   readonly startedAtMs: number;
   readonly endedAtMs?: number;
-  /** The shard under way, of 256; digests belong to shards by their first byte. */
+  /** Number of the shard under way, of 256. The first byte of a digest is the number of its shard. */
   readonly shard: number;
-  /** The last object of the shard that is done. */
+  /** The last scrubbed object of the shard. Unset means that none is scrubbed yet. */
   readonly after?: Digest;
   readonly counts: ScrubCounts;
 }
@@ -38,13 +38,13 @@ export interface Damage {
   readonly size: number;
   readonly foundAtMs: number;
   readonly healed: boolean;
-  /** Names the repository it was fetched from, or the reason why it was not fetched. */
+  /** Names the repository from which the object was fetched again, or the reason why it was not fetched. */
   readonly note: string;
 }
 
 export interface ScrubReport {
   readonly schema: 1;
-  /** The last pass. It is under way unless it has an end. */
+  /** The last pass. It is under way unless `endedAtMs` is set. */
   readonly pass: ScrubPass;
   /** The last finished pass. */
   readonly lastEnded?: ScrubPass;

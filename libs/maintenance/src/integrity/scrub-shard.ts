@@ -20,7 +20,9 @@ export interface ScrubShardDeps extends FetchBlobsDeps {
 export interface ScrubShardOptions {
   /** Two hexadecimal digits. */
   readonly shard: string;
-  /** Objects up to this one are already done. */
+  /**
+   * Objects up to this one are skipped, because they are already scrubbed. `undefined` means that all must be scrubbed.
+   */
   readonly after: Digest | undefined;
   readonly count: (kind: Exclude<keyof ScrubCounts, 'bytes'>) => void;
   readonly onRead: (bytes: number) => void;
@@ -30,7 +32,10 @@ export interface ScrubShardOptions {
   readonly signal: AbortSignal;
 }
 
-/** A fill may have stored its blob but not yet recorded it, for example while the index is unavailable. */
+/**
+ * Younger objects are not adopted. A fill may have stored such a blob but not yet recorded it, for example while the
+ * index is unavailable.
+ */
 const adoptAfterMs = 900_000;
 const noReaderWaits = () => false;
 const holdersToTry = 3;
@@ -55,7 +60,7 @@ export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOption
   };
   for (const { digest, state } of records)
     await visit(digest, async () => {
-      // Completes the deletion of a dead worker, or fails with the error of its removal.
+      // Completes a deletion that a dead worker began. Throws the error if the object cannot be removed.
       if (state === 'deleting') for (const error of (await finishDeletions(deps, [digest])).values()) throw error;
       else if (!present.has(digest) && (await forgetMissing(deps, digest))) count('forgotten');
     });
@@ -94,7 +99,10 @@ async function scrubObject(deps: ScrubShardDeps, options: ScrubShardOptions, obj
   onDamage({ digest, size, foundAtMs: now(), ...healed });
 }
 
-/** Returns `undefined` if the object is too new to adopt, or gone. */
+/**
+ * Returns the record of an object, and adopts an unknown object. Returns `undefined` if the object is too new to adopt,
+ * was removed, or was recorded by another worker meanwhile.
+ */
 async function findRecord(
   deps: ScrubShardDeps,
   object: StoredBlob,
@@ -109,7 +117,10 @@ async function findRecord(
   return adopted;
 }
 
-/** Records the actual size, because an adopted object's record may have another one. */
+/**
+ * Records that an object is verified, and its actual size, because the record of an adopted object may have a wrong
+ * size.
+ */
 async function recordVerified(
   { index }: ScrubShardDeps,
   record: BlobRecord,
@@ -124,9 +135,9 @@ async function recordVerified(
 }
 
 /**
- * Sets a damaged object aside and fetches it again for a repository that holds it. `record` is its record from before
- * the read. Resolves to `undefined`, without doing anything, if the object has been replaced since. An object that
- * cannot be fetched now is fetched at the next pull. Rejects with `store-unavailable`, `index-unavailable` or the
+ * Sets a damaged object aside and fetches it again for a repository that holds it. `record` is the object's record
+ * before the object was read. Resolves to `undefined`, without changes, if the object was replaced after that. If the
+ * object cannot be fetched now, the next pull fetches it. Rejects with `store-unavailable`, `index-unavailable` or the
  * signal's reason.
  */
 async function healDamaged(

@@ -11,8 +11,8 @@ const pageSize = 500;
 const atOnce = 16;
 
 /**
- * Purges an image. A digest also removes all tags of the repository that name it. Rejects with `store-unavailable` or
- * `index-unavailable`.
+ * Purges an image. If the image is named by digest, also removes all tags of the repository that name this digest.
+ * Rejects with `store-unavailable` or `index-unavailable`.
  */
 export async function purgeImage(step: PurgeStep, image: ImageName): Promise<PurgeResult> {
   const { upstream, repository, reference } = image;
@@ -66,14 +66,14 @@ export async function* tagsOf(
   }
 }
 
-/** Returns `root` and everything it refers to, as far as the repository's own objects can be read. */
+/** Returns `root` and everything it refers to, as far as the links objects of the repository can be read. */
 async function partsIn(step: PurgeStep, key: RepositoryKey, root: Digest): Promise<ReadonlySet<Digest>> {
   const parts = new Set([root]);
   await addUnder(step, key, [root], parts);
   return parts;
 }
 
-/** Adds everything that `manifests` refer to to `parts`. */
+/** Adds to `parts` everything that `manifests` refer to. Empties `manifests`. */
 async function addUnder(step: PurgeStep, key: RepositoryKey, manifests: Digest[], parts: Set<Digest>): Promise<void> {
   for (let next = manifests.pop(); next !== undefined; next = manifests.pop())
     for (const { digest, kind } of await linksUnder(step, key, next)) {
@@ -83,8 +83,8 @@ async function addUnder(step: PurgeStep, key: RepositoryKey, manifests: Digest[]
 }
 
 /**
- * Returns the links of a manifest and its children, or none if they cannot be read. Content that only they refer to may
- * then be purged, and fetched again later.
+ * Returns the links of a manifest and its children, or an empty list if they cannot be read. In that case, content that
+ * only these links refer to can be purged, and the next pull fetches it again.
  */
 async function linksUnder(step: PurgeStep, key: RepositoryKey, manifest: Digest): Promise<readonly Link[]> {
   let links: readonly Link[] = [];
@@ -115,7 +115,7 @@ async function liveIn(
     if ((await index.blobs.get(digest)) === undefined) return;
     for (const link of await linksUnder(step, key, digest)) live.add(link.digest);
   });
-  // A manifest of the image that other images also use keeps its own parts.
+  // If other images also use a manifest of this image, the parts of that manifest are kept too.
   const manifests = [...live].filter((digest) => parts.has(digest));
   await addUnder(step, key, manifests, live);
   return live;

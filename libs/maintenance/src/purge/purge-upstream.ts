@@ -19,12 +19,15 @@ interface Held extends RepositoryKey {
 }
 
 const atOnce = 16;
-/** Some 20 MB. Each batch needs a pass over all repositories of other upstreams. */
+/**
+ * Number of links in a batch, which take some 20 MB of memory. Smaller batches would take longer, because each batch
+ * needs a pass over all repositories of other upstreams.
+ */
 const maxHeldAtOnce = 100_000;
 
 /**
- * Purges in batches of `heldAtOnce` links: first the links, then the bytes. Rejects with `store-unavailable` or
- * `index-unavailable`; another run continues.
+ * Purges an upstream. Takes its links in batches of `heldAtOnce`, and removes first the links of a batch, then the
+ * bytes. Rejects with `store-unavailable` or `index-unavailable`; another run continues.
  */
 export async function purgeUpstream(
   step: PurgeStep,
@@ -38,8 +41,8 @@ export async function purgeUpstream(
   const prefixes = prefixesOf(upstream);
   await markUpstreamPurged(index, upstream);
   const purged = { tags: 0, manifests: 0, blobs: 0 };
-  // Tags first: without them no client finds the rest. The store's tags are removed before the index is listed, so none
-  // counts twice.
+  // Tags are removed first, because without them no client finds the rest. The store's tags are removed before the
+  // index is listed, so that no tag counts twice.
   for (const tags of [tagsInStore(step, upstream), tagsInIndex(step, upstream)])
     await forEachBounded(tags, bounded, (key) =>
       tolerate(async () => {
@@ -70,7 +73,7 @@ async function* tagsInIndex(step: PurgeStep, upstream: string): AsyncGenerator<T
   for await (const key of repositoriesOf(step, upstream)) yield* tagsOf(step, key);
 }
 
-/** Yields the links of the store, then those that only the index knows. */
+/** Yields the held digests from the store's objects, then those that the index still lists. */
 async function* heldBy(step: PurgeStep, upstream: string): AsyncGenerator<Held> {
   const { links, held } = prefixesOf(upstream);
   for (const [prefix, parse] of [

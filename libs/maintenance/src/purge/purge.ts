@@ -16,15 +16,16 @@ import { type PurgeDeps, type PurgeResult, type PurgeStep, removeBytes } from '.
 export type PurgeTarget = { readonly image: ImageName } | { readonly digest: Digest } | { readonly upstream: string };
 
 const purgeLease = 'purge';
-/** How long to wait for another purge; a rebuild may take longer. */
+/** How long a purge waits for another purge or a rebuild. A rebuild can take longer. */
 const maxWaitMs = 10_000;
 const retryMs = 100;
 const purgesTopic = 'purges';
 
 /**
- * Purges the target. An index that lost data does not know what other images use, so a purge waits for a rebuild or
- * another purge. Rejects with `overloaded` if that takes too long. Skips objects that cannot be removed and then
- * rejects with `store-unavailable`; a retry purges the rest. A retry also helps after `index-unavailable`.
+ * Purges the target. Waits until no other purge runs and the index is complete, because an incomplete index does not
+ * know which content other images use. Rejects with `overloaded` if the wait takes too long. Skips objects that cannot
+ * be removed, and rejects with `store-unavailable` at the end. Also rejects with `index-unavailable`. After each of
+ * these errors, a retry purges the rest.
  */
 export async function purge(deps: PurgeDeps, target: PurgeTarget): Promise<PurgeResult> {
   const { index } = deps;
@@ -55,7 +56,7 @@ async function purgeNow(deps: PurgeDeps, target: PurgeTarget, signal: AbortSigna
     checkNoneLeft(failures);
     return result;
   } finally {
-    // A purge takes effect even without its announcement: its content is no longer found by name.
+    // A purge takes effect even if its announcement fails, because its content is no longer found by name.
     await deps.index.pubsub.publish(purgesTopic, 'purged').catch(() => {});
   }
 }
@@ -107,7 +108,8 @@ async function purgeDigest(step: PurgeStep, digest: Digest): Promise<PurgeResult
 }
 
 /**
- * Lets a node drop purged contents from its memory; the index's own announcements drop records. The caller closes it.
+ * Follows the announcements of purges, so that a node can remove purged contents from its memory. For records, the
+ * index has announcements of its own. The caller closes the result.
  */
 export function followPurges({ pubsub }: Pick<CacheIndex, 'pubsub'>) {
   const forgets: (() => void)[] = [];

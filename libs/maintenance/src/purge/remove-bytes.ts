@@ -1,5 +1,5 @@
-// Removes the bytes of a purge immediately, however recently they were pulled. Their readers continue from open files,
-// or from a new fetch at the same offset.
+// Removes the bytes of a purge immediately, however recently they were pulled. Readers of these bytes continue from
+// open files, or from a new fetch at the same offset.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ImageName } from '@cistern/blob-store';
 import { deleteBlob, findStoredBlob, type IndexAndStore } from '@cistern/content';
@@ -9,24 +9,24 @@ import { forEachBounded } from '@cistern/runtime';
 import type { ReadPinnedDigests } from '../eviction/create-pinned-digests.ts';
 
 export interface PurgeDeps extends IndexAndStore {
-  /** The upstream that files of a registry:2 cache in the store came from. */
+  /** The upstream from which a registry:2 cache fetched the files that it left in the store. */
   readonly adoptAs: string | undefined;
   readonly now: () => number;
 }
 
-/** A purge under way. Meanwhile the index is not rebuilt, and no other purge runs. */
+/** A purge under way. It begins with a complete index, and no other purge runs at the same time. */
 export interface PurgeStep extends PurgeDeps {
   readonly pins: readonly ImageName[];
-  /** Returns all parts of pinned images; their bytes stay. */
+  /** Returns all parts of pinned images, whose bytes are not removed. */
   readonly readPinned: ReadPinnedDigests;
   readonly signal: AbortSignal;
-  /** Runs `action` and continues after it fails to read or remove one object. */
+  /** Runs `action`, and resolves even if it fails to read or remove one object. */
   readonly tolerate: (action: () => Promise<void>) => Promise<void>;
 }
 
 export interface Purged {
   readonly tags: number;
-  /** Manifests whose bytes were removed; those that others refer to stay. */
+  /** Number of manifests whose bytes were removed. Manifests that other images refer to are kept. */
   readonly manifests: number;
   readonly blobs: number;
 }
@@ -35,14 +35,14 @@ export interface Purged {
 export type PurgeResult = { readonly purged: Purged } | { readonly pinnedBy: readonly ImageName[] };
 
 const atOnce = 16;
-/** A fetch of the blob may be under way. */
+/** Number of tries to delete a blob. A try fails while a fetch of the blob is under way. */
 const maxTries = 60;
 const retryMs = 50;
 
 /**
- * Removes manifests first, so that none is stored without its blobs. Rejects with `store-unavailable` or
- * `index-unavailable`, and with `overloaded` if the index lost data: its answers about other references may have been
- * incomplete.
+ * Removes the bytes of digests: manifests first, so that none is stored without its blobs. Rejects with
+ * `store-unavailable` or `index-unavailable`. Rejects with `overloaded` if the index lost data, because the references
+ * that it reported may have been incomplete.
  */
 export async function removeBytes(step: PurgeStep, digests: Iterable<Digest>): Promise<Omit<Purged, 'tags'>> {
   const [manifests, blobs]: [Digest[], Digest[]] = [[], []];
@@ -66,7 +66,7 @@ export async function removeBytes(step: PurgeStep, digests: Iterable<Digest>): P
   return removed;
 }
 
-/** Returns false if the blob is not stored, or is being fetched again. */
+/** Removes one blob. Returns false if the blob is not stored, or is being fetched again. */
 async function remove(step: PurgeStep, digest: Digest): Promise<boolean> {
   for (let tries = 0; tries < maxTries; tries += 1) {
     const found = await findStoredBlob(step, digest);

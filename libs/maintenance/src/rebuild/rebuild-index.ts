@@ -1,6 +1,6 @@
 // Rebuilds the index from the store while the cache runs. All workers rebuild in parallel: each takes the lease of a
-// part and processes it. The marks of finished parts are lost together with the index's data. So an interrupted rebuild
-// continues, and one after a loss starts again (decision 0057).
+// part and processes it. The index keeps the marks of finished parts. So an interrupted rebuild continues, but a
+// rebuild after another loss of data starts again (decision 0057).
 import { setTimeout as delay } from 'node:timers/promises';
 import { markUnread } from '@cistern/content';
 import { withLease } from '@cistern/index';
@@ -16,12 +16,12 @@ export interface RebuildOptions extends Pick<PartDeps, 'index' | 'store' | 'now'
   readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
 }
 
-/** Counts what this process has examined, and how much of it was new to the index. */
+/** Numbers of objects that this process has examined, and how many of them were new to the index. */
 export interface RebuildProgress {
   readonly step: RebuildPart['step'] | 'done';
   readonly blobs: number;
   readonly blobsAdded: number;
-  /** Manifests of repositories, by their links objects. */
+  /** Number of links objects. There is one for each manifest in each repository. */
   readonly manifests: number;
   readonly tags: number;
   readonly tagsAdded: number;
@@ -37,13 +37,13 @@ export interface RebuildResult extends RebuildProgress {
 const progressEveryMs = 1000;
 const partsAtOnce = 8;
 const itemsAtOnce = 4;
-/** How long a process waits for parts that other processes handle. */
+/** How long a process waits while other processes handle all remaining parts. */
 const othersPauseMs = 1000;
 
 /**
- * Rebuilds the index. A complete index is compared with the whole store once more. Skips unreadable objects;
- * `rereadParts` reads their parts again. Rejects with `store-unavailable`, `index-unavailable` or the signal's reason;
- * another run continues.
+ * Rebuilds the index. If the index is already complete, compares it with the whole store again. Skips unreadable
+ * objects; `rereadParts` reads their parts again. Rejects with `store-unavailable`, `index-unavailable` or the signal's
+ * reason; another run continues.
  */
 export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResult> {
   const { index, onProgress, signal } = options;
@@ -63,7 +63,7 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
   const readDone = async (): Promise<ReadonlySet<string>> =>
     readsAll ? doneHere : new Set([...doneHere, ...(await index.epoch.marks(epoch))]);
 
-  /** Returns false if another process has the part. */
+  /** Processes the part unless it is done. Returns false if another process holds the lease of the part. */
   async function take(part: RebuildPart): Promise<boolean> {
     const isTaken = await withLease({ index, name: leaseOf(part), signal }, async (held) => {
       if ((await readDone()).has(walkedMark(part))) return true;
@@ -106,7 +106,7 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
 
 /**
  * Reads parts with unreadable objects again. Resolves to the number of such parts that are left. Rejects as
- * `rebuildIndex`.
+ * `rebuildIndex` does.
  */
 export async function rereadParts(options: RebuildOptions): Promise<number> {
   const { index, signal } = options;
@@ -128,7 +128,7 @@ interface WalkDeps extends PartDeps {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Resolves to the number of objects that could not be read. */
+/** Adds all objects of a part to the index. Resolves to the number of objects that could not be read. */
 async function walkPart(deps: WalkDeps, part: RebuildPart, epoch: string): Promise<number> {
   const { index, log, signal } = deps;
   const failed: RebuildItem[] = [];

@@ -1,5 +1,5 @@
-// Cuts a rebuild into parts that workers process in parallel, each part once. Each item of a part is an object of the
-// store. A missing record is added; an existing record is newer and stays.
+// Divides a rebuild into parts that workers process in parallel, each part once. Each item of a part is an object of
+// the store. A rebuild adds missing records, and keeps existing records because they are newer.
 import { createHash } from 'node:crypto';
 import {
   heldObjectsPrefix,
@@ -26,7 +26,7 @@ import type { Digest } from '@cistern/oci';
 
 export interface PartDeps extends IndexAndStore {
   readonly now: () => number;
-  /** Reads links objects even if the index knows their manifests. */
+  /** True if links objects must be read even if the index knows their manifests. */
   readonly readsAll: boolean;
   readonly count: (kind: 'blobs' | 'blobsAdded' | 'manifests' | 'tags' | 'tagsAdded') => void;
 }
@@ -48,12 +48,15 @@ export interface RebuildPart {
 }
 
 const shards = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-/** Each part lists all names and processes its own: listing costs a thousandth of reading. */
+/**
+ * Number of parts of a step for small objects. Each part lists the keys of all parts and processes only its own,
+ * because a listing takes a thousandth of the time of reading.
+ */
 const nameParts = 8;
 
 /**
- * Lists all parts. Blobs come first, because a manifest's record implies that its blob is in the store. Held objects
- * confirm the claims of links objects.
+ * All parts, in the order of their steps. Blobs come first, because a manifest's record implies that its blob is in the
+ * store. Held objects come after links objects, because they confirm links.
  */
 export const rebuildParts: readonly RebuildPart[] = [
   ...shards.map((shard): RebuildPart => ({
@@ -87,8 +90,8 @@ function numberOf(objectKey: string): number {
 }
 
 /**
- * Yields blob records from the store's listing. Their origin is unknown, so the next whole read verifies each. A
- * manifest that names a blob proves nothing, because manifests of other caches name it too.
+ * Yields the blobs of the store's listing. Their origin is unknown, so the next read of a whole blob verifies it. A
+ * manifest that names a blob does not prove that Cistern fetched it, because manifests of other caches name it too.
  */
 async function* blobItems(deps: PartDeps, shard: string): AsyncGenerator<RebuildItem> {
   for await (const blob of deps.store.list(shard))
@@ -112,7 +115,7 @@ function linksItem(deps: PartDeps, objectKey: string): ReturnType<ItemOf> {
 async function adoptManifest(deps: PartDeps, key: RepositoryKey, digest: Digest): Promise<void> {
   const { index, store, now, readsAll, count } = deps;
   const known = await index.links.get(key, digest, { fresh: true });
-  // A manifest's own link is written after those of its children.
+  // A manifest's own link is written after the links of its children, so it shows that all of them exist.
   const isKnown = isHeldManifest(known) && !readsAll;
   const links = isKnown ? [known] : await readLinksObject(store, key, digest);
   const manifest = links?.[0];
@@ -132,7 +135,7 @@ async function adoptManifest(deps: PartDeps, key: RepositoryKey, digest: Digest)
   await index.manifests.put({ schema: 1, digest, mediaType, size, storedAtMs: now() });
 }
 
-/** A confirmed blob stays confirmed even if no manifest names it any more. */
+/** Confirms the link of a held object. The link stays confirmed even if no manifest names the blob any more. */
 function heldItem({ index, store }: PartDeps, objectKey: string): ReturnType<ItemOf> {
   const key = parseHeldObjectKey(objectKey);
   if (key === undefined) return undefined;
@@ -146,7 +149,7 @@ function heldItem({ index, store }: PartDeps, objectKey: string): ReturnType<Ite
   };
 }
 
-/** Tag records are stale until upstream confirms them. */
+/** Adds the record of a tag. The record is due, so the next pull confirms it with the upstream. */
 function tagItem({ index, store, now, count }: PartDeps, objectKey: string): ReturnType<ItemOf> {
   const key = parseTagObjectKey(objectKey);
   if (key === undefined) return undefined;

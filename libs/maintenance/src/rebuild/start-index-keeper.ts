@@ -9,7 +9,7 @@ const logProgressEveryMs = 10_000;
 /** First pause before unreadable objects are read again. It doubles with each try, up to an hour. */
 const rereadAfterMs = 60_000;
 const maxRereadAfterMs = 3_600_000;
-/** Another worker may have left unreadable objects. */
+/** Interval while this worker knows no unreadable objects. Another worker may have left some. */
 const checkForUnreadMs = 300_000;
 
 /** Closing interrupts a rebuild under way; another worker continues it. */
@@ -26,7 +26,7 @@ export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promis
     };
     const result = await rebuildIndex({ ...options, signal, onProgress });
     if (!result.isComplete) log.warn(result, 'index lost data during rebuild, rebuilding again');
-    // A new cache has nothing to report.
+    // The index of a new cache is also incomplete, but its store is empty, so there is nothing to report.
     else if (result.blobs > 0) log.info(result, 'rebuilt index from store');
     return checkEveryMs;
   }
