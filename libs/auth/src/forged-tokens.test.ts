@@ -77,7 +77,7 @@ function tokensOfJobs(): Kind {
 const encode = (bytes: string | Buffer) => Buffer.from(bytes).toString('base64url');
 const textOf = (value: string | Json) => (typeof value === 'string' ? value : JSON.stringify(value));
 
-/** Joins these texts and signs them unchanged. */
+/** Joins the header and the payload, and signs them unchanged. */
 function join3(header: string | Json, payload: string | Json, sign: (text: string) => Buffer): string {
   const signed = `${encode(textOf(header))}.${encode(textOf(payload))}`;
   return `${signed}.${encode(sign(signed))}`;

@@ -1,4 +1,4 @@
-// Defines the port that identifies the caller of a request. It knows no HTTP beyond the `Authorization` header.
+// Defines the port that identifies the caller of a request. It needs nothing of HTTP except the `Authorization` header.
 import type { AuthenticationMethod } from '@cistern/telemetry';
 
 export interface Shown {
@@ -15,7 +15,9 @@ export interface Accepted {
   readonly identity: Identity;
 }
 
-/** `method` is the kind of the presented credentials: `anonymous` without any, `other` if they cannot be parsed. */
+/**
+ * `method` is the kind of the presented credentials: `anonymous` if there are none, `other` if they cannot be parsed.
+ */
 export type Authentication =
   | Accepted
   | {
@@ -41,30 +43,33 @@ export type Challenge =
 export interface Authenticator {
   /** Identifies the caller. Rejects with a CacheError if it cannot decide now; the caller must not be admitted then. */
   authenticate(shown: Shown): Promise<Authentication>;
-  /** The constant result of `authenticate`, if it does not depend on the credentials. */
+  /** Set if all clients are accepted. It is then the result of each `authenticate`. */
   readonly everybody?: Accepted | undefined;
   /** `undefined` means that no client is ever rejected. */
   readonly challenge: Challenge | undefined;
 }
 
-/** The caller of a request, as this cache knows it. */
+/** The authenticated caller of a request. */
 export interface Identity {
   /** Name for logs and operators. Unique within its method. */
   readonly name: string;
-  /** How the caller was identified; an access token keeps the method of its issuance. */
+  /**
+   * How the caller authenticated. An access token of this cache keeps the method by which its caller authenticated to
+   * get it.
+   */
   readonly method: AuthenticationMethod;
   /** Globs of `<upstream>/<repository>` that the caller may pull; `*` does not match a slash. Unset means all. */
   readonly grants?: readonly string[] | undefined;
-  /** The repositories that an access token was requested for, in the client's naming. Unset means all. */
+  /** The repositories for which the client requested its access token, as the client names them. Unset means all. */
   readonly scopes?: readonly string[] | undefined;
   /**
-   * Whether the caller may list the catalog of repositories that it may pull. Unset means yes; access tokens must
-   * request it.
+   * True if the caller is allowed to list the repositories that it may pull (the catalog). Unset means true. A client
+   * must request this right for an access token.
    */
   readonly mayList?: boolean | undefined;
   /** Further labels for the log. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** The id of the robot token, which may be revoked. */
+  /** The id of the caller's robot token. It is kept because the robot token can be revoked later. */
   readonly robotId?: string | undefined;
 }
 
@@ -83,8 +88,8 @@ export function userName({ method, name }: Identity): string {
 const accepted = Object.freeze({ result: 'accepted', method: 'anonymous', identity: anonymous } as const);
 
 /**
- * Accepts every client without reading its credentials. A docker client sends a mirror the user's credentials for
- * Docker Hub, which are not ours. It bypasses a mirror that rejects them.
+ * Accepts every client and ignores its credentials. Docker sends the user's credentials for Docker Hub to a mirror, and
+ * bypasses a mirror that rejects them.
  */
 export function acceptAllClients(): Authenticator {
   return { challenge: undefined, everybody: accepted, authenticate: async () => accepted };

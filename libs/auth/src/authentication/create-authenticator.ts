@@ -86,7 +86,8 @@ export function parseBasic(authorization: string): BasicCredentials | undefined 
   const encoded = scheme.exec(authorization)?.[1];
   if (encoded === undefined) return undefined;
   const bytes = Buffer.from(encoded, 'base64');
-  // Node's decoder ignores characters that are not base64, and leftover bits.
+  // Node's decoder ignores characters that are not base64, and leftover bits, so the text is compared with its own
+  // encoding.
   if (bytes.toString('base64').replace(/=+$/, '') !== encoded.replace(/=+$/, '')) return undefined;
   const text = decodeUtf8(bytes);
   const colon = text?.indexOf(':') ?? -1;

@@ -1,5 +1,5 @@
-// Reads a file of users or keys, always its current content. A file that is half saved or briefly missing rejects no
-// client, because the previous content stays in use.
+// Reads a file of users or keys, always its current content. While the file is half saved or missing, the previous
+// content stays in use, so that no client is rejected.
 import { fileText } from '@cistern/runtime';
 import type { Logger } from '@cistern/telemetry';
 
@@ -21,7 +21,7 @@ export interface ParsedFileOptions<T> {
 
 /**
  * Opens the file. Rejects with an Error, whose message is a clause, if the file is missing or invalid. Later failures
- * keep the previous content.
+ * are logged, and the previous content stays in use.
  */
 export async function openParsedFile<T>(options: ParsedFileOptions<T>): Promise<ParsedFile<T>> {
   const { path, log, parse, onRead } = options;

@@ -62,7 +62,7 @@ async function open(
   return { verify, bundlePath, jwksPath };
 }
 
-/** Computes libtrust's name of a key in another way. */
+/** Computes the libtrust `kid` of a key in another way. */
 function fingerprint(key: KeyObject): string {
   const hash = createHash('sha256')
     .update(key.export({ type: 'spki', format: 'der' }))
@@ -89,7 +89,7 @@ test('a token names its user, its repositories and whether the catalog may be li
   });
 });
 
-test('the key is found by a chain to the bundle, or by any name that token servers use for it', async (t) => {
+test('the key is found by a chain to the bundle, or by any kid that token servers use for it', async (t) => {
   const { verify } = await open(t, { bundle: `${root.pem}\n${leaf.pem}` });
   const { publicKey } = leaf.certificate;
   const { crv, kty, x, y } = publicKey.export({ format: 'jwk' });
@@ -136,7 +136,7 @@ test('a token with another key or invalid claims is rejected', async (t) => {
   assert.match(String(((await late.verify(token)) as { why?: string }).why), /not valid at this time/);
 });
 
-test('a changed key set is reloaded, and the algorithms may be restricted', async (t) => {
+test('a changed key set is reloaded, and the algorithms can be restricted', async (t) => {
   const [one, two] = await Promise.all([generateKeyPair('RS256'), generateKeyPair('RS256')]);
   const setOf = async (kid: string, { publicKey }: typeof one) =>
     JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid }] });

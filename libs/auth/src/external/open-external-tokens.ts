@@ -13,9 +13,11 @@ export interface ExternalTokensOptions {
   readonly issuer: string;
   /** Must be in the claim `aud`. */
   readonly service: string;
-  /** PEM file of the token server's authorities. Without this and `jwks`, every token is rejected. */
+  /**
+   * PEM file with the CA certificates of the token server. If both this and `jwks` are unset, every token is rejected.
+   */
   readonly rootCertBundle: string | undefined;
-  /** File with a key set. */
+  /** File with the JWKS of the token server. */
   readonly jwks: string | undefined;
   readonly algorithms: readonly string[];
   readonly log: Logger;
@@ -85,7 +87,7 @@ function identify({ sub, access }: JWTPayload): Authentication {
       of === type && typeof name === 'string' && Array.isArray(actions) && actions.includes(action) ? [name] : [],
     );
   const identity = {
-    // Token servers leave it empty for anonymous clients.
+    // Token servers leave `sub` empty for anonymous clients.
     name: sub ?? '',
     method: 'token',
     scopes: names('repository', 'pull'),

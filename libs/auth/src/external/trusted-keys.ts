@@ -1,4 +1,4 @@
-// Reads the keys that verify tokens of an external token server, from a PEM bundle of authorities and from a key set.
+// Reads the keys that verify tokens of an external token server, from a PEM bundle of CA certificates and from a JWKS.
 import { createPublicKey, type KeyObject, X509Certificate, createHash } from 'node:crypto';
 import type { JWK } from 'jose';
 
@@ -13,7 +13,8 @@ export function parseBundle(text: string): readonly X509Certificate[] {
 }
 
 /**
- * Parses a set of public keys. Throws an Error if the text is not a key set, a key has no name, or a key is symmetric.
+ * Parses a JWKS. Returns public keys by `kid`. Throws an Error if the text is not a JWKS, a key has no `kid`, or a key
+ * is symmetric.
  */
 export function parseKeySet(text: string): ReadonlyMap<string, KeyObject> {
   let set: { readonly keys?: unknown };
@@ -26,13 +27,13 @@ export function parseKeySet(text: string): ReadonlyMap<string, KeyObject> {
   return new Map(
     set.keys.map((key: JWK, at) => {
       if (typeof key.kid !== 'string') throw new Error(`key ${at + 1} has no kid`);
-      // Extracts the public half of a private key; throws for a symmetric key.
+      // Also accepts a private key, and returns its public key. Throws for a symmetric key.
       return [key.kid, createPublicKey({ key, format: 'jwk' })] as const;
     }),
   );
 }
 
-/** Returns the keys of certificates under the names that token servers use for them. */
+/** Returns the public keys of certificates by both `kid` values that token servers compute for a key. */
 export function keysOf(certificates: readonly X509Certificate[]): ReadonlyMap<string, KeyObject> {
   return new Map(
     certificates.flatMap(({ publicKey }) => [
@@ -42,14 +43,14 @@ export function keysOf(certificates: readonly X509Certificate[]): ReadonlyMap<st
   );
 }
 
-/** Computes the key id of registry 2.x and its token servers (libtrust): `ABCD:EFGH:…` from the key's DER. */
+/** Computes the `kid` that token servers for registry 2.x use (libtrust format): `ABCD:EFGH:…` from the key's DER. */
 function libtrustId(key: KeyObject): string {
   const der = key.export({ type: 'spki', format: 'der' });
   const bytes = createHash('sha256').update(der).digest().subarray(0, libtrustBytes);
   return (base32(bytes).match(/.{4}/g) ?? []).join(':');
 }
 
-/** Computes the thumbprint of RFC 7638, which registry 3.x uses. */
+/** Computes the JWK thumbprint (RFC 7638), which token servers for registry 3.x use as `kid`. */
 function thumbprint(key: KeyObject): string {
   const jwk = key.export({ format: 'jwk' });
   const required = ['crv', 'e', 'kty', 'n', 'x', 'y'].filter((member) => jwk[member as keyof typeof jwk] !== undefined);
@@ -69,8 +70,10 @@ function base32(bytes: Buffer): string {
 const maxCertificates = 10;
 
 /**
- * Returns the key of the first certificate in a token's `x5c` (RFC 7515, section 4.1.6). Each certificate must be
- * issued by the next, and the chain must lead to one of `roots`. Otherwise throws an Error.
+ * Returns the public key of the first certificate in a token's `x5c` (RFC 7515, section 4.1.6). Each certificate must
+ * be issued by the next, up to the first that is in `roots` or was issued by one of them. These certificates must be
+ * valid at `nowMs`, and later ones are ignored. Throws an Error if the chain is not like this, or is longer than ten
+ * certificates.
  */
 export function verifyChain(x5c: readonly unknown[], roots: readonly X509Certificate[], nowMs: number): KeyObject {
   const chain = x5c.slice(0, maxCertificates).map((text) => new X509Certificate(Buffer.from(String(text), 'base64')));

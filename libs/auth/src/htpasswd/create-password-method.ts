@@ -1,5 +1,5 @@
 // Checks a user's password. bcrypt is slow on purpose, so results are remembered and concurrent checks are bounded. A
-// known correct password costs a keyed hash. Guesses cannot occupy all processors or all threads that read files
+// known correct password costs only a keyed hash. Guesses cannot occupy all processors or all threads that read files
 // (decision 0028).
 import { createHmac, randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
@@ -15,10 +15,10 @@ import type { HtpasswdUsers } from './htpasswd-file.ts';
 
 const method = 'password';
 const queueLimits = {
-  /** Two of libuv's four threads; they also read files. */
+  /** Two of libuv's four threads. The other two stay free to read files. */
   atOnce: 2,
   atOncePerNetwork: 2,
-  /** Many of these wait for a password that is being checked for another network. */
+  /** Many of these tasks may wait for the same password, which is checked only once. */
   maxWaiting: 1000,
   /** Some seconds of work. */
   maxWaitingPerNetwork: 50,
@@ -26,16 +26,17 @@ const queueLimits = {
 const maxRemembered = 10_000;
 
 /**
- * Creates the method. An unknown user costs as much as a known one. A repeated wrong password counts as one guess, so a
- * retrying job does not lock out its user. A password that was correct from a network is never locked out there and
- * needs no bcrypt. For other networks the lock-out comes first; otherwise a guess could be confirmed from memory.
- * Rejects with `overloaded` if too many wait.
+ * Creates the method. A check of an unknown user takes as long as a check of a known one. A repeated wrong password
+ * counts as one guess, so a retrying job does not lock out its user. A password that was correct from a network is
+ * accepted there without bcrypt, even during a lock-out. For other networks the lock-out is checked before the
+ * remembered results, so that a locked-out client cannot confirm a guess. Rejects with `overloaded` if too many checks
+ * wait.
  */
 export function createPasswordMethod(file: ParsedFile<HtpasswdUsers>, lockOut: LockOut): PasswordMethod {
   const queue = createFairQueue({ ...queueLimits, refusal: tooManyWait });
   // The key never leaves this process, so remembered hashes cannot be tried elsewhere.
   const key = randomBytes(32);
-  // Separate caches: a flood of wrong passwords cannot evict correct ones.
+  // The caches are separate, so that a flood of wrong passwords cannot evict correct ones.
   const correct = new LRUCache<string, true>({ max: maxRemembered });
   const correctFrom = new LRUCache<string, true>({ max: maxRemembered });
   const wrong = new LRUCache<string, true>({ max: maxRemembered });
@@ -66,14 +67,14 @@ export function createPasswordMethod(file: ParsedFile<HtpasswdUsers>, lockOut: L
     const matches = await bcrypt.compare(password, hash ?? users.dummyHash);
     const isCorrect = matches && hash !== undefined;
     if (isCorrect) await begun.takeBack();
-    // After a change of the file the result is outdated.
+    // If the file changed meanwhile, the result is outdated and is not remembered.
     if (users === known) (isCorrect ? correct : wrong).set(name, true);
     return isCorrect ? accept(user) : refused;
   }
 
   /**
-   * Joins a check of the same password for another network only once it runs, not while it waits in that network's
-   * queue.
+   * Joins a check of the same password for another network, but only if that check is already running. A check in
+   * another network's queue may wait long.
    */
   function find(users: HtpasswdUsers, attempt: PasswordAttempt, name: string): Promise<Authentication> {
     return (

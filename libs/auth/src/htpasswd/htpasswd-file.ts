@@ -13,7 +13,10 @@ export interface HtpasswdUsers {
 
 const bcryptHash = /^\$2[aby](\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53})$/;
 
-/** A check of this cost takes about a second. Each further step doubles that and blocks one of two threads. */
+/**
+ * Highest cost of a bcrypt hash. A check of this cost takes about a second and occupies one of two threads. Each
+ * further step doubles the time.
+ */
 const maxCost = 14;
 
 /** Throws an Error that names the line that is malformed or whose hash is too costly to check. */
@@ -27,11 +30,11 @@ export function parseHtpasswd(text: string): HtpasswdUsers {
     if (colon < 1) throw new Error(`line ${at + 1} does not have the form <user>:<hash>`);
     const user = entry.slice(0, colon);
     const hash = bcryptHash.exec(entry.slice(colon + 1))?.[1];
-    // The letter marks old implementations that had bugs; the hash is computed the same way.
     if (Number(hash?.slice(1, 3)) > maxCost)
       throw new Error(
         `line ${at + 1} has a bcrypt hash of cost ${hash?.slice(1, 3)}, the maximum is ${maxCost}: use a hash of cost 12 (htpasswd -nB -C 12 <user>)`,
       );
+    // The letter of the prefix only marks old implementations that had bugs. All hashes are computed the same way.
     if (hash !== undefined) hashes.set(user, `$2b${hash}`);
     else {
       hashes.delete(user);
@@ -49,14 +52,14 @@ function dummyHash(hashes: readonly string[]): string {
   return `$2b$${String(cost).padStart(2, '0')}$${random.slice(0, 53)}`;
 }
 
-/** Costs about a quarter of a second of a processor for each guess. */
+/** Cost of new bcrypt hashes. Each guess takes about a quarter of a second of processor time. */
 const cost = 12;
 /** bcrypt ignores further bytes. */
 const maxPasswordBytes = 72;
 
 /**
- * Adds the user, or replaces the password. Throws an Error, whose message is a clause, for an invalid name or password,
- * and as `parseHtpasswd`.
+ * Adds the user, or replaces the password. Throws an Error, whose message is a clause, for an invalid name or password.
+ * Also throws as `parseHtpasswd` does.
  */
 export async function setHtpasswdUser(
   text: string,
@@ -77,7 +80,7 @@ export async function setHtpasswdUser(
   return join([...others(lines.slice(0, at)), entry, ...others(lines.slice(at))]);
 }
 
-/** Removes the user. Returns `undefined` if there is no such user. Throws as `parseHtpasswd`. */
+/** Removes the user. Returns `undefined` if there is no such user. Throws as `parseHtpasswd` does. */
 export function removeHtpasswdUser(text: string, user: string): string | undefined {
   parseHtpasswd(text);
   const lines = linesOf(text);
@@ -85,7 +88,7 @@ export function removeHtpasswdUser(text: string, user: string): string | undefin
   return left.length === lines.length ? undefined : join(left);
 }
 
-/** Returns the names of the users who can log in, sorted. Throws as `parseHtpasswd`. */
+/** Returns the names of the users who can log in, sorted. Throws as `parseHtpasswd` does. */
 export function listHtpasswdUsers(text: string): readonly string[] {
   return [...parseHtpasswd(text).hashes.keys()].toSorted();
 }

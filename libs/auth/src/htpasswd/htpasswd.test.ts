@@ -208,7 +208,7 @@ async function refusing(): Promise<never> {
   throw new Error('over the limit');
 }
 
-test('an expensive check is announced first, and a remembered result is not', async (t) => {
+test('beforeCheck is called before an expensive check, but not for a remembered result', async (t) => {
   const { authenticator } = await open(t, `ada:${await hash('s3cret')}\n`);
   let announced = 0;
   const authorization = `Basic ${Buffer.from('ada:s3cret').toString('base64')}`;

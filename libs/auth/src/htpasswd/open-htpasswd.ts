@@ -17,7 +17,7 @@ export interface HtpasswdOptions {
  * or invalid file.
  */
 export async function openHtpasswd({ path, sharedTries, log }: HtpasswdOptions): Promise<PasswordMethod> {
-  // Imported late, so that a cache without passwords does not load the libraries behind these.
+  // Imported late, so that a cache without passwords does not load the libraries of these modules.
   const [{ createPasswordMethod }, { createLockOut }] = await Promise.all([
     import('./create-password-method.ts'),
     import('../limits/create-lock-out.ts'),

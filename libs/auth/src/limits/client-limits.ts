@@ -7,7 +7,7 @@ export type Admission =
 export interface ClientLimits {
   /** Counts a request of the client and reports whether it is within the limits. Never rejects. */
   admit(client: string): Promise<Admission>;
-  /** Undoes the last `admit` of this client, because the request belongs to another client. */
+  /** Undoes the last `admit` of this client. Callers use it if they find that the request belongs to another client. */
   takeBack(client: string): void;
   /** Counts bytes that were sent to the client. */
   note(client: string, bytes: number): void;

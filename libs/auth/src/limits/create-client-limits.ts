@@ -1,5 +1,5 @@
 // Counts requests and bytes of clients. Nodes that share a Redis count together. While Redis does not answer, limits
-// are not enforced: a cache that rejects its whole fleet is worse than one that is overused.
+// are not enforced, because a cache that rejects all clients is worse than one that is overused.
 import { type QueryBriefly, createBriefQuery } from '@cistern/redis';
 import type { Logger } from '@cistern/telemetry';
 import type { Cluster, Redis } from 'ioredis';
@@ -10,9 +10,14 @@ import { type Admission, admitted, type ClientLimits } from './client-limits.ts'
 export interface ClientLimitsOptions {
   /** `undefined` means no limit. */
   readonly requestsPerMinute: number | undefined;
-  /** A client that received so many bytes is rejected for the rest of its day, which begins with its first byte. */
+  /**
+   * A client that received this number of bytes is rejected for the rest of its day. The day of a client begins with
+   * its first byte. `undefined` means no limit.
+   */
   readonly bytesPerDay: number | undefined;
-  /** Lets nodes count together; `undefined` means that this process counts alone. The caller closes the client. */
+  /**
+   * Lets nodes count together; `undefined` means that this process counts alone. The caller closes the Redis client.
+   */
   readonly shared: SharedCounts | undefined;
   readonly log: Pick<Logger, 'warn'>;
 }
@@ -32,7 +37,7 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
     if (points === undefined) return undefined;
     if (shared === undefined) return new RateLimiterMemory({ keyPrefix: name, points, duration });
     const keyPrefix = `${shared.keyPrefix}limit:${name}`;
-    // Requests beyond the limit need no further query to Redis.
+    // Rejects further requests beyond the limit without a query to Redis.
     const blocks = { inMemoryBlockOnConsumed: points + 1 };
     return new RateLimiterRedis({ storeClient: shared.client, keyPrefix, points, duration, ...blocks });
   };
@@ -68,7 +73,10 @@ export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
   };
 }
 
-/** Maps a rejection with a result to that result, because the library rejects for both results and errors. */
+/**
+ * Returns `answer` if it is the result for a client beyond its limit; otherwise throws it. rate-limiter-flexible
+ * rejects with such results and with errors.
+ */
 function beyondLimit(answer: unknown): RateLimiterRes {
   if (answer instanceof RateLimiterRes) return answer;
   throw answer;

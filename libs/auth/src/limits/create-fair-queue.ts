@@ -14,7 +14,9 @@ export interface FairQueueOptions {
 }
 
 export interface FairQueue {
-  /** Runs the task when it is its network's turn. Rejects as the task, or with the refusal. */
+  /**
+   * Runs the task when it is its network's turn. Rejects as the task does, or with the refusal if too many tasks wait.
+   */
   run<T>(clientIp: string, task: () => Promise<T>): Promise<T>;
 }
 
@@ -36,8 +38,8 @@ export function createFairQueue(options: FairQueueOptions): FairQueue {
   let waiting = 0;
 
   /**
-   * Reports whether a network's queue may grow. If all places are taken, the longest queue drops its last task for a
-   * shorter one.
+   * Reports whether a network's queue may grow. If all places are taken but this queue is shorter than the longest
+   * queue, rejects the last task of the longest queue.
    */
   function hasPlace({ waiting: { length } }: NetworkQueue): boolean {
     if (length >= maxWaitingPerNetwork) return false;

@@ -19,7 +19,7 @@ test('used-up attempts return after ten minutes', { timeout: 3_600_000 }, async 
   assert.equal((await tries.begin('a')).remainingMs, 0);
 });
 
-test('an attempt that is taken back does not count, also after its window', { timeout: 3_600_000 }, async () => {
+test('an attempt that is taken back does not count, even after its period', { timeout: 3_600_000 }, async () => {
   const tries = start(1);
   for (let count = 0; count < 5; count += 1) await (await tries.begin('a')).takeBack();
   const late = await tries.begin('a');

@@ -1,7 +1,7 @@
-// Bounds password guessing: by client network and account, and by network for all accounts together. An account alone
-// is never locked, because then a stranger could lock out its owner (decision 0051). Attempts are counted by key in a
-// window of ten minutes. Nodes that share a Redis count together. Without Redis each node counts alone, and keeps
-// lock-outs that it knows from others.
+// Limits the password guesses of a client network: for each account, and for all accounts together. An account is never
+// locked out for all networks, because then a stranger could lock out its owner (decision 0051). Attempts are counted
+// by key in periods of ten minutes. Nodes that share a Redis count together. While Redis is unavailable, each node
+// counts alone, and still enforces the lock-outs that it learned from other nodes.
 import { createHmac, randomBytes } from 'node:crypto';
 import { createBriefQuery } from '@cistern/redis';
 import type { Logger } from '@cistern/telemetry';
@@ -12,7 +12,8 @@ import { networkOf } from '../policy/networks.ts';
 
 export interface LockOut {
   /**
-   * Milliseconds for which this user cannot log in from there, as far as this process knows. 0 means not locked out.
+   * Returns for how many milliseconds this user cannot log in from the network of `clientIp`, as far as this process
+   * knows. 0 means that the user is not locked out.
    */
   remainingMs(clientIp: string, user: string | undefined): Promise<number>;
   /** Like `Tries.begin`. `user` is `undefined` if the credentials have no user name. */
@@ -45,7 +46,7 @@ export function createLockOut(options: Pick<TriesOptions, 'shared' | 'log'>): Lo
     async begin(clientIp, user) {
       const network = networkOf(clientIp);
       const first = await ofNetwork.begin(keyOf(network));
-      // Made-up names from a network that is already locked out take no memory.
+      // Does not count the name if the network is already locked out, so that made-up names take no memory.
       if (user === undefined || first.remainingMs > 0) return first;
       const second = await ofAccount.begin(keyOf(network, user));
       return {
@@ -59,7 +60,7 @@ export function createLockOut(options: Pick<TriesOptions, 'shared' | 'log'>): Lo
 }
 
 export interface SharedTries {
-  /** The caller closes it. */
+  /** The caller closes the Redis client. */
   readonly client: Redis | Cluster;
   readonly keyPrefix: string;
   /** Equal on all nodes. It keys the hash under which client-supplied names are stored in Redis. */
@@ -68,9 +69,9 @@ export interface SharedTries {
 }
 
 export interface TriesOptions {
-  /** Follows the prefix of all keys in Redis. */
+  /** Part of the keys in Redis, after `keyPrefix`. */
   readonly name: string;
-  /** Attempts in ten minutes. */
+  /** Largest number of attempts in ten minutes. */
   readonly max: number;
   /** Lets nodes count together; `undefined` means that this process counts alone. */
   readonly shared: SharedTries | undefined;
@@ -85,14 +86,14 @@ export interface Tries {
 }
 
 export interface Try {
-  /** Like `Tries.remainingMs`, as far as all reachable nodes know. */
+  /** Like `Tries.remainingMs`, but also counts the attempts on other nodes if Redis answers. */
   readonly remainingMs: number;
   /** Removes the attempt from the count. */
   takeBack(): Promise<void>;
 }
 
 const windowSeconds = 600;
-/** Clients make up keys, so a process forgets the oldest. */
+/** Largest number of keys in memory. Clients can make up keys, so a process forgets the least recently used. */
 const maxKeys = 100_000;
 
 export function createTries({ name, max, shared, log }: TriesOptions): Tries {
@@ -124,7 +125,7 @@ export function createTries({ name, max, shared, log }: TriesOptions): Tries {
         remainingMs: isBeyond ? Math.max(there.msBeforeNext, 1) : 0,
         async takeBack() {
           own.add(key, -1);
-          // Undoes only an attempt that Redis counted; otherwise it would grant another guess.
+          // Undoes the attempt in Redis only if Redis counted it. Otherwise the client would get an additional guess.
           if (there !== undefined) await query?.(async () => everywhere?.reward(key, 1));
         },
       };
@@ -134,7 +135,7 @@ export function createTries({ name, max, shared, log }: TriesOptions): Tries {
 
 interface Count {
   readonly count: number;
-  /** Milliseconds left in the window. */
+  /** Milliseconds left in the period. */
   readonly leftMs: number;
 }
 

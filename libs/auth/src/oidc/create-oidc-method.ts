@@ -1,15 +1,19 @@
 // Accepts tokens that issuers such as GitHub Actions and GitLab give to jobs (OpenID Connect Core 1.0, section
-// 3.1.3.7). A token for this cache grants access by the rules that its claims match.
+// 3.1.3.7). The rules that the token's claims match decide what the job may pull.
 import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
 import { isCacheError } from '@cistern/errors';
 import type { Authentication } from '../authentication/authenticator.ts';
 import type { TokenMethod } from '../authentication/create-authenticator.ts';
 import { grantsOf, labelsOf, type OidcIssuer } from './oidc-rules.ts';
 
-/** The port to issuers' keys. Rejects with a CacheError if there are no recent enough keys. */
+/** The port to issuers' keys. Both functions reject with a CacheError if the keys cannot be read or fetched. */
 export interface IssuerKeys {
+  /** Rejects if no keys are recent enough. */
   get(issuer: string): Promise<JSONWebKeySet>;
-  /** Like `get`, but fetches the keys again, for a token with an unknown key. It is rate-limited. */
+  /**
+   * Like `get`, but fetches the keys again, for a token with an unknown key. Fetches are rate-limited; between them it
+   * reads the stored keys. Resolves to an empty set if no keys are recent enough.
+   */
   getFresh(issuer: string): Promise<JSONWebKeySet>;
 }
 
@@ -20,7 +24,7 @@ export interface OidcMethodOptions {
   readonly now: () => number;
 }
 
-/** Asymmetric algorithms only, because everything known about an issuer is public. */
+/** Only asymmetric algorithms, because the cache knows only public keys of an issuer. */
 const algorithms = [
   'RS256',
   'RS384',
@@ -36,7 +40,7 @@ const algorithms = [
 ];
 const clockToleranceSeconds = 60;
 
-/** The method resolves to `undefined` for a token of no known issuer. */
+/** The method resolves to `undefined` if the issuer of the token is not configured. */
 export function createOidcMethod({ issuers, keys, now }: OidcMethodOptions): TokenMethod {
   async function verify(token: string, { url, audiences }: OidcIssuer, set: JSONWebKeySet): Promise<JWTPayload> {
     const { payload } = await jwtVerify(token, createLocalJWKSet(set), {
@@ -69,7 +73,7 @@ export function createOidcMethod({ issuers, keys, now }: OidcMethodOptions): Tok
   };
 }
 
-/** Reads the issuer from the unverified token; its keys then verify the token. */
+/** Reads the issuer from the unverified token. The keys of this issuer must then verify the token. */
 function issuerOf(issuers: readonly OidcIssuer[], token: string): OidcIssuer | undefined {
   if (token.split('.').length !== 3) return undefined;
   try {

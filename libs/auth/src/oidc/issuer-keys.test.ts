@@ -56,7 +56,7 @@ async function openStage(t: TestContext) {
 
 const idsOf = ({ keys }: { readonly keys: readonly { readonly kid?: string }[] }) => keys.map(({ kid }) => kid);
 
-test('the first frontend has a worker fetch the keys, and the others find them', async (t) => {
+test('the first frontend makes a worker fetch the keys, and the others read them from the store', async (t) => {
   const { issuerState, jobs, openFrontend } = await openStage(t);
   for (const frontend of [openFrontend(), openFrontend()])
     for (let time = 0; time < 3; time += 1) assert.deepEqual((await frontend.get('ci')).keys, [key]);

@@ -1,6 +1,6 @@
 // Passes keys of issuers from workers, which fetch them, to frontends, which verify tokens with them. Each issuer has
-// an object in the store. A frontend enqueues a job that names the issuer, and ignores the job's result (decision
-// 0030).
+// an object in the store. A frontend enqueues a job that names the issuer, and then reads the keys from the store
+// instead of the job's result (decision 0030).
 import type { IssuerKeys } from './create-oidc-method.ts';
 import { readIssuerKeys } from './read-issuer-keys.ts';
 import { type BlobStore, issuerKeysKey, type ObjectStore, sealObjects } from '@cistern/blob-store';
@@ -14,7 +14,7 @@ type Issuer = Config['auth']['oidc'][number];
 
 interface KeysObject {
   readonly schema: 1;
-  /** URL of the keys' issuer. Keys are ignored after the issuer's configuration changes. */
+  /** URL of the keys' issuer. Keys are ignored if the configuration now has another URL for this issuer. */
   readonly issuer: string;
   readonly fetchedAtMs: number;
   readonly keys: Awaited<ReturnType<typeof readIssuerKeys>>;
@@ -24,7 +24,7 @@ interface KeysObject {
 const freshForMs = 10 * 60_000;
 /** How long keys stay valid without confirmation by the issuer. */
 const usableForMs = 24 * 3_600_000;
-/** Bounds fetches, because clients can send any number of tokens with unknown keys. */
+/** Shortest time between fetches, because clients can send any number of tokens with unknown keys. */
 const minRefetchMs = 10_000;
 const jobTimeoutMs = 15_000;
 
@@ -42,7 +42,7 @@ async function readObject(
   }
 }
 
-/** Seals keys of issuers, equally on all nodes of a configuration. */
+/** Returns a store that encrypts the keys of issuers. All nodes of a cluster use the same key. */
 export function sealIssuerKeys(store: ObjectStore, { cluster }: Pick<Config, 'cluster'>): ObjectStore {
   return sealObjects(store, cluster?.secret.reveal(), 'issuer keys');
 }
@@ -64,8 +64,8 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
     object !== undefined && object.fetchedAtMs > now() - usableForMs;
 
   /**
-   * Reads the keys from the store, where another frontend may have had them updated. Falls back to the keys in memory
-   * if the store has none.
+   * Reads the keys from the store, where a job of another frontend may have updated them. Falls back to the keys in
+   * memory if the store has none.
    */
   async function load(issuer: Issuer): Promise<KeysObject | undefined> {
     const found = await readObject(store, issuer);
@@ -98,7 +98,7 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
     const { name } = issuer;
     if (!mayFetch(issuer)) return;
     requestedAtMs.set(name, now());
-    // The next request with a token retries.
+    // Ignores a failure, because the next request with a token retries.
     queue.add('fetch-issuer-keys', { issuer: name }, { dedupKey: name, class: 'background' }).catch(() => {});
   }
 

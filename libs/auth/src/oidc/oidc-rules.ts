@@ -37,10 +37,10 @@ export interface OidcIssuer {
   readonly name: string;
   /** Must equal the claim `iss`. */
   readonly url: string;
-  /** One of these must be in the claim `aud`, which proves that the token was made for this cache. */
+  /** One of these must be in the claim `aud`. This proves that the token was issued for this cache. */
   readonly audiences: readonly string[];
   readonly rules: readonly OidcRule[];
-  /** Claims of an identity that the log shows. */
+  /** Names of the claims that the log shows for an identity. */
   readonly labels: readonly string[];
 }
 
@@ -58,7 +58,7 @@ interface OidcRule {
  */
 export function matchesWildcard(text: string, pattern: string): boolean {
   const steps = pattern.match(/\*+|[^*]/gs) ?? [];
-  /** For each number of steps, whether the first so many match the text read so far. */
+  /** `fits[n]` is true if the first `n` steps match the text that was read so far. */
   let fits = steps.map(() => false).concat(false);
   fits[0] = true;
   skipStars(steps, fits);

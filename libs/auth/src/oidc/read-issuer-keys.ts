@@ -5,7 +5,7 @@ import type { JWK } from 'jose';
 export type ReadJson = (url: URL) => Promise<unknown>;
 
 const maxKeys = 50;
-/** The members that verification needs; others, such as certificate chains, are dropped. */
+/** The members that verification needs. Others, such as certificate chains, are not stored. */
 const members = ['kty', 'kid', 'use', 'alg', 'n', 'e', 'crv', 'x', 'y'] as const;
 
 /** Rejects with an Error if a document is invalid, and as `readJson` does. */

@@ -22,7 +22,9 @@ interface PullAttempt {
   readonly repository: string;
   /** Unset for requests by digest and for content without a tag, such as lists. */
   readonly tag?: string | undefined;
-  /** `os/architecture` or `os/architecture/variant`. Unset if the content has no platform or it is unknown. */
+  /**
+   * `os/architecture` or `os/architecture/variant`. Unset if the content has no platform or its platform is unknown.
+   */
   readonly platform?: string | undefined;
 }
 
@@ -33,7 +35,7 @@ interface PullAttempt {
 export type Decision =
   | {
       readonly isAllowed: true;
-      /** Whether the decision may be a denial for some platform. */
+      /** True if the decision can be a denial for some platform. */
       readonly dependsOnPlatform: boolean;
     }
   | { readonly isAllowed: false; readonly why: string; readonly reason?: string | undefined };
@@ -41,7 +43,7 @@ export type Decision =
 /** Decides without reading content, so a denial reveals nothing about it. */
 export type Authorize = (caller: Caller, attempt: PullAttempt) => Decision;
 
-/** Matches if everything that it names matches, by patterns in the syntax of `fitsPattern`. */
+/** A rule matches a pull if each of its fields that is set matches. Patterns have the syntax of `fitsPattern`. */
 export interface PolicyRule {
   readonly action: 'allow' | 'deny';
   /** Patterns in the syntax of `parseImagePattern`. */
@@ -55,7 +57,7 @@ export interface PolicyRule {
    * platforms, and content without one.
    */
   readonly platforms?: readonly string[] | undefined;
-  /** Reason for denied callers. */
+  /** The reason that denied callers see. */
   readonly reason?: string | undefined;
 }
 
@@ -67,9 +69,9 @@ export interface Policy {
 }
 
 /**
- * Creates the decision. The grants of an identity are checked before the rules. A digest may have any tag. So a rule
- * that allows some tag also allows requests by digest, and a rule that denies a tag does not deny them. The same
- * applies to platforms if the platform is unknown.
+ * Creates the function that decides. It checks the grants of an identity before the rules. A digest may have any tag.
+ * So a rule that allows some tag also allows requests by digest, and a rule that denies a tag does not deny them. The
+ * same applies to platforms if the platform is unknown.
  */
 export function createAuthorize({ rules, fallback }: Policy): Authorize {
   const checks = rules.map(createCheck);
@@ -135,14 +137,15 @@ function parseImagePattern(pattern: string): ImagePattern {
  * matches widely. In `allow`, `*` stops at a slash and does not match a leading dot. In `deny`, it matches any text.
  */
 export function fitsPattern(action: 'allow' | 'deny', value: string, pattern: string): boolean {
-  // Names with brackets, such as `dependabot[bot]`, are patterns of other names.
+  // As a pattern, a name with brackets such as `dependabot[bot]` matches only other names.
   if (value === pattern) return true;
   if (action === 'allow') return !isIndirect.test(value) && posix.matchesGlob(value, pattern);
   return posix.matchesGlob(value, pattern) || posix.matchesGlob(asOneName(value), asOneName(pattern));
 }
 
 /**
- * As paths, `x/../ada`, `./ada`, `ada/` and `ada` are one. As names they are four, so `allow` rejects indirect paths.
+ * Matches indirect paths. The paths `x/../ada`, `./ada`, `ada/` and `ada` are the same, but they are four different
+ * names. So rules that allow do not match indirect paths.
  */
 const isIndirect = /(?:^|\/)\.{0,2}(?:\/|$)/;
 

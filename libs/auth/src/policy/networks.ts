@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js';
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Returns the network of an address, by which clients are counted. An IPv4 address is its own network, also when it is
+ * Returns the network of an address, by which clients are counted. An IPv4 address is its own network, even when it is
  * mapped to IPv6. For IPv6 the network is the first half (`2001:db8:0:1::/64`), because a client can choose any number
  * of addresses within it. Text that is not an address is returned unchanged.
  */

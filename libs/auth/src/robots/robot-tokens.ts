@@ -1,6 +1,6 @@
-// Manages tokens for machines: `cistern_<id>_<secret>`. A record verifies its token but cannot be used as one: for 256
-// random bits a plain hash is enough. Each record is an object in the store that is written once, and removed to revoke
-// the token.
+// Manages tokens for machines: `cistern_<id>_<secret>`. The store has a record of each token with a hash of its secret.
+// A reader of the record can verify the token but cannot log in with the record. A plain hash is enough, because the
+// secret is 256 random bits. A record is written only once, and is removed to revoke the token.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
   type BlobStore,
@@ -18,10 +18,10 @@ export interface RobotRecord {
   readonly id: string;
   /** Name for operators. */
   readonly name: string;
-  /** Globs of `<upstream>/<repository>`. Unset means everything. */
+  /** Globs of `<upstream>/<repository>`. Unset means all repositories. */
   readonly grants?: readonly string[] | undefined;
   readonly createdAtMs: number;
-  /** Unset means never. */
+  /** Unset means that the token never expires. */
   readonly expiresAtMs?: number | undefined;
   /** SHA-256 of the secret, in base64url. */
   readonly hash: string;
@@ -31,7 +31,7 @@ const idBytes = 8;
 const secretBytes = 32;
 const pattern = /^cistern_([0-9a-f]{16})_([\w-]{43})$/;
 
-/** Creates a token and its record. The token is shown once. */
+/** Creates a token and its record. The token cannot be computed from the record, so the caller must show it now. */
 export function createRobotToken(robot: Omit<RobotRecord, 'id' | 'hash'>): {
   readonly token: string;
   readonly record: RobotRecord;
@@ -47,7 +47,7 @@ export function parseRobotToken(text: string): { readonly id: string; readonly s
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }
 
-/** Compares in constant time. */
+/** Reports whether the secret belongs to the record. Compares in constant time. */
 export function isSecretOf({ hash }: RobotRecord, secret: string): boolean {
   const expected = Buffer.from(hash, 'base64url');
   const found = hashOf(secret);
@@ -66,7 +66,10 @@ interface RobotObject extends RobotRecord {
   readonly schema: 1;
 }
 
-/** Returns `undefined` if the token was revoked, or written by a newer release. Rejects with `store-unavailable`. */
+/**
+ * Returns `undefined` if there is no record, or if it is unreadable or was written by a newer release. There is no
+ * record if the token was revoked or the id is unknown. Rejects with `store-unavailable`.
+ */
 export async function readRobot(store: Pick<BlobStore, 'readObject'>, id: string): Promise<RobotRecord | undefined> {
   const bytes = await store.readObject(robotKey(id));
   if (bytes === undefined) return undefined;
@@ -90,7 +93,7 @@ export interface RobotTokens {
   list(): Promise<readonly RobotRecord[]>;
   /** Creates a token. The token cannot be retrieved again. Rejects with `denied` if the name is taken. */
   create(robot: Omit<RobotRecord, 'id' | 'hash'>): Promise<{ readonly token: string; readonly record: RobotRecord }>;
-  /** Revokes a token by name or id. Resolves to `undefined` if there is none. */
+  /** Revokes a token by name or id. Resolves to its record, or to `undefined` if there is no such token. */
   revoke(nameOrId: string): Promise<RobotRecord | undefined>;
 }
 
@@ -122,7 +125,7 @@ export function openRobotTokens(store: ObjectStore): RobotTokens {
   };
 }
 
-/** Seals robot tokens, equally on all nodes of a configuration. */
+/** Returns a store that encrypts the records of robot tokens. All nodes of a cluster use the same key. */
 export function sealRobots(store: ObjectStore, { cluster }: Pick<Config, 'cluster'>): ObjectStore {
   return sealObjects(store, cluster?.secret.reveal(), 'robots');
 }

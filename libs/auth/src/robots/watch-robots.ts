@@ -1,5 +1,5 @@
-// Authenticates robots. A robot presents its token as password, under any user name, or an access token that it got for
-// it. Frontends reread robot tokens every few seconds, so all of them soon reject a revoked one.
+// Authenticates robots. A robot presents its token as the password of any user name, or an access token that it got
+// with its robot token. Frontends read the records again every few seconds, so all of them soon reject a revoked token.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
@@ -12,8 +12,8 @@ import { isExpired, isSecretOf, parseRobotToken, type RobotRecord, listRobotIds,
 /** The port to the records of robot tokens. */
 export interface Robots {
   /**
-   * Returns the record, or `undefined` if there is none or it was revoked. The answer may be some seconds old, or some
-   * minutes while the store is unavailable. Rejects with a CacheError if it is older.
+   * Returns the record, or `undefined` if there is none or the token was revoked. The result can be some seconds old,
+   * or some minutes while the store is unavailable. Rejects with a CacheError if the last successful read is older.
    */
   find(id: string): Promise<RobotRecord | undefined>;
 }
@@ -58,12 +58,15 @@ interface WatchRobotsOptions extends Pick<RobotMethodOptions, 'now'> {
 }
 
 const readEveryMs = 5000;
-/** Clients can make up any number of ids, so a request with an unknown id waits for the next read. */
+/**
+ * Shortest time between reads. Clients can make up any number of ids, so a request with an unknown id waits for the
+ * next read.
+ */
 const minRereadMs = 1000;
 /** How long the last known tokens stay valid while the store is unavailable. */
 const trustedForMs = 5 * 60_000;
 
-/** Resolves after the first read succeeded or failed. The caller closes it. */
+/** Resolves after the first read succeeded or failed. The caller closes the result. */
 export async function watchRobotTokens({
   store,
   log,
@@ -79,7 +82,7 @@ export async function watchRobotTokens({
     begunAtMs = now();
     const found = new Map<string, RobotRecord>();
     for await (const id of listRobotIds(store)) {
-      // Records never change after they are written.
+      // Records never change after they are written, so a known record is not read again.
       const record = known.get(id) ?? (await readRobot(store, id));
       if (record !== undefined) found.set(id, record);
     }

@@ -1,4 +1,4 @@
-// Creates certificates of a token server with openssl: a root, an authority below it, and a leaf below that.
+// Creates certificates of a token server with openssl: a root, an intermediate CA, and a leaf.
 import { execFile } from 'node:child_process';
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -19,8 +19,8 @@ export interface TestCertificate {
 }
 
 /**
- * Creates a chain. Each name is issued by the one before, the first by itself. All but the last of several may issue
- * certificates.
+ * Creates a chain with one certificate for each name. The first is self-signed, and each other is issued by the one
+ * before. All certificates except the last of several can issue others.
  */
 export async function makeChain(names: readonly string[]): Promise<readonly TestCertificate[]> {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-chain-'));

@@ -1,6 +1,6 @@
-// Issues and verifies our own access tokens, which are JSON Web Tokens of distribution's specification ("Token
-// Authentication Implementation"). A client with a token needs no password, and a node identifies its caller without a
-// lookup (decision 0029).
+// Issues and verifies this cache's own access tokens. They are JSON Web Tokens as distribution's specification ("Token
+// Authentication Implementation") defines them. A client with a token needs no password, and a node identifies the
+// client without a lookup (decision 0029).
 import { randomUUID } from 'node:crypto';
 import { isCacheError } from '@cistern/errors';
 import { jwtVerify, SignJWT } from 'jose';
@@ -34,7 +34,7 @@ export interface AccessTokens {
 
 const algorithm = 'HS256';
 const issuer = 'cistern';
-/** Frontends' clocks differ. */
+/** Tolerates differences between the clocks of frontends. */
 const clockToleranceSeconds = 30;
 
 /** The claims of the specification, and this cache's own data about the identity. */

@@ -1,5 +1,5 @@
-// Remembers accepted tokens for a moment, because a pull presents one token with thirty requests. So its signature is
-// verified only once.
+// Remembers accepted tokens for half a minute. A pull presents the same token with about thirty requests, and so its
+// signature is verified only once.
 import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { LRUCache } from 'lru-cache';

@@ -60,7 +60,7 @@ test('a new key is created after a day, and the old one stays valid for another 
   assert.equal((await open().current()).id, third.id);
 });
 
-test('a key in the store is unreadable, and unknown with another secret', async () => {
+test('a key in the store is encrypted, and a node with another secret does not find it', async () => {
   const { store, open, names } = openKeys();
   const key = await open().current();
   const [name = ''] = await names();

@@ -1,4 +1,5 @@
-// Manages the keys that sign access tokens: of this process alone, or in the store for all frontends.
+// Manages the keys that sign access tokens. A single process keeps its key in memory; several frontends share keys in
+// the store.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { parseTokenKeyKey, tokenKeyKey, tokenKeysPrefix, type ObjectStore } from '@cistern/blob-store';
 
@@ -12,7 +13,7 @@ interface TokenKey {
 export interface TokenKeys {
   /** Returns the key to sign with now. */
   current(): Promise<TokenKey>;
-  /** Returns `undefined` if there is no such key, or it is too old. */
+  /** Returns `undefined` if there is no such key, or if the key is too old. */
   find(id: string): Promise<TokenKey | undefined>;
 }
 
@@ -27,7 +28,7 @@ export function createMemoryTokenKeys(): TokenKeys {
 }
 
 interface StoreTokenKeysOptions {
-  /** Must be sealed. */
+  /** Must encrypt its objects, because a key is a secret. */
   readonly store: ObjectStore;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -37,16 +38,16 @@ interface KnownKey extends TokenKey {
   readonly createdAtMs: number;
 }
 
-/** Older keys no longer sign. */
+/** Keys that are older than this no longer sign tokens. */
 const signsForMs = 24 * 3_600_000;
-/** Older keys are removed. All tokens that they signed have long expired. */
+/** Keys that are older than this are removed. All tokens that they signed have long expired. */
 const livesForMs = 2 * signsForMs;
-/** Bounds reads, because clients can make up any number of tokens with unknown keys. */
+/** Shortest time between reads for unknown keys, because clients can make up any number of tokens with unknown keys. */
 const minRereadMs = 1000;
 
 /**
- * Creates keys that all frontends share. The frontend that needs a new key creates it. Two created at the same time do
- * no harm.
+ * Creates keys that all frontends share. A frontend that needs a new key creates it. Two frontends may create keys at
+ * the same time; both keys are valid.
  */
 export function createStoreTokenKeys({ store, now }: StoreTokenKeysOptions): TokenKeys {
   let known = new Map<string, KnownKey>();
