@@ -65,7 +65,7 @@ test('other data on the disk evicts the oldest images first, and finally all but
 test('eviction frees space for a waiting fetch immediately, and stops when no fetch waits', async (t) => {
   const { index, evict, step, freeBytes, images, here } = await startOnDisk(t);
   await wantRoom(index, 400_000);
-  // The wanted bytes expire: a waiting fetch repeats its report.
+  // The wanted bytes expire, because no waiting fetch repeats its report.
   await evict();
   assert.deepEqual(await here(images[0]!.digests), all);
   await wantRoom(index, 400_000);

@@ -123,7 +123,7 @@ test('the read of a slow client touches its blob each minute and prevents evicti
   reading.close();
 });
 
-test('a manifest is evicted before its blobs, also if clients have long requested nothing else', async (t) => {
+test('a manifest is evicted before its blobs, even if clients have long requested only the manifest', async (t) => {
   const { addImage, pull, check, evict, here, clock, store } = await startFullCache(t, {
     highBytes: 350_000,
     lowBytes: 50_000,

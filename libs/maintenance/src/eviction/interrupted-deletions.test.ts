@@ -128,7 +128,7 @@ test('an object that is missing after its failed removal is also removed from th
   assert.deepEqual([totals, counted.blobs], [counted, 0]);
 });
 
-test('a worker that froze during a deletion does not remove a blob that another worker stored since', async (t) => {
+test('a worker that froze during a deletion does not remove a blob that another worker stored meanwhile', async (t) => {
   let freezes = false;
   const { addImage, pull, pullBlob, evict, here, index, recount, clock, hub } = await startFullCache(t, {
     highBytes: 50_000,

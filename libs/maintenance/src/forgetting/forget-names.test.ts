@@ -51,7 +51,7 @@ test('a name with an evicted manifest is forgotten with all its records after it
   assert.deepEqual(hub.calls.slice(before), ['get-manifest', 'get-blob', 'get-blob']);
 });
 
-test('a name that upstream confirmed since stays, and so does a pinned one', async (t) => {
+test('a name that the upstream confirmed later stays, and so does a pinned one', async (t) => {
   const { images, forget, evict, clock, tagOf, links, store, cache, policy } = await startImages(t, [
     'a',
     'b',
@@ -251,7 +251,7 @@ test('nothing is forgotten while the index is incomplete', async (t) => {
   assert.notEqual(await tagOf(images[0]!), undefined);
 });
 
-test('one worker of all forgets names again and again', async (t) => {
+test('one of the workers forgets names again and again', async (t) => {
   const { deps, evict, hub, pull, clock, tagOf } = await startForgettingCache(t, 10_000);
   const image = addImage(hub, { repository: app.repository, tag: 'old', layers: [1] });
   await pull(image);

@@ -1,5 +1,5 @@
-// A stored byte flips. No client gets a manifest or small blob with it. The first whole read of the day, or a repeated
-// request of a client, detects it in a large blob.
+// Tests stored objects with a flipped byte. No client gets such a manifest or small blob. In a large blob, the first
+// whole read of the day or a repeated request of a client detects the damage.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type BlobStore, putBytes, quarantinePrefix } from '@cistern/blob-store';
@@ -24,7 +24,7 @@ async function start(t: TestContext, options: TestCacheOptions = {}) {
     const digest = hub.addBlob(library.repository, bytes, algorithm);
     await pull(digest);
     await until(() => isRight(digest));
-    // A replacement must be stored later.
+    // The store time of a replacement must be later.
     clock.nowMs += 1;
     return digest;
   }
@@ -107,7 +107,7 @@ for (const store of ['memory', 'fs'] as const)
       assert.ok(!damaged.equals(large));
     });
 
-test('a client gets wrong bytes with a clean end once at most, however often it retries', async (t) => {
+test('a client gets wrong bytes with a clean end at most once, however often it retries', async (t) => {
   const { fill, flip, pull } = await start(t);
   const digest = await fill(large);
   assert.ok((await pull(digest, 'a')).equals(large));

@@ -82,7 +82,7 @@ test('an object that cannot be fetched again is reported, and the next pull fetc
   assert.equal(digestOf(await pull(image.blobs[1]!)), image.blobs[1]);
 });
 
-test('an unknown object in the store is adopted and verified once no fill can be about to record it', async (t) => {
+test('an unknown object in the store is adopted and verified when no fill can still record it', async (t) => {
   const { scrub, store, index, clock } = await startScrubbedCache(t);
   clock.nowMs = Date.now() - dayMs;
   const bytes = bytesOf(5000, 3);

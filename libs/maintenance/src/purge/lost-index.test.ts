@@ -13,7 +13,7 @@ import { purge } from './purge.ts';
 const log = createLogger({ level: 'error', formatter: 'json' });
 const isRefused = (error: unknown) => isCacheError(error, 'overloaded') && error.retryable;
 
-/** `isComplete` is the index's answer about itself. */
+/** `isComplete` decides whether the index reports that it is complete. */
 async function start(t: TestContext, isComplete: () => boolean) {
   const started = await startPurgedCache(t);
   const { index, store, clock } = started;

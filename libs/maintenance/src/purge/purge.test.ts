@@ -246,7 +246,7 @@ test('a purge skips objects that cannot be read or removed, and reports them', a
   const key = repositoryOf('docker.io', image.repository);
   const links = linksObjectKey(key.upstream, key.repository, sibling.manifest);
   broken.add(links);
-  // The sibling's layer may be removed: its unreadable links object cannot protect it.
+  // The sibling's layer may be removed, because its unreadable links object cannot protect it.
   await assert.rejects(
     purgeIt({ image: nameOf(image) }),
     /for some objects \(failures: 1\). The first: EIO: .* purge again/,

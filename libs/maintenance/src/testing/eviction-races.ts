@@ -249,7 +249,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   );
 }
 
-/** Waits a moment only, because the one may be waiting for the other. */
+/** Waits only for a moment, because `done` may itself wait for the next step of the race. */
 async function soon(done: Promise<unknown>): Promise<void> {
   await Promise.race([done, delay(50)]);
 }

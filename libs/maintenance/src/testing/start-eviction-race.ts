@@ -23,7 +23,7 @@ interface RacingIndex {
   readonly index: CacheIndex;
   /** The index as another process sees it: the same object, or one with its own connection. */
   readonly ofEvictor: CacheIndex;
-  /** Whether the index has its own clock, which a test cannot change. */
+  /** True if the index has its own clock, which a test cannot change. */
   readonly hasOwnClock?: boolean;
   close(): Promise<void>;
 }
@@ -78,8 +78,8 @@ export async function startEvictionRace(t: TestContext, open: OpenRacingIndex) {
   };
 
   /**
-   * Lets the evictor delete the blobs, whose pulls are long ago, and stops it at `step`. A late report of a pull saves
-   * the blob: then the evictor tries again. `evicting` need not be awaited.
+   * Lets the evictor delete the blobs, whose pulls are long ago, and stops it at `step`. A late report of a pull can
+   * prevent the deletion; the evictor then tries again. The caller need not await `evicting`.
    */
   const holdDeletion = async (evictor: ReturnType<typeof startEvictor>, step: string) => {
     const { reached, release } = evictor.process.hold(step);
