@@ -1,5 +1,5 @@
-// `node --import …/virtual-time.ts --test …` runs tests on virtual time and in a simulated network. Files are the
-// machine's (decision 0050).
+// `node --import …/virtual-time.ts --test …` runs tests on virtual time and in a simulated network. Files are the real
+// files of the machine (decision 0050).
 import { beginNow } from './world/clock.ts';
 import { driveAlways } from './world/drive.ts';
 import { countOutsideWork } from './world/outside-work.ts';

@@ -1,5 +1,5 @@
-// The present state of the network and of the shared parts of a simulated cluster. Scenarios change it while a cluster
-// runs.
+// Defines the weather of a simulated cluster: the present state of its network and of its shared parts. Scenarios
+// change it while a cluster runs.
 import { CacheError } from '@cistern/errors';
 import type { Random } from '../world/random.ts';
 import { type ObjectFaults, createObjectFaults } from './object-faults.ts';
@@ -15,7 +15,9 @@ export interface Weather {
   losesMessages: number;
   /** Pairs of processes, as `one two` in both orders, that cannot reach each other. */
   readonly cut: Set<string>;
-  /** Pairs as in `cut`. The system error with which new connections from one to the other fail immediately. */
+  /**
+   * The system error with which new connections between two processes fail immediately. The keys are pairs as in `cut`.
+   */
   readonly refused: Map<string, string>;
   readonly objects: ObjectFaults;
 }
@@ -41,7 +43,7 @@ export function clearWeather(weather: Weather): void {
 
 export type SharedPart = 'index' | 'store' | 'queue';
 
-/** How a call of a part ends. The queue and the index are one server. */
+/** Decides how a call of a part ends. The queue and the index are one server, so they fail together. */
 export function fateOf(weather: Weather, part: SharedPart): 'done' | 'refused' | 'lost' | 'unheard' {
   const { random } = weather;
   const chance = part === 'store' ? weather.storeFails : weather.indexFails;

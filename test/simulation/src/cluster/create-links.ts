@@ -1,4 +1,5 @@
-// The connections of processes to the shared parts, subject to the weather at the time of each call.
+// Creates the connections of processes to the shared parts. The weather at the time of a call decides how the call
+// ends.
 import type { Owner } from '../world/owner.ts';
 import { failureOf, fateOf, type SharedPart, type Weather } from './cluster-weather.ts';
 import type { RemoteLink } from './remote-part.ts';
@@ -6,7 +7,7 @@ import type { RemoteLink } from './remote-part.ts';
 export interface Links {
   /** How long a call takes, one way. */
   callMs(): number;
-  /** `ends` holds the subscriptions of the process. */
+  /** `ends` has the functions that end the subscriptions of the process. */
   of(owner: Owner, part: SharedPart, ends: Set<() => void>): RemoteLink;
 }
 

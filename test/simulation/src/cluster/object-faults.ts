@@ -3,7 +3,7 @@ import type { BlobStore } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
 import { keyOf } from './stored-blobs.ts';
 
-/** Answers by key, also for blobs. A run changes the answers while it lasts. */
+/** Decides by key, also for blobs. A run can replace the functions at any time. */
 export interface ObjectFaults {
   isUndeletable(key: string): boolean;
   isUnreadable(key: string): boolean;
@@ -13,7 +13,7 @@ export function createObjectFaults(): ObjectFaults {
   return { isUndeletable: () => false, isUnreadable: () => false };
 }
 
-/** Whether the key is among a share of all keys. `salt` selects which. */
+/** Reports whether the key belongs to a share of all keys. `salt` selects the share. */
 export function isAmong(key: string, share: number, salt: number): boolean {
   let hash = salt;
   for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 16_777_619);
@@ -58,7 +58,7 @@ export function withObjectFaults(store: BlobStore, faults: ObjectFaults): BlobSt
   };
 }
 
-/** The error has the form that the product's adapters give it. */
+/** Creates an error of the same form as the errors of the product's adapters. */
 function failure(doing: string): CacheError {
   return new CacheError('store-unavailable', `simulated: the store cannot ${doing} an object (AccessDenied)`, {
     detail: { code: 'AccessDenied' },

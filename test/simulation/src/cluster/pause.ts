@@ -1,4 +1,4 @@
-// Lets virtual time pass for the scenario itself, which no fault hits.
+// Lets virtual time pass in the code of the scenario, which no fault hits.
 import { plan } from '../world/schedule.ts';
 
 export function pause(delayMs: number): Promise<void> {

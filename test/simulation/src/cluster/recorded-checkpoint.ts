@@ -1,4 +1,4 @@
-// Reads the checkpoint in the record of a fill, for watches. Reading needs no key.
+// Reads the checkpoint in the record of a fill, for the checks of a run. A read needs no key.
 import type { FillRecord } from '@cistern/index';
 
 export interface RecordedCheckpoint {

@@ -8,25 +8,26 @@ export interface RemoteLink {
   latencyMs(): number;
   /**
    * The fate of a call. `done`: it succeeds. `refused`: the part is unavailable. `lost`: the part does not execute it.
-   * `unheard`: the part executes it. For `lost` and `unheard` the caller receives `failure` after `patienceMs`.
+   * `unheard`: the part executes it. In the cases `lost` and `unheard` the caller receives `failure` after
+   * `patienceMs`.
    */
   fate(step: string): 'done' | 'refused' | 'lost' | 'unheard';
   failure(step: string): Error;
   readonly patienceMs: number;
-  /** Whether a call of a callback that the process passed is lost. */
+  /** Reports whether a call of a callback from the part to the process is lost. */
   losesCall(step: string): boolean;
   /** Functions that end the subscriptions of the process when it is killed. */
   readonly ends: Set<() => void>;
 }
 
 /**
- * Functions that return an iterable, functions that return nothing, and functions that only read the memory of the
- * process.
+ * Three kinds of functions that are not ordinary calls: they return an iterable, return nothing, or only read the
+ * memory of the process.
  */
 const walks: ReadonlySet<string> = new Set(['index.blobs.leastRecent', 'store.list', 'store.listObjects']);
 const silent: ReadonlySet<string> = new Set(['countTag', 'countPlatform']);
 const remembering: ReadonlySet<string> = new Set(['fromMemory']);
-/** Functions of the process itself, which need no call. */
+/** Functions whose result the process knows without a call. */
 const ownKnowledge: ReadonlySet<string> = new Set(['index.now']);
 
 type Call = (...given: unknown[]) => unknown;
@@ -77,7 +78,7 @@ async function callRemote(link: RemoteLink, step: string, work: () => unknown): 
     try {
       const result = await runAs(undefined, work);
       if (owner.state === 'dead') return endSubscription(result);
-      // This comes before the result arrives, so that a process killed now also loses its new subscription.
+      // Registers the subscription before the result arrives, so that a process that is killed meanwhile also loses it.
       const back = wrapResult(link, step, result);
       deliver(link.latencyMs(), () => resolve(back));
     } catch (error) {
@@ -104,7 +105,7 @@ async function doUnheard(work: () => unknown): Promise<void> {
   }
 }
 
-/** A broken connection has no subscriptions. */
+/** Ends a new subscription whose result was lost, because a broken connection has no subscriptions. */
 function endSubscription(result: unknown): void {
   if (typeof result === 'function') (result as () => void)();
 }
@@ -120,7 +121,7 @@ async function* walk(link: RemoteLink, step: string, begin: () => AsyncIterable<
   }
 }
 
-/** A callback runs among the events of its process, or not at all. */
+/** Wraps a callback. A call of it becomes an event of its process, or is lost. */
 function wrapArgument(link: RemoteLink, step: string, value: unknown): unknown {
   if (isBody(value)) return { ...value, open: () => readAs(link.owner, value.open()) };
   if (typeof value !== 'function') return value;

@@ -5,7 +5,7 @@ import { type Digest, digestAlgorithm, digestOf } from '@cistern/oci';
 const known = new Map<Digest, Uint8Array>();
 const digests = new WeakMap<Uint8Array, Digest>();
 
-/** For contents that many runs use. They must never change. */
+/** Remembers contents that many runs use. The bytes must never change. */
 export function rememberBytes(bytes: Uint8Array): Digest {
   const digest = digestOf(bytes);
   known.set(digest, bytes);
@@ -13,7 +13,7 @@ export function rememberBytes(bytes: Uint8Array): Digest {
   return digest;
 }
 
-/** `bytes` must never change. */
+/** Returns the digest, and computes it only once for the same bytes. `bytes` must never change. */
 export function digestOnce(bytes: Uint8Array): Digest {
   const digest = digests.get(bytes) ?? digestOf(bytes);
   digests.set(bytes, digest);

@@ -15,7 +15,7 @@ function get(digest: Digest): Uint8Array | undefined {
   return inode && inode.bytes.subarray(0, inode.size);
 }
 
-/** Call it once per world. `fails` is called before each operation on a file in the directory. */
+/** Must be called only once per world. `fails` is called before each operation on a file in the directory. */
 export function createDirectory(fails: () => boolean): { stored: StoredBlobs; open(): Promise<BlobStore> } {
   const losses = createLosses();
   fileSystem.onOperation = (operation, path) => {

@@ -1,5 +1,5 @@
-// The store that all processes of a simulated cluster share: a store in memory, an S3 server or a directory. Calls of
-// the memory store are events. Each process uses the other two through the product's own adapter.
+// The store that all processes of a simulated cluster share: a store in memory, an S3 server or a directory. Each
+// process uses the last two through the product's own adapter. Calls of the store in memory are events.
 import type { BlobStore } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
 import { createMemoryContents, createMemoryStore } from '@cistern/blob-store/memory';
@@ -15,17 +15,17 @@ export interface SharedStore {
   readonly stored: StoredBlobs;
   /** Set if the store is an S3 server. */
   readonly s3: SimulatedS3 | undefined;
-  /** Called when a process learns that a blob is committed. `isThere` says whether the whole blob is in the store. */
+  /** Called when a process learns that a blob is committed. `isThere` is true if the whole blob is in the store. */
   onCommitted: ((digest: Digest, isThere: boolean) => void) | undefined;
   /**
-   * Called when a process begins to make a blob visible or to drop an upload, and when a sweeper has ended an upload.
+   * Called when a process begins to make a blob visible or to abort an upload, and after a sweeper aborted an upload.
    */
   onEnding: ((ending: StoreEnding) => void) | undefined;
   /** Called in the process that uses the store. */
   open(link: RemoteLink): Promise<OpenedStore>;
 }
 
-/** `sweep` means that a sweeper has ended the upload. */
+/** `sweep` means that a sweeper has aborted the upload. */
 export type StoreEnding = Ending | (Pick<Ending, 'digest' | 'uploadId'> & { readonly kind: 'sweep' });
 
 interface OpenedStore {
@@ -34,7 +34,7 @@ interface OpenedStore {
 }
 
 const bucket = 'cistern';
-/** Sweepers end uploads of this age. Here every upload has it. */
+/** Age from which sweepers abort uploads. In a simulation every upload has this age. */
 const uploadAgeMs = 24 * 3_600_000;
 
 export function createSharedMemory(): SharedStore {
@@ -51,7 +51,7 @@ export function createSharedMemory(): SharedStore {
 export async function startSharedS3(random: Random): Promise<SharedStore> {
   const s3 = await startSimulatedS3(random);
   const { contents } = s3;
-  // The segments of a run are small.
+  // The segments of a run are smaller than the parts that S3 accepts.
   contents.minPartBytes = 1;
   contents.uploadAgeMs = uploadAgeMs;
   const shared = watched({
@@ -72,7 +72,7 @@ export function createSharedFiles(fails: () => boolean): SharedStore {
   return watched({ stored, s3: undefined, open: () => opened(open()) });
 }
 
-/** `aborted` holds the uploads that processes have dropped themselves. */
+/** `aborted` has the uploads that processes have aborted themselves. */
 function watched(
   shared: Omit<SharedStore, 'onCommitted' | 'onEnding'>,
 ): SharedStore & { readonly aborted: Set<string> } {

@@ -1,5 +1,6 @@
 // The job queue of the simulated cluster, a double of the BullMQ adapter. Both pass the same conformance suites. Its
-// server survives its clients and workers. A client that waits for a job adds it again if it was lost with its worker.
+// server survives its clients and workers. If a job is lost with its worker, a client that waits for the job adds it
+// again.
 import { CacheError } from '@cistern/errors';
 import type { JobHandlers, JobName, JobQueue, JobResult, JobWorkers, RunOptions, WorkerIdentity } from '@cistern/jobs';
 import type { Owner } from '../world/owner.ts';
@@ -9,7 +10,7 @@ import { joinQueue } from './queue/join-queue.ts';
 import type { JobRequest } from './queue/queued-job.ts';
 
 export interface SimulatedQueue {
-  /** Returns the queue as a client process has it, without the network. */
+  /** Returns the queue for a client process. The network is not simulated here. */
   connect(owner: Owner | undefined): JobQueue;
   /** Called in the worker's process. */
   join(owner: Owner, handlers: JobHandlers, place?: WorkerIdentity): JobWorkers;

@@ -1,5 +1,5 @@
-// A registry of the simulated cluster, below HTTP. Its responses are events, and it can break off, send wrong bytes,
-// throttle and refuse.
+// Simulates a registry of the cluster without HTTP. Its responses are events, and it can break bodies off, send wrong
+// bytes, throttle and reject.
 import { CacheError } from '@cistern/errors';
 import type { Digest, RepositoryName } from '@cistern/oci';
 import { ExtraRefused, type Upstream, type UpstreamBlobBody } from '@cistern/upstream';
@@ -26,23 +26,23 @@ export interface UpstreamFaults {
   chunkMs(get: BlobGet): number;
   /** The body breaks off after this many bytes. Undefined means that it is complete. */
   breakAt(get: BlobGet, size: number): number | undefined;
-  /** Returns the body to send. Undefined means the right one. */
+  /** Returns a wrong body to send. Undefined means that the right body is sent. */
   lie(get: BlobGet, part: Buffer): Buffer | undefined;
   /** Returns the size that a response names. If the function is not set, responses name the right size. */
   sizeOf?(size: number): number | undefined;
-  /** Whether it rejects a range request this time. */
+  /** Reports whether the upstream rejects this range request. */
   refusesRange?(): boolean;
   /** The error to throw instead of a response. */
   refuse(): CacheError | undefined;
-  /** Whether it refuses one more connection for a blob. */
+  /** Reports whether the upstream refuses an additional connection for a blob. */
   refusesExtra?(): boolean;
 }
 
 export interface SimulatedUpstream {
   readonly gets: BlobGet[];
   /**
-   * Records that `owner` has just read these bytes alongside a fill. They belong to the newest chunk, unless another
-   * worker sent them.
+   * Records that `owner` has just read these bytes alongside a fill. They count towards `sideBytes` of the newest
+   * chunk, unless that chunk belongs to another worker.
    */
   countSide(owner: Owner, bytes: number): void;
   addBlob(repository: RepositoryName, bytes: Buffer): Digest;

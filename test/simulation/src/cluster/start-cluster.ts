@@ -47,12 +47,12 @@ export interface ClusterOptions {
   readonly upstreamFaults: UpstreamFaults;
   readonly spoolBytes: number;
   readonly perFillBytes: number;
-  /** The size of all segments but a blob's last. */
+  /** The size of all segments except the last one of a blob. */
   readonly leastSegmentBytes: number;
   /** The memory that each frontend has for its readers. */
   readonly bufferBytes: number;
   readonly maxWholeForRangeBytes: number;
-  /** The most connections that a fill may have. The number allowed varies at any moment. */
+  /** The largest number of connections of a fill. The number that is allowed at a moment varies. */
   readonly connectionsPerBlob: number;
 }
 
@@ -77,7 +77,7 @@ export interface SimulatedCluster {
   readonly store: SharedStore;
   readonly shared: SharedIndex;
   readonly jobs: Pick<SimulatedQueue, 'size' | 'loseData'>;
-  /** Ends all processes and resolves with descriptions of all that they left open. */
+  /** Ends all processes. Resolves to descriptions of everything that they left open. */
   close(): Promise<string[]>;
 }
 
@@ -89,7 +89,7 @@ const firstWorkerPort = 5_100;
 const closeMs = 3_000;
 const sweepMs = 2_000;
 const slots = { interactive: 16, background: 4 };
-/** So few that fetches wait for a slot. */
+/** Number of job slots of each worker. They are few, so that fetches must wait for a slot. */
 const fillSlots = { interactive: 2, background: 1 };
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 const metrics = createMetrics();
@@ -260,7 +260,7 @@ function countingSides(inc: (bytes: number) => void): typeof metrics {
   return { ...metrics, fillSideBytes: Object.assign(fillSideBytes, { inc }) };
 }
 
-/** The product measures how many connections are worthwhile. Here a random number decides. */
+/** Decides at random how many connections a fill uses. The product measures how many are worthwhile. */
 function createFickleControl(random: Random, most: number): ConnectionControl {
   return {
     enter: () => ({

@@ -13,7 +13,7 @@ export interface ControlledProcess {
   wake(): void;
   /** Sends SIGTERM and resolves when the process has ended. */
   terminate(graceMs: number): Promise<void>;
-  /** Sends SIGTERM and resolves with descriptions of all that prevents the process from ending. */
+  /** Sends SIGTERM. Resolves to descriptions of everything that prevents the process from ending. */
   end(graceMs: number): Promise<string[]>;
   /** Starts another process with the same name and address. */
   restart(): Promise<void>;
@@ -30,12 +30,12 @@ interface StartedProcess<T> {
   readonly controls: Omit<ControlledProcess, 'owner'>;
 }
 
-/** A process that finds no store ends and is restarted. */
+/** Pause before the restart of a process that ended because the store was unavailable at its startup. */
 const restartMs = 500;
 const isOfStore = (error: unknown) =>
   isCacheError(error, 'store-unavailable') || (error instanceof Error && 'code' in error && error.code === 'EIO');
 
-/** Sockets need this time to close. */
+/** Time that sockets need to close. */
 const lingerMs = 500;
 
 /** The functions in `ends` are called when the process is killed. */

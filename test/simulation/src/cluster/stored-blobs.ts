@@ -6,16 +6,16 @@ import { isRight } from './right-bytes.ts';
 
 export interface StoredBlobs {
   get(digest: Digest): Uint8Array | undefined;
-  /** Whether the blob is in the store, with the bytes of its digest. */
+  /** Reports whether the blob is in the store, with the bytes of its digest. */
   isWhole(digest: Digest): boolean;
-  /** How often the blob was removed or damaged, by the store or by the scenario. */
+  /** Returns how often the blob was removed or damaged, by the store or by the scenario. */
   lossesOf(digest: Digest): number;
   entries(): (readonly [Digest, Uint8Array])[];
   /** Replaces a blob's bytes, or removes the blob. `watch` does not report this. */
   damage(digest: Digest, bytes: Uint8Array | undefined): void;
   /** `onVisible` is called whenever a blob becomes visible. Files are only checked when a commit resolves. */
   watch(onVisible: (digest: Digest, bytes: Uint8Array) => void): void;
-  /** Number of uploads that were neither completed nor dropped. */
+  /** Number of uploads that were neither completed nor aborted. */
   readonly unfinished: number;
 }
 

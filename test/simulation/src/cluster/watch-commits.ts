@@ -5,7 +5,7 @@ import type { Digest } from '@cistern/oci';
 import { type Owner, currentOwner } from '../world/owner.ts';
 import type { StoredBlobs } from './stored-blobs.ts';
 
-/** A process begins to make a blob visible, or to drop an upload. */
+/** Describes that a process begins to make a blob visible or to abort an upload. */
 export interface Ending {
   readonly kind: 'commit' | 'abort';
   readonly digest: Digest;
@@ -15,14 +15,17 @@ export interface Ending {
 
 export interface CommitEvents {
   /**
-   * Reports for each resolved commit whether the blob is in the store. A blob lost since the first attempt counts as
-   * stored.
+   * Reports for each resolved commit whether the blob is in the store. A blob that was stored and lost after the first
+   * attempt began counts as stored.
    */
   onCommitted(digest: Digest, isThere: boolean): void;
   onEnding?(ending: Ending): void;
 }
 
-/** When an adopted file is committed a second time, the losses are counted from the first attempt. */
+/**
+ * Wraps the store. If an adopted file is committed a second time, losses of its blob are counted from the first
+ * attempt.
+ */
 export function watchCommits(store: BlobStore, stored: StoredBlobs, events: CommitEvents): BlobStore {
   const report = (kind: Ending['kind'], digest: Digest, uploadId?: string) =>
     events.onEnding?.({ kind, digest, uploadId, owner: currentOwner() });

@@ -1,4 +1,4 @@
-// Applies the planned faults at their time, or at an event of the process that they hit.
+// Applies each planned fault at its time, or at its event of the process that it hits.
 import type { Weather } from '../cluster/cluster-weather.ts';
 import type { SharedIndex } from '../cluster/shared-index.ts';
 import type { SimulatedQueue } from '../cluster/simulated-queue.ts';
@@ -122,7 +122,7 @@ export function applyFaults(faults: readonly PlannedFault[], targets: FaultTarge
     'index lost': async (fault) => {
       trace(fault.kind);
       counts.losses += 1;
-      // One server holds both.
+      // The queue and the index are one server, so both lose their data.
       cluster.shared.loseData();
       cluster.jobs.loseData();
     },

@@ -27,24 +27,26 @@ const holders = ['library/nginx', 'library/redis'].map((name) => ({
 const stranger = { upstream: 'docker.io', repository: parseRepositoryName('someone/else') };
 
 const segmentSizes = [16_384, 32_768, 65_536, 100_000, 262_144];
-/** Smaller segments of a large blob would cost as many events as a hundred other runs. */
+/** Smallest segment of a large blob. With smaller segments, a run would need as many events as a hundred other runs. */
 const leastOfLarge = 65_536;
-/** With late readers the spool keeps little of a blob. */
+/** Limits of runs with late readers, whose spool must keep only a small part of a blob. */
 const mostOfLate = { segmentBytes: 32_768, segments: 3 };
 const leastOfLate = { size: 500_000, readers: 3 };
 const perFillSegments = [2, 3, 8, 30, Infinity];
 const spoolSegments = [1, 2, 3, 4, 8];
-/** The upstream sends chunks of this size. */
+/** Size of the upstream's chunks. */
 const chunkBytes = 65_536;
 const sizes = [1, 1_000, 65_536, 65_537, 100_000, 200_000, 500_000, 700_000];
 const largeSize = 9_000_000;
-/** Large blobs go to S3 in parts. */
+/**
+ * Share of runs with a large blob, by kind of store. It is higher for S3, because large blobs are uploaded in parts.
+ */
 const largeShare = { memory: 0.08, s3: 0.1, files: 0.05 };
 const bufferSizes = [32 * 1024 * 1024, 32 * 1024 * 1024, 300_000];
 const settleMs = 20_000;
 const quietMs = 40_000;
 const mayMove = ['cut link', 'freeze worker', 'index away', 'index lost', 'full disk'] as const;
-/** Longer than any fill takes. */
+/** How long a reader stops. No fill takes longer. */
 const stopMs = 90_000;
 /** One run in this many has only faults of readers. */
 const readersEvery = 6;
@@ -129,7 +131,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   if (isOfReadersAlone)
     watchPace(cluster, { sizes: blobs.map(({ length }) => length), segmentBytes, callMs: weather.callMs }, problem);
   const leases = blobs.map((blob) => watchLeases(cluster, digestOnce(blob), problem));
-  // A fill may have given up on a failed store.
+  // A fill can have stopped using a store that failed.
   const isUnbounded = maxWholeForRangeBytes !== Infinity || has('store away');
   const sides = blobs.map((blob) =>
     watchSides(cluster, { digest: digestOnce(blob), size: blob.length, isUnbounded }, problem),
@@ -202,7 +204,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   if (!(store === 'files' && (isStopped || has('store away'))) && files.length > 0)
     problem(`files are left: ${files.join(' ')}`);
   const mayLeaveUploads = ['kill worker', 'terminate worker', 'store away'] as const;
-  // A large fill that moves leaves its upload to the next worker or to the sweeper.
+  // A large fill that moves to another worker leaves its upload to that worker or to the sweeper.
   const mayLeaveLarge = isWindowed && mayMove.some(has);
   if (!mayLeaveLarge && !mayLeaveUploads.some(has) && cluster.store.stored.unfinished > 0)
     problem(`${cluster.store.stored.unfinished} uploads are left`);
@@ -222,7 +224,7 @@ function randomRange(random: Random, size: number): { start: number; end: number
   return { start, end: Math.min(size - 1, start + random(size)) };
 }
 
-/** A client of a killed process receives nothing more. */
+/** Waits for a reading, or for the death of the process, after which its client receives nothing more. */
 async function endsWith(owner: { readonly state: string }, reading: Promise<Outcome>): Promise<Outcome> {
   let result: Outcome | undefined;
   void reading.then((outcome) => (result = outcome));

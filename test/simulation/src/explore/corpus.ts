@@ -1,4 +1,4 @@
-// Seeds that once failed, with the bug each one found. They run in every test run.
+// Lists seeds that failed in the past, with the bug that each of them found. They run in every test run.
 import type { NamedKinds } from './fault-plan.ts';
 
 export interface CorpusEntry {

@@ -53,13 +53,13 @@ interface FaultOdds {
   readonly chance: number;
   readonly most: number;
   readonly lastsMs: number;
-  /** Some faults last up to this long instead. */
+  /** Longest duration of some faults of this kind, instead of the usual one. */
   readonly longMs?: number;
 }
 
 export type FaultTable = Readonly<Partial<Record<FaultKind, FaultOdds>>>;
 
-/** Represents the kinds of runs without named kinds. */
+/** The name of all kinds that runs without named kinds draw. */
 export const defaultKinds = 'default';
 
 /** The kinds that each run must have. `default` adds the kinds that other runs draw. */
@@ -90,7 +90,10 @@ export const blobFaults: FaultTable = {
   'late readers': { chance: 0.15, most: 1, lastsMs: 0 },
 };
 
-/** For runs without other faults. The pace of the readers is then the only possible cause of delay. */
+/**
+ * Odds for runs whose only faults are those of readers. The pace of the readers is then the only possible cause of
+ * delay.
+ */
 export const readerFaults: FaultTable = {
   'clients leave': { chance: 0.3, most: 1, lastsMs: 0 },
   'clients slow': { chance: 0.5, most: 1, lastsMs: 0 },
@@ -141,7 +144,7 @@ export function isPermanent({ degree }: PlannedFault): boolean {
   return Math.floor(degree * 100) % 2 === 0;
 }
 
-/** For a fault that has no time of its own: how far into its target it strikes, from 0 to below 1. */
+/** Returns how far into its target a fault strikes that has no time of its own, from 0 to below 1. */
 export function shareOf({ at }: PlannedFault): number {
   return 'ms' in at ? at.ms / beginsWithinMs : (at.event - 1) / events;
 }

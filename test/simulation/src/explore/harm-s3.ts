@@ -1,4 +1,4 @@
-// Outages of a cluster's S3 server: it dies, hangs, loses its connection to one process, or mistreats requests.
+// Outages of a cluster's S3 server: it dies, hangs, loses its connection to one process, or handles requests wrongly.
 import type { Weather } from '../cluster/cluster-weather.ts';
 import type { FaultyCluster } from './apply-faults.ts';
 import type { SimulatedS3 } from '../s3/start-simulated-s3.ts';

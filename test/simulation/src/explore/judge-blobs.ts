@@ -14,7 +14,7 @@ import type { PlannedFault } from './fault-plan.ts';
 import { type BlobReading, readBlob } from './read-blob.ts';
 
 const chunkBytes = 65_536;
-/** Matches the product's index. */
+/** Must equal the time for which the product's index waits for a lost record. */
 const lostRecordMs = 1_200;
 const evictAfterMs = 8_000;
 
@@ -23,9 +23,9 @@ export type Outcome = Awaited<ReturnType<typeof readBlob>> | { readonly result: 
 interface Judging {
   readonly isStranger: boolean;
   readonly maySendWrong: boolean;
-  /** Whether a size may be wrong, because an object was truncated or the upstream reports a wrong size. */
+  /** True if a size can be wrong, because an object was truncated or the upstream reports a wrong size. */
   readonly mayReadWrong: boolean;
-  /** Whether an error may have other causes than the clients. */
+  /** True if an error can have other causes than the clients. */
   readonly mayFail: boolean;
   readonly problem: (text: string) => void;
   readonly name: string;
@@ -59,9 +59,9 @@ export function checkCommits({ store }: SimulatedCluster, problem: (text: string
 
 interface UpstreamJudging {
   readonly faults: readonly PlannedFault[];
-  /** Whether GETs end early where other GETs begin. */
+  /** True if GETs end early where other GETs begin. */
   readonly isStriped: boolean;
-  /** Fills that found no space on a disk. */
+  /** Number of fills that found no space on a disk. */
   readonly refused: number;
   readonly bytes: Buffer;
   readonly problem: (text: string) => void;
@@ -80,7 +80,7 @@ export function judgeUpstream(
   const again = applied.takeOvers + applied.losses + refused;
   const slack = size > 150_000 ? 2 * size + 5 * chunkBytes : 5 * chunkBytes * Math.sign(again + Number(isStriped));
   const fetches = size * (1 + again);
-  // Readers may fetch as many bytes alongside each fill.
+  // Readers may fetch the same number of bytes alongside each fill.
   const beside = Math.min(
     fetches,
     gets.reduce((sum, get) => sum + get.sideBytes, 0),
@@ -91,7 +91,7 @@ export function judgeUpstream(
 
 export type ServedBlob = Pick<BlobReading, 'key' | 'digest' | 'bytes' | 'segmentBytes'>;
 
-/** Called when no fault remains: each client must get the blob. */
+/** Checks that each client gets the blob. Called after all faults are over. */
 export async function servesNow(
   { name, owner, cache }: SimulatedCluster['frontends'][number],
   blob: ServedBlob,
@@ -113,8 +113,8 @@ export async function servesNow(
 }
 
 /**
- * An evicted blob is fetched again immediately, because the first fetch leaves no obstacle. Virtual time makes this
- * exact.
+ * Checks that an evicted blob is fetched again immediately, because the first fetch must leave no obstacle. Virtual
+ * time makes the check exact.
  */
 export async function checkRefetch(
   { store: { stored }, shared, frontends }: SimulatedCluster,

@@ -1,4 +1,5 @@
-// A client of a frontend. It reads a blob or ranges of it at its own pace, compares each byte, and may leave.
+// Simulates a client of a frontend. It reads a blob or ranges of it at its own pace, compares each byte with the right
+// one, and can disconnect before the end.
 import type { ByteRange, Digest } from '@cistern/oci';
 import type { RepositoryKey } from '@cistern/index';
 import type { PullThrough } from '@cistern/pull-through';
@@ -24,7 +25,7 @@ export interface BlobReading {
 
 export type BlobOutcome =
   | { readonly result: 'right' | 'short' | 'left' }
-  /** The client requested only the size. */
+  /** Only possible if the client requested nothing but the size. */
   | { readonly result: 'wrong size' }
   /** `isWhole` means that the body reached the end of the blob, so the product had to verify it. */
   | { readonly result: 'wrong'; readonly isWhole: boolean }
@@ -33,7 +34,7 @@ export type BlobOutcome =
 const longestPauseMs = 3_000;
 const verifiedRangeBytes = 4 * 1024 * 1024;
 
-/** Runs as the frontend's own code. */
+/** Reads the blob as one client. Calls the cache directly, as the code of the frontend does. */
 export async function readBlob(cache: TestPullThrough, reading: BlobReading): Promise<BlobOutcome> {
   const { key, digest, reads, leavesAfterMs } = reading;
   const leaving = new AbortController();
@@ -65,7 +66,8 @@ async function readAll(
 ): Promise<BlobOutcome> {
   const from = range?.start ?? 0;
   const to = range === undefined ? bytes.length : range.end + 1;
-  // The blob was truncated in the store, or the upstream reports a wrong size. The body must not end cleanly.
+  // True if the blob was truncated in the store, or if the upstream reports a wrong size. In both cases the body must
+  // not end cleanly.
   const isWrongSize = blob.size !== bytes.length;
   const stream = await blob.read(isWrongSize ? undefined : range);
   // A reader that begins within a segment cannot verify the rest of that segment.
@@ -80,7 +82,8 @@ async function readAll(
       if (chunks >= leavesAfterChunks) return { result: 'left' };
       const chunk = await stream.next();
       if (chunk === undefined) break;
-      // A socket sends the chunk later, and the bytes must not have changed by then.
+      // A frontend's socket sends a chunk some time after it got it, and the bytes must not have changed by then. So
+      // the client compares them only after a pause.
       if (random.chance(slowness)) await new Promise((resolve) => setTimeout(resolve, random(longestPauseMs)));
       if (chunks === stop?.afterChunks) await new Promise((resolve) => setTimeout(resolve, stop.ms));
       if (!bytes.subarray(at, at + chunk.length).equals(chunk)) isWrong = true;
@@ -88,7 +91,8 @@ async function readAll(
       if (proven < at + chunk.length && !bytes.subarray(proven, at + chunk.length).equals(chunk.subarray(proven - at)))
         isProvenWrong = true;
       at += chunk.length;
-      // Even its last byte must not be sent.
+      // The product must detect the wrong bytes before it sends the last byte, so the body is wrong even if it has no
+      // clean end.
       if (isVerified && isProvenWrong && at >= to) return { result: 'wrong', isWhole: true };
     }
   } finally {

@@ -9,17 +9,17 @@ export interface Run {
   readonly faults: readonly PlannedFault[];
   readonly problem: (text: string) => void;
   readonly trace: (text: string) => void;
-  /** Whether a consumer reads the trace. */
+  /** True if a consumer reads the trace. */
   readonly isTraced?: boolean;
 }
 
 export interface Scenario {
   readonly name: string;
-  /** All kinds of faults that its runs can have. */
+  /** All kinds of faults that runs of the scenario can have. */
   readonly kinds: readonly FaultKind[];
   /** `named` limits the plan to these kinds of faults. */
   plan(seed: number, named?: NamedKinds): PlannedFault[];
-  /** Resolves after all actions and checks, with a function that closes the cluster. */
+  /** Resolves after all actions and checks, to a function that closes the cluster. */
   play(run: Run): Promise<() => Promise<void>>;
 }
 

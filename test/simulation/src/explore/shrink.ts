@@ -3,8 +3,8 @@ import type { PlannedFault } from './fault-plan.ts';
 import { type RunResult, type Scenario, runWorld } from './run-world.ts';
 
 /**
- * Returns the run with the shortest list of faults found. It removes one half, quarter and so on after another, so it
- * runs the scenario often.
+ * Returns the failing run with the shortest list of faults that was found. It tries to remove each half of the list,
+ * then each quarter, and so on, so it runs the scenario often.
  */
 export async function shrink(scenario: Scenario, failed: RunResult): Promise<RunResult> {
   let best = failed;

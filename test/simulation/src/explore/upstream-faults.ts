@@ -1,4 +1,4 @@
-// The upstream of a run. It misbehaves according to the planned faults.
+// Creates the upstream of a run, with the planned faults.
 import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
 import type { BlobGet, UpstreamFaults } from '../cluster/simulated-upstream.ts';
@@ -6,7 +6,7 @@ import type { Random } from '../world/random.ts';
 import { schedule } from '../world/schedule.ts';
 import type { FaultKind, PlannedFault } from './fault-plan.ts';
 
-/** With late readers, a new chunk takes up to this long. */
+/** Longest time between chunks in runs with late readers. */
 export const lateChunkMs = 3_000;
 
 const refusals = [
@@ -24,8 +24,8 @@ export function createUpstreamFaults(
   const breaks = find('upstream breaks');
   const lies = find('upstream lies');
   const refuses = find('upstream refuses');
-  // New bytes arrive slowly, as from a mirror that fetches them itself. Meanwhile, late readers read alongside the
-  // fill.
+  // Bytes that are sent for the first time arrive slowly, as from a mirror that must fetch them first. Meanwhile, late
+  // readers read alongside the fill.
   const isSlow = find('late readers') !== undefined;
   const furthest = new Map<Digest, number>();
   const hasNoRanges = find('no ranges') !== undefined;

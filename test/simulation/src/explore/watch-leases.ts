@@ -19,7 +19,7 @@ export function watchLeases(
   problem: (text: string) => void,
 ) {
   const since = new Map<object, { readonly generation: number; readonly atMs: number; readonly sentBytes: number }>();
-  /** The time since when a running worker has not owned the record. */
+  /** When each running worker lost the record. */
   const lostAtMs = new Map<Owner, number>();
   let named: { readonly uploadId: string; readonly atMs: number } | undefined;
   let isOver = false;
@@ -71,7 +71,7 @@ export function watchLeases(
     if (ending.kind === 'commit') problem(`${worker.name} commits although ${address} owns the fill`);
     else if (isNamed) problem(`${worker.name} aborts the upload that ${address} continues`);
   };
-  // A claim may be lost again before the next check.
+  // Also records claims that are lost again before the next check.
   const { onOwned } = shared;
   shared.onOwned = (record) => {
     onOwned?.(record);

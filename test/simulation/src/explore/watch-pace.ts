@@ -13,9 +13,9 @@ export interface PaceOptions {
 }
 
 const chunkBytes = 64 * 1024;
-/** Matches the upstream of a run without upstream faults. */
+/** Longest times of an upstream without faults. */
 const upstreamMs = { answer: 30, chunk: 20 };
-/** Calls, file operations and network transfers that one segment takes. */
+/** Number of calls, file operations and network transfers that one segment takes. */
 const perSegment = { calls: 2, operations: 4, transfers: 12 };
 const slackMs = 3_000;
 

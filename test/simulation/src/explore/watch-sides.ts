@@ -10,7 +10,7 @@ import { plan, schedule } from '../world/schedule.ts';
 export interface SidesOptions {
   readonly digest: Digest;
   readonly size: number;
-  /** The bytes have no bound if the store may be abandoned, or if no reader wants the whole blob. */
+  /** True if the bytes have no limit, because fills can stop using the store or no reader requests the whole blob. */
   readonly isUnbounded: boolean;
 }
 
@@ -31,7 +31,7 @@ export function watchSides(
   let spent = 0;
   /** The values of `spent` at the last two checks. */
   let before: readonly [number, number] = [0, 0];
-  /** The record contains at least this part of `spent`. */
+  /** The part of `spent` that the record contains for certain. */
   let recorded = 0;
   const seen = new Map<object, number>();
 
@@ -46,7 +46,7 @@ export function watchSides(
     return sum;
   };
 
-  /** Returns the bytes from which the fill of a new record continues to count. */
+  /** Returns the number of bytes with which the fill of a new record starts its count. */
   const carriedOn = (record: FillRecord): number => {
     const { sideBytes = 0 } = recordedCheckpoint(record) ?? {};
     // An older fill that has restored its record counts only its own bytes.

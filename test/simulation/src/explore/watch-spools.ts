@@ -9,14 +9,14 @@ export interface SpoolLimits {
   readonly spoolBytes: number;
   readonly perFillBytes: number;
   readonly segmentBytes: number;
-  /** The size of the largest blob. */
+  /** Size of the largest blob. */
   readonly largestBytes: number;
 }
 
 export interface WatchedSpools {
   /** Number of writes that found no space. */
   readonly refused: number;
-  /** No more disks become full. Resolves when the disks that are full for a while have space again. */
+  /** Prevents further full disks. Resolves when all disks that were full for a limited time have space again. */
   settle(): Promise<void>;
   /** Ends the fault: all disks have space again. */
   end(): void;
@@ -31,8 +31,8 @@ const chunkBytes = 64 * 1024;
 const fillFile = /\/([^/]+?)(?:\.\d+)?\.fill$/;
 
 /**
- * Each `full disk` hits the first worker that reaches its n-th spool write. Either that write alone finds no space, or
- * all writes find none for a while or until `end`.
+ * Each fault `full disk` hits the first worker that reaches the n-th spool write. Either only that write finds no
+ * space, or all its writes find no space for some time or until `end`.
  */
 export function watchSpools(
   { workers }: SimulatedCluster,
@@ -77,7 +77,7 @@ export function watchSpools(
     if (used > spoolBytes) problem(`${name} assigned ${used} bytes of a spool of ${spoolBytes}`);
     const byFill = new Map<string, number>();
     let all = 0;
-    // A closed file is about to be removed.
+    // Checks only open files, because a closed file is removed soon.
     for (const { path, owner } of fileSystem.open) {
       const [, fill] = fillFile.exec(path) ?? [];
       if (fill === undefined || owner !== currentOwner()) continue;

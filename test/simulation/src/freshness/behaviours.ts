@@ -1,5 +1,5 @@
-// All behaviors of an upstream when a tag is requested, on sockets. Each behavior has its own client, so that none
-// affects another.
+// Defines all behaviors of an upstream when a tag is requested, over sockets. Each behavior has its own client, so that
+// none affects another.
 import type { CacheErrorKind } from '@cistern/errors';
 import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
 import { createLogger, createMetrics } from '@cistern/telemetry';
@@ -34,8 +34,8 @@ export const behaviours: readonly Behaviour[] = [
 
 export interface Behaving {
   /**
-   * `before` is the upstream while it worked, `hub` the upstream now. Both have the same content unless a test changes
-   * it.
+   * `before` is the upstream before it fails, and `hub` is the upstream now. Both have the same content unless a test
+   * changes it.
    */
   readonly before: FakeUpstream;
   readonly hub: FakeUpstream;

@@ -44,13 +44,13 @@ interface Expected {
   /** `X-Cache` and the reason for staleness, or the kind of error. */
   readonly answer: string;
   readonly digest: 'old' | 'new' | 'none';
-  /** HEADs and GETs of manifests, after all work has ended. */
+  /** HEADs and GETs of manifests that the upstream received until all work ended. */
   readonly calls: string;
-  /** Whether the tag has a record afterwards. */
+  /** True if the tag has a record afterwards. */
   readonly known: boolean;
 }
 
-/** The expectation according to the table. */
+/** Returns the result that the table requires for a cell. */
 function expected({ state, method, tag, behaviour: { outcome, kind } }: Cell): Expected {
   const error = kind ?? 'no error';
   const forgets = outcome === 'refuses' && tag === 'forgotten';
@@ -116,8 +116,8 @@ const keyOf = (cell: Cell) => {
 };
 
 /**
- * The image exists at the upstream. If the tag must have a record, it has been pulled, and the record has the right
- * age.
+ * Prepares a cell. The image exists at the upstream. If the cell needs a record of the tag, a pull has created one of
+ * the right age.
  */
 export async function prepareCell(
   { before, hub, cache, index, seeding, callsOf: counted, nowMs }: FreshnessStage,

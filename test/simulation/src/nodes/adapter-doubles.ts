@@ -1,9 +1,9 @@
-// The doubles that simulated nodes use instead of Redis, BullMQ and the S3 client. `startNodes` sets them once per world.
+// The doubles that simulated nodes use instead of Redis, BullMQ and S3. `startNodes` sets them once per world.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 import type { JobHandlers, JobQueue, JobWorkers, WorkerIdentity } from '@cistern/jobs';
 
-/** Each is opened for the process that runs at the moment. */
+/** Each function opens its double for the process that runs now. */
 export interface AdapterDoubles {
   openIndex(): Promise<CacheIndex>;
   openQueue(): { readonly queue: JobQueue; close(): Promise<void> };

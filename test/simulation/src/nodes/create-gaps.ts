@@ -1,5 +1,5 @@
-// Loses announcements as Redis does: the connection breaks. After the reconnect each listener learns that it may have
-// missed some.
+// Loses announcements as Redis does when a connection breaks. After the reconnect each listener is notified that it may
+// have missed some.
 import type { PubSub } from '@cistern/index';
 import type { Owner } from '../world/owner.ts';
 import { plan } from '../world/schedule.ts';

@@ -15,7 +15,7 @@ const replaced: readonly (readonly [RegExp, string])[] = [
   [/\/libs\/fills\/src\/fill\/hash-in-thread\.ts$/, 'hash-in-thread.ts'],
 ];
 
-/** Call it before any module of the product is loaded. */
+/** Must be called before any module of the product is loaded. */
 export function replaceModules(): void {
   // Nodes report the resident memory each second, and the real call is slow.
   Object.assign(process.memoryUsage, { rss: () => residentBytes });

@@ -38,7 +38,7 @@ export async function startNodeStore(kind: 'memory' | 's3', { random, objects }:
     };
   }
   const s3 = await startSimulatedS3(random, objects);
-  // The segments of a run are small.
+  // The segments of a run are smaller than the parts that S3 accepts.
   s3.contents.minPartBytes = 1;
   return {
     stored: s3Blobs(s3.contents, bucket),

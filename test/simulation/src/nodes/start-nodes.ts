@@ -50,7 +50,7 @@ export interface SimulatedNodes {
   readonly jobs: Pick<SimulatedQueue, 'size' | 'loseData'>;
   /** Opens the admin node's parts in a process of its own, and closes them when `work` ends. */
   asAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T>;
-  /** Ends all processes and resolves with descriptions of all that they left open. */
+  /** Ends all processes. Resolves to descriptions of everything that they left open. */
   close(): Promise<string[]>;
 }
 
@@ -93,7 +93,8 @@ export async function startNodes(options: NodesOptions): Promise<SimulatedNodes>
 
   const logOf = (name: string) =>
     createLogger({
-      // The level does not depend on a reader of the log: each line reads the clock, which takes time.
+      // The level is the same with and without a reader of the log, because each line reads the clock, which takes
+      // virtual time.
       level: 'info',
       formatter: 'json',
       destination: { write: (line) => write(`${name} ${line.trimEnd()}`) },

@@ -47,7 +47,7 @@ function answerOfUpload(contents: S3Contents, bucket: S3Bucket, request: S3Reque
   return method === 'DELETE' ? abortUpload(contents, bucket, request) : errorAnswer('NotImplemented');
 }
 
-/** Whether a signed URL has expired. */
+/** Reports whether a signed URL has expired. */
 function isExpired(query: URLSearchParams): boolean {
   const expires = query.get('X-Amz-Expires');
   const [, ...at] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(query.get('X-Amz-Date') ?? '') ?? [];

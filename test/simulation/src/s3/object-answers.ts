@@ -36,7 +36,7 @@ export function writeObject(contents: S3Contents, bucket: S3Bucket, request: S3R
   return emptyAnswer(200, { etag: `"${etag}"` });
 }
 
-/** Checks the length of a body and the hash that its request was signed with. It also applies to parts. */
+/** Checks the length of the body of an object or part, and the hash with which its request was signed. */
 export function findWrongBody({ headers }: S3Request, body: Buffer): S3ErrorCode | undefined {
   const { 'content-length': length, 'x-amz-content-sha256': sha256 = '' } = headers;
   if (length === undefined) return 'MissingContentLength';

@@ -3,7 +3,7 @@
 export interface S3Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** The response to HEAD does not send it. Its length still goes into the headers. */
+  /** A response to HEAD does not send the body, but its headers contain the length of the body. */
   readonly body: Buffer;
 }
 

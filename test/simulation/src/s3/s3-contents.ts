@@ -25,16 +25,16 @@ export interface S3Bucket {
   readonly objects: Map<string, StoredObject>;
   /** Uploads by id. */
   readonly uploads: Map<string, Upload>;
-  /** The lifecycle document as it was put. */
+  /** The lifecycle configuration of the bucket, as the client sent it. */
   lifecycle: Buffer | undefined;
 }
 
 export interface S3Contents {
   readonly buckets: Map<string, S3Bucket>;
   nextUpload: number;
-  /** New uploads report a start time this long ago. */
+  /** Age of new uploads: listings show a start time this long ago. */
   uploadAgeMs: number;
-  /** The least size of all parts except the last part of an upload. */
+  /** Smallest allowed size of a part, except the last part of an upload. */
   minPartBytes: number;
   /** Called when an object of any bucket becomes visible. */
   onVisible: ((key: string, bytes: Buffer) => void) | undefined;

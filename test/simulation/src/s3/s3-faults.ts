@@ -1,4 +1,4 @@
-// Faults of the simulated S3 server: chances that a test or a scenario changes during its run.
+// Defines the faults of the simulated S3 server. A test or a scenario can change their chances during its run.
 import type { Random } from '../world/random.ts';
 
 /** Each value is the chance, from 0 to 1, that the fault hits a request. */

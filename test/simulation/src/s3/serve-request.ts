@@ -53,8 +53,8 @@ function isDenied({ method, key }: S3Request, { isUndeletable, isUnreadable }: O
 }
 
 /**
- * Undefined means that the connection broke before the end of the body. It breaks here once `breaksAt` bytes have
- * arrived.
+ * Reads the body. Breaks the connection after `breaksAt` bytes. Resolves to `undefined` if the connection broke before
+ * the end of the body.
  */
 async function readBody(request: IncomingMessage, breaksAt: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
@@ -88,7 +88,7 @@ async function sendAnswer(
   for (let at = 0; at < end; at += pieceBytes) {
     if (at > 0 && fate.kind === 'slow') await pause(fate.share * slowMs);
     if (response.destroyed) return;
-    // Resolves when the connection has taken the piece, and never if it has broken.
+    // Resolves when the connection has taken the piece. Never resolves if the connection has broken.
     await new Promise<void>((resolve) => {
       response.write(body.subarray(at, Math.min(end, at + pieceBytes)), () => resolve());
     });

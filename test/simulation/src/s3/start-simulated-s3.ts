@@ -20,7 +20,10 @@ const port = 9_000;
 /** Node measures these two timeouts with the machine's clock. */
 const noMachineTime = { headersTimeout: 0, requestTimeout: 0 };
 
-/** Call it once per world. All keys and regions are accepted. `random` decides which requests the faults hit. */
+/**
+ * Must be called only once per world. The server accepts all access keys and regions. `random` decides which requests
+ * the faults hit.
+ */
 export async function startSimulatedS3(
   random: Random,
   objectFaults: ObjectFaults = createObjectFaults(),

@@ -1,4 +1,4 @@
-// `Date` and `performance.now` on virtual time. The dates of a process may be wrong.
+// Replaces `Date` and `performance.now` with virtual time. The wall clock of a process can be wrong.
 import { currentOwner } from './owner.ts';
 import { real } from './real.ts';
 import { readClock } from './schedule.ts';
@@ -6,8 +6,8 @@ import { readClock } from './schedule.ts';
 let epochMs = Date.UTC(2027, 0, 15);
 
 /**
- * New worlds begin at the machine's present time, for tests that use real files and certificates. The default is a
- * fixed day.
+ * Lets new worlds begin at the machine's present time, for tests that use real files and certificates. By default they
+ * begin on a fixed day.
  */
 export function beginNow(): void {
   epochMs = real.Date.now();

@@ -33,10 +33,10 @@ export function drive(done: () => boolean, { maxEvents, maxMs }: DriveLimits): P
 }
 
 /**
- * From now on, lets time pass whenever the process has nothing else to do. Time stands still during real work outside
+ * Lets time pass from now on, whenever the process has nothing else to do. Time stands still during real work outside
  * of the world, such as a file or a child process. It also stands still while only `unref`ed timers wait, so the
- * process ends as usual. After a week it stops for good. Work that waits until then, such as a test with an open
- * server, waits forever, and Node reports it.
+ * process ends as usual. After a virtual week, time stops forever. Work that still waits then, such as a test with an
+ * open server, never ends, and Node reports it.
  */
 export function driveAlways(): void {
   const spins = 30;
@@ -55,7 +55,7 @@ export function driveAlways(): void {
     if (nextAtMs !== undefined && nextAtMs > schedule.nowMs && isBusyOutside()) waited += 1;
     else {
       waited = 0;
-      // If only sockets and servers are left, they wait for the outside or forever.
+      // If only sockets and servers are left, they wait for work outside of the world, or forever.
       isPlanned = step();
       if (!isPlanned) return;
     }

@@ -12,7 +12,7 @@ import { mathRandom, randomFunctions, resetRandomness } from './randomness.ts';
 import { resetSchedule } from './schedule.ts';
 import { timeoutSignal, timerFunctions, timerPromises } from './timers.ts';
 
-/** Call it once per process. */
+/** Must be called only once per process. */
 export function installWorld(): void {
   const require = createRequire(import.meta.url);
   // At the first call Node loads its matcher and draws random numbers.

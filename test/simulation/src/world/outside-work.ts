@@ -9,7 +9,7 @@ let running = 0;
 let isCryptographyCounted = false;
 let turn: Promise<unknown> = Promise.resolve();
 
-/** Covers only the work that is counted here. It is faster than `isBusyOutside`. */
+/** Reports whether work that is counted here is in progress. Faster than `isBusyOutside`, which covers all work. */
 export function isCounting(): boolean {
   return running > 0;
 }

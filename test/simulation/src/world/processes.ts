@@ -4,7 +4,10 @@ import { network } from './network/network-state.ts';
 import type { Owner } from './owner.ts';
 import { plannedBy, release } from './schedule.ts';
 
-/** None of its code runs any more. The system closes its sockets, servers and files. Files keep the written data. */
+/**
+ * Kills a process, whose code then never runs again. The simulated system closes its sockets, servers and files. Files
+ * keep the written data.
+ */
 export function killProcess(owner: Owner): void {
   owner.state = 'dead';
   owner.held.length = 0;
@@ -17,7 +20,7 @@ export function killProcess(owner: Owner): void {
   for (const entry of fileSystem.open) if (entry.owner === owner) fileSystem.open.delete(entry);
 }
 
-/** Describes the leftovers of a process that should have ended without being killed. */
+/** Describes what a process left open although it had to end without a kill. */
 export function leftOf(owner: Owner): string[] {
   return [
     ...plannedBy(owner),
@@ -29,7 +32,7 @@ export function leftOf(owner: Owner): string[] {
   ];
 }
 
-/** Due events wait. Packets arrive as far as the windows allow. */
+/** Freezes a process. Its due events wait. Packets for it arrive as far as their windows have space. */
 export function freezeProcess(owner: Owner): void {
   if (owner.state === 'running') owner.state = 'frozen';
 }

@@ -10,7 +10,7 @@ export interface PlannedEvent {
   readonly owner: Owner | undefined;
   readonly run: () => void;
   state: 'planned' | 'ran' | 'cancelled';
-  /** Whether the process would wait for the event, as it does for a timer that is not `unref`ed. */
+  /** True if the process would wait for the event, as for a timer that is not `unref`ed. */
   keepsAlive: boolean;
 }
 
@@ -29,7 +29,7 @@ const state = { nowMs: 0, order: 0, ran: 0, hash: 0, keptAlive: 0, sockets: 0 };
 const listeners: {
   /** Called before each event, for traces and for faults at a certain event. */
   onEvent?: ((event: PlannedEvent) => void) | undefined;
-  /** Called when an event is planned or keeps the process alive, for a driver that waits. */
+  /** Called when an event is planned or begins to keep the process alive. A waiting driver uses it to continue. */
   onPlanned?: (() => void) | undefined;
 } = {};
 
@@ -51,7 +51,10 @@ export const schedule = {
   get keptAlive() {
     return state.keptAlive;
   },
-  /** The same number without sockets: a process that ends normally would have ended these. */
+  /**
+   * Number of events and servers that a process would wait for. Sockets do not count, because a process that ends
+   * normally closes them.
+   */
   get unfinished() {
     return state.keptAlive - state.sockets;
   },
@@ -97,7 +100,7 @@ export function cancel(event: PlannedEvent): void {
   if (event.keepsAlive) state.keptAlive -= 1;
 }
 
-/** A read of the clock takes a microsecond, so that a loop that only reads the clock ends. */
+/** Reads the clock. Each read takes a microsecond, so that a loop that only reads the clock ends. */
 export function readClock(): number {
   state.nowMs += clockReadMs;
   return state.nowMs;
@@ -143,12 +146,12 @@ export function step(): boolean {
   }
 }
 
-/** Events that became due while their owner was frozen are due now. */
+/** Makes the events due that were held while their owner was frozen. */
 export function release(owner: Owner): void {
   for (const event of owner.held.splice(0)) if (event.state === 'planned') enqueue(event, 0);
 }
 
-/** Labels of the events that a process would wait for at its end, such as timers. */
+/** Returns the labels of the events that a process would wait for at its end, such as timers. */
 export function plannedBy(owner: Owner): string[] {
   const own = [...heap.items(), ...owner.held].filter((event) => event.owner === owner && event.state === 'planned');
   return own

@@ -6,7 +6,7 @@ import { real } from './real.ts';
 type Callback = (...given: unknown[]) => void;
 
 const longestMs = 2 ** 31 - 1;
-/** A turn of the event loop takes time, so that code that polls turn by turn makes progress. */
+/** Virtual time that a turn of the event loop takes, so that code that polls turn by turn makes progress. */
 const turnMs = 0.005;
 
 /** The return value of `setTimeout` and similar functions. It is a class because it is one in Node. */
@@ -83,13 +83,13 @@ const interval = (callback: Callback, delayMs?: number, ...given: unknown[]) =>
   new Timer('interval', nodeDelay(delayMs), true, callback, given);
 const immediate = (callback: Callback, ...given: unknown[]) => new Timer('immediate', turnMs, false, callback, given);
 
-/** A timer from before the world started belongs to Node. */
+/** Clears a timer. A timer that was created before the world started belongs to Node. */
 function clear(timer: unknown): void {
   if (timer instanceof Timer) timer.close();
   else real.clearTimeout(timer as NodeJS.Timeout);
 }
 
-/** A delay below 1 ms or above 2³¹ - 1 ms means 1 ms, as in Node. */
+/** Returns the delay that Node would use. A delay below 1 ms or above 2³¹ - 1 ms means 1 ms. */
 function nodeDelay(delayMs: unknown): number {
   const given = Math.trunc(Number(delayMs));
   return given >= 1 && given <= longestMs ? given : 1;

@@ -1,4 +1,4 @@
-// The server of the simulated queue. It keeps the waiting jobs, assigns them to workers, and drops the jobs of lost
+// The server of the simulated queue. It keeps the waiting jobs, assigns them to workers, and loses the jobs of lost
 // workers.
 import type { JobClass, JobName } from '@cistern/jobs';
 import type { Owner } from '../../world/owner.ts';
@@ -10,13 +10,13 @@ import { type JobRequest, type JobOutcome, type QueuedJob, createJob } from './q
 export interface Turn {
   readonly worker: BoardWorker;
   readonly job: QueuedJob;
-  /** When the worker last renewed its lock. */
+  /** The time at which the worker last renewed its lock on the job. */
   renewedAtMs: number;
 }
 
 export interface BoardWorker {
   readonly owner: Owner;
-  /** The turns that take slots of this worker. */
+  /** The turns that occupy job slots of this worker. */
   readonly turns: Set<Turn>;
   isClosing: boolean;
   /** Called in the worker's process. */
@@ -35,7 +35,7 @@ export interface JobBoard {
   freeSlot(turn: Turn): void;
   join(worker: BoardWorker): void;
   leave(worker: BoardWorker): void;
-  /** Loses all jobs, also the running ones. */
+  /** Loses all jobs, including the running ones. */
   forget(): void;
   /** Number of waiting and running jobs. */
   readonly size: number;
@@ -44,7 +44,7 @@ export interface JobBoard {
 export interface BoardOptions {
   readonly random: Random;
   readonly latencyMs: () => number;
-  /** Each worker has this many slots for blobs, and this many for other jobs. */
+  /** Number of job slots of each worker, for blobs and for other jobs. */
   readonly slots: Readonly<Record<JobClass, number>>;
 }
 
@@ -52,7 +52,7 @@ export interface BoardOptions {
 const lockMs = 4_000;
 const renewLockMs = 1_000;
 const groupOf = (name: JobName) => (name === 'fetch-blob' || name === 'prewarm-blobs' ? 'blob' : 'short');
-/** Workers that were frozen poll for jobs once they are awake. */
+/** Workers poll for jobs, so that a worker that was frozen finds jobs after it continues. */
 const pollMs = 500;
 
 const keyOf = (request: Omit<JobRequest, 'payload'>) => `${request.class} ${request.name} ${request.dedupKey}`;
@@ -145,7 +145,7 @@ export function createJobBoard({ random, latencyMs, slots }: BoardOptions): JobB
   };
 }
 
-/** A worker renews its lock as long as it runs. */
+/** Renews the lock of a turn while its worker runs. */
 function watch(turn: Turn): void {
   if (turn.job.turn !== turn) return;
   if (turn.worker.owner.state === 'running') turn.renewedAtMs = schedule.nowMs;
@@ -153,7 +153,7 @@ function watch(turn: Turn): void {
   else plan(renewLockMs, () => watch(turn), { owner: undefined, label: 'job lock', keepsAlive: false });
 }
 
-/** The job keeps its key until a client asks for it again. */
+/** Loses a job with its worker. The job keeps its key until a client requests it again. */
 function lose(job: QueuedJob): void {
   job.turn = undefined;
   job.isLost = true;

@@ -30,12 +30,12 @@ export interface JoinOptions {
   readonly latencyMs: () => number;
 }
 
-/** Called in the process of `owner`. */
+/** Registers a worker. Must be called in the process of `owner`. */
 export function joinQueue(board: JobBoard, owner: Owner, { handlers, place, latencyMs }: JoinOptions): JobWorkers {
   const handling = new AbortController();
   const running = new Set<Promise<void>>();
 
-  /** Reports a turn to the server only once. */
+  /** Creates a function that reports the end of a turn to the server. Only its first call has an effect. */
   const createReport = (turn: Turn) => {
     let hasReported = false;
     return (act: () => void) => {
@@ -101,7 +101,7 @@ export function joinQueue(board: JobBoard, owner: Owner, { handlers, place, late
   return { close: (graceMs) => (closing ??= end(graceMs)) };
 }
 
-/** Returns undefined for a job that is not retried. */
+/** Returns the delay before the retry, or `undefined` for a job that is not retried. */
 function retryDelayOf({ job }: Turn, error: unknown): number | undefined {
   if (job.class !== 'background' || job.failures >= backgroundTries) return undefined;
   if (!(error instanceof CacheError) || !error.retryable) return undefined;

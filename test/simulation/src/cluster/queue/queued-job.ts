@@ -23,7 +23,7 @@ export interface QueuedJob extends JobRequest {
   turn: Turn | undefined;
   isLost: boolean;
   failures: number;
-  /** How often workers that had already tried the job put it back. */
+  /** Number of times that a worker put the job back because it had already tried the job. */
   putBacks: number;
 }
 

@@ -3,7 +3,7 @@ import type { Random } from '../../world/random.ts';
 import type { SimulatedRepository } from './image-catalog.ts';
 
 export interface Address {
-  /** The URL's path and query. */
+  /** Path and query of the URL. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Returns the repository name that this client puts into a token. */

@@ -10,7 +10,7 @@ export interface Callers {
   readonly names: readonly (string | undefined)[];
   /** Grants access to `sometimes`, or revokes it. */
   change(isAdmitted: boolean): void;
-  /** Whether the upstream would have authorized the caller at any time between `fromMs` and `toMs`. */
+  /** Reports whether the upstream would have authorized the caller at any time between `fromMs` and `toMs`. */
   mayRead(caller: string | undefined, fromMs: number, toMs: number): boolean;
   mayBeRefused(caller: string | undefined, fromMs: number, toMs: number): boolean;
 }

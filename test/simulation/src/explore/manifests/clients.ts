@@ -12,7 +12,7 @@ export interface ClientsOptions {
   readonly has: (kind: FaultKind) => boolean;
   readonly logins: Logins;
   readonly callers: Callers;
-  /** Whether an upstream verifies its callers. */
+  /** True if an upstream verifies its callers. */
   readonly isGuarded: boolean;
   readonly random: Random;
 }

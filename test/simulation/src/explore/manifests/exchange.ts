@@ -28,7 +28,7 @@ export type Exchanged =
   | { readonly result: 'left' | 'late' }
   | { readonly result: 'broken'; readonly status: number | undefined; readonly reason: string };
 
-/** Longer than any deadline of the product that a client can notice. */
+/** Time after which a response is `late`. It is longer than any time limit of the product that a client can notice. */
 const latestMs = 200_000;
 const longestPauseMs = 3_000;
 

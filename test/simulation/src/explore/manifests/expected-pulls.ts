@@ -6,7 +6,7 @@ import type { Purges } from './purges.ts';
 import { harmedBy } from './repository-acts.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 
-/** This includes the wait for a lost index. */
+/** Longest wait for a status if nothing delays the request. It includes the wait for a lost index. */
 const promptMs = 5_000;
 /** If a worker loses its network, a body in flight resumes after `timeouts.body` and three attempts. */
 const resumedMs = 20_000;
@@ -15,7 +15,7 @@ export interface ExpectedPullsOptions {
   readonly faults: readonly PlannedFault[];
   readonly repositories: readonly SimulatedRepository[];
   readonly purges: Pick<Purges, 'hasBegun'>;
-  /** Whether the store may be too small. A fill then waits for space. */
+  /** True if the store can be too small. A fill then waits for space. */
   readonly isSmall: boolean;
 }
 
@@ -26,11 +26,14 @@ export function expectedPulls(options: ExpectedPullsOptions): Pick<ScenarioFacts
   const isBounded = faults.every(({ kind }) => boundedFaults.has(kind));
   const hasLoss = faults.some(({ kind }) => kind === 'worker without network');
   const harmed = harmedBy(faults, repositories);
-  /** A reader of the blob may have joined a fetch from the slow repository. */
+  /** True if a reader of the blob can have joined a fetch from a harmed repository. */
   const isShared = (reference: string) => harmed.some(({ blobs }) => blobs.has(reference));
-  /** A manifest that was fetched during a purge is removed and then fetched again. */
+  /**
+   * True if content can be stuck. A manifest that was fetched during a purge must be removed before it is fetched
+   * again.
+   */
   const isStuck = () => purges.hasBegun && faults.some(({ kind }) => kind === 'undeletable objects');
-  /** The repository can only get the blob from another repository, which is harmed. */
+  /** True if the repository can get the blob only from another repository, and that one is harmed. */
   const isLent = ({ repository, reference }: Pulled) => isShared(reference) && !repository.blobs.has(reference);
   const mustServe = (request: Pulled) =>
     isBounded && !harmed.includes(request.repository) && !isLent(request) && !isStuck();

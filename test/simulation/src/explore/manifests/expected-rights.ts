@@ -7,7 +7,7 @@ import type { Logins } from './logins.ts';
 import { mayPull } from './rights.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
 
-/** A refusal is remembered for ten seconds, and the query that led to it may take longer. */
+/** The cache remembers a refusal for ten seconds, and the query that led to it can take longer than that. */
 const refusedForMs = 40_000;
 
 export function expectedRights(logins: Logins, callers: Callers): Pick<ScenarioFacts, 'mayRead' | 'mayBeRefused'> {

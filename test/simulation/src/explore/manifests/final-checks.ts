@@ -1,4 +1,4 @@
-// Checks the state after all faults are over and all nodes live: the expected content is present, and no leftovers
+// Checks the state after all faults are over and while all nodes run: the expected content is present, and no leftovers
 // remain.
 import { tagObjectKey } from '@cistern/blob-store';
 import { isEmptied } from '@cistern/content';
@@ -24,7 +24,7 @@ async function knownEntries({ store, shared }: SimulatedNodes) {
 
 type KnownEntries = Awaited<ReturnType<typeof knownEntries>>;
 
-/** Bytes in the store, without the objects that cannot be removed at present. */
+/** Returns the bytes in the store, without the objects that cannot be removed at present. */
 export async function storedBytes(nodes: SimulatedNodes, weather: Weather): Promise<number> {
   return bytesOf(await knownEntries(nodes), weather);
 }
@@ -39,7 +39,7 @@ interface StoreLimit {
   readonly weather: Weather;
 }
 
-/** The store is within its limit, and the bytes of each blob match its digest. */
+/** Checks that the store is within its limit and that the bytes of each blob match its digest. */
 export async function judgeStore(
   nodes: SimulatedNodes,
   { maxBytes, weather }: StoreLimit,
@@ -53,12 +53,12 @@ export async function judgeStore(
       problem(`the bytes stored as ${digest} are wrong in the end`);
 }
 
-/** The index knows exactly the blobs in the store. The two may differ while an eviction is removing a blob. */
+/** Checks that the index knows exactly the blobs in the store. The two can differ while an eviction removes a blob. */
 export async function judgeIndex(nodes: SimulatedNodes, problem: Problem): Promise<void> {
   await judgeWithRetries(() => differences(nodes), problem);
 }
 
-/** Checks again before it reports, because work may be about to end. */
+/** Repeats the check before it reports a problem, because work in progress may end soon. */
 async function judgeWithRetries(find: () => Promise<string[]>, problem: Problem): Promise<void> {
   let found = await find();
   for (let tries = 0; tries < judgeTries && found.length > 0; tries += 1) {
@@ -116,7 +116,7 @@ export async function checkRebuild(
     await pause(rebuildPauseMs);
   if (!(await index.epoch.isComplete())) return problem('the lost index was not rebuilt');
   const after = await tags();
-  // A tag without an object has been forgotten since.
+  // A tag without an object was forgotten meanwhile.
   for (const [tag, objectKey] of before)
     if (!after.has(tag) && nodes.store.objectAt(objectKey) !== undefined)
       problem(`the rebuilt index does not know ${tag}`);
@@ -142,7 +142,7 @@ interface RestOptions {
   readonly subscriptions: number;
 }
 
-/** Work that has ended leaves nothing behind. */
+/** Checks that finished work leaves nothing behind. */
 export async function judgeRest(nodes: SimulatedNodes, options: RestOptions, problem: Problem): Promise<void> {
   await judgeWithRetries(() => leftovers(nodes, options), problem);
 }

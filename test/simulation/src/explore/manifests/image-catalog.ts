@@ -15,7 +15,7 @@ export interface SimulatedRepository {
   readonly name: string;
   /** The name of its upstream in the configuration of the nodes. */
   readonly host: string;
-  /** The name with the name of its upstream before it. */
+  /** The name after the name of its upstream, such as `<upstream>/<name>`. */
   readonly fullName: string;
   readonly upstream: FakeUpstream;
   readonly isPrivate: boolean;
@@ -80,17 +80,17 @@ export function moveTag(repository: SimulatedRepository, tag: string, random: Ra
   else setTag(repository, tag, random.pick(repository.tags.get(random.pick([...repository.tags.keys()]))!).digest);
 }
 
-/** The key of a tag's record. */
+/** Returns the key of a tag's record. */
 export function tagKeyOf({ host, name }: SimulatedRepository, tag: string): TagKey {
   return { upstream: host, repository: parseRepositoryName(name), tag: parseTag(tag) };
 }
 
-/** The digest that a tag names now. */
+/** Returns the digest that a tag names now. */
 export function currentOf({ tags }: SimulatedRepository, tag: string): Digest {
   return tags.get(tag)!.at(-1)!.digest;
 }
 
-/** The digests that a tag named at any time from `fromMs` to `toMs`. */
+/** Returns the digests that a tag named at any time from `fromMs` to `toMs`. */
 export function namedBetween(moves: readonly TagMove[], fromMs: number, toMs: number): ReadonlySet<string> {
   const named = moves.filter(({ atMs }, i) => atMs <= toMs && (moves[i + 1]?.atMs ?? Infinity) >= fromMs);
   return new Set(named.map(({ digest }) => digest));

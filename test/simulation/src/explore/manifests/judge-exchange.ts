@@ -1,4 +1,4 @@
-// The rules for each response to a client. They hold under all faults.
+// Checks each response to a client by rules that hold under all faults.
 import { digestOf } from '@cistern/oci';
 import { claimsOf } from './claims-of.ts';
 import type { ScenarioFacts } from './scenario-facts.ts';
@@ -37,7 +37,7 @@ export interface ClientRequest extends AccessRequest {
 
 type Answer = Extract<Exchanged, { result: 'answer' }>;
 
-/** A part is busy, throttled or unavailable. */
+/** Statuses that mean that a part is busy, throttled or unavailable. */
 const temporary = new Set([429, 502, 503, 504]);
 const refusals = new Set([401, 403, 404]);
 /**
@@ -45,7 +45,7 @@ const refusals = new Set([401, 403, 404]);
  * and the whole blob gets 502.
  */
 const misstating = new Set([416, 502]);
-/** The cache remembers for this long that the upstream does not have a digest. */
+/** How long the cache remembers that the upstream does not have a digest. */
 const rememberUnknownMs = 2_000;
 /** A stored blob of up to this size is hashed before its first byte is sent. */
 const checkedBytes = 512 * 1024;
@@ -114,15 +114,15 @@ function judgeContent(facts: ScenarioFacts, request: ClientRequest, answer: Answ
     problem(`${context} got wrong bytes and a clean end (${status}, ${digestOf(body) === digest})`);
 }
 
-/** Whether an attacker's manifest in the repository gives a wrong size for an existing blob. */
+/** Reports whether an attacker's manifest in the repository gives a wrong size for an existing blob. */
 function isMisstated({ repository, reference }: ClientRequest): boolean {
   const size = repository.blobs.get(reference)?.length;
   return claimsOf(repository).some((claim) => claim.digest === reference && claim.size !== size);
 }
 
 /**
- * The response for a tag names a digest that the upstream had for it at some moment. Unless the response is STALE, that
- * moment is within the time to live. The time to live counts from the record, so faults between the upstream's response
+ * Checks that the response for a tag names a digest that the upstream had for it at some time. Unless the response is
+ * STALE, that time must be within the TTL. The TTL begins with the record, so faults between the upstream's response
  * and the record extend it.
  */
 function judgeTag(
@@ -140,7 +140,10 @@ function judgeTag(
     facts.problem(`${context} is ${cache} and older than ${maxAgeMs} ms: ${digest}`);
 }
 
-/** Content of the upstream, or a blob of the same repository at another upstream from which the caller may pull it. */
+/**
+ * Returns content of the upstream, or a blob of the repository of the same name at another upstream if the caller may
+ * pull it there.
+ */
 function bytesFor(
   { repositories, mayRead }: ScenarioFacts,
   request: ClientRequest,

@@ -1,5 +1,5 @@
-// How the cache authenticates its users. A run uses one of three methods: a network, a password, or a token of another
-// server.
+// Defines how the cache authenticates its users. A run uses one of three methods: a network, a password, or a token of
+// a token server.
 import { createPrivateKey, sign } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { simulatedRoot } from '../../world/files/file-system.ts';
@@ -16,23 +16,23 @@ export interface Logins {
   /** `scope` is the repository name that a token is for. */
   headersOf(user: User, scope: string): Readonly<Record<string, string>>;
   /**
-   * `isKnown`: the user could authenticate at some time in the interval. `mayBeUnknown`: authentication could fail at
-   * some time in it.
+   * `isKnown` is true if the user could authenticate at some time in the interval. `mayBeUnknown` is true if
+   * authentication could fail at some time in it.
    */
   isKnown(user: User, fromMs: number, toMs: number): boolean;
   mayBeUnknown(user: User, fromMs: number, toMs: number): boolean;
-  /** Call it before the nodes start. */
+  /** Must be called before the nodes start. */
   prepare(): Promise<void>;
   /** Removes ben from the file of users, or adds him again. */
   change(hasBen: boolean): Promise<void>;
-  /** Whether the credential of a caller is for one repository alone. */
+  /** True if the credential of a caller is for a single repository. */
   readonly areScoped: boolean;
 }
 
 const networks: Readonly<Record<User, string>> = { ada: '10.1.0', ben: '10.2.0', eve: '10.3.0', mallory: '10.9.0' };
 
 const usersPath = `${simulatedRoot}/htpasswd`;
-/** Cost 4, because a run has no time for a higher cost. */
+/** bcrypt hashes of cost 4, because higher costs take too long for a run. */
 const hashes = {
   ada: '$2b$04$6S3hP.HZmiMQkMgKEfY0s.MnZ1n8ch66ic.PmZrbIUnamme9rzgK6',
   ben: '$2b$04$Cfp8H9WFmK7lX//J0BMxf.0gIi0NXfbm2ijDZ6WV0WOUkAc/XXNbq',

@@ -31,7 +31,7 @@ export const manifestFaults: FaultTable = {
   'skewed clock': { chance: 0.2, most: 2, lastsMs: 15_000 },
 };
 
-/** These harm only a part of the cluster. With them alone, each pull of a healthy repository succeeds. */
+/** Kinds that harm only a part of the cluster. With them alone, each pull of a healthy repository succeeds. */
 export const boundedFaults: ReadonlySet<FaultKind> = new Set([
   'clients leave',
   'clients slow',

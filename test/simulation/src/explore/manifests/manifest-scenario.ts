@@ -35,7 +35,7 @@ import { checkCommits, damageStored } from './stored-contents.ts';
 import { expectedPulls } from './expected-pulls.ts';
 import { expectedRights } from './expected-rights.ts';
 
-/** One run in this many has the product's own S3 store, which takes as long as ten others. */
+/** One run in this many has the product's own S3 store. Such a run takes as long as ten others. */
 const s3Every = 40;
 const storeOf = (seed: number) => (seed % s3Every === 0 ? 's3' : 'memory');
 
@@ -51,7 +51,7 @@ const tags = ['latest', 'v1'];
 const operator: Caller = { user: 'ada', account: 'always:a' };
 const strangers = ['sometimes:s', 'never:n', 'sometimes:s', undefined];
 const confirmedWithinMs = 2_000;
-/** By then all nodes have received a purge. */
+/** Time after which all nodes have received a purge in a run without faults. */
 const calmSpreadMs = 1_000;
 /** How long a call is retried if the upstream responds late or breaks off. */
 const upstreamTriesMs = 30_000;
@@ -66,7 +66,7 @@ const actionsWithinMs = 12_000;
 const settleMs = 10_000;
 /** Workers pause for a while after a registry has throttled them. */
 const forgivingMs = 60_000;
-/** A pass reads the store in a moment. A running pass ends first, half a minute after its worker has lost the lease. */
+/** Time until a new pass has read the store. A running pass ends first, half a minute after it lost its lease. */
 const scrubbedWithinMs = 3 * scrubEveryMs + 3_000;
 /** A blob that does not fit waits half a minute. Parts of a pulled image stay for a minute, even above the limit. */
 const idleWithinMs = 100_000;
@@ -262,7 +262,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   for (const upstream of upstreams.all) upstream.clearFaults();
   await pause(has('upstream throttles') ? forgivingMs : settleMs);
 
-  // A forgotten tag loses its count.
+  // A forgotten tag loses its count, so the counts are compared only if no tag is forgotten.
   if (facts.isCalm && purges.count === 0 && forgetAfterMs === hourMs)
     await pullCounts.judge(nodes, repositories, problem);
   const isRebuilt = random.chance(rebuiltShare);

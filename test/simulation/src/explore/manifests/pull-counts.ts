@@ -5,7 +5,7 @@ import type { ClientRequest } from './judge-exchange.ts';
 
 export interface PullCounts {
   add(request: ClientRequest): void;
-  /** Checks that each pull counts once. For runs without failures and purges. */
+  /** Checks that each pull counts exactly once. Only valid for runs without failures and purges. */
   judge(
     nodes: SimulatedNodes,
     repositories: readonly SimulatedRepository[],

@@ -14,7 +14,7 @@ export interface Client {
   readonly owner: Owner;
   readonly port: number;
   readonly caller: Caller;
-  /** Returns its credentials. A token is for the repository named `scope`. */
+  /** Returns the headers with the client's credentials. A token is for the repository named `scope`. */
   headersOf(scope: string): Readonly<Record<string, string>>;
   readonly slowness: number;
   /** Returns a new value for each request. */

@@ -15,7 +15,7 @@ interface Purge {
   readonly request: { readonly image?: string; readonly digest?: string; readonly upstream?: string };
   readonly beganAtMs: number;
   doneAtMs: number;
-  /** Whether a response contains purged content. */
+  /** Reports whether a response contains purged content. */
   covers(request: ClientRequest, digest: string): boolean;
 }
 
@@ -25,7 +25,7 @@ export interface Purges {
   readonly hasBegun: boolean;
   /** Purges the given or a random target, and retries if a purge fails. */
   purge(target?: Purged): Promise<void>;
-  /** The reason why this response is wrong. Undefined means that it is allowed. */
+  /** Returns the reason why this response is wrong, or `undefined` if it is allowed. */
   objectionTo(request: ClientRequest, digest: string): string | undefined;
 }
 
@@ -48,7 +48,7 @@ export function createPurges(options: PurgesOptions): Purges {
   const { nodes, repositories, random, spreadsWithinMs, fetchingMs, trace, problem } = options;
   const purges: Purge[] = [];
   let hasBegun = false;
-  // The recorder uses the wall clock.
+  // The recorder of requests uses the wall clock, so its times are converted.
   const epochMs = Date.now() - schedule.nowMs;
 
   const choose = (): Purged => {
@@ -70,7 +70,10 @@ export function createPurges(options: PurgesOptions): Purges {
     return random.pick(choices);
   };
 
-  /** A tag must be requested from the upstream after the purge began. A digest may already be in flight by then. */
+  /**
+   * Reports whether the content was fetched again. A tag must be requested from the upstream after the purge began. A
+   * digest can already be in flight by then.
+   */
   const wasFetched = (
     { beganAtMs, request }: Purge,
     { repository, reference, kind }: ClientRequest,
@@ -92,7 +95,7 @@ export function createPurges(options: PurgesOptions): Purges {
     });
   };
 
-  /** A repository of the same name at another upstream holds the blob, so this repository serves it. */
+  /** True if a repository of the same name at another upstream holds the blob, so that this repository can serve it. */
   const isElsewhere = ({ repository, kind }: ClientRequest, digest: string) =>
     kind === 'blobs' &&
     repositories.some((one) => one !== repository && one.name === repository.name && one.blobs.has(digest));

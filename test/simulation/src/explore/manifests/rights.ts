@@ -20,10 +20,10 @@ const pulls: Readonly<Record<User, readonly string[]>> = {
   mallory: [],
 };
 
-/** A rule about a tag hides nothing from a client that knows the digest. */
+/** A rule about a tag does not apply to requests by digest, so a client that knows the digest can pull the image. */
 const deniedTag = { user: 'ben', name: names.base, tag: 'v1' };
 
-/** `name` contains upstream and repository. `tag` is set for a request by tag. */
+/** Reports whether the user may pull. `name` contains upstream and repository. `tag` is set for a request by tag. */
 export function mayPull(user: User, name: string, tag?: string): boolean {
   const isDenied = user === deniedTag.user && name === deniedTag.name && tag === deniedTag.tag;
   return pulls[user].includes(name) && !isDenied;

@@ -1,5 +1,5 @@
-// A caller that requests content of one repository from another, while it is not cached, in flight, in memory or in the
-// store.
+// Simulates a caller that requests content of one repository from another. The content is not cached, in flight, in
+// memory or in the store.
 import { pause } from '../../cluster/pause.ts';
 import type { Random } from '../../world/random.ts';
 import { claimsOf } from './claims-of.ts';
@@ -10,7 +10,7 @@ import type { ScenarioFacts } from './scenario-facts.ts';
 export interface Theft {
   readonly facts: ScenarioFacts;
   readonly thief: Client;
-  /** A client that may pull everything. */
+  /** A client that is allowed to pull everything. */
   readonly puller: Client;
   readonly tags: readonly string[];
   readonly random: Random;

@@ -11,7 +11,7 @@ const isNoContent = (key: string) => key.startsWith('cistern/');
 
 export interface StoreActsOptions {
   readonly objects: ObjectFaults;
-  /** Whether bytes are damaged in this run. A damaged object that cannot be removed is not repaired. */
+  /** True if bytes are damaged in this run. A damaged object that cannot be removed is not repaired. */
   readonly isDamaged: boolean;
   readonly trace: (text: string) => void;
 }

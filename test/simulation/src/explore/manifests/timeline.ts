@@ -1,10 +1,10 @@
-// A right that is given, revoked and given again.
+// Records when a right is given, revoked and given again.
 import { schedule } from '../../world/schedule.ts';
 
 export interface Timeline {
-  /** `sinceMs` is when the change began. When `change` is called, the change is complete. */
+  /** Records a change that is complete now and that began at `sinceMs`. */
   change(isGiven: boolean, sinceMs?: number): void;
-  /** Whether the right was given, or revoked, at any time in the interval. */
+  /** Reports whether the right was given (or, if `isGiven` is false, revoked) at any time in the interval. */
   within(isGiven: boolean, fromMs: number, toMs: number): boolean;
 }
 

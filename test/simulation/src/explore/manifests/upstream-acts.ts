@@ -30,7 +30,7 @@ export function createUpstreamActs(options: UpstreamActsOptions): Partial<Record
   const { upstreams, repositories, owner, cluster, weather, random, trace } = options;
   const upstreamOf = ({ other }: PlannedFault) => upstreams[other % upstreams.length]!;
 
-  /** Some of the requests have one of these faults while it lasts. */
+  /** Applies a chosen fault to some of the requests while the planned fault lasts. */
   const spoil = (matcher: Matcher, choose: (fault: PlannedFault) => Fault) => async (planned: PlannedFault) => {
     const times = 1 + random(mostRequests);
     const fault = choose(planned);

@@ -1,5 +1,5 @@
-// Replaces the size of segments, so that the blobs of a run have several. No blob has more segments than an upload may
-// have.
+// Replaces the size of segments, so that the blobs of a run have several. All blobs of a run still have fewer segments
+// than an S3 upload may have parts.
 export const leastSegmentBytes = 65_536;
 
 export const segmentBytesOf = (_size: number, least = leastSegmentBytes): number => least;

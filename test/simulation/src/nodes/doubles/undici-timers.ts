@@ -1,5 +1,5 @@
-// Replaces undici's coarse clock. A real process has one for all connections; here several simulated processes would
-// share it.
+// Replaces undici's coarse clock. A real process has one such clock for all its connections, but several simulated
+// processes would share it.
 type Callback = (given: unknown) => void;
 
 const set = (callback: Callback, delayMs: number, given: unknown) => setTimeout(callback, delayMs, given);

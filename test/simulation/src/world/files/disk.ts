@@ -7,7 +7,7 @@ export interface Inode {
   readonly kind: 'file' | 'directory';
   bytes: Buffer;
   size: number;
-  /** The contents that are on the disk for certain. */
+  /** The contents that are certainly on the disk. */
   durable: { readonly bytes: Buffer; readonly size: number };
   modifiedAtMs: number;
 }
@@ -21,7 +21,7 @@ export interface Disk {
   create(path: string, kind: Inode['kind'], nowMs: number): Inode;
   remove(path: string): void;
   rename(from: string, to: string): void;
-  /** Like fsync of any directory: all names up to now become durable. */
+  /** Makes all present names durable, as an fsync of a directory does. */
   syncNames(): void;
   readonly usedBytes: number;
   /**
@@ -107,7 +107,7 @@ export function createDisk(): Disk {
   };
 }
 
-/** The end of the unsynced data is missing or zeros. */
+/** Loses unsynced data: its end is then missing or consists of zeros. */
 function loseUnsynced(inode: Inode, random: Random): void {
   const { durable } = inode;
   if (inode.kind === 'directory' || (durable.bytes === inode.bytes && durable.size === inode.size)) return;

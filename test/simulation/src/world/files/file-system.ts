@@ -12,9 +12,9 @@ export const simulatedRoot = '/simulated';
 export interface FileSystemState {
   random: Random;
   maxLatencyMs: number;
-  /** The bytes that fit on the simulated disk. Further bytes fail with ENOSPC. */
+  /** Number of bytes that fit on the simulated disk. Writes beyond it fail with ENOSPC. */
   capacityBytes: number;
-  /** Whether a write to that file finds no space. */
+  /** Reports whether a write to that file finds no space. */
   isFull: ((path: string) => boolean) | undefined;
   /** Called before each operation takes effect. The operation fails with the error that it throws. */
   onOperation: ((operation: string, path: string) => void) | undefined;
@@ -42,7 +42,7 @@ export function resetFileSystem(seed: number): void {
   Object.assign(fileSystem, { random: createRandom(seed), ...harmless });
 }
 
-/** Runs `work` as an event of the caller. A caller that is dead by then has no effect. */
+/** Runs `work` as an event of the caller. If the caller is dead by then, `work` does not run. */
 export function operate<T>(operation: string, path: string, work: () => T): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   plan(

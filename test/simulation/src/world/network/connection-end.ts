@@ -11,13 +11,13 @@ type Packet = Buffer | typeof endOfStream | typeof resetByPeer;
 /** The socket above the end. Its functions run as its owner's code. */
 export interface EndUser {
   onArrived(): void;
-  /** Called while a write waits, which then fails immediately. */
+  /** Called if a reset arrives while a write waits. The write then fails immediately. */
   onReset(): void;
 }
 
 export interface ConnectionEnd {
   readonly owner: Owner | undefined;
-  /** Whether a socket holds the end. Otherwise the peer's bytes are answered with a reset. */
+  /** True while a socket uses this end. Otherwise bytes of the peer are answered with a reset. */
   readonly isOpen: boolean;
   join(peer: ConnectionEnd): void;
   /**
@@ -32,7 +32,7 @@ export interface ConnectionEnd {
   close(reset: boolean): void;
   /** Only the two ends call each other's `deliver`, `answerWithReset`, `onWindowSpace` and `reserve`. */
   deliver(packet: Packet): void;
-  /** Bytes arrived that no socket takes. */
+  /** Called by the peer when bytes arrived that no socket takes. */
   answerWithReset(): void;
   onWindowSpace(): void;
   reserve(bytes: number): number;
@@ -70,7 +70,7 @@ export function createConnectionEnd(
         plan(heldRetryMs, arrive, { owner: to.owner, label: 'net held' });
         return;
       }
-      // The first packet that was sent arrives first: none overtakes another, even if held.
+      // The packet that was sent first arrives first, so no packet overtakes another, even if packets are held back.
       const first = inFlight.shift();
       if (first !== undefined) to.deliver(first);
     };

@@ -13,9 +13,11 @@ export interface NetworkState {
   maxLatencyMs: number;
   /** Names that the simulated resolver knows in addition to localhost. */
   readonly hosts: Map<string, string>;
-  /** Whether packets between two processes are held back. Called when a packet arrives. */
+  /** Reports whether packets between two processes are held back. Called when a packet arrives. */
   isHeld: (from: string | undefined, to: string | undefined) => boolean;
-  /** The system error with which a connection between two processes fails immediately, such as `ENETUNREACH`. */
+  /**
+   * Returns the system error, such as `ENETUNREACH`, with which a connection between two processes fails immediately.
+   */
   refusal: (from: string | undefined, to: string | undefined) => string | undefined;
 }
 

@@ -14,10 +14,10 @@ export interface SimulatedServer {
   readonly address: string;
   readonly port: number;
   readonly allowHalfOpen: boolean;
-  /** Runs `work` as the code that listened. */
+  /** Runs `work` as code of the process that listens. */
   act<T>(work: () => T): T;
   accept(socket: SimulatedSocket): void;
-  /** The server no longer keeps its process alive. */
+  /** Called when the server must no longer keep its process alive. */
   endKeepAlive(): void;
 }
 
@@ -39,7 +39,7 @@ interface ListenTarget {
 
 const listening = new WeakMap<Server, Listening>();
 
-/** `net.Server.prototype` with these members listens in the world. */
+/** These members replace those of `net.Server.prototype`, so that servers listen in the world. */
 const serverMembers = {
   listen: { value: listen },
   address: { value: address },

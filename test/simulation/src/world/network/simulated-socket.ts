@@ -100,13 +100,13 @@ export class SimulatedSocket extends Duplex {
     this.begin();
   }
 
-  /** Reads ahead, even if no reader wants the data yet. */
+  /** Reads ahead, even if no reader has requested data yet. */
   begin(): void {
     if (this.#onread === undefined) this.read(0);
     this.#take();
   }
 
-  /** Called after its process was killed: the system closes this end. */
+  /** Called after the process of the socket was killed. The simulated system then closes this end. */
   abandon(): void {
     this.connectionEnd.close(false);
     network.sockets.delete(this);
