@@ -249,7 +249,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
   );
 }
 
-/** Waits only for a moment, because `done` may itself wait for the next step of the race. */
+/** Waits only for a moment, because the reader and the evictor can wait for each other. */
 async function soon(done: Promise<unknown>): Promise<void> {
   await Promise.race([done, delay(50)]);
 }
