@@ -93,7 +93,10 @@ test('the log names the user of a token, and contains no part of the token', asy
   );
   const lines = cistern.log().join('\n');
   assert.match(lines, /"user":"ada"/);
-  assert.match(lines, /"denied":"its certificate chain does not lead to a certificate of auth\.token\.rootcertbundle"/);
+  assert.match(
+    lines,
+    /"denied":"the certificate chain of the token does not lead to a certificate of auth\.token\.rootcertbundle"/,
+  );
   assert.ok(!lines.includes(token.split('.')[2]!));
 });
 

@@ -44,7 +44,7 @@ test('a robot pulls only its own repositories, under any user name', async () =>
     }
   const log = stage.frontends.flatMap((node) => node.log()).join('\n');
   assert.match(log, /"user":"robot:ci-main"/);
-  assert.match(log, /"denied":"its grants do not include docker\.io\/library\/app"/);
+  assert.match(log, /"denied":"the caller's grants do not include docker\.io\/library\/app"/);
 });
 
 test('the list shows the robot, but not its token', async () => {

@@ -133,7 +133,7 @@ test('a token with another key or invalid claims is rejected', async (t) => {
   }
   const late = await open(t, { bundle: root.pem }, { now: () => (nowSeconds + 3 * 86_400) * 1000 });
   const token = await sign(leaf.privateKey, chain, { exp: nowSeconds + 4 * 86_400 });
-  assert.match(String(((await late.verify(token)) as { why?: string }).why), /not valid at this time/);
+  assert.match(String(((await late.verify(token)) as { why?: string }).why), /not yet valid or has expired/);
 });
 
 test('a changed key set is reloaded, and the algorithms can be restricted', async (t) => {
@@ -158,7 +158,7 @@ test('opening an invalid file fails with the reason', async (t) => {
   for (const [files, reason] of [
     [{ bundle: 'x' }, /bundle\.pem is wrong: it contains no PEM certificate/],
     [{ jwks: 'x' }, /jwks\.json is wrong: it is not JSON/],
-    [{ jwks: '{"keys":[]}' }, /it is not a key set/],
+    [{ jwks: '{"keys":[]}' }, /it is not a JWKS/],
     [{ jwks: '{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}' }, /key 1 has no kid/],
     [{ jwks: '{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"a"}]}' }, /is wrong/],
   ] as const)

@@ -53,7 +53,7 @@ export async function openExternalTokens(options: ExternalTokensOptions): Promis
     const { roots = [], keys } = (await bundle?.read()) ?? {};
     if (Array.isArray(x5c)) return verifyChain(x5c, roots, now());
     const key = kid === undefined ? undefined : ((await set?.read())?.get(kid) ?? keys?.get(kid));
-    if (key === undefined) throw new Error('its key is unknown');
+    if (key === undefined) throw new Error('the key of the token is unknown');
     return key;
   }
 

@@ -23,7 +23,8 @@ export function parseKeySet(text: string): ReadonlyMap<string, KeyObject> {
   } catch {
     throw new Error('it is not JSON');
   }
-  if (!Array.isArray(set.keys) || set.keys.length === 0) throw new Error('it is not a key set: { "keys": [ … ] }');
+  if (!Array.isArray(set.keys) || set.keys.length === 0)
+    throw new Error('it is not a JWKS of the form { "keys": [ … ] }');
   return new Map(
     set.keys.map((key: JWK, at) => {
       if (typeof key.kid !== 'string') throw new Error(`key ${at + 1} has no kid`);
@@ -78,7 +79,7 @@ const maxCertificates = 10;
 export function verifyChain(x5c: readonly unknown[], roots: readonly X509Certificate[], nowMs: number): KeyObject {
   const chain = x5c.slice(0, maxCertificates).map((text) => new X509Certificate(Buffer.from(String(text), 'base64')));
   const [leaf] = chain;
-  if (leaf === undefined) throw new Error('its certificate chain is empty');
+  if (leaf === undefined) throw new Error('the certificate chain of the token is empty');
   for (const [at, certificate] of chain.entries()) {
     requireInTime(certificate, nowMs);
     if (at > 0 && !isIssuedBy(chain[at - 1]!, certificate)) break;
@@ -88,7 +89,7 @@ export function verifyChain(x5c: readonly unknown[], roots: readonly X509Certifi
     requireInTime(root, nowMs);
     return leaf.publicKey;
   }
-  throw new Error('its certificate chain does not lead to a certificate of auth.token.rootcertbundle');
+  throw new Error('the certificate chain of the token does not lead to a certificate of auth.token.rootcertbundle');
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
@@ -97,5 +98,5 @@ function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): bool
 
 function requireInTime({ validFrom, validTo }: X509Certificate, nowMs: number): void {
   if (nowMs < Date.parse(validFrom) || nowMs > Date.parse(validTo))
-    throw new Error('a certificate of its chain is not valid at this time');
+    throw new Error('a certificate in the chain of the token is not yet valid or has expired');
 }

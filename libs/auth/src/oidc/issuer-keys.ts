@@ -155,7 +155,11 @@ export function createIssuerKeysFetcher({ issuers, store, env, now, ...own }: Fe
   return {
     async fetch(name, signal) {
       const found = opened.get(name);
-      if (found === undefined) throw new CacheError('name-unknown', `No issuer is called "${name}" here.`);
+      if (found === undefined)
+        throw new CacheError(
+          'name-unknown',
+          `The configuration of this node has no issuer "${name}". Use the same configuration on all nodes.`,
+        );
       const { issuer, documents } = found;
       const before = await readObject(store, issuer);
       if (before !== undefined && now() - before.fetchedAtMs < minRefetchMs) return;

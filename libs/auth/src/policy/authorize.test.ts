@@ -173,6 +173,6 @@ test('a denial has a reason for the log, and the reason of the operator for the 
   });
   assert.deepEqual(createAuthorize(everything)({ ...caller, identity: { ...anonymous, grants: [] } }, attempt), {
     isAllowed: false,
-    why: 'its grants do not include a.io/b',
+    why: "the caller's grants do not include a.io/b",
   });
 });

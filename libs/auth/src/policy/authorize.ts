@@ -79,7 +79,7 @@ export function createAuthorize({ rules, fallback }: Policy): Authorize {
     const { grants } = identity;
     const name = `${attempt.upstream}/${attempt.repository}`;
     if (grants !== undefined && !fitsAny('allow', name, grants))
-      return { isAllowed: false, why: `its grants do not include ${name}` };
+      return { isAllowed: false, why: `the caller's grants do not include ${name}` };
     const fitting = checks.filter((check) => check(userName(identity), clientIp, name, attempt.tag));
     const fits = fitting.find(({ rule }) => fitsPlatform(rule, attempt.platform));
     if ((fits?.rule.action ?? fallback) === 'allow')

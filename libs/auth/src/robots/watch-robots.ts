@@ -30,7 +30,7 @@ export function createRobotMethod({ robots, now }: RobotMethodOptions): Password
     if (shown === undefined) return undefined;
     const record = await robots.find(shown.id);
     if (record === undefined || !isSecretOf(record, shown.secret)) return refused('it is unknown or was revoked');
-    if (isExpired(record, now())) return refused(`that of ${record.name} has expired`);
+    if (isExpired(record, now())) return refused(`the token of ${record.name} has expired`);
     const { name, grants, id } = record;
     return { result: 'accepted', method: 'robot', identity: { name, method: 'robot', grants, robotId: id } };
   };

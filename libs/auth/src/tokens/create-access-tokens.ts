@@ -73,7 +73,7 @@ export function createAccessTokens({ keys, service, lifetimeMs, now }: AccessTok
           token,
           async ({ kid }) => {
             const key = typeof kid === 'string' ? await keys.find(kid) : undefined;
-            if (key === undefined) throw new Error('its key is unknown');
+            if (key === undefined) throw new Error('the key of the token is unknown');
             return key.secret;
           },
           {

@@ -139,7 +139,7 @@ test('a denied repository is in no token, and is denied by every name, with or w
   await until(() => log.length === 15);
   const denials = log.map(({ denied }) => denied).filter((denied) => denied !== undefined);
   assert.equal(denials.length, 8);
-  assert.ok(denials.includes('its grants do not include docker.io/library/nginx'));
+  assert.ok(denials.includes("the caller's grants do not include docker.io/library/nginx"));
 });
 
 test('a token is issued for the forms of containerd and of other clients with a refresh token', async (t) => {

@@ -38,7 +38,7 @@ export function judge(
   if (outcome.result === 'gone' || outcome.result === 'left') return;
   if (outcome.result === 'error') {
     if (!mayFail || !isCacheError(outcome.error))
-      problem(`${name} got no proper error: ${String((outcome.error as Error)?.stack ?? outcome.error)}`);
+      problem(`${name} got an error that must not occur: ${String((outcome.error as Error)?.stack ?? outcome.error)}`);
     return;
   }
   if (isStranger) problem(`${name}, a stranger, got the blob`);

@@ -63,7 +63,7 @@ export function watchLeases(
     const isNamed = ending.uploadId !== undefined && recordedCheckpoint(record)?.uploadId === ending.uploadId;
     if (ending.kind === 'sweep') {
       if (isNamed && named?.uploadId === ending.uploadId && isPast(named.atMs))
-        problem(`a sweeper ended the upload that ${address} continues`);
+        problem(`a sweeper aborted the upload that ${address} continues`);
       return;
     }
     const worker = workers.find(({ owner }) => owner === ending.owner);

@@ -82,14 +82,15 @@ function judgeRefusal(
   if (facts.mustServe(request))
     return problem(`${context} got ${status} though nothing was wrong: ${body.toString().slice(0, 200)}`);
   if (request.method === 'GET' && !/^{"errors":\[{"code":"\w+"/.test(body.toString()))
-    problem(`${context} got ${status} without a proper error: ${body.toString().slice(0, 200)}`);
-  if (status === 429 && headers['retry-after'] === undefined) problem(`${context} got 429 without a time`);
+    problem(`${context} got ${status} without an OCI error: ${body.toString().slice(0, 200)}`);
+  if (status === 429 && headers['retry-after'] === undefined) problem(`${context} got 429 without Retry-After`);
 }
 
 function judgeContent(facts: ScenarioFacts, request: ClientRequest, answer: Answer, context: string): void {
   const { problem } = facts;
   const { headers, body, status } = answer;
-  if (!facts.mayRead(request)) return problem(`${context} was admitted as ${JSON.stringify(request.caller)}`);
+  if (!facts.mayRead(request))
+    return problem(`${context} was served although the caller has no right: ${JSON.stringify(request.caller)}`);
   const digest = String(headers['docker-content-digest']);
   const isTag = !request.reference.includes(':');
   if (isTag) facts.onNamed(request);
@@ -133,7 +134,7 @@ function judgeTag(
 ): void {
   const moves = repository.tags.get(reference) ?? [];
   if (!namedBetween(moves, 0, endedAtMs).has(digest))
-    return facts.problem(`${context} names a digest that it never named: ${digest}`);
+    return facts.problem(`${context} names a digest that the tag never had at the upstream: ${digest}`);
   if (cache === 'STALE' && !facts.isCalm) return;
   const maxAgeMs = facts.ttlMs + (cache === 'STALE' ? facts.staleWhileRevalidateMs : 0) + facts.confirmingMs;
   if (!namedBetween(moves, startedAtMs - maxAgeMs, endedAtMs).has(digest))
