@@ -1,5 +1,5 @@
 // Forgets names whose manifests are evicted: names without a recent confirmation, and the oldest if there are too many
-// (decision 0058). Otherwise the index and the store would keep the names of images that were pulled only once forever.
+// (decision 0058). Otherwise the index and the store would forever keep the names of images that were pulled only once.
 import { listObjectsPrefix, parseListObjectKey } from '@cistern/blob-store';
 import { forgetTag, readJsonObject } from '@cistern/content';
 import { forEachBounded } from '@cistern/runtime';

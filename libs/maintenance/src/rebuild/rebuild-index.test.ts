@@ -89,7 +89,7 @@ test('an interrupted rebuild continues where it stopped, also after a restart', 
   assert.deepEqual(await contentOf(lost, tags, digests), await contentOf(index, tags, digests));
   const aborted = rebuildIndex({ ...options, signal: AbortSignal.abort(new Error('stopped')) });
   await assert.rejects(aborted, /stopped/);
-  // A complete index is compared with the store once more, and its leases are free again.
+  // A complete index is compared with the store again, and its leases are free again.
   listed.length = 0;
   await rebuildIndex({ ...options, store });
   assert.equal(listed.length, 256 + 3 * 8);

@@ -128,7 +128,7 @@ export function describeEvictionRaces(name: string, open: OpenRacingIndex): void
       const held = frontends[1]!.process.hold(step);
       const pulling = pull(1);
       await held.reached;
-      // Another node adopted the blob first, and it has been forgotten since.
+      // Another node adopted the blob first, and the blob was forgotten after that.
       await index.blobs.put(record);
       started.shared.advance(inUseMs);
       await evictor.step();
