@@ -38,8 +38,8 @@ export function createFairQueue(options: FairQueueOptions): FairQueue {
   let waiting = 0;
 
   /**
-   * Reports whether a network's queue may grow. If all places are taken, and the longest queue is longer than this one
-   * by at least two tasks, rejects the last task of the longest queue.
+   * Reports whether a network's queue may grow. If all places are taken, rejects the last task of the longest queue,
+   * but only if that queue has at least two tasks more.
    */
   function hasPlace({ waiting: { length } }: NetworkQueue): boolean {
     if (length >= maxWaitingPerNetwork) return false;
