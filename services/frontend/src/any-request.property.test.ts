@@ -1,5 +1,5 @@
-// Sends requests with any method, path, query and headers to a listening frontend. Each gets a response, none is an internal error,
-// and the frontend keeps no open streams.
+// Sends requests with any method, path, query and headers to a listening frontend. Each request gets a response, no response is
+// an internal error, and no stream stays open.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -127,7 +127,7 @@ test('any request gets a response without an internal error, or a closed connect
   await fc.assert(
     fc.asyncProperty(anything, async (text) => {
       const answer = await answerTo(port, text);
-      // 505 is for another HTTP version, and 508 for a request with our own hop header.
+      // 505 is for another HTTP version, and 508 for a request whose hop header has the ID of this cache.
       assert.doesNotMatch(answer, /^HTTP\/1\.1 5(?!05|08)/, text);
       assert.match(answer, /^(?:HTTP\/1\.1 \d{3} |$)/, 'a response, or a closed connection');
     }),

@@ -1,5 +1,5 @@
 // The frontend node: it serves clients from the store and from the fills of workers, and connects to no upstream. It listens for
-// clients of the registry, and for the challenges of an ACME authority.
+// clients that pull, and for the challenge requests of an ACME authority.
 import type { Config } from '@cistern/config';
 import { buildNode, type CacheNode, type NodeContext, type Listener, withoutSchemas } from '@cistern/runtime/process';
 import { prepareDirectories } from '@cistern/assembly';
@@ -37,8 +37,8 @@ export function buildRegistry(
 }
 
 /**
- * Builds the listener for the `http-01` challenges of an ACME authority (RFC 8555, section 8.3). It serves nothing else. Returns
- * `undefined` if there are no such challenges.
+ * Builds the listener that answers the `http-01` challenges of an ACME authority (RFC 8555, section 8.3), and nothing else.
+ * Returns `undefined` if no `http-01` challenge is configured.
  */
 export function buildChallenges(
   { http: { tls, reusePort } }: Pick<Config, 'http'>,

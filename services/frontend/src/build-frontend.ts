@@ -23,40 +23,44 @@ import { addWebhookRoutes, type WebhookDependencies } from './webhooks/add-webho
 type SharedOptions = 'pullThrough' | 'upstreams' | 'authenticator' | 'authorize' | 'limits' | 'pageSeal' | 'instanceId';
 
 export interface FrontendOptions extends Pick<V2Dependencies, SharedOptions>, RequestFactsOptions {
-  /** The most connections of one address, trusted proxies excluded. Default: no limit. */
+  /**
+   * The most open connections of one client address (in IPv6: one network). Connections of trusted proxies do not count. Unset
+   * means no limit.
+   */
   readonly maxConnections?: number | undefined;
-  /** Networks (addresses and CIDRs) whose clients are exempt from these limits. */
+  /** Networks (addresses and CIDRs) whose clients are exempt from `maxConnections` and `limits`. */
   readonly unlimitedNetworks?: readonly string[] | undefined;
   /** Issues access tokens at `/token`. Unset means that there is no such endpoint. */
   readonly tokenServer?: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
-  /** Seals the credentials of clients for upstreams that verify callers. Unset if no upstream does. */
+  /** Encrypts the credentials of clients for upstreams that verify callers. Unset means that no upstream verifies callers. */
   readonly callerSeal?: Seal | undefined;
   readonly metrics: Metrics;
-  /** Unset if tracing is off. */
+  /** Unset means that tracing is off. */
   readonly tracing?: Tracing | undefined;
   /** Headers of every response (registry:2's `http.headers`). */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   /** Addresses and CIDRs whose `X-Forwarded-For`, `-Proto` and `-Host` are trusted. */
   readonly trustedProxies: readonly string[];
-  /** Whether connections from `trustedProxies` begin with a PROXY protocol header, which has the client's address. */
+  /** True if connections from `trustedProxies` begin with a PROXY protocol header, which contains the client's address. */
   readonly proxyProtocol?: boolean | undefined;
   /** The TLS settings of HTTPS. Unset means HTTP. */
   readonly tls?: ServerTls | undefined;
   /**
-   * A client that reads no byte of a blob for this long is disconnected, since it holds a buffer that others could use. A much
-   * shorter time disconnects slow clients: in Linux, a socket is writable again only when a third of its send buffer is free.
+   * A client that reads no byte of a blob for this long is disconnected, because it holds a buffer that others could use. The
+   * time must not be much shorter, or clients that are only slow are disconnected too. The reason is that Linux reports a socket
+   * as writable again only when a third of its send buffer is free.
    */
   readonly clientStallMs?: number;
   /** Networks (addresses and CIDRs) whose clients are not redirected to the store. */
   readonly redirectExcept?: readonly string[] | undefined;
-  /** Networks whose clients may force a revalidation by `Cache-Control`. Unset means all networks. */
+  /** Networks whose clients are allowed to force a revalidation with `Cache-Control`. Unset means all networks. */
   readonly revalidateFrom?: readonly string[] | undefined;
   /**
-   * How long a request of a client without a fallback waits for an upstream that throttles. The default is longer than the first
-   * back-off for such an upstream.
+   * How long a request waits for an upstream that throttles. It waits only if its client cannot fall back to the origin (prefix
+   * mode). The default is longer than the first back-off for such an upstream.
    */
   readonly maxWaitMs?: number;
-  /** The webhooks by which upstreams report pushes. Unset means none. */
+  /** The webhooks to which upstreams report pushes. Unset means no webhooks. */
   readonly webhooks?: Omit<WebhookDependencies, 'metrics'> | undefined;
 }
 
@@ -68,7 +72,8 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     genReqId: createRequestIds(),
     ...(tls !== undefined && { https: { ...serverOptions.http, ...tls.options } }),
-    // For a URL that cannot be decoded, the router fails before any hook.
+    // If the router cannot decode a URL, it fails before it runs any hook. So this handler has to create the record of the
+    // request.
     frameworkErrors(_error, request, reply) {
       startRequest(request, reply);
       replyWithError(new OciSyntaxError('NAME_INVALID', 'the path of the URL cannot be decoded'), request, reply);
@@ -81,7 +86,8 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   if (maxConnections !== undefined) {
     const isExcepted = createAddressList(unlimitedNetworks);
     const isProxy = createAddressList(trustedProxies);
-    // A client may have an address in the networks of proxies. A proxy on a Unix socket has no address.
+    // A PROXY header may name a client whose address is in the networks of proxies. This client is limited, because its socket is
+    // in `proxiedSockets`. A proxy on a Unix socket has no address, and is not limited.
     const isUnlimited = (socket: Socket) => {
       const { remoteAddress } = socket;
       return (

@@ -55,7 +55,7 @@ const oddTags: readonly string[] = [
   ...words(`$(id) %3cscript%3e * ~ sha256%253a${hex} ${'a'.repeat(129)} ${'a'.repeat(10_000)}`),
 ];
 
-/** Unknown paths. `/metrics` and similar paths have listeners of their own. */
+/** Unknown paths. `/metrics` and similar paths are unknown here, because other listeners serve them. */
 const elsewhere = words(`
   /.. /../ /../../etc/passwd /%2e%2e/%2e%2e/etc/passwd /..%2f..%2fetc%2fpasswd /..\\..\\etc\\passwd /etc/passwd
   /.env /.git/config /index.html /v1/ /v1/_ping /v1/search?q=a /v3/ /V2/ /v2x /v20/ /v2.0/
@@ -69,7 +69,7 @@ const undecodable = words(
 );
 
 const writes = words('POST PUT PATCH DELETE OPTIONS TRACE QUERY');
-/** The server has no route for them. */
+/** Methods for which the server has no route. */
 const otherMethods =
   words(`PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK SEARCH REPORT MKCALENDAR MKACTIVITY PURGE LINK
   UNLINK BIND REBIND UNBIND ACL CHECKOUT MERGE NOTIFY SUBSCRIBE UNSUBSCRIBE M-SEARCH SOURCE`);
@@ -83,7 +83,7 @@ const writtenPaths = [
   `/ghcr.io/v2/library/app/manifests/${digest}`,
 ];
 
-/** Node.js itself rejects these requests, so the error has not the format of registries. */
+/** Node.js itself rejects these requests, so the response does not have the error format of registries. */
 const invalidRequests = [
   'GET /v2/library/\0/manifests/latest HTTP/1.1',
   'GET /v2/library/a\0/manifests/latest HTTP/1.1',

@@ -1,6 +1,6 @@
-// Issues tokens for upstreams that verify their callers. Such a token contains the client's credentials, sealed, for five minutes.
-// So every frontend can present them to an upstream, and no frontend stores them. `/token` issues one to any client, since the
-// upstream itself authorizes each use.
+// Issues tokens for upstreams that verify their callers. Such a token contains the client's encrypted credentials, and is valid
+// for five minutes. So every frontend can send the credentials to the upstream, and no frontend stores them. `/token` issues such
+// a token to any client, because the upstream itself authorizes each use.
 import { CacheError } from '@cistern/errors';
 import { type Challenge, parseBasic } from '@cistern/auth';
 import type { RequestMetrics } from '@cistern/telemetry';
@@ -12,8 +12,8 @@ import { addTokenPath, tokenPath } from '../token/add-token-routes.ts';
 import { sendJson } from '../http/answer.ts';
 
 /**
- * docker, podman and crane send no credentials unless `/v2/` sends a challenge. Without a login, docker fails at a challenge for a
- * password, but requests a token anonymously.
+ * The challenge of `/v2/`. Without it docker, podman and crane send no credentials. It is a challenge for a token, because docker
+ * without a login fails at a challenge for a password, but can get a token anonymously.
  */
 export const callerChallenge: Challenge = { scheme: 'bearer', service: 'cistern', realm: { path: tokenPath } };
 
@@ -44,15 +44,18 @@ function giveToken(tokens: CallerTokens, authorization: string | undefined, repl
 
 interface PresentedCaller {
   readonly caller: CallerCredentials;
-  /** For one of our tokens: its expiry, in milliseconds since the epoch. A token issued for it expires at the same time. */
+  /**
+   * When the client's token expires, in milliseconds since the epoch. A token that is issued in exchange expires at the same
+   * time. Unset if the client did not send a token of this cache.
+   */
   readonly untilMs?: number | undefined;
 }
 
 export interface CallerTokens {
   issue(presented: PresentedCaller): { readonly token: string; readonly expiresInSeconds: number };
   /**
-   * Reads the caller from an `Authorization` header, for upstreams that verify their callers, without verifying it. A header without
-   * credentials for an upstream is anonymous. So is a token of this or another cache that is invalid here, or has expired.
+   * Reads the caller from an `Authorization` header, without verifying the caller: the upstream does that. The caller is
+   * anonymous if the header has no credentials. A caller with an expired or invalid token of a Cistern cache is anonymous too.
    */
   read(authorization: string | undefined): PresentedCaller;
 }
@@ -64,7 +67,7 @@ interface TokenContent {
   readonly untilMs: number;
 }
 
-/** Five minutes. Clients do not use a token with a lifetime of less than a minute until its end. */
+/** Five minutes. It is longer than a minute, because clients do not follow a shorter lifetime of a token exactly. */
 const lifetimeMs = 300_000;
 const prefix = 'cistern.';
 const sealName = 'caller token';
@@ -96,8 +99,8 @@ const bearer = /^bearer +([\w.~+/=-]+)$/i;
 function readBasic(authorization: string | undefined): CallerCredentials {
   if (authorization === undefined) return anonymous;
   const basic = parseBasic(authorization);
-  // podman sends this without a login.
+  // podman sends an empty user and password if it has no login.
   if (basic === undefined || (basic.user === '' && basic.password === '')) return anonymous;
-  // A password without a user is an identity token, which registries issue at a login.
+  // A password without a user is an identity token, which some registries issue at a login.
   return { kind: 'password', username: basic.user || '<token>', password: basic.password };
 }

@@ -1,4 +1,4 @@
-// Clients' credentials for upstreams that verify callers: the challenges, and the tokens with sealed credentials.
+// Clients' credentials for upstreams that verify callers: the challenges, and the tokens that contain encrypted credentials.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CacheError } from '@cistern/errors';

@@ -1,4 +1,4 @@
-// The hooks that every request passes first: its turn on the connection, its record, and its trace.
+// The hooks that run first for every request: they wait for its turn on the connection, create its record, and start its trace.
 import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -10,13 +10,13 @@ import { createRequestRecords, type RequestFactsOptions } from './request-facts.
 
 type StartRequest = (request: FastifyRequest, reply: FastifyReply) => void;
 
-/** `start` is from `createRequestStart`. Without `tracing` there are no traces. */
+/** `start` is a function of `createRequestStart`. An unset `tracing` means that no traces are started. */
 export function addRequestHooks(app: FastifyInstance, start: StartRequest, tracing: Tracing | undefined): void {
   app.decorateRequest('record');
   app.addHook('onRequest', takeTurns);
   app.addHook('onRequest', (request, reply, done) => {
     start(request, reply);
-    // This precedes the parsing of a body, whose size could change the response.
+    // This hook runs before Fastify parses the body, so the size of the body cannot change the response.
     if (request.is404) refuseUnknownPath();
     refuseTwoHosts(request);
     done();
@@ -41,14 +41,17 @@ export function refuseUnknownPath(): never {
   throw new CacheError('name-unknown', 'This path does not exist. The API of this registry starts at /v2/.');
 }
 
-/** The most pipelined requests of a connection. No registry client pipelines requests. */
+/**
+ * The most requests of a connection that wait for earlier ones. One more closes the connection. No registry client pipelines
+ * requests.
+ */
 const maxAhead = 32;
 const lines = new WeakMap<Socket, (() => void)[]>();
 
 /**
- * Processes pipelined requests of a connection one at a time (RFC 9112, 9.3.2). Node.js dispatches all of them immediately, even
- * thousands, at some 20 KiB each. It does not report a disconnect to those behind the first. Calls `begin` when all earlier
- * requests of the connection are answered, usually immediately.
+ * Processes pipelined requests of a connection one at a time (RFC 9112, 9.3.2). Node.js itself dispatches all of them
+ * immediately, even thousands, each of which takes about 20 KiB. It also reports a disconnect only to the first of them. Calls
+ * `begin` when all earlier requests of the connection are answered, usually immediately.
  */
 function takeTurns({ raw: { socket } }: FastifyRequest, reply: FastifyReply, begin: () => void): void {
   let line = lines.get(socket);
@@ -63,9 +66,9 @@ function takeTurns({ raw: { socket } }: FastifyRequest, reply: FastifyReply, beg
 }
 
 /**
- * Rejects a request with two `Host` headers (RFC 9112, 3.2), since the host selects the upstream. Node.js takes the first one, while
- * a proxy in front may have taken the second. Throws `OciSyntaxError`. It runs for every request, so it first compares the length
- * of each name.
+ * Rejects a request with two `Host` headers (RFC 9112, 3.2), because the host selects the upstream. Node.js takes the first
+ * header, but a proxy in front may have taken the second. Throws `OciSyntaxError`. It runs for every request, so it first
+ * compares the lengths of header names, which is fast.
  */
 function refuseTwoHosts({ raw: { rawHeaders } }: FastifyRequest): void {
   let hosts = 0;
@@ -77,8 +80,8 @@ function refuseTwoHosts({ raw: { rawHeaders } }: FastifyRequest): void {
 }
 
 /**
- * Starts a trace for the request. It ignores a trace of the client, since a client could force all its traces to be kept. `next`
- * runs within the span of the request.
+ * Starts a trace for the request. It ignores a `traceparent` of the client, because a client could use it to force all its traces
+ * to be kept. `next` runs within the span of the request.
  */
 function traceRequest(tracing: Tracing, request: FastifyRequest, reply: FastifyReply, next: () => void): void {
   const { facts } = request.record;
@@ -105,8 +108,8 @@ function traceRequest(tracing: Tracing, request: FastifyRequest, reply: FastifyR
 const acceptable = /^[\w.:-]{1,64}$/;
 
 /**
- * Creates the ID by which a request is found in the log. It is the client's own if that is safe in a log, else a new one. A new ID is
- * a random prefix of this process and a counter, which is cheap.
+ * Returns a function that chooses the ID by which a request is found in the log. It takes the client's `X-Request-Id` if this is
+ * safe in a log, else it creates an ID. A new ID is the random prefix of this process and a counter, because this is fast.
  */
 export function createRequestIds(): (request: IncomingMessage) => string {
   const process = randomBytes(5).toString('hex');

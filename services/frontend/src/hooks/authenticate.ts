@@ -19,8 +19,9 @@ export interface AuthenticateDependencies extends LimitDependencies {
 }
 
 /**
- * Sets the record's identity. Otherwise it throws or rejects with `unauthenticated`, and sets the challenge as a header of the reply.
- * `scope` returns the scope that a token needs. Returns `undefined` if the identity is known immediately.
+ * Authenticates a request, and sets the identity in its record. Returns `undefined` if all clients have the same identity, so
+ * that nothing has to be checked. If authentication fails, it rejects with `unauthenticated` and sets the challenge as a header
+ * of the reply. `scope` returns the scope that a token needs.
  */
 export function authenticate(
   dependencies: AuthenticateDependencies,
@@ -40,8 +41,9 @@ export function authenticate(
 }
 
 /**
- * Like `authenticate`, for credentials from elsewhere in the request. `challenge` sets the header of a refusal. A refused request
- * counts for its address. A password counts before its check, so beyond the limit no password is checked.
+ * Like `authenticate`, for credentials from any part of the request. `challenge` sets the challenge of a rejected request. A
+ * rejected request counts for its address. A request with a password counts before the check, so that no password is checked if
+ * the limit is exceeded.
  */
 export async function identify(
   dependencies: AuthenticateDependencies,
@@ -83,7 +85,7 @@ function admit(
 ): Identity {
   metrics.authentications.inc({ method, result });
   record.identity = identity;
-  // Without a name, registry:2's access log has a dash.
+  // `user` is unset for an empty name, because registry:2's access log then has a dash.
   record.facts.user = identity.method === 'anonymous' || identity.name === '' ? undefined : userName(identity);
   record.facts.labels = identity.labels;
   return identity;
@@ -103,8 +105,8 @@ interface ChallengeScope {
 }
 
 /**
- * Formats `WWW-Authenticate`, for the host of the request, by distribution's token specification, "How to authenticate", or RFC
- * 7617.
+ * Formats the value of `WWW-Authenticate` for the host of the request. The format is that of distribution's token specification,
+ * "How to authenticate", or of RFC 7617.
  */
 export function formatChallenge(challenge: Challenge, request: FastifyRequest, wanted: ChallengeScope = {}): string {
   if (challenge.scheme === 'basic') return formatBasicChallenge(challenge.realm);

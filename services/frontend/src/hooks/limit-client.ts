@@ -1,5 +1,5 @@
-// Enforces the limits of clients: by user for authenticated users, else by address (in IPv6 by network). A refused request has no
-// user, so it counts for its address.
+// Enforces the limits of clients: by user if the user is authenticated, else by address (in IPv6 by network). A request that
+// fails to authenticate has no user, so it counts for its address.
 import { networkOf, type ClientLimits } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { LimitMetrics } from '@cistern/telemetry';
@@ -7,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface LimitDependencies {
   readonly limits: ClientLimits;
-  /** Whether the client with this address is exempt from the limits. */
+  /** Returns true if the client with this address is exempt from the limits. */
   readonly isUnlimited: (clientIp: string) => boolean;
   readonly metrics: LimitMetrics;
 }
@@ -17,7 +17,7 @@ const messages = {
   bytes: 'This client has exceeded its bytes per day. Try again later.',
 } as const;
 
-/** Counts a request whose identity is known. Rejects with `client-rate-limited`. */
+/** Counts a request whose identity is known. Rejects with `client-rate-limited` if a limit is exceeded. */
 export async function limitClient(
   dependencies: LimitDependencies,
   request: FastifyRequest,
@@ -30,18 +30,20 @@ export async function limitClient(
   reply.raw.once('close', () => dependencies.limits.note(client, facts.bytesSent));
 }
 
-/** Counts a request whose identity is not known yet. */
+/** Returns functions that count a request whose identity is not known yet. */
 export function countAddress(dependencies: LimitDependencies, request: FastifyRequest) {
   const { limits, isUnlimited } = dependencies;
   let isCounted = false;
   return {
-    /** Counts once, however often it is called. Rejects with `client-rate-limited`. */
+    /**
+     * Counts the request for its address. Further calls do nothing. Rejects with `client-rate-limited` if a limit is exceeded.
+     */
     async count(): Promise<void> {
       if (isCounted || isUnlimited(request.ip)) return;
       isCounted = true;
       await admit(dependencies, request, addressOf(request));
     },
-    /** Reverts the count, since the request is from an authenticated user. */
+    /** Reverts the count. Called after the request is authenticated, because `limitClient` then counts it. */
     takeBack(): void {
       if (isCounted) limits.takeBack(addressOf(request));
     },

@@ -13,7 +13,7 @@ const line = (address: string) => `PROXY TCP4 ${address} 192.0.2.1 54321 443\r\n
 const ownLine = 'PROXY UNKNOWN\r\n';
 const get = requestText('/v2/');
 
-/** The clients' networks are trusted too, as if docker had given the balancer an address in them. */
+/** The networks of the clients count as trusted proxies too, as if Docker had given the balancer an address in one of them. */
 const behindBalancer = { proxyProtocol: true, trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'], maxConnections: 2 };
 
 async function open(t: TestContext, port: number, bytes: string) {
@@ -44,7 +44,7 @@ test('a connection counts for the client of its header, not for the balancer', a
   await until(() => others.every((other) => other.isAnswered()));
   first.socket.destroy();
   await first.closed;
-  // The frontend may see the end a moment after the client.
+  // The frontend may notice the end of a connection a moment after the client.
   while (!(await isServed(t, port, '10.1.2.3')));
 });
 
@@ -86,7 +86,7 @@ test('with TLS a connection counts before its handshake, until it is closed', as
   assert.equal(await refused(), 1);
   silent[0]?.destroy();
   while (!(await shakeHands(openSecure(t, port, '10.1.2.3'))));
-  // The first connection closed after its handshake, so others may connect.
+  // The first connection has closed, so another client can connect.
   while (!(await shakeHands(openSecure(t, port, '10.1.2.3'))));
   silent[1]?.destroy();
 });

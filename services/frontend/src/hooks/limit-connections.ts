@@ -1,4 +1,5 @@
-// Limits the connections of one client address (in IPv6: one network), since each costs some kilobytes and a descriptor.
+// Limits the open connections of one client address (in IPv6: one network), because each connection costs some kilobytes and a
+// file descriptor.
 import type { Server, Socket } from 'node:net';
 import { networkOf } from '@cistern/auth';
 import type { LimitMetrics } from '@cistern/telemetry';
@@ -6,14 +7,15 @@ import type { LimitMetrics } from '@cistern/telemetry';
 export interface ConnectionLimit {
   /** The most connections of one address. */
   readonly max: number;
-  /** Whether a connection does not count, such as that of a proxy, which serves many clients. */
+  /** Returns true if the connection must not count, such as that of a proxy, which serves many clients. */
   readonly isUnlimited: (socket: Socket) => boolean;
   readonly metrics: LimitMetrics;
 }
 
 /**
- * Must be called on an HTTP or HTTPS server before it listens, and before `acceptProxiedConnections`, so that it counts clients and
- * not proxies. With HTTPS a connection counts before its handshake, which its client may never finish.
+ * Must be called before the HTTP or HTTPS server listens, and before `acceptProxiedConnections`, so that clients are counted and
+ * not their proxies. With HTTPS, a connection counts from before its TLS handshake, because a client may never finish the
+ * handshake.
  */
 export function limitConnections(server: Server, { max, isUnlimited, metrics }: ConnectionLimit): void {
   const open = new Map<string, number>();
@@ -38,7 +40,8 @@ export function limitConnections(server: Server, { max, isUnlimited, metrics }: 
 }
 
 /**
- * Holds each connection until `accept` is called. Must be called before the server listens. The last hold that was added runs first.
+ * Calls `hold` with each new connection. The server gets the connection only after `accept` is called. Must be called before the
+ * server listens. If `holdConnections` is called several times, the last `hold` runs first.
  */
 export function holdConnections(server: Server, hold: (socket: Socket, accept: () => void) => void): void {
   const listeners = server.listeners('connection') as ((socket: Socket) => void)[];

@@ -22,7 +22,7 @@ test('a request beyond the limit gets a Retry-After', async (t) => {
   const { url, metrics, log: lines } = await startFrontend(t, { limits });
   for (let count = 0; count < 2; count += 1) assert.equal((await sendRequest(`${url}/v2/`)).status, 200);
   const refused = await sendRequest(`${url}/v2/`);
-  // A mirror's clients get 503, so that they fall back to the origin.
+  // Clients in mirror mode get 503, so that they fall back to the origin.
   assert.equal(refused.status, 503);
   assert.match(errorsOf(refused)[0]?.message ?? '', /exceeded its requests per minute/);
   assert.ok(Number(refused.headers['retry-after']) >= 1);
@@ -30,7 +30,10 @@ test('a request beyond the limit gets a Retry-After', async (t) => {
   assert.ok(lines.some(({ denied }) => denied === 'limit of requests exceeded'));
 });
 
-/** The password of all users is `right`. A check takes as long as bcrypt, but a password that was right before needs no check. */
+/**
+ * The password of all users is `right`. The first check of a password takes as long as with bcrypt. A user whose password was
+ * right once needs no further check.
+ */
 function createSlowAuthenticator() {
   let checks = 0;
   const known = new Set<string>();
@@ -63,7 +66,7 @@ test('refused requests count for their address, and beyond the limit no password
   assert.deepEqual([await statusOf({}), await statusOf({}, 'PUT')], [401, 401]);
   assert.deepEqual([await statusOf(login('bob:1')), await statusOf(login('bob:2'))], [401, 401]);
   assert.equal(checks(), 3);
-  // A mirror's clients get 503 instead of 429.
+  // Clients in mirror mode get 503 instead of 429.
   for (let count = 0; count < 3; count += 1) assert.equal(await statusOf(login('bob:right')), 503);
   assert.equal(checks(), 3);
   assert.equal(await statusOf(login('ada:right')), 200, 'an authenticated user has a separate count');
@@ -127,7 +130,7 @@ test('clients of excepted networks have no limits', async (t) => {
   assert.ok(answers.every(({ status }) => status === 200));
 });
 
-test('a connection beyond the limit is closed, until another one ends', async (t) => {
+test('a connection beyond the limit is closed, and a new one is accepted after another one ends', async (t) => {
   const { port, metrics } = await startFrontend(t, { maxConnections: 2 });
   const [first] = [await openRawConnection(t, port), await openRawConnection(t, port)];
   const third = await openRawConnection(t, port);
@@ -142,7 +145,7 @@ test('a connection beyond the limit is closed, until another one ends', async (t
     return another.received().toString('latin1');
   };
   let answer = await answerToAnother();
-  // The frontend may see the end a moment after the client.
+  // The frontend may notice the end of a connection a moment after the client.
   for (let tries = 20; answer === '' && tries > 0; tries -= 1) answer = await answerToAnother();
   assert.match(answer, /^HTTP\/1\.1 200 /);
 });

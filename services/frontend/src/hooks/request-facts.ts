@@ -1,5 +1,6 @@
-// Creates a record per request, which handlers annotate. At the end of every response it becomes a log line, an access log line and
-// metrics. Fastify's `onResponse` is not called when a client disconnects midway, but `close` is.
+// Creates a record for each request, which handlers annotate. At the end of the response, the record is written to the log and
+// the access log, and counted in metrics. The end is the event `close`, because Fastify does not call `onResponse` if a client
+// disconnects during the response.
 import {
   auditRequest,
   createRequestFacts,
@@ -19,7 +20,7 @@ import type { Identity } from '@cistern/auth';
 export interface RequestFactsOptions {
   readonly log: Logger;
   readonly metrics: RequestMetrics;
-  /** Writes a line of the access log, which has no line break. */
+  /** Writes a line of the access log. The line has no line break. */
   readonly accessLog?: ((line: string) => void) | undefined;
   readonly audit?: RequestAudit | undefined;
   /** Wall clock, in milliseconds. */
@@ -28,20 +29,23 @@ export interface RequestFactsOptions {
 
 export interface RequestRecord {
   readonly facts: RequestFacts;
-  /** On the monotonic clock, in milliseconds. */
+  /** The start on the monotonic clock, in milliseconds. */
   readonly startedAt: number;
-  /** `prefix`: the URL's path names an upstream. `mirror`: any other request, so the client can fall back to an origin. */
+  /**
+   * `prefix`: the URL's path names an upstream, so the client cannot fall back. `mirror`: any other request; its client can fall
+   * back to the origin.
+   */
   mode: 'mirror' | 'prefix';
-  /** Set by the authentication. The pull API sends no response before. */
+  /** Set by `authenticate`, before the pull API sends any response. */
   identity?: Identity;
   /**
-   * Set for a request whose caller an upstream may verify: the challenge of an `unauthenticated` response, and whether the request
-   * has credentials.
+   * Set if the upstream of the request verifies callers. Contains the challenge for an `unauthenticated` response, and whether
+   * the request has credentials.
    */
   verified?: { readonly challenge: () => string; readonly hasCredentials: boolean };
-  /** Whether the request counts as in flight for its operation. */
+  /** True if the request counts as in flight for its operation. */
   entered: boolean;
-  /** Aborts when the client disconnects. Created on demand. */
+  /** Aborts when the client disconnects. `clientSignal` creates it when it is first needed. */
   clientSignal?: AbortSignal;
   /** The error that ended the request, for the log. */
   failure?: unknown;
@@ -92,7 +96,7 @@ export function createRequestRecords({ log, metrics, accessLog, audit, now }: Re
   };
 }
 
-/** Records the operation of a request. From now on until its end, it counts as in flight. */
+/** Records the operation of a request. The request then counts as in flight until its end. */
 export function enterOperation(metrics: RequestMetrics, record: RequestRecord, operation: RequestOperation): void {
   record.facts.operation = operation;
   record.entered = true;
@@ -104,7 +108,7 @@ export function markFirstByte({ facts, startedAt }: RequestRecord): void {
   facts.timeToFirstByteMs ??= millisecondsSince(startedAt);
 }
 
-/** Rounds to microseconds, since further digits are noise and make log lines long. */
+/** Rounds to microseconds, because further digits are noise and make log lines long. */
 function millisecondsSince(startedAt: number): number {
   return Math.round((performance.now() - startedAt) * 1000) / 1000;
 }
@@ -127,7 +131,7 @@ const operatorErrors: ReadonlySet<RequestFacts['errorKind']> = new Set([
   'upstream-refused-us',
 ]);
 
-/** Degraded service is a warning, a fault that an operator should check is an error, and a client's mistake is neither. */
+/** Returns `warn` for degraded service, `error` for a fault that an operator should check, and `info` for a client's mistake. */
 function levelOf({ facts, failure }: RequestRecord): 'info' | 'warn' | 'error' {
   if (failure === undefined || (facts.status < 500 && !facts.aborted)) return 'info';
   return operatorErrors.has(facts.errorKind) ? 'error' : 'warn';

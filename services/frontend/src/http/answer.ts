@@ -9,8 +9,8 @@ import { entityTag } from './request-fields.ts';
 export type AnswerHeaders = Readonly<Record<string, string | string[]>>;
 
 /**
- * Returns the headers of every response: the API's version, and `nosniff`, so that no browser renders a response as a page. The
- * configuration adds headers or replaces these (registry:2's `http.headers`).
+ * Returns the headers of every response: the API's version, and `nosniff`, so that no browser renders a response as a page.
+ * Headers of the configuration (registry:2's `http.headers`) are added to these, or replace them.
  */
 export function commonHeaders(configured: Readonly<Record<string, readonly string[]>>): AnswerHeaders {
   const headers: Record<string, string | string[]> = {
@@ -24,12 +24,12 @@ export function commonHeaders(configured: Readonly<Record<string, readonly strin
   return headers;
 }
 
-/** Returns the headers that identify the content. A 304 has them too. */
+/** Returns the headers that identify the content. A 304 response has them too. */
 export function validatorHeaders(digest: Digest): AnswerHeaders {
   return { 'docker-content-digest': digest, etag: entityTag(digest) };
 }
 
-/** Sets the cache result, for the client and for the log. */
+/** Sets the cache result in the response (`X-Cache`) and in the log. */
 export function setCacheResult(reply: FastifyReply, cache: RequestCacheResult): void {
   reply.header('x-cache', cache);
   reply.request.record.facts.cache = cache;
@@ -55,26 +55,30 @@ export function setFreshness(reply: FastifyReply, { ageMs, cache, staleBecause, 
     reply.header('warning', [stale, warning].filter((one) => one !== undefined).join(', '));
 }
 
-/** Larger bodies are not copied: all responses share one buffer, since copies for slow clients would fill the memory. */
+/**
+ * Larger bodies are not copied, because the copies for slow clients would fill the memory. Instead, all responses share one
+ * buffer.
+ */
 const smallBytes = 64 * 1024;
 
 /**
- * Sends the status and headers of `reply`, including `content-length`, and `bytes`, in one write. Two writes cost the kernel more
- * than the copy. Fastify's own send would double the time that Node takes.
+ * Sends the status, the headers of `reply`, which include `content-length`, and `bytes`. Small `bytes` are copied, so that one
+ * write sends everything, because two writes take the kernel longer than the copy. Fastify's own `send` would double the time
+ * that Node.js takes.
  */
 export function sendAtOnce(reply: FastifyReply, bytes: Buffer): FastifyReply {
   const { raw } = reply;
   reply.hijack();
   raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders);
-  // Node joins a string with the headers, but writes a Buffer separately. In latin1, each byte is one character.
+  // Node.js writes a string together with the headers, but a Buffer separately. In latin1, each byte is one character.
   if (bytes.length <= smallBytes) raw.end(bytes.toString('latin1'), 'latin1');
   else raw.end(bytes);
   return reply;
 }
 
 /**
- * Sends JSON with the media type of registry:2. Fastify adds a charset to strings, but not to Buffers. A HEAD gets only the headers,
- * which equal those of the GET.
+ * Sends JSON with the media type of registry:2. Fastify adds a charset to strings, but not to Buffers. The response to a HEAD has
+ * the same headers as that to a GET, and no body.
  */
 export function sendJson(reply: FastifyReply, body: Buffer): FastifyReply {
   return reply.headers({ 'content-type': 'application/json', 'content-length': String(body.length) }).send(body);

@@ -96,7 +96,7 @@ const rows = (mode: 'mirror' | 'prefix') =>
     return `${kind}: ${status} ${errors[0]?.code}${headers['retry-after'] ? ` after ${headers['retry-after']} s` : ''}`;
   });
 
-// A change here changes the reaction of every client. Read docs/wire.md before.
+// If a status changes, every client reacts differently. Read docs/wire.md before you change one.
 const toPrefixClients = `
 name-invalid: 400 NAME_INVALID
 digest-invalid: 400 DIGEST_INVALID
@@ -124,7 +124,7 @@ test('every kind of error has its code and status', () => {
   assert.equal(`\n${rows('prefix').join('\n')}`, toPrefixClients);
 });
 
-test('a client of a mirror gets 503 instead of 429, and otherwise the same statuses', () => {
+test('a client in mirror mode gets 503 instead of 429, and otherwise the same statuses', () => {
   const expected = toPrefixClients.replaceAll('429 TOOMANYREQUESTS', '503 UNAVAILABLE');
   assert.equal(`\n${rows('mirror').join('\n')}`, expected);
 });

@@ -1,12 +1,15 @@
-// Sends all error responses, in the format of the OCI distribution specification, "Error Codes". The table has the client's status
-// and code, and the log has the details.
+// Sends all error responses, in the format of the OCI distribution specification, "Error Codes". `errorTable` maps each error
+// kind to the status and code for the client. The log has the details.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type CacheErrorKind, isCacheError } from '@cistern/errors';
 import { type OciErrorCode, OciSyntaxError } from '@cistern/oci';
 import type { RequestRecord } from '../hooks/request-facts.ts';
 import { sendJson } from './answer.ts';
 
-/** Fastify's error handler. It runs before any byte of the response is sent. The client may have disconnected. */
+/**
+ * Fastify's error handler. It runs only before any byte of the response is sent. If the client has disconnected, it sends
+ * nothing.
+ */
 export function replyWithError(error: unknown, { record }: FastifyRequest, reply: FastifyReply): void {
   const { status, kind, headers, body } = describeError(error, record.mode);
   record.failure = error;
@@ -17,7 +20,10 @@ export function replyWithError(error: unknown, { record }: FastifyRequest, reply
   sendJson(reply.code(status).headers(headers), body);
 }
 
-/** Records why access was denied. A challenge to a client without credentials is not a denial. */
+/**
+ * Records why access was denied, and sets the challenge of a 401. A challenge to a client without credentials is not recorded as
+ * a denial.
+ */
 function recordDenial(
   { challenge, hasCredentials }: NonNullable<RequestRecord['verified']>,
   kind: ErrorAnswer['kind'],
@@ -37,7 +43,10 @@ interface ErrorAnswer {
   readonly body: Buffer;
 }
 
-/** An upstream may request a back-off of hours, which binds the cache. A client retries sooner, since it may end earlier. */
+/**
+ * The longest `Retry-After` for clients. An upstream may request a back-off of hours, and the cache obeys it. Clients get a
+ * shorter time, because the back-off may end earlier.
+ */
 const maxRetryAfterMs = 60_000;
 
 const syntaxErrorKinds: Readonly<Partial<Record<OciErrorCode, CacheErrorKind>>> = {
@@ -46,11 +55,13 @@ const syntaxErrorKinds: Readonly<Partial<Record<OciErrorCode, CacheErrorKind>>> 
 };
 
 /**
- * A mirror's client (`mode`) gets 503 instead of 429. At a 429 containerd would repeat the request immediately, and podman would
- * sleep for half a minute. At a 503 both fall back to the origin. The response to an error without a kind has no details.
+ * A client in mirror mode gets 503 instead of 429. At a 429 containerd would repeat the request immediately, and podman would
+ * sleep for half a minute. At a 503 both fall back to the origin. For an error that is neither a CacheError nor an
+ * OciSyntaxError, the response has no details.
  */
 export function describeError(error: unknown, mode: 'mirror' | 'prefix'): ErrorAnswer {
-  // No manifest can have such a name. A malformed digest stays a 400, which shows the user the mistake.
+  // No manifest can have an invalid tag, so the manifest is unknown. An invalid digest is a 400 instead, which shows the user the
+  // mistake.
   if (error instanceof OciSyntaxError && error.code === 'TAG_INVALID')
     return answer(404, 'manifest-unknown', {}, 'MANIFEST_UNKNOWN', error.message);
   if (error instanceof OciSyntaxError)
@@ -96,7 +107,7 @@ interface ErrorRow {
 
 /**
  * Maps error kinds to statuses and codes. The codes are from the OCI distribution specification, "Error Codes", and from
- * distribution. The statuses are chosen by the reactions of clients (docs/wire.md).
+ * distribution. Each status was chosen for the way in which clients react to it (docs/wire.md).
  */
 const errorTable: Readonly<Record<CacheErrorKind, ErrorRow>> = {
   'name-invalid': { code: 'NAME_INVALID', status: 400 },
@@ -115,11 +126,12 @@ const errorTable: Readonly<Record<CacheErrorKind, ErrorRow>> = {
   'upstream-unreachable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 5000 },
   'upstream-timeout': { code: 'UNAVAILABLE', status: 504 },
   'content-mismatch': { code: 'UNAVAILABLE', status: 502 },
-  // The outer request of a loop is in this same cache. It recognizes the loop by this status, and does not retry.
+  // The request that caused the loop is in progress in this same cache. That request recognizes the loop by the status 508, and
+  // is not retried.
   'loop-detected': { code: 'UNAVAILABLE', status: 508 },
   'store-unavailable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
   'index-unavailable': { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
   overloaded: { code: 'UNAVAILABLE', status: 503, retryAfterMs: 1000 },
-  // A mirror's client falls back to the origin. A retry cannot succeed, so there is no `Retry-After`.
+  // A client in mirror mode falls back to the origin. There is no `Retry-After`, because a retry cannot succeed.
   'too-large': { code: 'UNAVAILABLE', status: 503 },
 };

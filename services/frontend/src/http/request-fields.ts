@@ -11,7 +11,7 @@ export function ifNoneMatch(header: string | undefined, digest: Digest): boolean
   return header.split(',').some((item) => {
     const tag = item.trim();
     const opaque = tag.startsWith('W/') ? tag.slice(2) : tag;
-    // Bare digests are not entity tags, but distribution accepts them too.
+    // A digest without quotes is not an entity tag, but distribution accepts it too.
     return opaque === '*' || opaque === digest || opaque === entityTag(digest);
   });
 }
@@ -21,13 +21,19 @@ export function entityTag(digest: Digest): string {
   return `"${digest}"`;
 }
 
-/** Returns whether `Range` applies. An `If-Range` with another entity tag requests the whole content. */
+/**
+ * Returns whether `Range` applies. It does not apply if `If-Range` has another entity tag, because the client then needs the
+ * whole content.
+ */
 export function hasRange(headers: IncomingHttpHeaders, digest: Digest): boolean {
   const ifRange = headers['if-range'];
   return headers.range !== undefined && (ifRange === undefined || ifRange === entityTag(digest));
 }
 
-/** Returns the requested ranges, or `undefined` for the whole content. Throws `range-unsatisfiable` if all ranges are outside. */
+/**
+ * Returns the requested ranges, or `undefined` for the whole content. Throws `range-unsatisfiable` if all ranges are outside the
+ * content.
+ */
 export function requestedRanges(
   headers: IncomingHttpHeaders,
   digest: Digest,
@@ -49,8 +55,9 @@ export function requestedRanges(
 const noOptions: FreshnessOptions = Object.freeze({ forceRevalidation: false });
 
 /**
- * Parses a client's `Cache-Control`. No container client sends it, but users and scripts do. It ignores other directives, `max-age`
- * without a whole number, and all directives of a client that may not force a revalidation.
+ * Parses a client's `Cache-Control`. No container client sends this header, but users and scripts do. Other directives are
+ * ignored, and so is a `max-age` that is not a whole number. If the client is not allowed to force a revalidation, all directives
+ * are ignored.
  */
 export function freshnessOptions(
   { mayRevalidate }: { readonly mayRevalidate: (clientIp: string) => boolean },

@@ -1,5 +1,6 @@
-// Behind a load balancer that forwards connections, every client has the balancer's address. With the PROXY protocol, each
-// connection begins with a header that has the client's address. The socket then reports that address as its own.
+// Reads PROXY protocol headers. Behind a load balancer that forwards connections, every client has the balancer's address. With
+// the PROXY protocol, the balancer begins each connection with a header that contains the client's address. The socket then
+// reports the client's address as its remote address.
 import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
@@ -10,20 +11,23 @@ import { parseProxyHeader, type ProxiedClient } from './parse-proxy-header.ts';
 
 export interface ProxiedConnectionsOptions {
   /**
-   * Addresses and networks whose connections must begin with a header. From all others a header is neither expected nor trusted. A
-   * connection over a Unix socket has no address, and must begin with a header.
+   * Addresses and networks whose connections must begin with a header. A header on another connection is not read. A connection
+   * over a Unix socket has no address, and must also begin with a header.
    */
   readonly trustedProxies: readonly string[];
   readonly log: Logger;
-  /** The time limit of the header. The specification requires at least 3 s, for a retransmitted packet. */
+  /** The time limit for the whole header. The specification requires at least 3 s, so that a lost packet can be sent again. */
   readonly headerLimitMs?: number;
-  /** The most connections that wait for their header. One more closes the oldest, since headers are sent immediately. */
+  /**
+   * The most connections that wait for their header. One more connection closes the oldest waiting one, because a real proxy
+   * sends its header immediately.
+   */
   readonly maxWaiting?: number;
   /** Called with each connection whose header names its client. */
   readonly onClientKnown?: (socket: Socket) => void;
 }
 
-/** Must be called on an HTTP or HTTPS server before it listens. With HTTPS the header precedes the handshake. */
+/** Must be called on an HTTP or HTTPS server before it listens. With HTTPS, the header precedes the TLS handshake. */
 export function acceptProxiedConnections(server: Server, options: ProxiedConnectionsOptions): void {
   const { log, headerLimitMs = 5000, maxWaiting = 1024, onClientKnown } = options;
   const isTrusted = createAddressList(options.trustedProxies);
@@ -36,7 +40,7 @@ export function acceptProxiedConnections(server: Server, options: ProxiedConnect
 
   server.prependListener('request', ({ socket, headers }: IncomingMessage) => {
     if (!unknownClients.has(socket)) return;
-    // The balancer forwarded the bytes of an unknown client, so these headers are from that client and cannot be trusted.
+    // The balancer adds no HTTP headers, so these are from a client whose address is unknown, and cannot be trusted.
     for (const name of ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']) delete headers[name];
   });
 
@@ -65,14 +69,17 @@ export function acceptProxiedConnections(server: Server, options: ProxiedConnect
 }
 
 interface HeaderEvents {
-  /** Called before each of the others, and when the connection ends before its first byte. */
+  /** Called before `onHeader` and `onInvalid`. It is also called alone, if the connection ends before its first byte. */
   onSettled(): void;
   onHeader(client: ProxiedClient | undefined): void;
   /** Called after the socket is destroyed. */
   onInvalid(reason: string): void;
 }
 
-/** Removes the header, and puts the bytes after it back. Returns a function that closes the connection before there is a header. */
+/**
+ * Reads the header, and returns the bytes after it to the socket. Returns a function that closes the connection while the header
+ * is incomplete.
+ */
 function readHeader(
   socket: Socket,
   limitMs: number,
@@ -113,7 +120,7 @@ function readHeader(
   return refuse;
 }
 
-/** Makes the socket report the client's address as its own. */
+/** Makes the socket report the client's address as its remote address. */
 function setClientAddress(socket: Socket, { address, port, family }: ProxiedClient): void {
   Object.defineProperties(socket, {
     remoteAddress: { value: address },
@@ -122,7 +129,10 @@ function setClientAddress(socket: Socket, { address, port, family }: ProxiedClie
   });
 }
 
-/** A TLS socket is not the same object as the connection below it, so both are matched by their addresses and ports. */
+/**
+ * Gives TLS sockets the client addresses of their connections. A TLS socket is another object than the connection below it, so
+ * both are matched by their addresses and ports.
+ */
 function passThroughTls(server: TlsServer, onUnknownClient: (socket: TLSSocket) => void) {
   const clients = new Map<string, ProxiedClient | undefined>();
   server.prependListener('secureConnection', (socket: TLSSocket) => {

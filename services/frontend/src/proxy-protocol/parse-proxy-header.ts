@@ -1,5 +1,5 @@
-// Parses the header of the PROXY protocol, versions 1 and 2, as in haproxy's proxy-protocol.txt. It is a pure function of the bytes
-// that have arrived so far (decision 0012).
+// Parses the header of the PROXY protocol, versions 1 and 2, as in haproxy's proxy-protocol.txt. The parser is a pure function of
+// the bytes that have arrived so far (decision 0012).
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 
 /** The client behind a proxy. */
@@ -10,8 +10,8 @@ export interface ProxiedClient {
 }
 
 /**
- * `header`: the first `length` bytes are a header. Without `client` the connection is the proxy's own (a health check), or its kind
- * has no IP address. `invalid`: further bytes cannot complete a header.
+ * `incomplete`: more bytes are needed. `header`: the first `length` bytes are a header. `client` is `undefined` if the connection
+ * is the proxy's own (a health check), or if it is not TCP over IP. `invalid`: no further bytes can make a valid header.
  */
 export type ParsedProxyHeader =
   | { readonly kind: 'incomplete' }
@@ -19,24 +19,27 @@ export type ParsedProxyHeader =
   | { readonly kind: 'invalid'; readonly reason: string };
 
 const lineStart = Buffer.from('PROXY ');
-/** The longest line of version 1, with its line break, by the specification. */
+/** The longest header of version 1 that the specification allows, including its line break. */
 const maxLineBytes = 107;
 
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n');
 const binaryHeadBytes = 16;
-/** Addresses take 36 bytes, and facts about TLS a few hundred: far less than the 65,535 that the length field allows. */
+/**
+ * The longest header of version 2 that is accepted. Addresses take 36 bytes, and data about TLS a few hundred. The length field
+ * would allow 65,535 bytes.
+ */
 const maxBinaryBytes = 4096;
 
 const incomplete = { kind: 'incomplete' } as const;
 
-/** `bytes` are the first ones of the connection. */
+/** `bytes` are the first bytes of the connection. */
 export function parseProxyHeader(bytes: Buffer): ParsedProxyHeader {
   if (agree(bytes, lineStart)) return parseLine(bytes);
   if (agree(bytes, signature)) return parseBinary(bytes);
   return invalid('the connection does not begin with a header');
 }
 
-/** Returns whether both are equal up to the length of the shorter one. */
+/** Returns whether `bytes` and `start` are equal up to the length of the shorter one. */
 function agree(bytes: Buffer, start: Buffer): boolean {
   const length = Math.min(bytes.length, start.length);
   return bytes.subarray(0, length).equals(start.subarray(0, length));
@@ -50,7 +53,7 @@ function parseLine(bytes: Buffer): ParsedProxyHeader {
     .slice(0, end)
     .split(' ');
   const length = end + '\r\n'.length;
-  // By the specification, the rest of the line is ignored.
+  // The specification requires that the rest of the line is ignored.
   if (protocol === 'UNKNOWN') return { kind: 'header', length, client: undefined };
   if (protocol !== 'TCP4' && protocol !== 'TCP6') return invalid('the line has an unknown protocol');
   const isAddress = protocol === 'TCP4' ? isIPv4 : isIPv6;
@@ -87,7 +90,7 @@ function formatAddress(bytes: Buffer): string {
 }
 
 function clientOf(isIpv4: boolean, address: string, port: number): ProxiedClient {
-  // This is the system's own format, as for other connections.
+  // `SocketAddress` formats the address as the operating system does for other connections.
   const family = isIpv4 ? 'ipv4' : 'ipv6';
   return { address: new SocketAddress({ address, family }).address, port, family: isIpv4 ? 'IPv4' : 'IPv6' };
 }

@@ -217,7 +217,7 @@ test('the frontend logs and trusts the address of the header', async (t) => {
   socket.write(`${line}${requestText('/v2/', ['X-Forwarded-For: 198.51.100.1'])}`);
   await until(() => log.length === 1 && received().length > 0);
   assert.match(received().toString(), /^HTTP\/1\.1 200 /);
-  // Only the proxy may set the client address, and the request is not from the proxy.
+  // `X-Forwarded-For` is not trusted, because after the PROXY header the request comes from the client, not from the proxy.
   assert.equal(log[0]?.['clientIp'], '203.0.113.9');
   assert.match(accessLines[0] ?? '', /^203\.0\.113\.9 /);
 });

@@ -1,6 +1,6 @@
 import type { Seal } from '@cistern/runtime';
 
-/** Like the real seal, it opens only values that it has sealed, by the same name. */
+/** Like the real seal, the test seal opens only values that it has sealed itself, and only with the same name. */
 export function createTestSeal(): Seal {
   const sealed = new Map<string, string>();
   return {

@@ -1,5 +1,5 @@
-// The use cases for tests: content in memory, recorded calls, and scripted failures. Its streams return one buffer that they
-// overwrite, as the real ones do.
+// A pull-through for tests: its content is in memory, it records calls, and a test can replace its methods. Its streams overwrite
+// one buffer for all chunks, as the real streams do.
 import { CacheError } from '@cistern/errors';
 import { type Digest, digestOf, parseRepositoryName } from '@cistern/oci';
 import type { BlobStream, ManifestFacts, ManifestRequest, OpenedManifest, PullThrough } from '@cistern/pull-through';
@@ -10,16 +10,16 @@ export interface MemoryContent {
   readonly mediaType?: string;
   /** Bytes per chunk of a blob's stream. */
   readonly chunkBytes?: number;
-  /** The `locate` of every blob in the store. */
+  /** The URL that `locate` of every blob returns. Unset means that blobs have no `locate`. */
   readonly location?: string;
-  /** Whether manifests and blobs are in memory, so that they need not be opened. */
+  /** True if `manifestFromMemory` and `blobFromMemory` return the content. */
   readonly isInMemory?: boolean;
-  /** Replaces methods of the same name. */
+  /** These methods replace the methods of the same name. */
   readonly instead?: Partial<PullThrough>;
 }
 
 export interface MemoryPullThrough extends PullThrough {
-  /** Name and request of every call, in order. */
+  /** The method and the request of every call, in order. */
   readonly calls: readonly {
     readonly method: keyof PullThrough;
     readonly request: Readonly<Record<string, unknown>>;

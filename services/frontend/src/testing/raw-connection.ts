@@ -1,4 +1,5 @@
-// A raw TCP connection, for behaviour that an HTTP client hides: pauses, aborts, pipelining, and the end of a connection.
+// A raw TCP connection, for tests of behaviour that an HTTP client hides: pauses, aborts, pipelining, and the end of a
+// connection.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
@@ -7,11 +8,11 @@ export interface RawConnection {
   readonly socket: Socket;
   /** Returns all bytes received so far. */
   received(): Buffer;
-  /** Resolves once the other side has closed. */
+  /** Resolves when the socket is closed. */
   readonly closed: Promise<void>;
 }
 
-/** With `paused`, it reads only after `socket.resume()`. */
+/** If `paused` is true, the connection reads nothing before `socket.resume()` is called. */
 export async function openRawConnection(t: TestContext, port: number, paused = false): Promise<RawConnection> {
   const socket = connect({ port, host: '127.0.0.1' });
   const chunks: Buffer[] = [];

@@ -20,7 +20,7 @@ export interface RequestOptions {
 export async function sendRequest(url: string, options: RequestOptions = {}): Promise<Answer> {
   const { method = 'GET', headers = {}, body, agent = new Agent({ keepAlive: false }) } = options;
   const { origin, hostname, port } = new URL(url);
-  // The path is sent unchanged, since a URL would resolve its dots.
+  // The path is cut from the text, because `URL` would resolve its dots.
   const sent = request({ host: hostname, port, path: url.slice(origin.length), method, headers, agent });
   sent.end(body);
   const [response] = (await once(sent, 'response')) as [IncomingMessage];

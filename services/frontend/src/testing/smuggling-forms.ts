@@ -1,9 +1,9 @@
-// Requests whose end two servers may parse differently. Each form has the responses of a frontend, and the responses through the
-// shipped haproxy.
+// Requests whose end two servers may find at different bytes. Each form lists the statuses that a frontend sends, and those that
+// a client gets through the shipped haproxy.
 
 export interface SmugglingForm {
   readonly what: string;
-  /** The bytes of one connection. The other side closes it. */
+  /** All bytes that the client sends on one connection. The server closes the connection. */
   readonly text: string;
   /** The statuses of all responses of a frontend. */
   readonly direct: readonly number[];
@@ -11,7 +11,7 @@ export interface SmugglingForm {
   readonly balanced: readonly number[];
 }
 
-/** The repository of the requests hidden in bodies. No server may process them. */
+/** The repository of the requests that are hidden in bodies. No server is allowed to process these requests. */
 export const hiddenName = 'library/hidden';
 
 const host = 'Host: cache.test';
@@ -25,14 +25,17 @@ type Statuses = readonly number[];
 type Row = readonly [what: string, text: string, direct?: Statuses, balanced?: Statuses];
 
 const refused: Statuses = [400];
-/** The statuses of the request, and of the one after it. */
+/** The statuses of the request and of the request after it. */
 const both: Statuses = [200, 200];
 const afterwards: Statuses = [200, 400];
 
 const request = (line: string, headers: readonly string[], body = '') =>
   [line, ...headers, '', body].join('\r\n') + last;
 const get = (headers: readonly string[], body = '') => request('GET /v2/ HTTP/1.1', [host, ...headers], body);
-/** A request without another one after it. Node.js drops bytes after an upgrade, and rejects a length after chunks with a delay. */
+/**
+ * A request that no other request follows. It is for upgrades, after which Node.js ignores further bytes, and for a length after
+ * chunks, which Node.js rejects with a delay.
+ */
 const alone = (headers: readonly string[], body = '') =>
   ['GET /v2/ HTTP/1.1', host, 'Connection: close', ...headers, '', body].join('\r\n');
 const chunk = (bytes: string) => `${bytes.length.toString(16)}\r\n${bytes}\r\n`;

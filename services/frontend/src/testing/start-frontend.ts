@@ -1,4 +1,4 @@
-// Starts a frontend on a free loopback port, with its logs and metrics in memory.
+// Starts a frontend on a free loopback port. Its logs and metrics stay in memory.
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { acceptAllClients, createAuthorize, unlimited } from '@cistern/auth';

@@ -1,4 +1,4 @@
-// `/token`, where users exchange their credentials for an access token.
+// `/token`, where clients exchange their credentials for an access token.
 import type { AccessTokens, Authenticator, Authorize, Identity, Caller } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { RequestMetrics } from '@cistern/telemetry';
@@ -54,12 +54,15 @@ async function giveToken(
   );
 }
 
-/** Returns the host, if it serves images too; `undefined` if tokens are issued at a separate URL. */
+/** Returns the host of the request if images are served there too. Returns `undefined` if tokens are issued at a separate URL. */
 function hostOf({ challenge }: Authenticator, { host }: FastifyRequest): string | undefined {
   return challenge?.scheme === 'bearer' && 'url' in challenge.realm ? undefined : host;
 }
 
-/** Rejects an access token as a credential, since its lifetime could be extended for ever. */
+/**
+ * Rejects an access token as a credential. Otherwise a client could exchange each token for a new one, and keep its access for
+ * ever.
+ */
 function refuseAccessToken({ scopes }: Identity, challenge: () => void): void {
   if (scopes === undefined) return;
   challenge();
@@ -71,9 +74,10 @@ function scopeOf(names: readonly string[], mayList: boolean): string {
 }
 
 /**
- * Returns the repositories of the scopes that the client may pull. With `host` they have full names, resolved for that host, and the
- * token is valid for these at every host. Without `host`, tokens are issued at another address than images. Then the names stay as
- * they are, and the host of each pull selects their upstream.
+ * Returns the repositories for the token. With `host`, these are the full names of the requested repositories that the client is
+ * allowed to pull, resolved for that host. The token is valid for these repositories at every host. Without `host`, tokens are
+ * issued at another address than images. Then the names stay as they are and are not checked here, because the host of each pull
+ * selects their upstream.
  */
 function narrowScopes(
   authorize: Authorize,
@@ -96,14 +100,17 @@ function narrowScopes(
 export const tokenPath = '/token';
 
 interface TokenRequest {
-  /** The credentials of the header or the form, as a header value. A refresh token is a password without a user. */
+  /**
+   * The credentials of the header or of the form, as the value of an `Authorization` header. A refresh token counts as a password
+   * without a user.
+   */
   readonly authorization: string | undefined;
   readonly scopes: readonly string[];
 }
 
 type GiveToken = (wanted: TokenRequest, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
-/** The most bytes of a form. A CI job's token has some kilobytes. */
+/** The most bytes of a form. The token of a CI job has some kilobytes. */
 const bodyLimit = 64 * 1024;
 
 export function addTokenPath(app: FastifyInstance, metrics: RequestMetrics, give: GiveToken): void {
@@ -125,7 +132,10 @@ export function addTokenPath(app: FastifyInstance, metrics: RequestMetrics, give
   });
 }
 
-/** Returns the password or refresh token of a form as a header value; `undefined` without one. */
+/**
+ * Returns the password or refresh token of a form as the value of an `Authorization` header. Returns `undefined` if the form has
+ * neither.
+ */
 function credentialsIn(form: URLSearchParams): string | undefined {
   const isRefresh = form.get('grant_type') === 'refresh_token';
   const password = form.get(isRefresh ? 'refresh_token' : 'password');

@@ -6,7 +6,7 @@ import type { ResolvedName, UpstreamTable } from '@cistern/upstream';
 /** The scope of the catalog in registry:2. */
 export const catalogScope = 'registry:catalog:*';
 
-/** `name` is the client's own name of the repository. */
+/** `name` is the repository name that the client uses. */
 export function pullScope(name: string): string {
   return `repository:${name}:pull`;
 }
@@ -15,14 +15,14 @@ export function pullScope(name: string): string {
 const maxNames = 20;
 
 /**
- * Returns the repositories of pull scopes, by the client's own names. Other scopes are ignored, as the specification requires, so a
- * client that pushes gets a token without push access.
+ * Returns the repository names of the scopes that include `pull`, as the client sent them. Other scopes and actions are ignored,
+ * as the specification requires. So a client that requests push access gets a token without it.
  */
 export function parseScopes(scopes: readonly string[]): readonly string[] {
   const names = scopes
     .flatMap((scope) => scope.split(' '))
     .flatMap((scope) => {
-      // The name may have a host with a port.
+      // The name can begin with a host and a port, so it can contain a colon.
       const [, name, actions] = /^repository(?:\([^)]*\))?:(.+):([^:]*)$/.exec(scope) ?? [];
       return name !== undefined && actions?.split(',').some((action) => action === 'pull' || action === '*')
         ? [name]
@@ -31,7 +31,7 @@ export function parseScopes(scopes: readonly string[]): readonly string[] {
   return [...new Set(names)].slice(0, maxNames);
 }
 
-/** Like `UpstreamTable.resolve`, but returns `undefined` for an invalid name, or one of an unknown upstream. */
+/** Like `UpstreamTable.resolve`, but returns `undefined` for an invalid name, or for the name of an unknown upstream. */
 export function resolveIfKnown(
   upstreams: UpstreamTable,
   name: Parameters<UpstreamTable['resolve']>[0],

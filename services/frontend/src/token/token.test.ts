@@ -114,7 +114,7 @@ test('a denied repository is in no token, and is denied by every name, with or w
   const scope = requested.map((name) => `repository:${name}:pull`).join(' ');
   const headers = { authorization: basic('bob:right') };
   const answer = await sendRequest(`${url}/token?${new URLSearchParams({ scope }).toString()}`, { headers });
-  // A name without an upstream belongs to the default upstream, whatever a later pull names.
+  // A name without an upstream belongs to the default upstream, even if a later pull names another upstream.
   assert.equal(bodyOf(answer)['scope'], 'repository:ghcr.io/team/app:pull');
   const token = String(bodyOf(answer)['token']);
   for (const [path, status] of [

@@ -1,4 +1,5 @@
-// The access policy in the pull API: it applies to manifests and blobs, by every name, before any lookup.
+// The access policy in the pull API: it applies to manifests and blobs, for every way to name a repository, before the cache is
+// read.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { acceptAllClients, createAuthorize, type PolicyRule } from '@cistern/auth';
@@ -60,7 +61,7 @@ test('a denied tag is 403, and another tag is served', async (t) => {
   assert.equal(await statusOf(`blobs/${digestOf(blob)}`), 200);
 });
 
-/** Returns the upstreams of `ghcr.io` and `gcr.io` that a request for a blob may use in addition to its own. */
+/** Returns which of the upstreams `ghcr.io` and `gcr.io` a request for a blob can use in addition to its own. */
 async function permittedFor(t: TestContext, options: Partial<FrontendOptions>, path: string) {
   const pullThrough = createMemoryPullThrough({ blobs: [blob] });
   const { url } = await startFrontend(t, { pullThrough, ...options });

@@ -1,4 +1,5 @@
-// Resolves the repository and upstream of a request, and authorizes the pull, once, before any handler runs.
+// Resolves the repository and upstream of a request, and authorizes the pull. It runs only one time for a request, before the
+// handler of the request.
 import { type Challenge, networkOf } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { Reference } from '@cistern/oci';
@@ -18,8 +19,8 @@ export interface NamedPath {
 }
 
 /**
- * Throws `name-unknown` or `name-invalid` for a name without an upstream, `loop-detected`, and `denied`. A token for other
- * repositories is `unauthenticated` with a challenge, since the client can get another one.
+ * Throws `name-unknown` or `name-invalid` for a name that belongs to no upstream, `loop-detected`, or `denied`. If the client's
+ * token is for other repositories, it throws `unauthenticated` and sets a challenge, because the client can get another token.
  */
 export function authorizePull(
   dependencies: V2Dependencies,
@@ -51,7 +52,7 @@ export function authorizePull(
     record.facts.denied = decision.why;
     throw decision.error;
   }
-  // A scope resolves the name again, so it is computed only for a challenge.
+  // `scopeNameOf` resolves the name again, so the scope is computed only if a challenge needs it.
   const scope = () => pullScope(scopeNameOf(upstreams, path, request));
   if (decision.result === 'out-of-scope') throw insufficientScope(authenticator.challenge, scope(), request, reply);
   reply.header('x-cistern-upstream', upstream);
@@ -64,8 +65,8 @@ export function authorizePull(
 }
 
 /**
- * Returns the name in the scope of an access token for this pull. It is the client's own name for the repository, or the full name
- * if a prefix or `?ns=` names the upstream.
+ * Returns the name in the scope of an access token for this pull. It is the name in the client's path, if this name alone leads
+ * to the upstream. If a prefix or `?ns=` selects another upstream, it is the full name.
  */
 export function scopeNameOf(upstreams: UpstreamTable, path: NamedPath, request: FastifyRequest): string {
   const place = resolveIfKnown(upstreams, requestName(path, request));
@@ -74,8 +75,8 @@ export function scopeNameOf(upstreams: UpstreamTable, path: NamedPath, request: 
 }
 
 /**
- * Returns whether a scope is for a repository. A name without an upstream belongs to the default upstream, or to that of this host.
- * It never belongs to an upstream that the pull names by other means.
+ * Returns whether a scope is for a repository. `scope` is a repository name. If it names no upstream, it belongs to the upstream
+ * of this host, or else to the default upstream. A prefix or `?ns=` of the pull does not change this.
  */
 function isScopeOf(
   upstreams: UpstreamTable,
@@ -104,7 +105,9 @@ function refuseLoop(hops: string | string[] | undefined, instanceId: string): vo
     );
 }
 
-/** Returns the error for a valid token with another scope, and sets the challenge as a header of the reply. */
+/**
+ * Returns the error for a valid token whose scope does not include the request, and sets the challenge as a header of the reply.
+ */
 export function insufficientScope(
   challenge: Challenge | undefined,
   scope: string,

@@ -1,5 +1,5 @@
-// GET and HEAD /v2/<name>/blobs/<digest>, whole or in ranges, as in the OCI distribution specification, "Pulling blobs".
-// HEAD opens nothing.
+// GET and HEAD /v2/<name>/blobs/<digest>, whole or in ranges, as in the OCI distribution specification, "Pulling blobs". HEAD
+// reads no bytes of the blob.
 import { randomBytes } from 'node:crypto';
 import { type ByteRange, type Digest, formatContentRange, multipartByteranges } from '@cistern/oci';
 import type { AuthorizedRepository, BlobRequest, BlobStream, OpenedBlob } from '@cistern/pull-through';
@@ -11,7 +11,7 @@ import { openMultipartStream } from './multipart-stream.ts';
 import { sendBlob } from './send-blob.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
-// The media type is constant, since only a manifest names the type of a blob.
+// The media type is constant, because only a manifest contains the media type of a blob.
 const contentType = 'application/octet-stream';
 
 /** Responds synchronously if the content is in memory. */
@@ -69,8 +69,9 @@ function wholeHeaders(size: number): AnswerHeaders {
 }
 
 /**
- * Returns whether the client may be redirected to the store. The client repeats its ranges there, and few servers support several.
- * The store has another entity tag, so `If-Range` would fail there.
+ * Returns whether the client can be redirected to the store, where it repeats its `Range` and `If-Range`. A request with several
+ * ranges is not redirected, because few stores support several. A request with `If-Range` is not redirected, because the store
+ * has another entity tag for the blob.
  */
 function mayRedirect(
   { skipsRedirect }: V2Dependencies,
@@ -80,7 +81,10 @@ function mayRedirect(
   return (ranges?.length ?? 0) <= 1 && headers['if-range'] === undefined && !skipsRedirect(ip);
 }
 
-/** Redirects to a signed URL. The URL is for this client and a short time, so it is neither cached nor logged. */
+/**
+ * Redirects to a signed URL. The URL is neither cached nor logged, because it is valid for a short time and grants access without
+ * credentials.
+ */
 function sendToStore({ metrics }: V2Dependencies, reply: FastifyReply, location: string): FastifyReply {
   reply.request.record.facts.redirected = true;
   metrics.redirects.inc();

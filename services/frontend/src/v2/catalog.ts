@@ -1,5 +1,5 @@
-// GET /v2/_catalog: the repositories with cached content, by the names that reach them by path. It lists only repositories that the
-// client may pull.
+// GET /v2/_catalog: the repositories with cached content, as names that clients can use in the path. It lists only repositories
+// that the client is allowed to pull.
 import { splitFirstComponent } from '@cistern/oci';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { nextLink, requestedPage } from './pagination.ts';
@@ -21,7 +21,7 @@ export async function answerCatalog(
   const { n, last } = requestedPage(request);
   const limit = Math.min(n ?? defaultEntries, maxEntries);
   if (limit === 0) return sendCatalog(reply, []);
-  // One more than requested shows whether there is a next page.
+  // If one more name than requested is found, there is a next page.
   const found = await listAllowed(dependencies, request, last, limit + 1);
   const repositories = found.slice(0, limit);
   const lastOfPage = repositories.at(-1);
@@ -43,7 +43,8 @@ async function listAllowed(
     return authorize({ identity, clientIp }, { upstream: first, repository: rest }).isAllowed;
   };
   const found: string[] = [];
-  // The page size starts at `wanted` and doubles, for clients that may pull few repositories.
+  // The page size starts at `wanted` and doubles, so that a client that is allowed to pull few repositories does not cause many
+  // reads.
   for (let after = last, limit = wanted; ; limit = Math.min(limit * 2, maxEntries)) {
     const page = await pullThrough.listRepositories({ ...(after !== undefined && { after }), limit });
     found.push(...page.filter(mayPull));

@@ -1,5 +1,6 @@
-// The routes of the pull API: `/v2/…`, and `/<prefix>/v2/…` for clients that can only prepend a mirror's name. A router's parameter
-// cannot contain the slashes of a repository name. So Fastify only matches `/v2`, and our own parser reads the rest, once.
+// The routes of the pull API: `/v2/…`, and `/<prefix>/v2/…` for clients that can only put a mirror's name before the path. A
+// router's parameter cannot contain the slashes of a repository name. So Fastify matches only `/v2`, and our own parser reads the
+// rest of the path.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CacheError } from '@cistern/errors';
 import { OciSyntaxError, parseV2Path, type V2Path } from '@cistern/oci';
@@ -29,7 +30,7 @@ export function addV2Routes(app: FastifyInstance, dependencies: V2Dependencies):
     app.route({
       method: writes,
       url,
-      // This precedes the parsing of a body, whose type or size could change the response.
+      // An `onRequest` hook runs before Fastify parses the body, so the type and size of the body cannot change the response.
       onRequest: async (request, reply) => {
         enterOperation(dependencies.metrics, request.record, 'write');
         await authenticate(dependencies, request, reply);
@@ -46,8 +47,8 @@ const pingBody = Buffer.from('{}');
 type Answer = FastifyReply | Promise<FastifyReply | undefined>;
 
 /**
- * Answers a GET or HEAD of the pull API. Throws or rejects with errors that `replyWithError` handles. It returns a promise only if it
- * has to wait, since promises would double the time of a warm manifest.
+ * Answers a GET or HEAD of the pull API. Throws or rejects with errors that `replyWithError` handles. It returns a promise only
+ * if it has to wait, because promises would double the time for a manifest that is in memory.
  */
 function dispatch(dependencies: V2Dependencies, request: FastifyRequest, reply: FastifyReply): Answer {
   const path = readPath(request.url);
@@ -127,7 +128,10 @@ function operationOf(path: V2Path | OciSyntaxError): RequestOperation {
   return path instanceof OciSyntaxError ? 'other' : operations[path.endpoint];
 }
 
-/** Returns a parse error as a value. It is reported only after authentication, so unauthenticated callers learn nothing from it. */
+/**
+ * Returns a parse error as a value, so that it is reported only after authentication. Unauthenticated callers learn nothing from
+ * it.
+ */
 function readPath(url: string): V2Path | OciSyntaxError {
   try {
     return parseV2Path(pathOf(url));
@@ -137,7 +141,7 @@ function readPath(url: string): V2Path | OciSyntaxError {
   }
 }
 
-/** A proxy may send the absolute form (RFC 9112, 3.2.2). */
+/** Returns the path of a URL. A proxy may send the absolute form of the URL (RFC 9112, 3.2.2). */
 function pathOf(url: string): string {
   const end = url.indexOf('?');
   const path = end === -1 ? url : url.slice(0, end);
@@ -145,7 +149,8 @@ function pathOf(url: string): string {
 }
 
 /**
- * Answers `/v2/`. Its request names no upstream. So if any upstream verifies callers, all clients get a challenge.
+ * Answers `/v2/`. The request names no upstream. So if any upstream verifies callers, every client without credentials gets a
+ * challenge.
  */
 function answerPing(
   { callerTokens }: Pick<V2Dependencies, 'callerTokens'>,
@@ -159,7 +164,7 @@ function answerPing(
   return sendJson(reply, pingBody);
 }
 
-/** Rejects all writes: pushes, deletes and mounts. It runs before the body is read. */
+/** Rejects all writes: pushes, deletes and mounts. */
 function refuseWrite(): never {
   throw new CacheError(
     'unsupported',

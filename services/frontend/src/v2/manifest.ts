@@ -1,5 +1,5 @@
 // GET and HEAD /v2/<name>/manifests/<reference>: the exact bytes from the upstream, as in the OCI distribution specification,
-// "Pulling manifests". They are sent as a Buffer, since Fastify adds a charset to the media type of a string.
+// "Pulling manifests". The bytes are sent as a Buffer, because Fastify would add a charset to the media type of a string.
 import { type ByteRange, formatContentRange, type Reference } from '@cistern/oci';
 import type { AuthorizedRepository, ManifestFromMemory } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -41,7 +41,10 @@ function sendManifest(
   return sendBytes(bytes, requestedRanges(headers, manifest.digest, manifest.size), reply);
 }
 
-/** containerd 2.2 requests `bytes=0-` and relies on a 206. For several ranges, a manifest is too small for multipart framing. */
+/**
+ * Answers one range with a 206, because containerd 2.2 requests `bytes=0-` and relies on it. Answers several ranges with the
+ * whole manifest, because it is too small for multipart framing.
+ */
 function sendBytes(bytes: Buffer, ranges: readonly ByteRange[] | undefined, reply: FastifyReply): FastifyReply {
   const range = ranges?.length === 1 ? ranges[0] : undefined;
   if (range === undefined) return sendAtOnce(reply, bytes);

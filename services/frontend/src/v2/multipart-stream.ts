@@ -5,8 +5,8 @@ import type { BlobStream, OpenedBlob } from '@cistern/pull-through';
 const nothing = new Uint8Array(0);
 
 /**
- * Close ranges share one read, and the bytes between them are dropped. Reads are opened one after another, so any number of ranges
- * needs only one reader. The caller closes the stream.
+ * Ranges that are close together share one read, and the bytes between them are skipped. At most one read is open at a time,
+ * however many ranges there are. The caller closes the stream.
  */
 export async function openMultipartStream(blob: OpenedBlob, { parts, end }: MultipartByteranges): Promise<BlobStream> {
   const groups = groupNearRanges(parts.map(({ range }) => range)).map((ranges) => [...ranges]);
@@ -19,7 +19,7 @@ export async function openMultipartStream(blob: OpenedBlob, { parts, end }: Mult
   let range = first.shift();
   let closed = false;
 
-  /** Returns the header of the next part, or the end of the frame after the last part. */
+  /** Moves on to the next part, and returns its header. After the last part, it returns the end of the frame. */
   const advance = async (): Promise<Uint8Array> => {
     if (groups[0]?.length === 0) {
       await current.finish();
@@ -53,7 +53,7 @@ export async function openMultipartStream(blob: OpenedBlob, { parts, end }: Mult
   };
 }
 
-/** Opens one read from the start of the first range to the end of the last. */
+/** Opens one read from the start of the first range to the end of the last range. */
 async function openRead(blob: OpenedBlob, ranges: readonly { readonly start: number; readonly end: number }[]) {
   const start = ranges[0]?.start ?? 0;
   const stream = await blob.read({ start, end: ranges.at(-1)?.end ?? start });
@@ -61,7 +61,7 @@ async function openRead(blob: OpenedBlob, ranges: readonly { readonly start: num
   let rest: Uint8Array = nothing;
   return {
     stream,
-    /** Returns the next bytes from `from` on, or `undefined` if all bytes before `endExclusive` are consumed. */
+    /** Returns the next bytes at or after `from`. Returns `undefined` if all bytes before `endExclusive` have been returned. */
     async take(from: number, endExclusive: number): Promise<Uint8Array | undefined> {
       while (at < endExclusive) {
         const chunk = rest.length > 0 ? rest : await stream.next();

@@ -9,7 +9,7 @@ export interface Page {
   readonly last: string | undefined;
 }
 
-// This exceeds every tag, and every repository with its upstream.
+// Every tag, and every repository name with its upstream, is shorter than this.
 const maxLastLength = 512;
 
 /** Throws `OciSyntaxError` PAGINATION_NUMBER_INVALID. */

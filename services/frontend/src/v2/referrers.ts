@@ -1,5 +1,5 @@
-// GET /v2/<name>/referrers/<digest>: the upstream's own list (OCI distribution specification, "Listing Referrers"). Its 404 is
-// passed on, since clients then look for the tag `sha256-<hex>`.
+// GET /v2/<name>/referrers/<digest>: the upstream's own list (OCI distribution specification, "Listing Referrers"). A 404 of the
+// upstream is passed on, because clients then request the tag `sha256-<hex>` instead.
 import { type Digest, mediaTypes, OciSyntaxError } from '@cistern/oci';
 import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -34,7 +34,7 @@ export async function answerReferrers(
   });
   setFreshness(reply, page);
   const next = page.nextQuery === undefined ? undefined : pageQuery(page.nextQuery);
-  // If an upstream links a page to itself, clients would loop.
+  // If an upstream links a page to itself, the link is omitted, because clients would follow it without end.
   if (next !== undefined && next !== thisQuery) {
     const query = new URLSearchParams({ [pageParameter]: pageSeal.close(listName, next) });
     if (artifactType !== undefined) query.set('artifactType', artifactType);
@@ -46,8 +46,9 @@ export async function answerReferrers(
 }
 
 /**
- * Returns the query for the upstream: one that the upstream has linked to, sealed for this list, or the client's `n`. Clients cannot
- * set other parameters, since registries name pages freely and may accept further parameters. `undefined` means the first page.
+ * Returns the query for the upstream: either the encrypted query of a link that this cache has sent for this list, or the
+ * client's `n`. `undefined` means the first page. Clients cannot set other parameters. Each registry names its page parameters as
+ * it likes, so a parameter of a client could have another effect there.
  */
 function requestedQuery(pageSeal: Seal, listName: string, request: FastifyRequest): string | undefined {
   const sealed = queryValue(request, pageParameter);
@@ -64,7 +65,10 @@ function requestedQuery(pageSeal: Seal, listName: string, request: FastifyReques
   return query;
 }
 
-/** Returns the query without the filter, which clients send themselves. `undefined` means the first page. */
+/**
+ * Returns the query of the next page without the filter `artifactType`, because `answerReferrers` adds the filter to the link.
+ * `undefined` means the first page.
+ */
 function pageQuery(query: string): string | undefined {
   const parameters = new URLSearchParams(query);
   parameters.delete('artifactType');

@@ -1,5 +1,6 @@
-// Writes a blob's bytes to a client. It is not a Node stream, since chunks are shared between clients and reused: each must be
-// written before the next is read. A loop over reused buffers takes a third of the CPU.
+// Writes a blob's bytes to a client. It does not use a Node stream, because the buffers of chunks are shared between clients and
+// reused. So each chunk must be written before the next one is read. This loop over reused buffers takes a third of the CPU time
+// of a Node stream.
 import type { OutgoingHttpHeaders } from 'node:http';
 import { CacheError, type CacheErrorKind, isCacheError } from '@cistern/errors';
 import type { BlobStream } from '@cistern/pull-through';
@@ -16,9 +17,9 @@ export interface BlobBody {
 }
 
 /**
- * Sends the status and headers of `reply`, then `stream`, and always closes it. Rejects only before the first byte is sent. A later
- * failure destroys the socket, for a clean end would be a lie. Resolves when the last byte is written to the socket, or the client
- * has disconnected.
+ * Sends the status and headers of `reply`, then the bytes of `stream`, and always closes `stream`. Rejects only before the first
+ * byte is sent. A later failure destroys the socket, because after a clean end the client would take the body for complete.
+ * Resolves when the last byte is written to the socket, or when the connection has ended.
  */
 export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobBody): Promise<void> {
   const { raw } = reply;
@@ -27,7 +28,7 @@ export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobB
     let started = false;
     let ended = false;
     let left = length;
-    /** Bytes that are written to the socket and not flushed yet. */
+    /** The number of bytes that are written to the socket but not flushed yet. */
     let unflushed = 0;
 
     const end = () => {
@@ -64,7 +65,8 @@ export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobB
     const onChunk = (chunk: Uint8Array | undefined) => {
       if (ended) return;
       const bytes = chunk?.length ?? 0;
-      // The client would read extra bytes as the next response of the connection, and would wait for missing bytes.
+      // A wrong length is an error, because the client would read extra bytes as the next response of the connection, or wait for
+      // missing bytes.
       if (bytes > left || (chunk === undefined && left > 0)) {
         fail(new CacheError('content-mismatch', `The content does not have the announced ${length} bytes.`));
         return;

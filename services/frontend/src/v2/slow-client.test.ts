@@ -58,7 +58,7 @@ test('a client that does not read pauses the stream, and gets every byte when it
   const connection = await openRawConnection(t, port, true);
   connection.socket.write(requestText(path, ['Connection: close']));
   const read = await settled(bytesRead);
-  // The frontend reads only the size of the kernel's buffers, and one chunk.
+  // The frontend has read only as many bytes as fit into the kernel's buffers, and one chunk.
   assert.ok(read < bytes.length / 2, `${read} bytes were read ahead`);
   assert.equal(closed(), false);
   connection.socket.resume();
@@ -78,7 +78,7 @@ test('a client that reads nothing for too long is disconnected', async (t) => {
   assert.equal(log[0]?.['level'], 'warn');
 });
 
-test('a client that waits for the cache longer than that stays connected', async (t) => {
+test('a client that waits for the cache longer than the stall limit stays connected', async (t) => {
   const chunks = [Buffer.from('ab'), Buffer.from('cd')];
   let reads = 0;
   const pullThrough = createMemoryPullThrough({

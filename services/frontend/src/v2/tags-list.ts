@@ -1,4 +1,5 @@
-// GET /v2/<name>/tags/list: the upstream's list, since only the upstream has all tags. It may be cached for a short time.
+// GET /v2/<name>/tags/list: the upstream's list, because the cache does not know all tags. The list may come from the cache for a
+// short time.
 import type { AuthorizedRepository } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { freshnessOptions } from '../http/request-fields.ts';
@@ -32,7 +33,7 @@ export async function answerTagsList(
   return sendTags(reply, name, tags);
 }
 
-/** `name` is the client's own name of the repository, since clients compare it. */
+/** `name` is the repository name that the client sent, because clients compare it with their own. */
 function sendTags(reply: FastifyReply, name: string, tags: readonly string[]): FastifyReply {
   return sendJson(reply, Buffer.from(JSON.stringify({ name, tags })));
 }

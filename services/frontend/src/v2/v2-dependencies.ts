@@ -11,20 +11,23 @@ import type { WaitOptions } from './wait-for-upstream.ts';
 export interface V2Dependencies extends AuthenticateDependencies {
   readonly pullThrough: PullThrough;
   readonly upstreams: UpstreamTable;
-  /** Decides which repositories a client may pull. */
+  /** Decides which repositories a client is allowed to pull. */
   readonly authorize: Authorize;
   readonly metrics: RequestMetrics & AuthenticateDependencies['metrics'];
-  /** The tokens of clients that upstreams verify. Unset if no upstream verifies callers. */
+  /** The tokens of clients that upstreams verify. Unset means that no upstream verifies callers. */
   readonly callerTokens?: CallerTokens | undefined;
   readonly pageSeal: Seal;
-  /** The ID of this cluster, the same in every process. A request with it in `X-Cistern-Hop` went in a loop. */
+  /**
+   * The ID of this cluster, which is the same in every process. If `X-Cistern-Hop` of a request contains this ID, the request is
+   * in a loop.
+   */
   readonly instanceId: string;
   /** A client that reads no byte of a blob for this long is disconnected. */
   readonly clientStallMs: number;
-  /** Whether the client with this address is never redirected to the store. */
+  /** Returns true if the client with this address must not be redirected to the store. */
   readonly skipsRedirect: (clientIp: string) => boolean;
-  /** How long requests of clients without a fallback wait for an upstream that throttles. */
+  /** How long a request waits for an upstream that throttles, if its client cannot fall back to the origin. */
   readonly waiting: WaitOptions;
-  /** Whether the client with this address may force a revalidation of a fresh tag. */
+  /** Returns true if the client with this address is allowed to force a revalidation of a fresh tag. */
   readonly mayRevalidate: (clientIp: string) => boolean;
 }

@@ -13,7 +13,7 @@ const throttled = (retryAfterMs?: number) =>
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 
-/** Its list of tags fails with each of `errors` once, and then succeeds. */
+/** Starts a frontend whose list of tags fails with each of `errors` in turn, and then succeeds. */
 async function startThrottled(t: TestContext, errors: CacheError[], maxWaitMs?: number) {
   const times: number[] = [];
   const pullThrough = createMemoryPullThrough({
@@ -37,7 +37,7 @@ test('a request by prefix waits for the back-off of a throttling upstream, and s
   assert.ok(times[1]! - times[0]! >= 299 && times[2]! - times[1]! >= 199);
 });
 
-test('a client with an origin gets a 503 immediately', async (t) => {
+test('a client that can fall back to an origin gets a 503 immediately', async (t) => {
   for (const path of [
     '/v2/nginx/tags/list',
     '/v2/nginx/tags/list?ns=docker.io',
@@ -49,7 +49,7 @@ test('a client with an origin gets a 503 immediately', async (t) => {
   }
 });
 
-test('a wait longer than the patience is rejected immediately, and repeated waits when it ends', async (t) => {
+test('a wait beyond the maximum is rejected immediately, and repeated waits are rejected before they exceed it', async (t) => {
   const long = await startThrottled(t, [throttled(60_000)]);
   const refused = await sendRequest(`${long.url}/v2/docker.io/nginx/tags/list`);
   assert.deepEqual([refused.status, refused.headers['retry-after'], long.times.length], [429, '60', 1]);

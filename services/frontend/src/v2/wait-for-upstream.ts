@@ -1,22 +1,29 @@
-// A client that names an upstream by a prefix has no fallback. A 429 costs it more than a wait, since podman sleeps for half a
-// minute. So if an upstream has requested a back-off of some seconds, the client's request waits for them here (decision 0026).
+// A client that names an upstream by a prefix cannot fall back to the origin. A short wait costs this client less than a 429,
+// after which podman sleeps for half a minute. So if an upstream has requested a back-off of some seconds, the client's request
+// waits here for its end (decision 0026).
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface WaitOptions {
-  /** The most time that a request waits in total. A longer wait is rejected immediately. 0 means no waiting. */
+  /**
+   * The most time that a request waits in total. If the next wait would exceed it, the request fails immediately. 0 means no
+   * waiting.
+   */
   readonly maxWaitMs: number;
-  /** From 0 to 1. It spreads the retries, so that waiting requests do not retry at the same time. */
+  /** Returns a random number from 0 to 1, so that waiting requests do not all retry at the same time. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
-/** The wait if the upstream has sent no time. After it, the retry gets the back-off of the upstream's budget. */
+/**
+ * The wait if the error has no `retryAfterMs`. By the time of the retry, the upstream's budget has a back-off, whose end the next
+ * error reports.
+ */
 const unknownMs = 1_000;
-/** The random part of the wait. */
+/** The random part of the wait, as a share of it. */
 const spread = 0.1;
 
-/** Rejects as `answer` does. It calls `answer` again only if nothing has been sent. */
+/** Resolves and rejects as `answer` does. Calls `answer` again only if no part of the response has been sent. */
 export async function waitForUpstream<T>(
   { maxWaitMs, random = Math.random }: WaitOptions,
   { record }: FastifyRequest,
@@ -40,8 +47,8 @@ export async function waitForUpstream<T>(
 }
 
 /**
- * Returns the signal that aborts when the connection ends before the response. A request has one signal, however often this is
- * called.
+ * Returns the signal that aborts when the connection ends before the response. Further calls for the same request return the same
+ * signal.
  */
 export function clientSignal({ raw, request: { record } }: FastifyReply): AbortSignal {
   if (record.clientSignal !== undefined) return record.clientSignal;

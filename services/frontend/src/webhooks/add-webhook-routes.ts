@@ -18,9 +18,9 @@ export interface WebhookDependencies {
   readonly metrics: Metrics;
 }
 
-/** The most bytes of a body. GitHub sends some 20 KiB, or a few hundred with a long manifest. */
+/** The most bytes of a body. GitHub sends about 20 KiB, or a few hundred KiB if the payload contains a long manifest. */
 const bodyLimit = 1024 * 1024;
-/** The most images of one request. A registry batches some events. */
+/** The most images that are taken from one request. A registry may send several events in one request. */
 const maxImages = 1000;
 
 export function addWebhookRoutes(app: FastifyInstance, { webhooks, pushes, metrics }: WebhookDependencies): void {
@@ -75,7 +75,10 @@ function parseBody(body: Buffer, read: ReadPushed): readonly PushedImage[] | und
   }
 }
 
-/** Adds the namespace of Docker Hub's official images, which payloads may omit. Returns `undefined` for an invalid name. */
+/**
+ * Returns the key of a pushed image, or `undefined` if its name is invalid. Adds the namespace `library` to Docker Hub's official
+ * images if the payload omits it.
+ */
 function keyOf(upstream: string, { repository, tag }: PushedImage) {
   try {
     const isOfficial = upstream === 'docker.io' && !repository.includes('/');
@@ -92,18 +95,18 @@ function keyOf(upstream: string, { repository, tag }: PushedImage) {
 
 interface Proof {
   readonly provider: WebhookProvider;
-  /** The exact bytes that were sent, since these are signed. */
+  /** The exact bytes that were sent, because the signature is computed from them. */
   readonly body: Buffer;
   /** `X-Hub-Signature-256`. */
   readonly signature: string | undefined;
   readonly authorization: string | undefined;
-  /** The token of the query. */
+  /** The query parameter `token`. */
   readonly token: string | undefined;
 }
 
 /**
- * Returns whether the sender of a webhook has its secret. All comparisons take constant time. GitHub signs the body, and a signature
- * is enough. Other senders send the secret in a header or in the URL.
+ * Returns whether the sender of a webhook request has the secret. GitHub signs the body with the secret. Other providers sign the
+ * body too, or send the secret in a header or in the URL. All comparisons take constant time.
  */
 export function isGenuine({ provider, body, signature, authorization, token }: Proof, secret: string): boolean {
   if (provider === 'github' || signature !== undefined)

@@ -1,13 +1,14 @@
-// Reads the pushed images from the body of a webhook, for each provider. It checks only the structure of the body.
+// Reads the pushed images from the body of a webhook request, with one function per provider. The functions check only the
+// structure of the body.
 import type { WebhookProvider } from '@cistern/config';
 
 export interface PushedImage {
-  /** The provider's own name of the repository. */
+  /** The name of the repository at the provider. */
   readonly repository: string;
   readonly tag: string;
 }
 
-/** Returns the images of a body, or `undefined` if its structure is different. */
+/** Returns the images of a body, or `undefined` if the body does not have the provider's structure. */
 export type ReadPushed = (body: unknown) => readonly PushedImage[] | undefined;
 
 export const readPushed: Readonly<Record<WebhookProvider, ReadPushed>> = {
@@ -28,8 +29,8 @@ function readDockerHub(body: unknown): readonly PushedImage[] | undefined {
 const imageUrl = /^[^/]+\/(.+?)(?::[^/]*)?$/;
 
 /**
- * https://docs.github.com/webhooks/webhook-events-and-payloads#package, and the event `registry_package`. A version without a tag,
- * such as an image of an index, yields no image. A package that is not an image yields none either.
+ * https://docs.github.com/webhooks/webhook-events-and-payloads#package, and the event `registry_package`. A version without a
+ * tag, such as the image of one platform of an index, is ignored. A package that is not an image is ignored too.
  */
 function readGithub(body: unknown): readonly PushedImage[] | undefined {
   // GitHub sends a ping after a webhook is created.
@@ -43,7 +44,10 @@ function readGithub(body: unknown): readonly PushedImage[] | undefined {
   return repository === undefined ? undefined : [{ repository: repository.toLowerCase(), tag }];
 }
 
-/** Reads the name from the package URL, such as `ghcr.io/owner/image:tag`, or else from owner and name. */
+/**
+ * Reads the repository name from the package URL, such as `ghcr.io/owner/image:tag`. Without a URL, it joins the owner and the
+ * name.
+ */
 function repositoryOf(package_: object): string | undefined {
   const url = valueAt(package_, 'package_version', 'package_url');
   const named = isText(url) ? imageUrl.exec(url)?.[1] : undefined;

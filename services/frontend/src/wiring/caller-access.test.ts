@@ -1,4 +1,4 @@
-// The path of a caller's credentials from a frontend to a worker: no other node reads them, or can use a message again.
+// The path of a caller's credentials from a frontend to a worker: no other node can read them, or send a message again.
 import assert from 'node:assert/strict';
 import { hkdfSync } from 'node:crypto';
 import { once } from 'node:events';
@@ -159,7 +159,7 @@ test('a worker rejects nodes of another cluster, and callers without a secret', 
   assert.deepEqual(received, []);
 });
 
-test('an unreachable worker costs one more search for a worker, and without a worker the check fails', async (t) => {
+test('if a worker is unreachable, the frontend searches for a worker once more, and without a worker the check fails', async (t) => {
   const unreachable = 'http://127.0.0.1:1';
   const worker = await startWorker(t, async () => {});
   const { check, found } = openFrontend(t, [unreachable, worker]);
@@ -170,7 +170,10 @@ test('an unreachable worker costs one more search for a worker, and without a wo
   await assert.rejects(openFrontend(t, []).check(question), isOverloaded);
 });
 
-/** Accepts connections and sends `sent`, as the kernel still does for a frozen process. */
+/**
+ * Starts a server that accepts connections and sends only `sent`, like a frozen process, whose connections the kernel still
+ * accepts.
+ */
 async function startFrozen(t: TestContext, sent = ''): Promise<string> {
   const server = createTcpServer((socket) => void socket.on('error', () => {}).write(sent)).listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -26,7 +26,10 @@ async function start() {
   const { values } = createTestIndex({ now });
   const upstreamChecks: AccessQuestion[] = [];
   const metrics = createMetrics({ upstreams: ['private.test'] });
-  /** Everyone may read `public/…`, without a check. Passwords that begin with `right` may read all but `forbidden/…`. */
+  /**
+   * All callers are allowed to read `public/…`, without a check of the password. A password that begins with `right` allows
+   * everything but `forbidden/…`.
+   */
   const upstream = {
     async answer({ repository, caller }: AccessQuestion): Promise<{ isProven: boolean }> {
       if (repository.startsWith('public/')) return { isProven: false };
@@ -175,7 +178,7 @@ test('an access without a check of the password does not reset the guesses', asy
   assert.equal(upstreamChecks.filter(({ repository }) => repository === 'team/secret').length, 10);
 });
 
-test('a check without an answer of the upstream is not a guess, and does not reset guesses', async () => {
+test('a check to which the upstream does not respond is not a guess, and does not reset guesses', async () => {
   const { checkAccess, upstreamChecks, upstream } = await start();
   const { answer } = upstream;
   upstream.answer = async (question) => {

@@ -7,14 +7,14 @@ import type { Shared } from '@cistern/assembly';
 
 export interface Access {
   readonly authenticator: Authenticator;
-  /** Unset if clients send passwords with every request. */
+  /** Unset means that this cache issues no access tokens: clients send their credentials with every request. */
   readonly tokenServer: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
 }
 
 export type AccessConfig = Pick<Config, 'auth' | 'cluster' | 'redis'>;
 export type AccessParts = Pick<Shared, 'index' | 'store' | 'jobs'>;
 
-/** Rejects with ConfigError for an invalid file that only the nodes that serve clients need. */
+/** Rejects with ConfigError if a file is invalid. Only nodes that serve clients read these files. */
 export async function openAccess(
   config: AccessConfig,
   parts: AccessParts,

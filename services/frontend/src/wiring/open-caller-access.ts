@@ -16,14 +16,14 @@ import { type Closers, createSeal, type Seal } from '@cistern/runtime';
 import { peerTlsOf, type Shared, sharedTriesOf } from '@cistern/assembly';
 
 /**
- * The most access checks of one network in ten minutes, for callers that the upstream has not accepted. A fleet behind one address
- * causes one check in `rememberaccess` for each repository.
+ * The most access checks of one network in ten minutes, for callers that the upstream has not accepted. If many clients share one
+ * address, each repository causes about one check in each period of `rememberaccess`.
  */
 const maxQuestions = 3000;
 
 export interface CallerAccess {
   readonly verify: VerifyAccess;
-  /** Seals the credentials of clients. */
+  /** Encrypts the credentials of clients. */
   readonly callerSeal: Seal;
 }
 
@@ -37,7 +37,7 @@ export async function openCallerAccess(
   const { upstreams, cluster, worker } = config;
   const rememberMs = new Map(upstreams.map(({ name, rememberAccessMs }) => [name, rememberAccessMs]));
   if ([...rememberMs.values()].every((one) => one === undefined)) return undefined;
-  // In a single process no other node reads the sealed values.
+  // A single process uses a random secret, because no other node has to decrypt its values.
   const secret = cluster?.secret.reveal() ?? randomBytes(32).toString('base64url');
   const remote = () =>
     opened(
@@ -64,7 +64,7 @@ export async function openCallerAccess(
   };
 }
 
-/** `shared` counts together with other nodes. If it is `undefined`, this node counts for itself. */
+/** `shared` are the counters that all nodes share. If it is `undefined`, this node counts only its own requests. */
 export async function openCallerTries(shared: SharedTries | undefined, log: Logger): Promise<CallerTries> {
   const { createLockOut, createTries } = await import('@cistern/auth/lock-out');
   return {

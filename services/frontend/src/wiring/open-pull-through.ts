@@ -1,4 +1,4 @@
-// Opens the use cases that answer clients.
+// Opens the use cases of a pull, which answer clients.
 import { createCachedIndex } from '@cistern/index/cached';
 import type { Config } from '@cistern/config';
 import { type FillTable, createFillAccess } from '@cistern/fills';
@@ -15,7 +15,7 @@ import type { Closers } from '@cistern/runtime';
 import type { Shared } from '@cistern/assembly';
 
 export interface ServingOptions extends NodeContext {
-  /** The fills of this process, if it is a worker too. `address` is its own. */
+  /** The fills of this process. Unset if this process is not a worker. `address` is the address of this worker, or empty. */
   readonly fills: FillTable | undefined;
   readonly address: string;
   /** Watches the workers in other processes. Unset if this process is a worker itself. */
@@ -31,7 +31,8 @@ export function openPullThrough(
   { opened }: Closers,
 ): PullThrough {
   const { now } = shared;
-  // Every request reads the index several times, and must be answered even if Redis is unavailable.
+  // The index in Redis is cached in memory, because every request reads it several times, and must be answered even if Redis is
+  // unavailable.
   const index = config.redis === undefined ? shared : opened(createCachedIndex({ index: shared, log }));
   const unverified = config.upstreams.filter((one) => one.rememberAccessMs === undefined).map(({ name }) => name);
   const lists = new Map(config.upstreams.map((upstream) => [upstream.name, upstream.lists]));

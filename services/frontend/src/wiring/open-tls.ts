@@ -16,13 +16,16 @@ import type { Closers } from '@cistern/runtime';
 export interface OpenedTls {
   /** `undefined` means plain HTTP. */
   readonly tls: ServerTls | undefined;
-  /** Returns the answer to an `http-01` challenge of an ACME authority. `undefined` if there are no such challenges. */
+  /**
+   * Resolves to the answer to an `http-01` challenge of an ACME authority. This function is `undefined` if no such challenge is
+   * configured.
+   */
   readonly answerChallenge: ((token: string) => Promise<string | undefined>) | undefined;
 }
 
 type Options = Pick<NodeContext, 'log' | 'metrics'>;
 
-/** Rejects with `CertificateError`, whose message is a sentence that names the setting. */
+/** Rejects with `CertificateError`. Its message is a sentence that names the setting. */
 export async function openTls(
   config: Pick<Config, 'http' | 'cluster' | 'storage'>,
   { index, store }: OpenedIndexAndStore,

@@ -1,4 +1,4 @@
-// Wires a frontend: the access and limits of clients, the use cases of a pull, and webhooks of upstreams.
+// Wires a frontend: the authentication and limits of clients, the use cases of a pull, and the webhooks of upstreams.
 import { randomBytes } from 'node:crypto';
 import { createAuthorize, type ClientLimits, unlimited } from '@cistern/auth';
 import type { Config } from '@cistern/config';
@@ -21,11 +21,11 @@ type Served = Pick<V2Dependencies, 'pullThrough' | 'upstreams' | 'authorize' | '
 
 export interface FrontendParts extends Access, OpenedTls, Served {
   readonly audit: Audit;
-  /** Seals credentials for upstreams that verify callers. `undefined` if no upstream does. */
+  /** Encrypts credentials for upstreams that verify callers. `undefined` if no upstream verifies callers. */
   readonly callerSeal: Seal | undefined;
   /** The clock of the index, which all nodes share. */
   readonly now: () => number;
-  /** Images that upstreams announce by webhooks. */
+  /** Takes the pushed images that upstreams report by webhooks. */
   readonly pushes: Pushes;
 }
 
@@ -49,7 +49,8 @@ export async function wireFrontend(
   const access = await openAccess(config, shared, log, closers);
   const callers = await openCallerAccess(config, shared, { ...context, check: worker?.checkAccess }, closers);
   const serving = { fills: worker?.fills, address: worker?.address ?? '', verifyAccess: callers?.verify };
-  // In a cluster, another frontend may get the next page. A single process shares the secret with no other.
+  // The frontends of a cluster need the same secret, because the client may request the next page from another frontend. A single
+  // process uses a random secret.
   const secret = config.cluster?.secret.reveal() ?? randomBytes(32).toString('base64url');
   return {
     ...access,
@@ -68,8 +69,8 @@ export async function wireFrontend(
 }
 
 /**
- * Assembles a frontend without a worker. It opens no connection to an upstream, and writes nothing to a disk. Rejects if a part
- * cannot be opened, and closes the others before.
+ * Assembles a frontend without a worker. The frontend opens no connection to an upstream, and writes nothing to a disk. If a part
+ * cannot be opened, this function closes the other parts and then rejects.
  */
 export function assembleFrontend(config: Config, context: NodeContext): Promise<FrontendAssembly> {
   return openAll(async (closers) => {
@@ -87,7 +88,7 @@ export function assembleFrontend(config: Config, context: NodeContext): Promise<
   });
 }
 
-/** Opens the limits of clients. Nodes that share a Redis count together. */
+/** Opens the limits of clients. Nodes that use the same Redis share their counters. */
 async function openLimits(
   config: Pick<Config, 'limits' | 'redis'>,
   { index }: Pick<Shared, 'index'>,
