@@ -1,4 +1,5 @@
-// The worker node: only workers connect to upstreams. It runs the jobs that frontends enqueue, and serves its fills to other nodes.
+// The worker node. It fetches from upstreams, which no other node connects to. It runs the jobs that frontends enqueue, and
+// serves its fills to other nodes.
 import { assembleWorker } from './wiring/wire-worker.ts';
 import type { Config } from '@cistern/config';
 import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';

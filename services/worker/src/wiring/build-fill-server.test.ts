@@ -37,11 +37,11 @@ test('without other nodes, no server is built', () => {
   assert.equal(buildFillServer(worker, undefined), undefined);
 });
 
-test('without authorities, any client may connect with TLS', async (t) => {
+test('without CA certificates, any client can connect with TLS', async (t) => {
   assert.equal(await read(await listen(t, '{certificate: /cert, key: /key}')), 'a fill');
 });
 
-test('with authorities, only a client with a certificate of theirs may connect', async (t) => {
+test('with CA certificates, only a client with a certificate of one of these CAs can connect', async (t) => {
   const port = await listen(t, '{certificate: /cert, key: /key, ca: /cert}');
   await assert.rejects(read(port), /certificate required|ECONNRESET|socket hang up/i);
   assert.equal(await read(port, { cert, key }), 'a fill');

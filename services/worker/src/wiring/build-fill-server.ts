@@ -1,5 +1,5 @@
-// The server of a worker's fills. It uses plain Node HTTP, because the responses are streams that control their own pace. Other nodes
-// reach it at the address that the worker advertises.
+// The fill server, from which other nodes read the fills of this worker. It uses Node's own HTTP server instead of Fastify,
+// because its responses are streams that control their own pace. Other nodes connect to the address that the worker advertises.
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { isIPv6 } from 'node:net';
@@ -8,20 +8,21 @@ import type { Config } from '@cistern/config';
 import { createHttpApp, createHttpServer, type Listener } from '@cistern/runtime/process';
 import { modernCiphers } from '@cistern/tls';
 
-/** The time after which an idle connection is closed. Streams have a limit of their own. */
+/** A connection without traffic for this long is closed. Streams of fills have a limit of their own. */
 const silenceTimeoutMs = 120_000;
 
 const limits = {
   headersTimeout: 10_000,
   requestTimeout: 10_000,
-  // This is longer than followers keep a connection. Otherwise the server could close one just when a request is sent on it.
+  // Longer than other nodes keep an idle connection. Otherwise the server could close a connection while a node sends a request
+  // on it.
   keepAliveTimeout: 75_000,
   maxHeaderSize: 8 * 1024,
 } satisfies ServerOptions;
 
 /**
- * Uses TLS if it is configured, and mutual TLS if authorities are configured too. Returns `undefined` without `answer`, since there
- * are no other nodes then.
+ * Builds the server: with TLS if it is configured, and with mutual TLS if CA certificates are configured too. Returns `undefined`
+ * if `answer` is `undefined`, because then there are no other nodes.
  */
 export function buildFillServer(
   { address, tls }: Pick<Config['worker'], 'address' | 'tls'>,
@@ -41,8 +42,8 @@ function createTlsServer(tls: NonNullable<Config['worker']['tls']>, answer: Requ
 }
 
 /**
- * Returns the address of the fill server for other nodes, without a trailing slash. For a listener on all interfaces, it has the host
- * name of the machine.
+ * Returns the URL of the fill server for other nodes, without a trailing slash. If no URL is configured, its host is the address
+ * that the server listens on. If the server listens on all interfaces, it is the machine's host name.
  */
 export function advertisedAddress({
   advertise,

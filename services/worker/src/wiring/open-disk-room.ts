@@ -1,4 +1,5 @@
-// Opens the disk room of a store in a directory. Eviction frees space on that disk.
+// Opens the disk room of a store in a directory: it reserves space for fills on the disk of the store. If space is missing, it
+// requests it from eviction.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
 import type { Config } from '@cistern/config';

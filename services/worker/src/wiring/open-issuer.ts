@@ -1,14 +1,21 @@
-// Starts the issuer of certificates in processes with outbound connections. One process at a time orders certificates.
+// Starts the issuer of certificates. Only workers run it, because only they connect to other hosts. A lease ensures that one
+// process at a time orders certificates.
 import type { Config } from '@cistern/config';
 import { withLease } from '@cistern/index';
 import { dnsProver, frontendProver, type Issuer, startIssuer } from '@cistern/tls';
 import { acmeRecords, type OpenedIndexAndStore } from '@cistern/assembly';
 import type { NodeContext } from '@cistern/runtime/process';
 
-/** This exceeds the time in which frontends poll the board (see `openServerTls`), or start to listen when all start together. */
+/**
+ * The wait before the ACME authority checks a challenge. It is longer than the interval in which frontends poll the board (see
+ * `openServerTls`). It is also longer than frontends need to start, if all nodes start at the same time.
+ */
 const settleMs = 7000;
 
-/** Starts immediately. Returns `undefined` if no certificate must be ordered. The caller closes it. */
+/**
+ * Starts the issuer immediately. Returns `undefined` if certificates are not from an ACME authority. The caller closes the
+ * issuer.
+ */
 export function openIssuer(
   config: Config,
   { index, store }: OpenedIndexAndStore,

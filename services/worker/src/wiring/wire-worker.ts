@@ -1,4 +1,4 @@
-// Wires a worker: it alone connects to upstreams, and other nodes follow its fills.
+// Wires a worker: its upstreams, fills, job handlers and background loops.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BlobStore, readDiskSpace } from '@cistern/blob-store';
@@ -61,24 +61,24 @@ import { openIssuer } from './open-issuer.ts';
 import { openReporting } from '@cistern/operations';
 
 export interface WiredWorker {
-  /** Starts to take jobs. The fill server must listen before. */
+  /** Starts to take jobs. The fill server must listen before this call. */
   start(): Promise<void>;
   readonly fills: FillTable;
-  /** The free space on the disks of the spool and the store. */
+  /** `full` is the reason why fills are refused for lack of disk space, or `undefined`. */
   readonly disk: Pick<DiskRoom, 'full'>;
   /** The remaining pulls of each upstream. */
   readonly ledger: BudgetLedger;
-  /** The fill server's address in the records of fills; empty without a fill server. */
+  /** The URL of the fill server, for the records of fills. Empty if there is no fill server. */
   readonly address: string;
-  /** Answers requests of other nodes; unset without other nodes. */
+  /** Answers requests of other nodes. Unset if there are no other nodes. */
   readonly answerPeer: AnswerPeer | undefined;
   /** Checks the access of callers at upstreams. */
   readonly checkAccess: CheckAccess;
-  /** Takes no more jobs, drains its fills, and hands over those that do not end in time to other workers. */
+  /** Takes no more jobs, and waits for the running fills. Fills that do not end in time are handed over to other workers. */
   close(graceMs: number): Promise<void>;
 }
 
-/** The part of the grace period that is reserved for handing over. */
+/** The part of the grace period that is reserved for handing over fills: this time, but at most this share. */
 const handOverMs = 15_000;
 const handOverShare = 0.6;
 
@@ -98,7 +98,8 @@ export async function wireWorker(
     ...worker.spool,
     isOneFile: store.adoptFile !== undefined,
     onUsed: (bytes) => metrics.spoolBytes.set(bytes),
-    // Workers that share a directory of blobs share its spool, since committed files are renamed into the directory.
+    // Workers that share a directory of blobs share its spool directory too, because a complete spool file is renamed into the
+    // directory of blobs.
     isShared: store.spoolDirectory !== undefined && config.redis !== undefined,
     disk,
     space: () => readDiskSpace(spoolDirectory),
@@ -192,7 +193,7 @@ export async function wireWorker(
   };
 }
 
-/** All job handlers. */
+/** Returns the handlers of all jobs. */
 export function createJobHandlers(deps: PullHandlerDeps & PrewarmDeps): JobHandlers {
   return { ...createPullHandlers(deps), ...createPrewarmHandlers(deps) };
 }
@@ -206,13 +207,16 @@ function createWorkerHandlers(
 }
 
 export interface WorkerAssembly extends Assembled {
-  /** Starts to take jobs, and to order a certificate from an ACME authority if configured. The fill server must listen before. */
+  /**
+   * Starts to take jobs. If an ACME authority is configured, it also starts to order certificates. The fill server must listen
+   * before this call.
+   */
   start(): Promise<void>;
-  /** Answers requests of other nodes; unset without other nodes. */
+  /** Answers requests of other nodes. Unset if there are no other nodes. */
   readonly answerPeer: AnswerPeer | undefined;
 }
 
-/** Assembles a worker without a frontend. Rejects if a part cannot be opened, and closes the others before. */
+/** Assembles a worker without a frontend. If a part cannot be opened, it closes the other parts and then rejects. */
 export function assembleWorker(config: Config, context: NodeContext): Promise<WorkerAssembly> {
   return openAll(async (closers) => {
     const shared = await openShared(config, context, closers);
@@ -222,7 +226,10 @@ export function assembleWorker(config: Config, context: NodeContext): Promise<Wo
   });
 }
 
-/** Returns the health checks, start and close of a process with this worker and perhaps a frontend. `close` closes all of `closers`. */
+/**
+ * Returns the health checks, `start` and `close` of a process that contains this worker and perhaps a frontend. `close` closes
+ * the worker, and then all parts in `closers`.
+ */
 export function workerAssembly(
   worker: WiredWorker,
   config: Config,
@@ -246,12 +253,12 @@ export function workerAssembly(
   };
 }
 
-/** Returns the spool directory, which exists. */
+/** Returns the path of the spool directory, and creates the directory if it is configured. */
 async function openSpoolPath({ cluster, worker }: Config, store: BlobStore, add: Closers['add']): Promise<string> {
   if (store.spoolDirectory !== undefined) return store.spoolDirectory;
   const { directory } = worker.spool;
   if (directory === undefined) return openTemporarySpool({ add });
-  // Workers of one machine may share a configuration file, but not a port.
+  // The port is part of the path, because workers on one machine may share a configuration file, but not a port.
   const own = cluster === undefined ? directory : join(directory, `worker-${worker.address.port}`);
   await mkdir(own, { recursive: true, mode: 0o700 });
   return own;
