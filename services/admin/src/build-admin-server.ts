@@ -25,13 +25,16 @@ import { guardBrowsers, isReading, requireOperator } from './require-operator.ts
 import { addDescriptionRoute, collectDescription } from './http/collect-description.ts';
 import { describeRoute } from './http/add-route.ts';
 
-/** The health checks of the parts, by name. A check rejects with the reason if its part does not work. */
+/**
+ * The health checks of the parts, by the part's name. A check rejects if its part does not work. The error's message is the
+ * reason.
+ */
 type PartChecks = Readonly<Record<string, () => Promise<void>>>;
 
 export interface AdminServerOptions extends Operations {
   readonly version: string;
   readonly parts: PartChecks;
-  /** The address for clients, and the upstreams. */
+  /** The configuration for clients: the address of the cache, and the upstreams. */
   readonly registry: Pick<Config, 'http' | 'upstreams'>;
   readonly audit: Pick<Audit, 'action' | 'list'>;
   readonly access: AdminAccess;
@@ -48,13 +51,13 @@ const stateSchema = describeRoute({
 });
 
 /**
- * `GET /`: `{ version, healthy, parts: { index: 'ok', store: '<reason>' } }`, without authentication. The API is below `/v1/`, and
- * the console below `/console/`. The caller makes it listen, and closes it.
+ * `GET /`: `{ version, healthy, parts: { index: 'ok', store: '<reason>' } }`, without authentication. The paths of the API begin
+ * with `/v1/`, and those of the console with `/console/`. The caller makes the server listen, and closes it.
  */
 export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   const { version, parts, nodes, prewarm, upkeep, decisions, images, registry, access, audit, log } = options;
   const app = fastify({
-    // Logs only our own errors, no requests. The audit log records the requests that change something.
+    // Fastify logs only errors of this server, and no requests. The audit log records the requests that change something.
     loggerInstance: log.child({}, { level: 'error' }) as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: true,
@@ -92,7 +95,8 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
     addDescriptionRoute(protectedApp, describe);
   });
   void app.register(async (consoleApp) => {
-    // Without any way to authenticate, the page is open, so that it can show that message.
+    // If there are no credentials, the page needs no authentication. It can then show the message of the API, which names the
+    // setting to change.
     if (typeof access === 'object') requireOperator(consoleApp, access);
     await serveConsole(consoleApp);
   });
@@ -100,7 +104,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
 }
 
 /**
- * Audits requests that change something, and requests whose credential was rejected. Other reads are not audited, since the
+ * Audits requests that change something, and requests whose credentials were rejected. Other reads are not audited, because the
  * console polls every second.
  */
 function auditAction(audit: Pick<Audit, 'action'>, request: FastifyRequest, { statusCode: status }: FastifyReply) {
@@ -111,7 +115,7 @@ function auditAction(audit: Pick<Audit, 'action'>, request: FastifyRequest, { st
   audit.action({ by, address, what: `${method} ${url}`, wish, status });
 }
 
-/** Runs the health check of each part. */
+/** Runs the health checks of all parts. */
 async function checkParts(checks: PartChecks): Promise<Pick<State, 'healthy' | 'parts'>> {
   const states = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),

@@ -6,7 +6,10 @@ import { prepareDirectories } from '@cistern/assembly';
 import { observeCache, observeJobs } from '@cistern/telemetry';
 import { buildAdminServer } from './build-admin-server.ts';
 
-/** Opens store and index. Rejects with StartError or CacheError if one of them cannot be opened. The caller closes the node. */
+/**
+ * Opens the store and the index, and builds the node. Rejects with StartError or CacheError if a part cannot be opened. The
+ * caller closes the node.
+ */
 export async function buildAdmin(config: Config, { log, metrics, version, audit }: NodeContext): Promise<CacheNode> {
   await prepareDirectories(config);
   const work = await assembleAdmin(config, { log, metrics, version, audit });

@@ -1,5 +1,5 @@
-// The admin server of a single process. It listens on a socket next to the data, for the user of the process, and on
-// `admin.addr` for operators' browsers.
+// The admin server of a single process. It listens on a Unix socket in the directory of the index, for commands of the user of
+// the process. It also listens on `admin.addr`, for the browsers of operators.
 import { rm } from 'node:fs/promises';
 import type { AdminAccess } from './wiring/open-admin-access.ts';
 import { adminSocketPath } from '@cistern/operations/admin-access';
@@ -15,8 +15,8 @@ export interface LocalParts extends StoreHealth, Operations {
 }
 
 /**
- * Returns `undefined` if there is no directory for the socket. The socket file of an earlier process is removed, since this process
- * now owns the directory.
+ * Builds the server on the socket. Resolves to `undefined` if there is no directory for the socket. Removes the socket file of an
+ * earlier process, because this process now owns the directory.
  */
 export async function buildLocalAdmin(
   config: Config,
@@ -30,7 +30,7 @@ export async function buildLocalAdmin(
   return { app, address: { kind: 'unix', path }, key: 'storage.filesystem.rootdirectory', isOptional: true };
 }
 
-/** Sets the umask while the socket is created, so that other users can never connect to it. */
+/** Sets the umask while the socket is created, so that other users can at no time connect to it. */
 function forItsUser(app: HttpApp): HttpApp {
   return {
     ...app,
@@ -45,7 +45,10 @@ function forItsUser(app: HttpApp): HttpApp {
   };
 }
 
-/** Returns `undefined` if no address is configured. A cluster uses `cistern admin` instead. */
+/**
+ * Builds the server on `admin.addr`. Returns `undefined` if no address is configured. In a cluster, `cistern admin` runs the
+ * server instead.
+ */
 export function buildConsole(
   config: Config,
   parts: LocalParts,
@@ -58,7 +61,7 @@ export function buildConsole(
   return { app, address, key: 'admin.addr', isOptional: !explicit };
 }
 
-/** Loads the server with its first request, since most caches have no operator connected most of the time. */
+/** Loads the server only when its first request arrives, because most caches have no operator connected most of the time. */
 function buildServer(registry: Config, local: LocalParts, { version, log }: NodeContext, access: AdminAccess): HttpApp {
   const parts = { index: local.checkIndex, store: () => local.checkStore().then(local.checkFreeSpace) };
   return createLazyHttpApp(async () => {

@@ -1,5 +1,5 @@
-// The guards of the admin server. A caller authenticates before any other response. Requests that pages of other sites cause are
-// rejected.
+// The guards of the admin server. A caller must authenticate before it gets any other response. Requests that the pages of other
+// sites cause are rejected.
 import type { Authenticator } from '@cistern/auth';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isLoopbackName } from '@cistern/runtime';
@@ -7,7 +7,7 @@ import type { AdminAccess } from './wiring/open-admin-access.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The operator's name; `''` for a caller without a name. */
+    /** The operator's name. Empty for a caller without a name, such as the CLI. */
     operator: string;
   }
 }
@@ -15,7 +15,7 @@ declare module 'fastify' {
 const howToAllow =
   'set admin.htpasswd.path in the configuration to a file of operators; "cistern user add <file> <name>" creates one';
 
-/** Rejects requests of `app` without an operator. The message names the setting to change. */
+/** Rejects requests that `access` does not allow. If no operators are configured, the message names the setting to change. */
 export function requireOperator(app: FastifyInstance, access: AdminAccess): void {
   app.decorateRequest('operator', '');
   app.addHook('onRequest', async (request, reply) => {
@@ -56,14 +56,14 @@ async function authenticate(authenticator: Authenticator, request: FastifyReques
 }
 
 interface BrowserGuardOptions {
-  /** The server listens for this machine only, and needs no authentication. */
+  /** True if the server listens for this machine only, and needs no authentication. */
   readonly isLoopbackOnly: boolean;
 }
 
 /**
- * Rejects requests that pages of other sites cause in a browser. Such a page could change something in an operator's name. On a
- * server without passwords, it could also read through a name of its own that resolves to this machine. Other programs are not
- * affected.
+ * Rejects requests that pages of other sites cause in a browser. Such a page could change something with an operator's
+ * credentials. On a server without passwords, it could also read responses through a host name of its own that resolves to this
+ * machine. Requests of other programs are not rejected.
  */
 export function guardBrowsers(app: FastifyInstance, { isLoopbackOnly }: BrowserGuardOptions): void {
   app.addHook('onRequest', async (request, reply) => {
@@ -74,7 +74,8 @@ export function guardBrowsers(app: FastifyInstance, { isLoopbackOnly }: BrowserG
     if (isReading(request)) return undefined;
     if (isFromElsewhere(request))
       return reply.code(403).send({ message: 'Requests from a page of another site are rejected.' });
-    // A form of another site cannot send JSON. A script can do so only after a CORS preflight request, which this server rejects.
+    // A form of another site cannot send JSON. A script of another site can send JSON only after a CORS preflight request, which
+    // this server rejects.
     if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? ''))
       return reply
         .code(415)
@@ -83,7 +84,10 @@ export function guardBrowsers(app: FastifyInstance, { isLoopbackOnly }: BrowserG
   });
 }
 
-/** Uses `Sec-Fetch-Site` where the browser sends it, since no page can forge it. Otherwise compares the origin with the host. */
+/**
+ * Returns whether a page of another site caused the request. Uses `Sec-Fetch-Site` if the browser sends it, because no page can
+ * forge it. Otherwise it compares `Origin` with `Host`.
+ */
 function isFromElsewhere({ headers: { origin, 'sec-fetch-site': site, host } }: FastifyRequest): boolean {
   if (site !== undefined) return site !== 'same-origin';
   return origin !== undefined && URL.parse(origin)?.host !== host?.toLowerCase();

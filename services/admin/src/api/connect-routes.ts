@@ -1,4 +1,5 @@
-// `GET /v1/client-setups?url=&ca=`: the client configuration files for this cache, as `cistern client-config` prints them.
+// `GET /v1/client-setups?url=&ca=`: the configuration files that clients need to use this cache, as `cistern client-config`
+// prints them.
 import { type CacheAddress, describeClientSetups, parseCacheAddress } from '@cistern/client-config';
 import type { Config } from '@cistern/config';
 import type { FastifyInstance } from 'fastify';

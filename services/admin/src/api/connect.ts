@@ -1,4 +1,4 @@
-// The shapes of `GET /v1/client-setups`.
+// The schemas of `GET /v1/client-setups`.
 import { z } from 'zod';
 
 export const setupQuery = z.object({

@@ -1,18 +1,21 @@
-// Server-sent events: while a client listens, the feed reads all sources once a second, once for all clients. A slow client
-// misses some events, and is disconnected after a while.
+// Server-sent events. While at least one client listens, the feed reads all sources once a second, and sends the results to all
+// clients. A client that reads too slowly misses some events, and is disconnected after a while.
 import { PassThrough, type Readable } from 'node:stream';
 import type { Unavailable } from '@cistern/operations/api';
 import { explain, type FaultLog } from '../http/answer.ts';
 
 export interface EventFeed {
-  /** Returns the events from now on, or `undefined` if there are too many listeners. The reader ends the stream by closing it. */
+  /**
+   * Returns a stream of the events from now on. Returns `undefined` if there are too many listeners, or if the feed is closed.
+   * The caller closes the stream.
+   */
   listen(): Readable | undefined;
   /** Ends all streams, and rejects new listeners. */
   close(): void;
 }
 
 export interface EventFeedOptions {
-  /** The functions that read the sources, by the name of the event. */
+  /** The functions that read the sources. Each key is the name of the source's event. */
   readonly sources: Readonly<Record<string, () => Promise<object>>>;
   readonly log: FaultLog;
   readonly everyMs?: number;
@@ -21,12 +24,12 @@ export interface EventFeedOptions {
 
 interface Listener {
   readonly stream: PassThrough;
-  /** The number of events in a row that the client did not read. */
+  /** The number of successive times at which nothing was sent, because the client had not read enough. */
   missed: number;
 }
 
 const mostMissed = 30;
-/** The time after which a browser reconnects. */
+/** The time after which a browser connects again. */
 const retryMs = 2_000;
 
 export function createEventFeed({ sources, log, everyMs = 1_000, maxListeners = 64 }: EventFeedOptions): EventFeed {
@@ -76,7 +79,7 @@ export function createEventFeed({ sources, log, everyMs = 1_000, maxListeners = 
   };
 }
 
-/** An event `unavailable` replaces the event of a source that fails. */
+/** Resolves to the event of a source as text. If the source fails, the event is `unavailable`. */
 async function eventOf(name: string, read: () => Promise<object>, log: FaultLog): Promise<string> {
   try {
     return `event: ${name}\ndata: ${JSON.stringify(await read())}\n\n`;

@@ -1,5 +1,5 @@
-// The decisions of operators: `GET` and `POST /v1/pins`; `GET /v1/upstreams` and `POST /v1/offline`, where null restores the
-// configured state; `GET /v1/stale`, a line of JSON for each tag.
+// The routes of operators' decisions: `GET` and `POST /v1/pins`, `GET /v1/upstreams`, and `POST /v1/offline`. `GET /v1/stale`
+// sends a line of JSON for each tag that was served stale.
 import type { Decisions, Nodes } from '@cistern/operations';
 import { imageName, pinAnswer, pinList, staleLine, type UpstreamList, upstreamList } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
@@ -57,7 +57,9 @@ export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions, no
   });
 }
 
-/** Fields that workers report are null if the reports are missing or the index is unavailable. */
+/**
+ * Resolves to the upstreams. Fields that workers report are null if no worker has reported them, or if the index is unavailable.
+ */
 async function describeUpstreams(decisions: Decisions, nodes: Nodes): Promise<UpstreamList> {
   const [states, reported] = await Promise.all([decisions.upstreams(), nodes.upstreams().catch(() => undefined)]);
   const upstreams = states.map((state) => {

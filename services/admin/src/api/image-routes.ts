@@ -1,5 +1,6 @@
-// The cached images: `GET /v1/images`, with search and pages; `GET /v1/images/details?image=`; `GET /v1/top`, the most pulled.
-// Changes, on all nodes at once: `POST /v1/purge` with one of `{ image, digest, upstream }`, and `POST /v1/refresh`.
+// The routes of the cached images. `GET /v1/images` lists them, with search and pages; `GET /v1/images/details?image=` describes
+// one; `GET /v1/top` lists the most pulled. `POST /v1/purge` with one of `{ image, digest, upstream }`, and `POST /v1/refresh`,
+// change images on all nodes.
 import type { Images } from '@cistern/operations';
 import { imageDetails, imageName, imagePage, purgeAnswer, refreshAnswer, topImages } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';

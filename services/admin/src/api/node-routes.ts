@@ -1,6 +1,6 @@
-// The state of the whole cache: `GET /v1/overview`, `GET /v1/nodes`, `GET /v1/fills`, and `GET /v1/events`, which repeats these
-// three. `GET /v1/jobs` has the queues and failures, and `GET /v1/budget` the pulls that upstreams still allow. `GET /v1/audit` has
-// the actions of operators and rejected requests on all nodes, page by page.
+// The routes of the state of the whole cache. `GET /v1/events` sends the responses of `GET /v1/overview`, `GET /v1/nodes` and
+// `GET /v1/fills` each second. `GET /v1/jobs` has the queues and failures, and `GET /v1/budget` the remaining pulls. `GET
+// /v1/audit` has the actions of operators and the rejected requests of all nodes, page by page.
 import type { Nodes, Audit } from '@cistern/operations';
 import {
   budgetList,
@@ -29,7 +29,7 @@ const eventsSchema = describeRoute({
   answer: z.string(),
 });
 
-/** Adds the routes of the running cache. `feed` repeats overview, nodes and fills. */
+/** Adds the routes of the running cache. `feed` must send the overview, the nodes and the fills. */
 export function addNodeRoutes(
   app: FastifyInstance,
   nodes: Nodes,
@@ -71,7 +71,7 @@ export function addNodeRoutes(
     answer: budgetList,
     act: () => nodes.budget(),
   });
-  // HEAD would read a stream that has no end.
+  // There is no HEAD route, because its handler would read a stream that has no end.
   app.get('/v1/events', { schema: eventsSchema, exposeHeadRoute: false }, (_request, reply) => {
     void reply.header('cache-control', 'no-store');
     const stream = feed.listen();

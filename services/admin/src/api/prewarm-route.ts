@@ -1,4 +1,5 @@
-// `POST /v1/prewarm` with `{ image, platforms? }`: fetches an image early, and reports its progress in lines of JSON.
+// `POST /v1/prewarm` with `{ image, platforms? }`: fetches an image before clients pull it, and reports its progress in lines of
+// JSON.
 import { PassThrough } from 'node:stream';
 import type { Prewarm } from '@cistern/operations';
 import { imageName, type PrewarmLine, prewarmLine } from '@cistern/operations/api';
@@ -21,7 +22,7 @@ export function addPrewarmRoute(app: FastifyInstance, prewarm: Prewarm): void {
   addLinesRoute(app, {
     path: 'POST /v1/prewarm',
     tag: 'images',
-    summary: 'Fetches an image before a client asks for it',
+    summary: 'Fetches an image before a client pulls it',
     description:
       'Lines of JSON: `progress` several times, then `result` or `error`. The fetch continues if the caller disconnects.',
     body: prewarmRequest,
@@ -45,7 +46,7 @@ async function* prewarmLines(prewarm: Prewarm, image: string, platforms: readonl
     signal,
     onProgress: (progress) => void lines.write({ progress }),
   }).finally(() => lines.end());
-  // A client that disconnects leaves the loop before the end.
+  // If the client disconnects, nothing awaits `done`. Without this handler, a rejection would then end the process.
   done.catch(() => {});
   yield* lines as AsyncIterable<PrewarmLine>;
   yield { result: await done };

@@ -1,12 +1,12 @@
-// Serves the console's files: the page's own modules from `page/`, and the one library that they import. The console has no build
-// step, and loads nothing from other hosts.
+// Serves the console's files: the modules of the page from `page/`, and lit-html, the only library that they import. The console
+// has no build step, and loads nothing from other hosts.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 
 const page = new URL('page/', import.meta.url);
-/** The build for browsers. Node's own entry is one directory below it. */
+/** The build of lit-html for browsers. `import.meta.resolve` finds the build for Node.js, which is one directory below. */
 const library = new URL('../lit-html.js', import.meta.resolve('lit-html'));
 
 const mediaTypes: Readonly<Record<string, string>> = {
@@ -23,7 +23,7 @@ const headers = {
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',
-  // Browsers revalidate each file by its ETag.
+  // Browsers keep the files, but revalidate each of them by its ETag.
   'cache-control': 'no-cache',
 };
 
@@ -36,7 +36,7 @@ interface ConsoleFile {
   readonly content: Buffer;
 }
 
-/** Adds `GET /console/…`. It reads the files once. */
+/** Adds `GET /console/…`. Reads all files now, and serves them from memory. */
 export async function serveConsole(app: FastifyInstance): Promise<void> {
   const files = await readFiles();
   app.get('/console', { schema }, (_request, reply) => reply.redirect('/console/', 308));

@@ -1,4 +1,4 @@
-// Adds routes. The zod schemas of a route define its types, the validation of its requests, and its description.
+// Adds routes. The zod schemas of a route define its types, validate its requests, and describe it.
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify';
 import type { Described } from '@cistern/operations/api';
@@ -13,7 +13,7 @@ interface Input<Query, Body> {
 
 interface Route<Answer extends z.ZodType, Query, Body> extends RouteDescription<Answer, Query, Body> {
   readonly path: Path;
-  /** Resolves with the body of the response. Rejects with the errors that `answer` handles. */
+  /** Resolves to the body of the response. Rejects with the errors that `answer` handles. */
   readonly act: (input: Input<Query, Body>) => Promise<Described<Answer> & object>;
 }
 
@@ -37,7 +37,10 @@ export function addRoute<Answer extends z.ZodType, Query extends z.ZodType = Non
   });
 }
 
-/** For responses that take a while: sends each line as JSON when it is ready. After an error, the last line is `{ error }`. */
+/**
+ * Adds a route whose response takes a while. Each line is sent as JSON when it is ready. After an error, the last line is `{
+ * error }`.
+ */
 export function addLinesRoute<Line extends z.ZodType, Query extends z.ZodType = None, Body extends z.ZodType = None>(
   app: FastifyInstance,
   { path, act, ...description }: LinesRoute<Line, Query, Body>,
@@ -62,7 +65,7 @@ function parsePath(path: Path): { readonly method: string; readonly url: string 
   return { method, url };
 }
 
-/** Fastify has validated the request by the same schemas. */
+/** Returns the input of a route. Fastify has already validated it with the schemas of the route. */
 function read<Query, Body>(request: FastifyRequest): Input<Query, Body> {
   return { query: request.query as z.output<Query>, body: request.body as z.output<Body>, request };
 }
@@ -75,7 +78,10 @@ async function* encodeLines(lines: AsyncIterable<unknown>, log: FaultLog): Async
   }
 }
 
-/** `Query`, `Body` and `Answer` are zod schemas. A route without `query` or `body` takes none. */
+/**
+ * The description of a route. `Query`, `Body` and `Answer` are zod schemas. A route without the field `query` has no query
+ * parameters, and a route without the field `body` has no body.
+ */
 export interface RouteDescription<Answer = z.ZodType, Query = z.ZodType, Body = z.ZodType> {
   readonly tag: string;
   /** One line. */
@@ -83,11 +89,11 @@ export interface RouteDescription<Answer = z.ZodType, Query = z.ZodType, Body = 
   readonly description?: string;
   readonly query?: Query;
   readonly body?: Body;
-  /** The body of the response with status 200. */
+  /** The schema of the body of a response with status 200. */
   readonly answer: Answer;
   /** Default: `application/json`. */
   readonly contentType?: 'application/x-ndjson' | 'text/event-stream';
-  /** The reasons of further statuses, in addition to 400, 401, 403 and 503 of all routes. */
+  /** Further error statuses of the route, with their reasons. All routes have 400, 401, 403 and 503. */
   readonly refusals?: Readonly<Record<number, string>>;
 }
 
@@ -131,7 +137,10 @@ function toJsonSchema(schema: z.ZodType, override?: z.core.ToJSONSchemaParams['o
   return z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input', ...(override && { override }) });
 }
 
-/** Zod limits each integer to the range that a double holds exactly. In responses these limits are noise. */
+/**
+ * Returns the JSON schema of a response. It omits zod's limits of integers to the range that a double represents exactly, because
+ * they are noise in responses.
+ */
 function describeAnswer(schema: z.ZodType) {
   return toJsonSchema(schema, ({ jsonSchema }) => {
     if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;

@@ -1,11 +1,11 @@
-// The responses to operators: uncacheable JSON, and errors with a message.
+// Sends the responses to operators: JSON that must not be cached, and errors with a message.
 import { isCacheError } from '@cistern/errors';
 import { OciSyntaxError } from '@cistern/oci';
 import type { FastifyBaseLogger, FastifyReply } from 'fastify';
 
 export type FaultLog = Pick<FastifyBaseLogger, 'error'>;
 
-/** Rejects a request with a status of its own. The message is a whole sentence. */
+/** An error that rejects a request with the given status. The message is a whole sentence. */
 export class Refusal extends Error {
   readonly status: number;
 
@@ -34,7 +34,7 @@ function statusOf(error: unknown): number {
   return isCacheError(error, 'manifest-unknown') ? 404 : 503;
 }
 
-/** Returns the message for an operator. Logs an internal error, whose details it hides. */
+/** Returns the message of an error for an operator. It logs an internal error, because the message hides the details. */
 export function explain(error: unknown, log: FaultLog): string {
   if (error instanceof Refusal || isCacheError(error)) return error.message;
   if (error instanceof OciSyntaxError) return `${error.message}.`;

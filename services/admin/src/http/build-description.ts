@@ -1,12 +1,12 @@
-// Builds the description of the admin API from the schemas of its routes. This module is loaded with the first request for the
-// description, since such requests are rare.
+// Builds the description of the admin API from the schemas of its routes. This module is loaded only when the description is
+// first requested, because such requests are rare.
 import swagger from '@fastify/swagger';
 import { fastify, type RouteOptions } from 'fastify';
 
-/** An OpenAPI 3 document. */
+/** Resolves to an OpenAPI 3 document. */
 export async function buildDescription(routes: readonly RouteOptions[], version: string): Promise<object> {
   const app = fastify({ exposeHeadRoutes: false });
-  // It never gets a request.
+  // This app never gets a request, so its compilers do nothing.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => () => '');
   await app.register(swagger, {

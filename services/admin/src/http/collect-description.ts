@@ -7,9 +7,10 @@ export type DescribeApi = () => Promise<object>;
 
 const schema = describeRoute({ tag: 'state', summary: 'This description', answer: z.looseObject({}) });
 
-/** Collects all routes that are added later to `app` or to one of its plugins. Returns a function that describes them. */
+/** Collects the routes that are added to `app` or to its plugins after this call. Returns a function that describes them. */
 export function collectDescription(app: FastifyInstance, version: string): DescribeApi {
-  // Schemas only describe responses, and remove no fields. An error here is a request that does not match its schema.
+  // Without this compiler, Fastify would remove fields that the schema of a response does not have. `data` is an error if a
+  // request does not match its schema.
   app.setSerializerCompiler(
     () => (data: unknown) => JSON.stringify(data instanceof Error ? { message: data.message } : data),
   );

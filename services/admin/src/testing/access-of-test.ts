@@ -1,4 +1,4 @@
-// The access of tests: the operator ada with the password `s3cret`, and the cluster's token `right`.
+// The access for tests: the operator ada with the password `s3cret`, and the cluster's token `right`.
 import { createAuthenticator } from '@cistern/auth';
 
 export const accessOfTest = createAuthenticator({

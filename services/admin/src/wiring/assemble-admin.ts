@@ -1,4 +1,5 @@
-// Opens the parts of an admin node: index and store, and a queue for jobs of workers. It opens nothing that fetches or serves.
+// Opens the parts of an admin node: the index, the store, and the queue to which it adds jobs for workers. It opens no part that
+// fetches content or serves pulls.
 import type { BlobTotals } from '@cistern/index';
 import type { Config } from '@cistern/config';
 import type { QueueState } from '@cistern/jobs';
@@ -11,7 +12,8 @@ import { openAdminAccess } from './open-admin-access.ts';
 import { openAudit, openOperations, openReporting } from '@cistern/operations';
 
 /**
- * Rejects if a part cannot be opened, and closes the others before. Rejects with ConfigError if the file of operators is invalid.
+ * If a part cannot be opened, it closes the other parts and then rejects. Rejects with ConfigError if the file of operators is
+ * invalid.
  */
 export function assembleAdmin(config: Config, options: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'audit'>) {
   return openAll(async (closers) => {

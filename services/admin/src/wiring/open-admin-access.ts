@@ -1,4 +1,4 @@
-// Decides the access to an admin server that listens for more than its own user.
+// Opens the access to an admin server that listens on a network address, so that not only the user of the process can connect.
 import { isIP } from 'node:net';
 import {
   type Authenticator,
@@ -13,13 +13,13 @@ import type { Logger } from '@cistern/telemetry';
 import { adminAuthorization } from '@cistern/operations/admin-access';
 import { openForConfig } from '@cistern/assembly';
 
-/** An authenticator, or the access of all clients that can connect if there are no credentials. */
+/** An authenticator. If no credentials are configured, the access that all clients have instead. */
 export type AdminAccess = Authenticator | 'everything' | 'read-only' | 'nothing';
 
 /**
- * Operators authenticate with passwords, and commands of the cluster with a token derived from its secret. Without either, all
- * clients may read if the server listens on a loopback address. `sharedTries` counts wrong passwords together with other nodes.
- * Rejects with ConfigError if the file of operators is invalid.
+ * Operators authenticate with passwords, and commands of the cluster with a token that is derived from the cluster's secret. If
+ * neither is configured, all clients are allowed to read, but only if the server listens on a loopback address. `sharedTries`
+ * counts wrong passwords together with other nodes. Rejects with ConfigError if the file of operators is invalid.
  */
 export async function openAdminAccess(
   config: Pick<Config, 'admin' | 'cluster'>,

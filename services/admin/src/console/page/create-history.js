@@ -1,4 +1,4 @@
-// The request and byte rates of the last minutes, computed from counters that only grow.
+// Computes the request and byte rates of the last minutes from counters that only grow.
 
 /** @import { Overview } from './api-types.d.ts' */
 /** @import { History } from './page.d.ts' */
@@ -20,7 +20,7 @@ export function createHistory() {
       if (before !== undefined) {
         const { overview: last, atMs: lastAtMs } = before;
         const seconds = Math.max(atMs - lastAtMs, 1) / 1000;
-        // A node that has ended takes its counters with it.
+        // The sums can fall, because a node that has ended no longer reports its counters. A rate is never negative.
         const rate = (/** @type {number} */ now, /** @type {number} */ then) => Math.max(0, now - then) / seconds;
         push(requestsPerSecond, rate(overview.requests.total, last.requests.total));
         push(servedPerSecond, rate(overview.bytes.served, last.bytes.served));

@@ -1,4 +1,4 @@
-// Formats numbers and times for the page. No line breaks between a number and its unit.
+// Formats numbers and times for the page. Non-breaking spaces keep a number and its unit on one line.
 
 const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
 const number = new Intl.NumberFormat('en');

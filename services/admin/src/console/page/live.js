@@ -1,5 +1,5 @@
-// Subscribes to `/v1/events`, on which the server sends events about once a second. The whole page shares one connection, which
-// reconnects until the page closes.
+// Subscribes to `/v1/events`, on which the server sends events about once a second. The whole page shares one connection. A lost
+// connection is opened again until the page closes.
 
 const retryMs = 2000;
 /** A connection without an event for this long counts as lost, even if the browser still reports it as open. */

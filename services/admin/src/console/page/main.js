@@ -17,7 +17,7 @@ let isMenuOpen = false;
 let current;
 let isDrawing = false;
 
-/** Schedules one render for all changes before the next frame. */
+/** Schedules one render before the next frame, for all changes until then. */
 function update() {
   if (isDrawing) return;
   isDrawing = true;
@@ -43,13 +43,13 @@ function navigate() {
   const isFirst = current === undefined;
   current?.page.close?.();
   isMenuOpen = false;
-  // Prevents lit from reusing elements of the previous page.
+  // Clears the place, so that lit does not reuse elements of the previous page.
   render(nothing, place('content'));
   current = { kind, page: kind.open({ live, argument: decodeURIComponent(rest.join('/')), update }) };
   document.title = `${kind.title} · Cistern`;
   draw();
   scrollTo(0, 0);
-  // Screen readers continue here. On the first page the browser starts at the top instead.
+  // After a change of the page, screen readers continue here. On the first page, the browser starts at the top instead.
   if (!isFirst) place('content').focus({ preventScroll: true });
 }
 

@@ -1,7 +1,7 @@
 // The interface of a page of the console.
 import type { CacheNode, Fill, Overview } from './api-types.d.ts';
 
-/** The latest event of each kind from the server; `undefined` until the first one. */
+/** The latest event of each kind from the server. `undefined` until the first event of the kind arrives. */
 export interface Live {
   connection: 'connecting' | 'live' | 'lost';
   overview: Overview | undefined;
@@ -19,7 +19,7 @@ export interface History {
 
 export interface PageContext {
   readonly live: Live;
-  /** The part of the address after the page's name. */
+  /** The part of the page's address after the name of the page. */
   readonly argument: string;
   /** Renders the page again. */
   update(): void;

@@ -1,4 +1,4 @@
-// The page of the fetches from upstreams that are in flight.
+// The page of the fills in flight.
 import { html } from '../vendor/lit-html.js';
 import { formatBytes } from '../format.js';
 import { fillRow } from '../parts/fill-row.js';

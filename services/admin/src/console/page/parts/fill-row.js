@@ -1,4 +1,4 @@
-// One fetch in flight, as an item of a list.
+// One fill in flight, as an item of a list.
 import { html } from '../vendor/lit-html.js';
 import { formatBytes, formatDuration, formatShare, shortDigest } from '../format.js';
 

@@ -1,4 +1,4 @@
-// A bar that shows a part of a whole. It is an SVG, because the browsers' own meter cannot be styled alike in all of them.
+// A bar that shows a part of a whole. It is an SVG, because the `meter` element cannot be styled in the same way in all browsers.
 import { html, nothing } from '../vendor/lit-html.js';
 
 /**
