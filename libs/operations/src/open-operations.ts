@@ -1,4 +1,4 @@
-// All reads and actions of operators, for the admin API.
+// The operations of the admin API: all that operators can read and do.
 import type { Config } from '@cistern/config';
 import type { IndexAndStore } from '@cistern/content';
 import type { JobQueue, QueueState } from '@cistern/jobs';
@@ -12,8 +12,8 @@ import { type Nodes, openNodes } from './nodes/open-nodes.ts';
 import { type Decisions, openDecisions } from './operators/open-decisions.ts';
 
 /**
- * Prewarms an image, by a name as docker pull takes it. Rejects with `name-unknown`, `name-invalid` or an OciSyntaxError for a
- * name that is not an image of these upstreams, else as the queue does.
+ * Prewarms an image. `image` is a name as docker pull takes it. Rejects with `name-unknown`, `name-invalid` or an OciSyntaxError
+ * if the name is not an image of a configured upstream. Also rejects as `prewarmImage` does.
  */
 export type Prewarm = (
   image: string,
@@ -22,9 +22,9 @@ export type Prewarm = (
 
 /** The maintenance of the store: scrub and eviction. */
 export interface Upkeep {
-  /** The report is `null` before the first scrub. Rejects with `store-unavailable`. */
+  /** Resolves to the last report, which is `null` before the first scrub. Rejects with `store-unavailable`. */
   scrubReport(): Promise<ScrubAnswer>;
-  /** As `planEviction`. */
+  /** Resolves and rejects as `planEviction`. */
   evictionPlan(options: Parameters<typeof planEviction>[1]): Promise<EvictionPlan>;
 }
 
@@ -36,7 +36,7 @@ export interface Operations {
   readonly images: Images;
 }
 
-/** `look` returns the sizes and failures of the queues. */
+/** `look` resolves to the sizes and failures of the queues. */
 export function openOperations(
   config: Config,
   { index, store }: IndexAndStore,

@@ -59,9 +59,12 @@ const freshness = z.object({
   ttlMs: z.number().describe('How long the tag is fresh after a confirmation; null for ever.').nullable(),
   staleWhileRevalidateMs: z
     .number()
-    .describe('How long after that it is served immediately and confirmed afterwards; null for ever.')
+    .describe('How long after ttlMs the tag is served immediately and confirmed afterwards; null for ever.')
     .nullable(),
-  staleIfErrorMs: z.number().describe('How long it is served while the confirmation fails; null for ever.').nullable(),
+  staleIfErrorMs: z
+    .number()
+    .describe('How long the tag is served while its confirmation fails; null for ever.')
+    .nullable(),
 });
 
 export const imageDetails = z.object({

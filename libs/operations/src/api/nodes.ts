@@ -94,12 +94,12 @@ const account = z.object({
     .describe('The account name in the configuration, or anonymous; null for all accounts.')
     .nullable(),
   source: z.string().describe('The address or account that the upstream counts pulls for, as it reports.').nullable(),
-  limit: count.describe('Pulls allowed in a window.').nullable(),
+  limit: count.describe('Pulls allowed in a rate-limit period.').nullable(),
   remaining: count.describe('Pulls that were left when the upstream last reported them.').nullable(),
   reserve: count.describe('Pulls that are kept for content that is not cached.').nullable(),
   windowSeconds: count.nullable(),
   toldAt: time('When the upstream reported it'),
-  resetsAt: time('The latest possible end of the window').nullable(),
+  resetsAt: time('The latest possible end of the rate-limit period').nullable(),
   backedOffUntil: time('When the cache stops backing off').nullable(),
 });
 
@@ -130,12 +130,12 @@ export const jobList = z.object({
   failures: z.array(jobFailure).describe('The latest first, at most 20.'),
 });
 
-/** The data of an event `unavailable`, which replaces the event that it names. */
+/** The data of an event `unavailable`, which is sent instead of the event named in `event`. */
 const unavailable = z.object({ event: z.string(), message: z.string() });
 
 export type State = Described<typeof state>;
 export type Overview = Described<typeof overview>;
-/** The part of the overview that comes from nodes and index. */
+/** The part of the overview that comes from the nodes and the index. */
 export type CacheOverview = Omit<Overview, keyof State>;
 export type CacheNode = Described<typeof cacheNode>;
 export type NodeList = Described<typeof nodeList>;

@@ -1,4 +1,4 @@
-// Describes an image for operators: its content, and how much of it is cached. It fetches nothing.
+// Describes an image for operators: its content, and how much of it is cached. It sends no upstream requests.
 import type { BlobStore, ImageName } from '@cistern/blob-store';
 import type { CacheIndex, RepositoryKey, TagRecord } from '@cistern/index';
 import {
@@ -21,7 +21,7 @@ export interface DescribeImageDeps {
   readonly now: () => number;
 }
 
-/** Lists at most 100 platforms of an index, and searches at most 2,000 tags of a repository. */
+/** `platforms` has at most 100 platforms of an image index. `tags` are found among the first 2,000 tags of the repository. */
 interface ImageDescription extends Pick<ImageDetails, 'mediaType' | 'tags' | 'platforms'> {
   /** The record of the tag; `undefined` for an image by digest. */
   readonly record: TagRecord | undefined;
@@ -35,7 +35,7 @@ const maxTags = 2_000;
 const atOnce = 16;
 const maxConfigBytes = 1024 * 1024;
 
-/** Returns `undefined` if the image is not cached. Rejects with `index-unavailable` or `store-unavailable`. */
+/** Resolves to `undefined` if the image is not cached. Rejects with `index-unavailable` or `store-unavailable`. */
 export async function describeImage(
   deps: DescribeImageDeps,
   { upstream, repository, reference }: ImageName,
@@ -136,7 +136,10 @@ function bytesOf(children: readonly Child[]): number {
   return children.reduce((sum, child) => sum + (child.size ?? 0), 0);
 }
 
-/** Reads the platform of an image from its configuration. Returns null if the configuration is not cached or names none. */
+/**
+ * Reads the platform of an image from its configuration. Resolves to null if the configuration is not cached, or if it names no
+ * platform.
+ */
 async function platformOfConfig({ store }: DescribeImageDeps, { children }: Manifest): Promise<string | null> {
   const config = children.find(({ role }) => role === 'config');
   if (config === undefined) return null;

@@ -19,11 +19,15 @@ interface PurgeRequest {
 
 export interface ImageChanges {
   /**
-   * Resolves with `refused`, the reason, if the content is pinned; then nothing was purged. Rejects with `name-unknown`,
-   * `name-invalid` or an OciSyntaxError for an invalid name, else as `purge`.
+   * Purges an image, a digest or an upstream. If the content is pinned, it purges nothing and resolves to `refused`, which is the
+   * reason. Rejects with `name-unknown`, `name-invalid` or an OciSyntaxError for an invalid name. Also rejects as `purge` of
+   * `@cistern/maintenance`.
    */
   purge(request: PurgeRequest): Promise<PurgeAnswer | { readonly refused: string }>;
-  /** Resolves with the full name as `image`. Rejects likewise, with `name-invalid` for a digest, else as `refreshTag`. */
+  /**
+   * Confirms a tag at the upstream. Resolves to the result, with the full name as `image`. Rejects for an invalid name as `purge`
+   * does, with `name-invalid` for a digest, and as `refreshTag`.
+   */
   refresh(image: string): Promise<RefreshAnswer>;
 }
 
@@ -40,7 +44,10 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
   const table = createUpstreamTable(upstreams);
   const adoptAs = adoptedUpstream(upstreams);
 
-  /** Also accepts an upstream that is no longer configured, if its content is still cached. */
+  /**
+   * Resolves to the name of a configured upstream, or of an upstream that is no longer configured but whose content is still
+   * cached.
+   */
   async function upstreamNamed(name: string): Promise<string> {
     try {
       return table.nameOf(name);

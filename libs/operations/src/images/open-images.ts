@@ -1,4 +1,4 @@
-// The cached images, for operators: search, details, the most pulled, and changes.
+// The cached images, for operators: lists them, describes one, shows the most pulled images, and changes images.
 import type { TagRecord } from '@cistern/index';
 import type { Config } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
@@ -20,13 +20,13 @@ interface ImageSearch {
   readonly cursor?: string | undefined;
 }
 
-/** Reads reject with `index-unavailable` or `store-unavailable`, and send no upstream requests. */
+/** `list`, `details` and `top` send no upstream requests. They reject with `index-unavailable` or `store-unavailable`. */
 export interface Images extends ImageChanges {
   /** Rejects with `name-invalid` for an invalid cursor. */
   list(search: ImageSearch): Promise<ImagePage>;
   /**
-   * Rejects with `manifest-unknown` for an image that is not cached. Rejects with `name-unknown`, `name-invalid` or an
-   * OciSyntaxError for a name that is not an image of these upstreams.
+   * Rejects with `manifest-unknown` if the image is not cached. Rejects with `name-unknown`, `name-invalid` or an OciSyntaxError
+   * if the name is not an image of a configured upstream.
    */
   details(image: string): Promise<ImageDetails>;
   top(limit: number): Promise<TopImages>;
@@ -42,7 +42,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
   const table = createUpstreamTable(upstreams);
   const policyOf = createFreshnessPolicies(upstreams);
 
-  /** Returns a check whether an image is pinned, by its name or by its digest. */
+  /** Resolves to a function that returns whether an image is pinned, by its name or by its digest. */
   async function readPinned(): Promise<(image: ResolvedImage, digest: Digest) => boolean> {
     const pinned = new Set((await listPins(store)).map(fullNameOf));
     return (image, digest) =>
@@ -115,7 +115,7 @@ function imageOf({ upstream, repository, tag }: TagRecord): ResolvedImage {
   return { upstream, repository, reference: { kind: 'tag', tag } };
 }
 
-/** A failed last try does not change the result. */
+/** Returns how fresh a tag is now. A failed last confirmation does not change the result. */
 function freshnessNow(record: TagRecord, policyOf: PolicyOf, nowMs: number): CachedImage['fresh'] {
   const { upstream, tag, origin, checkedAtMs, lastTriedAtMs } = record;
   const policy = policyOf(upstream, tag);
@@ -141,19 +141,19 @@ function freshnessFacts(record: TagRecord, policyOf: PolicyOf, nowMs: number): I
   };
 }
 
-/** In records, 0 means never. */
+/** Converts a time of a record, in which 0 means never. */
 function timeOf(ms: number): number | null {
   return ms === 0 ? null : ms;
 }
 
-/** JSON has no infinity. */
+/** Converts `Infinity` to null, because JSON has no infinity. */
 function unlessEndless(ms: number): number | null {
   return ms === Infinity ? null : ms;
 }
 
 /**
- * The position where the next page of images starts, as text for the client. It holds only names, so a forged cursor does no
- * harm.
+ * Formats the position after which the next page continues, as text for the client. A forged cursor does no harm, because a
+ * cursor contains only names.
  */
 function formatCursor({ upstream, repository, tag }: TagPosition): string {
   return Buffer.from(JSON.stringify([upstream, repository, tag ?? null])).toString('base64url');

@@ -1,10 +1,13 @@
-// Selects tag records of the whole index, in pages. A page reads a bounded number of records, however large the index is.
+// Selects tag records of the whole index, in pages. Each page reads a limited number of records, however large the index is.
 import { type CacheIndex, type RepositoryKey, type TagRecord, repositoryPath } from '@cistern/index';
 import type { Tag } from '@cistern/oci';
 
 type Index = Pick<CacheIndex, 'links' | 'tags'>;
 
-/** Continues in this repository, after `tag`, or from its first tag without one. */
+/**
+ * The position after which a page continues: after `tag` in this repository. An unset `tag` means that the repository's first tag
+ * is next.
+ */
 export interface TagPosition extends RepositoryKey {
   readonly tag?: Tag | undefined;
 }
@@ -15,22 +18,22 @@ export interface SelectTagsOptions {
   readonly upstream?: string | undefined;
   readonly after?: TagPosition | undefined;
   readonly limit: number;
-  /** The most records and repositories that the page reads; default 10,000. */
+  /** The most records and repositories that a page reads. Default: 10,000. */
   readonly maxRead?: number | undefined;
 }
 
 export interface SelectedTags {
   readonly tags: readonly TagRecord[];
-  /** The position of the next page; unset on the last page. */
+  /** The position after which the next page continues. Unset on the last page. */
   readonly next?: TagPosition;
 }
 
-/** The number of records of one request to the index. */
+/** The most records that one request to the index reads. */
 const pageSize = 100;
 
 /**
- * Returns tags in the order of upstream, repository and tag. A page ends after `limit` tags, or after `maxRead` records. So a
- * page may be short or empty, and still have a `next`. Rejects with `index-unavailable`.
+ * Returns tags in the order of upstream, repository and tag. A page ends after `limit` tags, or after `maxRead` records and
+ * repositories. So a page with a `next` can be short or empty. Rejects with `index-unavailable`.
  */
 export async function selectTags(
   index: Index,
@@ -48,7 +51,7 @@ export async function selectTags(
 
 interface Step {
   readonly position: TagPosition;
-  /** Unset at the start of a repository. */
+  /** Unset if the step is the start of a repository. */
   readonly record?: TagRecord;
 }
 

@@ -1,9 +1,9 @@
-// Measures the fills of this process and their rates, from one sample to the next.
+// Measures the fills of this process. The rate of a fill is computed from the bytes that arrived since the previous sample.
 import type { FillTable } from '@cistern/fills';
 import type { FillReport } from './node-report.ts';
 
 const maxFills = 100;
-/** The weight of the newest sample in the rate. */
+/** The weight of the newest sample in the rate, from 0 to 1. */
 const newest = 0.5;
 
 interface Sample {
@@ -12,7 +12,10 @@ interface Sample {
   readonly bytesPerSecond: number;
 }
 
-/** `now` returns milliseconds. */
+/**
+ * Returns a function that takes a sample and returns the reports: at most 100, fills that clients wait for first. `now` returns
+ * milliseconds.
+ */
 export function createFillMeter(fills: FillTable, now: () => number): () => readonly FillReport[] {
   let samples = new Map<string, Sample>();
   return () => {
@@ -45,7 +48,7 @@ function nextSample(
   { bytes, atMs, startedAtMs }: { readonly bytes: number; readonly atMs: number; readonly startedAtMs: number },
 ): Sample {
   const sinceMs = atMs - (before?.atMs ?? startedAtMs);
-  // Without elapsed time there is no rate. The next sample counts these bytes.
+  // If no time has passed, there is no new rate, and the next sample counts these bytes.
   if (sinceMs <= 0) return before ?? { bytes: 0, atMs, bytesPerSecond: 0 };
   const rate = ((bytes - (before?.bytes ?? 0)) / sinceMs) * 1000;
   const bytesPerSecond = before === undefined ? rate : before.bytesPerSecond * (1 - newest) + rate * newest;

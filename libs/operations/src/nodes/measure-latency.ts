@@ -1,16 +1,20 @@
-// Computes the times to first byte of the last minute from counters that only grow, and quantiles of them.
+// Computes the distribution of the times to first byte in the last minute, and its quantiles. The input are counters that only
+// grow.
 
 type Latencies = ReadonlyMap<string, number>;
 
 const windowMs = 60_000;
 
-/** Returns a function that takes the counts so far and returns the counts of the last minute. `now` returns milliseconds. */
+/**
+ * Returns a function that takes the counts since the start of the process, and returns the counts of the last minute. `now`
+ * returns milliseconds.
+ */
 export function createLatencyWindow(now: () => number): (counted: Latencies) => Record<string, number> {
   const samples: { readonly atMs: number; readonly counted: Latencies }[] = [];
   return (counted) => {
     const atMs = now();
     samples.push({ atMs, counted });
-    // The window starts at the last sample before it.
+    // The first sample that is kept is the last one that is at least a minute old.
     while (samples.length > 1 && samples[1]!.atMs <= atMs - windowMs) samples.shift();
     const first = samples[0]!.atMs <= atMs - windowMs ? samples[0]!.counted : undefined;
     const added = [...counted].map(([le, count]) => [le, count - (first?.get(le) ?? 0)] as const);
@@ -20,7 +24,7 @@ export function createLatencyWindow(now: () => number): (counted: Latencies) => 
 
 /**
  * Returns the quantile `share` (0 to 1) of the time to first byte, in milliseconds. It interpolates linearly within a bucket, as
- * Prometheus does. Returns `undefined` without responses.
+ * Prometheus does. Returns `undefined` if there were no responses.
  */
 export function latencyQuantileMs(latencies: Readonly<Record<string, number>>, share: number): number | undefined {
   const buckets = Object.entries(latencies)

@@ -24,29 +24,35 @@ export interface FillReport {
   readonly upstream: string;
   readonly repository: string;
   readonly class: FillClass;
-  /** The bytes that have arrived. `size` is unset until the upstream sends it. */
+  /** The number of bytes that have arrived. `size` is unset until the upstream has sent the size. */
   readonly bytes: number;
   readonly size?: number | undefined;
-  /** The streams that read from it. A frontend counts once, however many clients it serves. */
+  /** The number of streams that read from the fill. A frontend has one stream, however many clients it serves. */
   readonly readers: number;
   readonly startedAtMs: number;
   readonly bytesPerSecond: number;
-  /** Unset in reports of older nodes. */
+  /** Unset in reports of nodes of an older release. */
   readonly activity?: FillActivity | undefined;
 }
 
 export interface NodeReport extends NodeIdentity {
   readonly schema: 1;
-  /** Clients' requests in flight. `jobs` is the number of running jobs. */
+  /** The number of clients' requests in flight. `jobs` is the number of running jobs. */
   readonly inFlight: number;
   readonly jobs: number;
   readonly rssBytes: number;
-  /** At most a hundred of `fillsInFlight`: fills that clients wait for come first, then the oldest. */
+  /**
+   * At most a hundred fills: first those that clients wait for, then the others, and the oldest first. `fillsInFlight` is the
+   * number of all fills.
+   */
   readonly fills: readonly FillReport[];
   readonly fillsInFlight: number;
   readonly upstreams: readonly UpstreamActivity[];
   readonly budget: readonly KnownBudget[];
-  /** The responses of the last minute by time to first byte: the number in each bucket, by its upper bound in seconds. */
+  /**
+   * The times to first byte in the last minute: the number of responses in each bucket, by the upper bound of the bucket in
+   * seconds.
+   */
   readonly latencies: Readonly<Record<string, number>>;
 }
 
@@ -63,7 +69,7 @@ export const noCounts: ActivityCounts = {
   upstreamCalls: 0,
 };
 
-/** Returns `undefined` for an invalid report, or one with a schema of another release. */
+/** Returns `undefined` if the report is invalid, or if its schema is of another release. */
 export function parseReport(text: string): NodeReport | undefined {
   try {
     const report = JSON.parse(text) as NodeReport | null;

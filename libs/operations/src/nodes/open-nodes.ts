@@ -8,7 +8,7 @@ import { latencyQuantileMs } from './measure-latency.ts';
 import { viewNodes } from './view-nodes.ts';
 
 /**
- * Results are cached for half a second, and the size of the store for five seconds, so that many callers are cheap. All methods
+ * Results are cached for half a second, and the size of the store for five seconds, so that many callers cost little. All methods
  * reject with `index-unavailable`.
  */
 export interface Nodes {
@@ -17,16 +17,16 @@ export interface Nodes {
   fills(): Promise<FillList>;
   budget(): Promise<BudgetList>;
   jobs(): Promise<JobList>;
-  /** The upstreams, by name. */
+  /** Resolves to the activity of each upstream, by the upstream's name. */
   upstreams(): Promise<ReadonlyMap<string, UpstreamActivity>>;
 }
 
 const viewForMs = 500;
-/** The totals need one request to each shard. */
+/** The totals are cached for longer, because they need one request to each shard. */
 const totalsForMs = 5_000;
 const maxFailures = 20;
 
-/** `look` returns the sizes and failures of the queues. */
+/** `look` resolves to the sizes and failures of the queues. */
 export function openNodes(
   { storageLimits: { maxBytes } }: Pick<Config, 'storageLimits'>,
   { index }: Pick<IndexAndStore, 'index'>,
@@ -41,7 +41,7 @@ export function openNodes(
       const { requests: total, hits, joined, stale, revalidated, misses, errors } = counts;
       const [p50, p99] = [latencyQuantileMs(latencies, 0.5), latencyQuantileMs(latencies, 0.99)];
       return {
-        // The index counts manifests as blobs, not separately.
+        // The index does not count manifests separately: `blobs` includes them.
         cache: { ...stored, maxBytes: maxBytes === Infinity ? null : maxBytes, manifests: null },
         fills: fillsInFlight,
         since: countedSinceMs ?? index.now(),
@@ -83,7 +83,10 @@ function roundMs(ms: number): number {
   return Math.round(ms * 10) / 10;
 }
 
-/** Callers share a result for `ms`. Only the callers that wait for a failed call get its error. */
+/**
+ * Returns a function whose callers share a result of `fetch` for `ms`. An error is not cached: only the callers that already wait
+ * get it.
+ */
 function keepFor<T>(ms: number, fetch: () => Promise<T>): () => Promise<T> {
   let kept: { readonly answer: Promise<T>; readonly untilMs: number } | undefined;
   return () => {

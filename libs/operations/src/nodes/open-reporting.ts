@@ -1,5 +1,6 @@
-// A node reports its state to the index: each second while it works, else every few seconds. The admin API reads the index, never
-// the node. A node continues to serve if the index is unavailable (decision 0039).
+// Reports the state of a node to the index: each second while the node is busy, else every few seconds. The admin API reads the
+// reports from the index, and never requests them from a node. If the index is unavailable, the node continues to serve (decision
+// 0039).
 import { randomUUID } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import type { FillTable } from '@cistern/fills';
@@ -34,32 +35,32 @@ interface ReportingOptions {
   readonly node: NodeIdentity;
   readonly nodes: NodeIndex;
   readonly metrics: Metrics;
-  /** The fills of a worker; unset on other nodes. */
+  /** The fills of a worker. Unset on other nodes. */
   readonly fills?: FillTable | undefined;
   readonly budget?: (() => readonly KnownBudget[]) | undefined;
   readonly log: Logger;
-  /** How often the node checks whether a report is due; default: a second. */
+  /** How often the node checks whether it must send a report. Default: each second. */
   readonly everyMs?: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
 interface Reporting {
-  /** Reports that the node ends. Never rejects. */
+  /** Sends the last counts, and removes the node from the list of nodes. Never rejects. */
   close(): Promise<void>;
 }
 
 const checkEveryMs = 1_000;
 const quietEveryMs = 4_000;
-/** The report of a killed node expires this long after it was sent. */
+/** How long a report is valid. After this time, a node that was killed is no longer listed. */
 const reportTtlMs = 12_000;
 
-/** Sends the first report immediately. */
+/** Sends the first report immediately. The caller closes the reporting. */
 export function startReporting(options: ReportingOptions): Reporting {
   const { node, nodes, metrics, fills, budget = () => [], log, everyMs = checkEveryMs, now } = options;
   const measureFills = fills && createFillMeter(fills, now);
   const latencyWindow = createLatencyWindow(now);
-  /** The counts that this node has reported. */
+  /** The counts of the last report. The next report sends only their increase. */
   let reported = noCounts;
   let reportedAtMs = -Infinity;
   let reportedFills = 0;
@@ -100,7 +101,7 @@ export function startReporting(options: ReportingOptions): Reporting {
     }, everyMs).unref();
   }
 
-  /** The index itself logs when it is unavailable. */
+  /** Logs a failed report. An unavailable index is not logged here, because the index itself logs it. */
   function warn(error: unknown): void {
     if (!isCacheError(error, 'index-unavailable')) log.warn({ err: error }, 'failed to write node report to index');
   }

@@ -1,4 +1,4 @@
-// Merges the reports of nodes into a view of the whole cache, in the shapes of the API.
+// Merges the reports of all nodes into one view of the cache, in the types of the admin API.
 import type { NodesSeen } from '@cistern/index';
 import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
 import type { KnownBudget } from '@cistern/upstream';
@@ -8,12 +8,15 @@ import { type FillReport, noCounts, type NodeReport, parseReport } from './node-
 export interface NodesView {
   /** Sorted by role and name. */
   readonly nodes: readonly CacheNode[];
-  /** The oldest first, at most 500 of `fillsInFlight`. */
+  /** At most 500 fills, the oldest first. `fillsInFlight` is the number of all fills. */
   readonly fills: readonly Fill[];
   readonly fillsInFlight: number;
-  /** The upstreams by name, with the sums of all workers since they started, and the worst health that a worker reports. */
+  /**
+   * The upstreams by name. `calls` and `errors` are sums over all workers, since each worker started. `health` is the worst that
+   * a worker reports.
+   */
   readonly upstreams: ReadonlyMap<string, UpstreamActivity>;
-  /** The last report of each account. */
+  /** The budget of each account, as the upstream last reported it to any worker. */
   readonly budget: readonly Account[];
   readonly latencies: Readonly<Record<string, number>>;
   readonly counts: ActivityCounts;

@@ -1,5 +1,5 @@
-// Records actions of operators and rejected requests: always in the list that all nodes share, and in this process's audit log, if
-// it is configured.
+// Records actions of operators and rejected requests in the list that all nodes share. If an audit log is configured, they are
+// written there too.
 import type { AuditKind, CacheIndex } from '@cistern/index';
 import type { Config } from '@cistern/config';
 import { type NodeRole, nodeName } from '../nodes/node-report.ts';
@@ -10,7 +10,7 @@ import type { IndexAndStore } from '@cistern/content';
 import type { AuditPage } from '../api/operators.ts';
 
 export interface Audit extends RequestAudit, Pick<AuditLog, 'action'> {
-  /** Lists the latest entries of all nodes. Rejects with `index-unavailable`. */
+  /** Resolves to a page of the latest entries of all nodes. Rejects with `index-unavailable`. */
   list(search: Parameters<CacheIndex['audit']['list']>[0]): Promise<AuditPage>;
 }
 

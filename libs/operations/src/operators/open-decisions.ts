@@ -9,28 +9,28 @@ import type { PinAnswer, PinList, StaleLine, Upstream } from '../api/operators.t
 import { type SelectedTags, selectTags, type TagPosition } from '../images/select-tags.ts';
 
 export interface Decisions {
-  /** Images that are never evicted. */
+  /** Resolves to the names of the pinned images, which are never evicted. */
   pins(): Promise<PinList>;
-  /** Rejects with `name-unknown`, `name-invalid` or an OciSyntaxError for a name that is not an image of these upstreams. */
+  /** Rejects with `name-unknown`, `name-invalid` or an OciSyntaxError if the name is not an image of a configured upstream. */
   pin(image: string): Promise<PinAnswer>;
   /** Rejects as `pin`. */
   unpin(image: string): Promise<PinAnswer>;
   upstreams(): Promise<readonly Pick<Upstream, 'name' | 'isOffline' | 'by'>[]>;
   /**
-   * Without `upstream`, the decision is for all upstreams. Without `offline`, it restores the configured state. Rejects with
-   * `name-unknown`.
+   * Switches upstreams offline or online. An unset `upstream` means all upstreams. An unset `offline` restores the configured
+   * state. Rejects with `name-unknown`.
    */
   decideOffline(decision: {
     readonly upstream?: string | undefined;
     readonly offline: boolean | undefined;
   }): Promise<void>;
-  /** Lists the tags that were pulled after their TTL and not confirmed since. */
+  /** Yields the tags that were pulled after their TTL, and that the upstream has not confirmed since then. */
   staleTags(): AsyncIterable<NonNullable<StaleLine['tag']>>;
 }
 
 const stalePage = 100;
 
-/** All methods reject with `store-unavailable` or `index-unavailable`. */
+/** All methods reject with `store-unavailable` or `index-unavailable` if the store or the index is unavailable. */
 export function openDecisions({ upstreams }: Pick<Config, 'upstreams'>, { index, store }: IndexAndStore): Decisions {
   const table = createUpstreamTable(upstreams);
   const policyOf = createFreshnessPolicies(upstreams);
@@ -74,12 +74,16 @@ function nameOf({ upstream, repository, reference }: ResolvedImage): string {
   return `${upstream}/${repository}${end}`;
 }
 
-/** A pull is recorded after its response, so a moment after the confirmation that it waited for. */
+/**
+ * A pull is recorded after its response, and so a moment after the confirmation that it waited for. A difference below this is no
+ * stale pull.
+ */
 const slackMs = 10_000;
 
 /**
- * Lists the tags that were pulled after their TTL and not confirmed since. Operators need them during an outage, or before they
- * switch an upstream online again. The list is from the index, so it covers all nodes. Pages and rejects as `selectTags`.
+ * Lists the tags that were pulled after their TTL, and that the upstream has not confirmed since then. Operators need the list
+ * during an outage, or before they switch an upstream online again. The list covers all nodes, because it is read from the index.
+ * It has the pages and the errors of `selectTags`.
  */
 export async function listStale(
   { index, policyOf }: { readonly index: Pick<CacheIndex, 'links' | 'tags'>; readonly policyOf: PolicyOf },
