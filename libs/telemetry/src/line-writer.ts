@@ -1,9 +1,9 @@
-// Writes the lines of a logger as JSON or, like pino-pretty, as text. Most lines are plain: text shows their fields exactly as the
-// JSON has them. Such lines are not parsed, which costs only a quarter of the time.
+// Writes the lines of a logger as JSON or, like pino-pretty, as text. In most lines, the text format shows the fields exactly as
+// they are in the JSON. Such plain lines are not parsed, so they take only a quarter of the time.
 import type { DestinationStream } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 
-/** The parts of a line, which can be written in both formats without parsing. */
+/** The parts of a line. They can be written in both formats without parsing JSON. */
 interface LineParts {
   readonly level: string;
   /** In ISO form. */
@@ -26,7 +26,7 @@ export function writeJson(output: DestinationStream): LineWriter {
   };
 }
 
-// Writes each line synchronously, so that no line is lost at an exit.
+// Writes each line synchronously, so that no line is lost when the process exits.
 export function writeText(output: DestinationStream): LineWriter {
   const { formatLine, formatParts } = createTextFormat();
   return {
@@ -39,15 +39,18 @@ function jsonOf({ level, time, fields, message }: LineParts): string {
   return `{"level":"${level}","time":"${time}",${fields}${fields === '' ? '' : ','}"msg":"${message}"}\n`;
 }
 
-// The form of the logger's lines. A line with an escape, or with one of these fields, is not plain, since pino-pretty shows them
-// differently.
+// Matches the lines of the logger. A line with an escape or with one of `specialFields` is not plain, because pino-pretty shows
+// such a line differently.
 const plainLine = /^\{"level":"(\w+)","time":"([\d:TZ.-]{24})",?(.*)"msg":"([^"\\]*)"\}\n$/;
 const specialFields = /\\|"(?:err|error|pid|hostname|name|caller|timestamp|time|level|msg|type)":/;
 
 interface TextFormat {
-  /** Formats a line of pino. The result has its line break. */
+  /** Formats a line of pino. The result ends with a line break. */
   formatLine(line: string): string;
-  /** Formats the parts like the whole line. Returns `undefined` if only `formatLine` can format the line. */
+  /**
+   * Formats the parts of a line, with the same result as `formatLine`. Returns `undefined` if only `formatLine` can format the
+   * line.
+   */
   formatParts(parts: LineParts): string | undefined;
 }
 
@@ -74,7 +77,10 @@ export function createTextFormat(): TextFormat {
   };
 }
 
-/** Converts a time in ISO form to the local time of day. It computes the time zone once a second. */
+/**
+ * Returns a function that converts a time in ISO form to the local time of day. It applies the time zone only once per second,
+ * because that is slow.
+ */
 function createClock(): (iso: string) => string {
   let lastSecond = '';
   let shown = '';

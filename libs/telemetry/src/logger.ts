@@ -1,4 +1,4 @@
-// The program's logger: pino on stdout, as JSON or text. It redacts secrets in every line.
+// The logger of the program. It writes to stdout with pino, as JSON or text, and redacts secrets in every line.
 import { pino } from 'pino';
 import { writeText, writeJson } from './line-writer.ts';
 import { redactFields, redactText, redactUrl } from './redact.ts';
@@ -9,7 +9,7 @@ type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 export interface LoggerOptions {
   readonly level: LogLevel;
-  /** In registry:2, `logstash` is JSON with other field names. Here it is the same as `json`. */
+  /** `logstash` is the same as `json`. In registry:2 it is JSON with other field names. */
   readonly formatter: 'json' | 'text' | 'logstash';
   /** Fields of every line (registry:2's `log.fields`). */
   readonly fields?: Readonly<Record<string, unknown>>;
@@ -18,8 +18,8 @@ export interface LoggerOptions {
 }
 
 /**
- * Writes levels by name. It redacts fields with a secret's name at any depth. Errors are written by `serializeError`, and the field
- * `url` by `redactUrl`. Every finished line passes through `redactText`.
+ * Creates a logger that writes the names of levels. It redacts every field whose name is that of a secret, at any depth. Errors
+ * are written by `serializeError`, and the field `url` by `redactUrl`. Every finished line also passes through `redactText`.
  */
 export function createLogger({ level, formatter, fields = {}, destination }: LoggerOptions): Logger {
   const output = destination ?? pino.destination({ fd: 1, sync: false });
@@ -37,7 +37,8 @@ export function createLogger({ level, formatter, fields = {}, destination }: Log
     },
     formatter === 'text' ? writeText(output) : writeJson(output),
   );
-  // pino applies `formatters.log` to lines but not to the bindings of children, which inherit this method instead.
+  // pino applies `formatters.log` to the fields of lines, but not to the bindings of child loggers. Child loggers inherit this
+  // method, which redacts their bindings.
   const prototype = Object.getPrototypeOf(logger) as Pick<Logger, 'child'>;
   logger.child = function childWithoutSecrets<C extends string = never>(
     this: pino.Logger<C>,

@@ -1,4 +1,4 @@
-// The facts of one client request. Handlers annotate them, and one place logs, measures and audits them at the end.
+// The facts of one client request. Handlers add facts. At the end of the request, one place logs, measures and audits them.
 import type { CacheErrorKind } from '@cistern/errors';
 import type { RequestCacheResult, RequestMetrics, RequestOperation, StatusLabel } from './metrics/client-metrics.ts';
 
@@ -13,38 +13,38 @@ export interface RequestFacts {
   /** The ID of the trace that the request starts, if tracing is on. */
   traceId?: string | undefined;
   clientIp: string;
-  /** The authenticated user, never a name that is only claimed. */
+  /** The name of the authenticated user. Never a name that the client only claims. */
   user?: string | undefined;
   /** Further facts about the user, such as the claims of a CI job's token. */
   labels?: Readonly<Record<string, string>> | undefined;
-  /** The reason, as a clause, why access was denied or authentication failed. */
+  /** The reason why access was denied or authentication failed, as a clause. */
   denied?: string | undefined;
   referer?: string | undefined;
   userAgent?: string | undefined;
-  /** Wall clock. The duration is measured by another clock. */
+  /** The start on the wall clock, in milliseconds. The duration is measured by the monotonic clock. */
   startedAtMs: number;
   upstream?: string | undefined;
   repository?: string | undefined;
   /** Tag or digest. */
   reference?: string | undefined;
   cache?: RequestCacheResult | undefined;
-  /** Whether the client was redirected to the store. */
+  /** True if the client was redirected to the store. */
   redirected?: boolean | undefined;
-  /** `internal` means any error but a CacheError. */
+  /** The kind of the error that ended the request. `internal` means an error without a kind. */
   errorKind?: CacheErrorKind | 'internal' | undefined;
-  /** 0 until a status line was sent. */
+  /** The HTTP status of the response. 0 if no status line has been sent. */
   status: number;
-  /** Bytes of the body. */
+  /** The bytes of the response body that have been sent. */
   bytesSent: number;
   /** The time until the first byte of the response body or, without a body, until its end. */
   timeToFirstByteMs?: number | undefined;
   /** The time until the last byte was written to the socket, or the request was aborted. */
   durationMs?: number | undefined;
-  /** The connection ended before the response did, whichever side closed it. */
+  /** True if the connection ended before the end of the response, whichever side closed the connection. */
   aborted: boolean;
 }
 
-/** Creates the facts of a request from the ones that are known already. */
+/** Creates the facts of a request from the facts that are already known. */
 export function createRequestFacts(known: Partial<RequestFacts> = {}): RequestFacts {
   return {
     operation: 'other',
@@ -60,7 +60,10 @@ export function createRequestFacts(known: Partial<RequestFacts> = {}): RequestFa
   };
 }
 
-/** Counts a request that has ended. The caller maintains `requestsInFlight`, since it sees the start of a request. */
+/**
+ * Counts a request that has ended. The caller counts `requestsInFlight`, because this function does not see the start of a
+ * request.
+ */
 export function observeRequest(metrics: RequestMetrics, facts: RequestFacts): void {
   const labels = { operation: facts.operation, result: facts.cache ?? 'NONE' } as const;
   metrics.requests.inc({ ...labels, status: statusLabel(facts) });
@@ -84,7 +87,10 @@ export interface RequestAudit {
   request(event: RequestEvent, facts: RequestFacts): void;
 }
 
-/** `refused`: not authenticated; `denied`: not authorized; `limited`: rate-limited or locked out; `token-given`: got a token. */
+/**
+ * `refused`: the client was not authenticated. `denied`: it was not authorized. `limited`: it was rate-limited or locked out.
+ * `token-given`: it got a token.
+ */
 export type RequestEvent = 'limited' | 'denied' | 'refused' | 'token-given';
 
 /** Audits a request that has ended. An ordinary pull is only counted. */
@@ -94,7 +100,10 @@ export function auditRequest(audit: RequestAudit, facts: RequestFacts): void {
   if (event !== undefined) audit.request(event, facts);
 }
 
-/** Returns `undefined` for an ordinary pull, and for a 401 without credentials, since every client starts with one. */
+/**
+ * Returns `undefined` for an ordinary pull. Also returns `undefined` for a 401 to a request without credentials, because every
+ * client starts with such a request.
+ */
 function eventOf({ operation, status, denied, errorKind }: RequestFacts): RequestEvent | undefined {
   if (errorKind === 'client-rate-limited') return 'limited';
   if (status === 403) return 'denied';

@@ -1,4 +1,5 @@
-// Expected lines of the access log were printed by docker-registry 2.8.3 for the same requests, except for the hidden query values.
+// docker-registry 2.8.3 printed the expected lines of the access log for the same requests. Only the redacted query values
+// differ.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLogger } from './logger.ts';

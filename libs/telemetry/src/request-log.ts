@@ -1,5 +1,6 @@
-// Writes the line at the end of a request, in the log and in the access log. Pino's general serialiser would take a third of the
-// time of a warm manifest, so the log's line bypasses it. The line equals that of `log.info(facts, 'request ended')`, byte for byte.
+// Writes a line in the log and in the access log at the end of a request. The line of the log bypasses pino's general serialiser,
+// because that would take a third of the time for a manifest in memory. The line is byte for byte the line of `log.info(facts,
+// 'request ended')`.
 import { pino } from 'pino';
 import type { LineWriter } from './line-writer.ts';
 import type { Logger } from './logger.ts';
@@ -8,14 +9,16 @@ import type { RequestFacts } from './request-facts.ts';
 
 export const requestEnded = 'request ended';
 
-/** Internals of a pino logger, by pino's exported symbols. */
+/** The internals of a pino logger that are used here. pino exports their symbols. */
 interface PinoParts {
   readonly [pino.symbols.streamSym]: LineWriter;
-  /** The fields of every line, as JSON after a comma. */
+  /** The fields of every line, as JSON that begins with a comma. */
   readonly [pino.symbols.chindingsSym]: string;
 }
 
-/** Logs requests at level info. `log` is a logger of `createLogger`, or a child of one. */
+/**
+ * Returns a function that logs a request at level info. `log` must be a logger of `createLogger`, or a child of such a logger.
+ */
 export function createRequestLog(log: Logger): (facts: RequestFacts) => void {
   const { [pino.symbols.streamSym]: writer, [pino.symbols.chindingsSym]: bindings } = log as unknown as PinoParts;
   const clock = createIsoClock();
@@ -50,8 +53,8 @@ export type AccessLogFacts = Pick<
 
 /**
  * Formats a line of the combined log format, byte for byte as registry:2 prints it (gorilla/handlers, `CombinedLoggingHandler`).
- * So tools that read a registry's access log can read ours. The line has no line break. The time is the request's start in the
- * local zone. Secrets in URLs are redacted.
+ * So tools that read the access log of registry:2 can read this log. The line has no line break. Its time is the start of the
+ * request, in the local time zone. Secrets in URLs are redacted.
  */
 export function formatAccessLogLine(facts: AccessLogFacts): string {
   const request = `${facts.method} ${quoteLikeGo(redactUrl(facts.url))} ${facts.protocol}`;
@@ -64,12 +67,15 @@ export function formatAccessLogLine(facts: AccessLogFacts): string {
 /** Matches text without characters that JSON or Go escapes. */
 const plainAscii = /^[ !#-[\]-~]*$/;
 
-/** Returns the redacted text if JSON does not escape it, since an escape could hide a secret. */
+/** Returns the redacted text, or `undefined` if JSON would escape a character of it, because an escape could hide a secret. */
 function plain(text: string): string | undefined {
   return plainAscii.test(text) ? redactText(text) : undefined;
 }
 
-/** There are few user agents. The bound excludes a client that changes its name with each request. */
+/**
+ * The most user agents whose result is cached. Usually there are few. The limit is for a client that sends another user agent
+ * with each request.
+ */
 const maxRemembered = 100;
 
 /** Creates a `plain` that caches its results. */
@@ -84,7 +90,10 @@ function createPlainMemory(): typeof plain {
   };
 }
 
-/** Formats times in ISO form for the log. It formats everything but the milliseconds once a second. */
+/**
+ * Returns a function that formats times in ISO form for the log. It formats all but the milliseconds only once per second,
+ * because that is slow.
+ */
 function createIsoClock(): (atMs: number) => string {
   let second = Number.NaN;
   let shown = '';
@@ -104,7 +113,7 @@ const pad = (value: number): string => String(value).padStart(2, '0');
 let formattedSecond = Number.NaN;
 let formatted = '';
 
-/** Formats a time as `02/Jan/2006:15:04:05 -0700`, once a second. */
+/** Formats a time like `02/Jan/2006:15:04:05 -0700`. Within the same second, it returns the same text again. */
 function formatTime(atMs: number): string {
   const second = Math.floor(atMs / 1000);
   if (second === formattedSecond) return formatted;
@@ -148,8 +157,8 @@ function quoteRune(rune: string): string {
 }
 
 /**
- * Node returns header bytes as latin1, while Go reads them as UTF-8. Yields the UTF-8 characters, and `\xhh` for each byte that is
- * not part of one.
+ * Decodes a header value as Go does: as UTF-8. Node.js has decoded its bytes as latin1. Yields the UTF-8 characters, and `\xhh`
+ * for each byte that is not part of a UTF-8 character.
  */
 function* decodeBytes(value: string): Generator<string> {
   const bytes = Buffer.from(value, 'latin1');

@@ -1,4 +1,4 @@
-// Serializes errors for the log: the error and its causes, never the data that was sent or received.
+// Serializes errors for the log: the error and its causes, but never the data that was sent or received.
 import { CacheError } from '@cistern/errors';
 import { redactFields, redactText, redactUrl } from './redact.ts';
 
@@ -17,8 +17,9 @@ interface SerializedError {
 const maxCauses = 6;
 
 /**
- * Returns type, message, `code`, the `kind` and `detail` of a CacheError, the stack of an unexpected error, and the chain of causes.
- * Other properties (bodies, headers, requests) are omitted. A value that is not an Error is returned redacted.
+ * Returns the type, message, `code` and chain of causes of an error. It adds the `kind` and `detail` of a CacheError, and the
+ * stack of any other error. Other properties (bodies, headers, requests) are omitted. A value that is not an Error is redacted
+ * and returned.
  */
 export function serializeError(value: unknown): unknown {
   return serialize(value, 0);
@@ -42,12 +43,15 @@ function serialize(value: unknown, depth: number): unknown {
   } satisfies SerializedError;
 }
 
-/** A CacheError is thrown on purpose, and its message is enough. Any other error is a bug, so its stack is logged. */
+/**
+ * Returns whether the stack is logged. A CacheError is thrown on purpose, so its message is enough. Any other error may be a bug,
+ * so its stack is logged, but not the stacks of causes.
+ */
 function needsStack(value: Error, depth: number): boolean {
   return depth === 0 && value.stack !== undefined && !(value instanceof CacheError);
 }
 
-/** Converts an instance of a class for the log. It is the `replace` of `redactFields`. */
+/** Converts an instance of a class for the log. `redactFields` calls it as `replace`. */
 export function replaceInstance(value: object): unknown {
   if (value instanceof Error) return serialize(value, 0);
   if (value instanceof URL) return redactUrl(value.href);

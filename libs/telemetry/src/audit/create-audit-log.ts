@@ -1,5 +1,6 @@
-// The audit log: rejected requests with the reason, issued tokens, and actions of operators. It is a file of its own with a JSON
-// object per line, since it is often kept longer than other logs. Once a minute it also gets the usage of each client and upstream.
+// The audit log: rejected requests with the reason, issued tokens, and actions of operators. It is a separate file, because it is
+// often kept longer than other logs, and has a JSON object per line. Once a minute, the usage of each client and upstream is also
+// written to it.
 import { redactUrl } from '../redact.ts';
 import type { RequestAudit, RequestFacts } from '../request-facts.ts';
 
@@ -7,12 +8,12 @@ export interface AuditLog extends RequestAudit {
   count(facts: RequestFacts): void;
   /** Records an action of an operator. */
   action(action: OperatorAction): void;
-  /** Writes the usage since the last minute. */
+  /** Writes the usage that has not been written yet. */
   close(): void;
 }
 
 export interface OperatorAction {
-  /** The name of the operator, or the address if the name is unknown. */
+  /** The name of the operator, or the operator's address if the name is unknown. */
   readonly by: string;
   readonly address?: string | undefined;
   /** The action, such as `POST /v1/prewarm` or `cistern token revoke`. */
@@ -24,7 +25,7 @@ export interface OperatorAction {
 }
 
 export interface AuditLogOptions {
-  /** Writes a line, which has no line break. */
+  /** Writes a line. The line has no line break. */
   readonly write: (line: string) => void;
   /** Wall clock, in milliseconds. */
   readonly now: () => number;
@@ -66,7 +67,7 @@ export function createAuditLog({ write, now }: AuditLogOptions): AuditLog {
 
 interface UsageEntry {
   user?: string | undefined;
-  /** The address of a client without a name. */
+  /** The address of a client whose user is unknown. Unset if `user` is set. */
   address?: string | undefined;
   upstream: string;
   requests: number;
@@ -75,10 +76,12 @@ interface UsageEntry {
   misses: number;
 }
 
-/** When there are this many entries, all are written immediately. */
+/** When there are this many entries, all of them are written immediately. */
 const maxEntries = 10_000;
 
-/** Sums the usage by user (or address, if there is no user) and upstream. `flush` writes all entries, and resets them. */
+/**
+ * Sums the usage by user (or address, if the user is unknown) and upstream. `flush` writes all entries, and then removes them.
+ */
 function createUsage(write: (entry: UsageEntry) => void) {
   const counts = new Map<string, UsageEntry>();
   function flush(): void {

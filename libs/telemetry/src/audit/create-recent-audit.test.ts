@@ -96,7 +96,7 @@ test('a flood of refusals is limited and counted, and actions of operators are s
   assert.deepEqual(await dropped(), { rate: 1940, index: 0 });
 });
 
-test('an unavailable index only costs entries, which are counted', async () => {
+test('if the index is unavailable, entries are lost and counted, and nothing fails', async () => {
   const { audit, dropped } = open({ isUnavailable: true });
   for (let count = 0; count < 150; count += 1) audit.action({ by: 'ada', what: 'POST /v1/pins', status: 200 });
   await audit.close();

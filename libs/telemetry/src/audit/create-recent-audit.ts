@@ -1,5 +1,6 @@
 // Collects audit entries and writes them to a list that all nodes share. It writes in the background, so no request waits for it.
-// A flood of refusals costs a few entries a second (decision 0041). Entries are small and contain no secrets.
+// However many requests are rejected, each node writes only a few entries a second for them, after a first burst (decision 0041).
+// Entries are small and contain no secrets.
 import type { AuditMetrics } from '../metrics/cache-metrics.ts';
 import type { AuditLog, OperatorAction } from './create-audit-log.ts';
 import type { RequestEvent, RequestFacts } from '../request-facts.ts';
@@ -24,7 +25,7 @@ export interface RecentEntry {
 export interface RecentAuditOptions {
   /** The name of this node. */
   readonly node: string;
-  /** Stores the entries. Entries that it rejects are dropped. */
+  /** Stores the entries. If it rejects, its entries are lost, and counted in the metrics. */
   readonly keep: (kind: 'action' | 'refusal', entries: readonly string[]) => Promise<void>;
   readonly metrics: AuditMetrics;
   /** Wall clock, in milliseconds. */
@@ -37,12 +38,12 @@ export interface RecentAudit extends Pick<AuditLog, 'request' | 'action'> {
 }
 
 const flushAfterMs = 500;
-/** The burst and the rate of refusals that a node records. */
+/** The number of refusals that a node records at once, and per second afterwards. */
 const [refusalsAtOnce, refusalsPerSecond] = [50, 5];
-/** The most entries of a kind that wait to be written. */
+/** The most entries of each kind that wait to be written. */
 const maxPending = 100;
 
-/** The caller closes it. */
+/** The caller closes the result. */
 export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptions): RecentAudit {
   const pending = { action: [] as string[], refusal: [] as string[] };
   let refusalsLeft = refusalsAtOnce;
@@ -74,7 +75,7 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
     }
   }
 
-  /** Schedules the next flush only after this one, so that entries keep their order. */
+  /** Writes the waiting entries. Schedules the next flush only after this one, so that entries keep their order. */
   async function flush(): Promise<void> {
     await write();
     timer = undefined;
@@ -104,7 +105,7 @@ export function createRecentAudit({ node, keep, metrics, now }: RecentAuditOptio
   };
 }
 
-/** The events of requests that the admin server rejected, by status. */
+/** The events for requests that the admin server rejected, by HTTP status. */
 const refusals = new Map<number | undefined, RecentEntry['event']>([
   [401, 'refused'],
   [403, 'denied'],
@@ -145,7 +146,7 @@ function entryOfRequest(
   };
 }
 
-/** Returns `undefined` for an entry with a schema of another release. */
+/** Returns `undefined` if the entry is invalid, or if its schema is of another release. */
 export function parseRecentEntry(text: string): RecentEntry | undefined {
   try {
     const { schema, ...entry } = JSON.parse(text) as RecentEntry & { readonly schema: number };

@@ -5,7 +5,7 @@ const classes = ['interactive', 'background'] as const;
 const jobResults = ['done', 'failed'] as const;
 
 const evictionReasons = ['space', 'age'] as const;
-/** The reason of an eviction: the store was full, or the blob was not pulled for longer than its max age. */
+/** The reason of an eviction. `space`: the store was full. `age`: the blob was not pulled for longer than its maximum age. */
 export type EvictionReason = (typeof evictionReasons)[number];
 
 const jobTable = {
@@ -47,7 +47,7 @@ const storeTable = {
 export type StoreMetrics = MetricsOf<typeof storeTable>;
 
 const auditTable = {
-  /** `rate`: refusals beyond the rate limit of a node; `index`: Redis was unavailable, or too slow. */
+  /** `rate`: a node had more refusals than its rate limit allows. `index`: the index was unavailable or too slow. */
   auditEntriesDropped: counter(
     'cistern_audit_entries_dropped_total',
     'Audit entries missing in the console, by reason: rate for too many refusals at once, index for a slow or unavailable index.',
@@ -70,9 +70,13 @@ export const cacheMetrics = {
     class: classes,
     result: ['done', 'moved', 'failed'],
   }),
-  fillsParked: gauge('cistern_fills_parked', 'Fetches of blobs that are parked at this worker until they get a slot.', {
-    class: classes,
-  }),
+  fillsParked: gauge(
+    'cistern_fills_parked',
+    'Fetches of blobs that are parked at this worker until they get a job slot.',
+    {
+      class: classes,
+    },
+  ),
   fillsInFlight: gauge('cistern_fills_in_flight', 'Fills in flight.', { class: classes }),
   fillDuration: histogram(
     'cistern_fill_duration_seconds',

@@ -19,13 +19,13 @@ export type RequestOperation = (typeof requestOperations)[number];
 const cacheResults = ['HIT', 'STALE', 'REVALIDATED', 'JOINED', 'MISS'] as const;
 export type RequestCacheResult = (typeof cacheResults)[number];
 
-/** `NONE` means that the cache was not involved. */
+/** `NONE` means that the response has no cache result. */
 type ResultLabel = RequestCacheResult | 'NONE';
 const resultLabels = ['NONE', ...cacheResults] as const satisfies readonly ResultLabel[];
 const statusLabels = ['2xx', '3xx', '4xx', '5xx', 'aborted'] as const;
 export type StatusLabel = (typeof statusLabels)[number];
 
-/** The operations that the cache answers. */
+/** The operations that are answered from the cache. */
 export const cachedOperations: ReadonlySet<LabelValue> = new Set<RequestOperation>([
   'manifest',
   'blob',
@@ -33,13 +33,16 @@ export const cachedOperations: ReadonlySet<LabelValue> = new Set<RequestOperatio
   'referrers',
 ]);
 
-/** The operations with their possible results. */
+/** All operations, each with its possible cache results. */
 const requestSeries = requestOperations.flatMap((operation) =>
   (cachedOperations.has(operation) ? resultLabels : (['NONE'] as const)).map((result) => ({ operation, result })),
 );
 const requestLabels = { operation: requestOperations, result: resultLabels };
 
-/** The kind of credentials. `anonymous`: none; `oidc`: a CI job's token; `token`: an access token; `other`: unknown credentials. */
+/**
+ * The kind of credentials. `anonymous`: no credentials. `oidc`: the token of a CI job. `token`: an access token. `other`:
+ * credentials of an unknown kind.
+ */
 const authenticationMethods = ['anonymous', 'password', 'robot', 'oidc', 'token', 'other'] as const;
 export type AuthenticationMethod = (typeof authenticationMethods)[number];
 
@@ -109,7 +112,7 @@ const limitTable = {
 export type LimitMetrics = MetricsOf<typeof limitTable>;
 
 const tlsTable = {
-  /** Seconds since the epoch. There is no series without a certificate. */
+  /** In seconds since the epoch. A listener without a certificate has no series. */
   certificateExpiry: gauge(
     'cistern_tls_certificate_expiry_timestamp_seconds',
     'Expiry time of the served certificate, by listener.',
@@ -118,7 +121,10 @@ const tlsTable = {
   certificateReloads: counter('cistern_tls_certificate_reloads_total', 'Reloads of TLS certificates, by result.', {
     result: ['done', 'failed'],
   }),
-  /** `client-certificate`: missing or not accepted. `abandoned`: the client disconnected. `protocol`: all other reasons. */
+  /**
+   * `client-certificate`: the client's certificate is missing or not accepted. `abandoned`: the client disconnected. `protocol`:
+   * any other reason.
+   */
   handshakeFailures: counter('cistern_tls_handshake_failures_total', 'Failed TLS handshakes with clients, by reason.', {
     reason: ['client-certificate', 'abandoned', 'protocol'],
   }),

@@ -1,5 +1,5 @@
-// Creates all metrics of a process in a registry of their own. Without the global registry, two servers in one process do not
-// conflict.
+// Creates all metrics of a process, in a prom-client registry of their own. They are not in prom-client's global registry,
+// because then two servers in one process would conflict.
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { cacheMetrics } from './cache-metrics.ts';
 import { clientMetrics } from './client-metrics.ts';
@@ -16,7 +16,7 @@ export interface MetricsOptions {
   /** Names of the configured upstreams, so that their series start at zero. */
   readonly upstreams?: readonly string[];
   readonly version?: string;
-  /** Adds CPU, memory, event loop and garbage collection of this process, under their usual names. Default false. */
+  /** True adds prom-client's default metrics of this process: CPU, memory, event loop and garbage collection. Default: false. */
   readonly processMetrics?: boolean;
 }
 

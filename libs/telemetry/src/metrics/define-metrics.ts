@@ -1,8 +1,11 @@
-// The functions of the metric tables. An entry of a table defines everything about a metric: its registration, its type, the series
-// that start at zero, and its row in docs/metrics.md.
+// The functions that define the metric tables. An entry of a table defines everything about a metric: its registration, its type,
+// the series that start at zero, and its row in docs/metrics.md.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-/** The known values of a label, or the names of the configured upstreams. With `any`, values are unknown until they occur. */
+/**
+ * The values of a label: a list of known values, or `upstreams` for the names of the configured upstreams. `any` means that the
+ * values are unknown until they occur.
+ */
 type LabelValues = readonly string[] | 'upstreams' | 'any';
 type Labels<L extends string> = Readonly<Record<L, LabelValues>>;
 type Series<L extends string> = Record<L, string>;
@@ -26,7 +29,7 @@ export interface MetricTable {
   readonly [property: string]: Define<Counter | Gauge | Histogram> | MetricTable;
 }
 
-/** The metrics of a table, each with the names of its labels. */
+/** The metrics that a table defines. The type of each metric includes the names of its labels. */
 export type MetricsOf<T extends MetricTable> = {
   readonly [P in keyof T]: T[P] extends Define<infer M> ? M : T[P] extends MetricTable ? MetricsOf<T[P]> : never;
 };
@@ -70,7 +73,7 @@ export function histogram<L extends string = never>(
   };
 }
 
-/** Registers the metrics of a table. */
+/** Creates and registers the metrics of a table. */
 export function defineMetrics<T extends MetricTable>(table: T, context: MetricContext): MetricsOf<T> {
   const defined = Object.entries(table).map(([property, entry]) => [
     property,
@@ -83,7 +86,10 @@ function namesOf<L extends string>(labels: Labels<L> | undefined): L[] {
   return Object.keys(labels ?? {}) as L[];
 }
 
-/** Returns one empty series without labels, and none if a label may have any value. */
+/**
+ * Returns the combinations of the label values. A metric without labels has one empty series. If a label may have any value, no
+ * series are known.
+ */
 function combine<L extends string>(labels: Labels<L> | undefined, upstreams: readonly string[]): Series<L>[] {
   let combined: Partial<Series<L>>[] = [{}];
   for (const name of namesOf(labels)) {

@@ -1,4 +1,4 @@
-// Creates the reference page of the metrics from the code, so that they cannot differ.
+// Creates the reference page of the metrics from the code, so that page and code cannot differ.
 import { createMetrics } from './create-metrics.ts';
 import { observeCache, observeJobs } from './observe-cache.ts';
 
@@ -20,7 +20,7 @@ interface Described {
   readonly type: unknown;
 }
 
-/** Markdown; ends with a line break. */
+/** Resolves to the page in Markdown, which ends with a line break. */
 export async function describeMetrics(): Promise<string> {
   const { registry } = createMetrics({ upstreams: ['docker.io'] });
   const commonMetrics = await registry.getMetricsAsJSON();

@@ -1,5 +1,5 @@
-// Gauges of the whole cache, collected with each scrape: its size, the health of its parts, and its queues. Only one process of a
-// cluster has them, since all processes would report the same values.
+// Gauges of the whole cache, which are collected at each scrape: its size, the health of its parts, and its queues. In a cluster
+// only the admin node has them, because all processes would report the same values.
 import { Gauge, type Registry } from 'prom-client';
 
 interface CacheTotals {
@@ -8,7 +8,7 @@ interface CacheTotals {
 }
 
 export interface CacheObserved {
-  /** Counts the blobs and manifests in the store, by the index. */
+  /** Resolves to the number and bytes of the blobs and manifests in the store, as the index counts them. */
   totals(): Promise<CacheTotals>;
   /** The health checks by part. A check rejects if its part does not work. */
   readonly parts: Readonly<Record<string, () => Promise<void>>>;
@@ -84,7 +84,7 @@ export function observeJobs(registry: Registry, readQueues: () => Promise<readon
   });
 }
 
-/** Gauges that are collected at the same time share a result. */
+/** Returns a function whose simultaneous callers share one result of `read`, because several gauges have the same source. */
 function shareAnswer<T>(read: () => Promise<T>): () => Promise<T | undefined> {
   let reading: Promise<T | undefined> | undefined;
   return () => (reading ??= answerWithin(read()).finally(() => (reading = undefined)));
@@ -93,7 +93,8 @@ function shareAnswer<T>(read: () => Promise<T>): () => Promise<T | undefined> {
 const limitMs = 3000;
 
 /**
- * Resolves with `undefined` for a rejection, or after three seconds. A call that hangs must not hide all other metrics.
+ * Resolves to `undefined` if `answer` rejects, or does not settle within three seconds. So a call that hangs does not prevent the
+ * scrape of all other metrics.
  */
 async function answerWithin<T>(answer: Promise<T>): Promise<T | undefined> {
   const late = Promise.withResolvers<undefined>();

@@ -1,11 +1,15 @@
-// Reads the activity of a process from its metrics. Nothing is counted twice, so both always agree.
+// Reads the activity of a process from its metrics. The activity has no counters of its own, so it always agrees with the
+// metrics.
 import type { JobMetrics } from './cache-metrics.ts';
 import type { LabelValue } from './define-metrics.ts';
 import { cachedOperations, type RequestMetrics } from './client-metrics.ts';
 import { failureOutcomes, type UpstreamMetrics } from './upstream-metrics.ts';
 
 export interface ActivityCounts {
-  /** Requests of clients for manifests, blobs and lists. The next six fields are parts of this number. */
+  /**
+   * Requests of clients for manifests, blobs and lists. Each request is also counted in at most one of the next five fields, and
+   * in `errors` if it failed.
+   */
   readonly requests: number;
   readonly hits: number;
   /** Requests that followed a fetch in flight. */
@@ -15,7 +19,7 @@ export interface ActivityCounts {
   readonly misses: number;
   /** Requests that ended with status 5xx. */
   readonly errors: number;
-  /** Bytes of bodies: sent to clients as `bytesServed`, received from upstreams as `bytesFetched`. */
+  /** `bytesServed` are the bytes of bodies sent to clients. `bytesFetched` are the bytes of bodies received from upstreams. */
   readonly bytesServed: number;
   readonly bytesFetched: number;
   /** Requests to upstreams, without token requests and pings. */
@@ -27,16 +31,19 @@ export interface UpstreamActivity {
   readonly calls: number;
   /** Requests without a response, or with an error that concerns the registry or this cache, not an image. */
   readonly errors: number;
-  /** The worst circuit breaker state of its registries in this process. */
+  /**
+   * The worst circuit breaker state of the upstream's registries in this process. `well` is closed, `probed` is half-open, and
+   * `failing` is open.
+   */
   readonly health: 'well' | 'probed' | 'failing';
 }
 
 export interface Activity {
   readonly counts: ActivityCounts;
   readonly upstreams: readonly UpstreamActivity[];
-  /** Clients' requests in flight. */
+  /** The number of clients' requests in flight. */
   readonly inFlight: number;
-  /** Running jobs. */
+  /** The number of running jobs. */
   readonly jobs: number;
 }
 
@@ -97,7 +104,10 @@ async function readUpstreams(metrics: ActivityMetrics): Promise<UpstreamActivity
   }));
 }
 
-/** Returns the number of responses in each bucket of the time to first byte, by its upper bound in seconds; the last is `+Inf`. */
+/**
+ * Resolves to the number of responses in each bucket of the time to first byte. The key is the upper bound of the bucket in
+ * seconds, and `+Inf` for the last bucket.
+ */
 export async function readLatencies({
   timeToFirstByte,
 }: Pick<RequestMetrics, 'timeToFirstByte'>): Promise<ReadonlyMap<string, number>> {

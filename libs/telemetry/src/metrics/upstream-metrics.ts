@@ -1,4 +1,4 @@
-// The metrics of requests to upstream registries, of their pull limits, and of stale answers and prewarming.
+// The metrics of requests to upstream registries, of their pull limits, of stale responses, and of prewarming.
 import { counter, gauge, histogram, type LabelValue, type MetricsOf } from './define-metrics.ts';
 
 const upstreamOperations = [
@@ -36,8 +36,8 @@ export const failureOutcomes: ReadonlySet<LabelValue> = new Set<UpstreamOutcome>
 ]);
 
 /**
- * `revalidating`: a worker revalidates after the answer. `failing`: the upstream was unavailable. `gone`: the upstream no longer has
- * it, or denies access to it. `offline`: the upstream is switched offline.
+ * Why a response is stale. `revalidating`: a worker revalidates after the response. `failing`: the upstream was unavailable.
+ * `gone`: the upstream no longer has the content, or denies access to it. `offline`: the upstream is switched offline.
  */
 const staleReasons = ['revalidating', 'failing', 'gone', 'offline'] as const;
 export type StaleReason = (typeof staleReasons)[number];
@@ -51,12 +51,12 @@ const accountLabels = { ...endpointLabels, credential: 'any' } as const;
 const budgetTable = {
   limit: gauge(
     'cistern_upstream_rate_limit',
-    'Pulls per window that the upstream registry allows a credential, as last reported.',
+    'Pulls per rate-limit period that the upstream registry allows a credential, as last reported.',
     accountLabels,
   ),
   remaining: gauge(
     'cistern_upstream_rate_limit_remaining',
-    'Pulls left in the window, as last reported by the upstream registry.',
+    'Pulls left in the rate-limit period, as last reported by the upstream registry.',
     accountLabels,
   ),
   reserve: gauge(
@@ -67,13 +67,16 @@ const budgetTable = {
   /** Seconds since the epoch. */
   windowEnd: gauge(
     'cistern_upstream_rate_limit_window_end_timestamp_seconds',
-    'Latest possible end of the window of the last reported limit.',
+    'Latest possible end of the rate-limit period, as last reported by the upstream registry.',
     accountLabels,
   ),
-  /** `reserve`: the rest is reserved for misses. `exhausted`: no pulls are left. `paused`: the cache backs off from the upstream. */
+  /**
+   * `reserve`: the remaining pulls are reserved for content that is not cached. `exhausted`: no pulls are left. `paused`: the
+   * cache backs off from the upstream.
+   */
   refusals: counter(
     'cistern_upstream_budget_refusals_total',
-    'Requests to upstream registries that were not sent because of their limits, by reason.',
+    'Requests that were not sent to upstream registries because of pull limits, by reason.',
     { ...upstreamLabels, reason: ['reserve', 'exhausted', 'paused'] },
   ),
   pauses: counter(
@@ -158,7 +161,7 @@ export const upstreamMetrics = {
   prewarmedTags: counter(
     'cistern_prewarm_tags_total',
     'Tags that were revalidated before a client pulled them, by result.',
-    // `spared`: not requested, to leave the last pulls to clients.
+    // `spared`: the tag was not revalidated, because the last pulls are reserved for clients.
     { ...upstreamLabels, result: ['unchanged', 'moved', 'spared', 'failed'] },
   ),
   prewarmedImages: counter(

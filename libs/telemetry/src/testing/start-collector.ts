@@ -1,4 +1,4 @@
-// A collector of traces for tests: it takes OTLP over HTTP in JSON, as OpenTelemetry's exporter sends it, and keeps all spans.
+// A collector of traces for tests: it accepts OTLP over HTTP in JSON, as OpenTelemetry's exporter sends it, and keeps all spans.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,7 +8,7 @@ export interface CollectedSpan {
   readonly name: string;
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty for the first span of a trace. */
+  /** Empty if the span is the first span of a trace. */
   readonly parentSpanId: string;
   /** The kind of the node. */
   readonly node: string;
@@ -39,7 +39,7 @@ interface Batch {
   }[];
 }
 
-/** The caller closes it. */
+/** The caller closes the collector. */
 export async function startCollector(): Promise<Collector> {
   const spans: CollectedSpan[] = [];
   const server = createServer((request, response) => {

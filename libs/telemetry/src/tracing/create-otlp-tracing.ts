@@ -1,5 +1,5 @@
 // Sends traces with OpenTelemetry's SDK, by OTLP over HTTP. The SDK itself reads its other settings from the environment, such as
-// `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_RESOURCE_ATTRIBUTES`. No tracer or context manager is registered globally.
+// `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_RESOURCE_ATTRIBUTES`. It registers no tracer and no context manager globally.
 import {
   type Context,
   diag,
@@ -92,7 +92,7 @@ export function createOtlpTracing(options: TracingOptions & { readonly url: stri
   };
 }
 
-/** Returns the root context for an invalid `traceparent`, which starts a new trace. */
+/** Returns the context of a `traceparent`. For an invalid one it returns the root context, in which a span starts a new trace. */
 function contextOf(traceparent: string): Context {
   const parent = parseTraceParent(traceparent);
   if (parent === null || !isSpanContextValid(parent)) return ROOT_CONTEXT;
@@ -102,8 +102,8 @@ function contextOf(traceparent: string): Context {
 function silent() {}
 
 /**
- * Logs the problems that the SDK reports to its process-wide logger, at most one a minute. For an unavailable collector, the SDK
- * reports one with each batch.
+ * Logs the problems that the SDK reports to its process-wide logger. It logs at most one a minute, because the SDK reports an
+ * unavailable collector with each batch.
  */
 function logProblems(log: Logger): void {
   let quietUntilMs = 0;
@@ -120,7 +120,8 @@ function logProblems(log: Logger): void {
 
 /**
  * Chooses the sampler by `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`, as the specification defines them. For an unknown
- * sampler it uses the specification's default: keep all traces, except those that another node started and does not keep.
+ * sampler it uses the specification's default. The default keeps all traces, except those that another node has started and does
+ * not keep.
  */
 function chooseSampler({
   OTEL_TRACES_SAMPLER: name = 'parentbased_always_on',

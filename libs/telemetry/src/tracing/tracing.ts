@@ -1,5 +1,5 @@
-// Tracing: the work of one request on all nodes. OpenTelemetry's own environment variables switch it on. When it is off, there is no
-// `Tracing`, and none of its code is called or loaded (decision 0038).
+// Tracing records the work of one request on all nodes. OpenTelemetry's own environment variables switch it on. When it is off,
+// there is no `Tracing`, and OpenTelemetry's SDK is not loaded (decision 0038).
 import type { Logger } from '../logger.ts';
 
 export interface TracingOptions {
@@ -10,7 +10,7 @@ export interface TracingOptions {
   readonly log: Logger;
 }
 
-/** Returns `undefined` if tracing is off. The caller closes it, after everything else. */
+/** Resolves to `undefined` if tracing is off. The caller closes the result after all other parts. */
 export async function openTracing(options: TracingOptions): Promise<Tracing | undefined> {
   const { env } = options;
   const url = tracesUrl(env);
@@ -20,7 +20,10 @@ export async function openTracing(options: TracingOptions): Promise<Tracing | un
   return createOtlpTracing({ ...options, url });
 }
 
-/** As in the specification of the OTLP exporter, the path is appended to the address for all signals. */
+/**
+ * Returns the URL for traces. As the specification of the OTLP exporter requires, a path is appended to the endpoint for all
+ * signals, but not to the endpoint for traces.
+ */
 function tracesUrl({
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces,
   OTEL_EXPORTER_OTLP_ENDPOINT: all,
@@ -29,13 +32,13 @@ function tracesUrl({
   return all ? `${all.replace(/\/$/, '')}/v1/traces` : undefined;
 }
 
-/** Attributes are bounded in size and contain no secrets: no header, no query, no credential. */
+/** The attributes of a span. They must contain no secrets: no header, no query, no credential. Long texts are cut. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface SpanOptions {
   readonly kind: 'server' | 'client' | 'producer' | 'consumer' | 'internal';
   readonly attributes?: SpanAttributes;
-  /** The `traceparent` (W3C Trace Context) of another process. Default: the current span, if any. */
+  /** The `traceparent` (W3C Trace Context) of the process that started the trace. Default: the current span, if there is one. */
   readonly parent?: string | undefined;
 }
 
@@ -44,9 +47,9 @@ export interface Span {
   readonly traceparent: string;
   readonly traceId: string;
   set(attributes: SpanAttributes): void;
-  /** Runs `action` with this span as the current one, also in its asynchronous calls. */
+  /** Runs `action` with this span as the current span. Asynchronous calls of `action` have the same current span. */
   run<T>(action: () => T): T;
-  /** Ends the span; called once. With an error, it records the kind of the error. */
+  /** Ends the span. Must be called exactly one time. If `error` is given, it records the kind of the error. */
   end(error?: unknown): void;
 }
 
@@ -55,11 +58,11 @@ export interface Tracing {
   begin(name: string, options: SpanOptions): Span;
   /** Returns the current span, if it has not ended. */
   current(): Span | undefined;
-  /** Sends the remaining spans, within three seconds. */
+  /** Sends the remaining spans. Resolves after three seconds at the latest. */
   close(): Promise<void>;
 }
 
-/** Runs `action` in a new span. Settles as `action` does, and then ends the span. */
+/** Runs `action` in a new span, and ends the span when `action` settles. Resolves and rejects as `action` does. */
 export async function inSpan<T>(
   tracing: Tracing,
   name: string,
