@@ -1,6 +1,6 @@
 // The routes of the state of the whole cache. `GET /v1/events` sends the responses of `GET /v1/overview`, `GET /v1/nodes` and
-// `GET /v1/fills` each second. `GET /v1/jobs` has the queues and failures, and `GET /v1/budget` the remaining pulls. `GET
-// /v1/audit` has the actions of operators and the rejected requests of all nodes, page by page.
+// `GET /v1/fills` each second. `GET /v1/jobs` has the queues and failures, and `GET /v1/budget` the remaining pulls.
+// `GET /v1/audit` has the actions of operators and the rejected requests of all nodes, page by page.
 import type { Nodes, Audit } from '@cistern/operations';
 import {
   budgetList,

@@ -1,5 +1,5 @@
-// The routes of the store's maintenance. `GET /v1/scrub` has the last report of the scrub. `POST /v1/eviction/plan` with `{
-// downToBytes? }` lists the blobs that an eviction would remove now, each with the reason, in lines of JSON.
+// The routes of the store's maintenance. `GET /v1/scrub` has the last report of the scrub. `POST /v1/eviction/plan` with
+// `{ downToBytes? }` lists the blobs that an eviction would remove now, each with the reason, in lines of JSON.
 import type { Upkeep } from '@cistern/operations';
 import { bytes, evictionLine, scrubAnswer } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';

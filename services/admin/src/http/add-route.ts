@@ -38,8 +38,8 @@ export function addRoute<Answer extends z.ZodType, Query extends z.ZodType = Non
 }
 
 /**
- * Adds a route whose response takes a while. Each line is sent as JSON when it is ready. After an error, the last line is `{
- * error }`.
+ * Adds a route whose response takes a while. Each line is sent as JSON when it is ready. After an error, the last line is
+ * `{ error }`.
  */
 export function addLinesRoute<Line extends z.ZodType, Query extends z.ZodType = None, Body extends z.ZodType = None>(
   app: FastifyInstance,

@@ -13,7 +13,7 @@ import type { Logger } from '@cistern/telemetry';
 import { adminAuthorization } from '@cistern/operations/admin-access';
 import { openForConfig } from '@cistern/assembly';
 
-/** An authenticator. If no credentials are configured, the access that all clients have instead. */
+/** Either an authenticator or, if no credentials are configured, the access that all clients have. */
 export type AdminAccess = Authenticator | 'everything' | 'read-only' | 'nothing';
 
 /**

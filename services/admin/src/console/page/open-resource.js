@@ -1,4 +1,5 @@
-// Loads a resource of the API, and polls it while its page is open. If a request fails, the last data stays.
+// Loads a resource of the API, and polls it while its page is open. If a request fails, the data of the last successful request
+// stays.
 import { get } from './api.js';
 
 /**
