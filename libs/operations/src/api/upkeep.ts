@@ -30,7 +30,7 @@ const scrubReport = z.object({
         size: bytes,
         foundAtMs: time('When it was found'),
         healed: z.boolean(),
-        note: z.string().describe('Where it was fetched again from, or why it was not.'),
+        note: z.string().describe('The source from which it was fetched again, or the reason why it was not.'),
       }),
     )
     .describe('The newest last.'),

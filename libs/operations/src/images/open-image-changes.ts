@@ -89,13 +89,13 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
   };
 }
 
-/** The deadlines of upstream requests end the job sooner. */
+/** The time limit of the job. Usually the deadlines of upstream requests end the job sooner. */
 const timeoutMs = 60_000;
 
 /**
- * Makes a worker revalidate a tag now, for all nodes. If the tag has moved, its new manifest is stored before the tag names it.
- * The rest of the image is fetched when a client pulls it. A refresh costs upstream budget like a revalidation, and is rejected
- * when the budget is at its reserve. Rejects as `JobQueue.run`.
+ * Makes a worker revalidate a tag now, for all nodes. If the tag has moved, its new manifest is stored before the record of the
+ * tag names it. The rest of the image is fetched when a client pulls it. A refresh uses upstream budget like a revalidation, and
+ * is rejected if only the reserve of the budget is left. Rejects as `JobQueue.run`.
  */
 async function refreshTag({ index, queue }: ImageChangesDeps, key: TagKey): Promise<Omit<RefreshAnswer, 'image'>> {
   const { upstream, repository, tag } = key;
