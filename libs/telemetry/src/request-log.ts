@@ -1,6 +1,6 @@
 // Writes a line in the log and in the access log at the end of a request. The line of the log bypasses pino's general serialiser,
-// because that would take a third of the time for a manifest in memory. The line is byte for byte the line of `log.info(facts,
-// 'request ended')`.
+// because that would take a third of the time for a manifest in memory. The line is byte for byte the line of
+// `log.info(facts, 'request ended')`.
 import { pino } from 'pino';
 import type { LineWriter } from './line-writer.ts';
 import type { Logger } from './logger.ts';

@@ -53,7 +53,7 @@ const requestTable = {
     { ...requestLabels, status: statusLabels },
     { starts: requestSeries.flatMap((series) => statusLabels.map((status) => ({ ...series, status }))) },
   ),
-  /** The time until the last byte. */
+  /** The time from the start of the request until the last byte of the response. */
   requestDuration: histogram(
     'cistern_request_duration_seconds',
     'Duration of client requests, until the last byte of the response.',
@@ -86,7 +86,7 @@ const authenticationTable = {
   authentications: counter(
     'cistern_authentications_total',
     'Authentications of client requests, by method and result.',
-    // `failed`: the credential could not be verified.
+    // `failed`: an error prevented the check of the credentials.
     { method: authenticationMethods, result: ['accepted', 'refused', 'locked-out', 'failed'] },
   ),
 };
@@ -144,7 +144,7 @@ export const clientMetrics = {
   ...tlsTable,
   webhooks: counter('cistern_webhooks_total', 'Webhook requests from upstreams, by provider and result.', {
     provider: ['docker-hub', 'github', 'distribution', 'generic'],
-    // `refused`: the sender does not have the secret. `ignored`: the repository is not cached.
+    // `refused`: the sender does not have the secret. `ignored`: the request reports no push of a tag with a valid name.
     result: ['taken', 'ignored', 'malformed', 'refused'],
   }),
 };
