@@ -36,7 +36,7 @@ export function createClaims(segments: Segments) {
       }
       return end;
     },
-    /** Assigns the segments from `first` to the end of `run` to `run`. */
+    /** Assigns to `run` the segments from `first` to the end of `run`. */
     claim(run: Run, first: Segment): void {
       runs.add(run);
       for (let segment = first; ; segment = segments.at(segment.index + 1)) {
@@ -44,7 +44,7 @@ export function createClaims(segments: Segments) {
         if (segment.end >= run.endExclusive) return;
       }
     },
-    /** Assigns every open segment that `run` has not passed to `run`. */
+    /** Assigns to `run` every open segment that it has not passed. */
     claimAllOpen(run: Run): void {
       for (const segment of segments) if (isOpen(segment) && segment.start >= run.next) owners.set(segment.index, run);
     },

@@ -1,39 +1,56 @@
-// Decides how many connections the fills of a worker may have to each upstream host. CDNs throttle connections, not clients, so
-// more connections often fetch a blob faster. The controller measures whether they do (decision 0068).
+// Decides how many connections the fills of a worker may have to each upstream host. CDNs often throttle each connection, so a
+// blob arrives faster over several connections. The controller measures whether that is true for a host (decision 0068).
 import { createHostConnections, type HostConnections } from './host-connections.ts';
 
-/** Each worker has one. It has no timers: fills drive it with the bytes that they receive. */
+/** Each worker has one control. The control has no timers, because it decides whenever a fill reports received bytes. */
 export interface ConnectionControl {
-  /** `host` is the server that sends the bytes, after redirects (`UpstreamBlobBody.host`). The fill calls `leave` at its end. */
+  /**
+   * `host` is the server that sends the bytes, after redirects (`UpstreamBlobBody.host`). The fill calls `leave` when it ends.
+   */
   enter(host: string, options: FillConnectionsOptions): FillConnections;
 }
 
 export interface FillConnectionsOptions {
   /** The upstream's `connectionsPerBlob`. */
   readonly max: number;
-  /** Whether a client waits for the fill. A background fill has one connection. The value may change at any time. */
+  /**
+   * Returns whether a client waits for the fill. If none does, the fill gets only one connection. The result can change at any
+   * time.
+   */
   readonly mayProbe: () => boolean;
 }
 
 export interface FillConnections {
   /**
-   * Connections that this fill may have now, 1 … `max`. When the number falls, the fill starts no further request and aborts
-   * none.
+   * The number of connections that this fill is allowed now, from 1 to `max`. If the number falls, the fill starts no further
+   * request, but does not abort any.
    */
   readonly allowed: number;
   /**
-   * The last of those is on trial. Short requests for it let the next trial start soon, should this one end without a verdict.
+   * True if the last of these connections is on trial. The fill should then send short requests, so that the next trial can
+   * start soon if this one ends without a result.
    */
   readonly isOnTrial: boolean;
   /** Counts bytes that upstream has sent for this fill. */
   received(bytes: number): void;
-  /** Readers, hash, disk or window block the fill until it calls the returned function, once. Calls may overlap. */
+  /**
+   * Called when the fill stops receiving because of its readers, hash, disk or window. The fill calls the returned function one
+   * time when it continues. Calls can overlap.
+   */
   blocked(): () => void;
-  /** Sets the number of open connections: upstream has responded, and the body has not ended. Called with each change. */
+  /**
+   * Sets the number of open connections, on which upstream has responded and the body has not ended. Called after each change.
+   */
   opened(count: number): void;
-  /** The `host` refused an extra connection, or our own `cap` had no slot for it. */
+  /**
+   * Called if an extra connection failed. `host` means that the host refused it, and `cap` that our own limit for the upstream
+   * was reached.
+   */
   refused(by: 'host' | 'cap'): void;
-  /** Bytes by several connections were wrong: the host's servers may disagree. Each fill gets one connection for ten minutes. */
+  /**
+   * Called if bytes from several connections were wrong, because the host's servers may send different content. Each fill then
+   * gets only one connection for ten minutes.
+   */
   mismatched(): void;
   leave(): void;
 }
@@ -42,7 +59,7 @@ export function createConnectionControl(): ConnectionControl {
   const hosts = new Map<string, HostConnections>();
   return {
     enter(host, options) {
-      // Upstreams choose the hosts by redirects, so the map must not grow with them.
+      // Redirects can name any number of hosts, so the map forgets the hosts that are no longer used.
       for (const [name, one] of hosts) if (one.isForgotten()) hosts.delete(name);
       const connections = hosts.get(host) ?? createHostConnections();
       hosts.set(host, connections);

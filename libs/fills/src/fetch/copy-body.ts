@@ -1,11 +1,11 @@
-// Copies one upstream body into segments. Chunks that arrive during a write go out together in the next write.
+// Copies one upstream body into segments. Chunks that arrive during a write are written together in the next write.
 import type { UpstreamBlobBody } from '@cistern/upstream';
 
 /** A run of segments that one GET fetches. */
 export interface Run {
   /** The offset of the next byte from upstream. */
   next: number;
-  /** The end of the run. It may shrink, but not below `next`. */
+  /** The end of the run. It can become smaller, but not less than `next`. */
   endExclusive: number;
 }
 
@@ -13,19 +13,19 @@ export interface CopyBodyOptions {
   /** A body that starts at `run.next`. */
   readonly opened: UpstreamBlobBody;
   readonly run: Run;
-  /** The end of the body, by the requested range. */
+  /** The offset at which the body ends, according to the requested range. */
   readonly bodyEnd: number;
   /** Receives the bytes in order. */
   readonly write: (offset: number, chunks: readonly Buffer[]) => Promise<void>;
 }
 
-/** Keeps the disk busy while the next chunks arrive. More would only use memory. */
+/** This much keeps the disk busy while the next chunks arrive. A larger value would only use more memory. */
 const maxPendingBytes = 1024 * 1024;
 
 /**
- * Resolves when everything up to the end of the run, or of the body, is written. It drops the rest of the body, because a body
- * that is read to its own end leaves its connection reusable. The caller checks `run.next`: the body may have ended early.
- * Rejects with the error of the body or of the write.
+ * Resolves when everything up to the end of the run, or of the body, is written. It does not read the rest of the body, but
+ * closes it. A body that is read to its own end leaves its connection reusable. The caller must check `run.next`, because the
+ * body may have ended early. Rejects with the error of the body or of the write.
  */
 export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions): Promise<void> {
   let pending: Buffer[] = [];
@@ -78,8 +78,9 @@ export async function copyBody({ opened, run, bodyEnd, write }: CopyBodyOptions)
 }
 
 /**
- * Frees a chunk that has an `ArrayBuffer` of its own, as a chunk from a socket does. Memory outside the heap is much for the
- * kernel and little for V8's young generation. Without this, the collector would scan the whole heap for each 64 MB of a fill.
+ * Frees a chunk that has an `ArrayBuffer` of its own, as a chunk from a socket does. V8 keeps only small objects for such
+ * chunks, and their memory is outside its heap. Without this, the garbage collector would scan the whole heap for each 64 MB of
+ * a fill.
  */
 function free({ buffer, byteLength }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);

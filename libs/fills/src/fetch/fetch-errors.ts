@@ -1,11 +1,14 @@
 import { CacheError, isCacheError } from '@cistern/errors';
 
-/** Upstream does not support ranges, or has fewer bytes than the range. The fill then fetches the whole blob. */
+/**
+ * True if upstream does not support ranges, or if the range is beyond its end of the blob. The fill then fetches the whole
+ * blob.
+ */
 export function isNoRange(error: unknown): boolean {
   return isCacheError(error, 'unsupported', 'range-unsatisfiable');
 }
 
-/** The window was full for too long. The connection is closed, and the first missing segment is fetched next. */
+/** Closes a connection that waited too long for space in the window. The first missing segment is fetched next. */
 export class Stalled extends Error {}
 
 export function tooShort(): CacheError {
@@ -13,7 +16,7 @@ export function tooShort(): CacheError {
 }
 
 export function endless(bytes: number): CacheError {
-  const message = `Upstream sends a blob without a length, and it does not end within ${bytes} bytes.`;
+  const message = `Upstream sends a blob without a length, and the blob does not end within ${bytes} bytes.`;
   return new CacheError('content-mismatch', message);
 }
 

@@ -1,6 +1,6 @@
-// Plans a fill's GETs. The first GET is plain and reads to the end. The others are ranged. They serve a reader that waits ahead
-// of the first GET, and use more connections where those pay. They take segments from the first GET, which ends where the first
-// of them begins.
+// Plans a fill's GETs. The main GET fetches the first missing segments; at the start of a fill it has no range. Extra GETs have
+// ranges. They serve a reader that waits ahead, or make the fill faster. They take segments from the main GET, which then ends
+// where the first of them begins.
 import { type BlobRequestOptions, ExtraRefused, type UpstreamBlobBody } from '@cistern/upstream';
 import type { FillRoom } from '../room/spool-room.ts';
 import { type Segment, type Segments, nearBytesOf } from '../spool/segments.ts';
@@ -14,27 +14,27 @@ export interface SegmentFetchOptions {
   readonly segments: Segments;
   readonly room: Pick<FillRoom, 'take' | 'tryTake'>;
   readonly get: (range: BlobRequestOptions) => Promise<UpstreamBlobBody>;
-  /** Appends to one segment. If it fails the fill ends: its bytes are not fetched again. */
+  /** Appends to one segment. If it rejects, the fill ends, because the lost bytes are not fetched again. */
   readonly append: (offset: number, chunks: readonly Buffer[]) => Promise<void>;
   /** The most bytes that one ranged GET fetches while another GET runs. */
   readonly rangeBytes: number;
-  /** Called with the host that sends the bytes. Decides how many connections are open. Unset means one. */
+  /** Called with the host that sends the bytes. The result limits the number of connections. Unset means one. */
   readonly connect?: ((host: string) => FillConnections) | undefined;
-  /** If true, the segments' size is only an upper bound, and the blob ends where the body ends. */
+  /** If true, the size of `segments` is only an upper limit, and the blob ends where the body ends. */
   readonly isSizeUnknown: boolean;
-  /** Called when a fetch has ended, so that waiting readers check again. */
+  /** Called when a GET is answered or ends, and when a segment is complete, so that waiting readers check again. */
   readonly onChange: () => void;
   readonly signal: AbortSignal;
 }
 
 export type SegmentFetch = ReturnType<typeof createSegmentFetch>;
 
-/** Upstreams drop connections that are not read. */
+/** Upstreams close connections that are not read for longer. */
 const stallMs = 10_000;
 const maxAhead = 4;
 /** After an extra GET fails, no other is tried for this long. The main GET fetches the rest. */
 const extrasPauseMs = 10_000;
-/** The fewest segments per GET when there are several. A trial fetches one, so that the next trial need not wait for it. */
+/** The fewest segments per extra GET. A trial fetches one, so that the next trial does not wait for a long GET. */
 const fewSegments = 2;
 
 export function createSegmentFetch(options: SegmentFetchOptions) {
@@ -44,7 +44,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   const answeredRuns = new Set<Run>();
   let connections: FillConnections | undefined;
   let main: Run | undefined;
-  /** The main body, which may not have arrived yet, continues to the end of the blob, even if its run must stop before that. */
+  /** True if the main GET, answered or not, requested everything to the blob's end, even if its run must stop earlier. */
   let isMainWhole = false;
   let hasExtras = false;
   let mayGetRanges = true;
@@ -72,7 +72,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     change();
   };
 
-  /** `isGetOpen`: a GET waits for the space, and upstream will soon drop it. */
+  /** `isGetOpen` is true if a GET waits for the space, because upstream will close its connection if it waits for long. */
   const takeRoom = async (segment: Segment, isGetOpen: boolean) => {
     if (segment.release !== undefined) return;
     const stalling = new AbortController();
@@ -83,7 +83,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       resume = connections?.blocked();
     };
     const timer = setInterval(() => {
-      // A failed GET may have left earlier segments missing. Those come first.
+      // A failed GET may have left earlier segments missing. These are fetched first.
       const isBehind = (claims.firstOpen ?? segment).index < segment.index;
       if (isBehind || (isGetOpen && mayGetRanges)) stalling.abort(new Stalled());
     }, stallMs);
@@ -97,7 +97,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     }
   };
 
-  /** Shrinks towards the end, so that all connections end at about the same time. */
+  /** Returns the size of the next GET. It shrinks towards the blob's end, so that all connections end at about the same time. */
   const shareBytes = (): number => {
     const { segmentBytes } = segments;
     if (connections?.isOnTrial === true) return segmentBytes;
@@ -105,7 +105,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     return Math.max(fewSegments * segmentBytes, Math.min(rangeBytes, leftBytes / (2 * (connections?.allowed ?? 1))));
   };
 
-  /** Appends the bytes that are next in their segments. It skips bytes that are present already. */
+  /** Appends the bytes that come next in their segments. It skips bytes that are already present. */
   const write = async (run: Run, offset: number, chunks: readonly Buffer[]) => {
     for (const piece of bySegment(segments, offset, chunks)) {
       const { segment } = piece;
@@ -131,7 +131,9 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     segments.endAt(run.next);
   };
 
-  /** `run` begins at 0. It may pass segments of GETs that upstream refuses later, so it fetches those itself. */
+  /**
+   * Assigns all open segments to `run`, which begins at 0. It includes those of unanswered GETs, which upstream may still refuse.
+   */
   const fetchAllOpen = (run: Run) => {
     isMainWhole = true;
     for (const other of claims.runs)
@@ -142,7 +144,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     claims.claimAllOpen(run);
   };
 
-  /** Opens a body at `run.next`. If upstream refuses ranges, it begins at 0 and passes over the segments that are complete. */
+  /** Opens a body at `run.next`. If upstream refuses ranges, opens the whole blob, and complete segments are skipped. */
   const open = async (run: Run) => {
     const { next: from, endExclusive } = run;
     const isToEnd = endExclusive === segments.size;
@@ -173,10 +175,10 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       await copy(run, body, bodyEnd);
     } catch (error) {
       whole?.close();
-      // The fill's predecessor had the bytes so far, but upstream does not send the rest as a range.
+      // An earlier worker has sent the bytes so far. Upstream does not send the rest as a range, so the next GET has no range.
       if (isNoRange(error) && run.next > next) mayGetRanges = false;
       else if (!(error instanceof Stalled)) throw error;
-      // Without a length nothing is freed before the end, so two such fills could wait for each other forever.
+      // A blob without a length frees no segment before its end, so two such fills could wait for each other forever.
       else if (options.isSizeUnknown) throw noRoom();
     } finally {
       main = undefined;
@@ -185,7 +187,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     }
   };
 
-  /** Ends the main GET before `segment`. Returns false if another run fetches it, or the main GET has passed its start. */
+  /** Makes the main GET end before `segment`. Returns false if it has passed the segment's start, or another run fetches it. */
   const cutBefore = (segment: Segment): boolean => {
     const owner = claims.ownerOf(segment);
     if (owner === undefined) return true;
@@ -195,7 +197,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     return true;
   };
 
-  /** Starts a ranged GET at `first`. Returns false if there is no space for it now, or another run fetches it. */
+  /** Starts a ranged GET at `first`. Returns false if there is no space for this segment now, or another run fetches it. */
   const startExtra = (first: Segment): boolean => {
     if (first.release === undefined) first.release = room.tryTake(first.end - first.start);
     if (first.release === undefined || !cutBefore(first)) return false;
@@ -233,7 +235,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     }
   };
 
-  /** Starts more connections, where they pay, behind the bytes that the main GET is about to fetch. */
+  /** Starts extra GETs up to the allowed number, for segments that no run fetches, or far enough ahead of the main GET. */
   const stripe = () => {
     while (connections !== undefined && !areExtrasPaused() && mayGetRanges && claims.count < connections.allowed) {
       const behind = main && Math.ceil((main.next + shareBytes()) / segments.segmentBytes);
@@ -243,7 +245,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
     }
   };
 
-  /** Whether a running fetch delivers the byte at `offset` soon. */
+  /** Returns whether a running GET delivers the byte at `offset` soon. */
   const delivers = (offset: number): boolean => {
     const segment = segments.holding(offset);
     const owner = claims.ownerOf(segment);
@@ -251,7 +253,7 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
   };
 
   return {
-    /** Fetches all missing segments. `opened` is a body of the whole blob that was requested before, if any. */
+    /** Fetches all missing segments. `opened` is the body of the whole blob, if it was requested before. */
     async all(opened?: UpstreamBlobBody): Promise<void> {
       let whole = opened;
       for (;;) {
@@ -264,12 +266,12 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       }
     },
     /**
-     * A reader waits for the byte at `offset`. Returns true if a fetch delivers it soon, or was started there. Returns false if
-     * the byte will take long, because there is no space.
+     * Called when a reader waits for the byte at `offset`. Returns true if the reader should wait, because a GET delivers the
+     * byte soon or no extra GET is possible. Returns false if no GET could be started there, because there is no space.
      */
     want(offset: number): boolean {
       const segment = segments.holding(offset);
-      // Between two runs, `all` is about to choose the main one.
+      // If there is no main run, `all` will choose the next one immediately.
       if (!mayGetRanges || areExtrasPaused() || main === undefined || claims.count > maxAhead || delivers(offset))
         return true;
       const owner = claims.ownerOf(segment);
@@ -277,19 +279,19 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       return startExtra(segment);
     },
     delivers,
-    /** Whether upstream supports ranges, as far as is known. */
+    /** False if upstream has refused a range. */
     get mayGetRanges(): boolean {
       return mayGetRanges;
     },
-    /** Number of bodies that upstream sends now. */
+    /** Number of bodies that upstream is sending now. */
     get connections(): number {
       return answeredRuns.size;
     },
-    /** The received bytes are not those of the blob. */
+    /** Called if the digest of the received bytes is wrong. */
     mismatched(): void {
       if (hasExtras) connections?.mismatched();
     },
-    /** Ends the use of connections, when the fill has ended. */
+    /** Called when the fill has ended. Its connections can then be used for other fills. */
     close(): void {
       connections?.leave();
       connections = undefined;

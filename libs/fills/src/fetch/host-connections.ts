@@ -1,34 +1,40 @@
-// Tracks the fills of a worker at one upstream host, and how many connections beyond the first of each fill pay.
+// Tracks the fills of a worker that fetch from one upstream host. Decides how many extra connections (beyond the first of each
+// fill) make the fills faster. A probe tries one more connection. A window is one second of measurement.
 //
-// - After a steady window, if a fill uses all its connections, a probe begins. That fill gets one more connection.
-// - If a window is a fifth above the reference, the probe succeeds. The fill keeps the connection for a minute.
-// - After three windows below that, or a refusal, the probe fails. That number of connections is not tried again for ten minutes.
-// - If a fill ends or is blocked, the probe ends without a verdict.
-// - Wrong bytes by several connections take away all extra connections.
+// - If the rate was steady for a window, and a fill uses all its connections, a probe begins: that fill gets one more
+//   connection.
+// - If the rate in a window is a fifth above the rate before the probe, the probe succeeds. The fill keeps the connection for a
+//   minute.
+// - If three windows stay below that rate, or the host refuses the connection, the probe fails. That number of connections is
+//   not tried again for ten minutes.
+// - If a fill ends or is blocked, the probe ends without a result.
+// - If bytes from several connections were wrong, all extra connections are taken away.
 // - After its minute a connection is taken away, and the next probe may restore it.
 //
-// The sum over all fills counts: where a host limits the sum, one more connection only takes from the others.
+// The rate is the sum over all fills. If a host limits that sum, one more connection only takes bandwidth from the others.
 import type { FillConnections, FillConnectionsOptions } from './connection-control.ts';
 import { canTakeMore, poorestOf, richestOf, shareExtras, type Sharer } from './share-extras.ts';
 import { createRateWindow, type Measured, windowMs } from './rate-window.ts';
 
 export interface HostConnections {
   enter(options: FillConnectionsOptions): FillConnections;
-  /** Whether no fill is active and no past result still applies. */
+  /** Returns true if no fill is active and no earlier result still applies. */
   isForgotten(): boolean;
 }
 
-/** A connection is young for this long. Slow start and initial bursts make its rate meaningless. */
+/**
+ * The rate of a connection is not measured for this long after it begins, because TCP slow start and initial bursts distort it.
+ */
 const settleMs = 500;
 const gain = 1.2;
 const maxWindows = 3;
 const keptMs = 60_000;
 const backoffMs = 600_000;
-/** Slots under the upstream's cap become free soon. */
+/** If our own limit for the upstream was reached, no probe starts for this long. The limit allows more connections soon. */
 const noSlotMs = 10_000;
-/** Time within which upstream must answer an extra request. */
+/** The time within which upstream must answer the request of a probe. */
 const openingMs = 5_000;
-/** The part of a window for which a fill may be blocked and still be measured. */
+/** A fill is measured only if it was blocked for no more than this share of the window. */
 const blockedShare = 0.1;
 
 interface Member extends Sharer {
@@ -38,7 +44,7 @@ interface Member extends Sharer {
   blockedAtMs: number;
   /** Time for which the fill was blocked since the last window began. */
   blockedMs: number;
-  /** Whether the fill was blocked for more than a tenth of the last window. */
+  /** True if the fill was blocked for more than a tenth of the last window. */
   isBlocked: boolean;
 }
 
@@ -57,10 +63,10 @@ export function createHostConnections(): HostConnections {
   const members = new Set<Member>();
   const window = createRateWindow<Member>();
   let probe: Probe | undefined;
-  /** Extra connections that pay and that no fill has. The next fills get them immediately. */
+  /** The number of extra connections that have proved useful and that no fill uses now. The next fills get them immediately. */
   let spare = 0;
   let keptUntilMs = 0;
-  /** This many connections in total, or more, do not pay and are not tried until then. */
+  /** A total of `from` connections or more was useless, and is not tried again before `untilMs`. */
   let backoff = { from: Number.POSITIVE_INFINITY, untilMs: 0 };
   /** Bytes per millisecond in the last steady windows. */
   let rates: number[] = [];
@@ -68,7 +74,7 @@ export function createHostConnections(): HostConnections {
   const allowedOf = (member: Member) => 1 + member.extras + (probe?.member === member ? 1 : 0);
   const total = () => [...members].reduce((sum, member) => sum + allowedOf(member), 0);
   const mayTry = (connections: number, now: number) => connections < backoff.from || now >= backoff.untilMs;
-  /** Leaves out young fills, because most blobs are small. */
+  /** Shares the extra connections among fills. Skips fills that have just begun, because most blobs are small and end soon. */
   const share = (now: number) => {
     spare = shareExtras(
       [...members].filter((member) => isOld(member, now)),
@@ -88,7 +94,7 @@ export function createHostConnections(): HostConnections {
     begin(now);
   }
 
-  /** Returns the fill with the fewest connections, of those that use all they have. */
+  /** Returns the fill with the fewest extra connections among those that use all their connections. */
   function nextToProbe(): Member | undefined {
     return poorestOf([...members].filter((one) => window.has(one) && one.opened >= allowedOf(one) && canTakeMore(one)));
   }
@@ -103,7 +109,10 @@ export function createHostConnections(): HostConnections {
     else watch(measured.rate, now);
   }
 
-  /** Whether the fills stayed the same and kept their connections for the whole window. A probe may leave new fills out. */
+  /**
+   * Returns whether the window can be used: the fills stayed the same and kept their connections. During a probe, new fills do
+   * not matter.
+   */
   function isSound({ tookMs, openedAtBeginning }: Measured<Member>, now: number): boolean {
     if (tookMs > 2 * windowMs || openedAtBeginning.size === 0) return false;
     for (const [member, opened] of openedAtBeginning)
@@ -113,7 +122,7 @@ export function createHostConnections(): HostConnections {
   }
 
   function watch(rate: number, now: number): void {
-    // Requests beyond the allowed number must end first.
+    // A fill still has more connections than allowed. Their requests must end first.
     if ([...members].some((member) => member.opened > allowedOf(member))) return startOver(now);
     rates = [...rates.slice(1 - maxWindows), rate];
     const richest = richestOf([...members]);

@@ -1,11 +1,17 @@
-// Measures the bytes that fills receive in a second. Only fills that are active at its beginning count.
+// Measures the bytes that fills receive in a window of one second. Only fills that are active at the beginning of the window
+// count.
 
 export const windowMs = 1_000;
-/** If the second half of a window is faster by this factor, the rate still rises and the window is not used. */
+/**
+ * If the second half of a window is faster than the first by this factor, the rate is still rising, and the window is not used.
+ */
 const rise = 1.2;
 
 export interface RateWindow<Fill> {
-  /** Starts a window at `atMs`, which may be in the future. Only the bytes of `fills` count; the values are their connections. */
+  /**
+   * Starts a window at `atMs`, which may be in the future. Only the bytes of `fills` count. The values of the map are their
+   * numbers of connections.
+   */
   begin(atMs: number, fills: ReadonlyMap<Fill, number>): void;
   /** Counts nothing until the next `begin`. */
   wait(): void;

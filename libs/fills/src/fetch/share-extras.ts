@@ -1,16 +1,19 @@
 // Shares the extra connections of a host among the fills that can use them, as evenly as possible.
 
 export interface Sharer {
-  /** The most connections that it may have, including the first. */
+  /** The most connections that the fill is allowed, including the first. */
   readonly max: number;
   readonly mayProbe: () => boolean;
-  /** Something other than the host limits the fill. It keeps its connections and gets no more. */
+  /** True if something other than the host limits the fill. The fill keeps its connections and gets no more. */
   readonly isBlocked: boolean;
   /** Connections beyond the first. */
   extras: number;
 }
 
-/** Distributes `spare`, evens out the shares, and returns the number of connections left over. */
+/**
+ * Distributes `spare` connections, makes the shares as equal as possible, and returns the number of connections that no fill
+ * can use.
+ */
 export function shareExtras(sharers: readonly Sharer[], spare: number): number {
   let left = spare;
   for (const one of sharers) {

@@ -1,5 +1,6 @@
-// Reads alongside a fill, for readers behind or far ahead of its window, and for small ranges. Side reads are ranged GETs,
-// bounded and never spooled. Readers at the same offset share one.
+// Side reads serve a reader of a fill whose bytes are not in the spool: behind the window, far ahead of it, or in a small
+// range. A side read is a ranged GET of limited size, and its bytes are never spooled. Readers at the same offset share one
+// side read.
 import { CacheError } from '@cistern/errors';
 import { type SharedReader, type SourceReader, createBufferPool, createSharedReads } from '@cistern/streams';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
@@ -15,8 +16,8 @@ export interface SideReadsOptions {
   /** Called with the number of bytes received from upstream. */
   readonly onBytes: (bytes: number) => void;
   /**
-   * Called when upstream refused a GET or broke it off. Returns true if the reader can wait for its bytes; else it gets the
-   * error.
+   * Called when upstream refused a GET or broke it off. Returns true if the reader can wait until the fill has its bytes. If it
+   * returns false, the reader rejects with the error.
    */
   readonly onFailed: (error: unknown) => boolean;
 }
@@ -77,13 +78,13 @@ export function createSideReads(options: SideReadsOptions) {
   };
 
   return {
-    /** Bytes requested from upstream so far, without those that it did not have to send. */
+    /** Number of bytes requested from upstream so far, without those that were not read because the GET was closed early. */
     get requestedBytes(): number {
       return requestedBytes;
     },
-    /** Returns the furthest end of one read that begins at `from`. */
+    /** Returns the furthest offset at which one side read that begins at `from` can end. */
     endOf: (from: number, toExclusive: number): number => Math.min(toExclusive, from + mostBytes),
-    /** The caller closes the reader. It rejects as `get` does, or ends early if its reader can wait. */
+    /** The caller closes the returned reader. `read` rejects as `get` does, or returns 0 early if `onFailed` returned true. */
     open(from: number, toExclusive: number): SourceReader {
       const reader = reads.attach('side', source, from, toExclusive);
       let chunk: Uint8Array = new Uint8Array(0);
@@ -106,7 +107,7 @@ export function createSideReads(options: SideReadsOptions) {
     get count(): number {
       return open.size;
     },
-    /** Ends all reads with `reason`, because the fill has failed or moved. */
+    /** Ends all side reads with `reason`. Called when the fill has failed or moved. */
     end: (reason: unknown): void => ending.abort(reason),
     async close(): Promise<void> {
       clearTimeout(unused);

@@ -1,7 +1,7 @@
-// Splits chunks of a body where segments begin, and drops bytes that are fetched already.
+// Splits chunks of a body where segments begin, and skips bytes that are already fetched.
 import type { Segment, Segments } from '../spool/segments.ts';
 
-/** Splits `chunks`, which begin at `offset` of the blob, where segments begin. */
+/** Splits `chunks` where segments begin. The first chunk begins at `offset` of the blob. */
 export function* bySegment(segments: Segments, offset: number, chunks: readonly Buffer[]) {
   let at = offset;
   let piece: { readonly segment: Segment; readonly offset: number; readonly chunks: Buffer[] } | undefined;

@@ -1,5 +1,6 @@
-// A checkpoint lets another worker continue a large fill (decision 0069). It covers segments from the blob's start that are
-// hashed and uploaded. It contains the state of the hash after them, and the upload. The record of the fill carries it, sealed.
+// A checkpoint lets another worker continue a large fill (decision 0069). It covers the first segments of the blob, which are
+// hashed and uploaded. It contains the state of the hash after these segments, and the id of the upload. The checkpoint is signed
+// and stored in the record of the fill.
 import { createHash } from 'node:crypto';
 import type { BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { CrcTable, Digest } from '@cistern/oci';
@@ -8,7 +9,7 @@ import type { SegmentHash } from './hash-segments.ts';
 import type { OpenSavableHash, SavableHash } from './savable-hash.ts';
 import type { Segments } from '../spool/segments.ts';
 
-/** `crcs` are those of the covered segments, one or more. */
+/** `crcs` contains the checksums of the covered segments, of which there is at least one. */
 export interface StoredSegments extends CrcTable {
   /** The size of the whole blob. */
   readonly size: number;
@@ -19,7 +20,7 @@ export interface StoredSegments extends CrcTable {
 }
 
 export interface Checkpoint extends StoredSegments {
-  /** Bytes that side reads of all fills of the blob have requested from upstream so far. */
+  /** Number of bytes that the side reads of all fills of this blob have requested from upstream so far. */
   readonly sideBytes: number;
 }
 
@@ -38,8 +39,8 @@ export interface ResumeOptions {
 }
 
 /**
- * Marks the segments before the checkpoint as complete. Returns `undefined` if its upload is missing or anything else does not
- * match. The fill then begins at 0. Never rejects.
+ * Marks the segments before the checkpoint as complete. Resolves to `undefined` if the upload of the checkpoint is missing, or
+ * anything else does not match. The fill then begins at offset 0. Never rejects.
  */
 export async function resumeFrom(
   checkpoint: Checkpoint,
@@ -62,7 +63,7 @@ export async function resumeFrom(
   } catch (error) {
     log.warn({ digest, uploadId, err: error }, 'failed to resume fill from checkpoint, restarting');
   }
-  // An upload that was found may still be in use by its worker. The sweeper ends it.
+  // The upload of the checkpoint may still be in use by its worker, so it is not aborted here. The sweeper aborts it later.
   await (upload?.id === uploadId ? upload.leave() : upload?.abort())?.catch(() => {});
   return undefined;
 }
@@ -71,11 +72,11 @@ export interface CheckpointsOptions {
   readonly segments: Segments;
   readonly hash: Pick<SegmentHash, 'takeState'>;
   readonly upload: () => BlobUpload | undefined;
-  /** The segments from which the fill has resumed. */
+  /** The checkpoint from which this fill has resumed. It is returned until there is a newer one. */
   readonly first: StoredSegments | undefined;
 }
 
-/** Returns the newest state on each call. `undefined` means that there is none yet. */
+/** Creates a function that returns the newest checkpoint on each call. `undefined` means that there is none yet. */
 export function createCheckpoints({ segments, hash, upload, first }: CheckpointsOptions) {
   let done = 0;
   let newest = first;
@@ -104,13 +105,13 @@ function partsOf({ tags }: BlobUpload, count: number): string | undefined {
   return hash.digest('base64url');
 }
 
-/** Returns the checkpoint as text for the record. */
+/** Returns the checkpoint as text for the fill's record. */
 export function encodeCheckpoint({ crcs, hashState, ...rest }: Checkpoint): string {
   const packed = Buffer.from(Uint32Array.from(crcs).buffer).toString('base64url');
   return JSON.stringify({ ...rest, crcs: packed, hashState: Buffer.from(hashState).toString('base64url') });
 }
 
-/** `text` comes from `encodeCheckpoint`, on a node that can be trusted. */
+/** `text` must come from `encodeCheckpoint` on a trusted node, because it is not validated. */
 export function decodeCheckpoint(text: string): Checkpoint {
   const { crcs, hashState, ...rest } = JSON.parse(text) as Checkpoint & { crcs: string; hashState: string };
   const packed = Buffer.from(crcs, 'base64url');

@@ -22,7 +22,7 @@ export interface FetchWholeOptions {
   readonly freeOne: (isForItself: boolean) => boolean;
   /** Called when the size is known and followers can read. */
   readonly onRunning: (size: number) => void;
-  /** Called when the spool fails to write received bytes: the fill ends. */
+  /** Called when the spool fails to write received bytes. The fill must then end. */
   readonly onNotWritten: (error: unknown) => void;
   readonly signal: AbortSignal;
 }
@@ -34,16 +34,21 @@ export interface WholeFetch {
   readonly storing: SegmentStore;
   /** The state for the next checkpoint of a large blob. */
   readonly checkpoint: StoredSegments | undefined;
-  /** Resolves with true when the blob is committed, and with false when the store refuses it. Rejects with the failure. */
+  /**
+   * Resolves to true when the blob is committed, and to false when the store refuses the blob. Rejects with the failure of the
+   * fill.
+   */
   run(): Promise<boolean>;
   close(): void;
 }
 
-/** A ranged GET alongside another fetches at most this share of the window, but at least this number of segments. */
+/** A ranged GET that runs alongside another may fetch `rangeShare` of the window, or `leastRangeSegments` if that is more. */
 const leastRangeSegments = 4;
 const rangeShare = 1 / 8;
 
-/** Resolves when the fill has its floor in the spool. If it rejects, as `Spool.enter` does, it has closed the first body. */
+/**
+ * Resolves when the spool has reserved the fill's floor. Rejects as `Spool.enter` does, and closes the first body before that.
+ */
 export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeFetch> {
   const { fill, body, spool, answer, get, freeOne, onRunning, signal } = options;
   const { digest, store, spools, log } = fill;
@@ -92,7 +97,7 @@ export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeF
     const segment = segments.holding(offset);
     if (segment.isComplete && !isSizeUnknown) storing.add(segment);
     body.wake();
-    // An error here is thrown again at the end.
+    // The error is ignored here, because the call of `catchUp` at the end throws it again.
     void hash.catchUp().catch(() => {});
   };
 
@@ -114,7 +119,8 @@ export async function openWholeFetch(options: FetchWholeOptions): Promise<WholeF
   const fetchAll = async () => {
     const { takenOverSize, from } = fill;
     const all = fetch.all(first);
-    // The reader of a lost fill waits at `from`. Fetched first, these bytes are not fetched twice.
+    // The previous worker of this fill was lost, and a reader waits at `from`. The bytes there are fetched first, so that no side
+    // read fetches them as well.
     const isFar = from > nearBytesOf(segments.segmentBytes);
     if (takenOverSize !== undefined && isFar && !segments.holding(from).isComplete) fetch.want(from);
     await all;

@@ -1,5 +1,5 @@
-// The bytes of a fill as its readers see them: which are present, which are withheld, and how the fill ended. The end is withheld
-// until the whole blob is verified, so that no reader takes an unverified body for a complete one.
+// Tracks what readers of a fill can read: which bytes are present, which are withheld, and how the fill ended. The end of a blob
+// is withheld until the whole blob is verified, so that no reader mistakes an unverified body for a complete one.
 import { SourceInterrupted } from '@cistern/streams';
 import type { Segments } from '../spool/segments.ts';
 
@@ -16,7 +16,10 @@ export function movedElsewhere(): SourceInterrupted {
 export function createFillBody(segments: Segments) {
   let changed = Promise.withResolvers<void>();
   let verified = false;
-  /** Set when no more bytes arrive here. Applies to readers that lack bytes, or to all readers. */
+  /**
+   * Set when no more bytes arrive here. `isForAll` is true if no reader can read here any more. If false, it stops only readers
+   * whose bytes are missing.
+   */
   let over: { readonly error: unknown; readonly isForAll: boolean } | undefined;
 
   /** Wakes every waiting reader, so that it checks again. */
@@ -45,11 +48,11 @@ export function createFillBody(segments: Segments) {
       if (verified) return segments.size;
       return segments.size <= withheldWholeBytes ? 0 : segments.size - 1;
     },
-    /** Throws once no bytes can be read here any more. */
+    /** Throws if bytes can no longer be read here. */
     checkReadable(): void {
       if (over?.isForAll === true) throw over.error;
     },
-    /** Throws once no more bytes arrive here. A reader that lacks some continues elsewhere, or fails. */
+    /** Throws if no more bytes arrive here. A reader whose bytes are missing then continues elsewhere, or fails. */
     checkComing(): void {
       if (over !== undefined) throw over.error;
     },
@@ -60,19 +63,22 @@ export function createFillBody(segments: Segments) {
       verified = true;
       wake();
     },
-    /** Another worker continues the fill. The bytes that are present stay readable. */
+    /** Called when another worker continues the fill. The bytes that are present stay readable. */
     markMoved(): void {
       if (over === undefined) end(movedElsewhere(), false);
     },
-    /** The store has the blob. Readers that lack bytes continue there. */
+    /** Called when the store has the blob. Readers whose bytes are missing here continue in the store. */
     markStored(): void {
       if (over === undefined) end(storedElsewhere(), false);
     },
-    /** All readers continue in the store, or with the next worker, even if their bytes are present here. */
+    /** Makes all readers continue in the store or with the next worker, even if their bytes are present here. */
     clear(): void {
       end(storedElsewhere(), true);
     },
-    /** Ends the wait of every reader. A verified body is complete and stays readable, so this does nothing then. */
+    /**
+     * Ends the wait of every reader. Does nothing if the body is verified, because a verified body is complete and stays
+     * readable.
+     */
     fail(error: unknown): void {
       if (!verified) end(error, true);
     },

@@ -15,38 +15,42 @@ export interface FillOptions {
   /** The source of the bytes. */
   readonly upstream: Pick<Upstream, 'name' | 'getBlob' | 'headBlob'>;
   readonly repository: RepositoryName;
-  /** The size in the link, if a manifest named it. */
+  /** The size that a manifest gives for the blob, as stored in the link. Unset if no manifest gives it. */
   readonly expectedSize: number | undefined;
-  /** The size that the replaced fill has learned, so that upstream need not be queried for it again. */
+  /** The size that the replaced fill got from upstream, so that this fill does not query it again. */
   readonly takenOverSize?: number | undefined;
-  /** The first reader waits for the bytes from this offset on. */
+  /** The offset of the first byte that the first reader waits for. */
   readonly from: number;
   readonly toExclusive: number | undefined;
-  /** Called when the blob is verified and the store refuses it, for now or permanently. */
+  /** Called when the store refuses the verified blob, temporarily or permanently. */
   readonly onRefused?: (() => void) | undefined;
-  /** Called with the number of bytes that arrived by side reads. */
+  /** Called with the number of bytes that side reads have received. */
   readonly onSideBytes?: ((bytes: number) => void) | undefined;
-  /** Larger blobs are not fetched whole to serve a small range. */
+  /** Blobs larger than this are not fetched completely if only a small range was requested. */
   readonly maxWholeForRangeBytes: number;
   readonly store: BlobStore;
   readonly spools: SpoolDirectory;
-  /** Unset means one open connection at a time, and another for readers ahead. */
+  /** Decides about connections to a host. Unset means one connection at a time, and extra ones only for readers ahead. */
   readonly connect?: ((host: string) => FillConnections) | undefined;
   readonly log: Logger;
-  /** Ends the fill. If other workers may continue it, the fill is handed over. */
+  /** Ends the fill. If `lookForSuccessor` is set, the fill is handed over to another worker. */
   readonly signal: AbortSignal;
-  /** Returns whether another worker continues after this failure, which is this worker's own. */
+  /**
+   * Called when the fill has failed. Resolves to true if the cause is this worker's own problem, and another worker continues the
+   * fill.
+   */
   readonly handsOver?: ((error: unknown) => Promise<boolean>) | undefined;
   /**
-   * Checks whether another worker has taken the fill over, and calls `handOver` if so. Resolves with true if none has. Unset
-   * means that no worker takes it over.
+   * Checks whether another worker has taken the fill over, and calls `handOver` if so. Resolves to true if none has. Unset means
+   * that there is no other worker.
    */
   readonly lookForSuccessor?: (() => Promise<boolean>) | undefined;
   /**
-   * Hashes blobs that exceed their share of the spool, so that other workers can continue such fills. Unset means that none does.
+   * Opens a hash for a blob that is larger than one fill's share of the spool. The state of this hash can be saved, so another
+   * worker can continue the fill. Unset means that such fills cannot be continued from a checkpoint.
    */
   readonly openHash?: OpenSavableHash | undefined;
-  /** Left by an earlier fill of `takenOverSize` bytes. */
+  /** The checkpoint of an earlier fill of the same blob. Used only together with `takenOverSize`. */
   readonly checkpoint?: Checkpoint | undefined;
 }
 
@@ -61,19 +65,22 @@ export interface PresentRun {
 export interface Fill {
   readonly fillId: string;
   readonly digest: Digest;
-  /** Resolves with the blob's size once upstream has answered and followers can read. Rejects with the failure. */
+  /** Resolves to the blob's size when upstream has answered and followers can read. Rejects with the failure. */
   readonly running: Promise<number>;
   /**
-   * Resolves when the fill has ended. `committed` means that the blob is in the store. `left` means that only ranges were wanted
-   * and the last reader has left, or that the store refused the blob. `moved` means that another worker continues and no reader
-   * needs bytes here. Rejects with the failure. Readers that opened it before may still read.
+   * Resolves when the fill has ended. `committed` means that the blob is in the store. `left` means that only ranges were
+   * requested and the last reader has left, or that the store refused the blob. `moved` means that another worker continues and
+   * no reader needs bytes here. Rejects with the failure. Readers that were opened before can still read.
    */
   readonly ended: Promise<FillEnd>;
-  /** Opens a follower at any offset. Call it only after `running`. Returns `undefined` once the fill has ended, in any way. */
+  /**
+   * Opens a follower at any offset. Call it only after `running`. Returns `undefined` if the fill has ended, with or without
+   * success.
+   */
   open(range: FillRange): SourceReader | undefined;
   /**
-   * Opens the first present bytes from `from` on, unverified, for the worker that takes the fill over. This fill then stops
-   * fetching. Resolves with `undefined` if there are none.
+   * Opens the first present bytes from `from` on, for a worker that takes the fill over. The bytes are not verified. First checks
+   * for such a worker; if there is one, this fill stops fetching. Resolves to `undefined` if no such bytes are present.
    */
   openPresent(from: number): Promise<(PresentRun & { readonly reader: SourceReader }) | undefined>;
   /** Unset means that upstream has not answered yet. */
@@ -85,13 +92,16 @@ export interface Fill {
   /** Number of bytes received so far, verified or not. */
   readonly presentBytes: number;
   readonly activity: FillActivity;
-  /** The number of its readers. */
+  /** Number of followers that read from the fill now. */
   readonly readers: number;
-  /** Whether followers may still join. */
+  /** True if the fill is still fetching or storing here, so that followers may join. */
   readonly isOpen: boolean;
-  /** The index has the committed blob. Readers that lack bytes continue in the store. */
+  /** Called when the index has the record of the committed blob. Readers whose bytes are missing here continue in the store. */
   release(): void;
-  /** Another worker owns the digest now. Stops fetching and committing. Readers move there after they have read these bytes. */
+  /**
+   * Called when another worker owns the digest. Stops fetching and committing. Readers first read the present bytes, and then
+   * continue at that worker.
+   */
   handOver(): void;
 }
 
@@ -99,15 +109,18 @@ export interface Fill {
 export interface FillActivity {
   readonly segments: number;
   readonly storedSegments: number;
-  /** Number of bodies that upstream sends for it now. */
+  /** Number of bodies that upstream is sending for the fill now. */
   readonly connections: number;
-  /** Number of reads of bytes that are not in its window. */
+  /** Number of side reads that are open now. */
   readonly sideReads: number;
 }
 
 export interface FillRange {
   readonly from: number;
   readonly toExclusive: number;
-  /** Whether the blob's end is withheld from this follower until the whole is verified. The fill then fetches the whole blob. */
+  /**
+   * True if the end of the blob is withheld from this follower until the whole blob is verified. The fill then fetches the whole
+   * blob.
+   */
   readonly verified: boolean;
 }

@@ -1,12 +1,12 @@
 // A fill is one fetch of one digest. It streams the bytes to every waiting reader, verifies them and commits the blob. It
 // outlives the requests that started it.
 //
-// - claimed → running ⇄ stalled: the window has no space, or the store accepts nothing
+// - claimed → running ⇄ stalled: stalled while the window has no space, or while the store accepts nothing
 // - running → verified → committing → committed | unstored → ended
 // - claimed | running → moved: another worker continues
 // - claimed | running → failed
 //
-// `../spool` keeps its bytes as segments, `../fetch` requests them from upstream, and `../room` shares the space.
+// `../spool` keeps the bytes as segments, `../fetch` requests them from upstream, and `../room` shares the spool among fills.
 import type { SourceReader } from '@cistern/streams';
 import type { BlobRequestOptions } from '@cistern/upstream';
 import { type Segments, createSegments } from '../spool/segments.ts';
@@ -21,21 +21,21 @@ import { type SideReadPolicy, createSideReadPolicy } from './side-read-policy.ts
 
 /** A fill that only serves ranges waits this long for another reader. */
 const rangeIdleMs = 30_000;
-/** A fill that is not stored, or has moved, keeps its bytes for this long after its last reader. */
+/** A fill that is not stored or has moved keeps its bytes until no reader came for `quietMs`, or for `longestMs` at most. */
 const quietMs = 2_000;
 const longestMs = 15_000;
-/** A committed fill keeps its segments for this long, unless their space is needed. */
+/** A committed fill keeps its segments for this long, unless the space is needed earlier. */
 const keptMs = 10_000;
-/** A body without a length is rejected beyond this size. */
+/** The largest blob that is accepted if upstream sends no length. */
 const maxUnknownBytes = 1024 * 1024 * 1024;
 
 export function startFill(options: FillOptions): Fill {
   const { digest, fillId, upstream, repository, store, spools, log } = options;
-  // Not by AbortSignal.any: the worker's signal may outlive a million fills.
+  // AbortSignal.any is not used, because the worker's signal lives longer than its fills and would keep a reference to each.
   const stopping = new AbortController();
   const { signal } = stopping;
   const { promise: running, resolve: resolveRunning, reject: failRunning } = Promise.withResolvers<number>();
-  /** Whether the whole blob is wanted, once that is known. */
+  /** Resolves to true when the whole blob is wanted, and to false when the last reader of ranges has left. */
   const whole = Promise.withResolvers<boolean>();
   const followers = createFollowers();
   let wholeWanted = false;
@@ -50,7 +50,7 @@ export function startFill(options: FillOptions): Fill {
   const hasEnded = () => state !== 'open' && state !== 'moving';
 
   const onStopped = () => {
-    // A verified blob only waits for the store, possibly for a long time. So it is stopped, not handed over.
+    // A verified blob only waits for the store, and that can take long. Therefore the fill is stopped and not handed over.
     if (options.lookForSuccessor !== undefined && body?.verified !== true) handOver();
     else stopping.abort(options.signal.reason);
   };
@@ -74,7 +74,7 @@ export function startFill(options: FillOptions): Fill {
     if (body === undefined || work === undefined || spools.isOneFile) return false;
     const { segments } = body;
     const { storing } = work;
-    // Its readers continue in the store, or with the worker that continues the fill.
+    // All segments of such a fill can be freed, because its readers continue in the store or with another worker.
     const isOver = state === 'committed' || state === 'moved';
     if (isOver) body.clear();
     const mayGiveUp = isForItself || segments.size > spools.perFillBytes;
@@ -119,7 +119,8 @@ export function startFill(options: FillOptions): Fill {
     if (!(await whole.promise)) return 'left';
     work = await openWholeFetch({ fill: options, ...opened, answer, get, freeOne, onRunning, onNotWritten, signal });
     if (await work.run()) return 'committed';
-    // A reader that waited for the blob may be about to open it, and no other place has it.
+    // Readers that waited for the blob may open it only now, and it is stored nowhere else. So the fill stays readable for a
+    // short time.
     options.onRefused?.();
     await followers.untilQuiet(quietMs, longestMs, options.signal);
     return 'left';
@@ -154,14 +155,14 @@ export function startFill(options: FillOptions): Fill {
     throw error;
   };
 
-  /** Another worker may use the upload that a checkpoint names. If none continues it, the sweeper ends it. */
+  /** Another worker may continue the upload of a checkpoint, so it is not aborted here. If none does, the sweeper aborts it. */
   const dropStored = async () => {
     const isOwn =
       work?.checkpoint === undefined || (state !== 'moved' && (await options.lookForSuccessor?.()) === true);
     await (isOwn ? work?.storing.abort() : work?.storing.leave());
   };
 
-  /** Keeps the spool while followers read, unless the blob is stored: they soon continue in the store. */
+  /** Keeps the spool's files until the last follower has left. If the blob is stored, followers continue in the store instead. */
   const close = () => {
     followers.stopWatching();
     work?.close();
@@ -171,7 +172,7 @@ export function startFill(options: FillOptions): Fill {
     const kept = isCommitted && !spools.isOneFile ? setTimeout(() => freeOne(true), keptMs) : undefined;
     if (!isCommitted) {
       void dropStored();
-      // Readers that lack bytes request another fill.
+      // Readers whose bytes are missing here look for another fill.
       body?.markMoved();
     }
     followers.whenNone(() => {
@@ -243,7 +244,7 @@ export function startFill(options: FillOptions): Fill {
         verified,
         openSideRead: (offset, end) => sideReads?.open(offset, end, verified),
         follower: followers.enter(from),
-        // Once storing is given up, segments are freed as soon as they have been read.
+        // After storing was given up, a segment can be freed as soon as its readers have passed it.
         onPassed() {
           if (work?.storing.isGivenUp === true) work.room.progressed();
         },
@@ -261,7 +262,7 @@ export function startFill(options: FillOptions): Fill {
     handOver() {
       if (body?.verified !== true) return handOver();
       if (hasEnded()) return;
-      // It has waited for the store. Its new owner makes the blob visible.
+      // The verified blob was waiting for the store. Its new owner stores it.
       body.markMoved();
       work?.storing.giveUp(movedElsewhere());
     },
@@ -272,7 +273,7 @@ function noSideReads(): SourceReader | undefined {
   throw movedElsewhere();
 }
 
-/** Runs before the upstream request: another worker may have free space now, and a fetch would wait for some here. */
+/** Runs before the upstream request: if the fill had to wait for space here, a worker with free space can take it. */
 async function admit(options: FillOptions): Promise<void> {
   if (firstRange(options) !== undefined) return;
   const { spools, handsOver, expectedSize, takenOverSize } = options;

@@ -1,5 +1,5 @@
-// Followers are readers at any offset of a fill in progress. They never slow it down, and wait only for their own bytes. Bytes
-// that are not in its window come by side reads.
+// Followers read from a fill in progress, each at its own offset. They never slow the fill down, and each waits only for its own
+// bytes. Bytes that are not in the fill's window come by side reads.
 import type { CrcTable } from '@cistern/oci';
 import { untilAborted } from '@cistern/runtime';
 import type { SourceReader } from '@cistern/streams';
@@ -8,11 +8,14 @@ import type { FillBody } from './fill-body.ts';
 export interface FillReaderOptions {
   readonly body: FillBody;
   readonly toExclusive: number;
-  /** Whether the blob's end waits for verification. A small range is unverified anyway and does not wait. */
+  /**
+   * True if the end of the blob is withheld until the blob is verified. False for a small range, which is sent without
+   * verification.
+   */
   readonly verified: boolean;
   /**
-   * Called when the reader wants missing bytes at an offset. Returns a reader of them, which this reader closes. Returns
-   * `undefined` if the bytes will arrive here.
+   * Called when the bytes that the follower needs are missing. Returns a side read of these bytes, which the follower closes.
+   * Returns `undefined` if the follower should wait, because the bytes will arrive here.
    */
   readonly openSideRead: (from: number, toExclusive: number) => SourceReader | undefined;
   readonly follower: Follower;
@@ -42,7 +45,7 @@ export function createFollowers() {
     if (idle !== undefined) timer = setTimeout(idle.onIdle, idle.ms);
   };
 
-  /** Calls `onIdle`, once, when there has been no follower for `ms`. */
+  /** Calls `onIdle` each time when there has been no follower for `ms`. */
   const watchIdle = (ms: number, onIdle: () => void) => {
     idle = { ms, onIdle };
     check();
@@ -56,13 +59,16 @@ export function createFollowers() {
     get count(): number {
       return here.size;
     },
-    /** Returns the least number of bytes until a follower needs the byte before `end`. Infinity means that none does. */
+    /**
+     * Returns the distance in bytes from the nearest follower before `end` to `start`. It is 0 for a follower within the range.
+     * Infinity means that no follower needs these bytes.
+     */
     needs(start: number, end: number): number {
       let least = Infinity;
       for (const { position } of here) if (position < end) least = Math.min(least, Math.max(0, start - position));
       return least;
     },
-    /** The position of the foremost follower. Infinity means that there is none. */
+    /** The position of the follower that has read furthest. Infinity means that there is no follower. */
     get foremost(): number {
       let foremost = -1;
       for (const { position } of here) foremost = Math.max(foremost, position);
@@ -94,7 +100,7 @@ export function createFollowers() {
       clearTimeout(longest);
       signal.removeEventListener('abort', onAbort);
     },
-    /** Calls `callback`, once, as soon as there is no follower. */
+    /** Calls `callback` one time, as soon as there is no follower. */
     whenNone(callback: () => void): void {
       onNone = callback;
       check();
@@ -102,7 +108,7 @@ export function createFollowers() {
   };
 }
 
-/** Opens a reader. If its next bytes now come from elsewhere, it rejects with `SourceInterrupted`. */
+/** Opens a reader of a fill's bytes. `read` rejects with `SourceInterrupted` if the next bytes must be read elsewhere. */
 export function openFillReader(options: FillReaderOptions): SourceReader {
   const { body, verified, openSideRead, follower } = options;
   const { segments } = body;
@@ -147,7 +153,7 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
         let length = 0;
         if (sideRead !== undefined) length = await readFromSide(sideRead, into);
         else if (here > 0) length = await readHere(into.subarray(0, here));
-        // Nothing was awaited since the check above, so no change is missed.
+        // There was no `await` since the check above, so no change is missed.
         else await untilAborted(body.changed, signal);
         signal.throwIfAborted();
         follower.position += length;
@@ -157,10 +163,10 @@ export function openFillReader(options: FillReaderOptions): SourceReader {
       }
     },
     async table() {
-      // The table is only needed with the blob's last bytes.
+      // The caller needs the table only for the last bytes of the blob.
       const isWaitedFor = verified && options.toExclusive >= body.size;
       if (!isWaitedFor && !body.verified) return undefined;
-      // A verified body stays verified. A reader that has its last byte has seen it verified.
+      // Waits until the body is verified. A verified body never becomes unverified again.
       while (!body.verified) {
         body.checkComing();
         await untilAborted(body.changed, signal);

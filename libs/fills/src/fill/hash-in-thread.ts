@@ -1,5 +1,5 @@
-// A savable hash in a thread of its own. The thread reads the spool's files itself: they are in the page cache, and nothing is
-// copied between threads. It ends with its fill.
+// A savable hash that runs in its own thread. The thread reads the spool's files itself, from the page cache, so that no bytes
+// are copied between threads. The thread ends when the fill closes the hash.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { digestAlgorithm } from '@cistern/oci';
@@ -9,7 +9,7 @@ import type { OpenSavableHash } from './savable-hash.ts';
 
 export const hashInThread: OpenSavableHash = async (digest, segments, state) => {
   const workerData: HashStart = { algorithm: digestAlgorithm(digest), state };
-  // The options of this process are not meant for the thread.
+  // The thread does not inherit the Node options of this process.
   const worker = new Worker(new URL('./hash-thread.ts', import.meta.url), { workerData, execArgv: [] });
   const ended = new AbortController();
   worker.on('error', (error) => ended.abort(error));

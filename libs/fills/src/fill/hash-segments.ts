@@ -1,5 +1,5 @@
-// The running hash of a fill. The hash of a large blob can be saved, and reads all bytes back from the spool. The other kind
-// hashes chunks on arrival if they are next in order, and reads the rest back.
+// The running hash of a fill. There are two kinds. The hash of a large blob can be saved, and it reads all bytes back from the
+// spool. The hash of other blobs hashes chunks on arrival if they are next in order, and reads only the rest back.
 import { createDigestHash, type Digest, digestAlgorithm } from '@cistern/oci';
 import type { SavableHash } from './savable-hash.ts';
 import type { Segments } from '../spool/segments.ts';
@@ -9,7 +9,9 @@ const readBytes = 1024 * 1024;
 export interface HashSegmentsOptions {
   readonly digest: Digest;
   readonly segments: Segments;
-  /** Set for a large blob: its state is kept after each segment. It begins after the segments that are marked as hashed. */
+  /**
+   * Set for a large blob. Its state is kept after each segment. It begins after the segments that are already marked as hashed.
+   */
   readonly savable?: SavableHash | undefined;
   /** Called when a segment is completely hashed. */
   readonly onHashed: () => void;
@@ -25,7 +27,7 @@ export function createSegmentHash({ digest, segments, savable, onHashed, signal 
   /** All segments before this offset are marked as hashed. */
   let marked = position;
   let catchingUp: Promise<void> | undefined;
-  /** The hash states, by the index of the segment that they follow. */
+  /** The state of the hash after each segment, by the segment's index. */
   const states = new Map<number, Uint8Array>();
 
   const update = (chunk: Uint8Array) => {
@@ -37,7 +39,7 @@ export function createSegmentHash({ digest, segments, savable, onHashed, signal 
     const before = marked;
     while (marked < segments.size) {
       const segment = segments.holding(marked);
-      // Offered bytes may not be on the disk yet.
+      // Bytes that `offer` has hashed may not be on the disk yet, so their segment is not complete.
       if (segment.end > position || !segment.isComplete) break;
       segment.isHashed = true;
       marked = segment.end;
@@ -65,12 +67,12 @@ export function createSegmentHash({ digest, segments, savable, onHashed, signal 
     get position(): number {
       return position;
     },
-    /** Receives chunks that are being written at `offset`. It hashes them immediately if they are next in order. */
+    /** Called with chunks that are being written at `offset`. Hashes them immediately if they are next in order. */
     offer(offset: number, chunks: readonly Uint8Array[]): void {
       if (savable !== undefined || offset !== position || catchingUp !== undefined) return;
       for (const chunk of chunks) update(chunk);
     },
-    /** Call it after each write. It marks segments, and hashes present bytes that were not offered in order. */
+    /** Must be called after each write. Marks hashed segments, and hashes present bytes that were not offered in order. */
     async catchUp(): Promise<void> {
       mark();
       while (segments.presentEnd(position) > position) {
@@ -80,12 +82,12 @@ export function createSegmentHash({ digest, segments, savable, onHashed, signal 
         await catchingUp;
       }
     },
-    /** Returns the state after a hashed segment, and drops those of earlier segments. */
+    /** Returns the state after a hashed segment, and forgets the states after earlier segments. */
     takeState(index: number): Uint8Array | undefined {
       for (const before of states.keys()) if (before < index) states.delete(before);
       return states.get(index);
     },
-    /** Returns the digest of all hashed bytes. Call it once, at the end. */
+    /** Returns the digest of all hashed bytes. Must be called only one time, at the end. */
     async digest(): Promise<Digest> {
       return `${digestAlgorithm(digest)}:${(await savable?.digest()) ?? hash.digest('hex')}` as Digest;
     },

@@ -1,4 +1,4 @@
-// The thread of a savable hash. An error ends the thread, and the other thread receives the error.
+// The thread of a savable hash. An error ends this thread, and the main thread receives the error.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { hashReadBytes, loadHasher } from './savable-hash.ts';
@@ -8,10 +8,10 @@ export interface HashStart {
   readonly state: Uint8Array | undefined;
 }
 
-/** Bytes of a file, all of them written. */
+/** Requests the hash of bytes of a file, which must all be written, or the final digest. */
 export type HashRequest = { readonly path: string; readonly position: number; readonly length: number } | 'digest';
 
-/** One answer per request, and an empty one when the thread is ready for the first. */
+/** The thread sends one answer per request. Before the first, it sends an empty answer when it is ready. */
 export interface HashAnswer {
   readonly state?: Uint8Array;
   readonly hex?: string;

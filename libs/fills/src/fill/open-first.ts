@@ -1,5 +1,5 @@
-// Sends the first upstream request of a fill and finds the size of the blob. The size comes from the manifest that names the
-// blob, from the response, or from a HEAD. All that name a size must agree.
+// Sends the first upstream request of a fill and finds the size of the blob. The size comes from a manifest, from the response,
+// or from a HEAD request. If both the manifest and the response give a size, the sizes must be equal.
 import { CacheError } from '@cistern/errors';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
 import { isNoRange } from '../fetch/fetch-errors.ts';
@@ -7,15 +7,15 @@ import { nearBytesOf } from '../spool/segments.ts';
 import type { FillOptions } from './fill-options.ts';
 
 export interface FirstAnswer {
-  /** Unset means that the end of the body decides. */
+  /** Size of the blob. Unset means that it is known only when the body has ended. */
   readonly size: number | undefined;
-  /** The body to continue with. Unset if the size was known before. */
+  /** The body of the request. Unset if no request was necessary, because the size was taken over from an earlier fill. */
   readonly first: UpstreamBlobBody | undefined;
   /** Set if `first` contains only this range. */
   readonly range: { readonly from: number; readonly toExclusive: number } | undefined;
 }
 
-/** Returns the range to fetch first, on its own. `undefined` means that the fill begins with the whole blob. */
+/** Returns the range to fetch first, without the rest of the blob. `undefined` means that the fill begins with the whole blob. */
 export function firstRange(options: FillOptions) {
   const { from, toExclusive, expectedSize, takenOverSize, maxWholeForRangeBytes, spools } = options;
   if (expectedSize === undefined || toExclusive === undefined || takenOverSize !== undefined) return undefined;
@@ -51,7 +51,7 @@ function sized({ expectedSize, upstream, digest }: FillOptions, first: UpstreamB
   );
 }
 
-/** Resolves with `undefined` if the registry refuses HEAD or returns no length. */
+/** Resolves to `undefined` if the HEAD request fails or its response has no length. */
 function headSize({ upstream, repository, digest, signal }: FillOptions): Promise<number | undefined> {
   return upstream.headBlob(repository, digest, { signal }).catch(() => undefined);
 }

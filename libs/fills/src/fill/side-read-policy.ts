@@ -1,4 +1,4 @@
-// Decides whether a reader waits for bytes that are not in the spool, or gets them by a side read.
+// Decides for a reader whose bytes are not in the spool: it waits for them, or gets them by a side read.
 import { CacheError } from '@cistern/errors';
 import type { SourceReader } from '@cistern/streams';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';
@@ -16,7 +16,7 @@ export interface SideReadPolicyOptions {
   /** See `SideReadsOptions`. */
   readonly requestedBefore: number;
   readonly onBytes: (bytes: number) => void;
-  /** The fetch of the whole blob, once it has begun. */
+  /** Returns the fetch of the whole blob. `undefined` means that it has not begun. */
   readonly work: () => WholeFetch | undefined;
   readonly isWholeWanted: () => boolean;
   /** Called when upstream does not support ranges. */
@@ -30,10 +30,13 @@ export type SideReadPolicy = ReturnType<typeof createSideReadPolicy>;
 
 export function createSideReadPolicy(options: SideReadPolicyOptions) {
   const { segments, perFillBytes, get, first, requestedBefore, onBytes, work, isWholeWanted, wantWhole } = options;
-  /** Readers wait until this time. */
+  /**
+   * No side read is started before this time if readers can wait for their bytes. Infinity means that upstream supports no
+   * ranges.
+   */
   let pausedUntilMs = 0;
 
-  /** Whether readers that lack bytes can wait for them, because the blob will be in the store. */
+  /** Returns whether readers can wait for missing bytes, because the whole blob will be in the store. */
   const willBeStored = () => isWholeWanted() && work()?.storing.isGivenUp !== true;
 
   const sides = createSideReads({
@@ -48,7 +51,7 @@ export function createSideReadPolicy(options: SideReadPolicyOptions) {
         wantWhole();
         pausedUntilMs = Infinity;
       } else if (willBeStored()) pausedUntilMs = performance.now() + pauseMs;
-      // Otherwise nothing else would wake the reader.
+      // If the blob will not be stored, the reader gets the error, because nothing would wake it later.
       return willBeStored();
     },
   });
@@ -56,7 +59,8 @@ export function createSideReadPolicy(options: SideReadPolicyOptions) {
   const isComing = (offset: number, { isFreed, start }: Segment, verified: boolean) => {
     const { fetch, hash } = work() ?? {};
     if (isFreed) return false;
-    // A reader that is faster than the fill waits for it: the blob's end would be withheld from it anyway.
+    // A reader that needs the whole blob and is faster than the fill waits. A side read would not help it, because the blob's end
+    // is withheld anyway.
     if (fetch?.delivers(offset) === true) return true;
     if (!verified || start >= (hash?.position ?? 0) + perFillBytes) return false;
     return fetch?.want(offset) ?? true;
@@ -64,8 +68,8 @@ export function createSideReadPolicy(options: SideReadPolicyOptions) {
 
   return {
     /**
-     * Opens a reader of `[from, end)`, or of its beginning. Unset means that the reader must wait: the bytes will soon be in the
-     * spool or in the store. Throws `store-unavailable` if nothing can deliver the bytes.
+     * Opens a side read of `[from, end)`, or of only the first part of this range. `undefined` means that the reader must wait,
+     * because the bytes will be in the spool or in the store. Throws `store-unavailable` if nothing can deliver the bytes.
      */
     open(from: number, end: number, verified: boolean): SourceReader | undefined {
       const segment = segments.holding(from);
@@ -74,7 +78,7 @@ export function createSideReadPolicy(options: SideReadPolicyOptions) {
       if (!willBeStored() && !mayRequest && segment.isFreed)
         throw new CacheError(
           'store-unavailable',
-          'The store accepts nothing, and the spool no longer has these bytes.',
+          'The store accepts no bytes of the blob, and the spool no longer has the requested ones.',
           {
             retryable: true,
           },

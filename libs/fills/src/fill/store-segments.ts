@@ -1,5 +1,6 @@
-// Moves a fill's bytes into the store. A file in the store's own directory becomes the blob by a rename. Other stores get
-// segments as they complete, and a blob of one segment by one PUT. Nothing is visible before the whole blob is verified.
+// Moves a fill's bytes into the store. If the spool file is in the store's own directory, it becomes the blob by a rename. Other
+// stores get each segment when it is complete, or the whole blob with one PUT if it has only one segment. The blob becomes
+// visible only after the whole blob is verified.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobBody, BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { Digest } from '@cistern/oci';
@@ -16,15 +17,15 @@ export interface StoreSegmentsOptions {
   readonly files: SpoolFiles;
   /** The upload to continue. */
   readonly resumed?: BlobUpload | undefined;
-  /** Called when a segment is stored, and when the store has refused one or is given up. */
+  /** Called when a segment is stored, when the store refuses one, and when storing is given up. */
   readonly onChange: () => void;
-  /** Called when the store first refuses the blob after it has been verified. */
+  /** Called the first time that the store refuses the blob after the blob has been verified. */
   readonly onRefused: () => void;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
-/** A verified blob that the store refuses for this long is not stored. */
+/** If the store refuses a verified blob for this long, storing is given up. */
 const commitForMs = 60_000;
 const firstPauseMs = 250;
 const maxPauseMs = 5_000;
@@ -41,9 +42,9 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
   let upload = options.resumed && Promise.resolve(options.resumed);
   let current = options.resumed;
   let failingSinceMs: number | undefined;
-  /** Set when the blob is verified and only the commit is missing. */
+  /** Set from the time when the blob is verified and only the commit is missing. */
   let committing: { readonly sinceMs: number; hasRefused: boolean } | undefined;
-  /** Set when the store has no space for the blob, or accepts nothing. The fill then only serves its readers. */
+  /** True if the blob will not be stored by this fill. The fill then only serves its readers. */
   let isGivenUp = false;
 
   const bodyOf = ({ start, end, sha256 }: Segment): BlobBody => ({
@@ -73,7 +74,7 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
     return upload;
   };
 
-  /** `why` is the store's error, or the note that another worker stores the blob. */
+  /** `why` is the store's error, or a `SourceInterrupted` if another worker stores the blob. */
   const giveUp = (why: unknown) => {
     if (isGivenUp) return;
     isGivenUp = true;
@@ -92,7 +93,7 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
     if (nowMs - committing.sinceMs >= commitForMs) giveUp(why);
   };
 
-  /** Retries for as long as the fill wants the blob stored. */
+  /** Repeats `step` until it succeeds, storing is given up, or `signal` is aborted. */
   const persist = async (step: () => Promise<void>) => {
     for (let tries = 1; !isGivenUp; tries += 1) {
       try {
@@ -130,7 +131,7 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
 
   const commitOnce = async () => {
     if (files.path !== undefined) {
-      // An empty blob has no file yet.
+      // No bytes were written for an empty blob, so its file does not exist yet.
       if (segments.size === 0) await files.write(0, 0, [Buffer.alloc(0)]);
       await store.adoptFile!(digest, files.path);
       files.leaveFile();
@@ -150,14 +151,14 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
   };
 
   return {
-    /** Set once the upload has begun. */
+    /** The upload. Unset until it has begun. */
     get upload(): BlobUpload | undefined {
       return current;
     },
     get isGivenUp(): boolean {
       return isGivenUp;
     },
-    /** How long the store has been refusing. 0 means that it accepted the last write. */
+    /** The time for which the store has refused all writes. 0 means that it accepted the last one. */
     get failingForMs(): number {
       return failingSinceMs === undefined ? 0 : performance.now() - failingSinceMs;
     },
@@ -169,8 +170,8 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
       sendNext();
     },
     /**
-     * Makes the verified blob visible, with retries for a minute. Returns false if the store refuses it. Rejects with the reason
-     * of `signal`.
+     * Makes the verified blob visible, with retries for a minute. Resolves to false if the store refuses the blob. Rejects with
+     * the reason of `signal`.
      */
     async commit(): Promise<boolean> {
       committing = { sinceMs: performance.now(), hasRefused: false };
@@ -183,9 +184,12 @@ export function createSegmentStore(options: StoreSegmentsOptions) {
       for (const segment of segments) segment.isStored ||= isDone && !isOneFile;
       return isDone;
     },
-    /** Drops the stored parts of a blob that does not become visible. Waits for running writes. Never rejects. */
+    /**
+     * Aborts the upload, if there is one, so that the store removes the uploaded segments. Waits for running writes. Never
+     * rejects.
+     */
     abort: () => end('abort'),
-    /** Leaves the stored parts to the worker that continues the fill. Otherwise the same as `abort`. */
+    /** Keeps the uploaded segments for the worker that continues the fill. Otherwise does the same as `abort`. */
     leave: () => end('leave'),
   };
 }

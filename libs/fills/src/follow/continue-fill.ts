@@ -1,5 +1,6 @@
-// Continues a fill of another worker: its bytes come from there as long as it responds, and the rest from upstream. After a
-// `kill -9` that worker has no bytes. After a SIGTERM it has all fetched bytes, and has added a job for each of its fills.
+// Continues a fill of another worker. Bytes that this worker has fetched are copied as long as it responds, and the rest comes
+// from upstream. After a `kill -9` no bytes can be copied. After a SIGTERM the worker still has all fetched bytes, and has added
+// a job for each of its fills.
 import type { CacheIndex } from '@cistern/index';
 import type { JobQueue } from '@cistern/jobs';
 import { isNoRange } from '../fetch/fetch-errors.ts';
@@ -14,8 +15,8 @@ type BlobUpstream = Pick<Upstream, 'name' | 'getBlob' | 'headBlob'>;
 const readBytes = 256 * 1024;
 
 /**
- * Wraps `upstream` for a fill that continues the one at `predecessor`, of a blob of `size` bytes. A body rejects as `getBlob`
- * does if upstream does not send the rest.
+ * Wraps `upstream` for a fill that continues the one at `predecessor`. `size` is the size of the blob. If upstream does not send
+ * the rest, reading the body rejects as `getBlob` does.
  */
 export function continueFill(
   upstream: BlobUpstream,
@@ -26,7 +27,9 @@ export function continueFill(
 ): BlobUpstream {
   let isLost = false;
 
-  /** If upstream does not support ranges, it sends the whole blob, and nothing is copied from the other worker. */
+  /**
+   * If upstream does not support ranges, nothing more is copied from the other worker, because the whole blob must be fetched.
+   */
   const getRest: BlobUpstream['getBlob'] = async (...given) =>
     upstream.getBlob(...given).catch((error: unknown) => {
       isLost ||= isNoRange(error);
@@ -39,7 +42,10 @@ export function continueFill(
     isLost = true;
   };
 
-  /** Finds the first bytes before `toExclusive` that the other worker has. The caller closes the reader. */
+  /**
+   * Opens the first run of bytes from `from` on that the other worker has, if it starts before `toExclusive`. The caller closes
+   * its reader.
+   */
   const findRun = async (from: number, toExclusive: number, signal: AbortSignal) => {
     if (isLost || from >= toExclusive) return undefined;
     try {
@@ -96,13 +102,13 @@ export function continueFill(
         try {
           for (let position = from; position < toExclusive;) {
             const gapEnd: number = run?.start ?? toExclusive;
-            // The run is open meanwhile, so the other worker does not exit.
+            // The next run stays open while this gap is fetched, so the other worker keeps its bytes.
             if (position < gapEnd)
               for await (const piece of fetchTo(position, gapEnd)) {
                 position += piece.length;
                 yield piece;
               }
-            // The fetch notices that upstream sent too little.
+            // If upstream sent too little, the body ends here, and the fill's check of the length fails.
             if (run === undefined || position < gapEnd) return;
             const here: Run = run;
             run = undefined;
@@ -126,14 +132,14 @@ type Run = NonNullable<Awaited<ReturnType<RemoteFills['openPresent']>>>;
 export interface HandOverDeps {
   readonly fills: FillTable;
   readonly index: CacheIndex;
-  /** This process takes no more jobs from the queue. */
+  /** The queue to which the jobs are added. This process must no longer take jobs from it. */
   readonly queue: JobQueue;
   readonly log: Logger;
 }
 
 /**
- * Adds a job for each fill of a worker that shuts down, while its bytes can still be copied. The worker that takes a fill over
- * writes its record. Never rejects.
+ * Called when a worker shuts down, while the bytes of its fills can still be copied. Adds a job for each fill. The worker that
+ * takes a fill over also writes the new record. Never rejects.
  */
 export async function handOverFills({ fills, index, queue, log }: HandOverDeps): Promise<void> {
   for (const { fillId, digest, readers } of fills.all()) {

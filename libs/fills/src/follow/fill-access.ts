@@ -15,16 +15,16 @@ type RunningFillRecord = FillRecord & { readonly size: number };
 
 export interface FillAccess {
   /**
-   * Returns `undefined` if the fill has ended; its record then has the outcome. Rejects with `SourceInterrupted` if its worker is
-   * unreachable. Reads reject the same way if the worker becomes unavailable.
+   * Resolves to `undefined` if the fill has ended. Its record then has the outcome. Rejects with `SourceInterrupted` if the
+   * fill's worker is unreachable. If the worker becomes unavailable later, `read` rejects in the same way.
    */
   open(record: RunningFillRecord, range: FillRange, signal: AbortSignal): Promise<SourceReader | undefined>;
-  /** See `RemoteFills.canRead`. A node without others reads all of its records. */
+  /** See `RemoteFills.canRead`. Always true for a single process. */
   canRead(record: FillRecord): boolean;
 }
 
 export interface FillAccessOptions {
-  /** The fills of this process, if it runs any. */
+  /** The fills of this process. Unset if this process runs no fills. */
   readonly fills: FillTable | undefined;
   /** The address of this process in the records of its fills. */
   readonly address: string;
@@ -56,7 +56,7 @@ export function createFillTable() {
   const entries = new Map<string, FillEntry>();
   return {
     add: (entry: FillEntry): void => void entries.set(entry.fill.fillId, entry),
-    /** Call it when the fill's record has the outcome: a fill that is not in the table gets no new followers. */
+    /** Must be called only after the fill's record has the outcome. From then on no follower can join the fill. */
     remove: (fill: Fill): void => void entries.delete(fill.fillId),
     get: (fillId: string): Fill | undefined => entries.get(fillId)?.fill,
     all: (): Iterable<Fill> => entries.values().map(({ fill }) => fill),

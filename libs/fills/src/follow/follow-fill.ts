@@ -1,13 +1,13 @@
-// How a frontend joins a fill: subscribe, read the record, add the job, read again. The record is the truth, and announcements
-// only wake. It waits for `running`, never for `done`.
+// A frontend joins a fill in four steps: it subscribes to announcements, reads the record, adds the job, and reads the record
+// again. Only the record counts. An announcement only causes the next read. The frontend waits for `running`, never for `done`.
 import { type CacheIndex, type FillRecord, type RepositoryKey, isSameRepository } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import type { Digest } from '@cistern/oci';
 
 /**
- * The failure in the record of a fill that has lost its last reader. The fill has not failed: the next client starts another.
- * Nodes of other releases compare the message, so it never changes.
+ * The failure in the record of a fill that has lost its last reader. The fetch itself has not failed, so the next client starts
+ * another fill. Nodes of other releases compare the message, so it never changes.
  */
 // language: nodes of other releases compare this message
 export const leftFill = { kind: 'overloaded', message: 'Nobody read this blob any more.' } as const;
@@ -16,7 +16,7 @@ export interface FollowDeps {
   readonly index: CacheIndex;
   readonly queue: JobQueue;
   readonly now: () => number;
-  /** See `FillAccess.canRead`. A fill that cannot be read is waited for, until it has ended. */
+  /** See `FillAccess.canRead`. If a fill cannot be read, the request waits until the fill has ended. */
   readonly canRead: (record: FillRecord) => boolean;
 }
 
@@ -27,33 +27,45 @@ interface FollowRequest {
   /** The first byte that the caller needs, so that a small range need not wait for all bytes before it. */
   readonly from: number;
   readonly toExclusive?: number | undefined;
-  /** A fill that is of no more use to the caller, even if its record is still `running`. */
+  /** A fill that the caller cannot use any more, even if its record is still `running`. */
   readonly past?: FillRecord | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** `running` means: read from the fill. `done` means: it has been committed, so read from the store. */
+/**
+ * If the state is `running`, the caller reads from the fill. If it is `done`, the blob is committed, so the caller reads from the
+ * store.
+ */
 export interface FollowedFill {
   readonly record: FillRecord & { readonly state: 'running' | 'done'; readonly size: number };
-  /** True if another request had started the fill before. */
+  /** True if the fill had already been started by another request. */
   readonly joined: boolean;
 }
 
-/** Rejects with the fill's failure if that concerns this request, with `upstream-timeout`, or with the reason of `signal`. */
+/**
+ * Rejects with the fill's failure if the fill has the same upstream and repository as this request. Also rejects with
+ * `upstream-timeout`, and with the reason of `signal`.
+ */
 export type FollowFill = (request: FollowRequest) => Promise<FollowedFill>;
 
 const rereadMs = 500;
-/** The interval at which a waiting request adds its job again. A parked fetch needs it, and a worker may die with its job. */
+/**
+ * The interval at which a waiting request adds its job again. This is necessary because a worker can die with the job, and
+ * because a parked fetch is removed if no request repeats its job.
+ */
 const addAgainMs = 2_000;
-/** Upstream's own deadlines end a fetch sooner. This one bounds the queue. containerd gives up after five minutes. */
+/**
+ * The longest wait of a request, which limits the time in the queue. A fetch that has started ends earlier by the deadlines for
+ * upstreams. The value is below five minutes, after which containerd gives up.
+ */
 const deadlineMs = 240_000;
 
-/** Requests of this process for the same fill add its job only once. */
+/** Several requests of this process for the same fill add its job only one time. */
 export function createFollowFill({ index, queue, now, canRead }: FollowDeps): FollowFill {
-  /** The jobs of waiting requests, and when each was last added. */
+  /** The jobs of waiting requests, with the time at which each job was last added. */
   const adding = new Map<string, { readonly waiting: Set<object>; addedAtMs: number }>();
 
-  /** A fill that is past is replaced, at any generation. */
+  /** Adds a job that replaces the fill `past`. If `past` is unset, the job starts the first fill of the digest. */
   const add = ({ digest, source, from, toExclusive, past: read }: FollowRequest, past: FillRecord | undefined) => {
     const { upstream, repository } = source;
     const range = { from, ...(toExclusive !== undefined && { toExclusive }) };
@@ -69,7 +81,10 @@ export function createFollowFill({ index, queue, now, canRead }: FollowDeps): Fo
   return async function followFill(request) {
     const { digest, source, signal } = request;
     const wanted = new Set<string>();
-    /** Adds the job once for all requests, and again every two seconds. True if another request has added it already. */
+    /**
+     * Adds the job one time for all requests, and again every two seconds. Resolves to true if another request has already added
+     * it.
+     */
     const addOnce = async (past: FillRecord | undefined) => {
       const key = fillJobKey(digest, past?.generation ?? 0);
       const known = adding.get(key);
@@ -87,7 +102,7 @@ export function createFollowFill({ index, queue, now, canRead }: FollowDeps): Fo
     const unsubscribe = await index.pubsub.subscribe(fillTopic(digest), waker.wake);
     try {
       let record = await index.fills.read(digest);
-      // The failure of an earlier fill does not apply to the next.
+      // This failure belongs to an earlier fill, so the request starts a new one.
       if (record?.state === 'failed') past = record;
       let joined = (record !== undefined && record.fillId !== past?.fillId) || (await addOnce(past));
       const startedAtMs = now();
@@ -98,8 +113,8 @@ export function createFollowFill({ index, queue, now, canRead }: FollowDeps): Fo
           if (hasBytes(record) && (record.state === 'done' || canRead(record))) return { record, joined };
           if (record.state === 'failed') {
             if (isSameRepository(record.source, source) && !isLeftFill(record)) throw failureOf(record);
-            // A failure with another repository or upstream does not concern this request. A fill that was running when this
-            // request arrived may have lost its last reader since.
+            // A failure of another repository or upstream does not concern this request. Nor does `leftFill`: the fill has lost
+            // its last reader since this request arrived. So the request starts a new fill.
             past = record;
             joined = await addOnce(past);
           }
@@ -120,12 +135,12 @@ export function createFollowFill({ index, queue, now, canRead }: FollowDeps): Fo
   };
 }
 
-/** The key under which `fetch-blob` jobs are one: they replace fills of the same or an older generation. */
+/** The deduplication key of a `fetch-blob` job. Jobs that replace the same generation of a digest's fill have the same key. */
 export function fillJobKey(digest: Digest, replaces: number): string {
   return `${digest}.${replaces}`;
 }
 
-/** A fill that the request could not read from may still complete. */
+/** True if the record concerns another fill than `past`, or if `past` has been committed since then. */
 function isNews(record: FillRecord, past: FillRecord | undefined): boolean {
   if (record.fillId !== past?.fillId) return true;
   return record.state === 'done' && past.state !== 'done';
@@ -142,7 +157,7 @@ function failureOf({ failure, source }: FillRecord): CacheError {
   return new CacheError(kind, message, { retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) });
 }
 
-/** Remembers a wake-up that arrives while no caller waits. An abort of `signal` wakes it too. */
+/** A call of `wake` ends the current `wait`, or the next one if no caller waits. An abort of `signal` has the same effect. */
 function createWaker(signal: AbortSignal | undefined) {
   let woken = Promise.withResolvers<void>();
   const wake = () => woken.resolve();
@@ -161,7 +176,7 @@ function createWaker(signal: AbortSignal | undefined) {
   };
 }
 
-/** The topic of announcements after each change of a fill's record. */
+/** The pub/sub topic on which each change of a fill's record is announced. */
 export function fillTopic(digest: Digest): string {
   return `fill/${digest}`;
 }

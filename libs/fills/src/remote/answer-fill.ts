@@ -1,8 +1,8 @@
 // The worker's side of the fill protocol. It serves the bytes of its fills to the nodes of its cluster.
-//   GET /v2/fills/<id>?from=N&to=M&verified=1   sends frames of [N, M) as bytes arrive. `verified` is that of `FillRange`.
-//   GET /v2/fills/<id>/present?from=N           sends frames of the first present bytes from N on.
-// The headers of the second have the start and end of its bytes. It responds with 404 if the fill has ended: its record has the
-// outcome. 401 means another secret, 403 another time.
+//   GET /v2/fills/<id>?from=N&to=M&verified=1   sends the bytes [N, M) in frames, as they arrive. See `FillRange`.
+//   GET /v2/fills/<id>/present?from=N           sends the first present bytes from N on, in frames.
+// The response headers of `present` contain the start and the end of the bytes. 404 means that the fill has ended, so its record has
+// the outcome, or that it has no such bytes. 401 means that the secrets of the nodes differ, and 403 that their clocks do.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SourceReader } from '@cistern/streams';
 import type { Fill } from '../fill/fill-options.ts';
@@ -22,7 +22,7 @@ interface AnswerFillOptions {
   readonly onSent: (bytes: number) => void;
 }
 
-/** A handler for the worker's HTTP server. It responds to every request, and closes the connection with the response. */
+/** Handles requests of the worker's HTTP server. It responds to every request, and closes the connection after the response. */
 export type AnswerFill = (request: IncomingMessage, response: ServerResponse) => void;
 
 export function createAnswerFill({ fills, keys, address, now, onSent }: AnswerFillOptions): AnswerFill {
@@ -36,7 +36,7 @@ export function createAnswerFill({ fills, keys, address, now, onSent }: AnswerFi
       return refuse(
         response,
         401,
-        'Only nodes with the secret of this cluster may read here, at the address of the fill.',
+        'Only nodes with the secret of this cluster can read here, at the address of the fill. Check cluster.secretfile.',
       );
     if (checked === 'outdated') return refuse(response, 403, 'The clocks of these nodes are too far apart.');
     const url = new URL(path, 'http://worker');
@@ -46,7 +46,8 @@ export function createAnswerFill({ fills, keys, address, now, onSent }: AnswerFi
     if (request.method !== 'GET' || fill === undefined || from === undefined)
       return refuse(response, 404, 'This worker has no such fill.');
     const send = (reader: SourceReader) => {
-      // Frames mark their own end, so they are not chunked, and the connection ends with the response (RFC 9112, 6.3).
+      // The frames themselves mark the end of the response. So chunked encoding is not necessary, and the connection ends with
+      // the response (RFC 9112, 6.3).
       response.removeHeader('transfer-encoding');
       response.writeHead(200, { 'content-type': 'application/vnd.cistern.fill.v2', connection: 'close' });
       return sendFrames(response, reader, { ends: keys.ends(fill.digest, path), onSent });

@@ -1,5 +1,6 @@
-// Responds to frontends that follow fills by protocol 1, while a cluster is upgraded. Their token is the same for all fills and
-// workers, so they get no bytes here. They wait for the fill's end, and then find the blob in the store (decision 0066).
+// Responds to frontends of an older release, which follow fills by protocol 1 while a cluster is upgraded. Protocol 1 uses one
+// token for all fills and workers, which is not secure enough, so these frontends get no bytes here. They wait until the fill has
+// ended, and then find the blob in the store (decision 0066).
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Fill } from '../fill/fill-options.ts';
 import { encodeFrame, frameTypes, heartbeatMs } from './fill-frames.ts';
@@ -9,8 +10,8 @@ export const v1Path = '/v1/fills/';
 const followed = /^\/v1\/fills\/([\w-]{1,64})\?/;
 
 /**
- * Sends heartbeats while the fill runs here, then `moved`. The frontend then reads the record again. After a 404 it would request
- * another worker. It sends a 404 for a fill that does not run here, and for the bytes that a successor would copy.
+ * Sends heartbeats while the fill runs here, and then `moved`, after which the frontend reads the record again. Responds with 404
+ * if the fill does not run here, and also to a worker that wants to copy present bytes.
  */
 export function createAnswerV1({ fills }: { readonly fills: { get(fillId: string): Fill | undefined } }) {
   return (request: IncomingMessage, response: ServerResponse): void => {

@@ -1,28 +1,29 @@
-// Frames carry a fill's bytes from its worker to a frontend: a type, a length and that many bytes. Silence then means that the
-// worker is unavailable. A connection that ends without an end frame has broken.
+// Frames carry a fill's bytes from its worker to another node. A frame contains a type, a length, and a payload of that length. A
+// worker without new bytes sends heartbeats, so silence means that it is unavailable. A connection that ends without a final
+// frame has broken.
 import type { CrcTable } from '@cistern/oci';
 import { protocol } from './peer-keys.ts';
 
-/** Part of every path of the protocol, so that two releases can run side by side. */
+/** The start of every path of the protocol. It contains the version, so that two releases can run in one cluster. */
 export const protocolPath = `/v${protocol}/fills`;
-/** The headers of `present` with the start and end of its bytes. */
+/** The response headers of `present` with the start and the end of the bytes. */
 export const presentStartHeader = 'x-cistern-present-start';
 export const presentEndHeader = 'x-cistern-present-end';
 
 export const frameTypes = {
-  /** No new bytes, but the worker is alive. Empty. */
+  /** The worker is alive but has no new bytes. Empty. */
   heartbeat: 0,
   data: 1,
   /**
-   * All requested bytes have been sent, and verified if the request wants that. Contains the blob's table of checksums, which may
-   * be empty, and a MAC.
+   * All requested bytes have been sent, and the blob is verified if the request had `verified=1`. Contains the encoded table of
+   * checksums, which can be empty, and a MAC.
    */
   end: 2,
   /** The fill has failed. Contains the JSON of `FailureFrame`. */
   failed: 3,
   /** Another worker continues the fill. Empty. */
   moved: 4,
-  /** The store has the blob, and the rest comes from there. Contains a MAC. */
+  /** The store has the blob, so the reader reads the rest there. Contains a MAC. */
   stored: 5,
 } as const;
 
@@ -36,9 +37,12 @@ export interface FailureFrame {
 export const headerBytes = 5;
 /** The interval of heartbeats while nothing else is sent. */
 export const heartbeatMs = 1_000;
-/** After this much silence the worker counts as unavailable. It spans several heartbeats, because a busy worker may be late. */
+/**
+ * A worker that sends nothing for this long counts as unavailable. The time spans several heartbeats, because a busy worker may
+ * be late.
+ */
 export const silenceMs = 4_000;
-/** The limit for frames that are not data. A table of 10,000 segments takes 40 KB. */
+/** The largest payload of a frame that is not data. For comparison, a table of 10,000 segments takes 40 KB. */
 export const maxControlBytes = 64 * 1024;
 
 /** Writes a header at the start of `into`. */
@@ -57,7 +61,10 @@ export function encodeFrame(type: number, ...payload: readonly Uint8Array[]): Bu
 const segmentBytesLength = 8;
 const crcLength = 4;
 
-/** Encodes the bytes per segment in eight bytes, and the CRC-32 of each segment in four. No table is encoded as no bytes. */
+/**
+ * Encodes the bytes per segment in eight bytes, and the CRC-32 of each segment in four. An undefined table is encoded as an empty
+ * buffer.
+ */
 export function encodeTable(table: CrcTable | undefined): Buffer {
   if (table === undefined) return Buffer.alloc(0);
   const { segmentBytes, crcs } = table;

@@ -1,5 +1,6 @@
-// Connects a frontend to fills that run on workers, and a worker to those of its predecessor. A worker that does not respond soon
-// counts as unavailable. Only addresses that a node of this cluster has signed are dialled.
+// Connects frontends to fills that run on workers, and a worker to the fills that it takes over from another worker. A worker
+// that does not respond soon counts as unavailable. Connections go only to addresses in records that a node of this cluster has
+// signed.
 import type { RecordSignature } from '@cistern/index';
 import { CacheError } from '@cistern/errors';
 import type { Digest } from '@cistern/oci';
@@ -14,7 +15,7 @@ import { type FrameReader, createFrameReader } from './read-frames.ts';
 
 interface RemoteFillsOptions {
   readonly keys: PeerKeys;
-  /** Closed together with the remote fills. */
+  /** Closed by `close`. */
   readonly connections: PeerConnections;
   /** The index's clock, which all nodes share. */
   readonly now: () => number;
@@ -23,27 +24,28 @@ interface RemoteFillsOptions {
   readonly traceparent?: (() => string | undefined) | undefined;
 }
 
-/** The part of a record that is needed to read its fill. */
+/** The fields of a record that are necessary to read its fill. */
 export type FillPlace = SignedFill & RecordSignature;
 
 export interface RemoteFills {
   /** Signs the record of a fill of this process. */
   sign(fill: SignedFill): Required<RecordSignature>;
-  /** Seals a checkpoint for the record of a fill. */
+  /** Signs a checkpoint, and returns it as text for the record of the fill of `digest`. */
   sealCheckpoint(digest: Digest, checkpoint: Checkpoint): string;
-  /** Returns `undefined` if no node of this cluster has sealed it for that digest. */
+  /** Reads the text from `sealCheckpoint`. Returns `undefined` if no node of this cluster has signed it for this digest. */
   openCheckpoint(digest: Digest, sealed: string): Checkpoint | undefined;
   /**
-   * Returns false for a record of another protocol, and for one that no node of this cluster has written. Nodes do not read such
-   * a fill, nor replace it while its lease lasts.
+   * Returns false if the record has another protocol, or if no node of this cluster has signed it. Nodes do not read such a fill,
+   * and do not replace it before its lease expires.
    */
   canRead(record: FillPlace): boolean;
   /**
-   * Opens the bytes of a fill. `undefined` means that the fill has ended. Rejects with `SourceInterrupted` if its worker is
-   * unreachable, and with `store-unavailable` if the worker has another secret or another time. `signal` ends the reader, too.
+   * Opens the bytes of a fill. Resolves to `undefined` if the fill has ended. Rejects with `SourceInterrupted` if the fill's
+   * worker is unreachable, and with `store-unavailable` if the worker has another secret or its clock differs too much. `signal`
+   * also ends the returned reader.
    */
   open(place: FillPlace, range: FillRange, signal: AbortSignal): Promise<FrameReader | undefined>;
-  /** Opens only the first present bytes from an offset on. `undefined` means that there are none. Rejects as `open` does. */
+  /** Opens the first run of present bytes from `from` on. Resolves to `undefined` if there are none. Rejects as `open` does. */
   openPresent(
     place: FillPlace,
     from: number,

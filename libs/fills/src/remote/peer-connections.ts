@@ -1,9 +1,10 @@
-// Connections to workers, one for each response. The body is read from the socket directly into the reader's own buffers, because
-// a frontend forwards every byte of every cold pull.
+// Connections to workers. Each response has its own connection. The body is read from the socket directly into the buffers of the
+// reader, because frontends forward all bytes of content that is not cached, and copies would be slow.
 import { type BodyConnection, openBodyConnection, type ResponseHead } from '@cistern/streams';
 
 /**
- * TLS for workers whose address begins with `https:`. In PEM. Workers that require a certificate need `certificate` and `key`.
+ * TLS settings, in PEM, for workers whose address begins with `https:`. If the workers require a client certificate,
+ * `certificate` and `key` are also necessary.
  */
 export interface PeerTls {
   readonly ca?: string | undefined;
@@ -13,15 +14,15 @@ export interface PeerTls {
 
 export interface PeerAnswer {
   readonly head: ResponseHead;
-  /** See `BodyConnection`. Read it to its end, or destroy it. */
+  /** See `BodyConnection`. The caller reads the body to its end, or destroys it. */
   readonly body: Pick<BodyConnection, 'read' | 'destroy'>;
 }
 
 interface PeerGetOptions {
   readonly headers: Readonly<Record<string, string>>;
-  /** Ends the response, too. */
+  /** Also ends a response that has begun. */
   readonly signal: AbortSignal;
-  /** The longest silence of the worker while a reader waits for it. */
+  /** The longest time for which the worker may send nothing while a reader waits. */
   readonly timeoutMs: number;
 }
 
@@ -32,7 +33,7 @@ export interface PeerConnections {
   close(): void;
 }
 
-/** Also the time that a dead machine costs. */
+/** The time limit for a new connection. A frontend loses this time if the worker's machine is dead. */
 export const connectMs = 1_000;
 
 export function openPeerConnections(tls?: PeerTls): PeerConnections {

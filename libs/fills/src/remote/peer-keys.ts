@@ -1,24 +1,26 @@
-// Nodes of a cluster sign their messages about fills with keys derived from the cluster's secret. Redis and the network carry the
-// messages, and cannot forge them (decision 0066).
+// Nodes of a cluster sign their messages about fills with keys derived from the cluster's secret. Redis and the network transport
+// these messages, but an attacker there cannot forge them (decision 0066).
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { FillRecord, RecordSignature } from '@cistern/index';
 import { isSameSecret } from '@cistern/runtime';
 
-/** The version of records, paths and frames. */
+/** The version of the protocol: of records, paths and frames. */
 export const protocol = 2;
 
 /**
- * The fields that a record's signature covers. A node that reads the record sends requests to this address. It accepts the
- * response as this digest and size, and trusts that this repository holds it.
+ * The fields that a record's signature covers. A node that reads the record trusts them: it sends requests to this address,
+ * accepts the response as a blob with this digest and size, and assumes that this repository holds the blob.
  */
 export type SignedFill = Pick<FillRecord, 'digest' | 'fillId' | 'address' | 'source' | 'size'>;
 
-/** The two successful ends of a fill's bytes. */
+/** The two ways in which a response can end successfully. */
 export type EndKind = 'end' | 'stored';
 
-/** Signs how the response to one request ended. */
+/** Signs and checks the end of the response to one request. */
 export interface EndKeys {
-  /** `sentBytes` counts the data, and `table` is the encoded table. Returns `macBytes` bytes. */
+  /**
+   * `sentBytes` is the number of data bytes in the response, and `table` is the encoded table. Returns a MAC of `macBytes` bytes.
+   */
   sign(kind: EndKind, sentBytes: number, table: Uint8Array): Buffer;
   isRight(mac: Uint8Array, kind: EndKind, sentBytes: number, table: Uint8Array): boolean;
 }
@@ -26,12 +28,12 @@ export interface EndKeys {
 export type PeerKeys = ReturnType<typeof createPeerKeys>;
 
 export const macBytes = 32;
-/** A request is valid for this many minutes before and after the minute that it names. */
+/** A request contains the minute in which it was signed. It is valid for this many minutes before and after that minute. */
 export const mostMinutesApart = 2;
 
 const minuteMs = 60_000;
 
-/** `clusterSecret` has 16 bytes or more. */
+/** `clusterSecret` must have at least 16 bytes. */
 export function createPeerKeys(clusterSecret: string) {
   const signRecord = createSigner(clusterSecret, 'fill records');
   const signRequest = createSigner(clusterSecret, 'fill requests');
@@ -49,17 +51,17 @@ export function createPeerKeys(clusterSecret: string) {
     signRecord: (fill: SignedFill): Required<RecordSignature> => ({ protocol, signature: signatureOf(fill) }),
     isSigned: (record: SignedFill & RecordSignature): boolean =>
       record.protocol === protocol && isSameSecret(record.signature, signatureOf(record)),
-    /** Seals a checkpoint for the record of the fill of `digest`. */
+    /** Signs the text of a checkpoint for the record of the fill of `digest`. The text stays readable. */
     sealCheckpoint: seal,
-    /** Returns the text. `undefined` means that no node of this cluster has sealed it for this digest. */
+    /** Returns the text of a checkpoint. `undefined` means that no node of this cluster has signed it for this digest. */
     openCheckpoint(digest: string, sealed: string): string | undefined {
       const text = sealed.slice(sealed.indexOf('.') + 1);
       return isSameSecret(sealed, seal(digest, text)) ? text : undefined;
     },
-    /** Returns the `Authorization` header of `GET <address><path>`, where `path` includes the fill and its query. */
+    /** Returns the `Authorization` header for `GET <address><path>`. `path` includes the query. */
     authorize: (address: string, path: string, nowMs: number): string =>
       tokenOf(address, path, Math.floor(nowMs / minuteMs)),
-    /** `outdated` means that a node of this cluster signed it, at another time. */
+    /** `outdated` means that a node of this cluster signed the request, but too long before or after `nowMs`. */
     check(
       authorization: string | undefined,
       { address, path, nowMs }: { readonly address: string; readonly path: string; readonly nowMs: number },
@@ -68,7 +70,7 @@ export function createPeerKeys(clusterSecret: string) {
       if (!isSameSecret(authorization, tokenOf(address, path, minute))) return 'wrong';
       return Math.abs(minute - Math.floor(nowMs / minuteMs)) <= mostMinutesApart ? 'right' : 'outdated';
     },
-    /** Returns the keys for the response to the request of `path`, about the fill of `digest`. */
+    /** Returns the functions that sign and check the end of the response to `path`, for the fill of `digest`. */
     ends(digest: string, path: string): EndKeys {
       const sign: EndKeys['sign'] = (kind, sentBytes, table) => signEnd([kind, digest, path, sentBytes], table);
       return {
@@ -79,7 +81,7 @@ export function createPeerKeys(clusterSecret: string) {
   };
 }
 
-/** Signs fields, whose boundaries are unambiguous, and the bytes after them with HMAC-SHA-256. */
+/** Creates a function that signs fields and bytes with HMAC-SHA-256. JSON keeps the boundaries of the fields unambiguous. */
 function createSigner(clusterSecret: string, purpose: string) {
   const key = new Uint8Array(hkdfSync('sha256', clusterSecret, '', `cistern peers v${protocol} ${purpose}`, macBytes));
   return (fields: readonly (string | number)[], bytes: Uint8Array = new Uint8Array(0)): Buffer =>

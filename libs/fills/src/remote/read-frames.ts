@@ -1,5 +1,5 @@
-// The reading side of the frames. It reads a body into the reader's buffer, and removes the frames that are not data there
-// (decision 0047).
+// Reads the frames of a response. The body is read directly into the reader's buffer, where headers and frames other than data
+// are then removed (decision 0047).
 import { CacheError, cacheErrorKinds, type CacheErrorKind } from '@cistern/errors';
 import { SourceInterrupted, type BodyConnection } from '@cistern/streams';
 import type { CrcTable } from '@cistern/oci';
@@ -9,17 +9,18 @@ import { type EndKeys, type EndKind, macBytes } from './peer-keys.ts';
 export type FrameReader = ReturnType<typeof createFrameReader>;
 
 /**
- * Reads a body to its end, or destroys it. `read` works as `SourceReader.read`, and returns 0 after the end frame. It rejects
- * with the fill's own failure. It rejects with `SourceInterrupted` if the connection broke or was silent, or the rest is
- * elsewhere. An end that is not signed for exactly these bytes counts as a broken connection.
+ * Creates a reader that reads `body` to its end, or destroys it. `read` works as `SourceReader.read`, and returns 0 after the end
+ * frame. `read` rejects with the fill's failure if the fill has failed. It rejects with `SourceInterrupted` if the connection
+ * broke or was silent, or if the rest must be read elsewhere. If the end is not signed for exactly this number of bytes, the
+ * connection counts as broken.
  */
 export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>, ends: EndKeys) {
   const header = Buffer.alloc(headerBytes);
   let headerFilled = 0;
-  /** The type of the current frame, and the number of its bytes that are missing. */
+  /** The type of the current frame. `left` is the number of its bytes that have not arrived. */
   let type: number = frameTypes.data;
   let left = 0;
-  /** Holds a frame that is not data. */
+  /** The payload of a frame that is not data. */
   let payload = Buffer.alloc(0);
   let receivedBytes = 0;
   let ended = false;
@@ -73,7 +74,10 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
     return part.length;
   };
 
-  /** Moves the data in `bytes` to their start, and returns its length. Leaves a failure after it in `failure`. */
+  /**
+   * Moves all data in `bytes` to the start of `bytes`, and returns the length of the data. If an invalid frame or a failure
+   * follows the data, sets `failure`.
+   */
   const squeeze = (bytes: Uint8Array): number => {
     let filled = 0;
     try {
@@ -113,7 +117,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
       if (failure !== undefined) throw failure;
       const length = await readMore(into);
       const filled = squeeze(into.subarray(0, length));
-      // Data before a failure is valid.
+      // Data before a failure is valid, so it is returned first.
       if (filled > 0) return filled;
     }
   };
@@ -123,7 +127,7 @@ export function createFrameReader(body: Pick<BodyConnection, 'read' | 'destroy'>
       return ended;
     },
     read,
-    /** Works as `SourceReader.table`, and waits for the end frame. Rejects if more data comes before it. */
+    /** Works as `SourceReader.table`, and waits for the end frame. Rejects if more data arrives before the end frame. */
     async table(): Promise<CrcTable | undefined> {
       if ((await read(Buffer.alloc(headerBytes))) > 0)
         throw new SourceInterrupted('the worker sent more than was requested');

@@ -1,4 +1,5 @@
-// The sending side of the frames. It alternates between two buffers: one is filled while the other is written out.
+// Sends a fill's bytes as frames. It alternates between two buffers, so that one is filled while the other is written to the
+// socket.
 import type { ServerResponse } from 'node:http';
 import { isCacheError } from '@cistern/errors';
 import { SourceInterrupted, type SourceReader } from '@cistern/streams';
@@ -14,7 +15,10 @@ import {
 import type { EndKeys } from './peer-keys.ts';
 
 const chunkBytes = 128 * 1024;
-/** A frontend that reads nothing for this long counts as dead. One with slow clients reads at least something. */
+/**
+ * A frontend that reads nothing for this long counts as dead, because even a frontend with slow clients reads a few bytes in this
+ * time.
+ */
 const stalledMs = 5 * 60_000;
 
 export interface SendFramesOptions {
@@ -25,8 +29,8 @@ export interface SendFramesOptions {
 }
 
 /**
- * Writes a reader's bytes as frames to a response, with heartbeats while there are none. Closes `reader`, and ends `response`
- * with a frame that has the outcome. Never rejects.
+ * Writes the bytes of `reader` as frames to `response`, and heartbeats while no bytes arrive. At the end it sends a frame with
+ * the outcome, ends `response`, and closes `reader`. Never rejects.
  */
 export async function sendFrames(
   response: ServerResponse,
@@ -55,7 +59,7 @@ export async function sendFrames(
   };
   const onClose = () => {
     void reader.close();
-    // Node does not call the callback of a write to a socket that is about to close.
+    // If the socket is closing, Node does not call the callbacks of running writes, so their promises are rejected here.
     for (const reject of writing) reject(new Error('the connection has closed'));
   };
   const heartbeat = setInterval(() => {

@@ -1,5 +1,5 @@
-// Space on a file system for fetched blobs. It is freed and reserved before a client gets its first byte, so that a full disk
-// does not break off a body.
+// Space on a file system for fetched blobs. The space is freed and reserved before a client gets its first byte. Therefore a
+// full disk never breaks off a response.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DiskSpace } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
@@ -8,39 +8,46 @@ import { findShortage, type MinFree, minFreeBytes, mostMinFreeBytes, type Shorta
 export interface DiskRoom {
   /**
    * Checks a size that upstream has not confirmed. It does not wait, reserves nothing and evicts nothing. Rejects with
-   * `store-unavailable` if the size can never fit, or a fetch of at most that size recently waited without success.
+   * `store-unavailable` if the size can never fit. Also rejects if a fetch of this size or a smaller one has recently waited
+   * for space without success.
    */
   admit(bytes: number): Promise<void>;
   /** Opens a claim for one file. `writtenBytes` returns the bytes that are on the disk already. */
   open(writtenBytes: () => number): DiskClaim;
-  /** The reason why fetches are refused for lack of space. `undefined` means that they are not. */
+  /**
+   * The reason why fetches are rejected for lack of space. `undefined` means that no fetch was rejected in the last minute, or
+   * that space was freed since then.
+   */
   readonly full: string | undefined;
 }
 
 export interface DiskClaim {
   /**
-   * Reserves space, and resolves with the function that returns it. Waits while eviction or the end of other fetches frees space:
-   * ten seconds after the last change, thirty in total. Rejects with `store-unavailable` if there is none, or the signal's
-   * reason.
+   * Reserves space, and resolves to the function that gives it back. Waits while eviction or the end of other fetches frees
+   * space, for ten seconds after space was last freed and for thirty seconds in total. Rejects with `store-unavailable` if
+   * there is still no space, and with the signal's reason.
    */
   take(bytes: number, signal: AbortSignal): Promise<() => void>;
   close(): void;
 }
 
 export interface DiskRoomOptions {
-  /** Names the directory in errors, with its setting. */
+  /** The name of the directory and its setting, for errors. */
   readonly name: string;
-  /** A file system that cannot be queried, or does not report its size, refuses nothing. */
+  /** Measures the file system. If it rejects or resolves to `undefined`, no fetch is rejected. */
   readonly space: () => Promise<DiskSpace | undefined>;
   readonly minFree: MinFree;
   /** Returns the most bytes that eviction could remove. Unset means none. */
   readonly heldBytes?: () => Promise<number>;
-  /** Lets eviction free this many bytes. Called again while a fetch waits, and with 0 when no fetch waits any more. */
+  /**
+   * Requests that eviction frees this many bytes. Called repeatedly while a fetch waits, and with 0 when no fetch waits any
+   * more.
+   */
   readonly want?: (bytes: number) => Promise<void>;
 }
 
 interface Measurement extends DiskSpace {
-  /** `undefined` means that it was not queried. */
+  /** The bytes that eviction could remove. `undefined` means that they were not queried. */
   readonly held: number | undefined;
 }
 
@@ -49,14 +56,19 @@ interface Taken {
   readonly writtenBytes: () => number;
 }
 
-/** Longer than a victim's grace period and two steps of the evictor. */
+/** Longer than the time for which recent use protects content, plus two steps of eviction. */
 const maxWaitMs = 10_000;
-/** A waiting fetch holds a slot. */
+/** Limited, because a waiting fetch occupies a job slot of the worker. */
 const mostWaitMs = 30_000;
 const measureEveryMs = 200;
-/** A share of the bytes that a fetch lacks. On a busy disk less than that comes and goes. */
+/**
+ * Space counts as freed only if it is at least this share of the bytes that a fetch lacks. On a busy disk, smaller changes are
+ * normal.
+ */
 const fairShare = 0.25;
-/** After a wait without success no fetch of that size waits for this long, unless space is freed after all. */
+/**
+ * After a fetch has waited without success, fetches of its size or larger do not wait during this time, unless space is freed.
+ */
 const giveUpForMs = 60_000;
 const retryAfterMs = 30_000;
 
@@ -68,7 +80,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
   let refused: { readonly bytes: number; readonly atMs: number; readonly why: string } | undefined;
 
   const sumOf = (bytesOf: (claim: Taken) => number) => [...claims].reduce((sum, claim) => sum + bytesOf(claim), 0);
-  /** Returns the bytes that are reserved and not on the disk yet. */
+  /** Returns the number of bytes that are reserved but not on the disk yet. */
   const pendingBytes = () => sumOf((claim) => Math.max(0, claim.bytes - claim.writtenBytes()));
   const disk = watchDisk(options, pendingBytes);
 
@@ -82,7 +94,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
   }
 
   function refuse(bytes: number, { isOversized, why }: Shortage): never {
-    // A blob that is too large for the whole file system does not show how full that is.
+    // If the blob is larger than the whole file system, the rejection does not mean that the disk is full.
     if (!isOversized) refused = { bytes, atMs: performance.now(), why };
     throw new CacheError('store-unavailable', `There is not enough space for the blob: ${why}`, {
       retryAfterMs,
@@ -97,7 +109,7 @@ export function createDiskRoom(options: DiskRoomOptions): DiskRoom {
       for (;;) {
         signal.throwIfAborted();
         const seen = await disk.measure(bytes);
-        // Nothing is awaited from here to the grant, so that no two fetches reserve the same space.
+        // There is no `await` from here to the reservation, so that no two fetches reserve the same space.
         const shortage = seen && shortageOf(bytes, seen);
         if (shortage !== undefined && seen?.held === undefined) continue;
         const nowMs = performance.now();
@@ -147,7 +159,7 @@ type WatchOptions = Pick<DiskRoomOptions, 'space' | 'heldBytes' | 'minFree'>;
 /** Tracks the last measured state of the disk, and the time at which space was last freed. */
 function watchDisk({ space, heldBytes, minFree }: WatchOptions, pendingBytes: () => number) {
   let heldBefore = 0;
-  /** Since space was last freed. */
+  /** The least space left since space was last freed. */
   let leastLeft = Infinity;
   let freedAtMs = -Infinity;
 
@@ -155,12 +167,15 @@ function watchDisk({ space, heldBytes, minFree }: WatchOptions, pendingBytes: ()
     get freedAtMs() {
       return freedAtMs;
     },
-    /** Returns `undefined` if the state is unknown. While there is plenty, it does not query the index, which may be far away. */
+    /**
+     * Returns `undefined` if the file system cannot be measured. While there is plenty of space, it does not query the index,
+     * because a query takes time.
+     */
     async measure(bytes: number): Promise<Measurement | undefined> {
       const seen = await ifAnswered(space);
       if (seen === undefined || seen.freeBytes - pendingBytes() - bytes >= mostMinFreeBytes(minFree, seen.totalBytes))
         return seen && { ...seen, held: undefined };
-      // An index that does not respond does not mean that space was freed.
+      // If the index does not respond, the last known value is used. Otherwise the missing value would look like freed space.
       const held = (await ifAnswered(async () => heldBytes?.())) ?? heldBefore;
       const left = seen.freeBytes - pendingBytes();
       const lacking = minFreeBytes(minFree, seen, held) + bytes - left;
@@ -175,7 +190,7 @@ function watchDisk({ space, heldBytes, minFree }: WatchOptions, pendingBytes: ()
   };
 }
 
-/** Ignores errors: a file system or an index that does not respond is no reason to refuse anything. */
+/** Ignores errors, because no fetch is rejected when a file system or the index does not respond. */
 async function ifAnswered<T>(call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();

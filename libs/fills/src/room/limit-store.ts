@@ -1,5 +1,5 @@
-// Space in a store of limited size. A blob that would exceed the limit waits a while for eviction. If that fails it is not
-// stored, and its readers get it from the fill (decision 0055).
+// Space in a store of limited size. A blob that would exceed the limit waits for eviction to free space. If eviction frees too
+// little in time, the blob is not stored, and its readers get it from the fill (decision 0055).
 import { stat } from 'node:fs/promises';
 import type { BlobStore, BlobUpload } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
@@ -15,11 +15,14 @@ export interface StoreLimit {
   readonly want: (bytes: number) => Promise<void>;
 }
 
-/** A stored blob is in the index after this time. */
+/** The index counts a stored blob at the latest after this time. Until then its space stays reserved. */
 const recordedWithinMs = 1_000;
 const noRoomCode = 'NO_ROOM';
 
-/** Wraps the store for fills. A write waits for space, and rejects with an error of `isNoRoom` if waiting does not help. */
+/**
+ * Wraps the store for fills. A write waits for space. If there is still none, it rejects with an error that `isNoRoom`
+ * recognizes.
+ */
 export function limitStore(store: BlobStore, { index, maxBytes, want }: StoreLimit): BlobStore {
   if (maxBytes === Infinity) return store;
   const heldBytes = async () => (await index.blobs.totals()).bytes;
@@ -31,7 +34,7 @@ export function limitStore(store: BlobStore, { index, maxBytes, want }: StoreLim
     want,
   }).open(() => 0);
 
-  /** Resolves with the function that returns the space. */
+  /** Resolves to the function that gives the space back. */
   async function take(bytes: number, signal = new AbortController().signal): Promise<() => void> {
     try {
       return await room.take(bytes, signal);
@@ -66,7 +69,7 @@ export function limitStore(store: BlobStore, { index, maxBytes, want }: StoreLim
   };
 }
 
-/** Runs `work`, which stores the bytes that the space was reserved for. */
+/** Runs `work`, which stores the bytes for which the space was reserved. Then gives the space back. */
 async function storeIn(giveBack: () => void, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -98,7 +101,10 @@ function limitUpload(upload: BlobUpload, giveBack: () => void): BlobUpload {
   };
 }
 
-/** Whether a commit failed because the store is full and nothing may be evicted. An immediate retry does not help then. */
+/**
+ * Returns whether a write failed because the store is full and eviction could not free enough space. An immediate retry does
+ * not help in that case.
+ */
 export function isNoRoom(error: unknown): boolean {
   if (!isCacheError(error, 'store-unavailable')) return false;
   return (error.detail as { readonly code?: string } | undefined)?.code === noRoomCode;

@@ -1,8 +1,8 @@
 // Calculates how much of a file system stays free: the target of eviction, and the small reserve that no fetch uses (decision
-// 0049). From that it decides whether more bytes fit.
+// 0049). Also decides whether more bytes fit.
 import type { DiskSpace } from '@cistern/blob-store';
 
-/** The smallest of the three applies. */
+/** How many bytes eviction keeps free: the smallest of the three values. */
 export interface MinFree {
   /** Share of the file system, from 0 to 1. */
   readonly share: number;
@@ -14,11 +14,11 @@ export interface MinFree {
 /** For a file system on which nothing is evicted. */
 export const noMinFree: MinFree = { share: 0, maxBytes: 0, shareOfLeft: 0 };
 
-/** Small writes continue within it: manifests, links and the index. */
+/** Manifests, links and the index are still written into this reserve. */
 const maxReserveBytes = 64 * 1024 * 1024;
 const reserveShare = 0.01;
 
-/** Returns the largest possible value, for any content of the store. */
+/** Returns the largest value that `minFreeBytes` can have, whatever the store contains. */
 export function mostMinFreeBytes({ share, maxBytes }: MinFree, totalBytes: number): number {
   return Math.min(Math.floor(share * totalBytes), maxBytes);
 }
@@ -37,33 +37,34 @@ export function reserveBytes(minFree: MinFree, totalBytes: number): number {
 /** A file system at one moment, and the space reserved on it. */
 export interface DiskUse extends DiskSpace {
   /**
-   * The most bytes that eviction could remove. `undefined` means that they are unknown, and only plenty of free space is enough.
+   * The most bytes that eviction could remove. `undefined` means that this number is unknown. In that case the bytes fit only
+   * if the largest possible `minFreeBytes` still stays free.
    */
   readonly held: number | undefined;
-  /** Reserved and not on the disk yet. */
+  /** Bytes that are reserved but not on the disk yet. */
   readonly pendingBytes: number;
-  /** Written to the disk by fetches that have not ended. */
+  /** Bytes that fetches in progress have written to the disk. */
   readonly writtenBytes: number;
 }
 
 export interface Shortage {
-  /** The target of eviction is missed, but there is space. */
+  /** True if the bytes would fit, but less than eviction's target would stay free. */
   readonly isSmall: boolean;
-  /** The bytes can never fit, even if everything evictable is removed. */
+  /** True if the bytes can never fit, even if eviction removes everything that it can. */
   readonly isPermanent: boolean;
-  /** The bytes exceed the file system itself, even if it is empty. */
+  /** True if the bytes do not fit even into an empty file system. */
   readonly isOversized: boolean;
   readonly why: string;
 }
 
-/** Returns `undefined` if `bytes` more fit into the file system with that name. */
+/** Returns `undefined` if `bytes` more fit into the file system. `name` is for the text of the shortage. */
 export function findShortage(name: string, minFree: MinFree, bytes: number, use: DiskUse): Shortage | undefined {
   const { freeBytes, totalBytes, held = Infinity, pendingBytes, writtenBytes } = use;
   const most = mostMinFreeBytes(minFree, totalBytes);
   const aim = use.held === undefined ? most : minFreeBytes(minFree, use, held);
   const left = freeBytes - pendingBytes - bytes;
   const reserve = reserveBytes(minFree, totalBytes);
-  // If minfree is out of reach, it is useless to wait for it.
+  // If eviction cannot reach minfree even by removing everything, the small reserve is enough, because waiting is useless.
   if (left >= (left + held >= aim ? aim : reserve)) return undefined;
   const kept = most > 0 ? `, of which storage.minfree keeps ${most}` : '';
   return {

@@ -1,13 +1,16 @@
-// The space that the spool's file system has for it. The settings may allow more than the disk has, and other programs write
-// there too.
+// Measures the space that the spool's file system has for the spool. The settings may allow more than the disk has, and other
+// programs also write to it.
 import type { DiskSpace } from '@cistern/blob-store';
 
 export interface SpoolDisk {
   /** The most bytes that all fills may keep there, by the last measurement. Infinity means that it is unknown. */
   readonly mostBytes: number;
-  /** Measures again, once per second at most. Returns true if something has changed. Never rejects. */
+  /** Measures again, once per second at most. Resolves to true if `mostBytes` has changed. Never rejects. */
   measure(): Promise<boolean>;
-  /** Returns why less than `bytes` are there. `undefined` means that enough are, or the last measurement is a minute old. */
+  /**
+   * Returns the reason if the file system has space for fewer than `bytes`. `undefined` means that there is enough, or that the
+   * last measurement is older than a minute.
+   */
   findShortage(bytes: number): string | undefined;
 }
 
@@ -17,7 +20,9 @@ const holdsForMs = 60_000;
 const reserveShare = 0.01;
 const maxReserveBytes = 64 * 1024 * 1024;
 
-/** `writtenBytes` counts the bytes of all current fills. A file system that cannot be queried limits nothing. */
+/**
+ * `writtenBytes` returns the number of bytes that all current fills have on the disk. If `space` fails, the disk sets no limit.
+ */
 export function watchSpoolDisk(
   space: (() => Promise<DiskSpace | undefined>) | undefined,
   writtenBytes: () => number,

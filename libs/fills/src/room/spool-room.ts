@@ -1,36 +1,40 @@
-// Shares the spool's space among fills. Each has a floor of its own for its next bytes in order, and gets more while some is
-// free. So no fill waits forever, and a small blob waits for no large one. Stored segments are freed when their space is needed.
+// Shares the spool's space among fills. Each fill has a floor: a small space of its own for its next bytes in order. It gets
+// more while the spool has free space. So no fill waits forever, and a small blob does not wait for a large one. Stored
+// segments are freed when their space is needed.
 import { CacheError } from '@cistern/errors';
 import { untilAborted } from '@cistern/runtime';
 
 /** The space of one fill. */
 export interface FillRoom {
   /**
-   * Reserves space for a segment that is next in order. Waits until there is some, without a limit; within the floor it comes
-   * from the fill's own progress. Resolves with the function that returns the space. Rejects with the reason of `signal`. It
-   * calls `onWait` once if it must wait.
+   * Reserves space for a segment that is next in order. Waits for space without a time limit. Space within the floor becomes
+   * free by the fill's own progress. Resolves to the function that gives the space back. Rejects with the reason of `signal`.
+   * If it must wait, it calls `onWait` one time.
    */
   take(bytes: number, signal: AbortSignal, onWait?: () => void): Promise<() => void>;
-  /** Reserves space for bytes ahead, if there is some now. */
+  /** Reserves space for a segment that is not next in order. Returns `undefined` if there is no space now. */
   tryTake(bytes: number): (() => void) | undefined;
-  /** The fill may be able to free something now. */
+  /** Called when the fill may be able to free a segment, so that waiting fills check again. */
   progressed(): void;
-  /** The fill reserves no more: returns the floor. */
+  /** Called when the fill reserves no more space. Gives its floor back. */
   hasEnded(): void;
-  /** Returns all space that the fill still has. */
+  /** Gives back all space that the fill still has. */
   close(): void;
 }
 
 export interface EnterOptions {
   readonly floorBytes: number;
-  /** Frees the segment that is needed least, for other fills or for this one. Returns false if there is none. */
+  /**
+   * Frees the fill's segment that its readers need last. `isForItself` is true if the fill itself needs the space, and false if
+   * another fill does. Returns false if no segment can be freed.
+   */
   readonly freeOne: (isForItself: boolean) => boolean;
   readonly signal: AbortSignal;
 }
 
 export interface SpoolRoomOptions {
   readonly maxBytes: number;
-  /** Returns the bytes that its file system has for it, by the last measurement. Unset means `maxBytes`. */
+  /** Returns the number of bytes that the file system has for the spool, by the last measurement. Unset means `maxBytes`. */
   readonly diskBytes?: () => number;
   /** The most that one fill may have, including its floor. */
   readonly perFillBytes: number;
@@ -42,7 +46,7 @@ const maxWaitMs = 30_000;
 
 interface Holder extends Omit<EnterOptions, 'floorBytes'> {
   floorBytes: number;
-  /** Reserved in order, up to the floor and beyond it. */
+  /** Bytes reserved by `take`, within the floor and beyond it. */
   inOrder: number;
   ahead: number;
 }
@@ -65,7 +69,8 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
   };
 
   /**
-   * Frees a segment of the fill with the most space. A fill within its floor is left out, because that would help no other fill.
+   * Frees a segment of the fill with the most space. Skips fills that use no more than their floor, because a floor stays
+   * reserved and freeing there helps no other fill.
    */
   const freeOfOthers = (wanting?: Holder): boolean =>
     [...holders]
@@ -73,7 +78,7 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
       .sort((one, other) => usedBy(other) - usedBy(one))
       .some(({ freeOne }) => freeOne(false));
 
-  /** Frees segments until the holder may have this many bytes more. Returns false if that is not possible now. */
+  /** Frees segments until the holder can get this many more bytes. Returns false if that is not possible now. */
   const makeRoom = (holder: Holder, kind: 'inOrder' | 'ahead', bytes: number): boolean => {
     for (;;) {
       if (kind === 'inOrder' && holder.inOrder + bytes <= holder.floorBytes) return true;
@@ -146,7 +151,7 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
           while (used + floorBytes > limit() && freeOfOthers(holder));
           if (used + floorBytes <= limit()) {
             holders.add(holder);
-            // Runs before any other fill checks the space in use.
+            // `change` runs here without an `await`, so that no other fill checks `used` before it is updated.
             return change();
           }
         }
@@ -163,8 +168,8 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
 
   return {
     /**
-     * Reserves a fill's floor. Waits for it, half a minute at most. Rejects with `overloaded` if none becomes free, with
-     * `too-large` if the spool is smaller than the floor, and with the reason of `signal`.
+     * Reserves a fill's floor. Waits for the space, half a minute at most. Rejects with `overloaded` if the space does not
+     * become free, with `too-large` if the spool is smaller than the floor, and with the reason of `signal`.
      */
     async enter(options: EnterOptions): Promise<FillRoom> {
       const holder: Holder = { ...options, inOrder: 0, ahead: 0 };
@@ -173,8 +178,8 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
       return roomOf(holder);
     },
     /**
-     * Returns why `enter` would wait now, if the limit were `withinBytes`. `undefined` means that it would not wait. Frees segments
-     * if that helps.
+     * Returns the reason why `enter` would wait now, if the limit were `withinBytes`. `undefined` means that it would not wait.
+     * Frees segments of other fills first, if that helps.
      */
     findShortage(floorBytes: number, withinBytes: number): CacheError | undefined {
       if (floorBytes > withinBytes) return tooLarge(floorBytes, withinBytes);
@@ -194,8 +199,7 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
 }
 
 /**
- * The error for a blob when the spool cannot hold even one segment of it. It has a kind of its own, because a retry cannot
- * succeed.
+ * The error for a blob when the spool cannot hold even one segment of it. It has its own kind, because a retry cannot succeed.
  */
 function tooLarge(bytes: number, maxBytes: number): CacheError {
   const message = `The spool needs ${bytes} bytes for a blob and has ${maxBytes}. Raise worker.spool.maxbytes.`;

@@ -1,18 +1,21 @@
-// Opens the spool of a worker that has no directory for it. It is a directory of its own among the system's temporary files,
-// removed with the process. The next process removes the directories that killed ones have left.
+// Opens the spool of a worker that has no directory for it. Each process creates its own directory among the system's temporary
+// files, and removes it when it exits. It also removes the directories that killed processes have left.
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Closers } from '@cistern/runtime';
 
 export interface TemporarySpoolOptions extends Pick<Closers, 'add'> {
-  /** Unset means the directory of the system. */
+  /** The parent directory. Unset means the system's directory for temporary files. */
   readonly directory?: string;
   readonly now?: () => number;
 }
 
 const prefix = 'cistern-spool-';
-/** A container sees no processes of others that share the directory. A live one would have written something within this time. */
+/**
+ * Containers may share the directory but cannot see each other's processes. So a directory is also kept if something was
+ * written to it within this time.
+ */
 const abandonedAfterMs = 3_600_000;
 
 export async function openTemporarySpool({

@@ -1,5 +1,5 @@
-// The bytes of a fill are an ordered list of segments. Each is fetched from its start to its end, and hashed in order. They are
-// stored in any order. A segment that is hashed and stored is freed when its space is needed.
+// The bytes of a fill are an ordered list of segments. Each segment is fetched from its start to its end. Segments are hashed
+// in order, and stored in any order. A segment that is hashed and stored is freed when its space is needed.
 //   missing → fetching → present → hashed, stored → evictable → freed
 import { createHash, type Hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -11,24 +11,24 @@ export interface Segment {
   /** The offset of its first byte within the blob. */
   readonly start: number;
   readonly end: number;
-  /** Number of its bytes that have arrived, from its start. */
+  /** Number of the segment's bytes that have arrived, counted from its start. */
   readonly filled: number;
   readonly isComplete: boolean;
-  /** Its bytes are no longer in the spool. */
+  /** True if the segment's bytes are no longer in the spool. */
   readonly isFreed: boolean;
   /** SHA-256 of a complete segment, in hex, if `hasSha256` is set. */
   readonly sha256: string | undefined;
   isHashed: boolean;
   isStored: boolean;
-  /** Returns its space. Set while it has any. */
+  /** Gives the segment's space back to the spool. Set while space is reserved for the segment. */
   release: (() => void) | undefined;
 }
 
-/** A reader this close behind a fetch waits for it. */
+/** A reader waits for a running fetch if the fetch is at most this many bytes before the segment that the reader needs. */
 export const nearBytesOf = (segmentBytes: number): number => segmentBytes / 4;
 
 export interface SegmentsOptions {
-  /** Size of the blob. If that is unknown, it is the most that is read: see `endAt`. */
+  /** Size of the blob. If the size is unknown, this is the upper limit for reading, and `endAt` sets the real size. */
   readonly size: number;
   readonly segmentBytes: number;
   readonly files: SpoolFiles;
@@ -44,7 +44,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
   let size = givenSize;
   let onDiskBytes = 0;
   let fetchedBytes = 0;
-  /** Created when they are reached, because a blob of unknown size has few of them. */
+  /** Segments are created when they are first used. A blob of unknown size rarely needs as many as its limit allows. */
   const segments: MutableSegment[] = [];
   let count = segmentCount(size, segmentBytes);
 
@@ -85,7 +85,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
     get count(): number {
       return count;
     },
-    /** Bytes in files now. */
+    /** Number of bytes that are in files now. */
     get onDiskBytes(): number {
       return onDiskBytes;
     },
@@ -94,7 +94,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       return fetchedBytes;
     },
     at: (index: number): Segment => segmentAt(index),
-    /** Returns the segment of a byte of the blob. `offset` is less than its size. */
+    /** Returns the segment that contains the byte at `offset`, which must be less than the size of the blob. */
     holding: (offset: number): Segment => holding(offset),
     /** Iterates over all segments, in order. */
     *[Symbol.iterator](): Generator<Segment> {
@@ -106,7 +106,10 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       const { start, filled, isFreed } = holding(offset);
       return isFreed ? offset : Math.max(offset, start + filled);
     },
-    /** Appends to the segment of `offset`. Its bytes so far must end there, and the chunks must end within it. */
+    /**
+     * Appends to the segment that contains `offset`. The segment's present bytes must end at `offset`, and the chunks must end
+     * within the segment.
+     */
     async append(offset: number, chunks: readonly Uint8Array[]): Promise<void> {
       const segment = holding(offset);
       const { index, start, filled } = segment;
@@ -124,7 +127,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       fetchedBytes += length;
       if (segment.filled === segment.end - start) complete(segment);
     },
-    /** Reads present bytes, at least one. */
+    /** Reads present bytes from `offset` on. Resolves to their number, which is at least one. */
     read(offset: number, into: Uint8Array): Promise<number> {
       const { index, start, filled } = holding(offset);
       return files.read(index, offset - start, into.subarray(0, start + filled - offset));
@@ -134,7 +137,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       const { index, start } = holding(offset);
       return files.locate(index, offset - start);
     },
-    /** Marks the first segments as hashed, stored and freed. Another fill has had them, with these CRCs. */
+    /** Marks the first segments as hashed, stored and freed, because an earlier fill has stored them with these CRCs. */
     passOver(crcs: readonly number[]): void {
       for (const [index, crc] of crcs.entries()) {
         const segment = segmentAt(index);
@@ -143,7 +146,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
         fetchedBytes += filled;
       }
     },
-    /** Ends a blob of unknown size at `offset`, when all of it has arrived. */
+    /** Sets the size of a blob of unknown size to `offset`. Called when the whole blob has arrived. */
     endAt(offset: number): void {
       size = offset;
       count = segmentCount(size, segmentBytes);
@@ -152,7 +155,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       last.end = size;
       if (!last.isComplete) complete(last);
     },
-    /** Drops the segment's bytes and returns its space immediately. Rejects if its file cannot be removed. */
+    /** Removes the segment's bytes from the spool. Gives its space back immediately. Rejects if its file cannot be removed. */
     async free({ index }: Segment): Promise<void> {
       const segment = segmentAt(index);
       if (segment.isFreed) return;
@@ -162,7 +165,7 @@ export function createSegments({ size: givenSize, segmentBytes, files, hasSha256
       segment.release = undefined;
       await files.drop(index);
     },
-    /** The checksums. Read it once the whole blob has arrived. */
+    /** The checksums of all segments. Valid only after the whole blob has arrived. */
     get table(): CrcTable {
       return { segmentBytes, crcs: Array.from({ length: count }, (_, index) => segmentAt(index).crc) };
     },

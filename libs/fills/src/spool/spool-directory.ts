@@ -12,17 +12,20 @@ import { isSpoolFile, openSpoolFiles, type SpoolFiles } from './spool-files.ts';
 interface SpoolRequest {
   /** The prefix of the file names. */
   readonly name: string;
-  /** Size of the blob. If that is unknown, it is the most that is read. */
+  /** Size of the blob. If the size is unknown, this is the upper limit for reading. */
   readonly size: number;
 }
 
 interface SpoolEntry {
   readonly isSizeUnknown: boolean;
-  /** Frees a segment, for other fills or for this one. Returns false if there is none to free. */
+  /**
+   * Frees a segment of this fill. `isForItself` is true if this fill needs the space, and false if another does. Returns false
+   * if no segment can be freed.
+   */
   readonly freeOne: (isForItself: boolean) => boolean;
-  /** Number of its bytes in the spool. */
+  /** Returns the number of the fill's bytes that are in the spool. */
   readonly writtenBytes: () => number;
-  /** Number of its bytes in the store. */
+  /** Returns the number of the fill's bytes that are in the store. */
   readonly storedBytes: () => number;
   readonly signal: AbortSignal;
 }
@@ -32,8 +35,9 @@ export interface Spool {
   readonly files: SpoolFiles;
   readonly segmentBytes: number;
   /**
-   * Waits up to half a minute for the small space that a fill needs to begin. Rejects with `overloaded` if there is none. Rejects
-   * with `too-large` if there can never be enough, and with `store-unavailable` if the disk has none.
+   * Waits up to half a minute for the small space that a fill needs to begin. Rejects with `overloaded` if the spool has no
+   * space in that time. Rejects with `too-large` if the spool can never have enough, and with `store-unavailable` if the disk
+   * of the store has no space.
    */
   enter(entry: SpoolEntry): Promise<FillRoom>;
   /** Idempotent. */
@@ -45,13 +49,16 @@ export interface SpoolDirectory {
   segmentBytesOf(size: number): number;
   open(request: SpoolRequest): Spool;
   /**
-   * Rejects if the disk can never hold the part of such a blob that it must hold. Does not wait, and reserves nothing. Called
-   * before the upstream request, with an unconfirmed size.
+   * Rejects if the disk of the store can never hold a blob of `size` bytes. Does not wait, and reserves nothing. Called before
+   * the upstream request, so upstream has not confirmed the size.
    */
   admit(size: number): Promise<void>;
-  /** Returns why a fill would wait now. `undefined` means that this share of `worker.spool.maxbytes` is enough. */
+  /**
+   * Returns the reason why a fill of `size` bytes would wait for space now, if the spool had only `share` of
+   * `worker.spool.maxbytes`. `undefined` means that it would not wait.
+   */
   findShortage(size: number, share?: number): CacheError | undefined;
-  /** Whether one file holds a fill's segments and becomes the blob. Then no segment is freed. */
+  /** True if one file holds all segments of a fill and becomes the blob. In that case no segment is freed. */
   readonly isOneFile: boolean;
   /** The most bytes that one fill keeps here. */
   readonly perFillBytes: number;
@@ -63,20 +70,26 @@ export interface SpoolDirectory {
 }
 
 export interface SpoolDirectoryOptions {
-  /** The most bytes that all fills keep here. Files that become blobs by a rename belong to the store, and do not count. */
+  /**
+   * The most bytes that all fills keep here. Not used if `isOneFile` is true, because such files belong to the store and do not
+   * count.
+   */
   readonly maxBytes: number;
   readonly perFillBytes?: number | undefined;
-  /** Whether the directory is the store's own, in which a finished file becomes the blob. */
+  /** True if the directory belongs to the store, where a finished file becomes the blob by a rename. */
   readonly isOneFile?: boolean;
   /** Called after each change of `usedBytes`. */
   readonly onUsed?: (usedBytes: number) => void;
-  /** Whether other processes spool there too. If not, files of an earlier run are removed. */
+  /**
+   * True if other processes use the same spool directory. If false, files of an earlier process are removed when the spool is
+   * opened.
+   */
   readonly isShared?: boolean;
-  /** The file system of the store. Unset means that there is always space. */
+  /** The space on the file system of the store. Unset means that there is always enough. */
   readonly disk?: DiskRoom | undefined;
-  /** The spool's own file system, where blobs do not stay. Unset means that it has `maxBytes`. */
+  /** Measures the file system of the spool. Unset means that the file system has space for `maxBytes`. */
   readonly space?: (() => Promise<DiskSpace | undefined>) | undefined;
-  /** Unset means the value of all caches. Tests set less. */
+  /** The smallest segment size. Unset means the default, which all caches use. Tests set a smaller one. */
   readonly leastSegmentBytes?: number | undefined;
 }
 
@@ -105,7 +118,7 @@ export async function openSpoolDirectory(path: string, options: SpoolDirectoryOp
     const segmentBytes = segmentBytesOf(size, leastSegmentBytes);
     return Math.min(size, Math.max(segmentBytes, Math.min(floorSegments * segmentBytes, maxBytes)));
   };
-  /** Returns the whole size for a file of the store, because that stays in place. */
+  /** Returns the whole size if one file holds the blob, because no part of that file is freed. */
   const floorOf = (size: number) => (isOneFile ? size : leastFloorOf(size));
 
   return {

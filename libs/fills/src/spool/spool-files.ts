@@ -1,28 +1,39 @@
-// The files of a running fill's segments. Either each segment has its own, which is removed when the segment is freed. Or one
-// file holds them all, and becomes the blob by a rename.
+// The files of a running fill's segments. There are two layouts. Either each segment has its own file, which is removed when
+// the segment is freed, or one file holds all segments and becomes the blob by a rename.
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CacheError } from '@cistern/errors';
 
 export interface SpoolFiles {
-  /** The path of the one file that holds all segments. Unset if each has its own. */
+  /** The path of the one file that holds all segments. Unset if each segment has its own file. */
   readonly path: string | undefined;
   /** Rejects with `store-unavailable` if the disk does not accept the bytes. */
   write(segment: number, at: number, chunks: readonly Uint8Array[]): Promise<void>;
-  /** Reads written bytes, at least one. `into` is not empty. Rejects for a segment that was dropped. */
+  /**
+   * Reads bytes of `segment` from offset `at` on, which must be written. `into` must not be empty. Resolves to the number of
+   * bytes read, which is at least one. Rejects if the segment's file has been removed.
+   */
   read(segment: number, at: number, into: Uint8Array): Promise<number>;
-  /** Returns the file position of a byte, for reading it before its segment is dropped. */
+  /**
+   * Returns the file and the position of a byte, for a caller that opens the file itself. Valid until the segment's file is
+   * removed.
+   */
   locate(segment: number, at: number): { readonly path: string; readonly position: number };
-  /** Removes a segment's own file, after running reads of it have ended. */
+  /**
+   * Waits until running reads of the segment's own file have ended, then removes that file. Does nothing if one file holds all
+   * segments.
+   */
   drop(segment: number): Promise<void>;
-  /** The file has been moved away, so `close` does not remove it. */
+  /** Called after the one file has been moved to its final place. `close` then does not remove it. */
   leaveFile(): void;
   /** Waits for running reads and writes, then closes and removes all remaining files. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface SpoolFilesOptions {
-  /** The path of the one file. Files of single segments append their number. */
+  /**
+   * The start of each file's path. A file with a single segment appends the segment's number, and every file appends `.fill`.
+   */
   readonly path: string;
   readonly isOneFile: boolean;
   readonly segmentBytes: number;
@@ -53,7 +64,8 @@ export function openSpoolFiles({ path, isOneFile, segmentBytes }: SpoolFilesOpti
   };
 
   const remove = async (key: number, file: Promise<FileHandle>) => {
-    // `close` waits for running reads and writes. A file whose creation failed does not exist.
+    // Closing the handle waits for running reads and writes. If the file could not be created, there is nothing to close or
+    // remove.
     const opened = await file.catch(() => undefined);
     await opened?.close();
     if (opened !== undefined && ownsFile) await rm(pathOf(key), { force: true });
