@@ -2,9 +2,7 @@
 // count.
 
 export const windowMs = 1_000;
-/**
- * If the second half of a window is faster than the first by this factor, the rate is still rising, and the window is not used.
- */
+/** If the second half of a window is faster than the first by this factor, the rate is rising. The window is then not used. */
 const rise = 1.2;
 
 export interface RateWindow<Fill> {

@@ -1,6 +1,6 @@
-// Side reads serve a reader of a fill whose bytes are not in the spool: behind the window, far ahead of it, or in a small
-// range. A side read is a ranged GET of limited size, and its bytes are never spooled. Readers at the same offset share one
-// side read.
+// Side reads serve readers of a fill whose bytes are not in the spool. These readers are behind the window, far ahead of it, or
+// need only a small range. A side read is a ranged GET of limited size, and its bytes are never spooled. Readers at the same
+// offset share one side read.
 import { CacheError } from '@cistern/errors';
 import { type SharedReader, type SourceReader, createBufferPool, createSharedReads } from '@cistern/streams';
 import type { BlobRequestOptions, UpstreamBlobBody } from '@cistern/upstream';

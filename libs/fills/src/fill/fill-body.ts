@@ -1,5 +1,5 @@
-// Tracks what readers of a fill can read: which bytes are present, which are withheld, and how the fill ended. The end of a blob
-// is withheld until the whole blob is verified, so that no reader mistakes an unverified body for a complete one.
+// Tracks which bytes of a fill are present, which are withheld from its readers, and how the fill ended. The end of a blob is
+// withheld until the whole blob is verified, so that no reader mistakes an unverified body for a complete one.
 import { SourceInterrupted } from '@cistern/streams';
 import type { Segments } from '../spool/segments.ts';
 

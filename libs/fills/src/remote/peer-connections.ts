@@ -1,5 +1,5 @@
 // Connections to workers. Each response has its own connection. The body is read from the socket directly into the buffers of the
-// reader, because frontends forward all bytes of content that is not cached, and copies would be slow.
+// reader. Copies would be slow, because frontends forward all bytes of content that is not cached.
 import { type BodyConnection, openBodyConnection, type ResponseHead } from '@cistern/streams';
 
 /**

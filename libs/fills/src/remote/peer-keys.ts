@@ -8,8 +8,8 @@ import { isSameSecret } from '@cistern/runtime';
 export const protocol = 2;
 
 /**
- * The fields that a record's signature covers. A node that reads the record trusts them: it sends requests to this address,
- * accepts the response as a blob with this digest and size, and assumes that this repository holds the blob.
+ * The fields that a record's signature covers. A node that reads the record trusts these fields. It sends requests to this
+ * address, and accepts the response as a blob with this digest and size. It also assumes that this repository holds the blob.
  */
 export type SignedFill = Pick<FillRecord, 'digest' | 'fillId' | 'address' | 'source' | 'size'>;
 

@@ -18,7 +18,7 @@ export const noMinFree: MinFree = { share: 0, maxBytes: 0, shareOfLeft: 0 };
 const maxReserveBytes = 64 * 1024 * 1024;
 const reserveShare = 0.01;
 
-/** Returns the largest value that `minFreeBytes` can have, whatever the store contains. */
+/** Returns the largest value that `minFreeBytes` can have, for any content of the store. */
 export function mostMinFreeBytes({ share, maxBytes }: MinFree, totalBytes: number): number {
   return Math.min(Math.floor(share * totalBytes), maxBytes);
 }

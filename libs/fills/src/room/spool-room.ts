@@ -168,8 +168,8 @@ export function createSpoolRoom({ maxBytes, diskBytes = () => maxBytes, perFillB
 
   return {
     /**
-     * Reserves a fill's floor. Waits for the space, half a minute at most. Rejects with `overloaded` if the space does not
-     * become free, with `too-large` if the spool is smaller than the floor, and with the reason of `signal`.
+     * Reserves a fill's floor. Waits for the space, half a minute at most. Rejects with `overloaded` if the space does not become
+     * free, and with `too-large` if the spool is smaller than the floor. Also rejects with the reason of `signal`.
      */
     async enter(options: EnterOptions): Promise<FillRoom> {
       const holder: Holder = { ...options, inOrder: 0, ahead: 0 };

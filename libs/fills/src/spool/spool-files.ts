@@ -1,5 +1,5 @@
-// The files of a running fill's segments. There are two layouts. Either each segment has its own file, which is removed when
-// the segment is freed, or one file holds all segments and becomes the blob by a rename.
+// The files of a running fill's segments. There are two layouts. Either each segment has its own file, which is removed when the
+// segment is freed. Or there is one file, which holds all segments and becomes the blob by a rename.
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CacheError } from '@cistern/errors';
