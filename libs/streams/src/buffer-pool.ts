@@ -1,23 +1,23 @@
-// Reuses read buffers: a new buffer per chunk costs three times the CPU of a reused one. The more of the budget is in use, the
-// smaller they get. Beyond the budget they are very small. That is slower, but no reader waits for another. Two thousand slow
-// clients take little more memory than a hundred.
+// Reuses read buffers, because a new buffer per chunk costs three times the CPU of a reused one. The more of the memory budget is
+// in use, the smaller are the buffers. Beyond the budget they are very small. Small buffers are slower, but no reader waits for
+// memory. So two thousand slow clients take little more memory than a hundred.
 
 export interface BufferPool {
   /**
-   * Returns a buffer of `chunkBytes`, or smaller if the budget is short. It is about `mostBytes` large at most, but never very
-   * small.
+   * Returns a buffer of `chunkBytes`, or a smaller one if little of the budget is left. A smaller `mostBytes` gives a smaller
+   * buffer, but does not cause the very small size.
    */
   take(mostBytes?: number): Buffer;
-  /** Returns a buffer to the pool. Its contents may be overwritten from now on. */
+  /** Gives a buffer back to the pool. After this call, its contents can be overwritten at any time. */
   give(buffer: Buffer): void;
   readonly usedBytes: number;
-  /** The budget. Beyond it buffers are very small. */
+  /** The memory budget. When it is used up, new buffers are very small. */
   readonly maxBytes: number;
 }
 
-/** Half of this costs a tenth more CPU per gigabyte. */
+/** The normal buffer size. Buffers of half this size cost a tenth more CPU per gigabyte. */
 export const chunkBytes = 512 * 1024;
-/** The buffer size for each share of the budget that is in use, including the new buffer. */
+/** A buffer of `bytes` is returned if, together with it, no more than the share `upTo` of the budget is in use. */
 const sizes = [
   { bytes: chunkBytes, upTo: 0.5 },
   { bytes: chunkBytes / 4, upTo: 0.75 },
@@ -60,25 +60,30 @@ export function createBufferPool(maxBytes: number): BufferPool {
 
 type Room = Pick<BufferPool, 'usedBytes' | 'maxBytes'>;
 
-/** Two chunks keep a lone reader busy: one is written out while the other is read. */
+/** Two chunks keep a lone reader busy, because one is sent to the client while the other is read. */
 const loneChunks = 2;
 /**
- * Nothing is read ahead for a lone reader that is slower than this, in bytes per second. The same applies when memory is short.
+ * In bytes per second. For a lone reader that is slower than this, nothing is read ahead. The same applies when more than half of
+ * the budget is in use.
  */
 const hurriedPace = 2 * 1024 * 1024;
 const roomyFactor = 2;
 const keepingFactor = 4;
 
 /**
- * Returns how many chunks are read ahead for this number of readers. `pace` is that of a lone reader. While memory is free,
- * several readers may be further apart: their sockets read and write in bursts of megabytes.
+ * Returns how many chunks are read ahead for this number of readers. `pace` is the speed of a lone reader in bytes per second.
+ * While memory is free, several readers are allowed a larger distance, because their sockets read and write in bursts of
+ * megabytes.
  */
 export function mostChunks(readers: number, pace: number, maxChunks: number, { usedBytes, maxBytes }: Room): number {
   if (readers === 1) return pace < hurriedPace || usedBytes * 2 > maxBytes ? 1 : loneChunks;
   return usedBytes * 2 < maxBytes ? maxChunks * roomyFactor : maxChunks;
 }
 
-/** Whether chunks that all readers have passed stay for readers that follow closely, while much memory is free. */
+/**
+ * Returns whether chunks that all readers have passed stay in memory for readers that join shortly after. True only for several
+ * readers, while much memory is free.
+ */
 export function mayKeep(readers: number, { usedBytes, maxBytes }: Room): boolean {
   return readers > 1 && usedBytes * keepingFactor < maxBytes;
 }

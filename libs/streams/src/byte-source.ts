@@ -2,22 +2,25 @@
 import type { CrcTable } from '@cistern/oci';
 
 /**
- * Sequential bytes from the offset at which it was opened. Do not call `read` concurrently. The caller closes the reader. `read`
- * rejects with `SourceInterrupted` if the rest may be available elsewhere.
+ * Reads bytes in order, from the offset at which the reader was opened. Do not call `read` concurrently. The caller closes the
+ * reader. `read` rejects with `SourceInterrupted` if the rest may be available elsewhere.
  */
 export interface SourceReader {
-  /** Fills `into` from its start and returns the number of bytes, at least 1. Returns 0 only at the end; an early end throws. */
+  /**
+   * Writes bytes to the start of `into` and resolves to their number, which is at least 1. Resolves to 0 only at the end. Rejects
+   * if the bytes end too early.
+   */
   read(into: Uint8Array): Promise<number>;
   /** Closes the reader. A pending `read` rejects. Idempotent. */
   close(): Promise<void>;
   /**
-   * Returns the checksums of the whole blob's segments, computed from verified bytes. Call it after the last read, perhaps after
-   * `close`. `undefined` means that this source does not know them. Rejects as `read` does.
+   * Resolves to the checksums of all segments of the blob, computed from verified bytes. Must be called after the last read, and
+   * can be called after `close`. `undefined` means that this source does not know the checksums. Rejects as `read` does.
    */
   readonly table?: (() => Promise<CrcTable | undefined>) | undefined;
   /**
-   * Whether the bytes of the next reads have not been verified yet. A caller that forwards them to the end of the blob must
-   * compare them with `table` before the last one.
+   * True if the bytes of the next reads are not verified yet. A caller that forwards them up to the end of the blob must compare
+   * them with `table` before it forwards the last byte.
    */
   readonly isUnverified?: boolean | undefined;
   /** CRC-32 of the bytes from the last `read`, if it has been computed. */
@@ -27,22 +30,23 @@ export interface SourceReader {
 export interface ByteSource {
   /** Size of the whole blob. */
   readonly size: number;
-  /** Segment size of its table. Unset means `segmentBytesOf(size)`. */
+  /** The segment size of the blob's table. Unset means `segmentBytesOf(size)`. */
   readonly segmentBytes?: number | undefined;
   /**
-   * Opens a reader of `[from, toExclusive)`. The reader requests nothing beyond the end, so that nothing is fetched needlessly.
-   * `signal` ends the wait for the reader, not the reader.
+   * Opens a reader of `[from, toExclusive)`. The source requests no bytes beyond the end, so that no bytes are fetched
+   * needlessly. `signal` ends only the wait for the reader, and not a reader that is already open.
    */
   open(from: number, toExclusive: number, signal: AbortSignal): Promise<SourceReader>;
 }
 
 /**
- * The bytes no longer come from here, but may be available elsewhere. A worker is unavailable or has handed its fill over, or a
- * store has failed midway. The reader that gets this error continues from its position. The error never leaves this package.
+ * The source can send no more bytes, but another source may have them. The reasons are that a worker is unavailable or has handed
+ * its fill over, or that a store has failed while the blob was read. A failover reader that gets this error continues at another
+ * source from its position, so callers of a failover reader never see the error.
  */
 export class SourceInterrupted extends Error {
   override readonly name = 'SourceInterrupted';
-  /** The store has the blob now. The reader continues there without a query of the index. */
+  /** True if the store has the whole blob now. The reader then continues in the store without a query to the index. */
   readonly isStored: boolean;
 
   constructor(message: string, { isStored = false, ...options }: ErrorOptions & { readonly isStored?: boolean } = {}) {

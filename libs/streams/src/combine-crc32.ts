@@ -1,9 +1,10 @@
-// Computes the CRC-32 of two runs of bytes from the CRC-32 of each: polynomials over GF(2), as zlib's crc32_combine does.
+// Computes the CRC-32 of two consecutive runs of bytes from the CRC-32 of each run. It calculates with polynomials over GF(2), as
+// crc32_combine of zlib does.
 
-/** The polynomial of CRC-32, reflected: bit 31 is x^0. */
+/** The polynomial of CRC-32 in reflected form, in which bit 31 is x^0. */
 const polynomial = 0xed_b8_83_20;
 const one = 0x80_00_00_00;
-/** x^(2^n) modulo the polynomial. The powers repeat after 31. */
+/** x^(2^n) modulo the polynomial, by n. The values repeat after 31. */
 const squares = Array.from({ length: 32 }, () => one >>> 1);
 for (let n = 1; n < squares.length; n += 1) squares[n] = multiply(squares[n - 1]!, squares[n - 1]!);
 
@@ -16,7 +17,7 @@ function multiply(a: number, b: number): number {
   return product >>> 0;
 }
 
-/** x^(8 length) modulo the polynomial. */
+/** Returns x^(8 length) modulo the polynomial. */
 function powerOf(length: number): number {
   let power = one;
   for (let left = length, n = 3; left > 0; left = Math.floor(left / 2), n += 1)
@@ -24,7 +25,7 @@ function powerOf(length: number): number {
   return power;
 }
 
-/** Cached, because most runs have the same length. */
+/** The last result of `powerOf`. It is cached because most runs have the same length. */
 let last = { length: 0, power: one };
 
 /** Returns the CRC-32 of a run with CRC-32 `first` followed by one with CRC-32 `second` and `length` bytes. */
@@ -41,7 +42,10 @@ export interface Segmented {
   readonly size: number;
 }
 
-/** Returns the `crcs` of segments that are `together` times as long. A value is unset if one of its parts is unset. */
+/**
+ * Returns the checksums of segments that are `together` times as long as those of `crcs`. A result is unset if the checksum of
+ * one of its parts is unset.
+ */
 export function combineSegments(
   crcs: readonly (number | undefined)[],
   { segmentBytes, size }: Segmented,

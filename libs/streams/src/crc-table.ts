@@ -1,20 +1,23 @@
-// Makes the CRC table for a blob's record. It has a thousand segments at most, so that the record stays small and the blob needs
-// no second object (decision 0067).
+// Computes the CRC table for a blob's record. The table has a thousand segments at most, so that it fits in the record and needs
+// no object of its own (decision 0067).
 import { type CrcTable, segmentBytesOf, segmentCount } from '@cistern/oci';
 import { combineSegments } from './combine-crc32.ts';
 import { createSegmentSums } from './segment-sums.ts';
 
-/** Each takes four bytes. */
+/** The checksum of each segment takes four bytes. */
 const maxSegments = 1000;
 
 export interface CrcTableMaker {
   /** Adds the next bytes of the blob. `known` is their CRC-32, if it has been computed. */
   update(bytes: Uint8Array, known?: number): void;
-  /** Returns the table. Call it when all bytes have been added. */
+  /** Returns the table. Must be called only after all bytes have been added. */
   table(): CrcTable;
 }
 
-/** Reads a blob of `size` bytes from its beginning. `least` is the least segment size. Unset means that of fills. */
+/**
+ * Creates a table from the bytes of a blob of `size` bytes, which must be added from its beginning. `least` is the smallest
+ * segment size. Unset means the value that fills use.
+ */
 export function makeCrcTable(size: number, least?: number): CrcTableMaker {
   const ofFills = segmentBytesOf(size, least);
   const segmentBytes = ofFills * Math.ceil(segmentCount(size, ofFills) / maxSegments);
@@ -22,7 +25,7 @@ export function makeCrcTable(size: number, least?: number): CrcTableMaker {
   return { update: sums.add, table: () => ({ segmentBytes, crcs: sums.crcs.map((crc = 0) => crc) }) };
 }
 
-/** Returns the table of a blob of `size` bytes with at most a thousand segments. It merges neighbouring segments. */
+/** Merges neighbouring segments of a table until it has at most a thousand. `size` is the size of the blob in bytes. */
 export function foldCrcTable({ segmentBytes, crcs }: CrcTable, size: number): CrcTable {
   const together = Math.ceil(crcs.length / maxSegments);
   const folded = combineSegments(crcs, { segmentBytes, size }, together);

@@ -1,4 +1,5 @@
-// A reader that survives the loss of its source: when a source is interrupted, it continues at the next one from its position.
+// A reader that survives the loss of its source. When a source is interrupted, the reader continues at another source from its
+// position.
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { CrcTable } from '@cistern/oci';
@@ -6,17 +7,20 @@ import { SourceInterrupted, type SourceReader } from './byte-source.ts';
 
 /** The interruptions before the current source. */
 export interface Interruptions {
-  /** Number of consecutive interruptions without a single byte. */
+  /** Number of interruptions since the last byte was read. */
   readonly inARow: number;
-  /** Whether the last interruption said that the whole blob is in the store. */
+  /** True if the last interruption reported that the whole blob is in the store. */
   readonly isStored: boolean;
 }
 
 export interface FailoverReaderOptions {
   readonly from: number;
-  /** Opens a source to continue at. Rejects if there is none. `signal` aborts when the reader is closed. */
+  /**
+   * Opens the source from which the reader continues at `position`. Rejects if there is no source. `signal` is aborted when the
+   * reader is closed.
+   */
   readonly openAt: (position: number, before: Interruptions, signal: AbortSignal) => Promise<SourceReader>;
-  /** Ends the wait for the first source. */
+  /** Ends only the wait for the first source. */
   readonly signal: AbortSignal;
   /** Called when the reader is closed, or could not be opened. */
   readonly onClose?: () => void;
@@ -41,16 +45,19 @@ export async function openFailoverReader(options: FailoverReaderOptions): Promis
 
 const maxInterruptions = 8;
 const pauseMs = 100;
-/** Longer than Redis needs for a restart or failover, and longer than a store usually stays silent. */
+/**
+ * A reader in the middle of a blob waits this long for a new source. It is longer than a restart or failover of Redis takes, and
+ * longer than a store is usually unavailable.
+ */
 const patienceMs = 30_000;
 const patientPauseMs = 1_000;
 
-/** Its functions are own properties, because callers spread the reader into others. */
+/** Its functions are own properties, because callers copy them into other readers with the spread syntax. */
 class FailoverReader implements SourceReader {
   readonly #options: FailoverReaderOptions;
   readonly #closing: AbortController;
   #source: SourceReader | undefined;
-  /** Fetched once, because many clients share this reader and each needs the table. */
+  /** The result of the first call of `table`. It is kept, because many clients share this reader and each needs the table. */
   #table: Promise<CrcTable | undefined> | undefined;
   #position: number;
   #interruptions = 0;
@@ -111,7 +118,10 @@ class FailoverReader implements SourceReader {
     if (this.#closed !== undefined) throw new Error('the reader was closed');
   }
 
-  /** If the source was lost after its last byte, reads that byte from another source, and then its table. */
+  /**
+   * If the source was lost after its last byte, reads that byte again from another source, and then gets the table of that
+   * source.
+   */
   async #findTable(): Promise<CrcTable | undefined> {
     const last = Buffer.alloc(1);
     for (let tries = 1; ; tries += 1) {
@@ -124,7 +134,7 @@ class FailoverReader implements SourceReader {
       }
       this.#position -= 1;
       await this.read(last);
-      // A byte that was read before is no progress.
+      // The byte was already read before, so the interruptions count as consecutive.
       this.#interruptions = tries;
     }
   }
@@ -137,7 +147,7 @@ class FailoverReader implements SourceReader {
     if (this.#interruptions >= maxInterruptions)
       throw new CacheError(
         'store-unavailable',
-        `Reading the blob was interrupted ${maxInterruptions} times; giving up.`,
+        `Reading the blob was interrupted ${maxInterruptions} times without a new byte, so no further source is tried.`,
         {
           cause: error,
           retryable: true,
@@ -162,7 +172,10 @@ class FailoverReader implements SourceReader {
   }
 }
 
-/** A reader in the middle of a blob waits longer for index, store and workers than one without any bytes. */
+/**
+ * Returns whether the reader should retry after `error`. Only a reader in the middle of a blob retries, because its client
+ * already has a part of the body.
+ */
 export function mayWait(error: unknown, isHalfway: boolean, waitedMs: number): boolean {
   if (!isHalfway || waitedMs >= patienceMs) return false;
   return isCacheError(error, 'index-unavailable', 'store-unavailable', 'overloaded');

@@ -1,4 +1,4 @@
-// Computes the CRC-32 of each segment that a reader has forwarded, to compare it with the one of the verified segment.
+// Computes the CRC-32 of each segment that a reader has forwarded. It is compared with the CRC-32 of the verified segment.
 import { crc32 } from 'node:zlib';
 import { type CrcTable, segmentCount } from '@cistern/oci';
 import { type Segmented, combineCrc32, combineSegments } from './combine-crc32.ts';
@@ -8,7 +8,7 @@ export interface SegmentSumsOptions extends Segmented {
   readonly from: number;
 }
 
-/** Computes the CRC-32 of segments whose bytes arrive completely and in order, from any number of sources. */
+/** Computes the CRC-32 of segments whose bytes all arrive, in order. The bytes can come from several sources. */
 export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptions) {
   /** Unset for segments that did not arrive completely. */
   const crcs = Array.from<number | undefined>({ length: segmentCount(size, segmentBytes) });
@@ -19,7 +19,7 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
   let sum: number | undefined;
 
   const endOf = () => Math.min(size, (index + 1) * segmentBytes);
-  /** Whether the segment at `position` has bytes, and all of them were added. */
+  /** Returns true if bytes of the segment at `position` have arrived, and all of them were added. */
   const isBegun = () => sum !== undefined && position > index * segmentBytes;
   const advance = (length: number) => {
     position += length;
@@ -44,7 +44,10 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
         advance(part.length);
       }
     },
-    /** Passes verified bytes. They need no comparison, except to complete a segment whose first bytes were added. */
+    /**
+     * Passes over bytes that are already verified. They are not compared, except at the end of a segment whose first bytes were
+     * added.
+     */
     skip(bytes: Uint8Array): void {
       for (let at = 0; at < bytes.length && position < size;) {
         const part = bytes.subarray(at, at + endOf() - position);
@@ -53,13 +56,16 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
         advance(part.length);
       }
     },
-    /** The CRC-32 of each segment. Unset for those that did not arrive completely. */
+    /** The CRC-32 of each segment. Unset for segments that did not arrive completely. */
     crcs,
-    /** Whether there is nothing to compare. */
+    /** True if there is nothing to compare. */
     get isEmpty(): boolean {
       return !hasSome && !isBegun();
     },
-    /** Whether all added bytes match the table. A segment of the table may consist of several of these segments. */
+    /**
+     * Returns whether all completely added segments match the table. A segment of the table can consist of several of these
+     * segments.
+     */
     matches(table: CrcTable): boolean {
       const together = table.segmentBytes / segmentBytes;
       if (!Number.isInteger(together) || table.crcs.length !== segmentCount(size, table.segmentBytes)) return !hasSome;

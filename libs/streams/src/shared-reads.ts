@@ -1,5 +1,6 @@
-// One blob, many readers: readers of the same digest at about the same position share one stream and its buffers. A reader joins
-// the window that covers its position, or opens one there. A reader that is removed from its window does the same again.
+// Readers of the same blob at about the same position share one stream and its buffers. Such a group is called a window. A reader
+// joins the window that covers its position, or opens a new window there. A reader that is removed from its window does this
+// again.
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type CrcTable, segmentBytesOf } from '@cistern/oci';
 import type { BufferPool } from './buffer-pool.ts';
@@ -8,11 +9,11 @@ import { createSegmentSums, type SegmentSums } from './segment-sums.ts';
 import { type Chunk, type Member, Window } from './window.ts';
 
 export interface SharedReader {
-  /** Resolves when `next` can return bytes immediately. Rejects with a failure before the first byte. */
+  /** Resolves when `next` can return bytes immediately. Rejects if the source fails before the first byte. */
   ready(): Promise<void>;
   /**
-   * Returns the next bytes, and `undefined` at the end. The end of the whole blob comes only if every segment that this reader
-   * got matches the verified blob, from any number of streams.
+   * Resolves to the next bytes, and to `undefined` at the end. Before the last bytes of the blob, it compares every segment that
+   * this reader got with the verified blob. Rejects with `content-mismatch` if one differs.
    */
   next(): Promise<Uint8Array | undefined>;
   close(): void;
@@ -20,8 +21,8 @@ export interface SharedReader {
 
 export interface SharedReads {
   /**
-   * Opens a reader of `[from, toExclusive)`. `key` names the bytes and their origin. The first reader's `source` serves all
-   * readers with the same key until the last one has closed.
+   * Opens a reader of `[from, toExclusive)`. `key` identifies the bytes and their source. A new window uses the `source` of the
+   * reader that opens it, for all its readers.
    */
   attach(key: string, source: ByteSource, from: number, toExclusive: number): SharedReader;
   /** Number of open windows. 0 means that there are no readers. */
@@ -31,9 +32,9 @@ export interface SharedReads {
 export interface SharedReadsOptions {
   readonly pool: BufferPool;
   readonly onCastOut: () => void;
-  /** How long one reader may block the others, while few have been removed. */
+  /** The time for which one reader may block the others, if few windows are open. */
   readonly patienceMs?: number;
-  /** Read-ahead of a window with several readers, in chunks. */
+  /** Number of chunks that a window with several readers reads ahead. */
   readonly maxChunks?: number;
 }
 
@@ -90,16 +91,20 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
 }
 
 /**
- * A limit, in multiples of one window's patience. If many readers are removed, the machine is slow, not the readers, and each
- * further stream would slow it down more. A reader that is slow on its own costs the others this patience only once.
+ * The largest patience, as a multiple of the patience with one window. The patience grows with the number of windows. If many
+ * readers were removed, the machine is slow, and each new stream would make it slower. A reader that really is slow makes the
+ * others wait this long only one time.
  */
 const mostPatience = 8;
-/** Among many readers each takes a chunk as rarely as all of them. It blocks the others only after this multiple of that time. */
+/**
+ * With many readers, each reader takes a chunk only as often as the whole group does. So a reader counts as blocking only after
+ * this multiple of the group's time per chunk.
+ */
 const patienceChunks = 4;
 
 /**
- * Returns how long one reader may block the others, for a number of windows and the time `chunkMs` that all readers need per
- * chunk.
+ * Returns the time for which one reader may block the others. `windows` is the number of windows, and `chunkMs` the time that all
+ * readers together need per chunk.
  */
 export function patienceWith(windows: number, chunkMs: number, patienceMs: number): number {
   const ms = Math.max(patienceMs * (1 + (windows - 1) / 2) ** 2, chunkMs * patienceChunks);
@@ -181,7 +186,7 @@ class Reader implements Member {
     if (this.#isClosed) throw new Error('the reader was closed');
   }
 
-  /** Returns the chunk at the reader's position, as soon as there is one. */
+  /** Resolves to the chunk at the reader's position when it has arrived. */
   async #arrival(): Promise<Chunk> {
     for (;;) {
       this.#checkOpen();
@@ -205,7 +210,10 @@ class Reader implements Member {
     }
   }
 
-  /** Holds the chunk at the reader's position. With the blob's last bytes it also fetches the table of its segments. */
+  /**
+   * Waits for the chunk at the reader's position, and protects its buffer from reuse. If it contains the blob's last bytes, also
+   * gets the table of the blob.
+   */
   async #hold(): Promise<Chunk> {
     for (;;) {
       const held = await this.#arrival();
@@ -218,7 +226,8 @@ class Reader implements Member {
         this.#checkOpen();
         return held;
       } catch (error) {
-        // If the reader was removed while it waited, its stream may have been closed.
+        // If the reader was removed from its window while it waited, the stream may have been closed. In that case it tries again
+        // in another window.
         if (this.#isClosed || this.#window?.has(this)) throw error;
         this.#releaseHeld();
       }
@@ -230,7 +239,7 @@ class Reader implements Member {
     return this.endExclusive === size && offset + length >= size && (crc !== undefined || !sums.isEmpty);
   }
 
-  /** Runs before the blob's last bytes. Compares the segments that this reader got with the verified ones. */
+  /** Called before the blob's last bytes are returned. Compares the segments that this reader got with the verified ones. */
   #compare(): void {
     const { sums } = this.#options;
     if (sums.isEmpty || (this.#table !== undefined && sums.matches(this.#table))) return;
@@ -240,7 +249,8 @@ class Reader implements Member {
   }
 
   /**
-   * A reader in the middle of a blob waits for an unavailable index or store, because its client has the response head already.
+   * Returns whether the reader waits for an unavailable index or store. Only a reader in the middle of a blob waits, because its
+   * client already has a part of the body.
    */
   #mayWait(error: unknown): boolean {
     const { from } = this.#options;

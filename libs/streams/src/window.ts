@@ -1,21 +1,21 @@
-// A window is one stream from a source, with a bounded run of chunks that all readers near its position share. Its readers set
-// the pace. A reader that blocks the others for longer than `patienceMs` is removed and continues on its own.
+// A window is one stream from a source. Readers near its position share its chunks, of which it keeps a limited number. Its
+// readers set the pace. A reader that blocks the others for longer than `patienceMs` must continue with another window.
 import { crc32 } from 'node:zlib';
 import { type BufferPool, mayKeep, mostChunks } from './buffer-pool.ts';
 import type { ByteSource, SourceReader } from './byte-source.ts';
 
-/** A chunk in use. `holders` counts the window and every reader that writes it out. At 0 its buffer is reused. */
+/** A chunk in use. `holders` counts its window and the readers that are sending it. At 0 the pool gets its buffer back. */
 export interface Chunk {
   readonly buffer: Buffer;
   readonly offset: number;
   readonly length: number;
-  /** CRC-32 of its bytes, if they have not been verified yet. */
+  /** CRC-32 of the chunk's bytes. Unset if these are already verified. */
   readonly crc: number | undefined;
   readonly table: SourceReader['table'];
   holders: number;
 }
 
-/** A reader, from its window's point of view. */
+/** A reader, as its window sees it. */
 export interface Member {
   readonly position: number;
   readonly endExclusive: number;
@@ -27,10 +27,10 @@ export interface WindowOptions {
   readonly source: ByteSource;
   readonly from: number;
   readonly pool: BufferPool;
-  /** Called when a member begins to block the others. `chunkMs` is the time that all of them together need per chunk. */
+  /** Returns how long a member may block the others. `chunkMs` is the time that the whole group needs per chunk. */
   readonly patienceMs: (chunkMs: number) => number;
   readonly maxChunks: number;
-  /** True if another window covers `position` and is ahead of it. This one then ends there, and its readers move over. */
+  /** Returns true if another window covers `position` and has read further. Readers at `position` then move to that window. */
   readonly coveredElsewhere: (position: number) => boolean;
   /** Returns the furthest position of another window, or 0 if there is none. */
   readonly headElsewhere: () => number;
@@ -43,14 +43,14 @@ interface Stream {
   readonly endExclusive: number;
 }
 
-/** Number of chunks in their average duration. */
+/** Number of chunks over which the time per chunk is averaged. */
 const paceChunks = 8;
 
 export class Window {
   readonly #options: WindowOptions;
   readonly #members = new Set<Member>();
   readonly #chunks: Chunk[] = [];
-  /** Aborted when no member is left, because nothing is wanted any more. */
+  /** Aborted when no member is left, because no bytes are needed any more. */
   readonly #ending = new AbortController();
   readonly #pace = createPace();
   #head: number;
@@ -66,12 +66,12 @@ export class Window {
     this.#head = options.from;
   }
 
-  /** One past the last byte read so far. */
+  /** The offset after the last byte that was read. */
   get head(): number {
     return this.#head;
   }
 
-  /** Whether this window can serve a reader at `position` without another stream. */
+  /** Returns whether this window can serve a reader at `position` from its chunks and its stream. */
   covers(position: number): boolean {
     if (this.#ending.signal.aborted || this.#failure !== undefined) return false;
     return position >= (this.#chunks[0]?.offset ?? this.#head) && position <= this.#head;
@@ -92,7 +92,7 @@ export class Window {
     void this.#pump();
   }
 
-  /** Whether `member` belongs to this window. False once it is removed, or the window has ended before its position. */
+  /** Returns whether `member` belongs to this window. False if it was removed, or the window has ended. */
   has(member: Member): boolean {
     return this.#members.has(member);
   }
@@ -104,7 +104,7 @@ export class Window {
     return chunk;
   }
 
-  /** A member has advanced. Frees the chunks that all have passed, and reads further. */
+  /** Called when a member has advanced. Frees the chunks that all members have passed, and continues to read. */
   advance(): void {
     if (this.#ending.signal.aborted) return;
     if (this.#members.size > 1) this.#pace.reset();
@@ -153,7 +153,7 @@ export class Window {
   async #readChunk(): Promise<Chunk> {
     const { pool } = this.#options;
     const stream = (this.#stream?.endExclusive ?? 0) > this.#head ? this.#stream! : await this.#openStream();
-    // A second's worth: a reader that takes long over a large buffer holds it for as long.
+    // A lone reader gets a buffer for about one second. If it is slow, it would occupy a larger one for long.
     const buffer = pool.take(this.#members.size === 1 ? this.#pace.bytesPerSecond : undefined);
     const offset = this.#head;
     try {
@@ -185,7 +185,7 @@ export class Window {
     return this.#stream;
   }
 
-  /** The slowest members block the others only if one of the others waits for the next chunk. */
+  /** Removes the slowest members, if another member waits for the next chunk. */
   #castOutSlowest(): void {
     this.#patience = undefined;
     if (this.#ending.signal.aborted || !this.#isFull()) return;
@@ -203,7 +203,7 @@ export class Window {
     void this.#pump();
   }
 
-  /** Another stream continues from here. Readers that have read everything move to it, and the last one closes this window. */
+  /** Called when another window covers `head`. Members that have read everything here move to it. */
   #moveOver(): void {
     for (const member of this.#members) {
       if (member.position < this.#head) continue;
@@ -212,7 +212,7 @@ export class Window {
     }
   }
 
-  /** Frees chunks that all have passed, unless other readers may follow closely. */
+  /** Frees the chunks that all members have passed, unless `mayKeep` allows to keep them. */
   #trim(): void {
     const { pool } = this.#options;
     const position = this.#lowest();
@@ -255,7 +255,7 @@ export class Window {
     return position;
   }
 
-  /** Returns the furthest end of all members, or 0 if there are none. */
+  /** Returns the furthest offset that any member needs, or 0 if there are no members. */
   #wanted(): number {
     let furthest = 0;
     for (const member of this.#members) furthest = Math.max(furthest, member.endExclusive);
@@ -263,12 +263,12 @@ export class Window {
   }
 }
 
-/** Sockets read in bursts of megabytes, so the pace of a lone reader cannot be measured over a shorter time. */
+/** The shortest time over which the pace of a lone reader is measured, because sockets read in bursts of megabytes. */
 const paceMs = 1000;
-/** A reader that catches up with others reads to their position, or this far. Most bytes beyond that would be useless. */
+/** A stream behind another window reads to that window's position, or this far, so that its readers can join that window. */
 const catchUpBytes = 4 * 1024 * 1024;
 
-/** A stream from 0 reads the whole blob, because unverified bytes may already be on their way. */
+/** Returns the end of a stream. A stream from 0 reads everything, because unverified bytes may already be on their way. */
 export function endOfStream(head: number, ahead: number, wanted: number): number {
   return head > 0 && ahead > head ? Math.min(wanted, Math.max(ahead, head + catchUpBytes)) : wanted;
 }
@@ -289,7 +289,7 @@ export function createPace() {
     measure(atMs: number, position: number): void {
       const passedMs = atMs - sinceMs;
       if (passedMs < paceMs) return;
-      // The first call has nothing to compare with.
+      // The first call only sets the start of the measurement.
       if (!Number.isNaN(passedMs)) bytesPerSecond = ((position - sincePosition) / passedMs) * 1000;
       sinceMs = atMs;
       sincePosition = position;

@@ -1,6 +1,6 @@
-// One connection that requests bodies, one after the other, and reads them from the socket directly into the reader's own
-// buffers. It uses no stream, and no buffer or copy for each piece. Node's HTTP client spends most of its time on those (decision
-// 0043).
+// One HTTP connection that requests bodies, one after the other. It reads them from the socket directly into the buffers of its
+// reader. It needs no stream, and no new buffer or copy for each piece. Node's HTTP client spends most of its time on those
+// (decision 0043).
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
 import { BodyError, endedEarly, parseResponseHead, type ResponseHead } from './response-head.ts';
@@ -9,26 +9,26 @@ export interface BodyConnectionOptions {
   readonly host: string;
   readonly port: number;
   readonly secure: boolean;
-  /** TLS options if `secure`, in PEM. Unset means the system's authorities, and no certificate of our own. */
+  /** TLS options if `secure`, in PEM. Unset means the system's CA certificates, and no client certificate. */
   readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key'> | undefined;
-  /** The longest silence of the server while a request or a read waits for it. */
+  /** The longest time for which the server may send nothing while a request or a read waits. */
   readonly timeoutMs: number;
-  /** The longest time to connect. Unset means that only `timeoutMs` applies. */
+  /** The time limit for the connection itself. Unset means that only `timeoutMs` applies. */
   readonly connectMs?: number | undefined;
   /**
-   * The least bytes that a read waits for, or the last bytes of the body. Unset means 1, which returns all available bytes. After
-   * a piece that fills its buffer completely, a read waits for another one.
+   * A read waits until it has at least this many bytes, or the last bytes of the body. Unset means 1, so a read returns the first
+   * available bytes. If a piece fills its buffer completely, the read waits for another piece.
    */
   readonly enoughBytes?: number | undefined;
-  /** Called when the server was silent for `timeoutMs`. */
+  /** Called when the server has sent nothing for `timeoutMs`. */
   readonly onSilent?: () => void;
-  /** Called when a body has been read to its end, and the next request may follow. */
+  /** Called when a body has been read to its end, and the next request can be sent. */
   readonly onFree?: () => void;
-  /** Called once, for any end of the connection. */
+  /** Called one time when the connection ends, for any reason. */
   readonly onClose: () => void;
 }
 
-/** Receives a response whose body is not read by `read`, to the end of its connection. */
+/** Receives all bytes of a response until its connection ends. Used instead of `read`. */
 export interface Diversion {
   onBytes(bytes: Buffer): void;
   onEnd(error: Error): void;
@@ -37,34 +37,35 @@ export interface Diversion {
 interface Exchange {
   /**
    * Receives the head, and all bytes of the response so far, including the head. If it returns a diversion for the rest, the
-   * connection serves no further request. Otherwise the caller reads the body, or destroys the connection. In that case a chunked
-   * body, or one whose end is unknown, breaks the connection off.
+   * connection serves no further request. If it returns `undefined`, the caller reads the body, or destroys the connection. In
+   * that case the body must not be chunked and its end must be known, otherwise the connection is destroyed.
    */
   onHead(head: ResponseHead, soFar: Buffer): Diversion | undefined;
-  /** Called if there is no response. */
+  /** Called if the connection ends before the response head has arrived. */
   onError(error: Error): void;
 }
 
 export interface BodyConnection {
-  /** Sends a request without a body. Call it only when the connection is new or free. */
+  /** Sends a request without a body. Must be called only if the connection is new, or after `onFree`. */
   request(text: string, exchange: Exchange): void;
   /**
-   * Fills `into` from its start and returns the number of bytes. Returns 0 only after the whole body. Rejects if the connection
-   * breaks, ends or is silent before that, which is the only end of an unbounded body. Do not call it concurrently.
+   * Writes bytes to the start of `into` and resolves to their number. Resolves to 0 only after the whole body. Rejects if the
+   * connection breaks, ends or is silent before that. A body without a length always ends with a rejection, because only the end
+   * of the connection ends it. Do not call `read` concurrently.
    */
   read(into: Uint8Array): Promise<number>;
-  /** The time since which bytes are unread, on the monotonic clock. `undefined` means free, ended, or waiting for the server. */
+  /** The `performance.now()` since which bytes wait for a read. `undefined` if free, ended, or waiting for the server. */
   readonly unreadSinceMs: number | undefined;
-  /** Breaks the connection off. Waiting calls end with `error`, and no buffer is written from now on. Idempotent. */
+  /** Closes the connection. Waiting calls end with `error`, and no buffer is written after this call. Idempotent. */
   destroy(error: Error): void;
 }
 
-/** Connects immediately. The caller destroys the connection, or it ends automatically. */
+/** Connects immediately. The caller destroys the connection, unless the server or a timeout ends it earlier. */
 export function openBodyConnection(options: BodyConnectionOptions): BodyConnection {
   return new Connection(options);
 }
 
-/** The first bytes of a read go into this buffer and are copied. A socket can get another buffer only when bytes arrive. */
+/** The first bytes of a read are copied from this buffer, because a socket can get another buffer only when bytes arrive. */
 const firstBytes = { plain: 4 * 1024, secure: 16 * 1024 };
 const maxHeadBytes = 64 * 1024;
 const endOfHead = '\r\n\r\n';
@@ -77,18 +78,18 @@ interface Read {
   readonly reject: (error: Error) => void;
 }
 
-/** Its functions are own properties, because callers take `read` alone. */
+/** Its functions are own properties, because callers use `read` without its object. */
 class Connection implements BodyConnection {
   readonly #options: BodyConnectionOptions;
   readonly #enoughBytes: number;
   readonly #first: Buffer;
   readonly #socket: Socket;
   readonly #silence: NodeJS.Timeout;
-  /** Bytes of the body that arrived before a reader wanted them. There are few, but always some. */
+  /** Bytes of the body that arrived before a read requested them. There are nearly always a few. */
   readonly #early = createEarlyBytes();
   /** The buffer for the next bytes from the socket: `#first`, or the rest of a read's buffer. */
   #target: Uint8Array;
-  /** The exchange that waits for its head. */
+  /** The exchange whose response head has not arrived yet. */
   #exchange: Exchange | undefined;
   #answer: Buffer = noBytes;
   #reading: Read | undefined;
@@ -143,7 +144,7 @@ class Connection implements BodyConnection {
     const filled = this.#early.take(into);
     this.#lastReadMs = performance.now();
     if (this.#left === 0 && this.#early.length === 0 && filled > 0) {
-      // A free connection keeps reading, so that its end is noticed.
+      // The socket of a free connection keeps reading, so that the end of the connection is noticed.
       this.#socket.resume();
       this.#onEndOfBody();
     }
@@ -173,7 +174,7 @@ class Connection implements BodyConnection {
     else reading.reject(error);
   };
 
-  /** Returns whether the socket may continue reading, into the `#target` that is set when this returns. */
+  /** Returns whether the socket continues to read. It then reads into the `#target` that is set at that time. */
   #onBytes(length: number, buffer: Uint8Array): boolean {
     if (this.#failure !== undefined) return false;
     const bytes = buffer.subarray(0, length);
@@ -183,11 +184,11 @@ class Connection implements BodyConnection {
       return true;
     }
     if (this.#exchange !== undefined) return this.#onHead(this.#exchange, bytes);
-    // Bytes after the end of a body belong to no request.
+    // Bytes after the end of a body belong to no request, so the response is invalid.
     if (this.#left < length) return this.#breakOff();
     this.#left -= length;
     if (this.#reading !== undefined) return this.#onBody(this.#reading, bytes, buffer === this.#first);
-    // TLS continues with the bytes that it has decrypted already.
+    // No read waits for these bytes. This happens with TLS, which passes on bytes that it has already decrypted.
     this.#early.add(bytes);
     return false;
   }
@@ -206,7 +207,7 @@ class Connection implements BodyConnection {
       return false;
     }
     this.#answer = noBytes;
-    // An informational response, not the final one.
+    // This is an informational response, so the final one follows.
     if (head.statusCode < 200) return this.#onHead(exchange, rest);
     this.#exchange = undefined;
     this.#left = (head.length ?? (head.isUnbounded ? Infinity : 0)) - rest.length;
@@ -229,7 +230,7 @@ class Connection implements BodyConnection {
     if (isFirst) into.set(bytes.subarray(0, room), read.filled);
     if (bytes.length > room) this.#early.add(bytes.subarray(room));
     read.filled += Math.min(room, bytes.length);
-    // After a full buffer the socket likely has more bytes, so the read continues immediately.
+    // If the buffer was filled completely, the socket probably has more bytes, so the read continues.
     const mayBeMore = bytes.length === this.#target.length || read.filled < this.#enoughBytes;
     if (mayBeMore && this.#left > 0 && read.filled < into.length) {
       this.#silence.refresh();

@@ -5,18 +5,24 @@ import type { IncomingHttpHeaders } from 'node:http';
 export interface ResponseHead {
   readonly statusCode: number;
   readonly headers: IncomingHttpHeaders;
-  /** Size of the body in bytes, from a single `Content-Length`. `undefined` means that it is given in any other way. */
+  /**
+   * Size of the body in bytes, from a single `Content-Length`. `undefined` means that the size is unknown or given in another
+   * way.
+   */
   readonly length: number | undefined;
-  /** The body continues to the end of the connection, and its size is unknown. */
+  /** True if the body ends only with the connection, so that its size is unknown. */
   readonly isUnbounded: boolean;
-  /** Whether another request may follow on the same connection. */
+  /** True if another request may follow on the same connection. */
   readonly keepsAlive: boolean;
 }
 
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: |$)/;
 const headerLine = /^([!#$%&'*+.^_`|~\dA-Za-z-]+):[ \t]*([^\0]*?)[ \t]*$/;
 
-/** Parses a head as in RFC 9112. `text` is everything before the empty line. Throws `NOT_HTTP` if it is not such a head. */
+/**
+ * Parses a response head by RFC 9112. `text` is everything before the empty line. Throws a `BodyError` with the code `NOT_HTTP`
+ * if the head is not valid.
+ */
 export function parseResponseHead(text: string): ResponseHead {
   const [first = '', ...lines] = text.split('\r\n');
   const [, version, status] = statusLine.exec(first) ?? [];
@@ -26,7 +32,8 @@ export function parseResponseHead(text: string): ResponseHead {
     const [, name, value] = headerLine.exec(line) ?? [];
     if (name === undefined || value === undefined) throw notHttp();
     const key = name.toLowerCase();
-    // Two different lengths could smuggle a response. Two equal ones are treated the same way: the length is unknown.
+    // If there are several `Content-Length` headers, the length counts as unknown. Different values could otherwise be used for
+    // response smuggling.
     headers[key] = headers[key] === undefined ? value : `${headers[key]}, ${value}`;
   }
   const { 'content-length': length, 'transfer-encoding': encoding, connection = '' } = headers;
@@ -45,7 +52,7 @@ function notHttp(): BodyError {
   return new BodyError('NOT_HTTP', 'the response is not valid HTTP/1.1');
 }
 
-/** A server did something other than respond. `code` has the form of system errors. */
+/** The error if an HTTP server is silent or sends an invalid response. `code` has the form of Node's system error codes. */
 export class BodyError extends Error {
   override readonly name = 'BodyError';
   readonly code: 'SILENT' | 'NOT_HTTP';
@@ -56,7 +63,7 @@ export class BodyError extends Error {
   }
 }
 
-/** The error of a response whose connection has ended, cleanly or not. */
+/** Creates the error for a response whose connection has ended too early, with or without a TCP error. */
 export function endedEarly(): Error {
   return Object.assign(new Error('the response ended early'), { code: 'ECONNRESET' });
 }
