@@ -1,5 +1,5 @@
-// Byte ranges as in RFC 9110 section 14: the ranges of a request, the `Content-Range` of a response, and the frame of several
-// ranges.
+// Byte ranges by RFC 9110, section 14: the `Range` of a request, the `Content-Range` of a response, and the multipart body for
+// several ranges.
 
 /** Both ends are inclusive: `start <= end`. */
 export interface ByteRange {
@@ -15,13 +15,17 @@ export type RangeAnswer =
 const whole: RangeAnswer = { kind: 'whole' };
 const unsatisfiable: RangeAnswer = { kind: 'unsatisfiable' };
 
-// The most that podman sends for a zstd:chunked layer. They ascend and do not overlap, so one pass over the blob serves them.
+// The largest number of ranges that podman requests of a zstd:chunked layer. Its ranges ascend and do not overlap, so one pass
+// over the blob serves all.
 const maxAscendingRanges = 1024;
 const maxOtherRanges = 16;
 
-/** One read over a gap of this size costs a store less than a second read. */
+/** If two ranges are at most this far apart, one read that includes the gap costs the store less than two reads. */
 const nearBytes = 32 * 1024;
-/** podman may request a few bytes at a hundred places of a layer. Further reads must each return enough bytes. */
+/**
+ * A request with at most this many reads is always served, because podman requests a few bytes at a hundred places of a layer. If
+ * there are more reads, they must return `bytesOfARead` each, on average.
+ */
 const freeReads = 128;
 const bytesOfARead = 64 * 1024;
 
@@ -30,11 +34,12 @@ const rangeSpec = /^[ \t]*(\d*)-(\d*)[ \t]*$/;
 /**
  * Decides the response to a `Range` header on a blob of `size` bytes. `ranges` is never empty, and in the requested order.
  *
- * A server may ignore any `Range` (RFC 9110, 14.2). `whole` does so for a malformed header or another unit. It does so for an
- * empty blob: some clients always send `bytes=0-`, and a 206 cannot be empty. It also does so against the abuse of 17.15:
- * overlapping ranges, more than 16 that do not ascend, or more than 1024. The same holds for more than 128 reads of less than 64
- * KiB each. A range that ends before it begins (14.1.1) may be ignored or rejected. It is rejected, because the conformance suite
- * of the distribution specification expects that.
+ * A server may ignore any `Range` (RFC 9110, 14.2). `whole` means that the header is ignored. This happens if the header is
+ * malformed or has another unit. It happens if the blob is empty, because some clients always send `bytes=0-`, and a 206 cannot
+ * be empty. It also prevents abuse (17.15): ranges that overlap, more than 16 ranges that do not ascend, or more than 1024
+ * ranges. The same holds for more than 128 reads with less than 64 KiB each on average. A range that ends before it begins
+ * (14.1.1) may be ignored or rejected. It is rejected, because the conformance suite of the distribution specification expects
+ * that.
  */
 export function parseRangeHeader(header: string | undefined, size: number): RangeAnswer {
   if (header === undefined || size === 0 || header.slice(0, 6).toLowerCase() !== 'bytes=') return whole;
@@ -58,7 +63,9 @@ export function parseRangeHeader(header: string | undefined, size: number): Rang
   return (!ascending && overlap(ranges)) || isTooCostly(ranges) ? whole : { kind: 'ranges', ranges };
 }
 
-/** Groups neighbours in `ranges` that begin shortly after each other, to read each group at once. */
+/**
+ * Groups neighbours in `ranges` if each begins shortly after the end of the one before it, so that one read serves each group.
+ */
 export function groupNearRanges(ranges: readonly ByteRange[]): readonly (readonly ByteRange[])[] {
   const groups: ByteRange[][] = [];
   let previousEnd = Infinity;
@@ -84,7 +91,7 @@ function isTooCostly(ranges: readonly ByteRange[]): boolean {
 
 function parseRangeSpec(spec: string, size: number): ByteRange | 'empty' | 'malformed' | 'reversed' | 'unsatisfiable' {
   const match = rangeSpec.exec(spec);
-  // A list may have empty elements (RFC 9110, 5.6.1.2).
+  // A list in a header may have empty elements (RFC 9110, 5.6.1.2).
   if (match === null) return /^[ \t]*$/.test(spec) ? 'empty' : 'malformed';
   const [, first = '', last = ''] = match;
   if (first === '') {
@@ -98,22 +105,22 @@ function parseRangeSpec(spec: string, size: number): ByteRange | 'empty' | 'malf
   return start >= size ? 'unsatisfiable' : { start, end: Math.min(end, size - 1) };
 }
 
-/** The `Content-Range` header (section 14.4). It is written for clients, and read to check an upstream's 206. */
+/** The `Content-Range` header (section 14.4). It is sent to clients, and parsed to check a 206 from an upstream. */
 export interface ContentRange {
-  /** `undefined` in the response to an unsatisfiable range. */
+  /** Unset in the response to an unsatisfiable range. */
   readonly range: ByteRange | undefined;
-  /** Size of the whole blob. `undefined` if the server sends `*`. */
+  /** Size of the whole blob. Unset if the server sends `*`. */
   readonly size: number | undefined;
 }
 
 const contentRange = /^bytes (?:(\d+)-(\d+)|\*)\/(?:(\d+)|\*)$/i;
 
-/** `range` is `undefined` for the 416 of an unsatisfiable range. */
+/** Formats a `Content-Range`. An `undefined` range means that the response is a 416. */
 export function formatContentRange(range: ByteRange | undefined, size: number): string {
   return range === undefined ? `bytes */${size}` : `bytes ${range.start}-${range.end}/${size}`;
 }
 
-/** Returns `undefined` for a value that is missing, malformed or inconsistent, or has numbers beyond 2^53 - 1. */
+/** Parses a `Content-Range`. Returns `undefined` if it is missing, malformed or inconsistent, or has numbers above 2^53 - 1. */
 export function parseContentRange(value: string | undefined): ContentRange | undefined {
   const match = contentRange.exec(value ?? '');
   if (match === null) return undefined;
@@ -127,19 +134,19 @@ export function parseContentRange(value: string | undefined): ContentRange | und
 }
 
 export interface MultipartByteranges {
-  /** The value of the response's own `Content-Type`. */
+  /** The value for the response's `Content-Type` header. */
   readonly contentType: string;
-  /** Exact size of the body in bytes: every header, every range and the end. */
+  /** Exact size of the body in bytes: all headers, all ranges and `end`. */
   readonly contentLength: number;
-  /** Sent in this order: `header`, then the bytes of `range`. */
+  /** For each part, the caller sends `header` and then the bytes of `range`. */
   readonly parts: readonly { readonly header: Buffer; readonly range: ByteRange }[];
   readonly end: Buffer;
 }
 
 /**
- * Builds the frame of a multipart/byteranges 206 (section 14.6). It needs no byte of the blob, so the response can be streamed
- * and still have a Content-Length. `contentType` is that of the whole blob. `boundary` must not occur in the blob: use a random
- * one, of at most 70 letters and digits.
+ * Builds everything in the body of a multipart/byteranges 206 (section 14.6) except the blob's bytes. So the response can be
+ * streamed and still have a Content-Length. `contentType` is the media type of the whole blob. `boundary` must not occur in the
+ * blob, so it should be random, with at most 70 letters and digits.
  */
 export function multipartByteranges(
   ranges: readonly ByteRange[],

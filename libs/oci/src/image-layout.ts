@@ -1,5 +1,5 @@
-// An OCI image layout, as in the image specification, "Image Layout": the names of its parts, and its index. The annotations of
-// an index entry name its image.
+// An OCI image layout (image specification, "Image Layout"): the names of its parts, and its index. The annotations of an index
+// entry contain the name of the image.
 import { type Digest, digestAlgorithm, digestHex, isDigest } from './names.ts';
 import { type Descriptor, parseDescriptor } from './manifest-child.ts';
 import { invalidManifest, isJsonObject, parseManifestJson } from './manifest-json.ts';
@@ -24,7 +24,10 @@ export function parseLayoutBlobPath(path: string): Digest | undefined {
   return isDigest(digest) ? digest : undefined;
 }
 
-/** Accepts any 1.x, because minor versions only add. */
+/**
+ * Returns whether `bytes` are the marker of a supported layout version. Every 1.x is supported, because minor versions only add
+ * fields.
+ */
 export function isLayoutMarker(bytes: Uint8Array): boolean {
   const version = parseManifestJson(bytes)['imageLayoutVersion'];
   return typeof version === 'string' && version.startsWith('1.');
@@ -34,7 +37,7 @@ export function formatLayoutIndex(entries: readonly LayoutEntry[]): string {
   return JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: entries });
 }
 
-/** Returns every entry, even several of one digest. Throws `OciSyntaxError` MANIFEST_INVALID. */
+/** Returns all entries, even if several have the same digest. Throws `OciSyntaxError` MANIFEST_INVALID. */
 export function parseLayoutIndex(bytes: Uint8Array): readonly LayoutEntry[] {
   const { manifests } = parseManifestJson(bytes);
   if (!Array.isArray(manifests)) throw invalidManifest('manifests is not an array');

@@ -1,8 +1,8 @@
-// One reference in a manifest: its checked descriptor, and its role in the manifest.
+// Parses one reference in a manifest: its descriptor, and its role in the manifest.
 import { invalidManifest, isJsonObject } from './manifest-json.ts';
 import { type Digest, isDigest } from './names.ts';
 
-/** A platform of an index entry, as the OCI image specification's "Image Index" has it. */
+/** The platform of an index entry (OCI image specification, "Image Index"). */
 export interface Platform {
   readonly os: string;
   readonly architecture: string;
@@ -19,20 +19,26 @@ export interface Descriptor {
 
 export interface Child extends Omit<Descriptor, 'size'> {
   readonly role: 'manifest' | 'config' | 'layer' | 'blob';
-  /** Size in bytes. `undefined` only in schema 1, which does not contain it. */
+  /** Size in bytes. Unset only in schema 1, which has no sizes. */
   readonly size: number | undefined;
-  /** The layer has `urls` or is not distributable, so it may be missing in the registry. Never promise it. */
+  /**
+   * True if the layer has `urls` or is not distributable. The registry may not have such a layer, so the cache must not expect
+   * it.
+   */
   readonly foreign?: true;
 }
 
-// The media type that Docker's own registry uses for a layer of schema 1.
+// Docker's own registry uses this media type for a layer of schema 1.
 const schema1LayerMediaType = 'application/vnd.docker.container.image.rootfs.diff+x-gtar';
 const foreignMediaType =
   /^application\/vnd\.(?:docker\.image\.rootfs\.foreign\.|oci\.image\.layer\.nondistributable\.)/;
-// The value may become a header.
+// A media type must be printable, because it can become the value of a header.
 const printable = /^[\x20-\x7e]*$/;
 
-/** `where` names the descriptor in errors, for example `layers[2]`. Throws `OciSyntaxError` MANIFEST_INVALID. */
+/**
+ * Parses and checks a descriptor. `where` is its place for errors, for example `layers[2]`. Throws `OciSyntaxError`
+ * MANIFEST_INVALID.
+ */
 export function parseDescriptor(value: unknown, where: string): Descriptor {
   if (!isJsonObject(value)) throw invalidManifest(`${where} is not an object`);
   const { mediaType, size } = value;
@@ -55,7 +61,7 @@ export function parseChild(value: unknown, role: Child['role'], where: string): 
     : { ...descriptor, role };
 }
 
-/** An entry of schema 1's `fsLayers`. Throws `OciSyntaxError` MANIFEST_INVALID. */
+/** Parses an entry of `fsLayers` in schema 1. Throws `OciSyntaxError` MANIFEST_INVALID. */
 export function parseFsLayer(value: unknown, where: string): Child {
   if (!isJsonObject(value)) throw invalidManifest(`${where} is not an object`);
   const digest = parseChildDigest(value['blobSum'], `${where}.blobSum`);
@@ -67,7 +73,9 @@ function parseChildDigest(value: unknown, where: string): Digest {
   throw invalidManifest(`${where} is not a sha256 or sha512 digest`);
 }
 
-/** Leaves out a platform without both names, because it is useless. Rejects wrong types. */
+/**
+ * Returns `undefined` if the os or the architecture is missing, because such a platform is useless. Throws if a type is wrong.
+ */
 function parsePlatform(value: unknown, where: string): Platform | undefined {
   if (value === undefined || value === null) return undefined;
   if (!isJsonObject(value)) throw invalidManifest(`${where} is not an object`);

@@ -3,10 +3,10 @@ import { OciSyntaxError } from './syntax-error.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-// The largest size that registries accept, and far deeper than any manifest. Go's clients reject deep JSON too.
+// Registries accept no larger manifests, and no real manifest is nested nearly as deep. Clients in Go also reject deep JSON.
 const maxBytes = 4 * 1024 * 1024;
 const maxDepth = 100;
-// 2,000 children with 25 values each. Parsing more takes so long that no other request is served meanwhile.
+// Enough for 2,000 children with 25 values each. More values would take so long to parse that other requests would have to wait.
 const maxValues = 50_000;
 
 export function invalidManifest(fault: string): OciSyntaxError {
@@ -33,14 +33,14 @@ export function parseManifestJson(bytes: Uint8Array): JsonObject {
   return body;
 }
 
-/** Whether `parseManifestJson` rejects `bytes` for this reason. */
+/** Returns whether `parseManifestJson` rejects `bytes` because of too many values. */
 export function hasTooManyValues(bytes: Uint8Array): boolean {
   return bytes.length > maxValues && measureJson(bytes).values > maxValues;
 }
 
 /**
- * Counts brackets and commas outside strings before the JSON is parsed, up to the limits. In UTF-8 no byte of a longer character
- * is ASCII.
+ * Counts brackets and commas outside strings, up to the limits, before the JSON is parsed. It can check single bytes, because in
+ * UTF-8 no byte of a longer character is an ASCII byte.
  */
 function measureJson(bytes: Uint8Array): { readonly depth: number; readonly values: number } {
   let [depth, deepest, values] = [0, 0, 0];

@@ -1,30 +1,35 @@
-// Parses the references of a manifest, as in the OCI image specification, "Image Manifest" and "Image Index", and Docker's V2
-// schema 1 and 2. The bytes are forwarded unchanged. The cache only needs to know which content belongs to them.
+// Parses the references of a manifest. The formats are "Image Manifest" and "Image Index" of the OCI image specification, and
+// Docker's V2 schema 1 and 2. The cache forwards the bytes of a manifest unchanged, and only needs to know which content belongs
+// to it.
 import { type Descriptor, type Child, parseChild, parseDescriptor, parseFsLayer } from './manifest-child.ts';
 import { invalidManifest, type JsonObject, parseManifestJson } from './manifest-json.ts';
 import { isIndexMediaType, mediaTypeOf, mediaTypes } from './media-types.ts';
 
 export interface Manifest {
   readonly kind: 'index' | 'image' | 'schema1' | 'other';
-  /** From the body, else from the Content-Type, else inferred from the shape. Without parameters. */
+  /**
+   * Without parameters. It comes from the body, otherwise from the Content-Type, and otherwise it is inferred from the fields of
+   * the body.
+   */
   readonly mediaType: string;
-  /** In the manifest's order, the config first. A repeated digest is left out. */
+  /** In the manifest's order, with the config first. Each digest occurs only one time. */
   readonly children: readonly Child[];
   readonly subject?: Descriptor;
   readonly artifactType?: string;
 }
 
-/** The distribution specification asks registries to accept this size, and upstreams do accept it. */
+/** The distribution specification recommends that registries accept manifests of this size, and upstreams do. */
 export const maxManifestBytes = 4 * 1024 * 1024;
-/** Far more than any image has. Each one costs links, space in the index, and time. */
+/** Far more than any image has. There must be a limit, because each child costs links, space in the index, and time. */
 export const maxManifestChildren = 2_000;
 
-// Servers that do not know the type of their content send one of these.
+// Servers send one of these if they do not know the type of their content.
 const genericMediaTypes = new Set(['application/json', 'application/octet-stream', 'text/plain']);
 
 /**
- * Parses a manifest. `contentType` is the one that the upstream sent. An unknown media type has kind `other` and no children.
- * Throws `OciSyntaxError` MANIFEST_INVALID with the reason, which may be more than 4 MiB or more than `maxManifestChildren`.
+ * Parses a manifest. `contentType` is the Content-Type that the upstream sent. A manifest of an unknown media type gets the kind
+ * `other` and no children. Throws `OciSyntaxError` MANIFEST_INVALID if the manifest is invalid, larger than 4 MiB, or has more
+ * than `maxManifestChildren` children.
  */
 export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest {
   const { isCut, ...manifest } = read(bytes, contentType);
@@ -32,7 +37,10 @@ export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest
   return manifest;
 }
 
-/** Like `parseManifest`, for bytes that were stored before there was a limit. It leaves out the children beyond it. */
+/**
+ * Like `parseManifest`, but for stored bytes, which may be from a release without a limit on children. It ignores children above
+ * the limit.
+ */
 export function parseStoredManifest(bytes: Uint8Array, contentType?: string): Manifest {
   const { isCut: _, ...manifest } = read(bytes, contentType);
   return manifest;
@@ -40,7 +48,7 @@ export function parseStoredManifest(bytes: Uint8Array, contentType?: string): Ma
 
 interface Children {
   readonly children: readonly Child[];
-  /** Whether there are more children. */
+  /** True if the manifest has more children than these. */
   readonly isCut: boolean;
 }
 
@@ -79,7 +87,7 @@ function inferredMediaType(body: JsonObject): string | undefined {
   if (body['schemaVersion'] !== 2) return undefined;
   const isIndex = 'manifests' in body;
   const isImage = 'config' in body || 'layers' in body;
-  // Clients would disagree on its type (CVE-2021-41190).
+  // Such a manifest is rejected, because clients would disagree about its type (CVE-2021-41190).
   if (isIndex && isImage) throw invalidManifest('it has no mediaType, and both manifests and layers');
   if (isIndex) return mediaTypes.ociIndex;
   return isImage ? mediaTypes.ociManifest : undefined;
@@ -111,7 +119,7 @@ function* listOf(body: JsonObject, name: string, parse: (value: unknown, where: 
   for (const [index, value] of list.entries()) yield parse(value, `${name}[${index}]`);
 }
 
-/** Keeps the first child of each digest. Children that are left out are not parsed. */
+/** Keeps the first child of each digest. Does not parse children above the limit. */
 function distinct(children: Iterable<Child>): Children {
   const seen = new Map<string, Child>();
   for (const child of children) {
@@ -122,7 +130,7 @@ function distinct(children: Iterable<Child>): Children {
   return { children: [...seen.values()], isCut: false };
 }
 
-/** Go writes an empty string for a missing one. */
+/** Returns `undefined` also for an empty string, because programs in Go write that if the value is missing. */
 function stringOf(body: JsonObject, name: string): string | undefined {
   const value = body[name] ?? '';
   if (typeof value !== 'string') throw invalidManifest(`${name} is not a string`);

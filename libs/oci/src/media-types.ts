@@ -1,10 +1,10 @@
-// The media types of manifests, as in the OCI image specification, "Media Types", and Docker's image manifest specifications, V2
-// schema 1 and 2.
+// The media types of manifests, from the OCI image specification, "Media Types", and from Docker's image manifest specifications,
+// V2 schema 1 and 2.
 
 export const mediaTypes = {
   ociIndex: 'application/vnd.oci.image.index.v1+json',
   ociManifest: 'application/vnd.oci.image.manifest.v1+json',
-  /** Only in a release candidate of the specification. Registries still have some. */
+  /** This type was only in a release candidate of the specification, but registries still have such manifests. */
   ociArtifact: 'application/vnd.oci.artifact.manifest.v1+json',
   dockerManifestList: 'application/vnd.docker.distribution.manifest.list.v2+json',
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
@@ -13,8 +13,8 @@ export const mediaTypes = {
 } as const;
 
 /**
- * The `Accept` header of every manifest request. A registry may return the first type that it can produce, so indexes come before
- * images, and schema 1 comes last. The cache must get the pushed manifest, never a conversion.
+ * The `Accept` header of every manifest request. The cache must get the manifest as it was pushed, never a conversion. A registry
+ * may return the first listed type that it can produce. Therefore indexes come before images, and schema 1 comes last.
  */
 export const manifestAcceptHeader: string = [
   mediaTypes.ociIndex,
@@ -30,17 +30,23 @@ const manifestMediaTypes = new Set<string>(Object.values(mediaTypes));
 
 const mediaTypePattern = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
 
-/** Whether it lists other manifests. Takes a media type without parameters, as `mediaTypeOf` returns it. */
+/**
+ * Returns whether a manifest of this type lists other manifests. Expects a media type without parameters, as `mediaTypeOf`
+ * returns it.
+ */
 export function isIndexMediaType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerManifestList;
 }
 
-/** Whether it is any manifest, indexes included. */
+/** Returns whether this is the media type of a manifest or index. */
 export function isManifestMediaType(mediaType: string): boolean {
   return manifestMediaTypes.has(mediaType);
 }
 
-/** Returns the media type of a `Content-Type`, in lower case and without parameters. Returns `undefined` if there is none. */
+/**
+ * Returns the media type in a `Content-Type`, in lower case and without parameters. Returns `undefined` if it is missing or
+ * malformed.
+ */
 export function mediaTypeOf(contentType: string | undefined): string | undefined {
   if (contentType === undefined) return undefined;
   const semicolon = contentType.indexOf(';');

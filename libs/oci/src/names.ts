@@ -1,9 +1,9 @@
-// The names of the pull API: repositories, tags and references, as in the OCI distribution specification, "Pulling manifests".
-// Digests are as in the image specification, "Digests". sha256 and sha512 are the registered algorithms.
+// The names of the pull API: repositories, tags and references, by the OCI distribution specification, "Pulling manifests".
+// Digests follow the image specification, "Digests". Its registered algorithms are sha256 and sha512.
 import { createHash, type Hash } from 'node:crypto';
 import { OciSyntaxError } from './syntax-error.ts';
 
-/** `sha256:<64 hex>` or `sha512:<128 hex>`. Only `parseDigest` and `digestOf` make it. */
+/** `sha256:<64 hex>` or `sha512:<128 hex>`. Only `isDigest`, `parseDigest` and `digestOf` produce this type. */
 export type Digest = string & { readonly __brand: 'Digest' };
 export type DigestAlgorithm = 'sha256' | 'sha512';
 
@@ -13,7 +13,7 @@ export function isDigest(value: string): value is Digest {
   return digestPattern.test(value);
 }
 
-/** Throws `OciSyntaxError` DIGEST_INVALID for anything but a lower-case sha256 or sha512 digest. */
+/** Throws `OciSyntaxError` DIGEST_INVALID if `value` is not a lower-case sha256 or sha512 digest. */
 export function parseDigest(value: string): Digest {
   if (isDigest(value)) return value;
   throw new OciSyntaxError('DIGEST_INVALID', `"${value.slice(0, 140)}" is not a sha256 or sha512 digest`);
@@ -27,7 +27,7 @@ export function digestHex(digest: Digest): string {
   return digest.slice(7);
 }
 
-/** Creates a running hash of the digest's own algorithm. */
+/** Creates a hash with the algorithm of the digest. */
 export function createDigestHash(digest: Digest): Hash {
   return createHash(digestAlgorithm(digest));
 }
@@ -36,7 +36,7 @@ export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = 'sha256
   return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}` as Digest;
 }
 
-/** A valid tag of at most 128 characters. Only `parseTag` makes it. */
+/** A valid tag of at most 128 characters. Only `parseTag` produces this type. */
 export type Tag = string & { readonly __brand: 'Tag' };
 
 export type Reference =
@@ -56,13 +56,15 @@ export function parseReference(value: string): Reference {
   return value.includes(':') ? { kind: 'digest', digest: parseDigest(value) } : { kind: 'tag', tag: parseTag(value) };
 }
 
-/** A valid repository name of at most 255 characters, for example `library/nginx`. Only `parseRepositoryName` makes it. */
+/**
+ * A valid repository name of at most 255 characters, for example `library/nginx`. Only `parseRepositoryName` produces this type.
+ */
 export type RepositoryName = string & { readonly __brand: 'RepositoryName' };
 
-/** The grammar of one path component, for use in a pattern. */
+/** The pattern of one path component, for use in larger patterns. */
 export const nameComponent = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
 const namePattern = new RegExp(`^${nameComponent}(?:/${nameComponent})*$`);
-/** The specification also recommends this limit for host and name together. */
+/** The specification recommends this limit, even for host and name together. */
 const maxLength = 255;
 
 /** Throws `OciSyntaxError` NAME_INVALID. */
@@ -70,7 +72,7 @@ export function parseRepositoryName(value: string): RepositoryName {
   return checkName(value, namePattern) as RepositoryName;
 }
 
-/** Throws `OciSyntaxError` NAME_INVALID for a name that does not match or is too long. */
+/** Returns `value`. Throws `OciSyntaxError` NAME_INVALID if it does not match `pattern` or is too long. */
 export function checkName(value: string, pattern: RegExp): string {
   if (value.length > maxLength)
     throw new OciSyntaxError('NAME_INVALID', `repository name is longer than ${maxLength} characters`);

@@ -1,20 +1,20 @@
-// A platform as one string. Platforms that clients treat as the same have the same string, by containerd's rules
-// (platforms/database.go).
+// Formats a platform as one string. If clients treat two platforms as the same, their strings are equal. The rules are those of
+// containerd (platforms/database.go).
 import type { Platform } from './manifest-child.ts';
 
 const wellFormed = /^[\w.-]+(?:\/[\w.-]+){1,2}$/;
 const maxLength = 64;
 
 /**
- * Returns `os/architecture` or `os/architecture/variant`. Returns `undefined` for a platform that does not run, such as the
- * `unknown/unknown` of attestations, and for invalid names.
+ * Returns `os/architecture` or `os/architecture/variant`. Returns `undefined` for invalid names, and for a platform that cannot
+ * run, such as `unknown/unknown`, which attestations have.
  */
 export function platformName({ os, architecture, variant }: Platform): string | undefined {
   const name = [os, architecture, normalVariant(architecture, variant)].filter(Boolean).join('/').toLowerCase();
   return name.length <= maxLength && wellFormed.test(name) && os !== 'unknown' ? name : undefined;
 }
 
-/** Parses a platform that an operator wrote. Returns `undefined` if it is not one. */
+/** Parses a platform that an operator has typed. Returns `undefined` if it is not valid. */
 export function parsePlatformName(text: string): string | undefined {
   const [os = '', architecture = '', variant, ...rest] = text.split('/');
   if (rest.length > 0 || os === '' || architecture === '') return undefined;

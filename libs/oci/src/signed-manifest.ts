@@ -1,5 +1,5 @@
-// Signed manifests of schema 1, from before 2016. Their digest covers only the signed content, without the signatures
-// (distribution's manifest/schema1, libtrust's pretty JWS).
+// Signed manifests of schema 1, a format from before 2016. Their digest covers only the signed content, without the signatures.
+// The format is in distribution's manifest/schema1, and in the pretty JWS of libtrust.
 import { type Digest, digestAlgorithm, digestOf } from './names.ts';
 
 interface Signed {
@@ -7,18 +7,18 @@ interface Signed {
 }
 
 interface SignedPart {
-  /** Bytes before the signatures. */
+  /** Number of bytes of signed content before the signatures. */
   readonly formatLength?: unknown;
-  /** Bytes after them, as base64url. */
+  /** The bytes of signed content after the signatures, in base64url. */
   readonly formatTail?: unknown;
 }
 
-/** Whether a manifest's bytes, or their signed content, have the digest. */
+/** Returns whether a manifest's bytes, or the signed content in them, have the digest. */
 export function hasDigest(bytes: Uint8Array, digest: Digest): boolean {
   return digestOf(bytes, digestAlgorithm(digest)) === digest || hasSignedDigest(bytes, digest);
 }
 
-/** Returns false also for a manifest without signatures. */
+/** Returns whether the signed content of a manifest has the digest. Returns false if there are no signatures. */
 export function hasSignedDigest(bytes: Uint8Array, digest: Digest): boolean {
   const signed = signedBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
   return signed !== undefined && digestOf(signed, digestAlgorithm(digest)) === digest;

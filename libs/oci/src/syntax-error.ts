@@ -1,8 +1,9 @@
-// The error of this package's parsers. Floor 0 imports nothing, so it is not a CacheError. The frontend maps it.
+// The error of this package's parsers. It is not a CacheError, because packages of floor 0 import no other package. The frontend
+// maps it to a response.
 
 export class OciSyntaxError extends Error {
   override readonly name = 'OciSyntaxError';
-  /** The OCI code of the fault. The frontend's table maps it to a status. */
+  /** The error code of the OCI specification. The frontend's table maps it to an HTTP status. */
   readonly code: OciErrorCode;
 
   constructor(code: OciErrorCode, message: string) {
@@ -11,7 +12,7 @@ export class OciSyntaxError extends Error {
   }
 }
 
-/** The codes of the OCI distribution specification, "Error Codes", and the two that distribution adds. */
+/** The codes of the OCI distribution specification, "Error Codes", and codes that the registry software distribution adds. */
 const ociErrorCodes = [
   'BLOB_UNKNOWN',
   'DENIED',

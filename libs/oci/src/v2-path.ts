@@ -1,5 +1,5 @@
-// Parses a URL path of the pull API once, into a value, as in the OCI distribution specification, "Endpoints". It runs for every
-// request. It searches for slashes from the end, so that a name may contain `manifests`, `blobs` or `tags`.
+// Parses a URL path of the pull API (OCI distribution specification, "Endpoints"). This runs for every request. It searches for
+// slashes from the end, because a name may contain the words `manifests`, `blobs` or `tags`.
 import { checkName, type Digest, nameComponent, parseDigest, parseReference, type Reference } from './names.ts';
 
 type V2Endpoint =
@@ -13,19 +13,20 @@ type V2Endpoint =
   | { readonly endpoint: 'unknown' };
 
 /**
- * `name` follows the grammar of a repository name, but its first component may be a host such as `localhost:5000`. Split that
- * off, then call `parseRepositoryName`. `prefix` is the one component before `/v2`, which may be a host too.
+ * `name` follows the grammar of a repository name, but its first component may be a host such as `localhost:5000`. The caller
+ * removes the host and then calls `parseRepositoryName`. `prefix` is the single component before `/v2`, which may also be a host.
  */
 export type V2Path = V2Endpoint & { readonly prefix?: string };
 
-// A separator is always followed by a character that is not one. So there is only one way to match, and time is linear.
+// In this pattern a character that is no separator always follows a separator. So there is only one way to match, and matching
+// takes linear time.
 const hostComponent = '[a-zA-Z0-9]+(?:(?:[.:_]|__|-+)[a-zA-Z0-9]+)*';
 const prefixPattern = new RegExp(`^${hostComponent}$`);
 const namePattern = new RegExp(`^${hostComponent}(?:/${nameComponent})*$`);
 
 /**
- * `path` is the undecoded path of the URL, without the query. Accepts `/v2/<name>/…` and `/<prefix>/v2/<name>/…`. Throws only
- * `OciSyntaxError`: NAME_INVALID, DIGEST_INVALID or TAG_INVALID.
+ * `path` is the undecoded path of the URL, without the query. Accepts `/v2/<name>/…` and `/<prefix>/v2/<name>/…`. Throws no other
+ * error than `OciSyntaxError`, with NAME_INVALID, DIGEST_INVALID or TAG_INVALID.
  */
 export function parseV2Path(path: string): V2Path {
   const decoded = path.includes('%') ? decodePath(path) : path;
@@ -36,7 +37,7 @@ export function parseV2Path(path: string): V2Path {
   return { ...parseEndpoint(decoded.slice(prefixEnd + '/v2/'.length)), prefix };
 }
 
-/** Splits `ghcr.io/foo/bar` into `ghcr.io` and `foo/bar`. `rest` is `undefined` for a name of one component. */
+/** Splits `ghcr.io/foo/bar` into `ghcr.io` and `foo/bar`. `rest` is `undefined` if the name has only one component. */
 export function splitFirstComponent(name: string): { readonly first: string; readonly rest: string | undefined } {
   const slash = name.indexOf('/');
   return slash === -1 ? { first: name, rest: undefined } : { first: name.slice(0, slash), rest: name.slice(slash + 1) };
@@ -73,12 +74,15 @@ function parseEndpoint(rest: string): V2Endpoint {
   }
 }
 
-/** Decodes component by component, so that an encoded slash cannot become a separator. */
+/** Decodes each component separately, so that an encoded slash cannot become a separator. */
 function decodePath(path: string): string {
   return path.split('/').map(decodeComponent).join('/');
 }
 
-/** Encoded slashes, and components that cannot be decoded, keep their `%`, which no grammar here accepts. */
+/**
+ * Keeps the `%` of encoded slashes and of components that cannot be decoded. These are then rejected, because no name may contain
+ * a `%`.
+ */
 function decodeComponent(component: string): string {
   if (!component.includes('%')) return component;
   try {

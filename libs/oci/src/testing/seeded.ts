@@ -1,6 +1,6 @@
-// Random numbers that are the same in each run.
+// Pseudorandom numbers that are the same in each run.
 
-/** Mulberry32. Returns integers from 0 up to, but not including, the given one. */
+/** Creates a Mulberry32 generator. It returns integers from 0 to `below` - 1. */
 export function seeded(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

@@ -1,7 +1,7 @@
 // Bytes for tests to serve, and a function that reads them.
 import { createCipheriv, createHash } from 'node:crypto';
 
-/** Deterministic, incompressible bytes. */
+/** Returns bytes that cannot be compressed, and that depend only on `length` and `seed`. */
 export function bytesOf(length: number, seed = 1): Buffer {
   const key = createHash('md5').update(String(seed)).digest();
   return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length));
