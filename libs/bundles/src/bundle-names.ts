@@ -1,11 +1,13 @@
 // The names of the images in a bundle. A bundle is an OCI image layout in one tar archive. The full name of each image is in the
-// two annotations that other tools read, and in docker's own file.
+// two annotations that other tools read, and in the file that docker reads.
 import { type Digest, layoutBlobPath, type LayoutEntry, mediaTypes } from '@cistern/oci';
 import type { OpenedManifest } from '@cistern/pull-through';
 
 /** containerd and docker read the first, skopeo and podman the second. */
 const nameAnnotations = ['io.containerd.image.name', 'org.opencontainers.image.ref.name'] as const;
-/** When the exporting cache first saw the tag name this manifest. A later import compares it. */
+/**
+ * The time when the exporting cache first saw this manifest under the tag. The import compares it with the time in its own cache.
+ */
 const changedAnnotation = 'dev.cistern.changed';
 
 export function annotationsOf(name: string, changedAtMs: number | undefined): LayoutEntry['annotations'] {
@@ -20,7 +22,7 @@ export function nameOf({ annotations }: LayoutEntry): string | undefined {
   return nameAnnotations.map((annotation) => annotations[annotation]).find((name) => name?.includes('/'));
 }
 
-/** Returns `undefined` if another tool wrote the bundle, or the image has no tag. */
+/** Returns `undefined` if the time is unknown, because another tool wrote the bundle or the image has no tag. */
 export function changedAtMsOf({ annotations }: LayoutEntry): number | undefined {
   const changedAtMs = Date.parse(annotations[changedAnnotation] ?? '');
   return Number.isNaN(changedAtMs) ? undefined : changedAtMs;
@@ -30,7 +32,7 @@ export const dockerManifestPath = 'manifest.json';
 
 export interface LoadableImage {
   readonly name: string;
-  /** The manifest of a valid image. */
+  /** The manifest, which must have been parsed without errors. */
   readonly manifest: OpenedManifest;
 }
 
@@ -47,8 +49,8 @@ const configTypes = new Set([
 ]);
 
 /**
- * Formats the file in which `docker load` finds images if docker does not use containerd's store. It does not support indexes, so
- * each image is for a single platform. Artifacts that are not container images are left out.
+ * Formats the file that `docker load` reads if docker does not use containerd's image store. The file does not support indexes,
+ * so each image in it is for a single platform. Artifacts that are not container images are left out.
  */
 export function formatDockerManifest(images: readonly LoadableImage[]): string {
   const entries = images.flatMap(({ name, manifest: { mediaType, bytes } }) => {

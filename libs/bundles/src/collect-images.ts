@@ -1,4 +1,5 @@
-// Collects the content of a bundle: the manifests of each image for the requested platforms, and every blob once.
+// Collects the content of a bundle: the manifests of each image for the requested platforms, and their blobs. Each digest is
+// collected only one time.
 import type { RepositoryKey } from '@cistern/index';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type Digest, type Manifest, parseManifest, platformName } from '@cistern/oci';
@@ -7,14 +8,14 @@ import { AuthorizedRepository, type OpenedManifest, type PullThrough } from '@ci
 
 export interface CollectOptions {
   readonly cache: Pick<PullThrough, 'openManifest'>;
-  /** Names as `platformName` returns them. `undefined` means all. */
+  /** The requested platforms, in the format of `platformName`. `undefined` means all platforms. */
   readonly platforms: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called for a manifest that an index lists and upstream does not have. */
+  /** Called for a manifest that an index lists but upstream does not have. */
   readonly onAbsent: (digest: Digest) => void;
 }
 
-/** Content of a bundle. Repositories other than `source` may have it too. */
+/** A manifest or blob of a bundle. It is read from `source`, but other repositories may also have it. */
 export interface Part {
   readonly digest: Digest;
   readonly size: number;
@@ -32,10 +33,13 @@ export interface CollectedImages {
   readonly blobs: ReadonlyMap<Digest, Part>;
 }
 
-/** An index may list indexes. No known index is deeper. */
+/** The limit for indexes within indexes. No known image is nested deeper. */
 const maxDepth = 4;
 
-/** Pulls manifests that are not cached. Rejects as `openManifest`, and if an image has nothing for a requested platform. */
+/**
+ * Pulls manifests that are not cached. Rejects as `openManifest` does. Rejects with `unsupported` if an image has nothing for the
+ * requested platforms, or a format that bundles cannot contain.
+ */
 export async function collectImages(
   { cache, platforms, signal, onAbsent }: CollectOptions,
   images: readonly ResolvedImage[],
@@ -95,7 +99,7 @@ export async function collectImages(
   return { tops, manifests, blobs };
 }
 
-/** `linux/arm64` includes every variant of it. */
+/** A platform without a variant includes all its variants, so `linux/arm64` matches `linux/arm64/v9`. */
 function isFor(name: string | undefined, wanted: string): boolean {
   return name === wanted || name?.startsWith(`${wanted}/`) === true;
 }

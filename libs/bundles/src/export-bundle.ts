@@ -22,9 +22,9 @@ export interface ExportOptions extends Omit<CollectOptions, 'cache'> {
   readonly cache: Pick<PullThrough, 'openManifest' | 'openBlob'>;
   readonly index: Pick<CacheIndex, 'tags'>;
   readonly images: readonly ResolvedImage[];
-  /** Ended with the archive, or destroyed. */
+  /** Receives the archive. It is ended after the archive, or destroyed if the export fails. */
   readonly output: Writable;
-  /** Called with every chunk. */
+  /** Called after each chunk. */
   readonly onProgress?: ((progress: ExportProgress) => void) | undefined;
 }
 
@@ -37,11 +37,12 @@ export interface ExportProgress {
   readonly bytesDone: number;
 }
 
-/** Blobs that are not cached are fetched while others are written. */
+/** The number of blobs that are opened before they are written, so that blobs that are not cached are fetched meanwhile. */
 const blobsAhead = 4;
 
 /**
- * Rejects as `openManifest`, `openBlob` and the output do. Rejects with `content-mismatch` if bytes do not match their digest.
+ * Rejects as `openManifest` and `openBlob` do, and with the error of `output`. Rejects with `content-mismatch` if bytes do not
+ * match their digest.
  */
 export async function exportBundle(options: ExportOptions): Promise<ExportProgress> {
   const { output, signal, onProgress } = options;
@@ -145,18 +146,21 @@ async function addPart(
     const hash = createDigestHash(digest);
     for await (const chunk of chunks) {
       hash.update(chunk);
-      // The archive uses the chunk later, when the cache has reused its buffer.
+      // The chunk is copied, because the archive uses it later, when the cache may have reused its buffer.
       yield Buffer.from(chunk);
       advance(chunk.length, 0);
     }
     if (hash.digest('hex') !== digestHex(digest))
-      throw new CacheError('content-mismatch', `The cached bytes of ${digest} do not match it. Nothing was exported.`);
+      throw new CacheError(
+        'content-mismatch',
+        `The cached bytes of ${digest} do not match this digest. Nothing was exported.`,
+      );
   }
   await tar.add(layoutBlobPath(digest), size, verified());
   advance(0, 1);
 }
 
-/** Yields the results of `start` in the order of the items, with up to `ahead` more started. */
+/** Yields the results of `start` in the order of the items. Starts up to `ahead` further items early. */
 async function* startAhead<T, R>(
   items: readonly T[],
   ahead: number,
@@ -167,7 +171,7 @@ async function* startAhead<T, R>(
   for (let at = 0; at < items.length; at += 1) {
     for (; next < items.length && next <= at + ahead; next += 1) {
       const result = start(items[next]!);
-      // A failure of an item that is never awaited would otherwise be unhandled.
+      // Without this, the failure of an item that is never awaited would be an unhandled rejection.
       result.catch(() => {});
       started.push(result);
     }

@@ -1,5 +1,6 @@
-// Fills the cache from a bundle, as if upstream had sent its content. Every byte is verified on its way into the store, and no
-// tag is written before all content of the bundle is stored. An interrupted import continues when it is run again.
+// Fills the cache from a bundle, as if upstream had sent the content. All content is verified while it is stored, and no tag is
+// written before all content of the bundle is stored. If an import was interrupted, the next one skips the blobs that are already
+// stored.
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex, TagKey, TagRecord } from '@cistern/index';
 import { type Digest, parseManifest } from '@cistern/oci';
@@ -26,18 +27,18 @@ export interface ImportOptions {
   readonly store: BlobStore;
   /** Throws for a name that this cache does not serve. */
   readonly resolve: (name: string) => ResolvedImage;
-  /** Whether to replace a tag of the cache that is newer than the bundle's, or whose order is unknown. */
+  /** True if tags of the cache are also replaced when they are newer than the bundle's, or when the order is unknown. */
   readonly overwrite: boolean;
   readonly now: () => number;
   readonly signal?: AbortSignal | undefined;
-  /** Called with every chunk. */
+  /** Called after each chunk. */
   readonly onProgress?: ((progress: ImportProgress) => void) | undefined;
 }
 
 export interface ImportProgress {
   readonly blobs: number;
   readonly blobsDone: number;
-  /** Number of blobs that were cached already. */
+  /** Number of blobs that were already cached. */
   readonly blobsKept: number;
   readonly bytes: number;
   readonly bytesDone: number;
@@ -46,7 +47,7 @@ export interface ImportProgress {
 export interface ImportedImage {
   readonly name: string;
   readonly digest: Digest;
-  /** `kept` means that the tag stays at `before`, which is newer or may be. */
+  /** `kept` means that the tag still names `before`, because that is newer, or because it is unknown which is newer. */
   readonly result: 'added' | 'moved' | 'unchanged' | 'kept';
   readonly before?: Pick<TagRecord, 'digest' | 'changedAtMs'> | undefined;
 }
@@ -60,8 +61,8 @@ type Step = ImportOptions & { readonly file: BundleFile };
 const blobsAtOnce = 4;
 
 /**
- * Rejects with `content-mismatch` for a damaged or incomplete bundle, `store-unavailable`, `index-unavailable`, or the signal's
- * reason. In these cases no tag has been written, and only complete blobs.
+ * Rejects with `content-mismatch` if the bundle is damaged or incomplete. Also rejects with `store-unavailable`,
+ * `index-unavailable`, or the signal's reason. If the bundle is rejected, no tag and no incomplete blob has been stored.
  */
 export async function importBundle(options: ImportOptions): Promise<ImportResult> {
   const file = await openBundleFile(options.path, options.signal);
@@ -96,7 +97,10 @@ async function importBlobs(step: Step, { blobs }: ImportPlan): Promise<ImportPro
   return progress;
 }
 
-/** Whether the index has the blob as verified, and the store has all of it. The blob counts as used now. */
+/**
+ * Returns whether the index has a verified record of the blob, and the store has the blob with this size. First marks the blob as
+ * used, so that it is not evicted.
+ */
 async function isKept({ index, store, now }: Step, digest: Digest, size: number): Promise<boolean> {
   await index.blobs.touch(digest, now());
   const record = await index.blobs.get(digest);
@@ -120,7 +124,7 @@ async function importManifest({ path, file, index, store, now }: Step, manifest:
   const key = { upstream: manifest.upstream, repository: manifest.repository };
   const bytes = await readManifest(path, file, digest);
   const parsed = parseManifest(bytes, mediaType);
-  // The operator vouches for the bundle.
+  // The links count as confirmed by upstream, because the operator trusts the bundle.
   const links = linksOf(key, digest, { manifest: parsed, size: bytes.length, platform }).map((link) => ({
     ...link,
     confirmed: true,
@@ -152,7 +156,7 @@ async function importTag(step: Step, { name, image, top, changedAtMs }: PlannedI
     sequence: (before?.sequence ?? 0) + 1,
     firstSeenAtMs: before?.firstSeenAtMs ?? now(),
     changedAtMs: changedAtMs ?? now(),
-    // Upstream may have confirmed the tag again since, but this is the last known time.
+    // The exporting cache may have confirmed the tag later, but the bundle contains no later time.
     checkedAtMs: changedAtMs ?? 0,
     lastPulledAtMs: before?.lastPulledAtMs ?? 0,
     pulls: before?.pulls ?? 0,

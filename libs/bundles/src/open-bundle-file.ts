@@ -1,5 +1,5 @@
-// A bundle as a file. Its archive is scanned once for its parts, and each part is then read in place. Nothing is unpacked, so
-// that no name in the archive becomes a path.
+// Opens a bundle file. The archive is scanned one time to find its parts, and each part is then read directly from the file.
+// Nothing is unpacked, so no name in the archive becomes a path on the disk.
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { CacheError } from '@cistern/errors';
@@ -8,11 +8,11 @@ import { extract, type Header } from 'tar-stream';
 export interface BundleFile {
   /** The names of all parts. */
   readonly names: Iterable<string>;
-  /** Returns `undefined` if there is no such part. */
+  /** Returns the size of a part. `undefined` means that there is no such part. */
   sizeOf(name: string): number | undefined;
-  /** Reads all of a small part. Rejects with `content-mismatch` if it does not exist, or is larger. */
+  /** Reads a small part completely. Rejects with `content-mismatch` if the part does not exist, or is larger than `maxBytes`. */
   readWhole(name: string, maxBytes: number): Promise<Buffer>;
-  /** Yields a part's bytes, which must exist. A chunk is valid until the next one is requested. */
+  /** Yields the bytes of a part, which must exist. Each chunk is valid only until the next one is requested. */
   read(name: string): AsyncGenerator<Uint8Array>;
   close(): Promise<void>;
 }
@@ -23,11 +23,13 @@ interface Place {
 }
 
 const readBytes = 1024 * 1024;
-/** More than the largest real bundle has. The list of so many parts still needs little memory. */
+/** The largest real bundles have fewer parts. A list of this length still needs little memory. */
 const maxParts = 200_000;
 const gzipMagic = [0x1f, 0x8b];
 
-/** Scans the whole file once. Rejects with `content-mismatch` if it is not a valid tar archive. The caller closes it. */
+/**
+ * Scans the whole file. Rejects with `content-mismatch` if it is not a valid tar archive. The caller closes the returned file.
+ */
 export async function openBundleFile(path: string, signal: AbortSignal | undefined): Promise<BundleFile> {
   const file = await open(path, 'r');
   try {
@@ -77,7 +79,7 @@ async function findParts(
 ): Promise<ReadonlyMap<string, Place>> {
   const archive = extract();
   const parts = new Map<string, Place>();
-  // Any end of the reading destroys the archive with its error.
+  // If the file cannot be read to its end, the archive is destroyed with that error.
   const reading = pipeline(file.createReadStream({ start: 0, autoClose: false, highWaterMark: readBytes }), archive, {
     signal,
   }).catch((error: unknown) => {
@@ -108,12 +110,12 @@ function addPart(path: string, parts: Map<string, Place>, header: Header): void 
     throw damaged(path, `contains ${JSON.stringify(name)}, which is not a file but a ${header.type}`);
   if (parts.has(name)) throw damaged(path, `contains ${JSON.stringify(name)} twice`);
   if (parts.size === maxParts) throw damaged(path, `contains more than ${maxParts} files`);
-  // tar-stream has it since 3.2, but not in its types yet.
+  // tar-stream has `byteOffset` since version 3.2, but its types do not contain it.
   const { byteOffset: offset } = header as Header & { readonly byteOffset: number };
   parts.set(name, { offset, size: header.size });
 }
 
-/** Creates the error for an unusable archive. `fault` follows its name in the message. */
+/** Creates the error for an unusable archive. The message consists of `path` and `fault`. */
 export function damaged(path: string, fault: string, cause?: unknown): CacheError {
   return new CacheError('content-mismatch', `${path} ${fault}.`, { cause });
 }

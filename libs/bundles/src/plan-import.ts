@@ -1,5 +1,5 @@
-// Plans an import before anything is written: the bundle's images by name, their manifests, and the blobs of those. A bundle that
-// lacks something, or contradicts itself, is rejected as a whole.
+// Plans an import before anything is written: the images of the bundle, their manifests, and the blobs of these manifests. If the
+// bundle is incomplete or contradicts itself, the whole bundle is rejected.
 import type { RepositoryKey } from '@cistern/index';
 import type { CacheError } from '@cistern/errors';
 import {
@@ -26,7 +26,7 @@ export interface PlannedImage {
   readonly name: string;
   readonly image: ResolvedImage;
   readonly top: Descriptor;
-  /** When the tag changed at the exporting cache. `undefined` means unknown. */
+  /** The time when the tag changed in the exporting cache. `undefined` means that it is unknown. */
   readonly changedAtMs: number | undefined;
 }
 
@@ -39,9 +39,9 @@ export interface PlannedManifest extends RepositoryKey {
 
 export interface ImportPlan {
   readonly images: readonly PlannedImage[];
-  /** Manifests that an index lists come before the index. */
+  /** Ordered, so that the manifests of an index come before the index. */
   readonly manifests: readonly PlannedManifest[];
-  /** Sizes in bytes, by digest. */
+  /** The size of each blob in bytes. */
   readonly blobs: ReadonlyMap<Digest, number>;
 }
 
@@ -53,10 +53,10 @@ export interface PlanOptions {
 }
 
 const maxIndexBytes = 16 * 1024 * 1024;
-/** An index may list indexes. No known index is deeper. */
+/** The limit for indexes within indexes. No known image is nested deeper. */
 const maxDepth = 4;
 
-/** Rejects with `content-mismatch`, or as `resolve` throws, if the bundle cannot be imported. */
+/** Rejects with `content-mismatch` if the bundle cannot be imported, or with the error that `resolve` throws. */
 export async function planImport({ path, file, resolve }: PlanOptions): Promise<ImportPlan> {
   const manifests = new Map<string, PlannedManifest>();
   const blobs = new Map<Digest, number>();
@@ -82,7 +82,10 @@ export async function planImport({ path, file, resolve }: PlanOptions): Promise<
     });
   }
 
-  /** Visits the listed manifests that the bundle has. It may have images for some platforms only. */
+  /**
+   * Visits the listed manifests that the bundle contains. Others are skipped, because a bundle may have images for only some
+   * platforms.
+   */
   async function visitListed(key: RepositoryKey, children: readonly Child[], name: string, depth: number) {
     const here = children.filter(({ digest }) => file.sizeOf(layoutBlobPath(digest)) !== undefined);
     if (children.length > 0 && here.length === 0) throw damaged(path, `contains none of the images that ${name} lists`);

@@ -1,5 +1,5 @@
-// Copies a blob from a bundle into the store, with one segment at a time in memory. The archive may be damaged, so nothing is
-// visible before the whole blob is verified.
+// Copies a blob from a bundle into the store. It keeps only one segment in memory. The archive may be damaged, so the blob
+// becomes visible only after the whole blob is verified.
 import { bodyOf, type BlobStore } from '@cistern/blob-store';
 import { createDigestHash, type Digest, digestHex, layoutBlobPath, segmentBytesOf } from '@cistern/oci';
 import type { BundleFile } from './open-bundle-file.ts';
@@ -10,12 +10,13 @@ export interface StorePartDeps {
   readonly file: BundleFile;
   readonly store: BlobStore;
   readonly signal?: AbortSignal | undefined;
-  /** Called with the number of bytes of every chunk. */
+  /** Called with the number of bytes of each chunk. */
   readonly advance: (bytes: number) => void;
 }
 
 /**
- * Rejects with `content-mismatch`, `store-unavailable` or the signal's reason. The plan has checked `size` against the archive.
+ * Rejects with `content-mismatch`, `store-unavailable` or the signal's reason. `size` must be the size of the part in the
+ * archive, which `planImport` has checked.
  */
 export async function storePart(
   { path, file, store, signal, advance }: StorePartDeps,

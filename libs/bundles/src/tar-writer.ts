@@ -1,4 +1,5 @@
-// A tar archive that depends only on names, sizes and bytes: the same content gives the same archive.
+// Writes a tar archive. The archive depends only on the names, sizes and bytes of its entries, so the same content gives the same
+// archive.
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
@@ -9,10 +10,11 @@ export type TarWriter = ReturnType<typeof createTarWriter>;
 
 const epoch = new Date(0);
 
-/** The writer ends or destroys the output. */
+/** The writer ends `output`, or destroys it. */
 export function createTarWriter(output: Writable, signal: AbortSignal | undefined) {
   const archive = pack();
-  // An error at one end also appears at the other, with less detail.
+  // The first error. An error of the chunks also causes an error of the output, and the reverse, but the second one has less
+  // detail.
   let failure: { readonly error: unknown } | undefined;
   const failed = (error: unknown): void => {
     failure ??= { error };
@@ -35,11 +37,12 @@ export function createTarWriter(output: Writable, signal: AbortSignal | undefine
 
   return {
     /**
-     * Adds an entry. The chunks must have `size` bytes. Add one at a time. Rejects with the error of the chunks or of the output.
+     * Adds an entry. The chunks must have `size` bytes in total. Only one call may run at a time. Rejects with the error of the
+     * chunks or of the output.
      */
     async add(name: string, size: number, chunks: Chunks): Promise<void> {
       try {
-        // Throws if the output has failed meanwhile.
+        // Throws if the output has already failed.
         const entry = archive.entry({ name, size, mode: 0o644, mtime: epoch, uid: 0, gid: 0, type: 'file' });
         await pipeline(watched(chunks), entry, { signal });
       } catch (error) {
@@ -49,7 +52,7 @@ export function createTarWriter(output: Writable, signal: AbortSignal | undefine
         throw error;
       }
     },
-    /** Resolves when the output has written everything and has ended. */
+    /** Resolves when the output has written the whole archive and has ended. */
     async end(): Promise<void> {
       archive.finalize();
       await written;

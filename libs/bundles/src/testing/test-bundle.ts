@@ -51,7 +51,7 @@ export function imageOf(seed: number): TestImage {
   return { digest: digestOf(manifest), manifest, layers, parts: [manifest, config, ...layers].map(partOf) };
 }
 
-/** The two parts of every layout. `images` are by name. */
+/** Returns the two parts that every layout has. The keys of `images` are the names of the images. */
 export function layoutOf(
   images: Readonly<Record<string, TestImage>>,
   annotations: Readonly<Record<string, string>> = {},
@@ -77,7 +77,7 @@ export async function tarOf(parts: readonly TestPart[]): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Writes a file that is removed after the test. */
+/** Writes a bundle to a file, which is removed after the test. */
 export async function fileOf(t: { after(end: () => Promise<unknown>): void }, bytes: Buffer): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-bundle-'));
   t.after(() => rm(directory, { recursive: true }));
