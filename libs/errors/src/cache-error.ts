@@ -1,5 +1,5 @@
-// The only error that Cistern's libraries throw on purpose. It contains no HTTP: the frontend's error table maps each kind to a
-// response.
+// The only error that Cistern's libraries throw on purpose. It contains nothing about HTTP, because the frontend's error table
+// maps each kind to a response.
 
 export const cacheErrorKinds = [
   'name-invalid',
@@ -28,18 +28,24 @@ export const cacheErrorKinds = [
 export type CacheErrorKind = (typeof cacheErrorKinds)[number];
 
 export interface CacheErrorOptions {
-  /** Structured facts for the error body and the log. Never a secret. */
+  /** Structured details for the error body and the log. Must never contain a secret. */
   readonly detail?: unknown;
-  /** Whether the same call may succeed soon. */
+  /** True if the same call may succeed soon. */
   readonly retryable?: boolean;
   /** How long the caller should wait before a retry, in milliseconds. */
   readonly retryAfterMs?: number;
-  /** The cause may be this node's own network, disk or memory, so another node may succeed. It is not sent to other nodes. */
+  /**
+   * True if the cause may be this node's own network, disk or memory, so that another node may succeed. This field is not sent to
+   * other nodes.
+   */
   readonly isLocal?: boolean;
   readonly cause?: unknown;
 }
 
-/** A failure with a kind. `message` is a complete sentence that a user can act on. It may be shown to clients. */
+/**
+ * A failure with a kind. `message` is a complete sentence that a user can act on. Clients can see it, so it must not contain a
+ * secret.
+ */
 export class CacheError extends Error {
   override readonly name = 'CacheError';
   readonly kind: CacheErrorKind;
