@@ -13,7 +13,7 @@ const seeds = [1, 2, 3, 4, 5];
 const long = { timeout: 24 * 3_600_000 };
 const noisy = { jitter: 0.2, lossChance: 0.02 };
 
-/** Returns random numbers from 0 to below 1. */
+/** Returns a function for random numbers from 0 to less than 1. */
 function randomOf(seed: number): () => number {
   const below = seeded(seed);
   return () => below(2 ** 32) / 2 ** 32;
@@ -104,7 +104,7 @@ test('a long fill keeps its connections', long, async (t) => {
   assert.ok(rate > 0.95 * 40);
 });
 
-test('after wrong bytes by several connections each fill has one for ten minutes', long, async () => {
+test('after wrong bytes from several connections, each fill has one connection for ten minutes', long, async () => {
   const control = createConnectionControl();
   const host = simulateHost(control, { perConnection }, randomOf(1));
   await host.run([{ size: gibibyte }]);
@@ -160,7 +160,7 @@ test('a failed probe is not repeated for ten minutes', long, async () => {
   assert.equal(most((await host.run([fill]))[0]!), 4);
 });
 
-test('a fill gives up connections that no longer pay', long, async () => {
+test('a fill gives up connections that no longer make it faster', long, async () => {
   const host = open({ perConnection });
   const [{ changes }] = (await host.run([{ size: gibibyte }])) as [FillCourse];
   assert.equal(changes.at(-1)?.allowed, 4);
@@ -169,14 +169,18 @@ test('a fill gives up connections that no longer pay', long, async () => {
   assert.ok(course!.changes.some(({ allowed }) => allowed === 1));
 });
 
-test('a fill that its readers block starts no probe, and does not prevent one of another fill', long, async () => {
-  const host = open({ perConnection });
-  const slow = { size: 1e12, readers: 1e6 };
-  const [held, other] = await host.run([slow, { size: gibibyte }], 60_000);
-  assert.equal(most(held!) > 2, false);
-  assert.ok(most(other!) >= 3);
-  assert.equal(most((await open({ perConnection }).run([slow], 60_000))[0]!), 1);
-});
+test(
+  'a fill that is blocked by its readers starts no probe, and does not prevent the probe of another fill',
+  long,
+  async () => {
+    const host = open({ perConnection });
+    const slow = { size: 1e12, readers: 1e6 };
+    const [held, other] = await host.run([slow, { size: gibibyte }], 60_000);
+    assert.equal(most(held!) > 2, false);
+    assert.ok(most(other!) >= 3);
+    assert.equal(most((await open({ perConnection }).run([slow], 60_000))[0]!), 1);
+  },
+);
 
 test('background fills have one connection, and get more as soon as a client waits', long, async () => {
   let isWanted = false;

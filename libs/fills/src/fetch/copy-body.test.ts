@@ -8,7 +8,7 @@ const chunkBytes = 256 * 1024;
 const chunks = 64;
 const bytes = bytesOf(chunks * chunkBytes);
 
-/** A body from `from` on. Each chunk has an `ArrayBuffer` of its own. */
+/** A body that begins at `from`. Each chunk has its own `ArrayBuffer`. */
 function openBody(from = 0) {
   const state = { taken: 0, closed: 0, writes: 0, gate: undefined as Promise<void> | undefined };
   async function* body() {
@@ -75,7 +75,7 @@ test('a run that shrinks stops at its new end, in the middle of a chunk', async 
   assert.equal(state.closed, 1);
 });
 
-test('a run that shrinks to the bytes received so far writes all of them', async () => {
+test('a run that shrinks to the received bytes writes all of these bytes', async () => {
   const disk = Promise.withResolvers<void>();
   const { run, copying, written } = startCopy({ write: () => disk.promise });
   for (let turn = 0; turn < 100; turn += 1) await setImmediate();
@@ -86,7 +86,7 @@ test('a run that shrinks to the bytes received so far writes all of them', async
   assert.ok(written().equals(bytes.subarray(0, end)));
 });
 
-test('a body that ends before its run resolves, and the caller sees it in the run', async () => {
+test('a copy resolves if the body ends before its run, and `run.next` shows how far it came', async () => {
   const { run, copying } = startCopy({ from: bytes.length - 10, end: bytes.length + 10 });
   await copying;
   assert.equal(run.next, bytes.length);

@@ -27,7 +27,7 @@ test('a body that was requested before is continued, or closed if nothing is mis
   assertWhole();
 });
 
-test('a reader ahead gets a GET of its own, the plain one ends before it, and ranges fetch the rest', async () => {
+test('a reader ahead gets its own GET, the main GET ends before that, and ranges fetch the rest', async () => {
   const { fetch, read, assertWhole, requests, sentBytes } = await startFetch({ answer: () => ({ chunkMs: () => 10 }) });
   const all = fetch.all();
   await delay(25);
@@ -43,7 +43,7 @@ test('a reader ahead gets a GET of its own, the plain one ends before it, and ra
   assert.equal(sentBytes(), bytes.length);
 });
 
-test('bytes that are about to arrive are not requested again', async () => {
+test('bytes that will arrive soon are not requested again', async () => {
   const { fetch, gets } = await startFetch({ answer: () => ({ chunkMs: () => 10 }) });
   const all = fetch.all();
   await delay(35);
@@ -57,7 +57,7 @@ test('bytes that are about to arrive are not requested again', async () => {
   await all;
 });
 
-test('a reader ahead reads elsewhere when the window has no space, and does not slow the fetch down', async () => {
+test('if the window has no space, a reader ahead reads elsewhere and does not slow the fetch down', async () => {
   const { fetch, gets, room, assertWhole } = await startFetch({
     perFillBytes: 8 * mebibyte,
     answer: () => ({ chunkMs: () => 10 }),

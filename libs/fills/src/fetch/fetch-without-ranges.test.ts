@@ -1,4 +1,4 @@
-// Tests the plan of a fill's GETs, where upstream does not support ranges, or not always.
+// Tests the plan of a fill's GETs if upstream never supports ranges, or only sometimes.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
@@ -32,7 +32,7 @@ test('when the rest of a body is refused, the whole is fetched and the bytes rec
   ]);
 });
 
-test('the only GET to an upstream without ranges fetches the segments that it had ended before', async () => {
+test('the only GET to an upstream without ranges continues past its shortened end', async () => {
   const { fetch, read, assertWhole, requests } = await startFetch({
     answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { refuse: unsupported }) }),
   });

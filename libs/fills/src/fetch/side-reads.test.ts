@@ -13,7 +13,7 @@ const mebibyte = 1024 * 1024;
 const bytes = bytesOf(6 * mebibyte);
 
 interface StartOptions {
-  /** Whether a reader can wait for bytes that no side read delivers. */
+  /** True if a reader can wait for bytes that no side read delivers. */
   readonly mayWait?: boolean;
   readonly answer?: (get: ScriptedGet) => Answer;
   /** A range that was requested before. */
@@ -65,14 +65,14 @@ test('readers at one offset share a GET, others have their own, and all get thei
   await sides.close();
 });
 
-test('one side read returns a bounded range at most', async () => {
+test('one side read returns a range of limited size', async () => {
   const { sides } = await startReads();
   assert.equal(sides.endOf(5, 100 * mebibyte), 5 + 64 * mebibyte);
   assert.equal(sides.endOf(5, mebibyte), mebibyte);
   await sides.close();
 });
 
-test('a body that was requested before goes to the first reader at its offset, once', async () => {
+test('a body that was requested before goes only to the first reader at its offset', async () => {
   const { sides, gets } = await startReads({ prepared: { from: 100, toExclusive: 5_000 } });
   assert.ok((await readAll(sides.open(50, 60))).equals(bytes.subarray(50, 60)));
   assert.ok((await readAll(sides.open(100, 5_000))).equals(bytes.subarray(100, 5_000)));
@@ -146,7 +146,7 @@ test('readers get the error of a GET that is refused or cut short, and the next 
   await sides.close();
 });
 
-test('a side read that fails ends early where its reader can wait', async () => {
+test('a side read that fails ends early if its reader can wait', async () => {
   const refuse = new CacheError('unsupported', 'no ranges here');
   const { sides, failures } = await startReads({ answer: () => ({ refuse }), mayWait: true });
   const reader = sides.open(5, 100);

@@ -1,4 +1,4 @@
-// Tests fills that do not end in the store: they move, or have wrong bytes.
+// Tests fills whose blob is not stored, because they move or have wrong bytes.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
@@ -92,7 +92,7 @@ test('a blob with wrong bytes is not stored, and no reader ends cleanly', async 
   await until(() => spools.usedBytes === 0);
 });
 
-test('wrong bytes by several connections are reported to the connection control', async (t) => {
+test('wrong bytes from several connections are reported to the connection control', async (t) => {
   let mismatches = 0;
   const connections: FillConnections = {
     allowed: 2,

@@ -107,7 +107,7 @@ test('a reader behind the window gets a side read, up to the next present bytes'
   assert.ok(gets[1]!.toExclusive! <= 900_000);
 });
 
-test('side reads of all fills of a blob request its size once at most, and then readers wait for the store', async (t) => {
+test('side reads of all fills of a blob request no more bytes than its size, and then readers wait for the store', async (t) => {
   const gate = Promise.withResolvers<void>();
   const stored = { size, segmentBytes, crcs: [], uploadId: 'gone', parts: '', hashState: new Uint8Array(0) };
   const { bytes, fill, open, gets } = await startTestFill(t, {
@@ -139,7 +139,7 @@ test('side reads of all fills of a blob request its size once at most, and then 
   ]);
 });
 
-test('readers of a stored blob move to the store, immediately if the space is needed, else soon', async (t) => {
+test('readers of a stored blob move to the store, immediately if the space is needed, otherwise soon', async (t) => {
   const { fill, open, spools } = await startTestFill(t, small);
   await fill.running;
   const [reader, waiting] = [open(), open({ from: 10 })];
@@ -214,7 +214,7 @@ test('a reader gets an error for bytes that neither spool, store nor upstream ca
     answer: ({ from }) => (from === undefined || from === 0 ? {} : { refuse: unsupported }),
   });
   await fill.running;
-  // The beginning has no readers, so it is freed.
+  // No reader is at the beginning of the blob, so its segment is freed.
   await until(() => fill.presentBytes >= 900_000);
   const late = open();
   await assert.rejects(readAll(late), (error) => isCacheError(error, 'store-unavailable'));

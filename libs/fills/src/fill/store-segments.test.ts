@@ -23,7 +23,7 @@ interface StartOptions {
   readonly size: number;
   readonly path?: string;
   readonly hasSha256?: boolean;
-  /** Awaited in each step. It may throw. */
+  /** Called and awaited in each step of the store. It may throw. */
   readonly onStep?: (step: Step, segment?: number) => Promise<void> | void;
 }
 
@@ -231,7 +231,7 @@ test('a store that is given up gets no more segments, and this is reported once'
   assert.equal(counts.changed, changed);
 });
 
-test('the end of the fill ends running uploads, and drops the upload', async () => {
+test('the end of the fill ends running writes, and aborts the upload', async () => {
   const { storing, add, steps, stopping } = await startStore({
     size: 350,
     onStep(_, segment) {
@@ -250,7 +250,7 @@ test('the end of the fill ends running uploads, and drops the upload', async () 
   assert.equal(steps.length, tries);
 });
 
-test('an upload that cannot be dropped does not fail the fill', async () => {
+test('an upload that cannot be aborted does not fail the fill', async () => {
   const { storing, add, stopping, steps } = await startStore({
     size: 350,
     onStep(step) {
@@ -266,7 +266,7 @@ test('an upload that cannot be dropped does not fail the fill', async () => {
   assert.deepEqual(never.steps, []);
 });
 
-test('an upload that is still starting when the fill ends is dropped, too', async () => {
+test('an upload that is still starting when the fill ends is also aborted', async () => {
   const beginning = Promise.withResolvers<void>();
   const { storing, add, steps, stopping } = await startStore({
     size: 350,

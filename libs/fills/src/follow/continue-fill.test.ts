@@ -15,7 +15,7 @@ const log = createLogger({ level: 'error', formatter: 'json' });
 
 const bytes = bytesOf(1000);
 
-/** A worker that has these runs of 1,000 bytes, and returns ten at a time. It counts its open readers. */
+/** A worker that has these runs of a blob of 1,000 bytes, and returns ten bytes per read. It counts its open readers. */
 function startPredecessor(runs: readonly (readonly [start: number, end: number])[]) {
   let openReaders = 0;
   const remote = {
@@ -63,7 +63,7 @@ test('the bytes of the other worker are copied, and the rest comes from upstream
   assert.equal(openReaders(), 0);
 });
 
-test('segments that arrived out of order are copied, too', async () => {
+test('segments that arrived out of order are also copied', async () => {
   const { read, requested, openReaders } = startPredecessor([
     [100, 300],
     [500, 700],
@@ -80,7 +80,7 @@ test('segments that arrived out of order are copied, too', async () => {
   assert.equal(openReaders(), 0);
 });
 
-test('a copy that is no longer read closes its reader of the other worker', async () => {
+test('a copy that is no longer read closes its reader at the other worker', async () => {
   const { continued, requested, openReaders } = startPredecessor([[0, 300]]);
   const { body } = await continued.getBlob(repository, digest);
   for await (const _piece of body) {

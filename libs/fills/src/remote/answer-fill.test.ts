@@ -1,4 +1,4 @@
-// A reader's table and its outcome, sent from the worker to another node.
+// Tests how a worker sends a reader's table and outcome to another node.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';

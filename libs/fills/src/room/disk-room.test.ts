@@ -14,7 +14,7 @@ interface Disk {
   evict: number;
 }
 
-/** A disk of 1000 bytes. `evict` frees bytes at each check while space is wanted. `onWant` runs then. */
+/** A disk of 1000 bytes. While space is wanted, each check frees `evict` bytes and then calls `onWant`. */
 function startDisk({ onWant, ...options }: Partial<DiskRoomOptions & Disk> & { onWant?: (disk: Disk) => void } = {}) {
   const disk = { held: options.held ?? 0, others: options.others ?? 0, spooled: 0, evict: options.evict ?? 0 };
   const wanted: number[] = [];
@@ -41,7 +41,7 @@ function startDisk({ onWant, ...options }: Partial<DiskRoomOptions & Disk> & { o
 }
 
 const diskWith = (freeBytes: number) => ({ freeBytes, totalBytes: 1000 });
-/** Reserves the space for a moment. */
+/** Reserves the space and gives it back immediately. */
 async function fits(room: DiskRoom, bytes: number, by = signal): Promise<void> {
   const claim = room.open(() => 0);
   await claim.take(bytes, by);
@@ -162,7 +162,7 @@ test('before the upstream request nothing is evicted, and only impossible sizes 
   assert.equal(time.nowMs, waitedMs);
 });
 
-test('bytes that come and go on a busy disk do not extend the wait', async () => {
+test('small changes of free space on a busy disk do not extend the wait', async () => {
   const { room, time } = startDisk({ held: 850, onWant: (disk) => void (disk.others = 5 - disk.others) });
   await assert.rejects(fits(room, 200), isRefused);
   assert.equal(time.nowMs, 10_000);

@@ -11,7 +11,7 @@ const { signal } = new AbortController();
 function startRoom({ maxBytes = 100, perFillBytes = 60 } = {}) {
   const used: number[] = [];
   const room = createSpoolRoom({ maxBytes, perFillBytes, onUsed: (bytes) => used.push(bytes) });
-  /** A fill that frees its `evictable` pieces, one by one. */
+  /** A fill that frees one of its `evictable` pieces per call. */
   const enter = async (floorBytes: number, ending = signal) => {
     const evictable: (() => void)[] = [];
     const freeOne = () => {
@@ -55,7 +55,7 @@ test('a fill has its floor from the beginning, and gets more while some is free'
   assert.equal(room.usedBytes, 0);
 });
 
-test('space is returned once, even after the fill was closed', async () => {
+test('space is returned only one time, even if the fill was closed before', async () => {
   const { room, enter, used } = startRoom();
   const fill = await enter(20);
   const release = await fill.take(50, signal);
@@ -215,7 +215,10 @@ interface Piece {
   release: (() => void) | undefined;
 }
 
-/** A fill of ten-byte pieces, reserved in order and ahead. They are hashed in order, stored in any, and freed on demand. */
+/**
+ * A fill with pieces of ten bytes, reserved in order and ahead. They are hashed in order, stored in any order, and freed on
+ * demand.
+ */
 async function simulateFill(started: ReturnType<typeof startRoom>, random: (below: number) => number) {
   const { room } = started;
   const pieces: Piece[] = Array.from({ length: 1 + random(20) }, () => ({

@@ -92,7 +92,7 @@ for (const size of [0, 1, 9, 10, 11, 20, 25])
   test(`a blob of unknown size ends where its bytes end: ${size}`, async () => {
     const bytes = bytesOf(size);
     const { segments } = startSegments(1_000, true);
-    // A reader has accessed segments beyond it.
+    // A reader has already accessed segments beyond the end.
     segments.at(5);
     for (const [at, slice] of slicesOf(bytes).entries()) await segments.append(at * segmentBytes, [slice]);
     segments.endAt(size);

@@ -23,7 +23,7 @@ async function openFiles(t: TestContext, isOneFile = false) {
   return { directory, files, read, write, names: async () => (await readdir(directory)).toSorted() };
 }
 
-test('each segment has a file, which is removed when the segment is dropped', async (t) => {
+test('each segment has a file, which is removed when the segment is freed', async (t) => {
   const { files, read, write, names } = await openFiles(t);
   await Promise.all([write(0, 0, 'abc', 'def'), write(7, 0, 'xyz')]);
   await write(0, 6, 'gh');
@@ -52,7 +52,7 @@ test('a directory that was removed meanwhile is created again', async (t) => {
   await files.close();
 });
 
-test('one file has all segments at their offsets, and none of them is dropped', async (t) => {
+test('one file has all segments at their offsets, and none of them is freed', async (t) => {
   const { directory, files, read, write, names } = await openFiles(t, true);
   await write(1, 0, 'klm');
   await write(0, 0, '0123456789');
@@ -76,7 +76,7 @@ test('a file that the store has moved away stays readable, and is not removed', 
   assert.deepEqual(await names(), ['blob']);
 });
 
-test('running reads and writes end before their file is dropped or closed', async (t) => {
+test('running reads and writes end before their file is removed or closed', async (t) => {
   const { files, read, write, names } = await openFiles(t);
   await write(0, 0, 'abc');
   const reading = read(0, 0, 3);

@@ -1,4 +1,4 @@
-// Spool files in memory, for tests that check which bytes are written, read and dropped.
+// Spool files in memory, for tests that check which bytes are written, read and removed.
 import type { SpoolFiles } from '../spool/spool-files.ts';
 
 export interface MemoryFiles extends SpoolFiles {
@@ -25,7 +25,7 @@ export function createMemoryFiles(onWrite: () => Promise<void> = async () => {})
       return new Set(files.keys());
     },
     async write(segment, at, chunks) {
-      // The caller may reuse the memory of chunks once they are written.
+      // The bytes are copied, because the caller may reuse the memory of chunks after the write.
       const copies = chunks.map((chunk) => Buffer.from(chunk));
       await onWrite();
       const file = files.get(segment) ?? [];

@@ -10,7 +10,7 @@ export interface ScriptedGet {
   readonly isExtra: boolean;
   readonly atMs: number;
   sentBytes: number;
-  /** Whether the reader has closed the body, or it has ended. */
+  /** True if the reader has closed the body, or the body has ended. */
   isOver: boolean;
 }
 

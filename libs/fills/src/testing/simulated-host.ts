@@ -8,13 +8,13 @@ export interface HostLimits {
   perConnection?: number;
   /** Bytes per second of all connections together. Unset means no limit. */
   sum?: number;
-  /** The rate of a connection changes by up to this part every 100 ms. */
+  /** The rate of a connection changes every 100 ms by up to this share of itself. */
   jitter?: number;
   /** A new connection sends 140 KB in its first round trip, and twice as much in each following one. Default 50. */
   roundTripMs?: number;
   /** Chance per second that the host halves its rate for a second. */
   lossChance?: number;
-  /** Further connections get a 429. */
+  /** The most connections at a time. Further ones get a 429. */
   maxConnections?: number;
 }
 
