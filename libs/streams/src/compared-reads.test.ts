@@ -29,7 +29,7 @@ function flipped(...positions: number[]): Buffer {
 
 interface Place extends Partial<Pick<SourceReader, 'table' | 'isUnverified'>> {
   readonly bytes: Buffer;
-  /** The offset at which it breaks off. */
+  /** The offset at which the source breaks off. */
   readonly until?: number;
   /** The most bytes that one read returns. */
   readonly readBytes?: number;
@@ -61,7 +61,7 @@ function openPlace({ bytes, until = bytes.length, readBytes = 7_777, ...rest }: 
   };
 }
 
-/** Each stream goes through the sources that `next` returns. */
+/** Each stream reads one after another from the sources that `next` returns. */
 function startReads(next: (opened: number) => Place, patienceMs = 20) {
   const pool = createBufferPool(64 * 1024 * 1024);
   let castOut = 0;
@@ -105,7 +105,7 @@ for (const [name, second] of [
   });
 }
 
-test('a worker that dies in every segment leaves none of them uncompared', async () => {
+test('every segment is compared, even if a worker dies in each of them', async () => {
   const ends = [50_000, 150_000, 250_000, 350_000, 450_000];
   const places = (bytes: Buffer) => [...ends.map((until) => fill(bytes, { until })), store];
   assert.ok((await collect(through(places(right)).attach())).equals(right));
@@ -139,7 +139,7 @@ test('a reader whose table has other segments does not end cleanly', async () =>
   await assert.rejects(collect(through([fill(right, { table: async () => other })]).attach()), isMismatch);
 });
 
-test('a table that fails also fails the reader, which has returned nothing of the end', async () => {
+test('a table that fails also fails the reader before it returns the last bytes', async () => {
   const reader = through([fill(right, { table: failed })]).attach();
   let given = 0;
   await assert.rejects(async () => {
@@ -159,7 +159,7 @@ test('a source that is lost after its last byte is followed by another one for i
   }
 });
 
-test('a reader that a window with wrong bytes has removed does not end cleanly in a right one', async () => {
+test('a reader that was removed from a window with wrong bytes does not end cleanly in a correct window', async () => {
   const reads = startReads((opened) => fill(opened === 0 ? flipped(10) : right));
   const slow = reads.attach();
   await slow.next();

@@ -1,4 +1,4 @@
-// A reader continues where its sources break off, as long as that makes sense.
+// Tests that a reader continues at the next source when one breaks off, with limits on time and tries.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError, isCacheError } from '@cistern/errors';
@@ -12,7 +12,7 @@ const table = { segmentBytes: 1_000, crcs: [1] };
 const lost = () => Promise.reject(new SourceInterrupted('unavailable'));
 const open = (openAt: FailoverReaderOptions['openAt'], from = 0) => openFailoverReader({ from, signal, openAt });
 
-/** Returns `length` bytes from `position`, ten at a time, and is interrupted then. */
+/** A source with `length` bytes from `position` on. It returns ten bytes per read, and is then interrupted. */
 function sourceAt(position: number, length: number, options: Partial<SourceReader> & { isStored?: boolean } = {}) {
   let at = position;
   const source = {
@@ -85,7 +85,7 @@ test('sources that return nothing are tried a few times with growing pauses, and
   await reader.close();
 });
 
-test('an error that is no interruption ends the reader immediately', async () => {
+test('an error other than an interruption ends the reader immediately', async () => {
   const reader = await open(async () => sourceAt(0, 1, { read: () => Promise.reject(new Error('other bytes')) }));
   await assert.rejects(reader.read(Buffer.alloc(10)), /other bytes/);
   await reader.close();

@@ -1,4 +1,4 @@
-// Tests the decisions of windows and readers as values. `shared-reads.test.ts` tests their effects with streams.
+// Tests the functions that decide for windows and readers. `shared-reads.test.ts` tests the effects with streams.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError } from '@cistern/errors';

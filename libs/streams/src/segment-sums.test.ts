@@ -13,7 +13,7 @@ function tableOf(bytes: Buffer) {
   return { segmentBytes, crcs };
 }
 
-/** Adds `bytes` from `from` on, in pieces of these lengths. Some are skipped or come with their checksum. */
+/** Adds `bytes` from `from` on, in pieces of these lengths. Some pieces are skipped, and some come with their checksum. */
 function addAll(bytes: Buffer, from: number, pieces: readonly { length: number; how: 'add' | 'known' | 'skip' }[]) {
   const sums = createSegmentSums({ size: bytes.length, segmentBytes, from });
   let at = from;

@@ -10,7 +10,7 @@ import { createSharedReads } from './shared-reads.ts';
 
 interface Hooks {
   readonly failAt?: number;
-  /** Awaited before a stream is open, and before every read of it. */
+  /** Awaited before a stream is opened, and before each read of the stream. */
   readonly onOpen?: (signal: AbortSignal) => Promise<void>;
   readonly onRead?: (at: number) => Promise<void>;
 }
@@ -64,7 +64,7 @@ test('fifty readers share one stream, and every one gets all bytes', async () =>
   assertNothingLeft(started);
 });
 
-test('a reader that stops reading is removed, and continues later with bytes of its own', async () => {
+test('a reader that stops reading is removed, and continues later with its own stream', async () => {
   const bytes = bytesOf(12 * 1024 * 1024);
   const started = startReads(bytes);
   const slow = started.attach();
@@ -97,7 +97,7 @@ test('a removed reader requests only the bytes up to the others, and then shares
   assertNothingLeft(started);
 });
 
-test('a reader that follows closely shares chunks that the others have passed already', async () => {
+test('a reader that joins shortly after shares chunks that the others have already passed', async () => {
   const bytes = bytesOf(20 * chunkBytes);
   const started = startReads(bytes);
   const early = [started.attach(), started.attach()];
@@ -109,7 +109,7 @@ test('a reader that follows closely shares chunks that the others have passed al
   assertNothingLeft(started);
 });
 
-test('a chunk that a removed reader still writes out is not overwritten', async () => {
+test('a chunk that a removed reader is still sending is not overwritten', async () => {
   const bytes = bytesOf(8 * 1024 * 1024);
   const started = startReads(bytes);
   const slow = started.attach();
@@ -208,7 +208,7 @@ test('a short outage of the store fails only readers without bytes, and none in 
   assertNothingLeft(started);
 });
 
-test('a slow lone reader gets a second’s worth at a time, and nothing is read ahead for it', async () => {
+test('a slow lone reader gets the bytes of one second at a time, and nothing is read ahead for it', async () => {
   const started = startReads(bytesOf(8 * chunkBytes));
   const reader = started.attach();
   const lengths: number[] = [];

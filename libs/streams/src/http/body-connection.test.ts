@@ -1,4 +1,4 @@
-// Tests bodies on the wire. The connection pool and the store's client are tested with the store.
+// Tests reading bodies from sockets. The connection pool and the S3 client are tested in the package of the store.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -90,7 +90,7 @@ test('a read waits for `enoughBytes`, but not beyond the end of the body', async
 });
 
 test('a connection that is not established in time ends the request', async (t) => {
-  // The server accepts the connection, and does not start TLS.
+  // The server accepts the connection, but does not start TLS.
   const { head } = await sendRequest(t, { secure: true, connectMs: 50 });
   await assert.rejects(head, { code: 'SILENT' });
 });
