@@ -64,7 +64,7 @@ function rejects(value: string, code: string): void {
 test('a reference with a colon is a digest, any other is a tag', () => {
   assert.deepEqual(parseReference(digest), { kind: 'digest', digest });
   assert.deepEqual(parseReference('latest'), { kind: 'tag', tag: 'latest' });
-  // The tag at which clients find signatures and referrers.
+  // Clients use tags of this form to find signatures and referrers.
   assert.deepEqual(parseReference('sha256-00'), { kind: 'tag', tag: 'sha256-00' });
 });
 

@@ -1,5 +1,5 @@
-// Every parser of strings, on strings that are almost valid. Each returns a value that it would parse to itself, or its own
-// error.
+// Tests all string parsers with strings that are almost valid. Each parser returns a value that it would parse to the same value,
+// or throws its own error.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -22,7 +22,7 @@ function nearly(...words: readonly string[]): fc.Arbitrary<string> {
   return fc.array(piece, { maxLength: 24 }).map((pieces) => pieces.join(''));
 }
 
-/** Its result is parsed to itself. */
+/** Checks that the parser returns its own result unchanged. */
 function assertValueOrSyntaxError<T>(text: string, parse: (text: string) => T, format: (value: T) => string): void {
   let value: T;
   try {
