@@ -17,7 +17,10 @@ const key = repositoryOf('docker.io', repository);
 const named = (reference: string): ResolvedImage => ({ ...key, reference: parseReference(reference) });
 const platforms = ['amd64', 'arm64', 's390x'];
 
-/** `multi` is for three platforms, and upstream no longer has the last. `v1` is the first platform alone. */
+/**
+ * The index `multi` lists three platforms, of which upstream no longer has the last. `v1` is an image for only the first
+ * platform.
+ */
 async function start(t: TestContext) {
   const started = await startTestCache();
   t.after(() => started.close());
@@ -59,7 +62,7 @@ async function start(t: TestContext) {
   return { ...started, images, list, run };
 }
 
-test('a bundle contains once all that an index lists and upstream has, and missing manifests are reported', async (t) => {
+test('a bundle contains each listed part that upstream has one time, and missing manifests are reported', async (t) => {
   const { run, images, list, hub } = await start(t);
   const { file, absent, progress } = await run({ images: [named('multi'), named('v1')] });
   assert.deepEqual(absent, [images[2]!.digest]);
@@ -77,7 +80,7 @@ test('a bundle contains once all that an index lists and upstream has, and missi
     );
 });
 
-test('for chosen platforms only their content is pulled, and the index stays unchanged', async (t) => {
+test('if platforms are chosen, only their content is pulled, and the index stays unchanged', async (t) => {
   const { run, images, list, hub } = await start(t);
   const { file } = await run({ images: [named('multi')], platforms: ['linux/arm64'] });
   const blobs = [...file.names].filter((name) => name.startsWith('blobs/'));
@@ -90,7 +93,7 @@ test('for chosen platforms only their content is pulled, and the index stays unc
   });
 });
 
-test('the same content gives the same archive, in any order of images and on every export', async (t) => {
+test('the same content gives the same archive on every export, for any order of images', async (t) => {
   const { run, clock } = await start(t);
   const first = await run({ images: [named('multi'), named('v1')] });
   clock.nowMs += 3_600_000;

@@ -60,7 +60,7 @@ test('an import stores blobs, manifests, links and tags as a fill does, and the 
       ['quay.io/org/app:v2', 'added'],
     ],
   );
-  // The layer that both images have is stored once.
+  // Both images have this layer, but it is stored only one time.
   assert.equal(result.blobs, 5);
   const contentOf = async (index: typeof target.index) => ({
     totals: await index.blobs.totals(),
@@ -80,7 +80,7 @@ test('an import stores blobs, manifests, links and tags as a fill does, and the 
   assert.deepEqual(await contentOf(rebuilt), content);
 });
 
-test('a second import changes nothing and keeps every blob, and writes a damaged one again', async (t) => {
+test('a second import keeps every blob, and stores a damaged blob again', async (t) => {
   const { run, store, index } = openTarget();
   const bytes = await tarOf(good);
   await run(t, bytes);
@@ -93,7 +93,7 @@ test('a second import changes nothing and keeps every blob, and writes a damaged
   assert.equal((await index.tags.get(tagKey))?.sequence, 1);
 });
 
-test('a newer bundle moves a tag, and an older one or one of unknown age only with overwrite', async (t) => {
+test('a newer bundle moves a tag, and a bundle of lower or unknown age moves it only with overwrite', async (t) => {
   const { run, index } = openTarget();
   const digest = async () => (await index.tags.get(tagKey))?.digest;
   await run(t, await bundleOf({ [name]: image }, times.old));
@@ -239,10 +239,10 @@ for (const [bundle, message, bytes] of rejected)
     assert.ok(await isEmpty());
   });
 
-test('a header that claims more bytes than there are costs no memory', async (t) => {
+test('a header with a larger size than the archive has costs no memory', async (t) => {
   const { run, isEmpty } = openTarget();
   const archive = await tarOf([{ name: 'index.json', bytes: Buffer.alloc(0) }]);
-  // A size of eight gigabytes, with the matching checksum.
+  // The header has a size of eight gigabytes, and a correct checksum.
   archive.write('77777777777\0', 124, 'latin1');
   archive.fill(' ', 148, 156);
   const sum = archive.subarray(0, 512).reduce((total, byte) => total + byte, 0);

@@ -7,7 +7,7 @@ import { storePart } from './store-part.ts';
 
 const bytes = bytesOf(2 * leastSegmentBytes + 1_000);
 
-/** Yields chunks as an archive does: each one is overwritten by the next. */
+/** Yields chunks as an archive does. Each chunk overwrites the one before it. */
 async function* read(content: Buffer): AsyncGenerator<Uint8Array> {
   const buffer = Buffer.alloc(700_001);
   for (let at = 0; at < content.length;) {

@@ -1,4 +1,4 @@
-// Valid and invalid bundles for tests, as lists of the parts of their archives.
+// Creates valid and invalid bundles for tests. A bundle is a list of the parts of its archive.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ function describe(mediaType: string, bytes: Buffer) {
   return { mediaType, digest: digestOf(bytes), size: bytes.length };
 }
 
-/** Images of different seeds share a layer. */
+/** Creates an image. Images with different seeds share one layer. */
 export function imageOf(seed: number): TestImage {
   const layers = [bytesOf(70_000, 1), bytesOf(3_000_000, 100 + seed)];
   const config = Buffer.from(JSON.stringify({ seed }));
