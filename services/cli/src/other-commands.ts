@@ -67,7 +67,7 @@ Examples:
   cistern offline on docker.io           send no requests to an upstream, on all nodes
   cistern evict --dry-run                list the next evictions and their reasons
   cistern scrub                          show the last scrub report
-  cistern user add operators ada         add an operator of the console (admin.htpasswd)
+  cistern user add /etc/cistern/operators ada   add an operator of the console (admin.htpasswd)
 
 All nodes of a cluster read one configuration, with redis, cluster.secretfile and a shared store:
   cistern worker cluster.yml             on one or more machines that can reach the upstreams
@@ -75,7 +75,7 @@ All nodes of a cluster read one configuration, with redis, cluster.secretfile an
   cistern admin cluster.yml              once, for the console and the admin API of the whole cache
   cistern healthcheck cluster.yml        in a container, to test whether its node is ready
 
-A site that reaches no upstream imports a file:
+Copy images to a site without upstreams: export at one site, import at the other:
   cistern export nginx:1.27 quay.io/org/app:v1 --output bundle.tar
   cistern import bundle.tar
 `;

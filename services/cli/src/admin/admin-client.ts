@@ -12,14 +12,14 @@ export interface AdminOptions extends DataOptions {
 }
 
 export interface AdminClient {
-  /** The server's name in messages. */
+  /** The name of the cache or admin node in messages. */
   readonly name: string;
   /**
    * Yields each line of a response as it arrives. Posts `body` if there is one, else sends GET. Throws `CommandError`
    * if the server is unreachable or rejects the request.
    */
   lines<Line>(path: string, body?: object): AsyncGenerator<Line>;
-  /** Resolves with a response of one line. Rejects as `lines`. */
+  /** Resolves to the only line of a response. Rejects with the errors that `lines` throws. */
   fetch<Answer>(path: string, body?: object): Promise<Answer>;
 }
 
@@ -43,7 +43,7 @@ interface AdminTarget {
   readonly authorization?: string | undefined;
 }
 
-/** `url` is that of an admin node on another machine. */
+/** `url` is the URL of an admin node, which may run on another machine. Unset means the cache on this machine. */
 function targetOf(config: Config, url: string | undefined): AdminTarget {
   const socketPath = url === undefined ? adminSocketPath(config) : undefined;
   if (socketPath !== undefined) return { name: `The cache at ${socketPath}`, options: { socketPath } };
@@ -67,7 +67,7 @@ function urlOf({ address }: Config['admin']): string {
 async function* readLines<Line>(target: AdminTarget, path: string, body?: object): AsyncGenerator<Line> {
   const answer = await send(target, path, body);
   if (answer.statusCode !== 200) throw new CommandError(await refusalOf(target, answer));
-  // A broken stream ends the iteration. The reader notices that the last line is missing.
+  // A broken stream ends the iteration without an error. The caller detects it, because the last line is missing.
   answer.on('error', () => {});
   for await (const line of createInterface({ input: answer })) yield JSON.parse(line) as Line;
 }
@@ -97,6 +97,6 @@ async function refusalOf({ name }: AdminTarget, answer: IncomingMessage): Promis
   try {
     return `${name} rejected the request: ${(JSON.parse(text) as { message: string }).message}`;
   } catch {
-    return `${name} returned ${answer.statusCode}. It is no admin node of Cistern, or one of another release.`;
+    return `${name} returned ${answer.statusCode}. It is not an admin node of Cistern, or it runs another release.`;
   }
 }

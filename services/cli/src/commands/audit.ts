@@ -15,13 +15,13 @@ interface AuditOptions extends ReportOptions {
 export function addAudit(program: Command, terminal: Terminal): void {
   addReportCommand(program, 'audit')
     .addOption(
-      new Option('--kind <kind>', 'only actions of operators, or only rejected requests').choices([
+      new Option('--kind <kind>', 'action: only actions of operators; refusal: only rejected requests').choices([
         'action',
         'refusal',
       ]),
     )
     .option('--limit <count>', 'maximum number of entries, up to 500', parseCount, '50')
-    .option('--before <number>', 'continue a previous list; it prints this number at its end', parseCount)
+    .option('--before <number>', 'continue after an earlier list, which ends with this number', parseCount)
     .description('List actions of operators and rejected clients, newest first')
     .addHelpText('after', reportExitCodes)
     .action((options: AuditOptions) => printAudit(options, terminal));

@@ -17,12 +17,12 @@ export function addClientConfig(program: Command, terminal: Terminal): void {
   program
     .command('client-config')
     .addArgument(new Argument('<client>', 'client to configure').choices(Object.keys(clientSetups)))
-    .description('Print the files with which a client pulls through this cache')
+    .description('Print the configuration files that a client needs to pull through this cache')
     .option(
       '--url <url>',
       'URL of the cache for clients; default: this machine, with scheme and port of the configuration',
     )
-    .option('--ca <file>', "path on clients of the CA certificate; default: the clients' own trust store")
+    .option('--ca <file>', "path of the CA certificate on the clients; default: the clients' own trust store")
     .option('--config <file>', 'configuration file of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
     .action((client: string, options: ClientConfigOptions) => printSetup(client, options, terminal));
 }

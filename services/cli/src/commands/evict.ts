@@ -20,7 +20,7 @@ export function addEvict(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'evict')
     .option('--dry-run', 'list the evictions and their reasons, and remove nothing')
     .option('--down-to <size>', 'assume that the store must shrink to this size, for example 400GiB')
-    .description('List the next evictions from the store, with --dry-run. The running cache evicts automatically')
+    .description('Requires --dry-run: list the next evictions from the store. The running cache evicts automatically')
     .action((options: EvictOptions) => evict(options, terminal));
 }
 

@@ -34,7 +34,7 @@ export function addImages(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'top')
     .option('--limit <count>', 'maximum number of images', parseLimit, 20)
     .option(...json)
-    .description('List the images with the most recent pulls')
+    .description('List the most pulled images')
     .action((options: LimitedOptions) => top(options, terminal));
 }
 

@@ -30,7 +30,7 @@ export const nodeKinds = {
   },
   frontend: {
     name: 'frontend',
-    description: 'Run a frontend of a cluster. It serves clients, and needs no access to upstreams and no disk',
+    description: 'Run a frontend of a cluster. It serves clients, and needs neither a disk nor access to upstreams',
     options: [addr],
     check: (config) => requireCluster(config, 'frontend', { secret: true }),
     build: async (config, context) => (await import('@cistern/frontend')).buildFrontendNode(config, context),

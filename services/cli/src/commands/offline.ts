@@ -20,12 +20,14 @@ export function addOffline(program: Command, terminal: Terminal): void {
         .default('show'),
     )
     .argument('[upstream]', 'name of an upstream; default: all')
-    .description('Switch upstreams offline or online on all nodes. Offline, only cached content is served')
+    .description(
+      'Switch upstreams offline or online on all nodes. While an upstream is offline, only its cached content is served',
+    )
     .action((mode: Mode, upstream: string | undefined, options: AdminOptions) =>
       decide(mode, upstream, options, terminal),
     );
   addAdminCommand(program, 'stale')
-    .description('List tags that were served stale, because their upstream had not confirmed them in time')
+    .description('List tags that were served stale, because their upstream did not confirm them')
     .action((options: AdminOptions) => listStale(options, terminal));
 }
 

@@ -8,7 +8,9 @@ import type { Terminal } from '../terminal/terminal.ts';
 export function addPin(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'pin')
     .argument('<image...>', 'images, for example nginx:1.27 or quay.io/org/app@sha256:…')
-    .description('Pin images, so that they are never evicted. It fetches nothing; to fetch images, see prewarm')
+    .description(
+      'Pin images, so that they are never evicted. The command fetches nothing; to fetch images, see prewarm',
+    )
     .action((images: string[], options: AdminOptions) => setPins(images, true, options, terminal));
   addAdminCommand(program, 'unpin')
     .argument('<image...>', 'images, named as they were pinned')

@@ -30,7 +30,7 @@ export function addToken(program: Command, terminal: Terminal): void {
     )
     .action((name: string, options: CreateOptions) => create(name, options, terminal));
   add('list', 'List all tokens').action((options: DataOptions) => list(options, terminal));
-  add('revoke', 'Revoke a token. Within seconds it is rejected')
+  add('revoke', 'Revoke a token. It is rejected within seconds')
     .argument('<name>', 'name or id of the token')
     .action((name: string, options: DataOptions) => revoke(name, options, terminal));
 }
@@ -74,7 +74,7 @@ async function revoke(name: string, options: DataOptions, terminal: Terminal): P
   const revoked = await withRobotTokens(config, log, (tokens) => tokens.revoke(name));
   if (revoked === undefined) throw new CommandError(`There is no token with the name or id ${JSON.stringify(name)}.`);
   await addAuditEntry(config, { what: 'cistern token revoke', wish: { name: revoked.name }, log });
-  terminal.stdout.write(`The token of ${revoked.name} is revoked. Within seconds it is rejected.\n`);
+  terminal.stdout.write(`The token of ${revoked.name} is revoked. It is rejected within seconds.\n`);
 }
 
 /** Throws `CommandError` if the store does not outlive this command. */

@@ -27,7 +27,9 @@ export function addUser(program: Command, terminal: Terminal): void {
     .command('remove')
     .argument(...file)
     .argument('<name>', 'name of the user')
-    .description('Remove a user. The next request of that user is rejected')
+    .description(
+      'Remove a user. The password is rejected from the next request on; access tokens stay valid until they expire',
+    )
     .action((path: string, name: string) => remove(path, name, terminal));
   user
     .command('list')
