@@ -7,7 +7,7 @@ import { unsupportedKeys, type UnsupportedKey } from './source/unsupported-keys.
 
 /** Returns Markdown that ends with a line break. */
 export function describeConfig(): string {
-  return `${[introduction, honouredKeys(), builtInTable(), builtInFreshness(), unsupported()].join('\n\n')}\n`;
+  return `${[introduction, contents(), honouredKeys(), builtInTable(), builtInFreshness(), unsupported()].join('\n\n')}\n`;
 }
 
 const introduction = `# Configuration
@@ -29,16 +29,30 @@ prints all of them with their keys and does not start.
 - **Secrets** are set by value, by environment or by file. They appear as \`[redacted]\` in every printed configuration.
 - **Booleans** are \`true\` and \`false\`; \`yes\`, \`no\`, \`on\` and \`off\` work too.`;
 
+function contents(): string {
+  return `Sections: ${sectionsWithRows()
+    .map(({ key }) => `[\`${key}\`](#${key})`)
+    .join(', ')}.`;
+}
+
 type Row = Readonly<Record<'path' | 'type' | 'default' | 'description', string>>;
 
 function honouredKeys(): string {
-  const top = [...keyTree.children].flatMap(([key, node]) => (node.kind === 'unsupported' ? [] : [{ key, node }]));
-  const single = top.flatMap(({ key, node }) => (node.kind === 'value' ? rowOf(key, node) : []));
-  const sections = top
-    .map(({ key, node }) => ({ key, node, rows: rowsOf(key, node) }))
-    .filter(({ rows }) => rows.length > 0)
-    .map(({ key, node, rows }) => `### \`${key}\`\n\n${leadOf(node)}\n\n${keyTable(rows)}`);
+  const single = supportedKeys().flatMap(({ key, node }) => (node.kind === 'value' ? rowOf(key, node) : []));
+  const sections = sectionsWithRows().map(
+    ({ key, node, rows }) => `### \`${key}\`\n\n${leadOf(node)}\n\n${keyTable(rows)}`,
+  );
   return ['## Supported keys', keyTable(single), ...sections].join('\n\n');
+}
+
+function sectionsWithRows() {
+  return supportedKeys()
+    .map(({ key, node }) => ({ key, node, rows: rowsOf(key, node) }))
+    .filter(({ rows }) => rows.length > 0);
+}
+
+function supportedKeys() {
+  return [...keyTree.children].flatMap(([key, node]) => (node.kind === 'unsupported' ? [] : [{ key, node }]));
 }
 
 function leadOf(node: DescribedNode): string {
