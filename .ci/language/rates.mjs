@@ -2,7 +2,7 @@
 import { countWords } from './split-sentences.mjs';
 
 /** Words with the most uses per 1,000 words of comments. */
-export const limits = [
+const limits = [
   { word: 'who', pattern: /\bwhom?(?:so)?(?:ever)?\b/gi, most: 0.5 },
   // language: names of the counted words
   { word: 'nobody, somebody', pattern: /\b(?:no|some)body\b/gi, most: 0.5 },

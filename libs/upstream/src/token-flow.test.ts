@@ -188,7 +188,11 @@ test('wrong and missing Basic credentials fail with upstream-refused-us', async 
   const script = { challenge: 'Basic realm="private"', accepts: () => false };
   const wrong = await startRegistry(t, script, { credentials });
   await fails(wrong.upstream.getManifest(nginx, latest), 'upstream-refused-us', /did not accept the configured/);
-  await fails(wrong.upstream.getManifest(nginx, latest), 'upstream-refused-us', /Changed credentials are tried immediately/);
+  await fails(
+    wrong.upstream.getManifest(nginx, latest),
+    'upstream-refused-us',
+    /Changed credentials are tried immediately/,
+  );
   const shown = wrong.server.requests.filter(({ headers }) => headers.authorization !== undefined);
   assert.equal(shown.length, 1, 'a refused password is not sent again immediately');
   const none = await startRegistry(t, script);

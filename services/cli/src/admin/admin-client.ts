@@ -43,7 +43,10 @@ interface AdminTarget {
   readonly authorization?: string | undefined;
 }
 
-/** `url` is the URL of an admin node, which may run on another machine. Unset means the socket of this machine's process or, if there is none, `admin.addr` of the configuration. */
+/**
+ * `url` is the URL of an admin node, which may run on another machine. Unset means the socket of this machine's process or, if
+ * there is none, `admin.addr` of the configuration.
+ */
 function targetOf(config: Config, url: string | undefined): AdminTarget {
   const socketPath = url === undefined ? adminSocketPath(config) : undefined;
   if (socketPath !== undefined) return { name: `The cache at ${socketPath}`, options: { socketPath } };
