@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The `cistern` command. It works in a fresh clone, on any Node: it installs missing packages, then becomes the command
-// line on the pinned Node.
+// The `cistern` command. It works in a fresh clone, on any Node from version 20 on. It installs missing packages, then
+// runs the command line on the pinned Node.
 import * as module from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,11 +9,12 @@ import { becomeNode, findNode } from './pinned-node.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../../..');
 const main = join(root, 'services', 'cli', 'src', 'main.ts');
-// Without this cache every start strips and compiles the sources again. A directory that cannot be written is no error.
+// Without this compile cache, every start strips the types and compiles the sources again. It is no error if the cache
+// directory cannot be written.
 const compileCache = join(root, 'node_modules', '.cache', 'cistern');
-// The first flag sizes V8's young generation. With the default of 16 MiB a busy process takes that much more memory and
-// is no faster. With 4 MiB a small response takes a tenth more CPU. The second flag exposes the collector, for the
-// garbage of the startup.
+// The first flag sets the size of V8's semi-space in MiB, and so the size of the young generation. With the default of
+// 16, a busy process takes that much more memory and is no faster. With 4, a small response takes a tenth more CPU. The
+// second flag lets a node collect the garbage of its startup.
 const flags = ['--max-semi-space-size=8', '--expose-gc'];
 
 const node = prepare();

@@ -1,5 +1,5 @@
 // real-time: the launcher starts processes
-// The launcher, copied into temporary projects, with a stand-in for the command line.
+// Tests the launcher. Each test copies it into a temporary project with a fake command line.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -44,8 +44,8 @@ function openProject(t: TestContext, main = 'process.stdout.write(`args ${proces
 }
 
 /**
- * Opens a project where everything is installed, according to npm's own record. A fake `npm ci` only writes that record
- * again, because the real one takes a second.
+ * Opens a project whose packages are all installed, according to the file that npm writes. A fake `npm ci` only writes
+ * this file again, because the real `npm ci` takes a second.
  */
 function openInstalledProject(t: TestContext) {
   const project = openProject(t);
@@ -58,7 +58,7 @@ function openInstalledProject(t: TestContext) {
   return project;
 }
 
-/** Pins another Node than this process's, so the launcher has to start another process. */
+/** Pins a Node that is not the Node of this process, so that the launcher cannot run the command line itself. */
 function pinOtherNode({ root, write, read }: ReturnType<typeof openProject>): void {
   write('package.json', { ...read('package.json'), optionalDependencies: { [nodePackage]: '99.0.0' } });
   write(`node_modules/${nodePackage}/package.json`, { name: nodePackage, version: '99.0.0' });
@@ -137,7 +137,7 @@ test('the launcher runs on the pinned Node and ends with its exit code', (t) => 
   assert.equal(stdout, join(project.root, 'node_modules/.cache/cistern'));
 });
 
-/** Simulates Node 20, which cannot become another program, so the launcher starts a child. */
+/** Simulates Node 20, in which a process cannot become another program. So the launcher starts a child. */
 const withoutExecve = ['--import', 'data:text/javascript,delete process.execve'];
 
 for (const [signal, code] of [
@@ -180,7 +180,7 @@ test('a launcher that is killed shuts the pinned Node down gracefully', async (t
   assert.ok(!existsSync(note));
   launcher.stdout.resume();
   launcher.kill('SIGKILL');
-  // The pinned Node has the same standard output, which ends when both are gone.
+  // The launcher and the pinned Node share this standard output, so it ends only when both have ended.
   await ended;
   assert.equal(readFileSync(note, 'utf8'), 'closed');
 });

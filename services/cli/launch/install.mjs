@@ -1,22 +1,21 @@
-// Brings node_modules in line with package-lock.json before anything else of the project is loaded. It runs in a fresh
-// clone, on the Node of the machine (20 or later), so it imports only `node:` modules.
+// Installs the packages of package-lock.json before anything else of the project is loaded. This file runs in a fresh
+// clone, on the Node of the machine (20 or later). So it imports only `node:` modules.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
- * Installs into `root` if a package of package-lock.json is missing. Does nothing without a package-lock.json, as in a
- * packed copy. `dev` also requires the packages that only checks and tests need. Throws an Error whose message is for
- * the user.
+ * Runs `npm ci` in `root` if a package of package-lock.json is missing or has another version. Does nothing if there is
+ * no package-lock.json, as in a packed copy. With `dev`, the packages that only checks and tests need are required too.
+ * Throws an Error whose message is for the user.
  */
 export function install(root, { dev = false } = {}) {
   const reason = whyInstall(root, { dev });
   if (reason === undefined) return;
   process.stderr.write(`cistern: installing dependencies with "npm ci" (${reason}) …\n`);
-  // Engine warnings are about the Node that runs npm, not about the pinned one that runs Cistern, so only errors are
-  // shown.
+  // npm's engine warnings are about the Node that runs npm. Cistern runs on the pinned Node, so only errors are shown.
   const args = ['ci', '--loglevel=error', '--no-audit', '--no-fund', '--no-update-notifier'];
-  // Standard output belongs to Cistern's log, so npm's goes to standard error.
+  // Standard output is reserved for Cistern's log, so npm's output goes to standard error.
   const done = spawnSync('npm', args, { cwd: root, env: environmentForNpm(root), stdio: ['ignore', 2, 2] });
   if (done.error?.code === 'ENOENT')
     throw new Error('"npm" was not found. Install npm, or run "npm ci" in another way.');
@@ -28,7 +27,7 @@ export function install(root, { dev = false } = {}) {
 function whyInstall(root, { dev }) {
   const lockFile = join(root, 'package-lock.json');
   if (!existsSync(lockFile)) return undefined;
-  // npm writes this file at the end of each installation, so a user's own "npm ci" counts too.
+  // npm writes this file at the end of each installation, so the packages of a user's own "npm ci" are found too.
   const installedFile = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(installedFile)) return 'nothing is installed yet';
   const wanted = readPackages(lockFile);
@@ -49,8 +48,8 @@ function readPackages(file) {
   return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
 }
 
-// "npm start" puts the project's node_modules/.bin first in the PATH, and with it the pinned Node. But npm must not run
-// on a binary that it replaces, so that directory is removed from the PATH.
+// "npm start" puts the project's node_modules/.bin, which contains the pinned Node, first in the PATH. But npm must not
+// run on a Node that it replaces, so this function removes the directory from the PATH.
 function environmentForNpm(root) {
   const own = join(root, 'node_modules', '.bin');
   const path = (process.env.PATH ?? '').split(delimiter).filter((entry) => entry !== own);

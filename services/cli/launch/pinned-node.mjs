@@ -1,5 +1,5 @@
-// Finds and runs the Node that Cistern is written for. The root's package.json pins it as a platform package of npm, so
-// a machine with an older Node needs no setup. Imports only `node:` modules (decision 0001).
+// Finds and runs the Node that Cistern is written for. The root's package.json pins this Node as an npm package for
+// each platform, so a machine with an older Node needs no setup. Imports only `node:` modules (decision 0001).
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -15,9 +15,9 @@ const platformPackages = {
 };
 
 /**
- * Returns the path of the Node binary to run Cistern on. It is the pinned one if it is installed, else this process's
- * own if it is new enough. `process.execPath` means that this process can continue. Throws an Error whose message is
- * for the user.
+ * Returns the path of the Node binary to run Cistern on. It is the pinned Node if that is installed, else the Node of
+ * this process if it is new enough. If the path is `process.execPath`, this process can run Cistern itself. Throws an
+ * Error whose message is for the user.
  */
 export function findNode(root) {
   const name = platformPackages[`${process.platform}-${process.arch}`];
@@ -39,14 +39,14 @@ export function findNode(root) {
 }
 
 /**
- * Runs `node` with `args` on this terminal until it ends, and forwards signals to it. Resolves with the exit code for
- * this process. `channel` opens an IPC channel to the child. The child sees its end when this process is gone.
+ * Runs `node` with `args` as a child on this terminal, and forwards signals to the child. Resolves to the exit code for
+ * this process when the child ends. `channel` opens an IPC channel, which closes for the child when this process ends.
  */
 export function runNode(node, args, { env = process.env, cwd, channel = false } = {}) {
   return new Promise((resolve, reject) => {
     const stdio = ['inherit', 'inherit', 'inherit', ...(channel ? ['ipc'] : [])];
     const child = spawn(node, args, { env, cwd, stdio });
-    // Ctrl-C reaches the child from the terminal as well. The child counts two signals at the same time as one.
+    // The terminal also sends the signal of Ctrl-C to the child. The child counts two signals at the same time as one.
     const passOn = (signal) => child.kill(signal);
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     for (const signal of signals) process.on(signal, passOn);
@@ -63,8 +63,8 @@ export function runNode(node, args, { env = process.env, cwd, channel = false } 
 }
 
 /**
- * Replaces this process with `node` and `args` under the same process id, which needs Node 22.15 or later and does not
- * work on Windows. Elsewhere it runs `node` as a child that ends with this process, and returns the child's exit code.
+ * Replaces this process with `node` and `args` under the same process id. This needs Node 22.15 or later, and does not
+ * work on Windows. Otherwise runs `node` as a child that ends with this process, and resolves to the child's exit code.
  */
 export function becomeNode(node, args, env) {
   if (process.execve === undefined || process.platform === 'win32') {
