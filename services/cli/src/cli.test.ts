@@ -13,7 +13,7 @@ import { test, type TestContext } from 'node:test';
 const quietly = { REGISTRY_HTTP_DEBUG_ADDR: '""', REGISTRY_ADMIN_ADDR: '""' };
 const launcher = join(import.meta.dirname, '../launch/cistern.mjs');
 
-/** Starts a process; the test kills it at its end if it still runs. */
+/** Starts a process. If the process still runs at the end of the test, the test kills it. */
 async function start(t: TestContext, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cli-'));
   t.after(() => rm(directory, { recursive: true, force: true }));

@@ -1,4 +1,4 @@
-// The entry point: the only place that touches the arguments and the environment of the process.
+// The entry point. It is the only file that reads the arguments and the environment of the process.
 import { constants } from 'node:os';
 import { runProgram } from './run-program.ts';
 

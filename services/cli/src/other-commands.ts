@@ -1,4 +1,4 @@
-// The commands that are no nodes, in the order of the help, and the examples.
+// Adds the commands that do not run a node, in the order of the help, and the examples of the help.
 import type { Command } from 'commander';
 import { addAudit } from './commands/audit.ts';
 import { addBudget } from './commands/budget.ts';

@@ -1,5 +1,5 @@
-// The command line, from its arguments to its exit code. A node runs for long and needs none of the other commands, so
-// those are loaded only when no node is started.
+// The command line, from its arguments to its exit code. A node runs for a long time and needs no other command, so the
+// other commands are loaded only if no node is started.
 import { ConfigError } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { StartError } from '@cistern/runtime';
@@ -11,8 +11,8 @@ import { CommandError } from './terminal/command-error.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 /**
- * Runs a command. Resolves when the command has ended, or when a node listens. Sets the terminal's exit code and never
- * exits the process, so that output into a pipe is not cut off.
+ * Runs a command. Resolves when the command has ended, or when the node that it runs listens. Sets the terminal's exit
+ * code instead of exiting the process, so that output into a pipe is not cut off.
  */
 export async function runProgram(given: readonly string[], terminal: Terminal): Promise<void> {
   const args = translateRegistryCommand(given);
@@ -27,8 +27,8 @@ export async function runProgram(given: readonly string[], terminal: Terminal): 
 }
 
 /**
- * Translates arguments of registry:2's image, so that a user only has to change the name of the image. `registry serve
- * <file>` and a file alone mean `serve <file>`. Returns other arguments unchanged.
+ * Translates arguments of registry:2's image, so that its users have to change nothing but the name of the image.
+ * `registry serve <file>` and a YAML file alone become `serve <file>`. Returns other arguments unchanged.
  */
 export function translateRegistryCommand(args: readonly string[]): readonly string[] {
   const [first = '', ...rest] = args;
@@ -37,8 +37,8 @@ export function translateRegistryCommand(args: readonly string[]): readonly stri
 }
 
 /**
- * Builds the program with the commands that `args` may call. `args` excludes the program's name. Parsing throws a
- * `CommanderError` where Commander would exit the process.
+ * Builds the program with the commands that `args` can call. `args` does not contain the program's name. The program's
+ * `parseAsync` rejects with a `CommanderError` where Commander would exit the process.
  */
 async function buildProgram(terminal: Terminal, args: readonly string[]): Promise<Command> {
   const program = new Command('cistern')
@@ -58,7 +58,7 @@ async function buildProgram(terminal: Terminal, args: readonly string[]): Promis
   return program;
 }
 
-/** Reports a failed command in sentences for the user. Only a bug of ours shows a stack. */
+/** Prints why a command failed. An error that is not made for the user is a bug of Cistern, so its stack is printed. */
 function fail(terminal: Terminal, error: unknown): void {
   const isExplained = [ConfigError, CacheError, CertificateError, StartError, CommandError].some(
     (kind) => error instanceof kind,

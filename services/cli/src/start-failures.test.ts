@@ -1,4 +1,4 @@
-// A failed startup reports every reason, in words an operator can act on, and never a stack trace.
+// Tests that a failed startup reports every reason in words that an operator understands, and never a stack trace.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// The banners at startup. They show the addresses of the node, its main settings, and how to point clients at it.
+// The banners at startup. A banner shows the addresses of a node and its main settings. The banner of a node that
+// clients pull from also shows how to configure the clients.
 import type { Config } from '@cistern/config';
 import { columns, describeRedis, describeStorage, describeUpstreams, type Row } from './describe-config.ts';
 import type { NodeUrls } from './open-node.ts';
@@ -36,8 +37,8 @@ function commonFacts({ storage, redis, http: { debug } }: Config, debugUrl: stri
 }
 
 /**
- * Returns the URL with a host name of the certificate instead of `localhost`, because the certificate is only for
- * names.
+ * Returns the URL with a host name of the ACME certificate instead of `localhost`, because the certificate is not valid
+ * for `localhost`. Returns the URL unchanged if there is no such host name.
  */
 function nameOf(url: string, { http: { tls } }: Config): string {
   const hosts = tls?.certificates.kind === 'acme' ? tls.certificates.hosts : [];

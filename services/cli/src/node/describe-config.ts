@@ -67,7 +67,6 @@ function describeAuth({ htpasswd, externalTokens, robots, oidc, tokenServer }: C
   return `${callers.join(', ')}${tokenServer === undefined ? '' : ', with access tokens'}`;
 }
 
-/** A row without a value is not printed. */
 export type Row = readonly [label: string, value: string | undefined];
 
 /** Returns indented lines of `<label>  <value>`. */
@@ -134,7 +133,7 @@ function describeWorkers({ cluster, worker: { address, advertise, tls } }: Confi
   return `${describeAddress(address)}${advertise === undefined ? '' : `, advertised as ${advertise}`}${security}`;
 }
 
-/** Returns two columns, the second one aligned. */
+/** Returns indented lines of `<label>  <value>` with aligned values. Omits rows without a value. */
 export function columns(given: readonly Row[]): string {
   const rows = given.filter(([, value]) => value !== undefined);
   const width = Math.max(...rows.map(([label]) => label.length));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findImageDefaults } from './read-config.ts';
 
-/** Returns lines as the kernel writes them: id, parent, device, root, mount point, options. */
+/** Returns the lines of `/proc/self/mountinfo`: id, parent, device, root, mount point, options. */
 const mountInfoOf = (...mountPoints: readonly string[]) =>
   ['/', '/proc', '/etc/hosts', ...mountPoints]
     .map((path, id) => `${id + 100} 99 0:${id + 30} /registry ${path} rw,relatime master:1 - ext4 /dev/sda1 rw\n`)

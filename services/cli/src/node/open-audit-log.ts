@@ -1,4 +1,4 @@
-// Opens the file of the audit log for appending, and opens it again after rotation has moved it.
+// Opens the file of the audit log for appending, and opens the path again after log rotation has moved the file.
 import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
@@ -8,7 +8,7 @@ import { destination } from 'pino';
 
 const checkEveryMs = 5000;
 
-/** Rejects if the file cannot be written. Written entries are flushed when the process exits. */
+/** Rejects if the file cannot be opened for writing. Entries in the buffer are written when the process exits. */
 export async function openAuditLog(path: string, log: Logger): Promise<AuditLog> {
   const file = destination({ dest: path, append: true, mkdir: true, sync: false });
   await once(file, 'ready');
@@ -35,8 +35,8 @@ export async function openAuditLog(path: string, log: Logger): Promise<AuditLog>
 }
 
 /**
- * Adds an entry for a command that an operator runs alongside the running nodes. `what` is the command, and `wish` is
- * its arguments without secrets. Does nothing if the configuration has no `audit.path`.
+ * Adds an entry for a command that changes the cache without a request to a node, so that no node records the command.
+ * `what` is the command, and `wish` contains its arguments without secrets. Does nothing if `audit.path` is unset.
  */
 export async function addAuditEntry(
   { audit: { path } }: Pick<Config, 'audit'>,

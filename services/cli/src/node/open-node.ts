@@ -1,5 +1,5 @@
-// Opens a node without a process around it. The node handles no signals, does not exit and does not write to standard
-// output, so several nodes can run in one process.
+// Opens a node, and leaves the control of the process to the caller. The node handles no signals, does not exit the
+// process and does not write to standard output. So several nodes can run in one process.
 import { isIPv6 } from 'node:net';
 import type { Config } from '@cistern/config';
 import type { BoundAddress, CacheNode, Listening, NodeContext } from '@cistern/runtime/process';
@@ -12,7 +12,7 @@ export interface NodeUrls {
   readonly clients: string | undefined;
   readonly peers: string | undefined;
   readonly debug: string | undefined;
-  /** The console of a single process. */
+  /** The console of a node that runs the whole cache in one process. */
   readonly console: string | undefined;
 }
 
@@ -25,13 +25,13 @@ export interface NodeKind {
 }
 
 export interface OpenedNode {
-  /** Logs the addresses. Rejects, with everything closed, if the node cannot listen. */
+  /** Logs and returns the addresses. If the node cannot listen, closes the node and rejects. */
   listen(): Promise<NodeUrls>;
-  /** Gives requests in flight `graceMs` to end, then closes everything but the log. */
+  /** Waits up to `graceMs` for the end of requests in flight, then closes everything except `log`. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Rejects if the node cannot be built. The caller calls `close`. */
+/** Builds a node that does not listen yet. Rejects if the node cannot be built. The caller calls `close`. */
 export async function openNode(
   config: Config,
   { name, build }: Pick<NodeKind, 'name' | 'build'>,

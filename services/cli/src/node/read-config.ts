@@ -1,4 +1,4 @@
-// Reads the configuration of a command from file, environment, and the options that override settings.
+// Reads the configuration of a command from a file, from the environment, and from options that override settings.
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -20,8 +20,9 @@ export interface DataOptions extends Pick<ConfigOptions, 'data'> {
 }
 
 /**
- * Options override the environment, and the environment overrides the file. In the image this process becomes the owner
- * of the configured data directory. Throws `ConfigError` with every problem.
+ * Options override the environment, and the environment overrides the file. In the image, this process becomes the
+ * owner of the configured data directory, or throws `StartError`. Throws `ConfigError` with all problems of the
+ * configuration.
  */
 export function readConfig(path: string | undefined, env: Environment, options: ConfigOptions = {}): Config {
   const { addr, data } = options;
@@ -34,7 +35,7 @@ export function readConfig(path: string | undefined, env: Environment, options: 
     path: path ?? (env['REGISTRY_CONFIGURATION_PATH'] || configPath),
     env: {
       ...env,
-      // The values are quoted because the environment's values are YAML.
+      // The values are quoted, because `loadConfig` parses the values of the environment as YAML.
       ...(addr !== undefined && { REGISTRY_HTTP_ADDR: JSON.stringify(addr) }),
       ...(data !== undefined && { REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: JSON.stringify(data) }),
     },
@@ -45,7 +46,8 @@ export function readConfig(path: string | undefined, env: Environment, options: 
 }
 
 /**
- * Returns the directory that is written on this machine, or `undefined` if the configuration names no such directory.
+ * Returns the directory on this machine to which a node writes. Returns `undefined` if the configuration names no such
+ * directory.
  */
 function dataDirectoryOf({ storage, worker }: Config): string | undefined {
   if (storage.kind === 'filesystem') return storage.rootDirectory;
@@ -65,7 +67,7 @@ export interface ImageFiles {
   mountInfo(): string;
 }
 
-/** The paths in registry 3's image and in registry:2's. */
+/** The paths of the configuration in the image of registry 3 and in the image of registry:2. */
 const configPaths = ['/etc/distribution/config.yml', '/etc/docker/registry/config.yml'];
 const registryDirectory = '/var/lib/registry';
 const ownDirectory = '/var/lib/cistern';
@@ -76,8 +78,9 @@ const imageFiles: ImageFiles = {
 };
 
 /**
- * Returns the default paths of configuration and data in the image. They are those of registry:2 if its files or
- * volumes exist, so that these keep their meaning (decision 0048). The command and the configuration can override them.
+ * Returns the default paths of the configuration and the data in the image. They are the paths of registry:2 if its
+ * files or volumes exist, so that existing files and volumes stay in use (decision 0048). The command and the
+ * configuration can override these defaults.
  */
 export function findImageDefaults(files: ImageFiles = imageFiles) {
   const isMounted = files
@@ -86,7 +89,7 @@ export function findImageDefaults(files: ImageFiles = imageFiles) {
     .some((line) => line.split(' ')[4] === registryDirectory);
   const hasData = () => files.exists(`${registryDirectory}/docker/registry/v2`);
   return {
-    /** `undefined` means that there is no file. */
+    /** `undefined` if neither file exists. */
     configPath: configPaths.find((path) => files.exists(path)),
     rootDirectory: isMounted || hasData() ? registryDirectory : ownDirectory,
   };
@@ -96,7 +99,7 @@ const redis = 'redis (which shares index and jobs, for example redis: { addrs: [
 const cluster =
   'cluster (the secret of the nodes, for example cluster: { secretfile: /run/secrets/cistern }, created with openssl rand -hex 32)';
 
-/** Throws `StartError` unless `config` describes a cluster. */
+/** Throws `StartError` if `config` has no Redis, or if `secret` is true and `config` has no secret of the cluster. */
 export function requireCluster(config: Config, command: string, { secret }: { readonly secret: boolean }): void {
   const missing = [
     ...(config.redis === undefined ? [redis] : []),

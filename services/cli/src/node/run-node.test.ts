@@ -123,7 +123,7 @@ test('healthcheck reports by its exit code and in one line whether a node is rea
 test('healthcheck names the failing parts, and the reason why a node is unreachable', async (t) => {
   const { server, url, close } = await openServer(t);
   const check = () => runCommand(['healthcheck', '--url', url]);
-  // A timer keeps the process alive while virtual time passes. In reality the open socket does so.
+  // The delay keeps the process alive while virtual time passes. In production the open socket keeps it alive.
   const [silent] = await Promise.all([check(), delay(5_000)]);
   assert.equal(silent.code, 1);
   assert.match(silent.stderr, /is unreachable \(no response within 3000 ms\)\.\n$/);

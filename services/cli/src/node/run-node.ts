@@ -8,18 +8,18 @@ import { destination } from 'pino';
 import { createLineBuffer } from '../terminal/create-line-buffer.ts';
 
 /**
- * Signals closer together than this count as one, because Ctrl-C comes from the terminal, from npm and from the
- * launcher.
+ * Signals within this time after the first one count as the same signal. The signal of one Ctrl-C can arrive from the
+ * terminal, from npm and from the launcher.
  */
 const sameRequestMs = 500;
-/** The grace after an uncaught error is short, because a fresh process matters more than the requests in flight. */
+/** The grace period after an uncaught error. It is short, because a restart is more urgent than requests in flight. */
 const graceAfterErrorMs = 2000;
-/** The time that `close` may take after the grace. */
+/** The time that `close` can take after the grace period, before the process exits anyway. */
 const closingMs = 10_000;
 
 /**
- * Resolves when the node listens. The node runs until the process ends. Rejects, with everything closed, if it cannot
- * start.
+ * Resolves when the node listens. The node then runs until the process ends. If the node cannot start, closes the node
+ * and rejects.
  */
 export async function runNode(config: Config, kind: NodeKind, { env, stdout, stderr }: Terminal): Promise<void> {
   const { log, accessLog } = openLog(config.log, stdout);
@@ -31,19 +31,19 @@ export async function runNode(config: Config, kind: NodeKind, { env, stdout, std
 }
 
 /**
- * Collects garbage once, which blocks the process for about 60 ms. It returns memory to the kernel and shrinks the
- * young generation. Does nothing without `--expose-gc`, which the launcher and the image pass.
+ * Runs one garbage collection, which blocks the process for about 60 ms. The collection returns memory to the kernel
+ * and shrinks V8's young generation. Does nothing without `--expose-gc`, which the launcher and the image pass.
  */
 function collectGarbage(): void {
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
 
-/** Opens the log. Written lines are flushed when the process exits. */
+/** Opens the log. Lines in its buffers are written when the process exits. */
 function openLog(
   { level, formatter, fields, accessLogEnabled }: Config['log'],
   { fd }: Pick<Terminal['stdout'], 'fd'>,
 ) {
-  // This listener runs before pino's, which then writes the flushed lines.
+  // This listener runs before the `exit` listener of pino. So pino's listener writes the lines that this one flushes.
   process.once('exit', () => output.flush());
   const stdout = destination({ fd, sync: false, contentMode: 'buffer' });
   // pino's types allow only strings.
@@ -51,16 +51,17 @@ function openLog(
   stdout.on('write', output.written);
   return {
     log: createLogger({ level, formatter, fields, destination: output }),
-    // Takes a line without its line break. `undefined` means that requests appear only in `log`.
-    // A JSON log already has an object with more fields for each request, and plain lines would break its readers.
+    // Takes a line without its line break. `undefined` means that requests appear only in `log`. A JSON log gets no
+    // plain lines: it already has an object with more fields for each request, and plain lines would break its parsers.
     accessLog: accessLogEnabled && formatter === 'text' ? (line: string) => output.write(`${line}\n`) : undefined,
   };
 }
 
 /**
- * Ends the process gracefully at the first signal and immediately at the second, and logs both. Takes over the
- * process's signals and uncaught errors permanently. Calls `close` once, which may wait `graceMs` for requests in
- * flight. The exit code is 0, or 1 if `close` rejects or an error was the reason.
+ * Shuts the process down gracefully at the first signal or uncaught error, and exits with code 1 at a second one. Logs
+ * each of them. Handles the signals and uncaught errors of the process until it exits. Calls `close` only once, with
+ * the time that it can wait for requests in flight. The exit code is 0 only if a signal was the reason and `close`
+ * succeeds in time.
  */
 function closeOnSignal(log: Logger, graceMs: number, close: (graceMs: number) => Promise<void>): void {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -1,4 +1,4 @@
-// The common parts of commands that open a cache's data in their own process, alongside running nodes.
+// The common parts of commands that open a cache's data in their own process, instead of sending requests to a node.
 import { prepareDirectories } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import { createLogger, type Logger } from '@cistern/telemetry';
@@ -8,12 +8,15 @@ import type { Terminal } from '../terminal/terminal.ts';
 
 export interface DataTools {
   readonly log: Logger;
-  /** Aborts when the command is interrupted. */
+  /** Aborts when the user interrupts the command. */
   readonly signal: AbortSignal;
   showProgress(text: string): void;
 }
 
-/** Resolves as `action` does. Also rejects with `StartError`, and with a `CommandError` of the text `interrupted`. */
+/**
+ * Resolves and rejects as `action` does. Also rejects with `StartError` if a directory cannot be used. `interrupted` is
+ * the message of the `CommandError` with which `signal` aborts.
+ */
 export async function runOnData<T>(
   config: Config,
   terminal: Terminal,
@@ -31,7 +34,7 @@ export async function runOnData<T>(
   }
 }
 
-/** Creates a log on standard error, because standard output is for the command's result. */
+/** Creates a log on standard error, because standard output is for the result of the command. */
 export function commandLog(
   { log: { formatter, fields } }: Pick<Config, 'log'>,
   level: 'error' | 'warn',

@@ -1,4 +1,4 @@
-// Cistern's version. It comes from package.json, so that there is one place to change it.
+// Cistern's version. It is read from package.json, so that the version must be changed only there.
 import packageJson from '../../package.json' with { type: 'json' };
 
 export const { version } = packageJson;

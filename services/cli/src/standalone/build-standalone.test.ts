@@ -21,7 +21,7 @@ async function openDirectory(t: TestContext): Promise<string> {
   return directory;
 }
 
-/** Opens an upstream with one manifest under every name, which it sends after `release` is called. */
+/** Opens an upstream with the same manifest under every name. It sends the manifest only after a call of `release`. */
 async function openUpstream(t: TestContext) {
   const requested = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();
@@ -171,7 +171,7 @@ test('a node runs without metrics if their default port is in use, and fails if 
     message: `Port ${port} on 127.0.0.1 is in use. Stop the program that listens on it, or set http.debug.addr to another port.`,
   });
 
-  // Even if the default port is free on this machine, the second of these two nodes finds it in use.
+  // If the default port is free on this machine, the first node takes it. So the port is always in use for the second.
   const first = await build(t, { REGISTRY_HTTP_DEBUG_ADDR: undefined });
   const second = await build(t, { REGISTRY_HTTP_DEBUG_ADDR: undefined });
   await first.standalone.listen();

@@ -1,5 +1,5 @@
-// Builds the whole cache in one process: the registry's API, the cache and the admin API. In a cluster other nodes can
-// follow its fills.
+// Builds the whole cache in one process: the registry's API, the cache and the admin API. If the process is part of a
+// cluster, other nodes can follow its fills.
 import { openAdminAccess } from '@cistern/admin';
 import { buildConsole, buildLocalAdmin } from '@cistern/admin/local';
 import { openShared, prepareDirectories } from '@cistern/assembly';
@@ -10,7 +10,7 @@ import { openAll } from '@cistern/runtime';
 import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
 import { buildFillServer, wireWorker, workerAssembly } from '@cistern/worker';
 
-/** Opens store and index. Rejects with StartError or CacheError if one cannot be opened. The caller calls `close`. */
+/** Opens store and index. Rejects with StartError or CacheError if that fails. The caller calls `close`. */
 export async function buildStandalone(config: Config, context: NodeContext): Promise<CacheNode> {
   const { log, metrics } = context;
   await prepareDirectories(config);

@@ -1,5 +1,5 @@
-// Exports a bundle from the cache of a configuration. The process pulls as clients do. Without a cluster it also
-// fetches from upstreams.
+// Exports a bundle from the cache of a configuration. The process pulls images as clients do. In a cluster, the workers
+// fetch content that is not cached. Without a cluster, this process fetches it.
 import type { Config } from '@cistern/config';
 import { exportBundle, type ExportOptions, type ExportProgress } from '@cistern/bundles';
 import { createUpstreamTable, resolveImage } from '@cistern/upstream';
@@ -16,8 +16,8 @@ export interface ExportBundleOptions
 }
 
 /**
- * Opens the cache and closes it. Rejects as `exportBundle`, and with `name-unknown` for an image of an unknown
- * upstream.
+ * Opens the cache, exports the images and closes the cache. Rejects with the errors of `resolveImage`, for example
+ * `name-unknown` for an image of an unknown upstream, and with those of `exportBundle`.
  */
 export async function exportBundleOf(config: Config, options: ExportBundleOptions): Promise<ExportProgress> {
   const table = createUpstreamTable(config.upstreams);
