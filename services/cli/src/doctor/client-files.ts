@@ -1,4 +1,4 @@
-// Checks whether the files of a client on this machine send its pulls to the cache.
+// Checks whether the configuration files of a client on this machine send the client's pulls to the cache.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
@@ -7,14 +7,14 @@ import type { CacheAddress } from '@cistern/client-config';
 interface ClientFacts {
   readonly cache: CacheAddress;
   readonly upstream: string;
-  /** The directory that is `/` to the client. */
+  /** The directory on this machine that the client sees as `/`. */
   readonly root: string;
 }
 
-/** Returns the finding. Throws an error that names the fault. */
+/** Returns the message of a passed check. Throws an error that names the fault. */
 type ExamineClient = (facts: ClientFacts) => string;
 
-/** The checks by name of the client. */
+/** The check of each client, by the client's name. */
 export const clientFiles: Readonly<Record<string, ExamineClient>> = { docker, containerd };
 
 export function examineFiles(client: string, facts: ClientFacts): { readonly isOk: boolean; readonly message: string } {
@@ -37,7 +37,7 @@ function docker({ cache, upstream, root }: ClientFacts): string {
   return `${path} lists the cache in registry-mirrors`;
 }
 
-/** Follows containerd's "Registry Configuration": the directory of a registry precedes the directory `_default`. */
+/** Follows containerd's "Registry Configuration": the directory of a registry has precedence over `_default`. */
 function containerd({ cache, upstream, root }: ClientFacts): string {
   const { path, text } = readAny(
     root,
@@ -69,7 +69,7 @@ function parsed(path: string, text: string, parse: (text: string) => unknown): u
   }
 }
 
-/** Returns the entry of `addresses` that points to the cache, with any path. */
+/** Returns the entry of `addresses` with the cache's origin and any path. Throws an error if there is no such entry. */
 function requireAddress({ url }: CacheAddress, addresses: readonly string[], where: string): string {
   const { origin, hostname } = new URL(url);
   const find = (fits: (address: URL) => boolean) =>

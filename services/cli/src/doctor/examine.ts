@@ -1,4 +1,4 @@
-// Checks a cache for everything that clients need, in the order of their requests. Reports each finding immediately.
+// Checks a cache for everything that clients need, in the order in which clients send their requests.
 import { type Digest, digestOf, manifestAcceptHeader, parseManifest } from '@cistern/oci';
 import { explainFailure, checkResponse } from './explain-failure.ts';
 import { type Account, logIn } from './log-in.ts';
@@ -7,12 +7,12 @@ import type { Answer, RequestOptions, SendRequest } from './send-request.ts';
 export interface Finding {
   readonly check: string;
   readonly isOk: boolean;
-  /** The result, or the fault and its fix. */
+  /** The result of a passed check; otherwise the fault and its fix. */
   readonly message: string;
 }
 
 export interface Target {
-  /** The address for clients, without a path. */
+  /** The address of the cache for clients, without a path. */
   readonly url: string;
   readonly send: SendRequest;
   readonly account: Account | undefined;
@@ -21,10 +21,10 @@ export interface Target {
   readonly tag: string;
 }
 
-/** The result of a check, and its description. A rejection names the fault. */
+/** Resolves to the result of a check and a description of the result. Rejects with an error that names the fault. */
 type CheckResult<T> = Promise<readonly [T, string]>;
 
-/** Runs all checks, except those that an earlier failure makes impossible. */
+/** Runs all checks, except those that an earlier failure makes impossible. Reports each finding immediately. */
 export async function examine(target: Target, report: (finding: Finding) => void): Promise<void> {
   async function check<T>(name: string, run: () => CheckResult<T>): Promise<T | undefined> {
     try {
@@ -56,7 +56,7 @@ export async function examine(target: Target, report: (finding: Finding) => void
   if (blob !== undefined) await check('blob, by Range', () => getRange(client, blob));
 }
 
-/** The target with a `get` that sends the client's headers with every request. */
+/** A target with a `get` that adds the same headers to every request. */
 interface Client extends Target {
   get(path: string, options?: RequestOptions): Promise<Answer>;
 }
@@ -77,7 +77,10 @@ async function reach({ send }: Target): CheckResult<Answer> {
   return [answer, `/v2/ returns ${answer.status}`];
 }
 
-/** The date of RFC 9110 has whole seconds, and tokens tolerate a minute. */
+/**
+ * The tolerated difference between the clocks. It is the tolerance for tokens of other issuers. The `Date` header (RFC
+ * 9110) has whole seconds, which is precise enough.
+ */
 const toleranceMs = 60_000;
 
 /** Compares the `Date` header of a response with this machine's clock. Throws an error that names the difference. */
@@ -93,13 +96,13 @@ function judgeClock(date: string | undefined, nowMs = Date.now()): string {
 }
 
 async function authorize({ url, send, account, upstream, repository }: Target, ping: Answer): CheckResult<string> {
-  // The later requests use both names.
+  // The later checks pull by both names: the first with `?ns=`, the second in the path.
   const scopes = [repository, `${upstream}/${repository}`].map((name) => `repository:${name}:pull`);
   const shown = await logIn(send, url, ping, account, scopes);
   return [shown, shown.startsWith('Bearer') ? 'by an access token' : 'by password'];
 }
 
-/** podman requests a thousand ranges in a header of 22 KiB. */
+/** The size of the test header. podman sends a header of this size to request a thousand ranges. */
 const longHeaderBytes = 22 * 1024;
 
 async function sendLongHeaders({ get }: Client): CheckResult<number> {
@@ -116,7 +119,8 @@ async function sendLongHeaders({ get }: Client): CheckResult<number> {
 }
 
 async function sendQuery({ get, repository }: Client): CheckResult<Answer> {
-  // Every cache rejects this query. An unknown `ns` is no test, because a cache of one upstream may ignore it.
+  // Every cache rejects `n=none`, so the rejection proves that the query arrives. An unknown `ns` proves nothing,
+  // because a cache with one upstream can ignore it.
   const answer = await get(`/v2/${repository}/tags/list?n=none`);
   if (!answer.body.includes('PAGINATION_NUMBER_INVALID'))
     throw new Error('?ns= does not arrive: the proxy in front of the cache must pass the query on unchanged');
@@ -150,7 +154,7 @@ async function getManifestByPath({ get, upstream, repository, tag }: Client): Ch
   return [checkResponse(answer, 200), `/${upstream}/… works, for podman and for names with the cache`];
 }
 
-/** Returns the first blob of the image, or of the first image of an index. */
+/** Returns the first blob of the image, or of the first image of an index. Returns `undefined` if there is no blob. */
 async function findBlob({ get, upstream, repository }: Client, { body, headers }: Answer): Promise<Digest | undefined> {
   let { children } = parseManifest(body, headers['content-type']);
   const [first] = children;
@@ -162,8 +166,8 @@ async function findBlob({ get, upstream, repository }: Client, { body, headers }
 }
 
 async function getRange({ get, send, upstream, repository }: Client, blob: Digest): CheckResult<Answer> {
-  // containerd sends these headers and decodes the encodings itself. Neither the cache nor a proxy may compress for
-  // them.
+  // containerd sends these headers and can decode these encodings. Nevertheless, neither the cache nor a proxy may
+  // compress the response.
   const wanted = { range: 'bytes=0-1', 'accept-encoding': 'zstd;q=1.0, gzip;q=0.8, deflate;q=0.5' };
   const answer = await get(`/v2/${repository}/blobs/${blob}?ns=${upstream}`, { headers: wanted });
   const { location } = answer.headers;

@@ -1,4 +1,4 @@
-// Explains why a cache is unreachable or a response of it is unusable, and names the fix.
+// Explains why a cache is unreachable or why its response is unusable, and names the fix.
 import type { Answer } from './send-request.ts';
 
 const causes: readonly (readonly [RegExp, string])[] = [
@@ -24,7 +24,7 @@ const causes: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** The fix by status, for error responses of the cache itself. It follows the message of the cache. */
+/** The fix for each status of the cache's own error responses. It is printed after the message of the response. */
 const remedies: Readonly<Record<number, string>> = {
   401: 'the credentials are not sufficient: check the user, and any proxy in front of the cache',
   403: 'check the rules of `access`, and the repositories that this user may pull',
@@ -35,14 +35,17 @@ const remedies: Readonly<Record<number, string>> = {
   508: 'the address of the upstream leads back to the cache: set it to the address of the registry itself',
 };
 
-/** Returns the reason why a request got no response. */
+/** Returns the reason why a request got no response, with the fix. Returns the error's message for other errors. */
 export function explainFailure(error: unknown): string {
   const { code = '', name, message } = error as NodeJS.ErrnoException;
   const text = `${code} ${name} ${message}`;
   return causes.find(([pattern]) => pattern.test(text))?.[1] ?? message;
 }
 
-/** Returns the response if it has this status and arrived unchanged. Throws an error that names the fault. */
+/**
+ * Returns the response if it has this status, a Content-Length and no Content-Encoding. Otherwise throws an error that
+ * names the fault.
+ */
 export function checkResponse(answer: Answer, status: number): Answer {
   const { 'content-encoding': encoding, 'content-length': length } = answer.headers;
   if (answer.status !== status) throw new Error(describe(answer, status));

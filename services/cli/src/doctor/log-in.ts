@@ -1,4 +1,4 @@
-// Logs a client in as a cache requires it: with Basic, or with an access token of its token server.
+// Logs a client in by the method that a cache requires: Basic, or an access token of the cache's token server.
 import type { Answer, SendRequest } from './send-request.ts';
 
 export interface Account {
@@ -7,8 +7,8 @@ export interface Account {
 }
 
 /**
- * Returns the value of `Authorization`. Throws an error that names the fault. `cacheUrl` is the address of the cache
- * for clients.
+ * Resolves to the value of `Authorization`. Rejects with an error that names the fault. `cacheUrl` is the address of
+ * the cache for clients. `rejection` is the 401 response to a request without credentials.
  */
 export async function logIn(
   send: SendRequest,
@@ -46,8 +46,8 @@ export async function logIn(
 }
 
 /**
- * Compares the texts of two rejections, because a cache has one text for wrong credentials and another for missing
- * ones.
+ * Explains a rejected login. A cache has different texts for wrong and for missing credentials. So if the rejection has
+ * the same text as that of an anonymous request, the credentials did not arrive.
  */
 function whyRejected(server: string, rejected: Answer, rejectedAnonymous: Answer): string {
   return rejected.body.equals(rejectedAnonymous.body)

@@ -1,11 +1,11 @@
-// Sends one request to a cache as a client does. It follows no redirect and decodes no body.
+// Sends requests to a cache as a client does, but follows no redirect and decodes no body.
 import { once } from 'node:events';
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 
 export interface Answer {
   readonly status: number;
-  /** Headers by name in lower case. Repeated headers are joined by commas. */
+  /** The values of headers by name in lower case. The values of a repeated header are joined by commas. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Buffer;
 }
@@ -18,11 +18,12 @@ export interface RequestOptions {
 export type SendRequest = (pathOrUrl: string, options?: RequestOptions) => Promise<Answer>;
 
 const timeoutMs = 30_000;
-/** The maximum number of bytes read of a response. The checks need no more. */
+/** The size of a body after which the rest of the body is not read, because the checks need no more. */
 const maxBytes = 8 * 1024 * 1024;
 
 /**
- * `base` is the URL of the cache, `ca` is PEM. Requests reject with the error of the system, of TLS, or `TimeoutError`.
+ * `base` is the URL of the cache. `ca` is the CA certificate in PEM; unset means Node's CA certificates. Requests
+ * reject with the error of the system or of TLS, or with an `AbortError` after 30 s.
  */
 export function createSendRequest(base: string, ca: string | undefined): SendRequest {
   return async (pathOrUrl, { method = 'GET', headers = {} } = {}) => {
