@@ -1,4 +1,5 @@
-// A client of the admin API. It connects to a cluster's admin node, or to the socket of the process on this machine.
+// A client of the admin API. It connects to the admin node of a cluster, or to the socket of a single node on this
+// machine.
 import { request, type IncomingMessage, type RequestOptions } from 'node:http';
 import { createInterface } from 'node:readline';
 import { adminAuthorization, adminSocketPath } from '@cistern/operations/admin-access';
@@ -12,18 +13,18 @@ export interface AdminOptions extends DataOptions {
 }
 
 export interface AdminClient {
-  /** The name of the cache or admin node in messages. */
+  /** The name of the single node or the admin node in messages. */
   readonly name: string;
   /**
-   * Yields each line of a response as it arrives. Posts `body` if there is one, else sends GET. Throws `CommandError`
-   * if the server is unreachable or rejects the request.
+   * Yields each line of a response as it arrives. Sends `body` by POST; without `body`, sends GET. Throws
+   * `CommandError` if the node is unreachable or rejects the request.
    */
   lines<Line>(path: string, body?: object): AsyncGenerator<Line>;
   /** Resolves to the only line of a response. Rejects with the errors that `lines` throws. */
   fetch<Answer>(path: string, body?: object): Promise<Answer>;
 }
 
-/** Throws `CommandError` for an invalid URL, and `ConfigError` with every problem of a configuration. */
+/** Throws `CommandError` if there is no valid URL, and `ConfigError` with all problems of the configuration. */
 export function createAdminClient(options: AdminOptions, { env }: Terminal): AdminClient {
   const target = targetOf(readConfig(options.config, env, options), options.url);
   const lines = <Line>(path: string, body?: object) => readLines<Line>(target, path, body);
@@ -44,8 +45,8 @@ interface AdminTarget {
 }
 
 /**
- * `url` is the URL of an admin node, which may run on another machine. Unset means the socket of this machine's process or, if
- * there is none, `admin.addr` of the configuration.
+ * `url` is the URL of an admin node, which can run on another machine. Unset means the socket in the data directory of
+ * the configuration. If the configuration has no such directory, for example in a cluster, unset means `admin.addr`.
  */
 function targetOf(config: Config, url: string | undefined): AdminTarget {
   const socketPath = url === undefined ? adminSocketPath(config) : undefined;
@@ -70,7 +71,7 @@ function urlOf({ address }: Config['admin']): string {
 async function* readLines<Line>(target: AdminTarget, path: string, body?: object): AsyncGenerator<Line> {
   const answer = await send(target, path, body);
   if (answer.statusCode !== 200) throw new CommandError(await refusalOf(target, answer));
-  // A broken stream ends the iteration without an error. The caller detects it, because the last line is missing.
+  // A broken connection ends the iteration without an error. The caller detects this, because the last line is missing.
   answer.on('error', () => {});
   for await (const line of createInterface({ input: answer })) yield JSON.parse(line) as Line;
 }

@@ -1,4 +1,5 @@
-// The common parts of commands that use the admin API of a running cache: options, and output as a table or as JSON.
+// The common parts of commands that use the admin API of a running cache: options, exit codes, and output as a table or
+// as JSON.
 import type { Command } from 'commander';
 import type { Terminal } from '../terminal/terminal.ts';
 import { type AdminOptions, createAdminClient } from './admin-client.ts';
@@ -18,7 +19,7 @@ export function addAdminCommand(program: Command, name: string): Command {
     .option('--url <url>', "URL of a cluster's admin node; default: admin.addr on this machine");
 }
 
-/** Adds a command that prints a table, or with `--json` the response of the admin API. */
+/** Adds a command that prints a table or, with `--json`, the response of the admin API. The caller adds the action. */
 export function addReportCommand(program: Command, name: string): Command {
   return addAdminCommand(program, name).option('--json', "print the admin API's JSON instead of a table");
 }
@@ -28,11 +29,11 @@ export interface Report<Answer> {
   readonly description: string;
   /** The route of the admin API. */
   readonly path: string;
-  /** Returns lines, ended by a line break. */
+  /** Returns the response as lines. The last line ends with a line break too. */
   describe(answer: Answer): string;
 }
 
-/** Adds a command that prints one response of the admin API. */
+/** Adds a command that requests `path` from the admin API and prints the response. */
 export function addReport<Answer>(program: Command, terminal: Terminal, report: Report<Answer>): void {
   const { name, description, path, describe } = report;
   addReportCommand(program, name)
@@ -43,7 +44,7 @@ export function addReport<Answer>(program: Command, terminal: Terminal, report: 
     );
 }
 
-/** Prints a response as JSON or as lines of `describe`, which end with a line break. */
+/** Prints a response as one line of JSON, or as the text that `describe` returns. */
 export function printAnswer<Answer>(
   { stdout }: Terminal,
   { json }: ReportOptions,

@@ -1,4 +1,4 @@
-// `cistern audit` lists the latest actions of operators and rejections of clients.
+// `cistern audit` lists the latest actions of operators and the latest rejected requests of clients.
 import type { AuditPage } from '@cistern/admin';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';

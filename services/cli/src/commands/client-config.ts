@@ -1,4 +1,4 @@
-// `cistern client-config` prints the files with which a client pulls through this cache.
+// `cistern client-config` prints the configuration files that a client needs to pull through this cache.
 import { hostname } from 'node:os';
 import { clientSetups, describeClientSetups, parseCacheAddress } from '@cistern/client-config';
 import type { Config } from '@cistern/config';

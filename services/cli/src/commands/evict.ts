@@ -1,4 +1,5 @@
-// `cistern evict --dry-run` lists the blobs that would be evicted, and why. The running cache evicts automatically.
+// `cistern evict --dry-run` lists the next evictions and their reasons. The command evicts nothing, because the running
+// cache evicts automatically.
 import type { EvictionLine } from '@cistern/admin';
 import { parseSize } from '@cistern/config';
 import type { Command } from 'commander';

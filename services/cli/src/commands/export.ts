@@ -73,7 +73,7 @@ function parsePlatform(text: string): string {
   return platform;
 }
 
-/** Writes a partial file and renames it, so that the file appears only when it is complete. */
+/** Writes to a temporary file and renames it, so that `path` appears only when complete. `-` is standard output. */
 async function writeWhole<T>(path: string, write: (output: Writable) => Promise<T>): Promise<T> {
   if (path === '-') return write(process.stdout);
   const partial = `${path}.partial`;

@@ -1,4 +1,4 @@
-// `cistern healthcheck` tests a node in a container whose image has no curl.
+// `cistern healthcheck` tests whether a node is ready. It is for containers, because the image of Cistern has no curl.
 import { request } from 'node:http';
 import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
@@ -60,8 +60,8 @@ function get(url: URL): Promise<{ readonly status: number; readonly body: string
 }
 
 /**
- * Returns that the node shuts down, or its failing parts with their reasons. `undefined` means a response of another
- * server.
+ * Returns why a node is not ready: it is shutting down, or some of its parts fail. Returns `undefined` if `body` is not
+ * the response of a node.
  */
 function describe(body: string): string | undefined {
   try {

@@ -1,4 +1,4 @@
-// `cistern import` fills a cache from a file, without any upstream.
+// `cistern import` adds the images of a file to a cache, without requests to upstreams.
 import type { ImportedImage, ImportProgress } from '@cistern/bundles';
 import { importBundleOf } from '@cistern/assembly';
 import { createMetrics } from '@cistern/telemetry';

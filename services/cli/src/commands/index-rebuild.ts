@@ -1,4 +1,4 @@
-// `cistern index rebuild` rebuilds the index from the store, which is the source of truth.
+// `cistern index rebuild` adds missing records to the index. It reads the store, which is the source of truth.
 import type { RebuildProgress } from '@cistern/maintenance';
 import { rebuildIndexOf } from '@cistern/assembly';
 import { createMetrics } from '@cistern/telemetry';

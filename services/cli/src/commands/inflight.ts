@@ -1,5 +1,5 @@
-// `cistern inflight` shows the running fetches from upstreams. On a terminal it redraws the table each second until
-// Ctrl-C; elsewhere it prints the table once.
+// `cistern inflight` shows the running fetches from upstreams. On a terminal, it redraws the table each second until
+// Ctrl-C. Elsewhere, or with `--once` or `--json`, it prints the fetches one time.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FillList } from '@cistern/admin';
 import type { Command } from 'commander';
@@ -14,11 +14,11 @@ interface InflightOptions extends ReportOptions {
 }
 
 const everyMs = 1_000;
-/** Moves the cursor to the upper left. Clearing the rest after drawing avoids the flicker of clearing first. */
+/** Moves the cursor to the upper left. Old text is cleared after drawing, because clearing it first would flicker. */
 const home = '\u001B[H';
 const clearLine = '\u001B[K';
 const clearBelow = '\u001B[J';
-/** Switch to the alternate screen and back, so that the terminal's previous content is restored. */
+/** Switch to the alternate screen without a cursor, and back. This restores the previous content of the terminal. */
 const [enterScreen, leaveScreen] = ['\u001B[?1049h\u001B[?25l', '\u001B[?25h\u001B[?1049l'];
 const exitCodes = `
 Exit codes: 0 success, or ended by Ctrl-C; 1 the request to the cache failed, with the reason on standard error.`;
@@ -39,7 +39,7 @@ async function showFills(options: InflightOptions, terminal: Terminal): Promise<
 }
 
 async function watch(fetchFills: () => Promise<FillList>, stdout: Terminal['stdout']): Promise<void> {
-  // The first request precedes the switch of screens, so that its error stays visible.
+  // The first request is sent before the switch to the alternate screen, so that its error stays visible.
   let fills = await fetchFills();
   const { signal, dispose } = abortOnSignal('');
   stdout.write(enterScreen);

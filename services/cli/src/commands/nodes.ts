@@ -1,4 +1,5 @@
-// `cistern serve`, `frontend`, `worker` and `admin` run a node until a signal ends it. Each loads only its own part.
+// `cistern serve`, `frontend`, `worker` and `admin` run a node until a signal ends the node. Each command loads only
+// the code of its node.
 import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
 import { adminBanner, registryBanner, workerBanner } from '../node/banner.ts';
@@ -11,7 +12,7 @@ import type { Terminal } from '../terminal/terminal.ts';
 interface NodeCommand extends NodeKind {
   readonly description: string;
   readonly options: readonly (readonly [flags: string, description: string])[];
-  /** Throws if the configuration does not fit such a node. */
+  /** Throws if the configuration lacks a setting that this kind of node needs. */
   check(config: Config): void;
 }
 

@@ -1,4 +1,4 @@
-// `cistern offline` switches upstreams off and on. `cistern stale` lists tags that were served stale.
+// `cistern offline` switches upstreams offline and online. `cistern stale` lists tags that were served stale.
 import type { StaleLine, UpstreamList } from '@cistern/admin';
 import { Argument, type Command } from 'commander';
 import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';

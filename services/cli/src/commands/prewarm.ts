@@ -76,7 +76,7 @@ function describeResult({ digest, blobs, bytes, fetchedBlobs, fetchedBytes }: Re
   return `${digest}, ${blobs} layers (${formatBytes(bytes)}), ${fetched}`;
 }
 
-/** Returns a function that takes the bytes so far and returns bytes per second over the last few seconds. */
+/** Returns a function that takes the bytes so far and returns the bytes per second during about the last 5 s. */
 function createSpeed(): (bytesHere: number) => number {
   const seen: { readonly atMs: number; readonly bytes: number }[] = [];
   return (bytes) => {

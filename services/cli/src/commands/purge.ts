@@ -1,4 +1,5 @@
-// `cistern purge` and `refresh` remove content from the cache or confirm it with the upstream, on all nodes.
+// `cistern purge` removes content from the cache on all nodes. `cistern refresh` confirms tags with their upstream, for
+// all nodes.
 import type { PurgeAnswer, RefreshAnswer } from '@cistern/admin';
 import type { Command } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';

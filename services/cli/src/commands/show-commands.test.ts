@@ -1,6 +1,6 @@
 // own-process: it sends signals to its own process
 
-// Tests the commands that show the state of the whole cache, against a fake admin server.
+// Tests the commands that show the state of the whole cache, with a fake server of the admin API.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -49,7 +49,7 @@ const fill = {
   bytesPerSecond: 5_000_000,
 };
 
-/** Starts an admin server with these responses, and returns a function that runs a command against it. */
+/** Starts a server with these responses by path. Returns a function that runs a command with the URL of this server. */
 async function startAnswers(t: TestContext, answers: Readonly<Record<string, () => object>>) {
   const server = createServer(({ url = '' }, response) => {
     const answer = answers[url];

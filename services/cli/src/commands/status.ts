@@ -1,4 +1,4 @@
-// `cistern status` shows the health and counters of the whole cache, and its nodes.
+// `cistern status` shows the health and the counters of the whole cache, and lists its nodes.
 import type { NodeList, Overview } from '@cistern/admin';
 import type { Command } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';

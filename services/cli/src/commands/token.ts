@@ -1,4 +1,4 @@
-// `cistern token` creates, lists and revokes tokens for machines that pull. It works while the cache runs.
+// `cistern token` creates, lists and revokes tokens for machines that pull. The cache can keep running meanwhile.
 import { withRobotTokens } from '@cistern/assembly';
 import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
@@ -77,7 +77,7 @@ async function revoke(name: string, options: DataOptions, terminal: Terminal): P
   terminal.stdout.write(`The token of ${revoked.name} is revoked. It is rejected within seconds.\n`);
 }
 
-/** Throws `CommandError` if the store does not outlive this command. */
+/** Throws `CommandError` if the store is in memory, because tokens would be lost when this command ends. */
 function readConfigOf(options: DataOptions, terminal: Terminal): Config {
   const config = readConfig(options.config, terminal.env, options);
   if (config.storage.kind === 'memory')
@@ -90,7 +90,7 @@ function readConfigOf(options: DataOptions, terminal: Terminal): Config {
 const unitMs = { m: 60_000, h: 3_600_000, d: 24 * 3_600_000 } as const;
 const maxDays = 3650;
 
-/** Returns `90d`, `12h` or `30m` in milliseconds, and `Infinity` for `never`. Throws `CommandError`. */
+/** Returns `90d`, `12h` or `30m` in milliseconds, and `Infinity` for `never`. Throws `CommandError` for other texts. */
 export function parseLifetime(text: string): number {
   if (text === 'never') return Infinity;
   const [, amount, unit] = /^(\d{1,7})([mhd])$/.exec(text) ?? [];

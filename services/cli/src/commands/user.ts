@@ -1,5 +1,5 @@
 // `cistern user` changes an htpasswd file of operators (admin.htpasswd) or clients (auth.htpasswd). A running cache
-// checks the file with every request.
+// detects a change of the file with the next request.
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
@@ -69,8 +69,8 @@ async function readUsers(path: string, { mayBeMissing = false } = {}): Promise<s
 }
 
 /**
- * Reads a password without echo, twice, from a terminal. Otherwise reads the first line of standard input. Throws
- * `CommandError` if the two entries differ.
+ * On a terminal, reads a password twice without echo. Otherwise, reads the first line of standard input. Rejects with
+ * `CommandError` if the two passwords differ or the user presses Ctrl-C.
  */
 async function readPassword({ stdin, stderr }: Pick<Terminal, 'stdin' | 'stderr'>): Promise<string> {
   if (stdin.isTTY !== true) return (await text(stdin)).split(/\r?\n/, 1)[0] ?? '';
