@@ -1,7 +1,7 @@
-// Ends a long command at the first signal. A second signal ends the process as usual.
+// Stops a long command at SIGINT or SIGTERM. A second signal of the same kind ends the process.
 import { CommandError } from './command-error.ts';
 
-/** The returned signal aborts with a `CommandError` of this message. The caller calls `dispose`. */
+/** Returns an `AbortSignal` that aborts with a `CommandError` of this message. The caller calls `dispose`. */
 export function abortOnSignal(message: string) {
   const controller = new AbortController();
   const stop = () => controller.abort(new CommandError(message));

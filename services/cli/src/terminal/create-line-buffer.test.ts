@@ -49,7 +49,7 @@ test('a buffer is reused only after its lines have been written', (t) => {
   writeLine('three\n');
   assert.deepEqual([memories(), passed[2]?.buffer === passed[0]?.buffer], [2, true]);
   assert.equal(passed[1]?.toString(), 'two\n');
-  // An output that writes nothing still receives lines.
+  // An output that has written nothing yet still receives further lines.
   for (let line = 0; line < 100; line += 1) writeLine(`${line}\n`);
   assert.equal(passed.length, 103);
   assert.equal(memories(), 102);

@@ -1,37 +1,38 @@
-// Writes lines together that arrive within some milliseconds. Under load, one write per turn of the event loop costs
-// more than the rest of the line, because each write wakes a thread.
+// Collects the lines of some milliseconds and writes them together. Each write wakes a thread. So under load, a write
+// in each turn of the event loop costs more than all other work for its lines.
 
-/** The destination of the lines, in order. The bytes are not reused before `written` has counted them. */
+/** Receives the lines in order. The memory of `bytes` is not reused before `written` has counted all of `bytes`. */
 interface Output {
   write(bytes: Buffer): unknown;
 }
 
 export interface LineBuffer {
   write(text: string): void;
-  /** Reports that so many more bytes have left the process. */
+  /** Records that the output has written `bytes` more bytes, so that their memory can be reused. */
   written(bytes: number): void;
   /** Writes the remaining lines. Call it when the process ends, so that only a killed process loses its last lines. */
   flush(): void;
 }
 
-/** A human reader does not notice this delay. */
+/** The maximum time that a line waits. A human reader does not notice it. */
 const delayMs = 10;
+/** The size of a buffer. A full buffer is written without delay. */
 const enoughBytes = 64 * 1024;
 /**
- * The number of buffers that are reused. A slower output leaves the others as garbage. Some of them become old before
- * they are written, and V8 marks its whole heap to collect them.
+ * The maximum number of buffers that are kept for reuse. If the output is slow, further buffers become garbage. Garbage
+ * is expensive: a buffer that waits can reach V8's old generation, and V8 marks its whole heap to collect it there.
  */
 const maxBuffers = 8;
 /** A UTF-16 unit has at most three bytes. */
 const maxBytesOf = (text: string) => text.length * 3;
 
-/** Creates a buffer of lines. It encodes them immediately, because every garbage collection would move waiting strings. */
+/** Creates a buffer that encodes each line immediately, because every garbage collection would move waiting strings. */
 export function createLineBuffer(output: Output): LineBuffer {
   let waiting: Buffer | undefined;
   let used = 0;
   let timer: NodeJS.Timeout | undefined;
   const idle: Buffer[] = [];
-  /** `end` is the total of written bytes once this buffer is written. */
+  /** The buffer is completely written when `writtenBytes` reaches `end`. */
   const underWay: { readonly buffer: Buffer; readonly end: number }[] = [];
   let passedBytes = 0;
   let writtenBytes = 0;

@@ -33,13 +33,13 @@ export function formatTransfer(
   return `${formatBytes(bytesDone)} of ${formatBytes(bytes)}, ${formatBytes(rate)}/s`;
 }
 
-/** The title of a column. `numeric` marks a right-aligned column of numbers. */
+/** The title of a column. `numeric` is the title of a right-aligned column of numbers. */
 export type Column = string | { readonly numeric: string };
 
 /**
  * Returns a table with titles in the first line. Columns fit their widest cell and are two spaces apart. Returns an
- * empty string without rows. Removes control characters from cells, because a terminal obeys those in names of
- * upstreams and clients.
+ * empty string if there are no rows. Removes control characters from cells, because a terminal would obey the control
+ * characters in names that upstreams and clients send.
  */
 export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return '';

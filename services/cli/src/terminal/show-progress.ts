@@ -1,10 +1,10 @@
-// Shows the progress of a long command: one changing line on a terminal, a new line every ten seconds elsewhere.
+// Shows the progress of a long command: one changing line on a terminal, elsewhere at most one new line in ten seconds.
 import type { Terminal } from './terminal.ts';
 
 export interface ProgressLine {
   /** Shows the current progress. */
   show(text: string): void;
-  /** Clears the line and leaves the cursor at its beginning. */
+  /** On a terminal, clears the line and leaves the cursor at the beginning of the line. */
   end(): void;
 }
 

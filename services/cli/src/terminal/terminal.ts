@@ -1,13 +1,14 @@
-// The part of the process that commands use. It is a parameter, so that each command declares its access.
+// The part of the process that commands use. It is a parameter, so that a command's signature shows its access to the
+// process.
 import type { Environment } from '@cistern/runtime/process';
 
 export interface Terminal {
   readonly env: Environment;
-  /** Only few commands read it. */
+  /** Only commands that need a password read it. */
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: {
     write(text: string): unknown;
-    /** A node writes its log to this descriptor. */
+    /** The file descriptor to which a node writes its log. */
     readonly fd: number;
     readonly isTTY?: boolean;
     readonly rows?: number;

@@ -1,14 +1,14 @@
-// The standard output of a command that runs in the test's process. It is a file, because a node's log writes to a
-// descriptor.
+// The standard output of a command that runs in the test's process. The output is a file, because a node writes its log
+// to a file descriptor.
 import { fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export interface Output {
-  /** Stays open until the process ends: a line of the log may come after the command's end. */
+  /** Stays open until the process ends, because a node can write log lines after its command has ended. */
   readonly fd: number;
   write(text: string): void;
-  /** Returns the text so far. */
+  /** Returns the text that has been written so far. */
   text(): string;
 }
 

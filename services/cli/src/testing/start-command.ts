@@ -1,5 +1,5 @@
-// Runs a command of `cistern` in the test's process, from its arguments to its exit code. A node's signals are events
-// of that process, so only one node runs at a time.
+// Runs a command of `cistern` in the test's process, from its arguments to its exit code. A signal for a node is an
+// event of the test's process and reaches every node there. So only one node can run at a time.
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runProgram, translateRegistryCommand } from '../run-program.ts';
@@ -12,7 +12,7 @@ export interface CommandOptions {
   readonly stdin?: string;
   /** Makes standard output a terminal with this many rows. */
   readonly rows?: number;
-  /** Receives each text that the command writes, without the log of a node. */
+  /** Receives each text that the command writes to standard output, except the log of a node. */
   readonly onWrite?: (text: string) => void;
 }
 
@@ -25,7 +25,7 @@ export interface CommandEnd {
 export interface StartedCommand {
   /** Returns the output so far. */
   output(): Pick<CommandEnd, 'stdout' | 'stderr'>;
-  /** Whether a node listens. The caller ends it by a signal. */
+  /** True if the command is a node that listens. The caller ends the node by a signal. */
   readonly isNode: boolean;
   kill(signal: NodeJS.Signals): void;
   readonly end: Promise<CommandEnd>;
@@ -61,14 +61,14 @@ export async function startCommand(
   const end = async () => {
     const code = isNode ? await taken.exit : Number(terminal.exitCode ?? 0);
     if (isMeantAsNode) taken.release();
-    // A node's log writes its lines together, some milliseconds later.
+    // A node's log collects its lines and writes them some milliseconds later.
     if (isNode) await delay(50);
     return { code, ...output() };
   };
   return { output, isNode, kill: (signal) => void taken.run(() => process.emit(signal)), end: end() };
 }
 
-/** Runs a command that ends. If a node runs instead, it ends the node and throws. */
+/** Runs a command that must end. If the command runs a node instead, ends the node and rejects. */
 export async function runCommand(args: readonly string[], options?: CommandOptions): Promise<CommandEnd> {
   const { isNode, kill, end } = await startCommand(args, options);
   if (!isNode) return end;

@@ -1,5 +1,5 @@
-// Starts a node in the test's process, as its command does. The node does not touch signals, standard output and exit,
-// so several nodes can run at the same time.
+// Starts a node in the test's process, as the node's command does. The node handles no signals, does not write to
+// standard output and does not exit the process. So several nodes can run at the same time.
 import { createLogger } from '@cistern/telemetry';
 import { nodeKinds } from '../commands/nodes.ts';
 import { openNode, type NodeUrls } from '../node/open-node.ts';
@@ -12,7 +12,7 @@ export interface StartedNode {
   readonly urls: NodeUrls;
   /** Returns the lines of the node's log so far. */
   log(): string[];
-  /** Shuts the node down as a signal does. Requests in flight get `http.draintimeout` to end. Idempotent. */
+  /** Shuts the node down as a signal does. Waits up to `http.draintimeout` for requests in flight. Idempotent. */
   stop(): Promise<void>;
 }
 

@@ -1,12 +1,12 @@
-// Isolates a test from a node, which takes over its process permanently: signals, uncaught errors and exit.
+// Isolates a test from a node, which handles the signals and uncaught errors of its process and exits the process.
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 export interface TakenProcess {
-  /** Runs `work`. Code that it starts continues after `process.exit`, which never ends the test's process. */
+  /** Runs `work`. In code that `work` starts, `process.exit` returns instead of ending the test's process. */
   run<T>(work: () => T): T;
-  /** Resolves with the code of the first `process.exit`. */
+  /** Resolves to the exit code of the first call of `process.exit`. */
   readonly exit: Promise<number>;
-  /** Removes the listeners that were added since, except those of `exit`. */
+  /** Removes the listeners that were added to `process` after `takeOverProcess`, except those of the event `exit`. */
   release(): void;
 }
 
