@@ -2,9 +2,9 @@
 
 export interface Closers {
   add(close: () => Promise<void>): void;
-  /** Adds the closing of `part`, and returns it. */
+  /** Adds a call of `part.close`, and returns `part`. */
   opened<T extends { close(): Promise<void> }>(part: T): T;
-  /** Closes everything added, the last first. */
+  /** Calls all added functions, the last one first. */
   closeAll(): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ function createClosers(): Closers {
   };
 }
 
-/** Resolves as `open` does. If `open` rejects, closes everything added and rejects with its error. */
+/** Resolves as `open` does. If `open` rejects, closes all parts that it added, and rejects with the error of `open`. */
 export async function openAll<T>(open: (closers: Closers) => Promise<T>): Promise<T> {
   const closers = createClosers();
   try {

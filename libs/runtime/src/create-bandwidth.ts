@@ -1,13 +1,17 @@
-// Limits the total rate of bytes for which no client waits. A caller that has read bytes waits for their time.
+// Limits the total rate at which callers read bytes that no client waits for. After a read, a caller waits as long as
+// its bytes take at that rate.
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Bandwidth {
-  /** Resolves after the bytes' time, or at the next check once `isWaitedFor` is true. Rejects when aborted. */
+  /**
+   * Resolves after the time that the bytes take at the limited rate, or at the next check after `isWaitedFor` has
+   * become true. Rejects when the signal aborts.
+   */
   spend(bytes: number, isWaitedFor: () => boolean, signal: AbortSignal): Promise<void>;
 }
 
 const checkEveryMs = 50;
-/** The maximum time that idle time, or slow arrival of bytes, is credited. */
+/** The maximum unused time that later bytes can use. Time is unused when no bytes arrive, or bytes arrive slowly. */
 const creditMs = 100;
 
 export function createBandwidth(bytesPerSecond: number): Bandwidth {

@@ -1,5 +1,5 @@
-// A bounded cache of recent entries. `LRUCache` allocates arrays of its maximum size, which takes milliseconds. This
-// one is created with the first entry.
+// A bounded cache of recent entries. `LRUCache` allocates arrays of its maximum size, which takes milliseconds. So it
+// is created only with the first entry.
 import { LRUCache } from 'lru-cache';
 
 export interface Recent<K extends {}, V extends {}> {
@@ -12,7 +12,7 @@ export interface Recent<K extends {}, V extends {}> {
 
 export interface RecentOptions {
   readonly max: number;
-  /** Unset means that entries stay until newer ones replace them. */
+  /** Unset means that entries do not expire. They stay until newer entries need their space. */
   readonly ttlMs?: number;
   readonly now: () => number;
 }

@@ -4,8 +4,8 @@ import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /**
- * Returns a function that resolves with the text of a file. Every call checks the file and reads it only if it has
- * changed. The check costs less than any request that needs the file. Rejects as `fs` does.
+ * Returns a function that resolves to the text of a file. Every call checks whether the file has changed, and reads
+ * only a changed file. The check costs less than any request that needs the file. Rejects as `fs` does.
  */
 export function fileText(path: string): () => Promise<string> {
   let kept: { readonly version: string; readonly text: string } | undefined;
@@ -21,8 +21,8 @@ export function fileText(path: string): () => Promise<string> {
 
 /**
  * Replaces a file atomically: a reader sees either the old or the new text. A new file is private to its owner. A
- * replaced one keeps its mode and its owner, if this process may set it. In the image root runs commands, and the
- * server is another user. Rejects as `fs` does, and then the file is unchanged.
+ * replaced file keeps its mode and its owner, because in the container image root runs commands and another user runs
+ * the server. Rejects as `fs` does, also if this process is not allowed to set the owner. The file is then unchanged.
  */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const before = await stat(path).catch(() => undefined);

@@ -6,8 +6,8 @@ export interface ForEachBoundedOptions {
 }
 
 /**
- * Calls `action` with each item, up to `atOnce` of them at the same time. Rejects with the first error of any, or with
- * the signal's reason, after all running calls have ended.
+ * Calls `action` with each item; at most `atOnce` calls run at the same time. Rejects with the first error of a call or
+ * of `items`, or with the signal's reason, but only after all running calls have ended.
  */
 export async function forEachBounded<T>(
   items: AsyncIterable<T> | Iterable<T>,

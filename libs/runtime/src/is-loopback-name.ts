@@ -1,5 +1,6 @@
-// Names that always lead to this machine. A listener without passwords accepts only these. Otherwise a page of another
-// site could point its own name to this machine and read responses in a browser.
+// Recognizes the names that always mean this machine. A listener without passwords accepts only these names. Otherwise
+// a page of another site could make its own name resolve to this machine, and read responses in a browser (DNS
+// rebinding).
 import { isIP } from 'node:net';
 
 /** `hostname` is a `Host` header without its port, or the host of a configured listener. */

@@ -1,21 +1,30 @@
-// Polls for changes every few seconds. A failed poll changes nothing.
+// Checks for changes at an interval. After a failed check the polling continues.
 
 export interface PollOptions {
-  /** The time from the end of one look to the start of the next. */
+  /** The time from the end of one check to the start of the next. */
   readonly everyMs: number;
   readonly look: () => Promise<void>;
-  /** `times` counts consecutive failures with this message. Log at one value only, so that an outage is one line. */
+  /**
+   * `times` counts consecutive failures with this message. Log only at one value of `times`, so that an outage writes
+   * one log line.
+   */
   readonly onFailure: (error: unknown, times: number) => void;
 }
 
 export interface Poll {
-  /** Resolves after a look that began after the call. Never rejects, because `onFailure` gets the error. */
+  /**
+   * Checks now. Resolves at the end of a check that began after this call. Never rejects, because `onFailure` gets the
+   * error.
+   */
   look(): Promise<void>;
-  /** Resolves when a running look has ended. No other one begins. */
+  /** Stops the polling. Resolves when a running check has ended. */
   close(): Promise<void>;
 }
 
-/** The first look is after `everyMs`, or on request. Does not keep the process alive. The caller closes it. */
+/**
+ * Calls `look` for each check. The first check runs after `everyMs`, or when the caller requests it. The poll does not
+ * keep the process alive. The caller closes it.
+ */
 export function openPoll({ everyMs, look, onFailure }: PollOptions): Poll {
   let isClosed = false;
   let running: Promise<void> | undefined;
@@ -43,7 +52,7 @@ export function openPoll({ everyMs, look, onFailure }: PollOptions): Poll {
     wait();
   }
 
-  /** A running look may have missed the latest change, so a new one follows it. */
+  /** A running check may have missed the latest change, so another check follows it. */
   function lookSince(): Promise<void> {
     if (isClosed) return running ?? Promise.resolve();
     if (running === undefined) return (running = run());

@@ -1,13 +1,15 @@
-// Encrypts secrets for Redis and the store. Only processes with the cluster's secret can open them, and only under the
-// name under which they were sealed (decision 0013).
+// Encrypts secrets for Redis and the store. Only a process with the cluster's secret can decrypt a text, and only with
+// the name with which it was encrypted (decision 0013).
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, createHash, timingSafeEqual } from 'node:crypto';
 
 export interface Seal {
-  /** `name` is the location of the sealed text, which opens only there. Returns text of URL-safe characters. */
+  /**
+   * Encrypts. `name` is the location of the encrypted text; `open` needs the same name. Returns URL-safe characters.
+   */
   close(name: string, text: string): string;
   /**
-   * Returns `undefined` for text with another secret, purpose or name, for unsealed text, and for that of a newer
-   * release.
+   * Decrypts. Returns `undefined` if the text was encrypted with another secret, purpose or name, or by a newer
+   * release. Also returns `undefined` for a text that is not encrypted.
    */
   open(name: string, sealed: string): string | undefined;
 }
@@ -18,14 +20,17 @@ const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** Each purpose has its own key, so that text for one purpose opens for no other. `secret` has at least 16 bytes. */
+/**
+ * Each purpose has its own key, so that a text for one purpose cannot be decrypted for another. `secret` must have at
+ * least 16 bytes.
+ */
 export function createSeal(secret: string, purpose: string): Seal {
   const key = new Uint8Array(hkdfSync('sha256', secret, '', `cistern seal ${version} ${purpose}`, keyBytes));
   const authenticated = (name: string): Buffer => Buffer.concat([Buffer.of(version), Buffer.from(name)]);
 
   return {
     close(name, text) {
-      // The nonce is random, because processes share no counter. Collisions are unlikely below 2³² nonces.
+      // The nonce is random, because processes share no counter. A repeated nonce is unlikely below 2³² texts.
       const nonce = randomBytes(nonceBytes);
       const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: tagBytes }).setAAD(authenticated(name));
       const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);

@@ -1,4 +1,4 @@
-// Lets concurrent callers share one run of a task.
+// Lets concurrent callers with the same key share one run of a task.
 
 export type SingleFlight<T> = (
   key: string,
@@ -13,8 +13,8 @@ interface Flight<T> {
 }
 
 /**
- * A caller whose signal aborts stops waiting, and the others continue. The task is aborted when its last caller has
- * aborted. A caller without a signal waits for the end.
+ * A caller whose signal aborts stops waiting, and the other callers still wait. The task is aborted when the signals of
+ * all its callers have aborted. A caller without a signal waits until the task ends.
  */
 export function createSingleFlight<T>(): SingleFlight<T> {
   const flights = new Map<string, Flight<T>>();

@@ -1,4 +1,6 @@
-/** The reason why the cache cannot start. `message` is a complete sentence for the user. No stack is printed. */
+/**
+ * The reason why the cache cannot start. `message` has complete sentences for the operator. The stack is not printed.
+ */
 export class StartError extends Error {
   override readonly name = 'StartError';
 }

@@ -1,4 +1,4 @@
-// Limits the time of waiting for a result.
+// Limits how long a caller waits for a result.
 
 /** Settles as `promise` does, or rejects after `limitMs`. A later result of `promise` is ignored. */
 export async function within<T>(promise: Promise<T>, limitMs: number): Promise<T> {
@@ -11,7 +11,7 @@ export async function within<T>(promise: Promise<T>, limitMs: number): Promise<T
   }
 }
 
-/** Resolves with whether `ending` settles within `ms` milliseconds. */
+/** Resolves to true if `ending` settles within `ms` milliseconds, otherwise to false. */
 export function endsWithin(ending: Promise<unknown>, ms: number): Promise<boolean> {
   return within(Promise.allSettled([ending]), ms).then(
     () => true,
@@ -36,9 +36,9 @@ export function untilAborted<T>(shared: Promise<T>, signal: AbortSignal | undefi
 const steps = 10;
 
 /**
- * Works as `setTimeout`, but counts only the time in which this process runs. A standstill of any length costs at most
- * a tenth of `ms`. A process that was stopped, or starved with its machine, has not waited for another one. Node fires
- * its timers before it reads data that arrived meanwhile. Returns a function that cancels the timeout.
+ * Works as `setTimeout`, but ignores most of a pause of this process or its machine. A pause of any length counts as at
+ * most a tenth of `ms`. After a pause Node.js fires timers before it reads the data that arrived meanwhile. So
+ * `setTimeout` would fire although the other side has responded. Returns a function that cancels the timeout.
  */
 export function setAwakeTimeout(callback: () => void, ms: number): () => void {
   let left = steps;

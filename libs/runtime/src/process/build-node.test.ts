@@ -18,7 +18,7 @@ const config: NodeOptions['config'] = {
   health: { storageDriver: { enabled: true, intervalMs: 10_000, threshold: 3 } },
 };
 
-/** Opens a listener that holds its requests until the test responds. */
+/** Opens a listener whose requests wait until the test sends their responses. */
 function holdingListener(key: string) {
   const held: ServerResponse[] = [];
   const app = createHttpApp(createServer((_request, response) => void held.push(response)));

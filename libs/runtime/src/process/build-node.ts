@@ -1,4 +1,5 @@
-// Builds the parts that every node has around its own work: listeners, health, metrics and an orderly shutdown.
+// Builds the parts that every kind of node has: listeners, health, metrics and an orderly shutdown. The caller provides
+// the work.
 import type { Logger, Metrics } from '@cistern/telemetry';
 import {
   drain,
@@ -16,7 +17,7 @@ import { startChecks, type Checkable, type HealthSettings, type NodeChecks } fro
 export interface Listener {
   readonly app: HttpApp;
   readonly address: ListenAddress;
-  /** The setting of the address, for messages. */
+  /** The name of the setting that contains the address, for messages. */
   readonly key: string;
   /** Whether other processes may listen on the same port. */
   readonly reusePort?: boolean;
@@ -27,37 +28,46 @@ export interface Listener {
 /** The section `http.debug` of the configuration. */
 interface DebugSettings {
   readonly address: TcpAddress | undefined;
-  /** Whether the configuration sets the address. If so, an address in use is an error. */
+  /**
+   * True if the configuration sets the address. Then an address in use is an error. A default port in use is only
+   * logged.
+   */
   readonly explicit: boolean;
   readonly prometheus: { readonly enabled: boolean; readonly path: string };
 }
 
 export interface NodeOptions {
-  /** Two sections of the configuration. */
+  /** The two sections of the configuration that a node of any kind needs. */
   readonly config: {
     readonly http: { readonly debug: DebugSettings };
     readonly health: HealthSettings;
   };
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** The listener for clients. Its requests end before `work` does. */
+  /** The listener for clients. At shutdown its requests end before `work` is closed. */
   readonly clients?: Listener | undefined;
-  /** The listener for proofs to an ACME authority, in plain HTTP. Its requests are aborted at shutdown. */
+  /** The listener for an ACME CA that checks proofs, in plain HTTP. Its requests are aborted at shutdown. */
   readonly challenges?: Listener | undefined;
   /** The listener for operators. Its requests are aborted at shutdown, because none of them must complete. */
   readonly admin?: Listener | undefined;
-  /** The same for operators' browsers, which the operating system does not authenticate. */
+  /**
+   * The listener for operators' browsers, which the operating system does not authenticate. Its requests are also
+   * aborted.
+   */
   readonly console?: Listener | undefined;
-  /** The listener for other nodes that read the work of this one. It serves until `work` has ended. */
+  /** The listener for other nodes, which read the results of `work`. It serves until `work` is closed. */
   readonly peers?: Listener | undefined;
   /** The work behind the listeners. The node closes it. */
   readonly work: Checkable & {
-    /** Called after the listener for peers is open, and before that for clients. */
+    /** Called after the listener for peers is open, and before the listener for clients opens. */
     start?(): Promise<void>;
-    /** Ends or hands over running work within `graceMs`, and closes everything. */
+    /** Ends the running work or hands it over to other nodes within `graceMs`, and closes everything. */
     close(graceMs: number): Promise<void>;
   };
-  /** The checks of `work`, if other code uses them too. The node closes them. */
+  /**
+   * The running checks of `work`, if other code uses them too. Unset means that the node starts them. It always closes
+   * them.
+   */
   readonly checks?: NodeChecks;
 }
 
@@ -65,16 +75,19 @@ export interface Listening {
   readonly clients: BoundAddress | undefined;
   readonly peers: BoundAddress | undefined;
   readonly console: BoundAddress | undefined;
-  /** The address of metrics and health. `undefined` means not configured, or that the default port was in use. */
+  /**
+   * The address of metrics and health. `undefined` means that no address is configured, or that the default port was in
+   * use.
+   */
   readonly debug: BoundAddress | undefined;
 }
 
 export interface CacheNode {
-  /** Rejects with `StartError`. The caller must call `close` then too. */
+  /** Rejects with `StartError` if a listener cannot open. The caller must call `close` also after a rejection. */
   listen(): Promise<Listening>;
   /**
-   * Becomes unready, accepts no new requests, gives those in flight `graceMs` to end, then closes everything.
-   * Idempotent.
+   * Makes the node unready, accepts no new requests, waits at most `graceMs` for requests in flight, then closes
+   * everything. Idempotent.
    */
   close(graceMs: number): Promise<void>;
 }
@@ -139,7 +152,7 @@ export function buildNode(options: NodeOptions): CacheNode {
     draining = true;
     const deadline = performance.now() + graceMs;
     const leftMs = () => Math.max(deadline - performance.now(), 0);
-    // A node that other nodes follow needs part of the grace to hand over its work after the clients have ended.
+    // After the requests of clients have ended, a node with peers needs the rest of the time for handing over its work.
     await drainListener(admin, 0);
     await drainListener(operators, 0);
     await drainListener(challenges, 0);
@@ -152,7 +165,7 @@ export function buildNode(options: NodeOptions): CacheNode {
 
   let closing: Promise<void> | undefined;
   return {
-    // Health listens first, so that it reports the node as unready meanwhile.
+    // The health listener opens first, so that it reports the node as unready while the others open.
     async listen() {
       const debugging = await listenForDebug();
       const peering = await open(peers);

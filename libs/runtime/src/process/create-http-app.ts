@@ -1,16 +1,16 @@
-// Creates HTTP servers of Node.js and Fastify that load no unused code.
+// Creates HTTP servers, with Node.js alone or with Fastify, that load no unused code.
 import type { RequestListener, Server } from 'node:http';
 import type { Logger } from '@cistern/telemetry';
 import type { FastifyServerOptions } from 'fastify';
 import type { HttpApp } from './listen.ts';
 
 /**
- * Creates an HTTP server of Node.js. Importing `node:http` as a module would also load the client behind `fetch`, which
- * takes 5 MB in every process.
+ * Creates an HTTP server of Node.js. Importing `node:http` as a module would also load the library behind `fetch`
+ * (undici), which takes 5 MB in every process.
  */
 export const { createServer: createHttpServer } = process.getBuiltinModule('node:http');
 
-/** Wraps a bare server of Node.js in the shape of a Fastify instance, which listeners need. */
+/** Wraps a server of Node.js in the interface that listeners need, which is a part of a Fastify instance's. */
 export function createHttpApp(server: Server): HttpApp {
   return {
     server,
@@ -22,12 +22,12 @@ export function createHttpApp(server: Server): HttpApp {
           resolve('');
         });
       }),
-    // A server that never listened has nothing to close.
+    // A server that never listened calls back with an error, which is ignored because there is nothing to close.
     close: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };
 }
 
-/** The needed part of a Fastify instance that is ready and does not listen itself. */
+/** The part of a Fastify instance that a lazy listener needs. The instance is ready, and does not listen itself. */
 export interface LazyApp {
   readonly routing: RequestListener;
   close(): Promise<unknown>;
@@ -35,7 +35,7 @@ export interface LazyApp {
 
 /**
  * Creates a listener whose app is created with the first request. This saves memory, because most processes never get a
- * request for it. If `open` rejects, the request gets 500, and the next one calls `open` again.
+ * request for such an app. If `open` rejects, waiting requests get 500, and the next request calls `open` again.
  */
 export function createLazyHttpApp(open: () => Promise<LazyApp>, log: Pick<Logger, 'error'>): HttpApp {
   let opened: Promise<LazyApp> | undefined;
@@ -53,7 +53,7 @@ export function createLazyHttpApp(open: () => Promise<LazyApp>, log: Pick<Logger
   const app = createHttpApp(server);
   return {
     ...app,
-    // The app also ends responses that would otherwise last as long as their client.
+    // `lazy.close` also ends responses that would otherwise stay open as long as their clients do.
     async close() {
       const closed = app.close();
       await opened?.then((lazy) => lazy.close()).catch(() => {});
@@ -67,8 +67,8 @@ function rejectSchema(): never {
 }
 
 /**
- * Options for Fastify servers whose routes have no schemas. The default compiler of schemas has 100 files, which every
- * process would load.
+ * Options for Fastify servers whose routes have no schemas. Fastify's default schema compilers have 100 files, which
+ * every process would load.
  */
 export const withoutSchemas = {
   schemaController: { compilersFactory: { buildValidator: () => rejectSchema, buildSerializer: () => rejectSchema } },

@@ -1,4 +1,4 @@
-// Builds the second listener, with health, readiness and metrics of this process. It never shares the registry's port.
+// Builds the HTTP server for health, readiness and metrics of this process. It never shares the port of the pull API.
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isLoopbackName } from '../is-loopback-name.ts';
 import { within } from '../within.ts';
@@ -10,21 +10,25 @@ export type HealthCheck = () => Promise<void>;
 export interface HealthOptions {
   /** The checks by name, for example `store`. */
   readonly checks: Readonly<Record<string, HealthCheck>>;
-  /** Checks of parts that do not work fully, while the process is still ready. */
+  /** Checks whose failures are reported but do not make the process unready. */
   readonly degraded?: Readonly<Record<string, HealthCheck>>;
-  /** Returns true as long as no new requests should be sent to this process. */
+  /** Returns true while clients should send no new requests to this process, so that it is not ready. */
   readonly isDraining: () => boolean;
   /** The registry of prom-client. Unset means that no metrics are served. */
   readonly metricsRegistry?: { readonly contentType: string; metrics(): Promise<string> } | undefined;
   readonly metricsPath?: string | undefined;
-  /** Whether it listens on loopback. If so, a request with another machine's name gets no metrics and no reasons. */
+  /**
+   * True if the server listens only on loopback. Then a request whose `Host` names another machine gets no metrics and
+   * no reasons of failed checks.
+   */
   readonly isLoopbackOnly?: boolean;
   /** The timeout of a check. */
   readonly checkLimitMs?: number;
 }
 
 /**
- * `/healthz` means alive, `/readyz` ready, and `/debug/health` is that of registry:2. The caller listens and closes.
+ * `/healthz` reports that the process is alive, and `/readyz` whether it is ready. `/debug/health` works as in
+ * registry:2. The caller listens with the instance and closes it.
  */
 export function buildHealth(options: HealthOptions): FastifyInstance {
   const {
@@ -38,8 +42,8 @@ export function buildHealth(options: HealthOptions): FastifyInstance {
   } = options;
   const app = fastify({ ...withoutSchemas, logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
 
-  // A page in a browser may point its own name to this machine. Balancers check with any name, or with none in
-  // HTTP/1.0.
+  // A web page can make its own name resolve to this machine (DNS rebinding), so a foreign name gets no details. It
+  // still gets the status, because load balancers use any name. With HTTP/1.0 they send none.
   const isForeign = ({ hostname }: FastifyRequest) => isLoopbackOnly && hostname !== '' && !isLoopbackName(hostname);
 
   app.get('/healthz', (_request, reply) => reply.send({ alive: true }));
@@ -72,7 +76,7 @@ function send(reply: FastifyReply, healthy: boolean, body: object): FastifyReply
     .send(body);
 }
 
-/** Returns the reasons of failing checks, by name. */
+/** Runs all checks. Resolves to the reasons of failed checks, by name. */
 async function findFailing(
   checks: Readonly<Record<string, HealthCheck>>,
   limitMs: number,

@@ -1,4 +1,4 @@
-// Opens a listener on a configured address, or fails with one sentence for the user. Also drains it.
+// Opens a listener on a configured address, or fails with a message for the operator. Also drains a listener.
 import type { Server } from 'node:http';
 import type { Server as NetServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,7 +20,7 @@ interface UnixAddress {
 
 export type ListenAddress = TcpAddress | UnixAddress;
 
-/** The needed part of a Fastify instance. */
+/** The part of a Fastify instance that a listener needs. */
 export interface HttpApp {
   readonly server: Server;
   listen(options: {
@@ -37,9 +37,9 @@ export type BoundAddress =
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
- * Listens and resolves with the bound address. `key` is the setting of the address, for messages. With `reusePort`
- * other processes may listen on the same TCP port, and the system distributes connections among them. Rejects with
- * `StartError`; `isAddressInUse` recognizes an address in use.
+ * Listens, and resolves to the bound address. `key` is the name of the setting that contains the address, for messages.
+ * With `reusePort` other processes can listen on the same TCP port, and the kernel distributes connections among them.
+ * Rejects with `StartError`; `isAddressInUse` recognizes an address in use.
  */
 export async function listen(
   app: HttpApp,
@@ -68,7 +68,7 @@ export function isAddressInUse(error: unknown): boolean {
 
 async function listenOnTcp(app: HttpApp, host: string | undefined, port: number, reusePort: boolean): Promise<void> {
   if (host !== undefined) {
-    // As in Go programs, `localhost` means its IPv4 address, in any order of the resolver.
+    // As in Go programs, `localhost` means its IPv4 address, even if the resolver returns the IPv6 address first.
     await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port, reusePort });
     return;
   }
@@ -106,7 +106,7 @@ const idleSweepMs = 100;
 
 /**
  * Accepts no new connections and waits for requests in flight. After `graceMs` it destroys the remaining connections.
- * Resolves with the number of aborted requests, when all connections are closed.
+ * When all connections are closed, it resolves to the number of destroyed connections, each with an aborted request.
  */
 export async function drain(app: HttpApp, graceMs: number): Promise<number> {
   const { server } = app;
@@ -120,7 +120,7 @@ export async function drain(app: HttpApp, graceMs: number): Promise<number> {
       server.closeAllConnections();
       break;
     }
-    // A connection whose response began before the shutdown would stay open for another request.
+    // A keep-alive connection whose response began before the shutdown would otherwise stay open for another request.
     server.closeIdleConnections();
     const waitMs = Math.min(idleSweepMs, Math.max(deadline - performance.now(), 0));
     await delay(waitMs, undefined, { signal: done.signal }).catch(() => {});

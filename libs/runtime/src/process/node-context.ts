@@ -2,7 +2,7 @@ import type { AuditLog, Logger, Metrics, Tracing } from '@cistern/telemetry';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The context that every kind of node gets from its caller. */
+/** The values that every kind of node gets from the program that starts it. */
 export interface NodeContext {
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -10,7 +10,7 @@ export interface NodeContext {
   readonly env: Environment;
   /** Cistern's version. */
   readonly version: string;
-  /** Receives every line of the access log, if there is one. */
+  /** Called with every line of the access log. Unset means that there is no access log. */
   readonly accessLog?: ((line: string) => void) | undefined;
   /** Unset means that tracing is disabled. */
   readonly tracing?: Tracing | undefined;

@@ -1,4 +1,4 @@
-// The health checks of a node.
+// Creates the health checks of a node.
 import { openPoll } from '../open-poll.ts';
 import { within } from '../within.ts';
 import type { HealthCheck } from './health.ts';
@@ -20,13 +20,16 @@ export interface Checkable {
 
 export interface NodeChecks {
   readonly byName: Readonly<Record<string, HealthCheck>>;
-  /** Checks of parts that do not work fully, while the node still serves. */
+  /** Checks whose failures are reported but do not make the node unready. */
   readonly degraded: Readonly<Record<string, HealthCheck>>;
   /** Ends the periodic checks. */
   close(): void;
 }
 
-/** Checks the store periodically, at the configured interval. Checks the index at each request. */
+/**
+ * Checks the store at the configured interval, and everything else at each health request. The caller closes the
+ * checks.
+ */
 export function startChecks(
   { storageDriver }: HealthSettings,
   { checkStore, checkFreeSpace, checkIndex, checkWorkers }: Checkable,
@@ -44,8 +47,8 @@ export interface PeriodicCheckOptions {
   readonly check: HealthCheck;
   readonly intervalMs: number;
   /**
-   * The number of consecutive failures that make it unhealthy; one before the first success. One success makes it
-   * healthy.
+   * The part is unhealthy after this number of consecutive failures. Before the first success one failure is enough.
+   * One success makes the part healthy again.
    */
   readonly threshold: number;
   /** The timeout of a check. */
@@ -54,8 +57,9 @@ export interface PeriodicCheckOptions {
 
 /**
  * Starts a periodic health check that ignores single failures, as registry:2's `health.storagedriver` (interval,
- * threshold). Probes then cost the store nothing, and one short failure takes no node out of service. A node that
- * starts while the store is unavailable reports it immediately. `check` rejects with the last failure while unhealthy.
+ * threshold). So health requests cause no requests to the store, and one short failure takes no node out of service. A
+ * node that starts while the store is unavailable reports this at its first check. While the part is unhealthy, the
+ * returned `check` rejects with the last failure.
  */
 export function startPeriodicCheck(options: PeriodicCheckOptions) {
   const { check, intervalMs, threshold, limitMs = 10_000 } = options;
