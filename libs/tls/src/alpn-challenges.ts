@@ -1,5 +1,5 @@
-// Answers handshakes of an ACME authority with `tls-alpn-01` (RFC 8737). Their protocol distinguishes them from those
-// of clients. Clients get the certificate and the authority gets its proof, at the same port and at the same time.
+// Answers handshakes of an ACME CA that checks `tls-alpn-01` (RFC 8737). The ALPN protocol distinguishes these
+// handshakes from those of clients. So on the same port the CA gets its proof, and clients get the certificate.
 import { createSecureContext, type SecureContext, type Server, type TLSSocket } from 'node:tls';
 import type { AlpnProof } from './identity-files.ts';
 
@@ -7,11 +7,11 @@ const acmeProtocol = 'acme-tls/1';
 const httpProtocol = 'http/1.1';
 
 export interface AlpnChallenges {
-  /** The option `ALPNCallback` of a server, instead of `ALPNProtocols`. */
+  /** The value for the option `ALPNCallback` of a TLS server, which replaces `ALPNProtocols`. */
   readonly callback: (this: TLSSocket, hello: { servername: string; protocols: string[] }) => string | undefined;
-  /** Replaces the proofs that are answered. */
+  /** Replaces the proofs that the CA can get. */
   answer(proofs: readonly AlpnProof[]): void;
-  /** Closes connections of the authority after the handshake, which is all that it needs. */
+  /** Makes `server` close connections of the CA after the handshake, because the CA needs no more than that. */
   endAnswered(server: Server): void;
 }
 

@@ -1,15 +1,15 @@
-// The certificate, key and client authorities of a server, and the files that contain them. A renewal replaces the
+// Reads the certificate, the key and the CA certificates for clients of a server from files. A renewal replaces the
 // files while the server runs (decision 0027).
 import { fileText } from '@cistern/runtime';
 import type { KeyPair } from './key-pair.ts';
 
-/** The certificate that a server sends, and the authorities whose client certificates it accepts. */
+/** The certificate that a server sends, and the CAs whose client certificates it accepts. */
 export interface Identity {
-  /** `undefined` means that there is no certificate yet, and every handshake fails. */
+  /** `undefined` means that there is no certificate yet, so every handshake of a client fails. */
   readonly pair: KeyPair | undefined;
-  /** PEM. Empty means that clients need no certificates. */
+  /** CA certificates in PEM that verify client certificates. Empty means that clients need no certificates. */
   readonly clientAuthorities: readonly string[];
-  /** The current proofs for an ACME authority with `tls-alpn-01`. */
+  /** The current proofs for an ACME CA that checks `tls-alpn-01`. */
   readonly proofs: readonly AlpnProof[];
 }
 
@@ -19,15 +19,15 @@ export interface AlpnProof {
 }
 
 export interface IdentityFiles {
-  /** The path of a PEM file, like all of these. */
+  /** All fields are paths of PEM files. */
   readonly certificate: string;
   readonly key: string;
   readonly clientAuthorities: readonly string[];
 }
 
 /**
- * Returns a function that resolves with the current content of the files. It reads only changed files. Rejects as `fs`
- * does.
+ * Returns a function that resolves to the current content of the files. The function reads only changed files, and
+ * rejects as `fs` does.
  */
 export function identityFiles({ certificate, key, clientAuthorities }: IdentityFiles): () => Promise<Identity> {
   const [readCertificate, readKey] = [fileText(certificate), fileText(key)];
@@ -39,7 +39,7 @@ export function identityFiles({ certificate, key, clientAuthorities }: IdentityF
   });
 }
 
-/** Works as `identityFiles`, for a list of files. */
+/** Works as `identityFiles`, but for the texts of a list of files. */
 export function filesText(paths: readonly string[]): () => Promise<readonly string[]> {
   const readers = paths.map((path) => fileText(path));
   return () => Promise.all(readers.map((read) => read()));

@@ -1,27 +1,27 @@
-// A certificate with its chain and its private key, and the check that they match.
+// Describes a certificate with its chain and its private key, and checks that they match.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 
 export interface KeyPair {
-  /** PEM: the certificate itself, then its intermediate certificates. */
+  /** In PEM: the certificate itself, then its intermediate certificates. */
   readonly certificate: string;
-  /** PEM, not encrypted. */
+  /** The private key in PEM, not encrypted. */
   readonly key: string;
 }
 
 export interface CertificateFacts {
-  /** The DNS names and addresses of the certificate. */
+  /** The DNS names and IP addresses for which the certificate is valid. */
   readonly names: readonly string[];
   readonly notBeforeMs: number;
   readonly expiresAtMs: number;
   readonly fingerprint: string;
 }
 
-/** The fault of a certificate or a key. `message` is a clause for people and shows nothing of the key. */
+/** A certificate or a key cannot be used. `message` is a clause for operators and contains no part of the key. */
 export class CertificateError extends Error {
   override readonly name = 'CertificateError';
 }
 
-/** Throws `CertificateError` if one of the two cannot be read, or they do not match. */
+/** Throws `CertificateError` if the certificate or the key is invalid, or if the two do not match. */
 export function describeKeyPair({ certificate, key }: KeyPair): CertificateFacts {
   const leaf = read('the certificate is not a PEM certificate', () => new X509Certificate(certificate));
   const privateKey = read('the private key is not a PEM key without a passphrase', () => createPrivateKey(key));
@@ -35,7 +35,7 @@ export function describeKeyPair({ certificate, key }: KeyPair): CertificateFacts
 }
 
 /**
- * Throws `CertificateError`. OpenSSL alone would accept a file without a certificate as an empty list of authorities.
+ * Throws `CertificateError` if a text has no PEM certificate. OpenSSL would accept such a text as an empty list of CAs.
  */
 export function checkAuthorities(authorities: readonly string[]): void {
   for (const text of authorities)
@@ -50,7 +50,7 @@ function read<T>(problem: string, action: () => T): T {
   }
 }
 
-/** Returns `DNS:a.test, IP Address:10.0.0.1` as a list of names. */
+/** Converts the text `DNS:a.test, IP Address:10.0.0.1` to a list of names. */
 function namesOf({ subjectAltName = '' }: X509Certificate): readonly string[] {
   return subjectAltName
     .split(', ')

@@ -38,7 +38,7 @@ async function start(t: TestContext, options: Partial<ServerTlsOptions> = {}, cl
     clientCertificateIsOptional: false,
     log: createLogger({ level: 'info', formatter: 'json', destination: { write: (line) => void lines.push(line) } }),
     metrics,
-    // Only the tests reload.
+    // Reloads happen only when a test calls `reload`.
     reloadEveryMs: 3_600_000,
     ...options,
   });

@@ -1,5 +1,5 @@
-// TLS for a server whose certificates change while it runs. A new certificate is served from the next handshake on, and
-// a broken one is never served. Open connections are not affected.
+// Opens TLS for a server whose certificate changes while the server runs. The next handshake after a reload gets the
+// new certificate. An unusable certificate is never served. Open connections are not affected.
 import { createSecureContext, type SecureContextOptions, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
 import { openPoll } from '@cistern/runtime';
 import type { Logger, TlsMetrics } from '@cistern/telemetry';
@@ -9,13 +9,14 @@ import { CertificateError, checkAuthorities, describeKeyPair } from './key-pair.
 
 export interface ServerTlsOptions {
   /**
-   * Called every few seconds. If the first call rejects, `openServerTls` rejects; a later rejection changes nothing.
+   * Called every `reloadEveryMs`. If the first call rejects, `openServerTls` rejects. After a later rejection the
+   * previous certificate is still served.
    */
   readonly load: () => Promise<Identity>;
   readonly minimumVersion: 'TLSv1.2' | 'TLSv1.3';
-  /** In OpenSSL's notation. `undefined` means `modernCiphers`. */
+  /** The cipher suites in OpenSSL's notation. `undefined` means `modernCiphers`. */
   readonly ciphers: string | undefined;
-  /** With client authorities: whether a client without a certificate may connect. */
+  /** True if a client without a certificate is allowed to connect. Used only if the identity has client authorities. */
   readonly clientCertificateIsOptional: boolean;
   readonly log: Logger;
   readonly metrics: TlsMetrics;
@@ -23,17 +24,22 @@ export interface ServerTlsOptions {
 }
 
 export interface ServerTls {
-  /** The options for creating an HTTP/1.1 server, which is then passed to `serve`. */
+  /** The options for creating an HTTPS server (HTTP/1.1). Pass this server to `serve`. */
   readonly options: TlsOptions;
-  /** Serves the loaded certificate on the server from now on. Call it once, before the server listens. */
+  /**
+   * Serves the current certificate on `server` from now on. Call it once for each server, before the server listens.
+   */
   serve(server: Server): void;
-  /** Reloads now. */
+  /** Reloads now. Never rejects. */
   reload(): Promise<void>;
-  /** Ends reloading. */
+  /** Ends the reloading. The servers stay open. */
   close(): Promise<void>;
 }
 
-/** Rejects with `CertificateError` for an unusable first certificate, or as `load` does. The caller closes it. */
+/**
+ * Rejects with `CertificateError` if the first certificate is unusable, or as `load` does. The caller closes the
+ * result.
+ */
 export async function openServerTls(options: ServerTlsOptions): Promise<ServerTls> {
   const { load, minimumVersion, ciphers = modernCiphers, clientCertificateIsOptional, log, metrics } = options;
   const { reloadEveryMs = 5000 } = options;
@@ -73,7 +79,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
     everyMs: reloadEveryMs,
     look,
     onFailure(error, times) {
-      // The first failure may happen between the replacement of the two files, which is no fault.
+      // The first failure is not reported, because the operator may have replaced only one of the two files so far.
       if (times !== 2) return;
       metrics.certificateReloads.inc({ result: 'failed' });
       log.error({ err: error }, 'failed to load new certificate, serving previous one');
@@ -120,8 +126,8 @@ function servedText({ pair, clientAuthorities }: Identity): string {
 }
 
 /**
- * Logs and counts failed handshakes. Also closes connections of clients with an untrusted certificate, if it is
- * optional.
+ * Logs and counts failed handshakes. Also closes connections of clients with an untrusted certificate, which Node.js
+ * accepts if client certificates are optional.
  */
 function watchHandshakes(server: Server, { log, metrics }: Pick<ServerTlsOptions, 'log' | 'metrics'>): void {
   const reject = (socket: TLSSocket, reason: string) => {
@@ -134,9 +140,9 @@ function watchHandshakes(server: Server, { log, metrics }: Pick<ServerTlsOptions
     socket.destroy();
   });
   server.prependListener('tlsClientError', ({ code = '' }: NodeJS.ErrnoException, socket: TLSSocket) => {
-    // Node.js verifies after the handshake and then closes the connection as if the client had closed it, so the
-    // address is unknown. Verifying here instead would accept clients that resume a session which began without a
-    // certificate.
+    // Node.js verifies the client certificate after the handshake, and then closes the connection as if the client had
+    // closed it. So the client's address is unknown here. Own verification would know it, but would accept clients that
+    // resume a session which began without a certificate.
     const reason = (socket.authorizationError as unknown as string | null) ?? code;
     if (reason !== code || code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') reject(socket, reason);
     else metrics.handshakeFailures.inc({ reason: code === 'ECONNRESET' ? 'abandoned' : 'protocol' });
@@ -144,9 +150,9 @@ function watchHandshakes(server: Server, { log, metrics }: Pick<ServerTlsOptions
 }
 
 /**
- * The default cipher suites of our servers in OpenSSL's notation, the preferred first. They are all suites of TLS 1.3,
- * and those of TLS 1.2 with forward secrecy and authenticated encryption (RFC 9325, section 4.2). Node.js allows more,
- * such as AES256-SHA, with which a leaked key decrypts recorded connections.
+ * The default cipher suites of our servers in OpenSSL's notation, the preferred ones first. They are all default suites
+ * of TLS 1.3, and those of TLS 1.2 with forward secrecy and authenticated encryption (RFC 9325, section 4.2). Node.js
+ * also allows suites such as AES256-SHA, with which a leaked private key decrypts recorded connections.
  */
 export const modernCiphers = [
   'TLS_AES_256_GCM_SHA384',

@@ -1,10 +1,10 @@
-// The records of ACME, which are small durable texts, and its notices. Nodes exchange notices while a certificate is
-// being ordered, and every notice may be lost.
+// Reads and writes the records of ACME, which are small durable texts, and the notices between nodes about orders and
+// new certificates. Any notice can be lost.
 import type { KeyPair } from '../key-pair.ts';
 
-/** The storage of the account and the certificate, shared by all nodes of a cluster. Its content is secret. */
+/** The storage of the account and the certificate, shared by all nodes of a cluster. The records are secret. */
 export interface AcmeState {
-  /** Resolves with `undefined` if there is no record. Every failure rejects. */
+  /** Resolves to `undefined` only if there is no record. Rejects on every failure. */
   read(name: RecordName): Promise<string | undefined>;
   /** Replaces a record atomically and durably. */
   write(name: RecordName, text: string): Promise<void>;
@@ -15,9 +15,9 @@ export type RecordName = 'account' | 'certificate' | 'attempt';
 interface AccountRecord {
   readonly schema: 1;
   readonly directoryUrl: string;
-  /** The key identifier of external account binding, if the authority requires it. */
+  /** The key identifier of external account binding, if the CA requires external account binding. */
   readonly kid?: string | undefined;
-  /** The key of the account in PEM. The authority knows everything else. */
+  /** The account's private key in PEM. The CA stores all other data of the account. */
   readonly key: string;
 }
 
@@ -28,13 +28,10 @@ export interface CertificateRecord extends KeyPair {
   readonly issuedAtMs: number;
 }
 
-/**
- * The record of failed attempts, so that a process that restarts repeatedly does not exceed the authority's rate
- * limits.
- */
+/** The record of failed attempts, so that a process that restarts repeatedly does not exceed the CA's rate limits. */
 export interface AttemptRecord {
   readonly schema: 1;
-  /** The id of the request. Another request begins with no failures. */
+  /** The id of the failed certificate request. Failures of another request do not count. */
   readonly request: string;
   /** The number of consecutive failures. */
   readonly failures: number;
@@ -63,26 +60,32 @@ export function writeRecord<N extends RecordName>(state: AcmeState, name: N, rec
   return state.write(name, `${JSON.stringify(record)}\n`);
 }
 
-/** The storage of notices. Names are few and fixed. Values are short and last at most `ttlMs`. Reading may reject. */
+/**
+ * The storage of notices. Names are few and fixed. Values are short, and expire after `ttlMs` or earlier. All calls can
+ * reject.
+ */
 export interface AcmeBoard {
   read(name: NoticeName): Promise<string | undefined>;
   write(name: NoticeName, text: string, ttlMs: number): Promise<void>;
   remove(name: NoticeName): Promise<void>;
 }
 
-/** `certificate` has the fingerprint of the newest certificate, and `challenges` has the proofs to answer. */
+/**
+ * `certificate` contains the fingerprint of the newest certificate. `challenges` contains the proofs that servers must
+ * send to the CA.
+ */
 export type NoticeName = 'certificate' | 'challenges';
 
-/** The proof of one name. */
+/** The proof that the requester controls one name. */
 export interface Proof {
-  /** Without the asterisk of a wildcard. */
+  /** The name without the `*.` of a wildcard. */
   readonly host: string;
   readonly token: string;
-  /** RFC 8555, section 8.1; for `dns-01` the value of the record. */
+  /** The key authorization (RFC 8555, section 8.1), or for `dns-01` the value of the DNS record. */
   readonly answer: string;
 }
 
-/** It exceeds the maximum duration of an order. */
+/** It is longer than the longest order. */
 const challengesTtlMs = 15 * 60_000;
 
 export async function readProofs(board: AcmeBoard): Promise<readonly Proof[]> {

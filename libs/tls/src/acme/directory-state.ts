@@ -1,5 +1,5 @@
-// Keeps the account and the certificate of a single node in a directory that only its user can read: registry:2's
-// `cachefile`.
+// Keeps the account and the certificate of a single node in a directory that only the user of the process can read. It
+// is the directory of registry:2's setting `cachefile`.
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '@cistern/runtime';

@@ -1,5 +1,5 @@
-// Orders one certificate from an ACME authority (RFC 8555) with acme-client. That library has only module-wide settings
-// and cannot be aborted. A caller that aborts leaves a request that ends on its own.
+// Orders one certificate from an ACME CA (RFC 8555) with acme-client. The settings of acme-client are module-wide, and
+// its requests cannot be aborted. So an aborted order continues in the background until its next check of the signal.
 import { untilAborted } from '@cistern/runtime';
 import type { Client } from 'acme-client';
 import type { KeyPair } from '../key-pair.ts';
@@ -12,47 +12,51 @@ export interface CertificateRequest {
   readonly directoryUrl: string;
   readonly email: string | undefined;
   /**
-   * External account binding (RFC 8555, 7.3.4), with `hmacKey` in base64url. `undefined` means that none is required.
+   * External account binding (RFC 8555, section 7.3.4), with `hmacKey` in base64url. `undefined` means that the CA does
+   * not require it.
    */
   readonly externalAccount: { readonly kid: string; readonly hmacKey: string } | undefined;
-  /** DNS names, with `dns-01` also wildcards. */
+  /** The DNS names of the certificate. Wildcards are possible only with `dns-01`. */
   readonly hosts: readonly string[];
   readonly challenge: ChallengeKind;
 }
 
 export interface OrderOptions extends CertificateRequest {
-  /** PEM. An account is created with it if the authority has none. */
+  /** The account's private key in PEM. If the CA has no account with this key, one is created. */
   readonly accountKey: string;
   readonly prover: Prover;
   readonly signal: AbortSignal;
 }
 
 const requestTimeoutMs = 30_000;
-/** The backoff of polling for a status, up to two minutes. */
+/** The backoff of polling for a status, which takes almost three minutes in total. */
 const backoff = { backoffAttempts: 20, backoffMin: 1000, backoffMax: 10_000 };
 
 async function load() {
   const library = await import('acme-client');
   library.axios.defaults.timeout = requestTimeoutMs;
-  // A failed order is retried later, by the process that then has the lease.
+  // No retries here: the process that then has the lease retries a failed order later.
   Object.assign(library.axios.defaults, { acmeSettings: { retryMaxAttempts: 0, retryDefaultDelay: 5 } });
   return library;
 }
 
-/** Resolves with a key in PEM. */
+/** Resolves to a new private key in PEM. */
 export async function createAccountKey(): Promise<string> {
   return (await (await load()).crypto.createPrivateEcdsaKey()).toString();
 }
 
-/** Rejects with the authority's message, or the signal's reason. */
+/**
+ * Resolves to the certificate and its new key. Rejects with the error of the CA or the prover, or with the signal's
+ * reason.
+ */
 export async function orderCertificate(options: OrderOptions): Promise<KeyPair> {
   options.signal.throwIfAborted();
   return untilAborted(place(options), options.signal);
 }
 
 /**
- * Looks for the account first, because acme-client updates an existing account without changes, which authorities
- * reject.
+ * Looks for the account first. Otherwise acme-client would send an update without changes for an existing account, and
+ * CAs reject such an update.
  */
 async function openAccount(client: Client, email: string | undefined): Promise<void> {
   const contact = email !== undefined && { contact: [`mailto:${email}`] };

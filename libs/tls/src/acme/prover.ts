@@ -1,17 +1,20 @@
-// Proves names to the authority, by responses of the frontends or by DNS records.
+// Proves to the CA that we control the names, by responses of the frontends or by DNS records.
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type AcmeBoard, type Proof, writeProofs } from './acme-state.ts';
 
 export interface Prover {
-  /** Publishes proofs. Resolves when the authority can check them. */
+  /** Publishes proofs. Resolves when the CA can check them. */
   present(proofs: readonly Proof[], signal: AbortSignal): Promise<void>;
-  /** Removes the proofs. Called after `present`, even if that failed. */
+  /** Removes the proofs. Called after `present`, even if `present` rejected. */
   cleanUp(proofs: readonly Proof[]): Promise<void>;
 }
 
-/** Creates a prover for `http-01` and `tls-alpn-01`. Within `settleMs` every frontend has read the board. */
+/**
+ * Creates a prover for `http-01` and `tls-alpn-01`. `settleMs` is the time in which every frontend has read the proofs
+ * on the board.
+ */
 export function frontendProver({ board, settleMs }: { readonly board: AcmeBoard; readonly settleMs: number }): Prover {
   return {
     async present(proofs, signal) {
@@ -23,16 +26,19 @@ export function frontendProver({ board, settleMs }: { readonly board: AcmeBoard;
 }
 
 export interface DnsProverOptions {
-  /** Runs as `<program> present|cleanup <name of the record> <value>` and must exit with 0. */
+  /**
+   * The path of an executable, which runs as `<program> present|cleanup <name of the record> <value>`. It must exit
+   * with 0.
+   */
   readonly program: string;
-  /** The time until the authority can see a new record. */
+  /** The time after which the CA can see a new record. */
   readonly waitMs: number;
 }
 
 const run = promisify(execFile);
 const hookTimeoutMs = 120_000;
 
-/** Creates a prover for `dns-01`. It runs an executable of the operator, so it supports any provider. */
+/** Creates a prover for `dns-01`. The prover runs an executable of the operator, so it supports every DNS provider. */
 export function dnsProver({ program, waitMs }: DnsProverOptions): Prover {
   const call = async (action: 'present' | 'cleanup', { host, answer }: Proof, signal?: AbortSignal) => {
     const options = { timeout: hookTimeoutMs, killSignal: 'SIGKILL', signal } as const;
@@ -47,7 +53,8 @@ export function dnsProver({ program, waitMs }: DnsProverOptions): Prover {
   };
   return {
     async present(proofs, signal) {
-      // Sequential, because a wildcard and its domain have two values at one name, and tools replace sets of records.
+      // The calls are sequential. A wildcard and its domain need two values at one DNS name. Tools that replace all
+      // values of a name could lose one of two concurrent changes.
       for (const proof of proofs) await call('present', proof, signal);
       await delay(waitMs, undefined, { signal });
     },

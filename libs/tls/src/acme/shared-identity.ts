@@ -1,4 +1,4 @@
-// Loads the certificate that an issuer ordered, for a server on any node.
+// Loads the shared certificate, which any node can have ordered, for a server of this node.
 import type { Logger } from '@cistern/telemetry';
 import type { AlpnProof, Identity } from '../identity-files.ts';
 import { describeKeyPair, type KeyPair } from '../key-pair.ts';
@@ -7,7 +7,7 @@ import { type AcmeBoard, type AcmeState, type Proof, readProofs, readRecord } fr
 export interface SharedIdentityOptions {
   readonly state: AcmeState;
   readonly board: AcmeBoard;
-  /** Whether handshakes of this server prove names. */
+  /** True if handshakes of this server prove names to the CA (`tls-alpn-01`). */
   readonly provesByAlpn: boolean;
   readonly readAuthorities: () => Promise<readonly string[]>;
   readonly log: Logger;
@@ -15,15 +15,18 @@ export interface SharedIdentityOptions {
   readonly now: () => number;
 }
 
-/** The state is read after a notice on the board, and at this interval because the board may lose notices. */
+/** The state is read after a notice on the board, and also at this interval, because the board can lose notices. */
 const rereadMs = 60_000;
 
-/** Rejects only as `readAuthorities` does. An unavailable state or board changes nothing. */
+/**
+ * Returns a function that resolves to the current identity and rejects only as `readAuthorities` does. While the state
+ * or the board is unavailable, it resolves to the last known certificate and proofs.
+ */
 export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Identity> {
   const { state, board, provesByAlpn, readAuthorities, log, now } = options;
   let kept: { readonly pair: KeyPair; readonly fingerprint: string } | undefined;
   let readAtMs = -Infinity;
-  /** The last logged problem, so that each problem is logged once. */
+  /** The last logged problem, so that a continuing problem is logged only once. */
   let logged = '';
   const alpn = new Map<string, AlpnProof>();
 
@@ -69,12 +72,18 @@ export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Id
   };
 }
 
-/** Returns the response to `/.well-known/acme-challenge/<token>`, for `http-01`. Rejects as the board does. */
+/**
+ * Resolves to the body of the response to `/.well-known/acme-challenge/<token>`, for `http-01`. `undefined` means that
+ * the token is unknown. Rejects as the board does.
+ */
 export async function answerChallenge(board: AcmeBoard, token: string): Promise<string | undefined> {
   return (await readProofs(board)).find((proof) => proof.token === token)?.answer;
 }
 
-/** Creates the self-signed certificate that proves a name with `tls-alpn-01` (RFC 8737). It contains the proof. */
+/**
+ * Creates the self-signed certificate that proves a name with `tls-alpn-01` (RFC 8737). The certificate contains the
+ * proof.
+ */
 export async function createAlpnCertificate({ host, answer }: Proof): Promise<KeyPair> {
   const { crypto } = await import('acme-client');
   const key = await crypto.createPrivateEcdsaKey();

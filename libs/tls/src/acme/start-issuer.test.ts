@@ -20,7 +20,7 @@ const request: CertificateRequest = {
   challenge: 'tls-alpn-01',
 };
 
-/** Creates the storage that several issuers share, and a clock that advances as they sleep. */
+/** Creates the storage that several issuers share, and a clock that advances only while they sleep. */
 function createWorld() {
   const records = new Map<string, string>();
   const notices = new Map<string, string>();
@@ -73,7 +73,7 @@ function start(t: TestContext, world: World, options: Partial<IssuerOptions> = {
     orderedAtMs,
     lines,
     close,
-    /** Advances the clock by this time. Call it once. */
+    /** Advances the clock by this time. A test calls it only once. */
     async pass(ms: number) {
       limitMs = ms;
       await done;

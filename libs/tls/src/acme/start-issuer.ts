@@ -1,5 +1,6 @@
-// Orders and renews certificates, one process of all at a time. Servers load certificates separately. An unavailable
-// authority only delays a renewal, for which a third of a certificate's life is left (decision 0031).
+// Orders and renews the shared certificate. A lease ensures that only one process orders at a time, and
+// `sharedIdentity` loads the result. A renewal begins when a third of the certificate's life is left, so an unavailable
+// CA only delays it (decision 0031).
 import { createHash, X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger, TlsMetrics } from '@cistern/telemetry';
@@ -21,22 +22,22 @@ export interface IssuerOptions {
   readonly board: AcmeBoard;
   readonly prover: Prover;
   /**
-   * Resolves as `action` does, or with `undefined` if another process has the lease. The signal of `action` aborts when
-   * another process takes the lease.
+   * Runs `action` with the lease and settles as `action` does. Resolves to `undefined` if another process has the
+   * lease. The signal of `action` aborts if another process takes the lease.
    */
   withLease<T>(signal: AbortSignal, action: (signal: AbortSignal) => Promise<T>): Promise<T | undefined>;
   readonly log: Logger;
   readonly metrics: Pick<TlsMetrics, 'acmeOrders'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Replaces the order by ACME, for tests. */
+  /** Used instead of an order by ACME, in tests. */
   readonly order?: typeof orderCertificate;
-  /** Replaces the timer, for tests. */
+  /** Used instead of a timer, in tests. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 export interface Issuer {
-  /** Aborts a running order and ends. */
+  /** Aborts a running order, and resolves when the issuer has ended. */
   close(): Promise<void>;
 }
 
@@ -44,20 +45,24 @@ const orderLimitMs = 10 * 60_000;
 /** The maximum time until a certificate of another process, or a removed certificate, is noticed. */
 const maxSleepMs = 60_000;
 const minSleepMs = 1000;
-/** The delay after a failed read of state or index. */
+/** The delay after a failed check, and while another process has the lease. */
 const failureSleepMs = 10_000;
 const firstRetryMs = 60_000;
 const retryFactor = 3;
 const maxRetryMs = 4 * 3_600_000;
 /**
- * The minimum age before a replacement. Processes with an old and a new configuration run together for a while, and
- * must not order in turns.
+ * The minimum age of a certificate that is replaced because it does not match the configuration. During an update,
+ * processes with the old and the new configuration run at the same time. Without this limit they would replace each
+ * other's certificates in turns.
  */
 const minAgeMs = 10 * 60_000;
-/** How long nodes are notified of a new certificate. Later they read it without a notice. */
+/**
+ * The lifetime of the notice of a new certificate. Nodes that miss the notice find the certificate at their next
+ * regular read of the state.
+ */
 const noticeMs = 5 * 60_000;
 
-/** Begins immediately. The caller closes it. */
+/** Starts the issuer, which checks immediately whether a certificate is due. The caller closes the issuer. */
 export function startIssuer(options: IssuerOptions): Issuer {
   const closing = new AbortController();
   const issuing: Issuing = {
@@ -78,7 +83,9 @@ export function startIssuer(options: IssuerOptions): Issuer {
 
 interface Issuing extends Required<IssuerOptions> {
   readonly closing: AbortSignal;
-  /** The earliest time of the next attempt, even if the failure could not be recorded. */
+  /**
+   * The earliest time of the next attempt. It is also kept here, in case the record of the failure cannot be written.
+   */
   notBeforeMs: number;
 }
 
@@ -98,13 +105,13 @@ async function run(issuing: Issuing): Promise<void> {
   }
 }
 
-/** Resolves with the time to sleep afterwards. */
+/** Orders a certificate if one is due. Resolves to the time in milliseconds until the next check. */
 async function issueIfDue(issuing: Issuing): Promise<number> {
   const { withLease, now, closing } = issuing;
   const { dueAtMs } = await dueAt(issuing);
   if (dueAtMs > now()) return Math.max(minSleepMs, Math.min(dueAtMs - now(), maxSleepMs));
   const mine = await withLease(closing, async (signal) => {
-    // Another process may have ordered a certificate since.
+    // Another process may have ordered a certificate before this process got the lease.
     const again = await dueAt(issuing);
     if (again.dueAtMs <= now()) await issue(issuing, again.failures, signal);
     return true;
@@ -147,7 +154,8 @@ async function accountKey({ request, state }: Issuing): Promise<string> {
   const account = await readRecord(state, 'account');
   if (account?.directoryUrl === directoryUrl && account.kid === externalAccount?.kid) return account.key;
   const key = await createAccountKey();
-  // The key is stored before the authority gets it, so that repeated failures create only one account.
+  // The key is stored before the CA gets it. So retries after a failure use the same account and do not create more
+  // accounts.
   await writeRecord(state, 'account', { schema: 1, directoryUrl, kid: externalAccount?.kid, key });
   return key;
 }
@@ -160,12 +168,15 @@ async function keep(issuing: Issuing, { certificate, key }: KeyPair): Promise<vo
   await board.write('certificate', fingerprint, noticeMs).catch(() => {});
   metrics.acmeOrders.inc({ result: 'issued' });
   log.info({ hosts, expiresAt: new Date(expiresAtMs).toISOString() }, 'obtained ACME certificate');
-  // Without this error the next certificate would be ordered immediately, and the authority limits orders.
+  // Without this error the next certificate would be ordered immediately, and the CA limits the number of orders.
   if (renewalTime(certificate) <= now())
     throw new Error('the new certificate is already due for renewal; check the clock of this machine');
 }
 
-/** Retries while the store is unavailable, because the authority limits the number of certificates. */
+/**
+ * Retries for twenty seconds while the state is unavailable, because the CA limits the number of certificates and a
+ * lost one counts.
+ */
 async function persist({ state, sleep, closing }: Issuing, kept: CertificateRecord): Promise<void> {
   for (let left = 10; ; left -= 1)
     try {
@@ -190,7 +201,10 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   return delay(ms, undefined, { signal, ref: false }).catch(() => {});
 }
 
-/** Returns the id of a request. Another key makes another request, because the operator has fixed the key. */
+/**
+ * Returns the id of a request. Another HMAC key results in another id, so earlier failures do not delay an attempt with
+ * a corrected key.
+ */
 export function idOf({ directoryUrl, challenge, hosts, externalAccount }: CertificateRequest): string {
   const { kid, hmacKey = '' } = externalAccount ?? {};
   const account = kid === undefined ? [] : [kid, createHash('sha256').update(hmacKey).digest('base64url')];
@@ -198,14 +212,17 @@ export function idOf({ directoryUrl, challenge, hosts, externalAccount }: Certif
 }
 
 /**
- * Returns the delay after a failure. Let's Encrypt allows five failed proofs of a name per hour, and this results in
- * five.
+ * Returns the delay after a failure; `failures` is the number of earlier ones. Let's Encrypt allows five failed proofs
+ * of a name per hour, and these delays result in at most five.
  */
 export function retryAfterMs(failures: number): number {
   return Math.min(firstRetryMs * retryFactor ** failures, maxRetryMs);
 }
 
-/** Returns when to replace a certificate. One with more names than requested is kept until it is due. */
+/**
+ * Returns the time at which to replace a certificate, in milliseconds since the epoch. A certificate with all requested
+ * names is kept until it is due for renewal, even if it has more names.
+ */
 function replaceAt(
   { hosts, directoryUrl, certificate, issuedAtMs }: CertificateRecord,
   request: CertificateRequest,
@@ -214,14 +231,20 @@ function replaceAt(
   return fits ? renewalTime(certificate) : issuedAtMs + minAgeMs;
 }
 
-/** The share of its life that is left at renewal: a month of Let's Encrypt's ninety days, and two days of its six. */
+/**
+ * The share of a certificate's life that is left at its renewal. Let's Encrypt's certificates of 90 days are renewed 30
+ * days before they expire, and those of 6 days 2 days before.
+ */
 const leftShare = 1 / 3;
-/** Renewals are spread over a twentieth of the life, so that certificates of the same time are not renewed together. */
+/**
+ * Renewals are spread over a twentieth of the life, so that certificates issued at the same time are not renewed at the
+ * same time.
+ */
 const spreadShare = 1 / 20;
 
 /**
- * Returns when a certificate is due for renewal, in milliseconds since the epoch. The result is the same at any time
- * and on any machine. Throws if the text is not a PEM certificate.
+ * Returns when a PEM certificate is due for renewal, in milliseconds since the epoch. The result depends only on the
+ * certificate, so all nodes agree on it. Throws if the text is not a PEM certificate.
  */
 export function renewalTime(certificate: string): number {
   const { validFromDate, validToDate, fingerprint256 } = new X509Certificate(certificate);

@@ -1,4 +1,4 @@
-// Creates a certificate authority for a test, and certificates of it, with openssl.
+// Creates a CA for a test, and certificates that this CA issues, with openssl.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,8 +13,8 @@ export interface TestAuthority {
   /** The CA certificate in PEM. */
   readonly certificate: string;
   /**
-   * Creates a certificate for `names` such as `DNS:localhost` and `IP:127.0.0.1`. It is valid for two days from now, or
-   * from another day of the calendar (`20200229`).
+   * Creates a certificate for `names` such as `DNS:localhost` and `IP:127.0.0.1`. The certificate is valid for two
+   * days, which begin now or at the day `from` (`20200227`).
    */
   issue(names: readonly string[], from?: string): Promise<KeyPair>;
 }
