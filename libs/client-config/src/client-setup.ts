@@ -1,13 +1,16 @@
-// The facts that all clients' files need, and the type of such a file.
+// Provides the facts from which the configuration files of all clients are generated, and the type of a setup step.
 
 export interface CacheAddress {
   /** The URL without a path: `https://cache.example`. */
   readonly url: string;
-  /** The host, with the port if there is one. */
+  /** The host, with the port if the URL has one. */
   readonly host: string;
-  /** Whether the cache uses plain HTTP, which clients' files must state. */
+  /** True if the cache uses plain HTTP. Clients require a setting for this. */
   readonly isPlain: boolean;
-  /** The path of the CA certificate. `undefined` means that clients trust the CA already, or plain HTTP. */
+  /**
+   * The path of the CA certificate on the client. `undefined` means that clients already trust the CA, or that the
+   * cache uses plain HTTP.
+   */
   readonly authority: string | undefined;
 }
 
@@ -16,9 +19,9 @@ export interface ClientFacts {
   /** The names of the upstreams, docker.io first. */
   readonly upstreams: readonly string[];
   /**
-   * Returns the location of an upstream for clients that treat a first component with a dot as a registry. It is the
-   * cache's host, followed by a name without a dot unless the upstream is the default. `undefined` means that there is
-   * no such name.
+   * Returns the location of an upstream for clients that treat a first component with a dot as a registry. For the
+   * default upstream it is the cache's host, otherwise the host and a name of the upstream without a dot or colon.
+   * `undefined` means that the upstream has no such name.
    */
   dotlessPathOf(upstream: string): string | undefined;
 }
@@ -31,7 +34,7 @@ export interface ServedUpstream {
 }
 
 export interface SetupStep {
-  /** The path of the file, or `undefined` for commands. */
+  /** The path of the file, or `undefined` if `content` is a command. */
   readonly path: string | undefined;
   readonly content: string;
   /** One or two sentences about the step. */
@@ -52,14 +55,18 @@ export function createFacts(cache: CacheAddress, served: readonly ServedUpstream
   };
 }
 
-/** A name, an IPv4 or an IPv6 address, optionally with a port. A URL allows more. */
+/** Matches a name, an IPv4 or an IPv6 address, optionally with a port. The host of a URL can have more characters. */
 const plainHost = /^(?:[\w.-]+|\[[\da-f:]+\])(?::\d+)?$/;
-/** Excludes all characters with a meaning in a shell, TOML, YAML or a list of volumes, and options of a command. */
+/**
+ * Excludes characters that have a meaning in a shell, TOML, YAML or a list of volumes. Also excludes a first `-`,
+ * because a command would read an option.
+ */
 const plainPath = /^(?!-)[\p{L}\p{N}_./@%+=-]+$/u;
 
 /**
- * Parses the address of a cache. Throws `TypeError` for an invalid URL or path, and for one that a file or command
- * could misread. Users paste these files, and the link that generated them may come from an attacker.
+ * Parses the address of a cache. Throws `TypeError` for an invalid URL or path, and for one with a special meaning in a
+ * file or command. This matters because users copy the result, and the link that generated it can come from an
+ * attacker.
  */
 export function parseCacheAddress(url: string, authority: string | undefined): CacheAddress {
   if (!URL.canParse(url))

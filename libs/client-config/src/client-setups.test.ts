@@ -14,7 +14,7 @@ const own = createFacts(parseCacheAddress('https://cache.example', '/etc/ssl/our
 const textOf = (client: string, facts: ClientFacts) =>
   (clientSetups[client]?.(facts) ?? []).map(({ content }) => content).join('\n');
 
-/** The settings by which each client uses plain HTTP for the cache. */
+/** The settings that make each client use plain HTTP for the cache. */
 const plainHttpSettings = {
   docker: /"insecure-registries": \[\s*"cache\.example:5000"/,
   containerd: /\[host\."http:\/\/cache\.example:5000"\]/,

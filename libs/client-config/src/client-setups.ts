@@ -1,4 +1,4 @@
-// Describes the files of every client for one cache.
+// Generates the configuration files and commands with which each client uses one cache.
 import {
   type CacheAddress,
   type ClientFacts,
@@ -9,7 +9,7 @@ import {
 
 type ClientSetup = (facts: ClientFacts) => readonly SetupStep[];
 
-/** docker mirrors only Docker Hub. Images of other registries need the name of the cache. */
+/** docker can mirror only Docker Hub. For other registries, users put the name of the cache before the image. */
 const docker: ClientSetup = ({ cache, cache: { url, host, isPlain }, upstreams }) => [
   {
     path: '/etc/docker/daemon.json',
@@ -23,7 +23,7 @@ const docker: ClientSetup = ({ cache, cache: { url, host, isPlain }, upstreams }
   ...authoritySteps('/etc/docker/certs.d', cache),
 ];
 
-/** containerd, also with Kubernetes: one file for all registries. containerd adds `?ns=` to distinguish them. */
+/** containerd, alone or with Kubernetes, needs one file for all registries. It adds `?ns=<registry>` to requests. */
 const containerd: ClientSetup = ({ cache: { url, authority } }) => [
   {
     path: '/etc/containerd/certs.d/_default/hosts.toml',
@@ -59,7 +59,7 @@ function reachedBy({ isPlain, authority }: CacheAddress): readonly string[] {
   return authority === undefined ? [] : [`ca = [${JSON.stringify(authority)}]`];
 }
 
-/** BuildKit: a section for each registry, and one with the connection settings of the cache. */
+/** BuildKit needs a section for each registry, and one with the connection settings of the cache. */
 const buildkit: ClientSetup = (facts) => [
   {
     path: 'buildkitd.toml',
@@ -71,7 +71,7 @@ const buildkit: ClientSetup = (facts) => [
 /** The path of the CA certificate in the container of Earthly's BuildKit. */
 const authorityInside = '/etc/config/cistern.crt';
 
-/** Earthly, whose configuration contains that of its BuildKit. */
+/** The configuration of Earthly contains the configuration of its BuildKit. */
 const earthly: ClientSetup = (facts) => {
   const { cache } = facts;
   const { authority } = cache;
@@ -92,11 +92,12 @@ const earthly: ClientSetup = (facts) => {
   ];
 };
 
-/** podman, buildah, skopeo and CRI-O: a pair of tables for each registry. */
+/** podman, buildah, skopeo and CRI-O read the same file, with a pair of tables for each registry. */
 const podman: ClientSetup = ({ cache, cache: { host, isPlain }, upstreams }) => [
   {
     path: '/etc/containers/registries.conf.d/cistern.conf',
-    // An image name may contain an upstream's name after the cache's own, unless the upstream's name has a port.
+    // The upstream's name follows the cache's host in the location. A name with a port is not allowed there, so such
+    // upstreams are left out.
     content: upstreams
       .filter((name) => !name.includes(':'))
       .map((name) =>
@@ -114,7 +115,7 @@ const podman: ClientSetup = ({ cache, cache: { host, isPlain }, upstreams }) => 
   ...authoritySteps('/etc/containers/certs.d', cache),
 ];
 
-/** k3s and RKE2, which write containerd's files themselves. */
+/** k3s and RKE2 generate containerd's files from their own file. */
 const k3s: ClientSetup = ({ cache: { url, host, authority }, upstreams }) => [
   {
     path: '/etc/rancher/k3s/registries.yaml',
@@ -129,7 +130,7 @@ const k3s: ClientSetup = ({ cache: { url, host, authority }, upstreams }) => [
   },
 ];
 
-/** kaniko needs arguments. crane and oras need the name of the cache. */
+/** kaniko needs arguments. For crane and oras, users put the name of the cache before the image. */
 const kaniko: ClientSetup = ({ cache: { host, isPlain, authority }, upstreams, dotlessPathOf }) => {
   const maps = upstreams.flatMap((name) => {
     const path = dotlessPathOf(name);
@@ -162,7 +163,7 @@ function mapArguments(maps: readonly string[]): readonly string[] {
   return maps.length === 0 ? [] : [`--registry-map='${maps.join(';')}'`];
 }
 
-/** The clients whose setup can be printed, by name. */
+/** The functions that generate the setup of a client, by the client's name. */
 export const clientSetups: Readonly<Record<string, ClientSetup>> = {
   docker,
   containerd,
@@ -187,7 +188,10 @@ export function describeClientSetups(
   return Object.entries(clientSetups).map(([name, setup]) => ({ name, steps: setup(facts) }));
 }
 
-/** Returns the command that installs the CA certificate of the cache in a client's directory. */
+/**
+ * Returns a step with the command that installs the CA certificate of the cache in a client's directory. Returns no
+ * step if clients do not need the certificate.
+ */
 function authoritySteps(directory: string, { host, authority }: CacheAddress): readonly SetupStep[] {
   if (authority === undefined) return [];
   const content = `install -D ${authority} ${directory}/${host}/ca.crt`;

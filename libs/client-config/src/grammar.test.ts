@@ -1,5 +1,6 @@
-// Checks the files of clients that no test starts against their documentation: every key is known, in its place and of
-// its type. (docker, its BuildKit, containerd, podman and skopeo read their files in test/clients.)
+// Checks the generated files against the documentation of the clients: every key is known, in the right place and of
+// the right type. No test starts these clients. In test/clients, docker with its BuildKit, containerd, podman and
+// skopeo read their files.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse as parseToml } from 'smol-toml';
@@ -49,7 +50,7 @@ const isMap = (isItem: (item: unknown) => void) => (value: unknown) => {
 const isHost = (value: unknown) => assert.match(String(value), /^(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d+)?(\/[\w./-]+)?$/);
 const isUrl = (value: unknown) => assert.match(new URL(String(value)).protocol, /^https?:$/);
 
-/** Follows docs.docker.com, "buildkitd.toml": the section `registry`. */
+/** Checks a file against docs.docker.com, "buildkitd.toml", section `registry`. */
 const isBuildkit = isTable({
   registry: isMap(
     isTable({ mirrors: isList(isHost), http: isTrue, insecure: isTrue, ca: isList(isText), keypair: isList(isText) }),
