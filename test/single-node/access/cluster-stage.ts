@@ -16,7 +16,10 @@ export interface ClusterStage extends Omit<Cluster, 'frontends'> {
   stored(): Promise<string>;
 }
 
-/** `auth` configures further authentication methods besides the user `ada`. A worker fetches. */
+/**
+ * The user `ada` can log in with `password`. `auth` configures further authentication methods. The cluster has one
+ * worker.
+ */
 export async function openClusterStage(
   owner: Owner,
   { password, auth }: { readonly password: string; readonly auth: Readonly<Record<string, unknown>> },
@@ -40,7 +43,7 @@ export async function openClusterStage(
   };
 }
 
-/** Skips a temporary file that is removed before it can be read. */
+/** Resolves to the content of all files as one text. Skips temporary files that are removed before they can be read. */
 async function readAll(directory: string): Promise<string> {
   const read = async (file: string) => {
     try {

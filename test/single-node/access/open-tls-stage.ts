@@ -1,4 +1,4 @@
-// Opens a cache that serves TLS, an image behind it, and the files of its certificate.
+// Opens a cache that serves TLS, the files of its certificate, and an upstream with one image.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AddedImage } from '@cistern/fake-upstream';
@@ -10,18 +10,18 @@ export interface TlsStage {
   readonly cistern: Cache;
   readonly image: AddedImage;
   readonly authority: TestAuthority;
-  /** The configuration, for other commands. */
+  /** The path of a file with the configuration of the cache, for other commands. */
   readonly configFile: string;
-  /** The authority that a client must trust. */
+  /** The TLS options with the CA certificate that a client must trust. */
   readonly trust: { readonly ca: string };
-  /** Replaces the certificate by a new one for these names. */
+  /** Replaces the certificate with a new certificate for these names and 127.0.0.1. */
   replaceCertificate(names: readonly string[]): Promise<void>;
 }
 
 export interface TlsStageOptions {
   /** Fields of `http.tls`, in addition to certificate and key. */
   readonly tls?: Readonly<Record<string, unknown>>;
-  /** PEM text of the file that `clientcas` names. */
+  /** The text in PEM of the file that `clientcas` names. Unset means that `clientcas` is not set. */
   readonly clientAuthority?: string;
   /** The size of the image's layer in bytes. */
   readonly layerBytes?: number;

@@ -28,7 +28,8 @@ export async function openCluster(
   owner: Owner,
   { frontends = 2, workers = 1, config }: ClusterOptions,
 ): Promise<Cluster> {
-  // Hooks run in the order of their creation, and nodes use Redis and the directory until they stop.
+  // Hooks run in the order of their creation. This hook comes first, because nodes use Redis and the directory until
+  // they stop.
   const nodes: StartedNode[] = [];
   owner.after(() => Promise.all(nodes.map((node) => node.stop())));
   const directory = await openDirectory(owner);

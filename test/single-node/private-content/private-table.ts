@@ -1,21 +1,21 @@
-// Defines the table of access to a private repository whose bytes are cached, by every name and every kind of request.
-// Each kind of cache is checked with it.
+// Checks the access to a private repository whose content is cached, with every shape of its name and every kind of
+// request. The tests of a single process and of a cluster share this table.
 import assert from 'node:assert/strict';
 import type { FakeUpstream } from '@cistern/fake-upstream';
 import { type Owner, openUpstream, seededBytes } from '../src/open-stage.ts';
 import { type Answer, sendRequest } from '../src/send-request.ts';
 
 export const robot = { username: 'robot', password: 'password-of-the-robot' };
-/** May read `team/secret`. */
+/** A user who is allowed to pull `team/secret`. */
 export const ada = { username: 'ada', password: 'password-of-ada', repositories: ['team/secret'] };
-/** May read another repository. */
+/** A user who is allowed to pull only another repository. */
 export const bob = { username: 'bob', password: 'password-of-bob', repositories: ['team/other'] };
 
 const secretLayer = seededBytes(300_000, 'secret');
 
 /**
- * Returns the configuration of a cache that verifies callers of `private.test`, its default, and shares the content of
- * `public.test`.
+ * Opens two upstreams. The configuration makes `private.test` the default upstream, whose callers the cache verifies.
+ * `public.test` is a public upstream.
  */
 export async function openPrivateUpstreams(owner: Owner, kind: 'basic' | 'bearer') {
   const upstream = await openUpstream(owner, { auth: { kind, accounts: [robot, ada, bob] } });
@@ -40,7 +40,7 @@ export async function openPrivateUpstreams(owner: Owner, kind: 'basic' | 'bearer
 
 export type PrivateStage = Awaited<ReturnType<typeof openPrivateUpstreams>>;
 
-/** Shapes of a name: the URL path for a resource of a repository, and headers. */
+/** The ways to name a repository in a request. Each function returns the URL path for a resource and the headers. */
 export const shapes: Readonly<Record<string, (repository: string, what: string) => Shaped>> = {
   root: (repository, what) => ({ path: `/v2/${repository}/${what}` }),
   ns: (repository, what) => ({ path: `/v2/${repository}/${what}?ns=private.test` }),
@@ -79,7 +79,7 @@ export function basic({ username, password }: { readonly username: string; reado
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-/** Gets a token like a client: from the server that the response to `/v2/` names. */
+/** Gets a token as clients do, from the token server that the response to `/v2/` names. */
 export async function tokenOf(url: string, authorization: string | undefined): Promise<string> {
   const ping = await sendRequest(`${url}/v2/`);
   assert.equal(ping.status, 401);
@@ -126,7 +126,10 @@ export async function requestAs(
   });
 }
 
-/** Asserts that a response is a rejection without any content, and that it challenges a caller without credentials. */
+/**
+ * Asserts that a response is a rejection without any content. The rejection of a caller without credentials must have a
+ * challenge.
+ */
 export function assertNothing(answer: Answer, what: string, shown: Shown): void {
   assert.ok([401, 403, 404].includes(answer.status), `${answer.status} ${what}`);
   assert.equal(answer.headers['docker-content-digest'], undefined, what);
@@ -137,8 +140,8 @@ export function assertNothing(answer: Answer, what: string, shown: Shown): void 
 }
 
 /**
- * Checks every shape, question and kind of credentials for an allowed user, another user and an anonymous client. Uses
- * `urls` in turn.
+ * Checks every combination of shape, request and kind of credentials, for an allowed user, another user and an
+ * anonymous client. Sends the requests to `urls` in turn.
  */
 export async function checkTable(
   stage: PrivateStage,
@@ -160,7 +163,8 @@ export async function checkTable(
         if (shown === 'nothing') assertNothing(yes, what, shown);
         else assert.ok([200, 206].includes(yes.status), `${yes.status} ${what} ${yes.body.toString().slice(0, 200)}`);
         assertNothing(await requestAs(nextUrl(), shape('team/secret', question.what), question, refused), what, shown);
-        // A repository that bob may read does not hold the secret's parts.
+        // bob is allowed to pull `team/other`, so requests for its own tags are skipped. Requests for digests of the
+        // secret must be rejected there too.
         if (question.what === 'manifests/latest' || question.what === 'tags/list' || shown === 'nothing') continue;
         const elsewhere = await requestAs(nextUrl(), shape('team/other', question.what), question, refused);
         if (question.what.startsWith('referrers/')) continue;

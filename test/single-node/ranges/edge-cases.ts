@@ -6,7 +6,7 @@ import { partsOf } from './parse-byteranges.ts';
 export const size = 300_000;
 const last = size - 1;
 
-/** `whole` is a 200, `none` is a 416. Otherwise a 206 with these ranges, inclusive, in this order. */
+/** `whole` means status 200, and `none` means 416. A list means 206 with these inclusive ranges in this order. */
 export type Expected = 'whole' | 'none' | readonly (readonly [start: number, end: number])[];
 
 const tens = Array.from({ length: 200 }, (_, number) => [number * 1000, number * 1000 + 9] as const);
@@ -75,7 +75,8 @@ export const edgeCases: readonly (readonly [range: string, expected: Expected])[
     ],
   ],
   [`bytes=${tens.map(([start, end]) => `${start}-${end}`).join(',')}`, tens],
-  // Protection against abuse (RFC 9110, section 17.15): overlapping ranges, and many in random order.
+  // Servers protect themselves against overlapping ranges, and against many ranges in random order (RFC 9110, section
+  // 17.15).
   ['bytes=0-9,5-14', 'whole'],
   ['bytes=5-14,0-9', 'whole'],
   ['bytes=0-9,0-9', 'whole'],
@@ -89,7 +90,7 @@ export const edgeCases: readonly (readonly [range: string, expected: Expected])[
   ],
 ];
 
-/** Compares a response with its blob, byte by byte. */
+/** Asserts the status of a response, and compares its bytes with those of the blob. */
 export function assertAnswer(answer: Answer, blob: Buffer, expected: Expected): void {
   const { status, headers, body, complete } = answer;
   assert.ok(complete);

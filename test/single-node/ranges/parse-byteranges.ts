@@ -1,10 +1,10 @@
-// Parses the parts of a 206, as strictly as RFC 9110, section 14.6, and RFC 2046, section 5.1.1.
+// Parses the parts of a 206 response, and enforces RFC 9110, section 14.6, and RFC 2046, section 5.1.1.
 import assert from 'node:assert/strict';
 import type { Answer } from '../src/send-request.ts';
 
 export interface Part {
   readonly start: number;
-  /** Inclusive. */
+  /** The last position of the range, inclusive. */
   readonly end: number;
   readonly size: number;
   readonly bytes: Buffer;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { type Answer, errorsOf } from './send-request.ts';
 
 /**
- * Asserts an error as the OCI distribution specification, section "Error Codes", requires it, with a message for the
- * user.
+ * Asserts that a response is one error in the format of the OCI distribution specification, section "Error Codes". The
+ * error must have a message for the user.
  */
 export function assertRefused(answer: Answer, status: number, code: string, what?: string): void {
   const shown = `${what ?? ''} ${answer.body.toString('latin1', 0, 300)}`;

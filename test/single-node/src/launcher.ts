@@ -1,4 +1,4 @@
 import { fileURLToPath } from 'node:url';
 
-/** The launcher that users start nodes with. */
+/** The path of the launcher with which users start nodes. */
 export const launcher = fileURLToPath(new URL('../../../services/cli/launch/cistern.mjs', import.meta.url));

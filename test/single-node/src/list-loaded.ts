@@ -1,4 +1,5 @@
-// Preloaded into a process to examine its modules. Writes a list of loaded modules to a file when the process exits.
+// Preload this file into a process to list its modules. When the process exits, the list is written to the file that
+// TEST_LOADED_FILE names.
 import { writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 
@@ -16,7 +17,7 @@ process.once('exit', () => {
   if (file !== undefined) writeFileSync(file, JSON.stringify([...loaded, ...ofNode()]));
 });
 
-/** Returns Node's own loaded modules, from a list that its types do not declare. */
+/** Returns the loaded modules of Node.js itself. The types of Node.js do not declare this list. */
 function ofNode(): readonly string[] {
   return Reflect.get(process, 'moduleLoadList') as string[];
 }

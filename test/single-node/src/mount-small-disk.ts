@@ -9,11 +9,11 @@ const run = promisify(execFile);
 
 export interface SmallDisk {
   readonly directory: string;
-  /** Call it when nothing uses the file system any more. */
+  /** Call `unmount` only when no process uses the file system any more. */
   unmount(): Promise<void>;
 }
 
-/** Requires root. The caller unmounts it. */
+/** Requires root on Linux. The caller unmounts the file system. */
 export async function mountSmallDisk(mebibytes: number): Promise<SmallDisk> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     throw new Error('This test mounts a small file system: run it as root on Linux.');

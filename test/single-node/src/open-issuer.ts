@@ -1,5 +1,5 @@
-// Opens an issuer of tokens for jobs, like those of GitHub Actions and GitLab: its discovery documents, and tokens for
-// any claims.
+// Opens an issuer of OIDC tokens for CI jobs, like the issuers of GitHub Actions and GitLab. The issuer serves its
+// discovery document and its JWKS, and creates tokens with any claims.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,17 +9,17 @@ import type { Owner } from './open-stage.ts';
 export interface Issuer {
   readonly url: string;
   /**
-   * Creates a token for `audience` that is valid for five minutes, signed with the newest key. `claims` may be
-   * anything.
+   * Creates a token for `audience` that is valid for five minutes, signed with the newest key. `claims` are added to
+   * the usual claims or replace them.
    */
   token(claims: Readonly<Record<string, unknown>>): Promise<string>;
-  /** Signs later tokens with a new key. The old key is not published any more. */
+  /** Signs later tokens with a new key, and removes the old key from the JWKS. */
   rotate(): Promise<void>;
   /** Returns the paths that were requested so far. */
   requests(): readonly string[];
 }
 
-/** The audience of its tokens unless a claim sets another. */
+/** The audience of the issuer's tokens, unless `claims` contains another `aud`. */
 export const audience = 'https://cache.test';
 
 export async function openIssuer(owner: Owner): Promise<Issuer> {

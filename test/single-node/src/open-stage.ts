@@ -1,4 +1,4 @@
-// Opens fake upstreams and caches in front of them. They close with their owner.
+// Opens fake upstreams and caches in front of them. They are closed when their owner, such as a test, ends.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { type FakeUpstream, type FakeUpstreamOptions, seededBody, startFakeUpstr
 import { type Cistern, type CisternConfiguration, type CisternOptions, startCistern } from '@cistern/test-servers';
 import { type Cache, startCache } from './start-cache.ts';
 
-/** A test's context, or `{ after }` of a whole file. */
+/** The context of a test, or `{ after }` of `node:test` for a whole file. */
 export interface Owner {
   after(end: () => Promise<unknown>): unknown;
 }
@@ -19,7 +19,9 @@ export async function openUpstream(owner: Owner, options?: FakeUpstreamOptions):
 
 const opened: Pick<Cache, 'rootDirectory' | 'stop'>[] = [];
 
-/** Runs `cistern serve` in the process of the test. Tests of signals, memory and open files need `openProcess`. */
+/**
+ * Runs `cistern serve` in the process of the test. Tests of signals, memory or open files need `openProcess` instead.
+ */
 export async function openCistern(owner: Owner, options: CisternConfiguration): Promise<Cache> {
   return stopWith(owner, await startCache(options));
 }
@@ -38,7 +40,8 @@ function stopWith<Started extends Pick<Cache, 'rootDirectory' | 'stop'>>(owner: 
 export async function openDirectory(owner: Owner): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-end-to-end-'));
   owner.after(async () => {
-    // Hooks run in the order of their creation, and a cache that still commits would create its directory again.
+    // Hooks run in the order of their creation, so caches in this directory can still run here. A cache that commits a
+    // fill after the removal would create the directory again.
     const inside = opened.filter(({ rootDirectory }) => rootDirectory.startsWith(directory));
     await Promise.all(inside.map((cistern) => cistern.stop()));
     await rm(directory, { recursive: true, maxRetries: 5 });
@@ -48,7 +51,8 @@ export async function openDirectory(owner: Owner): Promise<string> {
 
 /**
  * Returns the configuration of a cache whose default upstream, docker.io, is a fake one. Tags are confirmed on every
- * pull. The upstream runs in the process of the test, which may be silent for longer than a cache tolerates by default.
+ * pull. The limit of silence is raised, because the upstream runs in the process of the test, which can be busy for
+ * longer than the default.
  */
 export function cacheOf(
   { url }: Pick<FakeUpstream, 'url'>,

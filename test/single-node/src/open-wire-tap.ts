@@ -1,4 +1,4 @@
-// Opens a TCP proxy that records all traffic, so that a test knows every secret that was really on the wire.
+// Opens a TCP proxy that records all traffic, so that a test can find every secret that was really sent.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Owner } from './open-stage.ts';
@@ -9,7 +9,7 @@ export interface WireTap {
   text(): string;
 }
 
-/** `target` is an http URL on the loopback. */
+/** Opens a proxy to `target`, an `http:` URL on loopback. The proxy closes with its owner. */
 export async function openWireTap(owner: Owner, target: string): Promise<WireTap> {
   const { hostname, port } = new URL(target);
   const chunks: Buffer[] = [];

@@ -6,7 +6,7 @@ export interface Random {
   pick<T>(items: readonly T[]): T;
 }
 
-/** mulberry32: small, and good enough to choose test cases. */
+/** Uses mulberry32, which is small and good enough to choose test cases. */
 export function createRandom(seed: number): Random {
   let state = seed;
   const next = () => {

@@ -1,7 +1,7 @@
 import { sendRequest } from './send-request.ts';
 
 /**
- * Reads Cistern's own series, by name and labels as in the text format:
+ * Resolves to the values of Cistern's own series. The keys are name and labels as in Prometheus' text format:
  * `cistern_fills_total{class="background",result="done"}`.
  */
 export async function readMetrics({

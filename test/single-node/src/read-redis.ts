@@ -1,7 +1,7 @@
-// Reads everything in a Redis, for tests of content that must not be there.
+// Reads all content of a Redis, for tests that assert which content is not there.
 import type { Redis } from '@cistern/test-servers';
 
-/** One command, because each call starts a process. */
+/** One Lua script reads all keys, because each call of `redis.command` starts a process. */
 const script = `
 local reads = {
   string = {'GET'}, hash = {'HGETALL'}, list = {'LRANGE', 0, -1}, set = {'SMEMBERS'}, zset = {'ZRANGE', 0, -1},
@@ -15,7 +15,7 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
 end
 return found`;
 
-/** Returns keys and values as one text. */
+/** Resolves to all keys and values as one text. */
 export async function readRedis(redis: Redis): Promise<string> {
   return redis.command('EVAL', script, '0');
 }

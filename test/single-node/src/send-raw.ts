@@ -1,8 +1,9 @@
-// Sends handwritten requests. An HTTP client would normalize a path, and hide bytes after a response on its connection.
+// Sends raw requests. An HTTP library would normalize the path, and hide bytes that follow a response on the
+// connection.
 import { connect } from 'node:net';
 import type { Answer } from './send-request.ts';
 
-/** Sends a GET with exactly this target, on its own connection. Rejects if the response is not HTTP. */
+/** Sends a GET with exactly this request target, on a new connection. Rejects if the response is not HTTP. */
 export async function sendRaw(
   port: number,
   target: string,
@@ -20,7 +21,7 @@ export async function sendRaw(
   return { status, headers: found, body, complete: Number(found['content-length'] ?? 0) === body.length };
 }
 
-/** Sends bytes. Resolves to all received bytes when the other side has closed. */
+/** Sends `text` as bytes. Resolves to all received bytes when the other side has closed the connection. */
 export function exchange(port: number, text: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' });

@@ -1,4 +1,5 @@
-// Sends HTTP requests unchanged: no redirects, no decoding, no normalized paths. Reports how a response ended.
+// Sends HTTP requests exactly as given. Redirects are not followed, bodies are not decoded and paths are not
+// normalized. Reports whether a response was complete.
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestByHttp } from 'node:http';
 import { request as requestByHttps } from 'node:https';
@@ -7,9 +8,9 @@ import type { ConnectionOptions } from 'node:tls';
 export interface RequestOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Local address of the connection, on a machine with several addresses. */
+  /** The local address of the connection, because a machine can have several addresses. */
   readonly localAddress?: string;
-  /** TLS options of an `https:` URL: trusted authorities and client certificate. */
+  /** The TLS options for an `https:` URL, such as CA certificates and a client certificate. */
   readonly tls?: ConnectionOptions;
 }
 
@@ -25,20 +26,23 @@ export interface Answer {
 export interface Download {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Returns the body bytes so far. */
+  /** Returns the bytes of the body that have arrived so far. */
   received(): Buffer;
-  /** Resolves when that many body bytes have arrived. Rejects if the response ends before. */
+  /** Resolves when this number of bytes of the body has arrived. Rejects if the response ends earlier. */
   untilReceived(bytes: number): Promise<void>;
   /** Resolves when the response has ended, complete or not. */
   readonly ended: Promise<Answer>;
-  /** Stops reading until reading is resumed. */
+  /** Stops reading the body until `resume` is called. */
   pause(): void;
   resume(): void;
   /** Closes the connection. */
   leave(): void;
 }
 
-/** Opens a new connection for every request. Rejects if it closes before the headers arrive. */
+/**
+ * Sends a request on a new connection. Resolves when the headers have arrived. Rejects if the connection closes
+ * earlier.
+ */
 export async function beginDownload(url: string, options: RequestOptions = {}): Promise<Download> {
   const { method = 'GET', headers = {}, tls = {}, ...from } = options;
   const { origin, protocol, hostname, port } = new URL(url);
@@ -60,7 +64,7 @@ export async function beginDownload(url: string, options: RequestOptions = {}): 
     size += chunk.length;
     notify();
   });
-  // `complete` reports the failure; without a listener the error would end the test's process.
+  // `complete` reports the failure. Without this listener the error would end the process of the test.
   response.on('error', () => {});
   const received = () => Buffer.concat(chunks);
   const ended = new Promise<Answer>((resolve) => {

@@ -1,12 +1,12 @@
-// Runs `cistern serve` in the process of the test: with the same configuration, sockets and files, but without a new
-// process.
+// Runs `cistern serve` in the process of the test. Configuration, sockets and files are real; only the separate process
+// is missing.
 import { rm } from 'node:fs/promises';
 import { type CisternConfiguration, type CisternPlace, prepareCistern } from '@cistern/test-servers';
 
 export interface Cache extends CisternPlace {
-  /** Returns the lines of its log so far. */
+  /** Returns the lines of the cache's log so far. */
   log(): string[];
-  /** Stops the cache like SIGTERM does. Idempotent. */
+  /** Stops the cache as SIGTERM would. Idempotent. */
   stop(): Promise<unknown>;
 }
 
@@ -15,7 +15,7 @@ export async function startCache(options: CisternConfiguration): Promise<Cache> 
   const { directory, configFile, env, isSecure: _, ...place } = await prepareCistern(options);
   const remove = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
   try {
-    // Imported late, because other files use this one only for upstreams and directories.
+    // This module is imported only here, because many files that import this one never start a cache in their process.
     const { startNode } = await import('@cistern/cli/testing/start-node');
     const node = await startNode('serve', configFile, { ...process.env, ...env });
     return {

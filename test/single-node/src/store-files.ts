@@ -3,7 +3,10 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 
-/** Returns every file below `directory`, relative to it and sorted. Returns none if there is no such directory. */
+/**
+ * Returns the sorted paths of all files below `directory`, relative to `directory`. Returns no path if the directory
+ * does not exist.
+ */
 export async function filesBelow(directory: string): Promise<string[]> {
   try {
     const entries = await readdir(directory, { recursive: true, withFileTypes: true });
@@ -34,7 +37,7 @@ export function blobFile(rootDirectory: string, digest: string): string {
   return join(rootDirectory, blobsDirectory, algorithm, hex.slice(0, 2), hex, 'data');
 }
 
-/** Returns digests whose file holds other bytes. */
+/** Returns the stored digests whose files contain other bytes. */
 export async function wronglyStored(rootDirectory: string): Promise<string[]> {
   const wrong: string[] = [];
   for (const digest of await storedDigests(rootDirectory)) {
@@ -46,8 +49,8 @@ export async function wronglyStored(rootDirectory: string): Promise<string[]> {
 }
 
 /**
- * Returns files of unfinished fills and writes. A health check of the store also writes one, and removes it
- * immediately.
+ * Returns the files of unfinished fills and writes. A health check of the store also writes such a file, and removes
+ * the file immediately.
  */
 export async function spoolFiles(rootDirectory: string): Promise<string[]> {
   const files = await filesBelow(join(rootDirectory, 'cistern', 'spool'));

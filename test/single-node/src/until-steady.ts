@@ -1,12 +1,12 @@
-// Waits until nothing changes any more, for cases without a condition that marks the end.
+// Waits until a result does not change any more, for tests in which no condition marks the end of the changes.
 // real-time: checks another process again after an interval
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 
 export interface Steadiness {
   /**
-   * How many equal results in a row are required. A count is robust: after a standstill of the machine, more checks
-   * follow.
+   * The required number of equal results in a row. A number is more robust than a duration, because after a pause of
+   * the machine the remaining checks still follow.
    */
   readonly looks: number;
   readonly everyMs: number;

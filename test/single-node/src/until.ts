@@ -1,4 +1,4 @@
-// Waits for a condition of other processes.
+// Waits until a condition of other processes holds.
 import { createUntil } from '@cistern/test-servers';
 
 export const until = createUntil(10);

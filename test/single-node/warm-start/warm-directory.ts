@@ -13,13 +13,15 @@ export const accept = { accept: manifestAcceptHeader };
 export interface WarmImages {
   readonly index: AddedManifest;
   readonly images: readonly AddedImage[];
-  /** Layers and configs by digest. */
+  /** The layers and configs by digest. */
   readonly blobs: ReadonlyMap<string, Buffer>;
 }
 
 export const repository = 'library/app';
 
-/** Pulls all of a multi-platform image, `latest`, through registry:2 into `rootDirectory`. */
+/**
+ * Pulls all platforms of an image with the tag `latest` through registry:2, whose root directory is `rootDirectory`.
+ */
 export async function fillByDockerRegistry(upstream: FakeUpstream, rootDirectory: string): Promise<WarmImages> {
   const blobs = new Map<string, Buffer>();
   const images = ['amd64', 'arm64'].map((architecture) => {
@@ -45,7 +47,7 @@ export async function fillByDockerRegistry(upstream: FakeUpstream, rootDirectory
       blobs.set(image.config.digest, await get(`blobs/${image.config.digest}`));
       for (const { digest } of image.layers) assert.ok((await get(`blobs/${digest}`)).equals(blobs.get(digest)!));
     }
-    // registry:2 stores a blob after its response.
+    // registry:2 stores a blob only after its response, so wait until all files exist.
     const wanted = [index.digest, ...images.map(({ digest }) => digest), ...blobs.keys()];
     await until('registry:2 has stored everything', async () => {
       const stored = new Set(await storedDigests(rootDirectory));
