@@ -1,14 +1,15 @@
-// Creates the bcrypt hash of a password for the htpasswd file of a registry. Debian's perl calls crypt(3) for it,
-// because neither Node nor the base system has another bcrypt.
+// Creates the bcrypt hash of a password for the htpasswd file of a registry. For this, perl calls crypt(3), because
+// neither Node.js nor Debian's base system has another bcrypt.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Returns a hash `$2b$05$…`, the cheapest that registries accept. */
+/** Resolves to a hash `$2b$05$…`, whose cost is the lowest that registries accept. */
 export async function bcryptHash(password: string): Promise<string> {
-  // The last of the 22 characters carries only two bits: `u` is one that bcrypt itself would write.
+  // The last of the salt's 22 characters has only two significant bits. `u` is one of the characters that bcrypt itself
+  // writes.
   const salt = `$2b$05$${randomBytes(16).toString('hex').slice(0, 21)}u`;
   const { stdout } = await run('perl', ['-e', 'print crypt($ARGV[0], $ARGV[1])', password, salt]);
   if (!stdout.startsWith('$2b$05$'))

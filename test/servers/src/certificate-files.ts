@@ -1,4 +1,4 @@
-// Writes a certificate authority for one test, and a certificate that it issued for 127.0.0.1, into files.
+// Writes files for one test: the certificate of a new CA, a server certificate that this CA issued, and its key.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeAuthority } from '@cistern/tls/testing/make-authority';
@@ -10,9 +10,9 @@ export interface CertificateFiles {
 }
 
 interface CertificateOptions {
-  /** Default: the names of this machine on its loopback interface. */
+  /** The names in the server certificate. Default: 127.0.0.1 and localhost. */
   readonly names?: readonly string[];
-  /** The start of validity, as in the authority's `issue`. */
+  /** The first day of validity, as in `TestAuthority.issue`. */
   readonly from?: string;
 }
 

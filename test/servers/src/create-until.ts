@@ -1,11 +1,14 @@
-// Waits for a condition of servers or other processes that no event announces.
+// Waits until a condition of other processes holds, if no event reports it.
 // real-time: polls servers outside this process, and gives up after a limit
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Rejects with `what` if the condition does not hold within `limitMs`, or with the condition's own error. */
+/**
+ * Resolves when the condition holds. Rejects with an error that contains `what` if the condition does not hold within
+ * `limitMs`, or with the condition's own error.
+ */
 type Until = (what: string, condition: () => boolean | Promise<boolean>, limitMs?: number) => Promise<void>;
 
-/** Checks the condition every `everyMs`. */
+/** Creates a function that checks a condition every `everyMs`. */
 export function createUntil(everyMs: number): Until {
   return async (what, condition, limitMs = 60_000) => {
     const deadline = performance.now() + limitMs;

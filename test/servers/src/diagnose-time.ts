@@ -1,5 +1,5 @@
-// Prints the duration of an action with the test's result. No test asserts it, because a busy machine is no fault of
-// the product.
+// Prints the duration of an action with the result of the test. No test asserts the duration, because a busy machine is
+// not a fault of the product.
 // real-time: prints how long something took; nothing asserts it
 import type { TestContext } from 'node:test';
 

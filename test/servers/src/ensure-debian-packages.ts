@@ -11,8 +11,8 @@ const run = promisify(execFile);
 const installTimeoutMs = 10 * 60_000;
 
 /**
- * Installs the Debian packages of `names` that are not installed yet. Requires root on Debian or a derivative;
- * elsewhere it rejects with instructions to install them by hand. It does not start services of the packages.
+ * Installs the Debian packages of `names` that are not installed yet. Installs only as root, on Debian or a derivative.
+ * Otherwise it rejects with an error that names the missing packages. Services of the packages are not started.
  */
 export async function ensureDebianPackages(names: readonly string[]): Promise<void> {
   if ((await missingPackages(names)).length === 0) return;
@@ -70,7 +70,8 @@ async function aptGet(args: readonly string[]): Promise<void> {
 const policyFile = '/usr/sbin/policy-rc.d';
 const policy = "#!/bin/sh\n# Cistern's tests are installing packages and start their servers themselves.\nexit 101\n";
 
-// This is Debian's own switch: while the file exits with 101, no package starts its service on the default port.
+// The file is Debian's switch for starting services. While the file exits with 101, no package starts its service on
+// the default port.
 async function withoutStartingServices(action: () => Promise<void>): Promise<void> {
   try {
     await writeFile(policyFile, policy, { flag: 'wx', mode: 0o755 });
@@ -80,7 +81,7 @@ async function withoutStartingServices(action: () => Promise<void>): Promise<voi
   try {
     await action();
   } finally {
-    // A file that existed before stays. A file that a killed run left behind is removed.
+    // A file with other content existed before, so it stays. A file that a killed run left is removed.
     if ((await readFile(policyFile, 'utf8')) === policy) await rm(policyFile);
   }
 }

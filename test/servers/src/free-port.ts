@@ -1,17 +1,19 @@
-// Finds a port for a server that needs its port before it starts. Servers that can bind port 0 should do that instead.
+// Finds a port for a server that needs its port before it starts. Servers that can listen on port 0 should do that
+// instead.
 import { randomInt } from 'node:crypto';
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-// The range is below the one that Linux and macOS use for outgoing connections, which could take a port before its use.
+// The range is below the range that Linux and macOS use for outgoing connections. Such a connection could otherwise
+// take a reserved port before its server starts.
 const lowest = 15_000;
 const highest = 32_000;
 
 /**
- * Returns a free TCP port of 127.0.0.1. While this process runs, no other process gets the port from here. So a server
- * may start late, or stop for a while.
+ * Returns a free TCP port of 127.0.0.1. While this process runs, `freePort` returns the port to no other process. So a
+ * server can start later, or stop and start again.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 1000; attempt++) {
@@ -44,11 +46,11 @@ function release(): void {
   try {
     rmdirSync(directory);
   } catch {
-    // Other users have ports there.
+    // The directory is not empty, because other processes have reserved ports.
   }
 }
 
-/** Returns zero if the file has no id, or is gone. */
+/** Returns the process id in the file, or zero if the file has no id or does not exist. */
 function holderOf(file: string): number {
   try {
     return Number(readFileSync(file, 'utf8'));
@@ -59,7 +61,7 @@ function holderOf(file: string): number {
 
 function isRunning(pid: number): boolean {
   try {
-    // Signal 0 to process 0 would reach this process's own group.
+    // Process 0 is not checked, because `kill` takes 0 for the group of this process.
     return pid === 0 || process.kill(pid, 0);
   } catch {
     return false;

@@ -1,10 +1,11 @@
-// Kills a process group when this process dies in any way. A shell in its own session waits on a pipe that only
-// this process holds. A handler for `exit` would miss a SIGKILL, and PR_SET_PDEATHSIG does not reach grandchildren.
+// Kills a process group when this process dies for any reason. For this, a shell in its own session reads from a pipe
+// that only this process holds. A handler for `exit` would miss a SIGKILL, and PR_SET_PDEATHSIG does not reach
+// grandchildren.
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 export interface Guard {
-  /** Ends the guard without any action. Idempotent. */
+  /** Ends the guard without killing or removing anything. Idempotent. */
   dismiss(): void;
 }
 
@@ -17,12 +18,14 @@ for attempt in 1 2 3 4 5; do
   sleep 0.2
 done`;
 
-/** Kills the group and removes `directories` once this process is gone. The guard does not keep this process alive. */
+/**
+ * When this process has ended, kills the group and removes `directories`. The guard does not keep this process alive.
+ */
 export function guardProcessGroup(group: number, directories: readonly string[]): Guard {
   return guard(String(group), directories);
 }
 
-/** Removes a directory that outlives the processes on it, once this process is gone. */
+/** When this process has ended, removes a directory. For directories that several processes use one after another. */
 export function guardDirectory(directory: string): Guard {
   return guard('', [directory]);
 }

@@ -6,7 +6,7 @@ export function mergeSections(base: Sections, over: Sections): Record<string, un
   const result: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(over)) {
     const below = result[key];
-    // Two kinds of storage in one file would contradict each other.
+    // `storage` is replaced as a whole, because two kinds of storage in one file would contradict each other.
     result[key] = key !== 'storage' && isMap(below) && isMap(value) ? mergeSections(below, value) : value;
   }
   return result;

@@ -8,15 +8,18 @@ import { mergeSections } from './merge-sections.ts';
 
 export interface CisternConfiguration {
   /**
-   * The configuration. Sections are merged into a default that uses free ports and `rootDirectory`; a section of
-   * `storage` replaces the whole `storage`. A string is a complete file, and the environment overrides the same
-   * settings.
+   * The configuration. Sections are merged into a default that uses free ports and `rootDirectory`; `storage` replaces
+   * the whole default `storage`. A string is the complete file. Then environment variables set the same ports and
+   * `rootDirectory`.
    */
   readonly config?: Readonly<Record<string, unknown>> | string;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Default: a temporary directory that is removed at the end. A given directory stays, for the next start. */
+  /**
+   * Default: a temporary directory that is removed at the end. A given directory is not removed, so that the next start
+   * can use it.
+   */
   readonly rootDirectory?: string;
-  /** The registry's port, to start again at the same address. Default: a free port. */
+  /** The port of the registry, for a start at the same address as before. Default: a free port. */
   readonly port?: number;
 }
 
@@ -34,7 +37,10 @@ export interface PreparedCistern extends CisternPlace {
   /** Variables added to this process's environment. `undefined` removes a variable. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isSecure: boolean;
-  /** Holds the file and, unless one was given, `rootDirectory`. The caller removes it. */
+  /**
+   * Contains the configuration file, and also `rootDirectory` unless the options name one. The caller removes the
+   * directory.
+   */
   readonly directory: string;
 }
 

@@ -3,9 +3,9 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 
 /**
- * `port`: the port accepts connections at `host` (default 127.0.0.1). `http`: a GET of this URL returns `status`, or
- * one of several (default 200). `logLine`: a line of its output matches. `check`: the caller's own condition; a
- * rejection means "not yet".
+ * `port`: ready when the port accepts connections at `host` (default 127.0.0.1). `http`: ready when a GET of this URL
+ * returns `status`, or one of several (default 200). `logLine`: ready when a line of the process's output matches.
+ * `check`: ready when it resolves to true; a rejection means "not yet".
  */
 export type Readiness =
   | { readonly port: number; readonly host?: string }

@@ -1,4 +1,4 @@
-// Starts the real `cistern serve` as a process that can be stopped, killed and started again on the same data.
+// Starts the real `cistern serve` as its own process. A later start can use the same data.
 import { cisternCommand } from './cistern-command.ts';
 import { type CisternConfiguration, type CisternPlace, prepareCistern } from './prepare-cistern.ts';
 import { type ProcessExit, type SupervisedProcess, startProcess } from './start-process.ts';
@@ -7,13 +7,13 @@ export interface CisternOptions extends CisternConfiguration {
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
   readonly stopTimeoutMs?: number;
-  /** The directory of another checkout whose program is started. Default: this one. */
+  /** The directory of another checkout, whose `cistern` is started. Default: this checkout. */
   readonly checkout?: string | undefined;
 }
 
 export interface Cistern extends CisternPlace {
   readonly pid: number;
-  /** Returns the log lines so far. Readable until it has been stopped. */
+  /** Returns the log lines so far. Call it before `stop` or `kill`, because they remove the log. */
   log(): string[];
   /** Sends a signal, SIGTERM by default, and resolves when the process has ended. Idempotent. */
   stop(signal?: NodeJS.Signals): Promise<ProcessExit>;
@@ -22,7 +22,10 @@ export interface Cistern extends CisternPlace {
   readonly process: SupervisedProcess;
 }
 
-/** Resolves when `/v2/` returns 200, or 401 with authentication. It uses TLS if configured. The caller stops it. */
+/**
+ * Resolves when `/v2/` returns 200, or 401 with authentication. With TLS, resolves when `/readyz` returns 200. The
+ * caller stops the process.
+ */
 export async function startCistern(options: CisternOptions = {}): Promise<Cistern> {
   const { directory, configFile, env, isSecure, ...where } = await prepareCistern(options);
   const [command, ...first] = cisternCommand(options.checkout);

@@ -1,5 +1,5 @@
-// Starts Debian's docker-registry, which is registry:2 (distribution 2.8). It is the cache that Cistern is compared
-// with, and an independent upstream.
+// Starts Debian's docker-registry, which is registry:2 (distribution 2.8). Tests compare Cistern with it, and use it as
+// an independent upstream.
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,15 +9,15 @@ import { ensureDebianPackages } from './ensure-debian-packages.ts';
 import { type SupervisedProcess, startProcess } from './start-process.ts';
 
 export interface DockerRegistryOptions {
-  /** Makes it a pull-through cache of this registry, which rules out pushes. */
+  /** Makes the registry a pull-through cache of another registry, so that it accepts no pushes. */
   readonly proxy?: { readonly remoteurl: string; readonly username?: string; readonly password?: string };
-  /** The only account that may log in. Default: no authentication. */
+  /** The only account that can log in. Default: no authentication. */
   readonly auth?: { readonly username: string; readonly password: string };
-  /** Whether manifests and blobs may be deleted; default false. */
+  /** True if manifests and blobs can be deleted. Default: false. */
   readonly delete?: boolean;
-  /** Default: a temporary directory that is removed at the end. A given directory stays. */
+  /** Default: a temporary directory that is removed at the end. A given directory is not removed. */
   readonly rootDirectory?: string;
-  /** Replaces the files in `rootDirectory` by another driver with its parameters. */
+  /** The storage driver with its parameters. Default: files in `rootDirectory`. */
   readonly storage?: Readonly<Record<string, unknown>>;
 }
 
@@ -55,7 +55,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   const server = await startProcess({
     command: 'docker-registry',
     args: ['serve', configFile],
-    // AWS_CA_BUNDLE would make its S3 driver fail, because the driver has its own transport.
+    // AWS_CA_BUNDLE would make the S3 driver of the registry fail, because the driver has its own HTTP transport.
     env: { ...cleanEnvironment(), OTEL_TRACES_EXPORTER: 'none', AWS_CA_BUNDLE: undefined },
     ready: { logLine: listening },
     removeAfter: [directory],

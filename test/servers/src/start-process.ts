@@ -1,5 +1,5 @@
-// Runs a real server as a supervised child process. It is ready when the promise resolves, and is gone after the test,
-// even if the test process is killed.
+// Runs a real server as a supervised child process. The server is ready when the promise resolves. It is killed when
+// the process of the test ends for any reason.
 // real-time: polls a process until it is ready, and limits how long it takes to start and stop
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
@@ -13,16 +13,16 @@ import { isReady, type Readiness } from './readiness.ts';
 export interface ProcessOptions {
   readonly command: string;
   readonly args?: readonly string[];
-  /** The name in messages. Default: the command's base name. */
+  /** The name of the process in messages. Default: the base name of `command`. */
   readonly name?: string;
   /** Variables added to this process's environment. `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   /** The file to which stdout and stderr are appended. Default: a temporary file that is removed with the process. */
   readonly outputFile?: string;
-  /** Default: ready as soon as it is spawned. */
+  /** When the process counts as ready. Default: when it has been spawned. */
   readonly ready?: Readiness;
-  /** Default two minutes. */
+  /** Time in milliseconds in which the process must become ready; default two minutes. */
   readonly readyTimeoutMs?: number;
   /** The signal that `stop` sends; default SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
@@ -40,14 +40,20 @@ export interface ProcessExit {
 export interface SupervisedProcess {
   readonly pid: number;
   readonly outputFile: string;
-  /** Returns the output so far. Readable until it has been stopped. */
+  /**
+   * Returns the lines of output so far. Without `outputFile`, call it before `stop` or `kill`, because they remove the
+   * temporary file.
+   */
   outputLines(): string[];
   isRunning(): boolean;
-  /** Sends a signal to the process itself without waiting. */
+  /** Sends a signal to the process, but not to its group, and does not wait. */
   sendSignal(signal: NodeJS.Signals): void;
-  /** Resolves when the process has ended for any reason. The rest of its group is killed then. */
+  /** Resolves when the process has ended for any reason. The other processes of its group are then killed. */
   waitForExit(): Promise<ProcessExit>;
-  /** Sends the stop signal, kills the whole group after `stopTimeoutMs`, and removes `removeAfter`. Idempotent. */
+  /**
+   * Sends the stop signal, and kills the whole group after `stopTimeoutMs`. Resolves when the process has ended and the
+   * directories of `removeAfter` are removed. Idempotent.
+   */
   stop(signal?: NodeJS.Signals): Promise<ProcessExit>;
   /** Sends SIGKILL to the whole group immediately, and otherwise works like `stop`. */
   kill(): Promise<ProcessExit>;
@@ -56,9 +62,9 @@ export interface SupervisedProcess {
 const pollMs = 20;
 
 /**
- * Starts a process in its own group. Rejects when it cannot be spawned, ends before it is ready, or is not ready in
- * time; the message contains the end of its output. A failed start leaves nothing behind. The caller ends the process
- * with `stop`.
+ * Starts a process in its own group. Rejects if the process cannot be spawned, ends before it is ready, or is not ready
+ * in time. The message contains the end of its output. After a rejection, no process and no directory of `removeAfter`
+ * is left. The caller ends the process with `stop`.
  */
 export async function startProcess(options: ProcessOptions): Promise<SupervisedProcess> {
   const name = options.name ?? basename(options.command);
@@ -94,7 +100,8 @@ function spawnInGroup(options: ProcessOptions, outputFile: string): ChildProcess
   const output = openSync(outputFile, 'a');
   try {
     const env: NodeJS.ProcessEnv = { ...process.env, ...options.env };
-    // `node --test` sets this for its own children, and a server on Node is not one of them.
+    // `node --test` sets this variable for its own test processes. A server on Node.js must not take itself for one of
+    // them.
     delete env['NODE_TEST_CONTEXT'];
     return spawn(options.command, [...(options.args ?? [])], {
       env,
@@ -117,7 +124,7 @@ interface Supervision extends ProcessOptions {
 function supervise(child: ChildProcess, options: Supervision): SupervisedProcess {
   const { pid = 0 } = child;
   const guard: Guard | undefined = pid === 0 ? undefined : guardProcessGroup(pid, options.removeAfter);
-  // A test that forgets `stop` must still end. The guard then kills this process.
+  // A child process must not keep a test alive that forgets `stop`. The guard then kills the child.
   child.unref();
   const isRunning = () => pid !== 0 && child.exitCode === null && child.signalCode === null;
   const killGroup = () => signalGroup(pid, 'SIGKILL');
@@ -174,7 +181,7 @@ async function untilReady(handle: SupervisedProcess, ended: Promise<ProcessExit>
 }
 
 async function pollUntilReady(handle: SupervisedProcess, ready: Readiness | undefined, signal: AbortSignal) {
-  // Without a process id the spawn has failed, and `ended` will report the reason.
+  // If there is no process id, the spawn has failed, and `ended` rejects with the reason.
   const there = async () =>
     handle.pid !== 0 && (ready === undefined || (await isReady(ready, () => handle.outputLines())));
   while (!signal.aborted && !(await there())) await delay(pollMs);

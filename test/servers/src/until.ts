@@ -1,11 +1,11 @@
-// Waits for a condition of servers that no event announces.
+// Waits until a condition of servers holds, if no event reports it.
 // real-time: polls real servers, and gives up after a limit
 import { setTimeout as delay } from 'node:timers/promises';
 
 const pollMs = 50;
 const timeoutMs = 60_000;
 
-/** Resolves once `condition` resolves to true. A rejection means "not yet". Rejects after one minute. */
+/** Resolves when `condition` resolves to true. A rejection means "not yet". Rejects after one minute. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   let lastError: unknown;

@@ -6,7 +6,7 @@ export interface MemoryWatch {
   stop(): number;
 }
 
-/** Measures every 20 ms from now on, as long as the process runs. */
+/** Measures every 20 ms until `stop` is called or the process has ended. */
 export function watchMemory(pid: number): MemoryWatch {
   const before = residentBytes(pid);
   let most = before;

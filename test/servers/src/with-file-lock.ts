@@ -1,5 +1,5 @@
-// A lock between processes that is released when its holder dies. It uses `flock` of util-linux, which every Debian
-// has.
+// Provides a lock between processes that is released when its holder dies. The lock uses the command `flock` of
+// util-linux, which every Debian system has.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -9,7 +9,7 @@ export async function withFileLock<T>(path: string, action: () => Promise<T>): P
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const exited = once(holder, 'exit');
-  // `once` rejects on `error`, and nothing awaits `exited` while the action runs.
+  // `once` rejects on `error`. While the action runs, nothing awaits `exited`, so a rejection would be unhandled.
   exited.catch(() => {});
   const locked = once(holder.stdout, 'data');
   await Promise.race([

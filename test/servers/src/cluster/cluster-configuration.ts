@@ -1,4 +1,5 @@
-// The configuration file that all nodes of a cluster under test read. Their environment has the differences.
+// Creates the configuration that all nodes of a cluster under test read. Settings that differ between nodes are in
+// their environment.
 import { commandTimeoutMs } from '../command-timeout-ms.ts';
 import { haproxyAddress } from '../haproxy/haproxy-configuration.ts';
 import type { Redis } from '../redis/start-redis.ts';
@@ -10,7 +11,7 @@ export interface ClusterSettings {
   readonly s3: S3;
   readonly bucket: string;
   readonly secret: string;
-  /** URLs by name. The first upstream is the default. */
+  /** The URLs of the upstreams by name. The first upstream is the default. */
   readonly upstreams: Readonly<Record<string, string>>;
 }
 
@@ -18,7 +19,8 @@ export function clusterConfiguration(settings: ClusterSettings): Record<string, 
   const { redis, keyPrefix, s3, bucket, secret } = settings;
   const upstreams = Object.entries(settings.upstreams).map(([name, url], index) => [
     name,
-    // The upstream runs in the test's process, which may be busy with received data for longer than the default.
+    // The upstream runs in the process of the test. This process can be busy with received data for longer than the
+    // default of `silence`.
     { url, default: index === 0, timeouts: { silence: '10s' } },
   ]);
   return {

@@ -1,5 +1,5 @@
-// A network namespace for some processes, with only loopback and relays of single ports of this machine to the same
-// numbers. Their configuration stays the usual one, and all other addresses are unreachable.
+// Opens a network namespace that has only a loopback interface. Relays connect single ports of 127.0.0.1 inside and
+// outside, with equal numbers. So processes in the namespace need no other configuration, but reach no other address.
 import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -7,9 +7,9 @@ import { ensureDebianPackages } from '../ensure-debian-packages.ts';
 import { startProcess } from '../start-process.ts';
 
 export interface Namespace {
-  /** The name, as haproxy needs it. */
+  /** The name of the namespace in /run/netns, which haproxy needs. */
   readonly name: string;
-  /** Words before a command that run it inside. The started process stays the command itself. */
+  /** The words before a command that make it run in the namespace. The process id is that of the command itself. */
   readonly prefix: readonly string[];
   close(): Promise<void>;
 }
@@ -26,7 +26,7 @@ export async function openNamespace({ inward, outward }: Relays): Promise<Namesp
   await ensureDebianPackages(['haproxy', 'iproute2']);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-namespace-'));
   const name = basename(directory);
-  // Haproxy finds namespaces there by their names.
+  // haproxy looks up namespaces by their names in this directory.
   const link = join('/run/netns', name);
   const holder = await startProcess({
     command: 'unshare',

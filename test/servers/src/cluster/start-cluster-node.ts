@@ -1,4 +1,4 @@
-// One process of a cluster, which can be frozen, stopped, killed and started again at the same address.
+// Runs one node of a cluster as a process that can be frozen, stopped, killed and started again at the same address.
 import { join } from 'node:path';
 import { cisternCommand } from '../cistern-command.ts';
 import { cleanEnvironment } from '../clean-environment.ts';
@@ -19,7 +19,7 @@ export interface ClusterNode {
   isRunning(): boolean;
   /** Returns all log lines so far, including those of earlier processes. */
   log(): string[];
-  /** Sends a signal without waiting. */
+  /** Sends a signal to the process and does not wait. */
   sendSignal(signal: NodeJS.Signals): void;
   /** Sends SIGSTOP: the kernel still accepts connections, but the process answers nothing. */
   freeze(): void;
@@ -31,8 +31,8 @@ export interface ClusterNode {
   /** Resolves when the process has ended. */
   waitForExit(): Promise<ProcessExit>;
   /**
-   * Starts another process with the same address and configuration, after the last one has ended. Resolves when it is
-   * ready.
+   * Starts another process with the same address and configuration. The previous process must have ended. Resolves when
+   * the new process is ready.
    */
   start(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export interface ClusterNodeOptions {
   /** The directory of this cluster, for the node's log and a worker's spool. */
   readonly directory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Words before the command that run it elsewhere: `['ip', 'netns', 'exec', 'inner']`. */
+  /** The words before the command, for example `['ip', 'netns', 'exec', 'inner']` to run it in a network namespace. */
   readonly prefix: readonly string[];
   readonly stopTimeoutMs: number;
   /** The same as `CisternOptions.checkout`. */
@@ -82,7 +82,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
   let current: SupervisedProcess = await run();
 
   async function stop(signal?: NodeJS.Signals): Promise<ProcessExit> {
-    // A frozen process would receive the signal only once it is thawed.
+    // A frozen process handles the signal only after it is thawed.
     if (current.isRunning()) current.sendSignal('SIGCONT');
     return current.stop(signal);
   }

@@ -18,22 +18,20 @@ export interface ClusterOptions {
   readonly frontends?: number;
   /** Number of workers; default 2. */
   readonly workers?: number;
-  /**
-   * Settings merged into the configuration that all nodes read. A section of `storage` replaces the whole `storage`.
-   */
+  /** Settings merged into the configuration that all nodes read. `storage` replaces the whole default `storage`. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Upstream URLs by name, for example of fake upstreams. The first upstream is the default. */
   readonly upstreams?: Readonly<Record<string, string>>;
   /** Environment variables of every node. They override the defaults. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Words before the command of every node of a kind. */
+  /** The words before the command of every node of a kind, as in `ClusterNodeOptions.prefix`. */
   readonly prefix?: Partial<Record<ClusterNode['kind'], readonly string[]>>;
   /**
    * Runs the frontends in a network namespace from which they reach Redis, S3 and the workers, but no upstream. They
    * are reachable from outside as usual. Requires root on Linux, and an `s3` that listens on 127.0.0.1.
    */
   readonly isolateFrontends?: boolean;
-  /** Existing servers, which stay. Default: new ones, which are removed with the cluster. */
+  /** Running servers, which `close` does not stop. Default: new servers, which are removed with the cluster. */
   readonly redis?: Redis;
   readonly s3?: S3;
   /** Time in milliseconds that `stop` of a node waits before SIGKILL; default one minute. */
@@ -49,12 +47,12 @@ export interface Cluster {
   readonly frontends: readonly ClusterNode[];
   readonly workers: readonly ClusterNode[];
   readonly redis: Redis;
-  /** The prefix of all keys. */
+  /** The prefix of all Redis keys of the cluster. */
   readonly keyPrefix: string;
   readonly s3: S3;
   readonly bucket: string;
   readonly configFile: string;
-  /** Stops everything that it started, and removes its data. Idempotent. */
+  /** Stops all nodes and servers that `startCluster` started, and removes their data. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -137,7 +135,7 @@ function portOf({ endpoint }: S3): Port {
   return { port: Number(port) };
 }
 
-/** Works like `Promise.all`, but after a failure waits for the others. So nothing starts after the cleanup. */
+/** Works like `Promise.all`, but rejects only after all promises have settled. So nothing starts after the cleanup. */
 async function all<T extends readonly unknown[]>(promises: readonly [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T>;
 async function all<T>(promises: readonly Promise<T>[]): Promise<T[]>;
 async function all(promises: readonly Promise<unknown>[]): Promise<unknown[]> {

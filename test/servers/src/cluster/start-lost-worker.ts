@@ -1,5 +1,5 @@
-// Starts another worker of a running cluster in its own network. It reaches Redis and S3 but no upstream; frontends
-// reach it.
+// Starts another worker of a running cluster in its own network namespace. The worker reaches Redis and S3, but no
+// upstream. Frontends reach the worker.
 import { dirname } from 'node:path';
 import { freePort } from '../free-port.ts';
 import { openNamespace } from './open-namespace.ts';
@@ -8,7 +8,7 @@ import { type ClusterNode, startClusterNode } from './start-cluster-node.ts';
 
 export interface LostWorker {
   readonly node: ClusterNode;
-  /** Words before a command that run it in the worker's network. */
+  /** The words before a command that make it run in the worker's network namespace. */
   readonly prefix: readonly string[];
   close(): Promise<void>;
 }

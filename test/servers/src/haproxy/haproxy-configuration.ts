@@ -9,8 +9,8 @@ export interface BalancedFrontend {
 }
 
 /**
- * The source address of haproxy's connections to frontends. No other client here has it, so frontends can trust it
- * alone.
+ * The source address of haproxy's connections to frontends. No other client of a test uses this address, so frontends
+ * can trust exactly haproxy.
  */
 export const haproxyAddress = '127.0.0.2';
 

@@ -24,7 +24,7 @@ async function serve(t: TestContext, listener: RequestListener) {
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-/** Opens a frontend that answers through `listener` and is ready until `ready.value` is false. */
+/** Opens a fake frontend whose responses come from `listener`. It is ready while `ready.value` is true. */
 async function openFrontend(t: TestContext, listener: RequestListener) {
   const ready = { value: true };
   const health = await serve(t, ({ url }, response) => {
@@ -151,7 +151,10 @@ test('a header with a thousand ranges passes, and proxy headers of clients are r
   );
 });
 
-/** Opens a connection that stays open. Resolves to `undefined` if it was closed without an answer. */
+/**
+ * Opens a connection, which stays open after the first response. Resolves to `undefined` if haproxy closes the
+ * connection without a response.
+ */
 function stay(t: TestContext, url: string, localAddress: string): Promise<Socket | undefined> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), localAddress });

@@ -11,11 +11,11 @@ export interface HaproxyOptions {
   readonly frontends: readonly BalancedFrontend[];
   /** The version of the PROXY protocol to the frontends; default 2. */
   readonly proxyProtocol?: 1 | 2 | 'none';
-  /** The name in /run/netns of the frontends' network namespace. Default: the namespace of this process. */
+  /** The name of the frontends' network namespace in /run/netns. Default: the namespace of this process. */
   readonly namespace?: string | undefined;
   /**
-   * Limits for one address: open connections, and new connections in ten seconds. Default: unlimited, because all
-   * clients of a test share an address.
+   * Limits for one client address: open connections, and new connections in ten seconds. The defaults are so high that
+   * no test reaches them, because all clients of a test share an address.
    */
   readonly ofOneSource?: { readonly connections?: number; readonly rate?: number };
 }
@@ -53,7 +53,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     command: 'haproxy',
     args: ['-db', '-f', file],
     env: {
-      // A test machine may allow few file descriptors.
+      // A test machine can have a low limit of file descriptors.
       HAPROXY_MAXCONN: '4000',
       HAPROXY_SOURCE_CONNECTIONS: `${connections}`,
       HAPROXY_SOURCE_RATE: `${rate}`,

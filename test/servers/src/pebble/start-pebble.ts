@@ -1,5 +1,5 @@
-// Starts Debian's pebble, Let's Encrypt's ACME server for tests, with real validation. Its DNS resolves every name to
-// this machine.
+// Starts Debian's pebble, which is Let's Encrypt's ACME server for tests. pebble really validates the proofs. Its DNS
+// server resolves every name to this machine.
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,35 +9,36 @@ import { freePort } from '../free-port.ts';
 import { type SupervisedProcess, startProcess } from '../start-process.ts';
 
 export interface PebbleOptions {
-  /** Ports for `http-01` and `tls-alpn-01`, instead of 80 and 443. */
+  /** The port for `http-01`, instead of 80. `tlsPort` is the port for `tls-alpn-01`, instead of 443. */
   readonly httpPort: number;
   readonly tlsPort: number;
-  /** Validity of its certificates in seconds; default one hour. */
+  /** Validity of issued certificates in seconds; default one hour. */
   readonly validForSeconds?: number;
   /**
-   * Keys in base64url by name, for external account binding: only these may create an account. Default: no restriction.
+   * HMAC keys in base64url by key id (`kid`), for external account binding. Only clients with one of them can create an
+   * account. Default: no restriction.
    */
   readonly externalAccounts?: Readonly<Record<string, string>>;
 }
 
 export interface Pebble {
   readonly directoryUrl: string;
-  /** PEM file of the authority of its own HTTPS, for NODE_EXTRA_CA_CERTS. */
+  /** The PEM file of the CA that issued the certificate of pebble's own HTTPS server, for NODE_EXTRA_CA_CERTS. */
   readonly caFile: string;
-  /** An executable for `dns-01` that sets and removes records of its DNS. */
+  /** The path of an executable for `dns-01` that sets and removes records in the DNS server. */
   readonly dnsHook: string;
-  /** Returns the number of issued certificates so far, over all of its processes. */
+  /** Returns the number of certificates that were issued so far, including those of killed processes. */
   issued(): number;
   /** Sends SIGKILL. */
   kill(): Promise<void>;
-  /** Starts another process at the same address after `kill`, without the accounts of the first. */
+  /** Starts another process at the same address after `kill`. The new process has none of the previous accounts. */
   start(): Promise<void>;
   close(): Promise<void>;
 }
 
 const dnsOnly = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-doh', '', '-defaultIPv6', ''];
 
-/** Installs the package if it is missing. The caller closes it. */
+/** Installs the package if it is missing. The caller closes pebble. */
 export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   const { httpPort, tlsPort, validForSeconds = 3600, externalAccounts } = options;
   await ensureDebianPackages(['pebble']);
@@ -71,8 +72,8 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     startProcess({
       command: 'pebble',
       args: ['-config', configFile, '-dnsserver', `127.0.0.1:${dnsPort}`],
-      // It waits one second at most before it checks a proof, and always checks. As by default, it rejects some good
-      // nonces.
+      // pebble waits at most one second before it checks a proof, and never reuses an earlier check. As by default, it
+      // rejects some good nonces.
       env: { PEBBLE_VA_SLEEPTIME: '1', PEBBLE_AUTHZREUSE: '0' },
       outputFile,
       ready: { port },

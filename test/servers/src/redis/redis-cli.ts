@@ -1,16 +1,16 @@
-// Runs commands on a Redis under test with redis-cli. Assertions must not depend on the client library under test.
+// Runs commands on a Redis with redis-cli, because assertions must not depend on ioredis, which is under test.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-/** Limits the time that a frozen server holds up a test. */
+/** Limits how long a command waits for a frozen Redis. */
 const timeoutMs = 5000;
 
 export interface RedisAddress {
   readonly port: number;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** Path of the certificate authority's file. Without it the server speaks plain text. */
+  /** The path of the CA certificate. Unset means that Redis does not use TLS. */
   readonly caFile?: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-// The configuration that all Redis servers of the tests share.
+// Creates the configuration that all Redis servers of the tests share.
 
 export interface RedisSettings {
   readonly port: number;
@@ -14,7 +14,8 @@ export function redisConfiguration({ port, directory, directives = [] }: RedisSe
     `dir ${directory}`,
     'databases 16',
     'maxmemory-policy noeviction',
-    // Each command reaches the kernel before its reply, so data survive the process. No command waits for the disk.
+    // Redis writes each command to the append-only file before the reply, so data survive a killed process. No command
+    // waits for the disk.
     'save ""',
     'appendonly yes',
     'appendfsync no',

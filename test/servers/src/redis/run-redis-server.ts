@@ -27,7 +27,7 @@ export interface RedisProcess {
 
 export interface RedisProcessOptions {
   readonly address: RedisAddress;
-  /** Lines of the configuration file. `directory` holds all files of this server. */
+  /** The lines of the configuration file. */
   readonly configuration: readonly string[];
   readonly directory: string;
   readonly sentinel?: boolean;
@@ -61,7 +61,7 @@ export async function runRedisServer(options: RedisProcessOptions): Promise<Redi
   async function end(signal: NodeJS.Signals): Promise<void> {
     const ending = running;
     running = undefined;
-    // A frozen process would receive SIGTERM only once it is thawed.
+    // A frozen process handles SIGTERM only after it is thawed.
     ending?.sendSignal('SIGCONT');
     await ending?.stop(signal);
   }

@@ -8,7 +8,7 @@ test('a cluster serves every slot, is replicated, and works again after a stop',
   const [first, second] = cluster.nodes;
   assert.ok(first && second);
   assert.match(await first.command('CLUSTER', 'INFO'), /cluster_slots_ok:16384[^]*cluster_size:3/);
-  // Slot 12182 belongs to the last third.
+  // Hash slot 12182, of the key `foo`, belongs to the third master.
   await assert.rejects(first.command('SET', 'foo', 'bar'), /MOVED 12182/);
   await cluster.nodes[2]?.command('SET', 'foo', 'bar');
   await cluster.stop();

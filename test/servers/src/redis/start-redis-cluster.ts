@@ -5,12 +5,15 @@ import { makeRedisDirectory, type RedisProcess, runRedisServer } from './run-red
 import { until } from '../until.ts';
 
 export interface RedisClusterOptions {
-  /** Silence in milliseconds after which a replica takes over its master; default 5 s. */
+  /** Silence of a master in milliseconds after which its replica takes over; default 5 s. */
   readonly nodeTimeoutMs?: number;
 }
 
 export interface RedisCluster {
-  /** The masters first, each with its replica three places later, until a failover happens. */
+  /**
+   * The three masters, then the three replicas in the order of their masters. A failover changes the roles, but not
+   * this list.
+   */
   readonly nodes: readonly RedisProcess[];
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
   /** Freezes all nodes. */
@@ -28,7 +31,8 @@ const masterCount = 3;
 const slotCount = 16_384;
 
 /**
- * Installs the package if it is missing, and resolves when every slot is served and replicated. The caller closes it.
+ * Installs the package if it is missing, and resolves when every hash slot is served and replicated. The caller closes
+ * it.
  */
 export async function startRedisCluster({ nodeTimeoutMs = 5000 }: RedisClusterOptions = {}): Promise<RedisCluster> {
   const started = await Promise.allSettled(Array.from({ length: 2 * masterCount }, () => startNode(nodeTimeoutMs)));
@@ -63,7 +67,7 @@ async function startNode(nodeTimeoutMs: number): Promise<RedisProcess> {
   const directives = [
     'cluster-enabled yes',
     'cluster-config-file nodes.conf',
-    // The default is 10000 above the port and may be taken.
+    // The default is the port + 10000, which can be in use.
     `cluster-port ${await freePort()}`,
     `cluster-node-timeout ${nodeTimeoutMs}`,
     'repl-diskless-sync-delay 0',
@@ -77,7 +81,7 @@ async function startNode(nodeTimeoutMs: number): Promise<RedisProcess> {
   });
 }
 
-/** Does the same as `redis-cli --cluster create`, without its pauses. */
+/** Forms the cluster like `redis-cli --cluster create`, but without pauses. */
 async function form(nodes: readonly RedisProcess[]): Promise<void> {
   const [first, ...others] = nodes;
   await Promise.all(nodes.slice(0, masterCount).map(giveSlots));
@@ -96,7 +100,8 @@ async function form(nodes: readonly RedisProcess[]): Promise<void> {
 }
 
 async function giveSlots(master: RedisProcess, position: number): Promise<void> {
-  // Without distinct epochs the masters would first have to agree on them.
+  // The epochs are set here. Otherwise all masters would begin with the same epoch and first have to resolve the
+  // conflict.
   await master.command('CLUSTER', 'SET-CONFIG-EPOCH', String(position + 1));
   await master.command('CLUSTER', 'ADDSLOTSRANGE', String(firstSlot(position)), String(firstSlot(position + 1) - 1));
 }

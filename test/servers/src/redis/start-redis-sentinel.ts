@@ -4,11 +4,11 @@ import { redisConfiguration } from './redis-configuration.ts';
 import { makeRedisDirectory, type RedisProcess, runRedisServer } from './run-redis-server.ts';
 import { until } from '../until.ts';
 
-/** Silence after which the master counts as down. It is longer than the usual pauses of a test machine. */
+/** Silence after which the master counts as unavailable. It is longer than the usual pauses of a test machine. */
 const downAfterMs = 2000;
 
 export interface RedisSentinelOptions {
-  /** Number of sentinels, 1 to 3; default 1. Most of them must agree on a failover. */
+  /** Number of sentinels, 1 to 3; default 1. A majority must agree on a failover. */
   readonly sentinels?: number;
 }
 
@@ -17,7 +17,7 @@ export interface RedisSentinel {
   readonly name: string;
   readonly sentinels: readonly RedisProcess[];
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
-  /** The roles are those at the start. A failover swaps them. */
+  /** The process that is the master at the start. A failover swaps the roles, but not these fields. */
   readonly master: RedisProcess;
   readonly replica: RedisProcess;
   /** Returns the port of the master that the sentinels name now. */

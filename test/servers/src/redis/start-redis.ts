@@ -9,11 +9,11 @@ import { makeRedisDirectory, type RedisProcess, runRedisServer } from './run-red
 export interface RedisOptions {
   /** The password of the default user, or of `username`. Default: no authentication. */
   readonly password?: string;
-  /** With a password: the only user that may log in. */
+  /** The only user that can log in. Valid only with a password. Default: Redis' default user. */
   readonly username?: string;
-  /** Enables TLS with a certificate that `redis.ca` issued for 127.0.0.1. */
+  /** Enables TLS with a certificate for 127.0.0.1, which is issued by the CA of `Redis.ca`. */
   readonly tls?: boolean;
-  /** Further lines of redis.conf, which override the usual ones: `maxmemory-policy allkeys-lru`. */
+  /** Further lines of redis.conf, such as `maxmemory-policy allkeys-lru`. They override the usual lines. */
   readonly directives?: readonly string[];
 }
 
@@ -23,7 +23,7 @@ export interface Redis extends RedisProcess {
   readonly url: string;
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** PEM of the authority to trust, or `undefined` without TLS. */
+  /** The CA certificate in PEM that clients must trust, or `undefined` without TLS. */
   readonly ca: string | undefined;
   flushAll(): Promise<void>;
 }
@@ -55,7 +55,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
 function accountDirectives(username: string | undefined, password: string | undefined): string[] {
   if (password === undefined) return [];
   if (username === undefined) return [`requirepass "${password}"`];
-  // The hash is needed because an unquoted line of this kind allows no spaces.
+  // The password is hashed, because a password in this line cannot contain spaces.
   const hash = createHash('sha256').update(password).digest('hex');
   return ['user default off', `user ${username} on #${hash} ~* &* +@all`];
 }

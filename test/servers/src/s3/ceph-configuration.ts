@@ -1,5 +1,5 @@
-// The configuration of a one-node Ceph cluster that starts in seconds, stays small and never leaves its directory. Most
-// lines shorten a wait that is useful only in a cluster of many machines.
+// Creates the configuration of a one-node Ceph cluster. The cluster starts in seconds, stays small and writes only to
+// its directory. Most settings shorten a wait that is useful only in a cluster of many machines.
 
 export interface CephSettings {
   readonly directory: string;
@@ -80,7 +80,7 @@ rgw_enable_usage_log = false
 `;
 }
 
-/** The gateway's pools. If they were created at their first use, the first requests would have to wait. */
+/** The pools of the gateway. They are created in advance, because the first requests would otherwise wait for this. */
 const gatewayPools = [
   '.rgw.root',
   'default.rgw.log',

@@ -1,5 +1,5 @@
-// Runs command-line tools of a server under test. They are guarded like servers, because Ceph's tools wait forever for
-// a lost cluster.
+// Runs command-line tools of a server under test. They are supervised like servers, because Ceph's tools wait without a
+// limit for an unavailable cluster.
 import { startProcess } from '../start-process.ts';
 
 const timeoutMs = 60_000;

@@ -5,7 +5,7 @@ import { startGateway } from './start-gateway.ts';
 const { S3_ACCESS_KEY: accessKey = '', S3_SECRET_KEY_FILE: secretKeyFile = '' } = process.env;
 const secretKey = (await readFile(secretKeyFile, 'utf8')).trim();
 const s3 = await startGateway({ host: '0.0.0.0', port: 9000, accessKey, secretKey });
-// Neither child processes nor signals keep a process alive.
+// A timer is needed, because neither these child processes nor a signal handler keep the process alive.
 // real-time: keeps the process alive until SIGTERM
 const alive = setInterval(() => {}, 60_000);
 process.once('SIGTERM', () => {

@@ -1,5 +1,5 @@
-// Starts Ceph without its gateway: one monitor, and one storage daemon on a sparse file. They are real daemons of the
-// distribution, on loopback and in a temporary directory.
+// Starts Ceph without its gateway: one monitor, and one storage daemon on a sparse file. Both daemons come from
+// Debian's packages, listen on loopback, and store their data in a temporary directory.
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -68,7 +68,7 @@ export async function startCephCluster(): Promise<CephCluster> {
     await runTool({ command: 'monmaptool', args: monitors, env: environment });
     await tool('ceph-mon', '-i', 'a', '--mkfs', '--monmap', map, '--keyring', join(directory, 'keyring'));
     await startDaemon('ceph-mon', 'a', monitorPort);
-    // The commands come on standard input, because each start of this tool is slow.
+    // One `ceph` reads all commands from standard input, because each start of `ceph` is slow.
     const ceph = ['ceph', ...withConfiguration(['--connect-timeout', '60'])].map((word) => `'${word}'`).join(' ');
     await runTool({ command: '/bin/sh', args: ['-c', `exec ${ceph} <'${directory}/commands'`], env: environment });
     await storageMade;

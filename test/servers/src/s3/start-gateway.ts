@@ -7,7 +7,7 @@ export interface GatewayOptions {
   /** The address to listen on. */
   readonly host: '127.0.0.1' | '0.0.0.0';
   readonly port: number;
-  /** The keys of the only account. */
+  /** The keys of the account that exists from the start. */
   readonly accessKey: string;
   readonly secretKey: string;
 }
@@ -61,7 +61,7 @@ function runGateway(
   { configurationFile, environment }: CephCluster,
   { host, port }: GatewayOptions,
 ): Promise<SupervisedProcess> {
-  // Without tcp_nodelay most small answers take 40 ms.
+  // Without tcp_nodelay most small responses take 40 ms.
   const frontend = `beast endpoint=${host}:${port} tcp_nodelay=1`;
   return startProcess({
     command: 'radosgw',

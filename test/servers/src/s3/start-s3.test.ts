@@ -28,7 +28,7 @@ test('a stopped gateway refuses connections, and starts again at the same addres
 
 test('a frozen gateway answers once it is thawed, and can be closed while frozen', ownServer, async () => {
   s3.freeze();
-  // A thread that is handling a request receives the signal a moment later.
+  // A thread that handles a request stops a moment after the signal. So requests are repeated until one times out.
   await assert.rejects(
     async () => {
       for (;;) await request(200);

@@ -1,21 +1,24 @@
-// Starts a real S3 server: Ceph's gateway, or uses the one that the environment names.
+// Starts a real S3 server, Ceph's gateway, or uses the server that the environment names.
 import { randomBytes } from 'node:crypto';
 import { freePort } from '../free-port.ts';
 import { startGateway } from './start-gateway.ts';
 
 export interface S3 {
-  /** `http://127.0.0.1:<port>`, without a path. Buckets are in the path, not in the host. */
+  /** `http://127.0.0.1:<port>`, without a path. The name of the bucket is in the path, not in the host. */
   readonly endpoint: string;
   readonly region: string;
   readonly accessKey: string;
   readonly secretKey: string;
-  /** Whether the server can be stopped and frozen. The server that the environment names cannot. */
+  /** True if the test can stop, freeze and change the server. False for the server that the environment names. */
   readonly controllable: boolean;
-  /** Kills the gateway (SIGKILL) and keeps its data. Idempotent. */
+  /** Sends SIGKILL to the gateway. Its data stay. Idempotent. */
   stop(): Promise<void>;
   /** Starts the gateway again on the same port. Idempotent. */
   start(): Promise<void>;
-  /** Adds an account without rights, where `controllable`. Resolves to its name in policies (`Principal`). */
+  /**
+   * Adds an account that has no rights in existing buckets. Works only if `controllable`. Resolves to the account's
+   * name for the `Principal` of bucket policies.
+   */
   addAccount(keys: { readonly accessKey: string; readonly secretKey: string }): Promise<string>;
   /** Sends SIGSTOP: the kernel still accepts connections, but the server answers nothing. */
   freeze(): void;
@@ -25,9 +28,9 @@ export interface S3 {
 }
 
 /**
- * Installs missing packages and starts a server on loopback, in about four seconds. Each test file uses one server, and
- * each test one bucket. If S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY are set, it uses that server instead; S3_REGION
- * defaults to us-east-1. The caller closes it.
+ * Installs missing packages and starts a server on loopback, which takes about four seconds. Each test file uses one
+ * server, and each test one bucket. If S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY are set, it uses that server
+ * instead. S3_REGION defaults to us-east-1. The caller closes the server.
  */
 export async function startS3(): Promise<S3> {
   const { S3_ENDPOINT: endpoint } = process.env;
