@@ -18,8 +18,8 @@ export interface AlpnProof {
   readonly pair: KeyPair;
 }
 
+/** The paths of the PEM files of an identity. */
 export interface IdentityFiles {
-  /** All fields are paths of PEM files. */
   readonly certificate: string;
   readonly key: string;
   readonly clientAuthorities: readonly string[];

@@ -51,8 +51,8 @@ export interface NodeOptions {
   /** The listener for operators. Its requests are aborted at shutdown, because none of them must complete. */
   readonly admin?: Listener | undefined;
   /**
-   * The listener for operators' browsers, which the operating system does not authenticate. Its requests are also
-   * aborted.
+   * The listener for operators' browsers, which the operating system does not authenticate. Its requests are aborted at
+   * shutdown too.
    */
   readonly console?: Listener | undefined;
   /** The listener for other nodes, which read the results of `work`. It serves until `work` is closed. */
@@ -65,8 +65,8 @@ export interface NodeOptions {
     close(graceMs: number): Promise<void>;
   };
   /**
-   * The running checks of `work`, if other code uses them too. Unset means that the node starts them. It always closes
-   * them.
+   * The running checks of `work`, if other code uses them too. Unset means that the node starts them. In both cases the
+   * node closes them.
    */
   readonly checks?: NodeChecks;
 }

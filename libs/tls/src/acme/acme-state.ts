@@ -85,7 +85,7 @@ export interface Proof {
   readonly answer: string;
 }
 
-/** It is longer than the longest order. */
+/** The lifetime of proofs on the board, which must be longer than the longest order. */
 const challengesTtlMs = 15 * 60_000;
 
 export async function readProofs(board: AcmeBoard): Promise<readonly Proof[]> {

@@ -1,6 +1,6 @@
 // Orders and renews the shared certificate. A lease ensures that only one process orders at a time, and
-// `sharedIdentity` loads the result. A renewal begins when a third of the certificate's life is left, so an unavailable
-// CA only delays it (decision 0031).
+// `sharedIdentity` loads the result. A renewal begins when at least a third of the certificate's life is left, so an
+// unavailable CA only delays it (decision 0031).
 import { createHash, X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger, TlsMetrics } from '@cistern/telemetry';
@@ -232,8 +232,8 @@ function replaceAt(
 }
 
 /**
- * The share of a certificate's life that is left at its renewal. Let's Encrypt's certificates of 90 days are renewed 30
- * days before they expire, and those of 6 days 2 days before.
+ * The minimum share of a certificate's life that is left at its renewal. For Let's Encrypt's certificates of 90 days
+ * this is 30 days, and for those of 6 days it is 2 days.
  */
 const leftShare = 1 / 3;
 /**
