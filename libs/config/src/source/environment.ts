@@ -1,5 +1,6 @@
-// Applies environment variables: `REGISTRY_HTTP_ADDR=:6000` sets `http.addr`. This is registry:2's rule, for our own
-// keys too. Names match case-insensitively, values are YAML, and variables apply in the order of their names.
+// Applies environment variables: `REGISTRY_HTTP_ADDR=:6000` sets `http.addr`. The rule is that of registry:2 and also
+// applies to Cistern's own keys. Names match case-insensitively, values are YAML, and variables apply in the order of
+// their names.
 import type { Environment } from '@cistern/runtime/process';
 import { childOf, type KeyNode } from './key-tree.ts';
 import { joinPath, type Problem } from './problems.ts';
@@ -7,13 +8,14 @@ import { isRawMap, type RawMap, type RawValue, readYaml } from './read-yaml.ts';
 
 const prefix = 'REGISTRY_';
 /**
- * `REGISTRY_CONFIGURATION_PATH`, and variables of Kubernetes and Docker for a service or container named "registry".
+ * Matches variables that have the prefix, but set no key: `REGISTRY_CONFIGURATION_PATH`, and those that Kubernetes and
+ * Docker set for a service or container named "registry".
  */
 const foreign = /^REGISTRY_(?:CONFIGURATION_PATH$|(?:SERVICE|PORT)(?:_|$))/;
 
 /**
- * Writes the variables into `raw` and returns the variable's name by path. A variable that names no key only causes a
- * warning, because other programs may use the same prefix.
+ * Writes the values of the variables into `raw`. Returns a map from each written path to the name of its variable. A
+ * variable that names no key causes a warning and no problem, because other programs may use the same prefix.
  */
 export function applyEnvironment(
   raw: RawMap,
@@ -32,7 +34,7 @@ export function applyEnvironment(
   return written;
 }
 
-/** Adds to a problem the variables that wrote its path, or a part of it. */
+/** Adds to a problem's message the variables that set the key of the problem, a key above it, or a key below it. */
 export function nameVariables(problem: Problem, written: ReadonlyMap<string, string>): Problem {
   const names = [...written].flatMap(([path, name]) =>
     path === problem.path || isBelow(path, problem.path) || isBelow(problem.path, path) ? [name] : [],
@@ -46,7 +48,7 @@ function isBelow(path: string, above: string): boolean {
 
 type Path = readonly (string | number)[];
 
-/** Sets a value and returns its path, or `undefined` if there is no such key. */
+/** Sets the value of a key. Returns the key's path, or `undefined` if the segments name no key. */
 function set(target: RawMap, node: KeyNode, segments: readonly string[], value: RawValue): Path | undefined {
   const found = findKey(target, node, segments);
   if (found === undefined) return undefined;
@@ -74,7 +76,10 @@ function setItem(target: RawMap, key: string, rest: readonly string[], value: Ra
   return [key, at];
 }
 
-/** Finds the longest run of segments that names a key. A new key of a map is one segment, in lower case. */
+/**
+ * Finds the known key that as many of the first segments as possible name together. If they name none, a map gets a
+ * new key: the first segment, in lower case.
+ */
 function findKey(target: RawMap, node: KeyNode, segments: readonly string[]) {
   const known = new Set([...Object.keys(target), ...(node.kind === 'section' ? node.children.keys() : [])]);
   for (let length = segments.length; length > 0; length--) {
@@ -89,10 +94,13 @@ function findKey(target: RawMap, node: KeyNode, segments: readonly string[]) {
   return { key: first.toLowerCase(), child, rest };
 }
 
-/** Matches addresses, paths, words and numbers. Each is YAML for itself, so the YAML parser need not be loaded. */
+/**
+ * Matches addresses, paths, words and numbers. As YAML such a text means itself, so the YAML parser need not be loaded
+ * for it.
+ */
 const plain = /^[\w/:](?:[\w./:-]*[\w./-])?$/;
 
-/** Parses the value of a variable as YAML. Invalid YAML, such as the password `*x` or `[x`, is taken literally. */
+/** Parses the value of a variable as YAML. Returns invalid YAML, such as the password `*x` or `[x`, as text. */
 export function readValue(text: string): RawValue {
   if (plain.test(text) && !/^(?::|null)$/i.test(text)) return text;
   try {

@@ -1,5 +1,5 @@
-// Builds one tree of all known keys, from the sections' schemas and the list of unsupported keys. The environment, the
-// search for unknown keys and the reference page walk it.
+// Builds one tree of all known keys, from the sections' schemas and the list of unsupported keys. The code that applies
+// environment variables, the check for unknown keys and the reference page use this tree.
 import { z } from 'zod';
 import { keyDocs, type KeyDoc } from '../values/values.ts';
 import type { UnsupportedKey } from './unsupported-keys.ts';
@@ -13,7 +13,7 @@ export interface SectionNode {
 interface MapNode {
   readonly kind: 'map';
   readonly doc: KeyDoc | undefined;
-  /** The node under each key. */
+  /** The node of every value of the map. */
   readonly item: KeyNode;
 }
 
@@ -21,14 +21,14 @@ interface LeafNode {
   readonly kind: 'list' | 'value';
   readonly doc: KeyDoc | undefined;
   readonly default?: unknown;
-  /** The node of each item, for a list of sections. */
+  /** The node of every item. Set only for a list of sections. */
   readonly item?: SectionNode;
 }
 
 export interface UnsupportedNode {
   readonly kind: 'unsupported';
   readonly row: UnsupportedKey;
-  /** The node of the row's `shape`. */
+  /** The node of `row.shape`. Unset if the row has no `shape`. */
   readonly below?: KeyNode;
 }
 
@@ -73,7 +73,10 @@ function hang(node: KeyNode, [key = '', ...rest]: readonly string[], row: Unsupp
   node.children.set(key, { kind: 'unsupported', row, ...(row.shape && { below: nodeOf(row.shape) }) });
 }
 
-/** Returns the child node of a key. An unsupported key covers everything below it. */
+/**
+ * Returns the node of a key directly below `node`, or `undefined` if the key is unknown. An unsupported node is also
+ * the node of all keys below it.
+ */
 export function childOf(node: KeyNode, key: string): KeyNode | undefined {
   if (node.kind === 'section') return node.children.get(key);
   if (node.kind === 'map') return node.item;

@@ -8,7 +8,7 @@ export interface Problem {
   readonly message: string;
 }
 
-/** `message` has a line for every problem. */
+/** The error of a configuration with problems. `message` has one line for each problem. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly Problem[];
@@ -20,7 +20,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** The lists to which checks report. */
+/** The lists to which checks add problems and warnings. */
 export interface Findings {
   readonly problems: Problem[];
   readonly warnings: Problem[];
@@ -33,12 +33,12 @@ export function joinPath(path: readonly PropertyKey[]): string {
     .join('');
 }
 
-/** Matches everything before the last `@`, and captures the scheme. The `@` of an image's digest does not count. */
+/** Matches everything up to the last `@`, and captures the scheme. Ignores the `@` before an image's digest. */
 const userInfo = /^((?:[a-z][a-z\d+.-]*:)?\/\/)?[^]*@(?!sha(?:256|512):)/i;
 
 /**
- * Returns a function that hides the user info of all values of `raw` in a message. Messages repeat invalid values, and
- * an address may contain a misplaced password: `redis://:password@host`.
+ * Returns a function that hides the user info of all values of `raw` in a message. This is necessary because messages
+ * repeat invalid values, and an address may contain a misplaced password: `redis://:password@host`.
  */
 export function hideUserInfo(raw: RawValue): (problem: Problem) => Problem {
   const values = textsOf(raw).filter((text) => userInfo.test(text));

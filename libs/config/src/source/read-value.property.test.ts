@@ -32,7 +32,7 @@ test('a value that skips the YAML parser has the meaning that YAML gives it', ()
       try {
         expected = readYaml(text);
       } catch {
-        // Invalid YAML is taken literally.
+        // Invalid YAML is returned as text.
       }
       assert.deepEqual(readValue(text), expected, text);
     }),

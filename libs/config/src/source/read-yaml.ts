@@ -1,9 +1,12 @@
-// Parses YAML into plain maps, lists and text. Every scalar keeps the user's text (YAML's failsafe schema, with null
-// and merge keys). As in registry:2, the type of the key decides the meaning of a value, not its form.
+// Parses YAML into plain maps, lists and text. Every scalar stays the text that the user wrote (YAML's failsafe schema,
+// with null and merge keys). As in registry:2, the type of the key decides what the text means.
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 
-/** Loads the YAML parser on demand and synchronously, because most configurations do not need it (decision 0044). */
+/**
+ * Loads the YAML parser synchronously and only on demand, because most configurations do not need the parser (decision
+ * 0044).
+ */
 const loadYaml = (): typeof Yaml => createRequire(import.meta.url)('yaml');
 
 export type RawValue = string | null | RawValue[] | RawMap;
@@ -11,7 +14,7 @@ export interface RawMap {
   [key: string]: RawValue;
 }
 
-/** Throws an Error whose message has one line per syntax error, with its line and column. */
+/** Throws an Error whose message has one line for each syntax error, with the line and column of the error. */
 export function readYaml(text: string): RawValue {
   const document = loadYaml().parseDocument(text, {
     schema: 'failsafe',

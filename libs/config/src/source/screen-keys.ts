@@ -1,5 +1,6 @@
-// Checks only the keys. Unknown keys are problems, unsupported keys are warned about or rejected, and all others have a
-// schema. A key without a value counts as absent, but a section without keys counts as present.
+// Checks the keys of a configuration. Unknown keys are problems. Unsupported keys cause a warning or a problem. The
+// values of all other keys are checked later, by the schemas of the sections. A key without a value counts as absent,
+// unless it is a section or a map, which then counts as present and empty.
 import { childOf, type KeyNode, type SectionNode, type UnsupportedNode } from './key-tree.ts';
 import { joinPath, type Findings } from './problems.ts';
 import { isRawMap, type RawMap, type RawValue } from './read-yaml.ts';
@@ -30,7 +31,7 @@ function screenValue(value: RawValue, node: KeyNode, findings: Findings, path: P
   return container && isRawMap(value) ? screenKeys(value, node, findings, path) : value;
 }
 
-/** Keeps an item that is no section, so that its schema rejects it. */
+/** Screens the items of a list of sections. Keeps an item that is not a section, so that the schema rejects it. */
 function screenItems(items: readonly RawValue[], node: SectionNode, findings: Findings, path: Path): RawValue {
   return items.map((item, at) => screenValue(item, node, findings, [...path, at]) ?? null);
 }
@@ -74,7 +75,10 @@ function editDistance(from: string, to: string): number {
   return row.at(-1) ?? 0;
 }
 
-/** Suggests the most similar of `known` for a mistyped key, if at most a third of its letters differ. */
+/**
+ * Returns the name in `known` that is most similar to a mistyped key. At most a third of the letters of that name may
+ * differ from the key, but one letter always may.
+ */
 function didYouMean(key: string, known: Iterable<string>): string | undefined {
   const plain = key.toLowerCase().replaceAll(/[-_]/g, '');
   return [...known]

@@ -1,18 +1,18 @@
-// The list of known but unsupported keys. A later version moves a row from here into a section's schema. `warned` means
-// that the file works without the key. `refused` means that ignoring the key would do something else than the user
-// requested.
+// The list of known but unsupported keys. If a later version supports a key, its row moves from this list into the
+// schema of a section. `warned` means that Cistern ignores the key with a warning, because the file works without the
+// key. `refused` means that the key is a problem, because without it Cistern would not do what the user requested.
 import type { z } from 'zod';
 import { duration } from '../values/values.ts';
 
 export interface UnsupportedKey {
-  /** The keys joined by dots; `*` means any key of a map. The row covers everything below. */
+  /** The keys joined by dots; `*` means any key of a map. The row also covers all keys below this path. */
   readonly path: string;
   readonly standing: 'warned' | 'refused';
   /** The software that defines the key: registry:2, or a later Cistern. */
   readonly origin: 'registry' | 'cistern';
-  /** The clause after the path and a colon. */
+  /** The rest of the message, after the path and a colon. */
   readonly reason: string;
-  /** The schema of the values below, which are checked although the key has no effect. */
+  /** The schema of the key's value. If set, the value is checked although the key has no effect. */
   readonly shape?: z.ZodType;
 }
 
