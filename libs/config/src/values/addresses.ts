@@ -1,8 +1,8 @@
-// Parses addresses of listeners, URLs of upstreams and networks of proxies. Each error message completes a key's path.
+// Parses addresses, URLs and networks. The errors are shown after the key that has the value, as `<key>: <message>`.
 import { isIP } from 'node:net';
 import type { TcpAddress } from '@cistern/runtime/process';
 
-/** Parses `:5000`, `localhost:5000` or `[::1]:5000`. Throws an Error whose message completes a path. */
+/** Parses `:5000`, `localhost:5000` or `[::1]:5000`. Throws an Error whose message is shown after the key. */
 export function parseTcpAddress(text: string): TcpAddress {
   const match = /^(?:\[([^\]]+)\]|([^:[\]@/\s]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
@@ -12,7 +12,10 @@ export function parseTcpAddress(text: string): TcpAddress {
   return { kind: 'tcp', host: literal ?? (match[2] === '' ? undefined : match[2]), port };
 }
 
-/** Parses `redis:6379`, `[::1]:6379` or a host alone. Throws an Error whose message completes a path. */
+/**
+ * Parses the address of a server: `redis:6379`, `[::1]:6379`, or a host alone, which gets `defaultPort`. Throws an
+ * Error whose message is shown after the key.
+ */
 export function parseServerAddress(
   text: string,
   defaultPort: number,
@@ -24,7 +27,7 @@ export function parseServerAddress(
   return { host, port };
 }
 
-/** Parses `10.0.0.0/8` or a single address. Throws an Error whose message completes a path. */
+/** Parses `10.0.0.0/8` or a single address into CIDR notation. Throws an Error whose message is shown after the key. */
 export function parseNetwork(text: string): string {
   const [, address = '', length] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const version = isIP(address);
@@ -34,7 +37,7 @@ export function parseNetwork(text: string): string {
   return `${address}/${length ?? maxLength}`;
 }
 
-/** Returns the URL of a registry without a trailing slash. Throws an Error whose message completes a path. */
+/** Returns the URL of a registry without a trailing slash. Throws an Error whose message is shown after the key. */
 export function parseRegistryUrl(text: string): string {
   const url = parseHttpUrl(text);
   if (url.username !== '' || url.password !== '')
@@ -43,7 +46,7 @@ export function parseRegistryUrl(text: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** Returns the URL of a server without path and trailing slash. Throws an Error whose message completes a path. */
+/** Returns the URL of a server, without a trailing slash. Throws an Error whose message is shown after the key. */
 export function parseServerUrl(text: string): string {
   const { username, password, origin, pathname, search, hash } = parseHttpUrl(text);
   if (username !== '' || password !== '') throw new Error('must not contain credentials: remove them');
@@ -53,13 +56,14 @@ export function parseServerUrl(text: string): string {
 }
 
 /**
- * Returns the URL of a forward proxy, which may contain credentials. Throws an Error whose message completes a path.
+ * Returns the URL of a forward proxy, which may contain credentials. Throws an Error whose message is shown after the
+ * key.
  */
 export function parseProxyUrl(text: string): string {
   return parseHttpUrl(text).href;
 }
 
-// Messages do not repeat the text, because it may contain a password.
+// The error messages do not repeat the text, because it may contain a password.
 function parseHttpUrl(text: string): URL {
   const url = URL.parse(text);
   if (url === null || !/^https?:\/\//i.test(text) || url.hostname === '')

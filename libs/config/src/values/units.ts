@@ -1,4 +1,4 @@
-// Parses durations in the notation of Go, and sizes with units, into milliseconds and bytes.
+// Parses durations in the notation of Go into milliseconds, and sizes with units into bytes.
 
 const unitMs: Readonly<Record<string, number>> = {
   ns: 1e-6,
@@ -15,7 +15,8 @@ const durationPart = /(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)/g;
 
 /**
  * Parses `1h30m`, `168h`, `500ms` or `0` into whole milliseconds. A number without a unit means nanoseconds, as in
- * registry:2. Below a millisecond it is rejected as a mistake. Throws an Error whose message completes a path.
+ * registry:2. Such a number below a millisecond is rejected, because it is probably a mistake. Throws an Error whose
+ * message is shown after the key.
  */
 export function parseDuration(text: string): number {
   if (text === '0') return 0;
@@ -41,7 +42,7 @@ const unitBytes: Readonly<Record<string, number>> = {
   tib: 1024 ** 4,
 };
 
-/** Parses `20GiB`, `500MB` or `1048576` into bytes. Throws an Error whose message completes a path. */
+/** Parses `20GiB`, `500MB` or `1048576` into bytes. Throws an Error whose message is shown after the key. */
 export function parseSize(text: string): number {
   const [, amount, unit = ''] = /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text) ?? [];
   const factor = unitBytes[unit.toLowerCase()];

@@ -1,16 +1,17 @@
-// The types of values. Every scalar of the file is read as the user's text. As in registry:2, the type of the key
-// decides the meaning: `password: 0123` is four characters, `enabled: yes` is true.
+// Creates the schemas of keys, by type of the value. Every scalar of the file is read as the text that the user wrote.
+// As in registry:2, the type of the key decides what the text means: `password: 0123` is four characters, and
+// `enabled: yes` is true.
 import { parsePlatformName } from '@cistern/oci';
 import { z } from 'zod';
 import { parseNetwork, parseProxyUrl, parseRegistryUrl, parseServerUrl } from './addresses.ts';
 import { createSecret } from './secrets.ts';
 import { parseDuration, parseSize } from './units.ts';
 
-/** The entry of a key in the reference page, registered with its schema. */
+/** The entry of a key in the reference page. `keyDocs` has the entry of each schema. */
 export interface KeyDoc {
   readonly type: string;
   readonly description: string;
-  /** Describes a default that is not constant. */
+  /** Describes the default if the schema has no default value. */
   readonly defaultText?: string;
 }
 
@@ -40,7 +41,10 @@ function docOf(type: string, doc: Doc) {
     : { type, description: doc.text, defaultText: doc.default };
 }
 
-/** Creates a schema. `parse` throws an Error whose message completes the key's path. */
+/**
+ * Returns a function that creates the schema of a key from its description. `parse` throws an Error for an invalid
+ * value; the message is shown after the key.
+ */
 function valueOf<T>(type: string, article: string, parse: (text: string) => T) {
   return (doc: Doc) =>
     z
@@ -72,7 +76,10 @@ function parseHelperName(value: string): string {
   return value.replace(/^docker-credential-/, '');
 }
 
-/** Normalizes the name of one platform, because each platform has only one normalized name. Keeps other patterns. */
+/**
+ * Converts a pattern of platforms to lower case. A pattern that is the full name of one platform is also normalized,
+ * because patterns are compared with normalized names: `linux/arm64/v8` becomes `linux/arm64`.
+ */
 function parsePlatformPattern(value: string): string {
   const parts = value.toLowerCase().split('/');
   if (parts.length < 2 || parts.length > 3 || parts.some((part) => !/^[\w.*?[\]{},!-]+$/.test(part)))
@@ -123,7 +130,7 @@ export function choice<const C extends string>(doc: Doc, choices: readonly C[]) 
   })(doc);
 }
 
-/** Creates the schema of a list. A single value means a list of one. */
+/** Creates the schema of a list. A single text counts as a list of one item. */
 export function listOf<T extends z.ZodType>(doc: Doc, item: T) {
   const type = 'list';
   return z
@@ -139,12 +146,12 @@ export function mapOf<T extends z.ZodType>(doc: Doc, item: T) {
   return z.record(z.string(), item, mustBe('a section with keys')).register(keyDocs, docOf('map', doc));
 }
 
-/** Creates the schema of a map with fixed keys. An absent section counts as empty. */
+/** Creates the schema of a section, a map with fixed keys. An absent section counts as an empty one. */
 export function section<S extends z.ZodRawShape>(doc: Doc, shape: S) {
   return openSection(doc, shape).prefault({} as never);
 }
 
-/** Creates the schema of a section whose presence has a meaning, so that an absent one does not count as empty. */
+/** Creates the schema of a section whose presence has a meaning. An absent section does not count as an empty one. */
 export function openSection<S extends z.ZodRawShape>(doc: Doc, shape: S) {
   return z.strictObject(shape, mustBe('a section with keys')).register(keyDocs, docOf('section', doc));
 }
