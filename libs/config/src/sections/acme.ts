@@ -1,4 +1,4 @@
-// The section `letsencrypt`: certificates by ACME, with registry:2's keys and further ones.
+// The section `http.tls.letsencrypt`: certificates by ACME. It has the keys of registry:2 and further ones.
 import { isIP } from 'node:net';
 import type { z } from 'zod';
 import type { TcpAddress } from '@cistern/runtime/process';
@@ -40,10 +40,10 @@ export const letsEncryptSection = section(
 export interface AcmeConfig {
   readonly hosts: readonly string[];
   readonly email: string | undefined;
-  /** External account binding (RFC 8555, 7.3.4): `hmacKey` is base64url. */
+  /** The account for external account binding (RFC 8555, 7.3.4). `hmacKey` is base64url. */
   readonly externalAccount: { readonly kid: string; readonly hmacKey: Secret } | undefined;
   readonly directoryUrl: string;
-  /** `undefined` means next to the index. */
+  /** The directory for the account and the certificate. `undefined` means a directory next to the index. */
   readonly directory: string | undefined;
   readonly challenge:
     | { readonly kind: 'tls-alpn-01' }
@@ -54,7 +54,7 @@ export interface AcmeConfig {
 const path = 'http.tls.letsencrypt';
 const hostPattern = /^(?:\*\.)?(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/;
 
-/** Returns `undefined` for a section without content, which counts as absent, as in registry:2. */
+/** Returns `undefined` if the section names no hosts. As in registry:2, an empty section counts as absent. */
 export function buildAcme(acme: z.output<typeof letsEncryptSection>, context: SectionContext): AcmeConfig | undefined {
   const { email, directoryurl, cachefile } = acme;
   const hosts = [...new Set(acme.hosts.map((host) => host.toLowerCase()))];

@@ -44,7 +44,7 @@ interface HtpasswdConfig {
 }
 
 interface TokenServerConfig {
-  /** The URL of the token endpoint. `undefined` means the host of the client's request. */
+  /** The URL of the token endpoint. `undefined` means `/token` at the host of the client's request. */
   readonly url: string | undefined;
   readonly service: string;
   readonly lifetimeMs: number;
@@ -52,12 +52,12 @@ interface TokenServerConfig {
 
 export interface AuthConfig {
   readonly htpasswd: HtpasswdConfig | undefined;
-  /** Excludes the other ways to log in. */
+  /** The external token server. If it is set, clients log in only there, and the other keys of `auth` must be unset. */
   readonly externalTokens: ExternalTokensConfig | undefined;
   readonly robots: boolean;
   readonly oidc: readonly OidcIssuerConfig[];
   readonly tokenServer: TokenServerConfig | undefined;
-  /** Contains only characters that a header may contain. */
+  /** The name of the cache in password prompts. It has only characters that are valid in a header. */
   readonly realm: string;
 }
 
@@ -87,7 +87,10 @@ export function buildAuth(auth: z.output<typeof authSection>, context: SectionCo
   };
 }
 
-/** Reports `access: verify` together with `auth`: the one Authorization header cannot be for us and for an upstream. */
+/**
+ * Reports a configuration with both `access: verify` and `auth`. A request has only one Authorization header, so the
+ * header cannot be for this cache and for an upstream.
+ */
 export function checkVerifyWithoutAuth(
   auth: AuthConfig,
   upstreams: readonly Pick<UpstreamConfig, 'name' | 'rememberAccessMs'>[],

@@ -1,4 +1,5 @@
-// The built-in upstreams, which apply if none is configured, and their aliases.
+// The built-in upstreams, which apply if the configuration has no upstreams. A configured upstream with one of these
+// names gets the built-in aliases, and the built-in URL if it sets none.
 
 export interface BuiltInUpstream {
   readonly url: string;
@@ -18,7 +19,8 @@ export const builtInUpstreams: Readonly<Record<string, BuiltInUpstream>> = {
 };
 
 /**
- * Returns the upstream of a host. Docker Hub's hosts are one upstream; any other host, with its port, is its own name.
+ * Returns the name of the upstream for a host. All hosts of Docker Hub belong to the upstream `docker.io`. For any
+ * other host, the name is the host in lower case, with its port.
  */
 export function upstreamNameOf(host: string): string {
   const lower = host.toLowerCase();

@@ -1,4 +1,4 @@
-// The section `cluster`: the secret of a cluster. Also checks the rules between the sections of a cluster.
+// The section `cluster`: the secret of a cluster. Also checks the settings of a cluster that are in different sections.
 import type { z } from 'zod';
 import type { Secret } from '../values/secrets.ts';
 import { filePath, openSection, secret } from '../values/values.ts';
@@ -39,7 +39,7 @@ export function buildCluster(
   return { secret: chosen };
 }
 
-/** Checks the rules between the sections of a cluster. */
+/** Checks that the sections `redis`, `cluster`, `storage` and `worker` fit together. */
 export function checkCluster(
   { storesInMemory, workerPort }: { readonly storesInMemory: boolean; readonly workerPort: number | undefined },
   context: SectionContext,

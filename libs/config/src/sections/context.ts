@@ -1,23 +1,23 @@
-// The context in which sections are built, and helpers to read files, addresses and secrets.
+// Defines the context in which each section is built, and helpers that read files, addresses and secrets.
 import { parseTcpAddress } from '../values/addresses.ts';
 import type { TcpAddress, Environment } from '@cistern/runtime/process';
 import { createSecret, type Secret } from '../values/secrets.ts';
 
 export interface SectionContext {
-  /** Reports a problem that a single value's schema cannot find. */
+  /** Reports a problem that the schema of a single value cannot find. */
   report(path: string, message: string): void;
-  /** Warns about a valid setting without effect. */
+  /** Warns about a setting that is valid, but has no effect or is risky. */
   warn(path: string, message: string): void;
-  /** Returns whether the file or the environment has this section. Other checks report problems inside it. */
+  /** Returns true if the file or the environment sets this section, even if the section has problems. */
   isPresent(section: string): boolean;
-  /** The environment, for variables that other programs read too. */
+  /** The environment, for variables such as `AWS_ACCESS_KEY_ID`, which other programs read too. */
   readonly env: Environment;
   /** Returns the text of a file that the configuration names. Throws if it cannot be read. */
   readFile(path: string): string;
   readonly defaults: { readonly rootDirectory: string };
 }
 
-/** Returns the text of a named file. Returns `undefined` if none is named, or after it reported a problem. */
+/** Returns the text of the file at `path`. Returns `undefined` if `path` is unset, or after a problem was reported. */
 export function readNamedFile(context: SectionContext, key: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {
@@ -37,9 +37,9 @@ export interface KeyPair {
 }
 
 /**
- * Reads a certificate and its private key from PEM files; each needs the other. Returns `undefined` if none is named,
- * or after it reported a problem. `files` has the path of the certificate by its key below `path`, then that of the
- * private key.
+ * Reads a certificate and its private key from PEM files. Returns `undefined` if both files are unset, or after a
+ * problem was reported. If only one of them is set, that is a problem. `files` has two entries, first the certificate,
+ * then the private key. Each entry is the name of the setting below `path`, and the path of the file.
  */
 export function readKeyPair(
   context: SectionContext,
@@ -55,7 +55,7 @@ export function readKeyPair(
   return certificate === undefined || key === undefined ? undefined : { certificate, key: createSecret(key) };
 }
 
-/** Returns the address of a listener. After it reported a problem it returns an arbitrary address. */
+/** Returns the address of a listener. Reports an invalid address and returns an arbitrary one instead. */
 export function readTcpAddress(context: SectionContext, key: string, text: string): TcpAddress {
   try {
     return parseTcpAddress(text);
@@ -66,13 +66,13 @@ export function readTcpAddress(context: SectionContext, key: string, text: strin
 }
 
 export interface OptionalListener {
-  /** `undefined` means no such listener. */
+  /** `undefined` means that the listener is disabled. */
   readonly address: TcpAddress | undefined;
-  /** Whether the user configured the address. If not, a single process starts although the address is in use. */
+  /** True if the user configured the address. If false, a single process starts even if the address is in use. */
   readonly explicit: boolean;
 }
 
-/** Reads the address of an optional listener. `""` means no listener. */
+/** Reads the address of an optional listener. `""` disables the listener. */
 export function readListener(
   context: SectionContext,
   key: string,

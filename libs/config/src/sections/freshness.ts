@@ -1,4 +1,4 @@
-// The freshness of tags, by pattern of the tag, and of lists.
+// The settings for freshness of an upstream: how long tags and lists are served without confirmation by the upstream.
 import type { z } from 'zod';
 import { choice, duration, durationOrForever, listOf, openSection, section, text } from '../values/values.ts';
 import type { SectionContext } from './context.ts';
@@ -41,7 +41,7 @@ export const freshnessKeys = {
 };
 
 interface FreshnessRule {
-  /** Globs, one of which must match. */
+  /** Shell patterns. The rule applies to a tag that matches one of them. */
   readonly tags: readonly string[];
   readonly ttlMs: number;
   /** This time and `staleIfErrorMs` begin at the end of `ttlMs`. `staleIfErrorMs` may be Infinity. */
@@ -54,14 +54,19 @@ const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 const keepForever = { staleIfErrorMs: Infinity, onNotFound: 'keep' } as const;
 
-/** Full versions. They rarely move, but images are sometimes rebuilt on a newer base. */
+/**
+ * Tags that are full versions, such as `1.27.3`. They rarely move, but images are sometimes rebuilt on a newer base.
+ */
 const versions: FreshnessRule = {
   tags: ['?(v)+([0-9]).+([0-9]).+([0-9])', '?(v)+([0-9]).+([0-9]).+([0-9])[-._]*'],
   ttlMs: dayMs,
   staleWhileRevalidateMs: dayMs,
   ...keepForever,
 };
-/** Tags that move often. A tag that is pulled often never waits for its upstream. */
+/**
+ * All other tags, which move often. Pulls of a popular tag do not wait for the upstream, because the tag is served
+ * stale while a worker confirms it in the background.
+ */
 const everythingElse: FreshnessRule = {
   tags: ['*'],
   ttlMs: minuteMs,
@@ -91,7 +96,7 @@ export function buildFreshness({ freshness, ttl, lists }: FreshnessEntry, path: 
   const last = ttl === undefined ? everythingElse : { ...everythingElse, ttlMs: ttl, staleWhileRevalidateMs: 0 };
   const first = freshness === undefined && ttl === undefined ? [versions] : rules;
   return {
-    /** The rules for tags. The first rule with a matching pattern applies. The last rule matches every tag. */
+    /** The rules for tags. The first rule that matches a tag applies. The last rule matches every tag. */
     freshness: [...first, last],
     /** `staleIfErrorMs` begins at the end of `ttlMs` and may be Infinity. */
     lists: { ttlMs: lists.ttl, staleIfErrorMs: lists.staleiferror },

@@ -1,4 +1,4 @@
-// The section `http`: the listener of the registry, and that of metrics and health.
+// The section `http`: the listener for clients, and the listener for metrics and health.
 import type { z } from 'zod';
 import type { ListenAddress } from '@cistern/runtime/process';
 import { isHeader } from '../values/header-syntax.ts';
@@ -51,7 +51,10 @@ export const httpSection = section('The listener for clients.', {
 
 export type HttpConfig = Readonly<ReturnType<typeof buildHttp>>;
 
-/** With `isCluster` other machines read this node's health and metrics, so the default address is open to them. */
+/**
+ * If `isCluster` is true, other machines read this node's health and metrics. So the default address of `http.debug`
+ * then accepts connections from other machines.
+ */
 export function buildHttp(http: z.output<typeof httpSection>, isCluster: boolean, context: SectionContext) {
   for (const [name, values] of Object.entries(http.headers)) checkHeader(context, name, values);
   const { addr, prometheus } = http.debug;
@@ -64,17 +67,18 @@ export function buildHttp(http: z.output<typeof httpSection>, isCluster: boolean
     );
   return {
     address: addressOf(http, context),
-    /** Names keep the case of the configuration. */
+    /** The names of the headers keep the case of the configuration. */
     headers: http.headers,
     drainTimeoutMs: http.draintimeout,
-    /** In CIDR notation. */
+    /** Networks of the trusted proxies, in CIDR notation. */
     trustedProxies: http.trustedproxies,
-    /** Whether other processes may listen on the same address. */
+    /** True if other processes may listen on the same address. */
     reusePort: http.reuseport,
-    /** Whether `trustedProxies` speak the PROXY protocol. */
+    /** True if `trustedProxies` must send the PROXY protocol. */
     proxyProtocol: http.proxyprotocol,
     /**
-     * Networks of clients that may request a confirmation by `Cache-Control`, in CIDR notation. `undefined` means all.
+     * Networks of clients that may request a confirmation by the upstream with `Cache-Control`, in CIDR notation.
+     * `undefined` means all networks.
      */
     revalidateFrom: http.revalidatefrom,
     /** `undefined` means plain HTTP. */

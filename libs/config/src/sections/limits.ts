@@ -27,7 +27,7 @@ export function buildLimits(limits: z.output<typeof limitsSection>) {
     requestsPerMinute: limits.requestsperminute,
     bytesPerDay: limits.bytesperday,
     connections: limits.connections,
-    /** In CIDR notation. */
+    /** Networks of clients without limits, in CIDR notation. */
     exceptNetworks: limits.except,
   };
 }

@@ -1,4 +1,4 @@
-// The section `auth.oidc`: CI jobs, which send tokens of their issuer instead of passwords.
+// The section `auth.oidc`: logins of CI jobs, which send a token of their issuer instead of a password.
 import { isIP } from 'node:net';
 import type { z } from 'zod';
 import { filePath, listOf, mapOf, openSection, text } from '../values/values.ts';
@@ -32,10 +32,10 @@ export const oidcSection = mapOf(
 
 export interface OidcIssuerConfig {
   readonly name: string;
-  /** Exactly as in its tokens. */
+  /** The URL exactly as in the tokens of the issuer. */
   readonly url: string;
   readonly audiences: readonly string[];
-  /** PEM. */
+  /** CA certificates to trust in addition to the system's, in PEM. */
   readonly ca: string | undefined;
   readonly rules: readonly {
     readonly when: Readonly<Record<string, readonly string[]>>;
@@ -46,10 +46,14 @@ export interface OidcIssuerConfig {
 
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 /**
- * Matches patterns that accept every value, or nearly every value, because most claims have a fixed number of parts.
+ * Matches patterns without text of their own, such as `**` or `*:*`. They accept every value, or nearly every value:
+ * most claims have a fixed number of parts, so a star for each part accepts every value.
  */
 const fitsEverything = /^[*?/:]+$/;
-/** Matches a star after a name without a slash. After a slash, a star covers only names of one owner. */
+/**
+ * Matches a pattern such as `acme*`, in which a star follows a name without a slash. Such a pattern is risky. A star
+ * after a slash matches only names of one owner.
+ */
 const prefixPattern = /^([^/]*?\w)\*+/;
 const grantPattern = /^[\w.:*?{},[\]-]+(?:\/[\w.:*?{},[\]-]+)*$/;
 
@@ -120,7 +124,7 @@ function checkRule(
       );
 }
 
-/** Warns about a pattern such as `acme*`, because a stranger may create an organisation `acme-evil`. */
+/** Warns about a pattern such as `acme*`, because a stranger can create an organisation `acme-evil`. */
 function warnOfPrefix(pattern: string, path: string, context: SectionContext): void {
   const prefix = prefixPattern.exec(pattern)?.[1];
   if (prefix === undefined) return;

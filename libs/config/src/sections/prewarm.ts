@@ -8,7 +8,7 @@ import { dockerHub } from './built-in-upstreams.ts';
 import type { SectionContext } from './context.ts';
 import type { UpstreamConfig } from './upstreams.ts';
 
-/** Loads the parser on demand and synchronously, because few configurations need it (decision 0044). */
+/** Loads the cron parser synchronously and only on demand, because few configurations need it (decision 0044). */
 const loadCronParser = (): typeof CronParser => createRequire(import.meta.url)('cron-parser');
 
 const image = openSection('One image.', {
@@ -47,7 +47,7 @@ interface PrewarmImageConfig {
   readonly upstream: string;
   readonly repository: RepositoryName;
   readonly tags: readonly string[];
-  /** Empty means those that clients pull. */
+  /** Empty means the platforms that clients pull. */
   readonly platforms: readonly string[];
   readonly when: { readonly everyMs: number } | { readonly cron: string };
 }
@@ -68,9 +68,9 @@ export function buildPrewarm(
     context.report('prewarm.bandwidth', 'must be at least 64KiB, because a lower rate fetches too little');
   const built = images.flatMap((entry, at) => buildImage(entry, `prewarm.images.${at}`, upstreams, context) ?? []);
   return {
-    /** 0 means none. */
+    /** The number of most popular tags to prewarm. 0 means none. */
     top: enabled ? top : 0,
-    /** May be Infinity. */
+    /** Infinity means no limit. */
     bytesPerSecond: bandwidth,
     images: enabled ? built : [],
   };
@@ -100,7 +100,11 @@ function buildImage(
   );
 }
 
-/** Reads a name as clients' names are read: an upstream's name or alias before a slash, else the default upstream. */
+/**
+ * Reads the name of an image by the rules for clients. The part before the first slash may be the name or an alias of
+ * an upstream. Otherwise the image belongs to the default upstream, unless that part looks like the host of another
+ * registry.
+ */
 function readImageName(
   name: string,
   path: string,

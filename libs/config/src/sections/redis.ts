@@ -1,6 +1,6 @@
 // The section `redis`: the Redis in which the nodes of a cluster share their index and their jobs. Keys of registry:2
-// have the same meaning (go-redis' UniversalOptions): a master's name means Sentinel, several addresses mean Redis
-// Cluster.
+// have the same meaning as in registry:2 (go-redis' UniversalOptions). So `mastername` means Redis Sentinel, and several
+// addresses without `mastername` mean Redis Cluster.
 import type { z } from 'zod';
 import { parseServerAddress } from '../values/addresses.ts';
 import type { Secret } from '../values/secrets.ts';
@@ -53,10 +53,10 @@ interface RedisAccount {
   /** `undefined` means the default user. */
   readonly username: string | undefined;
   readonly password: Secret | undefined;
-  /** PEM. `undefined` means no TLS. */
+  /** The certificates for TLS, in PEM. `undefined` means no TLS. */
   readonly tls:
     | {
-        /** `undefined` means the system's. */
+        /** CA certificates. `undefined` means the system's CA certificates. */
         readonly ca: readonly string[] | undefined;
         readonly clientCertificate: KeyPair | undefined;
       }
@@ -84,7 +84,7 @@ export interface RedisConfig {
   readonly commandTimeoutMs: number;
 }
 
-/** A healthy process may pause for longer than a shorter timeout. */
+/** A healthy process can pause for longer than a shorter timeout, so commands would then time out without a fault. */
 const leastCommandTimeoutMs = 50;
 const mostCommandTimeoutMs = 10_000;
 

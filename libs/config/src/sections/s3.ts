@@ -67,16 +67,16 @@ export function buildS3(s3: S3Section, context: SectionContext) {
     );
   return {
     kind: 's3' as const,
-    /** `https://host` or `http://host:port`, without path and trailing slash. */
+    /** `https://host` or `http://host:port`, without a path or a trailing slash. */
     endpoint: hasEndpoint ? endpointOf(s3, context) : awsEndpoint(region, s3),
     region,
     ...credentialsOf(s3, context),
     bucket: s3.bucket,
-    /** Empty means the root of the bucket. */
+    /** The prefix of all keys, without slashes at its ends. Empty means no prefix. */
     rootDirectory: (s3.rootdirectory ?? '').replaceAll(/^\/+|\/+$/g, ''),
     pathStyle: s3.forcepathstyle ?? hasEndpoint,
     createBucket: s3.createbucket,
-    /** The directory of this process's own index, if it has one. */
+    /** The directory for the index of this process. It is not used if the index is in Redis. */
     indexDirectory: s3.indexdirectory ?? context.defaults.rootDirectory,
   };
 }

@@ -1,4 +1,5 @@
-// The section `storage`: the store of blobs and manifests, its limits, redirects of clients to it, and its scrub.
+// The section `storage`: the store of blobs and manifests, its limits, the redirects of clients to the store, and the
+// scrub.
 import { join } from 'node:path';
 import type { z } from 'zod';
 import {
@@ -108,12 +109,12 @@ type StorageConfig =
   | { readonly kind: 'memory' }
   | S3Config;
 
-/** The free space on the file system: the smallest of the three values. */
+/** The space that eviction keeps free on the store's file system is the smallest of these three values. */
 interface MinFreeConfig {
   /** The share of the file system, from 0 to 1. */
   readonly share: number;
   readonly maxBytes: number;
-  /** The share of the store's size plus the free space, from 0 to 1. */
+  /** The share of the store's bytes and the free bytes together, from 0 to 1. */
   readonly shareOfLeft: number;
 }
 
@@ -125,7 +126,7 @@ const minScrubBytesPerSecond = 64 * 1024;
 const minScrubEveryMs = 10_000;
 const minForgetAfterMs = 1_000;
 
-/** The parts of the configuration that come from the section. */
+/** The parts of the configuration that come from the section `storage`. */
 export type StorageSlices = Readonly<ReturnType<typeof buildStorage>>;
 
 export function buildStorage(storage: StorageSection, context: SectionContext) {
@@ -140,7 +141,10 @@ export function buildStorage(storage: StorageSection, context: SectionContext) {
   };
 }
 
-/** Returns the directory of a single process's own files, or `undefined` for a store in memory. */
+/**
+ * Returns the directory for the index and the other files of a single process. Returns `undefined` for a store in
+ * memory.
+ */
 export function indexDirectory(storage: StorageConfig): string | undefined {
   if (storage.kind === 'memory') return undefined;
   return join(storage.kind === 'filesystem' ? storage.rootDirectory : storage.indexDirectory, 'cistern');
@@ -171,7 +175,7 @@ function buildStorageLimits(
     /** The watermarks as shares of the limit, from 0 to 1. */
     highShare: high / 100,
     lowShare: low / 100,
-    /** `undefined` means that the store has no file system. */
+    /** `undefined` means that the store is not on a file system. */
     minFree: isFilesystem ? minFreeOf(minfree) : undefined,
   };
 }
@@ -187,7 +191,7 @@ function buildForgetAfter({ forgetafter }: StorageSection, context: SectionConte
   return forgetafter;
 }
 
-/** Returns `undefined` if clients get all bytes from Cistern. */
+/** Returns `undefined` if clients are not redirected, and so get all bytes from Cistern. */
 function buildStorageRedirect({ redirect, s3 }: StorageSection, context: SectionContext) {
   const { disable, endpoint, except, expires } = redirect;
   if (disable) {
@@ -208,7 +212,7 @@ function buildStorageRedirect({ redirect, s3 }: StorageSection, context: Section
   return {
     /** The public URL of the store, without path. `undefined` means the URL that Cistern itself uses. */
     endpoint,
-    /** In CIDR notation. */
+    /** Networks of clients that are not redirected, in CIDR notation. */
     exceptNetworks: except,
     expiresMs: expires,
   };

@@ -1,11 +1,11 @@
-// The section `http.tls`, with the keys of registry:2 and registry 3.
+// The section `http.tls`: TLS for clients. It has the keys of registry:2 and registry 3.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { z } from 'zod';
 import { choice, filePath, listOf, openSection } from '../values/values.ts';
 import { type AcmeConfig, buildAcme, letsEncryptSection } from './acme.ts';
 import { readKeyPair, readNamedFile, type SectionContext } from './context.ts';
 
-// OpenSSL's names by the names of RFC 5246 and 8446, which registry:2's configuration uses.
+// Maps IANA's names of cipher suites, which registry:2's configuration uses, to OpenSSL's names.
 const tls12 = {
   TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: 'ECDHE-ECDSA-AES128-GCM-SHA256',
   TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: 'ECDHE-RSA-AES128-GCM-SHA256',
@@ -55,13 +55,13 @@ export const tlsSection = openSection(
 ).optional();
 
 export interface TlsConfig {
-  /** `files` has paths of PEM files. */
+  /** `certificate` and `key` are paths of PEM files. */
   readonly certificates:
     | { readonly kind: 'files'; readonly certificate: string; readonly key: string }
     | ({ readonly kind: 'acme' } & AcmeConfig);
-  /** Paths of PEM files. Empty means that clients need no certificates. */
+  /** Paths of PEM files with CA certificates. Empty means that no certificates are requested from clients. */
   readonly clientAuthorities: readonly string[];
-  /** Whether clients without a certificate may connect. */
+  /** True if clients without a certificate may connect although `clientAuthorities` is not empty. */
   readonly clientCertificateIsOptional: boolean;
   readonly minimumVersion: 'TLSv1.2' | 'TLSv1.3';
   /** In OpenSSL's notation. `undefined` means the default. */
@@ -102,13 +102,13 @@ function chooseCertificates(
     return { kind: 'files', certificate, key };
   }
   if (acme !== undefined) return { kind: 'acme', ...acme };
-  // As in registry:2, an empty section counts as absent. One with content means TLS.
+  // As in registry:2, an empty section counts as absent. Each of these keys requests TLS, which needs a certificate.
   if (clientcas.length > 0 || ciphersuites.length > 0)
     context.report(`${path}.certificate`, 'is required for TLS, together with key; or set letsencrypt');
   return undefined;
 }
 
-/** Checks a key pair as the server does, so that a configuration can be checked without a server. */
+/** Checks a key pair as the HTTPS server does, so that an invalid pair is found although no server starts. */
 function checkKeyPair(certificate: string, key: string, context: SectionContext): void {
   const read = <T>(at: string, problem: string, action: () => T): T | undefined => {
     try {
@@ -124,7 +124,10 @@ function checkKeyPair(certificate: string, key: string, context: SectionContext)
     context.report(`${path}.key`, 'does not match http.tls.certificate: set both to files of one key pair');
 }
 
-/** Adds all suites of TLS 1.3, which are all secure, to a list that names only suites of TLS 1.2, as in registry:2. */
+/**
+ * Returns a list for OpenSSL, or `undefined` for an empty list. If `suites` has none of TLS 1.3, adds all of TLS 1.3,
+ * as registry:2 does, because all of them are secure.
+ */
 export function ciphersOf(suites: readonly CipherSuite[]): string | undefined {
   if (suites.length === 0) return undefined;
   const isOfTls13 = (suite: CipherSuite) => (tls13 as readonly string[]).includes(suite);

@@ -1,4 +1,4 @@
-// The accounts for pulls from an upstream: a user name with a password, docker's own file, or a helper program.
+// The accounts for pulls from an upstream: a user name with a password, docker's `config.json`, or a helper program.
 import type { z } from 'zod';
 import type { Secret } from '../values/secrets.ts';
 import { filePath, helperName, openSection, registryUrl, secret, text } from '../values/values.ts';
@@ -23,7 +23,7 @@ export const credentialEntry = openSection('One account.', {
 export type CredentialEntry = z.output<typeof credentialEntry>;
 
 export type CredentialConfig = {
-  /** The name in metrics and logs. */
+  /** The account's name in metrics and logs. */
   readonly name: string;
   /** The URL of the alternate of these credentials. `undefined` means the upstream itself. */
   readonly alternate: string | undefined;
@@ -33,14 +33,17 @@ export type CredentialConfig = {
   | { readonly kind: 'docker-config'; readonly path: string }
   | {
       readonly kind: 'helper';
-      /** The helper's name or path. */
+      /** The name or path of the helper program. */
       readonly program: string;
-      /** How long the helper's output is used. `undefined` means a time that suits all helpers. */
+      /** How long the helper's output is used. `undefined` means the default of five minutes. */
       readonly keepMs: number | undefined;
     }
 );
 
-/** Returns `undefined` if no account is set, or after it reported a problem. `path` is that of the entry. */
+/**
+ * Returns `undefined` if the entry sets no account, or after a problem was reported. `path` is the path of the entry in
+ * the file.
+ */
 export function buildCredential(
   name: string,
   entry: CredentialEntry,
@@ -70,7 +73,7 @@ function buildPassword(
   path: string,
   context: SectionContext,
 ): CredentialConfig | undefined {
-  // Reading the file now reports its problems at startup.
+  // A password file is read again later. It is read here too, so that its problems are reported at startup.
   const password = chooseSecret(context, `${path}.password`, { value, file });
   if (username === undefined || username === '') {
     if (password !== undefined && password.reveal() !== '')

@@ -1,5 +1,5 @@
-// Builds the table of upstreams, including registry:2's single upstream (`proxy`). It chooses the default and checks
-// that every name means only one upstream.
+// Builds the table of upstreams, including registry:2's single upstream (`proxy`). Also chooses the default upstream,
+// and checks that no name means two upstreams.
 import type { z } from 'zod';
 import { builtInUpstreams, dockerHub, upstreamNameOf } from './built-in-upstreams.ts';
 import { duration, openSection, program, registryUrl, secret, section, text } from '../values/values.ts';
@@ -31,19 +31,19 @@ export const proxySection = section(
 
 interface Row {
   readonly name: string;
-  /** The path of the entry in the file, for problems. */
+  /** The path of the entry in the file, for reports of problems. */
   readonly path: string;
   readonly entry: UpstreamEntry;
   /** An account in addition to those of the entry. */
   readonly helper?: CredentialConfig | undefined;
 }
 
-/** Returns `proxy` and `upstreams` as one table. Without both it returns the built-in upstreams. */
+/** Returns `proxy` and `upstreams` as one table. If neither names an upstream, returns the built-in upstreams. */
 export function buildUpstreamTable(
   given: {
     readonly proxy: z.output<typeof proxySection>;
     readonly upstreams: z.output<typeof upstreamsSection>;
-    /** The value for upstreams without their own. */
+    /** The value for upstreams whose entry does not set `offline`. */
     readonly offline: boolean;
   },
   context: SectionContext,
@@ -115,8 +115,8 @@ function checkUnique(rows: readonly Row[], table: readonly UpstreamConfig[], con
 
 /**
  * Adds to each upstream an alias with "-" instead of "." and ":", such as `ghcr-io`, unless another upstream has that
- * name. Namespaces of Docker Hub have no "-". Those of another default upstream may have, so it adds no aliases that
- * would hide them.
+ * name. If the default upstream is not Docker Hub, adds no aliases, because an alias could hide a namespace of the
+ * default upstream. Docker Hub has no such namespaces, because its namespaces contain no "-".
  */
 function addDotlessAliases(table: readonly UpstreamConfig[]): readonly UpstreamConfig[] {
   const fallback = table.find(({ isDefault }) => isDefault);
@@ -137,7 +137,7 @@ function proxyEntry(
   if (proxy.remoteurl === undefined) return undefined;
   const { host } = new URL(proxy.remoteurl);
   const name = upstreamNameOf(host);
-  // Only registry-1.docker.io serves images, but users often write another name of Docker Hub.
+  // Only registry-1.docker.io serves images, but users often write another name of Docker Hub, which is replaced.
   const hub = name === dockerHub && host !== 'registry-1.docker.io' ? builtInUpstreams[dockerHub]?.url : undefined;
   const { exec } = proxy;
   return {

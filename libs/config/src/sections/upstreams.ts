@@ -110,19 +110,19 @@ const minMaxAgeMs = 3_600_000;
 
 export type UpstreamEntry = z.output<typeof upstreamEntry>;
 
-/** Returns an entry with only the keys of `given` and the defaults. */
+/** Returns an entry with the values of `given`. All other keys have their defaults. */
 export function defaultUpstreamEntry(given: Partial<UpstreamEntry> = {}): UpstreamEntry {
   return { ...upstreamEntry.parse({}), ...given };
 }
 
 export interface UpstreamConfig extends Readonly<ReturnType<typeof buildUpstream>> {
-  /** True for at most one upstream. */
+  /** True if requests that name no upstream are for this one. True for at most one upstream. */
   readonly isDefault: boolean;
-  /** Whether an `ns` that names no upstream means this one, as in registry:2. */
+  /** True if requests whose `ns` names no upstream are for this one, as in registry:2. */
   readonly takesAnyNamespace: boolean;
 }
 
-/** `path` is that of the entry, for problems. */
+/** `path` is the path of the entry in the file, for reports of problems. */
 export function buildUpstream(name: string, entry: UpstreamEntry, path: string, context: SectionContext) {
   const { clientcertificate, clientkey } = entry;
   const builtIn = builtInUpstreams[name];
@@ -132,12 +132,12 @@ export function buildUpstream(name: string, entry: UpstreamEntry, path: string, 
   if (entry.maxage < minMaxAgeMs) context.report(`${path}.maxage`, 'must be at least 1h');
   return {
     name,
-    /** Without a trailing slash; may have a path. */
+    /** The URL has no trailing slash. It may have a path. */
     url: url ?? '',
     aliases: [...new Set([...entry.aliases.map((alias) => alias.toLowerCase()), ...(builtIn?.aliases ?? [])])],
     /** Values of the `Host` header, in lower case. */
     hosts: entry.hosts.map((host) => host.toLowerCase()),
-    /** In the order of the configuration. Empty means anonymous pulls. */
+    /** The accounts, in the order of the configuration. Empty means anonymous pulls. */
     credentials: credentialsOf(entry, path, context),
     /** URLs in the form of `url`. */
     alternates: [...new Set(entry.alternates)],
@@ -145,10 +145,10 @@ export function buildUpstream(name: string, entry: UpstreamEntry, path: string, 
     reserve: entry.budget.reserve,
     /** The URL of an HTTP proxy, which may contain credentials. `undefined` means the environment's proxy variables. */
     proxyUrl: entry.proxy,
-    /** PEM. */
+    /** CA certificates to trust in addition to the system's, in PEM. */
     ca: readNamedFile(context, `${path}.ca`, entry.ca),
     clientCertificate: readKeyPair(context, path, { clientcertificate, clientkey }),
-    /** Whether redirects and token servers may have private addresses. */
+    /** True if redirects and token servers may have private addresses. */
     allowPrivate: entry.allowprivate,
     ...buildFreshness(entry, path, context),
     /**
@@ -156,9 +156,9 @@ export function buildUpstream(name: string, entry: UpstreamEntry, path: string, 
      * content.
      */
     rememberAccessMs: entry.access === 'verify' ? checkRemembered(entry.rememberaccess, path, context) : undefined,
-    /** The value until an operator changes it at runtime. */
+    /** True if the upstream is offline, unless an operator has changed this at runtime. */
     isOffline: entry.offline === true,
-    /** May be Infinity. */
+    /** Infinity means that content is not removed because of its age. */
     maxAgeMs: entry.maxage,
     maxConnections: entry.maxconnections,
     connectionsPerBlob: entry.connectionsperblob,

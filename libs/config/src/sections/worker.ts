@@ -40,7 +40,8 @@ export const workerSection = section('The workers, which fetch from upstreams.',
 
 interface WorkerTls extends KeyPair {
   /**
-   * PEM, the CA of the nodes' certificates, which both sides must then send. `undefined` means only workers send one.
+   * The CA certificates of the nodes, in PEM. If set, frontends and workers must both send a certificate. `undefined`
+   * means that only workers send a certificate.
    */
   readonly ca: string | undefined;
 }
@@ -52,14 +53,20 @@ export function buildWorker(worker: z.output<typeof workerSection>, context: Sec
   if (tls !== undefined && advertise?.startsWith('http:'))
     context.report('worker.advertise', 'must begin with https://, because worker.tls is given');
   return {
-    /** The address of the fill server. */
+    /** The address where the worker serves its fills to other nodes. */
     address: readTcpAddress(context, 'worker.addr', addr),
-    /** The URL of the fill server for other nodes, without path. `undefined` means the host's name and the port. */
+    /**
+     * The URL of `address` for other nodes, without a path. `undefined` means the machine's host name and the port of
+     * `address`.
+     */
     advertise,
     tls: tls && tlsOf(tls, context),
-    /** `directory` is `undefined` for the store's choice, so that a rename turns a finished body into the blob. */
+    /**
+     * `directory` is `undefined` if the store chooses it. A filesystem store chooses a directory on its own file
+     * system, so that a rename turns a finished body into the stored blob.
+     */
     spool: { directory: spool.directory, maxBytes: spool.maxbytes, perFillBytes: spool.perfill },
-    /** Larger blobs are not fetched completely for a small range. */
+    /** A larger blob is not fetched completely for a request of a small range. */
     maxWholeForRangeBytes: rangefill.maxbytes,
     concurrency,
   };
