@@ -66,18 +66,21 @@ export interface Config extends StorageSlices {
   readonly prewarm: PrewarmConfig;
   readonly webhooks: readonly WebhookConfig[];
   readonly admin: AdminConfig;
-  /** Known keys without effect, and the reasons. */
+  /** Settings that are valid, but have no effect or are risky, with the reasons. */
   readonly warnings: readonly Problem[];
 }
 
-/** The values of each section. `undefined` means that too many of its values are missing. */
+/**
+ * The values of each section. `undefined` means that the section does not fit its schema, even without its invalid
+ * values.
+ */
 export type SectionValues = {
   readonly [K in keyof typeof rootShape]: { readonly value: z.output<(typeof rootShape)[K]> } | undefined;
 };
 
 /**
- * Builds the configuration. Reports problems between values. Omits sections without values, whose problems are
- * reported.
+ * Builds the configuration from the values of the sections. Reports values that conflict with each other. A section
+ * without values is `undefined` in the result; the problems of its values are already reported.
  */
 export function buildConfig(values: SectionValues, context: SectionContext): Partial<Omit<Config, 'warnings'>> {
   const { log, loglevel: oldLevel, http, auth, access, limits, audit, storage, redis, cluster } = values;

@@ -32,7 +32,7 @@ const name = fc.constantFrom('docker.io', 'a.example', 'b', 'A b', '__proto__', 
 
 function sectionOf(children: ReadonlyMap<string, KeyNode>): fc.Arbitrary<unknown> {
   const shape = Object.fromEntries([...children].map(([key, node]) => [key, valueOf(node, key)]));
-  // A document has only few of the keys, because each key may invalidate it.
+  // A section has at most four of its keys, because each further key makes it less likely that the document is valid.
   return fc
     .subarray(Object.keys(shape), { maxLength: Math.min(4, children.size) })
     .chain((keys) => fc.record(Object.fromEntries(keys.map((key) => [key, shape[key] ?? scalar]))));

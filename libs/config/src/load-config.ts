@@ -1,4 +1,5 @@
-// Loads one frozen configuration from file and environment, or throws one error with every problem (decision 0003).
+// Loads one frozen configuration from the file and the environment, or throws one error with every problem
+// (decision 0003).
 import { readFileSync } from 'node:fs';
 import type { Environment } from '@cistern/runtime/process';
 import { buildConfig, type Config, keyTree, rootShape, type SectionValues } from './build-config.ts';
@@ -8,13 +9,19 @@ import { screenKeys } from './source/screen-keys.ts';
 import { ConfigError, hideUserInfo, joinPath, type Findings, type Problem } from './source/problems.ts';
 
 export interface LoadConfigOptions {
-  /** The configuration file. Default: `REGISTRY_CONFIGURATION_PATH`. Without either there is no file. */
+  /**
+   * The path of the configuration file. Unset means the value of `REGISTRY_CONFIGURATION_PATH`. If both are unset, no
+   * configuration file is read.
+   */
   readonly path?: string | undefined;
   /** The process's environment. */
   readonly env: Environment;
   /** Reads the configuration file and the files that it names. */
   readonly readFile?: (path: string) => string;
-  /** `rootDirectory` is the data directory if the configuration names no store. */
+  /**
+   * `rootDirectory` is the directory of the store if the configuration names no store. It is the directory of the index
+   * if `storage.s3` sets no `indexdirectory`.
+   */
   readonly defaults: { readonly rootDirectory: string };
 }
 
@@ -45,7 +52,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     const problems = findings.problems.map((problem) => nameVariables(hide(problem), written));
     throw new ConfigError(source, problems);
   }
-  // Every section that could not be built has reported a problem.
+  // The cast is safe, because each section that could not be built has reported a problem, which is thrown above.
   return deepFreeze({ ...(config as Omit<Config, 'warnings'>), warnings: findings.warnings.map(hide) });
 }
 
@@ -81,8 +88,8 @@ function expandShorthands(raw: RawMap): void {
 }
 
 /**
- * Returns the section's values. Reports invalid values and omits them, so that checks on the other values still run.
- * Returns `undefined` if too many values are missing for that.
+ * Returns the values of a section. Reports invalid values and omits them, so that the checks of the other values still
+ * run. Returns `undefined` if the section does not fit its schema without the invalid values either.
  */
 function checkSection(key: keyof typeof rootShape, value: RawValue | undefined, problems: Problem[]) {
   const result = rootShape[key].safeParse(value);
@@ -94,7 +101,7 @@ function checkSection(key: keyof typeof rootShape, value: RawValue | undefined, 
   return second.success ? { value: second.data } : undefined;
 }
 
-/** Removes a value, or the list that holds it. */
+/** Removes the value at a path. If the value is in a list, removes the whole list. */
 function removeAt(value: RawValue | undefined, [key, ...rest]: readonly PropertyKey[]): void {
   if (!isRawMap(value) || typeof key !== 'string') return;
   const child = value[key];

@@ -5,7 +5,7 @@ import { builtInUpstreams, dockerHub } from './sections/built-in-upstreams.ts';
 import { defaultFreshness } from './sections/freshness.ts';
 import { unsupportedKeys, type UnsupportedKey } from './source/unsupported-keys.ts';
 
-/** Returns Markdown that ends with a line break. */
+/** Returns the reference page in Markdown. The text ends with a line break. */
 export function describeConfig(): string {
   return `${[introduction, contents(), honouredKeys(), builtInTable(), builtInFreshness(), unsupported()].join('\n\n')}\n`;
 }

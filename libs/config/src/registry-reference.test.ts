@@ -161,7 +161,7 @@ test('every key of the reference is known and valid, and only rejected keys caus
       message:
         'excludes the other keys of auth, because clients then log in only to the token server: remove them, or auth.token',
     },
-    // The reference names every store, and keys that exclude one another.
+    // The next problems are expected, because the reference contains every store, and keys that exclude each other.
     { path: 'storage', message: 'must name one store, not filesystem and s3 and inmemory together' },
     {
       path: 'storage.s3.keyid',

@@ -16,7 +16,7 @@ export function load(text: string | undefined, { env = {}, files = {} }: Given =
     ...(text !== undefined && { path: 'config.yml' }),
     env,
     readFile: (path) => {
-      // The name may be any text, even `valueOf`.
+      // A path may be any text, even the name of an inherited property such as `valueOf`.
       const named = Object.hasOwn(files, path) ? files[path] : undefined;
       const content = path === 'config.yml' ? text : named;
       if (content === undefined) throw Object.assign(new Error('the file does not exist'), { code: 'ENOENT' });
@@ -40,7 +40,7 @@ export function problemPaths(text: string | undefined, given: Given = {}): reado
   return problemsOf(text, given).map(({ path }) => path);
 }
 
-/** Creates a certificate and its key, in one PEM text. */
+/** Creates a certificate and its private key, in one PEM text. */
 export function makeKeyPair(): string {
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=cache.test'];
   const args = ['req', '-x509', ...newKey, '-keyout', '-', '-out', '-'];
