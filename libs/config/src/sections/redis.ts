@@ -1,5 +1,5 @@
-// The section `redis`: the Redis in which the nodes of a cluster share their index and their jobs. Keys of registry:2
-// have the same meaning as in registry:2 (go-redis' UniversalOptions). So `mastername` means Redis Sentinel, and several
+// The section `redis`: the Redis in which the nodes of a cluster share their index and their jobs. The keys of
+// registry:2 have the same meaning as there (go-redis' UniversalOptions): `mastername` means Redis Sentinel, and several
 // addresses without `mastername` mean Redis Cluster.
 import type { z } from 'zod';
 import { parseServerAddress } from '../values/addresses.ts';

@@ -77,8 +77,8 @@ function parseHelperName(value: string): string {
 }
 
 /**
- * Converts a pattern of platforms to lower case. A pattern that is the full name of one platform is also normalized,
- * because patterns are compared with normalized names: `linux/arm64/v8` becomes `linux/arm64`.
+ * Converts a pattern of platforms to lower case. A pattern that names one platform with its variant is also
+ * normalized, because patterns are compared with normalized names: `linux/arm64/v8` becomes `linux/arm64`.
  */
 function parsePlatformPattern(value: string): string {
   const parts = value.toLowerCase().split('/');
