@@ -1,6 +1,6 @@
 // The section `redis`: the Redis in which the nodes of a cluster share their index and their jobs. The keys of
-// registry:2 have the same meaning as there (go-redis' UniversalOptions): `mastername` means Redis Sentinel, and several
-// addresses without `mastername` mean Redis Cluster.
+// registry:2 have the same meaning as there (go-redis' UniversalOptions): `mastername` means Redis Sentinel, and
+// several addresses without `mastername` mean Redis Cluster.
 import type { z } from 'zod';
 import { parseServerAddress } from '../values/addresses.ts';
 import type { Secret } from '../values/secrets.ts';

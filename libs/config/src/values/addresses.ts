@@ -46,7 +46,10 @@ export function parseRegistryUrl(text: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** Returns the URL of a server, without a trailing slash. Throws an Error whose message is shown after the key. */
+/**
+ * Returns the URL of a server without a trailing slash. The URL must have no path. Throws an Error whose message is
+ * shown after the key.
+ */
 export function parseServerUrl(text: string): string {
   const { username, password, origin, pathname, search, hash } = parseHttpUrl(text);
   if (username !== '' || password !== '') throw new Error('must not contain credentials: remove them');
