@@ -107,7 +107,7 @@ function builtInFreshness(): string {
   ]);
   return `## Freshness of tags
 
-These rules apply to an upstream with neither \`freshness\` nor \`ttl\`. A full version rarely moves, but images are sometimes
+These rules apply to an upstream with neither \`freshness\` nor \`ttl\`. Tags of full versions rarely move, but images are sometimes
 rebuilt on a newer base. \`latest\`, branches and shortened versions move often. Both kinds are kept if the upstream no
 longer has them, and are served stale without limit while it fails. Digests never change and are never confirmed.
 

@@ -8,7 +8,7 @@ export const clusterSection = openSection(
   { text: 'A cluster of several nodes, which share `redis` and the store.', default: 'a single node' },
   {
     secret: secret(
-      'The secret of the cluster, the same on all nodes, at least 16 bytes. It authenticates nodes to each other and seals secrets in Redis. `openssl rand -hex 32` creates one.',
+      'The secret of the cluster, the same on all nodes, at least 16 bytes. It authenticates nodes to each other and encrypts secrets in Redis. `openssl rand -hex 32` creates one.',
     ).optional(),
     secretfile: filePath('A file with the secret.').optional(),
   },

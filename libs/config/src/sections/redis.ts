@@ -31,7 +31,7 @@ export const redisSection = openSection(
       'The prefix of every key and channel. The nodes of one cache have the same prefix. Caches that share a Redis need different ones.',
     ).prefault('cistern:'),
     commandtimeout: duration(
-      'The timeout of a command, from 50ms to 10s. After it the request continues without Redis, or fails. Raise it for a distant Redis. Above 2s workers lose their leases when Redis hangs.',
+      'The timeout of a command, from 50ms to 10s. After this time the request continues without Redis, or fails. Increase it if Redis is distant. With more than 2s, workers lose their leases if Redis hangs.',
     ).prefault('1500ms'),
     tls: openSection('TLS to the servers and the Sentinels.', {
       enabled: flag({

@@ -28,7 +28,7 @@ export const s3Section = openSection(
       default: 'the environment variable `AWS_SECRET_ACCESS_KEY`',
     }).optional(),
     secretkeyfile: filePath('A file with the secret key.').optional(),
-    rootdirectory: text({ text: 'The prefix of every object name.', default: 'no prefix' }).optional(),
+    rootdirectory: text({ text: 'The prefix of every key.', default: 'no prefix' }).optional(),
     createbucket: flag('Creates the bucket if it does not exist.').prefault('false'),
     indexdirectory: filePath({
       text: 'The directory of the index of a node without `redis`. It is created.',
@@ -41,7 +41,7 @@ export const s3Section = openSection(
     encrypt: flag("Accepted for registry:2, without effect: the bucket's default encryption applies.").prefault(
       'false',
     ),
-    keyid: text('Must be unset with `encrypt`. Make the key the default of the bucket instead.').optional(),
+    keyid: text('Must be unset if `encrypt` is `true`. Make this key the default of the bucket instead.').optional(),
     accelerate: flag('Accepted for registry:2, without effect: requests use the ordinary endpoint.').prefault('false'),
     skipverify: flag('Must be `false`, because certificates are always verified.').prefault('false'),
     v4auth: flag('Must be `true`, because requests are always signed with version 4.').prefault('true'),

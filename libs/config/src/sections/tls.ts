@@ -39,7 +39,7 @@ export const tlsSection = openSection(
       filePath('A PEM file.'),
     ).prefault([]),
     clientauth: choice(
-      'With `clientcas`: whether clients need a certificate. `request-client-cert` requests certificates and verifies none.',
+      'With `clientcas`: whether clients need a certificate. `request-client-cert` is accepted for registry:2; no certificate is requested.',
       ['require-and-verify-client-cert', 'verify-client-cert-if-given', 'request-client-cert'],
     ).prefault('require-and-verify-client-cert'),
     minimumtls: choice('The lowest version of TLS.', ['tls1.0', 'tls1.1', 'tls1.2', 'tls1.3']).prefault('tls1.2'),

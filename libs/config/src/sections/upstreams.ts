@@ -81,11 +81,11 @@ const upstreamEntry = openSection('One upstream registry.', {
     default: 'the value of `offline`',
   }).optional(),
   maxconnections: wholeNumber(
-    'The maximum number of connections to each of its hosts. Requests that verify callers (`access: verify`) have as many again, up to 32.',
+    'The maximum number of connections to each of its hosts. Requests that verify callers (`access: verify`) have a separate limit of the same number, at most 32.',
     { min: 1, max: 10_000 },
   ).prefault('64'),
   connectionsperblob: wholeNumber(
-    'The maximum number of connections to a host for one blob that a client waits for. More than one are used only while they are faster. `1` disables this.',
+    'The maximum number of connections to a host for one blob that a client waits for. More than one connection is used only while this is faster. `1` disables this.',
     { min: 1, max: 16 },
   ).prefault('4'),
   timeouts: section('Timeouts of requests to the upstream.', {
@@ -93,7 +93,7 @@ const upstreamEntry = openSection('One upstream registry.', {
     headers: duration('The time until the headers of the response.').prefault('30s'),
     body: duration('The time between two pieces of a body.').prefault('60s'),
     silence: duration(
-      'The time without any byte from the upstream while requests wait, and without a response to `GET /v2/`. After it the upstream counts as unavailable, immediately and for all requests.',
+      'The time without any byte from the upstream while requests wait, and without a response to `GET /v2/`. After this time the upstream counts as unavailable, immediately and for all requests.',
     ).prefault('1.8s'),
   }),
 });

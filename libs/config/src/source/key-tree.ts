@@ -69,7 +69,7 @@ function hang(node: KeyNode, [key = '', ...rest]: readonly string[], row: Unsupp
     node.children.set(key, next);
     return hang(next, rest, row);
   }
-  if (child !== undefined) throw new Error(`${row.path} is both honoured and unsupported`);
+  if (child !== undefined) throw new Error(`${row.path} is both supported and unsupported`);
   node.children.set(key, { kind: 'unsupported', row, ...(row.shape && { below: nodeOf(row.shape) }) });
 }
 
