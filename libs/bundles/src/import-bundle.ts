@@ -27,11 +27,14 @@ export interface ImportOptions {
   readonly store: BlobStore;
   /** Throws for a name that this cache does not serve. */
   readonly resolve: (name: string) => ResolvedImage;
-  /** True if tags of the cache are also replaced when they are newer than the bundle's, or when the order is unknown. */
+  /**
+   * True if the import also replaces a tag that changed in this cache at the same time or later, or whose time of change the
+   * bundle does not contain.
+   */
   readonly overwrite: boolean;
   readonly now: () => number;
   readonly signal?: AbortSignal | undefined;
-  /** Called after each chunk. */
+  /** Called after each chunk that was read, and once for each skipped blob. */
   readonly onProgress?: ((progress: ImportProgress) => void) | undefined;
 }
 
@@ -47,7 +50,10 @@ export interface ImportProgress {
 export interface ImportedImage {
   readonly name: string;
   readonly digest: Digest;
-  /** `kept` means that the tag still names `before`, because that is newer, or because it is unknown which is newer. */
+  /**
+   * `kept` means that the tag was not changed: the tag of the cache (`before`) is as new or newer, or the bundle does not
+   * contain the time of the change.
+   */
   readonly result: 'added' | 'moved' | 'unchanged' | 'kept';
   readonly before?: Pick<TagRecord, 'digest' | 'changedAtMs'> | undefined;
 }
@@ -62,7 +68,9 @@ const blobsAtOnce = 4;
 
 /**
  * Rejects with `content-mismatch` if the bundle is damaged or incomplete. Also rejects with `store-unavailable`,
- * `index-unavailable`, or the signal's reason. If the bundle is rejected, no tag and no incomplete blob has been stored.
+ * `index-unavailable`, or the signal's reason. After
+ * `content-mismatch` no tag has been stored. After other errors some tags may have been stored. An incomplete blob is
+ * never stored.
  */
 export async function importBundle(options: ImportOptions): Promise<ImportResult> {
   const file = await openBundleFile(options.path, options.signal);

@@ -1,5 +1,5 @@
-// Reads a file of users or keys, always its current content. While the file is half saved or missing, the previous
-// content stays in use, so that no client is rejected.
+// Reads a file of users or keys, always its current content. While the file is missing or cannot be parsed, the previous
+// content stays in use. A half-saved file that can be parsed is used.
 import { fileText } from '@cistern/runtime';
 import type { Logger } from '@cistern/telemetry';
 

@@ -1,5 +1,5 @@
-// Limits the password guesses of a client network: for each account, and for all accounts together. An account is never
-// locked out for all networks, because then a stranger could lock out its owner (decision 0051). Attempts are counted
+// Limits the password guesses of a client network: for each user name, and for all user names together. A user is
+// never locked out for all networks, because then a stranger could lock out that user (decision 0051). Attempts are counted
 // by key in periods of ten minutes. Nodes that share a Redis count together. While Redis is unavailable, each node
 // counts alone, and still enforces the lock-outs that it learned from other nodes.
 import { createHmac, randomBytes } from 'node:crypto';
@@ -23,7 +23,10 @@ export interface LockOut {
 const maxOfAccount = 10;
 const maxOfNetwork = 100;
 
-/** Locks out a network after ten wrong passwords for one user, or a hundred for any users, in ten minutes. */
+/**
+ * After ten wrong passwords for one user in ten minutes, locks out that user from that network. After a hundred for any users,
+ * locks out the whole network.
+ */
 export function createLockOut(options: Pick<TriesOptions, 'shared' | 'log'>): LockOut {
   const ofAccount = createTries({ ...options, name: 'lockout', max: maxOfAccount });
   const ofNetwork = createTries({ ...options, name: 'lockout-network', max: maxOfNetwork });
@@ -63,7 +66,7 @@ export interface SharedTries {
   /** The caller closes the Redis client. */
   readonly client: Redis | Cluster;
   readonly keyPrefix: string;
-  /** Equal on all nodes. It keys the hash under which client-supplied names are stored in Redis. */
+  /** Equal on all nodes. Secret of the HMAC that makes Redis keys from networks and user names. */
   readonly secret: string;
   readonly commandTimeoutMs: number;
 }
@@ -79,14 +82,17 @@ export interface TriesOptions {
 }
 
 export interface Tries {
-  /** Milliseconds until this key has attempts again, as far as this process knows. 0 means that it has some now. */
+  /** Milliseconds until another attempt with this key is allowed, as far as this process knows. 0 means now. */
   remainingMs(key: string): Promise<number>;
   /** Counts an attempt before its outcome is known, so that parallel attempts count like sequential ones. */
   begin(key: string): Promise<Try>;
 }
 
 export interface Try {
-  /** Like `Tries.remainingMs`, but also counts the attempts on other nodes if Redis answers. */
+  /**
+   * 0 means that this attempt is allowed. Otherwise the milliseconds until attempts are allowed again. Attempts on other nodes
+   * count too, if Redis answers.
+   */
   readonly remainingMs: number;
   /** Removes the attempt from the count. */
   takeBack(): Promise<void>;

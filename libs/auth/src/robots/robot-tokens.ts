@@ -89,7 +89,7 @@ export async function* listRobotIds(store: Pick<BlobStore, 'listObjects'>): Asyn
 }
 
 export interface RobotTokens {
-  /** Returns all records, sorted by name. */
+  /** Returns all readable records, sorted by name. Skips the others. */
   list(): Promise<readonly RobotRecord[]>;
   /** Creates a token. The token cannot be retrieved again. Rejects with `denied` if the name is taken. */
   create(robot: Omit<RobotRecord, 'id' | 'hash'>): Promise<{ readonly token: string; readonly record: RobotRecord }>;
@@ -125,7 +125,10 @@ export function openRobotTokens(store: ObjectStore): RobotTokens {
   };
 }
 
-/** Returns a store that encrypts the records of robot tokens. All nodes of a cluster use the same key. */
+/**
+ * Returns a store that encrypts the records of robot tokens with the cluster's secret, which all nodes have. Without
+ * `cluster` it encrypts nothing.
+ */
 export function sealRobots(store: ObjectStore, { cluster }: Pick<Config, 'cluster'>): ObjectStore {
   return sealObjects(store, cluster?.secret.reveal(), 'robots');
 }

@@ -94,12 +94,12 @@ class BodyStream extends Readable {
   }
 
   async #endBody(): Promise<void> {
-    // This error is ignored, because the caller already has the error of the attempt.
+    // This error is ignored: the attempt has already succeeded, or its caller has its error.
     await this.#chunks.return(undefined).catch(() => {});
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    // Does not wait for the end of the body, because the body may never settle.
+    // Does not wait for `#endBody`, because `return` of a body that waits for bytes may never resolve.
     void this.#endBody();
     done(error);
   }

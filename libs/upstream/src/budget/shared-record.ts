@@ -1,4 +1,5 @@
-// A value that processes share. A process reads the value at most once a second, and writes changes immediately. Each
+// A value that processes share. `read` gets the shared value at most once a second. `change` reads it first, and writes
+// the new value immediately. Each
 // process keeps its own copy, so it can continue while the shared value is unreachable.
 import { createSingleFlight } from '@cistern/runtime';
 import type { SharedValues } from './budget.ts';
@@ -17,7 +18,7 @@ interface SharedRecordOptions<T> {
 }
 
 export interface SharedRecord<T> {
-  /** Returns a value that is at most a second older than the shared one. */
+  /** Returns a value that was compared with the shared one within the last second, or was when that was last reachable. */
   read(): Promise<T | undefined>;
   /** Returns the local value without reading the shared one. */
   known(): T | undefined;
@@ -54,8 +55,8 @@ export function createSharedRecord<T extends object>(
     },
     known: () => known,
     async change(next) {
-      // If two processes write at the same time, one of the changes may be lost. The next response of the upstream
-      // corrects that.
+      // If two processes write at the same time, one of the changes may be lost. That is acceptable, because the
+      // values come from responses of the upstream, and its next response reports the current value again.
       await refresh();
       const value = next(known);
       known = value;

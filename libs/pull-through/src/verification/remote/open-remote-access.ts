@@ -23,7 +23,7 @@ export interface RemoteAccessOptions {
   readonly seal: Seal;
   readonly clusterSecret: string;
   readonly tls: PeerTls | undefined;
-  /** Milliseconds, on any clock. */
+  /** Milliseconds since any fixed moment. Only differences are used. */
   readonly now: () => number;
 }
 
@@ -31,7 +31,7 @@ export interface RemoteAccessOptions {
 const keepWorkerMs = 30_000;
 const findWorkerMs = 10_000;
 const mostTries = 3;
-/** A worker that had no connection to an upstream is tried again after this time. */
+/** For this time a worker that could not connect to an upstream is chosen last. */
 const unconnectedMs = 10_000;
 /** How long the frontend waits for an answer. Longer than the worker's own timeouts for the upstream. */
 const answerMs = 65_000;
@@ -86,8 +86,8 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
   return {
     check: async (question: AccessQuestion): Promise<AccessGrant> => {
       let last: Partial<AccessAnswer> | undefined;
-      // The first address may be of a worker that has died. Each later worker is alive, because it has just done the job
-      // `find-worker`.
+      // The first address may be of a worker that has died. Later ones were found after the first had failed, by this check or
+      // a concurrent one, so they are most likely alive.
       for (let tries = 0; tries < (last === undefined ? 2 : mostTries); tries += 1) {
         const finding = findWorker();
         const address = await finding;
