@@ -28,8 +28,8 @@ export interface ImportOptions {
   /** Throws for a name that this cache does not serve. */
   readonly resolve: (name: string) => ResolvedImage;
   /**
-   * True if the import also replaces a tag that changed in this cache at the same time or later, or whose time of change the
-   * bundle does not contain.
+   * True if the import replaces tags in all cases: also those that changed in this cache at the same time or later, and those
+   * whose time of change is not in the bundle.
    */
   readonly overwrite: boolean;
   readonly now: () => number;
@@ -51,8 +51,8 @@ export interface ImportedImage {
   readonly name: string;
   readonly digest: Digest;
   /**
-   * `kept` means that the tag was not changed: the tag of the cache (`before`) is as new or newer, or the bundle does not
-   * contain the time of the change.
+   * `kept` means that the tag was not changed. Either the tag of the cache (`before`) is as new or newer, or the bundle lacks
+   * the time of the change.
    */
   readonly result: 'added' | 'moved' | 'unchanged' | 'kept';
   readonly before?: Pick<TagRecord, 'digest' | 'changedAtMs'> | undefined;

@@ -131,8 +131,8 @@ async function getBody({ bodies, name: bucketName }: S3Bucket, name: string, ran
 }
 
 /**
- * Returns the size of the whole object from the response to a range, or NaN if the response does not start at the
- * requested position, or its headers contradict each other.
+ * Returns the size of the whole object from the response to a range. Returns NaN if the response does not start at the
+ * requested position, or if its headers contradict each other.
  */
 function sizeFrom(response: BodyResponse, requested: ByteRange): number {
   const { range, size = Number.NaN } = parseContentRange(response.headers['content-range']) ?? {};
