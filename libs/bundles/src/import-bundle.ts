@@ -28,8 +28,8 @@ export interface ImportOptions {
   /** Throws for a name that this cache does not serve. */
   readonly resolve: (name: string) => ResolvedImage;
   /**
-   * True if the import replaces tags in all cases: also those that changed in this cache at the same time or later, and those
-   * whose time of change is not in the bundle.
+   * True if the import replaces tags in all cases. It then also replaces a tag that changed in this cache at the same time or
+   * later. The same applies if the bundle does not contain the time of the change.
    */
   readonly overwrite: boolean;
   readonly now: () => number;
