@@ -51,7 +51,10 @@ test('a Redis with an eviction policy, or of an old version, is rejected', async
   const sound = await startRedis();
   t.after(() => sound.close());
   const { port } = await openRelay(t, sound.port, '6.0.9');
-  await assertRefused({ kind: 'standalone', host: '127.0.0.1', port }, /version 6\.0\.9, and the index needs Redis 6\.2/);
+  await assertRefused(
+    { kind: 'standalone', host: '127.0.0.1', port },
+    /version 6\.0\.9, and the index needs Redis 6\.2/,
+  );
 });
 
 const isUnavailable = (message: RegExp) => (error: Error & { kind?: unknown }) =>
