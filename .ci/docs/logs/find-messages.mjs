@@ -14,7 +14,10 @@ export function findMessages(configFile, isRead) {
   try {
     const [{ program, checker }] = api.updateSnapshot({ openProjects: [configFile] }).getProjects();
     const paths = program.getSourceFileNames().filter(isRead).toSorted();
-    const calls = paths.flatMap((path) => callsIn(program.getSourceFile(path)).map((node) => ({ path, node })));
+    const found = paths.flatMap((path) => callsIn(program.getSourceFile(path)).map((node) => ({ path, node })));
+    const symbols = checker.getSymbolAtLocation(found.map(({ node }) => node.expression));
+    const originOf = memoize((symbol) => originIn(symbol, checker));
+    const calls = found.map((call, i) => ({ ...call, called: originOf(symbols[i]) }));
     return calls.flatMap((call) => messagesOf(call, calls, checker));
   } finally {
     api.close();
@@ -83,9 +86,9 @@ function argumentsFor(parameter, calls, checker) {
   for (let fn = parameter.parent; fn !== undefined; fn = fn.parent) {
     const at = fn.parameters?.findIndex((one) => namesIn(one).includes(name)) ?? -1;
     if (at < 0) continue;
-    const called = symbolAt(fn.name ?? fn.parent.name, checker);
+    const symbol = originIn(checker.getSymbolAtLocation(fn.name ?? fn.parent.name), checker);
     const given = calls
-      .filter(({ node }) => symbolAt(node.expression, checker) === called)
+      .filter(({ called }) => called !== undefined && called === symbol)
       .map(({ node }) => node.arguments[at])
       .flatMap((one) => (fn.parameters[at].name.elements === undefined ? [one] : propertyOf(one, name)));
     return [...new Set(given.flatMap((one) => textsOf(one, calls, checker)))];
@@ -103,8 +106,15 @@ function propertyOf(object, name) {
   return found.map(({ initializer }) => initializer);
 }
 
-/** The symbol of a name, for an import that of its export. */
-function symbolAt(node, checker) {
-  const symbol = checker.getSymbolAtLocation(node);
+/** The symbol itself, or for that of an import the symbol of its export. */
+function originIn(symbol, checker) {
   return symbol !== undefined && symbol.flags & SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+}
+
+function memoize(of) {
+  const known = new Map();
+  return (key) => {
+    if (!known.has(key)) known.set(key, of(key));
+    return known.get(key);
+  };
 }
