@@ -84,7 +84,7 @@ export interface BlobUpload {
    */
   readonly tags: ReadonlyMap<number, string>;
   /**
-   * Stores segment `number` (from 0) durably. Segments may come in any order and concurrently; a repeated segment
+   * Stores segment `number` (from 0) durably. Segments may arrive in any order and concurrently; a repeated segment
    * replaces the earlier one. Retries temporary failures. Rejects with `store-unavailable`, with the error of `body`
    * itself, or immediately with the reason of `signal`; the body is not read afterwards. Rejects with `RangeError` for
    * a segment outside the blob or of the wrong length. If another process has completed or aborted the upload, no more

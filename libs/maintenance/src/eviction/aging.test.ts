@@ -146,7 +146,7 @@ test('a plan lists victims in order and with reasons, and changes nothing', asyn
 });
 
 /**
- * Asserts that images come in order. The blobs of one image were pulled at the same moment and may come in any order.
+ * Asserts that images are in order. The blobs of one image were pulled at the same moment and may be in any order.
  */
 function assertInOrder(
   named: readonly (readonly string[])[],

@@ -153,5 +153,5 @@ function table(images) {
 
 /** @param {CachedImage['fresh']} fresh */
 export function freshness(fresh) {
-  return html`<span class="badge ${fresh === 'fresh' ? 'good' : ''}">${fresh === 'fresh' ? 'fresh' : 'due'}</span>`;
+  return fresh === 'fresh' ? html`<span class="badge good">fresh</span>` : html`<span class="badge">due</span>`;
 }
