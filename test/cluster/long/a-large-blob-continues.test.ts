@@ -7,11 +7,11 @@ import { openClusterRig } from '../src/open-cluster-rig.ts';
 import { openIndex } from '../src/open-index.ts';
 import { assertAllRight } from '../src/assert-all-right.ts';
 import { readCheckpoint } from '../src/read-checkpoint.ts';
-import { startHalfway } from '../src/start-halfway.ts';
+import { oneConnection, startHalfway } from '../src/start-halfway.ts';
 
 const mebibyte = 1024 * 1024;
 
-const config = { worker: { spool: { perfill: '48MiB' } } };
+const config = { upstreams: oneConnection, worker: { spool: { perfill: '48MiB' } } };
 const rig = await openClusterRig({ after }, { cluster: { frontends: 2, workers: 2, config } });
 
 test('the next worker fetches only the half that is not stored', async (t) => {

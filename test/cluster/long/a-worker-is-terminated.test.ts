@@ -8,10 +8,13 @@ import { assertAllRight } from '../src/assert-all-right.ts';
 import { loggedAt } from '../src/logged-at.ts';
 import { longestPause } from '../src/longest-pause.ts';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
-import { startHalfway } from '../src/start-halfway.ts';
+import { oneConnection, startHalfway } from '../src/start-halfway.ts';
 
 // A fill that can end has half of the drain timeout before the rest is handed over.
-const rig = await openClusterRig({ after }, { cluster: { config: { http: { draintimeout: '30s' } } } });
+const rig = await openClusterRig(
+  { after },
+  { cluster: { config: { upstreams: oneConnection, http: { draintimeout: '30s' } } } },
+);
 const { upstream, nodes, urlOf } = rig;
 
 /** Pulls a blob that no client has requested yet, from a worker that still takes jobs. */

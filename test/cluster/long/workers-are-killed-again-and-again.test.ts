@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { oneConnection } from '../src/start-halfway.ts';
 import { killFillingWorker } from '../src/worker-is-killed.ts';
 
-// One connection for each blob. Further connections would fetch bytes that the gate of the first one holds back.
-const config = { upstreams: { 'docker.io': { connectionsperblob: 1 } } };
-const rig = await openClusterRig({ after }, { cluster: { config } });
+const rig = await openClusterRig({ after }, { cluster: { config: { upstreams: oneConnection } } });
 const mebibyte = 1024 * 1024;
 
 test('slow clients, clients that read ahead and clients of ranges survive a killed worker', async (t) => {

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openClusterRig } from '../src/open-cluster-rig.ts';
+import { oneConnection } from '../src/start-halfway.ts';
 import { killFillingWorker } from '../src/worker-is-killed.ts';
 
-const rig = await openClusterRig({ after });
+const rig = await openClusterRig({ after }, { cluster: { config: { upstreams: oneConnection } } });
 
 test('after a kill during a fill all clients get the rest from another worker on the same connection', async (t) => {
   const { longestPauseMs, sentByUpstream } = await killFillingWorker(t, rig, { seed: 1 });

@@ -9,6 +9,12 @@ import { readMetric } from './read-metric.ts';
 
 const mebibyte = 1024 * 1024;
 
+/**
+ * The setting `upstreams` of a cluster whose fills are brought to their half: one connection for each blob. Further connections
+ * would fetch bytes that the gate of the first one holds back, and a kill would lose them.
+ */
+export const oneConnection = { 'docker.io': { connectionsperblob: 1 } };
+
 export interface HalfwayOptions extends Pick<HerdPlan, 'special' | 'resume'> {
   /** The seed of the blob. Each seed gives another blob. */
   readonly seed: number;
