@@ -1,6 +1,6 @@
 // Checks that links between pages lead to existing pages and headings.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { pages } from '../src/docs/pages.ts';
@@ -20,6 +20,19 @@ function leadsSomewhere(from: string, link: string): boolean {
   if (!existsSync(join(root, target))) return false;
   return anchor === undefined || (byPath.get(target)?.anchors.has(anchor) ?? false);
 }
+
+test('code and configuration name only pages that exist', () => {
+  const files = globSync(['*.yml', 'infra/**/*.{cfg,conf,sh,yml,yaml}', '{libs,services,test}/*/src/**/*.ts'], {
+    cwd: root,
+  });
+  const dead = files.flatMap((file) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(/\bdocs\/[a-z\d/-]+\.(?:md|png|svg)\b/g)]
+      .filter(([path]) => !existsSync(join(root, path)))
+      .map(([path]) => `${file}: ${path}`),
+  );
+  assert.ok(files.length > 1000);
+  assert.deepEqual(dead, []);
+});
 
 test('every page can be reached from the README', () => {
   const seen = new Set<string>();
