@@ -37,7 +37,7 @@ function isFound(name: string, found: string, remedy: RegExp, open: (t: TestCont
     const { code, stdout, stderr } = await runCistern(all, {
       env: password === undefined ? {} : { CISTERN_PASSWORD: password },
     });
-    const [, what = '', message = ''] = /^WRONG {2}(.*?) {2,}(.*)$/m.exec(stdout) ?? [];
+    const [, what = '', message = ''] = /^FAIL {2}(.*?) {2,}(.*)$/m.exec(stdout) ?? [];
     assert.equal(what, found, stdout + stderr);
     assert.match(message, remedy);
     assert.equal(code, 1);

@@ -15,7 +15,7 @@ export interface OpenedQueue {
    */
   work(handlers: JobHandlers, id: string): Promise<JobWorkers>;
   /** Returns the numbers of jobs and the last failures. Rejects with `index-unavailable`. */
-  look(): Promise<readonly QueueState[]>;
+  inspect(): Promise<readonly QueueState[]>;
   /** Closes the queue. Calls that wait for jobs reject; the jobs themselves continue. */
   close(): Promise<void>;
 }
@@ -63,7 +63,7 @@ async function openPlainQueue(
     const jobs = createInlineJobs({ slots, maxWaiting, log });
     return {
       queue: jobs.queue,
-      look: async () => jobs.look(),
+      inspect: async () => jobs.inspect(),
       work: async (handlers) => jobs.work(handlers),
       close: async () => {},
     };

@@ -5,7 +5,7 @@ export type {
   Authenticator,
   Challenge,
   Identity,
-  Shown,
+  AuthenticationRequest,
 } from './authentication/authenticator.ts';
 export { createAuthenticator, parseBasic } from './authentication/create-authenticator.ts';
 export type { PasswordMethod, TokenMethod } from './authentication/create-authenticator.ts';

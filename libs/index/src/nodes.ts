@@ -42,7 +42,7 @@ export interface NodeIndex {
    */
   countWorkers(): Promise<number | undefined>;
   /** Returns the current nodes and the sums. The nodes are at most 1,000, in no particular order. */
-  look(): Promise<NodesSeen>;
+  read(): Promise<NodesSeen>;
 }
 
 export const maxNodesSeen = 1000;

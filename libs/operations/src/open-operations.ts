@@ -36,17 +36,17 @@ export interface Operations {
   readonly images: Images;
 }
 
-/** `look` resolves to the sizes and failures of the queues. */
+/** `inspect` resolves to the sizes and failures of the queues. */
 export function openOperations(
   config: Config,
   { index, store }: IndexAndStore,
-  { queue, look }: { readonly queue: JobQueue; readonly look: () => Promise<readonly QueueState[]> },
+  { queue, inspect }: { readonly queue: JobQueue; readonly inspect: () => Promise<readonly QueueState[]> },
   log: Logger,
 ): Operations {
   const table = createUpstreamTable(config.upstreams);
   const settings = evictionSettings(config, { store, log });
   return {
-    nodes: openNodes(config, { index }, { look }),
+    nodes: openNodes(config, { index }, { inspect }),
     prewarm: async (image, { platforms, ...options }) =>
       prewarmImage({ index, queue }, { ...resolveImage(table, image), platforms }, options),
     upkeep: {

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { openPoll } from './open-poll.ts';
 
-function start(t: TestContext, look: () => Promise<void> = async () => {}) {
+function start(t: TestContext, check: () => Promise<void> = async () => {}) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const failures: [string, number][] = [];
   let looks = 0;
   const poll = openPoll({
     everyMs: 1000,
-    async look() {
+    async check() {
       looks += 1;
-      await look();
+      await check();
     },
     onFailure: (error, times) => void failures.push([(error as Error).message, times]),
   });
@@ -31,15 +31,15 @@ test('a poll runs after each interval, and not after it is closed', async (t) =>
   }
   await poll.close();
   await pass(5000);
-  await poll.look();
+  await poll.check();
   assert.equal(looks(), 3);
 });
 
-test('a requested look begins after the request, and callers meanwhile share it', async (t) => {
+test('a requested check begins after the request, and callers meanwhile share it', async (t) => {
   const ended: (() => void)[] = [];
   const { poll, looks } = start(t, () => new Promise((resolve) => void ended.push(resolve)));
-  const first = poll.look();
-  const [second, third] = [poll.look(), poll.look()];
+  const first = poll.check();
+  const [second, third] = [poll.check(), poll.check()];
   assert.equal(looks(), 1);
   ended[0]?.();
   await first;
@@ -50,13 +50,13 @@ test('a requested look begins after the request, and callers meanwhile share it'
   assert.equal(looks(), 2);
 });
 
-test('failures are counted by their message until a look succeeds', async (t) => {
+test('failures are counted by their message until a check succeeds', async (t) => {
   const outcomes = ['gone', 'gone', 'other', undefined, 'gone'];
   const { poll, failures } = start(t, async () => {
     const message = outcomes.shift();
     if (message !== undefined) throw new Error(message);
   });
-  for (let left = outcomes.length; left > 0; left -= 1) await poll.look();
+  for (let left = outcomes.length; left > 0; left -= 1) await poll.check();
   assert.deepEqual(failures, [
     ['gone', 1],
     ['gone', 2],

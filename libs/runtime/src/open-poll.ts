@@ -3,7 +3,7 @@
 export interface PollOptions {
   /** The time from the end of one check to the start of the next. */
   readonly everyMs: number;
-  readonly look: () => Promise<void>;
+  readonly check: () => Promise<void>;
   /**
    * `times` counts consecutive failures with this message. Log only at one value of `times`, so that an outage writes
    * one log line.
@@ -16,16 +16,16 @@ export interface Poll {
    * Checks now. Resolves at the end of a check that began after this call. Never rejects, because `onFailure` gets the
    * error.
    */
-  look(): Promise<void>;
+  check(): Promise<void>;
   /** Stops the polling. Resolves when a running check has ended. */
   close(): Promise<void>;
 }
 
 /**
- * Calls `look` for each check. The first check runs after `everyMs`, or when the caller requests it. The poll does not
- * keep the process alive. The caller closes it.
+ * Calls `check` at the interval `everyMs`, and when the caller requests it. The first call comes after `everyMs`. The
+ * poll does not keep the process alive. The caller closes it.
  */
-export function openPoll({ everyMs, look, onFailure }: PollOptions): Poll {
+export function openPoll({ everyMs, check, onFailure }: PollOptions): Poll {
   let isClosed = false;
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
@@ -34,13 +34,13 @@ export function openPoll({ everyMs, look, onFailure }: PollOptions): Poll {
   let timer: NodeJS.Timeout | undefined;
 
   function wait(): void {
-    if (!isClosed) timer = setTimeout(() => void lookSince(), everyMs).unref();
+    if (!isClosed) timer = setTimeout(() => void checkAfter(), everyMs).unref();
   }
 
   async function run(): Promise<void> {
     clearTimeout(timer);
     try {
-      await look();
+      await check();
       message = undefined;
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
@@ -53,19 +53,19 @@ export function openPoll({ everyMs, look, onFailure }: PollOptions): Poll {
   }
 
   /** A running check may have missed the latest change, so another check follows it. */
-  function lookSince(): Promise<void> {
+  function checkAfter(): Promise<void> {
     if (isClosed) return running ?? Promise.resolve();
     if (running === undefined) return (running = run());
     next ??= running.then(() => {
       next = undefined;
-      return lookSince();
+      return checkAfter();
     });
     return next;
   }
 
   wait();
   return {
-    look: lookSince,
+    check: checkAfter,
     async close() {
       isClosed = true;
       clearTimeout(timer);

@@ -65,7 +65,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
   let served = await load();
   let context = take(served);
   challenges.answer(served.proofs);
-  async function look(): Promise<void> {
+  async function check(): Promise<void> {
     const found = await load();
     challenges.answer(found.proofs);
     if (servedText(found) === servedText(served)) return;
@@ -77,7 +77,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
 
   const poll = openPoll({
     everyMs: reloadEveryMs,
-    look,
+    check,
     onFailure(error, times) {
       // The first failure is not reported, because the operator may have replaced only one of the two files so far.
       if (times !== 2) return;
@@ -99,7 +99,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
       watchHandshakes(server, { log, metrics });
       challenges.endAnswered(server);
     },
-    reload: poll.look,
+    reload: poll.check,
     close: poll.close,
   };
 }

@@ -32,6 +32,13 @@ test('an unknown command or option fails with an error of one line', async () =>
   assert.match(option.stderr, /^error: unknown option '--port'\n/);
 });
 
+test('export explains an invalid name of an image without a stack', async (t) => {
+  const data = await openDirectory(t);
+  const { stderr, code } = await runCommand(['export', 'bad NAME', '--output', join(data, 'x.tar'), '--data', data]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^cistern: "library\/bad NAME" is not a valid repository name: [^\n]+\n$/);
+});
+
 test('check-config prints ok and a summary of a registry:2 file, and warns of settings without effect', async (t) => {
   const file = join(await openDirectory(t), 'config.yml');
   await writeFile(

@@ -2,6 +2,7 @@
 // other commands are loaded only if no node is started.
 import { ConfigError } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
+import { OciSyntaxError } from '@cistern/oci';
 import { StartError } from '@cistern/runtime';
 import { CertificateError } from '@cistern/tls';
 import { Command, CommanderError } from 'commander';
@@ -60,7 +61,7 @@ async function buildProgram(terminal: Terminal, args: readonly string[]): Promis
 
 /** Prints why a command failed. An error that is not made for the user is a bug of Cistern, so its stack is printed. */
 function fail(terminal: Terminal, error: unknown): void {
-  const isExplained = [ConfigError, CacheError, CertificateError, StartError, CommandError].some(
+  const isExplained = [ConfigError, CacheError, CertificateError, OciSyntaxError, StartError, CommandError].some(
     (kind) => error instanceof kind,
   );
   const text = error instanceof Error ? (isExplained ? error.message : error.stack) : String(error);

@@ -12,17 +12,17 @@ const redis = await startRedis();
 after(() => redis.close());
 
 test('queue states count waiting and active jobs, and name the time of the oldest', async (t) => {
-  const place = placeIn(redis, 'look:');
-  const { queue, look, close } = await openBullmqQueue({
+  const place = placeIn(redis, 'inspect:');
+  const { queue, inspect, close } = await openBullmqQueue({
     ...place,
     maxWaiting: 100,
     commandTimeoutMs: commandTimeoutMs.patient,
     log: keepLog(),
   });
   t.after(close);
-  const queueNameOf = async (wanted: string) => (await look()).find(({ name }) => name === wanted);
+  const queueNameOf = async (wanted: string) => (await inspect()).find(({ name }) => name === wanted);
   assert.deepEqual(
-    (await look()).map(({ name }) => name),
+    (await inspect()).map(({ name }) => name),
     ['interactive-blob', 'interactive-short', 'background-blob', 'background-short'],
   );
   // real-time: compared with times that this process sets; no duration is asserted
@@ -49,7 +49,7 @@ const failed = () => Promise.reject(new CacheError('manifest-unknown', 'There is
 
 test('queue states list the last failures with their reasons', async (t) => {
   const place = placeIn(redis, 'failures:');
-  const { queue, look, close } = await openBullmqQueue({
+  const { queue, inspect, close } = await openBullmqQueue({
     ...place,
     maxWaiting: 100,
     commandTimeoutMs: commandTimeoutMs.patient,
@@ -61,7 +61,7 @@ test('queue states list the last failures with their reasons', async (t) => {
   const before = Date.now();
   for (let count = 0; count < 12; count += 1)
     await queue.add('revalidate-tag', tagJob(`v${count}`), { dedupKey: `${count}`, class: 'interactive' });
-  const queueNow = async () => (await look()).find(({ name }) => name === 'interactive-short');
+  const queueNow = async () => (await inspect()).find(({ name }) => name === 'interactive-short');
   await until('all jobs have failed', async () => (await queueNow())?.failed === 12);
   const failures = (await queueNow())?.failures ?? [];
   assert.equal(failures.length, 10);

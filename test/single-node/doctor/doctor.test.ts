@@ -17,7 +17,7 @@ async function visit(url: string, args: readonly string[] = [], env: Readonly<Re
   const findings = stdout
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => /^(ok|WRONG) +(.*?) {2,}(.*)$/.exec(line)?.slice(1) ?? []);
+    .map((line) => /^(ok|FAIL) +(.*?) {2,}(.*)$/.exec(line)?.slice(1) ?? []);
   return { code, stderr, findings };
 }
 
@@ -64,7 +64,7 @@ test('a cache with the one upstream of registry:2 accepts any ns', async (t) => 
 test('a closed port and a server that is no registry are reported', async (t) => {
   const closed = await visit(`http://127.0.0.1:${await freePort()}`);
   assert.deepEqual(closed.findings, [
-    ['WRONG', 'reach', 'nothing listens there: check the port, and that the cache runs'],
+    ['FAIL', 'reach', 'nothing listens there: check the port, and that the cache runs'],
   ]);
   assert.equal(closed.code, 1);
   const url = await openServer(t, (_request, response) => response.end('hello'));
@@ -74,7 +74,7 @@ test('a closed port and a server that is no registry are reported', async (t) =>
 test('a missing image is reported with the message of the cache', async (t) => {
   const { cistern } = await openStage(t);
   const { code, findings } = await visit(cistern.url);
-  assert.match(findings.at(-1)?.join(' ') ?? '', /^WRONG manifest by ns it returns 404 instead of 200: /);
+  assert.match(findings.at(-1)?.join(' ') ?? '', /^FAIL manifest by ns it returns 404 instead of 200: /);
   assert.equal(code, 1);
 });
 
@@ -120,7 +120,7 @@ test('a proxy that changes responses is reported', async (t) => {
     response.end(request.method === 'HEAD' ? undefined : body);
   });
   const { code, findings } = await visit(url);
-  const wrong = findings.filter(([state]) => state === 'WRONG').map(([, what]) => what);
+  const wrong = findings.filter(([state]) => state === 'FAIL').map(([, what]) => what);
   assert.deepEqual(wrong, ['HEAD', 'blob, by Range']);
   assert.match(findings[5]?.[2] ?? '', /content-length is 7 by HEAD/);
   assert.equal(code, 1);

@@ -38,9 +38,9 @@ async function warm(): Promise<void> {
 
 test('a cluster of two frontends and two workers enforces the table of access', async () => {
   await warm();
-  const shown = ['password', 'our token', "upstream's token", 'nothing'] as const;
+  const credentials = ['password', 'our token', "upstream's token", 'nothing'] as const;
   // A frontend reads names like a single process, which is tested with all shapes.
-  const cells = await checkTable(stage, urls, shown, ['root', 'host']);
+  const cells = await checkTable(stage, urls, credentials, ['root', 'host']);
   assert.ok(cells > 150, `${cells} cells`);
   await checkSharedUpstream(stage, urls);
 });

@@ -40,13 +40,13 @@ async function openPrivate(t: TestContext, kind: 'basic' | 'bearer', more: Recor
 for (const kind of ['basic', 'bearer'] as const)
   test(`one process enforces the table of access for an upstream that requires ${kind === 'basic' ? 'passwords' : 'tokens'}`, async (t) => {
     const { cistern, ...stage } = await openPrivate(t, kind);
-    const shown = [
+    const credentials = [
       'password',
       'our token',
       ...(kind === 'bearer' ? (["upstream's token"] as const) : []),
       'nothing',
     ] as const;
-    const cells = await checkTable(stage, [cistern.url], shown);
+    const cells = await checkTable(stage, [cistern.url], credentials);
     assert.ok(cells > 400, `${cells} cells`);
     await checkSharedUpstream(stage, [cistern.url]);
     // All content came from the cache, and the upstream got few requests.

@@ -73,7 +73,7 @@ function questions({ secret }: PrivateStage): Question[] {
   ];
 }
 
-export type Shown = 'password' | 'our token' | "upstream's token" | 'nothing';
+export type Credentials = 'password' | 'our token' | "upstream's token" | 'nothing';
 
 export function basic({ username, password }: { readonly username: string; readonly password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
@@ -102,12 +102,12 @@ export async function authorizationOf(
   { upstream }: PrivateStage,
   url: string,
   user: typeof ada | undefined,
-  shown: Shown,
+  credentials: Credentials,
 ): Promise<string | undefined> {
   const password = user && basic(user);
-  if (shown === 'nothing' || password === undefined) return undefined;
-  if (shown === 'password') return password;
-  return shown === 'our token' ? tokenOf(url, password) : upstreamToken(upstream, password);
+  if (credentials === 'nothing' || password === undefined) return undefined;
+  if (credentials === 'password') return password;
+  return credentials === 'our token' ? tokenOf(url, password) : upstreamToken(upstream, password);
 }
 
 export async function requestAs(
@@ -130,13 +130,13 @@ export async function requestAs(
  * Asserts that a response is a rejection without any content. The rejection of a caller without credentials must have a
  * challenge.
  */
-export function assertNothing(answer: Answer, what: string, shown: Shown): void {
+export function assertNothing(answer: Answer, what: string, credentials: Credentials): void {
   assert.ok([401, 403, 404].includes(answer.status), `${answer.status} ${what}`);
   assert.equal(answer.headers['docker-content-digest'], undefined, what);
   assert.equal(answer.headers['x-cache'], undefined, what);
   assert.ok(!answer.body.includes(secretLayer.subarray(5, 9)), what);
   if (answer.status === 401) assert.match(String(answer.headers['www-authenticate']), /^Bearer realm="http/, what);
-  if (shown === 'nothing') assert.equal(answer.status, 401, what);
+  if (credentials === 'nothing') assert.equal(answer.status, 401, what);
 }
 
 /**
@@ -146,29 +146,34 @@ export function assertNothing(answer: Answer, what: string, shown: Shown): void 
 export async function checkTable(
   stage: PrivateStage,
   urls: readonly string[],
-  shownWays: readonly Shown[],
+  allCredentials: readonly Credentials[],
   shapeNames = Object.keys(shapes),
 ): Promise<number> {
   let cells = 0;
   const nextUrl = () => urls[cells++ % urls.length]!;
-  for (const shown of shownWays) {
+  for (const credentials of allCredentials) {
     const [allowed, refused] = await Promise.all(
-      [ada, bob].map((user) => authorizationOf(stage, urls[0]!, user, shown)),
+      [ada, bob].map((user) => authorizationOf(stage, urls[0]!, user, credentials)),
     );
     for (const name of shapeNames)
       for (const question of questions(stage)) {
         const shape = shapes[name]!;
-        const what = `${question.method} ${question.what} by ${name} with ${shown}`;
+        const what = `${question.method} ${question.what} by ${name} with ${credentials}`;
         const yes = await requestAs(nextUrl(), shape('team/secret', question.what), question, allowed);
-        if (shown === 'nothing') assertNothing(yes, what, shown);
+        if (credentials === 'nothing') assertNothing(yes, what, credentials);
         else assert.ok([200, 206].includes(yes.status), `${yes.status} ${what} ${yes.body.toString().slice(0, 200)}`);
-        assertNothing(await requestAs(nextUrl(), shape('team/secret', question.what), question, refused), what, shown);
+        assertNothing(
+          await requestAs(nextUrl(), shape('team/secret', question.what), question, refused),
+          what,
+          credentials,
+        );
         // bob is allowed to pull `team/other`, so requests for its own tags are skipped. Requests for digests of the
         // secret must be rejected there too.
-        if (question.what === 'manifests/latest' || question.what === 'tags/list' || shown === 'nothing') continue;
+        if (question.what === 'manifests/latest' || question.what === 'tags/list' || credentials === 'nothing')
+          continue;
         const elsewhere = await requestAs(nextUrl(), shape('team/other', question.what), question, refused);
         if (question.what.startsWith('referrers/')) continue;
-        assertNothing(elsewhere, `${what}, through team/other`, shown);
+        assertNothing(elsewhere, `${what}, through team/other`, credentials);
       }
   }
   return cells;

@@ -1,7 +1,7 @@
 // Defines the port that identifies the caller of a request. It needs nothing of HTTP except the `Authorization` header.
 import type { AuthenticationMethod } from '@cistern/telemetry';
 
-export interface Shown {
+export interface AuthenticationRequest {
   /** The value of the `Authorization` header. */
   readonly authorization: string | undefined;
   readonly clientIp: string;
@@ -42,9 +42,9 @@ export type Challenge =
 
 export interface Authenticator {
   /** Identifies the caller. Rejects with a CacheError if it cannot decide now; the caller must not be admitted then. */
-  authenticate(shown: Shown): Promise<Authentication>;
+  authenticate(request: AuthenticationRequest): Promise<Authentication>;
   /** Set if all clients are accepted. It is then the result of each `authenticate`. */
-  readonly everybody?: Accepted | undefined;
+  readonly acceptedForAll?: Accepted | undefined;
   /** `undefined` means that no client is ever rejected. */
   readonly challenge: Challenge | undefined;
 }
@@ -92,5 +92,5 @@ const accepted = Object.freeze({ result: 'accepted', method: 'anonymous', identi
  * bypasses a mirror that rejects them.
  */
 export function acceptAllClients(): Authenticator {
-  return { challenge: undefined, everybody: accepted, authenticate: async () => accepted };
+  return { challenge: undefined, acceptedForAll: accepted, authenticate: async () => accepted };
 }

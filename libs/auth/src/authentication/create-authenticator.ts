@@ -1,11 +1,11 @@
 // Combines the configured authentication methods into one authenticator.
-import type { Authentication, Authenticator, Challenge, Shown } from './authenticator.ts';
+import type { Authentication, Authenticator, Challenge, AuthenticationRequest } from './authenticator.ts';
 
 export interface PasswordAttempt {
   readonly user: string;
   readonly password: string;
   readonly clientIp: string;
-  readonly beforeCheck?: Shown['beforeCheck'];
+  readonly beforeCheck?: AuthenticationRequest['beforeCheck'];
 }
 
 /**
@@ -59,11 +59,11 @@ export function createAuthenticator({ challenge, passwords, tokens }: Authentica
 }
 
 async function first<T>(
-  methods: readonly ((shown: T) => Promise<Authentication | undefined>)[],
-  shown: T,
+  methods: readonly ((request: T) => Promise<Authentication | undefined>)[],
+  request: T,
 ): Promise<Authentication | undefined> {
   for (const method of methods) {
-    const found = await method(shown);
+    const found = await method(request);
     if (found !== undefined) return found;
   }
   return undefined;

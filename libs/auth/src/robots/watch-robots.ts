@@ -26,10 +26,10 @@ export interface RobotMethodOptions {
 
 export function createRobotMethod({ robots, now }: RobotMethodOptions): PasswordMethod {
   return async ({ password }) => {
-    const shown = parseRobotToken(password);
-    if (shown === undefined) return undefined;
-    const record = await robots.find(shown.id);
-    if (record === undefined || !isSecretOf(record, shown.secret)) return refused('it is unknown or was revoked');
+    const token = parseRobotToken(password);
+    if (token === undefined) return undefined;
+    const record = await robots.find(token.id);
+    if (record === undefined || !isSecretOf(record, token.secret)) return refused('it is unknown or was revoked');
     if (isExpired(record, now())) return refused(`the token of ${record.name} has expired`);
     const { name, grants, id } = record;
     return { result: 'accepted', method: 'robot', identity: { name, method: 'robot', grants, robotId: id } };
@@ -92,7 +92,7 @@ export async function watchRobotTokens({
 
   const poll = openPoll({
     everyMs: readEveryMs,
-    look: readAll,
+    check: readAll,
     onFailure(error, times) {
       if (times === 1) log.warn({ err: error }, 'failed to read robot tokens, using cached ones');
     },
@@ -103,12 +103,12 @@ export async function watchRobotTokens({
     rereading ??= (async () => {
       await delay(Math.max(0, begunAtMs + minRereadMs - now()), undefined, { signal: closing.signal }).catch(() => {});
       rereading = undefined;
-      await poll.look();
+      await poll.check();
     })();
     return rereading;
   }
 
-  await poll.look();
+  await poll.check();
   return {
     async find(id) {
       if (!known.has(id)) await reread();

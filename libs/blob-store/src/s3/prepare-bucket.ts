@@ -38,7 +38,7 @@ export async function prepareBucketLater(
   }
   const poll = openPoll({
     everyMs: retryMs,
-    async look() {
+    async check() {
       await prepareBucket(bucket, options);
       log.warn(fields, 'store available');
       void poll.close();

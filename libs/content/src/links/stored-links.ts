@@ -44,10 +44,10 @@ const maxRemembered = 100_000;
 
 export function createStoredLinks(deps: StoredLinksDeps) {
   const { index } = deps;
-  const looks = createLooks(deps);
+  const lookups = createLookups(deps);
   return {
     /** Forgets all found links. */
-    forget: looks.forget,
+    forget: lookups.forget,
     /**
      * Finds a link that the index lacks. If the index is complete, only the index is searched, because a link that it lacks
      * does not exist.
@@ -57,7 +57,7 @@ export function createStoredLinks(deps: StoredLinksDeps) {
         index,
         [key],
         () => index.links.get(key, digest, { fresh: true }),
-        () => looks.find(key, digest),
+        () => lookups.find(key, digest),
       ),
     /** Finds a link in the repository of this name, at the first of `upstreams` that holds the digest. */
     findAmong: (upstreams: readonly string[], repository: RepositoryName, digest: Digest): Promise<Link | undefined> =>
@@ -66,7 +66,7 @@ export function createStoredLinks(deps: StoredLinksDeps) {
         upstreams.map((upstream) => ({ upstream, repository })),
         async () => (await index.links.holders(upstreams, repository, digest))[0],
         async () => {
-          const found = await Promise.all(upstreams.map((upstream) => looks.find({ upstream, repository }, digest)));
+          const found = await Promise.all(upstreams.map((upstream) => lookups.find({ upstream, repository }, digest)));
           return found.find((link) => link !== undefined);
         },
       ),
@@ -100,9 +100,9 @@ async function isComplete(index: CacheIndex, repositories: readonly RepositoryKe
 }
 
 /** Creates the search of repositories in the store. Found links are remembered, and concurrent requests share one search. */
-function createLooks(deps: StoredLinksDeps) {
+function createLookups(deps: StoredLinksDeps) {
   /** The found links. The key is the path of the repository, as in all maps here. */
-  const looked = new LRUCache<string, FoundLinks>({
+  const cached = new LRUCache<string, FoundLinks>({
     maxSize: maxRemembered,
     sizeCalculation: ({ links }) => Math.max(1, Math.min(links.size, maxRemembered)),
     ttl: rememberForMs,
@@ -111,14 +111,14 @@ function createLooks(deps: StoredLinksDeps) {
     ttlResolution: 0,
     perf: { now: deps.now },
   });
-  const looking = new Map<string, Promise<FoundLinks>>();
+  const running = new Map<string, Promise<FoundLinks>>();
   const pausing = new Map<string, Promise<void>>();
   const waiting = new Map<string, Promise<FoundLinks>>();
   let purges = 0;
 
-  async function look(key: RepositoryKey, path: string): Promise<FoundLinks> {
+  async function lookUp(key: RepositoryKey, path: string): Promise<FoundLinks> {
     const purgesBefore = purges;
-    const before = looked.get(path);
+    const before = cached.get(path);
     const found = { links: new Map(before?.links), manifests: new Set(before?.manifests) };
     try {
       await readInto(deps, found, key);
@@ -126,22 +126,22 @@ function createLooks(deps: StoredLinksDeps) {
     } finally {
       // Keep the links even after a failure, because links that were read before it are right. A purge during the search
       // discards them.
-      if (purges === purgesBefore) looked.set(path, found);
+      if (purges === purgesBefore) cached.set(path, found);
     }
   }
 
   /** Resolves to the result of a search that begins after this call. */
-  function lookAgain(key: RepositoryKey, path: string): Promise<FoundLinks> {
+  function lookUpAgain(key: RepositoryKey, path: string): Promise<FoundLinks> {
     const begin = async () => {
       try {
         await pausing.get(path);
       } finally {
         waiting.delete(path);
       }
-      const found = look(key, path).finally(() => {
-        if (looking.get(path) === found) looking.delete(path);
+      const found = lookUp(key, path).finally(() => {
+        if (running.get(path) === found) running.delete(path);
       });
-      looking.set(path, found);
+      running.set(path, found);
       // If this search fails, requests that already wait for the next search fail with the same error.
       const pause = found.then(() => delay(pauseMs, undefined, { ref: false })).finally(() => pausing.delete(path));
       pausing.set(path, pause);
@@ -155,10 +155,10 @@ function createLooks(deps: StoredLinksDeps) {
 
   async function find({ upstream, repository }: RepositoryKey, digest: Digest): Promise<Link | undefined> {
     const path = `${upstream}/${repository}`;
-    const known = () => looked.get(path)?.links.get(digest);
+    const known = () => cached.get(path)?.links.get(digest);
     try {
-      const link = known() ?? (await looking.get(path))?.links.get(digest);
-      return link ?? (await lookAgain({ upstream, repository }, path)).links.get(digest);
+      const link = known() ?? (await running.get(path))?.links.get(digest);
+      return link ?? (await lookUpAgain({ upstream, repository }, path)).links.get(digest);
     } catch (error) {
       const link = known();
       if (link === undefined) throw error;
@@ -169,8 +169,8 @@ function createLooks(deps: StoredLinksDeps) {
   return {
     forget(): void {
       purges += 1;
-      looked.clear();
-      looking.clear();
+      cached.clear();
+      running.clear();
     },
     find,
   };

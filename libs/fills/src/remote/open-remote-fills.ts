@@ -31,9 +31,9 @@ export interface RemoteFills {
   /** Signs the record of a fill of this process. */
   sign(fill: SignedFill): Required<RecordSignature>;
   /** Signs a checkpoint, and returns it as text for the record of the fill of `digest`. */
-  sealCheckpoint(digest: Digest, checkpoint: Checkpoint): string;
-  /** Reads the text from `sealCheckpoint`. Returns `undefined` if no node of this cluster has signed it for this digest. */
-  openCheckpoint(digest: Digest, sealed: string): Checkpoint | undefined;
+  signCheckpoint(digest: Digest, checkpoint: Checkpoint): string;
+  /** Reads the text from `signCheckpoint`. Returns `undefined` if no node of this cluster has signed it for this digest. */
+  verifyCheckpoint(digest: Digest, sealed: string): Checkpoint | undefined;
   /**
    * Returns false if the record has another protocol, or if no node of this cluster has signed it. Nodes do not read such a fill,
    * and do not replace it before its lease expires.
@@ -99,9 +99,9 @@ export function openRemoteFills(options: RemoteFillsOptions): RemoteFills {
 
   return {
     sign: keys.signRecord,
-    sealCheckpoint: (digest, checkpoint) => keys.sealCheckpoint(digest, encodeCheckpoint(checkpoint)),
-    openCheckpoint(digest, sealed) {
-      const text = keys.openCheckpoint(digest, sealed);
+    signCheckpoint: (digest, checkpoint) => keys.signCheckpoint(digest, encodeCheckpoint(checkpoint)),
+    verifyCheckpoint(digest, sealed) {
+      const text = keys.verifyCheckpoint(digest, sealed);
       return text === undefined ? undefined : decodeCheckpoint(text);
     },
     canRead,

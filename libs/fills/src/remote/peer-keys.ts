@@ -52,9 +52,9 @@ export function createPeerKeys(clusterSecret: string) {
     isSigned: (record: SignedFill & RecordSignature): boolean =>
       record.protocol === protocol && isSameSecret(record.signature, signatureOf(record)),
     /** Signs the text of a checkpoint for the record of the fill of `digest`. The text stays readable. */
-    sealCheckpoint: seal,
+    signCheckpoint: seal,
     /** Returns the text of a checkpoint. `undefined` means that no node of this cluster has signed it for this digest. */
-    openCheckpoint(digest: string, sealed: string): string | undefined {
+    verifyCheckpoint(digest: string, sealed: string): string | undefined {
       const text = sealed.slice(sealed.indexOf('.') + 1);
       return isSameSecret(sealed, seal(digest, text)) ? text : undefined;
     },

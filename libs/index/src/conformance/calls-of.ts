@@ -59,7 +59,7 @@ export function callsOf(index: CacheIndex, claim: FillRecord) {
     'popularity.platforms': async () => popularity.platforms(1),
     'nodes.report': async () => nodes.report('one', '', { ttlMs: 1000, counts: {} }),
     'nodes.leave': async () => nodes.leave('one', {}),
-    'nodes.look': async () => nodes.look(),
+    'nodes.read': async () => nodes.read(),
     'epoch.isComplete': async () => epoch.isComplete(),
     'epoch.current': async () => epoch.current(),
     'epoch.marks': async () => epoch.marks('1'),

@@ -35,7 +35,7 @@ const unanswered = [
   'values.get',
   'nodes.report',
   'nodes.leave',
-  'nodes.look',
+  'nodes.read',
   'epoch.markComplete',
   'pubsub.publish',
   'pubsub.subscribe',

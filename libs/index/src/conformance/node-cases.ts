@@ -10,32 +10,32 @@ function reportsOf({ nodes }: NodesSeen): (readonly [string, string])[] {
 }
 
 export const nodeCases: CacheIndexCases = {
-  async "look returns a node's last report until the node leaves or its report expires"({
+  async "read returns a node's last report until the node leaves or its report expires"({
     index: { nodes },
     now,
     advance,
   }) {
-    assert.deepEqual(await nodes.look(), { nodes: [], counts: {}, countedSinceMs: undefined });
+    assert.deepEqual(await nodes.read(), { nodes: [], counts: {}, countedSinceMs: undefined });
     await nodes.report('one', 'first words', { ttlMs: minute, counts: {} });
     await nodes.report('one', '{"name":"a b\\n"}', { ttlMs: minute, counts: {} });
     await nodes.report('two', '', { ttlMs: minute, counts: {} });
     await nodes.report('killed', 'x', { ttlMs: 200, counts: {} });
-    const seen = await nodes.look();
+    const seen = await nodes.read();
     assert.ok(seen.nodes.every(({ seenAtMs }) => Math.abs(seenAtMs - now()) < minute));
     assert.deepEqual(reportsOf(seen).slice(-2), [
       ['one', '{"name":"a b\\n"}'],
       ['two', ''],
     ]);
     await advance(300);
-    assert.deepEqual(reportsOf(await nodes.look()), [
+    assert.deepEqual(reportsOf(await nodes.read()), [
       ['one', '{"name":"a b\\n"}'],
       ['two', ''],
     ]);
     await nodes.leave('one', {});
     await nodes.leave('unknown', {});
-    assert.deepEqual(reportsOf(await nodes.look()), [['two', '']]);
+    assert.deepEqual(reportsOf(await nodes.read()), [['two', '']]);
     await nodes.report('killed', 'back', { ttlMs: minute, counts: {} });
-    assert.deepEqual(reportsOf(await nodes.look()), [
+    assert.deepEqual(reportsOf(await nodes.read()), [
       ['killed', 'back'],
       ['two', ''],
     ]);
@@ -65,7 +65,7 @@ export const nodeCases: CacheIndexCases = {
     await advance(300);
     await nodes.report('two', '', { ttlMs: minute, counts: { bytes: 1 } });
     await nodes.leave('two', { misses: 3 });
-    const { countedSinceMs, ...seen } = await nodes.look();
+    const { countedSinceMs, ...seen } = await nodes.read();
     assert.deepEqual(seen, { nodes: [], counts: { hits: 3, misses: 4, bytes: 5_000_000_000_001 } });
     assert.ok(countedSinceMs !== undefined && Math.abs(countedSinceMs - startedAtMs) < minute);
   },

@@ -36,7 +36,7 @@ export function createNodeTable({ now, checkAvailable }: InProcessOptions): Node
       const isYoung = countedSinceMs === undefined || countedSinceMs > sinceMs;
       return workers === 0 && isYoung ? undefined : workers;
     },
-    async look() {
+    async read() {
       checkAvailable();
       forget();
       const seen = [...nodes.values()].slice(0, maxNodesSeen);

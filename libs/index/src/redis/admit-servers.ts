@@ -38,7 +38,7 @@ export async function admitServers(
     absence &&
     openPoll({
       everyMs: pollEveryMs,
-      async look() {
+      async check() {
         if (client.status !== 'ready') return;
         await admit();
         log.warn({}, 'index available');

@@ -30,7 +30,7 @@ export function createRedisNodes({ calls, keys }: RedisParts, clock: RedisClock)
       const counted = await calls.run('count-workers', [workers, countsKey, reports, ends], [workerTtlMs]);
       return counted === null ? undefined : Number(counted);
     },
-    async look() {
+    async read() {
       const [counted, reported] = (await calls.run('list-nodes', all, [maxNodesSeen])) as [string[], string[]];
       const { [sinceField]: sinceMs, ...counts } = Object.fromEntries(
         pairs(counted).map(([name, count]) => [name, Number(count)]),

@@ -30,7 +30,7 @@ export interface BullmqQueueOptions {
 export interface BullmqQueue {
   readonly queue: JobQueue;
   /** Returns the state of the queues. Rejects with `index-unavailable`. */
-  look(): Promise<readonly QueueState[]>;
+  inspect(): Promise<readonly QueueState[]>;
   /** Rejects all waiting calls with `overloaded`. The jobs continue. Idempotent. */
   close(): Promise<void>;
 }
@@ -104,7 +104,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
   let closed: Promise<void> | undefined;
   return {
     queue,
-    look: queues.inspect,
+    inspect: queues.inspect,
     close() {
       closed ??= (async () => {
         closing.abort(shuttingDown());

@@ -45,7 +45,7 @@ export interface InlineJobs {
    */
   work(handlers: JobHandlers): JobWorkers;
   /** Returns the current state of the queues. */
-  look(): readonly QueueState[];
+  inspect(): readonly QueueState[];
 }
 
 export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions): InlineJobs {
@@ -170,7 +170,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
 
   return {
     queue,
-    look: () => inspectQueues(queues.all),
+    inspect: () => inspectQueues(queues.all),
     work(newHandlers) {
       if (handlers !== undefined) throw new Error('the workers of these inline jobs have already been started');
       handlers = newHandlers;

@@ -16,7 +16,7 @@ test('the state of each queue counts waiting, running and failed jobs, as in Red
       { dedupKey: tag, class: 'interactive' },
     );
   for (let count = 0; count < 15; count += 1) await add(`v${count}`);
-  const queueNow = () => jobs.look().find(({ name }) => name === 'interactive-short') ?? assert.fail();
+  const queueNow = () => jobs.inspect().find(({ name }) => name === 'interactive-short') ?? assert.fail();
   assert.partialDeepStrictEqual(queueNow(), { waiting: 15, active: 0, delayed: 0, failed: 0, failures: [] });
   assert.ok(Math.abs((queueNow().oldestAddedAtMs ?? 0) - Date.now()) < 60_000);
   const held = Promise.withResolvers<never>();

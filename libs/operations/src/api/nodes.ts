@@ -98,7 +98,7 @@ const account = z.object({
   remaining: count.describe('Pulls that were left when the upstream last reported them.').nullable(),
   reserve: count.describe('Pulls that are kept for content that is not cached.').nullable(),
   windowSeconds: count.nullable(),
-  toldAt: time('When the upstream reported it'),
+  reportedAt: time('When the upstream reported it'),
   resetsAt: time('The latest possible end of the rate-limit period').nullable(),
   backedOffUntil: time('When the cache stops backing off').nullable(),
 });

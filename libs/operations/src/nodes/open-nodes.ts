@@ -26,15 +26,15 @@ const viewForMs = 500;
 const totalsForMs = 5_000;
 const maxFailures = 20;
 
-/** `look` resolves to the sizes and failures of the queues. */
+/** `inspect` resolves to the sizes and failures of the queues. */
 export function openNodes(
   { storageLimits: { maxBytes } }: Pick<Config, 'storageLimits'>,
   { index }: Pick<IndexAndStore, 'index'>,
-  { look }: { readonly look: () => Promise<readonly QueueState[]> },
+  { inspect }: { readonly inspect: () => Promise<readonly QueueState[]> },
 ): Nodes {
-  const view = keepFor(viewForMs, async () => viewNodes(await index.nodes.look()));
+  const view = keepFor(viewForMs, async () => viewNodes(await index.nodes.read()));
   const totals = keepFor(totalsForMs, () => index.blobs.totals());
-  const queues = keepFor(viewForMs, look);
+  const queues = keepFor(viewForMs, inspect);
   return {
     async overview() {
       const [stored, { counts, countedSinceMs, latencies, fillsInFlight }] = await Promise.all([totals(), view()]);

@@ -21,7 +21,7 @@ async function startNode(t: TestContext) {
   const node = { id: 'a', name: 'here:5000', role: 'standalone', version: '1', startedAtMs: clock.nowMs } as const;
   const reporting = startReporting({ node, nodes, metrics, fills, log, everyMs: 2, now });
   t.after(() => reporting.close());
-  const view = async () => viewNodes(await nodes.look());
+  const view = async () => viewNodes(await nodes.read());
   const untilSeen = (matches: (seen: Awaited<ReturnType<typeof view>>) => boolean) =>
     until(async () => matches(await view()));
   return { ...cache, faults, reporting, view, untilSeen };

@@ -98,13 +98,13 @@ function mergeBudgets(nodes: readonly NodeReport[]): Account[] {
   for (const one of nodes.flatMap(({ budget }) => budget)) {
     const key = JSON.stringify([one.upstream, one.endpoint, one.account, one.source]);
     const known = merged.get(key);
-    const later = known === undefined || one.toldAtMs > known.toldAtMs ? one : known;
+    const later = known === undefined || one.reportedAtMs > known.reportedAtMs ? one : known;
     const untilMs = Math.max(one.backedOffUntilMs ?? 0, known?.backedOffUntilMs ?? 0);
     merged.set(key, { ...later, backedOffUntilMs: untilMs > 0 ? untilMs : undefined });
   }
   return [...merged.values()]
     .toSorted((one, other) => compare(one.upstream, other.upstream) || compare(one.account ?? '', other.account ?? ''))
-    .map(({ upstream, endpoint, toldAtMs, windowMs, ...known }) => ({
+    .map(({ upstream, endpoint, reportedAtMs, windowMs, ...known }) => ({
       upstream,
       endpoint,
       account: known.account ?? null,
@@ -113,8 +113,8 @@ function mergeBudgets(nodes: readonly NodeReport[]): Account[] {
       remaining: known.remaining ?? null,
       reserve: known.reserve ?? null,
       windowSeconds: windowMs === undefined ? null : Math.round(windowMs / 1000),
-      toldAt: toldAtMs,
-      resetsAt: windowMs === undefined ? null : toldAtMs + windowMs,
+      reportedAt: reportedAtMs,
+      resetsAt: windowMs === undefined ? null : reportedAtMs + windowMs,
       backedOffUntil: known.backedOffUntilMs ?? null,
     }));
 }

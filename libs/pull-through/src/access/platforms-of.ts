@@ -38,7 +38,7 @@ export type FindDenial = (key: RepositoryKey, digest: Digest, rule: PlatformRule
 
 type Found = ReadonlyMap<Digest, ReadonlySet<string | undefined>>;
 
-interface Look {
+interface Lookup {
   readonly found: Promise<Found>;
   /** The next read, which starts after the running one. All calls during the running read share it. */
   next?: Promise<Found>;
@@ -56,7 +56,7 @@ const maxRemembered = 100_000;
 
 /** Creates the search. Both methods reject with `store-unavailable` while the store is unavailable. */
 export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: PlatformsOfDeps): PlatformsOf {
-  const looks = new Map<string, Look>();
+  const lookups = new Map<string, Lookup>();
   const looked = new LRUCache<string, Found>({
     maxSize: maxRemembered,
     sizeCalculation: ({ size }) => Math.max(1, Math.min(size, maxRemembered)),
@@ -82,14 +82,14 @@ export function createPlatformsOf({ index, store, now, maxLinks = 200_000 }: Pla
 
   function start(key: RepositoryKey): Promise<Found> {
     const path = repositoryPath(key);
-    const look: Look = { found: read(key).finally(() => looks.delete(path)) };
-    looks.set(path, look);
-    return look.found;
+    const lookup: Lookup = { found: read(key).finally(() => lookups.delete(path)) };
+    lookups.set(path, lookup);
+    return lookup.found;
   }
 
   /** Starts a new read, because a running read may have missed objects that were stored after it began. */
   function readAgain(key: RepositoryKey): Promise<Found> {
-    const running = looks.get(repositoryPath(key));
+    const running = lookups.get(repositoryPath(key));
     if (running === undefined) return start(key);
     running.next ??= running.found.catch(() => {}).then(() => start(key));
     return running.next;

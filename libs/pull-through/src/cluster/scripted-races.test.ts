@@ -132,7 +132,7 @@ test('a job of an older request does not take over a fill that a newer request h
   const { process } = workers[1]!;
   const [old, fetching] = [process.hold('fills.read'), process.hold('docker.io.getBlob')];
   queue.route = () => 'worker-2';
-  queue.look();
+  queue.dispatch();
   await Promise.all([old.reached, fetching.reached]);
   const claimed = process.hold('fills.claim done');
   old.release();

@@ -39,7 +39,7 @@ export interface OfflineSwitchOptions {
 export type OfflineSwitch = Awaited<ReturnType<typeof openOfflineSwitch>>;
 
 /** The interval at which decisions are read again, in case an announcement was lost. */
-const lookEveryMs = 10_000;
+const checkEveryMs = 10_000;
 
 /** Opens the switch. Resolves after the first read of the decisions, also if that read fails. The caller closes the switch. */
 export async function openOfflineSwitch(options: OfflineSwitchOptions) {
@@ -66,8 +66,8 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions) {
   }
 
   const poll = openPoll({
-    everyMs: lookEveryMs,
-    async look() {
+    everyMs: checkEveryMs,
+    async check() {
       try {
         decided = await readOfflineDecisions(store);
       } finally {
@@ -79,8 +79,8 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions) {
     },
   });
 
-  await poll.look();
-  const subscription = keepSubscribed(index.pubsub, offlineTopic, () => void poll.look());
+  await poll.check();
+  const subscription = keepSubscribed(index.pubsub, offlineTopic, () => void poll.check());
   return {
     isOffline,
     async close(): Promise<void> {

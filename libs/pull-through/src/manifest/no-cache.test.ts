@@ -74,7 +74,7 @@ for (const insisting of [{ forceRevalidation: true }, { maxAgeMs: 0 }]) {
     const waiting = [stat(0), stat(1), stat(2), stat(0)];
     await until(() => queue.added.filter(({ name }) => name === 'revalidate-tag').length === 2);
     queue.route = () => 'any';
-    queue.look();
+    queue.dispatch();
     await until(() => heads.length === 1);
     const moved = push(hub, 2);
     const late = Array.from({ length: 30 }, (_, node) => stat(node));

@@ -36,13 +36,13 @@ export interface TestQueue {
   readonly queue: JobQueue;
   /**
    * Returns the name of the worker for a job. `any`, the default, is the first worker that can take it. `undefined` lets the
-   * job wait until `look`.
+   * job wait until `dispatch`.
    */
   route: (name: JobName, payload: JobPayload<JobName>) => string | undefined;
   /** All jobs that were added, without those that joined another job. */
   readonly added: { readonly name: JobName; readonly payload: JobPayload<JobName> }[];
   /** Starts the waiting jobs that have a worker now. */
-  look(): void;
+  dispatch(): void;
   join(process: SimulatedProcess, handlers: JobHandlers): TestJobWorker;
 }
 
@@ -91,7 +91,7 @@ export function createTestQueue(): TestQueue {
   const handBack = (worker: Worker, job: Job) => {
     worker.running.delete(job);
     waiting.add(job);
-    look();
+    dispatch();
   };
 
   const end = (worker: Worker, job: Job) => {
@@ -100,7 +100,7 @@ export function createTestQueue(): TestQueue {
     if (jobs.get(job.key) === job) jobs.delete(job.key);
   };
 
-  const look = () => {
+  const dispatch = () => {
     for (const job of waiting) {
       const all = [...workers].filter(isAble);
       const others = all.filter(({ process }) => !job.triedBy.includes(process.name));
@@ -124,14 +124,14 @@ export function createTestQueue(): TestQueue {
     test.added.push({ name, payload });
     jobs.set(key, job);
     waiting.add(job);
-    look();
+    dispatch();
     return job;
   };
 
   const test: TestQueue = {
     route: () => 'any',
     added: [],
-    look,
+    dispatch,
     queue: {
       async add(name, payload, options) {
         take(name, payload, options);
@@ -158,7 +158,7 @@ export function createTestQueue(): TestQueue {
       const running = new Map<Job, Promise<void>>();
       const worker: Worker = { process, handlers, running, abort: new AbortController(), closing: false };
       workers.add(worker);
-      look();
+      dispatch();
       return {
         async close(graceMs) {
           worker.closing = true;
@@ -171,7 +171,7 @@ export function createTestQueue(): TestQueue {
         lose() {
           const timer = setTimeout(() => {
             for (const job of running.keys()) if (!job.hasEnded) waiting.add(job);
-            look();
+            dispatch();
           }, lostAfterMs);
           timer.unref();
         },

@@ -168,7 +168,7 @@ export async function startTestCluster(t: TestContext, options: TestClusterOptio
       async wake() {
         await eachLink((relay) => relay.restore());
         current.process.wake();
-        queue.look();
+        queue.dispatch();
       },
       /** Simulates SIGTERM: shuts down like a real worker. */
       async terminate(graceMs: number) {

@@ -88,7 +88,7 @@ export async function fetchBlob(
     onRecreated: async () => {
       if (fill?.size !== undefined) await recordLink(deps, source, digest, fill.size);
     },
-    checkpoint: () => fill?.checkpoint && deps.remoteFills?.sealCheckpoint(digest, fill.checkpoint),
+    checkpoint: () => fill?.checkpoint && deps.remoteFills?.signCheckpoint(digest, fill.checkpoint),
   });
   const startedAtMs = deps.now();
   const labels = { class: record.class };
@@ -219,7 +219,7 @@ async function prepareFill(
     onRefused: () => freeSlot(deps, context),
     onSideBytes: (bytes: number) => deps.metrics.fillSideBytes.inc(bytes),
     handsOver: async (error: unknown) => (await context.handsOver?.(error)) !== undefined,
-    lookForSuccessor: remoteFills && lease.look,
+    lookForSuccessor: remoteFills && lease.check,
     openHash: remoteFills && deps.openHash,
   };
   const checkpoint = checkpointOf(deps, record, expectedSize);
@@ -237,7 +237,7 @@ function checkpointOf(
   expectedSize: number | undefined,
 ): Checkpoint | undefined {
   if (sealed === undefined) return undefined;
-  const checkpoint = remoteFills?.openCheckpoint(digest, sealed);
+  const checkpoint = remoteFills?.verifyCheckpoint(digest, sealed);
   if (checkpoint === undefined)
     log.warn({ digest, setting: 'cluster.secretfile' }, 'fill checkpoint signature invalid, cluster secret may differ');
   return expectedSize === undefined || checkpoint?.size === expectedSize ? checkpoint : undefined;

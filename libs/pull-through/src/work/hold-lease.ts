@@ -70,14 +70,14 @@ export function holdLease(
    * Checks immediately whether this worker still owns the record. Resolves to false if it does not, or if the check fails.
    * Never rejects.
    */
-  const look = async (): Promise<boolean> => {
+  const check = async (): Promise<boolean> => {
     if (hasEnded) return false;
     return keep().catch((error: unknown) => {
       log.warn({ err: error, digest }, 'failed to send fill heartbeat');
       return false;
     });
   };
-  const timer = setInterval(() => void look(), heartbeatMs);
+  const timer = setInterval(() => void check(), heartbeatMs);
 
   void announce();
   return {
@@ -125,7 +125,7 @@ export function holdLease(
         .catch((error: unknown) => log.warn({ err: error, digest }, 'failed to release fill lease'));
       await announce();
     },
-    look,
+    check,
     /** Stops the heartbeat. The owner of the lease calls it when the fill has ended. */
     release(): void {
       hasEnded = true;

@@ -68,7 +68,7 @@ export function startPeriodicCheck(options: PeriodicCheckOptions) {
   let hasSucceeded = false;
   const poll = openPoll({
     everyMs: intervalMs,
-    async look() {
+    async check() {
       await within(check(), limitMs);
       failures = 0;
       hasSucceeded = true;
@@ -78,7 +78,7 @@ export function startPeriodicCheck(options: PeriodicCheckOptions) {
       lastFailure = error;
     },
   });
-  const first = poll.look();
+  const first = poll.check();
   return {
     async check(): Promise<void> {
       await first;

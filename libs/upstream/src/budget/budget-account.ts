@@ -59,7 +59,7 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
     if (budget.limit !== undefined) metrics.limit.set(labels, budget.limit);
     metrics.remaining.set(labels, budget.remaining);
     metrics.reserve.set(labels, reserve);
-    metrics.windowEnd.set(labels, (budget.toldAtMs + budget.windowMs) / 1000);
+    metrics.windowEnd.set(labels, (budget.reportedAtMs + budget.windowMs) / 1000);
     const now: Level = budget.remaining <= 0 ? 'exhausted' : budget.remaining <= reserve ? 'reserve' : 'enough';
     if (now === level) return;
     level = now;
@@ -70,7 +70,11 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
   }
 
   const nextTrialAtMs = (): number =>
-    Math.max((current?.toldAtMs ?? 0) + trialIntervalMs, lastTrialAtMs + trialIntervalMs, current?.notBeforeMs ?? 0);
+    Math.max(
+      (current?.reportedAtMs ?? 0) + trialIntervalMs,
+      lastTrialAtMs + trialIntervalMs,
+      current?.notBeforeMs ?? 0,
+    );
   const mayTry = (): boolean => clock() >= nextTrialAtMs();
 
   return {
@@ -108,10 +112,10 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
     async report(rateLimit: RateLimit, requestedAtMs: number, retryAfterMs?: number): Promise<void> {
       const { limit, remaining, windowSeconds, source = '' } = rateLimit;
       if (remaining === undefined) return;
-      const toldAtMs = clock();
+      const reportedAtMs = clock();
       const windowMs = windowSeconds === undefined ? defaultWindowMs : windowSeconds * 1000;
-      const notBeforeMs = retryAfterMs === undefined ? undefined : toldAtMs + retryAfterMs;
-      const reported: Budget = { limit, remaining, windowMs, toldAtMs, notBeforeMs };
+      const notBeforeMs = retryAfterMs === undefined ? undefined : reportedAtMs + retryAfterMs;
+      const reported: Budget = { limit, remaining, windowMs, reportedAtMs, notBeforeMs };
       show(await recordOf(source).change((known) => mergeBudget(known, reported, requestedAtMs)));
     },
   };

@@ -86,7 +86,7 @@ function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBud
       const backedOffUntilMs = untilMs > clock() ? untilMs : undefined;
       const known = [...accounts.values()].map((account) => account.known()).filter((one) => one !== undefined);
       if (backedOffUntilMs === undefined) return known;
-      if (known.length === 0) return [{ upstream, endpoint: host, toldAtMs: sinceMs, backedOffUntilMs }];
+      if (known.length === 0) return [{ upstream, endpoint: host, reportedAtMs: sinceMs, backedOffUntilMs }];
       return known.map((one) => ({ ...one, backedOffUntilMs: Math.max(one.backedOffUntilMs ?? 0, backedOffUntilMs) }));
     },
     async admit(call, names) {

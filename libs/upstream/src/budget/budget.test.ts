@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Budget, laterBudget, mergeBudget, reserveOf, nextPause, type Pause, pauseTtlMs } from './budget.ts';
 
-const reported = (remaining: number, toldAtMs: number): Budget => ({ limit: 100, remaining, windowMs: 1000, toldAtMs });
+const reported = (remaining: number, reportedAtMs: number): Budget => ({
+  limit: 100,
+  remaining,
+  windowMs: 1000,
+  reportedAtMs,
+});
 
 test('the answer to a later request counts', () => {
   assert.deepEqual(mergeBudget(reported(5, 100), reported(90, 160), 150), reported(90, 160));

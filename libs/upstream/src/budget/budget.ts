@@ -38,7 +38,7 @@ export interface KnownBudget {
   readonly reserve?: number | undefined;
   readonly windowMs?: number | undefined;
   /** When the upstream reported it. */
-  readonly toldAtMs: number;
+  readonly reportedAtMs: number;
   /** No request is sent before this time. */
   readonly backedOffUntilMs?: number | undefined;
 }
@@ -94,7 +94,7 @@ export interface Budget {
   readonly remaining: number;
   readonly windowMs: number;
   /** Milliseconds since the epoch, as are all times here. */
-  readonly toldAtMs: number;
+  readonly reportedAtMs: number;
   /** The upstream's own `Retry-After`. */
   readonly notBeforeMs?: number | undefined;
 }
@@ -105,19 +105,20 @@ export interface Budget {
  * report arrived.
  */
 export function mergeBudget(known: Budget | undefined, reported: Budget, requestedAtMs: number): Budget {
-  if (known === undefined || reported.remaining <= known.remaining || requestedAtMs >= known.toldAtMs) return reported;
-  return hasEnded(known, reported.toldAtMs) ? reported : known;
+  if (known === undefined || reported.remaining <= known.remaining || requestedAtMs >= known.reportedAtMs)
+    return reported;
+  return hasEnded(known, reported.reportedAtMs) ? reported : known;
 }
 
 /** Returns the later of two reports about the same budget, from different processes. */
 export function laterBudget(one: Budget | undefined, other: Budget | undefined): Budget | undefined {
   if (one === undefined || other === undefined) return one ?? other;
-  return other.toldAtMs > one.toldAtMs ? other : one;
+  return other.reportedAtMs > one.reportedAtMs ? other : one;
 }
 
 /** Reports whether the rate-limit period of a budget is over, so that its numbers are no longer valid. */
 export function hasEnded(budget: Budget, nowMs: number): boolean {
-  return nowMs - budget.toldAtMs >= budget.windowMs;
+  return nowMs - budget.reportedAtMs >= budget.windowMs;
 }
 
 /** Returns the pulls that are reserved for cold misses: the configured number, or a fifth of the limit. */

@@ -175,8 +175,8 @@ async function* readResumably(
 /** Waits with backoff before the next attempt, and at least for the `Retry-After`, of which up to 5 seconds count. */
 async function pauseBefore(fruitless: number, cause: unknown, signal: AbortSignal): Promise<void> {
   const longest = firstPauseMs * 2 ** fruitless;
-  const askedAgainMs = isCacheError(cause) ? (cause.retryAfterMs ?? 0) : 0;
-  const leastMs = Math.max(longest / 2, Math.min(askedAgainMs, maxPauseMs));
+  const retryAfterMs = isCacheError(cause) ? (cause.retryAfterMs ?? 0) : 0;
+  const leastMs = Math.max(longest / 2, Math.min(retryAfterMs, maxPauseMs));
   try {
     await pause(leastMs + (Math.random() * longest) / 2, undefined, { signal });
   } catch {

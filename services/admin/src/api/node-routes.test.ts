@@ -41,9 +41,9 @@ const report = {
       remaining: 9,
       reserve: 20,
       windowMs: 21_600_000,
-      toldAtMs: 1_000,
+      reportedAtMs: 1_000,
     },
-    { upstream: 'quay.io', endpoint: 'quay.io', toldAtMs: 2_000, backedOffUntilMs: 9_000 },
+    { upstream: 'quay.io', endpoint: 'quay.io', reportedAtMs: 2_000, backedOffUntilMs: 9_000 },
   ],
   latencies: { '0.1': 0, '1': 10 },
 };
@@ -77,7 +77,7 @@ function openTestNodes(answer: <T>(value: T) => Promise<T>): Nodes {
     { ...state, name: 'background-blob' },
   ];
   const { storageLimits } = optionsOfTest.registry as Config;
-  return openNodes({ storageLimits }, { index }, { look: () => answer(queues) });
+  return openNodes({ storageLimits }, { index }, { inspect: () => answer(queues) });
 }
 
 const seen = openTestNodes(async (value) => value);
@@ -149,11 +149,18 @@ test('the API returns upstreams, budgets and jobs, and redacts secrets in failur
         remaining: 9,
         reserve: 20,
         windowSeconds: 21_600,
-        toldAt: 1_000,
+        reportedAt: 1_000,
         resetsAt: 21_601_000,
         backedOffUntil: null,
       },
-      { upstream: 'quay.io', endpoint: 'quay.io', ...unknown, toldAt: 2_000, resetsAt: null, backedOffUntil: 9_000 },
+      {
+        upstream: 'quay.io',
+        endpoint: 'quay.io',
+        ...unknown,
+        reportedAt: 2_000,
+        resetsAt: null,
+        backedOffUntil: 9_000,
+      },
     ],
   });
   const { queues, failures } = (await get('/v1/jobs')) as {

@@ -18,14 +18,14 @@ import { openAudit, openOperations, openReporting } from '@cistern/operations';
 export function assembleAdmin(config: Config, options: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'audit'>) {
   return openAll(async (closers) => {
     const { index, store } = await openIndexAndStore(config, { ...options, mayBeUnavailable: true }, closers);
-    const { queue, look } = closers.opened(await openQueue(config, options));
+    const { queue, inspect } = closers.opened(await openQueue(config, options));
     const access = await openAdminAccess(config, sharedTriesOf(config, index, 'operator'), options.log);
     openReporting(config, 'admin', { index }, options, closers);
     return {
       access,
       audit: openAudit(config, 'admin', { index }, options, closers),
-      ...openOperations(config, { index, store }, { queue, look }, options.log),
-      queues: async () => (await look()).map(queueFacts),
+      ...openOperations(config, { index, store }, { queue, inspect }, options.log),
+      queues: async () => (await inspect()).map(queueFacts),
       totals: (): Promise<BlobTotals> => index.blobs.totals(),
       ...createStoreHealth(config, store),
       checkIndex: () => index.check(),

@@ -46,7 +46,7 @@ async function visit(url: string, options: DoctorOptions, terminal: Terminal): P
   const account = user === undefined || password === undefined ? undefined : { user, password };
   const send = createSendRequest(cache.url, ca === undefined ? undefined : readAuthority(ca));
   const report = ({ check, isOk, message }: Finding) => {
-    terminal.stdout.write(`${isOk ? 'ok   ' : 'WRONG'}  ${check.padEnd(16)}  ${message}\n`);
+    terminal.stdout.write(`${isOk ? 'ok  ' : 'FAIL'}  ${check.padEnd(16)}  ${message}\n`);
     if (!isOk) terminal.exitCode = 1;
   };
   if (client !== undefined) report({ check: client, ...examineFiles(client, { cache, upstream, root }) });

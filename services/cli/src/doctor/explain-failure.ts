@@ -5,10 +5,7 @@ const causes: readonly (readonly [RegExp, string])[] = [
   [/ENOTFOUND|EAI_AGAIN/, 'this machine cannot resolve the name: check DNS and the spelling'],
   [/ECONNREFUSED/, 'nothing listens there: check the port, and that the cache runs'],
   [/EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/, 'there is no route to it: check routes and firewalls'],
-  [
-    /TimeoutError|aborted due to timeout/,
-    'it sends no response within 30 s: check firewalls, and any proxy in front of the cache',
-  ],
+  [/TimeoutError|AbortError/, 'it sends no response within 30 s: check firewalls, and any proxy in front of the cache'],
   [
     /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/,
     'this machine does not trust the CA of its certificate: pass the CA certificate with --ca, and to clients too',

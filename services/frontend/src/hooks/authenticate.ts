@@ -4,7 +4,7 @@ import {
   type Authentication,
   type Authenticator,
   type Identity,
-  type Shown,
+  type AuthenticationRequest,
   userName,
   type Challenge,
 } from '@cistern/auth';
@@ -29,9 +29,9 @@ export function authenticate(
   reply: FastifyReply,
   scope?: () => string | undefined,
 ): Promise<Identity> | undefined {
-  const { challenge, everybody } = dependencies.authenticator;
-  if (everybody !== undefined) {
-    admit(dependencies, request, everybody);
+  const { challenge, acceptedForAll } = dependencies.authenticator;
+  if (acceptedForAll !== undefined) {
+    admit(dependencies, request, acceptedForAll);
     return undefined;
   }
   return identify(dependencies, request, request.headers.authorization, (error) => {
@@ -48,7 +48,7 @@ export function authenticate(
 export async function identify(
   dependencies: AuthenticateDependencies,
   request: FastifyRequest,
-  authorization: Shown['authorization'],
+  authorization: AuthenticationRequest['authorization'],
   challenge: (error: 'invalid_token' | undefined) => void,
 ): Promise<Identity> {
   const { authenticator, metrics } = dependencies;

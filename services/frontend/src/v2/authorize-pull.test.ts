@@ -80,12 +80,12 @@ test('a client gets content of another upstream only if it may pull the same rep
 
 test('an access token that names an upstream is invalid for other upstreams', async (t) => {
   const permitted = (path: string, ...scopes: string[]) => {
-    const everybody = {
+    const acceptedForAll = {
       result: 'accepted',
       method: 'token',
       identity: { name: 'ada', method: 'token', scopes },
     } as const;
-    return permittedFor(t, { authenticator: { ...acceptAllClients(), everybody } }, path);
+    return permittedFor(t, { authenticator: { ...acceptAllClients(), acceptedForAll } }, path);
   };
   assert.deepEqual(await permitted('/v2/docker.io/team/app', 'docker.io/team/app'), []);
   assert.deepEqual(await permitted('/v2/docker.io/team/app', 'docker.io/team/app', 'gcr.io/team/app'), ['gcr.io']);
