@@ -75,7 +75,7 @@ function json(value: object): Buffer {
   return Buffer.from(JSON.stringify({ schema: 1, ...value }));
 }
 
-function look({ tags, links: linkIndex, manifests, blobs }: CacheIndex): Promise<unknown[]> {
+function readRecords({ tags, links: linkIndex, manifests, blobs }: CacheIndex): Promise<unknown[]> {
   return Promise.all([
     tags.get(tag),
     linkIndex.get(key, manifestDigest),
@@ -93,11 +93,11 @@ async function assertPurges(index: CacheIndex, readers: readonly CacheIndex[]): 
     { upstream: 'docker.io' },
   ] as const) {
     const store = await fill(index);
-    for (const reader of readers) assert.ok((await look(reader)).every((found) => found !== undefined));
+    for (const reader of readers) assert.ok((await readRecords(reader)).every((found) => found !== undefined));
     const result = await purge({ index, store, adoptAs: undefined, now: Date.now }, target);
     assert.deepEqual(result, { purged: { tags: 1, manifests: 1, blobs: 1 } });
     for (const reader of readers)
-      await until('the content is gone', async () => (await look(reader)).every((found) => found === undefined));
+      await until('the content is gone', async () => (await readRecords(reader)).every((found) => found === undefined));
     assert.deepEqual(await index.links.repositories({ limit: 1 }), []);
     assert.deepEqual(await index.blobs.totals(), { blobs: 0, bytes: 0 });
     for await (const left of store.list()) assert.fail(`${left.digest} is left`);

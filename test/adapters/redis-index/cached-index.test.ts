@@ -76,7 +76,7 @@ const changes: Record<string, (index: CacheIndex) => Promise<unknown>> = {
   },
 };
 
-async function look({ tags, manifests, blobs, links }: CacheIndex): Promise<string> {
+async function readRecords({ tags, manifests, blobs, links }: CacheIndex): Promise<string> {
   return JSON.stringify([
     await tags.get(tagRecord('1')),
     await manifests.get(digestFor('m')),
@@ -97,15 +97,15 @@ for (const [what, change] of Object.entries(changes))
       await writer.blobs.remove(digestFor('a'));
       await writer.blobs.put(blobRecord('a', { verified: false }));
       await writer.links.put(nginx, [link('a'), link('b')]);
-      const first = await look(worker);
+      const first = await readRecords(worker);
       for (const node of [one, two]) {
         await untilRemembered(() => node.tags.get(tagRecord('1')));
-        await until(async () => (await look(node)) === first);
+        await until(async () => (await readRecords(node)) === first);
       }
       await change(writer);
-      const expected = await look(worker);
+      const expected = await readRecords(worker);
       assert.notEqual(expected, first);
-      for (const node of [one, two]) await until(async () => (await look(node)) === expected);
+      for (const node of [one, two]) await until(async () => (await readRecords(node)) === expected);
     }
   });
 

@@ -63,7 +63,7 @@ const counted = {
 function openTestNodes(answer: <T>(value: T) => Promise<T>): Nodes {
   const nodes = [{ id: 'id-1', seenAtMs: 4_000, report: JSON.stringify(report) }];
   const index = {
-    nodes: { look: () => answer({ nodes, counts: counted, countedSinceMs: 500 }) },
+    nodes: { read: () => answer({ nodes, counts: counted, countedSinceMs: 500 }) },
     blobs: { totals: () => answer({ blobs: 3, bytes: 30 }) },
   } as unknown as CacheIndex;
   const state = { waiting: 1, active: 2, delayed: 3, failed: 4, failures: [], oldestAddedAtMs: undefined };

@@ -6,7 +6,7 @@ import { blobOperations, ofShard, shards, walk } from './blob-operations.ts';
 import { fillOperations, seen } from './fill-operations.ts';
 import { linkOperations } from './link-operations.ts';
 import type { Operations, Subject } from './operation.ts';
-import { leases, look, popularity, processOperations, values } from './process-operations.ts';
+import { leases, readNodes, popularity, processOperations, values } from './process-operations.ts';
 import { digests, repositories, repositoryKeys, upstreams } from './samples.ts';
 import { tagOperations, tags } from './tag-operations.ts';
 
@@ -90,7 +90,7 @@ async function restOf({ index, subscriptions }: Subject): Promise<unknown> {
     totals: await index.blobs.totals(),
     values: await each(values, (name) => index.values.get(name)),
     leases: await each(leases, (name) => index.leases.acquire(name, 'one more', 600_000)),
-    nodes: await look(index),
+    nodes: await readNodes(index),
     audit: await index.audit.list(everything),
     isComplete: await index.epoch.isComplete(),
     heard: subscriptions.map(({ heard }) => heard),

@@ -56,7 +56,7 @@ export const processOperations: Operations = {
     },
   ),
   'nodes.leave': operation([node, counts], ({ index }, id, more) => index.nodes.leave(id, more), 1),
-  'nodes.read': operation([], ({ index }) => look(index), 1),
+  'nodes.read': operation([], ({ index }) => readNodes(index), 1),
 
   'audit.add': operation(
     [auditKind, fc.array(fc.constantFrom('a', '\u00fc\n'), { maxLength: 3 })],
@@ -105,7 +105,7 @@ export async function popularity(index: CacheIndex, most = 1000): Promise<unknow
   }));
 }
 
-export async function look({ nodes }: CacheIndex): Promise<unknown> {
+export async function readNodes({ nodes }: CacheIndex): Promise<unknown> {
   const { nodes: there, counts: counted, countedSinceMs } = await nodes.read();
   const words = there.map(({ id, report }) => ({ id, report })).toSorted((one, other) => (one.id < other.id ? -1 : 1));
   return { words, counted, isCounting: countedSinceMs !== undefined };
