@@ -2,10 +2,10 @@ export { acceptAllClients, userName } from './authentication/authenticator.ts';
 export type {
   Accepted,
   Authentication,
+  AuthenticationRequest,
   Authenticator,
   Challenge,
   Identity,
-  AuthenticationRequest,
 } from './authentication/authenticator.ts';
 export { createAuthenticator, parseBasic } from './authentication/create-authenticator.ts';
 export type { PasswordMethod, TokenMethod } from './authentication/create-authenticator.ts';

@@ -48,7 +48,7 @@ export function createSegmentSums({ size, segmentBytes, from }: SegmentSumsOptio
      * Passes over bytes that are already verified. They are not compared, except at the end of a segment whose first bytes were
      * added.
      */
-    skip(bytes: Uint8Array): void {
+    passOver(bytes: Uint8Array): void {
       for (let at = 0; at < bytes.length && position < size;) {
         const part = bytes.subarray(at, at + endOf() - position);
         sum = isBegun() ? crc32(part, sum) : undefined;

@@ -159,7 +159,7 @@ class Reader implements Member {
     const held = await this.#hold();
     const start = this.position - held.offset;
     const bytes = held.buffer.subarray(start, Math.min(held.length, this.endExclusive - held.offset));
-    if (held.crc === undefined) this.#options.sums.skip(bytes);
+    if (held.crc === undefined) this.#options.sums.passOver(bytes);
     else this.#options.sums.add(bytes, bytes.length === held.length ? held.crc : undefined);
     this.position += bytes.length;
     if (this.position === this.#options.size) this.#compare();

@@ -108,11 +108,11 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
  * console polls every second.
  */
 function auditAction(audit: Pick<Audit, 'action'>, request: FastifyRequest, { statusCode: status }: FastifyReply) {
-  const { method, url, ip, body: wish, operator, headers } = request;
+  const { method, url, ip, body: parameters, operator, headers } = request;
   if (isReading(request) && (headers.authorization === undefined || ![401, 403, 429].includes(status))) return;
   const address = ip === '' ? undefined : ip;
   const by = operator === '' ? (address ?? 'a user of this machine') : operator;
-  audit.action({ by, address, what: `${method} ${url}`, wish, status });
+  audit.action({ by, address, command: `${method} ${url}`, parameters, status });
 }
 
 /** Runs the health checks of all parts. */

@@ -36,10 +36,10 @@ test('the audit log names the operator of an action, and does not record reads',
   assert.equal((await send('/v1/pins', { headers: ada })).status, 200);
   assert.equal((await send('/v1/pins', { ...pin, headers: ada })).status, 200);
   assert.equal((await send('/v1/pins', { ...pin, headers: { authorization: 'Bearer right' } })).status, 200);
-  const wish = { what: 'POST /v1/pins', wish: pin.payload, address: '127.0.0.1', status: 200 };
+  const entry = { command: 'POST /v1/pins', parameters: pin.payload, address: '127.0.0.1', status: 200 };
   assert.deepEqual(actions, [
-    { by: 'ada', ...wish },
-    { by: '127.0.0.1', ...wish },
+    { by: 'ada', ...entry },
+    { by: '127.0.0.1', ...entry },
   ]);
 });
 

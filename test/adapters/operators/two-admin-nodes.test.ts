@@ -53,9 +53,15 @@ test('guesses of an operator’s password are counted together, and apart from a
 
 test('an audit entry of one node is visible at the other, and a closing node flushes its entries', async (t) => {
   const [one, other] = [await openNode(t, 'deeds:'), await openNode(t, 'deeds:')];
-  const deed = { by: 'ada', address: '192.0.2.1', what: 'POST /v1/purge', wish: { image: 'nginx' }, status: 200 };
+  const deed = {
+    by: 'ada',
+    address: '192.0.2.1',
+    command: 'POST /v1/purge',
+    parameters: { image: 'nginx' },
+    status: 200,
+  };
   one.audit.action(deed);
-  one.audit.action({ ...deed, by: '192.0.2.1', status: 401, wish: undefined });
+  one.audit.action({ ...deed, by: '192.0.2.1', status: 401, parameters: undefined });
   await one.close();
   const { entries, before } = await other.audit.list({ limit: 10 });
   assert.equal(before, null);

@@ -11,8 +11,8 @@ export interface ReadCheckpoint {
 
 /** Both are zero if there is no checkpoint. */
 export async function readCheckpoint(index: CacheIndex, digest: string): Promise<ReadCheckpoint> {
-  const sealed = (await index.fills.read(digest as Digest))?.checkpoint;
-  if (sealed === undefined) return { storedBytes: 0, sideBytes: 0 };
-  const { crcs, segmentBytes, sideBytes } = JSON.parse(sealed.slice(sealed.indexOf('.') + 1));
+  const signed = (await index.fills.read(digest as Digest))?.checkpoint;
+  if (signed === undefined) return { storedBytes: 0, sideBytes: 0 };
+  const { crcs, segmentBytes, sideBytes } = JSON.parse(signed.slice(signed.indexOf('.') + 1));
   return { storedBytes: (Buffer.from(crcs, 'base64url').length / 4) * segmentBytes, sideBytes };
 }

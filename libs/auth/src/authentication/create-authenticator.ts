@@ -1,5 +1,5 @@
 // Combines the configured authentication methods into one authenticator.
-import type { Authentication, Authenticator, Challenge, AuthenticationRequest } from './authenticator.ts';
+import type { Authentication, AuthenticationRequest, Authenticator, Challenge } from './authenticator.ts';
 
 export interface PasswordAttempt {
   readonly user: string;

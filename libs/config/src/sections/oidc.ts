@@ -96,7 +96,7 @@ function checkIssuer(given: string, path: string, context: SectionContext): void
   if (protocol !== 'https:' && !(protocol === 'http:' && isHere))
     context.report(
       path,
-      'must begin with https://, because an attacker could change its keys in transit and log in as any job',
+      'must begin with https://, because an attacker could change its keys in transit and forge tokens of its jobs',
     );
 }
 

@@ -33,7 +33,7 @@ export interface RemoteFills {
   /** Signs a checkpoint, and returns it as text for the record of the fill of `digest`. */
   signCheckpoint(digest: Digest, checkpoint: Checkpoint): string;
   /** Reads the text from `signCheckpoint`. Returns `undefined` if no node of this cluster has signed it for this digest. */
-  verifyCheckpoint(digest: Digest, sealed: string): Checkpoint | undefined;
+  verifyCheckpoint(digest: Digest, signed: string): Checkpoint | undefined;
   /**
    * Returns false if the record has another protocol, or if no node of this cluster has signed it. Nodes do not read such a fill,
    * and do not replace it before its lease expires.
@@ -100,8 +100,8 @@ export function openRemoteFills(options: RemoteFillsOptions): RemoteFills {
   return {
     sign: keys.signRecord,
     signCheckpoint: (digest, checkpoint) => keys.signCheckpoint(digest, encodeCheckpoint(checkpoint)),
-    verifyCheckpoint(digest, sealed) {
-      const text = keys.verifyCheckpoint(digest, sealed);
+    verifyCheckpoint(digest, signed) {
+      const text = keys.verifyCheckpoint(digest, signed);
       return text === undefined ? undefined : decodeCheckpoint(text);
     },
     canRead,

@@ -38,8 +38,9 @@ export function createPeerKeys(clusterSecret: string) {
   const signRecord = createSigner(clusterSecret, 'fill records');
   const signRequest = createSigner(clusterSecret, 'fill requests');
   const signEnd = createSigner(clusterSecret, 'fill ends');
-  const signCheckpoint = createSigner(clusterSecret, 'fill checkpoints');
-  const seal = (digest: string, text: string) => `${signCheckpoint([digest, text]).toString('base64url')}.${text}`;
+  const checkpointMac = createSigner(clusterSecret, 'fill checkpoints');
+  const signCheckpoint = (digest: string, text: string) =>
+    `${checkpointMac([digest, text]).toString('base64url')}.${text}`;
 
   const signatureOf = ({ digest, fillId, address, source, size = -1 }: SignedFill) =>
     signRecord([protocol, digest, fillId, address, source.upstream, source.repository, size]).toString('base64url');
@@ -52,11 +53,11 @@ export function createPeerKeys(clusterSecret: string) {
     isSigned: (record: SignedFill & RecordSignature): boolean =>
       record.protocol === protocol && isSameSecret(record.signature, signatureOf(record)),
     /** Signs the text of a checkpoint for the record of the fill of `digest`. The text stays readable. */
-    signCheckpoint: seal,
+    signCheckpoint,
     /** Returns the text of a checkpoint. `undefined` means that no node of this cluster has signed it for this digest. */
-    verifyCheckpoint(digest: string, sealed: string): string | undefined {
-      const text = sealed.slice(sealed.indexOf('.') + 1);
-      return isSameSecret(sealed, seal(digest, text)) ? text : undefined;
+    verifyCheckpoint(digest: string, signed: string): string | undefined {
+      const text = signed.slice(signed.indexOf('.') + 1);
+      return isSameSecret(signed, signCheckpoint(digest, text)) ? text : undefined;
     },
     /** Returns the `Authorization` header for `GET <address><path>`. `path` includes the query. */
     authorize: (address: string, path: string, nowMs: number): string =>

@@ -233,11 +233,11 @@ async function prepareFill(
 
 function checkpointOf(
   { remoteFills, log }: FetchBlobDeps,
-  { digest, checkpoint: sealed }: FillRecord,
+  { digest, checkpoint: signed }: FillRecord,
   expectedSize: number | undefined,
 ): Checkpoint | undefined {
-  if (sealed === undefined) return undefined;
-  const checkpoint = remoteFills?.verifyCheckpoint(digest, sealed);
+  if (signed === undefined) return undefined;
+  const checkpoint = remoteFills?.verifyCheckpoint(digest, signed);
   if (checkpoint === undefined)
     log.warn({ digest, setting: 'cluster.secretfile' }, 'fill checkpoint signature invalid, cluster secret may differ');
   return expectedSize === undefined || checkpoint?.size === expectedSize ? checkpoint : undefined;

@@ -71,7 +71,7 @@ test('usage entries beyond the maximum are written early, and none is lost', () 
 
 test('the audit log records actions of operators', () => {
   const { lines, log } = openLog();
-  log.action({ by: 'operator', what: 'POST /v1/prewarm', wish: { image: 'a' }, status: 200 });
+  log.action({ by: 'operator', command: 'POST /v1/prewarm', parameters: { image: 'a' }, status: 200 });
   const time = '1970-01-01T00:00:00.000Z';
   assert.deepEqual(lines, [
     { time, event: 'asked', by: 'operator', what: 'POST /v1/prewarm', wish: { image: 'a' }, status: 200 },

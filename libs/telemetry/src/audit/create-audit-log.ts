@@ -16,10 +16,10 @@ export interface OperatorAction {
   /** The name of the operator, or the operator's address if the name is unknown. */
   readonly by: string;
   readonly address?: string | undefined;
-  /** The action, such as `POST /v1/prewarm` or `cistern token revoke`. */
-  readonly what: string;
-  /** The parameters of the action, without secrets. */
-  readonly wish?: unknown;
+  /** The request or the command, such as `POST /v1/prewarm` or `cistern token revoke`. */
+  readonly command: string;
+  /** Its parameters, without secrets. */
+  readonly parameters?: unknown;
   /** The HTTP status of the response. */
   readonly status?: number;
 }
@@ -57,7 +57,9 @@ export function createAuditLog({ write, now }: AuditLogOptions): AuditLog {
         url: redactUrl(url),
       });
     },
-    action: (action) => writeEvent('asked', action),
+    // These fields keep the names that they have had since 0.1.0, because other programs parse the file.
+    action: ({ by, address, command: what, parameters: wish, status }) =>
+      writeEvent('asked', { by, address, what, wish, status }),
     close() {
       clearInterval(timer);
       usage.flush();

@@ -38,8 +38,14 @@ test('rejected requests and actions are kept without secrets, and pulls are not 
     pull({ status: 403, user: 'ada', url: '/v2/a/manifests/1?token=hush', denied: 'rule 1 denies a' }),
   );
   auditRequest(audit, pull({ status: 503, errorKind: 'client-rate-limited', url: '/v2/' }));
-  audit.action({ by: 'bob', address: '::1', what: 'POST /v1/purge?signature=hush', wish: { image: 'a' }, status: 200 });
-  audit.action({ by: '192.0.2.9', what: 'GET /v1/nodes', status: 429 });
+  audit.action({
+    by: 'bob',
+    address: '::1',
+    command: 'POST /v1/purge?signature=hush',
+    parameters: { image: 'a' },
+    status: 200,
+  });
+  audit.action({ by: '192.0.2.9', command: 'GET /v1/nodes', status: 429 });
   await audit.close();
   const node = 'cache-1:5000';
   assert.deepEqual(
@@ -76,7 +82,7 @@ test('rejected requests and actions are kept without secrets, and pulls are not 
 test('an entry is bounded in size for every request', async () => {
   const { audit, kept, entries } = open();
   const long = '\u{1F433}'.repeat(50_000);
-  audit.action({ by: long, address: long, what: long, wish: { long }, status: 400 });
+  audit.action({ by: long, address: long, command: long, parameters: { long }, status: 400 });
   auditRequest(audit, pull({ status: 403, user: long, url: `/v2/${long}`, denied: long, clientIp: long }));
   await audit.close();
   assert.equal(kept.length, 2);
@@ -87,7 +93,7 @@ test('an entry is bounded in size for every request', async () => {
 test('a flood of refusals is limited and counted, and actions of operators are still kept', async () => {
   const { audit, kept, dropped, clock } = open();
   for (let count = 0; count < 1000; count += 1) auditRequest(audit, pull({ status: 403 }));
-  audit.action({ by: 'ada', what: 'POST /v1/pins', status: 200 });
+  audit.action({ by: 'ada', command: 'POST /v1/pins', status: 200 });
   clock.ms += 2000;
   for (let count = 0; count < 1000; count += 1) auditRequest(audit, pull({ status: 403 }));
   await audit.close();
@@ -98,7 +104,7 @@ test('a flood of refusals is limited and counted, and actions of operators are s
 
 test('if the index is unavailable, entries are lost and counted, and nothing fails', async () => {
   const { audit, dropped } = open({ isUnavailable: true });
-  for (let count = 0; count < 150; count += 1) audit.action({ by: 'ada', what: 'POST /v1/pins', status: 200 });
+  for (let count = 0; count < 150; count += 1) audit.action({ by: 'ada', command: 'POST /v1/pins', status: 200 });
   await audit.close();
   assert.deepEqual(await dropped(), { rate: 0, index: 150 });
 });

@@ -115,15 +115,19 @@ const refusals = new Map<number | undefined, RecentEntry['event']>([
 const [maxName, maxWhat, maxAbout] = [120, 300, 1000];
 
 /** Returns the entry for an action of an operator, or for a rejected caller. */
-function entryOfAction(at: number, node: string, { by, address, what, wish, status }: OperatorAction): RecentEntry {
+function entryOfAction(
+  at: number,
+  node: string,
+  { by, address, command, parameters, status }: OperatorAction,
+): RecentEntry {
   return {
     at,
     event: refusals.get(status) ?? 'asked',
     node: cut(node, maxName),
     user: by === address ? null : cut(by, maxName),
     address: orNull(address, maxName),
-    what: cut(withoutQuery(what), maxWhat),
-    about: wish === undefined || wish === null ? null : cut(JSON.stringify(wish), maxAbout),
+    what: cut(withoutQuery(command), maxWhat),
+    about: parameters === undefined || parameters === null ? null : cut(JSON.stringify(parameters), maxAbout),
     status: status ?? null,
   };
 }

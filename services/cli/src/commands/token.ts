@@ -52,7 +52,7 @@ async function create(name: string, { expires, pull, ...options }: CreateOptions
   };
   const log = commandLog(config, 'warn', terminal);
   const { token } = await withRobotTokens(config, log, (tokens) => tokens.create(robot));
-  await addAuditEntry(config, { what: 'cistern token create', wish: robot, log });
+  await addAuditEntry(config, { command: 'cistern token create', parameters: robot, log });
   if (!config.auth.robots)
     terminal.stderr.write('warning: the token is rejected until auth.robots is true in the configuration\n');
   terminal.stderr.write(`The token of ${name}, valid ${describeEnd(robot.expiresAtMs)}. It is shown only once:\n`);
@@ -73,7 +73,7 @@ async function revoke(name: string, options: DataOptions, terminal: Terminal): P
   const log = commandLog(config, 'warn', terminal);
   const revoked = await withRobotTokens(config, log, (tokens) => tokens.revoke(name));
   if (revoked === undefined) throw new CommandError(`There is no token with the name or id ${JSON.stringify(name)}.`);
-  await addAuditEntry(config, { what: 'cistern token revoke', wish: { name: revoked.name }, log });
+  await addAuditEntry(config, { command: 'cistern token revoke', parameters: { name: revoked.name }, log });
   terminal.stdout.write(`The token of ${revoked.name} is revoked. It is rejected within seconds.\n`);
 }
 

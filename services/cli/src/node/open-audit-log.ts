@@ -36,14 +36,14 @@ export async function openAuditLog(path: string, log: Logger): Promise<AuditLog>
 
 /**
  * Adds an entry for a command that changes the cache without a request to a node, so that no node records the command.
- * `what` is the command, and `wish` contains its arguments without secrets. Does nothing if `audit.path` is unset.
+ * `parameters` contains its arguments without secrets. Does nothing if `audit.path` is unset.
  */
 export async function addAuditEntry(
   { audit: { path } }: Pick<Config, 'audit'>,
-  { what, wish, log }: { readonly what: string; readonly wish: object; readonly log: Logger },
+  { command, parameters, log }: { readonly command: string; readonly parameters: object; readonly log: Logger },
 ): Promise<void> {
   if (path === undefined) return;
   const audit = await openAuditLog(path, log);
-  audit.action({ by: userInfo().username, what, wish });
+  audit.action({ by: userInfo().username, command, parameters });
   audit.close();
 }

@@ -2,11 +2,11 @@
 import {
   type Accepted,
   type Authentication,
-  type Authenticator,
-  type Identity,
   type AuthenticationRequest,
-  userName,
+  type Authenticator,
   type Challenge,
+  type Identity,
+  userName,
 } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import type { AuthenticationMetrics } from '@cistern/telemetry';

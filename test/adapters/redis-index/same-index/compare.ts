@@ -6,7 +6,7 @@ import { blobOperations, ofShard, shards, walk } from './blob-operations.ts';
 import { fillOperations, seen } from './fill-operations.ts';
 import { linkOperations } from './link-operations.ts';
 import type { Operations, Subject } from './operation.ts';
-import { leases, readNodes, popularity, processOperations, values } from './process-operations.ts';
+import { leases, popularity, processOperations, readNodes, values } from './process-operations.ts';
 import { digests, repositories, repositoryKeys, upstreams } from './samples.ts';
 import { tagOperations, tags } from './tag-operations.ts';
 

@@ -7,8 +7,8 @@ export interface RecordedCheckpoint {
 }
 
 export function recordedCheckpoint(record: FillRecord | undefined): RecordedCheckpoint | undefined {
-  const sealed = record?.checkpoint;
-  return sealed === undefined ? undefined : (JSON.parse(sealed.slice(sealed.indexOf('.') + 1)) as RecordedCheckpoint);
+  const signed = record?.checkpoint;
+  return signed === undefined ? undefined : (JSON.parse(signed.slice(signed.indexOf('.') + 1)) as RecordedCheckpoint);
 }
 
 export function isLive(record: FillRecord | undefined): record is FillRecord {
