@@ -2,8 +2,9 @@
 // each platform, so a machine with an older Node needs no setup. Imports only `node:` modules (decision 0001).
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const minMajor = 26;
 
@@ -24,9 +25,9 @@ export function findNode(root) {
   const pinned = readJson(join(root, 'package.json')).optionalDependencies?.[name];
   if (pinned !== undefined) {
     if (process.versions.node === pinned) return process.execPath;
-    const directory = join(root, 'node_modules', name);
-    const binary = join(directory, 'bin', 'node');
-    if (existsSync(binary) && readJson(join(directory, 'package.json')).version === pinned)
+    const directory = directoryOf(name, root);
+    const binary = directory && join(directory, 'bin', 'node');
+    if (binary && existsSync(binary) && readJson(join(directory, 'package.json')).version === pinned)
       return realpathSync(binary) === realpathSync(process.execPath) ? process.execPath : binary;
   }
   if (Number.parseInt(process.versions.node, 10) >= minMajor) return process.execPath;
@@ -72,6 +73,15 @@ export function becomeNode(node, args, env) {
     return runNode(node, ['--import', href, ...args], { env, channel: true });
   }
   return process.execve(node, [node, ...args], env);
+}
+
+/** Returns the directory of a package, or `undefined`. npm may install it in a parent directory of `root`. */
+function directoryOf(name, root) {
+  try {
+    return dirname(createRequire(join(root, 'package.json')).resolve(`${name}/package.json`));
+  } catch {
+    return undefined;
+  }
 }
 
 function readJson(file) {
