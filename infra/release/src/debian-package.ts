@@ -83,7 +83,7 @@ export async function writeDebianPackage(
   );
   // dpkg-deb sets no time later than this one. All files are newer, so all have this time.
   const env = { SOURCE_DATE_EPOCH: String(madeAt.getTime() / 1000) };
-  await run('dpkg-deb', ['--root-owner-group', '-Zxz', '--threads-max=2', '--build', scratch, to], { env });
+  await run('dpkg-deb', ['--root-owner-group', '-Zzstd', '-z12', '--threads-max=1', '--build', scratch, to], { env });
 }
 
 async function writeFiles(files: readonly PackedFile[], directory: string): Promise<void> {

@@ -33,7 +33,7 @@ export async function writeOciArchive(
   };
   const addJson = (mediaType: string, content: object) => add(mediaType, Buffer.from(JSON.stringify(content)));
 
-  const compressed = await Promise.all(layers.map((layer) => compress(layer, { level: 9 })));
+  const compressed = await Promise.all(layers.map((layer) => compress(layer, { level: 6 })));
   const described = compressed.map((layer) => add('application/vnd.oci.image.layer.v1.tar+gzip', layer));
   const created = madeAt.toISOString();
   const image = addJson('application/vnd.oci.image.config.v1+json', {
