@@ -16,7 +16,14 @@ const allowed = [
   '(BSD-3-Clause OR GPL-2.0)',
 ];
 // Tools that are only run, and neither changed nor distributed, may require that changes to them stay open.
-const allowedForDevelopment = [...allowed, 'MPL-2.0'];
+const allowedForDevelopment = [
+  ...allowed,
+  'MPL-2.0',
+  'Python-2.0',
+  'CC-BY-3.0',
+  '(MIT OR WTFPL)',
+  '(BSD-2-Clause OR MIT OR Apache-2.0)',
+];
 
 const { packages } = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8'));
 const dependencies = Object.entries(packages)

@@ -51,7 +51,7 @@ export async function buildApplication(root: string, directory: string, name: st
     optionalDependencies,
   };
   await writeFile(join(directory, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
-  const native = [...nativePackages, ...helpersOfNativePackages].map((name) => `node_modules/${name}`);
+  const native = [...nativePackages, ...helpersOfNativePackages].map((each) => `node_modules/${each}`);
   return { directory, version, materials: await listMaterials(root, [...packages, ...native]) };
 }
 

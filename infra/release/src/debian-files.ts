@@ -95,7 +95,7 @@ async function readArchive(archive: string, isWanted: (path: string) => boolean)
   const entries = extract();
   const reading = (async () => {
     for await (const entry of entries) {
-      const { name, type, mode = 0o644, linkname } = entry.header;
+      const { name, type, mode, linkname } = entry.header;
       const path = name.replace(/^\.\//, '');
       const content = await buffer(entry);
       if (!isWanted(path)) continue;

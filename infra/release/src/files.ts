@@ -26,7 +26,7 @@ export const directoryOf = (path: string, mode = 0o755, owner = 0): PackedFile =
   content: undefined,
 });
 
-/** Returns the files below `directory` under the path `to`. A file is executable for everyone or for nobody. */
+/** Returns the files below `directory` under the path `to`. A file is executable for all users or for none. */
 export async function filesBelow(directory: string, to: string): Promise<PackedFile[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));

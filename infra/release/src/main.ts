@@ -19,7 +19,7 @@ import { writeTar } from './write-tar.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const { env } = process;
-/** Names of places that belong to whoever publishes the release. */
+/** Names of places that belong to the publisher of the release. */
 const names = {
   npm: env['CISTERN_NPM_PACKAGE'] || 'cistern',
   image: env['CISTERN_IMAGE_NAME'] || 'cistern',

@@ -27,8 +27,6 @@ export async function listMaterials(root: string, packages: readonly string[]): 
   const tool = join(root, 'node_modules/@cyclonedx/cyclonedx-npm/bin/cyclonedx-npm-cli.js');
   const bom = JSON.parse(await run(process.execPath, [tool, ...args], { cwd: root })) as Bom;
   const contained = new Set(packages);
-  const pathOf = ({ properties = [] }: Component) =>
-    properties.find(({ name }) => name === 'cdx:npm:package:path')?.value ?? '';
   const components = bom.components.filter(
     (component) => !pathOf(component).startsWith('node_modules/') || contained.has(pathOf(component)),
   );
@@ -48,6 +46,10 @@ export async function listMaterials(root: string, packages: readonly string[]): 
         ...(dependsOn && { dependsOn: dependsOn.filter((each) => kept.has(each)) }),
       })),
   };
+}
+
+function pathOf({ properties = [] }: Component): string {
+  return properties.find(({ name }) => name === 'cdx:npm:package:path')?.value ?? '';
 }
 
 /** Returns `bom` with further software as JSON. */

@@ -1,4 +1,5 @@
-// `cistern healthcheck` tests whether a node is ready. It is for containers, because the image of Cistern has no curl.
+// `cistern healthcheck` tests whether a node is ready or only alive. It is for containers, because the image of Cistern has
+// no curl.
 import { request } from 'node:http';
 import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
@@ -17,17 +18,24 @@ export function addHealthcheck(program: Command, terminal: Terminal): void {
       '--url <url>',
       'URL of the health endpoint, instead of http.debug.addr; for example "http://127.0.0.1:5001"',
     )
+    .option('--live', 'test only whether the process responds; it may not be ready, for example without its store')
     .description('Test whether a node on this machine is ready. Exits 0 if it is, 1 if not')
-    .action((file: string | undefined, { url }: { readonly url?: string }) => healthcheck(file, url, terminal));
+    .action((file: string | undefined, options: Options) => healthcheck(file, options, terminal));
 }
 
-async function healthcheck(file: string | undefined, url: string | undefined, terminal: Terminal): Promise<void> {
-  const target = readinessUrl(url ?? debugUrl(readConfig(file, terminal.env)));
+interface Options {
+  readonly url?: string;
+  readonly live?: true;
+}
+
+async function healthcheck(file: string | undefined, { url, live }: Options, terminal: Terminal): Promise<void> {
+  const state = live ? 'live' : 'ready';
+  const target = healthUrl(url ?? debugUrl(readConfig(file, terminal.env)), live ? '/healthz' : '/readyz');
   const { status, body } = await get(target).catch((error: NodeJS.ErrnoException) => {
-    throw new CommandError(`Not ready: ${target.href} is unreachable (${error.code ?? error.message}).`);
+    throw new CommandError(`Not ${state}: ${target.href} is unreachable (${error.code ?? error.message}).`);
   });
-  if (status !== 200) throw new CommandError(`Not ready: ${describe(body) ?? `${target.href} returned ${status}`}.`);
-  terminal.stdout.write('ready\n');
+  if (status !== 200) throw new CommandError(`Not ${state}: ${describe(body) ?? `${target.href} returned ${status}`}.`);
+  terminal.stdout.write(`${state}\n`);
 }
 
 function debugUrl({ http: { debug } }: Config): string {
@@ -36,11 +44,12 @@ function debugUrl({ http: { debug } }: Config): string {
   return urlOf({ ...debug.address, host: debug.address.host ?? '::', scheme: 'http' });
 }
 
-function readinessUrl(text: string): URL {
+/** `path` is used if the URL `text` has none. */
+function healthUrl(text: string, path: string): URL {
   const url = URL.parse(text);
   if (url?.protocol !== 'http:')
     throw new CommandError(`${JSON.stringify(text)} is not a valid URL. Write one that begins with http://.`);
-  if (url.pathname === '/') url.pathname = '/readyz';
+  if (url.pathname === '/') url.pathname = path;
   return url;
 }
 

@@ -2,10 +2,10 @@
 // Node can start it, so it imports only `node:`. docs/releasing.md explains it.
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { install } from '../../services/cli/launch/install.mjs';
-import { findNode, runNode } from '../../services/cli/launch/pinned-node.mjs';
+import { install } from '../services/cli/launch/install.mjs';
+import { findNode, runNode } from '../services/cli/launch/pinned-node.mjs';
 
-const root = resolve(fileURLToPath(import.meta.url), '../../..');
+const root = resolve(fileURLToPath(import.meta.url), '../..');
 try {
   install(root, { dev: true });
   const main = resolve(root, 'infra/release/src/main.ts');
