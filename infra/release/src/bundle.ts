@@ -1,7 +1,7 @@
 // Bundles the command line and its libraries into a few JavaScript files. Native code stays outside.
 import { cp, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 
 /** npm packages that are not bundled, because they have native code. */
 export const nativePackages = ['bcrypt'] as const;
@@ -52,8 +52,9 @@ export async function bundle(root: string, directory: string): Promise<readonly 
     logLevel: 'warning',
     // Bundled CommonJS packages call `require` for the modules of Node.
     banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
-    plugins: [replaceRunTimePaths(root)],
+    plugins: [rewriteSources(root)],
   });
+  checkDynamicImports(metafile);
   for (const [name, from] of Object.entries(readAtRunTime))
     await cp(join(root, from), join(directory, name), {
       recursive: true,
@@ -63,9 +64,16 @@ export async function bundle(root: string, directory: string): Promise<readonly 
   return packagesOf(Object.keys(metafile.inputs));
 }
 
-function replaceRunTimePaths(root: string): Plugin {
+/**
+ * esbuild gives an importer of a CommonJS package only its default export. Node gives it the names, too. A package
+ * with ECMAScript modules has its names already.
+ */
+const packageImports = /await import\('(?!node:|@cistern\/|\.)([^']+)'\)/g;
+const withNames = "await import('$1').then((module) => ({ ...module.default, ...module }))";
+
+function rewriteSources(root: string): Plugin {
   return {
-    name: 'run-time-paths',
+    name: 'rewrite-sources',
     setup({ onLoad }) {
       onLoad({ filter: /\/(libs|services)\/.*\.ts$/ }, async ({ path }) => {
         const source = await readFile(path, 'utf8');
@@ -73,10 +81,18 @@ function replaceRunTimePaths(root: string): Plugin {
         const rest = runTimePaths.reduce((text, [pattern]) => text.replaceAll(pattern, ''), source);
         if (/import\.meta\.(?!main)/.test(rest.replaceAll(/^\s*(\/\/|\*|\/\*).*$/gm, '')))
           throw new Error(`${relative(root, path)} uses import.meta. infra/release/src/bundle.ts must replace it.`);
-        return { contents, loader: 'ts' };
+        return { contents: contents.replaceAll(packageImports, withNames), loader: 'ts' };
       });
     },
   };
+}
+
+/** Throws an Error if a package imports CommonJS dynamically, because only imports of our sources are rewritten. */
+function checkDynamicImports({ inputs }: Metafile): void {
+  for (const [file, { imports }] of Object.entries(inputs))
+    for (const { path, kind } of imports)
+      if (file.includes('node_modules/') && kind === 'dynamic-import' && inputs[path]?.format === 'cjs')
+        throw new Error(`${file} imports ${path}, which is CommonJS. infra/release/src/bundle.ts does not rewrite it.`);
 }
 
 /** Returns the directories of the npm packages that contain `files`, without duplicates. */
