@@ -120,7 +120,7 @@ test('healthcheck reports by its exit code and in one line whether a node is rea
   assert.equal((await runCommand(['healthcheck', file])).code, 0);
 });
 
-test('healthcheck names the failing parts, and the reason why a node is unreachable', async (t) => {
+test('healthcheck names the failing parts or the reason, and --live tests only the process', async (t) => {
   const { server, url, close } = await openServer(t);
   const check = () => runCommand(['healthcheck', '--url', url]);
   // The delay keeps the process alive while virtual time passes. In production the open socket keeps it alive.
@@ -130,6 +130,15 @@ test('healthcheck names the failing parts, and the reason why a node is unreacha
   const unready = { ready: false, draining: false, failing: { index: 'It does not answer.' } };
   server.on('request', (_request, response) => response.writeHead(503).end(JSON.stringify(unready)));
   assert.deepEqual(await check(), { code: 1, stdout: '', stderr: 'cistern: Not ready: index: It does not answer.\n' });
+  server.removeAllListeners('request').on('request', ({ url: path }, response) => {
+    response.writeHead(path === '/healthz' ? 200 : 503).end('{}');
+  });
+  assert.deepEqual(await runCommand(['healthcheck', '--live', '--url', url]), {
+    code: 0,
+    stdout: 'live\n',
+    stderr: '',
+  });
+  assert.equal((await check()).code, 1);
   close();
   const stopped = await check();
   assert.equal(stopped.code, 1);

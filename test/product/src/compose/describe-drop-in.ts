@@ -65,8 +65,9 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
       const directory = await docker('volume', 'inspect', '--format', '{{.Mountpoint}}', volume);
       return stage.engine.run('find', [directory.trim(), '-path', '*/blobs/*', '-name', 'data']);
     }
+    /** Returns the user of the process that tini starts. */
     const userOfMirror = async () =>
-      /^Uid:\t(\d+)/m.exec(await docker('exec', 'registry-mirror', 'cat', '/proc/1/status'))?.[1];
+      /^ *\d+ +(\d+) +cistern$/m.exec(await docker('top', 'registry-mirror', '-eo', 'pid,uid,comm'))?.[1];
     const addCold = () => {
       const seed = `cold ${cold.length}`;
       const added = stage.upstream.addImage(`library/cold-${cold.length}`, { tag: '1', seed });
