@@ -43,6 +43,9 @@ test('a new file is private to its owner, a replaced one keeps its mode, and no 
     assert.equal(await readFile(join(directory, name), 'utf8'), text);
     assert.equal((await stat(join(directory, name))).mode & 0o777, mode);
   }
+  const { uid, gid } = await stat(directory);
+  await replaceFile(join(directory, 'group'), 'one', { uid, gid, mode: 0o440 });
+  assert.equal((await stat(join(directory, 'group'))).mode & 0o777, 0o440);
   await assert.rejects(replaceFile(directory, 'a directory is in the way'), /EISDIR|ENOTEMPTY|EEXIST/);
-  assert.deepEqual((await readdir(directory)).toSorted(), ['open', 'users']);
+  assert.deepEqual((await readdir(directory)).toSorted(), ['group', 'open', 'users']);
 });

@@ -1,6 +1,6 @@
 // Reads and replaces small text files that change while processes read them.
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /**
@@ -19,20 +19,27 @@ export function fileText(path: string): () => Promise<string> {
   };
 }
 
+/** Owner and mode of a file. */
+export interface FileAccess {
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
 /**
- * Replaces a file atomically: a reader sees either the old or the new text. A new file is private to its owner. A
- * replaced file keeps its mode and its owner, because in the container image root runs commands and another user runs
- * the server. Rejects as `fs` does, also if this process is not allowed to set the owner. The file is then unchanged.
+ * Replaces a file atomically: a reader sees either the old or the new text. A replaced file keeps its owner, its group
+ * and its mode, because root may run commands while another user runs the server. A new file gets `created`, by default
+ * private to the user of this process. Rejects as `fs` does, also if this process is not allowed to set the owner. The
+ * file is then unchanged.
  */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  const before = await stat(path).catch(() => undefined);
+export async function replaceFile(path: string, text: string, created?: FileAccess): Promise<void> {
+  const access = (await stat(path).catch(() => undefined)) ?? created;
   const temporary = join(dirname(path), `.${randomUUID()}.tmp`);
   const file = await open(temporary, 'wx', 0o600);
   try {
     try {
       await file.writeFile(text);
-      if (before !== undefined && before.uid !== process.getuid?.()) await file.chown(before.uid, before.gid);
-      if (before !== undefined) await file.chmod(before.mode & 0o777);
+      if (access !== undefined) await setAccess(file, access);
       await file.sync();
     } finally {
       await file.close();
@@ -42,4 +49,11 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** Sets the mode first, because a process without all rights of root may not set it once the owner is another user. */
+async function setAccess(file: FileHandle, { uid, gid, mode }: FileAccess): Promise<void> {
+  await file.chmod(mode & 0o777);
+  const current = await file.stat();
+  if (current.uid !== uid || current.gid !== gid) await file.chown(uid, gid);
 }

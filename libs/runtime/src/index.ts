@@ -5,6 +5,7 @@ export type { Bandwidth } from './create-bandwidth.ts';
 export { createRecent } from './create-recent.ts';
 export type { Recent } from './create-recent.ts';
 export { fileText, replaceFile } from './file-text.ts';
+export type { FileAccess } from './file-text.ts';
 export { forEachBounded } from './for-each-bounded.ts';
 export { inBatches } from './in-batches.ts';
 export { isLoopbackName } from './is-loopback-name.ts';

@@ -1,6 +1,6 @@
 // Tests commands from their arguments to their output and exit code.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -90,29 +90,6 @@ test('check-config shows the settings of a cluster, and none of its secrets', as
   ])
     assert.match(stdout, line);
   assert.doesNotMatch(stdout + stderr, /hunter2/);
-});
-
-const user = (args: readonly string[], stdin = '') => runCommand(['user', ...args], { stdin });
-
-test('user creates a file of users that only its owner can read, and changes it', async (t) => {
-  const file = join(await openDirectory(t), 'operators');
-  assert.equal((await user(['add', file, 'ada'], 's3cret\n')).code, 0);
-  assert.equal((await user(['add', file, 'bob'], 'other')).code, 0);
-  assert.equal((await stat(file)).mode & 0o777, 0o600);
-  assert.match(await readFile(file, 'utf8'), /^ada:\$2b\$12\$.{53}\nbob:\$2b\$12\$.{53}\n$/);
-  assert.deepEqual(await user(['list', file]), { code: 0, stdout: 'ada\nbob\n', stderr: '' });
-  assert.equal((await user(['remove', file, 'ada'])).code, 0);
-  assert.equal((await user(['list', file])).stdout, 'bob\n');
-  for (const [args, input, message] of [
-    [['add', file, 'eve'], '', /the password is empty/],
-    [['remove', file, 'ada'], '', /has no user "ada"/],
-    [['list', `${file}.gone`], '', /does not exist/],
-  ] as const) {
-    const { code, stderr } = await user(args, input);
-    assert.equal(code, 1);
-    assert.match(stderr, message);
-    assert.match(stderr, /^cistern: [^\n]+\.\n$/);
-  }
 });
 
 const commands: readonly [given: readonly string[], expected: readonly string[]][] = [

@@ -131,5 +131,5 @@ test('a start fails without a readable users file', async () => {
   await writeFile(file, `auth: { htpasswd: { realm: r, path: ${missing} } }\n`);
   const run = await runCistern(['serve', '--data', join(directory, 'data'), file]);
   assert.equal(run.code, 1);
-  assert.match(run.stderr, /auth\.htpasswd\.path: the file \S+missing does not exist; create it: htpasswd -Bc/);
+  assert.match(run.stderr, /auth\.htpasswd\.path: the file \S+missing does not exist; create it: cistern user add/);
 });

@@ -17,19 +17,33 @@ export interface ParsedFileOptions<T> {
   readonly onRead: (parsed: T) => void;
   /** A clause that explains how to get such a file. */
   readonly advice: string;
+  /** A missing file counts as an empty one until it exists. Default false. */
+  readonly mayBeMissing?: boolean;
 }
 
 /**
- * Opens the file. Rejects with an Error, whose message is a clause, if the file is missing or invalid. Later failures
- * are logged, and the previous content stays in use.
+ * Opens the file. Rejects with an Error, whose message is a clause, if the file cannot be read or is invalid. Later
+ * failures are logged, and the previous content stays in use.
  */
 export async function openParsedFile<T>(options: ParsedFileOptions<T>): Promise<ParsedFile<T>> {
-  const { path, log, parse, onRead } = options;
+  const { path, log, parse, onRead, advice, mayBeMissing = false } = options;
   const text = fileText(path);
-  const refuse = (why: string, cause: unknown) => new Error(`the file ${path} ${why}; ${options.advice}`, { cause });
+  const refuse = (why: string, cause: unknown, fix = advice) => new Error(`the file ${path} ${why}; ${fix}`, { cause });
   let failure = '';
   let lastText = await text().catch((error: NodeJS.ErrnoException) => {
-    throw refuse(error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.code})`, error);
+    if (error.code === 'ENOENT' && mayBeMissing) {
+      log.warn({ path, advice }, 'authentication file does not exist yet');
+      failure = error.message;
+      return '';
+    }
+    if (error.code === 'ENOENT') throw refuse('does not exist', error);
+    if (error.code !== 'EACCES') throw refuse(`cannot be read (${error.code})`, error);
+    const user = process.getuid?.();
+    throw refuse(
+      `cannot be read by user ${user}, which runs this process (EACCES)`,
+      error,
+      `make that user its owner: chown ${user} ${path}, and let it enter the directories above`,
+    );
   });
   let parsed: T;
   try {

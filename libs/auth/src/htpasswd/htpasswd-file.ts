@@ -54,6 +54,7 @@ function dummyHash(hashes: readonly string[]): string {
 
 /** Cost of new bcrypt hashes. Each guess takes about a quarter of a second of processor time. */
 const cost = 12;
+const minPasswordLength = 8;
 /** bcrypt ignores further bytes. */
 const maxPasswordBytes = 72;
 
@@ -68,7 +69,7 @@ export async function setHtpasswdUser(
   parseHtpasswd(text);
   if (!/^[^:#\s\p{Cc}][^:\p{Cc}]*$/u.test(user) || user.trim() !== user)
     throw new Error('a user name must not contain a colon, begin with "#" or have spaces around it');
-  if (password === '') throw new Error('the password is empty');
+  if (password.length < minPasswordLength) throw new Error(`a password needs at least ${minPasswordLength} characters`);
   if (Buffer.byteLength(password) > maxPasswordBytes)
     throw new Error(`a password may have at most ${maxPasswordBytes} bytes: bcrypt ignores the rest`);
   const { default: bcrypt } = await import('bcrypt');

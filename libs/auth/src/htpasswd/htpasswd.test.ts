@@ -13,18 +13,19 @@ import { openHtpasswd } from './open-htpasswd.ts';
 
 const hash = (password: string, cost = 4) => bcrypt.hash(password, cost);
 
-async function open(t: TestContext, users: string) {
+/** `undefined` opens a file that does not exist yet. */
+async function open(t: TestContext, users: string | undefined) {
   const directory = await mkdtemp(join(tmpdir(), 'cistern-auth-'));
   t.after(() => rm(directory, { recursive: true }));
   const path = join(directory, 'htpasswd');
-  await writeFile(path, users);
+  if (users !== undefined) await writeFile(path, users);
   const lines: string[] = [];
   const log = createLogger({
     level: 'debug',
     formatter: 'json',
     destination: { write: (line) => void lines.push(line) },
   });
-  const passwords = [await openHtpasswd({ path, log })];
+  const passwords = [await openHtpasswd({ path, log, mayBeMissing: users === undefined })];
   const authenticator = createAuthenticator({ challenge: { scheme: 'basic', realm: 'r' }, passwords, tokens: [] });
   return { path, authenticator, lines };
 }
@@ -122,7 +123,21 @@ test('opening an invalid or missing file fails with advice', async (t) => {
     (error: Error) => /is wrong: line 1/.test(error.message) && !/hunter2/.test(error.message),
   );
   await rm(path);
-  await assert.rejects(opened, /does not exist; create it: htpasswd -Bc/);
+  await assert.rejects(opened, /does not exist; create it: cistern user add/);
+  // Not even root can read this one.
+  const unreadable = openHtpasswd({ path: '/proc/sys/net/ipv4/route/flush', log, mayBeMissing: true });
+  await assert.rejects(unreadable, /cannot be read by user \d+, .*\(EACCES\); make that user its owner: chown \d+ /);
+});
+
+test('no password is accepted until a file that may be missing exists', async (t) => {
+  const { path, lines, authenticator } = await open(t, undefined);
+  for (let time = 0; time < 2; time += 1) assert.equal(await resultOf(authenticator, 'ada', 's3cret'), 'refused');
+  const warnings = lines.filter((line) => line.includes('does not exist'));
+  assert.equal(warnings.length, 1);
+  assert.match(warnings.join(), /"advice":"create it: cistern user add /);
+  assert.doesNotMatch(lines.join(), /failed to reload/);
+  await writeFile(path, `ada:${await hash('s3cret')}\n`);
+  assert.equal(await resultOf(authenticator, 'ada', 's3cret'), 'accepted');
 });
 
 test('after ten wrong passwords from an address the correct one is also rejected, only from there', async (t) => {

@@ -10,13 +10,15 @@ export interface HtpasswdOptions {
   /** Lets nodes count wrong passwords together. Unset means that this process counts alone. */
   readonly sharedTries?: SharedTries | undefined;
   readonly log: Logger;
+  /** Without the file all passwords are wrong until it exists. Default false. */
+  readonly mayBeMissing?: boolean;
 }
 
 /**
- * Creates a method that decides about every password. Rejects with an Error, whose message is a clause, for a missing
- * or invalid file.
+ * Creates a method that decides about every password. Rejects with an Error, whose message is a clause, if the
+ * file cannot be read or is invalid.
  */
-export async function openHtpasswd({ path, sharedTries, log }: HtpasswdOptions): Promise<PasswordMethod> {
+export async function openHtpasswd({ path, sharedTries, log, mayBeMissing }: HtpasswdOptions): Promise<PasswordMethod> {
   // Imported late, so that a cache without passwords does not load the libraries of these modules.
   const [{ createPasswordMethod }, { createLockOut }] = await Promise.all([
     import('./create-password-method.ts'),
@@ -30,7 +32,8 @@ export async function openHtpasswd({ path, sharedTries, log }: HtpasswdOptions):
       log.info({ path, users: hashes.size }, 'loaded users');
       if (otherHashes.length > 0) log.warn({ path, lines: otherHashes }, 'ignored users without bcrypt password hash');
     },
-    advice: `create it: htpasswd -Bc ${path} <user>`,
+    advice: `create it: cistern user add ${path} <user>`,
+    ...(mayBeMissing === true && { mayBeMissing }),
   });
   return createPasswordMethod(file, createLockOut({ shared: sharedTries, log }));
 }

@@ -15,7 +15,7 @@ export const adminSection = section(
         default:
           "in a cluster only holders of the cluster's secret have access; in a single process users of this machine have read access",
       },
-      { path: filePath('The file. It is read again when it changes.') },
+      { path: filePath('The file. It is read again when it changes. It may be created later.') },
     ).optional(),
   },
 );

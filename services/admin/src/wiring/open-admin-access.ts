@@ -18,8 +18,9 @@ export type AdminAccess = Authenticator | 'everything' | 'read-only' | 'nothing'
 
 /**
  * Operators authenticate with passwords, and commands of the cluster with a token that is derived from the cluster's secret. If
- * neither is configured, all clients are allowed to read, but only if the server listens on a loopback address. `sharedTries`
- * counts wrong passwords together with other nodes. Rejects with ConfigError if the file of operators is invalid.
+ * neither is configured, all clients are allowed to read, but only if the server listens on a loopback address. A missing file of
+ * operators may be created later. `sharedTries` counts wrong passwords together with other nodes. Rejects with ConfigError if the
+ * file of operators cannot be read or is invalid.
  */
 export async function openAdminAccess(
   config: Pick<Config, 'admin' | 'cluster'>,
@@ -32,7 +33,9 @@ export async function openAdminAccess(
     return address?.host !== undefined && isLoopback(address.host) ? 'read-only' : 'nothing';
   const passwords =
     htpasswd &&
-    (await openForConfig('admin.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, sharedTries, log })));
+    (await openForConfig('admin.htpasswd.path', () =>
+      openHtpasswd({ path: htpasswd.path, sharedTries, log, mayBeMissing: true }),
+    ));
   return createAuthenticator({
     challenge: { scheme: 'basic', realm: 'Cistern' },
     passwords: passwords === undefined ? [] : [passwords],

@@ -1,13 +1,15 @@
 // `cistern user` changes an htpasswd file of operators (admin.htpasswd) or clients (auth.htpasswd). A running cache
 // detects a change of the file with the next request.
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser } from '@cistern/auth';
-import { replaceFile } from '@cistern/runtime';
+import { type FileAccess, replaceFile } from '@cistern/runtime';
 import type { Command } from 'commander';
 import { CommandError, explain } from '../terminal/command-error.ts';
+import { withFile } from '../terminal/file-failure.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export function addUser(program: Command, terminal: Terminal): void {
@@ -41,7 +43,7 @@ export function addUser(program: Command, terminal: Terminal): void {
 async function add(path: string, name: string, terminal: Terminal): Promise<void> {
   const users = await readUsers(path, { mayBeMissing: true });
   const password = await readPassword(terminal);
-  await replaceFile(path, await explain(() => setHtpasswdUser(users, { user: name, password }), path));
+  await write(path, await explain(() => setHtpasswdUser(users, { user: name, password }), path));
   terminal.stderr.write(`${name} can log in with this password if the configuration names ${path}.\n`);
 }
 
@@ -49,7 +51,7 @@ async function remove(path: string, name: string, { stderr }: Terminal): Promise
   const users = await readUsers(path);
   const left = await explain(() => removeHtpasswdUser(users, name), path);
   if (left === undefined) throw new CommandError(`${path} has no user ${JSON.stringify(name)}.`);
-  await replaceFile(path, left);
+  await write(path, left);
   stderr.write(`${name} is removed.\n`);
 }
 
@@ -59,13 +61,26 @@ async function list(path: string, { stdout }: Terminal): Promise<void> {
 }
 
 async function readUsers(path: string, { mayBeMissing = false } = {}): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && mayBeMissing) return '';
-    throw new CommandError(`The file ${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`}.`);
-  }
+  return withFile(path, 'read', () =>
+    readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' && mayBeMissing) return '';
+      throw error;
+    }),
+  );
+}
+
+function write(path: string, users: string): Promise<void> {
+  return withFile(path, 'written', async () => replaceFile(path, users, await accessOfNewFile(dirname(path))));
+}
+
+/**
+ * A new file that root creates gets the owner and the group of its directory, and that group may read it. So a cache
+ * that runs as another user can read it. A new file of another user is private.
+ */
+async function accessOfNewFile(directory: string): Promise<FileAccess | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const { uid, gid } = await stat(directory);
+  return { uid, gid, mode: 0o640 };
 }
 
 /**
