@@ -6,7 +6,7 @@ export MC_HOST_local="http://$MINIO_ROOT_USER:$(cat "$MINIO_ROOT_PASSWORD_FILE")
 
 make_account() {
   mc --quiet mb --ignore-existing local/cistern &&
-    printf '%s\n%s\n' cistern "$(cat /run/secrets/s3-secret-key)" | mc --quiet admin user add local &&
+    printf '%s\n%s\n' cistern "$(cat /run/secrets/cistern/s3-secret-key)" | mc --quiet admin user add local &&
     mc --quiet admin policy create local cistern /etc/s3/policy.json &&
     mc --quiet admin policy attach local cistern --user cistern
 }

@@ -18,6 +18,7 @@ import { addPin } from './commands/pin.ts';
 import { addPrewarm } from './commands/prewarm.ts';
 import { addPurge } from './commands/purge.ts';
 import { addScrub } from './commands/scrub.ts';
+import { addSecrets } from './commands/secrets.ts';
 import { addStatus } from './commands/status.ts';
 import { addToken } from './commands/token.ts';
 import { addUser } from './commands/user.ts';
@@ -41,6 +42,7 @@ const commands = [
   addOffline,
   addToken,
   addUser,
+  addSecrets,
   addEvict,
   addScrub,
   addExport,

@@ -33,6 +33,8 @@ export interface Sandbox {
   readonly directory: string;
   /** The parent of the containers' control groups, where `close` finds and removes them. Starts with a slash. */
   readonly cgroupParent: string;
+  /** The id of the first process inside, as this machine sees it, for example for `nsenter`. */
+  readonly firstProcess: number;
   /** Runs a command inside and returns its stdout. Rejects with its stderr when it fails or takes too long. */
   run(command: string, args: readonly string[], options?: RunOptions): Promise<string>;
   /** Starts a daemon inside and resolves when `run(...probe)` succeeds. It ends with the sandbox. */
@@ -131,6 +133,7 @@ export async function openSandbox(
   return {
     directory,
     cgroupParent: `/${name}`,
+    firstProcess,
     run,
     startDaemon: async (command, args, [probe, ...probeArgs]) => {
       const daemon = await startProcess({

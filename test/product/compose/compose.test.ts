@@ -1,13 +1,19 @@
-// Tests the shipped compose file with locally built images on a docker engine of its own. It starts, a real client
-// pulls through its load balancer, and nothing remains in the end.
+// Tests the shipped compose files with locally built images on a docker engine of its own. They start with one command,
+// a real client pulls, and nothing remains in the end.
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { type AddedImage, type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
 import { hostAddress } from '@cistern/test-clients/sandbox';
 import { buildImages } from '../src/compose/build-images.ts';
 import { describeDropIn, mirror, registryImage } from '../src/compose/describe-drop-in.ts';
+import { describeSecrets } from '../src/compose/describe-secrets.ts';
+import { describeSingle } from '../src/compose/describe-single.ts';
 import { type Engine, openEngine } from '../src/compose/open-engine.ts';
 import { openProject, type Project } from '../src/compose/open-project.ts';
+import { startStopwatch } from '../src/compose/start-stopwatch.ts';
 import { until } from '../src/compose/until.ts';
 
 const stack = new AsyncDisposableStack();
@@ -25,17 +31,36 @@ before(async () => {
   image = upstream.addImage('library/app', { tag: '1', layers });
   engine = await openEngine({ mirror });
   stack.defer(engine.close);
-  project = await openProject(engine, upstreamUrl);
+  project = await openCluster();
   await buildImages(engine, { ...(await project.images()), registry: registryImage });
-  await project.compose(['up', '--detach', '--wait', '--wait-timeout', '240', '--quiet-pull'], 300_000).catch(explain);
 });
 after(() => stack.disposeAsync());
+
+/** Opens the project of docker-compose.yml, with the upstream of the test. */
+async function openCluster(): Promise<Project> {
+  const shipped = fileURLToPath(new URL('../../../infra/cistern/config.yml', import.meta.url));
+  const upstreams = JSON.stringify({ 'docker.io': { url: upstreamUrl, default: true } });
+  const file = join(engine.directory, 'config.yml');
+  await writeFile(file, `${await readFile(shipped, 'utf8')}\nupstreams: ${upstreams}\n`);
+  // A machine may allow few file descriptors.
+  const env = { TEST_CONFIG: file, HAPROXY_MAXCONN: '4000' };
+  return openProject(engine, { file: 'docker-compose.yml', override: 'override.yml' }, env);
+}
 
 async function explain(cause: unknown): Promise<never> {
   const states = await project.compose(['ps', '--all', '--format', '{{.Name}} {{.Status}}']);
   const logs = await project.compose(['logs', '--no-color', '--tail', '15']);
   throw new Error(`The project did not start:\n${states}\n${logs}`, { cause });
 }
+
+test('one command builds the image and starts the cluster, and a docker client can pull', async (t) => {
+  const stopwatch = startStopwatch();
+  const up = ['up', '--build', '--detach', '--wait', '--wait-timeout', '240', '--quiet-pull'];
+  await project.compose(up, { timeoutMs: 600_000 }).catch(explain);
+  await engine.docker(['pull', 'localhost:5000/library/app:1']);
+  t.diagnostic(`docker-compose.yml: ${stopwatch()} from nothing to the first pull, with the images of other servers`);
+  await engine.docker(['image', 'rm', 'localhost:5000/library/app:1']);
+});
 
 interface Container {
   readonly service: string;
@@ -49,7 +74,7 @@ interface Container {
       readonly Memory: number;
     };
     readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>> };
-    readonly State: { readonly Health?: { readonly Status: string } };
+    readonly State: { readonly Pid: number; readonly Health?: { readonly Status: string } };
   };
 }
 
@@ -70,8 +95,10 @@ test('every service runs, is healthy and has only the rights and networks that i
   const all = await containers();
   assert.deepEqual(all.map(({ service }) => service).toSorted(), [
     'admin',
+    'alertmanager',
     'frontend',
     'frontend',
+    'grafana',
     'haproxy',
     'prometheus',
     'redis',
@@ -87,19 +114,13 @@ test('every service runs, is healthy and has only the rights and networks that i
     // The test's S3 server writes to its root file system and runs as root, like the one that it replaces.
     if (service === 's3') continue;
     assert.equal(inspected.HostConfig.ReadonlyRootfs, true, name);
-    assert.notEqual((await engine.docker(['exec', name, 'id', '-u'])).trim(), '0', name);
+    assert.notEqual(await userOf(inspected.State.Pid), '0', name);
   }
 });
 
-test('only the S3 server has the password of its root account', async () => {
-  const { services } = JSON.parse(await project.compose(['config', '--format', 'json'])) as {
-    services: Record<string, { secrets?: readonly { readonly source: string }[] }>;
-  };
-  const having = Object.keys(services).filter((name) =>
-    services[name]?.secrets?.some(({ source }) => source === 's3-root-password'),
-  );
-  assert.deepEqual(having, ['s3']);
-});
+async function userOf(pid: number): Promise<string | undefined> {
+  return /^Uid:\t(\d+)/m.exec(await engine.run('cat', [`/proc/${pid}/status`]))?.[1];
+}
 
 test('a docker client pulls through the balancer, and the upstream gets each request once', async () => {
   const reference = 'localhost:5000/docker.io/library/app:1';
@@ -139,14 +160,19 @@ test('both frontends serve, and their logs show the client’s address', async (
   assert.equal(served.length, 2);
 });
 
-async function reachUpstream(service: string, withinMs: number): Promise<string> {
-  const script = `fetch('${upstreamUrl}/v2/', { signal: AbortSignal.timeout(${withinMs}) }).then(({ status }) => console.log('status', status), () => console.log('no way'))`;
-  return (await project.compose(['exec', service, 'node', '--eval', script])).trim();
+/** Returns the status of a response of the upstream, or `no way`. Images without a shell need no client. */
+async function reachUpstream({ inspected }: Container, withinSeconds: number): Promise<string> {
+  const enter = ['--target', String(inspected.State.Pid), '--net', 'curl', '--silent', '--output', '/dev/null'];
+  const limits = ['--max-time', String(withinSeconds), '--write-out', '%{http_code}'];
+  return engine.run('nsenter', [...enter, ...limits, `${upstreamUrl}/v2/`]).catch(() => 'no way');
 }
 
-test('workers reach upstreams, and no other service reaches the outside', async () => {
-  assert.equal(await reachUpstream('worker', 30_000), 'status 200');
-  for (const service of ['frontend', 'admin']) assert.equal(await reachUpstream(service, 3000), 'no way', service);
+test('workers and Alertmanager reach the outside, and no other service does', async () => {
+  for (const container of await containers()) {
+    const isAllowed = ['worker', 'alertmanager'].includes(container.service);
+    const reached = await reachUpstream(container, isAllowed ? 30 : 3);
+    assert.equal(reached, isAllowed ? '200' : 'no way', container.name);
+  }
 });
 
 async function scrapedTargets() {
@@ -158,12 +184,18 @@ async function scrapedTargets() {
   return data.activeTargets.filter(({ labels }) => labels.job !== 's3');
 }
 
-test('Prometheus scrapes every node', async () => {
+test('Prometheus scrapes every service, and sends alerts to Alertmanager', async () => {
   await until('all targets are up', async () => {
     const all = await scrapedTargets();
-    return all.length === 7 && all.every(({ health }) => health === 'up');
+    return all.length === 8 && all.every(({ health }) => health === 'up');
   });
+  const answer = await engine.run('curl', ['--silent', 'http://localhost:9090/api/v1/alertmanagers']);
+  const { data } = JSON.parse(answer) as { data: { activeAlertmanagers: { url: string }[] } };
+  assert.deepEqual(data.activeAlertmanagers, [{ url: 'http://alertmanager:9093/api/v2/alerts' }]);
+  await engine.run('curl', ['--silent', '--fail', 'http://localhost:9093/-/ready']);
 });
+
+describeSecrets(async () => ({ engine, project }));
 
 test('a replaced frontend finishes its pulls, and no other pull fails', async () => {
   const first = (await containers()).find(({ service }) => service === 'frontend');
@@ -188,18 +220,9 @@ test('a replaced frontend finishes its pulls, and no other pull fails', async ()
   assert.equal((await engine.run('sha256sum', ['slow'])).split(' ')[0], digest.replace('sha256:', ''));
 });
 
-test('the image on its own is a cache of one node', async () => {
-  const hardened = ['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges:true'];
-  const data = ['--volume', 'alone:/var/lib/cistern', '--publish', '5100:5000'];
-  const { frontend: name = '' } = await project.images();
-  await engine.docker(['run', '--detach', '--name', 'alone', ...hardened, ...data, name]);
-  const health = ['inspect', '--format', '{{.State.Health.Status}}', 'alone'];
-  await until('the container is healthy', async () => (await engine.docker(health)) === 'healthy\n');
-  await engine.run('curl', ['--silent', '--fail', 'http://localhost:5100/v2/']);
-  await engine.docker(['stop', 'alone']);
-  assert.equal(await engine.docker(['inspect', '--format', '{{.State.ExitCode}}', 'alone']), '0\n');
-  await engine.docker(['rm', '--volumes', 'alone']);
-  await engine.docker(['volume', 'rm', 'alone']);
+describeSingle(async () => {
+  const { frontend: cistern = '' } = await project.images();
+  return { engine, upstreamUrl, image, cistern };
 });
 
 describeDropIn(async () => {

@@ -1,5 +1,5 @@
-// Builds every image of the compose file from Debian's and npm's packages, because no image registry is available. They
-// have the names of the compose file.
+// Builds the images of the other servers of the compose file from Debian's packages, because no image registry is
+// available. They have the names of the compose file.
 import { execFile } from 'node:child_process';
 import { access, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,32 +19,14 @@ export async function buildImages(engine: Engine, names: Readonly<Record<string,
   const build = (tag: string | undefined, args: readonly string[]) =>
     // Builds use the daemon's network, because a local package registry may be reachable only there.
     engine.docker(['buildx', 'build', '--network', 'host', '--tag', tag ?? '', ...args], { timeoutMs });
-  const builds = [
-    build(names['frontend'], [...(await npmSettings()), '--file', 'infra/docker/Dockerfile', '.'].map(inRepository)),
-    ...['haproxy', 'redis', 'prometheus', 's3', 'registry'].map((service) => {
-      const contexts = [`node=${dirname(process.execPath)}`, `services=${join(repository, 'test', 'servers', 'src')}`];
-      const given = contexts.flatMap((context) => ['--build-context', context]);
-      return build(names[service], ['--target', service, ...given, ofServers]);
-    }),
-  ];
+  const services = ['haproxy', 'redis', 'prometheus', 'alertmanager', 'grafana', 's3', 'registry'];
+  const builds = services.map((service) => {
+    const contexts = [`node=${dirname(process.execPath)}`, `services=${join(repository, 'test', 'servers', 'src')}`];
+    const given = contexts.flatMap((context) => ['--build-context', context]);
+    return build(names[service], ['--target', service, ...given, ofServers]);
+  });
   await Promise.allSettled(builds);
   await Promise.all(builds);
-}
-
-function inRepository(arg: string): string {
-  return arg === '.' || arg.startsWith('infra/') ? join(repository, arg) : arg;
-}
-
-/** Returns npm's registry and certificate authorities on this machine, which the image does not have. */
-async function npmSettings(): Promise<string[]> {
-  const registry = await npmSetting('registry');
-  const configured = await npmSetting('cafile');
-  const ca = configured === 'null' ? process.env['NODE_EXTRA_CA_CERTS'] : configured;
-  return ['--build-arg', `NPM_REGISTRY=${registry}`, ...(ca === undefined ? [] : ['--secret', `id=ca,src=${ca}`])];
-}
-
-async function npmSetting(name: string): Promise<string> {
-  return (await run('npm', ['config', 'get', name], { cwd: repository })).stdout.trim();
 }
 
 /** Creates an archive of Debian's smallest system, like the public slim image. It is kept from run to run. */

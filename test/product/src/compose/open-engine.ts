@@ -1,7 +1,11 @@
 // Starts a docker engine with compose in its own network. Its containers, bridges and packet filters end with it, and
 // it uses no port of this machine.
-import { ensureDebianPackages } from '@cistern/test-servers';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { openSandbox, type RunOptions } from '@cistern/test-clients/sandbox';
+import { ensureDebianPackages } from '@cistern/test-servers';
+import type { Browser } from 'playwright-core';
+import { openBrowser } from '../console/open-browser.ts';
 
 export interface Engine {
   /** Removed by `close`. It has the same path inside and outside. */
@@ -10,6 +14,8 @@ export interface Engine {
   docker(args: readonly string[], options?: RunOptions): Promise<string>;
   /** Runs another command in the network of the engine. */
   run(command: string, args: readonly string[], options?: RunOptions): Promise<string>;
+  /** Opens Chromium in the network of the engine. The caller closes it. */
+  openBrowser(): Promise<Browser>;
   close(): Promise<void>;
 }
 
@@ -20,7 +26,7 @@ const packages = ['docker.io', 'docker-cli', 'docker-buildx', 'docker-compose', 
  * engine.
  */
 export async function openEngine({ mirror }: { readonly mirror: string }): Promise<Engine> {
-  await ensureDebianPackages([...packages, 'mmdebstrap', 'curl']);
+  await ensureDebianPackages([...packages, 'mmdebstrap', 'curl', 'chromium', 'fonts-dejavu-core']);
   const sandbox = await openSandbox({}, { network: 'own' });
   try {
     const args = ['--cgroup-parent', sandbox.cgroupParent, '--registry-mirror', mirror];
@@ -33,6 +39,12 @@ export async function openEngine({ mirror }: { readonly mirror: string }): Promi
     directory: sandbox.directory,
     docker: (args, options) => sandbox.run('docker', args, options),
     run: sandbox.run,
+    async openBrowser() {
+      const script = join(sandbox.directory, 'chromium');
+      const enter = `nsenter --target ${sandbox.firstProcess} --net`;
+      await writeFile(script, `#!/bin/sh\nexec ${enter} /usr/bin/chromium "$@"\n`, { mode: 0o755 });
+      return openBrowser(script);
+    },
     close: sandbox.close,
   };
 }

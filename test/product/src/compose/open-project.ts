@@ -1,41 +1,55 @@
-// Creates the compose project as a user would: a copy of the shipped files, with new secrets.
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+// Opens a compose project as a user would: the shipped file in the clone, with the changes of an override file.
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Engine } from './open-engine.ts';
+import { readNpmSettings } from './npm-settings.ts';
 
 const repository = fileURLToPath(new URL('../../../..', import.meta.url));
 
+interface ComposeOptions {
+  /** Default 2 minutes. */
+  readonly timeoutMs?: number;
+  /** A line for standard input. Default: none. */
+  readonly input?: string;
+}
+
 export interface Project {
-  readonly directory: string;
-  /** Runs `docker compose` in the directory. */
-  compose(args: readonly string[], timeoutMs?: number): Promise<string>;
+  /** Runs `docker compose` for the project. */
+  compose(args: readonly string[], options?: ComposeOptions): Promise<string>;
   /** Returns the names of the images by service. */
   images(): Promise<Record<string, string>>;
 }
 
-/** `upstreamUrl` is the cache's docker.io, as an URL in the engine's network. */
-export async function openProject(engine: Engine, upstreamUrl: string): Promise<Project> {
-  const directory = join(engine.directory, 'project');
-  await mkdir(directory);
-  for (const path of ['docker-compose.yml', 'infra'])
-    await cp(join(repository, path), join(directory, path), { recursive: true });
-  await cp(join(repository, 'test', 'product', 'compose', 'override.yml'), join(directory, 'override.yml'));
-  await engine.run(join(directory, 'infra', 'make-secrets.sh'), []);
-  const configFile = join(directory, 'config.yml');
-  const config = await readFile(join(directory, 'infra', 'cistern', 'config.yml'), 'utf8');
-  const upstreams = JSON.stringify({ 'docker.io': { url: upstreamUrl, default: true } });
-  await writeFile(configFile, `${config}\nupstreams: ${upstreams}\n`);
-  // A machine may allow few file descriptors.
-  const env = { TEST_CONFIG: configFile, HAPROXY_MAXCONN: '4000' };
-  const compose: Project['compose'] = (args, timeoutMs = 120_000) =>
-    engine.docker(['compose', '--ansi', 'never', '--file', 'docker-compose.yml', '--file', 'override.yml', ...args], {
-      cwd: directory,
-      env,
+export interface ProjectFiles {
+  /** Name of the shipped file. */
+  readonly file: string;
+  /** Name of the override in test/product/compose. */
+  readonly override: string;
+}
+
+/** `env` has variables of both files. */
+export async function openProject(
+  engine: Engine,
+  { file, override }: ProjectFiles,
+  env: Readonly<Record<string, string>>,
+): Promise<Project> {
+  const npm = await readNpmSettings();
+  const noAuthorities = join(engine.directory, 'no-authorities');
+  await writeFile(noAuthorities, '');
+  const build = { NPM_REGISTRY: npm.registry, NPM_CA: npm.ca ?? noAuthorities };
+  const files = [file, join('test', 'product', 'compose', override)].flatMap((name) => ['--file', name]);
+  // A developer's own `.env` is not used.
+  const docker = ['docker', 'compose', '--ansi', 'never', '--env-file', '/dev/null', ...files];
+  const compose: Project['compose'] = (args, { timeoutMs = 120_000, input } = {}) => {
+    const script = input === undefined ? 'exec "$@"' : 'printf "%s\\n" "$0" | "$@"';
+    return engine.run('sh', ['-c', script, input ?? 'sh', ...docker, ...args], {
+      cwd: repository,
+      env: { ...build, ...env },
       timeoutMs,
     });
+  };
   return {
-    directory,
     compose,
     async images() {
       const { services } = JSON.parse(await compose(['config', '--format', 'json'])) as {

@@ -18,9 +18,9 @@ export interface WatchedPage {
   readonly offences: readonly string[];
 }
 
-/** The caller closes the browser. */
-export function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args: flags });
+/** `executablePath` may be a script that starts Chromium elsewhere. The caller closes the browser. */
+export function openBrowser(executablePath = '/usr/bin/chromium'): Promise<Browser> {
+  return chromium.launch({ executablePath, args: flags });
 }
 
 /** Opens the console at `url` as an operator. It closes with the browser. */

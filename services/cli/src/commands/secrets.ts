@@ -1,0 +1,110 @@
+// `cistern secrets` creates the secrets of a cluster in files, one for each secret. docker-compose.yml runs it before all
+// other services. The owners of the files decide which service can read which secret.
+import { randomBytes } from 'node:crypto';
+import { chmod, chown, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setHtpasswdUser } from '@cistern/auth';
+import { type FileAccess, replaceFile } from '@cistern/runtime';
+import type { Command } from 'commander';
+import { CommandError } from '../terminal/command-error.ts';
+import { withFile } from '../terminal/file-failure.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+
+interface SecretFile extends FileAccess {
+  readonly name: string;
+}
+
+interface SecretsOptions {
+  readonly operators: SecretFile;
+  readonly password: SecretFile;
+  readonly login?: readonly string[];
+}
+
+const operator = 'admin';
+
+export function addSecrets(program: Command, terminal: Terminal): void {
+  program
+    .command('secrets')
+    .description(
+      `Create the missing secrets of a cluster, and the operator ${operator} of the console. Existing secrets stay as they are`,
+    )
+    .argument('<directory>', 'directory of the files')
+    .argument(
+      '<secret...>',
+      'name:uid or name:uid:gid: the name of a file, and the only user and group that can read it',
+      (text, earlier: readonly SecretFile[] | undefined) => [...(earlier ?? []), parseSecretFile(text)],
+    )
+    .requiredOption('--password <secret>', `file with the password of ${operator}`, parseSecretFile)
+    .requiredOption('--operators <secret>', `htpasswd file with ${operator} (admin.htpasswd)`, parseSecretFile)
+    .option(
+      '--login <text>',
+      'where to log in, printed with a new password; repeatable',
+      (text, earlier: readonly string[] | undefined) => [...(earlier ?? []), text],
+    )
+    .action((directory: string, secrets: readonly SecretFile[], options: SecretsOptions) =>
+      createSecrets(directory, secrets, options, terminal),
+    );
+}
+
+/** Parses `name:uid` or `name:uid:gid`. Throws `CommandError`. */
+function parseSecretFile(text: string): SecretFile {
+  const [, name, uid, gid] = /^([a-z0-9][a-z0-9._-]*):(\d{1,9})(?::(\d{1,9}))?$/i.exec(text) ?? [];
+  if (name === undefined)
+    throw new CommandError(`${JSON.stringify(text)} is not a secret. Write name:uid or name:uid:gid with numbers.`);
+  return { name, uid: Number(uid), gid: Number(gid ?? 0), mode: gid === undefined ? 0o400 : 0o440 };
+}
+
+async function createSecrets(
+  directory: string,
+  secrets: readonly SecretFile[],
+  { operators, password, login = [] }: SecretsOptions,
+  { stdout }: Terminal,
+): Promise<void> {
+  const ensure = (file: SecretFile, create: () => string | Promise<string>) =>
+    ensureFile(join(directory, file.name), file, create);
+  for (const file of secrets) await ensure(file, () => randomBytes(32).toString('hex'));
+  const isNewPassword = await ensure(password, createPassword);
+  const passwordPath = join(directory, password.name);
+  const text = (await withFile(passwordPath, 'read', () => readFile(passwordPath, 'utf8'))).trim();
+  const isNewOperator = await ensure(operators, () => setHtpasswdUser('', { user: operator, password: text }));
+  stdout.write(isNewPassword || isNewOperator ? describeLogin(text, login) : 'All secrets exist.\n');
+}
+
+/**
+ * Creates the file if it is missing. Otherwise only sets its owner and mode, because files of an earlier installation may
+ * have been copied here. Returns true if it created the file.
+ */
+async function ensureFile(path: string, access: FileAccess, create: () => string | Promise<string>): Promise<boolean> {
+  const current = await withFile(path, 'read', () => stat(path).catch(ignoreMissing));
+  if (current === undefined) {
+    const text = await create();
+    await withFile(path, 'written', () => replaceFile(path, text, access));
+    return true;
+  }
+  const { uid, gid, mode } = access;
+  await withFile(path, 'written', async () => {
+    if ((current.mode & 0o777) !== mode) await chmod(path, mode);
+    if (current.uid !== uid || current.gid !== gid) await chown(path, uid, gid);
+  });
+  return false;
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+  return undefined;
+}
+
+/** 32 characters that are not mistaken for each other. */
+const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789';
+
+/** Returns a random password of 100 bits, which is easy to type and to select. */
+function createPassword(): string {
+  return Array.from(randomBytes(20), (byte) => alphabet[byte % alphabet.length]).join('');
+}
+
+function describeLogin(password: string, login: readonly string[]): string {
+  const rows = [['user', operator], ['password', password], ...login.map((text) => ['open', text])];
+  const frame = '='.repeat(64);
+  const lines = rows.map(([label = '', text = '']) => `  ${label.padEnd(10)}${text}`);
+  return `\n${[frame, ...lines, frame].join('\n')}\nThis password is printed only now.\n\n`;
+}
