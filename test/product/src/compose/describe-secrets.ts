@@ -1,6 +1,8 @@
 // The test suite for what the service `secrets` of docker-compose.yml creates: the password of the operator, and secrets
 // that only their services can read.
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { openConsole } from '../console/open-browser.ts';
 import type { Engine } from './open-engine.ts';
@@ -35,11 +37,13 @@ export function describeSecrets(open: () => Promise<SecretsStage>): void {
       const log = await stage.project.compose(['logs', '--no-color', '--no-log-prefix', 'secrets']);
       return Array.from(log.matchAll(/ password +(\S+)$/gm), ([, found]) => found);
     };
-    const checksums = async () => {
-      const format = ['volume', 'inspect', '--format', '{{.Mountpoint}}', 'cistern_secrets'];
+    /** Runs a shell command in the directory of the volume. */
+    const inVolume = async (script: string, volume = 'cistern_secrets') => {
+      const format = ['volume', 'inspect', '--format', '{{.Mountpoint}}', volume];
       const directory = (await stage.engine.docker(format)).trim();
-      return stage.engine.run('sh', ['-c', 'cd "$1" && sha256sum *', 'sh', directory]);
+      return stage.engine.run('sh', ['-c', `cd "$1" && ${script}`, 'sh', directory]);
     };
+    const checksums = () => inVolume('sha256sum *');
     const curl = (url: string, ...args: readonly string[]) =>
       stage.engine.run('curl', ['--silent', '--fail', ...args, url]);
 
@@ -88,6 +92,34 @@ export function describeSecrets(open: () => Promise<SecretsStage>): void {
       await stage.project.compose(['up', '--detach', '--wait', '--wait-timeout', '120']);
       assert.equal(await checksums(), earlier);
       assert.deepEqual(await printedPasswords(), [password]);
+    });
+
+    test('secrets of an earlier version are copied, and get their owners', async (t) => {
+      const { engine, project } = stage;
+      const earlier = join(engine.directory, 'secrets');
+      await mkdir(earlier);
+      for (const secret of all.filter((name) => name !== 'operators'))
+        await writeFile(join(earlier, secret), `earlier ${secret}`, { mode: 0o644 });
+      const compose = (...args: readonly string[]) => project.compose(['--project-name', 'earlier', ...args]);
+      t.after(() => compose('down', '--volumes'));
+      await compose('create', 'secrets');
+      await compose('cp', `${earlier}/.`, `secrets:${mount}`);
+      await compose('up', '--no-log-prefix', 'secrets');
+      const lines = await inVolume(
+        'stat --format "%n %u %g %a" * && head --lines 1 [a-n]* redis* s3*',
+        'earlier_secrets',
+      );
+      for (const line of ['cluster-secret 10001 0 400', 'redis-password 999 10001 440', 's3-root-password 0 0 400'])
+        assert.ok(lines.split('\n').includes(line), lines);
+      for (const secret of [
+        'cluster-secret',
+        'grafana-password',
+        'redis-password',
+        's3-root-password',
+        's3-secret-key',
+      ])
+        assert.ok(lines.includes(`earlier ${secret}`), lines);
+      assert.match(await compose('logs', '--no-color', 'secrets'), / password +earlier grafana-password$/m);
     });
 
     test('a new operator can log in without a restart', async () => {
