@@ -9,6 +9,7 @@ import { type AddedImage, type FakeUpstream, startFakeUpstream } from '@cistern/
 import { hostAddress } from '@cistern/test-clients/sandbox';
 import { buildImages } from '../src/compose/build-images.ts';
 import { describeDropIn, mirror, registryImage } from '../src/compose/describe-drop-in.ts';
+import { describeImage } from '../src/compose/describe-image.ts';
 import { describeSecrets } from '../src/compose/describe-secrets.ts';
 import { describeSingle } from '../src/compose/describe-single.ts';
 import { type Engine, openEngine } from '../src/compose/open-engine.ts';
@@ -223,6 +224,11 @@ test('a replaced frontend finishes its pulls, and no other pull fails', async ()
 describeSingle(async () => {
   const { frontend: cistern = '' } = await project.images();
   return { engine, upstreamUrl, image, cistern };
+});
+
+describeImage(async () => {
+  const { frontend: built = '' } = await project.images();
+  return { engine, built };
 });
 
 describeDropIn(async () => {
