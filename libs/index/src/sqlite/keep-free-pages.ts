@@ -40,7 +40,7 @@ export function keepFreePages(database: DatabaseSync, path: string, log: IndexLo
     return () => Number(statement.get()?.[name]);
   };
   const [countFree, countAll, pageSize] = [reader('freelist_count'), reader('page_count'), reader('page_size')()];
-  const occupy = database.prepare('INSERT INTO spare VALUES (zeroblob(?))');
+  const occupy = database.prepare('INSERT INTO spare (bytes) VALUES (zeroblob(?))');
   const release = database.prepare('DELETE FROM spare');
   const file = attemptOnFiles(path, () => openSync(path, 'r+'));
   let hasRoom = true;

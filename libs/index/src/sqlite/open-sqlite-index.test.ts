@@ -193,6 +193,19 @@ for (const [origin, harm] of [
     assert.equal(tested.logged.length, 1);
   });
 
+test('a file to which a newer release has added columns remains usable', async (t) => {
+  const tested = await inTemporaryDirectory(t);
+  await (await tested.open()).close();
+  using database = new DatabaseSync(tested.path);
+  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
+  for (const { name } of tables.all()) database.exec(`ALTER TABLE ${String(name)} ADD COLUMN newer TEXT`);
+  database.close();
+  const index = await tested.open();
+  await fill(index);
+  await assertFilled(index);
+  assert.deepEqual(tested.logged, []);
+});
+
 test('a file that is not a database is renamed, and a new one is created', async (t) => {
   const tested = await inTemporaryDirectory(t);
   await (await tested.open()).close();

@@ -156,9 +156,9 @@ function createValueTable({ now, checkAvailable }: InProcessOptions): ValueIndex
  */
 function createSqliteEpoch({ database, call }: SqliteConnection): EpochIndex {
   const select = database.prepare('SELECT complete FROM rebuilt');
-  const insert = database.prepare('INSERT OR REPLACE INTO rebuilt VALUES (1)');
+  const insert = database.prepare('INSERT OR REPLACE INTO rebuilt (complete) VALUES (1)');
   const selectMarks = database.prepare('SELECT name FROM rebuild_marks');
-  const insertMark = database.prepare('INSERT OR REPLACE INTO rebuild_marks VALUES (?)');
+  const insertMark = database.prepare('INSERT OR REPLACE INTO rebuild_marks (name) VALUES (?)');
   return {
     isComplete: () => call(() => select.get() !== undefined),
     current: () => call(() => '1'),

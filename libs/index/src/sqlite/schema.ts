@@ -91,7 +91,8 @@ export const additions = `
 `;
 
 /**
- * Adds columns that files of earlier releases do not have. Checks for each column first, because SQLite has no `IF NOT
+ * Adds columns that files of earlier releases do not have. All statements name their columns, so an earlier release still
+ * opens and writes the file. Checks for each column first, because SQLite has no `IF NOT
  * EXISTS` for columns.
  */
 export function addColumns(database: DatabaseSync): void {

@@ -156,7 +156,9 @@ export function createSqliteManifests({ database, call }: SqliteConnection): Man
   const select = database.prepare(
     'SELECT media_type AS mediaType, size, stored_at_ms AS storedAtMs FROM manifests WHERE digest = ?',
   );
-  const upsert = database.prepare('INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?)');
+  const upsert = database.prepare(
+    'INSERT OR REPLACE INTO manifests (digest, media_type, size, stored_at_ms) VALUES (?, ?, ?, ?)',
+  );
   const remove = database.prepare('DELETE FROM manifests WHERE digest = ?');
   const remembered = rememberRows<ManifestRecord>();
 

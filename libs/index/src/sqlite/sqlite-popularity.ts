@@ -17,7 +17,7 @@ export function createSqlitePopularity(
   options: Pick<PopularityOptions, 'now' | 'isAvailable' | 'checkAvailable'>,
 ): PopularityIndex {
   const rows = database.prepare('SELECT ranking, name, score FROM popularity').all() as unknown as Row[];
-  const upsert = database.prepare('INSERT OR REPLACE INTO popularity VALUES (?, ?, ?)');
+  const upsert = database.prepare('INSERT OR REPLACE INTO popularity (ranking, name, score) VALUES (?, ?, ?)');
   const remove = database.prepare('DELETE FROM popularity WHERE ranking = ? AND name = ?');
   const pending = writeBehind.table<Change>((_, { ranking, name, score }) => {
     if (score === undefined) remove.run(ranking, name);

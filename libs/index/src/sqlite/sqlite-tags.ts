@@ -108,7 +108,10 @@ function prepareTags(database: DatabaseSync) {
   return {
     select: database.prepare(`${select} AND tag = ?`),
     list: database.prepare(`${select} AND tag > ? ORDER BY tag LIMIT ?`),
-    upsert: database.prepare('INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    upsert: database.prepare(`
+      INSERT OR REPLACE INTO tags (path, tag, digest, media_type, size, sequence, first_seen_at_ms, changed_at_ms,
+        checked_at_ms, last_pulled_at_ms, pulls, last_tried_at_ms, last_failure, origin, warning)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     remove: database.prepare('DELETE FROM tags WHERE path = ? AND tag = ?'),
     addPulls: database.prepare(`
       UPDATE tags SET pulls = pulls + ?, last_pulled_at_ms = max(last_pulled_at_ms, ?) WHERE path = ? AND tag = ?`),
