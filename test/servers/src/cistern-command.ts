@@ -1,13 +1,19 @@
-// Finds the real `cistern` command of a checkout.
+// Finds the real `cistern` command of a checkout or of a packed release.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const own = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Returns the command and its first arguments. Default: the command of this checkout. */
-export function cisternCommand(checkout: string = own): readonly [string, ...string[]] {
-  const node = join(checkout, 'node_modules', '.bin', 'node');
+/**
+ * Returns the command and its first arguments. `product` is the directory of a checkout, or of an unpacked npm package of
+ * a release. Default: this checkout.
+ */
+export function cisternCommand(product: string = own): readonly [string, ...string[]] {
+  const packed = join(product, 'launch', 'packed.mjs');
+  if (existsSync(packed)) return [process.execPath, packed];
+  const node = join(product, 'node_modules', '.bin', 'node');
   // The launcher starts another process unless it runs on the pinned version of Node.js. Here it does, so the started
   // process is Cistern itself.
-  return [node, join(checkout, 'services', 'cli', 'launch', 'cistern.mjs')];
+  return [node, join(product, 'services', 'cli', 'launch', 'cistern.mjs')];
 }

@@ -7,8 +7,8 @@ export interface CisternOptions extends CisternConfiguration {
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
   readonly stopTimeoutMs?: number;
-  /** The directory of another checkout, whose `cistern` is started. Default: this checkout. */
-  readonly checkout?: string | undefined;
+  /** The directory of another checkout or of an unpacked release, whose `cistern` is started. Default: this checkout. */
+  readonly product?: string | undefined;
 }
 
 export interface Cistern extends CisternPlace {
@@ -28,7 +28,7 @@ export interface Cistern extends CisternPlace {
  */
 export async function startCistern(options: CisternOptions = {}): Promise<Cistern> {
   const { directory, configFile, env, isSecure, ...where } = await prepareCistern(options);
-  const [command, ...first] = cisternCommand(options.checkout);
+  const [command, ...first] = cisternCommand(options.product);
   const server = await startProcess({
     command,
     args: [...first, 'serve', configFile, ...(options.args ?? [])],

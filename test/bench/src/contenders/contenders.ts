@@ -73,7 +73,7 @@ export const dockerRegistryOnS3: ContenderKind = {
 
 async function startOneCistern({ upstream, checkout }: Site, sections: Readonly<Record<string, unknown>> = {}) {
   const config = { ...sections, upstreams: { 'docker.io': { url: upstream.url } } };
-  const server = await startCistern({ config, checkout });
+  const server = await startCistern({ config, product: checkout });
   return { url: server.url, pids: [server.pid], close: () => server.stop() };
 }
 
@@ -85,7 +85,7 @@ async function startCisternCluster({ upstream, s3, checkout }: Site, env: Readon
     s3: await s3(),
     config: { log: { accesslog: { disabled: false } } },
     env,
-    checkout,
+    product: checkout,
   });
   const pids = [...cluster.frontends, ...cluster.workers].map(({ pid }) => pid);
   return { url: cluster.url, pids, balancerPids: [cluster.haproxy.process.pid], close: () => cluster.close() };

@@ -90,7 +90,13 @@ function kindOf(frontendCount: number): ContenderKind {
 
 async function startFrontends({ upstream, s3, checkout }: Site, frontendCount: number) {
   const upstreams = { 'docker.io': upstream.url };
-  const cluster = await startCluster({ frontends: frontendCount, workers: 1, upstreams, s3: await s3(), checkout });
+  const cluster = await startCluster({
+    frontends: frontendCount,
+    workers: 1,
+    upstreams,
+    s3: await s3(),
+    product: checkout,
+  });
   const pids = cluster.frontends.map(({ pid }) => pid);
   return { url: cluster.url, pids, frontends: cluster.frontends, close: () => cluster.close() };
 }

@@ -35,7 +35,7 @@ export const readBack: Workload = {
     });
     const rootDirectory = await mkdtemp(join(tmpdir(), 'cistern-read-back-'));
     const config = { upstreams: { 'docker.io': { url: upstream.url } } };
-    const start = () => startCistern({ config, rootDirectory, checkout });
+    const start = () => startCistern({ config, rootDirectory, product: checkout });
     try {
       const filled = await start();
       // The second read writes the tables of blobs that have none.

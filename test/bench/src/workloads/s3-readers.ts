@@ -56,7 +56,7 @@ async function startOneFrontend({ upstream, s3, checkout }: Site) {
       s3: { ...server, endpoint: link.url },
       // The scrub reads stored blobs too, which would be counted as client reads.
       env: { REGISTRY_STORAGE_SCRUB_ENABLED: 'false' },
-      checkout,
+      product: checkout,
     });
     const close = async () => {
       await cluster.close();

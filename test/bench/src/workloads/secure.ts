@@ -19,7 +19,7 @@ const secureCistern: ContenderKind = {
     const { certFile, keyFile } = await makeCertificateFiles(directory);
     const http = { tls: { certificate: certFile, key: keyFile } };
     const config = { http, upstreams: { 'docker.io': { url: upstream.url } } };
-    const server = await startCistern({ config, checkout });
+    const server = await startCistern({ config, product: checkout });
     const close = async () => {
       await server.stop();
       await rm(directory, { recursive: true });

@@ -4,8 +4,11 @@ import { freePort } from '../free-port.ts';
 import type { Cluster } from './start-cluster.ts';
 import { type ClusterNode, startClusterNode } from './start-cluster-node.ts';
 
-/** The caller stops the node before the cluster. */
-export async function startAdminNode({ configFile }: Pick<Cluster, 'configFile'>): Promise<ClusterNode> {
+/** `product` is as in `ClusterOptions`. The caller stops the node before the cluster. */
+export async function startAdminNode(
+  { configFile }: Pick<Cluster, 'configFile'>,
+  product?: string,
+): Promise<ClusterNode> {
   return startClusterNode({
     kind: 'admin',
     name: 'admin',
@@ -16,5 +19,6 @@ export async function startAdminNode({ configFile }: Pick<Cluster, 'configFile'>
     env: {},
     prefix: [],
     stopTimeoutMs: 60_000,
+    product,
   });
 }

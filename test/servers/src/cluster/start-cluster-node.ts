@@ -31,10 +31,10 @@ export interface ClusterNode {
   /** Resolves when the process has ended. */
   waitForExit(): Promise<ProcessExit>;
   /**
-   * Starts another process with the same address and configuration. The previous process must have ended. Resolves when
-   * the new process is ready.
+   * Starts another process with the same address and configuration. `product` is another `ClusterNodeOptions.product` from
+   * now on. The previous process must have ended. Resolves when the new process is ready.
    */
-  start(): Promise<void>;
+  start(product?: string): Promise<void>;
 }
 
 export interface ClusterNodeOptions {
@@ -49,8 +49,8 @@ export interface ClusterNodeOptions {
   /** The words before the command, for example `['ip', 'netns', 'exec', 'inner']` to run it in a network namespace. */
   readonly prefix: readonly string[];
   readonly stopTimeoutMs: number;
-  /** The same as `CisternOptions.checkout`. */
-  readonly checkout?: string | undefined;
+  /** The same as `CisternOptions.product`. */
+  readonly product?: string | undefined;
 }
 
 /** Starts a node and resolves when `/readyz` succeeds. The caller ends it with `stop` or `kill`. */
@@ -67,9 +67,10 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
     },
     admin: { REGISTRY_ADMIN_ADDR: address },
   }[kind];
-  const words = [...options.prefix, ...cisternCommand(options.checkout), kind, options.configFile];
-  const run = () =>
-    startProcess({
+  let { product } = options;
+  const run = () => {
+    const words = [...options.prefix, ...cisternCommand(product), kind, options.configFile];
+    return startProcess({
       command: words[0] ?? '',
       args: words.slice(1),
       name,
@@ -79,6 +80,7 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
       ready: { http: `${metricsUrl}/readyz` },
       stopTimeoutMs: options.stopTimeoutMs,
     });
+  };
   let current: SupervisedProcess = await run();
 
   async function stop(signal?: NodeJS.Signals): Promise<ProcessExit> {
@@ -105,8 +107,9 @@ export async function startClusterNode(options: ClusterNodeOptions): Promise<Clu
     stop,
     kill: () => current.kill(),
     waitForExit: () => current.waitForExit(),
-    async start() {
+    async start(other = product) {
       if (current.isRunning()) throw new Error(`${name} is still running. Stop it first.`);
+      product = other;
       current = await run();
     },
   };

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { dirname } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type Cluster, startCluster } from './start-cluster.ts';
@@ -48,6 +50,26 @@ test('a stopped or killed node starts again at its address', async () => {
     await node.start();
     assert.equal(node.url, url);
     assert.equal(await status(`${node.metricsUrl}/readyz`), 200);
+  }
+});
+
+test('a node starts as another product, and keeps it', async (t) => {
+  const product = await mkdtemp(join(tmpdir(), 'cistern-product-'));
+  t.after(() => rm(product, { recursive: true }));
+  await mkdir(join(product, 'launch'));
+  const program = `
+    import { createServer } from 'node:http';
+    const [, port] = process.env.REGISTRY_HTTP_DEBUG_ADDR.split(':');
+    createServer((_, response) => response.end('another product')).listen(port, '127.0.0.1');`;
+  await writeFile(join(product, 'launch', 'packed.mjs'), program);
+  const [worker] = cluster.workers;
+  assert.ok(worker);
+  const answer = async () => (await fetch(`${worker.metricsUrl}/readyz`)).text();
+  assert.notEqual(await answer(), 'another product');
+  for (const given of [product, undefined]) {
+    await worker.kill();
+    await worker.start(given);
+    assert.equal(await answer(), 'another product');
   }
 });
 

@@ -36,8 +36,8 @@ export interface ClusterOptions {
   readonly s3?: S3;
   /** Time in milliseconds that `stop` of a node waits before SIGKILL; default one minute. */
   readonly stopTimeoutMs?: number;
-  /** The same as `CisternOptions.checkout`, for every node. */
-  readonly checkout?: string | undefined;
+  /** The same as `CisternOptions.product`, for every node. */
+  readonly product?: string | undefined;
 }
 
 export interface Cluster {
@@ -58,7 +58,7 @@ export interface Cluster {
 
 /** Installs missing packages, and resolves when the cluster is ready for pulls. The caller closes it. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const { frontends: frontendCount = 3, workers: workerCount = 2, stopTimeoutMs = 60_000, checkout } = options;
+  const { frontends: frontendCount = 3, workers: workerCount = 2, stopTimeoutMs = 60_000, product } = options;
   const directory = await mkdtemp(join(tmpdir(), 'cistern-cluster-'));
   const guard = guardDirectory(directory);
   const stack = new AsyncDisposableStack();
@@ -103,7 +103,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       options.isolateFrontends === true ? await isolate(planned, [redis, portOf(s3), ...workerPlans]) : undefined;
     if (namespace !== undefined) stack.defer(namespace.close);
     const frontendPlans = planned.map((plan) => ({ ...plan, prefix: [...(namespace?.prefix ?? []), ...plan.prefix] }));
-    const common = { configFile, directory, env: options.env ?? {}, stopTimeoutMs, checkout };
+    const common = { configFile, directory, env: options.env ?? {}, stopTimeoutMs, product };
     const [frontends, workers] = await all([startNodes(frontendPlans, common), startNodes(workerPlans, common)]);
     const haproxy = await startHaproxy({ frontends, namespace: namespace?.name });
     stack.defer(haproxy.close);
