@@ -1,5 +1,5 @@
 // The basis of every test here: a scripted registry that counts requests, and a real cluster in front of it.
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Owner } from '@cistern/single-node/open-stage';
 import { type FakeUpstream, type FakeUpstreamOptions, startFakeUpstream } from '@cistern/fake-upstream';
@@ -31,8 +31,10 @@ export async function openClusterRig(owner: Owner, options: ClusterRigOptions = 
   const nodes = [...cluster.frontends, ...cluster.workers];
   owner.after(async () => {
     const { CISTERN_TEST_LOGS: directory } = process.env;
-    if (directory !== undefined)
+    if (directory !== undefined) {
+      await mkdir(directory, { recursive: true });
       for (const { name, log } of nodes) await writeFile(join(directory, `${name}.log`), log().join('\n'));
+    }
     await cluster.close();
   });
   return {

@@ -1,5 +1,5 @@
-// skopeo, podman and containerd pull through haproxy continuously. Each pulls by the name of the cache or with the
-// cache as its only host, so a pull fails if the cache fails.
+// skopeo, podman and containerd, or some of them, pull through haproxy continuously. Each pulls by the name of the cache or
+// with the cache as its only host, so a pull fails if the cache fails.
 import { until } from '@cistern/single-node/until';
 import { hostsToml, openContainerd } from '@cistern/test-clients/containerd';
 import { openPodman } from '@cistern/test-clients/containers-storage';
@@ -18,21 +18,26 @@ const repository = 'library/pulled';
 /** The least number of images that each client pulls again. */
 const warmImages = 3;
 
+const all = ['skopeo', 'podman', 'containerd'] as const;
+
 /** Resolves when each client has pulled an image. The caller stops the load before the cluster. */
-export async function startClientLoad({ upstream, cluster }: ClusterRig): Promise<ClientLoad> {
-  await ensureDebianPackages(['skopeo', 'podman', 'containerd', 'runc']);
+export async function startClientLoad(
+  { upstream, cluster }: ClusterRig,
+  names: readonly (typeof all)[number][] = all,
+): Promise<ClientLoad> {
+  await ensureDebianPackages(names.includes('containerd') ? [...names, 'runc'] : names);
   const cache = cluster.url.slice('http://'.length);
-  const byName = `${cache}/docker.io/${repository}`;
-  const clients = [
-    { name: 'skopeo', image: byName, client: await openSkopeo(cache, []) },
-    { name: 'podman', image: byName, client: await openPodman({ cache, mirrored: [] }) },
-    {
-      name: 'containerd',
-      image: `docker.io/${repository}`,
-      // Without this setting containerd would fall back to Docker Hub itself.
-      client: await openContainerd({ _default: `server = "${cluster.url}"\n${hostsToml(cluster.url)}` }),
-    },
-  ];
+  const openers = {
+    skopeo: () => openSkopeo(cache, []),
+    podman: () => openPodman({ cache, mirrored: [] }),
+    // Without `_default` containerd would fall back to Docker Hub itself.
+    containerd: () => openContainerd({ _default: `server = "${cluster.url}"\n${hostsToml(cluster.url)}` }),
+  };
+  const open = async (name: (typeof all)[number]) => {
+    const image = name === 'containerd' ? `docker.io/${repository}` : `${cache}/docker.io/${repository}`;
+    return { name, image, client: await openers[name]() };
+  };
+  const clients = await Promise.all(names.map(open));
   const failures: string[] = [];
   const rounds: Record<string, number> = {};
   let [stopped, isCold] = [false, true];

@@ -1,5 +1,5 @@
-// Clients that pull continuously through haproxy: stored images and new images, by tag and by digest, whole blobs and
-// ranges. Every byte is checked, and every failure is kept.
+// Clients that pull continuously through haproxy: stored and new images, by tag and by digest, whole blobs and ranges. Some
+// pull the same image at the same time. Every byte is checked, and every failure is kept.
 import { createRandom } from '@cistern/single-node/random';
 import type { AddedImage } from '@cistern/fake-upstream';
 import { digestOf } from '@cistern/oci';
@@ -13,16 +13,17 @@ interface LoadResult {
 }
 
 export interface SteadyLoad {
+  /** The number of pulls so far, as in the result of `stop`. */
+  pulls(): number;
   /** Lets running pulls end. */
   stop(): Promise<LoadResult>;
 }
 
-const loops = 6;
 const repository = 'library/load';
 let images = 0;
 
-/** Resolves when the warm images are warm. The caller stops the load. */
-export async function startSteadyLoad({ upstream, urlOf }: ClusterRig): Promise<SteadyLoad> {
+/** Resolves when the warm images are warm. Each of the `loops` pulls without a pause. The caller stops the load. */
+export async function startSteadyLoad({ upstream, urlOf }: ClusterRig, loops = 6): Promise<SteadyLoad> {
   const random = createRandom(11);
   const failures: string[] = [];
   let pulls = 0;
@@ -61,7 +62,8 @@ export async function startSteadyLoad({ upstream, urlOf }: ClusterRig): Promise<
   const loop = async () => {
     while (!stopped) {
       const image = random.between(0, 2) === 0 ? addImage() : random.pick(warm);
-      await pull(image, random.pick([image.tag, image.digest]));
+      const reference = random.pick([image.tag, image.digest]);
+      await Promise.all(Array.from({ length: random.between(1, 3) }, () => pull(image, reference)));
       const { digest, size } = random.pick(image.layers);
       const start = random.between(0, size - 1);
       await check(`blobs/${digest}`, digest, `bytes=${start}-${random.between(start, size - 1)}`);
@@ -69,6 +71,7 @@ export async function startSteadyLoad({ upstream, urlOf }: ClusterRig): Promise<
   };
   const running = Promise.all(Array.from({ length: loops }, loop));
   return {
+    pulls: () => pulls,
     async stop() {
       stopped = true;
       await running;
