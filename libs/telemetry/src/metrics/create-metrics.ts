@@ -10,6 +10,8 @@ const table = { ...clientMetrics, ...upstreamMetrics, ...cacheMetrics };
 
 export interface Metrics extends MetricsOf<typeof table> {
   readonly registry: Registry;
+  /** Starts the series of further upstreams at zero. Does nothing for upstreams that have series already. */
+  startUpstreams(names: readonly string[]): void;
 }
 
 export interface MetricsOptions {
@@ -27,7 +29,15 @@ export function createMetrics({
 }: MetricsOptions = {}): Metrics {
   const registry = new Registry();
   if (processMetrics) collectDefaultMetrics({ register: registry });
-  const metrics = defineMetrics(table, { registry, upstreams });
+  const starters: ((names: readonly string[]) => void)[] = [];
+  const started = new Set<string>();
+  const metrics = defineMetrics(table, { registry, starters });
   metrics.buildInfo.set({ version, node: process.versions.node }, 1);
-  return { registry, ...metrics };
+  const startUpstreams = (names: readonly string[]): void => {
+    const added = names.filter((name) => !started.has(name));
+    for (const start of starters) start(added);
+    for (const name of added) started.add(name);
+  };
+  startUpstreams(upstreams);
+  return { registry, ...metrics, startUpstreams };
 }

@@ -14,7 +14,12 @@ const table = {
   },
 };
 
-const define = (registry = new Registry()) => defineMetrics(table, { registry, upstreams: ['docker.io', 'ghcr.io'] });
+function define(registry = new Registry()) {
+  const starters: ((upstreams: readonly string[]) => void)[] = [];
+  const metrics = defineMetrics(table, { registry, starters });
+  for (const start of starters) start(['docker.io', 'ghcr.io']);
+  return metrics;
+}
 
 test('series start if the values of all labels are known, or if the entry lists them', async () => {
   const registry = new Registry();
@@ -44,5 +49,5 @@ test('a label that the entry does not name is a compiler error, and the call thr
   assert.throws(() => below.wait.observe({ class: 'fast' }, 1), /class/);
   // @ts-expect-error a starting series has the labels of its metric.
   const wrong = counter('wrong_total', 'Wrong.', { from: 'any' }, { starts: [{ from: 'a', until: 'b' }] });
-  assert.throws(() => wrong({ registry: new Registry(), upstreams: [] }), /until/);
+  assert.throws(() => wrong({ registry: new Registry(), starters: [] }), /until/);
 });

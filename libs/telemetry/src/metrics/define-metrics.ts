@@ -20,7 +20,8 @@ interface StartingSeries<L extends string> {
 
 interface MetricContext {
   readonly registry: Registry;
-  readonly upstreams: readonly string[];
+  /** Functions that start the series of further upstreams at zero. */
+  readonly starters: ((upstreams: readonly string[]) => void)[];
 }
 
 type Define<M> = (context: MetricContext) => M;
@@ -40,9 +41,9 @@ export function counter<L extends string = never>(
   labels?: Labels<L>,
   { starts }: Partial<StartingSeries<L>> = {},
 ): Define<Counter<L>> {
-  return ({ registry, upstreams }) => {
-    const metric = new Counter({ name, help, labelNames: namesOf(labels), registers: [registry] });
-    for (const series of starts ?? combine(labels, upstreams)) metric.inc(series, 0);
+  return (context) => {
+    const metric = new Counter({ name, help, labelNames: namesOf(labels), registers: [context.registry] });
+    startSeries(context, labels, starts, (series) => metric.inc(series, 0));
     return metric;
   };
 }
@@ -53,9 +54,9 @@ export function gauge<L extends string = never>(
   labels?: Labels<L>,
   { value = 0 }: { readonly value?: number } = {},
 ): Define<Gauge<L>> {
-  return ({ registry, upstreams }) => {
-    const metric = new Gauge({ name, help, labelNames: namesOf(labels), registers: [registry] });
-    for (const series of combine(labels, upstreams)) metric.set(series, value);
+  return (context) => {
+    const metric = new Gauge({ name, help, labelNames: namesOf(labels), registers: [context.registry] });
+    startSeries(context, labels, undefined, (series) => metric.set(series, value));
     return metric;
   };
 }
@@ -66,11 +67,23 @@ export function histogram<L extends string = never>(
   labels: Labels<L>,
   { buckets, starts }: { readonly buckets: number[] } & Partial<StartingSeries<L>>,
 ): Define<Histogram<L>> {
-  return ({ registry, upstreams }) => {
-    const metric = new Histogram({ name, help, labelNames: namesOf(labels), buckets, registers: [registry] });
-    for (const series of starts ?? combine(labels, upstreams)) metric.zero(series);
+  return (context) => {
+    const metric = new Histogram({ name, help, labelNames: namesOf(labels), buckets, registers: [context.registry] });
+    startSeries(context, labels, starts, (series) => metric.zero(series));
     return metric;
   };
+}
+
+/** Starts the series of a metric. Series with a label `upstream` start when the upstreams are known. */
+function startSeries<L extends string>(
+  { starters }: MetricContext,
+  labels: Labels<L> | undefined,
+  starts: readonly Series<L>[] | undefined,
+  start: (series: Series<L>) => void,
+): void {
+  const isOfUpstreams = starts === undefined && namesOf(labels).some((name) => labels![name] === 'upstreams');
+  if (!isOfUpstreams) for (const series of starts ?? combine(labels, [])) start(series);
+  else starters.push((upstreams) => combine(labels, upstreams).forEach(start));
 }
 
 /** Creates and registers the metrics of a table. */

@@ -33,18 +33,21 @@ const resumeSpread = 0.1;
 export function createBudgetLedger(options: BudgetLedgerOptions): BudgetLedger {
   const { values = createLocalValues(), random = Math.random, metrics, log, clock } = options;
   const parts: LedgerParts = { values, random, log, clock, metrics: metrics.upstreamBudget };
-  const opened: (() => readonly KnownBudget[])[] = [];
+  const opened = new Set<() => readonly KnownBudget[]>();
   return {
     open(endpoint) {
       const { known, ...budget } = openEndpoint(parts, endpoint);
-      opened.push(known);
-      return budget;
+      opened.add(known);
+      return { ...budget, close: () => void opened.delete(known) };
     },
-    known: () => opened.flatMap((known) => known()),
+    known: () => [...opened].flatMap((known) => known()),
   };
 }
 
-function openEndpoint(parts: LedgerParts, endpoint: BudgetEndpoint): EndpointBudget & Pick<BudgetLedger, 'known'> {
+function openEndpoint(
+  parts: LedgerParts,
+  endpoint: BudgetEndpoint,
+): Omit<EndpointBudget, 'close'> & Pick<BudgetLedger, 'known'> {
   const { metrics, log, clock, random } = parts;
   const { upstream, endpoint: host } = endpoint;
   const spread = random() * resumeSpread;

@@ -70,6 +70,8 @@ export interface EndpointBudget {
    * requests to the registry. Resolves to the milliseconds until this process resumes.
    */
   throttled(answer: Refusal): Promise<number>;
+  /** Removes the budget from those that the ledger knows. */
+  close(): void;
 }
 
 export interface BudgetCall {

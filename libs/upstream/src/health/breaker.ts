@@ -30,6 +30,8 @@ export interface BreakerOptions {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly pauses?: BreakerPauses | undefined;
+  /** Returns false if the state of this breaker must not be reported any more. Default: always true. */
+  readonly isCurrent?: (() => boolean) | undefined;
 }
 
 export interface BreakerPauses {
@@ -56,6 +58,7 @@ const stages = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 export function createBreaker(options: BreakerOptions): Breaker {
   const { upstream, ping, isSilent, metrics, log, clock, pauses = defaultPauses } = options;
+  const { isCurrent = () => true } = options;
   const labels = { upstream: upstream.name, endpoint: upstream.url.host };
   const failures = rememberFailures(upstream, clock);
   const evidence = collectEvidence(clock);
@@ -89,7 +92,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   const waitMs = (): number => (isOpen() ? Math.max(0, nextPingAtMs - clock()) : 0);
 
   function show(stage: keyof typeof stages): void {
-    metrics.upstreamEndpointState.set(labels, stages[stage]);
+    if (isCurrent()) metrics.upstreamEndpointState.set(labels, stages[stage]);
     metrics.upstreamEndpointTransitions.inc({ ...labels, to: stage });
   }
 
@@ -112,7 +115,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   }
 
   for (const to of Object.keys(stages)) metrics.upstreamEndpointTransitions.inc({ ...labels, to }, 0);
-  metrics.upstreamEndpointState.set(labels, stages.closed);
+  if (isCurrent()) metrics.upstreamEndpointState.set(labels, stages.closed);
   policy.onBreak((reason) => {
     if (closed) return;
     show('open');

@@ -67,6 +67,7 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
     log,
     clock,
     pauses: options.breakerPauses,
+    isCurrent: options.isCurrent,
     isSilent: silence.isSilent,
     ping: () => pingFor(pingDeadlineMs),
   });
@@ -96,6 +97,7 @@ export function openEndpoint(options: OpenEndpointOptions): Upstream {
       breaker.close();
       silence.close();
       callers.close();
+      options.budget.close();
       await Promise.all([dialer, pinger, callerDialer].map((one) => one.close()));
     },
   };

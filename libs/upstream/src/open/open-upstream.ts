@@ -65,6 +65,11 @@ export interface OpenUpstreamOptions {
    * Pulls of each rate-limit period that are reserved for content that is not cached. Default: a fifth of the limit.
    */
   readonly reserve?: number | undefined;
+  /**
+   * Returns false if another upstream of the same name has replaced this one, so that its circuit breaker must no longer
+   * be reported. Default: always true.
+   */
+  readonly isCurrent?: (() => boolean) | undefined;
   /** The pauses between pings to a failed registry. Default: 1 second, growing to 10. */
   readonly breakerPauses?: BreakerPauses | undefined;
   readonly metrics: UpstreamMetrics;

@@ -56,5 +56,6 @@ function admitOnly({ admit }: EndpointBudget): EndpointBudget {
     report: async () => {},
     exhausted: (_account, _rateLimit, answer) => ignore(answer),
     throttled: ignore,
+    close() {},
   };
 }
