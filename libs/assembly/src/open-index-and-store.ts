@@ -26,7 +26,7 @@ export interface OpeningOptions extends Pick<NodeContext, 'log' | 'metrics' | 't
  * prevents a second process from using the same directory.
  */
 export async function openIndexAndStore(
-  config: Config,
+  config: Pick<Config, 'storage' | 'storageRedirect' | 'redis' | 'worker'>,
   { log, metrics, tracing, mayBeUnavailable }: OpeningOptions,
   { opened }: Closers,
 ): Promise<OpenedIndexAndStore> {

@@ -1,7 +1,7 @@
 // Opens the parts that all kinds of nodes need: index, store, queue, offline switch, and connections to the fills of
 // other nodes.
 import { randomUUID, createHash } from 'node:crypto';
-import type { Config } from '@cistern/config';
+import type { Config, NodeConfig } from '@cistern/config';
 import { type OfflineSwitch, type PolicyOf, createFreshnessPolicies, openOfflineSwitch } from '@cistern/pull-through';
 import { createPeerKeys, openPeerConnections, openRemoteFills, type RemoteFills } from '@cistern/fills';
 import { adoptedUpstream } from '@cistern/upstream';
@@ -18,27 +18,32 @@ export interface Shared extends OpenedIndexAndStore {
   readonly instanceId: string;
   readonly policyOf: PolicyOf;
   readonly offline: OfflineSwitch;
-  /** Name of the upstream to which content belongs that a registry:2 cache has stored. */
-  readonly adoptAs: string | undefined;
+  /** Returns the name of the upstream to which content belongs that a registry:2 cache has stored. */
+  readonly adoptAs: () => string | undefined;
 }
 
-export async function openShared(config: Config, options: NodeContext, closers: Closers): Promise<Shared> {
+export async function openShared(config: NodeConfig, options: NodeContext, closers: Closers): Promise<Shared> {
   const { log, metrics, tracing } = options;
   const { opened } = closers;
   const { index, store } = await openIndexAndStore(config, { ...options, mayBeUnavailable: true }, closers);
   const countWorkers = () => index.nodes.countWorkers();
   const jobs = opened(await openQueue(config, { log, tracing, countWorkers }));
-  const { cluster, worker, upstreams } = config;
+  const { cluster, worker, live } = config;
+  const upstreams = live.derive((settings) => settings.upstreams);
+  const policyOf = live.derive((settings) =>
+    createFreshnessPolicies(
+      settings.upstreams.map((one) => ({ ...one, forgetsDenied: one.rememberAccessMs !== undefined })),
+    ),
+  );
   const offline = opened(await openOfflineSwitch({ store, index, upstreams, log, metrics }));
+  live.follow(() => offline.report());
   const shared = {
     index,
     store,
     jobs,
     offline,
-    policyOf: createFreshnessPolicies(
-      upstreams.map((upstream) => ({ ...upstream, forgetsDenied: upstream.rememberAccessMs !== undefined })),
-    ),
-    adoptAs: adoptedUpstream(upstreams),
+    policyOf: (upstream: string, tag: string) => policyOf()(upstream, tag),
+    adoptAs: () => adoptedUpstream(upstreams()),
   };
   if (cluster === undefined) return { ...shared, remoteFills: undefined, instanceId: randomUUID() };
   const remoteFills = opened(

@@ -1,16 +1,20 @@
-import type { Config, CredentialConfig } from '@cistern/config';
+import { type Config, type CredentialConfig, isSameSetting, type LiveSettings } from '@cistern/config';
 import {
   type BudgetLedger,
   type CredentialSource,
+  type OpenGeneration,
+  type ReplaceableUpstream,
   type TokenCache,
   type Upstream,
   credentialHelper,
   dockerConfig,
   fixedCredentials,
+  openReplaceableUpstream,
   openUpstream,
   passwordFile,
   proxyFor,
 } from '@cistern/upstream';
+import type { Closers } from '@cistern/runtime';
 import type { NodeContext } from '@cistern/runtime/process';
 import { traceUpstream } from './trace-parts.ts';
 
@@ -20,36 +24,123 @@ export interface OpenUpstreamsOptions extends NodeContext {
   readonly ledger: BudgetLedger;
   /** Returns milliseconds since 1970, by a clock that all processes that share tokens and budgets have in common. */
   readonly clock: () => number;
+  /** Wraps each opened upstream. */
+  readonly wrap: (upstream: Upstream) => Upstream;
 }
 
 type Configured = Config['upstreams'][number];
+type Connection = ReturnType<typeof connectionOf>;
 
-/** Returns all configured upstreams by name. Does not connect to an upstream before the first request to it. */
+/** Jobs that were enqueued before a reload removed their upstream can still find it for this time. */
+const keepRemovedMs = 60_000;
+
+/**
+ * Returns the configured upstreams by name. The map follows reloads: an upstream whose connection settings are unchanged
+ * keeps its state, and a removed one finishes its jobs. Does not connect to an upstream before the first request to it.
+ */
 export function openUpstreams(
-  upstreams: readonly Configured[],
-  { log, metrics, env, version, instanceId, tokens, ledger, clock, tracing }: OpenUpstreamsOptions,
+  live: LiveSettings,
+  options: OpenUpstreamsOptions,
+  { add }: Pick<Closers, 'add'>,
 ): ReadonlyMap<string, Upstream> {
-  const open = ({ url, credentials, alternates, proxyUrl, ca, clientCertificate, ...upstream }: Configured): Upstream =>
-    openUpstream({
-      ...upstream,
-      url,
-      credentials: credentialsFor(undefined, url, credentials),
-      alternates: alternates.map((alternate) => ({
-        url: alternate,
-        credentials: credentialsFor(alternate, alternate, credentials),
-      })),
-      proxy: proxyUrl === undefined ? (target) => proxyFor(target, env) : { url: proxyUrl.reveal() },
-      tls: { ca, certificate: clientCertificate?.certificate, key: clientCertificate?.key.reveal() },
-      instanceId,
-      version,
-      tokens,
-      ledger,
-      clock,
-      metrics,
-      log,
-    });
-  const traced = (upstream: Upstream) => (tracing === undefined ? upstream : traceUpstream(upstream, tracing));
-  return new Map(upstreams.map((upstream) => [upstream.name, traced(open(upstream))]));
+  /** The connection settings of the configured upstreams. */
+  const configured = new Map<string, Connection>();
+  /** The configured upstreams, and those that were removed a moment ago or have calls in flight. */
+  const table = new Map<string, ReplaceableUpstream>();
+  const timers = new Map<string, NodeJS.Timeout>();
+
+  function update(connection: Connection): void {
+    const { name } = connection;
+    const before = configured.get(name);
+    if (before !== undefined && isSameSetting(before, connection)) return;
+    configured.set(name, connection);
+    if (before !== undefined) forgetEndpoints(before, connection, options);
+    const open: OpenGeneration = (isCurrent) => openConnection(connection, isCurrent, options);
+    const upstream = table.get(name);
+    if (upstream === undefined) table.set(name, openReplaceableUpstream(open));
+    else upstream.replace(open);
+    clearTimeout(timers.get(name));
+  }
+
+  function remove(connection: Connection): void {
+    const { name } = connection;
+    configured.delete(name);
+    forgetEndpoints(connection, undefined, options);
+    table.get(name)?.retire();
+    dropLater(name);
+  }
+
+  function dropLater(name: string): void {
+    const drop = () => {
+      if (table.get(name)?.isClosed() === false) return dropLater(name);
+      table.delete(name);
+      timers.delete(name);
+    };
+    timers.set(name, setTimeout(drop, keepRemovedMs).unref());
+  }
+
+  live.follow(({ upstreams }) => {
+    const names = new Set(upstreams.map(({ name }) => name));
+    for (const [name, connection] of configured) if (!names.has(name)) remove(connection);
+    for (const upstream of upstreams) update(connectionOf(upstream));
+  });
+  add(async () => {
+    for (const timer of timers.values()) clearTimeout(timer);
+    await Promise.all([...table.values()].map((upstream) => upstream.close()));
+  });
+  return table;
+}
+
+/** Returns the settings that affect connections and requests. Other settings can change without a new connection. */
+function connectionOf({
+  aliases: _aliases,
+  hosts: _hosts,
+  isDefault: _isDefault,
+  takesAnyNamespace: _takesAnyNamespace,
+  freshness: _freshness,
+  lists: _lists,
+  isOffline: _isOffline,
+  maxAgeMs: _maxAgeMs,
+  rememberAccessMs: _rememberAccessMs,
+  ...connection
+}: Configured) {
+  return connection;
+}
+
+function openConnection(
+  { url, credentials, alternates, proxyUrl, ca, clientCertificate, ...upstream }: Connection,
+  isCurrent: () => boolean,
+  { env, tracing, wrap, ...options }: OpenUpstreamsOptions,
+): Upstream {
+  const opened = openUpstream({
+    ...options,
+    ...upstream,
+    url,
+    credentials: credentialsFor(undefined, url, credentials),
+    alternates: alternates.map((alternate) => ({
+      url: alternate,
+      credentials: credentialsFor(alternate, alternate, credentials),
+    })),
+    proxy: proxyUrl === undefined ? (target) => proxyFor(target, env) : { url: proxyUrl.reveal() },
+    tls: { ca, certificate: clientCertificate?.certificate, key: clientCertificate?.key.reveal() },
+    isCurrent,
+  });
+  return wrap(tracing === undefined ? opened : traceUpstream(opened, tracing));
+}
+
+/** Removes the states of circuit breakers that no longer exist, so that they cause no alert. */
+function forgetEndpoints(
+  before: Connection,
+  after: Connection | undefined,
+  { metrics }: Pick<OpenUpstreamsOptions, 'metrics'>,
+): void {
+  const kept = new Set(after && endpointsOf(after));
+  for (const endpoint of endpointsOf(before))
+    if (!kept.has(endpoint)) metrics.upstreamEndpointState.remove({ upstream: before.name, endpoint });
+}
+
+function endpointsOf({ url, alternates }: Connection): readonly string[] {
+  return [url, ...alternates].map((one) => new URL(one).host);
 }
 
 function credentialsFor(

@@ -68,21 +68,28 @@ export interface Config extends StorageSlices {
   readonly admin: AdminConfig;
   /** Settings that are valid, but have no effect or are risky, with the reasons. */
   readonly warnings: readonly Problem[];
+  /** The values of the keys of the file, by section. */
+  readonly settings: Settings;
 }
+
+export type Settings = { readonly [K in keyof typeof rootShape]: z.output<(typeof rootShape)[K]> };
 
 /**
  * The values of each section. `undefined` means that the section does not fit its schema, even without its invalid
  * values.
  */
 export type SectionValues = {
-  readonly [K in keyof typeof rootShape]: { readonly value: z.output<(typeof rootShape)[K]> } | undefined;
+  readonly [K in keyof Settings]: { readonly value: Settings[K] } | undefined;
 };
 
 /**
  * Builds the configuration from the values of the sections. Reports values that conflict with each other. A section
  * without values is `undefined` in the result; the problems of its values are already reported.
  */
-export function buildConfig(values: SectionValues, context: SectionContext): Partial<Omit<Config, 'warnings'>> {
+export function buildConfig(
+  values: SectionValues,
+  context: SectionContext,
+): Partial<Omit<Config, 'warnings' | 'settings'>> {
   const { log, loglevel: oldLevel, http, auth, access, limits, audit, storage, redis, cluster } = values;
   const { health, proxy, upstreams, worker, prewarm, webhooks, admin, offline } = values;
   const { isPresent } = context;
@@ -110,5 +117,5 @@ export function buildConfig(values: SectionValues, context: SectionContext): Par
   if (config.auth && table) checkVerifyWithoutAuth(config.auth, table, context);
   const storesInMemory = storage?.value.inmemory !== undefined;
   checkCluster({ storesInMemory, workerPort: config.worker?.address.port }, context);
-  return config as Partial<Omit<Config, 'warnings'>>;
+  return config as Partial<Omit<Config, 'warnings' | 'settings'>>;
 }

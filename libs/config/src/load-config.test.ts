@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { rootShape } from './build-config.ts';
+import { changedSettings } from './live/changed-settings.ts';
 import { loadConfig } from './load-config.ts';
 import type { ConfigError } from './source/problems.ts';
 import { load, problemPaths, problemsOf } from './testing.ts';
@@ -182,8 +183,10 @@ test('a missing file and a file that is no map are rejected', (t) => {
 });
 
 test('an empty file, empty sections and keys without a value count as absent', () => {
-  assert.deepEqual(load(''), load(undefined));
-  assert.deepEqual(load('log:\nhttp:\n  addr:\n  debug:\nhealth: {storagedriver: }\nupstreams:\n'), load(undefined));
+  for (const text of ['', 'log:\nhttp:\n  addr:\n  debug:\nhealth: {storagedriver: }\nupstreams:\n']) {
+    assert.deepEqual({ ...load(text), settings: undefined }, { ...load(undefined), settings: undefined });
+    assert.deepEqual(changedSettings(load(text), load(undefined)), []);
+  }
 });
 
 test('one store is accepted, and several are rejected', () => {

@@ -2,7 +2,7 @@
 // (decision 0003).
 import { readFileSync } from 'node:fs';
 import type { Environment } from '@cistern/runtime/process';
-import { buildConfig, type Config, keyTree, rootShape, type SectionValues } from './build-config.ts';
+import { buildConfig, type Config, keyTree, rootShape, type SectionValues, type Settings } from './build-config.ts';
 import { applyEnvironment, nameVariables } from './source/environment.ts';
 import { isRawMap, readYaml, type RawMap, type RawValue } from './source/read-yaml.ts';
 import { screenKeys } from './source/screen-keys.ts';
@@ -36,7 +36,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
   expandShorthands(raw);
   const screened = screenKeys(raw, keyTree, findings);
   const sections = Object.keys(rootShape) as (keyof typeof rootShape)[];
-  const values = sections.map((key) => [key, checkSection(key, screened[key], findings.problems)]);
+  const values = sections.map((key) => [key, checkSection(key, screened[key], findings.problems)] as const);
   const config = buildConfig(Object.fromEntries(values) as SectionValues, {
     report: (at, message) => {
       if (!findings.problems.some((problem) => problem.path === at)) findings.problems.push({ path: at, message });
@@ -53,7 +53,11 @@ export function loadConfig(options: LoadConfigOptions): Config {
     throw new ConfigError(source, problems);
   }
   // The cast is safe, because each section that could not be built has reported a problem, which is thrown above.
-  return deepFreeze({ ...(config as Omit<Config, 'warnings'>), warnings: findings.warnings.map(hide) });
+  return deepFreeze({
+    ...(config as Omit<Config, 'warnings' | 'settings'>),
+    warnings: findings.warnings.map(hide),
+    settings: Object.fromEntries(values.map(([key, checked]) => [key, checked?.value])) as Settings,
+  });
 }
 
 function readSource(path: string, readFile: (path: string) => string): RawMap {

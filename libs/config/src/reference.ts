@@ -1,6 +1,7 @@
 // Generates the reference page of the configuration from the schema, so that it always matches the code.
 import type { KeyNode, UnsupportedNode } from './source/key-tree.ts';
 import { keyTree } from './build-config.ts';
+import { isReloadable } from './source/reloadable-keys.ts';
 import { builtInUpstreams, dockerHub } from './sections/built-in-upstreams.ts';
 import { defaultFreshness } from './sections/freshness.ts';
 import { unsupportedKeys, type UnsupportedKey } from './source/unsupported-keys.ts';
@@ -27,6 +28,8 @@ prints all of them with their keys and does not start.
   number below a millisecond is rejected, because it is probably a mistake.
 - **Sizes** are bytes, or have units: \`500MB\` (powers of 1000), \`20GiB\` (powers of 1024).
 - **Secrets** are set by value, by environment or by file. They appear as \`[redacted]\` in every printed configuration.
+- **Changes.** A [reload](operations.md#reload-the-configuration) applies \`upstreams\`, \`proxy\`, \`offline\`, \`auth\`,
+  \`access\`, \`limits\` and \`log.level\`, without a restart. Changes of all other keys need a restart.
 - **Booleans** are \`true\` and \`false\`; \`yes\`, \`no\`, \`on\` and \`off\` work too.`;
 
 function contents(): string {
@@ -40,7 +43,7 @@ type Row = Readonly<Record<'path' | 'type' | 'default' | 'description', string>>
 function honouredKeys(): string {
   const single = supportedKeys().flatMap(({ key, node }) => (node.kind === 'value' ? rowOf(key, node) : []));
   const sections = sectionsWithRows().map(
-    ({ key, node, rows }) => `### \`${key}\`\n\n${leadOf(node)}\n\n${keyTable(rows)}`,
+    ({ key, node, rows }) => `### \`${key}\`\n\n${leadOf(node)}${reloadOf(rows)}\n\n${keyTable(rows)}`,
   );
   return ['## Supported keys', keyTable(single), ...sections].join('\n\n');
 }
@@ -58,6 +61,14 @@ function supportedKeys() {
 function leadOf(node: DescribedNode): string {
   const fallback = node.doc?.defaultText;
   return `${node.doc?.description ?? ''}${fallback === undefined ? '' : ` Default: ${fallback}.`}`;
+}
+
+/** Returns a sentence about the keys that a reload applies, or nothing if it applies none. */
+function reloadOf(rows: readonly Row[]): string {
+  const applied = rows.filter(({ path }) => isReloadable(path));
+  if (applied.length === 0) return '';
+  const which = applied.length === rows.length ? 'these keys' : applied.map(({ path }) => `\`${path}\``).join(', ');
+  return ` A [reload](operations.md#reload-the-configuration) applies ${which}.`;
 }
 
 type DescribedNode = Exclude<KeyNode, UnsupportedNode>;

@@ -1,5 +1,5 @@
 // The operations of the admin API: all that operators can read and do.
-import type { Config } from '@cistern/config';
+import type { NodeConfig } from '@cistern/config';
 import type { IndexAndStore } from '@cistern/content';
 import type { JobQueue, QueueState } from '@cistern/jobs';
 import { type EvictionPlan, evictionSettings, planEviction, readScrubReport } from '@cistern/maintenance';
@@ -38,22 +38,22 @@ export interface Operations {
 
 /** `inspect` resolves to the sizes and failures of the queues. */
 export function openOperations(
-  config: Config,
+  config: NodeConfig,
   { index, store }: IndexAndStore,
   { queue, inspect }: { readonly queue: JobQueue; readonly inspect: () => Promise<readonly QueueState[]> },
   log: Logger,
 ): Operations {
-  const table = createUpstreamTable(config.upstreams);
+  const table = config.live.derive(({ upstreams }) => createUpstreamTable(upstreams));
   const settings = evictionSettings(config, { store, log });
   return {
     nodes: openNodes(config, { index }, { inspect }),
     prewarm: async (image, { platforms, ...options }) =>
-      prewarmImage({ index, queue }, { ...resolveImage(table, image), platforms }, options),
+      prewarmImage({ index, queue }, { ...resolveImage(table(), image), platforms }, options),
     upkeep: {
       scrubReport: async () => ({ report: (await readScrubReport(store)) ?? null }),
       evictionPlan: (options) => planEviction({ index, store, ...settings, now: index.now }, options),
     },
-    decisions: openDecisions(config, { index, store }),
-    images: openImages(config, { index, store, queue }),
+    decisions: openDecisions(config.live, { index, store }),
+    images: openImages(config.live, { index, store, queue }),
   };
 }

@@ -41,9 +41,9 @@ export interface PullThroughDeps {
    * The upstream from which a registry:2 cache fetched its files in this store. `undefined` means that such files are not
    * adopted.
    */
-  readonly adoptAs: string | undefined;
-  /** The upstreams that do not verify callers. See `OpenBlobDeps`. */
-  readonly sharedUpstreams: readonly string[];
+  readonly adoptAs: () => string | undefined;
+  /** Returns the upstreams that do not verify callers. See `OpenBlobDeps`. */
+  readonly sharedUpstreams: () => readonly string[];
   /** Returns whether the catalog lists the repositories of an upstream. */
   readonly isListed: (upstream: string) => boolean;
   /** Checks callers of the upstreams that verify them. Unset means that all callers may read all upstreams. */
@@ -182,12 +182,15 @@ function guardPullThrough(
   verify: VerifyAccess,
   isListed: (upstream: string) => boolean,
 ): PullThrough {
+  const isOpen = ({ target: { caller, upstream } }: PullRequest) => caller === undefined && isListed(upstream);
+
   function admitted<R extends PullRequest, T>(
     use: (request: R) => Promise<T>,
     subjectOf: (request: R) => AccessSubject,
   ) {
     return async (request: R): Promise<T> => {
       const { target, signal } = request;
+      if (isOpen(request)) return use(request);
       const { upstream, repository, caller, network } = target;
       await verify({ upstream, repository, subject: subjectOf(request), caller, network, signal });
       return use({ ...request, target: target.withoutCaller() });
@@ -195,9 +198,9 @@ function guardPullThrough(
   }
 
   return {
-    // Nothing is served from memory, because only an asynchronous check can authorize the caller.
-    manifestFromMemory: () => undefined,
-    blobFromMemory: () => undefined,
+    // Only an asynchronous check can authorize a caller, so other content is not served from memory.
+    manifestFromMemory: (request, want) => (isOpen(request) ? cache.manifestFromMemory(request, want) : undefined),
+    blobFromMemory: (request) => (isOpen(request) ? cache.blobFromMemory(request) : undefined),
     statManifest: admitted(cache.statManifest, manifestOf),
     openManifest: admitted(cache.openManifest, manifestOf),
     openBlob: admitted(cache.openBlob, ({ digest }) => ({ kind: 'blob', digest })),

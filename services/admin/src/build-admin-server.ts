@@ -4,7 +4,7 @@ import type { Audit, Operations } from '@cistern/operations';
 import { type Overview, state, type State } from '@cistern/operations/api';
 import { within } from '@cistern/runtime';
 import type { Logger } from '@cistern/telemetry';
-import type { Config } from '@cistern/config';
+import type { NodeConfig } from '@cistern/config';
 import {
   fastify,
   LogController,
@@ -35,7 +35,7 @@ export interface AdminServerOptions extends Operations {
   readonly version: string;
   readonly parts: PartChecks;
   /** The configuration for clients: the address of the cache, and the upstreams. */
-  readonly registry: Pick<Config, 'http' | 'upstreams'>;
+  readonly registry: Pick<NodeConfig, 'http' | 'live'>;
   readonly audit: Pick<Audit, 'action' | 'list'>;
   readonly access: AdminAccess;
   readonly log: Logger;

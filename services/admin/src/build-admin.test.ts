@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { loadConfig } from '@cistern/config';
+import { loadConfig, openLiveConfig } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import type { Nodes, Prewarm, Upkeep } from '@cistern/operations';
@@ -24,7 +24,12 @@ test('the admin node returns its version and health, and its metrics count cache
   };
   const config = loadConfig({ env, defaults: { rootDirectory } });
   const log = createLogger({ level: 'error', formatter: 'json' });
-  const node = await buildAdmin(config, { log, metrics: createMetrics(), env: {}, version: '1.2.3' });
+  const node = await buildAdmin(openLiveConfig(config).config, {
+    log,
+    metrics: createMetrics(),
+    env: {},
+    version: '1.2.3',
+  });
   t.after(() => node.close(0));
   const { clients, debug } = await node.listen();
   const get = async (where: typeof clients, path: string) => {

@@ -1,6 +1,6 @@
 // The admin node: reports the content and health of the whole cache, and serves no pulls.
 import { assembleAdmin } from './wiring/assemble-admin.ts';
-import type { Config } from '@cistern/config';
+import type { NodeConfig } from '@cistern/config';
 import { buildNode, startChecks, type CacheNode, type NodeContext } from '@cistern/runtime/process';
 import { prepareDirectories } from '@cistern/assembly';
 import { observeCache, observeJobs } from '@cistern/telemetry';
@@ -10,9 +10,12 @@ import { buildAdminServer } from './build-admin-server.ts';
  * Opens the store and the index, and builds the node. Rejects with StartError or CacheError if a part cannot be opened. The
  * caller closes the node.
  */
-export async function buildAdmin(config: Config, { log, metrics, version, audit }: NodeContext): Promise<CacheNode> {
+export async function buildAdmin(
+  config: NodeConfig,
+  { log, metrics, version, audit, reload }: NodeContext,
+): Promise<CacheNode> {
   await prepareDirectories(config);
-  const work = await assembleAdmin(config, { log, metrics, version, audit });
+  const work = await assembleAdmin(config, { log, metrics, version, audit, reload });
   const checks = startChecks(config.health, work);
   const parts = { ...checks.byName, workers: work.checkWorkers };
   const { store } = checks.byName;

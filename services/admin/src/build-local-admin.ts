@@ -5,7 +5,7 @@ import type { AdminAccess } from './wiring/open-admin-access.ts';
 import { adminSocketPath } from '@cistern/operations/admin-access';
 import type { Audit, Operations } from '@cistern/operations';
 import type { StoreHealth } from '@cistern/assembly';
-import type { Config } from '@cistern/config';
+import type { NodeConfig } from '@cistern/config';
 import { createLazyHttpApp, type HttpApp, type Listener, type NodeContext } from '@cistern/runtime/process';
 
 /** The parts of the process to which the server belongs. */
@@ -19,7 +19,7 @@ export interface LocalParts extends StoreHealth, Operations {
  * earlier process, because this process now owns the directory.
  */
 export async function buildLocalAdmin(
-  config: Config,
+  config: NodeConfig,
   parts: LocalParts,
   context: NodeContext,
 ): Promise<Listener | undefined> {
@@ -50,7 +50,7 @@ function forItsUser(app: HttpApp): HttpApp {
  * server instead.
  */
 export function buildConsole(
-  config: Config,
+  config: NodeConfig,
   parts: LocalParts,
   context: NodeContext,
   access: AdminAccess,
@@ -62,7 +62,12 @@ export function buildConsole(
 }
 
 /** Loads the server only when its first request arrives, because most caches have no operator connected most of the time. */
-function buildServer(registry: Config, local: LocalParts, { version, log }: NodeContext, access: AdminAccess): HttpApp {
+function buildServer(
+  registry: NodeConfig,
+  local: LocalParts,
+  { version, log }: NodeContext,
+  access: AdminAccess,
+): HttpApp {
   const parts = { index: local.checkIndex, store: () => local.checkStore().then(local.checkFreeSpace) };
   return createLazyHttpApp(async () => {
     const { buildAdminServer } = await import('./build-admin-server.ts');

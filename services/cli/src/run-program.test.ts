@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { translateRegistryCommand } from './run-program.ts';
+import { translateRegistryCommand } from './translate-command.ts';
 import { runCommand } from './testing/start-command.ts';
 
 async function openDirectory(t: TestContext): Promise<string> {

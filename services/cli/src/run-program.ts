@@ -10,6 +10,7 @@ import { addNodes } from './commands/nodes.ts';
 import { version } from './node/version.ts';
 import { CommandError } from './terminal/command-error.ts';
 import type { Terminal } from './terminal/terminal.ts';
+import { translateRegistryCommand } from './translate-command.ts';
 
 /**
  * Runs a command. Resolves when the command has ended, or when the node that it runs listens. Sets the terminal's exit
@@ -25,16 +26,6 @@ export async function runProgram(given: readonly string[], terminal: Terminal): 
     if (error instanceof CommanderError) terminal.exitCode = error.exitCode;
     else fail(terminal, error);
   }
-}
-
-/**
- * Translates arguments of registry:2's image, so that its users have to change nothing but the name of the image.
- * `registry serve <file>` and a YAML file alone become `serve <file>`. Returns other arguments unchanged.
- */
-export function translateRegistryCommand(args: readonly string[]): readonly string[] {
-  const [first = '', ...rest] = args;
-  if (first === 'registry' || first === '/bin/registry') return rest;
-  return /\.ya?ml$/.test(first) ? ['serve', ...args] : args;
 }
 
 /**

@@ -1,6 +1,6 @@
 // The frontend node: it serves clients from the store and from the fills of workers, and connects to no upstream. It listens for
 // clients that pull, and for the challenge requests of an ACME authority.
-import type { Config } from '@cistern/config';
+import type { Config, NodeConfig } from '@cistern/config';
 import { buildNode, type CacheNode, type NodeContext, type Listener, withoutSchemas } from '@cistern/runtime/process';
 import { prepareDirectories } from '@cistern/assembly';
 import { fastify } from 'fastify';
@@ -8,7 +8,7 @@ import { assembleFrontend, type FrontendAssembly } from './wiring/wire-frontend.
 import { buildFrontend } from './build-frontend.ts';
 
 /** Rejects with StartError or CacheError if a part cannot be opened. The caller closes the node. */
-export async function buildFrontendNode(config: Config, context: NodeContext): Promise<CacheNode> {
+export async function buildFrontendNode(config: NodeConfig, context: NodeContext): Promise<CacheNode> {
   const { log, metrics } = context;
   await prepareDirectories(config);
   const work = await assembleFrontend(config, context);
@@ -17,15 +17,13 @@ export async function buildFrontendNode(config: Config, context: NodeContext): P
 }
 
 export function buildRegistry(
-  { http, limits, storageRedirect, webhooks }: Pick<Config, 'http' | 'limits' | 'storageRedirect' | 'webhooks'>,
+  { http, storageRedirect, webhooks }: Pick<Config, 'http' | 'storageRedirect' | 'webhooks'>,
   { pushes, ...assembly }: FrontendAssembly,
   context: NodeContext,
 ): Listener {
   const app = buildFrontend({
     ...context,
     ...assembly,
-    maxConnections: limits.connections,
-    unlimitedNetworks: limits.exceptNetworks,
     headers: http.headers,
     trustedProxies: http.trustedProxies,
     proxyProtocol: http.proxyProtocol,

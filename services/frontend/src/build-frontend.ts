@@ -2,12 +2,12 @@
 import type { Seal } from '@cistern/runtime';
 import type { Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
-import { type AccessTokens, createAddressList, unlimited } from '@cistern/auth';
+import { createAddressList, unlimited } from '@cistern/auth';
 import type { Metrics, Tracing } from '@cistern/telemetry';
 import type { ServerTls } from '@cistern/tls';
 import { OciSyntaxError } from '@cistern/oci';
 import { fastify, type FastifyInstance } from 'fastify';
-import { addCallerTokens, createCallerTokens } from './callers/caller-tokens.ts';
+import { createCallerTokens } from './callers/caller-tokens.ts';
 import { addRequestHooks, createRequestIds, createRequestStart, refuseUnknownPath } from './hooks/add-request-hooks.ts';
 import type { RequestFactsOptions } from './hooks/request-facts.ts';
 import { limitConnections } from './hooks/limit-connections.ts';
@@ -17,23 +17,27 @@ import { addV2Routes } from './v2/dispatch.ts';
 import type { V2Dependencies } from './v2/v2-dependencies.ts';
 import { replyWithError } from './http/error-reply.ts';
 import { commonHeaders } from './http/answer.ts';
-import { addTokenRoutes } from './token/add-token-routes.ts';
+import { addTokenRoutes, type TokenServer } from './token/add-token-routes.ts';
 import { addWebhookRoutes, type WebhookDependencies } from './webhooks/add-webhook-routes.ts';
 
 type SharedOptions = 'pullThrough' | 'upstreams' | 'authenticator' | 'authorize' | 'limits' | 'pageSeal' | 'instanceId';
 
 export interface FrontendOptions extends Pick<V2Dependencies, SharedOptions>, RequestFactsOptions {
   /**
-   * The most open connections of one client address (in IPv6: one network). Connections of trusted proxies do not count. Unset
-   * means no limit.
+   * Returns the most open connections of one client address (in IPv6: one network), or `undefined` for no limit. Connections of
+   * trusted proxies do not count.
    */
-  readonly maxConnections?: number | undefined;
-  /** Networks (addresses and CIDRs) whose clients are exempt from `maxConnections` and `limits`. */
-  readonly unlimitedNetworks?: readonly string[] | undefined;
-  /** Issues access tokens at `/token`. Unset means that there is no such endpoint. */
-  readonly tokenServer?: { readonly accessTokens: AccessTokens; readonly realm: string } | undefined;
+  readonly maxConnections?: (() => number | undefined) | undefined;
+  /** Returns true if the client with this address is exempt from `maxConnections`. */
+  readonly isExcepted?: ((clientIp: string) => boolean) | undefined;
+  /** Returns true if the client with this address is exempt from `limits`. Default: only if there are none. */
+  readonly isUnlimited?: ((clientIp: string) => boolean) | undefined;
+  /** Returns the issuer of access tokens at `/token`, or `undefined` if there is none. */
+  readonly tokenServer?: (() => TokenServer | undefined) | undefined;
   /** Encrypts the credentials of clients for upstreams that verify callers. Unset means that no upstream verifies callers. */
   readonly callerSeal?: Seal | undefined;
+  /** Returns true if an upstream verifies callers. Default: true if there is a `callerSeal`. */
+  readonly verifiesCallers?: (() => boolean) | undefined;
   readonly metrics: Metrics;
   /** Unset means that tracing is off. */
   readonly tracing?: Tracing | undefined;
@@ -80,23 +84,21 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     },
   });
   if (tls !== undefined) tls.serve(app.server as unknown as TlsServer);
-  const { maxConnections, unlimitedNetworks = [], metrics } = options;
+  const { maxConnections, isExcepted = () => false, metrics } = options;
   /** Sockets whose client address comes from a PROXY header. */
   const proxiedSockets = new WeakSet<Socket>();
   if (maxConnections !== undefined) {
-    const isExcepted = createAddressList(unlimitedNetworks);
     const isProxy = createAddressList(trustedProxies);
     // A PROXY header may name a client whose address is in the networks of proxies. This client is limited, because its socket is
     // in `proxiedSockets`. A proxy on a Unix socket has no address, and is not limited.
-    const isUnlimited = (socket: Socket) => {
-      const { remoteAddress } = socket;
-      return (
-        remoteAddress === undefined ||
-        isExcepted(remoteAddress) ||
-        (!proxiedSockets.has(socket) && isProxy(remoteAddress))
-      );
-    };
-    limitConnections(app.server, { max: maxConnections, isUnlimited, metrics });
+    const isUncounted = ({ remoteAddress }: Socket, isProxied: boolean) =>
+      remoteAddress === undefined || (!isProxied && isProxy(remoteAddress));
+    limitConnections(app.server, {
+      max: () => maxConnections() ?? Infinity,
+      isUncounted: (socket) => isUncounted(socket, proxiedSockets.has(socket)),
+      isExcepted,
+      metrics,
+    });
   }
   if (proxyProtocol)
     acceptProxiedConnections(app.server, {
@@ -109,9 +111,9 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   app.setNotFoundHandler(refuseUnknownPath);
   // Load balancers check the health of registry:2 at the root.
   app.route({ method: ['GET', 'HEAD'], url: '/', handler: (_request, reply) => reply.send() });
-  const callerTokens = options.callerSeal && createCallerTokens({ seal: options.callerSeal, now: options.now });
-  const isUnlimited = options.limits === unlimited ? () => true : createAddressList(unlimitedNetworks);
-  if (callerTokens !== undefined) addCallerTokens(app, callerTokens, { ...options, isUnlimited });
+  const sealed = options.callerSeal && createCallerTokens({ seal: options.callerSeal, now: options.now });
+  const callerTokens = () => (options.verifiesCallers?.() === false ? undefined : sealed);
+  const isUnlimited = options.isUnlimited ?? (() => options.limits === unlimited);
   const skipsRedirect = createAddressList(options.redirectExcept ?? []);
   const mayRevalidate = options.revalidateFrom === undefined ? () => true : createAddressList(options.revalidateFrom);
   addV2Routes(app, {
@@ -123,7 +125,8 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     callerTokens,
     waiting: { maxWaitMs },
   });
-  if (options.tokenServer !== undefined) addTokenRoutes(app, { ...options, ...options.tokenServer, isUnlimited });
+  const { tokenServer = () => undefined } = options;
+  addTokenRoutes(app, { ...options, callerTokens, tokenServer, isUnlimited });
   if (options.webhooks !== undefined) addWebhookRoutes(app, { ...options.webhooks, metrics: options.metrics });
   return app;
 }

@@ -66,7 +66,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
     const metrics = createMetrics();
     const upstream = openUpstream({ name: 'docker.io', url: hub.url, instanceId: 't', version: '0', metrics, log });
     const fills = createFillTable();
-    const parts = { store, fills, log, metrics, now, policyOf, adoptAs: undefined };
+    const parts = { store, fills, log, metrics, now, policyOf, adoptAs: () => undefined };
     const spools = await openSpoolDirectory(join(directory, name), { maxBytes: Infinity });
     const upstreams = new Map([[upstream.name, upstream]]);
     const own = { index, upstreams, spools, queue: queue.queue, address: '', maxWholeForRangeBytes: 0 };
@@ -96,7 +96,7 @@ async function startNodes(t: TestContext, keyPrefix: string, staleWhileRevalidat
       fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
       listPolicyOf: () => rule,
       isOffline: () => false,
-      sharedUpstreams: ['docker.io'],
+      sharedUpstreams: () => ['docker.io'],
       isListed: () => true,
     });
     return asCaller(cache);

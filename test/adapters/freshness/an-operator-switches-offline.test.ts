@@ -23,7 +23,7 @@ async function openNode(t: TestContext, port: number, store: ReturnType<typeof c
     commandTimeoutMs: commandTimeoutMs.patient,
     log,
   });
-  const offline = await openOfflineSwitch({ store, index, upstreams, log, metrics: createMetrics() });
+  const offline = await openOfflineSwitch({ store, index, upstreams: () => upstreams, log, metrics: createMetrics() });
   t.after(async () => {
     await offline.close();
     await index.close();

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { loadConfig } from '@cistern/config';
+import { loadConfig, openLiveConfig } from '@cistern/config';
 import { buildFrontendNode } from '@cistern/frontend';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { freePort, startRedis, startRedisCluster, type RedisProcess } from '@cistern/test-servers';
@@ -52,7 +52,7 @@ async function startNodes(t: TestContext, addresses: readonly string[]): Promise
       REGISTRY_HTTP_DEBUG_ADDR: '',
     };
     const config = loadConfig({ env, defaults: { rootDirectory: join(directory, 'store') } });
-    const node = await build(config, { log, metrics: createMetrics(), env: {}, version: '0' });
+    const node = await build(openLiveConfig(config).config, { log, metrics: createMetrics(), env: {}, version: '0' });
     t.after(() => node.close(1000));
     await node.listen();
   }

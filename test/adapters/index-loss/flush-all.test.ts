@@ -63,7 +63,7 @@ async function startParts(t: TestContext) {
       store,
       upstreams: new Map([[upstream.name, upstream]]),
       policyOf: createFreshnessPolicies([]),
-      adoptAs: undefined,
+      adoptAs: () => undefined,
       spools,
       fills: createFillTable(),
       queue: createInlineJobs({ slots: { blob: one, short: one }, maxWaiting: 1, log }).queue,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { assembleAdmin } from '@cistern/admin';
-import { loadConfig } from '@cistern/config';
+import { loadConfig, openLiveConfig } from '@cistern/config';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { startRedis } from '@cistern/test-servers';
 
@@ -26,7 +26,7 @@ async function openNode(t: TestContext, keyPrefix: string) {
     REGISTRY_ADMIN_HTPASSWD_PATH: users,
   };
   const config = loadConfig({ env, defaults: { rootDirectory: join(directory, 'store') } });
-  const node = await assembleAdmin(config, { log, metrics: createMetrics(), version: '0' });
+  const node = await assembleAdmin(openLiveConfig(config).config, { log, metrics: createMetrics(), version: '0' });
   t.after(() => node.close());
   return node;
 }

@@ -94,7 +94,7 @@ async function assertPurges(index: CacheIndex, readers: readonly CacheIndex[]): 
   ] as const) {
     const store = await fill(index);
     for (const reader of readers) assert.ok((await readRecords(reader)).every((found) => found !== undefined));
-    const result = await purge({ index, store, adoptAs: undefined, now: Date.now }, target);
+    const result = await purge({ index, store, adoptAs: () => undefined, now: Date.now }, target);
     assert.deepEqual(result, { purged: { tags: 1, manifests: 1, blobs: 1 } });
     for (const reader of readers)
       await until('the content is gone', async () => (await readRecords(reader)).every((found) => found === undefined));
@@ -144,7 +144,7 @@ test('a purge waits until a lost index in Redis has been rebuilt', async (t) => 
   );
   await redis.command('FLUSHALL');
   const target = { image: { ...key, reference: { kind: 'tag', tag: tag.tag } } } as const;
-  const purging = purge({ index, store, adoptAs: undefined, now: Date.now }, target);
+  const purging = purge({ index, store, adoptAs: () => undefined, now: Date.now }, target);
   // real-time: a purge that does not wait for the index would be over by then
   await delay(300);
   assert.notEqual(await store.readObject(tagObjectKey(tag)), undefined);

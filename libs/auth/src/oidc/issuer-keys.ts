@@ -8,6 +8,7 @@ import type { Config } from '@cistern/config';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { type Documents, openDocuments, proxyFor } from '@cistern/upstream';
+import { endsWithin } from '@cistern/runtime';
 import type { NodeContext } from '@cistern/runtime/process';
 
 type Issuer = Config['auth']['oidc'][number];
@@ -27,6 +28,7 @@ const usableForMs = 24 * 3_600_000;
 /** Shortest time between fetches, because clients can send any number of tokens with unknown keys. */
 const minRefetchMs = 10_000;
 const jobTimeoutMs = 15_000;
+const closeGraceMs = 3_000;
 
 async function readObject(
   store: Pick<BlobStore, 'readObject'>,
@@ -137,14 +139,21 @@ export interface FetchIssuerKeysOptions extends Pick<NodeContext, 'env' | 'versi
   readonly now: () => number;
 }
 
-/**
- * Creates the worker's fetcher of issuer keys. It skips an issuer whose keys were fetched a moment ago. Rejects with a
- * CacheError.
- */
-export function createIssuerKeysFetcher({ issuers, store, env, now, ...own }: FetchIssuerKeysOptions): {
+export interface IssuerKeysFetcher {
+  /** Skips an issuer whose keys were fetched a moment ago. Rejects with a CacheError. */
   fetch(name: string, signal: AbortSignal): Promise<void>;
+  /** Waits some seconds for running fetches, because a reload also closes a fetcher. Then aborts them. */
   close(): Promise<void>;
-} {
+}
+
+/** Creates the worker's fetcher of issuer keys. */
+export function createIssuerKeysFetcher({
+  issuers,
+  store,
+  env,
+  now,
+  ...own
+}: FetchIssuerKeysOptions): IssuerKeysFetcher {
   const proxy = (url: URL) => proxyFor(url, env);
   const opened = new Map<string, { readonly issuer: Issuer; readonly documents: Documents }>();
   for (const issuer of issuers) {
@@ -152,28 +161,37 @@ export function createIssuerKeysFetcher({ issuers, store, env, now, ...own }: Fe
     const documents = openDocuments({ ...own, name: `issuer ${name}`, url, tls: { ca }, proxy });
     opened.set(name, { issuer, documents });
   }
+  const running = new Set<Promise<void>>();
+
+  async function fetchKeys(name: string, signal: AbortSignal): Promise<void> {
+    const found = opened.get(name);
+    if (found === undefined)
+      throw new CacheError(
+        'name-unknown',
+        `The configuration of this node has no issuer "${name}". Use the same configuration on all nodes.`,
+      );
+    const { issuer, documents } = found;
+    const before = await readObject(store, issuer);
+    if (before !== undefined && now() - before.fetchedAtMs < minRefetchMs) return;
+    try {
+      const keys = await readIssuerKeys(issuer.url, (url) => documents.read(url, signal));
+      const object: KeysObject = { schema: 1, issuer: issuer.url, fetchedAtMs: now(), keys };
+      await store.writeObject(issuerKeysKey(name), Buffer.from(`${JSON.stringify(object)}\n`));
+    } catch (error) {
+      if (error instanceof CacheError) throw error;
+      const message = `Failed to fetch the keys of issuer "${name}": ${(error as Error).message}.`;
+      throw new CacheError('upstream-unreachable', message, { cause: error });
+    }
+  }
+
   return {
-    async fetch(name, signal) {
-      const found = opened.get(name);
-      if (found === undefined)
-        throw new CacheError(
-          'name-unknown',
-          `The configuration of this node has no issuer "${name}". Use the same configuration on all nodes.`,
-        );
-      const { issuer, documents } = found;
-      const before = await readObject(store, issuer);
-      if (before !== undefined && now() - before.fetchedAtMs < minRefetchMs) return;
-      try {
-        const keys = await readIssuerKeys(issuer.url, (url) => documents.read(url, signal));
-        const object: KeysObject = { schema: 1, issuer: issuer.url, fetchedAtMs: now(), keys };
-        await store.writeObject(issuerKeysKey(name), Buffer.from(`${JSON.stringify(object)}\n`));
-      } catch (error) {
-        if (error instanceof CacheError) throw error;
-        const message = `Failed to fetch the keys of issuer "${name}": ${(error as Error).message}.`;
-        throw new CacheError('upstream-unreachable', message, { cause: error });
-      }
+    fetch(name, signal) {
+      const fetching = fetchKeys(name, signal).finally(() => running.delete(fetching));
+      running.add(fetching);
+      return fetching;
     },
     async close() {
+      await endsWithin(Promise.allSettled(running), closeGraceMs);
       await Promise.all([...opened.values()].map(({ documents }) => documents.close()));
     },
   };

@@ -8,7 +8,7 @@ import { putLinks } from './repository-links.ts';
 export interface ForgetManifestDeps {
   readonly index: CacheIndex;
   readonly store: BlobStore;
-  readonly adoptAs: string | undefined;
+  readonly adoptAs: () => string | undefined;
 }
 
 /**

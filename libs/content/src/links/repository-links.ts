@@ -19,7 +19,7 @@ export interface RepositoryLinksDeps extends IndexAndStore {
    * The upstream from which a registry:2 cache fetched its files in this store. `undefined` means that such files are not
    * adopted.
    */
-  readonly adoptAs: string | undefined;
+  readonly adoptAs: () => string | undefined;
   readonly storedLinks: StoredLinks;
 }
 
@@ -109,7 +109,7 @@ async function adopt(
   digest: Digest,
   kind: Link['kind'],
 ): Promise<Link[] | undefined> {
-  if (key.upstream !== adoptAs) return undefined;
+  if (key.upstream !== adoptAs()) return undefined;
   const linkKey = kind === 'manifest' ? registryRevisionLinkKey : registryLayerLinkKey;
   if ((await store.readObject(linkKey(key.repository, digest))) === undefined) return undefined;
   return [{ upstream: key.upstream, repository: key.repository, digest, kind, confirmed: true }];

@@ -15,7 +15,7 @@ const [old, moved] = [1, 2].map((sequence): TagRecord => {
 }) as [TagRecord, TagRecord];
 
 async function start() {
-  const deps = { index: createTestIndex({ now }), store: createMemoryStore(), adoptAs: undefined };
+  const deps = { index: createTestIndex({ now }), store: createMemoryStore(), adoptAs: () => undefined };
   await deps.index.tags.put(old);
   await writeTagObject(deps.store, old);
   return deps;

@@ -7,7 +7,7 @@ import { writeTagObject } from './small-objects.ts';
 export interface ForgetTagDeps {
   readonly index: Pick<CacheIndex, 'tags'>;
   readonly store: BlobStore;
-  readonly adoptAs: string | undefined;
+  readonly adoptAs: () => string | undefined;
 }
 
 /**

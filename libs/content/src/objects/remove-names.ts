@@ -16,7 +16,7 @@ import type { Digest } from '@cistern/oci';
 interface NamesDeps {
   readonly index: Pick<CacheIndex, 'tags' | 'links'>;
   readonly store: BlobStore;
-  readonly adoptAs: string | undefined;
+  readonly adoptAs: () => string | undefined;
 }
 
 type Values = Pick<CacheIndex, 'values'>;
@@ -27,7 +27,7 @@ const keepMarksMs = 3_600_000;
 /** Removes the tag's objects from the store. Resolves to true if there were any. */
 export async function removeStoredTag({ store, adoptAs }: Omit<NamesDeps, 'index'>, key: TagKey): Promise<boolean> {
   const was = await store.removeObject(tagObjectKey(key));
-  if (key.upstream !== adoptAs) return was;
+  if (key.upstream !== adoptAs()) return was;
   return (await store.removeObject(registryTagLinkKey(key.repository, key.tag))) || was;
 }
 
@@ -48,7 +48,7 @@ export async function removeLink(
 ): Promise<void> {
   await store.removeObject(linksObjectKey(key.upstream, key.repository, digest));
   await store.removeObject(heldObjectKey(key.upstream, key.repository, digest));
-  if (key.upstream === adoptAs) {
+  if (key.upstream === adoptAs()) {
     await store.removeObject(registryRevisionLinkKey(key.repository, digest));
     await store.removeObject(registryLayerLinkKey(key.repository, digest));
   }

@@ -16,8 +16,10 @@ export interface ChooseVictimsDeps extends IndexAndStore {
 }
 
 export interface ChooseAgedDeps extends ChooseVictimsDeps {
-  /** Longest time since the last pull, in milliseconds, by upstream. Upstreams without a limit have no entry. */
-  readonly ageLimits: ReadonlyMap<string, number>;
+  /**
+   * Returns the longest time since the last pull, in milliseconds, by upstream. Upstreams without a limit have no entry.
+   */
+  readonly ageLimits: () => ReadonlyMap<string, number>;
 }
 
 /**
@@ -76,7 +78,7 @@ async function* pulledLongAgo(
   isSpared: (digest: Digest) => boolean,
   signal: AbortSignal,
 ): AsyncGenerator<BlobRecord> {
-  const beforeMs = now() - Math.max(inUseMs, spareMs, Math.min(Infinity, ...ageLimits.values()));
+  const beforeMs = now() - Math.max(inUseMs, spareMs, Math.min(Infinity, ...ageLimits().values()));
   for await (const record of index.blobs.leastRecent()) {
     signal.throwIfAborted();
     if (record.lastPulledAtMs > beforeMs) return;
@@ -100,7 +102,7 @@ async function findLimits(
     const found = held.filter((digest) => candidates.has(digest));
     if (found.length === 0) return;
     const limits = (await hasManifest(index, held)) ? ofImagesHere : ofOthers;
-    const limitMs = ageLimits.get(key.upstream) ?? Infinity;
+    const limitMs = ageLimits().get(key.upstream) ?? Infinity;
     for (const digest of found) limits.set(digest, Math.max(limits.get(digest) ?? 0, limitMs));
   });
   return new Map([...ofOthers, ...ofImagesHere]);

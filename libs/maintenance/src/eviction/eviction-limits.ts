@@ -1,7 +1,7 @@
 // Computes how many bytes the store may hold: at most `maxBytes`, and less if its file system would otherwise have too
 // little free space.
 import type { BlobStore } from '@cistern/blob-store';
-import type { Config } from '@cistern/config';
+import type { NodeConfig } from '@cistern/config';
 import { type MinFree, minFreeBytes } from '@cistern/fills';
 import type { CacheIndex } from '@cistern/index';
 import type { Logger } from '@cistern/telemetry';
@@ -78,13 +78,15 @@ export function createReadLimits(
 
 /** Returns the settings that eviction and its plan share. */
 export function evictionSettings(
-  { storageLimits, storageRedirect, upstreams }: Pick<Config, 'storageLimits' | 'storageRedirect' | 'upstreams'>,
+  { storageLimits, storageRedirect, live }: Pick<NodeConfig, 'storageLimits' | 'storageRedirect' | 'live'>,
   deps: { readonly store: BlobStore; readonly log: Logger },
 ): Pick<ChooseAgedDeps, 'ageLimits' | 'spareMs'> & { readonly readLimits: ReadLimits } {
-  const limited = upstreams.filter(({ maxAgeMs }) => maxAgeMs !== Infinity);
   return {
     readLimits: createReadLimits(storageLimits, deps),
-    ageLimits: new Map(limited.map(({ name, maxAgeMs }) => [name, maxAgeMs])),
+    ageLimits: live.derive(({ upstreams }) => {
+      const limited = upstreams.filter(({ maxAgeMs }) => maxAgeMs !== Infinity);
+      return new Map(limited.map(({ name, maxAgeMs }) => [name, maxAgeMs]));
+    }),
     spareMs: storageRedirect?.expiresMs ?? 0,
   };
 }

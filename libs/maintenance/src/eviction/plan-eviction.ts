@@ -66,7 +66,7 @@ async function* victimsOf(
   };
   const gone = new Set<Digest>();
   const isSpared = (digest: Digest) => pinned.has(digest) || gone.has(digest);
-  if (ageLimits.size > 0)
+  if (ageLimits().size > 0)
     for await (const aged of chooseAged(deps, isSpared, signal))
       for (const record of aged) {
         gone.add(record.digest);

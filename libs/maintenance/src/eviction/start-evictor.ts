@@ -18,7 +18,13 @@ const stepEveryMs = 1_000;
 const hurriedStepMs = 200;
 const ageEveryMs = 3_600_000;
 
-export function startEvictor(given: EvictorDeps): { close(): Promise<void> } {
+export interface Evictor {
+  /** Starts to evict by age if an upstream has a limit now. */
+  update(): void;
+  close(): Promise<void>;
+}
+
+export function startEvictor(given: EvictorDeps): Evictor {
   const { storeBytes, storeFreeBytes, storeMinFreeBytes } = given.metrics;
   const eviction = createEviction({ ...given, deleter: createDeleter(given) });
   const loops = [
@@ -32,7 +38,10 @@ export function startEvictor(given: EvictorDeps): { close(): Promise<void> } {
       },
     }),
   ];
-  if (given.ageLimits.size > 0) {
+  let isAging = false;
+  function startAging(): void {
+    if (isAging || given.ageLimits().size === 0) return;
+    isAging = true;
     // The age search needs its own deleter, because both loops may run at the same time.
     const deps = { ...given, deleter: createDeleter(given) };
     const step = async (signal: AbortSignal) => {
@@ -41,7 +50,9 @@ export function startEvictor(given: EvictorDeps): { close(): Promise<void> } {
     };
     loops.push(startLoop(given, { name: 'aging', leaseMs: 30_000, retryMs: 60_000, step }));
   }
+  startAging();
   return {
+    update: startAging,
     close: async () => void (await Promise.all(loops.map((loop) => loop.close()))),
   };
 }

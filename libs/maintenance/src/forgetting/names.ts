@@ -16,7 +16,7 @@ import { createPinnedDigests } from '../eviction/create-pinned-digests.ts';
 
 export interface ForgettingDeps extends IndexAndStore {
   /** The upstream from which a registry:2 cache fetched the files that it left in the store. */
-  readonly adoptAs: string | undefined;
+  readonly adoptAs: () => string | undefined;
   readonly forgetAfterMs: number;
   readonly log: Logger;
   readonly now: () => number;

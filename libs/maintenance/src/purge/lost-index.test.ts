@@ -21,7 +21,7 @@ async function start(t: TestContext, isComplete: () => boolean) {
   const doubtful = (known = index) => ({ ...known, epoch: { ...known.epoch, isComplete: async () => isComplete() } });
   return {
     ...started,
-    deps: { index: doubtful(), store, adoptAs: undefined, now },
+    deps: { index: doubtful(), store, adoptAs: () => undefined, now },
     emptyIndex: () => doubtful(createTestIndex({ now })),
   };
 }

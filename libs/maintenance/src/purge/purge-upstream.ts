@@ -49,7 +49,7 @@ export async function purgeUpstream(
         if (await removeTag(step, key)) purged.tags += 1;
       }),
     );
-  if (upstream === step.adoptAs) await removeObjects(step, registryRepositoriesPrefix);
+  if (upstream === step.adoptAs()) await removeObjects(step, registryRepositoriesPrefix);
   await removeObjects(step, prefixes.lists);
   for await (const batch of inBatches(heldBy(step, upstream), heldAtOnce)) {
     await forEachBounded(batch, bounded, (held) => tolerate(() => removeLink(step, held, held.digest)));

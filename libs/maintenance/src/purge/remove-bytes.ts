@@ -10,7 +10,7 @@ import type { ReadPinnedDigests } from '../eviction/create-pinned-digests.ts';
 
 export interface PurgeDeps extends IndexAndStore {
   /** The upstream from which a registry:2 cache fetched the files that it left in the store. */
-  readonly adoptAs: string | undefined;
+  readonly adoptAs: () => string | undefined;
   readonly now: () => number;
 }
 

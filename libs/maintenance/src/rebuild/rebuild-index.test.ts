@@ -130,7 +130,7 @@ test('a worker continues the part of a dead worker', async (t) => {
 
 test('an object that is removed during the rebuild is not restored', async (t) => {
   const { lost, options, tags } = await startLost(t);
-  const deps = { index: lost, store: options.store, adoptAs: undefined };
+  const deps = { index: lost, store: options.store, adoptAs: () => undefined };
   const [tag] = tags;
   const manifest = (await readTagObject(options.store, tag!, 0))!.digest;
   const remove = new Map<string, () => Promise<unknown>>([

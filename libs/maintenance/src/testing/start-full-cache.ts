@@ -52,9 +52,9 @@ export async function startFullCache(
     openEviction,
     /** Removes old blobs like an evictor that has just started. */
     age: (limits: Readonly<Record<string, number>>) =>
-      removeAged({ ...parts, deleter: createDeleter(parts), ageLimits: new Map(Object.entries(limits)) }, signal),
+      removeAged({ ...parts, deleter: createDeleter(parts), ageLimits: () => new Map(Object.entries(limits)) }, signal),
     plan: (limits: Readonly<Record<string, number>>, downToBytes?: number) =>
-      planEviction({ ...parts, readLimits, ageLimits: new Map(Object.entries(limits)) }, { downToBytes, signal }),
+      planEviction({ ...parts, readLimits, ageLimits: () => new Map(Object.entries(limits)) }, { downToBytes, signal }),
     addImage: (repository: string, tag: string, layers: readonly number[], layerBytes?: number) =>
       addImage(hub, { repository, tag, layers, ...(layerBytes !== undefined && { layerBytes }) }),
     pullBlob,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
 import { createTestIndex } from '@cistern/index/testing';
-import { loadConfig } from '@cistern/config';
+import { loadConfig, openLiveConfig } from '@cistern/config';
 import type { JobQueue } from '@cistern/jobs';
 import { digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
 import { pinImage } from '@cistern/content';
@@ -13,8 +13,8 @@ const nothing = { purged: { tags: 0, manifests: 0, blobs: 0 } };
 
 function open() {
   const [index, store] = [createTestIndex({ now: Date.now }), createMemoryStore()];
-  const config = loadConfig({ env: {}, defaults: { rootDirectory: '/nowhere' } });
-  return { index, store, changes: openImageChanges(config, { index, store, queue: {} as JobQueue }) };
+  const { live } = openLiveConfig(loadConfig({ env: {}, defaults: { rootDirectory: '/nowhere' } })).config;
+  return { index, store, changes: openImageChanges(live, { index, store, queue: {} as JobQueue }) };
 }
 
 test('a purge takes exactly one valid name of an image, digest or upstream', async () => {

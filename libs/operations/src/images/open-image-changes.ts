@@ -1,7 +1,7 @@
 // The actions of operators on cached images, for all nodes: purge, and refresh from the upstream.
 import type { BlobStore } from '@cistern/blob-store';
 import type { CacheIndex, TagKey } from '@cistern/index';
-import type { Config } from '@cistern/config';
+import type { LiveSettings } from '@cistern/config';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { parseDigest } from '@cistern/oci';
@@ -39,10 +39,10 @@ export interface ImageChangesDeps {
 
 const maxNamed = 5;
 
-export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps: ImageChangesDeps): ImageChanges {
+export function openImageChanges(live: LiveSettings, deps: ImageChangesDeps): ImageChanges {
   const { index, store } = deps;
-  const table = createUpstreamTable(upstreams);
-  const adoptAs = adoptedUpstream(upstreams);
+  const table = live.derive(({ upstreams }) => createUpstreamTable(upstreams));
+  const adoptAs = live.derive(({ upstreams }) => adoptedUpstream(upstreams));
 
   /**
    * Resolves to the name of a configured upstream, or of an upstream that is no longer configured but whose content is still
@@ -50,7 +50,7 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
    */
   async function upstreamNamed(name: string): Promise<string> {
     try {
-      return table.nameOf(name);
+      return table().nameOf(name);
     } catch (error) {
       if (!isCacheError(error, 'name-unknown')) throw error;
       const [first] = await index.links.repositories({ after: `${name}/`, limit: 1 });
@@ -65,7 +65,7 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
         'name-invalid',
         'The purge request is invalid. Set exactly one of image, digest and upstream.',
       );
-    if (image !== undefined) return { image: resolveImage(table, image) };
+    if (image !== undefined) return { image: resolveImage(table(), image) };
     if (digest !== undefined) return { digest: parseDigest(digest) };
     return { upstream: await upstreamNamed(upstream ?? '') };
   }
@@ -80,7 +80,7 @@ export function openImageChanges({ upstreams }: Pick<Config, 'upstreams'>, deps:
       return { refused: `Nothing was purged: ${which} ${pins.length > 1 ? 'are' : 'is'} pinned. Unpin first.` };
     },
     async refresh(text) {
-      const image = resolveImage(table, text);
+      const image = resolveImage(table(), text);
       const { upstream, repository, reference } = image;
       if (reference.kind === 'digest')
         throw new CacheError('name-invalid', 'A digest never changes, so there is nothing to refresh. Use a tag.');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
 import { createTestIndex } from '@cistern/index/testing';
-import { loadConfig } from '@cistern/config';
+import { loadConfig, openLiveConfig } from '@cistern/config';
 import type { JobQueue } from '@cistern/jobs';
 import { digestOf, parseRepositoryName, parseTag } from '@cistern/oci';
 import { pinImage } from '@cistern/content';
@@ -42,8 +42,8 @@ async function fill() {
       origin: 'upstream',
     });
   }
-  const config = loadConfig({ env: {}, defaults: { rootDirectory: '/nowhere' } });
-  return { index, store, images: openImages(config, { index, store, queue: {} as JobQueue }) };
+  const { live } = openLiveConfig(loadConfig({ env: {}, defaults: { rootDirectory: '/nowhere' } })).config;
+  return { index, store, images: openImages(live, { index, store, queue: {} as JobQueue }) };
 }
 
 test('the list of images has docker names and freshness', async () => {

@@ -1,6 +1,6 @@
 // The cached images, for operators: lists them, describes one, shows the most pulled images, and changes images.
 import type { TagRecord } from '@cistern/index';
-import type { Config } from '@cistern/config';
+import type { LiveSettings } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { createFreshnessPolicies, freshnessOf, type PolicyOf } from '@cistern/pull-through';
 import { describeImage } from './describe-image.ts';
@@ -36,11 +36,11 @@ export interface Images extends ImageChanges {
 const maxRead = 5_000;
 const maxPlatforms = 10_000;
 
-export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChangesDeps): Images {
-  const { upstreams } = config;
+export function openImages(live: LiveSettings, opened: ImageChangesDeps): Images {
   const { index, store } = opened;
-  const table = createUpstreamTable(upstreams);
-  const policyOf = createFreshnessPolicies(upstreams);
+  const table = live.derive(({ upstreams }) => createUpstreamTable(upstreams));
+  const policies = live.derive(({ upstreams }) => createFreshnessPolicies(upstreams));
+  const policyOf: PolicyOf = (upstream, tag) => policies()(upstream, tag);
 
   /** Resolves to a function that returns whether an image is pinned, by its name or by its digest. */
   async function readPinned(): Promise<(image: ResolvedImage, digest: Digest) => boolean> {
@@ -50,7 +50,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
   }
 
   return {
-    ...openImageChanges(config, opened),
+    ...openImageChanges(live, opened),
     async list({ search = '', upstream, limit, cursor }) {
       const wanted = search.toLowerCase();
       const select = (record: TagRecord) => fullNameOf(imageOf(record)).toLowerCase().includes(wanted);
@@ -64,7 +64,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
           upstream: record.upstream,
           repository,
           tag,
-          name: familiarNameOf(table, image),
+          name: familiarNameOf(table(), image),
           digest,
           fetchedAt: changedAtMs,
           confirmedAt: timeOf(checkedAtMs),
@@ -76,7 +76,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
       return { images, cursor: next === undefined ? null : formatCursor(next) };
     },
     async details(text) {
-      const image = resolveImage(table, text);
+      const image = resolveImage(table(), text);
       const { upstream, repository, reference } = image;
       const found = await describeImage({ index, store, now: index.now }, image);
       if (found === undefined) throw new CacheError('manifest-unknown', `${fullNameOf(image)} is not in this cache.`);
@@ -100,7 +100,7 @@ export function openImages(config: Pick<Config, 'upstreams'>, opened: ImageChang
         upstream,
         repository,
         tag,
-        name: familiarNameOf(table, { upstream, repository, reference: { kind: 'tag', tag } }),
+        name: familiarNameOf(table(), { upstream, repository, reference: { kind: 'tag', tag } }),
         score: pulls,
         platforms: platforms
           .filter((one) => one.upstream === upstream && one.repository === repository)

@@ -1,5 +1,5 @@
 // The decisions of operators at run time, for all nodes: which images are pinned, and which upstreams are offline.
-import type { Config } from '@cistern/config';
+import type { LiveSettings } from '@cistern/config';
 import { createFreshnessPolicies, decideOffline, readOfflineDecisions, type PolicyOf } from '@cistern/pull-through';
 import { listPins, pinImage, unpinImage, type IndexAndStore } from '@cistern/content';
 import { untilPinHolds } from '@cistern/maintenance';
@@ -31,30 +31,32 @@ export interface Decisions {
 const stalePage = 100;
 
 /** All methods reject with `store-unavailable` or `index-unavailable` if the store or the index is unavailable. */
-export function openDecisions({ upstreams }: Pick<Config, 'upstreams'>, { index, store }: IndexAndStore): Decisions {
-  const table = createUpstreamTable(upstreams);
-  const policyOf = createFreshnessPolicies(upstreams);
+export function openDecisions(live: LiveSettings, { index, store }: IndexAndStore): Decisions {
+  const configured = live.derive(({ upstreams }) => upstreams);
+  const table = live.derive(({ upstreams }) => createUpstreamTable(upstreams));
+  const policies = live.derive(({ upstreams }) => createFreshnessPolicies(upstreams));
+  const policyOf: PolicyOf = (upstream, tag) => policies()(upstream, tag);
   return {
     pins: async () => ({ pins: (await listPins(store)).map(nameOf).toSorted() }),
     async pin(image) {
-      const resolved = resolveImage(table, image);
+      const resolved = resolveImage(table(), image);
       await pinImage(store, resolved);
       await untilPinHolds({ index, store, now: Date.now }, resolved);
       return { image: nameOf(resolved) };
     },
     async unpin(image) {
-      const resolved = resolveImage(table, image);
+      const resolved = resolveImage(table(), image);
       return { image: nameOf(resolved), wasPinned: await unpinImage(store, resolved) };
     },
     async upstreams() {
       const decided = await readOfflineDecisions(store);
-      return upstreams.map(({ name, isOffline }) => {
+      return configured().map(({ name, isOffline }) => {
         const decision = decided.upstreams.get(name) ?? decided.all;
         return { name, isOffline: decision ?? isOffline, by: decision === undefined ? 'configuration' : 'decision' };
       });
     },
     async decideOffline({ upstream, offline }) {
-      if (upstream !== undefined) table.nameOf(upstream);
+      if (upstream !== undefined) table().nameOf(upstream);
       await decideOffline({ store, index }, { upstream, offline });
     },
     async *staleTags() {

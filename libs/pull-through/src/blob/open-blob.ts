@@ -28,10 +28,10 @@ export interface OpenBlobDeps extends BlobSourceDeps, RepositoryLinksDeps {
   /** Remembers which client read which blob whole on this node within the last minute. */
   readonly wholeReads: Recent<string, true>;
   /**
-   * The upstreams that do not verify callers, which means without `access: verify`. A request also finds a digest at another
-   * one of these upstreams, if the caller may pull the repository there.
+   * Returns the upstreams that do not verify callers, which means without `access: verify`. A request also finds a digest at
+   * another one of these upstreams, if the caller may pull the repository there.
    */
-  readonly sharedUpstreams: readonly string[];
+  readonly sharedUpstreams: () => readonly string[];
   readonly findDenial: FindDenial;
   /** How long a URL of the store is valid. Unset means that clients get no URLs. */
   readonly presignForMs?: number | undefined;
@@ -188,7 +188,7 @@ async function findHolder(deps: OpenBlobDeps, request: BlobRequest): Promise<Lin
   const own = await ifStoreAvailable(log, () => findLink(deps, target, digest, 'blob'));
   if (own !== undefined) return own;
   const permitted = new Map<string, AuthorizedRepository>();
-  for (const upstream of deps.sharedUpstreams) {
+  for (const upstream of deps.sharedUpstreams()) {
     const other = upstream === target.upstream ? undefined : target.at(upstream);
     if (other !== undefined) permitted.set(upstream, other);
   }

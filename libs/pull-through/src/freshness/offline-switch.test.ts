@@ -21,7 +21,7 @@ function startParts(t: TestContext) {
   const index = createTestIndex({ now: Date.now });
   const metrics = createMetrics({ upstreams: upstreams.map(({ name }) => name) });
   const open = async (over: BlobStore = store) => {
-    const opened = await openOfflineSwitch({ store: over, index, upstreams, log, metrics });
+    const opened = await openOfflineSwitch({ store: over, index, upstreams: () => upstreams, log, metrics });
     t.after(() => opened.close());
     return opened;
   };

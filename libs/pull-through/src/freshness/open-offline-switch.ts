@@ -31,7 +31,8 @@ interface OfflineObject {
 export interface OfflineSwitchOptions {
   readonly store: BlobStore;
   readonly index: Pick<CacheIndex, 'pubsub'>;
-  readonly upstreams: readonly { readonly name: string; readonly isOffline: boolean }[];
+  /** Returns the configured upstreams. Call `report` after a change. */
+  readonly upstreams: () => readonly { readonly name: string; readonly isOffline: boolean }[];
   readonly log: Logger;
   readonly metrics: Pick<Metrics, 'upstreamOffline'>;
 }
@@ -44,21 +45,32 @@ const checkEveryMs = 10_000;
 /** Opens the switch. Resolves after the first read of the decisions, also if that read fails. The caller closes the switch. */
 export async function openOfflineSwitch(options: OfflineSwitchOptions) {
   const { store, index, upstreams, log, metrics } = options;
-  const configured = new Map(upstreams.map((upstream) => [upstream.name, upstream.isOffline]));
   let decided: OfflineDecisions = { all: undefined, upstreams: new Map() };
   const reported = new Map<string, boolean>();
 
+  const isConfiguredOffline = (upstream: string) =>
+    upstreams().some(({ name, isOffline: offline }) => offline && name === upstream);
+
   function isOffline(upstream: string): boolean {
-    return decided.upstreams.get(upstream) ?? decided.all ?? configured.get(upstream) ?? false;
+    return decided.upstreams.get(upstream) ?? decided.all ?? isConfiguredOffline(upstream);
   }
 
+  /** Reports the states of all configured upstreams in the log and the metrics. */
   function report(): void {
-    for (const { name } of upstreams) {
+    const names = upstreams().map(({ name }) => name);
+    for (const name of reported.keys())
+      if (!names.includes(name)) {
+        reported.delete(name);
+        metrics.upstreamOffline.remove({ upstream: name });
+      }
+    for (const name of names) {
       const offline = isOffline(name);
       if (offline !== (reported.get(name) ?? false))
         log.warn(
           { upstream: name },
-          offline ? 'upstream switched offline by operator or setting' : 'upstream switched online by operator',
+          offline
+            ? 'upstream switched offline by operator or setting'
+            : 'upstream switched online by operator or setting',
         );
       reported.set(name, offline);
       metrics.upstreamOffline.set({ upstream: name }, offline ? 1 : 0);
@@ -83,6 +95,7 @@ export async function openOfflineSwitch(options: OfflineSwitchOptions) {
   const subscription = keepSubscribed(index.pubsub, offlineTopic, () => void poll.check());
   return {
     isOffline,
+    report,
     async close(): Promise<void> {
       subscription.close();
       await poll.close();
@@ -137,7 +150,7 @@ export function offlineError(upstream: string): CacheError {
 
 /** Wraps an upstream so that it gets no requests while it is offline. Transfers in flight continue to their end. */
 export function refuseOffline(upstream: Upstream, isOffline: (upstream: string) => boolean): Upstream {
-  const { name, connectionsPerBlob } = upstream;
+  const { name } = upstream;
   const unlessOffline = <M extends Exclude<keyof Upstream, 'name' | 'connectionsPerBlob' | 'close'>>(method: M) =>
     (async (...given: unknown[]) => {
       if (isOffline(name)) throw offlineError(name);
@@ -145,7 +158,9 @@ export function refuseOffline(upstream: Upstream, isOffline: (upstream: string) 
     }) as Upstream[M];
   return {
     name,
-    connectionsPerBlob,
+    get connectionsPerBlob() {
+      return upstream.connectionsPerBlob;
+    },
     headManifest: unlessOffline('headManifest'),
     getManifest: unlessOffline('getManifest'),
     headBlob: unlessOffline('headBlob'),

@@ -30,7 +30,7 @@ export interface ResolveTagDeps {
   readonly revalidateBehind: ReturnType<typeof createRevalidateBehind>;
   readonly policyOf: PolicyOf;
   readonly isOffline: (upstream: string) => boolean;
-  readonly adoptAs: string | undefined;
+  readonly adoptAs: () => string | undefined;
   readonly log: Logger;
   readonly metrics: Pick<Metrics, 'staleAnswers'>;
   readonly now: () => number;
@@ -143,7 +143,7 @@ function seenOf(known: TagRecord | undefined): { checkedAtMs: number; triedAtMs:
 async function findInStore(deps: ResolveTagDeps, key: TagKey): Promise<TagRecord | undefined> {
   const { store, index, adoptAs, now } = deps;
   const own = await readTagObject(store, key, now());
-  const record = own ?? (key.upstream === adoptAs ? await adoptTag(store, key, now()) : undefined);
+  const record = own ?? (key.upstream === adoptAs() ? await adoptTag(store, key, now()) : undefined);
   if (record === undefined) return undefined;
   if (await index.tags.adopt(record)) {
     const objectKey = own === undefined ? registryTagLinkKey(key.repository, key.tag) : tagObjectKey(key);

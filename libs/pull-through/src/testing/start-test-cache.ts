@@ -92,7 +92,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     store,
     upstreams: new Map([hub, quay].map((upstream) => [upstream.name, refuseOffline(upstream, isOffline)])),
     policyOf,
-    adoptAs: options.adoptAs,
+    adoptAs: () => options.adoptAs,
     spools,
     fills,
     queue: jobs.queue,
@@ -124,10 +124,10 @@ export async function startTestCache(options: TestCacheOptions = {}) {
         policyOf,
         listPolicyOf: () => policy,
         isOffline,
-        adoptAs: options.adoptAs,
+        adoptAs: () => options.adoptAs,
         presignForMs: options.presignForMs,
         leastSegmentBytes,
-        sharedUpstreams: ['docker.io', 'quay.io'],
+        sharedUpstreams: () => ['docker.io', 'quay.io'],
         isListed: () => true,
         log,
         metrics,
@@ -154,7 +154,7 @@ export async function startTestCache(options: TestCacheOptions = {}) {
     /** The freshness policy of all tags. Tests may change it. */
     policy,
     policyOf,
-    adoptAs: options.adoptAs,
+    adoptAs: () => options.adoptAs,
     /** Names of offline upstreams. */
     offline,
     async close() {

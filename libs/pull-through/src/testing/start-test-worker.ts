@@ -72,7 +72,7 @@ export async function startTestWorker(parts: TestWorkerParts) {
       parts.upstreams.map((upstream) => [upstream.name, upstreamThrough(upstream, process, parts.checkNetwork)]),
     ),
     policyOf: () => parts.policy,
-    adoptAs: 'docker.io',
+    adoptAs: () => 'docker.io',
     spools,
     fills,
     address,

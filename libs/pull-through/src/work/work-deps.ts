@@ -16,7 +16,7 @@ export interface WorkDeps {
    * The upstream from which a registry:2 cache fetched its files in this store. `undefined` means that such files are not
    * adopted.
    */
-  readonly adoptAs: string | undefined;
+  readonly adoptAs: () => string | undefined;
   readonly spools: SpoolDirectory;
   /** The address at which followers read the fills of this worker. Empty in a single process. */
   readonly address: string;

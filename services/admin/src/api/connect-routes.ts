@@ -1,13 +1,14 @@
 // `GET /v1/client-setups?url=&ca=`: the configuration files that clients need to use this cache, as `cistern client-config`
 // prints them.
 import { type CacheAddress, describeClientSetups, parseCacheAddress } from '@cistern/client-config';
-import type { Config } from '@cistern/config';
+import type { NodeConfig } from '@cistern/config';
 import type { FastifyInstance } from 'fastify';
 import { addRoute } from '../http/add-route.ts';
 import { Refusal } from '../http/answer.ts';
 import { clientSetups, setupQuery } from './connect.ts';
 
-export function addConnectRoutes(app: FastifyInstance, { http, upstreams }: Pick<Config, 'http' | 'upstreams'>): void {
+export function addConnectRoutes(app: FastifyInstance, { http, live }: Pick<NodeConfig, 'http' | 'live'>): void {
+  const upstreams = live.derive((settings) => settings.upstreams);
   const scheme = http.tls === undefined ? 'http' : 'https';
   const port = http.address.kind === 'tcp' ? `:${http.address.port}` : '';
   addRoute(app, {
@@ -18,7 +19,7 @@ export function addConnectRoutes(app: FastifyInstance, { http, upstreams }: Pick
     answer: clientSetups,
     act: async ({ request, query: { url = `${scheme}://${request.hostname}${port}`, ca } }) => {
       const cache = parseAddress(url, ca);
-      const clients = describeClientSetups(cache, upstreams).map(({ name, steps }) => ({
+      const clients = describeClientSetups(cache, upstreams()).map(({ name, steps }) => ({
         name,
         steps: steps.map(({ path = null, content, note }) => ({ path, content, note })),
       }));

@@ -1,6 +1,6 @@
 // The options of an admin server with an empty cache. A test replaces the parts that it uses.
 import type { Decisions, Images, Nodes, Prewarm, Upkeep } from '@cistern/operations';
-import { loadConfig } from '@cistern/config';
+import { loadConfig, openLiveConfig } from '@cistern/config';
 import { createLogger } from '@cistern/telemetry';
 import type { AdminServerOptions } from '../build-admin-server.ts';
 
@@ -12,7 +12,7 @@ export const optionsOfTest: AdminServerOptions = {
   upkeep: {} as Upkeep,
   decisions: {} as Decisions,
   images: {} as Images,
-  registry: loadConfig({ env: {}, defaults: { rootDirectory: '/' } }),
+  registry: openLiveConfig(loadConfig({ env: {}, defaults: { rootDirectory: '/' } })).config,
   audit: { action() {}, list: async () => ({ entries: [], before: null }) },
   access: 'everything',
   log: createLogger({ level: 'error', formatter: 'json' }),

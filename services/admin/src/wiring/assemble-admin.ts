@@ -1,7 +1,7 @@
 // Opens the parts of an admin node: the index, the store, and the queue to which it adds jobs for workers. It opens no part that
 // fetches content or serves pulls.
 import type { BlobTotals } from '@cistern/index';
-import type { Config } from '@cistern/config';
+import type { NodeConfig } from '@cistern/config';
 import type { QueueState } from '@cistern/jobs';
 import type { QueueFacts } from '@cistern/telemetry';
 import type { NodeContext } from '@cistern/runtime/process';
@@ -15,7 +15,10 @@ import { openAudit, openOperations, openReporting } from '@cistern/operations';
  * If a part cannot be opened, it closes the other parts and then rejects. Rejects with ConfigError if the file of operators is
  * invalid.
  */
-export function assembleAdmin(config: Config, options: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'audit'>) {
+export function assembleAdmin(
+  config: NodeConfig,
+  options: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'audit' | 'reload'>,
+) {
   return openAll(async (closers) => {
     const { index, store } = await openIndexAndStore(config, { ...options, mayBeUnavailable: true }, closers);
     const { queue, inspect } = closers.opened(await openQueue(config, options));

@@ -4,7 +4,7 @@ import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
 import { adminBanner, registryBanner, workerBanner } from '../node/banner.ts';
 import type { NodeKind } from '../node/open-node.ts';
-import { type ConfigOptions, readConfig, requireCluster } from '../node/read-config.ts';
+import { type ConfigOptions, readConfig, readConfigAgain, requireCluster } from '../node/read-config.ts';
 import { runNode } from '../node/run-node.ts';
 import { CommandError } from '../terminal/command-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -72,7 +72,12 @@ export function addNodes(program: Command, terminal: Terminal): void {
       .action(async (path: string | undefined, options: ConfigOptions) => {
         const config = readConfig(path, terminal.env, options);
         kind.check(config);
-        await runNode(config, kind, terminal);
+        const read = () => {
+          const again = readConfigAgain(path, terminal.env, options);
+          kind.check(again);
+          return again;
+        };
+        await runNode({ config, read }, kind, terminal);
       });
     for (const [flags, description] of kind.options) command.option(flags, description);
   }

@@ -1,9 +1,10 @@
 // Opens a node, and leaves the control of the process to the caller. The node handles no signals, does not exit the
 // process and does not write to standard output. So several nodes can run in one process.
 import { isIPv6 } from 'node:net';
-import type { Config } from '@cistern/config';
-import type { BoundAddress, CacheNode, Listening, NodeContext } from '@cistern/runtime/process';
+import { type Config, type NodeConfig, openLiveConfig } from '@cistern/config';
+import type { BoundAddress, CacheNode, Listening, NodeContext, NodeReload } from '@cistern/runtime/process';
 import { createMetrics, openTracing } from '@cistern/telemetry';
+import { createReload, type ReloadOptions } from './create-reload.ts';
 import { openAuditLog } from './open-audit-log.ts';
 import { version } from './version.ts';
 
@@ -19,7 +20,7 @@ export interface NodeUrls {
 export interface NodeKind {
   /** The node's name in the log. */
   readonly name: string;
-  build(config: Config, context: NodeContext): Promise<CacheNode>;
+  build(config: NodeConfig, context: NodeContext): Promise<CacheNode>;
   /** Returns the banner for an operator, ended by a line break. */
   greet(config: Config, urls: NodeUrls): string;
 }
@@ -27,35 +28,46 @@ export interface NodeKind {
 export interface OpenedNode {
   /** Logs and returns the addresses. If the node cannot listen, closes the node and rejects. */
   listen(): Promise<NodeUrls>;
+  /** Reloads the configuration when the node listens. Never rejects. */
+  reload: NodeReload['run'];
   /** Waits up to `graceMs` for the end of requests in flight, then closes everything except `log`. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Builds a node that does not listen yet. Rejects if the node cannot be built. The caller calls `close`. */
+/**
+ * Builds a node that does not listen yet. Rejects if the node cannot be built. `read` reads the configuration again. The
+ * caller calls `close`.
+ */
 export async function openNode(
   config: Config,
   { name, build }: Pick<NodeKind, 'name' | 'build'>,
-  { env, log, accessLog }: Pick<NodeContext, 'env' | 'log' | 'accessLog'>,
+  { env, log, accessLog, read }: Pick<NodeContext, 'env' | 'log' | 'accessLog'> & Pick<ReloadOptions, 'read'>,
 ): Promise<OpenedNode> {
   for (const { path, message } of config.warnings) log.warn({ key: path, warning: message }, 'configuration warning');
   const upstreams = config.upstreams.map((upstream) => upstream.name);
   const metrics = createMetrics({ upstreams, version, processMetrics: true });
   const audit = config.audit.path === undefined ? undefined : await openAuditLog(config.audit.path, log);
   const tracing = await openTracing({ env, node: name, version, log });
-  const node = await build(config, { log, metrics, tracing, env, accessLog, audit, version });
+  const live = openLiveConfig(config);
+  live.config.live.follow((settings) => metrics.startUpstreams(settings.upstreams.map((upstream) => upstream.name)));
+  const reload = createReload({ config, live, read, log });
+  const node = await build(live.config, { log, metrics, tracing, env, accessLog, audit, version, reload });
   return {
     async listen() {
       try {
         const urls = urlsOf(await node.listen());
         const { clients, peers, debug } = urls;
+        reload.start();
         log.info({ version, node: name, url: clients, fillsUrl: peers, debugUrl: debug, upstreams }, 'listening');
         return urls;
       } catch (error) {
-        await node.close(0);
+        await Promise.all([reload.close(), node.close(0)]);
         throw error;
       }
     },
+    reload: reload.run,
     async close(graceMs) {
+      await reload.close();
       await node.close(graceMs);
       await tracing?.close();
       audit?.close();

@@ -25,6 +25,17 @@ export interface DataOptions extends Pick<ConfigOptions, 'data'> {
  * configuration.
  */
 export function readConfig(path: string | undefined, env: Environment, options: ConfigOptions = {}): Config {
+  const { config, rootDirectory, isImage } = load(path, env, options);
+  if (isImage) becomeOwner(dataDirectoryOf(config) ?? rootDirectory);
+  return config;
+}
+
+/** Reads the configuration of a node that runs. The node keeps its user. Throws as `readConfig`. */
+export function readConfigAgain(path: string | undefined, env: Environment, options: ConfigOptions = {}): Config {
+  return load(path, env, options).config;
+}
+
+function load(path: string | undefined, env: Environment, options: ConfigOptions) {
   const { addr, data } = options;
   // The image's Dockerfile sets this variable.
   const isImage = env['CISTERN_DEFAULTS'] === 'image';
@@ -41,8 +52,7 @@ export function readConfig(path: string | undefined, env: Environment, options: 
     },
     defaults: { rootDirectory },
   });
-  if (isImage) becomeOwner(dataDirectoryOf(config) ?? rootDirectory);
-  return config;
+  return { config, rootDirectory, isImage };
 }
 
 /**

@@ -6,6 +6,8 @@ import { createLogger, type Logger } from '@cistern/telemetry';
 import closeWithGrace from 'close-with-grace';
 import { destination } from 'pino';
 import { createLineBuffer } from '../terminal/create-line-buffer.ts';
+import type { ReloadOptions } from './create-reload.ts';
+import { watchHangup } from './watch-hangup.ts';
 
 /**
  * Signals within this time after the first one count as the same signal. The signal of one Ctrl-C can arrive from the
@@ -18,15 +20,21 @@ const graceAfterErrorMs = 2000;
 const closingMs = 10_000;
 
 /**
- * Resolves when the node listens. The node then runs until the process ends. If the node cannot start, closes the node
- * and rejects.
+ * Resolves when the node listens. The node then runs until the process ends, and reloads its configuration on SIGHUP. If
+ * the node cannot start, closes the node and rejects.
  */
-export async function runNode(config: Config, kind: NodeKind, { env, stdout, stderr }: Terminal): Promise<void> {
+export async function runNode(
+  { config, read }: Pick<ReloadOptions, 'config' | 'read'>,
+  kind: NodeKind,
+  { env, stdin, stdout, stderr }: Terminal,
+): Promise<void> {
+  const handleHangup = watchHangup({ stdin, stdout });
   const { log, accessLog } = openLog(config.log, stdout);
-  const node = await openNode(config, kind, { env, log, accessLog });
+  const node = await openNode(config, kind, { env, log, accessLog, read });
   collectGarbage();
   const urls = await node.listen();
-  closeOnSignal(log, config.http.drainTimeoutMs, node.close);
+  const close = closeOnSignal(log, config.http.drainTimeoutMs, node.close);
+  handleHangup({ reload: () => void node.reload(), close: () => close('SIGHUP') });
   if (config.log.formatter === 'text' || stderr.isTTY === true) stderr.write(kind.greet(config, urls));
 }
 
@@ -61,15 +69,19 @@ function openLog(
  * Shuts the process down gracefully at the first signal or uncaught error, and exits with code 1 at a second one. Logs
  * each of them. Handles the signals and uncaught errors of the process until it exits. Calls `close` only once, with
  * the time that it can wait for requests in flight. The exit code is 0 only if a signal was the reason and `close`
- * succeeds in time.
+ * succeeds in time. Returns the function that handles a signal.
  */
-function closeOnSignal(log: Logger, graceMs: number, close: (graceMs: number) => Promise<void>): void {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+function closeOnSignal(
+  log: Logger,
+  graceMs: number,
+  close: (graceMs: number) => Promise<void>,
+): (signal: NodeJS.Signals) => void {
+  const signals = ['SIGINT', 'SIGTERM'] as const;
   let closingSinceMs: number | undefined;
   const closing = closeWithGrace(
     {
       delay: graceMs + closingMs,
-      skip: [...signals],
+      skip: [...signals, 'SIGHUP'],
       logger: { error: (failure: unknown) => log.error({ err: failure }, 'shutdown failed') },
       onSecondError: (error) => log.fatal({ err: error }, 'second uncaught error, exiting immediately'),
       onTimeout: () => log.error('shutdown timed out, exiting immediately'),
@@ -92,4 +104,5 @@ function closeOnSignal(log: Logger, graceMs: number, close: (graceMs: number) =>
     }
   };
   for (const signal of signals) process.on(signal, onSignal);
+  return onSignal;
 }

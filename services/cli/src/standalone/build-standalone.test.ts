@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { loadConfig } from '@cistern/config';
+import { loadConfig, openLiveConfig } from '@cistern/config';
 import { StartError } from '@cistern/runtime';
 import type { BoundAddress, Environment } from '@cistern/runtime/process';
 import { createLogger, createMetrics } from '@cistern/telemetry';
@@ -57,7 +57,7 @@ async function build(t: TestContext, env: Environment = {}, accessLog?: (line: s
     ...env,
   };
   const config = loadConfig({ env: settings, defaults: { rootDirectory } });
-  const standalone = await buildStandalone(config, {
+  const standalone = await buildStandalone(openLiveConfig(config).config, {
     log,
     metrics: createMetrics(),
     env: {},

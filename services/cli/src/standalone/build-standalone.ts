@@ -3,7 +3,7 @@
 import { openAdminAccess } from '@cistern/admin';
 import { buildConsole, buildLocalAdmin } from '@cistern/admin/local';
 import { openShared, prepareDirectories } from '@cistern/assembly';
-import type { Config } from '@cistern/config';
+import type { NodeConfig } from '@cistern/config';
 import { buildChallenges, buildRegistry, wireFrontend } from '@cistern/frontend';
 import { openOperations, openReporting } from '@cistern/operations';
 import { openAll } from '@cistern/runtime';
@@ -11,7 +11,7 @@ import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/pr
 import { buildFillServer, wireWorker, workerAssembly } from '@cistern/worker';
 
 /** Opens store and index. Rejects with StartError or CacheError if that fails. The caller calls `close`. */
-export async function buildStandalone(config: Config, context: NodeContext): Promise<CacheNode> {
+export async function buildStandalone(config: NodeConfig, context: NodeContext): Promise<CacheNode> {
   const { log, metrics } = context;
   await prepareDirectories(config);
   const access = config.redis === undefined ? await openAdminAccess(config, undefined, log) : undefined;
@@ -28,7 +28,7 @@ export async function buildStandalone(config: Config, context: NodeContext): Pro
  * Opens a frontend, a worker and the routes of operators. Rejects, with everything closed again, if a part cannot be
  * opened.
  */
-function assemble(config: Config, context: NodeContext) {
+function assemble(config: NodeConfig, context: NodeContext) {
   return openAll(async (closers) => {
     const shared = await openShared(config, context, closers);
     const worker = await wireWorker(config, shared, context, closers);

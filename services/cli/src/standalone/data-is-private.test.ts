@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { loadConfig } from '@cistern/config';
+import { loadConfig, openLiveConfig } from '@cistern/config';
 import { createLogger, createMetrics } from '@cistern/telemetry';
 import { buildStandalone } from './build-standalone.ts';
 
@@ -39,7 +39,7 @@ test('a process creates its data with access only for its own user, with any uma
     REGISTRY_PROXY_REMOTEURL: await openUpstream(t),
   };
   const log = createLogger({ level: 'error', formatter: 'json', destination: { write: () => {} } });
-  const config = loadConfig({ env, defaults: { rootDirectory } });
+  const { config } = openLiveConfig(loadConfig({ env, defaults: { rootDirectory } }));
   const standalone = await buildStandalone(config, { log, metrics: createMetrics(), env: {}, version: '0.0.0' });
   t.after(() => standalone.close(0));
   const { clients } = await standalone.listen();

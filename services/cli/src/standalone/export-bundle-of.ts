@@ -1,6 +1,6 @@
 // Exports a bundle from the cache of a configuration. The process pulls images as clients do. In a cluster, the workers
 // fetch content that is not cached. Without a cluster, this process fetches it.
-import type { Config } from '@cistern/config';
+import { type Config, openLiveConfig } from '@cistern/config';
 import { exportBundle, type ExportOptions, type ExportProgress } from '@cistern/bundles';
 import { createUpstreamTable, resolveImage } from '@cistern/upstream';
 import type { NodeContext } from '@cistern/runtime/process';
@@ -19,8 +19,9 @@ export interface ExportBundleOptions
  * Opens the cache, exports the images and closes the cache. Rejects with the errors of `resolveImage`, for example
  * `name-unknown` for an image of an unknown upstream, and with those of `exportBundle`.
  */
-export async function exportBundleOf(config: Config, options: ExportBundleOptions): Promise<ExportProgress> {
-  const table = createUpstreamTable(config.upstreams);
+export async function exportBundleOf(given: Config, options: ExportBundleOptions): Promise<ExportProgress> {
+  const table = createUpstreamTable(given.upstreams);
+  const { config } = openLiveConfig(given);
   const images = options.images.map((name) => resolveImage(table, name));
   const { parts, close } = await openAll(async (closers) => {
     const shared = await openShared(config, options, closers);

@@ -2,7 +2,8 @@
 // event of the test's process and reaches every node there. So only one node can run at a time.
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { runProgram, translateRegistryCommand } from '../run-program.ts';
+import { runProgram } from '../run-program.ts';
+import { isNodeCommand } from '../translate-command.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { openOutput } from './open-output.ts';
 import { takeOverProcess } from './take-over-process.ts';
@@ -31,8 +32,6 @@ export interface StartedCommand {
   readonly end: Promise<CommandEnd>;
 }
 
-const nodes = new Set(['serve', 'frontend', 'worker', 'admin']);
-
 /** Resolves when the command has ended, or when its node listens. */
 export async function startCommand(
   args: readonly string[],
@@ -54,7 +53,7 @@ export async function startCommand(
     stderr: { write: (text) => (stderr += text) },
   };
   const output = () => ({ stdout: stdout.text(), stderr });
-  const isMeantAsNode = nodes.has(translateRegistryCommand(args)[0] ?? '');
+  const isMeantAsNode = isNodeCommand(args);
   const taken = takeOverProcess();
   await taken.run(() => runProgram(args, terminal));
   const isNode = isMeantAsNode && terminal.exitCode === undefined;

@@ -3,13 +3,16 @@
 // a token to any client, because the upstream itself authorizes each use.
 import { CacheError } from '@cistern/errors';
 import { type Challenge, parseBasic } from '@cistern/auth';
-import type { RequestMetrics } from '@cistern/telemetry';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { Seal } from '@cistern/runtime';
 import type { CallerCredentials } from '@cistern/upstream';
-import { type LimitDependencies, limitClient } from '../hooks/limit-client.ts';
-import { addTokenPath, tokenPath } from '../token/add-token-routes.ts';
 import { sendJson } from '../http/answer.ts';
+
+/**
+ * The path of the token endpoint. Clients use GET, as in distribution's "Token Authentication Specification", or POST, as in its
+ * "OAuth2 Token Authentication". containerd uses POST.
+ */
+export const tokenPath = '/token';
 
 /**
  * The challenge of `/v2/`. Without it docker, podman and crane send no credentials. It is a challenge for a token, because docker
@@ -17,18 +20,12 @@ import { sendJson } from '../http/answer.ts';
  */
 export const callerChallenge: Challenge = { scheme: 'bearer', service: 'cistern', realm: { path: tokenPath } };
 
-export function addCallerTokens(
-  app: FastifyInstance,
+/** Issues a token that contains the caller's credentials. Throws `denied` if they are a token. */
+export function giveCallerToken(
   tokens: CallerTokens,
-  dependencies: LimitDependencies & { readonly metrics: RequestMetrics },
-): void {
-  addTokenPath(app, dependencies.metrics, async ({ authorization }, request, reply) => {
-    await limitClient(dependencies, request, reply);
-    return giveToken(tokens, authorization, reply);
-  });
-}
-
-function giveToken(tokens: CallerTokens, authorization: string | undefined, reply: FastifyReply): FastifyReply {
+  authorization: string | undefined,
+  reply: FastifyReply,
+): FastifyReply {
   const presented = tokens.read(authorization);
   if (presented.caller.kind === 'token')
     throw new CacheError(

@@ -14,7 +14,7 @@ const ownLine = 'PROXY UNKNOWN\r\n';
 const get = requestText('/v2/');
 
 /** The networks of the clients count as trusted proxies too, as if Docker had given the balancer an address in one of them. */
-const behindBalancer = { proxyProtocol: true, trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'], maxConnections: 2 };
+const behindBalancer = { proxyProtocol: true, trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'], maxConnections: () => 2 };
 
 async function open(t: TestContext, port: number, bytes: string) {
   const connection = await openRawConnection(t, port);

@@ -5,10 +5,12 @@ import { networkOf } from '@cistern/auth';
 import type { LimitMetrics } from '@cistern/telemetry';
 
 export interface ConnectionLimit {
-  /** The most connections of one address. */
-  readonly max: number;
+  /** Returns the most connections of one address. A change applies to new connections. */
+  readonly max: () => number;
   /** Returns true if the connection must not count, such as that of a proxy, which serves many clients. */
-  readonly isUnlimited: (socket: Socket) => boolean;
+  readonly isUncounted: (socket: Socket) => boolean;
+  /** Returns true if connections of this address have no limit. */
+  readonly isExcepted: (address: string) => boolean;
   readonly metrics: LimitMetrics;
 }
 
@@ -17,13 +19,14 @@ export interface ConnectionLimit {
  * not their proxies. With HTTPS, a connection counts from before its TLS handshake, because a client may never finish the
  * handshake.
  */
-export function limitConnections(server: Server, { max, isUnlimited, metrics }: ConnectionLimit): void {
+export function limitConnections(server: Server, { max, isUncounted, isExcepted, metrics }: ConnectionLimit): void {
   const open = new Map<string, number>();
   holdConnections(server, (socket, accept) => {
-    if (isUnlimited(socket)) return accept();
-    const client = networkOf(socket.remoteAddress ?? '');
+    if (isUncounted(socket)) return accept();
+    const { remoteAddress = '' } = socket;
+    const client = networkOf(remoteAddress);
     const count = (open.get(client) ?? 0) + 1;
-    if (count > max) {
+    if (count > max() && !isExcepted(remoteAddress)) {
       metrics.limited.inc({ limit: 'connections' });
       socket.on('error', () => {});
       socket.destroy();

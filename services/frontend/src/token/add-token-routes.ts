@@ -6,31 +6,61 @@ import type { UpstreamTable } from '@cistern/upstream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthenticateDependencies, identify, formatBasicChallenge } from '../hooks/authenticate.ts';
 import { limitClient } from '../hooks/limit-client.ts';
+import { type CallerTokens, giveCallerToken, tokenPath } from '../callers/caller-tokens.ts';
+import { refuseUnknownPath } from '../hooks/add-request-hooks.ts';
 import { catalogScope, parseScopes, pullScope, resolveIfKnown } from './scopes.ts';
 import { sendJson } from '../http/answer.ts';
 import { enterOperation } from '../hooks/request-facts.ts';
 import { takeBody } from '../http/server-options.ts';
 
-export interface TokenDependencies extends AuthenticateDependencies {
+export interface TokenServer {
   readonly accessTokens: AccessTokens;
-  readonly authorize: Authorize;
-  readonly upstreams: UpstreamTable;
-  readonly metrics: AuthenticateDependencies['metrics'] & RequestMetrics;
   /** The realm of password prompts. */
   readonly realm: string;
 }
 
+export interface TokenDependencies extends AuthenticateDependencies {
+  /** Returns the issuer of access tokens, or `undefined` if there is none. */
+  readonly tokenServer: () => TokenServer | undefined;
+  /** Returns the tokens for upstreams that verify callers, or `undefined` if no upstream does. */
+  readonly callerTokens: () => CallerTokens | undefined;
+  readonly authorize: Authorize;
+  readonly upstreams: UpstreamTable;
+  readonly metrics: AuthenticateDependencies['metrics'] & RequestMetrics;
+}
+
+/**
+ * Adds the token endpoint. It issues tokens for upstreams that verify callers, or access tokens of this cache. If there are
+ * neither, the path is unknown.
+ */
 export function addTokenRoutes(app: FastifyInstance, dependencies: TokenDependencies): void {
-  addTokenPath(app, dependencies.metrics, (wanted, request, reply) => giveToken(dependencies, wanted, request, reply));
+  const { callerTokens, tokenServer } = dependencies;
+  addTokenPath(
+    app,
+    async (wanted, request, reply) => {
+      const tokens = callerTokens();
+      if (tokens !== undefined) {
+        await limitClient(dependencies, request, reply);
+        return giveCallerToken(tokens, wanted.authorization, reply);
+      }
+      const server = tokenServer();
+      return server === undefined ? refuseUnknownPath() : giveToken(dependencies, server, wanted, request, reply);
+    },
+    (request) => {
+      if (callerTokens() === undefined && tokenServer() === undefined) refuseUnknownPath();
+      enterOperation(dependencies.metrics, request.record, 'token');
+    },
+  );
 }
 
 async function giveToken(
   dependencies: TokenDependencies,
+  { accessTokens, realm }: TokenServer,
   { authorization, scopes }: TokenRequest,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const challenge = () => void reply.header('www-authenticate', formatBasicChallenge(dependencies.realm));
+  const challenge = () => void reply.header('www-authenticate', formatBasicChallenge(realm));
   const identity = await identify(dependencies, request, authorization, challenge);
   await limitClient(dependencies, request, reply);
   refuseAccessToken(identity, challenge);
@@ -44,7 +74,7 @@ async function giveToken(
   );
   const wantsCatalog = scopes.some((scope) => scope.split(' ').includes(catalogScope));
   const mayList = wantsCatalog && identity.mayList !== false;
-  const { token, expiresInSeconds, issuedAt } = await dependencies.accessTokens.issue({ ...identity, mayList }, names);
+  const { token, expiresInSeconds, issuedAt } = await accessTokens.issue({ ...identity, mayList }, names);
   reply.header('cache-control', 'no-store');
   // Docker reads `token`, OAuth 2 clients `access_token`.
   const answer = { token, access_token: token, expires_in: expiresInSeconds, issued_at: issuedAt.toISOString() };
@@ -93,12 +123,6 @@ function narrowScopes(
   });
 }
 
-/**
- * The path of the token endpoint. Clients use GET, as in distribution's "Token Authentication Specification", or POST, as in its
- * "OAuth2 Token Authentication". containerd uses POST.
- */
-export const tokenPath = '/token';
-
 interface TokenRequest {
   /**
    * The credentials of the header or of the form, as the value of an `Authorization` header. A refresh token counts as a password
@@ -113,11 +137,12 @@ type GiveToken = (wanted: TokenRequest, request: FastifyRequest, reply: FastifyR
 /** The most bytes of a form. The token of a CI job has some kilobytes. */
 const bodyLimit = 64 * 1024;
 
-export function addTokenPath(app: FastifyInstance, metrics: RequestMetrics, give: GiveToken): void {
+/** Calls `enter` before the body is read. It may throw. */
+function addTokenPath(app: FastifyInstance, give: GiveToken, enter: (request: FastifyRequest) => void): void {
   void app.register(async (routes) => {
     takeBody(routes, bodyLimit);
     routes.addHook('onRequest', (request, _reply, done) => {
-      enterOperation(metrics, request.record, 'token');
+      enter(request);
       done();
     });
     routes.get(tokenPath, (request, reply) => {

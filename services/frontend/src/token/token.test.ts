@@ -31,7 +31,7 @@ async function start(t: Parameters<typeof startFrontend>[0], trustedProxies: rea
     tokens: [accessTokens.verify],
   });
   const pullThrough = createMemoryPullThrough({ manifests: [Buffer.from('{}')] });
-  const tokenServer = { accessTokens, realm: 'people' };
+  const tokenServer = () => ({ accessTokens, realm: 'people' });
   return startFrontend(t, { pullThrough, authenticator, tokenServer, trustedProxies });
 }
 

@@ -28,7 +28,8 @@ export function authorizePull(
   request: FastifyRequest,
   reply: FastifyReply,
 ): AuthorizedRepository {
-  const { authorize, authenticator, upstreams, instanceId, callerTokens } = dependencies;
+  const { authorize, authenticator, upstreams, instanceId } = dependencies;
+  const callerTokens = dependencies.callerTokens();
   refuseLoop(request.headers['x-cistern-hop'], instanceId);
   const { upstream, repository, mode } = upstreams.resolve(requestName(path, request));
   const { record } = request;

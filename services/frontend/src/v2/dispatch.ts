@@ -157,7 +157,7 @@ function answerPing(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  if (callerTokens !== undefined && request.headers.authorization === undefined) {
+  if (callerTokens() !== undefined && request.headers.authorization === undefined) {
     request.record.verified = { challenge: () => formatChallenge(callerChallenge, request), hasCredentials: false };
     throw new CacheError('unauthenticated', 'A token is required. Get one first, anonymously or with a password.');
   }

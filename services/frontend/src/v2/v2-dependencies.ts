@@ -14,8 +14,8 @@ export interface V2Dependencies extends AuthenticateDependencies {
   /** Decides which repositories a client is allowed to pull. */
   readonly authorize: Authorize;
   readonly metrics: RequestMetrics & AuthenticateDependencies['metrics'];
-  /** The tokens of clients that upstreams verify. Unset means that no upstream verifies callers. */
-  readonly callerTokens?: CallerTokens | undefined;
+  /** Returns the tokens of clients that upstreams verify, or `undefined` if no upstream verifies callers. */
+  readonly callerTokens: () => CallerTokens | undefined;
   readonly pageSeal: Seal;
   /**
    * The ID of this cluster, which is the same in every process. If `X-Cistern-Hop` of a request contains this ID, the request is

@@ -1,7 +1,7 @@
 // Opens the access checks of upstreams that verify their callers.
 import { randomBytes } from 'node:crypto';
 import type { SharedTries } from '@cistern/auth';
-import type { Config } from '@cistern/config';
+import type { NodeConfig, ReloadableConfig } from '@cistern/config';
 import {
   type CallerTries,
   type CheckAccess,
@@ -22,25 +22,29 @@ import { peerTlsOf, type Shared, sharedTriesOf } from '@cistern/assembly';
 const maxQuestions = 3000;
 
 export interface CallerAccess {
+  /** Resolves immediately for an upstream that does not verify callers. */
   readonly verify: VerifyAccess;
+  /** Returns true if an upstream verifies callers. */
+  readonly verifiesCallers: () => boolean;
   /** Encrypts the credentials of clients. */
   readonly callerSeal: Seal;
 }
 
-/** Returns `undefined` if no upstream verifies callers. `check` is the check of this process, if it is a worker. */
+/** `check` is the check of this process, if it is a worker. */
 export async function openCallerAccess(
-  config: Config,
+  config: NodeConfig,
   { index, jobs }: Shared,
   { log, metrics, check }: NodeContext & { readonly check?: CheckAccess | undefined },
-  { opened }: Closers,
-): Promise<CallerAccess | undefined> {
-  const { upstreams, cluster, worker } = config;
-  const rememberMs = new Map(upstreams.map(({ name, rememberAccessMs }) => [name, rememberAccessMs]));
-  if ([...rememberMs.values()].every((one) => one === undefined)) return undefined;
+  closers: Closers,
+): Promise<CallerAccess> {
+  const { live, cluster, worker } = config;
+  const rememberMs = live.derive(
+    ({ upstreams }) => new Map(upstreams.map(({ name, rememberAccessMs }) => [name, rememberAccessMs])),
+  );
   // A single process uses a random secret, because no other node has to decrypt its values.
   const secret = cluster?.secret.reveal() ?? randomBytes(32).toString('base64url');
-  const remote = () =>
-    opened(
+  const openRemote = () =>
+    closers.opened(
       openRemoteAccess({
         queue: jobs.queue,
         seal: questionSeal(secret),
@@ -49,19 +53,33 @@ export async function openCallerAccess(
         now: index.now,
       }),
     ).check;
-  return {
-    callerSeal: createSeal(secret, 'caller tokens'),
-    verify: createVerifyAccess({
-      rememberMsOf: (upstream) => rememberMs.get(upstream),
-      check: check ?? remote(),
+  const openVerify = async () =>
+    createVerifyAccess({
+      rememberMsOf: (upstream) => rememberMs().get(upstream),
+      check: check ?? openRemote(),
       tries: await openCallerTries(sharedTriesOf(config, index, 'caller'), log),
       values: index.values,
       seal: createSeal(secret, 'access'),
       secret,
       metrics,
       now: index.now,
-    }),
+    });
+  // Most caches never need it. Once opened, it stays open for the requests in flight.
+  let opened: VerifyAccess | undefined;
+  const part = {
+    select: verifies,
+    open: async (isNeeded: boolean) => (isNeeded ? (opened ??= await openVerify()) : undefined),
   };
+  const verify = await live.open(part, closers);
+  return {
+    callerSeal: createSeal(secret, 'caller tokens'),
+    verifiesCallers: live.derive(verifies),
+    verify: async (request) => verify()?.(request),
+  };
+}
+
+function verifies({ upstreams }: ReloadableConfig): boolean {
+  return upstreams.some((one) => one.rememberAccessMs !== undefined);
 }
 
 /** `shared` are the counters that all nodes share. If it is `undefined`, this node counts only its own requests. */

@@ -2,7 +2,6 @@
 import {
   type Authenticator,
   createAuthenticator,
-  createMemoryTokenKeys,
   createRobotMethod,
   openHtpasswd,
   type PasswordMethod,
@@ -14,17 +13,17 @@ import {
   watchRobotTokens,
 } from '@cistern/auth';
 import { createAccessTokens, createOidcMethod, openExternalTokens, rememberTokens } from '@cistern/auth/tokens';
-import { type BlobStore, sealObjects } from '@cistern/blob-store';
+import { sealObjects } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
 import type { Closers } from '@cistern/runtime';
-import type { Access, AccessConfig, AccessParts } from './open-access.ts';
+import type { Access, AccessConfig, CredentialParts } from './open-access.ts';
 import { openForConfig, sharedTriesOf } from '@cistern/assembly';
 
 /** Rejects as `openAccess`. */
 export async function openCredentialAccess(
   config: AccessConfig,
-  { index, store, jobs }: AccessParts,
+  { index, store, jobs, memoryTokenKeys }: CredentialParts,
   log: Logger,
   { opened }: Closers,
 ): Promise<Access> {
@@ -47,7 +46,7 @@ export async function openCredentialAccess(
       ? []
       : [await openForConfig('auth.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, sharedTries, log }))]),
   ];
-  const tokenServer = openTokenServer(config, store, now);
+  const tokenServer = openTokenServer(config, { store, memoryTokenKeys }, now);
   if (tokenServer === undefined) {
     const challenge = { scheme: 'basic', realm } as const;
     return { authenticator: createAuthenticator({ challenge, passwords, tokens: jobTokens }), tokenServer };
@@ -59,13 +58,17 @@ export async function openCredentialAccess(
   return { authenticator, tokenServer: { accessTokens, realm } };
 }
 
-function openTokenServer({ auth, cluster }: Pick<Config, 'auth' | 'cluster'>, store: BlobStore, now: () => number) {
+function openTokenServer(
+  { auth, cluster }: Pick<Config, 'auth' | 'cluster'>,
+  { store, memoryTokenKeys }: Pick<CredentialParts, 'store' | 'memoryTokenKeys'>,
+  now: () => number,
+) {
   if (auth.tokenServer === undefined) return undefined;
   const { service, url, lifetimeMs } = auth.tokenServer;
   const secret = cluster?.secret.reveal();
   const keys =
     secret === undefined
-      ? createMemoryTokenKeys()
+      ? memoryTokenKeys
       : createStoreTokenKeys({ store: sealObjects(store, secret, 'token keys'), now });
   const accessTokens = createAccessTokens({ keys, service, lifetimeMs, now });
   const challenge = { scheme: 'bearer', service, realm: url === undefined ? { path: '/token' } : { url } } as const;

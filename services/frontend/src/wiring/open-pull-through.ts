@@ -1,6 +1,6 @@
 // Opens the use cases of a pull, which answer clients.
 import { createCachedIndex } from '@cistern/index/cached';
-import type { Config } from '@cistern/config';
+import type { NodeConfig } from '@cistern/config';
 import { type FillTable, createFillAccess } from '@cistern/fills';
 import {
   createPullThrough,
@@ -20,12 +20,12 @@ export interface ServingOptions extends NodeContext {
   readonly address: string;
   /** Watches the workers in other processes. Unset if this process is a worker itself. */
   readonly workers?: WorkerWatch | undefined;
-  /** Unset if no upstream verifies callers. */
+  /** Unset if all callers may read all upstreams. */
   readonly verifyAccess?: VerifyAccess | undefined;
 }
 
 export function openPullThrough(
-  config: Config,
+  config: NodeConfig,
   { index: shared, store, jobs, remoteFills, policyOf, offline, adoptAs }: Shared,
   { log, metrics, fills, address, workers, verifyAccess }: ServingOptions,
   { opened }: Closers,
@@ -34,8 +34,11 @@ export function openPullThrough(
   // The index in Redis is cached in memory, because every request reads it several times, and must be answered even if Redis is
   // unavailable.
   const index = config.redis === undefined ? shared : opened(createCachedIndex({ index: shared, log }));
-  const unverified = config.upstreams.filter((one) => one.rememberAccessMs === undefined).map(({ name }) => name);
-  const lists = new Map(config.upstreams.map((upstream) => [upstream.name, upstream.lists]));
+  const { live } = config;
+  const unverified = live.derive(({ upstreams }) =>
+    upstreams.filter((one) => one.rememberAccessMs === undefined).map(({ name }) => name),
+  );
+  const lists = live.derive(({ upstreams }) => new Map(upstreams.map((upstream) => [upstream.name, upstream.lists])));
   return createPullThrough({
     index,
     store,
@@ -46,12 +49,12 @@ export function openPullThrough(
     fillAccess: createFillAccess({ fills, address, remote: remoteFills }),
     policyOf,
     onPurge: opened(followPurges(shared)).onPurge,
-    listPolicyOf: (upstream) => lists.get(upstream) ?? { ttlMs: 0, staleIfErrorMs: Infinity },
+    listPolicyOf: (upstream) => lists().get(upstream) ?? { ttlMs: 0, staleIfErrorMs: Infinity },
     isOffline: offline.isOffline,
     adoptAs,
     presignForMs: config.storageRedirect?.expiresMs,
     sharedUpstreams: unverified,
-    isListed: (upstream) => unverified.includes(upstream),
+    isListed: (upstream) => unverified().includes(upstream),
     verifyAccess,
   });
 }

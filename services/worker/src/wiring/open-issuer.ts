@@ -17,7 +17,7 @@ const settleMs = 7000;
  * issuer.
  */
 export function openIssuer(
-  config: Config,
+  config: Pick<Config, 'http' | 'cluster' | 'storage'>,
   { index, store }: OpenedIndexAndStore,
   { log, metrics }: Pick<NodeContext, 'log' | 'metrics'>,
 ): Issuer | undefined {

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BlobStore, readDiskSpace } from '@cistern/blob-store';
-import type { Config } from '@cistern/config';
+import type { Config, NodeConfig } from '@cistern/config';
 import { type JobHandlers, type JobWorkers, measureJobHandlers } from '@cistern/jobs';
 import { createPrewarmHandlers, type PrewarmDeps, startPlanner } from '@cistern/prewarm';
 import {
@@ -41,7 +41,7 @@ import {
   evictionSettings,
   wantRoom,
 } from '@cistern/maintenance';
-import { type BudgetLedger, createBudgetLedger } from '@cistern/upstream';
+import { type BudgetLedger, createBudgetLedger, type Upstream } from '@cistern/upstream';
 import { advertisedAddress } from './build-fill-server.ts';
 import type { NodeContext } from '@cistern/runtime/process';
 import { type Closers, openAll } from '@cistern/runtime';
@@ -83,14 +83,15 @@ const handOverMs = 15_000;
 const handOverShare = 0.6;
 
 export async function wireWorker(
-  config: Config,
+  config: NodeConfig,
   shared: Shared,
   options: NodeContext,
-  { add }: Closers,
+  closers: Closers,
 ): Promise<WiredWorker> {
+  const { add } = closers;
   const { index, store, jobs, remoteFills, instanceId, policyOf, offline, adoptAs } = shared;
   const { log, metrics } = options;
-  const { cluster, worker } = config;
+  const { cluster, worker, live } = config;
   const { now } = index;
   const spoolDirectory = await openSpoolPath(config, store, add);
   const disk = await openDiskRoom(config, { index, store, log });
@@ -106,21 +107,18 @@ export async function wireWorker(
   });
   const tokens = cluster && shareTokens({ index, secret: cluster.secret.reveal(), now });
   const ledger = createBudgetLedger({ values: index.values, metrics, log, clock: now });
-  const upstreams = openUpstreams(config.upstreams, { ...options, instanceId, tokens, ledger, clock: now });
-  add(async () => {
-    await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
-  });
+  const wrap = (upstream: Upstream) => refuseOffline(upstream, offline.isOffline);
+  const upstreams = openUpstreams(live, { ...options, instanceId, tokens, ledger, clock: now, wrap }, closers);
   const fills = createFillTable();
   const address = cluster === undefined ? '' : advertisedAddress(config.worker);
   const { maxWholeForRangeBytes } = worker;
   const parts = { index, store, fills, log, metrics, now };
   const { maxBytes } = config.storageLimits;
-  const guarded = new Map([...upstreams].map(([name, upstream]) => [name, refuseOffline(upstream, offline.isOffline)]));
-  const checkAccess = createCheckAccess({ upstreams: guarded, now });
+  const checkAccess = createCheckAccess({ upstreams, now });
   const work = {
     ...parts,
     fillStore: limitStore(store, { index, maxBytes, want: (bytes) => wantRoom(index, bytes) }),
-    upstreams: guarded,
+    upstreams,
     policyOf,
     adoptAs,
     queue: jobs.queue,
@@ -133,16 +131,16 @@ export async function wireWorker(
     connections: createConnectionControl(),
     openHash: hashInThread,
   };
-  const issuerKeys = createIssuerKeysFetcher({
-    issuers: config.auth.oidc,
-    store: sealIssuerKeys(store, config),
-    instanceId,
-    ...options,
-    now,
-  });
-  add(() => issuerKeys.close());
+  const issuerKeys = await live.open(
+    {
+      select: ({ auth }) => auth.oidc,
+      open: async (issuers, { opened }) =>
+        opened(createIssuerKeysFetcher({ issuers, store: sealIssuerKeys(store, config), instanceId, ...options, now })),
+    },
+    closers,
+  );
   const parked = parkFills({
-    handlers: createWorkerHandlers({ ...work, fetchIssuerKeys: issuerKeys.fetch }, options),
+    handlers: createWorkerHandlers({ ...work, fetchIssuerKeys: (...given) => issuerKeys().fetch(...given) }, options),
     slots: { interactive: worker.concurrency, background: backgroundSlots(worker.concurrency) },
     queue: jobs.queue,
     log,
@@ -159,9 +157,11 @@ export async function wireWorker(
   };
   let workers: JobWorkers | undefined;
   metrics.storeMaxBytes.set(maxBytes === Infinity ? 0 : maxBytes);
+  const evictor = startEvictor({ ...parts, ...evictionSettings(config, parts) });
+  live.follow(() => evictor.update());
   const loops = [
     startIndexKeeper(parts),
-    startEvictor({ ...parts, ...evictionSettings(config, parts) }),
+    evictor,
     startForgetter({ ...parts, adoptAs, forgetAfterMs: config.storageForgetAfterMs }),
     config.storageScrub && startScrubber({ ...work, limits: config.storageScrub }),
     startSweeper(parts),
@@ -217,7 +217,7 @@ export interface WorkerAssembly extends Assembled {
 }
 
 /** Assembles a worker without a frontend. If a part cannot be opened, it closes the other parts and then rejects. */
-export function assembleWorker(config: Config, context: NodeContext): Promise<WorkerAssembly> {
+export function assembleWorker(config: NodeConfig, context: NodeContext): Promise<WorkerAssembly> {
   return openAll(async (closers) => {
     const shared = await openShared(config, context, closers);
     const worker = await wireWorker(config, shared, context, closers);
@@ -232,7 +232,7 @@ export function assembleWorker(config: Config, context: NodeContext): Promise<Wo
  */
 export function workerAssembly(
   worker: WiredWorker,
-  config: Config,
+  config: NodeConfig,
   shared: Shared,
   context: NodeContext,
   closers: Closers,
@@ -254,7 +254,11 @@ export function workerAssembly(
 }
 
 /** Returns the path of the spool directory, and creates the directory if it is configured. */
-async function openSpoolPath({ cluster, worker }: Config, store: BlobStore, add: Closers['add']): Promise<string> {
+async function openSpoolPath(
+  { cluster, worker }: Pick<Config, 'cluster' | 'worker'>,
+  store: BlobStore,
+  add: Closers['add'],
+): Promise<string> {
   if (store.spoolDirectory !== undefined) return store.spoolDirectory;
   const { directory } = worker.spool;
   if (directory === undefined) return openTemporarySpool({ add });

@@ -66,7 +66,7 @@ export async function openFreshnessStage(owner: { after(end: () => Promise<unkno
   const fills = createFillTable();
   const slots = { interactive: 32, background: 32 };
   const jobs = createInlineJobs({ slots: { blob: slots, short: slots }, maxWaiting: 10_000, log });
-  const parts = { index, store, fills, log, metrics, now, policyOf, adoptAs: undefined };
+  const parts = { index, store, fills, log, metrics, now, policyOf, adoptAs: () => undefined };
   const workers = jobs.work(
     createJobHandlers({
       ...parts,
@@ -83,7 +83,7 @@ export async function openFreshnessStage(owner: { after(end: () => Promise<unkno
     fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
     listPolicyOf: () => times,
     isOffline: () => offline.all,
-    sharedUpstreams: ['docker.io'],
+    sharedUpstreams: () => ['docker.io'],
     isListed: () => true,
   });
   owner.after(async () => {

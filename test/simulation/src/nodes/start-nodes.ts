@@ -1,6 +1,7 @@
 // A cluster of simulated processes that run the product's own nodes, assembled by its composition root. Frontends serve
 // clients over HTTP, and workers call upstreams over HTTP.
 import { assembleAdmin } from '@cistern/admin';
+import { openLiveConfig } from '@cistern/config';
 import { isCacheError } from '@cistern/errors';
 import { buildFrontendNode } from '@cistern/frontend';
 import type { CacheNode } from '@cistern/runtime/process';
@@ -110,7 +111,7 @@ export async function startNodes(options: NodesOptions): Promise<SimulatedNodes>
     const process = await startProcess(name, async (owner, ends) => {
       endsOf.set(owner, ends);
       metrics.registry.resetMetrics();
-      return openNode(() => builders[role](config, context));
+      return openNode(() => builders[role](openLiveConfig(config).config, context));
     });
     return {
       ...process.controls,
@@ -139,7 +140,7 @@ export async function startNodes(options: NodesOptions): Promise<SimulatedNodes>
       const process = await startProcess('admin', async (owner, ends) => {
         endsOf.set(owner, ends);
         metrics.registry.resetMetrics();
-        return retried(() => assembleAdmin(config, context));
+        return retried(() => assembleAdmin(openLiveConfig(config).config, context));
       });
       try {
         return await runAs(process.owner, () => work(process.current));

@@ -46,7 +46,7 @@ test('eviction removes more than 2,000 objects a second, in few calls, and does 
       },
     },
     readLimits: async () => ({ mostBytes: 0, highBytes: 0, lowBytes: 0 }),
-    ageLimits: new Map(),
+    ageLimits: () => new Map(),
     spareMs: 0,
     log: createLogger({ level: 'error', formatter: 'json' }),
     metrics: createMetrics(),

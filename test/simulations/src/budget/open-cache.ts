@@ -48,7 +48,7 @@ export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<O
     staleIfErrorMs: Infinity,
     onNotFound: 'keep' as const,
   });
-  const parts = { index, store, fills, policyOf, adoptAs: undefined, log, metrics, now };
+  const parts = { index, store, fills, policyOf, adoptAs: () => undefined, log, metrics, now };
   const workers = jobs.work(
     createJobHandlers({
       ...parts,
@@ -65,7 +65,7 @@ export async function openCache({ hubUrl, ttlMs, now }: CacheOptions): Promise<O
     fillAccess: createFillAccess({ fills, address: '', remote: undefined }),
     listPolicyOf: () => ({ ttlMs: 0, staleIfErrorMs: Infinity }),
     isOffline: () => false,
-    sharedUpstreams: [upstream.name],
+    sharedUpstreams: () => [upstream.name],
     isListed: () => true,
   });
   return {
