@@ -17,6 +17,7 @@ import { addOffline } from './commands/offline.ts';
 import { addPin } from './commands/pin.ts';
 import { addPrewarm } from './commands/prewarm.ts';
 import { addPurge } from './commands/purge.ts';
+import { addReload } from './commands/reload.ts';
 import { addScrub } from './commands/scrub.ts';
 import { addSecrets } from './commands/secrets.ts';
 import { addStatus } from './commands/status.ts';
@@ -31,6 +32,7 @@ const commands = [
   addHealthcheck,
   addIndex,
   addStatus,
+  addReload,
   addInflight,
   addJobs,
   addBudget,
@@ -59,6 +61,7 @@ Examples:
   cistern client-config containerd --url https://cache.example    print the files for containerd
   cistern doctor https://cache.example   test whether clients on this machine can pull
   cistern status                         show the health of the cache and its nodes
+  cistern reload                         read the configuration again on all nodes
   cistern inflight                       show running fetches and their speed
   cistern audit                          list actions of operators and rejected clients
   cistern prewarm nginx:1.27 redis       fetch images before the first pull

@@ -43,10 +43,15 @@ export const overview = z.object({
     .nullable(),
 });
 
+const role = z.enum(['frontend', 'worker', 'admin', 'standalone']);
+const needsRestart = z
+  .array(z.string())
+  .describe('Keys of settings that have changed in the file of the node, and need a restart.');
+
 const cacheNode = z.object({
   id: z.string().describe('Identifies the process.'),
   name: z.string().describe('The host name, and the port or path that the node listens on.'),
-  role: z.enum(['frontend', 'worker', 'admin', 'standalone']),
+  role,
   version: z.string(),
   startedAt: time('When it started'),
   seenAt: time('When it sent its last report'),
@@ -54,9 +59,32 @@ const cacheNode = z.object({
   jobs: count.describe('Running jobs.'),
   fills: count.describe('Fills in flight.'),
   rssBytes: bytes.describe('Resident memory in bytes.'),
+  configuration: z
+    .object({
+      differs: z
+        .boolean()
+        .describe('Whether settings that must be equal on all nodes differ from those of most other nodes.'),
+      needsRestart,
+    })
+    .describe('Null if the node is of an older release.')
+    .nullable(),
 });
 
 export const nodeList = z.object({ nodes: z.array(cacheNode) });
+
+export const reloadAnswer = z.object({
+  nodes: z.array(
+    z.object({
+      name: z.string(),
+      role,
+      result: z
+        .enum(['applied', 'unchanged', 'rejected', 'no answer'])
+        .describe('unchanged: no setting changed that a reload applies. rejected: the node keeps its configuration.'),
+      reason: z.string().describe('Why the configuration was rejected; null otherwise.').nullable(),
+      needsRestart,
+    }),
+  ),
+});
 
 const fill = z.object({
   digest: z.string().describe('sha256:…'),
@@ -139,6 +167,7 @@ export type Overview = Described<typeof overview>;
 export type CacheOverview = Omit<Overview, keyof State>;
 export type CacheNode = Described<typeof cacheNode>;
 export type NodeList = Described<typeof nodeList>;
+export type ReloadAnswer = Described<typeof reloadAnswer>;
 export type Fill = Described<typeof fill>;
 export type FillList = Described<typeof fillList>;
 export type Unavailable = Described<typeof unavailable>;

@@ -5,6 +5,7 @@ import type { FillClass } from '@cistern/index';
 import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
 import type { KnownBudget } from '@cistern/upstream';
 import type { Config } from '@cistern/config';
+import type { ReloadOutcome } from '@cistern/runtime/process';
 
 export type NodeRole = 'frontend' | 'worker' | 'admin' | 'standalone';
 
@@ -35,6 +36,20 @@ export interface FillReport {
   readonly activity?: FillActivity | undefined;
 }
 
+/** The answer of a node to a request of an operator to reload. */
+export interface ReloadReport extends ReloadOutcome {
+  /** The id of the request. */
+  readonly id: string;
+}
+
+export interface ConfigurationReport {
+  /** Unset for a node without a cluster. */
+  readonly fingerprint?: string | undefined;
+  readonly needsRestart: readonly string[];
+  /** The answers to the last requests, the newest last. */
+  readonly reloads: readonly ReloadReport[];
+}
+
 export interface NodeReport extends NodeIdentity {
   readonly schema: 1;
   /** The number of clients' requests in flight. `jobs` is the number of running jobs. */
@@ -54,6 +69,8 @@ export interface NodeReport extends NodeIdentity {
    * seconds.
    */
   readonly latencies: Readonly<Record<string, number>>;
+  /** Unset in reports of nodes of an older release. */
+  readonly configuration?: ConfigurationReport | undefined;
 }
 
 export const noCounts: ActivityCounts = {

@@ -3,8 +3,9 @@ import type { Config } from '@cistern/config';
 import type { QueueState } from '@cistern/jobs';
 import { redactText, type UpstreamActivity } from '@cistern/telemetry';
 import type { IndexAndStore } from '@cistern/content';
-import type { BudgetList, CacheOverview, FillList, JobList, NodeList } from '../api/nodes.ts';
+import type { BudgetList, CacheOverview, FillList, JobList, NodeList, ReloadAnswer } from '../api/nodes.ts';
 import { latencyQuantileMs } from './measure-latency.ts';
+import { reloadNodes } from './reload-nodes.ts';
 import { viewNodes } from './view-nodes.ts';
 
 /**
@@ -17,6 +18,8 @@ export interface Nodes {
   fills(): Promise<FillList>;
   budget(): Promise<BudgetList>;
   jobs(): Promise<JobList>;
+  /** Makes all nodes read their configurations again. Resolves and rejects as `reloadNodes`. */
+  reload(): Promise<ReloadAnswer>;
   /** Resolves to the activity of each upstream, by the upstream's name. */
   upstreams(): Promise<ReadonlyMap<string, UpstreamActivity>>;
 }
@@ -58,6 +61,7 @@ export function openNodes(
     },
     budget: async () => ({ accounts: (await view()).budget }),
     jobs: async () => describeJobs(await queues()),
+    reload: () => reloadNodes(index),
     upstreams: async () => (await view()).upstreams,
   };
 }

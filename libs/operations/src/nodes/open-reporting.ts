@@ -5,13 +5,14 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '@cistern/config';
 import type { FillTable } from '@cistern/fills';
 import type { BudgetLedger, KnownBudget } from '@cistern/upstream';
-import type { NodeContext } from '@cistern/runtime/process';
+import type { NodeContext, NodeReload } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
 import type { IndexAndStore } from '@cistern/content';
-import type { NodeIndex } from '@cistern/index';
+import type { NodeIndex, PubSub } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
 import { type ActivityCounts, type Logger, type Metrics, readActivity, readLatencies } from '@cistern/telemetry';
 import { type NodeRole, type NodeIdentity, type NodeReport, noCounts, nodeName } from './node-report.ts';
+import { answerReloads } from './answer-reloads.ts';
 import { createFillMeter } from './measure-fills.ts';
 import { createLatencyWindow } from './measure-latency.ts';
 
@@ -24,11 +25,12 @@ export function openReporting(
   config: Pick<Config, 'http' | 'worker' | 'admin'>,
   role: NodeRole,
   { index, fills, ledger }: ReportingParts,
-  { log, metrics, version }: Pick<NodeContext, 'log' | 'metrics' | 'version'>,
+  { log, metrics, version, reload }: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'reload'>,
   { opened }: Closers,
 ): void {
   const node = { id: randomUUID(), name: nodeName(config, role), role, version, startedAtMs: index.now() };
-  opened(startReporting({ node, nodes: index.nodes, metrics, fills, budget: ledger?.known, log, now: index.now }));
+  const options = { node, nodes: index.nodes, metrics, fills, budget: ledger?.known, log, now: index.now };
+  opened(startReporting({ ...options, pubsub: index.pubsub, reload }));
 }
 
 interface ReportingOptions {
@@ -38,6 +40,9 @@ interface ReportingOptions {
   /** The fills of a worker. Unset on other nodes. */
   readonly fills?: FillTable | undefined;
   readonly budget?: (() => readonly KnownBudget[]) | undefined;
+  /** Reloads the configuration when a message of `pubsub` requests it. */
+  readonly reload?: NodeReload | undefined;
+  readonly pubsub: PubSub;
   readonly log: Logger;
   /** How often the node checks whether it must send a report. Default: each second. */
   readonly everyMs?: number;
@@ -60,12 +65,26 @@ export function startReporting(options: ReportingOptions): Reporting {
   const { node, nodes, metrics, fills, budget = () => [], log, everyMs = checkEveryMs, now } = options;
   const measureFills = fills && createFillMeter(fills, now);
   const latencyWindow = createLatencyWindow(now);
+  const reloads = options.reload && answerReloads(options.reload, options.pubsub, reportNow);
   /** The counts of the last report. The next report sends only their increase. */
   let reported = noCounts;
   let reportedAtMs = -Infinity;
   let reportedFills = 0;
   let isClosed = false;
+  let reporting = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
+
+  async function reportNow(): Promise<void> {
+    if (isClosed) return;
+    reportedAtMs = -Infinity;
+    await enqueueReport();
+  }
+
+  /** Reports one after the other, so that no count is reported twice. Never rejects. */
+  function enqueueReport(): Promise<void> {
+    reporting = reporting.then(reportIfDue).catch(warn);
+    return reporting;
+  }
 
   async function reportIfDue(): Promise<void> {
     const { counts, ...activity } = await readActivity(metrics);
@@ -82,6 +101,7 @@ export function startReporting(options: ReportingOptions): Reporting {
       fillsInFlight,
       budget: budget(),
       latencies: latencyWindow(await readLatencies(metrics)),
+      configuration: reloads?.describe(),
     };
     await nodes.report(node.id, JSON.stringify(report), {
       ttlMs: reportTtlMs,
@@ -94,11 +114,9 @@ export function startReporting(options: ReportingOptions): Reporting {
   }
 
   async function reportRepeatedly(): Promise<void> {
-    await reportIfDue().catch(warn);
+    await enqueueReport();
     if (isClosed) return;
-    timer = setTimeout(() => {
-      reporting = reportRepeatedly();
-    }, everyMs).unref();
+    timer = setTimeout(() => void reportRepeatedly(), everyMs).unref();
   }
 
   /** Logs a failed report. An unavailable index is not logged here, because the index itself logs it. */
@@ -106,10 +124,11 @@ export function startReporting(options: ReportingOptions): Reporting {
     if (!isCacheError(error, 'index-unavailable')) log.warn({ err: error }, 'failed to write node report to index');
   }
 
-  let reporting = reportRepeatedly();
+  void reportRepeatedly();
   return {
     async close() {
       isClosed = true;
+      reloads?.close();
       clearTimeout(timer);
       await reporting;
       await readActivity(metrics)

@@ -32,22 +32,22 @@ export function viewNodes({ nodes: reports, counts, countedSinceMs }: NodesSeen)
       const parsed = parseReport(report);
       return parsed === undefined ? [] : [{ ...parsed, seenAtMs }];
     })
-    .toSorted(
-      (one, other) => compare(one.role, other.role) || compare(one.name, other.name) || compare(one.id, other.id),
-    );
+    .toSorted(byRoleAndName);
+  const common = commonFingerprint(nodes);
   const fills = nodes.flatMap((node) => node.fills.map((fill) => describeFill(node.name, fill)));
   return {
-    nodes: nodes.map(({ id, name, role, version, startedAtMs, seenAtMs, inFlight, jobs, fillsInFlight, rssBytes }) => ({
+    nodes: nodes.map(({ id, name, role, version, inFlight, jobs, rssBytes, ...node }) => ({
       id,
       name,
       role,
       version,
-      startedAt: startedAtMs,
-      seenAt: seenAtMs,
+      startedAt: node.startedAtMs,
+      seenAt: node.seenAtMs,
       inFlight,
       jobs,
-      fills: fillsInFlight,
+      fills: node.fillsInFlight,
       rssBytes,
+      configuration: describeConfiguration(node, common),
     })),
     fills: fills.toSorted((one, other) => one.startedAt - other.startedAt).slice(0, maxFills),
     fillsInFlight: nodes.reduce((sum, { fillsInFlight }) => sum + fillsInFlight, 0),
@@ -57,6 +57,34 @@ export function viewNodes({ nodes: reports, counts, countedSinceMs }: NodesSeen)
     counts: { ...noCounts, ...counts },
     countedSinceMs,
   };
+}
+
+/** Sorts nodes for operators. */
+export function byRoleAndName(
+  one: Pick<NodeReport, 'role' | 'name' | 'id'>,
+  other: Pick<NodeReport, 'role' | 'name' | 'id'>,
+): number {
+  return compare(one.role, other.role) || compare(one.name, other.name) || compare(one.id, other.id);
+}
+
+/** Returns the fingerprint of more nodes than any other, or `undefined` if there is none. */
+function commonFingerprint(nodes: readonly Pick<NodeReport, 'configuration'>[]): string | undefined {
+  const counts = new Map<string, number>();
+  for (const { configuration } of nodes) {
+    const fingerprint = configuration?.fingerprint;
+    if (fingerprint !== undefined) counts.set(fingerprint, (counts.get(fingerprint) ?? 0) + 1);
+  }
+  const [first, second] = [...counts].toSorted(([, one], [, other]) => other - one);
+  return first !== undefined && first[1] > (second?.[1] ?? 0) ? first[0] : undefined;
+}
+
+function describeConfiguration(
+  { configuration }: Pick<NodeReport, 'configuration'>,
+  common: string | undefined,
+): CacheNode['configuration'] {
+  if (configuration === undefined) return null;
+  const { fingerprint, needsRestart } = configuration;
+  return { differs: fingerprint !== undefined && fingerprint !== common, needsRestart };
 }
 
 function describeFill(node: string, { class: fillClass, startedAtMs: startedAt, ...fill }: FillReport): Fill {

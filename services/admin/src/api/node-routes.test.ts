@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Config } from '@cistern/config';
+import { loadConfig } from '@cistern/config';
 import type { CacheIndex } from '@cistern/index';
 import { type Decisions, type Nodes, openNodes } from '@cistern/operations';
 import { CacheError } from '@cistern/errors';
@@ -76,7 +76,7 @@ function openTestNodes(answer: <T>(value: T) => Promise<T>): Nodes {
     { ...state, name: 'interactive-blob', failures, oldestAddedAtMs: Date.now() - 60_000 },
     { ...state, name: 'background-blob' },
   ];
-  const { storageLimits } = optionsOfTest.registry as Config;
+  const { storageLimits } = loadConfig({ env: {}, defaults: { rootDirectory: '/' } });
   return openNodes({ storageLimits }, { index }, { inspect: () => answer(queues) });
 }
 
@@ -116,7 +116,21 @@ test('the overview, the nodes and the fills keep the fields of the API', async (
   });
   const { id, name, role, version, inFlight, jobs, rssBytes } = report;
   assert.deepEqual(await get('/v1/nodes'), {
-    nodes: [{ id, name, role, version, startedAt: 1_000, seenAt: 4_000, inFlight, jobs, fills: 1, rssBytes }],
+    nodes: [
+      {
+        id,
+        name,
+        role,
+        version,
+        startedAt: 1_000,
+        seenAt: 4_000,
+        inFlight,
+        jobs,
+        fills: 1,
+        rssBytes,
+        configuration: null,
+      },
+    ],
   });
   const [{ class: fillClass, startedAtMs: startedAt, ...fill } = assert.fail()] = report.fills;
   assert.deepEqual(await get('/v1/fills'), {

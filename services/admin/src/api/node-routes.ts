@@ -7,6 +7,7 @@ import {
   fillList,
   jobList,
   nodeList,
+  reloadAnswer,
   type Overview,
   overview,
   auditKind,
@@ -49,6 +50,16 @@ export function addNodeRoutes(
     summary: 'The running nodes of the cache',
     answer: nodeList,
     act: () => nodes.nodes(),
+  });
+  addRoute(app, {
+    path: 'POST /v1/reload',
+    tag,
+    summary: 'Makes all nodes read their configurations again',
+    description:
+      'Each node reads its own file and applies it as a whole, or keeps its configuration. Answers after ten seconds at most.',
+    body: z.object({}),
+    answer: reloadAnswer,
+    act: () => nodes.reload(),
   });
   addRoute(app, {
     path: 'GET /v1/fills',

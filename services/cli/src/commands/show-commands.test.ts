@@ -84,6 +84,44 @@ test('status shows the health of the cache and its nodes, and reports a failing 
   assert.partialDeepStrictEqual(JSON.parse(stdout), { overview: now, nodes: [{ name: 'worker-1:5002' }] });
 });
 
+test('status names nodes whose configuration differs, and settings that need a restart', async (t) => {
+  const [worker] = nodes();
+  const configured = [
+    { ...worker, name: 'a:5000', configuration: { differs: true, needsRestart: [] } },
+    { ...worker, name: 'b:5000', configuration: { differs: true, needsRestart: ['http.addr', 'redis.addrs'] } },
+    { ...worker, name: 'c:5000', configuration: { differs: false, needsRestart: [] } },
+    { ...worker, name: 'old:5000', configuration: null },
+  ];
+  const run = await startAnswers(t, { '/v1/overview': () => overview, '/v1/nodes': () => ({ nodes: configured }) });
+  const { code, stdout } = await run('status');
+  assert.equal(code, 0);
+  assert.match(stdout, /\n\nThe configuration differs from other nodes: a:5000, b:5000\.\n/);
+  assert.match(stdout, /\nb:5000 needs a restart, because its file has new values of http\.addr, redis\.addrs\.\n$/);
+});
+
+test('reload prints a row for each node, and exits with 2 if a node did not reload', async (t) => {
+  const applied = { name: 'a:5000', role: 'frontend', result: 'applied', reason: null, needsRestart: ['http.addr'] };
+  let answered: readonly object[] = [applied, { ...applied, name: 'b:5002', result: 'unchanged', needsRestart: [] }];
+  const run = await startAnswers(t, { '/v1/reload': () => ({ nodes: answered }) });
+  assert.deepEqual(await run('reload'), {
+    code: 0,
+    stdout: [
+      'NODE    ROLE      RESULT     NEEDS RESTART',
+      'a:5000  frontend  applied    http.addr',
+      'b:5002  frontend  unchanged',
+      '',
+    ].join('\n'),
+    stderr: '',
+  });
+  const failed = { ...applied, result: 'rejected', reason: 'config.yml has a problem', needsRestart: [] };
+  for (const node of [failed, { ...failed, result: 'no answer', reason: null }]) {
+    answered = [applied, node];
+    assert.equal((await run('reload')).code, 2);
+  }
+  answered = [failed];
+  assert.match((await run('reload')).stdout, /rejected\n\na:5000: config\.yml has a problem\n$/);
+});
+
 test('inflight prints the table once, or each second on a terminal until it is interrupted', async (t) => {
   let asked = 0;
   const run = await startAnswers(t, {

@@ -21,7 +21,8 @@ async function printStatus(options: ReportOptions, terminal: Terminal): Promise<
   const cache = createAdminClient(options, terminal);
   const overview = await cache.fetch<Overview>('/v1/overview');
   const { nodes } = await cache.fetch<NodeList>('/v1/nodes');
-  const describe = () => `${describeOverview(overview)}\n${describeNodes(nodes, Date.now())}`;
+  const describe = () =>
+    `${describeOverview(overview)}\n${describeNodes(nodes, Date.now())}${describeConfigurations(nodes)}`;
   printAnswer(terminal, options, { overview, nodes }, describe);
   if (!overview.healthy) terminal.exitCode = unhealthyExitCode;
 }
@@ -74,4 +75,15 @@ function describeNodes(nodes: NodeList['nodes'], nowMs: number): string {
     formatBytes(rssBytes),
   ]);
   return formatTable(columns, rows);
+}
+
+/** Names the nodes whose configuration differs, and those that need a restart. Returns an empty string if there are none. */
+function describeConfigurations(nodes: NodeList['nodes']): string {
+  const differing = nodes.filter(({ configuration }) => configuration?.differs === true).map(({ name }) => name);
+  const lines = differing.length === 0 ? [] : [`The configuration differs from other nodes: ${differing.join(', ')}.`];
+  for (const { name, configuration } of nodes) {
+    const keys = configuration?.needsRestart ?? [];
+    if (keys.length > 0) lines.push(`${name} needs a restart, because its file has new values of ${keys.join(', ')}.`);
+  }
+  return lines.length === 0 ? '' : `\n${lines.join('\n')}\n`;
 }

@@ -32,6 +32,7 @@ function table(nodes) {
           <th scope="col">Name</th>
           <th scope="col">Role</th>
           <th scope="col">Version</th>
+          <th scope="col">Configuration</th>
           <th scope="col" class="number">Requests in flight</th>
           <th scope="col" class="number">Memory</th>
           <th scope="col" class="number">Uptime</th>
@@ -40,11 +41,12 @@ function table(nodes) {
       </thead>
       <tbody>
         ${nodes.map(
-          ({ name, role, version, inFlight, rssBytes, startedAt, seenAt }) =>
+          ({ name, role, version, configuration, inFlight, rssBytes, startedAt, seenAt }) =>
             html`<tr>
               <th scope="row">${name}</th>
               <td data-label="Role">${role}</td>
               <td data-label="Version">${version}</td>
+              <td data-label="Configuration">${describeConfiguration(configuration)}</td>
               <td data-label="Requests in flight" class="number">${inFlight}</td>
               <td data-label="Memory" class="number">${formatBytes(rssBytes)}</td>
               <td data-label="Uptime" class="number">${formatDuration(Date.now() - startedAt)}</td>
@@ -54,4 +56,15 @@ function table(nodes) {
       </tbody>
     </table>
   </div>`;
+}
+
+/** @param {CacheNode['configuration']} configuration */
+function describeConfiguration(configuration) {
+  if (configuration === null) return 'unknown (older release)';
+  const { differs, needsRestart } = configuration;
+  const facts = [
+    ...(differs ? ['differs from other nodes'] : []),
+    ...(needsRestart.length > 0 ? [`restart needed for ${needsRestart.join(', ')}`] : []),
+  ];
+  return facts.length === 0 ? 'ok' : facts.join('; ');
 }
