@@ -133,6 +133,15 @@ test('a response that breaks after its first byte is not retried, and breaks for
   assert.equal(requests, 1);
 });
 
+test('clients do not get the keep-alive time of a frontend, which is longer than that of haproxy', async (t) => {
+  const { frontend } = await openFrontend(t, (_, response) => response.end());
+  const haproxy = await open(t, [frontend]);
+  const keepAliveOf = async (url: string) =>
+    (await send(url, 'GET', { connection: 'keep-alive' })).headers['keep-alive'];
+  assert.equal(await keepAliveOf(`http://127.0.0.1:${frontend.port}`), 'timeout=5');
+  assert.equal(await keepAliveOf(haproxy.url), undefined);
+});
+
 test('a header with a thousand ranges passes, and proxy headers of clients are removed', async (t) => {
   const { frontend } = await openFrontend(t, ({ headers }, response) => response.end(JSON.stringify(headers)));
   const haproxy = await open(t, [frontend]);
