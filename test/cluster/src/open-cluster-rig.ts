@@ -22,7 +22,7 @@ export interface ClusterRig {
 
 /**
  * The rig is closed with its owner: the context of a test, or `{ after }` of a file. If CISTERN_TEST_LOGS names a
- * directory, the logs of the nodes stay there.
+ * directory, the logs of the nodes and of haproxy stay there.
  */
 export async function openClusterRig(owner: Owner, options: ClusterRigOptions = {}): Promise<ClusterRig> {
   const upstream = await startFakeUpstream(options.upstream);
@@ -33,7 +33,9 @@ export async function openClusterRig(owner: Owner, options: ClusterRigOptions = 
     const { CISTERN_TEST_LOGS: directory } = process.env;
     if (directory !== undefined) {
       await mkdir(directory, { recursive: true });
-      for (const { name, log } of nodes) await writeFile(join(directory, `${name}.log`), log().join('\n'));
+      const haproxy = { name: 'haproxy', log: cluster.haproxy.process.outputLines };
+      for (const { name, log } of [...nodes, haproxy])
+        await writeFile(join(directory, `${name}.log`), log().join('\n'));
     }
     await cluster.close();
   });

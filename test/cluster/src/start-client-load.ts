@@ -1,5 +1,5 @@
-// skopeo, podman and containerd, or some of them, pull through haproxy continuously. Each pulls by the name of the cache or
-// with the cache as its only host, so a pull fails if the cache fails.
+// skopeo, podman and containerd, or some of them, pull through haproxy continuously. Each pulls by the name of the cache
+// or with the cache as its only host, so a pull fails if the cache fails.
 import { until } from '@cistern/single-node/until';
 import { hostsToml, openContainerd } from '@cistern/test-clients/containerd';
 import { openPodman } from '@cistern/test-clients/containers-storage';

@@ -1,5 +1,7 @@
-// Clients that pull continuously through haproxy: stored and new images, by tag and by digest, whole blobs and ranges. Some
-// pull the same image at the same time. Every byte is checked, and every failure is kept.
+// Clients that pull continuously through haproxy: stored and new images, by tag and by digest, whole blobs and ranges.
+// Some pull the same image at the same time. Every byte is checked, and every failure is kept.
+// real-time: clients pause between pulls
+import { setTimeout as delay } from 'node:timers/promises';
 import { createRandom } from '@cistern/single-node/random';
 import type { AddedImage } from '@cistern/fake-upstream';
 import { digestOf } from '@cistern/oci';
@@ -19,11 +21,12 @@ export interface SteadyLoad {
   stop(): Promise<LoadResult>;
 }
 
+const loops = 6;
 const repository = 'library/load';
 let images = 0;
 
-/** Resolves when the warm images are warm. Each of the `loops` pulls without a pause. The caller stops the load. */
-export async function startSteadyLoad({ upstream, urlOf }: ClusterRig, loops = 6): Promise<SteadyLoad> {
+/** Resolves when the warm images are warm. Each client pauses for `pauseMs` after a pull. The caller stops the load. */
+export async function startSteadyLoad({ upstream, urlOf }: ClusterRig, pauseMs = 0): Promise<SteadyLoad> {
   const random = createRandom(11);
   const failures: string[] = [];
   let pulls = 0;
@@ -37,7 +40,6 @@ export async function startSteadyLoad({ upstream, urlOf }: ClusterRig, loops = 6
 
   /** Checks the bytes, and records a failure if they are wrong. */
   async function check(path: string, digest: string, range?: string): Promise<void> {
-    // real-time: dates the report of a failure
     const startedAt = new Date().toISOString();
     try {
       const answer = await fetch(urlOf(`${repository}/${path}`), range === undefined ? {} : { headers: { range } });
@@ -67,6 +69,7 @@ export async function startSteadyLoad({ upstream, urlOf }: ClusterRig, loops = 6
       const { digest, size } = random.pick(image.layers);
       const start = random.between(0, size - 1);
       await check(`blobs/${digest}`, digest, `bytes=${start}-${random.between(start, size - 1)}`);
+      await delay(pauseMs);
     }
   };
   const running = Promise.all(Array.from({ length: loops }, loop));

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 const own = fileURLToPath(new URL('../../..', import.meta.url));
 
 /**
- * Returns the command and its first arguments. `product` is the directory of a checkout, or of an unpacked npm package of
- * a release. Default: this checkout.
+ * Returns the command and its first arguments. `product` is the directory of a checkout, or of an unpacked npm package
+ * of a release. Default: this checkout.
  */
 export function cisternCommand(product: string = own): readonly [string, ...string[]] {
   const packed = join(product, 'launch', 'packed.mjs');

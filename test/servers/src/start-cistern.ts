@@ -7,7 +7,7 @@ export interface CisternOptions extends CisternConfiguration {
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
   readonly stopTimeoutMs?: number;
-  /** The directory of another checkout or of an unpacked release, whose `cistern` is started. Default: this checkout. */
+  /** The directory of another checkout or of an unpacked release, whose `cistern` runs. Default: this checkout. */
   readonly product?: string | undefined;
 }
 

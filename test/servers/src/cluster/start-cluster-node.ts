@@ -31,8 +31,8 @@ export interface ClusterNode {
   /** Resolves when the process has ended. */
   waitForExit(): Promise<ProcessExit>;
   /**
-   * Starts another process with the same address and configuration. `product` is another `ClusterNodeOptions.product` from
-   * now on. The previous process must have ended. Resolves when the new process is ready.
+   * Starts another process with the same address and configuration. `product` replaces `ClusterNodeOptions.product`
+   * from now on. The previous process must have ended. Resolves when the new process is ready.
    */
   start(product?: string): Promise<void>;
 }
