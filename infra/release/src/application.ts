@@ -57,12 +57,17 @@ export async function buildApplication(root: string, directory: string, name: st
 
 /** Returns the files of the packages with native code, for one platform, below `node_modules`. */
 export async function nativeFiles(root: string, { cpu }: Platform): Promise<PackedFile[]> {
-  const kept = new RegExp(`^node_modules/[^/]+/([^/]+\\.js|package\\.json|LICENSE|prebuilds/linux-${cpu}/.*glibc.*)$`);
+  const code = '(index|bcrypt|promises|node-gyp-build)\\.js';
+  const kept = new RegExp(`^node_modules/[^/]+/(${code}|package\\.json|LICENSE|prebuilds/linux-${cpu}/.*glibc.*)$`);
   const packages = [...nativePackages, ...helpersOfNativePackages];
   const files = await Promise.all(
     packages.map((name) => filesBelow(join(root, 'node_modules', name), `node_modules/${name}`)),
   );
-  return files.flat().filter(({ path }) => kept.test(path));
+  // A shared library needs no right to execute it.
+  return files
+    .flat()
+    .filter(({ path }) => kept.test(path))
+    .map((file) => ({ ...file, mode: 0o644 }));
 }
 
 /** Returns the installed versions. */

@@ -1,6 +1,7 @@
 // The Debian package: Cistern with its own Node, and services for systemd.
 import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Application } from './application.ts';
 import { nativeFiles } from './application.ts';
 import { fileOf, filesBelow, type PackedFile } from './files.ts';
@@ -13,14 +14,7 @@ const documents = 'usr/share/doc/cistern';
 const configuration = 'etc/cistern/config.yml';
 
 /** Libraries that Node needs, with the oldest version that has all its symbols. */
-const dependencies = [
-  'libatomic1',
-  'libc6 (>= 2.28)',
-  'libgcc-s1',
-  'libstdc++6 (>= 12)',
-  'init-system-helpers',
-  'passwd',
-];
+const dependencies = ['libatomic1', 'libc6 (>= 2.28)', 'libgcc-s1', 'libstdc++6 (>= 12)', 'passwd'];
 
 export interface DebianPackageOptions {
   readonly platform: Platform;
@@ -55,7 +49,10 @@ export async function writeDebianPackage(
     ...(await filesBelow(join(root, 'docs'), documents)).filter(({ path }) =>
       /^[^/]+\.(md|png)$/.test(path.slice(documents.length + 1)),
     ),
-    fileOf(`${documents}/copyright`, await readFile(join(root, 'LICENSE'))),
+    fileOf(`${documents}/copyright`, await source('copyright')),
+    fileOf(`${documents}/changelog.gz`, compress(changelog(version, maintainer, madeAt))),
+    fileOf('usr/share/man/man1/cistern.1.gz', compress(await source('cistern.1'))),
+    fileOf('usr/share/lintian/overrides/cistern', await source('lintian-overrides')),
     fileOf(`${documents}/node-copyright`, node.licence),
     fileOf(`${documents}/sbom.cdx.json`, sbom),
   ];
@@ -84,6 +81,17 @@ export async function writeDebianPackage(
   // dpkg-deb sets no time later than this one. All files are newer, so all have this time.
   const env = { SOURCE_DATE_EPOCH: String(madeAt.getTime() / 1000) };
   await run('dpkg-deb', ['--root-owner-group', '-Zzstd', '-z12', '--threads-max=1', '--build', scratch, to], { env });
+}
+
+/** Returns Debian's changelog, which only names this release. CHANGELOG.md has the changes. */
+export function changelog(version: string, maintainer: string, madeAt: Date): string {
+  const time = madeAt.toUTCString().replace('GMT', '+0000');
+  return `cistern (${version}) stable; urgency=medium\n\n  * /usr/lib/cistern/CHANGELOG.md lists the changes.\n\n -- ${maintainer}  ${time}\n`;
+}
+
+/** Adds neither a name nor a time, so that the bytes are always the same. */
+function compress(content: Buffer | string): Buffer {
+  return gzipSync(content, { level: 9 });
 }
 
 async function writeFiles(files: readonly PackedFile[], directory: string): Promise<void> {
