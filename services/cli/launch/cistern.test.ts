@@ -192,6 +192,15 @@ test('a finished command does not wait for its launcher', (t) => {
   assert.deepEqual([status, stdout, stderr], [0, 'true', '']);
 });
 
+test('the launcher explains the fix when the pinned Node lacks a library', (t) => {
+  const project = openProject(t);
+  pinOtherNode(project);
+  project.write(`node_modules/${nodePackage}/bin/node`, '#!/bin/sh\nexit 127\n');
+  const { status, stderr } = project.run([], withoutExecve);
+  assert.equal(status, 1);
+  assert.match(stderr, /^cistern: the prebuilt Node did not start, .*"apt-get install libatomic1"/);
+});
+
 test('the launcher explains the fix when no Node is new enough', (t) => {
   const project = openInstalledProject(t);
   const older = `data:text/javascript,Object.defineProperty(process,'versions',{value:{node:'20.1.0'}})`;

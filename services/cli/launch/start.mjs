@@ -9,6 +9,12 @@ import { becomeNode, findNode } from './pinned-node.mjs';
 // second flag lets a node collect the garbage of its startup.
 const flags = ['--max-semi-space-size=8', '--expose-gc'];
 
+/** The exit code of a program whose shared libraries are missing. The dynamic linker has printed their names. */
+const missingLibrary = 127;
+const libraryHint =
+  'the prebuilt Node did not start, see above. It needs the library libatomic. ' +
+  'Install it: "apt-get install libatomic1" on Debian and Ubuntu, "dnf install libatomic" on Fedora.';
+
 /**
  * Runs the file `main` with the arguments of this process. `root` is the directory of the package.json that pins Node.
  * `prepare` runs before everything else. V8 keeps compiled code in the directory `compileCache`. It is no error if that
@@ -24,6 +30,7 @@ export async function start({ root, main, prepare = () => {}, compileCache }) {
     } else {
       const env = { ...process.env, ...(compileCache !== undefined && { NODE_COMPILE_CACHE: compileCache }) };
       process.exitCode = await becomeNode(node, [...flags, main, ...process.argv.slice(2)], env);
+      if (process.exitCode === missingLibrary) throw new Error(libraryHint);
     }
   } catch (error) {
     process.stderr.write(`cistern: ${error instanceof Error ? error.message : String(error)}\n`);
