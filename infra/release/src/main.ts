@@ -1,11 +1,11 @@
 // `npm run release`: builds everything that users install, in a directory that has nothing else. The same commit gives the
 // same bytes. `--image-root` only writes the files of one image, for infra/docker/Dockerfile.
-import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Application, buildApplication } from './application.ts';
+import { checksums } from './checksums.ts';
 import { writeDebianPackage } from './debian-package.ts';
 import { readDebianFiles } from './debian-files.ts';
 import { collectImage, configureImage, type ImageParts } from './image.ts';
@@ -118,16 +118,6 @@ async function readCommit(): Promise<{ readonly madeAt: Date; readonly revision:
     .trim()
     .split(' ');
   return { madeAt: new Date(Number(seconds) * 1000), revision };
-}
-
-/** Returns a line for each file, in the format of `sha256sum`. */
-async function checksums(directory: string): Promise<string> {
-  const files = (await readdir(directory)).toSorted();
-  const lines = files.map(async (name) => {
-    const hash = createHash('sha256').update(await readFile(join(directory, name)));
-    return `${hash.digest('hex')}  ${name}\n`;
-  });
-  return (await Promise.all(lines)).join('');
 }
 
 function report(step: string): void {
