@@ -1,7 +1,7 @@
 // `npm test` installs missing dependencies, then runs suites in order until one fails. Any Node can start it, so it
 // imports only `node:`.
 //   npm test                       checks, unit, simulation, contract, smoke: each change must pass these
-//   npm test -- ci                 the further suites of continuous integration: more seeds, wire, cluster, compose
+//   npm test -- ci                 the further suites of continuous integration: more seeds, wire, cluster, compose, install
 //   npm test -- all                everything else: the full matrix of clients, long outages, herds, floods
 //   npm test -- contract wire      suites by name; test/run/suites.mjs lists them
 //   npm test -- libs/oci           the test files below a path, or one file

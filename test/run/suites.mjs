@@ -17,6 +17,7 @@ export const suites = [
     group: 'default',
     paths: [
       '.ci',
+      'infra/release',
       'libs',
       'services',
       'test/bench',
@@ -49,6 +50,7 @@ export const suites = [
   // These tests start many processes each, so one file runs at a time.
   { name: 'cluster', group: 'ci', paths: ['test/cluster/scenarios'], concurrency: 1 },
   { name: 'compose', group: 'ci', paths: ['test/product/compose'], concurrency: 1, timeoutMs: 30 * minute },
+  { name: 'install', group: 'ci', paths: ['test/product/install'], concurrency: 1, timeoutMs: 30 * minute },
 
   ...[
     { name: 'clients', paths: ['test/clients'], without: ['test/clients/smoke'] },
