@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openDirectory, openProcess, openUpstream } from '@cistern/single-node/open-stage';
 import { until } from '@cistern/single-node/until';
-import type { FakeUpstream } from '@cistern/fake-upstream';
+import type { AddedImage, FakeUpstream } from '@cistern/fake-upstream';
 import { type ClusterNode, startAdminNode } from '@cistern/test-servers';
 import { assertAllRight } from '../src/assert-all-right.ts';
 import { loggedAt } from '../src/logged-at.ts';
@@ -113,16 +113,14 @@ test('a single process serves what the other release has stored, and no blob is 
     log: { formatter: 'json', accesslog: { disabled: true } },
     upstreams: { 'docker.io': { url: upstream.url, default: true } },
   };
-  const images = new Map<string, ReturnType<FakeUpstream['addImage']>>();
+  const images = new Map<string, AddedImage>();
   for (const product of [published, next, published]) {
     const cache = await openProcess(t, { config, rootDirectory, product });
-    const tag = `v${images.size + 1}`;
-    images.set(tag, upstream.addImage('library/app', { tag, seed: tag }));
+    const name = `v${images.size + 1}`;
+    images.set(name, upstream.addImage('library/app', { tag: name, seed: name }));
     for (const [tag, image] of images) await pullImage({ at: cache, image, tag });
     // An index that a release cannot use is a warning.
-    const log = (['warn', 'error', 'fatal'] as const).flatMap((level) =>
-      loggedAt(level, [{ name: tag, log: cache.log }]),
-    );
+    const log = (['warn', 'error', 'fatal'] as const).flatMap((level) => loggedAt(level, [{ name, log: cache.log }]));
     assert.deepEqual(log, []);
     assert.deepEqual(await cache.stop(), { code: 0, signal: null });
   }

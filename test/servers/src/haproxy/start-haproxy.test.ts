@@ -133,11 +133,14 @@ test('a response that breaks after its first byte is not retried, and breaks for
   assert.equal(requests, 1);
 });
 
+/** Returns the header `Keep-Alive` of a response. */
+async function keepAliveOf(url: string) {
+  return (await send(url, 'GET', { connection: 'keep-alive' })).headers['keep-alive'];
+}
+
 test('clients do not get the keep-alive time of a frontend, which is longer than that of haproxy', async (t) => {
   const { frontend } = await openFrontend(t, (_, response) => response.end());
   const haproxy = await open(t, [frontend]);
-  const keepAliveOf = async (url: string) =>
-    (await send(url, 'GET', { connection: 'keep-alive' })).headers['keep-alive'];
   assert.equal(await keepAliveOf(`http://127.0.0.1:${frontend.port}`), 'timeout=5');
   assert.equal(await keepAliveOf(haproxy.url), undefined);
 });
