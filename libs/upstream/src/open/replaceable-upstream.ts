@@ -112,19 +112,19 @@ function endOnce(blob: UpstreamBlobBody, onEnd: () => void): UpstreamBlobBody {
     if (!hasEnded) onEnd();
     hasEnded = true;
   };
+  const fail = (error: unknown): never => {
+    end();
+    throw error;
+  };
   // An iterator instead of a generator, because a generator would add several promises to each chunk.
   function read(): AsyncIterator<Buffer, undefined> {
     const chunks = blob.body[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
-    const onFailure = (error: unknown): never => {
-      end();
-      throw error;
-    };
     return {
       next: () =>
         chunks.next().then((result) => {
           if (result.done === true) end();
           return result;
-        }, onFailure),
+        }, fail),
       async return() {
         end();
         await chunks.return?.();
