@@ -47,6 +47,8 @@ export async function bundle(root: string, directory: string): Promise<readonly 
     target: 'node26',
     external: [...nativePackages],
     keepNames: true,
+    // As Node does, keeps each import that is not a type. tsconfig.json is not part of every build.
+    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
     // Licences have a file of their own.
     legalComments: 'none',
     logLevel: 'warning',

@@ -23,9 +23,9 @@ export interface OtherSoftware {
 
 /** Returns the list as JSON. `packages` are directories of npm packages below `root`. */
 export async function listMaterials(root: string, packages: readonly string[]): Promise<Bom> {
-  const args = ['--omit', 'dev', '--workspace', '@cistern/cli', '--output-reproducible', '--output-format', 'JSON'];
+  const args = ['--omit', 'dev', '--workspace', '@cistern/cli', '--flatten-components', '--output-reproducible'];
   const tool = join(root, 'node_modules/@cyclonedx/cyclonedx-npm/bin/cyclonedx-npm-cli.js');
-  const bom = JSON.parse(await run(process.execPath, [tool, ...args], { cwd: root })) as Bom;
+  const bom = JSON.parse(await run(process.execPath, [tool, ...args, '--output-format', 'JSON'], { cwd: root })) as Bom;
   const contained = new Set(packages);
   const components = bom.components.filter(
     (component) => !pathOf(component).startsWith('node_modules/') || contained.has(pathOf(component)),
