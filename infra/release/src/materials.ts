@@ -6,6 +6,7 @@ import { run } from './run.ts';
 interface Component {
   readonly name: string;
   readonly 'bom-ref': string;
+  readonly scope?: string;
   readonly properties?: readonly { readonly name: string; readonly value: string }[];
 }
 
@@ -27,9 +28,10 @@ export async function listMaterials(root: string, packages: readonly string[]): 
   const tool = join(root, 'node_modules/@cyclonedx/cyclonedx-npm/bin/cyclonedx-npm-cli.js');
   const bom = JSON.parse(await run(process.execPath, [tool, ...args, '--output-format', 'JSON'], { cwd: root })) as Bom;
   const contained = new Set(packages);
-  const components = bom.components.filter(
-    (component) => !pathOf(component).startsWith('node_modules/') || contained.has(pathOf(component)),
-  );
+  const components = bom.components
+    .filter((component) => !pathOf(component).startsWith('node_modules/') || contained.has(pathOf(component)))
+    // A package that is optional for npm is part of the bundle all the same.
+    .map(({ scope: _scope, ...component }) => component);
   const kept = new Set([bom.metadata.component, ...components].map((component) => component['bom-ref']));
   return {
     ...bom,
