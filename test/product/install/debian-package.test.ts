@@ -79,6 +79,15 @@ test('the service starts again after it was killed', async () => {
   await installation.pull();
 });
 
+test('a reload changes settings in the same process', async () => {
+  const [before, configuration] = [await show('MainPID'), '/etc/cistern/config.yml'];
+  await run(`echo 'log: { level: debug }' >>${configuration}; systemctl reload cistern`);
+  const journal = () => run('journalctl --unit cistern --no-pager');
+  await untilMachine('the level is changed', async () => /configuration reloaded .*"log\.level"/.test(await journal()));
+  assert.equal(await show('MainPID'), before);
+  await run(`sed --in-place '/^log:/d' ${configuration}; systemctl reload cistern`);
+});
+
 test('an upgrade restarts the service, and keeps the changed configuration and all rights', async () => {
   const listRights = () => run('stat --format "%n %a %U %G" /etc/cistern /etc/cistern/* /var/lib/cistern');
   const [process, rights] = [await show('MainPID'), await listRights()];

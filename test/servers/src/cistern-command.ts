@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const own = fileURLToPath(new URL('../../..', import.meta.url));
+const own = process.env['CISTERN_TEST_PRODUCT'] ?? fileURLToPath(new URL('../../..', import.meta.url));
 
 /**
  * Returns the command and its first arguments. `product` is the directory of a checkout, or of an unpacked npm package
- * of a release. Default: this checkout.
+ * of a release. Default: the variable `CISTERN_TEST_PRODUCT`, else this checkout.
  */
 export function cisternCommand(product: string = own): readonly [string, ...string[]] {
   const packed = join(product, 'launch', 'packed.mjs');

@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import type { AddedImage, FakeUpstream } from '@cistern/fake-upstream';
 import { hostAddress } from '@cistern/test-clients/sandbox';
 import type { Engine } from './open-engine.ts';
+import { startStopwatch } from './start-stopwatch.ts';
 import { until } from './until.ts';
 
 const port = '5200';
@@ -74,7 +75,7 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
       return { name: `cold-${cold.push(added) - 1}:1`, added };
     };
 
-    test('the recipe with a variable and a volume serves registry:2’s cached content and caches the rest', async () => {
+    test('the recipe with a variable and a volume serves registry:2’s cached content and caches the rest', async (t) => {
       const { engine, upstream, cistern } = stage;
       const warm = upstream.addImage('library/warm', { tag: '1', layers: [{ size: 2_000_000, seed: 7 }] });
       const recipe = [
@@ -89,8 +90,10 @@ export function describeDropIn(open: () => Promise<DropInStage>): void {
         await until('registry:2 has stored the image', async () => isStored(await storedIn('mirror-data'), warm));
       });
       upstream.reset();
+      const stopwatch = startStopwatch();
       await withMirror([...recipe, cistern], async () => {
         await pull('warm:1', warm);
+        t.diagnostic(`docker run: ${stopwatch()} from the start to the first pull, with a loaded image`);
         const hosts = join(engine.directory, 'hosts');
         await mkdir(join(hosts, 'docker.io'), { recursive: true });
         await writeFile(join(hosts, 'docker.io', 'hosts.toml'), `[host."${mirror}"]\n`);
