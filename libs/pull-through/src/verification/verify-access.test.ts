@@ -31,6 +31,7 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
   const clock = { nowMs: 1_700_000_000_000 };
   const now = () => clock.nowMs;
   const checks: AccessQuestion[] = [];
+  const settings = { url: 'https://private.test', rememberMs: minutesMs };
   const upstream = {
     async answer({ caller }: AccessQuestion): Promise<void> {
       if (caller !== ada) throw new CacheError('unauthenticated', 'wrong credentials');
@@ -47,7 +48,7 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
   };
   const startNode = (more: Partial<VerifyAccessDeps> = {}) => {
     const verify = createVerifyAccess({
-      rememberMsOf: (name) => (name === 'private.test' ? minutesMs : undefined),
+      verifiedOf: (name) => (name === 'private.test' ? settings : undefined),
       async check(question) {
         checks.push(question);
         await upstream.answer(question);
@@ -65,7 +66,7 @@ function start(over: Partial<VerifyAccessDeps> = {}) {
     return (caller: CallerCredentials | undefined, more_: Partial<AccessRequest> = {}) =>
       verify({ upstream: 'private.test', repository, subject: latest, caller, ...more_ });
   };
-  return { clock, checks, upstream, puts, values: recorded, startNode, verify: startNode() };
+  return { clock, checks, settings, upstream, puts, values: recorded, startNode, verify: startNode() };
 }
 
 test('a grant holds for the whole repository, for its period, and only for that caller', async () => {
@@ -81,6 +82,36 @@ test('a grant holds for the whole repository, for its period, and only for that 
   clock.nowMs += 1;
   await verify(ada);
   assert.equal(checks.length, 6);
+});
+
+test('a grant ends when the URL of the upstream changes, and when a shorter period has passed', async () => {
+  const { verify, startNode, settings, checks, clock, upstream } = start();
+  await verify(ada);
+  clock.nowMs += minutesMs / 2;
+  settings.rememberMs = minutesMs / 2 + 1;
+  for (const read of [verify, startNode()]) await read(ada);
+  assert.equal(checks.length, 1);
+  settings.rememberMs = minutesMs / 2;
+  for (const read of [verify, startNode()]) await read(ada);
+  assert.equal(checks.length, 2);
+  settings.url = 'https://other.test';
+  upstream.answer = async () => Promise.reject(new CacheError('denied', 'not here'));
+  for (const read of [verify, startNode()]) await assert.rejects(read(ada), (error) => isCacheError(error, 'denied'));
+});
+
+test('a grant of an older node, without the time of its check, holds until its end', async () => {
+  const { startNode, values, puts, verify, checks, clock } = start();
+  await verify(ada);
+  const [name = ''] = puts;
+  clock.nowMs += minutesMs;
+  const older = JSON.stringify({ schema: 1, untilMs: clock.nowMs + 1, isProven: true });
+  await values.put(name, createTestSeal('secret').close(name, older), minutesMs);
+  const read = startNode();
+  await read(ada);
+  assert.equal(checks.length, 1);
+  clock.nowMs += 1;
+  await read(ada);
+  assert.equal(checks.length, 2);
 });
 
 test('a caller that may list tags is checked again for content', async () => {

@@ -1,6 +1,6 @@
 // Authorizes callers for upstreams with private content. The upstream decides. Its grant for a caller and a repository is
 // remembered for some minutes. Credentials are not stored, and the remembered keys do not reveal them (decision 0034).
-import type { RepositoryKey, ValueIndex } from '@cistern/index';
+import type { ValueIndex } from '@cistern/index';
 import { type CacheError, isCacheError } from '@cistern/errors';
 import type { AccessMetrics } from '@cistern/telemetry';
 import type { AccessGrant, CallerCredentials } from '@cistern/upstream';
@@ -17,8 +17,8 @@ import {
 } from './guess-limits.ts';
 
 export interface VerifyAccessDeps {
-  /** Returns how many milliseconds a grant is remembered. `undefined` means that all callers may read the upstream. */
-  readonly rememberMsOf: (upstream: string) => number | undefined;
+  /** Returns the current settings of an upstream. `undefined` means that all callers may read the upstream. */
+  readonly verifiedOf: (upstream: string) => VerifiedUpstream | undefined;
   readonly check: CheckAccess;
   readonly tries: CallerTries;
   /** Holds the grants that all nodes share. */
@@ -29,6 +29,13 @@ export interface VerifyAccessDeps {
   readonly metrics: AccessMetrics;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+}
+
+interface VerifiedUpstream {
+  /** A grant is valid only for the registry at this URL, because another registry has other rights. */
+  readonly url: string;
+  /** How many milliseconds a grant is remembered. */
+  readonly rememberMs: number;
 }
 
 export interface AccessRequest extends Omit<AccessQuestion, 'caller' | 'network'> {
@@ -43,14 +50,18 @@ export interface AccessRequest extends Omit<AccessQuestion, 'caller' | 'network'
 export type VerifyAccess = (request: AccessRequest) => Promise<void>;
 
 interface Granted extends AccessGrant {
-  /** Milliseconds since the epoch. */
+  /** The end of the grant when it was given, in milliseconds since the epoch. */
   readonly untilMs: number;
+  /** The time of the check, in milliseconds since the epoch. Unset in grants of older nodes. */
+  readonly sinceMs?: number | undefined;
 }
 
 /** A grant as the index stores it. */
 interface SharedGrant {
   readonly schema: 1;
   readonly untilMs: number;
+  /** Unset in grants of older nodes. */
+  readonly sinceMs?: number | undefined;
   /** Unset in grants of older nodes. */
   readonly isProven?: boolean;
 }
@@ -64,18 +75,18 @@ const rememberNoMs = 2_000;
 const rememberWrongMs = 10_000;
 
 export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
-  const { rememberMsOf, check, tries, secret, metrics, now } = deps;
+  const { verifiedOf, check, tries, secret, metrics, now } = deps;
   const granted = new LRUCache<string, Granted>({ max: maxRemembered });
   const refused = new LRUCache<string, CacheError>({ max: maxRemembered, ttlResolution: 0, perf: { now } });
   const inFlight = new Map<string, Promise<AccessGrant>>();
   const limits = createGuessLimits({ ...tries, secret, accepted: shareAccepted(deps), metrics, now });
 
-  async function fromMemory(name: string): Promise<AccessGrant | undefined> {
+  async function fromMemory(name: string, rememberMs: number): Promise<AccessGrant | undefined> {
     const own = granted.get(name);
-    if (own !== undefined && own.untilMs > now()) return own;
+    if (own !== undefined && isValid(own, rememberMs, now())) return own;
     // Another node may have stored a newer grant.
     const shared = await readShared(deps, name);
-    if (shared === undefined || shared.untilMs <= now()) return undefined;
+    if (shared === undefined || !isValid(shared, rememberMs, now())) return undefined;
     granted.set(name, shared);
     return shared;
   }
@@ -83,7 +94,7 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
   async function checkAndShare(name: string, question: AccessQuestion, rememberMs: number): Promise<AccessGrant> {
     const sinceMs = now();
     const { isProven } = await check(question);
-    const grant = { isProven, untilMs: sinceMs + rememberMs };
+    const grant = { isProven, sinceMs, untilMs: sinceMs + rememberMs };
     granted.set(name, grant);
     await shareGrant(deps, name, grant);
     return grant;
@@ -136,13 +147,17 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
   }
 
   return async ({ upstream, repository, subject, caller = { kind: 'anonymous' }, network = '', signal }) => {
-    const rememberMs = rememberMsOf(upstream);
-    if (rememberMs === undefined) return;
+    const verified = verifiedOf(upstream);
+    if (verified === undefined) return;
+    const { url, rememberMs } = verified;
     const question = { upstream, repository, subject, caller, network };
-    const content = nameOf(secret, 'content', { upstream, repository }, caller);
+    const nameFor = (scope: 'content' | 'tags') =>
+      callerKey(secret, upstream, ['access v2', scope, upstream, repository, url], caller);
+    const content = nameFor('content');
     // A grant to list tags is kept apart, because it does not allow reading content.
-    const name = subject.kind === 'tags' ? nameOf(secret, 'tags', { upstream, repository }, caller) : content;
-    const grant = (await fromMemory(content)) ?? (name === content ? undefined : await fromMemory(name));
+    const name = subject.kind === 'tags' ? nameFor('tags') : content;
+    const grant =
+      (await fromMemory(content, rememberMs)) ?? (name === content ? undefined : await fromMemory(name, rememberMs));
     // A grant that did not depend on the credentials reveals nothing to a guesser, so a lockout does not apply to it.
     if (grant?.isProven !== false) await limits.refuseLockedOut(question, grant !== undefined);
     if (grant !== undefined) return metrics.accessChecks.inc({ upstream, result: 'remembered' });
@@ -155,13 +170,9 @@ function verdictOf(error: unknown): Verdict {
   return isNo ? 'refused' : 'failed';
 }
 
-function nameOf(
-  secret: string,
-  scope: 'content' | 'tags',
-  { upstream, repository }: RepositoryKey,
-  caller: CallerCredentials,
-): string {
-  return callerKey(secret, upstream, ['access v1', scope, upstream, repository], caller);
+/** A reload may have shortened the time for which grants are remembered. */
+function isValid({ untilMs, sinceMs }: Granted, rememberMs: number, nowMs: number): boolean {
+  return untilMs > nowMs && (sinceMs === undefined || sinceMs + rememberMs > nowMs);
 }
 
 /**
@@ -172,8 +183,8 @@ async function readShared({ values, seal }: VerifyAccessDeps, name: string): Pro
   const sealed = await values.get(name).catch(ignoreUnavailable);
   const text = sealed === undefined ? undefined : seal.open(name, sealed);
   if (text === undefined) return undefined;
-  const { untilMs, isProven = false } = JSON.parse(text) as SharedGrant;
-  return { untilMs, isProven };
+  const { untilMs, sinceMs, isProven = false } = JSON.parse(text) as SharedGrant;
+  return { untilMs, sinceMs, isProven };
 }
 
 async function shareGrant({ values, seal, now }: VerifyAccessDeps, name: string, grant: Granted): Promise<void> {

@@ -41,7 +41,7 @@ async function start() {
   };
   const startNode = async () => {
     const verify = createVerifyAccess({
-      rememberMsOf: () => 300_000,
+      verifiedOf: () => ({ url: 'https://private.test', rememberMs: 300_000 }),
       async check(question) {
         upstreamChecks.push(question);
         return upstream.answer(question);
@@ -114,7 +114,7 @@ test('a hundred guesses of one network at made-up accounts reach the upstream', 
 test('a refusal has the reason and the time', async () => {
   const tries = await openCallerTries(undefined, log);
   const verify = createVerifyAccess({
-    rememberMsOf: () => 300_000,
+    verifiedOf: () => ({ url: 'https://private.test', rememberMs: 300_000 }),
     check: async () => Promise.reject(new CacheError('unauthenticated', 'no')),
     tries,
     values: createTestIndex({ now: Date.now }).values,

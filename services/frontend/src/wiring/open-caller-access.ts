@@ -38,8 +38,13 @@ export async function openCallerAccess(
   closers: Closers,
 ): Promise<CallerAccess> {
   const { live, cluster, worker } = config;
-  const rememberMs = live.derive(
-    ({ upstreams }) => new Map(upstreams.map(({ name, rememberAccessMs }) => [name, rememberAccessMs])),
+  const verified = live.derive(
+    ({ upstreams }) =>
+      new Map(
+        upstreams.flatMap(({ name, url, rememberAccessMs: rememberMs }) =>
+          rememberMs === undefined ? [] : [[name, { url, rememberMs }] as const],
+        ),
+      ),
   );
   // A single process uses a random secret, because no other node has to decrypt its values.
   const secret = cluster?.secret.reveal() ?? randomBytes(32).toString('base64url');
@@ -55,7 +60,7 @@ export async function openCallerAccess(
     ).check;
   const openVerify = async () =>
     createVerifyAccess({
-      rememberMsOf: (upstream) => rememberMs().get(upstream),
+      verifiedOf: (upstream) => verified().get(upstream),
       check: check ?? openRemote(),
       tries: await openCallerTries(sharedTriesOf(config, index, 'caller'), log),
       values: index.values,
