@@ -4,3 +4,4 @@ export { openExternalTokens } from './external/open-external-tokens.ts';
 export { createOidcMethod } from './oidc/create-oidc-method.ts';
 export { createAccessTokens } from './tokens/create-access-tokens.ts';
 export { rememberTokens } from './tokens/remember-tokens.ts';
+export { requireMethod } from './tokens/require-method.ts';

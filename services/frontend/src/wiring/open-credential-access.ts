@@ -12,7 +12,13 @@ import {
   createStoreTokenKeys,
   watchRobotTokens,
 } from '@cistern/auth';
-import { createAccessTokens, createOidcMethod, openExternalTokens, rememberTokens } from '@cistern/auth/tokens';
+import {
+  createAccessTokens,
+  createOidcMethod,
+  openExternalTokens,
+  rememberTokens,
+  requireMethod,
+} from '@cistern/auth/tokens';
 import { sealObjects } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
@@ -52,7 +58,11 @@ export async function openCredentialAccess(
     return { authenticator: createAuthenticator({ challenge, passwords, tokens: jobTokens }), tokenServer };
   }
   const { accessTokens, challenge } = tokenServer;
-  const remembered = rememberTokens(accessTokens.verify, now);
+  const remembered = requireMethod(rememberTokens(accessTokens.verify, now), {
+    hasPasswords: htpasswd !== undefined,
+    hasRobots,
+    issuers: issuers.map((issuer) => issuer.name),
+  });
   const verify = robots === undefined ? remembered : watchRobots(remembered, { robots, now });
   const authenticator = createAuthenticator({ challenge, passwords, tokens: [...jobTokens, verify] });
   return { authenticator, tokenServer: { accessTokens, realm } };
