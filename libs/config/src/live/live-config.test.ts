@@ -12,6 +12,7 @@ async function openParts() {
   const events: string[] = [];
   const { config, ...live } = openLiveConfig(configOf(1));
   const part: LivePart<number | undefined, string> = {
+    name: 'the limit',
     select: ({ limits }) => limits.requestsPerMinute,
     async open(limit, { add }) {
       events.push(`open ${limit}`);
@@ -54,6 +55,37 @@ test('if a part cannot be opened, nothing changes and everything that was opened
   assert.deepEqual(events, ['open 1', 'open 13', 'close 13']);
   await apply(configOf(3));
   assert.equal(limit(), 'limit 3');
+});
+
+test('an aborted change leaves everything as it was, and the part that still opens closes when it has opened', async () => {
+  const { config, apply, close: closeReplaced } = openLiveConfig(configOf(1));
+  const events: string[] = [];
+  const opening = Promise.withResolvers<void>();
+  const limit = await openAll((closers) =>
+    config.live.open(
+      {
+        name: 'the limit',
+        select: ({ limits }) => limits.requestsPerMinute,
+        async open(value, { add }) {
+          if (value === 2) await opening.promise;
+          add(async () => void events.push(`close ${value}`));
+          return value;
+        },
+      },
+      closers,
+    ),
+  );
+  const stop = new AbortController();
+  const applied = apply(configOf(2), stop.signal);
+  stop.abort(new Error('Too slow.'));
+  await assert.rejects(applied, /Opening the limit did not end: Too slow\./);
+  await assert.rejects(apply(configOf(3), stop.signal), /Too slow/);
+  assert.equal(limit(), 1);
+  opening.resolve();
+  await closeReplaced();
+  assert.deepEqual(events, ['close 2']);
+  await apply(configOf(3));
+  assert.equal(limit(), 3);
 });
 
 test('a value that is derived after a change has the new settings', async () => {

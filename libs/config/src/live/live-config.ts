@@ -1,6 +1,6 @@
 // The configuration of a running node. A reload replaces a part of it. First it opens all parts that depend on the new
 // settings. Then it switches them in one turn of the event loop, so that no code sees a mixture.
-import { type Closers, openAll } from '@cistern/runtime';
+import { type Closers, openAll, StartError, untilAborted } from '@cistern/runtime';
 import type { Config } from '../build-config.ts';
 import { isSameSetting } from './canonical-text.ts';
 import type { FixedConfig, ReloadableConfig } from './changed-settings.ts';
@@ -25,6 +25,8 @@ export interface LiveSettings {
 }
 
 export interface LivePart<S, T> {
+  /** Names the part in errors, for example `access checks`. */
+  readonly name: string;
   select(settings: ReloadableConfig): S;
   open(selected: S, closers: Closers): Promise<T>;
 }
@@ -33,9 +35,10 @@ export interface LiveConfig {
   readonly config: NodeConfig;
   /**
    * Replaces the settings of `config`. Rejects, with all settings unchanged, if a part cannot be opened with them. The
-   * parts that were replaced close later, when their work has ended.
+   * parts that were replaced close later, when their work has ended. If `signal` aborts before the switch, rejects with
+   * its reason, or with a StartError that names the part that still opens. That part closes when it has opened.
    */
-  apply(next: ReloadableConfig): Promise<void>;
+  apply(next: ReloadableConfig, signal?: AbortSignal): Promise<void>;
   /** Waits until all replaced parts are closed. The parts that are open now belong to their closers. */
   close(): Promise<void>;
 }
@@ -47,7 +50,7 @@ interface Prepared {
   close(): Promise<void>;
 }
 
-type Prepare = (next: ReloadableConfig) => Prepared | Promise<Prepared | undefined>;
+type Prepare = (next: ReloadableConfig, signal?: AbortSignal) => Prepared | Promise<Prepared | undefined>;
 
 const nothing = async () => {};
 
@@ -56,6 +59,11 @@ export function openLiveConfig(config: Config): LiveConfig {
   let current: ReloadableConfig = { upstreams, auth, access, limits };
   const parts: Prepare[] = [];
   const closing = new Set<Promise<void>>();
+  function closeLater(close: Promise<void>): void {
+    const ending = close.catch(() => {}).finally(() => closing.delete(ending));
+    closing.add(ending);
+  }
+
   const live: LiveSettings = {
     derive(create) {
       let value = create(current);
@@ -68,9 +76,14 @@ export function openLiveConfig(config: Config): LiveConfig {
     async open(part, closers) {
       let opened = await openSelected(part, current);
       closers.add(() => opened.close());
-      parts.push(async (next) => {
+      parts.push(async (next, signal) => {
         if (isSameSetting(part.select(next), opened.selected)) return undefined;
-        let unused = await openSelected(part, next);
+        const opening = openSelected(part, next);
+        let unused = await untilAborted(opening, signal).catch((error: unknown) => {
+          if (signal?.aborted !== true) throw error;
+          closeLater(opening.then((late) => late.close()));
+          throw new StartError(`Opening ${part.name} did not end: ${(signal.reason as Error).message}`);
+        });
         return {
           commit: () => void ([opened, unused] = [unused, opened]),
           close: () => unused.close(),
@@ -85,29 +98,29 @@ export function openLiveConfig(config: Config): LiveConfig {
   };
   return {
     config: { ...fixed, live },
-    async apply(next) {
+    async apply(next, signal) {
       const prepared: Prepared[] = [];
       try {
         for (const prepare of parts) {
-          const one = await prepare(next);
+          signal?.throwIfAborted();
+          const one = await prepare(next, signal);
           if (one !== undefined) prepared.push(one);
         }
+        signal?.throwIfAborted();
         for (const { commit } of prepared) commit();
         current = next;
       } finally {
-        for (const { close } of prepared) {
-          const ending = close()
-            .catch(() => {})
-            .finally(() => closing.delete(ending));
-          closing.add(ending);
-        }
+        for (const { close } of prepared) closeLater(close());
       }
     },
     close: async () => void (await Promise.all(closing)),
   };
 }
 
-async function openSelected<S, T>({ select, open }: LivePart<S, T>, settings: ReloadableConfig) {
+async function openSelected<S, T>(
+  { select, open }: Pick<LivePart<S, T>, 'select' | 'open'>,
+  settings: ReloadableConfig,
+) {
   const selected = select(settings);
   return openAll(async (closers) => ({
     selected,

@@ -26,7 +26,7 @@ function openStage({ isStarted = true } = {}) {
   const logged = () => lines.splice(0).map(({ level, msg, keys = [] }) => [level, msg, ...keys]);
   /** Opens a part that each change of the limits opens again. */
   const openPart = (open: () => Promise<void>) =>
-    openAll((closers) => live.config.live.open({ select: ({ limits }) => limits, open }, closers));
+    openAll((closers) => live.config.live.open({ name: 'the limits', select: ({ limits }) => limits, open }, closers));
   return { reload, file, log, lines, logged, limit, openPart };
 }
 
@@ -93,4 +93,33 @@ test('a node that shuts down rejects reloads', async () => {
   await reload.close();
   assert.equal((await reload.run()).result, 'rejected');
   assert.equal(file.reads, 0);
+});
+
+test('a reload that hangs is rejected after a time limit, and the next one works', async () => {
+  const { reload, file, limit, openPart } = openStage();
+  await openPart(() => (file.reads === 1 ? new Promise(() => {}) : Promise.resolve()));
+  file.read = () => configOf({ REGISTRY_LIMITS_CONNECTIONS: '7' });
+  const { result, reason } = await reload.run();
+  assert.deepEqual([result, limit()], ['rejected', undefined]);
+  assert.match(reason ?? '', /Opening the limits did not end: It took longer than 30 seconds/);
+  assert.equal((await reload.run()).result, 'applied');
+  assert.equal(limit(), 7);
+});
+
+test('a part that hangs does not delay the shutdown, and its reload is not applied', async () => {
+  const { reload, file, limit, openPart } = openStage();
+  const [opening, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  await openPart(async () => {
+    if (file.reads === 0) return;
+    opening.resolve();
+    await opened.promise;
+  });
+  file.read = () => configOf({ REGISTRY_LIMITS_CONNECTIONS: '7' });
+  const running = reload.run();
+  await opening.promise;
+  await reload.close();
+  assert.equal((await running).result, 'rejected');
+  opened.resolve();
+  await reload.close();
+  assert.equal(limit(), undefined);
 });

@@ -8,13 +8,17 @@ import {
   isReloadable,
   type LiveConfig,
 } from '@cistern/config';
-import { StartError } from '@cistern/runtime';
+import { endsWithin, StartError } from '@cistern/runtime';
 import type { NodeReload, ReloadOutcome } from '@cistern/runtime/process';
 import type { Logger } from '@cistern/telemetry';
 import { CommandError } from '../terminal/command-error.ts';
 
 /** The reason is part of the report of the node, which must stay small. */
 const maxReasonLength = 2000;
+/** A reload that hangs, for example at a store that does not respond, must not block later ones. */
+const applyWithinMs = 30_000;
+/** Parts that hang must not delay the shutdown. */
+const closeWithinMs = 2_000;
 
 export interface ReloadOptions {
   /** The configuration with which the node starts. */
@@ -28,7 +32,7 @@ export interface ReloadOptions {
 export interface Reload extends NodeReload {
   /** Allows reloads. Earlier calls of `run` wait until then, because the parts of the node are still being opened. */
   start(): void;
-  /** Rejects further reloads, and waits for the running one. */
+  /** Rejects further reloads and the running one. Waits at most two seconds until replaced parts are closed. */
   close(): Promise<void>;
 }
 
@@ -37,13 +41,13 @@ export function createReload({ config: started, live, read, log }: ReloadOptions
   let applied = started;
   let fingerprint = fingerprintOf(started);
   let needsRestart: readonly string[] = [];
-  let isClosed = false;
+  const closing = new AbortController();
   const ready = Promise.withResolvers<void>();
   let last: Promise<unknown> = ready.promise;
   let waiting: Promise<ReloadOutcome> | undefined;
 
   async function runOnce(): Promise<ReloadOutcome> {
-    if (isClosed) return { result: 'rejected', reason: 'The node is shutting down.', needsRestart };
+    if (closing.signal.aborted) return { result: 'rejected', reason: 'The node is shutting down.', needsRestart };
     try {
       const next = read();
       const changed = changedSettings(applied, next).filter(isReloadable);
@@ -61,13 +65,25 @@ export function createReload({ config: started, live, read, log }: ReloadOptions
   }
 
   async function apply(next: Config, changed: readonly string[]): Promise<void> {
-    await live.apply(next);
+    await applyInTime(next);
     const { upstreams, auth, access, limits } = next;
     log.level = next.log.level;
     fingerprint = fingerprintOf({ ...started, upstreams, auth, access, limits });
     applied = next;
     for (const { path, message } of next.warnings) log.warn({ key: path, warning: message }, 'configuration warning');
     log.info({ keys: changed }, 'configuration reloaded');
+  }
+
+  /** Rejects, with all settings unchanged, after the time limit and when the node shuts down. */
+  async function applyInTime(next: Config): Promise<void> {
+    const late = new AbortController();
+    const fail = () => late.abort(new StartError(`It took longer than ${applyWithinMs / 1000} seconds.`));
+    const timer = setTimeout(fail, applyWithinMs);
+    try {
+      await live.apply(next, AbortSignal.any([closing.signal, late.signal]));
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   return {
@@ -85,10 +101,12 @@ export function createReload({ config: started, live, read, log }: ReloadOptions
     needsRestart: () => needsRestart,
     start: ready.resolve,
     async close() {
-      isClosed = true;
+      closing.abort(new StartError('The node is shutting down.'));
       ready.resolve();
-      await last;
-      await live.close();
+      await endsWithin(
+        last.then(() => live.close()),
+        closeWithinMs,
+      );
     },
   };
 }

@@ -27,6 +27,7 @@ export function openAccess(
   const memoryTokenKeys = createMemoryTokenKeys();
   return live.open(
     {
+      name: 'the authentication of clients',
       select: ({ auth }) => auth,
       async open(auth, own) {
         const { htpasswd, externalTokens, robots, oidc } = auth;

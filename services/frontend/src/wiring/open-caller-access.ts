@@ -72,6 +72,7 @@ export async function openCallerAccess(
   // Most caches never need it. Once opened, it stays open for the requests in flight.
   let opened: VerifyAccess | undefined;
   const part = {
+    name: 'the access checks',
     select: verifies,
     open: async (isNeeded: boolean) => (isNeeded ? (opened ??= await openVerify()) : undefined),
   };

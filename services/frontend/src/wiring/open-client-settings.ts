@@ -79,6 +79,7 @@ function openLimits(
   closers: Closers,
 ): Promise<() => ClientLimits> {
   const part = {
+    name: 'the limits of clients',
     select: ({ limits: { requestsPerMinute, bytesPerDay } }: ReloadableConfig) => ({ requestsPerMinute, bytesPerDay }),
     async open(selected: Pick<ReloadableConfig['limits'], 'requestsPerMinute' | 'bytesPerDay'>): Promise<ClientLimits> {
       if (selected.requestsPerMinute === undefined && selected.bytesPerDay === undefined) return unlimited;

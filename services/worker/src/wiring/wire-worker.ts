@@ -133,6 +133,7 @@ export async function wireWorker(
   };
   const issuerKeys = await live.open(
     {
+      name: 'the keys of issuers',
       select: ({ auth }) => auth.oidc,
       open: async (issuers, { opened }) =>
         opened(createIssuerKeysFetcher({ issuers, store: sealIssuerKeys(store, config), instanceId, ...options, now })),
