@@ -24,7 +24,7 @@ async function startRegistry(t: TestContext) {
     if (method === 'HEAD' && account !== '') accounts.push(account);
     response
       .writeHead(account === '' ? 401 : 200, { 'www-authenticate': 'Basic realm="a"', 'content-length': '1' })
-      .end();
+      .end(method === 'GET' ? 'a' : undefined);
   });
   server.on('connection', (socket) => {
     connections += 1;
@@ -78,6 +78,18 @@ test('an upstream keeps its connections until a setting of them changes', async 
   await request();
   assert.deepEqual(accounts, ['ada:two']);
   assert.ok(connections() > before);
+});
+
+test('a removed upstream with a call in flight is not found after a minute, and closes after its call', async (t) => {
+  const { url, sockets } = await startRegistry(t);
+  const entry = { url, username: 'ada', password: 'one' };
+  const { table, reload } = await openStage(t, { 'a.test': entry });
+  const body = await table.get('a.test')?.getBlob(repository, digest);
+  await reload({});
+  await new Promise((resolve) => setTimeout(resolve, 61_000));
+  assert.ok(!table.has('a.test'));
+  body?.close();
+  await until(() => sockets.size === 0);
 });
 
 test('a removed upstream closes its connections, is found by jobs for a minute, and may come back', async (t) => {

@@ -31,7 +31,7 @@ export interface OpenUpstreamsOptions extends NodeContext {
 type Configured = Config['upstreams'][number];
 type Connection = ReturnType<typeof connectionOf>;
 
-/** Jobs that were enqueued before a reload removed their upstream can still find it for this time. */
+/** Jobs can still find their upstream for this time after a reload has removed it. */
 const keepRemovedMs = 60_000;
 
 /**
@@ -45,8 +45,10 @@ export function openUpstreams(
 ): ReadonlyMap<string, Upstream> {
   /** The connection settings of the configured upstreams. */
   const configured = new Map<string, Connection>();
-  /** The configured upstreams, and those that were removed a moment ago or have calls in flight. */
+  /** The configured upstreams, and those that were removed a moment ago. */
   const table = new Map<string, ReplaceableUpstream>();
+  /** Upstreams that `table` no longer has, and whose calls are in flight. */
+  const ending = new Set<ReplaceableUpstream>();
   const timers = new Map<string, NodeJS.Timeout>();
 
   function update(connection: Connection): void {
@@ -72,7 +74,9 @@ export function openUpstreams(
 
   function dropLater(name: string): void {
     const drop = () => {
-      if (table.get(name)?.isClosed() === false) return dropLater(name);
+      const removed = table.get(name);
+      if (removed !== undefined) ending.add(removed);
+      for (const one of ending) if (one.isClosed()) ending.delete(one);
       table.delete(name);
       timers.delete(name);
     };
@@ -86,7 +90,7 @@ export function openUpstreams(
   });
   add(async () => {
     for (const timer of timers.values()) clearTimeout(timer);
-    await Promise.all([...table.values()].map((upstream) => upstream.close()));
+    await Promise.all([...table.values(), ...ending].map((upstream) => upstream.close()));
   });
   return table;
 }

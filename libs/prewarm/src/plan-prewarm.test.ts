@@ -22,13 +22,16 @@ async function startPlanning(
     const { values } = await metrics.prewarmedTags.get();
     return values.reduce((sum, { value }) => sum + value, 0);
   };
+  const removed = new Set<string>();
+  const isConfigured = (upstream: string) => !removed.has(upstream);
   return {
     ...started,
+    removed,
     countDone,
     /** Runs one plan, and resolves when the jobs of its `tags` tags are done. */
     async plan(tags: number) {
       const before = await countDone();
-      await planPrewarm({ ...started.deps, top, images }, everyMs, new AbortController().signal);
+      await planPrewarm({ ...started.deps, top, images, isConfigured }, everyMs, new AbortController().signal);
       await until(async () => (await countDone()) === before + tags);
     },
     async pull(tag: string, times: number) {
@@ -39,6 +42,21 @@ async function startPlanning(
     heads: () => hub.calls.filter((call) => call === 'head-manifest').length,
   };
 }
+
+test('a removed upstream gets no jobs, although running jobs still find it', async (t) => {
+  const images = [{ ...library, tags: ['a'], platforms: [], when: { everyMs: 60_000 } }];
+  const { hub, clock, plan, pull, removed } = await startPlanning(t, { top: 1, images });
+  addSampleImage(hub, 'library/nginx', 'a', { seed: 1 });
+  await pull('a', 2);
+  clock.nowMs += 45_000;
+  removed.add('docker.io');
+  const calls = hub.calls.length;
+  await plan(0);
+  assert.equal(hub.calls.length, calls);
+  removed.clear();
+  await plan(1);
+  assert.ok(hub.calls.length > calls);
+});
 
 test('only the most popular tags are confirmed before they are due', async (t) => {
   const { hub, clock, plan, pull, record, cache } = await startPlanning(t, { top: 2 });

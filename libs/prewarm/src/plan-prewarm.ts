@@ -34,6 +34,8 @@ export interface PlanPrewarmDeps
     Pick<PrewarmTagDeps, 'index' | 'upstreams' | 'policyOf' | 'queue' | 'log' | 'now'>,
     Pick<PrewarmPlan, 'top' | 'images'> {
   readonly isOffline: (upstream: string) => boolean;
+  /** Returns false for an upstream that a reload has removed, which `upstreams` may still have for running jobs. */
+  readonly isConfigured: (upstream: string) => boolean;
 }
 
 /** Tags with fewer recent pulls than this are not confirmed before they are due. */
@@ -64,13 +66,13 @@ export async function planPrewarm(deps: PlanPrewarmDeps, everyMs: number, signal
 
 /** Adds jobs for popular tags, the most popular first. */
 async function planPopular(deps: PlanPrewarmDeps, leadMs: number, signal: AbortSignal): Promise<void> {
-  const { index, isOffline, policyOf, now, top } = deps;
+  const { index, isOffline, isConfigured, policyOf, now, top } = deps;
   if (top === 0) return;
   for (const { upstream, repository, tag, pulls } of await index.popularity.tags(top)) {
     signal.throwIfAborted();
     if (pulls < minPulls) return;
     const key: TagKey = { upstream, repository, tag };
-    if (!deps.upstreams.has(upstream) || isOffline(upstream)) continue;
+    if (!isConfigured(upstream) || isOffline(upstream)) continue;
     const record = await index.tags.get(key);
     if (record === undefined || !isNearlyDue(record, policyOf(upstream, tag), now(), leadMs)) continue;
     await addPrewarmTag(deps, { ...key, checkedAtMs: record.checkedAtMs });
@@ -89,10 +91,11 @@ function isNearlyDue(
 
 /** Adds a job for each tag of the configured images that are due. */
 async function planImages(deps: PlanPrewarmDeps, signal: AbortSignal): Promise<void> {
-  const { index, log, now, isOffline } = deps;
+  const { index, log, now, isOffline, isConfigured } = deps;
   for (const image of deps.images) {
     signal.throwIfAborted();
-    if (isOffline(image.upstream) || !(await isDue(image.when, await readLast(index, image), now()))) continue;
+    if (!isConfigured(image.upstream) || isOffline(image.upstream)) continue;
+    if (!(await isDue(image.when, await readLast(index, image), now()))) continue;
     const { upstream, repository } = image;
     try {
       await planImage(deps, image, signal);

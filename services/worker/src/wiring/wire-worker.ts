@@ -156,6 +156,8 @@ export async function wireWorker(
     });
     return options.tracing === undefined ? answer : tracePeer(answer, options.tracing);
   };
+  const names = live.derive((settings) => new Set(settings.upstreams.map(({ name }) => name)));
+  const isConfigured = (upstream: string) => names().has(upstream);
   let workers: JobWorkers | undefined;
   metrics.storeMaxBytes.set(maxBytes === Infinity ? 0 : maxBytes);
   const evictor = startEvictor({ ...parts, ...evictionSettings(config, parts) });
@@ -166,7 +168,7 @@ export async function wireWorker(
     startForgetter({ ...parts, adoptAs, forgetAfterMs: config.storageForgetAfterMs }),
     config.storageScrub && startScrubber({ ...work, limits: config.storageScrub }),
     startSweeper(parts),
-    startPlanner({ ...work, ...config.prewarm }),
+    startPlanner({ ...work, ...config.prewarm, isConfigured }),
   ];
   add(async () => void (await Promise.all(loops.map(async (loop) => loop?.close()))));
   return {
