@@ -61,10 +61,13 @@ test('a configuration whose parts cannot be opened is rejected as a whole', asyn
   const { reload, file, limit, openPart } = openStage();
   await openPart(async () => {
     if (file.reads > 0)
-      throw new ConfigError('The configuration', [{ path: 'auth.htpasswd.path', message: 'is gone' }]);
+      throw new ConfigError('The configuration', [
+        { path: 'auth.htpasswd.path', message: 'is gone from https://ada:pass@a.test' },
+      ]);
   });
   file.read = () => configOf({ REGISTRY_LIMITS_CONNECTIONS: '7' });
-  assert.match((await reload.run()).reason ?? '', /auth\.htpasswd\.path: is gone/);
+  const { reason } = await reload.run();
+  assert.match(reason ?? '', /auth\.htpasswd\.path: is gone from https:\/\/\[redacted\]@a\.test/);
   assert.equal(limit(), undefined);
 });
 

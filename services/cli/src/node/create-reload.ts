@@ -10,10 +10,10 @@ import {
 } from '@cistern/config';
 import { endsWithin, StartError } from '@cistern/runtime';
 import type { NodeReload, ReloadOutcome } from '@cistern/runtime/process';
-import type { Logger } from '@cistern/telemetry';
+import { type Logger, redactText } from '@cistern/telemetry';
 import { CommandError } from '../terminal/command-error.ts';
 
-/** The reason is part of the report of the node, which must stay small. */
+/** The reason is part of the report of the node, which must stay small. The report is in the index, so the reason is redacted. */
 const maxReasonLength = 2000;
 /** A reload that hangs, for example at a store that does not respond, must not block later ones. */
 const applyWithinMs = 30_000;
@@ -60,7 +60,7 @@ export function createReload({ config: started, live, read, log }: ReloadOptions
       const { message } = error as Error;
       const isExplained = [ConfigError, StartError, CommandError].some((kind) => error instanceof kind);
       log.error(isExplained ? { reason: message } : { err: error }, 'configuration rejected, keeping the running one');
-      return { result: 'rejected', reason: message.slice(0, maxReasonLength), needsRestart };
+      return { result: 'rejected', reason: redactText(message).slice(0, maxReasonLength), needsRestart };
     }
   }
 
