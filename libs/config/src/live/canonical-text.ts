@@ -9,26 +9,29 @@ export function isSameSetting(one: unknown, other: unknown): boolean {
 }
 
 /**
- * Returns a fingerprint of the settings that must be equal on all nodes of a cluster. Nodes with equal fingerprints have
- * the same settings. Without the cluster's secret, a fingerprint reveals nothing about them. Returns `undefined` for a
+ * Returns a fingerprint of the settings that must be equal on all nodes of a cluster. It does not depend on sections of one
+ * role, or on what a node has of its environment. Without the cluster's secret, a fingerprint reveals nothing about them. Returns `undefined` for a
  * node without a cluster.
  */
 export function fingerprintOf({ cluster, storage, ...config }: Config): string | undefined {
   if (cluster === undefined) return undefined;
-  // Each node has its own directory for the index, and the directory of a store can be mounted at different paths.
-  const { indexDirectory: _own, ...store } =
-    storage.kind === 's3' ? storage : { kind: storage.kind, indexDirectory: '' };
-  const { upstreams, auth, access, limits, prewarm, webhooks } = config;
-  const { storageLimits, storageForgetAfterMs, storageRedirect, storageScrub } = config;
+  const { upstreams, auth, access, limits, storageLimits, storageForgetAfterMs, storageRedirect } = config;
   const common = [
     upstreams.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
-    [auth, access, limits, prewarm, webhooks],
-    [store, storageLimits, storageForgetAfterMs, storageRedirect, storageScrub],
+    [auth, access, limits],
+    [commonStorage(storage), storageLimits, storageForgetAfterMs, storageRedirect],
   ];
   return createHmac('sha256', `cistern configuration ${cluster.secret.reveal()}`)
     .update(canonicalText(common))
     .digest('hex')
     .slice(0, 16);
+}
+
+/** Leaves out the settings of one node: its keys, its directory for the index, and the path of a mounted store. */
+function commonStorage(storage: Config['storage']): object {
+  if (storage.kind !== 's3') return { kind: storage.kind };
+  const { indexDirectory: _index, accessKey: _accessKey, secretKey: _secretKey, ...common } = storage;
+  return common;
 }
 
 /** Returns a text that is equal for equal values, whatever the order of their keys. It contains secrets in clear text. */

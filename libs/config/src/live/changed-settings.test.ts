@@ -34,6 +34,21 @@ test('a changed content of a file names the section', () => {
   assert.deepEqual(changedSettings(read(one), read(other)), ['upstreams']);
 });
 
+/** Returns a configuration in which the alias of the image to prewarm belongs to `upstream`. */
+const withAliasOf = (upstream: string) => {
+  const upstreams = { 'quay.io': {}, 'ghcr.io': {}, [upstream]: { aliases: ['mirror'] } };
+  return load(JSON.stringify({ upstreams, prewarm: { images: [{ image: 'mirror/app' }] } }));
+};
+
+test('an image to prewarm that now belongs to another upstream names the section', () => {
+  const [one, other] = [withAliasOf('quay.io'), withAliasOf('ghcr.io')];
+  assert.deepEqual(
+    changedSettings(one, other).filter((key) => !isReloadable(key)),
+    ['prewarm'],
+  );
+  assert.deepEqual(changedSettings(one, withAliasOf('quay.io')), []);
+});
+
 test('a reload applies upstreams, auth, access, limits and the log level, and nothing else', () => {
   for (const path of ['upstreams.quay.io.url', 'proxy.password', 'offline', 'auth.robots', 'access', 'limits.except'])
     assert.ok(isReloadable(path), path);
@@ -51,6 +66,7 @@ test('nodes of a cluster have the same fingerprint if the common settings are eq
   assert.match(common ?? '', /^[0-9a-f]{16}$/);
   const own = { http: { addr: ':9' }, worker: { spool: { directory: '/spool' } }, log: { level: 'debug' } };
   assert.equal(print({ ...own, storage: { s3: { ...s3, indexdirectory: '/own' } } }), common);
+  assert.equal(print({ prewarm: { top: 3 }, storage: { s3: { ...s3, accesskey: 'b', secretkey: 't' } } }), common);
   const { 'quay.io': quay, 'ghcr.io': ghcr } = base.upstreams;
   assert.equal(print({ upstreams: { 'ghcr.io': ghcr, 'quay.io': quay } }), common);
   for (const file of [

@@ -10,8 +10,8 @@ export type ReloadableConfig = Pick<Config, 'upstreams' | 'auth' | 'access' | 'l
 export type FixedConfig = Omit<Config, keyof ReloadableConfig | 'settings' | 'warnings'>;
 
 /**
- * Returns the keys of the settings that differ, for example `http.addr`. A section of which only the content of a file
- * differs is returned as `storage`.
+ * Returns the keys of the settings that differ, for example `http.addr`. A section of which only the content differs, for
+ * example of a file, is returned as `storage`.
  */
 export function changedSettings(one: Config, other: Config): readonly string[] {
   const sections = Object.keys(one.settings) as (keyof Settings)[];
@@ -22,11 +22,12 @@ export function changedSettings(one: Config, other: Config): readonly string[] {
   const changed = new Set(keys.map((key) => key.split('.', 1)[0]));
   // The sections `proxy` and `offline` are parts of the upstreams.
   if (changed.has('proxy') || changed.has('offline')) changed.add('upstreams');
-  const byContent = sectionsWithFiles.filter((key) => !changed.has(key) && !isSameSetting(one[key], other[key]));
+  const byContent = sectionsByContent.filter((key) => !changed.has(key) && !isSameSetting(one[key], other[key]));
   return [...keys, ...byContent];
 }
 
-const sectionsWithFiles = [
+/** Sections with contents of files. `prewarm` has the upstreams of its images. */
+const sectionsByContent = [
   'http',
   'auth',
   'storage',
@@ -34,6 +35,7 @@ const sectionsWithFiles = [
   'cluster',
   'upstreams',
   'worker',
+  'prewarm',
   'webhooks',
   'admin',
 ] as const;

@@ -100,3 +100,23 @@ test('the reports of nodes are merged, and reports with another schema are skipp
   assert.partialDeepStrictEqual(view.counts, { requests: 4, hits: 3, misses: 0 });
   assert.equal(view.countedSinceMs, 5);
 });
+
+const node = (name: string, version: string, fingerprint: string) =>
+  reported(name, { version, configuration: { fingerprint, needsRestart: [], reloads: [] } });
+
+test('only nodes of the same version are compared by their configuration', () => {
+  const { nodes } = viewNodes({
+    nodes: [
+      ...['w1', 'w2'].map((name) => node(name, '1', 'old')),
+      node('w3', '1', 'wrong'),
+      ...['w4', 'w5'].map((name) => node(name, '2', 'new')),
+      node('w6', '3', 'newest'),
+    ],
+    counts: {},
+    countedSinceMs: 5,
+  });
+  assert.deepEqual(
+    nodes.filter(({ configuration }) => configuration?.differs).map(({ name }) => name),
+    ['w3'],
+  );
+});

@@ -33,7 +33,7 @@ export function viewNodes({ nodes: reports, counts, countedSinceMs }: NodesSeen)
       return parsed === undefined ? [] : [{ ...parsed, seenAtMs }];
     })
     .toSorted(byRoleAndName);
-  const common = commonFingerprint(nodes);
+  const common = commonFingerprints(nodes);
   const fills = nodes.flatMap((node) => node.fills.map((fill) => describeFill(node.name, fill)));
   return {
     nodes: nodes.map(({ id, name, role, version, inFlight, jobs, rssBytes, ...node }) => ({
@@ -47,7 +47,7 @@ export function viewNodes({ nodes: reports, counts, countedSinceMs }: NodesSeen)
       jobs,
       fills: node.fillsInFlight,
       rssBytes,
-      configuration: describeConfiguration(node, common),
+      configuration: describeConfiguration(node, common.get(version)),
     })),
     fills: fills.toSorted((one, other) => one.startedAt - other.startedAt).slice(0, maxFills),
     fillsInFlight: nodes.reduce((sum, { fillsInFlight }) => sum + fillsInFlight, 0),
@@ -65,6 +65,15 @@ export function byRoleAndName(
   other: Pick<NodeReport, 'role' | 'name' | 'id'>,
 ): number {
   return compare(one.role, other.role) || compare(one.name, other.name) || compare(one.id, other.id);
+}
+
+/**
+ * Returns the common fingerprint of each version. Only nodes of the same version are compared, because another version may
+ * have other settings or defaults.
+ */
+function commonFingerprints(nodes: readonly NodeReport[]): ReadonlyMap<string, string | undefined> {
+  const versions = Map.groupBy(nodes, ({ version }) => version);
+  return new Map([...versions].map(([version, same]) => [version, commonFingerprint(same)]));
 }
 
 /** Returns the fingerprint of more nodes than any other, or `undefined` if there is none. */
