@@ -76,6 +76,21 @@ test('a body counts as a call until it is read or closed', async () => {
   assert.deepEqual(take(), ['close body of one', 'close one', 'close body of one']);
 });
 
+test('a body that is only aborted ends too', async () => {
+  const { upstream, opener, take } = openStage();
+  const abort = new AbortController();
+  const body = await upstream.getBlob(repository, digest, { signal: abort.signal });
+  upstream.replace(opener('two'));
+  assert.deepEqual(take(), ['open one', 'open two']);
+  abort.abort();
+  assert.deepEqual(take(), ['close one']);
+  body.close();
+  assert.deepEqual(take(), ['close body of one']);
+  await upstream.getBlob(repository, digest, { signal: abort.signal });
+  upstream.retire();
+  assert.deepEqual(take(), ['close two']);
+});
+
 test('a failed call ends', async () => {
   const { upstream, opener, take } = openStage();
   const call = upstream.listTags(repository, {});

@@ -68,7 +68,8 @@ export function openReplaceableUpstream(first: OpenGeneration): ReplaceableUpstr
   async function getBlob(...given: Parameters<Upstream['getBlob']>): Promise<UpstreamBlobBody> {
     const generation = begin();
     try {
-      return endOnce(await generation.upstream.getBlob(...given), () => end(generation));
+      const [, , { signal } = {}] = given;
+      return endOnce(await generation.upstream.getBlob(...given), signal, () => end(generation));
     } catch (error) {
       end(generation);
       throw error;
@@ -105,13 +106,17 @@ export function openReplaceableUpstream(first: OpenGeneration): ReplaceableUpstr
   };
 }
 
-/** Calls `onEnd` once, when the body has been read to its end, has failed, or was closed. */
-function endOnce(blob: UpstreamBlobBody, onEnd: () => void): UpstreamBlobBody {
+/** Calls `onEnd` once, when the body has been read to its end, has failed, or was closed, or when `signal` aborts. */
+function endOnce(blob: UpstreamBlobBody, signal: AbortSignal | undefined, onEnd: () => void): UpstreamBlobBody {
   let hasEnded = false;
   const end = () => {
-    if (!hasEnded) onEnd();
+    if (hasEnded) return;
     hasEnded = true;
+    signal?.removeEventListener('abort', end);
+    onEnd();
   };
+  signal?.addEventListener('abort', end);
+  if (signal?.aborted === true) end();
   const fail = (error: unknown): never => {
     end();
     throw error;
