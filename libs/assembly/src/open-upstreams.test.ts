@@ -56,8 +56,11 @@ async function openStage(t: TestContext, upstreams: object) {
     close: () => closers.closeAll(),
   }));
   t.after(close);
+  const { credentialsRefused, remaining } = metrics.upstreamBudget;
+  const refused = async () =>
+    (await credentialsRefused.get()).values.map(({ labels, value }) => [labels.credential, value]);
   const states = async () => (await metrics.upstreamEndpointState.get()).values.map(({ labels }) => labels.endpoint);
-  return { table, reload: (next: object) => apply(configOf(next)), states };
+  return { table, reload: (next: object) => apply(configOf(next)), states, refused, remaining };
 }
 
 test('an upstream keeps its connections until a setting of them changes', async (t) => {
@@ -78,6 +81,34 @@ test('an upstream keeps its connections until a setting of them changes', async 
   await request();
   assert.deepEqual(accounts, ['ada:two']);
   assert.ok(connections() > before);
+});
+
+const credentials = (...names: string[]) =>
+  Object.fromEntries(names.map((name) => [name, { username: name, password: 'one' }]));
+
+test('the metrics of removed credentials and registries are removed, and a late call does not add them again', async (t) => {
+  const { url } = await startRegistry(t);
+  const endpoint = new URL(url).host;
+  const { table, reload, refused, remaining } = await openStage(t, {
+    'a.test': { url, credentials: credentials('a', 'b') },
+  });
+  assert.deepEqual(await refused(), [
+    ['a', 0],
+    ['b', 0],
+  ]);
+  for (const credential of ['a', 'b']) remaining.set({ upstream: 'a.test', endpoint, credential }, 1);
+  await reload({ 'a.test': { url, credentials: credentials('b', 'c') } });
+  assert.deepEqual(await refused(), [
+    ['b', 0],
+    ['c', 0],
+  ]);
+  assert.deepEqual(
+    (await remaining.get()).values.map(({ labels }) => labels.credential),
+    ['b'],
+  );
+  await reload({});
+  await table.get('a.test')?.headBlob(repository, digest);
+  assert.deepEqual([await refused(), (await remaining.get()).values], [[], []]);
 });
 
 test('a removed upstream with a call in flight is not found after a minute, and closes after its call', async (t) => {

@@ -56,7 +56,7 @@ export function openUpstreams(
     const before = configured.get(name);
     if (before !== undefined && isSameSetting(before, connection)) return;
     configured.set(name, connection);
-    if (before !== undefined) forgetEndpoints(before, connection, options);
+    if (before !== undefined) forgetSeries(before, connection, options);
     const open: OpenGeneration = (isCurrent) => openConnection(connection, isCurrent, options);
     const upstream = table.get(name);
     if (upstream === undefined) table.set(name, openReplaceableUpstream(open));
@@ -67,7 +67,7 @@ export function openUpstreams(
   function remove(connection: Connection): void {
     const { name } = connection;
     configured.delete(name);
-    forgetEndpoints(connection, undefined, options);
+    forgetSeries(connection, undefined, options);
     table.get(name)?.retire();
     dropLater(name);
   }
@@ -132,19 +132,35 @@ function openConnection(
   return wrap(tracing === undefined ? opened : traceUpstream(opened, tracing));
 }
 
-/** Removes the states of circuit breakers that no longer exist, so that they cause no alert. */
-function forgetEndpoints(
+/** Removes the states of circuit breakers, budgets and credentials that no longer exist, so that they cause no alert. */
+function forgetSeries(
   before: Connection,
   after: Connection | undefined,
   { metrics }: Pick<OpenUpstreamsOptions, 'metrics'>,
 ): void {
-  const kept = new Set(after && endpointsOf(after));
-  for (const endpoint of endpointsOf(before))
-    if (!kept.has(endpoint)) metrics.upstreamEndpointState.remove({ upstream: before.name, endpoint });
+  const { limit, remaining, reserve, windowEnd, credentialsRefused } = metrics.upstreamBudget;
+  const kept = after === undefined ? [] : seriesOf(after);
+  const isKept = (one: Series) => kept.some((other) => isSameSetting(one, other));
+  for (const { endpoint, credential } of seriesOf(before).filter((one) => !isKept(one))) {
+    if (!kept.some((other) => other.endpoint === endpoint))
+      metrics.upstreamEndpointState.remove({ upstream: before.name, endpoint });
+    for (const gauge of [limit, remaining, reserve, windowEnd, credentialsRefused])
+      gauge.remove({ upstream: before.name, endpoint, credential });
+  }
 }
 
-function endpointsOf({ url, alternates }: Connection): readonly string[] {
-  return [url, ...alternates].map((one) => new URL(one).host);
+interface Series {
+  readonly endpoint: string;
+  readonly credential: string;
+}
+
+/** Returns the accounts of each registry of an upstream. A registry without credentials has the account `anonymous`. */
+function seriesOf({ url, alternates, credentials }: Connection): readonly Series[] {
+  return [undefined, ...alternates].flatMap((alternate) => {
+    const endpoint = new URL(alternate ?? url).host;
+    const names = credentials.filter((one) => one.alternate === alternate).map(({ name }) => name);
+    return (names.length === 0 ? ['anonymous'] : names).map((credential) => ({ endpoint, credential }));
+  });
 }
 
 function credentialsFor(

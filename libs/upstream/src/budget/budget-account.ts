@@ -33,7 +33,7 @@ type Level = 'enough' | 'reserve' | 'exhausted';
 
 export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint, name: string) {
   const { metrics, log, clock } = parts;
-  const { upstream, endpoint: host, reserve: configured } = endpoint;
+  const { upstream, endpoint: host, reserve: configured, isCurrent = () => true } = endpoint;
   const labels = { upstream, endpoint: host, credential: name };
   // The shared record depends on the source in the report. If the source is an address, workers with other addresses
   // have other budgets.
@@ -53,13 +53,17 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
     return record;
   }
 
-  function show(budget: Budget): void {
-    current = budget;
-    const reserve = reserveOf(budget, configured);
+  function measure(budget: Budget, reserve: number): void {
     if (budget.limit !== undefined) metrics.limit.set(labels, budget.limit);
     metrics.remaining.set(labels, budget.remaining);
     metrics.reserve.set(labels, reserve);
     metrics.windowEnd.set(labels, (budget.reportedAtMs + budget.windowMs) / 1000);
+  }
+
+  function show(budget: Budget): void {
+    current = budget;
+    const reserve = reserveOf(budget, configured);
+    if (isCurrent()) measure(budget, reserve);
     const now: Level = budget.remaining <= 0 ? 'exhausted' : budget.remaining <= reserve ? 'reserve' : 'enough';
     if (now === level) return;
     level = now;

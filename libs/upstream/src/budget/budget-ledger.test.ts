@@ -156,6 +156,24 @@ test('a 429 without a rate limit pauses all workers, each for a slightly differe
   assert.equal(await two.admit(cold, ['a']), 'a');
 });
 
+test('the metrics do not show a replaced budget', async () => {
+  const metrics = createMetrics({ upstreams: ['docker.io'] });
+  const log = createLogger({ level: 'error', formatter: 'json' });
+  let isCurrent = true;
+  const budget = createBudgetLedger({ metrics, log, clock: () => 1e6 }).open({
+    upstream: 'docker.io',
+    endpoint: 'registry-1.docker.io',
+    reserve: undefined,
+    isCurrent: () => isCurrent,
+  });
+  const shown = async () => (await metrics.upstreamBudget.remaining.get()).values.map(({ value }) => value);
+  await budget.report('a', withRemaining(60), 1e6);
+  assert.deepEqual(await shown(), [60]);
+  isCurrent = false;
+  await budget.report('a', withRemaining(50), 1e6);
+  assert.deepEqual(await shown(), [60]);
+});
+
 test('metrics show the pulls left, and the log shows each change of level', async () => {
   const { one, time, metrics, logLines } = open(1, 40);
   for (const remaining of [60, 50, 40, 30, 0, 0, 100])

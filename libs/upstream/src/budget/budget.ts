@@ -49,6 +49,8 @@ export interface BudgetEndpoint {
   readonly endpoint: string;
   /** Pulls that are reserved for cold misses. `undefined` means a fifth of the limit. */
   readonly reserve: number | undefined;
+  /** Returns false if the metrics must no longer show this budget, because a reload has replaced it. Default: always true. */
+  readonly isCurrent?: (() => boolean) | undefined;
 }
 
 /** The budget of one registry, for all of its accounts. */

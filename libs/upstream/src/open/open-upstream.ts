@@ -66,8 +66,8 @@ export interface OpenUpstreamOptions {
    */
   readonly reserve?: number | undefined;
   /**
-   * Returns false if another upstream of the same name has replaced this one, so that its circuit breaker must no longer
-   * be reported. Default: always true.
+   * Returns false if another upstream of the same name has replaced this one. Metrics then no longer show its circuit
+   * breaker, budgets and credentials. Default: always true.
    */
   readonly isCurrent?: (() => boolean) | undefined;
   /** The pauses between pings to a failed registry. Default: 1 second, growing to 10. */
@@ -105,7 +105,7 @@ const defaultHedgeAfterMs = 1_000;
  * invalid URL.
  */
 export function openUpstream(options: OpenUpstreamOptions): Upstream {
-  const { name, metrics, log, reserve, alternates = [], credentials = [], clock = Date.now } = options;
+  const { name, metrics, log, reserve, isCurrent, alternates = [], credentials = [], clock = Date.now } = options;
   const ledger = options.ledger ?? createBudgetLedger({ metrics, log, clock });
   const open = (url: string, own: readonly CredentialSource[], tls: OpenUpstreamOptions['tls']): Upstream =>
     openEndpoint({
@@ -113,7 +113,7 @@ export function openUpstream(options: OpenUpstreamOptions): Upstream {
       url,
       tls,
       credentials: own,
-      budget: ledger.open({ upstream: name, endpoint: new URL(url).host, reserve }),
+      budget: ledger.open({ upstream: name, endpoint: new URL(url).host, reserve, isCurrent }),
     });
   // An alternate receives no credentials and no client certificate of the registry itself.
   const others = alternates.map((one) => open(one.url, one.credentials ?? [], { ca: options.tls?.ca }));

@@ -15,6 +15,7 @@ import { compose, type Transport, type TransportLayer } from '../transport/trans
 export interface StackOptions extends MeasureOptions {
   readonly credentials: readonly CredentialSource[];
   readonly budget: EndpointBudget;
+  readonly isCurrent?: (() => boolean) | undefined;
   readonly tokens?: TokenCache | undefined;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
@@ -29,12 +30,12 @@ export interface Stacks {
 }
 
 export function stackTransports({ upstream, slots, dial, budget, clock, ...options }: StackOptions): Stacks {
-  const { metrics, log, credentials, tokens: cache = createMemoryTokenCache() } = options;
+  const { metrics, log, credentials, isCurrent, tokens: cache = createMemoryTokenCache() } = options;
   const attempts = attemptLayers({ upstream, ...options });
   const tokenTransport = compose([...attempts, slots.first], dial);
   const sources = credentials.length === 0 ? [undefined] : credentials;
   const accounts = sources.map((source) => {
-    const account = createAccount({ upstream, source, metrics, log, clock });
+    const account = createAccount({ upstream, source, isCurrent, metrics, log, clock });
     return { account, tokens: createTokenSource({ upstream, account, cache, transport: tokenTransport, clock }) };
   });
   const stack = (layers: readonly TransportLayer[], slot: TransportLayer, charged: EndpointBudget): Transport => {

@@ -34,6 +34,8 @@ export interface AccountOptions {
   readonly upstream: UpstreamIdentity;
   /** `undefined` means anonymous. */
   readonly source: CredentialSource | undefined;
+  /** Returns false if metrics must no longer show these credentials, because a reload has replaced them. Default: always true. */
+  readonly isCurrent?: (() => boolean) | undefined;
   readonly metrics: UpstreamMetrics;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
@@ -50,7 +52,14 @@ const maxRefusalsInARow = 3;
 /** Limits the refusals in memory, because clients choose the repositories. */
 const maxRefusals = 1_000;
 
-export function createAccount({ upstream, source, metrics, log, clock }: AccountOptions): Account {
+export function createAccount({
+  upstream,
+  source,
+  isCurrent = () => true,
+  metrics,
+  log,
+  clock,
+}: AccountOptions): Account {
   if (source === undefined)
     return { name: 'anonymous', credentials: async () => undefined, accepted() {}, refused() {} };
   const { name } = source;
@@ -63,7 +72,7 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
   let isRefused = false;
 
   const setRefused = (now: boolean, why: object = {}): void => {
-    metrics.upstreamBudget.credentialsRefused.set(labels, now ? 1 : 0);
+    if (isCurrent()) metrics.upstreamBudget.credentialsRefused.set(labels, now ? 1 : 0);
     if (now === isRefused) return;
     isRefused = now;
     if (now) log.error({ ...labels, ...why }, 'upstream credentials rejected or unreadable');
@@ -71,10 +80,10 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
   };
   setRefused(false);
 
-  const isCurrent = ({ used, atMs }: Refusal, current: UpstreamCredentials): boolean =>
+  const isInForce = ({ used, atMs }: Refusal, current: UpstreamCredentials): boolean =>
     isSame(used, current) && clock() - atMs < resendAfterMs;
   const dropExpired = (current: UpstreamCredentials): void => {
-    for (const [key, refusal] of refusals) if (!isCurrent(refusal, current)) refusals.delete(key);
+    for (const [key, refusal] of refusals) if (!isInForce(refusal, current)) refusals.delete(key);
   };
 
   return {
@@ -89,7 +98,7 @@ export function createAccount({ upstream, source, metrics, log, clock }: Account
       }
       if (current === undefined) return undefined;
       const known = [refusals.get(verifier.url), refusals.get(repositoryKey(verifier))];
-      if (!known.some((refusal) => refusal !== undefined && isCurrent(refusal, current))) return current;
+      if (!known.some((refusal) => refusal !== undefined && isInForce(refusal, current))) return current;
       throw new CacheError(
         'upstream-refused-us',
         `${nameUpstream(upstream)} refused the configured user name and password ("${name}"). Correct them. Changed credentials are tried immediately, unchanged ones after 30 s.`,
