@@ -6,15 +6,17 @@ import type { Authentication } from '../authentication/authenticator.ts';
 import type { TokenMethod } from '../authentication/create-authenticator.ts';
 import { grantsOf, labelsOf, type OidcIssuer } from './oidc-rules.ts';
 
+export type NamedIssuer = Pick<OidcIssuer, 'name' | 'url'>;
+
 /** The port to issuers' keys. Both functions reject with a CacheError if the keys cannot be read or fetched. */
 export interface IssuerKeys {
   /** Rejects if no keys are recent enough. */
-  get(issuer: string): Promise<JSONWebKeySet>;
+  get(issuer: NamedIssuer): Promise<JSONWebKeySet>;
   /**
    * Like `get`, but fetches the keys again, for a token with an unknown key. Fetches are rate-limited; between them it
    * reads the stored keys. Resolves to an empty set if no keys are recent enough.
    */
-  getFresh(issuer: string): Promise<JSONWebKeySet>;
+  getFresh(issuer: NamedIssuer): Promise<JSONWebKeySet>;
 }
 
 export interface OidcMethodOptions {
@@ -58,8 +60,8 @@ export function createOidcMethod({ issuers, keys, now }: OidcMethodOptions): Tok
     const issuer = issuerOf(issuers, token);
     if (issuer === undefined) return undefined;
     try {
-      const claims = await verify(token, issuer, await keys.get(issuer.name)).catch(async (error: unknown) => {
-        if (error instanceof errors.JWKSNoMatchingKey) return verify(token, issuer, await keys.getFresh(issuer.name));
+      const claims = await verify(token, issuer, await keys.get(issuer)).catch(async (error: unknown) => {
+        if (error instanceof errors.JWKSNoMatchingKey) return verify(token, issuer, await keys.getFresh(issuer));
         throw error;
       });
       return identify(issuer, claims);

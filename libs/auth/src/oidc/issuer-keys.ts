@@ -1,7 +1,7 @@
 // Passes keys of issuers from workers, which fetch them, to frontends, which verify tokens with them. Each issuer has
 // an object in the store. A frontend enqueues a job that names the issuer, and then reads the keys from the store
 // instead of the job's result (decision 0030).
-import type { IssuerKeys } from './create-oidc-method.ts';
+import type { IssuerKeys, NamedIssuer } from './create-oidc-method.ts';
 import { readIssuerKeys } from './read-issuer-keys.ts';
 import { type BlobStore, issuerKeysKey, type ObjectStore, sealObjects } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
@@ -32,7 +32,7 @@ const closeGraceMs = 3_000;
 
 async function readObject(
   store: Pick<BlobStore, 'readObject'>,
-  { name, url }: Issuer,
+  { name, url }: NamedIssuer,
 ): Promise<KeysObject | undefined> {
   const bytes = await store.readObject(issuerKeysKey(name));
   if (bytes === undefined) return undefined;
@@ -50,15 +50,14 @@ export function sealIssuerKeys(store: ObjectStore, { cluster }: Pick<Config, 'cl
 }
 
 export interface IssuerKeysOptions {
-  readonly issuers: readonly Issuer[];
   readonly store: Pick<BlobStore, 'readObject'>;
   readonly queue: Pick<JobQueue, 'run' | 'add'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
-/** Creates the frontend's access to issuer keys. */
-export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptions): IssuerKeys {
+/** Creates the frontend's access to issuer keys. It keeps keys in memory by the URL of their issuer. */
+export function createIssuerKeys({ store, queue, now }: IssuerKeysOptions): IssuerKeys {
   const known = new Map<string, KeysObject>();
   const requestedAtMs = new Map<string, number>();
 
@@ -69,51 +68,44 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
    * Reads the keys from the store, where a job of another frontend may have updated them. Falls back to the keys in
    * memory if the store has none.
    */
-  async function load(issuer: Issuer): Promise<KeysObject | undefined> {
+  async function load(issuer: NamedIssuer): Promise<KeysObject | undefined> {
     const found = await readObject(store, issuer);
-    if (found !== undefined) known.set(issuer.name, found);
-    return found ?? known.get(issuer.name);
+    if (found !== undefined) known.set(issuer.url, found);
+    return found ?? known.get(issuer.url);
   }
 
   /** Like `load`, but falls back to usable keys in memory while the store is unavailable. */
-  async function readOrRecall(issuer: Issuer): Promise<KeysObject | undefined> {
+  async function readOrRecall(issuer: NamedIssuer): Promise<KeysObject | undefined> {
     try {
       return await load(issuer);
     } catch (error) {
-      const object = known.get(issuer.name);
+      const object = known.get(issuer.url);
       if (!isUsable(object) || !isCacheError(error, 'store-unavailable')) throw error;
       return object;
     }
   }
 
-  const mayFetch = ({ name }: Issuer) => now() - (requestedAtMs.get(name) ?? -Infinity) >= minRefetchMs;
+  const mayFetch = ({ url }: NamedIssuer) => now() - (requestedAtMs.get(url) ?? -Infinity) >= minRefetchMs;
 
-  async function fetchNow(issuer: Issuer): Promise<KeysObject | undefined> {
-    const { name } = issuer;
-    requestedAtMs.set(name, now());
+  async function fetchNow(issuer: NamedIssuer): Promise<KeysObject | undefined> {
+    const { name, url } = issuer;
+    requestedAtMs.set(url, now());
     const options = { dedupKey: name, class: 'interactive', timeoutMs: jobTimeoutMs } as const;
     await queue.run('fetch-issuer-keys', { issuer: name }, options);
     return load(issuer);
   }
 
-  function fetchBehind(issuer: Issuer): void {
-    const { name } = issuer;
+  function fetchBehind(issuer: NamedIssuer): void {
+    const { name, url } = issuer;
     if (!mayFetch(issuer)) return;
-    requestedAtMs.set(name, now());
+    requestedAtMs.set(url, now());
     // Ignores a failure, because the next request with a token retries.
     queue.add('fetch-issuer-keys', { issuer: name }, { dedupKey: name, class: 'background' }).catch(() => {});
   }
 
-  function issuerOf(name: string): Issuer {
-    const issuer = issuers.find((one) => one.name === name);
-    if (issuer === undefined) throw new TypeError(`no issuer is called ${name}`);
-    return issuer;
-  }
-
   return {
-    async get(name) {
-      const issuer = issuerOf(name);
-      let object = known.get(name);
+    async get(issuer) {
+      let object = known.get(issuer.url);
       if (object === undefined || object.fetchedAtMs <= now() - freshForMs) object = await readOrRecall(issuer);
       if (!isUsable(object)) object = await fetchNow(issuer);
       else if (object.fetchedAtMs <= now() - freshForMs) fetchBehind(issuer);
@@ -124,8 +116,7 @@ export function createIssuerKeys({ issuers, store, queue, now }: IssuerKeysOptio
         );
       return { keys: [...object.keys] };
     },
-    async getFresh(name) {
-      const issuer = issuerOf(name);
+    async getFresh(issuer) {
       const object = mayFetch(issuer) ? await fetchNow(issuer) : await load(issuer);
       return { keys: isUsable(object) ? [...object.keys] : [] };
     },

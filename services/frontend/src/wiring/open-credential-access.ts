@@ -6,11 +6,6 @@ import {
   openHtpasswd,
   type PasswordMethod,
   watchRobots,
-  createIssuerKeys,
-  sealIssuerKeys,
-  sealRobots,
-  createStoreTokenKeys,
-  watchRobotTokens,
 } from '@cistern/auth';
 import {
   createAccessTokens,
@@ -19,30 +14,26 @@ import {
   rememberTokens,
   requireMethod,
 } from '@cistern/auth/tokens';
-import { sealObjects } from '@cistern/blob-store';
 import type { Config } from '@cistern/config';
 import type { Logger } from '@cistern/telemetry';
-import type { Closers } from '@cistern/runtime';
 import type { Access, AccessConfig, CredentialParts } from './open-access.ts';
 import { openForConfig, sharedTriesOf } from '@cistern/assembly';
 
 /** Rejects as `openAccess`. */
 export async function openCredentialAccess(
   config: AccessConfig,
-  { index, store, jobs, memoryTokenKeys }: CredentialParts,
+  { index, robots, issuerKeys, tokenKeys }: CredentialParts,
   log: Logger,
-  { opened }: Closers,
 ): Promise<Access> {
   const { htpasswd, externalTokens, robots: hasRobots, oidc: issuers, realm } = config.auth;
   const { now } = index;
   if (externalTokens !== undefined)
     return { authenticator: await openExternal(externalTokens, log, now), tokenServer: undefined };
-  const robots = hasRobots ? opened(await watchRobotTokens({ store: sealRobots(store, config), log, now })) : undefined;
-  const keys = createIssuerKeys({ issuers, store: sealIssuerKeys(store, config), queue: jobs.queue, now });
-  const jobTokens = issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys, now }), now)];
+  const jobTokens =
+    issuers.length === 0 ? [] : [rememberTokens(createOidcMethod({ issuers, keys: issuerKeys, now }), now)];
   const sharedTries = sharedTriesOf(config, index, 'client');
   const passwords: PasswordMethod[] = [
-    ...(robots === undefined ? [] : [createRobotMethod({ robots, now })]),
+    ...(hasRobots ? [createRobotMethod({ robots, now })] : []),
     ...jobTokens.map(
       (method): PasswordMethod =>
         ({ password }) =>
@@ -52,7 +43,7 @@ export async function openCredentialAccess(
       ? []
       : [await openForConfig('auth.htpasswd.path', () => openHtpasswd({ path: htpasswd.path, sharedTries, log }))]),
   ];
-  const tokenServer = openTokenServer(config, { store, memoryTokenKeys }, now);
+  const tokenServer = openTokenServer(config, tokenKeys, now);
   if (tokenServer === undefined) {
     const challenge = { scheme: 'basic', realm } as const;
     return { authenticator: createAuthenticator({ challenge, passwords, tokens: jobTokens }), tokenServer };
@@ -63,23 +54,14 @@ export async function openCredentialAccess(
     hasRobots,
     issuers: issuers.map((issuer) => issuer.name),
   });
-  const verify = robots === undefined ? remembered : watchRobots(remembered, { robots, now });
+  const verify = hasRobots ? watchRobots(remembered, { robots, now }) : remembered;
   const authenticator = createAuthenticator({ challenge, passwords, tokens: [...jobTokens, verify] });
   return { authenticator, tokenServer: { accessTokens, realm } };
 }
 
-function openTokenServer(
-  { auth, cluster }: Pick<Config, 'auth' | 'cluster'>,
-  { store, memoryTokenKeys }: Pick<CredentialParts, 'store' | 'memoryTokenKeys'>,
-  now: () => number,
-) {
+function openTokenServer({ auth }: Pick<Config, 'auth'>, keys: CredentialParts['tokenKeys'], now: () => number) {
   if (auth.tokenServer === undefined) return undefined;
   const { service, url, lifetimeMs } = auth.tokenServer;
-  const secret = cluster?.secret.reveal();
-  const keys =
-    secret === undefined
-      ? memoryTokenKeys
-      : createStoreTokenKeys({ store: sealObjects(store, secret, 'token keys'), now });
   const accessTokens = createAccessTokens({ keys, service, lifetimeMs, now });
   const challenge = { scheme: 'bearer', service, realm: url === undefined ? { path: '/token' } : { url } } as const;
   return { accessTokens, challenge };
