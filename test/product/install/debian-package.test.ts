@@ -80,11 +80,11 @@ test('the service starts again after it was killed', async () => {
 });
 
 test('a reload changes settings in the same process', async () => {
-  const [before, configuration] = [await show('MainPID'), '/etc/cistern/config.yml'];
+  const [process, configuration] = [await show('MainPID'), '/etc/cistern/config.yml'];
   await run(`echo 'log: { level: debug }' >>${configuration}; systemctl reload cistern`);
   const journal = () => run('journalctl --unit cistern --no-pager');
   await untilMachine('the level is changed', async () => /configuration reloaded .*"log\.level"/.test(await journal()));
-  assert.equal(await show('MainPID'), before);
+  assert.equal(await show('MainPID'), process);
   await run(`sed --in-place '/^log:/d' ${configuration}; systemctl reload cistern`);
 });
 
