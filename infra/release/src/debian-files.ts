@@ -1,6 +1,6 @@
 // Takes the few files that an image needs from Debian's packages. The packages come from the apt sources of this machine,
 // so this machine must be Debian 13. They are for the image's platform, which may differ from this machine's.
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { spawn } from 'node:child_process';
@@ -36,6 +36,7 @@ export interface DebianFiles {
 
 /** Downloads to `directory`, which is created. Rejects if this machine has no apt, or if a package is missing. */
 export async function readDebianFiles(platform: Platform, directory: string): Promise<DebianFiles> {
+  await requireDebian13();
   const archives = await download(platform, directory);
   const read = await Promise.all(archives.map(readPackage));
   const found = new Set(read.map(({ name }) => name));
@@ -45,6 +46,13 @@ export async function readDebianFiles(platform: Platform, directory: string): Pr
     packages: read.map(({ name, version, architecture }) => ({ name, version, architecture })),
     files: read.flatMap(({ files }) => files),
   };
+}
+
+/** The libraries of another release or of Ubuntu would have other names and versions than the image describes. */
+async function requireDebian13(): Promise<void> {
+  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
+  if (!/^ID=debian$/m.test(release) || !/^VERSION_ID="13"$/m.test(release))
+    throw new Error('the image contains libraries of Debian 13. Run the release there, for example in its container.');
 }
 
 /** Uses lists and caches of its own, so that it needs no root and does not change this machine. */

@@ -4,10 +4,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { type Application, buildApplication } from './application.ts';
 import { checksums } from './checksums.ts';
 import { writeDebianPackage } from './debian-package.ts';
 import { readDebianFiles } from './debian-files.ts';
+import { filesBelow } from './files.ts';
 import { collectImage, configureImage, type ImageParts } from './image.ts';
 import { describeMaterials } from './materials.ts';
 import { readNodeBinary } from './node-binary.ts';
@@ -22,11 +24,12 @@ const { env } = process;
 /** Names of places that belong to the publisher of the release. */
 const names = {
   npm: env['CISTERN_NPM_PACKAGE'] || 'cistern',
-  image: env['CISTERN_IMAGE_NAME'] || 'cistern',
   source: env['CISTERN_SOURCE_URL'] || undefined,
   maintainer: env['CISTERN_MAINTAINER'] || 'The maintainers of Cistern <cistern@localhost>',
 };
 const startedMs = performance.now();
+// Directories of packages get these modes on every machine.
+process.umask(0o022);
 
 const { values } = parseArgs({
   options: {
@@ -57,7 +60,9 @@ async function release(output: string): Promise<void> {
   const to = (name: string) => join(output, name);
 
   report('npm package');
-  await run('npm', ['pack', '--silent', '--pack-destination', output], { cwd: application.directory });
+  // `npm pack` would compress with the zlib of the machine's Node.
+  const packed = await writeTar(await filesBelow(application.directory, 'package'), madeAt);
+  await writeFile(to(`cistern-${version}.tgz`), gzipSync(packed, { level: 9 }));
   await Promise.all(
     chosen.map(async (platform) => {
       const { architecture } = platform;
@@ -66,7 +71,7 @@ async function release(output: string): Promise<void> {
       const { base, application: own } = await collectImage(root, parts);
       const layers = [await writeTar(base, madeAt), await writeTar(own, madeAt)];
       const config = configureImage(version, revision, names.source);
-      const reference = `${names.image}:${version}`;
+      const reference = `cistern:${version}`;
       await writeFile(
         to(`cistern-${version}-image-${architecture}.tar`),
         await writeOciArchive(layers, { reference, platform, config, madeAt }),
@@ -112,9 +117,11 @@ async function readParts(application: Application, platform: Platform): Promise<
 
 /** Rejects if the work tree has changes, because then no commit has the sources of the release. */
 async function readCommit(): Promise<{ readonly madeAt: Date; readonly revision: string }> {
-  const changed = (await run('git', ['status', '--porcelain'], { cwd: root })).trim();
+  const changed = (await run('git', ['status', '--porcelain', '--untracked-files=all'], { cwd: root })).trim();
   if (changed !== '') throw new Error(`the work tree has changes. Commit or stash them first:\n${changed}`);
-  const [revision = '', seconds = ''] = (await run('git', ['log', '-1', '--format=%H %ct'], { cwd: root }))
+  const [revision = '', seconds = ''] = (
+    await run('git', ['log', '-1', '--no-show-signature', '--format=%H %ct'], { cwd: root })
+  )
     .trim()
     .split(' ');
   return { madeAt: new Date(Number(seconds) * 1000), revision };

@@ -33,7 +33,7 @@ export interface FileAccess {
  * file is then unchanged.
  */
 export async function replaceFile(path: string, text: string, created?: FileAccess): Promise<void> {
-  const access = (await stat(path).catch(() => undefined)) ?? created;
+  const access = (await stat(path).catch(ignoreMissing)) ?? created;
   const temporary = join(dirname(path), `.${randomUUID()}.tmp`);
   const file = await open(temporary, 'wx', 0o600);
   try {
@@ -49,6 +49,11 @@ export async function replaceFile(path: string, text: string, created?: FileAcce
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+  return undefined;
 }
 
 /** Sets the mode first, because a process without all rights of root may not set it once the owner is another user. */

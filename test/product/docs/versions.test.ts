@@ -23,9 +23,11 @@ test('pages and configuration name images and packages of this version', () => {
     },
   ).filter((file) => file !== 'CHANGELOG.md');
   const named = files.flatMap((file) =>
-    [...read(file).matchAll(/(?:cistern[:_-]|CISTERN_VERSION:-|ARG VERSION=)(\d+\.\d+\.\d+)/g)].map(
-      ([text, found]) => ({ file, text, found }),
-    ),
+    [...read(file).matchAll(/(?:cistern[:_-]|newTag: |ARG VERSION=)(\d+\.\d+\.\d+)/g)].map(([text, found]) => ({
+      file,
+      text,
+      found,
+    })),
   );
   assert.ok(named.length > 5);
   assert.deepEqual(

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setHtpasswdUser } from '@cistern/auth';
 import { type FileAccess, replaceFile } from '@cistern/runtime';
 import type { Command } from 'commander';
-import { CommandError } from '../terminal/command-error.ts';
+import { CommandError, explain } from '../terminal/command-error.ts';
 import { withFile } from '../terminal/file-failure.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
@@ -66,7 +66,9 @@ async function createSecrets(
   const isNewPassword = await ensure(password, createPassword);
   const passwordPath = join(directory, password.name);
   const text = (await withFile(passwordPath, 'read', () => readFile(passwordPath, 'utf8'))).trim();
-  const isNewOperator = await ensure(operators, () => setHtpasswdUser('', { user: operator, password: text }));
+  const isNewOperator = await ensure(operators, () =>
+    explain(() => setHtpasswdUser('', { user: operator, password: text }), passwordPath),
+  );
   stdout.write(isNewPassword || isNewOperator ? describeLogin(text, login) : 'All secrets exist.\n');
 }
 

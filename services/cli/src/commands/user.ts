@@ -41,8 +41,10 @@ export function addUser(program: Command, terminal: Terminal): void {
 }
 
 async function add(path: string, name: string, terminal: Terminal): Promise<void> {
-  const users = await readUsers(path, { mayBeMissing: true });
+  // The file is read after the prompt, because another operator may change it meanwhile.
+  await readUsers(path, { mayBeMissing: true });
   const password = await readPassword(terminal);
+  const users = await readUsers(path, { mayBeMissing: true });
   await write(path, await explain(() => setHtpasswdUser(users, { user: name, password }), path));
   terminal.stderr.write(`${name} can log in with this password if the configuration names ${path}.\n`);
 }
