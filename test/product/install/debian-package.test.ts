@@ -112,10 +112,23 @@ test('a node of a cluster does not start without its configuration', async () =>
   assert.equal(await show('ConditionResult', 'cistern@worker'), 'no');
 });
 
+test('a node of a cluster runs as its own user, also while it cannot reach Redis', async () => {
+  const config = [
+    'redis: { addrs: ["127.0.0.1:1"] }',
+    'cluster: { secretfile: /etc/cistern/secret }',
+    'storage: { filesystem: { rootdirectory: /var/lib/cistern/worker } }',
+  ].join('\n');
+  await run(`echo '${config}' >/etc/cistern/cluster.yml; echo ${'secret '.repeat(6)} | tr -d ' ' >/etc/cistern/secret`);
+  await run('systemctl enable --now cistern@worker 2>&1');
+  const process = await show('MainPID', 'cistern@worker');
+  assert.equal((await run(`stat --format %U /proc/${process}`)).trim(), 'cistern');
+  await untilMachine('the worker reports Redis', async () =>
+    /index unavailable|Redis/.test(await run('journalctl --unit cistern@worker --no-pager')),
+  );
+  assert.equal(await show('MainPID', 'cistern@worker'), process);
+});
+
 test('after the removal nothing runs, and configuration and content remain', async () => {
-  // The node cannot reach its servers. systemd starts it again and again.
-  const servers = 'index: { redis: { url: redis://127.0.0.1:1 } }';
-  await run(`echo '${servers}' >/etc/cistern/cluster.yml; systemctl start --no-block cistern@worker`);
   await run('apt-get remove --yes --quiet cistern');
   assert.equal(await run("systemctl list-units --plain --no-legend 'cistern*'"), '');
   await run('test -e /etc/cistern/config.yml -a -e /var/lib/cistern');
@@ -124,5 +137,5 @@ test('after the removal nothing runs, and configuration and content remain', asy
 test('after the purge, only files of operators remain', async () => {
   await run('apt-get purge --yes --quiet --autoremove cistern');
   const left = (await listFiles()).filter((file) => !filesBefore.has(file));
-  assert.deepEqual(left, ['/etc/cistern', '/etc/cistern/cluster.yml']);
+  assert.deepEqual(left, ['/etc/cistern', '/etc/cistern/cluster.yml', '/etc/cistern/secret']);
 });
