@@ -51,7 +51,8 @@ export async function replaceFile(path: string, text: string, created?: FileAcce
   }
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+/** Handles a rejection of `fs`: returns `undefined` for a missing file, and throws any other error. */
+export function ignoreMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
   return undefined;
 }

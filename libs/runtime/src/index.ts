@@ -4,7 +4,7 @@ export { createBandwidth } from './create-bandwidth.ts';
 export type { Bandwidth } from './create-bandwidth.ts';
 export { createRecent } from './create-recent.ts';
 export type { Recent } from './create-recent.ts';
-export { fileText, replaceFile } from './file-text.ts';
+export { fileText, ignoreMissing, replaceFile } from './file-text.ts';
 export type { FileAccess } from './file-text.ts';
 export { forEachBounded } from './for-each-bounded.ts';
 export { inBatches } from './in-batches.ts';

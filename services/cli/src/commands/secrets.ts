@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, chown, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setHtpasswdUser } from '@cistern/auth';
-import { type FileAccess, replaceFile } from '@cistern/runtime';
+import { type FileAccess, ignoreMissing, replaceFile } from '@cistern/runtime';
 import type { Command } from 'commander';
 import { CommandError, explain } from '../terminal/command-error.ts';
 import { withFile } from '../terminal/file-failure.ts';
@@ -89,11 +89,6 @@ async function ensureFile(path: string, access: FileAccess, create: () => string
     if (current.uid !== uid || current.gid !== gid) await chown(path, uid, gid);
   });
   return false;
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
-  return undefined;
 }
 
 /** 32 characters that are not mistaken for each other. */
