@@ -23,6 +23,9 @@ interface Manifest {
   readonly optionalDependencies: Readonly<Record<string, string>>;
 }
 
+/** Where an image and a Debian package have Cistern and its Node. */
+export const home = 'usr/lib/cistern';
+
 /** Packages that find the native code of another one. */
 const helpersOfNativePackages = ['node-gyp-build'];
 
@@ -55,8 +58,14 @@ export async function buildApplication(root: string, directory: string, name: st
   return { directory, version, materials: await listMaterials(root, [...packages, ...native]) };
 }
 
+/** Returns Cistern's files for one platform as an image and a Debian package have them, without Node. */
+export async function installedFiles(root: string, { directory }: Application, platform: Platform) {
+  const native = await nativeFiles(root, platform);
+  return [...(await filesBelow(directory, home)), ...native.map((file) => ({ ...file, path: `${home}/${file.path}` }))];
+}
+
 /** Returns the files of the packages with native code, for one platform, below `node_modules`. */
-export async function nativeFiles(root: string, { cpu }: Platform): Promise<PackedFile[]> {
+async function nativeFiles(root: string, { cpu }: Platform): Promise<PackedFile[]> {
   const code = '(index|bcrypt|promises|node-gyp-build)\\.js';
   const kept = new RegExp(`^node_modules/[^/]+/(${code}|package\\.json|LICENSE|prebuilds/linux-${cpu}/.*glibc.*)$`);
   const packages = [...nativePackages, ...helpersOfNativePackages];

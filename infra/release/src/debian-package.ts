@@ -2,14 +2,12 @@
 import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Application } from './application.ts';
-import { nativeFiles } from './application.ts';
+import { type Application, home, installedFiles } from './application.ts';
 import { fileOf, filesBelow, type PackedFile } from './files.ts';
 import type { NodeBinary } from './node-binary.ts';
 import type { Platform } from './platforms.ts';
 import { run } from './run.ts';
 
-const home = 'usr/lib/cistern';
 const documents = 'usr/share/doc/cistern';
 const configuration = 'etc/cistern/config.yml';
 
@@ -28,7 +26,7 @@ export interface DebianPackageOptions {
 /** Writes the package to the file `to`. `scratch` is a new directory. Needs `dpkg-deb`, but no root. */
 export async function writeDebianPackage(
   root: string,
-  { directory, version }: Application,
+  application: Application,
   options: DebianPackageOptions,
   scratch: string,
   to: string,
@@ -36,8 +34,7 @@ export async function writeDebianPackage(
   const { platform, node, sbom, madeAt, maintainer } = options;
   const source = (name: string) => readFile(join(root, 'infra/debian', name));
   const files: PackedFile[] = [
-    ...(await filesBelow(directory, home)),
-    ...(await nativeFiles(root, platform)).map((file) => ({ ...file, path: `${home}/${file.path}` })),
+    ...(await installedFiles(root, application, platform)),
     fileOf(`${home}/bin/node`, node.binary, 0o755),
     fileOf('usr/bin/cistern', await source('cistern'), 0o755),
     fileOf(configuration, await source('config.yml')),
@@ -50,7 +47,7 @@ export async function writeDebianPackage(
       /^[^/]+\.(md|png)$/.test(path.slice(documents.length + 1)),
     ),
     fileOf(`${documents}/copyright`, await source('copyright')),
-    fileOf(`${documents}/changelog.gz`, compress(changelog(version, maintainer, madeAt))),
+    fileOf(`${documents}/changelog.gz`, compress(changelog(application.version, maintainer, madeAt))),
     fileOf('usr/share/man/man1/cistern.1.gz', compress(await source('cistern.1'))),
     fileOf('usr/share/lintian/overrides/cistern', await source('lintian-overrides')),
     fileOf(`${documents}/node-copyright`, node.licence),
@@ -59,7 +56,7 @@ export async function writeDebianPackage(
   const bytes = files.reduce((sum, { content }) => sum + (Buffer.isBuffer(content) ? content.length : 0), 0);
   const control = [
     'Package: cistern',
-    `Version: ${version}`,
+    `Version: ${application.version}`,
     `Architecture: ${platform.architecture}`,
     `Maintainer: ${maintainer}`,
     `Installed-Size: ${Math.ceil(bytes / 1024)}`,

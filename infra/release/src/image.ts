@@ -1,15 +1,13 @@
 // The image: its files in two layers, and its configuration. infra/docker/Dockerfile builds the same image with docker.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Application } from './application.ts';
-import { nativeFiles } from './application.ts';
+import { type Application, home, installedFiles } from './application.ts';
 import type { DebianFiles } from './debian-files.ts';
-import { directoryOf, fileOf, filesBelow, linkOf, type PackedFile } from './files.ts';
+import { directoryOf, fileOf, linkOf, type PackedFile } from './files.ts';
 import type { NodeBinary } from './node-binary.ts';
 import type { Platform } from './platforms.ts';
 import { describeMaterials } from './materials.ts';
 
-const home = 'usr/lib/cistern';
 /** The user of a new volume. It is the same in every release, because it owns the files of volumes. */
 const user = 10001;
 
@@ -40,8 +38,7 @@ export async function collectImage(
       fileOf('usr/share/doc/node/copyright', node.licence),
     ],
     application: [
-      ...(await filesBelow(application.directory, home)),
-      ...(await nativeFiles(root, platform)).map((file) => ({ ...file, path: `${home}/${file.path}` })),
+      ...(await installedFiles(root, application, platform)),
       fileOf('usr/bin/cistern', await infra('cistern'), 0o755),
       fileOf('etc/docker/registry/config.yml', await infra('config.yml')),
       // Names of registry:2's image, for commands that use them, and of registry 3's configuration file.

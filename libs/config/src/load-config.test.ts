@@ -164,10 +164,18 @@ test("loadConfig accepts the file of registry:3's image without a warning", () =
   assert.deepEqual(load(registryFile.replace('storage: {', 'storage: {tag: {concurrencylimit: 8}, ')).warnings, []);
 });
 
-test('a missing file and a file that is no map are rejected', (t) => {
+const denied = () => {
+  throw Object.assign(new Error('denied'), { code: 'EACCES' });
+};
+
+test('a missing file, an unreadable file and a file that is no map are rejected', (t) => {
   assert.throws(
     () => loadConfig({ path: '/nowhere/config.yml', env: {}, defaults: { rootDirectory: '/x' } }),
     /^ConfigError: \/nowhere\/config\.yml has a problem:\n {2}the file cannot be read \(ENOENT\)$/,
+  );
+  assert.throws(
+    () => loadConfig({ path: '/etc/cistern/config.yml', env: {}, defaults: { rootDirectory: '/x' }, readFile: denied }),
+    new RegExp(`the file cannot be read by user ${process.getuid?.()}, which runs this process \\(EACCES\\)`),
   );
   assert.match(problemsOf('- a\n- b')[0]?.message ?? '', /must be a map of sections/);
   const directory = mkdtempSync(join(tmpdir(), 'cistern-config-'));

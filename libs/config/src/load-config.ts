@@ -70,7 +70,12 @@ function readSource(path: string, readFile: (path: string) => string): RawMap {
   try {
     text = readFile(path);
   } catch (error) {
-    throw fail(`the file cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES') throw fail(`the file cannot be read (${code ?? message})`);
+    const user = process.getuid?.();
+    throw fail(
+      `the file cannot be read by user ${user}, which runs this process (EACCES); give that user the right to read it`,
+    );
   }
   let raw;
   try {

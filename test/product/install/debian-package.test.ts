@@ -88,6 +88,16 @@ test('a reload changes settings in the same process', async () => {
   await run(`sed --in-place '/^log:/d' ${configuration}; systemctl reload cistern`);
 });
 
+test('a reload fails with the reason if the file is invalid, and the service continues', async () => {
+  const [process, configuration] = [await show('MainPID'), '/etc/cistern/config.yml'];
+  await run(`echo 'log: { level: loud }' >>${configuration}`);
+  await assert.rejects(run('systemctl reload cistern'), /Job for cistern\.service failed/);
+  assert.match(await run('journalctl --unit cistern --no-pager'), /log\.level: .*"loud"/);
+  assert.equal(await show('MainPID'), process);
+  await run(`sed --in-place '/^log:/d' ${configuration}; systemctl reload cistern`);
+  await installation.pull();
+});
+
 test('an upgrade restarts the service, and keeps the changed configuration and all rights', async () => {
   const listRights = () => run('stat --format "%n %a %U %G" /etc/cistern /etc/cistern/* /var/lib/cistern');
   const [process, rights] = [await show('MainPID'), await listRights()];
