@@ -44,8 +44,8 @@ function table(nodes) {
           ({ name, role, version, configuration, inFlight, rssBytes, startedAt, seenAt }) =>
             html`<tr>
               <th scope="row">${name}</th>
-              <td data-label="Role">${role}</td>
-              <td data-label="Version">${version}</td>
+              <td data-label="Role" class="whole">${role}</td>
+              <td data-label="Version" class="whole">${version}</td>
               <td data-label="Configuration">${describeConfiguration(configuration)}</td>
               <td data-label="Requests in flight" class="number">${inFlight}</td>
               <td data-label="Memory" class="number">${formatBytes(rssBytes)}</td>
