@@ -9,7 +9,10 @@ import { becomeNode, findNode } from './pinned-node.mjs';
 // second flag lets a node collect the garbage of its startup.
 const flags = ['--max-semi-space-size=8', '--expose-gc'];
 
-/** The exit code of a program whose shared libraries are missing. The dynamic linker has printed their names. */
+/**
+ * The exit code of a program whose shared libraries are missing. The dynamic linker has printed their names. A launcher on
+ * Node 22.15 or later has been replaced, so it cannot explain them.
+ */
 const missingLibrary = 127;
 const libraryHint =
   'the prebuilt Node did not start, see above. It needs the library libatomic. ' +

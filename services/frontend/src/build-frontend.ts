@@ -36,8 +36,12 @@ export interface FrontendOptions extends Pick<V2Dependencies, SharedOptions>, Re
   readonly tokenServer?: (() => TokenServer | undefined) | undefined;
   /** Encrypts the credentials of clients for upstreams that verify callers. Unset means that no upstream verifies callers. */
   readonly callerSeal?: Seal | undefined;
-  /** Returns true if an upstream verifies callers. Default: true if there is a `callerSeal`. */
+  /** Returns true if any upstream verifies callers. Default: true if there is a `callerSeal`. */
   readonly verifiesCallers?: (() => boolean) | undefined;
+  /** Returns true if this upstream verifies callers. Default: the same for all upstreams. */
+  readonly isVerified?: ((upstream: string) => boolean) | undefined;
+  /** Returns another value after each reload of the configuration. Default: there are no reloads. */
+  readonly revision?: (() => unknown) | undefined;
   readonly metrics: Metrics;
   /** Unset means that tracing is off. */
   readonly tracing?: Tracing | undefined;
@@ -123,6 +127,8 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     mayRevalidate,
     isUnlimited,
     callerTokens,
+    isVerified: options.isVerified ?? (() => true),
+    revision: options.revision ?? (() => undefined),
     waiting: { maxWaitMs },
   });
   const { tokenServer = () => undefined } = options;

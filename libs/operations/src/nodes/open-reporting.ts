@@ -70,13 +70,16 @@ export function startReporting(options: ReportingOptions): Reporting {
   let reported = noCounts;
   let reportedAtMs = -Infinity;
   let reportedFills = 0;
+  /** How many reports `reportNow` has requested, and how many of these requests a report has fulfilled. */
+  let requested = 0;
+  let fulfilled = 0;
   let isClosed = false;
   let reporting = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
 
   async function reportNow(): Promise<void> {
     if (isClosed) return;
-    reportedAtMs = -Infinity;
+    requested += 1;
     await enqueueReport();
   }
 
@@ -87,11 +90,12 @@ export function startReporting(options: ReportingOptions): Reporting {
   }
 
   async function reportIfDue(): Promise<void> {
+    const fulfils = requested;
     const { counts, ...activity } = await readActivity(metrics);
     const increase = increaseOf(reported, counts);
     const fillsInFlight = fills?.size ?? 0;
     const isBusy = Object.keys(increase).length > 0 || fillsInFlight > 0 || reportedFills > 0;
-    if (!isBusy && now() - reportedAtMs < quietEveryMs) return;
+    if (!isBusy && fulfils === fulfilled && now() - reportedAtMs < quietEveryMs) return;
     const report: NodeReport = {
       schema: 1,
       ...node,
@@ -110,6 +114,7 @@ export function startReporting(options: ReportingOptions): Reporting {
     });
     reported = counts;
     reportedAtMs = now();
+    fulfilled = fulfils;
     reportedFills = fillsInFlight;
   }
 

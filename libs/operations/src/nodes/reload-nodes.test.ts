@@ -14,10 +14,15 @@ const applied: ReloadOutcome = { result: 'applied', needsRestart: [] };
 function openCache(t: TestContext) {
   const index = createTestIndex({ now: Date.now });
   const { nodes, pubsub } = index;
-  async function start(name: string, run?: () => Promise<ReloadOutcome>, fingerprint = 'common') {
+  async function start(
+    name: string,
+    run?: () => Promise<ReloadOutcome>,
+    fingerprint = 'common',
+    now: () => number = Date.now,
+  ) {
     const node = { id: name, name, role: 'worker', version: '1', startedAtMs: 1 } as const;
     const reload = run && { run, fingerprint: () => fingerprint, needsRestart: () => [] };
-    const reporting = startReporting({ node, nodes, pubsub, reload, metrics: createMetrics(), log, now: Date.now });
+    const reporting = startReporting({ node, nodes, pubsub, reload, metrics: createMetrics(), log, now });
     t.after(() => reporting.close());
     await until(async () => (await nodes.read()).nodes.some(({ id }) => id === name));
     return reporting;
@@ -72,6 +77,35 @@ test('a lost request is repeated, and a repeated request reloads once', async (t
   assert.equal((await reloadNodes({ ...index, pubsub })).nodes[0]?.result, 'applied');
   assert.ok(published > 2);
   assert.equal(runs, 1);
+});
+
+test('a node whose earlier report is still being written reports its answer after it', async (t) => {
+  const { index, start } = openCache(t);
+  const { nodes } = index;
+  const written = Promise.withResolvers<void>();
+  const report = nodes.report.bind(nodes);
+  let [runs, reports] = [0, 0];
+  // The clock stands still, so only an answer makes another report due.
+  const run = async () => {
+    runs += 1;
+    return applied;
+  };
+  await start('a', run, 'common', () => 1_000);
+  index.nodes.report = async (...given) => {
+    reports += 1;
+    if (reports === 1) await written.promise;
+    return report(...given);
+  };
+  const first = reloadNodes(index);
+  await until(() => reports === 1);
+  const second = reloadNodes(index);
+  await until(() => runs === 2);
+  written.resolve();
+  for (const reload of [first, second])
+    assert.deepEqual(
+      (await reload).nodes.map(({ result }) => result),
+      ['applied'],
+    );
 });
 
 test('a node that ends meanwhile is omitted', async (t) => {

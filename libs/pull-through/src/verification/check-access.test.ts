@@ -24,17 +24,18 @@ function start(answerMs = 10) {
     return [name, { name, checkAccess } as Upstream];
   };
   const upstreams = new Map([upstreamOf('slow.test'), upstreamOf('quick.test')]);
-  const check = createCheckAccess({ upstreams, now: Date.now });
-  const request = async (network: string, at: number | string, upstream = 'slow.test') => {
+  const settings = { url: 'https://one.test' };
+  const check = createCheckAccess({ upstreams, urlOf: () => settings.url, now: Date.now });
+  const request = async (network: string, at: number | string, upstream = 'slow.test', url?: string) => {
     const repository = parseRepositoryName(`team/app-${at}`);
     try {
-      await check({ upstream, repository, subject, caller: { kind: 'token', token: network }, network });
+      await check({ upstream, repository, subject, caller: { kind: 'token', token: network }, network, url });
       return 'allowed';
     } catch (error) {
       return isCacheError(error) ? error.kind : String(error);
     }
   };
-  return { checked, request, peak: () => peak };
+  return { checked, request, settings, peak: () => peak };
 }
 
 test('a network has at most four checks at an upstream at a time, and a hundred waiting', async () => {
@@ -69,4 +70,18 @@ test('concurrent equal checks of one caller are one request', async () => {
   const { request, checked } = start();
   assert.deepEqual(await Promise.all([request('192.0.2.1', 1), request('192.0.2.1', 1)]), ['allowed', 'allowed']);
   assert.equal(checked.length, 1);
+});
+
+test('only the registry with the URL of the question is asked', async () => {
+  const { request, checked, settings } = start();
+  const [one, two] = ['https://one.test', 'https://two.test'];
+  const running = request('192.0.2.1', 1, 'slow.test', one);
+  assert.equal(await request('192.0.2.1', 2, 'quick.test', two), 'overloaded');
+  assert.equal(checked.length, 1);
+  // A check that began before a reload answers no later question.
+  settings.url = two;
+  assert.equal(await request('192.0.2.1', 1, 'slow.test', two), 'allowed');
+  assert.equal(await request('192.0.2.1', 1, 'slow.test', one), 'overloaded');
+  assert.equal(checked.length, 2);
+  assert.equal(await running, 'allowed');
 });

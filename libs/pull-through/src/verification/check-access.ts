@@ -12,12 +12,19 @@ export interface AccessQuestion extends RepositoryKey {
   readonly caller: CallerCredentials;
   /** The client's network. Each network has its own queue of checks. */
   readonly network: string;
+  /**
+   * The URL of the registry that must answer. It differs from that of the worker if only one of the two nodes has reloaded. Unset
+   * in questions of older nodes.
+   */
+  readonly url?: string | undefined;
 }
 
 /** Resolves if the caller may read. Rejects as `Upstream.checkAccess` does, and with `overloaded` if no worker can check. */
 export type CheckAccess = (question: AccessQuestion) => Promise<AccessGrant>;
 
 export interface CheckAccessDeps extends Pick<WorkDeps, 'upstreams'> {
+  /** Returns the current URL of an upstream, or `undefined` if it is not configured. */
+  readonly urlOf: (upstream: string) => string | undefined;
   /** Milliseconds on any clock. */
   readonly now: () => number;
 }
@@ -34,13 +41,15 @@ const queueLimits = { atOnce: 32, atOncePerNetwork: 4, maxWaiting: 1000, maxWait
 const maxWaitMs = 20_000;
 
 export function createCheckAccess(deps: CheckAccessDeps): CheckAccess {
-  const { now } = deps;
+  const { urlOf, now } = deps;
   const queues = new Map<string, FairQueue>();
   /** Shares checks in flight between equal questions. */
   const running = createSingleFlight<AccessGrant>();
 
-  function checkOnce({ upstream, repository, subject, caller }: AccessQuestion): Promise<AccessGrant> {
-    const key = JSON.stringify([upstream, repository, subject, caller]);
+  function checkOnce({ upstream, repository, subject, caller, url }: AccessQuestion): Promise<AccessGrant> {
+    const current = urlOf(upstream);
+    if (url !== undefined && url !== current) throw otherUrl(upstream);
+    const key = JSON.stringify([upstream, repository, subject, caller, current]);
     return running(key, undefined, () => upstreamOf(deps, upstream).checkAccess(repository, subject, caller));
   }
 
@@ -58,4 +67,13 @@ export function createCheckAccess(deps: CheckAccessDeps): CheckAccess {
       return checkOnce(question);
     });
   };
+}
+
+function otherUrl(upstream: string): CacheError {
+  return new CacheError(
+    'overloaded',
+    `Upstream "${upstream}" has another URL in the configuration of the worker. Reload all nodes, and try again.`,
+    // Another worker may have the URL of the question.
+    { retryable: true, isLocal: true },
+  );
 }

@@ -99,21 +99,6 @@ test('a grant ends when the URL of the upstream changes, and when a shorter peri
   for (const read of [verify, startNode()]) await assert.rejects(read(ada), (error) => isCacheError(error, 'denied'));
 });
 
-test('a grant of an older node, without the time of its check, holds until its end', async () => {
-  const { startNode, values, puts, verify, checks, clock } = start();
-  await verify(ada);
-  const [name = ''] = puts;
-  clock.nowMs += minutesMs;
-  const older = JSON.stringify({ schema: 1, untilMs: clock.nowMs + 1, isProven: true });
-  await values.put(name, createTestSeal('secret').close(name, older), minutesMs);
-  const read = startNode();
-  await read(ada);
-  assert.equal(checks.length, 1);
-  clock.nowMs += 1;
-  await read(ada);
-  assert.equal(checks.length, 2);
-});
-
 test('a caller that may list tags is checked again for content', async () => {
   const { verify, checks } = start();
   await verify(ada, { subject: { kind: 'tags' } });
@@ -127,6 +112,21 @@ test('an upstream without verification gets no checks', async () => {
   const { verify, checks } = start();
   await verify(undefined, { upstream: 'public.test' });
   assert.equal(checks.length, 0);
+});
+
+test('a caller whose upstream is no longer verified is refused, because no registry has accepted the caller', async () => {
+  const { verify, checks } = start();
+  await assert.rejects(verify(ada, { upstream: 'public.test' }), (error) => isCacheError(error, 'overloaded'));
+  assert.equal(checks.length, 0);
+});
+
+test('a question has the URL of the registry that must answer', async () => {
+  const { verify, checks, settings } = start();
+  await verify(ada);
+  assert.deepEqual(
+    checks.map(({ url }) => url),
+    [settings.url],
+  );
 });
 
 test('nodes share the callers that an upstream has accepted, without their names or passwords', async () => {

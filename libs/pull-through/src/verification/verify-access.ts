@@ -1,7 +1,7 @@
 // Authorizes callers for upstreams with private content. The upstream decides. Its grant for a caller and a repository is
 // remembered for some minutes. Credentials are not stored, and the remembered keys do not reveal them (decision 0034).
 import type { ValueIndex } from '@cistern/index';
-import { type CacheError, isCacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 import type { AccessMetrics } from '@cistern/telemetry';
 import type { AccessGrant, CallerCredentials } from '@cistern/upstream';
 import { LRUCache } from 'lru-cache';
@@ -38,8 +38,8 @@ interface VerifiedUpstream {
   readonly rememberMs: number;
 }
 
-export interface AccessRequest extends Omit<AccessQuestion, 'caller' | 'network'> {
-  /** Default: anonymous. */
+export interface AccessRequest extends Omit<AccessQuestion, 'caller' | 'network' | 'url'> {
+  /** Unset if the upstream did not verify callers when the request was authorized. Such a caller is anonymous. */
   readonly caller?: CallerCredentials | undefined;
   /** The client's network. Default: one network that all clients of unknown networks share. */
   readonly network?: string | undefined;
@@ -52,18 +52,13 @@ export type VerifyAccess = (request: AccessRequest) => Promise<void>;
 interface Granted extends AccessGrant {
   /** The end of the grant when it was given, in milliseconds since the epoch. */
   readonly untilMs: number;
-  /** The time of the check, in milliseconds since the epoch. Unset in grants of older nodes. */
-  readonly sinceMs?: number | undefined;
+  /** The time of the check, in milliseconds since the epoch. */
+  readonly sinceMs: number;
 }
 
 /** A grant as the index stores it. */
-interface SharedGrant {
+interface SharedGrant extends Granted {
   readonly schema: 1;
-  readonly untilMs: number;
-  /** Unset in grants of older nodes. */
-  readonly sinceMs?: number | undefined;
-  /** Unset in grants of older nodes. */
-  readonly isProven?: boolean;
 }
 
 const maxRemembered = 100_000;
@@ -146,11 +141,15 @@ export function createVerifyAccess(deps: VerifyAccessDeps): VerifyAccess {
     }
   }
 
-  return async ({ upstream, repository, subject, caller = { kind: 'anonymous' }, network = '', signal }) => {
+  return async ({ upstream, repository, subject, caller: known, network = '', signal }) => {
     const verified = verifiedOf(upstream);
-    if (verified === undefined) return;
+    if (verified === undefined) {
+      if (known !== undefined) throw noLongerVerified(upstream);
+      return;
+    }
     const { url, rememberMs } = verified;
-    const question = { upstream, repository, subject, caller, network };
+    const caller = known ?? { kind: 'anonymous' };
+    const question = { upstream, repository, subject, caller, network, url };
     const nameFor = (scope: 'content' | 'tags') =>
       callerKey(secret, upstream, ['access v2', scope, upstream, repository, url], caller);
     const content = nameFor('content');
@@ -172,7 +171,13 @@ function verdictOf(error: unknown): Verdict {
 
 /** A reload may have shortened the time for which grants are remembered. */
 function isValid({ untilMs, sinceMs }: Granted, rememberMs: number, nowMs: number): boolean {
-  return untilMs > nowMs && (sinceMs === undefined || sinceMs + rememberMs > nowMs);
+  return untilMs > nowMs && sinceMs + rememberMs > nowMs;
+}
+
+/** A reload has changed the rights during the request. Neither the old nor the new ones have admitted the caller. */
+function noLongerVerified(upstream: string): CacheError {
+  const message = `The configuration of upstream "${upstream}" has changed. Try again.`;
+  return new CacheError('overloaded', message, { retryable: true });
 }
 
 /**
@@ -183,7 +188,7 @@ async function readShared({ values, seal }: VerifyAccessDeps, name: string): Pro
   const sealed = await values.get(name).catch(ignoreUnavailable);
   const text = sealed === undefined ? undefined : seal.open(name, sealed);
   if (text === undefined) return undefined;
-  const { untilMs, sinceMs, isProven = false } = JSON.parse(text) as SharedGrant;
+  const { untilMs, sinceMs, isProven } = JSON.parse(text) as SharedGrant;
   return { untilMs, sinceMs, isProven };
 }
 
@@ -199,8 +204,11 @@ function shareAccepted(deps: VerifyAccessDeps): GuessLimitsDeps['accepted'] {
   return {
     has: async (name) => ((await readShared(deps, name))?.untilMs ?? 0) > now(),
     // The caller does not wait for the write.
-    note: (name) =>
-      void shareGrant(deps, name, { isProven: true, untilMs: now() + rememberAcceptedMs }).catch(() => {}),
+    note(name) {
+      const sinceMs = now();
+      const mark = { isProven: true, sinceMs, untilMs: sinceMs + rememberAcceptedMs };
+      void shareGrant(deps, name, mark).catch(() => {});
+    },
   };
 }
 

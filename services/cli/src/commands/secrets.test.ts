@@ -63,6 +63,17 @@ test('a second run changes no secret and prints no password', async (t) => {
   assert.deepEqual(await readAll(), earlier);
 });
 
+test('a new password does not claim to be that of an existing operator', async (t) => {
+  const { directory, create, read, logIn } = await openDirectory(t);
+  await create();
+  const older = await read('password');
+  await rm(join(directory, 'password'));
+  const { stdout } = await create();
+  assert.match(stdout, /^password is new, but operators exists and keeps the older password of admin\./);
+  assert.doesNotMatch(stdout, /open +http/);
+  assert.equal(await logIn(older), 'accepted');
+});
+
 test('an existing password becomes that of the operator', async (t) => {
   const { directory, create, logIn } = await openDirectory(t);
   await writeFile(join(directory, 'password'), 'the-earlier-password\n');

@@ -69,7 +69,14 @@ async function createSecrets(
   const isNewOperator = await ensure(operators, () =>
     explain(() => setHtpasswdUser('', { user: operator, password: text }), passwordPath),
   );
-  stdout.write(isNewPassword || isNewOperator ? describeLogin(text, login) : 'All secrets exist.\n');
+  if (isNewOperator) stdout.write(describeLogin(text, login));
+  else if (isNewPassword) stdout.write(describeOldOperator(password.name, operators.name));
+  else stdout.write('All secrets exist.\n');
+}
+
+function describeOldOperator(password: string, operators: string): string {
+  return `${password} is new, but ${operators} exists and keeps the older password of ${operator}. \
+Remove ${operators} and start again, or set a password with "cistern user add".\n`;
 }
 
 /**

@@ -45,7 +45,7 @@ export async function openNode(
 ): Promise<OpenedNode> {
   for (const { path, message } of config.warnings) log.warn({ key: path, warning: message }, 'configuration warning');
   const upstreams = config.upstreams.map((upstream) => upstream.name);
-  const metrics = createMetrics({ upstreams, version, processMetrics: true });
+  const metrics = createMetrics({ version, processMetrics: true });
   const audit = config.audit.path === undefined ? undefined : await openAuditLog(config.audit.path, log);
   const tracing = await openTracing({ env, node: name, version, log });
   const live = openLiveConfig(config);

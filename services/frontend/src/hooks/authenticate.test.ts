@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Authentication, Authenticator } from '@cistern/auth';
+import { acceptAllClients, type Authentication, type Authenticator, type ClientLimits, unlimited } from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
@@ -108,4 +108,43 @@ test('without authentication, credentials of clients are ignored', async (t) => 
   }
   await until(() => log.length === 4);
   for (const { user } of log) assert.equal(user, undefined);
+});
+
+test('a client whom a reload no longer accepts gets nothing, although the request began before it', async (t) => {
+  let [revision, authenticator] = [1, acceptAllClients()];
+  const admitting = Promise.withResolvers<void>();
+  const admits = Promise.withResolvers<void>();
+  const limits: ClientLimits = {
+    ...unlimited,
+    async admit() {
+      admitting.resolve();
+      await admits.promise;
+      return { isAdmitted: true };
+    },
+  };
+  const pullThrough = createMemoryPullThrough({ manifests: [manifest] });
+  const { url } = await startFrontend(t, {
+    pullThrough,
+    limits,
+    revision: () => revision,
+    authenticator: {
+      authenticate: (request) => authenticator.authenticate(request),
+      get acceptedForAll() {
+        return authenticator.acceptedForAll;
+      },
+      get challenge() {
+        return authenticator.challenge;
+      },
+    },
+  });
+  const pulling = sendRequest(`${url}/v2/a/manifests/x`);
+  await admitting.promise;
+  [revision, authenticator] = [2, onlyAda];
+  admits.resolve();
+  const { status, headers } = await pulling;
+  assert.equal(status, 401);
+  assert.match(String(headers['www-authenticate']), /^Basic /);
+  assert.deepEqual(pullThrough.calls, []);
+  const ada = await sendRequest(`${url}/v2/a/manifests/x`, { headers: { authorization: 'Basic ada' } });
+  assert.equal(ada.status, 200);
 });

@@ -54,6 +54,24 @@ test('connections of the balancer itself do not count', async (t) => {
   await until(() => own.every((one) => one.isAnswered()));
 });
 
+test('connections of an excepted client do not count for the others of its network', async (t) => {
+  const { port } = await startFrontend(t, { ...behindBalancer, isExcepted: (address) => address === '2001:db8::1' });
+  const from = (address: string) => open(t, port, `PROXY TCP6 ${address} 2001:db8::f 54321 443\r\n${get}`);
+  const addresses = [...Array<string>(3).fill('2001:db8::1'), '2001:db8::2', '2001:db8::3'];
+  const answered: boolean[] = [];
+  for (const address of addresses) {
+    const { isAnswered, closed } = await from(address);
+    let isClosed = false;
+    void closed.then(() => (isClosed = true));
+    await until(() => isClosed || isAnswered());
+    answered.push(isAnswered());
+  }
+  assert.deepEqual(answered, [true, true, true, true, true]);
+  const { isAnswered, closed } = await from('2001:db8::4');
+  await closed;
+  assert.ok(!isAnswered());
+});
+
 function openSecure(t: TestContext, port: number, address: string) {
   const socket = connect({ port, host: '127.0.0.1' });
   t.after(() => socket.destroy());

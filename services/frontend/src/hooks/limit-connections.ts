@@ -24,7 +24,8 @@ export function limitConnections(server: Server, { max, isUncounted, isExcepted,
   holdConnections(server, (socket, accept) => {
     if (isUncounted(socket)) return accept();
     const { remoteAddress = '' } = socket;
-    const client = networkOf(remoteAddress);
+    // Connections of an excepted client must not count for other clients of its network.
+    const client = isExcepted(remoteAddress) ? remoteAddress : networkOf(remoteAddress);
     const count = (open.get(client) ?? 0) + 1;
     if (count > max() && !isExcepted(remoteAddress)) {
       metrics.limited.inc({ limit: 'connections' });

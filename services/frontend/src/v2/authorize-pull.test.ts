@@ -112,6 +112,22 @@ test('the name of a pull is resolved once', async (t) => {
   }
 });
 
+test('only an upstream that verifies callers gets their credentials', async (t) => {
+  const pullThrough = createMemoryPullThrough({ blobs: [blob] });
+  const { url } = await startFrontend(t, {
+    pullThrough,
+    callerSeal: createTestSeal(),
+    isVerified: (upstream) => upstream === 'ghcr.io',
+  });
+  const callerOf = async (name: string) => {
+    const { status } = await sendRequest(`${url}/v2/${name}/blobs/${digestOf(blob)}`);
+    assert.equal(status, 200);
+    return (pullThrough.calls.at(-1)!.request as unknown as BlobRequest).target.caller;
+  };
+  assert.deepEqual(await callerOf('ghcr.io/team/app'), { kind: 'anonymous' });
+  assert.equal(await callerOf('docker.io/library/app'), undefined);
+});
+
 test('the catalog omits denied repositories', async (t) => {
   const rules: PolicyRule[] = [{ action: 'deny', images: ['docker.io/library/*'] }];
   const { url } = await startFrontend(t, { authorize: createAuthorize({ rules, fallback: 'allow' }) });

@@ -28,8 +28,7 @@ export function authorizePull(
   request: FastifyRequest,
   reply: FastifyReply,
 ): AuthorizedRepository {
-  const { authorize, authenticator, upstreams, instanceId } = dependencies;
-  const callerTokens = dependencies.callerTokens();
+  const { authorize, authenticator, upstreams, instanceId, isVerified } = dependencies;
   refuseLoop(request.headers['x-cistern-hop'], instanceId);
   const { upstream, repository, mode } = upstreams.resolve(requestName(path, request));
   const { record } = request;
@@ -38,6 +37,7 @@ export function authorizePull(
   record.facts.repository = repository;
   const { identity } = record;
   if (identity === undefined) throw new Error('the request has not been authenticated');
+  const callerTokens = isVerified(upstream) ? dependencies.callerTokens() : undefined;
   const decision = AuthorizedRepository.decide(authorize, {
     upstream,
     repository,

@@ -54,21 +54,21 @@ function dispatch(dependencies: V2Dependencies, request: FastifyRequest, reply: 
   const path = readPath(request.url);
   enterOperation(dependencies.metrics, request.record, operationOf(path));
   const scope = () => (path instanceof OciSyntaxError ? undefined : scopeOf(dependencies, path, request));
+  const revision = dependencies.revision();
   const waiting = authenticate(dependencies, request, reply, scope);
   if (waiting === undefined && dependencies.isUnlimited(request.ip)) return answer(dependencies, path, request, reply);
-  return answerLater(dependencies, path, request, reply, waiting);
-}
+  return answerLater();
 
-async function answerLater(
-  dependencies: V2Dependencies,
-  path: V2Path | OciSyntaxError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  authenticated: Promise<unknown> | undefined,
-): Promise<FastifyReply | undefined> {
-  await authenticated;
-  await limitClient(dependencies, request, reply);
-  return answer(dependencies, path, request, reply);
+  async function answerLater(): Promise<FastifyReply | undefined> {
+    await waiting;
+    await limitClient(dependencies, request, reply);
+    // A reload meanwhile may have changed which clients are accepted.
+    for (let checked = revision; checked !== dependencies.revision();) {
+      checked = dependencies.revision();
+      await authenticate(dependencies, request, reply, scope);
+    }
+    return answer(dependencies, path, request, reply);
+  }
 }
 
 function answer(

@@ -16,6 +16,10 @@ export interface V2Dependencies extends AuthenticateDependencies {
   readonly metrics: RequestMetrics & AuthenticateDependencies['metrics'];
   /** Returns the tokens of clients that upstreams verify, or `undefined` if no upstream verifies callers. */
   readonly callerTokens: () => CallerTokens | undefined;
+  /** Returns true if this upstream verifies callers. */
+  readonly isVerified: (upstream: string) => boolean;
+  /** Returns another value after each reload of the configuration. */
+  readonly revision: () => unknown;
   readonly pageSeal: Seal;
   /**
    * The ID of this cluster, which is the same in every process. If `X-Cistern-Hop` of a request contains this ID, the request is

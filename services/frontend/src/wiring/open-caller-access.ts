@@ -23,8 +23,10 @@ const maxQuestions = 3000;
 
 export interface CallerAccess {
   /** Resolves immediately for an upstream that does not verify callers. */
-  readonly verify: VerifyAccess;
-  /** Returns true if an upstream verifies callers. */
+  readonly verifyAccess: VerifyAccess;
+  /** Returns true if this upstream verifies callers. */
+  readonly isVerified: (upstream: string) => boolean;
+  /** Returns true if any upstream verifies callers. */
   readonly verifiesCallers: () => boolean;
   /** Encrypts the credentials of clients. */
   readonly callerSeal: Seal;
@@ -70,17 +72,18 @@ export async function openCallerAccess(
       now: index.now,
     });
   // Most caches never need it. Once opened, it stays open for the requests in flight.
-  let opened: VerifyAccess | undefined;
+  let verify: VerifyAccess | undefined;
   const part = {
     name: 'the access checks',
     select: verifies,
-    open: async (isNeeded: boolean) => (isNeeded ? (opened ??= await openVerify()) : undefined),
+    open: async (isNeeded: boolean) => void (verify ??= isNeeded ? await openVerify() : undefined),
   };
-  const verify = await live.open(part, closers);
+  await live.open(part, closers);
   return {
     callerSeal: createSeal(secret, 'caller tokens'),
-    verifiesCallers: live.derive(verifies),
-    verify: async (request) => verify()?.(request),
+    isVerified: (upstream) => verified().has(upstream),
+    verifiesCallers: () => verified().size > 0,
+    verifyAccess: async (request) => verify?.(request),
   };
 }
 

@@ -29,6 +29,8 @@ export interface ClientSettings {
   readonly isExcepted: (clientIp: string) => boolean;
   /** Returns true if the client with this address has no limits of requests and bytes, or if there are no such limits. */
   readonly isUnlimited: (clientIp: string) => boolean;
+  /** Returns another value after each reload. */
+  readonly revision: () => unknown;
 }
 
 /** Rejects with ConfigError if a file is invalid. */
@@ -68,6 +70,7 @@ export async function openClientSettings(
     maxConnections: live.derive((settings) => settings.limits.connections),
     isExcepted: (clientIp) => exceptions()(clientIp),
     isUnlimited: (clientIp) => limits() === unlimited || exceptions()(clientIp),
+    revision: live.derive(() => Symbol('revision')),
   };
 }
 

@@ -16,8 +16,7 @@ import type { V2Dependencies } from '../v2/v2-dependencies.ts';
 
 type Served = Pick<V2Dependencies, 'pullThrough' | 'pageSeal' | 'instanceId'>;
 
-export interface FrontendParts
-  extends ClientSettings, OpenedTls, Served, Pick<CallerAccess, 'callerSeal' | 'verifiesCallers'> {
+export interface FrontendParts extends ClientSettings, OpenedTls, Served, Omit<CallerAccess, 'verifyAccess'> {
   readonly audit: Audit;
   /** The clock of the index, which all nodes share. */
   readonly now: () => number;
@@ -43,7 +42,7 @@ export async function wireFrontend(
   const { log, worker } = context;
   const { instanceId, jobs } = shared;
   const clients = await openClientSettings(config, shared, log, closers);
-  const { verify: verifyAccess, ...callers } = await openCallerAccess(
+  const { verifyAccess, ...callers } = await openCallerAccess(
     config,
     shared,
     { ...context, check: worker?.checkAccess },

@@ -114,7 +114,8 @@ export async function wireWorker(
   const { maxWholeForRangeBytes } = worker;
   const parts = { index, store, fills, log, metrics, now };
   const { maxBytes } = config.storageLimits;
-  const checkAccess = createCheckAccess({ upstreams, now });
+  const urls = live.derive((settings) => new Map(settings.upstreams.map(({ name, url }) => [name, url])));
+  const checkAccess = createCheckAccess({ upstreams, urlOf: (upstream) => urls().get(upstream), now });
   const work = {
     ...parts,
     fillStore: limitStore(store, { index, maxBytes, want: (bytes) => wantRoom(index, bytes) }),
@@ -156,8 +157,7 @@ export async function wireWorker(
     });
     return options.tracing === undefined ? answer : tracePeer(answer, options.tracing);
   };
-  const names = live.derive((settings) => new Set(settings.upstreams.map(({ name }) => name)));
-  const isConfigured = (upstream: string) => names().has(upstream);
+  const isConfigured = (upstream: string) => urls().has(upstream);
   let workers: JobWorkers | undefined;
   metrics.storeMaxBytes.set(maxBytes === Infinity ? 0 : maxBytes);
   const evictor = startEvictor({ ...parts, ...evictionSettings(config, parts) });
