@@ -4,13 +4,13 @@ import { stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import type { Config } from '@cistern/config';
 import { type AuditLog, createAuditLog, type Logger } from '@cistern/telemetry';
-import { destination } from 'pino';
+import { openOutput } from './open-output.ts';
 
 const checkEveryMs = 5000;
 
 /** Rejects if the file cannot be opened for writing. Entries in the buffer are written when the process exits. */
 export async function openAuditLog(path: string, log: Logger): Promise<AuditLog> {
-  const file = destination({ dest: path, append: true, mkdir: true, sync: false });
+  const file = openOutput({ dest: path, append: true, mkdir: true });
   await once(file, 'ready');
   file.on('error', (error: unknown) => log.error({ err: error }, 'failed to write audit log'));
   const inode = async () => (await stat(path).catch(() => undefined))?.ino;

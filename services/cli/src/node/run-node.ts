@@ -1,12 +1,14 @@
 // Runs a node as a process: opens its log, starts it, and shuts it down on a signal.
+import { write } from 'node:fs';
 import type { Config } from '@cistern/config';
 import { type NodeKind, openNode } from './open-node.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { createLogger, type Logger } from '@cistern/telemetry';
 import closeWithGrace from 'close-with-grace';
-import { destination } from 'pino';
+import type { SonicBoom } from 'sonic-boom';
 import { createLineBuffer } from '../terminal/create-line-buffer.ts';
 import type { ReloadOptions } from './create-reload.ts';
+import { openOutput } from './open-output.ts';
 import { watchHangup } from './watch-hangup.ts';
 
 /**
@@ -14,6 +16,8 @@ import { watchHangup } from './watch-hangup.ts';
  * terminal, from npm and from the launcher.
  */
 const sameRequestMs = 500;
+/** A file descriptor. */
+const standardError = 2;
 /** The grace period after an uncaught error. It is short, because a restart is more urgent than requests in flight. */
 const graceAfterErrorMs = 2000;
 /** The time that `close` can take after the grace period, before the process exits anyway. */
@@ -51,18 +55,40 @@ function openLog(
   { level, formatter, fields, accessLogEnabled }: Config['log'],
   { fd }: Pick<Terminal['stdout'], 'fd'>,
 ) {
-  // This listener runs before the `exit` listener of pino. So pino's listener writes the lines that this one flushes.
+  // This listener runs before that of the file. So the file's listener writes the lines that this one flushes.
   process.once('exit', () => output.flush());
-  const stdout = destination({ fd, sync: false, contentMode: 'buffer' });
-  // pino's types allow only strings.
-  const output = createLineBuffer({ write: (bytes) => stdout.write(bytes as unknown as string) });
-  stdout.on('write', output.written);
+  const file = openOutput({ dest: fd, contentMode: 'buffer' });
+  // The types allow only strings.
+  const output = createLineBuffer({ write: (bytes) => file.write(bytes as unknown as string) });
+  file.on('write', output.written);
+  const log = createLogger({ level, formatter, fields, destination: output });
+  reportFailures(file, log);
   return {
-    log: createLogger({ level, formatter, fields, destination: output }),
+    log,
     // Takes a line without its line break. `undefined` means that requests appear only in `log`. A JSON log gets no
     // plain lines: it already has an object with more fields for each request, and plain lines would break its parsers.
     accessLog: accessLogEnabled && formatter === 'text' ? (line: string) => output.write(`${line}\n`) : undefined,
   };
+}
+
+/** Reports that the log cannot be written, once for each outage, and after it that lines were lost. */
+function reportFailures(file: SonicBoom, log: Logger): void {
+  let isFailing = false;
+  let lostBytes = 0;
+  file.on('error', ({ message }: Error) => {
+    if (isFailing) return;
+    isFailing = true;
+    // `process.stderr` would emit an error if it cannot be written, too.
+    write(standardError, `cistern: the log cannot be written (${message}). The cache continues.\n`, () => {});
+  });
+  file.on('drop', ({ length }: Buffer) => (lostBytes += length));
+  file.on('write', () => {
+    isFailing = false;
+    if (lostBytes === 0) return;
+    const bytes = lostBytes;
+    lostBytes = 0;
+    log.warn({ bytes }, 'log lines lost, because the output could not be written');
+  });
 }
 
 /**
