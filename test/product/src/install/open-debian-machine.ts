@@ -52,15 +52,16 @@ export async function openDebianMachine(archive: DebianArchive): Promise<DebianM
   const sandbox = await openSandbox({}, { network: 'own' });
   const directory = join(sandbox.directory, 'root');
   const words = Object.entries(await readEnvironment()).map(([name, value]) => `${name}=${value}`);
-  // The first process of the container is a child of systemd-nspawn, and the only one of that name in the sandbox.
-  const enter = 'exec nsenter --all --target "$(pgrep --parent "$(pgrep --exact systemd-nspawn)")" -- "$@"';
+  // The first process of the container is a child of systemd-nspawn. While it starts, others have the same name.
+  const enter = 'exec nsenter --all --target "$(pgrep --parent "$(pgrep --oldest --exact systemd-nspawn)")" -- "$@"';
+  const isBooting = ['sh', '-euc', enter, 'enter', 'grep', '--quiet', '^systemd$', '/proc/1/comm'] as const;
   const inside = (command: readonly string[]) =>
     sandbox.run('sh', ['-euc', enter, 'enter', 'env', '-i', ...words, ...command], { timeoutMs });
   try {
     await mkdir(directory);
     await execute('tar', ['--extract', '--file', base, '--directory', directory]);
     await writeSettings(directory);
-    await sandbox.startDaemon('env', [...nspawn, `--directory=${directory}`], ['sh', '-euc', enter, 'enter', 'true']);
+    await sandbox.startDaemon('env', [...nspawn, `--directory=${directory}`], isBooting);
     await untilMachine('the system is up', async () =>
       /^(running|degraded)$/m.test(await inside(['sh', '-c', 'systemctl is-system-running 2>&1 || true'])),
     );
