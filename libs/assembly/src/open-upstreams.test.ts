@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { loadConfig, openLiveConfig } from '@cistern/config';
+import { openLiveConfig } from '@cistern/config';
+import { load } from '@cistern/config/testing';
 import { digestOf, parseRepositoryName } from '@cistern/oci';
 import { until } from '@cistern/runtime/testing';
 import { openAll } from '@cistern/runtime';
@@ -38,13 +39,7 @@ async function startRegistry(t: TestContext) {
   return { url, accounts, sockets, connections: () => connections };
 }
 
-const configOf = (upstreams: object) =>
-  loadConfig({
-    path: 'config.yml',
-    readFile: () => JSON.stringify({ upstreams }),
-    env: {},
-    defaults: { rootDirectory: '/nowhere' },
-  });
+const configOf = (upstreams: object) => load(JSON.stringify({ upstreams }));
 
 async function openStage(t: TestContext, upstreams: object) {
   const { config, apply } = openLiveConfig(configOf(upstreams));

@@ -10,8 +10,8 @@ export function isSameSetting(one: unknown, other: unknown): boolean {
 
 /**
  * Returns a fingerprint of the settings that must be equal on all nodes of a cluster. It does not depend on sections of one
- * role, or on what a node has of its environment. Without the cluster's secret, a fingerprint reveals nothing about them. Returns `undefined` for a
- * node without a cluster.
+ * role, or on what a node has of its environment. Without the cluster's secret, a fingerprint reveals nothing about them.
+ * Returns `undefined` for a node without a cluster.
  */
 export function fingerprintOf({ cluster, storage, ...config }: Config): string | undefined {
   if (cluster === undefined) return undefined;

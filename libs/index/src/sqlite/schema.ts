@@ -93,7 +93,8 @@ export const additions = `
 /**
  * Adds columns that files of earlier releases do not have. All statements name their columns, so an earlier release still
  * opens and writes the file. Releases up to 0.2.0 do not work with further columns in `tags`, `manifests`,
- * `popularity`, `rebuilt`, `rebuild_marks` or `spare`. Checks for each column first, because SQLite has no `IF NOT EXISTS` for columns.
+ * `popularity`, `rebuilt`, `rebuild_marks` or `spare`. Checks for each column first, because SQLite has no
+ * `IF NOT EXISTS` for columns.
  */
 export function addColumns(database: DatabaseSync): void {
   const add = (table: string, column: string, type: string) => {

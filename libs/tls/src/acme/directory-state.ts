@@ -2,21 +2,14 @@
 // is the directory of registry:2's setting `cachefile`.
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceFile } from '@cistern/runtime';
+import { ignoreMissing, replaceFile } from '@cistern/runtime';
 import type { AcmeState } from './acme-state.ts';
 
 /** The directory is created with the first record. */
 export function directoryState(directory: string): AcmeState {
   const pathOf = (name: string) => join(directory, `${name}.json`);
   return {
-    async read(name) {
-      try {
-        return await readFile(pathOf(name), 'utf8');
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-        throw error;
-      }
-    },
+    read: (name) => readFile(pathOf(name), 'utf8').catch(ignoreMissing),
     async write(name, text) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       await replaceFile(pathOf(name), text);

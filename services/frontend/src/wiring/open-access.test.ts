@@ -2,20 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openRobotTokens } from '@cistern/auth';
 import { createMemoryStore } from '@cistern/blob-store/memory';
-import { loadConfig, openLiveConfig } from '@cistern/config';
+import { openLiveConfig } from '@cistern/config';
+import { load } from '@cistern/config/testing';
 import { CacheError } from '@cistern/errors';
 import { openAll } from '@cistern/runtime';
 import { createLogger } from '@cistern/telemetry';
 import { type AccessParts, openAccess } from './open-access.ts';
 
 const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
-const configOf = (auth: object) =>
-  loadConfig({
-    path: 'config.yml',
-    readFile: () => JSON.stringify({ auth }),
-    env: {},
-    defaults: { rootDirectory: '/nowhere' },
-  });
+const configOf = (auth: object) => load(JSON.stringify({ auth }));
 
 test('a change of auth while the store is down keeps the robots and the access tokens', async (t) => {
   const memory = createMemoryStore();
