@@ -36,7 +36,7 @@ test('a store that cannot be written because its disk is full is healthy, and is
   for (const code of ['ENOSPC', 'EDQUOT']) {
     seen.failure = code;
     await checkStore();
-    await assert.rejects(checkFreeSpace(), new RegExp(`^Error: full: It reports ${code}`));
+    await assert.rejects(checkFreeSpace(), new RegExp(`^Error: The store is full: It reports ${code}`));
   }
   seen.failure = undefined;
   await checkStore();
@@ -48,11 +48,11 @@ test('a store that cannot be written because its disk is full is healthy, and is
 test('a store is full while fetches are rejected, and while the free space is reserved', async () => {
   const { seen, checkStore, checkFreeSpace } = startHealth();
   seen.full = 'no space for a blob';
-  await assert.rejects(checkFreeSpace(), /^Error: full: no space for a blob/);
+  await assert.rejects(checkFreeSpace(), /^Error: The store is full: no space for a blob/);
   await checkStore();
   seen.full = undefined;
   seen.freeBytes = 9;
-  await assert.rejects(checkFreeSpace(), /^Error: full: 9 of 1000 bytes/);
+  await assert.rejects(checkFreeSpace(), /^Error: The store is full: 9 of 1000 bytes/);
   seen.freeBytes = 10;
   await checkFreeSpace();
 });

@@ -7,18 +7,8 @@ import { type DiskRoom, reserveBytes } from '@cistern/fills';
 export interface StoreHealth {
   /** Rejects if the store does not work. Resolves for a full store, which `checkFreeSpace` reports. */
   checkStore(): Promise<void>;
-  /** Rejects with `full: …` if the store has no space for fetches. */
+  /** Rejects with the reason if the store has no space for fetches. */
   checkFreeSpace(): Promise<void>;
-}
-
-/** The checks and the close of a node of any kind. */
-export interface Assembled extends StoreHealth {
-  /** Rejects if the index does not work. */
-  checkIndex(): Promise<void>;
-  /** Rejects if no worker is alive. Unset if this process is itself a worker. */
-  checkWorkers?(): Promise<void>;
-  /** Waits up to `graceMs` for fills in flight to end, and then closes all parts of the node. */
-  close(graceMs: number): Promise<void>;
 }
 
 /** `disk` is the disk room of this process. Unset if this process does not fetch. */
@@ -50,7 +40,7 @@ export function createStoreHealth(
     },
     async checkFreeSpace() {
       const why = unwritable ?? disk?.full ?? (await spaceLeft());
-      if (why !== undefined) throw new Error(`full: ${why}`);
+      if (why !== undefined) throw new Error(`The store is full: ${why}`);
     },
   };
 }

@@ -30,6 +30,11 @@ export interface CacheIndex {
   now(): number;
   /** Sends a query for a health check. Rejects with `index-unavailable` if the index cannot answer. */
   check(): Promise<void>;
+  /**
+   * Checks that the index accepts new records. Rejects with `index-unavailable` and the reason if it cannot be written, for
+   * example because its memory or disk is full. Reads may work nevertheless.
+   */
+  checkWritable(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -6,4 +6,6 @@ export { openOperations } from './open-operations.ts';
 export type { Operations, Prewarm, Upkeep } from './open-operations.ts';
 export { openAudit } from './operators/open-audit.ts';
 export type { Audit } from './operators/open-audit.ts';
+export { observeWholeCache } from './observe-whole-cache.ts';
+export { openProblems } from './problems/open-problems.ts';
 export type { Decisions } from './operators/open-decisions.ts';

@@ -23,6 +23,8 @@ export interface ServerTlsOptions {
   readonly reloadEveryMs?: number;
 }
 
+const listener = 'http';
+
 export interface ServerTls {
   /** The options for creating an HTTPS server (HTTP/1.1). Pass this server to `serve`. */
   readonly options: TlsOptions;
@@ -55,7 +57,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
     const { expiresAtMs, ...facts } = describeKeyPair(pair);
     // OpenSSL finds further faults, such as a key that is too short.
     createContext(context);
-    metrics.certificateExpiry.set({ listener: 'http' }, expiresAtMs / 1000);
+    metrics.certificateExpiry.set({ listener }, expiresAtMs / 1000);
     const expiresAt = new Date(expiresAtMs).toISOString();
     if (expiresAtMs < Date.now()) log.error({ ...facts, expiresAt }, 'serving expired certificate');
     else log.info({ ...facts, expiresAt }, 'serving certificate');
@@ -68,7 +70,11 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
   async function check(): Promise<void> {
     const found = await load();
     challenges.answer(found.proofs);
-    if (servedText(found) === servedText(served)) return;
+    if (servedText(found) !== servedText(served)) replace(found);
+    metrics.causes.clear('certificate', listener);
+  }
+
+  function replace(found: Identity): void {
     context = take(found);
     served = found;
     for (const server of servers) server.setSecureContext(context);
@@ -82,6 +88,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
       // The first failure is not reported, because the operator may have replaced only one of the two files so far.
       if (times !== 2) return;
       metrics.certificateReloads.inc({ result: 'failed' });
+      metrics.causes.note('certificate', listener, error);
       log.error({ err: error }, 'failed to load new certificate, serving previous one');
     },
   });

@@ -1,8 +1,8 @@
 // The admin server: the version, the health of the cache's parts, the admin API, and a console for operators.
 import type { AdminAccess } from './wiring/open-admin-access.ts';
 import type { Audit, Operations } from '@cistern/operations';
-import { type Overview, state, type State } from '@cistern/operations/api';
-import { within } from '@cistern/runtime';
+import { type Overview, type ShownProblem, state, type State } from '@cistern/operations/api';
+import type { Problem, ProblemBoard } from '@cistern/runtime/process';
 import type { Logger } from '@cistern/telemetry';
 import type { NodeConfig } from '@cistern/config';
 import {
@@ -25,15 +25,9 @@ import { guardBrowsers, isReading, requireOperator } from './require-operator.ts
 import { addDescriptionRoute, collectDescription } from './http/collect-description.ts';
 import { describeRoute } from './http/add-route.ts';
 
-/**
- * The health checks of the parts, by the part's name. A check rejects if its part does not work. The error's message is the
- * reason.
- */
-type PartChecks = Readonly<Record<string, () => Promise<void>>>;
-
 export interface AdminServerOptions extends Operations {
   readonly version: string;
-  readonly parts: PartChecks;
+  readonly problems: Pick<ProblemBoard, 'parts' | 'look'>;
   /** The configuration for clients: the address of the cache, and the upstreams. */
   readonly registry: Pick<NodeConfig, 'http' | 'live'>;
   readonly audit: Pick<Audit, 'action' | 'list'>;
@@ -41,7 +35,6 @@ export interface AdminServerOptions extends Operations {
   readonly log: Logger;
 }
 
-const checkLimitMs = 3000;
 const bodyLimit = 64 * 1024;
 const stateSchema = describeRoute({
   tag: 'state',
@@ -55,7 +48,7 @@ const stateSchema = describeRoute({
  * with `/v1/`, and those of the console with `/console/`. The caller makes the server listen, and closes it.
  */
 export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
-  const { version, parts, nodes, prewarm, upkeep, decisions, images, registry, access, audit, log } = options;
+  const { version, problems, nodes, prewarm, upkeep, decisions, images, registry, access, audit, log } = options;
   const app = fastify({
     // Fastify logs only errors of this server, and no requests. The audit log records the requests that change something.
     loggerInstance: log.child({}, { level: 'error' }) as FastifyBaseLogger,
@@ -67,8 +60,8 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   guardBrowsers(app, { isLoopbackOnly: access === 'read-only' });
   const describe = collectDescription(app, version);
   async function readOverview(): Promise<Overview> {
-    const [states, overview] = await Promise.all([checkParts(parts), nodes.overview()]);
-    return { version, ...states, ...overview };
+    const [found, overview] = await Promise.all([problems.look(), nodes.overview()]);
+    return { version, ...stateOf(problems.parts, found), problems: found.map(showProblem), ...overview };
   }
   const sources = { overview: readOverview, nodes: () => nodes.nodes(), fills: () => nodes.fills() };
   const feed = createEventFeed({ sources, log: app.log });
@@ -79,7 +72,9 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   void app.register(async (openApp) => {
     openApp.get('/', { schema: stateSchema }, async (request, reply) => {
       if (/\btext\/html\b/.test(request.headers.accept ?? '')) return reply.redirect('/console/', 302);
-      return reply.header('cache-control', 'no-store').send({ version, ...(await checkParts(parts)) });
+      return reply
+        .header('cache-control', 'no-store')
+        .send({ version, ...stateOf(problems.parts, await problems.look()) });
     });
   });
   void app.register(async (protectedApp) => {
@@ -115,19 +110,25 @@ function auditAction(audit: Pick<Audit, 'action'>, request: FastifyRequest, { st
   audit.action({ by, address, command: `${method} ${url}`, parameters, status });
 }
 
-/** Runs the health checks of all parts. */
-async function checkParts(checks: PartChecks): Promise<Pick<State, 'healthy' | 'parts'>> {
-  const states = await Promise.all(
-    Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
+/** The cache is healthy if no problem is critical. */
+function stateOf(parts: readonly string[], problems: readonly Problem[]): Pick<State, 'healthy' | 'parts'> {
+  const critical = Map.groupBy(
+    problems.filter(({ severity }) => severity === 'critical'),
+    ({ part }) => part,
   );
-  return { healthy: states.every(([, text]) => text === 'ok'), parts: Object.fromEntries(states) };
+  const texts = parts.map(
+    (part) =>
+      [
+        part,
+        critical
+          .get(part)
+          ?.map(({ reason }) => reason)
+          .join(' ') ?? 'ok',
+      ] as const,
+  );
+  return { healthy: critical.size === 0, parts: Object.fromEntries(texts) };
 }
 
-async function stateOf(check: () => Promise<void>): Promise<string> {
-  try {
-    await within(check(), checkLimitMs);
-    return 'ok';
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
+function showProblem({ sinceMs: since, subject, node, isUnready: _isUnready, ...problem }: Problem): ShownProblem {
+  return { ...problem, since, subject: subject ?? null, node: node ?? null };
 }

@@ -1,9 +1,8 @@
 // The admin node: reports the content and health of the whole cache, and serves no pulls.
 import { assembleAdmin } from './wiring/assemble-admin.ts';
 import type { NodeConfig } from '@cistern/config';
-import { buildNode, startChecks, type CacheNode, type NodeContext } from '@cistern/runtime/process';
+import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
 import { prepareDirectories } from '@cistern/assembly';
-import { observeCache, observeJobs } from '@cistern/telemetry';
 import { buildAdminServer } from './build-admin-server.ts';
 
 /**
@@ -16,19 +15,8 @@ export async function buildAdmin(
 ): Promise<CacheNode> {
   await prepareDirectories(config);
   const work = await assembleAdmin(config, { log, metrics, version, audit, reload });
-  const checks = startChecks(config.health, work);
-  const parts = { ...checks.byName, workers: work.checkWorkers };
-  const { store } = checks.byName;
-  observeCache(metrics.registry, { totals: work.totals, parts });
-  observeJobs(metrics.registry, work.queues);
-  const app = buildAdminServer({
-    ...work,
-    version,
-    parts: { ...parts, ...(store !== undefined && { store: () => store().then(work.checkFreeSpace) }) },
-    registry: config,
-    log,
-  });
+  const app = buildAdminServer({ ...work, version, registry: config, log });
   const { address } = config.admin;
   const clients = address && { app, address, key: 'admin.addr' };
-  return buildNode({ config, log, metrics, work, checks, clients });
+  return buildNode({ config, log, metrics, work, clients });
 }

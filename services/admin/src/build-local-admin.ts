@@ -4,13 +4,19 @@ import { rm } from 'node:fs/promises';
 import type { AdminAccess } from './wiring/open-admin-access.ts';
 import { adminSocketPath } from '@cistern/operations/admin-access';
 import type { Audit, Operations } from '@cistern/operations';
-import type { StoreHealth } from '@cistern/assembly';
 import type { NodeConfig } from '@cistern/config';
-import { createLazyHttpApp, type HttpApp, type Listener, type NodeContext } from '@cistern/runtime/process';
+import {
+  createLazyHttpApp,
+  type HttpApp,
+  type Listener,
+  type NodeContext,
+  type ProblemBoard,
+} from '@cistern/runtime/process';
 
 /** The parts of the process to which the server belongs. */
-export interface LocalParts extends StoreHealth, Operations {
-  checkIndex(): Promise<void>;
+export interface LocalParts extends Operations {
+  /** The problems of the whole cache. */
+  readonly problems: Pick<ProblemBoard, 'parts' | 'look'>;
   readonly audit: Audit;
 }
 
@@ -68,10 +74,9 @@ function buildServer(
   { version, log }: NodeContext,
   access: AdminAccess,
 ): HttpApp {
-  const parts = { index: local.checkIndex, store: () => local.checkStore().then(local.checkFreeSpace) };
   return createLazyHttpApp(async () => {
     const { buildAdminServer } = await import('./build-admin-server.ts');
-    const app = buildAdminServer({ ...local, version, parts, registry, access, log });
+    const app = buildAdminServer({ ...local, version, registry, access, log });
     await app.ready();
     return app;
   }, log);

@@ -1,3 +1,3 @@
 export { buildWorker } from './build-worker.ts';
 export { buildFillServer } from './wiring/build-fill-server.ts';
-export { createJobHandlers, wireWorker, workerAssembly } from './wiring/wire-worker.ts';
+export { checkedParts, createJobHandlers, wireWorker, workerAssembly } from './wiring/wire-worker.ts';

@@ -103,9 +103,10 @@ test('on a disk filled by other files, warm pulls continue, cold pulls are rejec
   assert.ok(countGets() <= 1, 'the upstream counts each GET');
   const refused = await get('library/cold', `blobs/${cold.layers[0]!.digest}`);
   assert.equal(refused.status, 503, refused.body.subarray(0, 300).toString());
+  await until('the full disk is reported', async () => (await readiness()).degraded['store'] !== undefined);
   const { status, ready, degraded } = await readiness();
   assert.deepEqual([status, ready], [200, true]);
-  assert.match(degraded['store'] ?? '', /^full: /);
+  assert.match(degraded['store'] ?? '', /^The store is full: /);
   await rm(ballast);
   await pull('library/cold', cold);
   assert.deepEqual((await readiness()).degraded, {});

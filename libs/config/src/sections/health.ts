@@ -4,7 +4,7 @@ import { duration, flag, section, wholeNumber } from '../values/values.ts';
 export const healthSection = section('Periodic checks that `/readyz` reports.', {
   storagedriver: section('A check that writes to and reads from the store.', {
     enabled: flag('Enables the check.').prefault('true'),
-    interval: duration('The time between two checks.').prefault('10s'),
+    interval: duration('The time between two checks.').prefault('5s'),
     threshold: wholeNumber('The number of consecutive failures that makes the server unready.', {
       min: 1,
       max: 1000,

@@ -48,6 +48,8 @@ export interface RedisIndex extends CacheIndex {
 }
 
 const defaultSettleMs = 1200;
+/** How long the key of a check for writing stays in Redis. */
+const checkTtlMs = 60_000;
 
 /**
  * Rejects with `index-unavailable` and the reason if Redis is unreachable for seconds, is older than 6.2, or evicts
@@ -106,6 +108,8 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     pubsub,
     now: clock.now,
     check: async () => calls.command(async (target) => void (await target.ping())),
+    checkWritable: async () =>
+      calls.command(async (target) => void (await target.set(keys.value('check'), '', 'PX', checkTtlMs))),
     close: async () => (closing ??= close()),
   };
 }

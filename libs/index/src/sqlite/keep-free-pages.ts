@@ -3,6 +3,7 @@
 // would free disk space, could not write its records.
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import { CacheError } from '@cistern/errors';
 import type { IndexLog } from '../cache-index.ts';
 import { inTransaction } from './sqlite-connection.ts';
 import { isFull } from './index-error.ts';
@@ -22,6 +23,8 @@ export interface FreePages {
    * `action` again.
    */
   run<T>(action: () => T): T;
+  /** Throws `index-unavailable` while the disk has no space for more pages. */
+  checkRoom(): void;
   /**
    * Closes the file. Must be called after the database is closed, because closing the file releases the lock of the
    * database.
@@ -104,6 +107,11 @@ export function keepFreePages(database: DatabaseSync, path: string, log: IndexLo
           const free = countFree();
           if (free >= mostPages || !keep(free + 1)) throw error;
         }
+    },
+    checkRoom() {
+      if (hasRoom) return;
+      const message = `The index file ${path} cannot grow. Free space on its disk.`;
+      throw new CacheError('index-unavailable', message, { retryable: true });
     },
     close() {
       clearInterval(timer);

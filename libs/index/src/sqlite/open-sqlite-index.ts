@@ -93,6 +93,10 @@ export function createSqliteIndex(
     pubsub: createPubSub({ log, checkAvailable }),
     now,
     check: async () => connection.call(() => void ping.get()),
+    async checkWritable() {
+      checkAvailable();
+      pages?.checkRoom();
+    },
     async close() {
       if (!database.isOpen) return;
       try {

@@ -2,14 +2,40 @@
 import { z } from 'zod';
 import { bytes, count, type Described, time } from './values.ts';
 
-const parts = z.record(z.string(), z.string().describe('ok, or the reason of the failure.'));
+const parts = z
+  .record(z.string(), z.string().describe('ok, or the reason of the failure.'))
+  .describe('The parts of the cache. A part with a warning only is ok.');
+const healthy = z.boolean().describe('Whether no problem is critical.');
 
-export const state = z.object({ version: z.string(), healthy: z.boolean(), parts });
+const problem = z.object({
+  kind: z.string().describe('The stable name of this kind of problem, such as index-full.'),
+  part: z.string().describe('The part of the cache that has the problem.'),
+  subject: z.string().describe('Which one, such as an upstream; null if there is only one.').nullable(),
+  severity: z
+    .enum(['critical', 'warning'])
+    .describe('critical: pulls fail, or will fail soon. warning: pulls are served, but an operator should act.'),
+  since: time('When it began'),
+  reason: z.string(),
+  works: z.string().describe('What still works.'),
+  mend: z.string().describe('What an operator can do.'),
+  node: z.string().describe('The name of the node that has it; null if it is not of one node.').nullable(),
+});
+
+export const state = z.object({ version: z.string(), healthy, parts });
 
 export const overview = z.object({
   version: z.string(),
-  healthy: z.boolean().describe('Whether all parts are ok.'),
+  healthy,
   parts,
+  problems: z.array(problem).describe('The critical problems first, and then the oldest first.'),
+  view: z
+    .object({
+      asOf: time('When the nodes were last read').nullable(),
+      isCurrent: z
+        .boolean()
+        .describe('False while the index is unavailable. Then nodes and counters are those of asOf.'),
+    })
+    .describe('How current the view of the nodes is.'),
   cache: z.object({
     blobs: count.describe('Blobs, manifests included.'),
     bytes,
@@ -164,7 +190,8 @@ const unavailable = z.object({ event: z.string(), message: z.string() });
 export type State = Described<typeof state>;
 export type Overview = Described<typeof overview>;
 /** The part of the overview that comes from the nodes and the index. */
-export type CacheOverview = Omit<Overview, keyof State>;
+export type CacheOverview = Omit<Overview, keyof State | 'problems'>;
+export type ShownProblem = Overview['problems'][number];
 export type CacheNode = Described<typeof cacheNode>;
 export type NodeList = Described<typeof nodeList>;
 export type ReloadAnswer = Described<typeof reloadAnswer>;

@@ -6,6 +6,7 @@ import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
 import type { KnownBudget } from '@cistern/upstream';
 import type { Config } from '@cistern/config';
 import type { ReloadOutcome } from '@cistern/runtime/process';
+import type { ReportedProblem } from '../problems/find-cluster-problems.ts';
 
 export type NodeRole = 'frontend' | 'worker' | 'admin' | 'standalone';
 
@@ -71,6 +72,8 @@ export interface NodeReport extends NodeIdentity {
   readonly latencies: Readonly<Record<string, number>>;
   /** Unset in reports of nodes of an older release. */
   readonly configuration?: ConfigurationReport | undefined;
+  /** Unset in reports of nodes of an older release. */
+  readonly problems?: readonly ReportedProblem[] | undefined;
 }
 
 export const noCounts: ActivityCounts = {

@@ -2,17 +2,20 @@
 import type { Config } from '@cistern/config';
 import type { QueueState } from '@cistern/jobs';
 import { redactText, type UpstreamActivity } from '@cistern/telemetry';
+import { isCacheError } from '@cistern/errors';
 import type { IndexAndStore } from '@cistern/content';
 import type { BudgetList, CacheOverview, FillList, JobList, NodeList, ReloadAnswer } from '../api/nodes.ts';
 import { latencyQuantileMs } from './measure-latency.ts';
 import { reloadNodes } from './reload-nodes.ts';
-import { viewNodes } from './view-nodes.ts';
+import { type NodesView, viewNodes } from './view-nodes.ts';
 
 /**
- * Results are cached for half a second, and the size of the store for five seconds, so that many callers cost little. All methods
- * reject with `index-unavailable`.
+ * Results are cached for half a second, and the size of the store for five seconds, so that many callers cost little. While the
+ * index is unavailable, the last results are returned. Only `jobs` and `reload` then reject with `index-unavailable`.
  */
 export interface Nodes {
+  /** Resolves to the last view of all nodes. It is not current while the index is unavailable. */
+  view(): Promise<SeenView>;
   overview(): Promise<CacheOverview>;
   nodes(): Promise<NodeList>;
   fills(): Promise<FillList>;
@@ -22,6 +25,13 @@ export interface Nodes {
   reload(): Promise<ReloadAnswer>;
   /** Resolves to the activity of each upstream, by the upstream's name. */
   upstreams(): Promise<ReadonlyMap<string, UpstreamActivity>>;
+}
+
+export interface SeenView {
+  readonly view: NodesView;
+  /** When the nodes were read, in milliseconds since the epoch. */
+  readonly asOfMs: number;
+  readonly isCurrent: boolean;
 }
 
 const viewForMs = 500;
@@ -35,12 +45,24 @@ export function openNodes(
   { index }: Pick<IndexAndStore, 'index'>,
   { inspect }: { readonly inspect: () => Promise<readonly QueueState[]> },
 ): Nodes {
-  const view = keepFor(viewForMs, async () => viewNodes(await index.nodes.read()));
-  const totals = keepFor(totalsForMs, () => index.blobs.totals());
+  const seen = orLast(
+    { view: viewNodes({ nodes: [], counts: {}, countedSinceMs: undefined }), asOfMs: 0 },
+    keepFor(viewForMs, async () => ({ view: viewNodes(await index.nodes.read()), asOfMs: index.now() })),
+  );
+  const view = async () => (await seen()).value.view;
+  const totals = orLast(
+    { blobs: 0, bytes: 0 },
+    keepFor(totalsForMs, () => index.blobs.totals()),
+  );
   const queues = keepFor(viewForMs, inspect);
   return {
+    async view() {
+      const { value, isCurrent } = await seen();
+      return { ...value, isCurrent };
+    },
     async overview() {
-      const [stored, { counts, countedSinceMs, latencies, fillsInFlight }] = await Promise.all([totals(), view()]);
+      const [{ value: stored }, { value, isCurrent }] = await Promise.all([totals(), seen()]);
+      const { counts, countedSinceMs, latencies, fillsInFlight } = value.view;
       const { requests: total, hits, joined, stale, revalidated, misses, errors } = counts;
       const [p50, p99] = [latencyQuantileMs(latencies, 0.5), latencyQuantileMs(latencies, 0.99)];
       return {
@@ -51,6 +73,7 @@ export function openNodes(
         requests: { total, hits, joined, stale, revalidated, misses, errors },
         bytes: { served: counts.bytesServed, fetched: counts.bytesFetched },
         upstreamCalls: { total: counts.upstreamCalls, saved: hits + joined + stale },
+        view: { asOf: value.asOfMs === 0 ? null : value.asOfMs, isCurrent },
         latencyMs: p50 === undefined || p99 === undefined ? null : { p50: roundMs(p50), p99: roundMs(p99) },
       };
     },
@@ -85,6 +108,26 @@ function describeJobs(queues: readonly QueueState[]): JobList {
 
 function roundMs(ms: number): number {
   return Math.round(ms * 10) / 10;
+}
+
+/**
+ * Returns a function that resolves to the result of `read`, or to its last result while the index is unavailable. Before the first
+ * result it resolves to `first`. Rejects with other errors.
+ */
+function orLast<T>(
+  first: T,
+  read: () => Promise<T>,
+): () => Promise<{ readonly value: T; readonly isCurrent: boolean }> {
+  let last = first;
+  return async () => {
+    try {
+      last = await read();
+      return { value: last, isCurrent: true };
+    } catch (error) {
+      if (!isCacheError(error, 'index-unavailable')) throw error;
+      return { value: last, isCurrent: false };
+    }
+  };
 }
 
 /**

@@ -19,7 +19,17 @@ async function startNode(t: TestContext) {
   const now = () => clock.nowMs;
   const { nodes, pubsub } = createTestIndex({ now, faults });
   const node = { id: 'a', name: 'here:5000', role: 'standalone', version: '1', startedAtMs: clock.nowMs } as const;
-  const reporting = startReporting({ node, nodes, pubsub, metrics, fills, log, everyMs: 2, now });
+  const reporting = startReporting({
+    node,
+    nodes,
+    pubsub,
+    problems: { current: () => [] },
+    metrics,
+    fills,
+    log,
+    everyMs: 2,
+    now,
+  });
   t.after(() => reporting.close());
   const view = async () => viewNodes(await nodes.read());
   const untilSeen = (matches: (seen: Awaited<ReturnType<typeof view>>) => boolean) =>

@@ -2,10 +2,11 @@
 // reports from the index, and never requests them from a node. If the index is unavailable, the node continues to serve (decision
 // 0039).
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@cistern/config';
 import type { FillTable } from '@cistern/fills';
 import type { BudgetLedger, KnownBudget } from '@cistern/upstream';
-import type { NodeContext, NodeReload } from '@cistern/runtime/process';
+import type { NodeContext, NodeReload, Problem, ProblemBoard } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
 import type { IndexAndStore } from '@cistern/content';
 import type { NodeIndex, PubSub } from '@cistern/index';
@@ -17,6 +18,7 @@ import { createFillMeter } from './measure-fills.ts';
 import { createLatencyWindow } from './measure-latency.ts';
 
 interface ReportingParts extends Pick<IndexAndStore, 'index'> {
+  readonly problems: Pick<ProblemBoard, 'current'>;
   readonly fills?: FillTable;
   readonly ledger?: BudgetLedger;
 }
@@ -24,12 +26,12 @@ interface ReportingParts extends Pick<IndexAndStore, 'index'> {
 export function openReporting(
   config: Pick<Config, 'http' | 'worker' | 'admin'>,
   role: NodeRole,
-  { index, fills, ledger }: ReportingParts,
+  { index, problems, fills, ledger }: ReportingParts,
   { log, metrics, version, reload }: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'reload'>,
   { opened }: Closers,
 ): void {
   const node = { id: randomUUID(), name: nodeName(config, role), role, version, startedAtMs: index.now() };
-  const options = { node, nodes: index.nodes, metrics, fills, budget: ledger?.known, log, now: index.now };
+  const options = { node, nodes: index.nodes, metrics, problems, fills, budget: ledger?.known, log, now: index.now };
   opened(startReporting({ ...options, pubsub: index.pubsub, reload }));
 }
 
@@ -37,6 +39,8 @@ interface ReportingOptions {
   readonly node: NodeIdentity;
   readonly nodes: NodeIndex;
   readonly metrics: Metrics;
+  /** The problems of this node. */
+  readonly problems: Pick<ProblemBoard, 'current'>;
   /** The fills of a worker. Unset on other nodes. */
   readonly fills?: FillTable | undefined;
   readonly budget?: (() => readonly KnownBudget[]) | undefined;
@@ -62,7 +66,7 @@ const reportTtlMs = 12_000;
 
 /** Sends the first report immediately. The caller closes the reporting. */
 export function startReporting(options: ReportingOptions): Reporting {
-  const { node, nodes, metrics, fills, budget = () => [], log, everyMs = checkEveryMs, now } = options;
+  const { node, nodes, metrics, problems, fills, budget = () => [], log, everyMs = checkEveryMs, now } = options;
   const measureFills = fills && createFillMeter(fills, now);
   const latencyWindow = createLatencyWindow(now);
   const reloads = options.reload && answerReloads(options.reload, options.pubsub, reportNow);
@@ -70,6 +74,7 @@ export function startReporting(options: ReportingOptions): Reporting {
   let reported = noCounts;
   let reportedAtMs = -Infinity;
   let reportedFills = 0;
+  let reportedProblems: readonly Problem[] = [];
   /** How many reports `reportNow` has requested, and how many of these requests a report has fulfilled. */
   let requested = 0;
   let fulfilled = 0;
@@ -95,7 +100,9 @@ export function startReporting(options: ReportingOptions): Reporting {
     const increase = increaseOf(reported, counts);
     const fillsInFlight = fills?.size ?? 0;
     const isBusy = Object.keys(increase).length > 0 || fillsInFlight > 0 || reportedFills > 0;
-    if (!isBusy && fulfils === fulfilled && now() - reportedAtMs < quietEveryMs) return;
+    const found = problems.current();
+    const isNews = !isDeepStrictEqual(found, reportedProblems);
+    if (!isBusy && !isNews && fulfils === fulfilled && now() - reportedAtMs < quietEveryMs) return;
     const report: NodeReport = {
       schema: 1,
       ...node,
@@ -106,6 +113,7 @@ export function startReporting(options: ReportingOptions): Reporting {
       budget: budget(),
       latencies: latencyWindow(await readLatencies(metrics)),
       configuration: reloads?.describe(),
+      problems: found,
     };
     await nodes.report(node.id, JSON.stringify(report), {
       ttlMs: reportTtlMs,
@@ -116,6 +124,7 @@ export function startReporting(options: ReportingOptions): Reporting {
     reportedAtMs = now();
     fulfilled = fulfils;
     reportedFills = fillsInFlight;
+    reportedProblems = found;
   }
 
   async function reportRepeatedly(): Promise<void> {

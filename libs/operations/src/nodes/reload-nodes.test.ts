@@ -22,7 +22,16 @@ function openCache(t: TestContext) {
   ) {
     const node = { id: name, name, role: 'worker', version: '1', startedAtMs: 1 } as const;
     const reload = run && { run, fingerprint: () => fingerprint, needsRestart: () => [] };
-    const reporting = startReporting({ node, nodes, pubsub, reload, metrics: createMetrics(), log, now });
+    const reporting = startReporting({
+      node,
+      nodes,
+      pubsub,
+      problems: { current: () => [] },
+      reload,
+      metrics: createMetrics(),
+      log,
+      now,
+    });
     t.after(() => reporting.close());
     await until(async () => (await nodes.read()).nodes.some(({ id }) => id === name));
     return reporting;

@@ -1,6 +1,8 @@
 // Merges the reports of all nodes into one view of the cache, in the types of the admin API.
 import type { NodesSeen } from '@cistern/index';
 import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
+import type { Finding } from '@cistern/runtime/process';
+import { mergeReported } from '../problems/find-cluster-problems.ts';
 import type { KnownBudget } from '@cistern/upstream';
 import type { Account, CacheNode, Fill } from '../api/nodes.ts';
 import { type FillReport, noCounts, type NodeReport, parseReport } from './node-report.ts';
@@ -21,6 +23,8 @@ export interface NodesView {
   readonly latencies: Readonly<Record<string, number>>;
   readonly counts: ActivityCounts;
   readonly countedSinceMs: number | undefined;
+  /** The problems that the nodes report. */
+  readonly reported: readonly Finding[];
 }
 
 const maxFills = 500;
@@ -56,6 +60,7 @@ export function viewNodes({ nodes: reports, counts, countedSinceMs }: NodesSeen)
     latencies: mergeLatencies(nodes),
     counts: { ...noCounts, ...counts },
     countedSinceMs,
+    reported: mergeReported(nodes),
   };
 }
 

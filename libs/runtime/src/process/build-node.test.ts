@@ -5,6 +5,7 @@ import { createLogger, createMetrics } from '@cistern/telemetry';
 import { buildNode, type NodeOptions } from './build-node.ts';
 import { createHttpApp } from './create-http-app.ts';
 import type { BoundAddress } from './listen.ts';
+import type { Problem } from './problem-board.ts';
 import { until } from '../testing/until.ts';
 
 const config: NodeOptions['config'] = {
@@ -15,7 +16,6 @@ const config: NodeOptions['config'] = {
       prometheus: { enabled: true, path: '/metrics' },
     },
   },
-  health: { storageDriver: { enabled: true, intervalMs: 10_000, threshold: 3 } },
 };
 
 /** Opens a listener whose requests wait until the test sends their responses. */
@@ -46,9 +46,7 @@ test('a closing node ends its clients first, then its work, and its peers last',
   const peers = holdingListener('worker.addr');
   const workEnds = Promise.withResolvers<void>();
   const work = {
-    checkStore: async () => {},
-    checkFreeSpace: async () => {},
-    checkIndex: async () => {},
+    problems: { look: async () => [] },
     async close() {
       events.push('work closes');
       await workEnds.promise;
@@ -79,17 +77,11 @@ test('a closing node ends its clients first, then its work, and its peers last',
 });
 
 test('a node is unready while a part of its work is', async (t) => {
-  let index: Error | undefined = new Error('it hangs');
-  const work = {
-    checkStore: async () => {},
-    checkFreeSpace: async () => {},
-    async checkIndex() {
-      if (index !== undefined) throw index;
-    },
-    close: async () => {},
-  };
+  const problem = { kind: 'k', part: 'index', severity: 'critical', isUnready: true, sinceMs: 1 } as const;
+  let problems: readonly Problem[] = [{ ...problem, reason: 'It hangs.', works: 'Nothing.', mend: 'Wait.' }];
+  const work = { problems: { look: async () => problems }, close: async () => {} };
   const { debug } = await build(t, { work }).listen();
   assert.equal(await fetchStatus(debug, '/readyz'), 503);
-  index = undefined;
+  problems = [];
   assert.equal(await fetchStatus(debug, '/readyz'), 200);
 });

@@ -12,7 +12,7 @@ import {
 } from './listen.ts';
 import { buildHealth } from './health.ts';
 import { isLoopbackName } from '../is-loopback-name.ts';
-import { startChecks, type Checkable, type HealthSettings, type NodeChecks } from './start-checks.ts';
+import type { ProblemBoard } from './problem-board.ts';
 
 export interface Listener {
   readonly app: HttpApp;
@@ -37,11 +37,7 @@ interface DebugSettings {
 }
 
 export interface NodeOptions {
-  /** The two sections of the configuration that a node of any kind needs. */
-  readonly config: {
-    readonly http: { readonly debug: DebugSettings };
-    readonly health: HealthSettings;
-  };
+  readonly config: { readonly http: { readonly debug: DebugSettings } };
   readonly log: Logger;
   readonly metrics: Metrics;
   /** The listener for clients. At shutdown its requests end before `work` is closed. */
@@ -57,18 +53,17 @@ export interface NodeOptions {
   readonly console?: Listener | undefined;
   /** The listener for other nodes, which read the results of `work`. It serves until `work` is closed. */
   readonly peers?: Listener | undefined;
-  /** The work behind the listeners. The node closes it. */
-  readonly work: Checkable & {
-    /** Called after the listener for peers is open, and before the listener for clients opens. */
-    start?(): Promise<void>;
-    /** Ends the running work or hands it over to other nodes within `graceMs`, and closes everything. */
-    close(graceMs: number): Promise<void>;
-  };
-  /**
-   * The running checks of `work`, if other code uses them too. Unset means that the node starts them. In both cases the
-   * node closes them.
-   */
-  readonly checks?: NodeChecks;
+  /** The node closes it. */
+  readonly work: NodeWork;
+}
+
+/** The work behind the listeners of a node. */
+export interface NodeWork {
+  readonly problems: Pick<ProblemBoard, 'look'>;
+  /** Called after the listener for peers is open, and before the listener for clients opens. */
+  start?(): Promise<void>;
+  /** Ends the running work or hands it over to other nodes within `graceMs`, and closes everything. */
+  close(graceMs: number): Promise<void>;
 }
 
 export interface Listening {
@@ -96,24 +91,12 @@ const clientsShare = 0.7;
 
 /** The caller calls `close`. */
 export function buildNode(options: NodeOptions): CacheNode {
-  const {
-    config,
-    log,
-    metrics,
-    clients,
-    challenges,
-    admin,
-    console: operators,
-    peers,
-    work,
-    checks = startChecks(config.health, work),
-  } = options;
+  const { config, log, metrics, clients, challenges, admin, console: operators, peers, work } = options;
   let listening = false;
   let draining = false;
   const { address: debugAddress, explicit, prometheus } = config.http.debug;
   const debug = buildHealth({
-    checks: checks.byName,
-    degraded: checks.degraded,
+    problems: work.problems,
     // The node is also unready before it listens.
     isDraining: () => draining || !listening,
     isLoopbackOnly: debugAddress?.host !== undefined && isLoopbackName(debugAddress.host),
@@ -157,7 +140,6 @@ export function buildNode(options: NodeOptions): CacheNode {
     await drainListener(operators, 0);
     await drainListener(challenges, 0);
     await drainListener(clients, peers === undefined ? graceMs : graceMs * clientsShare);
-    checks.close();
     await work.close(leftMs());
     await drainListener(peers, leftMs());
     await debug.close();

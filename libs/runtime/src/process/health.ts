@@ -1,17 +1,11 @@
 // Builds the HTTP server for health, readiness and metrics of this process. It never shares the port of the pull API.
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { isLoopbackName } from '../is-loopback-name.ts';
-import { within } from '../within.ts';
 import { withoutSchemas } from './create-http-app.ts';
-
-/** Rejects with the reason if the checked part does not work. */
-export type HealthCheck = () => Promise<void>;
+import type { Problem, ProblemBoard } from './problem-board.ts';
 
 export interface HealthOptions {
-  /** The checks by name, for example `store`. */
-  readonly checks: Readonly<Record<string, HealthCheck>>;
-  /** Checks whose failures are reported but do not make the process unready. */
-  readonly degraded?: Readonly<Record<string, HealthCheck>>;
+  readonly problems: Pick<ProblemBoard, 'look'>;
   /** Returns true while clients should send no new requests to this process, so that it is not ready. */
   readonly isDraining: () => boolean;
   /** The registry of prom-client. Unset means that no metrics are served. */
@@ -22,8 +16,6 @@ export interface HealthOptions {
    * no reasons of failed checks.
    */
   readonly isLoopbackOnly?: boolean;
-  /** The timeout of a check. */
-  readonly checkLimitMs?: number;
 }
 
 /**
@@ -31,15 +23,7 @@ export interface HealthOptions {
  * registry:2. The caller listens with the instance and closes it.
  */
 export function buildHealth(options: HealthOptions): FastifyInstance {
-  const {
-    checks,
-    degraded: lesser = {},
-    isDraining,
-    metricsRegistry,
-    metricsPath = '/metrics',
-    isLoopbackOnly = false,
-    checkLimitMs = 3000,
-  } = options;
+  const { problems, isDraining, metricsRegistry, metricsPath = '/metrics', isLoopbackOnly = false } = options;
   const app = fastify({ ...withoutSchemas, logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
 
   // A web page can make its own name resolve to this machine (DNS rebinding), so a foreign name gets no details. It
@@ -48,16 +32,15 @@ export function buildHealth(options: HealthOptions): FastifyInstance {
 
   app.get('/healthz', (_request, reply) => reply.send({ alive: true }));
   app.get('/readyz', async (request, reply) => {
-    const [failing, degraded] = await Promise.all([
-      findFailing(checks, checkLimitMs),
-      findFailing(lesser, checkLimitMs),
-    ]);
+    const found = await problems.look();
+    const [failing, degraded] = [reasonsOf(found, true), reasonsOf(found, false)];
     const draining = isDraining();
     const ready = !draining && Object.keys(failing).length === 0;
-    return send(reply, ready, isForeign(request) ? { ready } : { ready, draining, failing, degraded });
+    const details = { draining, failing, degraded, problems: found.map(describeProblem) };
+    return send(reply, ready, isForeign(request) ? { ready } : { ready, ...details });
   });
   app.get('/debug/health', async (request, reply) => {
-    const failing = await findFailing(checks, checkLimitMs);
+    const failing = reasonsOf(await problems.look(), true);
     return send(reply, Object.keys(failing).length === 0, isForeign(request) ? {} : failing);
   });
   if (metricsRegistry !== undefined)
@@ -76,19 +59,13 @@ function send(reply: FastifyReply, healthy: boolean, body: object): FastifyReply
     .send(body);
 }
 
-/** Runs all checks. Resolves to the reasons of failed checks, by name. */
-async function findFailing(
-  checks: Readonly<Record<string, HealthCheck>>,
-  limitMs: number,
-): Promise<Record<string, string>> {
-  const failing: Record<string, string> = {};
-  const run = async ([name, check]: [string, HealthCheck]) => {
-    try {
-      await within(check(), limitMs);
-    } catch (error) {
-      failing[name] = error instanceof Error ? error.message : String(error);
-    }
-  };
-  await Promise.all(Object.entries(checks).map(run));
-  return failing;
+/** Returns the reasons of the problems by part: those that make the process unready, or the others. */
+function reasonsOf(problems: readonly Problem[], wantsUnready: boolean): Readonly<Record<string, string>> {
+  const wanted = problems.filter(({ isUnready = false }) => isUnready === wantsUnready);
+  const byPart = Map.groupBy(wanted, ({ part }) => part);
+  return Object.fromEntries([...byPart].map(([part, found]) => [part, found.map(({ reason }) => reason).join(' ')]));
+}
+
+function describeProblem({ isUnready: _isUnready, sinceMs, subject, node, ...problem }: Problem) {
+  return { ...problem, subject: subject ?? null, node: node ?? null, since: sinceMs };
 }

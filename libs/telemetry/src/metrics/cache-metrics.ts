@@ -56,7 +56,20 @@ const auditTable = {
 };
 export type AuditMetrics = MetricsOf<typeof auditTable>;
 
+const problemTable = {
+  partUp: gauge('cistern_part_up', 'Health of a part of the cache: 0 if it has a critical problem, else 1.', {
+    part: 'any',
+  }),
+  /** Seconds since the epoch. `subject` is empty if the part is the only one of its kind. */
+  problemSince: gauge(
+    'cistern_problem_since_timestamp_seconds',
+    'Start of a current problem, by part, kind, subject and severity (critical or warning). Without problems there is no series.',
+    { part: 'any', kind: 'any', subject: 'any', severity: 'any' },
+  ),
+};
+
 export const cacheMetrics = {
+  ...problemTable,
   ...jobTable,
   ...indexTable,
   ...storeTable,

@@ -1,4 +1,5 @@
 // The metrics of client requests, and of the authentication of clients.
+import type { Causes } from './create-causes.ts';
 import { counter, gauge, histogram, type LabelValue, type MetricsOf } from './define-metrics.ts';
 
 const requestOperations = [
@@ -134,7 +135,7 @@ const tlsTable = {
     { result: ['issued', 'failed'] },
   ),
 };
-export type TlsMetrics = MetricsOf<typeof tlsTable>;
+export type TlsMetrics = MetricsOf<typeof tlsTable> & { readonly causes: Causes };
 
 export const clientMetrics = {
   ...requestTable,

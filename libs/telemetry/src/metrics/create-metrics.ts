@@ -2,6 +2,7 @@
 // because then two servers in one process would conflict.
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { cacheMetrics } from './cache-metrics.ts';
+import { type Causes, createCauses } from './create-causes.ts';
 import { clientMetrics } from './client-metrics.ts';
 import { defineMetrics, type MetricsOf } from './define-metrics.ts';
 import { upstreamMetrics } from './upstream-metrics.ts';
@@ -10,6 +11,7 @@ const table = { ...clientMetrics, ...upstreamMetrics, ...cacheMetrics };
 
 export interface Metrics extends MetricsOf<typeof table> {
   readonly registry: Registry;
+  readonly causes: Causes;
   /** Starts the series of further upstreams at zero. Does nothing for upstreams that have series already. */
   startUpstreams(names: readonly string[]): void;
 }
@@ -39,5 +41,5 @@ export function createMetrics({
     for (const name of added) started.add(name);
   };
   startUpstreams(upstreams);
-  return { registry, ...metrics, startUpstreams };
+  return { registry, causes: createCauses(), ...metrics, startUpstreams };
 }

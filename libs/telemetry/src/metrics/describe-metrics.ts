@@ -12,7 +12,7 @@ Use this page to choose metrics for dashboards and alerts. Every process serves 
 Times are in seconds, sizes in bytes. Labels have few values: never a repository, tag, digest, client or user. Series with known labels start
 at zero. Rules and dashboards are in [infra/prometheus](../infra/prometheus) and [infra/grafana](../infra/grafana).`;
 
-const nodeMetrics = 'Reported by the admin node, for the whole cluster:';
+const nodeMetrics = 'Reported for the whole cache, by the admin node or a single process:';
 
 interface Described {
   readonly name: string;
@@ -24,7 +24,7 @@ interface Described {
 export async function describeMetrics(): Promise<string> {
   const { registry } = createMetrics({ upstreams: ['docker.io'] });
   const commonMetrics = await registry.getMetricsAsJSON();
-  observeCache(registry, { totals: async () => ({ blobs: 0, bytes: 0 }), parts: {} });
+  observeCache(registry, { totals: async () => ({ blobs: 0, bytes: 0 }) });
   observeJobs(registry, async () => []);
   const known = new Set(commonMetrics.map(({ name }) => name));
   const adminMetrics = (await registry.getMetricsAsJSON()).filter(({ name }) => !known.has(name));

@@ -1,5 +1,5 @@
-// Gauges of the whole cache, which are collected at each scrape: its size, the health of its parts, and its queues. In a cluster
-// only the admin node has them, because all processes would report the same values.
+// Gauges of the whole cache, which are collected at each scrape: its size and its queues. In a cluster only the admin
+// node has them, because all processes would report the same values. A single process has them too.
 import { Gauge, type Registry } from 'prom-client';
 
 interface CacheTotals {
@@ -10,12 +10,10 @@ interface CacheTotals {
 export interface CacheObserved {
   /** Resolves to the number and bytes of the blobs and manifests in the store, as the index counts them. */
   totals(): Promise<CacheTotals>;
-  /** The health checks by part. A check rejects if its part does not work. */
-  readonly parts: Readonly<Record<string, () => Promise<void>>>;
 }
 
 /** A gauge whose source is unavailable has no value. */
-export function observeCache(registry: Registry, { totals, parts }: CacheObserved): void {
+export function observeCache(registry: Registry, { totals }: CacheObserved): void {
   const registers = [registry];
   const readTotals = shareAnswer(totals);
   const gaugeOf = (name: string, help: string, read: (found: CacheTotals) => number): Gauge =>
@@ -31,17 +29,6 @@ export function observeCache(registry: Registry, { totals, parts }: CacheObserve
     });
   gaugeOf('cistern_cached_bytes', 'Bytes of blobs and manifests in the store, by the index.', (found) => found.bytes);
   gaugeOf('cistern_cached_blobs', 'Blobs and manifests in the store, by the index.', (found) => found.blobs);
-  const up = new Gauge({
-    name: 'cistern_part_up',
-    help: 'Health of a part of the cache: 1 working, 0 unavailable.',
-    labelNames: ['part'],
-    registers,
-    async collect() {
-      const names = Object.keys(parts);
-      const isUp = await Promise.all(Object.values(parts).map((works) => answerWithin(works().then(() => true))));
-      for (const [at, part] of names.entries()) up.set({ part }, isUp[at] === true ? 1 : 0);
-    },
-  });
 }
 
 export interface QueueFacts {

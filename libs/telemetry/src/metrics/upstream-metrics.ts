@@ -1,4 +1,5 @@
 // The metrics of requests to upstream registries, of their pull limits, of stale responses, and of prewarming.
+import type { Causes } from './create-causes.ts';
 import { counter, gauge, histogram, type LabelValue, type MetricsOf } from './define-metrics.ts';
 
 const upstreamOperations = [
@@ -143,7 +144,7 @@ const upstreamTable = {
   ),
   upstreamBudget: budgetTable,
 };
-export type UpstreamMetrics = MetricsOf<typeof upstreamTable>;
+export type UpstreamMetrics = MetricsOf<typeof upstreamTable> & { readonly causes: Causes };
 
 export const upstreamMetrics = {
   ...upstreamTable,

@@ -122,6 +122,8 @@ export function createBreaker(options: BreakerOptions): Breaker {
     const { error, response } = ('value' in reason ? reason.value : {}) as Partial<Outcome>;
     isLocal = error?.isLocal === true;
     const why = response === undefined ? { err: error } : { status: response.status };
+    const cause = response === undefined ? error : `it answered ${response.status}`;
+    if (isCurrent()) metrics.causes.note('endpoint', `${labels.upstream} ${labels.endpoint}`, cause);
     if (pings === 0) log.warn({ ...labels, ...why }, 'circuit breaker opened');
     else log.debug({ ...labels, ...why }, 'circuit breaker opened again');
     isAlive = false;

@@ -75,6 +75,9 @@ export function createAccount({
     if (isCurrent()) metrics.upstreamBudget.credentialsRefused.set(labels, now ? 1 : 0);
     if (now === isRefused) return;
     isRefused = now;
+    const { err: cause } = why as { readonly err?: unknown };
+    const subject = `${labels.upstream} ${labels.endpoint} ${name}`;
+    if (isCurrent() && now) metrics.causes.note('credential', subject, cause ?? 'the registry refuses it');
     if (now) log.error({ ...labels, ...why }, 'upstream credentials rejected or unreadable');
     else log.info(labels, 'upstream credentials accepted again');
   };

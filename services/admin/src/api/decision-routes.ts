@@ -58,12 +58,12 @@ export function addDecisionRoutes(app: FastifyInstance, decisions: Decisions, no
 }
 
 /**
- * Resolves to the upstreams. Fields that workers report are null if no worker has reported them, or if the index is unavailable.
+ * Resolves to the upstreams. Fields that workers report are null if no worker has reported them.
  */
 async function describeUpstreams(decisions: Decisions, nodes: Nodes): Promise<UpstreamList> {
-  const [states, reported] = await Promise.all([decisions.upstreams(), nodes.upstreams().catch(() => undefined)]);
+  const [states, reported] = await Promise.all([decisions.upstreams(), nodes.upstreams()]);
   const upstreams = states.map((state) => {
-    const { health = null, calls = null, errors = null } = reported?.get(state.name) ?? {};
+    const { health = null, calls = null, errors = null } = reported.get(state.name) ?? {};
     return { ...state, health, calls, errors };
   });
   return { upstreams };

@@ -4,6 +4,8 @@ import { loadConfig } from '@cistern/config';
 import type { CacheIndex } from '@cistern/index';
 import { type Decisions, type Nodes, openNodes } from '@cistern/operations';
 import { CacheError } from '@cistern/errors';
+import type { Problem } from '@cistern/runtime/process';
+import { until } from '@cistern/runtime/testing';
 import { buildAdminServer } from '../build-admin-server.ts';
 import { optionsOfTest } from '../testing/options-of-test.ts';
 
@@ -63,6 +65,7 @@ const counted = {
 function openTestNodes(answer: <T>(value: T) => Promise<T>): Nodes {
   const nodes = [{ id: 'id-1', seenAtMs: 4_000, report: JSON.stringify(report) }];
   const index = {
+    now: () => 4_500,
     nodes: { read: () => answer({ nodes, counts: counted, countedSinceMs: 500 }) },
     blobs: { totals: () => answer({ blobs: 3, bytes: 30 }) },
   } as unknown as CacheIndex;
@@ -84,10 +87,16 @@ const seen = openTestNodes(async (value) => value);
 const states = ['docker.io', 'ghcr.io'].map((name) => ({ name, isOffline: false, by: 'configuration' as const }));
 const unavailable = () => Promise.reject(new CacheError('index-unavailable', 'Redis is unavailable.'));
 
+const words = { reason: 'No such bucket.', works: 'Nothing.', mend: 'Create it.' };
+const problems: readonly Problem[] = [
+  { ...words, kind: 'store-unavailable', part: 'store', severity: 'critical', isUnready: true, sinceMs: 5 },
+  { ...words, kind: 'clock-off', part: 'clock', severity: 'warning', node: 'worker-1:5002', sinceMs: 6 },
+];
+
 function build(t: TestContext, nodes: Nodes) {
   const app = buildAdminServer({
     ...optionsOfTest,
-    parts: { index: async () => {}, store: () => Promise.reject(new Error('no such bucket')) },
+    problems: { parts: ['index', 'store', 'clock'], look: async () => problems },
     nodes,
     decisions: { upstreams: async () => states } as Partial<Decisions> as Decisions,
   });
@@ -105,7 +114,20 @@ test('the overview, the nodes and the fills keep the fields of the API', async (
   assert.deepEqual(await get('/v1/overview'), {
     version: '1.2.3',
     healthy: false,
-    parts: { index: 'ok', store: 'no such bucket' },
+    parts: { index: 'ok', store: 'No such bucket.', clock: 'ok' },
+    problems: [
+      { ...words, kind: 'store-unavailable', part: 'store', subject: null, severity: 'critical', since: 5, node: null },
+      {
+        ...words,
+        kind: 'clock-off',
+        part: 'clock',
+        subject: null,
+        severity: 'warning',
+        since: 6,
+        node: 'worker-1:5002',
+      },
+    ],
+    view: { asOf: 4_500, isCurrent: true },
     cache: { blobs: 3, bytes: 30, maxBytes: null, manifests: null },
     fills: 1,
     since: 500,
@@ -194,14 +216,35 @@ test('the API returns upstreams, budgets and jobs, and redacts secrets in failur
   assert.ok(!JSON.stringify(failures).includes('abc123'));
 });
 
-test('an unavailable index is 503, not an empty cache', async (t) => {
+test('while the index is unavailable, the last view is returned and marked', async (t) => {
+  let isUnavailable = false;
+  const app = build(
+    t,
+    openTestNodes(async (value) => (isUnavailable ? unavailable() : value)),
+  );
+  const get = async (url: string) => (await app.inject({ url })).json<Record<string, unknown>>();
+  const urls = ['/v1/nodes', '/v1/fills', '/v1/budget'];
+  const [before, ...others] = await Promise.all(['/v1/overview', ...urls].map(get));
+  isUnavailable = true;
+  // The results are cached for half a second.
+  await until(async () => !((await get('/v1/overview'))['view'] as { isCurrent: boolean }).isCurrent);
+  assert.deepEqual(await get('/v1/overview'), { ...before, view: { asOf: 4_500, isCurrent: false } });
+  assert.deepEqual(await Promise.all(urls.map(get)), others);
+  const { statusCode, body } = await app.inject({ url: '/v1/jobs' });
+  assert.deepEqual([statusCode, body], [503, '{"message":"Redis is unavailable."}']);
+});
+
+test('without a view of the nodes an operator still sees the problems and the upstreams', async (t) => {
   const app = build(t, openTestNodes(unavailable));
-  for (const url of ['/v1/overview', '/v1/nodes', '/v1/fills', '/v1/jobs', '/v1/budget']) {
-    const { statusCode, body } = await app.inject({ url });
-    assert.deepEqual([statusCode, body], [503, '{"message":"Redis is unavailable."}'], url);
-  }
-  // An operator still needs the offline switch during an outage of the index.
-  assert.partialDeepStrictEqual((await app.inject({ url: '/v1/upstreams' })).json(), {
+  const get = async (url: string) => (await app.inject({ url })).json<Record<string, unknown>>();
+  assert.partialDeepStrictEqual(await get('/v1/overview'), {
+    healthy: false,
+    problems: [{ part: 'store' }, { part: 'clock' }],
+    view: { asOf: null, isCurrent: false },
+  });
+  assert.deepEqual(await get('/v1/nodes'), { nodes: [] });
+  // An operator needs the offline switch during an outage of the index.
+  assert.partialDeepStrictEqual(await get('/v1/upstreams'), {
     upstreams: [{ name: 'docker.io', isOffline: false, health: null }, { name: 'ghcr.io' }],
   });
 });

@@ -6,7 +6,7 @@ import type { AdminServerOptions } from '../build-admin-server.ts';
 
 export const optionsOfTest: AdminServerOptions = {
   version: '1.2.3',
-  parts: {},
+  problems: { parts: [], look: async () => [] },
   nodes: {} as Nodes,
   prewarm: {} as Prewarm,
   upkeep: {} as Upkeep,

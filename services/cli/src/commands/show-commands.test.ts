@@ -13,6 +13,8 @@ const overview = {
   version: '1.2.3',
   healthy: true,
   parts: { index: 'ok', store: 'ok' },
+  problems: [],
+  view: { asOf: 1_000, isCurrent: true },
   cache: { blobs: 12, bytes: 34_000_000_000, maxBytes: 500_000_000_000, manifests: null },
   fills: 1,
   since: 0,
@@ -21,6 +23,7 @@ const overview = {
   upstreamCalls: { total: 30, saved: 75 },
   latencyMs: { p50: 1.2, p99: 80 },
 };
+const problem = { reason: 'No such bucket.', works: 'Nothing.', mend: 'Create it.', since: Date.now() - 5 * minute };
 const nodes = () => [
   {
     id: 'id',
@@ -76,15 +79,31 @@ test('status shows the health of the cache and its nodes, and reports a failing 
   assert.match(well.stdout, /^requests {3}100 \(80 % without a fetch\): 60 hit, 10 joined, 5 stale, 5 revalidated$/m);
   assert.match(well.stdout, /^latency {4}p50 1.2 ms, p99 80 ms$/m);
   assert.match(well.stdout, /^worker-1:5002 {2}worker {2}1\.2\.3 {4}5 min {9}0 {5}3 {6}1 {2}150 MB$/m);
-  now = { ...overview, healthy: false, parts: { index: 'ok', store: 'no such bucket' }, latencyMs: null };
+  assert.match(well.stdout, /^health {5}ok: index, store$/m);
+  now = {
+    ...overview,
+    healthy: false,
+    parts: { index: 'ok', store: 'No such bucket.' },
+    problems: [
+      { ...problem, kind: 'store-unavailable', part: 'store', severity: 'critical', subject: null, node: null },
+      { ...problem, kind: 'clock-off', part: 'clock', severity: 'warning', subject: 'a', node: 'worker-1:5002' },
+    ],
+    view: { asOf: 1_000, isCurrent: false },
+    latencyMs: null,
+  };
   const ill = await run('status');
   assert.equal(ill.code, 2);
-  assert.match(ill.stdout, /^store {6}no such bucket$/m);
+  assert.match(ill.stdout, /^health {5}critical: store; warning: clock$/m);
+  assert.match(ill.stdout, /^view {7}as of 1970-01-01 00:00:01 UTC, because the index is unavailable$/m);
+  const block =
+    /^CRITICAL store: No such bucket\.\n {2}since {2}.* UTC \(5 min\)\n {2}works {2}Nothing\.\n {2}to do {2}Create it\.$/m;
+  assert.match(ill.stdout, block);
+  assert.match(ill.stdout, /^WARNING clock a on worker-1:5002: No such bucket\.$/m);
   const { stdout } = await run('status', { args: ['--json'] });
   assert.partialDeepStrictEqual(JSON.parse(stdout), { overview: now, nodes: [{ name: 'worker-1:5002' }] });
 });
 
-test('status names nodes whose configuration differs, and settings that need a restart', async (t) => {
+test('status names settings that need a restart', async (t) => {
   const [worker] = nodes();
   const configured = [
     { ...worker, name: 'a:5000', configuration: { differs: true, needsRestart: [] } },
@@ -95,8 +114,7 @@ test('status names nodes whose configuration differs, and settings that need a r
   const run = await startAnswers(t, { '/v1/overview': () => overview, '/v1/nodes': () => ({ nodes: configured }) });
   const { code, stdout } = await run('status');
   assert.equal(code, 0);
-  assert.match(stdout, /\n\nThe configuration differs from other nodes: a:5000, b:5000\.\n/);
-  assert.match(stdout, /\nb:5000 needs a restart, because its file has new values of http\.addr, redis\.addrs\.\n$/);
+  assert.match(stdout, /\n\nb:5000 needs a restart, because its file has new values of http\.addr, redis\.addrs\.\n$/);
 });
 
 test('reload prints a row for each node, and exits with 2 if a node did not reload', async (t) => {

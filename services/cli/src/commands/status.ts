@@ -2,13 +2,14 @@
 import type { NodeList, Overview } from '@cistern/admin';
 import type { Command } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';
+import { describeHealth, describeProblems } from '../admin/describe-problems.ts';
 import { addReportCommand, printAnswer, type ReportOptions } from '../admin/admin-command.ts';
 import { formatBytes, formatDuration, formatTable, formatTime } from '../terminal/format.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 const unhealthyExitCode = 2;
 const exitCodes = `
-Exit codes: 0 all parts work; 1 the request to the cache failed, with the reason on standard error; 2 a part does not work.`;
+Exit codes: 0 no critical problem; 1 the request to the cache failed, with the reason on standard error; 2 a critical problem.`;
 
 export function addStatus(program: Command, terminal: Terminal): void {
   addReportCommand(program, 'status')
@@ -21,19 +22,27 @@ async function printStatus(options: ReportOptions, terminal: Terminal): Promise<
   const cache = createAdminClient(options, terminal);
   const overview = await cache.fetch<Overview>('/v1/overview');
   const { nodes } = await cache.fetch<NodeList>('/v1/nodes');
-  const describe = () =>
-    `${describeOverview(overview)}\n${describeNodes(nodes, Date.now())}${describeConfigurations(nodes)}`;
+  const describe = () => {
+    const nowMs = Date.now();
+    const blocks = [
+      describeOverview(overview),
+      describeProblems(overview.problems, nowMs),
+      `${describeNodes(nodes, nowMs)}${describeConfigurations(nodes)}`,
+    ];
+    return blocks.filter((block) => block !== '').join('\n');
+  };
   printAnswer(terminal, options, { overview, nodes }, describe);
   if (!overview.healthy) terminal.exitCode = unhealthyExitCode;
 }
 
-function describeOverview({ version, parts, cache, fills, since, requests, bytes, ...rest }: Overview): string {
-  const { upstreamCalls, latencyMs } = rest;
+function describeOverview({ version, cache, fills, since, requests, bytes, ...rest }: Overview): string {
+  const { upstreamCalls, latencyMs, view } = rest;
   const { total, hits, joined, stale, revalidated, misses, errors } = requests;
   const share = total === 0 ? '' : ` (${Math.round(((total - misses - errors) / total) * 100)} % without a fetch)`;
   const rows = [
     ['cistern', version],
-    ...Object.entries(parts),
+    ['health', describeHealth(rest)],
+    ...(view.isCurrent ? [] : [['view', describeView(view)]]),
     ['cached', `${cache.blobs} blobs, ${formatBytes(cache.bytes)}${describeLimit(cache.maxBytes)}`],
     ['since', formatTime(since)],
     ['requests', `${total}${share}: ${hits} hit, ${joined} joined, ${stale} stale, ${revalidated} revalidated`],
@@ -47,6 +56,11 @@ function describeOverview({ version, parts, cache, fills, since, requests, bytes
     ['fetching', `${fills} blobs`],
   ];
   return rows.map(([name = '', value = '']) => `${name.padEnd(9)}  ${value}\n`).join('');
+}
+
+function describeView({ asOf }: Overview['view']): string {
+  if (asOf === null) return 'none, because the index is unavailable';
+  return `as of ${formatTime(asOf)} UTC, because the index is unavailable`;
 }
 
 function describeLimit(maxBytes: number | null): string {
@@ -77,13 +91,11 @@ function describeNodes(nodes: NodeList['nodes'], nowMs: number): string {
   return formatTable(columns, rows);
 }
 
-/** Names the nodes whose configuration differs, and those that need a restart. Returns an empty string if there are none. */
+/** Names the nodes that need a restart. Returns an empty string if there are none. */
 function describeConfigurations(nodes: NodeList['nodes']): string {
-  const differing = nodes.filter(({ configuration }) => configuration?.differs === true).map(({ name }) => name);
-  const lines = differing.length === 0 ? [] : [`The configuration differs from other nodes: ${differing.join(', ')}.`];
-  for (const { name, configuration } of nodes) {
+  const lines = nodes.flatMap(({ name, configuration }) => {
     const keys = configuration?.needsRestart ?? [];
-    if (keys.length > 0) lines.push(`${name} needs a restart, because its file has new values of ${keys.join(', ')}.`);
-  }
+    return keys.length === 0 ? [] : [`${name} needs a restart, because its file has new values of ${keys.join(', ')}.`];
+  });
   return lines.length === 0 ? '' : `\n${lines.join('\n')}\n`;
 }

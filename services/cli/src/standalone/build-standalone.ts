@@ -5,10 +5,10 @@ import { buildConsole, buildLocalAdmin } from '@cistern/admin/local';
 import { openShared, prepareDirectories } from '@cistern/assembly';
 import type { NodeConfig } from '@cistern/config';
 import { buildChallenges, buildRegistry, wireFrontend } from '@cistern/frontend';
-import { openOperations, openReporting } from '@cistern/operations';
+import { observeWholeCache, openOperations, openProblems, openReporting } from '@cistern/operations';
 import { openAll } from '@cistern/runtime';
 import { buildNode, type CacheNode, type NodeContext } from '@cistern/runtime/process';
-import { buildFillServer, wireWorker, workerAssembly } from '@cistern/worker';
+import { buildFillServer, checkedParts, wireWorker, workerAssembly } from '@cistern/worker';
 
 /** Opens store and index. Rejects with StartError or CacheError if that fails. The caller calls `close`. */
 export async function buildStandalone(config: NodeConfig, context: NodeContext): Promise<CacheNode> {
@@ -31,12 +31,20 @@ export async function buildStandalone(config: NodeConfig, context: NodeContext):
 function assemble(config: NodeConfig, context: NodeContext) {
   return openAll(async (closers) => {
     const shared = await openShared(config, context, closers);
+    const { index, jobs } = shared;
     const worker = await wireWorker(config, shared, context, closers);
-    openReporting(config, 'standalone', { index: shared.index, ...worker }, context, closers);
+    const operations = openOperations(config, shared, jobs, context.log);
+    const { metrics } = context;
+    const checked = checkedParts(config, shared, worker);
+    const { own, problems } = openProblems(config, checked, { metrics, nodes: operations.nodes }, closers);
+    openReporting(config, 'standalone', { index, problems: own, ...worker }, context, closers);
+    // In a cluster the admin node has these metrics, because all processes would report the same values.
+    if (config.redis === undefined) observeWholeCache(metrics, shared, jobs);
     return {
       ...(await wireFrontend(config, shared, { ...context, worker }, closers)),
       ...workerAssembly(worker, config, shared, context, closers),
-      ...openOperations(config, shared, shared.jobs, context.log),
+      ...operations,
+      problems,
     };
   });
 }

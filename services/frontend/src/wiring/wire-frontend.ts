@@ -1,14 +1,14 @@
 // Wires a frontend: the authentication and limits of clients, the use cases of a pull, and the webhooks of upstreams.
 import { randomBytes } from 'node:crypto';
 import type { NodeConfig } from '@cistern/config';
-import type { NodeContext } from '@cistern/runtime/process';
+import type { NodeContext, NodeWork } from '@cistern/runtime/process';
 import { type CheckAccess, watchWorkers, type WorkerWatch } from '@cistern/pull-through';
 import { createPushes, type Pushes } from '@cistern/prewarm';
 import type { FillTable } from '@cistern/fills';
-import { type Assembled, createStoreHealth, type Shared, openShared } from '@cistern/assembly';
+import { createStoreHealth, type Shared, openShared } from '@cistern/assembly';
 import { type Closers, openAll, createSeal } from '@cistern/runtime';
 import { type ClientSettings, openClientSettings } from './open-client-settings.ts';
-import { type Audit, openAudit, openReporting } from '@cistern/operations';
+import { type Audit, openAudit, openProblems, openReporting } from '@cistern/operations';
 import { type CallerAccess, openCallerAccess } from './open-caller-access.ts';
 import { openPullThrough } from './open-pull-through.ts';
 import { type OpenedTls, openTls } from './open-tls.ts';
@@ -24,7 +24,7 @@ export interface FrontendParts extends ClientSettings, OpenedTls, Served, Omit<C
   readonly pushes: Pushes;
 }
 
-export type FrontendAssembly = FrontendParts & Assembled;
+export type FrontendAssembly = FrontendParts & NodeWork;
 
 /** The worker in the same process. */
 export interface OwnWorker {
@@ -74,12 +74,13 @@ export function assembleFrontend(config: NodeConfig, context: NodeContext): Prom
     const shared = await openShared(config, context, closers);
     const workers = watchWorkers(shared.index);
     const parts = await wireFrontend(config, shared, { ...context, workers }, closers);
-    openReporting(config, 'frontend', shared, context, closers);
+    const { index, store } = shared;
+    const checked = { index, ...createStoreHealth(config, store), workers };
+    const { problems } = openProblems(config, checked, context, closers);
+    openReporting(config, 'frontend', { index, problems }, context, closers);
     return {
       ...parts,
-      ...createStoreHealth(config, shared.store),
-      checkIndex: () => shared.index.check(),
-      checkWorkers: workers.assertAlive,
+      problems,
       close: () => closers.closeAll(),
     };
   });

@@ -22,6 +22,7 @@ import {
 import {
   type DiskRoom,
   type FillTable,
+  type SpoolDirectory,
   createAnswerFill,
   createConnectionControl,
   hashInThread,
@@ -43,14 +44,13 @@ import {
 } from '@cistern/maintenance';
 import { type BudgetLedger, createBudgetLedger, type Upstream } from '@cistern/upstream';
 import { advertisedAddress } from './build-fill-server.ts';
-import type { NodeContext } from '@cistern/runtime/process';
+import type { NodeContext, NodeWork } from '@cistern/runtime/process';
 import { type Closers, openAll } from '@cistern/runtime';
 import { createIssuerKeysFetcher, sealIssuerKeys } from '@cistern/auth';
 import {
   backgroundSlots,
   openShared,
   type Shared,
-  type Assembled,
   createStoreHealth,
   openUpstreams,
   traceJobHandlers,
@@ -58,14 +58,15 @@ import {
 } from '@cistern/assembly';
 import { openDiskRoom } from './open-disk-room.ts';
 import { openIssuer } from './open-issuer.ts';
-import { openReporting } from '@cistern/operations';
+import { openProblems, openReporting } from '@cistern/operations';
 
 export interface WiredWorker {
   /** Starts to take jobs. The fill server must listen before this call. */
   start(): Promise<void>;
   readonly fills: FillTable;
-  /** `full` is the reason why fills are refused for lack of disk space, or `undefined`. */
-  readonly disk: Pick<DiskRoom, 'full'>;
+  /** The space on the disk of a store in a directory. Unset for other stores. */
+  readonly disk: Pick<DiskRoom, 'full'> | undefined;
+  readonly spool: Pick<SpoolDirectory, 'full'>;
   /** The remaining pulls of each upstream. */
   readonly ledger: BudgetLedger;
   /** The URL of the fill server, for the records of fills. Empty if there is no fill server. */
@@ -173,11 +174,8 @@ export async function wireWorker(
   add(async () => void (await Promise.all(loops.map(async (loop) => loop?.close()))));
   return {
     fills,
-    disk: {
-      get full() {
-        return disk?.full ?? spools.full;
-      },
-    },
+    disk,
+    spool: spools,
     ledger,
     address,
     async start() {
@@ -209,7 +207,7 @@ function createWorkerHandlers(
   return tracing === undefined ? measured : traceJobHandlers(measured, tracing);
 }
 
-export interface WorkerAssembly extends Assembled {
+export interface WorkerAssembly extends NodeWork {
   /**
    * Starts to take jobs. If an ACME authority is configured, it also starts to order certificates. The fill server must listen
    * before this call.
@@ -224,14 +222,24 @@ export function assembleWorker(config: NodeConfig, context: NodeContext): Promis
   return openAll(async (closers) => {
     const shared = await openShared(config, context, closers);
     const worker = await wireWorker(config, shared, context, closers);
-    openReporting(config, 'worker', { index: shared.index, ...worker }, context, closers);
-    return workerAssembly(worker, config, shared, context, closers);
+    const { problems } = openProblems(config, checkedParts(config, shared, worker), context, closers);
+    openReporting(config, 'worker', { index: shared.index, problems, ...worker }, context, closers);
+    return { ...workerAssembly(worker, config, shared, context, closers), problems };
   });
 }
 
+/** Returns the parts of a process with this worker that its health checks check. */
+export function checkedParts(
+  config: Pick<Config, 'storageLimits'>,
+  { index, store }: Pick<Shared, 'index' | 'store'>,
+  { disk, spool, ledger }: Pick<WiredWorker, 'disk' | 'spool' | 'ledger'>,
+) {
+  return { index, ...createStoreHealth(config, store, disk), spool, ledger };
+}
+
 /**
- * Returns the health checks, `start` and `close` of a process that contains this worker and perhaps a frontend. `close` closes
- * the worker, and then all parts in `closers`.
+ * Returns `start` and `close` of a process that contains this worker and perhaps a frontend. `close` closes the worker, and then
+ * all parts in `closers`.
  */
 export function workerAssembly(
   worker: WiredWorker,
@@ -239,10 +247,8 @@ export function workerAssembly(
   shared: Shared,
   context: NodeContext,
   closers: Closers,
-): WorkerAssembly {
+): Omit<WorkerAssembly, 'problems'> {
   return {
-    ...createStoreHealth(config, shared.store, worker.disk),
-    checkIndex: () => shared.index.check(),
     answerPeer: worker.answerPeer,
     async start() {
       await worker.start();

@@ -9,6 +9,9 @@ local function forget(node)
   redis.call('ZREM', KEYS[4], node)
 end
 
+-- Redis allows writes of a script while its memory is full if the script has already written something that needs no
+-- memory. So nodes stay known while Redis is full. Reports are small and replace each other.
+redis.call('ZREM', KEYS[2], id)
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', integer(now), 'LIMIT', 0, 16)) do forget(gone) end
 if ttl_ms > 0 then
   redis.call('HSET', KEYS[1], id, integer(now) .. ' ' .. ARGV[2])

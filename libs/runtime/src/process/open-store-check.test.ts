@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startPeriodicCheck } from './start-checks.ts';
+import { openStoreCheck } from './open-store-check.ts';
 import { until } from '../testing/until.ts';
 
 /** Creates a check with scripted outcomes, one per call. After the last one it hangs. */
@@ -21,58 +21,59 @@ function scripted(outcomes: readonly ('ok' | 'fail' | 'hang')[]) {
 
 test('failures below the threshold are ignored', async (t) => {
   const script = scripted(['ok', 'fail', 'fail', 'ok', 'fail', 'fail']);
-  const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 3 });
+  const periodic = openStoreCheck({ check: script.check, intervalMs: 1, threshold: 3 });
   t.after(() => periodic.close());
   await until(() => script.runs() === 7);
-  await periodic.check();
+  assert.partialDeepStrictEqual(await periodic.failure(), { isUnready: false });
   script.release();
 });
 
 test('the check is unhealthy at the threshold, with the last failure', async (t) => {
   const script = scripted(['ok', 'fail', 'fail', 'fail']);
-  const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 3 });
+  const periodic = openStoreCheck({ check: script.check, intervalMs: 1, threshold: 3 });
   t.after(() => periodic.close());
-  await periodic.check();
+  assert.equal(await periodic.failure(), undefined);
   await until(() => script.runs() === 5);
-  await assert.rejects(periodic.check(), /failure 4/);
+  assert.deepEqual(await periodic.failure(), { error: new Error('failure 4'), isUnready: true });
   script.release();
 });
 
 test('one failure before the first success makes the check unhealthy', async (t) => {
   const script = scripted(['fail', 'fail', 'ok']);
-  const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1000, threshold: 3 });
+  const periodic = openStoreCheck({ check: script.check, intervalMs: 1000, threshold: 3 });
   t.after(() => periodic.close());
-  await assert.rejects(periodic.check(), /failure 1/);
+  assert.deepEqual(await periodic.failure(), { error: new Error('failure 1'), isUnready: true });
   await until(() => script.runs() === 2);
-  await assert.rejects(periodic.check(), /failure 2/);
+  assert.deepEqual(await periodic.failure(), { error: new Error('failure 2'), isUnready: true });
   await until(() => script.runs() === 3);
-  await periodic.check();
+  assert.equal(await periodic.failure(), undefined);
   script.release();
 });
 
 test('one success makes the check healthy', async (t) => {
   const script = scripted(['fail', 'fail', 'ok']);
-  const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 2 });
+  const periodic = openStoreCheck({ check: script.check, intervalMs: 1, threshold: 2 });
   t.after(() => periodic.close());
   await until(() => script.runs() === 4);
-  await periodic.check();
+  assert.equal(await periodic.failure(), undefined);
+  assert.equal(periodic.durationsMs().length, 1);
   script.release();
 });
 
 test('a check that hangs fails', async (t) => {
   const script = scripted(['hang']);
-  const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 1, limitMs: 10 });
+  const periodic = openStoreCheck({ check: script.check, intervalMs: 1, threshold: 1, limitMs: 10 });
   t.after(() => periodic.close());
   await until(() => script.runs() >= 2);
-  await assert.rejects(periodic.check(), /no response within 10 ms/);
+  assert.match(String((await periodic.failure())?.error), /no response within 10 ms/);
   script.release();
 });
 
 test('no check runs after close', async () => {
   const script = scripted(['ok']);
-  const periodic = startPeriodicCheck({ check: script.check, intervalMs: 1, threshold: 1 });
+  const periodic = openStoreCheck({ check: script.check, intervalMs: 1, threshold: 1 });
   await until(() => script.runs() === 2);
-  periodic.close();
+  void periodic.close();
   script.release();
   await new Promise((resolve) => {
     setTimeout(resolve, 20);

@@ -1,0 +1,159 @@
+// Finds the problems that a node can see by itself: of its index, store, spool, clock, certificates and upstreams.
+import type { Config } from '@cistern/config';
+import type { CacheIndex } from '@cistern/index';
+import type { WorkerWatch } from '@cistern/pull-through';
+import { within } from '@cistern/runtime';
+import type { Finding, StoreCheck } from '@cistern/runtime/process';
+import type { Metrics } from '@cistern/telemetry';
+import type { BudgetLedger } from '@cistern/upstream';
+import { createSustained } from './create-sustained.ts';
+import { findUpstreamProblems } from './find-upstream-problems.ts';
+import { allParts, type Part, problemWords, type ProblemKind } from './problem-words.ts';
+
+export interface LocalParts {
+  readonly index: Pick<CacheIndex, 'check' | 'checkWritable' | 'now'>;
+  /** Rejects with the reason if the store has no space for fetches. */
+  readonly checkFreeSpace: () => Promise<void>;
+  /** `full` is the reason why no fetch can begin. Unset if the process does not fetch. */
+  readonly spool?: { readonly full: string | undefined } | undefined;
+  /** Unset if the process is itself a worker. */
+  readonly workers?: WorkerWatch | undefined;
+  /** Unset if the process does not fetch. */
+  readonly ledger?: Pick<BudgetLedger, 'known'> | undefined;
+}
+
+export type Found = (
+  kind: ProblemKind,
+  reason: string,
+  more?: Partial<Pick<Finding, 'subject' | 'node' | 'sinceMs' | 'isUnready'>>,
+) => Finding;
+
+const checkLimitMs = 3_000;
+const slowIndexMs = 250;
+const slowStoreMs = 2_000;
+/** A clock is slightly off after each start of a machine, until it is synchronized. */
+const clockLimitMs = 5_000;
+const expiresSoonMs = 7 * 24 * 3_600_000;
+
+/** Returns a function that creates the findings for this configuration. */
+export function createFound(config: Pick<Config, 'redis' | 'storage'>): Found {
+  const words = problemWords(config);
+  return (kind, reason, more = {}) => ({ kind, ...words[kind], reason, ...more });
+}
+
+/** The parts that a node with these parts can check by itself, in the order in which operators see them. */
+export function localParts({ spool, workers, ledger }: LocalParts): Part[] {
+  const fetches = ledger !== undefined;
+  const isChecked: Readonly<Partial<Record<Part, boolean>>> = {
+    workers: workers !== undefined,
+    nodes: false,
+    spool: spool !== undefined,
+    upstreams: fetches,
+    credentials: fetches,
+    versions: false,
+    configuration: false,
+  };
+  return allParts.filter((part) => isChecked[part] ?? true);
+}
+
+/** The returned function runs all checks at the same time, and never rejects. `storeCheck` is unset if it is disabled. */
+export function createLocalFinder(
+  found: Found,
+  { index, checkFreeSpace, spool, workers, ledger }: LocalParts,
+  storeCheck: StoreCheck | undefined,
+  metrics: Metrics,
+): () => Promise<readonly Finding[]> {
+  const sustainedIndexMs = createSustained(3);
+  const ofUpstreams =
+    ledger === undefined ? async () => [] : findUpstreamProblems(found, { ledger, metrics, now: index.now });
+
+  async function ofIndex(): Promise<Finding[]> {
+    const startedAt = performance.now();
+    try {
+      await within(index.check(), checkLimitMs);
+    } catch (error) {
+      return [found('index-unavailable', reasonOf(error))];
+    }
+    const ms = Math.round(sustainedIndexMs(performance.now() - startedAt));
+    const others = [...(await Promise.all([ofWriting(), ofWorkers()])).flat(), ...ofClock()];
+    return ms < slowIndexMs ? others : [found('index-slow', `The index needs ${ms} ms for an answer.`), ...others];
+  }
+
+  async function ofWriting(): Promise<Finding[]> {
+    return failureOf(index.checkWritable(), (reason) => found('index-full', reason));
+  }
+
+  async function ofWorkers(): Promise<Finding[]> {
+    if (workers === undefined) return [];
+    return failureOf(workers.assertAlive(), () => found('no-worker', 'No worker has reported for nine seconds.'));
+  }
+
+  function ofClock(): Finding[] {
+    const offMs = Date.now() - index.now();
+    if (Math.abs(offMs) < clockLimitMs) return [];
+    const side = offMs > 0 ? 'ahead of' : 'behind';
+    return [found('clock-off', `The clock of this machine is ${Math.round(Math.abs(offMs) / 1000)} s ${side} Redis.`)];
+  }
+
+  async function ofStore(): Promise<Finding[]> {
+    const failure = await storeCheck?.failure();
+    if (failure !== undefined)
+      return [found('store-unavailable', reasonOf(failure.error), { isUnready: failure.isUnready })];
+    const durations = storeCheck?.durationsMs() ?? [];
+    const ms = durations.length < 2 ? 0 : Math.round(Math.min(...durations));
+    const slow = ms < slowStoreMs ? [] : [found('store-slow', `The store needs ${ms} ms for a small object.`)];
+    return [...slow, ...(await failureOf(checkFreeSpace(), (reason) => found('store-full', reason)))];
+  }
+
+  function ofSpool(): Finding[] {
+    const why = spool?.full;
+    return why === undefined ? [] : [found('spool-full', `The spool is full: ${why}`)];
+  }
+
+  async function ofCertificates(): Promise<Finding[]> {
+    const { values } = await metrics.certificateExpiry.get();
+    return values.flatMap(({ labels, value }) => {
+      const subject = String(labels.listener);
+      const cause = metrics.causes.read('certificate', subject);
+      const unusable = `The new certificate cannot be used: ${cause}.`;
+      return [
+        ...ofExpiry(found, subject, value * 1000 - index.now()),
+        ...(cause === undefined ? [] : [found('certificate-unusable', unusable, { subject })]),
+      ];
+    });
+  }
+
+  return async () => {
+    const checks = [ofIndex(), ofStore(), ofCertificates(), ofUpstreams()];
+    const results = await Promise.all(checks);
+    return [...results.flat(), ...ofSpool()];
+  };
+}
+
+function ofExpiry(found: Found, subject: string, leftMs: number): Finding[] {
+  if (leftMs <= 0)
+    return [found('certificate-expired', `The certificate expired ${spanOf(-leftMs)} ago.`, { subject })];
+  if (leftMs > expiresSoonMs) return [];
+  return [found('certificate-expires', `The certificate expires in ${spanOf(leftMs)}.`, { subject })];
+}
+
+function spanOf(ms: number): string {
+  const hours = ms / 3_600_000;
+  if (hours >= 48) return `${Math.round(hours / 24)} days`;
+  return hours >= 2 ? `${Math.round(hours)} hours` : `${Math.max(1, Math.round(hours * 60))} minutes`;
+}
+
+async function failureOf(check: Promise<void>, describe: (reason: string) => Finding): Promise<Finding[]> {
+  try {
+    await within(check, checkLimitMs);
+    return [];
+  } catch (error) {
+    return [describe(reasonOf(error))];
+  }
+}
+
+/** Returns the message of an error as a sentence. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

@@ -1,0 +1,72 @@
+// The periodic check of the store.
+import { openPoll } from '../open-poll.ts';
+import { within } from '../within.ts';
+
+/** The section `health` of the configuration. */
+export interface HealthSettings {
+  readonly storageDriver: { readonly enabled: boolean; readonly intervalMs: number; readonly threshold: number };
+}
+
+export interface StoreCheckOptions {
+  readonly check: () => Promise<void>;
+  readonly intervalMs: number;
+  /**
+   * The node is unready after this number of consecutive failures. Before the first success one failure is enough. One success
+   * makes it ready again.
+   */
+  readonly threshold: number;
+  /** The timeout of a check. */
+  readonly limitMs?: number;
+}
+
+export interface StoreCheck {
+  /** Resolves after the first check. `undefined` means that the last check succeeded. */
+  failure(): Promise<StoreFailure | undefined>;
+  /** The durations of the last checks that succeeded in a row, in milliseconds, the latest last. At most two. */
+  durationsMs(): readonly number[];
+  close(): Promise<void>;
+}
+
+export interface StoreFailure {
+  readonly error: unknown;
+  readonly isUnready: boolean;
+}
+
+const mostDurations = 2;
+
+/**
+ * Checks the store at an interval, as registry:2's `health.storagedriver` (interval, threshold). So health requests cause no
+ * requests to the store, and one short failure takes no node out of service. A node that starts while the store is unavailable
+ * reports this at its first check. The caller closes the check.
+ */
+export function openStoreCheck({ check, intervalMs, threshold, limitMs = 3_000 }: StoreCheckOptions): StoreCheck {
+  let failures = 0;
+  let lastFailure: unknown;
+  let hasSucceeded = false;
+  let durations: readonly number[] = [];
+  const poll = openPoll({
+    everyMs: intervalMs,
+    async check() {
+      const startedAt = performance.now();
+      await within(check(), limitMs);
+      durations = [...durations, performance.now() - startedAt].slice(-mostDurations);
+      failures = 0;
+      hasSucceeded = true;
+    },
+    onFailure(error) {
+      durations = [];
+      failures += 1;
+      lastFailure = error;
+    },
+  });
+  const first = poll.check();
+  return {
+    async failure() {
+      await first;
+      if (failures === 0) return undefined;
+      return { error: lastFailure, isUnready: failures >= (hasSucceeded ? threshold : 1) };
+    },
+    durationsMs: () => durations,
+    close: () => poll.close(),
+  };
+}
