@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
-import { commandTimeoutMs, diagnoseTime, type Redis, startRedis } from '@cistern/test-servers';
-import { openRelay } from '../redis-index/open-relay.ts';
+import { commandTimeoutMs, diagnoseTime, openRelay, type Redis, startRedis } from '@cistern/test-servers';
 import { until } from '../until.ts';
 import { interactive, keepLog, openQueue, openWorkers, placeIn } from './jobs-on-redis.ts';
 import { tagJob } from '@cistern/jobs';

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { commandTimeoutMs, startRedis, type Redis } from '@cistern/test-servers';
-import { openRelay } from './open-relay.ts';
+import { commandTimeoutMs, startRedis, type Redis, openRelay } from '@cistern/test-servers';
 import { openUnderTest } from './open-under-test.ts';
 import { until } from './until.ts';
 

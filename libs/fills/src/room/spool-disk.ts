@@ -7,16 +7,12 @@ export interface SpoolDisk {
   readonly mostBytes: number;
   /** Measures again, once per second at most. Resolves to true if `mostBytes` has changed. Never rejects. */
   measure(): Promise<boolean>;
-  /**
-   * Returns the reason if the file system has space for fewer than `bytes`. `undefined` means that there is enough, or that the
-   * last measurement is older than a minute.
-   */
+  /** Returns the reason if the file system has space for fewer than `bytes`, by the last measurement. */
   findShortage(bytes: number): string | undefined;
 }
 
 /** The interval at which a fill that waits for space measures again. */
 export const measureEveryMs = 1_000;
-const holdsForMs = 60_000;
 const reserveShare = 0.01;
 const maxReserveBytes = 64 * 1024 * 1024;
 
@@ -52,7 +48,7 @@ export function watchSpoolDisk(
       return measuring;
     },
     findShortage(bytes) {
-      if (mostBytes >= bytes || seen === undefined || performance.now() - measuredAtMs > holdsForMs) return undefined;
+      if (mostBytes >= bytes || seen === undefined) return undefined;
       const { freeBytes, totalBytes } = seen;
       return `${freeBytes} of ${totalBytes} bytes are free on the file system of worker.spool.directory.`;
     },

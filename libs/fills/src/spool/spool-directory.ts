@@ -65,8 +65,8 @@ export interface SpoolDirectory {
   readonly usedBytes: number;
   /** Whether a fill waits for space. */
   readonly isWaitedFor: boolean;
-  /** The reason why no fill can begin. `undefined` means that the spool's disk has space for one. */
-  readonly full: string | undefined;
+  /** Resolves to the reason why no fill can begin, or to `undefined` if the spool's disk has space for one. Never rejects. */
+  findFull(): Promise<string | undefined>;
 }
 
 export interface SpoolDirectoryOptions {
@@ -183,7 +183,8 @@ export async function openSpoolDirectory(path: string, options: SpoolDirectoryOp
     get isWaitedFor() {
       return spool.isWaitedFor;
     },
-    get full() {
+    async findFull() {
+      await measure();
       return disk.findShortage(floorSegments * leastSegmentBytes);
     },
   };

@@ -23,6 +23,7 @@ export function createRedisClock() {
     async sync(call: () => Promise<unknown>): Promise<void> {
       const sentAtMs = performance.now();
       const serverMs = Number(await call());
+      if (!Number.isFinite(serverMs)) throw new TypeError(`Redis answered ${serverMs} instead of its time.`);
       this.record(serverMs, sentAtMs, performance.now());
     },
   };

@@ -34,11 +34,7 @@ function open() {
   const parts: LocalParts = {
     index: { check: check('index'), checkWritable: check('writing'), now: () => Date.now() + state.offMs },
     checkFreeSpace: check('space'),
-    spool: {
-      get full() {
-        return state.spool;
-      },
-    },
+    spool: { findFull: async () => state.spool },
     workers: { assertAlive: check('workers') },
     ledger: { known: () => state.budgets },
   };

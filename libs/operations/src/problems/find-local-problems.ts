@@ -14,8 +14,8 @@ export interface LocalParts {
   readonly index: Pick<CacheIndex, 'check' | 'checkWritable' | 'now'>;
   /** Rejects with the reason if the store has no space for fetches. */
   readonly checkFreeSpace: () => Promise<void>;
-  /** `full` is the reason why no fetch can begin. Unset if the process does not fetch. */
-  readonly spool?: { readonly full: string | undefined } | undefined;
+  /** `findFull` resolves to the reason why no fetch can begin. Unset if the process does not fetch. */
+  readonly spool?: { findFull(): Promise<string | undefined> } | undefined;
   /** Unset if the process is itself a worker. */
   readonly workers?: WorkerWatch | undefined;
   /** Unset if the process does not fetch. */
@@ -72,7 +72,7 @@ export function createLocalFinder(
     try {
       await within(index.check(), checkLimitMs);
     } catch (error) {
-      return [found('index-unavailable', reasonOf(error))];
+      return [found('index-unavailable', reasonOf(error, 'The index gives '))];
     }
     const ms = Math.round(sustainedIndexMs(performance.now() - startedAt));
     const others = [...(await Promise.all([ofWriting(), ofWorkers()])).flat(), ...ofClock()];
@@ -98,15 +98,17 @@ export function createLocalFinder(
   async function ofStore(): Promise<Finding[]> {
     const failure = await storeCheck?.failure();
     if (failure !== undefined)
-      return [found('store-unavailable', reasonOf(failure.error), { isUnready: failure.isUnready })];
+      return [
+        found('store-unavailable', reasonOf(failure.error, 'The store gives '), { isUnready: failure.isUnready }),
+      ];
     const durations = storeCheck?.durationsMs() ?? [];
     const ms = durations.length < 2 ? 0 : Math.round(Math.min(...durations));
     const slow = ms < slowStoreMs ? [] : [found('store-slow', `The store needs ${ms} ms for a small object.`)];
     return [...slow, ...(await failureOf(checkFreeSpace(), (reason) => found('store-full', reason)))];
   }
 
-  function ofSpool(): Finding[] {
-    const why = spool?.full;
+  async function ofSpool(): Promise<Finding[]> {
+    const why = await spool?.findFull();
     return why === undefined ? [] : [found('spool-full', `The spool is full: ${why}`)];
   }
 
@@ -124,9 +126,9 @@ export function createLocalFinder(
   }
 
   return async () => {
-    const checks = [ofIndex(), ofStore(), ofCertificates(), ofUpstreams()];
+    const checks = [ofIndex(), ofStore(), ofCertificates(), ofSpool(), ofUpstreams()];
     const results = await Promise.all(checks);
-    return [...results.flat(), ...ofSpool()];
+    return results.flat();
   };
 }
 
@@ -152,8 +154,9 @@ async function failureOf(check: Promise<void>, describe: (reason: string) => Fin
   }
 }
 
-/** Returns the message of an error as a sentence. */
-export function reasonOf(error: unknown): string {
+/** Returns the message of an error as a sentence. `giver` is put before the message of a timeout. */
+function reasonOf(error: unknown, giver = 'The check gives '): string {
   const text = error instanceof Error ? error.message : String(error);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  const sentence = text.startsWith('no response within') ? `${giver}${text}` : text;
+  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
 }

@@ -66,7 +66,7 @@ export interface WiredWorker {
   readonly fills: FillTable;
   /** The space on the disk of a store in a directory. Unset for other stores. */
   readonly disk: Pick<DiskRoom, 'full'> | undefined;
-  readonly spool: Pick<SpoolDirectory, 'full'>;
+  readonly spool: Pick<SpoolDirectory, 'findFull'>;
   /** The remaining pulls of each upstream. */
   readonly ledger: BudgetLedger;
   /** The URL of the fill server, for the records of fills. Empty if there is no fill server. */

@@ -1,17 +1,23 @@
-// Starts the admin node of a running cluster.
+// Starts further nodes of a running cluster.
 import { dirname } from 'node:path';
 import { freePort } from '../free-port.ts';
 import type { Cluster } from './start-cluster.ts';
-import { type ClusterNode, startClusterNode } from './start-cluster-node.ts';
+import { type ClusterNode, type ClusterNodeOptions, startClusterNode } from './start-cluster-node.ts';
 
 /** `product` is as in `ClusterOptions`. The caller stops the node before the cluster. */
-export async function startAdminNode(
+export async function startAdminNode(cluster: Pick<Cluster, 'configFile'>, product?: string): Promise<ClusterNode> {
+  return startExtraNode(cluster, { kind: 'admin', name: 'admin', product });
+}
+
+/**
+ * Starts another node of a running cluster. Options without a value are those of the other nodes. The caller stops the node before
+ * the cluster.
+ */
+export async function startExtraNode(
   { configFile }: Pick<Cluster, 'configFile'>,
-  product?: string,
+  options: Pick<ClusterNodeOptions, 'kind' | 'name'> & Partial<Pick<ClusterNodeOptions, 'env' | 'prefix' | 'product'>>,
 ): Promise<ClusterNode> {
   return startClusterNode({
-    kind: 'admin',
-    name: 'admin',
     port: await freePort(),
     debugPort: await freePort(),
     configFile,
@@ -19,6 +25,6 @@ export async function startAdminNode(
     env: {},
     prefix: [],
     stopTimeoutMs: 60_000,
-    product,
+    ...options,
   });
 }

@@ -1,9 +1,9 @@
-// A relay to a real Redis that fakes an older version and slow answers.
+// A relay to a real server that makes its answers slow, and can fake an older version of Redis.
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Relay {
   readonly port: number;
@@ -13,23 +13,38 @@ export interface Relay {
   bytesFromClients(): number;
 }
 
-/** Opens a relay that ends with the test. `version` replaces the one in INFO and must have its length. */
-export async function openRelay(t: TestContext, port: number, version?: string): Promise<Relay> {
+interface RelayOwner {
+  after(end: () => unknown): void;
+}
+
+/**
+ * Opens a relay to this port of 127.0.0.1, which ends with its owner. `version` replaces the one in Redis's INFO and must have its
+ * length.
+ */
+export async function openRelay(owner: RelayOwner, port: number, version?: string): Promise<Relay> {
   let bytesFromClients = 0;
   const relay = { port: 0, delayMs: 0, bytesFromClients: () => bytesFromClients };
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
-    const redis = connect(port, '127.0.0.1');
-    for (const socket of [client, redis]) sockets.add(socket.once('close', () => sockets.delete(socket)));
+    const target = connect(port, '127.0.0.1');
+    for (const socket of [client, target]) sockets.add(socket.once('close', () => sockets.delete(socket)));
     const disguise = new Transform({ transform: (chunk: Buffer, _, done) => done(null, disguised(chunk, version)) });
-    // real-time: delays the bytes of a slow Redis
-    disguise.on('data', (chunk: Buffer) => setTimeout(() => client.write(chunk), relay.delayMs));
+    // The bytes stay in order when the delay becomes shorter.
+    let written = Promise.resolve();
+    disguise.on('data', (chunk: Buffer) => {
+      const due = performance.now() + relay.delayMs;
+      written = written.then(async () => {
+        // real-time: delays the bytes of a slow server
+        if (due > performance.now()) await delay(due - performance.now());
+        client.write(chunk);
+      });
+    });
     client.on('data', (chunk: Buffer) => (bytesFromClients += chunk.length));
-    pipeline(client, redis, disguise).catch(() => {});
+    pipeline(client, target, disguise).catch(() => {});
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.after(() => {
+  owner.after(() => {
     server.close();
     for (const socket of sockets) socket.destroy();
   });

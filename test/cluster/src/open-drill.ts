@@ -1,0 +1,109 @@
+// A cluster whose Redis and S3 can be slowed, and what operators see of it at its admin node.
+import assert from 'node:assert/strict';
+import { runCommand } from '@cistern/cli/testing/start-command';
+import { readMetrics } from '@cistern/single-node/read-metrics';
+import { sendRequest } from '@cistern/single-node/send-request';
+import type { Owner } from '@cistern/single-node/open-stage';
+import { until } from '@cistern/single-node/until';
+import { mergeSections, openRelay, startAdminNode, startRedis, startS3 } from '@cistern/test-servers';
+import type { FakeUpstreamOptions } from '@cistern/fake-upstream';
+import { openClusterRig } from './open-cluster-rig.ts';
+
+export interface SeenProblem {
+  readonly kind: string;
+  readonly part: string;
+  readonly subject: string | null;
+  readonly severity: 'critical' | 'warning';
+  readonly reason: string;
+  readonly works: string;
+  readonly mend: string;
+}
+
+interface DrillOptions {
+  readonly upstream?: FakeUpstreamOptions;
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** Operators should see a problem within this time. The tests print how long it took, and wait longer. */
+const patienceMs = 45_000;
+
+/** Opens two frontends, two workers and an admin node, which end with their owner. */
+export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOptions = {}) {
+  const [redis, s3] = await Promise.all([startRedis(), startS3()]);
+  owner.after(() => Promise.all([redis.close(), s3.close()]));
+  const [slowRedis, slowS3] = await Promise.all([
+    openRelay(owner, redis.port),
+    openRelay(owner, Number(new URL(s3.endpoint).port)),
+  ]);
+  const rig = await openClusterRig(owner, {
+    ...(upstream && { upstream }),
+    cluster: {
+      frontends: 2,
+      workers: 2,
+      redis: { ...redis, port: slowRedis.port, url: `redis://127.0.0.1:${slowRedis.port}` },
+      s3: { ...s3, endpoint: `http://127.0.0.1:${slowS3.port}` },
+      // Operators see a Redis that hangs within this time, which is the default.
+      config: mergeSections({ redis: { commandtimeout: '1500ms' } }, config),
+    },
+  });
+  const admin = await startAdminNode(rig.cluster);
+  owner.after(() => admin.stop());
+  const status = (...args: readonly string[]) =>
+    runCommand(['status', '--config', rig.cluster.configFile, '--url', admin.url, ...args]);
+
+  async function problems(): Promise<readonly SeenProblem[]> {
+    const { stdout, stderr } = await status('--json');
+    if (stdout === '') throw new Error(stderr);
+    return (JSON.parse(stdout) as { readonly overview: { readonly problems: readonly SeenProblem[] } }).overview
+      .problems;
+  }
+
+  /** Resolves to the problems in the body of `/readyz` of a node, and its status. */
+  async function readiness(node: { readonly metricsUrl: string }) {
+    const { status: code, body } = await sendRequest(`${node.metricsUrl}/readyz`);
+    return { code, ...(JSON.parse(body.toString()) as { readonly problems: readonly SeenProblem[] }) };
+  }
+
+  /**
+   * Resolves when the API, the command, `/readyz` and the metrics of the admin node show exactly these kinds of problems. Checks
+   * that each has a cause and a mend. Resolves to the problems.
+   */
+  async function untilSeen(kinds: readonly string[]): Promise<readonly SeenProblem[]> {
+    const wanted = kinds.toSorted();
+    let seen: readonly SeenProblem[] = [];
+    const isWanted = (found: readonly { readonly kind: string }[]) =>
+      JSON.stringify(found.map(({ kind }) => kind).toSorted()) === JSON.stringify(wanted);
+    const describe = () =>
+      `${wanted.join(', ')} instead of ${seen.map(({ kind, reason }) => `${kind}: ${reason}`).join('; ')}`;
+    await until('the API shows the problems', async () => isWanted((seen = await problems())), patienceMs).catch(
+      (error: unknown) => assert.fail(`${String(error)}: ${describe()}`),
+    );
+    await until('/readyz agrees', async () => isWanted((await readiness(admin)).problems), patienceMs);
+    await until('the metrics agree', async () => isWanted(await fromMetrics(admin)), patienceMs);
+    const { code, stdout } = await status();
+    assert.equal(code, seen.some(({ severity }) => severity === 'critical') ? 2 : 0, stdout);
+    for (const { reason, works, mend } of seen)
+      for (const text of [works, mend]) {
+        assert.match(reason, /[.!]$/);
+        assert.ok(stdout.includes(text), `${text} is not in\n${stdout}`);
+      }
+    return seen;
+  }
+
+  return { ...rig, admin, redis, s3, slowRedis, slowS3, status, readiness, untilSeen };
+}
+
+/** Reads the problems from the metrics, and checks that a part is down only if it has a critical problem. */
+async function fromMetrics(node: { readonly metricsUrl: string }) {
+  const metrics = await readMetrics(node);
+  const found = [...metrics.keys()].flatMap((series) => {
+    const labels = /^cistern_problem_since_timestamp_seconds\{(.*)\}$/.exec(series)?.[1];
+    if (labels === undefined) return [];
+    const of = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(labels)?.[1] ?? '';
+    return [{ kind: of('kind'), part: of('part'), severity: of('severity') }];
+  });
+  const down = [...metrics].filter(([series, value]) => series.startsWith('cistern_part_up{') && value === 0);
+  const expected = new Set(found.filter(({ severity }) => severity === 'critical').map(({ part }) => part));
+  assert.deepEqual(new Set(down.map(([series]) => /part="([^"]*)"/.exec(series)?.[1])), expected);
+  return found;
+}
