@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describeConfig } from '../../libs/config/src/reference.ts';
 import { describeMetrics } from '../../libs/telemetry/src/metrics/describe-metrics.ts';
+import { describeProblems } from '../../libs/operations/src/problems/describe-problems.ts';
 import { describeDecisions } from './describe-decisions.mjs';
 import { describeLog } from './logs/describe-log.mjs';
 import { findMessages } from './logs/find-messages.mjs';
@@ -24,6 +25,7 @@ const pages = {
   'configuration.md': describeConfig(),
   'logs.md': describeLog(messages),
   'metrics.md': await describeMetrics(),
+  'problems.md': describeProblems(),
   'decisions/README.md': describeDecisions(decisions),
 };
 

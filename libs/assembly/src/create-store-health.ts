@@ -4,7 +4,7 @@ import type { Config } from '@cistern/config';
 import { isCacheError } from '@cistern/errors';
 import { type DiskRoom, reserveBytes } from '@cistern/fills';
 
-export interface StoreHealth {
+interface StoreHealth {
   /** Rejects if the store does not work. Resolves for a full store, which `checkFreeSpace` reports. */
   checkStore(): Promise<void>;
   /** Rejects with the reason if the store has no space for fetches. */

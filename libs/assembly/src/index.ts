@@ -1,6 +1,5 @@
 export { acmeRecords } from './acme-records.ts';
 export { createStoreHealth } from './create-store-health.ts';
-export type { StoreHealth } from './create-store-health.ts';
 export { openIndexAndStore } from './open-index-and-store.ts';
 export type { OpenedIndexAndStore } from './open-index-and-store.ts';
 export { backgroundSlots, openQueue } from './open-queue.ts';

@@ -5,7 +5,6 @@ export { createLogger } from './logger.ts';
 export type { Logger } from './logger.ts';
 export { createMetrics } from './metrics/create-metrics.ts';
 export type { Metrics } from './metrics/create-metrics.ts';
-export type { Causes } from './metrics/create-causes.ts';
 export type { EvictionReason, IndexMetrics, JobMetrics, StoreMetrics } from './metrics/cache-metrics.ts';
 export type {
   AccessMetrics,

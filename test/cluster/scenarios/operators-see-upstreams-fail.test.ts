@@ -46,10 +46,14 @@ test('an upstream is unreachable', async (t) => {
   assert.deepEqual(await pullNew(drill), [200, 200]);
   await upstream.refuseConnections();
   // Both workers need several failures before they open their circuit breakers.
-  const pulls = setInterval(() => void pullNew(drill), 300);
+  const isSeen = new AbortController();
+  const pulls = (async () => {
+    while (!isSeen.signal.aborted) await pullNew(drill);
+  })();
   const [seen] = await diagnoseTime(t, 'operators see it', () => untilSeen(['upstream-failing'])).finally(() =>
-    clearInterval(pulls),
+    isSeen.abort(),
   );
+  await pulls;
   assert.deepEqual([seen!.subject, seen!.severity], ['docker.io', 'warning']);
   assert.match(seen!.reason, /is not used: .*(?:refuse|ECONNREFUSED)/);
   await upstream.acceptConnections();

@@ -58,12 +58,6 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
       .problems;
   }
 
-  /** Resolves to the problems in the body of `/readyz` of a node, and its status. */
-  async function readiness(node: { readonly metricsUrl: string }) {
-    const { status: code, body } = await sendRequest(`${node.metricsUrl}/readyz`);
-    return { code, ...(JSON.parse(body.toString()) as { readonly problems: readonly SeenProblem[] }) };
-  }
-
   /**
    * Resolves when the API, the command, `/readyz` and the metrics of the admin node show exactly these kinds of problems. Checks
    * that each has a cause and a mend. Resolves to the problems.
@@ -78,7 +72,7 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
     await until('the API shows the problems', async () => isWanted((seen = await problems())), patienceMs).catch(
       (error: unknown) => assert.fail(`${String(error)}: ${describe()}`),
     );
-    await until('/readyz agrees', async () => isWanted((await readiness(admin)).problems), patienceMs);
+    await until('/readyz agrees', async () => isWanted(await fromReadiness(admin)), patienceMs);
     await until('the metrics agree', async () => isWanted(await fromMetrics(admin)), patienceMs);
     const { code, stdout } = await status();
     assert.equal(code, seen.some(({ severity }) => severity === 'critical') ? 2 : 0, stdout);
@@ -90,7 +84,12 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
     return seen;
   }
 
-  return { ...rig, admin, redis, s3, slowRedis, slowS3, status, readiness, untilSeen };
+  return { ...rig, admin, redis, s3, slowRedis, slowS3, untilSeen };
+}
+
+async function fromReadiness({ metricsUrl }: { readonly metricsUrl: string }) {
+  const { body } = await sendRequest(`${metricsUrl}/readyz`);
+  return (JSON.parse(body.toString()) as { readonly problems: readonly SeenProblem[] }).problems;
 }
 
 /** Reads the problems from the metrics, and checks that a part is down only if it has a critical problem. */

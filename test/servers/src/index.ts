@@ -30,7 +30,6 @@ export { freePort } from './free-port.ts';
 export { guardDirectory } from './guard.ts';
 export { mergeSections } from './merge-sections.ts';
 export { openRelay } from './open-relay.ts';
-export type { Relay } from './open-relay.ts';
 export { startProcess } from './start-process.ts';
 export type { ProcessExit, SupervisedProcess } from './start-process.ts';
 export { watchMemory } from './watch-memory.ts';

@@ -31,14 +31,12 @@ export async function openRelay(owner: RelayOwner, port: number, version?: strin
     const disguise = new Transform({ transform: (chunk: Buffer, _, done) => done(null, disguised(chunk, version)) });
     // The bytes stay in order when the delay becomes shorter.
     let written = Promise.resolve();
-    disguise.on('data', (chunk: Buffer) => {
-      const due = performance.now() + relay.delayMs;
-      written = written.then(async () => {
-        // real-time: delays the bytes of a slow server
-        if (due > performance.now()) await delay(due - performance.now());
-        client.write(chunk);
-      });
-    });
+    disguise.on('data', (chunk: Buffer) => (written = writeAfter(written, chunk)));
+    async function writeAfter(before: Promise<void>, chunk: Buffer): Promise<void> {
+      // real-time: delays the bytes of a slow server
+      await Promise.all([before, delay(relay.delayMs)]);
+      client.write(chunk);
+    }
     client.on('data', (chunk: Buffer) => (bytesFromClients += chunk.length));
     pipeline(client, target, disguise).catch(() => {});
   });

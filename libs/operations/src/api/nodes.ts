@@ -17,7 +17,7 @@ const problem = z.object({
   since: time('When it began'),
   reason: z.string(),
   works: z.string().describe('What still works.'),
-  mend: z.string().describe('What an operator can do.'),
+  mend: z.string().describe('The action for an operator.'),
   node: z.string().describe('The name of the node that has it; null if it is not of one node.').nullable(),
 });
 

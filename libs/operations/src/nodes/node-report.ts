@@ -5,8 +5,7 @@ import type { FillClass } from '@cistern/index';
 import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
 import type { KnownBudget } from '@cistern/upstream';
 import type { Config } from '@cistern/config';
-import type { ReloadOutcome } from '@cistern/runtime/process';
-import type { ReportedProblem } from '../problems/find-cluster-problems.ts';
+import type { Problem, ReloadOutcome } from '@cistern/runtime/process';
 
 export type NodeRole = 'frontend' | 'worker' | 'admin' | 'standalone';
 
@@ -73,7 +72,7 @@ export interface NodeReport extends NodeIdentity {
   /** Unset in reports of nodes of an older release. */
   readonly configuration?: ConfigurationReport | undefined;
   /** Unset in reports of nodes of an older release. */
-  readonly problems?: readonly ReportedProblem[] | undefined;
+  readonly problems?: readonly Problem[] | undefined;
 }
 
 export const noCounts: ActivityCounts = {

@@ -27,7 +27,7 @@ export interface Nodes {
   upstreams(): Promise<ReadonlyMap<string, UpstreamActivity>>;
 }
 
-export interface SeenView {
+interface SeenView {
   readonly view: NodesView;
   /** When the nodes were read, in milliseconds since the epoch. */
   readonly asOfMs: number;

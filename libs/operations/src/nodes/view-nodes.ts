@@ -2,7 +2,7 @@
 import type { NodesSeen } from '@cistern/index';
 import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
 import type { Finding } from '@cistern/runtime/process';
-import { mergeReported } from '../problems/find-cluster-problems.ts';
+import { mergeReported } from './merge-problems.ts';
 import type { KnownBudget } from '@cistern/upstream';
 import type { Account, CacheNode, Fill } from '../api/nodes.ts';
 import { type FillReport, noCounts, type NodeReport, parseReport } from './node-report.ts';

@@ -1,6 +1,6 @@
 // Finds the problems of upstreams and their accounts, as this worker knows them. The gauges say which, and the causes say why.
 import type { Finding } from '@cistern/runtime/process';
-import type { Metrics } from '@cistern/telemetry';
+import { type Metrics, redactText } from '@cistern/telemetry';
 import type { BudgetLedger, KnownBudget } from '@cistern/upstream';
 import type { Found } from './find-local-problems.ts';
 
@@ -35,7 +35,7 @@ export function findUpstreamProblems(
       if (open.length === 0) return [];
       const reasons = open.map(({ labels: { endpoint } }) => {
         const cause = metrics.causes.read('endpoint', `${subject} ${endpoint}`) ?? 'requests to it fail';
-        return `${endpoint} is not used: ${cause}.`;
+        return `${endpoint} is not used: ${redactText(cause)}.`;
       });
       const kind = open.length < endpoints.length ? 'upstream-on-alternate' : 'upstream-failing';
       return [found(kind, reasons.join(' '), { subject })];
@@ -47,8 +47,8 @@ export function findUpstreamProblems(
     return values
       .filter(({ value }) => value === 1)
       .map(({ labels: { upstream, endpoint, credential } }) => {
-        const cause = metrics.causes.read('credential', `${upstream} ${endpoint} ${credential}`);
-        const reason = `The account ${credential} of ${upstream} cannot be used: ${cause}.`;
+        const cause = metrics.causes.read('credential', `${upstream} ${endpoint} ${credential}`) ?? 'it is refused';
+        const reason = `The account ${credential} of ${upstream} cannot be used: ${redactText(cause)}.`;
         return found('credentials-refused', reason, { subject: String(upstream) });
       });
   }

@@ -4,7 +4,7 @@ import type { Closers } from '@cistern/runtime';
 import { type Finding, openProblemBoard, openStoreCheck, type ProblemBoard } from '@cistern/runtime/process';
 import type { Metrics } from '@cistern/telemetry';
 import type { Nodes } from '../nodes/open-nodes.ts';
-import { compareNodes } from './find-cluster-problems.ts';
+import { compareNodes } from './compare-nodes.ts';
 import { createFound, createLocalFinder, type LocalParts, localParts } from './find-local-problems.ts';
 import { allParts } from './problem-words.ts';
 

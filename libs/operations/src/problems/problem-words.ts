@@ -130,7 +130,7 @@ export function problemWords({ redis, storage }: Pick<Config, 'redis' | 'storage
     'credentials-refused': {
       part: 'credentials',
       severity: 'critical',
-      works: 'Cached content is served. What needs the account cannot be fetched.',
+      works: 'Cached content is served. Nothing that needs the account is fetched.',
       mend: 'Correct the account in upstreams.<name>.credentials. Files are read again without a restart.',
     },
     'certificate-expired': {

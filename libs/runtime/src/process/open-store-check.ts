@@ -2,11 +2,6 @@
 import { openPoll } from '../open-poll.ts';
 import { within } from '../within.ts';
 
-/** The section `health` of the configuration. */
-export interface HealthSettings {
-  readonly storageDriver: { readonly enabled: boolean; readonly intervalMs: number; readonly threshold: number };
-}
-
 export interface StoreCheckOptions {
   readonly check: () => Promise<void>;
   readonly intervalMs: number;
@@ -27,7 +22,7 @@ export interface StoreCheck {
   close(): Promise<void>;
 }
 
-export interface StoreFailure {
+interface StoreFailure {
   readonly error: unknown;
   readonly isUnready: boolean;
 }

@@ -1,7 +1,7 @@
 // The problems of a node, as operators see them in `/readyz`, metrics, the console and the command line.
 import { openPoll } from '../open-poll.ts';
 
-export type ProblemSeverity = 'critical' | 'warning';
+type ProblemSeverity = 'critical' | 'warning';
 
 /** A problem that a check has found. All texts are sentences. */
 export interface Finding {
@@ -18,7 +18,7 @@ export interface Finding {
   readonly reason: string;
   /** What still works. */
   readonly works: string;
-  /** What an operator can do. */
+  /** The action for an operator. */
   readonly mend: string;
   /** The name of the node that has the problem. Unset if the whole cache has it, or this node. */
   readonly node?: string | undefined;
@@ -31,7 +31,7 @@ export interface Problem extends Finding {
 }
 
 /** Gauges that show the problems. */
-export interface ProblemMetrics {
+interface ProblemMetrics {
   readonly partUp: { set(labels: { part: string }, value: number): void };
   readonly problemSince: {
     reset(): void;

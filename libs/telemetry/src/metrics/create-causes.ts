@@ -1,10 +1,9 @@
 // The causes of states that gauges show only as numbers, such as why a circuit breaker is open.
-import { redactText } from '../redact.ts';
 
 export interface Causes {
   /**
-   * Notes the latest cause of a state. `subject` is the upstream, its endpoint and the account, as far as the state needs them,
-   * separated by spaces; for a certificate it is the listener.
+   * Notes the latest cause of a state. `subject` is the upstream, its endpoint and the account, separated by spaces. For a
+   * certificate it is the listener.
    */
   note(state: CausedState, subject: string, cause: unknown): void;
   clear(state: CausedState, subject: string): void;
@@ -13,7 +12,7 @@ export interface Causes {
 }
 
 /** `endpoint`: its circuit breaker opened. `credential`: it is refused. `certificate`: a new one is unusable. */
-export type CausedState = 'endpoint' | 'credential' | 'certificate';
+type CausedState = 'endpoint' | 'credential' | 'certificate';
 
 /** Subjects come from the configuration, so there are few. */
 export function createCauses(): Causes {
@@ -21,7 +20,7 @@ export function createCauses(): Causes {
   return {
     note(state, subject, cause) {
       const text = cause instanceof Error ? cause.message : String(cause);
-      causes.set(keyOf(state, subject), redactText(text).replace(/\.$/, ''));
+      causes.set(keyOf(state, subject), text.replace(/\.$/, ''));
     },
     clear: (state, subject) => void causes.delete(keyOf(state, subject)),
     read: (state, subject) => causes.get(keyOf(state, subject)),
