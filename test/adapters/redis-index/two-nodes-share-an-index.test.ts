@@ -127,3 +127,20 @@ test('a node whose clock is an hour ahead uses the time of Redis', async (t) => 
   await index.nodes.report('node-a', '{}', { ttlMs: 1000, counts: {} });
   await assertTime();
 });
+
+test('buckets of the history expire by themselves, and nodes are forgotten an hour after their end', async (t) => {
+  const [index, , keyPrefix] = await openTwo(t);
+  await index.nodes.report('killed', '{}', { ttlMs: 1, counts: { hits: 1 } });
+  const ttlOf = async (name: string) => {
+    const keys = (await redis.command('KEYS', `${keyPrefix}{n}:history:${name}:*`)).split('\n');
+    return Math.round(Number(await redis.command('PTTL', keys[0]!)) / 3_600_000);
+  };
+  assert.deepEqual([await ttlOf('24h'), await ttlOf('30d')], [24, 30 * 24]);
+  const kept = () => redis.command('HKEYS', `${keyPrefix}{n}:reports`);
+  await until(async () => (await index.nodes.read()).ended.length === 1);
+  await redis.command('ZADD', `${keyPrefix}{n}:ends`, String((await redisTimeMs()) - 3_601_000), 'killed');
+  assert.deepEqual((await index.nodes.read()).ended, []);
+  assert.match(await kept(), /killed/);
+  await index.nodes.report('other', '{}', { ttlMs: 1000, counts: {} });
+  assert.doesNotMatch(await kept(), /killed/);
+});

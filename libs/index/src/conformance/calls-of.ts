@@ -60,6 +60,7 @@ export function callsOf(index: CacheIndex, claim: FillRecord) {
     'nodes.report': async () => nodes.report('one', '', { ttlMs: 1000, counts: {} }),
     'nodes.leave': async () => nodes.leave('one', {}),
     'nodes.read': async () => nodes.read(),
+    'nodes.history': async () => nodes.history('24h'),
     'epoch.isComplete': async () => epoch.isComplete(),
     'epoch.current': async () => epoch.current(),
     'epoch.marks': async () => epoch.marks('1'),

@@ -36,6 +36,7 @@ const unanswered = [
   'nodes.report',
   'nodes.leave',
   'nodes.read',
+  'nodes.history',
   'epoch.markComplete',
   'pubsub.publish',
   'pubsub.subscribe',

@@ -1,6 +1,6 @@
 // Cases of node reports, which expire by the clock of the index, and of the sums of their counts.
 import assert from 'node:assert/strict';
-import { type NodesSeen, workerTtlMs } from '../nodes.ts';
+import { historyRanges, type NodesSeen, workerTtlMs } from '../nodes.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 
 const minute = 60_000;
@@ -15,7 +15,7 @@ export const nodeCases: CacheIndexCases = {
     now,
     advance,
   }) {
-    assert.deepEqual(await nodes.read(), { nodes: [], counts: {}, countedSinceMs: undefined });
+    assert.deepEqual(await nodes.read(), { nodes: [], ended: [], counts: {}, countedSinceMs: undefined });
     await nodes.report('one', 'first words', { ttlMs: minute, counts: {} });
     await nodes.report('one', '{"name":"a b\\n"}', { ttlMs: minute, counts: {} });
     await nodes.report('two', '', { ttlMs: minute, counts: {} });
@@ -65,8 +65,49 @@ export const nodeCases: CacheIndexCases = {
     await advance(300);
     await nodes.report('two', '', { ttlMs: minute, counts: { bytes: 1 } });
     await nodes.leave('two', { misses: 3 });
-    const { countedSinceMs, ...seen } = await nodes.read();
+    const { countedSinceMs, ended, ...seen } = await nodes.read();
+    assert.equal(ended.length, 2);
     assert.deepEqual(seen, { nodes: [], counts: { hits: 3, misses: 4, bytes: 5_000_000_000_001 } });
     assert.ok(countedSinceMs !== undefined && Math.abs(countedSinceMs - startedAtMs) < minute);
+  },
+
+  async 'a node that has ended is kept with its last report, as stopped or as lost'({
+    index: { nodes },
+    now,
+    advance,
+  }) {
+    await nodes.report('lost', 'last words', { ttlMs: 200, counts: {} });
+    await nodes.report('stopped', '{"a": "b c"}', { ttlMs: minute, counts: {} });
+    await nodes.leave('stopped', {});
+    await nodes.leave('unknown', {});
+    await advance(300);
+    const { nodes: live, ended } = await nodes.read();
+    assert.deepEqual(live, []);
+    assert.ok(ended.every(({ seenAtMs }) => Math.abs(seenAtMs - now()) < minute));
+    assert.deepEqual(ended.map(({ id, report, state }) => [id, report, state]).toSorted(), [
+      ['lost', 'last words', 'lost'],
+      ['stopped', '{"a": "b c"}', 'stopped'],
+    ]);
+    await nodes.report('lost', 'back', { ttlMs: minute, counts: {} });
+    await nodes.report('stopped', 'again', { ttlMs: minute, counts: {} });
+    assert.deepEqual((await nodes.read()).ended, []);
+  },
+
+  async 'the history has the sums of counts by time, for each range'({ index: { nodes }, now }) {
+    for (const range of ['24h', '30d'] as const) assert.deepEqual(await nodes.history(range), []);
+    const startedAtMs = now();
+    await nodes.report('one', '', { ttlMs: minute, counts: { hits: 2, 'ttfb 0.1': 1 } });
+    await nodes.report('two', '', { ttlMs: minute, counts: { hits: 1, bytes: 5_000_000_000_000 } });
+    await nodes.report('two', '', { ttlMs: minute, counts: {} });
+    await nodes.leave('two', { bytes: 1 });
+    for (const range of ['24h', '30d'] as const) {
+      const buckets = await nodes.history(range);
+      const { bucketMs } = historyRanges[range];
+      assert.ok(buckets.every(({ atMs }) => atMs % bucketMs === 0 && Math.abs(atMs - startedAtMs) < bucketMs + minute));
+      const sums: Record<string, number> = {};
+      for (const { counts } of buckets)
+        for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
+      assert.deepEqual(sums, { hits: 3, 'ttfb 0.1': 1, bytes: 5_000_000_000_001 });
+    }
   },
 };

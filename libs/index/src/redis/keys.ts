@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Digest } from '@cistern/oci';
 import type { AuditKind } from '../audit.ts';
 import type { RepositoryKey } from '../links.ts';
+import type { HistoryRange } from '../nodes.ts';
 import type { Ranking } from '../popularity.ts';
 import type { TagKey } from '../tags.ts';
 import { repositoryPath } from '../records.ts';
@@ -69,13 +70,14 @@ export function createKeys(prefix: string, { isCluster }: { readonly isCluster: 
     popular: (ranking: Ranking) => `${prefix}{p}:popular-${ranking}:1`,
     /**
      * Keys of node reports, in one hash slot. `reports` is a hash by node, and `counts` a hash by name. `ends` and
-     * `workers` are sorted sets of nodes by expiry time.
+     * `workers` are sorted sets of nodes by expiry time. `history` is a hash by name for each bucket.
      */
     nodes: {
       reports: `${prefix}{n}:reports`,
       ends: `${prefix}{n}:ends`,
       counts: `${prefix}{n}:counts`,
       workers: `${prefix}{n}:workers`,
+      history: (range: HistoryRange, atMs: number) => `${prefix}{n}:history:${range}:${atMs}`,
     },
     /**
      * Keys of the audit, in one hash slot. `sequence` is a string: the number of all entries so far. `entries` are

@@ -24,6 +24,7 @@ const scriptNames = [
   'put-tag',
   'read-clock',
   'read-fill',
+  'read-hashes',
   'release-lease',
   'remove-blob',
   'remove-link',

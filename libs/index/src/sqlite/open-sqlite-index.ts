@@ -1,11 +1,10 @@
 // The index of a single process, in one SQLite file. Fills, leases, values, node reports and announcements are only in
-// memory, because they need not outlive the process (decision 0004).
+// memory, because they need not outlive the process (decision 0004). The counts of node reports are in the file.
 import type { DatabaseSync } from 'node:sqlite';
 import { CacheError } from '@cistern/errors';
 import type { CacheIndex, IndexLog, ValueIndex, EpochIndex } from '../cache-index.ts';
 import { createPubSub } from '../in-process/create-pubsub.ts';
 import { createFillTable, type FillTableOptions, type InProcessOptions } from '../in-process/create-fill-table.ts';
-import { createNodeTable } from '../in-process/create-node-table.ts';
 import { createWriteBehind, type SqliteConnection } from './sqlite-connection.ts';
 import { guard } from './index-error.ts';
 import { type FreePages, keepFreePages } from './keep-free-pages.ts';
@@ -13,6 +12,7 @@ import { inMemory, openDatabase } from './open-database.ts';
 import { createSqliteAudit } from './sqlite-audit.ts';
 import { createSqliteBlobs, createSqliteManifests } from './sqlite-blobs.ts';
 import { createSqliteLinks } from './sqlite-links.ts';
+import { createSqliteNodes } from './sqlite-nodes.ts';
 import { createSqlitePopularity } from './sqlite-popularity.ts';
 import { createSqliteTags } from './sqlite-tags.ts';
 import type { LeaseIndex } from '../leases.ts';
@@ -87,7 +87,7 @@ export function createSqliteIndex(
     popularity: guard(() =>
       createSqlitePopularity(connection, { now, checkAvailable, isAvailable: () => database.isOpen }),
     ),
-    nodes: createNodeTable({ now, checkAvailable }),
+    nodes: guard(() => createSqliteNodes(connection, { now, checkAvailable })),
     audit: guard(() => createSqliteAudit(connection)),
     epoch: createSqliteEpoch(connection),
     pubsub: createPubSub({ log, checkAvailable }),

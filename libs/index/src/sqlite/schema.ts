@@ -86,6 +86,16 @@ export const additions = `
     entry TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS audit_kinds ON audit (kind, sequence);
+  CREATE TABLE IF NOT EXISTS node_counts (
+    name TEXT NOT NULL PRIMARY KEY,
+    count INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS node_history (
+    range TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    counts TEXT NOT NULL,
+    PRIMARY KEY (range, at_ms)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS spare (bytes BLOB NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS blobs_least_recent ON blobs (last_pulled_at_ms, digest);
 `;

@@ -106,9 +106,18 @@ export async function popularity(index: CacheIndex, most = 1000): Promise<unknow
 }
 
 export async function readNodes({ nodes }: CacheIndex): Promise<unknown> {
-  const { nodes: there, counts: counted, countedSinceMs } = await nodes.read();
+  const { nodes: there, ended, counts: counted, countedSinceMs } = await nodes.read();
   const words = there.map(({ id, report }) => ({ id, report })).toSorted((one, other) => (one.id < other.id ? -1 : 1));
-  return { words, counted, isCounting: countedSinceMs !== undefined };
+  const left = ended.map(({ id, report, state }) => `${id} ${report} ${state}`).toSorted();
+  const history = await nodes.history('30d');
+  const totals = history.flatMap((bucket) => Object.entries(bucket.counts)).filter(([, count]) => count > 0);
+  return { words, left, counted, totals: sumByName(totals), isCounting: countedSinceMs !== undefined };
+}
+
+function sumByName(counted: readonly (readonly [string, number])[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [name, count] of counted) sums[name] = (sums[name] ?? 0) + count;
+  return sums;
 }
 
 async function subscribe({ index, subscriptions }: Subject, to: string): Promise<void> {
